@@ -1,0 +1,1 @@
+"""SQL; knows no HTTP, no files, no events."""

@@ -1,0 +1,1 @@
+"""What happened, who must hear, what follows."""

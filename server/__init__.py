@@ -1,0 +1,1 @@
+"""Composition: knows everything, is known by nothing."""

@@ -1,0 +1,1 @@
+"""Bytes on disk and media; knows no HTTP, no SQL, no events."""
