@@ -1,0 +1,119 @@
+"""The error family of storage, and where the operating system's errors join it.
+
+A class docstring is a sentence a teacher can read; it is the default message and `sentence`.
+What is passed to the constructor is for the log. No status codes here: `handlers` owns those.
+"""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+
+class StorageError(Exception):
+    """The file could not be stored or read."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or self.sentence)
+
+    @property
+    def sentence(self) -> str:
+        """What may be shown to people: never a path, never a library's own words."""
+        return (type(self).__doc__ or "").strip()
+
+
+class InvalidPath(StorageError):
+    """The name does not belong to a stored file."""
+
+
+class FileMissing(StorageError):
+    """A stored file is missing."""
+
+
+class StorageFull(StorageError):
+    """There is no space left to store the video."""
+
+    code = "out-of-space"
+
+
+class StorageReadOnly(StorageError):
+    """The video storage cannot be written to at the moment."""
+
+
+class StorageGone(StorageError):
+    """The video storage is not available at the moment."""
+
+
+class UnsupportedFormat(StorageError):
+    """The file is neither an MP4 nor a WebM video."""
+
+    code = "unsupported-format"
+
+
+class Undecodable(StorageError):
+    """The video cannot be decoded: the file is damaged or not really a video."""
+
+    code = "undecodable"
+
+
+class Truncated(Undecodable):
+    """The video file is incomplete: its end is missing."""
+
+
+class NoVideo(StorageError):
+    """The file has no video in it, only sound or other content."""
+
+    code = "no-video"
+
+
+class TooComplex(StorageError):
+    """The video is too large in picture size, length or number of streams to be accepted."""
+
+    code = "too-complex"
+
+
+class MediaTimedOut(StorageError):
+    """Examining the video took too long."""
+
+    code = "timed-out"
+
+
+class SandboxBusy(StorageError):
+    """Too many videos are being examined at the moment."""
+
+
+class MediaCrashed(StorageError):
+    """Examining the video failed unexpectedly."""
+
+
+_BY_ERRNO: dict[int, type[StorageError]] = {
+    errno.ENOSPC: StorageFull,
+    errno.EDQUOT: StorageFull,
+    errno.EFBIG: TooComplex,
+    errno.EROFS: StorageReadOnly,
+    errno.EACCES: StorageReadOnly,
+    errno.EPERM: StorageReadOnly,
+    errno.ENOENT: FileMissing,
+    errno.ESTALE: StorageGone,
+    errno.ENOTCONN: StorageGone,
+    errno.EIO: StorageGone,
+    errno.ENODEV: StorageGone,
+    errno.EHOSTDOWN: StorageGone,
+}
+
+
+def storage_error(error: OSError) -> StorageError:
+    """The member of the family that says what `error` says."""
+    cause = _BY_ERRNO.get(error.errno or 0, StorageError)
+    return cause(f"{cause.__doc__} ({error})")
+
+
+@contextmanager
+def os_errors_wrapped() -> Iterator[None]:
+    """Everything from the operating system inside the block leaves it as a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error) from error

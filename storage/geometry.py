@@ -1,0 +1,32 @@
+"""How a coded picture is shown: rotation and sample aspect ratio, in whole pixels. Pure."""
+
+from fractions import Fraction
+
+# Wider or taller pixels than this are a fault of the file; no camera or encoder makes them.
+_MAX_SAMPLE_RATIO = 8
+
+
+def clockwise_rotation(counterclockwise_deg: int) -> int:
+    """0, 90, 180 or 270: the nearest quarter turn, from FFmpeg's counter-clockwise degrees."""
+    return round(-counterclockwise_deg / 90) % 4 * 90
+
+
+def display_size(
+    width: int, height: int, sample_ratio: Fraction | None, rotation: int
+) -> tuple[int, int]:
+    """Width and height as shown.
+
+    One side grows and none shrinks, as HTML asks of `videoWidth` and `videoHeight`.
+    """
+    ratio = _plausible(sample_ratio)
+    if ratio >= 1:
+        width = round(width * ratio)
+    else:
+        height = round(height / ratio)
+    return (height, width) if rotation in (90, 270) else (width, height)
+
+
+def _plausible(ratio: Fraction | None) -> Fraction:
+    if not ratio or not Fraction(1, _MAX_SAMPLE_RATIO) <= ratio <= _MAX_SAMPLE_RATIO:
+        return Fraction(1)
+    return Fraction(ratio)

@@ -1,0 +1,93 @@
+"""What media functions are given and what they answer: values that cross into the sandbox.
+
+No FFmpeg here, so that the serving processes never load it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from storage.sniff import Container
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Past these a video is TooComplex."""
+
+    max_pixels: int
+    max_duration_s: float
+    max_streams: int
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """What a video file is."""
+
+    duration_s: float
+    width: int
+    """As shown, after rotation and sample aspect ratio."""
+    height: int
+    frame_rate: float | None
+    """None when the file does not tell a plausible one."""
+    rotation: int
+    """Clockwise, 0, 90, 180 or 270: what a player turns the coded picture by."""
+    video_codec: str
+    """FFmpeg's short name: h264, vp9, av1, ..."""
+    audio_codec: str | None
+    mime_type: str
+    """With RFC 6381 codecs."""
+    streams: int
+    is_playable_in_browsers: bool
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A thumbnail that was written to `file`, still under a temporary name."""
+
+    name: str
+    file: Path
+    extension: str
+    width_px: int
+    height_px: int
+    size_bytes: int
+    sha256: str
+
+
+class ProbeTask(msgspec.Struct, frozen=True):
+    path: Path
+    container: Container
+    limits: Limits
+
+
+class RemuxTask(msgspec.Struct, frozen=True):
+    source: Path
+    target: Path
+    container: Container
+
+
+class ThumbnailsTask(msgspec.Struct, frozen=True):
+    path: Path
+    container: Container
+    sizes: list[tuple[str, int]]
+    quality: int
+    out_dir: Path
+
+
+def encode(value: object) -> bytes:
+    """JSON of one of the values above."""
+    return msgspec.json.encode(value, enc_hook=_encode_path)
+
+
+def decode(text: bytes | str | msgspec.Raw, kind: Any) -> Any:
+    """The value of type `kind` in `text`. Raises: msgspec.MsgspecError."""
+    return msgspec.json.decode(text, type=kind, dec_hook=_decode_path)
+
+
+def _encode_path(value: Any) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(f"{type(value)} does not cross into the sandbox")
+
+
+def _decode_path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(f"{kind} does not cross into the sandbox")

@@ -1,0 +1,158 @@
+"""Ids to paths: the only module that joins paths below the storage root.
+
+Every component is taken from a whitelist, and the joined path is checked to lie below the root.
+The second check is lexical: it does not notice a symbolic link that somebody placed inside the
+storage. The names of published files are decided here too: a piece of the content's hash is in
+the name, so that a name never means other bytes than before.
+"""
+
+import os
+import re
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from storage.errors import InvalidPath, StorageGone, os_errors_wrapped
+
+_COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_ORIGINAL = re.compile(r"original\.(mp4|webm)")
+# The stems source, alt and storyboard are in it, and so are the configured thumbnail names.
+_SERVABLE = re.compile(r"[a-z][a-z0-9_]{0,31}-([0-9a-f]{16})\.(mp4|webm|jpg|webp|avif|vtt)")
+_SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+_HASH_DIGITS = 16
+
+
+def asset_name(stem: str, sha256_hex: str, extension: str) -> str:
+    """The servable name of a file with this hash.
+
+    Raises: InvalidPath when the three do not make a servable name.
+    """
+    if not _SHA256_HEX.fullmatch(sha256_hex):
+        raise InvalidPath("not a SHA-256 in lower-case hex")
+    name = f"{stem}-{sha256_hex[:_HASH_DIGITS]}.{extension}"
+    if not is_servable(name):
+        raise InvalidPath(f"not an asset name: {name!r}")
+    return name
+
+
+def original_name(extension: str) -> str:
+    """The name of the file as it was uploaded, which is never servable."""
+    name = f"original.{extension}"
+    if not _ORIGINAL.fullmatch(name):
+        raise InvalidPath(f"not an extension: {extension!r}")
+    return name
+
+
+def is_servable(name: str) -> bool:
+    """Whether a client may ever be sent the file of this name."""
+    return _SERVABLE.fullmatch(name) is not None
+
+
+def asset_hash(name: str) -> str:
+    """The hash digits of a servable name: the opaque value of its ETag.
+
+    Raises: InvalidPath.
+    """
+    match = _SERVABLE.fullmatch(name)
+    if match is None:
+        raise InvalidPath(f"not an asset name: {name!r}")
+    return match[1]
+
+
+@dataclass(frozen=True, slots=True)
+class StoragePaths:
+    """Where everything is, below an absolute `root`."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(os.path.abspath(self.root)))
+
+    @property
+    def marker(self) -> Path:
+        """Without this file the mount is gone, and nothing may be touched."""
+        return self.root / ".coursestream"
+
+    @property
+    def courses(self) -> Path:
+        return self.root / "courses"
+
+    @property
+    def unfinished(self) -> Path:
+        return self.root / "tmp"
+
+    def upload(self, upload_id: UUID) -> Path:
+        return self._inside(self.unfinished, _uuid_text(upload_id))
+
+    def scratch(self, work_id: UUID) -> Path:
+        """A directory for what a media function is still writing."""
+        return self._inside(self.unfinished, f"{_uuid_text(work_id)}.work")
+
+    def course_dir(self, course_id: str) -> Path:
+        if not _COURSE_ID.fullmatch(course_id):
+            raise InvalidPath(f"not a course id: {course_id!r}")
+        return self._inside(self.courses, course_id)
+
+    def video_dir(self, course_id: str, video_id: UUID) -> Path:
+        return self._inside(self.course_dir(course_id), _uuid_text(video_id))
+
+    def asset(self, course_id: str, video_id: UUID, name: str) -> Path:
+        """The path of a servable file or of the original."""
+        if not (is_servable(name) or _ORIGINAL.fullmatch(name)):
+            raise InvalidPath(f"not an asset name: {name!r}")
+        return self._inside(self.video_dir(course_id, video_id), name)
+
+    def _inside(self, parent: Path, name: str) -> Path:
+        path = parent / name
+        if os.path.normpath(path) != str(path) or not path.is_relative_to(self.root):
+            raise InvalidPath(f"outside the storage: {name!r}")
+        return path
+
+    def prepare(self) -> str:
+        """Make what is missing in a new storage; returns its instance id. Blocks.
+
+        Raises: StorageGone when there are videos but no marker (somebody else's directory, or
+        half a mount), StorageFull, StorageReadOnly.
+        """
+        with os_errors_wrapped():
+            self.root.mkdir(parents=True, exist_ok=True)
+            if not self.marker.exists():
+                self._refuse_foreign_videos()
+                self._write_marker()
+            self.courses.mkdir(exist_ok=True)
+            self.unfinished.mkdir(exist_ok=True)
+        return self.check()
+
+    def check(self) -> str:
+        """The instance id of the storage that is there. Blocks. Raises: StorageGone."""
+        try:
+            return self.marker.read_text("ascii").strip()
+        except (OSError, ValueError) as error:
+            raise StorageGone(f"no marker in the storage: {error}") from error
+
+    def _refuse_foreign_videos(self) -> None:
+        has_videos = self.courses.is_dir() and any(self.courses.iterdir())
+        if has_videos and not self.marker.exists():
+            raise StorageGone("the storage holds courses but no marker")
+
+    def _write_marker(self) -> None:
+        # Linked into place, so that of two starting processes one id wins, whole.
+        draft = self.root / f".coursestream-{uuid.uuid4().hex}"
+        try:
+            with draft.open("x", encoding="ascii") as file:
+                file.write(f"{uuid.uuid4()}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(draft, self.marker)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _uuid_text(value: UUID) -> str:
+    # A text that was never parsed must not get here, whatever the annotations promise.
+    if not isinstance(value, UUID):
+        raise InvalidPath(f"not a UUID: {value!r}")
+    return str(value)

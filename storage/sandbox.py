@@ -1,0 +1,235 @@
+"""Runs a media function in a child process that can harm nobody: the only way to touch a
+user's file with FFmpeg or Pillow.
+
+The child has an empty environment, no descriptor but its answer, a session of its own, and
+limits of memory, CPU, file size and time; it dies with this process. What it answers is one
+message of at most 64 KiB, which is checked like any other untrusted input. It is no jail: a
+child that is taken over can still read what this user can read.
+"""
+
+import asyncio
+import math
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from storage import errors
+from storage.errors import (
+    MediaCrashed,
+    MediaTimedOut,
+    SandboxBusy,
+    StorageError,
+    os_errors_wrapped,
+)
+from storage.media import (
+    Limits,
+    Picture,
+    Probe,
+    ProbeTask,
+    RemuxTask,
+    ThumbnailsTask,
+    decode,
+    encode,
+)
+from storage.sandbox_child import Answer, Budget, Order
+from storage.sniff import Container
+
+_T = TypeVar("_T")
+
+MEMORY_BYTES = 1 << 30
+MAX_ANSWER_BYTES = 64 * 1024
+# A thumbnail of 640 px has some 60 KB; whatever is past this is no thumbnail.
+_PICTURE_BYTES = 16 << 20
+# Background work gives way to the processes that serve.
+_NICE = 10
+
+_BOOT = """
+import sys
+sys.path[:0] = sys.argv[3:]
+__import__(sys.argv[1], fromlist=["main"]).main(sys.argv[2])
+"""
+_ERRORS: dict[str, type[StorageError]] = {
+    kind.__name__: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, StorageError)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """The module whose `main` a child runs, and where it is found."""
+
+    module: str = "storage.sandbox_child"
+    import_paths: tuple[Path, ...] = (Path(__file__).resolve().parent.parent,)
+
+
+class Sandbox:
+    """Children, at most `max_concurrency` at once; others wait for up to `max_wait_s`."""
+
+    def __init__(
+        self, max_concurrency: int, *, max_wait_s: float = 60.0, child: Child | None = None
+    ) -> None:
+        self._slots = asyncio.Semaphore(max_concurrency)
+        self._max_wait_s = max_wait_s
+        self._child = child or Child()
+
+    async def probe(
+        self, path: Path, container: Container, limits: Limits, *, timeout_s: float = 10.0
+    ) -> Probe:
+        """Raises: NoVideo, TooComplex, Undecodable, FileMissing, MediaTimedOut, MediaCrashed."""
+        task = ProbeTask(path, container, limits)
+        return await self.run("probe", task, Probe, timeout_s=timeout_s)
+
+    async def remux(
+        self, source: Path, target: Path, container: Container, *, timeout_s: float = 600.0
+    ) -> None:
+        """Raises: as `probe`, and StorageFull."""
+        with os_errors_wrapped():
+            facts = await asyncio.to_thread(source.stat)
+        # The index of a file grows when fragments become one piece, its content does not.
+        file_bytes = facts.st_size + facts.st_size // 4 + (64 << 20)
+        task = RemuxTask(source, target, container)
+        await self.run("remux", task, None, timeout_s=timeout_s, file_bytes=file_bytes, nice=_NICE)
+
+    async def thumbnails(
+        self,
+        path: Path,
+        container: Container,
+        sizes: list[tuple[str, int]],
+        quality: int,
+        out_dir: Path,
+        *,
+        timeout_s: float = 60.0,
+    ) -> list[Picture]:
+        """Raises: as `remux`."""
+        task = ThumbnailsTask(path, container, sizes, quality, out_dir)
+        pictures: list[Picture] = await self.run(
+            "thumbnails",
+            task,
+            list[Picture],
+            timeout_s=timeout_s,
+            file_bytes=_PICTURE_BYTES,
+            nice=_NICE,
+        )
+        _require_asked_for(pictures, sizes, out_dir)
+        return pictures
+
+    async def run(
+        self,
+        function: str,
+        task: msgspec.Struct,
+        result_type: type[_T] | None,
+        *,
+        timeout_s: float,
+        memory_bytes: int = MEMORY_BYTES,
+        cpu_s: int | None = None,
+        file_bytes: int = 0,
+        nice: int = 0,
+    ) -> _T:
+        """What the function says to `task`; its own StorageErrors are raised here again.
+
+        CPU time is bounded by `timeout_s` as well unless `cpu_s` says otherwise.
+        Raises: MediaTimedOut, MediaCrashed.
+        """
+        budget = Budget(memory_bytes, cpu_s or math.ceil(timeout_s) + 1, file_bytes, nice)
+        order = Order(function, msgspec.Raw(encode(task)), budget, os.getpid())
+        async with self._slot():
+            message = await self._carried_out(order, timeout_s)
+        return _result(message, result_type)
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._max_wait_s):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise SandboxBusy from None
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def _carried_out(self, order: Order, timeout_s: float) -> bytes:
+        async with self._started(order) as process:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    message = await _read_answer(process)
+                    status = await process.wait()
+            except TimeoutError:
+                raise MediaTimedOut(f"{order.function} took over {timeout_s} s") from None
+        _require_success(order.function, status)
+        return message
+
+    @asynccontextmanager
+    async def _started(self, order: Order) -> AsyncIterator[Process]:
+        """A running child; none of its group is left after the block."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-B", "-c", _BOOT, self._child.module),
+            *(encode(order).decode(), *map(str, self._child.import_paths)),
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env={},
+            cwd="/",
+            close_fds=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+
+
+async def _read_answer(process: Process) -> bytes:
+    assert process.stdout is not None
+    message = bytearray()
+    while chunk := await process.stdout.read(MAX_ANSWER_BYTES + 1 - len(message)):
+        message += chunk
+        if len(message) > MAX_ANSWER_BYTES:
+            raise MediaCrashed("the answer is too long")
+    return bytes(message)
+
+
+def _require_success(function: str, status: int) -> None:
+    if status == -signal.SIGXCPU:
+        raise MediaTimedOut(f"{function} used up its CPU time")
+    if status < 0:
+        raise MediaCrashed(f"{function} was ended by {_signal_name(-status)}")
+    if status > 0:
+        raise MediaCrashed(f"{function} ended with status {status}")
+
+
+def _signal_name(number: int) -> str:
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+
+
+def _result(message: bytes, result_type: type[_T] | None) -> _T:
+    try:
+        answer: Answer = decode(message, Answer)
+        if answer.error is None:
+            result: _T = decode(answer.result, result_type)
+            return result
+    except (msgspec.MsgspecError, ValueError, NotImplementedError, RecursionError) as error:
+        raise MediaCrashed(f"the answer makes no sense: {error}") from error
+    raise _ERRORS.get(answer.error, MediaCrashed)(answer.detail)
+
+
+def _require_asked_for(
+    pictures: list[Picture], sizes: list[tuple[str, int]], out_dir: Path
+) -> None:
+    """A child that was taken over could name any file as its picture."""
+    given = [(picture.name, picture.file) for picture in pictures]
+    asked = [(name, out_dir / f"{name}.jpg") for name, _ in sizes]
+    if given != asked:
+        raise MediaCrashed("these are not the pictures that were asked for")

@@ -1,0 +1,232 @@
+"""What an uploaded file is by its content, and whether all of it is there.
+
+Reads only box and element headers (ISO/IEC 14496-12 s. 4.2; RFC 8794 and RFC 9559): what is
+inside them is for FFmpeg, in a sandbox. Nothing else than MP4 and WebM is recognised; scripts
+and playlists, which would make FFmpeg open other files, are refused here for the first time.
+Time is linear in the number of headers, and that number is bounded. Blocks.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, TypeAlias
+
+from storage.errors import TooComplex, Truncated, Undecodable, UnsupportedFormat
+
+Container: TypeAlias = Literal["mp4", "webm"]
+
+# Enough for an ftyp box of 1,000 brands and any EBML header.
+HEAD_BYTES = 4096
+# A day in fragments of half a second, with their moof, mdat and styp.
+_MAX_BOXES = 600_000
+# A recorder in a browser writes clusters of unknown size, 80 blocks a second: some 7 hours.
+_MAX_ELEMENTS = 2_000_000
+
+# No "qt  ": QuickTime files, HEIF and AVIF pictures are other formats in the same boxes.
+_MP4_BRANDS = frozenset(
+    b"isom,iso2,iso3,iso4,iso5,iso6,iso7,iso8,iso9,isoa,isob,isoc,mp41,mp42,mp71,avc1,av01,"
+    b"dash,msdh,msix,cmfc,cmf2,M4V ,M4VH,M4VP,M4A ,f4v ,3gp4,3gp5,3gp6,MSNV".split(b",")
+)
+_DOC_TYPES = frozenset({b"webm", b"matroska"})
+
+_EBML = 0x1A45DFA3
+_DOC_TYPE = 0x4282
+_SEGMENT = 0x18538067
+_CLUSTER = 0x1F43B675
+
+
+def sniff(head: bytes) -> Container:
+    """The container whose first bytes (`HEAD_BYTES` are enough) these are.
+
+    Raises: UnsupportedFormat.
+    """
+    if _is_mp4(head):
+        return "mp4"
+    if _is_matroska(head):
+        return "webm"
+    raise UnsupportedFormat
+
+
+def check_lengths(file: BinaryIO, size: int) -> None:
+    """Every box or element lies inside the `size` bytes of the file, and the index is there.
+
+    FFmpeg opens a cut faststart MP4 without a word, so this has to be asked first.
+    Raises: Truncated, Undecodable, TooComplex, UnsupportedFormat.
+    """
+    if sniff(_head(file)) == "mp4":
+        _check_boxes(file, size)
+    else:
+        _check_elements(file, size)
+
+
+def moov_is_last(file: BinaryIO) -> bool:
+    """Whether a player would have to fetch the end of the file before it can start.
+
+    Raises: as `check_lengths`.
+    """
+    for kind in _box_kinds(file):
+        if kind in (b"moov", b"mdat"):
+            return kind == b"mdat"
+    return False
+
+
+def is_fragmented(file: BinaryIO) -> bool:
+    """Whether the MP4 comes in fragments, so that its header does not know its length.
+
+    Raises: as `check_lengths`.
+    """
+    return any(kind == b"moof" for kind in _box_kinds(file))
+
+
+# MP4
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    kind: bytes
+    stop: int
+
+
+def _is_mp4(head: bytes) -> bool:
+    length = int.from_bytes(head[:4], "big")
+    if head[4:8] != b"ftyp" or length < 16:
+        return False
+    major, compatible = head[8:12], head[16 : min(length, len(head))]
+    brands = {compatible[at : at + 4] for at in range(0, len(compatible) - 3, 4)}
+    return not _MP4_BRANDS.isdisjoint(brands | {major})
+
+
+def _check_boxes(file: BinaryIO, size: int) -> None:
+    kinds = set()
+    for box in _boxes(file, size):
+        if box.stop > size:
+            raise Truncated(f"box {box.kind!r} ends at {box.stop} of {size} bytes")
+        kinds.add(box.kind)
+    if not {b"moov", b"mdat"} <= kinds:
+        raise Truncated("no moov box or no mdat box")
+
+
+def _boxes(file: BinaryIO, size: int) -> Iterator[_Box]:
+    """Top-level boxes; the last one may be said to stop behind the end."""
+    position = 0
+    for _ in range(_MAX_BOXES):
+        if position >= size:
+            return
+        box = _read_box(file, position, size)
+        yield box
+        position = box.stop
+    raise TooComplex(f"more than {_MAX_BOXES} boxes")
+
+
+def _read_box(file: BinaryIO, position: int, size: int) -> _Box:
+    file.seek(position)
+    header = file.read(16)
+    if len(header) < 8:
+        raise Truncated("the file ends inside a box header")
+    length, kind, least = int.from_bytes(header[:4], "big"), header[4:8], 8
+    if length == 0:
+        # ISO/IEC 14496-12 s. 4.2: the box extends to the end of the file.
+        return _Box(kind, size)
+    if length == 1:
+        if len(header) < 16:
+            raise Truncated("the file ends inside a box header")
+        length, least = int.from_bytes(header[8:], "big"), 16
+    if length < least:
+        raise Undecodable(f"box {kind!r} is smaller than its header")
+    return _Box(kind, position + length)
+
+
+def _box_kinds(file: BinaryIO) -> Iterator[bytes]:
+    if sniff(_head(file)) == "mp4":
+        for box in _boxes(file, file.seek(0, os.SEEK_END)):
+            yield box.kind
+
+
+# WebM
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    id: int
+    start: int
+    """Where its content starts."""
+    stop: int | None
+    """None when the size is unknown, as live recorders write it."""
+
+
+def _is_matroska(head: bytes) -> bool:
+    try:
+        header = _parse_element(head, 0)
+        if header.id != _EBML or header.stop is None:
+            return False
+        return _doc_type(head, header.start, min(header.stop, len(head))) in _DOC_TYPES
+    except (Truncated, Undecodable):
+        return False
+
+
+def _doc_type(head: bytes, position: int, stop: int) -> bytes:
+    while position < stop:
+        element = _parse_element(head[:stop], position)
+        if element.stop is None:
+            break
+        if element.id == _DOC_TYPE:
+            # RFC 8794 s. 13: a string may be padded with zero bytes.
+            return head[element.start : element.stop].rstrip(b"\0")
+        position = element.stop
+    return b""
+
+
+def _check_elements(file: BinaryIO, size: int) -> None:
+    ids = set()
+    for element in _elements(file, size):
+        if element.stop is not None and element.stop > size:
+            raise Truncated(f"element {element.id:#x} ends at {element.stop} of {size} bytes")
+        ids.add(element.id)
+    if _SEGMENT not in ids:
+        raise Truncated("no segment")
+
+
+def _elements(file: BinaryIO, size: int) -> Iterator[_Element]:
+    """Top-level elements, and what is inside of those whose size is unknown.
+
+    Past the bound the rest is taken as it is: cut there, a live recording is a shorter one.
+    """
+    position = 0
+    for _ in range(_MAX_ELEMENTS):
+        if position >= size:
+            return
+        file.seek(position)
+        element = _parse_element(file.read(12), 0, offset=position)
+        if element.stop is None and element.id not in (_SEGMENT, _CLUSTER):
+            raise Undecodable(f"element {element.id:#x} has no size")
+        yield element
+        position = element.start if element.stop is None else element.stop
+
+
+def _parse_element(data: bytes, position: int, offset: int = 0) -> _Element:
+    identifier, after_id = _parse_vint(data, position, 4, keep_marker=True)
+    length, start = _parse_vint(data, after_id, 8, keep_marker=False)
+    # RFC 8794 s. 6.2: all bits of the size set mean that it is unknown.
+    is_unknown = length == (1 << 7 * (start - after_id)) - 1
+    stop = None if is_unknown else offset + start + length
+    return _Element(identifier, offset + start, stop)
+
+
+def _parse_vint(data: bytes, position: int, longest: int, *, keep_marker: bool) -> tuple[int, int]:
+    """A variable-size integer (RFC 8794 s. 4) and the position behind it."""
+    first = data[position : position + 1]
+    if not first:
+        raise Truncated("the file ends inside an element header")
+    width = 9 - first[0].bit_length()
+    if width > longest:
+        raise Undecodable("not an EBML element")
+    octets = data[position : position + width]
+    if len(octets) < width:
+        raise Truncated("the file ends inside an element header")
+    value = int.from_bytes(octets, "big")
+    return value if keep_marker else value & ((1 << 7 * width) - 1), position + width
+
+
+def _head(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read(HEAD_BYTES)

@@ -1,0 +1,178 @@
+"""Bytes that are arriving: a temporary file that vanishes unless it is published.
+
+Memory for an upload is one batch of 1 MiB however large the file; every write goes through
+aiofiles on the executor that is given. How large an upload may be is the caller's business.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+import aiofiles
+from aiofiles.threadpool.binary import AsyncFileIO
+
+from storage.errors import StorageFull, os_errors_wrapped
+from storage.paths import StoragePaths
+
+_T = TypeVar("_T")
+
+BATCH_BYTES = 1024 * 1024
+# statvfs costs a thread hop: asking every 16 MiB keeps it off most writes.
+_SPACE_STEP_BYTES = 16 * 1024 * 1024
+
+
+class _File(Protocol):
+    async def write(self, view: memoryview, /) -> int: ...
+    def fileno(self) -> int: ...
+
+
+class UploadFile:
+    """A temporary file that grows; made by `receive`, which closes and removes it."""
+
+    def __init__(self, path: Path, file: _File, executor: Executor, reserve_bytes: int) -> None:
+        self.path = path
+        self._file = file
+        self._executor = executor
+        self._reserve_bytes = reserve_bytes
+        self._batch = bytearray()
+        self._written_bytes = 0
+        self._space_known_to_bytes = 0
+
+    @property
+    def offset(self) -> int:
+        """Bytes taken so far, those still in the batch included."""
+        return self._written_bytes + len(self._batch)
+
+    async def append(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Take `chunk`; writes whenever a batch is full.
+
+        Raises: StorageFull, StorageReadOnly, StorageGone; the upload is then of no more use.
+        """
+        with memoryview(chunk) as view:
+            position = 0
+            while position < len(view):
+                taken = view[position : position + BATCH_BYTES - len(self._batch)]
+                self._batch += taken
+                position += len(taken)
+                if len(self._batch) == BATCH_BYTES:
+                    await self._write_batch()
+
+    async def finish(self) -> None:
+        """Everything taken is on the disk when this returns; may be called again.
+
+        Raises: as `append`.
+        """
+        if self._batch:
+            await self._write_batch()
+        loop = asyncio.get_running_loop()
+        with os_errors_wrapped():
+            await to_its_end(loop.run_in_executor(self._executor, os.fsync, self._file.fileno()))
+
+    async def _write_batch(self) -> None:
+        await self._keep_reserve()
+        batch, self._batch = self._batch, bytearray()
+        self._written_bytes += len(batch)
+        with os_errors_wrapped():
+            await to_its_end(self._write_all(memoryview(batch)))
+
+    async def _write_all(self, view: memoryview) -> None:
+        while view:
+            view = view[await self._file.write(view) :]
+
+    async def _keep_reserve(self) -> None:
+        if self._written_bytes < self._space_known_to_bytes:
+            return
+        await require_space(
+            self.path.parent, self._reserve_bytes + len(self._batch), self._executor
+        )
+        self._space_known_to_bytes = self._written_bytes + _SPACE_STEP_BYTES
+
+
+@asynccontextmanager
+async def receive(
+    paths: StoragePaths, upload_id: UUID, executor: Executor, reserve_bytes: int
+) -> AsyncIterator[UploadFile]:
+    """Take an upload; on leaving the block its file is gone unless it was published.
+
+    `reserve_bytes` of the disk always stay free.
+    Raises: StorageGone, StorageFull, StorageReadOnly.
+    """
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(executor, paths.check)
+    path = paths.upload(upload_id)
+    await require_space(path.parent, reserve_bytes, executor)
+    try:
+        async with _created(path, executor) as file:
+            yield UploadFile(path, file, executor, reserve_bytes)
+    finally:
+        # Published means renamed, so that nothing of this name is left to remove.
+        await to_its_end(loop.run_in_executor(executor, _discard, path))
+
+
+@asynccontextmanager
+async def _created(path: Path, executor: Executor) -> AsyncIterator[AsyncFileIO]:
+    with os_errors_wrapped():
+        opening = asyncio.ensure_future(_create(path, executor))
+        try:
+            file = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await (await opening).close()
+            raise
+    try:
+        yield file
+    finally:
+        with os_errors_wrapped():
+            await to_its_end(file.close())
+
+
+async def _create(path: Path, executor: Executor) -> AsyncFileIO:
+    return await aiofiles.open(path, "xb", buffering=0, executor=executor)
+
+
+def clear_unfinished(paths: StoragePaths) -> None:
+    """Remove what a crash left half-done. Blocks; only while no process works on the storage.
+
+    Raises: StorageGone, StorageReadOnly.
+    """
+    paths.check()
+    with os_errors_wrapped():
+        for entry in paths.unfinished.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+
+async def require_space(directory: Path, wanted_bytes: int, executor: Executor) -> None:
+    """Raises: StorageFull unless `wanted_bytes` are free to an ordinary user."""
+    with os_errors_wrapped():
+        loop = asyncio.get_running_loop()
+        free = await loop.run_in_executor(executor, os.statvfs, directory)
+    if free.f_bavail * free.f_frsize < wanted_bytes:
+        raise StorageFull
+
+
+async def to_its_end(work: Awaitable[_T]) -> _T:
+    """Await `work` to its end even when cancelled, and only then be cancelled.
+
+    A thread cannot be stopped half-way: closing a file under a running write could send the
+    write to whatever file gets the same descriptor next.
+    """
+    future = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
+
+
+def _discard(path: Path) -> None:
+    # What cannot be removed now must not hide why the upload ended; a sweep takes it later.
+    with suppress(OSError):
+        path.unlink(missing_ok=True)

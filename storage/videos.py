@@ -1,0 +1,154 @@
+"""Published files of a video: put in place durably, linked, removed.
+
+A file is published by fsync, rename, fsync of the directory, so that after a crash it is there
+whole or not at all. All of it blocks but `publish_original`. Which files exist is for the
+database to say, not for this module.
+"""
+
+import asyncio
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import UUID
+
+from storage.errors import InvalidPath, os_errors_wrapped
+from storage.paths import StoragePaths, original_name
+from storage.uploads import UploadFile, to_its_end
+
+
+async def publish_original(
+    paths: StoragePaths,
+    upload: UploadFile,
+    course_id: str,
+    video_id: UUID,
+    extension: str,
+    executor: Executor,
+) -> Path:
+    """Finish `upload` and give it its place; returns the published path.
+
+    When cancelled during the rename the file may be published all the same: the reconcile takes
+    files that no row knows.
+    Raises: InvalidPath, StorageFull, StorageReadOnly, StorageGone.
+    """
+    name = original_name(extension)
+    await upload.finish()
+    loop = asyncio.get_running_loop()
+    return await to_its_end(
+        loop.run_in_executor(executor, adopt_asset, paths, upload.path, course_id, video_id, name)
+    )
+
+
+def adopt_asset(paths: StoragePaths, temp: Path, course_id: str, video_id: UUID, name: str) -> Path:
+    """Publish the finished file `temp` as `name`, over an older file of that name.
+
+    Raises: InvalidPath (also for a `temp` that is a link), FileMissing, StorageFull,
+    StorageReadOnly, StorageGone.
+    """
+    target = paths.asset(course_id, video_id, name)
+    paths.check()
+    with os_errors_wrapped():
+        _fsync_own_file(temp)
+        _make_video_dir(paths, course_id, video_id)
+        os.replace(temp, target)
+        _fsync_dir(target.parent)
+    return target
+
+
+def link_asset(
+    paths: StoragePaths, course_id: str, video_id: UUID, from_name: str, to_name: str
+) -> Path:
+    """Publish the bytes of `from_name` under `to_name` as well, without a copy; idempotent.
+
+    Raises: InvalidPath, FileMissing, StorageFull, StorageReadOnly, StorageGone.
+    """
+    source = paths.asset(course_id, video_id, from_name)
+    target = paths.asset(course_id, video_id, to_name)
+    paths.check()
+    draft = paths.upload(uuid.uuid4())
+    with os_errors_wrapped():
+        try:
+            os.link(source, draft, follow_symlinks=False)
+            os.replace(draft, target)
+        finally:
+            # POSIX: rename does nothing when both are already the same file.
+            draft.unlink(missing_ok=True)
+        _fsync_dir(target.parent)
+    return target
+
+
+def remove_asset(paths: StoragePaths, course_id: str, video_id: UUID, name: str) -> None:
+    """After this the file is not there; that it never was is no error.
+
+    Raises: InvalidPath, StorageReadOnly, StorageGone.
+    """
+    target = paths.asset(course_id, video_id, name)
+    paths.check()
+    with os_errors_wrapped(), suppress(FileNotFoundError):
+        target.unlink()
+        _fsync_dir(target.parent)
+
+
+def remove_video(paths: StoragePaths, course_id: str, video_id: UUID) -> None:
+    """After this no file of the video is there; idempotent.
+
+    Raises: InvalidPath, StorageReadOnly, StorageGone.
+    """
+    directory = paths.video_dir(course_id, video_id)
+    paths.check()
+    with os_errors_wrapped(), suppress(FileNotFoundError):
+        shutil.rmtree(directory)
+        _fsync_dir(directory.parent)
+
+
+@contextmanager
+def scratch(paths: StoragePaths) -> Iterator[Path]:
+    """A new directory on the storage's own file system, gone after the block.
+
+    Raises: StorageFull, StorageReadOnly, StorageGone.
+    """
+    paths.check()
+    directory = paths.scratch(uuid.uuid4())
+    with os_errors_wrapped():
+        directory.mkdir(mode=0o700)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _fsync_own_file(path: Path) -> None:
+    # Media children write files here. A link one of them left instead of a file would later be
+    # followed by the server to whatever it points to.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if path.is_symlink():
+            raise InvalidPath("a link cannot be published") from error
+        raise
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+            raise InvalidPath("only a file with one name can be published")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_video_dir(paths: StoragePaths, course_id: str, video_id: UUID) -> None:
+    for directory in (paths.course_dir(course_id), paths.video_dir(course_id, video_id)):
+        with suppress(FileExistsError):
+            directory.mkdir()
+            _fsync_dir(directory.parent)
+
+
+def _fsync_dir(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

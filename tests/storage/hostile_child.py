@@ -1,0 +1,131 @@
+"""What a media library that was taken over, or is broken, might do in a sandboxed child."""
+
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from storage import sandbox_child
+from storage.errors import NoVideo
+from storage.sandbox_child import FUNCTIONS, Function
+
+_inherited = sorted(int(name) for name in os.listdir("/proc/self/fd"))
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    pass
+
+
+class Note(msgspec.Struct, frozen=True):
+    path: Path
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    environment: dict[str, str]
+    descriptors: list[int]
+    directory: str
+    leads_session: bool
+    limits: dict[str, list[int]]
+    has_new_privileges: bool
+    loads_numpy: bool
+
+
+def look_around() -> Surroundings:
+    names = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE")
+    return Surroundings(
+        environment=dict(os.environ),
+        descriptors=_inherited,
+        directory=os.getcwd(),
+        leads_session=os.getsid(0) == os.getpid(),
+        limits={name: list(resource.getrlimit(getattr(resource, name))) for name in names},
+        has_new_privileges=not ctypes.CDLL(None).prctl(39, 0, 0, 0, 0),
+        loads_numpy=_imports("numpy"),
+    )
+
+
+def _imports(name: str) -> bool:
+    try:
+        __import__(name)
+    except ImportError:
+        return False
+    return True
+
+
+def crash() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave() -> None:
+    os._exit(3)
+
+
+def leave_quietly() -> None:
+    os._exit(0)
+
+
+def hang() -> None:
+    time.sleep(3600)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def hog() -> None:
+    bytearray(1 << 34)
+
+
+def recurse() -> None:
+    recurse()
+
+
+def flood() -> str:
+    return "x" * 100_000
+
+
+def chatter() -> int:
+    print("a library prints this")
+    os.write(1, b"and this")
+    sys.stdout.flush()
+    return 7
+
+
+def text() -> str:
+    return "not a number"
+
+
+def refuse() -> None:
+    raise NoVideo("only sound")
+
+
+def fill(path: Path) -> None:
+    path.write_bytes(bytes(1 << 20))
+
+
+def hang_with_child(path: Path) -> None:
+    """Tells the pids of both, in one step."""
+    child = subprocess.Popen([sys.executable, "-I", "-c", "import time; time.sleep(3600)"])
+    draft = path.with_suffix(".draft")
+    draft.write_text(f"{os.getpid()} {child.pid}")
+    draft.rename(path)
+    time.sleep(3600)
+
+
+def main(order_text: str) -> None:
+    ends = (crash, leave, leave_quietly, hang, spin, hog, recurse, refuse)
+    answers = (look_around, flood, chatter, text)
+    sandbox_child.main(
+        order_text,
+        {
+            **FUNCTIONS,
+            **{f.__name__: Function(__name__, f.__name__, Nothing) for f in ends + answers},
+            **{f.__name__: Function(__name__, f.__name__, Note) for f in (fill, hang_with_child)},
+        },
+    )

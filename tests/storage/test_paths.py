@@ -1,0 +1,132 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+import pytest
+
+from storage.errors import InvalidPath, StorageGone
+from storage.paths import StoragePaths, asset_hash, asset_name, is_servable, original_name
+
+VIDEO = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
+SHA256 = "0123456789abcdef" * 4
+
+
+def test_every_path_lies_below_the_absolute_root(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = StoragePaths(Path("data") / ".." / "videos")
+
+    root = tmp_path / "videos"
+    assert paths.marker == root / ".coursestream"
+    assert paths.upload(VIDEO) == root / "tmp" / str(VIDEO)
+    assert paths.video_dir("cs-101", VIDEO) == root / "courses/cs-101" / str(VIDEO)
+    assert paths.asset("cs-101", VIDEO, "original.mp4").name == "original.mp4"
+
+
+@pytest.mark.parametrize("course_id", ["a", "A.b_c-9", "9" * 64, "a..b"])
+def test_course_ids_of_the_contract_are_taken(course_id: str) -> None:
+    assert StoragePaths(Path("/r")).course_dir(course_id) == Path("/r/courses") / course_id
+
+
+@pytest.mark.parametrize(
+    "course_id",
+    ["", ".", "..", ".a", "-a", "a/b", "../a", "/etc", "a\0", "a\n", "ä", "a" * 65, "a b", "a\\b"],
+)
+def test_other_course_ids_are_refused(course_id: str) -> None:
+    with pytest.raises(InvalidPath):
+        StoragePaths(Path("/r")).course_dir(course_id)
+
+
+def test_text_is_no_video_id() -> None:
+    with pytest.raises(InvalidPath):
+        StoragePaths(Path("/r")).upload(cast(UUID, "../../etc/passwd"))
+
+
+@pytest.mark.parametrize(
+    ("name", "servable"),
+    [
+        ("source-0123456789abcdef.mp4", True),
+        ("alt-0123456789abcdef.webm", True),
+        ("storyboard-0123456789abcdef.vtt", True),
+        ("small-0123456789abcdef.jpg", True),
+        ("original.mp4", False),
+        ("source.mp4", False),
+        ("source-0123456789abcde.mp4", False),
+        ("source-0123456789ABCDEF.mp4", False),
+        ("source-0123456789abcdef.mp4\n", False),
+        ("source-0123456789abcdef.html", False),
+        ("../source-0123456789abcdef.mp4", False),
+        ("Source-0123456789abcdef.mp4", False),
+        ("", False),
+    ],
+)
+def test_servable_names_are_exactly_the_published_ones(name: str, servable: bool) -> None:
+    assert is_servable(name) is servable
+
+
+@pytest.mark.parametrize("name", ["..", "x", "original.exe", "original.mp4\n", "a/b.mp4"])
+def test_no_path_is_made_for_other_asset_names(name: str) -> None:
+    with pytest.raises(InvalidPath):
+        StoragePaths(Path("/r")).asset("cs-101", VIDEO, name)
+
+
+def test_asset_name_holds_the_start_of_its_hash() -> None:
+    name = asset_name("source", SHA256, "mp4")
+
+    assert name == "source-0123456789abcdef.mp4"
+    assert asset_hash(name) == "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("stem", "sha256", "extension"),
+    [
+        ("Source", SHA256, "mp4"),
+        ("source", SHA256[:16], "mp4"),
+        ("source", SHA256.upper(), "mp4"),
+        ("source", SHA256, "exe"),
+        ("../x", SHA256, "mp4"),
+    ],
+)
+def test_asset_name_refuses_what_would_not_be_servable(
+    stem: str, sha256: str, extension: str
+) -> None:
+    with pytest.raises(InvalidPath):
+        asset_name(stem, sha256, extension)
+
+
+def test_original_has_no_hash() -> None:
+    with pytest.raises(InvalidPath):
+        asset_hash(original_name("mp4"))
+    with pytest.raises(InvalidPath):
+        original_name("exe")
+
+
+def test_prepared_storage_keeps_its_instance_id(tmp_path: Path) -> None:
+    paths = StoragePaths(tmp_path / "new" / "storage")
+
+    first, second = paths.prepare(), paths.prepare()
+
+    assert UUID(first) == UUID(second) == UUID(paths.check())
+    assert sorted(p.name for p in paths.root.iterdir()) == [".coursestream", "courses", "tmp"]
+
+
+def test_processes_that_start_together_agree_on_one_id(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda _: StoragePaths(tmp_path / "s").prepare(), range(32)))
+
+    assert len(ids) == 1
+
+
+def test_missing_marker_means_the_storage_is_gone(paths: StoragePaths) -> None:
+    paths.marker.unlink()
+
+    with pytest.raises(StorageGone):
+        paths.check()
+
+
+def test_videos_without_a_marker_are_not_taken_over(paths: StoragePaths) -> None:
+    paths.course_dir("cs-101").mkdir()
+    paths.marker.unlink()
+
+    with pytest.raises(StorageGone):
+        paths.prepare()

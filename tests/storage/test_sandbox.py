@@ -1,0 +1,276 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from storage.errors import (
+    FileMissing,
+    MediaCrashed,
+    MediaTimedOut,
+    NoVideo,
+    SandboxBusy,
+    StorageError,
+    TooComplex,
+    Undecodable,
+)
+from storage.media import Limits, Picture, RemuxTask
+from storage.sandbox import Child, Sandbox, _require_asked_for
+
+HERE = Path(__file__).resolve().parent
+HOSTILE = Child("hostile_child", (HERE, HERE.parent.parent))
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    pass
+
+
+class Note(msgspec.Struct, frozen=True):
+    path: Path
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return Sandbox(2, child=HOSTILE)
+
+
+async def test_video_is_probed_remuxed_and_pictured(
+    make_clip: Callable[..., Path], limits: Limits, tmp_path: Path
+) -> None:
+    sandbox = Sandbox(1)
+
+    await sandbox.remux(make_clip(), tmp_path / "source.mp4", "mp4")
+    probe = await sandbox.probe(tmp_path / "source.mp4", "mp4", limits)
+    [picture] = await sandbox.thumbnails(
+        tmp_path / "source.mp4", "mp4", [("small", 160)], 82, tmp_path
+    )
+
+    assert (probe.width, probe.height, probe.audio_codec) == (160, 90, "aac")
+    assert picture.file == tmp_path / "small.jpg"
+    assert picture.size_bytes == picture.file.stat().st_size
+
+
+async def test_media_errors_come_through(
+    make_clip: Callable[..., Path], limits: Limits, tmp_path: Path
+) -> None:
+    sandbox = Sandbox(2)
+    (tmp_path / "noise").write_bytes(bytes(1000))
+
+    with pytest.raises(Undecodable):
+        await sandbox.probe(tmp_path / "noise", "mp4", limits)
+    with pytest.raises(NoVideo):
+        await sandbox.probe(make_clip(video=None), "mp4", limits)
+    with pytest.raises(TooComplex):
+        await sandbox.probe(make_clip(), "mp4", Limits(1, 1, 1))
+    with pytest.raises(FileMissing):
+        await sandbox.remux(tmp_path / "nothing", tmp_path / "target", "mp4")
+
+
+async def test_child_has_nothing_it_does_not_need(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COURSESTREAM_JWT_SECRET", "do not tell")
+    hostile = sys.modules.get("hostile_child") or _load_hostile()
+
+    with (tmp_path / "secret").open("w") as secret:
+        os.set_inheritable(secret.fileno(), True)
+        found = await sandbox.run(
+            "look_around", Nothing(), hostile.Surroundings, timeout_s=30, file_bytes=5, cpu_s=7
+        )
+
+    assert set(found.environment) <= {"LC_CTYPE"}
+    # Standard streams, and the one that lists them.
+    assert len(found.descriptors) == 4
+    assert found.directory == "/"
+    assert found.leads_session
+    assert not found.has_new_privileges
+    assert not found.loads_numpy
+    assert found.limits == {
+        "RLIMIT_AS": [1 << 30, 1 << 30],
+        "RLIMIT_CPU": [7, 8],
+        "RLIMIT_FSIZE": [5, 5],
+        "RLIMIT_NOFILE": [16, 16],
+        "RLIMIT_CORE": [0, 0],
+    }
+
+
+@pytest.mark.parametrize(
+    ("function", "error"),
+    [
+        pytest.param("crash", MediaCrashed, id="segmentation-fault"),
+        pytest.param("leave", MediaCrashed, id="exit-status"),
+        pytest.param("leave_quietly", MediaCrashed, id="no-answer"),
+        pytest.param("recurse", MediaCrashed, id="python-error"),
+        pytest.param("flood", MediaCrashed, id="answer-too-long"),
+        pytest.param("text", MediaCrashed, id="answer-of-another-type"),
+        pytest.param("hog", TooComplex, id="memory-limit"),
+        pytest.param("refuse", NoVideo, id="error-of-ours"),
+    ],
+)
+async def test_child_that_fails_is_told_as_an_error(
+    sandbox: Sandbox, function: str, error: type[StorageError]
+) -> None:
+    with pytest.raises(error) as caught:
+        await sandbox.run(function, Nothing(), int, timeout_s=30)
+
+    assert type(caught.value) is error
+
+
+async def test_what_a_library_prints_does_not_spoil_the_answer(sandbox: Sandbox) -> None:
+    assert await sandbox.run("chatter", Nothing(), int, timeout_s=30) == 7
+
+
+async def test_file_past_its_limit_is_not_written(sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(MediaCrashed):
+        await sandbox.run("fill", Note(tmp_path / "f"), None, timeout_s=30, file_bytes=1000)
+
+    assert (tmp_path / "f").stat().st_size == 1000
+
+
+async def test_remux_past_its_file_limit_is_too_complex(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    task = RemuxTask(make_clip(), tmp_path / "target", "mp4")
+
+    with pytest.raises(TooComplex):
+        await Sandbox(1).run("remux", task, None, timeout_s=30, file_bytes=500)
+
+
+async def test_hanging_child_is_ended(sandbox: Sandbox) -> None:
+    with pytest.raises(MediaTimedOut):
+        await sandbox.run("hang", Nothing(), int, timeout_s=0.5)
+
+
+async def test_busy_child_is_ended_by_its_cpu_limit(sandbox: Sandbox) -> None:
+    with pytest.raises(MediaTimedOut, match="CPU"):
+        await sandbox.run("spin", Nothing(), int, timeout_s=60, cpu_s=1)
+
+
+async def test_cancelled_caller_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
+    task = asyncio.create_task(_hang_with_child(sandbox, tmp_path / "pids", 60))
+    pids = await asyncio.to_thread(_noted_pids, tmp_path / "pids")
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await asyncio.to_thread(_wait_until_gone, pids)
+
+
+async def test_timed_out_child_takes_its_children_along(sandbox: Sandbox, tmp_path: Path) -> None:
+    task = asyncio.create_task(_hang_with_child(sandbox, tmp_path / "pids", 2))
+
+    with pytest.raises(MediaTimedOut):
+        await task
+
+    await asyncio.to_thread(_wait_until_gone, _noted_pids(tmp_path / "pids"))
+
+
+def test_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
+    script = f"""
+import asyncio, sys
+sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent.parent)!r}]
+from pathlib import Path
+from test_sandbox import Sandbox, HOSTILE, _hang_with_child
+asyncio.run(_hang_with_child(Sandbox(1, child=HOSTILE), Path({str(tmp_path / "pids")!r}), 60))
+"""
+    with subprocess.Popen([sys.executable, "-c", script]) as parent:
+        child, grandchild = _noted_pids(tmp_path / "pids")
+        parent.send_signal(signal.SIGKILL)
+
+    _wait_until_gone([child])
+    os.kill(grandchild, signal.SIGKILL)
+
+
+async def test_others_wait_for_a_free_slot(tmp_path: Path) -> None:
+    sandbox = Sandbox(1, child=HOSTILE, max_wait_s=0.2)
+    task = asyncio.create_task(_hang_with_child(sandbox, tmp_path / "pids", 60))
+    await asyncio.to_thread(_noted_pids, tmp_path / "pids")
+
+    with pytest.raises(SandboxBusy):
+        await sandbox.run("chatter", Nothing(), int, timeout_s=30)
+
+    task.cancel()
+    await asyncio.wait([task])
+    assert await sandbox.run("chatter", Nothing(), int, timeout_s=30) == 7
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param([], id="too-few"),
+        pytest.param([Path("/etc/passwd")], id="another-file"),
+        pytest.param([Path("/out/../out/small.jpg")], id="another-spelling"),
+        pytest.param([Path("/out/small.jpg")] * 2, id="too-many"),
+    ],
+)
+def test_only_the_pictures_asked_for_are_taken(files: list[Path]) -> None:
+    pictures = [
+        Picture(
+            name="small",
+            file=file,
+            extension="jpg",
+            width_px=160,
+            height_px=90,
+            size_bytes=1,
+            sha256="0" * 64,
+        )
+        for file in files
+    ]
+
+    with pytest.raises(MediaCrashed):
+        _require_asked_for(pictures, [("small", 160)], Path("/out"))
+
+
+def test_serving_process_never_loads_ffmpeg() -> None:
+    script = f"""
+import sys
+sys.path.insert(0, {str(HERE.parent.parent)!r})
+import storage.sandbox, storage.uploads, storage.videos, storage.sniff, storage.hashing
+assert not {{"av", "PIL", "numpy"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+async def _hang_with_child(sandbox: Sandbox, note: Path, timeout_s: float) -> None:
+    await sandbox.run(
+        "hang_with_child", Note(note), None, timeout_s=timeout_s, cpu_s=60, file_bytes=1000
+    )
+
+
+def _noted_pids(note: Path) -> list[int]:
+    _wait_for(note.exists)
+    return [int(pid) for pid in note.read_text().split()]
+
+
+def _wait_until_gone(pids: list[int]) -> None:
+    _wait_for(lambda: not any(_is_running(pid) for pid in pids))
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def _load_hostile():
+    sys.path.insert(0, str(HERE))
+    try:
+        return __import__("hostile_child")
+    finally:
+        sys.path.remove(str(HERE))

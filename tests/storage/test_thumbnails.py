@@ -1,0 +1,118 @@
+import hashlib
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from storage.errors import NoVideo
+from storage.thumbnails import make_thumbnails, score
+
+WEBM = {"muxer": "webm", "video": "libvpx-vp9", "audio": "libopus"}
+
+
+@pytest.mark.parametrize(
+    ("clip", "container"),
+    [
+        pytest.param({}, "mp4", id="mp4"),
+        pytest.param(WEBM, "webm", id="webm"),
+        pytest.param({**WEBM, "muxer_options": {"live": "1"}}, "webm", id="live-webm"),
+        pytest.param({"frames": 1}, "mp4", id="one-frame"),
+    ],
+)
+def test_every_size_is_written_as_told(
+    make_clip: Callable[..., Path], tmp_path: Path, clip, container
+) -> None:
+    sizes = [("small", 80), ("large", 320)]
+
+    pictures = make_thumbnails(make_clip(**clip), container, sizes, 82, tmp_path)
+
+    assert [(p.name, p.width_px, p.height_px) for p in pictures] == [
+        ("small", 80, 45),
+        ("large", 320, 180),
+    ]
+    for picture in pictures:
+        content = picture.file.read_bytes()
+        assert picture.file == tmp_path / f"{picture.name}.jpg"
+        assert picture.size_bytes == len(content)
+        assert picture.sha256 == hashlib.sha256(content).hexdigest()
+        with Image.open(picture.file) as image:
+            assert (image.format, image.size) == ("JPEG", (picture.width_px, picture.height_px))
+
+
+@pytest.mark.parametrize(
+    ("clip", "size", "red_at", "blue_at"),
+    [
+        pytest.param({}, (80, 45), (20, 22), (60, 22), id="upright"),
+        pytest.param({"counterclockwise_deg": -90}, (80, 142), (40, 35), (40, 106), id="clockwise"),
+        pytest.param(
+            {"counterclockwise_deg": 90}, (80, 142), (40, 106), (40, 35), id="counterclockwise"
+        ),
+        pytest.param({"counterclockwise_deg": 180}, (80, 45), (60, 22), (20, 22), id="upside-down"),
+        pytest.param({"sample_ratio": Fraction(4, 3)}, (80, 34), (20, 17), (60, 17), id="wide"),
+    ],
+)
+def test_picture_is_as_a_player_shows_it(
+    make_clip: Callable[..., Path], tmp_path: Path, clip, size, red_at, blue_at
+) -> None:
+    [picture] = make_thumbnails(make_clip(**clip), "mp4", [("small", 80)], 90, tmp_path)
+
+    with Image.open(picture.file) as image:
+        assert image.size == size
+        assert _strongest(image, red_at) == "red"
+        assert _strongest(image, blue_at) == "blue"
+
+
+def test_black_opening_is_passed_over(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    path = make_clip(frames=40, silent_until=25, audio=None)
+
+    [picture] = make_thumbnails(path, "mp4", [("small", 80)], 82, tmp_path)
+
+    with Image.open(picture.file) as image:
+        assert _strongest(image, (20, 22)) == "red"
+
+
+def test_black_opening_before_the_only_keyframe_is_passed_over(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = make_clip(frames=40, silent_until=10, audio=None, video_options={"g": "100"})
+
+    [picture] = make_thumbnails(path, "mp4", [("small", 80)], 82, tmp_path)
+
+    with Image.open(picture.file) as image:
+        assert _strongest(image, (20, 22)) == "red"
+
+
+def test_black_video_still_gets_a_picture(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    path = make_clip(frames=25, silent_until=25, audio=None)
+
+    assert make_thumbnails(path, "mp4", [("small", 80)], 82, tmp_path)[0].size_bytes > 0
+
+
+def test_sound_alone_is_no_video(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(NoVideo):
+        make_thumbnails(make_clip(video=None), "mp4", [("small", 80)], 82, tmp_path)
+
+
+def test_sharp_beats_blurred_beats_plain() -> None:
+    sharp = Image.new("L", (160, 90), 128)
+    for x in range(0, 160, 8):
+        ImageDraw.Draw(sharp).rectangle((x, 0, x + 3, 90), 240)
+    blurred = sharp.filter(ImageFilter.GaussianBlur(1))
+
+    assert score(sharp) > score(blurred) > score(Image.new("L", (160, 90), 128))
+
+
+@pytest.mark.parametrize(("luma", "other"), [(0, 12), (250, 255), (128, 130)])
+def test_dark_bright_and_plain_pictures_are_not_good(luma: int, other: int) -> None:
+    image = Image.new("L", (160, 90), luma)
+    image.paste(other, (0, 0, 80, 90))
+
+    assert not score(image).is_good
+
+
+def _strongest(image: Image.Image, at: tuple[int, int]) -> str:
+    red, _, blue = image.convert("RGB").getpixel(at)
+    assert max(red, blue) > 60, "neither red nor blue"
+    return "red" if red > blue else "blue"

@@ -1,0 +1,135 @@
+import os
+from concurrent.futures import Executor
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from storage import videos
+from storage.errors import FileMissing, InvalidPath, StorageGone
+from storage.paths import StoragePaths, asset_name
+from storage.uploads import receive
+
+SOURCE = asset_name("source", "a" * 64, "mp4")
+OTHER = asset_name("source", "b" * 64, "mp4")
+
+
+@pytest.fixture
+def temp(tmp_path: Path) -> Path:
+    temp = tmp_path / "finished"
+    temp.write_bytes(b"movie")
+    return temp
+
+
+async def test_published_original_is_the_upload(paths: StoragePaths, executor: Executor) -> None:
+    video_id = uuid4()
+
+    async with receive(paths, uuid4(), executor, 0) as upload:
+        await upload.append(b"movie")
+        path = await videos.publish_original(paths, upload, "cs-101", video_id, "mp4", executor)
+
+    assert path == paths.video_dir("cs-101", video_id) / "original.mp4"
+    assert path.read_bytes() == b"movie"
+    assert list(paths.unfinished.iterdir()) == []
+
+
+async def test_refused_extension_leaves_nothing(paths: StoragePaths, executor: Executor) -> None:
+    with pytest.raises(InvalidPath):
+        async with receive(paths, uuid4(), executor, 0) as upload:
+            await videos.publish_original(paths, upload, "cs-101", uuid4(), "exe", executor)
+
+    assert list(paths.unfinished.iterdir()) == list(paths.courses.iterdir()) == []
+
+
+def test_adopted_file_moves_to_its_name(paths: StoragePaths, temp: Path) -> None:
+    path = videos.adopt_asset(paths, temp, "cs-101", uuid4(), SOURCE)
+
+    assert path.read_bytes() == b"movie"
+    assert not temp.exists()
+
+
+def test_adopting_twice_replaces(paths: StoragePaths, temp: Path, tmp_path: Path) -> None:
+    video_id, again = uuid4(), tmp_path / "again"
+    again.write_bytes(b"again")
+
+    videos.adopt_asset(paths, temp, "cs-101", video_id, SOURCE)
+
+    assert videos.adopt_asset(paths, again, "cs-101", video_id, SOURCE).read_bytes() == b"again"
+
+
+def test_missing_temp_is_told(paths: StoragePaths, tmp_path: Path) -> None:
+    with pytest.raises(FileMissing):
+        videos.adopt_asset(paths, tmp_path / "nothing", "cs-101", uuid4(), SOURCE)
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symbolic", "hard"])
+def test_link_to_another_file_is_never_published(paths, temp, tmp_path, link) -> None:
+    link(temp, tmp_path / "linked")
+
+    with pytest.raises(InvalidPath):
+        videos.adopt_asset(paths, tmp_path / "linked", "cs-101", uuid4(), SOURCE)
+
+
+def test_pipe_is_never_published(paths: StoragePaths, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(InvalidPath):
+        videos.adopt_asset(paths, tmp_path / "pipe", "cs-101", uuid4(), SOURCE)
+
+
+def test_nothing_is_published_when_the_storage_is_gone(paths: StoragePaths, temp: Path) -> None:
+    paths.marker.unlink()
+
+    with pytest.raises(StorageGone):
+        videos.adopt_asset(paths, temp, "cs-101", uuid4(), SOURCE)
+    assert temp.exists()
+
+
+def test_linking_is_idempotent_and_shares_the_bytes(paths: StoragePaths, temp: Path) -> None:
+    video_id = uuid4()
+    source = videos.adopt_asset(paths, temp, "cs-101", video_id, "original.mp4")
+
+    for _ in range(2):
+        target = videos.link_asset(paths, "cs-101", video_id, "original.mp4", SOURCE)
+
+    assert target.samefile(source)
+    assert list(paths.unfinished.iterdir()) == []
+
+
+def test_removed_asset_leaves_the_others(paths: StoragePaths, temp: Path) -> None:
+    video_id = uuid4()
+    videos.adopt_asset(paths, temp, "cs-101", video_id, SOURCE)
+    kept = videos.link_asset(paths, "cs-101", video_id, SOURCE, OTHER)
+
+    for _ in range(2):
+        videos.remove_asset(paths, "cs-101", video_id, SOURCE)
+
+    assert list(paths.video_dir("cs-101", video_id).iterdir()) == [kept]
+
+
+def test_removed_video_leaves_nothing(paths: StoragePaths, temp: Path) -> None:
+    video_id = uuid4()
+    videos.adopt_asset(paths, temp, "cs-101", video_id, SOURCE)
+
+    for _ in range(2):
+        videos.remove_video(paths, "cs-101", video_id)
+
+    assert not paths.video_dir("cs-101", video_id).exists()
+
+
+def test_nothing_is_removed_when_the_storage_is_gone(paths: StoragePaths, temp: Path) -> None:
+    video_id = uuid4()
+    path = videos.adopt_asset(paths, temp, "cs-101", video_id, SOURCE)
+    paths.marker.unlink()
+
+    with pytest.raises(StorageGone):
+        videos.remove_video(paths, "cs-101", video_id)
+    assert path.exists()
+
+
+def test_scratch_directory_ends_with_its_block(paths: StoragePaths) -> None:
+    with videos.scratch(paths) as directory:
+        (directory / "file").write_bytes(b"x")
+        assert directory.parent == paths.unfinished
+
+    assert list(paths.unfinished.iterdir()) == []
