@@ -1,0 +1,121 @@
+"""Who is enrolled where, and the version that every change of it raises."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.courses import Outcome
+from db.pool import Queries
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """`role` is None once withdrawn; the row stays while grants of it may live."""
+
+    course_id: str
+    user_id: str
+    role: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+COLUMNS = "course_id, user_id, role, version, created_at, updated_at"
+
+PUT = f"""
+WITH before AS (
+    SELECT role FROM enrollments
+    WHERE course_id = %(course_id)s AND user_id = %(user_id)s
+), changed AS (
+    INSERT INTO enrollments AS e (course_id, user_id, role)
+    VALUES (%(course_id)s, %(user_id)s, %(role)s)
+    ON CONFLICT (course_id, user_id) DO UPDATE SET
+        role = excluded.role,
+        version = e.version + 1,
+        created_at = CASE WHEN e.role IS NULL THEN now() ELSE e.created_at END,
+        updated_at = now(),
+        kept_until = NULL
+    WHERE e.role IS DISTINCT FROM excluded.role
+    RETURNING {COLUMNS}
+)
+SELECT {COLUMNS}, CASE WHEN (SELECT role FROM before) IS NULL THEN 'created' ELSE 'changed' END
+    AS outcome
+FROM changed
+"""
+
+WITHDRAW = f"""
+UPDATE enrollments SET
+    role = NULL, version = version + 1, updated_at = now(),
+    kept_until = now() + make_interval(secs => %(kept_for_s)s)
+WHERE course_id = %(course_id)s AND user_id = %(user_id)s AND role IS NOT NULL
+RETURNING {COLUMNS}
+"""
+
+GET = f"SELECT {COLUMNS} FROM enrollments WHERE course_id = %s AND user_id = %s"
+
+GET_FOR_UPDATE = GET + " FOR UPDATE"
+
+LIST = f"""
+SELECT {COLUMNS} FROM enrollments
+WHERE course_id = %(course_id)s AND role IS NOT NULL
+  AND (created_at, user_id) > (%(after_time)s, %(after_id)s)
+ORDER BY created_at, user_id LIMIT %(limit)s
+"""
+
+ROLES_OF_USER = """
+SELECT course_id, role FROM enrollments WHERE user_id = %s AND role IS NOT NULL
+"""
+
+# A first version was never changed, so no grant of it can have been revoked.
+CHANGED_VERSIONS = "SELECT course_id, user_id, version FROM enrollments WHERE version > 1"
+
+
+async def put(
+    queries: Queries, course_id: str, user_id: str, role: str
+) -> tuple[Enrollment, Outcome]:
+    parameters = {"course_id": course_id, "user_id": user_id, "role": role}
+    row = await queries.fetch_one(PUT, parameters)
+    if row is not None:
+        return Enrollment(*row[:6]), Outcome(row.outcome)
+    enrollment = await get(queries, course_id, user_id)
+    assert enrollment is not None
+    return enrollment, Outcome.UNCHANGED
+
+
+async def withdraw(
+    queries: Queries, course_id: str, user_id: str, kept_for_s: float
+) -> Enrollment | None:
+    """None when there was no enrolment to withdraw."""
+    parameters = {"course_id": course_id, "user_id": user_id, "kept_for_s": kept_for_s}
+    row = await queries.fetch_one(WITHDRAW, parameters)
+    return Enrollment(*row) if row else None
+
+
+async def get(
+    queries: Queries, course_id: str, user_id: str, *, locked: bool = False
+) -> Enrollment | None:
+    """The row, withdrawn or not; `locked` until the transaction ends."""
+    row = await queries.fetch_one(GET_FOR_UPDATE if locked else GET, (course_id, user_id))
+    return Enrollment(*row) if row else None
+
+
+async def list_of_course(
+    queries: Queries, course_id: str, *, after: tuple[datetime, str], limit: int
+) -> list[Enrollment]:
+    parameters = {
+        "course_id": course_id,
+        "after_time": after[0],
+        "after_id": after[1],
+        "limit": limit,
+    }
+    return [Enrollment(*row) for row in await queries.fetch_all(LIST, parameters)]
+
+
+async def roles_of_user(queries: Queries, user_id: str) -> dict[str, str]:
+    """course_id -> role."""
+    return {row.course_id: row.role for row in await queries.fetch_all(ROLES_OF_USER, (user_id,))}
+
+
+async def changed_versions(queries: Queries) -> dict[tuple[str, str], int]:
+    """(course_id, user_id) -> version, of every enrolment that was ever changed."""
+    rows = await queries.fetch_all(CHANGED_VERSIONS)
+    return {(row.course_id, row.user_id): row.version for row in rows}

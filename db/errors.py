@@ -1,0 +1,32 @@
+"""What can go wrong between us and PostgreSQL, in our words."""
+
+
+class DatabaseError(Exception):
+    """The database refused a statement."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database cannot be reached."""
+
+
+class DatabaseTimeout(DatabaseError):
+    """The database did not answer in time."""
+
+
+class ConstraintViolated(DatabaseError):
+    """A row would break a constraint; `constraint` is its name."""
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__(f"{self.__doc__} ({constraint})")
+        self.constraint = constraint
+
+
+class UniqueViolated(ConstraintViolated):
+    """A row with that key exists already."""
+
+
+class ForeignKeyViolated(ConstraintViolated):
+    """A row refers to one that does not exist."""

@@ -1,0 +1,171 @@
+"""The event log: appended in commit order, read from a place on, read as one user may see it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from db.pool import Queries, Row, Transaction
+
+CHANNEL = "event_log"
+
+# Each a statement of its own: the ids are taken by the insert, after the lock is ours. The lock
+# makes commit order equal id order, so whoever has read id N has missed nothing before N.
+APPEND = """
+SELECT pg_advisory_xact_lock(25459, 1);
+NOTIFY event_log;
+INSERT INTO event_log (type, video_id, course_id, user_id, occurred_at, payload)
+SELECT type, video_id, course_id, user_id, occurred_at, payload
+FROM ROWS FROM (json_to_recordset(%s) AS (
+    type text, video_id uuid, course_id text, user_id text, occurred_at timestamptz, payload jsonb
+)) WITH ORDINALITY AS told (type, video_id, course_id, user_id, occurred_at, payload, place)
+ORDER BY place
+RETURNING id
+"""
+
+COLUMNS = "id, type, video_id, course_id, user_id, occurred_at, payload::text AS payload"
+
+READ_AFTER = f"SELECT {COLUMNS} FROM event_log WHERE id > %s ORDER BY id LIMIT %s"
+
+BOUNDS = """
+SELECT dropped_id, greatest(dropped_id, (SELECT max(id) FROM event_log)) AS newest_id
+FROM event_log_retention
+"""
+
+ROLES = "SELECT course_id, role, version FROM enrollments WHERE user_id = %s"
+
+READ_VISIBLE = f"""
+SELECT {COLUMNS} FROM event_log
+WHERE id > %(after_id)s AND id <= %(up_to_id)s AND {{sight}}
+ORDER BY id LIMIT %(limit)s
+"""
+
+COUNT_VISIBLE = """
+SELECT count(*) AS visible FROM (
+    SELECT FROM event_log
+    WHERE id > %(after_id)s AND id <= %(up_to_id)s AND {sight} LIMIT %(limit)s
+) AS seen
+"""
+
+SEEN_IN_FULL = """(
+    course_id = ANY(%(instructor_course_ids)s::text[])
+    OR user_id = %(user_id)s AND (
+        type = %(enrollment_type)s
+        OR type = ANY(%(playback_types)s) AND course_id = ANY(%(student_course_ids)s::text[])
+    )
+)"""
+SEEN_BY_STUDENTS = """(
+    course_id = ANY(%(student_course_ids)s::text[]) AND type = ANY(%(student_types)s)
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A row to be; the log gives it its id."""
+
+    type: str
+    video_id: UUID | None
+    course_id: str
+    user_id: str
+    occurred_at: datetime
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a reader may see (the upper half) and asked for (the lower, None for all)."""
+
+    user_id: str
+    is_privileged: bool
+    instructor_course_ids: Sequence[str]
+    student_course_ids: Sequence[str]
+    student_types: Sequence[str]
+    playback_types: Sequence[str]
+    enrollment_type: str
+
+    scope_video_id: UUID | None = None
+    video_id: UUID | None = None
+    course_id: str | None = None
+    shown_user_id: str | None = None
+    types: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The highest id that retention dropped, and the newest there is; 0 for none."""
+
+    dropped_id: int
+    newest_id: int
+
+
+async def append(tx: Transaction, events: Sequence[NewEvent]) -> list[int]:
+    """Ids of the events, in their order. Must be the last statement before COMMIT."""
+    rows = await tx.fetch_all(APPEND, (msgspec.json.encode(events).decode(),))
+    return [row.id for row in rows]
+
+
+async def read_after(queries: Queries, after_id: int, limit: int) -> list[Row]:
+    return await queries.fetch_all(READ_AFTER, (after_id, limit))
+
+
+async def bounds(queries: Queries) -> Bounds:
+    row = await queries.fetch_one(BOUNDS)
+    assert row is not None  # the migration put it there
+    return Bounds(row.dropped_id, row.newest_id)
+
+
+async def roles_of(queries: Queries, user_id: str) -> list[Row]:
+    """(course_id, role, version) of every enrolment, withdrawn ones with role None."""
+    return await queries.fetch_all(ROLES, (user_id,))
+
+
+async def read_visible(
+    queries: Queries, sight: Sight, after_id: int, up_to_id: int, limit: int
+) -> list[Row]:
+    """What `sight` shows of (after_id, up_to_id], oldest first."""
+    return await queries.fetch_all(
+        READ_VISIBLE.format(sight=_condition(sight)),
+        _parameters(sight, after_id, up_to_id, limit),
+    )
+
+
+async def count_visible(
+    queries: Queries, sight: Sight, after_id: int, up_to_id: int, limit: int
+) -> int:
+    """How many events `sight` shows of (after_id, up_to_id], counted up to `limit`."""
+    row = await queries.fetch_one(
+        COUNT_VISIBLE.format(sight=_condition(sight)),
+        _parameters(sight, after_id, up_to_id, limit),
+    )
+    return int(row.visible) if row else 0
+
+
+def _condition(sight: Sight) -> str:
+    # Only the arms that matter, so that each can use its index.
+    arms = ["TRUE" if sight.is_privileged else SEEN_IN_FULL]
+    if not sight.is_privileged and sight.shown_user_id is None:
+        arms.append(SEEN_BY_STUDENTS)  # these show no user, so no filter by user matches them
+    conditions = [f"({' OR '.join(arms)})"]
+    if sight.scope_video_id is not None:
+        conditions.append("video_id = %(scope_video_id)s")
+    if sight.video_id is not None:
+        conditions.append("video_id = %(video_id)s")
+    if sight.course_id is not None:
+        conditions.append("course_id = %(course_id)s")
+    if sight.shown_user_id is not None:
+        conditions.append("user_id = %(shown_user_id)s")
+    if sight.types is not None:
+        conditions.append("type = ANY(%(types)s::text[])")
+    return " AND ".join(conditions)
+
+
+def _parameters(sight: Sight, after_id: int, up_to_id: int, limit: int) -> dict[str, Any]:
+    values = {name: _adapted(value) for name, value in asdict(sight).items()}
+    return values | {"after_id": after_id, "up_to_id": up_to_id, "limit": limit}
+
+
+def _adapted(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID) else value

@@ -1,0 +1,66 @@
+"""The event log's daily partitions: made ahead, dropped when old."""
+
+from datetime import date, datetime
+
+from db.pool import Queries, Transaction
+
+TRY_OWNERSHIP = "SELECT pg_try_advisory_xact_lock(25459, 2) AS is_owner"
+
+# Making and dropping a partition locks the whole log: better give up and come again than let
+# every reader queue up behind a waiting lock.
+YIELD_QUICKLY = "SET LOCAL lock_timeout = '200ms'"
+
+ADD_DAY = "SELECT event_log_add_days(%s, 1)"
+
+DAYS = """
+SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'event_log'::regclass AND c.relname ~ '^event_log_[0-9]{8}$'
+ORDER BY 1
+"""
+
+REMEMBER_DROPPED = """
+UPDATE event_log_retention
+SET dropped_id = greatest(dropped_id, (SELECT max(id) FROM {table}))
+"""
+
+CLEAR_DEFAULT = """
+WITH gone AS (DELETE FROM event_log_default WHERE recorded_at < %s RETURNING id)
+UPDATE event_log_retention SET dropped_id = greatest(dropped_id, (SELECT max(id) FROM gone))
+"""
+
+COUNT_DEFAULT = "SELECT count(*) AS strays FROM event_log_default"
+
+
+async def try_ownership(tx: Transaction) -> bool:
+    """True for one transaction at a time, which also gives up quickly when it has to wait."""
+    await tx.fetch_all(YIELD_QUICKLY)
+    row = await tx.fetch_one(TRY_OWNERSHIP)
+    return bool(row and row.is_owner)
+
+
+async def days(queries: Queries) -> list[date]:
+    """The UTC days that have a partition, oldest first."""
+    return [row.day for row in await queries.fetch_all(DAYS)]
+
+
+async def add_day(tx: Transaction, day: date) -> None:
+    await tx.fetch_all(ADD_DAY, (day,))
+
+
+async def drop_day(tx: Transaction, day: date) -> None:
+    """Forgets the day's events, and remembers how far they went."""
+    table = f"event_log_{day:%Y%m%d}"
+    await tx.fetch_all(REMEMBER_DROPPED.format(table=table))
+    await tx.fetch_all(f"DROP TABLE {table}")
+
+
+async def clear_default(tx: Transaction, before: datetime) -> None:
+    """Forgets what was recorded before then and is in no day's partition."""
+    await tx.fetch_all(CLEAR_DEFAULT, (before,))
+
+
+async def count_strays(queries: Queries) -> int:
+    """Events that are in no day's partition: none, when days are made in time."""
+    row = await queries.fetch_one(COUNT_DEFAULT)
+    return int(row.strays) if row else 0

@@ -1,0 +1,33 @@
+"""Deferring background jobs inside a transaction of ours.
+
+procrastinate cannot defer on a connection that is not its own, so this calls the SQL function it
+defers with; a test holds its signature against the installed version.
+"""
+
+from typing import Any
+
+import msgspec
+
+from db.pool import Transaction
+
+DEFER = """
+SELECT procrastinate_defer_jobs_v1(
+    ARRAY[ROW(%(queue)s, %(task)s, 0, %(lock)s, NULL, %(arguments)s::jsonb, NULL)]
+    ::procrastinate_job_to_defer_v1[]
+)
+"""
+
+
+async def defer(
+    transaction: Transaction, task: str, arguments: dict[str, Any], *, queue: str, lock: str
+) -> None:
+    """Queue `task`; it exists once the transaction commits. Jobs of one `lock` never overlap."""
+    await transaction.execute(
+        DEFER,
+        {
+            "queue": queue,
+            "task": task,
+            "lock": lock,
+            "arguments": msgspec.json.encode(arguments).decode(),
+        },
+    )

@@ -1,0 +1,67 @@
+"""A connection of its own that hears NOTIFY; pooled ones are handed around and would miss it.
+
+A notification only wakes: the table is the truth. Does not reconnect; its owner does.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiopg
+from psycopg2.extensions import quote_ident
+from psycopg2.extras import NamedTupleCursor
+
+from db.pool import Parameters, Row, connection_options, wrapped_errors
+
+
+class Listener:
+    """Runs statements (it is a `Queries`) and waits for notifications."""
+
+    def __init__(self, connection: aiopg.Connection) -> None:
+        self._connection = connection
+
+    async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        async with (
+            wrapped_errors(),
+            self._connection.cursor(cursor_factory=NamedTupleCursor) as cursor,
+        ):
+            await cursor.execute(sql, parameters or None)
+            return list(await cursor.fetchall()) if cursor.description else []
+
+    async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        rows = await self.fetch_all(sql, parameters)
+        return rows[0] if rows else None
+
+    async def wait(self, timeout_s: float) -> None:
+        """Returns at a notification, several of them counting as one, or after `timeout_s`.
+
+        Raises: DatabaseUnavailable when the connection is gone.
+        """
+        notifications = self._connection.notifies
+        async with wrapped_errors():
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await notifications.get()
+            except TimeoutError:
+                return
+            while not notifications.empty():
+                notifications.get_nowait()
+
+    async def listen(self, channel: str) -> None:
+        await self.fetch_all(f"LISTEN {quote_ident(channel, self._connection.raw)}")
+
+
+@asynccontextmanager
+async def listen(dsn: str, channel: str) -> AsyncIterator[Listener]:
+    """A fresh connection that hears `channel`, closed with the block.
+
+    Raises: DatabaseUnavailable.
+    """
+    async with wrapped_errors():
+        connection = await aiopg.connect(dsn, **connection_options())
+    try:
+        listener = Listener(connection)
+        await listener.listen(channel)
+        yield listener
+    finally:
+        await connection.close()

@@ -1,0 +1,72 @@
+"""Playbacks of which nothing was heard for too long, and those too old to keep."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from db.pool import Transaction
+
+# Skipping locked rows keeps processes that look at the same time out of each other's way, and
+# leaves alone the session that a report is just bringing back.
+STOP_SILENT = """
+WITH silent AS (
+    SELECT user_id, video_id, session_id FROM playback_sessions
+    WHERE state <> 'stopped' AND last_report_at < CASE state
+        WHEN 'paused' THEN %(paused_before)s::timestamptz
+        ELSE %(playing_before)s::timestamptz END
+    ORDER BY user_id, video_id, session_id LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE playback_sessions s SET state = 'stopped', stopped_at = %(now)s
+FROM silent JOIN progress p ON p.user_id = silent.user_id AND p.video_id = silent.video_id
+WHERE s.user_id = silent.user_id AND s.video_id = silent.video_id
+  AND s.session_id = silent.session_id
+RETURNING s.user_id, s.video_id, s.session_id, s.position_s, p.course_id, p.watched_ratio
+"""
+
+DELETE_OLD = """
+DELETE FROM playback_sessions WHERE (user_id, video_id, session_id) IN (
+    SELECT user_id, video_id, session_id FROM playback_sessions
+    WHERE last_report_at < %s AND state = 'stopped' LIMIT %s FOR UPDATE SKIP LOCKED
+)
+RETURNING 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SilentSession:
+    user_id: str
+    video_id: UUID
+    session_id: str
+    course_id: str
+    position_s: float
+    watched_ratio: float
+
+
+async def stop_silent(
+    tx: Transaction, now: datetime, playing_s: float, paused_s: float, limit: int
+) -> list[SilentSession]:
+    """Marks as stopped, and returns, open sessions whose last report is longer ago than that."""
+    parameters = {
+        "now": now,
+        "playing_before": now - timedelta(seconds=playing_s),
+        "paused_before": now - timedelta(seconds=paused_s),
+        "limit": limit,
+    }
+    rows = await tx.fetch_all(STOP_SILENT, parameters)
+    return [
+        SilentSession(
+            row.user_id,
+            UUID(str(row.video_id)),
+            row.session_id,
+            row.course_id,
+            row.position_s,
+            row.watched_ratio,
+        )
+        for row in rows
+    ]
+
+
+async def delete_old(tx: Transaction, before: datetime, limit: int) -> int:
+    """How many sessions that ended before that were deleted."""
+    return len(await tx.fetch_all(DELETE_OLD, (before, limit)))

@@ -1,0 +1,126 @@
+"""Where users are in videos and what they have seen of them: what is stored, read.
+
+Writing is progress_batch.py's.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from db.pool import Queries, Row
+
+STATE = """
+p.position_s, p.watched_s, p.watched_ratio, p.watched::text AS watched, p.completed_at, p.updated_at
+"""
+
+GET = f"SELECT {STATE} FROM progress p WHERE user_id = %s AND video_id = %s"
+
+NEXT_SEQUENCE = """
+SELECT last_sequence + 1 AS next_sequence FROM playback_sessions
+WHERE user_id = %s AND video_id = %s AND session_id = %s
+"""
+
+LIST_FOR_COURSE = f"""
+SELECT p.video_id, p.user_id, p.created_at, {STATE}
+FROM progress p JOIN videos v ON v.id = p.video_id AND v.deleted_at IS NULL
+WHERE p.course_id = %(course_id)s {{narrowed}}
+ORDER BY p.created_at, p.video_id, p.user_id LIMIT %(limit)s
+"""
+OF_USER = "AND p.user_id = %(user_id)s"
+AFTER = "AND (p.created_at, p.video_id, p.user_id) > (%(created_at)s, %(video_id)s, %(after_user)s)"
+
+STATES_OF_VIDEOS = f"""
+SELECT p.video_id, {STATE} FROM progress p
+WHERE user_id = %s AND video_id = ANY(%s::uuid[])
+"""
+
+_PIECE = re.compile(r"\[([0-9.]+),([0-9.]+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressState:
+    """What a report answers; `position_s` is the float that a report gave."""
+
+    position_s: float
+    watched_s: float
+    watched_ratio: float
+    watched: tuple[tuple[float, float], ...]
+    completed_at: datetime | None
+    updated_at: datetime
+
+    @property
+    def completed(self) -> bool:
+        return self.completed_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class CourseProgress:
+    """One user's state in one video; the first three are also its place in the list."""
+
+    created_at: datetime
+    video_id: UUID
+    user_id: str
+    state: ProgressState
+
+
+Place = tuple[datetime, UUID, str]  # created_at, video_id, user_id of the last item of a page
+
+
+async def get(queries: Queries, user_id: str, video_id: UUID) -> ProgressState | None:
+    row = await queries.fetch_one(GET, (user_id, str(video_id)))
+    return state_of(row) if row else None
+
+
+async def next_sequence(queries: Queries, user_id: str, video_id: UUID, session_id: str) -> int:
+    """What the next report of the session has to be numbered at least; 0 for a new session."""
+    row = await queries.fetch_one(NEXT_SEQUENCE, (user_id, str(video_id), session_id))
+    return int(row.next_sequence) if row else 0
+
+
+async def list_for_course(
+    queries: Queries, course_id: str, user_id: str | None, after: Place | None, limit: int
+) -> list[CourseProgress]:
+    """Everyone's, or one user's, in the order of the first reports."""
+    narrowed = [OF_USER] if user_id is not None else []
+    parameters: dict[str, Any] = {"course_id": course_id, "user_id": user_id, "limit": limit}
+    if after is not None:
+        narrowed.append(AFTER)
+        created_at, video_id, after_user = after
+        parameters |= {
+            "created_at": created_at,
+            "video_id": str(video_id),
+            "after_user": after_user,
+        }
+    sql = LIST_FOR_COURSE.format(narrowed=" ".join(narrowed))
+    rows = await queries.fetch_all(sql, parameters)
+    return [
+        CourseProgress(row.created_at, UUID(str(row.video_id)), row.user_id, state_of(row))
+        for row in rows
+    ]
+
+
+async def states_of_videos(
+    queries: Queries, user_id: str, video_ids: Iterable[UUID]
+) -> dict[UUID, ProgressState]:
+    """Of the videos that the user has reported on."""
+    rows = await queries.fetch_all(STATES_OF_VIDEOS, (user_id, [str(one) for one in video_ids]))
+    return {UUID(str(row.video_id)): state_of(row) for row in rows}
+
+
+def state_of(row: Row) -> ProgressState:
+    return ProgressState(
+        row.position_s,
+        row.watched_s,
+        row.watched_ratio,
+        parse_pieces(row.watched),
+        row.completed_at,
+        row.updated_at,
+    )
+
+
+def parse_pieces(multirange: str) -> tuple[tuple[float, float], ...]:
+    """The pieces of a nummultirange in PostgreSQL's text form, `{[0.00,2.50),[7.00,9.00)}`."""
+    return tuple((float(start), float(stop)) for start, stop in _PIECE.findall(multirange))

@@ -1,0 +1,367 @@
+"""Videos, the files they are served as, and their pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from db.pool import Queries, Row
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFacts:
+    """What a probe found out about the file."""
+
+    duration_s: float
+    width: int
+    height: int
+    frame_rate: float | None
+    rotation: int
+    container: Literal["mp4", "webm"]
+    video_codec: str
+    audio_codec: str | None
+    mime_type: str
+    is_playable: bool  # by browsers
+
+
+@dataclass(frozen=True, slots=True)
+class RepresentationRow:
+    format: str
+    file_name: str
+    mime_type: str
+    size_bytes: int
+    sha256: str
+    is_primary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailRow:
+    size_name: str
+    mime_type: str
+    file_name: str
+    width_px: int
+    height_px: int
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    id: UUID
+    course_id: str
+    module_id: str
+    title: str
+    original_filename: str
+    status: str
+    failure_code: str | None
+    failure_detail: str | None
+    processing_ratio: float
+    media: MediaFacts
+    original_size_bytes: int
+    original_sha256: str | None
+    uploaded_by: str
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+    representations: tuple[RepresentationRow, ...]
+    thumbnails: tuple[ThumbnailRow, ...]
+
+    @property
+    def primary(self) -> RepresentationRow | None:
+        """The file that `size` and `sha256` speak of; None until it was made."""
+        return next((row for row in self.representations if row.is_primary), None)
+
+
+@dataclass(frozen=True, slots=True)
+class NewVideo:
+    id: UUID
+    course_id: str
+    module_id: str
+    title: str
+    original_filename: str
+    media: MediaFacts
+    original_size_bytes: int
+    uploaded_by: str
+
+
+SELECT = """
+SELECT v.*,
+    (SELECT json_agg(json_build_array(r.format, r.file_name, r.mime_type, r.size_bytes, r.sha256,
+                                      r.is_primary) ORDER BY r.is_primary DESC, r.format)
+     FROM representations r WHERE r.video_id = v.id) AS representations,
+    (SELECT json_agg(json_build_array(t.size_name, t.mime_type, t.file_name, t.width_px,
+                                      t.height_px, t.size_bytes, t.sha256)
+                     ORDER BY t.width_px, t.size_name, t.mime_type)
+     FROM thumbnails t WHERE t.video_id = v.id) AS thumbnails
+FROM videos v
+"""
+
+INSERT = """
+INSERT INTO videos (id, course_id, module_id, title, original_filename, duration_s, width, height,
+    frame_rate, rotation, container, video_codec, audio_codec, mime_type, is_playable,
+    original_size_bytes, uploaded_by)
+SELECT %s, c.id, m.id, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
+FROM courses c JOIN modules m ON m.course_id = c.id
+WHERE c.id = %s AND c.deleted_at IS NULL AND m.id = %s AND m.deleted_at IS NULL
+FOR SHARE  -- who deletes one of them waits, and then finds this video, too
+RETURNING id
+"""
+
+GET = SELECT + "WHERE v.id = %s AND v.deleted_at IS NULL"
+
+GET_DELETED = SELECT + "WHERE v.id = %s AND v.deleted_at > now() - make_interval(secs => %s)"
+
+LIST_OF_MODULE = (
+    SELECT
+    + """
+WHERE v.module_id = %(module_id)s AND v.deleted_at IS NULL
+  AND (NOT %(ready_only)s OR v.status = 'ready')
+  AND (v.created_at, v.id) > (%(after_time)s, %(after_id)s)
+ORDER BY v.created_at, v.id LIMIT %(limit)s
+"""
+)
+
+LIST_OF_COURSE = (
+    SELECT
+    + """
+WHERE v.course_id = %(course_id)s AND v.deleted_at IS NULL
+  AND (NOT %(ready_only)s OR v.status = 'ready')
+ORDER BY v.created_at, v.id
+"""
+)
+
+RENAME = """
+UPDATE videos SET title = %(title)s, updated_at = now()
+WHERE id = %(id)s AND deleted_at IS NULL AND title <> %(title)s RETURNING id
+"""
+
+SET_PROCESSING_RATIO = """
+UPDATE videos SET processing_ratio = %(ratio)s
+WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing'
+RETURNING course_id, uploaded_by
+"""
+
+SET_READY = """
+UPDATE videos SET status = 'ready', processing_ratio = 1, original_sha256 = %(original_sha256)s,
+    updated_at = now()
+WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
+"""
+
+SET_FAILED = """
+UPDATE videos SET status = 'failed', failure_code = %(code)s, failure_detail = %(detail)s,
+    updated_at = now()
+WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
+"""
+
+ADD_REPRESENTATION = """
+INSERT INTO representations (video_id, format, file_name, mime_type, size_bytes, sha256, is_primary)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (video_id, format) DO UPDATE SET
+    file_name = excluded.file_name, mime_type = excluded.mime_type,
+    size_bytes = excluded.size_bytes, sha256 = excluded.sha256, is_primary = excluded.is_primary
+"""
+
+ADD_THUMBNAIL = """
+INSERT INTO thumbnails (video_id, size_name, mime_type, file_name, width_px, height_px, size_bytes,
+    sha256)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (video_id, size_name, mime_type) DO UPDATE SET
+    file_name = excluded.file_name, width_px = excluded.width_px, height_px = excluded.height_px,
+    size_bytes = excluded.size_bytes, sha256 = excluded.sha256
+"""
+
+LIST_MATCHING = (
+    SELECT
+    + """
+WHERE v.deleted_at IS NULL AND (%(id)s::uuid IS NULL OR v.id = %(id)s::uuid)
+  AND (%(module_id)s::text IS NULL OR v.module_id = %(module_id)s)
+  AND (%(course_id)s::text IS NULL OR v.course_id = %(course_id)s)
+ORDER BY v.created_at, v.id FOR UPDATE OF v
+"""
+)
+
+DELETE = "UPDATE videos SET deleted_at = now() WHERE id = ANY(%s::uuid[])"
+
+RESTORE = """
+UPDATE videos SET deleted_at = NULL WHERE id = %s AND deleted_at IS NOT NULL RETURNING id
+"""
+
+DELETED_SINCE = "SELECT id FROM videos WHERE deleted_at > now() - make_interval(secs => %s)"
+
+
+async def insert(queries: Queries, video: NewVideo) -> bool:
+    """False when its module or course is gone."""
+    media = video.media
+    row = await queries.fetch_one(
+        INSERT,
+        (
+            video.id,
+            video.title,
+            video.original_filename,
+            media.duration_s,
+            media.width,
+            media.height,
+            media.frame_rate,
+            media.rotation,
+            media.container,
+            media.video_codec,
+            media.audio_codec,
+            media.mime_type,
+            media.is_playable,
+            video.original_size_bytes,
+            video.uploaded_by,
+            video.course_id,
+            video.module_id,
+        ),
+    )
+    return row is not None
+
+
+async def get(queries: Queries, video_id: UUID) -> Video | None:
+    """The video unless it was deleted."""
+    row = await queries.fetch_one(GET, (video_id,))
+    return _video(row) if row else None
+
+
+async def get_deleted(queries: Queries, video_id: UUID, within_s: float) -> Video | None:
+    """The video if it was deleted within the last `within_s` seconds."""
+    row = await queries.fetch_one(GET_DELETED, (video_id, within_s))
+    return _video(row) if row else None
+
+
+async def list_of_module(
+    queries: Queries,
+    module_id: str,
+    *,
+    ready_only: bool,
+    after: tuple[datetime, UUID],
+    limit: int,
+) -> list[Video]:
+    parameters = {
+        "module_id": module_id,
+        "ready_only": ready_only,
+        "after_time": after[0],
+        "after_id": after[1],
+        "limit": limit,
+    }
+    return [_video(row) for row in await queries.fetch_all(LIST_OF_MODULE, parameters)]
+
+
+async def list_of_course(queries: Queries, course_id: str, *, ready_only: bool) -> list[Video]:
+    parameters = {"course_id": course_id, "ready_only": ready_only}
+    return [_video(row) for row in await queries.fetch_all(LIST_OF_COURSE, parameters)]
+
+
+async def rename(queries: Queries, video_id: UUID, title: str) -> bool:
+    """Whether that changed anything."""
+    return await queries.fetch_one(RENAME, {"id": video_id, "title": title}) is not None
+
+
+async def set_processing_ratio(queries: Queries, video_id: UUID, ratio: float) -> Row | None:
+    """(course_id, uploaded_by); None when the video is no longer being processed."""
+    return await queries.fetch_one(SET_PROCESSING_RATIO, {"id": video_id, "ratio": ratio})
+
+
+async def set_ready(queries: Queries, video_id: UUID, original_sha256: str) -> bool:
+    """False when the video is no longer being processed."""
+    parameters = {"id": video_id, "original_sha256": original_sha256}
+    return await queries.fetch_one(SET_READY, parameters) is not None
+
+
+async def set_failed(queries: Queries, video_id: UUID, code: str, detail: str) -> bool:
+    """False when the video is no longer being processed."""
+    parameters = {"id": video_id, "code": code, "detail": detail}
+    return await queries.fetch_one(SET_FAILED, parameters) is not None
+
+
+async def add_representation(queries: Queries, video_id: UUID, row: RepresentationRow) -> None:
+    await queries.fetch_all(
+        ADD_REPRESENTATION,
+        (
+            video_id,
+            row.format,
+            row.file_name,
+            row.mime_type,
+            row.size_bytes,
+            row.sha256,
+            row.is_primary,
+        ),
+    )
+
+
+async def add_thumbnails(
+    queries: Queries, video_id: UUID, thumbnails: Sequence[ThumbnailRow]
+) -> None:
+    for row in thumbnails:
+        await queries.fetch_all(
+            ADD_THUMBNAIL,
+            (
+                video_id,
+                row.size_name,
+                row.mime_type,
+                row.file_name,
+                row.width_px,
+                row.height_px,
+                row.size_bytes,
+                row.sha256,
+            ),
+        )
+
+
+async def list_matching(
+    queries: Queries,
+    *,
+    video_id: UUID | None = None,
+    module_id: str | None = None,
+    course_id: str | None = None,
+) -> list[Video]:
+    """One video, or those of a module or course; locked until the transaction ends."""
+    assert video_id or module_id or course_id
+    parameters = {"id": video_id, "module_id": module_id, "course_id": course_id}
+    return [_video(row) for row in await queries.fetch_all(LIST_MATCHING, parameters)]
+
+
+async def delete(queries: Queries, video_ids: Sequence[UUID]) -> None:
+    """Hide them; `restore` brings one back."""
+    await queries.fetch_all(DELETE, (list(video_ids),))
+
+
+async def restore(queries: Queries, video_id: UUID) -> bool:
+    """False when it was not deleted."""
+    return await queries.fetch_one(RESTORE, (video_id,)) is not None
+
+
+async def deleted_since(queries: Queries, seconds: float) -> list[UUID]:
+    return [row.id for row in await queries.fetch_all(DELETED_SINCE, (seconds,))]
+
+
+def _video(row: Row) -> Video:
+    return Video(
+        id=row.id,
+        course_id=row.course_id,
+        module_id=row.module_id,
+        title=row.title,
+        original_filename=row.original_filename,
+        status=row.status,
+        failure_code=row.failure_code,
+        failure_detail=row.failure_detail,
+        processing_ratio=row.processing_ratio,
+        media=_media(row),
+        original_size_bytes=row.original_size_bytes,
+        original_sha256=row.original_sha256,
+        uploaded_by=row.uploaded_by,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        deleted_at=row.deleted_at,
+        representations=_rows(RepresentationRow, row.representations),
+        thumbnails=_rows(ThumbnailRow, row.thumbnails),
+    )
+
+
+def _media(row: Row) -> MediaFacts:
+    return MediaFacts(**{field.name: getattr(row, field.name) for field in fields(MediaFacts)})
+
+
+def _rows(kind: type[Any], aggregated: list[list[Any]] | None) -> tuple[Any, ...]:
+    return tuple(kind(*fields) for fields in aggregated or ())

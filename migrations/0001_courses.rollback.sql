@@ -1,0 +1,3 @@
+DROP TABLE enrollments;
+DROP TABLE modules;
+DROP TABLE courses;

@@ -1,0 +1,3 @@
+DROP TABLE thumbnails;
+DROP TABLE representations;
+DROP TABLE videos;

@@ -1,0 +1,329 @@
+"""Connections: dead ones are replaced, errors get our names, transactions leave nothing behind."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from db import pool
+from db.errors import (
+    DatabaseError,
+    DatabaseTimeout,
+    DatabaseUnavailable,
+    ForeignKeyViolated,
+    UniqueViolated,
+)
+from db.pool import Database, open_database
+
+SIZE = 3
+QUICKLY_S = 5.0  # two attempts of two seconds, on a slow machine
+OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+OURS = " AND pid <> pg_backend_pid()"
+TITLES = "SELECT title FROM courses ORDER BY title"
+INSERT = "INSERT INTO courses (id, title) VALUES (%s, %s)"
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    async with open_database(dsn, size=SIZE) as database:
+        yield database
+
+
+def run(dsn: str, *statements: str) -> None:
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        for statement in statements:
+            connection.cursor().execute(statement)
+
+
+async def end_connections(dsn: str) -> None:
+    await asyncio.to_thread(run, dsn, OTHERS + OURS)
+
+
+async def fill_pool(database: Database) -> None:
+    """As many connections as there may be, all of them free again."""
+    await asyncio.gather(*(database.fetch_all("SELECT pg_sleep(0.05)") for _ in range(SIZE)))
+
+
+async def titles(database: Database) -> list[str]:
+    return [row.title for row in await database.fetch_all(TITLES)]
+
+
+async def test_rows_are_named(database: Database) -> None:
+    row = await database.fetch_one("SELECT 1 AS one, %s AS two", ("2",))
+
+    assert row is not None
+    assert (row.one, row.two) == (1, "2")
+    assert await database.fetch_one("SELECT 1 WHERE false") is None
+
+
+async def test_percent_sign_needs_no_care_without_parameters(database: Database) -> None:
+    assert await database.fetch_all("SELECT 7 % 4 AS rest") == [(3,)]
+
+
+async def test_read_outlives_dead_connections(database: Database, dsn: str) -> None:
+    await fill_pool(database)
+    await end_connections(dsn)
+
+    assert await database.fetch_all("SELECT 1") == [(1,)]
+
+
+async def test_reads_at_once_outlive_dead_connections(database: Database, dsn: str) -> None:
+    await fill_pool(database)
+    await end_connections(dsn)
+
+    found = await asyncio.gather(*(database.fetch_all("SELECT 1") for _ in range(10)))
+
+    assert found == [[(1,)]] * 10
+
+
+async def test_transaction_begins_in_spite_of_dead_connections(
+    database: Database, dsn: str
+) -> None:
+    await fill_pool(database)
+    await end_connections(dsn)
+
+    async with database.transaction() as transaction:
+        await transaction.execute(INSERT, ("a", "A"))
+
+    assert await titles(database) == ["A"]
+
+
+async def test_nothing_is_done_twice_when_a_connection_dies_in_a_transaction(
+    database: Database, dsn: str
+) -> None:
+    attempts = 0
+
+    async def write() -> None:
+        nonlocal attempts
+        async with database.transaction() as transaction:
+            attempts += 1
+            await transaction.execute(INSERT, ("a", "A"))
+            await end_connections(dsn)
+            await transaction.execute(INSERT, ("b", "B"))
+
+    with pytest.raises(DatabaseUnavailable):
+        await write()
+
+    assert attempts == 1
+    assert await titles(database) == []
+
+
+async def test_connection_that_dies_before_commit_is_told(database: Database, dsn: str) -> None:
+    async def write() -> None:
+        async with database.transaction() as transaction:
+            await transaction.execute(INSERT, ("a", "A"))
+            await end_connections(dsn)
+
+    with pytest.raises(DatabaseUnavailable):
+        await write()
+
+    assert await titles(database) == []
+
+
+async def sleep_too_long(database: Database) -> None:
+    async with database.transaction() as transaction:
+        await transaction.execute("SET LOCAL statement_timeout = '50ms'")
+        await transaction.execute("SELECT pg_sleep(10)")
+
+
+async def test_statement_timeout_is_no_cancellation(database: Database) -> None:
+    with pytest.raises(DatabaseTimeout):
+        await sleep_too_long(database)
+
+    assert await database.fetch_all("SELECT 1") == [(1,)]
+
+
+async def test_server_that_no_longer_answers_is_a_timeout(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "CLIENT_TIMEOUT_S", 0.1)
+    async with open_database(dsn, size=1) as database:
+        with pytest.raises(DatabaseTimeout):
+            await database.fetch_all("SELECT pg_sleep(10)")
+
+        assert await database.fetch_all("SELECT 1") == [(1,)]
+
+
+async def test_cancelled_task_stays_cancelled(database: Database) -> None:
+    task = asyncio.create_task(database.fetch_all("SELECT pg_sleep(10)"))
+    await asyncio.sleep(0.05)
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_pool_is_whole_after_cancellations(database: Database) -> None:
+    for _ in range(2 * SIZE):
+        task = asyncio.create_task(database.fetch_all("SELECT pg_sleep(10)"))
+        await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.wait([task])
+
+    await fill_pool(database)
+
+
+async def test_lock_that_is_held_is_a_timeout(database: Database) -> None:
+    async def wait_for_lock() -> None:
+        async with database.transaction() as second:
+            await second.execute("SET LOCAL lock_timeout = '50ms'")
+            await second.execute("LOCK courses")
+
+    async with database.transaction() as first:
+        await first.execute("LOCK courses")
+        with pytest.raises(DatabaseTimeout):
+            await wait_for_lock()
+
+
+async def test_exception_rolls_back(database: Database) -> None:
+    async def write() -> None:
+        async with database.transaction() as transaction:
+            await transaction.execute(INSERT, ("a", "A"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await write()
+
+    assert await titles(database) == []
+
+
+async def test_cancellation_rolls_back(database: Database) -> None:
+    written = asyncio.Event()
+
+    async def write() -> None:
+        async with database.transaction() as transaction:
+            await transaction.execute(INSERT, ("a", "A"))
+            written.set()
+            await asyncio.sleep(10)
+
+    task = asyncio.create_task(write())
+    await written.wait()
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert await titles(database) == []
+
+
+async def test_failure_that_was_swallowed_does_not_look_committed(database: Database) -> None:
+    async def write() -> None:
+        async with database.transaction() as transaction:
+            await transaction.execute(INSERT, ("a", "A"))
+            with pytest.raises(UniqueViolated):
+                await transaction.execute(INSERT, ("a", "A"))
+
+    with pytest.raises(DatabaseError):
+        await write()
+
+    assert await titles(database) == []
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1", "SELECT 1/0", "SELECT nonsense", "ROLLBACK"])
+async def test_transaction_leaves_its_connection_clean(dsn: str, statement: str) -> None:
+    async with open_database(dsn, size=1) as database:
+        try:
+            async with database.transaction() as transaction:
+                await transaction.execute("SET LOCAL statement_timeout = 1234")
+                await transaction.execute(statement)
+        except DatabaseError:
+            pass
+        left = await database.fetch_all(
+            "SELECT current_setting('statement_timeout'), now() = statement_timestamp()"
+        )
+
+    assert left == [("5s", True)]
+
+
+async def test_every_statement_is_counted(database: Database) -> None:
+    await database.fetch_all("SELECT 1")
+    async with database.transaction() as transaction:
+        await transaction.fetch_one("SELECT 1")
+        await transaction.execute("SELECT 1")
+
+    assert database.query_count == 1 + 2 + 2  # BEGIN and COMMIT are statements, too
+
+
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("SELECT nonsense", DatabaseError),
+        ("SELECT 1/0", DatabaseError),
+        ("INSERT INTO modules VALUES ('m', 'none', 't', 0)", ForeignKeyViolated),
+        ("INSERT INTO courses (id, title) VALUES ('a', 'A'), ('a', 'A')", UniqueViolated),
+    ],
+)
+async def test_error_of_a_statement_has_our_name(
+    database: Database, statement: str, error: type[DatabaseError]
+) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        await database.fetch_all(statement)
+
+    assert type(caught.value) is error
+    assert statement not in str(caught.value)
+
+
+async def test_violated_constraint_is_named(database: Database) -> None:
+    with pytest.raises(UniqueViolated) as caught:
+        await database.fetch_all("INSERT INTO courses (id, title) VALUES ('a', 'A'), ('a', 'A')")
+
+    assert caught.value.constraint == "courses_pkey"
+
+
+async def test_exhausted_pool_is_a_timeout(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "ACQUIRE_TIMEOUT_S", 0.05)
+    async with database.transaction(), database.transaction(), database.transaction():
+        with pytest.raises(DatabaseTimeout):
+            await database.fetch_all("SELECT 1")
+
+    assert await database.fetch_all("SELECT 1") == [(1,)]
+
+
+async def test_database_that_never_was_is_unavailable_quickly(tmp_path: Path) -> None:
+    started_s = time.monotonic()
+
+    with pytest.raises(DatabaseUnavailable):
+        async with open_database(f"host={tmp_path} dbname=none user=none"):
+            pass
+
+    assert time.monotonic() - started_s < QUICKLY_S
+
+
+async def test_database_that_went_away_is_unavailable_quickly_until_it_is_back(
+    database: Database, cluster: Any, dsn: str
+) -> None:
+    await fill_pool(database)
+    row = await database.fetch_one("SELECT current_database() AS name")
+    assert row is not None
+    elsewhere = await asyncio.to_thread(cluster.dsn_of, "postgres")
+    allow = f"ALTER DATABASE {row.name} ALLOW_CONNECTIONS"
+    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{row.name}'"
+    await asyncio.to_thread(run, elsewhere, f"{allow} false", end)
+    started_s = time.monotonic()
+
+    with pytest.raises(DatabaseUnavailable):
+        await database.fetch_all("SELECT 1")
+    with pytest.raises(DatabaseUnavailable):
+        async with database.transaction():
+            pass
+
+    assert time.monotonic() - started_s < QUICKLY_S
+    await asyncio.to_thread(run, elsewhere, f"{allow} true")
+    assert await database.fetch_all("SELECT 1") == [(1,)]
+
+
+async def test_standby_is_unavailable(database: Database) -> None:
+    async def write() -> None:
+        async with database.transaction() as transaction:
+            await transaction.execute("SET TRANSACTION READ ONLY")
+            await transaction.execute(INSERT, ("a", "A"))
+
+    with pytest.raises(DatabaseUnavailable):
+        await write()
