@@ -1,0 +1,40 @@
+"""What the rooms of events/ refuse, in their own words."""
+
+
+class EventsError(Exception):
+    """The events room refused."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class UnknownEventType(EventsError):
+    """There is no event of that type."""
+
+
+class UnreadableEvent(EventsError):
+    """A row of the log is of no type that this version knows."""
+
+
+class TooManySubscribers(EventsError):
+    """The user, or the whole process, has as many event streams as it may."""
+
+    def __init__(self, *, is_per_user: bool) -> None:
+        super().__init__()
+        self.is_per_user = is_per_user
+
+
+class HubClosed(EventsError):
+    """The server is stopping and takes no new event streams."""
+
+
+class PersisterFull(EventsError):
+    """More progress reports wait to be stored than may."""
+
+
+class PersisterStopped(EventsError):
+    """The server is stopping and takes no more progress reports."""
+
+
+class VideoMissing(EventsError):
+    """The report is about a video that does not exist or was deleted."""

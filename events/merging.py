@@ -1,0 +1,203 @@
+"""What a batch of reports changes, and what it means that they came. Pure.
+
+Decides which reports are late or doubled, which one has the position, what was seen, and which
+events follow. Reports are taken in the order in which they arrived.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from db.progress import ProgressState
+from db.progress_batch import (
+    PlaybackState,
+    ProgressChange,
+    SessionChange,
+    SessionKey,
+    Standing,
+    VideoKey,
+)
+from events.reports import ProgressReport
+from events.types import (
+    PlaybackCompleted,
+    PlaybackEvent,
+    PlaybackProgressed,
+    PlaybackStarted,
+    PlaybackStopped,
+)
+
+EVENT_OF_REPORT: Mapping[str, type[PlaybackEvent]] = {
+    "started": PlaybackStarted,
+    "stopped": PlaybackStopped,
+}
+STATE_OF_REPORT: Mapping[str, PlaybackState] = {"paused": "paused", "stopped": "stopped"}
+
+
+def session_key(report: ProgressReport) -> SessionKey:
+    return SessionKey(report.user_id, report.video_id, report.session_id)
+
+
+def effective_at(report: ProgressReport) -> datetime:
+    """When the report was true, by the server's clock and the client's own waiting time."""
+    return report.received_at - timedelta(seconds=report.delayed_s)
+
+
+def multirange(pieces: Iterable[tuple[float, float]]) -> str:
+    """A nummultirange's text; pieces of no length are left out."""
+    return "{" + ",".join(f"[{start!r},{stop!r})" for start, stop in pieces if start < stop) + "}"
+
+
+@dataclass(slots=True)
+class _Session:
+    """One session through the batch."""
+
+    last_sequence: int | None
+    started_at: datetime
+    last_report_at: datetime
+    latest: ProgressReport | None = None  # of those neither late nor doubled
+    rate: float | None = None
+    quality: dict[str, Any] = field(default_factory=dict)
+
+    def hear(self, report: ProgressReport) -> bool:
+        """True when the report is neither late nor doubled."""
+        if self.last_sequence is not None and report.sequence <= self.last_sequence:
+            return False
+        self.last_sequence = report.sequence
+        self.last_report_at = max(self.last_report_at, report.received_at)
+        self.latest = report
+        self.rate = self.rate if report.rate is None else report.rate
+        self.quality |= report.quality or {}
+        return True
+
+    def change(self, key: SessionKey) -> SessionChange | None:
+        if self.latest is None:
+            return None
+        return SessionChange(
+            user_id=key.user_id,
+            video_id=key.video_id,
+            session_id=key.session_id,
+            last_sequence=self.latest.sequence,
+            state=STATE_OF_REPORT.get(self.latest.event, "playing"),
+            position_s=self.latest.position_s,
+            rate=self.rate,
+            quality=self.quality,
+            started_at=self.started_at,
+            last_report_at=self.last_report_at,
+        )
+
+
+@dataclass(slots=True)
+class _Video:
+    """One user's progress in one video through the batch."""
+
+    position_at: datetime | None
+    position_session_id: str | None
+    received_at: datetime
+    holder: ProgressReport | None = None  # the report that has the position now
+    watched: list[tuple[float, float]] = field(default_factory=list)
+
+    def hear(self, report: ProgressReport, is_new: bool) -> None:
+        self.received_at = max(self.received_at, report.received_at)
+        self.watched.extend(report.watched)
+        if is_new and self._has_newer_place(report):
+            at = effective_at(report)
+            self.position_at = max(at, self.position_at) if self.position_at else at
+            self.position_session_id = report.session_id
+            self.holder = report
+
+    def _has_newer_place(self, report: ProgressReport) -> bool:
+        # Within a session its own sequence is the order, across sessions the time is.
+        return (
+            self.position_at is None
+            or report.session_id == self.position_session_id
+            or effective_at(report) >= self.position_at
+        )
+
+    def change(self, key: VideoKey) -> ProgressChange:
+        is_moved = self.holder is not None
+        return ProgressChange(
+            user_id=key.user_id,
+            video_id=key.video_id,
+            position_s=self.holder.position_s if self.holder else None,
+            position_at=self.position_at if is_moved else None,
+            position_session_id=self.position_session_id if is_moved else None,
+            watched=multirange(self.watched),
+            received_at=self.received_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What to write for a batch. `heard` are its reports, with whether each is new."""
+
+    progress: Sequence[ProgressChange]
+    sessions: Sequence[SessionChange]
+    heard: Sequence[tuple[ProgressReport, bool]]
+    standings: Mapping[SessionKey, Standing]
+
+    def events(self, states: Mapping[VideoKey, ProgressState]) -> Iterator[PlaybackEvent]:
+        """What happened, given what holds now: one event a new report, and completions."""
+        completing = self._completing(states)
+        for report, is_new in self.heard:
+            key = session_key(report)
+            course_id = self.standings[key].course_id
+            if is_new:
+                kind = EVENT_OF_REPORT.get(report.event, PlaybackProgressed)
+                yield _event(kind, report, course_id, states[key.video])
+            if completing.get(key.video) is report:
+                yield _event(PlaybackCompleted, report, course_id, states[key.video])
+
+    def _completing(
+        self, states: Mapping[VideoKey, ProgressState]
+    ) -> dict[VideoKey, ProgressReport]:
+        """The last report that showed something new to see, of each video completed by it."""
+        completing = {}
+        for report, _ in self.heard:
+            key = session_key(report)
+            is_completed_now = (
+                self.standings[key].completed_at is None and states[key.video].completed
+            )
+            if is_completed_now and (report.watched or key.video not in completing):
+                completing[key.video] = report
+        return completing
+
+
+def merge(reports: Sequence[ProgressReport], standings: Mapping[SessionKey, Standing]) -> Merged:
+    """Reports whose session has no standing, their video being gone, change nothing."""
+    sessions: dict[SessionKey, _Session] = {}
+    videos: dict[VideoKey, _Video] = {}
+    heard = []
+    for report in reports:
+        key = session_key(report)
+        if key not in standings:
+            continue
+        standing, now = standings[key], report.received_at
+        session = sessions.setdefault(key, _Session(standing.last_sequence, now, now))
+        video = videos.setdefault(
+            key.video, _Video(standing.position_at, standing.position_session_id, now)
+        )
+        is_new = session.hear(report)
+        video.hear(report, is_new)
+        heard.append((report, is_new))
+    changes = (session.change(key) for key, session in sorted(sessions.items()))
+    return Merged(
+        progress=[video.change(key) for key, video in sorted(videos.items())],
+        sessions=[change for change in changes if change],
+        heard=heard,
+        standings=standings,
+    )
+
+
+def _event(
+    kind: type[PlaybackEvent], report: ProgressReport, course_id: str, state: ProgressState
+) -> PlaybackEvent:
+    return kind(
+        video_id=report.video_id,
+        course_id=course_id,
+        user_id=report.user_id,
+        occurred_at=effective_at(report),
+        position_s=report.position_s,
+        watched_ratio=state.watched_ratio,
+        session_id=report.session_id,
+    )

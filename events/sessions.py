@@ -1,0 +1,60 @@
+"""Playbacks that went silent are stopped: a browser that was killed says no goodbye.
+
+Any number of processes may look; each session is stopped by one of them, once.
+"""
+
+from datetime import UTC, datetime
+
+from db import playback_sessions
+from db.playback_sessions import SilentSession
+from db.pool import Database
+from events import log
+from events.periodic import Periodic
+from events.types import PlaybackStopped
+
+PLAYING_S = 30.0
+PAUSED_S = 30 * 60.0
+INTERVAL_S = 2.0
+BATCH = 1000
+
+
+class SilenceWatch:
+    """Looks for silent sessions every `interval_s`."""
+
+    def __init__(self, database: Database, interval_s: float = INTERVAL_S) -> None:
+        self._database = database
+        self._periodic = Periodic("silence watch", self._look, interval_s)
+
+    def start(self) -> None:
+        self._periodic.start()
+
+    async def stop(self) -> None:
+        await self._periodic.stop()
+
+    async def _look(self) -> None:
+        await stop_silent_sessions(self._database, datetime.now(UTC))
+
+
+async def stop_silent_sessions(database: Database, now: datetime) -> int:
+    """How many sessions were silent at `now`, and are stopped."""
+    total = 0
+    while True:
+        async with database.transaction() as tx:
+            silent = await playback_sessions.stop_silent(tx, now, PLAYING_S, PAUSED_S, BATCH)
+            if silent:
+                await log.append(tx, [_stopped(session, now) for session in silent])
+        total += len(silent)
+        if len(silent) < BATCH:
+            return total
+
+
+def _stopped(session: SilentSession, now: datetime) -> PlaybackStopped:
+    return PlaybackStopped(
+        video_id=session.video_id,
+        course_id=session.course_id,
+        user_id=session.user_id,
+        occurred_at=now,
+        position_s=session.position_s,
+        watched_ratio=session.watched_ratio,
+        session_id=session.session_id,
+    )

@@ -1,0 +1,123 @@
+"""What can happen: one frozen class an event, in the past tense.
+
+An instance is a fact that stands in the log. Does not decide who may see it (visibility.py) nor
+how it is written down (log.py, frames.py).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import msgspec
+
+from events.errors import UnknownEventType
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What every event tells; `user_id` is who acted or whom it is about."""
+
+    name: ClassVar[str] = ""
+    video_id: UUID | None = None
+    course_id: str
+    user_id: str
+    occurred_at: datetime
+
+
+ENVELOPE = frozenset(Event.__struct_fields__)
+
+
+class VideoEvent(Event, frozen=True, kw_only=True):
+    video_id: UUID
+
+
+class VideoTold(VideoEvent, frozen=True, kw_only=True):
+    """Carries `video`: the video's fields as the API shows them."""
+
+    video: dict[str, Any]
+
+
+class VideoUploaded(VideoTold, frozen=True, kw_only=True):
+    name: ClassVar[str] = "video.uploaded"
+
+
+class VideoProcessing(VideoEvent, frozen=True, kw_only=True):
+    name: ClassVar[str] = "video.processing"
+    processing_ratio: float
+
+
+class VideoReady(VideoTold, frozen=True, kw_only=True):
+    name: ClassVar[str] = "video.ready"
+
+
+class VideoFailed(VideoTold, frozen=True, kw_only=True):
+    name: ClassVar[str] = "video.failed"
+
+
+class VideoUpdated(VideoTold, frozen=True, kw_only=True):
+    name: ClassVar[str] = "video.updated"
+
+
+class VideoDeleted(VideoTold, frozen=True, kw_only=True):
+    name: ClassVar[str] = "video.deleted"
+
+
+class PlaybackEvent(Event, frozen=True, kw_only=True):
+    """`position_s` is the report's own; `watched_ratio` the server's finding after it."""
+
+    video_id: UUID
+    position_s: float
+    watched_ratio: float
+    session_id: str
+
+
+class PlaybackStarted(PlaybackEvent, frozen=True, kw_only=True):
+    name: ClassVar[str] = "playback.started"
+
+
+class PlaybackProgressed(PlaybackEvent, frozen=True, kw_only=True):
+    name: ClassVar[str] = "playback.progress"
+
+
+class PlaybackCompleted(PlaybackEvent, frozen=True, kw_only=True):
+    name: ClassVar[str] = "playback.completed"
+
+
+class PlaybackStopped(PlaybackEvent, frozen=True, kw_only=True):
+    name: ClassVar[str] = "playback.stopped"
+
+
+class EnrollmentChanged(Event, frozen=True, kw_only=True):
+    """`role` is None once withdrawn; `version` is the enrolment's and never leaves the server."""
+
+    name: ClassVar[str] = "enrollment.changed"
+    role: str | None
+    version: int
+
+
+def _leaves(event_type: type[Event]) -> Iterator[type[Event]]:
+    if event_type.name:
+        yield event_type
+    for narrower in event_type.__subclasses__():
+        yield from _leaves(narrower)
+
+
+def kinds_of(event_type: type[Event]) -> tuple[type[Event], ...]:
+    """The events that are instances of `event_type`; of `Event`, all of them."""
+    return tuple(_leaves(event_type))
+
+
+EVENT_TYPES = {kind.name: kind for kind in _leaves(Event)}
+RESET = "reset"  # on the wire a type, but nothing that happened
+
+
+def parse_types(text: str) -> frozenset[str]:
+    """The type names of a comma-separated filter.
+
+    Raises: UnknownEventType.
+    """
+    names = frozenset(text.split(","))
+    unknown = names - EVENT_TYPES.keys() - {RESET}
+    if unknown:
+        raise UnknownEventType(f"unknown event type: {', '.join(sorted(unknown))}")
+    return names

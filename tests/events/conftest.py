@@ -1,0 +1,106 @@
+"""A database with two courses, and what the events room is tried with."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from db.pool import Database, open_database
+from events import log
+from events.reports import ProgressReport
+from events.types import EnrollmentChanged, Event
+
+VIDEO_COLUMNS = (
+    "id, course_id, module_id, title, original_filename, duration_s, width, height, container,"
+    " video_codec, mime_type, original_size_bytes, uploaded_by, is_playable"
+)
+
+
+@dataclass(frozen=True)
+class Library:
+    """Courses c1 and c2, one module each; makes what a test needs in them."""
+
+    database: Database
+
+    async def video(self, course_id: str = "c1", duration_s: float = 30.0) -> UUID:
+        video_id = uuid4()
+        await self._run(
+            f"INSERT INTO videos ({VIDEO_COLUMNS}) VALUES"
+            " (%s, %s, %s, 't', 'f.mp4', %s, 4, 3, 'mp4', 'h264', 'video/mp4', 1, 'teacher', true)",
+            str(video_id),
+            course_id,
+            f"m-{course_id}",
+            duration_s,
+        )
+        return video_id
+
+    async def delete_video(self, video_id: UUID) -> None:
+        await self._run("UPDATE videos SET deleted_at = now() WHERE id = %s", str(video_id))
+
+    async def enroll(self, user_id: str, role: str | None, course_id: str = "c1") -> int:
+        """The enrolment's new version, with its event in the log."""
+        async with self.database.transaction() as tx:
+            row = await tx.fetch_one(
+                "INSERT INTO enrollments AS e (course_id, user_id, role) VALUES (%s, %s, %s)"
+                " ON CONFLICT (course_id, user_id) DO UPDATE"
+                " SET role = excluded.role, version = e.version + 1 RETURNING version",
+                (course_id, user_id, role),
+            )
+            changed = EnrollmentChanged(
+                course_id=course_id,
+                user_id=user_id,
+                occurred_at=datetime.now(UTC),
+                role=role,
+                version=row.version,
+            )
+            await log.append(tx, [changed])
+        return int(row.version)
+
+    async def append(self, *events: Event) -> list[int]:
+        async with self.database.transaction() as tx:
+            return await log.append(tx, events)
+
+    async def _run(self, sql: str, *parameters: Any) -> None:
+        async with self.database.transaction() as tx:
+            await tx.execute(sql, parameters)
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    async with open_database(dsn, size=5) as database:
+        yield database
+
+
+@pytest.fixture
+async def library(database: Database) -> Library:
+    async with database.transaction() as tx:
+        await tx.execute("INSERT INTO courses (id, title) VALUES ('c1', 'One'), ('c2', 'Two')")
+        await tx.execute(
+            "INSERT INTO modules (id, course_id, title, position)"
+            " VALUES ('m-c1', 'c1', 'M', 0), ('m-c2', 'c2', 'M', 0)"
+        )
+    return Library(database)
+
+
+@pytest.fixture
+def report_of() -> Callable[..., ProgressReport]:
+    """Reports of user `student` in session `s`, received now, unless told otherwise."""
+
+    def make(video_id: UUID, sequence: int = 0, **changes: Any) -> ProgressReport:
+        made = ProgressReport(
+            user_id="student",
+            video_id=video_id,
+            course_id="c1",
+            session_id="s",
+            sequence=sequence,
+            position_s=0.0,
+            watched=(),
+            event="progress",
+            received_at=datetime.now(UTC),
+        )
+        return replace(made, **changes)
+
+    return make

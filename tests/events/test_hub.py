@@ -1,0 +1,470 @@
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from db import event_log
+from db.pool import Database
+from events.emitter import Emitter
+from events.errors import HubClosed, TooManySubscribers
+from events.hub import Hub, HubLimits
+from events.log import Tail
+from events.subscriber import End, Subscriber
+from events.types import (
+    Event,
+    PlaybackProgressed,
+    VideoDeleted,
+    VideoReady,
+    VideoUploaded,
+)
+from events.visibility import Filters, Scope
+
+ME, TEACHER, ADMIN = Scope("me"), Scope("teacher"), Scope("admin", is_privileged=True)
+
+
+@dataclass(slots=True)
+class Reader:
+    """What a browser makes of a stream's bytes."""
+
+    subscriber: Subscriber
+    told: list[dict[str, Any]] = field(default_factory=list)
+    control: list[str] = field(default_factory=list)
+
+    @property
+    def ids(self) -> list[int]:
+        return [one["id"] for one in self.told]
+
+    @property
+    def types(self) -> list[str]:
+        return [one["type"] for one in self.told]
+
+    async def read(self, count: int) -> "Reader":
+        async with asyncio.timeout(20):
+            while len(self.told) < count:
+                assert not self.subscriber.is_over
+                self._take(await self.subscriber.next(10))
+        return self
+
+    async def read_to_the_end(self) -> "Reader":
+        async with asyncio.timeout(20):
+            while not self.subscriber.is_over:
+                self._take(await self.subscriber.next(10))
+        return self
+
+    def _take(self, received: bytes | None) -> None:
+        for block in (received or b"").decode().split("\n\n")[:-1]:
+            fields = dict(line.split(": ", 1) for line in block.split("\n"))
+            if "data" in fields:
+                told = {"id": int(fields["id"]), "type": fields["event"]}
+                self.told.append(told | {"data": json.loads(fields["data"])})
+            else:
+                self.control.append(block)
+
+
+class Process:
+    """A tail and a hub on one emitter, as a web process has them."""
+
+    def __init__(self, database: Database, dsn: str, limits: HubLimits) -> None:
+        self.database = database
+        self.emitter = Emitter()
+        self.hub = Hub(database, limits, random.Random(1))
+        self.tail = Tail(database, dsn, self.emitter)
+        self.emitter.subscribe(Event, self.hub.publish)
+        self.emitter.subscribe(Event, self._note)
+        self._emitted = asyncio.Event()
+
+    async def settle(self) -> None:
+        """Returns once the tail has emitted all that stands in the log."""
+        newest_id = (await event_log.bounds(self.database)).newest_id
+        async with asyncio.timeout(20):
+            while self.tail.cursor < newest_id:
+                self._emitted.clear()
+                await self._emitted.wait()
+
+    def _note(self, event_id: int, event: Event) -> None:
+        asyncio.get_running_loop().call_soon(self._emitted.set)
+
+    @asynccontextmanager
+    async def reader(
+        self, scope: Scope, after_id: int | None = None, **filters: Any
+    ) -> AsyncIterator[Reader]:
+        await self.settle()
+        async with self.hub.subscribe(scope, Filters(**filters), after_id) as subscriber:
+            yield Reader(subscriber)
+
+
+@asynccontextmanager
+async def running(
+    database: Database,
+    dsn: str,
+    limits: HubLimits = HubLimits(),  # noqa: B008
+) -> AsyncIterator[Process]:
+    process = Process(database, dsn, limits)
+    await process.tail.start()
+    process.hub.open(process.tail.cursor)
+    try:
+        yield process
+    finally:
+        process.hub.close()
+        await process.tail.stop()
+
+
+@pytest.fixture
+async def process(database: Database, dsn: str) -> AsyncIterator[Process]:
+    async with running(database, dsn) as process:
+        yield process
+
+
+@pytest.fixture
+def happened() -> Callable[..., Any]:
+    def make(kind: type[Event], user_id: str = "teacher", **fields: Any) -> Event:
+        told: dict[str, Any] = {
+            "video_id": uuid4(),
+            "course_id": "c1",
+            "user_id": user_id,
+            "occurred_at": datetime.now(UTC),
+        }
+        if issubclass(kind, PlaybackProgressed):
+            told |= {"position_s": 1.0, "watched_ratio": 0.5, "session_id": "s"}
+        else:
+            told |= {"video": {"title": "t"}}
+        return kind(**(told | fields))
+
+    return make
+
+
+async def test_a_student_and_an_instructor_see_what_the_contract_shows_them(
+    process: Process, library: Any, happened: Any
+) -> None:
+    await library.enroll("me", "student")
+    await library.enroll("teacher", "instructor")
+    async with process.reader(ME) as student, process.reader(TEACHER) as instructor:
+        await library.append(
+            happened(VideoUploaded),
+            happened(VideoReady),
+            happened(PlaybackProgressed, "me"),
+            happened(PlaybackProgressed, "classmate"),
+            happened(VideoReady, course_id="c2"),
+            happened(VideoDeleted),
+        )
+        await student.read(3)
+        await instructor.read(5)
+
+    assert student.types == ["video.ready", "playback.progress", "video.deleted"]
+    assert [one["data"]["user_id"] for one in student.told] == [None, "me", None]
+    assert len(instructor.types) == 5
+    assert instructor.told[0]["data"]["user_id"] == "teacher"
+
+
+async def test_the_opening_tells_how_to_come_back_and_where_from(
+    process: Process, library: Any, happened: Any
+) -> None:
+    [newest] = await library.append(happened(VideoReady))
+    async with process.reader(ADMIN, after_id=0) as reader:
+        await reader.read(1)
+    async with process.reader(ADMIN) as fresh:
+        opening = await fresh.subscriber.next(10)
+        nothing = await fresh.subscriber.next(0.01)
+
+    assert opening is not None
+    retry, place = opening.decode().strip().split("\n")
+    assert 2000 <= int(retry.removeprefix("retry: ")) <= 4000
+    assert place == f"id: {newest}"
+    assert nothing is None
+
+
+async def test_replay_then_live_has_no_gap_and_nothing_twice(
+    process: Process, library: Any, happened: Any
+) -> None:
+    appended: list[int] = []
+
+    async def write(batches: int) -> None:
+        for _ in range(batches):
+            appended.extend(await library.append(*(happened(VideoReady) for _ in range(7))))
+
+    await write(50)
+    writing = [asyncio.create_task(write(30)) for _ in range(3)]
+    readers = []
+    for _ in range(5):
+        async with process.reader(ADMIN, after_id=appended[3]) as reader:
+            readers.append(await reader.read(500))
+    await asyncio.gather(*writing)
+    async with process.reader(ADMIN, after_id=appended[3]) as last:
+        await last.read(976)
+
+    expected = sorted(appended)[4:]
+    assert last.ids == expected
+    assert all(reader.ids == expected[: len(reader.ids)] for reader in readers)
+
+
+async def test_a_backlog_that_fills_during_replay_is_read_from_the_log(
+    database: Database, dsn: str, library: Any, happened: Any
+) -> None:
+    async with running(database, dsn, HubLimits(backlog=4)) as process:
+        ids = await library.append(*(happened(VideoReady) for _ in range(500)))
+        await process.settle()
+        async with process.reader(ADMIN, after_id=0) as reader, process.reader(ADMIN) as other:
+            await reader.read(1)
+            ids += await library.append(*(happened(VideoReady) for _ in range(3)))
+            await other.read(len(other.ids) + 1)
+            for _ in range(5):
+                ids += await library.append(happened(VideoReady))
+                await other.read(len(other.ids) + 1)
+            await reader.read(len(ids))
+
+    assert reader.ids == ids
+    assert reader.subscriber.end_reason is None
+
+
+async def test_who_stops_reading_is_dropped_and_catches_up_by_its_last_id(
+    database: Database, dsn: str, library: Any, happened: Any
+) -> None:
+    evicted: list[bool] = []
+    async with running(database, dsn, HubLimits(backlog=4)) as process:
+        async with process.hub.subscribe(
+            ADMIN, Filters(), None, on_evict=lambda: evicted.append(True)
+        ) as stuck:
+            async with process.reader(ADMIN) as other:
+                ids: list[int] = []
+                for _ in range(5):
+                    ids += await library.append(happened(VideoReady))
+                    await other.read(len(ids))
+            reader = await Reader(stuck).read_to_the_end()
+        async with process.reader(ADMIN, after_id=0) as again:
+            await again.read(5)
+
+    assert (stuck.end_reason, evicted, process.hub.evicted_count) == (End.EVICTED, [True], 1)
+    assert reader.ids == []
+    assert again.ids == ids
+
+
+async def test_a_restarted_process_goes_on_where_the_other_ended(
+    database: Database, dsn: str, library: Any, happened: Any
+) -> None:
+    async with running(database, dsn) as process, process.reader(ADMIN) as before:
+        first = await library.append(happened(VideoReady))
+        await before.read(1)
+        process.hub.close()
+        await before.read_to_the_end()
+    while_down = await library.append(happened(VideoReady), happened(VideoReady))
+    async with (
+        running(database, dsn) as process,
+        process.reader(ADMIN, after_id=before.ids[-1]) as after,
+    ):
+        later = await library.append(happened(VideoReady))
+        await after.read(3)
+
+    assert before.ids + after.ids == first + while_down + later
+    assert before.subscriber.end_reason is End.SHUTDOWN
+    assert before.control[-1].startswith("retry: ")
+
+
+async def test_the_last_event_of_a_course_for_the_withdrawn_is_their_withdrawal(
+    process: Process, library: Any, happened: Any
+) -> None:
+    await library.enroll("me", "student")
+    await library.enroll("me", "student", "c2")
+    async with process.reader(ME) as reader:
+        await library.append(happened(VideoReady))
+        await library.enroll("me", None)
+        await library.append(happened(VideoReady), happened(PlaybackProgressed, "me"))
+        await library.append(happened(VideoReady, course_id="c2"))
+        await reader.read(3)
+
+    assert [(one["type"], one["data"]["course_id"]) for one in reader.told] == [
+        ("video.ready", "c1"),
+        ("enrollment.changed", "c1"),
+        ("video.ready", "c2"),
+    ]
+    assert reader.told[1]["data"]["role"] is None
+
+
+async def test_replay_shows_the_withdrawn_only_their_own_enrolment(
+    process: Process, library: Any, happened: Any
+) -> None:
+    await library.enroll("me", "student")
+    await library.append(happened(VideoReady), happened(PlaybackProgressed, "me"))
+    await library.enroll("me", None)
+    await library.append(happened(VideoReady))
+    await library.enroll("me", "student", "c2")
+    async with process.reader(ME, after_id=0) as reader:
+        await reader.read(3)
+
+    assert reader.types == ["enrollment.changed"] * 3
+    assert [one["data"]["role"] for one in reader.told] == ["student", None, "student"]
+
+
+async def test_who_enrols_while_connected_sees_the_course_from_then_on(
+    process: Process, library: Any, happened: Any
+) -> None:
+    async with process.reader(ME) as reader:
+        await library.append(happened(VideoReady))
+        await library.enroll("me", "student")
+        await library.append(happened(VideoReady))
+        await reader.read(2)
+
+    assert reader.types == ["enrollment.changed", "video.ready"]
+
+
+async def test_a_playback_grants_stream_ends_with_the_withdrawal(
+    process: Process, library: Any, happened: Any
+) -> None:
+    version = await library.enroll("me", "student")
+    video = await library.video()
+    scope = Scope("me", video_id=video, course_id="c1", enrollment_version=version)
+    async with process.reader(scope) as reader:
+        await library.append(happened(VideoReady), happened(VideoReady, video_id=video))
+        await library.enroll("me", None, "c1")
+        await reader.read_to_the_end()
+    async with process.reader(scope) as again:
+        assert again.subscriber.end_reason is End.REVOKED
+
+    assert reader.types == ["video.ready", "enrollment.changed"]
+    assert reader.subscriber.end_reason is End.REVOKED
+
+
+async def test_a_playback_grants_stream_ends_with_its_video(
+    process: Process, library: Any, happened: Any
+) -> None:
+    version = await library.enroll("me", "student")
+    video = await library.video()
+    scope = Scope("me", video_id=video, course_id="c1", enrollment_version=version)
+    async with process.reader(scope) as reader:
+        await library.append(happened(VideoDeleted), happened(VideoDeleted, video_id=video))
+        await reader.read_to_the_end()
+
+    assert [one["data"]["video_id"] for one in reader.told] == [str(video)]
+    assert reader.subscriber.end_reason is End.REVOKED
+
+
+async def test_filters_narrow_live_and_replay_alike(
+    process: Process, library: Any, happened: Any
+) -> None:
+    video: UUID = await library.video()
+    wanted: dict[str, Any] = {"video_id": video, "types": frozenset({"video.ready"})}
+    async with process.reader(ADMIN, **wanted) as live:
+        await library.append(
+            happened(VideoReady),
+            happened(VideoReady, video_id=video),
+            happened(VideoUploaded, video_id=video),
+            happened(VideoReady, video_id=video),
+        )
+        await live.read(2)
+    async with process.reader(ADMIN, after_id=0, **wanted) as replayed:
+        await replayed.read(2)
+
+    assert live.told == replayed.told
+    assert {one["data"]["video_id"] for one in live.told} == {str(video)}
+
+
+@pytest.mark.parametrize("place", [-1, 10**9], ids=["not-a-number", "above-the-newest"])
+async def test_what_is_no_place_in_the_log_is_reset_to_the_newest(
+    process: Process, library: Any, happened: Any, place: int
+) -> None:
+    newest = (await library.append(happened(VideoReady), happened(VideoReady)))[-1]
+    async with process.reader(ADMIN, after_id=place) as reader:
+        later = await library.append(happened(VideoReady))
+        await reader.read(2)
+
+    assert reader.told[0] == {"id": newest, "type": "reset", "data": {}}
+    assert reader.ids == [newest, *later]
+
+
+async def test_what_retention_dropped_is_reset_and_the_beginning_with_it(
+    process: Process, library: Any, database: Database, happened: Any
+) -> None:
+    ids = await library.append(*(happened(VideoReady) for _ in range(4)))
+    async with process.reader(ADMIN, after_id=0) as from_the_beginning:
+        await from_the_beginning.read(4)
+    async with database.transaction() as tx:
+        await tx.execute("DELETE FROM event_log WHERE id <= %s", (ids[1],))
+        await tx.execute("UPDATE event_log_retention SET dropped_id = %s", (ids[1],))
+
+    firsts = []
+    for place in (0, ids[0], ids[1]):
+        async with process.reader(ADMIN, after_id=place) as reader:
+            firsts.append((await reader.read(1)).told[0])
+
+    assert from_the_beginning.ids == ids
+    assert [(first["type"], first["id"]) for first in firsts] == [
+        ("reset", ids[3]),
+        ("reset", ids[3]),
+        ("video.ready", ids[2]),
+    ]
+
+
+async def test_days_dropped_during_a_replay_are_told_by_a_reset(
+    process: Process, library: Any, database: Database, happened: Any
+) -> None:
+    ids = await library.append(*(happened(VideoReady) for _ in range(500)))
+    async with process.reader(ADMIN, after_id=0) as reader:
+        await reader.read(1)
+        async with database.transaction() as tx:
+            await tx.execute("UPDATE event_log_retention SET dropped_id = %s", (ids[450],))
+        await reader.read(201)
+        later = await library.append(happened(VideoReady))
+        await reader.read(202)
+
+    assert reader.types[200] == "reset"
+    assert reader.ids == [*ids[:200], ids[-1], *later]
+
+
+async def test_more_than_ten_thousand_of_ones_own_behind_is_a_reset_and_of_others_is_not(
+    process: Process, library: Any, happened: Any
+) -> None:
+    await library.enroll("me", "student")
+    [first] = await library.append(happened(VideoReady))
+    newest = (await library.append(*(happened(PlaybackProgressed, "x") for _ in range(10_001))))[-1]
+
+    async with process.reader(ADMIN, after_id=first) as too_far:
+        await too_far.read(1)
+    async with process.reader(ADMIN, after_id=first + 1) as just_near_enough:
+        await just_near_enough.read(1)
+    async with process.reader(ME, after_id=first - 1) as mine:
+        await mine.read(1)
+
+    assert (too_far.types[0], too_far.ids[0]) == ("reset", newest)
+    assert just_near_enough.ids[0] == first + 2
+    assert mine.types == ["video.ready"]
+
+
+async def test_a_place_that_another_process_was_faster_to_show_is_none_to_reset(
+    database: Database, dsn: str, library: Any, happened: Any
+) -> None:
+    process = Process(database, dsn, HubLimits())
+    process.hub.open(0)  # as one whose tail is behind
+    ids = await library.append(happened(VideoReady), happened(VideoReady))
+    async with process.hub.subscribe(ADMIN, Filters(), ids[1]) as subscriber:
+        for event_id in [*ids, ids[1] + 1]:
+            process.hub.publish(event_id, happened(VideoReady))
+        reader = await Reader(subscriber).read(1)
+
+    assert reader.ids == [ids[1] + 1]
+
+
+async def test_limits_a_user_and_a_process(database: Database, dsn: str) -> None:
+    async with running(database, dsn, HubLimits(per_user=1, total=2)) as process:
+        async with process.reader(ME), process.reader(TEACHER):
+            for scope, is_per_user in ((ME, True), (ADMIN, False)):
+                with pytest.raises(TooManySubscribers) as refused:
+                    async with process.reader(scope):
+                        pass
+                assert refused.value.is_per_user is is_per_user
+        assert len(process.hub) == 0
+        async with process.reader(ME):
+            assert len(process.hub) == 1
+
+
+async def test_a_closed_hub_takes_nobody(process: Process) -> None:
+    process.hub.close()
+
+    with pytest.raises(HubClosed):
+        async with process.reader(ME):
+            pass

@@ -1,0 +1,296 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from db import event_log, progress
+from db.errors import DatabaseError, DatabaseTimeout
+from db.pool import Database
+from db.progress import ProgressState
+from events import log
+from events.emitter import Emitter
+from events.errors import PersisterFull, PersisterStopped, VideoMissing
+from events.persister import ProgressPersister, submit
+from events.reports import ProgressReport
+from events.types import Event
+
+ReportOf = Callable[..., ProgressReport]
+
+
+@asynccontextmanager
+async def persisting(
+    database: Database, queue_size: int = 10_000
+) -> AsyncIterator[tuple[Emitter, ProgressPersister]]:
+    emitter = Emitter()
+    persister = ProgressPersister(database, 0.9, queue_size)
+    emitter.subscribe_reports(persister.on_report)
+    persister.start()
+    try:
+        yield emitter, persister
+    finally:
+        await persister.stop()
+
+
+@pytest.fixture
+async def emitter(database: Database) -> AsyncIterator[Emitter]:
+    async with persisting(database) as (emitter, _):
+        yield emitter
+
+
+async def logged(database: Database) -> list[Event]:
+    rows = await event_log.read_after(database, 0, 10_000)
+    return [event for _, event in log.read_rows(rows)]
+
+
+async def names(database: Database) -> list[str]:
+    rows = await database.fetch_all("SELECT type FROM event_log ORDER BY id")
+    return [row.type for row in rows]
+
+
+async def test_a_report_is_answered_with_what_holds_once_committed(
+    emitter: Emitter, library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=30.0)
+
+    state = await submit(
+        emitter, report_of(video, position_s=6.123456789, watched=((0.0, 6.0), (9.0, 9.0)))
+    )
+
+    assert (state.position_s, state.watched_s, state.watched_ratio) == (6.123456789, 6.0, 0.2)
+    assert (state.watched, state.completed) == (((0.0, 6.0),), False)
+    assert await progress.get(database, "student", video) == state
+    assert await names(database) == ["playback.progress"]
+
+
+async def test_a_doubled_report_counts_once_and_makes_no_event(
+    emitter: Emitter, library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video()
+    first = report_of(video, 3, position_s=6.0, watched=((0.0, 6.0),))
+
+    await submit(emitter, first)
+    state = await submit(emitter, first)
+
+    assert (state.position_s, state.watched_s) == (6.0, 6.0)
+    assert await names(database) == ["playback.progress"]
+
+
+async def test_a_late_report_adds_what_was_seen_and_may_complete_but_moves_nothing(
+    emitter: Emitter, library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=10.0)
+    await submit(emitter, report_of(video, 5, position_s=10.0, watched=((5.0, 10.0),)))
+
+    state = await submit(emitter, report_of(video, 4, position_s=5.0, watched=((0.0, 5.0),)))
+
+    assert (state.position_s, state.watched, state.completed) == (10.0, ((0.0, 10.0),), True)
+    assert await names(database) == ["playback.progress", "playback.completed"]
+
+
+async def test_what_the_laptop_queued_does_not_overwrite_the_phones_place(
+    emitter: Emitter, library: Any, report_of: ReportOf
+) -> None:
+    video = await library.video()
+    await submit(emitter, report_of(video, 0, session_id="phone", position_s=20.0))
+
+    state = await submit(
+        emitter, report_of(video, 9, session_id="laptop", position_s=5.0, delayed_s=3600.0)
+    )
+
+    assert state.position_s == 20.0
+
+
+async def test_skipping_to_the_end_completes_nothing_and_watching_does_once(
+    emitter: Emitter, library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=10.0)
+
+    skipped = await submit(emitter, report_of(video, 0, position_s=10.0, event="completed"))
+    watched = await submit(emitter, report_of(video, 1, position_s=9.0, watched=((0.0, 9.0),)))
+    again = await submit(emitter, report_of(video, 2, position_s=1.0, watched=((0.0, 10.0),)))
+
+    assert (skipped.completed, watched.completed) == (False, True)
+    assert again.completed_at == watched.completed_at
+    assert (await names(database)).count("playback.completed") == 1
+
+
+async def test_what_lies_beyond_the_duration_is_not_counted(
+    emitter: Emitter, library: Any, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=10.0333)
+
+    state = await submit(emitter, report_of(video, position_s=11.0, watched=((0.0, 11.0),)))
+
+    assert (state.position_s, state.watched) == (11.0, ((0.0, 10.03),))
+    assert (state.watched_s, state.watched_ratio) == (10.03, 1.0)
+
+
+async def test_reports_of_gone_videos_do_not_take_the_others_with_them(
+    emitter: Emitter, library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video, deleted = await library.video(), await library.video()
+    await library.delete_video(deleted)
+
+    outcomes = await asyncio.gather(
+        submit(emitter, report_of(uuid4())),
+        submit(emitter, report_of(video, position_s=2.0)),
+        submit(emitter, report_of(deleted)),
+        return_exceptions=True,
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [VideoMissing, ProgressState, VideoMissing]
+    assert await names(database) == ["playback.progress"]
+
+
+async def test_a_report_that_the_database_refuses_fails_alone(
+    emitter: Emitter, library: Any, report_of: ReportOf
+) -> None:
+    video = await library.video()
+
+    outcomes = await asyncio.gather(
+        submit(emitter, report_of(video, user_id="a")),
+        submit(emitter, report_of(video, user_id="b\0")),
+        submit(emitter, report_of(video, user_id="c")),
+        return_exceptions=True,
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [
+        ProgressState,
+        DatabaseError,
+        ProgressState,
+    ]
+
+
+async def test_reports_that_arrive_together_share_commits_and_each_makes_its_event(
+    database: Database, library: Any, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=1000.0)
+    async with persisting(database) as (emitter, persister):
+        before = database.query_count
+        reports = [
+            report_of(video, n % 5, user_id=f"u{n // 5}", watched=((n % 5, n % 5 + 1.0),))
+            for n in range(2500)
+        ]
+        states = await asyncio.gather(*(submit(emitter, report, 60) for report in reports))
+
+    assert persister.commit_count <= 4
+    assert database.query_count - before <= 4 * 5
+    assert len(await names(database)) == 2500
+    assert {state.watched_s for state in states if state} <= {1.0, 2.0, 3.0, 4.0, 5.0}
+    final = await progress.get(database, "u7", video)
+    assert final is not None
+    assert final.watched == ((0.0, 5.0),)
+
+
+async def test_several_persisters_on_the_same_users_lose_nothing(
+    database: Database, library: Any, report_of: ReportOf
+) -> None:
+    videos = [await library.video(duration_s=100.0) for _ in range(3)]
+
+    async def report_all(emitter: Emitter, session_id: str, offset: int) -> None:
+        for n in range(10):
+            start = float(offset + n)
+            await asyncio.gather(
+                *(
+                    submit(
+                        emitter,
+                        report_of(video, n, session_id=session_id, watched=((start, start + 1),)),
+                    )
+                    for video in (videos if offset else videos[::-1])
+                )
+            )
+
+    async with persisting(database) as (one, _), persisting(database) as (two, _):
+        await asyncio.gather(report_all(one, "a", 0), report_all(two, "b", 10))
+
+    states = await progress.states_of_videos(database, "student", videos)
+    assert [states[video].watched for video in videos] == [((0.0, 20.0),)] * 3
+    assert len(await names(database)) == 60
+
+
+async def test_a_full_queue_refuses_at_once(
+    database: Database, library: Any, report_of: ReportOf
+) -> None:
+    video = await library.video()
+    async with persisting(database, queue_size=2) as (emitter, _):
+        outcomes = await asyncio.gather(
+            *(submit(emitter, report_of(video, n)) for n in range(5)), return_exceptions=True
+        )
+
+    assert [isinstance(outcome, PersisterFull) for outcome in outcomes] == [False] * 2 + [True] * 3
+
+
+async def test_no_commit_in_time_is_a_timeout_and_the_report_is_stored_later(
+    database: Database, library: Any, report_of: ReportOf
+) -> None:
+    video = await library.video()
+    async with persisting(database) as (emitter, _), database.transaction() as tx:
+        await tx.fetch_all("SELECT pg_advisory_xact_lock(25459, 1)")
+        with pytest.raises(DatabaseTimeout):
+            await submit(emitter, report_of(video, position_s=4.0), timeout_s=0.2)
+
+    state = await progress.get(database, "student", video)
+    assert state is not None
+    assert state.position_s == 4.0
+
+
+async def test_stopping_stores_and_answers_what_waits_and_refuses_what_comes_after(
+    database: Database, library: Any, report_of: ReportOf
+) -> None:
+    video = await library.video()
+    async with persisting(database) as (emitter, persister):
+        waiting = [
+            asyncio.create_task(submit(emitter, report_of(video, n, user_id=f"u{n}")))
+            for n in range(50)
+        ]
+        await asyncio.sleep(0)
+        await persister.stop()
+        stored = await asyncio.gather(*waiting)
+        with pytest.raises(PersisterStopped):
+            await submit(emitter, report_of(video))
+
+    assert len(stored) == 50
+    assert len(await names(database)) == 50
+
+
+async def test_a_sender_that_goes_away_does_not_take_its_report_back(
+    database: Database, library: Any, report_of: ReportOf
+) -> None:
+    video = await library.video()
+    async with persisting(database) as (emitter, _):
+        beacon = asyncio.create_task(submit(emitter, report_of(video, position_s=3.0)))
+        await asyncio.sleep(0)
+        beacon.cancel()
+
+    state = await progress.get(database, "student", video)
+    assert state is not None
+    assert state.position_s == 3.0
+
+
+async def test_a_session_goes_on_where_its_sequence_ended(
+    emitter: Emitter, library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video()
+    assert await progress.next_sequence(database, "student", video, "s") == 0
+
+    await submit(emitter, report_of(video, 7))
+    await submit(emitter, report_of(video, 2))
+
+    assert await progress.next_sequence(database, "student", video, "s") == 8
+    assert await progress.next_sequence(database, "student", video, "other") == 0
+
+
+async def test_the_event_tells_when_it_was_true(
+    emitter: Emitter, library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video()
+    now = datetime.now(UTC)
+
+    await submit(emitter, report_of(video, received_at=now, delayed_s=60.0, event="started"))
+
+    [event] = await logged(database)
+    assert (event.name, event.occurred_at) == ("playback.started", now - timedelta(seconds=60))

@@ -1,0 +1,473 @@
+"""From an uploaded file to a video that can be watched, with the media work faked."""
+
+import asyncio
+import hashlib
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from db import videos
+from db.pool import Database
+from db.videos import MediaFacts, NewVideo, Video
+from events import pipeline
+from events.pipeline import PictureSettings, Pipeline
+from storage.errors import (
+    MediaCrashed,
+    MediaTimedOut,
+    NoVideo,
+    StorageFull,
+    StorageGone,
+    StorageReadOnly,
+    TooComplex,
+    Truncated,
+    Undecodable,
+    UnsupportedFormat,
+)
+from storage.media import Picture
+from storage.paths import StoragePaths
+
+
+def box(kind: bytes, payload: bytes = b"") -> bytes:
+    return struct.pack(">I4s", 8 + len(payload), kind) + payload
+
+
+TYPE = box(b"ftyp", b"isom\0\0\2\0isom")
+INDEX_FIRST = TYPE + box(b"moov") + box(b"mdat", b"pictures and sound")
+INDEX_LAST = TYPE + box(b"mdat", b"pictures and sound") + box(b"moov")
+SIZES = [("small", 160), ("large", 640)]
+
+
+class Killed(BaseException):
+    """What the worker does not live to see: no handler runs, the next worker finds the rest."""
+
+
+@dataclass
+class FakeSandbox:
+    """Writes plain files; raises what stands in `failures` for a function, or runs it."""
+
+    failures: dict[str, Any] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    async def remux(self, source: Path, target: Path, container: str) -> None:
+        await self._called("remux")
+        await asyncio.to_thread(target.write_bytes, b"remuxed " + await read(source))
+
+    async def thumbnails(
+        self, path: Path, container: str, sizes: list[tuple[str, int]], quality: int, out_dir: Path
+    ) -> list[Picture]:
+        await self._called("thumbnails")
+        return [
+            await self._picture(name, width_px, out_dir / f"{name}.jpg") for name, width_px in sizes
+        ]
+
+    async def _picture(self, name: str, width_px: int, file: Path) -> Picture:
+        content = f"picture {name}".encode()
+        await asyncio.to_thread(file.write_bytes, content)
+        return Picture(
+            name=name,
+            file=file,
+            extension="jpg",
+            width_px=width_px,
+            height_px=width_px // 2,
+            size_bytes=len(content),
+            sha256=sha256(content),
+        )
+
+    async def _called(self, name: str) -> None:
+        self.calls.append(name)
+        failure = self.failures.get(name)
+        if isinstance(failure, BaseException):
+            raise failure
+        if failure is not None:
+            await failure()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+async def read(path: Path) -> bytes:
+    return await asyncio.to_thread(path.read_bytes)
+
+
+@dataclass
+class Workshop:
+    """A worker's pipeline over a real database and storage."""
+
+    database: Database
+    storage: StoragePaths
+    sandbox: FakeSandbox
+
+    @property
+    def pipeline(self) -> Pipeline:
+        sandbox: Any = self.sandbox
+        return Pipeline(self.database, self.storage, sandbox, PictureSettings(SIZES, 82))
+
+    async def enter(self, content: bytes = INDEX_FIRST, **media: Any) -> UUID:
+        """A video that was just uploaded."""
+        new = new_video(**media)
+        directory = self.storage.video_dir("c1", new.id)
+        await asyncio.to_thread(directory.mkdir, parents=True)
+        original = directory / f"original.{new.media.container}"
+        await asyncio.to_thread(original.write_bytes, content)
+        assert await pipeline.enter(self.database, new) is not None
+        return new.id
+
+    async def run(self, video_id: UUID, *, is_last_attempt: bool = False) -> None:
+        await self.pipeline.run(video_id, is_last_attempt=is_last_attempt)
+
+    async def video(self, video_id: UUID) -> Video:
+        video = await videos.get(self.database, video_id)
+        assert video is not None
+        return video
+
+    async def events(self) -> list[str]:
+        rows = await self.database.fetch_all("SELECT type FROM event_log ORDER BY id")
+        return [row.type.removeprefix("video.") for row in rows]
+
+    async def hide(self, video_id: UUID) -> None:
+        async with self.database.transaction() as transaction:
+            await videos.delete(transaction, [video_id])
+
+    async def restore(self, video_id: UUID) -> None:
+        async with self.database.transaction() as transaction:
+            await videos.restore(transaction, video_id)
+
+    async def files(self, video_id: UUID) -> list[str]:
+        """The names of the video's files; nothing may be left where work is done."""
+        assert await asyncio.to_thread(lambda: list(self.storage.unfinished.iterdir())) == []
+        directory = self.storage.video_dir("c1", video_id)
+        return await asyncio.to_thread(lambda: sorted(path.name for path in directory.iterdir()))
+
+
+def new_video(module_id: str = "m-c1", **media: Any) -> NewVideo:
+    facts: dict[str, Any] = {
+        "duration_s": 30.0,
+        "width": 640,
+        "height": 360,
+        "frame_rate": 25.0,
+        "rotation": 0,
+        "container": "mp4",
+        "video_codec": "h264",
+        "audio_codec": None,
+        "mime_type": 'video/mp4; codecs="avc1.64001F"',
+        "is_playable": True,
+    }
+    return NewVideo(
+        id=uuid4(),
+        course_id="c1",
+        module_id=module_id,
+        title="Lecture",
+        original_filename="lecture.mp4",
+        media=MediaFacts(**{**facts, **media}),
+        original_size_bytes=1,
+        uploaded_by="tess",
+    )
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> StoragePaths:
+    storage = StoragePaths(tmp_path)
+    storage.prepare()
+    return storage
+
+
+@pytest.fixture
+async def workshop(database: Database, library: Any, storage: StoragePaths) -> Workshop:
+    return Workshop(database, storage, FakeSandbox())
+
+
+def names_of(served: bytes, container: str = "mp4") -> list[str]:
+    pictures = [f"{name}-{sha256(f'picture {name}'.encode())[:16]}.jpg" for name, _ in SIZES]
+    return sorted([*pictures, f"source-{sha256(served)[:16]}.{container}"])
+
+
+async def test_uploaded_video_has_row_event_and_job(workshop: Workshop) -> None:
+    video_id = await workshop.enter()
+
+    jobs = await workshop.database.fetch_all(
+        "SELECT task_name, queue_name, lock, args FROM procrastinate_jobs"
+    )
+    video = await workshop.video(video_id)
+    assert jobs == [("process_video", "media", str(video_id), {"video_id": str(video_id)})]
+    assert (video.status, video.processing_ratio) == ("processing", 0)
+    assert await workshop.events() == ["uploaded"]
+
+
+async def test_nothing_is_entered_into_a_module_that_is_gone(workshop: Workshop) -> None:
+    async with workshop.database.transaction() as transaction:
+        await transaction.execute("UPDATE modules SET deleted_at = now()")
+
+    assert await pipeline.enter(workshop.database, new_video()) is None
+
+    assert await workshop.events() == []
+    assert await workshop.database.fetch_all("SELECT FROM procrastinate_jobs") == []
+
+
+@pytest.mark.parametrize(
+    ("container", "original", "served", "calls"),
+    [
+        pytest.param("mp4", INDEX_FIRST, INDEX_FIRST, ["thumbnails"], id="MP4 in order"),
+        pytest.param(
+            "mp4", INDEX_LAST, b"remuxed " + INDEX_LAST, ["remux", "thumbnails"], id="index last"
+        ),
+        pytest.param("webm", b"webm", b"remuxed webm", ["remux", "thumbnails"], id="WebM"),
+    ],
+)
+async def test_video_becomes_ready(
+    workshop: Workshop, container: str, original: bytes, served: bytes, calls: list[str]
+) -> None:
+    video_id = await workshop.enter(original, container=container)
+
+    await workshop.run(video_id)
+
+    video = await workshop.video(video_id)
+    assert (video.status, video.processing_ratio) == ("ready", 1)
+    assert video.original_sha256 == sha256(original)
+    assert video.primary is not None
+    assert (video.primary.sha256, video.primary.size_bytes) == (sha256(served), len(served))
+    assert (video.primary.format, video.primary.mime_type) == (container, video.media.mime_type)
+    assert [(row.size_name, row.width_px) for row in video.thumbnails] == SIZES
+    assert workshop.sandbox.calls == calls
+    assert await workshop.files(video_id) == names_of(served, container)
+    path = workshop.storage.asset("c1", video_id, video.primary.file_name)
+    assert await read(path) == served
+
+
+async def test_progress_is_told_and_only_rises(workshop: Workshop) -> None:
+    await workshop.run(await workshop.enter())
+
+    rows = await workshop.database.fetch_all(
+        "SELECT payload->'processing_ratio' AS ratio FROM event_log"
+        " WHERE type = 'video.processing' ORDER BY id"
+    )
+    ratios = [float(row.ratio) for row in rows]
+    assert ratios == sorted(ratios)
+    assert ratios[0] == 0
+    assert ratios[-1] < 1
+    assert await workshop.events() == ["uploaded", *["processing"] * len(rows), "ready"]
+
+
+async def test_second_run_changes_nothing(workshop: Workshop) -> None:
+    video_id = await workshop.enter(INDEX_LAST)
+    await workshop.run(video_id)
+    before = (await workshop.video(video_id), await workshop.events())
+    files = await workshop.files(video_id)
+
+    await workshop.run(video_id)
+    await workshop.pipeline.give_up(video_id)
+
+    assert (await workshop.video(video_id), await workshop.events()) == before
+    assert await workshop.files(video_id) == files
+
+
+@pytest.mark.parametrize("content", [INDEX_FIRST, INDEX_LAST], ids=["in order", "index last"])
+@pytest.mark.parametrize(
+    "step",
+    ["sha256_file", "link_asset", "adopt_asset", "asset_name", "remove_asset"],
+)
+@pytest.mark.parametrize("survived", [0, 1])
+async def test_worker_killed_between_steps_costs_only_time(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, content: bytes, step: str, survived: int
+) -> None:
+    video_id = await workshop.enter(content)
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, step, killed_after(survived, getattr(pipeline, step)))
+        with suppress(Killed):  # a step that is not taken kills nobody
+            await workshop.run(video_id)
+
+    await workshop.run(video_id)
+
+    served = content if content is INDEX_FIRST else b"remuxed " + content
+    assert (await workshop.video(video_id)).status == "ready"
+    assert await workshop.files(video_id) == names_of(served)
+    assert (await workshop.events()).count("ready") == 1
+
+
+@pytest.mark.parametrize("step", ["remux", "thumbnails"])
+async def test_worker_killed_in_media_work_costs_only_time(workshop: Workshop, step: str) -> None:
+    video_id = await workshop.enter(INDEX_LAST)
+    workshop.sandbox.failures[step] = Killed()
+    with pytest.raises(Killed):
+        await workshop.run(video_id)
+    workshop.sandbox.failures.clear()
+
+    await workshop.run(video_id)
+
+    assert await workshop.files(video_id) == names_of(b"remuxed " + INDEX_LAST)
+    assert (await workshop.events()).count("ready") == 1
+
+
+def killed_after(survived: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, but for the call after `survived` ones: it ends the worker."""
+    calls = 0
+
+    def dying(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == survived + 1:
+            raise Killed
+        return function(*arguments)
+
+    return dying
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (Undecodable("/srv/secret"), "undecodable"),
+        (Truncated("/srv/secret"), "undecodable"),
+        (UnsupportedFormat("/srv/secret"), "unsupported-format"),
+        (NoVideo("/srv/secret"), "no-video"),
+        (TooComplex("/srv/secret"), "too-complex"),
+        (MediaTimedOut("/srv/secret"), "timed-out"),
+        (MediaCrashed("/srv/secret"), "internal"),
+    ],
+    ids=lambda it: type(it).__name__ if isinstance(it, Exception) else it,
+)
+@pytest.mark.parametrize("step", ["remux", "thumbnails"])
+async def test_what_another_attempt_would_find_again_fails_at_once(
+    workshop: Workshop, step: str, failure: Exception, code: str
+) -> None:
+    video_id = await workshop.enter(INDEX_LAST)
+    workshop.sandbox.failures[step] = failure
+
+    await workshop.run(video_id)
+
+    video = await workshop.video(video_id)
+    assert (video.status, video.failure_code) == ("failed", code)
+    assert video.failure_detail is not None
+    assert video.failure_detail.endswith(".")
+    assert "secret" not in video.failure_detail
+    assert await workshop.files(video_id) == ["original.mp4"]
+    assert (await workshop.events())[-1] == "failed"
+
+
+async def test_codecs_that_no_browser_plays_fail_with_that_reason(workshop: Workshop) -> None:
+    video_id = await workshop.enter(video_codec="hevc", is_playable=False)
+
+    await workshop.run(video_id)
+
+    video = await workshop.video(video_id)
+    assert (video.status, video.failure_code) == ("failed", "undecodable")
+    assert "Browsers cannot play" in (video.failure_detail or "")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [StorageFull("x"), StorageGone("x"), StorageReadOnly("x"), OSError("x"), RuntimeError("x")],
+    ids=lambda failure: type(failure).__name__,
+)
+async def test_what_may_pass_is_left_for_another_attempt(
+    workshop: Workshop, failure: Exception
+) -> None:
+    video_id = await workshop.enter()
+    workshop.sandbox.failures["thumbnails"] = failure
+
+    with pytest.raises(type(failure)):
+        await workshop.run(video_id)
+
+    assert (await workshop.video(video_id)).status == "processing"
+    workshop.sandbox.failures.clear()
+    await workshop.run(video_id)
+    assert (await workshop.video(video_id)).status == "ready"
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "is_raised"),
+    [
+        (StorageFull("/srv/secret"), "out-of-space", False),
+        (StorageGone("/srv/secret"), "internal", True),
+        (RuntimeError("/srv/secret"), "internal", True),
+    ],
+    ids=["StorageFull", "StorageGone", "RuntimeError"],
+)
+async def test_last_attempt_leaves_no_video_processing(
+    workshop: Workshop, failure: Exception, code: str, is_raised: bool
+) -> None:
+    video_id = await workshop.enter()
+    workshop.sandbox.failures["thumbnails"] = failure
+
+    if is_raised:  # for the job's own record
+        with pytest.raises(type(failure)):
+            await workshop.run(video_id, is_last_attempt=True)
+    else:
+        await workshop.run(video_id, is_last_attempt=True)
+
+    video = await workshop.video(video_id)
+    assert (video.status, video.failure_code) == ("failed", code)
+    assert "secret" not in (video.failure_detail or "")
+
+
+async def test_cancelled_attempt_is_no_failure_even_if_it_is_the_last(workshop: Workshop) -> None:
+    video_id = await workshop.enter()
+    workshop.sandbox.failures["thumbnails"] = asyncio.CancelledError()
+
+    with pytest.raises(asyncio.CancelledError):
+        await workshop.run(video_id, is_last_attempt=True)
+
+    assert (await workshop.video(video_id)).status == "processing"
+
+
+async def test_missing_original_is_an_internal_failure(workshop: Workshop) -> None:
+    video_id = await workshop.enter()
+    original = workshop.storage.asset("c1", video_id, "original.mp4")
+    await asyncio.to_thread(original.unlink)
+
+    with pytest.raises(FileNotFoundError):
+        await workshop.run(video_id, is_last_attempt=True)
+
+    assert (await workshop.video(video_id)).failure_code == "internal"
+
+
+async def test_failed_video_stays_failed(workshop: Workshop) -> None:
+    video_id = await workshop.enter()
+    await workshop.pipeline.give_up(video_id)
+    before = await workshop.events()
+
+    await workshop.run(video_id)
+    await workshop.pipeline.give_up(video_id)
+
+    assert (await workshop.video(video_id)).status == "failed"
+    assert await workshop.events() == before == ["uploaded", "failed"]
+
+
+async def test_deleted_video_is_left_alone(workshop: Workshop) -> None:
+    video_id = await workshop.enter()
+    await workshop.hide(video_id)
+
+    await workshop.run(video_id)
+    await workshop.pipeline.give_up(video_id)
+
+    assert workshop.sandbox.calls == []
+    assert await workshop.files(video_id) == ["original.mp4"]
+    assert await workshop.events() == ["uploaded"]
+
+
+async def test_video_that_never_was_is_no_error(workshop: Workshop) -> None:
+    await workshop.run(uuid4())
+    await workshop.pipeline.give_up(uuid4())
+
+
+@pytest.mark.parametrize("step", ["remux", "thumbnails"])
+async def test_video_deleted_during_the_work_can_be_restored_and_finished(
+    workshop: Workshop, step: str
+) -> None:
+    video_id = await workshop.enter(INDEX_LAST)
+    workshop.sandbox.failures[step] = lambda: workshop.hide(video_id)
+    await workshop.run(video_id)
+    assert "ready" not in await workshop.events()
+    assert "original.mp4" in await workshop.files(video_id)
+
+    workshop.sandbox.failures.clear()
+    await workshop.restore(video_id)
+    await workshop.run(video_id)
+
+    assert (await workshop.video(video_id)).status == "ready"
+    assert await workshop.files(video_id) == names_of(b"remuxed " + INDEX_LAST)
