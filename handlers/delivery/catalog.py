@@ -1,0 +1,45 @@
+"""Videos that were asked for lately, so that a range by bearer token needs no database.
+
+A bounded cache of rows, kept true by the log: what the log tells of is read again. Grants do not
+need it, they carry what they open.
+"""
+
+from collections import OrderedDict
+from uuid import UUID
+
+from db import videos
+from db.pool import Database
+from db.videos import Video
+
+REMEMBERED_VIDEOS = 10_000
+
+
+class Catalog:
+    """`get` answers from memory where it can; `forget` is called for every change."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._remembered: OrderedDict[UUID, Video] = OrderedDict()
+        self._changes = 0
+
+    async def get(self, video_id: UUID | None) -> Video | None:
+        """None when there is no such video, or no longer."""
+        if video_id is None:
+            return None
+        video = self._remembered.get(video_id)
+        if video is not None:
+            return video
+        changes = self._changes
+        video = await videos.get(self._database, video_id)
+        if video is not None and changes == self._changes:
+            self._remember(video)
+        return video
+
+    def forget(self, video_id: UUID) -> None:
+        self._changes += 1
+        self._remembered.pop(video_id, None)
+
+    def _remember(self, video: Video) -> None:
+        self._remembered[video.id] = video
+        if len(self._remembered) > REMEMBERED_VIDEOS:
+            self._remembered.popitem(last=False)

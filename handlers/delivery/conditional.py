@@ -1,0 +1,190 @@
+"""Decides whether a conditional request goes on, is answered 304, or fails with 412.
+
+Source: RFC 9110 section 8.8 (validators), 5.6.7 (HTTP-date) and 13 (conditional requests).
+Pure: header fields and validators in, a decision out. It makes no headers and no answers, and it
+does not ask whether the request would have succeeded without its preconditions (section 13.2.1:
+401, 403 and 404 come first); the caller has seen to that.
+"""
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import formatdate
+from enum import Enum
+
+from aiohttp import hdrs
+from multidict import MultiMapping
+
+# entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE, one element of a list whose elements may be empty.
+# The possessive quantifiers keep a hostile list linear: nothing that matched is tried again.
+_LISTED_ETAG = re.compile(
+    r'[ \t]*+(?:(?P<weak>W/)?+"(?P<opaque>[^\x00-\x20"\x7f]*+)")?+[ \t]*+(?:,|\Z)'
+)
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
+_TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_SHORT_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_LONG_DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+_HTTP_DATES = (
+    re.compile(rf"{_SHORT_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
+    re.compile(rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
+    re.compile(rf"{_SHORT_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
+)
+
+
+class Precondition(Enum):
+    """What section 13.2.2 makes of a request: the steps that end in an answer, and going on."""
+
+    PROCEED = "proceed"
+    NOT_MODIFIED = "not modified"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ETag:
+    """An entity tag (section 8.8.3); `opaque` is what stands between the quotes."""
+
+    opaque: str
+    is_weak: bool = False
+
+    def __str__(self) -> str:
+        return f'{"W/" if self.is_weak else ""}"{self.opaque}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """The strong validators of a representation.
+
+    `last_modified_s` counts seconds since 1970. It is strong because a stored file never changes:
+    a new version has a new name (section 8.8.2.2 wants no two versions within one second).
+    """
+
+    etag: ETag
+    last_modified_s: int
+
+
+def evaluate(method: str, headers: MultiMapping[str], validators: Validators) -> Precondition:
+    """Take the steps of section 13.2.2 in their order, up to the one on If-Range."""
+    if not _is_unchanged_as_asked(headers, validators):
+        return Precondition.FAILED
+    if not _is_known_to_client(method, headers, validators):
+        return Precondition.PROCEED
+    is_read = method in (hdrs.METH_GET, hdrs.METH_HEAD)
+    return Precondition.NOT_MODIFIED if is_read else Precondition.FAILED
+
+
+def range_applies(headers: MultiMapping[str], validators: Validators) -> bool:
+    """Tell whether If-Range, where there is one, lets Range stand (section 13.1.5).
+
+    Anything but this very strong tag or this very date means that the client holds bytes of
+    another version, and a range would be stitched to them.
+    """
+    text = field_value(headers, hdrs.IF_RANGE)
+    if text is None:
+        return True
+    # Equal text is the strong comparison: our tag is strong, and its text has one spelling.
+    is_this_tag = text == str(validators.etag)
+    return is_this_tag or _parse_date_near(text, validators) == validators.last_modified_s
+
+
+def field_value(headers: MultiMapping[str], name: str) -> str | None:
+    """Join the lines of one field as section 5.3 says; None where there is no such field."""
+    lines = headers.getall(name, None)
+    return None if lines is None else ", ".join(lines)
+
+
+def parse_etags(text: str) -> tuple[ETag, ...]:
+    """Read a list of entity tags; a list with a fault in it holds no tag at all."""
+    tags = []
+    place = 0
+    while place < len(text):
+        element = _LISTED_ETAG.match(text, place)
+        if element is None:
+            return ()
+        if element["opaque"] is not None:
+            tags.append(ETag(element["opaque"], is_weak=element["weak"] is not None))
+        place = element.end()
+    return tuple(tags)
+
+
+def parse_http_date(text: str, this_year: int) -> int | None:
+    """Seconds since 1970 of an HTTP-date in any of its three formats; None for anything else.
+
+    `this_year` gives the two-digit year of the RFC 850 format its century: a date more than 50
+    years in the future is one of the past (section 5.6.7).
+    """
+    match = next(filter(None, (form.fullmatch(text) for form in _HTTP_DATES)), None)
+    if match is None:
+        return None
+    year = int(match["year"])
+    if len(match["year"]) == 2:
+        year = _with_century(year, this_year)
+    # second 60 is a leap second in the grammar, and to POSIX time the one after.
+    second = int(match["second"])
+    try:
+        minute = datetime(
+            year,
+            _MONTHS.index(match["month"]) + 1,
+            int(match["day"]),
+            int(match["hour"]),
+            int(match["minute"]),
+            tzinfo=UTC,
+        )
+    except ValueError:
+        return None
+    return int(minute.timestamp()) + second if second <= 60 else None
+
+
+def http_date(epoch_s: int) -> str:
+    """Write an IMF-fixdate (section 5.6.7)."""
+    return formatdate(epoch_s, usegmt=True)
+
+
+def _is_unchanged_as_asked(headers: MultiMapping[str], validators: Validators) -> bool:
+    """Steps 1 and 2: If-Match, else If-Unmodified-Since."""
+    if_match = field_value(headers, hdrs.IF_MATCH)
+    if if_match is not None:
+        return if_match.strip(" \t") == "*" or any(
+            _is_strong_match(tag, validators.etag) for tag in parse_etags(if_match)
+        )
+    since_s = _date(headers, hdrs.IF_UNMODIFIED_SINCE, validators)
+    return since_s is None or validators.last_modified_s <= since_s
+
+
+def _is_known_to_client(method: str, headers: MultiMapping[str], validators: Validators) -> bool:
+    """Steps 3 and 4: If-None-Match, else (for GET and HEAD) If-Modified-Since."""
+    if_none_match = field_value(headers, hdrs.IF_NONE_MATCH)
+    if if_none_match is not None:
+        return if_none_match.strip(" \t") == "*" or any(
+            _is_weak_match(tag, validators.etag) for tag in parse_etags(if_none_match)
+        )
+    if method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+        return False
+    since_s = _date(headers, hdrs.IF_MODIFIED_SINCE, validators)
+    return since_s is not None and validators.last_modified_s <= since_s
+
+
+def _is_strong_match(one: ETag, other: ETag) -> bool:
+    return one == other and not one.is_weak
+
+
+def _is_weak_match(one: ETag, other: ETag) -> bool:
+    return one.opaque == other.opaque
+
+
+def _date(headers: MultiMapping[str], name: str, validators: Validators) -> int | None:
+    text = field_value(headers, name)
+    return None if text is None else _parse_date_near(text, validators)
+
+
+def _parse_date_near(text: str, validators: Validators) -> int | None:
+    # The year of the file stands in for the year of the clock: they lie in the same decades,
+    # and the decision stays a function of its arguments.
+    return parse_http_date(text.strip(" \t"), time.gmtime(validators.last_modified_s).tm_year)
+
+
+def _with_century(two_digits: int, this_year: int) -> int:
+    latest = this_year + 50
+    return latest - (latest - two_digits) % 100

@@ -1,0 +1,19 @@
+"""What can be wrong with a file that is to be sent."""
+
+from pathlib import Path
+
+
+class DeliveryError(Exception):
+    """The bytes cannot be delivered."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        super().__init__(self.__doc__)
+        self.path = path
+
+
+class FileUnavailable(DeliveryError):
+    """The stored file is missing, unreadable, or not as long as recorded."""
+
+
+class FileTruncated(DeliveryError):
+    """The file ended before the bytes that were promised."""

@@ -1,0 +1,169 @@
+"""Holds descriptors of the files that are being sent, opened off the event loop.
+
+Bounded: the cache keeps `capacity` files, the least recently used one leaves first, and a file
+that leaves while it is being sent is closed by its last transfer. It knows nothing of HTTP, and
+it does not decide which file is sent.
+"""
+
+import asyncio
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from handlers.delivery.errors import FileUnavailable
+from handlers.delivery.ranges import Headers, RepresentationFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """One file that can be served, and what is known of it without opening it.
+
+    `etag` is opaque and strong, from the content's hash; `file_name` is what a download is called.
+    """
+
+    path: Path
+    file_name: str
+    size_bytes: int
+    content_type: str
+    etag: str
+    last_modified_s: int
+
+    def facts(
+        self, cache_control: str, *, varies_by_accept: bool = False, extra_headers: Headers = ()
+    ) -> RepresentationFacts:
+        """What `ranges.plan` is told of it, with what depends on the request."""
+        return RepresentationFacts(
+            self.size_bytes,
+            self.content_type,
+            self.etag,
+            self.last_modified_s,
+            cache_control,
+            varies_by_accept,
+            extra_headers,
+        )
+
+
+class OpenFile:
+    """A descriptor with the number of its holders; the last one to release it closes it.
+
+    `warm_until_s` maps the start of a block of the file to the loop time up to which the block is
+    taken to be in the page cache.
+    """
+
+    __slots__ = ("_holders", "descriptor", "size_bytes", "warm_until_s")
+
+    def __init__(self, descriptor: int, size_bytes: int) -> None:
+        self.descriptor = descriptor
+        self.size_bytes = size_bytes
+        self.warm_until_s: dict[int, float] = {}
+        self._holders = 1
+
+    def hold(self) -> Self:
+        self._holders += 1
+        return self
+
+    def release(self) -> None:
+        self._holders -= 1
+        if self._holders == 0:
+            os.close(self.descriptor)
+
+
+class OpenFiles:
+    """A bounded cache of open files; leaving its `with` block closes what nobody is sending."""
+
+    def __init__(self, executor: Executor, *, capacity: int = 256) -> None:
+        self._executor = executor
+        self._capacity = capacity
+        self._files: OrderedDict[Path, OpenFile] = OrderedDict()
+        self._opening: dict[Path, asyncio.Future[OpenFile]] = {}
+        self._is_closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._is_closed = True
+        for path in list(self._files):
+            self.forget(path)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @asynccontextmanager
+    async def open(self, representation: Representation) -> AsyncIterator[OpenFile]:
+        """Lend the file for as long as the block runs.
+
+        Raises: FileUnavailable.
+        """
+        file = await self._take(representation)
+        try:
+            yield file
+        finally:
+            file.release()
+
+    def forget(self, path: Path) -> None:
+        """Let go of a deleted file, so that its space is freed when its last transfer ends."""
+        if (file := self._files.pop(path, None)) is not None:
+            file.release()
+
+    async def _take(self, representation: Representation) -> OpenFile:
+        # A loop, since another file may have pushed this one out before we were woken.
+        while (file := self._files.get(representation.path)) is None:
+            opening = self._opened(representation)
+            await asyncio.shield(opening)
+            # Its callback may still wait for its turn, which an await of what is done never gives.
+            self._keep(representation.path, opening)
+        self._files.move_to_end(representation.path)
+        return file.hold()
+
+    def _opened(self, representation: Representation) -> asyncio.Future[OpenFile]:
+        """Open each file once, however many ask for it, whoever of them goes away."""
+        path = representation.path
+        if (opening := self._opening.get(path)) is not None:
+            return opening
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(
+            self._executor, _open_checked, path, representation.size_bytes
+        )
+        self._opening[path] = opening
+        opening.add_done_callback(lambda done: self._keep(path, done))
+        return opening
+
+    def _keep(self, path: Path, opened: asyncio.Future[OpenFile]) -> None:
+        if self._opening.get(path) is not opened:
+            return
+        del self._opening[path]
+        if opened.cancelled() or opened.exception() is not None:
+            return
+        if self._is_closed:
+            opened.result().release()
+            return
+        self._files[path] = opened.result()
+        if len(self._files) > self._capacity:
+            _, oldest = self._files.popitem(last=False)
+            oldest.release()
+
+
+def _open_checked(path: Path, size_bytes: int) -> OpenFile:
+    """Open a regular file of just this size. Blocks: runs in the pool."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as exc:
+        raise FileUnavailable(path) from exc
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_size != size_bytes:
+        os.close(descriptor)
+        raise FileUnavailable(path)
+    return OpenFile(descriptor, size_bytes)

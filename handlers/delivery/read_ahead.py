@@ -1,0 +1,84 @@
+"""Brings the bytes that are about to be sent into the page cache, never on the event loop.
+
+What is hot is found out with preadv2(RWF_NOWAIT), which copies what is in memory and refuses to
+touch the disk; what is cold is read by a thread of a pool of its own. A block that was found
+warm is believed to be so for seconds, so a popular file costs next to nothing to ask about.
+The bytes themselves are thrown away: sending is done from the page cache.
+"""
+
+import asyncio
+import errno
+import os
+from concurrent.futures import Executor
+
+from handlers.delivery.open_files import OpenFile
+from handlers.delivery.ranges import ByteSpan
+
+# The unit of asking, reading and remembering: as far as the kernel would read ahead by itself.
+BLOCK_BYTES = 1 << 20
+# Copies land here again and again, so that asking about a block stays within the CPU's cache.
+_SCRATCH_BYTES = 64 * 1024
+_SLICES_A_BLOCK = BLOCK_BYTES // _SCRATCH_BYTES
+
+# Memory pressure that evicts a page within this time makes one sendfile wait for the disk.
+_BELIEVED_WARM_S = 5.0
+# File systems that know no RWF_NOWAIT: every block is then taken to be cold, and read by a thread.
+_NOT_KNOWN = frozenset({errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL})
+
+
+class ReadAhead:
+    """Makes blocks of open files resident; a read that takes over `timeout_s` is given up.
+
+    The executor's queue is bounded by its askers: each transfer waits for one block at a time.
+    """
+
+    def __init__(self, executor: Executor, *, timeout_s: float = 30.0) -> None:
+        self._executor = executor
+        self._timeout_s = timeout_s
+        self._scratch = bytearray(_SCRATCH_BYTES)
+
+    async def make_resident(self, file: OpenFile, span: ByteSpan) -> None:
+        """Return when every block that `span` touches is in memory.
+
+        Raises: TimeoutError; OSError when the disk fails.
+        """
+        for start in range(span.start - span.start % BLOCK_BYTES, span.stop, BLOCK_BYTES):
+            now_s = asyncio.get_running_loop().time()
+            if file.warm_until_s.get(start, 0.0) > now_s:
+                continue
+            if not self._is_resident(file, start):
+                await self._read_in(file, start)
+            file.warm_until_s[start] = now_s + _BELIEVED_WARM_S
+
+    def _is_resident(self, file: OpenFile, start: int) -> bool:
+        buffers = [self._scratch] * _SLICES_A_BLOCK
+        expected = min(BLOCK_BYTES, file.size_bytes - start)
+        try:
+            return os.preadv(file.descriptor, buffers, start, os.RWF_NOWAIT) >= expected
+        except OSError as exc:
+            if exc.errno in _NOT_KNOWN:
+                return False
+            raise
+
+    async def _read_in(self, file: OpenFile, start: int) -> None:
+        loop = asyncio.get_running_loop()
+        reading = loop.run_in_executor(self._executor, _read_block, file.descriptor, start)
+        # The thread cannot be stopped. Until it is done the descriptor must not be closed, or its
+        # number could by then be that of another client's file.
+        file.hold()
+        reading.add_done_callback(lambda done: _let_go(file, done))
+        async with asyncio.timeout(self._timeout_s):
+            await asyncio.shield(reading)
+
+
+def _read_block(descriptor: int, start: int) -> None:
+    """Blocks: runs in the pool."""
+    os.posix_fadvise(descriptor, start, BLOCK_BYTES, os.POSIX_FADV_WILLNEED)
+    scratch = bytearray(_SCRATCH_BYTES)
+    os.preadv(descriptor, [scratch] * _SLICES_A_BLOCK, start)
+
+
+def _let_go(file: OpenFile, reading: "asyncio.Future[None]") -> None:
+    file.release()
+    if not reading.cancelled():
+        reading.exception()  # Marks it as seen when its transfer has gone.

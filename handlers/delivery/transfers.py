@@ -1,0 +1,173 @@
+"""Knows who is being sent what, and ends it: on withdrawal, deletion, shutdown.
+
+It opens no file and touches no socket: an ended transfer is told so, and whoever runs it closes
+the connection.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from enum import Enum
+from typing import Literal
+from uuid import UUID
+
+Purpose = Literal["stream", "download", "thumbnail"]
+
+# A bearer token stands on whatever enrolment there is: a new role does not end what it is sent.
+UNVERSIONED = 0.0
+# No enrolment allowed it to admin and service, so none ends it.
+BY_OWN_RIGHT = math.inf
+
+# Ended transfers leave within a turn of the loop or two; the rest is for a busy one.
+_LONGEST_FAREWELL_S = 2.0
+
+
+class Outcome(Enum):
+    """How a transfer came to its end."""
+
+    COMPLETE = "complete"
+    CLIENT_GONE = "left by its client"
+    STALLED = "stalled"
+    ENDED = "ended by the server"
+    TRUNCATED = "cut short by its file"
+    FAILED = "failed"
+
+
+class Transfer:
+    """One answer on its way to one client. `sent_bytes` counts the body alone.
+
+    `version` is that of the enrolment which allowed it.
+    """
+
+    __slots__ = (
+        "_scope",
+        "course_id",
+        "is_ended",
+        "outcome",
+        "purpose",
+        "sent_bytes",
+        "user_id",
+        "version",
+        "video_id",
+    )
+
+    def __init__(
+        self,
+        user_id: str,
+        course_id: str,
+        video_id: UUID,
+        purpose: Purpose,
+        version: float = UNVERSIONED,
+    ) -> None:
+        self.user_id = user_id
+        self.course_id = course_id
+        self.video_id = video_id
+        self.purpose: Purpose = purpose
+        self.version = version
+        self.sent_bytes = 0
+        self.outcome: Outcome | None = None
+        self.is_ended = False
+        self._scope: asyncio.Timeout | None = None
+
+    def end(self) -> None:
+        """Stop it where it is; it may be ended before it began, and more than once."""
+        if self.is_ended:
+            return
+        self.is_ended = True
+        if self._scope is not None:
+            self._scope.reschedule(0.0)
+
+    @asynccontextmanager
+    async def until_ended(self) -> AsyncIterator[None]:
+        """Run a block that `end` interrupts at its next await.
+
+        Raises: TimeoutError in place of what was interrupted, with `is_ended` set.
+        """
+        if self.is_ended:
+            raise TimeoutError
+        async with asyncio.timeout(None) as self._scope:
+            try:
+                yield
+            finally:
+                self._scope = None
+
+
+class Transfers:
+    """The transfers that run in this process, each for as long as its `with` block."""
+
+    def __init__(self) -> None:
+        self._running: set[Transfer] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    @contextmanager
+    def open(
+        self,
+        user_id: str,
+        course_id: str,
+        video_id: UUID,
+        purpose: Purpose,
+        version: float = UNVERSIONED,
+    ) -> Iterator[Transfer]:
+        transfer = Transfer(user_id, course_id, video_id, purpose, version)
+        self._running.add(transfer)
+        self._idle.clear()
+        try:
+            yield transfer
+        finally:
+            self._running.discard(transfer)
+            if not self._running:
+                self._idle.set()
+
+    def count(self, purpose: Purpose, user_id: str | None = None) -> int:
+        """How many run for this purpose, of one user or of all."""
+        return sum(
+            transfer.purpose == purpose and user_id in (None, transfer.user_id)
+            for transfer in self._running
+        )
+
+    def end_for(
+        self,
+        user_id: str,
+        course_id: str,
+        version: float = BY_OWN_RIGHT,
+        *,
+        is_withdrawn: bool = True,
+    ) -> int:
+        """End what older versions of an enrolment allowed; says how many transfers that were."""
+        oldest = UNVERSIONED if is_withdrawn else UNVERSIONED + 1
+        return self._end_where(
+            lambda t: (
+                t.user_id == user_id and t.course_id == course_id and oldest <= t.version < version
+            )
+        )
+
+    def end_for_video(self, video_id: UUID) -> int:
+        """End every transfer of a deleted video; says how many that were."""
+        return self._end_where(lambda t: t.video_id == video_id)
+
+    async def drain(self, timeout_s: float) -> int:
+        """Let transfers finish for `timeout_s`, then end the rest; says how many those were."""
+        if await self._is_idle_within(timeout_s):
+            return 0
+        ended = self._end_where(lambda _: True)
+        await self._is_idle_within(_LONGEST_FAREWELL_S)
+        return ended
+
+    def _end_where(self, is_meant: Callable[[Transfer], bool]) -> int:
+        meant = [transfer for transfer in self._running if is_meant(transfer)]
+        for transfer in meant:
+            transfer.end()
+        return len(meant)
+
+    async def _is_idle_within(self, timeout_s: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True

@@ -1,0 +1,70 @@
+"""Blocks of a file in memory before they are sent, and who read them."""
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+from handlers.delivery.open_files import OpenFile
+from handlers.delivery.ranges import ByteSpan
+from handlers.delivery.read_ahead import BLOCK_BYTES, ReadAhead
+
+
+@pytest.fixture
+def file(video, content):
+    file = OpenFile(os.open(video, os.O_RDONLY), len(content))
+    yield file
+    file.release()
+
+
+@pytest.fixture
+def no_nowait(monkeypatch):
+    """A file system that cannot say what is in memory."""
+    real = os.preadv
+
+    def preadv(descriptor, buffers, offset, flags=0):
+        if flags:
+            raise OSError(95, "Operation not supported")
+        return real(descriptor, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", preadv)
+
+
+async def test_what_is_in_memory_is_not_read(serving, video, file):
+    async with serving(video) as delivery:
+        await ReadAhead(delivery.pool).make_resident(file, ByteSpan(0, file.size_bytes))
+
+        assert delivery.pool.jobs == []
+
+
+async def test_every_block_of_the_span_is_read_once(serving, video, file, no_nowait):
+    async with serving(video) as delivery:
+        read_ahead = ReadAhead(delivery.pool)
+        await read_ahead.make_resident(file, ByteSpan(BLOCK_BYTES - 1, BLOCK_BYTES + 1))
+        assert delivery.pool.jobs == ["_read_block"] * 2
+
+        await read_ahead.make_resident(file, ByteSpan(0, BLOCK_BYTES))
+        assert delivery.pool.jobs == ["_read_block"] * 2
+
+
+async def test_a_disk_that_hangs_is_given_up_and_the_file_kept_open(
+    serving, video, file, no_nowait
+):
+    async with serving(video) as delivery:
+        disk, own = threading.Event(), OpenFile(os.dup(file.descriptor), file.size_bytes)
+        for _ in range(2):
+            delivery.pool.submit(disk.wait)
+        try:
+            with pytest.raises(TimeoutError):
+                await ReadAhead(delivery.pool, timeout_s=0.05).make_resident(own, ByteSpan(0, 1))
+            own.release()
+            os.fstat(own.descriptor)
+        finally:
+            disk.set()
+        for _ in range(2):  # Until the pool has come to the end of its queue.
+            await asyncio.get_running_loop().run_in_executor(delivery.pool, int)
+        await asyncio.sleep(0)
+
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(own.descriptor)

@@ -1,0 +1,113 @@
+"""Who is being sent what, and ending it."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from handlers.delivery.transfers import Transfers
+
+VIDEO, OTHER_VIDEO = UUID(int=1), UUID(int=2)
+
+
+async def run(transfers, transfer_is_open, *who):
+    """Be a transfer that takes for ever; says whether it was ended."""
+    with transfers.open(*who) as transfer:
+        transfer_is_open.release()
+        try:
+            async with transfer.until_ended():
+                await asyncio.get_running_loop().create_future()
+        except TimeoutError:
+            return transfer.is_ended
+
+
+async def started(transfers, *all_who):
+    is_open = asyncio.Semaphore(0)
+    tasks = [asyncio.create_task(run(transfers, is_open, *who)) for who in all_who]
+    for _ in tasks:
+        await is_open.acquire()
+    return tasks
+
+
+ANN = ("ann", "c1", VIDEO, "stream")
+ANN_ELSEWHERE = ("ann", "c2", OTHER_VIDEO, "download")
+BOB = ("bob", "c1", VIDEO, "stream")
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        (lambda transfers: transfers.end_for("ann", "c1"), [True, False, False]),
+        (lambda transfers: transfers.end_for("ann", "c9"), [False, False, False]),
+        (lambda transfers: transfers.end_for_video(VIDEO), [True, False, True]),
+    ],
+    ids=["a user in a course", "a user elsewhere", "a video"],
+)
+async def test_ending_ends_those_and_no_others(end, expected):
+    transfers = Transfers()
+    tasks = await started(transfers, ANN, ANN_ELSEWHERE, BOB)
+
+    assert end(transfers) == sum(expected)
+
+    ended = [task for task, is_meant in zip(tasks, expected, strict=True) if is_meant]
+    assert all(await asyncio.gather(*ended))
+    assert len(transfers) == 3 - sum(expected)
+    await transfers.drain(0)
+
+
+async def test_counts_are_by_purpose_and_user():
+    transfers = Transfers()
+    await started(transfers, ANN, ANN_ELSEWHERE, BOB)
+
+    assert len(transfers) == 3
+    assert transfers.count("stream") == 2
+    assert transfers.count("stream", "ann") == 1
+    assert transfers.count("thumbnail") == 0
+    assert await transfers.drain(0) == 3
+
+
+async def test_draining_waits_for_the_last_one():
+    transfers = Transfers()
+    with transfers.open(*ANN):
+        draining = asyncio.create_task(transfers.drain(60))
+        await asyncio.sleep(0)
+        assert not draining.done()
+
+    assert await draining == 0
+
+
+async def test_draining_nothing_takes_no_time():
+    assert await Transfers().drain(60) == 0
+
+
+def test_ending_twice_or_too_early_is_allowed():
+    with Transfers().open(*ANN) as transfer:
+        transfer.end()
+        transfer.end()
+
+        assert transfer.is_ended
+
+
+async def test_what_was_ended_does_not_begin():
+    with Transfers().open(*ANN) as transfer:
+        transfer.end()
+        with pytest.raises(TimeoutError):
+            async with transfer.until_ended():
+                pytest.fail("began")
+
+
+async def test_ending_after_the_end_is_nothing():
+    with Transfers().open(*ANN) as transfer:
+        async with transfer.until_ended():
+            pass
+        transfer.end()
+
+
+async def test_cancelling_a_transfer_is_not_ending_it():
+    transfers = Transfers()
+    (task,) = await started(transfers, ANN)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(transfers) == 0
