@@ -1,0 +1,109 @@
+"""Grants: the credential that stands in the path, for elements that cannot send a header.
+
+A grant is a JWT of its own audience, signed with its own secret. A playback grant carries all that
+serving bytes needs, so that playing asks no database: who, which video of which course, the
+enrolment version that allowed it, and the media types of what it opens.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+import jwt
+import msgspec
+
+from handlers.errors import InvalidToken
+
+PLAYBACK_AUDIENCE = "coursestream:playback"
+EVENTS_AUDIENCE = "coursestream:events"
+MAX_GRANT_LENGTH = 4 * 1024
+REMEMBERED_GRANTS = 20_000
+PRIVILEGED_TTL_S = 15 * 60.0  # no enrolment version can revoke it
+
+
+class PlaybackGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """`version` is the enrolment's; None for admin and service, whom no enrolment allowed."""
+
+    user_id: str
+    video_id: UUID
+    course_id: str
+    version: int | None
+    duration_s: float
+    media_types: dict[str, str]
+    roles: list[str] = []
+    expires_at: float
+
+
+class EventsGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """Bound to the user; what may be seen is checked when an event is delivered."""
+
+    user_id: str
+    roles: list[str] = []
+    expires_at: float
+
+
+Kind = TypeVar("Kind", PlaybackGrant, EventsGrant)
+
+
+class Grants:
+    """Signs grants and reads them back."""
+
+    def __init__(self, secret: str, ttl_s: float, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._secret = secret
+        self._ttl_s = ttl_s
+        self._remembered: OrderedDict[str, PlaybackGrant] = OrderedDict()
+
+    def expiry(self, *, privileged: bool) -> float:
+        """The Unix time at which a grant minted now ends; whole seconds, as JWT counts."""
+        ttl_s = min(self._ttl_s, PRIVILEGED_TTL_S) if privileged else self._ttl_s
+        return float(int(self._clock() + ttl_s))
+
+    def mint(self, grant: PlaybackGrant | EventsGrant) -> str:
+        claims: dict[str, Any] = msgspec.to_builtins(grant)
+        expires_at = claims.pop("expires_at")
+        return jwt.encode(
+            {**claims, "exp": int(expires_at), "aud": _audience(type(grant))},
+            self._secret,
+            algorithm="HS256",
+        )
+
+    def playback(self, token: str) -> PlaybackGrant:
+        """Raises InvalidToken."""
+        grant = self._remembered.get(token)
+        if grant is None:
+            grant = self._read(token, PlaybackGrant)
+            self._remember(token, grant)
+        if grant.expires_at <= self._clock():
+            self._remembered.pop(token, None)
+            raise InvalidToken("The grant has expired.")
+        return grant
+
+    def events(self, token: str) -> PlaybackGrant | EventsGrant:
+        """What `/play/{grant}/events` may be opened with. Raises InvalidToken."""
+        try:
+            return self._read(token, EventsGrant)
+        except InvalidToken:
+            return self.playback(token)
+
+    def _read(self, token: str, kind: type[Kind]) -> Kind:
+        if len(token) > MAX_GRANT_LENGTH:
+            raise InvalidToken("The grant is not one of ours.")
+        try:
+            claims = jwt.decode(token, self._secret, algorithms=["HS256"], audience=_audience(kind))
+            return msgspec.convert({**claims, "expires_at": claims["exp"]}, kind)
+        except jwt.ExpiredSignatureError as exc:
+            raise InvalidToken("The grant has expired.") from exc
+        except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError, KeyError) as exc:
+            raise InvalidToken("The grant is not one of ours.") from exc
+
+    def _remember(self, token: str, grant: PlaybackGrant) -> None:
+        self._remembered[token] = grant
+        if len(self._remembered) > REMEMBERED_GRANTS:
+            self._remembered.popitem(last=False)
+
+
+def _audience(kind: type[Any]) -> str:
+    return PLAYBACK_AUDIENCE if kind is PlaybackGrant else EVENTS_AUDIENCE

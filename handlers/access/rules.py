@@ -1,0 +1,88 @@
+"""Who may do what in a course: the only enrolment check.
+
+The table of the contract, "Who may call", is `RIGHTS`. Admin and service may everything; anyone
+else what their role in that course allows. A stranger gets the same answer whether the thing
+exists or not, so a caller passes `course_id=None` for what does not exist.
+"""
+
+import time
+from collections import OrderedDict
+from enum import Enum, auto
+
+from db import enrollments
+from db.pool import Database
+from events.types import EnrollmentChanged
+from handlers.access.auth import Viewer
+from handlers.errors import NotAllowed, NotEnrolled, NotFound
+
+ENROLLMENT_AGE_S = 5.0  # a withdrawal is felt this soon even if the log is silent
+REMEMBERED_ENROLLMENTS = 50_000
+
+
+class Right(Enum):
+    """What one may want in a course."""
+
+    WATCH = auto()  # play, read metadata and thumbnails, report and read one's own progress
+    SEE_UNREADY = auto()  # lists show videos that cannot be played yet
+    EDIT = auto()  # upload, change, delete videos; shape the modules
+    READ_EVERYONE = auto()  # analytics, everyone's progress
+    ENROLL = auto()  # manage enrolments of students
+    ADMINISTER = auto()  # make, rename, delete the course; enrol instructors
+
+
+STUDENT = frozenset({Right.WATCH})
+INSTRUCTOR = STUDENT | {Right.SEE_UNREADY, Right.EDIT, Right.READ_EVERYONE, Right.ENROLL}
+
+RIGHTS: dict[str, frozenset[Right]] = {"student": STUDENT, "instructor": INSTRUCTOR}
+
+
+class Access:
+    """Answers from enrolments remembered for at most five seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._remembered: OrderedDict[tuple[str, str], tuple[str | None, float]] = OrderedDict()
+        self._changes = 0
+
+    async def require(self, viewer: Viewer, course_id: str | None, right: Right) -> None:
+        """Raises NotEnrolled, NotAllowed; NotFound to the privileged when `course_id` is None."""
+        if course_id is None:
+            raise NotFound if viewer.is_privileged else NotEnrolled
+        if viewer.is_privileged:
+            return
+        role = await self.role(viewer.user_id, course_id)
+        if role is None:
+            raise NotEnrolled
+        if right not in RIGHTS[role]:
+            raise NotAllowed
+
+    async def may(self, viewer: Viewer, course_id: str, right: Right) -> bool:
+        """For one who was let in already: does this go, too?"""
+        if viewer.is_privileged:
+            return True
+        role = await self.role(viewer.user_id, course_id)
+        return role is not None and right in RIGHTS[role]
+
+    async def role(self, user_id: str, course_id: str) -> str | None:
+        """None for who is not enrolled."""
+        key = (course_id, user_id)
+        role, expires_at = self._remembered.get(key, (None, 0.0))
+        return role if time.monotonic() < expires_at else await self._read(key)
+
+    def apply(self, event: EnrollmentChanged) -> None:
+        self._changes += 1
+        self._remembered.pop((event.course_id, event.user_id), None)
+
+    async def _read(self, key: tuple[str, str]) -> str | None:
+        changes = self._changes
+        enrollment = await enrollments.get(self._database, *key)
+        role = enrollment.role if enrollment else None
+        if changes == self._changes:  # else what was read may be older than what the log told
+            self._remember(key, role)
+        return role
+
+    def _remember(self, key: tuple[str, str], role: str | None) -> None:
+        self._remembered[key] = (role, time.monotonic() + ENROLLMENT_AGE_S)
+        self._remembered.move_to_end(key)
+        if len(self._remembered) > REMEMBERED_ENROLLMENTS:
+            self._remembered.popitem(last=False)

@@ -1,0 +1,294 @@
+"""Every answer that is not what was asked for: problem details (RFC 9457) and what leads to them.
+
+`RequestError` and its family are what handlers raise; `as_request_error` is the one table from the
+errors of the lower layers to them. No message here tells a path, a statement or a stack.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import msgspec
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from db.errors import DatabaseTimeout, DatabaseUnavailable
+from events.errors import (
+    HubClosed,
+    PersisterFull,
+    PersisterStopped,
+    TooManySubscribers,
+    VideoMissing,
+)
+from handlers.delivery.errors import FileUnavailable
+from storage import errors as storage_errors
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_SOON_S = 2  # a database or a queue that is away usually is for seconds
+RETRY_PROCESSING_S = 5
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """The body of every error."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+
+
+class RequestError(Exception):
+    """The request cannot be served as asked."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(
+        self, detail: str | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.detail = detail or (self.__doc__ or "").strip()
+        self.headers = dict(headers or {})
+        super().__init__(self.detail)
+
+    def problem(self, request_id: str) -> Problem:
+        return Problem(
+            f"urn:coursestream:{self.code}", self.title, self.status, self.detail, request_id
+        )
+
+    def answer(self, request_id: str) -> web.Response:
+        return web.Response(
+            status=self.status,
+            body=msgspec.json.encode(self.problem(request_id)),
+            content_type=PROBLEM_JSON,
+            headers=self.headers,
+        )
+
+
+class InvalidRequest(RequestError):
+    """The request does not follow the contract."""
+
+    status, code, title = 400, "invalid-request", "Invalid request"
+
+
+class EmptyUpload(RequestError):
+    """The file is empty."""
+
+    status, code, title = 400, "empty", "Empty file"
+
+
+class InvalidToken(RequestError):
+    """A valid token is needed."""
+
+    status, code, title = 401, "invalid-token", "Invalid token"
+
+    def __init__(self, detail: str | None = None) -> None:
+        # RFC 6750 section 3.
+        super().__init__(detail, headers={hdrs.WWW_AUTHENTICATE: 'Bearer error="invalid_token"'})
+
+
+class NotEnrolled(RequestError):
+    """You are not enrolled in a course that has this."""
+
+    status, code, title = 403, "not-enrolled", "Not enrolled"
+
+
+class NotAllowed(RequestError):
+    """Your role in this course does not allow this."""
+
+    status, code, title = 403, "not-allowed", "Not allowed"
+
+
+class NotFound(RequestError):
+    """There is nothing here."""
+
+    status, code, title = 404, "not-found", "Not found"
+
+
+class MethodNotAllowed(RequestError):
+    """This address does not know that method."""
+
+    status, code, title = 405, "method-not-allowed", "Method not allowed"
+
+
+class NotAcceptable(RequestError):
+    """None of the formats that exist is acceptable to you."""
+
+    status, code, title = 406, "not-acceptable", "Not acceptable"
+
+
+class ModuleElsewhere(RequestError):
+    """The module belongs to another course and never moves."""
+
+    status, code, title = 409, "module-elsewhere", "Module belongs to another course"
+
+
+class OffsetMismatch(RequestError):
+    """The upload goes on at another offset than yours."""
+
+    status, code, title = 409, "offset-mismatch", "Offset mismatch"
+
+
+class NotReady(RequestError):
+    """The video is still being processed."""
+
+    status, code, title = 409, "not-ready", "Not ready"
+
+    def __init__(self) -> None:
+        super().__init__(headers={hdrs.RETRY_AFTER: str(RETRY_PROCESSING_S)})
+
+
+class Failed(RequestError):
+    """The video could not be processed."""
+
+    status, code, title = 409, "failed", "Processing failed"
+
+
+class PreconditionFailed(RequestError):
+    """A precondition of the request does not hold."""
+
+    status, code, title = 412, "precondition-failed", "Precondition failed"
+
+
+class TooLarge(RequestError):
+    """The body is larger than allowed."""
+
+    status, code, title = 413, "too-large", "Too large"
+
+
+class UnsupportedFormat(RequestError):
+    """The body has a format that is not supported."""
+
+    status, code, title = 415, "unsupported-format", "Unsupported format"
+
+
+class RangeNotSatisfiable(RequestError):
+    """No asked range lies within the file."""
+
+    status, code, title = 416, "range-not-satisfiable", "Range not satisfiable"
+
+
+class Undecodable(RequestError):
+    """The file cannot be decoded."""
+
+    status, code, title = 422, "undecodable", "Undecodable"
+
+
+class NoVideo(RequestError):
+    """The file has no video stream."""
+
+    status, code, title = 422, "no-video", "No video stream"
+
+
+class TooComplex(RequestError):
+    """The file goes past a limit of dimensions, duration or streams."""
+
+    status, code, title = 422, "too-complex", "Too complex"
+
+
+class Locked(RequestError):
+    """Another request is writing to this upload."""
+
+    status, code, title = 423, "locked", "Locked"
+
+
+class ChecksumMismatch(RequestError):
+    """The bytes do not have the checksum that was sent with them."""
+
+    status, code, title = 460, "checksum-mismatch", "Checksum mismatch"  # tus 1.0.0, checksum
+
+
+class RateLimited(RequestError):
+    """Too many at once."""
+
+    status, code, title = 429, "rate-limited", "Rate limited"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={hdrs.RETRY_AFTER: str(RETRY_SOON_S)})
+
+
+class Internal(RequestError):
+    """Something went wrong here; the request id helps to find out what."""
+
+
+class Unavailable(RequestError):
+    """Something this service needs is away; try again soon."""
+
+    status, code, title = 503, "unavailable", "Unavailable"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={hdrs.RETRY_AFTER: str(RETRY_SOON_S)})
+
+
+class OverQuota(RequestError):
+    """There is no room for the file."""
+
+    status, code, title = 507, "over-quota", "Over quota"
+
+
+def _said(kind: type[RequestError]) -> Callable[[Any], RequestError]:
+    """With the sentence that storage wrote for people."""
+    return lambda error: kind(error.sentence)
+
+
+def _unsaid(kind: type[RequestError]) -> Callable[[Any], RequestError]:
+    return lambda _: kind()
+
+
+def _too_many(error: TooManySubscribers) -> RequestError:
+    if error.is_per_user:
+        return RateLimited("You have as many event streams open as you may.")
+    return Unavailable("There are as many event streams as this server holds.")
+
+
+# First match wins, so the narrower class stands first.
+LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] = (
+    (PersisterFull, _unsaid(Unavailable)),
+    (PersisterStopped, _unsaid(Unavailable)),
+    (HubClosed, _unsaid(Unavailable)),
+    (TooManySubscribers, _too_many),
+    (FileUnavailable, _unsaid(Unavailable)),
+    (VideoMissing, _unsaid(NotFound)),
+    (DatabaseUnavailable, _unsaid(Unavailable)),
+    (DatabaseTimeout, _unsaid(Unavailable)),
+    (storage_errors.UnsupportedFormat, _said(UnsupportedFormat)),
+    (storage_errors.NoVideo, _said(NoVideo)),
+    (storage_errors.TooComplex, _said(TooComplex)),
+    (storage_errors.Undecodable, _said(Undecodable)),
+    (storage_errors.MediaTimedOut, _said(TooComplex)),
+    (storage_errors.MediaCrashed, _unsaid(Undecodable)),
+    (storage_errors.StorageFull, _unsaid(OverQuota)),
+    (storage_errors.InvalidPath, _unsaid(Internal)),
+    (storage_errors.StorageError, _unsaid(Unavailable)),
+)
+
+HTTP_STATUSES: Mapping[int, type[RequestError]] = {
+    400: InvalidRequest,
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: TooLarge,
+    415: UnsupportedFormat,
+}
+
+
+def as_request_error(error: Exception) -> RequestError:
+    """The answer to whatever a handler let out; `Internal` for what nobody foresaw."""
+    if isinstance(error, RequestError):
+        return error
+    if isinstance(error, web.HTTPException):
+        return _of_http_exception(error)
+    if isinstance(error, web.RequestPayloadError):  # chunks or a packing that are no such thing
+        return InvalidRequest("The body is malformed.")
+    if isinstance(error, HttpProcessingError):
+        return HTTP_STATUSES.get(error.code, InvalidRequest)()
+    for kind, convert in LOWER_LAYERS:
+        if isinstance(error, kind):
+            return convert(error)
+    return Internal()
+
+
+def _of_http_exception(error: web.HTTPException) -> RequestError:
+    unforeseen = InvalidRequest if error.status < 500 else Internal
+    kind = HTTP_STATUSES.get(error.status, unforeseen)
+    allowed = error.headers.get(hdrs.ALLOW)
+    return kind(headers={hdrs.ALLOW: allowed} if allowed else None)

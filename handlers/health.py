@@ -1,0 +1,60 @@
+"""Is the process alive, and can it do its work?"""
+
+import asyncio
+from pathlib import Path
+
+from aiohttp import web
+
+from db.errors import DatabaseError
+from db.pool import Database
+from handlers import keys
+from handlers.messages import answer_json
+from storage.errors import StorageError
+
+CHECK_TIMEOUT_S = 3.0
+
+
+async def get_healthz(request: web.Request) -> web.Response:
+    """200 while the process runs."""
+    return answer_json({"status": "ok"})
+
+
+async def get_readyz(request: web.Request) -> web.Response:
+    """200 when database, migrations and storage are in order, else 503 and which is not."""
+    faults = {
+        "server": "stopping" if request.app[keys.STOPPING].is_set() else "ok",
+        **await _database_state(request.app[keys.DATABASE], request.app[keys.MIGRATIONS]),
+        "storage": await _storage_state(request),
+    }
+    ready = all(state == "ok" for state in faults.values())
+    return answer_json(
+        {"status": "ok" if ready else "unavailable", "checks": faults},
+        status=200 if ready else 503,
+    )
+
+
+async def _database_state(database: Database, known: frozenset[str]) -> dict[str, str]:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            rows = await database.fetch_all("SELECT migration_id FROM _yoyo_migration")
+    except (DatabaseError, TimeoutError):
+        return {"database": "unavailable", "migrations": "unknown"}
+    missing = known - {row.migration_id for row in rows}
+    return {"database": "ok", "migrations": "pending" if missing else "ok"}
+
+
+async def _storage_state(request: web.Request) -> str:
+    loop = asyncio.get_running_loop()
+    check = loop.run_in_executor(request.app[keys.UPLOAD_EXECUTOR], request.app[keys.STORAGE].check)
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await asyncio.shield(check)
+    except (StorageError, TimeoutError):
+        return "unavailable"
+    return "ok"
+
+
+def migration_ids(directory: Path) -> frozenset[str]:
+    """The migrations this version of the software comes with."""
+    found = [*directory.glob("*.sql"), *directory.glob("*.py")]
+    return frozenset(path.stem for path in found if not path.stem.endswith(".rollback"))

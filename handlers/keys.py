@@ -1,0 +1,67 @@
+"""What handlers find in the application and in the request; `server` fills it."""
+
+import asyncio
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from db.pool import Database
+from events.emitter import Emitter
+from events.hub import Hub
+from handlers.access.auth import TokenVerifier, Viewer
+from handlers.access.grants import Grants
+from handlers.access.revocation import Revocations
+from handlers.access.rules import Access
+from handlers.delivery.catalog import Catalog
+from handlers.delivery.open_files import OpenFiles
+from handlers.delivery.representations import Representations
+from handlers.delivery.transfer import Sender
+from handlers.delivery.transfers import Transfers
+from storage.media import Limits
+from storage.paths import StoragePaths
+from storage.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSettings:
+    """What an upload may be; `media_limits` are the probe's."""
+
+    max_size_bytes: int
+    reserve_bytes: int
+    allowed_formats: tuple[str, ...]
+    media_limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackSettings:
+    report_interval_s: float
+    heartbeat_s: float
+    grant_ttl_s: float
+    trash_retention_s: float
+
+
+STOPPING = web.AppKey("stopping", asyncio.Event)  # set first of all when the server ends
+DATABASE = web.AppKey("database", Database)
+EMITTER = web.AppKey("emitter", Emitter)
+HUB = web.AppKey("hub", Hub)
+VERIFIER = web.AppKey("verifier", TokenVerifier)
+GRANTS = web.AppKey("grants", Grants)
+ACCESS = web.AppKey("access", Access)
+REVOCATIONS = web.AppKey("revocations", Revocations)
+CATALOG = web.AppKey("catalog", Catalog)
+OPEN_FILES = web.AppKey("open_files", OpenFiles)
+REPRESENTATIONS = web.AppKey("representations", Representations)
+SENDER = web.AppKey("sender", Sender)
+TRANSFERS = web.AppKey("transfers", Transfers)
+STORAGE = web.AppKey("storage", StoragePaths)
+UPLOAD_EXECUTOR = web.AppKey("upload_executor", Executor)
+SANDBOX = web.AppKey("sandbox", Sandbox)
+UPLOAD_SETTINGS = web.AppKey("upload_settings", UploadSettings)
+PLAYBACK_SETTINGS = web.AppKey("playback_settings", PlaybackSettings)
+
+MIGRATIONS = web.AppKey("migrations", frozenset[str])
+
+REQUEST_ID = web.RequestKey("request_id", str)
+IS_PREPARED = web.RequestKey("is_prepared", bool)  # headers are out: no other answer is possible
+VIEWER = web.RequestKey("viewer", Viewer)

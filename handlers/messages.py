@@ -1,0 +1,235 @@
+"""What goes over the wire: the bodies of requests and answers, read and written."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+from aiohttp import hdrs, web
+from msgspec import Meta
+
+from events.snapshots import VideoSnapshot
+from handlers.errors import InvalidRequest, UnsupportedFormat
+
+# The Course Service's identifiers; the pattern keeps separators and leading dots out of paths.
+IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z"
+NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f-\x9f]*\Z"
+
+BODY_TIMEOUT_S = 30.0  # for some kilobytes; who sends none of them would hold a connection for ever
+
+Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_CONTROL_CHARACTERS)]
+Identifier = Annotated[str, Meta(pattern=IDENTIFIER)]
+SessionId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+Role = Literal["student", "instructor"]
+
+Body = TypeVar("Body")
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A body we read: a misspelt field is refused, never silently lost."""
+
+
+class CoursePut(Request, frozen=True):
+    title: Title
+
+
+class ModulePut(Request, frozen=True):
+    title: Title
+    position: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+class EnrollmentPut(Request, frozen=True):
+    role: Role
+
+
+class VideoPatch(Request, frozen=True):
+    title: Title
+
+
+class PlaybackPost(Request, frozen=True):
+    session_id: SessionId | None = None
+
+
+class EventsGrantPost(Request, frozen=True):
+    """Nothing can be asked for."""
+
+
+Milliseconds = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+
+
+class Quality(Request, frozen=True):
+    """How playing felt, as the player measured it."""
+
+    startup_ms: Milliseconds | None = None
+    stalls: Count | None = None
+    stalled_ms: Milliseconds | None = None
+    dropped_frames: Count | None = None
+    bitrate: Annotated[float, Meta(ge=0)] | None = None
+    height: Count | None = None
+    error: Annotated[str, Meta(max_length=1000)] | None = None
+
+
+class ProgressPut(Request, frozen=True):
+    """A player's report; positions and intervals in seconds of the video."""
+
+    session_id: SessionId
+    sequence: Annotated[int, Meta(ge=0, le=2**53 - 1)]
+    position: float
+    watched: Annotated[list[tuple[float, float]], Meta(max_length=256)]
+    event: Literal["started", "progress", "paused", "seeked", "completed", "stopped"]
+    rate: Annotated[float, Meta(ge=0, le=16)] | None = None
+    delayed_s: Annotated[float, Meta(ge=0, le=30 * 86400)] = 0.0
+    quality: Quality | None = None
+
+
+class CourseSummary(msgspec.Struct, frozen=True):
+    """`role` is the caller's own there; null for admin and service who are not enrolled."""
+
+    id: str
+    title: str
+    role: str | None
+
+
+class ModuleView(msgspec.Struct, frozen=True):
+    id: str
+    course_id: str
+    title: str
+    position: int
+
+
+class ProgressView(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds of the video; `watched` are the merged intervals really seen."""
+
+    position: float = 0.0
+    watched_seconds: float = 0.0
+    watched_ratio: float = 0.0
+    watched: list[tuple[float, float]] = []
+    completed: bool = False
+    completed_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class ProgressItem(ProgressView, frozen=True, kw_only=True):
+    video_id: UUID
+    user_id: str
+
+
+class WatchedVideo(VideoSnapshot, frozen=True, kw_only=True):
+    """A video in its course, with the caller's progress."""
+
+    progress: ProgressView
+
+
+class CourseModule(msgspec.Struct, frozen=True):
+    id: str
+    title: str
+    position: int
+    videos: list[WatchedVideo]
+
+
+class CourseView(msgspec.Struct, frozen=True):
+    id: str
+    title: str
+    role: str | None
+    modules: list[CourseModule]
+
+
+class EnrollmentView(msgspec.Struct, frozen=True):
+    course_id: str
+    user_id: str
+    role: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Source(msgspec.Struct, frozen=True):
+    url: str
+    type: str
+
+
+class PlaybackView(msgspec.Struct, frozen=True, kw_only=True):
+    """All a player needs; URLs are relative to the server."""
+
+    grant: str
+    expires_at: datetime
+    session_id: str
+    next_sequence: int
+    stream_url: str
+    sources: list[Source]
+    hls_url: str | None
+    thumbnails: dict[str, str]
+    storyboard_url: str | None
+    events_url: str
+    resume_position: float
+    duration: float
+    completed: bool
+    report_interval: float
+
+
+class EventsGrantView(msgspec.Struct, frozen=True):
+    events_url: str
+    expires_at: datetime
+
+
+async def read_json(request: web.Request, kind: type[Body], *, any_type: bool = False) -> Body:
+    """The body as a `kind`. `any_type`: a beacon cannot choose its Content-Type.
+
+    Raises InvalidRequest, UnsupportedFormat for another media type; a body over the
+    application's `client_max_size` is aiohttp's 413.
+    """
+    if not any_type and request.content_type != "application/json":
+        raise UnsupportedFormat("The body must be application/json.")
+    body = await _read_body(request)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as exc:
+        raise InvalidRequest(f"{exc}.") from exc
+    except RecursionError as exc:
+        raise InvalidRequest("The body is nested too deep.") from exc
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest("The body is not UTF-8.") from exc
+
+
+async def _read_body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError as exc:
+        raise InvalidRequest("The body stalled.") from exc
+
+
+async def read_optional_json(request: web.Request, kind: type[Body]) -> Body:
+    """Like `read_json`; no body at all stands for `{}`."""
+    if not request.can_read_body:
+        return msgspec.convert({}, kind)
+    return await read_json(request, kind)
+
+
+def answer_json(
+    content: Any, *, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    """What is told of a caller's own things belongs in no shared cache."""
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(content),
+        content_type="application/json",
+        headers={hdrs.CACHE_CONTROL: "private, no-cache", **(headers or {})},
+    )
+
+
+def identifier(request: web.Request, name: str) -> str:
+    """An identifier of the path. Raises InvalidRequest when it could never be one."""
+    try:
+        return msgspec.convert(request.match_info[name], Identifier)
+    except msgspec.ValidationError as exc:
+        raise InvalidRequest(f"{name} must match [A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}.") from exc
+
+
+def video_id_of(request: web.Request) -> UUID | None:
+    """The video id of the path; None when it is no UUID, and so names nothing."""
+    try:
+        return msgspec.convert(request.match_info["video_id"], UUID)
+    except msgspec.ValidationError:
+        return None

@@ -1,0 +1,115 @@
+"""The pages people see: a fixed set of files, read once at start.
+
+Decides which files of a folder are served, their media type, their validator and the policy
+headers they carry. Deliberately knows nothing of courses or viewers: the pages fetch what they
+show through the API, with the token that the browser holds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+from typing import Self
+
+from aiohttp import hdrs, web
+
+from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate, http_date
+from handlers.errors import NotFound, PreconditionFailed
+
+HOME_PAGE = "index.html"
+WATCH_PAGE = "watch.html"
+ICON = "icon.svg"
+
+MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        ".html": "text/html; charset=utf-8",
+        ".css": "text/css; charset=utf-8",
+        ".js": "text/javascript; charset=utf-8",
+        ".svg": "image/svg+xml; charset=utf-8",
+    }
+)
+
+# Nothing from elsewhere, ever; thumbnails come as blobs because <img> cannot send a token.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One file, held in memory."""
+
+    body: bytes
+    media_type: str
+    validators: Validators
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        body = path.read_bytes()
+        etag = ETag(sha256(body).hexdigest()[:16])
+        validators = Validators(etag, int(path.stat().st_mtime))
+        return cls(body, MEDIA_TYPES[path.suffix], validators)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            hdrs.CONTENT_TYPE: self.media_type,
+            hdrs.ETAG: str(self.validators.etag),
+            hdrs.LAST_MODIFIED: http_date(self.validators.last_modified_s),
+            # The names carry no version: a browser asks each time and is answered 304.
+            hdrs.CACHE_CONTROL: "no-cache",
+            hdrs.CONTENT_SECURITY_POLICY: CONTENT_SECURITY_POLICY,
+            hdrs.REFERRER_POLICY: "no-referrer",
+            hdrs.X_CONTENT_TYPE_OPTIONS: "nosniff",
+        }
+
+
+class Pages:
+    """The files by name; whatever is not in it when the server starts is never served."""
+
+    def __init__(self, pages: Mapping[str, Page]) -> None:
+        self._pages = pages
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read every file of a known type; blocks on the disk."""
+        paths = (path for path in directory.iterdir() if path.suffix in MEDIA_TYPES)
+        return cls({path.name: Page.read(path) for path in paths})
+
+    def find(self, name: str) -> Page | None:
+        return self._pages.get(name)
+
+
+PAGES = web.AppKey("pages", Pages)
+
+
+async def show_home(request: web.Request) -> web.Response:
+    return _answer(request, HOME_PAGE)
+
+
+async def show_watch(request: web.Request) -> web.Response:
+    """The same page for every video: its script reads the id from the address."""
+    return _answer(request, WATCH_PAGE)
+
+
+async def show_icon(request: web.Request) -> web.Response:
+    return _answer(request, ICON)
+
+
+async def serve_file(request: web.Request) -> web.Response:
+    return _answer(request, request.match_info["name"])
+
+
+def _answer(request: web.Request, name: str) -> web.Response:
+    page = request.app[PAGES].find(name)
+    if page is None:
+        raise NotFound
+    match evaluate(request.method, request.headers, page.validators):
+        case Precondition.FAILED:
+            raise PreconditionFailed
+        case Precondition.NOT_MODIFIED:
+            return web.Response(status=304, headers=page.headers)
+        case Precondition.PROCEED:
+            return web.Response(body=page.body, headers=page.headers)

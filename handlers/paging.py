@@ -1,0 +1,81 @@
+"""Lists a page at a time: `limit`, and an opaque `cursor` that is the last key shown."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from handlers.errors import InvalidRequest
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+MAX_CURSOR_LENGTH = 512
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a list was asked for; one row more than `limit` tells whether there is a next page."""
+
+    limit: int
+    cursor: str | None
+
+    def after(self, kind: type[Key], first: Key) -> Key:
+        """The key to go on after, `first` when the list begins. Raises InvalidRequest."""
+        if self.cursor is None:
+            return first
+        try:
+            return _checked(msgspec.json.decode(_decode(self.cursor), type=kind))
+        except (msgspec.MsgspecError, binascii.Error, ValueError) as exc:
+            raise InvalidRequest("The cursor is not one that this list gave.") from exc
+
+    @property
+    def fetch_limit(self) -> int:
+        return self.limit + 1
+
+    def answer(
+        self, rows: Sequence[Item], show: Callable[[Item], Any], key: Callable[[Item], Any]
+    ) -> dict[str, Any]:
+        """`{"items", "next_cursor"}` of what `fetch_limit` rows brought."""
+        shown = rows[: self.limit]
+        more = len(rows) > self.limit
+        return {
+            "items": [show(row) for row in shown],
+            "next_cursor": _encode(key(shown[-1])) if more else None,
+        }
+
+
+def page_of(request: web.Request) -> Page:
+    """Raises InvalidRequest for a limit outside 1 to 200."""
+    text = request.query.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_LIMIT):
+        raise InvalidRequest(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
+    cursor = request.query.get("cursor")
+    if cursor is not None and len(cursor) > MAX_CURSOR_LENGTH:
+        raise InvalidRequest("The cursor is not one that this list gave.")
+    return Page(int(text), cursor)
+
+
+def _encode(key: Any) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def _checked(key: Key) -> Key:
+    """Raises ValueError for what is no key of ours: a text with NUL, a time that is not UTC."""
+    for part in key if isinstance(key, tuple) else (key,):
+        if isinstance(part, str) and "\0" in part:
+            raise ValueError("PostgreSQL has no NUL in a text")
+        if isinstance(part, datetime) and part.utcoffset() != timedelta(0):
+            raise ValueError("the edges of time do not fit into another zone")
+    return key
+
+
+def _decode(cursor: str) -> bytes:
+    return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,146 @@
+"""Videos as things with a name: listed, shown, renamed, deleted, restored."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from aiohttp import web
+
+from db import courses, videos
+from db.pool import Transaction
+from db.videos import Video
+from events import log, pipeline
+from events.snapshots import snapshot, told
+from events.types import VideoDeleted, VideoUpdated
+from handlers import keys
+from handlers.access.auth import Viewer
+from handlers.access.rules import Right
+from handlers.errors import Failed, NotReady
+from handlers.messages import VideoPatch, answer_json, identifier, read_json, video_id_of
+from handlers.paging import BEGINNING, page_of
+
+NO_UUID = UUID(int=0)
+
+
+async def list_videos(request: web.Request) -> web.Response:
+    """Of a module, oldest first; a student sees what is ready."""
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    access = request.app[keys.ACCESS]
+    module = await courses.get_module(database, identifier(request, "module_id"))
+    await access.require(viewer, module.course_id if module else None, Right.WATCH)
+    assert module is not None
+    page = page_of(request)
+    found = await videos.list_of_module(
+        database,
+        module.id,
+        ready_only=not await access.may(viewer, module.course_id, Right.SEE_UNREADY),
+        after=page.after(tuple[datetime, UUID], (BEGINNING, NO_UUID)),
+        limit=page.fetch_limit,
+    )
+    return answer_json(page.answer(found, snapshot, lambda video: (video.created_at, video.id)))
+
+
+async def get_video(request: web.Request) -> web.Response:
+    return answer_json(snapshot(await allowed_video(request, Right.WATCH)))
+
+
+async def patch_video(request: web.Request) -> web.Response:
+    """Rename."""
+    video = await allowed_video(request, Right.EDIT)
+    body = await read_json(request, VideoPatch)
+    async with request.app[keys.DATABASE].transaction() as transaction:
+        if await videos.rename(transaction, video.id, body.title):
+            await _append_updated(transaction, request[keys.VIEWER], video.id)
+        renamed = await videos.get(transaction, video.id)
+    forget_videos(request, [video.id])
+    return answer_json(snapshot(renamed or video))
+
+
+async def delete_video(request: web.Request) -> web.Response:
+    """Hidden at once; the files go when it can no longer be restored."""
+    video = await allowed_video(request, Right.EDIT)
+    async with request.app[keys.DATABASE].transaction() as transaction:
+        gone = await delete_videos(transaction, request[keys.VIEWER], video_id=video.id)
+    forget_videos(request, gone)
+    return web.Response(status=204)
+
+
+async def restore_video(request: web.Request) -> web.Response:
+    """As it was, while its files are kept; a video that was not deleted simply stays."""
+    viewer = request[keys.VIEWER]
+    video = await _restorable_video(request)
+    course_id = video.course_id if video else None
+    await request.app[keys.ACCESS].require(viewer, course_id, Right.EDIT)
+    assert video is not None
+    async with request.app[keys.DATABASE].transaction() as transaction:
+        if await videos.restore(transaction, video.id):
+            await courses.restore(transaction, video.course_id, video.module_id)
+            if video.status == "processing":  # its job may have come and gone while it was hidden
+                await pipeline.enqueue(transaction, video.id)
+            await _append_updated(transaction, viewer, video.id)
+        restored = await videos.get(transaction, video.id)
+    return answer_json(snapshot(restored or video))
+
+
+async def allowed_video(request: web.Request, right: Right) -> Video:
+    """The video of the path, once the caller has that right to it. Raises as `Access.require`."""
+    video = await request.app[keys.CATALOG].get(video_id_of(request))
+    course_id = video.course_id if video else None
+    await request.app[keys.ACCESS].require(request[keys.VIEWER], course_id, right)
+    assert video is not None
+    return video
+
+
+def require_ready(video: Video) -> None:
+    """Raises NotReady, or Failed with the reason."""
+    if video.status == "processing":
+        raise NotReady
+    if video.status == "failed":
+        raise Failed(video.failure_detail)
+
+
+async def delete_videos(
+    transaction: Transaction,
+    viewer: Viewer,
+    *,
+    video_id: UUID | None = None,
+    module_id: str | None = None,
+    course_id: str | None = None,
+) -> list[UUID]:
+    """Hide them and say so; appends to the log, so it is the last step of a transaction."""
+    before = await videos.list_matching(
+        transaction, video_id=video_id, module_id=module_id, course_id=course_id
+    )
+    await videos.delete(transaction, [video.id for video in before])
+    await log.append(transaction, [told(VideoDeleted, video, viewer.user_id) for video in before])
+    return [video.id for video in before]
+
+
+def forget_videos(request: web.Request, video_ids: Iterable[UUID]) -> None:
+    """What was just committed is seen by the next request here, before the log tells it."""
+    for video_id in video_ids:
+        request.app[keys.CATALOG].forget(video_id)
+
+
+async def _restorable_video(request: web.Request) -> Video | None:
+    """Deleted or not; of a deleted one nobody hears but who may restore it.
+
+    Only who may make a course can bring one back with its video.
+    """
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    video_id = video_id_of(request) or NO_UUID
+    within_s = request.app[keys.PLAYBACK_SETTINGS].trash_retention_s
+    kept = await videos.get(database, video_id)
+    video = kept or await videos.get_deleted(database, video_id, within_s)
+    if video is None or video.deleted_at is None or viewer.is_privileged:
+        return video
+    may_restore = await request.app[keys.ACCESS].may(viewer, video.course_id, Right.EDIT)
+    if not may_restore or await courses.get_course(database, video.course_id) is None:
+        return None
+    return video
+
+
+async def _append_updated(transaction: Transaction, viewer: Viewer, video_id: UUID) -> None:
+    video = await videos.get(transaction, video_id)
+    assert video is not None
+    await log.append(transaction, [told(VideoUpdated, video, viewer.user_id)])

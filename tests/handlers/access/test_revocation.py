@@ -1,0 +1,96 @@
+"""Grants stop holding when the enrolment that allowed them changed or the video is gone."""
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+
+from events.types import EnrollmentChanged, VideoDeleted, VideoUpdated
+from handlers.access.grants import PlaybackGrant
+from handlers.access.revocation import Revocations
+from handlers.errors import NotEnrolled, Unavailable
+
+NOW = datetime.now(UTC)
+VIDEO = uuid4()
+
+
+def grant(version: int | None = 1, video_id: UUID = VIDEO) -> PlaybackGrant:
+    return PlaybackGrant(
+        user_id="ada",
+        video_id=video_id,
+        course_id="c1",
+        version=version,
+        duration_s=1.0,
+        media_types={},
+        expires_at=0.0,
+    )
+
+
+def changed(version: int, role: str | None = None) -> EnrollmentChanged:
+    return EnrollmentChanged(
+        course_id="c1", user_id="ada", occurred_at=NOW, role=role, version=version
+    )
+
+
+@pytest.fixture
+def revocations() -> Revocations:
+    loaded = Revocations()
+    loaded.load({}, [])
+    return loaded
+
+
+def test_nothing_holds_before_the_tables_are_loaded() -> None:
+    with pytest.raises(Unavailable):
+        Revocations().require(grant())
+
+
+def test_grant_of_an_enrolment_never_changed_holds(revocations: Revocations) -> None:
+    revocations.require(grant())
+
+
+def test_withdrawal_ends_older_grants(revocations: Revocations) -> None:
+    revocations.apply(changed(2))
+
+    with pytest.raises(NotEnrolled):
+        revocations.require(grant(1))
+
+
+def test_enrolling_again_makes_new_grants_work_before_the_log_tells(
+    revocations: Revocations,
+) -> None:
+    revocations.apply(changed(2))
+
+    revocations.require(grant(3))
+
+
+def test_versions_never_fall(revocations: Revocations) -> None:
+    revocations.apply(changed(5))
+    revocations.load({("c1", "ada"): 2}, [])
+
+    with pytest.raises(NotEnrolled):
+        revocations.require(grant(4))
+
+
+def test_others_keep_their_grants(revocations: Revocations) -> None:
+    revocations.load({("c1", "bob"): 9, ("c2", "ada"): 9}, [])
+
+    revocations.require(grant(1))
+
+
+def test_deleted_video_plays_no_more_until_restored(revocations: Revocations) -> None:
+    told = {"video_id": VIDEO, "course_id": "c1", "user_id": "t", "occurred_at": NOW, "video": {}}
+    revocations.apply(VideoDeleted(**told))
+
+    with pytest.raises(NotEnrolled):
+        revocations.require(grant())
+    with pytest.raises(NotEnrolled):
+        revocations.require(grant(version=None))
+
+    revocations.apply(VideoUpdated(**told))
+    revocations.require(grant())
+
+
+def test_no_enrolment_revokes_the_privileged(revocations: Revocations) -> None:
+    revocations.apply(changed(7))
+
+    revocations.require(grant(version=None))

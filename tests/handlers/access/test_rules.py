@@ -1,0 +1,156 @@
+"""Who may what: the table, and enrolments remembered for as long as they may be."""
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import pytest
+
+from events.types import EnrollmentChanged
+from handlers.access import rules
+from handlers.access.auth import Viewer
+from handlers.access.rules import Access, Right
+from handlers.errors import NotAllowed, NotEnrolled, NotFound, RequestError
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ADA = Viewer("ada", frozenset(), 0.0)
+ADMIN = Viewer("root", frozenset({"admin"}), 0.0)
+SERVICE = Viewer("svc", frozenset({"service"}), 0.0)
+
+EVERY = set(Right)
+STUDENTS = {Right.WATCH}
+INSTRUCTORS = EVERY - {Right.ADMINISTER}
+
+
+class Row(NamedTuple):
+    course_id: str
+    user_id: str
+    role: str | None
+    version: int = 1
+    created_at: datetime = NOW
+    updated_at: datetime = NOW
+
+
+class FakeDatabase:
+    """Enrolments by (course, user); counts what it was asked."""
+
+    def __init__(self, **roles: str | None) -> None:
+        self.roles = roles
+        self.asked = 0
+        self.while_reading: Any = lambda: None
+
+    async def fetch_one(self, sql: str, parameters: Any) -> Row | None:
+        self.asked += 1
+        course_id, user_id = parameters
+        row = Row(course_id, user_id, self.roles[user_id]) if user_id in self.roles else None
+        self.while_reading()
+        return row
+
+
+def access_to(database: Any) -> Access:
+    return Access(database)
+
+
+def changed(role: str | None) -> EnrollmentChanged:
+    return EnrollmentChanged(course_id="c", user_id="ada", occurred_at=NOW, role=role, version=2)
+
+
+async def allowed(access: Access, viewer: Viewer) -> set[Right]:
+    rights = set()
+    for right in Right:
+        try:
+            await access.require(viewer, "c", right)
+        except RequestError:
+            assert not await access.may(viewer, "c", right)
+        else:
+            assert await access.may(viewer, "c", right)
+            rights.add(right)
+    return rights
+
+
+@pytest.mark.parametrize(
+    ("viewer", "roles", "rights"),
+    [
+        pytest.param(ADMIN, {}, EVERY, id="admin"),
+        pytest.param(SERVICE, {}, EVERY, id="service"),
+        pytest.param(ADMIN, {"root": "student"}, EVERY, id="admin who studies"),
+        pytest.param(ADA, {"ada": "instructor"}, INSTRUCTORS, id="instructor"),
+        pytest.param(ADA, {"ada": "student"}, STUDENTS, id="student"),
+        pytest.param(ADA, {"ada": None}, set(), id="withdrawn"),
+        pytest.param(ADA, {}, set(), id="stranger"),
+    ],
+)
+async def test_rights(viewer: Viewer, roles: dict[str, Any], rights: set[Right]) -> None:
+    assert await allowed(access_to(FakeDatabase(**roles)), viewer) == rights
+
+
+@pytest.mark.parametrize(
+    ("viewer", "roles", "course_id", "error"),
+    [
+        pytest.param(ADA, {"ada": "student"}, "c", NotAllowed, id="enrolled without that right"),
+        pytest.param(ADA, {}, "c", NotEnrolled, id="not enrolled"),
+        pytest.param(ADA, {"ada": "instructor"}, None, NotEnrolled, id="nothing there"),
+        pytest.param(ADMIN, {}, None, NotFound, id="nothing there for admin"),
+    ],
+)
+async def test_refusals(
+    viewer: Viewer, roles: dict[str, Any], course_id: str | None, error: type[RequestError]
+) -> None:
+    with pytest.raises(error):
+        await access_to(FakeDatabase(**roles)).require(viewer, course_id, Right.EDIT)
+
+
+async def test_enrollment_is_remembered() -> None:
+    database = FakeDatabase(ada="student")
+    access = access_to(database)
+
+    assert [await access.role("ada", "c") for _ in range(3)] == ["student"] * 3
+    assert database.asked == 1
+
+
+async def test_withdrawal_is_felt_in_time_even_if_the_log_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr(rules.time, "monotonic", lambda: now_s)
+    database = FakeDatabase(ada="student")
+    access = access_to(database)
+    await access.role("ada", "c")
+    database.roles["ada"] = None
+
+    now_s += 4.99
+    assert await access.role("ada", "c") == "student"
+    now_s += 0.01
+    assert await access.role("ada", "c") is None
+
+
+async def test_change_is_felt_when_the_log_tells_it() -> None:
+    database = FakeDatabase(ada="student")
+    access = access_to(database)
+    await access.role("ada", "c")
+
+    database.roles["ada"] = None
+    access.apply(changed(None))
+
+    assert await access.role("ada", "c") is None
+
+
+async def test_what_was_read_before_a_change_is_not_remembered_after_it() -> None:
+    database = FakeDatabase(ada="student")
+    access = access_to(database)
+    database.while_reading = lambda: access.apply(changed(None))
+    await access.role("ada", "c")
+    database.while_reading = lambda: None
+    database.roles["ada"] = None
+
+    assert await access.role("ada", "c") is None
+
+
+async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "REMEMBERED_ENROLLMENTS", 2)
+    database = FakeDatabase()
+    access = access_to(database)
+
+    for user_id in ("u1", "u2", "u3", "u3", "u2", "u1"):
+        await access.role(user_id, "c")
+
+    assert database.asked == 4  # only the first was forgotten

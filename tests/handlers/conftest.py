@@ -1,0 +1,247 @@
+"""The application on a socket of its own, over a fresh database, without the other processes."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from events.pipeline import PictureSettings, Pipeline
+from handlers import keys
+from server.app import build_app
+from server.config import Config, load_config
+from server.secrets import with_secrets
+from server.tokens import mint_token
+from storage.samples import write_clock_mp4, write_clock_webm
+
+SECRET = "a secret of at least thirty-two bytes"
+COURSE, MODULE = "c1", "m1"
+ROLES = {"root": "admin", "svc": "service"}
+PROBLEM_TYPE = "urn:coursestream:"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def said(self) -> str:
+        """The status, with the code if it is a problem: "200", "404 not-found"."""
+        if self.headers.get("Content-Type") != "application/problem+json" or not self.body:
+            return str(self.status)
+        return f"{self.status} {self.json['type'].removeprefix(PROBLEM_TYPE)}"
+
+
+@dataclass
+class Service:
+    """The running application and its users: `tess` teaches the course `c1`, `ada` studies it."""
+
+    app: web.Application
+    server: TestServer
+    config: Config
+    clients: list[aiohttp.ClientSession]
+    sessions: dict[str | None, aiohttp.ClientSession] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return str(self.server.make_url("")).rstrip("/")
+
+    def client(self, user_id: str, *roles: str) -> aiohttp.ClientSession:
+        """A session that speaks as this user; closed with the service."""
+        token = mint_token(SECRET, user_id, roles=roles)
+        session = aiohttp.ClientSession(
+            self.url, headers={"Authorization": f"Bearer {token}"}, raise_for_status=False
+        )
+        self.clients.append(session)
+        return session
+
+    @property
+    def admin(self) -> aiohttp.ClientSession:
+        return self.client("root", "admin")
+
+    @property
+    def teacher(self) -> aiohttp.ClientSession:
+        return self.client("tess")
+
+    @property
+    def student(self) -> aiohttp.ClientSession:
+        return self.client("ada")
+
+    @property
+    def stranger(self) -> aiohttp.ClientSession:
+        return self.client("eve")
+
+    async def ask(
+        self, who: str | None, method: str, path: str, body: Any = None, **options: Any
+    ) -> Answer:
+        """The answer to a call of the API by this user; `body` goes as JSON, None without one."""
+        url = path if path.startswith("/") else f"/api/v1/{path}"
+        if body is not None:
+            options["json"] = body
+        async with self._speaking(who).request(method, url, **options) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    def _speaking(self, who: str | None) -> aiohttp.ClientSession:
+        if who not in self.sessions:
+            roles = [ROLES[who]] if who in ROLES else []
+            self.sessions[who] = self.client(who, *roles) if who else self.anonymous()
+        return self.sessions[who]
+
+    def anonymous(self) -> aiohttp.ClientSession:
+        """A session without a token."""
+        session = aiohttp.ClientSession(self.url)
+        self.clients.append(session)
+        return session
+
+    async def put(self, path: str, body: dict[str, Any]) -> int:
+        async with self.admin.put(f"/api/v1/{path}", json=body) as response:
+            assert response.status in (200, 201), await response.text()
+            return response.status
+
+    async def upload(self, file: Path, module_id: str = MODULE, title: str = "A video") -> Any:
+        """The answer to an upload by `tess`; still `processing`."""
+        form = aiohttp.FormData(quote_fields=False)
+        form.add_field("title", title)
+        url = f"/api/v1/modules/{module_id}/videos"
+        with file.open("rb") as body:
+            form.add_field("file", body, filename=file.name)
+            async with self.teacher.post(url, data=form) as response:
+                answer = await response.json()
+        assert response.status == 201, answer
+        return answer
+
+    async def is_soon(self, said: str, who: str | None, method: str, path: str) -> bool:
+        """Whether a call is answered so within the five seconds that the contract gives."""
+        async with asyncio.timeout(5):
+            while (await self.ask(who, method, path)).said != said:
+                await asyncio.sleep(0.02)
+        return True
+
+    async def video_row(
+        self, module_id: str = MODULE, course_id: str = COURSE, status: str = "processing"
+    ) -> str:
+        """The id of a video without any file; a failed one failed as `undecodable`."""
+        video_id = str(uuid4())
+        failure = ("undecodable", "It cannot be decoded.") if status == "failed" else (None, None)
+        async with self.app[keys.DATABASE].transaction() as transaction:
+            await transaction.execute(
+                "INSERT INTO videos (id, course_id, module_id, title, original_filename, status,"
+                " failure_code, failure_detail, duration_s, width, height, container, video_codec,"
+                " mime_type, is_playable, original_size_bytes, uploaded_by) VALUES (%s, %s, %s,"
+                " 'Title', 'a.mp4', %s, %s, %s, 30, 4, 3, 'mp4', 'h264', 'video/mp4', true, 1,"
+                " 'tess')",
+                (video_id, course_id, module_id, status, *failure),
+            )
+        return video_id
+
+    async def process(self, video_id: str) -> None:
+        """What the media worker does with its job."""
+        pipeline = Pipeline(
+            self.app[keys.DATABASE],
+            self.app[keys.STORAGE],
+            self.app[keys.SANDBOX],
+            PictureSettings(list(self.config.thumbnail_sizes), self.config.thumbnail_quality),
+        )
+        await pipeline.run(UUID(video_id), is_last_attempt=True)
+
+    async def ready_video(self, file: Path) -> Any:
+        """A video that can be watched."""
+        uploaded = await self.upload(file)
+        await self.process(uploaded["id"])
+        async with self.teacher.get(f"/api/v1/videos/{uploaded['id']}") as response:
+            video = await response.json()
+        assert video["status"] == "ready", video
+        return video
+
+
+StartService = Callable[..., Any]
+
+
+@pytest.fixture
+async def start_service(dsn: str, tmp_path: Path) -> AsyncIterator[StartService]:
+    """Starts a service with settings: `await start_service(MAX_UPLOAD_SIZE="1MiB")`."""
+    async with AsyncExitStack() as services:
+
+        async def start(**settings: str) -> Service:
+            return await services.enter_async_context(_running(dsn, tmp_path, settings))
+
+        yield start
+
+
+@asynccontextmanager
+async def _running(dsn: str, directory: Path, settings: dict[str, str]) -> AsyncIterator[Service]:
+    environ = {"DATA_DIR": str(directory / "data"), "JWT_SECRET": SECRET, **settings}
+    named = {f"COURSESTREAM_{name}": value for name, value in environ.items()}
+    config, app = await asyncio.to_thread(_built, named, directory, dsn)
+    server = TestServer(app)
+    await server.start_server()
+    service = Service(app, server, config, [])
+    try:
+        yield service
+    finally:
+        app[keys.STOPPING].set()
+        for session in service.clients:
+            await session.close()
+        await server.close()
+
+
+def _built(environ: dict[str, str], directory: Path, dsn: str) -> tuple[Config, web.Application]:
+    config = with_secrets(load_config(environ, directory / "no.env"))
+    return config, build_app(config, dsn)
+
+
+@pytest.fixture
+async def service(start_service: StartService) -> Service:
+    """With one course, one module, its instructor and its student."""
+    service: Service = await start_service()
+    await _furnish(service)
+    return service
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_service(
+    shared_dsn: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Service]:
+    """Like `service`, for tests on the module's loop that leave it as they found it."""
+    async with _running(shared_dsn, tmp_path_factory.mktemp("shared"), {}) as service:
+        await _furnish(service)
+        yield service
+
+
+async def _furnish(service: Service) -> None:
+    await service.put(f"courses/{COURSE}", {"title": "Course one"})
+    await service.put(f"courses/{COURSE}/enrollments/tess", {"role": "instructor"})
+    await service.put(f"courses/{COURSE}/enrollments/ada", {"role": "student"})
+    await service.put(f"courses/{COURSE}/modules/{MODULE}", {"title": "Module one", "position": 1})
+
+
+@pytest.fixture(scope="session")
+def mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds with the index at the end."""
+    path = tmp_path_factory.mktemp("media") / "clock.mp4"
+    write_clock_mp4(path, 2)
+    return path
+
+
+@pytest.fixture(scope="session")
+def webm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("media") / "clock.webm"
+    write_clock_webm(path, 2)
+    return path

@@ -1,0 +1,999 @@
+"""Playing, as the contract tells it: grants, what they open, and the bytes behind them."""
+
+import asyncio
+import hashlib
+import re
+import shutil
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+import pytest_asyncio
+import structlog
+
+from db import videos
+from db.pool import Database
+from db.videos import RepresentationRow
+from handlers import keys
+from handlers.access.grants import EventsGrant, Grants
+from storage.paths import asset_name
+from storage.remux import remux_faststart
+from storage.videos import adopt_asset
+from tests.wire import Wire, connected
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WITHDRAWN_WITHIN_S = 5.0
+FILLER_BYTES = 48 * 2**20  # more than the kernel takes off a reader's hands
+BAD_GRANT = "401 invalid-token"
+REVOKED = "403 not-enrolled"
+WEBM_TYPE = 'video/webm; codecs="vp09.00.10.08, opus"'
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def video(shared_service: Any, mp4: Path) -> Any:
+    """A video that can be watched, as MP4 alone."""
+    return await shared_service.ready_video(mp4)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def other_video(shared_service: Any, mp4: Path) -> Any:
+    return await shared_service.ready_video(mp4)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def two_formats(shared_service: Any, mp4: Path, webm: Path, tmp_path_factory: Any) -> Any:
+    """A video that there is as WebM, too."""
+    found = await shared_service.ready_video(mp4)
+    temp = shutil.copy(webm, tmp_path_factory.mktemp("webm") / "webm")
+    sha256 = hashlib.sha256(webm.read_bytes()).hexdigest()
+    name = asset_name("alt", sha256, "webm")
+    app, video_id = shared_service.app, UUID(found["id"])
+    await asyncio.to_thread(
+        adopt_asset, app[keys.STORAGE], temp, found["course_id"], video_id, name
+    )
+    row = RepresentationRow("webm", name, WEBM_TYPE, webm.stat().st_size, sha256, False)
+    await videos.add_representation(app[keys.DATABASE], video_id, row)
+    app[keys.CATALOG].forget(video_id)
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def long_video(shared_service: Any, mp4: Path, tmp_path_factory: Any) -> Any:
+    """One that takes a while to send to who reads slowly."""
+    path = tmp_path_factory.mktemp("long") / "long.mp4"
+    await asyncio.to_thread(write_filled_mp4, mp4, path)
+    return await shared_service.ready_video(path)
+
+
+def write_filled_mp4(source: Path, target: Path) -> None:
+    remux_faststart(source, target, "mp4")
+    with target.open("r+b") as file:
+        start = file.seek(0, 2)
+        file.write(FILLER_BYTES.to_bytes(4, "big") + b"free")
+        file.truncate(start + FILLER_BYTES)
+
+
+async def playback(service: Any, video: Any, who: str = "ada", body: Any = None) -> Any:
+    answer = await service.ask(who, "POST", f"videos/{video['id']}/playback", body or {})
+    assert answer.status == 201, answer.body
+    return answer.json
+
+
+async def enrolled(service: Any, user_id: str, role: str = "student") -> str:
+    await service.put(f"courses/c1/enrollments/{user_id}", {"role": role})
+    return user_id
+
+
+def stream_of(video: Any) -> str:
+    return f"/api/v1/videos/{video['id']}/stream"
+
+
+async def becomes(service: Any, path: str, said: str) -> float:
+    """How long it took until the path was answered so."""
+    started_s = time.monotonic()
+    async with asyncio.timeout(WITHDRAWN_WITHIN_S):
+        while (await service.ask(None, "HEAD", path)).status != int(said.split()[0]):
+            await asyncio.sleep(0.01)
+    assert (await service.ask(None, "GET", path)).said == said
+    return time.monotonic() - started_s
+
+
+class TestGrant:
+    async def test_tells_all_that_a_player_needs(self, shared_service: Any, video: Any) -> None:
+        answer = await shared_service.ask("ada", "POST", f"videos/{video['id']}/playback", {})
+
+        told = answer.json
+        grant = told["grant"]
+        base = rf"/play/{re.escape(grant)}/{video['id']}/"
+        assert answer.status == 201
+        assert set(told) == {
+            *("grant", "expires_at", "session_id", "next_sequence", "stream_url", "sources"),
+            *("hls_url", "thumbnails", "storyboard_url", "events_url", "resume_position"),
+            *("duration", "completed", "report_interval"),
+        }
+        assert re.fullmatch(base + r"source-[0-9a-f]{16}\.mp4", told["stream_url"])
+        assert told["sources"] == [{"url": told["stream_url"], "type": video["mime_type"]}]
+        assert set(told["thumbnails"]) == {"small", "medium", "large"}
+        assert all(
+            re.fullmatch(base + rf"{size}-[0-9a-f]{{16}}\.jpg", url)
+            for size, url in told["thumbnails"].items()
+        )
+        assert told["events_url"] == f"/play/{grant}/events"
+        assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", told["session_id"])
+        assert (told["next_sequence"], told["resume_position"], told["completed"]) == (0, 0, False)
+        assert (told["duration"], told["report_interval"]) == (video["duration"], 5)
+        assert (told["hls_url"], told["storyboard_url"]) == (None, None)
+
+    async def test_goes_on_with_a_session(self, shared_service: Any, video: Any) -> None:
+        who = await enrolled(shared_service, "resumer")
+        first = await playback(shared_service, video, who)
+        report = {
+            "session_id": first["session_id"],
+            "sequence": 7,
+            "position": 1.5,
+            "watched": [[0, 1.5]],
+            "event": "progress",
+        }
+        progress_url = f"/play/{first['grant']}/{video['id']}/progress"
+        assert (await shared_service.ask(None, "POST", progress_url, report)).status == 200
+
+        same = await playback(shared_service, video, who, body={"session_id": first["session_id"]})
+        new = await playback(shared_service, video, who)
+
+        assert (same["session_id"], same["next_sequence"]) == (first["session_id"], 8)
+        assert new["session_id"] != first["session_id"]
+        assert new["next_sequence"] == 0
+        assert same["resume_position"] == new["resume_position"] == 1.5
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            pytest.param({}, "201", id="no body"),
+            pytest.param({"json": {"session_id": "a" * 64}}, "201", id="longest session"),
+            pytest.param({"json": {"session_id": "a" * 65}}, "400 invalid-request", id="too long"),
+            pytest.param({"json": {"session_id": ""}}, "400 invalid-request", id="empty"),
+            pytest.param({"json": {"session_id": "a/b"}}, "400 invalid-request", id="no such sign"),
+            pytest.param({"json": {"session": "a"}}, "400 invalid-request", id="misspelt"),
+            pytest.param({"json": []}, "400 invalid-request", id="a list"),
+            pytest.param({"data": b"{"}, "415 unsupported-format", id="no media type"),
+        ],
+    )
+    async def test_body_is_checked(
+        self, shared_service: Any, video: Any, options: Any, said: str
+    ) -> None:
+        path = f"videos/{video['id']}/playback"
+
+        assert (await shared_service.ask("ada", "POST", path, **options)).said == said
+
+    @pytest.mark.parametrize(
+        ("who", "ttl_s"),
+        [
+            pytest.param("ada", 6 * 3600, id="student"),
+            pytest.param("tess", 6 * 3600, id="instructor"),
+            pytest.param("root", 15 * 60, id="admin"),
+            pytest.param("svc", 15 * 60, id="service"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["videos/{id}/playback", "events/grant"])
+    async def test_lives_as_long_as_it_says(
+        self, shared_service: Any, video: Any, who: str, ttl_s: int, kind: str
+    ) -> None:
+        answer = await shared_service.ask(who, "POST", kind.format(**video))
+
+        told = datetime.fromisoformat(answer.json["expires_at"])
+        assert (told - datetime.now(UTC)).total_seconds() == pytest.approx(ttl_s, abs=5)
+
+    @pytest.mark.parametrize("suffix", ["stream", "playback", "thumbnails/small"])
+    async def test_not_ready_is_said_with_a_time_to_retry(
+        self, shared_service: Any, suffix: str
+    ) -> None:
+        path = f"videos/{await shared_service.video_row()}/{suffix}"
+        method = "POST" if suffix == "playback" else "GET"
+
+        answer = await shared_service.ask("ada", method, path)
+
+        assert answer.said == "409 not-ready"
+        assert int(answer.headers["Retry-After"]) > 0
+
+    @pytest.mark.parametrize("suffix", ["stream", "playback", "thumbnails/small"])
+    async def test_failed_is_said_with_its_reason(self, shared_service: Any, suffix: str) -> None:
+        path = f"videos/{await shared_service.video_row(status='failed')}/{suffix}"
+        method = "POST" if suffix == "playback" else "GET"
+
+        answer = await shared_service.ask("ada", method, path)
+
+        assert answer.said == "409 failed"
+        assert answer.json["detail"] == "It cannot be decoded."
+        assert "Retry-After" not in answer.headers
+
+
+def expired(grants: Grants, token: str) -> str:
+    return grants.mint(msgspec.structs.replace(grants.playback(token), expires_at=time.time() - 1))
+
+
+def foreign(grants: Grants, token: str) -> str:
+    return Grants("a secret of somebody else, 32 bytes", 60).mint(grants.playback(token))
+
+
+def of_events(grants: Grants, token: str) -> str:
+    grant = grants.playback(token)
+    return grants.mint(EventsGrant(user_id=grant.user_id, expires_at=grant.expires_at))
+
+
+def altered(grants: Grants, token: str) -> str:
+    head, claims, signature = token.split(".")
+    return f"{head}.{claims[:-4]}AAAA.{signature}"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(expired, id="expired"),
+        pytest.param(foreign, id="signed by another"),
+        pytest.param(altered, id="altered"),
+        pytest.param(of_events, id="of events"),
+        pytest.param(lambda grants, token: token.rpartition(".")[0] + ".", id="unsigned"),
+        pytest.param(lambda grants, token: "x", id="no token"),
+        pytest.param(lambda grants, token: token + "%00", id="nul"),
+        pytest.param(lambda grants, token: "%ff" + token, id="not UTF-8"),
+        pytest.param(lambda grants, token: "a" * 5000, id="long"),
+        pytest.param(lambda grants, token: "..%2f" + token, id="path"),
+    ],
+)
+async def test_bad_grant_is_401(shared_service: Any, video: Any, make: Any) -> None:
+    token = (await playback(shared_service, video))["grant"]
+    bad = make(shared_service.app[keys.GRANTS], token)
+    stream_url = (await playback(shared_service, video))["stream_url"]
+    asset = stream_url.rpartition("/")[2]
+
+    async with connected(shared_service.url) as wire:
+        answer = await wire.ask(f"GET /play/{bad}/{video['id']}/{asset} HTTP/1.1", "Host: x")
+
+    assert answer.status == 401
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    assert msgspec.json.decode(answer.body)["type"] == "urn:coursestream:invalid-token"
+
+
+async def test_bearer_token_is_no_grant(shared_service: Any, video: Any) -> None:
+    stream_url = (await playback(shared_service, video))["stream_url"]
+    bearer = shared_service.student.headers["Authorization"].removeprefix("Bearer ")
+    path = re.sub("/play/[^/]+", f"/play/{bearer}", stream_url)
+
+    assert (await shared_service.ask(None, "GET", path)).said == BAD_GRANT
+
+
+async def test_grant_is_no_bearer_token(shared_service: Any, video: Any) -> None:
+    headers = {"Authorization": f"Bearer {(await playback(shared_service, video))['grant']}"}
+
+    answer = await shared_service.ask(None, "GET", stream_of(video), headers=headers)
+
+    assert answer.said == BAD_GRANT
+
+
+@pytest.mark.parametrize("query", ["access_token", "token", "grant", "jwt"])
+async def test_query_is_never_read_for_a_token(shared_service: Any, video: Any, query: str) -> None:
+    token = shared_service.student.headers["Authorization"].removeprefix("Bearer ")
+
+    answer = await shared_service.ask(None, "GET", f"{stream_of(video)}?{query}={token}")
+
+    assert answer.said == BAD_GRANT
+
+
+async def test_grant_for_another_video_is_403(
+    shared_service: Any, video: Any, other_video: Any
+) -> None:
+    theirs = (await playback(shared_service, other_video))["stream_url"]
+    ours = (await playback(shared_service, video))["grant"]
+    path = re.sub("/play/[^/]+", f"/play/{ours}", theirs)
+
+    assert (await shared_service.ask(None, "GET", path)).said == REVOKED
+    unknown = path.replace(other_video["id"], str(UUID(int=0)))
+    assert (await shared_service.ask(None, "GET", unknown)).said == REVOKED
+
+
+@pytest.mark.parametrize(
+    "asset",
+    [
+        "source-0000000000000000.mp4",
+        "original.mp4",
+        "..",
+        ".",
+        "%2e%2e",
+        "..%2Foriginal.mp4",
+        "%2E%2E%2F%2E%2E%2F.coursestream",
+        "..%5coriginal.mp4",
+        "%2Fetc%2Fpasswd.mp4",
+        "{other_id}%2F{asset}",
+        "..%2F{other_id}%2F{asset}",
+        "../{id}/{asset}",
+        "./{asset}",
+        "/{asset}",
+        "{asset}/",
+        "{asset}%2F",
+        "{asset}%00",
+        "{asset}%00.jpg",
+        "{asset}%0a",
+        "{asset}%20",
+        "{asset}.",
+        "{ASSET}",
+        "%C0%AE%C0%AE%2Foriginal.mp4",
+        "%ff%fe.mp4",
+        "a" * 5000 + ".mp4",
+        "events",
+        "",
+    ],
+)
+async def test_asset_is_a_name_and_never_a_path(
+    shared_service: Any, video: Any, other_video: Any, asset: str
+) -> None:
+    base, _, known = (await playback(shared_service, video))["stream_url"].rpartition("/")
+    names = {"asset": known, "ASSET": known.upper(), "id": video["id"]}
+    target = f"{base}/{asset.format(other_id=other_video['id'], **names)}"
+
+    async with connected(shared_service.url) as wire:
+        answer = await wire.ask(f"GET {target} HTTP/1.1", "Host: x")
+
+    assert answer.status == 404
+    assert msgspec.json.decode(answer.body)["type"] == "urn:coursestream:not-found"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_asset_may_be_percent_encoded(shared_service: Any, video: Any) -> None:
+    base, _, asset = (await playback(shared_service, video))["stream_url"].rpartition("/")
+
+    async with connected(shared_service.url) as wire:
+        answer = await wire.ask(f"HEAD {base}/{asset.replace('o', '%6F')} HTTP/1.1", "Host: x")
+
+    assert answer.status == 200
+
+
+class TestBytes:
+    async def test_are_the_same_by_bearer_and_by_grant(
+        self, shared_service: Any, video: Any
+    ) -> None:
+        by_grant = await shared_service.ask(
+            None, "GET", (await playback(shared_service, video))["stream_url"]
+        )
+        by_bearer = await shared_service.ask("ada", "GET", stream_of(video))
+
+        assert hashlib.sha256(by_bearer.body).hexdigest() == video["sha256"]
+        assert by_grant.body == by_bearer.body
+        for name in ("ETag", "Last-Modified", "Content-Type", "Accept-Ranges", "Content-Length"):
+            assert by_grant.headers[name] == by_bearer.headers[name]
+
+    async def test_carry_the_headers_of_the_contract(self, shared_service: Any, video: Any) -> None:
+        answer = await shared_service.ask("ada", "GET", stream_of(video))
+
+        headers = answer.headers
+        assert headers["Content-Type"] == video["mime_type"]
+        assert 'codecs="' in headers["Content-Type"]
+        assert headers["ETag"] == f'"{video["sha256"][:16]}"'
+        assert headers["Accept-Ranges"] == "bytes"
+        assert headers["Cache-Control"] == "private, no-cache"
+        assert headers["Vary"] == "Accept"
+        assert headers["Content-Length"] == str(video["size"])
+        assert "Content-Disposition" not in headers
+        assert "Content-Encoding" not in headers
+        assert http_time(headers["Last-Modified"]) <= http_time(headers["Date"])
+
+    async def test_by_grant_may_be_kept_as_long_as_the_grant(
+        self, shared_service: Any, video: Any
+    ) -> None:
+        told = await playback(shared_service, video, "root")
+
+        for url in (told["stream_url"], told["thumbnails"]["small"]):
+            answer = await shared_service.ask(None, "GET", url)
+
+            match = re.fullmatch(r"private, max-age=(\d+)", answer.headers["Cache-Control"])
+            assert match
+            assert 15 * 60 - 10 < int(match[1]) <= 15 * 60
+            assert "Vary" not in answer.headers
+
+    async def test_are_never_compressed(self, shared_service: Any, video: Any) -> None:
+        answer = await shared_service.ask(
+            "ada", "GET", stream_of(video), headers={"Accept-Encoding": "gzip, br, zstd"}
+        )
+
+        assert "Content-Encoding" not in answer.headers
+        assert len(answer.body) == video["size"]
+
+    async def test_need_no_range_to_be_a_post(self, shared_service: Any, video: Any) -> None:
+        answer = await shared_service.ask("ada", "POST", stream_of(video))
+
+        assert answer.said == "405 method-not-allowed"
+        assert set(answer.headers["Allow"].replace(" ", "").split(",")) == {"GET", "HEAD"}
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            pytest.param({}, id="plain"),
+            pytest.param({"Range": "bytes=0-1"}, id="a range"),
+            pytest.param({"Range": "bytes=99999999-"}, id="a range past the end"),
+            pytest.param({"If-None-Match": "*"}, id="not modified"),
+        ],
+    )
+    @pytest.mark.parametrize("by", ["bearer", "grant"])
+    async def test_head_answers_the_headers_of_get(
+        self, shared_service: Any, video: Any, headers: dict[str, str], by: str
+    ) -> None:
+        who, path = "ada", stream_of(video)
+        if by == "grant":
+            who, path = None, (await playback(shared_service, video, "tess"))["stream_url"]
+        of_get = {name: value for name, value in headers.items() if name != "Range"}
+
+        head = await shared_service.ask(who, "HEAD", path, headers=headers)
+        get = await shared_service.ask(who, "GET", path, headers=of_get)
+
+        assert head.status == get.status
+        assert head.body == b""
+        assert stable(head.headers) == stable(get.headers)
+
+
+def http_time(text: str) -> datetime:
+    return datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT")
+
+
+def stable(headers: Any) -> dict[str, str]:
+    """Without what no two answers share."""
+    varying = ("Date", "X-Request-ID", "Cache-Control")
+    return {name: value for name, value in headers.items() if name not in varying}
+
+
+class TestFormat:
+    @pytest.mark.parametrize(
+        ("query", "accept", "chosen"),
+        [
+            pytest.param("", None, "mp4", id="MP4 without a wish"),
+            pytest.param("", "*/*", "mp4", id="MP4 wins a tie"),
+            pytest.param("", "video/webm,video/mp4;q=0.9", "webm", id="Accept chooses"),
+            pytest.param("", "video/webm", "webm", id="the only one accepted"),
+            pytest.param("?format=webm", None, "webm", id="by name"),
+            pytest.param("?format=mp4", "video/webm", "mp4", id="the name goes before Accept"),
+            pytest.param("?format=webm", "image/png", "webm", id="the name asks no Accept"),
+        ],
+    )
+    async def test_is_chosen(
+        self, shared_service: Any, two_formats: Any, query: str, accept: str | None, chosen: str
+    ) -> None:
+        answer = await shared_service.ask(
+            "ada", "GET", stream_of(two_formats) + query, headers=accepting(accept)
+        )
+
+        assert answer.status == 200
+        assert answer.headers["Content-Type"].startswith(f"video/{chosen};")
+        assert answer.headers["Vary"] == "Accept"
+        assert (answer.body[4:8] == b"ftyp") == (chosen == "mp4")
+
+    @pytest.mark.parametrize(
+        ("query", "accept", "said"),
+        [
+            pytest.param("", "video/webm", "406 not-acceptable", id="none fits"),
+            pytest.param("", "*/*;q=0", "406 not-acceptable", id="nothing is wanted"),
+            pytest.param("?format=webm", None, "406 not-acceptable", id="not made"),
+            pytest.param("?format=avi", None, "400 invalid-request", id="unknown"),
+            pytest.param("?format=", None, "400 invalid-request", id="no name"),
+        ],
+    )
+    async def test_that_there_is_not(
+        self, shared_service: Any, video: Any, query: str, accept: str | None, said: str
+    ) -> None:
+        answer = await shared_service.ask(
+            "ada", "GET", stream_of(video) + query, headers=accepting(accept)
+        )
+
+        assert answer.said == said
+        assert said.startswith("400") or answer.headers["Vary"] == "Accept"
+
+    async def test_is_accepted_on_any_line(self, shared_service: Any, two_formats: Any) -> None:
+        token = shared_service.student.headers["Authorization"]
+
+        async with connected(shared_service.url) as wire:
+            answer = await wire.ask(
+                f"HEAD {stream_of(two_formats)} HTTP/1.1",
+                "Host: x",
+                f"Authorization: {token}",
+                "Accept: video/mp4;q=0.1",
+                "Accept: video/webm",
+            )
+
+        assert answer.headers["Content-Type"] == WEBM_TYPE
+
+    async def test_has_an_etag_of_its_own(self, shared_service: Any, two_formats: Any) -> None:
+        etags = {
+            (await shared_service.ask("ada", "HEAD", stream_of(two_formats) + query)).headers[
+                "ETag"
+            ]
+            for query in ("", "?format=webm")
+        }
+
+        assert len(etags) == 2
+
+    async def test_each_has_its_source(self, shared_service: Any, two_formats: Any) -> None:
+        sources = (await playback(shared_service, two_formats))["sources"]
+
+        assert [source["type"] for source in sources] == [two_formats["mime_type"], WEBM_TYPE]
+        answer = await shared_service.ask(None, "GET", sources[1]["url"])
+        assert answer.headers["Content-Type"] == WEBM_TYPE
+        assert answer.body[:4] == b"\x1a\x45\xdf\xa3"
+
+
+def accepting(accept: str | None) -> dict[str, str]:
+    return {} if accept is None else {"Accept": accept}
+
+
+class TestConditions:
+    """RFC 9110 section 13.2.2 through the whole stack; the table of cases is `conditional.py`'s."""
+
+    @pytest_asyncio.fixture(loop_scope="module", params=["bearer", "grant"])
+    async def where(self, request: Any, shared_service: Any, video: Any) -> tuple[Any, str]:
+        if request.param == "bearer":
+            return "ada", stream_of(video)
+        return None, (await playback(shared_service, video))["stream_url"]
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            pytest.param({"If-None-Match": "{etag}"}, 304, id="If-None-Match"),
+            pytest.param({"If-None-Match": "W/{etag}"}, 304, id="compared weakly"),
+            pytest.param({"If-None-Match": '"other"'}, 200, id="If-None-Match of another"),
+            pytest.param({"If-Modified-Since": "{date}"}, 304, id="If-Modified-Since"),
+            pytest.param(
+                {"If-None-Match": '"other"', "If-Modified-Since": "{date}"}, 200, id="the tag wins"
+            ),
+            pytest.param({"If-Match": "{etag}"}, 200, id="If-Match"),
+            pytest.param({"If-Match": '"other"'}, 412, id="If-Match of another"),
+            pytest.param({"If-Match": "W/{etag}"}, 412, id="compared strongly"),
+            pytest.param(
+                {"If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"}, 412, id="changed since"
+            ),
+            pytest.param(
+                {"If-None-Match": "{etag}", "Range": "bytes=0-1"}, 304, id="304 goes before Range"
+            ),
+            pytest.param({"If-Range": "{etag}", "Range": "bytes=0-1"}, 206, id="If-Range"),
+            pytest.param({"If-Range": "{date}", "Range": "bytes=0-1"}, 206, id="If-Range date"),
+            pytest.param({"If-Range": "W/{etag}", "Range": "bytes=0-1"}, 200, id="If-Range weak"),
+            pytest.param({"If-Range": '"other"', "Range": "bytes=0-1"}, 200, id="If-Range other"),
+            pytest.param({"Range": "bytes=99999999-"}, 416, id="past the end"),
+            pytest.param(
+                {"If-Range": '"other"', "Range": "bytes=99999999-"}, 200, id="no range to miss"
+            ),
+        ],
+    )
+    async def test_are_answered(
+        self, shared_service: Any, where: Any, headers: dict[str, str], status: int
+    ) -> None:
+        who, path = where
+        known = (await shared_service.ask(who, "HEAD", path)).headers
+        names = {"etag": known["ETag"], "date": known["Last-Modified"]}
+        filled = {name: value.format(**names) for name, value in headers.items()}
+
+        answer = await shared_service.ask(who, "GET", path, headers=filled)
+
+        assert answer.status == status
+        assert answer.headers["ETag"] == known["ETag"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers.get("Vary") == known.get("Vary")
+        assert (answer.body == b"") == (status == 304)
+
+    @pytest.mark.parametrize(
+        ("headers", "said"),
+        [
+            pytest.param({"If-Match": '"x"'}, "412 precondition-failed", id="412"),
+            pytest.param({"Range": "bytes=99999999-"}, "416 range-not-satisfiable", id="416"),
+            pytest.param({"Range": "bytes=-0"}, "416 range-not-satisfiable", id="416 of nothing"),
+        ],
+    )
+    async def test_refusals_are_problems_with_the_headers_that_help(
+        self, shared_service: Any, video: Any, where: Any, headers: dict[str, str], said: str
+    ) -> None:
+        who, path = where
+
+        answer = await shared_service.ask(who, "GET", path, headers=headers)
+
+        assert answer.said == said
+        assert answer.json["instance"] == answer.headers["X-Request-ID"]
+        assert answer.headers["Content-Length"] == str(len(answer.body))
+        assert "Last-Modified" not in answer.headers
+        assert "max-age" not in answer.headers["Cache-Control"]
+        if said.startswith("416"):
+            assert answer.headers["Content-Range"] == f"bytes */{video['size']}"
+
+    async def test_not_modified_says_nothing_of_the_bytes(
+        self, shared_service: Any, where: Any
+    ) -> None:
+        who, path = where
+
+        answer = await shared_service.ask(who, "GET", path, headers={"If-None-Match": "*"})
+
+        assert answer.status == 304
+        assert answer.headers["Cache-Control"].startswith("private, ")
+        assert not {"Content-Range", "Content-Length"} & set(answer.headers)
+
+    async def test_come_after_the_right_to_ask(self, shared_service: Any, video: Any) -> None:
+        headers = {"If-None-Match": "*", "Range": "bytes=99999999-"}
+
+        assert (
+            await shared_service.ask("eve", "GET", stream_of(video), headers=headers)
+        ).said == REVOKED
+        assert (
+            await shared_service.ask(None, "GET", stream_of(video), headers=headers)
+        ).said == BAD_GRANT
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "status"),
+    [
+        pytest.param("GET", "{stream}", {}, 200, id="whole"),
+        pytest.param("GET", "{stream}", {"Range": "bytes=0-1"}, 206, id="range"),
+        pytest.param("GET", "{stream}", {"Range": "bytes=0-1,5-6"}, 206, id="ranges"),
+        pytest.param("GET", "{stream}", {"If-None-Match": "*"}, 304, id="not modified"),
+        pytest.param("GET", "{stream}", {"If-Match": '"x"'}, 412, id="precondition"),
+        pytest.param("GET", "{stream}", {"Range": "bytes=-0"}, 416, id="no such range"),
+        pytest.param("GET", "{small}", {}, 200, id="thumbnail"),
+        pytest.param("HEAD", "{stream}", {}, 200, id="HEAD"),
+        pytest.param("POST", "{stream}", {}, 405, id="POST"),
+        pytest.param("OPTIONS", "{stream}", {}, 405, id="OPTIONS"),
+        pytest.param("GET", "{stream}x", {}, 404, id="unknown"),
+        pytest.param("GET", "/play/x/y/z", {}, 401, id="bad grant"),
+        pytest.param("GET", "/play/x/events", {}, 401, id="bad grant of events"),
+        pytest.param("GET", "/play/x", {}, 404, id="no such address"),
+        pytest.param("POST", "{progress}", {}, 400, id="bad report"),
+    ],
+)
+async def test_answers_by_grant_carry_the_common_headers(
+    shared_service: Any,
+    video: Any,
+    method: str,
+    target: str,
+    headers: dict[str, str],
+    status: int,
+) -> None:
+    told = await playback(shared_service, video)
+    names = {
+        "stream": told["stream_url"],
+        "small": told["thumbnails"]["small"],
+        "progress": f"/play/{told['grant']}/{video['id']}/progress",
+    }
+
+    answer = await shared_service.ask(None, method, target.format(**names), headers=headers)
+
+    assert answer.status == status
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
+
+
+class TestThumbnail:
+    @pytest.mark.parametrize("size", ["small", "medium", "large"])
+    async def test_is_the_same_by_bearer_and_by_grant(
+        self, shared_service: Any, video: Any, size: str
+    ) -> None:
+        url = (await playback(shared_service, video))["thumbnails"][size]
+
+        by_bearer = await shared_service.ask("ada", "GET", video["thumbnails"][size])
+        by_grant = await shared_service.ask(None, "GET", url)
+
+        assert by_bearer.headers["Content-Type"] == "image/jpeg"
+        assert by_bearer.headers["Cache-Control"] == "private, no-cache"
+        assert by_bearer.headers["Vary"] == "Accept"
+        assert by_bearer.body[:3] == b"\xff\xd8\xff"
+        assert by_bearer.body == by_grant.body
+        assert by_bearer.headers["ETag"] == by_grant.headers["ETag"]
+
+    @pytest.mark.parametrize(
+        ("size", "accept", "said"),
+        [
+            pytest.param("huge", None, "404 not-found", id="unknown size"),
+            pytest.param("..%2fsmall", None, "404 not-found", id="no path"),
+            pytest.param("small", "image/avif", "406 not-acceptable", id="not made"),
+            pytest.param("small", "image/avif,image/*;q=0.1", "200", id="the one there is"),
+        ],
+    )
+    async def test_that_there_may_not_be(
+        self, shared_service: Any, video: Any, size: str, accept: str | None, said: str
+    ) -> None:
+        path = f"videos/{video['id']}/thumbnails/{size}"
+
+        answer = await shared_service.ask("ada", "GET", path, headers=accepting(accept))
+
+        assert answer.said == said
+
+
+class TestWithdrawal:
+    """Each of its own user, so that the others go on."""
+
+    @pytest.mark.parametrize("how", ["DELETE", "PUT"])
+    async def test_kills_grants_within_five_seconds(
+        self, shared_service: Any, video: Any, how: str
+    ) -> None:
+        who = await enrolled(shared_service, f"leaver-{how}")
+        told = await playback(shared_service, video, who)
+        assert (await shared_service.ask(None, "HEAD", told["stream_url"])).status == 200
+
+        await change(shared_service, who, how)
+
+        await becomes(shared_service, told["stream_url"], REVOKED)
+        report = f"/play/{told['grant']}/{video['id']}/progress"
+        assert (await shared_service.ask(None, "POST", report, {})).said == REVOKED
+        assert (await shared_service.ask(None, "GET", told["events_url"])).status == 204
+
+    async def test_ends_what_the_bearer_may(self, shared_service: Any, video: Any) -> None:
+        who = await enrolled(shared_service, "leaver")
+        assert (await shared_service.ask(who, "HEAD", stream_of(video))).status == 200
+
+        await change(shared_service, who, "DELETE")
+
+        async with asyncio.timeout(WITHDRAWN_WITHIN_S):
+            while (await shared_service.ask(who, "HEAD", stream_of(video))).status != 403:
+                await asyncio.sleep(0.01)
+
+    async def test_leaves_others_their_grants(self, shared_service: Any, video: Any) -> None:
+        stays, leaves = [await enrolled(shared_service, name) for name in ("stays", "leaves")]
+        kept = (await playback(shared_service, video, stays))["stream_url"]
+        lost = (await playback(shared_service, video, leaves))["stream_url"]
+
+        await change(shared_service, leaves, "DELETE")
+
+        await becomes(shared_service, lost, REVOKED)
+        assert (await shared_service.ask(None, "HEAD", kept)).status == 200
+
+    async def test_putting_the_same_role_changes_nothing(
+        self, shared_service: Any, video: Any
+    ) -> None:
+        who = await enrolled(shared_service, "same")
+        kept = (await playback(shared_service, video, who))["stream_url"]
+        await enrolled(shared_service, who)
+        other = await enrolled(shared_service, "told-after-it")
+        lost = (await playback(shared_service, video, other))["stream_url"]
+
+        await change(shared_service, other, "DELETE")
+
+        await becomes(shared_service, lost, REVOKED)
+        assert (await shared_service.ask(None, "HEAD", kept)).status == 200
+
+    async def test_enrolling_again_makes_new_grants_work_at_once(
+        self, shared_service: Any, video: Any
+    ) -> None:
+        who = await enrolled(shared_service, "returns")
+        for _ in range(5):
+            old = (await playback(shared_service, video, who))["stream_url"]
+            await change(shared_service, who, "DELETE")
+            denied = await shared_service.ask(who, "POST", f"videos/{video['id']}/playback", {})
+            assert denied.said == REVOKED
+            await enrolled(shared_service, who)
+            new = (await playback(shared_service, video, who))["stream_url"]
+            assert (await shared_service.ask(None, "HEAD", new)).status == 200
+            await becomes(shared_service, old, REVOKED)
+            assert (await shared_service.ask(None, "HEAD", new)).status == 200
+
+    @pytest.mark.parametrize(
+        ("by", "how"), [("bearer", "DELETE"), ("grant", "DELETE"), ("grant", "PUT")]
+    )
+    async def test_ends_running_transfers(
+        self, shared_service: Any, long_video: Any, by: str, how: str
+    ) -> None:
+        who = await enrolled(shared_service, f"watcher-{how}-{by}")
+
+        async with transferring(shared_service, long_video, who, by) as wire:
+            await change(shared_service, who, how)
+            async with asyncio.timeout(WITHDRAWN_WITHIN_S):
+                while len(shared_service.app[keys.TRANSFERS]):
+                    await asyncio.sleep(0.01)
+            got = await read_until_cut(wire)
+
+        assert got < long_video["size"]
+
+    @pytest.mark.parametrize(
+        ("who", "by", "how"),
+        [
+            pytest.param("promoted", "bearer", "PUT", id="of who may still watch"),
+            pytest.param("root", "bearer", "DELETE", id="of admins by bearer"),
+            pytest.param("root", "grant", "DELETE", id="of admins by grant"),
+        ],
+    )
+    async def test_leaves_the_transfers(
+        self, shared_service: Any, video: Any, long_video: Any, who: str, by: str, how: str
+    ) -> None:
+        await enrolled(shared_service, who)
+        other = await enrolled(shared_service, f"told-after-{who}-{by}")
+        lost = (await playback(shared_service, video, other))["stream_url"]
+
+        async with transferring(shared_service, long_video, who, by) as wire:
+            await change(shared_service, who, how)
+            await change(shared_service, other, "DELETE")
+            await becomes(shared_service, lost, REVOKED)
+            got = await read_until_cut(wire)
+
+        assert got == long_video["size"]
+
+    async def test_told_late_leaves_the_transfers_of_a_newer_grant(
+        self, shared_service: Any, long_video: Any
+    ) -> None:
+        for number in range(3):
+            who = await enrolled(shared_service, f"quick-{number}")
+            await change(shared_service, who, "DELETE")
+            await enrolled(shared_service, who)
+
+            async with transferring(shared_service, long_video, who, "grant") as wire:
+                got = await read_until_cut(wire)
+
+            assert got == long_video["size"]
+
+
+async def change(service: Any, user_id: str, how: str) -> None:
+    """Withdraw the user from the course, or give another role there."""
+    path = f"courses/c1/enrollments/{user_id}"
+    body = {"role": "instructor"} if how == "PUT" else None
+    assert (await service.ask("root", how, path, body)).status in (200, 204)
+
+
+@asynccontextmanager
+async def transferring(service: Any, video: Any, who: str, by: str) -> AsyncIterator[Wire]:
+    """A transfer that has begun, of which hardly more than the head was read."""
+    lines = []
+    if by == "grant":
+        target = (await playback(service, video, who))["stream_url"]
+    else:
+        target = stream_of(video)
+        roles = ["admin"] if who == "root" else []
+        lines = [f"Authorization: {service.client(who, *roles).headers['Authorization']}"]
+    async with connected(service.url) as wire:
+        await wire.send(f"GET {target} HTTP/1.1", "Host: x", "Connection: close", *lines)
+        head = await wire.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert len(service.app[keys.TRANSFERS]) == 1
+        yield wire
+
+
+async def read_until_cut(wire: Wire) -> int:
+    """The bytes that came; neither a reset nor an end is an error here."""
+    got = 0
+    try:
+        while chunk := await wire.reader.read(2**20):
+            got += len(chunk)
+    except ConnectionResetError:
+        pass
+    return got
+
+
+class TestDeletion:
+    async def test_of_a_video_kills_its_grants_until_it_is_restored(
+        self, shared_service: Any, mp4: Path
+    ) -> None:
+        gone = await shared_service.ready_video(mp4)
+        told = await playback(shared_service, gone)
+        url = told["stream_url"]
+        assert (await shared_service.ask("tess", "DELETE", f"videos/{gone['id']}")).status == 204
+
+        assert (await shared_service.ask("ada", "GET", stream_of(gone))).said == REVOKED
+        assert (await shared_service.ask("root", "GET", stream_of(gone))).said == "404 not-found"
+        await becomes(shared_service, url, REVOKED)
+        assert (await shared_service.ask(None, "GET", told["events_url"])).status == 204
+
+        path = f"videos/{gone['id']}/restore"
+        assert (await shared_service.ask("tess", "POST", path)).status == 200
+        assert (await shared_service.ask("ada", "HEAD", stream_of(gone))).status == 200
+        async with asyncio.timeout(WITHDRAWN_WITHIN_S):
+            while (await shared_service.ask(None, "HEAD", url)).status != 200:
+                await asyncio.sleep(0.01)
+
+    async def test_of_a_module_kills_the_grants_of_its_videos(
+        self, shared_service: Any, mp4: Path
+    ) -> None:
+        await shared_service.put("courses/c1/modules/doomed", {"title": "Doomed", "position": 9})
+        uploaded = await shared_service.upload(mp4, "doomed")
+        await shared_service.process(uploaded["id"])
+        shared_service.app[keys.CATALOG].forget(UUID(uploaded["id"]))
+        urls = [
+            (await playback(shared_service, uploaded, who))["stream_url"] for who in ("ada", "root")
+        ]
+
+        path = "courses/c1/modules/doomed"
+        assert (await shared_service.ask("root", "DELETE", path)).status == 204
+
+        for url in urls:
+            await becomes(shared_service, url, REVOKED)
+
+
+@pytest.fixture
+def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements that requests make, and not those of the tasks beside them."""
+    made: list[str] = []
+    run = Database.run
+
+    async def noted(self: Database, connection: Any, sql: str, parameters: Any = ()) -> Any:
+        if "request_id" in structlog.contextvars.get_contextvars():
+            made.append(sql)
+        return await run(self, connection, sql, parameters)
+
+    monkeypatch.setattr(Database, "run", noted)
+    return made
+
+
+class TestQueries:
+    async def test_a_range_by_warm_bearer_makes_none(
+        self, shared_service: Any, video: Any, queries: list[str]
+    ) -> None:
+        assert (await shared_service.ask("ada", "GET", stream_of(video))).status == 200
+        queries.clear()
+
+        for start in range(20):
+            headers = {"Range": f"bytes={start}-{start + 99}"}
+            answer = await shared_service.ask("ada", "GET", stream_of(video), headers=headers)
+            assert answer.status == 206
+
+        assert queries == []
+
+    async def test_the_first_range_by_bearer_makes_two(
+        self, shared_service: Any, video: Any, queries: list[str]
+    ) -> None:
+        who = await enrolled(shared_service, "cold")
+        shared_service.app[keys.CATALOG].forget(UUID(video["id"]))
+        queries.clear()
+
+        assert (await shared_service.ask(who, "GET", stream_of(video))).status == 200
+
+        assert len(queries) == 2
+
+    @pytest.mark.asyncio(loop_scope="function")
+    async def test_by_grant_makes_none_even_in_a_process_that_just_started(
+        self, start_service: Any, mp4: Path, queries: list[str]
+    ) -> None:
+        first = await start_service()
+        for path, body in (
+            ("courses/c1", {"title": "One"}),
+            ("courses/c1/enrollments/tess", {"role": "instructor"}),
+            ("courses/c1/enrollments/ada", {"role": "student"}),
+            ("courses/c1/modules/m1", {"title": "One", "position": 1}),
+        ):
+            await first.put(path, body)
+        told = await playback(first, await first.ready_video(mp4))
+        cold = await start_service()
+        queries.clear()
+
+        for url in (told["stream_url"], told["thumbnails"]["small"], told["stream_url"]):
+            assert (await cold.ask(None, "GET", url)).status == 200
+        asked = {"Range": "bytes=0-99"}
+        answer = await cold.ask(None, "GET", told["stream_url"], headers=asked)
+
+        assert answer.status == 206
+        assert queries == []
+
+    @pytest.mark.asyncio(loop_scope="function")
+    async def test_a_withdrawal_is_known_to_a_process_that_just_started(
+        self, start_service: Any, service: Any, mp4: Path
+    ) -> None:
+        video = await service.ready_video(mp4)
+        student, teacher = [await playback(service, video, who) for who in ("ada", "tess")]
+        deleted = await service.ready_video(mp4)
+        lost = await playback(service, deleted, "tess")
+        await change(service, "ada", "DELETE")
+        assert (await service.ask("tess", "DELETE", f"videos/{deleted['id']}")).status == 204
+
+        cold = await start_service()
+
+        assert (await cold.ask(None, "GET", student["stream_url"])).said == REVOKED
+        assert (await cold.ask(None, "GET", lost["stream_url"])).said == REVOKED
+        assert (await cold.ask(None, "GET", teacher["stream_url"])).status == 200
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_grants_live_as_long_as_is_configured(start_service: Any, mp4: Path) -> None:
+    service = await start_service(GRANT_TTL="60s")
+    await service.put("courses/c1", {"title": "One"})
+    await service.put("courses/c1/enrollments/tess", {"role": "instructor"})
+    await service.put("courses/c1/modules/m1", {"title": "One", "position": 1})
+    video = await service.ready_video(mp4)
+
+    for who in ("tess", "root"):
+        told = await playback(service, video, who)
+        left = datetime.fromisoformat(told["expires_at"]) - datetime.now(UTC)
+        assert 50 < left.total_seconds() <= 60

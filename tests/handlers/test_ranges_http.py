@@ -1,0 +1,377 @@
+"""Byte ranges (RFC 9110 section 14) through the whole stack, byte by byte on a socket.
+
+What a Range means is told case by case by `ranges.py`'s own table; here is what a client gets.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from tests.wire import Wire, WireAnswer, connected
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Span = tuple[int, int]  # half-open
+
+
+@dataclass(frozen=True)
+class Target:
+    """A video of the running service, its bytes, and how they are asked for."""
+
+    url: str
+    path: str
+    authorization: str
+    media_type: str
+    content: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def lines(self, *headers: str, method: str = "GET", version: str = "1.1") -> list[str]:
+        first = f"{method} {self.path} HTTP/{version}"
+        return [first, "Host: x", f"Authorization: {self.authorization}", *headers]
+
+    def filled(self, text: str) -> str:
+        """Places in the file that depend on its size: `N` is the size, `L` its last byte."""
+        sizes = {"N+1": self.size + 1, "N": self.size, "L-1": self.size - 2, "L": self.size - 1}
+        return re.sub(r"<(.*?)>", lambda match: str(sizes[match[1]]), text)
+
+    def span(self, start: int, stop: int) -> bytes:
+        return self.content[start:stop]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def target(shared_service: Any, mp4: Path) -> Target:
+    video = await shared_service.ready_video(mp4)
+    path = f"/api/v1/videos/{video['id']}/stream"
+    answer = await shared_service.ask("ada", "GET", path)
+    authorization = shared_service.student.headers["Authorization"]
+    return Target(shared_service.url, path, authorization, video["mime_type"], answer.body)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def wire(target: Target) -> AsyncIterator[Wire]:
+    async with connected(target.url) as wire:
+        yield wire
+
+
+def content_range(span: Span, size: int) -> str:
+    return f"bytes {span[0]}-{span[1] - 1}/{size}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "stop"),
+    [
+        pytest.param("bytes=0-0", 0, 1, id="the first byte"),
+        pytest.param("bytes=0-1", 0, 2, id="Safari asks for two"),
+        pytest.param("bytes=<L>-<L>", -1, None, id="the last byte"),
+        pytest.param("bytes=500-999", 500, 1000, id="in the middle"),
+        pytest.param("bytes=0-", 0, None, id="Chromium asks for all from 0"),
+        pytest.param("bytes=500-", 500, None, id="open"),
+        pytest.param("bytes=<L>-", -1, None, id="open at the last byte"),
+        pytest.param("bytes=-1", -1, None, id="suffix of one"),
+        pytest.param("bytes=-500", -500, None, id="suffix"),
+        pytest.param("bytes=-<N>", 0, None, id="suffix of all"),
+        pytest.param("bytes=-<N+1>", 0, None, id="suffix longer than the file"),
+        pytest.param("bytes=0-<L>", 0, None, id="all of it"),
+        pytest.param("bytes=0-<N>", 0, None, id="last byte one past the end"),
+        pytest.param("bytes=500-99999999999999999999", 500, None, id="last byte far past the end"),
+        pytest.param(f"bytes=500-{'9' * 3000}", 500, None, id="3,000 digits"),
+        pytest.param(f"bytes={'0' * 3000}7-9", 7, 10, id="3,000 zeros"),
+        pytest.param("BYTES=0-1", 0, 2, id="the unit in capitals"),
+        pytest.param("bytes= \t0-1 \t", 0, 2, id="white space around it"),
+        pytest.param("bytes=,0-1,", 0, 2, id="empty elements"),
+        pytest.param("bytes=0-9,10-19", 0, 20, id="two that touch"),
+        pytest.param("bytes=10-19,0-9", 0, 20, id="two that touch, the later first"),
+        pytest.param("bytes=0-9,5-19", 0, 20, id="two that overlap"),
+        pytest.param("bytes=0-9,3-5", 0, 10, id="one inside the other"),
+        pytest.param("bytes=0-9,<N>-", 0, 10, id="one of two is satisfiable"),
+        pytest.param("bytes=-0,0-9", 0, 10, id="an empty suffix beside it"),
+    ],
+)
+async def test_one_range_is_answered_206(
+    target: Target, wire: Wire, asked: str, start: int, stop: int | None
+) -> None:
+    first, end, _ = slice(start, stop).indices(target.size)
+
+    answer = await wire.ask(*target.lines(f"Range: {target.filled(asked)}"))
+
+    assert answer.status == 206
+    assert answer.body == target.span(first, end)
+    assert answer.headers.getall("Content-Range") == [content_range((first, end), target.size)]
+    assert answer.headers["Content-Length"] == str(end - first)
+    assert answer.headers["Content-Type"] == target.media_type
+    await is_as_of_200(wire, target, answer)
+
+
+async def is_as_of_200(wire: Wire, target: Target, answer: WireAnswer) -> None:
+    """RFC 9110 section 15.3.7: a 206 carries what the 200 would; the connection lives on."""
+    whole = await wire.ask(*target.lines(method="HEAD"))
+    for name in ("ETag", "Last-Modified", "Cache-Control", "Vary", "Accept-Ranges"):
+        assert answer.headers.getall(name) == whole.headers.getall(name)
+    assert answer.headers.getall("X-Content-Type-Options") == ["nosniff"]
+    assert "Date" in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("asked", "spans"),
+    [
+        pytest.param("bytes=0-9,20-29", [(0, 10), (20, 30)], id="two"),
+        pytest.param("bytes=20-29,0-9", [(20, 30), (0, 10)], id="in the order asked"),
+        pytest.param("bytes=0-0,2-2", [(0, 1), (2, 3)], id="one byte between them"),
+        pytest.param("bytes=0-9,-10", [(0, 10), (-10, None)], id="both ends"),
+        pytest.param(
+            "bytes=0-4,100-109,5-9", [(0, 10), (100, 110)], id="merged stands at its first place"
+        ),
+        pytest.param(
+            "bytes=100-109,5-9,50-59,0-4",
+            [(100, 110), (0, 10), (50, 60)],
+            id="merged backwards stands at its first place",
+        ),
+        pytest.param("bytes=0-9,<N>-,20-29", [(0, 10), (20, 30)], id="an unsatisfiable between"),
+        pytest.param("bytes= 0-9 ,\t,20-29, ", [(0, 10), (20, 30)], id="spaces, empty elements"),
+        pytest.param(
+            "bytes=" + ",".join(f"{n * 10}-{n * 10}" for n in range(16)),
+            [(n * 10, n * 10 + 1) for n in range(16)],
+            id="sixteen",
+        ),
+    ],
+)
+async def test_several_ranges_are_answered_in_parts(
+    target: Target, wire: Wire, asked: str, spans: list[tuple[int, int | None]]
+) -> None:
+    ends = [slice(*span).indices(target.size)[:2] for span in spans]
+
+    answer = await wire.ask(*target.lines(f"Range: {target.filled(asked)}"))
+
+    assert answer.status == 206
+    assert "Content-Range" not in answer.headers
+    kind, boundary = answer.headers["Content-Type"].split("; boundary=")
+    assert kind == "multipart/byteranges"
+    assert re.fullmatch(r"[0-9A-Za-z'()+_,./:=?-]{1,70}", boundary)
+    assert boundary.encode() not in target.content
+    assert answer.body == multipart(target, boundary, ends)
+    assert answer.headers["Content-Length"] == str(len(answer.body))
+    await is_as_of_200(wire, target, answer)
+
+
+def multipart(target: Target, boundary: str, spans: list[Any]) -> bytes:
+    parts = [
+        f"\r\n--{boundary}\r\n"
+        f"Content-Type: {target.media_type}\r\n"
+        f"Content-Range: {content_range(span, target.size)}\r\n\r\n".encode()
+        + target.span(*span)
+        for span in spans
+    ]
+    return b"".join(parts).removeprefix(b"\r\n") + f"\r\n--{boundary}--\r\n".encode()
+
+
+async def test_each_answer_in_parts_has_a_boundary_of_its_own(target: Target, wire: Wire) -> None:
+    lines = target.lines("Range: bytes=0-1,5-6")
+
+    types = {(await wire.ask(*lines)).headers["Content-Type"] for _ in range(3)}
+
+    assert len(types) == 3
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(["Range: bytes=5-4"], id="last before first"),
+        pytest.param(["Range: bytes=abc"], id="no numbers"),
+        pytest.param(["Range: bytes=-"], id="neither end"),
+        pytest.param(["Range: bytes="], id="no range"),
+        pytest.param(["Range: bytes=,"], id="empty elements alone"),
+        pytest.param(["Range: bytes"], id="the unit alone"),
+        pytest.param(["Range: "], id="empty"),
+        pytest.param(["Range: 0-5"], id="no unit"),
+        pytest.param(["Range: items=0-5"], id="another unit"),
+        pytest.param(["Range: bytes =0-5"], id="space before the equals sign"),
+        pytest.param(["Range: bytes=0 -5"], id="space inside"),
+        pytest.param(["Range: bytes=+0-5"], id="a sign"),
+        pytest.param(["Range: bytes=0x0-0x5"], id="hexadecimal"),
+        pytest.param(["Range: bytes=0-5;6-7"], id="a semicolon"),
+        pytest.param(["Range: bytes=--5"], id="two minus signs"),
+        pytest.param(["Range: bytes=0-5,x"], id="one malformed voids all"),
+        pytest.param(["Range: bytes=0-5,9-8"], id="one reversed voids all"),
+        pytest.param(["Range: bytes=<N>-,9-8"], id="unsatisfiable and malformed"),
+        pytest.param(["Range: bytes=0-5", "Range: bytes=0-5"], id="two lines make no list"),
+        pytest.param(
+            ["Range: bytes=" + ",".join(f"{n * 10}-{n * 10}" for n in range(17))], id="seventeen"
+        ),
+        pytest.param(["Range: bytes=0-,0-0"], id="more than the file has"),
+        pytest.param(["Range: bytes=0-<N>,0-"], id="twice the file"),
+        pytest.param(["Range: bytes=" + " " * 4096 + "0-1"], id="too long"),
+        pytest.param(["Range: bytes=0-1", 'If-Range: "other"'], id="If-Range of another"),
+        pytest.param(["Range: bytes=0-1", "If-Range: nonsense"], id="If-Range of no form"),
+        pytest.param(
+            ["Range: bytes=0-1", "If-Range: Fri, 01 Jan 2100 00:00:00 GMT"],
+            id="If-Range of a later date",
+        ),
+    ],
+)
+async def test_a_range_to_be_ignored_is_answered_whole(
+    target: Target, wire: Wire, headers: list[str]
+) -> None:
+    answer = await wire.ask(*target.lines(*map(target.filled, headers)))
+
+    assert answer.status == 200
+    assert answer.body == target.content
+    assert "Content-Range" not in answer.headers
+    assert answer.headers["Accept-Ranges"] == "bytes"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param("bytes=<N>-", id="at the end"),
+        pytest.param("bytes=<N>-<N+1>", id="past the end"),
+        pytest.param("bytes=-0", id="the last none"),
+        pytest.param("bytes=-0,<N>-", id="each of two"),
+        pytest.param(f"bytes={'9' * 3000}-", id="3,000 digits"),
+    ],
+)
+async def test_no_satisfiable_range_is_answered_416(target: Target, wire: Wire, asked: str) -> None:
+    answer = await wire.ask(*target.lines(f"Range: {target.filled(asked)}"))
+
+    assert answer.status == 416
+    assert answer.headers.getall("Content-Range") == [f"bytes */{target.size}"]
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Accept-Ranges"] == "bytes"
+    assert answer.headers.getall("X-Content-Type-Options") == ["nosniff"]
+    assert msgspec.json.decode(answer.body)["type"] == "urn:coursestream:range-not-satisfiable"
+    assert (await wire.ask(*target.lines("Range: bytes=0-1"))).body == target.span(0, 2)
+
+
+@pytest.mark.parametrize("validator", ["ETag", "Last-Modified"])
+async def test_a_range_holds_if_the_file_is_the_same(
+    target: Target, wire: Wire, validator: str
+) -> None:
+    known = (await wire.ask(*target.lines(method="HEAD"))).headers[validator]
+
+    answer = await wire.ask(*target.lines("Range: bytes=5-9", f"If-Range: {known}"))
+
+    assert (answer.status, answer.body) == (206, target.span(5, 10))
+    await is_as_of_200(wire, target, answer)
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-1", "bytes=<N>-", "bytes=0-1,5-6"])
+async def test_head_knows_no_range(target: Target, wire: Wire, asked: str) -> None:
+    answer = await wire.ask(*target.lines(f"Range: {target.filled(asked)}", method="HEAD"))
+
+    assert answer.status == 200
+    assert answer.headers["Content-Length"] == str(target.size)
+    assert "Content-Range" not in answer.headers
+    assert (await wire.ask(*target.lines("Range: bytes=0-1"))).body == target.span(0, 2)
+
+
+CONVERSATION = [
+    ("GET", ["Range: bytes=0-9"], 206),
+    ("GET", ["If-None-Match: *"], 304),
+    ("GET", ["Range: bytes=<N>-"], 416),
+    ("GET", ['If-Match: "x"'], 412),
+    ("HEAD", ["Range: bytes=0-9"], 200),
+    ("GET", ["Range: bytes=0-0,9-9"], 206),
+    ("HEAD", ['If-Match: "x"'], 412),
+    ("POST", ["Content-Length: 0"], 405),
+    ("GET", ["Accept: image/png"], 406),
+    ("GET", [], 200),
+    ("GET", ["Range: bytes=-1"], 206),
+]
+
+
+async def test_a_connection_is_kept_after_every_answer(target: Target, wire: Wire) -> None:
+    for method, headers, status in CONVERSATION:
+        answer = await wire.ask(*target.lines(*map(target.filled, headers), method=method))
+
+        assert (method, headers, answer.status) == (method, headers, status)
+        assert answer.headers.get("Connection") is None
+        assert answer.version == "HTTP/1.1"
+
+
+async def test_pipelined_requests_are_answered_in_order(target: Target, wire: Wire) -> None:
+    asked = [(method, list(map(target.filled, headers))) for method, headers, _ in CONVERSATION]
+    heads = ["\r\n".join([*target.lines(*headers, method=m), "", ""]) for m, headers in asked]
+    wire.writer.write("".join(heads).encode())
+
+    answers = [await wire.answer(method) for method, _ in asked]
+
+    assert [answer.status for answer in answers] == [status for _, _, status in CONVERSATION]
+    assert answers[0].body == target.span(0, 10)
+    assert answers[-2].body == target.content
+    assert answers[-1].body == target.span(target.size - 1, target.size)
+
+
+async def test_a_request_byte_by_byte_is_answered(target: Target, wire: Wire) -> None:
+    for byte in "\r\n".join([*target.lines("Range: bytes=0-9"), "", ""]).encode():
+        wire.writer.write(bytes([byte]))
+        await asyncio.sleep(0)
+
+    assert (await wire.answer()).body == target.span(0, 10)
+
+
+async def test_connection_close_is_heeded(target: Target, wire: Wire) -> None:
+    answer = await wire.ask(*target.lines("Range: bytes=0-9", "Connection: close"))
+
+    assert answer.body == target.span(0, 10)
+    assert answer.headers["Connection"] == "close"
+    assert await wire.rest() == b""
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [row for row in CONVERSATION if row[0] != "POST"],
+    ids=str,
+)
+async def test_http_1_0_gets_its_answer_and_the_end(
+    target: Target, wire: Wire, method: str, headers: list[str], status: int
+) -> None:
+    lines = target.lines(*map(target.filled, headers), method=method, version="1.0")
+
+    answer = await wire.ask(*lines)
+
+    assert answer.status == status
+    assert answer.headers.get("Connection", "close") == "close"
+    assert await wire.rest() == b""
+
+
+async def test_http_1_0_may_keep_the_connection(target: Target, wire: Wire) -> None:
+    for _ in range(2):
+        answer = await wire.ask(
+            *target.lines("Range: bytes=0-9", "Connection: keep-alive", version="1.0")
+        )
+
+        assert (answer.status, answer.body) == (206, target.span(0, 10))
+        assert answer.headers["Connection"] == "keep-alive"
+
+
+async def test_http_1_0_whole_has_its_length(target: Target, wire: Wire) -> None:
+    answer = await wire.ask(*target.lines(version="1.0"))
+
+    assert answer.headers["Content-Length"] == str(target.size)
+    assert answer.body == target.content
+
+
+async def test_a_client_that_leaves_in_the_middle_costs_others_nothing(target: Target) -> None:
+    for _ in range(20):
+        async with connected(target.url) as leaving:
+            await leaving.send(*target.lines())
+            await leaving.reader.readexactly(1)
+
+    async with connected(target.url) as wire:
+        assert (await wire.ask(*target.lines())).body == target.content
+
+
+async def test_a_body_with_a_get_does_not_shift_the_next_answer(target: Target, wire: Wire) -> None:
+    await wire.send(*target.lines("Range: bytes=0-9", "Content-Length: 5"), body=b"hello")
+    assert (await wire.answer()).body == target.span(0, 10)
+
+    assert (await wire.ask(*target.lines("Range: bytes=5-9"))).body == target.span(5, 10)

@@ -1,0 +1,77 @@
+"""HTTP byte by byte: requests go out as they are written, answers are taken apart and no more.
+
+For what client libraries tidy up: targets, header lines, pipelines, where an answer ends. It knows
+bodies that carry a Content-Length or end with the connection; no other is expected.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from multidict import CIMultiDict
+
+LONGEST_WAIT_S = 15.0
+BODILESS = (204, 304)
+
+
+@dataclass(frozen=True)
+class WireAnswer:
+    version: str
+    status: int
+    headers: CIMultiDict[str]
+    body: bytes
+
+
+class Wire:
+    """One connection; every wait on it is bounded."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, *lines: str, body: bytes = b"") -> None:
+        """A request of these lines; what follows the head stays as it is."""
+        self.writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        await self.writer.drain()
+
+    async def answer(self, method: str = "GET") -> WireAnswer:
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            status_line, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
+            version, status, _ = status_line.split(" ", 2)
+            headers = CIMultiDict(line.split(": ", 1) for line in lines)
+            assert "Transfer-Encoding" not in headers
+            body = await self._body(method, int(status), headers)
+        return WireAnswer(version, int(status), headers, body)
+
+    async def ask(self, *lines: str) -> WireAnswer:
+        await self.send(*lines)
+        return await self.answer(lines[0].split(" ")[0])
+
+    async def rest(self) -> bytes:
+        """All that still comes before the server closes."""
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            return await self.reader.read()
+
+    async def _body(self, method: str, status: int, headers: CIMultiDict[str]) -> bytes:
+        if method == "HEAD" or status in BODILESS:
+            return b""
+        if "Content-Length" not in headers:
+            return await self.reader.read()
+        return await self.reader.readexactly(int(headers["Content-Length"]))
+
+
+@asynccontextmanager
+async def connected(url: str, *, buffer_bytes: int = 2**16) -> AsyncIterator[Wire]:
+    """A connection to the server of `url`; `buffer_bytes` is how far it reads ahead of the test."""
+    parts = urlsplit(url)
+    async with asyncio.timeout(LONGEST_WAIT_S):
+        reader, writer = await asyncio.open_connection(
+            parts.hostname, parts.port, limit=buffer_bytes
+        )
+    try:
+        yield Wire(reader, writer)
+    finally:
+        writer.transport.abort()
