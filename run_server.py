@@ -1,0 +1,57 @@
+"""argv -> Config -> the command."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from server import commands
+from server.config import ConfigError, load_config
+from server.config_values import duration
+
+ENV_FILE = Path(__file__).resolve().with_name(".env")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="A course-video service. Settings are COURSESTREAM_* variables, see README."
+    )
+    parser.set_defaults(command="serve", demo=False)
+    names = parser.add_subparsers(dest="command", metavar="command")
+    serve = names.add_parser("serve", help="serve on this machine (the default)")
+    serve.add_argument("--demo", action="store_true", help="make a course to look at")
+    worker = names.add_parser("worker", help="only process videos")
+    worker.add_argument("--child-of", type=int, metavar="PID", help="end when that parent ends")
+    names.add_parser("migrate", help="bring the database schema up to date")
+    token = names.add_parser("token", help="print a bearer token")
+    token.add_argument("--user", required=True, metavar="U")
+    token.add_argument("--role", choices=("admin", "service"))
+    token.add_argument("--ttl", type=duration().parse, default="1h", metavar="1h")
+    names.add_parser("import-s3", help="import from S3 (not supported yet)")
+    names.add_parser("check", help="compare files with the database (not supported yet)")
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    arguments = build_parser().parse_args(argv)
+    try:
+        config = load_config(os.environ, ENV_FILE)
+        match arguments.command:
+            case "serve" | None:
+                return commands.serve(config, has_demo=arguments.demo)
+            case "worker":
+                return commands.worker(config, parent_pid=arguments.child_of)
+            case "migrate":
+                return commands.migrate(config)
+            case "token":
+                role, ttl_s = arguments.role, arguments.ttl
+                return commands.token(config, user_id=arguments.user, role=role, ttl_s=ttl_s)
+            case name:
+                return commands.not_built(name)
+    except (ConfigError, *commands.FAULTS) as exc:
+        print(f"coursestream: {exc}", file=sys.stderr)
+        return 2 if isinstance(exc, ConfigError) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

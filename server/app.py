@@ -1,0 +1,59 @@
+"""The application: middlewares, routes, resources, in that order."""
+
+import asyncio
+from pathlib import Path
+
+from aiohttp import web
+
+from handlers import keys, pages
+from handlers.access.auth import TokenVerifier
+from handlers.access.grants import Grants
+from server import middlewares
+from server.config import Config
+from server.resources import resources
+from server.routes import routes
+from storage.media import Limits
+
+WEB = Path(__file__).resolve().parents[1] / "web"
+MAX_JSON_BYTES = 256 * 1024  # a report of 256 intervals is a tenth of this
+
+
+def build_app(config: Config, dsn: str) -> web.Application:
+    """Everything but the listener; the database must have been migrated, the secrets filled in."""
+    app = web.Application(
+        middlewares=[middlewares.observe, middlewares.answer_errors, middlewares.identify],
+        client_max_size=MAX_JSON_BYTES,
+    )
+    app.on_response_prepare.append(middlewares.add_common_headers)
+    app.add_routes(routes())
+    _provide_settings(app, config)
+    app.cleanup_ctx.extend(resources(config, dsn))
+    return app
+
+
+def _provide_settings(app: web.Application, config: Config) -> None:
+    app[keys.STOPPING] = asyncio.Event()
+    app[keys.VERIFIER] = TokenVerifier(
+        config.jwt_secret.reveal(),
+        audience=config.jwt_audience,
+        issuer=config.jwt_issuer,
+        leeway_s=config.jwt_leeway_s,
+    )
+    app[keys.GRANTS] = Grants(config.grant_secret.reveal(), config.grant_ttl_s)
+    app[keys.UPLOAD_SETTINGS] = keys.UploadSettings(
+        max_size_bytes=config.max_upload_size_bytes,
+        reserve_bytes=config.storage_reserve_bytes,
+        allowed_formats=config.allowed_formats,
+        media_limits=Limits(
+            max_pixels=config.max_pixels,
+            max_duration_s=config.max_duration_s,
+            max_streams=config.max_streams,
+        ),
+    )
+    app[keys.PLAYBACK_SETTINGS] = keys.PlaybackSettings(
+        report_interval_s=config.report_interval_s,
+        heartbeat_s=config.sse_heartbeat_s,
+        grant_ttl_s=config.grant_ttl_s,
+        trash_retention_s=config.trash_retention_s,
+    )
+    app[pages.PAGES] = pages.Pages.load(WEB)

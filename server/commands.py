@@ -1,0 +1,190 @@
+"""The commands: serve, worker, migrate, token. Each returns the exit code of the program."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+import uvloop
+from aiohttp import web
+
+from db.errors import DatabaseError
+from db.migrate import migrate as apply_migrations
+from db.migrate import pending
+from db.server_facts import read_server_facts
+from server import demo
+from server.app import build_app
+from server.config import Config
+from server.config_values import Secret
+from server.limits import LimitError, check_server, with_descriptors
+from server.listening import ListenError, listening
+from server.logs import configure_logging
+from server.ownership import Owned
+from server.postgres_account import PostgresError
+from server.processes import (
+    STOP_TIMEOUT_S,
+    Children,
+    attached_database,
+    die_with_parent,
+    media_workers,
+    owned_database,
+)
+from server.secrets import SecretFileError, with_secrets
+from server.stopping import StopRequested, StopSignals, raising_on_stop, stop_signals
+from server.tokens import TokenMint, mint_token
+from server.worker import run as run_worker
+from storage.errors import StorageError
+from storage.paths import StoragePaths
+from storage.uploads import clear_unfinished
+
+LOG = logging.getLogger("coursestream.commands")
+
+
+class StaleSchemaError(Exception):
+    """The database lacks migrations that this version needs."""
+
+
+# What a command may end with that is the operator's to mend: told in a sentence, no traceback.
+FAULTS = (
+    DatabaseError,
+    LimitError,
+    ListenError,
+    Owned,
+    PostgresError,
+    SecretFileError,
+    StaleSchemaError,
+    StorageError,
+)
+
+
+def serve(config: Config, *, has_demo: bool) -> int:
+    """Everything on this machine, until a signal; PostgreSQL is the last to stop."""
+    config = _prepared(config)
+    try:
+        with raising_on_stop(), owned_database(config) as dsn:
+            _prepare_schema(config, dsn)
+            _clear_leftovers(config)
+            _run(config, _serve(config, dsn, has_demo))
+    except StopRequested:
+        LOG.info("stopped")
+    return 0
+
+
+def worker(config: Config, *, parent_pid: int | None) -> int:
+    """Media work alone, beside a `serve` or on a machine of its own."""
+    if parent_pid is not None:
+        die_with_parent(parent_pid)
+    config = _prepared(config)
+    _run(config, _work(config, attached_database(config)))
+    return 0
+
+
+def migrate(config: Config) -> int:
+    """Brings the schema up to date; starts the embedded database for that if nobody runs it."""
+    _prepared(config)
+    try:
+        with raising_on_stop(), owned_database(config) as dsn:
+            applied = apply_migrations(dsn)
+    except Owned:
+        applied = apply_migrations(attached_database(config))
+    except StopRequested:
+        return 1
+    print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
+    return 0
+
+
+def token(config: Config, *, user_id: str, role: str | None, ttl_s: int) -> int:
+    """Prints a bearer token for that user."""
+    config = with_secrets(config)
+    print(token_mint(config)(user_id, roles=(role,) if role else (), ttl_s=ttl_s))
+    return 0
+
+
+def token_mint(config: Config) -> TokenMint:
+    """Makes tokens that a server with this configuration accepts."""
+    return partial(
+        mint_token,
+        config.jwt_secret.reveal(),
+        audience=config.jwt_audience,
+        issuer=config.jwt_issuer,
+    )
+
+
+def not_built(name: str) -> int:
+    print(f"{name}: not supported yet", file=sys.stderr)
+    return 2
+
+
+def _prepared(config: Config) -> Config:
+    config = with_secrets(config)
+    secrets = [config.jwt_secret, config.grant_secret, config.database_url or Secret("")]
+    configure_logging(config.log_level, config.log_format, secrets)
+    return with_descriptors(config)
+
+
+def _prepare_schema(config: Config, dsn: str) -> None:
+    check_server(config, read_server_facts(dsn))
+    if config.has_embedded_database:
+        apply_migrations(dsn)
+    elif missing := pending(dsn):
+        raise StaleSchemaError(
+            f"the database lacks {', '.join(missing)}: run `run_server.py migrate` first"
+        )
+
+
+def _clear_leftovers(config: Config) -> None:
+    """Uploads and media work that a crash cut short; nobody else is at work on a storage that goes
+    with an embedded database, whose one owner we are."""
+    if config.has_embedded_database:
+        storage = StoragePaths(config.storage_path)
+        storage.prepare()
+        clear_unfinished(storage)
+
+
+def _run(config: Config, work: Coroutine[Any, Any, None]) -> None:
+    new_loop = uvloop.new_event_loop if config.event_loop == "uvloop" else asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(work)
+
+
+async def _serve(config: Config, dsn: str, has_demo: bool) -> None:
+    with stop_signals() as signals:
+        async with media_workers(config) as children:
+            await serve_until_stopped(build_app(config, dsn), config, signals, has_demo)
+            await _stop(children, signals)
+
+
+async def serve_until_stopped(
+    app: web.Application, config: Config, signals: StopSignals, has_demo: bool
+) -> None:
+    async with listening(app, config, signals) as base_url:
+        _say(f"coursestream listens on {base_url}")
+        if has_demo:
+            await signals.until_requested(_make_demo(config, base_url))
+        await signals.requested.wait()
+
+
+async def _stop(children: Children, signals: StopSignals) -> None:
+    await signals.unless_hurried(children.stop(STOP_TIMEOUT_S))
+
+
+async def _make_demo(config: Config, base_url: str) -> None:
+    mint = token_mint(config)
+    try:
+        await demo.seed(base_url, mint)
+    except Exception:  # the server itself is well, and goes on
+        LOG.exception("the demonstration course could not be made")
+        return
+    for address in demo.addresses(base_url, mint):
+        _say(f"{address.who}: {address.url}")
+
+
+async def _work(config: Config, dsn: str) -> None:
+    with stop_signals() as signals:
+        await signals.until_requested(run_worker(config, dsn))
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,57 @@
+"""Do the machine and the database server hold what the settings ask for?"""
+
+import logging
+import resource
+from dataclasses import replace
+
+from db.server_facts import ServerFacts
+from server.config import Config
+
+# Beside one a connection: open videos, uploads, the database, event streams' own, the log.
+OTHER_DESCRIPTORS = 1024
+OTHER_WEB_CONNECTIONS = 4  # beside the pool: the tail and the owners of periodic work
+WORKER_CONNECTIONS = 8  # a media worker's pool, its queue's, and the one that listens
+MIN_POSTGRES_VERSION = 15
+
+LOG = logging.getLogger("coursestream.limits")
+
+
+class LimitError(Exception):
+    """The database server cannot serve this configuration."""
+
+
+def with_descriptors(config: Config) -> Config:
+    """Raises the descriptor limit to its hard maximum; lowers MAX_CONNECTIONS if it must."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return fitted(config, hard)
+
+
+def fitted(config: Config, descriptors: int) -> Config:
+    """The configuration with no more connections than that many descriptors hold."""
+    room = max(1, descriptors - OTHER_DESCRIPTORS, descriptors // 2)
+    if descriptors == resource.RLIM_INFINITY or config.max_connections <= room:
+        return config
+    LOG.warning(
+        "MAX_CONNECTIONS lowered from %d to %d: only %d descriptors are allowed (ulimit -n)",
+        config.max_connections,
+        room,
+        descriptors,
+    )
+    return replace(config, max_connections=room)
+
+
+def check_server(config: Config, facts: ServerFacts) -> None:
+    """Raises: LimitError for a server too old, or with too few connections."""
+    if facts.major_version < MIN_POSTGRES_VERSION:
+        raise LimitError(
+            f"PostgreSQL {MIN_POSTGRES_VERSION} or newer is needed, this is {facts.major_version}"
+        )
+    web = config.workers * (config.database_pool_size + OTHER_WEB_CONNECTIONS)
+    needed = web + config.media_workers * WORKER_CONNECTIONS
+    if needed > facts.max_connections:
+        raise LimitError(
+            f"up to {needed} database connections are needed, the server allows"
+            f" {facts.max_connections}: lower COURSESTREAM_DATABASE_POOL_SIZE or raise the server's"
+            " max_connections"
+        )

@@ -1,0 +1,106 @@
+"""Log lines: one form for structlog's and the standard library's loggers, `console` or `json`.
+
+A line carries what is bound in contextvars (the request id). Secrets, tokens and grants are taken
+out of the finished line, wherever they came from: a message, a value, a traceback. Writes to
+standard error and blocks if nobody reads it.
+"""
+
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Iterable
+from typing import TextIO
+
+import structlog
+from aiohttp.multipart import BadContentDispositionHeader
+from structlog.types import EventDict, Processor, WrappedLogger
+
+from server.config_values import Secret
+
+HIDDEN = "***"
+# Noisy at `info`; what they say there is no operator's business.
+QUIET_LOGGERS = ("aiohttp", "asyncio", "procrastinate", "yoyo", "PIL", "libav")
+REVEALING = (
+    (re.compile(r"(/play/)[^/\s\"'?#]+"), rf"\1{HIDDEN}"),
+    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]*\.[\w-]*"), HIDDEN),  # any JWT: a header begins '{"'
+    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(?=@)"), rf"\1{HIDDEN}"),
+    (re.compile(r"(?i)(\bpassword=)('[^']*'|\S+)"), rf"\1{HIDDEN}"),
+)
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+MULTILINE_KEYS = frozenset({"exception", "stack"})
+
+
+def configure_logging(
+    level: str, log_format: str, secrets: Iterable[Secret] = (), stream: TextIO | None = None
+) -> None:
+    """Sends every logger's lines to the stream (standard error). Replaces what was configured."""
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_formatter(log_format, stream.isatty(), secrets))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # It would show a file name as a client sent it; uploads.py reads the header itself.
+    warnings.filterwarnings("ignore", category=BadContentDispositionHeader)
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    structlog.configure(
+        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+class Redactor:
+    """Takes known secrets, and what looks like a credential, out of a text."""
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        self._known = [secret.reveal() for secret in secrets if secret]
+
+    def redact(self, text: str) -> str:
+        for known in self._known:
+            text = text.replace(known, HIDDEN)
+        for pattern, replacement in REVEALING:
+            text = pattern.sub(replacement, text)
+        return text
+
+
+class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    def __init__(self, redactor: Redactor, processors: list[Processor]) -> None:
+        super().__init__(foreign_pre_chain=_shared(), processors=processors)
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redactor.redact(super().format(record))
+
+
+def _formatter(log_format: str, has_colors: bool, secrets: Iterable[Secret]) -> logging.Formatter:
+    last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if log_format == "json":
+        last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        plain = structlog.dev.plain_traceback
+        last += [structlog.dev.ConsoleRenderer(colors=has_colors, exception_formatter=plain)]
+    return _RedactingFormatter(Redactor(secrets), last)
+
+
+def _shared() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        _escape_controls,
+    ]
+
+
+def _escape_controls(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """A client's line break may not begin a line of ours."""
+    for key, value in event.items():
+        if isinstance(value, str) and key not in MULTILINE_KEYS:
+            event[key] = CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", value)
+    return event

@@ -1,0 +1,57 @@
+"""The URL table."""
+
+from aiohttp import web
+
+from handlers import (
+    courses,
+    event_stream,
+    health,
+    pages,
+    playback,
+    progress,
+    uploads,
+    videos,
+)
+
+API = "/api/v1"
+COURSE = API + "/courses/{course_id}"
+MODULE = API + "/modules/{module_id}"
+VIDEO = API + "/videos/{video_id}"
+PLAY = "/play/{grant}"
+
+
+def routes() -> list[web.RouteDef]:
+    return [
+        web.get(API + "/courses", courses.list_courses),
+        web.put(COURSE, courses.put_course),
+        web.get(COURSE, courses.get_course),
+        web.delete(COURSE, courses.delete_course),
+        web.put(COURSE + "/modules/{module_id}", courses.put_module),
+        web.delete(COURSE + "/modules/{module_id}", courses.delete_module),
+        web.get(COURSE + "/enrollments", courses.list_enrollments),
+        web.put(COURSE + "/enrollments/{user_id}", courses.put_enrollment),
+        web.delete(COURSE + "/enrollments/{user_id}", courses.delete_enrollment),
+        web.get(COURSE + "/progress", progress.list_progress),
+        web.post(MODULE + "/videos", uploads.post_video),
+        web.get(MODULE + "/videos", videos.list_videos),
+        web.get(VIDEO, videos.get_video),
+        web.patch(VIDEO, videos.patch_video),
+        web.delete(VIDEO, videos.delete_video),
+        web.post(VIDEO + "/restore", videos.restore_video),
+        web.post(VIDEO + "/playback", playback.post_playback),
+        web.get(VIDEO + "/stream", playback.get_stream),
+        web.get(VIDEO + "/thumbnails/{size}", playback.get_thumbnail),
+        web.get(VIDEO + "/progress", progress.get_progress),
+        web.put(VIDEO + "/progress", progress.put_progress),
+        web.get(API + "/events", event_stream.get_events),
+        web.post(API + "/events/grant", playback.post_events_grant),
+        web.get(PLAY + "/events", event_stream.get_events_by_grant, allow_head=False),
+        web.post(PLAY + "/{video_id}/progress", progress.post_progress),
+        web.get(PLAY + "/{video_id}/{asset}", playback.get_asset),
+        web.get("/healthz", health.get_healthz),
+        web.get("/readyz", health.get_readyz),
+        web.get("/", pages.show_home),
+        web.get("/watch/{video_id}", pages.show_watch),
+        web.get("/web/{name}", pages.serve_file),
+        web.get("/favicon.ico", pages.show_icon),
+    ]

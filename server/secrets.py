@@ -1,0 +1,73 @@
+"""The keys that sign tokens and grants: as set, derived, or made once and kept in DATA_DIR.
+
+Made by whichever process comes first; all others find that one. Only the owner may read the files.
+"""
+
+import os
+import secrets
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from server.config import Config
+from server.config_values import MIN_SECRET_BYTES, Secret
+
+JWT_SECRET_FILE = "jwt-secret"
+GRANT_SECRET_FILE = "grant-secret"
+GENERATED_BYTES = 32
+GRANT_PURPOSE = b"coursestream playback grants, 1"  # changing it ends every grant in use
+
+
+class SecretFileError(Exception):
+    """A kept secret cannot be read or made."""
+
+
+def with_secrets(config: Config) -> Config:
+    """The configuration with both secrets filled in. Blocks shortly. Raises: SecretFileError."""
+    jwt = config.jwt_secret or _kept(config.data_dir / JWT_SECRET_FILE)
+    return replace(config, jwt_secret=jwt, grant_secret=_grant_secret(config))
+
+
+def _grant_secret(config: Config) -> Secret:
+    if config.grant_secret:
+        return config.grant_secret
+    if config.jwt_secret:
+        return _derived(config.jwt_secret)
+    return _kept(config.data_dir / GRANT_SECRET_FILE)
+
+
+def _derived(secret: Secret) -> Secret:
+    hkdf = HKDF(algorithm=SHA256(), length=GENERATED_BYTES, salt=None, info=GRANT_PURPOSE)
+    return Secret(hkdf.derive(secret.reveal().encode()).hex())
+
+
+def _kept(path: Path) -> Secret:
+    """Reads the secret, or makes it; of several processes making it at once all get the same."""
+    try:
+        if not path.exists():
+            _make(path)
+        text = path.read_text().strip()
+    except OSError as exc:
+        raise SecretFileError(f"{path}: {exc.strerror}") from exc
+    if len(text) < MIN_SECRET_BYTES:
+        raise SecretFileError(f"{path} holds less than {MIN_SECRET_BYTES} bytes: remove it")
+    return Secret(text)
+
+
+def _make(path: Path) -> None:
+    path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    fd, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(fd, "w") as file:
+            file.write(secrets.token_hex(GENERATED_BYTES))
+            file.flush()
+            os.fsync(fd)
+        # Linked, not renamed: the first process wins, and its secret is whole when it appears.
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(temporary)

@@ -1,0 +1,77 @@
+"""SIGTERM and Ctrl-C as things to wait for: the first asks to stop, the second to hurry."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+from events.ending import end
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopRequested(BaseException):
+    """Stop was asked for while nothing could wait for it."""
+
+
+class StopSignals:
+    """`requested` is set by the first signal, `hurried` by the second."""
+
+    def __init__(self) -> None:
+        self.requested = asyncio.Event()
+        self.hurried = asyncio.Event()
+
+    def receive(self) -> None:
+        (self.hurried if self.requested.is_set() else self.requested).set()
+
+    async def until_requested(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs the work; cancels it when stop is requested. Raises what the work raises."""
+        await _first(work, self.requested)
+
+    async def unless_hurried(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs the work to its end, or cancels it when we are asked to hurry."""
+        await _first(work, self.hurried)
+
+
+@contextmanager
+def stop_signals() -> Iterator[StopSignals]:
+    """Inside a running loop: the signals arrive here."""
+    loop = asyncio.get_running_loop()
+    signals = StopSignals()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, signals.receive)
+    try:
+        yield signals
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, _raise)  # the loop leaves the defaults behind
+
+
+@contextmanager
+def raising_on_stop() -> Iterator[None]:
+    """Outside a loop: the signals raise StopRequested, so that what was opened is closed."""
+    before = {number: signal.signal(number, _raise) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _raise(number: int, frame: FrameType | None) -> NoReturn:
+    raise StopRequested
+
+
+async def _first(work: Coroutine[Any, Any, None], event: asyncio.Event) -> None:
+    running = asyncio.create_task(work)
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+    finally:
+        await end(waiting)
+        await end(running)

@@ -1,0 +1,69 @@
+"""The media worker: takes jobs from the queue, one at a time, until it is told to stop."""
+
+import asyncio
+import logging
+from uuid import UUID
+
+from procrastinate import App, JobContext, RetryStrategy
+from procrastinate.contrib.aiopg import AiopgConnector
+
+from db.pool import connection_options, open_database
+from events import pipeline
+from events.pipeline import PictureSettings, Pipeline
+from server.config import Config
+from storage.paths import StoragePaths
+from storage.sandbox import Sandbox
+
+ATTEMPTS = 3
+STALLED_AFTER_S = 30.0  # a worker beats every ten seconds
+STOP_TIMEOUT_S = 10.0
+CONNECTIONS = 3  # the queue's own: one listens, one fetches, one acknowledges
+
+LOG = logging.getLogger("coursestream.worker")
+
+
+async def run(config: Config, dsn: str) -> None:
+    """Work until cancelled; the job that was running then is taken up again later."""
+    storage = StoragePaths(config.storage_path)
+    await asyncio.to_thread(storage.prepare)
+    async with open_database(dsn, size=CONNECTIONS) as database:
+        pictures = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
+        app = build_queue(dsn, Pipeline(database, storage, Sandbox(1), pictures))
+        async with app.open_async():
+            await app.run_worker_async(
+                queues=[pipeline.QUEUE],
+                concurrency=1,
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=STOP_TIMEOUT_S,
+                stalled_worker_timeout=STALLED_AFTER_S,
+                delete_jobs="successful",
+            )
+
+
+def build_queue(dsn: str, work: Pipeline) -> App:
+    """The job queue's application with its tasks; their bodies are in `events.pipeline`."""
+    app = App(connector=AiopgConnector(dsn=dsn, maxsize=CONNECTIONS, **connection_options()))
+
+    @app.task(
+        name=pipeline.PROCESS_VIDEO,
+        queue=pipeline.QUEUE,
+        retry=RetryStrategy(max_attempts=ATTEMPTS - 1, wait=2),
+        pass_context=True,
+    )
+    async def process_video(context: JobContext, video_id: str) -> None:
+        if context.job.attempts >= ATTEMPTS:  # it took its workers down with it
+            await work.give_up(UUID(video_id))
+        else:
+            is_last_attempt = context.job.attempts == ATTEMPTS - 1
+            await work.run(UUID(video_id), is_last_attempt=is_last_attempt)
+
+    @app.periodic(cron="* * * * * */30")
+    @app.task(name="retry_stalled", queue=pipeline.QUEUE, queueing_lock="retry_stalled")
+    async def retry_stalled(timestamp: int) -> None:
+        """procrastinate leaves a killed worker's job as it was; somebody has to pick it up."""
+        stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S)
+        for job in stalled:
+            LOG.warning("job %s was left by a worker that died; it is tried again", job.id)
+            await app.job_manager.retry_job(job)
+
+    return app

@@ -1,0 +1,133 @@
+"""What every test may ask for: a database of its own, a clean environment, an unblocked loop."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg2
+import pytest
+from blockbuster import BlockBuster
+
+from db.migrate import migrate
+from server.postgres import EmbeddedPostgres
+
+ROOT = Path(__file__).resolve().parents[1]
+MIGRATIONS = ROOT / "migrations"
+
+# Nothing here has to survive a power cut, and each test pays for a copy of the template.
+HASTY_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "checkpoint_timeout": "1h",
+}
+SHARED_MEMORY = Path("/dev/shm")
+ENOUGH_SHARED_MEMORY_BYTES = 2 * 1024**3
+
+OUR_PACKAGES = ("server", "handlers", "storage", "events", "db")
+# What our code may block the loop with: blocked call, then the file and function allowed to.
+ALLOWED_BLOCKING_CALLS = (
+    # A log line goes to a pipe or a terminal; the reader is the operator's.
+    ("io.TextIOWrapper.write", "logging/__init__.py", "emit"),
+    # The socket does not block, and the window was read into memory before.
+    ("os.sendfile", "handlers/delivery/outlets.py", "send_file"),
+)
+
+
+@pytest.fixture(autouse=True)
+def unblocked_loop() -> Iterator[None]:
+    """Our code that blocks inside an event loop fails the test with BlockingError."""
+    blockbuster = BlockBuster(OUR_PACKAGES)
+    for blocked, file, function in ALLOWED_BLOCKING_CALLS:
+        blockbuster.functions[blocked].can_block_in(file, function)
+    blockbuster.activate()
+    yield
+    blockbuster.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person running the tests reaches them."""
+    for name in os.environ:
+        if name.startswith(("COURSESTREAM_", "PG")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[EmbeddedPostgres]:
+    """The one PostgreSQL of the run; holds the migrated database `template`."""
+    directory = Path(tempfile.mkdtemp(prefix="coursestream-test-", dir=_fast_directory()))
+    directory.chmod(0o711)
+    with _reaped(directory), EmbeddedPostgres(directory, HASTY_SETTINGS) as postgres:
+        _run(postgres, "CREATE DATABASE template")
+        migrate(postgres.dsn_of("template"), MIGRATIONS)
+        yield postgres
+
+
+@pytest.fixture
+def dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
+    """A migrated, empty database for this test alone."""
+    with _database(cluster, "template") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
+    """A migrated database for the tests of a module that do not mind each other."""
+    with _database(cluster, "template") as made:
+        yield made
+
+
+@pytest.fixture
+def empty_dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
+    """A database without any schema."""
+    with _database(cluster, "template0") as made:
+        yield made
+
+
+@contextmanager
+def _database(cluster: EmbeddedPostgres, template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    _run(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    try:
+        yield cluster.dsn_of(name)
+    finally:
+        _run(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _run(cluster: EmbeddedPostgres, statement: str) -> None:
+    with closing(psycopg2.connect(cluster.dsn_of("postgres"))) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(statement)
+
+
+@contextmanager
+def _reaped(directory: Path) -> Iterator[None]:
+    """The directory and a server in it go away even when this process is killed."""
+    reaper = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("cluster_reaper.py")), str(directory)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        assert reaper.stdin is not None
+        reaper.stdin.close()
+        reaper.wait()
+
+
+def _fast_directory() -> Path | None:
+    is_usable = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)
+    if is_usable and shutil.disk_usage(SHARED_MEMORY).free >= ENOUGH_SHARED_MEMORY_BYTES:
+        return SHARED_MEMORY
+    return None

@@ -1,0 +1,54 @@
+import resource
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from db.server_facts import ServerFacts, read_server_facts
+from server.config import Config, load_config
+from server.limits import LimitError, check_server, fitted
+
+
+@pytest.fixture
+def config() -> Config:
+    return load_config({}, Path("/nonexistent/.env"))
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "connections"),
+    [
+        pytest.param(resource.RLIM_INFINITY, 10000, id="no limit"),
+        pytest.param(11024, 10000, id="just enough"),
+        pytest.param(11023, 9999, id="one too few"),
+        pytest.param(4096, 3072, id="a few"),
+        pytest.param(1024, 512, id="hardly any"),
+    ],
+)
+def test_connections_fit_the_descriptors(
+    config: Config, descriptors: int, connections: int
+) -> None:
+    assert fitted(config, descriptors).max_connections == connections
+
+
+def test_lowering_is_said(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    fitted(config, 4096)
+    assert "MAX_CONNECTIONS lowered from 10000 to 3072" in caplog.text
+
+
+def test_an_old_server_is_refused(config: Config) -> None:
+    with pytest.raises(LimitError, match="15 or newer"):
+        check_server(config, ServerFacts(14, 100))
+
+
+def test_more_connections_than_the_server_allows_are_refused(config: Config) -> None:
+    needed = 10 + 4 + 8
+    check_server(config, ServerFacts(15, needed))
+    with pytest.raises(LimitError, match=f"up to {needed} database connections"):
+        check_server(config, ServerFacts(15, needed - 1))
+    check_server(replace(config, media_workers=0), ServerFacts(15, needed - 8))
+
+
+def test_the_embedded_server_holds_the_defaults(config: Config, dsn: str) -> None:
+    facts = read_server_facts(dsn)
+    assert facts.major_version >= 15
+    check_server(config, facts)

@@ -1,0 +1,69 @@
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from server.config import Config, load_config
+from server.config_values import Secret
+from server.secrets import GRANT_SECRET_FILE, JWT_SECRET_FILE, SecretFileError, with_secrets
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return load_config({"COURSESTREAM_DATA_DIR": str(tmp_path / "data")}, tmp_path / "no")
+
+
+def test_are_made_once_and_kept_for_the_owner_alone(config: Config) -> None:
+    first, second = with_secrets(config), with_secrets(config)
+
+    assert first == second
+    assert first.jwt_secret != first.grant_secret
+    for name in (JWT_SECRET_FILE, GRANT_SECRET_FILE):
+        file = config.data_dir / name
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert len(file.read_text()) == 64
+    assert len(list(config.data_dir.iterdir())) == 2
+
+
+def test_processes_that_make_them_at_once_agree(config: Config) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda _: with_secrets(config), range(32)))
+
+    assert len(set(made)) == 1
+
+
+def test_a_set_secret_is_used_and_the_grants_secret_is_derived_from_it(config: Config) -> None:
+    given = replace(config, jwt_secret=Secret("s" * 32))
+
+    filled = with_secrets(given)
+
+    assert filled.jwt_secret == given.jwt_secret
+    assert filled.grant_secret == with_secrets(given).grant_secret
+    assert filled.grant_secret != filled.jwt_secret
+    assert len(filled.grant_secret.reveal()) == 64
+    assert not config.data_dir.exists()
+
+
+def test_derivation_stays_the_same_from_version_to_version(config: Config) -> None:
+    derived = with_secrets(replace(config, jwt_secret=Secret("s" * 32))).grant_secret
+    assert derived.reveal() == "e57f15101db4d51dd9c5db68b411b50775868e62f838488c6372e034a3f6ea0e"
+
+
+def test_a_set_grant_secret_is_used(config: Config) -> None:
+    given = replace(config, grant_secret=Secret("g" * 32))
+    assert with_secrets(given).grant_secret == given.grant_secret
+
+
+def test_an_emptied_file_is_an_error_not_an_empty_key(config: Config) -> None:
+    config.data_dir.mkdir()
+    (config.data_dir / JWT_SECRET_FILE).write_text("\n")
+    with pytest.raises(SecretFileError, match="less than 32 bytes"):
+        with_secrets(config)
+
+
+def test_a_data_dir_that_cannot_be_made_is_told(config: Config) -> None:
+    config.data_dir.write_text("a file")
+    with pytest.raises(SecretFileError, match="data"):
+        with_secrets(config)

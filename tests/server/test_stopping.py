@@ -1,0 +1,88 @@
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from server.stopping import StopRequested, raising_on_stop, stop_signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_first_signal_asks_and_the_second_hurries(number: signal.Signals) -> None:
+    with raising_on_stop(), stop_signals() as signals:
+        os.kill(os.getpid(), number)
+        await asyncio.wait_for(signals.requested.wait(), 5)
+        assert not signals.hurried.is_set()
+        os.kill(os.getpid(), number)
+        await asyncio.wait_for(signals.hurried.wait(), 5)
+
+
+async def test_work_is_cancelled_when_stop_is_requested() -> None:
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with raising_on_stop(), stop_signals() as signals:
+        signals.receive()
+        await signals.until_requested(work())
+    assert ended.is_set()
+
+
+async def test_work_that_ends_by_itself_is_not_waited_past() -> None:
+    async def work() -> None:
+        return
+
+    with raising_on_stop(), stop_signals() as signals:
+        await signals.until_requested(work())
+        await signals.unless_hurried(work())
+
+
+async def test_what_the_work_raises_is_raised() -> None:
+    async def work() -> None:
+        raise LookupError
+
+    with raising_on_stop(), stop_signals() as signals, pytest.raises(LookupError):
+        await signals.until_requested(work())
+
+
+async def test_the_first_signal_does_not_hurry_work() -> None:
+    with raising_on_stop(), stop_signals() as signals:
+        signals.receive()
+        await signals.unless_hurried(asyncio.sleep(0))
+        signals.receive()
+        await signals.unless_hurried(asyncio.Event().wait())  # type: ignore[arg-type]
+
+
+def test_outside_a_loop_a_signal_closes_what_was_opened() -> None:
+    with ExitStack() as opened:
+        closed = opened.enter_context(noting_its_end())
+        with pytest.raises(StopRequested):
+            receive_a_signal_inside(opened)
+    assert closed == ["closed"]
+
+
+@contextmanager
+def noting_its_end() -> Iterator[list[str]]:
+    log: list[str] = []
+    try:
+        yield log
+    finally:
+        log.append("closed")
+
+
+def receive_a_signal_inside(opened: ExitStack) -> None:
+    with raising_on_stop(), opened.pop_all():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_handlers_are_as_before_afterwards() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with raising_on_stop():
+        pass
+    assert signal.getsignal(signal.SIGTERM) is before
