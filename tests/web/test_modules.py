@@ -1,0 +1,372 @@
+"""The decisions that the pages' modules make, run in the browser that makes them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import BrowserContext, Page, Route
+
+from tests.chromium import open_chromium
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+ORIGIN = "http://localhost"  # a secure context, so that there are Web Locks
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def context() -> AsyncIterator[BrowserContext]:
+    async with open_chromium() as browser:
+        context = await browser.new_context()
+        await context.route("**/*", _serve)
+        await context.clock.install(time=1_700_000_000)
+        await context.clock.pause_at(1_700_000_100)
+        yield context
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(context: BrowserContext) -> AsyncIterator[Page]:
+    """An empty page of the origin from which the modules come; its clock stands still."""
+    page = await context.new_page()
+    await page.goto(f"{ORIGIN}/")
+    await page.evaluate("localStorage.clear()")
+    yield page
+    await page.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def intervals(context: BrowserContext) -> Page:
+    page = await context.new_page()
+    await page.goto(f"{ORIGIN}/")
+    await page.evaluate("import('/web/intervals.js').then((all) => Object.assign(globalThis, all))")
+    return page
+
+
+async def _serve(route: Route) -> None:
+    name = route.request.url.removeprefix(f"{ORIGIN}/web/")
+    if name.endswith(".js"):
+        await route.fulfill(path=WEB / name, content_type="text/javascript")
+    else:
+        await route.fulfill(body="", content_type="text/html")
+
+
+# Intervals
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        pytest.param("union([])", [], id="union of nothing"),
+        pytest.param("union([[0, 1]], [[1, 2]])", [[0, 2]], id="union of touching"),
+        pytest.param("union([[4, 5], [0, 9]], [[2, 3]])", [[0, 9]], id="union of nested"),
+        pytest.param("union([[3, 4]], [[0, 1]])", [[0, 1], [3, 4]], id="union sorts"),
+        pytest.param("subtract([[0, 5]], [])", [[0, 5]], id="nothing taken"),
+        pytest.param("subtract([[0, 5]], [[0, 5]])", [], id="all taken"),
+        pytest.param("subtract([[0, 9]], [[0, 4]])", [[4, 9]], id="grown at the end"),
+        pytest.param("subtract([[0, 9]], [[3, 4]])", [[0, 3], [4, 9]], id="hole"),
+        pytest.param(
+            "subtract([[0, 2], [5, 9]], [[1, 6], [8, 20]])", [[0, 1], [6, 8]], id="across pieces"
+        ),
+        pytest.param("tidy([[-1, 40.0004]], 40, 9)", [[0, 40]], id="within the video"),
+        pytest.param("tidy([[1, 1.0001]], 40, 9)", [], id="sliver"),
+        pytest.param("tidy([[1.23456, 2]], 40, 9)", [[1.235, 2]], id="milliseconds"),
+        pytest.param(
+            "tidy([[0, 1], [2, 9], [10, 11], [20, 25]], 40, 2)", [[2, 9], [20, 25]], id="longest"
+        ),
+    ],
+)
+async def test_intervals(intervals: Page, call: str, expected: list[list[float]]) -> None:
+    assert await intervals.evaluate(call) == expected
+
+
+# Outbox: reports that are not acknowledged yet
+
+OUTBOX = """async () => {
+    const { Outbox } = await import('/web/outbox.js');
+    const { ApiError } = await import('/web/api.js');
+    Object.assign(globalThis, { ApiError, sent: [], states: [], answers: [] });
+    const post = async (report) => {
+        sent.push(report);
+        const answer = answers.shift() ?? { watched: [] };
+        if (answer instanceof Error) throw answer;
+        return answer;
+    };
+    globalThis.open = () => new Outbox(
+        { userId: 'ada', videoId: 'v', sessionId: 's' }, post, (state) => states.push(state));
+    globalThis.outbox = open();
+    globalThis.keep = (sequence, watched = []) =>
+        outbox.keep({ session_id: 's', sequence, position: 1, watched, event: 'progress' });
+}"""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def outbox(page: Page) -> Page:
+    await page.evaluate(OUTBOX)
+    return page
+
+
+async def _sent(page: Page) -> list[dict[str, Any]]:
+    sent: list[dict[str, Any]] = await page.evaluate("sent")
+    return sent
+
+
+async def test_reports_leave_in_the_order_they_were_made(outbox: Page) -> None:
+    await outbox.evaluate("() => { keep(0); keep(1); keep(2); return outbox.flush(); }")
+
+    assert [report["sequence"] for report in await _sent(outbox)] == [0, 1, 2]
+    assert await outbox.evaluate("[outbox.size, localStorage.length]") == [0, 0]
+
+
+async def test_an_outage_delays_a_report_and_the_report_says_by_how_much(outbox: Page) -> None:
+    await outbox.evaluate("() => { answers.push(new ApiError(503)); keep(0); outbox.flush(); }")
+    await outbox.clock.run_for(3_000)
+
+    first, second = await _sent(outbox)
+    assert first["delayed_s"] == 0
+    assert 1 <= second["delayed_s"] <= 1.25
+    assert await outbox.evaluate("outbox.size") == 0
+
+
+async def test_retry_after_is_honoured(outbox: Page) -> None:
+    await outbox.evaluate(
+        "() => { answers.push(new ApiError(429, { retryAfterS: 20 })); keep(0); outbox.flush(); }"
+    )
+    await outbox.clock.run_for(19_000)
+    assert len(await _sent(outbox)) == 1
+
+    await outbox.clock.run_for(7_000)
+    assert len(await _sent(outbox)) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "kept"),
+    [
+        pytest.param(400, 0, id="never acceptable"),
+        pytest.param(404, 0, id="video gone"),
+        pytest.param(401, 1, id="signed out"),
+        pytest.param(403, 1, id="withdrawn"),
+    ],
+)
+async def test_a_refused_report_is_not_sent_again(outbox: Page, status: int, kept: int) -> None:
+    await outbox.evaluate(
+        f"() => {{ answers.push(new ApiError({status})); keep(0); outbox.flush(); }}"
+    )
+    await outbox.clock.run_for(120_000)
+
+    assert len(await _sent(outbox)) == 1
+    assert await outbox.evaluate("outbox.size") == kept
+
+
+async def test_a_full_outbox_forgets_places_but_no_watched_second(outbox: Page) -> None:
+    size, oldest = await outbox.evaluate(
+        """() => {
+            for (let i = 0; i < 70; i += 1) keep(i, [[i, i + 1]]);
+            return [outbox.size, JSON.parse(localStorage.getItem(localStorage.key(0))).entries[0]];
+        }"""
+    )
+
+    assert size == 64
+    assert oldest["report"]["sequence"] == 6
+    assert oldest["report"]["watched"] == [[0, 7]]
+
+
+async def test_reports_outlive_their_page(outbox: Page) -> None:
+    assert await outbox.evaluate(
+        "() => { keep(4); keep(5); const o = open(); return [o.size, o.nextSequence]; }"
+    ) == [2, 6]
+
+
+async def test_leftovers_are_delivered_unless_a_living_page_owns_them(outbox: Page) -> None:
+    delivered = await outbox.evaluate(
+        """async () => {
+            const { deliverLeftovers } = await import('/web/outbox.js');
+            const { claim } = await import('/web/ownership.js');
+            keep(0);
+            const delivered = [];
+            const report = async (videoId, { sequence }) => delivered.push([videoId, sequence]);
+            await claim('s');
+            await deliverLeftovers('ada', report);
+            const whileOwned = delivered.length;
+            await deliverLeftovers('other', report);
+            await deliverLeftovers('ada', report, 's');
+            return { whileOwned, delivered, left: localStorage.length };
+        }"""
+    )
+
+    assert delivered == {"whileOwned": 0, "delivered": [["v", 0]], "left": 0}
+
+
+# Playback: grants and sequence numbers
+
+PLAYBACK = """async (kept) => {
+    const { openPlayback } = await import('/web/playback.js');
+    const { ApiError } = await import('/web/api.js');
+    globalThis.opened = [];
+    const api = { openPlayback: async (videoId, sessionId) => {
+        opened.push(sessionId ?? null);
+        return { grant: `g${opened.length}`, session_id: sessionId ?? 'new', next_sequence: 3 };
+    } };
+    globalThis.playback = await openPlayback(api, { userId: 'ada', videoId: 'v' }, kept);
+}"""
+
+
+async def test_a_dead_grant_is_replaced_once_for_all_who_notice(page: Page) -> None:
+    await page.evaluate(PLAYBACK, None)
+
+    await page.evaluate(
+        """() => {
+            playback.confirm();
+            return Promise.all([playback.renew('g1'), playback.renew('g1')])
+                .then(() => playback.renew('g1'));
+        }"""
+    )
+
+    assert await page.evaluate("[playback.grant, opened]") == ["g2", [None, "new"]]
+
+
+async def test_a_grant_that_never_worked_is_not_replaced(page: Page) -> None:
+    await page.evaluate(PLAYBACK, None)
+
+    status = await page.evaluate("playback.renew('g1').catch((error) => error.status)")
+
+    assert status == 403
+    assert await page.evaluate("opened") == [None]
+
+
+@pytest.mark.parametrize(
+    ("kept", "first"),
+    [
+        pytest.param(None, 3, id="new session"),
+        pytest.param({"session_id": "mine", "next_sequence": 9}, 9, id="the page knows more"),
+        pytest.param({"session_id": "mine", "next_sequence": 1}, 3, id="the server knows more"),
+    ],
+)
+async def test_a_session_never_uses_a_number_twice(
+    page: Page, kept: dict[str, Any] | None, first: int
+) -> None:
+    await page.evaluate(PLAYBACK, kept)
+
+    taken = await page.evaluate("[playback.takeSequence(), playback.takeSequence()]")
+
+    assert taken == [first, first + 1]
+    stored = await page.evaluate(
+        "JSON.parse(sessionStorage.getItem('coursestream.playback/ada/v'))"
+    )
+    assert stored["next_sequence"] == first + 2
+
+
+# Reporter: what was really watched
+
+REPORTER = """async () => {
+    const { Reporter } = await import('/web/reporter.js');
+    const video = new EventTarget();
+    const ranges = (pairs) => ({
+        length: pairs.length, start: (i) => pairs[i][0], end: (i) => pairs[i][1] });
+    Object.assign(video, { played: ranges([]), currentTime: 0, paused: true, ended: false,
+        playbackRate: 1, readyState: 4 });
+    globalThis.reports = [];
+    globalThis.beacons = 0;
+    const playback = { sessionId: 's', terms: { duration: 40, report_interval: 5 },
+        takeSequence: () => reports.length, reportUrl: () => '' };
+    const outbox = {
+        keep: (report) => reports.push(report), flush() {}, beacon() { beacons += 1; } };
+    globalThis.reporter = new Reporter(video, 'v', playback, outbox);
+    reporter.expectPosition(0);
+    reporter.listen();
+    globalThis.at = (change, ...events) => {
+        if (change.played) change.played = ranges(change.played);
+        Object.assign(video, change);
+        for (const event of events) video.dispatchEvent(new Event(event));
+    };
+}"""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def reporter(page: Page) -> Page:
+    await page.evaluate(REPORTER)
+    return page
+
+
+async def _reports(page: Page) -> list[tuple[str, float, list[list[float]]]]:
+    reports: list[dict[str, Any]] = await page.evaluate("reports")
+    return [(report["event"], report["position"], report["watched"]) for report in reports]
+
+
+async def test_each_report_carries_what_was_played_since_the_last(reporter: Page) -> None:
+    await reporter.evaluate("at({ paused: false }, 'playing')")
+    await reporter.evaluate("at({ currentTime: 5, played: [[0, 5]] })")
+    await reporter.clock.run_for(5_000)
+    await reporter.evaluate("at({ currentTime: 30, played: [[0, 7]] }, 'seeked')")
+    await reporter.clock.run_for(1_000)
+    await reporter.evaluate(
+        "at({ currentTime: 32, paused: true, played: [[0, 7], [30, 32]] }, 'pause')"
+    )
+
+    assert await _reports(reporter) == [
+        ("started", 0, []),
+        ("progress", 5, [[0, 5]]),
+        ("seeked", 30, [[5, 7]]),
+        ("paused", 32, [[30, 32]]),
+    ]
+
+
+async def test_arriving_at_the_resume_position_is_no_news(reporter: Page) -> None:
+    await reporter.evaluate(
+        "() => { reporter.expectPosition(12); at({ currentTime: 12 }, 'seeked'); }"
+    )
+    await reporter.clock.run_for(1_000)
+
+    assert await _reports(reporter) == []
+
+
+async def test_dragging_the_slider_makes_one_report(reporter: Page) -> None:
+    await reporter.evaluate(
+        "() => { for (const t of [3, 9, 20]) at({ currentTime: t }, 'seeked'); }"
+    )
+    await reporter.clock.run_for(1_000)
+
+    assert await _reports(reporter) == [("seeked", 20, [])]
+
+
+async def test_the_end_is_one_report_and_not_a_pause_as_well(reporter: Page) -> None:
+    await reporter.evaluate(
+        """at({ currentTime: 40.02, ended: true, paused: true, played: [[38, 40.02]] },
+            'pause', 'ended')"""
+    )
+
+    assert await _reports(reporter) == [("completed", 40, [[38, 40]])]
+
+
+async def test_another_source_takes_nothing_away(reporter: Page) -> None:
+    await reporter.evaluate(
+        """() => {
+            at({ paused: false }, 'playing');
+            at({ currentTime: 4, played: [[0, 4]] });
+            reporter.carryOver();
+            at({ currentTime: 5, played: [[4, 5]], paused: true }, 'pause');
+        }"""
+    )
+
+    assert (await _reports(reporter))[-1] == ("paused", 5, [[0, 5]])
+
+
+async def test_leaving_the_page_sends_the_rest_by_beacon_once(reporter: Page) -> None:
+    await reporter.evaluate(
+        """() => {
+            at({ paused: false }, 'playing');
+            at({ currentTime: 2, played: [[0, 2]] });
+            dispatchEvent(new Event('pagehide'));
+            at({ currentTime: 3, played: [[0, 3]] }, 'pause', 'timeupdate');
+        }"""
+    )
+
+    assert (await _reports(reporter))[1:] == [("stopped", 2, [[0, 2]])]
+    assert await reporter.evaluate("beacons") == 1
+
+
+async def test_a_page_that_only_looked_reports_nothing(reporter: Page) -> None:
+    await reporter.evaluate("dispatchEvent(new Event('pagehide'))")
+
+    assert await _reports(reporter) == []

@@ -1,0 +1,73 @@
+// Who is looking: the token handed over in the address's fragment, kept for this tab alone.
+// A page opened without one (a link in a new tab) asks the viewer's other pages of this browser.
+// Reads the token's claims to know the viewer's own id; whether it is genuine, the server decides.
+
+const KEY = "coursestream.token";
+const CHANNEL = "coursestream.identity";
+const PATIENCE_MS = 250;
+
+/** The viewer of this tab, or null when there is no token or more than one to choose from. */
+export async function adoptIdentity() {
+  const handedOver = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (handedOver) {
+    keepToken(handedOver);
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  // A new token pasted into an open tab changes only the fragment, which loads nothing.
+  addEventListener("hashchange", () => location.hash.startsWith("#token=") && location.reload());
+  const identity = readIdentity(sessionStorage.getItem(KEY)) ?? (await askForOnly());
+  if (identity) answerOtherPages(identity);
+  return identity;
+}
+
+export function keepToken(token) {
+  sessionStorage.setItem(KEY, token);
+}
+
+/** Whoever is signed in on other open pages of this service, each once. */
+export async function askOtherPages() {
+  const channel = new BroadcastChannel(CHANNEL);
+  const found = new Map();
+  channel.onmessage = ({ data: { token } }) => {
+    const identity = readIdentity(token);
+    if (identity) found.set(identity.userId, identity);
+  };
+  channel.postMessage({ isQuestion: true });
+  await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+  channel.close();
+  return [...found.values()];
+}
+
+export function readIdentity(token) {
+  const claims = token && readClaims(token);
+  if (typeof claims?.sub !== "string") return null;
+  const roles = Array.isArray(claims.roles) ? claims.roles : [];
+  return {
+    token,
+    userId: claims.sub,
+    name: claims.name || claims.sub,
+    isPrivileged: roles.includes("admin") || roles.includes("service"),
+  };
+}
+
+async function askForOnly() {
+  const others = await askOtherPages();
+  if (others.length !== 1) return null;
+  keepToken(others[0].token);
+  return others[0];
+}
+
+function answerOtherPages({ token }) {
+  const channel = new BroadcastChannel(CHANNEL);
+  channel.onmessage = ({ data }) => data.isQuestion && channel.postMessage({ token });
+}
+
+function readClaims(token) {
+  try {
+    const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(payload), (letter) => letter.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,78 @@
+// The form by which an instructor adds a video to a module, with its progress.
+
+import { readProblem } from "./api.js";
+import { el, percent } from "./elements.js";
+import { explain } from "./notices.js";
+
+/** The folded form; `onDone(video)` is called with what the server made of the file. */
+export function uploadForm(api, module, onDone) {
+  const file = el("input", { type: "file", name: "file", required: true, accept: "video/mp4,video/webm,.mp4,.webm" });
+  const title = el("input", { type: "text", name: "title", maxLength: 200, placeholder: "Without one, the file's name" });
+  const submit = el("button", { type: "submit", className: "button" }, "Upload");
+  const progress = el("div", { className: "sending", hidden: true });
+  const form = el("form", {},
+    el("label", {}, "Title", title),
+    el("label", {}, "MP4 or WebM file", file),
+    submit,
+    progress,
+  );
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    const video = await upload(api, module, title.value.trim(), file.files[0], progress);
+    submit.disabled = false;
+    if (!video) return;
+    form.reset();
+    onDone(video);
+  });
+  return el("details", { className: "upload" },
+    el("summary", {}, "Add a video", el("span", { className: "unseen" }, ` to ${module.title}`)), form);
+}
+
+async function upload(api, module, title, file, place) {
+  const request = new XMLHttpRequest();
+  const warn = (event) => event.preventDefault();
+  addEventListener("beforeunload", warn);
+  showProgress(request, file.name, place);
+  try {
+    return await post(request, api, module.id, title, file);
+  } catch (error) {
+    if (error) explain(error);
+    return null;
+  } finally {
+    removeEventListener("beforeunload", warn);
+    place.hidden = true;
+  }
+}
+
+function showProgress(request, name, place) {
+  const bar = el("progress", { max: 1, value: 0, ariaLabel: `Uploading ${name}` });
+  const text = el("span", {}, "0 %");
+  const cancel = el("button", { type: "button", className: "link", onclick: () => request.abort() }, "Cancel");
+  place.replaceChildren(bar, text, cancel);
+  place.hidden = false;
+  request.upload.onprogress = ({ loaded, total }) => {
+    bar.value = loaded / total;
+    text.textContent = percent(loaded / total);
+  };
+  request.upload.onload = () => (text.textContent = "Checking the file …");
+}
+
+/** Resolves with the video, rejects with the ApiError, or with null when it was cancelled. */
+function post(request, api, moduleId, title, file) {
+  const form = new FormData();
+  // The title has to come first: the server reads the parts as they arrive.
+  if (title) form.append("title", title);
+  form.append("file", file);
+  return new Promise((resolve, reject) => {
+    request.onabort = () => reject(null);
+    request.onerror = () => reject(readProblem(0, ""));
+    request.onload = () =>
+      request.status === 201
+        ? resolve(JSON.parse(request.responseText))
+        : reject(readProblem(request.status, request.responseText));
+    request.open("POST", `/api/v1/modules/${encodeURIComponent(moduleId)}/videos`);
+    api.authorize(request);
+    request.send(form);
+  });
+}
