@@ -1,0 +1,203 @@
+"""What a student and an instructor see in a real browser."""
+
+import base64
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    FilePayload,
+    Page,
+    ViewportSize,
+    expect,
+)
+
+from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
+from tests.chromium import TIMEOUT_MS, open_chromium, until
+
+DESKTOP = ViewportSize(width=1280, height=900)
+PHONE = ViewportSize(width=390, height=844)
+UPLOAD_TIMEOUT_MS = 60_000  # a worker that other tests keep busy
+
+VIDEO = "document.querySelector('video')"
+DRAWN_FRAME = f"""() => {{
+    const video = {VIDEO};
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+    canvas.getContext('2d').drawImage(video, 0, 0);
+    return canvas.toDataURL('image/png');
+}}"""
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with open_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    context = await browser.new_context(viewport=DESKTOP)
+    context.set_default_timeout(TIMEOUT_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
+    yield context
+    await context.close()
+
+
+async def _open(context: BrowserContext, service: Any, path: str, token: str) -> Page:
+    page = await context.new_page()
+    await page.goto(f"{service.url}{path}#token={token}")
+    return page
+
+
+async def _watch(context: BrowserContext, service: Any, video_id: str, token: str) -> Page:
+    page = await _open(context, service, f"/watch/{video_id}", token)
+    await until(page, f"{VIDEO}.readyState >= 2")
+    return page
+
+
+async def _seek(page: Page, second: float) -> None:
+    """Go there and wait until the frame of that second has been decoded."""
+    await page.evaluate(f"{VIDEO}.currentTime = {second}")
+    await until(page, f"!{VIDEO}.seeking && {VIDEO}.readyState >= 2")
+
+
+async def _play(page: Page, for_s: float = 1.0) -> None:
+    """Play until so many further seconds have been shown."""
+    await page.evaluate(f"{VIDEO}.play()")
+    start: float = await page.evaluate(f"{VIDEO}.currentTime")
+    await until(page, f"{VIDEO}.currentTime >= {start + for_s}")
+
+
+async def _shown_second(page: Page) -> float:
+    picture: str = await page.evaluate(DRAWN_FRAME)
+    png = base64.b64decode(picture.partition(",")[2])
+    with Image.open(BytesIO(png)) as image:
+        return read_frame_number(image) / FRAME_RATE
+
+
+@pytest.mark.parametrize("which", [pytest.param(0, id="mp4"), pytest.param(1, id="webm")])
+async def test_a_student_watches_and_seeks_to_the_second_sought(
+    context: BrowserContext, service: Any, which: int
+) -> None:
+    video_id = service.videos[which]
+    page = await _open(context, service, "/", service.student_token)
+
+    await page.locator(f'a[href="/watch/{video_id}"]').click()
+    await until(page, f"{VIDEO}?.readyState >= 2")
+    await page.locator("video").focus()
+    await page.keyboard.press("Space")
+    await until(page, f"{VIDEO}.currentTime > 1")
+    await page.evaluate(f"{VIDEO}.pause()")
+    await _seek(page, 17.3)
+
+    assert await _shown_second(page) == pytest.approx(17.3, abs=1.5 / FRAME_RATE)
+    assert service.student_token not in page.url
+
+
+async def test_a_reload_resumes_where_the_student_was(
+    context: BrowserContext, service: Any
+) -> None:
+    page = await _watch(context, service, service.videos[0], service.student_token)
+    await _play(page)
+    await _seek(page, 17.3)
+    await page.evaluate(f"{VIDEO}.pause()")
+    left_at: float = await page.evaluate(f"{VIDEO}.currentTime")
+
+    # At once: what the page sends while it goes must be enough.
+    await page.reload()
+    await until(page, f"{VIDEO}?.readyState >= 2 && !{VIDEO}.seeking")
+
+    assert await page.evaluate(f"{VIDEO}.currentTime") == pytest.approx(left_at, abs=0.1)
+    assert await _shown_second(page) == pytest.approx(left_at, abs=0.2)
+
+
+async def test_another_tabs_progress_arrives_live(context: BrowserContext, service: Any) -> None:
+    waiting = await _watch(context, service, service.videos[0], service.student_token)
+    home = await _open(context, service, "/", service.student_token)
+    playing = await _watch(context, service, service.videos[0], service.student_token)
+
+    await _seek(waiting, 2)
+    await _seek(playing, 20)
+    await _play(playing)
+
+    await expect(waiting.locator(".notice")).to_contain_text("in another tab")
+    lesson = home.locator(f'[data-video="{service.videos[0]}"]')
+    await expect(lesson).to_contain_text("at 0:2")
+    await waiting.get_by_role("button", name="Continue from 0:2").click()
+    await until(waiting, f"{VIDEO}.currentTime >= 20")
+
+
+async def test_an_instructor_sees_who_watches(browser: Browser, service: Any) -> None:
+    classroom = await browser.new_context(viewport=DESKTOP)
+    office = await browser.new_context(viewport=DESKTOP)
+    instructor = await _open(office, service, "/", service.instructor_token)
+    title = await instructor.locator(f'[data-video="{service.videos[0]}"] .title').inner_text()
+    row = instructor.locator("#activity li", has_text=title)
+    student = await _watch(classroom, service, service.videos[0], service.student_token)
+
+    await _seek(student, 8)
+    await _play(student)
+
+    await expect(row).to_contain_text("at 0:0")
+    await student.close()
+    await expect(row).to_contain_text("stopped")
+
+
+async def test_an_upload_turns_ready_without_a_reload(
+    context: BrowserContext, service: Any, tmp_path: Path
+) -> None:
+    write_clock_mp4(tmp_path / "short.mp4", duration_s=2, size=(320, 180))
+    page = await _open(context, service, "/", service.instructor_token)
+    form = page.locator("details.upload").first
+
+    await form.locator("summary").click()
+    await form.get_by_label("Title").fill("Fresh from the camera")
+    await form.get_by_label("MP4 or WebM file").set_input_files(tmp_path / "short.mp4")
+    await form.get_by_role("button", name="Upload").click()
+
+    lesson = page.locator(".lesson", has_text="Fresh from the camera")
+    await expect(lesson).to_contain_text("Not started", timeout=UPLOAD_TIMEOUT_MS)
+    await lesson.get_by_role("link").click()
+    await until(page, f"{VIDEO}?.readyState >= 2")
+
+
+async def test_a_refused_upload_is_explained(context: BrowserContext, service: Any) -> None:
+    page = await _open(context, service, "/", service.instructor_token)
+    form = page.locator("details.upload").first
+
+    await form.locator("summary").click()
+    essay = FilePayload(name="essay.mp4", mimeType="video/mp4", buffer=b"Once upon a time")
+    await form.get_by_label("MP4 or WebM file").set_input_files(essay)
+    await form.get_by_role("button", name="Upload").click()
+
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await expect(form.get_by_role("button", name="Upload")).to_be_enabled()
+
+
+async def test_on_a_phone_nothing_scrolls_sideways(browser: Browser, service: Any) -> None:
+    context = await browser.new_context(viewport=PHONE)
+    for token in (service.student_token, service.instructor_token):
+        home = await _open(context, service, "/", token)
+        await expect(home.locator(".lesson").first).to_be_visible()
+        watch = await _watch(context, service, service.videos[0], token)
+        await expect(watch.locator(".lessons .lesson").first).to_be_visible()
+        for page in (home, watch):
+            width = await page.evaluate("document.documentElement.scrollWidth")
+            assert width <= PHONE["width"]
+
+
+async def test_without_a_token_the_page_says_how_to_get_one(
+    context: BrowserContext, service: Any
+) -> None:
+    page = await context.new_page()
+
+    await page.goto(service.url)
+
+    await expect(page.get_by_role("heading")).to_have_text("Please sign in.")
+    await expect(page.locator("main")).to_contain_text("course site")

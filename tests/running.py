@@ -1,0 +1,101 @@
+"""Starting `run_server.py` as users do, waiting for it, stopping it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from server.tokens import mint_token
+
+ROOT = Path(__file__).resolve().parents[1]
+SECRET = "the flows' own secret of thirty-two bytes or more"
+STOP_TIMEOUT_S = 60.0
+ADDRESS = re.compile(r"^(student|instructor): (http://\S+/#token=\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service and what one needs to use it."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+    output: Path
+    data_dir: Path
+    videos: list[str]
+
+    @property
+    def student_token(self) -> str:
+        return self.token("student")
+
+    @property
+    def instructor_token(self) -> str:
+        return self.token("instructor")
+
+    def token(self, user_id: str, *roles: str) -> str:
+        return mint_token(SECRET, user_id, roles=roles)
+
+    def client(self, user_id: str, *roles: str) -> aiohttp.ClientSession:
+        """A session that speaks as this user."""
+        return aiohttp.ClientSession(
+            self.url,
+            headers={"Authorization": f"Bearer {self.token(user_id, *roles)}"},
+            timeout=aiohttp.ClientTimeout(total=120),
+        )
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def start(data_dir: Path, output: Path, port: int, *arguments: str, **settings: str) -> Any:
+    """`run_server.py` with a clean environment; its output goes to a file."""
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith("COURSESTREAM_")
+    }
+    environ |= {
+        "COURSESTREAM_DATA_DIR": str(data_dir),
+        "COURSESTREAM_PORT": str(port),
+        "COURSESTREAM_JWT_SECRET": SECRET,
+        **{f"COURSESTREAM_{name}": value for name, value in settings.items()},
+    }
+    with output.open("ab") as file:
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "run_server.py"), *arguments],
+            env=environ,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+
+
+def wait_for(condition: Callable[[], Any], what: str, timeout_s: float) -> Any:
+    """What `condition` says once that is true."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{what} did not come within {timeout_s} s")
+
+
+def stop(process: "subprocess.Popen[bytes]") -> int:
+    process.send_signal(signal.SIGTERM)
+    return process.wait(STOP_TIMEOUT_S)
+
+
+def printed_addresses(output: Path) -> dict[str, str]:
+    """Who -> the address to open, once both are printed."""
+    found = dict(ADDRESS.findall(output.read_text(errors="replace")))
+    return found if len(found) == 2 else {}
