@@ -1,0 +1,69 @@
+"""The house rules: imports go down, every module stands alone, the README tells everything."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.config import SETTINGS
+from server.routes import routes
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("server", "handlers", "events", "storage", "db")
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+)
+README = (ROOT / "README.md").read_text()
+
+IMPORT_EACH_ALONE = """
+import importlib, sys
+for name in sys.argv[1:]:
+    kept = set(sys.modules)
+    importlib.import_module(name)
+    for loaded in set(sys.modules) - kept:
+        if loaded.split(".")[0] in {packages!r}:
+            del sys.modules[loaded]
+"""
+
+
+def test_imports_go_only_down() -> None:
+    found = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True
+    )
+
+    assert found.returncode == 0, found.stdout
+
+
+def test_each_module_imports_alone() -> None:
+    """In whatever order: no module relies on another having been imported first."""
+    code = IMPORT_EACH_ALONE.format(packages=PACKAGES)
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *MODULES],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize("variable", SETTINGS)
+def test_each_setting_stands_in_the_readme(variable: str) -> None:
+    assert f"`{variable}`" in README
+
+
+@pytest.mark.parametrize("route", routes(), ids=lambda route: f"{route.method} {route.path}")
+def test_each_route_stands_in_the_readme(route: object) -> None:
+    method, path = route.method, route.path  # type: ignore[attr-defined]
+
+    assert re.search(rf"`[A-Z, ]*\b{method}\b[A-Z, ]* {re.escape(path)}`", README)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_package_faces_hold_no_code(package: str) -> None:
+    for face in (ROOT / package).rglob("__init__.py"):
+        assert face.read_text().count("\n") <= 1
