@@ -25,6 +25,7 @@ lint: install
 
 # The migrations' way up, down and up again is one of the tests.
 test: lint
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q tests/events tests/handlers/delivery
 	$(BIN)/python -m pytest
 
 bench: install
