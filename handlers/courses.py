@@ -4,6 +4,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
 from aiohttp import web
 
 from db import courses, enrollments, progress, videos
@@ -18,6 +19,7 @@ from events.types import EnrollmentChanged
 from handlers import keys
 from handlers.access.auth import Viewer
 from handlers.access.rules import Right
+from handlers.allowed import allowed_course, allowed_module
 from handlers.errors import ModuleElsewhere, NotAllowed, NotEnrolled, NotFound
 from handlers.messages import (
     CourseModule,
@@ -70,9 +72,7 @@ async def get_course(request: web.Request) -> web.Response:
     """With its modules and their videos, each with the caller's progress."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     access = request.app[keys.ACCESS]
-    course = await courses.get_course(database, identifier(request, "course_id"))
-    await access.require(viewer, course.id if course else None, Right.WATCH)
-    assert course is not None
+    course = await allowed_course(request, Right.WATCH)
     sees_unready = await access.may(viewer, course.id, Right.SEE_UNREADY)
     modules = await courses.list_modules(database, course.id)
     found = await videos.list_of_course(database, course.id, ready_only=not sees_unready)
@@ -88,9 +88,7 @@ async def get_course(request: web.Request) -> web.Response:
 async def delete_course(request: web.Request) -> web.Response:
     """Hidden at once, its modules and videos with it."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
-    course = await courses.get_course(database, identifier(request, "course_id"))
-    await request.app[keys.ACCESS].require(viewer, course.id if course else None, Right.ADMINISTER)
-    assert course is not None
+    course = await allowed_course(request, Right.ADMINISTER)
     async with database.transaction() as transaction:
         await courses.delete_course(transaction, course.id)
         await courses.delete_modules(transaction, course.id)
@@ -103,9 +101,7 @@ async def put_module(request: web.Request) -> web.Response:
     """Create or change. A module id is unique in the service and never moves."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     module_id = identifier(request, "module_id")
-    course = await courses.get_course(database, identifier(request, "course_id"))
-    await request.app[keys.ACCESS].require(viewer, course.id if course else None, Right.EDIT)
-    assert course is not None
+    course = await allowed_course(request, Right.EDIT)
     body = await read_json(request, ModulePut)
     async with database.transaction() as transaction:
         put = await courses.put_module(transaction, course.id, module_id, body.title, body.position)
@@ -117,14 +113,10 @@ async def put_module(request: web.Request) -> web.Response:
 
 async def delete_module(request: web.Request) -> web.Response:
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
-    module = await courses.get_module(database, identifier(request, "module_id"))
-    course_id = identifier(request, "course_id")
-    found = module if module and module.course_id == course_id else None
-    await request.app[keys.ACCESS].require(viewer, course_id if found else None, Right.EDIT)
-    assert found is not None
+    module = await allowed_module(request, Right.EDIT)
     async with database.transaction() as transaction:
-        await courses.delete_modules(transaction, course_id, found.id)
-        gone = await delete_videos(transaction, viewer, module_id=found.id)
+        await courses.delete_modules(transaction, module.course_id, module.id)
+        gone = await delete_videos(transaction, viewer, module_id=module.id)
     forget_videos(request, gone)
     return web.Response(status=204)
 
@@ -161,10 +153,8 @@ async def delete_enrollment(request: web.Request) -> web.Response:
 
 
 async def list_enrollments(request: web.Request) -> web.Response:
-    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
-    course = await courses.get_course(database, identifier(request, "course_id"))
-    await request.app[keys.ACCESS].require(viewer, course.id if course else None, Right.ENROLL)
-    assert course is not None
+    database = request.app[keys.DATABASE]
+    course = await allowed_course(request, Right.ENROLL)
     page = page_of(request)
     found = await enrollments.list_of_course(
         database,
@@ -180,11 +170,8 @@ async def list_enrollments(request: web.Request) -> web.Response:
 async def _enrollment_of(request: web.Request) -> tuple[str, str]:
     """(course_id, user_id) of the path, once the caller may manage enrolments there."""
     user_id = identifier(request, "user_id")
-    course = await courses.get_course(request.app[keys.DATABASE], identifier(request, "course_id"))
-    course_id = course.id if course else None
-    await request.app[keys.ACCESS].require(request[keys.VIEWER], course_id, Right.ENROLL)
-    assert course_id is not None
-    return course_id, user_id
+    course = await allowed_course(request, Right.ENROLL)
+    return course.id, user_id
 
 
 async def _require_student(
@@ -247,6 +234,4 @@ def _module_views(
 
 
 def _watched_video(video: Video, state: ProgressState | None) -> WatchedVideo:
-    shown = snapshot(video)
-    fields = {name: getattr(shown, name) for name in shown.__struct_fields__}
-    return WatchedVideo(**fields, progress=progress_view(state))
+    return WatchedVideo(**msgspec.structs.asdict(snapshot(video)), progress=progress_view(state))

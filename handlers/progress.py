@@ -12,13 +12,14 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from db import courses, progress
+from db import progress
 from db.progress import CourseProgress, ProgressState
 from events.errors import VideoMissing
 from events.persister import submit
 from events.reports import ProgressReport
 from handlers import keys
 from handlers.access.rules import Right
+from handlers.allowed import allowed_course
 from handlers.errors import InvalidRequest, NotAllowed, NotEnrolled, NotFound
 from handlers.messages import (
     Identifier,
@@ -27,7 +28,6 @@ from handlers.messages import (
     ProgressView,
     Quality,
     answer_json,
-    identifier,
     read_json,
 )
 from handlers.paging import BEGINNING, page_of
@@ -67,9 +67,7 @@ async def list_progress(request: web.Request) -> web.Response:
     """Of a course: the caller's own; everyone's for who may read it."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     access = request.app[keys.ACCESS]
-    course = await courses.get_course(database, identifier(request, "course_id"))
-    await access.require(viewer, course.id if course else None, Right.WATCH)
-    assert course is not None
+    course = await allowed_course(request, Right.WATCH)
     wanted = _user_id(request)
     if not await access.may(viewer, course.id, Right.READ_EVERYONE):
         if wanted not in (None, viewer.user_id):
@@ -103,9 +101,8 @@ def progress_view(state: ProgressState | None) -> ProgressView:
 
 
 def _item(row: CourseProgress) -> ProgressItem:
-    shown = progress_view(row.state)
-    fields = {name: getattr(shown, name) for name in shown.__struct_fields__}
-    return ProgressItem(video_id=row.video_id, user_id=row.user_id, **fields)
+    shown = msgspec.structs.asdict(progress_view(row.state))
+    return ProgressItem(video_id=row.video_id, user_id=row.user_id, **shown)
 
 
 def _user_id(request: web.Request) -> str | None:

@@ -15,8 +15,9 @@ from events.types import VideoDeleted, VideoUpdated
 from handlers import keys
 from handlers.access.auth import Viewer
 from handlers.access.rules import Right
+from handlers.allowed import allowed_module
 from handlers.errors import Failed, NotReady
-from handlers.messages import VideoPatch, answer_json, identifier, read_json, video_id_of
+from handlers.messages import VideoPatch, answer_json, read_json, video_id_of
 from handlers.paging import BEGINNING, page_of
 
 NO_UUID = UUID(int=0)
@@ -26,9 +27,7 @@ async def list_videos(request: web.Request) -> web.Response:
     """Of a module, oldest first; a student sees what is ready."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     access = request.app[keys.ACCESS]
-    module = await courses.get_module(database, identifier(request, "module_id"))
-    await access.require(viewer, module.course_id if module else None, Right.WATCH)
-    assert module is not None
+    module = await allowed_module(request, Right.WATCH)
     page = page_of(request)
     found = await videos.list_of_module(
         database,

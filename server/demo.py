@@ -105,7 +105,7 @@ async def _upload(session: aiohttp.ClientSession, path: str, video: DemoVideo) -
     with tempfile.TemporaryDirectory(prefix="coursestream-demo-") as directory:
         file = Path(directory) / video.filename
         await asyncio.to_thread(video.write, file)
-        form = aiohttp.FormData()
+        form = aiohttp.FormData(quote_fields=False)
         form.add_field("title", video.title)
         with file.open("rb") as body:
             form.add_field("file", body, filename=video.filename)
