@@ -148,6 +148,11 @@ UPDATE videos SET status = 'ready', processing_ratio = 1, original_sha256 = %(or
 WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
 """
 
+TOUCH = """
+UPDATE videos SET updated_at = now()
+WHERE id = %s AND deleted_at IS NULL AND status = 'ready' RETURNING id
+"""
+
 SET_FAILED = """
 UPDATE videos SET status = 'failed', failure_code = %(code)s, failure_detail = %(detail)s,
     updated_at = now()
@@ -267,6 +272,11 @@ async def set_ready(queries: Queries, video_id: UUID, original_sha256: str) -> b
     """False when the video is no longer being processed."""
     parameters = {"id": video_id, "original_sha256": original_sha256}
     return await queries.fetch_one(SET_READY, parameters) is not None
+
+
+async def touch(queries: Queries, video_id: UUID) -> bool:
+    """Note that something was added to it. False when it cannot be watched, or no longer."""
+    return await queries.fetch_one(TOUCH, (video_id,)) is not None
 
 
 async def set_failed(queries: Queries, video_id: UUID, code: str, detail: str) -> bool:

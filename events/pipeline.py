@@ -1,11 +1,12 @@
 """From an uploaded file to a video that can be watched: what follows what, and what is told of it.
 
 `enter` makes row, event and job in one transaction. The job remuxes where the index stands at the
-end, hashes, makes pictures, and then the video is `ready`. Every step may run again: a worker that
-was killed costs the step it was in.
+end, hashes, makes JPEG pictures, and then the video is `ready`; the smaller kinds of pictures
+follow. Every step may run again: a worker that was killed costs the step it was in.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +19,13 @@ from db.pool import Database, Transaction
 from db.videos import NewVideo, RepresentationRow, ThumbnailRow, Video
 from events import log
 from events.snapshots import told
-from events.types import VideoFailed, VideoProcessing, VideoReady, VideoUploaded
+from events.types import (
+    VideoFailed,
+    VideoProcessing,
+    VideoReady,
+    VideoUpdated,
+    VideoUploaded,
+)
 from storage.errors import (
     MediaCrashed,
     MediaTimedOut,
@@ -29,7 +36,7 @@ from storage.errors import (
     UnsupportedFormat,
 )
 from storage.hashing import sha256_file
-from storage.media import Picture
+from storage.media import PICTURE_TYPES, Picture, PictureKind
 from storage.paths import StoragePaths, asset_name, original_name
 from storage.sandbox import Sandbox
 from storage.sniff import Container, is_fragmented, moov_is_last
@@ -37,6 +44,11 @@ from storage.videos import adopt_asset, link_asset, remove_asset, scratch
 
 PROCESS_VIDEO = "process_video"
 QUEUE = "media"
+LOG = logging.getLogger("coursestream.pipeline")
+
+# What every client shows, needed to be ready; and what is smaller, made afterwards.
+FIRST_PICTURES: list[PictureKind] = ["jpg"]
+FURTHER_PICTURES: list[PictureKind] = ["webp", "avif"]
 
 # The share of the work that is done once a step has ended, as `processing_ratio` shows it.
 SERVED_RATIO, HASHED_RATIO, PICTURED_RATIO = 0.4, 0.7, 0.9
@@ -100,6 +112,7 @@ class Pipeline:
         try:
             if video.status == "ready" or await self._make_ready(video):
                 await self._drop_original(video)
+                await self._add_pictures(video_id)
         except FINAL as error:
             await self._fail(video, error.code, error.sentence)
         except StorageFull as error:
@@ -131,11 +144,27 @@ class Pipeline:
             if source != original:
                 sha256 = await asyncio.to_thread(sha256_file, source)
             await self._tell(video, HASHED_RATIO)
-            pictures = await self._picture(video, source, directory)
+            sizes = self._pictures.sizes
+            pictures = await self._picture(video, source, sizes, directory, FIRST_PICTURES)
             await self._tell(video, PICTURED_RATIO)
             served = await asyncio.to_thread(self._place, video, source, sha256)
             thumbnails = await asyncio.to_thread(self._place_pictures, video, pictures)
         return await self._commit(video, original_sha256, served, thumbnails)
+
+    async def _add_pictures(self, video_id: UUID) -> None:
+        """The further kinds, at the sizes that the video has; without them it is as ready."""
+        video = await videos.get(self._database, video_id)
+        if video is None or video.primary is None or not (sizes := _sizes_to_add(video)):
+            return
+        source = self._storage.asset(video.course_id, video.id, video.primary.file_name)
+        try:
+            async with _scratch(self._storage) as directory:
+                pictures = await self._picture(video, source, sizes, directory, FURTHER_PICTURES)
+                rows = await asyncio.to_thread(self._place_pictures, video, pictures)
+        except FINAL as error:
+            LOG.warning("video %s keeps only its first pictures: %s", video_id, error)
+            return
+        await self._commit_pictures(video_id, rows)
 
     def _original(self, video: Video) -> Path:
         name = original_name(video.media.container)
@@ -154,10 +183,16 @@ class Pipeline:
         await self._sandbox.remux(original, remuxed, container)
         return remuxed
 
-    async def _picture(self, video: Video, source: Path, directory: Path) -> list[Picture]:
-        sizes, quality = self._pictures.sizes, self._pictures.quality
-        container = video.media.container
-        return await self._sandbox.thumbnails(source, container, sizes, quality, directory)
+    async def _picture(
+        self,
+        video: Video,
+        source: Path,
+        sizes: list[tuple[str, int]],
+        directory: Path,
+        kinds: list[PictureKind],
+    ) -> list[Picture]:
+        container, quality = video.media.container, self._pictures.quality
+        return await self._sandbox.thumbnails(source, container, sizes, quality, directory, kinds)
 
     def _place(self, video: Video, source: Path, sha256: str) -> RepresentationRow:
         container, original = video.media.container, self._original(video)
@@ -173,11 +208,11 @@ class Pipeline:
         return [self._place_picture(video, picture) for picture in pictures]
 
     def _place_picture(self, video: Video, picture: Picture) -> ThumbnailRow:
-        name = asset_name(picture.name, picture.sha256, "jpg")
+        name = asset_name(picture.name, picture.sha256, picture.extension)
         adopt_asset(self._storage, picture.file, video.course_id, video.id, name)
         return ThumbnailRow(
             picture.name,
-            "image/jpeg",
+            PICTURE_TYPES[picture.extension],
             name,
             picture.width_px,
             picture.height_px,
@@ -201,6 +236,14 @@ class Pipeline:
             ready = await _existing(transaction, video.id)
             await log.append(transaction, [told(VideoReady, ready, ready.uploaded_by)])
         return True
+
+    async def _commit_pictures(self, video_id: UUID, rows: list[ThumbnailRow]) -> None:
+        """Nothing is changed when the video was deleted meanwhile; its restore asks for us."""
+        async with self._database.transaction() as transaction:
+            if await videos.touch(transaction, video_id):
+                await videos.add_thumbnails(transaction, video_id, rows)
+                video = await _existing(transaction, video_id)
+                await log.append(transaction, [told(VideoUpdated, video, video.uploaded_by)])
 
     async def _tell(self, video: Video, ratio: float) -> None:
         event = VideoProcessing(
@@ -231,6 +274,18 @@ async def _scratch(storage: StoragePaths) -> AsyncIterator[Path]:
         yield directory
     finally:
         await asyncio.to_thread(context.__exit__, None, None, None)
+
+
+def _sizes_to_add(video: Video) -> list[tuple[str, int]]:
+    """(name, width in pixels) of the first pictures that lack a further kind."""
+    made = {(row.size_name, row.mime_type) for row in video.thumbnails}
+    first, *_ = (PICTURE_TYPES[kind] for kind in FIRST_PICTURES)
+    wanted = [PICTURE_TYPES[kind] for kind in FURTHER_PICTURES]
+    return [
+        (row.size_name, row.width_px)
+        for row in video.thumbnails
+        if row.mime_type == first and any((row.size_name, kind) not in made for kind in wanted)
+    ]
 
 
 def _needs_remux(path: Path, container: Container) -> bool:

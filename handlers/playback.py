@@ -41,11 +41,13 @@ from handlers.messages import (
     video_id_of,
 )
 from handlers.videos import allowed_video, require_ready
+from storage.media import PICTURE_TYPES
 
 BY_BEARER = "private, no-cache"
 BY_ACCEPT: dict[str, str] = {hdrs.VARY: hdrs.ACCEPT}
 FORMATS = {"mp4": "video/mp4", "webm": "video/webm"}  # in the order that wins a tie
-PICTURES = {"jpg": "image/jpeg"}
+PICTURES = PICTURE_TYPES
+SMALLER_PICTURES = ("image/avif", "image/webp")  # for clients that name them
 
 
 async def post_playback(request: web.Request) -> web.Response:
@@ -202,14 +204,16 @@ def _chosen_format(request: web.Request, video: Video) -> RepresentationRow:
 
 def _chosen_picture(request: web.Request, video: Video) -> ThumbnailRow:
     """Raises NotFound for a size that there is not, NotAcceptable."""
-    rows = [row for row in video.thumbnails if row.size_name == request.match_info["size"]]
-    if not rows:
+    size = request.match_info["size"]
+    existing = {row.mime_type: row for row in video.thumbnails if row.size_name == size}
+    offers = [kind for kind in PICTURES.values() if kind in existing]
+    if not offers:
         raise NotFound("There is no thumbnail of that size.")
     accept = field_value(request.headers, hdrs.ACCEPT)
-    chosen = choose(accept, [row.mime_type for row in rows])
+    chosen = choose(accept, offers, better_if_named=SMALLER_PICTURES)
     if chosen is None:
         raise NotAcceptable(headers=BY_ACCEPT)
-    return rows[chosen]
+    return existing[offers[chosen]]
 
 
 async def _grant_for(request: web.Request, viewer: Viewer, video: Video) -> PlaybackGrant:
@@ -254,7 +258,11 @@ def _playback_view(
         stream_url=sources[0].url,
         sources=sources,
         hls_url=None,
-        thumbnails={row.size_name: base + row.file_name for row in video.thumbnails},
+        thumbnails={
+            row.size_name: base + row.file_name
+            for row in video.thumbnails
+            if row.mime_type == PICTURES["jpg"]
+        },
         storyboard_url=None,
         events_url=f"/play/{token}/events",
         # A player's clock may have run past the end; nobody could resume there.

@@ -74,7 +74,7 @@ async def restore_video(request: web.Request) -> web.Response:
     async with request.app[keys.DATABASE].transaction() as transaction:
         if await videos.restore(transaction, video.id):
             await courses.restore(transaction, video.course_id, video.module_id)
-            if video.status == "processing":  # its job may have come and gone while it was hidden
+            if video.status != "failed":  # its job may have come and gone while it was hidden
                 await pipeline.enqueue(transaction, video.id)
             await _append_updated(transaction, viewer, video.id)
         restored = await videos.get(transaction, video.id)

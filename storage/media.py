@@ -4,11 +4,19 @@ No FFmpeg here, so that the serving processes never load it.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from storage.sniff import Container
+
+# How a picture is written, by the extension of its file.
+PictureKind = Literal["jpg", "webp", "avif"]
+PICTURE_TYPES: dict[str, str] = {
+    "jpg": "image/jpeg",
+    "avif": "image/avif",
+    "webp": "image/webp",
+}
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -44,7 +52,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     file: Path
-    extension: str
+    extension: PictureKind
     width_px: int
     height_px: int
     size_bytes: int
@@ -69,6 +77,7 @@ class ThumbnailsTask(msgspec.Struct, frozen=True):
     sizes: list[tuple[str, int]]
     quality: int
     out_dir: Path
+    kinds: list[PictureKind]
 
 
 def encode(value: object) -> bytes:

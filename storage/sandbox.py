@@ -32,6 +32,7 @@ from storage.errors import (
 from storage.media import (
     Limits,
     Picture,
+    PictureKind,
     Probe,
     ProbeTask,
     RemuxTask,
@@ -106,11 +107,12 @@ class Sandbox:
         sizes: list[tuple[str, int]],
         quality: int,
         out_dir: Path,
+        kinds: list[PictureKind],
         *,
         timeout_s: float = 60.0,
     ) -> list[Picture]:
         """Raises: as `remux`."""
-        task = ThumbnailsTask(path, container, sizes, quality, out_dir)
+        task = ThumbnailsTask(path, container, sizes, quality, out_dir, kinds)
         pictures: list[Picture] = await self.run(
             "thumbnails",
             task,
@@ -119,7 +121,7 @@ class Sandbox:
             file_bytes=_PICTURE_BYTES,
             nice=_NICE,
         )
-        _require_asked_for(pictures, sizes, out_dir)
+        _require_asked_for(pictures, sizes, out_dir, kinds)
         return pictures
 
     async def run(
@@ -226,10 +228,13 @@ def _result(message: bytes, result_type: type[_T] | None) -> _T:
 
 
 def _require_asked_for(
-    pictures: list[Picture], sizes: list[tuple[str, int]], out_dir: Path
+    pictures: list[Picture],
+    sizes: list[tuple[str, int]],
+    out_dir: Path,
+    kinds: list[PictureKind],
 ) -> None:
     """A child that was taken over could name any file as its picture."""
-    given = [(picture.name, picture.file) for picture in pictures]
-    asked = [(name, out_dir / f"{name}.jpg") for name, _ in sizes]
+    given = [(picture.name, picture.extension, picture.file) for picture in pictures]
+    asked = [(name, kind, out_dir / f"{name}.{kind}") for kind in kinds for name, _ in sizes]
     if given != asked:
         raise MediaCrashed("these are not the pictures that were asked for")

@@ -5,7 +5,7 @@ means the container.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 MAX_ACCEPT_LENGTH = 4 * 1024
 
@@ -19,18 +19,22 @@ _WEIGHT = re.compile(r";[ \t]*q[ \t]*=[ \t]*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)[ \t
 _RANGE = re.compile(r"[ \t]*([\w!#$&^.+*-]+)/([\w!#$&^.+*-]+)[ \t]*(?:;|\Z)")
 
 
-def choose(accept: str | None, offers: Sequence[str]) -> int | None:
+def choose(
+    accept: str | None, offers: Sequence[str], better_if_named: Collection[str] = ()
+) -> int | None:
     """The index of the best offer, the first one in a tie; None when none is acceptable.
 
     `offers` are media types without parameters, in the server's order of preference. No header,
-    or one that is no list of media ranges, accepts everything.
+    or one that is no list of media ranges, accepts everything. An offer that is `better_if_named`
+    wins a tie where the client names it: a wildcard is no promise to understand new formats.
     """
     ranges = _parse(accept)
     if not ranges:
         return 0 if offers else None
-    weights = [_weight(offer, ranges) for offer in offers]
-    best = max(weights, default=0.0)
-    return weights.index(best) if best > 0 else None
+    named = {f"{kind}/{subtype}" for kind, subtype, _ in ranges}.intersection(better_if_named)
+    ranks = [(_weight(offer, ranges), offer in named) for offer in offers]
+    best = max(ranks, default=(0.0, False))
+    return ranks.index(best) if best[0] > 0 else None
 
 
 def _parse(accept: str | None) -> list[tuple[str, str, float]]:

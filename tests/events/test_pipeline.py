@@ -29,7 +29,7 @@ from storage.errors import (
     Undecodable,
     UnsupportedFormat,
 )
-from storage.media import Picture
+from storage.media import Picture, PictureKind
 from storage.paths import StoragePaths
 
 
@@ -59,20 +59,28 @@ class FakeSandbox:
         await asyncio.to_thread(target.write_bytes, b"remuxed " + await read(source))
 
     async def thumbnails(
-        self, path: Path, container: str, sizes: list[tuple[str, int]], quality: int, out_dir: Path
+        self,
+        path: Path,
+        container: str,
+        sizes: list[tuple[str, int]],
+        quality: int,
+        out_dir: Path,
+        kinds: list[PictureKind],
     ) -> list[Picture]:
-        await self._called("thumbnails")
+        await self._called("thumbnails" if kinds == ["jpg"] else "+".join(kinds))
         return [
-            await self._picture(name, width_px, out_dir / f"{name}.jpg") for name, width_px in sizes
+            await self._picture(name, width_px, kind, out_dir / f"{name}.{kind}")
+            for kind in kinds
+            for name, width_px in sizes
         ]
 
-    async def _picture(self, name: str, width_px: int, file: Path) -> Picture:
-        content = f"picture {name}".encode()
+    async def _picture(self, name: str, width_px: int, kind: PictureKind, file: Path) -> Picture:
+        content = f"picture {name} {kind}".encode()
         await asyncio.to_thread(file.write_bytes, content)
         return Picture(
             name=name,
             file=file,
-            extension="jpg",
+            extension=kind,
             width_px=width_px,
             height_px=width_px // 2,
             size_bytes=len(content),
@@ -183,8 +191,14 @@ async def workshop(database: Database, library: Any, storage: StoragePaths) -> W
     return Workshop(database, storage, FakeSandbox())
 
 
-def names_of(served: bytes, container: str = "mp4") -> list[str]:
-    pictures = [f"{name}-{sha256(f'picture {name}'.encode())[:16]}.jpg" for name, _ in SIZES]
+def names_of(
+    served: bytes, container: str = "mp4", kinds: tuple[str, ...] = ("jpg", "webp", "avif")
+) -> list[str]:
+    pictures = [
+        f"{name}-{sha256(f'picture {name} {kind}'.encode())[:16]}.{kind}"
+        for kind in kinds
+        for name, _ in SIZES
+    ]
     return sorted([*pictures, f"source-{sha256(served)[:16]}.{container}"])
 
 
@@ -213,11 +227,16 @@ async def test_nothing_is_entered_into_a_module_that_is_gone(workshop: Workshop)
 @pytest.mark.parametrize(
     ("container", "original", "served", "calls"),
     [
-        pytest.param("mp4", INDEX_FIRST, INDEX_FIRST, ["thumbnails"], id="MP4 in order"),
         pytest.param(
-            "mp4", INDEX_LAST, b"remuxed " + INDEX_LAST, ["remux", "thumbnails"], id="index last"
+            "mp4", INDEX_FIRST, INDEX_FIRST, ["thumbnails", "webp+avif"], id="MP4 in order"
         ),
-        pytest.param("webm", b"webm", b"remuxed webm", ["remux", "thumbnails"], id="WebM"),
+        pytest.param(
+            *("mp4", INDEX_LAST, b"remuxed " + INDEX_LAST, ["remux", "thumbnails", "webp+avif"]),
+            id="index last",
+        ),
+        pytest.param(
+            *("webm", b"webm", b"remuxed webm", ["remux", "thumbnails", "webp+avif"]), id="WebM"
+        ),
     ],
 )
 async def test_video_becomes_ready(
@@ -233,7 +252,9 @@ async def test_video_becomes_ready(
     assert video.primary is not None
     assert (video.primary.sha256, video.primary.size_bytes) == (sha256(served), len(served))
     assert (video.primary.format, video.primary.mime_type) == (container, video.media.mime_type)
-    assert [(row.size_name, row.width_px) for row in video.thumbnails] == SIZES
+    assert [(row.size_name, row.width_px, row.mime_type) for row in video.thumbnails] == [
+        (*size, f"image/{kind}") for size in SIZES for kind in ("avif", "jpeg", "webp")
+    ]
     assert workshop.sandbox.calls == calls
     assert await workshop.files(video_id) == names_of(served, container)
     path = workshop.storage.asset("c1", video_id, video.primary.file_name)
@@ -251,7 +272,7 @@ async def test_progress_is_told_and_only_rises(workshop: Workshop) -> None:
     assert ratios == sorted(ratios)
     assert ratios[0] == 0
     assert ratios[-1] < 1
-    assert await workshop.events() == ["uploaded", *["processing"] * len(rows), "ready"]
+    assert await workshop.events() == ["uploaded", *["processing"] * len(rows), "ready", "updated"]
 
 
 async def test_second_run_changes_nothing(workshop: Workshop) -> None:
@@ -272,7 +293,7 @@ async def test_second_run_changes_nothing(workshop: Workshop) -> None:
     "step",
     ["sha256_file", "link_asset", "adopt_asset", "asset_name", "remove_asset"],
 )
-@pytest.mark.parametrize("survived", [0, 1])
+@pytest.mark.parametrize("survived", [0, 1, 4])
 async def test_worker_killed_between_steps_costs_only_time(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, content: bytes, step: str, survived: int
 ) -> None:
@@ -290,7 +311,7 @@ async def test_worker_killed_between_steps_costs_only_time(
     assert (await workshop.events()).count("ready") == 1
 
 
-@pytest.mark.parametrize("step", ["remux", "thumbnails"])
+@pytest.mark.parametrize("step", ["remux", "thumbnails", "webp+avif"])
 async def test_worker_killed_in_media_work_costs_only_time(workshop: Workshop, step: str) -> None:
     video_id = await workshop.enter(INDEX_LAST)
     workshop.sandbox.failures[step] = Killed()
@@ -471,3 +492,88 @@ async def test_video_deleted_during_the_work_can_be_restored_and_finished(
 
     assert (await workshop.video(video_id)).status == "ready"
     assert await workshop.files(video_id) == names_of(b"remuxed " + INDEX_LAST)
+
+
+class TestFurtherPictures:
+    """WebP and AVIF, which nobody has to wait for."""
+
+    @pytest.fixture
+    async def interrupted(self, workshop: Workshop) -> UUID:
+        """A video that is ready, and whose worker died before the further pictures."""
+        video_id = await workshop.enter()
+        workshop.sandbox.failures["webp+avif"] = Killed()
+        with pytest.raises(Killed):
+            await workshop.run(video_id)
+        workshop.sandbox.failures.clear()
+        return video_id
+
+    @pytest.mark.parametrize(
+        "failure",
+        [Undecodable("x"), TooComplex("x"), MediaTimedOut("x"), MediaCrashed("x")],
+        ids=lambda failure: type(failure).__name__,
+    )
+    async def test_that_cannot_be_made_leave_the_video_ready(
+        self, workshop: Workshop, failure: Exception
+    ) -> None:
+        video_id = await workshop.enter()
+        workshop.sandbox.failures["webp+avif"] = failure
+
+        await workshop.run(video_id, is_last_attempt=True)
+
+        assert (await workshop.video(video_id)).status == "ready"
+        assert await workshop.files(video_id) == names_of(INDEX_FIRST, kinds=("jpg",))
+        assert (await workshop.events())[-1] == "ready"
+
+    @pytest.mark.parametrize("failure", [StorageGone("x"), RuntimeError("x")])
+    async def test_are_tried_again_and_never_cost_the_video(
+        self, workshop: Workshop, failure: Exception
+    ) -> None:
+        video_id = await workshop.enter()
+        workshop.sandbox.failures["webp+avif"] = failure
+
+        for is_last in (False, True):
+            with pytest.raises(type(failure)):
+                await workshop.run(video_id, is_last_attempt=is_last)
+
+        assert (await workshop.video(video_id)).status == "ready"
+        workshop.sandbox.failures.clear()
+        await workshop.run(video_id)
+        assert await workshop.files(video_id) == names_of(INDEX_FIRST)
+
+    async def test_are_told_of_once_they_are_there(
+        self, workshop: Workshop, interrupted: UUID
+    ) -> None:
+        before = await workshop.video(interrupted)
+
+        await workshop.run(interrupted)
+        await workshop.run(interrupted)
+
+        after = await workshop.video(interrupted)
+        assert (await workshop.events()).count("updated") == 1
+        assert after.updated_at > before.updated_at
+        assert workshop.sandbox.calls == ["thumbnails", "webp+avif", "webp+avif"]
+
+    async def test_have_the_sizes_that_the_video_has(
+        self, workshop: Workshop, interrupted: UUID
+    ) -> None:
+        sandbox: Any = workshop.sandbox
+        settings = PictureSettings([("huge", 4000)], 82)
+        changed = Pipeline(workshop.database, workshop.storage, sandbox, settings)
+
+        await changed.run(interrupted, is_last_attempt=False)
+
+        assert await workshop.files(interrupted) == names_of(INDEX_FIRST)
+
+    async def test_of_a_video_deleted_meanwhile_are_not_told(
+        self, workshop: Workshop, interrupted: UUID
+    ) -> None:
+        workshop.sandbox.failures["webp+avif"] = lambda: workshop.hide(interrupted)
+        await workshop.run(interrupted)
+        assert "updated" not in await workshop.events()
+
+        workshop.sandbox.failures.clear()
+        await workshop.restore(interrupted)
+        await workshop.run(interrupted)
+
+        assert (await workshop.events())[-1] == "updated"
+        assert await workshop.files(interrupted) == names_of(INDEX_FIRST)

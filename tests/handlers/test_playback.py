@@ -693,7 +693,7 @@ class TestThumbnail:
         [
             pytest.param("huge", None, "404 not-found", id="unknown size"),
             pytest.param("..%2fsmall", None, "404 not-found", id="no path"),
-            pytest.param("small", "image/avif", "406 not-acceptable", id="not made"),
+            pytest.param("small", "image/png", "406 not-acceptable", id="not made"),
             pytest.param("small", "image/avif,image/*;q=0.1", "200", id="the one there is"),
         ],
     )
@@ -705,6 +705,75 @@ class TestThumbnail:
         answer = await shared_service.ask("ada", "GET", path, headers=accepting(accept))
 
         assert answer.said == said
+
+
+CHROMIUM_IMAGE = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+JPEG, WEBP, AVIF = b"\xff\xd8\xff", b"RIFF", b"\0\0\0 ftypavif"
+
+
+class TestPictureByAccept:
+    @pytest.mark.parametrize(
+        ("accept", "media_type", "begins"),
+        [
+            pytest.param(None, "image/jpeg", JPEG, id="anything"),
+            pytest.param("image/*", "image/jpeg", JPEG, id="any picture"),
+            pytest.param(CHROMIUM_IMAGE, "image/avif", AVIF, id="a browser"),
+            pytest.param("image/webp,*/*;q=0.8", "image/webp", WEBP, id="WebP is named"),
+        ],
+    )
+    async def test_is_of_the_type_chosen_and_behaves_like_the_video(
+        self, shared_service: Any, video: Any, accept: str | None, media_type: str, begins: bytes
+    ) -> None:
+        url, wanted = video["thumbnails"]["large"], accepting(accept)
+
+        whole = await shared_service.ask("ada", "GET", url, headers=wanted)
+        head = await shared_service.ask("ada", "HEAD", url, headers=wanted)
+        known = {**wanted, "If-None-Match": whole.headers["ETag"]}
+        unchanged = await shared_service.ask("ada", "GET", url, headers=known)
+        part = await shared_service.ask("ada", "GET", url, headers={**wanted, "Range": "bytes=0-3"})
+
+        assert [each.status for each in (whole, head, unchanged, part)] == [200, 200, 304, 206]
+        assert whole.body.startswith(begins)
+        assert part.body == whole.body[:4]
+        assert whole.headers["Content-Type"] == media_type
+        for each in (whole, head, unchanged, part):
+            assert each.headers["Vary"] == "Accept"
+            assert each.headers["ETag"] == whole.headers["ETag"]
+            assert each.headers["Cache-Control"] == "private, no-cache"
+            assert each.headers["X-Content-Type-Options"] == "nosniff"
+
+    async def test_each_type_has_its_own_validator(self, shared_service: Any, video: Any) -> None:
+        answers = [
+            await shared_service.ask(
+                "ada", "GET", video["thumbnails"]["small"], headers=accepting(accept)
+            )
+            for accept in ("image/jpeg", "image/webp", "image/avif")
+        ]
+
+        assert len({answer.headers["ETag"] for answer in answers}) == 3
+
+    @pytest.mark.parametrize(("kind", "begins"), [("webp", WEBP), ("avif", AVIF)])
+    async def test_is_an_asset_by_grant(
+        self, shared_service: Any, video: Any, kind: str, begins: bytes
+    ) -> None:
+        grant = (await playback(shared_service, video))["grant"]
+        by_bearer = await shared_service.ask(
+            "ada", "GET", video["thumbnails"]["small"], headers=accepting(f"image/{kind}")
+        )
+        name = f"small-{by_bearer.headers['ETag'].strip(chr(34))}.{kind}"
+
+        by_grant = await shared_service.ask(None, "GET", f"/play/{grant}/{video['id']}/{name}")
+
+        assert by_grant.headers["Content-Type"] == f"image/{kind}"
+        assert by_grant.headers["Cache-Control"].startswith("private, max-age=")
+        assert by_grant.headers["ETag"] == by_bearer.headers["ETag"]
+        assert by_grant.body == by_bearer.body
+        assert by_grant.body.startswith(begins)
+
+    async def test_players_poster_is_a_jpeg(self, shared_service: Any, video: Any) -> None:
+        told = await playback(shared_service, video)
+
+        assert {url.rpartition(".")[2] for url in told["thumbnails"].values()} == {"jpg"}
 
 
 class TestWithdrawal:

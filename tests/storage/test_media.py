@@ -10,7 +10,7 @@ from storage.media import Limits, ProbeTask, ThumbnailsTask, decode, encode
     "value",
     [
         ProbeTask(Path("/s/a b\n.mp4"), "mp4", Limits(1, 2.5, 3)),
-        ThumbnailsTask(Path("/s/ü"), "webm", [("small", 160)], 82, Path("/s/out")),
+        ThumbnailsTask(Path("/s/ü"), "webm", [("small", 160)], 82, Path("/s/out"), ["webp"]),
     ],
 )
 def test_what_goes_in_comes_out(value: msgspec.Struct) -> None:

@@ -47,13 +47,17 @@ async def test_video_is_probed_remuxed_and_pictured(
 
     await sandbox.remux(make_clip(), tmp_path / "source.mp4", "mp4")
     probe = await sandbox.probe(tmp_path / "source.mp4", "mp4", limits)
-    [picture] = await sandbox.thumbnails(
-        tmp_path / "source.mp4", "mp4", [("small", 160)], 82, tmp_path
+    picture, webp, avif = await sandbox.thumbnails(
+        tmp_path / "source.mp4", "mp4", [("small", 160)], 82, tmp_path, ["jpg", "webp", "avif"]
     )
 
     assert (probe.width, probe.height, probe.audio_codec) == (160, 90, "aac")
     assert picture.file == tmp_path / "small.jpg"
     assert picture.size_bytes == picture.file.stat().st_size
+    assert [made.file for made in (webp, avif)] == [
+        tmp_path / "small.webp",
+        tmp_path / "small.avif",
+    ]
 
 
 async def test_media_errors_come_through(
@@ -208,6 +212,7 @@ async def test_others_wait_for_a_free_slot(tmp_path: Path) -> None:
         pytest.param([Path("/etc/passwd")], id="another-file"),
         pytest.param([Path("/out/../out/small.jpg")], id="another-spelling"),
         pytest.param([Path("/out/small.jpg")] * 2, id="too-many"),
+        pytest.param([Path("/out/small.webp")], id="another-kind"),
     ],
 )
 def test_only_the_pictures_asked_for_are_taken(files: list[Path]) -> None:
@@ -225,7 +230,7 @@ def test_only_the_pictures_asked_for_are_taken(files: list[Path]) -> None:
     ]
 
     with pytest.raises(MediaCrashed):
-        _require_asked_for(pictures, [("small", 160)], Path("/out"))
+        _require_asked_for(pictures, [("small", 160)], Path("/out"), ["jpg"])
 
 
 def test_serving_process_never_loads_ffmpeg() -> None:

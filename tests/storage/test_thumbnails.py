@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+from storage import thumbnails
+from storage.demux import open_media
 from storage.errors import NoVideo
 from storage.thumbnails import make_thumbnails, score
 
@@ -26,7 +28,7 @@ def test_every_size_is_written_as_told(
 ) -> None:
     sizes = [("small", 80), ("large", 320)]
 
-    pictures = make_thumbnails(make_clip(**clip), container, sizes, 82, tmp_path)
+    pictures = make_thumbnails(make_clip(**clip), container, sizes, 82, tmp_path, ["jpg"])
 
     assert [(p.name, p.width_px, p.height_px) for p in pictures] == [
         ("small", 80, 45),
@@ -56,7 +58,7 @@ def test_every_size_is_written_as_told(
 def test_picture_is_as_a_player_shows_it(
     make_clip: Callable[..., Path], tmp_path: Path, clip, size, red_at, blue_at
 ) -> None:
-    [picture] = make_thumbnails(make_clip(**clip), "mp4", [("small", 80)], 90, tmp_path)
+    [picture] = make_thumbnails(make_clip(**clip), "mp4", [("small", 80)], 90, tmp_path, ["jpg"])
 
     with Image.open(picture.file) as image:
         assert image.size == size
@@ -64,10 +66,43 @@ def test_picture_is_as_a_player_shows_it(
         assert _strongest(image, blue_at) == "blue"
 
 
+@pytest.mark.parametrize(
+    ("kind", "pillow_name"), [("jpg", "JPEG"), ("webp", "WEBP"), ("avif", "AVIF")]
+)
+@pytest.mark.parametrize("quality", [1, 82, 100])
+def test_each_kind_shows_the_same_picture(
+    make_clip: Callable[..., Path], tmp_path: Path, kind, pillow_name, quality
+) -> None:
+    sizes = [("small", 80), ("large", 320)]
+
+    pictures = make_thumbnails(make_clip(), "mp4", sizes, quality, tmp_path, [kind])
+
+    assert [picture.file.name for picture in pictures] == [f"small.{kind}", f"large.{kind}"]
+    assert {picture.extension for picture in pictures} == {kind}
+    with Image.open(pictures[1].file) as image:
+        assert (image.format, image.size) == (pillow_name, (320, 180))
+        assert _strongest(image, (80, 90)) == "red"
+        assert _strongest(image, (240, 90)) == "blue"
+
+
+def test_kinds_come_from_one_decoded_frame(
+    make_clip: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    monkeypatch.setattr(thumbnails, "open_media", lambda *a: opened.append(a) or open_media(*a))
+
+    pictures = make_thumbnails(
+        make_clip(), "mp4", [("small", 80)], 82, tmp_path, ["jpg", "webp", "avif"]
+    )
+
+    assert [picture.file.suffix for picture in pictures] == [".jpg", ".webp", ".avif"]
+    assert len(opened) == 1
+
+
 def test_black_opening_is_passed_over(make_clip: Callable[..., Path], tmp_path: Path) -> None:
     path = make_clip(frames=40, silent_until=25, audio=None)
 
-    [picture] = make_thumbnails(path, "mp4", [("small", 80)], 82, tmp_path)
+    [picture] = make_thumbnails(path, "mp4", [("small", 80)], 82, tmp_path, ["jpg"])
 
     with Image.open(picture.file) as image:
         assert _strongest(image, (20, 22)) == "red"
@@ -78,7 +113,7 @@ def test_black_opening_before_the_only_keyframe_is_passed_over(
 ) -> None:
     path = make_clip(frames=40, silent_until=10, audio=None, video_options={"g": "100"})
 
-    [picture] = make_thumbnails(path, "mp4", [("small", 80)], 82, tmp_path)
+    [picture] = make_thumbnails(path, "mp4", [("small", 80)], 82, tmp_path, ["jpg"])
 
     with Image.open(picture.file) as image:
         assert _strongest(image, (20, 22)) == "red"
@@ -87,12 +122,12 @@ def test_black_opening_before_the_only_keyframe_is_passed_over(
 def test_black_video_still_gets_a_picture(make_clip: Callable[..., Path], tmp_path: Path) -> None:
     path = make_clip(frames=25, silent_until=25, audio=None)
 
-    assert make_thumbnails(path, "mp4", [("small", 80)], 82, tmp_path)[0].size_bytes > 0
+    assert make_thumbnails(path, "mp4", [("small", 80)], 82, tmp_path, ["jpg"])[0].size_bytes > 0
 
 
 def test_sound_alone_is_no_video(make_clip: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(NoVideo):
-        make_thumbnails(make_clip(video=None), "mp4", [("small", 80)], 82, tmp_path)
+        make_thumbnails(make_clip(video=None), "mp4", [("small", 80)], 82, tmp_path, ["jpg"])
 
 
 def test_sharp_beats_blurred_beats_plain() -> None:

@@ -45,6 +45,40 @@ def test_accept_chooses(accept: str | None, offers: list[str], expected: int | N
     assert choose(accept, offers) == expected
 
 
+PICTURES = ["image/jpeg", "image/avif", "image/webp"]
+SMALLER = PICTURES[1:]
+FIREFOX_IMAGE = "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5"
+SAFARI_IMAGE = "image/webp,image/avif,image/jxl,video/*;q=0.8,image/png,image/*;q=0.8,*/*;q=0.5"
+
+
+@pytest.mark.parametrize(
+    ("accept", "offers", "expected"),
+    [
+        pytest.param(CHROMIUM_IMAGE, PICTURES, "image/avif", id="Chromium names AVIF"),
+        pytest.param(FIREFOX_IMAGE, PICTURES, "image/avif", id="Firefox names AVIF"),
+        pytest.param(SAFARI_IMAGE, PICTURES, "image/avif", id="Safari names AVIF"),
+        pytest.param(CHROMIUM_IMAGE, PICTURES[::2], "image/webp", id="WebP while there is no AVIF"),
+        pytest.param(CHROMIUM_IMAGE, PICTURES[:1], "image/jpeg", id="JPEG while there is no other"),
+        pytest.param("image/webp,*/*;q=0.8", PICTURES, "image/webp", id="only WebP is named"),
+        pytest.param("image/webp,*/*", PICTURES, "image/webp", id="named wins a tie"),
+        pytest.param("*/*", PICTURES, "image/jpeg", id="curl asks for anything"),
+        pytest.param("image/*", PICTURES, "image/jpeg", id="any picture"),
+        pytest.param(None, PICTURES, "image/jpeg", id="no header"),
+        pytest.param("image/jpeg, image/avif", PICTURES, "image/avif", id="both are named"),
+        pytest.param("image/jpeg, image/avif;q=0.9", PICTURES, "image/jpeg", id="a weight counts"),
+        pytest.param("image/*, image/avif;q=0", PICTURES, "image/jpeg", id="AVIF is refused"),
+        pytest.param("image/jpeg;q=0, */*", PICTURES, "image/avif", id="JPEG is refused"),
+        pytest.param("image/png", PICTURES, None, id="none fits"),
+    ],
+)
+def test_smaller_pictures_are_for_those_who_name_them(
+    accept: str | None, offers: list[str], expected: str | None
+) -> None:
+    chosen = choose(accept, offers, better_if_named=SMALLER)
+
+    assert (None if chosen is None else offers[chosen]) == expected
+
+
 @given(st.text(max_size=5000))
 def test_any_text_is_answered(accept: str) -> None:
     assert choose(accept, BOTH) in (None, 0, 1)
