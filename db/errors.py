@@ -30,3 +30,11 @@ class UniqueViolated(ConstraintViolated):
 
 class ForeignKeyViolated(ConstraintViolated):
     """A row refers to one that does not exist."""
+
+
+class QuotaReached(DatabaseError):
+    """The storage quota leaves no room for that."""
+
+
+class CommitUnknown(DatabaseUnavailable):
+    """The database went away during a commit: nobody can say whether it took place."""

@@ -17,6 +17,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INER
 from psycopg2.extras import NamedTupleCursor
 
 from db.errors import (
+    CommitUnknown,
     DatabaseError,
     DatabaseTimeout,
     DatabaseUnavailable,
@@ -107,7 +108,7 @@ class Database:
             yield Transaction(connection, self)
             if connection.raw.get_transaction_status() == TRANSACTION_STATUS_INERROR:
                 raise DatabaseError  # PostgreSQL would take COMMIT, and roll back without a word
-            await self.run(connection, "COMMIT")
+            await self._commit(connection)
         except BaseException:
             await self._roll_back(connection)
             raise
@@ -149,6 +150,12 @@ class Database:
             await self._release(connection)
             raise
         return connection
+
+    async def _commit(self, connection: aiopg.Connection) -> None:
+        try:
+            await self.run(connection, "COMMIT")
+        except (DatabaseUnavailable, DatabaseTimeout) as exc:
+            raise CommitUnknown from exc
 
     async def _roll_back(self, connection: aiopg.Connection) -> None:
         try:

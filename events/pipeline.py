@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from db import jobs, videos
+from db import jobs, space, videos
 from db.pool import Database, Transaction
 from db.videos import NewVideo, RepresentationRow, ThumbnailRow, Video
 from events import log
@@ -69,16 +69,19 @@ class PictureSettings:
     quality: int
 
 
-async def enter(database: Database, new: NewVideo) -> Video | None:
+async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | None:
     """Make a stored file a video: its row, its job and the event, or none of them.
 
+    From the commit on its size counts as used, and no longer as reserved for the upload.
     None when the module it was sent to is gone.
+    Raises: CommitUnknown when it may have become one, any other DatabaseError when it has not.
     """
     async with database.transaction() as transaction:
         if not await videos.insert(transaction, new):
             return None
         video = await _existing(transaction, new.id)
         await enqueue(transaction, new.id)
+        await space.release(transaction, upload_id)
         await log.append(transaction, [told(VideoUploaded, video, video.uploaded_by)])
     return video
 

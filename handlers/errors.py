@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from db.errors import DatabaseTimeout, DatabaseUnavailable
+from db.errors import DatabaseTimeout, DatabaseUnavailable, QuotaReached
 from events.errors import (
     HubClosed,
     PersisterFull,
@@ -251,6 +251,7 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (VideoMissing, _unsaid(NotFound)),
     (DatabaseUnavailable, _unsaid(Unavailable)),
     (DatabaseTimeout, _unsaid(Unavailable)),
+    (QuotaReached, _unsaid(OverQuota)),
     (storage_errors.UnsupportedFormat, _said(UnsupportedFormat)),
     (storage_errors.NoVideo, _said(NoVideo)),
     (storage_errors.TooComplex, _said(TooComplex)),

@@ -29,6 +29,7 @@ class UploadSettings:
 
     max_size_bytes: int
     reserve_bytes: int
+    quota_bytes: int | None
     allowed_formats: tuple[str, ...]
     media_limits: Limits
 

@@ -5,17 +5,17 @@ when the file was found to be a video and is safely stored; the rest is a backgr
 """
 
 import asyncio
-import unicodedata
-from dataclasses import dataclass
-from email.message import Message
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-import msgspec
-from aiohttp import BodyPartReader, MultipartReader, hdrs, web
+from aiohttp import BodyPartReader, hdrs, web
 
-from db import courses
+from db import courses, space, videos
 from db.courses import Module
+from db.errors import CommitUnknown, DatabaseError
+from db.space import Reservation
 from db.videos import MediaFacts, NewVideo, Video
 from events import pipeline
 from events.snapshots import snapshot
@@ -23,52 +23,36 @@ from handlers import keys
 from handlers.access.rules import Right
 from handlers.errors import (
     EmptyUpload,
-    InvalidRequest,
     TooLarge,
     UnsupportedFormat,
 )
-from handlers.messages import Title, answer_json, identifier
-from storage.errors import os_errors_wrapped
+from handlers.messages import answer_json, identifier
+from handlers.upload_form import FilePart, file_part, next_chunk, open_form, refuse_more_parts
+from storage.errors import StorageError, os_errors_wrapped
 from storage.media import Probe
 from storage.sniff import HEAD_BYTES, Container, check_lengths, sniff
 from storage.uploads import UploadFile, receive
 from storage.videos import publish_original, remove_video
 
 CHUNK_BYTES = 256 * 1024
-CHUNK_TIMEOUT_S = 120.0  # a sender that is silent for longer has gone
-MAX_TITLE_BYTES = 4 * 1024
-MAX_FILENAME_BYTES = 255
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries, part headers, the title
-
-
-@dataclass(frozen=True, slots=True)
-class FilePart:
-    """The `file` part, not read yet, and what was said of it before."""
-
-    body: BodyPartReader
-    filename: str
-    title: str
 
 
 async def post_video(request: web.Request) -> web.Response:
     viewer = request[keys.VIEWER]
     module = await _allowed_module(request)
     _refuse_announced_size(request)
-    reader = await _form(request)
-    part = await _file_part(reader)
-    async with receive(
-        request.app[keys.STORAGE],
-        uuid4(),
-        request.app[keys.UPLOAD_EXECUTOR],
-        request.app[keys.UPLOAD_SETTINGS].reserve_bytes,
-    ) as upload:
-        await _receive_file(request, part.body, upload)
-        await _refuse_more_parts(reader)
+    reader = await open_form(request)
+    upload_id = uuid4()
+    async with _room(request, upload_id) as room, _file(request, upload_id) as upload:
+        part = await file_part(reader)
+        await _receive_file(request, part.body, upload, room)
+        await refuse_more_parts(reader)
         await upload.finish()
         container, probe = await _judge(request, upload.path)
         module = await _allowed_module(request)  # much can happen while hours of lecture arrive
         new = _new_video(upload, module, part, media_facts(container, probe), viewer.user_id)
-        video = await _publish(request, upload, new)
+        video = await _publish(request, upload, new, upload_id)
     if video is None:  # the module went in the last moment
         await request.app[keys.ACCESS].require(viewer, None, Right.EDIT)
     assert video is not None
@@ -91,111 +75,41 @@ def _refuse_announced_size(request: web.Request) -> None:
         raise TooLarge(f"A video file may have at most {limit} bytes.")
 
 
-async def _form(request: web.Request) -> MultipartReader:
-    if request.content_type != "multipart/form-data":
-        raise UnsupportedFormat("The body must be multipart/form-data.")
-    try:
-        return await request.multipart()
-    except (ValueError, AssertionError) as exc:
-        raise InvalidRequest("The multipart body has no usable boundary.") from exc
+@asynccontextmanager
+async def _room(request: web.Request, upload_id: UUID) -> AsyncIterator[Reservation]:
+    """Room in the quota for what was announced, or for a first step when nothing was."""
+    settings, announced = request.app[keys.UPLOAD_SETTINGS], request.content_length
+    most_bytes = settings.max_size_bytes
+    async with space.reserved(
+        request.app[keys.DATABASE],
+        upload_id,
+        quota_bytes=settings.quota_bytes,
+        most_bytes=most_bytes,
+    ) as room:
+        if announced is None:
+            await room.cover_step(0)
+        else:
+            await room.cover(max(0, announced - FORM_OVERHEAD_BYTES), min(announced, most_bytes))
+        yield room
 
 
-async def _file_part(reader: MultipartReader) -> FilePart:
-    """Read up to the `file` part: `title` may come before it, nothing else."""
-    title = None
-    while True:
-        part = await _next_part(reader)
-        name, filename = _disposition(part) if part else ("", None)
-        if part is None or name not in ("title", "file"):
-            raise InvalidRequest("The form is `title` (optional), then `file`.")
-        if name == "file":
-            kept = _kept_filename(filename)
-            return FilePart(part, kept, title or _title_from(kept))
-        if title is not None:
-            raise InvalidRequest("The form may hold one `title`.")
-        title = await _read_title(part)
+def _file(request: web.Request, upload_id: UUID) -> AbstractAsyncContextManager[UploadFile]:
+    storage, executor = request.app[keys.STORAGE], request.app[keys.UPLOAD_EXECUTOR]
+    return receive(storage, upload_id, executor, request.app[keys.UPLOAD_SETTINGS].reserve_bytes)
 
 
-async def _refuse_more_parts(reader: MultipartReader) -> None:
-    if await _next_part(reader) is not None:
-        raise InvalidRequest("`file` must be the last part of the form, and the only one.")
-
-
-async def _next_part(reader: MultipartReader) -> BodyPartReader | None:
-    try:
-        async with asyncio.timeout(CHUNK_TIMEOUT_S):
-            part = await reader.next()
-    except TimeoutError as exc:
-        raise InvalidRequest("The upload stalled.") from exc
-    except (ValueError, AssertionError, RuntimeError) as exc:
-        raise InvalidRequest("The multipart body is malformed.") from exc
-    if part is not None and not isinstance(part, BodyPartReader):
-        raise InvalidRequest("The form may not be nested.")
-    return part
-
-
-def _disposition(part: BodyPartReader) -> tuple[str, str | None]:
-    """(name, filename) of a part.
-
-    aiohttp's own parser loses both when a quoted file name holds two semicolons; the email
-    package knows quoting (RFC 2183, RFC 2231).
-    """
-    header = Message()
-    header[hdrs.CONTENT_DISPOSITION] = part.headers.get(hdrs.CONTENT_DISPOSITION, "")
-    name = header.get_param("name", "", hdrs.CONTENT_DISPOSITION)
-    try:
-        filename = header.get_filename()
-    except ValueError:  # a charset whose own rules it breaks
-        filename = None
-    return (name if isinstance(name, str) else "", filename)
-
-
-def _kept_filename(filename: str | None) -> str:
-    """Any name is kept, as text that can be shown: at most 255 bytes, no control characters."""
-    text = (filename or "").encode("utf-8", "replace").decode()
-    text = text.replace("%22", '"')  # how browsers send a quote (WHATWG HTML section 4.10.22.8)
-    text = "".join(one for one in text if unicodedata.category(one) != "Cc")
-    text = text.encode()[:MAX_FILENAME_BYTES].decode("utf-8", "ignore")
-    return text or "video"
-
-
-def _title_from(filename: str) -> str:
-    return filename[:200]
-
-
-async def _read_title(part: BodyPartReader) -> str:
-    body = b""
-    while chunk := await _next_chunk(part, MAX_TITLE_BYTES):
-        body += chunk
-        if len(body) > MAX_TITLE_BYTES:
-            raise TooLarge("The title is too long.")
-    try:
-        return msgspec.convert(body.decode(), Title)
-    except (UnicodeDecodeError, msgspec.ValidationError) as exc:
-        raise InvalidRequest(
-            "A title has 1 to 200 characters, none of them a control character."
-        ) from exc
-
-
-async def _receive_file(request: web.Request, part: BodyPartReader, upload: UploadFile) -> None:
+async def _receive_file(
+    request: web.Request, part: BodyPartReader, upload: UploadFile, room: Reservation
+) -> None:
     """Append the part chunk by chunk, so that the size limit is decided while bytes arrive."""
     limit = request.app[keys.UPLOAD_SETTINGS].max_size_bytes
-    while chunk := await _next_chunk(part, CHUNK_BYTES):
+    while chunk := await next_chunk(part, CHUNK_BYTES):
         if upload.offset + len(chunk) > limit:
             raise TooLarge(f"A video file may have at most {limit} bytes.")
+        await room.cover_step(upload.offset + len(chunk))
         await upload.append(chunk)
     if upload.offset == 0:
         raise EmptyUpload
-
-
-async def _next_chunk(part: BodyPartReader, size: int) -> bytes:
-    try:
-        async with asyncio.timeout(CHUNK_TIMEOUT_S):
-            return await part.read_chunk(size)
-    except TimeoutError as exc:
-        raise InvalidRequest("The upload stalled.") from exc
-    except (ValueError, AssertionError) as exc:
-        raise InvalidRequest("The multipart body is malformed.") from exc
 
 
 async def _judge(request: web.Request, path: Path) -> tuple[Container, Probe]:
@@ -232,7 +146,9 @@ def _new_video(
     )
 
 
-async def _publish(request: web.Request, upload: UploadFile, new: NewVideo) -> Video | None:
+async def _publish(
+    request: web.Request, upload: UploadFile, new: NewVideo, upload_id: UUID
+) -> Video | None:
     """The file gets its place first, then the row: a crash in between leaves a stray file only.
 
     None, and no file either, when the module is gone.
@@ -240,11 +156,39 @@ async def _publish(request: web.Request, upload: UploadFile, new: NewVideo) -> V
     storage, executor = request.app[keys.STORAGE], request.app[keys.UPLOAD_EXECUTOR]
     container = new.media.container
     await publish_original(storage, upload, new.course_id, new.id, container, executor)
-    video = await pipeline.enter(request.app[keys.DATABASE], new)
+    try:
+        video = await pipeline.enter(request.app[keys.DATABASE], new, upload_id)
+    except CommitUnknown:
+        return await _perhaps_entered(request, new.id)
+    except DatabaseError:
+        await _unpublish(request, new)
+        raise
     if video is None:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(executor, remove_video, storage, new.course_id, new.id)
+        await _unpublish(request, new)
     return video
+
+
+async def _perhaps_entered(request: web.Request, video_id: UUID) -> Video:
+    """The video if its commit took place after all.
+
+    Raises: CommitUnknown. The file stays then: a row that nobody can see yet may name it, and the
+    reconcile takes it when none does.
+    """
+    try:
+        video = await videos.get(request.app[keys.DATABASE], video_id)
+    except DatabaseError as exc:
+        raise CommitUnknown from exc
+    if video is None:
+        raise CommitUnknown
+    return video
+
+
+async def _unpublish(request: web.Request, new: NewVideo) -> None:
+    """Take back a file that no row names; what cannot be removed now the reconcile takes."""
+    storage, executor = request.app[keys.STORAGE], request.app[keys.UPLOAD_EXECUTOR]
+    loop = asyncio.get_running_loop()
+    with suppress(StorageError):
+        await loop.run_in_executor(executor, remove_video, storage, new.course_id, new.id)
 
 
 def media_facts(container: Container, probe: Probe) -> MediaFacts:

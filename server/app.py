@@ -43,6 +43,7 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.UPLOAD_SETTINGS] = keys.UploadSettings(
         max_size_bytes=config.max_upload_size_bytes,
         reserve_bytes=config.storage_reserve_bytes,
+        quota_bytes=config.storage_quota_bytes,
         allowed_formats=config.allowed_formats,
         media_limits=Limits(
             max_pixels=config.max_pixels,

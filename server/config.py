@@ -32,7 +32,6 @@ NOT_BUILT = frozenset(
         "METRICS_PORT",
         "REDIS_URL",
         "RENDITIONS",
-        "STORAGE_QUOTA",
         "STREAMS_PER_USER",
         "STREAM_BANDWIDTH_LIMIT",
         "STREAM_RATE_LIMIT",

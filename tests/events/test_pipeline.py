@@ -124,7 +124,7 @@ class Workshop:
         await asyncio.to_thread(directory.mkdir, parents=True)
         original = directory / f"original.{new.media.container}"
         await asyncio.to_thread(original.write_bytes, content)
-        assert await pipeline.enter(self.database, new) is not None
+        assert await pipeline.enter(self.database, new, uuid4()) is not None
         return new.id
 
     async def run(self, video_id: UUID, *, is_last_attempt: bool = False) -> None:
@@ -218,7 +218,7 @@ async def test_nothing_is_entered_into_a_module_that_is_gone(workshop: Workshop)
     async with workshop.database.transaction() as transaction:
         await transaction.execute("UPDATE modules SET deleted_at = now()")
 
-    assert await pipeline.enter(workshop.database, new_video()) is None
+    assert await pipeline.enter(workshop.database, new_video(), uuid4()) is None
 
     assert await workshop.events() == []
     assert await workshop.database.fetch_all("SELECT FROM procrastinate_jobs") == []

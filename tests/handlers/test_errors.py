@@ -14,11 +14,13 @@ from aiohttp.http_exceptions import LineTooLong
 
 from db import errors as db_errors
 from db.errors import (
+    CommitUnknown,
     ConstraintViolated,
     DatabaseError,
     DatabaseTimeout,
     DatabaseUnavailable,
     ForeignKeyViolated,
+    QuotaReached,
     UniqueViolated,
 )
 from events import errors as events_errors
@@ -129,6 +131,8 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     ConstraintViolated: (ConstraintViolated(SECRET), "internal"),
     UniqueViolated: (UniqueViolated(SECRET), "internal"),
     ForeignKeyViolated: (ForeignKeyViolated(SECRET), "internal"),
+    QuotaReached: (QuotaReached(SECRET), "over-quota"),
+    CommitUnknown: (CommitUnknown(SECRET), "unavailable"),
     EventsError: (EventsError(SECRET), "internal"),
     UnknownEventType: (UnknownEventType(SECRET), "internal"),  # its handler answers 400
     UnreadableEvent: (UnreadableEvent(SECRET), "internal"),

@@ -17,7 +17,7 @@ CONTRACT = [
     ("MEDIA_WORKERS", 1, "0", 0),
     ("DATA_DIR", Path.cwd() / "data", "/srv/c", Path("/srv/c")),
     ("STORAGE_PATH", Path.cwd() / "data" / "storage", "/mnt/v", Path("/mnt/v")),
-    ("STORAGE_QUOTA", None, "1TiB", None),
+    ("STORAGE_QUOTA", None, "1TiB", 1024**4),
     ("STORAGE_RESERVE", GIB, "0", 0),
     ("DATABASE_URL", None, "postgresql://u:pw@h/d", Secret("postgresql://u:pw@h/d")),
     ("DATABASE_POOL_SIZE", 10, "20", 20),

@@ -1,0 +1,143 @@
+"""Room in the storage quota, reserved before bytes arrive.
+
+Used is what the rows of published files say; reserved is what uploads under way were promised.
+The sum of both never passes the quota, however many processes reserve at once: one statement
+decides. A reservation that nobody renews expires, so that a killed process gives its room back.
+How much the disk itself has free is for storage to say.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable, QuotaReached
+from db.pool import Database, Queries
+
+logger = logging.getLogger(__name__)
+
+STEP_BYTES = 64 * 1024 * 1024  # for an upload that does not say how large it is
+LIFE_S = 900.0  # several times what a sender may be silent
+RENEW_AFTER_S = LIFE_S / 3
+RETRY_AFTER_S = 10.0  # while the database is away and the reservation still holds
+
+RESERVE = "SELECT reserve_space(%s, %s, %s, %s, %s) AS granted_bytes"
+RELEASE = "DELETE FROM space_reservations WHERE upload_id = %s RETURNING upload_id"
+USED = "SELECT used_bytes::bigint FROM storage_used"
+
+Clock = Callable[[], float]
+
+
+async def reserve(
+    queries: Queries,
+    upload_id: UUID,
+    *,
+    needed_bytes: int,
+    wished_bytes: int,
+    quota_bytes: int | None,
+    life_s: float = LIFE_S,
+) -> int:
+    """The bytes that the upload may have in all, from `needed_bytes` to `wished_bytes`.
+
+    Asked again it grows and lives longer; running twice does no harm. Raises: QuotaReached.
+    """
+    row = await queries.fetch_one(
+        RESERVE, (upload_id, needed_bytes, wished_bytes, quota_bytes, life_s)
+    )
+    if row is None or row.granted_bytes is None:
+        raise QuotaReached
+    granted: int = row.granted_bytes
+    return granted
+
+
+async def release(queries: Queries, upload_id: UUID) -> None:
+    """Give the room back; in the transaction that makes the upload a video, to that video."""
+    await queries.fetch_all(RELEASE, (upload_id,))
+
+
+async def used(queries: Queries) -> int:
+    """The bytes of all published files, as their rows tell."""
+    row = await queries.fetch_one(USED)
+    assert row is not None
+    return int(row.used_bytes)
+
+
+class Reservation:
+    """The room of one upload under way; made by `reserved`, which gives it back."""
+
+    def __init__(
+        self,
+        database: Database,
+        upload_id: UUID,
+        quota_bytes: int | None,
+        most_bytes: int,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._upload_id = upload_id
+        self._quota_bytes = quota_bytes
+        self._most_bytes = most_bytes
+        self._clock = clock
+        self._granted_bytes = -1
+        self._renew_at_s = 0.0
+        self._expires_at_s = 0.0
+
+    async def cover(self, size_bytes: int, wished_bytes: int = 0) -> None:
+        """Have room for an upload of `size_bytes`, and live on; a query only now and then.
+
+        Raises: QuotaReached, DatabaseError.
+        """
+        if size_bytes > self._granted_bytes:
+            await self._reserve(size_bytes, max(wished_bytes, size_bytes))
+        elif self._clock() >= self._renew_at_s:
+            await self._renew()
+
+    async def cover_step(self, size_bytes: int) -> None:
+        """As `cover`, for who cannot say how much more will come: 64 MiB at a time."""
+        await self.cover(size_bytes, min(size_bytes + STEP_BYTES, self._most_bytes))
+
+    async def _renew(self) -> None:
+        try:
+            await self._reserve(self._granted_bytes, self._granted_bytes)
+        except (DatabaseUnavailable, DatabaseTimeout):
+            # Hours of upload are not worth a database that is away for a moment.
+            if self._clock() >= self._expires_at_s:
+                raise
+            self._renew_at_s = self._clock() + RETRY_AFTER_S
+
+    async def _reserve(self, needed_bytes: int, wished_bytes: int) -> None:
+        asked_at_s = self._clock()
+        self._granted_bytes = await reserve(
+            self._database,
+            self._upload_id,
+            needed_bytes=needed_bytes,
+            wished_bytes=wished_bytes,
+            quota_bytes=self._quota_bytes,
+        )
+        self._renew_at_s = asked_at_s + RENEW_AFTER_S
+        self._expires_at_s = asked_at_s + LIFE_S
+
+
+@asynccontextmanager
+async def reserved(
+    database: Database, upload_id: UUID, *, quota_bytes: int | None, most_bytes: int
+) -> AsyncIterator[Reservation]:
+    """Room for an upload of at most `most_bytes`; given back however the block ends."""
+    try:
+        yield Reservation(database, upload_id, quota_bytes, most_bytes)
+    finally:
+        giving_back = asyncio.ensure_future(_give_back(database, upload_id))
+        try:
+            await asyncio.shield(giving_back)
+        except asyncio.CancelledError:
+            await asyncio.wait([giving_back])
+            raise
+
+
+async def _give_back(database: Database, upload_id: UUID) -> None:
+    try:
+        await release(database, upload_id)
+    except DatabaseError as exc:
+        logger.warning("room of an upload is given back when it expires: %s", exc)
