@@ -35,9 +35,9 @@ from server.secrets import SecretFileError, with_secrets
 from server.stopping import StopRequested, StopSignals, raising_on_stop, stop_signals
 from server.tokens import TokenMint, mint_token
 from server.worker import run as run_worker
-from storage.errors import StorageError
+from storage.errors import StorageError, StorageReadOnly
 from storage.paths import StoragePaths
-from storage.uploads import clear_unfinished
+from storage.uploads import clear_abandoned, clear_unfinished
 
 LOG = logging.getLogger("coursestream.commands")
 
@@ -136,11 +136,14 @@ def _prepare_schema(config: Config, dsn: str) -> None:
 
 def _clear_leftovers(config: Config) -> None:
     """Uploads and media work that a crash cut short; nobody else is at work on a storage that goes
-    with an embedded database, whose one owner we are."""
-    if config.has_embedded_database:
-        storage = StoragePaths(config.storage_path)
-        storage.prepare()
-        clear_unfinished(storage)
+    with an embedded database, whose one owner we are. Elsewhere others may be."""
+    storage = StoragePaths(config.storage_path)
+    storage.prepare()
+    clear = clear_unfinished if config.has_embedded_database else clear_abandoned
+    try:
+        clear(storage)
+    except StorageReadOnly as exc:  # what is stored can be watched all the same
+        LOG.warning("leftovers of uploads stay: %s", exc)
 
 
 def _run(config: Config, work: Coroutine[Any, Any, None]) -> None:

@@ -5,11 +5,13 @@ aiofiles on the executor that is given. How large an upload may be is the caller
 """
 
 import asyncio
+import errno
+import fcntl
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -132,7 +134,31 @@ async def _created(path: Path, executor: Executor) -> AsyncIterator[AsyncFileIO]
 
 
 async def _create(path: Path, executor: Executor) -> AsyncFileIO:
-    return await aiofiles.open(path, "xb", buffering=0, executor=executor)
+    return await aiofiles.open(path, "xb", buffering=0, executor=executor, opener=_open_held)
+
+
+def _open_held(path: str, flags: int) -> int:
+    """Opened and locked: the kernel lets go of the lock when the process ends, however it ends."""
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        with _locks_perhaps_unknown():
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "cleared before it was held")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def _locks_perhaps_unknown() -> Iterator[None]:
+    """Some network file systems know no locks: there nothing is held, and nothing is cleared."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
 
 
 def clear_unfinished(paths: StoragePaths) -> None:
@@ -147,6 +173,27 @@ def clear_unfinished(paths: StoragePaths) -> None:
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
+
+
+def clear_abandoned(paths: StoragePaths) -> None:
+    """Remove the uploads of processes that ended in the middle; those of others go on. Blocks.
+
+    Directories of media work are left alone. Raises: StorageGone, StorageReadOnly.
+    """
+    paths.check()
+    with os_errors_wrapped():
+        for entry in paths.unfinished.iterdir():
+            if entry.is_file() and not entry.is_symlink():
+                _remove_unless_held(entry)
+
+
+def _remove_unless_held(path: Path) -> None:
+    with suppress(FileNotFoundError), path.open("r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return
+        path.unlink()
 
 
 async def require_space(directory: Path, wanted_bytes: int, executor: Executor) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import threading
 from concurrent.futures import Executor
 from pathlib import Path
@@ -7,9 +8,16 @@ from uuid import uuid4
 import pytest
 
 from storage import uploads
-from storage.errors import StorageFull, StorageGone
+from storage.errors import FileMissing, StorageFull, StorageGone
 from storage.paths import StoragePaths
-from storage.uploads import BATCH_BYTES, UploadFile, clear_unfinished, receive, to_its_end
+from storage.uploads import (
+    BATCH_BYTES,
+    UploadFile,
+    clear_abandoned,
+    clear_unfinished,
+    receive,
+    to_its_end,
+)
 
 
 class FullDisk:
@@ -235,3 +243,57 @@ def test_nothing_is_cleared_where_the_storage_is_gone(paths: StoragePaths) -> No
         clear_unfinished(paths)
 
     assert list(paths.unfinished.iterdir())
+
+
+async def test_only_abandoned_uploads_are_cleared_beside_others(
+    paths: StoragePaths, executor: Executor
+) -> None:
+    abandoned, work = paths.upload(uuid4()), paths.scratch(uuid4())
+    abandoned.write_bytes(b"half a lecture")
+    work.mkdir()
+
+    async with receive(paths, uuid4(), executor, 0) as upload:
+        await asyncio.to_thread(clear_abandoned, paths)
+
+        assert set(paths.unfinished.iterdir()) == {upload.path, work}
+        await upload.append(b"x")
+        await upload.finish()
+        assert upload.path.read_bytes() == b"x"
+
+
+async def test_upload_does_not_begin_in_a_file_that_was_just_cleared(
+    paths: StoragePaths, executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process starts between the opening of the file and its lock."""
+    lock = uploads.fcntl.flock
+
+    def lock_late(file: int, operation: int) -> None:
+        monkeypatch.setattr(uploads.fcntl, "flock", lock)
+        clear_abandoned(paths)
+        lock(file, operation)
+
+    monkeypatch.setattr(uploads.fcntl, "flock", lock_late)
+
+    with pytest.raises(FileMissing):
+        await _begun(paths, executor)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+async def test_storage_without_locks_takes_uploads_and_clears_none(
+    paths: StoragePaths, executor: Executor, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(file: object, operation: int) -> None:
+        raise OSError(code, "no locks")
+
+    monkeypatch.setattr(uploads.fcntl, "flock", refuse)
+
+    async with receive(paths, uuid4(), executor, 0) as upload:
+        await asyncio.to_thread(clear_abandoned, paths)
+        await upload.append(b"x")
+        await upload.finish()
+        assert upload.path.read_bytes() == b"x"
+
+
+async def _begun(paths: StoragePaths, executor: Executor) -> None:
+    async with receive(paths, uuid4(), executor, 0):
+        pass
