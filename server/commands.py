@@ -33,6 +33,7 @@ from server.processes import (
 )
 from server.secrets import SecretFileError, with_secrets
 from server.stopping import StopRequested, StopSignals, raising_on_stop, stop_signals
+from server.tls import TlsError, own_client_context, server_context
 from server.tokens import TokenMint, mint_token
 from server.worker import run as run_worker
 from storage.errors import StorageError, StorageReadOnly
@@ -56,12 +57,14 @@ FAULTS = (
     SecretFileError,
     StaleSchemaError,
     StorageError,
+    TlsError,
 )
 
 
 def serve(config: Config, *, has_demo: bool) -> int:
     """Everything on this machine, until a signal; PostgreSQL is the last to stop."""
     config = _prepared(config)
+    server_context(config)  # its faults are told before anything is started
     try:
         with raising_on_stop(), owned_database(config) as dsn:
             _prepare_schema(config, dsn)
@@ -176,7 +179,7 @@ async def _stop(children: Children, signals: StopSignals) -> None:
 async def _make_demo(config: Config, base_url: str) -> None:
     mint = token_mint(config)
     try:
-        await demo.seed(base_url, mint)
+        await demo.seed(base_url, mint, own_client_context(config))
     except Exception:  # the server itself is well, and goes on
         LOG.exception("the demonstration course could not be made")
         return

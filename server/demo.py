@@ -1,6 +1,7 @@
 """A course to look at: made through the service's own interface, as any client would make it."""
 
 import asyncio
+import ssl
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,12 +75,14 @@ def addresses(base_url: str, mint: TokenMint) -> list[DemoAddress]:
     ]
 
 
-async def seed(base_url: str, mint: TokenMint) -> None:
+async def seed(base_url: str, mint: TokenMint, tls: ssl.SSLContext | bool = True) -> None:
     """Make what is missing of the demo course; quick when all of it is there."""
     token = mint("demo-seed", roles=("admin",), ttl_s=600.0)
     headers = {"Authorization": f"Bearer {token}"}
     timeout = aiohttp.ClientTimeout(total=READY_TIMEOUT_S)
-    async with aiohttp.ClientSession(base_url, headers=headers, timeout=timeout) as session:
+    async with aiohttp.ClientSession(
+        base_url, headers=headers, timeout=timeout, connector=aiohttp.TCPConnector(ssl=tls)
+    ) as session:
         await _put(session, f"courses/{COURSE}", {"title": COURSE_TITLE})
         for user_id in (STUDENT, INSTRUCTOR):
             await _put(session, f"courses/{COURSE}/enrollments/{user_id}", {"role": user_id})

@@ -6,8 +6,10 @@ transfers and reports get their time, then the application's resources close.
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 from uuid import uuid4
 
 import msgspec
@@ -17,11 +19,13 @@ from handlers import keys
 from handlers.errors import Unavailable
 from server.config import Config
 from server.stopping import StopSignals
+from server.tls import server_context
 
 DRAIN_TIMEOUT_S = 30.0
 LAST_TIMEOUT_S = 1.0  # for handlers to notice that they were cancelled
 KEEPALIVE_TIMEOUT_S = 75.0  # above the 60 s after which proxies close
 BACKLOG = 4096
+HANDSHAKE_TIMEOUT_S = 10.0  # until then a connection counts nowhere
 MAX_REFUSED = 256  # connections waiting to be told 503 before the next are just closed
 REFUSAL_TIMEOUT_S = 5.0
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
@@ -33,9 +37,15 @@ class ListenError(Exception):
 
 @asynccontextmanager
 async def listening(
-    app: web.Application, config: Config, signals: StopSignals
+    app: web.Application,
+    config: Config,
+    signals: StopSignals,
+    sockets: Sequence[socket.socket] = (),
 ) -> AsyncIterator[str]:
-    """Yields the base URL once it really listens; leaving takes the application down in order."""
+    """Yields the base URL once it really listens; leaving takes the application down in order.
+
+    Without bound `sockets` it binds its own.
+    """
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -44,28 +54,66 @@ async def listening(
     )
     await runner.setup()
     try:
-        server = await _listen(runner, config)
+        sockets = sockets or await bind(config)
+        url = base_url(config, sockets)
+        servers = await _listen(runner, config, sockets)
         try:
-            yield _base_url(config.host, server.sockets[0].getsockname()[1])
+            yield url
         finally:
             app[keys.STOPPING].set()
-            server.close()
+            for server in servers:
+                server.close()
             await signals.unless_hurried(_drain(runner))
     finally:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, config: Config) -> asyncio.Server:
-    assert runner.server is not None
-    factory = _bounded(runner.server, config.max_connections)
-    loop = asyncio.get_running_loop()
+async def bind(config: Config) -> list[socket.socket]:
+    """Listening sockets, one for each address of the host. Raises: ListenError."""
+    found = asyncio.get_running_loop().getaddrinfo
+    bound: list[socket.socket] = []
     try:
-        return await loop.create_server(
-            factory, config.host, config.port, backlog=BACKLOG, reuse_address=True
-        )
+        for family, _, _, _, address in dict.fromkeys(
+            await found(
+                config.host or None,
+                config.port,
+                type=socket.SOCK_STREAM,
+                flags=socket.AI_PASSIVE,
+            )
+        ):
+            bound.append(socket.create_server(address[:2], family=family, backlog=BACKLOG))
+            bound[-1].setblocking(False)
     except OSError as exc:
+        for one in bound:
+            one.close()
         reason = "in use" if exc.errno == errno.EADDRINUSE else exc.strerror
         raise ListenError(f"cannot listen on {config.host}:{config.port}: {reason}") from exc
+    return bound
+
+
+def base_url(config: Config, sockets: Sequence[socket.socket]) -> str:
+    """The address to show: one to click on, whatever it listens on."""
+    scheme = "http" if config.tls_cert_file is None else "https"
+    return _url(scheme, config.host, sockets[0].getsockname()[1])
+
+
+async def _listen(
+    runner: web.AppRunner, config: Config, sockets: Sequence[socket.socket]
+) -> list[asyncio.Server]:
+    assert runner.server is not None
+    factory = _bounded(runner.server, config.max_connections)
+    tls = await asyncio.to_thread(server_context, config)
+    loop = asyncio.get_running_loop()
+    return [
+        await loop.create_server(
+            factory,
+            sock=one,
+            backlog=BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if tls else None,
+        )
+        for one in sockets
+    ]
 
 
 async def _drain(runner: web.AppRunner) -> None:
@@ -98,8 +146,8 @@ class Refusal(asyncio.Protocol):
         self._refused = refused
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's TLS transports are asyncio's in all but the class.
+        self._transport = transport = cast(asyncio.Transport, transport)
         if len(self._refused) >= MAX_REFUSED:
             transport.abort()
             return
@@ -131,6 +179,6 @@ def _refusal() -> bytes:
     return head.encode() + body
 
 
-def _base_url(host: str, port: int) -> str:
+def _url(scheme: str, host: str, port: int) -> str:
     shown = WILDCARDS.get(host, host)
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"

@@ -16,6 +16,7 @@ from blockbuster import BlockBuster
 
 from db.migrate import migrate
 from server.postgres import EmbeddedPostgres
+from tests.serving import Serve, served_from, write_large_mp4
 
 ROOT = Path(__file__).resolve().parents[1]
 MIGRATIONS = ROOT / "migrations"
@@ -92,6 +93,18 @@ def empty_dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
     """A database without any schema."""
     with _database(cluster, "template0") as made:
         yield made
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """A `serve` to start, with a DATA_DIR that outlives it."""
+    with served_from(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def large_mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_large_mp4(tmp_path_factory.mktemp("large"))
 
 
 @contextmanager

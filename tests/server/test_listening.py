@@ -219,13 +219,13 @@ async def test_a_connection_too_many_is_answered_503(config: Config) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "url"),
+    ("scheme", "host", "url"),
     [
-        ("127.0.0.1", "http://127.0.0.1:80"),
-        ("0.0.0.0", "http://127.0.0.1:80"),
-        ("::", "http://[::1]:80"),
-        ("example.org", "http://example.org:80"),
+        ("http", "127.0.0.1", "http://127.0.0.1:80"),
+        ("http", "0.0.0.0", "http://127.0.0.1:80"),
+        ("https", "::", "https://[::1]:80"),
+        ("https", "example.org", "https://example.org:80"),
     ],
 )
-def test_the_address_shown_is_one_to_click_on(host: str, url: str) -> None:
-    assert listening_module._base_url(host, 80) == url
+def test_the_address_shown_is_one_to_click_on(scheme: str, host: str, url: str) -> None:
+    assert listening_module._url(scheme, host, 80) == url

@@ -1,0 +1,188 @@
+"""`serve` on a directory that outlives it, and what users do with it."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from server.postgres_cluster import Cluster
+from server.tokens import mint_token
+from storage.remux import remux_faststart
+from storage.samples import write_clock_mp4
+from tests.running import SECRET, free_port, start, wait_for
+from tests.wire import connected
+
+START_TIMEOUT_S = 60.0
+FILLER_BYTES = 48 * 2**20  # more than the kernel takes off a reader's hands
+
+
+@dataclass
+class Serve:
+    """`serve` on a directory that outlives it."""
+
+    data_dir: Path
+    output: Path
+    port: int = field(default_factory=free_port)
+    process: Any = None
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> float:
+        """How many seconds it took until it listened."""
+        started_s = time.monotonic()
+        told_before = self.log().count("listens on")
+        settings = {"LOG_LEVEL": "debug", "LOG_FORMAT": "json", **self.settings}
+        self.process = start(self.data_dir, self.output, self.port, **settings)
+
+        def is_listening() -> bool:
+            assert self.process.poll() is None, self.log()
+            return self.log().count("listens on") > told_before
+
+        wait_for(is_listening, "the address", START_TIMEOUT_S)
+        return time.monotonic() - started_s
+
+    def log(self) -> str:
+        return self.output.read_text(errors="replace") if self.output.exists() else ""
+
+    async def workers(self) -> set[int]:
+        """The media workers that it started."""
+        mark = f"--child-of {self.process.pid}"
+        return {pid for pid, command in (await commands()).items() if mark in command}
+
+    def client(self, user_id: str, *roles: str) -> aiohttp.ClientSession:
+        headers = {"Authorization": f"Bearer {mint_token(SECRET, user_id, roles=roles)}"}
+        return aiohttp.ClientSession(self.url, headers=headers)
+
+    async def database(self) -> set[int]:
+        """The processes of its PostgreSQL."""
+        return set(await asyncio.to_thread(self.cluster.process_ids))
+
+    @property
+    def cluster(self) -> Cluster:
+        return Cluster(self.data_dir / "postgres")
+
+
+async def commands() -> dict[int, str]:
+    """Every process with its command line."""
+    return await asyncio.to_thread(_commands)
+
+
+def _commands() -> dict[int, str]:
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                text = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue  # it ended while we looked
+            found[int(entry.name)] = text.replace(b"\0", b" ").decode(errors="replace")
+    return found
+
+
+@contextmanager
+def served_from(directory: Path, **settings: str) -> Iterator[Serve]:
+    """Not started yet; whatever becomes of it, no process of it is left."""
+    served = Serve(directory / "data", directory / "output", settings=settings)
+    try:
+        yield served
+    finally:
+        if served.process is not None and served.process.poll() is None:
+            served.process.kill()
+            served.process.wait()
+        for pid in served.cluster.process_ids():
+            os.kill(pid, signal.SIGKILL)
+
+
+def write_large_mp4(directory: Path) -> Path:
+    """Takes a while to send to who reads slowly, and no time to process."""
+    camera, large = directory / "camera.mp4", directory / "large.mp4"
+    write_clock_mp4(camera, 2)
+    remux_faststart(camera, large, "mp4")
+    with large.open("r+b") as file:
+        begin = file.seek(0, os.SEEK_END)
+        file.write(FILLER_BYTES.to_bytes(4, "big") + b"free")
+        file.truncate(begin + FILLER_BYTES)
+    return large
+
+
+async def call(session: aiohttp.ClientSession, method: str, path: str, **options: Any) -> Any:
+    async with session.request(method, path, **options) as response:
+        answer = await response.json()
+        assert response.status in (200, 201), answer
+        return answer
+
+
+async def ready_video(serve: Serve, file: Path) -> Any:
+    """A video of a course where `ada` is a student."""
+    async with serve.client("root", "admin") as admin:
+        for path, body in (
+            ("", {"title": "Course"}),
+            ("/enrollments/ada", {"role": "student"}),
+            ("/modules/m1", {"title": "Module", "position": 1}),
+        ):
+            await call(admin, "PUT", f"/api/v1/courses/c1{path}", json=body)
+        with file.open("rb") as body:
+            form = aiohttp.FormData()
+            form.add_field("file", body, filename="lecture.mp4")
+            video = await call(admin, "POST", "/api/v1/modules/m1/videos", data=form)
+        async with asyncio.timeout(60):
+            while video["status"] == "processing":
+                await asyncio.sleep(0.1)
+                video = await call(admin, "GET", f"/api/v1/videos/{video['id']}")
+    assert video["status"] == "ready", video
+    return video
+
+
+async def report(session: aiohttp.ClientSession, playback: Any, video: Any, position: float) -> Any:
+    body = {
+        "session_id": playback["session_id"],
+        "sequence": playback["next_sequence"],
+        "position": position,
+        "watched": [[0, position]],
+        "event": "progress",
+    }
+    return await call(
+        session, "POST", f"/play/{playback['grant']}/{video['id']}/progress", json=body
+    )
+
+
+@asynccontextmanager
+async def slow_transfer(serve: Serve, path: str) -> AsyncIterator[asyncio.StreamReader]:
+    """A transfer that has begun and that waits for its reader."""
+    async with connected(serve.url) as wire:
+        await wire.send(f"GET {path} HTTP/1.1", "Host: x")
+        head = await wire.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 "), head
+        yield wire.reader
+
+
+async def read_slowly(reader: asyncio.StreamReader, size_bytes: int) -> str:
+    """The SHA-256 of what comes."""
+    digest, left_bytes = hashlib.sha256(), size_bytes
+    while left_bytes:
+        chunk = await reader.read(min(left_bytes, 2**18))
+        assert chunk, f"cut {left_bytes} bytes before the end"
+        digest.update(chunk)
+        left_bytes -= len(chunk)
+        await asyncio.sleep(0.001)
+    return digest.hexdigest()
+
+
+async def status_of(serve: Serve, path: str) -> int | None:
+    """None when nobody listens."""
+    try:
+        async with aiohttp.ClientSession(serve.url) as session, session.get(path) as response:
+            return response.status
+    except aiohttp.ClientConnectionError:
+        return None
