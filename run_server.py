@@ -22,6 +22,8 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--demo", action="store_true", help="make a course to look at")
     worker = names.add_parser("worker", help="only process videos")
     worker.add_argument("--child-of", type=int, metavar="PID", help="end when that parent ends")
+    web = names.add_parser("web")  # what `serve` starts when WORKERS is more than one
+    web.add_argument("numbers", type=int, nargs="+", metavar="PARENT READY LISTENER...")
     names.add_parser("migrate", help="bring the database schema up to date")
     token = names.add_parser("token", help="print a bearer token")
     token.add_argument("--user", required=True, metavar="U")
@@ -41,6 +43,8 @@ def main(argv: list[str]) -> int:
                 return commands.serve(config, has_demo=arguments.demo)
             case "worker":
                 return commands.worker(config, parent_pid=arguments.child_of)
+            case "web":
+                commands.web_workers(config, *arguments.numbers)
             case "migrate":
                 return commands.migrate(config)
             case "token":

@@ -2,30 +2,32 @@
 
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import uvloop
-from aiohttp import web
 
 from db.errors import DatabaseError
 from db.migrate import migrate as apply_migrations
 from db.migrate import pending
 from db.server_facts import read_server_facts
 from server import demo
-from server.app import build_app
 from server.config import Config
 from server.config_values import Secret
+from server.gunicorn_workers import run_workers
 from server.limits import LimitError, check_server, with_descriptors
-from server.listening import ListenError, listening
+from server.listening import ListenError
 from server.logs import configure_logging
 from server.ownership import Owned
 from server.postgres_account import PostgresError
+from server.postgres_keeper import kept_running
 from server.processes import (
     STOP_TIMEOUT_S,
     Children,
+    OwnedDatabase,
     attached_database,
     die_with_parent,
     media_workers,
@@ -35,6 +37,7 @@ from server.secrets import SecretFileError, with_secrets
 from server.stopping import StopRequested, StopSignals, raising_on_stop, stop_signals
 from server.tls import TlsError, own_client_context, server_context
 from server.tokens import TokenMint, mint_token
+from server.web_processes import web_side
 from server.worker import run as run_worker
 from storage.errors import StorageError, StorageReadOnly
 from storage.paths import StoragePaths
@@ -66,10 +69,10 @@ def serve(config: Config, *, has_demo: bool) -> int:
     config = _prepared(config)
     server_context(config)  # its faults are told before anything is started
     try:
-        with raising_on_stop(), owned_database(config) as dsn:
-            _prepare_schema(config, dsn)
+        with raising_on_stop(), owned_database(config) as database:
+            _prepare_schema(config, database.dsn)
             _clear_leftovers(config)
-            _run(config, _serve(config, dsn, has_demo))
+            _run(config, _serve(config, database, has_demo))
     except StopRequested:
         LOG.info("stopped")
     return 0
@@ -84,12 +87,19 @@ def worker(config: Config, *, parent_pid: int | None) -> int:
     return 0
 
 
+def web_workers(config: Config, parent_pid: int, ready: int, *listeners: int) -> NoReturn:
+    """What `serve` starts for several web processes, on listeners that it hands down."""
+    die_with_parent(parent_pid, signal.SIGKILL)  # as one web process ends that is killed
+    config = _prepared(config)
+    run_workers(config, attached_database(config), listeners, ready)
+
+
 def migrate(config: Config) -> int:
     """Brings the schema up to date; starts the embedded database for that if nobody runs it."""
     _prepared(config)
     try:
-        with raising_on_stop(), owned_database(config) as dsn:
-            applied = apply_migrations(dsn)
+        with raising_on_stop(), owned_database(config) as database:
+            applied = apply_migrations(database.dsn)
     except Owned:
         applied = apply_migrations(attached_database(config))
     except StopRequested:
@@ -155,21 +165,15 @@ def _run(config: Config, work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
 
-async def _serve(config: Config, dsn: str, has_demo: bool) -> None:
+async def _serve(config: Config, database: OwnedDatabase, has_demo: bool) -> None:
     with stop_signals() as signals:
-        async with media_workers(config) as children:
-            await serve_until_stopped(build_app(config, dsn), config, signals, has_demo)
+        async with kept_running(database.embedded), media_workers(config) as children:
+            async with web_side(config, database.dsn, signals) as base_url:
+                _say(f"coursestream listens on {base_url}")
+                if has_demo:
+                    await signals.until_requested(_make_demo(config, base_url))
+                await signals.requested.wait()
             await _stop(children, signals)
-
-
-async def serve_until_stopped(
-    app: web.Application, config: Config, signals: StopSignals, has_demo: bool
-) -> None:
-    async with listening(app, config, signals) as base_url:
-        _say(f"coursestream listens on {base_url}")
-        if has_demo:
-            await signals.until_requested(_make_demo(config, base_url))
-        await signals.requested.wait()
 
 
 async def _stop(children: Children, signals: StopSignals) -> None:

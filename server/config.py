@@ -35,10 +35,7 @@ NOT_BUILT = frozenset(
         "STREAMS_PER_USER",
         "STREAM_BANDWIDTH_LIMIT",
         "STREAM_RATE_LIMIT",
-        "TLS_CERT_FILE",
-        "TLS_KEY_FILE",
         "TRUSTED_PROXIES",
-        "WORKERS",
     }
 )
 
@@ -157,6 +154,7 @@ def load_config(environ: Mapping[str, str], env_file: Path) -> Config:
             found[item.name] = _value(variable, given.get(variable), found)
         except ValueError as exc:
             faults.append(str(exc))
+    faults += _half_given(given, "TLS_CERT_FILE", "TLS_KEY_FILE")
     if faults:
         raise ConfigError(faults)
     return Config(**found)
@@ -179,6 +177,15 @@ def _prefixed(source: Mapping[str, str]) -> dict[str, str]:
         for name, value in source.items()
         if name.startswith(PREFIX)
     }
+
+
+def _half_given(given: Mapping[str, str], *pair: str) -> list[str]:
+    """Of two that need each other, one alone is a fault."""
+    missing = [variable for variable in pair if not given.get(variable)]
+    if len(missing) != 1:
+        return []
+    other = next(variable for variable in pair if variable not in missing)
+    return [f"{PREFIX}{missing[0]}: found nothing, but {PREFIX}{other} is set: set both or neither"]
 
 
 def _unknown(name: str) -> str:

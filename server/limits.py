@@ -11,6 +11,7 @@ from server.config import Config
 OTHER_DESCRIPTORS = 1024
 OTHER_WEB_CONNECTIONS = 4  # beside the pool: the tail and the owners of periodic work
 WORKER_CONNECTIONS = 8  # a media worker's pool, its queue's, and the one that listens
+SPARE_CONNECTIONS = 13  # three are kept for superusers; commands beside `serve` take a few
 MIN_POSTGRES_VERSION = 15
 
 LOG = logging.getLogger("coursestream.limits")
@@ -41,14 +42,24 @@ def fitted(config: Config, descriptors: int) -> Config:
     return replace(config, max_connections=room)
 
 
+def needed_connections(config: Config) -> int:
+    """The most that all processes of this `serve` may hold at once."""
+    web = config.workers * (config.database_pool_size + OTHER_WEB_CONNECTIONS)
+    return web + config.media_workers * WORKER_CONNECTIONS
+
+
+def embedded_connections(config: Config) -> int:
+    """What a server of our own must allow, so that `check_server` passes with some to spare."""
+    return needed_connections(config) + SPARE_CONNECTIONS
+
+
 def check_server(config: Config, facts: ServerFacts) -> None:
     """Raises: LimitError for a server too old, or with too few connections."""
     if facts.major_version < MIN_POSTGRES_VERSION:
         raise LimitError(
             f"PostgreSQL {MIN_POSTGRES_VERSION} or newer is needed, this is {facts.major_version}"
         )
-    web = config.workers * (config.database_pool_size + OTHER_WEB_CONNECTIONS)
-    needed = web + config.media_workers * WORKER_CONNECTIONS
+    needed = needed_connections(config)
     if needed > facts.max_connections:
         raise LimitError(
             f"up to {needed} database connections are needed, the server allows"

@@ -22,6 +22,7 @@ from server.stopping import StopSignals
 from server.tls import server_context
 
 DRAIN_TIMEOUT_S = 30.0
+LAST_CALL_S = 1.0  # open connections hear 503 of readyz, and what is on its way to us arrives
 LAST_TIMEOUT_S = 1.0  # for handlers to notice that they were cancelled
 KEEPALIVE_TIMEOUT_S = 75.0  # above the 60 s after which proxies close
 BACKLOG = 4096
@@ -118,6 +119,8 @@ async def _listen(
 
 async def _drain(runner: web.AppRunner) -> None:
     assert runner.server is not None
+    if runner.server.connections:
+        await asyncio.sleep(LAST_CALL_S)
     await asyncio.sleep(0)  # requests read before the listeners closed have begun after this
     runner.server.pre_shutdown()
     try:

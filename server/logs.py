@@ -20,7 +20,7 @@ from server.config_values import Secret
 
 HIDDEN = "***"
 # Noisy at `info`; what they say there is no operator's business.
-QUIET_LOGGERS = ("aiohttp", "asyncio", "procrastinate", "yoyo", "PIL", "libav")
+QUIET_LOGGERS = ("aiohttp", "asyncio", "procrastinate", "yoyo", "PIL", "libav", "gunicorn")
 REVEALING = (
     (re.compile(r"(/play/)[^/\s\"'?#]+"), rf"\1{HIDDEN}"),
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]*\.[\w-]*"), HIDDEN),  # any JWT: a header begins '{"'

@@ -104,6 +104,18 @@ class EmbeddedPostgres:
             self.stop()
             raise
 
+    def is_up(self) -> bool:
+        """Whether the server's processes run and can be reached; quick, and asks it nothing."""
+        return self._cluster.server_pid() is not None and not self._cluster.is_deaf()
+
+    def restart(self) -> None:
+        """Starts the server that we own and that ended by itself, or lets it come back.
+
+        Raises: PostgresError.
+        """
+        if not self._take_over():
+            self._start_server(self._account or Account())
+
     def attach(self) -> None:
         """Checks that the server runs. Never starts it, and `stop` will not stop it.
 

@@ -26,6 +26,13 @@ class StopSignals:
     def receive(self) -> None:
         (self.hurried if self.requested.is_set() else self.requested).set()
 
+    def request(self) -> None:
+        self.requested.set()
+
+    def hurry(self) -> None:
+        self.requested.set()
+        self.hurried.set()
+
     async def until_requested(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs the work; cancels it when stop is requested. Raises what the work raises."""
         await _first(work, self.requested)

@@ -60,6 +60,30 @@ class Serve:
         mark = f"--child-of {self.process.pid}"
         return {pid for pid, command in (await commands()).items() if mark in command}
 
+    async def web_processes(self) -> set[int]:
+        """Those of several that share the port, without the one that started them."""
+        mark = f" web {self.process.pid} "
+        found = {pid for pid, command in (await commands()).items() if mark in command}
+        return {pid for pid in found if parent_of(pid) in found}
+
+    async def web_arbiter(self) -> int:
+        mark = f" web {self.process.pid} "
+        found = {pid for pid, command in (await commands()).items() if mark in command}
+        (arbiter,) = (pid for pid in found if parent_of(pid) == self.process.pid)
+        return arbiter
+
+    @contextmanager
+    def answered_by(self, pid: int, others: set[int]) -> Iterator[None]:
+        """Connections opened inside the block are that process's: the others stand still."""
+        still = others - {pid}
+        for other in still:
+            os.kill(other, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for other in still:
+                os.kill(other, signal.SIGCONT)
+
     def client(self, user_id: str, *roles: str) -> aiohttp.ClientSession:
         headers = {"Authorization": f"Bearer {mint_token(SECRET, user_id, roles=roles)}"}
         return aiohttp.ClientSession(self.url, headers=headers)
@@ -71,6 +95,26 @@ class Serve:
     @property
     def cluster(self) -> Cluster:
         return Cluster(self.data_dir / "postgres")
+
+
+def parent_of(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def until_gone(pids: set[int], timeout_s: float = 10.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while any(map(is_alive, pids)):
+            await asyncio.sleep(0.02)
 
 
 async def commands() -> dict[int, str]:

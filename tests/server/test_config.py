@@ -13,7 +13,7 @@ GIB = 1024**3
 CONTRACT = [
     ("HOST", "127.0.0.1", "0.0.0.0", "0.0.0.0"),
     ("PORT", 8080, "0", 0),
-    ("WORKERS", 1, "2", None),
+    ("WORKERS", 1, "2", 2),
     ("MEDIA_WORKERS", 1, "0", 0),
     ("DATA_DIR", Path.cwd() / "data", "/srv/c", Path("/srv/c")),
     ("STORAGE_PATH", Path.cwd() / "data" / "storage", "/mnt/v", Path("/mnt/v")),
@@ -43,8 +43,8 @@ CONTRACT = [
     ("ALTERNATE_FORMAT", False, "on", None),
     ("STREAM_REPLAY", True, "off", False),
     ("EVENT_LOOP", "asyncio", "uvloop", "uvloop"),
-    ("TLS_CERT_FILE", None, "/cert", None),
-    ("TLS_KEY_FILE", None, "/key", None),
+    ("TLS_CERT_FILE", None, "/cert", Path("/cert")),
+    ("TLS_KEY_FILE", None, "/key", Path("/key")),
     ("STREAM_WINDOW", 2 * 1024**2, "65536", 65536),
     ("STREAM_STALL_TIMEOUT", 120, "1s", 1),
     ("MAX_CONNECTIONS", 10000, "1", 1),
@@ -66,6 +66,7 @@ CONTRACT = [
     ("LOG_LEVEL", "info", "debug", "debug"),
     ("LOG_FORMAT", "console", "json", "json"),
 ]
+PARTNERS = {"TLS_CERT_FILE": {"TLS_KEY_FILE": "/key"}, "TLS_KEY_FILE": {"TLS_CERT_FILE": "/cert"}}
 
 
 def load(**variables: str) -> Config:
@@ -96,7 +97,7 @@ def test_default(variable: str, default: object) -> None:
     [pytest.param(r[0], r[2], r[3], id=r[0]) for r in CONTRACT if r[3] is not None],
 )
 def test_allowed_value(variable: str, text: str, value: object) -> None:
-    assert value_of(load(**{variable: text}), variable) == value
+    assert value_of(load(**{variable: text}, **PARTNERS.get(variable, {})), variable) == value
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,6 @@ def test_what_is_not_built_is_refused(variable: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "text"),
     [
-        ("WORKERS", "1"),
         ("RENDITIONS", "none"),
         ("ALTERNATE_FORMAT", "off"),
         ("STREAM_RATE_LIMIT", "50/second"),
@@ -179,8 +179,17 @@ def test_a_value_that_is_not_allowed_is_a_fault_that_says_what_is(variable: str,
     assert "hunter2" not in fault
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("TLS_CERT_FILE", "TLS_KEY_FILE"), ("TLS_KEY_FILE", "TLS_CERT_FILE")],
+)
+def test_half_of_a_pair_is_a_fault_that_names_the_other_half(given: str, missing: str) -> None:
+    (fault,) = faults(**{given: "/file", missing: ""})
+    assert fault.startswith(f"{PREFIX}{missing}: found nothing, but {PREFIX}{given} is set")
+
+
 def test_all_faults_are_told_at_once() -> None:
-    found = faults(PORT="x", LOG_LEVEL="loud", WORKERS="3", NO_SUCH_THING="1", GRANT_TTL="soon")
+    found = faults(PORT="x", LOG_LEVEL="loud", WORKERS="0", NO_SUCH_THING="1", GRANT_TTL="soon")
     assert len(found) == 5
 
 

@@ -1,0 +1,184 @@
+"""Several web processes on one port behave as one, and one that dies takes nothing along."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.listening import listening
+from tests.running import STOP_TIMEOUT_S
+from tests.serving import (
+    Serve,
+    call,
+    read_slowly,
+    ready_video,
+    report,
+    served_from,
+    slow_transfer,
+    status_of,
+    until_gone,
+)
+
+HEARD_WITHIN_S = 5.0  # the contract's
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """A running `serve` with two web processes."""
+    with served_from(tmp_path_factory.mktemp("pair"), WORKERS="2") as served:
+        served.start()
+        yield served
+
+
+@pytest.fixture(scope="module")
+def video(pair: Serve, large_mp4: Path) -> Any:
+    return asyncio.run(ready_video(pair, large_mp4))
+
+
+@pytest.fixture
+async def both(pair: Serve) -> tuple[int, int]:
+    first, second = await two_processes(pair)
+    return first, second
+
+
+async def two_processes(serve: Serve) -> list[int]:
+    async with asyncio.timeout(20):
+        while len(found := await serve.web_processes()) != 2:
+            await asyncio.sleep(0.05)
+    return sorted(found)
+
+
+async def enroll(serve: Serve, user_id: str, role: str | None) -> None:
+    path = f"/api/v1/courses/c1/enrollments/{user_id}"
+    async with serve.client("root", "admin") as admin:
+        if role is None:
+            assert (await admin.delete(path)).status == 204
+        else:
+            await call(admin, "PUT", path, json={"role": role})
+
+
+async def playback_of(session: aiohttp.ClientSession, video: Any) -> Any:
+    return await call(session, "POST", f"/api/v1/videos/{video['id']}/playback", json={})
+
+
+async def test_what_one_is_told_the_other_tells(
+    pair: Serve, video: Any, both: tuple[int, int]
+) -> None:
+    async with (
+        pair.client("ada") as hearer,
+        pair.client("ada") as teller,
+        AsyncExitStack() as open_,
+    ):
+        with pair.answered_by(both[0], set(both)):
+            stream = await open_.enter_async_context(listening(hearer))
+        with pair.answered_by(both[1], set(both)):
+            playback = await playback_of(teller, video)
+            await report(teller, playback, video, 1.25)
+        async with asyncio.timeout(HEARD_WITHIN_S):
+            await stream.until_type("playback.progress")
+        with pair.answered_by(both[0], set(both)):
+            async with pair.client("ada") as elsewhere:
+                kept = await call(elsewhere, "GET", f"/api/v1/videos/{video['id']}/progress")
+    assert kept["position"] == 1.25
+
+
+async def test_a_withdrawal_in_one_ends_transfers_and_grants_in_the_other(
+    pair: Serve, video: Any, both: tuple[int, int]
+) -> None:
+    await enroll(pair, "bob", "student")
+    async with pair.client("bob") as student, AsyncExitStack() as open_:
+        playback = await playback_of(student, video)
+        with pair.answered_by(both[0], set(both)):
+            path = playback["stream_url"]
+            reader = await open_.enter_async_context(slow_transfer(pair, path))
+        with pair.answered_by(both[1], set(both)):
+            await enroll(pair, "bob", None)
+        async with asyncio.timeout(HEARD_WITHIN_S):
+            assert await count_to_end(reader) < video["size"]
+        with pair.answered_by(both[0], set(both)):
+            assert await status_of(pair, path) == 403
+
+
+async def count_to_end(reader: asyncio.StreamReader) -> int:
+    """How many bytes came before the server ended it."""
+    count = 0
+    try:
+        while chunk := await reader.read(2**16):
+            count += len(chunk)
+            await asyncio.sleep(0.02)
+    except ConnectionResetError:
+        pass
+    return count
+
+
+async def test_one_killed_by_kill_9_is_replaced_and_costs_only_its_own_connections(
+    pair: Serve, video: Any, both: tuple[int, int]
+) -> None:
+    async with pair.client("ada") as student, AsyncExitStack() as open_:
+        path = (await playback_of(student, video))["stream_url"]
+        with pair.answered_by(both[0], set(both)):
+            lost = await open_.enter_async_context(slow_transfer(pair, path))
+        with pair.answered_by(both[1], set(both)):
+            kept = await open_.enter_async_context(slow_transfer(pair, path))
+        os.kill(both[0], signal.SIGKILL)
+        assert await status_of(pair, "/readyz") == 200
+        assert await count_to_end(lost) < video["size"]
+        assert await read_slowly(kept, video["size"]) == video["sha256"]
+        await until_gone({both[0]})
+        (new,) = set(await two_processes(pair)) - set(both)
+        with pair.answered_by(new, {new, both[1]}):
+            assert await status_of(pair, "/readyz") == 200
+
+
+async def test_all_of_them_killed_are_replaced_and_nobody_is_refused(
+    pair: Serve, both: tuple[int, int]
+) -> None:
+    arbiter = await pair.web_arbiter()
+    os.kill(arbiter, signal.SIGKILL)
+    await until_gone({arbiter, *both})  # they die with it
+    assert await status_of(pair, "/readyz") == 200  # the listener waits for who comes next
+    assert not set(both) & set(await two_processes(pair))
+
+
+async def test_a_second_ctrl_c_waits_for_none_of_them(pair: Serve, video: Any) -> None:
+    """Stops the `serve` of this module: the last of its tests."""
+    children = {*await two_processes(pair), *await pair.workers(), await pair.web_arbiter()}
+    async with pair.client("ada") as student:
+        path = (await playback_of(student, video))["stream_url"]
+    async with slow_transfer(pair, path):
+        pair.process.send_signal(signal.SIGINT)
+        while await status_of(pair, "/readyz") is not None:
+            await asyncio.sleep(0.05)
+        pair.process.send_signal(signal.SIGINT)
+        assert await asyncio.to_thread(pair.process.wait, 10) == 0
+    await until_gone(children)
+    assert await pair.database() == set()
+
+
+async def test_children_die_with_a_killed_serve(serve: Serve) -> None:
+    serve.settings |= {"WORKERS": "2"}
+    await asyncio.to_thread(serve.start)
+    children = {*await two_processes(serve), *await serve.workers(), await serve.web_arbiter()}
+    assert len(children) == 4
+    serve.process.kill()
+    await asyncio.to_thread(serve.process.wait)
+    await until_gone(children)
+
+    await asyncio.to_thread(serve.start)  # the port is free again
+    assert await status_of(serve, "/readyz") == 200
+    serve.process.terminate()
+    assert await asyncio.to_thread(serve.process.wait, STOP_TIMEOUT_S) == 0
+
+
+async def test_more_of_them_than_a_default_postgresql_holds_are_given_room(serve: Serve) -> None:
+    serve.settings |= {"WORKERS": "2", "DATABASE_POOL_SIZE": "60"}
+    await asyncio.to_thread(serve.start)
+    assert await status_of(serve, "/readyz") == 200
+    serve.process.terminate()
+    assert await asyncio.to_thread(serve.process.wait, STOP_TIMEOUT_S) == 0
