@@ -19,6 +19,7 @@ from handlers.access.grants import EventsGrant, PlaybackGrant
 from handlers.access.rules import Right
 from handlers.delivery import ranges
 from handlers.delivery.conditional import field_value
+from handlers.delivery.disposition import attachment
 from handlers.delivery.negotiation import choose
 from handlers.delivery.open_files import Representation
 from handlers.delivery.transfers import BY_OWN_RIGHT, UNVERSIONED, Purpose, Transfer
@@ -83,13 +84,12 @@ async def post_events_grant(request: web.Request) -> web.Response:
 
 async def get_stream(request: web.Request) -> web.StreamResponse:
     """The bytes by bearer token, in the format that `?format=` or `Accept` chooses."""
-    video = await allowed_video(request, Right.WATCH)
-    with _transfer_by_bearer(request, video, "stream") as transfer:
-        require_ready(video)
-        row = _chosen_format(request, video)
-        representation = await _find(request, video, row.file_name, row.mime_type)
-        facts = representation.facts(BY_BEARER, varies_by_accept=True)
-        return await _serve(request, representation, facts, transfer)
+    return await _serve_video(request, "stream")
+
+
+async def get_download(request: web.Request) -> web.StreamResponse:
+    """As `get_stream`, to be saved under the name that the file came with."""
+    return await _serve_video(request, "download")
 
 
 async def get_thumbnail(request: web.Request) -> web.StreamResponse:
@@ -132,6 +132,22 @@ def grant_of(request: web.Request) -> PlaybackGrant:
         raise NotEnrolled("The grant is for another video.")
     request.app[keys.REVOCATIONS].require(grant)
     return grant
+
+
+async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResponse:
+    video = await allowed_video(request, Right.WATCH)
+    with _transfer_by_bearer(request, video, purpose) as transfer:
+        require_ready(video)
+        row = _chosen_format(request, video)
+        representation = await _find(request, video, row.file_name, row.mime_type)
+        named = _named(video, row) if purpose == "download" else ()
+        facts = representation.facts(BY_BEARER, varies_by_accept=True, extra_headers=named)
+        return await _serve(request, representation, facts, transfer)
+
+
+def _named(video: Video, row: RepresentationRow) -> ranges.Headers:
+    value = attachment(video.original_filename, video.title, row.format)
+    return ((hdrs.CONTENT_DISPOSITION, value),)
 
 
 def _transfer_by_bearer(

@@ -40,6 +40,7 @@ def routes() -> list[web.RouteDef]:
         web.post(VIDEO + "/restore", videos.restore_video),
         web.post(VIDEO + "/playback", playback.post_playback),
         web.get(VIDEO + "/stream", playback.get_stream),
+        web.get(VIDEO + "/download", playback.get_download),
         web.get(VIDEO + "/thumbnails/{size}", playback.get_thumbnail),
         web.get(VIDEO + "/progress", progress.get_progress),
         web.put(VIDEO + "/progress", progress.put_progress),

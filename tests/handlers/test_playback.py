@@ -190,7 +190,7 @@ class TestGrant:
         told = datetime.fromisoformat(answer.json["expires_at"])
         assert (told - datetime.now(UTC)).total_seconds() == pytest.approx(ttl_s, abs=5)
 
-    @pytest.mark.parametrize("suffix", ["stream", "playback", "thumbnails/small"])
+    @pytest.mark.parametrize("suffix", ["stream", "download", "playback", "thumbnails/small"])
     async def test_not_ready_is_said_with_a_time_to_retry(
         self, shared_service: Any, suffix: str
     ) -> None:
@@ -202,7 +202,7 @@ class TestGrant:
         assert answer.said == "409 not-ready"
         assert int(answer.headers["Retry-After"]) > 0
 
-    @pytest.mark.parametrize("suffix", ["stream", "playback", "thumbnails/small"])
+    @pytest.mark.parametrize("suffix", ["stream", "download", "playback", "thumbnails/small"])
     async def test_failed_is_said_with_its_reason(self, shared_service: Any, suffix: str) -> None:
         path = f"videos/{await shared_service.video_row(status='failed')}/{suffix}"
         method = "POST" if suffix == "playback" else "GET"

@@ -161,6 +161,7 @@ THINGS_OF_A_VIDEO = [
     ("DELETE videos/{id}", None),
     ("POST videos/{id}/playback", {}),
     ("GET videos/{id}/stream", None),
+    ("GET videos/{id}/download", None),
     ("GET videos/{id}/thumbnails/small", None),
     ("GET videos/{id}/progress", None),
     ("PUT videos/{id}/progress", {}),
@@ -179,6 +180,8 @@ PLAYING = [
     row("GET videos/{ready}/stream", STRANGE, "200", "200", "200"),
     row("HEAD videos/{ready}/stream", STRANGE, "200", "200", "200"),
     row("GET videos/{elsewhere}/stream", STRANGE, STRANGE, STRANGE, "409 not-ready"),
+    row("GET videos/{ready}/download", STRANGE, "200", "200", "200"),
+    row("HEAD videos/{ready}/download", STRANGE, "200", "200", "200"),
     row("GET videos/{ready}/thumbnails/small", STRANGE, "200", "200", "200"),
     row("GET videos/{ready}/thumbnails/huge", STRANGE, MISSING, MISSING, MISSING),
     row("GET videos/{ready}/progress", STRANGE, "200", "200", "200"),
@@ -195,6 +198,7 @@ NOT_READY = [
     for call, body in (
         (f"POST videos/{{{name}}}/playback", {}),
         (f"GET videos/{{{name}}}/stream", None),
+        (f"GET videos/{{{name}}}/download", None),
         (f"GET videos/{{{name}}}/thumbnails/small", None),
     )
 ]
@@ -307,6 +311,7 @@ async def test_query_is_never_read_for_a_token(shared_service: Any, name: str) -
         "GET modules/{}/videos",
         "GET videos/{}",
         "GET videos/{}/stream",
+        "GET videos/{}/download",
         "GET videos/{}/thumbnails/small",
         "DELETE videos/{}",
         "POST videos/{}/playback",
