@@ -30,7 +30,10 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument("--role", choices=("admin", "service"))
     token.add_argument("--ttl", type=duration().parse, default="1h", metavar="1h")
     names.add_parser("import-s3", help="import from S3 (not supported yet)")
-    names.add_parser("check", help="compare files with the database (not supported yet)")
+    check = names.add_parser("check", help="compare files with the database")
+    check.add_argument("--json", action="store_true", help="for machines")
+    check.add_argument("--deep", action="store_true", help="read every file for its hash")
+    check.add_argument("--repair", action="store_true", help="mend what can be mended")
     return parser
 
 
@@ -50,6 +53,9 @@ def main(argv: list[str]) -> int:
             case "token":
                 role, ttl_s = arguments.role, arguments.ttl
                 return commands.token(config, user_id=arguments.user, role=role, ttl_s=ttl_s)
+            case "check":
+                wishes = commands.Wishes(arguments.json, arguments.deep, arguments.repair)
+                return commands.check(config, wishes)
             case name:
                 return commands.not_built(name)
     except (ConfigError, *commands.FAULTS) as exc:

@@ -192,7 +192,20 @@ RESTORE = """
 UPDATE videos SET deleted_at = NULL WHERE id = %s AND deleted_at IS NOT NULL RETURNING id
 """
 
-DELETED_SINCE = "SELECT id FROM videos WHERE deleted_at > now() - make_interval(secs => %s)"
+SET_LOST = """
+UPDATE videos SET status = 'failed', failure_code = %(code)s, failure_detail = %(detail)s,
+    updated_at = now()
+WHERE id = %(id)s AND deleted_at IS NULL AND status <> 'failed' RETURNING id
+"""
+
+# Those that have left the trash are known by the log alone.
+DELETED_SINCE = """
+SELECT id FROM videos WHERE deleted_at > now() - make_interval(secs => %(seconds)s)
+UNION
+SELECT e.video_id FROM event_log e
+WHERE e.type = 'video.deleted' AND e.recorded_at > now() - make_interval(secs => %(seconds)s)
+  AND NOT EXISTS (SELECT FROM videos v WHERE v.id = e.video_id)
+"""
 
 
 async def insert(queries: Queries, video: NewVideo) -> bool:
@@ -285,6 +298,12 @@ async def set_failed(queries: Queries, video_id: UUID, code: str, detail: str) -
     return await queries.fetch_one(SET_FAILED, parameters) is not None
 
 
+async def set_lost(queries: Queries, video_id: UUID, code: str, detail: str) -> bool:
+    """Failed though it was ready; False when it is deleted or had failed before."""
+    parameters = {"id": video_id, "code": code, "detail": detail}
+    return await queries.fetch_one(SET_LOST, parameters) is not None
+
+
 async def add_representation(queries: Queries, video_id: UUID, row: RepresentationRow) -> None:
     await queries.fetch_all(
         ADD_REPRESENTATION,
@@ -343,7 +362,8 @@ async def restore(queries: Queries, video_id: UUID) -> bool:
 
 
 async def deleted_since(queries: Queries, seconds: float) -> list[UUID]:
-    return [row.id for row in await queries.fetch_all(DELETED_SINCE, (seconds,))]
+    """Also those whose rows have gone since then, as far as the log reaches back."""
+    return [row.id for row in await queries.fetch_all(DELETED_SINCE, {"seconds": seconds})]
 
 
 def _video(row: Row) -> Video:

@@ -38,3 +38,7 @@ class PersisterStopped(EventsError):
 
 class VideoMissing(EventsError):
     """The report is about a video that does not exist or was deleted."""
+
+
+class ForeignStorage(EventsError):
+    """The storage holds the files of another database."""

@@ -72,13 +72,11 @@ async def restore_video(request: web.Request) -> web.Response:
     await request.app[keys.ACCESS].require(viewer, course_id, Right.EDIT)
     assert video is not None
     async with request.app[keys.DATABASE].transaction() as transaction:
-        if await videos.restore(transaction, video.id):
-            await courses.restore(transaction, video.course_id, video.module_id)
-            if video.status != "failed":  # its job may have come and gone while it was hidden
-                await pipeline.enqueue(transaction, video.id)
-            await _append_updated(transaction, viewer, video.id)
-        restored = await videos.get(transaction, video.id)
-    return answer_json(snapshot(restored or video))
+        restored = await bring_back(transaction, viewer, video)
+    if restored is None:  # it left the trash in the last moment
+        await request.app[keys.ACCESS].require(viewer, None, Right.EDIT)
+    assert restored is not None
+    return answer_json(snapshot(restored))
 
 
 async def allowed_video(request: web.Request, right: Right) -> Video:
@@ -113,6 +111,19 @@ async def delete_videos(
     await videos.delete(transaction, [video.id for video in before])
     await log.append(transaction, [told(VideoDeleted, video, viewer.user_id) for video in before])
     return [video.id for video in before]
+
+
+async def bring_back(transaction: Transaction, viewer: Viewer, video: Video) -> Video | None:
+    """Undo its deletion and say so; None when the video is gone for good.
+
+    Appends to the log, so it is the last step of a transaction.
+    """
+    if await videos.restore(transaction, video.id):
+        await courses.restore(transaction, video.course_id, video.module_id)
+        if video.status != "failed":  # its job may have come and gone while it was hidden
+            await pipeline.enqueue(transaction, video.id)
+        await _append_updated(transaction, viewer, video.id)
+    return await videos.get(transaction, video.id)
 
 
 def forget_videos(request: web.Request, video_ids: Iterable[UUID]) -> None:

@@ -1,4 +1,4 @@
-"""The commands: serve, worker, migrate, token. Each returns the exit code of the program."""
+"""The commands: serve, worker, migrate, token, check. Each returns the exit code of the program."""
 
 import asyncio
 import logging
@@ -14,7 +14,10 @@ from db.errors import DatabaseError
 from db.migrate import migrate as apply_migrations
 from db.migrate import pending
 from db.server_facts import read_server_facts
+from events.errors import ForeignStorage
 from server import demo
+from server.checking import Wishes
+from server.checking import check as compare
 from server.config import Config
 from server.config_values import Secret
 from server.gunicorn_workers import run_workers
@@ -53,6 +56,7 @@ class StaleSchemaError(Exception):
 # What a command may end with that is the operator's to mend: told in a sentence, no traceback.
 FAULTS = (
     DatabaseError,
+    ForeignStorage,
     LimitError,
     ListenError,
     Owned,
@@ -113,6 +117,13 @@ def token(config: Config, *, user_id: str, role: str | None, ttl_s: int) -> int:
     config = with_secrets(config)
     print(token_mint(config)(user_id, roles=(role,) if role else (), ttl_s=ttl_s))
     return 0
+
+
+def check(config: Config, wishes: Wishes) -> int:
+    """Prints what files and rows say differently; the database has to run."""
+    report = compare(StoragePaths(config.storage_path), attached_database(config), wishes)
+    print(report.as_json() if wishes.is_json else report.as_table())
+    return report.exit_code
 
 
 def token_mint(config: Config) -> TokenMint:

@@ -17,9 +17,12 @@ from db.pool import open_database
 from events.emitter import Emitter
 from events.hub import Hub, HubLimits
 from events.log import Tail
+from events.periodic import Periodic
 from events.persister import ProgressPersister
+from events.reconcile import Reconcile
 from events.retention import Retention
 from events.sessions import SilenceWatch
+from events.trash import TrashSweep
 from events.types import EnrollmentChanged, Event, VideoDeleted, VideoTold, VideoUpdated
 from handlers import keys
 from handlers.access.revocation import Revocations
@@ -38,6 +41,7 @@ from storage.sandbox import Sandbox
 UPLOAD_THREADS = 4  # the loop's default executor is shared with name look-ups and has few threads
 FILE_THREADS = 4
 PROBES_AT_ONCE = 2
+FORGET_INTERVAL_S = 5.0  # a deleted file takes its space for so long at most
 
 Resource = Callable[[web.Application], AsyncIterator[None]]
 
@@ -78,9 +82,19 @@ def resources(config: Config, dsn: str) -> list[Resource]:
             app[keys.DATABASE], config.event_retention_s, config.session_retention_s
         )
         silence = SilenceWatch(app[keys.DATABASE])
+        pool, stored = app[keys.DATABASE], app[keys.STORAGE]
+        trash = TrashSweep(pool, stored, config.trash_retention_s)
+        reconcile = Reconcile(pool, stored, config.upload_expiry_s)
+        removed = Periodic("removed files", app[keys.OPEN_FILES].forget_removed, FORGET_INTERVAL_S)
         await retention.start()
         silence.start()
+        trash.start()
+        reconcile.start()
+        removed.start()
         yield
+        await removed.stop()
+        await reconcile.stop()
+        await trash.stop()
         await silence.stop()
         await retention.stop()
 
@@ -96,7 +110,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         await tail.start()
         revocations.load(
             await enrollments.changed_versions(pool),
-            # Grants may be older than today's GRANT_TTL; what has left the trash has no file.
+            # Grants may be older than today's GRANT_TTL.
             await videos.deleted_since(pool, max(config.grant_ttl_s, config.trash_retention_s)),
         )
         hub.open(tail.cursor)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from uuid import UUID
 
 from procrastinate import App, JobContext, RetryStrategy
@@ -15,11 +16,19 @@ from storage.paths import StoragePaths
 from storage.sandbox import Sandbox
 
 ATTEMPTS = 3
-STALLED_AFTER_S = 30.0  # a worker beats every ten seconds
 STOP_TIMEOUT_S = 10.0
 CONNECTIONS = 3  # the queue's own: one listens, one fetches, one acknowledges
 
 LOG = logging.getLogger("coursestream.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """How a killed worker is found out: who has not beaten for so long leaves its job to others."""
+
+    heartbeat_s: float = 10.0
+    stalled_after_s: float = 30.0
+    looks: str = "* * * * * */30"  # cron, the seconds last
 
 
 async def run(config: Config, dsn: str) -> None:
@@ -28,19 +37,25 @@ async def run(config: Config, dsn: str) -> None:
     await asyncio.to_thread(storage.prepare)
     async with open_database(dsn, size=CONNECTIONS) as database:
         pictures = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
-        app = build_queue(dsn, Pipeline(database, storage, Sandbox(1), pictures))
-        async with app.open_async():
-            await app.run_worker_async(
-                queues=[pipeline.QUEUE],
-                concurrency=1,
-                install_signal_handlers=False,
-                shutdown_graceful_timeout=STOP_TIMEOUT_S,
-                stalled_worker_timeout=STALLED_AFTER_S,
-                delete_jobs="successful",
-            )
+        await take_jobs(dsn, Pipeline(database, storage, Sandbox(1), pictures), Liveness())
 
 
-def build_queue(dsn: str, work: Pipeline) -> App:
+async def take_jobs(dsn: str, work: Pipeline, liveness: Liveness) -> None:
+    """One job after the other, until cancelled."""
+    app = build_queue(dsn, work, liveness)
+    async with app.open_async():
+        await app.run_worker_async(
+            queues=[pipeline.QUEUE],
+            concurrency=1,
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=STOP_TIMEOUT_S,
+            update_heartbeat_interval=liveness.heartbeat_s,
+            stalled_worker_timeout=liveness.stalled_after_s,
+            delete_jobs="successful",
+        )
+
+
+def build_queue(dsn: str, work: Pipeline, liveness: Liveness) -> App:
     """The job queue's application with its tasks; their bodies are in `events.pipeline`."""
     app = App(connector=AiopgConnector(dsn=dsn, maxsize=CONNECTIONS, **connection_options()))
 
@@ -57,11 +72,13 @@ def build_queue(dsn: str, work: Pipeline) -> App:
             is_last_attempt = context.job.attempts == ATTEMPTS - 1
             await work.run(UUID(video_id), is_last_attempt=is_last_attempt)
 
-    @app.periodic(cron="* * * * * */30")
+    @app.periodic(cron=liveness.looks)
     @app.task(name="retry_stalled", queue=pipeline.QUEUE, queueing_lock="retry_stalled")
     async def retry_stalled(timestamp: int) -> None:
         """procrastinate leaves a killed worker's job as it was; somebody has to pick it up."""
-        stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S)
+        stalled = await app.job_manager.get_stalled_jobs(
+            seconds_since_heartbeat=liveness.stalled_after_s
+        )
         for job in stalled:
             LOG.warning("job %s was left by a worker that died; it is tried again", job.id)
             await app.job_manager.retry_job(job)

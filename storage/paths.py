@@ -104,6 +104,13 @@ class StoragePaths:
             raise InvalidPath(f"not an asset name: {name!r}")
         return self._inside(self.video_dir(course_id, video_id), name)
 
+    def stored(self, relative: str) -> Path:
+        """What an inventory found below the courses, by its path from the root."""
+        path = self._inside(self.root, relative)
+        if self.courses not in path.parents:
+            raise InvalidPath(f"not a stored file: {relative!r}")
+        return path
+
     def _inside(self, parent: Path, name: str) -> Path:
         path = parent / name
         if os.path.normpath(path) != str(path) or not path.is_relative_to(self.root):

@@ -9,9 +9,9 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -20,6 +20,7 @@ import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
 from storage.errors import StorageFull, os_errors_wrapped
+from storage.holding import hold_descriptor
 from storage.paths import StoragePaths
 
 _T = TypeVar("_T")
@@ -141,24 +142,13 @@ def _open_held(path: str, flags: int) -> int:
     """Opened and locked: the kernel lets go of the lock when the process ends, however it ends."""
     descriptor = os.open(path, flags, 0o666)
     try:
-        with _locks_perhaps_unknown():
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        hold_descriptor(descriptor)
         if os.fstat(descriptor).st_nlink == 0:
             raise FileNotFoundError(errno.ENOENT, "cleared before it was held")
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
-
-
-@contextmanager
-def _locks_perhaps_unknown() -> Iterator[None]:
-    """Some network file systems know no locks: there nothing is held, and nothing is cleared."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
 
 
 def clear_unfinished(paths: StoragePaths) -> None:

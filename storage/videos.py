@@ -17,6 +17,7 @@ from pathlib import Path
 from uuid import UUID
 
 from storage.errors import InvalidPath, os_errors_wrapped
+from storage.holding import held
 from storage.paths import StoragePaths, original_name
 from storage.uploads import UploadFile, to_its_end
 
@@ -116,7 +117,8 @@ def scratch(paths: StoragePaths) -> Iterator[Path]:
     with os_errors_wrapped():
         directory.mkdir(mode=0o700)
     try:
-        yield directory
+        with held(directory):
+            yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -134,6 +136,7 @@ def _fsync_own_file(path: Path) -> None:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
             raise InvalidPath("only a file with one name can be published")
+        os.utime(descriptor)  # a file without a row may be removed an hour after it was published
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

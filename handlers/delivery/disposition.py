@@ -45,7 +45,8 @@ def download_name(original_filename: str, title: str, extension: str) -> str:
 
 def _stem(name: str) -> str:
     """Printable, without its video extension; no dot in front would hide the file."""
-    kept = "".join(one for one in name if _is_printable(one)).rstrip(" .")
+    printable = (one for one in name if _is_printable(one))
+    kept = "".join(" " if one.isspace() else one for one in printable).rstrip(" .")
     return _VIDEO_EXTENSION.sub("", kept).strip(" .")
 
 

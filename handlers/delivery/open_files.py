@@ -118,6 +118,25 @@ class OpenFiles:
         if (file := self._files.pop(path, None)) is not None:
             file.release()
 
+    async def forget_removed(self) -> None:
+        """Let go of whatever was deleted meanwhile, by whichever process."""
+        for path, file in list(self._files.items()):
+            file.hold()
+            try:
+                loop = asyncio.get_running_loop()
+                found = await loop.run_in_executor(self._executor, os.fstat, file.descriptor)
+            except OSError:  # a mount that is gone, or was there and went: opened anew, if ever
+                self._drop(path, file)
+            else:
+                if found.st_nlink == 0:
+                    self._drop(path, file)
+            finally:
+                file.release()
+
+    def _drop(self, path: Path, file: OpenFile) -> None:
+        if self._files.get(path) is file:
+            self.forget(path)
+
     async def _take(self, representation: Representation) -> OpenFile:
         # A loop, since another file may have pushed this one out before we were woken.
         while (file := self._files.get(representation.path)) is None:

@@ -1,0 +1,92 @@
+"""Which files the rows speak of, and videos that nobody is going to finish."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from db.pool import Queries, Row
+
+Kind = Literal["original", "representation", "thumbnail"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file that has to be there; the original only until the served file exists."""
+
+    kind: Kind
+    name: str
+    size_bytes: int
+    sha256: str | None  # None while nobody has counted it
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFiles:
+    """`is_changing` while a worker has, or is to get, its hands on the files."""
+
+    id: UUID
+    course_id: str
+    is_deleted: bool
+    is_changing: bool
+    files: tuple[FileRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StuckVideo:
+    id: UUID
+    course_id: str
+
+
+SELECT = """
+SELECT v.id, v.course_id, v.deleted_at IS NOT NULL AS is_deleted,
+    v.status = 'processing' OR EXISTS (
+        SELECT FROM procrastinate_jobs j WHERE j.lock = v.id::text AND j.status = 'doing'
+    ) AS is_changing,
+    (SELECT json_agg(json_build_array(f.kind, f.name, f.size_bytes, f.sha256)) FROM (
+        SELECT 'original' AS kind, 'original.' || v.container AS name,
+            v.original_size_bytes AS size_bytes, v.original_sha256 AS sha256
+        WHERE NOT EXISTS (SELECT FROM representations r WHERE r.video_id = v.id)
+        UNION ALL
+        SELECT 'representation', r.file_name, r.size_bytes, r.sha256
+        FROM representations r WHERE r.video_id = v.id
+        UNION ALL
+        SELECT 'thumbnail', t.file_name, t.size_bytes, t.sha256
+        FROM thumbnails t WHERE t.video_id = v.id
+    ) f) AS files
+FROM videos v
+"""
+
+OF_VIDEOS = SELECT + "WHERE v.id = ANY(%s::uuid[])"
+
+AFTER = SELECT + "WHERE v.id > %s ORDER BY v.id LIMIT %s"
+
+# One statement, one snapshot: a job that is done or taken up meanwhile is never missed.
+STUCK = """
+SELECT v.id, v.course_id FROM videos v
+WHERE v.status = 'processing' AND v.deleted_at IS NULL AND NOT EXISTS (
+    SELECT FROM procrastinate_jobs j
+    WHERE j.lock = v.id::text AND j.status IN ('todo', 'doing'))
+ORDER BY v.id
+"""
+
+
+async def of_videos(queries: Queries, video_ids: Sequence[UUID]) -> dict[UUID, VideoFiles]:
+    """Deleted videos included; those that there are not are missing."""
+    rows = await queries.fetch_all(OF_VIDEOS, ([str(one) for one in video_ids],))
+    return {video.id: video for video in map(_video, rows)}
+
+
+async def after(queries: Queries, video_id: UUID, limit: int) -> list[VideoFiles]:
+    """The next videos by id."""
+    return [_video(row) for row in await queries.fetch_all(AFTER, (str(video_id), limit))]
+
+
+async def stuck(queries: Queries) -> list[StuckVideo]:
+    """In processing without a job."""
+    rows = await queries.fetch_all(STUCK)
+    return [StuckVideo(UUID(str(row.id)), row.course_id) for row in rows]
+
+
+def _video(row: Row) -> VideoFiles:
+    files = tuple(FileRow(*fields) for fields in row.files or ())
+    return VideoFiles(UUID(str(row.id)), row.course_id, row.is_deleted, row.is_changing, files)

@@ -1,0 +1,50 @@
+"""Videos that were deleted longer ago than they can be restored, and what hangs on them."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from db.pool import Transaction
+
+# Skipping locked rows gives each video to one process. A worker that was at the video when it was
+# deleted would put files where they have just been removed; one that comes later finds no video.
+TAKE = """
+SELECT v.id, v.course_id FROM videos v
+WHERE v.deleted_at <= now() - make_interval(secs => %s)
+  AND NOT EXISTS (
+      SELECT FROM procrastinate_jobs j WHERE j.lock = v.id::text AND j.status = 'doing')
+ORDER BY v.deleted_at, v.id LIMIT 1 FOR UPDATE OF v SKIP LOCKED
+"""
+
+DELETE_PROGRESS = """
+DELETE FROM progress WHERE (user_id, video_id) IN (
+    SELECT user_id, video_id FROM progress WHERE video_id = %s LIMIT %s
+)
+RETURNING 1
+"""
+
+DELETE_JOBS = "DELETE FROM procrastinate_jobs WHERE lock = %s AND status = 'todo'"
+
+DELETE_VIDEO = "DELETE FROM videos WHERE id = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class TrashedVideo:
+    id: UUID
+    course_id: str
+
+
+async def take_expired(tx: Transaction, retention_s: float) -> TrashedVideo | None:
+    """One that was deleted before that, locked until the transaction ends."""
+    row = await tx.fetch_one(TAKE, (retention_s,))
+    return TrashedVideo(UUID(str(row.id)), row.course_id) if row else None
+
+
+async def delete_progress(tx: Transaction, video_id: UUID, limit: int) -> int:
+    """How many users' progress in it went, with their playbacks."""
+    return len(await tx.fetch_all(DELETE_PROGRESS, (str(video_id), limit)))
+
+
+async def delete_video(tx: Transaction, video_id: UUID) -> None:
+    """Its files' rows and waiting jobs go with it."""
+    await tx.execute(DELETE_JOBS, (str(video_id),))
+    await tx.execute(DELETE_VIDEO, (str(video_id),))

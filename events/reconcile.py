@@ -1,0 +1,147 @@
+"""Brings files and rows together again: strays go, forgotten videos get a job.
+
+What is missing can only be told of. Nothing is touched while the storage's marker is not there,
+nor in a storage that belongs to another database.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from db import storage_identity, videos
+from db.pool import Database
+from events import log, pipeline
+from events.errors import ForeignStorage
+from events.periodic import Periodic
+from events.snapshots import told
+from events.survey import Finding, survey
+from events.types import VideoFailed
+from storage.errors import StorageError
+from storage.inventory import remove_stray, remove_unfinished
+from storage.paths import StoragePaths
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 3600.0
+STRAY_AFTER_S = 3600.0  # an upload has its file before its row, by a moment
+UNFINISHED_INTERVAL_S = 20.0  # a minute late at most, said the contract
+TOLD_AT_ONCE = 20
+LOST_CODE, LOST_DETAIL = "internal", "The video's file has been lost."
+
+
+class Reconcile:
+    """Looks at start and hourly; at unfinished files every few seconds."""
+
+    def __init__(
+        self, database: Database, storage: StoragePaths, unfinished_after_s: float
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._unfinished_after_s = unfinished_after_s
+        self._hourly = Periodic("reconcile", self._look, INTERVAL_S)
+        self._often = Periodic("unfinished files", self._expire, UNFINISHED_INTERVAL_S)
+
+    def start(self) -> None:
+        self._hourly.start()
+        self._often.start()
+
+    async def stop(self) -> None:
+        await self._often.stop()
+        await self._hourly.stop()
+
+    async def _look(self) -> None:
+        try:
+            await reconcile(self._database, self._storage, time.time())
+        except (StorageError, ForeignStorage) as exc:
+            logger.error("reconcile: nothing was touched: %s", exc)
+
+    async def _expire(self) -> None:
+        before_s = time.time() - self._unfinished_after_s
+        try:
+            removed = await asyncio.to_thread(remove_unfinished, self._storage, before_s)
+        except StorageError as exc:
+            logger.warning("unfinished files: %s", exc)
+            return
+        if removed:
+            logger.info("%d unfinished files have expired", len(removed))
+
+
+async def reconcile(database: Database, storage: StoragePaths, now_s: float) -> list[Finding]:
+    """Mend what can be mended without a person, tell the rest; returns the rest.
+
+    Raises: StorageGone, StorageReadOnly, ForeignStorage, DatabaseError.
+    """
+    await require_own_storage(database, storage)
+    findings = (await survey(database, storage)).findings
+    by_itself = [one for one in findings if one.kind in ("stray", "stuck")]
+    mended = await mend(database, storage, by_itself, now_s)
+    rest = [one for one in findings if one.kind not in ("stray", "stuck")]
+    for finding in mended:
+        logger.warning("mended: %s %s", finding.kind, finding.path or finding.video_id)
+    for finding in rest[:TOLD_AT_ONCE]:
+        logger.error("%s: %s (%s)", finding.kind, finding.path, finding.detail)
+    if len(rest) > TOLD_AT_ONCE:
+        logger.error("... and %d more: `run_server.py check` lists them", len(rest) - TOLD_AT_ONCE)
+    return rest
+
+
+async def require_own_storage(database: Database, storage: StoragePaths) -> None:
+    """The first storage that a database meets is its own, unless others' videos are in it.
+
+    Raises: StorageGone, ForeignStorage.
+    """
+    instance_id = await asyncio.to_thread(storage.check)
+    is_empty = await asyncio.to_thread(lambda: not any(storage.courses.glob("*/*")))
+    async with database.transaction() as tx:
+        known = await storage_identity.known(tx)
+        if known is None and (is_empty or await storage_identity.has_videos(tx)):
+            await storage_identity.remember(tx, instance_id)
+            known = instance_id
+    if known != instance_id:
+        raise ForeignStorage
+
+
+async def mend(
+    database: Database, storage: StoragePaths, findings: Sequence[Finding], now_s: float
+) -> list[Finding]:
+    """Those that are mended now: old strays are gone, the stuck have jobs, the lost are failed.
+
+    Raises: StorageGone, StorageReadOnly, DatabaseError.
+    """
+    return [one for one in findings if await _is_mended(database, storage, one, now_s)]
+
+
+async def _is_mended(
+    database: Database, storage: StoragePaths, finding: Finding, now_s: float
+) -> bool:
+    if finding.kind == "stray":
+        before_s = now_s - STRAY_AFTER_S
+        if finding.changed_s >= before_s:
+            return False
+        assert finding.path is not None
+        return await asyncio.to_thread(remove_stray, storage, finding.path, before_s)
+    if finding.kind == "stuck":
+        return await _requeue(database, finding)
+    if finding.kind == "missing" and finding.is_whole_video:
+        return await _give_up(database, finding)
+    return False
+
+
+async def _requeue(database: Database, finding: Finding) -> bool:
+    assert finding.video_id is not None
+    async with database.transaction() as tx:
+        await pipeline.enqueue(tx, finding.video_id)
+    return True
+
+
+async def _give_up(database: Database, finding: Finding) -> bool:
+    """False for a deleted video: restored, it would still be without its file."""
+    assert finding.video_id is not None
+    async with database.transaction() as tx:
+        if not await videos.set_lost(tx, finding.video_id, LOST_CODE, LOST_DETAIL):
+            return False
+        video = await videos.get(tx, finding.video_id)
+        assert video is not None
+        await log.append(tx, [told(VideoFailed, video, video.uploaded_by)])
+    return True

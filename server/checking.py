@@ -1,0 +1,110 @@
+"""`check`: files compared with the database, told as a table or JSON, mended when asked.
+
+It attaches to a database that runs, and never starts one. Exit code 0: all is well, or is now;
+1: something is left that a person has to see to.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from db.pool import open_database
+from events.reconcile import STRAY_AFTER_S, mend, require_own_storage
+from events.survey import Finding, Survey, survey
+from storage.paths import StoragePaths
+
+CONNECTIONS = 2
+COLUMNS = ("finding", "video", "path", "detail", "done")
+YOUNG = f"; changed less than {STRAY_AFTER_S / 3600:g} h ago, it may be an upload"
+SAID: dict[str, str] = {
+    "stray": "file without row",
+    "missing": "row without file",
+    "size-differs": "size differs",
+    "hash-differs": "hash differs",
+    "stuck": "stuck without job",
+}
+DONE: dict[str, str] = {"stray": "removed", "missing": "marked failed", "stuck": "queued again"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What `check` was asked for."""
+
+    is_json: bool = False
+    is_deep: bool = False
+    is_repairing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    survey: Survey
+    mended: tuple[Finding, ...]
+    now_s: float
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if len(self.mended) < len(self.survey.findings) else 0
+
+    def as_json(self) -> str:
+        answer = {
+            "videos": self.survey.videos,
+            "files": self.survey.files,
+            "findings": [self._fields(finding) for finding in self.survey.findings],
+        }
+        return msgspec.json.format(msgspec.json.encode(answer)).decode()
+
+    def as_table(self) -> str:
+        total = f"{self.survey.videos} videos and {self.survey.files} files compared: "
+        if not self.survey.findings:
+            return total + "all is well"
+        rows = [self._row(finding) for finding in self.survey.findings]
+        left = len(rows) - len(self.mended)
+        return f"{aligned([COLUMNS, *rows])}\n{total}{len(rows)} findings, {left} left"
+
+    def _fields(self, finding: Finding) -> dict[str, Any]:
+        return {
+            "kind": finding.kind,
+            "course_id": finding.course_id,
+            "video_id": finding.video_id,
+            "path": finding.path,
+            "detail": self._detail(finding),
+            "is_mended": finding in self.mended,
+        }
+
+    def _row(self, finding: Finding) -> tuple[str, ...]:
+        done = DONE[finding.kind] if finding in self.mended else "-"
+        video = str(finding.video_id or "-")
+        return SAID[finding.kind], video, finding.path or "-", self._detail(finding), done
+
+    def _detail(self, finding: Finding) -> str:
+        is_young = finding.kind == "stray" and finding.changed_s >= self.now_s - STRAY_AFTER_S
+        return finding.detail + (YOUNG if is_young else "")
+
+
+def check(storage_path: StoragePaths, dsn: str, wishes: Wishes) -> Report:
+    """Raises: StorageError, ForeignStorage, DatabaseError."""
+    return asyncio.run(_check(storage_path, dsn, wishes))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell, two blanks apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+async def _check(storage: StoragePaths, dsn: str, wishes: Wishes) -> Report:
+    async with open_database(dsn, size=CONNECTIONS) as database:
+        await require_own_storage(database, storage)
+        found = await survey(database, storage, is_deep=wishes.is_deep)
+        now_s = time.time()
+        mended: Sequence[Finding] = ()
+        if wishes.is_repairing:
+            mended = await mend(database, storage, found.findings, now_s)
+        return Report(found, tuple(mended), now_s)

@@ -1,0 +1,164 @@
+"""What lies in the storage, and what may go."""
+
+import os
+import time
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from storage.errors import InvalidPath, StorageGone
+from storage.holding import held, is_held
+from storage.inventory import StoredVideo, remove_stray, remove_unfinished, stored_videos
+from storage.paths import StoragePaths
+
+HOUR_S = 3600.0
+NOW_S = time.time()
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> StoragePaths:
+    paths = StoragePaths(tmp_path)
+    paths.prepare()
+    return paths
+
+
+def put(path: Path, age_s: float = 0.0, content: bytes = b"12345") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (NOW_S - age_s, NOW_S - age_s))
+    return path
+
+
+def told(paths: StoragePaths) -> list[tuple[str, UUID | None, list[str]]]:
+    def one(video: StoredVideo) -> tuple[str, UUID | None, list[str]]:
+        names = [str(file.path.relative_to(video.path)) for file in video.files]
+        return video.course_id, video.video_id, sorted(names)
+
+    return [one(video) for video in stored_videos(paths)]
+
+
+def test_every_file_is_told_wherever_it_lies(paths: StoragePaths) -> None:
+    video_id = uuid4()
+    directory = paths.video_dir("c1", video_id)
+    put(directory / "original.mp4")
+    put(directory / "deeper" / "b")
+    (directory / "link").symlink_to("/etc/passwd")
+    put(paths.courses / "c1" / "notes.txt")
+    put(paths.courses / "c2" / str(video_id).upper() / "a")
+    put(paths.courses / "here")
+
+    assert sorted(told(paths), key=str) == sorted(
+        [
+            ("c1", video_id, ["deeper/b", "link", "original.mp4"]),
+            ("c1", None, ["notes.txt"]),
+            ("c2", None, ["a"]),
+            ("", None, ["here"]),
+        ],
+        key=str,
+    )
+
+
+def test_empty_storage_tells_nothing(paths: StoragePaths) -> None:
+    assert told(paths) == []
+
+
+def test_nothing_is_told_or_removed_without_the_marker(paths: StoragePaths) -> None:
+    unfinished, stray = put(paths.unfinished / "a", HOUR_S), put(paths.courses / "c" / "d", HOUR_S)
+    paths.marker.unlink()
+
+    with pytest.raises(StorageGone):
+        told(paths)
+    with pytest.raises(StorageGone):
+        remove_unfinished(paths, NOW_S)
+    with pytest.raises(StorageGone):
+        remove_stray(paths, "courses/c/d", NOW_S)
+
+    assert unfinished.exists()
+    assert stray.exists()
+
+
+@pytest.mark.parametrize(
+    ("age_s", "is_gone"),
+    [
+        pytest.param(HOUR_S + 1, True, id="older"),
+        pytest.param(HOUR_S - 1, False, id="younger"),
+        pytest.param(-HOUR_S, False, id="from the future"),
+    ],
+)
+def test_stray_goes_by_its_age_at_that_moment(
+    paths: StoragePaths, age_s: float, is_gone: bool
+) -> None:
+    stray = put(paths.courses / "c" / "v" / "a", age_s)
+
+    assert remove_stray(paths, "courses/c/v/a", NOW_S - HOUR_S) is is_gone
+    assert stray.exists() is not is_gone
+
+
+def test_stray_link_goes_and_what_it_points_to_stays(paths: StoragePaths, tmp_path: Path) -> None:
+    target = put(tmp_path / "precious", 2 * HOUR_S)
+    link = paths.courses / "link"
+    link.symlink_to(target)
+
+    assert remove_stray(paths, "courses/link", time.time() + 1)
+    assert target.exists()
+    assert not link.is_symlink()
+
+
+def test_directory_goes_once_it_is_empty(paths: StoragePaths) -> None:
+    file = put(paths.courses / "c" / "v" / "a")
+
+    assert not remove_stray(paths, "courses/c/v", NOW_S + HOUR_S)
+    file.unlink()
+    assert remove_stray(paths, "courses/c/v", NOW_S + HOUR_S)
+    assert not remove_stray(paths, "courses/c/v", NOW_S + HOUR_S)
+
+
+@pytest.mark.parametrize("relative", [".coursestream", "tmp/a", "../a", "courses", "courses/../x"])
+def test_only_what_is_below_the_courses_is_a_stray(paths: StoragePaths, relative: str) -> None:
+    with pytest.raises(InvalidPath):
+        remove_stray(paths, relative, NOW_S)
+
+
+def test_unfinished_goes_by_its_newest_part(paths: StoragePaths) -> None:
+    put(paths.unfinished / "old", HOUR_S)
+    put(paths.unfinished / "young", 0)
+    put(paths.unfinished / "old.work" / "remuxed", HOUR_S)
+    put(paths.unfinished / "busy.work" / "remuxed", 0)
+    for name in ("old.work", "busy.work"):
+        os.utime(paths.unfinished / name, (NOW_S - HOUR_S, NOW_S - HOUR_S))
+    (paths.unfinished / "dangling").symlink_to("nowhere")
+    os.utime(paths.unfinished / "dangling", (0, 0), follow_symlinks=False)
+
+    removed = remove_unfinished(paths, NOW_S - HOUR_S / 2)
+
+    assert removed == ["dangling", "old", "old.work"]
+    assert sorted(os.listdir(paths.unfinished)) == ["busy.work", "young"]
+
+
+def test_what_is_held_stays_however_old(paths: StoragePaths) -> None:
+    file = put(paths.unfinished / "upload", HOUR_S)
+    directory = put(paths.unfinished / "a.work" / "remuxed", HOUR_S).parent
+
+    with held(file), held(directory):
+        assert is_held(file)
+        assert remove_unfinished(paths, NOW_S + HOUR_S) == []
+
+    assert not is_held(file)
+    assert remove_unfinished(paths, NOW_S + HOUR_S) == ["a.work", "upload"]
+
+
+def test_link_that_is_being_published_is_as_young_as_it_is(paths: StoragePaths) -> None:
+    """Its content may be from last week."""
+    original = put(paths.courses / "c" / "v" / "original.mp4", 9 * HOUR_S)
+    os.link(original, paths.unfinished / "draft")
+
+    assert remove_unfinished(paths, time.time() - HOUR_S) == []
+
+
+@pytest.mark.parametrize("name", ["missing", "pipe", "link"])
+def test_what_is_no_file_of_ours_is_held_by_nobody(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+
+    assert not is_held(tmp_path / name)
