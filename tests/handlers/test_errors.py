@@ -141,6 +141,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     PersisterFull: (PersisterFull(SECRET), "unavailable"),
     PersisterStopped: (PersisterStopped(SECRET), "unavailable"),
     VideoMissing: (VideoMissing(SECRET), "not-found"),
+    events_errors.ForeignStorage: (events_errors.ForeignStorage(SECRET), "internal"),  # at start
     DeliveryError: (DeliveryError(Path(SECRET)), "internal"),
     FileUnavailable: (FileUnavailable(Path(SECRET)), "unavailable"),
     FileTruncated: (FileTruncated(Path(SECRET)), "internal"),  # it comes after the headers
