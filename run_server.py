@@ -60,7 +60,8 @@ def main(argv: list[str]) -> int:
                 return commands.not_built(name)
     except (ConfigError, *commands.FAULTS) as exc:
         print(f"coursestream: {exc}", file=sys.stderr)
-        return 2 if isinstance(exc, ConfigError) else 1
+        could_not_look = isinstance(exc, ConfigError) or arguments.command == "check"
+        return 2 if could_not_look else 1
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`check`: files compared with the database, told as a table or JSON, mended when asked.
 
 It attaches to a database that runs, and never starts one. Exit code 0: all is well, or is now;
-1: something is left that a person has to see to.
+1: something is left that a person has to see to; 2: it could not look.
 """
 
 import asyncio

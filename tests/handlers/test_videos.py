@@ -288,3 +288,49 @@ async def test_module_deleted_during_an_upload_waits_for_it_and_takes_it_along(
 
     assert (await deleting).said == "204"
     assert await videos.get(database, new.id) is None
+
+
+async def test_deleted_video_leaves_disk_and_descriptors_after_the_retention(
+    start_service: Any, mp4: Path
+) -> None:
+    service = await start_service(TRASH_RETENTION="1s")
+    await service.put("courses/c1", {"title": "Course"})
+    await service.put("courses/c1/modules/m1", {"title": "Module", "position": 1})
+    await service.put("courses/c1/enrollments/tess", {"role": "instructor"})
+    video = await service.ready_video(mp4)
+    path = f"/api/v1/videos/{video['id']}"
+    grant = (await service.ask("tess", "POST", f"{path}/playback", {})).json["stream_url"]
+    assert (await service.ask("tess", "GET", f"{path}/stream")).said == "200"
+    files, storage = service.app[keys.OPEN_FILES], service.app[keys.STORAGE]
+    assert len(files) == 1
+
+    await service.ask("tess", "DELETE", path)
+    directory = storage.video_dir("c1", UUID(video["id"]))
+    async with asyncio.timeout(10):
+        while await asyncio.to_thread(directory.exists) or len(files):
+            await asyncio.sleep(0.05)
+
+    rows = await service.app[keys.DATABASE].fetch_all("SELECT id FROM videos")
+    assert rows == []
+    assert (await service.ask("tess", "POST", f"{path}/restore")).said == "403 not-enrolled"
+    assert (await service.ask("root", "POST", f"{path}/restore")).said == "404 not-found"
+    assert (await service.ask("root", "GET", path)).said == "404 not-found"
+    assert (await service.ask(None, "GET", grant)).said == "403 not-enrolled"
+
+
+async def test_restore_that_meets_the_sweep_finds_nothing(
+    service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video_id = await service.video_row()
+    await service.ask("tess", "DELETE", f"videos/{video_id}")
+    restore = videos.restore
+
+    async def too_late(transaction: Any, restored_id: UUID) -> bool:
+        await transaction.execute("DELETE FROM videos WHERE id = %s", (video_id,))
+        return await restore(transaction, restored_id)
+
+    monkeypatch.setattr(videos, "restore", too_late)
+
+    answer = await service.ask("root", "POST", f"videos/{video_id}/restore")
+
+    assert answer.said == "404 not-found"

@@ -176,3 +176,37 @@ async def test_a_file_opened_after_the_end_is_closed(pool, stored):
     await asyncio.sleep(0)
 
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+async def test_removed_files_are_let_go_when_their_last_transfer_ends(pool, stored):
+    kept, removed, sent = stored("kept"), stored("removed"), stored("sent")
+    with OpenFiles(pool) as files:
+        async with files.open(kept) as kept_file, files.open(removed) as removed_file:
+            pass
+        async with files.open(sent) as sent_file:
+            for one in (removed, sent):
+                await asyncio.to_thread(one.path.unlink)
+
+            await files.forget_removed()
+
+            assert is_open(kept_file.descriptor)
+            assert not is_open(removed_file.descriptor)
+            assert is_open(sent_file.descriptor)
+        assert not is_open(sent_file.descriptor)
+        assert len(files) == 1
+
+
+async def test_file_that_pushed_out_another_while_it_was_looked_at_stays(pool, stored):
+    one = stored("one")
+    with OpenFiles(pool) as files:
+        async with files.open(one):
+            pass
+        await asyncio.to_thread(one.path.unlink)
+        looking = asyncio.create_task(files.forget_removed())
+        await asyncio.sleep(0)
+        files.forget(one.path)
+        await asyncio.to_thread(one.path.write_bytes, bytes(10))
+        async with files.open(one) as again:
+            await looking
+            assert is_open(again.descriptor)
+        assert len(files) == 1

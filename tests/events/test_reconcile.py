@@ -1,0 +1,298 @@
+"""Files and rows apart, and what is done about it."""
+
+import asyncio
+import hashlib
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from db.pool import Database
+from events.errors import ForeignStorage
+from events.reconcile import Reconcile, mend, reconcile
+from events.survey import survey
+from storage.errors import StorageGone
+from storage.holding import held
+from storage.paths import StoragePaths
+
+NOW_S = time.time()
+OLD_S, YOUNG_S = 3700.0, 3500.0
+CONTENT = b"a served file"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+SERVED, PICTURE = f"source-{SHA256[:16]}.mp4", f"small-{SHA256[:16]}.jpg"
+
+
+@dataclass
+class Shelf:
+    """Videos with their rows and files."""
+
+    library: Any
+    storage: StoragePaths
+
+    @property
+    def database(self) -> Database:
+        database: Database = self.library.database
+        return database
+
+    async def ready(self) -> UUID:
+        video_id: UUID = await self.library.video()
+        await self.sql(
+            "UPDATE videos SET status = 'ready', original_sha256 = %(sha)s WHERE id = %(id)s",
+            "INSERT INTO representations VALUES (%(id)s, 'mp4', %(file)s, 'video/mp4', %(size)s,"
+            " %(sha)s, true)",
+            "INSERT INTO thumbnails VALUES (%(id)s, 'small', 'image/jpeg', %(picture)s, 1, 1,"
+            " %(size)s, %(sha)s)",
+            id=str(video_id),
+            file=SERVED,
+            picture=PICTURE,
+            sha=SHA256,
+            size=len(CONTENT),
+        )
+        for name in (SERVED, PICTURE):
+            await self.put(f"c1/{video_id}/{name}", 9 * OLD_S, CONTENT)
+        return video_id
+
+    async def processing(self, *, has_job: bool = True) -> UUID:
+        video_id: UUID = await self.library.video()
+        await self.put(f"c1/{video_id}/original.mp4", 9 * OLD_S, b"1")
+        if has_job:
+            await self.job(video_id)
+        return video_id
+
+    async def job(self, video_id: UUID, status: str = "todo") -> None:
+        await self.sql(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status)"
+            " VALUES ('media', 'process_video', %(id)s, %(status)s)",
+            id=str(video_id),
+            status=status,
+        )
+
+    async def sql(self, *statements: str, **parameters: Any) -> None:
+        async with self.database.transaction() as tx:
+            for statement in statements:
+                await tx.execute(statement, parameters)
+
+    async def put(self, relative: str, age_s: float, content: bytes = b"stray") -> Path:
+        return await asyncio.to_thread(self._put, self.storage.courses / relative, age_s, content)
+
+    @staticmethod
+    def _put(path: Path, age_s: float, content: bytes) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        os.utime(path, (NOW_S - age_s, NOW_S - age_s))
+        os.utime(path.parent, (NOW_S - age_s, NOW_S - age_s))
+        return path
+
+    async def found(self, *, is_deep: bool = False) -> list[tuple[str, str | None]]:
+        findings = (await survey(self.database, self.storage, is_deep=is_deep)).findings
+        return [(one.kind, (one.path or "").rpartition("/")[2]) for one in findings]
+
+    async def files(self) -> list[str]:
+        return await asyncio.to_thread(
+            lambda: sorted(one.name for one in self.storage.courses.rglob("*") if one.is_file())
+        )
+
+
+@pytest.fixture
+def shelf(library: Any, tmp_path: Path) -> Shelf:
+    storage = StoragePaths(tmp_path)
+    storage.prepare()
+    return Shelf(library, storage)
+
+
+async def test_what_belongs_together_is_left_alone(shelf: Shelf) -> None:
+    await shelf.ready()
+    await shelf.processing()
+    deleted = await shelf.ready()
+    await shelf.library.delete_video(deleted)
+    before = await shelf.files()
+
+    assert await reconcile(shelf.database, shelf.storage, NOW_S) == []
+
+    assert await shelf.files() == before
+    assert await shelf.found(is_deep=True) == []
+
+
+@pytest.mark.parametrize(
+    "relative",
+    [
+        pytest.param(f"c1/{{ready}}/source-{'0' * 16}.mp4", id="superseded asset"),
+        pytest.param("c1/{ready}/original.mp4", id="original that was remuxed"),
+        pytest.param("c1/{ready}/deeper/" + SERVED, id="a known name in another place"),
+        pytest.param("c2/{ready}/" + SERVED, id="a known video in another course"),
+        pytest.param("c1/{unknown}/original.mp4", id="upload cut before its row"),
+        pytest.param("c1/{unknown}/" + SERVED, id="sweep cut after the rows"),
+        pytest.param("c1/notes.txt", id="in a course"),
+        pytest.param("notes.txt", id="beside the courses"),
+        pytest.param("c1/not-a-video/a.mp4", id="in a directory of nobody"),
+    ],
+)
+@pytest.mark.parametrize(("age_s", "is_gone"), [(OLD_S, True), (YOUNG_S, False)])
+async def test_file_without_row_goes_after_an_hour(
+    shelf: Shelf, relative: str, age_s: float, is_gone: bool
+) -> None:
+    names = {"ready": await shelf.ready(), "unknown": uuid4()}
+    kept = await shelf.files()
+    assert await reconcile(shelf.database, shelf.storage, NOW_S) == []
+    stray = await shelf.put(relative.format(**names), age_s)
+
+    assert await reconcile(shelf.database, shelf.storage, NOW_S) == []
+
+    assert await asyncio.to_thread(stray.exists) is not is_gone
+    assert not is_gone or await shelf.files() == kept
+    unknown = shelf.storage.video_dir("c1", names["unknown"])
+    assert not (is_gone and await asyncio.to_thread(unknown.exists))
+
+
+@pytest.mark.parametrize("status", ["processing", "doing"])
+async def test_video_that_a_worker_may_be_at_is_left_alone(shelf: Shelf, status: str) -> None:
+    """A hard link to last week's original gets its row in a moment."""
+    if status == "processing":
+        video_id = await shelf.processing()
+    else:
+        await shelf.job(video_id := await shelf.ready(), "doing")
+    stray = await shelf.put(f"c1/{video_id}/source-{'0' * 16}.mp4", OLD_S)
+
+    await reconcile(shelf.database, shelf.storage, NOW_S)
+
+    assert await asyncio.to_thread(stray.exists)
+
+
+async def test_stuck_video_gets_one_job(shelf: Shelf) -> None:
+    video_id = await shelf.processing(has_job=False)
+    await shelf.job(video_id, "failed")
+    await shelf.processing()
+    assert await shelf.found() == [("stuck", "")]
+
+    for _ in range(2):
+        assert await reconcile(shelf.database, shelf.storage, NOW_S) == []
+
+    jobs = await shelf.database.fetch_all(
+        "SELECT task_name FROM procrastinate_jobs WHERE lock = %s AND status = 'todo'",
+        (str(video_id),),
+    )
+    assert jobs == [("process_video",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        pytest.param(SERVED, None, "missing", id="no file"),
+        pytest.param(PICTURE, None, "missing", id="no picture"),
+        pytest.param(SERVED, CONTENT[:-1], "size-differs", id="cut"),
+        pytest.param(SERVED, CONTENT[::-1], "hash-differs", id="other bytes"),
+    ],
+)
+async def test_what_is_wrong_is_told_and_not_touched(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture, name: str, content: bytes | None, kind: str
+) -> None:
+    video_id = await shelf.ready()
+    path = shelf.storage.asset("c1", video_id, name)
+    if content is None:
+        await asyncio.to_thread(path.unlink)
+    else:
+        await asyncio.to_thread(path.write_bytes, content)
+    before = await shelf.files()
+
+    rest = await reconcile(shelf.database, shelf.storage, NOW_S)
+
+    assert await shelf.found(is_deep=True) == [(kind, name)]
+    if kind != "hash-differs":
+        assert [one.kind for one in rest] == [kind]
+        assert f"{kind}: courses/c1/{video_id}/{name}" in caplog.text
+    assert await shelf.files() == before
+
+
+async def test_repair_marks_the_lost_as_failed_and_tells_so(shelf: Shelf) -> None:
+    for make in (shelf.ready, shelf.processing):
+        directory = shelf.storage.video_dir("c1", await make())
+        await asyncio.to_thread(lambda: [one.unlink() for one in directory.iterdir()])  # noqa: B023
+    findings = (await survey(shelf.database, shelf.storage)).findings
+
+    mended = await mend(shelf.database, shelf.storage, findings, NOW_S)
+
+    assert sorted(one.path.rpartition("/")[2] for one in mended if one.path) == [
+        "original.mp4",
+        SERVED,
+    ]
+    rows = await shelf.database.fetch_all("SELECT status, failure_code FROM videos")
+    assert rows == [("failed", "internal")] * 2
+    events = await shelf.database.fetch_all("SELECT type FROM event_log")
+    assert events == [("video.failed",)] * 2
+
+
+async def test_many_findings_are_told_in_a_few_lines(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(25):
+        await shelf.library.video()
+    caplog.set_level(logging.ERROR)
+
+    await reconcile(shelf.database, shelf.storage, NOW_S)
+
+    assert len(caplog.records) == 21
+    assert "5 more" in caplog.text
+
+
+async def test_nothing_is_done_without_the_marker(shelf: Shelf) -> None:
+    await reconcile(shelf.database, shelf.storage, NOW_S)
+    stray = await shelf.put("c1/stray", OLD_S)
+    await shelf.processing(has_job=False)
+    await asyncio.to_thread(shelf.storage.marker.unlink)
+
+    with pytest.raises(StorageGone):
+        await reconcile(shelf.database, shelf.storage, NOW_S)
+
+    assert await asyncio.to_thread(stray.exists)
+    assert await shelf.database.fetch_all("SELECT FROM procrastinate_jobs") == []
+
+
+async def test_nothing_is_done_in_the_storage_of_another_database(shelf: Shelf) -> None:
+    """An operator who forgot to restore the dump must not lose the videos."""
+    theirs = await shelf.put(f"c1/{uuid4()}/{SERVED}", OLD_S)
+
+    for _ in range(2):
+        with pytest.raises(ForeignStorage):
+            await reconcile(shelf.database, shelf.storage, NOW_S)
+
+    assert await asyncio.to_thread(theirs.exists)
+
+
+async def test_storage_that_was_exchanged_is_foreign(shelf: Shelf, tmp_path: Path) -> None:
+    await reconcile(shelf.database, shelf.storage, NOW_S)
+    other = await asyncio.to_thread(StoragePaths, tmp_path / "other")
+    await asyncio.to_thread(other.prepare)
+
+    with pytest.raises(ForeignStorage):
+        await reconcile(shelf.database, other, NOW_S)
+
+
+async def test_task_looks_at_start_and_outlives_a_storage_that_is_away(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    await shelf.ready()  # else the stray would be another database's
+    stray = await shelf.put("c1/stray", OLD_S)
+    expired = await shelf.put("../tmp/expired", 100)
+    busy = await shelf.put("../tmp/busy", 100)
+    task = Reconcile(shelf.database, shelf.storage, unfinished_after_s=60)
+
+    with held(busy):
+        task.start()
+        async with asyncio.timeout(5):
+            while await asyncio.to_thread(lambda: stray.exists() or expired.exists()):
+                await asyncio.sleep(0.01)
+        await task.stop()
+    assert await asyncio.to_thread(busy.exists)
+
+    await asyncio.to_thread(shelf.storage.marker.unlink)
+    task = Reconcile(shelf.database, shelf.storage, unfinished_after_s=60)
+    task.start()
+    async with asyncio.timeout(5):
+        while "nothing was touched" not in caplog.text or "unfinished files:" not in caplog.text:
+            await asyncio.sleep(0.01)
+    await task.stop()
