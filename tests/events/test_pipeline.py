@@ -221,7 +221,7 @@ async def test_nothing_is_entered_into_a_module_that_is_gone(workshop: Workshop)
     assert await pipeline.enter(workshop.database, new_video(), uuid4()) is None
 
     assert await workshop.events() == []
-    assert await workshop.database.fetch_all("SELECT FROM procrastinate_jobs") == []
+    assert await workshop.database.fetch_all("SELECT id FROM procrastinate_jobs") == []
 
 
 @pytest.mark.parametrize(

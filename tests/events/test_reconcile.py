@@ -249,7 +249,7 @@ async def test_nothing_is_done_without_the_marker(shelf: Shelf) -> None:
         await reconcile(shelf.database, shelf.storage, NOW_S)
 
     assert await asyncio.to_thread(stray.exists)
-    assert await shelf.database.fetch_all("SELECT FROM procrastinate_jobs") == []
+    assert await shelf.database.fetch_all("SELECT id FROM procrastinate_jobs") == []
 
 
 async def test_nothing_is_done_in_the_storage_of_another_database(shelf: Shelf) -> None:

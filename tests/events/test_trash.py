@@ -110,7 +110,7 @@ async def test_video_with_a_worker_at_it_waits(
         await tx.execute("UPDATE procrastinate_jobs SET status = 'todo', attempts = 1")
 
     assert await sweep(database, storage, 60.0) == [video_id]
-    assert await database.fetch_all("SELECT FROM procrastinate_jobs") == []
+    assert await database.fetch_all("SELECT id FROM procrastinate_jobs") == []
 
 
 async def test_nothing_goes_while_the_storage_is_away(

@@ -1,0 +1,209 @@
+"""Does one piece of work in a child that kills itself with SIGKILL right before its n-th step.
+
+A step is whatever can be seen from outside: a statement sent to PostgreSQL, a change of the file
+system, a media function. Each line on standard input is a JSON object {"work", "die_at", ...}; the
+answer is {"was_killed", "steps"}, the last of them the one that was not taken. One process forks
+for each line, since importing costs more than the work.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from db import videos
+from db.pool import Database, open_database
+from events.pipeline import PictureSettings, Pipeline
+from events.trash import sweep
+from handlers.access.auth import Viewer
+from handlers.videos import bring_back, delete_videos
+from server.worker import Liveness, build_queue, take_jobs
+from storage.hashing import sha256_file
+from storage.media import Picture
+from storage.paths import StoragePaths
+
+FILE_STEPS = ("replace", "link", "mkdir", "unlink", "rmdir", "fsync")
+PICTURES = PictureSettings([("small", 160), ("large", 640)], 82)
+PATIENT = Liveness(looks="0 0 1 1 *")  # a victim takes over from no other victim
+QUICK = Liveness(heartbeat_s=0.2, stalled_after_s=1.0, looks="* * * * * *")
+TESS = Viewer("tess", frozenset(), float("inf"))
+
+
+class Steps:
+    """Counts them; the one that must not be taken takes the process with it."""
+
+    def __init__(self, die_at: int | None, told: int) -> None:
+        self._left = die_at
+        self._told = told
+
+    def take(self, name: str) -> None:
+        os.write(self._told, f"{name}\n".encode())
+        if self._left is not None:
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self._left -= 1
+
+    def before(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def stepping(*arguments: Any, **options: Any) -> Any:
+            self.take(name)
+            return function(*arguments, **options)
+
+        return stepping
+
+    def arm(self) -> None:
+        for name in FILE_STEPS:
+            setattr(os, name, self.before(name, getattr(os, name)))
+        run = Database.run
+
+        async def stepping(self_: Database, connection: Any, sql: str, *rest: Any) -> Any:
+            self.take(" ".join(sql.split())[:60])
+            return await run(self_, connection, sql, *rest)
+
+        Database.run = stepping  # type: ignore[method-assign]
+
+
+class PlainMedia:
+    """Writes plain files where PyAV would write media."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+
+    async def remux(self, source: Path, target: Path, container: str) -> None:
+        self._steps.take("remux")
+        content = await asyncio.to_thread(source.read_bytes)
+        await asyncio.to_thread(target.write_bytes, b"remuxed " + content)
+
+    async def thumbnails(
+        self, path: Path, container: str, sizes: list[tuple[str, int]], quality: int, out_dir: Path
+    ) -> list[Picture]:
+        self._steps.take("thumbnails")
+        return [await asyncio.to_thread(picture, out_dir, *size) for size in sizes]
+
+
+def picture(directory: Path, name: str, width_px: int) -> Picture:
+    file = directory / f"{name}.jpg"
+    file.write_bytes(name.encode())
+    return Picture(
+        name=name,
+        file=file,
+        extension="jpg",
+        width_px=width_px,
+        height_px=width_px // 2,
+        size_bytes=len(name),
+        sha256=sha256_file(file),
+    )
+
+
+class DyingPipeline(Pipeline):
+    """Its steps count from where the job begins, so that the queue's own are not among them."""
+
+    steps: Steps
+
+    async def run(self, video_id: UUID, *, is_last_attempt: bool) -> None:
+        self.steps.arm()
+        await super().run(video_id, is_last_attempt=is_last_attempt)
+        self.steps.take("the job is done")
+
+
+async def work_job(order: dict[str, Any], database: Database, steps: Steps) -> None:
+    """The next job of the queue, as the worker does it."""
+    pipeline = _pipeline(DyingPipeline, order, database, steps)
+    pipeline.steps = steps
+    app = build_queue(order["dsn"], pipeline, PATIENT)
+    async with app.open_async():
+        await app.run_worker_async(
+            queues=["media"], wait=False, install_signal_handlers=False, delete_jobs="successful"
+        )
+
+
+async def work_jobs(order: dict[str, Any], database: Database, steps: Steps) -> None:
+    """A worker that lives, and takes over what the killed ones left, until nothing is left."""
+    taking = asyncio.create_task(
+        take_jobs(order["dsn"], _pipeline(Pipeline, order, database, steps), QUICK)
+    )
+    async with asyncio.timeout(order["timeout_s"]):
+        while await database.fetch_all("SELECT id FROM videos WHERE status = 'processing'"):
+            await asyncio.sleep(0.1)
+        while await database.fetch_all(
+            "SELECT id FROM procrastinate_jobs WHERE task_name = 'process_video'"
+        ):
+            await asyncio.sleep(0.1)
+    taking.cancel()
+    await asyncio.wait([taking])
+
+
+async def work_delete(order: dict[str, Any], database: Database, steps: Steps) -> None:
+    steps.arm()
+    async with database.transaction() as transaction:
+        await delete_videos(transaction, TESS, video_id=UUID(order["video_id"]))
+    steps.take("deleted")
+
+
+async def work_restore(order: dict[str, Any], database: Database, steps: Steps) -> None:
+    steps.arm()
+    video = await videos.get_deleted(database, UUID(order["video_id"]), 3600)
+    if video is not None:
+        async with database.transaction() as transaction:
+            await bring_back(transaction, TESS, video)
+    steps.take("restored")
+
+
+async def work_sweep(order: dict[str, Any], database: Database, steps: Steps) -> None:
+    steps.arm()
+    await sweep(database, StoragePaths(Path(order["root"])), 0)
+    steps.take("swept")
+
+
+Work = Callable[[dict[str, Any], Database, Steps], Coroutine[Any, Any, None]]
+WORKS: dict[str, Work] = {
+    "job": work_job,
+    "jobs": work_jobs,
+    "delete": work_delete,
+    "restore": work_restore,
+    "sweep": work_sweep,
+}
+
+
+def _pipeline(kind: type[Any], order: dict[str, Any], database: Database, steps: Steps) -> Any:
+    return kind(database, StoragePaths(Path(order["root"])), PlainMedia(steps), PICTURES)
+
+
+async def obey(order: dict[str, Any], told: int) -> None:
+    steps = Steps(order.get("die_at"), told)
+    async with open_database(order["dsn"], size=3) as database:
+        await WORKS[order["work"]](order, database, steps)
+
+
+def in_a_child(order: dict[str, Any]) -> dict[str, Any]:
+    """How it ended; the child's traceback goes to standard error."""
+    listening, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            asyncio.run(obey(order, told))
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(told)
+    with os.fdopen(listening) as told_steps:
+        steps = told_steps.read().splitlines()
+    _, status = os.waitpid(pid, 0)
+    was_killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    if not was_killed and status != 0:
+        raise SystemExit(f"{order} ended with {status}")
+    return {"was_killed": was_killed, "steps": steps}
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(json.dumps(in_a_child(json.loads(line))), flush=True)

@@ -1,0 +1,248 @@
+"""SIGKILL between every two steps of job, deletion, restoring and sweep; then it is done again.
+
+Whatever the step, the video is complete or absent, no file and no row is left over, and no job is
+lost: that of a killed worker is taken over by another one. FULL=1 kills at each statement, too,
+not only where something has changed.
+"""
+
+import asyncio
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from db import videos
+from db.pool import Database, open_database
+from db.videos import MediaFacts, NewVideo
+from events import pipeline
+from events.reconcile import reconcile
+from events.survey import survey
+from storage.inventory import remove_unfinished
+from storage.paths import StoragePaths
+
+ROOT = Path(__file__).resolve().parents[2]
+IS_FULL = bool(os.environ.get("FULL"))
+# Until COMMIT nothing that was sent can be seen, and a killed process loses nothing that it wrote:
+# killing before each of these finds the same as killing before the next step.
+HARMLESS = ("SELECT", "UPDATE", "INSERT", "BEGIN", "WITH", "DELETE", "NOTIFY", "SET", "fsync")
+TAKEN_OVER_WITHIN_S = 60.0
+A_DAY_S = 24 * 3600.0
+
+
+def box(kind: bytes, payload: bytes = b"") -> bytes:
+    return struct.pack(">I4s", 8 + len(payload), kind) + payload
+
+
+TYPE = box(b"ftyp", b"isom\0\0\2\0isom")
+ORIGINALS = {
+    "in order": TYPE + box(b"moov") + box(b"mdat", b"pictures and sound"),
+    "index last": TYPE + box(b"mdat", b"pictures and sound") + box(b"moov"),
+}
+
+
+@dataclass
+class Killer:
+    """The program that forks victims; orders it about."""
+
+    process: "subprocess.Popen[str]"
+
+    async def order(self, **order: Any) -> dict[str, Any]:
+        return await asyncio.to_thread(self._order, order)
+
+    def _order(self, order: dict[str, Any]) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+
+@pytest.fixture(scope="module")
+def killer() -> Iterator[Killer]:
+    command = [sys.executable, str(Path(__file__).with_name("dying.py"))]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
+    ) as process:
+        yield Killer(process)
+
+
+@dataclass
+class Place:
+    """A database and a storage in which things are killed."""
+
+    dsn: str
+    database: Database
+    storage: StoragePaths
+    killer: Killer
+
+    async def upload(self, content: bytes) -> UUID:
+        new = NewVideo(
+            id=uuid4(),
+            course_id="c1",
+            module_id="m1",
+            title="t",
+            original_filename="f.mp4",
+            media=MediaFacts(
+                30.0, 640, 360, 25.0, 0, "mp4", "h264", None, "video/mp4", is_playable=True
+            ),
+            original_size_bytes=len(content),
+            uploaded_by="tess",
+        )
+        path = self.storage.asset("c1", new.id, "original.mp4")
+        await asyncio.to_thread(path.parent.mkdir, parents=True)
+        await asyncio.to_thread(path.write_bytes, content)
+        assert await pipeline.enter(self.database, new) is not None
+        return new.id
+
+    async def order(self, work: str, **order: Any) -> dict[str, Any]:
+        return await self.killer.order(
+            work=work, dsn=self.dsn, root=str(self.storage.root), **order
+        )
+
+    async def kill_everywhere(
+        self, work: str, prepare: Callable[[], Awaitable[UUID]]
+    ) -> AsyncIterator[tuple[UUID, str]]:
+        """(video, step) for each step right before which a victim was killed."""
+        alive = await self.order(work, video_id=str(await prepare()))
+        assert not alive["was_killed"]
+        for die_at, step in enumerate(alive["steps"]):
+            if IS_FULL or not step.startswith(HARMLESS):
+                video_id = await prepare()
+                answer = await self.order(work, die_at=die_at, video_id=str(video_id))
+                assert answer == {"was_killed": True, "steps": alive["steps"][: die_at + 1]}
+                yield video_id, step
+
+    async def jobs_are_done(self) -> None:
+        """By a worker that lives."""
+        await self.order("jobs", timeout_s=TAKEN_OVER_WITHIN_S)
+
+    async def nothing_is_left_over(self) -> None:
+        """An hour later; unfinished files a day later."""
+        now_s = time.time()
+        assert await reconcile(self.database, self.storage, now_s + A_DAY_S) == []
+        await asyncio.to_thread(remove_unfinished, self.storage, now_s + A_DAY_S)
+        assert (await survey(self.database, self.storage, is_deep=True)).findings == ()
+        left = await asyncio.to_thread(lambda: list(self.storage.unfinished.iterdir()))
+        assert left == []
+
+    async def events_of(self, video_id: UUID) -> list[str]:
+        rows = await self.database.fetch_all(
+            "SELECT type FROM event_log WHERE video_id = %s AND type <> 'video.processing'"
+            " ORDER BY id",
+            (str(video_id),),
+        )
+        return [row.type.removeprefix("video.") for row in rows]
+
+    async def files_of(self, video_id: UUID) -> list[str]:
+        directory = self.storage.video_dir("c1", video_id)
+        if not await asyncio.to_thread(directory.exists):
+            return []
+        names = await asyncio.to_thread(os.listdir, directory)
+        return sorted(name.partition("-")[0] for name in names)
+
+    async def row_counts(self) -> list[int]:
+        tables = ("videos", "representations", "thumbnails", "progress")
+        rows = [await self.database.fetch_one(f"SELECT count(*) AS n FROM {t}") for t in tables]
+        return [row.n for row in rows if row]
+
+
+@pytest.fixture
+async def place(dsn: str, tmp_path: Path, killer: Killer) -> AsyncIterator[Place]:
+    storage = await asyncio.to_thread(StoragePaths, tmp_path)
+    await asyncio.to_thread(storage.prepare)
+    async with open_database(dsn, size=2) as database:
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO courses (id, title) VALUES ('c1', 'One')")
+            await tx.execute("INSERT INTO modules VALUES ('m1', 'c1', 'M', 0)")
+        await reconcile(database, storage, time.time())  # from now on it is this database's own
+        yield Place(dsn, database, storage, killer)
+
+
+@pytest.mark.parametrize("original", ORIGINALS)
+async def test_killed_job_is_done_by_another_worker(place: Place, original: str) -> None:
+    killed = {}
+    async for video_id, step in place.kill_everywhere(
+        "job", lambda: place.upload(ORIGINALS[original])
+    ):
+        killed[video_id] = step
+    assert {"COMMIT", "mkdir", "replace", "unlink", "thumbnails"} <= set(killed.values())
+
+    await place.jobs_are_done()
+
+    for video_id, step in killed.items():
+        video = await videos.get(place.database, video_id)
+        assert video is not None
+        assert (video.status, step) == ("ready", step)
+        assert (await place.events_of(video_id), step) == (["uploaded", "ready"], step)
+        assert (await place.files_of(video_id), step) == (["large", "small", "source"], step)
+    await place.nothing_is_left_over()
+
+
+async def test_killed_deletion_took_place_or_did_not(place: Place) -> None:
+    async for video_id, step in place.kill_everywhere(
+        "delete", lambda: place.upload(ORIGINALS["in order"])
+    ):
+        is_there = await videos.get(place.database, video_id) is not None
+        assert (await place.events_of(video_id) == ["uploaded"]) is is_there, step
+        assert is_there is (step != "deleted")
+
+        await place.order("delete", video_id=str(video_id))
+
+        assert await videos.get(place.database, video_id) is None
+        assert await place.events_of(video_id) == ["uploaded", "deleted"]
+    await place.order("sweep")
+    assert await place.row_counts() == [0, 0, 0, 0]
+    await place.nothing_is_left_over()
+
+
+async def test_killed_restoring_took_place_or_did_not(place: Place) -> None:
+    async def deleted() -> UUID:
+        video_id = await place.upload(ORIGINALS["in order"])
+        await place.order("delete", video_id=str(video_id))
+        return video_id
+
+    restored = []
+    async for video_id, step in place.kill_everywhere("restore", deleted):
+        is_there = await videos.get(place.database, video_id) is not None
+        assert (await place.events_of(video_id) == ["uploaded", "deleted"]) is not is_there, step
+
+        await place.order("restore", video_id=str(video_id))
+
+        assert await place.events_of(video_id) == ["uploaded", "deleted", "updated"]
+        restored.append(video_id)
+    await place.jobs_are_done()
+
+    for video_id in restored:
+        video = await videos.get(place.database, video_id)
+        assert video is not None
+        assert video.status == "ready"
+    await place.nothing_is_left_over()
+
+
+async def test_killed_sweep_leaves_nothing_for_good(place: Place) -> None:
+    async def deleted_ready() -> UUID:
+        video_id = await place.upload(ORIGINALS["index last"])
+        await place.order("job")
+        await place.order("delete", video_id=str(video_id))
+        return video_id
+
+    steps = []
+    async for _, step in place.kill_everywhere("sweep", deleted_ready):
+        steps.append(step)
+        await place.order("sweep")
+        assert await place.row_counts() == [0, 0, 0, 0]
+    assert {"COMMIT", "unlink", "rmdir", "swept"} <= set(steps)
+    await place.nothing_is_left_over()
+    left = await asyncio.to_thread(lambda: list(place.storage.courses.glob("*/*")))
+    assert left == []
