@@ -9,16 +9,17 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from storage.samples import write_clock_webm
-from tests.deploy.conftest import admin, program, upload
-from tests.flows.test_external_database import database_url  # noqa: F401  a fixture
+from tests.deploy.conftest import admin, fast_directory, program, upload
+from tests.flows.test_external_database import database_url  # noqa: F401 - a fixture
 from tests.running import ROOT, free_port, start, stop, wait_for
 
 TEXT = (ROOT / "docs" / "backup.md").read_text()
@@ -74,20 +75,28 @@ class Installation:
             stop(process)
 
 
-def _as_own_user() -> list[str]:
-    """PostgreSQL refuses root, so root plays another user to whom the same files belong."""
+# PostgreSQL refuses root, so root plays another user to whom the same files belong; among processes
+# of its own, since that user could signal every server that root has in other namespaces.
+AS_OWN_USER = (
+    *("unshare", "--user", "--map-user=1000", "--map-group=1000"),
+    *("--pid", "--fork", "--kill-child", "--mount-proc"),
+)
+
+
+def _as_own_user() -> tuple[str, ...]:
     if os.geteuid() != 0:
-        return []
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+        return ()
+    if subprocess.run([*AS_OWN_USER, "true"], capture_output=True).returncode != 0:
+        pytest.skip("namespaces are refused here, and PostgreSQL refuses root")
+    return AS_OWN_USER
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
+def installation() -> Iterator[Installation]:
     program("rsync")
-    installation = Installation(tmp_path / "data", tmp_path / "backup", tmp_path / "output")
-    yield installation
-    if (installation.data_dir / "postgres/cluster/postmaster.pid").exists():
-        installation.run("stop")
+    with fast_directory() as directory:
+        installation = Installation(directory / "data", directory / "backup", directory / "output")
+        yield installation
 
 
 async def _fill(url: str, media: Path) -> str:
@@ -108,6 +117,12 @@ async def _fill(url: str, media: Path) -> str:
     return video_id
 
 
+async def _add_course(url: str) -> None:
+    body = {"title": "After the backup"}
+    async with admin(url) as session, session.put("/api/v1/courses/c2", json=body) as response:
+        assert response.status == 201
+
+
 async def _told(url: str, video_id: str) -> dict[str, Any]:
     """All that can be seen of the video, its bytes and pictures included."""
     base = f"/api/v1/videos/{video_id}"
@@ -125,14 +140,12 @@ async def _told(url: str, video_id: str) -> dict[str, Any]:
 
 
 def _told_by(installation: Installation, video_id: str, **settings: str) -> dict[str, Any]:
-    with installation.serving(**settings) as url:
+    with installation.serving(MEDIA_WORKERS="0", **settings) as url:
         return asyncio.run(_told(url, video_id))
 
 
 def test_what_was_saved_comes_back(
-    installation: Installation,
-    tmp_path: Path,
-    database_url: str,  # noqa: F811
+    installation: Installation, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     media = tmp_path / "clock.webm"
     write_clock_webm(media, 2)
@@ -143,7 +156,7 @@ def test_what_was_saved_comes_back(
         secret.chmod(0o600)
         before = asyncio.run(_settled(url, video_id))
         installation.run("backup")
-        asyncio.run(upload(url, media, "c2", "m2"))
+        asyncio.run(_add_course(url))
     shutil.rmtree(installation.data_dir)
 
     installation.run("restore-files", "restore-database")
@@ -151,16 +164,34 @@ def test_what_was_saved_comes_back(
     assert (secret.read_text(), secret.stat().st_mode & 0o777) == ("kept" * 8, 0o600)
     assert _told_by(installation, video_id) == before
 
-    installation.run("upgrade", "restore-database")
+    if os.environ.get("FULL") == "1":
+        installation.run("upgrade", "restore-database")
+        assert _told_by(installation, video_id) == before
 
-    assert _told_by(installation, video_id) == before
+    url = request.getfixturevalue("database_url")  # may skip the rest
+    elsewhere = _another_database(url)
+    installation.run("restore-elsewhere", DATABASE_URL=elsewhere)
+    assert _video_ids(elsewhere) == [video_id]
 
-    installation.run("start", "move", "stop", DATABASE_URL=database_url)
-    said = installation.run("migrate", DATABASE_URL=database_url)
+    installation.run("start", "move", "stop", DATABASE_URL=url)
+    said = installation.run("migrate", DATABASE_URL=url)
     shutil.rmtree(installation.data_dir / "postgres")
 
     assert said == "nothing to apply\n"
-    assert _told_by(installation, video_id, DATABASE_URL=database_url) == before
+    assert _told_by(installation, video_id, DATABASE_URL=url) == before
+
+
+def _another_database(url: str) -> str:
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("CREATE DATABASE elsewhere TEMPLATE template0")
+    return f"{url.rpartition('/')[0]}/elsewhere"
+
+
+def _video_ids(url: str) -> list[str]:
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT id::text FROM videos")
+        return [row[0] for row in cursor.fetchall()]
 
 
 async def _settled(url: str, video_id: str) -> dict[str, Any]:
