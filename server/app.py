@@ -6,7 +6,6 @@ from pathlib import Path
 from aiohttp import web
 
 from handlers import keys, pages
-from handlers.access.auth import TokenVerifier
 from handlers.access.grants import Grants
 from server import middlewares
 from server.config import Config
@@ -21,7 +20,11 @@ MAX_JSON_BYTES = 256 * 1024  # a report of 256 intervals is a tenth of this
 def build_app(config: Config, dsn: str) -> web.Application:
     """Everything but the listener; the database must have been migrated, the secrets filled in."""
     app = web.Application(
-        middlewares=[middlewares.observe, middlewares.answer_errors, middlewares.identify],
+        middlewares=[
+            middlewares.observe,
+            middlewares.answer_errors,
+            middlewares.identify,
+        ],
         client_max_size=MAX_JSON_BYTES,
     )
     app.on_response_prepare.append(middlewares.add_common_headers)
@@ -33,12 +36,6 @@ def build_app(config: Config, dsn: str) -> web.Application:
 
 def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.STOPPING] = asyncio.Event()
-    app[keys.VERIFIER] = TokenVerifier(
-        config.jwt_secret.reveal(),
-        audience=config.jwt_audience,
-        issuer=config.jwt_issuer,
-        leeway_s=config.jwt_leeway_s,
-    )
     app[keys.GRANTS] = Grants(config.grant_secret.reveal(), config.grant_ttl_s)
     app[keys.UPLOAD_SETTINGS] = keys.UploadSettings(
         max_size_bytes=config.max_upload_size_bytes,

@@ -21,6 +21,7 @@ from server.checking import check as compare
 from server.config import Config
 from server.config_values import Secret
 from server.gunicorn_workers import run_workers
+from server.identity import KeyFileError, check_key_file
 from server.limits import LimitError, check_server, with_descriptors
 from server.listening import ListenError
 from server.logs import configure_logging
@@ -49,6 +50,10 @@ from storage.uploads import clear_abandoned, clear_unfinished
 LOG = logging.getLogger("coursestream.commands")
 
 
+class NoSharedSecretError(Exception):
+    """Tokens can be made only where they are checked with a shared secret."""
+
+
 class StaleSchemaError(Exception):
     """The database lacks migrations that this version needs."""
 
@@ -57,8 +62,10 @@ class StaleSchemaError(Exception):
 FAULTS = (
     DatabaseError,
     ForeignStorage,
+    KeyFileError,
     LimitError,
     ListenError,
+    NoSharedSecretError,
     Owned,
     PostgresError,
     SecretFileError,
@@ -70,8 +77,11 @@ FAULTS = (
 
 def serve(config: Config, *, has_demo: bool) -> int:
     """Everything on this machine, until a signal; PostgreSQL is the last to stop."""
+    if has_demo:
+        _need_shared_secret(config, "serve --demo")
     config = _prepared(config)
     server_context(config)  # its faults are told before anything is started
+    check_key_file(config)
     try:
         with raising_on_stop(), owned_database(config) as database:
             _prepare_schema(config, database.dsn)
@@ -114,6 +124,7 @@ def migrate(config: Config) -> int:
 
 def token(config: Config, *, user_id: str, role: str | None, ttl_s: int) -> int:
     """Prints a bearer token for that user."""
+    _need_shared_secret(config, "token")
     config = with_secrets(config)
     print(token_mint(config)(user_id, roles=(role,) if role else (), ttl_s=ttl_s))
     return 0
@@ -134,6 +145,14 @@ def token_mint(config: Config) -> TokenMint:
         audience=config.jwt_audience,
         issuer=config.jwt_issuer,
     )
+
+
+def _need_shared_secret(config: Config, command: str) -> None:
+    if not config.has_shared_secret:
+        raise NoSharedSecretError(
+            f"{command} makes tokens, which needs a shared secret (COURSESTREAM_JWT_SECRET); with"
+            " COURSESTREAM_JWT_PUBLIC_KEY_FILE or COURSESTREAM_JWT_JWKS_URL their issuer makes them"
+        )
 
 
 def not_built(name: str) -> int:

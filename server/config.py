@@ -27,8 +27,6 @@ NOT_BUILT = frozenset(
         "ALTERNATE_FORMAT",
         "CDN_URL",
         "CORS_ORIGINS",
-        "JWT_JWKS_URL",
-        "JWT_PUBLIC_KEY_FILE",
         "METRICS_PORT",
         "REDIS_URL",
         "RENDITIONS",
@@ -80,7 +78,7 @@ class Config:
 
     # Who is who
     # Empty when not set: `server.secrets.with_secrets` fills both.
-    jwt_secret: Secret = setting("JWT_SECRET", "", values.secret())
+    jwt_secret: Secret = setting("JWT_SECRET", "", values.token_secret())
     jwt_public_key_file: Path | None = setting("JWT_PUBLIC_KEY_FILE", None, values.path())
     jwt_jwks_url: str | None = setting("JWT_JWKS_URL", None, values.url("https", "http"))
     jwt_issuer: str | None = setting("JWT_ISSUER", None, values.text())
@@ -140,6 +138,11 @@ class Config:
     def has_embedded_database(self) -> bool:
         return self.database_url is None
 
+    @property
+    def has_shared_secret(self) -> bool:
+        """Whether tokens are signed with a secret that is known here, not with an issuer's key."""
+        return self.jwt_public_key_file is None and self.jwt_jwks_url is None
+
 
 SETTINGS: Mapping[str, Field[Any]] = {item.metadata["variable"]: item for item in fields(Config)}
 
@@ -155,6 +158,7 @@ def load_config(environ: Mapping[str, str], env_file: Path) -> Config:
         except ValueError as exc:
             faults.append(str(exc))
     faults += _half_given(given, "TLS_CERT_FILE", "TLS_KEY_FILE")
+    faults += _contradictions(found)
     if faults:
         raise ConfigError(faults)
     return Config(**found)
@@ -209,6 +213,22 @@ def _value(variable: str, given: str | None, found: Mapping[str, Any]) -> Any:
         only = "leave it unset" if default_text is None else f"allowed is {default_text}"
         raise ValueError(f"{_found(variable, given, rule)}, not supported yet: {only}")
     return value
+
+
+def _contradictions(found: Mapping[str, Any]) -> list[str]:
+    """What is allowed alone and makes no sense together; one sentence each."""
+    keys = ("jwt_secret", "jwt_public_key_file", "jwt_jwks_url")
+    given = [f"{PREFIX}{name.upper()}" for name in keys if found.get(name)]
+    faults = []
+    if len(given) > 1:
+        faults.append(f"{' and '.join(given)}: found together, allowed is one of them")
+    has_public_key = found.get("jwt_public_key_file") or found.get("jwt_jwks_url")
+    if has_public_key and found.get("database_url") and found.get("grant_secret") == Secret(""):
+        faults.append(
+            f"{PREFIX}GRANT_SECRET: found nothing, allowed is {values.secret().allowed}: with"
+            f" {given[-1]} and {PREFIX}DATABASE_URL it must be the same on every machine"
+        )
+    return faults
 
 
 def _found(variable: str, given: str, rule: Rule) -> str:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import jwt
 import psycopg2
+from jwt.algorithms import HMACAlgorithm
 from psycopg2.extensions import parse_dsn
 
 SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
@@ -135,6 +137,22 @@ def secret() -> Rule:
     return Rule(parse, f"{MIN_SECRET_BYTES} bytes or more", is_secret=True)
 
 
+def token_secret() -> Rule:
+    """Not a key that others know: whoever has the public key could sign tokens with it."""
+    by_length = secret()
+
+    def parse(value: str) -> Secret:
+        try:
+            HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(value)
+        except jwt.InvalidKeyError:
+            raise ValueError from None
+        found: Secret = by_length.parse(value)
+        return found
+
+    allowed = f"{by_length.allowed}, no PEM, SSH or JWK key"
+    return Rule(parse, allowed, is_secret=True)
+
+
 def secret_url(*schemes: str) -> Rule:
     """A URL that may carry a password."""
 
@@ -160,14 +178,25 @@ def database_url() -> Rule:
 
 
 def url(*schemes: str) -> Rule:
-    return Rule(lambda value: _url(value, schemes), f"a URL that begins with {_either(schemes)}")
+    """One that names a host and hides no password, for which there is no place."""
+
+    def parse(value: str) -> str:
+        parts = urlsplit(_url(value, schemes))
+        if not parts.hostname or "@" in parts.netloc:
+            raise ValueError
+        return value
+
+    allowed = f"a URL that begins with {_either(schemes)}, with a host and without a password"
+    return Rule(parse, allowed, is_secret=True)
 
 
 def origins() -> Rule:
     def parse(value: str) -> tuple[str, ...]:
         return tuple(_url(item, ("http", "https")) for item in _items(value))
 
-    return Rule(parse, "origins like https://example.org, with commas between")
+    return Rule(
+        parse, "origins like https://example.org, without a path, with commas between; no wildcard"
+    )
 
 
 def networks() -> Rule:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import BadContentDispositionHeader
 from structlog.types import EventDict, Processor, WrappedLogger
 
@@ -43,6 +44,7 @@ def configure_logging(
     root.setLevel(level.upper())
     # It would show a file name as a client sent it; uploads.py reads the header itself.
     warnings.filterwarnings("ignore", category=BadContentDispositionHeader)
+    logging.getLogger("aiohttp.server").addFilter(_is_no_fault_of_the_client)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
@@ -51,6 +53,12 @@ def configure_logging(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _is_no_fault_of_the_client(record: logging.LogRecord) -> bool:
+    """Bytes that are no HTTP are answered by the parser; aiohttp would log a traceback of it for
+    each header too large, which anybody can send by the thousand."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 class Redactor:

@@ -35,6 +35,7 @@ from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
 from handlers.health import migration_ids
 from server.config import Config
+from server.identity import token_verifier
 from storage.paths import StoragePaths
 from storage.sandbox import Sandbox
 
@@ -54,6 +55,11 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         app[keys.SANDBOX] = Sandbox(PROBES_AT_ONCE)
         async with _threads(UPLOAD_THREADS, "upload") as executor:
             app[keys.UPLOAD_EXECUTOR] = executor
+            yield
+
+    async def identity(app: web.Application) -> AsyncIterator[None]:
+        async with token_verifier(config) as verifier:
+            app[keys.VERIFIER] = verifier
             yield
 
     async def delivery(app: web.Application) -> AsyncIterator[None]:
@@ -127,7 +133,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         yield
         await reports.stop()
 
-    return [storage, delivery, database, upkeep, events, persister]
+    return [identity, storage, delivery, database, upkeep, events, persister]
 
 
 @asynccontextmanager

@@ -26,8 +26,11 @@ class SecretFileError(Exception):
 
 
 def with_secrets(config: Config) -> Config:
-    """The configuration with both secrets filled in. Blocks shortly. Raises: SecretFileError."""
-    jwt = config.jwt_secret or _kept(config.data_dir / JWT_SECRET_FILE)
+    """The configuration with its secrets filled in: the grants', and the tokens' unless they are
+    checked with a public key. Blocks shortly. Raises: SecretFileError."""
+    jwt = config.jwt_secret
+    if config.has_shared_secret:
+        jwt = jwt or _kept(config.data_dir / JWT_SECRET_FILE)
     return replace(config, jwt_secret=jwt, grant_secret=_grant_secret(config))
 
 

@@ -2,8 +2,8 @@
 
 aiohttp-jwt verifies signature and claims; around it stands what it leaves open: the header is
 parsed here (RFC 9110 section 11.4: the scheme is case-insensitive), `exp` and `sub` are required,
-clocks may differ by a leeway, and a verified token is remembered by digest until it expires, since
-verifying costs more than sending a whole range.
+clocks may differ by a leeway, and a verified token is remembered by digest until it expires or its
+key is withdrawn, since verifying costs more than sending a whole range.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ import msgspec
 from aiohttp import hdrs, web
 from aiohttp_jwt import JWTMiddleware
 
+from handlers.access.signing_keys import Keys, SigningKey
 from handlers.errors import InvalidToken
 from handlers.messages import Identifier
 
@@ -28,6 +29,8 @@ REMEMBERED_TOKENS = 10_000
 CLAIMS = "coursestream.claims"  # aiohttp-jwt stores what it verified under a text key
 BEARER = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE)
 ROLES = frozenset({"admin", "service"})
+# What PyJWT lets out of strange tokens besides its own: escapes in `crit`, infinite times.
+STRANGE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 # It logs a traceback for each bad token, which anybody can send by the thousand.
 logging.getLogger("aiohttp_jwt").setLevel(logging.CRITICAL)
@@ -55,64 +58,59 @@ class _Claims(msgspec.Struct):
     roles: list[str] = []
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """A token that was found good, and by which key."""
+
+    viewer: Viewer
+    key: SigningKey
+
+
 class TokenVerifier:
-    """Verifies bearer tokens of one key."""
+    """Verifies bearer tokens of the keys that are accepted at the time."""
 
     def __init__(
         self,
-        key: str,
+        keys: Keys,
         *,
-        algorithms: tuple[str, ...] = ("HS256",),
         audience: str | None = None,
         issuer: str | None = None,
         leeway_s: float = 30.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._key = key
+        self._keys = keys
         self._clock = clock
-        self._checks: dict[str, Any] = {
-            "algorithms": list(algorithms),
-            "audience": audience,
-            "issuer": issuer,
-        }
+        self._claims_checked = {"audience": audience, "issuer": issuer}
         self._leeway_s = leeway_s
-        self._middleware = JWTMiddleware(
-            key, request_property=CLAIMS, token_getter=_token_of, **self._checks
-        )
-        self._remembered: OrderedDict[bytes, Viewer] = OrderedDict()
+        self._verifiers: dict[SigningKey, _KeyVerifier] = {}
+        self._remembered: OrderedDict[bytes, _Verified] = OrderedDict()
 
     async def viewer_of(self, request: web.Request) -> Viewer:
         """Raises InvalidToken."""
         token = bearer_token(request.headers)
         digest = hashlib.sha256(token.encode()).digest()
-        viewer = self._remembered.get(digest)
-        if viewer is None:
-            viewer = self._viewer(await self._verified_claims(request, token))
-            self._remember(digest, viewer)
-        if viewer.expires_at <= self._clock():
+        verified = self._remembered.get(digest)
+        if verified is None or not self._keys.holds(verified.key):
+            verified = await self._verified(request, token)
+            self._remember(digest, verified)
+        if verified.viewer.expires_at <= self._clock():
             self._remembered.pop(digest, None)
             raise InvalidToken("The token has expired.")
-        return viewer
+        return verified.viewer
 
-    async def _verified_claims(self, request: web.Request, token: str) -> Mapping[str, Any]:
-        try:
-            await self._middleware(request, _nothing)
-        except web.HTTPUnauthorized as exc:
-            if isinstance(exc.__context__, jwt.ExpiredSignatureError | jwt.ImmatureSignatureError):
-                return self._claims_within_leeway(token)
-            raise InvalidToken from exc
-        except (ValueError, TypeError, OverflowError, RecursionError) as exc:
-            # What PyJWT lets through of strange tokens: escapes in `crit`, infinite times.
-            raise InvalidToken from exc
-        claims: Mapping[str, Any] = request[CLAIMS]
-        return claims
+    async def _verified(self, request: web.Request, token: str) -> _Verified:
+        key = await self._keys.find(_kid_of(token, self._keys.algorithms))
+        if key is None:
+            raise InvalidToken("No key of the issuer has the `kid` that the token names.")
+        claims = await self._verifier_of(key).claims(request, token)
+        return _Verified(self._viewer(claims), key)
 
-    def _claims_within_leeway(self, token: str) -> Mapping[str, Any]:
-        """aiohttp-jwt knows no leeway: what it found too old or too young is asked for again."""
-        try:
-            return jwt.decode(token, self._key, leeway=self._leeway_s, **self._checks)
-        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as exc:
-            raise InvalidToken("The token has expired or is not valid yet.") from exc
+    def _verifier_of(self, key: SigningKey) -> "_KeyVerifier":
+        if key not in self._verifiers:
+            held = {old: one for old, one in self._verifiers.items() if self._keys.holds(old)}
+            made = _KeyVerifier(key, self._leeway_s, self._claims_checked)
+            self._verifiers = {**held, key: made}
+        return self._verifiers[key]
 
     def _viewer(self, claims: Mapping[str, Any]) -> Viewer:
         try:
@@ -122,10 +120,44 @@ class TokenVerifier:
         roles = frozenset(known.roles) & ROLES
         return Viewer(known.sub, roles, known.exp + self._leeway_s)
 
-    def _remember(self, digest: bytes, viewer: Viewer) -> None:
-        self._remembered[digest] = viewer
+    def _remember(self, digest: bytes, verified: _Verified) -> None:
+        self._remembered[digest] = verified
         if len(self._remembered) > REMEMBERED_TOKENS:
             self._remembered.popitem(last=False)
+
+
+class _KeyVerifier:
+    """aiohttp-jwt's middleware of one key: it takes no more."""
+
+    def __init__(
+        self, key: SigningKey, leeway_s: float, claims_checked: Mapping[str, str | None]
+    ) -> None:
+        self._key = key
+        self._leeway_s = leeway_s
+        self._checks: dict[str, Any] = {"algorithms": [key.algorithm], **claims_checked}
+        self._middleware = JWTMiddleware(
+            key.text, request_property=CLAIMS, token_getter=_token_of, **self._checks
+        )
+
+    async def claims(self, request: web.Request, token: str) -> Mapping[str, Any]:
+        """Raises InvalidToken."""
+        try:
+            await self._middleware(request, _nothing)
+        except web.HTTPUnauthorized as exc:
+            if isinstance(exc.__context__, jwt.ExpiredSignatureError | jwt.ImmatureSignatureError):
+                return self._claims_within_leeway(token)
+            raise InvalidToken from exc
+        except STRANGE as exc:
+            raise InvalidToken from exc
+        claims: Mapping[str, Any] = request[CLAIMS]
+        return claims
+
+    def _claims_within_leeway(self, token: str) -> Mapping[str, Any]:
+        """aiohttp-jwt knows no leeway: what it found too old or too young is asked for again."""
+        try:
+            return jwt.decode(token, self._key.text, leeway=self._leeway_s, **self._checks)
+        except STRANGE as exc:
+            raise InvalidToken("The token has expired or is not valid yet.") from exc
 
 
 def bearer_token(headers: Mapping[str, str]) -> str:
@@ -137,6 +169,20 @@ def bearer_token(headers: Mapping[str, str]) -> str:
     if match is None:
         raise InvalidToken("The Authorization header must be `Bearer` and one token.")
     return match[1]
+
+
+def _kid_of(token: str, algorithms: frozenset[str]) -> str | None:
+    """The key that the token names; where else it points (`jku`, `jwk`, `x5u`) is not looked at.
+    Raises InvalidToken."""
+    try:
+        header = jwt.get_unverified_header(token)
+        is_ours = header["alg"] in algorithms and "crit" not in header
+    except (*STRANGE, KeyError) as exc:
+        raise InvalidToken from exc
+    if not is_ours:
+        raise InvalidToken
+    kid: str | None = header.get("kid")
+    return kid
 
 
 async def _token_of(request: web.Request) -> str:

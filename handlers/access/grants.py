@@ -14,6 +14,7 @@ from uuid import UUID
 import jwt
 import msgspec
 
+from handlers.access.auth import STRANGE
 from handlers.errors import InvalidToken
 
 PLAYBACK_AUDIENCE = "coursestream:playback"
@@ -96,7 +97,7 @@ class Grants:
             return msgspec.convert({**claims, "expires_at": claims["exp"]}, kind)
         except jwt.ExpiredSignatureError as exc:
             raise InvalidToken("The grant has expired.") from exc
-        except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError, KeyError) as exc:
+        except (*STRANGE, msgspec.ValidationError, KeyError) as exc:
             raise InvalidToken("The grant is not one of ours.") from exc
 
     def _remember(self, token: str, grant: PlaybackGrant) -> None:

@@ -188,6 +188,8 @@ async def start_service(dsn: str, tmp_path: Path) -> AsyncIterator[StartService]
 @asynccontextmanager
 async def _running(dsn: str, directory: Path, settings: dict[str, str]) -> AsyncIterator[Service]:
     environ = {"DATA_DIR": str(directory / "data"), "JWT_SECRET": SECRET, **settings}
+    if not settings.keys().isdisjoint({"JWT_PUBLIC_KEY_FILE", "JWT_JWKS_URL"}):
+        del environ["JWT_SECRET"]
     named = {f"COURSESTREAM_{name}": value for name, value in environ.items()}
     config, app = await asyncio.to_thread(_built, named, directory, dsn)
     server = TestServer(app)
@@ -223,6 +225,20 @@ async def shared_service(
     async with _running(shared_dsn, tmp_path_factory.mktemp("shared"), {}) as service:
         await _furnish(service)
         yield service
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def start_shared_service(
+    shared_dsn: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[StartService]:
+    """Like `start_service`, for tests on the module's loop; all of them share the database."""
+    async with AsyncExitStack() as services:
+
+        async def start(**settings: str) -> Service:
+            directory = tmp_path_factory.mktemp("shared")
+            return await services.enter_async_context(_running(shared_dsn, directory, settings))
+
+        yield start
 
 
 async def _furnish(service: Service) -> None:

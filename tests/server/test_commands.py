@@ -255,6 +255,38 @@ class TestToken:
     ) -> None:
         assert program("token", *arguments)[0] == 2
 
+    @pytest.mark.parametrize(
+        "key", [("JWT_PUBLIC_KEY_FILE", "/no/key.pem"), ("JWT_JWKS_URL", "http://h/jwks")]
+    )
+    @pytest.mark.parametrize("command", [("token", "--user", "ann"), ("serve", "--demo")])
+    def test_needs_a_shared_secret(
+        self,
+        program: Program,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        key: tuple[str, str],
+        command: tuple[str, ...],
+    ) -> None:
+        monkeypatch.delenv("COURSESTREAM_JWT_SECRET")
+        monkeypatch.setenv(f"COURSESTREAM_{key[0]}", key[1])
+        code, out, err = program(*command)
+        assert (code, out) == (1, "")
+        assert "needs a shared secret (COURSESTREAM_JWT_SECRET)" in err
+        assert "Traceback" not in err
+        assert not (tmp_path / "data").exists()
+
+
+def test_a_key_file_that_is_none_is_told_before_anything_starts(
+    program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("COURSESTREAM_JWT_SECRET")
+    monkeypatch.setenv("COURSESTREAM_JWT_PUBLIC_KEY_FILE", str(tmp_path / "key.pem"))
+    code, _, err = program("serve")
+    assert code == 1
+    assert "COURSESTREAM_JWT_PUBLIC_KEY_FILE" in err
+    assert "No such file" in err
+    assert not (tmp_path / "data" / "postgres").exists()
+
 
 def test_a_worker_without_a_database_says_what_to_start(environ: dict[str, str]) -> None:
     done = run(environ, "worker")

@@ -23,8 +23,8 @@ CONTRACT = [
     ("DATABASE_POOL_SIZE", 10, "20", 20),
     ("REDIS_URL", None, "redis://h", None),
     ("JWT_SECRET", Secret(""), LONG, Secret(LONG)),
-    ("JWT_PUBLIC_KEY_FILE", None, "/key.pem", None),
-    ("JWT_JWKS_URL", None, "https://h/jwks", None),
+    ("JWT_PUBLIC_KEY_FILE", None, "/key.pem", Path("/key.pem")),
+    ("JWT_JWKS_URL", None, "https://h/jwks", "https://h/jwks"),
     ("JWT_ISSUER", None, "https://issuer", "https://issuer"),
     ("JWT_AUDIENCE", None, "courses", "courses"),
     ("JWT_LEEWAY", 30, "0s", 0),
@@ -140,6 +140,11 @@ def test_what_is_not_built_may_be_given_its_default(variable: str, text: str) ->
         ("DATABASE_URL", "postgresql://u:hunter2@h/d?no_such_option=1"),
         ("JWT_SECRET", "s" * 31),
         ("JWT_SECRET", ""),
+        ("JWT_SECRET", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----"),
+        ("JWT_SECRET", '{"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQ"}'),
+        ("JWT_JWKS_URL", "ftp://issuer.example/jwks"),
+        ("JWT_JWKS_URL", "https:///jwks"),
+        ("JWT_JWKS_URL", "https://user:hunter2@issuer.example/jwks"),
         ("GRANT_SECRET", "short"),
         ("GRANT_TTL", "6"),
         ("GRANT_TTL", "1.5h"),
@@ -186,6 +191,36 @@ def test_a_value_that_is_not_allowed_is_a_fault_that_says_what_is(variable: str,
 def test_half_of_a_pair_is_a_fault_that_names_the_other_half(given: str, missing: str) -> None:
     (fault,) = faults(**{given: "/file", missing: ""})
     assert fault.startswith(f"{PREFIX}{missing}: found nothing, but {PREFIX}{given} is set")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"JWT_SECRET": LONG, "JWT_PUBLIC_KEY_FILE": "/key.pem"},
+        {"JWT_SECRET": LONG, "JWT_JWKS_URL": "https://h/jwks"},
+        {"JWT_PUBLIC_KEY_FILE": "/key.pem", "JWT_JWKS_URL": "https://h/jwks"},
+        {"JWT_SECRET": LONG, "JWT_PUBLIC_KEY_FILE": "/key.pem", "JWT_JWKS_URL": "https://h/jwks"},
+    ],
+    ids=" ".join,
+)
+def test_tokens_are_checked_in_one_way(settings: dict[str, str]) -> None:
+    (fault,) = faults(**settings)
+    assert all(f"{PREFIX}{name}" in fault for name in settings)
+    assert LONG not in fault
+
+
+@pytest.mark.parametrize(
+    "key", [{"JWT_PUBLIC_KEY_FILE": "/key.pem"}, {"JWT_JWKS_URL": "https://h/jwks"}]
+)
+def test_public_key_with_a_database_of_its_own_needs_the_grants_secret(key: dict[str, str]) -> None:
+    database = {"DATABASE_URL": "postgresql://u@h/d"}
+
+    (fault,) = faults(**key, **database)
+
+    assert fault.startswith(f"{PREFIX}GRANT_SECRET: found nothing, allowed is 32 bytes or more")
+    assert not load(**key).has_shared_secret
+    assert load(**key, **database, GRANT_SECRET=LONG).grant_secret == Secret(LONG)
+    assert load(**database).has_shared_secret
 
 
 def test_all_faults_are_told_at_once() -> None:

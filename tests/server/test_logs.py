@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import jwt
 import pytest
 import structlog
+from aiohttp.http_exceptions import LineTooLong
 
 from server.config_values import Secret
 from server.logs import Redactor, configure_logging
@@ -104,3 +105,15 @@ def test_a_line_break_in_a_value_begins_no_line(
 )
 def test_what_looks_like_a_credential_is_hidden(text: str, redacted: str) -> None:
     assert Redactor([]).redact(text) == redacted
+
+
+def test_bytes_that_are_no_http_leave_no_traceback(lines: Callable[..., list[str]]) -> None:
+    lines("console")
+    aiohttps = logging.getLogger("aiohttp.server")
+    aiohttps.error("Error handling request", exc_info=LineTooLong(b"a", 8190))
+    aiohttps.error("Error handling request", exc_info=RuntimeError("ours"))
+
+    (first, *_) = lines()
+    assert "Error handling request" in first
+    assert "ours" in "".join(lines())
+    assert "LineTooLong" not in "".join(lines())

@@ -2,6 +2,7 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,22 @@ def test_derivation_stays_the_same_from_version_to_version(config: Config) -> No
 def test_a_set_grant_secret_is_used(config: Config) -> None:
     given = replace(config, grant_secret=Secret("g" * 32))
     assert with_secrets(given).grant_secret == given.grant_secret
+
+
+@pytest.mark.parametrize(
+    "key", [{"jwt_public_key_file": Path("/key.pem")}, {"jwt_jwks_url": "https://h/jwks"}]
+)
+def test_a_public_key_needs_no_token_secret_and_the_grants_is_made(
+    config: Config, key: dict[str, Any]
+) -> None:
+    given = replace(config, **key)
+
+    filled = with_secrets(given)
+
+    assert not filled.jwt_secret
+    assert len(filled.grant_secret.reveal()) == 64
+    assert filled == with_secrets(given)
+    assert [file.name for file in config.data_dir.iterdir()] == [GRANT_SECRET_FILE]
 
 
 def test_an_emptied_file_is_an_error_not_an_empty_key(config: Config) -> None:

@@ -10,7 +10,9 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from handlers.access.auth import TokenVerifier, Viewer
+from handlers.access.signing_keys import OnlyKey, SigningKey, parse_public_key, shared_secret
 from handlers.errors import InvalidToken
+from tests.issuer import OTHER_P256_KEY, P256_KEY, RSA_KEY, pem_of, sign
 
 SECRET = "a secret of at least thirty-two bytes, and of sixty-four for SHA-512"
 DAY_S = 86400  # tokens of the tables are made long before the last of them is tried
@@ -48,7 +50,7 @@ def swapped_payload() -> str:
 async def viewer_of(authorization: str | None, **checks: Any) -> Viewer:
     headers = {} if authorization is None else {"Authorization": authorization}
     request = make_mocked_request("GET", "/api/v1/courses", headers=headers)
-    return await TokenVerifier(SECRET, **checks).viewer_of(request)
+    return await TokenVerifier(OnlyKey(shared_secret(SECRET)), **checks).viewer_of(request)
 
 
 async def test_valid_token_tells_who_asks() -> None:
@@ -142,7 +144,7 @@ async def test_leeway_skips_no_other_check() -> None:
 
 async def test_remembered_token_still_expires() -> None:
     now_s = time.time()
-    verifier = TokenVerifier(SECRET, clock=lambda: now_s)
+    verifier = TokenVerifier(OnlyKey(shared_secret(SECRET)), clock=lambda: now_s)
     request = make_mocked_request(
         "GET", "/api/v1/courses", headers={"Authorization": f"Bearer {token()}"}
     )
@@ -152,3 +154,61 @@ async def test_remembered_token_still_expires() -> None:
 
     with pytest.raises(InvalidToken):
         await verifier.viewer_of(request)
+
+
+class Ring:
+    """Keys that a test adds and withdraws, by their `kid`."""
+
+    algorithms = frozenset({"HS256", "ES256"})
+
+    def __init__(self, **keys: SigningKey) -> None:
+        self.keys = keys
+
+    def holds(self, key: SigningKey) -> bool:
+        return key in self.keys.values()
+
+    async def find(self, kid: str | None) -> SigningKey | None:
+        return self.keys.get(kid or "")
+
+
+def of_key(text: Any, kid: str, **claims: Any) -> Any:
+    bearer = f"Bearer {sign(text, kid, **claims)}"
+    return make_mocked_request("GET", "/api/v1/courses", headers={"Authorization": bearer})
+
+
+async def test_each_key_verifies_its_own_tokens_alone() -> None:
+    ring = Ring(a=parse_public_key(pem_of(P256_KEY)), b=parse_public_key(pem_of(OTHER_P256_KEY)))
+    verifier = TokenVerifier(ring)
+
+    assert (await verifier.viewer_of(of_key(P256_KEY, "a"))).user_id == "ada"
+    assert (await verifier.viewer_of(of_key(OTHER_P256_KEY, "b", sub="bob"))).user_id == "bob"
+    for key, kid in ((P256_KEY, "b"), (OTHER_P256_KEY, "a"), (P256_KEY, "c")):
+        with pytest.raises(InvalidToken):
+            await verifier.viewer_of(of_key(key, kid))
+
+
+async def test_token_of_a_withdrawn_key_is_not_remembered() -> None:
+    ring = Ring(a=parse_public_key(pem_of(P256_KEY)))
+    verifier, request = TokenVerifier(ring), of_key(P256_KEY, "a")
+    await verifier.viewer_of(request)
+
+    ring.keys = {"a": parse_public_key(pem_of(OTHER_P256_KEY))}
+
+    with pytest.raises(InvalidToken):
+        await verifier.viewer_of(request)
+    assert (await verifier.viewer_of(of_key(OTHER_P256_KEY, "a"))).user_id == "ada"
+
+
+async def test_leeway_holds_for_public_keys() -> None:
+    verifier = TokenVerifier(OnlyKey(parse_public_key(pem_of(P256_KEY))))
+
+    assert await verifier.viewer_of(of_key(P256_KEY, "a", exp=int(time.time()) - 5))
+
+
+async def test_key_set_is_not_searched_for_other_algorithms() -> None:
+    class Unasked(Ring):
+        async def find(self, kid: str | None) -> SigningKey | None:
+            raise AssertionError(kid)
+
+    with pytest.raises(InvalidToken):
+        await TokenVerifier(Unasked()).viewer_of(of_key(RSA_KEY, "a"))
