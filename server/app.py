@@ -7,8 +7,9 @@ from aiohttp import web
 
 from handlers import keys, pages
 from handlers.access.grants import Grants
-from server import middlewares
+from server import cors, middlewares
 from server.config import Config
+from server.proxies import PROXIES, TrustedProxies
 from server.resources import resources
 from server.routes import routes
 from storage.media import Limits
@@ -23,11 +24,13 @@ def build_app(config: Config, dsn: str) -> web.Application:
         middlewares=[
             middlewares.observe,
             middlewares.answer_errors,
+            *cors.middlewares(config.cors_origins),
             middlewares.identify,
         ],
         client_max_size=MAX_JSON_BYTES,
     )
     app.on_response_prepare.append(middlewares.add_common_headers)
+    app.on_response_prepare.extend(cors.signals(config.cors_origins))
     app.add_routes(routes())
     _provide_settings(app, config)
     app.cleanup_ctx.extend(resources(config, dsn))
@@ -36,6 +39,7 @@ def build_app(config: Config, dsn: str) -> web.Application:
 
 def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.STOPPING] = asyncio.Event()
+    app[PROXIES] = TrustedProxies(config.trusted_proxies)
     app[keys.GRANTS] = Grants(config.grant_secret.reveal(), config.grant_ttl_s)
     app[keys.UPLOAD_SETTINGS] = keys.UploadSettings(
         max_size_bytes=config.max_upload_size_bytes,

@@ -26,14 +26,12 @@ NOT_BUILT = frozenset(
     {
         "ALTERNATE_FORMAT",
         "CDN_URL",
-        "CORS_ORIGINS",
         "METRICS_PORT",
         "REDIS_URL",
         "RENDITIONS",
         "STREAMS_PER_USER",
         "STREAM_BANDWIDTH_LIMIT",
         "STREAM_RATE_LIMIT",
-        "TRUSTED_PROXIES",
     }
 )
 

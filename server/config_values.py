@@ -192,7 +192,7 @@ def url(*schemes: str) -> Rule:
 
 def origins() -> Rule:
     def parse(value: str) -> tuple[str, ...]:
-        return tuple(_url(item, ("http", "https")) for item in _items(value))
+        return tuple(_origin(item) for item in _items(value))
 
     return Rule(
         parse, "origins like https://example.org, without a path, with commas between; no wildcard"
@@ -283,6 +283,18 @@ def _url(value: str, schemes: tuple[str, ...]) -> str:
     if parts.scheme not in schemes:
         raise ValueError
     return value
+
+
+def _origin(value: str) -> str:
+    """As browsers send it (RFC 6454 section 6.2), to be compared byte by byte."""
+    parts = urlsplit(_url(value.lower(), ("http", "https")))
+    port = parts.port  # ValueError if it is none
+    if not re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", parts.netloc.removesuffix(f":{port}")):
+        raise ValueError
+    if value.lower() != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError
+    is_default = port == {"http": 80, "https": 443}[parts.scheme]
+    return value.lower().removesuffix(f":{port}") if is_default else value.lower()
 
 
 def _either(schemes: tuple[str, ...]) -> str:

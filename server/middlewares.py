@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from handlers import keys
 from handlers.errors import Internal, RequestError, as_request_error
+from server.proxies import client_of
 
 ACCESS_LOG = structlog.stdlib.get_logger("coursestream.access")
 LOG = structlog.stdlib.get_logger("coursestream.server")
@@ -42,6 +43,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
                     method=request.method,
                     path=without_grant(request.path),
                     status=status,
+                    client=client_of(request),
                     duration_ms=round((time.monotonic() - started_s) * 1000, 1),
                 )
 

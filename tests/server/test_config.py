@@ -60,8 +60,8 @@ CONTRACT = [
     ("EVENT_RETENTION", 7 * 86400, "1h", 3600),
     ("COMPLETION_RATIO", 0.9, "1", 1.0),
     ("REPORT_INTERVAL", 5, "1s", 1),
-    ("CORS_ORIGINS", None, "https://a.example", None),
-    ("TRUSTED_PROXIES", None, "10.0.0.0/8", None),
+    ("CORS_ORIGINS", None, "https://a.example", ("https://a.example",)),
+    ("TRUSTED_PROXIES", None, "10.0.0.0/8", ("10.0.0.0/8",)),
     ("CDN_URL", None, "https://cdn.example", None),
     ("LOG_LEVEL", "info", "debug", "debug"),
     ("LOG_FORMAT", "console", "json", "json"),
@@ -145,6 +145,20 @@ def test_what_is_not_built_may_be_given_its_default(variable: str, text: str) ->
         ("JWT_JWKS_URL", "ftp://issuer.example/jwks"),
         ("JWT_JWKS_URL", "https:///jwks"),
         ("JWT_JWKS_URL", "https://user:hunter2@issuer.example/jwks"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "null"),
+        ("CORS_ORIGINS", "https://*.example.org"),
+        ("CORS_ORIGINS", "https://example.org/"),
+        ("CORS_ORIGINS", "https://example.org/app"),
+        ("CORS_ORIGINS", "https://user:pw@example.org"),
+        ("CORS_ORIGINS", "https://example.org:port"),
+        ("CORS_ORIGINS", "https://"),
+        ("CORS_ORIGINS", "https://bücher.example"),
+        ("CORS_ORIGINS", "ftp://example.org"),
+        ("CORS_ORIGINS", "https://a.example,,https://b.example"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUSTED_PROXIES", "proxy.example"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("GRANT_SECRET", "short"),
         ("GRANT_TTL", "6"),
         ("GRANT_TTL", "1.5h"),
@@ -191,6 +205,18 @@ def test_a_value_that_is_not_allowed_is_a_fault_that_says_what_is(variable: str,
 def test_half_of_a_pair_is_a_fault_that_names_the_other_half(given: str, missing: str) -> None:
     (fault,) = faults(**{given: "/file", missing: ""})
     assert fault.startswith(f"{PREFIX}{missing}: found nothing, but {PREFIX}{given} is set")
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("HTTPS://A.Example, http://b:8080", ("https://a.example", "http://b:8080")),
+        ("https://a.example:443,http://a.example:80", ("https://a.example", "http://a.example")),
+        ("http://[::1]:3000", ("http://[::1]:3000",)),
+    ],
+)
+def test_origins_are_kept_as_browsers_send_them(text: str, origins: tuple[str, ...]) -> None:
+    assert load(CORS_ORIGINS=text).cors_origins == origins
 
 
 @pytest.mark.parametrize(
