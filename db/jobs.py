@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from db.pool import Transaction
+from db.pool import Queries, Transaction
 
 DEFER = """
 SELECT procrastinate_defer_jobs_v1(
@@ -16,6 +16,14 @@ SELECT procrastinate_defer_jobs_v1(
     ::procrastinate_job_to_defer_v1[]
 )
 """
+
+COUNT_BY_STATUS = "SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status"
+
+
+async def count_by_status(queries: Queries) -> dict[str, int]:
+    """Those that are kept: `todo` (waiting), `doing`, `failed`; one that succeeded goes away."""
+    rows = await queries.fetch_all(COUNT_BY_STATUS)
+    return {row.status: row.count for row in rows}
 
 
 async def defer(

@@ -54,6 +54,7 @@ class ProgressPersister:
         self, database: Database, completion_ratio: float, queue_size: int = QUEUE_SIZE
     ) -> None:
         self.commit_count = 0
+        self.report_count = 0
         self._database = database
         self._completion_ratio = completion_ratio
         self._queue: asyncio.Queue[ReportReceived] = asyncio.Queue(queue_size)
@@ -71,6 +72,11 @@ class ProgressPersister:
                     await self._queue.join()
             await end(task)
         self._refuse(self._waiting(), PersisterStopped())
+
+    @property
+    def waiting_count(self) -> int:
+        """Reports that no commit has taken up yet."""
+        return self._queue.qsize()
 
     def on_report(self, received: ReportReceived) -> None:
         """The listener for the emitter: never blocks, never raises."""
@@ -136,6 +142,7 @@ class ProgressPersister:
             if events:
                 await log.append(tx, events)
         self.commit_count += 1
+        self.report_count += len(reports)
         return [states.get(session_key(report).video) for report in reports]
 
     def _refuse(self, batch: Sequence[ReportReceived], failure: Exception) -> None:

@@ -9,6 +9,7 @@ from aiohttp import web
 from db.pool import Database
 from events.emitter import Emitter
 from events.hub import Hub
+from events.metrics import Metrics
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.grants import Grants
 from handlers.access.revocation import Revocations
@@ -44,6 +45,7 @@ class PlaybackSettings:
 
 STOPPING = web.AppKey("stopping", asyncio.Event)  # set first of all when the server ends
 DATABASE = web.AppKey("database", Database)
+METRICS = web.AppKey("metrics", Metrics)
 EMITTER = web.AppKey("emitter", Emitter)
 HUB = web.AppKey("hub", Hub)
 VERIFIER = web.AppKey("verifier", TokenVerifier)
@@ -66,3 +68,4 @@ MIGRATIONS = web.AppKey("migrations", frozenset[str])
 REQUEST_ID = web.RequestKey("request_id", str)
 IS_PREPARED = web.RequestKey("is_prepared", bool)  # headers are out: no other answer is possible
 VIEWER = web.RequestKey("viewer", Viewer)
+PROBLEM_CODE = web.RequestKey("problem_code", str)  # of a request that was refused

@@ -9,6 +9,7 @@ from handlers import keys, pages
 from handlers.access.grants import Grants
 from server import cors, middlewares
 from server.config import Config
+from server.metrics import make_metrics
 from server.proxies import PROXIES, TrustedProxies
 from server.resources import resources
 from server.routes import routes
@@ -59,3 +60,4 @@ def _provide_settings(app: web.Application, config: Config) -> None:
         trash_retention_s=config.trash_retention_s,
     )
     app[pages.PAGES] = pages.Pages.load(WEB)
+    app[keys.METRICS] = make_metrics()

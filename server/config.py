@@ -26,7 +26,6 @@ NOT_BUILT = frozenset(
     {
         "ALTERNATE_FORMAT",
         "CDN_URL",
-        "METRICS_PORT",
         "REDIS_URL",
         "RENDITIONS",
         "STREAMS_PER_USER",

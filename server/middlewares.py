@@ -1,4 +1,4 @@
-"""What stands around every handler: the request id with the access log, errors, identity.
+"""What stands around every handler: request id, access log and count; errors; identity.
 
 Nothing else is a middleware: each costs every request about a tenth of its time.
 """
@@ -21,14 +21,17 @@ LOG = structlog.stdlib.get_logger("coursestream.server")
 API = "/api/v1/"
 PLAY = "/play/"
 GRANT_IN_PATH = re.compile(r"^/play/[^/]+")
+NO_ROUTE = "none"  # whatever address or method there is not
 CLIENT_GONE = 499  # for the log alone: it went away before there was an answer
-QUIET = frozenset({"/healthz", "/readyz"})
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 @web.middleware
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Name the request, then write one line about it."""
+    """Name the request, then count it and write one line about it."""
     request[keys.REQUEST_ID] = request_id = uuid4().hex
+    metrics, route = request.app[keys.METRICS], route_template(request)
+    metrics.began(route)
     started_s = time.monotonic()
     status = CLIENT_GONE
     with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -37,6 +40,15 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
             status = response.status
             return response
         finally:
+            duration_s = time.monotonic() - started_s
+            metrics.answered(
+                request.method,
+                route,
+                status,
+                duration_s,
+                request.content.total_bytes,
+                request.get(keys.PROBLEM_CODE),
+            )
             if request.path not in QUIET:
                 ACCESS_LOG.info(
                     "request",
@@ -44,7 +56,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
                     path=without_grant(request.path),
                     status=status,
                     client=client_of(request),
-                    duration_ms=round((time.monotonic() - started_s) * 1000, 1),
+                    duration_ms=round(duration_s * 1000, 1),
                 )
 
 
@@ -57,6 +69,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if _is_gone(request) and isinstance(exc, ConnectionError | ClientError):
             return web.Response(status=CLIENT_GONE)
         error = as_request_error(exc)
+        request[keys.PROBLEM_CODE] = error.code
         if isinstance(error, Internal):
             LOG.exception("request failed")
         elif error.status >= 500:
@@ -88,6 +101,12 @@ async def add_common_headers(request: web.Request, response: web.StreamResponse)
 def without_grant(path: str) -> str:
     """A path fit for a log."""
     return GRANT_IN_PATH.sub("/play/***", path)
+
+
+def route_template(request: web.Request) -> str:
+    """The address as it stands in the URL table: the path would tell who and what, without end."""
+    resource = request.match_info.route.resource
+    return NO_ROUTE if resource is None else resource.canonical
 
 
 def _is_gone(request: web.Request) -> bool:

@@ -36,6 +36,7 @@ from handlers.delivery.transfers import Transfers
 from handlers.health import migration_ids
 from server.config import Config
 from server.identity import token_verifier
+from server.metrics import follow, metrics_listener
 from storage.paths import StoragePaths
 from storage.sandbox import Sandbox
 
@@ -129,11 +130,16 @@ def resources(config: Config, dsn: str) -> list[Resource]:
     async def persister(app: web.Application) -> AsyncIterator[None]:
         reports = ProgressPersister(app[keys.DATABASE], config.completion_ratio)
         app[keys.EMITTER].subscribe_reports(reports.on_report)
+        follow(app, reports)
         reports.start()
         yield
         await reports.stop()
 
-    return [identity, storage, delivery, database, upkeep, events, persister]
+    async def metrics(app: web.Application) -> AsyncIterator[None]:
+        async with metrics_listener(app, config):
+            yield
+
+    return [identity, storage, delivery, database, upkeep, events, persister, metrics]
 
 
 @asynccontextmanager

@@ -6,13 +6,15 @@ the connection.
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import Enum
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 Purpose = Literal["stream", "download", "thumbnail"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 # A bearer token stands on whatever enrolment there is: a new role does not end what it is sent.
 UNVERSIONED = 0.0
@@ -98,6 +100,7 @@ class Transfers:
 
     def __init__(self) -> None:
         self._running: set[Transfer] = set()
+        self._sent_bytes: Counter[Purpose] = Counter()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -120,6 +123,7 @@ class Transfers:
             yield transfer
         finally:
             self._running.discard(transfer)
+            self._sent_bytes[purpose] += transfer.sent_bytes
             if not self._running:
                 self._idle.set()
 
@@ -129,6 +133,11 @@ class Transfers:
             transfer.purpose == purpose and user_id in (None, transfer.user_id)
             for transfer in self._running
         )
+
+    def sent_bytes(self, purpose: Purpose) -> int:
+        """Of bodies, by all transfers there were for this purpose, the running ones included."""
+        running = (one.sent_bytes for one in self._running if one.purpose == purpose)
+        return self._sent_bytes[purpose] + sum(running)
 
     def end_for(
         self,

@@ -80,3 +80,12 @@ async def test_jobs_of_one_lock_wait_for_each_other(database: Database) -> None:
     second = await database.fetch_one(fetched, (worker.id,))
 
     assert (first, second) == (("first",), (None,))
+
+
+async def test_jobs_are_counted_by_status(database: Database) -> None:
+    assert await jobs.count_by_status(database) == {}
+
+    for _ in range(2):
+        await defer(database)
+
+    assert await jobs.count_by_status(database) == {"todo": 2}

@@ -56,7 +56,7 @@ CONTRACT = [
     ("SSE_PER_USER", 16, "1", 1),
     ("SSE_TOTAL", 20000, "1", 1),
     ("SESSION_RETENTION", 90 * 86400, "1d", 86400),
-    ("METRICS_PORT", None, "9100", None),
+    ("METRICS_PORT", None, "9100", 9100),
     ("EVENT_RETENTION", 7 * 86400, "1h", 3600),
     ("COMPLETION_RATIO", 0.9, "1", 1.0),
     ("REPORT_INTERVAL", 5, "1s", 1),

@@ -10,6 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
+from events.metrics import Metrics
+from handlers import keys
 from server import middlewares
 
 SECRET = "/srv/secret"
@@ -43,6 +45,7 @@ async def lose_another(request: web.Request) -> web.Response:
 async def server() -> AsyncIterator[TestServer]:
     app = web.Application(middlewares=[middlewares.observe, middlewares.answer_errors])
     app.on_response_prepare.append(middlewares.add_common_headers)
+    app[keys.METRICS] = Metrics()
     app.router.add_get("/play/{grant}/answer", answer)
     app.router.add_get("/answer", answer)
     app.router.add_get("/fail", fail)

@@ -66,6 +66,17 @@ async def test_counts_are_by_purpose_and_user():
     assert await transfers.drain(0) == 3
 
 
+def test_sent_bytes_are_those_of_all_there_were():
+    transfers = Transfers()
+    with transfers.open(*ANN) as transfer:
+        transfer.sent_bytes = 5
+    with transfers.open(*BOB) as transfer, transfers.open(*ANN_ELSEWHERE):
+        transfer.sent_bytes = 2
+
+        assert transfers.sent_bytes("stream") == 7
+        assert transfers.sent_bytes("download") == 0
+
+
 async def test_draining_waits_for_the_last_one():
     transfers = Transfers()
     with transfers.open(*ANN):

@@ -1,0 +1,207 @@
+"""What Prometheus reads.
+
+Requests are counted as they are answered, under the route's template and never the path, so that
+there are as many series as routes. Everything else is a number that its owner keeps anyhow and that
+is copied (`sample`) when somebody scrapes: following it costs its owner nothing.
+
+With several web processes, each must have `PROMETHEUS_MULTIPROC_DIR` in its environment before
+prometheus-client is imported (an empty directory, new for each start of the service), and be given
+that directory: then every process writes its series there, `text` tells the sum of all, whichever
+process is asked, each one has to `sample` from time to time, and whoever notices the end of one
+calls `prometheus_client.multiprocess.mark_process_dead(pid)`.
+"""
+
+import sys
+from collections import Counter as Tally
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+PREFIX = "coursestream_"
+# From a cached range to an upload of hours, with the contract's bounds of 5 s and 30 s.
+DURATION_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "other"  # a client may send whatever name it likes
+JOB_STATUSES = ("todo", "doing", "failed")
+
+Numbers = Mapping[str, float]  # label value -> number
+Read = Callable[[], Numbers]
+
+
+class Metrics:
+    """The series of one process, or of several that share a directory."""
+
+    def __init__(self, version: str = "unknown", shared_directory: Path | None = None) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double what is told
+        self._shared_directory = shared_directory
+        self._registry = CollectorRegistry()
+        self._samples: list[Callable[[], None]] = []
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._make_request_series()
+        self._make_database_series()
+        self._tell_build(version)
+        if shared_directory is None:
+            ProcessCollector(registry=self._registry)
+            GCCollector(registry=self._registry)
+
+    def began(self, route: str) -> None:
+        """A request came; `route` is a template."""
+        self._running[route] += 1
+
+    def answered(
+        self,
+        method: str,
+        route: str,
+        status: int,
+        duration_s: float,
+        received_bytes: int = 0,
+        problem: str | None = None,
+    ) -> None:
+        """What `began` came to its end."""
+        self._running[route] -= 1
+        requests, durations = self._series(method, route, status)
+        requests.inc()
+        durations.observe(duration_s)
+        if received_bytes:
+            self._received_bytes.labels(route).inc(received_bytes)
+        if problem is not None:
+            self._problems.labels(problem).inc()
+
+    def count(self, name: str, documentation: str, read: Read, label: str | None = None) -> None:
+        """Follow numbers that only grow. Without a label, their one key is the empty text."""
+        counter = Counter(PREFIX + name, documentation, _labels(label), registry=self._registry)
+        before: dict[str, float] = {}
+
+        def sample() -> None:
+            for key, number in read().items():
+                series = counter.labels(key) if label else counter
+                series.inc(max(0.0, number - before.get(key, 0.0)))
+                before[key] = number
+
+        self._samples.append(sample)
+
+    def gauge(self, name: str, documentation: str, read: Read, label: str | None = None) -> None:
+        """Follow numbers that rise and fall; of several processes the sum is told."""
+        gauge = Gauge(
+            PREFIX + name,
+            documentation,
+            _labels(label),
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+
+        def sample() -> None:
+            for key, number in read().items():
+                (gauge.labels(key) if label else gauge).set(number)
+
+        self._samples.append(sample)
+
+    def tell_database(self, jobs: Mapping[str, int] | None) -> None:
+        """The background jobs by status, from the database; None when it did not answer."""
+        self._database_up.set(jobs is not None)
+        if jobs is None:
+            return
+        for status in JOB_STATUSES:
+            self._jobs.labels(status).set(jobs.get(status, 0))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes tell our numbers, too."""
+        return self._shared_directory is not None
+
+    def sample(self) -> None:
+        """Copy what is followed. On the thread that its owners live on."""
+        for sample in self._samples:
+            sample()
+
+    def text(self) -> bytes:
+        """In Prometheus' text format. Blocks shortly: reads /proc, or the shared directory."""
+        if self._shared_directory is None:
+            return generate_latest(self._registry)
+        everyones = CollectorRegistry()
+        MultiProcessCollector(everyones, str(self._shared_directory))  # type: ignore[no-untyped-call]
+        return generate_latest(everyones)
+
+    def _make_request_series(self) -> None:
+        self._requests = Counter(
+            PREFIX + "http_requests",
+            "Requests that were answered.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+        self._durations = Histogram(
+            PREFIX + "http_request_duration_seconds",
+            "From the head of a request to the last byte of its answer.",
+            ("method", "route"),
+            buckets=DURATION_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._problems = Counter(
+            PREFIX + "problems", "Errors answered.", ("code",), registry=self._registry
+        )
+        self._received_bytes = Counter(
+            PREFIX + "http_received_bytes",
+            "Bytes of requests' bodies: reports, and above all uploads.",
+            ("route",),
+            registry=self._registry,
+        )
+        self._running: Tally[str] = Tally()
+        self.gauge(
+            "http_requests_running",
+            "Requests that are being answered: playing, uploads and event streams take long.",
+            lambda: self._running,
+            label="route",
+        )
+
+    def _make_database_series(self) -> None:
+        """The same for all processes: of several, who looked last tells."""
+        self._database_up = Gauge(
+            PREFIX + "database_up",
+            "Whether the database answers.",
+            registry=self._registry,
+            multiprocess_mode="livemostrecent",
+        )
+        self._jobs = Gauge(
+            PREFIX + "jobs",
+            "Background jobs; those that succeeded go away.",
+            ("status",),
+            registry=self._registry,
+            multiprocess_mode="livemostrecent",
+        )
+
+    def _tell_build(self, version: str) -> None:
+        python = ".".join(map(str, sys.version_info[:3]))
+        build = Gauge(
+            PREFIX + "build_info",
+            "What runs here; always 1.",
+            ("version", "python"),
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
+        build.labels(version, python).set(1)
+
+    def _series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """Kept, since finding series by their labels costs more than counting."""
+        shown = method if method in METHODS else OTHER
+        series = self._answered.get((shown, route, status))
+        if series is None:
+            series = self._answered[shown, route, status] = (
+                self._requests.labels(shown, route, str(status)),
+                self._durations.labels(shown, route),
+            )
+        return series
+
+
+def _labels(label: str | None) -> tuple[str, ...]:
+    return (label,) if label else ()

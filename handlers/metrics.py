@@ -1,0 +1,42 @@
+"""`/metrics` for Prometheus: with a token on the main port, without one on the loopback one."""
+
+import asyncio
+
+from aiohttp import hdrs, web
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from db import jobs
+from db.errors import DatabaseError
+from db.pool import Database
+from handlers import keys
+from handlers.errors import NotAllowed
+
+QUERY_TIMEOUT_S = 2.0  # well within the ten seconds that Prometheus waits
+
+
+async def get_metrics(request: web.Request) -> web.Response:
+    """For service and admin; the numbers tell what others do."""
+    viewer = await request.app[keys.VERIFIER].viewer_of(request)
+    if not viewer.is_privileged:
+        raise NotAllowed("Only service and admin read the metrics.")
+    return await show_metrics(request.app)
+
+
+async def show_metrics(app: web.Application) -> web.Response:
+    """Everything as it is now; a database that is away is told, and takes nothing else with it."""
+    metrics = app[keys.METRICS]
+    metrics.tell_database(await _jobs(app[keys.DATABASE]))
+    metrics.sample()
+    text = await asyncio.to_thread(metrics.text)
+    return web.Response(
+        body=text,
+        headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_PLAIN_0_0_4, hdrs.CACHE_CONTROL: "no-store"},
+    )
+
+
+async def _jobs(database: Database) -> dict[str, int] | None:
+    try:
+        async with asyncio.timeout(QUERY_TIMEOUT_S):
+            return await jobs.count_by_status(database)
+    except (DatabaseError, TimeoutError):
+        return None

@@ -1,0 +1,122 @@
+"""Joins what is counted to the metrics, and listens on METRICS_PORT.
+
+With several web processes each is given `PROMETHEUS_MULTIPROC_DIR` by whoever starts it (see
+`events/metrics.py`); they share the port, and any of them tells the sum of all.
+"""
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib import metadata
+from pathlib import Path
+
+from aiohttp import web
+
+from events.ending import end
+from events.metrics import Metrics
+from events.persister import ProgressPersister
+from handlers import keys
+from handlers.delivery.transfers import PURPOSES
+from handlers.metrics import show_metrics
+from server.config import Config
+from server.listening import ListenError
+
+LOOPBACK = "127.0.0.1"
+SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported
+SAMPLE_INTERVAL_S = 5.0  # how old what the other processes tell may be
+
+
+def make_metrics(environ: Mapping[str, str] = os.environ) -> Metrics:
+    shared = environ.get(SHARED_DIRECTORY)
+    return Metrics(_version(), Path(shared) if shared else None)
+
+
+def follow(app: web.Application, persister: ProgressPersister) -> None:
+    """What is counted where it happens, read when somebody scrapes."""
+    metrics, hub, transfers = app[keys.METRICS], app[keys.HUB], app[keys.TRANSFERS]
+    database = app[keys.DATABASE]
+    metrics.gauge(
+        "transfers_running",
+        "Answers with a video's or a picture's bytes that are on their way.",
+        lambda: {purpose: transfers.count(purpose) for purpose in PURPOSES},
+        label="purpose",
+    )
+    metrics.count(
+        "sent_bytes",
+        "Bytes of videos and pictures that were sent.",
+        lambda: {purpose: transfers.sent_bytes(purpose) for purpose in PURPOSES},
+        label="purpose",
+    )
+    metrics.gauge("event_subscribers", "Open event streams.", lambda: {"": len(hub)})
+    metrics.count(
+        "event_subscribers_evicted",
+        "Event streams dropped because nobody read them.",
+        lambda: {"": hub.evicted_count},
+    )
+    metrics.gauge(
+        "progress_reports_waiting",
+        "Progress reports that no commit has taken up yet.",
+        lambda: {"": persister.waiting_count},
+    )
+    metrics.count(
+        "progress_reports_committed", "Progress reports.", lambda: {"": persister.report_count}
+    )
+    metrics.count(
+        "progress_commits",
+        "Transactions that stored progress reports.",
+        lambda: {"": persister.commit_count},
+    )
+    metrics.count("database_queries", "Statements sent.", lambda: {"": database.query_count})
+
+
+@asynccontextmanager
+async def metrics_listener(app: web.Application, config: Config) -> AsyncIterator[None]:
+    """`/metrics` without a token, for this machine alone; and the numbers kept fresh for others.
+
+    Raises: ListenError.
+    """
+    sampling = asyncio.create_task(_sample_for_others(app), name="metrics sampler")
+    try:
+        if config.metrics_port is None:
+            yield
+        else:
+            async with _listening(app, config.metrics_port, is_shared=config.workers > 1):
+                yield
+    finally:
+        await end(sampling)
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, port: int, *, is_shared: bool) -> AsyncIterator[None]:
+    async def get_metrics(_: web.Request) -> web.Response:
+        return await show_metrics(app)
+
+    own = web.Application()
+    own.router.add_get("/metrics", get_metrics)
+    runner = web.AppRunner(own, access_log=None, shutdown_timeout=0.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, LOOPBACK, port, reuse_port=is_shared).start()
+        yield
+    except OSError as exc:
+        if exc.errno != errno.EADDRINUSE:
+            raise
+        raise ListenError(f"cannot listen on {LOOPBACK}:{port} for metrics: in use") from exc
+    finally:
+        await runner.cleanup()
+
+
+async def _sample_for_others(app: web.Application) -> None:
+    """Only what a process has written into the shared directory is seen by the others."""
+    while app[keys.METRICS].is_shared:
+        app[keys.METRICS].sample()
+        await asyncio.sleep(SAMPLE_INTERVAL_S)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("coursestream")
+    except metadata.PackageNotFoundError:
+        return "unknown"

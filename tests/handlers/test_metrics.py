@@ -1,0 +1,157 @@
+"""`/metrics` of a running service: who may read it, and that it tells what happened."""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from db.errors import DatabaseUnavailable
+from handlers import keys
+from handlers import metrics as metrics_module
+from tests.handlers.conftest import Service, StartService
+from tests.listening import listening
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def scrape(service: Service) -> Mapping[str, float]:
+    """Series -> number: the name without our prefix, then the values of its labels."""
+    answer = await service.ask("svc", "GET", "/metrics")
+    assert answer.status == 200
+    return {
+        " ".join([sample.name.removeprefix("coursestream_"), *sample.labels.values()]): sample.value
+        for family in text_string_to_metric_families(answer.body.decode())
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        ("svc", "200"),
+        ("root", "200"),
+        ("ada", "403 not-allowed"),
+        ("tess", "403 not-allowed"),
+        (None, "401 invalid-token"),
+    ],
+)
+async def test_service_and_admin_read_the_metrics(
+    shared_service: Service, who: str | None, said: str
+) -> None:
+    assert (await shared_service.ask(who, "GET", "/metrics")).said == said
+
+
+async def test_answer_is_prometheus_text_that_nobody_keeps(shared_service: Service) -> None:
+    answer = await shared_service.ask("svc", "GET", "/metrics")
+
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_requests_are_counted_under_their_template(shared_service: Service) -> None:
+    for path in ("courses/c1", "courses/c1", "courses/nothing"):
+        await shared_service.ask("ada", "GET", path)
+    await shared_service.ask("ada", "GET", "/no/such/address")
+
+    found = await scrape(shared_service)
+
+    assert found["http_requests_total GET /api/v1/courses/{course_id} 200"] == 2
+    assert found["http_requests_total GET /api/v1/courses/{course_id} 403"] == 1
+    assert found["http_requests_total GET none 404"] == 1
+    assert found["problems_total not-enrolled"] >= 1
+    assert not any("nothing" in name or "/no/such" in name for name in found)
+
+
+async def test_scrape_counts_itself_as_running(shared_service: Service) -> None:
+    assert (await scrape(shared_service))["http_requests_running /metrics"] == 1
+
+
+async def test_grants_are_in_no_label(shared_service: Service, mp4: Path) -> None:
+    video = await shared_service.ready_video(mp4)
+    playback = (await shared_service.ask("ada", "POST", f"videos/{video['id']}/playback")).json
+    sent = await shared_service.ask(None, "GET", playback["stream_url"])
+
+    found = await scrape(shared_service)
+
+    assert found["http_requests_total GET /play/{grant}/{video_id}/{asset} 200"] == 1
+    assert playback["grant"] not in " ".join(found)
+    assert found["sent_bytes_total stream"] == len(sent.body) == video["size"]
+    assert found["transfers_running stream"] == 0
+    upload = "/api/v1/modules/{module_id}/videos"
+    assert found[f"http_received_bytes_total {upload}"] > mp4.stat().st_size
+
+
+async def test_reports_statements_and_jobs_are_told(shared_service: Service, mp4: Path) -> None:
+    before = await scrape(shared_service)
+    video = await shared_service.ready_video(mp4)
+    report = {"session_id": "s", "sequence": 0, "position": 1, "watched": [], "event": "started"}
+    answer = await shared_service.ask("ada", "PUT", f"videos/{video['id']}/progress", report)
+    assert answer.status == 200
+
+    found = await scrape(shared_service)
+
+    for name in ("progress_reports_committed_total", "progress_commits_total"):
+        assert found[name] == before[name] + 1
+    assert found["database_queries_total"] > before["database_queries_total"]
+    assert found["progress_reports_waiting"] == 0
+    assert found["jobs todo"] == before["jobs todo"] + 1  # no media worker takes it up here
+
+
+async def test_event_streams_are_told(shared_service: Service) -> None:
+    async with listening(shared_service.student):
+        found = await scrape(shared_service)
+
+    assert found["event_subscribers"] == 1
+    assert found["event_subscribers_evicted_total"] == 0
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_own_port_tells_them_without_a_token_and_nothing_else(
+    start_service: StartService,
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    await start_service(METRICS_PORT=str(port))
+
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with session.get("/metrics") as response:
+            assert response.status == 200
+            assert "coursestream_database_up 1.0" in await response.text()
+        for path in ("/", "/healthz", "/api/v1/courses"):
+            async with session.get(path) as response:
+                assert response.status == 404
+
+
+async def test_database_that_is_away_does_not_hide_the_rest(
+    shared_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: object) -> dict[str, int]:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(metrics_module.jobs, "count_by_status", fail)
+    found = await scrape(shared_service)
+
+    assert found["database_up"] == 0
+    assert found["event_subscribers"] == 0
+
+
+async def test_database_that_is_silent_does_not_hold_the_rest(
+    shared_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics_module, "QUERY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(metrics_module.jobs, "count_by_status", lambda _: asyncio.sleep(60))
+
+    assert (await scrape(shared_service))["database_up"] == 0
+
+
+async def test_counting_needs_no_statement(shared_service: Service) -> None:
+    await shared_service.ask(None, "GET", "/healthz")
+    before = shared_service.app[keys.DATABASE].query_count
+    await shared_service.ask(None, "GET", "/healthz")
+
+    assert shared_service.app[keys.DATABASE].query_count - before <= 1  # the log's tail polls
