@@ -8,7 +8,7 @@ from aiohttp import web
 from db.errors import DatabaseError
 from db.pool import Database
 from handlers import keys
-from handlers.messages import answer_json
+from handlers.messages import Health, Readiness, answer_json
 from storage.errors import StorageError
 
 CHECK_TIMEOUT_S = 3.0
@@ -16,7 +16,7 @@ CHECK_TIMEOUT_S = 3.0
 
 async def get_healthz(request: web.Request) -> web.Response:
     """200 while the process runs."""
-    return answer_json({"status": "ok"})
+    return answer_json(Health())
 
 
 async def get_readyz(request: web.Request) -> web.Response:
@@ -28,7 +28,7 @@ async def get_readyz(request: web.Request) -> web.Response:
     }
     ready = all(state == "ok" for state in faults.values())
     return answer_json(
-        {"status": "ok" if ready else "unavailable", "checks": faults},
+        Readiness("ok" if ready else "unavailable", faults),
         status=200 if ready else 503,
     )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -24,6 +24,7 @@ SessionId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
 Role = Literal["student", "instructor"]
 
 Body = TypeVar("Body")
+Item = TypeVar("Item")
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -171,6 +172,24 @@ class PlaybackView(msgspec.Struct, frozen=True, kw_only=True):
 class EventsGrantView(msgspec.Struct, frozen=True):
     events_url: str
     expires_at: datetime
+
+
+class Listing(msgspec.Struct, Generic[Item], frozen=True):
+    """A page of a list; `next_cursor` is null on the last one."""
+
+    items: list[Item]
+    next_cursor: str | None
+
+
+class Health(msgspec.Struct, frozen=True):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """`checks` says of each thing that is needed `ok`, or what is the matter."""
+
+    status: Literal["ok", "unavailable"]
+    checks: dict[str, str]
 
 
 async def read_json(request: web.Request, kind: type[Body], *, any_type: bool = False) -> Body:

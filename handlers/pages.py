@@ -19,6 +19,7 @@ from handlers.errors import NotFound, PreconditionFailed
 
 HOME_PAGE = "index.html"
 WATCH_PAGE = "watch.html"
+DOCS_PAGE = "docs.html"
 ICON = "icon.svg"
 
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
@@ -92,6 +93,11 @@ async def show_home(request: web.Request) -> web.Response:
 async def show_watch(request: web.Request) -> web.Response:
     """The same page for every video: its script reads the id from the address."""
     return _answer(request, WATCH_PAGE)
+
+
+async def show_docs(request: web.Request) -> web.Response:
+    """Draws what `/openapi.json` says."""
+    return _answer(request, DOCS_PAGE)
 
 
 async def show_icon(request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from handlers.errors import InvalidRequest
+from handlers.messages import Listing
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 MAX_CURSOR_LENGTH = 512
@@ -42,14 +43,11 @@ class Page:
 
     def answer(
         self, rows: Sequence[Item], show: Callable[[Item], Any], key: Callable[[Item], Any]
-    ) -> dict[str, Any]:
-        """`{"items", "next_cursor"}` of what `fetch_limit` rows brought."""
+    ) -> Listing[Any]:
+        """Of what `fetch_limit` rows brought."""
         shown = rows[: self.limit]
         more = len(rows) > self.limit
-        return {
-            "items": [show(row) for row in shown],
-            "next_cursor": _encode(key(shown[-1])) if more else None,
-        }
+        return Listing([show(row) for row in shown], _encode(key(shown[-1])) if more else None)
 
 
 def page_of(request: web.Request) -> Page:

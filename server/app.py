@@ -5,8 +5,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from handlers import keys, pages
+from handlers import keys, openapi, pages
 from handlers.access.grants import Grants
+from handlers.operations import OPERATIONS
 from server import cors, middlewares
 from server.config import Config
 from server.metrics import make_metrics
@@ -60,4 +61,5 @@ def _provide_settings(app: web.Application, config: Config) -> None:
         trash_retention_s=config.trash_retention_s,
     )
     app[pages.PAGES] = pages.Pages.load(WEB)
+    app[openapi.DOCUMENT] = openapi.encode(openapi.build(routes(), OPERATIONS))
     app[keys.METRICS] = make_metrics()

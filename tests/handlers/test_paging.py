@@ -35,14 +35,14 @@ def test_cursor_leads_on_after_the_last_item() -> None:
 
     first = page("limit=2").answer(rows, lambda row: row[1], lambda row: row)
 
-    assert first["items"] == ["id1", "id2"]
-    assert page(f"cursor={first['next_cursor']}").after(KEY, (BEGINNING, "")) == rows[1]
+    assert first.items == ["id1", "id2"]
+    assert page(f"cursor={first.next_cursor}").after(KEY, (BEGINNING, "")) == rows[1]
 
 
 def test_last_page_has_no_cursor() -> None:
     rows = [(datetime(2026, 1, 1, tzinfo=UTC), "id1")]
 
-    assert page("limit=1").answer(rows, str, lambda row: row)["next_cursor"] is None
+    assert page("limit=1").answer(rows, str, lambda row: row).next_cursor is None
 
 
 @pytest.mark.parametrize(
