@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import APIOperation, Case, GenerationMode
@@ -38,6 +39,7 @@ CHECKS = [
 ENDLESS = {"get_events", "get_events_by_grant"}
 IS_FULL = bool(os.environ.get("FULL"))
 EXAMPLES = 100 if IS_FULL else 5
+REPORT = {"session_id": "s", "sequence": 1, "position": 1, "watched": [[0, 1]], "event": "paused"}
 BOUNDED = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -121,3 +123,41 @@ def _forbids_something(operation: Operation) -> bool:
     """Whether there is anything that a request could get wrong."""
     schemas = [one.definition["schema"] for one in (*operation.path_parameters, *operation.query)]
     return bool(operation.body) or any(schema.keys() - {"type"} for schema in schemas)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status", "options"),
+    [
+        ("/api/v1/modules/{module_id}/videos", "POST", 201, {"files": "clock.mp4"}),
+        ("/api/v1/modules/{module_id}/videos", "POST", 415, {"files": "playlist"}),
+        ("/api/v1/videos/{video_id}/stream", "GET", 200, {}),
+        ("/api/v1/videos/{video_id}/stream", "GET", 206, {"headers": {"Range": "bytes=0-9"}}),
+        ("/api/v1/videos/{video_id}/stream", "GET", 206, {"headers": {"Range": "bytes=0-1,7-8"}}),
+        ("/api/v1/videos/{video_id}/stream", "GET", 304, {"headers": {"If-None-Match": "*"}}),
+        ("/api/v1/videos/{video_id}/stream", "GET", 406, {"headers": {"Accept": "text/css"}}),
+        ("/api/v1/videos/{video_id}/stream", "GET", 412, {"headers": {"If-Match": '"other"'}}),
+        ("/api/v1/videos/{video_id}/stream", "GET", 416, {"headers": {"Range": "bytes=99999999-"}}),
+        ("/api/v1/videos/{video_id}/thumbnails/{size}", "GET", 200, {}),
+        ("/play/{grant}/{video_id}/{asset}", "GET", 206, {"headers": {"Range": "bytes=-5"}}),
+        ("/play/{grant}/{video_id}/progress", "POST", 200, {"json": REPORT}),
+        ("/api/v1/videos/{video_id}/progress", "PUT", 200, {"json": REPORT}),
+        ("/api/v1/courses/{course_id}/progress", "GET", 200, {}),
+        ("/api/v1/courses/{course_id}", "GET", 200, {}),
+        ("/api/v1/videos/{video_id}/playback", "POST", 201, {}),
+        ("/api/v1/videos/{video_id}/playback", "POST", 415, {"data": "x"}),
+    ],
+)
+async def test_what_chance_seldom_reaches_is_as_described(
+    target: Target, mp4: Path, path: str, method: str, status: int, options: dict[str, Any]
+) -> None:
+    url = target.service.url + path.format(**await target.names())
+    if name := options.get("files"):
+        body = mp4.read_bytes() if name == mp4.name else b"#EXTM3U\n/etc/passwd\n"
+        options = {"files": {"file": (name, body)}}
+    who = {"Authorization": f"Bearer {target.token}"}
+    options = {**options, "headers": {**who, **options.get("headers", {})}}
+
+    response = await asyncio.to_thread(requests.request, method, url, **options)
+
+    assert response.status_code == status
+    DOCUMENT[path][method].validate_response(response)
