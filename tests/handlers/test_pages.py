@@ -11,6 +11,7 @@ from handlers.pages import (
     PAGES,
     Pages,
     serve_file,
+    show_docs,
     show_home,
     show_icon,
     show_watch,
@@ -34,6 +35,7 @@ async def client(aiohttp_client: AiohttpClient, pages: Pages) -> Client:
     app[PAGES] = pages
     app.router.add_get("/", show_home)
     app.router.add_get("/watch/{video_id}", show_watch)
+    app.router.add_get("/docs", show_docs)
     app.router.add_get("/favicon.ico", show_icon)
     app.router.add_get("/web/{name}", serve_file)
     return await aiohttp_client(app)
@@ -54,6 +56,7 @@ async def _problems(
     [
         pytest.param("/", "text/html; charset=utf-8", "/web/home.js", id="home"),
         pytest.param(WATCH, "text/html; charset=utf-8", "<video", id="watch"),
+        pytest.param("/docs", "text/html; charset=utf-8", "/web/docs.js", id="docs"),
         pytest.param("/favicon.ico", "image/svg+xml; charset=utf-8", "<svg", id="icon"),
         pytest.param("/web/style.css", "text/css; charset=utf-8", ":root", id="style"),
         # A module script of any other type is refused by every browser.
