@@ -274,6 +274,14 @@ OPERATIONS: Mapping[Any, Operation] = {
         problems=(*SEEING, *WATCHABLE, NotAcceptable, *SERVED),
         has_head=True,
     ),
+    playback.get_download: Operation(
+        tag=PLAYING,
+        summary="The same bytes, to be saved under the name that the file came with",
+        answers=_bytes(VIDEO_BYTES, varies=True),
+        parameters=("format", "Accept", *RANGES),
+        problems=(*SEEING, *WATCHABLE, NotAcceptable, *SERVED),
+        has_head=True,
+    ),
     playback.get_asset: Operation(
         tag=PLAYING,
         summary="The bytes of a video or picture, by grant",
