@@ -122,6 +122,6 @@ def _cut(request: web.Request) -> web.Response:
 
 def _answer(request: web.Request, error: RequestError) -> web.Response:
     response = error.answer(request[keys.REQUEST_ID])
-    if error.status == 413:
+    if error.status in (413, 507):
         response.force_close()  # the rest of the body is not worth reading
     return response

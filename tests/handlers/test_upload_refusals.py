@@ -143,7 +143,7 @@ async def test_what_is_announced_too_large_is_refused_before_it_comes(
     async with sending(service, 2 * MIB) as upload:
         answer = await upload.answer()
 
-    assert answer.status == status
+    assert (answer.status, answer.headers["Connection"]) == (status, "close")
     assert await is_nothing_left(service)
 
 
