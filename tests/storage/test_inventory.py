@@ -1,7 +1,9 @@
 """What lies in the storage, and what may go."""
 
+import asyncio
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,6 +13,8 @@ from storage.errors import InvalidPath, StorageGone
 from storage.holding import held, is_held
 from storage.inventory import StoredVideo, remove_stray, remove_unfinished, stored_videos
 from storage.paths import StoragePaths
+from storage.uploads import receive
+from storage.videos import scratch
 
 HOUR_S = 3600.0
 NOW_S = time.time()
@@ -162,3 +166,20 @@ def test_what_is_no_file_of_ours_is_held_by_nobody(tmp_path: Path, name: str) ->
     (tmp_path / "link").symlink_to(tmp_path / "pipe")
 
     assert not is_held(tmp_path / name)
+
+
+async def test_running_upload_is_held(tmp_path: Path) -> None:
+    paths = await asyncio.to_thread(StoragePaths, tmp_path)
+    await asyncio.to_thread(paths.prepare)
+    with ThreadPoolExecutor(1) as executor:
+        async with receive(paths, uuid4(), executor, 0) as upload:
+            removed = await asyncio.to_thread(remove_unfinished, paths, time.time() + HOUR_S)
+
+            assert removed == []
+            assert await asyncio.to_thread(upload.path.exists)
+
+
+def test_running_media_work_is_held(paths: StoragePaths) -> None:
+    with scratch(paths) as directory:
+        assert remove_unfinished(paths, time.time() + HOUR_S) == []
+        assert directory.exists()
