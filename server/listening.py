@@ -25,6 +25,7 @@ DRAIN_TIMEOUT_S = 30.0
 LAST_CALL_S = 1.0  # open connections hear 503 of readyz, and what is on its way to us arrives
 LAST_TIMEOUT_S = 1.0  # for handlers to notice that they were cancelled
 KEEPALIVE_TIMEOUT_S = 75.0  # above the 60 s after which proxies close
+POLL_S = 0.05
 BACKLOG = 4096
 HANDSHAKE_TIMEOUT_S = 10.0  # until then a connection counts nowhere
 MAX_REFUSED = 256  # connections waiting to be told 503 before the next are just closed
@@ -118,16 +119,29 @@ async def _listen(
 
 
 async def _drain(runner: web.AppRunner) -> None:
+    """Returns when no request is under way; what still is after the time-out, cleanup cancels.
+
+    aiohttp's own shutdown is deaf from its first moment: bodies under way would never end.
+    """
     assert runner.server is not None
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + DRAIN_TIMEOUT_S
     if runner.server.connections:
-        await asyncio.sleep(LAST_CALL_S)
+        await asyncio.sleep(min(LAST_CALL_S, DRAIN_TIMEOUT_S))
     await asyncio.sleep(0)  # requests read before the listeners closed have begun after this
-    runner.server.pre_shutdown()
-    try:
-        async with asyncio.timeout(DRAIN_TIMEOUT_S + LAST_TIMEOUT_S):
-            await runner.server.shutdown(DRAIN_TIMEOUT_S)
-    except TimeoutError:
-        return
+    while _close_idle(runner.server) and loop.time() < deadline_s:
+        await asyncio.sleep(POLL_S)
+
+
+def _close_idle(server: web.Server) -> int:
+    """Closes the connections without a request; says how many have one."""
+    busy = 0
+    for connection in list(server.connections):
+        if connection._request_in_progress or connection._messages:
+            busy += 1
+        else:
+            connection.force_close()
+    return busy
 
 
 def _bounded(server: web.Server, limit: int) -> Callable[[], asyncio.BaseProtocol]:

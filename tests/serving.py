@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,8 @@ def served_from(directory: Path, **settings: str) -> Iterator[Serve]:
             served.process.kill()
             served.process.wait()
         for pid in served.cluster.process_ids():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may be ending already
+                os.kill(pid, signal.SIGKILL)
 
 
 def write_large_mp4(directory: Path) -> Path:
@@ -170,20 +171,24 @@ async def call(session: aiohttp.ClientSession, method: str, path: str, **options
 async def ready_video(serve: Serve, file: Path) -> Any:
     """A video of a course where `ada` is a student."""
     async with serve.client("root", "admin") as admin:
-        for path, body in (
-            ("", {"title": "Course"}),
-            ("/enrollments/ada", {"role": "student"}),
-            ("/modules/m1", {"title": "Module", "position": 1}),
-        ):
-            await call(admin, "PUT", f"/api/v1/courses/c1{path}", json=body)
-        with file.open("rb") as body:
-            form = aiohttp.FormData()
-            form.add_field("file", body, filename="lecture.mp4")
-            video = await call(admin, "POST", "/api/v1/modules/m1/videos", data=form)
-        async with asyncio.timeout(60):
-            while video["status"] == "processing":
-                await asyncio.sleep(0.1)
-                video = await call(admin, "GET", f"/api/v1/videos/{video['id']}")
+        return await ready_video_of(admin, file)
+
+
+async def ready_video_of(admin: aiohttp.ClientSession, file: Path) -> Any:
+    for path, body in (
+        ("", {"title": "Course"}),
+        ("/enrollments/ada", {"role": "student"}),
+        ("/modules/m1", {"title": "Module", "position": 1}),
+    ):
+        await call(admin, "PUT", f"/api/v1/courses/c1{path}", json=body)
+    with file.open("rb") as opened:
+        form = aiohttp.FormData()
+        form.add_field("file", opened, filename="lecture.mp4")
+        video = await call(admin, "POST", "/api/v1/modules/m1/videos", data=form)
+    async with asyncio.timeout(60):
+        while video["status"] == "processing":
+            await asyncio.sleep(0.1)
+            video = await call(admin, "GET", f"/api/v1/videos/{video['id']}")
     assert video["status"] == "ready", video
     return video
 
