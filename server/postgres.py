@@ -28,6 +28,7 @@ USER = "coursestream"
 DATABASE = "coursestream"
 INIT_TIMEOUT_S = 120
 START_TIMEOUT_S = 600  # recovery after a crash replays the log first
+ANSWER_TIMEOUT_S = 10  # it may crash once more when a client comes at once, and recover
 STOP_TIMEOUT_S = 60
 ORPHAN_TIMEOUT_S = 10
 CONNECT_TIMEOUT_S = 5
@@ -213,7 +214,7 @@ class EmbeddedPostgres:
             self._pg_ctl(START_TIMEOUT_S, "-l", self._cluster.log_file.name, "start")
         except PostgresError as exc:
             raise PostgresError(f"{exc}\n{_last_lines(self._cluster.log_file)}") from exc
-        if not self._answers():
+        if not _wait_until(self._answers, ANSWER_TIMEOUT_S):
             raise PostgresError("the server started, but what answers on its socket is not it")
 
     def _stop_server(self) -> None:

@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 from procrastinate import App, JobContext, RetryStrategy
 from procrastinate.contrib.aiopg import AiopgConnector
+from procrastinate.exceptions import ConnectorException
 
+from db.errors import DatabaseUnavailable
 from db.pool import connection_options, open_database
 from events import pipeline
 from events.pipeline import PictureSettings, Pipeline
@@ -43,7 +47,7 @@ async def run(config: Config, dsn: str) -> None:
 async def take_jobs(dsn: str, work: Pipeline, liveness: Liveness) -> None:
     """One job after the other, until cancelled."""
     app = build_queue(dsn, work, liveness)
-    async with app.open_async():
+    async with app.open_async(), _queue_errors():
         await app.run_worker_async(
             queues=[pipeline.QUEUE],
             concurrency=1,
@@ -53,6 +57,15 @@ async def take_jobs(dsn: str, work: Pipeline, liveness: Liveness) -> None:
             stalled_worker_timeout=liveness.stalled_after_s,
             delete_jobs="successful",
         )
+
+
+@asynccontextmanager
+async def _queue_errors() -> AsyncIterator[None]:
+    """Raises: DatabaseUnavailable for what procrastinate says when its connections are gone."""
+    try:
+        yield
+    except ConnectorException as exc:
+        raise DatabaseUnavailable(f"the job queue lost its database: {exc.__cause__}") from exc
 
 
 def build_queue(dsn: str, work: Pipeline, liveness: Liveness) -> App:

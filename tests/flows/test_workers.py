@@ -30,8 +30,9 @@ HEARD_WITHIN_S = 5.0  # the contract's
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """A running `serve` with two web processes."""
-    with served_from(tmp_path_factory.mktemp("pair"), WORKERS="2") as served:
+    """A running `serve` with two web processes, and more connections than PostgreSQL's default."""
+    settings = {"WORKERS": "2", "DATABASE_POOL_SIZE": "60"}
+    with served_from(tmp_path_factory.mktemp("pair"), **settings) as served:
         served.start()
         yield served
 
@@ -171,14 +172,6 @@ async def test_children_die_with_a_killed_serve(serve: Serve) -> None:
     await until_gone(children)
 
     await asyncio.to_thread(serve.start)  # the port is free again
-    assert await status_of(serve, "/readyz") == 200
-    serve.process.terminate()
-    assert await asyncio.to_thread(serve.process.wait, STOP_TIMEOUT_S) == 0
-
-
-async def test_more_of_them_than_a_default_postgresql_holds_are_given_room(serve: Serve) -> None:
-    serve.settings |= {"WORKERS": "2", "DATABASE_POOL_SIZE": "60"}
-    await asyncio.to_thread(serve.start)
     assert await status_of(serve, "/readyz") == 200
     serve.process.terminate()
     assert await asyncio.to_thread(serve.process.wait, STOP_TIMEOUT_S) == 0

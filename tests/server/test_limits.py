@@ -1,4 +1,6 @@
 import resource
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,7 +8,7 @@ import pytest
 
 from db.server_facts import ServerFacts, read_server_facts
 from server.config import Config, load_config
-from server.limits import LimitError, check_server, fitted
+from server.limits import LimitError, check_server, embedded_connections, fitted
 
 
 @pytest.fixture
@@ -33,6 +35,31 @@ def test_connections_fit_the_descriptors(
 def test_lowering_is_said(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     fitted(config, 4096)
     assert "MAX_CONNECTIONS lowered from 10000 to 3072" in caplog.text
+
+
+RAISE = """
+import resource, sys
+from pathlib import Path
+from server.config import load_config
+from server.limits import with_descriptors
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2048))
+config = with_descriptors(load_config({}, Path("/nonexistent/.env")))
+print(config.max_connections, *resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+def test_the_limit_is_raised_to_its_hard_maximum_and_connections_fitted_to_that() -> None:
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", RAISE], cwd=root, capture_output=True, text=True)
+    assert done.stdout == "1024 2048 2048\n", done.stderr
+    assert "MAX_CONNECTIONS lowered" in done.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2, 20])
+def test_an_embedded_server_is_given_room_for_all_processes(config: Config, workers: int) -> None:
+    config = replace(config, workers=workers)
+    reserved_for_superusers = 3
+    check_server(config, ServerFacts(18, embedded_connections(config) - reserved_for_superusers))
 
 
 def test_an_old_server_is_refused(config: Config) -> None:

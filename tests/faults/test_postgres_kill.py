@@ -1,0 +1,180 @@
+"""The embedded PostgreSQL dies while it is used: nothing acknowledged is lost, all comes back."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from storage.samples import write_clock_mp4
+from tests.listening import listening
+from tests.running import STOP_TIMEOUT_S
+from tests.serving import Serve, call, ready_video, served_from
+
+IS_FULL = bool(os.environ.get("FULL"))
+ROUNDS = 25 if IS_FULL else 2
+BACK_WITHIN_S = 20.0  # a second or two on an idle machine
+PROMISED = {200, 503}
+
+
+@pytest.fixture(scope="module", params=["1", "2"] if IS_FULL else ["2"])
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with served_from(tmp_path_factory.mktemp("served"), WORKERS=request.param) as served:
+        served.start()
+        yield served
+
+
+@pytest.fixture(scope="module")
+def small_mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("media") / "clock.mp4"
+    write_clock_mp4(path, 2)
+    return path
+
+
+@pytest.fixture(scope="module")
+def video(served: Serve, small_mp4: Path) -> Any:
+    return asyncio.run(ready_video(served, small_mp4))
+
+
+def position_at(sequence: int) -> float:
+    return round(sequence % 180 / 100, 2)
+
+
+class Reporter:
+    """A player that reports again and again; the reports below `sequence` were acknowledged."""
+
+    def __init__(self, session: aiohttp.ClientSession, playback: Any, video: Any) -> None:
+        self._session = session
+        self._url = f"/play/{playback['grant']}/{video['id']}/progress"
+        self._playback = playback
+        self.sequence = playback["next_sequence"]
+        self.statuses: set[int] = set()
+
+    async def report(self) -> int:
+        body = {
+            "session_id": self._playback["session_id"],
+            "sequence": self.sequence,
+            "position": position_at(self.sequence),
+            "watched": [[0, 0.5]],
+            "event": "progress",
+        }
+        async with self._session.post(self._url, json=body) as response:
+            self.statuses.add(response.status)
+            if response.status == 200:
+                self.sequence += 1
+            return response.status
+
+    async def until_acknowledged(self) -> None:
+        async with asyncio.timeout(BACK_WITHIN_S):
+            while await self.report() != 200:
+                await asyncio.sleep(0.05)
+
+
+async def reporter_of(student: aiohttp.ClientSession, video: Any) -> tuple[Reporter, str]:
+    path = f"/api/v1/videos/{video['id']}/playback"
+    playback = await call(student, "POST", path, json={})
+    return Reporter(student, playback, video), playback["stream_url"]
+
+
+async def kept(student: aiohttp.ClientSession, video: Any) -> Any:
+    return await call(student, "GET", f"/api/v1/videos/{video['id']}/progress")
+
+
+async def ready_again(served: Serve) -> None:
+    async with asyncio.timeout(BACK_WITHIN_S), aiohttp.ClientSession(served.url) as session:
+        status = None
+        while status != 200:
+            async with session.get("/readyz") as response:
+                status = response.status
+            assert status in PROMISED
+            await asyncio.sleep(0.02)
+
+
+async def postmaster(served: Serve) -> int | None:
+    return await asyncio.to_thread(served.cluster.server_pid)
+
+
+async def kill_postmaster(served: Serve) -> int:
+    pid = await postmaster(served)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+async def restarted_after(served: Serve, killed: int) -> None:
+    async with asyncio.timeout(BACK_WITHIN_S):
+        while await postmaster(served) in (None, killed):
+            await asyncio.sleep(0.02)
+    await ready_again(served)
+
+
+@contextmanager
+def busy(reporter: Reporter) -> Iterator[None]:
+    """Reports come without a pause meanwhile."""
+
+    async def go_on() -> None:
+        while True:
+            await reporter.report()
+            await asyncio.sleep(0.005)
+
+    task = asyncio.create_task(go_on())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def test_a_killed_postmaster_is_started_again_and_no_acknowledged_report_is_lost(
+    served: Serve, video: Any
+) -> None:
+    async with served.client("ada") as student, listening(student) as stream:
+        reporter, stream_url = await reporter_of(student, video)
+        for _ in range(ROUNDS):
+            await reporter.until_acknowledged()
+            with busy(reporter):
+                killed = await kill_postmaster(served)
+                async with student.get(stream_url, headers={"Range": "bytes=0-99"}) as played:
+                    assert (played.status, len(await played.read())) == (206, 100)
+                await restarted_after(served, killed)
+            # What was under way when we stopped may have been committed, too.
+            possible = {position_at(reporter.sequence - 1), position_at(reporter.sequence)}
+            assert (await kept(student, video))["position"] in possible
+        await reporter.until_acknowledged()
+        heard = len(stream.told)
+        await stream.until(lambda one: len(one.told) > heard)
+    assert reporter.statuses <= PROMISED
+
+
+async def test_killed_backends_are_replaced_by_postgresql_itself(served: Serve, video: Any) -> None:
+    async with served.client("ada") as student:
+        reporter, _ = await reporter_of(student, video)
+        await reporter.until_acknowledged()
+        alive = await postmaster(served)
+        for pid in await served.database() - {alive}:
+            with suppress(ProcessLookupError):  # the first one's end makes PostgreSQL end others
+                os.kill(pid, signal.SIGKILL)
+        await ready_again(served)
+        assert (await kept(student, video))["position"] == position_at(reporter.sequence - 1)
+        await reporter.until_acknowledged()
+        assert await postmaster(served) == alive
+
+
+async def test_the_media_worker_goes_on_after_a_killed_postmaster(
+    served: Serve, small_mp4: Path
+) -> None:
+    await restarted_after(served, await kill_postmaster(served))
+    assert (await ready_video(served, small_mp4))["status"] == "ready"
+
+
+async def test_it_stops_in_order_after_all_of_that(served: Serve) -> None:
+    """The last test on each server."""
+    assert "starting it again" in served.log()
+    assert "\nTraceback" not in served.log()
+    served.process.terminate()
+    assert await asyncio.to_thread(served.process.wait, STOP_TIMEOUT_S) == 0
+    assert await served.database() == set()
