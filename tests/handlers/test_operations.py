@@ -38,7 +38,7 @@ CHECKS = [
 ]
 ENDLESS = {"get_events", "get_events_by_grant"}
 IS_FULL = bool(os.environ.get("FULL"))
-EXAMPLES = 100 if IS_FULL else 5
+EXAMPLES = 100 if IS_FULL else 4
 REPORT = {"session_id": "s", "sequence": 1, "position": 1, "watched": [[0, 1]], "event": "paused"}
 BOUNDED = settings(
     max_examples=EXAMPLES,
