@@ -23,6 +23,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
+from prometheus_client.multiprocess import mark_process_dead
 
 from db.errors import DatabaseError
 from events.ending import end
@@ -72,6 +73,7 @@ class _Application(BaseApplication):
             "control_socket_disable": True,
             "worker_tmp_dir": str(MEMORY) if MEMORY.is_dir() else None,
             "post_fork": _tie_to_arbiter,
+            "child_exit": _forget_gauges,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -146,3 +148,8 @@ class _Log(Logger):
 
 def _tie_to_arbiter(arbiter: Arbiter, worker: Worker) -> None:
     die_with_parent(arbiter.pid, signal.SIGKILL)
+
+
+def _forget_gauges(arbiter: Arbiter, worker: Worker) -> None:
+    """What was open in it is not any more; what it counted stays counted."""
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -103,7 +103,12 @@ class Cluster:
     def server_pid(self) -> int | None:
         """The postmaster's pid when a live one runs on this cluster."""
         pid = self._recorded_pid()
-        return pid if pid is not None and self._is_ours(pid) else None
+        if pid is None:
+            return None
+        try:
+            return pid if self._is_ours(pid) else None
+        except PermissionError:
+            return pid if self._cannot_be_excluded(Path("/proc") / str(pid)) else None
 
     def is_deaf(self) -> bool:
         """Says it is ready, but the socket that clients need is gone (a cleaned /tmp)."""
@@ -114,9 +119,18 @@ class Cluster:
         return is_ready and not (self.socket_directory / SOCKET_NAME).exists()
 
     def process_ids(self) -> list[int]:
-        """Every live postgres process on this cluster, orphaned backends included."""
+        """Every postgres process that surely runs on this cluster, orphaned backends included.
+
+        They may be signalled, so what hides from us is not among them.
+        """
         pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        return [pid for pid in pids if self._is_ours(pid)]
+        return [pid for pid in pids if self._is_surely_ours(pid)]
+
+    def _is_surely_ours(self, pid: int) -> bool:
+        try:
+            return self._is_ours(pid)
+        except PermissionError:
+            return False
 
     def defuse_stale_pid(self) -> None:
         """Makes a `postmaster.pid` that names a foreign live process harmless.
@@ -137,18 +151,19 @@ class Cluster:
             return None
 
     def _is_ours(self, pid: int) -> bool:
+        """Raises: PermissionError for a process that we may not look into."""
         process = Path("/proc") / str(pid)
         try:
             program = os.readlink(process / "exe")  # "... (deleted)" after an upgrade
             is_postgres = Path(program).name.split(" ")[0] == "postgres"
             return is_postgres and os.path.samefile(process / "cwd", self.directory)
         except PermissionError:
-            return self._cannot_be_excluded(process)
+            raise
         except OSError:
             return False
 
     def _cannot_be_excluded(self, process: Path) -> bool:
-        """Of a process that we may not look into (another user's, or root without CAP_SYS_PTRACE).
+        """Of the process that the pid file names, when we may not look into it.
 
         PostgreSQL runs only as the user who owns its cluster. Within that, to take it for our
         server at worst ends in an error; to overlook it, in two servers on one cluster.

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -16,6 +17,7 @@ from server.app import build_app
 from server.config import Config
 from server.gunicorn_workers import GRACE_S
 from server.listening import DRAIN_TIMEOUT_S, ListenError, base_url, bind, listening
+from server.metrics import SHARED_DIRECTORY
 from server.processes import Children
 from server.stopping import StopSignals
 
@@ -37,7 +39,7 @@ async def _several(config: Config, signals: StopSignals) -> AsyncIterator[str]:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     try:
-        async with _arbiter(sockets, writing) as arbiter:
+        async with _shared_metrics(), _arbiter(sockets, writing) as arbiter:
             try:
                 await _started(arbiter, reading, config.workers)
                 yield base_url(config, sockets)
@@ -50,6 +52,17 @@ async def _several(config: Config, signals: StopSignals) -> AsyncIterator[str]:
         for one in sockets:
             one.close()
         os.close(writing)
+
+
+@asynccontextmanager
+async def _shared_metrics() -> AsyncIterator[None]:
+    """Where the web processes add up their numbers: new for each start, in their environment."""
+    with tempfile.TemporaryDirectory(prefix="coursestream-metrics-") as directory:
+        os.environ[SHARED_DIRECTORY] = directory
+        try:
+            yield
+        finally:
+            del os.environ[SHARED_DIRECTORY]
 
 
 def _arbiter(sockets: Sequence[socket.socket], ready: int) -> Children:

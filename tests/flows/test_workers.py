@@ -118,6 +118,28 @@ async def count_to_end(reader: asyncio.StreamReader) -> int:
     return count
 
 
+async def test_their_metrics_add_up(pair: Serve, both: tuple[int, int]) -> None:
+    for pid in both:
+        with pair.answered_by(pid, set(both)):
+            async with (
+                pair.client("root", "admin") as session,
+                session.get("/api/v1/courses/nowhere-to-be-found") as response,
+            ):
+                assert response.status == 404
+
+    async with pair.client("root", "service") as session, session.get("/metrics") as response:
+        text = await response.text()
+
+    (line,) = (
+        line
+        for line in text.splitlines()
+        if "http_requests_total{" in line
+        and 'status="404"' in line
+        and "courses/{course_id}" in line
+    )
+    assert float(line.split()[-1]) == 2
+
+
 async def test_one_killed_by_kill_9_is_replaced_and_costs_only_its_own_connections(
     pair: Serve, video: Any, both: tuple[int, int]
 ) -> None:

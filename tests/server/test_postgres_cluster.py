@@ -27,3 +27,18 @@ def test_process_that_hides_is_taken_for_ours_only_under_the_owner(
     (process / "status").write_text(f"Name:\t{name}\nState:\tS\nUid:\t9\t{uid}\t9\t9\n")
 
     assert cluster._cannot_be_excluded(process) is expected
+
+
+def test_process_that_hides_is_never_one_to_be_signalled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.directory.mkdir()
+    (cluster.directory / "PG_VERSION").write_text("18\n")
+
+    def hide(path: object) -> str:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "readlink", hide)
+
+    assert cluster.process_ids() == []
