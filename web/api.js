@@ -1,5 +1,7 @@
 // Calls to the service. Turns problem details into ApiError; never retries by itself.
 
+import { retireToken } from "./identity.js";
+
 const TIMEOUT_MS = 20_000;
 const PAGE_SIZE = 200;
 const MAX_PAGES = 25;
@@ -100,6 +102,10 @@ export class Api {
     return this.#json("PUT", `${videoUrl(id)}/progress`, report);
   }
 
+  progress(id) {
+    return this.#json("GET", `${videoUrl(id)}/progress`);
+  }
+
   openPlayback(id, sessionId) {
     return this.#json("POST", `${videoUrl(id)}/playback`, sessionId ? { session_id: sessionId } : {});
   }
@@ -109,16 +115,26 @@ export class Api {
   }
 
   async picture(url) {
-    return (await send("GET", url, { token: this.#token, accept: PICTURES })).blob();
+    const asked = send("GET", url, { token: this.#token, accept: PICTURES });
+    return (await this.#noticingRefusal(asked)).blob();
   }
 
   /** Authorize a request that fetch cannot make (uploads show their progress by XMLHttpRequest). */
   authorize(request) {
     request.setRequestHeader("Authorization", `Bearer ${this.#token}`);
+    request.addEventListener("load", () => request.status === 401 && retireToken(this.#token));
   }
 
   #json(method, url, body) {
-    return sendJson(method, url, { body, token: this.#token });
+    return this.#noticingRefusal(sendJson(method, url, { body, token: this.#token }));
+  }
+
+  // Whoever asked, in whatever page: nobody is to be offered a dead token.
+  #noticingRefusal(answer) {
+    return answer.catch((error) => {
+      if (error.status === 401) retireToken(this.#token);
+      throw error;
+    });
   }
 
   async #everything(url) {

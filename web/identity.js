@@ -2,9 +2,14 @@
 // A page opened without one (a link in a new tab) asks the viewer's other pages of this browser.
 // Reads the token's claims to know the viewer's own id; whether it is genuine, the server decides.
 
+import { takeWanted } from "./wanted.js";
+
 const KEY = "coursestream.token";
 const CHANNEL = "coursestream.identity";
 const PATIENCE_MS = 250;
+
+// Tokens that the server has refused while this page was open.
+const refused = new Set();
 
 /** The viewer of this tab, or null when there is no token or more than one to choose from. */
 export async function adoptIdentity() {
@@ -12,6 +17,7 @@ export async function adoptIdentity() {
   if (handedOver) {
     keepToken(handedOver);
     history.replaceState(null, "", location.pathname + location.search);
+    await goWhereWanted();
   }
   // A new token pasted into an open tab changes only the fragment, which loads nothing.
   addEventListener("hashchange", () => location.hash.startsWith("#token=") && location.reload());
@@ -24,13 +30,21 @@ export function keepToken(token) {
   sessionStorage.setItem(KEY, token);
 }
 
+/** The server refuses this token: it is kept no longer, and offered by no page of this browser. */
+export function retireToken(token) {
+  discard(token);
+  const channel = new BroadcastChannel(CHANNEL);
+  channel.postMessage({ refused: token });
+  channel.close();
+}
+
 /** Whoever is signed in on other open pages of this service, each once. */
 export async function askOtherPages() {
   const channel = new BroadcastChannel(CHANNEL);
   const found = new Map();
   channel.onmessage = ({ data: { token } }) => {
     const identity = readIdentity(token);
-    if (identity) found.set(identity.userId, identity);
+    if (identity && !isDead(identity)) found.set(identity.userId, identity);
   };
   channel.postMessage({ isQuestion: true });
   await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
@@ -47,7 +61,25 @@ export function readIdentity(token) {
     userId: claims.sub,
     name: claims.name || claims.sub,
     isPrivileged: roles.includes("admin") || roles.includes("service"),
+    expiresAtS: typeof claims.exp === "number" ? claims.exp : Infinity,
   };
+}
+
+function isDead({ token, expiresAtS }) {
+  return refused.has(token) || expiresAtS * 1000 <= Date.now();
+}
+
+function discard(token) {
+  refused.add(token);
+  if (sessionStorage.getItem(KEY) === token) sessionStorage.removeItem(KEY);
+}
+
+// The way in led to the first page; does not return where another was wanted.
+async function goWhereWanted() {
+  const wanted = takeWanted();
+  if (!wanted || location.pathname !== "/") return;
+  location.replace(wanted);
+  await new Promise(() => {});
 }
 
 async function askForOnly() {
@@ -57,9 +89,12 @@ async function askForOnly() {
   return others[0];
 }
 
-function answerOtherPages({ token }) {
+function answerOtherPages(identity) {
   const channel = new BroadcastChannel(CHANNEL);
-  channel.onmessage = ({ data }) => data.isQuestion && channel.postMessage({ token });
+  channel.onmessage = ({ data }) => {
+    if (data.refused) discard(data.refused);
+    else if (data.isQuestion && !isDead(identity)) channel.postMessage({ token: identity.token });
+  };
 }
 
 function readClaims(token) {

@@ -2,8 +2,10 @@
 
 import { el } from "./elements.js";
 import { askOtherPages, keepToken } from "./identity.js";
+import { rememberWanted } from "./wanted.js";
 
 export async function showSignIn(reason) {
+  rememberWanted(location.pathname);
   const choices = el("p", { className: "choices" });
   const content = document.getElementById("content");
   content.className = "welcome";
@@ -14,6 +16,7 @@ export async function showSignIn(reason) {
 
 function explanation() {
   return el("p", {}, "Open this service through the link in your course site: it signs you in. ",
+    location.pathname === "/" ? "" : "You then come back to this video. ",
     "If you came that way and still see this page, go back there and follow the link again.");
 }
 
@@ -26,9 +29,11 @@ function continueAs(identity) {
 }
 
 function forOperators() {
-  const command = `run_server.py token --user maria\n${location.origin}/#token=…`;
+  const page = location.origin + location.pathname;
   return el("details", {},
     el("summary", {}, "I run this server"),
-    el("p", {}, "Make a token and open the address with it:"),
-    el("pre", {}, el("code", {}, command)));
+    el("p", {}, "Make a token and open this page's address with it:"),
+    el("pre", {}, el("code", {}, `run_server.py token --user maria\n${page}#token=…`)),
+    el("p", {}, "A link in the course site can lead straight to a video in the same way:"),
+    el("pre", {}, el("code", {}, `${location.origin}/watch/…#token=…`)));
 }

@@ -201,3 +201,29 @@ async def test_without_a_token_the_page_says_how_to_get_one(
 
     await expect(page.get_by_role("heading")).to_have_text("Please sign in.")
     await expect(page.locator("main")).to_contain_text("course site")
+
+
+async def test_a_refused_token_is_not_offered_again(context: BrowserContext, service: Any) -> None:
+    dead = service.student_token[:-4] + "AAAA"
+    page = await _open(context, service, "/", dead)
+
+    await expect(page.get_by_role("heading")).to_have_text("Your sign-in has ended.")
+    # It asks its other pages first; the empty choice is what it draws when they have answered.
+    await page.reload()
+
+    await expect(page.get_by_role("heading")).to_have_text("Please sign in.")
+    await expect(page.get_by_role("button")).to_have_count(0)
+
+
+async def test_signing_in_leads_to_the_video_that_was_wanted(
+    context: BrowserContext, service: Any
+) -> None:
+    bookmark = f"{service.url}/watch/{service.videos[0]}"
+    page = await context.new_page()
+    await page.goto(bookmark)
+    await expect(page.get_by_role("heading")).to_have_text("Please sign in.")
+
+    signed_in = await _open(context, service, "/", service.student_token)
+
+    await signed_in.wait_for_url(bookmark)
+    await until(signed_in, f"{VIDEO}?.readyState >= 2")

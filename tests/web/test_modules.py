@@ -1,5 +1,7 @@
 """The decisions that the pages' modules make, run in the browser that makes them."""
 
+import base64
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -370,3 +372,123 @@ async def test_a_page_that_only_looked_reports_nothing(reporter: Page) -> None:
     await reporter.evaluate("dispatchEvent(new Event('pagehide'))")
 
     assert await _reports(reporter) == []
+
+
+# Identity: whose token, and what becomes of one that is refused
+
+NOW_S = 1_700_000_100  # the clock of these pages
+
+
+def _token(user_id: str, expires_at_s: int | None = NOW_S + 3600) -> str:
+    claims = {"sub": user_id} | ({"exp": expires_at_s} if expires_at_s else {})
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{payload}.x"
+
+
+ADOPT = """async (token) => {
+    Object.assign(globalThis, await import('/web/identity.js'));
+    if (token) sessionStorage.setItem('coursestream.token', token);
+    else sessionStorage.clear();
+    globalThis.adopted = undefined;
+    adoptIdentity().then((identity) => (globalThis.adopted = identity));
+}"""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def other(context: BrowserContext, page: Page) -> AsyncIterator[Page]:
+    """Another page of the same browser."""
+    other = await context.new_page()
+    await other.goto(f"{ORIGIN}/")
+    yield other
+    await other.close()
+
+
+async def _adopted(page: Page, token: str | None) -> str | None:
+    """The user id that a page takes its viewer for."""
+    await page.evaluate(ADOPT, token)
+    await page.clock.run_for(1_000)
+    adopted: str | None = await page.evaluate("adopted && adopted.userId")
+    return adopted
+
+
+@pytest.mark.parametrize(
+    ("expires_at_s", "adopted"),
+    [
+        pytest.param(None, "ada", id="no end"),
+        pytest.param(NOW_S + 3600, "ada", id="an hour left"),
+        pytest.param(NOW_S - 3600, None, id="past"),
+    ],
+)
+async def test_a_page_without_a_token_takes_a_living_one_from_another_page(
+    page: Page, other: Page, expires_at_s: int | None, adopted: str | None
+) -> None:
+    await _adopted(other, _token("ada", expires_at_s))
+
+    assert await _adopted(page, None) == adopted
+
+
+async def test_a_refused_token_is_forgotten_and_offered_by_no_page(page: Page, other: Page) -> None:
+    token = _token("ada")
+    await _adopted(other, token)
+    await _adopted(page, token)
+
+    await page.evaluate(
+        """(token) => {
+            retireToken(token);
+            askOtherPages().then((others) => (globalThis.offered = others));
+        }""",
+        token,
+    )
+    await page.clock.run_for(1_000)
+
+    assert await page.evaluate("offered") == []
+    for each in (page, other):
+        assert await each.evaluate("sessionStorage.getItem('coursestream.token')") is None
+    assert await _adopted(page, None) is None
+
+
+async def test_the_api_retires_the_token_that_is_refused(page: Page) -> None:
+    status = await page.evaluate(
+        """async () => {
+            const { Api } = await import('/web/api.js');
+            sessionStorage.setItem('coursestream.token', 'dead');
+            globalThis.fetch = async () => new Response('{}', { status: 401 });
+            return new Api({ token: 'dead' }).courses().catch((error) => error.status);
+        }"""
+    )
+
+    assert status == 401
+    assert await page.evaluate("sessionStorage.getItem('coursestream.token')") is None
+
+
+# The page that was wanted before signing in
+
+
+@pytest.mark.parametrize(
+    ("path", "wait_ms", "taken"),
+    [
+        pytest.param("/watch/1a-2b", 0, "/watch/1a-2b", id="a video"),
+        pytest.param("/watch/1a-2b", 14 * 60_000, "/watch/1a-2b", id="minutes later"),
+        pytest.param("/watch/1a-2b", 16 * 60_000, None, id="too late"),
+        pytest.param("/", 0, None, id="the first page"),
+        pytest.param("//evil.example/watch/1", 0, None, id="elsewhere"),
+    ],
+)
+async def test_the_wanted_page_is_remembered_for_minutes(
+    page: Page, path: str, wait_ms: int, taken: str | None
+) -> None:
+    answers = await page.evaluate(
+        """async ([path, waitMs]) => {
+            const { rememberWanted, takeWanted } = await import('/web/wanted.js');
+            const now = Date.now();
+            rememberWanted(path);
+            const real = Date.now;
+            Date.now = () => now + waitMs;
+            const taken = [takeWanted(), takeWanted()];
+            Date.now = real;
+            return taken;
+        }""",
+        [path, wait_ms],
+    )
+
+    assert answers == [taken, None]
