@@ -36,6 +36,10 @@ function changeNotice(notice, content, action) {
 export function explain(error, action = null) {
   if (error.status === 401) return void showSignIn("Your sign-in has ended.");
   if (error.status === undefined) console.error(error);
+  notify("error", inWords(error), { tone: "bad", action });
+}
+
+export function inWords(error) {
   const reference = error.status >= 500 && error.reference ? ` (Reference: ${error.reference})` : "";
-  notify("error", `${error.message}${reference}`, { tone: "bad", action });
+  return `${error.message}${reference}`;
 }

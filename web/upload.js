@@ -2,7 +2,7 @@
 
 import { readProblem } from "./api.js";
 import { el, percent } from "./elements.js";
-import { explain } from "./notices.js";
+import { explain, inWords } from "./notices.js";
 
 /** The folded form; `onDone(video)` is called with what the server made of the file. */
 export function uploadForm(api, module, onDone) {
@@ -10,16 +10,20 @@ export function uploadForm(api, module, onDone) {
   const title = el("input", { type: "text", name: "title", maxLength: 200, placeholder: "Without one, the file's name" });
   const submit = el("button", { type: "submit", className: "button" }, "Upload");
   const progress = el("div", { className: "sending", hidden: true });
+  const failure = el("p", { className: "failure", role: "alert" });
   const form = el("form", {},
     el("label", {}, "Title", title),
     el("label", {}, "MP4 or WebM file", file),
     submit,
     progress,
+    failure,
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     submit.disabled = true;
-    const video = await upload(api, module, title.value.trim(), file.files[0], progress);
+    failure.textContent = "";
+    const refuse = (error) => showFailure(failure, error);
+    const video = await upload(api, module, title.value.trim(), file.files[0], progress, refuse);
     submit.disabled = false;
     if (!video) return;
     form.reset();
@@ -29,7 +33,15 @@ export function uploadForm(api, module, onDone) {
     el("summary", {}, "Add a video", el("span", { className: "unseen" }, ` to ${module.title}`)), form);
 }
 
-async function upload(api, module, title, file, place) {
+// Where it happened: the page's own notices may be far out of sight.
+function showFailure(place, error) {
+  if (error.status === 401) return explain(error);
+  place.textContent = inWords(error);
+  place.scrollIntoView({ block: "nearest" });
+}
+
+/** Resolves with the video, or with null when there is none; `refuse(error)` is told why. */
+async function upload(api, module, title, file, place, refuse) {
   const request = new XMLHttpRequest();
   const warn = (event) => event.preventDefault();
   addEventListener("beforeunload", warn);
@@ -37,7 +49,7 @@ async function upload(api, module, title, file, place) {
   try {
     return await post(request, api, module.id, title, file);
   } catch (error) {
-    if (error) explain(error);
+    if (error) refuse(error);
     return null;
   } finally {
     removeEventListener("beforeunload", warn);

@@ -203,6 +203,30 @@ async def test_without_a_token_the_page_says_how_to_get_one(
     await expect(page.locator("main")).to_contain_text("course site")
 
 
+async def test_an_upload_that_succeeds_takes_the_last_ones_error_away(
+    browser: Browser, service: Any, tmp_path: Path
+) -> None:
+    write_clock_mp4(tmp_path / "short.mp4", duration_s=2, size=(320, 180))
+    context = await browser.new_context(viewport=PHONE)
+    page = await _open(context, service, "/", service.instructor_token)
+    form = page.locator("details.upload").last
+    file = form.get_by_label("MP4 or WebM file")
+
+    await form.locator("summary").click()
+    essay = FilePayload(name="essay.mp4", mimeType="video/mp4", buffer=b"Once upon a time")
+    await file.set_input_files(essay)
+    await form.get_by_role("button", name="Upload").click()
+    await expect(form.get_by_role("alert")).to_be_in_viewport()
+    await file.set_input_files(tmp_path / "short.mp4")
+    await form.get_by_label("Title").fill("Second try")
+    await form.get_by_role("button", name="Upload").click()
+
+    await expect(page.locator(".lesson", has_text="Second try")).to_be_visible(
+        timeout=UPLOAD_TIMEOUT_MS
+    )
+    await expect(form.get_by_role("alert")).to_be_hidden()
+
+
 async def test_a_refused_token_is_not_offered_again(context: BrowserContext, service: Any) -> None:
     dead = service.student_token[:-4] + "AAAA"
     page = await _open(context, service, "/", dead)
