@@ -3,6 +3,8 @@
 import { clock, el, percent } from "./elements.js";
 
 const MAX_ENTRIES = 30;
+// The server calls 30 s of silence a stop, unless the viewer paused: silence for longer is a pause.
+const SILENT_MS = 35_000;
 
 const STATES = {
   "playback.started": "watching",
@@ -27,19 +29,23 @@ export class Activity {
     const state = STATES[type];
     if (!state) return;
     const key = `${event.user_id}/${event.video_id}`;
-    this.#rows.get(key)?.remove();
-    this.#rows.delete(key);
+    this.#forget(key);
     const row = this.#draw(state, event);
-    this.#rows.set(key, row);
+    const timer = state === "watching" ? setTimeout(() => fade(row, event), SILENT_MS) : 0;
+    this.#rows.set(key, { row, timer });
     this.#panel.querySelector("ul").prepend(row);
     this.#panel.querySelector("[data-empty]").hidden = true;
     this.#forgetOldest();
   }
 
   #forgetOldest() {
-    if (this.#rows.size <= MAX_ENTRIES) return;
-    const [key, row] = this.#rows.entries().next().value;
-    row.remove();
+    if (this.#rows.size > MAX_ENTRIES) this.#forget(this.#rows.keys().next().value);
+  }
+
+  #forget(key) {
+    const { row, timer } = this.#rows.get(key) ?? {};
+    clearTimeout(timer);
+    row?.remove();
     this.#rows.delete(key);
   }
 
@@ -54,4 +60,9 @@ export class Activity {
       el("progress", { max: 1, value: event.watched_ratio ?? 0, ariaLabel: `${percent(event.watched_ratio)} seen` }),
     );
   }
+}
+
+function fade(row, { position }) {
+  row.classList.add("silent");
+  row.querySelector(".where").textContent = `was at ${clock(position)}`;
 }

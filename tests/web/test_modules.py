@@ -492,3 +492,45 @@ async def test_the_wanted_page_is_remembered_for_minutes(
     )
 
     assert answers == [taken, None]
+
+
+# Activity: who seems to be watching
+
+ACTIVITY = """async () => {
+    const { Activity } = await import('/web/activity.js');
+    document.body.innerHTML = '<aside hidden><p data-empty></p><ul></ul></aside>';
+    const activity = new Activity(document.querySelector('aside'), () => null);
+    globalThis.hear = (type, user_id = 'ada') =>
+        activity.apply(type, { user_id, video_id: 'v', position: 12, watched_ratio: 0.4 });
+    globalThis.look = () => [...document.querySelectorAll('li')].map((row) =>
+        [row.className, row.querySelector('.where').textContent]);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("event", "wait_ms", "row"),
+    [
+        pytest.param("playback.progress", 34_000, ["watching", "at 0:12"], id="watching"),
+        pytest.param("playback.progress", 36_000, ["watching silent", "was at 0:12"], id="silent"),
+        pytest.param("playback.stopped", 36_000, ["stopped", "stopped at 0:12"], id="stopped"),
+        pytest.param("playback.completed", 36_000, ["completed", "has seen it all"], id="done"),
+    ],
+)
+async def test_who_is_silent_does_not_look_as_if_watching(
+    page: Page, event: str, wait_ms: int, row: list[str]
+) -> None:
+    await page.evaluate(ACTIVITY)
+    await page.evaluate("(type) => hear(type)", event)
+    await page.clock.run_for(wait_ms)
+
+    assert await page.evaluate("look()") == [row]
+
+
+async def test_a_sign_of_life_ends_the_silence(page: Page) -> None:
+    await page.evaluate(ACTIVITY)
+    await page.evaluate("hear('playback.started')")
+    await page.clock.run_for(30_000)
+    await page.evaluate("hear('playback.progress')")
+    await page.clock.run_for(30_000)
+
+    assert await page.evaluate("look()") == [["watching", "at 0:12"]]
