@@ -1,6 +1,7 @@
 // Videos as a list: the picture of each, its state, how much of it the viewer has seen.
 
 import { clock, el, percent } from "./elements.js";
+import { resumePlace } from "./resume.js";
 
 export class LessonList {
   #thumbnails;
@@ -67,7 +68,8 @@ function meta(video) {
   const { completed, watched_ratio: ratio, position } = video.progress ?? {};
   if (completed) return el("span", { className: "badge" }, "✓ Completed");
   if (!ratio) return "Not started";
-  return `${percent(ratio)} seen, at ${clock(position)}`;
+  const placeS = resumePlace(position, video.duration);
+  return placeS < 1 ? `${percent(ratio)} seen` : `${percent(ratio)} seen, at ${clock(placeS)}`;
 }
 
 function bar(video) {

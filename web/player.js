@@ -1,11 +1,10 @@
 // The <video> element kept playing: which source, from where, and what to do when it fails.
 
 import { ApiError, send } from "./api.js";
+import { resumePlace } from "./resume.js";
 
 const FIRST_PAUSE_MS = 2_000;
 const MAX_PAUSE_MS = 30_000;
-// Resuming in the very last moment would end at once.
-const TOO_LATE_S = 2;
 
 export class Player {
   #video;
@@ -27,7 +26,7 @@ export class Player {
 
   get resumePositionS() {
     const { resume_position: placeS, duration } = this.#playback.terms;
-    return placeS < duration - TOO_LATE_S ? placeS : 0;
+    return resumePlace(placeS, duration);
   }
 
   /** Load the chosen source and go to a place; plays on only if it was playing. */

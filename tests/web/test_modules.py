@@ -494,6 +494,37 @@ async def test_the_wanted_page_is_remembered_for_minutes(
     assert answers == [taken, None]
 
 
+# Lessons: the place that a list names is the place where playing begins
+
+
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        pytest.param(None, "Not started", id="nothing yet"),
+        pytest.param((0.5, 15.0), "50 % seen, at 0:15", id="in the middle"),
+        pytest.param((0.5, 27.9), "50 % seen, at 0:27", id="just early enough"),
+        pytest.param((0.56, 28.0), "56 % seen", id="too late to resume"),
+        pytest.param((0.56, 30.0), "56 % seen", id="at the end"),
+        pytest.param((0.1, 0.4), "10 % seen", id="back at the beginning"),
+    ],
+)
+async def test_a_list_names_the_place_where_playing_begins(
+    page: Page, progress: tuple[float, float] | None, said: str
+) -> None:
+    text = await page.evaluate(
+        """async (progress) => {
+            const { LessonList } = await import('/web/lesson.js');
+            const list = new LessonList({ show() {} });
+            list.show([{ id: 'v', title: 'T', status: 'ready', duration: 30, thumbnails: {},
+                progress: progress && { watched_ratio: progress[0], position: progress[1] } }]);
+            return list.element.querySelector('.meta').textContent;
+        }""",
+        progress,
+    )
+
+    assert text == said
+
+
 # Activity: who seems to be watching
 
 ACTIVITY = """async () => {
