@@ -1,15 +1,12 @@
 // A course as a list of modules and lessons, kept true by events.
 
 import { LessonList } from "./lesson.js";
+import { Outline } from "./outline.js";
 import { uploadForm } from "./upload.js";
 import { el } from "./elements.js";
 
-const VIDEO_CHANGES = new Set([
-  "video.uploaded", "video.processing", "video.ready", "video.failed", "video.updated",
-]);
-
 export class CourseView {
-  #course;
+  #outline;
   #viewer;
   #api;
   #thumbnails;
@@ -26,22 +23,22 @@ export class CourseView {
   }
 
   get isTaught() {
-    return this.#course.role === "instructor" || this.#viewer.isPrivileged;
+    return this.#outline.role === "instructor" || this.#viewer.isPrivileged;
   }
 
   get videos() {
-    return this.#course.modules.flatMap((module) => module.videos);
+    return this.#outline.videos;
   }
 
   titleOf(videoId) {
-    return this.#find(videoId)?.title ?? null;
+    return this.#outline.find(videoId)?.title ?? null;
   }
 
   /** Draw the course anew, as the server tells it now. */
   show(course) {
-    this.#course = course;
+    this.#outline = new Outline(course, this.#viewer.userId);
     this.#lists.clear();
-    const modules = [...course.modules].sort((a, b) => a.position - b.position);
+    const { modules } = this.#outline;
     this.#summary.textContent = this.#summarize();
     this.element.replaceChildren(
       el("header", {}, el("h1", {}, course.title), this.#summary),
@@ -50,43 +47,18 @@ export class CourseView {
     );
   }
 
+  /** Whether only the server can tell where the event's video belongs. */
+  lacksModuleOf(event) {
+    return this.#outline.lacksModuleOf(event);
+  }
+
   apply(type, event) {
-    if (VIDEO_CHANGES.has(type)) this.put({ ...event, id: event.video_id });
-    else if (type === "video.deleted") this.#remove(event.video_id);
-    else if (type.startsWith("playback.") && event.user_id === this.#viewer.userId) this.#advance(type, event);
+    this.#redrawKnown(this.#outline.apply(type, event));
   }
 
   /** Add a video, or change what is known about it. */
-  put(change) {
-    const known = this.#find(change.id);
-    const video = Object.assign(known ?? { progress: null }, change);
-    const module = this.#course.modules.find(({ id }) => id === video.module_id);
-    if (!module) return;
-    if (!known) module.videos.push(video);
-    this.#redraw(module);
-  }
-
-  #advance(type, event) {
-    const video = this.#find(event.video_id);
-    if (!video) return;
-    video.progress = {
-      ...video.progress,
-      position: event.position,
-      watched_ratio: event.watched_ratio,
-      completed: video.progress?.completed || type === "playback.completed",
-    };
-    this.put(video);
-  }
-
-  #remove(videoId) {
-    for (const module of this.#course.modules) {
-      module.videos = module.videos.filter(({ id }) => id !== videoId);
-      this.#redraw(module);
-    }
-  }
-
-  #find(videoId) {
-    return this.videos.find(({ id }) => id === videoId);
+  put(video) {
+    this.#redrawKnown(this.#outline.put(video));
   }
 
   #summarize() {
@@ -111,6 +83,10 @@ export class CourseView {
       this.#forms.set(module.id, uploadForm(this.#api, module, (video) => this.put(video)));
     }
     return this.#forms.get(module.id);
+  }
+
+  #redrawKnown(module) {
+    if (module) this.#redraw(module);
   }
 
   #redraw(module) {

@@ -54,7 +54,9 @@ class HomePage {
   apply(type, event) {
     const isMine = event.user_id === this.#identity.userId;
     if (type === "reset" || (type === "enrollment.changed" && isMine)) return void this.refresh();
-    views.get(event.course_id)?.apply(type, event);
+    const view = views.get(event.course_id);
+    if (type !== "video.deleted" && view?.lacksModuleOf(event)) return void this.refresh();
+    view?.apply(type, event);
     if (!isMine) this.#activity?.apply(type, event);
   }
 

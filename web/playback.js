@@ -24,6 +24,11 @@ export class Playback {
     return this.#answer.session_id;
   }
 
+  /** What a page needs to go on with this session. */
+  get kept() {
+    return { session_id: this.sessionId, next_sequence: this.#nextSequence };
+  }
+
   get grant() {
     return this.#answer.grant;
   }
@@ -92,8 +97,7 @@ export class Playback {
   }
 
   #save() {
-    const kept = { session_id: this.sessionId, next_sequence: this.#nextSequence };
-    sessionStorage.setItem(storageKey(this.#key), JSON.stringify(kept));
+    sessionStorage.setItem(storageKey(this.#key), JSON.stringify(this.kept));
   }
 }
 

@@ -14,14 +14,20 @@ export class Player {
   #loadedGrant = null;
   #failures = 0;
   #isOver = false;
+  #listening = new AbortController();
 
   /** Hooks: `beforeLoad(positionS)`, `trouble(message)` (null when it is over), `failed(error)`. */
   constructor(video, playback, hooks) {
     this.#video = video;
     this.#playback = playback;
     this.#hooks = hooks;
-    video.addEventListener("error", () => this.#recover().catch((error) => this.fail(error)));
-    video.addEventListener("loadeddata", () => this.#arrive());
+    const { signal } = this.#listening;
+    video.addEventListener("error", () => this.#recover().catch((error) => this.fail(error)), { signal });
+    video.addEventListener("loadeddata", () => this.#arrive(), { signal });
+  }
+
+  get isOver() {
+    return this.#isOver;
   }
 
   get resumePositionS() {
@@ -50,6 +56,7 @@ export class Player {
   fail(error) {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#listening.abort();
     this.#video.pause();
     this.#hooks.trouble(null);
     this.#hooks.failed(error);
@@ -81,7 +88,7 @@ export class Player {
     else if (error.status === 401) await this.#playback.renew(this.#loadedGrant);
     else if (error.isTemporary) await this.#wait(error.retryAfterS);
     else throw error;
-    this.load(...place);
+    if (!this.#isOver) this.load(...place);
   }
 
   async #wait(retryAfterS) {

@@ -20,6 +20,8 @@ export class Reporter {
   #lastAtMs = 0;
   #lastPositionS = null;
   #seekTimer = 0;
+  #dueTimer = 0;
+  #listening = new AbortController();
 
   constructor(video, videoId, playback, outbox) {
     this.#video = video;
@@ -29,7 +31,8 @@ export class Reporter {
   }
 
   listen() {
-    const on = (target, type, listener) => target.addEventListener(type, listener);
+    const { signal } = this.#listening;
+    const on = (target, type, listener) => target.addEventListener(type, listener, { signal });
     on(this.#video, "playing", () => this.#start());
     on(this.#video, "timeupdate", () => this.#reportIfDue());
     on(this.#video, "pause", () => this.#video.ended || this.#report("paused"));
@@ -38,7 +41,15 @@ export class Reporter {
     on(document, "visibilitychange", () => this.#changeVisibility());
     on(window, "pagehide", () => this.#leave());
     // A stalled or hidden player gives no timeupdate, but the viewer is still there.
-    setInterval(() => this.#reportIfDue(), this.#intervalMs);
+    this.#dueTimer = setInterval(() => this.#reportIfDue(), this.#intervalMs);
+  }
+
+  /** Report no more: another reporter takes over the element. */
+  close() {
+    this.#isOver = true;
+    this.#listening.abort();
+    clearInterval(this.#dueTimer);
+    clearTimeout(this.#seekTimer);
   }
 
   /** Keep what was watched before the element forgets it by loading another source. */

@@ -8,6 +8,7 @@ import { LessonList } from "./lesson.js";
 import { followEvents } from "./live.js";
 import { explain, notify, showViewer } from "./notices.js";
 import { deliverLeftovers, Outbox } from "./outbox.js";
+import { Outline } from "./outline.js";
 import { openPlayback, reclaimSession } from "./playback.js";
 import { Player } from "./player.js";
 import { Reporter } from "./reporter.js";
@@ -18,6 +19,8 @@ import { Thumbnails } from "./thumbnails.js";
 const LEFTOVERS_MS = 3_000;
 // Nearer than this the other page is where this one is.
 const ELSEWHERE_S = 5;
+// Reports come in pairs (started, progress): one question is enough for both.
+const SETTLES_MS = 300;
 
 const byId = (id) => document.getElementById(id);
 
@@ -35,18 +38,26 @@ class WatchPage {
   #videoId;
   #videoElement = byId("video");
   #video = null;
-  #course = null;
-  #lessons = [];
-  #lessonList = null;
+  #outline = null;
+  #lessonList;
   #isOpening = false;
   #playback = null;
   #player = null;
+  #reporter = null;
   #activity = null;
+  #progressTimer = 0;
 
   constructor(identity, videoId) {
     this.#identity = identity;
     this.#videoId = videoId;
     this.api = new Api(identity);
+    this.#lessonList = new LessonList(new Thumbnails(this.api), { currentId: videoId, className: "list small" });
+    this.#videoElement.addEventListener("ended", () => this.#offerNext());
+  }
+
+  /** Whether nothing plays here, or nothing any more. */
+  get #isClosed() {
+    return !this.#player || this.#player.isOver;
   }
 
   /** Ask for a grant and play by it, from where the viewer was. */
@@ -55,7 +66,7 @@ class WatchPage {
     this.#isOpening = true;
     const key = { userId: this.#identity.userId, videoId: this.#videoId };
     try {
-      const kept = await reclaimSession(key);
+      const kept = this.#playback?.kept ?? (await reclaimSession(key));
       await this.#deliverLeftovers(kept?.session_id);
       this.#playback = await openPlayback(this.api, key, kept);
     } catch (error) {
@@ -72,25 +83,51 @@ class WatchPage {
   async describe() {
     try {
       this.#video = await this.api.video(this.#videoId);
-      byId("title").textContent = this.#video.title;
-      document.title = `${this.#video.title} · coursestream`;
-      this.#course = await this.api.course(this.#video.course_id);
+      this.#showTitle(this.#video.title);
+      const course = await this.api.course(this.#video.course_id);
+      this.#outline = new Outline(course, this.#identity.userId);
       this.#showCourse();
     } catch (error) {
-      // Without a grant there is a better message already.
-      if (this.#playback) explain(error);
+      // Where nothing plays there is a better message already.
+      if (!this.#isClosed) explain(error);
     }
   }
 
   apply(type, event) {
+    if (type === "reset") return void this.#beginAgain();
     if (type === "enrollment.changed") return this.#changeEnrollment(event);
-    if (event.video_id !== this.#videoId) return;
-    if (type === "video.ready" && !this.#playback) return void Promise.all([this.play(), this.describe()]);
-    if (type === "video.updated") byId("title").textContent = event.title;
-    if (type === "video.deleted") this.#player?.fail(new ApiError(410, { detail: "This video has been deleted." }));
-    if (!type.startsWith("playback.")) return;
+    if (event.course_id === this.#video?.course_id) this.#changeCourse(type, event);
+    if (event.video_id === this.#videoId) this.#changeVideo(type, event);
+  }
+
+  #changeCourse(type, event) {
+    if (type !== "video.deleted" && this.#outline?.lacksModuleOf(event)) return void this.describe();
+    if (this.#outline?.apply(type, event)) this.#showLessons();
+  }
+
+  #changeVideo(type, event) {
+    if (type.startsWith("playback.")) return this.#hearOfPlayback(type, event);
+    if (type === "video.deleted") return this.#close(410, "This video has been deleted.");
+    if (type === "video.updated") this.#showTitle(event.title);
+    if (type === "video.updated" || type === "video.ready") this.#openAgain();
+  }
+
+  #hearOfPlayback(type, event) {
     if (event.user_id !== this.#identity.userId) this.#activity?.apply(type, event);
     else if (event.session_id !== this.#playback?.sessionId) this.#hearOfOther(type, event);
+  }
+
+  /** Ask for everything anew, and play where nothing plays. */
+  async #beginAgain() {
+    await Promise.all([this.#isClosed && this.play(), this.describe()]);
+  }
+
+  #openAgain() {
+    if (this.#isClosed) this.#beginAgain();
+  }
+
+  #close(status, detail) {
+    this.#player?.fail(new ApiError(status, { detail }));
   }
 
   #connect({ userId, videoId }) {
@@ -98,7 +135,9 @@ class WatchPage {
     const place = { userId, videoId, sessionId: playback.sessionId };
     const outbox = new Outbox(place, (report) => playback.report(videoId, report), (state) => this.#showSaving(state));
     playback.skipSequencesBelow(outbox.nextSequence);
+    this.#reporter?.close();
     const reporter = new Reporter(this.#videoElement, videoId, playback, outbox);
+    this.#reporter = reporter;
     this.#player = new Player(this.#videoElement, playback, {
       beforeLoad: (positionS) => (reporter.carryOver(), reporter.expectPosition(positionS)),
       trouble: (message) => notify("trouble", message),
@@ -132,28 +171,33 @@ class WatchPage {
     byId("badge").hidden = !progress.completed;
     byId("ratio").textContent = `${percent(progress.watched_ratio)} seen`;
     drawSeen(byId("seen"), progress.watched, this.#video?.duration ?? this.#playback?.terms.duration);
-    const lesson = this.#lessons.find(({ id }) => id === this.#videoId);
-    if (!lesson) return;
-    lesson.progress = progress;
-    this.#lessonList.show(this.#lessons);
+    if (this.#outline?.put({ id: this.#videoId, progress })) this.#showLessons();
+  }
+
+  #showTitle(title) {
+    byId("title").textContent = title;
+    document.title = `${title} · coursestream`;
   }
 
   #explainRefusal(error) {
     byId("stage").classList.toggle("closed", !this.#playback);
     if (error.code !== "not-ready") return explain(error);
     notify("error", "This video is still being prepared. It starts here as soon as it is ready.");
-    setTimeout(() => this.#playback || this.play(), Math.max(5, error.retryAfterS) * 1000);
+    setTimeout(() => this.#isClosed && this.play(), Math.max(5, error.retryAfterS) * 1000);
   }
 
   #changeEnrollment(event) {
-    if (event.user_id !== this.#identity.userId || event.course_id !== this.#video?.course_id) return;
-    if (event.role !== null) return;
-    this.#player?.fail(new ApiError(403, { detail: "You are no longer enrolled in this course." }));
+    if (event.user_id !== this.#identity.userId) return;
+    // Whoever was refused from the start does not know the video's course: any may be it.
+    if (this.#video && event.course_id !== this.#video.course_id) return;
+    if (event.role === null) this.#close(403, "You are no longer enrolled in this course.");
+    else this.#beginAgain();
   }
 
   /** Offer to go where the viewer has got to in another tab or on another device. */
   #hearOfOther(type, event) {
     if (type === "playback.completed") byId("badge").hidden = false;
+    this.#askForProgressSoon();
     if (Math.abs(event.position - this.#videoElement.currentTime) < ELSEWHERE_S) return notify("elsewhere", null);
     const at = clock(event.position);
     const content = type === "playback.stopped" ? `You left off at ${at} elsewhere.` : `You are at ${at} in another tab or on another device.`;
@@ -165,28 +209,44 @@ class WatchPage {
     });
   }
 
+  // The events tell how much was seen in all, but not which seconds.
+  #askForProgressSoon() {
+    clearTimeout(this.#progressTimer);
+    this.#progressTimer = setTimeout(async () => {
+      // Refused, the page shows what it has: the next event asks again.
+      const progress = await this.api.progress(this.#videoId).catch(() => null);
+      if (progress) this.#showProgress(progress);
+    }, SETTLES_MS);
+  }
+
   #showCourse() {
-    const modules = [...this.#course.modules].sort((a, b) => a.position - b.position);
+    const { title, role, modules } = this.#outline;
     const module = modules.find(({ id }) => id === this.#video.module_id);
-    byId("crumb").textContent = [this.#course.title, module?.title].filter(Boolean).join(" · ");
-    const lessons = modules.flatMap(({ videos }) => videos).filter(({ status }) => status === "ready");
-    this.#lessons = lessons;
-    this.#lessonList = new LessonList(new Thumbnails(this.api), { currentId: this.#videoId, className: "list small" });
+    byId("crumb").textContent = [title, module?.title].filter(Boolean).join(" · ");
     byId("lessons").replaceChildren(el("h2", {}, "In this course"), this.#lessonList.element);
-    this.#lessonList.show(lessons);
-    this.#offerNext(lessons);
-    const mine = lessons.find(({ id }) => id === this.#videoId)?.progress;
+    this.#showLessons();
+    const mine = this.#outline.find(this.#videoId)?.progress;
     if (mine) this.#showProgress(mine);
-    if (this.#course.role === "instructor" || this.#identity.isPrivileged) {
-      this.#activity = new Activity(byId("activity"), () => null);
+    if (role === "instructor" || this.#identity.isPrivileged) {
+      this.#activity ??= new Activity(byId("activity"), () => null);
     }
   }
 
-  #offerNext(lessons) {
-    const next = lessons[lessons.findIndex(({ id }) => id === this.#videoId) + 1];
-    if (!next) return;
-    byId("next").replaceChildren("Next: ", el("a", { href: `/watch/${next.id}` }, next.title));
-    this.#videoElement.addEventListener("ended", () => (byId("next").hidden = false));
+  #showLessons() {
+    this.#lessonList.show(this.#lessons);
+    this.#offerNext();
+  }
+
+  get #lessons() {
+    return this.#outline?.videos.filter(({ status }) => status === "ready") ?? [];
+  }
+
+  #offerNext() {
+    const lessons = this.#lessons;
+    const place = lessons.findIndex(({ id }) => id === this.#videoId);
+    const next = place < 0 ? null : lessons[place + 1];
+    byId("next").hidden = !next || !this.#videoElement.ended;
+    if (next) byId("next").replaceChildren("Next: ", el("a", { href: `/watch/${next.id}` }, next.title));
   }
 }
 

@@ -1,11 +1,13 @@
 """What a student and an instructor see in a real browser."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from PIL import Image
 from playwright.async_api import (
@@ -251,3 +253,87 @@ async def test_signing_in_leads_to_the_video_that_was_wanted(
 
     await signed_in.wait_for_url(bookmark)
     await until(signed_in, f"{VIDEO}?.readyState >= 2")
+
+
+async def _make_video(service: Any, tmp_path: Path, title: str) -> str:
+    """A further video of the first week, ready to watch; its id."""
+    path = tmp_path / f"{title}.mp4"
+    write_clock_mp4(path, duration_s=10, size=(320, 180))
+    async with service.client("instructor") as client:
+        form = aiohttp.FormData({"title": title})
+        form.add_field("file", path.read_bytes(), filename=path.name)
+        async with client.post("/api/v1/modules/demo-week-1/videos", data=form) as response:
+            video: dict[str, Any] = await response.json()
+        async with asyncio.timeout(UPLOAD_TIMEOUT_MS / 1000):
+            while video["status"] != "ready":
+                await asyncio.sleep(0.1)
+                async with client.get(f"/api/v1/videos/{video['id']}") as response:
+                    video = await response.json()
+    return str(video["id"])
+
+
+async def test_the_page_of_a_video_follows_what_becomes_of_it(
+    context: BrowserContext, service: Any, tmp_path: Path
+) -> None:
+    mine = await _make_video(service, tmp_path, "Before")
+    page = await _watch(context, service, mine, service.student_token)
+    lesson = page.locator(f'#lessons [data-video="{mine}"] .title')
+    await expect(lesson).to_have_text("Before")
+
+    async with service.client("instructor") as client:
+        await client.patch(f"/api/v1/videos/{mine}", json={"title": "After"})
+        await expect(page.locator("#title")).to_have_text("After")
+        await expect(page).to_have_title("After · coursestream")
+        await expect(lesson).to_have_text("After")
+
+        other = await _make_video(service, tmp_path, "A newcomer")
+        await expect(page.locator("#lessons", has_text="A newcomer")).to_be_visible()
+        await client.delete(f"/api/v1/videos/{other}")
+        await expect(page.locator("#lessons")).not_to_contain_text("A newcomer")
+
+        await client.delete(f"/api/v1/videos/{mine}")
+        await expect(page.get_by_role("alert")).to_contain_text("deleted")
+        await expect(lesson).to_have_count(0)
+        await client.post(f"/api/v1/videos/{mine}/restore")
+        await expect(page.get_by_role("alert")).to_have_count(0)
+        await expect(lesson).to_have_text("After")
+        await until(page, f"{VIDEO}.readyState >= 2")
+        await _play(page)
+        await expect(page.locator("#ratio")).to_contain_text("% seen")
+
+        await client.delete(f"/api/v1/videos/{mine}")
+
+
+async def test_a_student_who_is_enrolled_again_goes_on_without_a_reload(
+    context: BrowserContext, service: Any
+) -> None:
+    enrollment = "/api/v1/courses/demo/enrollments/guest"
+    async with service.client("instructor") as client:
+        await client.put(enrollment, json={"role": "student"})
+        page = await _watch(context, service, service.videos[0], service.token("guest"))
+        await expect(page.locator("#lessons .lesson").first).to_be_visible()
+
+        await client.delete(enrollment)
+        await expect(page.get_by_role("alert")).to_contain_text("no longer enrolled")
+        await client.put(enrollment, json={"role": "student"})
+
+        await expect(page.get_by_role("alert")).to_have_count(0)
+        await _play(page)
+        await expect(page.locator("#ratio")).to_contain_text("% seen")
+
+
+async def test_what_was_seen_on_another_device_shows_at_once(
+    browser: Browser, service: Any
+) -> None:
+    async with service.client("instructor") as client:
+        enrollment = "/api/v1/courses/demo/enrollments/commuter"
+        await client.put(enrollment, json={"role": "student"})
+    token, video_id = service.token("commuter"), service.videos[0]
+    desk = await _watch(await browser.new_context(viewport=DESKTOP), service, video_id, token)
+    phone = await _watch(await browser.new_context(viewport=PHONE), service, video_id, token)
+    await expect(desk.locator("#lessons .lesson").first).to_be_visible()
+
+    await _play(phone, for_s=3)
+
+    await expect(desk.locator("#ratio")).to_contain_text("% seen")
+    await expect(desk.locator("#seen rect")).to_have_count(1)

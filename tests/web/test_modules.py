@@ -525,6 +525,65 @@ async def test_a_list_names_the_place_where_playing_begins(
     assert text == said
 
 
+# Outline: a course kept true by events
+
+OUTLINE = """async () => {
+    const { Outline } = await import('/web/outline.js');
+    const video = (id, created_at) => ({ id, module_id: 'm', title: id, status: 'ready', created_at,
+        progress: { position: 1, watched_ratio: 0.1, completed: false } });
+    globalThis.outline = new Outline({ title: 'C', role: 'student', modules: [
+        { id: 'm2', position: 2, videos: [] },
+        { id: 'm', position: 1, videos: [video('a', '2026-01-01T00:00:00Z'),
+            video('b', '2026-01-02T00:00:00.5Z')] },
+    ] }, 'ada');
+    globalThis.ids = () => outline.videos.map(({ id }) => id).join(' ');
+}"""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def outline(page: Page) -> Page:
+    await page.evaluate(OUTLINE)
+    return page
+
+
+async def test_a_restored_video_returns_to_its_place_with_its_progress(outline: Page) -> None:
+    assert await outline.evaluate(
+        """() => {
+            outline.apply('video.deleted', { video_id: 'a' });
+            const without = ids();
+            outline.apply('video.updated', { video_id: 'a', module_id: 'm', title: 'A',
+                status: 'ready', created_at: '2026-01-01T00:00:00Z' });
+            const { title, progress } = outline.find('a');
+            return [without, ids(), title, progress.watched_ratio];
+        }"""
+    ) == ["b", "a b", "A", 0.1]
+
+
+@pytest.mark.parametrize(
+    ("user_id", "ratio"),
+    [pytest.param("ada", 0.4, id="own"), pytest.param("bob", 0.1, id="somebody else's")],
+)
+async def test_only_own_playing_is_own_progress(outline: Page, user_id: str, ratio: float) -> None:
+    assert await outline.evaluate(
+        f"""() => {{
+            outline.apply('playback.progress', {{ video_id: 'a', user_id: '{user_id}',
+                position: 9, watched_ratio: 0.4 }});
+            return outline.find('a').progress.watched_ratio;
+        }}"""
+    ) == pytest.approx(ratio)
+
+
+async def test_what_belongs_to_no_known_module_changes_nothing(outline: Page) -> None:
+    assert await outline.evaluate(
+        """() => {
+            const event = { video_id: 'x', module_id: 'new', title: 'X' };
+            return [outline.lacksModuleOf(event), outline.apply('video.ready', event),
+                outline.apply('video.deleted', { video_id: 'x' }),
+                outline.apply('video.processing', { video_id: 'x', processing_ratio: 0.5 }), ids()];
+        }"""
+    ) == [True, None, None, None, "a b"]
+
+
 # Activity: who seems to be watching
 
 ACTIVITY = """async () => {
