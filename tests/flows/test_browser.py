@@ -27,6 +27,7 @@ PHONE = ViewportSize(width=390, height=844)
 UPLOAD_TIMEOUT_MS = 60_000  # a worker that other tests keep busy
 
 VIDEO = "document.querySelector('video')"
+PAGE_WIDTH = "document.documentElement.scrollWidth"
 DRAWN_FRAME = f"""() => {{
     const video = {VIDEO};
     const canvas = document.createElement('canvas');
@@ -184,14 +185,17 @@ async def test_a_refused_upload_is_explained(context: BrowserContext, service: A
 
 async def test_on_a_phone_nothing_scrolls_sideways(browser: Browser, service: Any) -> None:
     context = await browser.new_context(viewport=PHONE)
+    stranger = await (await browser.new_context(viewport=PHONE)).new_page()
+    await stranger.goto(f"{service.url}/watch/{service.videos[0]}")
+    await stranger.locator("summary").click()
+    assert await stranger.evaluate(PAGE_WIDTH) <= PHONE["width"]
     for token in (service.student_token, service.instructor_token):
         home = await _open(context, service, "/", token)
         await expect(home.locator(".lesson").first).to_be_visible()
         watch = await _watch(context, service, service.videos[0], token)
         await expect(watch.locator(".lessons .lesson").first).to_be_visible()
         for page in (home, watch):
-            width = await page.evaluate("document.documentElement.scrollWidth")
-            assert width <= PHONE["width"]
+            assert await page.evaluate(PAGE_WIDTH) <= PHONE["width"]
 
 
 async def test_without_a_token_the_page_says_how_to_get_one(
