@@ -6,7 +6,8 @@ import { explain, inWords } from "./notices.js";
 
 /** The folded form; `onDone(video)` is called with what the server made of the file. */
 export function uploadForm(api, module, onDone) {
-  const file = el("input", { type: "file", name: "file", required: true, accept: "video/mp4,video/webm,.mp4,.webm" });
+  const accept = "video/mp4,video/webm,.mp4,.webm";
+  const file = el("input", { type: "file", name: "file", required: true, accept });
   const title = el("input", { type: "text", name: "title", maxLength: 200, placeholder: "Without one, the file's name" });
   const submit = el("button", { type: "submit", className: "button" }, "Upload");
   const progress = el("div", { className: "sending", hidden: true });

@@ -374,6 +374,22 @@ async def test_a_page_that_only_looked_reports_nothing(reporter: Page) -> None:
     assert await _reports(reporter) == []
 
 
+async def test_a_closed_reporter_leaves_the_element_to_the_next(reporter: Page) -> None:
+    await reporter.evaluate(
+        """() => {
+            at({ paused: false }, 'playing');
+            at({ currentTime: 2, played: [[0, 2]] }, 'seeked');
+            reporter.close();
+            at({ currentTime: 3, played: [[0, 3]] }, 'timeupdate', 'pause', 'ended');
+            dispatchEvent(new Event('pagehide'));
+        }"""
+    )
+    await reporter.clock.run_for(20_000)
+
+    assert [event for event, _, _ in await _reports(reporter)] == ["started"]
+    assert await reporter.evaluate("beacons") == 0
+
+
 # Identity: whose token, and what becomes of one that is refused
 
 NOW_S = 1_700_000_100  # the clock of these pages
