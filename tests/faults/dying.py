@@ -25,7 +25,7 @@ from handlers.access.auth import Viewer
 from handlers.videos import bring_back, delete_videos
 from server.worker import Liveness, build_queue, take_jobs
 from storage.hashing import sha256_file
-from storage.media import Picture
+from storage.media import Picture, PictureKind
 from storage.paths import StoragePaths
 
 FILE_STEPS = ("replace", "link", "mkdir", "unlink", "rmdir", "fsync")
@@ -80,22 +80,33 @@ class PlainMedia:
         await asyncio.to_thread(target.write_bytes, b"remuxed " + content)
 
     async def thumbnails(
-        self, path: Path, container: str, sizes: list[tuple[str, int]], quality: int, out_dir: Path
+        self,
+        path: Path,
+        container: str,
+        sizes: list[tuple[str, int]],
+        quality: int,
+        out_dir: Path,
+        kinds: list[PictureKind],
     ) -> list[Picture]:
-        self._steps.take("thumbnails")
-        return [await asyncio.to_thread(picture, out_dir, *size) for size in sizes]
+        self._steps.take(f"thumbnails {'+'.join(kinds)}")
+        return [
+            await asyncio.to_thread(picture, out_dir, *size, kind)
+            for kind in kinds
+            for size in sizes
+        ]
 
 
-def picture(directory: Path, name: str, width_px: int) -> Picture:
-    file = directory / f"{name}.jpg"
-    file.write_bytes(name.encode())
+def picture(directory: Path, name: str, width_px: int, kind: PictureKind) -> Picture:
+    file = directory / f"{name}.{kind}"
+    content = f"{name} {kind}".encode()
+    file.write_bytes(content)
     return Picture(
         name=name,
         file=file,
-        extension="jpg",
+        extension=kind,
         width_px=width_px,
         height_px=width_px // 2,
-        size_bytes=len(name),
+        size_bytes=len(content),
         sha256=sha256_file(file),
     )
 
