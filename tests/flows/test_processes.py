@@ -135,7 +135,9 @@ async def test_a_second_start_takes_seconds_and_keeps_the_data(
         print(f" [first start {first_s:.1f} s, second {second_s:.1f} s]", end="")
     assert second_s < RESTART_TIMEOUT_S
     async with serve.client("ada") as student:
-        assert await call(student, "GET", f"/api/v1/videos/{video['id']}") == video
+        kept = await call(student, "GET", f"/api/v1/videos/{video['id']}")
+        # Further pictures may have come since; they change no more than the time.
+        assert kept | {"updated_at": video["updated_at"]} == video
         async with student.get(f"/api/v1/videos/{video['id']}/stream") as response:
             assert hashlib.sha256(await response.read()).hexdigest() == video["sha256"]
 
