@@ -120,6 +120,7 @@ async def test_each_hears_what_they_may_and_hears_it_once(
         video_id = await upload(sessions[INSTRUCTOR], file)
         for user_id in (INSTRUCTOR, WATCHER, CLASSMATE):
             await streams[user_id].until_type("video.ready")
+            await streams[user_id].until_type("video.updated")  # the further pictures are there
         session_id = await watch(sessions[WATCHER], video_id)
         path = f"/api/v1/videos/{video_id}"
         renamed = await call(sessions[INSTRUCTOR], "PATCH", path, {"title": THE_END})

@@ -8,6 +8,8 @@ import pytest
 from aiohttp import hdrs, web
 from aiohttp.test_utils import TestServer
 
+from events.metrics import Metrics
+from handlers import keys
 from handlers.errors import InvalidToken
 from server import cors, middlewares
 
@@ -50,6 +52,7 @@ def application(*origins: str) -> web.Application:
             need_token,
         ]
     )
+    app[keys.METRICS] = Metrics()
     app.on_response_prepare.append(middlewares.add_common_headers)
     app.on_response_prepare.extend(cors.signals(origins))
     app.router.add_get("/api/v1/courses", answer)

@@ -6,6 +6,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
+from events.metrics import Metrics
+from handlers import keys
 from server import middlewares
 from server.proxies import PROXIES, TrustedProxies
 
@@ -70,6 +72,7 @@ async def test_log_names_the_client_and_nothing_else_is_believed(
 ) -> None:
     app = web.Application(middlewares=[middlewares.observe])
     app[PROXIES] = TrustedProxies(trusted)
+    app[keys.METRICS] = Metrics()
     app.router.add_get("/", answer)
     with capture_logs() as lines:
         async with (
