@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import signal
 import sys
 from collections.abc import Coroutine
@@ -15,6 +16,7 @@ from db.migrate import migrate as apply_migrations
 from db.migrate import pending
 from db.server_facts import read_server_facts
 from events.errors import ForeignStorage
+from handlers.messages import IDENTIFIER
 from server import demo
 from server.checking import Wishes
 from server.checking import check as compare
@@ -58,10 +60,15 @@ class StaleSchemaError(Exception):
     """The database lacks migrations that this version needs."""
 
 
+class InvalidUserError(Exception):
+    """No token for this user would be accepted."""
+
+
 # What a command may end with that is the operator's to mend: told in a sentence, no traceback.
 FAULTS = (
     DatabaseError,
     ForeignStorage,
+    InvalidUserError,
     KeyFileError,
     LimitError,
     ListenError,
@@ -125,6 +132,8 @@ def migrate(config: Config) -> int:
 def token(config: Config, *, user_id: str, role: str | None, ttl_s: int) -> int:
     """Prints a bearer token for that user."""
     _need_shared_secret(config, "token")
+    if not re.fullmatch(IDENTIFIER, user_id):
+        raise InvalidUserError(f"{user_id!r} is no user id: [A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}")
     config = with_secrets(config)
     print(token_mint(config)(user_id, roles=(role,) if role else (), ttl_s=ttl_s))
     return 0

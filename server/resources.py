@@ -15,6 +15,7 @@ from db import enrollments, videos
 from db.migrate import MIGRATIONS
 from db.pool import open_database
 from events.emitter import Emitter
+from events.ending import end
 from events.hub import Hub, HubLimits
 from events.log import Tail
 from events.periodic import Periodic
@@ -115,17 +116,19 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         _join(emitter, app)
         tail = Tail(pool, dsn, emitter)
         await tail.start()
-        revocations.load(
-            await enrollments.changed_versions(pool),
-            # Grants may be older than today's GRANT_TTL.
-            await videos.deleted_since(pool, max(config.grant_ttl_s, config.trash_retention_s)),
-        )
-        hub.open(tail.cursor)
-        stopping = asyncio.create_task(_close_when_stopping(app), name="hub closer")
-        yield
-        stopping.cancel()
-        hub.close()
-        await tail.stop()
+        closer = asyncio.create_task(_close_when_stopping(app), name="hub closer")
+        try:
+            revocations.load(
+                await enrollments.changed_versions(pool),
+                # Grants may be older than today's GRANT_TTL.
+                await videos.deleted_since(pool, max(config.grant_ttl_s, config.trash_retention_s)),
+            )
+            hub.open(tail.cursor)
+            yield
+        finally:
+            hub.close()
+            await end(closer)
+            await tail.stop()
 
     async def persister(app: web.Application) -> AsyncIterator[None]:
         reports = ProgressPersister(app[keys.DATABASE], config.completion_ratio)

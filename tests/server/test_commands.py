@@ -255,6 +255,11 @@ class TestToken:
     ) -> None:
         assert program("token", *arguments)[0] == 2
 
+    def test_makes_no_token_that_the_server_would_refuse(self, program: Program) -> None:
+        code, out, err = program("token", "--user", "ann/../bob")
+        assert (code, out) == (1, "")
+        assert "'ann/../bob' is no user id" in err
+
     @pytest.mark.parametrize(
         "key", [("JWT_PUBLIC_KEY_FILE", "/no/key.pem"), ("JWT_JWKS_URL", "http://h/jwks")]
     )

@@ -90,6 +90,19 @@ def test_deleted_video_plays_no_more_until_restored(revocations: Revocations) ->
     revocations.require(grant())
 
 
+def test_restoration_told_before_loading_wins_over_what_was_read_earlier() -> None:
+    told = {"video_id": VIDEO, "course_id": "c1", "user_id": "t", "occurred_at": NOW, "video": {}}
+    revocations = Revocations()
+    revocations.apply(VideoUpdated(**told))
+    revocations.load({}, [VIDEO])
+
+    revocations.require(grant())
+
+    revocations.apply(VideoDeleted(**told))
+    with pytest.raises(NotEnrolled):
+        revocations.require(grant())
+
+
 def test_no_enrolment_revokes_the_privileged(revocations: Revocations) -> None:
     revocations.apply(changed(7))
 
