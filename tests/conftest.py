@@ -12,9 +12,11 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
+import structlog
 from blockbuster import BlockBuster
 
 from db.migrate import migrate
+from server import middlewares
 from server.postgres import EmbeddedPostgres
 from tests.serving import Serve, served_from, write_large_mp4
 
@@ -53,6 +55,15 @@ def unblocked_loop() -> Iterator[None]:
     blockbuster.activate()
     yield
     blockbuster.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_logging() -> Iterator[None]:
+    """What a test made of structlog is gone after it, loggers that were cached included."""
+    yield
+    structlog.reset_defaults()
+    for logger in (middlewares.ACCESS_LOG, middlewares.LOG):
+        vars(logger).pop("bind", None)  # where structlog caches
 
 
 @pytest.fixture(autouse=True)
