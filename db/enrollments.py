@@ -61,10 +61,6 @@ WHERE course_id = %(course_id)s AND role IS NOT NULL
 ORDER BY created_at, user_id LIMIT %(limit)s
 """
 
-ROLES_OF_USER = """
-SELECT course_id, role FROM enrollments WHERE user_id = %s AND role IS NOT NULL
-"""
-
 # A first version was never changed, so no grant of it can have been revoked.
 CHANGED_VERSIONS = "SELECT course_id, user_id, version FROM enrollments WHERE version > 1"
 
@@ -108,11 +104,6 @@ async def list_of_course(
         "limit": limit,
     }
     return [Enrollment(*row) for row in await queries.fetch_all(LIST, parameters)]
-
-
-async def roles_of_user(queries: Queries, user_id: str) -> dict[str, str]:
-    """course_id -> role."""
-    return {row.course_id: row.role for row in await queries.fetch_all(ROLES_OF_USER, (user_id,))}
 
 
 async def changed_versions(queries: Queries) -> dict[tuple[str, str], int]:

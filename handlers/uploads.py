@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from aiohttp import BodyPartReader, hdrs, web
 
-from db import courses, space, videos
+from db import space, videos
 from db.courses import Module
 from db.errors import CommitUnknown, DatabaseError
 from db.space import Reservation
@@ -21,12 +21,13 @@ from events import pipeline
 from events.snapshots import snapshot
 from handlers import keys
 from handlers.access.rules import Right
+from handlers.allowed import allowed_module
 from handlers.errors import (
     EmptyUpload,
     TooLarge,
     UnsupportedFormat,
 )
-from handlers.messages import answer_json, identifier
+from handlers.messages import answer_json
 from handlers.upload_form import FilePart, file_part, next_chunk, open_form, refuse_more_parts
 from storage.errors import StorageError, os_errors_wrapped
 from storage.media import Probe
@@ -40,7 +41,7 @@ FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries, part headers, the title
 
 async def post_video(request: web.Request) -> web.Response:
     viewer = request[keys.VIEWER]
-    module = await _allowed_module(request)
+    module = await allowed_module(request, Right.EDIT)
     _refuse_announced_size(request)
     reader = await open_form(request)
     upload_id = uuid4()
@@ -50,7 +51,9 @@ async def post_video(request: web.Request) -> web.Response:
         await refuse_more_parts(reader)
         await upload.finish()
         container, probe = await _judge(request, upload.path)
-        module = await _allowed_module(request)  # much can happen while hours of lecture arrive
+        module = await allowed_module(
+            request, Right.EDIT
+        )  # much can happen while hours of lecture arrive
         new = _new_video(upload, module, part, media_facts(container, probe), viewer.user_id)
         video = await _publish(request, upload, new, upload_id)
     if video is None:  # the module went in the last moment
@@ -58,14 +61,6 @@ async def post_video(request: web.Request) -> web.Response:
     assert video is not None
     location = f"/api/v1/videos/{video.id}"
     return answer_json(snapshot(video), status=201, headers={hdrs.LOCATION: location})
-
-
-async def _allowed_module(request: web.Request) -> Module:
-    module = await courses.get_module(request.app[keys.DATABASE], identifier(request, "module_id"))
-    course_id = module.course_id if module else None
-    await request.app[keys.ACCESS].require(request[keys.VIEWER], course_id, Right.EDIT)
-    assert module is not None
-    return module
 
 
 def _refuse_announced_size(request: web.Request) -> None:
