@@ -4,9 +4,12 @@ from aiohttp import web
 
 from db import courses
 from db.courses import Course, Module
+from db.videos import Video
 from handlers import keys
+from handlers.access.grants import PlaybackGrant
 from handlers.access.rules import Right
-from handlers.messages import identifier
+from handlers.errors import Failed, NotEnrolled, NotReady
+from handlers.messages import identifier, video_id_of
 
 
 async def allowed_course(request: web.Request, right: Right) -> Course:
@@ -25,6 +28,35 @@ async def allowed_module(request: web.Request, right: Right) -> Module:
     await _require(request, module.course_id if module else None, right)
     assert module is not None
     return module
+
+
+async def allowed_video(request: web.Request, right: Right) -> Video:
+    """The video of the path, once the caller has that right to it. Raises as `Access.require`."""
+    video = await request.app[keys.CATALOG].get(video_id_of(request))
+    course_id = video.course_id if video else None
+    await _require(request, course_id, right)
+    assert video is not None
+    return video
+
+
+def require_ready(video: Video) -> None:
+    """Raises NotReady, or Failed with the reason."""
+    if video.status == "processing":
+        raise NotReady
+    if video.status == "failed":
+        raise Failed(video.failure_detail)
+
+
+def granted(request: web.Request) -> PlaybackGrant:
+    """The grant of the path, if it still holds and is for the video of the path.
+
+    Raises InvalidToken, NotEnrolled, Unavailable.
+    """
+    grant = request.app[keys.GRANTS].playback(request.match_info["grant"])
+    if grant.video_id != video_id_of(request):
+        raise NotEnrolled("The grant is for another video.")
+    request.app[keys.REVOCATIONS].require(grant)
+    return grant
 
 
 async def _require(request: web.Request, course_id: str | None, right: Right) -> None:

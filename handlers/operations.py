@@ -12,6 +12,7 @@ from events.snapshots import VideoSnapshot
 from handlers import (
     courses,
     event_stream,
+    granting,
     health,
     metrics,
     openapi,
@@ -259,7 +260,7 @@ OPERATIONS: Mapping[Any, Operation] = {
         problems=ALLOWED,
     ),
     # Playing
-    playback.post_playback: Operation(
+    granting.post_playback: Operation(
         tag=PLAYING,
         summary="A playback grant, and all that a player needs beside it",
         answers=(Answer(201, "Playing may begin.", {JSON: PlaybackView}),),
@@ -341,7 +342,7 @@ OPERATIONS: Mapping[Any, Operation] = {
         parameters=FILTERS,
         problems=(InvalidRequest, RateLimited),
     ),
-    playback.post_events_grant: Operation(
+    granting.post_events_grant: Operation(
         tag=EVENTS,
         summary="A grant for the caller's own event stream",
         answers=(Answer(201, "Where to listen.", {JSON: EventsGrantView}),),

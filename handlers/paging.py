@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 from aiohttp import web
@@ -16,6 +17,7 @@ from handlers.messages import Listing
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 MAX_CURSOR_LENGTH = 512
 BEGINNING = datetime.min.replace(tzinfo=UTC)
+NO_UUID = UUID(int=0)  # before every other
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")

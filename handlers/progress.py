@@ -19,7 +19,7 @@ from events.persister import submit
 from events.reports import ProgressReport
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.allowed import allowed_course
+from handlers.allowed import allowed_course, allowed_video, granted
 from handlers.errors import InvalidRequest, NotAllowed, NotEnrolled, NotFound
 from handlers.messages import (
     Identifier,
@@ -30,9 +30,7 @@ from handlers.messages import (
     answer_json,
     read_json,
 )
-from handlers.paging import BEGINNING, page_of
-from handlers.playback import grant_of
-from handlers.videos import NO_UUID, allowed_video
+from handlers.paging import BEGINNING, NO_UUID, page_of
 
 TOLERANCE_S = 1.0  # a player's clock may run past the duration that the container tells
 
@@ -49,7 +47,7 @@ async def put_progress(request: web.Request) -> web.Response:
 
 async def post_progress(request: web.Request) -> web.Response:
     """Report by grant: what `navigator.sendBeacon` can send."""
-    grant = grant_of(request)
+    grant = granted(request)
     body = await read_json(request, ProgressPut, any_type=True)
     _check_times(body, grant.duration_s)
     report = _report(body, grant.video_id, grant.course_id, grant.user_id)

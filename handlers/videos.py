@@ -15,12 +15,9 @@ from events.types import VideoDeleted, VideoUpdated
 from handlers import keys
 from handlers.access.auth import Viewer
 from handlers.access.rules import Right
-from handlers.allowed import allowed_module
-from handlers.errors import Failed, NotReady
+from handlers.allowed import allowed_module, allowed_video
 from handlers.messages import VideoPatch, answer_json, read_json, video_id_of
-from handlers.paging import BEGINNING, page_of
-
-NO_UUID = UUID(int=0)
+from handlers.paging import BEGINNING, NO_UUID, page_of
 
 
 async def list_videos(request: web.Request) -> web.Response:
@@ -77,23 +74,6 @@ async def restore_video(request: web.Request) -> web.Response:
         await request.app[keys.ACCESS].require(viewer, None, Right.EDIT)
     assert restored is not None
     return answer_json(snapshot(restored))
-
-
-async def allowed_video(request: web.Request, right: Right) -> Video:
-    """The video of the path, once the caller has that right to it. Raises as `Access.require`."""
-    video = await request.app[keys.CATALOG].get(video_id_of(request))
-    course_id = video.course_id if video else None
-    await request.app[keys.ACCESS].require(request[keys.VIEWER], course_id, right)
-    assert video is not None
-    return video
-
-
-def require_ready(video: Video) -> None:
-    """Raises NotReady, or Failed with the reason."""
-    if video.status == "processing":
-        raise NotReady
-    if video.status == "failed":
-        raise Failed(video.failure_detail)
 
 
 async def delete_videos(
