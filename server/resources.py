@@ -178,6 +178,7 @@ def _join(emitter: Emitter, app: web.Application) -> None:
 
     def video_deleted(_: int, event: VideoDeleted) -> None:
         revocations.apply(event)
+        transfers.end_for_video(event.video_id)
 
     def video_updated(_: int, event: VideoUpdated) -> None:
         revocations.apply(event)

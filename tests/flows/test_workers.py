@@ -106,6 +106,30 @@ async def test_a_withdrawal_in_one_ends_transfers_and_grants_in_the_other(
             assert await status_of(pair, path) == 403
 
 
+async def test_a_deletion_in_one_ends_transfers_and_grants_in_the_other(
+    pair: Serve, video: Any, both: tuple[int, int]
+) -> None:
+    path = f"/api/v1/videos/{video['id']}"
+    async with (
+        pair.client("ada") as student,
+        pair.client("root", "admin") as admin,
+        AsyncExitStack() as open_,
+    ):
+        url = (await playback_of(student, video))["stream_url"]
+        with pair.answered_by(both[0], set(both)):
+            reader = await open_.enter_async_context(slow_transfer(pair, url))
+        with pair.answered_by(both[1], set(both)):
+            assert (await admin.delete(path)).status == 204
+        async with asyncio.timeout(HEARD_WITHIN_S):
+            assert await count_to_end(reader) < video["size"]
+        with pair.answered_by(both[0], set(both)):
+            assert await status_of(pair, url) == 403
+        await call(admin, "POST", f"{path}/restore")
+        async with asyncio.timeout(HEARD_WITHIN_S):
+            while await status_of(pair, url) != 200:
+                await asyncio.sleep(0.02)
+
+
 async def count_to_end(reader: asyncio.StreamReader) -> int:
     """How many bytes came before the server ended it."""
     count = 0

@@ -161,9 +161,9 @@ class Service:
         )
         await pipeline.run(UUID(video_id), is_last_attempt=True)
 
-    async def ready_video(self, file: Path) -> Any:
+    async def ready_video(self, file: Path, module_id: str = MODULE) -> Any:
         """A video that can be watched."""
-        uploaded = await self.upload(file)
+        uploaded = await self.upload(file, module_id)
         await self.process(uploaded["id"])
         async with self.teacher.get(f"/api/v1/videos/{uploaded['id']}") as response:
             video = await response.json()

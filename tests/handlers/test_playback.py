@@ -22,6 +22,7 @@ from db.pool import Database
 from db.videos import RepresentationRow
 from handlers import keys
 from handlers.access.grants import EventsGrant, Grants
+from handlers.access.rules import Access
 from storage.paths import asset_name
 from storage.remux import remux_faststart
 from storage.videos import adopt_asset
@@ -70,6 +71,18 @@ async def long_video(shared_service: Any, mp4: Path, tmp_path_factory: Any) -> A
     path = tmp_path_factory.mktemp("long") / "long.mp4"
     await asyncio.to_thread(write_filled_mp4, mp4, path)
     return await shared_service.ready_video(path)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def doomed_video(shared_service: Any, mp4: Path, tmp_path_factory: Any) -> Any:
+    """As `long_video`, in a course of its own."""
+    await shared_service.put("courses/doomed", {"title": "Doomed"})
+    await shared_service.put("courses/doomed/enrollments/tess", {"role": "instructor"})
+    await shared_service.put("courses/doomed/enrollments/ada", {"role": "student"})
+    await shared_service.put("courses/doomed/modules/fated", {"title": "Fated", "position": 1})
+    path = tmp_path_factory.mktemp("doomed") / "long.mp4"
+    await asyncio.to_thread(write_filled_mp4, mp4, path)
+    return await shared_service.ready_video(path, "fated")
 
 
 def write_filled_mp4(source: Path, target: Path) -> None:
@@ -970,6 +983,70 @@ class TestDeletion:
 
         for url in urls:
             await becomes(shared_service, url, REVOKED)
+
+    @pytest.mark.parametrize("what", ["video", "module", "course"])
+    @pytest.mark.parametrize(
+        ("who", "by"), [("ada", "bearer"), ("ada", "grant"), ("root", "grant")]
+    )
+    async def test_ends_running_transfers_until_it_is_restored(
+        self, shared_service: Any, doomed_video: Any, what: str, who: str, by: str
+    ) -> None:
+        path = {
+            "video": f"videos/{doomed_video['id']}",
+            "module": "courses/doomed/modules/fated",
+            "course": "courses/doomed",
+        }[what]
+
+        async with transferring(shared_service, doomed_video, who, by) as wire:
+            assert (await shared_service.ask("root", "DELETE", path)).status == 204
+            async with asyncio.timeout(WITHDRAWN_WITHIN_S):
+                while len(shared_service.app[keys.TRANSFERS]):
+                    await asyncio.sleep(0.01)
+            got = await read_until_cut(wire)
+        assert got < doomed_video["size"]
+
+        restore = f"videos/{doomed_video['id']}/restore"
+        assert (await shared_service.ask("root", "POST", restore)).status == 200
+        async with transferring(shared_service, doomed_video, "ada", "bearer") as wire:
+            assert await read_until_cut(wire) == doomed_video["size"]
+
+    async def test_leaves_the_transfers_of_other_videos(
+        self, shared_service: Any, doomed_video: Any, long_video: Any
+    ) -> None:
+        lost = (await playback(shared_service, doomed_video))["stream_url"]
+
+        async with transferring(shared_service, long_video, "ada", "bearer") as wire:
+            path = f"videos/{doomed_video['id']}"
+            assert (await shared_service.ask("tess", "DELETE", path)).status == 204
+            await becomes(shared_service, lost, REVOKED)
+            got = await read_until_cut(wire)
+
+        assert got == long_video["size"]
+        assert (await shared_service.ask("tess", "POST", f"{path}/restore")).status == 200
+
+    @pytest.mark.parametrize(("who", "said"), [("ada", REVOKED), ("root", "404 not-found")])
+    async def test_told_while_the_right_is_looked_up_leaves_nothing_to_send(
+        self,
+        shared_service: Any,
+        doomed_video: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        who: str,
+        said: str,
+    ) -> None:
+        video_id, require = UUID(doomed_video["id"]), Access.require
+        database, catalog = shared_service.app[keys.DATABASE], shared_service.app[keys.CATALOG]
+
+        async def deleted_meanwhile(*arguments: Any) -> None:
+            await require(*arguments)
+            await videos.delete(database, [video_id])
+            catalog.forget(video_id)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Access, "require", deleted_meanwhile)
+            answer = await shared_service.ask(who, "GET", stream_of(doomed_video))
+
+        assert answer.said == said
+        await videos.restore(database, video_id)
 
 
 @pytest.fixture
