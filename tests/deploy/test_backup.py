@@ -117,10 +117,8 @@ async def _fill(url: str, media: Path) -> str:
     return video_id
 
 
-async def _add_course(url: str) -> None:
-    body = {"title": "After the backup"}
-    async with admin(url) as session, session.put("/api/v1/courses/c2", json=body) as response:
-        assert response.status == 201
+def _files_of(installation: Installation, video_id: str) -> list[Path]:
+    return list((installation.data_dir / "storage").glob(f"courses/*/{video_id}/source-*"))
 
 
 async def _told(url: str, video_id: str) -> dict[str, Any]:
@@ -156,7 +154,13 @@ def test_what_was_saved_comes_back(
         secret.chmod(0o600)
         before = asyncio.run(_settled(url, video_id))
         installation.run("backup")
-        asyncio.run(_add_course(url))
+        newer_id = asyncio.run(upload(url, media))
+
+    said = installation.run("restore-database", "start", "restore-check", "stop")
+
+    assert newer_id in said
+    assert video_id not in said
+    assert len(_files_of(installation, newer_id)) == 1
     shutil.rmtree(installation.data_dir)
 
     installation.run("restore-files", "restore-database")
