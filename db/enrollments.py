@@ -9,7 +9,7 @@ from db.pool import Queries
 
 @dataclass(frozen=True, slots=True)
 class Enrollment:
-    """`role` is None once withdrawn; the row stays while grants of it may live."""
+    """`role` is None once withdrawn; the row stays, so that its version never falls."""
 
     course_id: str
     user_id: str
@@ -32,8 +32,7 @@ WITH before AS (
         role = excluded.role,
         version = e.version + 1,
         created_at = CASE WHEN e.role IS NULL THEN now() ELSE e.created_at END,
-        updated_at = now(),
-        kept_until = NULL
+        updated_at = now()
     WHERE e.role IS DISTINCT FROM excluded.role
     RETURNING {COLUMNS}
 )
@@ -43,10 +42,8 @@ FROM changed
 """
 
 WITHDRAW = f"""
-UPDATE enrollments SET
-    role = NULL, version = version + 1, updated_at = now(),
-    kept_until = now() + make_interval(secs => %(kept_for_s)s)
-WHERE course_id = %(course_id)s AND user_id = %(user_id)s AND role IS NOT NULL
+UPDATE enrollments SET role = NULL, version = version + 1, updated_at = now()
+WHERE course_id = %s AND user_id = %s AND role IS NOT NULL
 RETURNING {COLUMNS}
 """
 
@@ -62,7 +59,10 @@ ORDER BY created_at, user_id LIMIT %(limit)s
 """
 
 # A first version was never changed, so no grant of it can have been revoked.
-CHANGED_VERSIONS = "SELECT course_id, user_id, version FROM enrollments WHERE version > 1"
+CHANGED_VERSIONS = """
+SELECT course_id, user_id, version FROM enrollments
+WHERE version > 1 AND updated_at > now() - make_interval(secs => %s)
+"""
 
 
 async def put(
@@ -77,12 +77,9 @@ async def put(
     return enrollment, Outcome.UNCHANGED
 
 
-async def withdraw(
-    queries: Queries, course_id: str, user_id: str, kept_for_s: float
-) -> Enrollment | None:
+async def withdraw(queries: Queries, course_id: str, user_id: str) -> Enrollment | None:
     """None when there was no enrolment to withdraw."""
-    parameters = {"course_id": course_id, "user_id": user_id, "kept_for_s": kept_for_s}
-    row = await queries.fetch_one(WITHDRAW, parameters)
+    row = await queries.fetch_one(WITHDRAW, (course_id, user_id))
     return Enrollment(*row) if row else None
 
 
@@ -106,7 +103,7 @@ async def list_of_course(
     return [Enrollment(*row) for row in await queries.fetch_all(LIST, parameters)]
 
 
-async def changed_versions(queries: Queries) -> dict[tuple[str, str], int]:
-    """(course_id, user_id) -> version, of every enrolment that was ever changed."""
-    rows = await queries.fetch_all(CHANGED_VERSIONS)
+async def changed_versions(queries: Queries, within_s: float) -> dict[tuple[str, str], int]:
+    """(course_id, user_id) -> version, of the enrolments changed in the last `within_s` seconds."""
+    rows = await queries.fetch_all(CHANGED_VERSIONS, (within_s,))
     return {(row.course_id, row.user_id): row.version for row in rows}

@@ -140,10 +140,9 @@ async def delete_enrollment(request: web.Request) -> web.Response:
     """Withdraw: grants of it stop working, transfers and event streams end."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     course_id, user_id = await _enrollment_of(request)
-    kept_for_s = request.app[keys.PLAYBACK_SETTINGS].grant_ttl_s
     async with database.transaction() as transaction:
         await _require_student(transaction, viewer, course_id, user_id)
-        withdrawn = await enrollments.withdraw(transaction, course_id, user_id, kept_for_s)
+        withdrawn = await enrollments.withdraw(transaction, course_id, user_id)
         if withdrawn is None:
             raise NotFound("This user is not enrolled here.")
         changed = _changed(withdrawn)

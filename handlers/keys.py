@@ -39,7 +39,6 @@ class UploadSettings:
 class PlaybackSettings:
     report_interval_s: float
     heartbeat_s: float
-    grant_ttl_s: float
     trash_retention_s: float
 
 

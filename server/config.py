@@ -16,6 +16,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from handlers.access.grants import LONGEST_TTL_S
 from server import config_values as values
 from server.config_values import Rule, Secret
 
@@ -82,7 +83,7 @@ class Config:
     jwt_audience: str | None = setting("JWT_AUDIENCE", None, values.text())
     jwt_leeway_s: int = setting("JWT_LEEWAY", "30s", values.duration(0, 3600))
     grant_secret: Secret = setting("GRANT_SECRET", "", values.secret())
-    grant_ttl_s: int = setting("GRANT_TTL", "6h", values.duration(1, 30 * 86400))
+    grant_ttl_s: int = setting("GRANT_TTL", "6h", values.duration(1, LONGEST_TTL_S))
 
     # What may be uploaded, and what becomes of it
     allowed_formats: tuple[str, ...] = setting(

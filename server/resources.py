@@ -26,7 +26,7 @@ from events.sessions import SilenceWatch
 from events.trash import TrashSweep
 from events.types import EnrollmentChanged, Event, VideoDeleted, VideoTold, VideoUpdated
 from handlers import keys
-from handlers.access.revocation import Revocations
+from handlers.access.revocation import REMEMBERED_S, Revocations
 from handlers.access.rules import Access
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
@@ -119,7 +119,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         closer = asyncio.create_task(_close_when_stopping(app), name="hub closer")
         try:
             revocations.load(
-                await enrollments.changed_versions(pool),
+                await enrollments.changed_versions(pool, REMEMBERED_S),
                 # Grants may be older than today's GRANT_TTL.
                 await videos.deleted_since(pool, max(config.grant_ttl_s, config.trash_retention_s)),
             )

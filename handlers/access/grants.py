@@ -21,6 +21,7 @@ PLAYBACK_AUDIENCE = "coursestream:playback"
 EVENTS_AUDIENCE = "coursestream:events"
 MAX_GRANT_LENGTH = 4 * 1024
 REMEMBERED_GRANTS = 20_000
+LONGEST_TTL_S = 30 * 86400  # more cannot be configured: so long a change has to be remembered
 PRIVILEGED_TTL_S = 15 * 60.0  # no enrolment version can revoke it
 
 

@@ -1,31 +1,73 @@
 """Which grants no longer hold: enrolment versions that were overtaken, videos that are gone.
 
 Kept in memory, filled from the database at start and by the log from then on; asked for every
-range, so it must never wait. Until it is filled nobody can say that a grant still holds.
+range, so it must never wait. Until it is filled nobody can say that a grant still holds. What is
+older than any grant can be is forgotten, so that it does not grow for ever.
 """
 
-from collections.abc import Iterable, Mapping
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from events.types import EnrollmentChanged, VideoDeleted, VideoUpdated
-from handlers.access.grants import PlaybackGrant
+from handlers.access.grants import LONGEST_TTL_S, PlaybackGrant
 from handlers.errors import NotEnrolled, Unavailable
+
+CLOCKS_DIFFER_S = 3600.0  # at most, between the database and whoever signed the grant
+REMEMBERED_S = LONGEST_TTL_S + CLOCKS_DIFFER_S
+
+Key = TypeVar("Key")
+
+
+class _Lately(Generic[Key]):
+    """What was noted within `REMEMBERED_S`; older notes go when a new one comes."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._notes: OrderedDict[Key, tuple[int, float]] = OrderedDict()  # the oldest first
+
+    def __len__(self) -> int:
+        return len(self._notes)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._notes
+
+    def get(self, key: Key) -> int:
+        """0 for what was not noted."""
+        return self._notes.get(key, (0, 0.0))[0]
+
+    def note(self, key: Key, number: int = 1) -> None:
+        now_s = self._clock()
+        self._notes[key] = (number, now_s)
+        self._notes.move_to_end(key)
+        while next(iter(self._notes.values()))[1] <= now_s - REMEMBERED_S:
+            self._notes.popitem(last=False)
+
+    def discard(self, key: Key) -> None:
+        self._notes.pop(key, None)
 
 
 class Revocations:
     """Enrolments never changed and videos never deleted are not in the tables."""
 
-    def __init__(self) -> None:
-        self._versions: dict[tuple[str, str], int] = {}
-        self._deleted: set[UUID] = set()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._versions: _Lately[tuple[str, str]] = _Lately(clock)
+        self._deleted: _Lately[UUID] = _Lately(clock)
         self._told: set[UUID] = set()  # by the log, before `load`
         self._is_loaded = False
+
+    def __len__(self) -> int:
+        """How much is remembered."""
+        return len(self._versions) + len(self._deleted)
 
     def load(self, versions: Mapping[tuple[str, str], int], deleted: Iterable[UUID]) -> None:
         """(course_id, user_id) -> version; later events may have been applied already."""
         for key, version in versions.items():
             self._raise(key, version)
-        self._deleted.update(set(deleted) - self._told)
+        for video_id in set(deleted) - self._told:
+            self._deleted.note(video_id)
         self._told.clear()
         self._is_loaded = True
 
@@ -34,10 +76,10 @@ class Revocations:
             case EnrollmentChanged():
                 self._raise((event.course_id, event.user_id), event.version)
             case VideoDeleted():
-                self._note(event.video_id)
-                self._deleted.add(event.video_id)
+                self._tell(event.video_id)
+                self._deleted.note(event.video_id)
             case VideoUpdated():  # told of a restored video, too
-                self._note(event.video_id)
+                self._tell(event.video_id)
                 self._deleted.discard(event.video_id)
 
     def require(self, grant: PlaybackGrant) -> None:
@@ -53,12 +95,13 @@ class Revocations:
             return True
         if grant.version is None:
             return False
-        return grant.version < self._versions.get((grant.course_id, grant.user_id), 0)
+        return grant.version < self._versions.get((grant.course_id, grant.user_id))
 
-    def _note(self, video_id: UUID) -> None:
+    def _tell(self, video_id: UUID) -> None:
         """The log is newer than what `load` will bring."""
         if not self._is_loaded:
             self._told.add(video_id)
 
     def _raise(self, key: tuple[str, str], version: int) -> None:
-        self._versions[key] = max(version, self._versions.get(key, 0))
+        if version > self._versions.get(key):
+            self._versions.note(key, version)

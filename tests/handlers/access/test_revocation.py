@@ -7,7 +7,7 @@ import pytest
 
 from events.types import EnrollmentChanged, VideoDeleted, VideoUpdated
 from handlers.access.grants import PlaybackGrant
-from handlers.access.revocation import Revocations
+from handlers.access.revocation import REMEMBERED_S, Revocations
 from handlers.errors import NotEnrolled, Unavailable
 
 NOW = datetime.now(UTC)
@@ -26,10 +26,14 @@ def grant(version: int | None = 1, video_id: UUID = VIDEO) -> PlaybackGrant:
     )
 
 
-def changed(version: int, role: str | None = None) -> EnrollmentChanged:
+def changed(version: int, role: str | None = None, user_id: str = "ada") -> EnrollmentChanged:
     return EnrollmentChanged(
-        course_id="c1", user_id="ada", occurred_at=NOW, role=role, version=version
+        course_id="c1", user_id=user_id, occurred_at=NOW, role=role, version=version
     )
+
+
+def deleted(video_id: UUID) -> VideoDeleted:
+    return VideoDeleted(video_id=video_id, course_id="c1", user_id="t", occurred_at=NOW, video={})
 
 
 @pytest.fixture
@@ -79,7 +83,7 @@ def test_others_keep_their_grants(revocations: Revocations) -> None:
 
 def test_deleted_video_plays_no_more_until_restored(revocations: Revocations) -> None:
     told = {"video_id": VIDEO, "course_id": "c1", "user_id": "t", "occurred_at": NOW, "video": {}}
-    revocations.apply(VideoDeleted(**told))
+    revocations.apply(deleted(VIDEO))
 
     with pytest.raises(NotEnrolled):
         revocations.require(grant())
@@ -98,7 +102,7 @@ def test_restoration_told_before_loading_wins_over_what_was_read_earlier() -> No
 
     revocations.require(grant())
 
-    revocations.apply(VideoDeleted(**told))
+    revocations.apply(deleted(VIDEO))
     with pytest.raises(NotEnrolled):
         revocations.require(grant())
 
@@ -107,3 +111,68 @@ def test_no_enrolment_revokes_the_privileged(revocations: Revocations) -> None:
     revocations.apply(changed(7))
 
     revocations.require(grant(version=None))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class TestForgetting:
+    """What is remembered is as much as is changed in the life of a grant, however long it runs."""
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def remembering(self, clock: Clock) -> Revocations:
+        loaded = Revocations(clock)
+        loaded.load({("c1", "ada"): 2}, [VIDEO])
+        return loaded
+
+    def test_what_is_as_old_as_no_grant_can_be_goes_with_the_next_change(
+        self, remembering: Revocations, clock: Clock
+    ) -> None:
+        clock.now_s += REMEMBERED_S
+        remembering.apply(changed(2, user_id="bob"))
+        remembering.apply(deleted(uuid4()))
+
+        assert len(remembering) == 2
+
+    def test_until_then_it_stays(self, remembering: Revocations, clock: Clock) -> None:
+        clock.now_s += REMEMBERED_S - 1
+        remembering.apply(changed(2, user_id="bob"))
+        remembering.apply(deleted(uuid4()))
+
+        assert len(remembering) == 4
+        assert remembering.is_revoked(grant(1))
+
+    def test_what_is_changed_again_stays_from_then_on(
+        self, remembering: Revocations, clock: Clock
+    ) -> None:
+        remembering.apply(changed(2, user_id="bob"))
+        remembering.apply(deleted(uuid4()))
+        clock.now_s += REMEMBERED_S - 1
+        remembering.apply(changed(3))
+        remembering.apply(deleted(VIDEO))
+        clock.now_s += 1
+        remembering.apply(changed(2, user_id="cid"))
+        remembering.apply(deleted(uuid4()))
+
+        assert len(remembering) == 4
+        assert remembering.is_revoked(grant(2, uuid4()))
+        assert remembering.is_revoked(grant(None))
+
+    def test_years_of_changes_need_the_room_of_a_month(self, clock: Clock) -> None:
+        loaded = Revocations(clock)
+        loaded.load({}, [])
+        for number in range(1000):
+            loaded.apply(changed(2, user_id=f"user-{number}"))
+            loaded.apply(deleted(uuid4()))
+            clock.now_s += 86400
+
+        assert len(loaded) <= 2 * 31

@@ -1,0 +1,2 @@
+DROP INDEX enrollments_changed;
+ALTER TABLE enrollments ADD COLUMN kept_until timestamptz;

@@ -1,0 +1,25 @@
+"""Enrolments: which changes of them are still of interest."""
+
+from db import courses, enrollments
+from db.pool import open_database
+
+DAY_S = 86400.0
+
+
+async def test_versions_are_told_of_what_was_changed_lately(dsn: str) -> None:
+    async with open_database(dsn, 1) as database, database.transaction() as transaction:
+        await courses.put_course(transaction, "c1", "A course")
+        for user_id in ("never", "promoted", "withdrawn", "long ago"):
+            await enrollments.put(transaction, "c1", user_id, "student")
+        await enrollments.put(transaction, "c1", "promoted", "instructor")
+        await enrollments.withdraw(transaction, "c1", "withdrawn")
+        await enrollments.withdraw(transaction, "c1", "long ago")
+        await transaction.execute(
+            "UPDATE enrollments SET updated_at = now() - interval '1 day 1 second'"
+            " WHERE user_id = 'long ago'"
+        )
+
+        assert await enrollments.changed_versions(transaction, DAY_S) == {
+            ("c1", "promoted"): 2,
+            ("c1", "withdrawn"): 2,
+        }
