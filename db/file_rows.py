@@ -69,6 +69,21 @@ WHERE v.status = 'processing' AND v.deleted_at IS NULL AND NOT EXISTS (
 ORDER BY v.id
 """
 
+# `first` are those that every ready video has.
+UNPICTURED = """
+SELECT v.id FROM videos v
+WHERE v.status = 'ready' AND v.deleted_at IS NULL
+  AND EXISTS (
+    SELECT FROM thumbnails f CROSS JOIN unnest(%(further)s) AS further (mime_type)
+    WHERE f.video_id = v.id AND f.mime_type = %(first)s AND NOT EXISTS (
+        SELECT FROM thumbnails t WHERE t.video_id = v.id AND t.size_name = f.size_name
+          AND t.mime_type = further.mime_type))
+  AND NOT EXISTS (
+    SELECT FROM procrastinate_jobs j
+    WHERE j.lock = v.id::text AND j.status IN ('todo', 'doing'))
+ORDER BY v.id LIMIT %(limit)s
+"""
+
 
 async def of_videos(queries: Queries, video_ids: Sequence[UUID]) -> dict[UUID, VideoFiles]:
     """Deleted videos included; those that there are not are missing."""
@@ -85,6 +100,14 @@ async def stuck(queries: Queries) -> list[StuckVideo]:
     """In processing without a job."""
     rows = await queries.fetch_all(STUCK)
     return [StuckVideo(UUID(str(row.id)), row.course_id) for row in rows]
+
+
+async def unpictured(
+    queries: Queries, first: str, further: Sequence[str], limit: int
+) -> list[UUID]:
+    """Ready videos without a job that lack a picture of a `further` type at some size."""
+    parameters = {"first": first, "further": list(further), "limit": limit}
+    return [UUID(str(row.id)) for row in await queries.fetch_all(UNPICTURED, parameters)]
 
 
 def _video(row: Row) -> VideoFiles:

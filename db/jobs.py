@@ -12,7 +12,7 @@ from db.pool import Queries, Transaction
 
 DEFER = """
 SELECT procrastinate_defer_jobs_v1(
-    ARRAY[ROW(%(queue)s, %(task)s, 0, %(lock)s, NULL, %(arguments)s::jsonb, NULL)]
+    ARRAY[ROW(%(queue)s, %(task)s, %(priority)s, %(lock)s, NULL, %(arguments)s::jsonb, NULL)]
     ::procrastinate_job_to_defer_v1[]
 )
 """
@@ -27,14 +27,24 @@ async def count_by_status(queries: Queries) -> dict[str, int]:
 
 
 async def defer(
-    transaction: Transaction, task: str, arguments: dict[str, Any], *, queue: str, lock: str
+    transaction: Transaction,
+    task: str,
+    arguments: dict[str, Any],
+    *,
+    queue: str,
+    lock: str,
+    priority: int = 0,
 ) -> None:
-    """Queue `task`; it exists once the transaction commits. Jobs of one `lock` never overlap."""
+    """Queue `task`; it exists once the transaction commits. Jobs of one `lock` never overlap.
+
+    The greatest `priority` is taken first.
+    """
     await transaction.execute(
         DEFER,
         {
             "queue": queue,
             "task": task,
+            "priority": priority,
             "lock": lock,
             "arguments": msgspec.json.encode(arguments).decode(),
         },

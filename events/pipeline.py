@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from db import jobs, space, videos
+from db import file_rows, jobs, space, videos
 from db.pool import Database, Transaction
 from db.videos import NewVideo, RepresentationRow, ThumbnailRow, Video
 from events import log
@@ -49,6 +49,10 @@ LOG = logging.getLogger("coursestream.pipeline")
 # What every client shows, needed to be ready; and what is smaller, made afterwards.
 FIRST_PICTURES: list[PictureKind] = ["jpg"]
 FURTHER_PICTURES: list[PictureKind] = ["webp", "avif"]
+
+# Adding pictures to videos of an older version can wait for what was uploaded just now.
+LEISURELY = -1
+QUEUED_AT_ONCE = 200
 
 # The share of the work that is done once a step has ended, as `processing_ratio` shows it.
 SERVED_RATIO, HASHED_RATIO, PICTURED_RATIO = 0.4, 0.7, 0.9
@@ -86,10 +90,24 @@ async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | N
     return video
 
 
-async def enqueue(transaction: Transaction, video_id: UUID) -> None:
+async def enqueue(transaction: Transaction, video_id: UUID, *, priority: int = 0) -> None:
     """Have a worker take up the video; a job too many does no harm."""
     name = str(video_id)
-    await jobs.defer(transaction, PROCESS_VIDEO, {"video_id": name}, queue=QUEUE, lock=name)
+    await jobs.defer(
+        transaction, PROCESS_VIDEO, {"video_id": name}, queue=QUEUE, lock=name, priority=priority
+    )
+
+
+async def enqueue_unpictured(database: Database) -> None:
+    """Have further pictures made for videos that were ready before there were any."""
+    first, *_ = (PICTURE_TYPES[kind] for kind in FIRST_PICTURES)
+    further = [PICTURE_TYPES[kind] for kind in FURTHER_PICTURES]
+    found = None
+    while found is None or len(found) == QUEUED_AT_ONCE:
+        async with database.transaction() as transaction:
+            found = await file_rows.unpictured(transaction, first, further, QUEUED_AT_ONCE)
+            for video_id in found:
+                await enqueue(transaction, video_id, priority=LEISURELY)
 
 
 class Pipeline:

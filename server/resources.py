@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from aiohttp import web
 
@@ -38,7 +37,7 @@ from handlers.health import migration_ids
 from server.config import Config
 from server.identity import token_verifier
 from server.metrics import follow, metrics_listener
-from storage.paths import StoragePaths
+from storage.paths import prepared
 from storage.sandbox import Sandbox
 
 UPLOAD_THREADS = 4  # the loop's default executor is shared with name look-ups and has few threads
@@ -53,7 +52,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
     """What `Application.cleanup_ctx` runs."""
 
     async def storage(app: web.Application) -> AsyncIterator[None]:
-        app[keys.STORAGE] = await asyncio.to_thread(_prepared_storage, config.storage_path)
+        app[keys.STORAGE] = await asyncio.to_thread(prepared, config.storage_path)
         app[keys.SANDBOX] = Sandbox(PROBES_AT_ONCE)
         async with _threads(UPLOAD_THREADS, "upload") as executor:
             app[keys.UPLOAD_EXECUTOR] = executor
@@ -153,12 +152,6 @@ async def _threads(count: int, name: str) -> AsyncIterator[ThreadPoolExecutor]:
         yield executor
     finally:
         await asyncio.to_thread(executor.shutdown, cancel_futures=True)
-
-
-def _prepared_storage(root: Path) -> StoragePaths:
-    paths = StoragePaths(root)
-    paths.prepare()
-    return paths
 
 
 def _join(emitter: Emitter, app: web.Application) -> None:

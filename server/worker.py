@@ -16,7 +16,7 @@ from db.pool import connection_options, open_database
 from events import pipeline
 from events.pipeline import PictureSettings, Pipeline
 from server.config import Config
-from storage.paths import StoragePaths
+from storage.paths import prepared
 from storage.sandbox import Sandbox
 
 ATTEMPTS = 3
@@ -37,9 +37,9 @@ class Liveness:
 
 async def run(config: Config, dsn: str) -> None:
     """Work until cancelled; the job that was running then is taken up again later."""
-    storage = StoragePaths(config.storage_path)
-    await asyncio.to_thread(storage.prepare)
+    storage = await asyncio.to_thread(prepared, config.storage_path)
     async with open_database(dsn, size=CONNECTIONS) as database:
+        await pipeline.enqueue_unpictured(database)
         pictures = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
         await take_jobs(dsn, Pipeline(database, storage, Sandbox(1), pictures), Liveness())
 

@@ -158,6 +158,13 @@ class StoragePaths:
             draft.unlink(missing_ok=True)
 
 
+def prepared(root: Path) -> StoragePaths:
+    """The storage below this directory, made when it is new. Blocks. Raises: as `prepare`."""
+    paths = StoragePaths(root)
+    paths.prepare()
+    return paths
+
+
 def _uuid_text(value: UUID) -> str:
     # A text that was never parsed must not get here, whatever the annotations promise.
     if not isinstance(value, UUID):

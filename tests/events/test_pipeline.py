@@ -147,6 +147,16 @@ class Workshop:
         async with self.database.transaction() as transaction:
             await videos.restore(transaction, video_id)
 
+    async def leisurely_jobs(self) -> list[UUID]:
+        rows = await self.database.fetch_all(
+            "SELECT lock FROM procrastinate_jobs WHERE priority < 0 ORDER BY lock"
+        )
+        return [UUID(row.lock) for row in rows]
+
+    async def forget_jobs(self) -> None:
+        async with self.database.transaction() as transaction:
+            await transaction.execute("DELETE FROM procrastinate_jobs")
+
     async def files(self, video_id: UUID) -> list[str]:
         """The names of the video's files; nothing may be left where work is done."""
         assert await asyncio.to_thread(lambda: list(self.storage.unfinished.iterdir())) == []
@@ -577,3 +587,30 @@ class TestFurtherPictures:
 
         assert (await workshop.events())[-1] == "updated"
         assert await workshop.files(interrupted) == names_of(INDEX_FIRST)
+
+    async def test_that_are_lacking_are_queued_once_behind_new_uploads(
+        self, workshop: Workshop, interrupted: UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pipeline, "QUEUED_AT_ONCE", 1)  # page after page
+        pictured, hidden, second, _ = [await workshop.enter() for _ in range(4)]
+        await workshop.run(pictured)
+        workshop.sandbox.failures["webp+avif"] = Undecodable("x")
+        await workshop.run(second)
+        await workshop.run(hidden)
+        await workshop.hide(hidden)
+
+        await pipeline.enqueue_unpictured(workshop.database)
+        assert await workshop.leisurely_jobs() == []  # those of the uploads are waiting
+
+        await workshop.forget_jobs()
+        for _ in range(2):
+            await pipeline.enqueue_unpictured(workshop.database)
+        assert await workshop.leisurely_jobs() == sorted([interrupted, second])
+
+    async def test_that_are_there_are_not_asked_for(self, workshop: Workshop) -> None:
+        await workshop.run(await workshop.enter())
+        await workshop.forget_jobs()
+
+        await pipeline.enqueue_unpictured(workshop.database)
+
+        assert await workshop.leisurely_jobs() == []
