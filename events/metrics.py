@@ -78,6 +78,10 @@ class Metrics:
         if problem is not None:
             self._problems.labels(problem).inc()
 
+    def refused(self) -> None:
+        """A connection came when there were as many as there may be."""
+        self._refused.inc()
+
     def count(self, name: str, documentation: str, read: Read, label: str | None = None) -> None:
         """Follow numbers that only grow. Without a label, their one key is the empty text."""
         counter = Counter(PREFIX + name, documentation, _labels(label), registry=self._registry)
@@ -154,6 +158,11 @@ class Metrics:
             PREFIX + "http_received_bytes",
             "Bytes of requests' bodies: reports, and above all uploads.",
             ("route",),
+            registry=self._registry,
+        )
+        self._refused = Counter(
+            PREFIX + "connections_refused",
+            "Connections past MAX_CONNECTIONS: answered 503, or just closed.",
             registry=self._registry,
         )
         self._running: Tally[str] = Tally()

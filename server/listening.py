@@ -103,7 +103,8 @@ async def _listen(
     runner: web.AppRunner, config: Config, sockets: Sequence[socket.socket]
 ) -> list[asyncio.Server]:
     assert runner.server is not None
-    factory = _bounded(runner.server, config.max_connections)
+    count = runner.app[keys.METRICS].refused
+    factory = _bounded(runner.server, config.max_connections, count)
     tls = await asyncio.to_thread(server_context, config)
     loop = asyncio.get_running_loop()
     return [
@@ -144,13 +145,16 @@ def _close_idle(server: web.Server) -> int:
     return busy
 
 
-def _bounded(server: web.Server, limit: int) -> Callable[[], asyncio.BaseProtocol]:
+def _bounded(
+    server: web.Server, limit: int, count_refused: Callable[[], None]
+) -> Callable[[], asyncio.BaseProtocol]:
     """Makes a connection's protocol: aiohttp's below the limit, a 503 above it."""
     refused: set[Refusal] = set()
 
     def make() -> asyncio.BaseProtocol:
         if len(server.connections) < limit:
             return server()
+        count_refused()
         return Refusal(refused)
 
     return make

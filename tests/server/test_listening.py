@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from events.metrics import Metrics
 from handlers import keys
 from server import listening as listening_module
 from server.config import Config, load_config
@@ -30,6 +31,7 @@ class FakeApp:
         self.release = asyncio.Event()
         self.app = web.Application()
         self.app[keys.STOPPING] = asyncio.Event()
+        self.metrics = self.app[keys.METRICS] = Metrics()
         self.app.add_routes(
             [
                 web.get("/", self.answer),
@@ -200,7 +202,7 @@ async def test_an_address_in_use_is_an_error_that_names_it(config: Config) -> No
     assert fake.log == ["resources closed"]
 
 
-async def test_a_connection_too_many_is_answered_503(config: Config) -> None:
+async def test_a_connection_too_many_is_answered_503_and_counted(config: Config) -> None:
     server = Server(FakeApp(), replace(config, max_connections=1))
     url = await server.url
     async with getting(url + "/slow") as held:
@@ -214,6 +216,8 @@ async def test_a_connection_too_many_is_answered_503(config: Config) -> None:
         assert await held == "slow"
     async with getting(url + "/") as body:
         assert await body == "ok"
+    told = await asyncio.to_thread(server.fake.metrics.text)
+    assert b"\ncoursestream_connections_refused_total 1.0\n" in told
     server.signals.receive()
     await server.stopped()
 

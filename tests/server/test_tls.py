@@ -12,6 +12,7 @@ import pytest
 import uvloop
 from aiohttp import web
 
+from events.metrics import Metrics
 from handlers import keys
 from server.config import Config, load_config
 from server.listening import listening
@@ -106,6 +107,7 @@ def app_with_a_body() -> web.Application:
 
     app = web.Application()
     app[keys.STOPPING] = asyncio.Event()
+    app[keys.METRICS] = Metrics()
     app.router.add_get("/", answer)
     return app
 
