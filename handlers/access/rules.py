@@ -66,8 +66,10 @@ class Access:
     async def role(self, user_id: str, course_id: str) -> str | None:
         """None for who is not enrolled."""
         key = (course_id, user_id)
-        role, expires_at = self._remembered.get(key, (None, 0.0))
-        return role if time.monotonic() < expires_at else await self._read(key)
+        remembered = self._remembered.get(key)
+        if remembered is not None and time.monotonic() < remembered[1]:
+            return remembered[0]
+        return await self._read(key)
 
     def apply(self, event: EnrollmentChanged) -> None:
         self._changes += 1

@@ -6,9 +6,9 @@ from uuid import uuid4
 import jwt
 import pytest
 
+from handlers.access import grants as grants_module
 from handlers.access.grants import (
     PLAYBACK_AUDIENCE,
-    PRIVILEGED_TTL_S,
     EventsGrant,
     Grants,
     PlaybackGrant,
@@ -19,9 +19,9 @@ SECRET = "a secret of at least thirty-two bytes"
 FAR_FUTURE = 9_000_000_000
 
 
-def playback_grant(expires_at: float | None = None) -> PlaybackGrant:
+def playback_grant(expires_at: float | None = None, user_id: str = "ada") -> PlaybackGrant:
     return PlaybackGrant(
-        user_id="ada",
+        user_id=user_id,
         video_id=uuid4(),
         course_id="c1",
         version=3,
@@ -102,8 +102,59 @@ def test_what_is_no_grant_of_ours_is_refused(grants: Grants, token: str) -> None
         grants.events(token)
 
 
-def test_grants_of_the_privileged_are_short() -> None:
-    grants = Grants(SECRET, ttl_s=6 * 3600)
+def token_of_length(grants: Grants, length: int) -> str:
+    """A good grant, but for its length."""
+    lengths = (grants.mint(playback_grant(user_id="a" * count)) for count in range(3000))
+    return next(token for token in lengths if len(token) == length)
 
-    assert grants.expiry(privileged=True) - time.time() <= PRIVILEGED_TTL_S
-    assert grants.expiry(privileged=False) - time.time() > PRIVILEGED_TTL_S
+
+def test_as_long_as_a_path_may_hold_it_is_read(grants: Grants) -> None:
+    assert grants.playback(token_of_length(grants, 4096))
+
+
+def test_longer_ones_are_not_read(grants: Grants) -> None:
+    with pytest.raises(InvalidToken):
+        grants.playback(token_of_length(grants, 4097))
+
+
+@pytest.mark.parametrize(
+    ("ttl_s", "ordinary_s", "privileged_s"),
+    [
+        pytest.param(6 * 3600, 21600, 900, id="the privileged get 15 minutes"),
+        pytest.param(60, 60, 60, id="or less"),
+    ],
+)
+def test_life_is_told_in_whole_seconds(ttl_s: float, ordinary_s: int, privileged_s: int) -> None:
+    grants = Grants(SECRET, ttl_s, clock=lambda: 1000.9)
+
+    assert grants.expiry(privileged=False) == 1000 + ordinary_s
+    assert grants.expiry(privileged=True) == 1000 + privileged_s
+
+
+def test_each_kind_has_its_audience(grants: Grants) -> None:
+    events = EventsGrant(user_id="ada", expires_at=FAR_FUTURE)
+
+    for grant, audience in (
+        (playback_grant(), "coursestream:playback"),
+        (events, "coursestream:events"),
+    ):
+        claims = jwt.decode(grants.mint(grant), SECRET, ["HS256"], {"verify_aud": False})
+        assert claims["aud"] == audience
+
+
+def test_is_read_once_and_only_the_latest_are_remembered(
+    grants: Grants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grants_module, "REMEMBERED_GRANTS", 2)
+    tokens = [grants.mint(playback_grant()) for _ in range(3)]
+    first, second, third = [grants.playback(token) for token in tokens]
+
+    assert grants.playback(tokens[2]) is third
+    assert grants.playback(tokens[1]) is second
+    assert grants.playback(tokens[0]) is not first
+
+
+@pytest.mark.parametrize("grant", [playback_grant(), EventsGrant(user_id="a", expires_at=1.0)])
+def test_nobody_changes_what_was_granted(grant: PlaybackGrant | EventsGrant) -> None:
+    with pytest.raises(AttributeError):
+        grant.user_id = "eve"  # type: ignore[misc]

@@ -7,7 +7,7 @@ import pytest
 
 from events.types import EnrollmentChanged, VideoDeleted, VideoUpdated
 from handlers.access.grants import PlaybackGrant
-from handlers.access.revocation import REMEMBERED_S, Revocations
+from handlers.access.revocation import Revocations
 from handlers.errors import NotEnrolled, Unavailable
 
 NOW = datetime.now(UTC)
@@ -107,10 +107,22 @@ def test_restoration_told_before_loading_wins_over_what_was_read_earlier() -> No
         revocations.require(grant())
 
 
+def test_change_told_before_loading_deletes_nothing() -> None:
+    told = {"video_id": VIDEO, "course_id": "c1", "user_id": "t", "occurred_at": NOW, "video": {}}
+    revocations = Revocations()
+    revocations.apply(VideoUpdated(**told))
+    revocations.load({}, [])
+
+    revocations.require(grant())
+
+
 def test_no_enrolment_revokes_the_privileged(revocations: Revocations) -> None:
     revocations.apply(changed(7))
 
     revocations.require(grant(version=None))
+
+
+THIRTY_DAYS_AND_AN_HOUR_S = 30 * 86400 + 3600.0  # the longest GRANT_TTL, and clocks that differ
 
 
 class Clock:
@@ -137,14 +149,14 @@ class TestForgetting:
     def test_what_is_as_old_as_no_grant_can_be_goes_with_the_next_change(
         self, remembering: Revocations, clock: Clock
     ) -> None:
-        clock.now_s += REMEMBERED_S
+        clock.now_s += THIRTY_DAYS_AND_AN_HOUR_S
         remembering.apply(changed(2, user_id="bob"))
         remembering.apply(deleted(uuid4()))
 
         assert len(remembering) == 2
 
     def test_until_then_it_stays(self, remembering: Revocations, clock: Clock) -> None:
-        clock.now_s += REMEMBERED_S - 1
+        clock.now_s += THIRTY_DAYS_AND_AN_HOUR_S - 1
         remembering.apply(changed(2, user_id="bob"))
         remembering.apply(deleted(uuid4()))
 
@@ -156,7 +168,7 @@ class TestForgetting:
     ) -> None:
         remembering.apply(changed(2, user_id="bob"))
         remembering.apply(deleted(uuid4()))
-        clock.now_s += REMEMBERED_S - 1
+        clock.now_s += THIRTY_DAYS_AND_AN_HOUR_S - 1
         remembering.apply(changed(3))
         remembering.apply(deleted(VIDEO))
         clock.now_s += 1

@@ -4,6 +4,7 @@ The boundary rows come first: 0, 1, size-1, size, size+1, and an empty file.
 """
 
 import time
+from dataclasses import FrozenInstanceError, fields
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,9 @@ from multidict import CIMultiDict
 
 from handlers.delivery.ranges import (
     ByteSpan,
+    Part,
     RepresentationFacts,
+    TransferPlan,
     coalesce,
     content_range,
     parse_range,
@@ -118,6 +121,8 @@ def row(name, text, expected, size=SIZE):
         row("number past 64 bits as last-pos", "bytes=0-" + "9" * 30, spans((0, 1000))),
         row("number past 64 bits as first-pos", "bytes=" + "9" * 30 + "-", UNSATISFIABLE),
         row("number past 64 bits as suffix", "bytes=-" + "9" * 30, spans((0, 1000))),
+        row("last byte of an exabyte", f"bytes={10**18 - 1}-", spans((10**18 - 1, 10**18)), 10**18),
+        row("an exabyte, clamped", "bytes=0-" + "9" * 30, spans((0, 10**18)), 10**18),
         row("two such numbers, reversed", "bytes=" + "9" * 30 + "-" + "9" * 29 + "8", IGNORED),
         row("thousands of leading zeros", "bytes=" + "0" * 4000 + "-1", spans((0, 2))),
         row("text of 4096", "bytes=0-1".ljust(4096), spans((0, 2))),
@@ -190,6 +195,9 @@ def answer(method="GET", facts=FACTS, **fields):
         pytest.param(
             "GET", {"Range": "bytes=9999-", "If-Match": '"x"'}, 412, id="13.2.2 412 before 416"
         ),
+        pytest.param(
+            "".join("GET"), {"Range": "bytes=0-1"}, 206, id="9.1 method read from the wire"
+        ),
         pytest.param("HEAD", {"If-None-Match": ETAG}, 304, id="13.1.2 HEAD"),
         pytest.param("HEAD", {"If-Match": '"x"'}, 412, id="13.1.1 HEAD"),
     ],
@@ -223,6 +231,7 @@ def test_whole_file_golden():
 def test_head_has_the_headers_of_get_and_no_body():
     assert answer("HEAD").headers == answer().headers
     assert answer("HEAD").body_bytes == 0
+    assert answer("".join("HEAD")).body_bytes == 0
 
 
 def test_one_range_has_the_headers_of_the_whole_and_its_own_two():
@@ -294,6 +303,7 @@ def test_multipart_golden():
     decided = answer(Range="bytes=990-,0-1,2000-,5-6")
     headers = dict(decided.headers)
 
+    assert decided.status == 206
     assert headers["Content-Type"] == "multipart/byteranges; boundary=BOUNDARY"
     assert "Content-Range" not in headers
     assert body_of(decided, content) == (
@@ -334,6 +344,17 @@ def test_an_empty_file_is_sent_whole():
     assert dict(answer(facts=facts).headers)["Content-Length"] == "0"
     assert answer(facts=facts, Range="bytes=-5").status == 200
     assert dict(answer(facts=facts, Range="bytes=0-").headers)["Content-Range"] == "bytes */0"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [ByteSpan(0, 1), FACTS, Part(b"", ByteSpan(0, 1)), TransferPlan(200, ())],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_was_decided_stays_so(value):
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, fields(value)[0].name, None)
+    assert not hasattr(value, "__dict__")
 
 
 POSITION = st.integers(0, 2000).map(str) | st.just("") | st.text("0123456789", max_size=40)
