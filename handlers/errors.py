@@ -203,8 +203,14 @@ class RateLimited(RequestError):
 
     status, code, title = 429, "rate-limited", "Rate limited"
 
-    def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail, headers={hdrs.RETRY_AFTER: str(RETRY_SOON_S)})
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        retry_after_s: int = RETRY_SOON_S,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail, headers={hdrs.RETRY_AFTER: str(retry_after_s), **(headers or {})})
 
 
 class Internal(RequestError):

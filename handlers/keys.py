@@ -12,6 +12,7 @@ from events.hub import Hub
 from events.metrics import Metrics
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.grants import Grants
+from handlers.access.rate_limits import PlayingLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
 from handlers.delivery.catalog import Catalog
@@ -51,6 +52,7 @@ VERIFIER = web.AppKey("verifier", TokenVerifier)
 GRANTS = web.AppKey("grants", Grants)
 ACCESS = web.AppKey("access", Access)
 REVOCATIONS = web.AppKey("revocations", Revocations)
+PLAYING_LIMITS = web.AppKey("playing_limits", PlayingLimits)
 CATALOG = web.AppKey("catalog", Catalog)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)

@@ -265,7 +265,7 @@ OPERATIONS: Mapping[Any, Operation] = {
         summary="A playback grant, and all that a player needs beside it",
         answers=(Answer(201, "Playing may begin.", {JSON: PlaybackView}),),
         body=Body({JSON: PlaybackPost}, is_required=False),
-        problems=(*SEEING, *BODY, *WATCHABLE, RateLimited),
+        problems=(*SEEING, *BODY, *WATCHABLE),
     ),
     playback.get_stream: Operation(
         tag=PLAYING,

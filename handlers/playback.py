@@ -1,10 +1,12 @@
 """Playing: the bytes of videos and pictures, by grant or by bearer token.
 
-Serving reads as the list of its steps: who, may they, which representation, which bytes of it
-(RFC 9110 section 14), then the transfer. By grant no step asks the database.
+Serving reads as the list of its steps: who, within their limits, may they, which representation,
+which bytes of it (RFC 9110 section 14), then the transfer. By grant no step asks the database.
 """
 
 import secrets
+import time
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
@@ -30,6 +32,7 @@ from handlers.errors import (
 )
 from storage.media import PICTURE_TYPES
 
+STREAMS: tuple[Purpose, ...] = ("stream", "download")
 BY_BEARER = "private, no-cache"
 BY_ACCEPT: dict[str, str] = {hdrs.VARY: hdrs.ACCEPT}
 FORMATS = {"mp4": "video/mp4", "webm": "video/webm"}  # in the order that wins a tie
@@ -49,6 +52,7 @@ async def get_download(request: web.Request) -> web.StreamResponse:
 
 async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     """A picture by bearer token; `Accept` chooses among the types that exist."""
+    _require_request_by_bearer(request)
     video = await allowed_video(request, Right.WATCH)
     with _transfer_by_bearer(request, video, "thumbnail") as transfer:
         require_ready(video)
@@ -61,6 +65,7 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
 async def get_asset(request: web.Request) -> web.StreamResponse:
     """The bytes by grant. `asset` is a name that `/playback` gave, never a path."""
     grant = granted(request)
+    _require_request(request, grant.user_id, grant.roles)
     asset = request.match_info["asset"]
     extension = asset.rpartition(".")[2]
     media_type = grant.media_types.get(extension) or PICTURES.get(extension)
@@ -78,6 +83,7 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
 
 
 async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResponse:
+    _require_request_by_bearer(request)
     video = await allowed_video(request, Right.WATCH)
     with _transfer_by_bearer(request, video, purpose) as transfer:
         require_ready(video)
@@ -93,11 +99,32 @@ def _named(video: Video, row: RepresentationRow) -> ranges.Headers:
     return ((hdrs.CONTENT_DISPOSITION, value),)
 
 
+def _require_request_by_bearer(request: web.Request) -> None:
+    viewer = request[keys.VIEWER]
+    _require_request(request, viewer.user_id, viewer.roles)
+
+
+def _require_request(request: web.Request, user_id: str, roles: Collection[str]) -> None:
+    """Before anything that costs more. Raises RateLimited."""
+    request.app[keys.PLAYING_LIMITS].require_request(user_id, roles, time.monotonic())
+
+
+def _require_stream(
+    request: web.Request, user_id: str, roles: Collection[str], purpose: Purpose
+) -> None:
+    """Pictures are no streams. Raises RateLimited."""
+    if purpose not in STREAMS:
+        return
+    running = sum(request.app[keys.TRANSFERS].count(one, user_id) for one in STREAMS)
+    request.app[keys.PLAYING_LIMITS].require_stream(roles, running)
+
+
 def _transfer_by_bearer(
     request: web.Request, video: Video, purpose: Purpose
 ) -> AbstractContextManager[Transfer]:
-    """Opened with no await after the check, so that a withdrawal finds whatever it must end."""
+    """Opened with no await after the checks, so that a withdrawal finds whatever it must end."""
     viewer = request[keys.VIEWER]
+    _require_stream(request, viewer.user_id, viewer.roles, purpose)
     version = BY_OWN_RIGHT if viewer.is_privileged else UNVERSIONED
     return request.app[keys.TRANSFERS].open(
         viewer.user_id, video.course_id, video.id, purpose, version
@@ -109,6 +136,7 @@ def _transfer_by_grant(
 ) -> AbstractContextManager[Transfer]:
     """As by bearer token; the grant tells which enrolment version it stands on."""
     purpose: Purpose = "thumbnail" if extension in PICTURES else "stream"
+    _require_stream(request, grant.user_id, grant.roles, purpose)
     version = BY_OWN_RIGHT if grant.version is None else grant.version
     return request.app[keys.TRANSFERS].open(
         grant.user_id, grant.course_id, grant.video_id, purpose, version

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from handlers import keys, openapi, pages
 from handlers.access.grants import Grants
+from handlers.access.rate_limits import PlayingLimits
 from handlers.operations import OPERATIONS
 from server import cors, middlewares
 from server.config import Config
@@ -43,6 +44,12 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.STOPPING] = asyncio.Event()
     app[PROXIES] = TrustedProxies(config.trusted_proxies)
     app[keys.GRANTS] = Grants(config.grant_secret.reveal(), config.grant_ttl_s)
+    app[keys.PLAYING_LIMITS] = PlayingLimits(
+        config.stream_rate_limit.count,
+        config.stream_rate_limit.period_s,
+        config.streams_per_user,
+        config.stream_bandwidth_limit_bytes,
+    )
     app[keys.UPLOAD_SETTINGS] = keys.UploadSettings(
         max_size_bytes=config.max_upload_size_bytes,
         reserve_bytes=config.storage_reserve_bytes,

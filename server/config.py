@@ -18,7 +18,7 @@ from dotenv import dotenv_values
 
 from handlers.access.grants import LONGEST_TTL_S
 from server import config_values as values
-from server.config_values import Rule, Secret
+from server.config_values import Rate, Rule, Secret
 
 PREFIX = "COURSESTREAM_"
 
@@ -29,9 +29,7 @@ NOT_BUILT = frozenset(
         "CDN_URL",
         "REDIS_URL",
         "RENDITIONS",
-        "STREAMS_PER_USER",
         "STREAM_BANDWIDTH_LIMIT",
-        "STREAM_RATE_LIMIT",
     }
 )
 
@@ -106,10 +104,10 @@ class Config:
     stream_replay: bool = setting("STREAM_REPLAY", "on", values.switch())
     stream_window_bytes: int = setting("STREAM_WINDOW", "2MiB", values.size(low=4096))
     stream_stall_timeout_s: int = setting("STREAM_STALL_TIMEOUT", "120s", values.duration(1, 86400))
-    stream_rate_limit_per_s: float = setting("STREAM_RATE_LIMIT", "50/second", values.rate())
+    stream_rate_limit: Rate = setting("STREAM_RATE_LIMIT", "50/second", values.rate())
     streams_per_user: int = setting("STREAMS_PER_USER", "8", values.integer(1, 10000))
     stream_bandwidth_limit_bytes: int | None = setting(
-        "STREAM_BANDWIDTH_LIMIT", None, values.size()
+        "STREAM_BANDWIDTH_LIMIT", None, values.size(low=1024)
     )
     cors_origins: tuple[str, ...] | None = setting("CORS_ORIGINS", None, values.origins())
     trusted_proxies: tuple[str, ...] | None = setting("TRUSTED_PROXIES", None, values.networks())

@@ -51,6 +51,14 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """So many in each period."""
+
+    count: int
+    period_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """Parses a setting; `allowed` completes the sentence "allowed is ..."."""
 
@@ -207,10 +215,10 @@ def networks() -> Rule:
 
 
 def rate() -> Rule:
-    def parse(value: str) -> float:
+    def parse(value: str) -> Rate:
         number, _, unit = value.partition("/")
-        per_s = {"second": 1, "minute": 60, "hour": 3600}[unit]
-        return _between(1, _whole_number(number), 10**6) / per_s
+        period_s = {"second": 1, "minute": 60, "hour": 3600}[unit]
+        return Rate(_between(1, _whole_number(number), 10**6), period_s)
 
     return Rule(parse, "a rate like 50/second or 600/minute")
 

@@ -28,7 +28,8 @@ MAX_TOKEN_LENGTH = 8 * 1024
 REMEMBERED_TOKENS = 10_000
 CLAIMS = "coursestream.claims"  # aiohttp-jwt stores what it verified under a text key
 BEARER = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE)
-ROLES = frozenset({"admin", "service"})
+SERVICE = "service"
+ROLES = frozenset({"admin", SERVICE})
 # What PyJWT lets out of strange tokens besides its own: escapes in `crit`, infinite times.
 STRANGE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 

@@ -10,7 +10,7 @@ class TokenBucket:
     `take` suits what is refused when there is too little, `owe` what is merely slowed down.
     """
 
-    __slots__ = ("_at_s", "_level", "depth", "rate_per_s")
+    __slots__ = ("__weakref__", "_at_s", "_level", "depth", "rate_per_s")
 
     def __init__(self, rate_per_s: float, depth: float, now_s: float) -> None:
         self.rate_per_s = rate_per_s

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from server.config import NOT_BUILT, PREFIX, SETTINGS, Config, ConfigError, load_config
-from server.config_values import Secret
+from server.config_values import Rate, Secret
 
 NO_FILE = Path("/nonexistent/.env")
 LONG = "s" * 32
@@ -48,8 +48,8 @@ CONTRACT = [
     ("STREAM_WINDOW", 2 * 1024**2, "65536", 65536),
     ("STREAM_STALL_TIMEOUT", 120, "1s", 1),
     ("MAX_CONNECTIONS", 10000, "1", 1),
-    ("STREAM_RATE_LIMIT", 50.0, "60/minute", None),
-    ("STREAMS_PER_USER", 8, "9", None),
+    ("STREAM_RATE_LIMIT", Rate(50, 1), "60/minute", Rate(60, 60)),
+    ("STREAMS_PER_USER", 8, "9", 9),
     ("STREAM_BANDWIDTH_LIMIT", None, "1MiB", None),
     ("SSE_HEARTBEAT", 15, "5s", 5),
     ("SSE_BACKLOG", 256, "1", 1),
@@ -115,8 +115,7 @@ def test_what_is_not_built_is_refused(variable: str, text: str) -> None:
     [
         ("RENDITIONS", "none"),
         ("ALTERNATE_FORMAT", "off"),
-        ("STREAM_RATE_LIMIT", "50/second"),
-        ("STREAMS_PER_USER", "8"),
+        ("CDN_URL", ""),
         ("REDIS_URL", ""),
     ],
 )
@@ -183,6 +182,11 @@ def test_what_is_not_built_may_be_given_its_default(variable: str, text: str) ->
         ("STREAM_REPLAY", "yes"),
         ("EVENT_LOOP", "trio"),
         ("STREAM_RATE_LIMIT", "50/fortnight"),
+        ("STREAM_RATE_LIMIT", "0/second"),
+        ("STREAM_RATE_LIMIT", "50"),
+        ("STREAMS_PER_USER", "0"),
+        ("STREAM_BANDWIDTH_LIMIT", "0"),
+        ("STREAM_BANDWIDTH_LIMIT", "1023"),
         ("COMPLETION_RATIO", "0"),
         ("COMPLETION_RATIO", "1.1"),
         ("COMPLETION_RATIO", "nan"),

@@ -1,0 +1,131 @@
+"""How much one user may play: requests a second, streams at once, bytes a second.
+
+Pure: it is told the time (of `time.monotonic`) and how many streams run. Services are free of all
+three, by token and by grant: they fetch for many and on many connections. What is refused says so
+in the fields of draft-ietf-httpapi-ratelimit-headers-11; answers that succeed do not carry them,
+which the draft leaves open ("Performance Considerations").
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Collection
+from weakref import WeakValueDictionary
+
+from handlers.access.auth import SERVICE
+from handlers.delivery.token_bucket import TokenBucket
+from handlers.errors import RETRY_SOON_S, RateLimited
+
+BURST = 2  # a bucket is so many times as deep as what one period refills
+# Short, so that pacing is smooth and ten seconds bring at most 2.5 % too much; long enough for
+# a busy loop to come round.
+BANDWIDTH_BURST_S = 0.25
+# Whoever wants a bucket forgotten before it is full needs so many signed identities within the
+# seconds in which it fills.
+MAX_USERS = 100_000
+
+
+class UserBuckets:
+    """A bucket for each user who has taken something lately; a full one is as good as none.
+
+    Each new user has two others looked at, and forgotten if theirs are full: in constant time no
+    more are kept than took something while a bucket fills, or than `max_users`.
+    """
+
+    def __init__(self, rate_per_s: float, depth: float, max_users: int = MAX_USERS) -> None:
+        self._rate_per_s = rate_per_s
+        self._depth = depth
+        self._max_users = max_users
+        self._remembered: OrderedDict[str, TokenBucket] = OrderedDict()
+        # What a transfer still takes from is not made a second time.
+        self._held: WeakValueDictionary[str, TokenBucket] = WeakValueDictionary()
+
+    def __len__(self) -> int:
+        return len(self._remembered)
+
+    def of(self, user_id: str, now_s: float) -> TokenBucket:
+        return self._remembered.get(user_id) or self._remember(user_id, now_s)
+
+    def _remember(self, user_id: str, now_s: float) -> TokenBucket:
+        self._forget(now_s)
+        bucket = self._held.get(user_id) or TokenBucket(self._rate_per_s, self._depth, now_s)
+        self._remembered[user_id] = self._held[user_id] = bucket
+        return bucket
+
+    def _forget(self, now_s: float) -> None:
+        for _ in range(min(2, len(self._remembered))):
+            user_id, bucket = self._remembered.popitem(last=False)
+            if bucket.level(now_s) < self._depth:
+                self._remembered[user_id] = bucket  # looked at again after all others
+        if len(self._remembered) >= self._max_users:
+            self._remembered.popitem(last=False)
+
+
+class PlayingLimits:
+    """The limits of all users in this process: `requests` in `period_s`, `streams` at once."""
+
+    def __init__(
+        self,
+        requests: int,
+        period_s: int,
+        streams: int,
+        bandwidth_bytes_per_s: int | None = None,
+        max_users: int = MAX_USERS,
+    ) -> None:
+        self._requests = UserBuckets(requests / period_s, BURST * requests, max_users)
+        self._streams = streams
+        self._bandwidth = (
+            None
+            if bandwidth_bytes_per_s is None
+            else UserBuckets(
+                bandwidth_bytes_per_s, BANDWIDTH_BURST_S * bandwidth_bytes_per_s, max_users
+            )
+        )
+        self._policy = (
+            f'"requests";q={BURST * requests};w={BURST * period_s},'
+            f' "streams";q={streams};qu="concurrent-requests"'
+        )
+
+    def admit(self, user_id: str, running_streams: int, now_s: float) -> bool:
+        """Both limits at once, for one who is not free of them; a refusal takes nothing.
+
+        For pictures, which are no streams, `running_streams` is 0.
+        """
+        if running_streams >= self._streams:
+            return False
+        return self._requests.of(user_id, now_s).take(1.0, now_s) == 0.0
+
+    def require_request(self, user_id: str, roles: Collection[str], now_s: float) -> None:
+        """Takes one. Raises RateLimited."""
+        if is_free(roles):
+            return
+        wait_s = self._requests.of(user_id, now_s).take(1.0, now_s)
+        if wait_s > 0.0:
+            retry_after_s = max(1, math.ceil(wait_s))
+            raise RateLimited(
+                "You ask more often than you may.",
+                retry_after_s=retry_after_s,
+                headers=self._fields(f'"requests";r=0;t={retry_after_s}'),
+            )
+
+    def require_stream(self, roles: Collection[str], running_streams: int) -> None:
+        """Raises RateLimited. Nobody knows when one of those that run will end."""
+        if running_streams >= self._streams and not is_free(roles):
+            raise RateLimited(
+                f"You have {running_streams} streams at once already.",
+                retry_after_s=RETRY_SOON_S,
+                headers=self._fields('"streams";r=0'),
+            )
+
+    def bandwidth(self, user_id: str, roles: Collection[str], now_s: float) -> TokenBucket | None:
+        """The bytes that all of the user's transfers share; None without a limit."""
+        if self._bandwidth is None or is_free(roles):
+            return None
+        return self._bandwidth.of(user_id, now_s)
+
+    def _fields(self, state: str) -> dict[str, str]:
+        return {"RateLimit-Policy": self._policy, "RateLimit": state}
+
+
+def is_free(roles: Collection[str]) -> bool:
+    """Admins are people: they share the limits of all others."""
+    return SERVICE in roles
