@@ -9,6 +9,7 @@ import errno
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import cast
 from uuid import uuid4
 
@@ -104,7 +105,7 @@ async def _listen(
 ) -> list[asyncio.Server]:
     assert runner.server is not None
     count = runner.app[keys.METRICS].refused
-    factory = _bounded(runner.server, config.max_connections, count)
+    factory = partial(Gate, _bounded(runner.server, config.max_connections, count))
     tls = await asyncio.to_thread(server_context, config)
     loop = asyncio.get_running_loop()
     return [
@@ -158,6 +159,18 @@ def _bounded(
         return Refusal(refused)
 
     return make
+
+
+class Gate(asyncio.Protocol):
+    """Gives a connection its protocol once it is made: many are accepted before the first is."""
+
+    def __init__(self, make: Callable[[], asyncio.BaseProtocol]) -> None:
+        self._make = make
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        protocol = self._make()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
 
 
 class Refusal(asyncio.Protocol):

@@ -1,7 +1,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from server import listening as listening_module
 from server.config import Config, load_config
 from server.listening import ListenError, listening
 from server.stopping import StopSignals
+from tests.wire import connected
 
 
 @pytest.fixture
@@ -218,6 +219,24 @@ async def test_a_connection_too_many_is_answered_503_and_counted(config: Config)
         assert await body == "ok"
     told = await asyncio.to_thread(server.fake.metrics.text)
     assert b"\ncoursestream_connections_refused_total 1.0\n" in told
+    server.signals.receive()
+    await server.stopped()
+
+
+async def test_connections_too_many_that_come_together_are_all_refused_and_counted(
+    config: Config,
+) -> None:
+    server = Server(FakeApp(), replace(config, max_connections=2))
+    url = await server.url
+    async with AsyncExitStack() as stack:
+        wires = await asyncio.gather(*(stack.enter_async_context(connected(url)) for _ in range(9)))
+        for wire in wires:
+            await wire.send("GET / HTTP/1.1", "Host: x")
+        answers = [await wire.answer() for wire in wires]
+
+    assert sorted(answer.status for answer in answers) == [200] * 2 + [503] * 7
+    told = await asyncio.to_thread(server.fake.metrics.text)
+    assert b"\ncoursestream_connections_refused_total 7.0\n" in told
     server.signals.receive()
     await server.stopped()
 
