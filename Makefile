@@ -28,5 +28,7 @@ test: lint
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q tests/events tests/handlers/delivery
 	$(BIN)/python -m pytest
 
+# As root, for a network of its own; `make bench ARGS=--quick` for a first look.
 bench: install
-	@echo 'bench: not there yet; it comes with the measurements'
+	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m benchmarks $(ARGS)

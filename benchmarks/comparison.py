@@ -1,0 +1,98 @@
+"""The whole comparison, from inside the isolated place: everybody started, measured, told."""
+
+import contextlib
+import json
+import os
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks import machine, report
+from benchmarks.contenders import CONTENDERS, Ground
+from benchmarks.isolation import CONGESTION_CONTROL, CannotIsolate, congestion_control
+from benchmarks.load import Generator, Target
+from benchmarks.media import ensure_mp4
+from benchmarks.processes import allow_many_files, choose_cores
+from benchmarks.product import seed
+from benchmarks.rounds import Rounds
+from benchmarks.workloads import WORKLOADS, Sample, Workload
+
+FIRST_PORT = 8101
+WRONG_ANSWERS = 3  # the exit code when figures mean nothing
+
+
+def compare(options: Namespace) -> int:
+    """Says the exit code."""
+    if congestion_control() != CONGESTION_CONTROL:
+        raise CannotIsolate(f"TCP is not under {CONGESTION_CONTROL} here. Nothing was measured.")
+    facts = machine.facts()
+    plan = [(WORKLOADS[name], names_for(WORKLOADS[name], options)) for name in options.workloads]
+    print(f"about {estimated_s(plan, options) / 60:.0f} minutes", flush=True)
+    scratch: Path = options.inside
+    with everybody(scratch, plan) as (generator, targets):
+        samples = _measured(Rounds(generator, targets), plan, options)
+    _write(options.output, report.as_text(samples, facts), report.as_json(samples, facts))
+    return WRONG_ANSWERS if report.fault_lines(samples) else 0
+
+
+def names_for(workload: Workload, options: Namespace) -> list[str]:
+    """Of the contenders asked for or usual, those that can be measured here."""
+    names = options.contenders or workload.contenders
+    return [name for name in names if CONTENDERS[name].missing() is None]
+
+
+def estimated_s(plan: Sequence[tuple[Workload, Sequence[str]]], options: Namespace) -> float:
+    runs = 0.0
+    for workload, names in plan:
+        asked = workload.asked(options.seconds)
+        runs += len(names) * options.rounds * (asked.seconds + asked.warmup_s + 0.2)
+    return runs + 60
+
+
+@contextlib.contextmanager
+def everybody(
+    scratch: Path, plan: Sequence[tuple[Workload, Sequence[str]]]
+) -> Iterator[tuple[Generator, Mapping[str, Target]]]:
+    """All contenders of the plan, listening."""
+    cores = choose_cores()
+    generator = Generator(scratch, cores.generator)
+    allow_many_files()
+    print("seeing to the videos (uploading them takes a minute, the first time)", flush=True)
+    seeded = seed(scratch.with_name("seed"), ensure_mp4(scratch.with_name("video.mp4")))
+    ground = Ground(seeded, _linked(seeded.published(), scratch / "files"), cores)
+    os.sched_setaffinity(0, {cores.others})
+    wanted = dict.fromkeys(name for _, names in plan for name in names)
+    with contextlib.ExitStack() as stack:
+        targets = {}
+        for port, name in enumerate(wanted, start=FIRST_PORT):
+            print(f"starting {name}", flush=True)
+            targets[name] = stack.enter_context(CONTENDERS[name].serve(ground, port))
+        yield generator, targets
+
+
+def _linked(videos: Sequence[Path], directory: Path) -> Path:
+    """The same files under simple names, for servers that have no idea of videos."""
+    directory.mkdir()
+    for number, video in enumerate(videos):
+        os.link(video, directory / f"v{number}.mp4")
+        video.read_bytes()  # into the page cache
+    return directory
+
+
+def _measured(
+    rounds: Rounds, plan: Sequence[tuple[Workload, Sequence[str]]], options: Namespace
+) -> list[Sample]:
+    samples = []
+    for workload, names in plan:
+        began_s = time.monotonic()
+        found = list(rounds.run(workload, names, options.rounds, options.seconds))
+        samples += found
+        print(f"{workload.name}: {time.monotonic() - began_s:.0f} s", flush=True)
+    return samples
+
+
+def _write(directory: Path, text: str, results: object) -> None:
+    (directory / "results.txt").write_text(text)
+    (directory / "results.json").write_text(json.dumps(results, indent=1))
+    print(f"\n{text}\nwritten: {directory}/results.txt, results.json", flush=True)

@@ -1,0 +1,83 @@
+"""Everybody who is measured: variants of the product, and its peers."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from benchmarks import product
+from benchmarks.load import Target
+from benchmarks.peers import nginx, programs
+from benchmarks.peers.programs import Program
+from benchmarks.processes import Cores
+from benchmarks.product import Seed
+
+PRODUCT = "coursestream"
+NO_REPLAY = "coursestream-no-replay"
+NGINX = "nginx"
+NGINX_AUTH = "nginx-auth"
+FILE_RESPONSE = "file-response"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a contender is given: the seed, the same videos as plain files, cores."""
+
+    seed: Seed
+    files: Path
+    cores: Cores
+
+    @property
+    def paths(self) -> tuple[tuple[str, int], ...]:
+        return tuple(
+            (f"/{file.name}", file.stat().st_size) for file in sorted(self.files.iterdir())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    name: str
+    serve: Callable[[Ground, int], AbstractContextManager[Target]]
+    """On that port, for as long as the context lasts."""
+    missing: Callable[[], str | None] = lambda: None
+    """Why it cannot be measured here."""
+
+
+def variant(name: str, *, is_by_bearer: bool = False, **settings: str) -> Contender:
+    def serve(ground: Ground, port: int) -> AbstractContextManager[Target]:
+        data_dir = ground.files.with_name(name)
+        return product.served(
+            ground.seed, data_dir, port, ground.cores, settings, is_by_bearer=is_by_bearer
+        )
+
+    return Contender(name, serve)
+
+
+def nginx_peer(name: str, location: str) -> Contender:
+    def serve(ground: Ground, port: int) -> AbstractContextManager[Target]:
+        return nginx.served(ground.files, ground.paths, port, ground.cores.server, location)
+
+    return Contender(name, serve, nginx.missing)
+
+
+def peer(name: str, program: Program) -> Contender:
+    def serve(ground: Ground, port: int) -> AbstractContextManager[Target]:
+        return programs.served(ground.files, ground.paths, port, ground.cores.server, program)
+
+    return Contender(name, serve, program.missing)
+
+
+_ALL = (
+    variant(PRODUCT),
+    variant("coursestream-uvloop", EVENT_LOOP="uvloop"),
+    variant(NO_REPLAY, STREAM_REPLAY="off"),
+    variant("coursestream-bearer", is_by_bearer=True),
+    nginx_peer(NGINX, nginx.ALONE),
+    nginx_peer(NGINX_AUTH, nginx.WITH_AUTHORISATION),
+    peer(FILE_RESPONSE, Program(programs.file_response)),
+    peer("go", Program(programs.go, tool="go")),
+    peer("uvicorn", Program(programs.uvicorn, ("starlette", "uvicorn", "httptools"))),
+    peer("granian", Program(programs.granian, ("starlette", "granian"))),
+)
+CONTENDERS: Mapping[str, Contender] = MappingProxyType({one.name: one for one in _ALL})

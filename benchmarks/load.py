@@ -1,0 +1,104 @@
+"""The generator `load.c`: compiled, pointed at a server, its line of JSON read."""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any
+
+from benchmarks.processes import pinned
+
+SOURCE = Path(__file__).with_name("load.c")
+SPARE_S = 30.0
+WATCH_S = 0.5
+
+
+class LoadError(Exception):
+    """The generator could not be compiled, or did not measure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the generator asks for what: paths with the sizes of what they name."""
+
+    port: int
+    files: tuple[tuple[str, int], ...]
+    header: str = ""
+    pids: tuple[int, ...] = ()
+    """Of the processes that serve; empty when they are somewhere else."""
+    host: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How long, and how: `arguments` are the generator's own."""
+
+    arguments: tuple[str, ...]
+    seconds: float
+    warmup_s: float = 0.5
+
+
+Measured = dict[str, Any]
+"""What the generator prints, see `print_result` there."""
+
+
+class Generator:
+    """One compiled generator, on one core (None: wherever)."""
+
+    def __init__(self, directory: Path, core: int | None) -> None:
+        self._program = compiled(directory)
+        self._targets = directory / "targets"
+        self._core = core
+
+    def run(
+        self, target: Target, asked: Asked, watch: Callable[[], object] = lambda: None
+    ) -> Measured:
+        """Blocks for as long as was asked and calls `watch` twice a second. Raises: LoadError."""
+        self._targets.write_text("".join(f"{size} {path}\n" for path, size in target.files))
+        command = self._command(target, asked)
+        deadline = time.monotonic() + asked.seconds + asked.warmup_s + SPARE_S
+        with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as process:
+            try:
+                output, faults = _watched(process, deadline, watch)
+            finally:
+                process.kill()
+        if process.returncode != 0:
+            raise LoadError(faults.strip())
+        measured: Measured = json.loads(output)
+        return measured
+
+    def _command(self, target: Target, asked: Asked) -> list[str]:
+        where = ["--host", target.host, "--port", str(target.port), "--header", target.header]
+        when = ["--seconds", str(asked.seconds), "--warmup", str(asked.warmup_s)]
+        files = ["--targets", str(self._targets)]
+        command = [str(self._program), *where, *files, *when, *asked.arguments]
+        return command if self._core is None else pinned(self._core, command)
+
+
+def _watched(
+    process: "subprocess.Popen[str]", deadline: float, watch: Callable[[], object]
+) -> tuple[str, str]:
+    """What it wrote, once it has ended. Raises: LoadError."""
+    while time.monotonic() < deadline:
+        try:
+            return process.communicate(timeout=WATCH_S)
+        except subprocess.TimeoutExpired:
+            watch()
+    raise LoadError(f"the generator did not end: {process.args!r}")
+
+
+def compiled(directory: Path, flags: Sequence[str] = ("-O2", "-Wall", "-Wextra")) -> Path:
+    """Raises: LoadError with what the compiler says."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise LoadError("there is no C compiler `cc` (Debian's package gcc)")
+    program = directory / "load"
+    command = [compiler, "-std=gnu11", *flags, "-o", str(program), str(SOURCE)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise LoadError(done.stderr)
+    return program

@@ -1,0 +1,165 @@
+"""coursestream itself, run as users run it: `run_server.py serve` with its own PostgreSQL.
+
+Videos are uploaded through its API, the first time, to a server that is then stopped. Each variant
+serves a copy of what that one left (its database copied, its videos the same files), so that all
+variants run at once and everybody, the peers too, reads the same bytes from the same page cache.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from benchmarks.load import Target
+from benchmarks.processes import Cores, pin, pinned, running, wait_for_port
+from server.config import NOT_BUILT
+
+ROOT = Path(__file__).resolve().parents[1]
+COURSE, MODULE, STUDENT = "bench", "bench-1", "bench-student"
+VIDEOS = 20
+SEED_PORT = 8100
+SEED_TIMEOUT_S = 300.0
+STOP_TIMEOUT_S = 60.0
+
+# Limits are on, and so wide that they never bite. The others have no access log either.
+SETTINGS: Mapping[str, str] = {
+    "WORKERS": "1",
+    "LOG_LEVEL": "warning",
+    "STREAM_RATE_LIMIT": "1000000/second",
+    "STREAMS_PER_USER": "10000",
+    "GRANT_TTL": "12h",
+    "THUMBNAIL_SIZES": "small:160",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A stopped server's data, and how its videos are asked for."""
+
+    data_dir: Path
+    by_grant: tuple[tuple[str, int], ...]
+    by_bearer: tuple[tuple[str, int], ...]
+    token: str
+
+    def published(self) -> list[Path]:
+        """The videos as files."""
+        sizes = {size for _, size in self.by_grant}
+        files = sorted((self.data_dir / "storage").rglob("*.mp4"))
+        return [file for file in files if file.stat().st_size in sizes]
+
+
+def seed(data_dir: Path, video: Path) -> Seed:
+    """Sees to it that the data hold that video many times. Raises: CannotStart."""
+    data_dir.mkdir(exist_ok=True)
+    log = data_dir.with_suffix(".log")
+    log.unlink(missing_ok=True)
+    environ = _environ(data_dir, SEED_PORT, {"MEDIA_WORKERS": "2"})
+    with running(_command("serve"), log, environ) as process:
+        wait_for_port(process, SEED_PORT, log)
+        admin = _token(environ, "bench-admin", "--role", "admin")
+        student = _token(environ, STUDENT, "--ttl", "12h")
+        made = asyncio.run(_ensure_videos(admin, student, video))
+        process.send_signal(signal.SIGTERM)
+        process.wait(STOP_TIMEOUT_S)
+    by_grant = tuple((path, size) for path, _, size in made)
+    by_bearer = tuple((path, size) for _, path, size in made)
+    return Seed(data_dir, by_grant, by_bearer, student)
+
+
+@contextlib.contextmanager
+def served(
+    seeded: Seed,
+    data_dir: Path,
+    port: int,
+    cores: Cores,
+    settings: Mapping[str, str],
+    *,
+    is_by_bearer: bool,
+) -> Iterator[Target]:
+    """Its web process on the server's core; database and media worker elsewhere."""
+    log = data_dir.with_suffix(".log")
+    _copy(seeded.data_dir, data_dir)
+    command = pinned(cores.others, _command("serve"))
+    with running(command, log, _environ(data_dir, port, settings)) as process:
+        wait_for_port(process, port, log)
+        pin(process.pid, cores.server)
+        pids = (process.pid,)
+        if is_by_bearer:
+            yield Target(port, seeded.by_bearer, f"Authorization: Bearer {seeded.token}", pids)
+        else:
+            yield Target(port, seeded.by_grant, pids=pids)
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("storage"), symlinks=True)
+    shutil.copytree(source / "storage", target / "storage", copy_function=os.link)
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, str(ROOT / "run_server.py"), *arguments]
+
+
+def _environ(data_dir: Path, port: int, settings: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if "COURSESTREAM_" not in name}
+    ours = {**SETTINGS, **settings, "DATA_DIR": str(data_dir), "PORT": str(port)}
+    known = {name: value for name, value in ours.items() if name not in NOT_BUILT}
+    return kept | {f"COURSESTREAM_{name}": value for name, value in known.items()}
+
+
+def _token(environ: Mapping[str, str], user: str, *options: str) -> str:
+    command = [*_command("token", "--user", user), *options]
+    return subprocess.check_output(command, env=environ, text=True).strip()
+
+
+async def _ensure_videos(admin: str, student: str, video: Path) -> list[tuple[str, str, int]]:
+    """Path by grant, path by bearer token and size of each video, once it can be watched."""
+    async with _client(admin) as session, _client(student) as viewer:
+        await _call(session, "PUT", f"courses/{COURSE}", json={"title": "Benchmarks"})
+        await _call(
+            session, "PUT", f"courses/{COURSE}/enrollments/{STUDENT}", json={"role": "student"}
+        )
+        module = {"title": "Benchmarks", "position": 1}
+        await _call(session, "PUT", f"courses/{COURSE}/modules/{MODULE}", json=module)
+        there = (await _call(session, "GET", f"modules/{MODULE}/videos"))["items"]
+        for _ in range(VIDEOS - len(there)):
+            await _upload(session, video)
+        there = (await _call(session, "GET", f"modules/{MODULE}/videos"))["items"]
+        return [await _opened(viewer, found["id"]) for found in there]
+
+
+def _client(token: str) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        f"http://127.0.0.1:{SEED_PORT}",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=aiohttp.ClientTimeout(total=SEED_TIMEOUT_S),
+    )
+
+
+async def _upload(session: aiohttp.ClientSession, video: Path) -> None:
+    form = aiohttp.FormData()
+    with video.open("rb") as body:
+        form.add_field("file", body, filename=video.name)
+        await _call(session, "POST", f"modules/{MODULE}/videos", data=form)
+
+
+async def _opened(viewer: aiohttp.ClientSession, video_id: str) -> tuple[str, str, int]:
+    async with asyncio.timeout(SEED_TIMEOUT_S):
+        while (video := await _call(viewer, "GET", f"videos/{video_id}"))["status"] == "processing":
+            await asyncio.sleep(0.2)
+    playback = await _call(viewer, "POST", f"videos/{video_id}/playback", json={})
+    return playback["stream_url"], f"/api/v1/videos/{video_id}/stream", video["size"]
+
+
+async def _call(session: aiohttp.ClientSession, method: str, path: str, **options: Any) -> Any:
+    async with session.request(method, f"/api/v1/{path}", **options) as response:
+        response.raise_for_status()
+        return await response.json()

@@ -1,0 +1,157 @@
+"""Samples as tables for people and as JSON for programs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from benchmarks.contenders import FILE_RESPONSE, NGINX, NGINX_AUTH
+from benchmarks.ratios import Spread, by_round, ratio
+from benchmarks.workloads import GOALS, WORKLOADS, Goal, Sample, throughput
+
+PEERS = (NGINX, NGINX_AUTH, FILE_RESPONSE)
+SHARES = ("its core %", "generator's %", "KiB more")
+NONE = "-"
+
+
+def as_text(samples: Sequence[Sample], facts: Mapping[str, str]) -> str:
+    parts = [
+        "\n".join(f"{name}: {value}" for name, value in facts.items()),
+        "Goals: medians of the rounds' ratios (least to greatest)\n" + table(goal_rows(samples)),
+        "Bytes a second as a share of nginx's\n" + table(share_rows(samples)),
+        "Medians by themselves\n" + table(absolute_rows(samples)),
+    ]
+    if faults := fault_lines(samples):
+        parts.append("Wrong answers, and none, make a run worthless:\n" + "\n".join(faults))
+    return "\n\n".join(parts) + "\n"
+
+
+def as_json(samples: Sequence[Sample], facts: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "machine": dict(facts),
+        "shares": {
+            workload: {
+                name: asdict(spread)
+                for name in contenders_of(samples, workload)
+                if (spread := share(samples, workload, name))
+            }
+            for workload in workloads_of(samples)
+        },
+        "titles": {name: WORKLOADS[name].title for name in workloads_of(samples)},
+        "samples": [asdict(sample) for sample in samples],
+    }
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Markdown, aligned; the first row is the head."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def goal_rows(samples: Sequence[Sample]) -> list[list[str]]:
+    rows = [["workload", "who", *(f"against {peer}" for peer in PEERS), "by itself"]]
+    rows += [
+        [
+            goal.title,
+            goal.judged,
+            *(_against(goal, samples, p) for p in PEERS),
+            _alone(goal, samples),
+        ]
+        for goal in GOALS
+        if goal.workload in workloads_of(samples)
+    ]
+    return rows
+
+
+def _against(goal: Goal, samples: Sequence[Sample], peer: str) -> str:
+    if peer not in goal.bounds:
+        return NONE
+    ours = by_round(samples, goal.workload, goal.judged, goal.value)
+    theirs = by_round(samples, goal.workload, peer, goal.value)
+    aim = goal.aim if peer == NGINX else None
+    return verdict(goal, ratio(ours, theirs), goal.bounds[peer], aim)
+
+
+def _alone(goal: Goal, samples: Sequence[Sample]) -> str:
+    if goal.limit is None:
+        return NONE
+    ours = by_round(samples, goal.workload, goal.judged, goal.value)
+    return verdict(goal, Spread.of(list(ours.values())), goal.limit)
+
+
+def verdict(goal: Goal, found: Spread | None, bound: float, aim: float | None = None) -> str:
+    if found is None:
+        return "not measured"
+    sign = "≤" if goal.is_less_better else "≥"
+    if not goal.reaches(found.median, bound):
+        said = f"MISSED {sign} {bound:g}"
+    elif aim is None or not goal.reaches(found.median, aim):
+        said = f"reached {sign} {bound:g}"
+    else:
+        said = f"reached {sign} {bound:g} and the aim {aim:g}"
+    return f"{shown(found)} {said}"
+
+
+def shown(spread: Spread) -> str:
+    return f"{spread.median:.2f} ({spread.low:.2f} to {spread.high:.2f})"
+
+
+def share(samples: Sequence[Sample], workload: str, contender: str) -> Spread | None:
+    ours = by_round(samples, workload, contender, throughput)
+    return ratio(ours, by_round(samples, workload, NGINX, throughput))
+
+
+def share_rows(samples: Sequence[Sample]) -> list[list[str]]:
+    workloads = [name for name in workloads_of(samples) if name != "players"]
+    rows = [["who", *(WORKLOADS[name].title for name in workloads)]]
+    for contender in contenders_of(samples):
+        spreads = [share(samples, workload, contender) for workload in workloads]
+        rows.append([contender, *(shown(one) if one else NONE for one in spreads)])
+    return rows
+
+
+def absolute_rows(samples: Sequence[Sample]) -> list[list[str]]:
+    rows = [["workload", "who", "MB/s", "requests/s", "p50 ms", "p99 ms", *SHARES]]
+    for workload in workloads_of(samples):
+        for contender in contenders_of(samples, workload):
+            rows.append([workload, contender, *_medians(samples, workload, contender)])
+    return rows
+
+
+def _medians(samples: Sequence[Sample], workload: str, contender: str) -> Iterable[str]:
+    figures = (
+        lambda one: (
+            (one.measured["bytes"] + one.measured["player_bytes"]) / one.measured["seconds"] / 1e6
+        ),
+        lambda one: one.measured["requests"] / one.measured["seconds"],
+        lambda one: one.measured["latency_ms"]["p50"],
+        lambda one: one.measured["latency_ms"]["p99"],
+        lambda one: 100 * one.server_cpu,
+        lambda one: 100 * one.generator_cpu,
+        lambda one: one.grown_bytes / 1024,
+    )
+    for figure in figures:
+        spread = Spread.of(list(by_round(samples, workload, contender, figure).values()))
+        yield f"{spread.median:,.1f}" if spread else NONE
+
+
+def fault_lines(samples: Sequence[Sample]) -> list[str]:
+    return [
+        f"{one.workload}, {one.contender}, round {one.round + 1}: {one.measured['errors']} wrong,"
+        f" the first: {one.measured['first_error'] or 'nothing came at all'}"
+        for one in samples
+        if one.measured["errors"] or not one.measured["bytes"]
+    ]
+
+
+def workloads_of(samples: Sequence[Sample]) -> list[str]:
+    return list(dict.fromkeys(sample.workload for sample in samples))
+
+
+def contenders_of(samples: Sequence[Sample], workload: str | None = None) -> list[str]:
+    names = (s.contender for s in samples if workload in (None, s.workload))
+    return sorted(dict.fromkeys(names))
