@@ -49,6 +49,7 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
         lambda: {purpose: transfers.sent_bytes(purpose) for purpose in PURPOSES},
         label="purpose",
     )
+    metrics.gauge("tasks", "Tasks of the event loop.", lambda: {"": len(asyncio.all_tasks())})
     metrics.gauge("event_subscribers", "Open event streams.", lambda: {"": len(hub)})
     metrics.count(
         "event_subscribers_evicted",

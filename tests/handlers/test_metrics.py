@@ -109,6 +109,16 @@ async def test_event_streams_are_told(shared_service: Service) -> None:
     assert found["event_subscribers_evicted_total"] == 0
 
 
+async def test_tasks_are_told(shared_service: Service) -> None:
+    before = await scrape(shared_service)
+    more = asyncio.create_task(asyncio.sleep(60))
+
+    found = await scrape(shared_service)
+
+    assert found["tasks"] > before["tasks"]
+    more.cancel()
+
+
 @pytest.mark.asyncio(loop_scope="function")
 async def test_own_port_tells_them_without_a_token_and_nothing_else(
     start_service: StartService,
