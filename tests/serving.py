@@ -84,9 +84,12 @@ class Serve:
             for other in still:
                 os.kill(other, signal.SIGCONT)
 
-    def client(self, user_id: str, *roles: str) -> aiohttp.ClientSession:
-        headers = {"Authorization": f"Bearer {mint_token(SECRET, user_id, roles=roles)}"}
-        return aiohttp.ClientSession(self.url, headers=headers)
+    def token(self, user_id: str, *roles: str) -> str:
+        return mint_token(SECRET, user_id, roles=roles)
+
+    def client(self, user_id: str, *roles: str, **options: Any) -> aiohttp.ClientSession:
+        headers = {"Authorization": f"Bearer {self.token(user_id, *roles)}"}
+        return aiohttp.ClientSession(self.url, headers=headers, **options)
 
     async def database(self) -> set[int]:
         """The processes of its PostgreSQL."""
@@ -149,15 +152,19 @@ def served_from(directory: Path, **settings: str) -> Iterator[Serve]:
                 os.kill(pid, signal.SIGKILL)
 
 
-def write_large_mp4(directory: Path) -> Path:
-    """Takes a while to send to who reads slowly, and no time to process."""
+def write_large_mp4(directory: Path, filler: bytes | None = None) -> Path:
+    """Takes a while to send to who reads slowly, and no time to process.
+
+    Ends with the `filler`, or with zeros that take no room on the disk.
+    """
+    filler_bytes = FILLER_BYTES if filler is None else len(filler)
     camera, large = directory / "camera.mp4", directory / "large.mp4"
     write_clock_mp4(camera, 2)
     remux_faststart(camera, large, "mp4")
     with large.open("r+b") as file:
         begin = file.seek(0, os.SEEK_END)
-        file.write(FILLER_BYTES.to_bytes(4, "big") + b"free")
-        file.truncate(begin + FILLER_BYTES)
+        file.write((8 + filler_bytes).to_bytes(4, "big") + b"free" + (filler or b""))
+        file.truncate(begin + 8 + filler_bytes)
     return large
 
 

@@ -5,9 +5,10 @@ bodies that carry a Content-Length or end with the connection; no other is expec
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from multidict import CIMultiDict
@@ -36,15 +37,20 @@ class Wire:
         self.writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
         await self.writer.drain()
 
-    async def answer(self, method: str = "GET") -> WireAnswer:
+    async def head(self) -> WireAnswer:
+        """The answer without its body, which is left to be read."""
         async with asyncio.timeout(LONGEST_WAIT_S):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            status_line, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
-            version, status, _ = status_line.split(" ", 2)
-            headers = CIMultiDict(line.split(": ", 1) for line in lines)
-            assert "Transfer-Encoding" not in headers
-            body = await self._body(method, int(status), headers)
-        return WireAnswer(version, int(status), headers, body)
+        status_line, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
+        version, status, _ = status_line.split(" ", 2)
+        headers = CIMultiDict(line.split(": ", 1) for line in lines)
+        assert "Transfer-Encoding" not in headers
+        return WireAnswer(version, int(status), headers, b"")
+
+    async def answer(self, method: str = "GET") -> WireAnswer:
+        head = await self.head()
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            return replace(head, body=await self._body(method, head.status, head.headers))
 
     async def ask(self, *lines: str) -> WireAnswer:
         await self.send(*lines)
@@ -64,14 +70,33 @@ class Wire:
 
 
 @asynccontextmanager
-async def connected(url: str, *, buffer_bytes: int = 2**16) -> AsyncIterator[Wire]:
-    """A connection to the server of `url`; `buffer_bytes` is how far it reads ahead of the test."""
-    parts = urlsplit(url)
-    async with asyncio.timeout(LONGEST_WAIT_S):
-        reader, writer = await asyncio.open_connection(
-            parts.hostname, parts.port, limit=buffer_bytes
-        )
+async def connected(
+    url: str, *, buffer_bytes: int = 2**16, receive_buffer_bytes: int | None = None
+) -> AsyncIterator[Wire]:
+    """A connection to the server of `url`.
+
+    `buffer_bytes` is how far it reads ahead of the test; `receive_buffer_bytes` what the kernel
+    takes for it (twice that, on Linux), which else grows to megabytes.
+    """
+    own = socket.socket()
+    try:
+        if receive_buffer_bytes is not None:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        own.setblocking(False)
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            await asyncio.get_running_loop().sock_connect(own, _address(url))
+            reader, writer = await asyncio.open_connection(sock=own, limit=buffer_bytes)
+    except BaseException:
+        own.close()
+        raise
     try:
         yield Wire(reader, writer)
     finally:
         writer.transport.abort()
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    assert parts.hostname
+    assert parts.port
+    return parts.hostname, parts.port

@@ -1,16 +1,32 @@
 """The whole service as its users start it: one `serve --demo` for all the journeys."""
 
 import asyncio
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from uuid import UUID
 
 import aiohttp
 import pytest
 
 from server.tokens import mint_token
+from tests.lectures import Lecture, Watcher, grants_for, make_lecture, watching
 from tests.running import SECRET, Service, free_port, printed_addresses, start, stop, wait_for
+from tests.serving import Serve, served_from
 
 START_TIMEOUT_S = 180.0
+IS_FULL = os.environ.get("FULL") == "1"
+# What no client may be able to tell apart.
+WAYS = [
+    pytest.param({"STREAM_REPLAY": "on", "EVENT_LOOP": "asyncio"}, id="replay-asyncio"),
+    pytest.param({"STREAM_REPLAY": "off", "EVENT_LOOP": "uvloop"}, id="no-replay-uvloop"),
+]
+LECTURE_BYTES = 16 * 2**20  # more than what the kernels hold between a server and a small buffer
+# A user may have eight transfers at once, and fifty requests a second.
+STUDENTS = 250 if IS_FULL else 40
 REPORT_INTERVAL_S = 1  # a browser's reports come soon enough for a test to wait for them
 
 
@@ -46,3 +62,49 @@ def _videos(port: int) -> list[str]:
         return [str(UUID(module["videos"][0]["id"])) for module in course["modules"]]
 
     return asyncio.run(ask())
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """A `serve` of its own with two lectures; its students watch the one or the other."""
+
+    serve: Serve
+    lectures: list[Lecture]
+    paths: list[list[str]]
+    """Of each lecture, by the grants of its students."""
+
+    def watching(
+        self, number: int = 0, receive_buffer_bytes: int | None = None
+    ) -> AbstractAsyncContextManager[Watcher]:
+        """A new connection of student `number`; even ones watch one lecture, odd ones the other."""
+        which, place = number % 2, number // 2
+        path = self.paths[which][place % len(self.paths[which])]
+        return watching(
+            self.serve, path, self.lectures[which], receive_buffer_bytes=receive_buffer_bytes
+        )
+
+
+@pytest.fixture(scope="session")
+def classrooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Classroom]]:
+    """Opens a classroom with settings; asked again for the same ones, it gives the same."""
+    with ExitStack() as open_:
+
+        @cache
+        def classroom_with(students: int = STUDENTS, **settings: str) -> Classroom:
+            directory = tmp_path_factory.mktemp("classroom")
+            served = open_.enter_context(served_from(directory, LOG_LEVEL="info", **settings))
+            served.start()
+            return asyncio.run(_furnished(served, directory, students))
+
+        yield classroom_with
+
+
+async def _furnished(serve: Serve, directory: Path, students: int) -> Classroom:
+    lectures = await asyncio.gather(
+        *(make_lecture(serve, directory / str(seed), seed, LECTURE_BYTES) for seed in (1, 2))
+    )
+    paths = [
+        await grants_for(serve, lecture, [f"student-{which}-{n}" for n in range(students // 2)])
+        for which, lecture in enumerate(lectures)
+    ]
+    return Classroom(serve, lectures, paths)

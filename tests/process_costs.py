@@ -1,0 +1,72 @@
+"""What a process holds: descriptors and memory from /proc, tasks and transfers from its metrics."""
+
+import asyncio
+import os
+import re
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.serving import Serve
+
+QUIET_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True)
+class Held:
+    """What there must not be more of when all clients have gone."""
+
+    descriptors: Counter[str]
+    tasks: int
+    transfers: int
+
+    def is_within(self, before: "Held") -> bool:
+        return (
+            self.descriptors <= before.descriptors
+            and self.tasks <= before.tasks
+            and self.transfers <= before.transfers
+        )
+
+
+async def held(serve: Serve) -> Held:
+    metrics = await metrics_of(serve)
+    return Held(
+        _descriptors(serve.process.pid),
+        int(metrics["coursestream_tasks"]),
+        int(sum(n for name, n in metrics.items() if "transfers_running" in name)),
+    )
+
+
+async def metrics_of(serve: Serve) -> dict[str, float]:
+    async with serve.client("svc", "service") as session, session.get("/metrics") as response:
+        text = await response.text()
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(number) for name, _, number in lines}
+
+
+async def until_held(serve: Serve, before: Held, within_s: float = QUIET_WITHIN_S) -> None:
+    """Until nothing is left of what came after `before`: the kernel, too, takes its time."""
+    deadline_s = time.monotonic() + within_s
+    while not (now := await held(serve)).is_within(before):
+        assert time.monotonic() < deadline_s, f"left over: {now}, before: {before}"
+        await asyncio.sleep(0.1)
+
+
+def private_bytes(pid: int) -> int:
+    """Memory that is the process's alone: no file's pages, and none that it has given back."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = re.search(r"^Private_Dirty: +(\d+) kB$", text, re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+def _descriptors(pid: int) -> Counter[str]:
+    """How many of each kind, without the videos: a bounded number of them stays open."""
+    directory = Path(f"/proc/{pid}/fd")
+    found: Counter[str] = Counter()
+    for name in os.listdir(directory):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found[re.sub(r":\[\d+\]$", "", os.readlink(directory / name))] += 1
+    return Counter({kind: count for kind, count in found.items() if "/storage/" not in kind})
