@@ -24,6 +24,7 @@ WAYS = [
     pytest.param({"STREAM_REPLAY": "on", "EVENT_LOOP": "asyncio"}, id="replay-asyncio"),
     pytest.param({"STREAM_REPLAY": "off", "EVENT_LOOP": "uvloop"}, id="no-replay-uvloop"),
 ]
+STALL_TIMEOUT_S = 4
 LECTURE_BYTES = 16 * 2**20  # more than what the kernels hold between a server and a small buffer
 # A user may have eight transfers at once, and fifty requests a second.
 STUDENTS = 250 if IS_FULL else 40
@@ -97,6 +98,12 @@ def classrooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
             return asyncio.run(_furnished(served, directory, students))
 
         yield classroom_with
+
+
+@pytest.fixture(scope="module", params=WAYS if IS_FULL else WAYS[:1])
+def classroom(request: pytest.FixtureRequest, classrooms: Callable[..., Classroom]) -> Classroom:
+    """One that soon gives up on who does not read."""
+    return classrooms(STREAM_STALL_TIMEOUT=f"{STALL_TIMEOUT_S}s", **request.param)
 
 
 async def _furnished(serve: Serve, directory: Path, students: int) -> Classroom:

@@ -11,14 +11,14 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.flows.conftest import IS_FULL, WAYS, Classroom
+from tests.flows.conftest import IS_FULL, STALL_TIMEOUT_S, WAYS, Classroom
 from tests.lectures import SMALL_BUFFER_BYTES, Watcher
 from tests.process_costs import held, private_bytes, until_held
 
 PLAYERS = 1000 if IS_FULL else 150
 PLAY_S = 40.0 if IS_FULL else 3.0
 PAUSE_S = 180.0 if IS_FULL else 1.5
-STALL_TIMEOUT_S = 240 if IS_FULL else 4
+PATIENCE_S = 240 if IS_FULL else STALL_TIMEOUT_S
 PACE_S = 0.2  # for a piece: about 300 KB a second
 PIECE_BYTES = 64 * 1024
 WATCHED_BYTES = 1 + 2**20
@@ -28,7 +28,7 @@ SOON_S, SLOWEST_S = 0.5, 3.0  # for what takes milliseconds, on a machine that i
 
 @pytest.fixture(scope="module", params=WAYS if IS_FULL else WAYS[:1])
 def classroom(request: pytest.FixtureRequest, classrooms: Callable[..., Classroom]) -> Classroom:
-    return classrooms(STREAM_STALL_TIMEOUT=f"{STALL_TIMEOUT_S}s", **request.param)
+    return classrooms(STREAM_STALL_TIMEOUT=f"{PATIENCE_S}s", **request.param)
 
 
 async def begin_all(classroom: Classroom, open_: AsyncExitStack) -> list[Watcher]:
@@ -97,7 +97,7 @@ async def test_paused_players_cost_little_and_go_on_until_they_stay_away(
         assert max(times_s) < SLOWEST_S
 
         await for_all(players, go_on)
-        await until_held(classroom.serve, before, within_s=3 * STALL_TIMEOUT_S)
+        await until_held(classroom.serve, before, within_s=3 * PATIENCE_S)
         await for_all(players, is_ended)
 
 

@@ -9,12 +9,12 @@ import os
 import random
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import IS_FULL, WAYS, Classroom
+from tests.flows.conftest import IS_FULL, Classroom
 from tests.lectures import (
     SMALL_BUFFER_BYTES,
     Watcher,
@@ -28,7 +28,6 @@ from tests.lectures import (
 from tests.process_costs import held, private_bytes, until_held
 from tests.wire import Wire
 
-STALL_TIMEOUT_S = 4
 CUTS = 2000 if IS_FULL else 300
 CUTS_AT_ONCE = 32
 DAWDLERS = 20
@@ -42,11 +41,6 @@ TRICKLED_BYTES = 20
 TCPI_BYTES_ACKED = 120  # struct tcp_info of linux/tcp.h
 PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 SLOWEST_S = 3.0  # for what takes milliseconds, on a machine that is busy
-
-
-@pytest.fixture(scope="module", params=WAYS if IS_FULL else WAYS[:1])
-def classroom(request: pytest.FixtureRequest, classrooms: Callable[..., Classroom]) -> Classroom:
-    return classrooms(STREAM_STALL_TIMEOUT=f"{STALL_TIMEOUT_S}s", **request.param)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,62 @@
+"""Other services fetch whole files in many ranges at once, just as the README tells them to."""
+
+import asyncio
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import Classroom
+from tests.flows.test_download import program
+from tests.process_costs import held, until_held
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+SAMPLES = {
+    name: (kind, text)
+    for kind, text, name in re.findall(r"^```(\w+)\n(# (\w+), .*?)^```$", README, re.M | re.S)
+}
+TIMEOUT_S = 60
+LARGEST_PIECE_BYTES = 4 * 2**20
+
+
+@pytest.mark.parametrize("name", ["aria2c", "curl", "Python"])
+async def test_sample_of_the_readme_fetches_the_whole_in_ranges(
+    classroom: Classroom, tmp_path: Path, name: str
+) -> None:
+    serve, lecture = classroom.serve, classroom.lectures[0]
+    before, logged = await held(serve), len(serve.log())
+    environment = {
+        "BASE": serve.url,
+        "TOKEN": serve.token("transcriber", "service"),
+        "VIDEO": lecture.id,
+        "SIZE": str(lecture.size),
+        "SHA256": lecture.video["sha256"],
+    }
+
+    await asyncio.to_thread(run_sample, name, tmp_path, environment)
+
+    fetched = (tmp_path / "video.mp4").read_bytes()
+    assert hashlib.sha256(fetched).hexdigest() == lecture.video["sha256"]
+    await until_held(serve, before)
+    log = serve.log()[logged:]
+    assert log.count('"status": 206') >= lecture.size // LARGEST_PIECE_BYTES
+    assert "Traceback" not in log
+
+
+def run_sample(name: str, directory: Path, environment: dict[str, str]) -> None:
+    kind, text = SAMPLES[name]
+    if kind == "sh":
+        program(name)
+    interpreter = [sys.executable] if kind == "python" else ["sh", "-e"]
+    done = subprocess.run(
+        [*interpreter, "-c", text],
+        cwd=directory,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        timeout=TIMEOUT_S,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()
