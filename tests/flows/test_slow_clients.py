@@ -23,7 +23,7 @@ PACE_S = 0.2  # for a piece: about 300 KB a second
 PIECE_BYTES = 64 * 1024
 WATCHED_BYTES = 1 + 2**20
 PLAYER_COST_BYTES = 64 * 1024  # a window of 2 MiB in memory, or a copy of what waits, would show
-SOON_S, SLOWEST_S = 0.5, 3.0  # for what takes milliseconds, on a machine that is busy
+SOON_S, SLOWEST_S = 1.5, 10.0  # for what takes milliseconds, on a machine that is busy
 
 
 @pytest.fixture(scope="module", params=WAYS if IS_FULL else WAYS[:1])
