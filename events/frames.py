@@ -51,6 +51,11 @@ def build(name: str, data: bytes, event_id: int) -> bytes:
     return f"id: {event_id}\nevent: {_UNSAFE.sub('', name)}\n".encode() + lines + b"\n"
 
 
+def chunk(data: bytes) -> bytes:
+    """As a piece of a chunked message (RFC 9112, section 7.1); nothing stays nothing."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""  # an empty chunk is the last one
+
+
 def parse_place(text: str | None) -> int | None:
     """A `Last-Event-ID` as a place in the log; None when none is given.
 

@@ -3,21 +3,35 @@
 The hub follows the log through the emitter. A stream is registered first, then reads what it
 missed up to the hub's position, then gets what the hub offers: no gap, nothing twice. Roles are
 looked at when an event is delivered, and kept by the log.
+
+An event for thousands is delivered in slices, between which the loop has its turn. The tail waits
+until what it published was delivered, so no more waits here than it emits at once.
 """
 
+import asyncio
+import logging
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
 
 from db import event_log
 from db.pool import Database
 from events import frames
 from events.errors import HubClosed, TooManySubscribers
+from events.heartbeats import Heartbeats
 from events.replay import Replay, Start
-from events.subscriber import Encoded, End, Subscriber
-from events.types import EnrollmentChanged, Event
-from events.visibility import Filters, Scope, Viewpoint, audiences_of
+from events.subscriber import Encoded, End, Pack, Subscriber
+from events.types import EnrollmentChanged, Event, VideoDeleted
+from events.visibility import Filters, Scope, View, Viewpoint, audiences_of
+
+logger = logging.getLogger(__name__)
+
+WRITES_AT_ONCE = 100  # 10 us each; then others have their turn
+OFFERS_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +43,32 @@ class HubLimits:
     total: int = 20_000
 
 
+class Lens(NamedTuple):
+    """What makes two streams of one audience see an event differently."""
+
+    video_id: UUID | None
+    filters: Filters
+    pack: Pack
+
+
+Group = set[Subscriber]
+
+
 class Audiences:
-    """Who is offered what, so that an event reaches its few streams without asking all."""
+    """Who is offered what, so that an event reaches its streams without asking each of them.
+
+    All in a group see an event alike: they share their place in `audiences_of` and their lens.
+    """
 
     def __init__(self) -> None:
-        self._members: dict[tuple[str, str], set[Subscriber]] = {}
+        self._groups: dict[tuple[str, str], dict[Lens | Subscriber, Group]] = {}
         self._places: dict[Subscriber, list[tuple[str, str]]] = {}
 
     def __contains__(self, subscriber: Subscriber) -> bool:
         return subscriber in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
 
     def seat(self, subscriber: Subscriber) -> None:
         """Puts it where its roles place it now."""
@@ -45,39 +76,65 @@ class Audiences:
         places = list(subscriber.viewpoint.audiences())
         self._places[subscriber] = places
         for place in places:
-            self._members.setdefault(place, set()).add(subscriber)
+            groups = self._groups.setdefault(place, {})
+            groups.setdefault(_group_key(place, subscriber), set()).add(subscriber)
 
     def dismiss(self, subscriber: Subscriber) -> None:
         for place in self._places.pop(subscriber, ()):
-            members = self._members[place]
-            members.discard(subscriber)
-            if not members:
-                del self._members[place]
+            groups, key = self._groups[place], _group_key(place, subscriber)
+            groups[key].discard(subscriber)
+            if not groups[key]:
+                del groups[key]
+            if not groups:
+                del self._groups[place]
 
-    def of(self, event: Event) -> set[Subscriber]:
-        return set().union(*(self._members.get(place, ()) for place in audiences_of(event)))
+    def of(self, event: Event) -> list[Group]:
+        return [
+            group for place in audiences_of(event) for group in self._groups.get(place, {}).values()
+        ]
+
+
+def _group_key(place: tuple[str, str], subscriber: Subscriber) -> Lens | Subscriber:
+    if place[0] == "user":
+        return subscriber  # streams of one user may know of its roles from different moments
+    viewpoint = subscriber.viewpoint
+    return Lens(viewpoint.scope.video_id, viewpoint.filters, subscriber.pack)
 
 
 class Hub:
-    """The streams of this process. Join `publish` to the emitter for every event."""
+    """The streams of this process.
+
+    Join `publish` to the emitter for every event, have the tail call `deliver` after it emitted,
+    and call `beat` every `tick_s`.
+    """
 
     def __init__(
         self,
         database: Database,
         limits: HubLimits = HubLimits(),
+        heartbeat_s: float = 15.0,
         randomness: random.Random | None = None,
     ) -> None:
         self.evicted_count = 0
+        self.refused_counts = Counter({"user": 0, "total": 0})
         self._database = database
         self._limits = limits
         self._random = randomness or random.Random()
         self._position: int | None = None
+        self._published: list[tuple[int, Event]] = []
         self._of_user: dict[str, set[Subscriber]] = {}
         self._count = 0
         self._audiences = Audiences()
+        self._heartbeats = Heartbeats(heartbeat_s)
+        self.tick_s = self._heartbeats.tick_s
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def waiting_count(self) -> int:
+        """Events in all backlogs."""
+        return sum(one.backlog_count for users in self._of_user.values() for one in users)
 
     def open(self, position: int) -> None:
         """Begins at the tail's cursor; until then, and after `close`, nobody may subscribe."""
@@ -88,18 +145,36 @@ class Hub:
         self._position = None
         for subscribers in list(self._of_user.values()):
             for subscriber in list(subscribers):
-                subscriber.end(End.SHUTDOWN, frames.retry(self._retry_ms()))
+                farewell = frames.retry(self._retry_ms())
+                subscriber.end(End.SHUTDOWN, subscriber.pack(farewell))
 
     def publish(self, event_id: int, event: Event) -> None:
         """The listener for the emitter."""
-        if self._position is None:
-            return
-        self._position = event_id
-        encoded = Encoded(event_id, event)
-        if isinstance(event, EnrollmentChanged):
-            self._learn_role(event, encoded)
-        for subscriber in self._audiences.of(event):
-            subscriber.offer(encoded)
+        self._published.append((event_id, event))
+
+    async def deliver(self) -> None:
+        """Offers what was published to whom it concerns, event by event, then lets it out."""
+        published, self._published = self._published, []
+        touched: list[Subscriber] = []
+        for event_id, event in published:
+            if self._position is None:
+                return
+            self._position = event_id
+            try:
+                touched += await self._offer(Encoded(event_id, event))
+            except Exception:
+                logger.exception("event %d was not delivered", event_id)
+        for flushed in _slices(touched, WRITES_AT_ONCE):
+            for subscriber in flushed:
+                subscriber.flush()
+            await asyncio.sleep(0)
+
+    async def beat(self) -> None:
+        """Heartbeats to whom they are due, and the end to whose credential has expired."""
+        for due in _slices(self._heartbeats.due(), WRITES_AT_ONCE):
+            for subscriber in due:
+                self._beat(subscriber)
+            await asyncio.sleep(0)
 
     @asynccontextmanager
     async def subscribe(
@@ -107,56 +182,58 @@ class Hub:
         scope: Scope,
         filters: Filters,
         after_id: int | None,
-        on_evict: Callable[[], None] | None = None,
+        pack: Pack = bytes,
+        expires_at: float = float("inf"),
     ) -> AsyncIterator[Subscriber]:
-        """A stream from now on, or from `after_id` on. `on_evict` is called when it is dropped for
-        not reading.
+        """A stream from now on, or from `after_id` on, until the Unix time `expires_at`.
 
         A stream whose grant no longer holds has its `end_reason` from the start.
         Raises: TooManySubscribers, HubClosed, DatabaseUnavailable, DatabaseTimeout.
         """
-        with self._admitted(scope, filters, on_evict) as subscriber:
-            await self._bring_up(subscriber, after_id)
+        viewpoint = Viewpoint(scope, filters)
+        replay = Replay(self._database, viewpoint)
+        subscriber = Subscriber(viewpoint, replay, self._limits.backlog, pack, expires_at)
+        with self._admitted(subscriber):
+            await self._bring_up(subscriber, replay, after_id)
             yield subscriber
 
     @contextmanager
-    def _admitted(
-        self, scope: Scope, filters: Filters, on_evict: Callable[[], None] | None
-    ) -> Iterator[Subscriber]:
-        self._check_limits(scope.user_id)
-        viewpoint = Viewpoint(scope, filters)
-        replay = Replay(self._database, viewpoint)
-        subscriber = Subscriber(viewpoint, replay, self._limits.backlog, on_evict)
-        self._of_user.setdefault(scope.user_id, set()).add(subscriber)
+    def _admitted(self, subscriber: Subscriber) -> Iterator[None]:
+        user_id = subscriber.viewpoint.scope.user_id
+        self._check_limits(user_id)
+        self._of_user.setdefault(user_id, set()).add(subscriber)
         self._count += 1
         try:
-            yield subscriber
+            yield
         finally:
-            self._dismiss(subscriber)
+            self._dismiss(subscriber, user_id)
 
     def _check_limits(self, user_id: str) -> None:
         if self._position is None:
             raise HubClosed
         if len(self._of_user.get(user_id, ())) >= self._limits.per_user:
+            self.refused_counts["user"] += 1
             raise TooManySubscribers(is_per_user=True)
         if self._count >= self._limits.total:
+            self.refused_counts["total"] += 1
             raise TooManySubscribers(is_per_user=False)
 
-    def _dismiss(self, subscriber: Subscriber) -> None:
+    def _dismiss(self, subscriber: Subscriber, user_id: str) -> None:
+        subscriber.end(End.GONE)  # a round of offers may be under way
+        self._heartbeats.forget(subscriber)
         self._audiences.dismiss(subscriber)
-        user_id = subscriber.viewpoint.scope.user_id
         self._of_user[user_id].discard(subscriber)
         if not self._of_user[user_id]:
             del self._of_user[user_id]
         self._count -= 1
         self.evicted_count += subscriber.end_reason is End.EVICTED
 
-    async def _bring_up(self, subscriber: Subscriber, after_id: int | None) -> None:
+    async def _bring_up(self, subscriber: Subscriber, replay: Replay, after_id: int | None) -> None:
         is_fresh = after_id is None
         start = Start(self._position or 0)
         await self._load_roles(subscriber.viewpoint)
         if after_id is not None:
-            start = await subscriber.replay.start(after_id)
+            start = await replay.start(after_id)
         if self._position is None:
             raise HubClosed
         if subscriber.viewpoint.is_revoked():
@@ -165,12 +242,25 @@ class Hub:
         # What happened while we asked the database is read from the log, like all the rest.
         subscriber.begin(start, self._position, self._retry_ms(), is_fresh)
         self._audiences.seat(subscriber)
+        self._heartbeats.expect(subscriber)
 
     async def _load_roles(self, viewpoint: Viewpoint) -> None:
         if viewpoint.scope.is_privileged:
             return
         for row in await event_log.roles_of(self._database, viewpoint.scope.user_id):
             viewpoint.roles.learn(row.course_id, row.role, row.version)
+
+    async def _offer(self, encoded: Encoded) -> list[Subscriber]:
+        """Who is to be flushed."""
+        if isinstance(encoded.event, EnrollmentChanged):
+            self._learn_role(encoded.event, encoded)
+        touched: list[Subscriber] = []
+        for group in self._audiences.of(encoded.event):
+            for members in _slices(list(group), OFFERS_AT_ONCE):
+                touched += _offer_alike(members, encoded)
+                if len(members) == OFFERS_AT_ONCE:
+                    await asyncio.sleep(0)
+        return touched
 
     def _learn_role(self, event: EnrollmentChanged, encoded: Encoded) -> None:
         for subscriber in self._of_user.get(event.user_id, ()):
@@ -180,7 +270,35 @@ class Hub:
                 continue
             self._audiences.seat(subscriber)
             if viewpoint.is_revoked():
-                subscriber.revoke(encoded)
+                is_told = viewpoint.is_farewell(event)
+                subscriber.revoke(encoded.frame(View.FULL, subscriber.pack) if is_told else None)
+
+    def _beat(self, subscriber: Subscriber) -> None:
+        if self._heartbeats.is_expired(subscriber):
+            subscriber.end(End.EXPIRED)
+        else:
+            subscriber.beat()
+            self._heartbeats.expect(subscriber)
 
     def _retry_ms(self) -> int:
         return self._random.randint(*frames.RETRY_MS)
+
+
+def _offer_alike(members: Sequence[Subscriber], encoded: Encoded) -> list[Subscriber]:
+    """Who is to be flushed, of those who all see the event alike."""
+    viewpoint, pack = members[0].viewpoint, members[0].pack
+    event = encoded.event
+    view = viewpoint.view_of(event)
+    told = encoded.frame(view, pack) if view else None
+    if isinstance(event, VideoDeleted) and event.video_id == viewpoint.scope.video_id:
+        for subscriber in members:
+            subscriber.revoke(told)
+        return []
+    if told is None:
+        return []
+    return [subscriber for subscriber in members if subscriber.offer(told)]
+
+
+def _slices(members: list[Subscriber], size: int) -> Iterator[list[Subscriber]]:
+    for start in range(0, len(members), size):
+        yield members[start : start + size]

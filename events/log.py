@@ -7,7 +7,7 @@ behave the same.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC
 from uuid import UUID
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 1000
 POLL_S = 1.0  # a notification can be lost with its connection
-EMITTED_AT_ONCE = 100  # then the loop gets its turn
+EMITTED_AT_ONCE = 100  # then the loop gets its turn, and who delivers lets them out
 RETRY_DELAYS_S = (0.05, 0.2, 0.5, 1.0, 2.0)  # the last one again and again
 
 
@@ -77,14 +77,22 @@ class Tail:
     """Follows the log on a connection of its own and emits what it reads.
 
     `cursor` is the id of the last event emitted; what is subscribed before `start` misses nothing
-    after it.
+    after it. `deliver` is awaited after a number of events, so that those who cannot act on them at
+    once have none but these to keep.
     """
 
-    def __init__(self, database: Database, dsn: str, emitter: Emitter) -> None:
+    def __init__(
+        self,
+        database: Database,
+        dsn: str,
+        emitter: Emitter,
+        deliver: Callable[[], Awaitable[None]],
+    ) -> None:
         self.cursor = 0
         self._database = database
         self._dsn = dsn
         self._emitter = emitter
+        self._deliver = deliver
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -123,6 +131,7 @@ class Tail:
             is_behind = len(rows) == BATCH
             for start in range(0, len(rows), EMITTED_AT_ONCE):
                 self._emit(rows[start : start + EMITTED_AT_ONCE])
+                await self._deliver()
                 await asyncio.sleep(0)
 
     def _emit(self, rows: Sequence[Row]) -> None:

@@ -1,19 +1,25 @@
 """One event stream: what it missed, then what happens, as bytes in the order of the log.
 
+Two may write to its wire, one at a time. As long as it is behind, or bytes wait in its wire, its
+own task does (`feed`). Once it is up to date it is live: its task sleeps, and the hub writes events
+(`flush`) and heartbeats (`beat`) until a wire that fills up, or the stream's end, wakes the task.
+
 While it is behind it reads the log in pages, and what happens meanwhile waits in its backlog. A
-backlog that fills up then is thrown away and read from the log later; one that fills up when the
-stream is up to date means that nobody reads it, and ends it.
+backlog that fills up then is thrown away and read from the log later; one that fills up because the
+client does not read ends the stream.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 
 from events import frames
 from events.replay import Page, Replay, Start
-from events.types import Event, VideoDeleted
+from events.types import Event
 from events.visibility import View, Viewpoint
+
+Pack = Callable[[bytes], bytes]  # what the protocol below wants around every piece
 
 
 class End(Enum):
@@ -21,147 +27,218 @@ class End(Enum):
 
     SHUTDOWN = "shutdown"
     REVOKED = "revoked"  # its grant no longer holds: nothing will come for it
+    EXPIRED = "expired"  # its token or grant did
     EVICTED = "evicted"  # it did not read; it can catch up by its last event's id
+    GONE = "gone"  # nobody is there any more
+
+
+UNHEARD = frozenset({End.EVICTED, End.GONE})
+
+
+class Wire(Protocol):
+    """The way to the client. Writing never waits: what does not leave at once, the wire holds."""
+
+    @property
+    def is_gone(self) -> bool: ...
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds anything."""
+
+    def write(self, packed: bytes) -> None: ...
+
+    async def drain(self) -> None:
+        """Returns when it holds nothing. Raises: ConnectionError, TimeoutError."""
+
+    def cut(self) -> None: ...
 
 
 class Encoded:
-    """An event's frames, each view encoded once for all streams."""
+    """An event's frames, each view encoded and packed once for all streams."""
 
     __slots__ = ("_frames", "event", "event_id")
 
     def __init__(self, event_id: int, event: Event) -> None:
         self.event_id = event_id
         self.event = event
-        self._frames: dict[View, bytes] = {}
+        self._frames: dict[tuple[View, Pack], tuple[int, bytes]] = {}
 
-    def frame(self, view: View) -> bytes:
-        if view not in self._frames:
-            self._frames[view] = frames.frame(self.event_id, self.event, view is View.STUDENT)
-        return self._frames[view]
+    def frame(self, view: View, pack: Pack) -> tuple[int, bytes]:
+        """With the event's id, as backlogs keep it."""
+        found = self._frames.get((view, pack))
+        if found is None:
+            frame = frames.frame(self.event_id, self.event, view is View.STUDENT)
+            found = self._frames[view, pack] = self.event_id, pack(frame)
+        return found
 
 
 class Subscriber:
-    """Fed by the hub, read by the one task that writes the response."""
+    """Fed by the hub. Thousands of them are idle, so each holds little, and no timer."""
+
+    __slots__ = (
+        "__weakref__",
+        "_backlog",
+        "_backlog_size",
+        "_farewell",
+        "_offered_id",
+        "_opening",
+        "_reached_id",
+        "_replay",
+        "_target_id",
+        "_waiter",
+        "_wire",
+        "end_reason",
+        "expires_at",
+        "pack",
+        "viewpoint",
+    )
 
     def __init__(
         self,
         viewpoint: Viewpoint,
         replay: Replay,
         backlog_size: int,
-        on_evict: Callable[[], None] | None = None,
+        pack: Pack = bytes,
+        expires_at: float = float("inf"),
     ) -> None:
         self.viewpoint = viewpoint
+        self.pack = pack
+        self.expires_at = expires_at
         self.end_reason: End | None = None
-        self.is_over = False
-        self.replay = replay
+        self._replay = replay
+        self._backlog: list[tuple[int, bytes]] = []
         self._backlog_size = backlog_size
-        self._backlog: deque[tuple[int, bytes]] = deque()
-        self._on_evict = on_evict
         self._opening = b""
         self._farewell = b""
-        self._reached_id = 0  # everything up to it was handed out
+        self._reached_id = 0  # everything up to it was written
         self._target_id = 0  # everything above it comes through the backlog
-        self._news = asyncio.Event()
+        self._offered_id = 0  # everything up to it has come, or was read from the log
+        self._wire: Wire | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def backlog_count(self) -> int:
+        return len(self._backlog)
 
     def begin(self, start: Start, position: int, retry_ms: int, is_fresh: bool) -> None:
         """Takes up its place; from now on the hub offers it what is above `position`."""
         self._reached_id = start.after_id
         self._target_id = position
+        self._offered_id = max(start.after_id, position)
         self._opening = frames.retry(retry_ms, start.after_id if is_fresh else None)
         if start.is_reset:
             self._opening += frames.reset(start.after_id)
 
-    def offer(self, encoded: Encoded) -> None:
-        """What has just happened; kept when this stream may see it."""
-        event = encoded.event
-        if self.end_reason or encoded.event_id <= self._reached_id:
-            return
-        view = self.viewpoint.view_of(event)
-        frame = encoded.frame(view) if view else b""
-        if isinstance(event, VideoDeleted) and event.video_id == self.viewpoint.scope.video_id:
-            self.end(End.REVOKED, frame)
-        elif frame:
-            self._keep(encoded.event_id, frame)
-
-    def revoke(self, encoded: Encoded) -> None:
-        """Ends a playback grant's stream at the event that took the grant away."""
-        is_told = self.viewpoint.is_farewell(encoded.event)
-        self.end(End.REVOKED, encoded.frame(View.FULL) if is_told else b"")
-
-    def end(self, reason: End, farewell: bytes = b"") -> None:
-        """What was kept is still handed out, then `farewell`, then nothing more."""
-        if self.end_reason:
-            return
-        self.end_reason = reason
-        self._farewell = farewell
-        if self._is_behind or reason is End.EVICTED:
-            self._backlog.clear()  # or the client would take the gap before it for read
-        self._news.set()
-
-    async def next(self, timeout_s: float) -> bytes | None:
-        """The next bytes to write; None when nothing came in time and a heartbeat is due.
-
-        After the last ones `is_over` is true.
-        Raises: DatabaseError, while it is behind: end the response, the client will come back.
-        """
-        if self._opening:
-            opening, self._opening = self._opening, b""
-            return opening
-        while True:
-            if self._is_behind and not self.end_reason:
-                missed = await self._read_page()
-                if missed:
-                    return missed
-            elif self._backlog:
-                return self._take_backlog()
-            elif self.end_reason:
-                self.is_over = True
-                return self._farewell
-            elif not await self._hear(timeout_s):
-                return None
-
-    @property
-    def _is_behind(self) -> bool:
-        return self._reached_id < self._target_id
-
-    def _keep(self, event_id: int, frame: bytes) -> None:
+    def offer(self, told: tuple[int, bytes]) -> bool:
+        """What has just happened; what was offered before is passed over. True: `flush` it."""
+        event_id = told[0]
+        if self.end_reason or event_id <= self._offered_id:
+            return False
+        self._offered_id = event_id
+        if len(self._backlog) >= self._backlog_size:
+            self.flush()
         if len(self._backlog) < self._backlog_size:
-            self._backlog.append((event_id, frame))
-            self._news.set()
+            self._backlog.append(told)
         elif self._is_behind:
             self._backlog.clear()
             self._target_id = event_id
         else:
             self.end(End.EVICTED)
-            if self._on_evict:
-                self._on_evict()
+        return len(self._backlog) == 1
+
+    def flush(self) -> None:
+        """Writes what was offered, if it is live; called by the hub after a round of offers."""
+        if self._backlog and (wire := self._writable_wire()):
+            wire.write(self._take_backlog())
+
+    def beat(self) -> None:
+        """The hub's heartbeat. One that is not live needs none: bytes wait in its wire."""
+        if wire := self._writable_wire():
+            wire.write(self.pack(frames.HEARTBEAT))
+
+    def revoke(self, told: tuple[int, bytes] | None) -> None:
+        """Its grant no longer holds; `told`, unless it was before, is the last it hears."""
+        is_news = told is not None and told[0] > self._offered_id
+        self.end(End.REVOKED, told[1] if told and is_news else b"")
+
+    def end(self, reason: End, farewell: bytes = b"") -> None:
+        """What was kept is still written, then `farewell`, packed; then nothing more."""
+        if self.end_reason:
+            return
+        self.end_reason = reason
+        self._farewell = farewell
+        if self._is_behind or reason in UNHEARD:
+            self._backlog.clear()  # or the client would take the gap before it for read
+        if reason is End.EVICTED and self._wire:
+            self._wire.cut()
+        self._wake()
+
+    async def feed(self, wire: Wire) -> None:
+        """Returns when the stream is over.
+
+        Raises: ConnectionError, TimeoutError (the client); DatabaseError, while it is behind: end
+        the response, the client will come back.
+        """
+        self._wire = wire
+        wire.write(self.pack(self._opening))
+        self._opening = b""
+        while not wire.is_gone:
+            await wire.drain()
+            if self._is_behind and not self.end_reason:
+                if missed := await self._read_page():
+                    wire.write(self.pack(missed))
+            elif self._backlog:
+                wire.write(self._take_backlog())
+            elif self.end_reason:
+                wire.write(self._farewell)
+                return
+            else:
+                await self._sleep()
+
+    @property
+    def _is_behind(self) -> bool:
+        return self._reached_id < self._target_id
+
+    def _writable_wire(self) -> Wire | None:
+        """The wire, if the stream is live and stays so."""
+        wire = self._wire
+        if wire is None or self._waiter is None or self._waiter.done():
+            return None
+        if wire.is_gone:
+            self.end(End.GONE)
+        elif wire.is_full:
+            self._wake()
+        else:
+            return wire
+        return None
+
+    async def _sleep(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _take_backlog(self) -> bytes:
+        self._reached_id = self._target_id = self._backlog[-1][0]
+        taken, self._backlog = self._backlog, []
+        return taken[0][1] if len(taken) == 1 else b"".join([frame for _, frame in taken])
 
     async def _read_page(self) -> bytes:
-        page = await self.replay.page(self._reached_id, self._target_id)
+        page = await self._replay.page(self._reached_id, self._target_id)
         if isinstance(page, Page):
             self._reached_id = page.up_to_id
             return b"".join(self._frames_of(page))
         self._reached_id = page.after_id
-        while self._backlog and self._backlog[0][0] <= self._reached_id:
-            self._backlog.popleft()
+        self._offered_id = max(self._offered_id, page.after_id)
+        self._backlog = [told for told in self._backlog if told[0] > page.after_id]
         return frames.reset(page.after_id)
 
     def _frames_of(self, page: Page) -> list[bytes]:
         # The roles may have changed while the page was read.
-        seen = ((Encoded(*told), self.viewpoint.view_of(told[1])) for told in page.events)
-        return [encoded.frame(view) for encoded, view in seen if view]
-
-    def _take_backlog(self) -> bytes:
-        self._reached_id = self._target_id = self._backlog[-1][0]
-        taken = b"".join(frame for _, frame in self._backlog)
-        self._backlog.clear()
-        return taken
-
-    async def _hear(self, timeout_s: float) -> bool:
-        self._news.clear()
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._news.wait()
-        except TimeoutError:
-            return False
-        return True
+        seen = ((told, self.viewpoint.view_of(told[1])) for told in page.events)
+        return [frames.frame(*told, view is View.STUDENT) for told, view in seen if view]

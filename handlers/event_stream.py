@@ -1,21 +1,21 @@
 """What happens, as server-sent events (WHATWG HTML section 9.2).
 
-One loop writes a response: events, heartbeats, and the farewell. What a stream may carry is decided
-by the hub when an event is delivered.
+What a stream may carry is decided by the hub when an event is delivered, and who writes it, the hub
+or the request's task, by its subscriber. Here is the wire that both write to: the connection's own
+transport, since a task that wakes and a writer's queue for each of thousands cost more than the
+sending.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
+from events import frames
 from events.errors import UnknownEventType
-from events.frames import HEARTBEAT, parse_place
-from events.subscriber import Subscriber
 from events.types import parse_types
 from events.visibility import Filters, Scope
 from handlers import keys
@@ -23,8 +23,7 @@ from handlers.access.grants import PlaybackGrant
 from handlers.errors import InvalidRequest
 from handlers.messages import Identifier
 
-WRITE_TIMEOUT_S = 30.0  # a client that takes no byte for this long has stopped reading
-EARLINESS = 0.9  # of the heartbeat's interval: "at least every 15 s" must hold on a slow network
+DRAIN_TIMEOUT_S = 30.0  # a client that takes no byte for this long has stopped reading
 LAST_EVENT_ID = "Last-Event-ID"
 
 HEADERS = {
@@ -59,8 +58,8 @@ async def _stream(
     is_revoked: Callable[[], bool] = lambda: False,
 ) -> web.StreamResponse:
     filters, after_id = _filters(request), _after_id(request)
-    hub = request.app[keys.HUB]
-    async with hub.subscribe(scope, filters, after_id, lambda: _abort(request)) as subscriber:
+    hub, pack = request.app[keys.HUB], _pack(request)
+    async with hub.subscribe(scope, filters, after_id, pack, expires_at) as subscriber:
         # Asked once subscribed: what takes the grant away from now on, ends the stream.
         if subscriber.end_reason is not None or is_revoked():
             return web.Response(status=204)  # tells EventSource for good: nothing will come
@@ -68,37 +67,60 @@ async def _stream(
         if request.method == hdrs.METH_HEAD:
             return response
         await response.prepare(request)
+        wire = TransportWire(request)
         try:
-            await _write_all(request, response, subscriber, expires_at)
+            await subscriber.feed(wire)
+            await wire.finish(response)
         except (ConnectionError, TimeoutError):
-            _abort(request)  # gone, or as good as gone
+            wire.cut()  # gone, or as good as gone
     return response
 
 
-async def _write_all(
-    request: web.Request,
-    response: web.StreamResponse,
-    subscriber: Subscriber,
-    expires_at: float,
-) -> None:
-    """Until the stream is over or the credential has expired."""
-    heartbeat_s = request.app[keys.PLAYBACK_SETTINGS].heartbeat_s * EARLINESS
-    heartbeat_at = time.monotonic() + heartbeat_s
-    while not subscriber.is_over:
-        left_s = expires_at - time.time()
-        if left_s <= 0:
-            return
-        news = await subscriber.next(min(heartbeat_at - time.monotonic(), left_s)) or b""
-        if time.monotonic() >= heartbeat_at:
-            news += HEARTBEAT
-            heartbeat_at = time.monotonic() + heartbeat_s
-        async with asyncio.timeout(WRITE_TIMEOUT_S):
-            await response.write(news)
+class TransportWire:
+    """The connection's transport, behind the response's head; tells of every byte it holds.
+
+    What is written must be packed as the response's framing wants it.
+    """
+
+    __slots__ = ("_transport", "_writer")
+
+    def __init__(self, request: web.Request) -> None:
+        if request.transport is None:
+            raise ConnectionResetError
+        self._transport = request.transport
+        self._writer = request.writer
+        self._transport.set_write_buffer_limits(high=0)
+
+    @property
+    def is_gone(self) -> bool:
+        return self._transport.is_closing()
+
+    @property
+    def is_full(self) -> bool:
+        return self._transport.get_write_buffer_size() > 0
+
+    def write(self, packed: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(packed)
+
+    async def drain(self) -> None:
+        if self.is_full:
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                await self._writer.drain()
+
+    async def finish(self, response: web.StreamResponse) -> None:
+        """Ends the response in order; the connection may carry another one."""
+        async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            await response.write_eof()
+        self._transport.set_write_buffer_limits()
+
+    def cut(self) -> None:
+        self._transport.abort()
 
 
-def _abort(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
+def _pack(request: web.Request) -> Callable[[bytes], bytes]:
+    """Around every piece: chunked where aiohttp announces it, nothing for HTTP/1.0."""
+    return frames.chunk if request.version >= HttpVersion11 else bytes
 
 
 def _filters(request: web.Request) -> Filters:
@@ -119,4 +141,4 @@ def _filters(request: web.Request) -> Filters:
 def _after_id(request: web.Request) -> int | None:
     """The header wins: EventSource repeats the query of its first request at each reconnect."""
     header = request.headers.get(LAST_EVENT_ID)
-    return parse_place(header if header is not None else request.query.get("last_event_id"))
+    return frames.parse_place(header if header is not None else request.query.get("last_event_id"))

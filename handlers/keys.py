@@ -39,7 +39,6 @@ class UploadSettings:
 @dataclass(frozen=True, slots=True)
 class PlaybackSettings:
     report_interval_s: float
-    heartbeat_s: float
     trash_retention_s: float
 
 

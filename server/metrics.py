@@ -56,6 +56,17 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
         "Event streams dropped because nobody read them.",
         lambda: {"": hub.evicted_count},
     )
+    metrics.count(
+        "event_subscribers_refused",
+        "Event streams not opened: their user, or the process, had as many as allowed.",
+        lambda: hub.refused_counts,
+        label="limit",
+    )
+    metrics.gauge(
+        "events_waiting",
+        "Events in the backlogs of streams whose clients do not keep up.",
+        lambda: {"": hub.waiting_count},
+    )
     metrics.gauge(
         "progress_reports_waiting",
         "Progress reports that no commit has taken up yet.",

@@ -110,11 +110,13 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         pool, emitter = app[keys.DATABASE], Emitter()
         app[keys.EMITTER] = emitter
         limits = HubLimits(config.sse_backlog, config.sse_per_user, config.sse_total)
-        hub = app[keys.HUB] = Hub(pool, limits)
+        hub = app[keys.HUB] = Hub(pool, limits, config.sse_heartbeat_s)
         revocations = app[keys.REVOCATIONS] = Revocations()
         _join(emitter, app)
-        tail = Tail(pool, dsn, emitter)
+        tail = Tail(pool, dsn, emitter, hub.deliver)
         await tail.start()
+        beating = Periodic("event heartbeats", hub.beat, hub.tick_s)
+        beating.start()
         closer = asyncio.create_task(_close_when_stopping(app), name="hub closer")
         try:
             revocations.load(
@@ -127,6 +129,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         finally:
             hub.close()
             await end(closer)
+            await beating.stop()
             await tail.stop()
 
     async def persister(app: web.Application) -> AsyncIterator[None]:

@@ -125,3 +125,15 @@ def test_control_frames() -> None:
 )
 def test_a_place_is_a_number_of_the_log_or_none_at_all(text: str | None, place: int | None) -> None:
     assert frames.parse_place(text) == place
+
+
+@pytest.mark.parametrize(
+    ("data", "chunk"),
+    [
+        pytest.param(b":\n\n", b"3\r\n:\n\n\r\n", id="a heartbeat"),
+        pytest.param(b"x" * 26, b"1a\r\n" + b"x" * 26 + b"\r\n", id="the length in hexadecimal"),
+        pytest.param(b"", b"", id="nothing, which would be the last chunk"),
+    ],
+)
+def test_a_piece_of_a_chunked_message(data: bytes, chunk: bytes) -> None:
+    assert frames.chunk(data) == chunk

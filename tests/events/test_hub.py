@@ -2,9 +2,10 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,10 +13,14 @@ import pytest
 
 from db import event_log
 from db.pool import Database
+from events import frames, hub
 from events.emitter import Emitter
+from events.ending import end
 from events.errors import HubClosed, TooManySubscribers
-from events.hub import Hub, HubLimits
+from events.heartbeats import Heartbeats
+from events.hub import Audiences, Hub, HubLimits
 from events.log import Tail
+from events.replay import Replay
 from events.subscriber import End, Subscriber
 from events.types import (
     Event,
@@ -24,9 +29,49 @@ from events.types import (
     VideoReady,
     VideoUploaded,
 )
-from events.visibility import Filters, Scope
+from events.visibility import Filters, Scope, Viewpoint
 
 ME, TEACHER, ADMIN = Scope("me"), Scope("teacher"), Scope("admin", is_privileged=True)
+
+
+class Client:
+    """The other end of a wire. What it has not read yet fills the wire, if it is `slow`."""
+
+    def __init__(self, *, slow: bool = False) -> None:
+        self.is_gone = False
+        self.is_slow = slow
+        self.unread: list[bytes] = []
+        self._changed = asyncio.Event()
+
+    @property
+    def is_full(self) -> bool:
+        return self.is_slow and bool(self.unread)
+
+    def write(self, packed: bytes) -> None:
+        self.unread.append(packed)
+        self._changed.set()
+
+    async def drain(self) -> None:
+        while self.is_full:
+            await self._change()
+        if self.is_gone:
+            raise ConnectionResetError
+
+    def cut(self) -> None:
+        self.is_gone = True
+        self.unread.clear()
+        self._changed.set()
+
+    async def read(self) -> bytes:
+        """What is written next, and no more than that."""
+        while not self.unread:
+            await self._change()
+        self._changed.set()
+        return self.unread.pop(0)
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
 
 
 @dataclass(slots=True)
@@ -34,6 +79,8 @@ class Reader:
     """What a browser makes of a stream's bytes."""
 
     subscriber: Subscriber
+    client: Client
+    feeding: "asyncio.Task[None]"
     told: list[dict[str, Any]] = field(default_factory=list)
     control: list[str] = field(default_factory=list)
 
@@ -48,18 +95,19 @@ class Reader:
     async def read(self, count: int) -> "Reader":
         async with asyncio.timeout(20):
             while len(self.told) < count:
-                assert not self.subscriber.is_over
-                self._take(await self.subscriber.next(10))
+                assert self.client.unread or not self.feeding.done()
+                self._take(await self.client.read())
         return self
 
     async def read_to_the_end(self) -> "Reader":
         async with asyncio.timeout(20):
-            while not self.subscriber.is_over:
-                self._take(await self.subscriber.next(10))
+            await self.feeding
+            while self.client.unread:
+                self._take(await self.client.read())
         return self
 
-    def _take(self, received: bytes | None) -> None:
-        for block in (received or b"").decode().split("\n\n")[:-1]:
+    def _take(self, received: bytes) -> None:
+        for block in received.decode().split("\n\n")[:-1]:
             fields = dict(line.split(": ", 1) for line in block.split("\n"))
             if "data" in fields:
                 told = {"id": int(fields["id"]), "type": fields["event"]}
@@ -68,16 +116,43 @@ class Reader:
                 self.control.append(block)
 
 
+@asynccontextmanager
+async def fed(subscriber: Subscriber, *, slow: bool = False) -> AsyncIterator[Reader]:
+    client = Client(slow=slow)
+    feeding = asyncio.create_task(subscriber.feed(client))
+    try:
+        yield Reader(subscriber, client, feeding)
+    finally:
+        await end(feeding)
+
+
+class Clock:
+    """The hub's own time, which passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def pass_s(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@pytest.fixture
+def clock(process: "Process") -> Clock:
+    """From now on the process's."""
+    clock = Clock()
+    process.hub._heartbeats = Heartbeats(15, lambda: clock.now_s, lambda: clock.now_s)
+    return clock
+
+
 class Process:
     """A tail and a hub on one emitter, as a web process has them."""
 
     def __init__(self, database: Database, dsn: str, limits: HubLimits) -> None:
         self.database = database
         self.emitter = Emitter()
-        self.hub = Hub(database, limits, random.Random(1))
-        self.tail = Tail(database, dsn, self.emitter)
+        self.hub = Hub(database, limits, randomness=random.Random(1))
+        self.tail = Tail(database, dsn, self.emitter, self._deliver)
         self.emitter.subscribe(Event, self.hub.publish)
-        self.emitter.subscribe(Event, self._note)
         self._emitted = asyncio.Event()
 
     async def settle(self) -> None:
@@ -88,16 +163,20 @@ class Process:
                 self._emitted.clear()
                 await self._emitted.wait()
 
-    def _note(self, event_id: int, event: Event) -> None:
-        asyncio.get_running_loop().call_soon(self._emitted.set)
+    async def _deliver(self) -> None:
+        await self.hub.deliver()
+        self._emitted.set()
 
     @asynccontextmanager
     async def reader(
-        self, scope: Scope, after_id: int | None = None, **filters: Any
+        self, scope: Scope, after_id: int | None = None, *, slow: bool = False, **filters: Any
     ) -> AsyncIterator[Reader]:
         await self.settle()
-        async with self.hub.subscribe(scope, Filters(**filters), after_id) as subscriber:
-            yield Reader(subscriber)
+        async with (
+            self.hub.subscribe(scope, Filters(**filters), after_id) as subscriber,
+            fed(subscriber, slow=slow) as reader,
+        ):
+            yield reader
 
 
 @asynccontextmanager
@@ -170,14 +249,12 @@ async def test_the_opening_tells_how_to_come_back_and_where_from(
     async with process.reader(ADMIN, after_id=0) as reader:
         await reader.read(1)
     async with process.reader(ADMIN) as fresh:
-        opening = await fresh.subscriber.next(10)
-        nothing = await fresh.subscriber.next(0.01)
+        opening = await fresh.client.read()
+        assert fresh.client.unread == []
 
-    assert opening is not None
     retry, place = opening.decode().strip().split("\n")
     assert 2000 <= int(retry.removeprefix("retry: ")) <= 4000
     assert place == f"id: {newest}"
-    assert nothing is None
 
 
 async def test_replay_then_live_has_no_gap_and_nothing_twice(
@@ -210,7 +287,10 @@ async def test_a_backlog_that_fills_during_replay_is_read_from_the_log(
     async with running(database, dsn, HubLimits(backlog=4)) as process:
         ids = await library.append(*(happened(VideoReady) for _ in range(500)))
         await process.settle()
-        async with process.reader(ADMIN, after_id=0) as reader, process.reader(ADMIN) as other:
+        async with (
+            process.reader(ADMIN, after_id=0, slow=True) as reader,
+            process.reader(ADMIN) as other,
+        ):
             await reader.read(1)
             ids += await library.append(*(happened(VideoReady) for _ in range(3)))
             await other.read(len(other.ids) + 1)
@@ -218,31 +298,29 @@ async def test_a_backlog_that_fills_during_replay_is_read_from_the_log(
                 ids += await library.append(happened(VideoReady))
                 await other.read(len(other.ids) + 1)
             await reader.read(len(ids))
+            assert reader.subscriber.end_reason is None
 
     assert reader.ids == ids
-    assert reader.subscriber.end_reason is None
 
 
 async def test_who_stops_reading_is_dropped_and_catches_up_by_its_last_id(
     database: Database, dsn: str, library: Any, happened: Any
 ) -> None:
-    evicted: list[bool] = []
     async with running(database, dsn, HubLimits(backlog=4)) as process:
-        async with process.hub.subscribe(
-            ADMIN, Filters(), None, on_evict=lambda: evicted.append(True)
-        ) as stuck:
-            async with process.reader(ADMIN) as other:
-                ids: list[int] = []
-                for _ in range(5):
-                    ids += await library.append(happened(VideoReady))
-                    await other.read(len(ids))
-            reader = await Reader(stuck).read_to_the_end()
-        async with process.reader(ADMIN, after_id=0) as again:
-            await again.read(5)
+        async with process.reader(ADMIN, slow=True) as stuck, process.reader(ADMIN) as other:
+            ids: list[int] = []
+            for _ in range(5):
+                assert stuck.subscriber.end_reason is None
+                ids += await library.append(happened(VideoReady))
+                await other.read(len(ids))
+            with pytest.raises(ConnectionResetError):
+                await stuck.feeding
+        async with process.reader(ADMIN, after_id=ids[0]) as again:
+            await again.read(4)
 
-    assert (stuck.end_reason, evicted, process.hub.evicted_count) == (End.EVICTED, [True], 1)
-    assert reader.ids == []
-    assert again.ids == ids
+    assert (stuck.subscriber.end_reason, process.hub.evicted_count) == (End.EVICTED, 1)
+    assert stuck.client.is_gone
+    assert again.ids == ids[1:]
 
 
 async def test_a_restarted_process_goes_on_where_the_other_ended(
@@ -404,7 +482,7 @@ async def test_days_dropped_during_a_replay_are_told_by_a_reset(
     process: Process, library: Any, database: Database, happened: Any
 ) -> None:
     ids = await library.append(*(happened(VideoReady) for _ in range(500)))
-    async with process.reader(ADMIN, after_id=0) as reader:
+    async with process.reader(ADMIN, after_id=0, slow=True) as reader:
         await reader.read(1)
         async with database.transaction() as tx:
             await tx.execute("UPDATE event_log_retention SET dropped_id = %s", (ids[450],))
@@ -444,7 +522,9 @@ async def test_a_place_that_another_process_was_faster_to_show_is_none_to_reset(
     async with process.hub.subscribe(ADMIN, Filters(), ids[1]) as subscriber:
         for event_id in [*ids, ids[1] + 1]:
             process.hub.publish(event_id, happened(VideoReady))
-        reader = await Reader(subscriber).read(1)
+        await process.hub.deliver()
+        async with fed(subscriber) as reader:
+            await reader.read(1)
 
     assert reader.ids == [ids[1] + 1]
 
@@ -468,3 +548,167 @@ async def test_a_closed_hub_takes_nobody(process: Process) -> None:
     with pytest.raises(HubClosed):
         async with process.reader(ME):
             pass
+
+
+async def test_an_event_is_encoded_once_and_a_burst_leaves_in_one_piece(
+    process: Process, library: Any, happened: Any
+) -> None:
+    async with process.reader(ADMIN) as one, process.reader(ADMIN) as other:
+        await one.client.read()
+        await other.client.read()
+        await library.append(happened(VideoReady))
+        pieces = [await one.client.read(), await other.client.read()]
+        burst = await library.append(*(happened(VideoReady) for _ in range(20)))
+        await one.read(20)
+
+    assert pieces[0] is pieces[1]
+    assert one.ids == burst
+    assert len(other.client.unread) == 1
+
+
+async def test_a_burst_longer_than_the_backlog_evicts_nobody_who_reads(
+    database: Database, dsn: str, library: Any, happened: Any
+) -> None:
+    async with (
+        running(database, dsn, HubLimits(backlog=1)) as process,
+        process.reader(ADMIN) as reader,
+    ):
+        ids = await library.append(*(happened(VideoReady) for _ in range(150)))
+        await reader.read(150)
+
+    assert reader.ids == ids
+
+
+async def test_a_slow_client_gets_what_waited_and_then_is_live_again(
+    process: Process, library: Any, happened: Any
+) -> None:
+    async with process.reader(ADMIN, slow=True) as slow, process.reader(ADMIN) as other:
+        ids: list[int] = []
+        for _ in range(5):
+            ids += await library.append(happened(VideoReady))
+            await other.read(len(ids))
+        assert len(slow.client.unread) == 1  # the opening; the rest waits in the backlog
+        assert process.hub.waiting_count == 5
+        await slow.read(5)
+        ids += await library.append(happened(VideoReady))
+        await slow.read(6)
+
+    assert slow.ids == ids
+    assert process.hub.waiting_count == 0
+
+
+async def test_others_have_their_turn_while_an_event_is_delivered(
+    process: Process, library: Any, happened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "WRITES_AT_ONCE", 1)
+    monkeypatch.setattr(hub, "OFFERS_AT_ONCE", 1)
+    turns: list[int] = []
+
+    async def take_turns(clients: list[Client]) -> None:
+        while not turns or turns[-1] < len(clients):
+            turns.append(sum(bool(one.unread) for one in clients))
+            await asyncio.sleep(0)
+
+    async with AsyncExitStack() as opened, asyncio.timeout(20):
+        readers = [await opened.enter_async_context(process.reader(ADMIN)) for _ in range(5)]
+        for reader in readers:
+            await reader.client.read()
+        others = asyncio.create_task(take_turns([reader.client for reader in readers]))
+        await library.append(happened(VideoReady))
+        await others
+
+    assert set(turns) == {0, 1, 2, 3, 4, 5}
+
+
+async def test_who_has_gone_is_noticed_at_the_next_heartbeat(
+    process: Process, clock: Clock
+) -> None:
+    async with process.reader(ADMIN) as reader:
+        await reader.client.read()
+        reader.client.is_gone = True
+        await process.hub.beat()
+        assert reader.subscriber.end_reason is None
+        clock.pass_s(15)
+        await process.hub.beat()
+        await reader.read_to_the_end()
+        assert reader.subscriber.end_reason is End.GONE
+
+
+async def test_heartbeats_go_to_who_is_live_only(process: Process, clock: Clock) -> None:
+    async with process.reader(ADMIN) as live, process.reader(ADMIN, slow=True) as slow:
+        await live.client.read()
+        for _ in range(2):
+            clock.pass_s(15)
+            await process.hub.beat()
+        assert live.client.unread == [frames.HEARTBEAT] * 2
+        assert len(slow.client.unread) == 1  # the opening
+
+
+async def test_a_stream_ends_when_its_credential_expires(process: Process, clock: Clock) -> None:
+    async with (
+        process.hub.subscribe(ME, Filters(), None, expires_at=clock.now_s + 5) as subscriber,
+        fed(subscriber) as reader,
+    ):
+        await reader.client.read()
+        clock.pass_s(4)
+        await process.hub.beat()
+        assert subscriber.end_reason is None
+        clock.pass_s(1.5)
+        await process.hub.beat()
+        await reader.read_to_the_end()
+        assert subscriber.end_reason is End.EXPIRED
+
+
+async def test_who_left_is_in_no_structure_any_more(
+    process: Process, library: Any, happened: Any
+) -> None:
+    await library.enroll("me", "student")
+    for _ in range(3):
+        async with process.reader(ME) as reader:
+            await library.append(happened(VideoReady))
+            await reader.read(1)
+
+    hub = process.hub
+    assert (len(hub), len(hub._audiences), len(hub._heartbeats)) == (0, 0, 0)
+    assert not hub._of_user
+    assert not hub._audiences._groups
+    assert not hub._heartbeats._slots
+
+
+SCOPES = [
+    Scope("me"),
+    Scope("teacher"),
+    Scope("me", is_privileged=True),
+    Scope("me", video_id=UUID(int=1), course_id="c1", enrollment_version=1),
+]
+FILTERS = [
+    Filters(),
+    Filters(video_id=UUID(int=1)),
+    Filters(user_id="me"),
+    Filters(types=frozenset({"video.ready", "playback.progress"})),
+    Filters(course_id="c2"),
+]
+ROLES = [{}, {"c1": "student"}, {"c1": "instructor"}, {"c1": "student", "c2": "instructor"}]
+
+
+def test_a_group_sees_alike_and_nobody_who_may_see_is_in_none(happened: Any) -> None:
+    audiences, everyone = Audiences(), []
+    for scope, filters, roles, _ in product(SCOPES, FILTERS, ROLES, range(2)):
+        viewpoint = Viewpoint(scope, filters)
+        for course_id, role in roles.items():
+            viewpoint.roles.learn(course_id, role, 1)
+        everyone.append(Subscriber(viewpoint, Replay(Any, viewpoint), 1))
+        audiences.seat(everyone[-1])
+
+    for kind, video, course_id, user_id in product(
+        (VideoReady, VideoUploaded, VideoDeleted, PlaybackProgressed),
+        (UUID(int=1), UUID(int=2)),
+        ("c1", "c2"),
+        ("me", "teacher", "other"),
+    ):
+        event = happened(kind, user_id, video_id=video, course_id=course_id)
+        told = set()
+        for group in audiences.of(event):
+            [view] = {one.viewpoint.view_of(event) for one in group}
+            told |= group if view else set()
+        assert told == {one for one in everyone if one.viewpoint.view_of(event)}

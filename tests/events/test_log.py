@@ -44,7 +44,13 @@ class Heard:
 
     def __init__(self) -> None:
         self.events: list[tuple[int, Event]] = []
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
         self._changed = asyncio.Event()
+
+    async def deliver(self) -> None:
+        """What the tail waits for."""
+        await self.may_go_on.wait()
 
     def hear(self, event_id: int, event: Event) -> None:
         self.events.append((event_id, event))
@@ -62,7 +68,7 @@ class Heard:
 async def following(database: Database, dsn: str) -> AsyncIterator[tuple[Tail, Heard]]:
     emitter, heard = Emitter(), Heard()
     emitter.subscribe(Event, heard.hear)
-    tail = Tail(database, dsn, emitter)
+    tail = Tail(database, dsn, emitter, heard.deliver)
     await tail.start()
     try:
         yield tail, heard
@@ -173,3 +179,18 @@ async def test_fields_of_a_later_version_are_passed_over(database: Database) -> 
 
     [stored] = await event_log.read_after(database, 0, 10)
     assert from_row(stored) == numbered(1)
+
+
+async def test_the_tail_waits_until_what_it_emitted_was_delivered(
+    database: Database, dsn: str
+) -> None:
+    async with following(database, dsn) as (_, heard):
+        heard.may_go_on.clear()
+        async with database.transaction() as tx:
+            ids = await log.append(tx, [numbered(n) for n in range(250)])
+        first = await heard.wait_for(log.EMITTED_AT_ONCE)
+        async with open_database(dsn, size=1) as other:  # longer than a turn of the loop
+            await event_log.bounds(other)
+        assert [event_id for event_id, _ in heard.events] == first == ids[: log.EMITTED_AT_ONCE]
+        heard.may_go_on.set()
+        assert await heard.wait_for(250) == ids

@@ -34,6 +34,7 @@ from tests.handlers.conftest import SECRET
 from tests.handlers.outage import cut_connections
 from tests.handlers.watching import Course, new_course, new_player, settled
 from tests.listening import PATIENCE_S, Stream, Told, listening
+from tests.wire import connected
 
 on_shared_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -657,6 +658,35 @@ async def test_a_stream_ends_with_its_grant(course: Course) -> None:
         assert await stream.until_end() == []
 
     assert (await course.service.ask(None, "GET", f"/play/{grant}/events")).status == 401
+
+
+@on_shared_loop
+async def test_http_1_0_gets_its_stream_without_chunks(course: Course) -> None:
+    token = mint_token(SECRET, course.student)
+    async with connected(course.service.url) as wire:
+        await wire.send(f"GET {EVENTS} HTTP/1.0", f"Authorization: Bearer {token}")
+        head = await wire.reader.readuntil(b"\r\n\r\n")
+        opening = await wire.reader.readuntil(b"\n\n")
+        await course.enroll(course.student, "instructor")
+        told = await wire.reader.readuntil(b"\n\n")
+
+    assert b"Transfer-Encoding" not in head
+    assert opening.startswith(b"retry: ")
+    assert told.startswith(b"id: ")
+
+
+@on_shared_loop
+async def test_a_connection_whose_stream_ended_in_order_carries_the_next_request(
+    course: Course,
+) -> None:
+    token = mint_token(SECRET, course.student, ttl_s=2 - LEEWAY_S)
+    async with connected(course.service.url) as wire:
+        await wire.send(f"GET {EVENTS} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}")
+        stream = await wire.reader.readuntil(b"\r\n0\r\n\r\n")
+        answer = await wire.ask("GET /healthz HTTP/1.1", "Host: x")
+
+    assert b"\r\nretry: " in stream
+    assert answer.status == 200
 
 
 async def nobody_listens(service: Any, within_s: float) -> None:

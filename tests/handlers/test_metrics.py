@@ -107,6 +107,19 @@ async def test_event_streams_are_told(shared_service: Service) -> None:
 
     assert found["event_subscribers"] == 1
     assert found["event_subscribers_evicted_total"] == 0
+    assert found["events_waiting"] == 0
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_refused_event_streams_are_told(start_service: StartService) -> None:
+    service = await start_service(SSE_PER_USER="1", SSE_TOTAL="2")
+    async with listening(service.client("one")), listening(service.client("two")):
+        for user_id in ("one", "one", "three"):
+            await service.ask(user_id, "GET", "events")
+        found = await scrape(service)
+
+    assert found["event_subscribers_refused_total user"] == 2
+    assert found["event_subscribers_refused_total total"] == 1
 
 
 async def test_tasks_are_told(shared_service: Service) -> None:
