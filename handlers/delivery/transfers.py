@@ -96,9 +96,13 @@ class Transfer:
 
 
 class Transfers:
-    """The transfers that run in this process, each for as long as its `with` block."""
+    """The transfers that run in this process, each for as long as its `with` block.
 
-    def __init__(self) -> None:
+    `on_finished` is told of each when it is over.
+    """
+
+    def __init__(self, on_finished: Callable[[Transfer], None] | None = None) -> None:
+        self._on_finished = on_finished
         self._running: set[Transfer] = set()
         self._sent_bytes: Counter[Purpose] = Counter()
         self._idle = asyncio.Event()
@@ -106,6 +110,10 @@ class Transfers:
 
     def __len__(self) -> int:
         return len(self._running)
+
+    def __iter__(self) -> Iterator[Transfer]:
+        """Those that run now, whatever happens to them meanwhile."""
+        return iter(tuple(self._running))
 
     @contextmanager
     def open(
@@ -126,6 +134,8 @@ class Transfers:
             self._sent_bytes[purpose] += transfer.sent_bytes
             if not self._running:
                 self._idle.set()
+            if self._on_finished is not None:
+                self._on_finished(transfer)
 
     def count(self, purpose: Purpose, user_id: str | None = None) -> int:
         """How many run for this purpose, of one user or of all."""
