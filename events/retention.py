@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
-from db import event_partitions, playback_sessions
+from db import bytes_served, event_partitions, playback_sessions
 from db.errors import DatabaseError, DatabaseTimeout
 from db.pool import Database, Transaction
 from events.periodic import Periodic
@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 INTERVAL_S = 3600.0
 DAYS_AHEAD = 8
 ATTEMPTS = 5  # each waits for a lock for 200 ms at most
-SESSIONS_AT_ONCE = 1000
+ROWS_AT_ONCE = 1000
 
 
 class Retention:
-    """Looks after the log's days hourly, and after old playback sessions."""
+    """Looks after the log's days hourly, and after what is kept as long as playback sessions."""
 
     def __init__(
         self, database: Database, event_retention_s: float, session_retention_s: float
@@ -62,16 +62,25 @@ class Retention:
 
     async def delete_sessions(self, now: datetime) -> None:
         before = now - self._session_retention
-        deleted = SESSIONS_AT_ONCE
-        while deleted == SESSIONS_AT_ONCE:
+        deleted = ROWS_AT_ONCE
+        while deleted == ROWS_AT_ONCE:
             async with self._database.transaction() as tx:
-                deleted = await playback_sessions.delete_old(tx, before, SESSIONS_AT_ONCE)
+                deleted = await playback_sessions.delete_old(tx, before, ROWS_AT_ONCE)
+
+    async def delete_bytes_served(self, now: datetime) -> None:
+        """Of the days that ended before the retention began."""
+        day = (now - self._session_retention).date()
+        deleted = ROWS_AT_ONCE
+        while deleted == ROWS_AT_ONCE:
+            async with self._database.transaction() as tx:
+                deleted = await bytes_served.delete_before(tx, day, ROWS_AT_ONCE)
 
     async def _look(self) -> None:
         now = datetime.now(UTC)
         await self.add_days(now)
         await self.drop_days(now)
         await self.delete_sessions(now)
+        await self.delete_bytes_served(now)
         strays = await event_partitions.count_strays(self._database)
         if strays:
             logger.error("%d events are in no day's partition", strays)

@@ -15,6 +15,7 @@ from pathlib import Path
 from aiohttp import web
 
 from events.ending import end
+from events.ledger import LedgerWriter
 from events.metrics import Metrics
 from events.persister import ProgressPersister
 from handlers import keys
@@ -81,6 +82,24 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
         lambda: {"": persister.commit_count},
     )
     metrics.count("database_queries", "Statements sent.", lambda: {"": database.query_count})
+
+
+def follow_ledger(metrics: Metrics, writer: LedgerWriter) -> None:
+    metrics.gauge(
+        "ledger_accounts_waiting",
+        "Accounts with bytes sent that are not written to the database yet.",
+        lambda: {"": writer.waiting_count},
+    )
+    metrics.count(
+        "ledger_write_failures",
+        "Batches of the ledger that the database did not take; they are sent again.",
+        lambda: {"": writer.failure_count},
+    )
+    metrics.count(
+        "ledger_lost_bytes",
+        "Bytes sent that the ledger does not tell, their batch having been refused.",
+        lambda: {"": writer.lost_bytes},
+    )
 
 
 @asynccontextmanager

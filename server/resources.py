@@ -16,6 +16,7 @@ from db.pool import open_database
 from events.emitter import Emitter
 from events.ending import end
 from events.hub import Hub, HubLimits
+from events.ledger import Ledger, LedgerWriter
 from events.log import Tail
 from events.periodic import Periodic
 from events.persister import ProgressPersister
@@ -36,7 +37,7 @@ from handlers.delivery.transfers import Transfers
 from handlers.health import migration_ids
 from server.config import Config
 from server.identity import token_verifier
-from server.metrics import follow, metrics_listener
+from server.metrics import follow, follow_ledger, metrics_listener
 from storage.paths import prepared
 from storage.sandbox import Sandbox
 
@@ -50,6 +51,7 @@ Resource = Callable[[web.Application], AsyncIterator[None]]
 
 def resources(config: Config, dsn: str) -> list[Resource]:
     """What `Application.cleanup_ctx` runs."""
+    ledger = Ledger()
 
     async def storage(app: web.Application) -> AsyncIterator[None]:
         app[keys.STORAGE] = await asyncio.to_thread(prepared, config.storage_path)
@@ -64,7 +66,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
             yield
 
     async def delivery(app: web.Application) -> AsyncIterator[None]:
-        app[keys.TRANSFERS] = Transfers()
+        app[keys.TRANSFERS] = Transfers(on_finished=ledger.finish)
         async with _threads(FILE_THREADS, "file") as executor:
             app[keys.REPRESENTATIONS] = Representations(app[keys.STORAGE], executor)
             app[keys.SENDER] = Sender(
@@ -132,6 +134,15 @@ def resources(config: Config, dsn: str) -> list[Resource]:
             await beating.stop()
             await tail.stop()
 
+    async def accounting(app: web.Application) -> AsyncIterator[None]:
+        """Closed when the last transfer has ended, and before the database."""
+        transfers = app[keys.TRANSFERS]
+        writer = LedgerWriter(app[keys.DATABASE], ledger, transfers)
+        follow_ledger(app[keys.METRICS], writer)
+        writer.start()
+        yield
+        await writer.stop()
+
     async def persister(app: web.Application) -> AsyncIterator[None]:
         reports = ProgressPersister(app[keys.DATABASE], config.completion_ratio)
         app[keys.EMITTER].subscribe_reports(reports.on_report)
@@ -144,7 +155,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         async with metrics_listener(app, config):
             yield
 
-    return [identity, storage, delivery, database, upkeep, events, persister, metrics]
+    return [identity, storage, delivery, database, accounting, upkeep, events, persister, metrics]
 
 
 @asynccontextmanager

@@ -1,10 +1,12 @@
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from db import event_log, event_partitions
+from db import bytes_served, event_log, event_partitions
+from db.bytes_served import Account
 from db.pool import Database
 from events.retention import DAYS_AHEAD, Retention
 from events.types import EnrollmentChanged
@@ -164,3 +166,16 @@ async def test_starting_makes_the_days_before_it_returns(
         assert now.date() + DAYS_AHEAD * DAY in await event_partitions.days(database)
     finally:
         await retention.stop()
+
+
+async def test_what_was_served_before_the_retention_is_deleted(
+    database: Database, retention: Retention, now: datetime
+) -> None:
+    days = [now.date() - n * DAY for n in (0, 90, 91, 400)]
+    amounts = {Account(day, "c1", uuid4(), "ada", "stream"): 1 for day in days}
+    async with database.transaction() as tx:
+        await bytes_served.add(tx, uuid4(), 1, amounts)
+    await retention.delete_bytes_served(now)
+
+    rows = await database.fetch_all("SELECT day FROM bytes_served ORDER BY day DESC")
+    assert [row.day for row in rows] == days[:2]

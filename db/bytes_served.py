@@ -1,0 +1,64 @@
+"""How many bytes of which video were served to whom, by UTC day."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from db.pool import Transaction
+
+# In the order of the key, so that two processes with the same rows never wait in a circle. Nothing
+# is added when the writer's row says that this batch was committed before.
+ADD = """
+WITH fresh AS (
+    INSERT INTO bytes_served_writers AS w (id, batch_number) VALUES (%s, %s)
+    ON CONFLICT (id) DO UPDATE SET batch_number = excluded.batch_number, written_at = now()
+    WHERE w.batch_number < excluded.batch_number
+    RETURNING id
+)
+INSERT INTO bytes_served AS b (day, course_id, video_id, user_id, purpose, bytes)
+SELECT day, course_id, video_id, user_id, purpose, bytes
+FROM json_to_recordset(%s) AS added (
+    day date, course_id text, video_id uuid, user_id text, purpose text, bytes bigint
+)
+WHERE EXISTS (SELECT FROM fresh)
+ORDER BY day, course_id, video_id, user_id, purpose
+ON CONFLICT (day, course_id, video_id, user_id, purpose)
+DO UPDATE SET bytes = b.bytes + excluded.bytes
+"""
+
+DELETE_BEFORE = """
+DELETE FROM bytes_served WHERE (day, course_id, video_id, user_id, purpose) IN (
+    SELECT day, course_id, video_id, user_id, purpose FROM bytes_served
+    WHERE day < %s LIMIT %s FOR UPDATE SKIP LOCKED
+)
+RETURNING 1
+"""
+
+DELETE_WRITERS_BEFORE = "DELETE FROM bytes_served_writers WHERE written_at < %s"
+
+
+class Account(NamedTuple):
+    """What bytes are added to; the fields are the table's."""
+
+    day: date
+    course_id: str
+    video_id: UUID
+    user_id: str
+    purpose: str
+
+
+async def add(
+    tx: Transaction, writer_id: UUID, batch_number: int, amounts: Mapping[Account, int]
+) -> None:
+    """Adds a batch; nothing, if this one or a later one of the writer was added before."""
+    rows = [{**account._asdict(), "bytes": size_bytes} for account, size_bytes in amounts.items()]
+    await tx.execute(ADD, (str(writer_id), batch_number, msgspec.json.encode(rows).decode()))
+
+
+async def delete_before(tx: Transaction, day: date, limit: int) -> int:
+    """How many rows of earlier days were deleted, with the writers not heard of since."""
+    await tx.execute(DELETE_WRITERS_BEFORE, (day,))
+    return len(await tx.fetch_all(DELETE_BEFORE, (day, limit)))

@@ -1,0 +1,2 @@
+DROP TABLE bytes_served_writers;
+DROP TABLE bytes_served;
