@@ -146,7 +146,7 @@ class Metrics:
         )
         self._durations = Histogram(
             PREFIX + "http_request_duration_seconds",
-            "From the head of a request to the last byte of its answer.",
+            "From the head of a request to its answer; of videos and pictures, to the first bytes.",
             ("method", "route"),
             buckets=DURATION_BUCKETS_S,
             registry=self._registry,

@@ -67,5 +67,6 @@ MIGRATIONS = web.AppKey("migrations", frozenset[str])
 
 REQUEST_ID = web.RequestKey("request_id", str)
 IS_PREPARED = web.RequestKey("is_prepared", bool)  # headers are out: no other answer is possible
+IS_DELIVERED = web.RequestKey("is_delivered", bool)  # answered with a file's bytes, or with 304
 VIEWER = web.RequestKey("viewer", Viewer)
 PROBLEM_CODE = web.RequestKey("problem_code", str)  # of a request that was refused

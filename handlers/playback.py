@@ -22,6 +22,7 @@ from handlers.delivery.conditional import field_value
 from handlers.delivery.disposition import attachment
 from handlers.delivery.negotiation import choose
 from handlers.delivery.open_files import Representation
+from handlers.delivery.token_bucket import TokenBucket
 from handlers.delivery.transfers import BY_OWN_RIGHT, UNVERSIONED, Purpose, Transfer
 from handlers.errors import (
     InvalidRequest,
@@ -126,8 +127,9 @@ def _transfer_by_bearer(
     viewer = request[keys.VIEWER]
     _require_stream(request, viewer.user_id, viewer.roles, purpose)
     version = BY_OWN_RIGHT if viewer.is_privileged else UNVERSIONED
+    bandwidth = _bandwidth(request, viewer.user_id, viewer.roles)
     return request.app[keys.TRANSFERS].open(
-        viewer.user_id, video.course_id, video.id, purpose, version
+        viewer.user_id, video.course_id, video.id, purpose, version, bandwidth
     )
 
 
@@ -138,9 +140,15 @@ def _transfer_by_grant(
     purpose: Purpose = "thumbnail" if extension in PICTURES else "stream"
     _require_stream(request, grant.user_id, grant.roles, purpose)
     version = BY_OWN_RIGHT if grant.version is None else grant.version
+    bandwidth = _bandwidth(request, grant.user_id, grant.roles)
     return request.app[keys.TRANSFERS].open(
-        grant.user_id, grant.course_id, grant.video_id, purpose, version
+        grant.user_id, grant.course_id, grant.video_id, purpose, version, bandwidth
     )
+
+
+def _bandwidth(request: web.Request, user_id: str, roles: Collection[str]) -> TokenBucket | None:
+    """What all transfers of the user share."""
+    return request.app[keys.PLAYING_LIMITS].bandwidth(user_id, roles, time.monotonic())
 
 
 async def _serve(
@@ -157,6 +165,7 @@ async def _serve(
     if plan.status == 416:
         raise RangeNotSatisfiable(headers=dict(plan.headers))
     async with request.app[keys.OPEN_FILES].open(representation) as file:
+        request[keys.IS_DELIVERED] = True
         return await request.app[keys.SENDER].send(request, plan, file, transfer)
 
 

@@ -17,6 +17,7 @@ import msgspec
 from aiohttp import web
 
 from handlers import keys
+from handlers.delivery.connection import is_busy, protocol_factory
 from handlers.errors import Unavailable
 from server.config import Config
 from server.stopping import StopSignals
@@ -139,7 +140,7 @@ def _close_idle(server: web.Server) -> int:
     """Closes the connections without a request; says how many have one."""
     busy = 0
     for connection in list(server.connections):
-        if connection._request_in_progress or connection._messages:
+        if is_busy(connection):
             busy += 1
         else:
             connection.force_close()
@@ -149,12 +150,13 @@ def _close_idle(server: web.Server) -> int:
 def _bounded(
     server: web.Server, limit: int, count_refused: Callable[[], None]
 ) -> Callable[[], asyncio.BaseProtocol]:
-    """Makes a connection's protocol: aiohttp's below the limit, a 503 above it."""
+    """Makes a connection's protocol: one that serves below the limit, a 503 above it."""
     refused: set[Refusal] = set()
+    serving = protocol_factory(server, keepalive_timeout_s=KEEPALIVE_TIMEOUT_S)
 
     def make() -> asyncio.BaseProtocol:
         if len(server.connections) < limit:
-            return server()
+            return serving()
         count_refused()
         return Refusal(refused)
 

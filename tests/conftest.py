@@ -42,7 +42,7 @@ ALLOWED_BLOCKING_CALLS = (
     # A log line goes to a pipe or a terminal; the reader is the operator's.
     ("io.TextIOWrapper.write", "logging/__init__.py", "emit"),
     # The socket does not block, and the window was read into memory before.
-    ("os.sendfile", "handlers/delivery/outlets.py", "send_file"),
+    ("os.sendfile", "handlers/delivery/pump.py", "_send_window"),
 )
 
 

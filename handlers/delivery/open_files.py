@@ -53,7 +53,7 @@ class Representation:
 class OpenFile:
     """A descriptor with the number of its holders; the last one to release it closes it.
 
-    `warm_until_s` maps the start of a block of the file to the loop time up to which the block is
+    `warm_until_s` maps the start of a block of the file to the monotonic time up to which it is
     taken to be in the page cache.
     """
 

@@ -9,6 +9,7 @@ The bytes themselves are thrown away: sending is done from the page cache.
 import asyncio
 import errno
 import os
+import time
 from concurrent.futures import Executor
 
 from handlers.delivery.open_files import OpenFile
@@ -37,18 +38,30 @@ class ReadAhead:
         self._timeout_s = timeout_s
         self._scratch = bytearray(_SCRATCH_BYTES)
 
+    def is_resident(self, file: OpenFile, span: ByteSpan) -> bool:
+        """Whether the span is in memory, or was seconds ago. Never waits for the disk."""
+        return all(self._is_warm(file, start) for start in _blocks(span))
+
     async def make_resident(self, file: OpenFile, span: ByteSpan) -> None:
         """Return when every block that `span` touches is in memory.
 
         Raises: TimeoutError; OSError when the disk fails.
         """
-        for start in range(span.start - span.start % BLOCK_BYTES, span.stop, BLOCK_BYTES):
-            now_s = asyncio.get_running_loop().time()
-            if file.warm_until_s.get(start, 0.0) > now_s:
-                continue
-            if not self._is_resident(file, start):
+        for start in _blocks(span):
+            if not self._is_warm(file, start):
                 await self._read_in(file, start)
-            file.warm_until_s[start] = now_s + _BELIEVED_WARM_S
+                self._believe_warm(file, start)
+
+    def _is_warm(self, file: OpenFile, start: int) -> bool:
+        if file.warm_until_s.get(start, 0.0) > time.monotonic():
+            return True
+        if not self._is_resident(file, start):
+            return False
+        self._believe_warm(file, start)
+        return True
+
+    def _believe_warm(self, file: OpenFile, start: int) -> None:
+        file.warm_until_s[start] = time.monotonic() + _BELIEVED_WARM_S
 
     def _is_resident(self, file: OpenFile, start: int) -> bool:
         buffers = [self._scratch] * _SLICES_A_BLOCK
@@ -69,6 +82,11 @@ class ReadAhead:
         reading.add_done_callback(lambda done: _let_go(file, done))
         async with asyncio.timeout(self._timeout_s):
             await asyncio.shield(reading)
+
+
+def _blocks(span: ByteSpan) -> range:
+    """Where the blocks begin that a span touches."""
+    return range(span.start - span.start % BLOCK_BYTES, span.stop, BLOCK_BYTES)
 
 
 def _read_block(descriptor: int, start: int) -> None:

@@ -1,134 +1,97 @@
 """Puts a TransferPlan on the wire: the one seam between a decision and a socket.
 
-It decides no status and adds no header; aiohttp adds Date, and Connection where HTTP asks for it.
-Once the head is out there is no error answer: the connection is cut and the log says how far it
-came. A client that leaves is no error.
+It decides no status and adds no field of its own but Date and, where HTTP asks for it, Connection.
+An answer is launched on its connection and goes on by itself, or it goes through aiohttp's writer
+while its handler waits: over TLS, behind what is still to be written, and where the connection is
+not ours. Once the head is out there is no error answer: the connection is cut and the log says how
+far it came.
 """
 
-import asyncio
-import errno
-import logging
+import time
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
+from aiohttp.http import SERVER_SOFTWARE
 
-from handlers.delivery.errors import FileTruncated
+from handlers.delivery import head
+from handlers.delivery.conditional import http_date
+from handlers.delivery.connection import Connection, Launched
 from handlers.delivery.open_files import OpenFile
-from handlers.delivery.outlets import Outlet, open_outlet
-from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
+from handlers.delivery.pump import PumpSettings
+from handlers.delivery.ranges import TransferPlan
 from handlers.delivery.read_ahead import ReadAhead
-from handlers.delivery.transfers import Outcome, Transfer
-
-logger = logging.getLogger(__name__)
-
-# What the network says of a client's host; the rest of OSError speaks of the file or of us.
-_CLIENT_UNREACHABLE = frozenset(
-    {errno.ENOTCONN, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN}
-)
-_LOG_LEVELS = {
-    Outcome.CLIENT_GONE: logging.DEBUG,
-    Outcome.STALLED: logging.INFO,
-    Outcome.ENDED: logging.INFO,
-    Outcome.TRUNCATED: logging.ERROR,
-    Outcome.FAILED: logging.ERROR,
-}
+from handlers.delivery.transfers import Transfer
+from handlers.delivery.writing import write
 
 
 class Sender:
-    """Sends plans. Other clients get their turn after each window; a window is read in when cold.
-
-    `stall_timeout_s`: how long a client may take nothing at all.
-    """
+    """Sends plans. `stall_timeout_s`: how long a client may take nothing at all."""
 
     def __init__(
         self,
         read_ahead: ReadAhead,
         *,
-        window_bytes: int = 1 << 20,
+        window_bytes: int = 2 << 20,
         stall_timeout_s: float = 30.0,
     ) -> None:
-        self._read_ahead = read_ahead
-        self._window_bytes = window_bytes
-        self._stall_timeout_s = stall_timeout_s
+        self._settings = PumpSettings(read_ahead, window_bytes, stall_timeout_s)
+        self._date = DateText()
 
     async def send(
         self, request: web.Request, plan: TransferPlan, file: OpenFile, transfer: Transfer
     ) -> web.StreamResponse:
-        """Answer with what was planned; return when the last byte is out, or the client is.
+        """Answer with what was planned. A launched transfer finishes by itself, any other has its
+        outcome on return; `transfer.sent_bytes` is how much of the body went."""
+        connection = request.protocol
+        if (
+            plan.body_bytes
+            and isinstance(connection, Connection)
+            and connection.can_launch(request)
+        ):
+            return await self._launch(connection, request, plan, file, transfer)
+        return await write(request, plan, file, transfer, self._settings)
 
-        `transfer.outcome` says which, `transfer.sent_bytes` how much of the body went.
-        """
-        response = web.StreamResponse(status=plan.status, headers=plan.headers)
-        try:
-            async with transfer.until_ended():
-                await response.prepare(request)
-                await self._send_body(request, response, plan, file, transfer)
-        except (OSError, FileTruncated) as fault:
-            transfer.outcome = _outcome(fault, transfer)
-            _log(transfer, fault)
-            _cut(request, response)
-        else:
-            transfer.outcome = Outcome.COMPLETE
-        return response
-
-    async def _send_body(
+    async def _launch(
         self,
+        connection: Connection,
         request: web.Request,
-        response: web.StreamResponse,
         plan: TransferPlan,
         file: OpenFile,
         transfer: Transfer,
-    ) -> None:
-        if plan.body_bytes == 0:
-            return
-        async with open_outlet(request, response, transfer, self._stall_timeout_s) as outlet:
-            for part in plan.parts:
-                await self._send_part(part, file, outlet)
+    ) -> web.StreamResponse:
+        response = Launched(connection, status=plan.status, headers=plan.headers)
+        await self._complete(request, response)
+        version = f"{request.version.major}.{request.version.minor}"
+        connection.launch(
+            head.render(version, plan.status, response.headers.items()),
+            plan.parts,
+            file,
+            transfer,
+            self._settings,
+            closes=not request.keep_alive,
+        )
+        return response
 
-    async def _send_part(self, part: Part, file: OpenFile, outlet: Outlet) -> None:
-        if part.prefix:
-            await outlet.send_text(part.prefix)
-        for start in range(part.span.start, part.span.stop, self._window_bytes):
-            window = ByteSpan(start, min(start + self._window_bytes, part.span.stop))
-            await self._read_ahead.make_resident(file, window)
-            await outlet.send_file(file, window)
-            # A client as fast as we are never makes us wait, and others would.
-            await asyncio.sleep(0)
-
-
-async def hide_server(request: web.Request, response: web.StreamResponse) -> None:
-    """An `on_response_prepare` signal: which software this is, and its version, is our affair."""
-    response.headers.popall(hdrs.SERVER, None)
-
-
-def _outcome(fault: Exception, transfer: Transfer) -> Outcome:
-    if transfer.is_ended:
-        return Outcome.ENDED
-    match fault:
-        case FileTruncated():
-            return Outcome.TRUNCATED
-        case TimeoutError():
-            return Outcome.STALLED
-        case ConnectionError():
-            return Outcome.CLIENT_GONE
-        case OSError(errno=number) if number in _CLIENT_UNREACHABLE:
-            return Outcome.CLIENT_GONE
-    return Outcome.FAILED
+    async def _complete(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Adds what aiohttp adds to the answers that it writes, then what the application does."""
+        response.headers[hdrs.DATE] = self._date.text()
+        response.headers[hdrs.SERVER] = SERVER_SOFTWARE
+        if request.keep_alive and request.version == HttpVersion10:
+            response.headers[hdrs.CONNECTION] = "keep-alive"
+        elif not request.keep_alive and request.version == HttpVersion11:
+            response.headers[hdrs.CONNECTION] = "close"
+        for app in request.match_info.apps:
+            await app.on_response_prepare.send(request, response)
 
 
-def _log(transfer: Transfer, fault: Exception) -> None:
-    outcome = transfer.outcome or Outcome.FAILED
-    logger.log(
-        _LOG_LEVELS[outcome],
-        "%s of video %s %s after %d bytes",
-        transfer.purpose,
-        transfer.video_id,
-        outcome.value,
-        transfer.sent_bytes,
-        exc_info=fault if outcome is Outcome.FAILED else None,
-    )
+class DateText:
+    """The Date of now, written once a second."""
 
+    def __init__(self) -> None:
+        self._second = 0
+        self._text = ""
 
-def _cut(request: web.Request, response: web.StreamResponse) -> None:
-    response.force_close()
-    if request.transport is not None:
-        request.transport.abort()
+    def text(self) -> str:
+        now = int(time.time())
+        if now != self._second:
+            self._second, self._text = now, http_date(now)
+        return self._text

@@ -10,8 +10,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import Enum
+from functools import partial
 from typing import Literal, get_args
 from uuid import UUID
+
+from handlers.delivery.token_bucket import TokenBucket
 
 Purpose = Literal["stream", "download", "thumbnail"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
@@ -37,15 +40,19 @@ class Outcome(Enum):
 
 
 class Transfer:
-    """One answer on its way to one client. `sent_bytes` counts the body alone.
+    """One answer on its way to one client. `sent_bytes` counts the body alone, at any time.
 
-    `version` is that of the enrolment which allowed it.
+    `version` is that of the enrolment which allowed it. `bandwidth`, in bytes, is shared by all
+    transfers of a user; None is no limit. Whoever runs it sets `on_end`, to be told to stop.
     """
 
     __slots__ = (
-        "_scope",
+        "_transfers",
+        "bandwidth",
         "course_id",
         "is_ended",
+        "is_launched",
+        "on_end",
         "outcome",
         "purpose",
         "sent_bytes",
@@ -56,54 +63,64 @@ class Transfer:
 
     def __init__(
         self,
+        transfers: "Transfers",
         user_id: str,
         course_id: str,
         video_id: UUID,
         purpose: Purpose,
-        version: float = UNVERSIONED,
+        version: float,
+        bandwidth: TokenBucket | None,
     ) -> None:
+        self._transfers = transfers
         self.user_id = user_id
         self.course_id = course_id
         self.video_id = video_id
         self.purpose: Purpose = purpose
         self.version = version
+        self.bandwidth = bandwidth
         self.sent_bytes = 0
         self.outcome: Outcome | None = None
         self.is_ended = False
-        self._scope: asyncio.Timeout | None = None
+        self.is_launched = False  # it goes on by itself when its handler has returned
+        self.on_end: Callable[[], None] | None = None
 
     def end(self) -> None:
         """Stop it where it is; it may be ended before it began, and more than once."""
         if self.is_ended:
             return
         self.is_ended = True
-        if self._scope is not None:
-            self._scope.reschedule(0.0)
+        if self.on_end is not None:
+            self.on_end()
+
+    def finish(self, outcome: Outcome | None) -> None:
+        """It is over, once and for all."""
+        self.outcome = outcome
+        self.on_end = None
+        self._transfers.forget(self)
 
     @asynccontextmanager
-    async def until_ended(self) -> AsyncIterator[None]:
-        """Run a block that `end` interrupts at its next await.
+    async def until_ended(self) -> AsyncIterator[Callable[[], None]]:
+        """Run a block that `end`, or what it is given, interrupts at its next await.
 
-        Raises: TimeoutError in place of what was interrupted, with `is_ended` set.
+        Raises: TimeoutError in place of what was interrupted; `end` has set `is_ended`.
         """
         if self.is_ended:
             raise TimeoutError
-        async with asyncio.timeout(None) as self._scope:
+        async with asyncio.timeout(None) as scope:
+            self.on_end = partial(scope.reschedule, 0.0)
             try:
-                yield
+                yield self.on_end
             finally:
-                self._scope = None
+                self.on_end = None
 
 
 class Transfers:
-    """The transfers that run in this process, each for as long as its `with` block.
-
-    `on_finished` is told of each when it is over.
-    """
+    """The transfers that run in this process. `on_finished` is told of each when it is over."""
 
     def __init__(self, on_finished: Callable[[Transfer], None] | None = None) -> None:
         self._on_finished = on_finished
         self._running: set[Transfer] = set()
+        self._counts: Counter[tuple[Purpose, str | None]] = Counter()  # None: of all users
         self._sent_bytes: Counter[Purpose] = Counter()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -115,6 +132,23 @@ class Transfers:
         """Those that run now, whatever happens to them meanwhile."""
         return iter(tuple(self._running))
 
+    def begin(
+        self,
+        user_id: str,
+        course_id: str,
+        video_id: UUID,
+        purpose: Purpose,
+        version: float = UNVERSIONED,
+        bandwidth: TokenBucket | None = None,
+    ) -> Transfer:
+        """One that runs until it is told to `finish`."""
+        transfer = Transfer(self, user_id, course_id, video_id, purpose, version, bandwidth)
+        self._running.add(transfer)
+        self._counts[purpose, None] += 1
+        self._counts[purpose, user_id] += 1
+        self._idle.clear()
+        return transfer
+
     @contextmanager
     def open(
         self,
@@ -123,26 +157,33 @@ class Transfers:
         video_id: UUID,
         purpose: Purpose,
         version: float = UNVERSIONED,
+        bandwidth: TokenBucket | None = None,
     ) -> Iterator[Transfer]:
-        transfer = Transfer(user_id, course_id, video_id, purpose, version)
-        self._running.add(transfer)
-        self._idle.clear()
+        """One that runs as long as the block does, or longer if it is launched in it."""
+        transfer = self.begin(user_id, course_id, video_id, purpose, version, bandwidth)
         try:
             yield transfer
         finally:
-            self._running.discard(transfer)
-            self._sent_bytes[purpose] += transfer.sent_bytes
-            if not self._running:
-                self._idle.set()
-            if self._on_finished is not None:
-                self._on_finished(transfer)
+            if not transfer.is_launched:
+                transfer.finish(transfer.outcome)
+
+    def forget(self, transfer: Transfer) -> None:
+        """Called by a transfer that is over."""
+        self._running.discard(transfer)
+        purpose, user_id = transfer.purpose, transfer.user_id
+        self._counts[purpose, None] -= 1
+        self._counts[purpose, user_id] -= 1
+        if not self._counts[purpose, user_id]:
+            del self._counts[purpose, user_id]
+        self._sent_bytes[purpose] += transfer.sent_bytes
+        if not self._running:
+            self._idle.set()
+        if self._on_finished is not None:
+            self._on_finished(transfer)
 
     def count(self, purpose: Purpose, user_id: str | None = None) -> int:
-        """How many run for this purpose, of one user or of all."""
-        return sum(
-            transfer.purpose == purpose and user_id in (None, transfer.user_id)
-            for transfer in self._running
-        )
+        """How many run for this purpose, of one user or of all; costs nothing to ask."""
+        return self._counts[purpose, user_id]
 
     def sent_bytes(self, purpose: Purpose) -> int:
         """Of bodies, by all transfers there were for this purpose, the running ones included."""

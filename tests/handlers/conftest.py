@@ -13,10 +13,10 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from events.pipeline import PictureSettings, Pipeline
 from handlers import keys
+from handlers.delivery.connection import protocol_factory
 from server.app import build_app
 from server.config import Config, load_config
 from server.secrets import with_secrets
@@ -54,14 +54,14 @@ class Service:
     """The running application and its users: `tess` teaches the course `c1`, `ada` studies it."""
 
     app: web.Application
-    server: TestServer
+    server: "Listener"
     config: Config
     clients: list[aiohttp.ClientSession]
     sessions: dict[str | None, aiohttp.ClientSession] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
-        return str(self.server.make_url("")).rstrip("/")
+        return f"http://127.0.0.1:{self.server.port}"
 
     def client(self, user_id: str, *roles: str) -> aiohttp.ClientSession:
         """A session that speaks as this user; closed with the service."""
@@ -171,6 +171,30 @@ class Service:
         return video
 
 
+class Listener:
+    """The application behind connections like those of the product, on a port of its own."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True
+        )
+        self._listener: asyncio.Server | None = None
+        self.port = 0
+
+    async def open(self) -> None:
+        await self._runner.setup()
+        assert self._runner.server is not None
+        protocols = protocol_factory(self._runner.server)
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(protocols, "127.0.0.1", 0)
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        await self._runner.cleanup()
+
+
 StartService = Callable[..., Any]
 
 
@@ -197,8 +221,8 @@ async def _running(dsn: str, directory: Path, settings: dict[str, str]) -> Async
         del environ["JWT_SECRET"]
     named = {f"COURSESTREAM_{name}": value for name, value in environ.items()}
     config, app = await asyncio.to_thread(_built, named, directory, dsn)
-    server = TestServer(app)
-    await server.start_server()
+    server = Listener(app)
+    await server.open()
     service = Service(app, server, config, [])
     try:
         yield service

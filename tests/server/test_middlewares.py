@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -19,6 +20,11 @@ SECRET = "/srv/secret"
 
 async def answer(request: web.Request) -> web.Response:
     return web.json_response({"is_begun": True})
+
+
+async def deliver(request: web.Request) -> web.Response:
+    request[keys.IS_DELIVERED] = True
+    return web.Response(status=int(request.query["status"]))
 
 
 async def fail(request: web.Request) -> web.Response:
@@ -48,6 +54,7 @@ async def server() -> AsyncIterator[TestServer]:
     app[keys.METRICS] = Metrics()
     app.router.add_get("/play/{grant}/answer", answer)
     app.router.add_get("/answer", answer)
+    app.router.add_get("/deliver", deliver)
     app.router.add_get("/fail", fail)
     app.router.add_get("/fail-late", fail_late)
     app.router.add_put("/read", read)
@@ -169,3 +176,24 @@ async def test_unknown_expectation_is_refused(server: TestServer) -> None:
 
     assert head.startswith(b"HTTP/1.1 417 ")
     assert b"X-Request-ID: " in head
+
+
+@pytest.mark.parametrize(
+    ("status", "level", "told"),
+    [
+        (206, logging.INFO, []),
+        (304, logging.INFO, []),
+        (206, logging.DEBUG, ["debug"]),
+        (416, logging.INFO, ["info"]),
+    ],
+)
+async def test_a_range_served_well_is_told_at_debug(
+    session: aiohttp.ClientSession, status: int, level: int, told: list[str]
+) -> None:
+    logging.getLogger("coursestream.access").setLevel(level)
+    with capture_logs() as lines:
+        async with session.get("/deliver", params={"status": status}) as response:
+            assert response.status == status
+    logging.getLogger("coursestream.access").setLevel(logging.NOTSET)
+
+    assert [line["log_level"] for line in lines] == told

@@ -8,6 +8,7 @@ import struct
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -16,9 +17,11 @@ import uvloop
 from aiohttp import web
 
 from handlers.delivery import ranges
+from handlers.delivery.connection import protocol_factory
 from handlers.delivery.open_files import OpenFiles, Representation
 from handlers.delivery.read_ahead import ReadAhead
-from handlers.delivery.transfer import Sender, hide_server
+from handlers.delivery.token_bucket import TokenBucket
+from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfer, Transfers
 
 
@@ -44,46 +47,61 @@ class CountingPool(ThreadPoolExecutor):
 
 
 class Delivery:
-    """What a test holds in its hands; `finished` gets each transfer once its handler is done."""
+    """What a test holds in its hands; `finished` gets each transfer that is over."""
 
     def __init__(self, path: Path, pool: CountingPool, **pace: float) -> None:
         self.serve(path)
         self.pool = pool
         self.files = OpenFiles(pool)
-        self.transfers = Transfers()
-        self.sender = Sender(ReadAhead(pool), **pace)
         self.started: asyncio.Queue[Transfer] = asyncio.Queue()
         self.finished: asyncio.Queue[Transfer] = asyncio.Queue()
+        self.transfers = Transfers(self.finished.put_nowait)
+        self.sender = Sender(ReadAhead(pool), **pace)
+        self.bandwidth: TokenBucket | None = None
         self.address = ("127.0.0.1", 0)
         self.handler_task: asyncio.Task[object] | None = None
+        self.last_request: web.Request | None = None
+        self.server: web.Server | None = None
 
     def serve(self, path: Path) -> None:
         """Serve the file at `path` from now on, under the size that it has now."""
         size_bytes = path.stat().st_size
         self.representation = Representation(path, "v", size_bytes, "video/mp4", "e", 784111777)
 
+    @property
+    def connections(self) -> list[web.RequestHandler]:
+        return self.server.connections
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.handler_task = asyncio.current_task()
+        self.last_request = request
         facts = self.representation.facts("private")
         plan = ranges.plan(request.method, request.headers, facts, boundary="B")
-        with self.transfers.open("ann", "c1", VIDEO_ID, "stream") as transfer:
-            try:
-                async with self.files.open(self.representation) as file:
-                    self.started.put_nowait(transfer)
-                    return await self.sender.send(request, plan, file, transfer)
-            finally:
-                self.finished.put_nowait(transfer)
+        who = ("ann", "c1", VIDEO_ID, "stream")
+        with self.transfers.open(*who, bandwidth=self.bandwidth) as transfer:
+            async with self.files.open(self.representation) as file:
+                self.started.put_nowait(transfer)
+                return await self.sender.send(request, plan, file, transfer)
 
     async def ended(self) -> Transfer:
         async with asyncio.timeout(LONGEST_WAIT_S):
             return await self.finished.get()
 
 
+async def hide_server(request: web.Request, response: web.StreamResponse) -> None:
+    del response.headers["Server"]
+
+
 @asynccontextmanager
 async def serve(
-    path: Path, *, tls: ssl.SSLContext | None = None, **pace: float
+    path: Path,
+    *,
+    is_ours: bool = True,
+    tls: ssl.SSLContext | None = None,
+    keepalive_timeout_s: float = 75.0,
+    **pace: float,
 ) -> AsyncIterator[Delivery]:
-    """Serve the file at `path` until the block ends."""
+    """Serve the file at `path` until the block ends, over our connections or aiohttp's own."""
     with CountingPool() as pool:
         delivery = Delivery(path, pool, **pace)
         app = web.Application()
@@ -91,13 +109,20 @@ async def serve(
         app.router.add_get("/", delivery.handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
-        await site.start()
-        delivery.address = runner.addresses[0]
+        delivery.server = runner.server
+        protocols = protocol_factory(runner.server, keepalive_timeout_s=keepalive_timeout_s)
+        listener = await asyncio.get_running_loop().create_server(
+            protocols if is_ours else runner.server,
+            "127.0.0.1",
+            0,
+            ssl=tls,
+        )
+        delivery.address = listener.sockets[0].getsockname()
         try:
             with delivery.files:
                 yield delivery
         finally:
+            listener.close()
             await runner.cleanup()
 
 
@@ -105,19 +130,19 @@ class Client:
     """A connection of its own, with a small receive buffer, so that a stall is one at once."""
 
     def __init__(self, own: socket.socket) -> None:
-        self._socket = own
+        self.socket = own
 
     async def ask(self, method: str = "GET", **fields: str) -> None:
         lines = [f"{method} / HTTP/1.1", "Host: h"]
         lines += [f"{name.replace('_', '-')}: {text}" for name, text in fields.items()]
         text = "\r\n".join([*lines, "", ""])
-        await asyncio.get_running_loop().sock_sendall(self._socket, text.encode())
+        await asyncio.get_running_loop().sock_sendall(self.socket, text.encode())
 
     async def read(self, most_bytes: int = 65536) -> bytes:
         """What has come; nothing at the end. Raises: ConnectionResetError."""
         await asyncio.sleep(0)  # Else the server, in the same loop, has no turn while bytes wait.
         async with asyncio.timeout(LONGEST_WAIT_S):
-            return await asyncio.get_running_loop().sock_recv(self._socket, most_bytes)
+            return await asyncio.get_running_loop().sock_recv(self.socket, most_bytes)
 
     async def read_head(self) -> bytes:
         head = b""
@@ -146,11 +171,11 @@ class Client:
     def reset(self) -> None:
         """Leave as a browser does on a seek: at once, with bytes unread."""
         linger = struct.pack("ii", 1, 0)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self._socket.close()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.socket.close()
 
     def close(self) -> None:
-        self._socket.close()
+        self.socket.close()
 
 
 RECEIVE_BUFFER_BYTES = 64 * 1024
@@ -165,10 +190,22 @@ async def connect(delivery: Delivery) -> AsyncIterator[Client]:
         yield Client(own)
 
 
-@pytest.fixture
-def serving():
+@pytest.fixture(params=[True, False], ids=["launched", "written"])
+def serving(request):
     """`async with serving(path, tls=..., window_bytes=..., stall_timeout_s=...) as delivery`."""
+    return partial(serve, is_ours=request.param)
+
+
+@pytest.fixture
+def launching():
+    """As `serving`, for what our connections alone can do."""
     return serve
+
+
+@pytest.fixture
+def writing():
+    """As `serving`, for what goes through aiohttp's writer."""
+    return partial(serve, is_ours=False)
 
 
 @pytest.fixture

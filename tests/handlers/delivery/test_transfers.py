@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from handlers.delivery.transfers import Transfers
+from handlers.delivery.transfers import Outcome, Transfers
 
 VIDEO, OTHER_VIDEO = UUID(int=1), UUID(int=2)
 
@@ -64,6 +64,42 @@ async def test_counts_are_by_purpose_and_user():
     assert transfers.count("stream", "ann") == 1
     assert transfers.count("thumbnail") == 0
     assert await transfers.drain(0) == 3
+
+
+def test_who_runs_is_told_one_by_one():
+    transfers = Transfers()
+    with transfers.open(*ANN), transfers.open(*BOB):
+        who = [one.user_id for one in transfers]
+        for one in transfers:
+            one.finish(Outcome.COMPLETE)
+
+    assert sorted(who) == ["ann", "bob"]
+    assert list(transfers) == []
+
+
+def test_each_is_told_once_when_it_is_over():
+    finished = []
+    transfers = Transfers(lambda one: finished.append((one.user_id, one.sent_bytes, one.outcome)))
+    with transfers.open(*ANN) as launched:
+        launched.is_launched = True
+        launched.sent_bytes = 7
+    with transfers.open(*BOB):
+        assert finished == []
+
+    launched.finish(Outcome.STALLED)
+
+    assert finished == [("bob", 0, None), ("ann", 7, Outcome.STALLED)]
+
+
+def test_what_was_launched_runs_on():
+    transfers = Transfers()
+    with transfers.open(*ANN) as transfer:
+        transfer.is_launched = True
+
+    assert transfers.count("stream", "ann") == 1
+    transfer.finish(Outcome.COMPLETE)
+    assert transfers.count("stream", "ann") == 0
+    assert transfers.count("stream") == 0
 
 
 def test_sent_bytes_are_those_of_all_there_were():

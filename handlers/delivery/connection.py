@@ -1,0 +1,285 @@
+"""A connection that can be handed an answer and sends it by itself, while its handler is gone.
+
+aiohttp's protocol, and the one place where more of it is touched than it promises: `mismatch` tells
+whether the installed version is as expected, and answers are sent the long way where it is not.
+What a client sends meanwhile is held, a little of it, and handed on in order afterwards. An
+answer behind which the connection ends is followed by a close that loses no byte of it.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from handlers.delivery.open_files import OpenFile
+from handlers.delivery.pump import Pump, PumpSettings
+from handlers.delivery.ranges import Headers, Part
+from handlers.delivery.transfers import Outcome, Transfer
+
+logger = logging.getLogger(__name__)
+
+# More than any honest client sends ahead; what is above it waits in the kernel.
+HELD_BYTES = 64 * 1024
+# A client that has said its last word gets an answer that begins within this time.
+_EOF_GRACE_S = 1.0
+# How long a client may take to read the last answer of a connection and close its side.
+_LINGER_S = 5.0
+
+# What is used of aiohttp beyond its interface: attributes of RequestHandler, and its methods with
+# the parameters they are called with.
+_ATTRIBUTES = frozenset(
+    {
+        "_buffer_paused",
+        "_close",
+        "_current_request",
+        "_loop",
+        "_messages",
+        "_next_keepalive_close_time",
+        "_reading_paused",
+        "_waiter",
+        "transport",
+    }
+)
+_METHODS = {"_process_keepalive": ["self"], "data_received": ["self", "data"]}
+
+
+def mismatch(protocol: type = web.RequestHandler) -> str | None:
+    """What is not as expected of aiohttp's protocol; None if all is well."""
+    slots = {name for base in protocol.__mro__ for name in getattr(base, "__slots__", ())}
+    if missing := _ATTRIBUTES - slots:
+        return f"RequestHandler has no {', '.join(sorted(missing))}"
+    for name, parameters in _METHODS.items():
+        method = getattr(protocol, name, None)
+        if method is None or list(inspect.signature(method).parameters) != parameters:
+            return f"RequestHandler.{name} takes other parameters"
+    return None
+
+
+def protocol_factory(
+    server: web.Server, *, keepalive_timeout_s: float = 75.0
+) -> Callable[[], web.RequestHandler]:
+    """Makes the protocol of a connection: ours, or aiohttp's own where it is not as expected."""
+    options: dict[str, Any] = {
+        "loop": asyncio.get_running_loop(),
+        "keepalive_timeout": keepalive_timeout_s,
+        "access_log": None,
+    }
+    protocol: type[web.RequestHandler] = Connection
+    if found := mismatch():
+        logger.warning("videos are sent more slowly: %s", found)
+        protocol = web.RequestHandler
+
+    def make() -> web.RequestHandler:
+        return protocol(server, **options)
+
+    return make
+
+
+def is_busy(connection: web.RequestHandler) -> bool:
+    """Whether somebody waits for an answer of it. `_waiter` is what it waits for requests with."""
+    if isinstance(connection, Connection) and connection.is_sending:
+        return True
+    return connection._waiter is None or connection._waiter.done()
+
+
+class Launched(web.StreamResponse):
+    """Stands for an answer that its connection sends by itself: nothing is left to be done."""
+
+    def __init__(self, connection: "Connection", status: int, headers: Headers) -> None:
+        super().__init__(status=status, headers=headers)
+        self._connection = connection
+
+    @property
+    def keep_alive(self) -> bool:
+        """The connection closes itself when it is time."""
+        return True
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        await self._connection.until_free()
+
+
+class Connection(web.RequestHandler):
+    """`launch` begins an answer; until it is out, the client is heard but not listened to."""
+
+    __slots__ = (
+        "_closes",
+        "_has_eof",
+        "_held",
+        "_is_lingering",
+        "_pump",
+        "_sent",
+        "_timer",
+        "is_sending",
+    )
+
+    def __init__(self, server: web.Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self.is_sending = False
+        self._closes = False
+        self._has_eof = False
+        self._is_lingering = False
+        self._held: bytearray | None = None
+        self._pump: Pump | None = None
+        self._sent: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def can_launch(self, request: web.BaseRequest) -> bool:
+        """Whether an answer may go past the transport: nothing of an earlier one is in it, nothing
+        has to be encrypted, and no body is still to come in."""
+        transport = self.transport
+        return (
+            transport is not None
+            and not transport.is_closing()
+            and not self.is_sending
+            and transport.get_write_buffer_size() == 0
+            and self.ssl_context is None
+            and request.content.is_eof()
+        )
+
+    def launch(
+        self,
+        head: bytes,
+        parts: Sequence[Part],
+        file: OpenFile,
+        transfer: Transfer,
+        settings: PumpSettings,
+        *,
+        closes: bool,
+    ) -> None:
+        """Begin to send; `transfer` is finished when all is out or never will be."""
+        self.is_sending = transfer.is_launched = True
+        self._closes = closes
+        if self._pump is None:
+            self._pump = self._make_pump(settings)
+        self._pump.start(head, parts, file, transfer)
+
+    async def until_free(self) -> None:
+        """Return when the next request may have its turn, if one is here already."""
+        if self.is_sending and (self._messages or self._close):
+            self._sent = self._loop.create_future()
+            await self._sent
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_lingering:
+            return
+        if self.is_sending:
+            self._hold(data)
+        else:
+            super().data_received(data)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """A client may close its side and wait for what it asked for: it gets what is begun soon.
+
+        Not one that left in the middle of a request, or while it was being written to by a
+        handler, as event streams are; and TLS knows no half of a connection.
+        """
+        if self.ssl_context is not None or not is_busy(self) or self._is_talking():
+            return super().eof_received()
+        self._has_eof = True
+        self._set_timer(_EOF_GRACE_S, self._close_after_eof)
+        return True
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        pump, self._pump, self._held = self._pump, None, None
+        if pump is not None:
+            pump.close()
+        super().connection_lost(exc)
+
+    def force_close(self) -> None:
+        if self._pump is not None:
+            self._pump.stop()
+        super().force_close()
+
+    def _make_pump(self, settings: PumpSettings) -> Pump:
+        """Its socket is a duplicate, since a descriptor number that the transport closes may by the
+        next turn of the loop be the socket of another user."""
+        assert self.transport is not None
+        return Pump(self.transport.get_extra_info("socket").dup(), settings, self._have_sent)
+
+    def _have_sent(self, outcome: Outcome) -> None:
+        self.is_sending = False
+        if outcome is not Outcome.COMPLETE:
+            self._cut()
+        elif self._closes or (self._has_eof and not self._messages and not self._held):
+            self._linger()
+        else:
+            self._next_keepalive_close_time = self._loop.time() + self.keepalive_timeout
+            self._hand_on()
+        if self._sent is not None and not self._sent.done():
+            self._sent.set_result(None)
+
+    def _hold(self, data: bytes) -> None:
+        if self._held is None:
+            self._held = bytearray()
+        self._held += data
+        if len(self._held) >= HELD_BYTES and self.transport is not None:
+            self.transport.pause_reading()
+
+    def _hand_on(self) -> None:
+        """Also nothing, if that was held: with it aiohttp asks itself to go on."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+        self._resume(held)
+        super().data_received(bytes(held))
+
+    def _resume(self, held: bytearray | None) -> None:
+        is_paused_by_us = held is not None and len(held) >= HELD_BYTES
+        if is_paused_by_us and not self._reading_paused and not self._buffer_paused:
+            assert self.transport is not None
+            self.transport.resume_reading()
+
+    def _cut(self) -> None:
+        """An answer that ends in the middle must not look whole."""
+        self._is_lingering = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _linger(self) -> None:
+        """Close so that the client can read all: closing with its bytes unread would reset the
+        connection, and with it what the client has not read."""
+        self._is_lingering = True
+        self._messages.clear()
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self._has_eof:
+            self.transport.close()
+            return
+        self._resume(self._held)
+        self.transport.write_eof()
+        self._set_timer(_LINGER_S, self.force_close)
+
+    def _close_after_eof(self) -> None:
+        if self.is_sending:
+            self._set_timer(_EOF_GRACE_S, self._close_after_eof)
+        else:
+            self.force_close()
+
+    def _is_talking(self) -> bool:
+        """Whether a request is still coming in, or an answer of a handler's is going out."""
+        bodies = [body for _, body in self._messages]
+        if self._current_request is not None:
+            if self._current_request.writer.output_size:
+                return True
+            bodies.append(self._current_request.content)
+        return not all(body.is_eof() for body in bodies)
+
+    def _set_timer(self, delay_s: float, callback: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(delay_s, callback)
+
+    def _process_keepalive(self) -> None:
+        """The time without a request begins when the last answer is out."""
+        if self.is_sending:
+            self._next_keepalive_close_time = self._loop.time() + self.keepalive_timeout
+        super()._process_keepalive()

@@ -1,0 +1,268 @@
+"""Moves text and spans of a file into a socket, as fast as the client takes them.
+
+One system call a wake-up moves a window of the file from the page cache into the kernel's buffer;
+between windows other clients have their turn, and what was sent is counted and paced. A window is
+only sent when it is in memory. Memory of this process that a waiting client takes: none.
+It knows nothing of HTTP, and it does not decide what is sent.
+"""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from handlers.delivery.errors import FileTruncated
+from handlers.delivery.open_files import OpenFile
+from handlers.delivery.outcomes import log_end, outcome_of
+from handlers.delivery.ranges import ByteSpan, Part
+from handlers.delivery.read_ahead import ReadAhead
+from handlers.delivery.stall_clock import StallClock
+from handlers.delivery.token_bucket import TokenBucket
+from handlers.delivery.transfers import Outcome, Transfer
+from handlers.delivery.unsent import drop_unsent, unsent_bytes
+
+# Below, holding back the last segment saves no packet worth its two system calls (measured).
+CORK_FROM_BYTES = 128 * 1024
+# With a limit, a window is a twentieth of a second's worth: what a player takes for smooth.
+_WINDOWS_A_SECOND = 20
+_LEAST_WINDOW_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class PumpSettings:
+    """What all pumps have in common. `stall_timeout_s`: how long a client may take nothing."""
+
+    read_ahead: ReadAhead
+    window_bytes: int = 2 << 20
+    stall_timeout_s: float = 30.0
+
+    def window_for(self, bandwidth: TokenBucket | None) -> int:
+        """As many bytes as may leave at once."""
+        if bandwidth is None:
+            return self.window_bytes
+        smooth = max(_LEAST_WINDOW_BYTES, int(bandwidth.rate_per_s / _WINDOWS_A_SECOND))
+        return min(self.window_bytes, smooth)
+
+
+class Pump:
+    """One connection's: one answer at a time. The socket is its own, and `close` closes it.
+
+    The owner is told by `on_end` when an answer is out, or will never be.
+    """
+
+    __slots__ = (
+        "_at",
+        "_file",
+        "_is_corked",
+        "_is_running",
+        "_is_watching",
+        "_loop",
+        "_on_end",
+        "_parts",
+        "_pause",
+        "_pause_s",
+        "_reading",
+        "_settings",
+        "_socket",
+        "_stall_clock",
+        "_stop",
+        "_text",
+        "_transfer",
+        "_uncounted_bytes",
+        "_window_bytes",
+    )
+
+    _file: OpenFile
+    _parts: Iterator[Part]
+    _text: bytes
+    _transfer: Transfer
+
+    def __init__(
+        self,
+        own: socket.socket,
+        settings: PumpSettings,
+        on_end: Callable[[Outcome], None],
+    ) -> None:
+        self._socket = own
+        self._loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._on_end = on_end
+        self._is_running = False
+        self._is_corked = False
+        self._is_watching = False
+        self._pause: asyncio.TimerHandle | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._stall_clock: StallClock | None = None
+
+    def start(self, head: bytes, parts: Sequence[Part], file: OpenFile, transfer: Transfer) -> None:
+        """Send at once what there is room for; the rest follows as the client reads."""
+        self._is_running = True
+        self._transfer = transfer
+        self._file = file.hold()
+        self._parts = iter(parts)
+        self._take_part()
+        self._text = head + self._text
+        self._uncounted_bytes = len(head)
+        self._set_pace(transfer.bandwidth)
+        transfer.on_end = self._abort
+        if transfer.is_ended:
+            self._abort()
+        elif self._pause_s > 0.0:
+            self._wait()
+        else:
+            self._cork(self._stop - self._at > CORK_FROM_BYTES)
+            self._turn()
+
+    def stop(self) -> None:
+        """The server's will: what is being sent, if anything is, ends where it is."""
+        if self._is_running:
+            self._transfer.end()
+
+    def close(self) -> None:
+        """The connection is gone."""
+        if self._is_running:
+            self._abort()
+        self._socket.close()
+
+    def _set_pace(self, bandwidth: TokenBucket | None) -> None:
+        """What the user's other answers took too much is made up for first."""
+        self._window_bytes = self._settings.window_for(bandwidth)
+        self._pause_s = 0.0 if bandwidth is None else bandwidth.owe(0, time.monotonic())
+
+    def _turn(self) -> None:
+        """What one wake-up sends: the text that is due, then a window of the file at most."""
+        try:
+            if self._text:
+                self._send_text()
+            if not self._text and self._at < self._stop:
+                self._send_window()
+        except BlockingIOError:
+            pass
+        except (OSError, FileTruncated) as fault:
+            self._end(fault)
+            return
+        if self._text or self._at < self._stop or self._take_part():
+            self._wait()
+        else:
+            self._end(None)
+
+    def _send_text(self) -> None:
+        more = socket.MSG_MORE if self._at < self._stop else 0
+        sent_bytes = self._socket.send(self._text, more)
+        self._text = self._text[sent_bytes:]
+        uncounted_bytes = min(sent_bytes, self._uncounted_bytes)
+        self._uncounted_bytes -= uncounted_bytes
+        self._transfer.sent_bytes += sent_bytes - uncounted_bytes
+
+    def _send_window(self) -> None:
+        """A short write means that the socket is full: no need to hear it say so."""
+        window = ByteSpan(self._at, min(self._at + self._window_bytes, self._stop))
+        if not self._settings.read_ahead.is_resident(self._file, window):
+            self._read_in(window)
+            return
+        sent_bytes = os.sendfile(
+            self._socket.fileno(), self._file.descriptor, window.start, window.size_bytes
+        )
+        if sent_bytes == 0:
+            raise FileTruncated
+        self._at += sent_bytes
+        self._transfer.sent_bytes += sent_bytes
+        if self._transfer.bandwidth is not None:
+            self._pause_s = self._transfer.bandwidth.owe(sent_bytes, time.monotonic())
+
+    def _take_part(self) -> bool:
+        part = next(self._parts, None)
+        if part is None:
+            return False
+        self._text, self._at, self._stop = part.prefix, part.span.start, part.span.stop
+        return True
+
+    def _wait(self) -> None:
+        """For the disk, for the bandwidth, or for room: a slow client may take its time as long
+        as it takes anything at all."""
+        if self._stall_clock is None:
+            self._stall_clock = StallClock(
+                self._loop, self._settings.stall_timeout_s, self._taken_and_waiting, self._stall
+            )
+        if self._reading is not None:
+            self._watch(False)
+        elif self._pause_s > 0.0:
+            self._watch(False)
+            self._pause = self._loop.call_later(self._pause_s, self._go_on)
+        else:
+            self._watch(True)
+
+    def _watch(self, is_wanted: bool) -> None:
+        """Have the loop call when the socket has room, or not."""
+        if is_wanted == self._is_watching:
+            return
+        self._is_watching = is_wanted
+        if is_wanted:
+            self._loop.add_writer(self._socket.fileno(), self._turn)
+        else:
+            self._loop.remove_writer(self._socket.fileno())
+
+    def _go_on(self) -> None:
+        self._pause, self._pause_s = None, 0.0
+        self._turn()
+
+    def _read_in(self, window: ByteSpan) -> None:
+        self._reading = self._loop.create_task(
+            self._settings.read_ahead.make_resident(self._file, window)
+        )
+        self._reading.add_done_callback(self._have_read)
+
+    def _have_read(self, reading: "asyncio.Task[None]") -> None:
+        fault = None if reading.cancelled() else reading.exception()
+        if reading is not self._reading:
+            return  # of an answer that has ended
+        self._reading = None
+        if fault is not None:
+            self._end(fault)
+        else:
+            self._turn()
+
+    def _abort(self) -> None:
+        self._end(ConnectionAbortedError())
+
+    def _stall(self) -> None:
+        self._end(TimeoutError())
+
+    def _end(self, fault: BaseException | None) -> None:
+        self._is_running = False
+        transfer = self._transfer
+        outcome = Outcome.COMPLETE if fault is None else outcome_of(fault, transfer)
+        self._rest()
+        # What was sent of a file that turned out short is right: let it arrive.
+        if outcome in (Outcome.COMPLETE, Outcome.TRUNCATED):
+            self._cork(False)
+        else:
+            drop_unsent(self._socket, transfer)
+        if fault is not None:
+            log_end(transfer, outcome, fault)
+        transfer.finish(outcome)
+        self._on_end(outcome)
+
+    def _rest(self) -> None:
+        """Nothing of the answer is held any more, and nothing will call."""
+        self._watch(False)
+        for waiting in (self._pause, self._reading):
+            if waiting is not None:
+                waiting.cancel()
+        if self._stall_clock is not None:
+            self._stall_clock.stop()
+        self._pause = self._reading = self._stall_clock = None
+        self._file.release()
+
+    def _cork(self, is_corked: bool) -> None:
+        """Keeps segments full between windows."""
+        if is_corked == self._is_corked:
+            return
+        self._is_corked = is_corked
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, is_corked)
+
+    def _taken_and_waiting(self) -> tuple[int, int]:
+        waiting = unsent_bytes(self._socket)
+        return self._transfer.sent_bytes - waiting, waiting

@@ -1,0 +1,139 @@
+"""The long way of an answer: through aiohttp's writer, a chunk at a time, while its handler waits.
+
+For TLS, since straight into the socket would be plaintext, and wherever an answer cannot be
+launched. Memory of this process that a waiting client takes: two chunks and what encrypting them
+takes. What is in the transport's buffer counts as sent, until the client turns out to be gone.
+"""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from aiohttp import web
+
+from handlers.delivery.errors import FileTruncated
+from handlers.delivery.open_files import OpenFile
+from handlers.delivery.outcomes import log_end, outcome_of
+from handlers.delivery.pump import PumpSettings
+from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
+from handlers.delivery.stall_clock import StallClock
+from handlers.delivery.transfers import Outcome, Transfer
+from handlers.delivery.unsent import drop_unsent, unsent_bytes
+
+# As much as a transport takes before it asks its writer to wait.
+_CHUNK_BYTES = 64 * 1024
+
+
+async def write(
+    request: web.Request,
+    plan: TransferPlan,
+    file: OpenFile,
+    transfer: Transfer,
+    settings: PumpSettings,
+) -> web.StreamResponse:
+    """Answer with what was planned; return when the last byte is out, or the client is.
+
+    `transfer.outcome` says which. Raises: ConnectionResetError for a client that left before.
+    """
+    response = web.StreamResponse(status=plan.status, headers=plan.headers)
+    with _Writer(request, response, transfer, settings) as writer:
+        await writer.write(plan, file)
+    return response
+
+
+class _Writer:
+    """Its own duplicate of the socket tells what was not sent when the transport's is closed."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        transfer: Transfer,
+        settings: PumpSettings,
+    ) -> None:
+        if request.transport is None or request.transport.is_closing():
+            raise ConnectionResetError
+        self._transport = request.transport
+        self._request = request
+        self._response = response
+        self._transfer = transfer
+        self._settings = settings
+
+    def __enter__(self) -> "_Writer":
+        self._socket: socket.socket = self._transport.get_extra_info("socket").dup()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    async def write(self, plan: TransferPlan, file: OpenFile) -> None:
+        try:
+            async with self._transfer.until_ended() as interrupt:
+                with self._watching_for_stall(interrupt):
+                    await self._response.prepare(self._request)
+                    for part in plan.parts:
+                        await self._write_part(part, file)
+        except FileTruncated as fault:
+            self._tell(fault)
+            self._transport.close()  # What was sent is right: let it arrive.
+        except OSError as fault:
+            self._drop_unsent()
+            self._tell(fault)
+            self._transport.abort()
+        except asyncio.CancelledError:
+            self._drop_unsent()
+            self._transport.abort()
+            raise
+        else:
+            self._transfer.outcome = Outcome.COMPLETE
+
+    async def _write_part(self, part: Part, file: OpenFile) -> None:
+        if part.prefix:
+            await self._write_chunk(part.prefix)
+        chunk_bytes = min(_CHUNK_BYTES, self._settings.window_for(self._transfer.bandwidth))
+        for start in range(part.span.start, part.span.stop, chunk_bytes):
+            span = ByteSpan(start, min(start + chunk_bytes, part.span.stop))
+            await self._settings.read_ahead.make_resident(file, span)
+            # A read from the page cache.
+            chunk = os.pread(file.descriptor, span.size_bytes, start)
+            await self._write_chunk(chunk)
+            if len(chunk) < span.size_bytes:
+                raise FileTruncated
+
+    async def _write_chunk(self, chunk: bytes) -> None:
+        await self._keep_pace(0)  # makes up what the user's other answers took too much
+        if self._transport.is_closing():
+            raise ConnectionResetError
+        self._transfer.sent_bytes += len(chunk)
+        await self._response.write(chunk)
+        await self._keep_pace(len(chunk))
+
+    async def _keep_pace(self, sent_bytes: int) -> None:
+        bandwidth = self._transfer.bandwidth
+        if bandwidth is not None:
+            await asyncio.sleep(bandwidth.owe(sent_bytes, time.monotonic()))
+
+    @contextmanager
+    def _watching_for_stall(self, interrupt: Callable[[], None]) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        timeout_s = self._settings.stall_timeout_s
+        clock = StallClock(loop, timeout_s, self._taken_and_waiting, interrupt)
+        try:
+            yield
+        finally:
+            clock.stop()
+
+    def _taken_and_waiting(self) -> tuple[int, int]:
+        waiting = unsent_bytes(self._socket) + self._transport.get_write_buffer_size()
+        return self._transfer.sent_bytes - waiting, waiting
+
+    def _drop_unsent(self) -> None:
+        drop_unsent(self._socket, self._transfer, self._transport.get_write_buffer_size())
+
+    def _tell(self, fault: OSError | FileTruncated) -> None:
+        self._transfer.outcome = outcome_of(fault, self._transfer)
+        log_end(self._transfer, self._transfer.outcome, fault)
+        self._response.force_close()
