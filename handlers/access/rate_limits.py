@@ -16,9 +16,9 @@ from handlers.delivery.token_bucket import TokenBucket
 from handlers.errors import RETRY_SOON_S, RateLimited
 
 BURST = 2  # a bucket is so many times as deep as what one period refills
-# Short, so that pacing is smooth and ten seconds bring at most 2.5 % too much; long enough for
-# a busy loop to come round.
-BANDWIDTH_BURST_S = 0.25
+# Long enough for a busy loop to come round. Eight transfers, each a twentieth of a second ahead,
+# may with this bring 5 % too much in ten seconds.
+BANDWIDTH_BURST_S = 0.1
 # Whoever wants a bucket forgotten before it is full needs so many signed identities within the
 # seconds in which it fills.
 MAX_USERS = 100_000
