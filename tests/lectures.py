@@ -137,9 +137,9 @@ class Watcher:
 
 @asynccontextmanager
 async def watching(
-    serve: Serve, path: str, lecture: Lecture, *, receive_buffer_bytes: int | None = None
+    url: str, path: str, lecture: Lecture, *, receive_buffer_bytes: int | None = None
 ) -> AsyncIterator[Watcher]:
-    async with connected(serve.url, receive_buffer_bytes=receive_buffer_bytes) as wire:
+    async with connected(url, receive_buffer_bytes=receive_buffer_bytes) as wire:
         yield Watcher(wire, path, lecture)
 
 

@@ -81,7 +81,7 @@ class Classroom:
         which, place = number % 2, number // 2
         path = self.paths[which][place % len(self.paths[which])]
         return watching(
-            self.serve, path, self.lectures[which], receive_buffer_bytes=receive_buffer_bytes
+            self.serve.url, path, self.lectures[which], receive_buffer_bytes=receive_buffer_bytes
         )
 
 

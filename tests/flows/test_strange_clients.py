@@ -278,7 +278,7 @@ async def test_a_cold_file_arrives_and_keeps_nobody(classroom: Classroom, tmp_pa
     lecture = await make_lecture(serve, tmp_path, 3, COLD_BYTES)
     (path,) = await grants_for(serve, lecture, ["student-0-0"])
     await asyncio.to_thread(evict, file_of(serve, lecture))
-    async with watching(serve, path, lecture) as cold, classroom.watching(1) as hot:
+    async with watching(serve.url, path, lecture) as cold, classroom.watching(1) as hot:
         fetching = asyncio.create_task(cold.range(0, lecture.size))
         while not fetching.done():
             async with asyncio.timeout(SLOWEST_S):
