@@ -6,7 +6,7 @@ import tempfile
 from argparse import Namespace
 from importlib.util import find_spec
 
-from benchmarks import arguments, comparison, isolation
+from benchmarks import arguments, comparison, isolation, own_server
 from benchmarks.contenders import CONTENDERS
 from benchmarks.load import LoadError
 from benchmarks.processes import CannotStart
@@ -18,8 +18,10 @@ def main(given: list[str]) -> int:
         if options.inside:
             isolation.prepare_network()
             return comparison.compare(options)
+        if options.url:
+            return own_server.ask(options)
         return _outside(options, given)
-    except (isolation.CannotIsolate, LoadError, CannotStart) as exc:
+    except (isolation.CannotIsolate, LoadError, CannotStart, own_server.Refused) as exc:
         print(f"benchmarks: {exc}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.contenders import CONTENDERS
-from benchmarks.workloads import WORKLOADS
+from benchmarks.own_server import http_address
+from benchmarks.profile import py_spy
+from benchmarks.workloads import USUAL, WORKLOADS
 
 QUICK_SECONDS, QUICK_ROUNDS = 1.0, 2
 SECONDS, ROUNDS = 2.5, 5
@@ -14,7 +16,14 @@ LONGEST_S = 600.0
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Exits with an explanation when something is not as it should be."""
-    found = _parser().parse_args(arguments)
+    parser = _parser()
+    found = parser.parse_args(arguments)
+    if found.profile and py_spy() is None:
+        parser.error("--profile needs py-spy (pip install py-spy)")
+    if bool(found.url) != bool(found.token):
+        parser.error("--url and --token need each other")
+    if found.soak:
+        found.workloads = ("soak",)
     found.seconds = found.seconds or (QUICK_SECONDS if found.quick else SECONDS)
     found.output = found.output.resolve()
     found.rounds = found.rounds or (QUICK_ROUNDS if found.quick else ROUNDS)
@@ -30,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workloads",
         type=some_of(WORKLOADS),
-        default=tuple(WORKLOADS),
+        default=USUAL,
         metavar="A,B",
         help=f"of {', '.join(WORKLOADS)}",
     )
@@ -43,6 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=between(1, 100, int), metavar="N")
     parser.add_argument("--seconds", type=between(0.1, LONGEST_S, float), metavar="S")
     parser.add_argument("--output", type=Path, default=Path("build/bench"), metavar="DIRECTORY")
+    parser.add_argument(
+        "--soak", action="store_true", help="330 s in one piece, longer than every cache's life"
+    )
+    parser.add_argument("--profile", action="store_true", help="flame graphs by py-spy")
+    own = parser.add_argument_group("only the generator, against a server of one's own")
+    own.add_argument("--url", type=http_address, metavar="http://127.0.0.1:8080")
+    own.add_argument("--token", help="a bearer token of somebody who may watch its videos")
+    own.add_argument("--bearer", action="store_true", help="ask by token, not by playback grant")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     return parser
 

@@ -15,6 +15,7 @@ from benchmarks.load import Generator, Target
 from benchmarks.media import ensure_mp4
 from benchmarks.processes import allow_many_files, choose_cores
 from benchmarks.product import seed
+from benchmarks.profile import no_profiler, profiler
 from benchmarks.rounds import Rounds
 from benchmarks.workloads import WORKLOADS, Sample, Workload
 
@@ -31,7 +32,8 @@ def compare(options: Namespace) -> int:
     print(f"about {estimated_s(plan, options) / 60:.0f} minutes", flush=True)
     scratch: Path = options.inside
     with everybody(scratch, plan) as (generator, targets):
-        samples = _measured(Rounds(generator, targets), plan, options)
+        watch = profiler(options.output) if options.profile else no_profiler
+        samples = _measured(Rounds(generator, targets, watch), plan, options)
     _write(options.output, report.as_text(samples, facts), report.as_json(samples, facts))
     return WRONG_ANSWERS if report.fault_lines(samples) else 0
 
@@ -46,7 +48,8 @@ def estimated_s(plan: Sequence[tuple[Workload, Sequence[str]]], options: Namespa
     runs = 0.0
     for workload, names in plan:
         asked = workload.asked(options.seconds)
-        runs += len(names) * options.rounds * (asked.seconds + asked.warmup_s + 0.2)
+        rounds = min(options.rounds, workload.most_rounds)
+        runs += len(names) * rounds * (asked.seconds + asked.warmup_s + 0.2)
     return runs + 60
 
 

@@ -15,10 +15,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
+from benchmarks.api import call, client, path_by_bearer, path_by_grant
 from benchmarks.load import Target
 from benchmarks.processes import Cores, pin, pinned, running, wait_for_port
 from server.config import NOT_BUILT
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COURSE, MODULE, STUDENT = "bench", "bench-1", "bench-student"
 VIDEOS = 20
 SEED_PORT = 8100
-SEED_TIMEOUT_S = 300.0
+READY_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 60.0
 
 # Limits are on, and so wide that they never bite. The others have no access log either.
@@ -122,44 +122,30 @@ def _token(environ: Mapping[str, str], user: str, *options: str) -> str:
 
 async def _ensure_videos(admin: str, student: str, video: Path) -> list[tuple[str, str, int]]:
     """Path by grant, path by bearer token and size of each video, once it can be watched."""
-    async with _client(admin) as session, _client(student) as viewer:
-        await _call(session, "PUT", f"courses/{COURSE}", json={"title": "Benchmarks"})
-        await _call(
+    url = f"http://127.0.0.1:{SEED_PORT}"
+    async with client(url, admin) as session, client(url, student) as viewer:
+        await call(session, "PUT", f"courses/{COURSE}", json={"title": "Benchmarks"})
+        await call(
             session, "PUT", f"courses/{COURSE}/enrollments/{STUDENT}", json={"role": "student"}
         )
         module = {"title": "Benchmarks", "position": 1}
-        await _call(session, "PUT", f"courses/{COURSE}/modules/{MODULE}", json=module)
-        there = (await _call(session, "GET", f"modules/{MODULE}/videos"))["items"]
+        await call(session, "PUT", f"courses/{COURSE}/modules/{MODULE}", json=module)
+        there = (await call(session, "GET", f"modules/{MODULE}/videos"))["items"]
         for _ in range(VIDEOS - len(there)):
             await _upload(session, video)
-        there = (await _call(session, "GET", f"modules/{MODULE}/videos"))["items"]
+        there = (await call(session, "GET", f"modules/{MODULE}/videos"))["items"]
         return [await _opened(viewer, found["id"]) for found in there]
-
-
-def _client(token: str) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        f"http://127.0.0.1:{SEED_PORT}",
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=aiohttp.ClientTimeout(total=SEED_TIMEOUT_S),
-    )
 
 
 async def _upload(session: aiohttp.ClientSession, video: Path) -> None:
     form = aiohttp.FormData()
     with video.open("rb") as body:
         form.add_field("file", body, filename=video.name)
-        await _call(session, "POST", f"modules/{MODULE}/videos", data=form)
+        await call(session, "POST", f"modules/{MODULE}/videos", data=form)
 
 
 async def _opened(viewer: aiohttp.ClientSession, video_id: str) -> tuple[str, str, int]:
-    async with asyncio.timeout(SEED_TIMEOUT_S):
-        while (video := await _call(viewer, "GET", f"videos/{video_id}"))["status"] == "processing":
+    async with asyncio.timeout(READY_TIMEOUT_S):
+        while (video := await call(viewer, "GET", f"videos/{video_id}"))["status"] == "processing":
             await asyncio.sleep(0.2)
-    playback = await _call(viewer, "POST", f"videos/{video_id}/playback", json={})
-    return playback["stream_url"], f"/api/v1/videos/{video_id}/stream", video["size"]
-
-
-async def _call(session: aiohttp.ClientSession, method: str, path: str, **options: Any) -> Any:
-    async with session.request(method, f"/api/v1/{path}", **options) as response:
-        response.raise_for_status()
-        return await response.json()
+    return await path_by_grant(viewer, video_id), path_by_bearer(video_id), video["size"]

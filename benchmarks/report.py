@@ -14,12 +14,22 @@ NONE = "-"
 
 
 def as_text(samples: Sequence[Sample], facts: Mapping[str, str]) -> str:
-    parts = [
-        "\n".join(f"{name}: {value}" for name, value in facts.items()),
-        "Goals: medians of the rounds' ratios (least to greatest)\n" + table(goal_rows(samples)),
-        "Bytes a second as a share of nginx's\n" + table(share_rows(samples)),
-        "Medians by themselves\n" + table(absolute_rows(samples)),
-    ]
+    return "\n\n".join(
+        [
+            "\n".join(f"{name}: {value}" for name, value in facts.items()),
+            "Goals: medians of the rounds' ratios (least to greatest)\n"
+            + table(goal_rows(samples)),
+            "Bytes a second as a share of nginx's\n" + table(share_rows(samples)),
+            measured_text(samples),
+        ]
+    )
+
+
+def measured_text(samples: Sequence[Sample]) -> str:
+    """What was measured, compared with nothing."""
+    parts = ["Medians by themselves\n" + table(absolute_rows(samples))]
+    if any(sample.measured["series"] for sample in samples):
+        parts.append("From the first interval to the last\n" + table(series_rows(samples)))
     if faults := fault_lines(samples):
         parts.append("Wrong answers, and none, make a run worthless:\n" + "\n".join(faults))
     return "\n\n".join(parts) + "\n"
@@ -137,6 +147,23 @@ def _medians(samples: Sequence[Sample], workload: str, contender: str) -> Iterab
     for figure in figures:
         spread = Spread.of(list(by_round(samples, workload, contender, figure).values()))
         yield f"{spread.median:,.1f}" if spread else NONE
+
+
+def series_rows(samples: Sequence[Sample]) -> list[list[str]]:
+    rows = [["workload", "who", "first MB/s", "least MB/s", "last MB/s", "last of first"]]
+    for sample in samples:
+        if series := sample.measured["series"]:
+            figures = [series[0] / 1e6, min(series) / 1e6, series[-1] / 1e6]
+            last_of_first = f"{series[-1] / series[0]:.2f}" if series[0] else NONE
+            rows.append(
+                [
+                    sample.workload,
+                    sample.contender,
+                    *(f"{figure:,.1f}" for figure in figures),
+                    last_of_first,
+                ]
+            )
+    return rows
 
 
 def fault_lines(samples: Sequence[Sample]) -> list[str]:

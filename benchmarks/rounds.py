@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.load import Asked, Generator, Target
 from benchmarks.processes import cpu_s, resident_bytes
+from benchmarks.profile import Profiler, no_profiler
 from benchmarks.workloads import Sample, Workload, ranges
 
 WARMING = Asked(ranges(64 << 10, 16), 0.3, 0.1)
@@ -14,15 +15,18 @@ SETTLE_S = 0.1
 class Rounds:
     """Runs workloads against targets that all listen already."""
 
-    def __init__(self, generator: Generator, targets: Mapping[str, Target]) -> None:
+    def __init__(
+        self, generator: Generator, targets: Mapping[str, Target], profiler: Profiler = no_profiler
+    ) -> None:
         self._generator = generator
         self._targets = targets
+        self._profiler = profiler
         self._before = {name: self._warmed(target) for name, target in targets.items()}
 
     def run(
         self, workload: Workload, names: Sequence[str], rounds: int, seconds: float
     ) -> Iterator[Sample]:
-        for number in range(rounds):
+        for number in range(min(rounds, workload.most_rounds)):
             for name in rotated(names, number):
                 yield self._sample(workload, name, number, seconds)
                 time.sleep(SETTLE_S)
@@ -30,9 +34,11 @@ class Rounds:
     def _sample(self, workload: Workload, name: str, number: int, seconds: float) -> Sample:
         target, sizes = self._targets[name], [0]
         cpu_before_s, began_s = cpu_s(target.pids), time.monotonic()
-        measured = self._generator.run(
-            target, workload.asked(seconds), lambda: sizes.append(resident_bytes(target.pids))
-        )
+        asked = workload.asked(seconds)
+        with self._profiler(f"{name}-{workload.name}", target, asked):
+            measured = self._generator.run(
+                target, asked, lambda: sizes.append(resident_bytes(target.pids))
+            )
         took_s = time.monotonic() - began_s
         return Sample(
             workload.name,

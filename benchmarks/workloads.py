@@ -22,6 +22,9 @@ class Workload:
     contenders: tuple[str, ...]
     least_seconds: float = 0.0
     warmup_s: float = 0.5
+    most_rounds: int = 100
+    is_usual: bool = True
+    """Run when no workload is named."""
 
     def asked(self, seconds: float) -> Asked:
         return Asked(self.arguments, max(seconds, self.least_seconds), self.warmup_s)
@@ -52,8 +55,26 @@ _ALL = (
         (*ranges(64 << 10), "--fresh"),
         (*MAIN, NO_REPLAY),
     ),
+    Workload(
+        "64k-unaligned",
+        "64 KiB from anywhere",
+        (*ranges(64 << 10), "--unaligned"),
+        (*MAIN, NO_REPLAY),
+        is_usual=False,
+    ),
+    # Longer than every cache's life: what is not learnt again when it expires shows here alone.
+    Workload(
+        "soak",
+        "64 KiB for 330 s",
+        (*ranges(64 << 10), "--interval", "30"),
+        (PRODUCT, NGINX),
+        least_seconds=330.0,
+        most_rounds=1,
+        is_usual=False,
+    ),
 )
 WORKLOADS: Mapping[str, Workload] = MappingProxyType({one.name: one for one in _ALL})
+USUAL = tuple(one.name for one in _ALL if one.is_usual)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.load import Target
-from benchmarks.processes import CannotStart, pinned, running, wait_for_port
+from benchmarks.processes import CannotStart, children, pinned, running, wait_for_port
 
 HERE = Path(__file__).parent
 STARLETTE = "benchmarks.peers.starlette_app:app"
@@ -76,4 +76,4 @@ def served(
     environ = os.environ | {"BENCH_FILES": str(files)}
     with running(pinned(core, program.command(files, port)), log, environ) as process:
         wait_for_port(process, port, log)
-        yield Target(port, paths, pids=(process.pid,))
+        yield Target(port, paths, pids=(process.pid, *children(process.pid)))

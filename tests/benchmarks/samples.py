@@ -1,0 +1,27 @@
+"""Samples as the generator would have measured them."""
+
+from typing import Any
+
+from benchmarks.workloads import Sample
+
+
+def measured(size: int = 0, **given: Any) -> dict[str, Any]:
+    latencies = {"p50": 1.0, "p90": 2.0, "p99": 3.0, "max": 4.0}
+    return {
+        "seconds": 2.0,
+        "requests": 10,
+        "bytes": size,
+        "player_bytes": 0,
+        "latency_ms": latencies,
+        "first_byte_ms": latencies,
+        "series": [],
+        "opened": 1,
+        "errors": 0,
+        "first_error": "",
+        "cpu_s": 0.1,
+        **given,
+    }
+
+
+def sample(workload: str, contender: str, number: int, size: int = 1, **given: Any) -> Sample:
+    return Sample(workload, contender, number, measured(size, **given))
