@@ -12,8 +12,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -51,7 +50,8 @@ class Lens(NamedTuple):
     pack: Pack
 
 
-Group = set[Subscriber]
+Place = tuple[str, str]
+Groups = dict[Lens, set[Subscriber]]
 
 
 class Audiences:
@@ -61,8 +61,8 @@ class Audiences:
     """
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[str, str], dict[Lens | Subscriber, Group]] = {}
-        self._places: dict[Subscriber, list[tuple[str, str]]] = {}
+        self._groups: dict[Place, Groups] = {}
+        self._places: dict[Subscriber, tuple[Place, ...]] = {}
 
     def __contains__(self, subscriber: Subscriber) -> bool:
         return subscriber in self._places
@@ -73,30 +73,29 @@ class Audiences:
     def seat(self, subscriber: Subscriber) -> None:
         """Puts it where its roles place it now."""
         self.dismiss(subscriber)
-        places = list(subscriber.viewpoint.audiences())
-        self._places[subscriber] = places
+        places = self._places[subscriber] = tuple(subscriber.viewpoint.audiences())
         for place in places:
             groups = self._groups.setdefault(place, {})
-            groups.setdefault(_group_key(place, subscriber), set()).add(subscriber)
+            groups.setdefault(_lens(subscriber), set()).add(subscriber)
 
     def dismiss(self, subscriber: Subscriber) -> None:
+        lens = _lens(subscriber)
         for place in self._places.pop(subscriber, ()):
-            groups, key = self._groups[place], _group_key(place, subscriber)
-            groups[key].discard(subscriber)
-            if not groups[key]:
-                del groups[key]
+            groups = self._groups[place]
+            groups[lens].discard(subscriber)
+            if not groups[lens]:
+                del groups[lens]
             if not groups:
                 del self._groups[place]
 
-    def of(self, event: Event) -> list[Group]:
-        return [
-            group for place in audiences_of(event) for group in self._groups.get(place, {}).values()
-        ]
+    def of(self, event: Event) -> Iterator[list[Subscriber]]:
+        """The groups as they are now."""
+        for place in audiences_of(event):
+            for group in list(self._groups.get(place, {}).values()):
+                yield list(group)
 
 
-def _group_key(place: tuple[str, str], subscriber: Subscriber) -> Lens | Subscriber:
-    if place[0] == "user":
-        return subscriber  # streams of one user may know of its roles from different moments
+def _lens(subscriber: Subscriber) -> Lens:
     viewpoint = subscriber.viewpoint
     return Lens(viewpoint.scope.video_id, viewpoint.filters, subscriber.pack)
 
@@ -176,37 +175,59 @@ class Hub:
                 self._beat(subscriber)
             await asyncio.sleep(0)
 
-    @asynccontextmanager
-    async def subscribe(
+    def subscribe(
         self,
         scope: Scope,
         filters: Filters,
         after_id: int | None,
         pack: Pack = bytes,
         expires_at: float = float("inf"),
-    ) -> AsyncIterator[Subscriber]:
+    ) -> "Subscription":
         """A stream from now on, or from `after_id` on, until the Unix time `expires_at`.
 
         A stream whose grant no longer holds has its `end_reason` from the start.
-        Raises: TooManySubscribers, HubClosed, DatabaseUnavailable, DatabaseTimeout.
+        Entering raises: TooManySubscribers, HubClosed, DatabaseUnavailable, DatabaseTimeout.
         """
         viewpoint = Viewpoint(scope, filters)
-        replay = Replay(self._database, viewpoint)
-        subscriber = Subscriber(viewpoint, replay, self._limits.backlog, pack, expires_at)
-        with self._admitted(subscriber):
-            await self._bring_up(subscriber, replay, after_id)
-            yield subscriber
+        subscriber = Subscriber(
+            viewpoint, Replay(self._database, viewpoint), self._limits.backlog, pack, expires_at
+        )
+        return Subscription(self, subscriber, after_id)
 
-    @contextmanager
-    def _admitted(self, subscriber: Subscriber) -> Iterator[None]:
+    def admit(self, subscriber: Subscriber) -> None:
+        """Registers it, so that it learns of what happens from now on. Raises as `subscribe`."""
         user_id = subscriber.viewpoint.scope.user_id
         self._check_limits(user_id)
         self._of_user.setdefault(user_id, set()).add(subscriber)
         self._count += 1
-        try:
-            yield
-        finally:
-            self._dismiss(subscriber, user_id)
+
+    async def bring_up(self, subscriber: Subscriber, after_id: int | None) -> None:
+        """Finds out where it begins, and has it offered what follows. Raises as `subscribe`."""
+        is_fresh = after_id is None
+        start = Start(self._position or 0)
+        await self._load_roles(subscriber.viewpoint)
+        if after_id is not None:
+            start = await subscriber.replay.start(after_id)
+        if self._position is None:
+            raise HubClosed
+        if subscriber.viewpoint.is_revoked():
+            subscriber.end(End.REVOKED)
+            return
+        # What happened while we asked the database is read from the log, like all the rest.
+        subscriber.begin(start, self._position, self._retry_ms(), is_fresh)
+        self._audiences.seat(subscriber)
+        self._heartbeats.expect(subscriber)
+
+    def dismiss(self, subscriber: Subscriber) -> None:
+        subscriber.end(End.GONE)  # a round of offers may be under way
+        self._heartbeats.forget(subscriber)
+        self._audiences.dismiss(subscriber)
+        user_id = subscriber.viewpoint.scope.user_id
+        self._of_user[user_id].discard(subscriber)
+        if not self._of_user[user_id]:
+            del self._of_user[user_id]
+        self._count -= 1
+        self.evicted_count += subscriber.end_reason is End.EVICTED
 
     def _check_limits(self, user_id: str) -> None:
         if self._position is None:
@@ -217,32 +238,6 @@ class Hub:
         if self._count >= self._limits.total:
             self.refused_counts["total"] += 1
             raise TooManySubscribers(is_per_user=False)
-
-    def _dismiss(self, subscriber: Subscriber, user_id: str) -> None:
-        subscriber.end(End.GONE)  # a round of offers may be under way
-        self._heartbeats.forget(subscriber)
-        self._audiences.dismiss(subscriber)
-        self._of_user[user_id].discard(subscriber)
-        if not self._of_user[user_id]:
-            del self._of_user[user_id]
-        self._count -= 1
-        self.evicted_count += subscriber.end_reason is End.EVICTED
-
-    async def _bring_up(self, subscriber: Subscriber, replay: Replay, after_id: int | None) -> None:
-        is_fresh = after_id is None
-        start = Start(self._position or 0)
-        await self._load_roles(subscriber.viewpoint)
-        if after_id is not None:
-            start = await replay.start(after_id)
-        if self._position is None:
-            raise HubClosed
-        if subscriber.viewpoint.is_revoked():
-            subscriber.end(End.REVOKED)
-            return
-        # What happened while we asked the database is read from the log, like all the rest.
-        subscriber.begin(start, self._position, self._retry_ms(), is_fresh)
-        self._audiences.seat(subscriber)
-        self._heartbeats.expect(subscriber)
 
     async def _load_roles(self, viewpoint: Viewpoint) -> None:
         if viewpoint.scope.is_privileged:
@@ -255,12 +250,20 @@ class Hub:
         if isinstance(encoded.event, EnrollmentChanged):
             self._learn_role(encoded.event, encoded)
         touched: list[Subscriber] = []
-        for group in self._audiences.of(encoded.event):
-            for members in _slices(list(group), OFFERS_AT_ONCE):
+        for group in [*self._audiences.of(encoded.event), *self._own(encoded.event)]:
+            for members in _slices(group, OFFERS_AT_ONCE):
                 touched += _offer_alike(members, encoded)
                 if len(members) == OFFERS_AT_ONCE:
                     await asyncio.sleep(0)
         return touched
+
+    def _own(self, event: Event) -> Iterator[list[Subscriber]]:
+        """The streams of whom the event is about, each a group: what they know of their roles may
+        be from different moments.
+        """
+        for subscriber in self._of_user.get(event.user_id, ()):
+            if subscriber in self._audiences:
+                yield [subscriber]
 
     def _learn_role(self, event: EnrollmentChanged, encoded: Encoded) -> None:
         for subscriber in self._of_user.get(event.user_id, ()):
@@ -282,6 +285,32 @@ class Hub:
 
     def _retry_ms(self) -> int:
         return self._random.randint(*frames.RETRY_MS)
+
+
+class Subscription:
+    """One stream's time with the hub: registered first, then brought up, dismissed at the end.
+
+    A class, since the frames of generators would take more memory than an idle stream does.
+    """
+
+    __slots__ = ("_after_id", "_hub", "_subscriber")
+
+    def __init__(self, hub: Hub, subscriber: Subscriber, after_id: int | None) -> None:
+        self._hub = hub
+        self._subscriber = subscriber
+        self._after_id = after_id
+
+    async def __aenter__(self) -> Subscriber:
+        self._hub.admit(self._subscriber)
+        try:
+            await self._hub.bring_up(self._subscriber, self._after_id)
+        except BaseException:
+            self._hub.dismiss(self._subscriber)
+            raise
+        return self._subscriber
+
+    async def __aexit__(self, *_: object) -> None:
+        self._hub.dismiss(self._subscriber)
 
 
 def _offer_alike(members: Sequence[Subscriber], encoded: Encoded) -> list[Subscriber]:

@@ -35,6 +35,8 @@ class Page:
 class Replay:
     """Reads for one viewpoint."""
 
+    __slots__ = ("_database", "_viewpoint")
+
     def __init__(self, database: Database, viewpoint: Viewpoint) -> None:
         self._database = database
         self._viewpoint = viewpoint

@@ -83,13 +83,13 @@ class Subscriber:
         "_offered_id",
         "_opening",
         "_reached_id",
-        "_replay",
         "_target_id",
         "_waiter",
         "_wire",
         "end_reason",
         "expires_at",
         "pack",
+        "replay",
         "viewpoint",
     )
 
@@ -105,7 +105,7 @@ class Subscriber:
         self.pack = pack
         self.expires_at = expires_at
         self.end_reason: End | None = None
-        self._replay = replay
+        self.replay = replay
         self._backlog: list[tuple[int, bytes]] = []
         self._backlog_size = backlog_size
         self._opening = b""
@@ -229,7 +229,7 @@ class Subscriber:
         return taken[0][1] if len(taken) == 1 else b"".join([frame for _, frame in taken])
 
     async def _read_page(self) -> bytes:
-        page = await self._replay.page(self._reached_id, self._target_id)
+        page = await self.replay.page(self._reached_id, self._target_id)
         if isinstance(page, Page):
             self._reached_id = page.up_to_id
             return b"".join(self._frames_of(page))

@@ -157,11 +157,12 @@ class Viewpoint:
         )
 
     def audiences(self) -> Iterator[tuple[str, str]]:
-        """Where the hub looks for this stream; each event is offered to `audiences_of(event)`."""
+        """Where the hub looks for this stream; each event is offered to `audiences_of(event)`, and
+        to all streams of the user it is about.
+        """
         if self.scope.is_privileged:
             yield ("all", "")
             return
-        yield ("user", self.scope.user_id)
         for course_id in self.roles.courses("instructor"):
             yield ("instructors", course_id)
         for course_id in self.roles.courses("student"):
@@ -171,7 +172,6 @@ class Viewpoint:
 def audiences_of(event: Event) -> Iterator[tuple[str, str]]:
     """The streams that may be shown the event are in one of these, not all in them are."""
     yield ("all", "")
-    yield ("user", event.user_id)
     yield ("instructors", event.course_id)
     if event.name in STUDENT_TYPES:
         yield ("students", event.course_id)
