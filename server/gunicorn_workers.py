@@ -29,6 +29,7 @@ from db.errors import DatabaseError
 from events.ending import end
 from server.app import build_app
 from server.config import Config
+from server.garbage import calm_collector
 from server.listening import DRAIN_TIMEOUT_S, listening
 from server.processes import die_with_parent
 from server.stopping import StopSignals
@@ -112,6 +113,7 @@ class _WebWorker(Worker):
         beating = asyncio.create_task(self._beat(), name="heartbeat")
         try:
             app = cast(web.Application, self.wsgi)
+            calm_collector()
             async with listening(app, self.app.config, signals, self._listeners()):
                 self._tell_ready()
                 await signals.requested.wait()

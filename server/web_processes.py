@@ -15,6 +15,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from server.app import build_app
 from server.config import Config
+from server.garbage import calm_collector
 from server.gunicorn_workers import GRACE_S
 from server.listening import DRAIN_TIMEOUT_S, ListenError, base_url, bind, listening
 from server.metrics import SHARED_DIRECTORY
@@ -29,7 +30,9 @@ HURRY_TIMEOUT_S = 5.0
 def web_side(config: Config, dsn: str, signals: StopSignals) -> AbstractAsyncContextManager[str]:
     """Yields the base URL once it really listens; leaving stops the web side in order."""
     if config.workers == 1:
-        return listening(build_app(config, dsn), config, signals)
+        app = build_app(config, dsn)
+        calm_collector()
+        return listening(app, config, signals)
     return _several(config, signals)
 
 
