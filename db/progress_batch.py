@@ -6,7 +6,6 @@ decided by the caller between the two steps.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -36,9 +35,10 @@ WHERE (user_id, video_id) IN (
 )
 ORDER BY user_id, video_id FOR UPDATE;
 
-SELECT k.user_id, k.video_id, k.session_id, v.course_id,
+SELECT k.place - 1 AS place, v.course_id,
     p.position_at, p.position_session_id, p.completed_at, s.last_sequence
-FROM json_to_recordset(%(keys)s) AS k (user_id text, video_id uuid, session_id text)
+FROM ROWS FROM (json_to_recordset(%(keys)s) AS (user_id text, video_id uuid, session_id text))
+    WITH ORDINALITY AS k (user_id, video_id, session_id, place)
 JOIN videos v ON v.id = k.video_id AND v.deleted_at IS NULL
 CROSS JOIN LATERAL (
     SELECT * FROM progress WHERE user_id = k.user_id AND video_id = k.video_id OFFSET 0
@@ -73,9 +73,11 @@ ON CONFLICT (user_id, video_id, session_id) DO UPDATE SET
 
 WITH measured AS MATERIALIZED (
     SELECT c.*, u.seen, watched_length(u.seen) AS seen_s, d.duration_s
-    FROM json_to_recordset(%(progress)s) AS c (
+    FROM ROWS FROM (json_to_recordset(%(progress)s) AS (
         user_id text, video_id uuid, position_s double precision, position_at timestamptz,
         position_session_id text, watched nummultirange, received_at timestamptz
+    )) WITH ORDINALITY AS c (
+        user_id, video_id, position_s, position_at, position_session_id, watched, received_at, place
     )
     JOIN videos v ON v.id = c.video_id
     CROSS JOIN LATERAL (
@@ -107,7 +109,7 @@ UPDATE progress p SET
     updated_at = now()
 FROM measured m
 WHERE p.user_id = m.user_id AND p.video_id = m.video_id
-RETURNING p.user_id, p.video_id, {STATE}
+RETURNING m.place - 1 AS place, {STATE}
 """
 
 
@@ -126,8 +128,7 @@ class SessionKey(NamedTuple):
         return VideoKey(self.user_id, self.video_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """What is known before the batch; None for what never was."""
 
     course_id: str
@@ -137,8 +138,7 @@ class Standing:
     last_sequence: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressChange:
+class ProgressChange(msgspec.Struct, frozen=True):
     """`position_*` None leave the position; `watched` is a nummultirange's text."""
 
     user_id: str
@@ -150,8 +150,7 @@ class ProgressChange:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SessionChange:
+class SessionChange(msgspec.Struct, frozen=True):
     """What the session's newest report says; that is newer than what is stored."""
 
     user_id: str
@@ -168,10 +167,11 @@ class SessionChange:
 
 async def lock_and_read(tx: Transaction, keys: Iterable[SessionKey]) -> dict[SessionKey, Standing]:
     """The standing of each session; those of missing or deleted videos are left out."""
-    wanted = [key._asdict() for key in sorted(keys)]
-    rows = await tx.fetch_all(LOCK_AND_READ, {"keys": _json(wanted)})
+    wanted = sorted(keys)
+    named = _json([key._asdict() for key in wanted])
+    rows = await tx.fetch_all(LOCK_AND_READ, {"keys": named})
     return {
-        SessionKey(row.user_id, UUID(str(row.video_id)), row.session_id): Standing(
+        wanted[row.place]: Standing(
             row.course_id,
             row.position_at,
             row.position_session_id,
@@ -195,7 +195,8 @@ async def write(
         "completion_ratio": completion_ratio,
     }
     rows = await tx.fetch_all(WRITE, parameters)
-    return {VideoKey(row.user_id, UUID(str(row.video_id))): state_of(row) for row in rows}
+    keys = [VideoKey(change.user_id, change.video_id) for change in progress]
+    return {keys[row.place]: state_of(row) for row in rows}
 
 
 def _json(values: Sequence[Any]) -> str:

@@ -4,18 +4,18 @@ Named apart from types.py on purpose: nothing in here has happened yet.
 """
 
 import asyncio
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
+
+import msgspec
 
 from db.progress import ProgressState
 
 ReportedEvent = Literal["started", "progress", "paused", "seeked", "completed", "stopped"]
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressReport:
+class ProgressReport(msgspec.Struct, frozen=True):
     """One report, already checked against the contract's bounds.
 
     `watched` are [from, to] in seconds; `delayed_s` is how long it waited in the client.
@@ -35,8 +35,7 @@ class ProgressReport:
     quality: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReportReceived:
+class ReportReceived(msgspec.Struct, frozen=True):
     """A report and the future that its sender waits on."""
 
     report: ProgressReport

@@ -212,6 +212,8 @@ async def read_json(request: web.Request, kind: type[Body], *, any_type: bool = 
 
 
 async def _read_body(request: web.Request) -> bytes:
+    if request.content.is_eof():  # it came with the head: a time-out would cost more than reading
+        return await request.read()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await request.read()

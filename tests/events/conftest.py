@@ -1,12 +1,13 @@
 """A database with two courses, and what the events room is tried with."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from db.pool import Database, open_database
 from events import log
