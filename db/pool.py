@@ -43,6 +43,7 @@ RECYCLE_S = 300.0  # firewalls forget idle connections after some minutes
 
 SESSION_OPTIONS = (
     "-c timezone=UTC"
+    " -c synchronous_commit=on"  # whatever role, database or URL say: 200 means that it is on disk
     f" -c statement_timeout={int(STATEMENT_TIMEOUT_S * 1000)}"
     " -c lock_timeout=2000"
     " -c idle_in_transaction_session_timeout=10000"

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from db import pool
 from db.errors import (
@@ -19,6 +20,7 @@ from db.errors import (
     ForeignKeyViolated,
     UniqueViolated,
 )
+from db.listening import listen
 from db.pool import Database, open_database
 
 SIZE = 3
@@ -53,6 +55,29 @@ async def fill_pool(database: Database) -> None:
 
 async def titles(database: Database) -> list[str]:
     return [row.title for row in await database.fetch_all(TITLES)]
+
+
+async def test_no_role_database_or_url_turns_durability_off(dsn: str) -> None:
+    name = parse_dsn(dsn)["dbname"]
+    await asyncio.to_thread(
+        run,
+        dsn,
+        "ALTER ROLE CURRENT_USER SET synchronous_commit = off",
+        f"ALTER DATABASE {name} SET synchronous_commit = off",
+    )
+    hasty = make_dsn(dsn, options="-c synchronous_commit=off")
+    try:
+        async with (
+            open_database(hasty) as database,
+            database.transaction() as tx,
+            listen(hasty, "x") as listener,
+        ):
+            for queries in (database, tx, listener):
+                row = await queries.fetch_one("SHOW synchronous_commit")
+                assert row is not None
+                assert row.synchronous_commit == "on"
+    finally:
+        await asyncio.to_thread(run, dsn, "ALTER ROLE CURRENT_USER RESET synchronous_commit")
 
 
 async def test_rows_are_named(database: Database) -> None:
