@@ -1,0 +1,288 @@
+"""Fifty users, two web processes, kill -9 of everything at random moments: what was acknowledged is
+there afterwards, be it a report, an upload or a change of an enrolment."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import psycopg2
+import pytest
+
+from storage.samples import write_clock_mp4
+from tests.serving import Serve, call, ready_video, served_from, until_gone
+
+IS_FULL = bool(os.environ.get("FULL"))
+ROUNDS = 20 if IS_FULL else 3
+USERS = 50
+ENROLLED = 8
+DURATION_S = 36_000.0
+STEP_S, SEEN_S = 1.0, 0.5  # apart by more than the gaps that are closed
+PAUSE_S = 0.02
+GONE = (aiohttp.ClientError, TimeoutError, OSError)
+COURSE = "/api/v1/courses/c1"
+
+
+@dataclass
+class Player:
+    """Reports one place after the other, each as often as it takes."""
+
+    session: aiohttp.ClientSession
+    url: str
+    session_id: str = field(default_factory=lambda: uuid4().hex)
+    acknowledged: int = -1  # sequences are 0, 1, 2 …
+    sent: int = -1
+
+    async def step(self) -> None:
+        self.sent = self.acknowledged + 1
+        at_s = self.sent * STEP_S
+        report = {
+            "session_id": self.session_id,
+            "sequence": self.sent,
+            "position": at_s,
+            "watched": [[at_s, at_s + SEEN_S]],
+            "event": "progress",
+        }
+        async with self.session.post(self.url, json=report) as response:
+            assert response.status in (200, 503), await response.text()
+            if response.status == 200:
+                self.acknowledged = self.sent
+
+    def lost(self, kept: Any) -> int:
+        """How many acknowledged reports `kept` does not show; it may show the one in doubt."""
+        seen = {start for start, _ in kept["watched"]}
+        wanted = {n * STEP_S for n in range(self.acknowledged + 1)}
+        assert seen <= wanted | {self.sent * STEP_S}
+        is_moved_back = self.acknowledged >= 0 and kept["position"] < self.acknowledged * STEP_S
+        return len(wanted - seen) + is_moved_back
+
+
+@dataclass
+class Uploader:
+    session: aiohttp.ClientSession
+    content: bytes
+    acknowledged: list[str] = field(default_factory=list)
+
+    async def step(self) -> None:
+        form = aiohttp.FormData()
+        form.add_field("file", self.content, filename="lecture.mp4")
+        async with self.session.post("/api/v1/modules/m1/videos", data=form) as response:
+            assert response.status in (201, 503), await response.text()
+            if response.status == 201:
+                self.acknowledged.append((await response.json())["id"])
+
+    async def lost(self) -> int:
+        gone = 0
+        for video_id in self.acknowledged:
+            async with self.session.get(f"/api/v1/videos/{video_id}") as response:
+                gone += response.status != 200
+        return gone
+
+    async def until_ready(self) -> None:
+        """What was acknowledged also becomes what it was to be, byte by byte."""
+        digest = hashlib.sha256(self.content).hexdigest()
+        async with asyncio.timeout(120):
+            for video_id in self.acknowledged:
+                path = f"/api/v1/videos/{video_id}"
+                while (video := await call(self.session, "GET", path))["status"] != "ready":
+                    assert video["status"] == "processing"
+                    await asyncio.sleep(0.1)
+                assert video["original_sha256"] == digest
+
+
+@dataclass
+class Registrar:
+    """Enrols and withdraws; `known` are the roles that were acknowledged, or none."""
+
+    session: aiohttp.ClientSession
+    known: dict[str, str | None] = field(default_factory=dict)
+    in_doubt: tuple[str, str | None] | None = None
+    count: int = 0
+
+    async def step(self) -> None:
+        user_id = f"e{random.randrange(ENROLLED)}"
+        role = None if self.known.get(user_id) else random.choice(["student", "instructor"])
+        self.in_doubt = user_id, role
+        path = f"{COURSE}/enrollments/{user_id}"
+        method, body = ("PUT", {"role": role}) if role else ("DELETE", None)
+        async with self.session.request(method, path, json=body) as response:
+            assert response.status in (200, 201, 204, 404, 503), await response.text()
+            if response.status == 503:
+                return
+        self.known[user_id], self.in_doubt = role, None
+        self.count += 1
+
+    async def lost(self) -> int:
+        """Afterwards nothing is in doubt."""
+        listing = await call(self.session, "GET", f"{COURSE}/enrollments?limit=200")
+        roles = {one["user_id"]: one["role"] for one in listing["items"]}
+        if self.in_doubt:
+            user_id, role = self.in_doubt
+            assert roles.get(user_id) in (role, self.known.get(user_id))
+            self.known[user_id], self.in_doubt = roles.get(user_id), None
+        return sum(roles.get(user_id) != role for user_id, role in self.known.items())
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    with served_from(tmp_path_factory.mktemp("acknowledged"), WORKERS="2") as served:
+        served.start()
+        yield served
+
+
+@pytest.fixture(scope="module")
+def small_mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("media") / "clock.mp4"
+    write_clock_mp4(path, 1)
+    return path
+
+
+async def test_what_was_acknowledged_is_there_after_everything_was_killed(
+    served: Serve, small_mp4: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed: Counter[str] = Counter()
+    async with cast_of(served, small_mp4) as (players, uploader, registrar):
+        for number in range(ROUNDS):
+            chance = random.Random(number)
+            async with at_work([*players, uploader, registrar]):
+                await asyncio.sleep(chance.uniform(0.3, 1.2))
+                name, victims = await victims_of(served, chance)
+                kill(victims)
+                killed[name] += 1
+                await asyncio.sleep(chance.uniform(0.0, 1.0))
+                await kill_everything(served, chance)
+            await asyncio.to_thread(served.start)
+            lost = Counter(
+                reports=sum(await asyncio.gather(*map(lost_reports, players))),
+                uploads=await uploader.lost(),
+                enrolments=await registrar.lost(),
+            )
+            assert +lost == Counter(), f"round {number}, after {name}"
+        if IS_FULL:  # a killed worker's job is taken up again within a minute
+            await uploader.until_ready()
+        acknowledged = sum(player.acknowledged + 1 for player in players)
+    with capsys.disabled():
+        print(
+            f"\n{ROUNDS} rounds, each with everything killed, before it {dict(killed)}:"
+            f" {acknowledged} reports, {len(uploader.acknowledged)} uploads,"
+            f" {registrar.count} changes of enrolments acknowledged, lost = 0"
+        )
+    assert acknowledged > ROUNDS * USERS
+    assert uploader.acknowledged
+    assert registrar.count > ROUNDS
+
+
+@asynccontextmanager
+async def cast_of(
+    served: Serve, file: Path
+) -> AsyncIterator[tuple[list[Player], Uploader, Registrar]]:
+    video = await ready_video(served, file)
+    await asyncio.to_thread(lengthen, served)
+    async with contextlib.AsyncExitStack() as stack:
+        admin = await stack.enter_async_context(served.client("root", "admin"))
+        # Tells every process that the video has changed.
+        await call(admin, "PATCH", f"/api/v1/videos/{video['id']}", json={"title": "Long"})
+        students = [
+            await stack.enter_async_context(served.client(f"student-{number}"))
+            for number in range(USERS)
+        ]
+        players = await asyncio.gather(
+            *(player_of(admin, one, number, video) for number, one in enumerate(students))
+        )
+        yield players, Uploader(admin, file.read_bytes()), Registrar(admin)
+
+
+async def player_of(
+    admin: aiohttp.ClientSession, student: aiohttp.ClientSession, number: int, video: Any
+) -> Player:
+    path = f"{COURSE}/enrollments/student-{number}"
+    await call(admin, "PUT", path, json={"role": "student"})
+    path = f"/api/v1/videos/{video['id']}"
+    playback = await call(student, "POST", f"{path}/playback", json={})
+    assert playback["duration"] == DURATION_S
+    return Player(student, f"/play/{playback['grant']}/{video['id']}/progress")
+
+
+async def lost_reports(player: Player) -> int:
+    video_id = player.url.split("/")[3]
+    return player.lost(await call(player.session, "GET", f"/api/v1/videos/{video_id}/progress"))
+
+
+def lengthen(served: Serve) -> None:
+    """A lecture of hours, without its bytes: room for reports that are all different."""
+    cluster = served.cluster
+    with (
+        closing(
+            psycopg2.connect(
+                host=str(cluster.socket_directory),
+                user="coursestream",
+                dbname="coursestream",
+                passfile=str(cluster.password_file),
+            )
+        ) as connection,
+        connection,
+    ):
+        connection.cursor().execute("UPDATE videos SET duration_s = %s", (DURATION_S,))
+
+
+@asynccontextmanager
+async def at_work(actors: list[Any]) -> AsyncIterator[None]:
+    """They go on meanwhile, whatever becomes of the server."""
+    stopping = asyncio.Event()
+
+    async def work(step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while not stopping.is_set():
+            with suppress(*GONE):
+                await step()
+            await asyncio.sleep(PAUSE_S)
+
+    tasks = [asyncio.create_task(work(actor.step)) for actor in actors]
+    try:
+        yield
+    finally:
+        stopping.set()
+        async with asyncio.timeout(10):
+            await asyncio.gather(*tasks)
+
+
+async def victims_of(served: Serve, chance: random.Random) -> tuple[str, set[int]]:
+    """Who is killed first, while the rest goes on."""
+    web, database = await served.web_processes(), await served.database()
+    postmaster = await asyncio.to_thread(served.cluster.server_pid)
+    assert postmaster is not None
+    kinds = {
+        "a web process": {chance.choice(sorted(web))},
+        "all web processes": web,
+        "the web arbiter": {await served.web_arbiter()},
+        "the media worker": await served.workers(),
+        "PostgreSQL": {postmaster},
+        "PostgreSQL's backends": database - {postmaster},
+        "nothing": set(),
+    }
+    name = chance.choice(sorted(kinds))
+    return name, kinds[name]
+
+
+async def kill_everything(served: Serve, chance: random.Random) -> None:
+    found = {served.process.pid, *await served.web_processes(), *await served.workers()}
+    pids = sorted(found | await served.database())
+    chance.shuffle(pids)
+    kill(pids)
+    await asyncio.to_thread(served.process.wait, 10)
+    await until_gone(set(pids))
+
+
+def kill(pids: Any) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
