@@ -78,7 +78,7 @@ class Revocations:
             case VideoDeleted():
                 self._tell(event.video_id)
                 self._deleted.note(event.video_id)
-            case VideoUpdated():  # told of a restored video, too
+            case _:  # VideoUpdated, which is told of a restored video, too
                 self._tell(event.video_id)
                 self._deleted.discard(event.video_id)
 

@@ -200,3 +200,33 @@ def test_the_many_playbacks_of_a_course_are_not_offered_to_its_students() -> Non
     )
 
     assert ("students", "c1") not in set(audiences_of(told))
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        pytest.param(Scope("me", is_privileged=True, video_id=V1, course_id="c1"), id="privileged"),
+        pytest.param(Scope("me"), id="bearer, or all of one's own"),
+    ],
+)
+def test_no_enrolment_ends_what_none_allowed(scope: Scope) -> None:
+    assert not Viewpoint(scope).is_revoked()
+
+
+@pytest.mark.parametrize(
+    ("changes", "farewell"),
+    [
+        pytest.param({}, True, id="one's own withdrawal"),
+        pytest.param({"role": "instructor"}, False, id="a change of role"),
+        pytest.param({"user_id": "other"}, False, id="another's withdrawal"),
+        pytest.param({"course_id": "c2"}, False, id="from another course"),
+    ],
+)
+def test_a_playback_grants_stream_ends_with_the_withdrawal(
+    changes: dict[str, Any], farewell: bool
+) -> None:
+    fields = {"course_id": "c1", "user_id": "me", "role": None, **changes}
+    withdrawn = EnrollmentChanged(occurred_at=AT, version=2, **fields)
+
+    assert viewpoint(video_id=V1, course_id="c1").is_farewell(withdrawn) is farewell
+    assert not viewpoint(video_id=V1, course_id="c1").is_farewell(event("video.ready", "me"))

@@ -30,6 +30,17 @@ def test_limit_out_of_bounds_is_refused(limit: str) -> None:
         page(f"limit={limit}")
 
 
+def test_list_begins_without_a_cursor_and_asks_for_one_row_more() -> None:
+    assert page("").after(KEY, (BEGINNING, "")) == (BEGINNING, "")
+    assert page("limit=7").fetch_limit == 8
+
+
+def test_cursor_that_is_too_long_is_not_read() -> None:
+    assert page("cursor=" + "A" * 512).cursor == "A" * 512
+    with pytest.raises(InvalidRequest):
+        page("cursor=" + "A" * 513)
+
+
 def test_cursor_leads_on_after_the_last_item() -> None:
     rows = [(datetime(2026, 1, day, tzinfo=UTC), f"id{day}") for day in (1, 2, 3)]
 

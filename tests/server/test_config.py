@@ -251,6 +251,8 @@ def test_public_key_with_a_database_of_its_own_needs_the_grants_secret(key: dict
     assert not load(**key).has_shared_secret
     assert load(**key, **database, GRANT_SECRET=LONG).grant_secret == Secret(LONG)
     assert load(**database).has_shared_secret
+    assert load().has_embedded_database
+    assert not load(**database).has_embedded_database
 
 
 def test_all_faults_are_told_at_once() -> None:

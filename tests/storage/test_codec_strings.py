@@ -44,6 +44,7 @@ def facts(codec: str, extradata: bytes = b"", **changes: object) -> VideoFacts:
         ),
         pytest.param(facts("av1", AV1C_MAIN_31), "av01.0.05M.08", id="av1C"),
         pytest.param(facts("av1", AV1C_10_BIT, bit_depth=10), "av01.0.08M.10", id="av1-10-bit"),
+        pytest.param(facts("av1"), "av01.0.08M.08", id="av1-without-configuration"),
         pytest.param(facts("av1", b"\x81\x05\x80\0"), "av01.0.05H.08", id="av1-high-tier"),
         pytest.param(facts("mpeg4"), "mpeg4", id="no-rule"),
     ],

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from storage.errors import InvalidPath, StorageGone
-from storage.paths import StoragePaths, asset_hash, asset_name, is_servable, original_name
+from storage.paths import StoragePaths, asset_hash, asset_name, is_servable, original_name, prepared
 
 VIDEO = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 SHA256 = "0123456789abcdef" * 4
@@ -19,6 +19,7 @@ def test_every_path_lies_below_the_absolute_root(monkeypatch, tmp_path: Path) ->
     root = tmp_path / "videos"
     assert paths.marker == root / ".coursestream"
     assert paths.upload(VIDEO) == root / "tmp" / str(VIDEO)
+    assert paths.scratch(VIDEO) == root / "tmp" / f"{VIDEO}.work"
     assert paths.video_dir("cs-101", VIDEO) == root / "courses/cs-101" / str(VIDEO)
     assert paths.asset("cs-101", VIDEO, "original.mp4").name == "original.mp4"
 
@@ -101,10 +102,23 @@ def test_original_has_no_hash() -> None:
         original_name("exe")
 
 
+@pytest.mark.parametrize("relative", ["courses/cs-101/a", "courses/left over/x y"])
+def test_what_an_inventory_found_is_below_the_courses(paths: StoragePaths, relative: str) -> None:
+    assert paths.stored(relative) == paths.root / relative
+
+
+@pytest.mark.parametrize(
+    "relative", ["courses", "tmp/a", ".coursestream", "courses/../../a", "/etc/passwd", "courses/"]
+)
+def test_nothing_else_was_stored(paths: StoragePaths, relative: str) -> None:
+    with pytest.raises(InvalidPath):
+        paths.stored(relative)
+
+
 def test_prepared_storage_keeps_its_instance_id(tmp_path: Path) -> None:
     paths = StoragePaths(tmp_path / "new" / "storage")
 
-    first, second = paths.prepare(), paths.prepare()
+    first, second = paths.prepare(), prepared(paths.root).check()
 
     assert UUID(first) == UUID(second) == UUID(paths.check())
     assert sorted(p.name for p in paths.root.iterdir()) == [".coursestream", "courses", "tmp"]

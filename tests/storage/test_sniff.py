@@ -68,6 +68,7 @@ def test_container_is_known_by_its_content(head: bytes, container: str) -> None:
         pytest.param(b"\x1a\x45\xdf\xa3\xff" + b"\0" * 64, id="ebml-header-of-zeros"),
         pytest.param(bytes(4096), id="zeros"),
         pytest.param(b"\xff" * 4096, id="ones"),
+        pytest.param(b"\x1a\x45\xdf\xa3\x8a\x42\x86" + UNKNOWN, id="ebml-version-without-size"),
     ],
 )
 def test_anything_else_is_refused(head: bytes) -> None:
@@ -110,6 +111,7 @@ def test_whole_files_pass(content: bytes) -> None:
         pytest.param(FTYP + large_box(b"moov", 15), Undecodable, id="64-bit-size-too-small"),
         pytest.param(FTYP + b"\0\0\0\x07moov", Undecodable, id="size-7"),
         pytest.param(FTYP + box(b"moov") + box(b"mdat") + b"\0\0\0", Truncated, id="half-header"),
+        pytest.param(FTYP + large_box(b"mdat", 99)[:-1], Truncated, id="half-of-a-64-bit-header"),
         pytest.param(FTYP + box(b"moov"), Truncated, id="no-mdat"),
         pytest.param(FTYP + box(b"mdat"), Truncated, id="no-moov"),
         pytest.param(FTYP + b"\0\0\0\0mdat", Truncated, id="mdat-to-the-end-hides-moov"),
@@ -141,6 +143,13 @@ def test_millions_of_tiny_boxes_end_in_bounded_time(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(TooComplex):
         check_lengths(io.BytesIO(content), len(content))
+
+
+def test_live_recording_past_the_bound_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sniff_module, "_MAX_ELEMENTS", 4)
+    content = ebml(b"webm") + SEGMENT + UNKNOWN + (CLUSTER + b"\x80") * 5 + b"\xff"
+
+    check_lengths(io.BytesIO(content), len(content))
 
 
 def test_header_cost_is_linear() -> None:

@@ -67,6 +67,12 @@ def test_enrolling_again_makes_new_grants_work_before_the_log_tells(
     revocations.require(grant(3))
 
 
+def test_grant_of_the_change_itself_holds(revocations: Revocations) -> None:
+    revocations.apply(changed(2, "instructor"))
+
+    revocations.require(grant(2))
+
+
 def test_versions_never_fall(revocations: Revocations) -> None:
     revocations.apply(changed(5))
     revocations.load({("c1", "ada"): 2}, [])

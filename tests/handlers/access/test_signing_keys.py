@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.serialization import (
 from handlers.access.signing_keys import (
     MAX_KEYS,
     MAX_KID_LENGTH,
+    OnlyKey,
     SigningKey,
     UnusableKey,
     parse_key_set,
     parse_public_key,
+    shared_secret,
 )
 from tests.issuer import ED25519_KEY, P256_KEY, RSA_KEY, jwk_of, pem_of
 
@@ -152,3 +154,14 @@ def test_set_is_bounded() -> None:
     many = [jwk_of(ED25519_KEY, kid=str(number)) for number in range(MAX_KEYS + 1)]
 
     assert len(keys_of(*many)) == MAX_KEYS
+
+
+async def test_only_key_is_found_whatever_a_token_names() -> None:
+    key = shared_secret("a secret of at least thirty-two bytes")
+    keys = OnlyKey(key)
+
+    assert key.algorithm == "HS256"
+    assert keys.algorithms == {"HS256"}
+    assert await keys.find(None) is await keys.find("x") is key
+    assert keys.holds(shared_secret("a secret of at least thirty-two bytes"))
+    assert not keys.holds(shared_secret("another secret of thirty-two bytes"))
