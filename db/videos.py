@@ -138,8 +138,7 @@ WHERE id = %(id)s AND deleted_at IS NULL AND title <> %(title)s RETURNING id
 
 SET_PROCESSING_RATIO = """
 UPDATE videos SET processing_ratio = %(ratio)s
-WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing'
-RETURNING course_id, uploaded_by
+WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
 """
 
 SET_READY = """
@@ -276,9 +275,10 @@ async def rename(queries: Queries, video_id: UUID, title: str) -> bool:
     return await queries.fetch_one(RENAME, {"id": video_id, "title": title}) is not None
 
 
-async def set_processing_ratio(queries: Queries, video_id: UUID, ratio: float) -> Row | None:
-    """(course_id, uploaded_by); None when the video is no longer being processed."""
-    return await queries.fetch_one(SET_PROCESSING_RATIO, {"id": video_id, "ratio": ratio})
+async def set_processing_ratio(queries: Queries, video_id: UUID, ratio: float) -> bool:
+    """False when the video is no longer being processed."""
+    parameters = {"id": video_id, "ratio": ratio}
+    return await queries.fetch_one(SET_PROCESSING_RATIO, parameters) is not None
 
 
 async def set_ready(queries: Queries, video_id: UUID, original_sha256: str) -> bool:

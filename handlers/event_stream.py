@@ -21,7 +21,7 @@ from events.visibility import Filters, Scope
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.errors import InvalidRequest
-from handlers.messages import Identifier
+from handlers.messages import Identifier, in_words
 
 DRAIN_TIMEOUT_S = 30.0  # a client that takes no byte for this long has stopped reading
 LAST_EVENT_ID = "Last-Event-ID"
@@ -43,10 +43,11 @@ async def get_events(request: web.Request) -> web.StreamResponse:
 async def get_events_by_grant(request: web.Request) -> web.StreamResponse:
     """By the events grant all that its user may see, by a playback grant its video's events."""
     grant = request.app[keys.GRANTS].events(request.match_info["grant"])
-    is_privileged = bool(grant.roles)
     if not isinstance(grant, PlaybackGrant):
-        return await _stream(request, Scope(grant.user_id, is_privileged), grant.expires_at)
-    scope = Scope(grant.user_id, is_privileged, grant.video_id, grant.course_id, grant.version)
+        return await _stream(request, Scope(grant.user_id, grant.is_privileged), grant.expires_at)
+    scope = Scope(
+        grant.user_id, grant.is_privileged, grant.video_id, grant.course_id, grant.version
+    )
     is_revoked = partial(request.app[keys.REVOCATIONS].is_revoked, grant)
     return await _stream(request, scope, grant.expires_at, is_revoked)
 
@@ -134,7 +135,9 @@ def _filters(request: web.Request) -> Filters:
             user_id=msgspec.convert(query.get("user_id"), Identifier | None),
             types=None if types is None else parse_types(types),
         )
-    except (msgspec.ValidationError, UnknownEventType) as exc:
+    except msgspec.ValidationError as exc:
+        raise InvalidRequest(f"A filter is wrong: {in_words(exc)}.") from exc
+    except UnknownEventType as exc:
         raise InvalidRequest(f"A filter is wrong: {exc}.") from exc
 
 

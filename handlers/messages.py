@@ -15,12 +15,18 @@ from handlers.errors import InvalidRequest, UnsupportedFormat
 # The Course Service's identifiers; the pattern keeps separators and leading dots out of paths.
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z"
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f-\x9f]*\Z"
+SESSION_ID = r"^[A-Za-z0-9_-]{1,64}\Z"
+IN_WORDS = {
+    IDENTIFIER: "of 1 to 64 letters, digits, `_`, `.` and `-`, the first a letter or digit",
+    NO_CONTROL_CHARACTERS: "without control characters",
+    SESSION_ID: "of 1 to 64 letters, digits, `_` and `-`",
+}
 
 BODY_TIMEOUT_S = 30.0  # for some kilobytes; who sends none of them would hold a connection for ever
 
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_CONTROL_CHARACTERS)]
 Identifier = Annotated[str, Meta(pattern=IDENTIFIER)]
-SessionId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+SessionId = Annotated[str, Meta(pattern=SESSION_ID)]
 Role = Literal["student", "instructor"]
 
 Body = TypeVar("Body")
@@ -204,7 +210,7 @@ async def read_json(request: web.Request, kind: type[Body], *, any_type: bool = 
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as exc:
-        raise InvalidRequest(f"{exc}.") from exc
+        raise InvalidRequest(f"{in_words(exc)}.") from exc
     except RecursionError as exc:
         raise InvalidRequest("The body is nested too deep.") from exc
     except UnicodeDecodeError as exc:
@@ -245,7 +251,15 @@ def identifier(request: web.Request, name: str) -> str:
     try:
         return msgspec.convert(request.match_info[name], Identifier)
     except msgspec.ValidationError as exc:
-        raise InvalidRequest(f"{name} must match [A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}.") from exc
+        raise InvalidRequest(f"{name}: {in_words(exc)}.") from exc
+
+
+def in_words(fault: msgspec.MsgspecError) -> str:
+    """What msgspec found, without the patterns that only programmers read."""
+    text = str(fault)
+    for pattern, words in IN_WORDS.items():
+        text = text.replace(f"matching regex {pattern!r}", words)
+    return text
 
 
 def video_id_of(request: web.Request) -> UUID | None:

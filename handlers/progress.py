@@ -28,6 +28,7 @@ from handlers.messages import (
     ProgressView,
     Quality,
     answer_json,
+    in_words,
     read_json,
 )
 from handlers.paging import BEGINNING, NO_UUID, page_of
@@ -51,7 +52,7 @@ async def post_progress(request: web.Request) -> web.Response:
     body = await read_json(request, ProgressPut, any_type=True)
     _check_times(body, grant.duration_s)
     report = _report(body, grant.video_id, grant.course_id, grant.user_id)
-    return await _answer(request, report, is_told_more=bool(grant.roles))
+    return await _answer(request, report, is_told_more=grant.is_privileged)
 
 
 async def get_progress(request: web.Request) -> web.Response:
@@ -108,7 +109,7 @@ def _user_id(request: web.Request) -> str | None:
     try:
         return msgspec.convert(request.query.get("user_id"), Identifier | None)
     except msgspec.ValidationError as exc:
-        raise InvalidRequest("user_id must match [A-Za-z0-9][A-Za-z0-9_.-]{0,63}.") from exc
+        raise InvalidRequest(f"user_id: {in_words(exc)}.") from exc
 
 
 async def _answer(

@@ -22,7 +22,7 @@ from aiohttp_jwt import JWTMiddleware
 
 from handlers.access.signing_keys import Keys, SigningKey
 from handlers.errors import InvalidToken
-from handlers.messages import Identifier
+from handlers.messages import Identifier, in_words
 
 MAX_TOKEN_LENGTH = 8 * 1024
 REMEMBERED_TOKENS = 10_000
@@ -117,7 +117,7 @@ class TokenVerifier:
         try:
             known = msgspec.convert(claims, _Claims)
         except msgspec.ValidationError as exc:
-            raise InvalidToken(f"A claim is missing or has the wrong type: {exc}.") from exc
+            raise InvalidToken(f"A claim is missing or wrong: {in_words(exc)}.") from exc
         roles = frozenset(known.roles) & ROLES
         return Viewer(known.sub, roles, known.exp + self._leeway_s)
 

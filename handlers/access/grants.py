@@ -25,25 +25,31 @@ LONGEST_TTL_S = 30 * 86400  # more cannot be configured: so long a change has to
 PRIVILEGED_TTL_S = 15 * 60.0  # no enrolment version can revoke it
 
 
-class PlaybackGrant(msgspec.Struct, frozen=True, kw_only=True):
-    """`version` is the enrolment's; None for admin and service, whom no enrolment allowed."""
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """Bound to the user; `roles` are those of the token that it was asked for with."""
 
     user_id: str
+    roles: list[str] = []
+    expires_at: float
+
+    @property
+    def is_privileged(self) -> bool:
+        """As `Viewer.is_privileged`, of which it tells."""
+        return bool(self.roles)
+
+
+class PlaybackGrant(Grant, frozen=True, kw_only=True):
+    """`version` is the enrolment's; None for admin and service, whom no enrolment allowed."""
+
     video_id: UUID
     course_id: str
     version: int | None
     duration_s: float
     media_types: dict[str, str]
-    roles: list[str] = []
-    expires_at: float
 
 
-class EventsGrant(msgspec.Struct, frozen=True, kw_only=True):
-    """Bound to the user; what may be seen is checked when an event is delivered."""
-
-    user_id: str
-    roles: list[str] = []
-    expires_at: float
+class EventsGrant(Grant, frozen=True, kw_only=True):
+    """What may be seen is checked when an event is delivered."""
 
 
 Kind = TypeVar("Kind", PlaybackGrant, EventsGrant)
@@ -63,7 +69,7 @@ class Grants:
         ttl_s = min(self._ttl_s, PRIVILEGED_TTL_S) if privileged else self._ttl_s
         return float(int(self._clock() + ttl_s))
 
-    def mint(self, grant: PlaybackGrant | EventsGrant) -> str:
+    def mint(self, grant: Grant) -> str:
         claims: dict[str, Any] = msgspec.to_builtins(grant)
         expires_at = claims.pop("expires_at")
         return jwt.encode(

@@ -259,3 +259,23 @@ async def test_wrong_method_tells_the_right_ones(
 
     assert answer.said == "405 method-not-allowed"
     assert answer.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "said"),
+    [
+        pytest.param("GET", "courses/a%20b", None, "of 1 to 64 letters", id="id in a path"),
+        pytest.param("GET", "events?course_id=a+b", None, "of 1 to 64 letters", id="filter"),
+        pytest.param("GET", "courses/c1/progress?user_id=-", None, "of 1 to 64", id="user"),
+        pytest.param("PATCH", "videos/{}", {"title": "a\n"}, "control characters", id="title"),
+        pytest.param("POST", "videos/{}/playback", {"session_id": ""}, "of 1 to 64", id="session"),
+    ],
+)
+async def test_faults_are_said_in_words(
+    shared_service: Any, video_id: str, method: str, path: str, body: Any, said: str
+) -> None:
+    answer = await shared_service.ask("tess", method, path.format(video_id), body)
+
+    assert answer.said == BAD
+    assert said in answer.json["detail"]
+    assert "regex" not in answer.json["detail"]

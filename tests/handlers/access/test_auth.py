@@ -126,6 +126,14 @@ async def test_anything_else_is_refused(authorization: str | None) -> None:
         await viewer_of(authorization)
 
 
+async def test_faults_of_claims_are_said_in_words() -> None:
+    with pytest.raises(InvalidToken) as caught:
+        await viewer_of(f"Bearer {token(sub='../etc')}")
+
+    assert "letters, digits" in str(caught.value)
+    assert "regex" not in str(caught.value)
+
+
 async def test_audience_and_issuer_are_checked_when_configured() -> None:
     checks = {"audience": "courses", "issuer": "school"}
 
