@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from db import storage_identity, videos
 from db.pool import Database
+from db.sole_owner import RECONCILE, sole_owner
 from events import log, pipeline
 from events.errors import ForeignStorage
 from events.periodic import Periodic
@@ -31,12 +32,13 @@ LOST_CODE, LOST_DETAIL = "internal", "The video's file has been lost."
 
 
 class Reconcile:
-    """Looks at start and hourly; at unfinished files every few seconds."""
+    """Looks at start and hourly, while no other process does; at unfinished files more often."""
 
     def __init__(
-        self, database: Database, storage: StoragePaths, unfinished_after_s: float
+        self, database: Database, dsn: str, storage: StoragePaths, unfinished_after_s: float
     ) -> None:
         self._database = database
+        self._dsn = dsn
         self._storage = storage
         self._unfinished_after_s = unfinished_after_s
         self._hourly = Periodic("reconcile", self._look, INTERVAL_S)
@@ -52,7 +54,9 @@ class Reconcile:
 
     async def _look(self) -> None:
         try:
-            await reconcile(self._database, self._storage, time.time())
+            async with sole_owner(self._dsn, RECONCILE) as is_owner:
+                if is_owner:
+                    await reconcile(self._database, self._storage, time.time())
         except (StorageError, ForeignStorage) as exc:
             logger.error("reconcile: nothing was touched: %s", exc)
 

@@ -93,7 +93,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         silence = SilenceWatch(app[keys.DATABASE])
         pool, stored = app[keys.DATABASE], app[keys.STORAGE]
         trash = TrashSweep(pool, stored, config.trash_retention_s)
-        reconcile = Reconcile(pool, stored, config.upload_expiry_s)
+        reconcile = Reconcile(pool, dsn, stored, config.upload_expiry_s)
         removed = Periodic("removed files", app[keys.OPEN_FILES].forget_removed, FORGET_INTERVAL_S)
         await retention.start()
         silence.start()

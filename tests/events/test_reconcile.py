@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from db.pool import Database
+from db.sole_owner import RECONCILE, sole_owner
 from events.errors import ForeignStorage
 from events.reconcile import Reconcile, mend, reconcile
 from events.survey import survey
@@ -272,14 +273,28 @@ async def test_storage_that_was_exchanged_is_foreign(shelf: Shelf, tmp_path: Pat
         await reconcile(shelf.database, other, NOW_S)
 
 
+async def test_of_several_processes_one_looks_at_a_time(shelf: Shelf, dsn: str) -> None:
+    await shelf.ready()
+    stray = await shelf.put("c1/stray", OLD_S)
+    task = Reconcile(shelf.database, dsn, shelf.storage, unfinished_after_s=60)
+
+    async with sole_owner(dsn, RECONCILE) as is_owner, sole_owner(dsn, RECONCILE) as is_another:
+        assert (is_owner, is_another) == (True, False)
+        await task._look()
+        assert await asyncio.to_thread(stray.exists)
+    await task._look()
+
+    assert not await asyncio.to_thread(stray.exists)
+
+
 async def test_task_looks_at_start_and_outlives_a_storage_that_is_away(
-    shelf: Shelf, caplog: pytest.LogCaptureFixture
+    shelf: Shelf, dsn: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     await shelf.ready()  # else the stray would be another database's
     stray = await shelf.put("c1/stray", OLD_S)
     expired = await shelf.put("../tmp/expired", 100)
     busy = await shelf.put("../tmp/busy", 100)
-    task = Reconcile(shelf.database, shelf.storage, unfinished_after_s=60)
+    task = Reconcile(shelf.database, dsn, shelf.storage, unfinished_after_s=60)
 
     with held(busy):
         task.start()
@@ -290,7 +305,7 @@ async def test_task_looks_at_start_and_outlives_a_storage_that_is_away(
     assert await asyncio.to_thread(busy.exists)
 
     await asyncio.to_thread(shelf.storage.marker.unlink)
-    task = Reconcile(shelf.database, shelf.storage, unfinished_after_s=60)
+    task = Reconcile(shelf.database, dsn, shelf.storage, unfinished_after_s=60)
     task.start()
     async with asyncio.timeout(5):
         while "nothing was touched" not in caplog.text or "unfinished files:" not in caplog.text:
