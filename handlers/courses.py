@@ -1,43 +1,36 @@
-"""Courses, their modules and enrolments."""
+"""Courses and their modules."""
 
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 from aiohttp import web
 
-from db import courses, enrollments, progress, videos
+from db import courses, progress, videos
 from db.courses import EnrolledCourse, Module, Outcome
-from db.enrollments import Enrollment
-from db.pool import Transaction
 from db.progress import ProgressState
 from db.videos import Video
-from events import log
 from events.snapshots import snapshot
-from events.types import EnrollmentChanged
 from handlers import keys
-from handlers.access.auth import Viewer
 from handlers.access.rules import Right
 from handlers.allowed import allowed_course, allowed_module
-from handlers.errors import ModuleElsewhere, NotAllowed, NotEnrolled, NotFound
+from handlers.errors import ModuleElsewhere, NotEnrolled
+from handlers.hiding import forget_videos, hide_videos
 from handlers.messages import (
     CourseModule,
     CoursePut,
     CourseSummary,
     CourseView,
-    EnrollmentPut,
-    EnrollmentView,
     ModulePut,
     ModuleView,
+    ProgressView,
     WatchedVideo,
     answer_json,
     identifier,
     read_json,
 )
 from handlers.paging import BEGINNING, page_of
-from handlers.progress import progress_view
-from handlers.videos import delete_videos, forget_videos
 
 
 async def put_course(request: web.Request) -> web.Response:
@@ -92,7 +85,7 @@ async def delete_course(request: web.Request) -> web.Response:
     async with database.transaction() as transaction:
         await courses.delete_course(transaction, course.id)
         await courses.delete_modules(transaction, course.id)
-        gone = await delete_videos(transaction, viewer, course_id=course.id)
+        gone = await hide_videos(transaction, viewer, course_id=course.id)
     forget_videos(request, gone)
     return web.Response(status=204)
 
@@ -116,86 +109,9 @@ async def delete_module(request: web.Request) -> web.Response:
     module = await allowed_module(request, Right.EDIT)
     async with database.transaction() as transaction:
         await courses.delete_modules(transaction, module.course_id, module.id)
-        gone = await delete_videos(transaction, viewer, module_id=module.id)
+        gone = await hide_videos(transaction, viewer, module_id=module.id)
     forget_videos(request, gone)
     return web.Response(status=204)
-
-
-async def put_enrollment(request: web.Request) -> web.Response:
-    """Enrol, or change the role. An instructor may enrol students only."""
-    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
-    course_id, user_id = await _enrollment_of(request)
-    body = await read_json(request, EnrollmentPut)
-    async with database.transaction() as transaction:
-        await _require_student(transaction, viewer, course_id, user_id, wanted=body.role)
-        enrollment, outcome = await enrollments.put(transaction, course_id, user_id, body.role)
-        changed = _changed(enrollment)
-        if outcome is not Outcome.UNCHANGED:
-            await log.append(transaction, [changed])
-    request.app[keys.ACCESS].apply(changed)  # here at once, elsewhere when the log tells it
-    return answer_json(_enrollment_view(enrollment), status=_status(outcome))
-
-
-async def delete_enrollment(request: web.Request) -> web.Response:
-    """Withdraw: grants of it stop working, transfers and event streams end."""
-    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
-    course_id, user_id = await _enrollment_of(request)
-    async with database.transaction() as transaction:
-        await _require_student(transaction, viewer, course_id, user_id)
-        withdrawn = await enrollments.withdraw(transaction, course_id, user_id)
-        if withdrawn is None:
-            raise NotFound("This user is not enrolled here.")
-        changed = _changed(withdrawn)
-        await log.append(transaction, [changed])
-    request.app[keys.ACCESS].apply(changed)
-    return web.Response(status=204)
-
-
-async def list_enrollments(request: web.Request) -> web.Response:
-    database = request.app[keys.DATABASE]
-    course = await allowed_course(request, Right.ENROLL)
-    page = page_of(request)
-    found = await enrollments.list_of_course(
-        database,
-        course.id,
-        after=page.after(tuple[datetime, str], (BEGINNING, "")),
-        limit=page.fetch_limit,
-    )
-    return answer_json(
-        page.answer(found, _enrollment_view, lambda one: (one.created_at, one.user_id))
-    )
-
-
-async def _enrollment_of(request: web.Request) -> tuple[str, str]:
-    """(course_id, user_id) of the path, once the caller may manage enrolments there."""
-    user_id = identifier(request, "user_id")
-    course = await allowed_course(request, Right.ENROLL)
-    return course.id, user_id
-
-
-async def _require_student(
-    transaction: Transaction,
-    viewer: Viewer,
-    course_id: str,
-    user_id: str,
-    wanted: str = "student",
-) -> None:
-    """An instructor makes and withdraws students, never another instructor."""
-    if viewer.is_privileged:
-        return
-    enrollment = await enrollments.get(transaction, course_id, user_id, locked=True)
-    if "instructor" in (wanted, enrollment.role if enrollment else None):
-        raise NotAllowed("Only admin and service manage the enrolments of instructors.")
-
-
-def _changed(enrollment: Enrollment) -> EnrollmentChanged:
-    return EnrollmentChanged(
-        course_id=enrollment.course_id,
-        user_id=enrollment.user_id,
-        occurred_at=datetime.now(UTC),
-        role=enrollment.role,
-        version=enrollment.version,
-    )
 
 
 def _status(outcome: Outcome) -> int:
@@ -208,16 +124,6 @@ def _summary(course: EnrolledCourse) -> CourseSummary:
 
 def _module_view(module: Module) -> ModuleView:
     return ModuleView(module.id, module.course_id, module.title, module.position)
-
-
-def _enrollment_view(enrollment: Enrollment) -> EnrollmentView:
-    return EnrollmentView(
-        enrollment.course_id,
-        enrollment.user_id,
-        enrollment.role,
-        enrollment.created_at,
-        enrollment.updated_at,
-    )
 
 
 def _module_views(
@@ -233,4 +139,4 @@ def _module_views(
 
 
 def _watched_video(video: Video, state: ProgressState | None) -> WatchedVideo:
-    return WatchedVideo(**msgspec.structs.asdict(snapshot(video)), progress=progress_view(state))
+    return WatchedVideo(**msgspec.structs.asdict(snapshot(video)), progress=ProgressView.of(state))

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import hdrs, web
 from msgspec import Meta
 
+from db.progress import ProgressState
 from events.snapshots import VideoSnapshot
 from handlers.errors import InvalidRequest, UnsupportedFormat
 
@@ -116,6 +117,21 @@ class ProgressView(msgspec.Struct, frozen=True, kw_only=True):
     completed: bool = False
     completed_at: datetime | None = None
     updated_at: datetime | None = None
+
+    @staticmethod
+    def of(state: ProgressState | None) -> "ProgressView":
+        """Zeros before the first report."""
+        if state is None:
+            return ProgressView()
+        return ProgressView(
+            position=state.position_s,
+            watched_seconds=state.watched_s,
+            watched_ratio=state.watched_ratio,
+            watched=list(state.watched),
+            completed=state.completed,
+            completed_at=state.completed_at,
+            updated_at=state.updated_at,
+        )
 
 
 class ProgressItem(ProgressView, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import Any
 from events.snapshots import VideoSnapshot
 from handlers import (
     courses,
+    enrollments,
     event_stream,
     granting,
     health,
@@ -189,21 +190,21 @@ OPERATIONS: Mapping[Any, Operation] = {
         answers=GONE,
         problems=ALLOWED,
     ),
-    courses.list_enrollments: Operation(
+    enrollments.list_enrollments: Operation(
         tag=COURSES,
         summary="Who is enrolled (instructor)",
         answers=(Answer(200, "A page of them.", {JSON: Listing[EnrollmentView]}),),
         parameters=PAGED,
         problems=ALLOWED,
     ),
-    courses.put_enrollment: Operation(
+    enrollments.put_enrollment: Operation(
         tag=COURSES,
         summary="Enrol a user, or change the role (an instructor: students only)",
         answers=_put(EnrollmentView),
         body=Body({JSON: EnrollmentPut}),
         problems=(*ALLOWED, *BODY),
     ),
-    courses.delete_enrollment: Operation(
+    enrollments.delete_enrollment: Operation(
         tag=COURSES,
         summary="Withdraw a user: grants, transfers and event streams end",
         answers=GONE,

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from db import progress
-from db.progress import CourseProgress, ProgressState
+from db.progress import CourseProgress
 from events.errors import VideoMissing
 from events.persister import submit
 from events.reports import ProgressReport
@@ -59,7 +59,7 @@ async def get_progress(request: web.Request) -> web.Response:
     """The caller's own; zeros before the first report."""
     video = await allowed_video(request, Right.WATCH)
     state = await progress.get(request.app[keys.DATABASE], request[keys.VIEWER].user_id, video.id)
-    return answer_json(progress_view(state))
+    return answer_json(ProgressView.of(state))
 
 
 async def list_progress(request: web.Request) -> web.Response:
@@ -85,22 +85,8 @@ async def list_progress(request: web.Request) -> web.Response:
     )
 
 
-def progress_view(state: ProgressState | None) -> ProgressView:
-    if state is None:
-        return ProgressView()
-    return ProgressView(
-        position=state.position_s,
-        watched_seconds=state.watched_s,
-        watched_ratio=state.watched_ratio,
-        watched=list(state.watched),
-        completed=state.completed,
-        completed_at=state.completed_at,
-        updated_at=state.updated_at,
-    )
-
-
 def _item(row: CourseProgress) -> ProgressItem:
-    shown = msgspec.structs.asdict(progress_view(row.state))
+    shown = msgspec.structs.asdict(ProgressView.of(row.state))
     return ProgressItem(video_id=row.video_id, user_id=row.user_id, **shown)
 
 
@@ -120,7 +106,7 @@ async def _answer(
         state = await submit(request.app[keys.EMITTER], report)
     except VideoMissing as exc:
         raise (NotFound if is_told_more else NotEnrolled) from exc
-    return answer_json(progress_view(state))
+    return answer_json(ProgressView.of(state))
 
 
 def _report(body: ProgressPut, video_id: UUID, course_id: str, user_id: str) -> ProgressReport:

@@ -1,6 +1,5 @@
 """Videos as things with a name: listed, shown, renamed, deleted, restored."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -11,11 +10,12 @@ from db.pool import Transaction
 from db.videos import Video
 from events import log, pipeline
 from events.snapshots import snapshot, told
-from events.types import VideoDeleted, VideoUpdated
+from events.types import VideoUpdated
 from handlers import keys
 from handlers.access.auth import Viewer
 from handlers.access.rules import Right
 from handlers.allowed import allowed_module, allowed_video
+from handlers.hiding import forget_videos, hide_videos
 from handlers.messages import VideoPatch, answer_json, read_json, video_id_of
 from handlers.paging import BEGINNING, NO_UUID, page_of
 
@@ -56,7 +56,7 @@ async def delete_video(request: web.Request) -> web.Response:
     """Hidden at once; the files go when it can no longer be restored."""
     video = await allowed_video(request, Right.EDIT)
     async with request.app[keys.DATABASE].transaction() as transaction:
-        gone = await delete_videos(transaction, request[keys.VIEWER], video_id=video.id)
+        gone = await hide_videos(transaction, request[keys.VIEWER], video_id=video.id)
     forget_videos(request, gone)
     return web.Response(status=204)
 
@@ -76,23 +76,6 @@ async def restore_video(request: web.Request) -> web.Response:
     return answer_json(snapshot(restored))
 
 
-async def delete_videos(
-    transaction: Transaction,
-    viewer: Viewer,
-    *,
-    video_id: UUID | None = None,
-    module_id: str | None = None,
-    course_id: str | None = None,
-) -> list[UUID]:
-    """Hide them and say so; appends to the log, so it is the last step of a transaction."""
-    before = await videos.list_matching(
-        transaction, video_id=video_id, module_id=module_id, course_id=course_id
-    )
-    await videos.delete(transaction, [video.id for video in before])
-    await log.append(transaction, [told(VideoDeleted, video, viewer.user_id) for video in before])
-    return [video.id for video in before]
-
-
 async def bring_back(transaction: Transaction, viewer: Viewer, video: Video) -> Video | None:
     """Undo its deletion and say so; None when the video is gone for good.
 
@@ -104,12 +87,6 @@ async def bring_back(transaction: Transaction, viewer: Viewer, video: Video) -> 
             await pipeline.enqueue(transaction, video.id)
         await _append_updated(transaction, viewer, video.id)
     return await videos.get(transaction, video.id)
-
-
-def forget_videos(request: web.Request, video_ids: Iterable[UUID]) -> None:
-    """What was just committed is seen by the next request here, before the log tells it."""
-    for video_id in video_ids:
-        request.app[keys.CATALOG].forget(video_id)
 
 
 async def _restorable_video(request: web.Request) -> Video | None:

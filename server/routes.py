@@ -4,6 +4,7 @@ from aiohttp import web
 
 from handlers import (
     courses,
+    enrollments,
     event_stream,
     granting,
     health,
@@ -31,9 +32,9 @@ def routes() -> list[web.RouteDef]:
         web.delete(COURSE, courses.delete_course),
         web.put(COURSE + "/modules/{module_id}", courses.put_module),
         web.delete(COURSE + "/modules/{module_id}", courses.delete_module),
-        web.get(COURSE + "/enrollments", courses.list_enrollments),
-        web.put(COURSE + "/enrollments/{user_id}", courses.put_enrollment),
-        web.delete(COURSE + "/enrollments/{user_id}", courses.delete_enrollment),
+        web.get(COURSE + "/enrollments", enrollments.list_enrollments),
+        web.put(COURSE + "/enrollments/{user_id}", enrollments.put_enrollment),
+        web.delete(COURSE + "/enrollments/{user_id}", enrollments.delete_enrollment),
         web.get(COURSE + "/progress", progress.list_progress),
         web.post(MODULE + "/videos", uploads.post_video),
         web.get(MODULE + "/videos", videos.list_videos),

@@ -22,7 +22,8 @@ from db.pool import Database, open_database
 from events.pipeline import PictureSettings, Pipeline
 from events.trash import sweep
 from handlers.access.auth import Viewer
-from handlers.videos import bring_back, delete_videos
+from handlers.hiding import hide_videos
+from handlers.videos import bring_back
 from server.worker import Liveness, build_queue, take_jobs
 from storage.hashing import sha256_file
 from storage.media import Picture, PictureKind
@@ -152,7 +153,7 @@ async def work_jobs(order: dict[str, Any], database: Database, steps: Steps) -> 
 async def work_delete(order: dict[str, Any], database: Database, steps: Steps) -> None:
     steps.arm()
     async with database.transaction() as transaction:
-        await delete_videos(transaction, TESS, video_id=UUID(order["video_id"]))
+        await hide_videos(transaction, TESS, video_id=UUID(order["video_id"]))
     steps.take("deleted")
 
 
