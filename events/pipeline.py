@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from db import file_rows, jobs, space, videos
+from db import assets, file_rows, jobs, space, videos
+from db.assets import RepresentationRow, ThumbnailRow
 from db.pool import Database, Transaction
-from db.videos import NewVideo, RepresentationRow, ThumbnailRow, Video
+from db.videos import NewVideo, Video
 from events import log
 from events.snapshots import told
 from events.types import (
@@ -252,8 +253,8 @@ class Pipeline:
         async with self._database.transaction() as transaction:
             if not await videos.set_ready(transaction, video.id, original_sha256):
                 return False
-            await videos.add_representation(transaction, video.id, served)
-            await videos.add_thumbnails(transaction, video.id, thumbnails)
+            await assets.add_representation(transaction, video.id, served)
+            await assets.add_thumbnails(transaction, video.id, thumbnails)
             ready = await _existing(transaction, video.id)
             await log.append(transaction, [told(VideoReady, ready, ready.uploaded_by)])
         return True
@@ -262,7 +263,7 @@ class Pipeline:
         """Nothing is changed when the video was deleted meanwhile; its restore asks for us."""
         async with self._database.transaction() as transaction:
             if await videos.touch(transaction, video_id):
-                await videos.add_thumbnails(transaction, video_id, rows)
+                await assets.add_thumbnails(transaction, video_id, rows)
                 video = await _existing(transaction, video_id)
                 await log.append(transaction, [told(VideoUpdated, video, video.uploaded_by)])
 

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 from aiohttp import hdrs, web
 
-from db.videos import RepresentationRow, ThumbnailRow, Video
+from db.assets import RepresentationRow, ThumbnailRow
+from db.videos import Video
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.access.rules import Right

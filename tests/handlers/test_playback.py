@@ -17,9 +17,9 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from db import videos
+from db import assets, videos
+from db.assets import RepresentationRow
 from db.pool import Database
-from db.videos import RepresentationRow
 from handlers import keys
 from handlers.access.grants import EventsGrant, Grants
 from handlers.access.rules import Access
@@ -60,7 +60,7 @@ async def two_formats(shared_service: Any, mp4: Path, webm: Path, tmp_path_facto
         adopt_asset, app[keys.STORAGE], temp, found["course_id"], video_id, name
     )
     row = RepresentationRow("webm", name, WEBM_TYPE, webm.stat().st_size, sha256, False)
-    await videos.add_representation(app[keys.DATABASE], video_id, row)
+    await assets.add_representation(app[keys.DATABASE], video_id, row)
     app[keys.CATALOG].forget(video_id)
     return found
 
