@@ -7,7 +7,6 @@ from pathlib import Path
 
 from server import commands
 from server.config import ConfigError, load_config
-from server.config_values import duration
 
 ENV_FILE = Path(__file__).resolve().with_name(".env")
 
@@ -28,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     token = names.add_parser("token", help="print a bearer token")
     token.add_argument("--user", required=True, metavar="U")
     token.add_argument("--role", choices=("admin", "service"))
-    token.add_argument("--ttl", type=duration().parse, default="1h", metavar="1h")
+    token.add_argument("--ttl", type=commands.life, default="1h", metavar="1h")
     names.add_parser("import-s3", help="import from S3 (not supported yet)")
     check = names.add_parser("check", help="compare files with the database")
     check.add_argument("--json", action="store_true", help="for machines")

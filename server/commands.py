@@ -5,6 +5,7 @@ import logging
 import re
 import signal
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any, NoReturn
@@ -16,12 +17,12 @@ from db.migrate import migrate as apply_migrations
 from db.migrate import pending
 from db.server_facts import read_server_facts
 from events.errors import ForeignStorage
-from handlers.messages import IDENTIFIER
+from handlers.messages import IDENTIFIER, IN_WORDS
 from server import demo
 from server.checking import Wishes
 from server.checking import check as compare
 from server.config import Config
-from server.config_values import Secret
+from server.config_values import Secret, duration
 from server.gunicorn_workers import run_workers
 from server.identity import KeyFileError, check_key_file
 from server.limits import LimitError, check_server, with_descriptors
@@ -129,11 +130,21 @@ def migrate(config: Config) -> int:
     return 0
 
 
+def life(text: str) -> int:
+    """How many seconds a token shall live. Raises: ArgumentTypeError with what is allowed."""
+    rule = duration()
+    try:
+        seconds: int = rule.parse(text)
+    except ValueError:
+        raise ArgumentTypeError(f"found {text!r}, allowed is {rule.allowed}") from None
+    return seconds
+
+
 def token(config: Config, *, user_id: str, role: str | None, ttl_s: int) -> int:
     """Prints a bearer token for that user."""
     _need_shared_secret(config, "token")
     if not re.fullmatch(IDENTIFIER, user_id):
-        raise InvalidUserError(f"{user_id!r} is no user id: [A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}")
+        raise InvalidUserError(f"{user_id!r} is no user id: a text {IN_WORDS[IDENTIFIER]}")
     config = with_secrets(config)
     print(token_mint(config)(user_id, roles=(role,) if role else (), ttl_s=ttl_s))
     return 0
@@ -220,13 +231,14 @@ async def _stop(children: Children, signals: StopSignals) -> None:
 
 async def _make_demo(config: Config, base_url: str) -> None:
     mint = token_mint(config)
+    _say("making the demonstration course, some ten seconds the first time")
     try:
         await demo.seed(base_url, mint, own_client_context(config))
     except Exception:  # the server itself is well, and goes on
         LOG.exception("the demonstration course could not be made")
         return
-    for address in demo.addresses(base_url, mint):
-        _say(f"{address.who}: {address.url}")
+    lines = [f"{address.who}: {address.url}" for address in demo.addresses(base_url, mint)]
+    _say("\n".join(["", "Open one of these; Ctrl-C stops everything.", *lines, ""]))
 
 
 async def _work(config: Config, dsn: str) -> None:

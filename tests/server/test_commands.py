@@ -255,10 +255,14 @@ class TestToken:
     ) -> None:
         assert program("token", *arguments)[0] == 2
 
+    def test_says_what_a_life_may_be(self, program: Program) -> None:
+        _, _, err = program("token", "--user", "ann", "--ttl", "soon")
+        assert "argument --ttl: found 'soon', allowed is a duration like 90s, 15m, 24h or 7d" in err
+
     def test_makes_no_token_that_the_server_would_refuse(self, program: Program) -> None:
         code, out, err = program("token", "--user", "ann/../bob")
         assert (code, out) == (1, "")
-        assert "'ann/../bob' is no user id" in err
+        assert "'ann/../bob' is no user id: a text of 1 to 64 letters" in err
 
     @pytest.mark.parametrize(
         "key", [("JWT_PUBLIC_KEY_FILE", "/no/key.pem"), ("JWT_JWKS_URL", "http://h/jwks")]
