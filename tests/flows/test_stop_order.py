@@ -4,11 +4,14 @@ import asyncio
 import json
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
+from server.postgres import EmbeddedPostgres
 from tests.listening import listening
 from tests.running import STOP_TIMEOUT_S
 from tests.serving import (
@@ -68,6 +71,15 @@ async def test_every_step_of_the_end_comes_in_its_turn(
     async with serve.client("ada") as student:
         kept = await call(student, "GET", f"/api/v1/videos/{video['id']}/progress")
     assert kept["position"] == 1.25  # the persister was drained
+    assert await asyncio.to_thread(bytes_served, serve, "ada") == video["size"]  # and the ledger
+
+
+def bytes_served(serve: Serve, user_id: str) -> int | None:
+    dsn = EmbeddedPostgres(serve.data_dir).dsn
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT sum(bytes)::bigint FROM bytes_served WHERE user_id = %s", (user_id,))
+        found: int | None = cursor.fetchone()[0]
+        return found
 
 
 async def begin_report(player: Wire, playback: Any, video: Any) -> bytes:
