@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 BATCH = 1000
 POLL_S = 1.0  # a notification can be lost with its connection
 EMITTED_AT_ONCE = 100  # then the loop gets its turn, and who delivers lets them out
-RETRY_DELAYS_S = (0.05, 0.2, 0.5, 1.0, 2.0)  # the last one again and again
+RETRY_DELAYS_S = (0.05, 0.2, 0.5)  # the last one again and again
 
 
 async def append(tx: Transaction, events: Sequence[Event]) -> list[int]:
