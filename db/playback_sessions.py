@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from db.pool import Transaction
+from db.pool import Queries, Transaction
 
 # Skipping locked rows keeps processes that look at the same time out of each other's way, and
 # leaves alone the session that a report is just bringing back.
@@ -30,6 +30,10 @@ DELETE FROM playback_sessions WHERE (user_id, video_id, session_id) IN (
     WHERE last_report_at < %s AND state = 'stopped' LIMIT %s FOR UPDATE SKIP LOCKED
 )
 RETURNING 1
+"""
+
+COUNT_OPEN = """
+SELECT state, count(*) FROM playback_sessions WHERE state <> 'stopped' GROUP BY state
 """
 
 
@@ -65,6 +69,11 @@ async def stop_silent(
         )
         for row in rows
     ]
+
+
+async def count_open(queries: Queries) -> dict[str, int]:
+    """Playbacks by state: `playing`, `paused`."""
+    return {row.state: row.count for row in await queries.fetch_all(COUNT_OPEN)}
 
 
 async def delete_old(tx: Transaction, before: datetime, limit: int) -> int:

@@ -34,6 +34,7 @@ DURATION_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"  # a client may send whatever name it likes
 JOB_STATUSES = ("todo", "doing", "failed")
+PLAYBACK_STATES = ("playing", "paused")
 
 Numbers = Mapping[str, float]  # label value -> number
 Read = Callable[[], Numbers]
@@ -111,13 +112,17 @@ class Metrics:
 
         self._samples.append(sample)
 
-    def tell_database(self, jobs: Mapping[str, int] | None) -> None:
-        """The background jobs by status, from the database; None when it did not answer."""
+    def tell_database(
+        self, jobs: Mapping[str, int] | None, playbacks: Mapping[str, int] | None = None
+    ) -> None:
+        """What it counts, jobs by status and playbacks by state; None when it did not answer."""
         self._database_up.set(jobs is not None)
-        if jobs is None:
-            return
-        for status in JOB_STATUSES:
-            self._jobs.labels(status).set(jobs.get(status, 0))
+        if jobs is not None:
+            for status in JOB_STATUSES:
+                self._jobs.labels(status).set(jobs.get(status, 0))
+        if playbacks is not None:
+            for state in PLAYBACK_STATES:
+                self._playbacks.labels(state).set(playbacks.get(state, 0))
 
     @property
     def is_shared(self) -> bool:
@@ -185,6 +190,13 @@ class Metrics:
             PREFIX + "jobs",
             "Background jobs; those that succeeded go away.",
             ("status",),
+            registry=self._registry,
+            multiprocess_mode="livemostrecent",
+        )
+        self._playbacks = Gauge(
+            PREFIX + "playbacks",
+            "Playbacks that report, whichever process they report to.",
+            ("state",),
             registry=self._registry,
             multiprocess_mode="livemostrecent",
         )

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from db import jobs
+from db import jobs, playback_sessions
 from db.errors import DatabaseError
 from db.pool import Database
 from handlers import keys
@@ -25,7 +25,7 @@ async def get_metrics(request: web.Request) -> web.Response:
 async def show_metrics(app: web.Application) -> web.Response:
     """Everything as it is now; a database that is away is told, and takes nothing else with it."""
     metrics = app[keys.METRICS]
-    metrics.tell_database(await _jobs(app[keys.DATABASE]))
+    metrics.tell_database(*await _counts(app[keys.DATABASE]))
     metrics.sample()
     text = await asyncio.to_thread(metrics.text)
     return web.Response(
@@ -34,9 +34,11 @@ async def show_metrics(app: web.Application) -> web.Response:
     )
 
 
-async def _jobs(database: Database) -> dict[str, int] | None:
+async def _counts(database: Database) -> tuple[dict[str, int], dict[str, int]] | tuple[None, None]:
+    """Jobs and playbacks."""
     try:
         async with asyncio.timeout(QUERY_TIMEOUT_S):
-            return await jobs.count_by_status(database)
+            of_jobs = await jobs.count_by_status(database)
+            return of_jobs, await playback_sessions.count_open(database)
     except (DatabaseError, TimeoutError):
-        return None
+        return None, None

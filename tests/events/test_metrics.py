@@ -137,12 +137,14 @@ def test_database_that_is_away_is_told_and_hides_nothing() -> None:
     assert [told(metrics)[name] for name in ("database_up", 'jobs{status="todo"}')] == [0, 3]
 
 
-def test_jobs_that_are_done_count_down_to_zero() -> None:
+def test_jobs_and_playbacks_that_are_done_count_down_to_zero() -> None:
     metrics = Metrics()
-    metrics.tell_database({"todo": 3})
-    metrics.tell_database({})
+    metrics.tell_database({"todo": 3}, {"playing": 2})
+    assert told(metrics)['playbacks{state="playing"}'] == 2
+    metrics.tell_database({}, {})
 
     assert told(metrics)['jobs{status="todo"}'] == 0
+    assert told(metrics)['playbacks{state="playing"}'] == 0
 
 
 def test_build_and_process_are_told() -> None:

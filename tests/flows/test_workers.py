@@ -26,6 +26,7 @@ from tests.serving import (
 )
 
 HEARD_WITHIN_S = 5.0  # the contract's
+TRUE_WITHIN_S = 15.0
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +163,37 @@ async def test_their_metrics_add_up(pair: Serve, both: tuple[int, int]) -> None:
         and "courses/{course_id}" in line
     )
     assert float(line.split()[-1]) == 2
+
+
+async def test_what_is_open_is_told_truly_soon_after_a_process_was_killed(
+    pair: Serve, video: Any, both: tuple[int, int]
+) -> None:
+    async with pair.client("ada") as student, AsyncExitStack() as open_:
+        path = (await playback_of(student, video))["stream_url"]
+        for pid in both:
+            with pair.answered_by(pid, set(both)):
+                await open_.enter_async_context(slow_transfer(pair, path))
+                own = await open_.enter_async_context(pair.client("ada"))
+                await open_.enter_async_context(listening(own))
+        await until_told(pair, transfers=2, streams=2)
+        os.kill(both[0], signal.SIGKILL)
+        await until_told(pair, transfers=1, streams=1)
+
+
+async def until_told(pair: Serve, *, transfers: int, streams: int) -> None:
+    """Of all processes together, by whichever one is asked."""
+    wanted = {
+        'coursestream_transfers_running{purpose="stream"}': transfers,
+        "coursestream_event_subscribers": streams,
+    }
+    async with asyncio.timeout(TRUE_WITHIN_S), pair.client("root", "service") as session:
+        while True:
+            async with session.get("/metrics") as response:
+                lines = (await response.text()).splitlines()
+            told = dict(line.rsplit(" ", 1) for line in lines)
+            if {name: float(told.get(name, -1)) for name in wanted} == wanted:
+                return
+            await asyncio.sleep(0.1)
 
 
 async def test_one_killed_by_kill_9_is_replaced_and_costs_only_its_own_connections(
