@@ -67,6 +67,6 @@ MIGRATIONS = web.AppKey("migrations", frozenset[str])
 
 REQUEST_ID = web.RequestKey("request_id", str)
 IS_PREPARED = web.RequestKey("is_prepared", bool)  # headers are out: no other answer is possible
-IS_DELIVERED = web.RequestKey("is_delivered", bool)  # answered with a file's bytes, or with 304
+IS_ROUTINE = web.RequestKey("is_routine", bool)  # served by the thousand: ranges and reports
 VIEWER = web.RequestKey("viewer", Viewer)
 PROBLEM_CODE = web.RequestKey("problem_code", str)  # of a request that was refused

@@ -166,7 +166,7 @@ async def _serve(
     if plan.status == 416:
         raise RangeNotSatisfiable(headers=dict(plan.headers))
     async with request.app[keys.OPEN_FILES].open(representation) as file:
-        request[keys.IS_DELIVERED] = True
+        request[keys.IS_ROUTINE] = True
         return await request.app[keys.SENDER].send(request, plan, file, transfer)
 
 

@@ -106,6 +106,7 @@ async def _answer(
         state = await submit(request.app[keys.EMITTER], report)
     except VideoMissing as exc:
         raise (NotFound if is_told_more else NotEnrolled) from exc
+    request[keys.IS_ROUTINE] = True
     return answer_json(ProgressView.of(state))
 
 

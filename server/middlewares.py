@@ -113,8 +113,8 @@ def route_template(request: web.Request) -> str:
 
 
 def _log_level(request: web.Request, status: int) -> int | None:
-    """None for no line. One for each range that is served would halve how many are."""
-    if status >= 400 or not request.get(keys.IS_DELIVERED):
+    """None for no line: one for each range or report would halve how many are served."""
+    if status >= 400 or not request.get(keys.IS_ROUTINE):
         return logging.INFO
     return logging.DEBUG if _STANDARD_LOG.isEnabledFor(logging.DEBUG) else None
 

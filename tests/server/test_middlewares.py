@@ -23,7 +23,7 @@ async def answer(request: web.Request) -> web.Response:
 
 
 async def deliver(request: web.Request) -> web.Response:
-    request[keys.IS_DELIVERED] = True
+    request[keys.IS_ROUTINE] = True
     return web.Response(status=int(request.query["status"]))
 
 
