@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MUTANTS := build/mutants
-PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' pure.cfg)
+PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' tests/pure.cfg)
 
 .DELETE_ON_ERROR:
 .PHONY: install run test lint coverage mutants bench
@@ -28,7 +28,7 @@ lint: install
 # The migrations' way up, down and up again is one of the tests.
 test: lint
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q tests/events tests/handlers/delivery
-	$(BIN)/python -m pytest -q --cov --cov-config=pure.cfg $(PURE_TESTS)
+	$(BIN)/python -m pytest -q --cov --cov-config=tests/pure.cfg $(PURE_TESTS)
 	$(BIN)/python -m pytest
 
 # The whole suite once more: before Python 3.12 measuring all of it takes too long for every run.
@@ -40,8 +40,8 @@ mutants: install
 	rm -rf $(MUTANTS) && mkdir -p $(MUTANTS)
 	git ls-files -z | xargs -0 cp --parents -t $(MUTANTS)
 	cd $(MUTANTS) && export PATH="$(CURDIR)/$(BIN):$$PATH" \
-	    && cosmic-ray init mutants.toml session && cr-filter-operators session mutants.toml \
-	    && cosmic-ray baseline mutants.toml && cosmic-ray exec mutants.toml session \
+	    && cosmic-ray init tests/mutants.toml session && cr-filter-operators session tests/mutants.toml \
+	    && cosmic-ray baseline tests/mutants.toml && cosmic-ray exec tests/mutants.toml session \
 	    && cr-report --surviving-only --show-diff session
 
 # As root, for a network of its own; `make bench ARGS=--quick` for a first look.
