@@ -1,13 +1,10 @@
-"""Playing, as the contract tells it: grants, what they open, and the bytes behind them."""
+"""The bytes of videos and pictures, as the contract tells it."""
 
 import asyncio
 import hashlib
 import re
 import shutil
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,23 +14,23 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from db import assets, videos
+from db import assets
 from db.assets import RepresentationRow
 from db.pool import Database
 from handlers import keys
-from handlers.access.grants import EventsGrant, Grants
-from handlers.access.rules import Access
 from storage.paths import asset_name
-from storage.remux import remux_faststart
 from storage.videos import adopt_asset
-from tests.wire import Wire, connected
+from tests.handlers.playing import (
+    REVOKED,
+    change,
+    enrolled,
+    playback,
+    stream_of,
+)
+from tests.wire import connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-WITHDRAWN_WITHIN_S = 5.0
-FILLER_BYTES = 48 * 2**20  # more than the kernel takes off a reader's hands
-BAD_GRANT = "401 invalid-token"
-REVOKED = "403 not-enrolled"
 WEBM_TYPE = 'video/webm; codecs="vp09.00.10.08, opus"'
 
 
@@ -63,253 +60,6 @@ async def two_formats(shared_service: Any, mp4: Path, webm: Path, tmp_path_facto
     await assets.add_representation(app[keys.DATABASE], video_id, row)
     app[keys.CATALOG].forget(video_id)
     return found
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def long_video(shared_service: Any, mp4: Path, tmp_path_factory: Any) -> Any:
-    """One that takes a while to send to who reads slowly."""
-    path = tmp_path_factory.mktemp("long") / "long.mp4"
-    await asyncio.to_thread(write_filled_mp4, mp4, path)
-    return await shared_service.ready_video(path)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def doomed_video(shared_service: Any, mp4: Path, tmp_path_factory: Any) -> Any:
-    """As `long_video`, in a course of its own."""
-    await shared_service.put("courses/doomed", {"title": "Doomed"})
-    await shared_service.put("courses/doomed/enrollments/tess", {"role": "instructor"})
-    await shared_service.put("courses/doomed/enrollments/ada", {"role": "student"})
-    await shared_service.put("courses/doomed/modules/fated", {"title": "Fated", "position": 1})
-    path = tmp_path_factory.mktemp("doomed") / "long.mp4"
-    await asyncio.to_thread(write_filled_mp4, mp4, path)
-    return await shared_service.ready_video(path, "fated")
-
-
-def write_filled_mp4(source: Path, target: Path) -> None:
-    remux_faststart(source, target, "mp4")
-    with target.open("r+b") as file:
-        start = file.seek(0, 2)
-        file.write(FILLER_BYTES.to_bytes(4, "big") + b"free")
-        file.truncate(start + FILLER_BYTES)
-
-
-async def playback(service: Any, video: Any, who: str = "ada", body: Any = None) -> Any:
-    answer = await service.ask(who, "POST", f"videos/{video['id']}/playback", body or {})
-    assert answer.status == 201, answer.body
-    return answer.json
-
-
-async def enrolled(service: Any, user_id: str, role: str = "student") -> str:
-    await service.put(f"courses/c1/enrollments/{user_id}", {"role": role})
-    return user_id
-
-
-def stream_of(video: Any) -> str:
-    return f"/api/v1/videos/{video['id']}/stream"
-
-
-async def becomes(service: Any, path: str, said: str) -> float:
-    """How long it took until the path was answered so."""
-    started_s = time.monotonic()
-    async with asyncio.timeout(WITHDRAWN_WITHIN_S):
-        while (await service.ask(None, "HEAD", path)).status != int(said.split()[0]):
-            await asyncio.sleep(0.01)
-    assert (await service.ask(None, "GET", path)).said == said
-    return time.monotonic() - started_s
-
-
-class TestGrant:
-    async def test_tells_all_that_a_player_needs(self, shared_service: Any, video: Any) -> None:
-        answer = await shared_service.ask("ada", "POST", f"videos/{video['id']}/playback", {})
-
-        told = answer.json
-        grant = told["grant"]
-        base = rf"/play/{re.escape(grant)}/{video['id']}/"
-        assert answer.status == 201
-        assert set(told) == {
-            *("grant", "expires_at", "session_id", "next_sequence", "stream_url", "sources"),
-            *("hls_url", "thumbnails", "storyboard_url", "events_url", "resume_position"),
-            *("duration", "completed", "report_interval"),
-        }
-        assert re.fullmatch(base + r"source-[0-9a-f]{16}\.mp4", told["stream_url"])
-        assert told["sources"] == [{"url": told["stream_url"], "type": video["mime_type"]}]
-        assert set(told["thumbnails"]) == {"small", "medium", "large"}
-        assert all(
-            re.fullmatch(base + rf"{size}-[0-9a-f]{{16}}\.jpg", url)
-            for size, url in told["thumbnails"].items()
-        )
-        assert told["events_url"] == f"/play/{grant}/events"
-        assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", told["session_id"])
-        assert (told["next_sequence"], told["resume_position"], told["completed"]) == (0, 0, False)
-        assert (told["duration"], told["report_interval"]) == (video["duration"], 5)
-        assert (told["hls_url"], told["storyboard_url"]) == (None, None)
-
-    async def test_goes_on_with_a_session(self, shared_service: Any, video: Any) -> None:
-        who = await enrolled(shared_service, "resumer")
-        first = await playback(shared_service, video, who)
-        report = {
-            "session_id": first["session_id"],
-            "sequence": 7,
-            "position": 1.5,
-            "watched": [[0, 1.5]],
-            "event": "progress",
-        }
-        progress_url = f"/play/{first['grant']}/{video['id']}/progress"
-        assert (await shared_service.ask(None, "POST", progress_url, report)).status == 200
-
-        same = await playback(shared_service, video, who, body={"session_id": first["session_id"]})
-        new = await playback(shared_service, video, who)
-
-        assert (same["session_id"], same["next_sequence"]) == (first["session_id"], 8)
-        assert new["session_id"] != first["session_id"]
-        assert new["next_sequence"] == 0
-        assert same["resume_position"] == new["resume_position"] == 1.5
-
-    @pytest.mark.parametrize(
-        ("options", "said"),
-        [
-            pytest.param({}, "201", id="no body"),
-            pytest.param({"json": {"session_id": "a" * 64}}, "201", id="longest session"),
-            pytest.param({"json": {"session_id": "a" * 65}}, "400 invalid-request", id="too long"),
-            pytest.param({"json": {"session_id": ""}}, "400 invalid-request", id="empty"),
-            pytest.param({"json": {"session_id": "a/b"}}, "400 invalid-request", id="no such sign"),
-            pytest.param({"json": {"session": "a"}}, "400 invalid-request", id="misspelt"),
-            pytest.param({"json": []}, "400 invalid-request", id="a list"),
-            pytest.param({"data": b"{"}, "415 unsupported-format", id="no media type"),
-        ],
-    )
-    async def test_body_is_checked(
-        self, shared_service: Any, video: Any, options: Any, said: str
-    ) -> None:
-        path = f"videos/{video['id']}/playback"
-
-        assert (await shared_service.ask("ada", "POST", path, **options)).said == said
-
-    @pytest.mark.parametrize(
-        ("who", "ttl_s"),
-        [
-            pytest.param("ada", 6 * 3600, id="student"),
-            pytest.param("tess", 6 * 3600, id="instructor"),
-            pytest.param("root", 15 * 60, id="admin"),
-            pytest.param("svc", 15 * 60, id="service"),
-        ],
-    )
-    @pytest.mark.parametrize("kind", ["videos/{id}/playback", "events/grant"])
-    async def test_lives_as_long_as_it_says(
-        self, shared_service: Any, video: Any, who: str, ttl_s: int, kind: str
-    ) -> None:
-        answer = await shared_service.ask(who, "POST", kind.format(**video))
-
-        told = datetime.fromisoformat(answer.json["expires_at"])
-        assert (told - datetime.now(UTC)).total_seconds() == pytest.approx(ttl_s, abs=5)
-
-    @pytest.mark.parametrize("suffix", ["stream", "download", "playback", "thumbnails/small"])
-    async def test_not_ready_is_said_with_a_time_to_retry(
-        self, shared_service: Any, suffix: str
-    ) -> None:
-        path = f"videos/{await shared_service.video_row()}/{suffix}"
-        method = "POST" if suffix == "playback" else "GET"
-
-        answer = await shared_service.ask("ada", method, path)
-
-        assert answer.said == "409 not-ready"
-        assert int(answer.headers["Retry-After"]) > 0
-
-    @pytest.mark.parametrize("suffix", ["stream", "download", "playback", "thumbnails/small"])
-    async def test_failed_is_said_with_its_reason(self, shared_service: Any, suffix: str) -> None:
-        path = f"videos/{await shared_service.video_row(status='failed')}/{suffix}"
-        method = "POST" if suffix == "playback" else "GET"
-
-        answer = await shared_service.ask("ada", method, path)
-
-        assert answer.said == "409 failed"
-        assert answer.json["detail"] == "It cannot be decoded."
-        assert "Retry-After" not in answer.headers
-
-
-def expired(grants: Grants, token: str) -> str:
-    return grants.mint(msgspec.structs.replace(grants.playback(token), expires_at=time.time() - 1))
-
-
-def foreign(grants: Grants, token: str) -> str:
-    return Grants("a secret of somebody else, 32 bytes", 60).mint(grants.playback(token))
-
-
-def of_events(grants: Grants, token: str) -> str:
-    grant = grants.playback(token)
-    return grants.mint(EventsGrant(user_id=grant.user_id, expires_at=grant.expires_at))
-
-
-def altered(grants: Grants, token: str) -> str:
-    head, claims, signature = token.split(".")
-    return f"{head}.{claims[:-4]}AAAA.{signature}"
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(expired, id="expired"),
-        pytest.param(foreign, id="signed by another"),
-        pytest.param(altered, id="altered"),
-        pytest.param(of_events, id="of events"),
-        pytest.param(lambda grants, token: token.rpartition(".")[0] + ".", id="unsigned"),
-        pytest.param(lambda grants, token: "x", id="no token"),
-        pytest.param(lambda grants, token: token + "%00", id="nul"),
-        pytest.param(lambda grants, token: "%ff" + token, id="not UTF-8"),
-        pytest.param(lambda grants, token: "a" * 5000, id="long"),
-        pytest.param(lambda grants, token: "..%2f" + token, id="path"),
-    ],
-)
-async def test_bad_grant_is_401(shared_service: Any, video: Any, make: Any) -> None:
-    token = (await playback(shared_service, video))["grant"]
-    bad = make(shared_service.app[keys.GRANTS], token)
-    stream_url = (await playback(shared_service, video))["stream_url"]
-    asset = stream_url.rpartition("/")[2]
-
-    async with connected(shared_service.url) as wire:
-        answer = await wire.ask(f"GET /play/{bad}/{video['id']}/{asset} HTTP/1.1", "Host: x")
-
-    assert answer.status == 401
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
-    assert msgspec.json.decode(answer.body)["type"] == "urn:coursestream:invalid-token"
-
-
-async def test_bearer_token_is_no_grant(shared_service: Any, video: Any) -> None:
-    stream_url = (await playback(shared_service, video))["stream_url"]
-    bearer = shared_service.student.headers["Authorization"].removeprefix("Bearer ")
-    path = re.sub("/play/[^/]+", f"/play/{bearer}", stream_url)
-
-    assert (await shared_service.ask(None, "GET", path)).said == BAD_GRANT
-
-
-async def test_grant_is_no_bearer_token(shared_service: Any, video: Any) -> None:
-    headers = {"Authorization": f"Bearer {(await playback(shared_service, video))['grant']}"}
-
-    answer = await shared_service.ask(None, "GET", stream_of(video), headers=headers)
-
-    assert answer.said == BAD_GRANT
-
-
-@pytest.mark.parametrize("query", ["access_token", "token", "grant", "jwt"])
-async def test_query_is_never_read_for_a_token(shared_service: Any, video: Any, query: str) -> None:
-    token = shared_service.student.headers["Authorization"].removeprefix("Bearer ")
-
-    answer = await shared_service.ask(None, "GET", f"{stream_of(video)}?{query}={token}")
-
-    assert answer.said == BAD_GRANT
-
-
-async def test_grant_for_another_video_is_403(
-    shared_service: Any, video: Any, other_video: Any
-) -> None:
-    theirs = (await playback(shared_service, other_video))["stream_url"]
-    ours = (await playback(shared_service, video))["grant"]
-    path = re.sub("/play/[^/]+", f"/play/{ours}", theirs)
-
-    assert (await shared_service.ask(None, "GET", path)).said == REVOKED
-    unknown = path.replace(other_video["id"], str(UUID(int=0)))
-    assert (await shared_service.ask(None, "GET", unknown)).said == REVOKED
 
 
 @pytest.mark.parametrize(
@@ -638,7 +388,7 @@ class TestConditions:
         ).said == REVOKED
         assert (
             await shared_service.ask(None, "GET", stream_of(video), headers=headers)
-        ).said == BAD_GRANT
+        ).said == "401 invalid-token"
 
 
 @pytest.mark.parametrize(
@@ -789,266 +539,6 @@ class TestPictureByAccept:
         assert {url.rpartition(".")[2] for url in told["thumbnails"].values()} == {"jpg"}
 
 
-class TestWithdrawal:
-    """Each of its own user, so that the others go on."""
-
-    @pytest.mark.parametrize("how", ["DELETE", "PUT"])
-    async def test_kills_grants_within_five_seconds(
-        self, shared_service: Any, video: Any, how: str
-    ) -> None:
-        who = await enrolled(shared_service, f"leaver-{how}")
-        told = await playback(shared_service, video, who)
-        assert (await shared_service.ask(None, "HEAD", told["stream_url"])).status == 200
-
-        await change(shared_service, who, how)
-
-        await becomes(shared_service, told["stream_url"], REVOKED)
-        report = f"/play/{told['grant']}/{video['id']}/progress"
-        assert (await shared_service.ask(None, "POST", report, {})).said == REVOKED
-        assert (await shared_service.ask(None, "GET", told["events_url"])).status == 204
-
-    async def test_ends_what_the_bearer_may(self, shared_service: Any, video: Any) -> None:
-        who = await enrolled(shared_service, "leaver")
-        assert (await shared_service.ask(who, "HEAD", stream_of(video))).status == 200
-
-        await change(shared_service, who, "DELETE")
-
-        async with asyncio.timeout(WITHDRAWN_WITHIN_S):
-            while (await shared_service.ask(who, "HEAD", stream_of(video))).status != 403:
-                await asyncio.sleep(0.01)
-
-    async def test_leaves_others_their_grants(self, shared_service: Any, video: Any) -> None:
-        stays, leaves = [await enrolled(shared_service, name) for name in ("stays", "leaves")]
-        kept = (await playback(shared_service, video, stays))["stream_url"]
-        lost = (await playback(shared_service, video, leaves))["stream_url"]
-
-        await change(shared_service, leaves, "DELETE")
-
-        await becomes(shared_service, lost, REVOKED)
-        assert (await shared_service.ask(None, "HEAD", kept)).status == 200
-
-    async def test_putting_the_same_role_changes_nothing(
-        self, shared_service: Any, video: Any
-    ) -> None:
-        who = await enrolled(shared_service, "same")
-        kept = (await playback(shared_service, video, who))["stream_url"]
-        await enrolled(shared_service, who)
-        other = await enrolled(shared_service, "told-after-it")
-        lost = (await playback(shared_service, video, other))["stream_url"]
-
-        await change(shared_service, other, "DELETE")
-
-        await becomes(shared_service, lost, REVOKED)
-        assert (await shared_service.ask(None, "HEAD", kept)).status == 200
-
-    async def test_enrolling_again_makes_new_grants_work_at_once(
-        self, shared_service: Any, video: Any
-    ) -> None:
-        who = await enrolled(shared_service, "returns")
-        for _ in range(5):
-            old = (await playback(shared_service, video, who))["stream_url"]
-            await change(shared_service, who, "DELETE")
-            denied = await shared_service.ask(who, "POST", f"videos/{video['id']}/playback", {})
-            assert denied.said == REVOKED
-            await enrolled(shared_service, who)
-            new = (await playback(shared_service, video, who))["stream_url"]
-            assert (await shared_service.ask(None, "HEAD", new)).status == 200
-            await becomes(shared_service, old, REVOKED)
-            assert (await shared_service.ask(None, "HEAD", new)).status == 200
-
-    @pytest.mark.parametrize(
-        ("by", "how"), [("bearer", "DELETE"), ("grant", "DELETE"), ("grant", "PUT")]
-    )
-    async def test_ends_running_transfers(
-        self, shared_service: Any, long_video: Any, by: str, how: str
-    ) -> None:
-        who = await enrolled(shared_service, f"watcher-{how}-{by}")
-
-        async with transferring(shared_service, long_video, who, by) as wire:
-            await change(shared_service, who, how)
-            async with asyncio.timeout(WITHDRAWN_WITHIN_S):
-                while len(shared_service.app[keys.TRANSFERS]):
-                    await asyncio.sleep(0.01)
-            got = await read_until_cut(wire)
-
-        assert got < long_video["size"]
-
-    @pytest.mark.parametrize(
-        ("who", "by", "how"),
-        [
-            pytest.param("promoted", "bearer", "PUT", id="of who may still watch"),
-            pytest.param("root", "bearer", "DELETE", id="of admins by bearer"),
-            pytest.param("root", "grant", "DELETE", id="of admins by grant"),
-        ],
-    )
-    async def test_leaves_the_transfers(
-        self, shared_service: Any, video: Any, long_video: Any, who: str, by: str, how: str
-    ) -> None:
-        await enrolled(shared_service, who)
-        other = await enrolled(shared_service, f"told-after-{who}-{by}")
-        lost = (await playback(shared_service, video, other))["stream_url"]
-
-        async with transferring(shared_service, long_video, who, by) as wire:
-            await change(shared_service, who, how)
-            await change(shared_service, other, "DELETE")
-            await becomes(shared_service, lost, REVOKED)
-            got = await read_until_cut(wire)
-
-        assert got == long_video["size"]
-
-    async def test_told_late_leaves_the_transfers_of_a_newer_grant(
-        self, shared_service: Any, long_video: Any
-    ) -> None:
-        for number in range(3):
-            who = await enrolled(shared_service, f"quick-{number}")
-            await change(shared_service, who, "DELETE")
-            await enrolled(shared_service, who)
-
-            async with transferring(shared_service, long_video, who, "grant") as wire:
-                got = await read_until_cut(wire)
-
-            assert got == long_video["size"]
-
-
-async def change(service: Any, user_id: str, how: str) -> None:
-    """Withdraw the user from the course, or give another role there."""
-    path = f"courses/c1/enrollments/{user_id}"
-    body = {"role": "instructor"} if how == "PUT" else None
-    assert (await service.ask("root", how, path, body)).status in (200, 204)
-
-
-@asynccontextmanager
-async def transferring(service: Any, video: Any, who: str, by: str) -> AsyncIterator[Wire]:
-    """A transfer that has begun, of which hardly more than the head was read."""
-    lines = []
-    if by == "grant":
-        target = (await playback(service, video, who))["stream_url"]
-    else:
-        target = stream_of(video)
-        roles = ["admin"] if who == "root" else []
-        lines = [f"Authorization: {service.client(who, *roles).headers['Authorization']}"]
-    async with connected(service.url) as wire:
-        await wire.send(f"GET {target} HTTP/1.1", "Host: x", "Connection: close", *lines)
-        head = await wire.reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200 ")
-        assert len(service.app[keys.TRANSFERS]) == 1
-        yield wire
-
-
-async def read_until_cut(wire: Wire) -> int:
-    """The bytes that came; neither a reset nor an end is an error here."""
-    got = 0
-    try:
-        while chunk := await wire.reader.read(2**20):
-            got += len(chunk)
-    except ConnectionResetError:
-        pass
-    return got
-
-
-class TestDeletion:
-    async def test_of_a_video_kills_its_grants_until_it_is_restored(
-        self, shared_service: Any, mp4: Path
-    ) -> None:
-        gone = await shared_service.ready_video(mp4)
-        told = await playback(shared_service, gone)
-        url = told["stream_url"]
-        assert (await shared_service.ask("tess", "DELETE", f"videos/{gone['id']}")).status == 204
-
-        assert (await shared_service.ask("ada", "GET", stream_of(gone))).said == REVOKED
-        assert (await shared_service.ask("root", "GET", stream_of(gone))).said == "404 not-found"
-        await becomes(shared_service, url, REVOKED)
-        assert (await shared_service.ask(None, "GET", told["events_url"])).status == 204
-
-        path = f"videos/{gone['id']}/restore"
-        assert (await shared_service.ask("tess", "POST", path)).status == 200
-        assert (await shared_service.ask("ada", "HEAD", stream_of(gone))).status == 200
-        async with asyncio.timeout(WITHDRAWN_WITHIN_S):
-            while (await shared_service.ask(None, "HEAD", url)).status != 200:
-                await asyncio.sleep(0.01)
-
-    async def test_of_a_module_kills_the_grants_of_its_videos(
-        self, shared_service: Any, mp4: Path
-    ) -> None:
-        await shared_service.put("courses/c1/modules/doomed", {"title": "Doomed", "position": 9})
-        uploaded = await shared_service.upload(mp4, "doomed")
-        await shared_service.process(uploaded["id"])
-        shared_service.app[keys.CATALOG].forget(UUID(uploaded["id"]))
-        urls = [
-            (await playback(shared_service, uploaded, who))["stream_url"] for who in ("ada", "root")
-        ]
-
-        path = "courses/c1/modules/doomed"
-        assert (await shared_service.ask("root", "DELETE", path)).status == 204
-
-        for url in urls:
-            await becomes(shared_service, url, REVOKED)
-
-    @pytest.mark.parametrize("what", ["video", "module", "course"])
-    @pytest.mark.parametrize(
-        ("who", "by"), [("ada", "bearer"), ("ada", "grant"), ("root", "grant")]
-    )
-    async def test_ends_running_transfers_until_it_is_restored(
-        self, shared_service: Any, doomed_video: Any, what: str, who: str, by: str
-    ) -> None:
-        path = {
-            "video": f"videos/{doomed_video['id']}",
-            "module": "courses/doomed/modules/fated",
-            "course": "courses/doomed",
-        }[what]
-
-        async with transferring(shared_service, doomed_video, who, by) as wire:
-            assert (await shared_service.ask("root", "DELETE", path)).status == 204
-            async with asyncio.timeout(WITHDRAWN_WITHIN_S):
-                while len(shared_service.app[keys.TRANSFERS]):
-                    await asyncio.sleep(0.01)
-            got = await read_until_cut(wire)
-        assert got < doomed_video["size"]
-
-        restore = f"videos/{doomed_video['id']}/restore"
-        assert (await shared_service.ask("root", "POST", restore)).status == 200
-        async with transferring(shared_service, doomed_video, "ada", "bearer") as wire:
-            assert await read_until_cut(wire) == doomed_video["size"]
-
-    async def test_leaves_the_transfers_of_other_videos(
-        self, shared_service: Any, doomed_video: Any, long_video: Any
-    ) -> None:
-        lost = (await playback(shared_service, doomed_video))["stream_url"]
-
-        async with transferring(shared_service, long_video, "ada", "bearer") as wire:
-            path = f"videos/{doomed_video['id']}"
-            assert (await shared_service.ask("tess", "DELETE", path)).status == 204
-            await becomes(shared_service, lost, REVOKED)
-            got = await read_until_cut(wire)
-
-        assert got == long_video["size"]
-        assert (await shared_service.ask("tess", "POST", f"{path}/restore")).status == 200
-
-    @pytest.mark.parametrize(("who", "said"), [("ada", REVOKED), ("root", "404 not-found")])
-    async def test_told_while_the_right_is_looked_up_leaves_nothing_to_send(
-        self,
-        shared_service: Any,
-        doomed_video: Any,
-        monkeypatch: pytest.MonkeyPatch,
-        who: str,
-        said: str,
-    ) -> None:
-        video_id, require = UUID(doomed_video["id"]), Access.require
-        database, catalog = shared_service.app[keys.DATABASE], shared_service.app[keys.CATALOG]
-
-        async def deleted_meanwhile(*arguments: Any) -> None:
-            await require(*arguments)
-            await videos.delete(database, [video_id])
-            catalog.forget(video_id)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Access, "require", deleted_meanwhile)
-            answer = await shared_service.ask(who, "GET", stream_of(doomed_video))
-
-        assert answer.said == said
-        await videos.restore(database, video_id)
-
-
 @pytest.fixture
 def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The statements that requests make, and not those of the tasks beside them."""
@@ -1129,17 +619,3 @@ class TestQueries:
         assert (await cold.ask(None, "GET", student["stream_url"])).said == REVOKED
         assert (await cold.ask(None, "GET", lost["stream_url"])).said == REVOKED
         assert (await cold.ask(None, "GET", teacher["stream_url"])).status == 200
-
-
-@pytest.mark.asyncio(loop_scope="function")
-async def test_grants_live_as_long_as_is_configured(start_service: Any, mp4: Path) -> None:
-    service = await start_service(GRANT_TTL="60s")
-    await service.put("courses/c1", {"title": "One"})
-    await service.put("courses/c1/enrollments/tess", {"role": "instructor"})
-    await service.put("courses/c1/modules/m1", {"title": "One", "position": 1})
-    video = await service.ready_video(mp4)
-
-    for who in ("tess", "root"):
-        told = await playback(service, video, who)
-        left = datetime.fromisoformat(told["expires_at"]) - datetime.now(UTC)
-        assert 50 < left.total_seconds() <= 60
