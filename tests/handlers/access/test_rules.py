@@ -122,6 +122,10 @@ async def test_withdrawal_is_felt_in_time_even_if_the_log_is_silent(
     now_s += 0.01
     assert await access.role("ada", "c") is None
 
+    database.roles["ada"] = "instructor"
+    now_s += 60
+    assert await access.role("ada", "c") == "instructor"
+
 
 async def test_change_is_felt_when_the_log_tells_it() -> None:
     database = FakeDatabase(ada="student")

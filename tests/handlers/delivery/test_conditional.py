@@ -149,6 +149,7 @@ def test_range_stands_without_if_range():
         pytest.param('"\xff\udcff"', (ETag("\xff\udcff"),), id="8.8.3 obs-text"),
         pytest.param('"a" ,, W/"b",', (ETag("a"), ETag("b", is_weak=True)), id="5.6.1 list"),
         pytest.param('w/"a"', (), id="8.8.3 W is case-sensitive"),
+        pytest.param(", ".join(['"a"'] * 100), (ETag("a"),) * 100, id="5.6.1 a long list"),
         pytest.param('W/ "a"', (), id="8.8.3 no space after W/"),
         pytest.param('"a" "b"', (), id="5.6.1 no comma"),
         pytest.param('"a b"', (), id="8.8.3 space within a tag"),
