@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ WAYS = [
     pytest.param({"STREAM_REPLAY": "on", "EVENT_LOOP": "asyncio"}, id="replay-asyncio"),
     pytest.param({"STREAM_REPLAY": "off", "EVENT_LOOP": "uvloop"}, id="no-replay-uvloop"),
 ]
-STALL_TIMEOUT_S = 4
+STALL_TIMEOUT_S = 5
 LECTURE_BYTES = 16 * 2**20  # more than what the kernels hold between a server and a small buffer
 # A user may have eight transfers at once, and fifty requests a second.
 STUDENTS = 250 if IS_FULL else 40
@@ -89,6 +90,9 @@ class Classroom:
 def classrooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Classroom]]:
     """Opens a classroom with settings; asked again for the same ones, it gives the same."""
     with ExitStack() as open_:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a thousand clients of ours
+        open_.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
 
         @cache
         def classroom_with(students: int = STUDENTS, **settings: str) -> Classroom:
