@@ -45,7 +45,7 @@ def _plot(options: Namespace) -> None:
     if find_spec("matplotlib") is None:
         print("no plot: matplotlib is not installed (the extra `bench`)", file=sys.stderr)
         return
-    results = options.output / "results.json"
+    results = options.output / comparison.JSON
     subprocess.run([sys.executable, "-m", "benchmarks.plot", str(results)], check=True)
 
 

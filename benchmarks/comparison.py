@@ -20,6 +20,7 @@ from benchmarks.rounds import Rounds
 from benchmarks.workloads import WORKLOADS, Sample, Workload
 
 FIRST_PORT = 8101
+TEXT, JSON = "results.txt", "results.json"
 WRONG_ANSWERS = 3  # the exit code when figures mean nothing
 
 
@@ -33,8 +34,12 @@ def compare(options: Namespace) -> int:
     scratch: Path = options.inside
     with everybody(scratch, plan) as (generator, targets):
         watch = profiler(options.output) if options.profile else no_profiler
-        samples = _measured(Rounds(generator, targets, watch), plan, options)
-    _write(options.output, report.as_text(samples, facts), report.as_json(samples, facts))
+        rounds = Rounds(generator, targets, watch)
+        samples: list[Sample] = []
+        for workload, names in plan:
+            samples += _measured(rounds, workload, names, options)
+            _write(options.output, samples, facts)  # an interrupted run leaves what it had
+    print(f"\n{(options.output / TEXT).read_text()}\nwritten: {options.output}", flush=True)
     return WRONG_ANSWERS if report.fault_lines(samples) else 0
 
 
@@ -84,18 +89,14 @@ def _linked(videos: Sequence[Path], directory: Path) -> Path:
 
 
 def _measured(
-    rounds: Rounds, plan: Sequence[tuple[Workload, Sequence[str]]], options: Namespace
+    rounds: Rounds, workload: Workload, names: Sequence[str], options: Namespace
 ) -> list[Sample]:
-    samples = []
-    for workload, names in plan:
-        began_s = time.monotonic()
-        found = list(rounds.run(workload, names, options.rounds, options.seconds))
-        samples += found
-        print(f"{workload.name}: {time.monotonic() - began_s:.0f} s", flush=True)
-    return samples
+    began_s = time.monotonic()
+    found = list(rounds.run(workload, names, options.rounds, options.seconds))
+    print(f"{workload.name}: {time.monotonic() - began_s:.0f} s", flush=True)
+    return found
 
 
-def _write(directory: Path, text: str, results: object) -> None:
-    (directory / "results.txt").write_text(text)
-    (directory / "results.json").write_text(json.dumps(results, indent=1))
-    print(f"\n{text}\nwritten: {directory}/results.txt, results.json", flush=True)
+def _write(directory: Path, samples: Sequence[Sample], facts: Mapping[str, str]) -> None:
+    (directory / TEXT).write_text(report.as_text(samples, facts))
+    (directory / JSON).write_text(json.dumps(report.as_json(samples, facts), indent=1))

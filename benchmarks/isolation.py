@@ -48,10 +48,15 @@ def check_possible() -> None:
         raise CannotIsolate(f"the benchmarks need {'; '.join(missing)}. Nothing was measured.")
 
 
+def isolated(command: Sequence[str]) -> list[str]:
+    """The command in namespaces of its own; when this process ends, all of it does."""
+    place = ["unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child"]
+    return ["setpriv", "--pdeathsig", "KILL", *place, *command]
+
+
 def run_isolated(arguments: Sequence[str]) -> int:
     """Runs `python -m benchmarks` with these arguments in there; says its exit code."""
-    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--pid", "--mount-proc"]
-    command += ["--fork", "--kill-child", sys.executable, "-m", "benchmarks", *arguments]
+    command = isolated([sys.executable, "-m", "benchmarks", *arguments])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with subprocess.Popen(command) as place:
         try:

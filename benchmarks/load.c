@@ -163,7 +163,7 @@ static void note_error(struct connection *c, const char *what)
 
 /* Requests */
 
-/* A random first byte with that many after it, and how downloaders cut files into chunks. */
+/* A random place with that many bytes after it; downloaders cut files into even chunks. */
 static long random_first(long size, long length)
 {
     if (options.unaligned)
@@ -496,23 +496,33 @@ static void read_targets(const char *file)
             room = room ? 2 * room : 64;
             targets = realloc(targets, room * sizeof *targets);
         }
-        if (size < 2 || !targets || !(targets[target_count++] = (struct target){strdup(path), size}).path) {
-            fprintf(stderr, "%s: not a size and a path: %s\n", file, line);
+        if (!targets)
+            fail("realloc");
+        if (size < 2 || *path != '/') {
+            fprintf(stderr, "%s: not `size path`: %s\n", file, line);
             exit(2);
         }
+        targets[target_count++] = (struct target){strdup(path), size};
     }
     fclose(lines);
 }
 
 static const struct option names[] = {
-    {"host", required_argument, 0, 'h'},    {"port", required_argument, 0, 'p'},
-    {"targets", required_argument, 0, 't'}, {"header", required_argument, 0, 'H'},
-    {"connections", required_argument, 0, 'c'}, {"range", required_argument, 0, 'r'},
-    {"fresh", no_argument, 0, 'f'},         {"unaligned", no_argument, 0, 'u'},
+    {"host", required_argument, 0, 'h'},
+    {"port", required_argument, 0, 'p'},
+    {"targets", required_argument, 0, 't'},
+    {"header", required_argument, 0, 'H'},
+    {"connections", required_argument, 0, 'c'},
+    {"range", required_argument, 0, 'r'},
+    {"unaligned", no_argument, 0, 'u'},
+    {"fresh", no_argument, 0, 'f'},
     {"players", required_argument, 0, 'P'},
-    {"rate", required_argument, 0, 'R'},    {"seekers", required_argument, 0, 'S'},
-    {"seconds", required_argument, 0, 's'}, {"warmup", required_argument, 0, 'w'},
-    {"interval", required_argument, 0, 'i'}, {0},
+    {"rate", required_argument, 0, 'R'},
+    {"seekers", required_argument, 0, 'S'},
+    {"seconds", required_argument, 0, 's'},
+    {"warmup", required_argument, 0, 'w'},
+    {"interval", required_argument, 0, 'i'},
+    {0},
 };
 
 static void read_options(int count, char **values)

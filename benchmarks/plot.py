@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+from matplotlib.figure import Figure
 
-matplotlib.use("Agg")
-from matplotlib import pyplot
+from benchmarks.contenders import NGINX
 
 EXCEPT = "players"  # they are as fast as they are told to be
 
@@ -16,12 +15,13 @@ EXCEPT = "players"  # they are as fast as they are told to be
 def draw(results: dict[str, Any], stem: Path) -> list[Path]:
     """PNG and SVG beside each other."""
     shares = {name: found for name, found in results["shares"].items() if name != EXCEPT and found}
-    figure, axes = pyplot.subplots(figsize=(max(6, 2.2 * len(shares)), 5), layout="constrained")
-    contenders = sorted({name for found in shares.values() for name in found})
+    figure = Figure(figsize=(max(6, 2.2 * len(shares)), 5), layout="constrained")
+    axes = figure.subplots()
+    contenders = sorted({name for found in shares.values() for name in found} - {NGINX})
     width = 0.85 / max(1, len(contenders))
     for place, contender in enumerate(contenders):
         _draw_bars(axes, shares, contender, (place - len(contenders) / 2 + 0.5) * width, width)
-    axes.axhline(1.0, color="black", linewidth=0.8)
+    axes.axhline(1.0, color="black", linewidth=0.8, label=NGINX)
     axes.set_xticks(range(len(shares)), [results["titles"][name] for name in shares])
     axes.set_ylabel("bytes a second, nginx = 1")
     machine = results["machine"]

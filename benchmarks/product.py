@@ -20,7 +20,7 @@ import aiohttp
 
 from benchmarks.api import call, client, path_by_bearer, path_by_grant
 from benchmarks.load import Target
-from benchmarks.processes import Cores, pin, pinned, running, wait_for_port
+from benchmarks.processes import CannotStart, Cores, pin, pinned, running, wait_for_port
 from server.config import NOT_BUILT
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,7 +67,10 @@ def seed(data_dir: Path, video: Path) -> Seed:
         wait_for_port(process, SEED_PORT, log)
         admin = _token(environ, "bench-admin", "--role", "admin")
         student = _token(environ, STUDENT, "--ttl", "12h")
-        made = asyncio.run(_ensure_videos(admin, student, video))
+        try:
+            made = asyncio.run(_ensure_videos(admin, student, video))
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise CannotStart(f"the videos could not be uploaded, see {log}: {exc!r}") from exc
         process.send_signal(signal.SIGTERM)
         process.wait(STOP_TIMEOUT_S)
     by_grant = tuple((path, size) for path, _, size in made)

@@ -6,6 +6,7 @@ each other hardly does.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 
 from benchmarks.workloads import Sample
@@ -36,4 +37,5 @@ def by_round(
 
 def ratio(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Spread | None:
     """Of one to the other, round by round; None when no round has both."""
-    return Spread.of([ours[n] / theirs[n] for n in sorted(ours) if theirs.get(n)])
+    both = [number for number in sorted(ours) if 0 < theirs.get(number, 0) < inf]
+    return Spread.of([ours[number] / theirs[number] for number in both])

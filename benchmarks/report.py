@@ -1,16 +1,30 @@
 """Samples as tables for people and as JSON for programs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from statistics import median
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.contenders import FILE_RESPONSE, NGINX, NGINX_AUTH
 from benchmarks.ratios import Spread, by_round, ratio
-from benchmarks.workloads import GOALS, WORKLOADS, Goal, Sample, throughput
+from benchmarks.workloads import GOALS, WORKLOADS, Goal, Sample, player_throughput, throughput
 
 PEERS = (NGINX, NGINX_AUTH, FILE_RESPONSE)
-SHARES = ("its core %", "generator's %", "KiB more")
 NONE = "-"
+
+FIGURES: Mapping[str, Callable[[Sample], float]] = MappingProxyType(
+    {
+        "MB/s": lambda one: (throughput(one) + player_throughput(one)) / 1e6,
+        "requests/s": lambda one: one.measured["requests"] / one.measured["seconds"],
+        "p50 ms": lambda one: one.measured["latency_ms"]["p50"],
+        "p99 ms": lambda one: one.measured["latency_ms"]["p99"],
+        "its core %": lambda one: 100 * one.server_cpu,
+        "generator's %": lambda one: 100 * one.generator_cpu,
+        "KiB more": lambda one: one.grown_bytes / 1024,
+    }
+)
+"""Columns of what was measured by itself."""
 
 
 def as_text(samples: Sequence[Sample], facts: Mapping[str, str]) -> str:
@@ -64,16 +78,10 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def goal_rows(samples: Sequence[Sample]) -> list[list[str]]:
     rows = [["workload", "who", *(f"against {peer}" for peer in PEERS), "by itself"]]
-    rows += [
-        [
-            goal.title,
-            goal.judged,
-            *(_against(goal, samples, p) for p in PEERS),
-            _alone(goal, samples),
-        ]
-        for goal in GOALS
-        if goal.workload in workloads_of(samples)
-    ]
+    for goal in GOALS:
+        if goal.workload in workloads_of(samples):
+            against = (_against(goal, samples, peer) for peer in PEERS)
+            rows.append([goal.title, goal.judged, *against, _alone(goal, samples)])
     return rows
 
 
@@ -125,44 +133,21 @@ def share_rows(samples: Sequence[Sample]) -> list[list[str]]:
 
 
 def absolute_rows(samples: Sequence[Sample]) -> list[list[str]]:
-    rows = [["workload", "who", "MB/s", "requests/s", "p50 ms", "p99 ms", *SHARES]]
+    rows = [["workload", "who", *FIGURES]]
     for workload in workloads_of(samples):
         for contender in contenders_of(samples, workload):
-            rows.append([workload, contender, *_medians(samples, workload, contender)])
+            found = (by_round(samples, workload, contender, f).values() for f in FIGURES.values())
+            rows.append([workload, contender, *(f"{median(values):,.1f}" for values in found)])
     return rows
-
-
-def _medians(samples: Sequence[Sample], workload: str, contender: str) -> Iterable[str]:
-    figures = (
-        lambda one: (
-            (one.measured["bytes"] + one.measured["player_bytes"]) / one.measured["seconds"] / 1e6
-        ),
-        lambda one: one.measured["requests"] / one.measured["seconds"],
-        lambda one: one.measured["latency_ms"]["p50"],
-        lambda one: one.measured["latency_ms"]["p99"],
-        lambda one: 100 * one.server_cpu,
-        lambda one: 100 * one.generator_cpu,
-        lambda one: one.grown_bytes / 1024,
-    )
-    for figure in figures:
-        spread = Spread.of(list(by_round(samples, workload, contender, figure).values()))
-        yield f"{spread.median:,.1f}" if spread else NONE
 
 
 def series_rows(samples: Sequence[Sample]) -> list[list[str]]:
     rows = [["workload", "who", "first MB/s", "least MB/s", "last MB/s", "last of first"]]
     for sample in samples:
         if series := sample.measured["series"]:
-            figures = [series[0] / 1e6, min(series) / 1e6, series[-1] / 1e6]
+            figures = (f"{one / 1e6:,.1f}" for one in (series[0], min(series), series[-1]))
             last_of_first = f"{series[-1] / series[0]:.2f}" if series[0] else NONE
-            rows.append(
-                [
-                    sample.workload,
-                    sample.contender,
-                    *(f"{figure:,.1f}" for figure in figures),
-                    last_of_first,
-                ]
-            )
+            rows.append([sample.workload, sample.contender, *figures, last_of_first])
     return rows
 
 
@@ -180,5 +165,4 @@ def workloads_of(samples: Sequence[Sample]) -> list[str]:
 
 
 def contenders_of(samples: Sequence[Sample], workload: str | None = None) -> list[str]:
-    names = (s.contender for s in samples if workload in (None, s.workload))
-    return sorted(dict.fromkeys(names))
+    return sorted({s.contender for s in samples if workload in (None, s.workload)})

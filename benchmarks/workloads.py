@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
 
 from benchmarks.contenders import FILE_RESPONSE, NGINX, NGINX_AUTH, NO_REPLAY, PRODUCT
@@ -97,8 +98,13 @@ def throughput(sample: Sample) -> float:
     return float(sample.measured["bytes"] / sample.measured["seconds"])
 
 
+def player_throughput(sample: Sample) -> float:
+    return float(sample.measured["player_bytes"] / sample.measured["seconds"])
+
+
 def seek_p99_ms(sample: Sample) -> float:
-    return float(sample.measured["latency_ms"]["p99"])
+    """Without end when not one seek came to its end."""
+    return float(sample.measured["latency_ms"]["p99"]) if sample.measured["requests"] else inf
 
 
 def player_kib(sample: Sample) -> float:

@@ -1,5 +1,7 @@
 """Ratios belong to rounds: what moved between rounds must not show in them."""
 
+from math import inf
+
 import pytest
 
 from benchmarks.ratios import Spread, by_round, ratio
@@ -29,6 +31,8 @@ def test_spread_is_the_median_between_the_extremes(
         pytest.param({0: 1.0, 1: 10.0}, {0: 2.0, 1: 20.0}, Spread(0.5, 0.5, 0.5), id="by round"),
         pytest.param({0: 1.0, 1: 3.0}, {1: 2.0}, Spread(1.5, 1.5, 1.5), id="a round is missing"),
         pytest.param({0: 1.0}, {0: 0.0}, None, id="of nothing"),
+        pytest.param({0: 1.0}, {0: inf}, None, id="of what never ended"),
+        pytest.param({0: inf}, {0: 1.0}, Spread(inf, inf, inf), id="of itself never ended"),
         pytest.param({0: 0.0}, {0: 2.0}, Spread(0.0, 0.0, 0.0), id="nothing of something"),
         pytest.param({}, {}, None, id="no rounds"),
     ],

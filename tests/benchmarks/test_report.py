@@ -70,6 +70,12 @@ def test_first_requests_are_judged_without_replay() -> None:
     assert goal_rows(samples)[1][2] == "0.20 (0.20 to 0.20) MISSED ≥ 0.3"
 
 
+def test_no_seek_at_all_is_not_a_quick_one() -> None:
+    samples = [sample("players", "coursestream", 0, requests=0), sample("players", "nginx", 0)]
+
+    assert goal_rows(samples)[1][2] == "inf (inf to inf) MISSED ≤ 1.5"
+
+
 def test_memory_is_that_of_one_player() -> None:
     grown = replace(sample("players", "coursestream", 0), grown_bytes=10 * 1024 * 1000)
 
