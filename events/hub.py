@@ -197,6 +197,7 @@ class Hub:
     def admit(self, subscriber: Subscriber) -> None:
         """Registers it, so that it learns of what happens from now on. Raises as `subscribe`."""
         user_id = subscriber.viewpoint.scope.user_id
+        self._dismiss_gone(user_id)
         self._check_limits(user_id)
         self._of_user.setdefault(user_id, set()).add(subscriber)
         self._count += 1
@@ -219,15 +220,25 @@ class Hub:
         self._heartbeats.expect(subscriber)
 
     def dismiss(self, subscriber: Subscriber) -> None:
+        """It is nowhere any more; once is enough."""
+        user_id = subscriber.viewpoint.scope.user_id
+        of_user = self._of_user.get(user_id, set())
+        if subscriber not in of_user:
+            return
         subscriber.end(End.GONE)  # a round of offers may be under way
         self._heartbeats.forget(subscriber)
         self._audiences.dismiss(subscriber)
-        user_id = subscriber.viewpoint.scope.user_id
-        self._of_user[user_id].discard(subscriber)
-        if not self._of_user[user_id]:
+        of_user.discard(subscriber)
+        if not of_user:
             del self._of_user[user_id]
         self._count -= 1
         self.evicted_count += subscriber.end_reason is End.EVICTED
+
+    def _dismiss_gone(self, user_id: str) -> None:
+        """Or who reloads a page again and again would be refused until the next heartbeat."""
+        for subscriber in list(self._of_user.get(user_id, ())):
+            if subscriber.is_gone:
+                self.dismiss(subscriber)
 
     def _check_limits(self, user_id: str) -> None:
         if self._position is None:

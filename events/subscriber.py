@@ -120,6 +120,10 @@ class Subscriber:
     def backlog_count(self) -> int:
         return len(self._backlog)
 
+    @property
+    def is_gone(self) -> bool:
+        return self._wire is not None and self._wire.is_gone
+
     def begin(self, start: Start, position: int, retry_ms: int, is_fresh: bool) -> None:
         """Takes up its place; from now on the hub offers it what is above `position`."""
         self._reached_id = start.after_id

@@ -542,6 +542,19 @@ async def test_limits_a_user_and_a_process(database: Database, dsn: str) -> None
             assert len(process.hub) == 1
 
 
+async def test_who_has_gone_does_not_count_for_its_user(database: Database, dsn: str) -> None:
+    async with (
+        running(database, dsn, HubLimits(per_user=1)) as process,
+        process.reader(ME) as gone,
+    ):
+        await gone.client.read()
+        gone.client.is_gone = True
+        async with process.reader(ME):
+            assert len(process.hub) == 1
+            await gone.read_to_the_end()
+    assert len(process.hub) == 0
+
+
 async def test_a_closed_hub_takes_nobody(process: Process) -> None:
     process.hub.close()
 
