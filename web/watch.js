@@ -46,6 +46,7 @@ class WatchPage {
   #reporter = null;
   #activity = null;
   #progressTimer = 0;
+  #placeAt = 0;
 
   constructor(identity, videoId) {
     this.#identity = identity;
@@ -113,8 +114,12 @@ class WatchPage {
   }
 
   #hearOfPlayback(type, event) {
-    if (event.user_id !== this.#identity.userId) this.#activity?.apply(type, event);
-    else if (event.session_id !== this.#playback?.sessionId) this.#hearOfOther(type, event);
+    if (event.user_id !== this.#identity.userId) return void this.#activity?.apply(type, event);
+    // What a device tells that was offline is seen by now, and no newer place.
+    const at = Date.parse(event.occurred_at);
+    const isNewest = at >= this.#placeAt;
+    if (isNewest) this.#placeAt = at;
+    if (event.session_id !== this.#playback?.sessionId) this.#hearOfOther(type, event, isNewest);
   }
 
   /** Ask for everything anew, and play where nothing plays. */
@@ -195,9 +200,10 @@ class WatchPage {
   }
 
   /** Offer to go where the viewer has got to in another tab or on another device. */
-  #hearOfOther(type, event) {
+  #hearOfOther(type, event, isNewest) {
     if (type === "playback.completed") byId("badge").hidden = false;
     this.#askForProgressSoon();
+    if (!isNewest) return;
     if (Math.abs(event.position - this.#videoElement.currentTime) < ELSEWHERE_S) return notify("elsewhere", null);
     const at = clock(event.position);
     const content = type === "playback.stopped" ? `You left off at ${at} elsewhere.` : `You are at ${at} in another tab or on another device.`;

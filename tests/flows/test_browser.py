@@ -326,6 +326,29 @@ async def test_a_student_who_is_enrolled_again_goes_on_without_a_reload(
         await expect(page.locator("#ratio")).to_contain_text("% seen")
 
 
+async def test_what_a_device_tells_that_was_offline_is_no_place_to_continue_from(
+    context: BrowserContext, service: Any
+) -> None:
+    async with service.client("instructor") as client:
+        enrollment = "/api/v1/courses/demo/enrollments/hiker"
+        await client.put(enrollment, json={"role": "student"})
+    video_id = service.videos[0]
+    page = await _watch(context, service, video_id, service.token("hiker"))
+    await _play(page)
+    await expect(page.locator("#seen rect")).to_have_count(1)
+    late = {"session_id": "tablet", "sequence": 1, "event": "progress", "delayed_s": 3600}
+
+    async with service.client("hiker") as tablet:
+        report = f"/api/v1/videos/{video_id}/progress"
+        await tablet.put(report, json={**late, "position": 25, "watched": [[20, 25]]})
+        await expect(page.locator("#seen rect")).to_have_count(2)
+        await expect(page.locator(".notice")).to_have_count(0)
+
+        now = {**late, "sequence": 2, "delayed_s": 0}
+        await tablet.put(report, json={**now, "position": 27, "watched": []})
+        await expect(page.locator(".notice")).to_contain_text("Continue from 0:27")
+
+
 async def test_what_was_seen_on_another_device_shows_at_once(
     browser: Browser, service: Any
 ) -> None:

@@ -21,6 +21,7 @@ from tests.handlers.watching import (
     open_playback,
     report,
 )
+from tests.listening import listening
 
 on_shared_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -341,6 +342,24 @@ async def test_across_sessions_the_newer_place_wins(
     told = await player.say(session_id="laptop", sequence=9, position=5, delayed_s=delayed_s)
 
     assert told["position"] == position
+
+
+@on_shared_loop
+async def test_two_devices_share_a_place_and_what_was_seen_and_hear_of_each_other(
+    shared_service: Any, player: Player
+) -> None:
+    path = f"/api/v1/events?video_id={player.video_id}"
+    async with shared_service.client(player.user_id) as phone, listening(phone, path) as stream:
+        await player.say(session_id="phone", position=5, watched=[[0, 5]])
+        told = await player.say(session_id="laptop", position=12, watched=[[4, 6], [10, 12]])
+        heard = await stream.take(2)
+
+    assert (told["position"], told["watched"]) == (12, [[0, 6], [10, 12]])
+    assert [(one.data["session_id"], one.data["position"]) for one in heard] == [
+        ("phone", 5),
+        ("laptop", 12),
+    ]
+    assert (await player.reload())["resume_position"] == 12
 
 
 @on_shared_loop
