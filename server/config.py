@@ -29,7 +29,6 @@ NOT_BUILT = frozenset(
         "CDN_URL",
         "REDIS_URL",
         "RENDITIONS",
-        "STREAM_BANDWIDTH_LIMIT",
     }
 )
 
