@@ -61,14 +61,15 @@ def test_expired_grant_is_refused(grants: Grants) -> None:
         grants.playback(grants.mint(playback_grant(time.time() - 1)))
 
 
-def test_remembered_grant_still_expires() -> None:
+@pytest.mark.parametrize("late_s", [0, 1, 3600])
+def test_remembered_grant_still_expires(late_s: int) -> None:
     now_s = time.time()
     grants = Grants(SECRET, 60, clock=lambda: now_s)
     grant = playback_grant()
     token = grants.mint(grant)
     grants.playback(token)
 
-    now_s = grant.expires_at
+    now_s = grant.expires_at + late_s
 
     with pytest.raises(InvalidToken, match="expired"):
         grants.playback(token)
