@@ -111,9 +111,7 @@ def classroom(request: pytest.FixtureRequest, classrooms: Callable[..., Classroo
 
 
 async def _furnished(serve: Serve, directory: Path, students: int) -> Classroom:
-    lectures = await asyncio.gather(
-        *(make_lecture(serve, directory / str(seed), seed, LECTURE_BYTES) for seed in (1, 2))
-    )
+    lectures = [await make_lecture(serve, directory, seed, LECTURE_BYTES) for seed in (1, 2)]
     paths = [
         await grants_for(serve, lecture, [f"student-{which}-{n}" for n in range(students // 2)])
         for which, lecture in enumerate(lectures)
