@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--soak", action="store_true", help="330 s in one piece, longer than every cache's life"
     )
+    parser.add_argument(
+        "--realtime", action="store_true", help="ratios from a busy machine, at its cost"
+    )
     parser.add_argument("--profile", action="store_true", help="flame graphs by py-spy")
     own = parser.add_argument_group("only the generator, against a server of one's own")
     own.add_argument("--url", type=http_address, metavar="http://127.0.0.1:8080")

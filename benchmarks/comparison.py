@@ -13,7 +13,7 @@ from benchmarks.contenders import CONTENDERS, Ground
 from benchmarks.isolation import CONGESTION_CONTROL, CannotIsolate, congestion_control
 from benchmarks.load import Generator, Target
 from benchmarks.media import ensure_mp4
-from benchmarks.processes import allow_many_files, choose_cores
+from benchmarks.processes import allow_many_files, choose_cores, favour
 from benchmarks.product import seed
 from benchmarks.profile import no_profiler, profiler
 from benchmarks.rounds import Rounds
@@ -32,7 +32,7 @@ def compare(options: Namespace) -> int:
     plan = [(WORKLOADS[name], names_for(WORKLOADS[name], options)) for name in options.workloads]
     print(f"about {estimated_s(plan, options) / 60:.0f} minutes", flush=True)
     scratch: Path = options.inside
-    with everybody(scratch, plan) as (generator, targets):
+    with everybody(scratch, plan, is_favoured=options.realtime) as (generator, targets):
         watch = profiler(options.output) if options.profile else no_profiler
         rounds = Rounds(generator, targets, watch)
         samples: list[Sample] = []
@@ -60,11 +60,11 @@ def estimated_s(plan: Sequence[tuple[Workload, Sequence[str]]], options: Namespa
 
 @contextlib.contextmanager
 def everybody(
-    scratch: Path, plan: Sequence[tuple[Workload, Sequence[str]]]
+    scratch: Path, plan: Sequence[tuple[Workload, Sequence[str]]], *, is_favoured: bool
 ) -> Iterator[tuple[Generator, Mapping[str, Target]]]:
-    """All contenders of the plan, listening."""
+    """All contenders of the plan, listening; favoured ones come before all else of the machine."""
     cores = choose_cores()
-    generator = Generator(scratch, cores.generator)
+    generator = Generator(scratch, cores.generator, is_favoured=is_favoured)
     allow_many_files()
     print("seeing to the videos (uploading them takes a minute, the first time)", flush=True)
     seeded = seed(scratch.with_name("seed"), ensure_mp4(scratch.with_name("video.mp4")))
@@ -76,6 +76,9 @@ def everybody(
         for port, name in enumerate(wanted, start=FIRST_PORT):
             print(f"starting {name}", flush=True)
             targets[name] = stack.enter_context(CONTENDERS[name].serve(ground, port))
+            if is_favoured:
+                for pid in targets[name].pids:
+                    favour(pid)
         yield generator, targets
 
 

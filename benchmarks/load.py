@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
-from benchmarks.processes import pinned
+from benchmarks.processes import favour, pinned
 
 SOURCE = Path(__file__).with_name("load.c")
 SPARE_S = 30.0
@@ -49,10 +49,11 @@ Measured = dict[str, Any]
 class Generator:
     """One compiled generator, on one core (None: wherever)."""
 
-    def __init__(self, directory: Path, core: int | None) -> None:
+    def __init__(self, directory: Path, core: int | None, *, is_favoured: bool = False) -> None:
         self._program = compiled(directory)
         self._targets = directory / "targets"
         self._core = core
+        self._is_favoured = is_favoured
 
     def run(
         self, target: Target, asked: Asked, watch: Callable[[], object] = lambda: None
@@ -62,6 +63,8 @@ class Generator:
         command = self._command(target, asked)
         deadline = time.monotonic() + asked.seconds + asked.warmup_s + SPARE_S
         with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as process:
+            if self._is_favoured:
+                favour(process.pid)
             try:
                 output, faults = _watched(process, deadline, watch)
             finally:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 START_TIMEOUT_S = 90.0
 POLL_S = 0.05
+FAVOUR = 1  # the least of real-time
 
 
 class CannotStart(Exception):
@@ -45,6 +46,12 @@ def pin(pid: int, core: int) -> None:
     """Every thread of a running process; threads made later inherit it."""
     for thread in (Path("/proc") / str(pid) / "task").iterdir():
         os.sched_setaffinity(int(thread.name), {core})
+
+
+def favour(pid: int) -> None:
+    """Before everything that is not real-time, which niceness is not across sessions (sched(7))."""
+    for thread in (Path("/proc") / str(pid) / "task").iterdir():
+        os.sched_setscheduler(int(thread.name), os.SCHED_FIFO, os.sched_param(FAVOUR))
 
 
 @contextlib.contextmanager

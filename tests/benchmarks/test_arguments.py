@@ -121,5 +121,5 @@ def test_documentation_names_every_workload_and_variant() -> None:
     text = (ROOT / "docs" / "benchmarks.md").read_text()
 
     variants = [name for name in CONTENDERS if name.startswith("coursestream")]
-    for name in (*WORKLOADS, *variants, "--url", "--soak", "--profile", "--quick"):
+    for name in (*WORKLOADS, *variants, "--url", "--soak", "--profile", "--quick", "--realtime"):
         assert f"`{name}`" in text or f"{name} " in text
