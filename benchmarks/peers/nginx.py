@@ -2,8 +2,8 @@
 
 Its best for this work: one worker on one core, sendfile, tcp_nopush, descriptors kept open for
 longer than a run, no access log, connections kept for as long as the generator wants. With
-auth_request each range costs a subrequest to a server that only says 204; that server is the same
-nginx behind a Unix socket with connections kept, about the least that asking somebody can cost.
+auth_request each range costs a subrequest over loopback, on connections that are kept, to a server
+that only says 204: the same nginx, so that whoever really decides comes on top.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from benchmarks.load import Target
 from benchmarks.processes import children, pinned, running, wait_for_port, wait_until
 
 PROGRAM = "nginx"
+AUTHORISATION_PORTS = 100  # above the port of the server that asks
 ALONE = "root {files};"
 WITH_AUTHORISATION = "root {files}; auth_request /authorised;"
 
@@ -39,9 +40,9 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    upstream authorisation {{ server unix:{directory}/authorisation; keepalive 1024; }}
+    upstream authorisation {{ server 127.0.0.1:{authorisation_port}; keepalive 1024; }}
     server {{
-        listen unix:{directory}/authorisation backlog=16384;
+        listen 127.0.0.1:{authorisation_port} backlog=4096;
         keepalive_requests 1000000000;
         return 204;
     }}
@@ -73,9 +74,13 @@ def served(
     directory = files.with_name(f"nginx-{port}")
     directory.mkdir()
     configuration, log = directory / "nginx.conf", directory / "output"
-    location = location.format(files=files)
     configuration.write_text(
-        CONFIGURATION.format(directory=directory, port=port, location=location)
+        CONFIGURATION.format(
+            directory=directory,
+            port=port,
+            authorisation_port=port + AUTHORISATION_PORTS,
+            location=location.format(files=files),
+        )
     )
     with running(pinned(core, [PROGRAM, "-p", directory, "-c", configuration]), log) as process:
         wait_for_port(process, port, log)
