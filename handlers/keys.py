@@ -17,6 +17,7 @@ from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
+from handlers.delivery.replay import Replay
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
@@ -55,6 +56,7 @@ PLAYING_LIMITS = web.AppKey("playing_limits", PlayingLimits)
 CATALOG = web.AppKey("catalog", Catalog)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)
+REPLAY = web.AppKey("replay", Replay)  # not there when it is switched off
 SENDER = web.AppKey("sender", Sender)
 TRANSFERS = web.AppKey("transfers", Transfers)
 STORAGE = web.AppKey("storage", StoragePaths)

@@ -7,15 +7,12 @@ which bytes of it (RFC 9110 section 14), then the transfer. By grant no step ask
 import secrets
 import time
 from collections.abc import Collection
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 
 from aiohttp import hdrs, web
 
 from db.assets import RepresentationRow, ThumbnailRow
 from db.videos import Video
 from handlers import keys
-from handlers.access.grants import PlaybackGrant
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, granted, require_ready
 from handlers.delivery import ranges
@@ -23,8 +20,8 @@ from handlers.delivery.conditional import field_value
 from handlers.delivery.disposition import attachment
 from handlers.delivery.negotiation import choose
 from handlers.delivery.open_files import Representation
-from handlers.delivery.token_bucket import TokenBucket
-from handlers.delivery.transfers import BY_OWN_RIGHT, UNVERSIONED, Purpose, Transfer
+from handlers.delivery.replay import Lesson
+from handlers.delivery.transfers import Purpose, Transfer
 from handlers.errors import (
     InvalidRequest,
     NotAcceptable,
@@ -32,10 +29,9 @@ from handlers.errors import (
     PreconditionFailed,
     RangeNotSatisfiable,
 )
+from handlers.permits import permit_of_bearer, permit_of_grant
 from storage.media import PICTURE_TYPES
 
-STREAMS: tuple[Purpose, ...] = ("stream", "download")
-BY_BEARER = "private, no-cache"
 BY_ACCEPT: dict[str, str] = {hdrs.VARY: hdrs.ACCEPT}
 FORMATS = {"mp4": "video/mp4", "webm": "video/webm"}  # in the order that wins a tie
 PICTURES = PICTURE_TYPES
@@ -56,12 +52,13 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     """A picture by bearer token; `Accept` chooses among the types that exist."""
     _require_request_by_bearer(request)
     video = await allowed_video(request, Right.WATCH)
-    with _transfer_by_bearer(request, video, "thumbnail") as transfer:
+    permit = permit_of_bearer(request, video, "thumbnail")
+    with permit.claim.open() as transfer:
         require_ready(video)
         row = _chosen_picture(request, video)
         representation = await _find(request, video, row.file_name, row.mime_type)
-        facts = representation.facts(BY_BEARER, varies_by_accept=True)
-        return await _serve(request, representation, facts, transfer)
+        facts = representation.facts(permit.cache_control(), varies_by_accept=True)
+        return await _serve(request, facts, transfer, Lesson(representation, permit))
 
 
 async def get_asset(request: web.Request) -> web.StreamResponse:
@@ -73,27 +70,31 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
     media_type = grant.media_types.get(extension) or PICTURES.get(extension)
     if media_type is None:
         raise NotFound
-    with _transfer_by_grant(request, grant, extension) as transfer:
+    purpose: Purpose = "thumbnail" if extension in PICTURES else "stream"
+    permit = permit_of_grant(request.app, grant, purpose)
+    with permit.claim.open() as transfer:
         representation = await request.app[keys.REPRESENTATIONS].find(
             grant.course_id, grant.video_id, asset, media_type
         )
         if representation is None:
             raise NotFound
-        left_s = max(0, int(grant.expires_at - datetime.now(UTC).timestamp()))
-        facts = representation.facts(f"private, max-age={left_s}")
-        return await _serve(request, representation, facts, transfer)
+        facts = representation.facts(permit.cache_control())
+        return await _serve(request, facts, transfer, Lesson(representation, permit))
 
 
 async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResponse:
     _require_request_by_bearer(request)
     video = await allowed_video(request, Right.WATCH)
-    with _transfer_by_bearer(request, video, purpose) as transfer:
+    permit = permit_of_bearer(request, video, purpose)
+    with permit.claim.open() as transfer:
         require_ready(video)
         row = _chosen_format(request, video)
         representation = await _find(request, video, row.file_name, row.mime_type)
         named = _named(video, row) if purpose == "download" else ()
-        facts = representation.facts(BY_BEARER, varies_by_accept=True, extra_headers=named)
-        return await _serve(request, representation, facts, transfer)
+        facts = representation.facts(
+            permit.cache_control(), varies_by_accept=True, extra_headers=named
+        )
+        return await _serve(request, facts, transfer, Lesson(representation, permit))
 
 
 def _named(video: Video, row: RepresentationRow) -> ranges.Headers:
@@ -111,52 +112,11 @@ def _require_request(request: web.Request, user_id: str, roles: Collection[str])
     request.app[keys.PLAYING_LIMITS].require_request(user_id, roles, time.monotonic())
 
 
-def _require_stream(
-    request: web.Request, user_id: str, roles: Collection[str], purpose: Purpose
-) -> None:
-    """Pictures are no streams. Raises RateLimited."""
-    if purpose not in STREAMS:
-        return
-    running = sum(request.app[keys.TRANSFERS].count(one, user_id) for one in STREAMS)
-    request.app[keys.PLAYING_LIMITS].require_stream(roles, running)
-
-
-def _transfer_by_bearer(
-    request: web.Request, video: Video, purpose: Purpose
-) -> AbstractContextManager[Transfer]:
-    """Opened with no await after the checks, so that a withdrawal finds whatever it must end."""
-    viewer = request[keys.VIEWER]
-    _require_stream(request, viewer.user_id, viewer.roles, purpose)
-    version = BY_OWN_RIGHT if viewer.is_privileged else UNVERSIONED
-    bandwidth = _bandwidth(request, viewer.user_id, viewer.roles)
-    return request.app[keys.TRANSFERS].open(
-        viewer.user_id, video.course_id, video.id, purpose, version, bandwidth
-    )
-
-
-def _transfer_by_grant(
-    request: web.Request, grant: PlaybackGrant, extension: str
-) -> AbstractContextManager[Transfer]:
-    """As by bearer token; the grant tells which enrolment version it stands on."""
-    purpose: Purpose = "thumbnail" if extension in PICTURES else "stream"
-    _require_stream(request, grant.user_id, grant.roles, purpose)
-    version = BY_OWN_RIGHT if grant.version is None else grant.version
-    bandwidth = _bandwidth(request, grant.user_id, grant.roles)
-    return request.app[keys.TRANSFERS].open(
-        grant.user_id, grant.course_id, grant.video_id, purpose, version, bandwidth
-    )
-
-
-def _bandwidth(request: web.Request, user_id: str, roles: Collection[str]) -> TokenBucket | None:
-    """What all transfers of the user share."""
-    return request.app[keys.PLAYING_LIMITS].bandwidth(user_id, roles, time.monotonic())
-
-
 async def _serve(
     request: web.Request,
-    representation: Representation,
     facts: ranges.RepresentationFacts,
     transfer: Transfer,
+    lesson: Lesson,
 ) -> web.StreamResponse:
     """Raises PreconditionFailed, RangeNotSatisfiable under the headers that were planned."""
     boundary = secrets.token_hex(16)
@@ -165,9 +125,9 @@ async def _serve(
         raise PreconditionFailed(headers=dict(plan.headers))
     if plan.status == 416:
         raise RangeNotSatisfiable(headers=dict(plan.headers))
-    async with request.app[keys.OPEN_FILES].open(representation) as file:
+    async with request.app[keys.OPEN_FILES].open(lesson.representation) as file:
         request[keys.IS_ROUTINE] = True
-        return await request.app[keys.SENDER].send(request, plan, file, transfer)
+        return await request.app[keys.SENDER].send(request, plan, file, transfer, lesson)
 
 
 async def _find(

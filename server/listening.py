@@ -106,7 +106,12 @@ async def _listen(
 ) -> list[asyncio.Server]:
     assert runner.server is not None
     count = runner.app[keys.METRICS].refused
-    factory = partial(Gate, _bounded(runner.server, config.max_connections, count))
+    serving = protocol_factory(
+        runner.server,
+        keepalive_timeout_s=KEEPALIVE_TIMEOUT_S,
+        replay=runner.app.get(keys.REPLAY),
+    )
+    factory = partial(Gate, _bounded(runner.server, serving, config.max_connections, count))
     tls = await asyncio.to_thread(server_context, config)
     loop = asyncio.get_running_loop()
     return [
@@ -148,11 +153,13 @@ def _close_idle(server: web.Server) -> int:
 
 
 def _bounded(
-    server: web.Server, limit: int, count_refused: Callable[[], None]
+    server: web.Server,
+    serving: Callable[[], asyncio.BaseProtocol],
+    limit: int,
+    count_refused: Callable[[], None],
 ) -> Callable[[], asyncio.BaseProtocol]:
     """Makes a connection's protocol: one that serves below the limit, a 503 above it."""
     refused: set[Refusal] = set()
-    serving = protocol_factory(server, keepalive_timeout_s=KEEPALIVE_TIMEOUT_S)
 
     def make() -> asyncio.BaseProtocol:
         if len(server.connections) < limit:

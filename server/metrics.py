@@ -51,6 +51,14 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
         label="purpose",
     )
     metrics.gauge("tasks", "Tasks of the event loop.", lambda: {"": len(asyncio.all_tasks())})
+    if keys.REPLAY in app:
+        replay = app[keys.REPLAY]
+        metrics.count_answered(lambda: replay.answered)
+        metrics.count(
+            "requests_replayed",
+            "Requests answered as one like them was before; among those of http_requests.",
+            lambda: {"": replay.answered.total()},
+        )
     metrics.gauge("event_subscribers", "Open event streams.", lambda: {"": len(hub)})
     metrics.count(
         "event_subscribers_evicted",

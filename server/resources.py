@@ -30,7 +30,9 @@ from handlers.access.revocation import REMEMBERED_S, Revocations
 from handlers.access.rules import Access
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
+from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
+from handlers.delivery.replay import Replay
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
@@ -69,13 +71,14 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         app[keys.TRANSFERS] = Transfers(on_finished=ledger.finish)
         async with _threads(FILE_THREADS, "file") as executor:
             app[keys.REPRESENTATIONS] = Representations(app[keys.STORAGE], executor)
-            app[keys.SENDER] = Sender(
-                ReadAhead(executor),
-                window_bytes=config.stream_window_bytes,
-                stall_timeout_s=config.stream_stall_timeout_s,
+            settings = PumpSettings(
+                ReadAhead(executor), config.stream_window_bytes, config.stream_stall_timeout_s
             )
             with OpenFiles(executor) as files:
                 app[keys.OPEN_FILES] = files
+                if replays(config):
+                    app[keys.REPLAY] = Replay(files, settings, app[keys.STOPPING].is_set)
+                app[keys.SENDER] = Sender(settings, app.get(keys.REPLAY))
                 yield
 
     async def database(app: web.Application) -> AsyncIterator[None]:
@@ -156,6 +159,11 @@ def resources(config: Config, dsn: str) -> list[Resource]:
             yield
 
     return [identity, storage, delivery, database, accounting, upkeep, events, persister, metrics]
+
+
+def replays(config: Config) -> bool:
+    """A repeated request leaves no line in the log, where at `debug` each has one."""
+    return config.stream_replay and config.log_level != "debug"
 
 
 @asynccontextmanager

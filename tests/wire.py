@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from multidict import CIMultiDict
 
 LONGEST_WAIT_S = 15.0
-BODILESS = (204, 304)
+BODILESS = (100, 204, 304)
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class TokenVerifier:
     async def viewer_of(self, request: web.Request) -> Viewer:
         """Raises InvalidToken."""
         token = bearer_token(request.headers)
-        digest = hashlib.sha256(token.encode()).digest()
+        digest = token_digest(token)
         verified = self._remembered.get(digest)
         if verified is None or not self._keys.holds(verified.key):
             verified = await self._verified(request, token)
@@ -98,6 +98,13 @@ class TokenVerifier:
             self._remembered.pop(digest, None)
             raise InvalidToken("The token has expired.")
         return verified.viewer
+
+    def known(self, digest: bytes) -> Viewer | None:
+        """Who a token's digest stands for, if it was verified and is good still."""
+        verified = self._remembered.get(digest)
+        if verified is None or not self._keys.holds(verified.key):
+            return None
+        return verified.viewer if verified.viewer.expires_at > self._clock() else None
 
     async def _verified(self, request: web.Request, token: str) -> _Verified:
         key = await self._keys.find(_kid_of(token, self._keys.algorithms))
@@ -170,6 +177,11 @@ def bearer_token(headers: Mapping[str, str]) -> str:
     if match is None:
         raise InvalidToken("The Authorization header must be `Bearer` and one token.")
     return match[1]
+
+
+def token_digest(token: str) -> bytes:
+    """What a token is remembered by."""
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _kid_of(token: str, algorithms: frozenset[str]) -> str | None:

@@ -35,6 +35,10 @@ class Catalog:
             self._remember(video)
         return video
 
+    def known(self, video_id: UUID) -> Video | None:
+        """The row, if it is remembered."""
+        return self._remembered.get(video_id)
+
     def forget(self, video_id: UUID) -> None:
         self._changes += 1
         self._remembered.pop(video_id, None)

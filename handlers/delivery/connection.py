@@ -10,14 +10,16 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.pump import Pump, PumpSettings
 from handlers.delivery.ranges import Headers, Part
+from handlers.delivery.replay import Asked, Replay
 from handlers.delivery.transfers import Outcome, Transfer
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ logger = logging.getLogger(__name__)
 HELD_BYTES = 64 * 1024
 # A client that has said its last word gets an answer that begins within this time.
 _EOF_GRACE_S = 1.0
+_EOF_POLL_S = 0.05
 # How long a client may take to read the last answer of a connection and close its side.
 _LINGER_S = 5.0
 
@@ -40,6 +43,7 @@ _ATTRIBUTES = frozenset(
         "_messages",
         "_next_keepalive_close_time",
         "_reading_paused",
+        "_upgraded",
         "_waiter",
         "transport",
     }
@@ -60,7 +64,7 @@ def mismatch(protocol: type = web.RequestHandler) -> str | None:
 
 
 def protocol_factory(
-    server: web.Server, *, keepalive_timeout_s: float = 75.0
+    server: web.Server, *, keepalive_timeout_s: float = 75.0, replay: Replay | None = None
 ) -> Callable[[], web.RequestHandler]:
     """Makes the protocol of a connection: ours, or aiohttp's own where it is not as expected."""
     options: dict[str, Any] = {
@@ -68,15 +72,10 @@ def protocol_factory(
         "keepalive_timeout": keepalive_timeout_s,
         "access_log": None,
     }
-    protocol: type[web.RequestHandler] = Connection
     if found := mismatch():
         logger.warning("videos are sent more slowly: %s", found)
-        protocol = web.RequestHandler
-
-    def make() -> web.RequestHandler:
-        return protocol(server, **options)
-
-    return make
+        return partial(web.RequestHandler, server, **options)
+    return partial(Connection, server, replay, **options)
 
 
 def is_busy(connection: web.RequestHandler) -> bool:
@@ -84,6 +83,12 @@ def is_busy(connection: web.RequestHandler) -> bool:
     if isinstance(connection, Connection) and connection.is_sending:
         return True
     return connection._waiter is None or connection._waiter.done()
+
+
+def _is_whole(message: object, body: StreamReader) -> bool:
+    """Whether a message was read to its end, and another may follow; what could not be read, and
+    is answered 400, knows no such thing."""
+    return getattr(message, "should_close", True) is False and body.is_eof()
 
 
 class Launched(web.StreamResponse):
@@ -106,22 +111,31 @@ class Launched(web.StreamResponse):
 
 
 class Connection(web.RequestHandler):
-    """`launch` begins an answer; until it is out, the client is heard but not listened to."""
+    """`launch` begins an answer; until it is out, the client is heard but not listened to.
+
+    `asked` is the request that is being answered, if it may be known again by its bytes.
+    """
 
     __slots__ = (
         "_closes",
         "_has_eof",
         "_held",
+        "_is_between",
         "_is_lingering",
         "_pump",
+        "_replay",
         "_sent",
         "_timer",
+        "asked",
         "is_sending",
     )
 
-    def __init__(self, server: web.Server, **options: Any) -> None:
+    def __init__(self, server: web.Server, replay: Replay | None = None, **options: Any) -> None:
         super().__init__(server, **options)
+        self.asked: Asked | None = None
         self.is_sending = False
+        self._replay = replay
+        self._is_between = True
         self._closes = False
         self._has_eof = False
         self._is_lingering = False
@@ -131,17 +145,8 @@ class Connection(web.RequestHandler):
         self._timer: asyncio.TimerHandle | None = None
 
     def can_launch(self, request: web.BaseRequest) -> bool:
-        """Whether an answer may go past the transport: nothing of an earlier one is in it, nothing
-        has to be encrypted, and no body is still to come in."""
-        transport = self.transport
-        return (
-            transport is not None
-            and not transport.is_closing()
-            and not self.is_sending
-            and transport.get_write_buffer_size() == 0
-            and self.ssl_context is None
-            and request.content.is_eof()
-        )
+        """Whether an answer may go past the transport, and no body is still to come in."""
+        return request.content.is_eof() and not self.is_sending and self._has_way()
 
     def launch(
         self,
@@ -171,8 +176,8 @@ class Connection(web.RequestHandler):
             return
         if self.is_sending:
             self._hold(data)
-        else:
-            super().data_received(data)
+        elif not self._is_replayed(data):
+            self._parse(data)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """A client may close its side and wait for what it asked for: it gets what is begun soon.
@@ -183,7 +188,7 @@ class Connection(web.RequestHandler):
         if self.ssl_context is not None or not is_busy(self) or self._is_talking():
             return super().eof_received()
         self._has_eof = True
-        self._set_timer(_EOF_GRACE_S, self._close_after_eof)
+        self._close_after_eof(self._loop.time() + _EOF_GRACE_S)
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -198,6 +203,41 @@ class Connection(web.RequestHandler):
         if self._pump is not None:
             self._pump.stop()
         super().force_close()
+
+    def _has_way(self) -> bool:
+        """Past the transport: nothing of an earlier answer is in it, nothing to be encrypted."""
+        transport = self.transport
+        return (
+            transport is not None
+            and not transport.is_closing()
+            and transport.get_write_buffer_size() == 0
+            and self.ssl_context is None
+        )
+
+    def _is_replayed(self, data: bytes) -> bool:
+        """Whether the request was known, and is being answered."""
+        self.asked = None
+        if self._replay is None or not self._is_between or is_busy(self) or not self._has_way():
+            return False
+        self.asked = asked = self._replay.asked(data)
+        answer = None if asked is None else self._replay.answer(asked)
+        if answer is None:
+            return False
+        self.launch(*answer, self._replay.settings, closes=False)
+        return True
+
+    def _parse(self, data: bytes) -> None:
+        """Notes whether the parser stands between two requests. Once it may not, nobody can tell
+        from outside when it does again."""
+        count = len(self._messages)
+        super().data_received(data)
+        if data and self._is_between:
+            self._is_between = (
+                data.find(b"\r\n\r\n") == len(data) - 4
+                and len(self._messages) == count + 1
+                and _is_whole(*self._messages[-1])
+                and not self._upgraded
+            )
 
     def _make_pump(self, settings: PumpSettings) -> Pump:
         """Its socket is a duplicate, since a descriptor number that the transport closes may by the
@@ -230,7 +270,8 @@ class Connection(web.RequestHandler):
         if held is None:
             return
         self._resume(held)
-        super().data_received(bytes(held))
+        self.asked = None  # sent ahead: goes the full way
+        self._parse(bytes(held))
 
     def _resume(self, held: bytearray | None) -> None:
         is_paused_by_us = held is not None and len(held) >= HELD_BYTES
@@ -258,11 +299,13 @@ class Connection(web.RequestHandler):
         self.transport.write_eof()
         self._set_timer(_LINGER_S, self.force_close)
 
-    def _close_after_eof(self) -> None:
-        if self.is_sending:
-            self._set_timer(_EOF_GRACE_S, self._close_after_eof)
-        else:
+    def _close_after_eof(self, begun_by_s: float) -> None:
+        """Looks now and then whether everything is answered, or is not going to be."""
+        is_late = self._loop.time() > begun_by_s and not self.is_sending
+        if is_late or not is_busy(self):
             self.force_close()
+        else:
+            self._set_timer(_EOF_POLL_S, partial(self._close_after_eof, begun_by_s))
 
     def _is_talking(self) -> bool:
         """Whether a request is still coming in, or an answer of a handler's is going out."""

@@ -113,6 +113,14 @@ class OpenFiles:
         finally:
             file.release()
 
+    def held(self, representation: Representation) -> OpenFile | None:
+        """The file, if it is open already."""
+        file = self._files.get(representation.path)
+        if file is None or file.size_bytes != representation.size_bytes:
+            return None
+        self._files.move_to_end(representation.path)
+        return file
+
     def forget(self, path: Path) -> None:
         """Let go of a deleted file, so that its space is freed when its last transfer ends."""
         if (file := self._files.pop(path, None)) is not None:

@@ -7,59 +7,60 @@ not ours. Once the head is out there is no error answer: the connection is cut a
 far it came.
 """
 
-import time
-
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http import SERVER_SOFTWARE
 
 from handlers.delivery import head
-from handlers.delivery.conditional import http_date
 from handlers.delivery.connection import Connection, Launched
+from handlers.delivery.dates import DateText
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import TransferPlan
-from handlers.delivery.read_ahead import ReadAhead
+from handlers.delivery.replay import Lesson, Replay
 from handlers.delivery.transfers import Transfer
 from handlers.delivery.writing import write
 
 
 class Sender:
-    """Sends plans. `stall_timeout_s`: how long a client may take nothing at all."""
+    """Sends plans; `replay` learns what it may repeat."""
 
-    def __init__(
-        self,
-        read_ahead: ReadAhead,
-        *,
-        window_bytes: int = 2 << 20,
-        stall_timeout_s: float = 30.0,
-    ) -> None:
-        self._settings = PumpSettings(read_ahead, window_bytes, stall_timeout_s)
+    def __init__(self, settings: PumpSettings, replay: Replay | None = None) -> None:
+        self._settings = settings
+        self._replay = replay
         self._date = DateText()
 
     async def send(
-        self, request: web.Request, plan: TransferPlan, file: OpenFile, transfer: Transfer
-    ) -> web.StreamResponse:
-        """Answer with what was planned. A launched transfer finishes by itself, any other has its
-        outcome on return; `transfer.sent_bytes` is how much of the body went."""
-        connection = request.protocol
-        if (
-            plan.body_bytes
-            and isinstance(connection, Connection)
-            and connection.can_launch(request)
-        ):
-            return await self._launch(connection, request, plan, file, transfer)
-        return await write(request, plan, file, transfer, self._settings)
-
-    async def _launch(
         self,
-        connection: Connection,
         request: web.Request,
         plan: TransferPlan,
         file: OpenFile,
         transfer: Transfer,
+        lesson: Lesson | None = None,
     ) -> web.StreamResponse:
+        """Answer with what was planned. A launched transfer finishes by itself, any other has its
+        outcome on return; `transfer.sent_bytes` is how much of the body went."""
+        connection = request.protocol
+        if not plan.body_bytes or not isinstance(connection, Connection):
+            return await write(request, plan, file, transfer, self._settings)
+        if not connection.can_launch(request):
+            return await write(request, plan, file, transfer, self._settings)
         response = Launched(connection, status=plan.status, headers=plan.headers)
         await self._complete(request, response)
+        asked = connection.asked
+        if asked is not None and lesson is not None and self._replay is not None:
+            self._replay.learn(asked, request, plan, response.headers.items(), lesson)
+        self._launch(connection, request, response, plan, file, transfer)
+        return response
+
+    def _launch(
+        self,
+        connection: Connection,
+        request: web.Request,
+        response: Launched,
+        plan: TransferPlan,
+        file: OpenFile,
+        transfer: Transfer,
+    ) -> None:
         version = f"{request.version.major}.{request.version.minor}"
         connection.launch(
             head.render(version, plan.status, response.headers.items()),
@@ -69,7 +70,6 @@ class Sender:
             self._settings,
             closes=not request.keep_alive,
         )
-        return response
 
     async def _complete(self, request: web.Request, response: web.StreamResponse) -> None:
         """Adds what aiohttp adds to the answers that it writes, then what the application does."""
@@ -81,17 +81,3 @@ class Sender:
             response.headers[hdrs.CONNECTION] = "close"
         for app in request.match_info.apps:
             await app.on_response_prepare.send(request, response)
-
-
-class DateText:
-    """The Date of now, written once a second."""
-
-    def __init__(self) -> None:
-        self._second = 0
-        self._text = ""
-
-    def text(self) -> str:
-        now = int(time.time())
-        if now != self._second:
-            self._second, self._text = now, http_date(now)
-        return self._text

@@ -8,10 +8,10 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from enum import Enum
 from functools import partial
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 from uuid import UUID
 
 from handlers.delivery.token_bucket import TokenBucket
@@ -84,6 +84,14 @@ class Transfer:
         self.is_launched = False  # it goes on by itself when its handler has returned
         self.on_end: Callable[[], None] | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """It ends with the block, unless it was launched in it."""
+        if not self.is_launched:
+            self.finish(self.outcome)
+
     def end(self) -> None:
         """Stop it where it is; it may be ended before it began, and more than once."""
         if self.is_ended:
@@ -132,7 +140,7 @@ class Transfers:
         """Those that run now, whatever happens to them meanwhile."""
         return iter(tuple(self._running))
 
-    def begin(
+    def open(
         self,
         user_id: str,
         course_id: str,
@@ -148,24 +156,6 @@ class Transfers:
         self._counts[purpose, user_id] += 1
         self._idle.clear()
         return transfer
-
-    @contextmanager
-    def open(
-        self,
-        user_id: str,
-        course_id: str,
-        video_id: UUID,
-        purpose: Purpose,
-        version: float = UNVERSIONED,
-        bandwidth: TokenBucket | None = None,
-    ) -> Iterator[Transfer]:
-        """One that runs as long as the block does, or longer if it is launched in it."""
-        transfer = self.begin(user_id, course_id, video_id, purpose, version, bandwidth)
-        try:
-            yield transfer
-        finally:
-            if not transfer.is_launched:
-                transfer.finish(transfer.outcome)
 
     def forget(self, transfer: Transfer) -> None:
         """Called by a transfer that is over."""

@@ -184,7 +184,7 @@ class Listener:
     async def open(self) -> None:
         await self._runner.setup()
         assert self._runner.server is not None
-        protocols = protocol_factory(self._runner.server)
+        protocols = protocol_factory(self._runner.server, replay=self._runner.app.get(keys.REPLAY))
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(protocols, "127.0.0.1", 0)
         self.port = self._listener.sockets[0].getsockname()[1]
@@ -242,7 +242,7 @@ def _built(environ: dict[str, str], directory: Path, dsn: str) -> tuple[Config, 
 async def service(start_service: StartService) -> Service:
     """With one course, one module, its instructor and its student."""
     service: Service = await start_service()
-    await _furnish(service)
+    await furnish(service)
     return service
 
 
@@ -252,7 +252,7 @@ async def shared_service(
 ) -> AsyncIterator[Service]:
     """Like `service`, for tests on the module's loop that leave it as they found it."""
     async with _running(shared_dsn, tmp_path_factory.mktemp("shared"), {}) as service:
-        await _furnish(service)
+        await furnish(service)
         yield service
 
 
@@ -263,14 +263,14 @@ async def start_shared_service(
     """Like `start_service`, for tests on the module's loop; all of them share the database."""
     async with AsyncExitStack() as services:
 
-        async def start(**settings: str) -> Service:
-            directory = tmp_path_factory.mktemp("shared")
+        async def start(directory: Path | None = None, **settings: str) -> Service:
+            directory = directory or tmp_path_factory.mktemp("shared")
             return await services.enter_async_context(_running(shared_dsn, directory, settings))
 
         yield start
 
 
-async def _furnish(service: Service) -> None:
+async def furnish(service: Service) -> None:
     await service.put(f"courses/{COURSE}", {"title": "Course one"})
     await service.put(f"courses/{COURSE}/enrollments/tess", {"role": "instructor"})
     await service.put(f"courses/{COURSE}/enrollments/ada", {"role": "student"})

@@ -14,6 +14,9 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from handlers import keys
+from tests.answers import comparable, is_last
+from tests.handlers.conftest import Service, StartService, furnish
 from tests.wire import Wire, WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -48,19 +51,42 @@ class Target:
         return self.content[start:stop]
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["on", "off"])
+async def service(start_shared_service: StartService, request: Any) -> Service:
+    """Answers repeated requests from memory, or never does."""
+    service: Service = await start_shared_service(
+        STREAM_REPLAY=request.param, STREAM_RATE_LIMIT="1000000/second"
+    )
+    await furnish(service)
+    return service
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def target(shared_service: Any, mp4: Path) -> Target:
-    video = await shared_service.ready_video(mp4)
+async def target(service: Service, mp4: Path) -> Target:
+    video = await service.ready_video(mp4)
     path = f"/api/v1/videos/{video['id']}/stream"
-    answer = await shared_service.ask("ada", "GET", path)
-    authorization = shared_service.student.headers["Authorization"]
-    return Target(shared_service.url, path, authorization, video["mime_type"], answer.body)
+    answer = await service.ask("ada", "GET", path)
+    authorization = service.student.headers["Authorization"]
+    return Target(service.url, path, authorization, video["mime_type"], answer.body)
+
+
+class RepeatingWire(Wire):
+    """Asks everything three times: the answers are the same, the last ones perhaps remembered."""
+
+    async def ask(self, *lines: str) -> WireAnswer:
+        first = answer = await super().ask(*lines)
+        for _ in range(2):
+            if is_last(first):
+                break
+            answer = await super().ask(*lines)
+            assert comparable(answer) == comparable(first)
+        return answer
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def wire(target: Target) -> AsyncIterator[Wire]:
-    async with connected(target.url) as wire:
-        yield wire
+    async with connected(target.url) as plain:
+        yield RepeatingWire(plain.reader, plain.writer)
 
 
 def content_range(span: Span, size: int) -> str:
@@ -375,3 +401,11 @@ async def test_a_body_with_a_get_does_not_shift_the_next_answer(target: Target, 
     assert (await wire.answer()).body == target.span(0, 10)
 
     assert (await wire.ask(*target.lines("Range: bytes=5-9"))).body == target.span(5, 10)
+
+
+async def test_repeated_requests_are_remembered(service: Service, wire: Wire) -> None:
+    """Stands last: what the tests before it asked three times was answered from memory, or not."""
+    replay = service.app.get(keys.REPLAY)
+
+    assert (replay is None) == (not service.config.stream_replay)
+    assert replay is None or replay.answered.total() > 60

@@ -19,6 +19,7 @@ from aiohttp import web
 from handlers.delivery import ranges
 from handlers.delivery.connection import protocol_factory
 from handlers.delivery.open_files import OpenFiles, Representation
+from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
 from handlers.delivery.token_bucket import TokenBucket
 from handlers.delivery.transfer import Sender
@@ -56,7 +57,7 @@ class Delivery:
         self.started: asyncio.Queue[Transfer] = asyncio.Queue()
         self.finished: asyncio.Queue[Transfer] = asyncio.Queue()
         self.transfers = Transfers(self.finished.put_nowait)
-        self.sender = Sender(ReadAhead(pool), **pace)
+        self.sender = Sender(PumpSettings(ReadAhead(pool), **pace))
         self.bandwidth: TokenBucket | None = None
         self.address = ("127.0.0.1", 0)
         self.handler_task: asyncio.Task[object] | None = None

@@ -1,0 +1,218 @@
+"""Remembers what was decided about a request, for the same request with other digits in Range.
+
+A player, a downloader, a load tester sends the same bytes again and again with only the digits of
+Range changed. What allowed the answer is asked again each time (`Permit`), and whatever is not
+exactly as it was goes the full way, which decides, and teaches anew. So nothing lapses that has to
+be noticed here, and no HTTP is parsed here: a request is known by all its bytes but the digits.
+
+Never learnt: other methods and versions, bodies, Expect, Upgrade, preconditions, several ranges,
+suffixes; If-Range only with the very ETag. Bounded: the least recently used is forgotten.
+"""
+
+import random
+import re
+import secrets
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple, Protocol
+
+from aiohttp import HttpVersion11, hdrs, web
+
+from handlers.delivery import head
+from handlers.delivery.dates import DateText
+from handlers.delivery.open_files import OpenFile, OpenFiles, Representation
+from handlers.delivery.pump import PumpSettings
+from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
+from handlers.delivery.transfers import Transfer
+
+REMEMBERED_REQUESTS = 10_000
+
+# No file is longer than 15 digits can say.
+_RANGE = re.compile(rb"\r\n[Rr]ange: ?bytes=([0-9]{1,15})-([0-9]{0,15})\r\n")
+_END_OF_HEAD = b"\r\n\r\n"
+_NEVER_LEARNT = (
+    hdrs.CONTENT_LENGTH,
+    hdrs.EXPECT,
+    hdrs.IF_MATCH,
+    hdrs.IF_MODIFIED_SINCE,
+    hdrs.IF_NONE_MATCH,
+    hdrs.IF_UNMODIFIED_SINCE,
+    hdrs.TRANSFER_ENCODING,
+    hdrs.UPGRADE,
+)
+# What differs from one answer to the next; the rest of a head is what the full way made of it.
+_HOLES = {
+    hdrs.CONTENT_LENGTH: "%(length)d",
+    hdrs.CONTENT_RANGE: "bytes %(first)d-%(last)d/%(size)d",
+    hdrs.CACHE_CONTROL: "%(cache_control)s",
+    hdrs.DATE: "%(date)s",
+    "X-Request-ID": "%(request_id)032x",
+}
+
+
+class Permit(Protocol):
+    """What allowed an answer."""
+
+    def holds(self) -> bool:
+        """Whether it still does, as far as is known without asking the database."""
+        ...
+
+    def cache_control(self) -> str: ...
+
+    def open_again(self) -> Transfer | None:
+        """A transfer, if the limits of the user allow one more. Takes from them: asked last."""
+        ...
+
+
+class Lesson(NamedTuple):
+    """What an answer stood on, beside the bytes of its request."""
+
+    representation: Representation
+    permit: Permit
+
+
+class Asked(NamedTuple):
+    """A request: what it is known by, and the digits of its Range, if it has one."""
+
+    key: bytes
+    first: bytes | None
+    last: bytes
+
+    def span(self, size_bytes: int) -> ByteSpan | None:
+        """The bytes meant; None where there is more to be said about it."""
+        if self.first is None:
+            return ByteSpan(0, size_bytes)
+        start = int(self.first)
+        stop = min(int(self.last) + 1, size_bytes) if self.last else size_bytes
+        return ByteSpan(start, stop) if start < stop else None
+
+
+class Answer(NamedTuple):
+    """What can be launched at once."""
+
+    head: bytes
+    parts: tuple[Part, ...]
+    file: OpenFile
+    transfer: Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A decision of the full way. `head` has holes."""
+
+    head: str
+    lesson: Lesson
+    series: tuple[str, str, int]  # what it is counted under: method, route, status
+
+
+class Replay:
+    """One for all connections of a process: players open a new one at every seek."""
+
+    def __init__(
+        self,
+        files: OpenFiles,
+        settings: PumpSettings,
+        is_stopping: Callable[[], bool],
+        *,
+        capacity: int = REMEMBERED_REQUESTS,
+    ) -> None:
+        self.settings = settings
+        self.answered: Counter[tuple[str, str, int]] = Counter()
+        self._files = files
+        self._is_stopping = is_stopping
+        self._capacity = capacity
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._secret = secrets.token_bytes(32)  # what is kept tells nobody's token
+        self._date = DateText()
+        self._random = random.Random()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def asked(self, data: bytes) -> Asked | None:
+        """What is asked for, if these bytes are one whole GET and nothing else."""
+        if not data.startswith(b"GET ") or data.find(_END_OF_HEAD) != len(data) - 4:
+            return None
+        found = _RANGE.search(data)
+        if found is None:
+            return Asked(self._digest(data), None, b"")
+        # No head holds a NUL: it marks the place, so that no two requests become one.
+        rest = b"%b\0%b" % (data[: found.start(1)], data[found.end(2) :])
+        return Asked(self._digest(rest), found[1], found[2])
+
+    def answer(self, asked: Asked) -> Answer | None:
+        """None where the full way has to decide."""
+        known = self._known.get(asked.key)
+        if known is None or self._is_stopping():
+            return None
+        representation, permit = known.lesson
+        if not permit.holds():
+            return None
+        span = asked.span(representation.size_bytes)
+        file = self._files.held(representation)
+        if span is None or file is None:
+            return None
+        transfer = permit.open_again()
+        if transfer is None:
+            return None
+        self._known.move_to_end(asked.key)
+        self.answered[known.series] += 1
+        return Answer(self._head(known, span), (Part(b"", span),), file, transfer)
+
+    def learn(
+        self,
+        asked: Asked,
+        request: web.Request,
+        plan: TransferPlan,
+        fields: head.Fields,
+        lesson: Lesson,
+    ) -> None:
+        """Remember how `request` was answered, if it may be answered so again."""
+        if not _is_repeatable(asked, request, plan, lesson.representation):
+            return
+        resource = request.match_info.route.resource
+        route = "" if resource is None else resource.canonical
+        self._known[asked.key] = _Known(
+            head.template("1.1", plan.status, fields, _HOLES),
+            lesson,
+            (request.method, route, plan.status),
+        )
+        self._known.move_to_end(asked.key)
+        if len(self._known) > self._capacity:
+            self._known.popitem(last=False)
+
+    def _head(self, known: _Known, span: ByteSpan) -> bytes:
+        text = known.head % {
+            "length": span.size_bytes,
+            "first": span.start,
+            "last": span.stop - 1,
+            "size": known.lesson.representation.size_bytes,
+            "cache_control": known.lesson.permit.cache_control(),
+            "date": self._date.text(),
+            "request_id": self._random.getrandbits(128),
+        }
+        return text.encode()
+
+    def _digest(self, data: bytes) -> bytes:
+        return blake2b(data, digest_size=16, key=self._secret).digest()
+
+
+def _is_repeatable(
+    asked: Asked, request: web.Request, plan: TransferPlan, representation: Representation
+) -> bool:
+    """Whether the answer follows from the bytes of the request, and how."""
+    headers = request.headers
+    if request.method != hdrs.METH_GET or request.version != HttpVersion11:
+        return False
+    if not request.keep_alive or any(name in headers for name in _NEVER_LEARNT):
+        return False
+    if headers.getall(hdrs.IF_RANGE, [f'"{representation.etag}"']) != [f'"{representation.etag}"']:
+        return False
+    is_range = asked.first is not None
+    if len(headers.getall(hdrs.RANGE, ())) != is_range:
+        return False
+    span = asked.span(representation.size_bytes)
+    is_as_asked = span is not None and plan.parts == (Part(b"", span),)
+    return is_as_asked and plan.status == (206 if is_range else 200)

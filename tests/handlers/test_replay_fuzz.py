@@ -1,0 +1,217 @@
+"""The same bytes to a server that remembers requests and to one that does not: the same answers.
+
+Requests are made from what players send, changed in places, cut anywhere, sent ahead of answers.
+"""
+
+import asyncio
+import logging
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from handlers import keys
+from tests.answers import comparable, is_last
+from tests.handlers.conftest import Service, StartService, furnish
+from tests.wire import Wire, connected
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+REQUESTS = 1_000_000 if os.environ.get("FULL") else 20_000
+A_CONVERSATION = 20
+SHAPES = 300
+AT_ONCE = 8
+LIMITLESS = "1000000/second"
+NEWLINE = "\r\n"
+
+
+@pytest.fixture(autouse=True)
+def unblocked_loop() -> None:
+    """Not looked at here: it takes longer than the requests."""
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiohttp tells of each request that is none, with a traceback."""
+    monkeypatch.setattr(logging.getLogger("aiohttp.server"), "disabled", True)
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two servers over one database and one storage; what can be asked of them."""
+
+    on: Service
+    off: Service
+    targets: list[tuple[str, list[str]]]  # an address and the fields that it needs
+    size: int
+    etag: str
+    modified: str
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def twins(start_shared_service: StartService, tmp_path_factory: Any, mp4: Path) -> Twins:
+    directory = tmp_path_factory.mktemp("twins")
+    on, off = [
+        await start_shared_service(
+            directory, STREAM_REPLAY=switch, STREAM_RATE_LIMIT=LIMITLESS, STREAMS_PER_USER="1000"
+        )
+        for switch in ("on", "off")
+    ]
+    await furnish(on)
+    video = await on.ready_video(mp4)
+    playback = (await on.ask("ada", "POST", f"videos/{video['id']}/playback", {})).json
+    stream = f"/api/v1/videos/{video['id']}/stream"
+    bearer = [f"Authorization: {on.student.headers['Authorization']}"]
+    whole = await on.ask("ada", "GET", stream)
+    targets = [
+        (playback["stream_url"], []),
+        (stream, bearer),
+        (stream + "?format=mp4", bearer),
+        (f"/api/v1/videos/{video['id']}/download", bearer),
+        (f"/api/v1/videos/{video['id']}/thumbnails/small", bearer),
+        ("/healthz", []),
+        (stream, []),
+    ]
+    known = (len(whole.body), whole.headers["ETag"], whole.headers["Last-Modified"])
+    return Twins(on, off, targets, *known)
+
+
+class Player(random.Random):
+    """Says what to send; the same for the same seed."""
+
+    def __init__(self, twins: Twins, seed: int) -> None:
+        super().__init__(seed)
+        self.twins = twins
+        # A few shapes, each sent again and again, on this connection and on others.
+        shapes = random.Random(seed % SHAPES)
+        self.shapes = [self.shape(shapes) for _ in range(3)]
+
+    def shape(self, rng: random.Random) -> tuple[str, str, str, list[str]]:
+        target, fields = rng.choices(self.twins.targets, [9, 5, 1, 1, 1, 0.3, 0.3])[0]
+        method = rng.choices(["GET", "HEAD", "POST", "get"], [30, 1, 0.3, 0.2])[0]
+        version = rng.choices(["1.1", "1.0"], [60, 1])[0]
+        more = [field for field in self.more_fields() if rng.random() < 0.03]
+        return method, target, version, [*fields, *more]
+
+    def more_fields(self) -> list[str]:
+        etag, modified = self.twins.etag, self.twins.modified
+        return [
+            f"If-Range: {etag}",
+            f"If-Range: W/{etag}",
+            'If-Range: "other"',
+            f"If-Range: {modified}",
+            f"If-None-Match: {etag}",
+            f"If-Match: {etag}",
+            'If-Match: "other"',
+            f"If-Modified-Since: {modified}",
+            "Accept: video/mp4",
+            "Accept: image/png",
+            "Accept-Encoding: identity;q=1, *;q=0",
+            "Connection: keep-alive",
+            "Connection: close",
+            "Connection: upgrade",
+            "Upgrade: websocket",
+            "Expect: 100-continue",
+            "Range: bytes=3-4",
+            "X-Note: bytes=1-2",
+            "Content-Length: 0",
+        ]
+
+    def number(self) -> int:
+        size = self.twins.size
+        return self.choice([0, 1, self.randrange(size), size - 1, size, size + 1, 10**15, 10**14])
+
+    def range_field(self) -> str:
+        first = self.randrange(self.twins.size)
+        near = f"bytes={first}-{first + self.randrange(3000)}"
+        odd = [
+            f"bytes={first}-",
+            f"bytes={self.number()}-{self.number()}",
+            f"bytes=-{self.number()}",
+            f"bytes={first}-{first + 9},{self.number()}-",
+            f"bytes=00{first}-{first + 5}",
+            f"bytes= {first}-{first + 5}",
+            f"bytes={first} -{first + 5}",
+            f"items={first}-{first + 5}",
+            f"BYTES={first}-{first + 5}",
+            "bytes=-",
+            "",
+        ]
+        name = self.choices(["Range", "range", "RANGE"], [20, 5, 1])[0]
+        return f"{name}: {self.choices([near, *odd], [30] + [0.5] * len(odd))[0]}"
+
+    def request(self) -> bytes:
+        """As a client means it."""
+        method, target, version, fields = self.choice(self.shapes)
+        lines = [f"{method} {target} HTTP/{version}", "Host: x", *fields]
+        if self.random() < 0.93:
+            lines.insert(2 if self.random() < 0.99 else len(lines), self.range_field())
+        return NEWLINE.join([*lines, "", ""]).encode()
+
+    def mutated(self, text: bytes) -> bytes:
+        place = self.randrange(len(text))
+        some = self.choice([b"", b"\r", b"\n", b"\r\n", b" ", b"\0", b"-", b"7", b":", b"\xff"])
+        return text[:place] + some + text[place + self.randrange(2) :]
+
+
+async def converse(wire: Wire, seed: int, twins: Twins, said: list[Any]) -> None:
+    """Tells all answers of one connection: to requests one by one, sent ahead, or in pieces.
+
+    One that is broken is the last, or nobody could tell what the server waits for.
+    """
+    player = Player(twins, seed)
+    while len(said) < A_CONVERSATION:
+        ahead = [player.request() for _ in range(player.choices([1, 4], [60, 1])[0])]
+        is_broken = player.random() < 0.02
+        await send(wire, player.mutated(b"".join(ahead)) if is_broken else b"".join(ahead), player)
+        if is_broken:
+            wire.writer.write_eof()
+        while ahead or is_broken:
+            is_head = bool(ahead) and ahead[0].startswith(b"HEAD")
+            answer = await wire.answer("HEAD" if is_head else "GET")
+            said.append(comparable(answer))
+            del ahead[: answer.status != 100]
+            if is_last(answer):
+                return
+
+
+async def send(wire: Wire, text: bytes, player: Player) -> None:
+    cut = player.randrange(len(text)) if player.random() < 0.02 else len(text)
+    wire.writer.write(text[:cut])
+    if cut < len(text):
+        await asyncio.sleep(0)
+        wire.writer.write(text[cut:])
+
+
+async def outcome(url: str, seed: int, twins: Twins) -> list[Any]:
+    said: list[Any] = []
+    async with connected(url) as wire:
+        try:
+            async with asyncio.timeout(20):
+                await converse(wire, seed, twins, said)
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError) as end:
+            said.append(type(end))
+    return said
+
+
+async def test_both_say_the_same(twins: Twins) -> None:
+    seeds = iter(range(REQUESTS))
+    answered = 0
+
+    async def play() -> None:
+        nonlocal answered
+        while answered < REQUESTS:
+            seed = next(seeds)
+            on = await outcome(twins.on.url, seed, twins)
+            off = await outcome(twins.off.url, seed, twins)
+            assert on == off, f"seed {seed}"
+            answered += len(on)
+
+    await asyncio.gather(*(play() for _ in range(AT_ONCE)))
+
+    assert twins.on.app[keys.REPLAY].answered.total() > REQUESTS / 4
+    assert keys.REPLAY not in twins.off.app

@@ -1,0 +1,226 @@
+"""Repeated requests through the whole stack: never weaker than the full way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from handlers import keys
+from tests.handlers.conftest import Service, StartService, furnish
+from tests.wire import Wire, WireAnswer, connected
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WITHIN_S = 5.0
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(start_shared_service: StartService) -> Service:
+    service: Service = await start_shared_service(STREAM_RATE_LIMIT="40/hour", STREAMS_PER_USER="2")
+    await furnish(service)
+    return service
+
+
+@dataclass
+class Asker:
+    """Asks for one video again and again, on one connection, as one user."""
+
+    service: Service
+    wire: Wire
+    lines: list[str]
+
+    @property
+    def replayed(self) -> int:
+        return self.service.app[keys.REPLAY].answered.total()
+
+    async def ask(self, first: int = 0, last: int = 9) -> WireAnswer:
+        return await self.wire.ask(*self.lines, f"Range: bytes={first}-{last}")
+
+    async def is_replayed(self) -> bool:
+        before = self.replayed
+        answer = await self.ask(3, 8)
+        assert (answer.status, len(answer.body)) == (206, 6), answer
+        return self.replayed == before + 1
+
+    async def until(self, status: int) -> None:
+        """It is answered so within five seconds, and never replayed again."""
+        async with asyncio.timeout(WITHIN_S):
+            while (await self.ask()).status != status:
+                await asyncio.sleep(0.01)
+        before = self.replayed
+        assert (await self.ask(3, 8)).status == status
+        assert self.replayed == before
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def wire(service: Service) -> AsyncIterator[Wire]:
+    async with connected(service.url) as wire:
+        yield wire
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def video(service: Service, mp4: Path) -> Any:
+    return await service.ready_video(mp4)
+
+
+async def asker(service: Service, wire: Wire, video: Any, who: str, by: str) -> Asker:
+    await service.put(f"courses/c1/enrollments/{who}", {"role": "student"})
+    if by == "grant":
+        path = f"videos/{video['id']}/playback"
+        target, fields = (await service.ask(who, "POST", path, {})).json["stream_url"], []
+    else:
+        target = f"/api/v1/videos/{video['id']}/stream"
+        fields = [f"Authorization: {service.client(who).headers['Authorization']}"]
+    asker = Asker(service, wire, [f"GET {target} HTTP/1.1", "Host: x", *fields])
+    for _ in range(2):  # the first change of the log may forget what was just learnt
+        await asker.ask()
+    assert await asker.is_replayed()
+    return asker
+
+
+@pytest.mark.parametrize("by", ["grant", "bearer"])
+@pytest.mark.parametrize("how", ["withdrawn", "another role"])
+async def test_a_change_of_enrolment_is_heeded(
+    service: Service, wire: Wire, video: Any, by: str, how: str
+) -> None:
+    who = f"leaver-{by}-{how.split()[0]}"
+    asking = await asker(service, wire, video, who, by)
+    path = f"courses/c1/enrollments/{who}"
+
+    if how == "withdrawn":
+        assert (await service.ask("root", "DELETE", path)).status == 204
+    else:
+        await service.put(path, {"role": "instructor"})
+
+    if by == "bearer" and how != "withdrawn":
+        assert (await asking.ask()).status == 206  # an instructor may watch, too
+    else:
+        await asking.until(403)
+
+
+@pytest.mark.parametrize("by", ["grant", "bearer"])
+async def test_a_deleted_video_is_not_served(
+    service: Service, wire: Wire, mp4: Path, by: str
+) -> None:
+    doomed = await service.ready_video(mp4)
+    asking = await asker(service, wire, doomed, f"watcher-{by}", by)
+
+    assert (await service.ask("root", "DELETE", f"videos/{doomed['id']}")).status == 204
+
+    await asking.until(403)
+
+
+async def test_a_video_that_changed_is_read_again(service: Service, wire: Wire, video: Any) -> None:
+    asking = await asker(service, wire, video, "reader", "bearer")
+    await service.app[keys.CATALOG].get(UUID(video["id"]))
+
+    service.app[keys.CATALOG].forget(UUID(video["id"]))
+
+    assert not await asking.is_replayed()
+    assert await asking.is_replayed()
+
+
+async def test_an_enrolment_too_old_is_read_again_once(
+    service: Service, wire: Wire, video: Any
+) -> None:
+    asking = await asker(service, wire, video, "old", "bearer")
+
+    service.app[keys.ACCESS]._remembered.clear()
+
+    assert not await asking.is_replayed()
+    assert await asking.is_replayed()
+
+
+async def test_a_file_that_is_not_open_is_opened_the_full_way(
+    service: Service, wire: Wire, video: Any
+) -> None:
+    asking = await asker(service, wire, video, "opener", "grant")
+
+    files = service.app[keys.OPEN_FILES]
+    for path in list(files._files):
+        files.forget(path)
+
+    assert not await asking.is_replayed()
+    assert await asking.is_replayed()
+
+
+async def test_a_file_that_was_removed_is_not_served(
+    service: Service, wire: Wire, mp4: Path
+) -> None:
+    removed = await service.ready_video(mp4)
+    asking = await asker(service, wire, removed, "remover", "grant")
+    (path,) = [path for path in service.app[keys.OPEN_FILES]._files if removed["id"] in str(path)]
+    await asyncio.to_thread(path.unlink)
+
+    await service.app[keys.OPEN_FILES].forget_removed()
+
+    before = asking.replayed
+    assert (await asking.ask()).status >= 400
+    assert asking.replayed == before
+
+
+@pytest.mark.parametrize("by", ["grant", "bearer"])
+async def test_repeated_requests_are_limited(
+    service: Service, wire: Wire, video: Any, by: str
+) -> None:
+    asking = await asker(service, wire, video, f"greedy-{by}", by)
+    began = asking.replayed
+
+    answers = [(await asking.ask()).status for _ in range(90)]
+
+    assert answers[-1] == 429
+    assert 206 not in answers[answers.index(429) :]
+    assert asking.replayed - began == answers.count(206) > 60
+
+
+async def test_a_server_that_stops_repeats_nothing(
+    start_shared_service: StartService, mp4: Path
+) -> None:
+    service = await start_shared_service()
+    await furnish(service)
+    video = await service.ready_video(mp4)
+    async with connected(service.url) as wire:
+        asking = await asker(service, wire, video, "last", "grant")
+
+        service.app[keys.STOPPING].set()
+
+        assert not await asking.is_replayed()
+
+
+async def test_what_one_connection_taught_serves_another(
+    service: Service, wire: Wire, video: Any
+) -> None:
+    asking = await asker(service, wire, video, "seeker", "grant")
+
+    async with connected(service.url) as other:
+        assert await Asker(service, other, asking.lines).is_replayed()
+
+
+async def test_repeated_requests_are_counted(service: Service, wire: Wire, video: Any) -> None:
+    asking = await asker(service, wire, video, "counted", "grant")
+
+    before = await requests(service)
+    for _ in range(3):
+        assert await asking.is_replayed()
+
+    assert await requests(service) == before + 3
+
+
+async def requests(service: Service) -> float:
+    service.app[keys.METRICS].sample()
+    text = (await asyncio.to_thread(service.app[keys.METRICS].text)).decode()
+    route = "/play/{grant}/{video_id}/{asset}"
+    series = f'http_requests_total{{method="GET",route="{route}",status="206"}} '
+    (line,) = [line for line in text.splitlines() if series in line]
+    return float(line.rpartition(" ")[2])
+
+
+async def test_debugging_switches_it_off(start_shared_service: StartService) -> None:
+    service = await start_shared_service(LOG_LEVEL="debug")
+
+    assert keys.REPLAY not in service.app
