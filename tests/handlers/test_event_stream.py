@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -447,6 +448,22 @@ async def test_every_report_neither_late_nor_doubled_makes_one_event(course: Cou
     ]
     assert all(one.data["session_id"] == "s" for one in told)
     assert all(one.data["user_id"] == course.student for one in told)
+
+
+@on_shared_loop
+async def test_an_event_tells_the_other_device_where_to_go_on(course: Course) -> None:
+    laptop = await new_player(course)
+    phone = replace(laptop, playback=await laptop.reload())
+    laptop_session = laptop.playback["session_id"]
+    async with listening(course.service.anonymous(), phone.playback["events_url"]) as stream:
+        await phone.say(session_id=phone.playback["session_id"], position=3, event="paused")
+        await laptop.say(session_id=laptop_session, position=12.34, watched=[[10, 12.34]])
+        told = await stream.take(2)
+
+    elsewhere = [one.data for one in told if one.data["session_id"] != phone.playback["session_id"]]
+    assert [(one["session_id"], one["position"]) for one in elsewhere] == [(laptop_session, 12.34)]
+    assert elsewhere[0]["video_id"] == phone.video_id
+    assert (await phone.reload())["resume_position"] == 12.34
 
 
 @on_shared_loop
