@@ -197,7 +197,6 @@ class Hub:
     def admit(self, subscriber: Subscriber) -> None:
         """Registers it, so that it learns of what happens from now on. Raises as `subscribe`."""
         user_id = subscriber.viewpoint.scope.user_id
-        self._dismiss_gone(user_id)
         self._check_limits(user_id)
         self._of_user.setdefault(user_id, set()).add(subscriber)
         self._count += 1
@@ -234,6 +233,9 @@ class Hub:
         self._count -= 1
         self.evicted_count += subscriber.end_reason is End.EVICTED
 
+    def _count_of(self, user_id: str) -> int:
+        return len(self._of_user.get(user_id, ()))
+
     def _dismiss_gone(self, user_id: str) -> None:
         """Or who reloads a page again and again would be refused until the next heartbeat."""
         for subscriber in list(self._of_user.get(user_id, ())):
@@ -243,7 +245,9 @@ class Hub:
     def _check_limits(self, user_id: str) -> None:
         if self._position is None:
             raise HubClosed
-        if len(self._of_user.get(user_id, ())) >= self._limits.per_user:
+        if self._count_of(user_id) >= self._limits.per_user:
+            self._dismiss_gone(user_id)
+        if self._count_of(user_id) >= self._limits.per_user:
             self.refused_counts["user"] += 1
             raise TooManySubscribers(is_per_user=True)
         if self._count >= self._limits.total:
