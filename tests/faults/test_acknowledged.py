@@ -90,8 +90,8 @@ class Uploader:
     async def lost(self) -> int:
         gone = 0
         for video_id in self.acknowledged:
-            async with self.session.get(f"/api/v1/videos/{video_id}") as response:
-                gone += response.status != 200
+            status, _ = await told(self.session, f"/api/v1/videos/{video_id}")
+            gone += status != 200
         return gone
 
     async def until_ready(self) -> None:
@@ -100,7 +100,7 @@ class Uploader:
         async with asyncio.timeout(120):
             for video_id in self.acknowledged:
                 path = f"/api/v1/videos/{video_id}"
-                while (video := await call(self.session, "GET", path))["status"] != "ready":
+                while (video := (await told(self.session, path))[1])["status"] != "ready":
                     assert video["status"] == "processing"
                     await asyncio.sleep(0.1)
                 assert video["original_sha256"] == digest
@@ -130,7 +130,8 @@ class Registrar:
 
     async def lost(self) -> int:
         """Afterwards nothing is in doubt."""
-        listing = await call(self.session, "GET", f"{COURSE}/enrollments?limit=200")
+        status, listing = await told(self.session, f"{COURSE}/enrollments?limit=200")
+        assert status == 200
         roles = {one["user_id"]: one["role"] for one in listing["items"]}
         if self.in_doubt:
             user_id, role = self.in_doubt
@@ -222,7 +223,19 @@ async def player_of(
 
 async def lost_reports(player: Player) -> int:
     video_id = player.url.split("/")[3]
-    return player.lost(await call(player.session, "GET", f"/api/v1/videos/{video_id}/progress"))
+    status, kept = await told(player.session, f"/api/v1/videos/{video_id}/progress")
+    assert status == 200
+    return player.lost(kept)
+
+
+async def told(session: aiohttp.ClientSession, path: str) -> tuple[int, Any]:
+    """Asks again while a server that has just started is short of connections."""
+    async with asyncio.timeout(30):
+        while True:
+            async with session.get(path) as response:
+                if response.status != 503:
+                    return response.status, await response.json()
+            await asyncio.sleep(PAUSE_S)
 
 
 def lengthen(served: Serve) -> None:

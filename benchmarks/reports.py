@@ -1,0 +1,239 @@
+"""`python -m benchmarks.reports`: how many reports a second one core of web process acknowledges.
+
+Beside it, in the same rounds, an aiohttp handler that reads and answers JSON and does nothing, and
+a naive one that commits each report by itself, on the same PostgreSQL with fsync on. All are asked
+by players of `report_client.py`, by requests of the same length.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg2
+from benchmarks.processes import (
+    Cores,
+    allow_many_files,
+    choose_cores,
+    cpu_s,
+    pin,
+    pinned,
+    running,
+    wait_for_port,
+)
+
+from benchmarks import isolation, machine
+from handlers.access.grants import Grants, PlaybackGrant
+from server.postgres import EmbeddedPostgres
+
+ROOT = Path(__file__).resolve().parents[1]
+PRODUCT, ECHO, NAIVE = "coursestream", "echo", "naive"
+PORTS = {PRODUCT: 8101, ECHO: 8102, NAIVE: 8102}
+METRICS_PORT = 8103
+GRANT_SECRET = "the grants of a measurement, thirty-two bytes or more"
+DURATION_S, TTL_S = 3600.0, 6 * 3600.0
+GOALS = {ECHO: 0.6, NAIVE: 1.5}
+MOST_P99_MS, MOST_COMMITS = 100.0, 200.0
+LECTURE = """
+INSERT INTO courses (id, title) VALUES ('bench', 'Benchmarks');
+INSERT INTO modules (id, course_id, title, position) VALUES ('bench', 'bench', 'Benchmarks', 1);
+INSERT INTO videos (id, course_id, module_id, title, original_filename, status, duration_s, width,
+    height, container, video_codec, mime_type, is_playable, original_size_bytes, original_sha256,
+    uploaded_by)
+VALUES (%s, 'bench', 'bench', 'Lecture', 'lecture.mp4', 'ready', %s, 640, 360, 'mp4', 'h264',
+    'video/mp4', true, 1, '', 'bench')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One run: what the players found, commits a second, the server's time a report."""
+
+    contender: str
+    found: dict[str, float]
+    commits: float
+    server_us: float
+
+
+class Bench:
+    """Everybody, listening."""
+
+    def __init__(self, directory: Path, pids: dict[str, int], cores: Cores) -> None:
+        self._directory = directory
+        self._pids = pids
+        self._cores = cores
+
+    def run(self, contender: str, seconds: float, rate: float = 0.0) -> Sample:
+        pids = [self._pids[contender]]
+        commits, cpu = _commits(), cpu_s(pids)
+        client = [sys.executable, "-m", "benchmarks.report_client", str(PORTS[contender])]
+        targets = str(self._directory / contender)
+        command = pinned(self._cores.generator, [*client, targets, str(seconds), str(rate)])
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+        found: dict[str, float] = json.loads(done.stdout)
+        ran_s = seconds + 1.0  # its warm-up counts, too
+        reports = max(found["per_second"] * ran_s, 1.0)
+        sample = Sample(
+            contender,
+            found,
+            (_commits() - commits) / ran_s,
+            (cpu_s(pids) - cpu) / reports * 1e6,
+        )
+        print(shown(sample), flush=True)
+        return sample
+
+
+def shown(sample: Sample) -> str:
+    found = sample.found
+    return (
+        f"{sample.contender:14} {found['per_second']:8.0f}/s   p50 {found['p50_ms']:7.1f} ms"
+        f"   p99 {found['p99_ms']:7.1f} ms   {sample.commits:5.0f} commits/s"
+        f"   {sample.server_us:4.0f} µs   {found['errors']:.0f} errors"
+    )
+
+
+def measure(options: argparse.Namespace) -> int:
+    isolation.prepare_network()
+    allow_many_files()
+    facts = machine.facts()
+    with (
+        tempfile.TemporaryDirectory(dir=options.output) as directory,
+        everybody(Path(directory), options.users) as bench,
+    ):
+        rounds = [
+            {name: bench.run(name, options.seconds) for name in (ECHO, NAIVE, PRODUCT)}
+            for _ in range(options.rounds)
+        ]
+        usual = statistics.median(one[PRODUCT].found["per_second"] for one in rounds)
+        half = [bench.run(PRODUCT, options.seconds, usual / 2) for _ in range(options.rounds)]
+    lines = [*verdicts(rounds, half)]
+    text = "\n".join([*(f"{name}: {value}" for name, value in facts.items()), "", *lines])
+    (options.output / "reports.txt").write_text(f"{text}\n")
+    print(f"\n{text}\nwritten: {options.output / 'reports.txt'}")
+    return 0
+
+
+def verdicts(rounds: Sequence[dict[str, Sample]], half: Sequence[Sample]) -> Iterator[str]:
+    for peer, goal in GOALS.items():
+        ratios = [
+            one[PRODUCT].found["per_second"] / one[peer].found["per_second"] for one in rounds
+        ]
+        yield f"reports a second, of {peer}'s: {spread(ratios, 2)} (at least {goal})"
+    saved = [one[ECHO].server_us / one[PRODUCT].server_us for one in rounds]
+    yield f"processor time of {ECHO}'s request, of a report's: {spread(saved, 2)}"
+    p99 = [one.found["p99_ms"] for one in half]
+    yield f"p99 at half of its rate, ms: {spread(p99, 0)} (at most {MOST_P99_MS:.0f})"
+    commits = [one[PRODUCT].commits for one in rounds] + [one.commits for one in half]
+    yield f"commits a second: {spread(commits, 0)} (at most {MOST_COMMITS:.0f})"
+    errors = sum(one.found["errors"] for each in rounds for one in each.values())
+    yield f"errors: {errors + sum(one.found['errors'] for one in half):.0f}"
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    middle, low, high = statistics.median(values), min(values), max(values)
+    return f"{middle:.{digits}f} [{low:.{digits}f} to {high:.{digits}f}]"
+
+
+@contextlib.contextmanager
+def everybody(directory: Path, users: int) -> Iterator[Bench]:
+    """The service as users run it, its database and the peers on what is left of the machine."""
+    cores, data_dir = choose_cores(), directory / "data"
+    serve = pinned(cores.others, [sys.executable, str(ROOT / "run_server.py"), "serve"])
+    log = directory / "log"
+    with running(serve, log, _environ(data_dir)) as service:
+        wait_for_port(service, PORTS[PRODUCT], log)
+        pin(service.pid, cores.server)
+        dsn = EmbeddedPostgres(data_dir).dsn
+        write_targets(directory, make_lecture(dsn), users)
+        app = [sys.executable, "-m", "benchmarks.peers.json_app", dsn, str(PORTS[ECHO])]
+        with running(pinned(cores.server, app), log) as peers:
+            wait_for_port(peers, PORTS[ECHO], log)
+            yield Bench(directory, {PRODUCT: service.pid, ECHO: peers.pid, NAIVE: peers.pid}, cores)
+        service.terminate()
+        service.wait(60)
+
+
+def _environ(data_dir: Path) -> dict[str, str]:
+    settings = {
+        "DATA_DIR": str(data_dir),
+        "PORT": str(PORTS[PRODUCT]),
+        "METRICS_PORT": str(METRICS_PORT),
+        "GRANT_SECRET": GRANT_SECRET,
+        "LOG_LEVEL": "warning",  # the others have no access log either
+    }
+    kept = {name: value for name, value in os.environ.items() if "COURSESTREAM_" not in name}
+    return kept | {f"COURSESTREAM_{name}": value for name, value in settings.items()}
+
+
+def make_lecture(dsn: str) -> str:
+    """The id of a lecture without bytes: reports are about its seconds alone."""
+    video_id = str(uuid4())
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SHOW fsync")
+        assert cursor.fetchone() == ("on",)
+        cursor.execute(LECTURE, (video_id, DURATION_S))
+    return video_id
+
+
+def write_targets(directory: Path, video_id: str, users: int) -> None:
+    """Every player its own grant and session; the peers' addresses are as long."""
+    grants = Grants(GRANT_SECRET, TTL_S)
+    tokens = [grants.mint(grant_of(f"user-{n}", video_id, grants)) for n in range(users)]
+    for name, last in ((PRODUCT, "progress"), (ECHO, ECHO), (NAIVE, NAIVE)):
+        lines = [f"/play/{one}/{video_id}/{last} session-{n}" for n, one in enumerate(tokens)]
+        (directory / name).write_text("\n".join(lines))
+
+
+def grant_of(user_id: str, video_id: str, grants: Grants) -> PlaybackGrant:
+    return PlaybackGrant(
+        user_id=user_id,
+        video_id=UUID(video_id),
+        course_id="bench",
+        version=1,
+        duration_s=DURATION_S,
+        media_types={"mp4": "video/mp4"},
+        expires_at=grants.expiry(privileged=False),
+    )
+
+
+def _commits() -> float:
+    url = f"http://127.0.0.1:{METRICS_PORT}/metrics"
+    with urllib.request.urlopen(url, timeout=10) as response:
+        text = response.read().decode()
+    found = re.search(r"^coursestream_progress_commits_total (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def main(given: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks.reports", description=__doc__)
+    parser.add_argument("--users", type=int, default=800)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--output", type=Path, default=Path("build/bench"))
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(given)
+    options.output = options.output.resolve()
+    options.output.mkdir(parents=True, exist_ok=True)
+    if options.inside:
+        return measure(options)
+    isolation.check_possible()
+    place = ["unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child"]
+    return subprocess.call([*place, sys.executable, "-m", "benchmarks.reports", *given, "--inside"])
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except isolation.CannotIsolate as exc:
+        sys.exit(f"benchmarks: {exc}")
