@@ -108,7 +108,7 @@ class Uploader:
 
 @dataclass
 class Registrar:
-    """Enrols and withdraws; `known` are the roles that were acknowledged, or none."""
+    """Enrols and withdraws, each as often as it takes; `known` is what was acknowledged."""
 
     session: aiohttp.ClientSession
     known: dict[str, str | None] = field(default_factory=dict)
@@ -116,9 +116,7 @@ class Registrar:
     count: int = 0
 
     async def step(self) -> None:
-        user_id = f"e{random.randrange(ENROLLED)}"
-        role = None if self.known.get(user_id) else random.choice(["student", "instructor"])
-        self.in_doubt = user_id, role
+        user_id, role = self.in_doubt = self.in_doubt or self._next()
         path = f"{COURSE}/enrollments/{user_id}"
         method, body = ("PUT", {"role": role}) if role else ("DELETE", None)
         async with self.session.request(method, path, json=body) as response:
@@ -127,6 +125,12 @@ class Registrar:
                 return
         self.known[user_id], self.in_doubt = role, None
         self.count += 1
+
+    def _next(self) -> tuple[str, str | None]:
+        user_id = f"e{random.randrange(ENROLLED)}"
+        return user_id, None if self.known.get(user_id) else random.choice(
+            ["student", "instructor"]
+        )
 
     async def lost(self) -> int:
         """Afterwards nothing is in doubt."""
