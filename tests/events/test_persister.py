@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,11 +14,12 @@ from db.progress import ProgressState
 from events import log
 from events.emitter import Emitter
 from events.errors import PersisterFull, PersisterStopped, VideoMissing
-from events.persister import ProgressPersister, submit
+from events.persister import LANES, ProgressPersister, submit
 from events.reports import ProgressReport
 from events.types import Event
 
 ReportOf = Callable[..., ProgressReport]
+NOWHERE = ProgressState(0.0, 0.0, 0.0, (), None, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @asynccontextmanager
@@ -211,6 +212,31 @@ async def test_several_persisters_on_the_same_users_lose_nothing(
     states = await progress.states_of_videos(database, "student", videos)
     assert [states[video].watched for video in videos] == [((0.0, 20.0),)] * 3
     assert len(await names(database)) == 60
+
+
+async def test_commits_are_at_most_200_a_second_however_quick_the_database_is(
+    database: Database, report_of: ReportOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits, loop = [], asyncio.get_running_loop()
+
+    async def commit(_: object, reports: Sequence[ProgressReport]) -> list[ProgressState | None]:
+        commits.append(len(reports))
+        return [NOWHERE for _ in reports]
+
+    monkeypatch.setattr("events.persister._Lane._commit", commit)
+    async with persisting(database) as (emitter, _):
+
+        async def play(report: ProgressReport, until_s: float) -> None:
+            while loop.time() < until_s:
+                await submit(emitter, report)
+
+        began_s = loop.time()
+        reports = [report_of(uuid4(), user_id=f"u{n}") for n in range(20)]
+        await asyncio.gather(*(play(report, began_s + 0.5) for report in reports))
+        took_s = loop.time() - began_s
+
+    assert len(commits) <= 200 * took_s + LANES
+    assert max(commits) > 1
 
 
 async def test_a_full_queue_refuses_at_once(

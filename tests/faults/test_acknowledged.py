@@ -94,16 +94,17 @@ class Uploader:
             gone += status != 200
         return gone
 
-    async def until_ready(self) -> None:
-        """What was acknowledged also becomes what it was to be, byte by byte."""
+    async def until_judged(self) -> None:
+        """What was acknowledged also becomes what it was to be, byte by byte; but for a video at
+        which the media worker was killed three times, which is taken for the reason."""
         digest = hashlib.sha256(self.content).hexdigest()
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(180):
             for video_id in self.acknowledged:
                 path = f"/api/v1/videos/{video_id}"
-                while (video := (await told(self.session, path))[1])["status"] != "ready":
-                    assert video["status"] == "processing"
+                while (video := (await told(self.session, path))[1])["status"] == "processing":
                     await asyncio.sleep(0.1)
                 assert video["original_sha256"] == digest
+                assert video["status"] == "ready" or video["failure"]["code"] == "internal"
 
 
 @dataclass
@@ -181,7 +182,7 @@ async def test_what_was_acknowledged_is_there_after_everything_was_killed(
             )
             assert +lost == Counter(), f"round {number}, after {name}"
         if IS_FULL:  # a killed worker's job is taken up again within a minute
-            await uploader.until_ready()
+            await uploader.until_judged()
         acknowledged = sum(player.acknowledged + 1 for player in players)
     with capsys.disabled():
         print(
