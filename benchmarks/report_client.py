@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections import deque
+from functools import partial
 from typing import cast
 
 import uvloop
@@ -124,7 +125,7 @@ async def measure(port: int, targets: list[list[str]], seconds: float, rate: flo
     players = []
     for path, session_id in targets:
         _, player = await loop.create_connection(
-            lambda path=path, session_id=session_id: Player(run, path, session_id),
+            partial(Player, run, path, session_id),
             "127.0.0.1",
             port,
         )

@@ -22,6 +22,8 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg2
+
+from benchmarks import isolation, machine
 from benchmarks.processes import (
     Cores,
     allow_many_files,
@@ -32,8 +34,6 @@ from benchmarks.processes import (
     running,
     wait_for_port,
 )
-
-from benchmarks import isolation, machine
 from handlers.access.grants import Grants, PlaybackGrant
 from server.postgres import EmbeddedPostgres
 
