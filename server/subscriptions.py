@@ -1,0 +1,36 @@
+"""Who is told of what the log tells: the one place where listeners are joined to the emitter."""
+
+from aiohttp import web
+
+from events.emitter import Emitter
+from events.types import EnrollmentChanged, Event, VideoDeleted, VideoTold, VideoUpdated
+from handlers import keys
+
+
+def join(emitter: Emitter, app: web.Application) -> None:
+    """The hub comes last: what it lets out must hold already."""
+    access, revocations = app[keys.ACCESS], app[keys.REVOCATIONS]
+    catalog, transfers, hub = app[keys.CATALOG], app[keys.TRANSFERS], app[keys.HUB]
+
+    def enrollment_changed(_: int, event: EnrollmentChanged) -> None:
+        access.apply(event)
+        revocations.apply(event)
+        transfers.end_for(
+            event.user_id, event.course_id, event.version, is_withdrawn=event.role is None
+        )
+
+    def video_told(_: int, event: VideoTold) -> None:
+        catalog.forget(event.video_id)
+
+    def video_deleted(_: int, event: VideoDeleted) -> None:
+        revocations.apply(event)
+        transfers.end_for_video(event.video_id)
+
+    def video_updated(_: int, event: VideoUpdated) -> None:
+        revocations.apply(event)
+
+    emitter.subscribe(EnrollmentChanged, enrollment_changed)
+    emitter.subscribe(VideoTold, video_told)
+    emitter.subscribe(VideoDeleted, video_deleted)
+    emitter.subscribe(VideoUpdated, video_updated)
+    emitter.subscribe(Event, hub.publish)
