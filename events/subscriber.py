@@ -41,11 +41,10 @@ class Wire(Protocol):
     @property
     def is_gone(self) -> bool: ...
 
-    @property
-    def is_full(self) -> bool:
-        """Whether it holds anything."""
-
     def write(self, packed: bytes) -> None: ...
+
+    def write_now(self, packed: bytes) -> bool:
+        """Writes unless it holds something or is gone; False says that nothing was written."""
 
     async def drain(self) -> None:
         """Returns when it holds nothing. Raises: ConnectionError, TimeoutError."""
@@ -152,13 +151,14 @@ class Subscriber:
 
     def flush(self) -> None:
         """Writes what was offered, if it is live; called by the hub after a round of offers."""
-        if self._backlog and (wire := self._writable_wire()):
-            wire.write(self._take_backlog())
+        backlog = self._backlog
+        if backlog and self._write_live(_joined(backlog)):
+            self._reached_id = self._target_id = backlog[-1][0]
+            backlog.clear()
 
     def beat(self) -> None:
         """The hub's heartbeat. One that is not live needs none: bytes wait in its wire."""
-        if wire := self._writable_wire():
-            wire.write(self.pack(frames.HEARTBEAT))
+        self._write_live(self.pack(frames.HEARTBEAT))
 
     def revoke(self, told: tuple[int, bytes] | None) -> None:
         """Its grant no longer holds; `told`, unless it was before, is the last it hears."""
@@ -203,18 +203,15 @@ class Subscriber:
     def _is_behind(self) -> bool:
         return self._reached_id < self._target_id
 
-    def _writable_wire(self) -> Wire | None:
-        """The wire, if the stream is live and stays so."""
-        wire = self._wire
-        if wire is None or self._waiter is None or self._waiter.done():
-            return None
-        if wire.is_gone:
-            self.end(End.GONE)
-        elif wire.is_full:
-            self._wake()
-        else:
-            return wire
-        return None
+    def _write_live(self, packed: bytes) -> bool:
+        """False when it is not live, or no longer: its task sees to a full wire, and to none."""
+        waiter, wire = self._waiter, self._wire
+        if wire is None or waiter is None or waiter.done():
+            return False
+        if wire.write_now(packed):
+            return True
+        waiter.set_result(None)
+        return False
 
     async def _sleep(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
@@ -228,9 +225,9 @@ class Subscriber:
             self._waiter.set_result(None)
 
     def _take_backlog(self) -> bytes:
-        self._reached_id = self._target_id = self._backlog[-1][0]
         taken, self._backlog = self._backlog, []
-        return taken[0][1] if len(taken) == 1 else b"".join([frame for _, frame in taken])
+        self._reached_id = self._target_id = taken[-1][0]
+        return _joined(taken)
 
     async def _read_page(self) -> bytes:
         page = await self.replay.page(self._reached_id, self._target_id)
@@ -246,3 +243,7 @@ class Subscriber:
         # The roles may have changed while the page was read.
         seen = ((told, self.viewpoint.view_of(told[1])) for told in page.events)
         return [frames.frame(*told, view is View.STUDENT) for told, view in seen if view]
+
+
+def _joined(backlog: list[tuple[int, bytes]]) -> bytes:
+    return backlog[0][1] if len(backlog) == 1 else b"".join([frame for _, frame in backlog])

@@ -96,16 +96,19 @@ class TransportWire:
     def is_gone(self) -> bool:
         return self._transport.is_closing()
 
-    @property
-    def is_full(self) -> bool:
-        return self._transport.get_write_buffer_size() > 0
-
     def write(self, packed: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(packed)
 
+    def write_now(self, packed: bytes) -> bool:
+        transport = self._transport
+        if transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        transport.write(packed)
+        return True
+
     async def drain(self) -> None:
-        if self.is_full:
+        if self._transport.get_write_buffer_size():
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 await self._writer.drain()
 
