@@ -56,7 +56,8 @@ class Claim:
         """Pictures are no streams."""
         if self.purpose not in STREAMS:
             return 0
-        return sum(self.transfers.count(one, self.user_id) for one in STREAMS)
+        count = self.transfers.count
+        return count("stream", self.user_id) + count("download", self.user_id)
 
     def _open(self) -> Transfer:
         bandwidth = self.limits.bandwidth(self.user_id, self.roles, time.monotonic())

@@ -74,8 +74,10 @@ class Pump:
         "_window_bytes",
     )
 
+    _at: int
     _file: OpenFile
     _parts: Iterator[Part]
+    _stop: int
     _text: bytes
     _transfer: Transfer
 
@@ -158,16 +160,15 @@ class Pump:
 
     def _send_window(self) -> None:
         """A short write means that the socket is full: no need to hear it say so."""
-        window = ByteSpan(self._at, min(self._at + self._window_bytes, self._stop))
-        if not self._settings.read_ahead.is_resident(self._file, window):
-            self._read_in(window)
+        file, start = self._file, self._at
+        stop = min(start + self._window_bytes, self._stop)
+        if not self._settings.read_ahead.is_resident(file, start, stop):
+            self._read_in(ByteSpan(start, stop))
             return
-        sent_bytes = os.sendfile(
-            self._socket.fileno(), self._file.descriptor, window.start, window.size_bytes
-        )
+        sent_bytes = os.sendfile(self._socket.fileno(), file.descriptor, start, stop - start)
         if sent_bytes == 0:
             raise FileTruncated
-        self._at += sent_bytes
+        self._at = start + sent_bytes
         self._transfer.sent_bytes += sent_bytes
         if self._transfer.bandwidth is not None:
             self._pause_s = self._transfer.bandwidth.owe(sent_bytes, time.monotonic())

@@ -22,7 +22,7 @@ _SCRATCH_BYTES = 64 * 1024
 _SLICES_A_BLOCK = BLOCK_BYTES // _SCRATCH_BYTES
 
 # Memory pressure that evicts a page within this time makes one sendfile wait for the disk.
-_BELIEVED_WARM_S = 5.0
+_BELIEVED_WARM_S = 10.0
 # File systems that know no RWF_NOWAIT: every block is then taken to be cold, and read by a thread.
 _NOT_KNOWN = frozenset({errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL})
 
@@ -38,16 +38,23 @@ class ReadAhead:
         self._timeout_s = timeout_s
         self._scratch = bytearray(_SCRATCH_BYTES)
 
-    def is_resident(self, file: OpenFile, span: ByteSpan) -> bool:
-        """Whether the span is in memory, or was seconds ago. Never waits for the disk."""
-        return all(self._is_warm(file, start) for start in _blocks(span))
+    def is_resident(self, file: OpenFile, start: int, stop: int) -> bool:
+        """Whether these bytes are in memory, or were seconds ago. Never waits for the disk.
+
+        Asked for each window of each answer, most of which lie in one block that is known.
+        """
+        warm_until_s, now_s = file.warm_until_s, time.monotonic()
+        for block in range(start - start % BLOCK_BYTES, stop, BLOCK_BYTES):
+            if warm_until_s.get(block, 0.0) <= now_s and not self._is_warm(file, block):
+                return False
+        return True
 
     async def make_resident(self, file: OpenFile, span: ByteSpan) -> None:
         """Return when every block that `span` touches is in memory.
 
         Raises: TimeoutError; OSError when the disk fails.
         """
-        for start in _blocks(span):
+        for start in range(span.start - span.start % BLOCK_BYTES, span.stop, BLOCK_BYTES):
             if not self._is_warm(file, start):
                 await self._read_in(file, start)
                 self._believe_warm(file, start)
@@ -82,11 +89,6 @@ class ReadAhead:
         reading.add_done_callback(lambda done: _let_go(file, done))
         async with asyncio.timeout(self._timeout_s):
             await asyncio.shield(reading)
-
-
-def _blocks(span: ByteSpan) -> range:
-    """Where the blocks begin that a span touches."""
-    return range(span.start - span.start % BLOCK_BYTES, span.stop, BLOCK_BYTES)
 
 
 def _read_block(descriptor: int, start: int) -> None:
