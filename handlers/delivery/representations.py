@@ -17,14 +17,15 @@ from storage.paths import StoragePaths, asset_hash, is_servable
 
 REMEMBERED_FILES = 20_000
 
-Facts = tuple[int, int]  # size in bytes, time of change in whole Unix seconds
+Name = tuple[str, UUID, str]  # course, video, asset
+Facts = tuple[Path, int, int]  # where, size in bytes, time of change in whole Unix seconds
 
 
 class Representations:
     def __init__(self, storage: StoragePaths, executor: Executor) -> None:
         self._storage = storage
         self._executor = executor
-        self._remembered: OrderedDict[Path, Facts] = OrderedDict()
+        self._remembered: OrderedDict[Name, Facts] = OrderedDict()
 
     async def find(
         self, course_id: str, video_id: UUID, asset: str, media_type: str
@@ -35,18 +36,19 @@ class Representations:
         """
         if not is_servable(asset):
             return None
-        path = self._storage.asset(course_id, video_id, asset)
-        facts = self._remembered.get(path) or await self._read(path)
+        name = (course_id, video_id, asset)
+        facts = self._remembered.get(name) or await self._read(name)
         if facts is None:
             return None
-        size_bytes, changed_s = facts
+        path, size_bytes, changed_s = facts
         return Representation(path, asset, size_bytes, media_type, asset_hash(asset), changed_s)
 
-    async def _read(self, path: Path) -> Facts | None:
+    async def _read(self, name: Name) -> Facts | None:
         loop = asyncio.get_running_loop()
+        path = self._storage.asset(*name)
         facts = await loop.run_in_executor(self._executor, self._stat, path)
         if facts is not None:
-            self._remembered[path] = facts
+            self._remembered[name] = facts
             if len(self._remembered) > REMEMBERED_FILES:
                 self._remembered.popitem(last=False)
         return facts
@@ -58,4 +60,4 @@ class Representations:
             except FileNotFoundError:
                 self._storage.check()
                 return None
-        return found.st_size, int(found.st_mtime)
+        return path, found.st_size, int(found.st_mtime)
