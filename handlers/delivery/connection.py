@@ -31,6 +31,8 @@ _EOF_GRACE_S = 1.0
 _EOF_POLL_S = 0.05
 # How long a client may take to read the last answer of a connection and close its side.
 _LINGER_S = 5.0
+# Turns of the loop in which the handler of an answer that is out has come to its end.
+_SETTLING_TURNS = 50
 
 # What is used of aiohttp beyond its interface: attributes of RequestHandler, and its methods with
 # the parameters they are called with.
@@ -79,9 +81,14 @@ def protocol_factory(
 
 
 def is_busy(connection: web.RequestHandler) -> bool:
-    """Whether somebody waits for an answer of it. `_waiter` is what it waits for requests with."""
+    """Whether somebody waits for an answer of it."""
     if isinstance(connection, Connection) and connection.is_sending:
         return True
+    return _is_handling(connection)
+
+
+def _is_handling(connection: web.RequestHandler) -> bool:
+    """Whether a handler is at work. `_waiter` is what aiohttp waits for the next request with."""
     return connection._waiter is None or connection._waiter.done()
 
 
@@ -217,10 +224,10 @@ class Connection(web.RequestHandler):
     def _is_replayed(self, data: bytes) -> bool:
         """Whether the request was known, and is being answered."""
         self.asked = None
-        if self._replay is None or not self._is_between or is_busy(self) or not self._has_way():
+        if self._replay is None or not self._is_between or _is_handling(self):
             return False
         self.asked = asked = self._replay.asked(data)
-        answer = None if asked is None else self._replay.answer(asked)
+        answer = self._replay.answer(asked) if asked is not None and self._has_way() else None
         if answer is None:
             return False
         self.launch(*answer, self._replay.settings, closes=False)
@@ -253,8 +260,22 @@ class Connection(web.RequestHandler):
             self._linger()
         else:
             self._next_keepalive_close_time = self._loop.time() + self.keepalive_timeout
+            self._settle(_SETTLING_TURNS)
+        self._tell_free()
+
+    def _settle(self, turns: int) -> None:
+        """Hand on what was held once the handler of the answer has ended, too: a client that is
+        quicker than the loop would else be taken for one that sends ahead."""
+        self.is_sending = turns > 0 and not self._messages and _is_handling(self)
+        if self.is_sending:
+            self._loop.call_soon(self._settle, turns - 1)
+            return
+        if self.transport is not None:
             self._hand_on()
-        if self._sent is not None and not self._sent.done():
+        self._tell_free()
+
+    def _tell_free(self) -> None:
+        if not self.is_sending and self._sent is not None and not self._sent.done():
             self._sent.set_result(None)
 
     def _hold(self, data: bytes) -> None:
@@ -270,8 +291,9 @@ class Connection(web.RequestHandler):
         if held is None:
             return
         self._resume(held)
-        self.asked = None  # sent ahead: goes the full way
-        self._parse(bytes(held))
+        data = bytes(held)
+        if not self._is_replayed(data):
+            self._parse(data)
 
     def _resume(self, held: bytearray | None) -> None:
         is_paused_by_us = held is not None and len(held) >= HELD_BYTES

@@ -22,7 +22,7 @@ _SCRATCH_BYTES = 64 * 1024
 _SLICES_A_BLOCK = BLOCK_BYTES // _SCRATCH_BYTES
 
 # Memory pressure that evicts a page within this time makes one sendfile wait for the disk.
-_BELIEVED_WARM_S = 10.0
+_BELIEVED_WARM_S = 30.0
 # File systems that know no RWF_NOWAIT: every block is then taken to be cold, and read by a thread.
 _NOT_KNOWN = frozenset({errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL})
 
