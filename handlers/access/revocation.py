@@ -91,7 +91,7 @@ class Revocations:
         """Raises Unavailable before `load`."""
         if not self._is_loaded:
             raise Unavailable
-        if grant.video_id in self._deleted:
+        if self._deleted and grant.video_id in self._deleted:
             return True
         if grant.version is None:
             return False

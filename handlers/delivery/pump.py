@@ -248,14 +248,15 @@ class Pump:
 
     def _rest(self) -> None:
         """Nothing of the answer is held any more, and nothing will call."""
+        self._file.release()
+        if self._stall_clock is None:  # it never waited
+            return
         self._watch(False)
         for waiting in (self._pause, self._reading):
             if waiting is not None:
                 waiting.cancel()
-        if self._stall_clock is not None:
-            self._stall_clock.stop()
+        self._stall_clock.stop()
         self._pause = self._reading = self._stall_clock = None
-        self._file.release()
 
     def _cork(self, is_corked: bool) -> None:
         """Keeps segments full between windows."""

@@ -12,6 +12,7 @@ that gets all the bytes plays, a player that gets 400 does not.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import hdrs
 from multidict import MultiMapping
@@ -43,8 +44,7 @@ _ERROR_CACHE_CONTROL = "private, no-cache"
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ByteSpan:
+class ByteSpan(NamedTuple):
     """The bytes from `start` up to, and without, `stop`: half-open like a slice."""
 
     start: int
@@ -76,8 +76,7 @@ class RepresentationFacts:
         return Validators(ETag(self.etag), self.last_modified_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Text to be sent as it stands, then a span of the file; either may be empty."""
 
     prefix: bytes

@@ -12,6 +12,7 @@ suffixes; If-Range only with the very ETag. Bounded: the least recently used is 
 import random
 import re
 import secrets
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,11 +45,11 @@ _NEVER_LEARNT = (
 )
 # What differs from one answer to the next; the rest of a head is what the full way made of it.
 _HOLES = {
-    hdrs.CONTENT_LENGTH: "%(length)d",
-    hdrs.CONTENT_RANGE: "bytes %(first)d-%(last)d/%(size)d",
+    hdrs.CONTENT_LENGTH: "%(length)s",
+    hdrs.CONTENT_RANGE: "bytes %(first)s-%(last)s/%(size)d",
     hdrs.CACHE_CONTROL: "%(cache_control)s",
     hdrs.DATE: "%(date)s",
-    "X-Request-ID": "%(request_id)032x",
+    "X-Request-ID": "%(request_id)s",
 }
 
 
@@ -98,13 +99,16 @@ class Answer(NamedTuple):
     transfer: Transfer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
-    """A decision of the full way. `head` has holes."""
+    """A decision of the full way. `head` has holes: those that are the same for a second are filled
+    in once a second, the others for each answer."""
 
     head: str
     lesson: Lesson
     series: tuple[str, str, int]  # what it is counted under: method, route, status
+    filled: str = ""
+    filled_at: int = 0
 
 
 class Replay:
@@ -175,7 +179,8 @@ class Replay:
         resource = request.match_info.route.resource
         route = "" if resource is None else resource.canonical
         self._known[asked.key] = _Known(
-            head.template("1.1", plan.status, fields, _HOLES),
+            # Filled in twice: what the first time left must be escaped still.
+            head.template("1.1", plan.status, fields, _HOLES).replace("%%", "%%%%"),
             lesson,
             (request.method, route, plan.status),
         )
@@ -184,16 +189,28 @@ class Replay:
             self._known.popitem(last=False)
 
     def _head(self, known: _Known, span: ByteSpan) -> bytes:
-        text = known.head % {
-            "length": span.size_bytes,
+        now = int(time.time())
+        if known.filled_at != now:
+            known.filled, known.filled_at = self._fill(known), now
+        text = known.filled % {
+            "length": span.stop - span.start,
             "first": span.start,
             "last": span.stop - 1,
-            "size": known.lesson.representation.size_bytes,
-            "cache_control": known.lesson.permit.cache_control(),
-            "date": self._date.text(),
             "request_id": self._random.getrandbits(128),
         }
         return text.encode()
+
+    def _fill(self, known: _Known) -> str:
+        representation, permit = known.lesson
+        return known.head % {
+            "length": "%(length)d",
+            "first": "%(first)d",
+            "last": "%(last)d",
+            "size": representation.size_bytes,
+            "cache_control": permit.cache_control().replace("%", "%%"),
+            "date": self._date.text(),
+            "request_id": "%(request_id)032x",
+        }
 
     def _digest(self, data: bytes) -> bytes:
         return blake2b(data, digest_size=16, key=self._secret).digest()

@@ -128,7 +128,7 @@ class Transfers:
     def __init__(self, on_finished: Callable[[Transfer], None] | None = None) -> None:
         self._on_finished = on_finished
         self._running: set[Transfer] = set()
-        self._counts: Counter[tuple[Purpose, str | None]] = Counter()  # None: of all users
+        self._counts: Counter[tuple[Purpose, str]] = Counter()
         self._sent_bytes: Counter[Purpose] = Counter()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -152,28 +152,30 @@ class Transfers:
         """One that runs until it is told to `finish`."""
         transfer = Transfer(self, user_id, course_id, video_id, purpose, version, bandwidth)
         self._running.add(transfer)
-        self._counts[purpose, None] += 1
         self._counts[purpose, user_id] += 1
-        self._idle.clear()
+        if len(self._running) == 1:
+            self._idle.clear()
         return transfer
 
     def forget(self, transfer: Transfer) -> None:
         """Called by a transfer that is over."""
         self._running.discard(transfer)
-        purpose, user_id = transfer.purpose, transfer.user_id
-        self._counts[purpose, None] -= 1
-        self._counts[purpose, user_id] -= 1
-        if not self._counts[purpose, user_id]:
-            del self._counts[purpose, user_id]
-        self._sent_bytes[purpose] += transfer.sent_bytes
+        key = transfer.purpose, transfer.user_id
+        if self._counts[key] > 1:
+            self._counts[key] -= 1
+        else:
+            del self._counts[key]
+        self._sent_bytes[transfer.purpose] += transfer.sent_bytes
         if not self._running:
             self._idle.set()
         if self._on_finished is not None:
             self._on_finished(transfer)
 
     def count(self, purpose: Purpose, user_id: str | None = None) -> int:
-        """How many run for this purpose, of one user or of all; costs nothing to ask."""
-        return self._counts[purpose, user_id]
+        """How many run for this purpose: of one user, which costs nothing to ask, or of all."""
+        if user_id is not None:
+            return self._counts[purpose, user_id]
+        return sum(transfer.purpose == purpose for transfer in self._running)
 
     def sent_bytes(self, purpose: Purpose) -> int:
         """Of bodies, by all transfers there were for this purpose, the running ones included."""

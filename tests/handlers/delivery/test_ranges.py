@@ -4,7 +4,6 @@ The boundary rows come first: 0, 1, size-1, size, size+1, and an empty file.
 """
 
 import time
-from dataclasses import FrozenInstanceError, fields
 
 import pytest
 from hypothesis import given, settings
@@ -347,13 +346,17 @@ def test_an_empty_file_is_sent_whole():
 
 
 @pytest.mark.parametrize(
-    "value",
-    [ByteSpan(0, 1), FACTS, Part(b"", ByteSpan(0, 1)), TransferPlan(200, ())],
-    ids=lambda value: type(value).__name__,
+    ("value", "name"),
+    [
+        (ByteSpan(0, 1), "start"),
+        (FACTS, "size_bytes"),
+        (Part(b"", ByteSpan(0, 1)), "prefix"),
+        (TransferPlan(200, ()), "status"),
+    ],
 )
-def test_what_was_decided_stays_so(value):
-    with pytest.raises(FrozenInstanceError):
-        setattr(value, fields(value)[0].name, None)
+def test_what_was_decided_stays_so(value, name):
+    with pytest.raises(AttributeError):
+        setattr(value, name, None)
     assert not hasattr(value, "__dict__")
 
 
