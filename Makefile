@@ -48,3 +48,7 @@ mutants: install
 bench: install
 	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks $(ARGS)
+ifndef ARGS
+	$(BIN)/python -m benchmarks.reports
+	$(BIN)/python -m benchmarks.fanout
+endif
