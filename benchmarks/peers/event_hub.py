@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from typing import Any
 
 from aiohttp import web
 from aiohttp_sse import sse_response
@@ -10,7 +11,7 @@ BACKLOG = 16
 STREAMS = web.AppKey("streams", set[asyncio.Queue[str]])
 
 
-async def get_events(request: web.Request) -> web.StreamResponse:
+async def get_events(request: web.Request) -> Any:
     news: asyncio.Queue[str] = asyncio.Queue(BACKLOG)
     async with sse_response(request) as response:
         request.app[STREAMS].add(news)
