@@ -159,3 +159,12 @@ def test_is_read_once_and_only_the_latest_are_remembered(
 def test_nobody_changes_what_was_granted(grant: PlaybackGrant | EventsGrant) -> None:
     with pytest.raises(AttributeError):
         grant.user_id = "eve"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("roles", [[], ["service"]])
+def test_a_grant_is_as_privileged_as_the_token_that_it_was_made_for(
+    grants: Grants, roles: list[str]
+) -> None:
+    token = grants.mint(EventsGrant(user_id="ada", roles=roles, expires_at=FAR_FUTURE))
+
+    assert grants.events(token).is_privileged == bool(roles)

@@ -159,3 +159,22 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert database.asked == 3
     await access.role("u1", "c")  # the first was forgotten
     assert database.asked == 4
+
+
+async def test_what_is_known_is_told_without_asking_and_only_while_it_is_fresh(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = FakeDatabase(ada="student")
+    access = access_to(database)
+    assert not access.is_known_to_allow(ADA, "c", Right.WATCH)
+    assert access.is_known_to_allow(ADMIN, "c", Right.EDIT)
+
+    await access.require(ADA, "c", Right.WATCH)
+    assert access.is_known_to_allow(ADA, "c", Right.WATCH)
+    assert not access.is_known_to_allow(ADA, "c", Right.EDIT)
+    assert not access.is_known_to_allow(ADA, "another", Right.WATCH)
+
+    later_s = rules.time.monotonic() + 6
+    monkeypatch.setattr(rules.time, "monotonic", lambda: later_s)
+    assert not access.is_known_to_allow(ADA, "c", Right.WATCH)
+    assert database.asked == 1
