@@ -252,13 +252,18 @@ async def test_client_that_vanishes_within_the_end_leaves_all_or_nothing(
             upload.vanish()
 
             async with asyncio.timeout(10):
-                while list(storage.unfinished.iterdir()):
+                # A file that has its name has its row a moment later.
+                while list(storage.unfinished.iterdir()) or not await is_in_order(service):
                     await asyncio.sleep(0.01)
 
+    assert all(path.read_bytes() == film for path in storage.courses.rglob("original.mp4"))
+
+
+async def is_in_order(service: Any) -> bool:
+    """Whether each stored file has a row, and each row its file."""
     rows = await service.app[keys.DATABASE].fetch_all("SELECT id FROM videos")
-    stored = {path.parent.name: path for path in storage.courses.rglob("original.mp4")}
-    assert stored.keys() == {str(row.id) for row in rows}
-    assert all(path.read_bytes() == film for path in stored.values())
+    stored = service.app[keys.STORAGE].courses.rglob("original.mp4")
+    return {path.parent.name for path in stored} == {str(row.id) for row in rows}
 
 
 async def test_sender_that_stalls_is_given_up(
