@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from server.tokens import mint_token
-from tests.handlers.conftest import SECRET, Service, StartService
+from tests.handlers.conftest import SECRET, Service, StartService, furnish
+from tests.handlers.playing import enrolled, stream_of
 from tests.wire import Wire, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -26,9 +27,7 @@ ROLES = {"svc": ["service"]}
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def limited(start_shared_service: StartService) -> Service:
     service: Service = await start_shared_service(STREAM_BANDWIDTH_LIMIT=str(RATE))
-    await service.put("courses/c1", {"title": "Course one"})
-    await service.put("courses/c1/enrollments/tess", {"role": "instructor"})
-    await service.put("courses/c1/modules/m1", {"title": "Module one", "position": 1})
+    await furnish(service)
     return service
 
 
@@ -49,15 +48,6 @@ class Received:
 
     def between(self, start_s: float, stop_s: float) -> int:
         return sum(size_bytes for at_s, size_bytes in self.pieces if start_s <= at_s < stop_s)
-
-
-async def enrolled(service: Service, user_id: str) -> str:
-    await service.put(f"courses/c1/enrollments/{user_id}", {"role": "student"})
-    return user_id
-
-
-def stream_of(video: Any) -> str:
-    return f"/api/v1/videos/{video['id']}/stream"
 
 
 async def begin(wire: Wire, path: str, who: str) -> None:

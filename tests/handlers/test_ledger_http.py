@@ -20,8 +20,9 @@ from db.pool import open_database
 from events import ledger as ledger_module
 from handlers import keys
 from server.tokens import mint_token
-from tests.handlers.conftest import SECRET, Answer, Service, StartService
+from tests.handlers.conftest import SECRET, Answer, Service, StartService, furnish
 from tests.handlers.outage import no_database
+from tests.handlers.playing import enrolled
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,12 +45,6 @@ async def service(quick_ledger: None, start_shared_service: StartService) -> Ser
     return service
 
 
-async def furnish(service: Service) -> None:
-    await service.put("courses/c1", {"title": "Course one"})
-    await service.put("courses/c1/enrollments/tess", {"role": "instructor"})
-    await service.put("courses/c1/modules/m1", {"title": "Module one", "position": 1})
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def video(service: Service, mp4: Path) -> Any:
     return await service.ready_video(mp4)
@@ -58,11 +53,6 @@ async def video(service: Service, mp4: Path) -> Any:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def long_video(service: Service, large_mp4: Path) -> Any:
     return await service.ready_video(large_mp4)
-
-
-async def enrolled(service: Service, user_id: str) -> str:
-    await service.put(f"courses/c1/enrollments/{user_id}", {"role": "student"})
-    return user_id
 
 
 def path_of(video: Any, what: str = "stream") -> str:

@@ -11,7 +11,9 @@ import pytest_asyncio
 
 from handlers import keys
 from server.tokens import mint_token
-from tests.handlers.conftest import SECRET, Answer, Service, StartService
+from tests.handlers.conftest import SECRET, Answer, Service, StartService, furnish
+from tests.handlers.playing import enrolled, stream_of
+from tests.handlers.playing import playback as playback_of
 from tests.wire import Wire, WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -41,12 +43,6 @@ async def usual(start_shared_service: StartService) -> Service:
     return service
 
 
-async def furnish(service: Service) -> None:
-    await service.put("courses/c1", {"title": "Course one"})
-    await service.put("courses/c1/enrollments/tess", {"role": "instructor"})
-    await service.put("courses/c1/modules/m1", {"title": "Module one", "position": 1})
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def video(strict: Service, mp4: Path) -> Any:
     return await strict.ready_video(mp4)
@@ -56,19 +52,6 @@ async def video(strict: Service, mp4: Path) -> Any:
 async def long_video(usual: Service, large_mp4: Path) -> Any:
     """One that takes a while to send to who reads slowly."""
     return await usual.ready_video(large_mp4)
-
-
-async def enrolled(service: Service, user_id: str) -> str:
-    await service.put(f"courses/c1/enrollments/{user_id}", {"role": "student"})
-    return user_id
-
-
-async def granted(service: Service, who: str, video: Any) -> Any:
-    return (await service.ask(who, "POST", f"videos/{video['id']}/playback", {})).json
-
-
-def stream_of(video: Any) -> str:
-    return f"/api/v1/videos/{video['id']}/stream"
 
 
 async def spend(service: Service, who: str, video: Any) -> Answer:
@@ -95,7 +78,7 @@ class TestRequests:
         self, strict: Service, video: Any
     ) -> None:
         who = await enrolled(strict, "player")
-        playback = await granted(strict, who, video)
+        playback = await playback_of(strict, video, who)
         by_bearer = [stream_of(video), video["thumbnails"]["small"]]
         paths = [
             *((who, path) for path in (*by_bearer, f"/api/v1/videos/{video['id']}/download")),
@@ -111,7 +94,7 @@ class TestRequests:
 
     async def test_what_does_not_play_is_free(self, strict: Service, video: Any) -> None:
         who = await enrolled(strict, "reporter")
-        playback = await granted(strict, who, video)
+        playback = await playback_of(strict, video, who)
         await spend(strict, who, video)
         report = {"session_id": "s", "sequence": 0, "position": 1, "watched": [], "event": "paused"}
         reported = playback["stream_url"].rsplit("/", 1)[0] + "/progress"
@@ -133,7 +116,7 @@ class TestRequests:
     async def test_services_are_free_of_it_by_token_and_by_grant(
         self, strict: Service, video: Any
     ) -> None:
-        playback = await granted(strict, "svc", video)
+        playback = await playback_of(strict, video, "svc")
         said = {
             (await strict.ask(who, "HEAD", path)).said
             for who, path in (("svc", stream_of(video)), (None, playback["stream_url"]))
@@ -212,7 +195,7 @@ class TestStreams:
         self, few: Service, long_video: Any
     ) -> None:
         who, path = await enrolled(few, "watcher"), stream_of(long_video)
-        playback = await granted(few, who, long_video)
+        playback = await playback_of(few, long_video, who)
         async with streams(few, path, who, STREAMS) as wires:
             refused = [
                 await asked(few, path, who),
@@ -267,7 +250,7 @@ async def until_admitted(service: Service, path: str, who: str) -> WireAnswer:
 async def test_a_scrubber_may_be_dragged(usual: Service, long_video: Any) -> None:
     """As Chromium does it: twenty seeks a second, in fours, each cutting the transfer before."""
     who = await enrolled(usual, "dragger")
-    path = (await granted(usual, who, long_video))["stream_url"]
+    path = (await playback_of(usual, long_video, who))["stream_url"]
     statuses = []
     for seek in range(SEEKS):
         start = seek * long_video["size"] // SEEKS
