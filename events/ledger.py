@@ -7,7 +7,7 @@ the database adds once. What was not written when a process is killed is lost: o
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Protocol
@@ -105,13 +105,20 @@ class Ledger:
         )
 
 
+class Running(Protocol):
+    """The transfers that run, asked for anew each time."""
+
+    def __iter__(self) -> Iterator[Served]: ...
+
+    def settle(self) -> None:
+        """Add to the ledger what no transfer tells of."""
+        ...
+
+
 class LedgerWriter:
-    """Writes the ledger every few seconds, and once more when it is stopped.
+    """Writes the ledger every few seconds, and once more when it is stopped."""
 
-    `running` is asked anew for the transfers that run.
-    """
-
-    def __init__(self, database: Database, ledger: Ledger, running: Iterable[Served]) -> None:
+    def __init__(self, database: Database, ledger: Ledger, running: Running) -> None:
         self.failure_count = 0
         self.lost_bytes = 0
         self._database = database
@@ -144,6 +151,7 @@ class LedgerWriter:
 
         Raises: DatabaseUnavailable, DatabaseTimeout; what is not written is written next time.
         """
+        self._running.settle()
         self._ledger.harvest(self._running)
         await self._write()
         for _ in range(0, len(self._ledger), MAX_BATCH):

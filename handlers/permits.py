@@ -1,12 +1,13 @@
 """What allows a user to be sent bytes: asked anew for each transfer, also of a repeated request.
 
 A permit that holds says no more than the full way would say now without asking the database; one
-that does not hold says nothing: the full way decides.
+that does not hold says nothing: the full way decides. It is asked in some ten microseconds that
+a repeated request takes, so it keeps at hand what it would else look up.
 """
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from aiohttp import web
@@ -15,78 +16,92 @@ from db.videos import Video
 from handlers import keys
 from handlers.access.auth import TokenVerifier, Viewer, bearer_token, token_digest
 from handlers.access.grants import PlaybackGrant
-from handlers.access.rate_limits import PlayingLimits, is_free
+from handlers.access.rate_limits import PlayingLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access, Right
 from handlers.delivery.catalog import Catalog
-from handlers.delivery.transfers import BY_OWN_RIGHT, UNVERSIONED, Purpose, Transfer, Transfers
+from handlers.delivery.token_bucket import TokenBucket
+from handlers.delivery.transfers import (
+    BY_OWN_RIGHT,
+    UNVERSIONED,
+    Purpose,
+    Tally,
+    Transfer,
+    Transfers,
+)
 from handlers.errors import Unavailable
 
-STREAMS: tuple[Purpose, ...] = ("stream", "download")
 BY_BEARER = "private, no-cache"
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who is sent what, standing on which enrolment, within the limits of the user."""
+    """Who is sent what, standing on which enrolment, within the limits of the user.
+
+    `requests` is None for whoever is free of limits; bytes may leave as fast as the client takes
+    them unless it `is_paced`. `tally` counts the answers that were out at once; any other has a
+    transfer of its own.
+    """
 
     transfers: Transfers
     limits: PlayingLimits
-    user_id: str
     roles: Collection[str]
-    course_id: str
-    video_id: UUID
-    purpose: Purpose
     version: float
+    tally: Tally
+    requests: TokenBucket | None
+    is_paced: bool
 
     def open(self) -> Transfer:
         """For a request that was admitted. Raises RateLimited for a stream too many."""
-        if self.purpose in STREAMS:
-            self.limits.require_stream(self.roles, self._running_streams())
-        return self._open()
+        self.limits.require_stream(self.roles, self._running_streams())
+        return self.open_admitted()
 
-    def open_again(self) -> Transfer | None:
-        """For a request of which nobody was told yet; None where it or its stream is too many."""
-        streams, now_s = self._running_streams(), time.monotonic()
-        if not is_free(self.roles) and not self.limits.admit(self.user_id, streams, now_s):
-            return None
-        return self._open()
+    def admits(self) -> bool:
+        """Whether the limits allow one more. Takes from them if so: asked last."""
+        if self.requests is None:
+            return True
+        return self.limits.admit(self.requests, self._running_streams(), time.monotonic())
+
+    def open_admitted(self) -> Transfer:
+        tally = self.tally
+        bandwidth = self.limits.bandwidth(tally.user_id, self.roles, time.monotonic())
+        return self.transfers.open(
+            tally.user_id, tally.course_id, tally.video_id, tally.purpose, self.version, bandwidth
+        )
 
     def _running_streams(self) -> int:
         """Pictures are no streams."""
-        if self.purpose not in STREAMS:
-            return 0
-        count = self.transfers.count
-        return count("stream", self.user_id) + count("download", self.user_id)
-
-    def _open(self) -> Transfer:
-        bandwidth = self.limits.bandwidth(self.user_id, self.roles, time.monotonic())
-        return self.transfers.open(
-            self.user_id, self.course_id, self.video_id, self.purpose, self.version, bandwidth
-        )
+        tally = self.tally
+        return 0 if tally.purpose == "thumbnail" else self.transfers.streams_of(tally.user_id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GrantPermit:
     """By a playback grant: its expiry, and what the log tells of its enrolment and video."""
 
     claim: Claim
     grant: PlaybackGrant
     revocations: Revocations
+    _seen_changes: int = field(default=-1, init=False)
+    """How many changes `revocations` had seen when the grant was last found to stand."""
 
     def holds(self) -> bool:
-        try:
-            return self.grant.expires_at > time.time() and not self.revocations.is_revoked(
-                self.grant
-            )
-        except Unavailable:
+        if self.grant.expires_at <= time.time():
             return False
+        return self._seen_changes == self.revocations.changes or self._still_stands()
 
     def cache_control(self) -> str:
         return f"private, max-age={max(0, int(self.grant.expires_at - time.time()))}"
 
-    def open_again(self) -> Transfer | None:
-        return self.claim.open_again()
+    def _still_stands(self) -> bool:
+        changes = self.revocations.changes
+        try:
+            stands = not self.revocations.is_revoked(self.grant)
+        except Unavailable:
+            return False
+        if stands:
+            self._seen_changes = changes
+        return stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +125,6 @@ class BearerPermit:
 
     def cache_control(self) -> str:
         return BY_BEARER
-
-    def open_again(self) -> Transfer | None:
-        return self.claim.open_again()
 
 
 def permit_of_bearer(request: web.Request, video: Video, purpose: Purpose) -> BearerPermit:
@@ -148,13 +160,13 @@ def _claim(
     purpose: Purpose,
     version: float,
 ) -> Claim:
+    transfers, limits = app[keys.TRANSFERS], app[keys.PLAYING_LIMITS]
     return Claim(
-        app[keys.TRANSFERS],
-        app[keys.PLAYING_LIMITS],
-        user_id,
+        transfers,
+        limits,
         roles,
-        course_id,
-        video_id,
-        purpose,
         version,
+        Tally(transfers, user_id, course_id, video_id, purpose),
+        limits.requests_of(user_id, roles, time.monotonic()),
+        limits.is_paced,
     )

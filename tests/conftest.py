@@ -43,6 +43,7 @@ ALLOWED_BLOCKING_CALLS = (
     ("io.TextIOWrapper.write", "logging/__init__.py", "emit"),
     # The socket does not block, and the window was read into memory before.
     ("os.sendfile", "handlers/delivery/pump.py", "_send_window"),
+    ("os.sendfile", "handlers/delivery/pump.py", "send_at_once"),
 )
 
 

@@ -85,14 +85,20 @@ class PlayingLimits:
             f' "streams";q={streams};qu="concurrent-requests"'
         )
 
-    def admit(self, user_id: str, running_streams: int, now_s: float) -> bool:
-        """Both limits at once, for one who is not free of them; a refusal takes nothing.
+    @property
+    def is_paced(self) -> bool:
+        return self._bandwidth is not None
+
+    def requests_of(self, user_id: str, roles: Collection[str], now_s: float) -> TokenBucket | None:
+        """The bucket of a user, for `admit`; None for one who is free of limits."""
+        return None if is_free(roles) else self._requests.of(user_id, now_s)
+
+    def admit(self, requests: TokenBucket, running_streams: int, now_s: float) -> bool:
+        """Both limits at once; a refusal takes nothing.
 
         For pictures, which are no streams, `running_streams` is 0.
         """
-        if running_streams >= self._streams:
-            return False
-        return self._requests.of(user_id, now_s).take(1.0, now_s) == 0.0
+        return running_streams < self._streams and requests.take(1.0, now_s) == 0.0
 
     def require_request(self, user_id: str, roles: Collection[str], now_s: float) -> None:
         """Takes one. Raises RateLimited."""

@@ -57,6 +57,7 @@ class Revocations:
         self._deleted: _Lately[UUID] = _Lately(clock)
         self._told: set[UUID] = set()  # by the log, before `load`
         self._is_loaded = False
+        self.changes = 0
 
     def __len__(self) -> int:
         """How much is remembered."""
@@ -70,8 +71,10 @@ class Revocations:
             self._deleted.note(video_id)
         self._told.clear()
         self._is_loaded = True
+        self.changes += 1
 
     def apply(self, event: EnrollmentChanged | VideoDeleted | VideoUpdated) -> None:
+        self.changes += 1
         match event:
             case EnrollmentChanged():
                 self._raise((event.course_id, event.user_id), event.version)

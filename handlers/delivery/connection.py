@@ -18,8 +18,8 @@ from aiohttp.abc import AbstractStreamWriter
 
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.pump import Pump, PumpSettings
-from handlers.delivery.ranges import Headers, Part
-from handlers.delivery.replay import Asked, Replay
+from handlers.delivery.ranges import ByteSpan, Headers, Part
+from handlers.delivery.replay import Answer, Asked, Replay, Shape
 from handlers.delivery.transfers import Outcome, Transfer
 
 logger = logging.getLogger(__name__)
@@ -132,6 +132,7 @@ class Connection(web.RequestHandler):
         "_pump",
         "_replay",
         "_sent",
+        "_shape",
         "_timer",
         "asked",
         "is_sending",
@@ -142,6 +143,7 @@ class Connection(web.RequestHandler):
         self.asked: Asked | None = None
         self.is_sending = False
         self._replay = replay
+        self._shape: Shape | None = None  # of the request that was repeated last
         self._is_between = True
         self._closes = False
         self._has_eof = False
@@ -164,13 +166,14 @@ class Connection(web.RequestHandler):
         settings: PumpSettings,
         *,
         closes: bool,
+        is_full: bool = False,
     ) -> None:
-        """Begin to send; `transfer` is finished when all is out or never will be."""
+        """Begin to send; `transfer` is finished when all is out or never will be. `is_full` says
+        that the socket has no room at present."""
         self.is_sending = transfer.is_launched = True
         self._closes = closes
-        if self._pump is None:
-            self._pump = self._make_pump(settings)
-        self._pump.start(head, parts, file, transfer)
+        pump = self._pump or self._make_pump(settings)
+        pump.start(head, parts, file, transfer, is_full=is_full)
 
     async def until_free(self) -> None:
         """Return when the next request may have its turn, if one is here already."""
@@ -226,12 +229,43 @@ class Connection(web.RequestHandler):
         self.asked = None
         if self._replay is None or not self._is_between or _is_handling(self):
             return False
-        self.asked = asked = self._replay.asked(data)
-        answer = self._replay.answer(asked) if asked is not None and self._has_way() else None
+        self.asked = asked = self._replay.asked(data, self._shape)
+        if asked is None or not self._has_way():
+            return False
+        answer = self._replay.answer(asked)
         if answer is None:
             return False
-        self.launch(*answer, self._replay.settings, closes=False)
+        self._shape = asked.shape
+        answer.file.hold()
+        self.is_sending = True
+        # What one turn of the loop decides leaves in the next: deciding together and sending
+        # together keeps each in the processor's cache, and is a quarter faster (measured).
+        self._loop.call_soon(self._send, answer, self._replay.settings)
         return True
+
+    def _send(self, answer: Answer, settings: PumpSettings) -> None:
+        """What is out at once needs no transfer, and most answers to players are."""
+        head, span, file, claim = answer
+        if self.transport is not None:
+            pump = self._pump or self._make_pump(settings)
+            sent_bytes = 0 if claim.is_paced else pump.send_at_once(head, span, file)
+            body_bytes = sent_bytes - len(head)
+            if body_bytes == span.stop - span.start:
+                claim.tally.add(body_bytes)
+                self._have_sent_at_once()
+            else:
+                self._send_rest(answer, settings, sent_bytes)
+        file.release()
+
+    def _send_rest(self, answer: Answer, settings: PumpSettings, sent_bytes: int) -> None:
+        head, (start, stop), file, claim = answer
+        transfer = claim.open_admitted()
+        transfer.sent_bytes = max(0, sent_bytes - len(head))
+        rest = (Part(b"", ByteSpan(start + transfer.sent_bytes, stop)),)
+        is_full = sent_bytes > 0
+        self.launch(
+            head[sent_bytes:], rest, file, transfer, settings, closes=False, is_full=is_full
+        )
 
     def _parse(self, data: bytes) -> None:
         """Notes whether the parser stands between two requests. Once it may not, nobody can tell
@@ -250,7 +284,9 @@ class Connection(web.RequestHandler):
         """Its socket is a duplicate, since a descriptor number that the transport closes may by the
         next turn of the loop be the socket of another user."""
         assert self.transport is not None
-        return Pump(self.transport.get_extra_info("socket").dup(), settings, self._have_sent)
+        own = self.transport.get_extra_info("socket").dup()
+        self._pump = Pump(own, settings, self._have_sent)
+        return self._pump
 
     def _have_sent(self, outcome: Outcome) -> None:
         self.is_sending = False
@@ -262,6 +298,15 @@ class Connection(web.RequestHandler):
             self._next_keepalive_close_time = self._loop.time() + self.keepalive_timeout
             self._settle(_SETTLING_TURNS)
         self._tell_free()
+
+    def _have_sent_at_once(self) -> None:
+        """The same, but no handler has to end, and hardly ever anything was held."""
+        if self._held is not None or self._has_eof:
+            self._closes = False
+            self._have_sent(Outcome.COMPLETE)
+        else:
+            self.is_sending = False
+            self._next_keepalive_close_time = self._loop.time() + self.keepalive_timeout
 
     def _settle(self, turns: int) -> None:
         """Hand on what was held once the handler of the answer has ended, too: a client that is

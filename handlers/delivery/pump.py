@@ -98,8 +98,33 @@ class Pump:
         self._reading: asyncio.Task[None] | None = None
         self._stall_clock: StallClock | None = None
 
-    def start(self, head: bytes, parts: Sequence[Part], file: OpenFile, transfer: Transfer) -> None:
-        """Send at once what there is room for; the rest follows as the client reads."""
+    def send_at_once(self, head: bytes, span: ByteSpan, file: OpenFile) -> int:
+        """Send of a head and a span that is in memory what there is room for, be it nothing; says
+        how many bytes of both. What is left, and what failed, is for `start` to go on with."""
+        start, stop = span
+        own, size_bytes, sent_bytes = self._socket, stop - start, 0
+        try:
+            if size_bytes <= self._settings.window_bytes and self._settings.read_ahead.is_resident(
+                file, start, stop
+            ):
+                sent_bytes = own.send(head, socket.MSG_MORE)
+                if sent_bytes == len(head):
+                    sent_bytes += os.sendfile(own.fileno(), file.descriptor, start, size_bytes)
+        except OSError:
+            pass
+        return sent_bytes
+
+    def start(
+        self,
+        head: bytes,
+        parts: Sequence[Part],
+        file: OpenFile,
+        transfer: Transfer,
+        *,
+        is_full: bool = False,
+    ) -> None:
+        """Send at once what there is room for, unless the socket is full; the rest follows as the
+        client reads."""
         self._is_running = True
         self._transfer = transfer
         self._file = file.hold()
@@ -115,7 +140,7 @@ class Pump:
             self._wait()
         else:
             self._cork(self._stop - self._at > CORK_FROM_BYTES)
-            self._turn()
+            self._wait() if is_full else self._turn()
 
     def stop(self) -> None:
         """The server's will: what is being sent, if anything is, ends where it is."""

@@ -26,12 +26,14 @@ from handlers.delivery.dates import DateText
 from handlers.delivery.open_files import OpenFile, OpenFiles, Representation
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
-from handlers.delivery.transfers import Transfer
+from handlers.delivery.transfers import Tally, Transfer
 
 REMEMBERED_REQUESTS = 10_000
 
-# No file is longer than 15 digits can say.
-_RANGE = re.compile(rb"\r\n[Rr]ange: ?bytes=([0-9]{1,15})-([0-9]{0,15})\r\n")
+# As every client writes it. No file is longer than 15 digits can say.
+_BEFORE_DIGITS = b"ange: bytes="
+_DIGITS = re.compile(rb"([0-9]{1,15})-([0-9]{0,15})")
+_RANGE = re.compile(rb"\r\n[Rr]" + _BEFORE_DIGITS + _DIGITS.pattern + rb"\r\n")
 _END_OF_HEAD = b"\r\n\r\n"
 _NEVER_LEARNT = (
     hdrs.CONTENT_LENGTH,
@@ -53,18 +55,33 @@ _HOLES = {
 }
 
 
+class Claim(Protocol):
+    """Who is sent what, and within which limits."""
+
+    @property
+    def is_paced(self) -> bool: ...
+
+    @property
+    def tally(self) -> Tally: ...
+
+    def admits(self) -> bool:
+        """Whether the limits of the user allow one more. Takes from them if so: asked last."""
+        ...
+
+    def open_admitted(self) -> Transfer: ...
+
+
 class Permit(Protocol):
     """What allowed an answer."""
+
+    @property
+    def claim(self) -> Claim: ...
 
     def holds(self) -> bool:
         """Whether it still does, as far as is known without asking the database."""
         ...
 
     def cache_control(self) -> str: ...
-
-    def open_again(self) -> Transfer | None:
-        """A transfer, if the limits of the user allow one more. Takes from them: asked last."""
-        ...
 
 
 class Lesson(NamedTuple):
@@ -74,29 +91,37 @@ class Lesson(NamedTuple):
     permit: Permit
 
 
-class Asked(NamedTuple):
-    """A request: what it is known by, and the digits of its Range, if it has one."""
+class Shape(NamedTuple):
+    """All of a request but the digits of its Range, and what it is known by."""
 
     key: bytes
-    first: bytes | None
-    last: bytes
+    before: bytes
+    after: bytes  # empty without a Range
+
+
+class Asked(NamedTuple):
+    """A request, and what its Range says, if it has one."""
+
+    shape: Shape
+    first: int | None
+    last: int | None
 
     def span(self, size_bytes: int) -> ByteSpan | None:
         """The bytes meant; None where there is more to be said about it."""
-        if self.first is None:
+        _, start, last = self
+        if start is None:
             return ByteSpan(0, size_bytes)
-        start = int(self.first)
-        stop = min(int(self.last) + 1, size_bytes) if self.last else size_bytes
+        stop = size_bytes if last is None or last >= size_bytes else last + 1
         return ByteSpan(start, stop) if start < stop else None
 
 
 class Answer(NamedTuple):
-    """What can be launched at once."""
+    """What can be sent at once."""
 
     head: bytes
-    parts: tuple[Part, ...]
+    span: ByteSpan
     file: OpenFile
-    transfer: Transfer
+    claim: Claim
 
 
 @dataclass(slots=True)
@@ -107,7 +132,7 @@ class _Known:
     head: str
     lesson: Lesson
     series: tuple[str, str, int]  # what it is counted under: method, route, status
-    filled: str = ""
+    filled: bytes = b""
     filled_at: int = 0
 
 
@@ -128,27 +153,35 @@ class Replay:
         self._is_stopping = is_stopping
         self._capacity = capacity
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._secret = secrets.token_bytes(32)  # what is kept tells nobody's token
+        # What is kept tells nobody's token.
+        self._keyed = blake2b(digest_size=16, key=secrets.token_bytes(32))
         self._date = DateText()
         self._random = random.Random()
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def asked(self, data: bytes) -> Asked | None:
-        """What is asked for, if these bytes are one whole GET and nothing else."""
+    def asked(self, data: bytes, shape: Shape | None = None) -> Asked | None:
+        """What is asked for, if these bytes are one whole GET and nothing else.
+
+        `shape` is that of another request of the same client, which it mostly has again.
+        """
+        if shape is not None and (asked := _asked_again(data, shape)) is not None:
+            return asked
         if not data.startswith(b"GET ") or data.find(_END_OF_HEAD) != len(data) - 4:
             return None
-        found = _RANGE.search(data)
+        at = data.find(_BEFORE_DIGITS)
+        found = None if at < 0 else _RANGE.match(data, at - 3)
         if found is None:
-            return Asked(self._digest(data), None, b"")
+            return Asked(Shape(self._digest(data), data, b""), None, None)
+        before, after = data[: found.start(1)], data[found.end(2) :]
         # No head holds a NUL: it marks the place, so that no two requests become one.
-        rest = b"%b\0%b" % (data[: found.start(1)], data[found.end(2) :])
-        return Asked(self._digest(rest), found[1], found[2])
+        shape = Shape(self._digest(before, b"\0", after), before, after)
+        return Asked(shape, *_digits(found))
 
     def answer(self, asked: Asked) -> Answer | None:
         """None where the full way has to decide."""
-        known = self._known.get(asked.key)
+        known = self._known.get(asked.shape.key)
         if known is None or self._is_stopping():
             return None
         representation, permit = known.lesson
@@ -156,14 +189,11 @@ class Replay:
             return None
         span = asked.span(representation.size_bytes)
         file = self._files.held(representation)
-        if span is None or file is None:
+        if span is None or file is None or not permit.claim.admits():
             return None
-        transfer = permit.open_again()
-        if transfer is None:
-            return None
-        self._known.move_to_end(asked.key)
+        self._known.move_to_end(asked.shape.key)
         self.answered[known.series] += 1
-        return Answer(self._head(known, span), (Part(b"", span),), file, transfer)
+        return Answer(self._head(known, span), span, file, permit.claim)
 
     def learn(
         self,
@@ -178,13 +208,14 @@ class Replay:
             return
         resource = request.match_info.route.resource
         route = "" if resource is None else resource.canonical
-        self._known[asked.key] = _Known(
+        key = asked.shape.key
+        self._known[key] = _Known(
             # Filled in twice: what the first time left must be escaped still.
             head.template("1.1", plan.status, fields, _HOLES).replace("%%", "%%%%"),
             lesson,
             (request.method, route, plan.status),
         )
-        self._known.move_to_end(asked.key)
+        self._known.move_to_end(key)
         if len(self._known) > self._capacity:
             self._known.popitem(last=False)
 
@@ -192,17 +223,17 @@ class Replay:
         now = int(time.time())
         if known.filled_at != now:
             known.filled, known.filled_at = self._fill(known), now
-        text = known.filled % {
-            "length": span.stop - span.start,
-            "first": span.start,
-            "last": span.stop - 1,
-            "request_id": self._random.getrandbits(128),
+        start, stop = span
+        return known.filled % {
+            b"length": stop - start,
+            b"first": start,
+            b"last": stop - 1,
+            b"request_id": self._random.getrandbits(128),
         }
-        return text.encode()
 
-    def _fill(self, known: _Known) -> str:
+    def _fill(self, known: _Known) -> bytes:
         representation, permit = known.lesson
-        return known.head % {
+        text = known.head % {
             "length": "%(length)d",
             "first": "%(first)d",
             "last": "%(last)d",
@@ -211,9 +242,29 @@ class Replay:
             "date": self._date.text(),
             "request_id": "%(request_id)032x",
         }
+        return text.encode()
 
-    def _digest(self, data: bytes) -> bytes:
-        return blake2b(data, digest_size=16, key=self._secret).digest()
+    def _digest(self, *texts: bytes) -> bytes:
+        keyed = self._keyed.copy()
+        for text in texts:
+            keyed.update(text)
+        return keyed.digest()
+
+
+def _asked_again(data: bytes, shape: Shape) -> Asked | None:
+    """Nothing but digits may stand where digits stood, so it is one whole GET again."""
+    before, after = shape.before, shape.after
+    if not after:
+        return Asked(shape, None, None) if data == before else None
+    if not (data.startswith(before) and data.endswith(after)):
+        return None
+    found = _DIGITS.fullmatch(data, len(before), len(data) - len(after))
+    return None if found is None else Asked(shape, *_digits(found))
+
+
+def _digits(found: re.Match[bytes]) -> tuple[int, int | None]:
+    first, last = found.groups()
+    return int(first), int(last) if last else None
 
 
 def _is_repeatable(

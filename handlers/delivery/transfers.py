@@ -1,4 +1,4 @@
-"""Knows who is being sent what, and ends it: on withdrawal, deletion, shutdown.
+"""Knows who is sent what, and ends it: on withdrawal, deletion, shutdown.
 
 It opens no file and touches no socket: an ended transfer is told so, and whoever runs it closes
 the connection.
@@ -18,6 +18,7 @@ from handlers.delivery.token_bucket import TokenBucket
 
 Purpose = Literal["stream", "download", "thumbnail"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+STREAMS: tuple[Purpose, ...] = ("stream", "download")
 
 # A bearer token stands on whatever enrolment there is: a new role does not end what it is sent.
 UNVERSIONED = 0.0
@@ -122,13 +123,44 @@ class Transfer:
                 self.on_end = None
 
 
-class Transfers:
-    """The transfers that run in this process. `on_finished` is told of each when it is over."""
+class Tally:
+    """Counts what is sent to one user of one video by answers that are out as soon as they begin.
 
-    def __init__(self, on_finished: Callable[[Transfer], None] | None = None) -> None:
+    Of them nothing runs and nothing can be ended, so they are no transfers, only their sum is.
+    """
+
+    __slots__ = ("_transfers", "course_id", "purpose", "sent_bytes", "user_id", "video_id")
+
+    def __init__(
+        self,
+        transfers: "Transfers",
+        user_id: str,
+        course_id: str,
+        video_id: UUID,
+        purpose: Purpose,
+    ) -> None:
+        self._transfers = transfers
+        self.user_id = user_id
+        self.course_id = course_id
+        self.video_id = video_id
+        self.purpose: Purpose = purpose
+        self.sent_bytes = 0
+
+    def add(self, size_bytes: int) -> None:
+        if self.sent_bytes == 0:
+            self._transfers.note(self)
+        self.sent_bytes += size_bytes
+
+
+class Transfers:
+    """The transfers that run in this process. `on_finished` is told of each when it is over, and
+    now and then of what was sent at once."""
+
+    def __init__(self, on_finished: Callable[[Transfer | Tally], None] | None = None) -> None:
         self._on_finished = on_finished
         self._running: set[Transfer] = set()
-        self._counts: Counter[tuple[Purpose, str]] = Counter()
+        self._tallies: list[Tally] = []
+        self._streams: Counter[str] = Counter()  # by user
         self._sent_bytes: Counter[Purpose] = Counter()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -152,7 +184,8 @@ class Transfers:
         """One that runs until it is told to `finish`."""
         transfer = Transfer(self, user_id, course_id, video_id, purpose, version, bandwidth)
         self._running.add(transfer)
-        self._counts[purpose, user_id] += 1
+        if purpose in STREAMS:
+            self._streams[user_id] += 1
         if len(self._running) == 1:
             self._idle.clear()
         return transfer
@@ -160,27 +193,39 @@ class Transfers:
     def forget(self, transfer: Transfer) -> None:
         """Called by a transfer that is over."""
         self._running.discard(transfer)
-        key = transfer.purpose, transfer.user_id
-        if self._counts[key] > 1:
-            self._counts[key] -= 1
-        else:
-            del self._counts[key]
-        self._sent_bytes[transfer.purpose] += transfer.sent_bytes
+        if transfer.purpose in STREAMS:
+            self._streams[transfer.user_id] -= 1
+            if not self._streams[transfer.user_id]:
+                del self._streams[transfer.user_id]
+        self._tell(transfer)
         if not self._running:
             self._idle.set()
-        if self._on_finished is not None:
-            self._on_finished(transfer)
 
-    def count(self, purpose: Purpose, user_id: str | None = None) -> int:
-        """How many run for this purpose: of one user, which costs nothing to ask, or of all."""
-        if user_id is not None:
-            return self._counts[purpose, user_id]
+    def note(self, tally: Tally) -> None:
+        """Called by a tally that has something to tell."""
+        self._tallies.append(tally)
+
+    def settle(self) -> None:
+        """Tell what was sent at once until now."""
+        tallies, self._tallies = self._tallies, []
+        for tally in tallies:
+            self._tell(tally)
+            tally.sent_bytes = 0
+
+    def count(self, purpose: Purpose) -> int:
+        """How many run for this purpose."""
         return sum(transfer.purpose == purpose for transfer in self._running)
 
+    def streams_of(self, user_id: str) -> int:
+        """How many streams and downloads of a user run."""
+        return self._streams.get(user_id, 0)
+
     def sent_bytes(self, purpose: Purpose) -> int:
-        """Of bodies, by all transfers there were for this purpose, the running ones included."""
-        running = (one.sent_bytes for one in self._running if one.purpose == purpose)
-        return self._sent_bytes[purpose] + sum(running)
+        """Of bodies, for this purpose, those included that are on their way."""
+        untold: list[Transfer | Tally] = [*self._running, *self._tallies]
+        return self._sent_bytes[purpose] + sum(
+            one.sent_bytes for one in untold if one.purpose == purpose
+        )
 
     def end_for(
         self,
@@ -209,6 +254,11 @@ class Transfers:
         ended = self._end_where(lambda _: True)
         await self._is_idle_within(_LONGEST_FAREWELL_S)
         return ended
+
+    def _tell(self, ended: Transfer | Tally) -> None:
+        self._sent_bytes[ended.purpose] += ended.sent_bytes
+        if self._on_finished is not None:
+            self._on_finished(ended)
 
     def _end_where(self, is_meant: Callable[[Transfer], bool]) -> int:
         meant = [transfer for transfer in self._running if is_meant(transfer)]

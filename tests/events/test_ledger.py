@@ -1,7 +1,7 @@
 """The ledger: what is gathered, how it is written; nothing is forgotten or counted twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -31,6 +31,17 @@ class Sent:
     course_id: str = "c1"
     video_id: UUID = VIDEO
     purpose: str = "stream"
+
+
+class Running(list[Sent]):
+    """Transfers; of what was sent at once, each tells by `settle`."""
+
+    def __init__(self, *args: list[Sent], settle: Callable[[], None] = lambda: None) -> None:
+        super().__init__(*args)
+        self._settle = settle
+
+    def settle(self) -> None:
+        self._settle()
 
 
 @dataclass
@@ -148,7 +159,7 @@ class TestGathering:
 
 @pytest.fixture
 def writer(database: Database, ledger: Ledger) -> LedgerWriter:
-    return LedgerWriter(database, ledger, [])
+    return LedgerWriter(database, ledger, Running())
 
 
 async def written(database: Database) -> dict[Account, int]:
@@ -184,13 +195,19 @@ class TestWriting:
         self, database: Database, ledger: Ledger
     ) -> None:
         transfer = Sent(100)
-        running: Iterable[Sent] = [transfer]
-        writer = LedgerWriter(database, ledger, running)
+        writer = LedgerWriter(database, ledger, Running([transfer]))
         await writer.flush()
         assert await total(database) == 100
         transfer.sent_bytes = 3_000_000_000
         await writer.flush()
         assert await total(database) == 3_000_000_000
+
+    async def test_what_was_sent_at_once_is_asked_for(
+        self, database: Database, ledger: Ledger
+    ) -> None:
+        running = Running(settle=lambda: ledger.add("ada", "c1", VIDEO, "stream", 7))
+        await LedgerWriter(database, ledger, running).flush()
+        assert await total(database) == 7
 
     async def test_nothing_to_write_asks_nothing(
         self, database: Database, writer: LedgerWriter
@@ -229,7 +246,7 @@ class TestWriting:
 
     async def test_processes_add_to_the_same_rows(self, database: Database) -> None:
         ledgers = [Ledger(today=lambda: DAY) for _ in range(2)]
-        writers = [LedgerWriter(database, one, []) for one in ledgers]
+        writers = [LedgerWriter(database, one, Running()) for one in ledgers]
         for round_number in range(5):
             for one in ledgers:
                 for number in range(50):

@@ -1,7 +1,6 @@
 """What is learnt, what is recognised, and what sends a request the full way."""
 
 from types import SimpleNamespace
-from uuid import UUID
 
 import pytest
 from aiohttp import HttpVersion10, HttpVersion11
@@ -9,8 +8,7 @@ from multidict import CIMultiDict
 
 from handlers.delivery.open_files import Representation
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan, plan
-from handlers.delivery.replay import Asked, Lesson, Replay
-from handlers.delivery.transfers import Transfers
+from handlers.delivery.replay import Asked, Lesson, Replay, Shape
 
 SIZE = 1000
 FIELDS = [
@@ -24,13 +22,13 @@ FIELDS = [
 
 
 class Permit:
-    """Says what the test wants, and counts how often it was asked for a transfer."""
+    """Says what the test wants, and counts how often it let a request in."""
 
     def __init__(self):
         self.is_held = True
         self.is_admitted = True
-        self.opened = 0
-        self._transfers = Transfers()
+        self.admitted = 0
+        self.claim = self
 
     def holds(self):
         return self.is_held
@@ -38,11 +36,9 @@ class Permit:
     def cache_control(self):
         return "private, max-age=5"
 
-    def open_again(self):
-        if not self.is_admitted:
-            return None
-        self.opened += 1
-        return self._transfers.open("ann", "c1", UUID(int=1), "stream")
+    def admits(self):
+        self.admitted += self.is_admitted
+        return self.is_admitted
 
 
 class Files:
@@ -109,7 +105,7 @@ def test_a_request_with_other_digits_is_known(world, digits, span):
 
     answer = world.answer(f"Range: bytes={digits}")
 
-    assert answer.parts == (Part(b"", ByteSpan(*span)),)
+    assert answer.span == ByteSpan(*span)
     assert answer.file is world.files.file
     text = answer.head.decode()
     assert f"\r\nContent-Length: {span[1] - span[0]}\r\n" in text
@@ -143,7 +139,7 @@ def test_any_other_request_goes_the_full_way(world, field):
     assert world.teach("Range: bytes=0-6")
 
     assert world.answer(field) is None
-    assert world.permit.opened == 0
+    assert world.permit.admitted == 0
 
 
 @pytest.mark.parametrize(
@@ -185,13 +181,13 @@ def test_how_nothing_is_learnt(world, how):
 
 def test_if_range_with_the_very_tag_is_learnt(world):
     assert world.teach("Range: bytes=0-5", 'If-Range: "e"')
-    assert world.answer("Range: bytes=7-8", 'If-Range: "e"').parts[0].span == ByteSpan(7, 9)
+    assert world.answer("Range: bytes=7-8", 'If-Range: "e"').span == ByteSpan(7, 9)
     assert world.answer("Range: bytes=7-8") is None
 
 
 def test_the_whole_is_learnt(world):
     assert world.teach("Accept: */*")
-    assert world.answer("Accept: */*").parts[0].span == ByteSpan(0, SIZE)
+    assert world.answer("Accept: */*").span == ByteSpan(0, SIZE)
     assert world.answer("Accept: */*", "Range: bytes=0-1") is None
 
 
@@ -214,18 +210,18 @@ def test_the_place_of_the_digits_is_part_of_a_request(world):
     before = world.replay.asked(head("Range: bytes=1-2", "Range: bytes="))
     behind = world.replay.asked(head("Range: bytes=", "Range: bytes=1-2"))
 
-    assert before.key != behind.key
+    assert before.shape.key != behind.shape.key
 
 
 def test_what_is_kept_tells_no_request(world):
     data = head("Authorization: Bearer secret")
 
-    assert world.replay.asked(data).key != World().replay.asked(data).key
+    assert world.replay.asked(data).shape.key != World().replay.asked(data).shape.key
 
 
 def test_a_decision_for_other_bytes_is_not_learnt(world):
     """The plan must be what the digits say."""
-    asked = Asked(b"k", b"0", b"5")
+    asked = Asked(Shape(b"k", b"", b""), 0, 5)
     request = SimpleNamespace(
         method="GET",
         version=HttpVersion11,
@@ -263,12 +259,12 @@ def refuse(world):
 def test_what_changed_meanwhile_sends_it_the_full_way(world, change):
     world.teach("Range: bytes=0-6")
     assert world.answer("Range: bytes=0-6") is not None
-    opened = world.permit.opened
+    admitted = world.permit.admitted
 
     change(world)
 
     assert world.answer("Range: bytes=0-6") is None
-    assert world.permit.opened == opened
+    assert world.permit.admitted == admitted
     assert world.replay.answered.total() == 1
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from handlers.delivery.transfers import Outcome, Transfers
+from handlers.delivery.transfers import Outcome, Tally, Transfers
 
 VIDEO, OTHER_VIDEO = UUID(int=1), UUID(int=2)
 
@@ -61,7 +61,7 @@ async def test_counts_are_by_purpose_and_user():
 
     assert len(transfers) == 3
     assert transfers.count("stream") == 2
-    assert transfers.count("stream", "ann") == 1
+    assert transfers.streams_of("ann") == 2
     assert transfers.count("thumbnail") == 0
     assert await transfers.drain(0) == 3
 
@@ -96,9 +96,9 @@ def test_what_was_launched_runs_on():
     with transfers.open(*ANN) as transfer:
         transfer.is_launched = True
 
-    assert transfers.count("stream", "ann") == 1
+    assert transfers.streams_of("ann") == 1
     transfer.finish(Outcome.COMPLETE)
-    assert transfers.count("stream", "ann") == 0
+    assert transfers.streams_of("ann") == 0
     assert transfers.count("stream") == 0
 
 
@@ -111,6 +111,26 @@ def test_sent_bytes_are_those_of_all_there_were():
 
         assert transfers.sent_bytes("stream") == 7
         assert transfers.sent_bytes("download") == 0
+
+
+def test_what_is_sent_at_once_is_told_in_sums():
+    told = []
+    transfers = Transfers(lambda one: told.append((one.user_id, one.purpose, one.sent_bytes)))
+    ann, bob = Tally(transfers, *ANN[:4]), Tally(transfers, *BOB[:4])
+    for size_bytes in (5, 7):
+        ann.add(size_bytes)
+    bob.add(2)
+    assert transfers.sent_bytes("stream") == 14
+    assert (len(transfers), transfers.streams_of("ann"), told) == (0, 0, [])
+
+    transfers.settle()
+    transfers.settle()
+
+    assert told == [("ann", "stream", 12), ("bob", "stream", 2)]
+    ann.add(1)
+    transfers.settle()
+    assert told[2:] == [("ann", "stream", 1)]
+    assert transfers.sent_bytes("stream") == 15
 
 
 async def test_draining_waits_for_the_last_one():
