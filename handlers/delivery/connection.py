@@ -181,6 +181,11 @@ class Connection(web.RequestHandler):
             self._sent = self._loop.create_future()
             await self._sent
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """uvloop brings the first request before aiohttp waits for it."""
+        super().connection_made(transport)
+        self._settle(_SETTLING_TURNS)
+
     def data_received(self, data: bytes) -> None:
         if self._is_lingering:
             return
