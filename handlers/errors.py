@@ -265,6 +265,7 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (storage_errors.MediaTimedOut, _said(TooComplex)),
     (storage_errors.MediaCrashed, _unsaid(Undecodable)),
     (storage_errors.StorageFull, _unsaid(OverQuota)),
+    (storage_errors.InvalidSubtitles, _said(InvalidRequest)),
     (storage_errors.InvalidPath, _unsaid(Internal)),
     (storage_errors.StorageError, _unsaid(Unavailable)),
 )

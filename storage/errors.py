@@ -46,6 +46,18 @@ class StorageGone(StorageError):
     """The video storage is not available at the moment."""
 
 
+class InvalidSubtitles(StorageError):
+    """The file is neither WebVTT nor SRT; the sentence tells the line at fault."""
+
+    def __init__(self, line: int, fault: str) -> None:
+        self._sentence = f"Line {line}: {fault}."
+        super().__init__()
+
+    @property
+    def sentence(self) -> str:
+        return self._sentence
+
+
 class UnsupportedFormat(StorageError):
     """The file is neither an MP4 nor a WebM video."""
 
