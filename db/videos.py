@@ -46,6 +46,8 @@ class Video:
     deleted_at: datetime | None
     representations: tuple[RepresentationRow, ...]
     thumbnails: tuple[ThumbnailRow, ...]
+    caption_languages: tuple[str, ...]
+    has_chapters: bool
 
     @property
     def primary(self) -> RepresentationRow | None:
@@ -73,7 +75,11 @@ SELECT v.*,
     (SELECT json_agg(json_build_array(t.size_name, t.mime_type, t.file_name, t.width_px,
                                       t.height_px, t.size_bytes, t.sha256)
                      ORDER BY t.width_px, t.size_name, t.mime_type)
-     FROM thumbnails t WHERE t.video_id = v.id) AS thumbnails
+     FROM thumbnails t WHERE t.video_id = v.id) AS thumbnails,
+    ARRAY(SELECT x.language FROM text_tracks x WHERE x.video_id = v.id AND x.kind = 'captions'
+          ORDER BY x.language) AS caption_languages,
+    EXISTS (SELECT FROM text_tracks x WHERE x.video_id = v.id AND x.kind = 'chapters')
+        AS has_chapters
 FROM videos v
 """
 
@@ -315,6 +321,8 @@ def _video(row: Row) -> Video:
         deleted_at=row.deleted_at,
         representations=_rows(RepresentationRow, row.representations),
         thumbnails=_rows(ThumbnailRow, row.thumbnails),
+        caption_languages=tuple(row.caption_languages),
+        has_chapters=row.has_chapters,
     )
 
 

@@ -19,6 +19,13 @@ class Failure(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Captions(msgspec.Struct, frozen=True):
+    """Where the captions of a language (BCP 47) are, as WebVTT."""
+
+    language: str
+    url: str
+
+
 class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`size` (bytes) and `sha256` are of the file that is served; None until there is one."""
 
@@ -45,6 +52,8 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     original_sha256: str | None
     formats: list[str]
     thumbnails: dict[str, str]
+    captions: list[Captions]
+    chapters_url: str | None
     uploaded_by: str
     created_at: datetime
     updated_at: datetime
@@ -76,6 +85,8 @@ def snapshot(video: Video) -> VideoSnapshot:
         original_sha256=video.original_sha256,
         formats=[row.format for row in video.representations],
         thumbnails=thumbnail_urls(video),
+        captions=captions(video, f"/api/v1/videos/{video.id}/"),
+        chapters_url=chapters_url(video, f"/api/v1/videos/{video.id}/"),
         uploaded_by=video.uploaded_by,
         created_at=video.created_at,
         updated_at=video.updated_at,
@@ -99,6 +110,15 @@ def thumbnail_urls(video: Video) -> dict[str, str]:
         row.size_name: f"/api/v1/videos/{video.id}/thumbnails/{row.size_name}"
         for row in video.thumbnails
     }
+
+
+def captions(video: Video, base: str) -> list[Captions]:
+    """`base` is where what belongs to the video is found: by bearer token, or by a grant."""
+    return [Captions(one, f"{base}captions/{one}") for one in video.caption_languages]
+
+
+def chapters_url(video: Video, base: str) -> str | None:
+    return f"{base}chapters" if video.has_chapters else None
 
 
 def _failure(video: Video) -> Failure | None:

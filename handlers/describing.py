@@ -115,6 +115,10 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "video_id": ("Made by this service.", UUID),
     "upload_id": ("Made by this service.", UUID),
     "size": ("The name of a configured size: `small`, `medium`, `large`.", TEXT),
+    "language": (
+        "A language tag (BCP 47, RFC 5646), in any case.",
+        {"type": "string", "pattern": "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", "maxLength": 35},
+    ),
     "asset": ("A name that the playback answer gave, never a path.", TEXT),
     "name": ("The name of one of the pages' files.", TEXT),
     "grant": (

@@ -8,6 +8,7 @@ from aiohttp import web
 from db import enrollments, progress
 from db.progress import ProgressState
 from db.videos import Video
+from events.snapshots import captions, chapters_url
 from handlers import keys
 from handlers.access.auth import Viewer
 from handlers.access.grants import EventsGrant, PlaybackGrant
@@ -105,6 +106,8 @@ def _playback_view(
             if row.mime_type == PICTURE_TYPES["jpg"]
         },
         storyboard_url=None,
+        captions=captions(video, base),
+        chapters_url=chapters_url(video, base),
         events_url=f"/play/{token}/events",
         # A player's clock may have run past the end; nobody could resume there.
         resume_position=(

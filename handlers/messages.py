@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from msgspec import Meta
 
 from db.progress import ProgressState
-from events.snapshots import VideoSnapshot
+from events.snapshots import Captions, VideoSnapshot
 from handlers.errors import InvalidRequest, UnsupportedFormat
 
 # The Course Service's identifiers; the pattern keeps separators and leading dots out of paths.
@@ -184,6 +184,8 @@ class PlaybackView(msgspec.Struct, frozen=True, kw_only=True):
     hls_url: str | None
     thumbnails: dict[str, str]
     storyboard_url: str | None
+    captions: list[Captions]
+    chapters_url: str | None
     events_url: str
     resume_position: float
     duration: float
@@ -222,7 +224,7 @@ async def read_json(request: web.Request, kind: type[Body], *, any_type: bool = 
     """
     if not any_type and request.content_type != "application/json":
         raise UnsupportedFormat("The body must be application/json.")
-    body = await _read_body(request)
+    body = await read_body(request)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as exc:
@@ -233,7 +235,10 @@ async def read_json(request: web.Request, kind: type[Body], *, any_type: bool = 
         raise InvalidRequest("The body is not UTF-8.") from exc
 
 
-async def _read_body(request: web.Request) -> bytes:
+async def read_body(request: web.Request, most_bytes: int | None = None) -> bytes:
+    """All of it; `most_bytes` stands for the application's `client_max_size`."""
+    if most_bytes is not None:
+        request = request.clone(client_max_size=most_bytes)
     if request.content.is_eof():  # it came with the head: a time-out would cost more than reading
         return await request.read()
     try:

@@ -20,6 +20,7 @@ from handlers import (
     pages,
     playback,
     progress,
+    text_tracks,
     uploads,
     videos,
 )
@@ -51,6 +52,7 @@ from handlers.errors import (
     PreconditionFailed,
     RangeNotSatisfiable,
     RateLimited,
+    RequestError,
     TooComplex,
     TooLarge,
     Undecodable,
@@ -101,6 +103,8 @@ FORM = {
 }
 VIDEO_BYTES = {"video/mp4": BYTES, "video/webm": BYTES}
 PICTURE_BYTES = {"image/jpeg": BYTES, "image/webp": BYTES, "image/avif": BYTES}
+CUES = {"text/vtt": TEXT}
+SUBTITLES = {media_type: TEXT for media_type in text_tracks.MEDIA_TYPES}
 EVENT_STREAM = (
     "Server-sent events (WHATWG HTML section 9.2): `id` is the place in the log, `event` the type,"
     " `data` JSON with `video_id`, `course_id`, `user_id`, `occurred_at` and what the type tells."
@@ -134,6 +138,41 @@ def _page(summary: str, content: Mapping[str, Any]) -> Operation:
         ),
         parameters=CONDITIONS,
         problems=(NotFound, PreconditionFailed),
+    )
+
+
+def _put_track(summary: str) -> Operation:
+    return Operation(
+        tag=VIDEOS,
+        summary=summary,
+        answers=_put(VideoSnapshot),
+        body=Body(SUBTITLES),
+        parameters=("If-Match", "If-None-Match"),
+        problems=(*ALLOWED, *BODY, EmptyUpload, PreconditionFailed),
+    )
+
+
+def _get_track(summary: str, problems: tuple[type[RequestError], ...]) -> Operation:
+    return Operation(
+        tag=VIDEOS,
+        summary=summary,
+        answers=(
+            Answer(200, "The cues.", CUES, VALIDATORS),
+            Answer(304, "As the client has it.", headers=VALIDATORS),
+        ),
+        parameters=CONDITIONS,
+        problems=(*problems, InvalidRequest, PreconditionFailed, RateLimited),
+        has_head=True,
+    )
+
+
+def _delete_track(summary: str) -> Operation:
+    return Operation(
+        tag=VIDEOS,
+        summary=summary,
+        answers=GONE,
+        parameters=("If-Match",),
+        problems=(*ALLOWED, PreconditionFailed),
     )
 
 
@@ -260,6 +299,14 @@ OPERATIONS: Mapping[Any, Operation] = {
         answers=(Answer(200, "The video, as it was.", {JSON: VideoSnapshot}),),
         problems=ALLOWED,
     ),
+    text_tracks.put_captions: _put_track("Captions of a language, as WebVTT or SRT (instructor)"),
+    text_tracks.get_captions: _get_track("Captions as WebVTT, by bearer token", SEEING),
+    text_tracks.get_captions_by_grant: _get_track("The same by grant, for `<track>`", ()),
+    text_tracks.delete_captions: _delete_track("Remove captions (instructor)"),
+    text_tracks.put_chapters: _put_track("Chapters, each a cue with its title (instructor)"),
+    text_tracks.get_chapters: _get_track("Chapters as WebVTT, by bearer token", SEEING),
+    text_tracks.get_chapters_by_grant: _get_track("The same by grant, for `<track>`", ()),
+    text_tracks.delete_chapters: _delete_track("Remove chapters (instructor)"),
     # Playing
     granting.post_playback: Operation(
         tag=PLAYING,

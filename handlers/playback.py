@@ -50,7 +50,7 @@ async def get_download(request: web.Request) -> web.StreamResponse:
 
 async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     """A picture by bearer token; `Accept` chooses among the types that exist."""
-    _require_request_by_bearer(request)
+    require_request_by_bearer(request)
     video = await allowed_video(request, Right.WATCH)
     permit = permit_of_bearer(request, video, "thumbnail")
     with permit.claim.open() as transfer:
@@ -64,7 +64,7 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
 async def get_asset(request: web.Request) -> web.StreamResponse:
     """The bytes by grant. `asset` is a name that `/playback` gave, never a path."""
     grant = granted(request)
-    _require_request(request, grant.user_id, grant.roles)
+    require_request(request, grant.user_id, grant.roles)
     asset = request.match_info["asset"]
     extension = asset.rpartition(".")[2]
     media_type = grant.media_types.get(extension) or PICTURES.get(extension)
@@ -83,7 +83,7 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
 
 
 async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResponse:
-    _require_request_by_bearer(request)
+    require_request_by_bearer(request)
     video = await allowed_video(request, Right.WATCH)
     permit = permit_of_bearer(request, video, purpose)
     with permit.claim.open() as transfer:
@@ -102,12 +102,12 @@ def _named(video: Video, row: RepresentationRow) -> ranges.Headers:
     return ((hdrs.CONTENT_DISPOSITION, value),)
 
 
-def _require_request_by_bearer(request: web.Request) -> None:
+def require_request_by_bearer(request: web.Request) -> None:
     viewer = request[keys.VIEWER]
-    _require_request(request, viewer.user_id, viewer.roles)
+    require_request(request, viewer.user_id, viewer.roles)
 
 
-def _require_request(request: web.Request, user_id: str, roles: Collection[str]) -> None:
+def require_request(request: web.Request, user_id: str, roles: Collection[str]) -> None:
     """Before anything that costs more. Raises RateLimited."""
     request.app[keys.PLAYING_LIMITS].require_request(user_id, roles, time.monotonic())
 

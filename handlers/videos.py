@@ -8,9 +8,9 @@ from aiohttp import web
 from db import courses, videos
 from db.pool import Transaction
 from db.videos import Video
-from events import log, pipeline
-from events.snapshots import snapshot, told
-from events.types import VideoUpdated
+from events import pipeline
+from events.snapshots import snapshot
+from events.telling import tell_updated
 from handlers import keys
 from handlers.access.auth import Viewer
 from handlers.access.rules import Right
@@ -46,7 +46,7 @@ async def patch_video(request: web.Request) -> web.Response:
     body = await read_json(request, VideoPatch)
     async with request.app[keys.DATABASE].transaction() as transaction:
         if await videos.rename(transaction, video.id, body.title):
-            await _append_updated(transaction, request[keys.VIEWER], video.id)
+            await tell_updated(transaction, video.id, request[keys.VIEWER].user_id)
         renamed = await videos.get(transaction, video.id)
     forget_videos(request, [video.id])
     return answer_json(snapshot(renamed or video))
@@ -85,7 +85,7 @@ async def bring_back(transaction: Transaction, viewer: Viewer, video: Video) -> 
         await courses.restore(transaction, video.course_id, video.module_id)
         if video.status != "failed":  # its job may have come and gone while it was hidden
             await pipeline.enqueue(transaction, video.id)
-        await _append_updated(transaction, viewer, video.id)
+        await tell_updated(transaction, video.id, viewer.user_id)
     return await videos.get(transaction, video.id)
 
 
@@ -105,9 +105,3 @@ async def _restorable_video(request: web.Request) -> Video | None:
     if not may_restore or await courses.get_course(database, video.course_id) is None:
         return None
     return video
-
-
-async def _append_updated(transaction: Transaction, viewer: Viewer, video_id: UUID) -> None:
-    video = await videos.get(transaction, video_id)
-    assert video is not None
-    await log.append(transaction, [told(VideoUpdated, video, viewer.user_id)])

@@ -99,10 +99,9 @@ def _cue(block: Block, cleaned_text: CleanedText, *, is_webvtt: bool) -> Cue:
     text = "\n".join(spoken.lines)
     if not is_webvtt:
         settings, text = _without_overrides(text)
+    _require_short(text, spoken.number)
     text = cleaned_text(text, start_ms, end_ms)
-    if len(text) > MAX_CUE_CHARACTERS:
-        fault = f"this cue has more than {MAX_CUE_CHARACTERS} characters"
-        raise InvalidSubtitles(spoken.number, fault)
+    _require_short(text, spoken.number)  # it grows where signs are escaped
     return Cue(start_ms, end_ms, kept_settings(settings), text)
 
 
@@ -130,3 +129,8 @@ def _require_no_times(block: Block) -> None:
     for number, line in enumerate(block.lines, block.number):
         if ARROW in line and line.lstrip()[:1].isdecimal():
             raise InvalidSubtitles(number, "an empty line is missing before these times")
+
+
+def _require_short(text: str, number: int) -> None:
+    if len(text) > MAX_CUE_CHARACTERS:
+        raise InvalidSubtitles(number, f"this cue has more than {MAX_CUE_CHARACTERS} characters")

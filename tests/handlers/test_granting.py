@@ -48,6 +48,7 @@ class TestGrant:
         assert set(told) == {
             *("grant", "expires_at", "session_id", "next_sequence", "stream_url", "sources"),
             *("hls_url", "thumbnails", "storyboard_url", "events_url", "resume_position"),
+            *("captions", "chapters_url"),
             *("duration", "completed", "report_interval"),
         }
         assert re.fullmatch(base + r"source-[0-9a-f]{16}\.mp4", told["stream_url"])

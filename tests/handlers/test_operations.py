@@ -40,6 +40,7 @@ ENDLESS = {"get_events", "get_events_by_grant"}
 IS_FULL = bool(os.environ.get("FULL"))
 EXAMPLES = 100 if IS_FULL else 4
 REPORT = {"session_id": "s", "sequence": 1, "position": 1, "watched": [[0, 1]], "event": "paused"}
+WEBVTT = b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n"
 BOUNDED = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -75,6 +76,8 @@ class Target:
         ):
             await self.service.put(path, body)
         await self.service.ask("root", "POST", f"videos/{self.video_id}/restore")
+        for what in ("captions/en", "chapters"):
+            await self.service.ask("root", "PUT", f"videos/{self.video_id}/{what}", data=WEBVTT)
         playback = (await self.service.ask("root", "POST", f"videos/{self.video_id}/playback")).json
         return {
             "course_id": COURSE,
@@ -84,6 +87,7 @@ class Target:
             "grant": playback["grant"],
             "asset": playback["stream_url"].rpartition("/")[2],
             "size": "small",
+            "language": "en",
             "name": "style.css",
         }
 
@@ -138,6 +142,10 @@ def _forbids_something(operation: Operation) -> bool:
         ("/api/v1/videos/{video_id}/stream", "GET", 412, {"headers": {"If-Match": '"other"'}}),
         ("/api/v1/videos/{video_id}/stream", "GET", 416, {"headers": {"Range": "bytes=99999999-"}}),
         ("/api/v1/videos/{video_id}/thumbnails/{size}", "GET", 200, {}),
+        ("/api/v1/videos/{video_id}/captions/{language}", "GET", 200, {}),
+        ("/api/v1/videos/{video_id}/captions/{language}", "PUT", 200, {"data": WEBVTT}),
+        ("/api/v1/videos/{video_id}/chapters", "PUT", 400, {"data": b"{}"}),
+        ("/play/{grant}/{video_id}/chapters", "GET", 304, {"headers": {"If-None-Match": "*"}}),
         ("/play/{grant}/{video_id}/{asset}", "GET", 206, {"headers": {"Range": "bytes=-5"}}),
         ("/play/{grant}/{video_id}/progress", "POST", 200, {"json": REPORT}),
         ("/api/v1/videos/{video_id}/progress", "PUT", 200, {"json": REPORT}),

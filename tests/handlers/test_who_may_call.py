@@ -19,6 +19,7 @@ STRANGE = "403 not-enrolled"
 FORBIDDEN = "403 not-allowed"
 MISSING = "404 not-found"
 BAD = "400 invalid-request"
+UNSUPPORTED = "415 unsupported-format"
 
 TITLE = {"title": "Title"}
 PLACE = {"title": "Title", "position": 2}
@@ -139,8 +140,8 @@ VIDEOS = [
         "POST modules/m1/videos",
         STRANGE,
         FORBIDDEN,
-        "415 unsupported-format",
-        "415 unsupported-format",
+        UNSUPPORTED,
+        UNSUPPORTED,
         body={},
     ),
     hidden("POST modules/none/videos", {}),
@@ -151,6 +152,13 @@ VIDEOS = [
     row("PATCH videos/{processing}", STRANGE, FORBIDDEN, "200", "200", body=TITLE),
     row("PATCH videos/{elsewhere}", STRANGE, STRANGE, STRANGE, "200", body=TITLE),
     row("POST videos/{processing}/restore", STRANGE, FORBIDDEN, "200", "200"),
+    row("PUT videos/{ready}/captions/en", STRANGE, FORBIDDEN, UNSUPPORTED, UNSUPPORTED, body={}),
+    row("PUT videos/{ready}/chapters", STRANGE, FORBIDDEN, UNSUPPORTED, UNSUPPORTED, body={}),
+    row("GET videos/{ready}/captions/en", STRANGE, MISSING, MISSING, MISSING),
+    row("GET videos/{ready}/captions/none", STRANGE, BAD, BAD, BAD),
+    row("GET videos/{processing}/chapters", STRANGE, MISSING, MISSING, MISSING),
+    row("DELETE videos/{ready}/captions/en", STRANGE, FORBIDDEN, MISSING, MISSING),
+    row("DELETE videos/{ready}/chapters", STRANGE, FORBIDDEN, MISSING, MISSING),
     row("DELETE videos/{temporary}", STRANGE, FORBIDDEN, "204", MISSING),
     row("POST videos/{temporary}/restore", STRANGE, STRANGE, "200", "200"),
 ]
@@ -163,6 +171,12 @@ THINGS_OF_A_VIDEO = [
     ("GET videos/{id}/stream", None),
     ("GET videos/{id}/download", None),
     ("GET videos/{id}/thumbnails/small", None),
+    ("GET videos/{id}/captions/en", None),
+    ("PUT videos/{id}/captions/en", {}),
+    ("DELETE videos/{id}/captions/en", None),
+    ("GET videos/{id}/chapters", None),
+    ("PUT videos/{id}/chapters", {}),
+    ("DELETE videos/{id}/chapters", None),
     ("GET videos/{id}/progress", None),
     ("PUT videos/{id}/progress", {}),
 ]
@@ -313,6 +327,8 @@ async def test_query_is_never_read_for_a_token(shared_service: Any, name: str) -
         "GET videos/{}/stream",
         "GET videos/{}/download",
         "GET videos/{}/thumbnails/small",
+        "GET videos/{}/captions/en",
+        "DELETE videos/{}/chapters",
         "DELETE videos/{}",
         "POST videos/{}/playback",
         "POST videos/{}/restore",

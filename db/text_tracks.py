@@ -1,0 +1,71 @@
+"""What is read along with a video: captions by language, and chapters."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from db.pool import Queries, Transaction
+
+Kind = Literal["captions", "chapters"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackName:
+    """Which one of a video; chapters have no language."""
+
+    kind: Kind
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextTrack:
+    content: str
+    sha256: str
+    updated_at: datetime
+
+
+GET = """
+SELECT content, sha256, updated_at FROM text_tracks
+WHERE video_id = %s AND kind = %s AND language = %s
+"""
+
+LOCK_VIDEO = "SELECT id FROM videos WHERE id = %s AND deleted_at IS NULL FOR UPDATE"
+
+COUNT = "SELECT count(*) AS count FROM text_tracks WHERE video_id = %s"
+
+PUT = """
+INSERT INTO text_tracks (video_id, kind, language, content, sha256) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (video_id, kind, language) DO UPDATE SET
+    content = excluded.content, sha256 = excluded.sha256, updated_at = excluded.updated_at
+"""
+
+DELETE = "DELETE FROM text_tracks WHERE video_id = %s AND kind = %s AND language = %s"
+
+TOUCH_VIDEO = "UPDATE videos SET updated_at = now() WHERE id = %s"
+
+
+async def get(queries: Queries, video_id: UUID, name: TrackName) -> TextTrack | None:
+    row = await queries.fetch_one(GET, (video_id, name.kind, name.language))
+    return TextTrack(row.content, row.sha256, row.updated_at) if row else None
+
+
+async def lock_video(tx: Transaction, video_id: UUID) -> bool:
+    """Nobody else changes its tracks until the transaction ends. False when it was deleted."""
+    return await tx.fetch_one(LOCK_VIDEO, (video_id,)) is not None
+
+
+async def count(queries: Queries, video_id: UUID) -> int:
+    row = await queries.fetch_one(COUNT, (video_id,))
+    assert row is not None
+    return int(row.count)
+
+
+async def put(tx: Transaction, video_id: UUID, name: TrackName, content: str, sha256: str) -> None:
+    await tx.execute(PUT, (video_id, name.kind, name.language, content, sha256))
+    await tx.execute(TOUCH_VIDEO, (video_id,))
+
+
+async def delete(tx: Transaction, video_id: UUID, name: TrackName) -> None:
+    await tx.execute(DELETE, (video_id, name.kind, name.language))
+    await tx.execute(TOUCH_VIDEO, (video_id,))

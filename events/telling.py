@@ -1,0 +1,18 @@
+"""A change of a video is told in the transaction that makes it."""
+
+from uuid import UUID
+
+from db import videos
+from db.pool import Transaction
+from db.videos import Video
+from events import log
+from events.snapshots import told
+from events.types import VideoUpdated
+
+
+async def tell_updated(transaction: Transaction, video_id: UUID, user_id: str) -> Video:
+    """The video as it is now. Appends to the log, so it is the last step of a transaction."""
+    video = await videos.get(transaction, video_id)
+    assert video is not None
+    await log.append(transaction, [told(VideoUpdated, video, user_id)])
+    return video
