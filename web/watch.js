@@ -15,6 +15,7 @@ import { Reporter } from "./reporter.js";
 import { drawSeen } from "./seen.js";
 import { showSignIn } from "./sign_in.js";
 import { Thumbnails } from "./thumbnails.js";
+import { Tracks } from "./tracks.js";
 
 const LEFTOVERS_MS = 3_000;
 // Nearer than this the other page is where this one is.
@@ -37,6 +38,7 @@ class WatchPage {
   #identity;
   #videoId;
   #videoElement = byId("video");
+  #tracks = new Tracks(this.#videoElement, byId("chapters"), (placeS) => this.#player?.seek(placeS));
   #video = null;
   #outline = null;
   #lessonList;
@@ -144,7 +146,11 @@ class WatchPage {
     const reporter = new Reporter(this.#videoElement, videoId, playback, outbox);
     this.#reporter = reporter;
     this.#player = new Player(this.#videoElement, playback, {
-      beforeLoad: (positionS) => (reporter.carryOver(), reporter.expectPosition(positionS)),
+      beforeLoad: (positionS) => {
+        reporter.carryOver();
+        reporter.expectPosition(positionS);
+        this.#tracks.show(playback.terms);
+      },
       trouble: (message) => notify("trouble", message),
       failed: (error) => this.#explainRefusal(error),
     });

@@ -36,6 +36,12 @@ DRAWN_FRAME = f"""() => {{
     return canvas.toDataURL('image/png');
 }}"""
 
+CUE = f"""() => {{
+    const track = {VIDEO}.textTracks[0], cue = track.cues[0], shown = cue.getCueAsHTML();
+    const tags = [...shown.querySelectorAll('*')].map((element) => element.tagName);
+    return [track.language, cue.startTime, cue.endTime, shown.textContent, tags];
+}}"""
+
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
@@ -364,3 +370,28 @@ async def test_what_was_seen_on_another_device_shows_at_once(
 
     await expect(desk.locator("#ratio")).to_contain_text("% seen")
     await expect(desk.locator("#seen rect")).to_have_count(1)
+
+
+async def test_captions_and_chapters_are_shown(context: BrowserContext, service: Any) -> None:
+    video_id = service.videos[0]
+    srt = "1\n00:00:01,000 --> 00:00:03,000\n<i>Hello</i> & <script>all</script>\n"
+    chapters = (
+        "WEBVTT\n\n00:00.000 --> 00:10.000\nOne &lt; two\n\n00:10.000 --> 00:20.000\nThe rest\n"
+    )
+    async with service.client("instructor") as client:
+        for what, text in (("captions/de-AT", srt), ("chapters", chapters)):
+            async with client.put(f"/api/v1/videos/{video_id}/{what}", data=text) as answer:
+                assert answer.status == 201
+        page = await _watch(context, service, video_id, service.student_token)
+
+        await page.evaluate(f"{VIDEO}.textTracks[0].mode = 'showing'")
+        await until(page, f"{VIDEO}.textTracks[0].cues?.length === 1")
+        cue = await page.evaluate(CUE)
+        await expect(page.locator("#chapters li")).to_have_text(["0:00One < two", "0:10The rest"])
+        await page.get_by_role("button", name="The rest").click()
+        await until(page, f"{VIDEO}.currentTime >= 10")
+
+        assert cue == ["de-AT", 1, 3, "Hello & <script>all</script>", ["I"]]
+        await expect(page.locator("#chapters [aria-current]")).to_contain_text("The rest")
+        for what in ("captions/de-AT", "chapters"):
+            await client.delete(f"/api/v1/videos/{video_id}/{what}")

@@ -640,3 +640,42 @@ async def test_a_sign_of_life_ends_the_silence(page: Page) -> None:
     await page.clock.run_for(30_000)
 
     assert await page.evaluate("look()") == [["watching", "at 0:12"]]
+
+
+# Tracks: captions and chapters under addresses that change with the grant
+
+TRACKS = """async () => {
+    const { Tracks } = await import('/web/tracks.js');
+    document.body.innerHTML = '<video></video><ol hidden></ol>';
+    const video = document.querySelector('video');
+    const tracks = new Tracks(video, document.querySelector('ol'), () => null);
+    globalThis.show = (grant, languages) => tracks.show({
+        captions: languages.map((language) => ({ language, url: `/play/${grant}/${language}` })),
+        chapters_url: null,
+    });
+    globalThis.modes = () => [...video.querySelectorAll('track')].map((track) =>
+        [track.label, track.getAttribute('src'), track.track.mode]);
+}"""
+
+
+async def test_chosen_captions_stay_chosen_when_the_grant_is_replaced(page: Page) -> None:
+    await page.evaluate(TRACKS)
+    await page.evaluate("show('one', ['de', 'en'])")
+    await page.evaluate("document.querySelector('video').textTracks[1].mode = 'hidden'")
+    await page.evaluate("show('two', ['de', 'en'])")
+
+    assert await page.evaluate("modes()") == [
+        ["German", "/play/two/de", "disabled"],
+        ["English", "/play/two/en", "hidden"],
+    ]
+
+
+async def test_captions_that_are_gone_are_no_longer_offered(page: Page) -> None:
+    await page.evaluate(TRACKS)
+    await page.evaluate("show('one', ['de', 'en'])")
+    await page.evaluate("show('one', ['en', 'pt-BR'])")
+
+    assert [label for label, _, _ in await page.evaluate("modes()")] == [
+        "English",
+        "Brazilian Portuguese",
+    ]
