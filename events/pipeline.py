@@ -1,55 +1,38 @@
 """From an uploaded file to a video that can be watched: what follows what, and what is told of it.
 
 `enter` makes row, event and job in one transaction. The job remuxes where the index stands at the
-end, hashes, makes JPEG pictures, and then the video is `ready`; the smaller kinds of pictures
-follow. Every step may run again: a worker that was killed costs the step it was in.
+end, hashes, makes JPEG pictures, and then the video is `ready`; further pictures follow. Every step
+may run again: a worker that was killed costs the step it was in.
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from db import assets, file_rows, jobs, space, videos
+from db import assets, jobs, space, videos
 from db.assets import RepresentationRow, ThumbnailRow
 from db.pool import Database, Transaction
 from db.videos import NewVideo, Video
-from events import log
+from events import log, pictures
+from events.pictures import Pictures, PictureSettings
+from events.scratch import scratch_directory
 from events.snapshots import told
 from events.types import (
     VideoFailed,
     VideoProcessing,
     VideoReady,
-    VideoUpdated,
     VideoUploaded,
 )
-from storage.errors import (
-    MediaCrashed,
-    MediaTimedOut,
-    NoVideo,
-    StorageFull,
-    TooComplex,
-    Undecodable,
-    UnsupportedFormat,
-)
+from storage.errors import FINAL, StorageFull, Undecodable
 from storage.hashing import sha256_file
-from storage.media import PICTURE_TYPES, Picture, PictureKind
 from storage.paths import StoragePaths, asset_name, original_name
 from storage.sandbox import Sandbox
 from storage.sniff import Container, is_fragmented, moov_is_last
-from storage.videos import adopt_asset, link_asset, remove_asset, scratch
+from storage.videos import adopt_asset, link_asset, remove_asset
 
 PROCESS_VIDEO = "process_video"
 QUEUE = "media"
-LOG = logging.getLogger("coursestream.pipeline")
-
-# What every client shows, needed to be ready; and what is smaller, made afterwards.
-FIRST_PICTURES: list[PictureKind] = ["jpg"]
-FURTHER_PICTURES: list[PictureKind] = ["webp", "avif"]
 
 # Adding pictures to videos of an older version can wait for what was uploaded just now.
 LEISURELY = -1
@@ -58,20 +41,9 @@ QUEUED_AT_ONCE = 200
 # The share of the work that is done once a step has ended, as `processing_ratio` shows it.
 SERVED_RATIO, HASHED_RATIO, PICTURED_RATIO = 0.4, 0.7, 0.9
 
-# What a second try would only find again.
-FINAL = (Undecodable, UnsupportedFormat, NoVideo, TooComplex, MediaTimedOut, MediaCrashed)
-
 
 class Unplayable(Undecodable):
     """Browsers cannot play these codecs, and converting them is not supported yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class PictureSettings:
-    """(name, width in pixels) of each size; JPEG quality 1 to 100."""
-
-    sizes: list[tuple[str, int]]
-    quality: int
 
 
 async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | None:
@@ -101,12 +73,10 @@ async def enqueue(transaction: Transaction, video_id: UUID, *, priority: int = 0
 
 async def enqueue_unpictured(database: Database) -> None:
     """Have further pictures made for videos that were ready before there were any."""
-    first, *_ = (PICTURE_TYPES[kind] for kind in FIRST_PICTURES)
-    further = [PICTURE_TYPES[kind] for kind in FURTHER_PICTURES]
     found = None
     while found is None or len(found) == QUEUED_AT_ONCE:
         async with database.transaction() as transaction:
-            found = await file_rows.unpictured(transaction, first, further, QUEUED_AT_ONCE)
+            found = await pictures.unpictured(transaction, QUEUED_AT_ONCE)
             for video_id in found:
                 await enqueue(transaction, video_id, priority=LEISURELY)
 
@@ -119,12 +89,12 @@ class Pipeline:
         database: Database,
         storage: StoragePaths,
         sandbox: Sandbox,
-        pictures: PictureSettings,
+        settings: PictureSettings,
     ) -> None:
         self._database = database
         self._storage = storage
         self._sandbox = sandbox
-        self._pictures = pictures
+        self._pictures = Pictures(database, storage, sandbox, settings)
 
     async def run(self, video_id: UUID, *, is_last_attempt: bool) -> None:
         """Make the video ready, or failed with a reason; raises what another attempt may mend."""
@@ -134,7 +104,7 @@ class Pipeline:
         try:
             if video.status == "ready" or await self._make_ready(video):
                 await self._drop_original(video)
-                await self._add_pictures(video_id)
+                await self._pictures.add_further(video_id)
         except FINAL as error:
             await self._fail(video, error.code, error.sentence)
         except StorageFull as error:
@@ -157,7 +127,7 @@ class Pipeline:
         if not video.media.is_playable:
             raise Unplayable
         original = self._original(video)
-        async with _scratch(self._storage) as directory:
+        async with scratch_directory(self._storage) as directory:
             await self._tell(video, 0.0)
             source = await self._source(video, original, directory)
             await self._tell(video, SERVED_RATIO)
@@ -166,27 +136,11 @@ class Pipeline:
             if source != original:
                 sha256 = await asyncio.to_thread(sha256_file, source)
             await self._tell(video, HASHED_RATIO)
-            sizes = self._pictures.sizes
-            pictures = await self._picture(video, source, sizes, directory, FIRST_PICTURES)
+            made = await self._pictures.make_first(video, source, directory)
             await self._tell(video, PICTURED_RATIO)
             served = await asyncio.to_thread(self._place, video, source, sha256)
-            thumbnails = await asyncio.to_thread(self._place_pictures, video, pictures)
+            thumbnails = await asyncio.to_thread(self._pictures.place, video, made)
         return await self._commit(video, original_sha256, served, thumbnails)
-
-    async def _add_pictures(self, video_id: UUID) -> None:
-        """The further kinds, at the sizes that the video has; without them it is as ready."""
-        video = await videos.get(self._database, video_id)
-        if video is None or video.primary is None or not (sizes := _sizes_to_add(video)):
-            return
-        source = self._storage.asset(video.course_id, video.id, video.primary.file_name)
-        try:
-            async with _scratch(self._storage) as directory:
-                pictures = await self._picture(video, source, sizes, directory, FURTHER_PICTURES)
-                rows = await asyncio.to_thread(self._place_pictures, video, pictures)
-        except FINAL as error:
-            LOG.warning("video %s keeps only its first pictures: %s", video_id, error)
-            return
-        await self._commit_pictures(video_id, rows)
 
     def _original(self, video: Video) -> Path:
         name = original_name(video.media.container)
@@ -205,17 +159,6 @@ class Pipeline:
         await self._sandbox.remux(original, remuxed, container)
         return remuxed
 
-    async def _picture(
-        self,
-        video: Video,
-        source: Path,
-        sizes: list[tuple[str, int]],
-        directory: Path,
-        kinds: list[PictureKind],
-    ) -> list[Picture]:
-        container, quality = video.media.container, self._pictures.quality
-        return await self._sandbox.thumbnails(source, container, sizes, quality, directory, kinds)
-
     def _place(self, video: Video, source: Path, sha256: str) -> RepresentationRow:
         container, original = video.media.container, self._original(video)
         name = asset_name("source", sha256, container)
@@ -225,22 +168,6 @@ class Pipeline:
             path = adopt_asset(self._storage, source, video.course_id, video.id, name)
         size_bytes = path.stat().st_size
         return RepresentationRow(container, name, video.media.mime_type, size_bytes, sha256, True)
-
-    def _place_pictures(self, video: Video, pictures: list[Picture]) -> list[ThumbnailRow]:
-        return [self._place_picture(video, picture) for picture in pictures]
-
-    def _place_picture(self, video: Video, picture: Picture) -> ThumbnailRow:
-        name = asset_name(picture.name, picture.sha256, picture.extension)
-        adopt_asset(self._storage, picture.file, video.course_id, video.id, name)
-        return ThumbnailRow(
-            picture.name,
-            PICTURE_TYPES[picture.extension],
-            name,
-            picture.width_px,
-            picture.height_px,
-            picture.size_bytes,
-            picture.sha256,
-        )
 
     async def _commit(
         self,
@@ -258,14 +185,6 @@ class Pipeline:
             ready = await _existing(transaction, video.id)
             await log.append(transaction, [told(VideoReady, ready, ready.uploaded_by)])
         return True
-
-    async def _commit_pictures(self, video_id: UUID, rows: list[ThumbnailRow]) -> None:
-        """Nothing is changed when the video was deleted meanwhile; its restore asks for us."""
-        async with self._database.transaction() as transaction:
-            if await videos.touch(transaction, video_id):
-                await assets.add_thumbnails(transaction, video_id, rows)
-                video = await _existing(transaction, video_id)
-                await log.append(transaction, [told(VideoUpdated, video, video.uploaded_by)])
 
     async def _tell(self, video: Video, ratio: float) -> None:
         event = VideoProcessing(
@@ -285,29 +204,6 @@ class Pipeline:
                 return
             failed = await _existing(transaction, video.id)
             await log.append(transaction, [told(VideoFailed, failed, failed.uploaded_by)])
-
-
-@asynccontextmanager
-async def _scratch(storage: StoragePaths) -> AsyncIterator[Path]:
-    """`storage.videos.scratch` off the loop: a long lecture takes its time to be removed."""
-    context = scratch(storage)
-    directory = await asyncio.to_thread(context.__enter__)
-    try:
-        yield directory
-    finally:
-        await asyncio.to_thread(context.__exit__, None, None, None)
-
-
-def _sizes_to_add(video: Video) -> list[tuple[str, int]]:
-    """(name, width in pixels) of the first pictures that lack a further kind."""
-    made = {(row.size_name, row.mime_type) for row in video.thumbnails}
-    first, *_ = (PICTURE_TYPES[kind] for kind in FIRST_PICTURES)
-    wanted = [PICTURE_TYPES[kind] for kind in FURTHER_PICTURES]
-    return [
-        (row.size_name, row.width_px)
-        for row in video.thumbnails
-        if row.mime_type == first and any((row.size_name, kind) not in made for kind in wanted)
-    ]
 
 
 def _needs_remux(path: Path, container: Container) -> bool:

@@ -14,7 +14,8 @@ from procrastinate.exceptions import ConnectorException
 from db.errors import DatabaseUnavailable
 from db.pool import connection_options, open_database
 from events import pipeline
-from events.pipeline import PictureSettings, Pipeline
+from events.pictures import PictureSettings
+from events.pipeline import Pipeline
 from server.config import Config
 from storage.paths import prepared
 from storage.sandbox import Sandbox

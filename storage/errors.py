@@ -100,6 +100,9 @@ class MediaCrashed(StorageError):
     """Examining the video failed unexpectedly."""
 
 
+# What looking at the same file once more would only find again.
+FINAL = (Undecodable, UnsupportedFormat, NoVideo, TooComplex, MediaTimedOut, MediaCrashed)
+
 _BY_ERRNO: dict[int, type[StorageError]] = {
     errno.ENOSPC: StorageFull,
     errno.EDQUOT: StorageFull,

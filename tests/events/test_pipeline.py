@@ -15,8 +15,9 @@ import pytest
 from db import videos
 from db.pool import Database
 from db.videos import MediaFacts, NewVideo, Video
-from events import pipeline
-from events.pipeline import PictureSettings, Pipeline
+from events import pictures, pipeline
+from events.pictures import PictureSettings
+from events.pipeline import Pipeline
 from storage.errors import (
     MediaCrashed,
     MediaTimedOut,
@@ -309,7 +310,9 @@ async def test_worker_killed_between_steps_costs_only_time(
 ) -> None:
     video_id = await workshop.enter(content)
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, step, killed_after(survived, getattr(pipeline, step)))
+        dying = killed_after(survived, getattr(pipeline, step))
+        patched.setattr(pipeline, step, dying)
+        patched.setattr(pictures, step, dying, raising=False)
         with suppress(Killed):  # a step that is not taken kills nobody
             await workshop.run(video_id)
 

@@ -19,7 +19,8 @@ from uuid import UUID
 
 from db import videos
 from db.pool import Database, open_database
-from events.pipeline import PictureSettings, Pipeline
+from events.pictures import PictureSettings
+from events.pipeline import Pipeline
 from events.trash import sweep
 from handlers.access.auth import Viewer
 from handlers.hiding import hide_videos

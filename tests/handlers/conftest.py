@@ -14,7 +14,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from events.pipeline import PictureSettings, Pipeline
+from events.pictures import PictureSettings
+from events.pipeline import Pipeline
 from handlers import keys
 from handlers.delivery.connection import protocol_factory
 from server.app import build_app
