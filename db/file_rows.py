@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from db.pool import Queries, Row
+from db.pool import Queries, Row, Transaction
 
-Kind = Literal["original", "representation", "thumbnail"]
+Kind = Literal["original", "representation", "alternate", "thumbnail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,16 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class VideoFiles:
-    """`is_changing` while a worker has, or is to get, its hands on the files."""
+    """`is_changing` while a worker has, or is to get, its hands on the files.
+
+    `original` may lie there even if it is none of `files`: then they can be made again from it.
+    """
 
     id: UUID
     course_id: str
     is_deleted: bool
     is_changing: bool
+    original: FileRow
     files: tuple[FileRow, ...]
 
 
@@ -42,12 +46,11 @@ SELECT v.id, v.course_id, v.deleted_at IS NOT NULL AS is_deleted,
     v.status = 'processing' OR EXISTS (
         SELECT FROM procrastinate_jobs j WHERE j.lock = v.id::text AND j.status = 'doing'
     ) AS is_changing,
+    'original.' || v.container AS original_name, v.original_size_bytes, v.original_sha256,
+    EXISTS (SELECT FROM representations r WHERE r.video_id = v.id) AS is_made,
     (SELECT json_agg(json_build_array(f.kind, f.name, f.size_bytes, f.sha256)) FROM (
-        SELECT 'original' AS kind, 'original.' || v.container AS name,
-            v.original_size_bytes AS size_bytes, v.original_sha256 AS sha256
-        WHERE NOT EXISTS (SELECT FROM representations r WHERE r.video_id = v.id)
-        UNION ALL
-        SELECT 'representation', r.file_name, r.size_bytes, r.sha256
+        SELECT CASE WHEN r.is_primary THEN 'representation' ELSE 'alternate' END AS kind,
+            r.file_name AS name, r.size_bytes, r.sha256
         FROM representations r WHERE r.video_id = v.id
         UNION ALL
         SELECT 'thumbnail', t.file_name, t.size_bytes, t.sha256
@@ -85,6 +88,16 @@ ORDER BY v.id LIMIT %(limit)s
 """
 
 
+FORGET_ALTERNATES = "DELETE FROM representations WHERE video_id = %s AND NOT is_primary"
+
+FORGET_MADE = "DELETE FROM representations WHERE video_id = %s"
+
+UNMAKE = """
+UPDATE videos SET status = 'processing', processing_ratio = 0, updated_at = now()
+WHERE id = %s AND deleted_at IS NULL AND status = 'ready' RETURNING id
+"""
+
+
 async def of_videos(queries: Queries, video_ids: Sequence[UUID]) -> dict[UUID, VideoFiles]:
     """Deleted videos included; those that there are not are missing."""
     rows = await queries.fetch_all(OF_VIDEOS, ([str(one) for one in video_ids],))
@@ -110,6 +123,23 @@ async def unpictured(
     return [UUID(str(row.id)) for row in await queries.fetch_all(UNPICTURED, parameters)]
 
 
+async def forget_alternates(tx: Transaction, video_id: UUID) -> None:
+    """As if the other formats had not been made yet."""
+    await tx.execute(FORGET_ALTERNATES, (str(video_id),))
+
+
+async def unmake(tx: Transaction, video_id: UUID) -> bool:
+    """As if nothing had been made of the original yet; False when the video is not ready."""
+    if await tx.fetch_one(UNMAKE, (str(video_id),)) is None:
+        return False
+    await tx.execute(FORGET_MADE, (str(video_id),))
+    return True
+
+
 def _video(row: Row) -> VideoFiles:
-    files = tuple(FileRow(*fields) for fields in row.files or ())
-    return VideoFiles(UUID(str(row.id)), row.course_id, row.is_deleted, row.is_changing, files)
+    original = FileRow("original", row.original_name, row.original_size_bytes, row.original_sha256)
+    made = tuple(FileRow(*fields) for fields in row.files or ())
+    files = made if row.is_made else (original, *made)
+    return VideoFiles(
+        UUID(str(row.id)), row.course_id, row.is_deleted, row.is_changing, original, files
+    )

@@ -17,6 +17,10 @@ SELECT procrastinate_defer_jobs_v1(
 )
 """
 
+QUEUED = """
+SELECT id FROM procrastinate_jobs WHERE lock = %s AND status IN ('todo', 'doing') LIMIT 1
+"""
+
 COUNT_BY_STATUS = "SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status"
 
 
@@ -24,6 +28,11 @@ async def count_by_status(queries: Queries) -> dict[str, int]:
     """Those that are kept: `todo` (waiting), `doing`, `failed`; one that succeeded goes away."""
     rows = await queries.fetch_all(COUNT_BY_STATUS)
     return {row.status: row.count for row in rows}
+
+
+async def is_queued(queries: Queries, lock: str) -> bool:
+    """Whether a job of that lock waits or is at work."""
+    return await queries.fetch_one(QUEUED, (lock,)) is not None
 
 
 async def defer(

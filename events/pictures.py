@@ -66,19 +66,42 @@ class Pictures:
         return [self._place(video, picture) for picture in pictures]
 
     async def add_further(self, video_id: UUID) -> None:
-        """The further kinds, at the sizes that the video has; without them it is as ready."""
-        video = await videos.get(self._database, video_id)
-        if video is None or video.primary is None or not (sizes := _sizes_to_add(video)):
-            return
-        source = self._storage.asset(video.course_id, video.id, video.primary.file_name)
+        """First pictures that were lost, then the further kinds; without them it is as ready."""
+        for kinds in (FIRST_KINDS, FURTHER_KINDS):
+            video = await videos.get(self._database, video_id)
+            if video is None or video.primary is None:
+                return
+            if sizes := await asyncio.to_thread(self._sizes_to_add, video, kinds):
+                await self._add(video, video.primary.file_name, sizes, kinds)
+
+    def _sizes_to_add(self, video: Video, kinds: list[PictureKind]) -> list[tuple[str, int]]:
+        """(name, width in pixels) of the first pictures that lack one of these kinds. Blocks."""
+        made = {
+            (row.size_name, row.mime_type) for row in video.thumbnails if self._is_there(video, row)
+        }
+        first, *_ = _types(FIRST_KINDS)
+        return [
+            (row.size_name, row.width_px)
+            for row in video.thumbnails
+            if row.mime_type == first
+            and any((row.size_name, kind) not in made for kind in _types(kinds))
+        ]
+
+    def _is_there(self, video: Video, row: ThumbnailRow) -> bool:
+        return self._storage.asset(video.course_id, video.id, row.file_name).exists()
+
+    async def _add(
+        self, video: Video, served: str, sizes: list[tuple[str, int]], kinds: list[PictureKind]
+    ) -> None:
+        source = self._storage.asset(video.course_id, video.id, served)
         try:
             async with scratch_directory(self._storage) as directory:
-                pictures = await self._make(video, source, sizes, directory, FURTHER_KINDS)
+                pictures = await self._make(video, source, sizes, directory, kinds)
                 rows = await asyncio.to_thread(self.place, video, pictures)
         except FINAL as error:
-            LOG.warning("video %s keeps only its first pictures: %s", video_id, error)
+            LOG.warning("video %s keeps only the pictures that it has: %s", video.id, error)
             return
-        await self._commit_further(video_id, rows)
+        await self._commit_further(video.id, rows)
 
     async def _make(
         self,
@@ -116,15 +139,3 @@ class Pictures:
 
 def _types(kinds: Sequence[PictureKind]) -> list[str]:
     return [PICTURE_TYPES[kind] for kind in kinds]
-
-
-def _sizes_to_add(video: Video) -> list[tuple[str, int]]:
-    """(name, width in pixels) of the first pictures that lack a further kind."""
-    made = {(row.size_name, row.mime_type) for row in video.thumbnails}
-    first, *_ = _types(FIRST_KINDS)
-    return [
-        (row.size_name, row.width_px)
-        for row in video.thumbnails
-        if row.mime_type == first
-        and any((row.size_name, kind) not in made for kind in _types(FURTHER_KINDS))
-    ]

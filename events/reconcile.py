@@ -1,6 +1,7 @@
 """Brings files and rows together again: strays go, forgotten videos get a job.
 
-What is missing can only be told of. Nothing is touched while the storage's marker is not there,
+A file that is missing is told of; replaced, or given up, only when an operator asks for it: it may
+be a mount that is not there. Nothing is touched while the storage's marker is not there,
 nor in a storage that belongs to another database.
 """
 
@@ -9,7 +10,8 @@ import logging
 import time
 from collections.abc import Sequence
 
-from db import storage_identity, videos
+from db import file_rows, jobs, storage_identity, videos
+from db.file_rows import Kind
 from db.pool import Database
 from db.sole_owner import RECONCILE, sole_owner
 from events import log, pipeline
@@ -17,6 +19,7 @@ from events.errors import ForeignStorage
 from events.periodic import Periodic
 from events.snapshots import told
 from events.survey import Finding, survey
+from events.telling import tell_updated
 from events.types import VideoFailed
 from storage.errors import StorageError
 from storage.inventory import remove_stray, remove_unfinished
@@ -28,6 +31,7 @@ INTERVAL_S = 3600.0
 STRAY_AFTER_S = 3600.0  # an upload has its file before its row, by a moment
 UNFINISHED_INTERVAL_S = 20.0  # a minute late at most, said the contract
 TOLD_AT_ONCE = 20
+ESSENTIAL: tuple[Kind, ...] = ("original", "representation")  # without it there is no video
 LOST_CODE, LOST_DETAIL = "internal", "The video's file has been lost."
 
 
@@ -109,7 +113,8 @@ async def require_own_storage(database: Database, storage: StoragePaths) -> None
 async def mend(
     database: Database, storage: StoragePaths, findings: Sequence[Finding], now_s: float
 ) -> list[Finding]:
-    """Those that are mended now: old strays are gone, the stuck have jobs, the lost are failed.
+    """Those that are mended now: old strays are gone, the stuck have jobs, what is lost is made
+    again where it can be, and is failed where it cannot.
 
     Raises: StorageGone, StorageReadOnly, DatabaseError.
     """
@@ -127,8 +132,8 @@ async def _is_mended(
         return await asyncio.to_thread(remove_stray, storage, finding.path, before_s)
     if finding.kind == "stuck":
         return await _requeue(database, finding)
-    if finding.kind == "missing" and finding.is_whole_video:
-        return await _give_up(database, finding)
+    if finding.kind == "missing":
+        return await _replace(database, finding)
     return False
 
 
@@ -139,8 +144,42 @@ async def _requeue(database: Database, finding: Finding) -> bool:
     return True
 
 
+async def _replace(database: Database, finding: Finding) -> bool:
+    """False for a deleted video: restored, it would be without its file all the same."""
+    assert finding.row is not None
+    if finding.row.kind not in ESSENTIAL:
+        return await _make_again(database, finding, finding.row.kind)
+    is_begun = finding.has_original and await _begin_again(database, finding)
+    return is_begun or await _give_up(database, finding)
+
+
+async def _make_again(database: Database, finding: Finding, kind: Kind) -> bool:
+    """From the file that is served, by one job, however much is lost."""
+    assert finding.video_id is not None
+    async with database.transaction() as tx:
+        video = await videos.get(tx, finding.video_id)
+        if video is None or video.status != "ready":
+            return False
+        if not await jobs.is_queued(tx, str(video.id)):
+            await pipeline.enqueue(tx, video.id)
+        if kind == "alternate":  # pictures keep their rows, which tell the sizes
+            await file_rows.forget_alternates(tx, video.id)
+            await tell_updated(tx, video.id)
+    return True
+
+
+async def _begin_again(database: Database, finding: Finding) -> bool:
+    """From the original."""
+    assert finding.video_id is not None
+    async with database.transaction() as tx:
+        if not await file_rows.unmake(tx, finding.video_id):
+            return False
+        await pipeline.enqueue(tx, finding.video_id)
+        await tell_updated(tx, finding.video_id)
+    return True
+
+
 async def _give_up(database: Database, finding: Finding) -> bool:
-    """False for a deleted video: restored, it would still be without its file."""
     assert finding.video_id is not None
     async with database.transaction() as tx:
         if not await videos.set_lost(tx, finding.video_id, LOST_CODE, LOST_DETAIL):

@@ -5,7 +5,8 @@ file whose row has just been committed is known, and what seems to be missing is
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -31,7 +32,9 @@ BEFORE_ALL = UUID(int=0)
 class Finding:
     """Something that is not as the other side says.
 
-    `path` is relative to the storage; `changed_s` (Unix time) is a stray's.
+    `path` is relative to the storage; `changed_s` (Unix time) is a stray's, `row` what the
+    database says of a file that is not as it should be; `has_original` tells that a lost one can
+    be made again.
     """
 
     kind: Kind
@@ -40,14 +43,33 @@ class Finding:
     path: str | None
     detail: str
     changed_s: float = 0.0
-    is_whole_video: bool = False  # without this file there is nothing to watch
+    row: FileRow | None = None
+    has_original: bool = False
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a course takes: by the rows, which the quota goes by, and really."""
+
+    videos: int = 0
+    files: int = 0
+    recorded_bytes: int = 0
+    stored_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
     findings: tuple[Finding, ...]
-    videos: int
-    files: int
+    usage: Mapping[str, Usage]
+    """By course."""
+
+    @property
+    def videos(self) -> int:
+        return sum(course.videos for course in self.usage.values())
+
+    @property
+    def files(self) -> int:
+        return sum(course.files for course in self.usage.values())
 
 
 async def survey(database: Database, storage: StoragePaths, *, is_deep: bool = False) -> Survey:
@@ -56,15 +78,29 @@ async def survey(database: Database, storage: StoragePaths, *, is_deep: bool = F
     Raises: StorageGone, DatabaseError.
     """
     findings: list[Finding] = []
-    file_count = video_count = 0
+    usage: dict[str, Usage] = defaultdict(Usage)
     async for stored in _directories(storage):
-        file_count += sum(len(video.files) for video in stored)
+        _count_stored(usage, stored)
         findings += await _strays(database, storage, stored)
     async for page in _pages(database):
-        video_count += len(page)
+        _count_recorded(usage, page)
         findings += await _faults(database, storage, page, is_deep)
     findings += [_stuck(video) for video in await file_rows.stuck(database)]
-    return Survey(tuple(findings), video_count, file_count)
+    return Survey(tuple(findings), dict(sorted(usage.items())))
+
+
+def _count_stored(usage: Mapping[str, Usage], stored: Iterable[StoredVideo]) -> None:
+    for video in stored:
+        course = usage[video.course_id]
+        course.files += len(video.files)
+        course.stored_bytes += sum(file.size_bytes for file in video.files)
+
+
+def _count_recorded(usage: Mapping[str, Usage], page: Iterable[VideoFiles]) -> None:
+    for video in page:
+        course = usage[video.course_id]
+        course.videos += 1
+        course.recorded_bytes += sum(file.size_bytes for file in video.files)
 
 
 async def _directories(storage: StoragePaths) -> AsyncIterator[Sequence[StoredVideo]]:
@@ -105,13 +141,21 @@ def _strays_of(
     if rows is not None and rows.is_changing:
         return
     detail = "no row speaks of it" if rows else "there is no such video"
-    names = {row.name for row in rows.files} if rows else set()
+    names = _kept_names(video, rows) if rows else set()
     for file in video.files:
         if file.path.parent != video.path or file.path.name not in names:
             yield _stray(storage, video, file.path, file.changed_s, detail)
     if rows is None and video.video_id is not None:
         newest_s = max([video.changed_s, *(file.changed_s for file in video.files)])
         yield _stray(storage, video, video.path, newest_s, detail)
+
+
+def _kept_names(video: StoredVideo, rows: VideoFiles) -> set[str]:
+    """What the rows speak of; the original, too, where what was made of it is lost."""
+    names = {row.name for row in rows.files}
+    there = {file.path.name for file in video.files if file.path.parent == video.path}
+    is_lost = any(row.kind == "representation" and row.name not in there for row in rows.files)
+    return names | {rows.original.name} if is_lost else names
 
 
 def _stray(
@@ -173,8 +217,14 @@ def _finding(
         video.id,
         str(path.relative_to(storage.root)),
         detail,
-        is_whole_video=row.kind != "thumbnail",
+        row=row,
+        has_original=kind == "missing" and _has_original(storage, video),
     )
+
+
+def _has_original(storage: StoragePaths, video: VideoFiles) -> bool:
+    original = video.original
+    return _fault(storage.asset(video.course_id, video.id, original.name), original, False) is None
 
 
 def _stuck(video: file_rows.StuckVideo) -> Finding:

@@ -10,9 +10,14 @@ from events.snapshots import told
 from events.types import VideoUpdated
 
 
-async def tell_updated(transaction: Transaction, video_id: UUID, user_id: str) -> Video:
-    """The video as it is now. Appends to the log, so it is the last step of a transaction."""
+async def tell_updated(
+    transaction: Transaction, video_id: UUID, user_id: str | None = None
+) -> Video:
+    """The video as it is now; without a user who acted, whose it is.
+
+    Appends to the log, so it is the last step of a transaction.
+    """
     video = await videos.get(transaction, video_id)
     assert video is not None
-    await log.append(transaction, [told(VideoUpdated, video, user_id)])
+    await log.append(transaction, [told(VideoUpdated, video, user_id or video.uploaded_by)])
     return video

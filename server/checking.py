@@ -7,19 +7,20 @@ It attaches to a database that runs, and never starts one. Exit code 0: all is w
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import msgspec
 
 from db.pool import open_database
-from events.reconcile import STRAY_AFTER_S, mend, require_own_storage
+from events.reconcile import ESSENTIAL, STRAY_AFTER_S, mend, require_own_storage
 from events.survey import Finding, Survey, survey
 from storage.paths import StoragePaths
 
 CONNECTIONS = 2
 COLUMNS = ("finding", "video", "path", "detail", "done")
 YOUNG = f"; changed less than {STRAY_AFTER_S / 3600:g} h ago, it may be an upload"
+USAGE_COLUMNS = ("course", "videos", "files", "recorded bytes", "stored bytes")
 SAID: dict[str, str] = {
     "stray": "file without row",
     "missing": "row without file",
@@ -27,7 +28,7 @@ SAID: dict[str, str] = {
     "hash-differs": "hash differs",
     "stuck": "stuck without job",
 }
-DONE: dict[str, str] = {"stray": "removed", "missing": "marked failed", "stuck": "queued again"}
+DONE: dict[str, str] = {"stray": "removed", "stuck": "queued again"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,29 @@ class Report:
             "videos": self.survey.videos,
             "files": self.survey.files,
             "findings": [self._fields(finding) for finding in self.survey.findings],
+            "courses": [
+                {"course_id": course_id, **asdict(usage)}
+                for course_id, usage in self.survey.usage.items()
+            ],
         }
         return msgspec.json.format(msgspec.json.encode(answer)).decode()
 
     def as_table(self) -> str:
-        total = f"{self.survey.videos} videos and {self.survey.files} files compared: "
-        if not self.survey.findings:
-            return total + "all is well"
-        rows = [self._row(finding) for finding in self.survey.findings]
-        left = len(rows) - len(self.mended)
-        return f"{aligned([COLUMNS, *rows])}\n{total}{len(rows)} findings, {left} left"
+        """What was found, what each course takes, and in a last line how it stands."""
+        found = [self._row(finding) for finding in self.survey.findings]
+        courses = [
+            (course_id, *map(str, astuple(usage))) for course_id, usage in self.survey.usage.items()
+        ]
+        tables = ((COLUMNS, found), (USAGE_COLUMNS, courses))
+        shown = [aligned([columns, *rows]) + "\n" for columns, rows in tables if rows]
+        return "\n".join([*shown, self._total])
+
+    @property
+    def _total(self) -> str:
+        found = len(self.survey.findings)
+        left = found - len(self.mended)
+        compared = f"{self.survey.videos} videos and {self.survey.files} files compared"
+        return f"{compared}: " + (f"{found} findings, {left} left" if found else "all is well")
 
     def _fields(self, finding: Finding) -> dict[str, Any]:
         return {
@@ -76,7 +90,7 @@ class Report:
         }
 
     def _row(self, finding: Finding) -> tuple[str, ...]:
-        done = DONE[finding.kind] if finding in self.mended else "-"
+        done = _done(finding) if finding in self.mended else "-"
         video = str(finding.video_id or "-")
         return SAID[finding.kind], video, finding.path or "-", self._detail(finding), done
 
@@ -97,6 +111,15 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+def _done(finding: Finding) -> str:
+    if finding.kind == "missing":
+        is_lost = finding.row is not None and finding.row.kind in ESSENTIAL
+        return (
+            "marked failed" if is_lost and not finding.has_original else "queued to be made again"
+        )
+    return DONE[finding.kind]
 
 
 async def _check(storage: StoragePaths, dsn: str, wishes: Wishes) -> Report:

@@ -577,6 +577,20 @@ class TestFurtherPictures:
 
         assert await workshop.files(interrupted) == names_of(INDEX_FIRST)
 
+    async def test_that_were_lost_are_made_again(self, workshop: Workshop) -> None:
+        await workshop.run(video_id := await workshop.enter())
+        whole = await workshop.files(video_id)
+        directory = workshop.storage.video_dir("c1", video_id)
+        for name in whole:
+            if name.startswith("small-") or name.endswith("avif"):
+                await asyncio.to_thread((directory / name).unlink)
+
+        for _ in range(2):
+            await workshop.run(video_id)
+
+        assert await workshop.files(video_id) == whole
+        assert workshop.sandbox.calls == ["thumbnails", "webp+avif"] * 2
+
     async def test_of_a_video_deleted_meanwhile_are_not_told(
         self, workshop: Workshop, interrupted: UUID
     ) -> None:

@@ -12,11 +12,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from db import space
 from db.pool import Database
 from db.sole_owner import RECONCILE, sole_owner
 from events.errors import ForeignStorage
 from events.reconcile import Reconcile, mend, reconcile
-from events.survey import survey
+from events.survey import Usage, survey
 from storage.errors import StorageGone
 from storage.holding import held
 from storage.paths import StoragePaths
@@ -225,6 +226,102 @@ async def test_repair_marks_the_lost_as_failed_and_tells_so(shelf: Shelf) -> Non
     assert rows == [("failed", "internal")] * 2
     events = await shelf.database.fetch_all("SELECT type FROM event_log")
     assert events == [("video.failed",)] * 2
+
+
+async def mended(shelf: Shelf) -> list[str]:
+    """What a repair mends, by kind."""
+    findings = (await survey(shelf.database, shelf.storage)).findings
+    return [one.kind for one in await mend(shelf.database, shelf.storage, findings, NOW_S)]
+
+
+async def test_repair_begins_a_lost_video_again_from_its_original(shelf: Shelf) -> None:
+    """As after a backup of the files that is older than that of the database."""
+    video_id = await shelf.ready()
+    await asyncio.to_thread(shelf.storage.asset("c1", video_id, SERVED).unlink)
+    original = await shelf.put(f"c1/{video_id}/original.mp4", 9 * OLD_S, b"1")
+    await reconcile(shelf.database, shelf.storage, NOW_S)
+    assert await asyncio.to_thread(original.exists), "it is no stray while it is the only copy"
+
+    assert [await mended(shelf), await mended(shelf)] == [["missing"], []]
+
+    rows = await shelf.database.fetch_all(
+        "SELECT v.status, j.status::text AS job, r.format, e.type FROM videos v"
+        " LEFT JOIN procrastinate_jobs j ON j.lock = v.id::text"
+        " LEFT JOIN representations r ON r.video_id = v.id"
+        " LEFT JOIN event_log e ON e.video_id = v.id"
+    )
+    assert rows == [("processing", "todo", None, "video.updated")]
+
+
+async def test_original_of_another_size_saves_nothing(shelf: Shelf) -> None:
+    video_id = await shelf.ready()
+    await asyncio.to_thread(shelf.storage.asset("c1", video_id, SERVED).unlink)
+    await shelf.put(f"c1/{video_id}/original.mp4", YOUNG_S, b"12")
+
+    assert await mended(shelf) == ["missing"]
+
+    rows = await shelf.database.fetch_all("SELECT status FROM videos")
+    assert rows == [("failed",)]
+
+
+async def test_repair_has_lost_pictures_made_again_by_one_job(shelf: Shelf) -> None:
+    video_id = await shelf.ready()
+    other = f"large-{'0' * 16}.webp"
+    await shelf.sql(
+        "INSERT INTO thumbnails VALUES (%(id)s, 'large', 'image/webp', %(name)s, 1, 1, 1, 'x')",
+        id=str(video_id),
+        name=other,
+    )
+    await asyncio.to_thread(shelf.storage.asset("c1", video_id, PICTURE).unlink)
+
+    for _ in range(2):
+        assert await mended(shelf) == ["missing", "missing"]
+
+    jobs = await shelf.database.fetch_all("SELECT lock FROM procrastinate_jobs")
+    rows = await shelf.database.fetch_all("SELECT status FROM videos")
+    assert (jobs, rows) == ([(str(video_id),)], [("ready",)])
+
+
+async def test_repair_forgets_a_lost_alternate_format_alone(shelf: Shelf) -> None:
+    video_id = await shelf.ready()
+    await shelf.sql(
+        "INSERT INTO representations VALUES (%(id)s, 'webm', %(name)s, 'video/webm', 1, 'x')",
+        id=str(video_id),
+        name=f"alt-{'0' * 16}.webm",
+    )
+
+    assert [await mended(shelf), await mended(shelf)] == [["missing"], []]
+
+    rows = await shelf.database.fetch_all(
+        "SELECT v.status, r.format, j.lock, e.type FROM videos v, representations r,"
+        " procrastinate_jobs j, event_log e"
+    )
+    assert rows == [("ready", "mp4", str(video_id), "video.updated")]
+
+
+async def test_what_a_deleted_video_lacks_waits_for_its_restoring(shelf: Shelf) -> None:
+    for name in (SERVED, PICTURE):
+        video_id = await shelf.ready()
+        await shelf.library.delete_video(video_id)
+        await asyncio.to_thread(shelf.storage.asset("c1", video_id, name).unlink)
+    await shelf.put(f"c1/{video_id}/original.mp4", YOUNG_S, b"1")
+
+    assert await mended(shelf) == []
+
+
+async def test_use_of_each_course_is_told_by_rows_and_by_files(shelf: Shelf) -> None:
+    await shelf.ready()
+    await shelf.processing()
+    await shelf.put("c1/stray", YOUNG_S, b"12345")
+    elsewhere = await shelf.library.video("c2")
+    await shelf.put(f"c2/{elsewhere}/original.mp4", YOUNG_S, b"1234")
+
+    usage = (await survey(shelf.database, shelf.storage)).usage
+
+    both = 2 * len(CONTENT) + 1
+    assert usage == {"c1": Usage(2, 4, both, both + 5), "c2": Usage(1, 1, 1, 4)}
+    recorded = sum(course.recorded_bytes for course in usage.values())
+    assert recorded == await space.used(shelf.database)
 
 
 async def test_many_findings_are_told_in_a_few_lines(

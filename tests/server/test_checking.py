@@ -97,7 +97,7 @@ def kinds(out: str) -> list[tuple[str, str | None, bool]]:
 def test_nothing_to_tell_is_success(check: Check, storage: StoragePaths) -> None:
     assert check() == (0, "0 videos and 0 files compared: all is well\n", "")
     code, out, _ = check("--json")
-    assert (code, json.loads(out)) == (0, {"videos": 0, "files": 0, "findings": []})
+    assert (code, json.loads(out)) == (0, {"videos": 0, "files": 0, "findings": [], "courses": []})
 
 
 def test_table_tells_everything(check: Check, mess: dict[str, UUID]) -> None:
@@ -116,6 +116,7 @@ def test_table_tells_everything(check: Check, mess: dict[str, UUID]) -> None:
         assert any(line.startswith(said) and str(mess[name]) in line for line in lines)
     assert "4 bytes instead of 5" in out
     assert "changed less than 1 h ago" in out
+    assert ["c1", "2", "3", "10", "14"] in [line.split() for line in lines]
 
 
 def test_repair_mends_what_it_can_and_says_so(
@@ -137,6 +138,9 @@ def test_repair_mends_what_it_can_and_says_so(
     ]
     assert code == 1
     assert sorted(kinds(out)) == sorted(expected)
+    assert json.loads(out)["courses"] == [
+        {"course_id": "c1", "videos": 2, "files": 3, "recorded_bytes": 10, "stored_bytes": 14}
+    ]
     code, out, _ = check("--json")
     assert sorted(one[0] for one in kinds(out)) == ["missing", "size-differs", "stray", "stray"]
     assert not storage.video_dir("c1", mess["stray"]).exists()
