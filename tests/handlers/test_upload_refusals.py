@@ -4,6 +4,7 @@ import asyncio
 import struct
 from collections.abc import Callable
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ async def furnish(start_service: Any) -> Callable[..., Any]:
 async def post(service: Any, content: bytes, filename: str = "a.mp4") -> str:
     """What is said to a file sent by a usual client."""
     form = aiohttp.FormData()
-    form.add_field("file", content, filename=filename)
+    form.add_field("file", BytesIO(content), filename=filename)
     answer = await service.ask("tess", "POST", "modules/m1/videos", data=form)
     said: str = answer.said
     return said
@@ -196,6 +197,22 @@ async def test_parallel_uploads_of_several_processes_do_not_pass_the_quota(
     for _ in range(fits - taken):
         assert await post(services[0], film) == "201"
     assert await post(services[1], film) == "507 over-quota"
+    row = await services[0].app[keys.DATABASE].fetch_one("SELECT used_bytes FROM storage_used")
+    assert row.used_bytes == fits * len(film)
+
+
+async def test_of_parallel_uploads_as_many_succeed_as_fit(
+    furnish: Any, start_service: Any, mp4: Path
+) -> None:
+    """They say how large they are, and are much larger than the form around them."""
+    film = mp4.read_bytes() + MIB.to_bytes(4, "big") + b"free" + bytes(MIB - 8)
+    fits, tried = 5, 16
+    quota = {"STORAGE_QUOTA": str(fits * len(film) + len(film) // 2)}
+    services = [await furnish(**quota), await start_service(**quota)]
+
+    said = await asyncio.gather(*(post(one, film) for one in services * (tried // 2)))
+
+    assert sorted(said) == ["201"] * fits + ["507 over-quota"] * (tried - fits)
     row = await services[0].app[keys.DATABASE].fetch_one("SELECT used_bytes FROM storage_used")
     assert row.used_bytes == fits * len(film)
 
