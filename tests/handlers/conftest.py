@@ -271,6 +271,17 @@ async def start_shared_service(
         yield start
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def video(shared_service: Service, mp4: Path) -> Any:
+    """A video that can be watched, as MP4 alone."""
+    return await shared_service.ready_video(mp4)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def other_video(shared_service: Service, mp4: Path) -> Any:
+    return await shared_service.ready_video(mp4)
+
+
 async def furnish(service: Service) -> None:
     await service.put(f"courses/{COURSE}", {"title": "Course one"})
     await service.put(f"courses/{COURSE}/enrollments/tess", {"role": "instructor"})

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import msgspec
 import pytest
-import pytest_asyncio
 
 from handlers import keys
 from handlers.access.grants import EventsGrant, Grants
@@ -24,17 +23,6 @@ from tests.wire import connected
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BAD_GRANT = "401 invalid-token"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def video(shared_service: Any, mp4: Path) -> Any:
-    """A video that can be watched, as MP4 alone."""
-    return await shared_service.ready_video(mp4)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def other_video(shared_service: Any, mp4: Path) -> Any:
-    return await shared_service.ready_video(mp4)
 
 
 class TestGrant:

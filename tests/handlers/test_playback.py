@@ -35,17 +35,6 @@ WEBM_TYPE = 'video/webm; codecs="vp09.00.10.08, opus"'
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def video(shared_service: Any, mp4: Path) -> Any:
-    """A video that can be watched, as MP4 alone."""
-    return await shared_service.ready_video(mp4)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def other_video(shared_service: Any, mp4: Path) -> Any:
-    return await shared_service.ready_video(mp4)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def two_formats(shared_service: Any, mp4: Path, webm: Path, tmp_path_factory: Any) -> Any:
     """A video that there is as WebM, too."""
     found = await shared_service.ready_video(mp4)

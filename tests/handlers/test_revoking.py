@@ -29,12 +29,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def video(shared_service: Any, mp4: Path) -> Any:
-    """A video that can be watched, as MP4 alone."""
-    return await shared_service.ready_video(mp4)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def long_video(shared_service: Any, mp4: Path, tmp_path_factory: Any) -> Any:
     """One that takes a while to send to who reads slowly."""
     path = tmp_path_factory.mktemp("long") / "long.mp4"
