@@ -107,12 +107,13 @@ async def _get(request: web.Request, video_id: UUID, name: TrackName) -> web.Res
     track = await text_tracks.get(request.app[keys.DATABASE], video_id, name)
     if track is None:
         raise _missing(name)
+    validators = _validators(track)
     headers = {
-        hdrs.ETAG: str(_validators(track).etag),
-        hdrs.LAST_MODIFIED: http_date(_validators(track).last_modified_s),
+        hdrs.ETAG: str(validators.etag),
+        hdrs.LAST_MODIFIED: http_date(validators.last_modified_s),
         hdrs.CACHE_CONTROL: BY_BEARER,  # by grant, too: the name stays when the text changes
     }
-    match evaluate(request.method, request.headers, _validators(track)):
+    match evaluate(request.method, request.headers, validators):
         case Precondition.FAILED:
             raise PreconditionFailed
         case Precondition.NOT_MODIFIED:
