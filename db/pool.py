@@ -1,8 +1,8 @@
 """Connections to PostgreSQL: the pool, transactions, and where psycopg2's errors are wrapped.
 
 Reads go through `Database`, which repeats a statement once on a fresh connection when a pooled one
-turned out to be dead. Writes go through `Database.transaction()`, where only the BEGIN is repeated:
-after it nothing can be done twice.
+turned out to be dead. Writes go through `Database.transaction()`, where only the first statement is
+repeated, with which the BEGIN goes: after it nothing can be done twice.
 """
 
 import asyncio
@@ -65,13 +65,21 @@ class Queries(Protocol):
 
 
 class Transaction:
-    """Statements between BEGIN and COMMIT on one connection."""
+    """Statements between BEGIN and COMMIT on one connection, each of them one round trip.
 
-    def __init__(self, connection: aiopg.Connection, database: "Database") -> None:
-        self._connection = connection
+    BEGIN goes with the first, COMMIT may go with the last.
+    """
+
+    def __init__(self, database: "Database") -> None:
         self._database = database
+        self._connection: aiopg.Connection | None = None
+        self._is_finished = False
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        if self._connection is None:
+            return await self._begin(sql, parameters)
+        if self._status == TRANSACTION_STATUS_IDLE:
+            raise DatabaseError("The transaction has ended.")  # this would be one by itself
         return await self._database.run(self._connection, sql, parameters)
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
@@ -80,6 +88,63 @@ class Transaction:
 
     async def execute(self, sql: str, parameters: Parameters = ()) -> None:
         await self.fetch_all(sql, parameters)
+
+    async def finish(self, sql: str, parameters: Parameters = ()) -> None:
+        """The last statement, committed where it is done: nobody waits for our next turn.
+
+        Raises: CommitUnknown, and what the statement does.
+        """
+        if self._connection is None:
+            await self._begin()  # by itself: what commits must not be repeated
+        try:
+            await self.fetch_all(f"{sql};\nCOMMIT", parameters)
+        except (DatabaseUnavailable, DatabaseTimeout) as exc:
+            if self._status == TRANSACTION_STATUS_INERROR:
+                raise  # the statement failed, and COMMIT was not looked at
+            raise CommitUnknown from exc
+        self._is_finished = True
+
+    async def commit(self) -> None:
+        """Raises: CommitUnknown, and DatabaseError where a failure was passed over."""
+        if self._connection is None or self._is_finished:
+            return
+        if self._status in (TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_IDLE):
+            raise DatabaseError  # PostgreSQL would take COMMIT, and roll back without a word
+        try:
+            await self._database.run(self._connection, "COMMIT")
+        except (DatabaseUnavailable, DatabaseTimeout) as exc:
+            raise CommitUnknown from exc
+
+    async def roll_back(self) -> None:
+        if self._connection is None or self._connection.closed:
+            return
+        try:
+            await self._database.run(self._connection, "ROLLBACK")
+        except DatabaseError:
+            self._connection.close()
+
+    async def release(self) -> None:
+        """Once is enough."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._database.release(connection)
+
+    @property
+    def _status(self) -> int:
+        assert self._connection is not None
+        return int(self._connection.raw.get_transaction_status())
+
+    async def _begin(self, sql: str = "", parameters: Parameters = ()) -> list[Row]:
+        try:
+            return await self._begin_once(sql, parameters)
+        except DatabaseUnavailable:
+            await self.release()
+            await self._database.clear()
+            return await self._begin_once(sql, parameters)
+
+    async def _begin_once(self, sql: str, parameters: Parameters) -> list[Row]:
+        self._connection = await self._database.acquire()
+        return await self._database.run(self._connection, f"BEGIN;\n{sql}", parameters)
 
 
 class Database:
@@ -94,7 +159,7 @@ class Database:
         try:
             return await self._fetch_once(sql, parameters)
         except DatabaseUnavailable:
-            await self._pool.clear()
+            await self.clear()
             return await self._fetch_once(sql, parameters)
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
@@ -104,17 +169,15 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """BEGIN, then COMMIT when the block ends well and ROLLBACK when it does not."""
-        connection = await self._begin()
+        transaction = Transaction(self)
         try:
-            yield Transaction(connection, self)
-            if connection.raw.get_transaction_status() == TRANSACTION_STATUS_INERROR:
-                raise DatabaseError  # PostgreSQL would take COMMIT, and roll back without a word
-            await self._commit(connection)
+            yield transaction
+            await transaction.commit()
         except BaseException:
-            await self._roll_back(connection)
+            await transaction.roll_back()
             raise
         finally:
-            await self._release(connection)
+            await transaction.release()
 
     async def run(
         self, connection: aiopg.Connection, sql: str, parameters: Parameters = ()
@@ -125,47 +188,12 @@ class Database:
             await cursor.execute(sql, parameters or None)
             return list(await cursor.fetchall()) if cursor.description else []
 
-    async def _fetch_once(self, sql: str, parameters: Parameters) -> list[Row]:
-        connection = await self._acquire()
-        try:
-            return await self.run(connection, sql, parameters)
-        finally:
-            await self._release(connection)
-
-    async def _acquire(self) -> aiopg.Connection:
+    async def acquire(self) -> aiopg.Connection:
+        """To be released. Raises: DatabaseTimeout, DatabaseUnavailable."""
         async with wrapped_errors(), asyncio.timeout(ACQUIRE_TIMEOUT_S):
             return await self._pool.acquire()
 
-    async def _begin(self) -> aiopg.Connection:
-        try:
-            return await self._begin_once()
-        except DatabaseUnavailable:
-            await self._pool.clear()
-            return await self._begin_once()
-
-    async def _begin_once(self) -> aiopg.Connection:
-        connection = await self._acquire()
-        try:
-            await self.run(connection, "BEGIN")
-        except BaseException:
-            await self._release(connection)
-            raise
-        return connection
-
-    async def _commit(self, connection: aiopg.Connection) -> None:
-        try:
-            await self.run(connection, "COMMIT")
-        except (DatabaseUnavailable, DatabaseTimeout) as exc:
-            raise CommitUnknown from exc
-
-    async def _roll_back(self, connection: aiopg.Connection) -> None:
-        try:
-            if not connection.closed:
-                await self.run(connection, "ROLLBACK")
-        except DatabaseError:
-            connection.close()
-
-    async def _release(self, connection: aiopg.Connection) -> None:
+    async def release(self, connection: aiopg.Connection) -> None:
         # A cancelled statement leaves its connection in the middle of something.
         is_idle = connection.closed or (
             connection.raw.get_transaction_status() == TRANSACTION_STATUS_IDLE
@@ -173,6 +201,17 @@ class Database:
         if not is_idle:
             connection.close()
         await self._pool.release(connection)
+
+    async def clear(self) -> None:
+        """Close those that nobody uses: where one is dead, they are likely to be."""
+        await self._pool.clear()
+
+    async def _fetch_once(self, sql: str, parameters: Parameters) -> list[Row]:
+        connection = await self.acquire()
+        try:
+            return await self.run(connection, sql, parameters)
+        finally:
+            await self.release(connection)
 
 
 @asynccontextmanager

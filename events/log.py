@@ -39,6 +39,11 @@ async def append(tx: Transaction, events: Sequence[Event]) -> list[int]:
     return await event_log.append(tx, [to_row(event) for event in events])
 
 
+async def append_and_commit(tx: Transaction, events: Sequence[Event]) -> None:
+    """As `append`, with the COMMIT: for those who append so often that others feel it."""
+    await event_log.append_and_commit(tx, [to_row(event) for event in events])
+
+
 def to_row(event: Event) -> NewEvent:
     fields = msgspec.structs.asdict(event)
     payload = {name: value for name, value in fields.items() if name not in ENVELOPE}

@@ -173,7 +173,7 @@ class _Lane:
             )
             events = list(merged.events(states))
             if events:
-                await log.append(tx, events)
+                await log.append_and_commit(tx, events)
         self.commit_count += 1
         self.report_count += len(reports)
         return [states.get(session_key(report).video) for report in reports]

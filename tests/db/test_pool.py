@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +153,96 @@ async def test_commit_on_a_connection_that_died_is_in_doubt(database: Database, 
     assert await titles(database) == []
 
 
+async def test_last_statement_is_committed_with_itself(database: Database) -> None:
+    before = database.query_count
+    async with database.transaction() as transaction:
+        await transaction.execute(INSERT, ("a", "A"))
+        await transaction.finish(INSERT, ("b", "B"))
+
+        assert database.query_count - before == 2
+        assert await titles(database) == ["A", "B"]
+
+
+async def test_only_statement_is_committed_in_spite_of_dead_connections(
+    database: Database, dsn: str
+) -> None:
+    await fill_pool(database)
+    await end_connections(dsn)
+
+    async with database.transaction() as transaction:
+        await transaction.finish(INSERT, ("a", "A"))
+
+    assert await titles(database) == ["A"]
+
+
+async def test_last_statement_that_fails_commits_nothing(database: Database) -> None:
+    async def write() -> None:
+        async with database.transaction() as transaction:
+            await transaction.execute(INSERT, ("a", "A"))
+            await transaction.finish(INSERT, ("a", "A"))
+
+    with pytest.raises(UniqueViolated):
+        await write()
+
+    assert await titles(database) == []
+
+
+async def test_last_statement_that_waits_too_long_is_in_no_doubt(database: Database) -> None:
+    async def write() -> None:
+        async with database.transaction() as second:
+            await second.execute("SET LOCAL lock_timeout = '50ms'")
+            await second.finish("LOCK courses")
+
+    async with database.transaction() as first:
+        await first.execute("LOCK courses")
+        with pytest.raises(DatabaseTimeout) as late:
+            await write()
+
+    assert not isinstance(late.value, CommitUnknown)
+
+
+async def test_last_statement_on_a_connection_that_died_is_in_doubt(
+    database: Database, dsn: str
+) -> None:
+    async def write() -> None:
+        async with database.transaction() as transaction:
+            await transaction.execute(INSERT, ("a", "A"))
+            await end_connections(dsn)
+            await transaction.finish(INSERT, ("b", "B"))
+
+    with pytest.raises(CommitUnknown):
+        await write()
+
+    assert await titles(database) == []
+
+
+async def test_nothing_stands_by_itself_after_the_end_of_its_transaction(
+    database: Database,
+) -> None:
+    async def write() -> None:
+        async with database.transaction() as transaction:
+            await transaction.finish(INSERT, ("a", "A"))
+            await transaction.execute(INSERT, ("b", "B"))
+
+    with pytest.raises(DatabaseError):
+        await write()
+
+    assert await titles(database) == ["A"]
+
+
+async def test_nothing_stands_by_itself_after_a_beginning_that_failed(database: Database) -> None:
+    async def write() -> None:
+        async with database.transaction() as transaction:
+            with pytest.raises(DatabaseError):
+                await transaction.execute("no SQL")
+            await transaction.execute(INSERT, ("a", "A"))
+
+    with pytest.raises(DatabaseError):
+        await write()
+
+    assert await titles(database) == []
+
+
 async def sleep_too_long(database: Database) -> None:
     async with database.transaction() as transaction:
         await transaction.execute("SET LOCAL statement_timeout = '50ms'")
@@ -273,7 +363,7 @@ async def test_every_statement_is_counted(database: Database) -> None:
         await transaction.fetch_one("SELECT 1")
         await transaction.execute("SELECT 1")
 
-    assert database.query_count == 1 + 2 + 2  # BEGIN and COMMIT are statements, too
+    assert database.query_count == 1 + 2 + 1  # COMMIT is one, too; BEGIN goes with the first
 
 
 @pytest.mark.parametrize(
@@ -306,7 +396,10 @@ async def test_exhausted_pool_is_a_timeout(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "ACQUIRE_TIMEOUT_S", 0.05)
-    async with database.transaction(), database.transaction(), database.transaction():
+    async with AsyncExitStack() as stack:
+        for _ in range(SIZE):
+            transaction = await stack.enter_async_context(database.transaction())
+            await transaction.execute("SELECT 1")
         with pytest.raises(DatabaseTimeout):
             await database.fetch_all("SELECT 1")
 
@@ -338,8 +431,7 @@ async def test_database_that_went_away_is_unavailable_quickly_until_it_is_back(
     with pytest.raises(DatabaseUnavailable):
         await database.fetch_all("SELECT 1")
     with pytest.raises(DatabaseUnavailable):
-        async with database.transaction():
-            pass
+        await sleep_too_long(database)
 
     assert time.monotonic() - started_s < QUICKLY_S
     await asyncio.to_thread(run, elsewhere, f"{allow} true")

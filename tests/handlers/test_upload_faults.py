@@ -12,7 +12,7 @@ import pytest
 
 from db import videos
 from db.errors import CommitUnknown
-from db.pool import Database
+from db.pool import Transaction
 from events import pipeline
 from handlers import keys
 from tests.handlers.outage import cut_connections, no_database
@@ -272,17 +272,17 @@ async def test_commit_in_doubt_is_looked_up(
 ) -> None:
     """The connection is lost with the COMMIT: 201 if it took place, else 503 and the file stays
     for the reconcile, since the server may still be at it."""
-    commit, film, database = Database._commit, mp4.read_bytes(), service.app[keys.DATABASE]
+    commit, film, database = Transaction.commit, mp4.read_bytes(), service.app[keys.DATABASE]
 
-    async def doubtful(self: Database, connection: Any) -> None:
-        rows = await self.run(connection, "SELECT 1 FROM videos LIMIT 1")
+    async def doubtful(self: Transaction) -> None:
+        rows = await self.fetch_all("SELECT 1 FROM videos LIMIT 1")
         if not rows:
-            return await commit(self, connection)
+            return await commit(self)
         if took_place:
-            await commit(self, connection)
+            await commit(self)
         raise CommitUnknown
 
-    monkeypatch.setattr(Database, "_commit", doubtful)
+    monkeypatch.setattr(Transaction, "commit", doubtful)
     said = await said_to(service, film)
     monkeypatch.undo()
 
