@@ -72,7 +72,7 @@ ON CONFLICT (user_id, video_id, session_id) DO UPDATE SET
     quality = s.quality || excluded.quality;
 
 WITH measured AS MATERIALIZED (
-    SELECT c.*, u.seen, watched_length(u.seen) AS seen_s, d.duration_s
+    SELECT c.*, seen, l.seen_s, d.duration_s
     FROM ROWS FROM (json_to_recordset(%(progress)s) AS (
         user_id text, video_id uuid, position_s double precision, position_at timestamptz,
         position_session_id text, watched nummultirange, received_at timestamptz
@@ -90,10 +90,10 @@ WITH measured AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT c.watched * nummultirange(numrange(0, d.duration_s)) AS counted
     ) AS w
+    CROSS JOIN LATERAL watched_union(p.watched, w.counted) AS seen
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN p.watched @> counted THEN p.watched
-            ELSE watched_union(p.watched, counted) END AS seen
-    ) AS u
+        SELECT coalesce(sum(upper(piece) - lower(piece)), 0) AS seen_s FROM unnest(seen) AS piece
+    ) AS l
 )
 UPDATE progress p SET
     position_s = coalesce(m.position_s, p.position_s),
