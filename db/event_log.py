@@ -25,7 +25,9 @@ FROM ROWS FROM (json_to_recordset(%s) AS (
 ORDER BY place
 """
 
-COLUMNS = "id, type, video_id, course_id, user_id, occurred_at, payload::text AS payload"
+COLUMNS = """
+id, type, video_id::text AS video_id, course_id, user_id, occurred_at, payload::text AS payload
+"""
 
 READ_AFTER = f"SELECT {COLUMNS} FROM event_log WHERE id > %s ORDER BY id LIMIT %s"
 
@@ -61,8 +63,7 @@ SEEN_BY_STUDENTS = """(
 )"""
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(msgspec.Struct, frozen=True):
     """A row to be; the log gives it its id."""
 
     type: str

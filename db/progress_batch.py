@@ -7,7 +7,7 @@ decided by the caller between the two steps.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -113,12 +113,12 @@ RETURNING m.place - 1 AS place, {STATE}
 """
 
 
-class VideoKey(NamedTuple):
+class VideoKey(msgspec.Struct, frozen=True, order=True):
     user_id: str
     video_id: UUID
 
 
-class SessionKey(NamedTuple):
+class SessionKey(msgspec.Struct, frozen=True, order=True):
     user_id: str
     video_id: UUID
     session_id: str
@@ -168,8 +168,7 @@ class SessionChange(msgspec.Struct, frozen=True):
 async def lock_and_read(tx: Transaction, keys: Iterable[SessionKey]) -> dict[SessionKey, Standing]:
     """The standing of each session; those of missing or deleted videos are left out."""
     wanted = sorted(keys)
-    named = _json([key._asdict() for key in wanted])
-    rows = await tx.fetch_all(LOCK_AND_READ, {"keys": named})
+    rows = await tx.fetch_all(LOCK_AND_READ, {"keys": _json(wanted)})
     return {
         wanted[row.place]: Standing(
             row.course_id,

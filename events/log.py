@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC
-from uuid import UUID
 
 import msgspec
 
@@ -21,7 +20,7 @@ from db.pool import Database, Row, Transaction
 from events.emitter import Emitter
 from events.ending import end
 from events.errors import UnreadableEvent
-from events.types import ENVELOPE, EVENT_TYPES, Event
+from events.types import EVENT_TYPES, PAYLOADS, Event
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +44,7 @@ async def append_and_commit(tx: Transaction, events: Sequence[Event]) -> None:
 
 
 def to_row(event: Event) -> NewEvent:
-    fields = msgspec.structs.asdict(event)
-    payload = {name: value for name, value in fields.items() if name not in ENVELOPE}
+    payload = {name: getattr(event, name) for name in PAYLOADS[event.name]}
     return NewEvent(
         event.name, event.video_id, event.course_id, event.user_id, event.occurred_at, payload
     )
@@ -55,14 +53,12 @@ def to_row(event: Event) -> NewEvent:
 def from_row(row: Row) -> Event:
     """Raises: UnreadableEvent, for what another version of this software wrote."""
     try:
-        payload = msgspec.json.decode(row.payload)
-        envelope = {
-            "video_id": row.video_id and UUID(str(row.video_id)),
-            "course_id": row.course_id,
-            "user_id": row.user_id,
-            "occurred_at": row.occurred_at.astimezone(UTC),
-        }
-        return msgspec.convert(payload | envelope, EVENT_TYPES[row.type])
+        fields = msgspec.json.decode(row.payload)
+        fields["video_id"] = row.video_id
+        fields["course_id"] = row.course_id
+        fields["user_id"] = row.user_id
+        fields["occurred_at"] = row.occurred_at.astimezone(UTC)
+        return msgspec.convert(fields, EVENT_TYPES[row.type])
     except (KeyError, TypeError, ValueError) as exc:
         raise UnreadableEvent(f"event {row.id} of type {row.type!r}") from exc
 

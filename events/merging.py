@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from db.progress import ProgressState
 from db.progress_batch import (
     PlaybackState,
@@ -40,6 +42,8 @@ def session_key(report: ProgressReport) -> SessionKey:
 
 def effective_at(report: ProgressReport) -> datetime:
     """When the report was true, by the server's clock and the client's own waiting time."""
+    if not report.delayed_s:
+        return report.received_at
     return report.received_at - timedelta(seconds=report.delayed_s)
 
 
@@ -100,19 +104,16 @@ class _Video:
     def hear(self, report: ProgressReport, is_new: bool) -> None:
         self.received_at = max(self.received_at, report.received_at)
         self.watched.extend(report.watched)
-        if is_new and self._has_newer_place(report):
-            at = effective_at(report)
+        if is_new:
+            self._move(report, effective_at(report))
+
+    def _move(self, report: ProgressReport, at: datetime) -> None:
+        # Within a session its own sequence is the order, across sessions the time is.
+        is_same_session = report.session_id == self.position_session_id
+        if self.position_at is None or is_same_session or at >= self.position_at:
             self.position_at = max(at, self.position_at) if self.position_at else at
             self.position_session_id = report.session_id
             self.holder = report
-
-    def _has_newer_place(self, report: ProgressReport) -> bool:
-        # Within a session its own sequence is the order, across sessions the time is.
-        return (
-            self.position_at is None
-            or report.session_id == self.position_session_id
-            or effective_at(report) >= self.position_at
-        )
 
     def change(self, key: VideoKey) -> ProgressChange:
         is_moved = self.holder is not None
@@ -127,39 +128,43 @@ class _Video:
         )
 
 
+class Heard(msgspec.Struct, frozen=True):
+    """A report, what was known before it, and whether it is neither late nor doubled."""
+
+    report: ProgressReport
+    video: VideoKey
+    standing: Standing
+    is_new: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What to write for a batch. `heard` are its reports, with whether each is new."""
+    """What to write for a batch."""
 
     progress: Sequence[ProgressChange]
     sessions: Sequence[SessionChange]
-    heard: Sequence[tuple[ProgressReport, bool]]
-    standings: Mapping[SessionKey, Standing]
+    heard: Sequence[Heard]
 
     def events(self, states: Mapping[VideoKey, ProgressState]) -> Iterator[PlaybackEvent]:
         """What happened, given what holds now: one event a new report, and completions."""
         completing = self._completing(states)
-        for report, is_new in self.heard:
-            key = session_key(report)
-            course_id = self.standings[key].course_id
-            if is_new:
+        for heard in self.heard:
+            report, state = heard.report, states[heard.video]
+            if heard.is_new:
                 kind = EVENT_OF_REPORT.get(report.event, PlaybackProgressed)
-                yield _event(kind, report, course_id, states[key.video])
-            if completing.get(key.video) is report:
-                yield _event(PlaybackCompleted, report, course_id, states[key.video])
+                yield _event(kind, report, heard.standing.course_id, state)
+            if completing.get(heard.video) is report:
+                yield _event(PlaybackCompleted, report, heard.standing.course_id, state)
 
     def _completing(
         self, states: Mapping[VideoKey, ProgressState]
     ) -> dict[VideoKey, ProgressReport]:
         """The last report that showed something new to see, of each video completed by it."""
-        completing = {}
-        for report, _ in self.heard:
-            key = session_key(report)
-            is_completed_now = (
-                self.standings[key].completed_at is None and states[key.video].completed
-            )
-            if is_completed_now and (report.watched or key.video not in completing):
-                completing[key.video] = report
+        completing: dict[VideoKey, ProgressReport] = {}
+        for heard in self.heard:
+            is_completed_now = heard.standing.completed_at is None and states[heard.video].completed
+            if is_completed_now and (heard.report.watched or heard.video not in completing):
+                completing[heard.video] = heard.report
         return completing
 
 
@@ -167,26 +172,35 @@ def merge(reports: Sequence[ProgressReport], standings: Mapping[SessionKey, Stan
     """Reports whose session has no standing, their video being gone, change nothing."""
     sessions: dict[SessionKey, _Session] = {}
     videos: dict[VideoKey, _Video] = {}
-    heard = []
+    all_heard = []
     for report in reports:
         key = session_key(report)
-        if key not in standings:
+        standing = standings.get(key)
+        if standing is None:
             continue
-        standing, now = standings[key], report.received_at
-        session = sessions.setdefault(key, _Session(standing.last_sequence, now, now))
-        video = videos.setdefault(
-            key.video, _Video(standing.position_at, standing.position_session_id, now)
-        )
+        video_key = key.video
+        session, video = sessions.get(key), videos.get(video_key)
+        if session is None:
+            session = sessions[key] = _session(standing, report)
+        if video is None:
+            video = videos[video_key] = _video(standing, report)
         is_new = session.hear(report)
         video.hear(report, is_new)
-        heard.append((report, is_new))
+        all_heard.append(Heard(report, video_key, standing, is_new))
     changes = (session.change(key) for key, session in sorted(sessions.items()))
     return Merged(
         progress=[video.change(key) for key, video in sorted(videos.items())],
         sessions=[change for change in changes if change],
-        heard=heard,
-        standings=standings,
+        heard=all_heard,
     )
+
+
+def _session(standing: Standing, first: ProgressReport) -> _Session:
+    return _Session(standing.last_sequence, first.received_at, first.received_at)
+
+
+def _video(standing: Standing, first: ProgressReport) -> _Video:
+    return _Video(standing.position_at, standing.position_session_id, first.received_at)
 
 
 def _event(

@@ -108,6 +108,10 @@ def kinds_of(event_type: type[Event]) -> tuple[type[Event], ...]:
 
 
 EVENT_TYPES = {kind.name: kind for kind in _leaves(Event)}
+PAYLOADS = {
+    name: [field for field in kind.__struct_fields__ if field not in ENVELOPE]
+    for name, kind in EVENT_TYPES.items()
+}
 RESET = "reset"  # on the wire a type, but nothing that happened
 
 

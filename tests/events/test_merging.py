@@ -72,7 +72,7 @@ def test_a_report_is_new_when_its_sequence_is_above_all_before(
 
     merged = merge([report(sequence) for sequence in sequences], standings)
 
-    assert [is_new for _, is_new in merged.heard] == new
+    assert [heard.is_new for heard in merged.heard] == new
 
 
 @pytest.mark.parametrize(
