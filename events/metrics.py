@@ -49,6 +49,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._samples: list[Callable[[], None]] = []
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._received_of: dict[str, Counter] = {}
         self._make_request_series()
         self._make_database_series()
         self._tell_build(version)
@@ -75,7 +76,7 @@ class Metrics:
         requests.inc()
         durations.observe(duration_s)
         if received_bytes:
-            self._received_bytes.labels(route).inc(received_bytes)
+            self._received(route).inc(received_bytes)
         if problem is not None:
             self._problems.labels(problem).inc()
 
@@ -232,6 +233,12 @@ class Metrics:
                 self._requests.labels(shown, route, str(status)),
                 self._durations.labels(shown, route),
             )
+        return series
+
+    def _received(self, route: str) -> Counter:
+        series = self._received_of.get(route)
+        if series is None:
+            series = self._received_of[route] = self._received_bytes.labels(route)
         return series
 
 

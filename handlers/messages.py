@@ -262,8 +262,11 @@ def answer_json(
     return web.Response(
         status=status,
         body=msgspec.json.encode(content),
-        content_type="application/json",
-        headers={hdrs.CACHE_CONTROL: "private, no-cache", **(headers or {})},
+        headers={
+            hdrs.CONTENT_TYPE: "application/json",
+            hdrs.CACHE_CONTROL: "private, no-cache",
+            **(headers or {}),
+        },
     )
 
 

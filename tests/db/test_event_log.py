@@ -60,6 +60,21 @@ async def test_a_notification_comes_with_the_commit_only(database: Database, dsn
         assert len(await event_log.read_after(listener, 0, 10)) == 1
 
 
+async def test_appending_with_the_commit_keeps_others_waiting_no_longer(
+    database: Database, dsn: str
+) -> None:
+    before = await append(database, TOLD)
+    async with listen(dsn, event_log.CHANNEL) as listener, database.transaction() as tx:
+        await event_log.append_and_commit(tx, [TOLD] * 2)
+
+        await append_hastily(database)
+        await listener.wait(10)
+        rows = await event_log.read_after(listener, before[-1], 10)
+
+    assert [row.id for row in rows] == sorted(row.id for row in rows)
+    assert len(rows) == 3
+
+
 async def test_who_waits_for_the_log_gets_its_id_after_who_has_it(database: Database) -> None:
     async with database.transaction() as first:
         [early] = await event_log.append(first, [TOLD])
