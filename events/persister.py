@@ -7,6 +7,7 @@ their order: they all go one lane. Decides nothing about the reports themselves 
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -96,7 +97,10 @@ class _Lane:
         self.report_count = 0
         self._database = database
         self._completion_ratio = completion_ratio
-        self._queue: asyncio.Queue[ReportReceived] = asyncio.Queue()
+        self._reports: deque[ReportReceived] = deque()
+        self._have_come = asyncio.Event()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -107,36 +111,44 @@ class _Lane:
         if task:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
-                    await self._queue.join()
+                    await self._is_idle.wait()
             await end(task)
         _refuse(self._waiting(), PersisterStopped())
+        self._note_rest()
 
     @property
     def waiting_count(self) -> int:
-        return self._queue.qsize()
+        return len(self._reports)
 
     def take(self, received: ReportReceived) -> None:
         if self._task is None:
             _refuse([received], PersisterStopped())
         else:
-            self._queue.put_nowait(received)
+            self._reports.append(received)
+            self._have_come.set()
+            self._is_idle.clear()
 
     async def _persist(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            batch = [await self._queue.get(), *self._waiting(MAX_BATCH - 1)]
+            await self._have_come.wait()
+            batch = self._waiting(MAX_BATCH)
             next_start = loop.time() + MIN_INTERVAL_S
             try:
                 await self._answer(batch)
             finally:
                 _refuse(batch, PersisterStopped())  # only when cancelled in the middle
-                for _ in batch:
-                    self._queue.task_done()
+                self._note_rest()
             await asyncio.sleep(next_start - loop.time())
 
     def _waiting(self, limit: int | None = None) -> list[ReportReceived]:
-        count = self._queue.qsize() if limit is None else min(self._queue.qsize(), limit)
-        return [self._queue.get_nowait() for _ in range(count)]
+        count = len(self._reports) if limit is None else min(len(self._reports), limit)
+        return [self._reports.popleft() for _ in range(count)]
+
+    def _note_rest(self) -> None:
+        if not self._reports:
+            self._have_come.clear()
+            self._is_idle.set()
 
     async def _answer(self, batch: Sequence[ReportReceived]) -> None:
         try:
