@@ -36,7 +36,9 @@ SELECT dropped_id, greatest(dropped_id, (SELECT max(id) FROM event_log)) AS newe
 FROM event_log_retention
 """
 
-ROLES = "SELECT course_id, role, version FROM enrollments WHERE user_id = %s"
+ROLES = """
+SELECT user_id, course_id, role, version FROM enrollments WHERE user_id = ANY(%s)
+"""
 
 READ_VISIBLE = f"""
 SELECT {COLUMNS} FROM event_log
@@ -122,9 +124,9 @@ async def bounds(queries: Queries) -> Bounds:
     return Bounds(row.dropped_id, row.newest_id)
 
 
-async def roles_of(queries: Queries, user_id: str) -> list[Row]:
-    """(course_id, role, version) of every enrolment, withdrawn ones with role None."""
-    return await queries.fetch_all(ROLES, (user_id,))
+async def roles_of(queries: Queries, user_ids: list[str]) -> list[Row]:
+    """(user_id, course_id, role, version) of every enrolment, withdrawn ones with role None."""
+    return await queries.fetch_all(ROLES, (user_ids,))
 
 
 async def read_visible(

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from db import event_log
 from db.pool import Database
 from events import frames
 from events.errors import HubClosed, TooManySubscribers
 from events.heartbeats import Heartbeats
 from events.replay import Replay, Start
+from events.role_lookup import RoleLookup
 from events.subscriber import Encoded, End, Pack, Subscriber
 from events.types import EnrollmentChanged, Event, VideoDeleted
 from events.visibility import Filters, Scope, View, Viewpoint, audiences_of
@@ -117,6 +117,7 @@ class Hub:
         self.evicted_count = 0
         self.refused_counts = Counter({"user": 0, "total": 0})
         self._database = database
+        self._roles = RoleLookup(database)
         self._limits = limits
         self._random = randomness or random.Random()
         self._position: int | None = None
@@ -257,7 +258,7 @@ class Hub:
     async def _load_roles(self, viewpoint: Viewpoint) -> None:
         if viewpoint.scope.is_privileged:
             return
-        for row in await event_log.roles_of(self._database, viewpoint.scope.user_id):
+        for row in await self._roles.of(viewpoint.scope.user_id):
             viewpoint.roles.learn(row.course_id, row.role, row.version)
 
     async def _offer(self, encoded: Encoded) -> list[Subscriber]:

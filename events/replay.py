@@ -45,6 +45,8 @@ class Replay:
         bounds = await event_log.bounds(self._database)
         if not bounds.dropped_id <= after_id <= bounds.newest_id:
             return Start(bounds.newest_id, is_reset=True)
+        if after_id == bounds.newest_id:
+            return Start(after_id)
         missed = await event_log.count_visible(
             self._database, self._viewpoint.sight(), after_id, bounds.newest_id, LONGEST + 1
         )
