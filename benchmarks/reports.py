@@ -228,8 +228,8 @@ def main(given: list[str]) -> int:
     if options.inside:
         return measure(options)
     isolation.check_possible()
-    place = ["unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child"]
-    return subprocess.call([*place, sys.executable, "-m", "benchmarks.reports", *given, "--inside"])
+    command = [sys.executable, "-m", "benchmarks.reports", *given, "--inside"]
+    return subprocess.call(isolation.isolated(command))
 
 
 if __name__ == "__main__":

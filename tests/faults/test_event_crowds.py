@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from db import event_log
 from db.pool import Database, open_database
 from events import log
 from events.types import VideoFailed, VideoReady
@@ -50,7 +51,7 @@ class Listener(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        transport.write(self._crowd.request)
+        transport.write(self._crowd.request())
 
     def data_received(self, data: bytes) -> None:
         if not self.is_open.done() and b"retry: " in data:
@@ -64,13 +65,19 @@ class Crowd:
     """Listeners of one kind."""
 
     def __init__(self, url: str, query: str) -> None:
-        token = mint_token(SECRET, "root", roles=["admin"])
         self._port = int(url.rpartition(":")[2])
-        head = f"GET /api/v1/events{query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}"
-        self.request = f"{head}\r\n\r\n".encode()
+        self._query = query
+        self._token = mint_token(SECRET, "root", roles=["admin"])
         self.listeners: list[Listener] = []
         self.heard_at_s: list[list[float]] = [[] for _ in range(MAX_EVENTS)]
         self._heard = asyncio.Event()
+
+    def request(self) -> bytes:
+        return self._request(self._token)
+
+    def _request(self, token: str) -> bytes:
+        head = f"GET /api/v1/events{self._query} HTTP/1.1\r\nHost: x\r\n"
+        return f"{head}Authorization: Bearer {token}\r\n\r\n".encode()
 
     def hear(self, number: int) -> None:
         self.heard_at_s[number - 1].append(time.monotonic())
@@ -106,9 +113,21 @@ class Crowd:
         self.listeners.clear()
 
 
+class Strangers(Crowd):
+    """Each is somebody else, and nobody's admin."""
+
+    _count = 0
+
+    def request(self) -> bytes:
+        self._count += 1
+        return self._request(mint_token(SECRET, f"stranger-{self._count}"))
+
+
 @asynccontextmanager
-async def crowd(served: Serve, count: int, query: str = "") -> AsyncIterator[Crowd]:
-    made = Crowd(served.url, query)
+async def crowd(
+    served: Serve, count: int, query: str = "", kind: type[Crowd] = Crowd
+) -> AsyncIterator[Crowd]:
+    made = kind(served.url, query)
     try:
         await made.come(count)
         yield made
@@ -227,6 +246,22 @@ async def test_streams_that_were_cut_leave_nothing_behind(
     assert second.resident_bytes < first.resident_bytes * 1.05
     with capsys.disabled():
         print(f"\nafter {CUT} streams were cut: {first}, and again: {second}")
+
+
+async def test_a_crowd_that_comes_back_asks_the_database_together(
+    served: Serve, database: Database
+) -> None:
+    newest_id = (await event_log.bounds(database)).newest_id
+    before = await metrics(served)
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        crowd(served, CUT, f"?last_event_id={newest_id}", Strangers),
+    ):
+        after = await metrics(served)
+        assert after["coursestream_event_subscribers"] == CUT
+
+    asked = "coursestream_database_queries_total"
+    assert after[asked] - before[asked] < CUT * 1.25  # each for itself: the log's newest id
 
 
 class Footprint:
