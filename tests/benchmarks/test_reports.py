@@ -1,0 +1,89 @@
+"""What the benchmark of reports makes of its samples; the players' own arithmetic."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from benchmarks.report_client import Player, Run
+from benchmarks.reports import ECHO, NAIVE, PRODUCT, Sample, spread, verdicts
+
+
+def sample(name: str, per_second: float, *, p99_ms: float = 0.0, us: float = 100.0) -> Sample:
+    found = {"per_second": per_second, "p50_ms": 0.0, "p99_ms": p99_ms, "errors": 1.0}
+    return Sample(name, found, commits=per_second / 10, server_us=us)
+
+
+def a_round(product: float, echo: float, naive: float) -> dict[str, Sample]:
+    return {
+        PRODUCT: sample(PRODUCT, product, us=200.0),
+        ECHO: sample(ECHO, echo),
+        NAIVE: sample(NAIVE, naive),
+    }
+
+
+def test_ratios_are_those_within_each_round() -> None:
+    rounds = [a_round(500, 1000, 250), a_round(900, 1000, 300), a_round(600, 2000, 600)]
+    half = [sample(PRODUCT, 100, p99_ms=p99_ms) for p99_ms in (80, 90, 200)]
+
+    assert list(verdicts(rounds, half)) == [
+        "reports a second, of echo's: 0.50 [0.30 to 0.90] (at least 0.6)",
+        "reports a second, of naive's: 2.00 [1.00 to 3.00] (at least 1.5)",
+        "processor time of echo's request, of a report's: 0.50 [0.50 to 0.50]",
+        "p99 at half of its rate, ms: 90 [80 to 200] (at most 100)",
+        "commits a second: 30 [10 to 90] (at most 200)",
+        "errors: 12",
+    ]
+
+
+def test_spread_tells_the_middle_and_both_ends() -> None:
+    assert spread([3.0, 1.0, 2.5], 1) == "2.5 [1.0 to 3.0]"
+
+
+class FakePlayer:
+    """Notes when its reports were due."""
+
+    def __init__(self) -> None:
+        self.due_s: list[float] = []
+
+    def report(self, due_s: float) -> None:
+        self.due_s.append(due_s)
+
+
+def as_player(fake: FakePlayer) -> Player:
+    return cast(Player, fake)
+
+
+def test_without_a_rate_each_answer_is_followed_by_a_report() -> None:
+    run, player = Run(0.0), FakePlayer()
+
+    run.answered(as_player(player), is_well=True, due_s=0.0)
+
+    assert len(player.due_s) == 1
+
+
+async def test_at_a_rate_a_report_counts_from_when_it_was_due() -> None:
+    run, player = Run(1000.0), FakePlayer()
+    going = asyncio.create_task(run.keep_going([as_player(player)]))
+    async with asyncio.timeout(10):
+        while not player.due_s or not run._overdue:
+            await asyncio.sleep(0.001)
+    going.cancel()
+    overdue_s = run._overdue[0]
+    run.answered(as_player(player), is_well=True, due_s=player.due_s[0])
+
+    assert player.due_s[1] == overdue_s == pytest.approx(player.due_s[0] + 0.001)
+
+
+@pytest.mark.parametrize("is_counting", [False, True])
+def test_only_what_was_answered_well_while_counting_is_found(*, is_counting: bool) -> None:
+    run, player = Run(1.0), FakePlayer()
+    run.is_counting = is_counting
+    run.answered(as_player(player), is_well=True, due_s=0.0)
+    run.answered(as_player(player), is_well=False, due_s=0.0)
+
+    found: dict[str, Any] = run.found(seconds=2.0)
+
+    assert found["reports"] == int(is_counting)
+    assert found["per_second"] == int(is_counting) / 2
+    assert found["errors"] == 1
