@@ -47,8 +47,8 @@ from server.tokens import TokenMint, mint_token
 from server.web_processes import web_side
 from server.worker import run as run_worker
 from storage.errors import StorageError, StorageReadOnly
+from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths, prepared
-from storage.uploads import clear_abandoned, clear_unfinished
 
 LOG = logging.getLogger("coursestream.commands")
 
@@ -198,12 +198,9 @@ def _prepare_schema(config: Config, dsn: str) -> None:
 
 
 def _clear_leftovers(config: Config) -> None:
-    """Uploads and media work that a crash cut short; nobody else is at work on a storage that goes
-    with an embedded database, whose one owner we are. Elsewhere others may be."""
-    storage = prepared(config.storage_path)
-    clear = clear_unfinished if config.has_embedded_database else clear_abandoned
+    """Uploads and media work that a crash cut short; what others are at work with stays."""
     try:
-        clear(storage)
+        remove_unfinished(prepared(config.storage_path))
     except StorageReadOnly as exc:  # what is stored can be watched all the same
         LOG.warning("leftovers of uploads stay: %s", exc)
 

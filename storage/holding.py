@@ -1,7 +1,7 @@
 """Says who is still at work with an unfinished file: a lock that ends with its process.
 
-Whoever cleans up asks `is_held` and leaves alone what is; what a killed process was at is held by
-nobody. `flock` works across the machines of a shared mount, too. None of it waits.
+Whoever cleans up takes what is `unheld` and leaves the rest alone; what a killed process was at is
+held by nobody. `flock` works across the machines of a shared mount, too. None of it waits.
 """
 
 import errno
@@ -33,21 +33,38 @@ def held(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         hold_descriptor(descriptor)
+        require_kept(descriptor)
         yield
     finally:
         os.close(descriptor)
 
 
-def is_held(path: Path) -> bool:
-    """Whether somebody is at work with it; what cannot be opened is no work of ours."""
+def require_kept(descriptor: int) -> None:
+    """Raises: FileNotFoundError for what was cleared away between being opened and being held."""
+    if os.fstat(descriptor).st_nlink == 0:
+        raise FileNotFoundError(errno.ENOENT, "cleared before it was held")
+
+
+@contextmanager
+def unheld(path: Path) -> Iterator[bool]:
+    """Whether nobody is at work with it; then nobody begins to before the block ends.
+
+    What cannot be opened is no work of ours.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        return error.errno not in (errno.ELOOP, errno.ENXIO, errno.ENOENT)
+        yield error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOENT)
+        return
+    try:
+        yield _locks_alone(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _locks_alone(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+        return False
+    return True

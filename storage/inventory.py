@@ -15,8 +15,10 @@ from pathlib import Path
 from uuid import UUID
 
 from storage.errors import os_errors_wrapped
-from storage.holding import is_held
+from storage.holding import unheld
 from storage.paths import StoragePaths
+
+ALWAYS_S = float("inf")  # later than any change
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +72,26 @@ def remove_stray(paths: StoragePaths, relative: str, before_s: float) -> bool:
     return False
 
 
-def remove_unfinished(paths: StoragePaths, before_s: float) -> list[str]:
+def remove_unfinished(paths: StoragePaths, before_s: float = ALWAYS_S) -> list[str]:
     """The names of what lay unfinished and unchanged since then, and is gone now.
 
-    What somebody is still at work with stays, however old.
-    Raises: StorageGone, StorageReadOnly.
+    What somebody is still at work with stays, however old: here, in another process, on another
+    machine. Raises: StorageGone, StorageReadOnly.
     """
     paths.check()
-    removed = []
-    for entry in _entries(paths.unfinished):
-        path = Path(entry.path)
-        if _last_change_s(path) < before_s and not is_held(path):
-            with os_errors_wrapped():
-                _remove_tree(path)
-            removed.append(entry.name)
-    return removed
+    return [
+        entry.name
+        for entry in _entries(paths.unfinished)
+        if _remove_unheld(Path(entry.path), before_s)
+    ]
+
+
+def _remove_unheld(path: Path, before_s: float) -> bool:
+    with os_errors_wrapped(), unheld(path) as is_free:
+        if not is_free or _last_change_s(path) >= before_s:
+            return False
+        _remove_tree(path)
+    return True
 
 
 def _video(entry: "os.DirEntry[str]", course_id: str) -> StoredVideo:

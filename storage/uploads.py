@@ -5,10 +5,7 @@ aiofiles on the executor that is given. How large an upload may be is the caller
 """
 
 import asyncio
-import errno
-import fcntl
 import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
@@ -20,7 +17,7 @@ import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
 from storage.errors import StorageFull, os_errors_wrapped
-from storage.holding import hold_descriptor
+from storage.holding import hold_descriptor, require_kept
 from storage.paths import StoragePaths
 
 _T = TypeVar("_T")
@@ -143,47 +140,11 @@ def _open_held(path: str, flags: int) -> int:
     descriptor = os.open(path, flags, 0o666)
     try:
         hold_descriptor(descriptor)
-        if os.fstat(descriptor).st_nlink == 0:
-            raise FileNotFoundError(errno.ENOENT, "cleared before it was held")
+        require_kept(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def clear_unfinished(paths: StoragePaths) -> None:
-    """Remove what a crash left half-done. Blocks; only while no process works on the storage.
-
-    Raises: StorageGone, StorageReadOnly.
-    """
-    paths.check()
-    with os_errors_wrapped():
-        for entry in paths.unfinished.iterdir():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-
-
-def clear_abandoned(paths: StoragePaths) -> None:
-    """Remove the uploads of processes that ended in the middle; those of others go on. Blocks.
-
-    Directories of media work are left alone. Raises: StorageGone, StorageReadOnly.
-    """
-    paths.check()
-    with os_errors_wrapped():
-        for entry in paths.unfinished.iterdir():
-            if entry.is_file() and not entry.is_symlink():
-                _remove_unless_held(entry)
-
-
-def _remove_unless_held(path: Path) -> None:
-    with suppress(FileNotFoundError), path.open("r+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return
-        path.unlink()
 
 
 async def require_space(directory: Path, wanted_bytes: int, executor: Executor) -> None:

@@ -71,7 +71,7 @@ def link_asset(
     target = paths.asset(course_id, video_id, to_name)
     paths.check()
     draft = paths.upload(uuid.uuid4())
-    with os_errors_wrapped():
+    with os_errors_wrapped(), held(source):  # and with it the draft: they are one file
         try:
             os.link(source, draft, follow_symlinks=False)
             os.replace(draft, target)

@@ -9,12 +9,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from storage import holding
 from storage.errors import InvalidPath, StorageGone
-from storage.holding import held, is_held
+from storage.holding import held, unheld
 from storage.inventory import StoredVideo, remove_stray, remove_unfinished, stored_videos
 from storage.paths import StoragePaths
 from storage.uploads import receive
-from storage.videos import scratch
+from storage.videos import link_asset, scratch
 
 HOUR_S = 3600.0
 NOW_S = time.time()
@@ -145,11 +146,60 @@ def test_what_is_held_stays_however_old(paths: StoragePaths) -> None:
     directory = put(paths.unfinished / "a.work" / "remuxed", HOUR_S).parent
 
     with held(file), held(directory):
-        assert is_held(file)
         assert remove_unfinished(paths, NOW_S + HOUR_S) == []
 
-    assert not is_held(file)
     assert remove_unfinished(paths, NOW_S + HOUR_S) == ["a.work", "upload"]
+
+
+def test_what_a_crash_left_goes_whatever_its_age(paths: StoragePaths) -> None:
+    put(paths.unfinished / "upload", 0)
+    put(paths.unfinished / "a.work" / "deep" / "remuxed", 0)
+
+    assert remove_unfinished(paths) == ["a.work", "upload"]
+    assert paths.check()
+
+
+def test_nothing_is_removed_where_the_storage_is_gone(paths: StoragePaths) -> None:
+    put(paths.unfinished / "upload", HOUR_S)
+    paths.marker.unlink()
+
+    with pytest.raises(StorageGone):
+        remove_unfinished(paths)
+
+    assert os.listdir(paths.unfinished) == ["upload"]
+
+
+def test_directory_that_was_just_cleared_is_not_worked_in(
+    paths: StoragePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process starts between the opening of the directory and its lock."""
+    lock = holding.fcntl.flock
+
+    def lock_late(file: int, operation: int) -> None:
+        monkeypatch.setattr(holding.fcntl, "flock", lock)
+        remove_unfinished(paths)
+        lock(file, operation)
+
+    monkeypatch.setattr(holding.fcntl, "flock", lock_late)
+
+    with pytest.raises(FileNotFoundError), scratch(paths):
+        raise AssertionError("it is gone")
+
+
+def test_link_is_not_removed_in_the_middle_of_being_published(
+    paths: StoragePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video_id = uuid4()
+    put(paths.asset("c", video_id, "original.mp4"), 9 * HOUR_S)
+    rename = os.replace
+
+    def replace_late(source: Path, target: Path) -> None:
+        assert remove_unfinished(paths) == []
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_late)
+
+    assert link_asset(paths, "c", video_id, "original.mp4", f"source-{'0' * 16}.mp4").exists()
 
 
 def test_link_that_is_being_published_is_as_young_as_it_is(paths: StoragePaths) -> None:
@@ -165,7 +215,8 @@ def test_what_is_no_file_of_ours_is_held_by_nobody(tmp_path: Path, name: str) ->
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "pipe")
 
-    assert not is_held(tmp_path / name)
+    with unheld(tmp_path / name) as is_free:
+        assert is_free
 
 
 async def test_running_upload_is_held(tmp_path: Path) -> None:

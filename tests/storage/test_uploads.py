@@ -7,14 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from storage import uploads
+from storage import holding, uploads
 from storage.errors import FileMissing, StorageFull, StorageGone
+from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
 from storage.uploads import (
     BATCH_BYTES,
     UploadFile,
-    clear_abandoned,
-    clear_unfinished,
     receive,
     to_its_end,
 )
@@ -223,56 +222,18 @@ async def _ended(work: "asyncio.Future[None]") -> None:
     await to_its_end(work)
 
 
-def test_what_a_crash_left_is_cleared(paths: StoragePaths) -> None:
-    cut_upload, work = paths.upload(uuid4()), paths.scratch(uuid4())
-    cut_upload.write_bytes(b"half a lecture")
-    (work / "deep").mkdir(parents=True)
-    (work / "deep" / "remuxed").write_bytes(b"half a remux")
-
-    clear_unfinished(paths)
-
-    assert list(paths.unfinished.iterdir()) == []
-    assert paths.check()
-
-
-def test_nothing_is_cleared_where_the_storage_is_gone(paths: StoragePaths) -> None:
-    paths.upload(uuid4()).write_bytes(b"somebody's")
-    paths.marker.unlink()
-
-    with pytest.raises(StorageGone):
-        clear_unfinished(paths)
-
-    assert list(paths.unfinished.iterdir())
-
-
-async def test_only_abandoned_uploads_are_cleared_beside_others(
-    paths: StoragePaths, executor: Executor
-) -> None:
-    abandoned, work = paths.upload(uuid4()), paths.scratch(uuid4())
-    abandoned.write_bytes(b"half a lecture")
-    work.mkdir()
-
-    async with receive(paths, uuid4(), executor, 0) as upload:
-        await asyncio.to_thread(clear_abandoned, paths)
-
-        assert set(paths.unfinished.iterdir()) == {upload.path, work}
-        await upload.append(b"x")
-        await upload.finish()
-        assert upload.path.read_bytes() == b"x"
-
-
 async def test_upload_does_not_begin_in_a_file_that_was_just_cleared(
     paths: StoragePaths, executor: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process starts between the opening of the file and its lock."""
-    lock = uploads.fcntl.flock
+    lock = holding.fcntl.flock
 
     def lock_late(file: int, operation: int) -> None:
-        monkeypatch.setattr(uploads.fcntl, "flock", lock)
-        clear_abandoned(paths)
+        monkeypatch.setattr(holding.fcntl, "flock", lock)
+        remove_unfinished(paths)
         lock(file, operation)
 
-    monkeypatch.setattr(uploads.fcntl, "flock", lock_late)
+    monkeypatch.setattr(holding.fcntl, "flock", lock_late)
 
     with pytest.raises(FileMissing):
         await _begun(paths, executor)
@@ -285,10 +246,10 @@ async def test_storage_without_locks_takes_uploads_and_clears_none(
     def refuse(file: object, operation: int) -> None:
         raise OSError(code, "no locks")
 
-    monkeypatch.setattr(uploads.fcntl, "flock", refuse)
+    monkeypatch.setattr(holding.fcntl, "flock", refuse)
 
     async with receive(paths, uuid4(), executor, 0) as upload:
-        await asyncio.to_thread(clear_abandoned, paths)
+        await asyncio.to_thread(remove_unfinished, paths)
         await upload.append(b"x")
         await upload.finish()
         assert upload.path.read_bytes() == b"x"
