@@ -1,0 +1,98 @@
+"""From received bytes to a video: what they are is judged, then the row is made.
+
+Shared by both ways of uploading. The file has its place before its row: a crash in between leaves a
+stray file only.
+"""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID
+
+from aiohttp import web
+
+from db import videos
+from db.errors import CommitUnknown, DatabaseError
+from db.videos import MediaFacts, NewVideo, Video
+from events import pipeline
+from handlers import keys
+from handlers.errors import UnsupportedFormat
+from storage.errors import StorageError, os_errors_wrapped
+from storage.media import Probe
+from storage.sniff import HEAD_BYTES, Container, check_lengths, sniff
+from storage.videos import remove_video
+
+
+async def judge(app: web.Application, path: Path) -> MediaFacts:
+    """What the file is by its content. Raises UnsupportedFormat, the media errors of storage."""
+    settings = app[keys.UPLOAD_SETTINGS]
+    loop = asyncio.get_running_loop()
+    container = await loop.run_in_executor(app[keys.UPLOAD_EXECUTOR], _sniffed, path)
+    if container not in settings.allowed_formats:
+        raise UnsupportedFormat(f"{container} files are not accepted here.")
+    probe = await app[keys.SANDBOX].probe(path, container, settings.media_limits)
+    return _media_facts(container, probe)
+
+
+async def enter(app: web.Application, new: NewVideo, upload_id: UUID) -> Video | None:
+    """Make the published file of a video its row.
+
+    None, and no file either, when the module is gone. Raises: CommitUnknown, DatabaseError.
+    """
+    try:
+        video = await pipeline.enter(app[keys.DATABASE], new, upload_id)
+    except CommitUnknown:
+        return await _perhaps_entered(app, new.id)
+    except DatabaseError:
+        await _unpublish(app, new)
+        raise
+    if video is None:
+        await _unpublish(app, new)
+    return video
+
+
+def _sniffed(path: Path) -> Container:
+    """The container, once all of it is there. Blocks."""
+    with os_errors_wrapped(), path.open("rb") as file:
+        container = sniff(file.read(HEAD_BYTES))
+        check_lengths(file, path.stat().st_size)
+    return container
+
+
+async def _perhaps_entered(app: web.Application, video_id: UUID) -> Video:
+    """The video if its commit took place after all.
+
+    Raises: CommitUnknown. The file stays then: a row that nobody can see yet may name it, and the
+    reconcile takes it when none does.
+    """
+    try:
+        video = await videos.get(app[keys.DATABASE], video_id)
+    except DatabaseError as exc:
+        raise CommitUnknown from exc
+    if video is None:
+        raise CommitUnknown
+    return video
+
+
+async def _unpublish(app: web.Application, new: NewVideo) -> None:
+    """Take back a file that no row names; what cannot be removed now the reconcile takes."""
+    storage, executor = app[keys.STORAGE], app[keys.UPLOAD_EXECUTOR]
+    loop = asyncio.get_running_loop()
+    with suppress(StorageError):
+        await loop.run_in_executor(executor, remove_video, storage, new.course_id, new.id)
+
+
+def _media_facts(container: Container, probe: Probe) -> MediaFacts:
+    """Storage's words to the database's, which know nothing of each other."""
+    return MediaFacts(
+        duration_s=probe.duration_s,
+        width=probe.width,
+        height=probe.height,
+        frame_rate=probe.frame_rate,
+        rotation=probe.rotation,
+        container=container,
+        video_codec=probe.video_codec,
+        audio_codec=probe.audio_codec,
+        mime_type=probe.mime_type,
+        is_playable=probe.is_playable_in_browsers,
+    )
