@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from db import assets, jobs, space, videos
+from db import assets, jobs, space, uploads, videos
 from db.assets import RepresentationRow, ThumbnailRow
 from db.pool import Database, Transaction
 from db.videos import NewVideo, Video
@@ -59,6 +59,7 @@ async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | N
         video = await _existing(transaction, new.id)
         await enqueue(transaction, new.id)
         await space.release(transaction, upload_id)
+        await uploads.complete(transaction, upload_id, new.id)
         await log.append(transaction, [told(VideoUploaded, video, video.uploaded_by)])
     return video
 

@@ -2,14 +2,15 @@
 
 from aiohttp import web
 
-from db import courses
+from db import courses, uploads
 from db.courses import Course, Module
+from db.uploads import Upload
 from db.videos import Video
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.access.rules import Right
-from handlers.errors import Failed, NotEnrolled, NotReady
-from handlers.messages import identifier, video_id_of
+from handlers.errors import Failed, NotEnrolled, NotFound, NotReady
+from handlers.messages import identifier, upload_id_of, video_id_of
 
 
 async def allowed_course(request: web.Request, right: Right) -> Course:
@@ -25,9 +26,29 @@ async def allowed_module(request: web.Request, right: Right) -> Module:
     module = await courses.get_module(request.app[keys.DATABASE], identifier(request, "module_id"))
     if module and "course_id" in request.match_info:
         module = module if module.course_id == identifier(request, "course_id") else None
-    await _require(request, module.course_id if module else None, right)
-    assert module is not None
-    return module
+    return await _allowed(request, module, right)
+
+
+async def allowed_module_named(request: web.Request, module_id: str, right: Right) -> Module:
+    """A module that something else than the path names. Raises as above."""
+    module = await courses.get_module(request.app[keys.DATABASE], module_id)
+    return await _allowed(request, module, right)
+
+
+async def own_upload(request: web.Request) -> Upload:
+    """The upload of the path, which its maker alone may know of.
+
+    Raises as `Access.require`, and NotFound when it is gone.
+    """
+    upload_id = upload_id_of(request)
+    upload = await uploads.get(request.app[keys.DATABASE], upload_id) if upload_id else None
+    if upload is not None and upload.user_id != request[keys.VIEWER].user_id:
+        upload = None
+    await _require(request, upload.course_id if upload else None, Right.EDIT)
+    assert upload is not None
+    if upload.is_gone:
+        raise NotFound
+    return upload
 
 
 async def allowed_video(request: web.Request, right: Right) -> Video:
@@ -61,6 +82,12 @@ def granted(request: web.Request) -> PlaybackGrant:
         raise NotEnrolled("The grant is for another video.")
     request.app[keys.REVOCATIONS].require(grant)
     return grant
+
+
+async def _allowed(request: web.Request, module: Module | None, right: Right) -> Module:
+    await _require(request, module.course_id if module else None, right)
+    assert module is not None
+    return module
 
 
 async def _require(request: web.Request, course_id: str | None, right: Right) -> None:

@@ -59,8 +59,8 @@ def _query(name: str, description: str, schema: Mapping[str, Any], **more: Any) 
     return {"name": name, "in": "query", "description": description, "schema": schema, **more}
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "description": description, "schema": TEXT}
+def _header(name: str, description: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": description, "schema": TEXT, **more}
 
 
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
@@ -98,6 +98,17 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "format",
         "Without it, `Accept` chooses among the formats that exist.",
         {"type": "string", "enum": ["mp4", "webm"]},
+    ),
+    "Tus-Resumable": _header("Tus-Resumable", "`1.0.0`, else 412.", required=True),
+    "Upload-Length": _header("Upload-Length", "Bytes of the whole file.", required=True),
+    "Upload-Metadata": _header(
+        "Upload-Metadata",
+        "`module_id`, `filename`, `title`: pairs of a key and a value in Base64, between commas.",
+        required=True,
+    ),
+    "Upload-Offset": _header("Upload-Offset", "Where the body goes on.", required=True),
+    "Upload-Checksum": _header(
+        "Upload-Checksum", "`sha1` or `sha256`, and the digest of the body in Base64."
     ),
     "Accept": _header("Accept", "Which of the media types that exist (RFC 9110 section 12.5.1)."),
     "Range": _header("Range", "`bytes=` ranges, 16 at most (RFC 9110 section 14)."),
@@ -142,9 +153,20 @@ HEADERS: Mapping[str, str] = {
     "Vary": "`Accept` where it chose.",
     "Retry-After": "Seconds until it is worth another try.",
     "WWW-Authenticate": "RFC 6750.",
+    "Tus-Resumable": "The version of tus that is spoken.",
+    "Tus-Version": "The versions of tus that can be spoken.",
+    "Tus-Extension": "What is understood beside the core.",
+    "Tus-Max-Size": "Bytes that a file may have.",
+    "Tus-Checksum-Algorithm": "Digests that a body can be checked by.",
+    "Upload-Offset": "Where the upload goes on.",
+    "Upload-Length": "Bytes of the whole file.",
+    "Upload-Metadata": "What was said of the upload when it was created.",
+    "Upload-Expires": "When the upload goes, if no byte comes before.",
+    "X-Video-ID": "The video that a complete upload has become.",
     "X-Accel-Buffering": "`no`: proxies must not hold events back.",
 }
 
+UPLOAD_FACTS = ("Tus-Resumable", "Upload-Offset", "Upload-Expires", "X-Video-ID")
 PAGED = ("limit", "cursor")
 CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
 RANGES = ("Range", "If-Range", *CONDITIONS)

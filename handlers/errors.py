@@ -267,6 +267,8 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (storage_errors.StorageFull, _unsaid(OverQuota)),
     (storage_errors.InvalidSubtitles, _said(InvalidRequest)),
     (storage_errors.InvalidPath, _unsaid(Internal)),
+    (storage_errors.PartialBusy, _unsaid(Locked)),
+    (storage_errors.PartialLost, _unsaid(NotFound)),
     (storage_errors.StorageError, _unsaid(Unavailable)),
 )
 

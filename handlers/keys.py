@@ -21,6 +21,7 @@ from handlers.delivery.replay import Replay
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
+from handlers.receivers import Receivers
 from storage.media import Limits
 from storage.paths import StoragePaths
 from storage.sandbox import Sandbox
@@ -35,6 +36,7 @@ class UploadSettings:
     quota_bytes: int | None
     allowed_formats: tuple[str, ...]
     media_limits: Limits
+    expiry_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ TRANSFERS = web.AppKey("transfers", Transfers)
 STORAGE = web.AppKey("storage", StoragePaths)
 UPLOAD_EXECUTOR = web.AppKey("upload_executor", Executor)
 SANDBOX = web.AppKey("sandbox", Sandbox)
+RECEIVERS = web.AppKey("receivers", Receivers)
 UPLOAD_SETTINGS = web.AppKey("upload_settings", UploadSettings)
 PLAYBACK_SETTINGS = web.AppKey("playback_settings", PlaybackSettings)
 

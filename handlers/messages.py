@@ -288,7 +288,16 @@ def in_words(fault: msgspec.MsgspecError) -> str:
 
 def video_id_of(request: web.Request) -> UUID | None:
     """The video id of the path; None when it is no UUID, and so names nothing."""
+    return _uuid_of(request, "video_id")
+
+
+def upload_id_of(request: web.Request) -> UUID | None:
+    """The upload id of the path, likewise."""
+    return _uuid_of(request, "upload_id")
+
+
+def _uuid_of(request: web.Request, name: str) -> UUID | None:
     try:
-        return msgspec.convert(request.match_info["video_id"], UUID)
+        return msgspec.convert(request.match_info[name], UUID)
     except msgspec.ValidationError:
         return None

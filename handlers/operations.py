@@ -21,6 +21,7 @@ from handlers import (
     playback,
     progress,
     text_tracks,
+    tus,
     uploads,
     videos,
 )
@@ -32,15 +33,18 @@ from handlers.describing import (
     PAGED,
     RANGES,
     TEXT,
+    UPLOAD_FACTS,
     VALIDATORS,
     Answer,
     Body,
     Operation,
 )
 from handlers.errors import (
+    ChecksumMismatch,
     EmptyUpload,
     Failed,
     InvalidRequest,
+    Locked,
     ModuleElsewhere,
     NotAcceptable,
     NotAllowed,
@@ -48,6 +52,7 @@ from handlers.errors import (
     NotFound,
     NotReady,
     NoVideo,
+    OffsetMismatch,
     OverQuota,
     PreconditionFailed,
     RangeNotSatisfiable,
@@ -78,6 +83,7 @@ from handlers.messages import (
     Readiness,
     VideoPatch,
 )
+from handlers.tus_headers import OFFSET_OCTETS
 
 COURSES, VIDEOS, PLAYING, PROGRESS = "Course structure", "Videos", "Playing", "Progress"
 EVENTS, OPERATING, PAGES = "Events", "Operations", "Pages"
@@ -177,6 +183,30 @@ def _delete_track(summary: str) -> Operation:
 
 
 GONE = (Answer(204, "Gone."),)
+OCTETS = Body({OFFSET_OCTETS: BYTES}, is_required=False)
+RECEIVING = (
+    PreconditionFailed,
+    TooLarge,
+    UnsupportedFormat,
+    Undecodable,
+    NoVideo,
+    TooComplex,
+    Locked,
+    ChecksumMismatch,
+    OverQuota,
+)
+TUS = Operation(
+    tag=VIDEOS,
+    summary="What is understood of tus 1.0.0 (https://tus.io/protocols/resumable-upload)",
+    answers=(
+        Answer(
+            204,
+            "This.",
+            headers=("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
+        ),
+    ),
+    access="open",
+)
 HTML = {"text/html": TEXT}
 STREAM = (
     Answer(
@@ -266,6 +296,44 @@ OPERATIONS: Mapping[Any, Operation] = {
             TooComplex,
             OverQuota,
         ),
+    ),
+    tus.tell_uploads: TUS,
+    tus.tell_upload: TUS,
+    tus.post_upload: Operation(
+        tag=VIDEOS,
+        summary="Begin an upload that can be resumed (instructor), perhaps with its first bytes",
+        answers=(Answer(201, "To be sent to `Location`.", headers=("Location", *UPLOAD_FACTS)),),
+        body=OCTETS,
+        parameters=("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Checksum"),
+        problems=(*ALLOWED, *RECEIVING, EmptyUpload),
+    ),
+    tus.head_upload: Operation(
+        tag=VIDEOS,
+        summary="How far the caller's upload is; ends whoever writes to it",
+        answers=(
+            Answer(
+                200,
+                "How far it is.",
+                headers=("Upload-Length", "Upload-Metadata", "Cache-Control", *UPLOAD_FACTS),
+            ),
+        ),
+        parameters=("Tus-Resumable",),
+        problems=(*ALLOWED, PreconditionFailed, Locked),
+    ),
+    tus.patch_upload: Operation(
+        tag=VIDEOS,
+        summary="Go on with the caller's upload; ends whoever writes to it",
+        answers=(Answer(204, "Stored.", headers=UPLOAD_FACTS),),
+        body=OCTETS,
+        parameters=("Tus-Resumable", "Upload-Offset", "Upload-Checksum"),
+        problems=(*ALLOWED, *RECEIVING, OffsetMismatch),
+    ),
+    tus.delete_upload: Operation(
+        tag=VIDEOS,
+        summary="Terminate the caller's upload; a video that it became stays",
+        answers=GONE,
+        parameters=("Tus-Resumable",),
+        problems=(*ALLOWED, PreconditionFailed, Locked),
     ),
     videos.list_videos: Operation(
         tag=VIDEOS,

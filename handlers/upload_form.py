@@ -48,8 +48,8 @@ async def file_part(reader: MultipartReader) -> FilePart:
         if part is None or name not in ("title", "file"):
             raise InvalidRequest("The form is `title` (optional), then `file`.")
         if name == "file":
-            kept = _kept_filename(filename)
-            return FilePart(part, kept, title or _title_from(kept))
+            kept = kept_filename(filename)
+            return FilePart(part, kept, title or title_from(kept))
         if title is not None:
             raise InvalidRequest("The form may hold one `title`.")
         title = await _read_title(part)
@@ -89,7 +89,7 @@ def _disposition(part: BodyPartReader) -> tuple[str, str | None]:
     return (name if isinstance(name, str) else "", filename)
 
 
-def _kept_filename(filename: str | None) -> str:
+def kept_filename(filename: str | None) -> str:
     """Any name is kept, as text that can be shown: at most 255 bytes, no control characters."""
     text = (filename or "").encode("utf-8", "replace").decode()
     text = text.replace("%22", '"')  # how browsers send a quote (WHATWG HTML section 4.10.22.8)
@@ -98,7 +98,7 @@ def _kept_filename(filename: str | None) -> str:
     return text or "video"
 
 
-def _title_from(filename: str) -> str:
+def title_from(filename: str) -> str:
     return filename[:200]
 
 

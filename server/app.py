@@ -13,7 +13,7 @@ from server import cors, middlewares
 from server.config import Config
 from server.metrics import make_metrics
 from server.proxies import PROXIES, TrustedProxies
-from server.resources import resources
+from server.resources import end_uploads, resources
 from server.routes import routes
 from storage.media import Limits
 
@@ -37,6 +37,7 @@ def build_app(config: Config, dsn: str) -> web.Application:
     app.add_routes(routes())
     _provide_settings(app, config)
     app.cleanup_ctx.extend(resources(config, dsn))
+    app.on_shutdown.append(end_uploads)
     return app
 
 
@@ -60,6 +61,7 @@ def _provide_settings(app: web.Application, config: Config) -> None:
             max_duration_s=config.max_duration_s,
             max_streams=config.max_streams,
         ),
+        expiry_s=config.upload_expiry_s,
     )
     app[keys.PLAYBACK_SETTINGS] = keys.PlaybackSettings(
         report_interval_s=config.report_interval_s,

@@ -22,7 +22,7 @@ EXPOSED_HEADERS = (
     "Content-Range, Content-Length, ETag, Accept-Ranges, X-Request-ID, Location, Retry-After,"
     " Content-Disposition, RateLimit, RateLimit-Policy, Tus-Resumable, Tus-Version, Tus-Extension,"
     " Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Expires,"
-    " X-Video-ID"
+    " Upload-Metadata, X-Video-ID"
 )
 PREFLIGHT_MAX_AGE_S = 7200  # the most that Chromium honours
 

@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 
 from handlers import keys
 from handlers.errors import Internal, RequestError, as_request_error
+from handlers.tus_headers import TUS_RESUMABLE, VERSION
 from server.proxies import client_of
 
 ACCESS_LOG = structlog.stdlib.get_logger("coursestream.access")
@@ -21,6 +22,7 @@ _STANDARD_LOG = logging.getLogger("coursestream.access")
 LOG = structlog.stdlib.get_logger("coursestream.server")
 
 API = "/api/v1/"
+UPLOADS = "/api/v1/uploads"
 PLAY = "/play/"
 GRANT_IN_PATH = re.compile(r"^/play/[^/]+")
 NO_ROUTE = "none"  # whatever address or method there is not
@@ -86,7 +88,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every call of the API is somebody's; what is played by grant is checked by its handler."""
-    if request.path.startswith(API):
+    if request.path.startswith(API) and not _asks_what_tus_can(request):
         request[keys.VIEWER] = await request.app[keys.VERIFIER].viewer_of(request)
     return await handler(request)
 
@@ -98,6 +100,8 @@ async def add_common_headers(request: web.Request, response: web.StreamResponse)
     response.headers["X-Request-ID"] = request.get(keys.REQUEST_ID) or new_request_id()
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers[hdrs.SERVER] = "coursestream"
+    if request.path.startswith(UPLOADS):
+        response.headers[TUS_RESUMABLE] = VERSION
     if request.path.startswith(PLAY):
         response.headers["Referrer-Policy"] = "no-referrer"
 
@@ -115,6 +119,11 @@ def route_template(request: web.Request) -> str:
     """The address as it stands in the URL table: the path would tell who and what, without end."""
     resource = request.match_info.route.resource
     return NO_ROUTE if resource is None else resource.canonical
+
+
+def _asks_what_tus_can(request: web.Request) -> bool:
+    """Clients of tus 1.0.0 ask before they know whom they are to be."""
+    return request.method == hdrs.METH_OPTIONS and request.path.startswith(UPLOADS)
 
 
 def _log_level(request: web.Request, status: int) -> int | None:

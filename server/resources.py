@@ -22,6 +22,7 @@ from events.reconcile import Reconcile
 from events.retention import Retention
 from events.sessions import SilenceWatch
 from events.trash import TrashSweep
+from events.upload_sweep import UploadSweep
 from handlers import keys
 from handlers.access.revocation import REMEMBERED_S, Revocations
 from handlers.access.rules import Access
@@ -34,6 +35,7 @@ from handlers.delivery.representations import Representations
 from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
 from handlers.health import migration_ids
+from handlers.receivers import LOOK_INTERVAL_S, Receivers
 from server.config import Config
 from server.identity import token_verifier
 from server.metrics import follow, follow_ledger, metrics_listener
@@ -58,6 +60,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         partial(_delivery, config, ledger),
         partial(_database, config, dsn),
         partial(_accounting, ledger),
+        _receivers,
         partial(_upkeep, config, dsn),
         partial(_events, config, dsn),
         partial(_persister, config),
@@ -113,6 +116,19 @@ async def _accounting(ledger: Ledger, app: web.Application) -> AsyncIterator[Non
     await writer.stop()
 
 
+async def _receivers(app: web.Application) -> AsyncIterator[None]:
+    receivers = app[keys.RECEIVERS] = Receivers(app[keys.DATABASE])
+    looking = Periodic("claimed uploads", receivers.look, LOOK_INTERVAL_S)
+    looking.start()
+    yield
+    await looking.stop()
+
+
+async def end_uploads(app: web.Application) -> None:
+    """While connections are still open (an `on_shutdown` signal): nobody's bytes are lost."""
+    await app[keys.RECEIVERS].close()
+
+
 async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterator[None]:
     pool, stored = app[keys.DATABASE], app[keys.STORAGE]
     retention = Retention(pool, config.event_retention_s, config.session_retention_s)
@@ -120,6 +136,7 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
         SilenceWatch(pool),
         TrashSweep(pool, stored, config.trash_retention_s),
         Reconcile(pool, dsn, stored, config.upload_expiry_s),
+        UploadSweep(pool, stored),
         Periodic("removed files", app[keys.OPEN_FILES].forget_removed, FORGET_INTERVAL_S),
     )
     await retention.start()

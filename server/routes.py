@@ -14,6 +14,7 @@ from handlers import (
     playback,
     progress,
     text_tracks,
+    tus,
     uploads,
     videos,
 )
@@ -21,6 +22,8 @@ from handlers import (
 API = "/api/v1"
 COURSE = API + "/courses/{course_id}"
 MODULE = API + "/modules/{module_id}"
+UPLOADS = API + "/uploads"
+UPLOAD = UPLOADS + "/{upload_id}"
 VIDEO = API + "/videos/{video_id}"
 PLAY = "/play/{grant}"
 
@@ -39,6 +42,12 @@ def routes() -> list[web.RouteDef]:
         web.get(COURSE + "/progress", progress.list_progress),
         web.post(MODULE + "/videos", uploads.post_video),
         web.get(MODULE + "/videos", videos.list_videos),
+        web.options(UPLOADS, tus.tell_uploads),
+        web.post(UPLOADS, tus.post_upload),
+        web.options(UPLOAD, tus.tell_upload),
+        web.head(UPLOAD, tus.head_upload),
+        web.patch(UPLOAD, tus.patch_upload),
+        web.delete(UPLOAD, tus.delete_upload),
         web.get(VIDEO, videos.get_video),
         web.patch(VIDEO, videos.patch_video),
         web.delete(VIDEO, videos.delete_video),

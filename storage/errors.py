@@ -58,6 +58,14 @@ class InvalidSubtitles(StorageError):
         return self._sentence
 
 
+class PartialBusy(StorageError):
+    """Another request is writing to this upload."""
+
+
+class PartialLost(StorageError):
+    """What was stored of this upload is lost."""
+
+
 class UnsupportedFormat(StorageError):
     """The file is neither an MP4 nor a WebM video."""
 

@@ -15,13 +15,14 @@ from pathlib import Path
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
-def hold_descriptor(descriptor: int) -> None:
-    """Hold an open file until its descriptor is closed.
+def hold_descriptor(descriptor: int, *, is_alone: bool = False) -> None:
+    """Hold an open file until its descriptor is closed; alone: beside nobody else.
 
-    Raises: BlockingIOError when whoever cleans up has just got hold of it.
+    Raises: BlockingIOError when whoever cleans up has just got hold of it, or somebody holds it.
     """
+    kind = fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from storage.errors import os_errors_wrapped
 from storage.holding import unheld
-from storage.paths import StoragePaths
+from storage.paths import StoragePaths, partial_id
 
 ALWAYS_S = float("inf")  # later than any change
 
@@ -76,13 +76,14 @@ def remove_unfinished(paths: StoragePaths, before_s: float = ALWAYS_S) -> list[s
     """The names of what lay unfinished and unchanged since then, and is gone now.
 
     What somebody is still at work with stays, however old: here, in another process, on another
-    machine. Raises: StorageGone, StorageReadOnly.
+    machine. Uploads that can be resumed go with their rows, see `storage.partials`.
+    Raises: StorageGone, StorageReadOnly.
     """
     paths.check()
     return [
         entry.name
         for entry in _entries(paths.unfinished)
-        if _remove_unheld(Path(entry.path), before_s)
+        if partial_id(entry.name) is None and _remove_unheld(Path(entry.path), before_s)
     ]
 
 

@@ -22,6 +22,7 @@ _ORIGINAL = re.compile(r"original\.(mp4|webm)")
 _SERVABLE = re.compile(r"[a-z][a-z0-9_]{0,31}-([0-9a-f]{16})\.(mp4|webm|jpg|webp|avif|vtt)")
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 _HASH_DIGITS = 16
+_PARTIAL = ".part"
 
 
 def asset_name(stem: str, sha256_hex: str, extension: str) -> str:
@@ -48,6 +49,15 @@ def original_name(extension: str) -> str:
 def is_servable(name: str) -> bool:
     """Whether a client may ever be sent the file of this name."""
     return _SERVABLE.fullmatch(name) is not None
+
+
+def partial_id(name: str) -> UUID | None:
+    """The upload whose file has this name, if it is one that can be resumed."""
+    if not name.endswith(_PARTIAL):
+        return None
+    with suppress(ValueError):
+        return UUID(name.removesuffix(_PARTIAL))
+    return None
 
 
 def asset_hash(name: str) -> str:
@@ -85,6 +95,10 @@ class StoragePaths:
 
     def upload(self, upload_id: UUID) -> Path:
         return self._inside(self.unfinished, _uuid_text(upload_id))
+
+    def partial(self, upload_id: UUID) -> Path:
+        """An upload that can be resumed: unlike all else that is unfinished it has a row."""
+        return self._inside(self.unfinished, f"{_uuid_text(upload_id)}{_PARTIAL}")
 
     def scratch(self, work_id: UUID) -> Path:
         """A directory for what a media function is still writing."""

@@ -1,4 +1,4 @@
-"""Bytes that are arriving: a temporary file that vanishes unless it is published.
+"""Bytes that are arriving, and a temporary file for them that vanishes unless it is published.
 
 Memory for an upload is one batch of 1 MiB however large the file; every write goes through
 aiofiles on the executor that is given. How large an upload may be is the caller's business.
@@ -6,11 +6,11 @@ aiofiles on the executor that is given. How large an upload may be is the caller
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 from uuid import UUID
 
 import aiofiles
@@ -32,16 +32,36 @@ class _File(Protocol):
     def fileno(self) -> int: ...
 
 
-class UploadFile:
-    """A temporary file that grows; made by `receive`, which closes and removes it."""
+class Digest(Protocol):
+    """One of hashlib's."""
 
-    def __init__(self, path: Path, file: _File, executor: Executor, reserve_bytes: int) -> None:
+    def update(self, data: memoryview, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+class UploadFile:
+    """A temporary file that grows; whoever opened it closes it.
+
+    `digest` takes in what is written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        file: _File,
+        executor: Executor,
+        reserve_bytes: int,
+        *,
+        written_bytes: int = 0,
+        digest: Digest | None = None,
+    ) -> None:
         self.path = path
         self._file = file
         self._executor = executor
         self._reserve_bytes = reserve_bytes
+        self._digest = digest
         self._batch = bytearray()
-        self._written_bytes = 0
+        self._written_bytes = written_bytes
         self._space_known_to_bytes = 0
 
     @property
@@ -70,20 +90,29 @@ class UploadFile:
         """
         if self._batch:
             await self._write_batch()
-        loop = asyncio.get_running_loop()
+        await self.sync()
+
+    async def sync(self) -> int:
+        """How many bytes are on the disk for sure, which the batch is not. Raises: as `append`."""
+        written_bytes, loop = self._written_bytes, asyncio.get_running_loop()
         with os_errors_wrapped():
             await to_its_end(loop.run_in_executor(self._executor, os.fsync, self._file.fileno()))
+        return written_bytes
 
     async def _write_batch(self) -> None:
         await self._keep_reserve()
-        batch, self._batch = self._batch, bytearray()
-        self._written_bytes += len(batch)
         with os_errors_wrapped():
-            await to_its_end(self._write_all(memoryview(batch)))
+            await to_its_end(self._write_all(memoryview(self._batch)))
+        self._written_bytes += len(self._batch)
+        self._batch = bytearray()
 
-    async def _write_all(self, view: memoryview) -> None:
+    async def _write_all(self, batch: memoryview) -> None:
+        view = batch
         while view:
             view = view[await self._file.write(view) :]
+        if self._digest is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._executor, self._digest.update, batch)
 
     async def _keep_reserve(self) -> None:
         if self._written_bytes < self._space_known_to_bytes:
@@ -108,7 +137,7 @@ async def receive(
     path = paths.upload(upload_id)
     await require_space(path.parent, reserve_bytes, executor)
     try:
-        async with _created(path, executor) as file:
+        async with opened(path, "xb", executor, _open_held) as file:
             yield UploadFile(path, file, executor, reserve_bytes)
     finally:
         # Published means renamed, so that nothing of this name is left to remove.
@@ -116,9 +145,12 @@ async def receive(
 
 
 @asynccontextmanager
-async def _created(path: Path, executor: Executor) -> AsyncIterator[AsyncFileIO]:
+async def opened(
+    path: Path, mode: Literal["xb", "r+b"], executor: Executor, opener: Callable[[str, int], int]
+) -> AsyncIterator[AsyncFileIO]:
+    """An unbuffered file, closed with the block. Raises: StorageError."""
     with os_errors_wrapped():
-        opening = asyncio.ensure_future(_create(path, executor))
+        opening = asyncio.ensure_future(_open(path, mode, executor, opener))
         try:
             file = await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -131,8 +163,10 @@ async def _created(path: Path, executor: Executor) -> AsyncIterator[AsyncFileIO]
             await to_its_end(file.close())
 
 
-async def _create(path: Path, executor: Executor) -> AsyncFileIO:
-    return await aiofiles.open(path, "xb", buffering=0, executor=executor, opener=_open_held)
+async def _open(
+    path: Path, mode: Literal["xb", "r+b"], executor: Executor, opener: Callable[[str, int], int]
+) -> AsyncFileIO:
+    return await aiofiles.open(path, mode, buffering=0, executor=executor, opener=opener)
 
 
 def _open_held(path: str, flags: int) -> int:

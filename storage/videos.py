@@ -60,6 +60,24 @@ def adopt_asset(paths: StoragePaths, temp: Path, course_id: str, video_id: UUID,
     return target
 
 
+def publish_partial(
+    paths: StoragePaths, partial: Path, course_id: str, video_id: UUID, extension: str
+) -> Path:
+    """Give the finished file of an upload its place beside the name that it has.
+
+    That one goes once the row is there: a crash in between must not cost what was uploaded.
+    Raises: InvalidPath, FileMissing, StorageFull, StorageReadOnly, StorageGone.
+    """
+    target = paths.asset(course_id, video_id, original_name(extension))
+    paths.check()
+    with os_errors_wrapped():
+        os.utime(partial)  # as in `_fsync_own_file`
+        _make_video_dir(paths, course_id, video_id)
+        os.link(partial, target, follow_symlinks=False)
+        _fsync_dir(target.parent)
+    return target
+
+
 def link_asset(
     paths: StoragePaths, course_id: str, video_id: UUID, from_name: str, to_name: str
 ) -> Path:

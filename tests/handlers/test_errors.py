@@ -155,6 +155,8 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     storage_errors.StorageFull: (storage_errors.StorageFull(SECRET), "over-quota"),
     storage_errors.StorageReadOnly: (storage_errors.StorageReadOnly(SECRET), "unavailable"),
     storage_errors.StorageGone: (storage_errors.StorageGone(SECRET), "unavailable"),
+    storage_errors.PartialBusy: (storage_errors.PartialBusy(SECRET), "locked"),
+    storage_errors.PartialLost: (storage_errors.PartialLost(SECRET), "not-found"),
     storage_errors.UnsupportedFormat: (
         storage_errors.UnsupportedFormat(SECRET),
         "unsupported-format",

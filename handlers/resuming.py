@@ -1,0 +1,319 @@
+"""What a request does to an upload that can be resumed: bytes are appended until it is a video.
+
+What arrives is on the disk before the row tells of it; a request that is cut leaves all that came,
+one with a checksum nothing. The last byte counts once there is a video, so that whatever fails on
+the way there can be tried again.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from aiohttp import web
+
+from db import space, uploads
+from db.errors import DatabaseError
+from db.pool import Queries
+from db.uploads import NewUpload, Upload
+from db.videos import MediaFacts, NewVideo
+from handlers import keys
+from handlers.access.rules import Right
+from handlers.allowed import allowed_module_named
+from handlers.entering import enter, judge
+from handlers.errors import (
+    ChecksumMismatch,
+    NotFound,
+    OffsetMismatch,
+    TooLarge,
+    UnsupportedFormat,
+)
+from handlers.receivers import Receiver
+from handlers.tus_headers import UPLOAD_OFFSET, Checksum
+from storage.errors import FINAL, PartialBusy, PartialLost, StorageError
+from storage.partials import PartialFile, hold_partial, require_free
+from storage.uploads import Digest, UploadFile, to_its_end
+from storage.videos import publish_partial
+
+logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+TAKEOVER_S = 2.0  # the contract's: then 423
+RETRY_S = 0.02
+# A crash costs what came since the last checkpoint, and each costs an fsync.
+CHECKPOINT_BYTES = 64 * 1024 * 1024
+CHECKPOINT_S = 2.0
+REFUSED = (*FINAL, UnsupportedFormat)
+
+
+async def append(
+    request: web.Request, upload: Upload, offset_bytes: int, checksum: Checksum | None
+) -> Upload:
+    """Append the body of the request; the upload as it is then.
+
+    Raises: NotFound, OffsetMismatch, TooLarge, ChecksumMismatch, OverQuota, Locked, and what
+    refuses a video when it is complete.
+    """
+    receiver = Receiver(request.content)
+    work = _append(request, receiver, upload, offset_bytes, checksum)
+    return await request.app[keys.RECEIVERS].run(receiver, work)
+
+
+async def end_writers(app: web.Application, upload_id: UUID) -> None:
+    """Whoever writes to the upload has ended, and noted how much there is. Raises: PartialBusy."""
+    executor, loop = app[keys.UPLOAD_EXECUTOR], asyncio.get_running_loop()
+    try_ = partial(loop.run_in_executor, executor, require_free, app[keys.STORAGE], upload_id)
+    try:
+        await try_()
+    except PartialBusy:
+        await _claim(app, upload_id)
+        await _patiently(try_)
+
+
+async def terminate(app: web.Application, upload_id: UUID) -> None:
+    """Neither row nor file nor room is left of it. Raises: PartialBusy."""
+    await _claim(app, upload_id)
+    async with AsyncExitStack() as stack:
+        await _discard(app, upload_id, await _hold(app, upload_id, stack))
+
+
+async def _append(
+    request: web.Request,
+    receiver: Receiver,
+    upload: Upload,
+    offset_bytes: int,
+    checksum: Checksum | None,
+) -> Upload:
+    app = request.app
+    async with _alone(app, upload.id, receiver) as file:
+        upload = await _settled(app, upload.id)
+        if offset_bytes != upload.offset_bytes:
+            raise OffsetMismatch(headers={UPLOAD_OFFSET: str(upload.offset_bytes)})
+        if upload.video_id is not None:
+            return upload
+        _refuse_excess(request, upload)
+        stored_bytes = await _receive(app, receiver, file, upload, checksum)
+        upload = await _advance(app, upload.id, stored_bytes)
+        if stored_bytes == upload.length_bytes:
+            return await _become_video(request, upload, file)
+    if receiver.fault is not None:
+        raise receiver.fault
+    return upload
+
+
+@asynccontextmanager
+async def _alone(
+    app: web.Application, upload_id: UUID, receiver: Receiver
+) -> AsyncIterator[PartialFile]:
+    """The file of an upload, once whoever wrote to it has ended; until somebody newer comes."""
+    claimed = await _claim(app, upload_id)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(app[keys.RECEIVERS].claimed(receiver, upload_id, claimed.claims))
+        yield await _hold(app, upload_id, stack)
+
+
+async def _claim(app: web.Application, upload_id: UUID) -> Upload:
+    upload = await uploads.claim(app[keys.DATABASE], upload_id)
+    if upload is None:
+        raise NotFound
+    app[keys.RECEIVERS].end_older(upload.id, upload.claims)
+    return upload
+
+
+async def _hold(app: web.Application, upload_id: UUID, stack: AsyncExitStack) -> PartialFile:
+    storage, executor = app[keys.STORAGE], app[keys.UPLOAD_EXECUTOR]
+    return await _patiently(
+        lambda: stack.enter_async_context(hold_partial(storage, upload_id, executor))
+    )
+
+
+async def _patiently(try_: Callable[[], Awaitable[_T]]) -> _T:
+    """Again and again while others write to the upload. Raises: PartialBusy."""
+    clock = asyncio.get_running_loop().time
+    deadline_s = clock() + TAKEOVER_S
+    while True:
+        try:
+            return await try_()
+        except PartialBusy:
+            if clock() > deadline_s:
+                raise
+            await asyncio.sleep(RETRY_S)
+
+
+async def _settled(app: web.Application, upload_id: UUID) -> Upload:
+    upload = await uploads.get_settled(app[keys.DATABASE], upload_id)
+    if upload is None or upload.is_gone:
+        raise NotFound
+    return upload
+
+
+def _refuse_excess(request: web.Request, upload: Upload) -> None:
+    announced, left_bytes = request.content_length, upload.length_bytes - upload.offset_bytes
+    if announced is not None and announced > left_bytes:
+        raise TooLarge(f"The upload lacks {left_bytes} bytes, not {announced}.")
+
+
+async def _receive(
+    app: web.Application,
+    receiver: Receiver,
+    file: PartialFile,
+    upload: Upload,
+    checksum: Checksum | None,
+) -> int:
+    """How much of the upload is on the disk for sure, once nothing more comes."""
+    await reserve_room(app[keys.DATABASE], app[keys.UPLOAD_SETTINGS], upload)
+    digest = hashlib.new(checksum.algorithm) if checksum else None
+    growing = await _resumed(app, file, upload, digest)
+    if checksum is None or digest is None:
+        async with _checkpoints(app, growing, upload) as consider:
+            await _take(receiver, growing, upload, consider)
+    else:
+        await _take(receiver, growing, upload, lambda: None)
+        _verify(receiver, digest.digest(), checksum)
+    return await growing.sync()
+
+
+def _verify(receiver: Receiver, digest: bytes, checksum: Checksum) -> None:
+    """Raises: ChecksumMismatch, or why the bytes did not come to their end."""
+    if receiver.fault is not None:
+        raise receiver.fault
+    if not hmac.compare_digest(digest, checksum.digest):
+        raise ChecksumMismatch
+
+
+async def reserve_room(
+    queries: Queries, settings: keys.UploadSettings, upload: NewUpload | Upload
+) -> None:
+    """All that it will need, for as long as it may live. Raises: QuotaReached."""
+    await space.reserve(
+        queries,
+        upload.id,
+        needed_bytes=upload.length_bytes,
+        wished_bytes=upload.length_bytes,
+        quota_bytes=settings.quota_bytes,
+        life_s=uploads.reserved_s(settings.expiry_s),
+    )
+
+
+async def _resumed(
+    app: web.Application, file: PartialFile, upload: Upload, digest: Digest | None
+) -> UploadFile:
+    reserve_bytes = app[keys.UPLOAD_SETTINGS].reserve_bytes
+    try:
+        return await file.resume(upload.offset_bytes, reserve_bytes, digest)
+    except PartialLost:
+        await _discard(app, upload.id, file)
+        raise
+
+
+async def _take(
+    receiver: Receiver, file: UploadFile, upload: Upload, consider: Callable[[], None]
+) -> None:
+    """Append what comes. What there is no room for, or too much, ends it like a broken line."""
+    try:
+        while chunk := await receiver.next_chunk():
+            if file.offset + len(chunk) > upload.length_bytes:
+                raise TooLarge(f"The upload has {upload.length_bytes} bytes, not more.")
+            await file.append(chunk)
+            consider()
+        await file.finish()
+    except (StorageError, TooLarge) as exc:
+        receiver.end(exc)
+
+
+@asynccontextmanager
+async def _checkpoints(
+    app: web.Application, file: UploadFile, upload: Upload
+) -> AsyncIterator[Callable[[], None]]:
+    """Call what this yields now and then: in between, what has been written is noted."""
+    clock = asyncio.get_running_loop().time
+    noting: asyncio.Task[None] | None = None
+    due_bytes, due_s = file.offset + CHECKPOINT_BYTES, clock() + CHECKPOINT_S
+
+    def consider() -> None:
+        nonlocal noting, due_bytes, due_s
+        is_due = file.offset >= due_bytes or clock() >= due_s
+        if is_due and (noting is None or noting.done()):
+            noting = asyncio.create_task(_note(app, file, upload.id))
+            due_bytes, due_s = file.offset + CHECKPOINT_BYTES, clock() + CHECKPOINT_S
+
+    try:
+        yield consider
+    finally:
+        if noting is not None:
+            await asyncio.wait([noting])
+
+
+async def _note(app: web.Application, file: UploadFile, upload_id: UUID) -> None:
+    """Hours of upload are not worth a database that is away for a moment: the next one tells."""
+    try:
+        await _advance(app, upload_id, await file.sync())
+    except (DatabaseError, StorageError, NotFound) as exc:
+        logger.warning("checkpoint of upload %s: %s", upload_id, exc)
+
+
+async def _advance(app: web.Application, upload_id: UUID, stored_bytes: int) -> Upload:
+    life_s = app[keys.UPLOAD_SETTINGS].expiry_s
+    upload = await uploads.advance(app[keys.DATABASE], upload_id, stored_bytes, life_s)
+    if upload is None:
+        raise NotFound
+    return upload
+
+
+async def _become_video(request: web.Request, upload: Upload, file: PartialFile) -> Upload:
+    """Raises what refuses it; then, and when its module is gone, it is gone, too."""
+    app = request.app
+    try:
+        media = await judge(app, file.path)
+    except REFUSED:
+        await _discard(app, upload.id, file)
+        raise
+    # Much can happen while hours of lecture arrive.
+    module = await allowed_module_named(request, upload.module_id, Right.EDIT)
+    new = _new_video(upload, module.course_id, media)
+    await _publish(app, file, new)
+    if await enter(app, new, upload.id) is None:
+        await _discard(app, upload.id, file)
+        await allowed_module_named(request, upload.module_id, Right.EDIT)
+    await file.remove()
+    return await _settled(app, upload.id)
+
+
+def _new_video(upload: Upload, course_id: str, media: MediaFacts) -> NewVideo:
+    return NewVideo(
+        id=uuid4(),
+        course_id=course_id,
+        module_id=upload.module_id,
+        title=upload.title,
+        original_filename=upload.filename,
+        media=media,
+        original_size_bytes=upload.length_bytes,
+        uploaded_by=upload.user_id,
+    )
+
+
+async def _publish(app: web.Application, file: PartialFile, new: NewVideo) -> None:
+    loop, storage = asyncio.get_running_loop(), app[keys.STORAGE]
+    container = new.media.container
+    await to_its_end(
+        loop.run_in_executor(
+            app[keys.UPLOAD_EXECUTOR],
+            publish_partial,
+            storage,
+            file.path,
+            new.course_id,
+            new.id,
+            container,
+        )
+    )
+
+
+async def _discard(app: web.Application, upload_id: UUID, file: PartialFile) -> None:
+    await uploads.end(app[keys.DATABASE], upload_id)
+    await file.remove()

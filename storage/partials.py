@@ -1,0 +1,113 @@
+"""Uploads that outlive their requests: files that stay, each written to by one request at a time.
+
+How far an upload is says its row, which never claims more than is on the disk for sure: a request
+that goes on with it drops what lies behind that, such as the half of a chunk from before a crash.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from uuid import UUID
+
+from aiofiles.threadpool.binary import AsyncFileIO
+
+from storage.errors import PartialBusy, PartialLost, os_errors_wrapped
+from storage.holding import hold_descriptor, require_kept, unheld
+from storage.paths import StoragePaths, partial_id
+from storage.uploads import Digest, UploadFile, opened, require_space, to_its_end
+
+
+class PartialFile:
+    """The file of one upload, held alone; made by `hold_partial`, which closes it."""
+
+    def __init__(self, path: Path, file: AsyncFileIO, executor: Executor) -> None:
+        self.path = path
+        self._file = file
+        self._executor = executor
+
+    async def resume(
+        self, offset_bytes: int, reserve_bytes: int, digest: Digest | None = None
+    ) -> UploadFile:
+        """To be written to from there on. Raises: PartialLost when it does not reach that far."""
+        loop = asyncio.get_running_loop()
+        await require_space(self.path.parent, reserve_bytes, self._executor)
+        with os_errors_wrapped():
+            await to_its_end(
+                loop.run_in_executor(self._executor, _cut, self._file.fileno(), offset_bytes)
+            )
+        return UploadFile(
+            self.path,
+            self._file,
+            self._executor,
+            reserve_bytes,
+            written_bytes=offset_bytes,
+            digest=digest,
+        )
+
+    async def remove(self) -> None:
+        """What cannot be removed now the sweep takes."""
+        loop = asyncio.get_running_loop()
+        with suppress(OSError):
+            await to_its_end(loop.run_in_executor(self._executor, self.path.unlink, True))
+
+
+@asynccontextmanager
+async def hold_partial(
+    paths: StoragePaths, upload_id: UUID, executor: Executor
+) -> AsyncIterator[PartialFile]:
+    """The file of an upload for the block, made when there is none yet.
+
+    Raises: PartialBusy while somebody else holds it, here or on another machine; StorageGone,
+    StorageFull, StorageReadOnly.
+    """
+    await asyncio.get_running_loop().run_in_executor(executor, paths.check)
+    path = paths.partial(upload_id)
+    async with opened(path, "r+b", executor, _open_alone) as file:
+        yield PartialFile(path, file, executor)
+
+
+def require_free(paths: StoragePaths, upload_id: UUID) -> None:
+    """Raises: PartialBusy while somebody holds the file of the upload. Blocks."""
+    with unheld(paths.partial(upload_id)) as is_free:
+        if not is_free:
+            raise PartialBusy
+
+
+def list_partials(paths: StoragePaths) -> list[UUID]:
+    """The uploads of all files there are. Blocks. Raises: StorageGone."""
+    paths.check()
+    with os_errors_wrapped():
+        found = (partial_id(name) for name in os.listdir(paths.unfinished))
+        return [upload_id for upload_id in found if upload_id is not None]
+
+
+def remove_partial(paths: StoragePaths, upload_id: UUID) -> bool:
+    """Whether it is gone; not while somebody writes to it. Blocks. Raises: StorageReadOnly."""
+    path = paths.partial(upload_id)
+    with os_errors_wrapped(), unheld(path) as is_free:
+        if is_free:
+            path.unlink(missing_ok=True)
+        return is_free
+
+
+def _open_alone(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    try:
+        hold_descriptor(descriptor, is_alone=True)
+        require_kept(descriptor)
+    except BaseException as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError | FileNotFoundError):
+            raise PartialBusy from error
+        raise
+    return descriptor
+
+
+def _cut(descriptor: int, offset_bytes: int) -> None:
+    if os.fstat(descriptor).st_size < offset_bytes:
+        raise PartialLost
+    os.ftruncate(descriptor, offset_bytes)
+    os.lseek(descriptor, offset_bytes, os.SEEK_SET)
