@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.handlers.tusing import VERSION, metadata, patching, send
 from tests.listening import listening
 from tests.running import STOP_TIMEOUT_S
 from tests.serving import (
@@ -24,8 +25,10 @@ from tests.serving import (
     status_of,
     until_gone,
 )
+from tests.wire import connected
 
 HEARD_WITHIN_S = 5.0  # the contract's
+TAKEN_OVER_WITHIN_S = 2.0  # as well
 TRUE_WITHIN_S = 15.0
 
 
@@ -141,6 +144,42 @@ async def count_to_end(reader: asyncio.StreamReader) -> int:
     except ConnectionResetError:
         pass
     return count
+
+
+async def test_a_newer_request_in_one_ends_an_upload_in_the_other(
+    pair: Serve, video: Any, both: tuple[int, int]
+) -> None:
+    token = pair.token("root", "admin")
+    async with AsyncExitStack() as open_:
+        admin = await open_.enter_async_context(pair.client("root", "admin"))
+        location = await create_upload(admin, 2**30)
+        with pair.answered_by(both[0], set(both)):
+            upload = patching(pair.url, token, location, 0, 2**30)
+            wire = await open_.enter_async_context(upload)
+            await send(wire, bytes(12345))
+            await until_begun(pair, location)
+        with pair.answered_by(both[1], set(both)):
+            other = await open_.enter_async_context(connected(pair.url))
+            assert (await other.ask("GET /healthz HTTP/1.1", "Host: x")).status == 200
+        async with asyncio.timeout(TAKEN_OVER_WITHIN_S):
+            asked = [f"HEAD {location} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}"]
+            answer = await other.ask(*asked, "Tus-Resumable: 1.0.0")
+        assert (answer.status, answer.headers["Upload-Offset"]) == (200, "12345")
+        assert (await wire.answer()).status == 423
+
+
+async def create_upload(session: aiohttp.ClientSession, length: int) -> str:
+    headers = {"Upload-Length": str(length), "Upload-Metadata": metadata(), **VERSION}
+    async with session.post("/api/v1/uploads", headers=headers) as response:
+        assert response.status == 201, await response.text()
+        return response.headers["Location"]
+
+
+async def until_begun(pair: Serve, location: str) -> None:
+    path = pair.data_dir / "storage" / "tmp" / f"{location.rpartition('/')[2]}.part"
+    async with asyncio.timeout(10):
+        while not path.exists():
+            await asyncio.sleep(0.02)
 
 
 async def test_their_metrics_add_up(pair: Serve, both: tuple[int, int]) -> None:
