@@ -17,10 +17,9 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
-from db import space, uploads
+from db import uploads
 from db.errors import DatabaseError
-from db.pool import Queries
-from db.uploads import NewUpload, Upload
+from db.uploads import Upload
 from db.videos import MediaFacts, NewVideo
 from handlers import keys
 from handlers.access.rules import Right
@@ -57,7 +56,7 @@ async def append(
 ) -> Upload:
     """Append the body of the request; the upload as it is then.
 
-    Raises: NotFound, OffsetMismatch, TooLarge, ChecksumMismatch, OverQuota, Locked, and what
+    Raises: NotFound, OffsetMismatch, TooLarge, ChecksumMismatch, PartialBusy, StorageFull, and what
     refuses a video when it is complete.
     """
     receiver = Receiver(request.content)
@@ -167,7 +166,6 @@ async def _receive(
     checksum: Checksum | None,
 ) -> int:
     """How much of the upload is on the disk for sure, once nothing more comes."""
-    await reserve_room(app[keys.DATABASE], app[keys.UPLOAD_SETTINGS], upload)
     digest = hashlib.new(checksum.algorithm) if checksum else None
     growing = await _resumed(app, file, upload, digest)
     if checksum is None or digest is None:
@@ -185,20 +183,6 @@ def _verify(receiver: Receiver, digest: bytes, checksum: Checksum) -> None:
         raise receiver.fault
     if not hmac.compare_digest(digest, checksum.digest):
         raise ChecksumMismatch
-
-
-async def reserve_room(
-    queries: Queries, settings: keys.UploadSettings, upload: NewUpload | Upload
-) -> None:
-    """All that it will need, for as long as it may live. Raises: QuotaReached."""
-    await space.reserve(
-        queries,
-        upload.id,
-        needed_bytes=upload.length_bytes,
-        wished_bytes=upload.length_bytes,
-        quota_bytes=settings.quota_bytes,
-        life_s=uploads.reserved_s(settings.expiry_s),
-    )
 
 
 async def _resumed(

@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 from aiohttp import hdrs, web
 
-from db import uploads
+from db import space, uploads
 from db.uploads import NewUpload, Upload
 from handlers import keys
 from handlers.access.rules import Right
@@ -25,7 +25,7 @@ from handlers.errors import (
     UnsupportedFormat,
 )
 from handlers.messages import Identifier, Title
-from handlers.resuming import append, end_writers, reserve_room, terminate
+from handlers.resuming import append, end_writers, terminate
 from handlers.tus_headers import (
     CHECKSUMS,
     EXTENSIONS,
@@ -171,13 +171,20 @@ def _text(pairs: dict[str, bytes], key: str, kind: Any) -> str:
 
 
 async def _create(request: web.Request, new: NewUpload) -> Upload:
-    """Raises: StorageFull, QuotaReached."""
+    """Its room is reserved for as long as it may live. Raises: StorageFull, QuotaReached."""
     app = request.app
     settings, directory = app[keys.UPLOAD_SETTINGS], app[keys.STORAGE].unfinished
     wanted_bytes = settings.reserve_bytes + new.length_bytes
     await require_space(directory, wanted_bytes, app[keys.UPLOAD_EXECUTOR])
     async with app[keys.DATABASE].transaction() as transaction:
-        await reserve_room(transaction, settings, new)
+        await space.reserve(
+            transaction,
+            new.id,
+            needed_bytes=new.length_bytes,
+            wished_bytes=new.length_bytes,
+            quota_bytes=settings.quota_bytes,
+            life_s=uploads.reserved_s(settings.expiry_s),
+        )
         return await uploads.create(transaction, new, settings.expiry_s)
 
 

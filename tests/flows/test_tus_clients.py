@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 
 from storage.hashing import sha256_file
-from tests.serving import Serve, call, write_large_mp4
+from tests.handlers.tusing import VERSION, metadata, patching, send
+from tests.serving import Serve, call, status_of, write_large_mp4
 
 HERE = Path(__file__).with_name("clients")
 TUS_JS = "tus-js-client@4.3.1"
@@ -72,9 +73,7 @@ async def test_client_killed_at_random_goes_on_and_loses_nothing(
 ) -> None:
     await asyncio.to_thread(serve.start)
     async with serve.client("root", "admin") as admin:
-        await call(admin, "PUT", "/api/v1/courses/c1", json={"title": "Course"})
-        module = {"title": "Module", "position": 1}
-        await call(admin, "PUT", "/api/v1/courses/c1/modules/m1", json=module)
+        await furnish(admin)
     command = client(
         f"{serve.url}/api/v1/uploads", serve.token("root", "admin"), lecture, tmp_path / "memory"
     )
@@ -103,6 +102,39 @@ async def test_client_killed_at_random_goes_on_and_loses_nothing(
     assert video["original_filename"] == "lecture.mp4"
     assert video["original_size"] == lecture.stat().st_size
     assert video["original_sha256"] == await asyncio.to_thread(sha256_file, lecture)
+
+
+async def test_stop_that_cannot_wait_keeps_what_arrived(serve: Serve) -> None:
+    await asyncio.to_thread(serve.start)
+    async with serve.client("root", "admin") as admin:
+        await furnish(admin)
+        headers = {"Upload-Length": str(2**30), "Upload-Metadata": metadata(), **VERSION}
+        async with admin.post("/api/v1/uploads", headers=headers) as response:
+            location = response.headers["Location"]
+    token = serve.token("root", "admin")
+    async with patching(serve.url, token, location, 0, 2**30) as wire:
+        await send(wire, bytes(3 * 2**20 + 7))
+        async with asyncio.timeout(RUN_TIMEOUT_S):
+            while stored_bytes(serve) < 3 * 2**20:
+                await asyncio.sleep(0.01)
+        serve.process.terminate()
+        while await status_of(serve, "/healthz") is not None:
+            await asyncio.sleep(0.01)
+        serve.process.terminate()
+        assert await asyncio.to_thread(serve.process.wait, RUN_TIMEOUT_S) == 0
+
+    await asyncio.to_thread(serve.start)
+    async with (
+        serve.client("root", "admin") as admin,
+        admin.head(location, headers=VERSION) as response,
+    ):
+        assert response.headers["Upload-Offset"] == str(3 * 2**20 + 7)
+
+
+async def furnish(admin: aiohttp.ClientSession) -> None:
+    await call(admin, "PUT", "/api/v1/courses/c1", json={"title": "Course"})
+    module = {"title": "Module", "position": 1}
+    await call(admin, "PUT", "/api/v1/courses/c1/modules/m1", json=module)
 
 
 async def started(command: list[str], output: Path) -> asyncio.subprocess.Process:
