@@ -60,14 +60,16 @@ class UploadFile:
         self._executor = executor
         self._reserve_bytes = reserve_bytes
         self._digest = digest
-        self._batch = bytearray()
+        # Filled again and again: fresh memory for each batch costs more than copying into it.
+        self._batch = memoryview(bytearray(BATCH_BYTES))
+        self._batch_bytes = 0
         self._written_bytes = written_bytes
         self._space_known_to_bytes = 0
 
     @property
     def offset(self) -> int:
         """Bytes taken so far, those still in the batch included."""
-        return self._written_bytes + len(self._batch)
+        return self._written_bytes + self._batch_bytes
 
     async def append(self, chunk: bytes | bytearray | memoryview) -> None:
         """Take `chunk`; writes whenever a batch is full.
@@ -77,10 +79,11 @@ class UploadFile:
         with memoryview(chunk) as view:
             position = 0
             while position < len(view):
-                taken = view[position : position + BATCH_BYTES - len(self._batch)]
-                self._batch += taken
+                taken = view[position : position + BATCH_BYTES - self._batch_bytes]
+                self._batch[self._batch_bytes : self._batch_bytes + len(taken)] = taken
+                self._batch_bytes += len(taken)
                 position += len(taken)
-                if len(self._batch) == BATCH_BYTES:
+                if self._batch_bytes == BATCH_BYTES:
                     await self._write_batch()
 
     async def finish(self) -> None:
@@ -88,7 +91,7 @@ class UploadFile:
 
         Raises: as `append`.
         """
-        if self._batch:
+        if self._batch_bytes:
             await self._write_batch()
         await self.sync()
 
@@ -102,9 +105,9 @@ class UploadFile:
     async def _write_batch(self) -> None:
         await self._keep_reserve()
         with os_errors_wrapped():
-            await to_its_end(self._write_all(memoryview(self._batch)))
-        self._written_bytes += len(self._batch)
-        self._batch = bytearray()
+            await to_its_end(self._write_all(self._batch[: self._batch_bytes]))
+        self._written_bytes += self._batch_bytes
+        self._batch_bytes = 0
 
     async def _write_all(self, batch: memoryview) -> None:
         view = batch
@@ -118,7 +121,7 @@ class UploadFile:
         if self._written_bytes < self._space_known_to_bytes:
             return
         await require_space(
-            self.path.parent, self._reserve_bytes + len(self._batch), self._executor
+            self.path.parent, self._reserve_bytes + self._batch_bytes, self._executor
         )
         self._space_known_to_bytes = self._written_bytes + _SPACE_STEP_BYTES
 
