@@ -51,4 +51,5 @@ bench: install
 ifndef ARGS
 	$(BIN)/python -m benchmarks.reports
 	$(BIN)/python -m benchmarks.fanout
+	$(BIN)/python -m benchmarks.uploads
 endif
