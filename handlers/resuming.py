@@ -9,10 +9,8 @@ import asyncio
 import hashlib
 import hmac
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 from aiohttp import web
@@ -24,6 +22,7 @@ from db.videos import MediaFacts, NewVideo
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_module_named
+from handlers.claiming import alone
 from handlers.entering import enter, judge
 from handlers.errors import (
     ChecksumMismatch,
@@ -34,17 +33,13 @@ from handlers.errors import (
 )
 from handlers.receivers import Receiver
 from handlers.tus_headers import UPLOAD_OFFSET, Checksum
-from storage.errors import FINAL, PartialBusy, PartialLost, StorageError
-from storage.partials import PartialFile, hold_partial, require_free
+from storage.errors import FINAL, PartialLost, StorageError
+from storage.partials import PartialFile
 from storage.uploads import Digest, UploadFile, to_its_end
 from storage.videos import publish_partial
 
 logger = logging.getLogger(__name__)
 
-_T = TypeVar("_T")
-
-TAKEOVER_S = 2.0  # the contract's: then 423
-RETRY_S = 0.02
 # A crash costs what came since the last checkpoint, and each costs an fsync.
 CHECKPOINT_BYTES = 64 * 1024 * 1024
 CHECKPOINT_S = 2.0
@@ -64,22 +59,10 @@ async def append(
     return await request.app[keys.RECEIVERS].run(receiver, work)
 
 
-async def end_writers(app: web.Application, upload_id: UUID) -> None:
-    """Whoever writes to the upload has ended, and noted how much there is. Raises: PartialBusy."""
-    executor, loop = app[keys.UPLOAD_EXECUTOR], asyncio.get_running_loop()
-    try_ = partial(loop.run_in_executor, executor, require_free, app[keys.STORAGE], upload_id)
-    try:
-        await try_()
-    except PartialBusy:
-        await _claim(app, upload_id)
-        await _patiently(try_)
-
-
 async def terminate(app: web.Application, upload_id: UUID) -> None:
     """Neither row nor file nor room is left of it. Raises: PartialBusy."""
-    await _claim(app, upload_id)
-    async with AsyncExitStack() as stack:
-        await _discard(app, upload_id, await _hold(app, upload_id, stack))
+    async with alone(app, upload_id) as file:
+        await _discard(app, upload_id, file)
 
 
 async def _append(
@@ -90,7 +73,7 @@ async def _append(
     checksum: Checksum | None,
 ) -> Upload:
     app = request.app
-    async with _alone(app, upload.id, receiver) as file:
+    async with alone(app, upload.id, receiver) as file:
         upload = await _settled(app, upload.id)
         if offset_bytes != upload.offset_bytes:
             raise OffsetMismatch(headers={UPLOAD_OFFSET: str(upload.offset_bytes)})
@@ -104,45 +87,6 @@ async def _append(
     if receiver.fault is not None:
         raise receiver.fault
     return upload
-
-
-@asynccontextmanager
-async def _alone(
-    app: web.Application, upload_id: UUID, receiver: Receiver
-) -> AsyncIterator[PartialFile]:
-    """The file of an upload, once whoever wrote to it has ended; until somebody newer comes."""
-    claimed = await _claim(app, upload_id)
-    async with AsyncExitStack() as stack:
-        stack.enter_context(app[keys.RECEIVERS].claimed(receiver, upload_id, claimed.claims))
-        yield await _hold(app, upload_id, stack)
-
-
-async def _claim(app: web.Application, upload_id: UUID) -> Upload:
-    upload = await uploads.claim(app[keys.DATABASE], upload_id)
-    if upload is None:
-        raise NotFound
-    app[keys.RECEIVERS].end_older(upload.id, upload.claims)
-    return upload
-
-
-async def _hold(app: web.Application, upload_id: UUID, stack: AsyncExitStack) -> PartialFile:
-    storage, executor = app[keys.STORAGE], app[keys.UPLOAD_EXECUTOR]
-    return await _patiently(
-        lambda: stack.enter_async_context(hold_partial(storage, upload_id, executor))
-    )
-
-
-async def _patiently(try_: Callable[[], Awaitable[_T]]) -> _T:
-    """Again and again while others write to the upload. Raises: PartialBusy."""
-    clock = asyncio.get_running_loop().time
-    deadline_s = clock() + TAKEOVER_S
-    while True:
-        try:
-            return await try_()
-        except PartialBusy:
-            if clock() > deadline_s:
-                raise
-            await asyncio.sleep(RETRY_S)
 
 
 async def _settled(app: web.Application, upload_id: UUID) -> Upload:

@@ -16,6 +16,7 @@ from db.uploads import NewUpload, Upload
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_module_named, own_upload
+from handlers.claiming import end_writers
 from handlers.delivery.conditional import http_date
 from handlers.errors import (
     EmptyUpload,
@@ -25,7 +26,7 @@ from handlers.errors import (
     UnsupportedFormat,
 )
 from handlers.messages import Identifier, Title
-from handlers.resuming import append, end_writers, terminate
+from handlers.resuming import append, terminate
 from handlers.tus_headers import (
     CHECKSUMS,
     EXTENSIONS,

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.handlers.tusing import OCTETS, VERSION, create, patch
+
 ORIGIN = "https://lms.example"
 ALLOWED = "Access-Control-Allow-Origin"
 
@@ -39,6 +41,41 @@ async def test_page_plays_a_video(cross: Any, mp4: Path) -> None:
     assert {answer.headers[ALLOWED] for answer in answers} == {ORIGIN}
     assert all("Origin" in answer.headers["Vary"] for answer in answers)
     assert "Content-Range" in part.headers["Access-Control-Expose-Headers"]
+
+
+async def test_page_uploads_by_tus(cross: Any, mp4: Path) -> None:
+    page, film = {"Origin": ORIGIN}, mp4.read_bytes()
+
+    able = await cross.ask(None, "OPTIONS", "uploads", headers=page)
+    began = await create(cross, len(film), **page)
+    location = began.headers["Location"]
+    asked = {**page, "Access-Control-Request-Method": "PATCH"}
+    preflight = await cross.ask(None, "OPTIONS", location, headers=asked)
+    done = await patch(cross, location, 0, film, **page)
+
+    answers = (able, began, preflight, done)
+    assert [answer.status for answer in answers] == [204, 201, 204, 204]
+    assert {answer.headers[ALLOWED] for answer in answers} == {ORIGIN}
+    assert {"PATCH", "HEAD", "DELETE"} <= words(preflight, "Access-Control-Allow-Methods")
+    assert set(VERSION | OCTETS) <= words(preflight, "Access-Control-Allow-Headers")
+    for answer in (able, began, done):
+        told = {name for name in answer.headers if name.startswith(("Tus-", "Upload-", "X-Video"))}
+        assert told <= words(answer, "Access-Control-Expose-Headers")
+    assert "X-Video-ID" in done.headers
+    assert "Location" in words(began, "Access-Control-Expose-Headers")
+
+
+async def test_other_pages_are_told_what_tus_can_and_no_more(cross: Any) -> None:
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+
+    answer = await cross.ask(None, "OPTIONS", "uploads", headers=asked)
+
+    assert (answer.status, answer.headers["Tus-Version"]) == (204, "1.0.0")
+    assert ALLOWED not in answer.headers
+
+
+def words(answer: Any, header: str) -> set[str]:
+    return set(answer.headers[header].split(", "))
 
 
 async def test_page_follows_events(cross: Any) -> None:
