@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings, strategies
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -24,9 +24,11 @@ from schemathesis.specs.openapi.checks import (
 
 from handlers import openapi
 from handlers.operations import OPERATIONS
+from handlers.tus_headers import OFFSET_OCTETS
 from server.routes import routes
 from server.tokens import mint_token
 from tests.handlers.conftest import COURSE, MODULE, SECRET, Service
+from tests.handlers.tusing import created
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,6 +52,8 @@ BOUNDED = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+# Bytes of uploads are bytes.
+schemathesis.openapi.media_type(OFFSET_OCTETS, strategies.binary())
 DOCUMENT = schemathesis.openapi.from_dict(openapi.build(routes(), OPERATIONS))
 FOUND = [found.ok() for found in DOCUMENT.get_all_operations()]
 DRIVEN = [
@@ -79,11 +83,13 @@ class Target:
         for what in ("captions/en", "chapters"):
             await self.service.ask("root", "PUT", f"videos/{self.video_id}/{what}", data=WEBVTT)
         playback = (await self.service.ask("root", "POST", f"videos/{self.video_id}/playback")).json
+        upload = await created(self.service, 1000, "root")
         return {
             "course_id": COURSE,
             "module_id": MODULE,
             "user_id": "ada",
             "video_id": self.video_id,
+            "upload_id": upload.rpartition("/")[2],
             "grant": playback["grant"],
             "asset": playback["stream_url"].rpartition("/")[2],
             "size": "small",
