@@ -70,7 +70,7 @@ def peer(name: str, program: Program) -> Contender:
 
 _ALL = (
     variant(PRODUCT),
-    variant("coursestream-uvloop", EVENT_LOOP="uvloop"),
+    variant("coursestream-asyncio", EVENT_LOOP="asyncio"),
     variant(NO_REPLAY, STREAM_REPLAY="off"),
     variant("coursestream-bearer", is_by_bearer=True),
     nginx_peer(NGINX, nginx.ALONE),

@@ -187,8 +187,8 @@ def _request(method: str, path: str, body: str, *headers: str) -> str:
 
 
 HUBS = (
-    coursestream("coursestream", "asyncio"),
-    coursestream("coursestream-uvloop", "uvloop"),
+    coursestream("coursestream", "uvloop"),
+    coursestream("coursestream-asyncio", "asyncio"),
     program("go", _go, lambda: None if shutil.which("go") else "`go` is not installed"),
     Hub(
         "nchan",

@@ -9,7 +9,7 @@ from benchmarks.contenders import FILE_RESPONSE, NGINX, NGINX_AUTH, NO_REPLAY, P
 from benchmarks.load import Asked, Measured
 
 PLAYERS = 1000
-MAIN = (PRODUCT, "coursestream-uvloop", NGINX, NGINX_AUTH, FILE_RESPONSE)
+MAIN = (PRODUCT, "coursestream-asyncio", NGINX, NGINX_AUTH, FILE_RESPONSE)
 BESIDE = ("go", "uvicorn", "granian")
 
 

@@ -55,7 +55,7 @@ class Config:
     port: int = setting("PORT", "8080", values.integer(0, 65535))
     workers: int = setting("WORKERS", "1", values.integer(1, 256))
     media_workers: int = setting("MEDIA_WORKERS", "1", values.integer(0, 64))
-    event_loop: str = setting("EVENT_LOOP", "asyncio", values.choice("uvloop", "asyncio"))
+    event_loop: str = setting("EVENT_LOOP", "uvloop", values.choice("uvloop", "asyncio"))
     tls_cert_file: Path | None = setting("TLS_CERT_FILE", None, values.path())
     tls_key_file: Path | None = setting("TLS_KEY_FILE", None, values.path())
     max_connections: int = setting("MAX_CONNECTIONS", "10000", values.integer(1, 10**6))

@@ -42,7 +42,7 @@ CONTRACT = [
     ("RENDITIONS", (), "720,1080", None),
     ("ALTERNATE_FORMAT", False, "on", None),
     ("STREAM_REPLAY", True, "off", False),
-    ("EVENT_LOOP", "asyncio", "uvloop", "uvloop"),
+    ("EVENT_LOOP", "uvloop", "asyncio", "asyncio"),
     ("TLS_CERT_FILE", None, "/cert", Path("/cert")),
     ("TLS_KEY_FILE", None, "/key", Path("/key")),
     ("STREAM_WINDOW", 2 * 1024**2, "65536", 65536),
