@@ -5,7 +5,7 @@ script or playlist in it would otherwise read others. For sandboxed children onl
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -94,9 +94,16 @@ def decode_frames(
 
     Raises: TooComplex, Undecodable.
     """
+    return decode_packets(stream, media.demux(stream), max_pixels)
+
+
+def decode_packets(
+    stream: VideoStream, packets: "Iterable[Packet[VideoStream]]", max_pixels: int
+) -> Iterator[VideoFrame]:
+    """Their pictures, passing over damaged packets. Raises: TooComplex, Undecodable."""
     prepare_decoder(stream, max_pixels)
     fruitless = 0
-    for packet in media.demux(stream):
+    for packet in packets:
         frames = _decoded(stream, packet)
         fruitless = 0 if frames else fruitless + 1
         if fruitless > _MAX_PACKETS_WITHOUT_FRAME:

@@ -1,8 +1,7 @@
-"""Still pictures of a video: the best of nine candidates, at every size asked for.
+"""Still pictures of a video: the best of nine candidates, or the frame that somebody chose.
 
 Runs in a sandboxed child; one decoded frame serves every size and kind. A candidate is good when
-it is neither black nor white nor plain; the sharpest good one wins. Rotation and sample aspect
-ratio are applied. HDR is not tone-mapped.
+it is neither black nor white nor plain, and no part of a fade; the sharpest good one wins.
 """
 
 from collections.abc import Iterator
@@ -10,20 +9,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import av
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from PIL import Image, ImageFilter, ImageStat
+from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from storage.demux import decode_frames, open_media, video_stream
-from storage.errors import Undecodable, os_errors_wrapped
-from storage.geometry import clockwise_rotation, display_size
-from storage.hashing import sha256_file
+from storage.errors import Undecodable
 from storage.media import Picture, PictureKind
+from storage.picture_files import write_pictures
 from storage.sniff import Container
+from storage.stills import Stills
 
 _CANDIDATES = 9
 # Candidates are judged small: enough to tell a slide from a blur, and quick.
@@ -34,34 +32,14 @@ _LEAST_CONTRAST = 10
 _GUESSED_DURATION = 10 * av.time_base
 # In a short clip all candidates have one keyframe: this many frames are looked through.
 _MAX_FRAMES_PAST_KEYFRAME = 60
-# Four times as high as wide: more is a fault of the file, and JPEG ends at 65,535.
-_MAX_HEIGHT_RATIO = 4
+# A fade is seen in three frames: what is between the first and the last is their blend. Over so
+# few frames the light of a room does not change by so many levels.
+_FADE_STEP_FRAMES = 4
+_LEAST_FADE_CHANGE = 4.0
+_MOST_FADE_RESIDUE_RATIO = 0.25
 # The probe has applied the configured limit; this one keeps the memory limit meaningful.
 _MAX_PIXELS = 1 << 27
-_TRANSPOSED = {
-    90: Image.Transpose.ROTATE_270,
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_90,
-}
 _EDGES = ImageFilter.Kernel((3, 3), (0, -1, 0, -1, 4, -1, 0, -1, 0), scale=1, offset=128)
-
-
-@dataclass(frozen=True, slots=True)
-class PictureFormat:
-    """How Pillow is told to write one kind of picture."""
-
-    pillow_name: str
-    quality_ratio: float
-    """Of the quality asked for, which is JPEG's: AVIF's scale says the same with less."""
-    options: dict[str, int]
-
-
-FORMATS: dict[PictureKind, PictureFormat] = {
-    "jpg": PictureFormat("JPEG", 1, {"optimize": True, "progressive": True}),
-    "webp": PictureFormat("WEBP", 1, {"method": 4}),
-    # A slower search saves a tenth of the bytes and costs eight times the time.
-    "avif": PictureFormat("AVIF", 0.8, {"speed": 8, "max_threads": 1}),
-}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -79,21 +57,23 @@ def make_thumbnails(
     quality: int,
     out_dir: Path,
     kinds: list[PictureKind],
+    at_s: float | None = None,
 ) -> list[Picture]:
     """Write a picture of each kind for each (name, width in pixels) to `out_dir`/name.kind.
 
+    Of the frame that is shown at `at_s`; without it of the best one.
     Raises: NoVideo, TooComplex, Undecodable, FileMissing, StorageFull.
     """
     widest = max(width for _, width in sizes)
     with open_media(path, container) as media:
         stream = video_stream(media)
-        frame = _best_frame(media, stream)
-        image = _shown(frame, stream, widest)
-    return [
-        _write(image, name, width, quality, out_dir, kind)
-        for kind in kinds
-        for name, width in sizes
-    ]
+        stills = Stills(stream)
+        if at_s is None:
+            frame = _best_frame(media, stream, stills)
+        else:
+            frame = _frame_at(media, stream, at_s)
+        image = stills.shown(frame, widest)
+    return write_pictures(image, sizes, quality, out_dir, kinds)
 
 
 def score(image: Image.Image) -> Score:
@@ -103,10 +83,25 @@ def score(image: Image.Image) -> Score:
     return Score(is_good, ImageStat.Stat(image.filter(_EDGES)).var[0])
 
 
-def _best_frame(media: InputContainer, stream: VideoStream) -> VideoFrame:
+def is_fade(first: Image.Image, middle: Image.Image, last: Image.Image) -> bool:
+    """Whether of three grey pictures the middle one is a blend of the others, which differ."""
+    change = _difference(first, last)
+    residue = _difference(middle, Image.blend(first, last, 0.5))
+    return change >= _LEAST_FADE_CHANGE and residue <= change * _MOST_FADE_RESIDUE_RATIO
+
+
+def _difference(one: Image.Image, other: Image.Image) -> float:
+    mean: float = ImageStat.Stat(ImageChops.difference(one, other)).mean[0]
+    return mean
+
+
+def _best_frame(media: InputContainer, stream: VideoStream, stills: Stills) -> VideoFrame:
     best: tuple[Score, VideoFrame] | None = None
-    for frame in _candidates(media, stream):
-        found = score(_judged(frame))
+    for frame, following in _candidates(media, stream):
+        image = stills.judged(frame, _JUDGED_WIDTH_PX)
+        found = score(image)
+        if found.is_good and (best is None or found > best[0]):
+            found = Score(not _is_fading(image, following, stills), found.sharpness)
         if best is None or found > best[0]:
             best = (found, frame)
     if best is None:
@@ -114,16 +109,27 @@ def _best_frame(media: InputContainer, stream: VideoStream) -> VideoFrame:
     return best[1]
 
 
-def _candidates(media: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def _is_fading(image: Image.Image, following: Iterator[VideoFrame], stills: Stills) -> bool:
+    """Whether the picture is on its way into what follows."""
+    later = islice(following, _FADE_STEP_FRAMES - 1, 2 * _FADE_STEP_FRAMES, _FADE_STEP_FRAMES)
+    images = [stills.judged(frame, _JUDGED_WIDTH_PX) for frame in later]
+    return len(images) == 2 and is_fade(image, *images)
+
+
+def _candidates(
+    media: InputContainer, stream: VideoStream
+) -> Iterator[tuple[VideoFrame, Iterator[VideoFrame]]]:
+    """Each with the frames that follow it."""
     seen_s = -1.0
     for target in _targets(media):
         # A live recording may have no index to seek by: what comes next will do.
         with suppress(av.FFmpegError):
             media.seek(target, backward=True)
-        frame = _frame_near(media, stream, target / av.time_base, seen_s)
+        frames = decode_frames(media, stream, _MAX_PIXELS)
+        frame = _frame_near(frames, target / av.time_base, seen_s)
         if frame is not None:
             seen_s = frame.time or 0
-            yield frame
+            yield frame, frames
 
 
 def _targets(media: InputContainer) -> list[int]:
@@ -131,12 +137,9 @@ def _targets(media: InputContainer) -> list[int]:
     return [start + duration * n // (_CANDIDATES + 1) for n in range(1, _CANDIDATES + 1)]
 
 
-def _frame_near(
-    media: InputContainer, stream: VideoStream, target_s: float, seen_s: float
-) -> VideoFrame | None:
+def _frame_near(frames: Iterator[VideoFrame], target_s: float, seen_s: float) -> VideoFrame | None:
     """The keyframe before the target, or when that was a candidate already, what is nearer."""
     frame = None
-    frames = decode_frames(media, stream, _MAX_PIXELS)
     for frame in islice(frames, _MAX_FRAMES_PAST_KEYFRAME):
         time_s = frame.time or 0
         if time_s >= target_s or (frame.key_frame and time_s > seen_s):
@@ -144,50 +147,15 @@ def _frame_near(
     return frame
 
 
-def _judged(frame: VideoFrame) -> Image.Image:
-    height = max(1, min(_JUDGED_WIDTH_PX * frame.height // frame.width, 4 * _JUDGED_WIDTH_PX))
-    return _image(frame, _JUDGED_WIDTH_PX, height).convert("L")
-
-
-def _shown(frame: VideoFrame, stream: VideoStream, width_px: int) -> Image.Image:
-    """The picture as a player shows it, `width_px` wide."""
-    rotation = clockwise_rotation(frame.rotation)
-    sample_ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-    shown_width, shown_height = display_size(frame.width, frame.height, sample_ratio, rotation)
-    height_px = _height_px(width_px, shown_width, shown_height)
-    coded = (height_px, width_px) if rotation in (90, 270) else (width_px, height_px)
-    image = _image(frame, *coded)
-    return image.transpose(_TRANSPOSED[rotation]) if rotation else image
-
-
-def _image(frame: Any, width_px: int, height_px: int) -> Image.Image:
-    # Any: PyAV's own stub leaves to_image without types.
-    image = frame.to_image(width=width_px, height=height_px, interpolation="AREA")
-    assert isinstance(image, Image.Image)
-    return image
-
-
-def _height_px(width_px: int, shown_width: int, shown_height: int) -> int:
-    height_px = round(width_px * shown_height / shown_width)
-    return max(1, min(height_px, width_px * _MAX_HEIGHT_RATIO))
-
-
-def _write(
-    image: Image.Image, name: str, width_px: int, quality: int, out_dir: Path, kind: PictureKind
-) -> Picture:
-    file, form = out_dir / f"{name}.{kind}", FORMATS[kind]
-    size = (width_px, _height_px(width_px, image.width, image.height))
-    scaled = image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
-    with os_errors_wrapped():
-        form_quality = max(1, round(quality * form.quality_ratio))
-        scaled.save(file, form.pillow_name, quality=form_quality, **form.options)
-        size_bytes = file.stat().st_size
-    return Picture(
-        name=name,
-        file=file,
-        extension=kind,
-        width_px=size[0],
-        height_px=size[1],
-        size_bytes=size_bytes,
-        sha256=sha256_file(file),
-    )
+def _frame_at(media: InputContainer, stream: VideoStream, at_s: float) -> VideoFrame:
+    """The frame on the screen at `at_s`: the last one that does not begin later."""
+    with suppress(av.FFmpegError):
+        media.seek(round(at_s * av.time_base), backward=True)
+    shown = None
+    for frame in decode_frames(media, stream, _MAX_PIXELS):
+        if shown is not None and (frame.time or 0) > at_s:
+            break
+        shown = frame
+    if shown is None:
+        raise Undecodable("no picture could be decoded there")
+    return shown

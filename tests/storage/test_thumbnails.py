@@ -4,12 +4,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 
 from storage import thumbnails
 from storage.demux import open_media
 from storage.errors import NoVideo
-from storage.thumbnails import make_thumbnails, score
+from storage.thumbnails import is_fade, make_thumbnails, score
+from tests.storage.frames import level_at, plain, write_frames
 
 WEBM = {"muxer": "webm", "video": "libvpx-vp9", "audio": "libopus"}
 
@@ -145,6 +146,70 @@ def test_dark_bright_and_plain_pictures_are_not_good(luma: int, other: int) -> N
     image.paste(other, (0, 0, 80, 90))
 
     assert not score(image).is_good
+
+
+def test_fade_is_no_picture(tmp_path: Path) -> None:
+    """However sharp what it fades into."""
+    soft = checkers(45).filter(ImageFilter.GaussianBlur(3))
+    sharp = checkers(4)
+    frames = [
+        (40 * number, Image.blend(soft, sharp, max(0, number - 125) / 125)) for number in range(225)
+    ]
+    path = write_frames(tmp_path / "clip.mp4", frames, keyframe_every=25)
+
+    [picture] = make_thumbnails(path, "mp4", [("small", 160)], 90, tmp_path, ["jpg"])
+
+    with Image.open(picture.file) as image:
+        assert ImageStat.Stat(ImageChops.difference(image.convert("RGB"), soft)).mean[0] < 8
+
+
+def checkers(side: int) -> Image.Image:
+    image = Image.new("RGB", (160, 90), (60, 60, 60))
+    for x in range(0, 160, side):
+        for y in range(x // side % 2 * side, 90, 2 * side):
+            image.paste((200, 200, 200), (x, y, x + side, y + side))
+    return image
+
+
+def moved(image: Image.Image, by_px: int) -> Image.Image:
+    return ImageChops.offset(image, by_px, 0)
+
+
+@pytest.mark.parametrize(
+    ("first", "middle", "last", "expected"),
+    [
+        pytest.param(checkers(9), None, Image.new("RGB", (160, 90)), True, id="to black"),
+        pytest.param(Image.new("RGB", (160, 90), (255,) * 3), None, checkers(9), True, id="in"),
+        pytest.param(checkers(9), None, checkers(45), True, id="dissolve"),
+        pytest.param(checkers(9), checkers(9), checkers(9), False, id="nothing moves"),
+        pytest.param(checkers(9), checkers(9), checkers(45), False, id="cut later"),
+        pytest.param(checkers(9), checkers(45), checkers(45), False, id="cut at once"),
+        pytest.param(
+            checkers(45), moved(checkers(45), 6), moved(checkers(45), 12), False, id="camera moves"
+        ),
+    ],
+)
+def test_blend_of_its_neighbours_is_a_fade(first, middle, last, expected) -> None:
+    middle = middle or Image.blend(first, last, 0.5)
+
+    assert is_fade(*(image.convert("L") for image in (first, middle, last))) is expected
+
+
+@pytest.mark.parametrize("keyframe_every", [1, 100])
+@pytest.mark.parametrize(
+    ("at_s", "level"),
+    [(0, 30), (0.999, 30), (1, 80), (1.4, 80), (1.5, 130), (3.999, 130), (4, 180), (1000, 180)],
+)
+def test_chosen_frame_is_the_one_on_the_screen_then(
+    tmp_path: Path, at_s: float, level: int, keyframe_every: int
+) -> None:
+    frames = [(0, plain(30)), (1_000, plain(80)), (1_500, plain(130)), (4_000, plain(180))]
+    path = write_frames(tmp_path / "clip.mp4", frames, keyframe_every=keyframe_every)
+
+    [picture] = make_thumbnails(path, "mp4", [("small", 80)], 90, tmp_path, ["jpg"], at_s)
+
+    with Image.open(picture.file) as image:
+        assert level_at(image, (40, 22)) == pytest.approx(level, abs=4)
 
 
 def _strongest(image: Image.Image, at: tuple[int, int]) -> str:
