@@ -1,7 +1,8 @@
-"""What is served of a video: its representations and pictures."""
+"""What is served of a video: its representations, pictures and storyboard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from db.pool import Queries
@@ -28,6 +29,18 @@ class ThumbnailRow:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoryboardRow:
+    """A file of a storyboard: the text with its cues, or a sheet."""
+
+    file_name: str
+    size_bytes: int
+    sha256: str
+
+
+# What is made of a video once it can be watched.
+Extra = Literal["further-pictures", "storyboard"]
+
 ADD_REPRESENTATION = """
 INSERT INTO representations (video_id, format, file_name, mime_type, size_bytes, sha256, is_primary)
 VALUES (%s, %s, %s, %s, %s, %s, %s)
@@ -44,6 +57,21 @@ ON CONFLICT (video_id, size_name, mime_type) DO UPDATE SET
     file_name = excluded.file_name, width_px = excluded.width_px, height_px = excluded.height_px,
     size_bytes = excluded.size_bytes, sha256 = excluded.sha256
 """
+
+
+ADD_STORYBOARD_FILE = """
+INSERT INTO storyboard_files (video_id, part, file_name, size_bytes, sha256)
+VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (video_id, part) DO UPDATE SET
+    file_name = excluded.file_name, size_bytes = excluded.size_bytes, sha256 = excluded.sha256
+"""
+
+NOTE_UNMAKABLE = """
+INSERT INTO unmakable (video_id, what, code) SELECT id, %s, %s FROM videos WHERE id = %s
+ON CONFLICT DO NOTHING RETURNING what
+"""
+
+UNMAKABLE = "SELECT what FROM unmakable WHERE video_id = %s"
 
 
 async def add_representation(queries: Queries, video_id: UUID, row: RepresentationRow) -> None:
@@ -78,3 +106,21 @@ async def add_thumbnails(
                 row.sha256,
             ),
         )
+
+
+async def add_storyboard(
+    queries: Queries, video_id: UUID, cues: StoryboardRow, sheets: Sequence[StoryboardRow]
+) -> None:
+    for part, row in enumerate([cues, *sheets]):
+        await queries.fetch_all(
+            ADD_STORYBOARD_FILE, (video_id, part, row.file_name, row.size_bytes, row.sha256)
+        )
+
+
+async def note_unmakable(queries: Queries, video_id: UUID, what: Extra, code: str) -> None:
+    """It would fail again, so that nobody shall try; a video that is gone is no error."""
+    await queries.fetch_all(NOTE_UNMAKABLE, (what, code, video_id))
+
+
+async def unmakable(queries: Queries, video_id: UUID) -> set[Extra]:
+    return {row.what for row in await queries.fetch_all(UNMAKABLE, (video_id,))}

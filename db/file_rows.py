@@ -7,7 +7,7 @@ from uuid import UUID
 
 from db.pool import Queries, Row, Transaction
 
-Kind = Literal["original", "representation", "alternate", "thumbnail"]
+Kind = Literal["original", "representation", "alternate", "thumbnail", "storyboard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,9 @@ SELECT v.id, v.course_id, v.deleted_at IS NOT NULL AS is_deleted,
         UNION ALL
         SELECT 'thumbnail', t.file_name, t.size_bytes, t.sha256
         FROM thumbnails t WHERE t.video_id = v.id
+        UNION ALL
+        SELECT 'storyboard', s.file_name, s.size_bytes, s.sha256
+        FROM storyboard_files s WHERE s.video_id = v.id
     ) f) AS files
 FROM videos v
 """
@@ -76,17 +79,28 @@ ORDER BY v.id
 UNPICTURED = """
 SELECT v.id FROM videos v
 WHERE v.status = 'ready' AND v.deleted_at IS NULL
-  AND EXISTS (
-    SELECT FROM thumbnails f CROSS JOIN unnest(%(further)s) AS further (mime_type)
-    WHERE f.video_id = v.id AND f.mime_type = %(first)s AND NOT EXISTS (
-        SELECT FROM thumbnails t WHERE t.video_id = v.id AND t.size_name = f.size_name
-          AND t.mime_type = further.mime_type))
+  AND EXISTS (SELECT FROM representations r WHERE r.video_id = v.id AND r.is_primary)
+  AND (
+    NOT EXISTS (SELECT FROM storyboard_files s WHERE s.video_id = v.id)
+    AND NOT EXISTS (SELECT FROM unmakable u WHERE u.video_id = v.id AND u.what = 'storyboard')
+    OR EXISTS (
+        SELECT FROM thumbnails f CROSS JOIN unnest(%(further)s) AS further (mime_type)
+        WHERE f.video_id = v.id AND f.mime_type = %(first)s AND NOT EXISTS (
+            SELECT FROM thumbnails t WHERE t.video_id = v.id AND t.size_name = f.size_name
+              AND t.mime_type = further.mime_type))
+    AND NOT EXISTS (
+        SELECT FROM unmakable u WHERE u.video_id = v.id AND u.what = 'further-pictures'))
   AND NOT EXISTS (
     SELECT FROM procrastinate_jobs j
     WHERE j.lock = v.id::text AND j.status IN ('todo', 'doing'))
 ORDER BY v.id LIMIT %(limit)s
 """
 
+
+FORGET_STORYBOARD = "DELETE FROM storyboard_files WHERE video_id = %s"
+
+# What was there once can be made.
+FORGET_UNMAKABLE = "DELETE FROM unmakable WHERE video_id = %s"
 
 FORGET_ALTERNATES = "DELETE FROM representations WHERE video_id = %s AND NOT is_primary"
 
@@ -118,9 +132,22 @@ async def stuck(queries: Queries) -> list[StuckVideo]:
 async def unpictured(
     queries: Queries, first: str, further: Sequence[str], limit: int
 ) -> list[UUID]:
-    """Ready videos without a job that lack a picture of a `further` type at some size."""
+    """Ready videos without a job that lack a storyboard, or a `further` type of some picture.
+
+    Those that cannot have them are left out.
+    """
     parameters = {"first": first, "further": list(further), "limit": limit}
     return [UUID(str(row.id)) for row in await queries.fetch_all(UNPICTURED, parameters)]
+
+
+async def forget_storyboard(tx: Transaction, video_id: UUID) -> None:
+    """As if it had not been made yet."""
+    await tx.execute(FORGET_STORYBOARD, (str(video_id),))
+
+
+async def forget_unmakable(tx: Transaction, video_id: UUID) -> None:
+    """Have everything tried again."""
+    await tx.execute(FORGET_UNMAKABLE, (str(video_id),))
 
 
 async def forget_alternates(tx: Transaction, video_id: UUID) -> None:

@@ -48,6 +48,7 @@ class Video:
     thumbnails: tuple[ThumbnailRow, ...]
     caption_languages: tuple[str, ...]
     has_chapters: bool
+    storyboard_file_name: str | None
 
     @property
     def primary(self) -> RepresentationRow | None:
@@ -79,7 +80,9 @@ SELECT v.*,
     ARRAY(SELECT x.language FROM text_tracks x WHERE x.video_id = v.id AND x.kind = 'captions'
           ORDER BY x.language) AS caption_languages,
     EXISTS (SELECT FROM text_tracks x WHERE x.video_id = v.id AND x.kind = 'chapters')
-        AS has_chapters
+        AS has_chapters,
+    (SELECT s.file_name FROM storyboard_files s WHERE s.video_id = v.id AND s.part = 0)
+        AS storyboard_file_name
 FROM videos v
 """
 
@@ -323,6 +326,7 @@ def _video(row: Row) -> Video:
         thumbnails=_rows(ThumbnailRow, row.thumbnails),
         caption_languages=tuple(row.caption_languages),
         has_chapters=row.has_chapters,
+        storyboard_file_name=row.storyboard_file_name,
     )
 
 

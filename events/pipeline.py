@@ -73,7 +73,7 @@ async def enqueue(transaction: Transaction, video_id: UUID, *, priority: int = 0
 
 
 async def enqueue_unpictured(database: Database) -> None:
-    """Have further pictures made for videos that were ready before there were any."""
+    """Have pictures and storyboards made for videos that were ready before there were any."""
     found = None
     while found is None or len(found) == QUEUED_AT_ONCE:
         async with database.transaction() as transaction:
@@ -105,7 +105,7 @@ class Pipeline:
         try:
             if video.status == "ready" or await self._make_ready(video):
                 await self._drop_original(video)
-                await self._pictures.add_further(video_id)
+                await self._pictures.complete(video_id)
         except FINAL as error:
             await self._fail(video, error.code, error.sentence)
         except StorageFull as error:

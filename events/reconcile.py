@@ -8,11 +8,12 @@ nor in a storage that belongs to another database.
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from uuid import UUID
 
 from db import file_rows, jobs, storage_identity, videos
 from db.file_rows import Kind
-from db.pool import Database
+from db.pool import Database, Transaction
 from db.sole_owner import RECONCILE, sole_owner
 from events import log, pipeline
 from events.errors import ForeignStorage
@@ -32,6 +33,10 @@ STRAY_AFTER_S = 3600.0  # an upload has its file before its row, by a moment
 UNFINISHED_INTERVAL_S = 20.0  # a minute late at most, said the contract
 TOLD_AT_ONCE = 20
 ESSENTIAL: tuple[Kind, ...] = ("original", "representation")  # without it there is no video
+FORGETTING: Mapping[Kind, Callable[[Transaction, UUID], Awaitable[None]]] = {
+    "alternate": file_rows.forget_alternates,
+    "storyboard": file_rows.forget_storyboard,
+}
 LOST_CODE, LOST_DETAIL = "internal", "The video's file has been lost."
 
 
@@ -162,8 +167,9 @@ async def _make_again(database: Database, finding: Finding, kind: Kind) -> bool:
             return False
         if not await jobs.is_queued(tx, str(video.id)):
             await pipeline.enqueue(tx, video.id)
-        if kind == "alternate":  # pictures keep their rows, which tell the sizes
-            await file_rows.forget_alternates(tx, video.id)
+        await file_rows.forget_unmakable(tx, video.id)
+        if kind in FORGETTING:  # pictures keep their rows, which tell the sizes
+            await FORGETTING[kind](tx, video.id)
             await tell_updated(tx, video.id)
     return True
 

@@ -130,6 +130,7 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         "A language tag (BCP 47, RFC 5646), in any case.",
         {"type": "string", "pattern": "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", "maxLength": 35},
     ),
+    "sheet": ("As the cues of the storyboard name it.", TEXT),
     "asset": ("A name that the playback answer gave, never a path.", TEXT),
     "name": ("The name of one of the pages' files.", TEXT),
     "grant": (

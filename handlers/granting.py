@@ -105,9 +105,9 @@ def _playback_view(
             for row in video.thumbnails
             if row.mime_type == PICTURE_TYPES["jpg"]
         },
-        storyboard_url=None,
         captions=captions(video, base),
         chapters_url=chapters_url(video, base),
+        storyboard_url=video.storyboard_file_name and base + video.storyboard_file_name,
         events_url=f"/play/{token}/events",
         # A player's clock may have run past the end; nobody could resume there.
         resume_position=(

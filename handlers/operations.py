@@ -401,10 +401,26 @@ OPERATIONS: Mapping[Any, Operation] = {
     ),
     playback.get_asset: Operation(
         tag=PLAYING,
-        summary="The bytes of a video or picture, by grant",
-        answers=_bytes(VIDEO_BYTES | PICTURE_BYTES, varies=False),
+        summary="The bytes of a video, a picture or a storyboard, by grant",
+        answers=_bytes(VIDEO_BYTES | PICTURE_BYTES | CUES, varies=False),
         parameters=RANGES,
         problems=SERVED,
+        has_head=True,
+    ),
+    playback.get_storyboard: Operation(
+        tag=PLAYING,
+        summary="The storyboard: WebVTT whose cues point into sheets beside this address",
+        answers=_bytes(CUES, varies=False),
+        parameters=RANGES,
+        problems=(*SEEING, *WATCHABLE, *SERVED),
+        has_head=True,
+    ),
+    playback.get_storyboard_sheet: Operation(
+        tag=PLAYING,
+        summary="A sheet of the storyboard, as its cues name it",
+        answers=_bytes({"image/jpeg": BYTES}, varies=False),
+        parameters=RANGES,
+        problems=(*SEEING, *WATCHABLE, *SERVED),
         has_head=True,
     ),
     playback.get_thumbnail: Operation(

@@ -6,7 +6,7 @@ which bytes of it (RFC 9110 section 14), then the transfer. By grant no step ask
 
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from aiohttp import hdrs, web
 
@@ -30,11 +30,12 @@ from handlers.errors import (
     RangeNotSatisfiable,
 )
 from handlers.permits import permit_of_bearer, permit_of_grant
-from storage.media import PICTURE_TYPES
+from storage.media import CUES_TYPE, PICTURE_TYPES
 
 BY_ACCEPT: dict[str, str] = {hdrs.VARY: hdrs.ACCEPT}
 FORMATS = {"mp4": "video/mp4", "webm": "video/webm"}  # in the order that wins a tie
 PICTURES = PICTURE_TYPES
+BESIDE_VIDEO = PICTURES | {"vtt": CUES_TYPE}
 SMALLER_PICTURES = ("image/avif", "image/webp")  # for clients that name them
 
 
@@ -61,16 +62,27 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
         return await _serve(request, facts, transfer, Lesson(representation, permit))
 
 
+async def get_storyboard(request: web.Request) -> web.StreamResponse:
+    """The storyboard's cues by bearer token; they name sheets beside this address."""
+    return await _serve_storyboard(request, lambda video: video.storyboard_file_name, CUES_TYPE)
+
+
+async def get_storyboard_sheet(request: web.Request) -> web.StreamResponse:
+    """A sheet of the storyboard, under the name that the cues give it."""
+    sheet = f"storyboard-{request.match_info['sheet']}.jpg"
+    return await _serve_storyboard(request, lambda _: sheet, PICTURES["jpg"])
+
+
 async def get_asset(request: web.Request) -> web.StreamResponse:
     """The bytes by grant. `asset` is a name that `/playback` gave, never a path."""
     grant = granted(request)
     require_request(request, grant.user_id, grant.roles)
     asset = request.match_info["asset"]
     extension = asset.rpartition(".")[2]
-    media_type = grant.media_types.get(extension) or PICTURES.get(extension)
+    media_type = grant.media_types.get(extension) or BESIDE_VIDEO.get(extension)
     if media_type is None:
         raise NotFound
-    purpose: Purpose = "thumbnail" if extension in PICTURES else "stream"
+    purpose: Purpose = "thumbnail" if extension in BESIDE_VIDEO else "stream"
     permit = permit_of_grant(request.app, grant, purpose)
     with permit.claim.open() as transfer:
         representation = await request.app[keys.REPRESENTATIONS].find(
@@ -78,6 +90,22 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
         )
         if representation is None:
             raise NotFound
+        facts = representation.facts(permit.cache_control())
+        return await _serve(request, facts, transfer, Lesson(representation, permit))
+
+
+async def _serve_storyboard(
+    request: web.Request, name_of: Callable[[Video], str | None], media_type: str
+) -> web.StreamResponse:
+    require_request_by_bearer(request)
+    video = await allowed_video(request, Right.WATCH)
+    permit = permit_of_bearer(request, video, "thumbnail")
+    with permit.claim.open() as transfer:
+        require_ready(video)
+        name = name_of(video)
+        if name is None:
+            raise NotFound("There is no storyboard.")
+        representation = await _find(request, video, name, media_type)
         facts = representation.facts(permit.cache_control())
         return await _serve(request, facts, transfer, Lesson(representation, permit))
 

@@ -62,6 +62,8 @@ def routes() -> list[web.RouteDef]:
         web.put(VIDEO + "/chapters", text_tracks.put_chapters),
         web.get(VIDEO + "/chapters", text_tracks.get_chapters),
         web.delete(VIDEO + "/chapters", text_tracks.delete_chapters),
+        web.get(VIDEO + "/storyboard.vtt", playback.get_storyboard),
+        web.get(VIDEO + "/storyboard-{sheet}.jpg", playback.get_storyboard_sheet),
         web.get(VIDEO + "/progress", progress.get_progress),
         web.put(VIDEO + "/progress", progress.put_progress),
         web.get(API + "/events", event_stream.get_events),

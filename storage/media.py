@@ -19,6 +19,10 @@ PICTURE_TYPES: dict[str, str] = {
 }
 
 
+# What else of a video is served beside its pictures.
+CUES_TYPE = "text/vtt; charset=utf-8"
+
+
 class Limits(msgspec.Struct, frozen=True):
     """Past these a video is TooComplex."""
 
@@ -59,6 +63,33 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+# A storyboard's tiles lie in rows on sheets; phones decode sheets of this size.
+TILES_PER_SHEET, SHEET_COLUMNS = 100, 10
+MAX_TILES = 4 * TILES_PER_SHEET
+
+
+class Sheet(msgspec.Struct, frozen=True):
+    """Tiles of a storyboard, written to `file`, still under a temporary name."""
+
+    file: Path
+    size_bytes: int
+    sha256: str
+
+
+class Storyboard(msgspec.Struct, frozen=True):
+    """Tiles of one size, row by row, sheet by sheet; `times_s` are those of their frames."""
+
+    tile_width_px: int
+    tile_height_px: int
+    times_s: list[float]
+    sheets: list[Sheet]
+
+
+def sheet_file(directory: Path, number: int) -> Path:
+    """Where sheet `number`, from 0, is written."""
+    return directory / f"sheet-{number}.jpg"
+
+
 class ProbeTask(msgspec.Struct, frozen=True):
     path: Path
     container: Container
@@ -78,6 +109,15 @@ class ThumbnailsTask(msgspec.Struct, frozen=True):
     quality: int
     out_dir: Path
     kinds: list[PictureKind]
+    at_s: float | None = None
+
+
+class StoryboardTask(msgspec.Struct, frozen=True):
+    path: Path
+    container: Container
+    quality: int
+    out_dir: Path
+    cpu_s: float
 
 
 def encode(value: object) -> bytes:

@@ -16,6 +16,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,15 +31,20 @@ from storage.errors import (
     os_errors_wrapped,
 )
 from storage.media import (
+    MAX_TILES,
+    TILES_PER_SHEET,
     Limits,
     Picture,
     PictureKind,
     Probe,
     ProbeTask,
     RemuxTask,
+    Storyboard,
+    StoryboardTask,
     ThumbnailsTask,
     decode,
     encode,
+    sheet_file,
 )
 from storage.sandbox_child import Answer, Budget, Order
 from storage.sniff import Container
@@ -109,10 +115,11 @@ class Sandbox:
         out_dir: Path,
         kinds: list[PictureKind],
         *,
+        at_s: float | None = None,
         timeout_s: float = 60.0,
     ) -> list[Picture]:
         """Raises: as `remux`."""
-        task = ThumbnailsTask(path, container, sizes, quality, out_dir, kinds)
+        task = ThumbnailsTask(path, container, sizes, quality, out_dir, kinds, at_s)
         pictures: list[Picture] = await self.run(
             "thumbnails",
             task,
@@ -123,6 +130,28 @@ class Sandbox:
         )
         _require_asked_for(pictures, sizes, out_dir, kinds)
         return pictures
+
+    async def storyboard(
+        self,
+        path: Path,
+        container: Container,
+        quality: int,
+        out_dir: Path,
+        *,
+        timeout_s: float = 900.0,
+    ) -> Storyboard:
+        """What can be seen in half of the time is enough. Raises: as `remux`."""
+        task = StoryboardTask(path, container, quality, out_dir, timeout_s / 2)
+        board: Storyboard = await self.run(
+            "storyboard",
+            task,
+            Storyboard,
+            timeout_s=timeout_s,
+            file_bytes=_PICTURE_BYTES,
+            nice=_NICE,
+        )
+        _require_storyboard(board, out_dir)
+        return board
 
     async def run(
         self,
@@ -238,3 +267,18 @@ def _require_asked_for(
     asked = [(name, kind, out_dir / f"{name}.{kind}") for kind in kinds for name, _ in sizes]
     if given != asked:
         raise MediaCrashed("these are not the pictures that were asked for")
+
+
+def _require_storyboard(board: Storyboard, out_dir: Path) -> None:
+    """What becomes of its numbers is served to players."""
+    count = math.ceil(len(board.times_s) / TILES_PER_SHEET)
+    files = [sheet_file(out_dir, number) for number in range(count)]
+    is_sound = (
+        0 < len(board.times_s) <= MAX_TILES
+        and board.times_s[0] >= 0
+        and all(one < next_one for one, next_one in pairwise(board.times_s))
+        and min(board.tile_width_px, board.tile_height_px) > 0
+        and [sheet.file for sheet in board.sheets] == files
+    )
+    if not is_sound:
+        raise MediaCrashed("this is no storyboard")

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from storage.errors import StorageError
-from storage.media import ProbeTask, RemuxTask, ThumbnailsTask, decode, encode
+from storage.media import ProbeTask, RemuxTask, StoryboardTask, ThumbnailsTask, decode, encode
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -63,6 +63,7 @@ class Function:
 FUNCTIONS: Mapping[str, Function] = {
     "probe": Function("storage.probe", "probe", ProbeTask),
     "remux": Function("storage.remux", "remux_faststart", RemuxTask),
+    "storyboard": Function("storage.storyboard", "make_storyboard", StoryboardTask),
     "thumbnails": Function("storage.thumbnails", "make_thumbnails", ThumbnailsTask),
 }
 

@@ -30,7 +30,7 @@ from storage.errors import (
     Undecodable,
     UnsupportedFormat,
 )
-from storage.media import Picture, PictureKind
+from storage.media import Picture, PictureKind, Sheet, Storyboard, sheet_file
 from storage.paths import StoragePaths
 
 
@@ -42,6 +42,18 @@ TYPE = box(b"ftyp", b"isom\0\0\2\0isom")
 INDEX_FIRST = TYPE + box(b"moov") + box(b"mdat", b"pictures and sound")
 INDEX_LAST = TYPE + box(b"mdat", b"pictures and sound") + box(b"moov")
 SIZES = [("small", 160), ("large", 640)]
+
+
+SHEET = f"storyboard-{hashlib.sha256(b'tiles').hexdigest()[:16]}.jpg"
+CUES = f"""WEBVTT
+
+00:00:00.000 --> 00:00:10.000
+{SHEET}#xywh=0,0,160,90
+
+00:00:10.000 --> 00:00:30.000
+{SHEET}#xywh=160,0,160,90
+"""
+STORYBOARD = (SHEET, f"storyboard-{hashlib.sha256(CUES.encode()).hexdigest()[:16]}.vtt")
 
 
 class Killed(BaseException):
@@ -74,6 +86,15 @@ class FakeSandbox:
             for kind in kinds
             for name, width_px in sizes
         ]
+
+    async def storyboard(
+        self, path: Path, container: str, quality: int, out_dir: Path
+    ) -> Storyboard:
+        await self._called("storyboard")
+        content = b"tiles"
+        file = sheet_file(out_dir, 0)
+        await asyncio.to_thread(file.write_bytes, content)
+        return Storyboard(160, 90, [0.0, 10.0], [Sheet(file, len(content), sha256(content))])
 
     async def _picture(self, name: str, width_px: int, kind: PictureKind, file: Path) -> Picture:
         content = f"picture {name} {kind}".encode()
@@ -210,7 +231,7 @@ def names_of(
         for kind in kinds
         for name, _ in SIZES
     ]
-    return sorted([*pictures, f"source-{sha256(served)[:16]}.{container}"])
+    return sorted([*pictures, *STORYBOARD, f"source-{sha256(served)[:16]}.{container}"])
 
 
 async def test_uploaded_video_has_row_event_and_job(workshop: Workshop) -> None:
@@ -238,16 +259,9 @@ async def test_nothing_is_entered_into_a_module_that_is_gone(workshop: Workshop)
 @pytest.mark.parametrize(
     ("container", "original", "served", "calls"),
     [
-        pytest.param(
-            "mp4", INDEX_FIRST, INDEX_FIRST, ["thumbnails", "webp+avif"], id="MP4 in order"
-        ),
-        pytest.param(
-            *("mp4", INDEX_LAST, b"remuxed " + INDEX_LAST, ["remux", "thumbnails", "webp+avif"]),
-            id="index last",
-        ),
-        pytest.param(
-            *("webm", b"webm", b"remuxed webm", ["remux", "thumbnails", "webp+avif"]), id="WebM"
-        ),
+        pytest.param("mp4", INDEX_FIRST, INDEX_FIRST, [], id="MP4 in order"),
+        pytest.param("mp4", INDEX_LAST, b"remuxed " + INDEX_LAST, ["remux"], id="index last"),
+        pytest.param("webm", b"webm", b"remuxed webm", ["remux"], id="WebM"),
     ],
 )
 async def test_video_becomes_ready(
@@ -266,7 +280,7 @@ async def test_video_becomes_ready(
     assert [(row.size_name, row.width_px, row.mime_type) for row in video.thumbnails] == [
         (*size, f"image/{kind}") for size in SIZES for kind in ("avif", "jpeg", "webp")
     ]
-    assert workshop.sandbox.calls == calls
+    assert workshop.sandbox.calls == [*calls, "thumbnails", "webp+avif", "storyboard"]
     assert await workshop.files(video_id) == names_of(served, container)
     path = workshop.storage.asset("c1", video_id, video.primary.file_name)
     assert await read(path) == served
@@ -283,7 +297,12 @@ async def test_progress_is_told_and_only_rises(workshop: Workshop) -> None:
     assert ratios == sorted(ratios)
     assert ratios[0] == 0
     assert ratios[-1] < 1
-    assert await workshop.events() == ["uploaded", *["processing"] * len(rows), "ready", "updated"]
+    assert await workshop.events() == [
+        "uploaded",
+        *["processing"] * len(rows),
+        "ready",
+        *["updated"] * 2,
+    ]
 
 
 async def test_second_run_changes_nothing(workshop: Workshop) -> None:
@@ -324,7 +343,7 @@ async def test_worker_killed_between_steps_costs_only_time(
     assert (await workshop.events()).count("ready") == 1
 
 
-@pytest.mark.parametrize("step", ["remux", "thumbnails", "webp+avif"])
+@pytest.mark.parametrize("step", ["remux", "thumbnails", "webp+avif", "storyboard"])
 async def test_worker_killed_in_media_work_costs_only_time(workshop: Workshop, step: str) -> None:
     video_id = await workshop.enter(INDEX_LAST)
     workshop.sandbox.failures[step] = Killed()
@@ -505,129 +524,3 @@ async def test_video_deleted_during_the_work_can_be_restored_and_finished(
 
     assert (await workshop.video(video_id)).status == "ready"
     assert await workshop.files(video_id) == names_of(b"remuxed " + INDEX_LAST)
-
-
-class TestFurtherPictures:
-    """WebP and AVIF, which nobody has to wait for."""
-
-    @pytest.fixture
-    async def interrupted(self, workshop: Workshop) -> UUID:
-        """A video that is ready, and whose worker died before the further pictures."""
-        video_id = await workshop.enter()
-        workshop.sandbox.failures["webp+avif"] = Killed()
-        with pytest.raises(Killed):
-            await workshop.run(video_id)
-        workshop.sandbox.failures.clear()
-        return video_id
-
-    @pytest.mark.parametrize(
-        "failure",
-        [Undecodable("x"), TooComplex("x"), MediaTimedOut("x"), MediaCrashed("x")],
-        ids=lambda failure: type(failure).__name__,
-    )
-    async def test_that_cannot_be_made_leave_the_video_ready(
-        self, workshop: Workshop, failure: Exception
-    ) -> None:
-        video_id = await workshop.enter()
-        workshop.sandbox.failures["webp+avif"] = failure
-
-        await workshop.run(video_id, is_last_attempt=True)
-
-        assert (await workshop.video(video_id)).status == "ready"
-        assert await workshop.files(video_id) == names_of(INDEX_FIRST, kinds=("jpg",))
-        assert (await workshop.events())[-1] == "ready"
-
-    @pytest.mark.parametrize("failure", [StorageGone("x"), RuntimeError("x")])
-    async def test_are_tried_again_and_never_cost_the_video(
-        self, workshop: Workshop, failure: Exception
-    ) -> None:
-        video_id = await workshop.enter()
-        workshop.sandbox.failures["webp+avif"] = failure
-
-        for is_last in (False, True):
-            with pytest.raises(type(failure)):
-                await workshop.run(video_id, is_last_attempt=is_last)
-
-        assert (await workshop.video(video_id)).status == "ready"
-        workshop.sandbox.failures.clear()
-        await workshop.run(video_id)
-        assert await workshop.files(video_id) == names_of(INDEX_FIRST)
-
-    async def test_are_told_of_once_they_are_there(
-        self, workshop: Workshop, interrupted: UUID
-    ) -> None:
-        before = await workshop.video(interrupted)
-
-        await workshop.run(interrupted)
-        await workshop.run(interrupted)
-
-        after = await workshop.video(interrupted)
-        assert (await workshop.events()).count("updated") == 1
-        assert after.updated_at > before.updated_at
-        assert workshop.sandbox.calls == ["thumbnails", "webp+avif", "webp+avif"]
-
-    async def test_have_the_sizes_that_the_video_has(
-        self, workshop: Workshop, interrupted: UUID
-    ) -> None:
-        sandbox: Any = workshop.sandbox
-        settings = PictureSettings([("huge", 4000)], 82)
-        changed = Pipeline(workshop.database, workshop.storage, sandbox, settings)
-
-        await changed.run(interrupted, is_last_attempt=False)
-
-        assert await workshop.files(interrupted) == names_of(INDEX_FIRST)
-
-    async def test_that_were_lost_are_made_again(self, workshop: Workshop) -> None:
-        await workshop.run(video_id := await workshop.enter())
-        whole = await workshop.files(video_id)
-        directory = workshop.storage.video_dir("c1", video_id)
-        for name in whole:
-            if name.startswith("small-") or name.endswith("avif"):
-                await asyncio.to_thread((directory / name).unlink)
-
-        for _ in range(2):
-            await workshop.run(video_id)
-
-        assert await workshop.files(video_id) == whole
-        assert workshop.sandbox.calls == ["thumbnails", "webp+avif"] * 2
-
-    async def test_of_a_video_deleted_meanwhile_are_not_told(
-        self, workshop: Workshop, interrupted: UUID
-    ) -> None:
-        workshop.sandbox.failures["webp+avif"] = lambda: workshop.hide(interrupted)
-        await workshop.run(interrupted)
-        assert "updated" not in await workshop.events()
-
-        workshop.sandbox.failures.clear()
-        await workshop.restore(interrupted)
-        await workshop.run(interrupted)
-
-        assert (await workshop.events())[-1] == "updated"
-        assert await workshop.files(interrupted) == names_of(INDEX_FIRST)
-
-    async def test_that_are_lacking_are_queued_once_behind_new_uploads(
-        self, workshop: Workshop, interrupted: UUID, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(pipeline, "QUEUED_AT_ONCE", 1)  # page after page
-        pictured, hidden, second, _ = [await workshop.enter() for _ in range(4)]
-        await workshop.run(pictured)
-        workshop.sandbox.failures["webp+avif"] = Undecodable("x")
-        await workshop.run(second)
-        await workshop.run(hidden)
-        await workshop.hide(hidden)
-
-        await pipeline.enqueue_unpictured(workshop.database)
-        assert await workshop.leisurely_jobs() == []  # those of the uploads are waiting
-
-        await workshop.forget_jobs()
-        for _ in range(2):
-            await pipeline.enqueue_unpictured(workshop.database)
-        assert await workshop.leisurely_jobs() == sorted([interrupted, second])
-
-    async def test_that_are_there_are_not_asked_for(self, workshop: Workshop) -> None:
-        await workshop.run(await workshop.enter())
-        await workshop.forget_jobs()
-
-        await pipeline.enqueue_unpictured(workshop.database)
-
-        assert await workshop.leisurely_jobs() == []

@@ -27,6 +27,7 @@ OLD_S, YOUNG_S = 3700.0, 3500.0
 CONTENT = b"a served file"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 SERVED, PICTURE = f"source-{SHA256[:16]}.mp4", f"small-{SHA256[:16]}.jpg"
+CUES = f"storyboard-{SHA256[:16]}.vtt"
 
 
 @dataclass
@@ -49,13 +50,15 @@ class Shelf:
             " %(sha)s, true)",
             "INSERT INTO thumbnails VALUES (%(id)s, 'small', 'image/jpeg', %(picture)s, 1, 1,"
             " %(size)s, %(sha)s)",
+            "INSERT INTO storyboard_files VALUES (%(id)s, 0, %(cues)s, %(size)s, %(sha)s)",
             id=str(video_id),
             file=SERVED,
             picture=PICTURE,
+            cues=CUES,
             sha=SHA256,
             size=len(CONTENT),
         )
-        for name in (SERVED, PICTURE):
+        for name in (SERVED, PICTURE, CUES):
             await self.put(f"c1/{video_id}/{name}", 9 * OLD_S, CONTENT)
         return video_id
 
@@ -186,6 +189,7 @@ async def test_stuck_video_gets_one_job(shelf: Shelf) -> None:
     [
         pytest.param(SERVED, None, "missing", id="no file"),
         pytest.param(PICTURE, None, "missing", id="no picture"),
+        pytest.param(CUES, None, "missing", id="no storyboard"),
         pytest.param(SERVED, CONTENT[:-1], "size-differs", id="cut"),
         pytest.param(SERVED, CONTENT[::-1], "hash-differs", id="other bytes"),
     ],
@@ -318,8 +322,9 @@ async def test_use_of_each_course_is_told_by_rows_and_by_files(shelf: Shelf) -> 
 
     usage = (await survey(shelf.database, shelf.storage)).usage
 
-    both = 2 * len(CONTENT) + 1
-    assert usage == {"c1": Usage(2, 4, both, both + 5), "c2": Usage(1, 1, 1, 4)}
+    both = 3 * len(CONTENT) + 1
+    assert usage == {"c1": Usage(2, 5, both, both + 5), "c2": Usage(1, 1, 1, 4)}
+
     recorded = sum(course.recorded_bytes for course in usage.values())
     assert recorded == await space.used(shelf.database)
 

@@ -27,7 +27,7 @@ from handlers.hiding import hide_videos
 from handlers.videos import bring_back
 from server.worker import Liveness, build_queue, take_jobs
 from storage.hashing import sha256_file
-from storage.media import Picture, PictureKind
+from storage.media import Picture, PictureKind, Sheet, Storyboard, sheet_file
 from storage.paths import StoragePaths
 
 FILE_STEPS = ("replace", "link", "mkdir", "unlink", "rmdir", "fsync")
@@ -96,6 +96,14 @@ class PlainMedia:
             for kind in kinds
             for size in sizes
         ]
+
+    async def storyboard(
+        self, path: Path, container: str, quality: int, out_dir: Path
+    ) -> Storyboard:
+        self._steps.take("storyboard")
+        file = sheet_file(out_dir, 0)
+        await asyncio.to_thread(file.write_bytes, b"tiles")
+        return Storyboard(160, 90, [0.0], [Sheet(file, 5, sha256_file(file))])
 
 
 def picture(directory: Path, name: str, width_px: int, kind: PictureKind) -> Picture:

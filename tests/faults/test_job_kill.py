@@ -152,7 +152,7 @@ class Place:
         return sorted(name.partition("-")[0] for name in names)
 
     async def row_counts(self) -> list[int]:
-        tables = ("videos", "representations", "thumbnails", "progress")
+        tables = ("videos", "representations", "thumbnails", "storyboard_files", "progress")
         rows = [await self.database.fetch_one(f"SELECT count(*) AS n FROM {t}") for t in tables]
         return [row.n for row in rows if row]
 
@@ -176,7 +176,7 @@ async def test_killed_job_is_done_by_another_worker(place: Place, original: str)
         "job", lambda: place.upload(ORIGINALS[original])
     ):
         killed[video_id] = step
-    media = {"thumbnails jpg", "thumbnails webp+avif"}
+    media = {"thumbnails jpg", "thumbnails webp+avif", "storyboard"}
     assert {"COMMIT", "mkdir", "replace", "unlink", *media} <= set(killed.values())
 
     await place.jobs_are_done()
@@ -185,9 +185,10 @@ async def test_killed_job_is_done_by_another_worker(place: Place, original: str)
         video = await videos.get(place.database, video_id)
         assert video is not None
         assert (video.status, step) == ("ready", step)
-        told = ["uploaded", "ready", "updated"]  # the last one of the further pictures
+        told = ["uploaded", "ready", "updated", "updated"]  # further pictures, the storyboard
         assert (await place.events_of(video_id), step) == (told, step)
-        files = [*["large"] * 3, *["small"] * 3, "source"]  # as JPEG, WebP and AVIF
+        pictures = [*["large"] * 3, *["small"] * 3]  # as JPEG, WebP and AVIF
+        files = [*pictures, "source", "storyboard", "storyboard"]
         assert (await place.files_of(video_id), step) == (files, step)
     await place.nothing_is_left_over()
 
@@ -205,7 +206,7 @@ async def test_killed_deletion_took_place_or_did_not(place: Place) -> None:
         assert await videos.get(place.database, video_id) is None
         assert await place.events_of(video_id) == ["uploaded", "deleted"]
     await place.order("sweep")
-    assert await place.row_counts() == [0, 0, 0, 0]
+    assert await place.row_counts() == [0] * 5
     await place.nothing_is_left_over()
 
 
@@ -244,7 +245,7 @@ async def test_killed_sweep_leaves_nothing_for_good(place: Place) -> None:
     async for _, step in place.kill_everywhere("sweep", deleted_ready):
         steps.append(step)
         await place.order("sweep")
-        assert await place.row_counts() == [0, 0, 0, 0]
+        assert await place.row_counts() == [0] * 5
     assert {"COMMIT", "unlink", "rmdir", "swept"} <= set(steps)
     await place.nothing_is_left_over()
     left = await asyncio.to_thread(lambda: list(place.storage.courses.glob("*/*")))

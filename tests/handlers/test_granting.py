@@ -50,7 +50,8 @@ class TestGrant:
         assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", told["session_id"])
         assert (told["next_sequence"], told["resume_position"], told["completed"]) == (0, 0, False)
         assert (told["duration"], told["report_interval"]) == (video["duration"], 5)
-        assert (told["hls_url"], told["storyboard_url"]) == (None, None)
+        assert told["hls_url"] is None
+        assert re.fullmatch(base + r"storyboard-[0-9a-f]{16}\.vtt", told["storyboard_url"])
 
     async def test_goes_on_with_a_session(self, shared_service: Any, video: Any) -> None:
         who = await enrolled(shared_service, "resumer")

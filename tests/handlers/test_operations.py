@@ -5,6 +5,7 @@ Left out: the event streams, which do not end (tests/handlers/test_event_stream.
 
 import asyncio
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,15 @@ class Target:
             "asset": playback["stream_url"].rpartition("/")[2],
             "size": "small",
             "language": "en",
+            "sheet": await self._sheet(),
             "name": "style.css",
         }
+
+    async def _sheet(self) -> str:
+        cues = await self.service.ask("root", "GET", f"videos/{self.video_id}/storyboard.vtt")
+        found = re.search(r"storyboard-(\w+)\.jpg", cues.body.decode())
+        assert found is not None
+        return found[1]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -152,6 +160,8 @@ def _forbids_something(operation: Operation) -> bool:
         ("/api/v1/videos/{video_id}/captions/{language}", "PUT", 200, {"data": WEBVTT}),
         ("/api/v1/videos/{video_id}/chapters", "PUT", 400, {"data": b"{}"}),
         ("/play/{grant}/{video_id}/chapters", "GET", 304, {"headers": {"If-None-Match": "*"}}),
+        ("/api/v1/videos/{video_id}/storyboard.vtt", "GET", 200, {}),
+        ("/api/v1/videos/{video_id}/storyboard-{sheet}.jpg", "GET", 200, {}),
         ("/play/{grant}/{video_id}/{asset}", "GET", 206, {"headers": {"Range": "bytes=-5"}}),
         ("/play/{grant}/{video_id}/progress", "POST", 200, {"json": REPORT}),
         ("/api/v1/videos/{video_id}/progress", "PUT", 200, {"json": REPORT}),

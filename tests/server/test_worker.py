@@ -20,6 +20,8 @@ OF_AN_OLDER_VERSION = (
     " height, container, video_codec, mime_type, is_playable, original_size_bytes, uploaded_by,"
     f" status) VALUES ('{VIDEO}', 'c1', 'm1', 't', 'f', 1, 4, 3, 'mp4', 'h264', 'video/mp4', true,"
     " 1, 'tess', 'ready')",
+    "INSERT INTO representations (video_id, format, file_name, mime_type, size_bytes, sha256,"
+    f" is_primary) VALUES ('{VIDEO}', 'mp4', 'source-1.mp4', 'video/mp4', 1, '', true)",
     "INSERT INTO thumbnails (video_id, size_name, mime_type, file_name, width_px, height_px,"
     f" size_bytes, sha256) VALUES ('{VIDEO}', 'small', 'image/jpeg', 'small-1.jpg', 1, 1, 1, '')",
 )

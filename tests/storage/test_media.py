@@ -3,7 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from storage.media import Limits, ProbeTask, ThumbnailsTask, decode, encode
+from storage.media import Limits, ProbeTask, ThumbnailsTask, decode, encode, sheet_file
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,10 @@ def test_what_does_not_fit_is_refused(text: bytes) -> None:
 def test_other_values_do_not_cross() -> None:
     with pytest.raises(NotImplementedError):
         encode(object())
+
+
+def test_sheets_have_names_of_their_own() -> None:
+    assert {sheet_file(Path("/a"), number) for number in range(2)} == {
+        Path("/a/sheet-0.jpg"),
+        Path("/a/sheet-1.jpg"),
+    }

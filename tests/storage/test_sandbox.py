@@ -20,8 +20,8 @@ from storage.errors import (
     TooComplex,
     Undecodable,
 )
-from storage.media import Limits, Picture, RemuxTask
-from storage.sandbox import Child, Sandbox, _require_asked_for
+from storage.media import MAX_TILES, Limits, Picture, RemuxTask, Sheet, Storyboard, sheet_file
+from storage.sandbox import Child, Sandbox, _require_asked_for, _require_storyboard
 
 HERE = Path(__file__).resolve().parent
 HOSTILE = Child("hostile_child", (HERE, HERE.parent.parent))
@@ -51,7 +51,11 @@ async def test_video_is_probed_remuxed_and_pictured(
         tmp_path / "source.mp4", "mp4", [("small", 160)], 82, tmp_path, ["jpg", "webp", "avif"]
     )
 
+    board = await sandbox.storyboard(tmp_path / "source.mp4", "mp4", 82, tmp_path)
+
     assert (probe.width, probe.height, probe.audio_codec) == (160, 90, "aac")
+    assert [sheet.file for sheet in board.sheets] == [tmp_path / "sheet-0.jpg"]
+    assert board.times_s == [0]
     assert picture.file == tmp_path / "small.jpg"
     assert picture.size_bytes == picture.file.stat().st_size
     assert [made.file for made in (webp, avif)] == [
@@ -279,3 +283,37 @@ def _load_hostile():
         return __import__("hostile_child")
     finally:
         sys.path.remove(str(HERE))
+
+
+def a_board(**fields: object) -> Storyboard:
+    sheets = [Sheet(sheet_file(HERE, 0), 1, "0" * 64)]
+    sound = {"tile_width_px": 160, "tile_height_px": 90, "times_s": [0.0, 2.0], "sheets": sheets}
+    return Storyboard(**{**sound, **fields})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"times_s": [], "sheets": []}, id="nothing"),
+        pytest.param({"times_s": [2.0, 2.0]}, id="no time between"),
+        pytest.param({"times_s": [2.0, 1.0]}, id="backwards"),
+        pytest.param({"times_s": [-1.0, 1.0]}, id="before the beginning"),
+        pytest.param({"tile_width_px": 0}, id="no width"),
+        pytest.param({"tile_height_px": -90}, id="no height"),
+        pytest.param({"sheets": []}, id="no sheet"),
+        pytest.param({"sheets": [Sheet(Path("/etc/passwd"), 1, "0" * 64)]}, id="another file"),
+        pytest.param({"times_s": [float(n) for n in range(101)]}, id="a sheet too few"),
+        pytest.param(
+            {
+                "times_s": [float(n) for n in range(MAX_TILES + 1)],
+                "sheets": [Sheet(sheet_file(HERE, n), 1, "0" * 64) for n in range(5)],
+            },
+            id="too many",
+        ),
+    ],
+)
+def test_storyboard_that_cannot_be_is_refused(fields: dict[str, object]) -> None:
+    _require_storyboard(a_board(), HERE)
+
+    with pytest.raises(MediaCrashed):
+        _require_storyboard(a_board(**fields), HERE)
