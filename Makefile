@@ -52,4 +52,5 @@ ifndef ARGS
 	$(BIN)/python -m benchmarks.reports
 	$(BIN)/python -m benchmarks.fanout
 	$(BIN)/python -m benchmarks.uploads
+	$(BIN)/python -m benchmarks.pictures
 endif
