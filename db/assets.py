@@ -108,6 +108,10 @@ async def add_thumbnails(
         )
 
 
+async def remove_thumbnails(queries: Queries, video_id: UUID) -> None:
+    await queries.fetch_all("DELETE FROM thumbnails WHERE video_id = %s RETURNING 1", (video_id,))
+
+
 async def add_storyboard(
     queries: Queries, video_id: UUID, cues: StoryboardRow, sheets: Sequence[StoryboardRow]
 ) -> None:

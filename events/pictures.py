@@ -1,15 +1,19 @@
-"""The pictures of a video: the first before it is ready, then smaller kinds and a storyboard."""
+"""The pictures of a video: the first before it is ready, then smaller kinds and a storyboard.
+
+A teacher may choose another thumbnail at any time: whose row is locked decides which files there
+are, and what a worker made of the frame before that is not taken.
+"""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from db import assets, file_rows, videos
 from db.assets import Extra, StoryboardRow, ThumbnailRow
-from db.pool import Database, Queries
+from db.pool import Database, Queries, Transaction
 from db.videos import Video
 from events.scratch import scratch_directory
 from events.telling import tell_updated
@@ -19,13 +23,14 @@ from storage.media import PICTURE_TYPES, Picture, PictureKind, Storyboard
 from storage.paths import StoragePaths, asset_name
 from storage.sandbox import Sandbox
 from storage.storyboard_cues import cue_text
-from storage.videos import adopt_asset
+from storage.videos import adopt_asset, remove_asset
 
 LOG = logging.getLogger("coursestream.pictures")
 
 # What every client shows, needed to be ready; and what is smaller, made afterwards.
 FIRST_KINDS: list[PictureKind] = ["jpg"]
 FURTHER_KINDS: list[PictureKind] = ["webp", "avif"]
+ALL_KINDS = [*FIRST_KINDS, *FURTHER_KINDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Pictures:
         self._storage = storage
         self._sandbox = sandbox
         self._settings = settings
-        self._extras: Mapping[Extra, Callable[[Video, Path], Awaitable[None]]] = {
+        self._extras: Mapping[Extra, Callable[[Video], Awaitable[None]]] = {
             "further-pictures": self._add_further,
             "storyboard": self._add_storyboard,
         }
@@ -79,18 +84,18 @@ class Pictures:
             video = await videos.get(self._database, video_id)
             if video is None or video.primary is None or extra in unmakable:
                 continue
-            source = self._storage.asset(video.course_id, video.id, video.primary.file_name)
             try:
-                await add(video, source)
+                await add(video)
             except FINAL as error:
                 LOG.warning("video %s gets no %s: %s", video_id, extra, error)
                 await assets.note_unmakable(self._database, video_id, extra, error.code)
 
-    async def _add_further(self, video: Video, source: Path) -> None:
+    async def _add_further(self, video: Video) -> None:
         """First pictures that were lost, then the further kinds, at the sizes of the video."""
         for kinds in (FIRST_KINDS, FURTHER_KINDS):
-            if sizes := await asyncio.to_thread(self._sizes_to_add, video, kinds):
-                await self._add(video, source, sizes, kinds)
+            now = await videos.get(self._database, video.id)
+            if now and (sizes := await asyncio.to_thread(self._sizes_to_add, now, kinds)):
+                await self._add(now, sizes, kinds)
 
     def _sizes_to_add(self, video: Video, kinds: list[PictureKind]) -> list[tuple[str, int]]:
         """(name, width in pixels) of the first pictures that lack one of these kinds. Blocks."""
@@ -109,31 +114,83 @@ class Pictures:
         return self._storage.asset(video.course_id, video.id, row.file_name).exists()
 
     async def _add(
-        self,
-        video: Video,
-        source: Path,
-        sizes: list[tuple[str, int]],
-        kinds: list[PictureKind],
+        self, video: Video, sizes: list[tuple[str, int]], kinds: list[PictureKind]
     ) -> None:
         async with scratch_directory(self._storage) as directory:
-            pictures = await self._make(video, source, sizes, directory, kinds)
+            pictures = await self._make(video, self._source(video), sizes, directory, kinds)
             rows = await asyncio.to_thread(self.place, video, pictures)
         async with self._database.transaction() as transaction:
-            if await videos.touch(transaction, video.id):
+            now = await _locked(transaction, video.id)
+            if now is not None and _names(now, FIRST_KINDS) == _names(video, FIRST_KINDS):
                 await assets.add_thumbnails(transaction, video.id, rows)
-                await tell_updated(transaction, video.id)
+                await _tell(transaction, video.id)
 
-    async def _add_storyboard(self, video: Video, source: Path) -> None:
+    async def choose_frame(self, video: Video, at_s: float, user_id: str) -> Video | None:
+        """Make the frame at `at_s` of a ready video its thumbnail, and say who did so.
+
+        None when the video was deleted meanwhile. Raises: as `Sandbox.thumbnails`.
+        """
+        container, source = video.media.container, self._source(video)
+        sizes, quality = self._settings.sizes, self._settings.quality
+        async with scratch_directory(self._storage) as directory:
+            made = await self._sandbox.thumbnails(
+                source, container, sizes, quality, directory, ALL_KINDS, at_s=at_s
+            )
+            return await self._replace(video.id, made, user_id)
+
+    async def take_picture(
+        self, video: Video, picture: Path, max_pixels: int, user_id: str
+    ) -> Video | None:
+        """As `choose_frame`, with a picture that was sent. Raises: as `Sandbox.own_thumbnails`."""
+        sizes, quality = self._settings.sizes, self._settings.quality
+        async with scratch_directory(self._storage) as directory:
+            made = await self._sandbox.own_thumbnails(
+                picture, max_pixels, sizes, quality, directory, ALL_KINDS
+            )
+            return await self._replace(video.id, made, user_id)
+
+    async def _replace(self, video_id: UUID, made: list[Picture], user_id: str) -> Video | None:
+        async with self._database.transaction() as transaction:
+            before = await _locked(transaction, video_id)
+            if before is None:
+                return None
+            rows = await asyncio.to_thread(self.place, before, made)
+            if {row.file_name for row in rows} == _names(before, ALL_KINDS):
+                return before
+            await assets.remove_thumbnails(transaction, video_id)
+            await assets.add_thumbnails(transaction, video_id, rows)
+            after = await _tell(transaction, video_id, user_id)
+        await self._remove_replaced(before)
+        return after
+
+    async def _remove_replaced(self, before: Video) -> None:
+        """Under the lock, so that nobody puts one of them back meanwhile."""
+        async with self._database.transaction() as transaction:
+            now = await _locked(transaction, before.id)
+            if now is not None:
+                replaced = _names(before, ALL_KINDS) - _names(now, ALL_KINDS)
+                await asyncio.to_thread(self._remove, now, replaced)
+
+    def _remove(self, video: Video, names: Iterable[str]) -> None:
+        for name in names:
+            remove_asset(self._storage, video.course_id, video.id, name)
+
+    def _source(self, video: Video) -> Path:
+        assert video.primary is not None
+        return self._storage.asset(video.course_id, video.id, video.primary.file_name)
+
+    async def _add_storyboard(self, video: Video) -> None:
         if video.storyboard_file_name is not None:
             return
         container, quality = video.media.container, self._settings.quality
         async with scratch_directory(self._storage) as directory:
+            source = self._source(video)
             board = await self._sandbox.storyboard(source, container, quality, directory)
             cues, sheets = await asyncio.to_thread(self._place_board, video, board, directory)
         async with self._database.transaction() as transaction:
-            if await videos.touch(transaction, video.id):
+            if await _locked(transaction, video.id):
                 await assets.add_storyboard(transaction, video.id, cues, sheets)
-                await tell_updated(transaction, video.id)
+                await _tell(transaction, video.id)
 
     def _place_board(
         self, video: Video, board: Storyboard, directory: Path
@@ -173,6 +230,26 @@ class Pictures:
             picture.size_bytes,
             picture.sha256,
         )
+
+
+async def _locked(transaction: Transaction, video_id: UUID) -> Video | None:
+    """The video if it can be watched, as it is until the transaction ends."""
+    await videos.list_matching(transaction, video_id=video_id)
+    # The statement that waited for the lock still saw the thumbnails of before it.
+    video = await videos.get(transaction, video_id)
+    return video if video is not None and video.status == "ready" else None
+
+
+async def _tell(transaction: Transaction, video_id: UUID, user_id: str | None = None) -> Video:
+    """That a video, whose row is locked, has changed."""
+    await videos.touch(transaction, video_id)
+    return await tell_updated(transaction, video_id, user_id)
+
+
+def _names(video: Video, kinds: Sequence[PictureKind]) -> set[str]:
+    """The files of its thumbnails of these kinds."""
+    types = _types(kinds)
+    return {row.file_name for row in video.thumbnails if row.mime_type in types}
 
 
 def _types(kinds: Sequence[PictureKind]) -> list[str]:

@@ -10,6 +10,7 @@ from db.pool import Database
 from events.emitter import Emitter
 from events.hub import Hub
 from events.metrics import Metrics
+from events.pictures import Pictures
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.grants import Grants
 from handlers.access.rate_limits import PlayingLimits
@@ -65,6 +66,7 @@ STORAGE = web.AppKey("storage", StoragePaths)
 UPLOAD_EXECUTOR = web.AppKey("upload_executor", Executor)
 SANDBOX = web.AppKey("sandbox", Sandbox)
 RECEIVERS = web.AppKey("receivers", Receivers)
+PICTURES = web.AppKey("pictures", Pictures)
 UPLOAD_SETTINGS = web.AppKey("upload_settings", UploadSettings)
 PLAYBACK_SETTINGS = web.AppKey("playback_settings", PlaybackSettings)
 

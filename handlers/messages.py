@@ -55,6 +55,12 @@ class VideoPatch(Request, frozen=True):
     title: Title
 
 
+class ThumbnailPut(Request, frozen=True):
+    """`at` is the second whose frame is chosen."""
+
+    at: Annotated[float, Meta(ge=0)]
+
+
 class PlaybackPost(Request, frozen=True):
     session_id: SessionId | None = None
 

@@ -21,6 +21,7 @@ from handlers import (
     playback,
     progress,
     text_tracks,
+    thumbnails,
     tus,
     uploads,
     videos,
@@ -81,6 +82,7 @@ from handlers.messages import (
     ProgressPut,
     ProgressView,
     Readiness,
+    ThumbnailPut,
     VideoPatch,
 )
 from handlers.tus_headers import OFFSET_OCTETS
@@ -375,6 +377,13 @@ OPERATIONS: Mapping[Any, Operation] = {
     text_tracks.get_chapters: _get_track("Chapters as WebVTT, by bearer token", SEEING),
     text_tracks.get_chapters_by_grant: _get_track("The same by grant, for `<track>`", ()),
     text_tracks.delete_chapters: _delete_track("Remove chapters (instructor)"),
+    thumbnails.put_thumbnail: Operation(
+        tag=VIDEOS,
+        summary="Choose the thumbnail (instructor): the frame at a second, or a picture",
+        answers=(Answer(200, "The video; its pictures are the new ones.", {JSON: VideoSnapshot}),),
+        body=Body({JSON: ThumbnailPut, **dict.fromkeys(thumbnails.PICTURE_TYPES, BYTES)}),
+        problems=(*ALLOWED, *BODY, *WATCHABLE, EmptyUpload, Undecodable, TooComplex, OverQuota),
+    ),
     # Playing
     granting.post_playback: Operation(
         tag=PLAYING,

@@ -18,6 +18,7 @@ from events.ledger import Ledger, LedgerWriter
 from events.log import Tail
 from events.periodic import Periodic
 from events.persister import ProgressPersister
+from events.pictures import Pictures, PictureSettings
 from events.reconcile import Reconcile
 from events.retention import Retention
 from events.sessions import SilenceWatch
@@ -103,6 +104,8 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         app[keys.DATABASE] = pool
         app[keys.ACCESS] = Access(pool)
         app[keys.CATALOG] = Catalog(pool)
+        settings = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
+        app[keys.PICTURES] = Pictures(pool, app[keys.STORAGE], app[keys.SANDBOX], settings)
         yield
 
 

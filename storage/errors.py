@@ -94,6 +94,18 @@ class TooComplex(StorageError):
     code = "too-complex"
 
 
+class UnsupportedPicture(UnsupportedFormat):
+    """The file is neither a JPEG nor a PNG nor a WebP picture."""
+
+
+class BadPicture(Undecodable):
+    """The picture cannot be decoded: the file is damaged or incomplete."""
+
+
+class HugePicture(TooComplex):
+    """The picture has too many pixels to be accepted."""
+
+
 class MediaTimedOut(StorageError):
     """Examining the video took too long."""
 

@@ -112,6 +112,15 @@ class ThumbnailsTask(msgspec.Struct, frozen=True):
     at_s: float | None = None
 
 
+class OwnThumbnailsTask(msgspec.Struct, frozen=True):
+    path: Path
+    max_pixels: int
+    sizes: list[tuple[str, int]]
+    quality: int
+    out_dir: Path
+    kinds: list[PictureKind]
+
+
 class StoryboardTask(msgspec.Struct, frozen=True):
     path: Path
     container: Container

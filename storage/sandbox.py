@@ -34,6 +34,7 @@ from storage.media import (
     MAX_TILES,
     TILES_PER_SHEET,
     Limits,
+    OwnThumbnailsTask,
     Picture,
     PictureKind,
     Probe,
@@ -127,6 +128,26 @@ class Sandbox:
             timeout_s=timeout_s,
             file_bytes=_PICTURE_BYTES,
             nice=_NICE,
+        )
+        _require_asked_for(pictures, sizes, out_dir, kinds)
+        return pictures
+
+    async def own_thumbnails(
+        self,
+        path: Path,
+        max_pixels: int,
+        sizes: list[tuple[str, int]],
+        quality: int,
+        out_dir: Path,
+        kinds: list[PictureKind],
+        *,
+        timeout_s: float = 30.0,
+    ) -> list[Picture]:
+        """Raises: UnsupportedPicture, BadPicture, HugePicture, StorageFull, MediaTimedOut,
+        MediaCrashed."""
+        task = OwnThumbnailsTask(path, max_pixels, sizes, quality, out_dir, kinds)
+        pictures: list[Picture] = await self.run(
+            "own_thumbnails", task, list[Picture], timeout_s=timeout_s, file_bytes=_PICTURE_BYTES
         )
         _require_asked_for(pictures, sizes, out_dir, kinds)
         return pictures

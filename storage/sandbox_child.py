@@ -16,7 +16,15 @@ from typing import Any
 import msgspec
 
 from storage.errors import StorageError
-from storage.media import ProbeTask, RemuxTask, StoryboardTask, ThumbnailsTask, decode, encode
+from storage.media import (
+    OwnThumbnailsTask,
+    ProbeTask,
+    RemuxTask,
+    StoryboardTask,
+    ThumbnailsTask,
+    decode,
+    encode,
+)
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -63,6 +71,7 @@ class Function:
 FUNCTIONS: Mapping[str, Function] = {
     "probe": Function("storage.probe", "probe", ProbeTask),
     "remux": Function("storage.remux", "remux_faststart", RemuxTask),
+    "own_thumbnails": Function("storage.own_pictures", "make_own_thumbnails", OwnThumbnailsTask),
     "storyboard": Function("storage.storyboard", "make_storyboard", StoryboardTask),
     "thumbnails": Function("storage.thumbnails", "make_thumbnails", ThumbnailsTask),
 }

@@ -1,11 +1,13 @@
 """What is added to a video that can be watched already, with the media work faked."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from db.videos import Video
 from events import pipeline
 from events.pictures import PictureSettings
 from events.pipeline import Pipeline
@@ -246,3 +248,101 @@ async def test_pictures_that_were_lost_are_made_again(workshop: Workshop) -> Non
         *("thumbnails", "webp+avif", "storyboard"),
         *("thumbnails", "webp+avif"),
     ]
+
+
+class TestChosen:
+    """Thumbnails that a teacher chose."""
+
+    @pytest.fixture
+    async def video_id(self, workshop: Workshop) -> UUID:
+        video_id = await workshop.enter()
+        await workshop.run(video_id)
+        return video_id
+
+    async def choose(self, workshop: Workshop, video_id: UUID, at_s: float) -> Video | None:
+        video = await workshop.video(video_id)
+        return await workshop.pictures.choose_frame(video, at_s, "tess")
+
+    async def test_replace_all_that_were_there(self, workshop: Workshop, video_id: UUID) -> None:
+        before = await workshop.video(video_id)
+
+        changed = await self.choose(workshop, video_id, 4.5)
+
+        assert changed == await workshop.video(video_id)
+        assert changed is not None
+        assert changed.updated_at > before.updated_at
+        assert await workshop.files(video_id) == names_of(INDEX_FIRST, of=" at 4.5")
+        assert {row.file_name for row in changed.thumbnails} < set(await workshop.files(video_id))
+        assert len(changed.thumbnails) == len(before.thumbnails)
+        assert (await workshop.events()).count("updated") == 3
+
+    async def test_of_a_picture_replace_them_too(
+        self, workshop: Workshop, video_id: UUID, tmp_path: Path
+    ) -> None:
+        video = await workshop.video(video_id)
+
+        await workshop.pictures.take_picture(video, tmp_path / "cat", 100, "tess")
+
+        assert await workshop.files(video_id) == names_of(INDEX_FIRST, of=" of cat")
+
+    async def test_again_change_nothing_and_tell_nothing(
+        self, workshop: Workshop, video_id: UUID
+    ) -> None:
+        await self.choose(workshop, video_id, 4.5)
+        before = (await workshop.video(video_id), await workshop.events())
+
+        assert await self.choose(workshop, video_id, 4.5) == before[0]
+
+        assert (await workshop.video(video_id), await workshop.events()) == before
+        assert await workshop.files(video_id) == names_of(INDEX_FIRST, of=" at 4.5")
+
+    async def test_by_two_at_once_leave_one_whole_set(
+        self, workshop: Workshop, video_id: UUID
+    ) -> None:
+        for _ in range(5):
+            times_s = (1.0, 2.0, 1.0, 3.0)
+            await asyncio.gather(*(self.choose(workshop, video_id, at_s) for at_s in times_s))
+
+            kept = {row.file_name for row in (await workshop.video(video_id)).thumbnails}
+            whole = [names_of(INDEX_FIRST, of=f" at {at_s}") for at_s in set(times_s)]
+            assert await workshop.files(video_id) in whole
+            assert kept < set(await workshop.files(video_id))
+
+    async def test_are_not_undone_by_a_worker_that_was_at_the_others(
+        self, workshop: Workshop
+    ) -> None:
+        video_id = await workshop.enter()
+
+        async def choose_meanwhile() -> None:
+            await self.choose(workshop, video_id, 4.5)
+
+        workshop.sandbox.failures["webp+avif"] = choose_meanwhile
+        await workshop.run(video_id)
+
+        shown = {row.file_name for row in (await workshop.video(video_id)).thumbnails}
+        assert shown < set(names_of(INDEX_FIRST, of=" at 4.5"))
+        assert len(shown) == 6
+
+    async def test_are_nothing_to_a_video_that_is_gone(
+        self, workshop: Workshop, video_id: UUID
+    ) -> None:
+        workshop.sandbox.failures["jpg+webp+avif"] = lambda: workshop.hide(video_id)
+        before = await workshop.events()
+
+        assert await self.choose(workshop, video_id, 4.5) is None
+
+        assert await workshop.events() == before
+        await workshop.restore(video_id)
+        assert await workshop.files(video_id) == names_of(INDEX_FIRST)
+
+    async def test_that_cannot_be_made_change_nothing(
+        self, workshop: Workshop, video_id: UUID
+    ) -> None:
+        workshop.sandbox.failures["jpg+webp+avif"] = Undecodable("x")
+        before = (await workshop.video(video_id), await workshop.events())
+
+        with pytest.raises(Undecodable):
+            await self.choose(workshop, video_id, 4.5)
+
+        assert (await workshop.video(video_id), await workshop.events()) == before
+        assert await workshop.files(video_id) == names_of(INDEX_FIRST)

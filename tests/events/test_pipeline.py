@@ -16,7 +16,7 @@ from db import videos
 from db.pool import Database
 from db.videos import MediaFacts, NewVideo, Video
 from events import pictures, pipeline
-from events.pictures import PictureSettings
+from events.pictures import Pictures, PictureSettings
 from events.pipeline import Pipeline
 from storage.errors import (
     MediaCrashed,
@@ -79,10 +79,32 @@ class FakeSandbox:
         quality: int,
         out_dir: Path,
         kinds: list[PictureKind],
+        at_s: float | None = None,
     ) -> list[Picture]:
         await self._called("thumbnails" if kinds == ["jpg"] else "+".join(kinds))
+        return await self._pictures("" if at_s is None else f" at {at_s}", sizes, out_dir, kinds)
+
+    async def own_thumbnails(
+        self,
+        path: Path,
+        max_pixels: int,
+        sizes: list[tuple[str, int]],
+        quality: int,
+        out_dir: Path,
+        kinds: list[PictureKind],
+    ) -> list[Picture]:
+        await self._called("own")
+        return await self._pictures(f" of {path.name}", sizes, out_dir, kinds)
+
+    async def _pictures(
+        self,
+        of: str,
+        sizes: list[tuple[str, int]],
+        out_dir: Path,
+        kinds: list[PictureKind],
+    ) -> list[Picture]:
         return [
-            await self._picture(name, width_px, kind, out_dir / f"{name}.{kind}")
+            await self._picture(name, width_px, kind, out_dir / f"{name}.{kind}", of)
             for kind in kinds
             for name, width_px in sizes
         ]
@@ -96,8 +118,10 @@ class FakeSandbox:
         await asyncio.to_thread(file.write_bytes, content)
         return Storyboard(160, 90, [0.0, 10.0], [Sheet(file, len(content), sha256(content))])
 
-    async def _picture(self, name: str, width_px: int, kind: PictureKind, file: Path) -> Picture:
-        content = f"picture {name} {kind}".encode()
+    async def _picture(
+        self, name: str, width_px: int, kind: PictureKind, file: Path, of: str
+    ) -> Picture:
+        content = f"picture {name} {kind}{of}".encode()
         await asyncio.to_thread(file.write_bytes, content)
         return Picture(
             name=name,
@@ -138,6 +162,11 @@ class Workshop:
     def pipeline(self) -> Pipeline:
         sandbox: Any = self.sandbox
         return Pipeline(self.database, self.storage, sandbox, PictureSettings(SIZES, 82))
+
+    @property
+    def pictures(self) -> Pictures:
+        sandbox: Any = self.sandbox
+        return Pictures(self.database, self.storage, sandbox, PictureSettings(SIZES, 82))
 
     async def enter(self, content: bytes = INDEX_FIRST, **media: Any) -> UUID:
         """A video that was just uploaded."""
@@ -224,10 +253,14 @@ async def workshop(database: Database, library: Any, storage: StoragePaths) -> W
 
 
 def names_of(
-    served: bytes, container: str = "mp4", kinds: tuple[str, ...] = ("jpg", "webp", "avif")
+    served: bytes,
+    container: str = "mp4",
+    kinds: tuple[str, ...] = ("jpg", "webp", "avif"),
+    of: str = "",
 ) -> list[str]:
+    """`of`: what the pictures show, where somebody chose it."""
     pictures = [
-        f"{name}-{sha256(f'picture {name} {kind}'.encode())[:16]}.{kind}"
+        f"{name}-{sha256(f'picture {name} {kind}{of}'.encode())[:16]}.{kind}"
         for kind in kinds
         for name, _ in SIZES
     ]

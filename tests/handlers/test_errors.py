@@ -161,6 +161,12 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
         storage_errors.UnsupportedFormat(SECRET),
         "unsupported-format",
     ),
+    storage_errors.UnsupportedPicture: (
+        storage_errors.UnsupportedPicture(SECRET),
+        "unsupported-format",
+    ),
+    storage_errors.BadPicture: (storage_errors.BadPicture(SECRET), "undecodable"),
+    storage_errors.HugePicture: (storage_errors.HugePicture(SECRET), "too-complex"),
     storage_errors.Undecodable: (storage_errors.Undecodable(SECRET), "undecodable"),
     storage_errors.Truncated: (storage_errors.Truncated(SECRET), "undecodable"),
     storage_errors.NoVideo: (storage_errors.NoVideo(SECRET), "no-video"),

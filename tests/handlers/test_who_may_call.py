@@ -177,6 +177,9 @@ THINGS_OF_A_VIDEO = [
     ("GET videos/{id}/chapters", None),
     ("PUT videos/{id}/chapters", {}),
     ("DELETE videos/{id}/chapters", None),
+    ("PUT videos/{id}/thumbnail", {"at": 0}),
+    ("GET videos/{id}/storyboard.vtt", None),
+    ("GET videos/{id}/storyboard-0123456789abcdef.jpg", None),
     ("GET videos/{id}/progress", None),
     ("PUT videos/{id}/progress", {}),
 ]
@@ -197,6 +200,9 @@ PLAYING = [
     row("GET videos/{ready}/download", STRANGE, "200", "200", "200"),
     row("HEAD videos/{ready}/download", STRANGE, "200", "200", "200"),
     row("GET videos/{ready}/thumbnails/small", STRANGE, "200", "200", "200"),
+    row("PUT videos/{ready}/thumbnail", STRANGE, FORBIDDEN, "200", "200", body={"at": 0}),
+    row("GET videos/{ready}/storyboard.vtt", STRANGE, "200", "200", "200"),
+    row("HEAD videos/{ready}/storyboard.vtt", STRANGE, "200", "200", "200"),
     row("GET videos/{ready}/thumbnails/huge", STRANGE, MISSING, MISSING, MISSING),
     row("GET videos/{ready}/progress", STRANGE, "200", "200", "200"),
     row("GET courses/c1/progress", STRANGE, "200", "200", "200"),
@@ -214,6 +220,7 @@ NOT_READY = [
         (f"GET videos/{{{name}}}/stream", None),
         (f"GET videos/{{{name}}}/download", None),
         (f"GET videos/{{{name}}}/thumbnails/small", None),
+        (f"GET videos/{{{name}}}/storyboard.vtt", None),
     )
 ]
 

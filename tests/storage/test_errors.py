@@ -39,6 +39,9 @@ def test_sentence_never_holds_the_detail() -> None:
     [
         (errors.Undecodable, "undecodable"),
         (errors.Truncated, "undecodable"),
+        (errors.UnsupportedPicture, "unsupported-format"),
+        (errors.BadPicture, "undecodable"),
+        (errors.HugePicture, "too-complex"),
         (errors.NoVideo, "no-video"),
         (errors.TooComplex, "too-complex"),
         (errors.MediaTimedOut, "timed-out"),
