@@ -1,0 +1,42 @@
+"""A sandboxed child that probes one file after the other: a child for each would take minutes."""
+
+from pathlib import Path
+
+import msgspec
+
+from storage import sandbox_child
+from storage.errors import StorageError
+from storage.media import Limits
+from storage.probe import probe
+from storage.sandbox_child import FUNCTIONS, Function
+
+
+class Batch(msgspec.Struct, frozen=True):
+    directory: Path
+    limits: Limits
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What was told of a file, or the name of the error that it was refused with."""
+
+    name: str
+    error: str | None = None
+    duration_s: float = 0.0
+    pixels: int = 0
+
+
+def probe_all(directory: Path, limits: Limits) -> list[Outcome]:
+    return [_outcome(path, limits) for path in sorted(directory.iterdir())]
+
+
+def _outcome(path: Path, limits: Limits) -> Outcome:
+    try:
+        found = probe(path, "webm" if path.suffix == ".webm" else "mp4", limits)
+    except StorageError as error:
+        return Outcome(path.name, type(error).__name__)
+    return Outcome(path.name, None, found.duration_s, found.width * found.height)
+
+
+def main(order_text: str) -> None:
+    function = Function(__name__, probe_all.__name__, Batch)
+    sandbox_child.main(order_text, {**FUNCTIONS, probe_all.__name__: function})
