@@ -1,10 +1,10 @@
 """Runs a media function in a child process that can harm nobody: the only way to touch a
 user's file with FFmpeg or Pillow.
 
-The child has an empty environment, no descriptor but its answer, a session of its own, and
-limits of memory, CPU, file size and time; it dies with this process. What it answers is one
-message of at most 64 KiB, which is checked like any other untrusted input. It is no jail: a
-child that is taken over can still read what this user can read.
+The child has an empty environment, no descriptor but its answer, a session of its own, no network,
+no other programs, and limits of memory, CPU, file size and time; it dies with this process. What it
+answers is one message of at most 64 KiB, which is checked like any other untrusted input. It is no
+jail: a child that is taken over can still read what this user can read.
 """
 
 import asyncio

@@ -25,6 +25,7 @@ from storage.media import (
     decode,
     encode,
 )
+from storage.system_calls import renounce
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -83,6 +84,7 @@ def main(order_text: str, functions: Mapping[str, Function] = FUNCTIONS) -> None
     answer_descriptor = _take_standard_output()
     _die_with(order.parent_pid)
     _confine(order.budget)
+    renounce()
     _write_all(answer_descriptor, encode(_answer(order, functions[order.function])))
     # Skipping the teardown: a library that crashes in it has done its work.
     os._exit(0)

@@ -4,9 +4,12 @@ import ctypes
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -111,16 +114,41 @@ def fill(path: Path) -> None:
 
 def hang_with_child(path: Path) -> None:
     """Tells the pids of both, in one step."""
-    child = subprocess.Popen([sys.executable, "-I", "-c", "import time; time.sleep(3600)"])
+    child = os.fork()
+    if child == 0:
+        time.sleep(3600)
     draft = path.with_suffix(".draft")
-    draft.write_text(f"{os.getpid()} {child.pid}")
+    draft.write_text(f"{os.getpid()} {child}")
     draft.rename(path)
     time.sleep(3600)
 
 
+def reach_out() -> list[str]:
+    """What a program that was taken over would do next: those attempts that were refused."""
+    attempts = {
+        "socket": lambda: socket.socket().close(),
+        "unix socket": lambda: socket.socket(socket.AF_UNIX).close(),
+        "program": lambda: os.execv("/bin/true", ["true"]),
+        "child program": lambda: subprocess.run(["/bin/true"], check=True),
+        "signal": lambda: os.kill(os.getppid(), 0),
+        "thread signal": lambda: signal.pthread_kill(threading.get_ident(), 0),
+        "thread": lambda: threading.Thread(target=int).start(),
+        "file": lambda: Path("/etc/hostname").exists(),
+    }
+    return [name for name, attempt in attempts.items() if _is_refused(attempt)]
+
+
+def _is_refused(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except PermissionError:
+        return True
+    return False
+
+
 def main(order_text: str) -> None:
     ends = (crash, leave, leave_quietly, hang, spin, hog, recurse, refuse)
-    answers = (look_around, flood, chatter, text)
+    answers = (look_around, flood, chatter, text, reach_out)
     sandbox_child.main(
         order_text,
         {

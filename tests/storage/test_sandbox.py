@@ -130,6 +130,14 @@ async def test_child_that_fails_is_told_as_an_error(
     assert type(caught.value) is error
 
 
+async def test_child_reaches_nobody_and_starts_nothing(sandbox: Sandbox) -> None:
+    refused = await sandbox.run("reach_out", Nothing(), list[str], timeout_s=30)
+
+    assert refused == [
+        *("socket", "unix socket", "program", "child program", "signal", "thread signal")
+    ]
+
+
 async def test_what_a_library_prints_does_not_spoil_the_answer(sandbox: Sandbox) -> None:
     assert await sandbox.run("chatter", Nothing(), int, timeout_s=30) == 7
 
