@@ -78,6 +78,11 @@ async def watch(session: aiohttp.ClientSession, video_id: str) -> str:
     return session_id
 
 
+def has_all_pictures(stream: Stream) -> bool:
+    """Further ones and the storyboard, each told by itself."""
+    return stream.types.count("video.updated") == 2
+
+
 def is_end(told: list[Told]) -> bool:
     return bool(told) and told[-1].data.get("title") == THE_END
 
@@ -120,7 +125,7 @@ async def test_each_hears_what_they_may_and_hears_it_once(
         video_id = await upload(sessions[INSTRUCTOR], file)
         for user_id in (INSTRUCTOR, WATCHER, CLASSMATE):
             await streams[user_id].until_type("video.ready")
-            await streams[user_id].until_type("video.updated")  # the further pictures are there
+            await streams[user_id].until(has_all_pictures)
         session_id = await watch(sessions[WATCHER], video_id)
         path = f"/api/v1/videos/{video_id}"
         renamed = await call(sessions[INSTRUCTOR], "PATCH", path, {"title": THE_END})
