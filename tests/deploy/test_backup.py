@@ -201,11 +201,14 @@ def _video_ids(url: str) -> list[str]:
 
 
 async def _settled(url: str, video_id: str) -> dict[str, Any]:
-    """What is told once the further pictures are there, too: then nothing changes any more."""
-    path = f"/api/v1/videos/{video_id}/thumbnails/small"
+    """What is told once all pictures are there, too: then nothing changes any more."""
     async with admin(url) as session, asyncio.timeout(30):
-        for kind in ("image/webp", "image/avif"):
-            while (await _status(session, path, kind)) != 200:
+        for name, kind in (
+            ("thumbnails/small", "image/webp"),
+            ("thumbnails/small", "image/avif"),
+            ("storyboard.vtt", "text/vtt"),
+        ):
+            while (await _status(session, f"/api/v1/videos/{video_id}/{name}", kind)) != 200:
                 await asyncio.sleep(0.1)
     return await _told(url, video_id)
 
