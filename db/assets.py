@@ -73,6 +73,15 @@ ON CONFLICT DO NOTHING RETURNING what
 
 UNMAKABLE = "SELECT what FROM unmakable WHERE video_id = %s"
 
+REMOVE_REPRESENTATIONS = """
+DELETE FROM representations WHERE video_id = %s RETURNING file_name
+"""
+
+
+async def remove_representations(queries: Queries, video_id: UUID) -> list[str]:
+    """The names of the files that no row speaks of any more."""
+    return [row.file_name for row in await queries.fetch_all(REMOVE_REPRESENTATIONS, (video_id,))]
+
 
 async def add_representation(queries: Queries, video_id: UUID, row: RepresentationRow) -> None:
     await queries.fetch_all(

@@ -96,6 +96,16 @@ WHERE v.status = 'ready' AND v.deleted_at IS NULL
 ORDER BY v.id LIMIT %(limit)s
 """
 
+WITHOUT_ALTERNATE = """
+SELECT v.id FROM videos v
+WHERE v.status = 'ready' AND v.deleted_at IS NULL
+  AND (SELECT count(*) FROM representations r WHERE r.video_id = v.id) = 1
+  AND NOT EXISTS (
+    SELECT FROM procrastinate_jobs j
+    WHERE j.lock = v.id::text AND j.status IN ('todo', 'doing'))
+ORDER BY v.id LIMIT %s
+"""
+
 
 FORGET_STORYBOARD = "DELETE FROM storyboard_files WHERE video_id = %s"
 
@@ -161,6 +171,11 @@ async def unmake(tx: Transaction, video_id: UUID) -> bool:
         return False
     await tx.execute(FORGET_MADE, (str(video_id),))
     return True
+
+
+async def without_alternate(queries: Queries, limit: int) -> list[UUID]:
+    """Ready videos without a job that have one format."""
+    return [UUID(str(row.id)) for row in await queries.fetch_all(WITHOUT_ALTERNATE, (limit,))]
 
 
 def _video(row: Row) -> VideoFiles:

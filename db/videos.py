@@ -1,7 +1,7 @@
 """Videos: what is known of them, and what becomes of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -126,13 +126,23 @@ WHERE id = %(id)s AND deleted_at IS NULL AND title <> %(title)s RETURNING id
 """
 
 SET_PROCESSING_RATIO = """
-UPDATE videos SET processing_ratio = %(ratio)s
+UPDATE videos v SET processing_ratio = %(ratio)s
+FROM (SELECT id, processing_ratio FROM videos WHERE id = %(id)s FOR UPDATE) before
+WHERE v.id = before.id AND v.deleted_at IS NULL AND v.status = 'processing'
+RETURNING before.processing_ratio
+"""
+
+SET_SERVED = """
+UPDATE videos SET original_sha256 = %(original_sha256)s
 WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
 """
 
+# From now on the row tells of the file that is served.
 SET_READY = """
-UPDATE videos SET status = 'ready', processing_ratio = 1, original_sha256 = %(original_sha256)s,
-    updated_at = now()
+UPDATE videos SET status = 'ready', processing_ratio = 1, updated_at = now(),
+    duration_s = %(duration_s)s, width = %(width)s, height = %(height)s,
+    frame_rate = %(frame_rate)s, rotation = %(rotation)s, container = %(container)s,
+    video_codec = %(video_codec)s, audio_codec = %(audio_codec)s, mime_type = %(mime_type)s
 WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
 """
 
@@ -247,15 +257,21 @@ async def rename(queries: Queries, video_id: UUID, title: str) -> bool:
     return await queries.fetch_one(RENAME, {"id": video_id, "title": title}) is not None
 
 
-async def set_processing_ratio(queries: Queries, video_id: UUID, ratio: float) -> bool:
-    """False when the video is no longer being processed."""
-    parameters = {"id": video_id, "ratio": ratio}
-    return await queries.fetch_one(SET_PROCESSING_RATIO, parameters) is not None
+async def set_processing_ratio(queries: Queries, video_id: UUID, ratio: float) -> float | None:
+    """The ratio until now; None when the video is no longer being processed."""
+    row = await queries.fetch_one(SET_PROCESSING_RATIO, {"id": video_id, "ratio": ratio})
+    return row.processing_ratio if row else None
 
 
-async def set_ready(queries: Queries, video_id: UUID, original_sha256: str) -> bool:
+async def set_served(queries: Queries, video_id: UUID, original_sha256: str) -> bool:
     """False when the video is no longer being processed."""
     parameters = {"id": video_id, "original_sha256": original_sha256}
+    return await queries.fetch_one(SET_SERVED, parameters) is not None
+
+
+async def set_ready(queries: Queries, video_id: UUID, served: MediaFacts) -> bool:
+    """False when the video is no longer being processed."""
+    parameters = {"id": video_id, **asdict(served)}
     return await queries.fetch_one(SET_READY, parameters) is not None
 
 

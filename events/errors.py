@@ -42,3 +42,7 @@ class VideoMissing(EventsError):
 
 class ForeignStorage(EventsError):
     """The storage holds the files of another database."""
+
+
+class NoLongerWanted(EventsError):
+    """The video was deleted while it was being worked on."""

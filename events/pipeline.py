@@ -1,21 +1,25 @@
 """From an uploaded file to a video that can be watched: what follows what, and what is told of it.
 
-`enter` makes row, event and job in one transaction. The job remuxes where the index stands at the
-end, hashes, makes JPEG pictures, and then the video is `ready`; further pictures follow. Every step
-may run again: a worker that was killed costs the step it was in.
+`enter` makes row, event and job in one transaction. The job makes a file that browsers play and
+JPEG pictures, and then the video is `ready`; further pictures follow, and the other format in a job
+of its own, which gives way to new uploads. Every step may run again: a worker that was killed costs
+the step it was in. A deletion ends the work within seconds; restored, it is taken up anew.
 """
 
 import asyncio
+import logging
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
-from db import assets, jobs, space, uploads, videos
-from db.assets import RepresentationRow, ThumbnailRow
+from db import assets, file_rows, jobs, space, uploads, videos
+from db.assets import ThumbnailRow
 from db.pool import Database, Transaction
 from db.videos import NewVideo, Video
 from events import log, pictures
+from events.errors import NoLongerWanted
 from events.pictures import Pictures, PictureSettings
+from events.renditions import Renditions, lacks_alternate
 from events.scratch import scratch_directory
 from events.snapshots import told
 from events.types import (
@@ -24,26 +28,20 @@ from events.types import (
     VideoReady,
     VideoUploaded,
 )
-from storage.errors import FINAL, StorageFull, Undecodable
-from storage.hashing import sha256_file
-from storage.paths import StoragePaths, asset_name, original_name
+from storage.errors import FINAL, StorageFull
+from storage.paths import StoragePaths
 from storage.sandbox import Sandbox
-from storage.sniff import Container, is_fragmented, moov_is_last
-from storage.videos import adopt_asset, link_asset, remove_asset
 
-PROCESS_VIDEO = "process_video"
+PROCESS_VIDEO, MAKE_ALTERNATE = "process_video", "make_alternate"
 QUEUE = "media"
 
-# Adding pictures to videos of an older version can wait for what was uploaded just now.
-LEISURELY = -1
+# What nobody waits for gives way to what was uploaded just now: the other format last.
+LEISURELY, MORE_LEISURELY = -1, -2
 QUEUED_AT_ONCE = 200
+LOG = logging.getLogger("coursestream.pipeline")
 
 # The share of the work that is done once a step has ended, as `processing_ratio` shows it.
-SERVED_RATIO, HASHED_RATIO, PICTURED_RATIO = 0.4, 0.7, 0.9
-
-
-class Unplayable(Undecodable):
-    """Browsers cannot play these codecs, and converting them is not supported yet."""
+SERVED_RATIO, PICTURED_RATIO = 0.9, 0.95
 
 
 async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | None:
@@ -66,10 +64,12 @@ async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | N
 
 async def enqueue(transaction: Transaction, video_id: UUID, *, priority: int = 0) -> None:
     """Have a worker take up the video; a job too many does no harm."""
-    name = str(video_id)
-    await jobs.defer(
-        transaction, PROCESS_VIDEO, {"video_id": name}, queue=QUEUE, lock=name, priority=priority
-    )
+    await _defer(transaction, PROCESS_VIDEO, video_id, priority)
+
+
+async def enqueue_alternate(transaction: Transaction, video_id: UUID) -> None:
+    """Have the other format made; as harmless."""
+    await _defer(transaction, MAKE_ALTERNATE, video_id, MORE_LEISURELY)
 
 
 async def enqueue_unpictured(database: Database) -> None:
@@ -82,6 +82,24 @@ async def enqueue_unpictured(database: Database) -> None:
                 await enqueue(transaction, video_id, priority=LEISURELY)
 
 
+async def enqueue_without_alternate(database: Database) -> None:
+    """Have the other format made for videos that were ready before it was asked for."""
+    found = None
+    while found is None or len(found) == QUEUED_AT_ONCE:
+        async with database.transaction() as transaction:
+            found = await file_rows.without_alternate(transaction, QUEUED_AT_ONCE)
+            for video_id in found:
+                await enqueue_alternate(transaction, video_id)
+
+
+async def _defer(transaction: Transaction, task: str, video_id: UUID, priority: int) -> None:
+    """With the video's id as lock: jobs of one video never overlap."""
+    name = str(video_id)
+    await jobs.defer(
+        transaction, task, {"video_id": name}, queue=QUEUE, lock=name, priority=priority
+    )
+
+
 class Pipeline:
     """The media work on one video, for whichever worker takes the job."""
 
@@ -91,10 +109,13 @@ class Pipeline:
         storage: StoragePaths,
         sandbox: Sandbox,
         settings: PictureSettings,
+        *,
+        has_alternate: bool = False,
     ) -> None:
         self._database = database
         self._storage = storage
-        self._sandbox = sandbox
+        self._has_alternate = has_alternate
+        self._renditions = Renditions(database, storage, sandbox)
         self._pictures = Pictures(database, storage, sandbox, settings)
 
     async def run(self, video_id: UUID, *, is_last_attempt: bool) -> None:
@@ -103,9 +124,13 @@ class Pipeline:
         if video is None or video.status == "failed":
             return
         try:
-            if video.status == "ready" or await self._make_ready(video):
-                await self._drop_original(video)
-                await self._pictures.complete(video_id)
+            if video.status != "ready":
+                await self._make_ready(video)
+            await self._renditions.drop_original(video)
+            await self._pictures.complete(video_id)
+            await self._ask_for_alternate(video_id)
+        except NoLongerWanted:
+            LOG.info("video %s was deleted while it was worked on", video_id)
         except FINAL as error:
             await self._fail(video, error.code, error.sentence)
         except StorageFull as error:
@@ -117,77 +142,55 @@ class Pipeline:
                 await self.give_up(video_id)
             raise
 
+    async def add_alternate(self, video_id: UUID, *, is_last_attempt: bool) -> None:
+        """The other format, if it is still asked for; raises what another attempt may mend."""
+        try:
+            if self._has_alternate:
+                await self._renditions.add_alternate(video_id)
+        except StorageFull:
+            if not is_last_attempt:
+                raise
+            LOG.warning("video %s keeps only its first format: no space is left", video_id)
+
     async def give_up(self, video_id: UUID) -> None:
         """Failed for a reason that nobody foresaw."""
         video = await videos.get(self._database, video_id)
         if video is not None:
             await self._fail(video, "internal", "The video could not be processed.")
 
-    async def _make_ready(self, video: Video) -> bool:
-        """False when it was deleted meanwhile: restored, it begins anew with the original."""
-        if not video.media.is_playable:
-            raise Unplayable
-        original = self._original(video)
+    async def _make_ready(self, video: Video) -> None:
+        """Raises: NoLongerWanted; restored, it begins anew with what is there by then."""
+
+        async def tell(ratio: float) -> bool:
+            return await self._tell(video, ratio * SERVED_RATIO)
+
+        await tell(0.0)
+        served = await self._renditions.serve(video, tell)
+        video = replace(video, media=served.media)
         async with scratch_directory(self._storage) as directory:
-            await self._tell(video, 0.0)
-            source = await self._source(video, original, directory)
             await self._tell(video, SERVED_RATIO)
-            original_sha256 = await asyncio.to_thread(sha256_file, original)
-            sha256 = original_sha256
-            if source != original:
-                sha256 = await asyncio.to_thread(sha256_file, source)
-            await self._tell(video, HASHED_RATIO)
-            made = await self._pictures.make_first(video, source, directory)
+            made = await self._pictures.make_first(video, served.path, directory)
             await self._tell(video, PICTURED_RATIO)
-            served = await asyncio.to_thread(self._place, video, source, sha256)
             thumbnails = await asyncio.to_thread(self._pictures.place, video, made)
-        return await self._commit(video, original_sha256, served, thumbnails)
+        await self._commit(video, thumbnails)
 
-    def _original(self, video: Video) -> Path:
-        name = original_name(video.media.container)
-        return self._storage.asset(video.course_id, video.id, name)
-
-    async def _drop_original(self, video: Video) -> None:
-        name = original_name(video.media.container)
-        await asyncio.to_thread(remove_asset, self._storage, video.course_id, video.id, name)
-
-    async def _source(self, video: Video, original: Path, directory: Path) -> Path:
-        """The file to serve: remuxed where the index stands at the end, else the original."""
-        container = video.media.container
-        if not await asyncio.to_thread(_needs_remux, original, container):
-            return original
-        remuxed = directory / "remuxed"
-        await self._sandbox.remux(original, remuxed, container)
-        return remuxed
-
-    def _place(self, video: Video, source: Path, sha256: str) -> RepresentationRow:
-        container, original = video.media.container, self._original(video)
-        name = asset_name("source", sha256, container)
-        if source == original:
-            path = link_asset(self._storage, video.course_id, video.id, original.name, name)
-        else:
-            path = adopt_asset(self._storage, source, video.course_id, video.id, name)
-        size_bytes = path.stat().st_size
-        return RepresentationRow(container, name, video.media.mime_type, size_bytes, sha256, True)
-
-    async def _commit(
-        self,
-        video: Video,
-        original_sha256: str,
-        served: RepresentationRow,
-        thumbnails: list[ThumbnailRow],
-    ) -> bool:
-        """False, and nothing is changed, when the video is no longer being processed."""
+    async def _commit(self, video: Video, thumbnails: list[ThumbnailRow]) -> None:
+        """Nothing is changed when the video is no longer being processed."""
         async with self._database.transaction() as transaction:
-            if not await videos.set_ready(transaction, video.id, original_sha256):
-                return False
-            await assets.add_representation(transaction, video.id, served)
+            if not await videos.set_ready(transaction, video.id, video.media):
+                raise NoLongerWanted
             await assets.add_thumbnails(transaction, video.id, thumbnails)
             ready = await _existing(transaction, video.id)
             await log.append(transaction, [told(VideoReady, ready, ready.uploaded_by)])
-        return True
 
-    async def _tell(self, video: Video, ratio: float) -> None:
+    async def _ask_for_alternate(self, video_id: UUID) -> None:
+        video = await videos.get(self._database, video_id)
+        if self._has_alternate and video is not None and lacks_alternate(video):
+            async with self._database.transaction() as transaction:
+                await enqueue_alternate(transaction, video_id)
+
+    async def _tell(self, video: Video, ratio: float) -> bool:
+        """Whether the video is still to be processed; a whole percent is an event."""
         event = VideoProcessing(
             video_id=video.id,
             course_id=video.course_id,
@@ -196,23 +199,20 @@ class Pipeline:
             processing_ratio=ratio,
         )
         async with self._database.transaction() as transaction:
-            if await videos.set_processing_ratio(transaction, video.id, ratio):
+            before = await videos.set_processing_ratio(transaction, video.id, ratio)
+            if before is not None and before != ratio:
                 await log.append(transaction, [event])
+        return before is not None
 
     async def _fail(self, video: Video, code: str, detail: str) -> None:
+        """What was made of it goes; the original stays for who wants to know why."""
         async with self._database.transaction() as transaction:
             if not await videos.set_failed(transaction, video.id, code, detail):
                 return
+            made = await assets.remove_representations(transaction, video.id)
             failed = await _existing(transaction, video.id)
             await log.append(transaction, [told(VideoFailed, failed, failed.uploaded_by)])
-
-
-def _needs_remux(path: Path, container: Container) -> bool:
-    """Whether players would have to fetch more than its beginning before they can seek. Blocks."""
-    if container == "webm":
-        return True  # recorders write the index last, or none
-    with path.open("rb") as file:
-        return moov_is_last(file) or is_fragmented(file)
+        await self._renditions.discard(video, made)
 
 
 async def _existing(transaction: Transaction, video_id: UUID) -> Video:

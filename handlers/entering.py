@@ -15,10 +15,10 @@ from db import videos
 from db.errors import CommitUnknown, DatabaseError
 from db.videos import MediaFacts, NewVideo, Video
 from events import pipeline
+from events.renditions import media_facts
 from handlers import keys
 from handlers.errors import UnsupportedFormat
 from storage.errors import StorageError, os_errors_wrapped
-from storage.media import Probe
 from storage.sniff import HEAD_BYTES, Container, check_lengths, sniff
 from storage.videos import remove_video
 
@@ -31,7 +31,7 @@ async def judge(app: web.Application, path: Path) -> MediaFacts:
     if container not in settings.allowed_formats:
         raise UnsupportedFormat(f"{container} files are not accepted here.")
     probe = await app[keys.SANDBOX].probe(path, container, settings.media_limits)
-    return _media_facts(container, probe)
+    return media_facts(container, probe)
 
 
 async def enter(app: web.Application, new: NewVideo, upload_id: UUID) -> Video | None:
@@ -80,19 +80,3 @@ async def _unpublish(app: web.Application, new: NewVideo) -> None:
     loop = asyncio.get_running_loop()
     with suppress(StorageError):
         await loop.run_in_executor(executor, remove_video, storage, new.course_id, new.id)
-
-
-def _media_facts(container: Container, probe: Probe) -> MediaFacts:
-    """Storage's words to the database's, which know nothing of each other."""
-    return MediaFacts(
-        duration_s=probe.duration_s,
-        width=probe.width,
-        height=probe.height,
-        frame_rate=probe.frame_rate,
-        rotation=probe.rotation,
-        container=container,
-        video_codec=probe.video_codec,
-        audio_codec=probe.audio_codec,
-        mime_type=probe.mime_type,
-        is_playable=probe.is_playable_in_browsers,
-    )

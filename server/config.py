@@ -25,7 +25,6 @@ PREFIX = "COURSESTREAM_"
 # Known from the first day, built later: refused, never ignored.
 NOT_BUILT = frozenset(
     {
-        "ALTERNATE_FORMAT",
         "CDN_URL",
         "REDIS_URL",
         "RENDITIONS",

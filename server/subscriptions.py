@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from events.emitter import Emitter
-from events.types import EnrollmentChanged, Event, VideoDeleted, VideoTold, VideoUpdated
+from events.types import EnrollmentChanged, Event, VideoDeleted, VideoEvent, VideoUpdated
 from handlers import keys
 
 
@@ -19,7 +19,7 @@ def join(emitter: Emitter, app: web.Application) -> None:
             event.user_id, event.course_id, event.version, is_withdrawn=event.role is None
         )
 
-    def video_told(_: int, event: VideoTold) -> None:
+    def video_changed(_: int, event: VideoEvent) -> None:
         catalog.forget(event.video_id)
 
     def video_deleted(_: int, event: VideoDeleted) -> None:
@@ -30,7 +30,7 @@ def join(emitter: Emitter, app: web.Application) -> None:
         revocations.apply(event)
 
     emitter.subscribe(EnrollmentChanged, enrollment_changed)
-    emitter.subscribe(VideoTold, video_told)
+    emitter.subscribe(VideoEvent, video_changed)
     emitter.subscribe(VideoDeleted, video_deleted)
     emitter.subscribe(VideoUpdated, video_updated)
     emitter.subscribe(Event, hub.publish)

@@ -41,8 +41,13 @@ async def run(config: Config, dsn: str) -> None:
     storage = await asyncio.to_thread(prepared, config.storage_path)
     async with open_database(dsn, size=CONNECTIONS) as database:
         await pipeline.enqueue_unpictured(database)
+        if config.alternate_format:
+            await pipeline.enqueue_without_alternate(database)
         pictures = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
-        await take_jobs(dsn, Pipeline(database, storage, Sandbox(1), pictures), Liveness())
+        work = Pipeline(
+            database, storage, Sandbox(1), pictures, has_alternate=config.alternate_format
+        )
+        await take_jobs(dsn, work, Liveness())
 
 
 async def take_jobs(dsn: str, work: Pipeline, liveness: Liveness) -> None:
@@ -85,6 +90,17 @@ def build_queue(dsn: str, work: Pipeline, liveness: Liveness) -> App:
         else:
             is_last_attempt = context.job.attempts == ATTEMPTS - 1
             await work.run(UUID(video_id), is_last_attempt=is_last_attempt)
+
+    @app.task(
+        name=pipeline.MAKE_ALTERNATE,
+        queue=pipeline.QUEUE,
+        retry=RetryStrategy(max_attempts=ATTEMPTS - 1, wait=2),
+        pass_context=True,
+    )
+    async def make_alternate(context: JobContext, video_id: str) -> None:
+        if context.job.attempts < ATTEMPTS:  # else it took its workers down with it
+            is_last_attempt = context.job.attempts == ATTEMPTS - 1
+            await work.add_alternate(UUID(video_id), is_last_attempt=is_last_attempt)
 
     @app.periodic(cron=liveness.looks)
     @app.task(name="retry_stalled", queue=pipeline.QUEUE, queueing_lock="retry_stalled")

@@ -26,13 +26,6 @@ _VP9_LEVELS = (
 _AUDIO_NAMES = {"ac3": "ac-3", "eac3": "ec-3"}
 _AAC_LC = 2
 
-_H264_PROFILES = frozenset({66, 77, 88, 100})
-_8_BIT_420 = frozenset({"yuv420p", "yuvj420p"})
-_AUDIO_IN = {
-    "mp4": frozenset({None, "aac", "mp3", "opus"}),
-    "webm": frozenset({None, "opus", "vorbis"}),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
@@ -58,11 +51,11 @@ def mime_type(container: str, video: str, audio: str | None) -> str:
 def video_codec_string(facts: VideoFacts) -> str:
     match facts.codec:
         case "h264":
-            return f"avc1.{_avc_configuration(facts.extradata).hex().upper()}"
+            return f"avc1.{avc_configuration(facts.extradata).hex().upper()}"
         case "hevc":
             return _hevc(facts.extradata)
         case "vp9":
-            return f"vp09.{_vp9_profile(facts):02}.{_vp9_level(facts)}.{facts.bit_depth:02}"
+            return f"vp09.{vp9_profile(facts):02}.{_vp9_level(facts)}.{facts.bit_depth:02}"
         case "av1":
             return _av1(facts)
         case _:
@@ -75,28 +68,7 @@ def audio_codec_string(codec: str, extradata: bytes) -> str:
     return _AUDIO_NAMES.get(codec, codec)
 
 
-def is_playable(container: str, facts: VideoFacts, audio_codec: str | None) -> bool:
-    """Whether Chromium, Firefox and Safari of today play it without an add-on."""
-    return audio_codec in _AUDIO_IN[container] and _is_video_playable(container, facts)
-
-
-def _is_video_playable(container: str, facts: VideoFacts) -> bool:
-    match facts.codec:
-        case "h264":
-            profile = _avc_configuration(facts.extradata)[0]
-            is_plain = profile in _H264_PROFILES and facts.pixel_format in _8_BIT_420
-            return container == "mp4" and is_plain
-        case "vp8":
-            return container == "webm"
-        case "vp9":
-            return _vp9_profile(facts) in (0, 2)
-        case "av1":
-            return facts.profile in (None, "Main")
-        case _:
-            return False
-
-
-def _avc_configuration(extradata: bytes) -> bytes:
+def avc_configuration(extradata: bytes) -> bytes:
     """Profile, constraints and level: from avcC, or else from the SPS in the stream itself."""
     if extradata[:1] == b"\x01" and len(extradata) >= 4:
         return extradata[1:4]
@@ -119,7 +91,7 @@ def _hevc(hvcc: bytes) -> str:
     return ".".join([head, *constraints])
 
 
-def _vp9_profile(facts: VideoFacts) -> int:
+def vp9_profile(facts: VideoFacts) -> int:
     digits = (facts.profile or "").removeprefix("Profile ")
     return int(digits) if digits in ("0", "1", "2", "3") else 0
 

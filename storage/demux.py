@@ -8,6 +8,7 @@ import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -104,7 +105,7 @@ def decode_packets(
     prepare_decoder(stream, max_pixels)
     fruitless = 0
     for packet in packets:
-        frames = _decoded(stream, packet)
+        frames = decoded(stream, packet)
         fruitless = 0 if frames else fruitless + 1
         if fruitless > _MAX_PACKETS_WITHOUT_FRAME:
             return
@@ -132,8 +133,10 @@ def require_pixels(width: int, height: int, max_pixels: int) -> None:
         raise TooComplex(f"{width} x {height} pixels")
 
 
-def _decoded(stream: VideoStream, packet: "Packet[VideoStream]") -> list[VideoFrame]:
+def decoded(stream: Any, packet: "Packet[Any]") -> list[Any]:
+    """The frames of a packet; none of a damaged one."""
     try:
-        return stream.decode(packet)
+        frames: list[Any] = stream.decode(packet)
     except av.InvalidDataError:
         return []
+    return frames

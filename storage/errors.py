@@ -107,7 +107,7 @@ class HugePicture(TooComplex):
 
 
 class MediaTimedOut(StorageError):
-    """Examining the video took too long."""
+    """Examining or converting the video took too long."""
 
     code = "timed-out"
 
@@ -117,7 +117,7 @@ class SandboxBusy(StorageError):
 
 
 class MediaCrashed(StorageError):
-    """Examining the video failed unexpectedly."""
+    """Examining or converting the video failed unexpectedly."""
 
 
 # What looking at the same file once more would only find again.

@@ -26,6 +26,12 @@ def display_size(
     return (height, width) if rotation in (90, 270) else (width, height)
 
 
+def fitted(width: int, height: int, longest_side: int) -> tuple[int, int]:
+    """The same shape in even numbers (4:2:0 has one colour for two pixels), never enlarged."""
+    share = min(Fraction(1), Fraction(longest_side, max(width, height)))
+    return (max(2, round(width * share / 2) * 2), max(2, round(height * share / 2) * 2))
+
+
 def _plausible(ratio: Fraction | None) -> Fraction:
     if not ratio or not Fraction(1, _MAX_SAMPLE_RATIO) <= ratio <= _MAX_SAMPLE_RATIO:
         return Fraction(1)

@@ -18,6 +18,9 @@ PICTURE_TYPES: dict[str, str] = {
     "webp": "image/webp",
 }
 
+# A child writes one for each percent that is done; no JSON begins with it.
+PROGRESS_MARK = b"."
+
 
 # What else of a video is served beside its pictures.
 CUES_TYPE = "text/vtt; charset=utf-8"
@@ -100,6 +103,15 @@ class RemuxTask(msgspec.Struct, frozen=True):
     source: Path
     target: Path
     container: Container
+
+
+class TranscodeTask(msgspec.Struct, frozen=True):
+    path: Path
+    container: Container
+    target: Path
+    targets: list[Container]
+    duration_s: float
+    max_pixels: int
 
 
 class ThumbnailsTask(msgspec.Struct, frozen=True):

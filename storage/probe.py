@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -15,7 +16,6 @@ from av.video.stream import VideoStream
 from storage.codec_strings import (
     VideoFacts,
     audio_codec_string,
-    is_playable,
     mime_type,
     video_codec_string,
 )
@@ -23,6 +23,7 @@ from storage.demux import first_frame, open_media, require_pixels, video_stream
 from storage.errors import TooComplex, Undecodable
 from storage.geometry import clockwise_rotation, display_size
 from storage.media import Limits, Probe
+from storage.playable import is_playable
 from storage.sniff import Container, is_fragmented
 
 # Outside of this a rate is an artefact of the time base (WebM recorders say 1000).
@@ -50,11 +51,11 @@ def _described(
     duration_s: float,
     max_pixels: int,
 ) -> Probe:
-    facts = _video_facts(stream, frame)
-    audio_codec, audio_string = _audio(media)
+    facts = video_facts(stream, frame)
+    sounds = media.streams.audio
+    audio_codec, audio_string = sound_codec(sounds[0]) if sounds else (None, None)
     rotation = clockwise_rotation(frame.rotation)
-    sample_ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-    width, height = display_size(frame.width, frame.height, sample_ratio, rotation)
+    width, height = display_size(frame.width, frame.height, sample_ratio(stream), rotation)
     require_pixels(width, height, max_pixels)
     return Probe(
         duration_s=round(duration_s, 6),
@@ -66,11 +67,12 @@ def _described(
         audio_codec=audio_codec,
         mime_type=mime_type(container, video_codec_string(facts), audio_string),
         streams=len(media.streams),
-        is_playable_in_browsers=is_playable(container, facts, audio_codec),
+        is_playable_in_browsers=is_playable(container, facts, audio_string),
     )
 
 
-def _video_facts(stream: VideoStream, frame: VideoFrame) -> VideoFacts:
+def video_facts(stream: VideoStream, frame: VideoFrame) -> VideoFacts:
+    """What the stream's header and its first picture tell."""
     decoder = stream.codec_context
     return VideoFacts(
         codec=decoder.codec.canonical_name,
@@ -84,14 +86,18 @@ def _video_facts(stream: VideoStream, frame: VideoFrame) -> VideoFacts:
     )
 
 
-def _audio(media: InputContainer) -> tuple[str | None, str | None]:
-    for stream in media.streams.audio:
-        decoder = stream.codec_context
-        if decoder is None:
-            return "unknown", "unknown"
-        codec = decoder.codec.canonical_name
-        return codec, audio_codec_string(codec, decoder.extradata or b"")
-    return None, None
+def sound_codec(stream: AudioStream) -> tuple[str, str]:
+    """FFmpeg's short name, and what RFC 6381 calls it."""
+    decoder = stream.codec_context
+    if decoder is None:
+        return "unknown", "unknown"
+    codec = decoder.codec.canonical_name
+    return codec, audio_codec_string(codec, decoder.extradata or b"")
+
+
+def sample_ratio(stream: VideoStream) -> Fraction | None:
+    """How wide a pixel is for its height; None when nothing tells."""
+    return stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
 
 
 def _frame_rate(stream: VideoStream) -> float | None:

@@ -14,7 +14,11 @@ from storage.demux import media_errors_wrapped, open_media, video_stream
 from storage.errors import Undecodable
 from storage.sniff import Container, check_lengths, is_fragmented, moov_is_last
 
-_MUXERS = {"mp4": ("mp4", {"movflags": "+faststart"}), "webm": ("webm", {"cues_to_front": "1"})}
+# (muxer, options) of a file that starts playing at once.
+MUXERS: dict[Container, tuple[str, dict[str, str]]] = {
+    "mp4": ("mp4", {"movflags": "+faststart"}),
+    "webm": ("webm", {"cues_to_front": "1"}),
+}
 
 
 def remux_faststart(source: Path, target: Path, container: Container) -> None:
@@ -22,14 +26,14 @@ def remux_faststart(source: Path, target: Path, container: Container) -> None:
 
     Raises: Undecodable, NoVideo, TooComplex, FileMissing, StorageFull.
     """
-    muxer, options = _MUXERS[container]
+    muxer, options = MUXERS[container]
     with (
         open_media(source, container) as media,
         media_errors_wrapped(),
         av.open(f"file:{target}", "w", format=muxer, options=options) as out,
     ):
         _copy_packets(media, out)
-    _verify(target)
+    verify(target)
 
 
 def _copy_packets(media: InputContainer, out: OutputContainer) -> None:
@@ -43,7 +47,8 @@ def _copy_packets(media: InputContainer, out: OutputContainer) -> None:
             out.mux(packet)
 
 
-def _verify(target: Path) -> None:
+def verify(target: Path) -> None:
+    """Raises: Undecodable when it is not in order, and as `check_lengths`."""
     with target.open("rb") as file:
         check_lengths(file, target.stat().st_size)
         if moov_is_last(file) or is_fragmented(file):

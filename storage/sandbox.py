@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -32,6 +32,7 @@ from storage.errors import (
 )
 from storage.media import (
     MAX_TILES,
+    PROGRESS_MARK,
     TILES_PER_SHEET,
     Limits,
     OwnThumbnailsTask,
@@ -43,14 +44,18 @@ from storage.media import (
     Storyboard,
     StoryboardTask,
     ThumbnailsTask,
+    TranscodeTask,
     decode,
     encode,
     sheet_file,
 )
 from storage.sandbox_child import Answer, Budget, Order
 from storage.sniff import Container
+from storage.transcode_budget import TranscodeBudget
 
 _T = TypeVar("_T")
+OnProgress = Callable[[float], None]
+"""Hears of the share that is done, on the loop; cheap, and never raises."""
 
 MEMORY_BYTES = 1 << 30
 MAX_ANSWER_BYTES = 64 * 1024
@@ -106,6 +111,26 @@ class Sandbox:
         file_bytes = facts.st_size + facts.st_size // 4 + (64 << 20)
         task = RemuxTask(source, target, container)
         await self.run("remux", task, None, timeout_s=timeout_s, file_bytes=file_bytes, nice=_NICE)
+
+    async def transcode(
+        self, task: TranscodeTask, budget: TranscodeBudget, on_progress: OnProgress
+    ) -> Container:
+        """Which of the task's targets was made. Raises: as `remux`."""
+        made = await self.run(
+            "transcode",
+            task,
+            str,
+            timeout_s=budget.timeout_s,
+            memory_bytes=budget.memory_bytes,
+            cpu_s=budget.cpu_s,
+            file_bytes=budget.file_bytes,
+            nice=_NICE,
+            on_progress=on_progress,
+        )
+        for target in task.targets:
+            if target == made:
+                return target
+        raise MediaCrashed("this is not a format that was asked for")
 
     async def thumbnails(
         self,
@@ -185,6 +210,7 @@ class Sandbox:
         cpu_s: int | None = None,
         file_bytes: int = 0,
         nice: int = 0,
+        on_progress: OnProgress | None = None,
     ) -> _T:
         """What the function says to `task`; its own StorageErrors are raised here again.
 
@@ -194,7 +220,7 @@ class Sandbox:
         budget = Budget(memory_bytes, cpu_s or math.ceil(timeout_s) + 1, file_bytes, nice)
         order = Order(function, msgspec.Raw(encode(task)), budget, os.getpid())
         async with self._slot():
-            message = await self._carried_out(order, timeout_s)
+            message = await self._carried_out(order, timeout_s, on_progress)
         return _result(message, result_type)
 
     @asynccontextmanager
@@ -209,11 +235,13 @@ class Sandbox:
         finally:
             self._slots.release()
 
-    async def _carried_out(self, order: Order, timeout_s: float) -> bytes:
+    async def _carried_out(
+        self, order: Order, timeout_s: float, on_progress: OnProgress | None
+    ) -> bytes:
         async with self._started(order) as process:
             try:
                 async with asyncio.timeout(timeout_s):
-                    message = await _read_answer(process)
+                    message = await _read_answer(process, on_progress)
                     status = await process.wait()
             except TimeoutError:
                 raise MediaTimedOut(f"{order.function} took over {timeout_s} s") from None
@@ -243,14 +271,18 @@ class Sandbox:
                 await process.wait()
 
 
-async def _read_answer(process: Process) -> bytes:
+async def _read_answer(process: Process, on_progress: OnProgress | None) -> bytes:
     assert process.stdout is not None
-    message = bytearray()
+    message, percent = bytearray(), 0
     while chunk := await process.stdout.read(MAX_ANSWER_BYTES + 1 - len(message)):
         message += chunk
         if len(message) > MAX_ANSWER_BYTES:
             raise MediaCrashed("the answer is too long")
-    return bytes(message)
+        done_percent = min(100, len(message) - len(message.lstrip(PROGRESS_MARK)))
+        if on_progress is not None and done_percent > percent:
+            percent = done_percent
+            on_progress(percent / 100)
+    return bytes(message.lstrip(PROGRESS_MARK))
 
 
 def _require_success(function: str, status: int) -> None:

@@ -17,11 +17,13 @@ import msgspec
 
 from storage.errors import StorageError
 from storage.media import (
+    PROGRESS_MARK,
     OwnThumbnailsTask,
     ProbeTask,
     RemuxTask,
     StoryboardTask,
     ThumbnailsTask,
+    TranscodeTask,
     decode,
     encode,
 )
@@ -67,6 +69,8 @@ class Function:
     module: str
     name: str
     task: type[msgspec.Struct]
+    tells_progress: bool = False
+    """Whether it is also given `report`, to be called with the share that is done."""
 
 
 FUNCTIONS: Mapping[str, Function] = {
@@ -74,6 +78,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "remux": Function("storage.remux", "remux_faststart", RemuxTask),
     "own_thumbnails": Function("storage.own_pictures", "make_own_thumbnails", OwnThumbnailsTask),
     "storyboard": Function("storage.storyboard", "make_storyboard", StoryboardTask),
+    "transcode": Function("storage.transcode", "transcode", TranscodeTask, tells_progress=True),
     "thumbnails": Function("storage.thumbnails", "make_thumbnails", ThumbnailsTask),
 }
 
@@ -85,18 +90,34 @@ def main(order_text: str, functions: Mapping[str, Function] = FUNCTIONS) -> None
     _die_with(order.parent_pid)
     _confine(order.budget)
     renounce()
-    _write_all(answer_descriptor, encode(_answer(order, functions[order.function])))
+    answer = _answer(order, functions[order.function], Progress(answer_descriptor))
+    _write_all(answer_descriptor, encode(answer))
     # Skipping the teardown: a library that crashes in it has done its work.
     os._exit(0)
 
 
-def _answer(order: Order, function: Function) -> Answer:
+class Progress:
+    """Tells the parent of each percent that is done, before the answer."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._told_percent = 0
+
+    def __call__(self, ratio: float) -> None:
+        percent = min(100, int(ratio * 100))
+        if percent > self._told_percent:
+            _write_all(self._descriptor, PROGRESS_MARK * (percent - self._told_percent))
+            self._told_percent = percent
+
+
+def _answer(order: Order, function: Function, report: Progress) -> Answer:
     try:
         task = decode(order.task, function.task)
         # numpy's threads alone want 320 MB of address space, and nothing here needs it.
         sys.modules["numpy"] = None  # type: ignore[assignment]
         call = getattr(importlib.import_module(function.module), function.name)
-        result = call(**{name: getattr(task, name) for name in task.__struct_fields__})
+        arguments = {name: getattr(task, name) for name in task.__struct_fields__}
+        result = call(**arguments, report=report) if function.tells_progress else call(**arguments)
         return Answer(result=msgspec.Raw(encode(result)))
     except StorageError as error:
         return _failure(type(error).__name__, str(error))

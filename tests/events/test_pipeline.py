@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import struct
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,9 +14,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from db import videos
+from db.errors import DatabaseUnavailable
 from db.pool import Database
 from db.videos import MediaFacts, NewVideo, Video
-from events import pictures, pipeline
+from events import pictures, pipeline, reconcile, renditions, wanted
 from events.pictures import Pictures, PictureSettings
 from events.pipeline import Pipeline
 from storage.errors import (
@@ -30,8 +32,20 @@ from storage.errors import (
     Undecodable,
     UnsupportedFormat,
 )
-from storage.media import Picture, PictureKind, Sheet, Storyboard, sheet_file
+from storage.media import (
+    Limits,
+    Picture,
+    PictureKind,
+    Probe,
+    Sheet,
+    Storyboard,
+    TranscodeTask,
+    sheet_file,
+)
 from storage.paths import StoragePaths
+from storage.sandbox import OnProgress
+from storage.sniff import Container
+from storage.transcode_budget import TranscodeBudget
 
 
 def box(kind: bytes, payload: bytes = b"") -> bytes:
@@ -42,18 +56,44 @@ TYPE = box(b"ftyp", b"isom\0\0\2\0isom")
 INDEX_FIRST = TYPE + box(b"moov") + box(b"mdat", b"pictures and sound")
 INDEX_LAST = TYPE + box(b"mdat", b"pictures and sound") + box(b"moov")
 SIZES = [("small", 160), ("large", 640)]
+CONVERTED = Probe(
+    duration_s=29.96,
+    width=360,
+    height=640,
+    frame_rate=30.0,
+    rotation=0,
+    video_codec="h264",
+    audio_codec="aac",
+    mime_type='video/mp4; codecs="avc1.640028, mp4a.40.2"',
+    streams=2,
+    is_playable_in_browsers=True,
+)
+
+
+A_DAY_FROM_NOW = time.time() + 24 * 3600
 
 
 SHEET = f"storyboard-{hashlib.sha256(b'tiles').hexdigest()[:16]}.jpg"
-CUES = f"""WEBVTT
+
+
+def cues_until(end: str) -> str:
+    return f"""WEBVTT
 
 00:00:00.000 --> 00:00:10.000
 {SHEET}#xywh=0,0,160,90
 
-00:00:10.000 --> 00:00:30.000
+00:00:10.000 --> {end}
 {SHEET}#xywh=160,0,160,90
 """
-STORYBOARD = (SHEET, f"storyboard-{hashlib.sha256(CUES.encode()).hexdigest()[:16]}.vtt")
+
+
+def storyboard_of(cues: str) -> tuple[str, str]:
+    return SHEET, f"storyboard-{hashlib.sha256(cues.encode()).hexdigest()[:16]}.vtt"
+
+
+CUES = cues_until("00:00:30.000")
+STORYBOARD = storyboard_of(CUES)
+CONVERTED_STORYBOARD = storyboard_of(cues_until("00:00:29.960"))
 
 
 class Killed(BaseException):
@@ -66,10 +106,24 @@ class FakeSandbox:
 
     failures: dict[str, Any] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    made: Container = "mp4"
 
     async def remux(self, source: Path, target: Path, container: str) -> None:
         await self._called("remux")
         await asyncio.to_thread(target.write_bytes, b"remuxed " + await read(source))
+
+    async def transcode(
+        self, task: TranscodeTask, budget: TranscodeBudget, on_progress: OnProgress
+    ) -> Container:
+        on_progress(0.5)
+        await self._called(f"transcode to {'/'.join(task.targets)}")
+        content = await read(task.path)
+        await asyncio.to_thread(task.target.write_bytes, b"converted " + content)
+        return task.targets[-1] if len(task.targets) == 1 else self.made
+
+    async def probe(self, path: Path, container: Container, limits: Limits) -> Probe:
+        await self._called("probe")
+        return CONVERTED
 
     async def thumbnails(
         self,
@@ -157,11 +211,18 @@ class Workshop:
     database: Database
     storage: StoragePaths
     sandbox: FakeSandbox
+    has_alternate: bool = False
 
     @property
     def pipeline(self) -> Pipeline:
         sandbox: Any = self.sandbox
-        return Pipeline(self.database, self.storage, sandbox, PictureSettings(SIZES, 82))
+        return Pipeline(
+            self.database,
+            self.storage,
+            sandbox,
+            PictureSettings(SIZES, 82),
+            has_alternate=self.has_alternate,
+        )
 
     @property
     def pictures(self) -> Pictures:
@@ -185,6 +246,13 @@ class Workshop:
         video = await videos.get(self.database, video_id)
         assert video is not None
         return video
+
+    async def ratios(self) -> list[float]:
+        rows = await self.database.fetch_all(
+            "SELECT payload->'processing_ratio' AS ratio FROM event_log"
+            " WHERE type = 'video.processing' ORDER BY id"
+        )
+        return [float(row.ratio) for row in rows]
 
     async def events(self) -> list[str]:
         rows = await self.database.fetch_all("SELECT type FROM event_log ORDER BY id")
@@ -257,6 +325,7 @@ def names_of(
     container: str = "mp4",
     kinds: tuple[str, ...] = ("jpg", "webp", "avif"),
     of: str = "",
+    board: tuple[str, str] = STORYBOARD,
 ) -> list[str]:
     """`of`: what the pictures show, where somebody chose it."""
     pictures = [
@@ -264,7 +333,7 @@ def names_of(
         for kind in kinds
         for name, _ in SIZES
     ]
-    return sorted([*pictures, *STORYBOARD, f"source-{sha256(served)[:16]}.{container}"])
+    return sorted([*pictures, *board, f"source-{sha256(served)[:16]}.{container}"])
 
 
 async def test_uploaded_video_has_row_event_and_job(workshop: Workshop) -> None:
@@ -322,17 +391,13 @@ async def test_video_becomes_ready(
 async def test_progress_is_told_and_only_rises(workshop: Workshop) -> None:
     await workshop.run(await workshop.enter())
 
-    rows = await workshop.database.fetch_all(
-        "SELECT payload->'processing_ratio' AS ratio FROM event_log"
-        " WHERE type = 'video.processing' ORDER BY id"
-    )
-    ratios = [float(row.ratio) for row in rows]
+    ratios = await workshop.ratios()
     assert ratios == sorted(ratios)
-    assert ratios[0] == 0
-    assert ratios[-1] < 1
+    assert len(set(ratios)) == len(ratios) > 1
+    assert 0 < ratios[-1] < 1
     assert await workshop.events() == [
         "uploaded",
-        *["processing"] * len(rows),
+        *["processing"] * len(ratios),
         "ready",
         *["updated"] * 2,
     ]
@@ -362,8 +427,8 @@ async def test_worker_killed_between_steps_costs_only_time(
 ) -> None:
     video_id = await workshop.enter(content)
     with monkeypatch.context() as patched:
-        dying = killed_after(survived, getattr(pipeline, step))
-        patched.setattr(pipeline, step, dying)
+        dying = killed_after(survived, getattr(renditions, step))
+        patched.setattr(renditions, step, dying)
         patched.setattr(pictures, step, dying, raising=False)
         with suppress(Killed):  # a step that is not taken kills nobody
             await workshop.run(video_id)
@@ -435,14 +500,266 @@ async def test_what_another_attempt_would_find_again_fails_at_once(
     assert (await workshop.events())[-1] == "failed"
 
 
-async def test_codecs_that_no_browser_plays_fail_with_that_reason(workshop: Workshop) -> None:
-    video_id = await workshop.enter(video_codec="hevc", is_playable=False)
+class TestConversion:
+    """Of what browsers do not play."""
 
-    await workshop.run(video_id)
+    @pytest.mark.parametrize("uploaded", ["mp4", "webm"])
+    @pytest.mark.parametrize("made", ["mp4", "webm"])
+    async def test_makes_the_video_what_is_served(
+        self, workshop: Workshop, uploaded: str, made: Container
+    ) -> None:
+        workshop.sandbox.made = made
+        video_id = await workshop.enter(
+            b"hevc", container=uploaded, video_codec="hevc", is_playable=False
+        )
 
-    video = await workshop.video(video_id)
-    assert (video.status, video.failure_code) == ("failed", "undecodable")
-    assert "Browsers cannot play" in (video.failure_detail or "")
+        await workshop.run(video_id)
+
+        video, served = await workshop.video(video_id), b"converted hevc"
+        assert video.status == "ready"
+        assert video.media == MediaFacts(
+            29.96, 360, 640, 30.0, 0, made, "h264", "aac", CONVERTED.mime_type, is_playable=False
+        )
+        assert video.original_sha256 == sha256(b"hevc")
+        assert video.primary is not None
+        assert (video.primary.format, video.primary.sha256) == (made, sha256(served))
+        assert video.primary.mime_type == CONVERTED.mime_type
+        assert workshop.sandbox.calls[:2] == ["transcode to mp4/webm", "probe"]
+        assert await workshop.files(video_id) == names_of(served, made, board=CONVERTED_STORYBOARD)
+
+    async def test_tells_how_far_it_is_while_it_lasts(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(wanted, "LOOK_EVERY_S", 0.01)
+        video_id = await workshop.enter(b"hevc", is_playable=False)
+
+        async def until_told() -> None:
+            async with asyncio.timeout(10):
+                while (await workshop.video(video_id)).processing_ratio == 0:
+                    await asyncio.sleep(0.01)
+
+        workshop.sandbox.failures["transcode to mp4/webm"] = until_told
+
+        await workshop.run(video_id)
+
+        ratios = await workshop.ratios()
+        assert ratios[0] == pytest.approx(0.5 * 0.9 * 0.9)
+        assert ratios == sorted(set(ratios))
+
+    async def test_ends_when_the_video_is_deleted_and_begins_anew_when_restored(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(wanted, "LOOK_EVERY_S", 0.01)
+        video_id = await workshop.enter(b"hevc", is_playable=False)
+
+        async def deleted_meanwhile() -> None:
+            await workshop.hide(video_id)
+            await asyncio.Event().wait()
+
+        workshop.sandbox.failures["transcode to mp4/webm"] = deleted_meanwhile
+        async with asyncio.timeout(10):
+            await workshop.run(video_id)
+        assert await workshop.files(video_id) == ["original.mp4"]
+        assert workshop.sandbox.calls == ["transcode to mp4/webm"]
+
+        workshop.sandbox.failures.clear()
+        await workshop.restore(video_id)
+        await workshop.run(video_id)
+
+        assert (await workshop.video(video_id)).status == "ready"
+        assert await workshop.files(video_id) == names_of(
+            b"converted hevc", board=CONVERTED_STORYBOARD
+        )
+
+    async def test_outlives_a_database_that_is_away_for_a_moment(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(wanted, "LOOK_EVERY_S", 0.01)
+        video_id = await workshop.enter(b"hevc", is_playable=False)
+        looked = asyncio.Event()
+
+        async def away(*_: Any) -> None:
+            looked.set()
+            raise DatabaseUnavailable
+
+        async def work() -> None:
+            with monkeypatch.context() as patched:
+                patched.setattr(videos, "set_processing_ratio", away)
+                await looked.wait()
+
+        workshop.sandbox.failures["transcode to mp4/webm"] = work
+
+        await workshop.run(video_id)
+
+        assert (await workshop.video(video_id)).status == "ready"
+
+    async def test_is_not_done_again_for_a_worker_killed_later(self, workshop: Workshop) -> None:
+        video_id = await workshop.enter(b"hevc", container="webm", is_playable=False)
+        workshop.sandbox.failures["thumbnails"] = Killed()
+        with pytest.raises(Killed):
+            await workshop.run(video_id)
+        workshop.sandbox.failures.clear()
+
+        await workshop.run(video_id)
+
+        assert workshop.sandbox.calls.count("transcode to mp4/webm") == 1
+        assert (await workshop.video(video_id)).media.container == "mp4"
+        assert await workshop.files(video_id) == names_of(
+            b"converted hevc", board=CONVERTED_STORYBOARD
+        )
+
+    @pytest.mark.parametrize("step", ["transcode to mp4/webm", "probe", "thumbnails"])
+    async def test_that_fails_leaves_the_original_alone(
+        self, workshop: Workshop, step: str
+    ) -> None:
+        video_id = await workshop.enter(b"hevc", is_playable=False)
+        workshop.sandbox.failures[step] = MediaTimedOut("/srv/secret")
+
+        await workshop.run(video_id)
+
+        video = await workshop.video(video_id)
+        assert (video.status, video.failure_code) == ("failed", "timed-out")
+        assert video.failure_detail == "Examining or converting the video took too long."
+        assert video.representations == ()
+        assert await workshop.files(video_id) == ["original.mp4"]
+
+
+class TestOtherFormat:
+    """WebM for an MP4, MP4 for a WebM, which nobody has to wait for."""
+
+    @pytest.fixture
+    async def ready(self, workshop: Workshop) -> UUID:
+        """A video with one format."""
+        video_id = await workshop.enter()
+        await workshop.run(video_id)
+        await workshop.forget_jobs()
+        workshop.has_alternate = True
+        workshop.sandbox.calls.clear()
+        return video_id
+
+    async def make(
+        self, workshop: Workshop, video_id: UUID, *, is_last_attempt: bool = False
+    ) -> None:
+        await workshop.pipeline.add_alternate(video_id, is_last_attempt=is_last_attempt)
+
+    async def alternate_jobs(self, workshop: Workshop) -> list[tuple[UUID, int]]:
+        rows = await workshop.database.fetch_all(
+            "SELECT lock, priority FROM procrastinate_jobs WHERE task_name = 'make_alternate'"
+            " ORDER BY lock"
+        )
+        return [(UUID(row.lock), row.priority) for row in rows]
+
+    async def test_is_asked_for_once_the_video_is_ready(self, workshop: Workshop) -> None:
+        workshop.has_alternate = True
+        video_id = await workshop.enter()
+
+        await workshop.run(video_id)
+
+        assert await self.alternate_jobs(workshop) == [(video_id, pipeline.MORE_LEISURELY)]
+        assert workshop.sandbox.calls[-1] == "storyboard"
+
+    async def test_is_not_asked_for_when_it_is_off(self, workshop: Workshop) -> None:
+        video_id = await workshop.enter()
+
+        await workshop.run(video_id)
+        await self.make(workshop, video_id)
+
+        assert await self.alternate_jobs(workshop) == []
+        assert len((await workshop.video(video_id)).representations) == 1
+
+    @pytest.mark.parametrize(("uploaded", "other"), [("mp4", "webm"), ("webm", "mp4")])
+    async def test_joins_the_first_one(self, workshop: Workshop, uploaded: str, other: str) -> None:
+        workshop.has_alternate = True
+        video_id = await workshop.enter(INDEX_FIRST, container=uploaded)
+        await workshop.run(video_id)
+        before = await workshop.video(video_id)
+
+        await self.make(workshop, video_id)
+        await self.make(workshop, video_id)
+
+        after = await workshop.video(video_id)
+        assert after.primary == before.primary
+        assert [row.format for row in after.representations] == [uploaded, other]
+        assert workshop.sandbox.calls.count(f"transcode to {other}") == 1
+        assert (await workshop.events())[-2:] == ["updated", "updated"]
+        served = INDEX_FIRST if uploaded == "mp4" else b"remuxed " + INDEX_FIRST
+        alternate = f"alt-{sha256(b'converted ' + served)[:16]}.{other}"
+        assert set(await workshop.files(video_id)) == {*names_of(served, uploaded), alternate}
+        assert await reconcile.reconcile(workshop.database, workshop.storage, A_DAY_FROM_NOW) == []
+        assert alternate in await workshop.files(video_id)
+
+    async def test_of_a_deleted_video_is_given_up_and_made_once_it_is_restored(
+        self, workshop: Workshop, ready: UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(wanted, "LOOK_EVERY_S", 0.01)
+        files = await workshop.files(ready)
+
+        async def deleted_meanwhile() -> None:
+            await workshop.hide(ready)
+            await asyncio.Event().wait()
+
+        workshop.sandbox.failures["transcode to webm"] = deleted_meanwhile
+        async with asyncio.timeout(10):
+            await self.make(workshop, ready)
+        assert await workshop.files(ready) == files
+
+        workshop.sandbox.failures.clear()
+        await workshop.restore(ready)
+        await workshop.run(ready)
+        assert await self.alternate_jobs(workshop) == [(ready, pipeline.MORE_LEISURELY)]
+        await self.make(workshop, ready)
+        assert len((await workshop.video(ready)).representations) == 2
+
+    async def test_of_a_video_deleted_in_the_last_moment_leaves_no_file(
+        self, workshop: Workshop, ready: UUID
+    ) -> None:
+        files = await workshop.files(ready)
+        workshop.sandbox.failures["probe"] = lambda: workshop.hide(ready)
+
+        await self.make(workshop, ready)
+
+        assert await workshop.files(ready) == files
+
+    async def test_that_cannot_be_made_leaves_the_video_ready(
+        self, workshop: Workshop, ready: UUID
+    ) -> None:
+        before = await workshop.video(ready)
+        for failure in (Undecodable("x"), MediaTimedOut("x"), StorageFull("x")):
+            workshop.sandbox.failures["transcode to webm"] = failure
+            await self.make(workshop, ready, is_last_attempt=True)
+
+        with pytest.raises(StorageFull):
+            await self.make(workshop, ready)
+        assert await workshop.video(ready) == before
+
+    async def test_is_made_in_the_end_for_a_worker_that_was_killed(
+        self, workshop: Workshop, ready: UUID
+    ) -> None:
+        workshop.sandbox.failures["transcode to webm"] = Killed()
+        with pytest.raises(Killed):
+            await self.make(workshop, ready)
+        workshop.sandbox.failures.clear()
+
+        await self.make(workshop, ready)
+
+        assert len((await workshop.video(ready)).representations) == 2
+
+    async def test_is_asked_for_where_it_is_lacking(
+        self, workshop: Workshop, ready: UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pipeline, "QUEUED_AT_ONCE", 1)  # page after page
+        await self.make(workshop, ready)
+        lacking, hidden, _ = [await workshop.enter() for _ in range(3)]
+        workshop.has_alternate = False
+        await workshop.run(lacking)
+        await workshop.run(hidden)
+        await workshop.hide(hidden)
+        await workshop.forget_jobs()
+
+        for _ in range(2):
+            await pipeline.enqueue_without_alternate(workshop.database)
+
+        assert await self.alternate_jobs(workshop) == [(lacking, pipeline.MORE_LEISURELY)]
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,36 @@ from handlers.hiding import hide_videos
 from handlers.videos import bring_back
 from server.worker import Liveness, build_queue, take_jobs
 from storage.hashing import sha256_file
-from storage.media import Picture, PictureKind, Sheet, Storyboard, sheet_file
+from storage.media import (
+    Limits,
+    Picture,
+    PictureKind,
+    Probe,
+    Sheet,
+    Storyboard,
+    TranscodeTask,
+    sheet_file,
+)
 from storage.paths import StoragePaths
+from storage.sandbox import OnProgress
+from storage.transcode_budget import TranscodeBudget
 
 FILE_STEPS = ("replace", "link", "mkdir", "unlink", "rmdir", "fsync")
 PICTURES = PictureSettings([("small", 160), ("large", 640)], 82)
 PATIENT = Liveness(looks="0 0 1 1 *")  # a victim takes over from no other victim
 QUICK = Liveness(heartbeat_s=0.2, stalled_after_s=1.0, looks="* * * * * *")
+CONVERTED = Probe(
+    duration_s=30.0,
+    width=640,
+    height=360,
+    frame_rate=25.0,
+    rotation=0,
+    video_codec="h264",
+    audio_codec=None,
+    mime_type="video/mp4",
+    streams=1,
+    is_playable_in_browsers=True,
+)
 TESS = Viewer("tess", frozenset(), float("inf"))
 
 
@@ -80,6 +103,18 @@ class PlainMedia:
         self._steps.take("remux")
         content = await asyncio.to_thread(source.read_bytes)
         await asyncio.to_thread(target.write_bytes, b"remuxed " + content)
+
+    async def transcode(
+        self, task: TranscodeTask, budget: TranscodeBudget, on_progress: OnProgress
+    ) -> str:
+        self._steps.take(f"transcode to {'/'.join(task.targets)}")
+        content = await asyncio.to_thread(task.path.read_bytes)
+        await asyncio.to_thread(task.target.write_bytes, b"converted " + content)
+        return task.targets[0]
+
+    async def probe(self, path: Path, container: str, limits: Limits) -> Probe:
+        self._steps.take("probe")
+        return CONVERTED
 
     async def thumbnails(
         self,
@@ -131,6 +166,11 @@ class DyingPipeline(Pipeline):
         await super().run(video_id, is_last_attempt=is_last_attempt)
         self.steps.take("the job is done")
 
+    async def add_alternate(self, video_id: UUID, *, is_last_attempt: bool) -> None:
+        self.steps.arm()
+        await super().add_alternate(video_id, is_last_attempt=is_last_attempt)
+        self.steps.take("the job is done")
+
 
 async def work_job(order: dict[str, Any], database: Database, steps: Steps) -> None:
     """The next job of the queue, as the worker does it."""
@@ -152,7 +192,7 @@ async def work_jobs(order: dict[str, Any], database: Database, steps: Steps) -> 
         while await database.fetch_all("SELECT id FROM videos WHERE status = 'processing'"):
             await asyncio.sleep(0.1)
         while await database.fetch_all(
-            "SELECT id FROM procrastinate_jobs WHERE task_name = 'process_video'"
+            "SELECT id FROM procrastinate_jobs WHERE task_name <> 'retry_stalled'"
         ):
             await asyncio.sleep(0.1)
     taking.cancel()
@@ -192,7 +232,8 @@ WORKS: dict[str, Work] = {
 
 
 def _pipeline(kind: type[Any], order: dict[str, Any], database: Database, steps: Steps) -> Any:
-    return kind(database, StoragePaths(Path(order["root"])), PlainMedia(steps), PICTURES)
+    storage, has_alternate = StoragePaths(Path(order["root"])), order.get("has_alternate", False)
+    return kind(database, storage, PlainMedia(steps), PICTURES, has_alternate=has_alternate)
 
 
 async def obey(order: dict[str, Any], told: int) -> None:

@@ -86,7 +86,7 @@ class Place:
     storage: StoragePaths
     killer: Killer
 
-    async def upload(self, content: bytes) -> UUID:
+    async def upload(self, content: bytes, *, is_playable: bool = True) -> UUID:
         new = NewVideo(
             id=uuid4(),
             course_id="c1",
@@ -94,7 +94,7 @@ class Place:
             title="t",
             original_filename="f.mp4",
             media=MediaFacts(
-                30.0, 640, 360, 25.0, 0, "mp4", "h264", None, "video/mp4", is_playable=True
+                30.0, 640, 360, 25.0, 0, "mp4", "h264", None, "video/mp4", is_playable=is_playable
             ),
             original_size_bytes=len(content),
             uploaded_by="tess",
@@ -111,21 +111,21 @@ class Place:
         )
 
     async def kill_everywhere(
-        self, work: str, prepare: Callable[[], Awaitable[UUID]]
+        self, work: str, prepare: Callable[[], Awaitable[UUID]], **settings: Any
     ) -> AsyncIterator[tuple[UUID, str]]:
         """(video, step) for each step right before which a victim was killed."""
-        alive = await self.order(work, video_id=str(await prepare()))
+        alive = await self.order(work, video_id=str(await prepare()), **settings)
         assert not alive["was_killed"]
         for die_at, step in enumerate(alive["steps"]):
             if IS_FULL or not step.startswith(HARMLESS):
                 video_id = await prepare()
-                answer = await self.order(work, die_at=die_at, video_id=str(video_id))
+                answer = await self.order(work, die_at=die_at, video_id=str(video_id), **settings)
                 assert answer == {"was_killed": True, "steps": alive["steps"][: die_at + 1]}
                 yield video_id, step
 
-    async def jobs_are_done(self) -> None:
+    async def jobs_are_done(self, **settings: Any) -> None:
         """By a worker that lives."""
-        await self.order("jobs", timeout_s=TAKEN_OVER_WITHIN_S)
+        await self.order("jobs", timeout_s=TAKEN_OVER_WITHIN_S, **settings)
 
     async def nothing_is_left_over(self) -> None:
         """An hour later; unfinished files a day later."""
@@ -190,6 +190,53 @@ async def test_killed_job_is_done_by_another_worker(place: Place, original: str)
         pictures = [*["large"] * 3, *["small"] * 3]  # as JPEG, WebP and AVIF
         files = [*pictures, "source", "storyboard", "storyboard"]
         assert (await place.files_of(video_id), step) == (files, step)
+    await place.nothing_is_left_over()
+
+
+async def test_killed_conversion_is_done_by_another_worker(place: Place) -> None:
+    killed = {}
+    async for video_id, step in place.kill_everywhere(
+        "job", lambda: place.upload(ORIGINALS["in order"], is_playable=False)
+    ):
+        killed[video_id] = step
+    assert {"transcode to mp4/webm", "probe", "thumbnails jpg"} <= set(killed.values())
+
+    await place.jobs_are_done()
+
+    for video_id, step in killed.items():
+        video = await videos.get(place.database, video_id)
+        assert video is not None
+        assert (video.status, step) == ("ready", step)
+        told = ["uploaded", "ready", "updated", "updated"]  # further pictures, the storyboard
+        assert (await place.events_of(video_id), step) == (told, step)
+        files = [*["large"] * 3, *["small"] * 3, "source", *["storyboard"] * 2]
+        assert (await place.files_of(video_id), step) == (files, step)
+    await place.nothing_is_left_over()
+
+
+async def test_killed_other_format_is_made_by_another_worker(place: Place) -> None:
+    async def ready() -> UUID:
+        video_id = await place.upload(ORIGINALS["in order"])
+        await place.order("job")
+        async with place.database.transaction() as transaction:
+            await pipeline.enqueue_alternate(transaction, video_id)
+        return video_id
+
+    killed = {}
+    async for video_id, step in place.kill_everywhere("job", ready, has_alternate=True):
+        killed[video_id] = step
+    assert {"transcode to webm", "probe", "replace", "COMMIT"} <= set(killed.values())
+
+    await place.jobs_are_done(has_alternate=True)
+
+    for video_id, step in killed.items():
+        video = await videos.get(place.database, video_id)
+        assert video is not None
+        formats = [row.format for row in video.representations]
+        assert (formats, step) == (["mp4", "webm"], step)
+        told = ["uploaded", "ready", *["updated"] * 3]  # pictures, storyboard, then the format
+        assert (await place.events_of(video_id), step) == (told, step)
+        assert "alt" in await place.files_of(video_id)
     await place.nothing_is_left_over()
 
 

@@ -142,6 +142,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     PersisterStopped: (PersisterStopped(SECRET), "unavailable"),
     VideoMissing: (VideoMissing(SECRET), "not-found"),
     events_errors.ForeignStorage: (events_errors.ForeignStorage(SECRET), "internal"),  # at start
+    events_errors.NoLongerWanted: (events_errors.NoLongerWanted(SECRET), "internal"),  # in a worker
     DeliveryError: (DeliveryError(Path(SECRET)), "internal"),
     FileUnavailable: (FileUnavailable(Path(SECRET)), "unavailable"),
     FileTruncated: (FileTruncated(Path(SECRET)), "internal"),  # it comes after the headers

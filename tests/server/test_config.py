@@ -40,7 +40,7 @@ CONTRACT = [
     ("THUMBNAIL_SIZES", (("small", 160), ("medium", 320), ("large", 640)), "a:16", (("a", 16),)),
     ("THUMBNAIL_QUALITY", 82, "100", 100),
     ("RENDITIONS", (), "720,1080", None),
-    ("ALTERNATE_FORMAT", False, "on", None),
+    ("ALTERNATE_FORMAT", False, "on", True),
     ("STREAM_REPLAY", True, "off", False),
     ("EVENT_LOOP", "uvloop", "asyncio", "asyncio"),
     ("TLS_CERT_FILE", None, "/cert", Path("/cert")),
@@ -114,7 +114,6 @@ def test_what_is_not_built_is_refused(variable: str, text: str) -> None:
     ("variable", "text"),
     [
         ("RENDITIONS", "none"),
-        ("ALTERNATE_FORMAT", "off"),
         ("CDN_URL", ""),
         ("REDIS_URL", ""),
     ],

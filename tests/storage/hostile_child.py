@@ -10,12 +10,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from storage import sandbox_child
 from storage.errors import NoVideo
+from storage.media import TranscodeTask
 from storage.sandbox_child import FUNCTIONS, Function
 
 _inherited = sorted(int(name) for name in os.listdir("/proc/self/fd"))
@@ -93,6 +96,23 @@ def flood() -> str:
     return "x" * 100_000
 
 
+def work(report: Callable[[float], None]) -> str:
+    for ratio in (0.0, 0.1, 0.105, 0.5, 0.2, 2.0, 0.9):
+        report(ratio)
+    return "avi"
+
+
+def another_format(report: Callable[[float], None], **task: Any) -> str:
+    return "webm"
+
+
+def only_marks(report: Callable[[float], None]) -> str:
+    for descriptor in range(3, 16):
+        with suppress(OSError):
+            os.write(descriptor, b"." * 70_000)
+    return "never read"
+
+
 def chatter() -> int:
     print("a library prints this")
     os.write(1, b"and this")
@@ -155,5 +175,10 @@ def main(order_text: str) -> None:
             **FUNCTIONS,
             **{f.__name__: Function(__name__, f.__name__, Nothing) for f in ends + answers},
             **{f.__name__: Function(__name__, f.__name__, Note) for f in (fill, hang_with_child)},
+            **{
+                f.__name__: Function(__name__, f.__name__, Nothing, tells_progress=True)
+                for f in (work, only_marks)
+            },
+            "transcode": Function(__name__, "another_format", TranscodeTask, tells_progress=True),
         },
     )

@@ -3,7 +3,6 @@ import pytest
 from storage.codec_strings import (
     VideoFacts,
     audio_codec_string,
-    is_playable,
     mime_type,
     video_codec_string,
 )
@@ -80,30 +79,3 @@ def test_audio_codec_string(codec: str, extradata: bytes, string: str) -> None:
 )
 def test_media_type_lists_its_codecs(audio: str | None, expected: str) -> None:
     assert mime_type("webm", "vp8", audio) == expected
-
-
-@pytest.mark.parametrize(
-    ("container", "video", "audio", "plays"),
-    [
-        pytest.param("mp4", facts("h264", AVCC_HIGH_31), "aac", True, id="h264-aac"),
-        pytest.param("mp4", facts("h264", AVCC_HIGH_31), None, True, id="silent"),
-        pytest.param("mp4", facts("h264", AVCC_HIGH_31), "ac3", False, id="ac3"),
-        pytest.param("webm", facts("h264", AVCC_HIGH_31), "opus", False, id="h264-in-matroska"),
-        pytest.param(
-            "mp4", facts("h264", bytes.fromhex("017a001f")), "aac", False, id="high-4:2:2"
-        ),
-        pytest.param(
-            "mp4", facts("h264", AVCC_HIGH_31, pixel_format="yuv444p"), None, False, id="4:4:4"
-        ),
-        pytest.param("mp4", facts("hevc", HVCC_MAIN), "aac", False, id="hevc"),
-        pytest.param("mp4", facts("av1", AV1C_MAIN_31, profile="Main"), "opus", True, id="av1"),
-        pytest.param("webm", facts("vp9", profile="Profile 0"), "opus", True, id="vp9"),
-        pytest.param("webm", facts("vp9", profile="Profile 1"), "opus", False, id="vp9-4:4:4"),
-        pytest.param("webm", facts("vp8"), "vorbis", True, id="vp8"),
-        pytest.param("mp4", facts("vp8"), None, False, id="vp8-in-mp4"),
-        pytest.param("webm", facts("vp8"), "aac", False, id="aac-in-webm"),
-        pytest.param("mp4", facts("mpeg4"), "aac", False, id="mpeg4"),
-    ],
-)
-def test_what_browsers_play(container: str, video: VideoFacts, audio: str, plays: bool) -> None:
-    assert is_playable(container, video, audio) is plays

@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from storage.geometry import clockwise_rotation, display_size
+from storage.geometry import clockwise_rotation, display_size, fitted
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,20 @@ def test_size_is_as_a_player_shows_it(
     ratio: Fraction | None, rotation: int, shown: tuple[int, int]
 ) -> None:
     assert display_size(720, 576, ratio, rotation) == shown
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        pytest.param((1920, 1080), (1920, 1080), id="fits"),
+        pytest.param((3840, 2160), (3840, 2160), id="just-fits"),
+        pytest.param((7680, 4320), (3840, 2160), id="wide"),
+        pytest.param((4320, 7680), (2160, 3840), id="tall"),
+        pytest.param((213, 91), (212, 92), id="odd"),
+        pytest.param((1, 10_000), (2, 3840), id="sliver"),
+    ],
+)
+def test_fitted_size_is_even_and_no_larger(
+    shown: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert fitted(*shown, 3840) == expected

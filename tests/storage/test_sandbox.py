@@ -20,8 +20,18 @@ from storage.errors import (
     TooComplex,
     Undecodable,
 )
-from storage.media import MAX_TILES, Limits, Picture, RemuxTask, Sheet, Storyboard, sheet_file
+from storage.media import (
+    MAX_TILES,
+    Limits,
+    Picture,
+    RemuxTask,
+    Sheet,
+    Storyboard,
+    TranscodeTask,
+    sheet_file,
+)
 from storage.sandbox import Child, Sandbox, _require_asked_for, _require_storyboard
+from storage.transcode_budget import transcode_budget
 
 HERE = Path(__file__).resolve().parent
 HOSTILE = Child("hostile_child", (HERE, HERE.parent.parent))
@@ -62,6 +72,41 @@ async def test_video_is_probed_remuxed_and_pictured(
         tmp_path / "small.webp",
         tmp_path / "small.avif",
     ]
+
+
+async def test_video_is_made_playable_and_tells_how_far_it_is(
+    make_clip: Callable[..., Path], limits: Limits, tmp_path: Path
+) -> None:
+    source, target, told = make_clip(video="mpeg4", frames=100), tmp_path / "made", []
+    task = TranscodeTask(source, "mp4", target, ["mp4", "webm"], 4.0, 10**6)
+
+    made = await Sandbox(1).transcode(task, transcode_budget(160, 90, 4.0, 25, 0), told.append)
+
+    probe = await Sandbox(1).probe(target, made, limits)
+    assert (made, probe.is_playable_in_browsers) == ("mp4", True)
+    assert told == sorted(told)
+    assert 0.9 <= told[-1] <= 1
+
+
+async def test_format_that_nobody_asked_for_is_not_taken(sandbox: Sandbox, tmp_path: Path) -> None:
+    task = TranscodeTask(tmp_path, "mp4", tmp_path, ["mp4"], 1.0, 1)
+
+    with pytest.raises(MediaCrashed, match="format"):
+        await sandbox.transcode(task, transcode_budget(2, 2, 1.0, 25, 0), list[float]().append)
+
+
+async def test_progress_rises_to_all_and_no_further(sandbox: Sandbox) -> None:
+    told: list[float] = []
+
+    answer = await sandbox.run("work", Nothing(), str, timeout_s=30, on_progress=told.append)
+
+    assert answer == "avi"
+    assert told == sorted(set(told))
+    assert told[-1] == 1
+
+
+async def test_progress_that_nobody_listens_to_does_not_spoil_the_answer(sandbox: Sandbox) -> None:
+    assert await sandbox.run("work", Nothing(), str, timeout_s=30) == "avi"
 
 
 async def test_media_errors_come_through(
@@ -116,6 +161,7 @@ async def test_child_has_nothing_it_does_not_need(
         pytest.param("leave_quietly", MediaCrashed, id="no-answer"),
         pytest.param("recurse", MediaCrashed, id="python-error"),
         pytest.param("flood", MediaCrashed, id="answer-too-long"),
+        pytest.param("only_marks", MediaCrashed, id="progress-without-end"),
         pytest.param("text", MediaCrashed, id="answer-of-another-type"),
         pytest.param("hog", TooComplex, id="memory-limit"),
         pytest.param("refuse", NoVideo, id="error-of-ours"),

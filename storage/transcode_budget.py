@@ -1,0 +1,43 @@
+"""What coding a video anew may cost: in proportion to its pixels, whoever made it up. Pure."""
+
+import math
+from dataclasses import dataclass
+
+# A tenth of what one core of a small server does in 2026, and less than any machine in use.
+_SLOWEST_PIXELS_PER_CPU_S = 4_000_000
+_LEAST_CPU_S = 120
+# Background work gives way: the clock may run so much longer than the work takes.
+_MOST_WAIT_RATIO = 4
+_USUAL_RATE = 30.0
+_MEMORY_BYTES = 1 << 30
+"""Libraries, and all that does not grow with the picture."""
+_MEMORY_BYTES_PER_PIXEL = 256
+"""Decoder, filters and look-ahead hold some 80 pictures of 1.5 to 3 bytes a pixel."""
+_FILE_BITS_PER_PIXEL = 1.0
+"""Ten times what a lecture takes, five times what grain in every picture does."""
+_FILE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class TranscodeBudget:
+    """Past these the work ends in a failure."""
+
+    cpu_s: int
+    timeout_s: float
+    memory_bytes: int
+    file_bytes: int
+
+
+def transcode_budget(
+    width: int, height: int, duration_s: float, frame_rate: float | None, source_bytes: int
+) -> TranscodeBudget:
+    """For a picture as shown; `source_bytes` may come along as they are."""
+    pixels = width * height
+    all_pixels = pixels * duration_s * (frame_rate or _USUAL_RATE)
+    cpu_s = math.ceil(_LEAST_CPU_S + all_pixels / _SLOWEST_PIXELS_PER_CPU_S)
+    return TranscodeBudget(
+        cpu_s=cpu_s,
+        timeout_s=float(cpu_s * _MOST_WAIT_RATIO),
+        memory_bytes=_MEMORY_BYTES + pixels * _MEMORY_BYTES_PER_PIXEL,
+        file_bytes=_FILE_BYTES + source_bytes + math.ceil(all_pixels * _FILE_BITS_PER_PIXEL / 8),
+    )
