@@ -160,13 +160,13 @@ def _claim(
     purpose: Purpose,
     version: float,
 ) -> Claim:
-    transfers, limits = app[keys.TRANSFERS], app[keys.PLAYING_LIMITS]
+    transfers, limits, now_s = app[keys.TRANSFERS], app[keys.PLAYING_LIMITS], time.monotonic()
     return Claim(
         transfers,
         limits,
         roles,
         version,
         Tally(transfers, user_id, course_id, video_id, purpose),
-        limits.requests_of(user_id, roles, time.monotonic()),
-        limits.is_paced,
+        limits.requests_of(user_id, roles, now_s),
+        limits.bandwidth(user_id, roles, now_s) is not None,
     )

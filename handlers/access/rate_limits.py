@@ -85,10 +85,6 @@ class PlayingLimits:
             f' "streams";q={streams};qu="concurrent-requests"'
         )
 
-    @property
-    def is_paced(self) -> bool:
-        return self._bandwidth is not None
-
     def requests_of(self, user_id: str, roles: Collection[str], now_s: float) -> TokenBucket | None:
         """The bucket of a user, for `admit`; None for one who is free of limits."""
         return None if is_free(roles) else self._requests.of(user_id, now_s)

@@ -70,7 +70,7 @@ class World:
             3,
             Tally(self.transfers, "ann", COURSE, VIDEO_ID, purpose),
             self.limits.requests_of("ann", roles, time.monotonic()),
-            self.limits.is_paced,
+            is_paced=False,
         )
 
     @property

@@ -6,7 +6,15 @@ from uuid import UUID
 import pytest
 
 from storage.errors import InvalidPath, StorageGone
-from storage.paths import StoragePaths, asset_hash, asset_name, is_servable, original_name, prepared
+from storage.paths import (
+    StoragePaths,
+    asset_hash,
+    asset_name,
+    is_servable,
+    original_name,
+    partial_id,
+    prepared,
+)
 
 VIDEO = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 SHA256 = "0123456789abcdef" * 4
@@ -22,6 +30,14 @@ def test_every_path_lies_below_the_absolute_root(monkeypatch, tmp_path: Path) ->
     assert paths.scratch(VIDEO) == root / "tmp" / f"{VIDEO}.work"
     assert paths.video_dir("cs-101", VIDEO) == root / "courses/cs-101" / str(VIDEO)
     assert paths.asset("cs-101", VIDEO, "original.mp4").name == "original.mp4"
+
+
+def test_of_unfinished_files_only_resumable_uploads_are_told_by_name() -> None:
+    paths = StoragePaths(Path("/r"))
+    assert partial_id(paths.partial(VIDEO).name) == VIDEO
+
+    names = [paths.upload(VIDEO).name, paths.scratch(VIDEO).name, "x.part", ".part"]
+    assert [partial_id(name) for name in names] == [None] * 4
 
 
 @pytest.mark.parametrize("course_id", ["a", "A.b_c-9", "9" * 64, "a..b"])

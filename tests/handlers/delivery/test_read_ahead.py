@@ -1,6 +1,7 @@
 """Blocks of a file in memory before they are sent, and who read them."""
 
 import asyncio
+import contextlib
 import os
 import threading
 
@@ -48,6 +49,12 @@ async def test_every_block_of_the_span_is_read_once(serving, video, file, no_now
         assert delivery.pool.jobs == ["_read_block"] * 2
 
 
+def is_open(descriptor):
+    with contextlib.suppress(OSError):
+        return bool(os.fstat(descriptor))
+    return False
+
+
 async def test_a_disk_that_hangs_is_given_up_and_the_file_kept_open(
     serving, video, file, no_nowait
 ):
@@ -63,6 +70,5 @@ async def test_a_disk_that_hangs_is_given_up_and_the_file_kept_open(
         finally:
             disk.set()
         async with asyncio.timeout(8):
-            with pytest.raises(OSError, match="Bad file descriptor"):
-                while os.fstat(own.descriptor):
-                    await asyncio.sleep(0.005)
+            while is_open(own.descriptor):
+                await asyncio.sleep(0.005)
