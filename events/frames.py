@@ -20,6 +20,7 @@ from events.types import (
 )
 
 HEARTBEAT = b":\n\n"
+LAST_CHUNK = b"0\r\n\r\n"  # without trailers (RFC 9112, section 7.1)
 RETRY_MS = (2000, 4000)  # a spread, or all clients of a restarted server come back at once
 
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")

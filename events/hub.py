@@ -304,29 +304,33 @@ class Hub:
 
 
 class Subscription:
-    """One stream's time with the hub: registered first, then brought up, dismissed at the end.
-
-    A class, since the frames of generators would take more memory than an idle stream does.
+    """One stream's time with the hub: registered first, then brought up, dismissed at the end of
+    the block, or later by who has set `is_kept`.
     """
 
-    __slots__ = ("_after_id", "_hub", "_subscriber")
+    __slots__ = ("_after_id", "_hub", "is_kept", "subscriber")
 
     def __init__(self, hub: Hub, subscriber: Subscriber, after_id: int | None) -> None:
         self._hub = hub
-        self._subscriber = subscriber
+        self.subscriber = subscriber
         self._after_id = after_id
+        self.is_kept = False
 
     async def __aenter__(self) -> Subscriber:
-        self._hub.admit(self._subscriber)
+        self._hub.admit(self.subscriber)
         try:
-            await self._hub.bring_up(self._subscriber, self._after_id)
+            await self._hub.bring_up(self.subscriber, self._after_id)
         except BaseException:
-            self._hub.dismiss(self._subscriber)
+            self.dismiss()
             raise
-        return self._subscriber
+        return self.subscriber
 
     async def __aexit__(self, *_: object) -> None:
-        self._hub.dismiss(self._subscriber)
+        if not self.is_kept:
+            self.dismiss()
+
+    def dismiss(self) -> None:
+        self._hub.dismiss(self.subscriber)
 
 
 def _offer_alike(members: Sequence[Subscriber], encoded: Encoded) -> list[Subscriber]:

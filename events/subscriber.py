@@ -1,8 +1,9 @@
 """One event stream: what it missed, then what happens, as bytes in the order of the log.
 
-Two may write to its wire, one at a time. As long as it is behind, or bytes wait in its wire, its
-own task does (`feed`). Once it is up to date it is live: its task sleeps, and the hub writes events
-(`flush`) and heartbeats (`beat`) until a wire that fills up, or the stream's end, wakes the task.
+Two may write to its wire, one at a time. As long as it is behind, or bytes wait in its wire, a task
+of its own does (`catch_up`). Once it is up to date it is live: it needs no task, and the hub writes
+events (`flush`) and heartbeats (`beat`) until a wire that fills up, or the stream's end, calls for
+one again.
 
 While it is behind it reads the log in pages, and what happens meanwhile waits in its backlog. A
 backlog that fills up then is thrown away and read from the log later; one that fills up because the
@@ -83,7 +84,7 @@ class Subscriber:
         "_opening",
         "_reached_id",
         "_target_id",
-        "_waiter",
+        "_wake",
         "_wire",
         "end_reason",
         "expires_at",
@@ -113,7 +114,7 @@ class Subscriber:
         self._target_id = 0  # everything above it comes through the backlog
         self._offered_id = 0  # everything up to it has come, or was read from the log
         self._wire: Wire | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._wake: Callable[[], None] | None = None  # while it is live
 
     @property
     def backlog_count(self) -> int:
@@ -175,10 +176,17 @@ class Subscriber:
             self._backlog.clear()  # or the client would take the gap before it for read
         if reason is End.EVICTED and self._wire:
             self._wire.cut()
-        self._wake()
+        self._call_task()
 
     async def feed(self, wire: Wire) -> None:
-        """Returns when the stream is over.
+        """Returns when the stream is over. Raises as `catch_up`."""
+        woken = asyncio.Event()
+        while not await self.catch_up(wire, woken.set):
+            await woken.wait()
+            woken.clear()
+
+    async def catch_up(self, wire: Wire, wake: Callable[[], None]) -> bool:
+        """True when the stream is over; False when it is live: `wake` asks, once, to do it again.
 
         Raises: ConnectionError, TimeoutError (the client); DatabaseError, while it is behind: end
         the response, the client will come back.
@@ -195,34 +203,29 @@ class Subscriber:
                 wire.write(self._take_backlog())
             elif self.end_reason:
                 wire.write(self._farewell)
-                return
+                return True
             else:
-                await self._sleep()
+                self._wake = wake
+                return False
+        return True
 
     @property
     def _is_behind(self) -> bool:
         return self._reached_id < self._target_id
 
     def _write_live(self, packed: bytes) -> bool:
-        """False when it is not live, or no longer: its task sees to a full wire, and to none."""
-        waiter, wire = self._waiter, self._wire
-        if wire is None or waiter is None or waiter.done():
+        """False when it is not live, or no longer: a task sees to a full wire, and to none."""
+        if self._wire is None or self._wake is None:
             return False
-        if wire.write_now(packed):
+        if self._wire.write_now(packed):
             return True
-        waiter.set_result(None)
+        self._call_task()
         return False
 
-    async def _sleep(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _call_task(self) -> None:
+        wake, self._wake = self._wake, None
+        if wake is not None:
+            wake()
 
     def _take_backlog(self) -> bytes:
         taken, self._backlog = self._backlog, []

@@ -1,25 +1,30 @@
 """What happens, as server-sent events (WHATWG HTML section 9.2).
 
 What a stream may carry is decided by the hub when an event is delivered, and who writes it, the hub
-or the request's task, by its subscriber. Here is the wire that both write to: the connection's own
-transport, since a task that wakes and a writer's queue for each of thousands cost more than the
-sending.
+or a task, by its subscriber. Here is the wire that both write to: the connection's own transport,
+since a task that wakes and a writer's queue for each of thousands cost more than the sending. Once
+it is up to date a stream is left to its connection, and its request ends.
 """
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
 import msgspec
 from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.http import StreamWriter
 
 from events import frames
 from events.errors import UnknownEventType
+from events.hub import Subscription
+from events.subscriber import End, Subscriber
 from events.types import parse_types
 from events.visibility import Filters, Scope
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
+from handlers.delivery.connection import Connection, Launched
 from handlers.errors import InvalidRequest
 from handlers.messages import Identifier, in_words
 
@@ -60,7 +65,8 @@ async def _stream(
 ) -> web.StreamResponse:
     filters, after_id = _filters(request), _after_id(request)
     hub, pack = request.app[keys.HUB], _pack(request)
-    async with hub.subscribe(scope, filters, after_id, pack, expires_at) as subscriber:
+    subscription = hub.subscribe(scope, filters, after_id, pack, expires_at)
+    async with subscription as subscriber:
         # Asked once subscribed: what takes the grant away from now on, ends the stream.
         if subscriber.end_reason is not None or is_revoked():
             return web.Response(status=204)  # tells EventSource for good: nothing will come
@@ -68,13 +74,65 @@ async def _stream(
         if request.method == hdrs.METH_HEAD:
             return response
         await response.prepare(request)
-        wire = TransportWire(request)
+        wire = TransportWire(request.protocol)
         try:
-            await subscriber.feed(wire)
-            await wire.finish(response)
+            return await _feed(request, response, subscription, wire)
         except (ConnectionError, TimeoutError):
             wire.cut()  # gone, or as good as gone
     return response
+
+
+async def _feed(
+    request: web.Request,
+    response: web.StreamResponse,
+    subscription: Subscription,
+    wire: "TransportWire",
+) -> web.StreamResponse:
+    """Returns once the stream is over, or live and left to its connection."""
+    connection, subscriber = request.protocol, subscription.subscriber
+    if not isinstance(connection, Connection) or not connection.can_carry(request):
+        await subscriber.feed(wire)
+    elif not await subscriber.catch_up(wire, Carried(subscription, wire, connection).go_on):
+        subscription.is_kept = True
+        is_last = not (response.keep_alive and _last(subscriber))
+        connection.carry(partial(subscriber.end, End.GONE), closes=is_last)
+        return Launched(connection, response.status)
+    await wire.finish()
+    return response
+
+
+class Carried:
+    """A live stream whose handler has returned. A task of its own runs only while its wire is full,
+    or when it ends: requests and tasks that wait take more memory than the streams themselves.
+    """
+
+    __slots__ = ("_connection", "_subscription", "_task", "_wire")
+
+    def __init__(
+        self, subscription: Subscription, wire: "TransportWire", connection: Connection
+    ) -> None:
+        self._subscription = subscription
+        self._wire = wire
+        self._connection = connection
+        self._task: asyncio.Task[None] | None = None
+
+    def go_on(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._go_on())
+
+    async def _go_on(self) -> None:
+        subscriber = self._subscription.subscriber
+        is_over, is_whole = True, False
+        try:
+            with suppress(ConnectionError, TimeoutError):  # gone, or as good as gone
+                is_over = await subscriber.catch_up(self._wire, self.go_on)
+                if is_over:
+                    await self._wire.finish(_last(subscriber))
+                    is_whole = True
+        finally:
+            self._task = None
+            if is_over:
+                self._subscription.dismiss()
+                self._connection.have_carried(is_whole=is_whole)
 
 
 class TransportWire:
@@ -83,18 +141,18 @@ class TransportWire:
     What is written must be packed as the response's framing wants it.
     """
 
-    __slots__ = ("_transport", "_writer")
+    __slots__ = ("_protocol", "_transport")
 
-    def __init__(self, request: web.Request) -> None:
-        if request.transport is None:
+    def __init__(self, protocol: web.RequestHandler) -> None:
+        if protocol.transport is None:
             raise ConnectionResetError
-        self._transport = request.transport
-        self._writer = request.writer
+        self._protocol = protocol
+        self._transport = protocol.transport
         self._transport.set_write_buffer_limits(high=0)
 
     @property
     def is_gone(self) -> bool:
-        return self._transport.is_closing()
+        return self._protocol.transport is None or self._transport.is_closing()
 
     def write(self, packed: bytes) -> None:
         if not self._transport.is_closing():
@@ -110,12 +168,15 @@ class TransportWire:
     async def drain(self) -> None:
         if self._transport.get_write_buffer_size():
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
-                await self._writer.drain()
+                # Made when it is needed: that of the request would keep the request.
+                await StreamWriter(self._protocol, asyncio.get_running_loop()).drain()
 
-    async def finish(self, response: web.StreamResponse) -> None:
+    async def finish(self, last: bytes = b"") -> None:
         """Ends the response in order; the connection may carry another one."""
-        async with asyncio.timeout(DRAIN_TIMEOUT_S):
-            await response.write_eof()
+        if self.is_gone:
+            raise ConnectionResetError
+        self.write(last)
+        await self.drain()
         self._transport.set_write_buffer_limits()
 
     def cut(self) -> None:
@@ -125,6 +186,10 @@ class TransportWire:
 def _pack(request: web.Request) -> Callable[[bytes], bytes]:
     """Around every piece: chunked where aiohttp announces it, nothing for HTTP/1.0."""
     return frames.chunk if request.version >= HttpVersion11 else bytes
+
+
+def _last(subscriber: Subscriber) -> bytes:
+    return frames.LAST_CHUNK if subscriber.pack is frames.chunk else b""
 
 
 def _filters(request: web.Request) -> Filters:

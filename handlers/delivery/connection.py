@@ -1,4 +1,5 @@
-"""A connection that can be handed an answer and sends it by itself, while its handler is gone.
+"""A connection that can be handed an answer and sends it by itself, or carries a stream that others
+write to its transport, while the handler is gone.
 
 aiohttp's protocol, and the one place where more of it is touched than it promises: `mismatch` tells
 whether the installed version is as expected, and answers are sent the long way where it is not.
@@ -45,12 +46,17 @@ _ATTRIBUTES = frozenset(
         "_messages",
         "_next_keepalive_close_time",
         "_reading_paused",
+        "_task_handler",
         "_upgraded",
         "_waiter",
         "transport",
     }
 )
-_METHODS = {"_process_keepalive": ["self"], "data_received": ["self", "data"]}
+_METHODS = {
+    "_process_keepalive": ["self"],
+    "data_received": ["self", "data"],
+    "start": ["self"],
+}
 
 
 def mismatch(protocol: type = web.RequestHandler) -> str | None:
@@ -101,7 +107,9 @@ def _is_whole(message: object, body: StreamReader) -> bool:
 class Launched(web.StreamResponse):
     """Stands for an answer that its connection sends by itself: nothing is left to be done."""
 
-    def __init__(self, connection: "Connection", status: int, headers: Headers) -> None:
+    def __init__(
+        self, connection: "Connection", status: int, headers: Headers | None = None
+    ) -> None:
         super().__init__(status=status, headers=headers)
         self._connection = connection
 
@@ -118,7 +126,8 @@ class Launched(web.StreamResponse):
 
 
 class Connection(web.RequestHandler):
-    """`launch` begins an answer; until it is out, the client is heard but not listened to.
+    """`launch` begins an answer, `carry` has others write one; until it is out, the client is heard
+    but not listened to.
 
     `asked` is the request that is being answered, if it may be known again by its bytes.
     """
@@ -129,6 +138,7 @@ class Connection(web.RequestHandler):
         "_held",
         "_is_between",
         "_is_lingering",
+        "_on_lost",
         "_pump",
         "_replay",
         "_sent",
@@ -149,13 +159,18 @@ class Connection(web.RequestHandler):
         self._has_eof = False
         self._is_lingering = False
         self._held: bytearray | None = None
+        self._on_lost: Callable[[], None] | None = None  # while a stream is carried
         self._pump: Pump | None = None
         self._sent: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def can_launch(self, request: web.BaseRequest) -> bool:
         """Whether an answer may go past the transport, and no body is still to come in."""
-        return request.content.is_eof() and not self.is_sending and self._has_way()
+        return self.can_carry(request) and self._has_way()
+
+    def can_carry(self, request: web.BaseRequest) -> bool:
+        """Whether no body is still to come in."""
+        return request.content.is_eof() and not self.is_sending
 
     def launch(
         self,
@@ -174,6 +189,22 @@ class Connection(web.RequestHandler):
         self._closes = closes
         pump = self._pump or self._make_pump(settings)
         pump.start(head, parts, file, transfer, is_full=is_full)
+
+    def carry(self, on_lost: Callable[[], None], *, closes: bool) -> None:
+        """Leave the transport to a stream whose head is out, until `have_carried` or `on_lost`."""
+        self.is_sending = True
+        self._closes = closes
+        self._on_lost = on_lost
+        self._let_go(_SETTLING_TURNS)
+
+    def have_carried(self, *, is_whole: bool) -> None:
+        """The stream is over; `is_whole` says that another answer may follow."""
+        if self._on_lost is None:
+            return
+        self._on_lost = None
+        if self._task_handler is None and is_whole and not self._closes:
+            self._task_handler = self._loop.create_task(self.start())
+        self._have_sent(Outcome.COMPLETE if is_whole else Outcome.ENDED)
 
     async def until_free(self) -> None:
         """Return when the next request may have its turn, if one is here already."""
@@ -198,7 +229,7 @@ class Connection(web.RequestHandler):
         """A client may close its side and wait for what it asked for: it gets what is begun soon.
 
         Not one that left in the middle of a request, or while it was being written to by a
-        handler, as event streams are; and TLS knows no half of a connection.
+        handler, or as a stream; and TLS knows no half of a connection.
         """
         if self.ssl_context is not None or not is_busy(self) or self._is_talking():
             return super().eof_received()
@@ -213,6 +244,9 @@ class Connection(web.RequestHandler):
         if pump is not None:
             pump.close()
         super().connection_lost(exc)
+        on_lost, self._on_lost = self._on_lost, None
+        if on_lost is not None:
+            on_lost()
 
     def force_close(self) -> None:
         if self._pump is not None:
@@ -324,6 +358,17 @@ class Connection(web.RequestHandler):
             self._hand_on()
         self._tell_free()
 
+    def _let_go(self, turns: int) -> None:
+        """End aiohttp's task, which waits for the next request with all of the last one in hand:
+        more than everything else that is kept of a stream."""
+        if self._on_lost is None or turns == 0:
+            return
+        if _is_handling(self):
+            self._loop.call_soon(self._let_go, turns - 1)
+        elif self._task_handler is not None:
+            self._task_handler.cancel()
+            self._task_handler = None
+
     def _tell_free(self) -> None:
         if not self.is_sending and self._sent is not None and not self._sent.done():
             self._sent.set_result(None)
@@ -364,7 +409,7 @@ class Connection(web.RequestHandler):
         self._messages.clear()
         if self.transport is None or self.transport.is_closing():
             return
-        if self._has_eof:
+        if self._has_eof or self.ssl_context is not None:
             self.transport.close()
             return
         self._resume(self._held)
@@ -380,7 +425,9 @@ class Connection(web.RequestHandler):
             self._set_timer(_EOF_POLL_S, partial(self._close_after_eof, begun_by_s))
 
     def _is_talking(self) -> bool:
-        """Whether a request is still coming in, or an answer of a handler's is going out."""
+        """Whether a request is still coming in, or an answer of others is going out."""
+        if self._on_lost is not None:
+            return True
         bodies = [body for _, body in self._messages]
         if self._current_request is not None:
             if self._current_request.writer.output_size:
