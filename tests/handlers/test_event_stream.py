@@ -1,6 +1,7 @@
 """Event streams over HTTP: what is told to whom, from where on, and when it ends."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -13,6 +14,7 @@ import aiohttp
 import psycopg2
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from events import log
 from events.types import (
@@ -30,12 +32,13 @@ from events.types import (
 )
 from handlers import keys
 from handlers.access.grants import EventsGrant
+from handlers.delivery import connection
 from server.tokens import mint_token
 from tests.handlers.conftest import SECRET
 from tests.handlers.outage import cut_connections
 from tests.handlers.watching import Course, new_course, new_player, settled
 from tests.listening import PATIENCE_S, Stream, Told, listening
-from tests.wire import connected
+from tests.wire import Wire, connected
 
 on_shared_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -706,6 +709,60 @@ async def test_a_connection_whose_stream_ended_in_order_carries_the_next_request
     assert answer.status == 200
 
 
+@on_shared_loop
+@pytest.mark.parametrize(
+    ("version", "field"),
+    [("HTTP/1.0", "Connection: keep-alive"), ("HTTP/1.1", "Connection: close")],
+)
+async def test_the_last_stream_of_a_connection_ends_with_it(
+    course: Course, version: str, field: str
+) -> None:
+    token = mint_token(SECRET, course.student, ttl_s=1 - LEEWAY_S)
+    async with connected(course.service.url) as wire:
+        await wire.send(
+            f"GET {EVENTS} {version}", "Host: x", f"Authorization: Bearer {token}", field
+        )
+        stream = await wire.rest()
+
+    assert b"retry: " in stream
+    assert stream.endswith(b"\r\n0\r\n\r\n") == (version == "HTTP/1.1")
+
+
+def requests_for(target: str) -> int:
+    gc.collect()
+    alive = (one for one in gc.get_objects() if isinstance(one, web.Request))
+    return sum(one.path_qs == target for one in alive)
+
+
+@on_shared_loop
+async def test_a_live_stream_keeps_neither_a_task_nor_its_request(course: Course) -> None:
+    before, token = len(asyncio.all_tasks()), mint_token(SECRET, course.student)
+    target = f"{EVENTS}?course_id={course.id}"
+    async with connected(course.service.url) as wire:
+        await wire.send(f"GET {target} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}")
+        await wire.reader.readuntil(b"retry: ")
+        async with asyncio.timeout(PATIENCE_S):
+            while len(asyncio.all_tasks()) > before:
+                await asyncio.sleep(0.01)
+
+        assert requests_for(target) == 0
+        await course.enroll(course.student, "instructor")
+        await wire.reader.readuntil(b"event: enrollment.changed")
+
+
+async def test_another_aiohttp_gets_its_streams_the_long_way(
+    start_service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_ATTRIBUTES", connection._ATTRIBUTES | {"_of_tomorrow"})
+    service = await start_service()
+    token = mint_token(SECRET, "ada", ttl_s=1 - LEEWAY_S)
+    async with connected(service.url) as wire:
+        for _ in range(2):
+            await wire.send(f"GET {EVENTS} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}")
+            assert b"\r\nretry: " in await wire.reader.readuntil(b"\r\n0\r\n\r\n")
+            token = mint_token(SECRET, "ada", ttl_s=1 - LEEWAY_S)
+
+
 async def nobody_listens(service: Any, within_s: float) -> None:
     async with asyncio.timeout(within_s):
         while len(service.app[keys.HUB]):
@@ -728,6 +785,16 @@ async def test_limits_and_who_vanishes_leaves_no_trace(start_service: Any) -> No
     await nobody_listens(service, within_s=1.5)
     async with listening(service.client("one")), listening(service.client("three")):
         pass
+
+
+async def test_who_leaves_is_forgotten_at_once(service: Any) -> None:
+    """Not only at the next heartbeat, 15 s later."""
+    token = mint_token(SECRET, "ada")
+    async with connected(service.url) as wire:
+        await wire.send(f"GET {EVENTS} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}")
+        await wire.reader.readuntil(b"retry: ")
+        wire.writer.write_eof()
+        await nobody_listens(service, within_s=5)
 
 
 async def test_heartbeats_come_in_time_however_much_happens(start_service: Any) -> None:
@@ -803,20 +870,27 @@ async def test_a_stream_that_opens_while_its_video_is_deleted_does_not_stay(
     assert (await opening).said == "204"
 
 
+async def until_event(wire: Wire, event_type: bytes) -> None:
+    """However much comes before it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while event_type not in await wire.reader.readuntil(b"\n"):
+            pass
+
+
+def large_event(course: Course, number: int) -> Event:
+    return VideoReady(
+        video_id=UUID(int=number),
+        course_id=course.id,
+        user_id="nobody",
+        occurred_at=datetime.now(UTC),
+        video={"title": "x" * 200_000},
+    )
+
+
 async def test_who_stops_reading_is_dropped_and_catches_up(start_service: Any) -> None:
     service = await start_service(SSE_BACKLOG="8")
     course = await new_course(service)
-    large = {"title": "x" * 200_000}
-    events = [
-        VideoReady(
-            video_id=UUID(int=number),
-            course_id=course.id,
-            user_id="nobody",
-            occurred_at=datetime.now(UTC),
-            video=large,
-        )
-        for number in range(100)
-    ]
+    events = [large_event(course, number) for number in range(100)]
     session = speaking(course, course.student)
     async with listening(session) as stuck:
         start = stuck.last_id
@@ -830,6 +904,23 @@ async def test_who_stops_reading_is_dropped_and_catches_up(start_service: Any) -
     async with listening(session, last_id=stuck.last_id or start) as again:
         told = await again.take(100 - len(read))
     assert read + [UUID(one.data["video_id"]).int for one in told] == list(range(100))
+
+
+async def test_a_slow_reader_gets_all_and_is_live_again(service: Any) -> None:
+    course = await new_course(service)
+    video_id, token = await course.video(), mint_token(SECRET, course.student)
+    async with connected(service.url, buffer_bytes=2**18, receive_buffer_bytes=4096) as wire:
+        await wire.send(f"GET {EVENTS} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}")
+        await wire.reader.readuntil(b"retry: ")
+        async with asyncio.timeout(PATIENCE_S):
+            for number in range(50):
+                await tell(service, large_event(course, number))
+            while not service.app[keys.HUB].waiting_count:
+                await asyncio.sleep(0.01)
+        for _ in range(50):
+            await until_event(wire, b"video.ready")
+        await course.rename(video_id, "Now")
+        await until_event(wire, b"video.updated")
 
 
 async def test_a_stream_lives_through_a_database_that_is_cut_off(

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -24,6 +25,7 @@ from handlers.delivery.read_ahead import ReadAhead
 from handlers.delivery.token_bucket import TokenBucket
 from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfer, Transfers
+from tests.certificates import make_certificate
 
 
 def pytest_asyncio_loop_factories(config, item):
@@ -91,6 +93,17 @@ class Delivery:
 
 async def hide_server(request: web.Request, response: web.StreamResponse) -> None:
     del response.headers["Server"]
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory):
+    """Contexts of a server with a certificate of its own, and of a client that trusts it."""
+    made = make_certificate(tmp_path_factory.mktemp("tls"))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(made.certificate, made.key)
+    return SimpleNamespace(
+        server=server, client=ssl.create_default_context(cafile=made.certificate)
+    )
 
 
 @asynccontextmanager

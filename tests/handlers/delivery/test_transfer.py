@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime
 import errno
 import itertools
 import logging
@@ -12,12 +11,8 @@ import ssl
 import threading
 import time
 import tracemalloc
-from types import SimpleNamespace
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.token_bucket import TokenBucket
@@ -26,35 +21,6 @@ from handlers.delivery.transfers import Outcome
 MIB = 2**20
 # What a client's kernel may hold for it: the receive buffer, doubled by Linux, with some slack.
 CLIENT_BUFFERS_BYTES = 512 * 1024
-
-
-@pytest.fixture(scope="session")
-def tls(tmp_path_factory):
-    """Contexts of a server with a certificate of its own, and of a client that trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(path)
-    return SimpleNamespace(server=server, client=ssl.create_default_context(cafile=path))
 
 
 def open_descriptors():
