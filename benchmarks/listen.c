@@ -2,9 +2,10 @@
  * Listens to server-sent events on many connections and has a server publish them, one by one.
  *
  * `listen PORT CONNECTIONS PATH PUBLISH_FILE`. PUBLISH_FILE holds a raw request with one %08d in it,
- * where the number of the event goes. Says "open" once every stream was answered; then each line of its input, "EVENTS PAUSE_MS",
- * is a measurement and answered by a line of JSON. The next event is asked for once all have heard
- * the one before, and after the pause: no server's queue is filled, so none may drop.
+ * where the number of the event goes. Says "begun" once a fifth of the streams were answered, goes
+ * on at a line of its input, and says "open" once all were. Then each line, "EVENTS PAUSE_MS", is a
+ * measurement and answered by a line of JSON. The next event is asked for once all have heard the
+ * one before, and after the pause: no server's queue is filled, so none may drop.
  *
  * A wait is from just before the request to publish is written until a connection has read the
  * event. Streams are not parsed: "data:" marks an event.
@@ -113,19 +114,19 @@ static void read_ready(int timeout_ms)
     }
 }
 
-static void open_streams(int port, const char *path)
+static void open_streams(int first, int stop, int port, const char *path)
 {
     char request[REQUEST_LIMIT];
     int size = snprintf(request, sizeof request,
                         "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n",
                         path);
     double deadline_s = now_s() + PATIENCE_S;
-    for (int i = 0; i < stream_count; i++) {
+    for (int i = first; i < stop; i++) {
         struct epoll_event readable = {.events = EPOLLIN, .data.ptr = &streams[i]};
         streams[i].fd = connected(port);
         send_all(streams[i].fd, request, size);
         epoll_ctl(epoll_fd, EPOLL_CTL_ADD, streams[i].fd, &readable);
-        bool is_pause = i % OPENED_AT_ONCE == OPENED_AT_ONCE - 1 || i == stream_count - 1;
+        bool is_pause = i % OPENED_AT_ONCE == OPENED_AT_ONCE - 1 || i == stop - 1;
         for (int j = i; is_pause && j > i - OPENED_AT_ONCE && j >= 0; j--)
             while (!streams[j].is_open && now_s() < deadline_s)
                 read_ready(100);
@@ -184,6 +185,12 @@ static void measure(int fd, const char *template, int events, double pause_ms)
     waits_s = NULL;
 }
 
+static void say(const char *word)
+{
+    printf("%s\n", word);
+    fflush(stdout);
+}
+
 static char *contents(const char *name)
 {
     static char text[REQUEST_LIMIT];
@@ -205,10 +212,13 @@ int main(int argc, char **argv)
     stream_count = atoi(argv[2]);
     streams = calloc(stream_count, sizeof *streams);
     epoll_fd = epoll_create1(0);
-    open_streams(port, argv[3]);
+    open_streams(0, stream_count / 5, port, argv[3]);
+    say("begun");
+    if (!fgets(line, sizeof line, stdin))
+        return 0;
+    open_streams(stream_count / 5, stream_count, port, argv[3]);
     int publisher = connected(port);
-    printf("open\n");
-    fflush(stdout);
+    say("open");
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     while (true) {
         read_ready(0); /* heartbeats */
