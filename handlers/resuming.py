@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID, uuid4
 
 from aiohttp import web
@@ -59,10 +59,28 @@ async def append(
     return await request.app[keys.RECEIVERS].run(receiver, work)
 
 
+async def append_first(request: web.Request, upload: Upload, checksum: Checksum | None) -> Upload:
+    """As `append`, at once; what it raises ends the upload, whose address nobody was told."""
+    receiver = Receiver(request.content)
+    work = _append_or_end(request, receiver, upload, checksum)
+    return await request.app[keys.RECEIVERS].run(receiver, work)
+
+
 async def terminate(app: web.Application, upload_id: UUID) -> None:
     """Neither row nor file nor room is left of it. Raises: PartialBusy."""
     async with alone(app, upload_id) as file:
         await _discard(app, upload_id, file)
+
+
+async def _append_or_end(
+    request: web.Request, receiver: Receiver, upload: Upload, checksum: Checksum | None
+) -> Upload:
+    try:
+        return await _append(request, receiver, upload, 0, checksum)
+    except Exception:
+        with suppress(NotFound, DatabaseError, StorageError):  # it expires all the same
+            await terminate(request.app, upload.id)
+        raise
 
 
 async def _append(

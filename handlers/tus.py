@@ -26,7 +26,7 @@ from handlers.errors import (
     UnsupportedFormat,
 )
 from handlers.messages import Identifier, Title
-from handlers.resuming import append, terminate
+from handlers.resuming import append, append_first, terminate
 from handlers.tus_headers import (
     CHECKSUMS,
     EXTENSIONS,
@@ -80,7 +80,7 @@ async def post_upload(request: web.Request) -> web.Response:
     upload = await _create(request, await _new_upload(request, length_bytes))
     location = f"/api/v1/uploads/{upload.id}"
     if request.body_exists:
-        upload = await append(request, upload, 0, checksum)
+        upload = await append_first(request, upload, checksum)
     return web.Response(status=201, headers={hdrs.LOCATION: location, **_facts(upload)})
 
 

@@ -11,6 +11,7 @@ from handlers import keys
 from server.tokens import mint_token
 from tests.handlers.conftest import SECRET, Service
 from tests.handlers.tusing import (
+    OCTETS,
     VERSION,
     create,
     created,
@@ -24,6 +25,7 @@ from tests.handlers.tusing import (
     stored_bytes,
 )
 from tests.handlers.uploading import files_left, is_nothing_left
+from tests.wire import connected
 
 TESS = mint_token(SECRET, "tess")
 MIB = 2**20
@@ -83,6 +85,49 @@ async def test_upload_that_is_refused_at_its_end_is_gone(
     assert (await patch(service, location, 0, content)).said == said
     assert await is_nothing_left(service)
     assert (await head(service, location)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("length", "headers", "said"),
+    [
+        (1000, {"Upload-Checksum": "sha1 " + "A" * 27 + "="}, "460 checksum-mismatch"),
+        (9, {}, "413 too-large"),
+        (10, {}, "415 unsupported-format"),
+    ],
+    ids=["wrong checksum", "more than was said", "no video"],
+)
+async def test_creation_whose_bytes_are_refused_leaves_nothing(
+    service: Service, length: int, headers: dict[str, str], said: str
+) -> None:
+    """Nobody was told its address, so that nobody could go on."""
+    told = {"Upload-Length": str(length), "Upload-Metadata": metadata()}
+
+    answer = await service.ask(
+        "tess", "POST", "uploads", headers={**told, **VERSION, **OCTETS, **headers}, data=b"x" * 10
+    )
+
+    assert answer.said == said
+    assert "Location" not in answer.headers
+    assert await is_nothing_left(service)
+
+
+async def test_line_that_breaks_in_a_creation_leaves_nothing(service: Service) -> None:
+    async with connected(service.url) as wire:
+        await wire.send(
+            "POST /api/v1/uploads HTTP/1.1",
+            "Host: a",
+            f"Authorization: Bearer {TESS}",
+            *(f"{name}: {value}" for name, value in {**VERSION, **OCTETS}.items()),
+            f"Upload-Metadata: {metadata()}",
+            "Upload-Length: 1000",
+            "Content-Length: 1000",
+        )
+        await send(wire, b"x" * 10)
+        async with asyncio.timeout(10):
+            while not files_left(service):
+                await asyncio.sleep(0.02)
+
+    assert await is_nothing_left(service)
 
 
 async def test_module_that_goes_takes_the_upload_along(service: Service, film: bytes) -> None:
