@@ -124,6 +124,7 @@ class Pictures:
             if now is not None and _names(now, FIRST_KINDS) == _names(video, FIRST_KINDS):
                 await assets.add_thumbnails(transaction, video.id, rows)
                 await _tell(transaction, video.id)
+        await self._remove_unnamed(video.id, _names(video, ALL_KINDS) | _file_names(rows))
 
     async def choose_frame(self, video: Video, at_s: float, user_id: str) -> Video | None:
         """Make the frame at `at_s` of a ready video its thumbnail, and say who did so.
@@ -155,21 +156,21 @@ class Pictures:
             if before is None:
                 return None
             rows = await asyncio.to_thread(self.place, before, made)
-            if {row.file_name for row in rows} == _names(before, ALL_KINDS):
+            if _file_names(rows) == _names(before, ALL_KINDS):
                 return before
             await assets.remove_thumbnails(transaction, video_id)
             await assets.add_thumbnails(transaction, video_id, rows)
             after = await _tell(transaction, video_id, user_id)
-        await self._remove_replaced(before)
+        await self._remove_unnamed(video_id, _names(before, ALL_KINDS))
         return after
 
-    async def _remove_replaced(self, before: Video) -> None:
-        """Under the lock, so that nobody puts one of them back meanwhile."""
+    async def _remove_unnamed(self, video_id: UUID, names: set[str]) -> None:
+        """Those that no row names; under the lock, so that nobody puts one of them back."""
         async with self._database.transaction() as transaction:
-            now = await _locked(transaction, before.id)
+            now = await _locked(transaction, video_id)
             if now is not None:
-                replaced = _names(before, ALL_KINDS) - _names(now, ALL_KINDS)
-                await asyncio.to_thread(self._remove, now, replaced)
+                unnamed = names - _names(now, ALL_KINDS)
+                await asyncio.to_thread(self._remove, now, unnamed)
 
     def _remove(self, video: Video, names: Iterable[str]) -> None:
         for name in names:
@@ -249,7 +250,11 @@ async def _tell(transaction: Transaction, video_id: UUID, user_id: str | None = 
 def _names(video: Video, kinds: Sequence[PictureKind]) -> set[str]:
     """The files of its thumbnails of these kinds."""
     types = _types(kinds)
-    return {row.file_name for row in video.thumbnails if row.mime_type in types}
+    return _file_names(row for row in video.thumbnails if row.mime_type in types)
+
+
+def _file_names(rows: Iterable[ThumbnailRow]) -> set[str]:
+    return {row.file_name for row in rows}
 
 
 def _types(kinds: Sequence[PictureKind]) -> list[str]:

@@ -250,6 +250,21 @@ async def test_pictures_that_were_lost_are_made_again(workshop: Workshop) -> Non
     ]
 
 
+async def test_pictures_made_again_leave_nothing_that_they_replace(workshop: Workshop) -> None:
+    await workshop.run(video_id := await workshop.enter())
+    await workshop.pictures.choose_frame(await workshop.video(video_id), 4.5, "tess")
+    directory = workshop.storage.video_dir("c1", video_id)
+    for name in await workshop.files(video_id):
+        if name.endswith("avif"):
+            await asyncio.to_thread((directory / name).unlink)
+
+    await workshop.run(video_id)
+
+    chosen = names_of(INDEX_FIRST, kinds=("jpg",), of=" at 4.5")
+    anew = names_of(INDEX_FIRST, kinds=("webp", "avif"))
+    assert await workshop.files(video_id) == sorted({*chosen, *anew})
+
+
 class TestChosen:
     """Thumbnails that a teacher chose."""
 
