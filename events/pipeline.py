@@ -8,8 +8,10 @@ the step it was in. A deletion ends the work within seconds; restored, it is tak
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from db import assets, file_rows, jobs, space, uploads, videos
@@ -74,22 +76,26 @@ async def enqueue_alternate(transaction: Transaction, video_id: UUID) -> None:
 
 async def enqueue_unpictured(database: Database) -> None:
     """Have pictures and storyboards made for videos that were ready before there were any."""
-    found = None
-    while found is None or len(found) == QUEUED_AT_ONCE:
-        async with database.transaction() as transaction:
-            found = await pictures.unpictured(transaction, QUEUED_AT_ONCE)
-            for video_id in found:
-                await enqueue(transaction, video_id, priority=LEISURELY)
+    await _enqueue_all(database, pictures.unpictured, partial(enqueue, priority=LEISURELY))
 
 
 async def enqueue_without_alternate(database: Database) -> None:
     """Have the other format made for videos that were ready before it was asked for."""
+    await _enqueue_all(database, file_rows.without_alternate, enqueue_alternate)
+
+
+async def _enqueue_all(
+    database: Database,
+    find: Callable[[Transaction, int], Awaitable[list[UUID]]],
+    enqueue_one: Callable[[Transaction, UUID], Awaitable[None]],
+) -> None:
+    """A transaction for some of them at a time: those that have a job are not found again."""
     found = None
     while found is None or len(found) == QUEUED_AT_ONCE:
         async with database.transaction() as transaction:
-            found = await file_rows.without_alternate(transaction, QUEUED_AT_ONCE)
+            found = await find(transaction, QUEUED_AT_ONCE)
             for video_id in found:
-                await enqueue_alternate(transaction, video_id)
+                await enqueue_one(transaction, video_id)
 
 
 async def _defer(transaction: Transaction, task: str, video_id: UUID, priority: int) -> None:
