@@ -39,7 +39,7 @@ class StoryboardRow:
 
 
 # What is made of a video once it can be watched.
-Extra = Literal["further-pictures", "storyboard"]
+Extra = Literal["further-pictures", "storyboard", "alternate-format"]
 
 ADD_REPRESENTATION = """
 INSERT INTO representations (video_id, format, file_name, mime_type, size_bytes, sha256, is_primary)

@@ -101,6 +101,8 @@ SELECT v.id FROM videos v
 WHERE v.status = 'ready' AND v.deleted_at IS NULL
   AND (SELECT count(*) FROM representations r WHERE r.video_id = v.id) = 1
   AND NOT EXISTS (
+    SELECT FROM unmakable u WHERE u.video_id = v.id AND u.what = 'alternate-format')
+  AND NOT EXISTS (
     SELECT FROM procrastinate_jobs j
     WHERE j.lock = v.id::text AND j.status IN ('todo', 'doing'))
 ORDER BY v.id LIMIT %s
@@ -174,7 +176,7 @@ async def unmake(tx: Transaction, video_id: UUID) -> bool:
 
 
 async def without_alternate(queries: Queries, limit: int) -> list[UUID]:
-    """Ready videos without a job that have one format."""
+    """Ready videos without a job that have one format, but for those that cannot have two."""
     return [UUID(str(row.id)) for row in await queries.fetch_all(WITHOUT_ALTERNATE, (limit,))]
 
 

@@ -80,15 +80,19 @@ class Renditions:
     async def add_alternate(self, video_id: UUID) -> None:
         """The other of MP4 and WebM; without it the video is as ready.
 
+        What cannot be made is noted, and never tried again.
         Raises: what another attempt may mend.
         """
         video = await videos.get(self._database, video_id)
         if video is None or not lacks_alternate(video):
             return
+        if "alternate-format" in await assets.unmakable(self._database, video_id):
+            return
         try:
             await self._make_alternate(video)
         except FINAL as error:
             LOG.warning("video %s keeps only its first format: %s", video_id, error)
+            await assets.note_unmakable(self._database, video_id, "alternate-format", error.code)
         except NoLongerWanted:
             LOG.info("video %s was deleted while its other format was made", video_id)
 

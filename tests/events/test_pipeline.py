@@ -724,13 +724,28 @@ class TestOtherFormat:
         self, workshop: Workshop, ready: UUID
     ) -> None:
         before = await workshop.video(ready)
-        for failure in (Undecodable("x"), MediaTimedOut("x"), StorageFull("x")):
-            workshop.sandbox.failures["transcode to webm"] = failure
-            await self.make(workshop, ready, is_last_attempt=True)
+        workshop.sandbox.failures["transcode to webm"] = StorageFull("x")
 
         with pytest.raises(StorageFull):
             await self.make(workshop, ready)
+        await self.make(workshop, ready, is_last_attempt=True)
         assert await workshop.video(ready) == before
+
+    @pytest.mark.parametrize("failure", [Undecodable("x"), MediaTimedOut("x")], ids=repr)
+    async def test_that_cannot_be_made_is_tried_once(
+        self, workshop: Workshop, ready: UUID, failure: Exception
+    ) -> None:
+        before = await workshop.video(ready)
+        workshop.sandbox.failures["transcode to webm"] = failure
+
+        for _ in range(2):
+            await self.make(workshop, ready)
+
+        assert await workshop.video(ready) == before
+        assert workshop.sandbox.calls.count("transcode to webm") == 1
+        await workshop.forget_jobs()
+        await pipeline.enqueue_without_alternate(workshop.database)
+        assert await self.alternate_jobs(workshop) == []
 
     async def test_is_made_in_the_end_for_a_worker_that_was_killed(
         self, workshop: Workshop, ready: UUID

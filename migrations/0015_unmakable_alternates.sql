@@ -1,0 +1,7 @@
+-- Neither is the other format tried again that cannot be made.
+-- depends: 0011_storyboards
+
+ALTER TABLE unmakable
+    DROP CONSTRAINT unmakable_what_check,
+    ADD CONSTRAINT unmakable_what_check
+        CHECK (what IN ('further-pictures', 'storyboard', 'alternate-format'));
