@@ -45,6 +45,7 @@ from server.stopping import StopRequested, StopSignals, raising_on_stop, stop_si
 from server.tls import TlsError, own_client_context, server_context
 from server.tokens import TokenMint, mint_token
 from server.web_processes import web_side
+from server.worker import STOP_PATIENCE_S
 from server.worker import run as run_worker
 from storage.errors import StorageError, StorageReadOnly
 from storage.inventory import remove_unfinished
@@ -240,7 +241,7 @@ async def _make_demo(config: Config, base_url: str) -> None:
 
 async def _work(config: Config, dsn: str) -> None:
     with stop_signals() as signals:
-        await signals.until_requested(run_worker(config, dsn))
+        await signals.until_requested(run_worker(config, dsn), STOP_PATIENCE_S)
 
 
 def _say(line: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-from events.ending import end
+from events.ending import PATIENCE_S, end
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -33,13 +33,16 @@ class StopSignals:
         self.requested.set()
         self.hurried.set()
 
-    async def until_requested(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs the work; cancels it when stop is requested. Raises what the work raises."""
-        await _first(work, self.requested)
+    async def until_requested(
+        self, work: Coroutine[Any, Any, None], patience_s: float = PATIENCE_S
+    ) -> None:
+        """Runs the work; cancels it when stop is requested, and again if it has not ended after
+        `patience_s`. Raises what the work raises."""
+        await _first(work, self.requested, patience_s)
 
     async def unless_hurried(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs the work to its end, or cancels it when we are asked to hurry."""
-        await _first(work, self.hurried)
+        await _first(work, self.hurried, PATIENCE_S)
 
 
 @contextmanager
@@ -72,7 +75,7 @@ def _raise(number: int, frame: FrameType | None) -> NoReturn:
     raise StopRequested
 
 
-async def _first(work: Coroutine[Any, Any, None], event: asyncio.Event) -> None:
+async def _first(work: Coroutine[Any, Any, None], event: asyncio.Event, patience_s: float) -> None:
     running = asyncio.create_task(work)
     waiting = asyncio.create_task(event.wait())
     try:
@@ -81,4 +84,4 @@ async def _first(work: Coroutine[Any, Any, None], event: asyncio.Event) -> None:
             running.result()
     finally:
         await end(waiting)
-        await end(running)
+        await end(running, patience_s)

@@ -21,7 +21,10 @@ from storage.paths import prepared
 from storage.sandbox import Sandbox
 
 ATTEMPTS = 3
-STOP_TIMEOUT_S = 10.0
+# The step at work is let end for so long; whoever stops the worker has to be more patient, or the
+# queue is closed before it has noted that the job is to be taken up again.
+STOP_TIMEOUT_S = 8.0
+STOP_PATIENCE_S = STOP_TIMEOUT_S + 2.0
 CONNECTIONS = 3  # the queue's own: one listens, one fetches, one acknowledges
 
 LOG = logging.getLogger("coursestream.worker")

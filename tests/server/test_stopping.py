@@ -34,6 +34,22 @@ async def test_work_is_cancelled_when_stop_is_requested() -> None:
     assert ended.is_set()
 
 
+async def test_work_that_needs_its_time_to_end_is_cancelled_once() -> None:
+    cancelled = []
+
+    async def work() -> None:
+        for _ in range(2):
+            try:
+                await asyncio.sleep(0.2 if cancelled else 60)
+            except asyncio.CancelledError:
+                cancelled.append(True)
+
+    with raising_on_stop(), stop_signals() as signals:
+        signals.receive()
+        await signals.until_requested(work(), patience_s=30)
+    assert len(cancelled) == 1
+
+
 async def test_work_that_ends_by_itself_is_not_waited_past() -> None:
     async def work() -> None:
         return
