@@ -7,7 +7,9 @@ from pathlib import Path
 
 from server import commands
 from server.config import ConfigError, load_config
+from server.s3_options import add_import_s3, wishes_of
 
+LOOKING = ("check", "import-s3")  # 1 is for what they found
 ENV_FILE = Path(__file__).resolve().with_name(".env")
 
 
@@ -28,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument("--user", required=True, metavar="U")
     token.add_argument("--role", choices=("admin", "service"))
     token.add_argument("--ttl", type=commands.life, default="1h", metavar="1h")
-    names.add_parser("import-s3", help="import from S3 (not supported yet)")
+    add_import_s3(names)
     check = names.add_parser("check", help="compare files with the database")
     check.add_argument("--json", action="store_true", help="for machines")
     check.add_argument("--deep", action="store_true", help="read every file for its hash")
@@ -55,11 +57,11 @@ def main(argv: list[str]) -> int:
             case "check":
                 wishes = commands.Wishes(arguments.json, arguments.deep, arguments.repair)
                 return commands.check(config, wishes)
-            case name:
-                return commands.not_built(name)
+            case _:
+                return commands.import_s3(config, wishes_of(arguments))
     except (ConfigError, *commands.FAULTS) as exc:
         print(f"coursestream: {exc}", file=sys.stderr)
-        could_not_look = isinstance(exc, ConfigError) or arguments.command == "check"
+        could_not_look = isinstance(exc, ConfigError) or arguments.command in LOOKING
         return 2 if could_not_look else 1
 
 

@@ -1,10 +1,10 @@
-"""The commands: serve, worker, migrate, token, check. Each returns the exit code of the program."""
+"""What the program can be told to do. Each command returns the exit code of the program."""
 
 import asyncio
+import importlib
 import logging
 import re
 import signal
-import sys
 from argparse import ArgumentTypeError
 from collections.abc import Coroutine
 from functools import partial
@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import uvloop
 
 from db.errors import DatabaseError
+from db.legacy import LegacyError
 from db.migrate import migrate as apply_migrations
 from db.migrate import pending
 from db.server_facts import read_server_facts
@@ -40,6 +41,8 @@ from server.processes import (
     media_workers,
     owned_database,
 )
+from server.s3_errors import ManifestError, ReportError
+from server.s3_options import ImportWishes
 from server.secrets import SecretFileError, with_secrets
 from server.stopping import StopRequested, StopSignals, raising_on_stop, stop_signals
 from server.tls import TlsError, own_client_context, server_context
@@ -50,6 +53,7 @@ from server.worker import run as run_worker
 from storage.errors import StorageError, StorageReadOnly
 from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths, prepared
+from storage.s3.errors import S3Error
 
 LOG = logging.getLogger("coursestream.commands")
 
@@ -62,6 +66,10 @@ class StaleSchemaError(Exception):
     """The database lacks migrations that this version needs."""
 
 
+class MissingExtraError(Exception):
+    """A command needs packages that are installed only on demand."""
+
+
 class InvalidUserError(Exception):
     """No token for this user would be accepted."""
 
@@ -72,11 +80,16 @@ FAULTS = (
     ForeignStorage,
     InvalidUserError,
     KeyFileError,
+    LegacyError,
     LimitError,
     ListenError,
+    ManifestError,
+    MissingExtraError,
     NoSharedSecretError,
     Owned,
     PostgresError,
+    ReportError,
+    S3Error,
     SecretFileError,
     StaleSchemaError,
     StorageError,
@@ -158,6 +171,18 @@ def check(config: Config, wishes: Wishes) -> int:
     return report.exit_code
 
 
+def import_s3(config: Config, wishes: ImportWishes) -> int:
+    """Prints what an import from S3 would take, and what is in its way."""
+    try:  # here, since only who leaves S3 has its client installed
+        importing = importlib.import_module("server.s3_import")
+    except ModuleNotFoundError as exc:
+        raise MissingExtraError(
+            f"import-s3 needs {exc.name}: pip install 'coursestream[s3]', or '.[s3]' in this folder"
+        ) from exc
+    code: int = importing.import_s3(wishes, config.max_upload_size_bytes)
+    return code
+
+
 def token_mint(config: Config) -> TokenMint:
     """Makes tokens that a server with this configuration accepts."""
     return partial(
@@ -174,11 +199,6 @@ def _need_shared_secret(config: Config, command: str) -> None:
             f"{command} makes tokens, which needs a shared secret (COURSESTREAM_JWT_SECRET); with"
             " COURSESTREAM_JWT_PUBLIC_KEY_FILE or COURSESTREAM_JWT_JWKS_URL their issuer makes them"
         )
-
-
-def not_built(name: str) -> int:
-    print(f"{name}: not supported yet", file=sys.stderr)
-    return 2
 
 
 def _prepared(config: Config) -> Config:

@@ -303,11 +303,6 @@ def test_a_worker_without_a_database_says_what_to_start(environ: dict[str, str])
     assert "run_server.py serve" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["import-s3"])
-def test_what_is_not_built_says_so(program: Program, name: str) -> None:
-    assert program(name) == (2, "", f"{name}: not supported yet\n")
-
-
 def test_faults_of_the_settings_are_told_at_once(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,89 @@
+"""What is told of an import from S3: a table for people, JSON or CSV for `--report`."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from server.checking import aligned
+from server.s3_errors import ReportError
+from server.s3_inventory import Entry
+
+BYTES_PER_GB = 10**9  # as S3's prices are meant at the dearest
+TAKEN = ("found",)
+COLUMNS = ("state", "module", "object", "bytes", "detail")
+
+
+def as_table(entries: Sequence[Entry], price_per_gb: float | None) -> str:
+    """What will not be taken, a row each; how many there are of each kind; and the sum."""
+    left = [_row(entry) for entry in entries if entry.state not in TAKEN]
+    shown = [aligned([COLUMNS, *left]) + "\n"] if left else []
+    counts = Counter(entry.state for entry in entries)
+    kinds = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    return "\n".join([*shown, kinds or "no module has a video", _sum(entries, price_per_gb)])
+
+
+def write_report(path: Path, entries: Sequence[Entry]) -> None:
+    """Raises: ReportError."""
+    text = _as_csv(entries) if path.suffix == ".csv" else _as_json(entries)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"the report cannot be written: {error}") from error
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    shown = str(entry.object.location) if entry.object else entry.module.video_url
+    return entry.state, entry.module.id, _plain(shown), str(entry.size_bytes), entry.detail
+
+
+def _sum(entries: Sequence[Entry], price_per_gb: float | None) -> str:
+    sizes = {
+        entry.object.location: entry.size_bytes
+        for entry in entries
+        if entry.object and entry.state in TAKEN
+    }
+    total = sum(sizes.values())
+    said = f"to be fetched: {len(sizes)} objects, {total} bytes ({total / BYTES_PER_GB:.3f} GB)"
+    if price_per_gb is None:
+        return said
+    return f"{said}, {total / BYTES_PER_GB * price_per_gb:.2f} at {price_per_gb:g} a GB"
+
+
+def _plain(text: str) -> str:
+    """A key may hold what moves a terminal's cursor."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    module, found = entry.module, entry.object
+    return {
+        "module_id": module.id,
+        "course_id": module.course_id,
+        "title": module.title,
+        "position": module.position,
+        "video_url": module.video_url,
+        "bucket": found.location.bucket if found else None,
+        "key": found.location.key if found else None,
+        "size": entry.size_bytes,
+        "etag": found.etag if found else None,
+        "state": entry.state,
+        "detail": entry.detail,
+    }
+
+
+def _as_json(entries: Sequence[Entry]) -> str:
+    return msgspec.json.format(msgspec.json.encode([_fields(one) for one in entries])).decode()
+
+
+def _as_csv(entries: Sequence[Entry]) -> str:
+    rows = [_fields(entry) for entry in entries]
+    with io.StringIO(newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else [])
+        writer.writeheader()
+        writer.writerows(rows)
+        return file.getvalue()

@@ -1,0 +1,144 @@
+"""What an object in S3 is and whether it can be fetched, by one HEAD of each key it may have.
+
+boto3 blocks: everything here is for threads. Its retries back off from 503 SlowDown by themselves;
+every request has a time-out.
+"""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    InvalidRegionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+)
+
+from storage.s3.errors import S3Error
+from storage.s3.locations import Location
+
+Client = Any  # boto3 makes its classes when it runs
+State = Literal["found", "missing", "denied", "archived", "empty", "too-large", "unreachable"]
+
+CONNECT_TIMEOUT_S = 10
+READ_TIMEOUT_S = 30
+ATTEMPTS = 6  # with botocore's back-off some 20 to 60 s
+
+# What is wrong with these is wrong for every object.
+_OURS_TO_MEND = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+    InvalidRegionError,
+    ValueError,  # botocore, of an endpoint that is no URL
+)
+_BY_CODE: dict[str, State] = {
+    "404": "missing",
+    "NoSuchKey": "missing",
+    "NoSuchBucket": "missing",
+    "NotFound": "missing",
+    "403": "denied",
+    "AccessDenied": "denied",
+    "InvalidObjectState": "archived",
+}
+_DETAILS: dict[State, str] = {
+    "missing": "no such object",
+    "denied": "not allowed: s3:GetObject, and s3:ListBucket to tell missing from forbidden",
+    "archived": "archived",
+}
+# Glacier Instant Retrieval answers like any other class.
+_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Object:
+    """`size_bytes` and `etag` are of objects that exist; `detail` says what to do."""
+
+    location: Location
+    state: State
+    size_bytes: int = 0
+    etag: str = ""
+    detail: str = ""
+
+
+def open_client(
+    endpoint_url: str | None, region: str | None, profile: str | None, connections: int
+) -> Client:
+    """Raises: S3Error."""
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"mode": "standard", "max_attempts": ATTEMPTS},
+        max_pool_connections=connections,
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+    )
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        return session.client("s3", endpoint_url=endpoint_url, config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise S3Error(str(error)) from error
+
+
+def look_up(client: Client, max_size_bytes: int, candidates: Sequence[Location]) -> S3Object:
+    """The first of them that exists, or what became of the first. Raises: S3Error."""
+    answers = []
+    for location in candidates:
+        answers.append(_head(client, location, max_size_bytes))
+        if answers[-1].state != "missing":
+            return answers[-1]
+    return answers[0]
+
+
+def _head(client: Client, location: Location, max_size_bytes: int) -> S3Object:
+    try:
+        answer = client.head_object(Bucket=location.bucket, Key=location.key)
+    except ClientError as error:
+        return _refused(location, error)
+    except _OURS_TO_MEND as error:
+        raise S3Error(str(error)) from error
+    except BotoCoreError as error:
+        return S3Object(location, "unreachable", detail=str(error))
+    size_bytes = int(answer["ContentLength"])
+    state, detail = _judged(location, answer, size_bytes, max_size_bytes)
+    return S3Object(location, state, size_bytes, answer["ETag"].strip('"'), detail)
+
+
+def _refused(location: Location, error: ClientError) -> S3Object:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    state = _BY_CODE.get(code, "unreachable")
+    return S3Object(location, state, detail=_DETAILS.get(state, str(error)))
+
+
+def _judged(
+    location: Location, answer: dict[str, Any], size_bytes: int, max_size_bytes: int
+) -> tuple[State, str]:
+    if _is_archived(answer):
+        return "archived", _how_to_restore(location, answer)
+    if size_bytes == 0:
+        return "empty", "the object has no bytes"
+    if size_bytes > max_size_bytes:
+        return "too-large", f"over COURSESTREAM_MAX_UPLOAD_SIZE ({max_size_bytes} bytes)"
+    return "found", ""
+
+
+def _is_archived(answer: dict[str, Any]) -> bool:
+    is_in_archive = answer.get("StorageClass") in _ARCHIVES or "ArchiveStatus" in answer
+    return is_in_archive and 'ongoing-request="false"' not in answer.get("Restore", "")
+
+
+def _how_to_restore(location: Location, answer: dict[str, Any]) -> str:
+    if "Restore" in answer:
+        return "being restored: run again once it is there, some hours from now"
+    names = f"--bucket {shlex.quote(location.bucket)} --key {shlex.quote(location.key)}"
+    # Objects of Intelligent-Tiering go back for good, and S3 refuses a number of days for them.
+    days = "" if answer.get("StorageClass") == "INTELLIGENT_TIERING" else "Days=7"
+    request = f"--restore-request '{days or '{}'}'"
+    return f"restore it first, then run again: aws s3api restore-object {names} {request}"
