@@ -97,7 +97,7 @@ def _decoded(raw: str) -> Iterator[str]:
 
 
 def _possible(keys: list[str]) -> list[str]:
-    possible = [key for key in keys if key and len(key.encode()) <= MAX_KEY_BYTES]
+    possible = [key for key in keys if 0 < len(key.encode()) <= MAX_KEY_BYTES and "\0" not in key]
     if not possible:
         raise UnknownLocation(f"it has no key of 1 to {MAX_KEY_BYTES} bytes")
     return possible
