@@ -54,13 +54,22 @@ async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | N
     Raises: CommitUnknown when it may have become one, any other DatabaseError when it has not.
     """
     async with database.transaction() as transaction:
-        if not await videos.insert(transaction, new):
-            return None
-        video = await _existing(transaction, new.id)
-        await enqueue(transaction, new.id)
-        await space.release(transaction, upload_id)
-        await uploads.complete(transaction, upload_id, new.id)
-        await log.append(transaction, [told(VideoUploaded, video, video.uploaded_by)])
+        video = await enter_within(transaction, new, upload_id)
+        if video is not None:
+            await uploads.complete(transaction, upload_id, new.id)
+    return video
+
+
+async def enter_within(
+    transaction: Transaction, new: NewVideo, reservation_id: UUID
+) -> Video | None:
+    """As `enter`, together with whatever else the transaction does."""
+    if not await videos.insert(transaction, new):
+        return None
+    video = await _existing(transaction, new.id)
+    await enqueue(transaction, new.id)
+    await space.release(transaction, reservation_id)
+    await log.append(transaction, [told(VideoUploaded, video, video.uploaded_by)])
     return video
 
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from uuid import UUID
 
-from db import uploads
+from db import imports, uploads
 from db.pool import Database
 from events.periodic import Periodic
 from storage.errors import StorageError
@@ -51,6 +51,6 @@ async def sweep_uploads(database: Database, storage: StoragePaths) -> list[UUID]
     await uploads.forget(database)
     # Files first: one is made after its row, and so never taken for one that nobody needs.
     found = await asyncio.to_thread(list_partials, storage)
-    needed = await uploads.unfinished(database, found)
+    needed = await uploads.unfinished(database, found) | await imports.unfinished(database, found)
     unneeded = [one for one in found if one not in needed]
     return [one for one in unneeded if await asyncio.to_thread(remove_partial, storage, one)]

@@ -18,8 +18,8 @@ from events import pipeline
 from events.renditions import media_facts
 from handlers import keys
 from handlers.errors import UnsupportedFormat
-from storage.errors import StorageError, os_errors_wrapped
-from storage.sniff import HEAD_BYTES, Container, check_lengths, sniff
+from storage.errors import StorageError
+from storage.sniff import sniff_file
 from storage.videos import remove_video
 
 
@@ -27,7 +27,7 @@ async def judge(app: web.Application, path: Path) -> MediaFacts:
     """What the file is by its content. Raises UnsupportedFormat, the media errors of storage."""
     settings = app[keys.UPLOAD_SETTINGS]
     loop = asyncio.get_running_loop()
-    container = await loop.run_in_executor(app[keys.UPLOAD_EXECUTOR], _sniffed, path)
+    container = await loop.run_in_executor(app[keys.UPLOAD_EXECUTOR], sniff_file, path)
     if container not in settings.allowed_formats:
         raise UnsupportedFormat(f"{container} files are not accepted here.")
     probe = await app[keys.SANDBOX].probe(path, container, settings.media_limits)
@@ -49,14 +49,6 @@ async def enter(app: web.Application, new: NewVideo, upload_id: UUID) -> Video |
     if video is None:
         await _unpublish(app, new)
     return video
-
-
-def _sniffed(path: Path) -> Container:
-    """The container, once all of it is there. Blocks."""
-    with os_errors_wrapped(), path.open("rb") as file:
-        container = sniff(file.read(HEAD_BYTES))
-        check_lengths(file, path.stat().st_size)
-    return container
 
 
 async def _perhaps_entered(app: web.Application, video_id: UUID) -> Video:

@@ -172,14 +172,18 @@ def check(config: Config, wishes: Wishes) -> int:
 
 
 def import_s3(config: Config, wishes: ImportWishes) -> int:
-    """Prints what an import from S3 would take, and what is in its way."""
+    """Takes lectures over from S3 while the service runs, or prints what it would take."""
     try:  # here, since only who leaves S3 has its client installed
         importing = importlib.import_module("server.s3_import")
     except ModuleNotFoundError as exc:
         raise MissingExtraError(
             f"import-s3 needs {exc.name}: pip install 'coursestream[s3]', or '.[s3]' in this folder"
         ) from exc
-    code: int = importing.import_s3(wishes, config.max_upload_size_bytes)
+    dsn = None
+    if not wishes.is_dry:
+        dsn = attached_database(config)
+        _need_schema(dsn)
+    code: int = importing.import_s3(config, dsn, wishes)
     return code
 
 
@@ -212,7 +216,12 @@ def _prepare_schema(config: Config, dsn: str) -> None:
     check_server(config, read_server_facts(dsn))
     if config.has_embedded_database:
         apply_migrations(dsn)
-    elif missing := pending(dsn):
+    else:
+        _need_schema(dsn)
+
+
+def _need_schema(dsn: str) -> None:
+    if missing := pending(dsn):
         raise StaleSchemaError(
             f"the database lacks {', '.join(missing)}: run `run_server.py migrate` first"
         )

@@ -1,21 +1,184 @@
-"""`import-s3`: lists what would be taken over from S3, what is in the way, and what it costs.
+"""`import-s3`: lists what would be taken over from S3, or takes it over.
 
-Exit code 0: everything can be taken; 1: something cannot; 2: it could not look.
+Exit code 0: everything can be taken, or is; 1: something cannot; 2: it could not look.
 """
 
+import asyncio
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 
-from server.s3_inventory import take_inventory
+from db import imports
+from db.pool import Database, open_database
+from events.ending import end
+from events.importing import Importer, ImportSettings, NotTaken
+from events.reconcile import require_own_storage
+from server.config import Config
+from server.s3_inventory import Entry, take_inventory
 from server.s3_options import ImportWishes
+from server.s3_progress import Shown, shown
 from server.s3_report import TAKEN, as_table, write_report
-from storage.s3.objects import look_up, open_client
+from server.stopping import StopSignals, stop_signals
+from storage.media import Limits
+from storage.paths import StoragePaths
+from storage.s3.fetching import Fetched
+from storage.s3.locations import Location
+from storage.s3.objects import Client, look_up, open_client
+from storage.sandbox import Sandbox
+
+CONNECTIONS = 4
+PROBES_AT_ONCE = 2
+PROBE_WAIT_S = 600.0  # nobody waits for an answer here
 
 
-def import_s3(wishes: ImportWishes, max_size_bytes: int) -> int:
-    """Raises: S3Error, LegacyError, ManifestError, ReportError."""
+def import_s3(config: Config, dsn: str | None, wishes: ImportWishes) -> int:
+    """Only lists without a database.
+
+    Raises: S3Error, LegacyError, ManifestError, ReportError, StorageError, DatabaseError.
+    """
     client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, wishes.parallel)
-    entries = take_inventory(wishes, partial(look_up, client, max_size_bytes))
+    entries = take_inventory(wishes, partial(look_up, client, config.max_upload_size_bytes))
+    if dsn is not None:
+        storage = StoragePaths(config.storage_path)
+        with ThreadPoolExecutor(wishes.parallel, "s3") as executor:
+            takeover = Takeover(config, wishes, storage, client, executor)
+            entries = asyncio.run(takeover.run(dsn, entries))
     if wishes.report is not None:
         write_report(wishes.report, entries)
     print(as_table(entries, wishes.price_per_gb))
     return 1 if any(entry.state not in TAKEN for entry in entries) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """What taking over needs; `executor` fetches `wishes.parallel` parts at once."""
+
+    config: Config
+    wishes: ImportWishes
+    storage: StoragePaths
+    client: Client
+    executor: Executor
+
+    async def run(self, dsn: str, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries as they are afterwards."""
+        async with open_database(dsn, size=CONNECTIONS) as database:
+            await require_own_storage(database, self.storage)
+            entries = await _without_taken(database, entries)
+            groups = _by_object(entries)
+            total_bytes = sum(group[0].size_bytes for group in groups)
+            with (
+                stop_signals() as signals,
+                shown(sys.stdout, total_bytes, len(groups)) as progress,
+            ):
+                shared = Fetched(progress.add_bytes, self.wishes.bandwidth_bytes)
+                importer = self._importer(database, shared)
+                states = await _all(
+                    importer, shared, signals, groups, self.wishes.parallel, progress
+                )
+        return [states.get(entry.module.id, entry) for entry in entries]
+
+    def _importer(self, database: Database, shared: Fetched) -> Importer:
+        return Importer(
+            database,
+            self.storage,
+            Sandbox(PROBES_AT_ONCE, max_wait_s=PROBE_WAIT_S),
+            self.executor,
+            self.client,
+            shared,
+            _settings(self.config),
+        )
+
+
+async def _without_taken(database: Database, entries: Sequence[Entry]) -> list[Entry]:
+    taken = await imports.taken(database, [entry.module.id for entry in entries])
+    return [
+        replace(entry, state="taken", detail="before")
+        if entry.module.id in taken and entry.object
+        else entry
+        for entry in entries
+    ]
+
+
+def _by_object(entries: Sequence[Entry]) -> list[list[Entry]]:
+    groups: dict[Location, list[Entry]] = {}
+    for entry in entries:
+        if entry.state == "found" and entry.object:
+            groups.setdefault(entry.object.location, []).append(entry)
+    return list(groups.values())
+
+
+async def _all(
+    importer: Importer,
+    shared: Fetched,
+    signals: StopSignals,
+    groups: Sequence[list[Entry]],
+    parallel: int,
+    progress: Shown,
+) -> dict[str, Entry]:
+    """By module, what became of it. The first signal lets parts end where they are."""
+    states: dict[str, Entry] = {}
+    waiting = iter(groups)
+
+    async def work() -> None:
+        for group in waiting:
+            if shared.stopping.is_set():
+                return
+            became = await _one(importer, group)
+            states.update({entry.module.id: entry for entry in became})
+            progress.add_file(str(group[0].object and group[0].object.location), became[0].state)
+
+    async def workers() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(min(parallel, len(groups))):
+                tasks.create_task(work())
+
+    watching = asyncio.create_task(_stop_when_asked(signals, shared))
+    try:
+        await signals.unless_hurried(workers())
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
+    finally:
+        shared.stopping.set()
+        await end(watching)
+    return states
+
+
+async def _stop_when_asked(signals: StopSignals, shared: Fetched) -> None:
+    await signals.requested.wait()
+    shared.stopping.set()
+
+
+async def _one(importer: Importer, group: Sequence[Entry]) -> list[Entry]:
+    found = group[0].object
+    assert found is not None
+    try:
+        taken = await importer.take(found, [entry.module for entry in group])
+    except NotTaken as fault:
+        return [_failed(entry, fault) for entry in group]
+    verified, faults = taken.verified, taken.faults
+    told = f"sha256 {verified.sha256}, verified by {verified.by}"
+    return [
+        _failed(entry, faults[entry.module.id])
+        if entry.module.id in faults
+        else replace(entry, state="taken", detail=told)
+        for entry in group
+    ]
+
+
+def _failed(entry: Entry, fault: NotTaken) -> Entry:
+    return replace(entry, state=fault.state, detail=str(fault))
+
+
+def _settings(config: Config) -> ImportSettings:
+    return ImportSettings(
+        quota_bytes=config.storage_quota_bytes,
+        reserve_bytes=config.storage_reserve_bytes,
+        allowed_formats=config.allowed_formats,
+        media_limits=Limits(
+            max_pixels=config.max_pixels,
+            max_duration_s=config.max_duration_s,
+            max_streams=config.max_streams,
+        ),
+    )

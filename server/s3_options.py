@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from db.legacy import MODULE_COLUMNS, LegacyTable
+from server.config_values import size
 
 MAX_PARALLEL = 64
 DEFAULT_PARALLEL = 8
@@ -26,6 +27,8 @@ class ImportWishes:
     region: str | None
     profile: str | None
     parallel: int
+    bandwidth_bytes: int | None
+    is_dry: bool
     price_per_gb: float | None
     report: Path | None
 
@@ -33,7 +36,7 @@ class ImportWishes:
 def add_import_s3(names: Any) -> None:
     """Add the command to the subparsers of the program."""
     parser = names.add_parser(
-        "import-s3", help="list what an import from S3 would take", formatter_class=_Formatter
+        "import-s3", help="take lectures over from S3", formatter_class=_Formatter
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--from-database", metavar="URL", help="the course service's PostgreSQL")
@@ -62,11 +65,14 @@ def add_import_s3(names: Any) -> None:
     parser.add_argument("--region")
     parser.add_argument("--profile", help="credentials of that name in ~/.aws")
     parser.add_argument("--parallel", type=_parallel, default=DEFAULT_PARALLEL, metavar="N")
+    parser.add_argument(
+        "--bandwidth-limit", type=_bandwidth, metavar="SIZE", help="bytes a second, such as 20MiB"
+    )
     parser.add_argument("--price-per-gb", type=_price, metavar="P", help="to tell the cost")
     parser.add_argument(
         "--report", type=_report, metavar="FILE", help="each object, as .json or .csv"
     )
-    parser.add_argument("--dry-run", action="store_true", required=True, help="fetch nothing")
+    parser.add_argument("--dry-run", action="store_true", help="list it, fetch nothing")
 
 
 def wishes_of(arguments: argparse.Namespace) -> ImportWishes:
@@ -81,6 +87,8 @@ def wishes_of(arguments: argparse.Namespace) -> ImportWishes:
         region=arguments.region,
         profile=arguments.profile,
         parallel=arguments.parallel,
+        bandwidth_bytes=arguments.bandwidth_limit,
+        is_dry=arguments.dry_run,
         price_per_gb=arguments.price_per_gb,
         report=arguments.report,
     )
@@ -120,6 +128,15 @@ def _parallel(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_PARALLEL):
         raise argparse.ArgumentTypeError(f"found {text!r}, allowed is 1 to {MAX_PARALLEL}")
     return int(text)
+
+
+def _bandwidth(text: str) -> int:
+    rule = size()
+    try:
+        limit: int = rule.parse(text)
+    except (ValueError, KeyError):
+        raise argparse.ArgumentTypeError(f"found {text!r}, allowed is {rule.allowed}") from None
+    return limit
 
 
 def _price(text: str) -> float:

@@ -14,7 +14,7 @@ from server.s3_errors import ReportError
 from server.s3_inventory import Entry
 
 BYTES_PER_GB = 10**9  # as S3's prices are meant at the dearest
-TAKEN = ("found",)
+TAKEN = ("found", "taken")
 COLUMNS = ("state", "module", "object", "bytes", "detail")
 
 
@@ -45,7 +45,7 @@ def _sum(entries: Sequence[Entry], price_per_gb: float | None) -> str:
     sizes = {
         entry.object.location: entry.size_bytes
         for entry in entries
-        if entry.object and entry.state in TAKEN
+        if entry.object and entry.state == "found"
     }
     total = sum(sizes.values())
     said = f"to be fetched: {len(sizes)} objects, {total} bytes ({total / BYTES_PER_GB:.3f} GB)"

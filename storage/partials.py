@@ -28,6 +28,11 @@ class PartialFile:
         self._file = file
         self._executor = executor
 
+    @property
+    def descriptor(self) -> int:
+        """For writing anywhere in it; valid as long as it is held."""
+        return self._file.fileno()
+
     async def resume(
         self, offset_bytes: int, reserve_bytes: int, digest: Digest | None = None
     ) -> UploadFile:

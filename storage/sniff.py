@@ -9,9 +9,16 @@ Time is linear in the number of headers, and that number is bounded. Blocks.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
 
-from storage.errors import TooComplex, Truncated, Undecodable, UnsupportedFormat
+from storage.errors import (
+    TooComplex,
+    Truncated,
+    Undecodable,
+    UnsupportedFormat,
+    os_errors_wrapped,
+)
 
 Container: TypeAlias = Literal["mp4", "webm"]
 
@@ -45,6 +52,14 @@ def sniff(head: bytes) -> Container:
     if _is_matroska(head):
         return "webm"
     raise UnsupportedFormat
+
+
+def sniff_file(path: Path) -> Container:
+    """The container, once all of it is there. Raises: as `check_lengths`, FileMissing."""
+    with os_errors_wrapped(), path.open("rb") as file:
+        container = sniff(file.read(HEAD_BYTES))
+        check_lengths(file, path.stat().st_size)
+    return container
 
 
 def check_lengths(file: BinaryIO, size: int) -> None:

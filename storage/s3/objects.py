@@ -101,7 +101,7 @@ def _head(client: Client, location: Location, max_size_bytes: int) -> S3Object:
     try:
         answer = client.head_object(Bucket=location.bucket, Key=location.key)
     except ClientError as error:
-        return _refused(location, error)
+        return refused(location, error)
     except _OURS_TO_MEND as error:
         raise S3Error(str(error)) from error
     except BotoCoreError as error:
@@ -111,7 +111,8 @@ def _head(client: Client, location: Location, max_size_bytes: int) -> S3Object:
     return S3Object(location, state, size_bytes, answer["ETag"].strip('"'), detail)
 
 
-def _refused(location: Location, error: ClientError) -> S3Object:
+def refused(location: Location, error: ClientError) -> S3Object:
+    """What S3's refusal says of the object."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     state = _BY_CODE.get(code, "unreachable")
     return S3Object(location, state, detail=_DETAILS.get(state, str(error)))

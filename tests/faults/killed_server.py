@@ -85,4 +85,5 @@ def main() -> None:
         print(pid, flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import time
 from collections.abc import Callable
@@ -8,7 +9,8 @@ import pytest
 
 from storage import sniff as sniff_module
 from storage.errors import StorageError, TooComplex, Truncated, Undecodable, UnsupportedFormat
-from storage.sniff import check_lengths, is_fragmented, moov_is_last, sniff
+from storage.samples import write_clock_mp4
+from storage.sniff import check_lengths, is_fragmented, moov_is_last, sniff, sniff_file
 
 FTYP = b"\0\0\0\x18ftypisom\0\0\2\0isommp42"
 FASTSTART = {"movflags": "+faststart"}
@@ -206,3 +208,11 @@ def _passes(content: bytes) -> bool:
     except StorageError:
         return False
     return True
+
+
+def test_a_file_is_known_once_all_of_it_is_there(tmp_path: Path) -> None:
+    write_clock_mp4(tmp_path / "a", 1)
+    assert sniff_file(tmp_path / "a") == "mp4"
+    os.truncate(tmp_path / "a", 4000)
+    with pytest.raises(Truncated):
+        sniff_file(tmp_path / "a")

@@ -1,0 +1,131 @@
+"""The ledger of what is taken over from S3: how far each object is, which module shows which video.
+
+Objects are told apart by bucket and key. One whose content has changed since is begun anew.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from db.pool import Queries, Row, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedObject:
+    """`fetched` are the pieces, `[start, stop)`, that are on the disk for sure."""
+
+    id: UUID
+    size_bytes: int
+    fetched: tuple[tuple[int, int], ...]
+    sha256: str | None
+    refused_for: str | None
+
+
+BEGIN = """
+INSERT INTO s3_objects AS o (id, bucket, key, etag, size_bytes)
+VALUES (%(id)s, %(bucket)s, %(key)s, %(etag)s, %(size)s)
+ON CONFLICT (bucket, key) DO UPDATE SET
+    etag = excluded.etag, size_bytes = excluded.size_bytes, fetched = '{}', sha256 = NULL,
+    verified_by = NULL, refused_for = NULL, started_at = now(), fetched_at = NULL,
+    is_finished = false
+WHERE o.is_finished OR (o.etag, o.size_bytes) IS DISTINCT FROM (excluded.etag, excluded.size_bytes)
+"""
+
+GET = """
+SELECT id, size_bytes, sha256, refused_for, (
+    SELECT json_agg(json_build_array(lower(piece), upper(piece))) FROM unnest(fetched) AS piece
+) AS fetched
+FROM s3_objects WHERE bucket = %(bucket)s AND key = %(key)s
+"""
+
+ADD_FETCHED = """
+UPDATE s3_objects SET fetched = fetched + int8multirange(int8range(%s, %s)) WHERE id = %s
+"""
+
+FORGET_FETCHED = """
+UPDATE s3_objects SET fetched = '{}', sha256 = NULL, fetched_at = NULL WHERE id = %s
+"""
+
+SET_VERIFIED = """
+UPDATE s3_objects SET sha256 = %s, verified_by = %s, fetched_at = now() WHERE id = %s
+"""
+
+REFUSE = "UPDATE s3_objects SET refused_for = %s WHERE id = %s"
+
+TAKE = """
+INSERT INTO s3_modules (module_id, object_id, video_url, video_id) VALUES (%s, %s, %s, %s)
+ON CONFLICT DO NOTHING RETURNING module_id
+"""
+
+TAKEN = "SELECT module_id FROM s3_modules WHERE module_id = ANY(%s)"
+
+FINISH = "UPDATE s3_objects SET is_finished = true WHERE id = %s"
+
+# Who did not go on for a month will not be missed by a file nobody sees.
+UNFINISHED = """
+SELECT id FROM s3_objects
+WHERE id = ANY(%s::uuid[]) AND refused_for IS NULL AND NOT is_finished
+  AND started_at > now() - interval '30 days'
+"""
+
+
+async def begin(
+    tx: Transaction, bucket: str, key: str, etag: str, size_bytes: int
+) -> ImportedObject:
+    """The object as far as it is; from nothing when it is new or no longer what it was."""
+    facts: dict[str, Any] = {
+        "id": uuid4(),
+        "bucket": bucket,
+        "key": key,
+        "etag": etag,
+        "size": size_bytes,
+    }
+    await tx.execute(BEGIN, facts)
+    return _object(await tx.fetch_one(GET, facts))
+
+
+async def add_fetched(tx: Transaction, object_id: UUID, start: int, stop: int) -> None:
+    await tx.execute(ADD_FETCHED, (start, stop, object_id))
+
+
+async def forget_fetched(tx: Transaction, object_id: UUID) -> None:
+    """What is on the disk is not what it should be."""
+    await tx.execute(FORGET_FETCHED, (object_id,))
+
+
+async def set_verified(tx: Transaction, object_id: UUID, sha256: str, verified_by: str) -> None:
+    await tx.execute(SET_VERIFIED, (sha256, verified_by, object_id))
+
+
+async def refuse(tx: Transaction, object_id: UUID, reason: str) -> None:
+    """These bytes will not be fetched again."""
+    await tx.execute(REFUSE, (reason, object_id))
+
+
+async def take(
+    tx: Transaction, module_id: str, object_id: UUID, video_url: str, video_id: UUID
+) -> bool:
+    """Have the module show the video; False when it shows one already."""
+    return await tx.fetch_one(TAKE, (module_id, object_id, video_url, video_id)) is not None
+
+
+async def finish(tx: Transaction, object_id: UUID) -> None:
+    """Every module that was asked for shows it."""
+    await tx.execute(FINISH, (object_id,))
+
+
+async def taken(queries: Queries, module_ids: Collection[str]) -> set[str]:
+    """Those of them that were taken over."""
+    return {row.module_id for row in await queries.fetch_all(TAKEN, (list(module_ids),))}
+
+
+async def unfinished(queries: Queries, object_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of them whose files are still needed."""
+    rows = await queries.fetch_all(UNFINISHED, ([str(one) for one in object_ids],))
+    return {UUID(str(row.id)) for row in rows}
+
+
+def _object(row: Row) -> ImportedObject:
+    pieces = tuple((start, stop) for start, stop in row.fetched or ())
+    return ImportedObject(UUID(str(row.id)), row.size_bytes, pieces, row.sha256, row.refused_for)

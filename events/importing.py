@@ -1,0 +1,310 @@
+"""One object from S3 to the videos of the modules that show it; may be killed at any point.
+
+Bytes are on the disk before the ledger tells of them. Row, event, job and reference of a module are
+one transaction: run again, what is done is passed over, and the rest goes on where it was.
+"""
+
+import asyncio
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from db import courses, imports, space
+from db.errors import CommitUnknown, DatabaseError, QuotaReached
+from db.imports import ImportedObject
+from db.legacy import LegacyModule
+from db.pool import Database, Transaction
+from db.space import Reservation
+from db.videos import MediaFacts, NewVideo
+from events import pipeline
+from events.renditions import media_facts
+from storage.errors import FINAL, PartialBusy, StorageFull, UnsupportedFormat, os_errors_wrapped
+from storage.media import Limits
+from storage.partials import PartialFile, hold_partial
+from storage.paths import StoragePaths
+from storage.s3.checksums import Mismatch, Verified, verify
+from storage.s3.fetching import Fetched, FetchError, expected, fetch_part
+from storage.s3.objects import Client, S3Object
+from storage.s3.parts import Part, missing_parts
+from storage.sandbox import Sandbox
+from storage.sniff import sniff_file
+from storage.uploads import require_space, to_its_end
+from storage.videos import publish_partial, remove_video
+
+_T = TypeVar("_T")
+
+PART_BYTES = 8 * 1024 * 1024
+IMPORTER = "import-s3"  # who uploaded it, in the words of events and rows
+MAX_FILENAME_BYTES = 255
+
+
+class NotTaken(Exception):
+    """An object was not taken over; `state` is a word for the report, the message says why."""
+
+    def __init__(self, state: str, detail: str) -> None:
+        super().__init__(detail)
+        self.state = state
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How the object was verified; `faults` are of the modules that do not show it all the same."""
+
+    verified: Verified
+    faults: Mapping[str, NotTaken]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSettings:
+    """What may come in, as for uploads."""
+
+    quota_bytes: int | None
+    reserve_bytes: int
+    allowed_formats: tuple[str, ...]
+    media_limits: Limits
+
+
+class Importer:
+    """Takes objects over; whoever made `executor` ends it, after setting `shared.stopping`."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: StoragePaths,
+        sandbox: Sandbox,
+        executor: Executor,
+        client: Client,
+        shared: Fetched,
+        settings: ImportSettings,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._sandbox = sandbox
+        self._executor = executor
+        self._client = client
+        self._shared = shared
+        self._settings = settings
+
+    async def take(self, found: S3Object, modules: Sequence[LegacyModule]) -> Taken:
+        """Have every one of the modules show the object. Raises: NotTaken, DatabaseError."""
+        with _told():
+            location = found.location
+            async with self._database.transaction() as tx:
+                known = await imports.begin(
+                    tx, location.bucket, location.key, found.etag, found.size_bytes
+                )
+            if known.refused_for is not None:
+                raise NotTaken("refused", known.refused_for)
+            async with (
+                space.reserved(
+                    self._database,
+                    known.id,
+                    quota_bytes=self._settings.quota_bytes,
+                    most_bytes=found.size_bytes,
+                ) as room,
+                hold_partial(self._storage, known.id, self._executor) as file,
+            ):
+                return await self._take(found, known, file, room, modules)
+
+    async def _take(
+        self,
+        found: S3Object,
+        known: ImportedObject,
+        file: PartialFile,
+        room: Reservation,
+        modules: Sequence[LegacyModule],
+    ) -> Taken:
+        await room.cover(found.size_bytes)
+        await self._fetch(found, known, file, room)
+        verified = await self._verify(found, known, file)
+        media = await self._judge(known, file)
+        faults: dict[str, NotTaken] = {}
+        for module in modules:
+            is_last = module is modules[-1] and not faults
+            try:
+                with _told():
+                    await self._enter(found, known.id, file, media, module, is_last=is_last)
+            except NotTaken as fault:
+                faults[module.id] = fault
+        if not faults:
+            await file.remove()
+        return Taken(verified, faults)
+
+    async def _fetch(
+        self, found: S3Object, known: ImportedObject, file: PartialFile, room: Reservation
+    ) -> None:
+        fetched = await self._really_fetched(known, file)
+        parts = missing_parts(found.size_bytes, fetched, PART_BYTES)
+        missing_bytes = sum(part.stop - part.start for part in parts)
+        wanted_bytes = self._settings.reserve_bytes + missing_bytes
+        await require_space(file.path.parent, wanted_bytes, self._executor)
+        halted = threading.Event()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for part in parts:
+                    tasks.create_task(self._fetch_part(found, known.id, file, part, room, halted))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+        if self._shared.stopping.is_set():
+            raise NotTaken("interrupted", "run again, and it goes on where it was")
+
+    async def _really_fetched(
+        self, known: ImportedObject, file: PartialFile
+    ) -> tuple[tuple[int, int], ...]:
+        """What the ledger says, unless the file is not the one that it speaks of."""
+        claimed_bytes = known.fetched[-1][1] if known.fetched else 0
+        if (await self._run(os.fstat, file.descriptor)).st_size >= claimed_bytes:
+            return known.fetched
+        await self._forget(known.id)
+        return ()
+
+    async def _fetch_part(
+        self,
+        found: S3Object,
+        object_id: UUID,
+        file: PartialFile,
+        part: Part,
+        room: Reservation,
+        halted: threading.Event,
+    ) -> None:
+        """What arrived is noted, whatever ended it."""
+        client, shared = self._client, self._shared
+        try:
+            await self._run(fetch_part, client, found, file.descriptor, part, shared, halted)
+        finally:
+            if part.position > part.start:
+                await to_its_end(self._note(object_id, file, part, room))
+
+    async def _note(
+        self, object_id: UUID, file: PartialFile, part: Part, room: Reservation
+    ) -> None:
+        with os_errors_wrapped():
+            await self._run(os.fdatasync, file.descriptor)
+        async with self._database.transaction() as tx:
+            await imports.add_fetched(tx, object_id, part.start, part.position)
+        await room.cover(0)
+
+    async def _forget(self, object_id: UUID) -> None:
+        async with self._database.transaction() as tx:
+            await imports.forget_fetched(tx, object_id)
+
+    async def _verify(self, found: S3Object, known: ImportedObject, file: PartialFile) -> Verified:
+        told = await self._run(expected, self._client, found)
+        try:
+            verified = await self._run(verify, file.path, told)
+        except Mismatch as error:
+            await self._forget(known.id)
+            raise NotTaken("damaged", f"{error}: run again") from error
+        async with self._database.transaction() as tx:
+            await imports.set_verified(tx, known.id, verified.sha256, verified.by)
+        return verified
+
+    async def _judge(self, known: ImportedObject, file: PartialFile) -> MediaFacts:
+        try:
+            container = await self._run(sniff_file, file.path)
+            if container not in self._settings.allowed_formats:
+                raise UnsupportedFormat
+            limits = self._settings.media_limits
+            return media_facts(container, await self._sandbox.probe(file.path, container, limits))
+        except FINAL as error:
+            async with self._database.transaction() as tx:
+                await imports.refuse(tx, known.id, error.sentence)
+            await file.remove()
+            raise NotTaken("refused", error.sentence) from error
+
+    async def _enter(
+        self,
+        found: S3Object,
+        object_id: UUID,
+        file: PartialFile,
+        media: MediaFacts,
+        module: LegacyModule,
+        *,
+        is_last: bool,
+    ) -> None:
+        new = _new_video(found, media, module)
+        await self._run(
+            publish_partial, self._storage, file.path, new.course_id, new.id, media.container
+        )
+        try:
+            async with self._database.transaction() as tx:
+                await self._enter_within(tx, new, object_id, module)
+                if is_last:
+                    await imports.finish(tx, object_id)
+        except CommitUnknown:
+            raise  # the reconcile takes the file if there is no row
+        except (DatabaseError, NotTaken):
+            await self._run(remove_video, self._storage, new.course_id, new.id)
+            raise
+
+    async def _enter_within(
+        self, tx: Transaction, new: NewVideo, object_id: UUID, module: LegacyModule
+    ) -> None:
+        size_bytes = new.original_size_bytes
+        await space.reserve(  # each video counts in the quota, also those that share a file
+            tx,
+            object_id,
+            needed_bytes=size_bytes,
+            wished_bytes=size_bytes,
+            quota_bytes=self._settings.quota_bytes,
+        )
+        await _have_module(tx, module)
+        if not await imports.take(tx, module.id, object_id, module.video_url, new.id):
+            raise NotTaken("taken", "another import has just taken it")
+        if await pipeline.enter_within(tx, new, object_id) is None:
+            raise NotTaken("unusable", f"the module {module.id} has just been deleted")
+
+    async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:
+        loop = asyncio.get_running_loop()
+        call = functools.partial(function, *arguments)
+        return await to_its_end(loop.run_in_executor(self._executor, call))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What keeps one object or module from being taken, in words for the report."""
+    try:
+        yield
+    except FetchError as error:
+        raise NotTaken(error.state, str(error)) from error
+    except QuotaReached as error:
+        raise NotTaken("over-quota", "COURSESTREAM_STORAGE_QUOTA has no room for it") from error
+    except StorageFull as error:
+        raise NotTaken("no-space", error.sentence) from error
+    except PartialBusy as error:
+        raise NotTaken("busy", "another import is fetching it") from error
+
+
+def _new_video(found: S3Object, media: MediaFacts, module: LegacyModule) -> NewVideo:
+    name = "".join(filter(str.isprintable, PurePosixPath(found.location.key).name)) or "video"
+    return NewVideo(
+        id=uuid4(),
+        course_id=module.course_id,
+        module_id=module.id,
+        title=module.title,
+        original_filename=name.encode()[:MAX_FILENAME_BYTES].decode(errors="ignore"),
+        media=media,
+        original_size_bytes=found.size_bytes,
+        uploaded_by=IMPORTER,
+    )
+
+
+async def _have_module(tx: Transaction, module: LegacyModule) -> None:
+    """What is there keeps its title and its place. Raises: NotTaken."""
+    if await courses.get_course(tx, module.course_id) is None:
+        await courses.put_course(tx, module.course_id, module.course_id)
+    there = await courses.get_module(tx, module.id)
+    if there is None:
+        put = await courses.put_module(
+            tx, module.course_id, module.id, module.title, module.position
+        )
+        there = put[0] if put else None
+    if there is None or there.course_id != module.course_id:
+        raise NotTaken("unusable", f"the module {module.id} stands under another course here")

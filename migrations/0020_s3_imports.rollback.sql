@@ -1,0 +1,2 @@
+DROP TABLE s3_modules;
+DROP TABLE s3_objects;

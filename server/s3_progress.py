@@ -1,0 +1,94 @@
+"""How far an import is: a bar on a terminal, lines of JSON anywhere else."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+INTERVAL_S = 1.0
+
+
+class Shown(Protocol):
+    """Both may be called from any thread."""
+
+    def add_bytes(self, count: int) -> None: ...
+
+    def add_file(self, name: str, state: str) -> None: ...
+
+
+class Lines:
+    """At most one a second about bytes, and one for each file."""
+
+    def __init__(self, out: TextIO, total_bytes: int, total_files: int) -> None:
+        self._out = out
+        self._totals = {"total_bytes": total_bytes, "total_files": total_files}
+        self._lock = threading.Lock()
+        self._bytes = self._files = 0
+        self._due_s = time.monotonic() + INTERVAL_S
+
+    def add_bytes(self, count: int) -> None:
+        with self._lock:
+            self._bytes += count
+            if time.monotonic() >= self._due_s:
+                self._due_s = time.monotonic() + INTERVAL_S
+                self._print({"event": "progress"})
+
+    def add_file(self, name: str, state: str) -> None:
+        with self._lock:
+            self._files += 1
+            self._print({"event": "file", "object": name, "state": state})
+
+    def _print(self, what: dict[str, str]) -> None:
+        counts = {"bytes": self._bytes, "files": self._files}
+        print(json.dumps(what | counts | self._totals), file=self._out, flush=True)
+
+
+class Bar:
+    """Bytes, files, how fast, and how long it will still take."""
+
+    def __init__(self, progress: Progress, total_bytes: int, total_files: int) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._files, self._total_files = 0, total_files
+        self._task = progress.add_task(self._said, total=total_bytes)
+
+    @property
+    def _said(self) -> str:
+        return f"{self._files}/{self._total_files} files"
+
+    def add_bytes(self, count: int) -> None:
+        self._progress.advance(self._task, count)
+
+    def add_file(self, name: str, state: str) -> None:
+        with self._lock:
+            self._files += 1
+            self._progress.update(self._task, description=self._said)
+
+
+@contextmanager
+def shown(out: TextIO, total_bytes: int, total_files: int) -> Iterator[Shown]:
+    """For as long as the block lasts."""
+    if not out.isatty():
+        yield Lines(out, total_bytes, total_files)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(file=out)) as progress:
+        yield Bar(progress, total_bytes, total_files)

@@ -1,0 +1,147 @@
+"""Whether a fetched file is what S3 holds, by the strongest that S3 tells of it.
+
+A checksum of the whole object where it has one (SHA-256, CRC-32), else the ETag: the MD5 of the
+content, or for what was uploaded in parts the MD5 of the parts' MD5s (Amazon S3 User Guide,
+"Checking object integrity"). Of objects encrypted with a key of KMS or of the customer the ETag is
+no MD5: then the size is all there is. CRC-32C and CRC-64/NVME would need a library of C.
+"""
+
+import base64
+import hashlib
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from storage.errors import os_errors_wrapped
+
+READ_BYTES = 1024 * 1024
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+class Mismatch(Exception):
+    """The fetched bytes are not those that S3 holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What S3 says; a checksum that it does not tell is None, `part_bytes` where there are none."""
+
+    size_bytes: int
+    etag: str
+    has_md5_etag: bool = True
+    part_bytes: int | None = None
+    sha256: str | None = None  # in base64, of the whole object
+    crc32: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    sha256: str
+    by: str
+
+
+class _Sum(Protocol):
+    def update(self, chunk: bytes, /) -> None: ...
+
+    def value(self) -> str:
+        """As S3 writes it, once everything was taken in."""
+
+
+class _Sha256:
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.update = self._hash.update
+
+    def value(self) -> str:
+        return base64.b64encode(self._hash.digest()).decode()
+
+    def hex(self) -> str:
+        return self._hash.hexdigest()
+
+
+class _Md5:
+    def __init__(self) -> None:
+        self._hash = hashlib.md5(usedforsecurity=False)
+        self.update = self._hash.update
+
+    def value(self) -> str:
+        return self._hash.hexdigest()
+
+
+class _Crc32:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, chunk: bytes, /) -> None:
+        self._value = zlib.crc32(chunk, self._value)
+
+    def value(self) -> str:
+        return base64.b64encode(self._value.to_bytes(4, "big")).decode()
+
+
+class PartedMd5:
+    """The ETag of an upload in parts of one size, the last one shorter."""
+
+    def __init__(self, part_bytes: int) -> None:
+        self._part_bytes = part_bytes
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._part_position = 0
+        self._digests: list[bytes] = []
+
+    def update(self, chunk: bytes, /) -> None:
+        view = memoryview(chunk)
+        while view:
+            taken = view[: self._part_bytes - self._part_position]
+            self._part.update(taken)
+            self._part_position += len(taken)
+            view = view[len(taken) :]
+            if self._part_position == self._part_bytes:
+                self._end_part()
+
+    def value(self) -> str:
+        if self._part_position:
+            self._end_part()
+        whole = hashlib.md5(b"".join(self._digests), usedforsecurity=False)
+        return f"{whole.hexdigest()}-{len(self._digests)}"
+
+    def _end_part(self) -> None:
+        self._digests.append(self._part.digest())
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._part_position = 0
+
+
+def verify(path: Path, expected: Expected) -> Verified:
+    """Read the file once. Blocks. Raises: Mismatch, FileMissing, StorageGone."""
+    sha256 = _Sha256()
+    by, told, computed = _strongest(expected, sha256)
+    size_bytes = _read(path, {sha256, computed})
+    if size_bytes != expected.size_bytes:
+        raise Mismatch(f"{size_bytes} bytes were fetched of {expected.size_bytes}")
+    if told is not None and computed.value() != told:
+        raise Mismatch(f"the {by} of what was fetched is not what S3 tells ({told})")
+    return Verified(sha256.hex(), by)
+
+
+def _strongest(expected: Expected, sha256: _Sha256) -> tuple[str, str | None, _Sum]:
+    """How it is verified: the name of it, what S3 tells, and what sums up the same."""
+    if expected.sha256:
+        return "sha256", expected.sha256, sha256
+    if expected.crc32:
+        return "crc32", expected.crc32, _Crc32()
+    if expected.has_md5_etag and expected.part_bytes:
+        return "etag", expected.etag, PartedMd5(expected.part_bytes)
+    if expected.has_md5_etag and _MD5.fullmatch(expected.etag):
+        return "etag", expected.etag, _Md5()
+    return "size", None, sha256
+
+
+def _read(path: Path, sums: set[_Sum]) -> int:
+    size_bytes = 0
+    with os_errors_wrapped(), path.open("rb", buffering=0) as file:
+        while chunk := file.read(READ_BYTES):
+            size_bytes += len(chunk)
+            for one in sums:
+                one.update(chunk)
+    return size_bytes

@@ -1,0 +1,160 @@
+"""Bytes of one object into a file, part by part, and going on where a connection broke.
+
+Blocks: every part is for a thread of its own. Each answer has to be of the very content that the
+inventory saw (`If-Match`), so that parts of two versions never meet in one file.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
+
+from storage.errors import os_errors_wrapped
+from storage.s3.checksums import Expected
+from storage.s3.objects import Client, S3Object, refused
+from storage.s3.parts import Part
+
+CHUNK_BYTES = 256 * 1024
+ATTEMPTS_WITHOUT_A_BYTE = 4
+PAUSE_S = 0.5  # twice as long each time; botocore backs off by itself from what is refused
+
+_KMS = ("aws:kms", "aws:kms:dsse")
+
+
+class FetchError(Exception):
+    """An object cannot be fetched; `state` is a word for the report."""
+
+    def __init__(self, state: str, detail: str) -> None:
+        super().__init__(detail)
+        self.state = state
+
+
+class Fetched:
+    """What threads share while objects are fetched: who counts, how fast, and whether to stop."""
+
+    def __init__(self, tell: Callable[[int], None], bytes_per_s: int | None = None) -> None:
+        self._tell = tell
+        self._bytes_per_s = bytes_per_s
+        self._lock = threading.Lock()
+        self._free_at_s = 0.0
+        self.stopping = threading.Event()
+
+    def count(self, count_bytes: int) -> None:
+        """Returns when as much again may be fetched."""
+        self._tell(count_bytes)
+        if self._bytes_per_s is None:
+            return
+        with self._lock:
+            now_s = time.monotonic()
+            self._free_at_s = max(now_s, self._free_at_s) + count_bytes / self._bytes_per_s
+            wait_s = self._free_at_s - now_s
+        self.stopping.wait(wait_s)
+
+
+def fetch_part(
+    client: Client,
+    found: S3Object,
+    descriptor: int,
+    part: Part,
+    shared: Fetched,
+    halted: threading.Event,
+) -> None:
+    """Fetch it to its end, or until all is to stop; one that fails halts the object's others.
+
+    Raises: FetchError, StorageError.
+    """
+    try:
+        _fetch_part(client, found, descriptor, part, shared, halted)
+    except BaseException:
+        halted.set()
+        raise
+
+
+def _fetch_part(
+    client: Client,
+    found: S3Object,
+    descriptor: int,
+    part: Part,
+    shared: Fetched,
+    halted: threading.Event,
+) -> None:
+    attempt = 0
+    while part.position < part.stop and not (shared.stopping.is_set() or halted.is_set()):
+        before = part.position
+        try:
+            _fetch_once(client, found, descriptor, part, shared)
+        except ClientError as error:
+            raise _fetch_error(found, error) from error
+        except (BotoCoreError, HTTPError, OSError) as error:
+            attempt = 1 if part.position > before else attempt + 1
+            if attempt == ATTEMPTS_WITHOUT_A_BYTE:
+                raise FetchError("unreachable", str(error)) from error
+            shared.stopping.wait(PAUSE_S * 2**attempt)
+
+
+def expected(client: Client, found: S3Object) -> Expected:
+    """What the file will have to be like. Raises: FetchError."""
+    named = {"Bucket": found.location.bucket, "Key": found.location.key}
+    try:
+        answer = client.head_object(**named, IfMatch=f'"{found.etag}"', ChecksumMode="ENABLED")
+        is_parted = "-" in found.etag
+        first = client.head_object(**named, PartNumber=1) if is_parted else None
+    except ClientError as error:
+        raise _fetch_error(found, error) from error
+    except BotoCoreError as error:
+        raise FetchError("unreachable", str(error)) from error
+    is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT" and not is_parted
+    return Expected(
+        size_bytes=found.size_bytes,
+        etag=found.etag,
+        has_md5_etag=_has_md5_etag(answer),
+        part_bytes=int(first["ContentLength"]) if first else None,
+        sha256=answer.get("ChecksumSHA256") if is_whole else None,
+        crc32=answer.get("ChecksumCRC32") if is_whole else None,
+    )
+
+
+def _has_md5_etag(answer: dict[str, Any]) -> bool:
+    is_encrypted_by_key = answer.get("ServerSideEncryption") in _KMS
+    return not (is_encrypted_by_key or "SSECustomerAlgorithm" in answer)
+
+
+def _fetch_once(
+    client: Client, found: S3Object, descriptor: int, part: Part, shared: Fetched
+) -> None:
+    answer = client.get_object(
+        Bucket=found.location.bucket,
+        Key=found.location.key,
+        Range=f"bytes={part.position}-{part.stop - 1}",
+        IfMatch=f'"{found.etag}"',
+    )
+    with closing(answer["Body"]) as body:
+        while part.position < part.stop and not shared.stopping.is_set():
+            chunk = body.read(min(CHUNK_BYTES, part.stop - part.position))
+            if not chunk:
+                return
+            _write(descriptor, chunk, part.position)
+            part.position += len(chunk)
+            shared.count(len(chunk))
+
+
+def _write(descriptor: int, chunk: bytes, position: int) -> None:
+    view = memoryview(chunk)
+    with os_errors_wrapped():
+        while view:
+            written = os.pwrite(descriptor, view, position)
+            view, position = view[written:], position + written
+
+
+def _fetch_error(found: S3Object, error: ClientError) -> FetchError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    if code in ("412", "PreconditionFailed"):
+        return FetchError("changed", "the object has changed meanwhile: run again")
+    told = refused(found.location, error)
+    is_gone = told.state == "missing"
+    return FetchError("vanished" if is_gone else told.state, told.detail)

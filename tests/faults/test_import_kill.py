@@ -1,0 +1,138 @@
+"""kill -9 of an import from S3 at every step: the next run completes, nothing happens twice."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg2
+
+from db.pool import open_database
+from events.upload_sweep import sweep_uploads
+from storage.paths import StoragePaths
+from tests.faults.conftest import url_of
+from tests.object_store import BUCKET, object_store
+from tests.running import ROOT
+
+PART_BYTES = 8 * 1024 * 1024
+# In order. Each run is also the one after the death before: it goes on from there.
+STEPS = [
+    "db.imports:begin:before",
+    "db.imports:begin:after",
+    "storage.partials:_open_alone:after",
+    "events.importing:fetch_part:before",
+    "events.importing:fetch_part:after",
+    "db.imports:add_fetched:before",
+    "db.imports:add_fetched:after",
+    "db.imports:add_fetched:before#2",  # from here on the first part is never fetched again
+    "events.importing:fetch_part:after",
+    "events.importing:verify:before",
+    "events.importing:verify:after",
+    "db.imports:set_verified:after",
+    "events.importing:sniff_file:after",
+    "events.importing:publish_partial:before",
+    "events.importing:publish_partial:after",
+    "db.space:reserve:after",
+    "db.courses:put_course:after",
+    "db.courses:put_module:after",
+    "db.imports:take:after",
+    "db.videos:insert:after",
+    "db.jobs:defer:after",
+    "events.log:append:after",
+    "events.pipeline:enter_within:after",
+    "events.importing:publish_partial:before#2",  # the first module is taken over
+    "events.importing:publish_partial:after",
+    "db.imports:finish:before",
+    "db.imports:finish:after",
+    "storage.partials:PartialFile.remove:before",
+]
+
+
+def padded(film: bytes, size_bytes: int) -> bytes:
+    filler = size_bytes - len(film)
+    return film + filler.to_bytes(4, "big") + b"free" + os.urandom(filler - 8)
+
+
+def test_killed_at_any_step_the_next_run_completes(dsn: str, tmp_path: Path, film: bytes) -> None:
+    storage = StoragePaths(tmp_path / "data" / "storage")
+    storage.prepare()
+    content = padded(film, 2 * PART_BYTES - 5)
+    with object_store() as store:
+        store.reset()
+        store.put("a.mp4", content)
+        program = started(dsn, tmp_path)
+        try:
+            for step in STEPS:
+                status = run(program, step, tmp_path, store.endpoint_url)
+                assert os.WIFSIGNALED(status), f"it did not die at {step}"
+                assert os.WTERMSIG(status) == signal.SIGKILL
+                check_truth(dsn, storage, content)
+            assert rows(dsn, "SELECT count(*) FROM videos") == [(2,)]
+            assert run(program, "-", tmp_path, store.endpoint_url) == 0
+        finally:
+            program.communicate(timeout=30)
+    check_truth(dsn, storage, content)
+    assert rows(dsn, "SELECT module_id FROM videos ORDER BY 1") == [("m1",), ("m2",)]
+    assert rows(dsn, "SELECT is_finished FROM s3_objects") == [(True,)]
+    assert len(asyncio.run(swept(dsn, storage))) == 1
+    assert list(storage.unfinished.iterdir()) == []
+
+
+async def swept(dsn: str, storage: StoragePaths) -> list[UUID]:
+    async with open_database(dsn, size=1) as database:
+        return await sweep_uploads(database, storage)
+
+
+def started(dsn: str, directory: Path) -> "subprocess.Popen[str]":
+    (directory / "m.csv").write_text(
+        "id,course_id,title,position,video_url\n"
+        + "".join(f"{name},c1,T,1,s3://{BUCKET}/a.mp4\n" for name in ("m1", "m2"))
+    )
+    environ = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    return subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("killed_import.py"))],
+        cwd=ROOT,
+        env=environ
+        | {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "COURSESTREAM_DATABASE_URL": url_of(dsn),
+            "COURSESTREAM_DATA_DIR": str(directory / "data"),
+            "COURSESTREAM_STORAGE_QUOTA": "1GiB",
+            "COURSESTREAM_STORAGE_RESERVE": "0",
+        },
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(program: Any, step: str, directory: Path, endpoint_url: str) -> int:
+    manifest = str(directory / "m.csv")
+    arguments = ["--manifest", manifest, "--endpoint-url", endpoint_url, "--parallel", "1"]
+    program.stdin.write(json.dumps([step, arguments]) + "\n")
+    program.stdin.flush()
+    return int(program.stdout.readline())
+
+
+def check_truth(dsn: str, storage: StoragePaths, content: bytes) -> None:
+    """No row without its whole file, one job and one event; no module twice."""
+    ids = {row[0] for row in rows(dsn, "SELECT id::text FROM videos")}
+    stored = {path.parent.name: path for path in storage.courses.glob("*/*/original.mp4")}
+    assert ids <= stored.keys()
+    assert all(path.read_bytes() == content for path in stored.values())
+    assert {row[0] for row in rows(dsn, "SELECT video_id::text FROM s3_modules")} == ids
+    for told in ("args->>'video_id' FROM procrastinate_jobs", "video_id::text FROM event_log"):
+        assert sorted(row[0] for row in rows(dsn, f"SELECT {told}")) == sorted(ids)
+
+
+def rows(dsn: str, sql: str) -> list[Any]:
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall())

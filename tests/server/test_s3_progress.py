@@ -1,0 +1,44 @@
+"""How far an import is, as people and as programs are told."""
+
+import io
+import json
+
+import pytest
+
+from server import s3_progress
+from server.s3_progress import Lines, shown
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_programs_are_told_in_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_progress, "INTERVAL_S", 0.0)
+    out = io.StringIO()
+    with shown(out, 10, 2) as progress:
+        progress.add_bytes(4)
+        progress.add_file("s3://b/a", "taken")
+    totals = {"total_bytes": 10, "total_files": 2}
+    assert [json.loads(line) for line in out.getvalue().splitlines()] == [
+        {"event": "progress", "bytes": 4, "files": 0, **totals},
+        {"event": "file", "object": "s3://b/a", "state": "taken", "bytes": 4, "files": 1, **totals},
+    ]
+
+
+def test_bytes_are_told_once_a_second_at_most() -> None:
+    out = io.StringIO()
+    lines = Lines(out, 10, 2)
+    lines.add_bytes(4)
+    lines.add_bytes(4)
+    assert out.getvalue() == ""
+
+
+def test_people_see_a_bar() -> None:
+    out = Terminal()
+    with shown(out, 2048, 2) as progress:
+        progress.add_bytes(1024)
+        progress.add_file("s3://b/a", "taken")
+    assert "1/2 files" in out.getvalue()
+    assert "1.0/2.0 KiB" in out.getvalue()

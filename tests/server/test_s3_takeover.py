@@ -1,0 +1,318 @@
+"""`import-s3` as an operator calls it: what becomes of each object, on disk and in the database."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+import run_server
+from storage.paths import StoragePaths
+from storage.s3 import fetching
+from storage.s3.parts import Part
+from storage.samples import write_clock_mp4, write_clock_webm
+from tests.faults.conftest import url_of
+from tests.object_store import BUCKET, ObjectStore, object_store
+
+IS_FULL = os.environ.get("FULL") == "1"
+OBJECTS = 500 if IS_FULL else 30
+PART_BYTES = 8 * 1024 * 1024
+VIDEOS = "SELECT module_id, course_id, title, original_filename, id::text FROM videos ORDER BY 1"
+
+Row = tuple[str, str]  # module and URL
+
+
+@pytest.fixture(scope="module")
+def shared_store() -> Iterator[ObjectStore]:
+    with object_store() as made:
+        yield made
+
+
+@pytest.fixture
+def store(shared_store: ObjectStore) -> ObjectStore:
+    shared_store.reset()
+    return shared_store
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    write_clock_mp4(path, 1)
+    return path.read_bytes()
+
+
+class Takeover:
+    """A service without its server: the database, the storage and the command."""
+
+    def __init__(self, dsn: str, directory: Path, store: ObjectStore, capsys: Any) -> None:
+        self.dsn = dsn
+        self.directory = directory
+        self.storage = StoragePaths(directory / "data" / "storage")
+        self.storage.prepare()
+        self._store = store
+        self._capsys = capsys
+
+    def run(self, rows: Sequence[Row], *more: str) -> dict[str, dict[str, Any]]:
+        """The report, by module."""
+        manifest, report = self.directory / "m.csv", self.directory / "report.json"
+        lines = [f'{module},c1,Title {module},1,"{url}"' for module, url in rows]
+        manifest.write_text("\n".join(["id,course_id,title,position,video_url", *lines]))
+        arguments = ["--manifest", str(manifest), "--endpoint-url", self._store.endpoint_url]
+        code = run_server.main(["import-s3", *arguments, "--report", str(report), *more])
+        self.out, self.err = self._capsys.readouterr()
+        assert self.err == "", self.err
+        found = {one["module_id"]: one for one in json.loads(report.read_text())}
+        is_done = all(one["state"] == "taken" for one in found.values())
+        assert code == (0 if is_done else 1), found
+        return found
+
+    def states(self, rows: Sequence[Row], *more: str) -> dict[str, str]:
+        return {module: one["state"] for module, one in self.run(rows, *more).items()}
+
+    def rows(self, sql: str) -> list[Any]:
+        with closing(psycopg2.connect(self.dsn)) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            found: list[Any] = cursor.fetchall()
+            return found
+
+    def files(self) -> dict[str, Path]:
+        """By module."""
+        by_video = {path.parent.name: path for path in self.storage.courses.glob("*/*/original.*")}
+        return {row[0]: by_video[row[4]] for row in self.rows(VIDEOS)}
+
+    def unfinished(self) -> list[Path]:
+        return list(self.storage.unfinished.iterdir())
+
+
+@pytest.fixture
+def takeover(
+    dsn: str,
+    tmp_path: Path,
+    store: ObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Takeover:
+    monkeypatch.setattr(run_server, "ENV_FILE", tmp_path / ".env")
+    for name, value in (
+        ("DATA_DIR", str(tmp_path / "data")),
+        ("DATABASE_URL", url_of(dsn)),
+        ("STORAGE_RESERVE", "0"),
+    ):
+        monkeypatch.setenv(f"COURSESTREAM_{name}", value)
+    return Takeover(dsn, tmp_path, store, capsys)
+
+
+def s3(key: str) -> str:
+    return f"s3://{BUCKET}/{key}"
+
+
+def padded(film: bytes, size_bytes: int) -> bytes:
+    """Followed by a box of nothing, up to that size."""
+    filler = size_bytes - len(film)
+    return film + filler.to_bytes(4, "big") + b"free" + os.urandom(filler - 8)
+
+
+def test_every_object_becomes_a_video_and_nothing_happens_twice(
+    takeover: Takeover, store: ObjectStore, film: bytes
+) -> None:
+    contents = {f"m{n:03}": padded(film, len(film) + 100 + n) for n in range(OBJECTS)}
+    for module, content in contents.items():
+        store.put(f"week/{module}.mp4", content)
+    rows = [(module, s3(f"week/{module}.mp4")) for module in contents]
+
+    first = takeover.run(rows)
+    assert {one["state"] for one in first.values()} == {"taken"}
+    files = takeover.files()
+    assert {module: path.read_bytes() for module, path in files.items()} == contents
+    assert takeover.unfinished() == []
+    videos = takeover.rows(VIDEOS)
+    assert videos[0][:4] == ("m000", "c1", "Title m000", "m000.mp4")
+    jobs = takeover.rows("SELECT args->>'video_id' FROM procrastinate_jobs ORDER BY 1")
+    assert jobs == sorted((video[4],) for video in videos)
+    told = takeover.rows("SELECT video_id::text FROM event_log ORDER BY 1")
+    assert told == jobs
+    hashes = dict(takeover.rows("SELECT key, sha256 FROM s3_objects"))
+    assert hashes == {
+        f"week/{module}.mp4": hashlib.sha256(content).hexdigest()
+        for module, content in contents.items()
+    }
+    lines = [json.loads(line) for line in takeover.out.splitlines() if line.startswith("{")]
+    assert lines[-1]["files"] == lines[-1]["total_files"] == OBJECTS
+    assert lines[-1]["bytes"] == lines[-1]["total_bytes"] == sum(map(len, contents.values()))
+
+    second = takeover.run(rows)
+    assert {one["detail"] for one in second.values()} == {"before"}
+    assert takeover.rows(VIDEOS) == videos
+    assert takeover.files() == files
+    assert takeover.rows("SELECT count(*) FROM space_reservations") == [(0,)]
+
+
+def test_two_modules_with_one_object_share_one_file(
+    takeover: Takeover, store: ObjectStore, film: bytes
+) -> None:
+    store.put("a b.mp4", film)
+    urls = [s3("a b.mp4"), f"{store.endpoint_url}/{BUCKET}/a%20b.mp4?X-Amz-Signature=1"]
+    assert takeover.states(list(zip(["m1", "m2"], urls, strict=True))) == {
+        "m1": "taken",
+        "m2": "taken",
+    }
+    one, two = takeover.files().values()
+    assert one != two
+    assert one.samefile(two)
+
+
+def test_webm_and_a_parted_upload_are_taken_and_verified(
+    takeover: Takeover, store: ObjectStore, film: bytes, tmp_path: Path
+) -> None:
+    write_clock_webm(tmp_path / "a.webm", 1)
+    webm, large = (tmp_path / "a.webm").read_bytes(), padded(film, 2 * PART_BYTES + 7)
+    store.put("a.webm", webm)
+    store.put_in_parts("large.mp4", large, 5 * 1024 * 1024)
+    found = takeover.run([("m1", s3("a.webm")), ("m2", s3("large.mp4"))], "--parallel", "3")
+    assert found["m1"]["detail"].endswith("verified by crc32")
+    assert found["m2"]["detail"].endswith("verified by etag")
+    files = takeover.files()
+    assert (files["m1"].name, files["m1"].read_bytes()) == ("original.webm", webm)
+    assert files["m2"].read_bytes() == large
+
+
+def test_after_an_interruption_only_what_is_missing_is_fetched(
+    takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first part whole, of the second some bytes, of the third none."""
+    large, arrived = padded(film, 2 * PART_BYTES + 7), 1_000_003
+    store.put("large.mp4", large)
+    rows = [("m1", s3("large.mp4"))]
+    whole = fetching._fetch_once
+
+    def cut(client: Any, found: Any, descriptor: int, part: Part, shared: Any) -> None:
+        if part.start == PART_BYTES:
+            os.pwrite(descriptor, large[part.start : part.start + arrived], part.start)
+            part.position += arrived
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        whole(client, found, descriptor, part, shared)
+
+    monkeypatch.setattr(fetching, "_fetch_once", cut)
+    assert takeover.states(rows, "--parallel", "1") == {"m1": "vanished"}
+    known = takeover.rows("SELECT fetched::text FROM s3_objects")
+    assert known == [(f"{{[0,{PART_BYTES + arrived})}}",)]
+    assert len(takeover.unfinished()) == 1
+    monkeypatch.setattr(fetching, "_fetch_once", whole)
+
+    assert takeover.states(rows) == {"m1": "taken"}
+    last = [json.loads(line) for line in takeover.out.splitlines() if line.startswith("{")][-1]
+    assert last["bytes"] == len(large) - PART_BYTES - arrived
+    assert takeover.files()["m1"].read_bytes() == large
+
+
+def test_a_connection_that_breaks_goes_on_at_the_byte(
+    takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("a.mp4", film)
+    whole, breaks = fetching._fetch_once, iter([1000, 1001])
+
+    def breaking(client: Any, found: Any, descriptor: int, part: Part, shared: Any) -> None:
+        for arrived in breaks:
+            os.pwrite(descriptor, film[part.position : part.position + arrived], part.position)
+            part.position += arrived
+            raise ReadTimeoutError(endpoint_url="x")
+        whole(client, found, descriptor, part, shared)
+
+    monkeypatch.setattr(fetching, "_fetch_once", breaking)
+    monkeypatch.setattr(fetching, "PAUSE_S", 0.0)
+    assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "taken"}
+    assert takeover.files()["m1"].read_bytes() == film
+
+
+def test_what_stays_away_is_unreachable(
+    takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="x")
+
+    store.put("a.mp4", film)
+    monkeypatch.setattr(fetching, "_fetch_once", away)
+    monkeypatch.setattr(fetching, "PAUSE_S", 0.0)
+    assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "unreachable"}
+
+
+def test_bytes_that_are_not_what_s3_holds_are_fetched_again(
+    takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("a.mp4", film)
+
+    def wrong(client: Any, found: Any, descriptor: int, part: Part, shared: Any) -> None:
+        os.pwrite(descriptor, bytes(len(film)), 0)
+        part.position = part.stop
+
+    monkeypatch.setattr(fetching, "_fetch_once", wrong)
+    found = takeover.run([("m1", s3("a.mp4"))])
+    assert found["m1"]["state"] == "damaged"
+    assert "crc32" in found["m1"]["detail"]
+
+
+def test_what_is_no_video_is_refused_once_and_leaves_nothing(
+    takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("text.mp4", b"no video at all")
+    store.put("cut.mp4", film[:-100])
+    store.put("none.mp4", b"")
+    rows = [("m1", s3("text.mp4")), ("m2", s3("cut.mp4")), ("m3", s3("none.mp4"))]
+    expected = {"m1": "refused", "m2": "refused", "m3": "empty"}
+    assert takeover.states(rows) == expected
+    assert (takeover.unfinished(), takeover.rows(VIDEOS)) == ([], [])
+
+    def never(*_: Any) -> None:
+        raise AssertionError("fetched again")
+
+    monkeypatch.setattr("events.importing.fetch_part", never)
+    assert takeover.states(rows) == expected
+
+
+def test_a_changed_object_is_begun_anew(
+    takeover: Takeover, store: ObjectStore, film: bytes
+) -> None:
+    store.put("a.mp4", b"no video at all")
+    assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "refused"}
+    store.put("a.mp4", film)
+    assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "taken"}
+    assert takeover.files()["m1"].read_bytes() == film
+
+
+def test_a_module_that_is_there_keeps_its_title_and_never_moves(
+    takeover: Takeover, store: ObjectStore, film: bytes
+) -> None:
+    store.put("a.mp4", film)
+    with closing(psycopg2.connect(takeover.dsn)) as connection, connection:
+        connection.cursor().execute(
+            "INSERT INTO courses (id, title) VALUES ('c1', 'One'), ('c2', 'Two');"
+            "INSERT INTO modules VALUES ('m1', 'c1', 'Mine', 7), ('m2', 'c2', 'Theirs', 1)"
+        )
+    rows = [("m1", s3("a.mp4")), ("m2", s3("a.mp4"))]
+    found = takeover.run(rows)
+    assert [one["state"] for one in found.values()] == ["taken", "unusable"]
+    assert takeover.rows("SELECT title FROM courses ORDER BY 1") == [("One",), ("Two",)]
+    assert takeover.rows("SELECT title FROM modules ORDER BY 1") == [("Mine",), ("Theirs",)]
+    assert [row[0] for row in takeover.rows(VIDEOS)] == ["m1"]
+    assert takeover.states(rows[:1]) == {"m1": "taken"}
+
+
+def test_the_quota_holds(
+    takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("a.mp4", film)
+    monkeypatch.setenv("COURSESTREAM_STORAGE_QUOTA", str(len(film) + 1))
+    rows = [("m1", s3("a.mp4")), ("m2", s3("a.mp4"))]
+    for _ in range(2):
+        assert takeover.states(rows) == {"m1": "taken", "m2": "over-quota"}
+        assert [row[0] for row in takeover.rows(VIDEOS)] == ["m1"]
+        assert len(takeover.files()) == 1
+    monkeypatch.setenv("COURSESTREAM_STORAGE_QUOTA", str(2 * len(film)))
+    assert takeover.states(rows) == {"m1": "taken", "m2": "taken"}
+    assert takeover.rows("SELECT count(*) FROM space_reservations") == [(0,)]

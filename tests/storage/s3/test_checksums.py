@@ -1,0 +1,60 @@
+"""A fetched file compared with what S3 tells of the object."""
+
+import base64
+import hashlib
+import zlib
+from pathlib import Path
+
+import pytest
+
+from storage.s3.checksums import Expected, Mismatch, Verified, verify
+
+CONTENT = bytes(range(256)) * 10_000
+SIZE = len(CONTENT)
+SHA256 = hashlib.sha256(CONTENT)
+MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+CRC32 = base64.b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode()
+WRONG = base64.b64encode(b"....").decode()
+
+
+def parted(part_bytes: int) -> str:
+    parts = [CONTENT[start : start + part_bytes] for start in range(0, SIZE, part_bytes)]
+    joined = b"".join(hashlib.md5(part, usedforsecurity=False).digest() for part in parts)
+    return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(CONTENT)
+    return path
+
+
+GOOD = [
+    (Expected(SIZE, MD5), "etag"),
+    (Expected(SIZE, parted(1_000_000), part_bytes=1_000_000), "etag"),
+    (Expected(SIZE, parted(SIZE // 2), part_bytes=SIZE // 2), "etag"),
+    (Expected(SIZE, parted(3 * SIZE), part_bytes=3 * SIZE), "etag"),
+    (Expected(SIZE, "0" * 32, crc32=CRC32), "crc32"),
+    (Expected(SIZE, "0" * 32, sha256=base64.b64encode(SHA256.digest()).decode()), "sha256"),
+    (Expected(SIZE, "0" * 32, has_md5_etag=False), "size"),
+    (Expected(SIZE, "no hash"), "size"),
+]
+BAD = [
+    Expected(SIZE + 1, MD5),
+    Expected(SIZE, "0" * 32),
+    Expected(SIZE, parted(1_000_000), part_bytes=999_999),
+    Expected(SIZE, MD5, crc32=WRONG),
+    Expected(SIZE, MD5, sha256=WRONG),
+]
+
+
+@pytest.mark.parametrize(("expected", "by"), GOOD)
+def test_the_strongest_that_is_told_is_compared(file: Path, expected: Expected, by: str) -> None:
+    assert verify(file, expected) == Verified(SHA256.hexdigest(), by)
+
+
+@pytest.mark.parametrize("expected", BAD)
+def test_what_differs_is_told(file: Path, expected: Expected) -> None:
+    with pytest.raises(Mismatch):
+        verify(file, expected)
