@@ -22,7 +22,8 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class VideoFiles:
-    """`is_changing` while a worker has, or is to get, its hands on the files.
+    """`is_changing` while a worker has, or is to get, its hands on the files. A video that
+    `is_failed` is known to lack what it may lack.
 
     `original` may lie there even if it is none of `files`: then they can be made again from it.
     """
@@ -30,6 +31,7 @@ class VideoFiles:
     id: UUID
     course_id: str
     is_deleted: bool
+    is_failed: bool
     is_changing: bool
     original: FileRow
     files: tuple[FileRow, ...]
@@ -43,6 +45,7 @@ class StuckVideo:
 
 SELECT = """
 SELECT v.id, v.course_id, v.deleted_at IS NOT NULL AS is_deleted,
+    v.status = 'failed' AS is_failed,
     v.status = 'processing' OR EXISTS (
         SELECT FROM procrastinate_jobs j WHERE j.lock = v.id::text AND j.status = 'doing'
     ) AS is_changing,
@@ -185,5 +188,11 @@ def _video(row: Row) -> VideoFiles:
     made = tuple(FileRow(*fields) for fields in row.files or ())
     files = made if row.is_made else (original, *made)
     return VideoFiles(
-        UUID(str(row.id)), row.course_id, row.is_deleted, row.is_changing, original, files
+        UUID(str(row.id)),
+        row.course_id,
+        row.is_deleted,
+        row.is_failed,
+        row.is_changing,
+        original,
+        files,
     )

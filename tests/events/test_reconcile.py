@@ -230,6 +230,8 @@ async def test_repair_marks_the_lost_as_failed_and_tells_so(shelf: Shelf) -> Non
     assert rows == [("failed", "internal")] * 2
     events = await shelf.database.fetch_all("SELECT type FROM event_log")
     assert events == [("video.failed",)] * 2
+    # From then on it is known, and no news.
+    assert (await survey(shelf.database, shelf.storage)).findings == ()
 
 
 async def mended(shelf: Shelf) -> list[str]:

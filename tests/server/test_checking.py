@@ -142,7 +142,7 @@ def test_repair_mends_what_it_can_and_says_so(
         {"course_id": "c1", "videos": 2, "files": 3, "recorded_bytes": 10, "stored_bytes": 14}
     ]
     code, out, _ = check("--json")
-    assert sorted(one[0] for one in kinds(out)) == ["missing", "size-differs", "stray", "stray"]
+    assert sorted(one[0] for one in kinds(out)) == ["size-differs", "stray", "stray"]
     assert not storage.video_dir("c1", mess["stray"]).exists()
 
 
