@@ -91,24 +91,24 @@ class Pictures:
                 await assets.note_unmakable(self._database, video_id, extra, error.code)
 
     async def _add_further(self, video: Video) -> None:
-        """First pictures that were lost, then the further kinds, at the sizes of the video."""
-        for kinds in (FIRST_KINDS, FURTHER_KINDS):
-            now = await videos.get(self._database, video.id)
-            if now and (sizes := await asyncio.to_thread(self._sizes_to_add, now, kinds)):
-                await self._add(now, sizes, kinds)
+        """The further kinds at the sizes of the video; where a picture was lost all are made anew,
+        so that they show the same."""
+        sizes, kinds = await asyncio.to_thread(self._lacking, video)
+        if sizes:
+            await self._add(video, sizes, kinds)
 
-    def _sizes_to_add(self, video: Video, kinds: list[PictureKind]) -> list[tuple[str, int]]:
-        """(name, width in pixels) of the first pictures that lack one of these kinds. Blocks."""
-        made = {
-            (row.size_name, row.mime_type) for row in video.thumbnails if self._is_there(video, row)
-        }
-        first, *_ = _types(FIRST_KINDS)
-        return [
-            (row.size_name, row.width_px)
-            for row in video.thumbnails
-            if row.mime_type == first
-            and any((row.size_name, kind) not in made for kind in _types(kinds))
+    def _lacking(self, video: Video) -> tuple[list[tuple[str, int]], list[PictureKind]]:
+        """(name, width in pixels) and kinds of what has to be made. Blocks."""
+        first = _types(FIRST_KINDS)
+        sizes = [
+            (row.size_name, row.width_px) for row in video.thumbnails if row.mime_type in first
         ]
+        if not all(self._is_there(video, row) for row in video.thumbnails):
+            return sizes, ALL_KINDS
+        made = {(row.size_name, row.mime_type) for row in video.thumbnails}
+        further = _types(FURTHER_KINDS)
+        lacking = [one for one in sizes if any((one[0], kind) not in made for kind in further)]
+        return lacking, FURTHER_KINDS
 
     def _is_there(self, video: Video, row: ThumbnailRow) -> bool:
         return self._storage.asset(video.course_id, video.id, row.file_name).exists()

@@ -244,10 +244,7 @@ async def test_pictures_that_were_lost_are_made_again(workshop: Workshop) -> Non
         await workshop.run(video_id)
 
     assert await workshop.files(video_id) == whole
-    assert workshop.sandbox.calls == [
-        *("thumbnails", "webp+avif", "storyboard"),
-        *("thumbnails", "webp+avif"),
-    ]
+    assert workshop.sandbox.calls[3:] == ["jpg+webp+avif"]
 
 
 async def test_pictures_made_again_leave_nothing_that_they_replace(workshop: Workshop) -> None:
@@ -260,9 +257,7 @@ async def test_pictures_made_again_leave_nothing_that_they_replace(workshop: Wor
 
     await workshop.run(video_id)
 
-    chosen = names_of(INDEX_FIRST, kinds=("jpg",), of=" at 4.5")
-    anew = names_of(INDEX_FIRST, kinds=("webp", "avif"))
-    assert await workshop.files(video_id) == sorted({*chosen, *anew})
+    assert await workshop.files(video_id) == names_of(INDEX_FIRST)
 
 
 class TestChosen:
