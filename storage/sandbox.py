@@ -265,10 +265,10 @@ class Sandbox:
         try:
             yield process
         finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+            # Whatever became of the child itself: those that it left behind hold its pipe open.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
 
 
 async def _read_answer(process: Process, on_progress: OnProgress | None) -> bytes:
