@@ -116,12 +116,13 @@ class Asked(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What can be sent at once."""
+    """What can be sent at once, if `Replay.admits` it."""
 
     head: bytes
     span: ByteSpan
     file: OpenFile
     claim: Claim
+    series: tuple[str, str, int]  # what it is counted under: method, route, status
 
 
 @dataclass(slots=True)
@@ -131,7 +132,7 @@ class _Known:
 
     head: str
     lesson: Lesson
-    series: tuple[str, str, int]  # what it is counted under: method, route, status
+    series: tuple[str, str, int]
     filled: bytes = b""
     filled_at: int = 0
 
@@ -189,11 +190,18 @@ class Replay:
             return None
         span = asked.span(representation.size_bytes)
         file = self._files.held(representation)
-        if span is None or file is None or not permit.claim.admits():
+        if span is None or file is None:
             return None
         self._known.move_to_end(asked.shape.key)
-        self.answered[known.series] += 1
-        return Answer(self._head(known, span), span, file, permit.claim)
+        return Answer(self._head(known, span), span, file, permit.claim, known.series)
+
+    def admits(self, answer: Answer) -> bool:
+        """Whether the limits of the user allow it. Asked where it is sent: of what is decided in one
+        turn of the loop, each must be counted before the next is asked for."""
+        if not answer.claim.admits():
+            return False
+        self.answered[answer.series] += 1
+        return True
 
     def learn(
         self,

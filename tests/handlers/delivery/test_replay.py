@@ -76,7 +76,8 @@ class World:
 
     def answer(self, *lines):
         asked = self.replay.asked(head(*lines))
-        return None if asked is None else self.replay.answer(asked)
+        answer = None if asked is None else self.replay.answer(asked)
+        return answer if answer is not None and self.replay.admits(answer) else None
 
 
 def head(*lines):
