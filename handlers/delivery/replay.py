@@ -196,8 +196,8 @@ class Replay:
         return Answer(self._head(known, span), span, file, permit.claim, known.series)
 
     def admits(self, answer: Answer) -> bool:
-        """Whether the limits of the user allow it. Asked where it is sent: of what is decided in one
-        turn of the loop, each must be counted before the next is asked for."""
+        """Whether the limits of the user allow it. Asked where it is sent: of what is decided in
+        one turn of the loop each must be counted before the next is asked for."""
         if not answer.claim.admits():
             return False
         self.answered[answer.series] += 1

@@ -228,6 +228,20 @@ class TestStreams:
         said = sorted(head.split(b" ")[1] for head in heads)
         assert said == [b"200"] * STREAMS + [b"429"] * 8
 
+    async def test_repeated_requests_that_come_together_do_not_slip_through(
+        self, few: Service, long_video: Any
+    ) -> None:
+        who, path = await enrolled(few, "repeater"), stream_of(long_video)
+        for _ in range(2):  # the first change of the log may forget what was just learnt
+            await asked(few, path, who)
+        async with AsyncExitStack() as stack:
+            wires = [await stack.enter_async_context(connected(few.url)) for _ in range(10)]
+            lines = request(path, who, "Range: bytes=0-")
+            await asyncio.gather(*(wire.send(*lines) for wire in wires))
+            said = sorted([(await wire.head()).status for wire in wires])
+
+        assert said == [206] * STREAMS + [429] * 8
+
     async def test_a_seek_finds_the_place_of_the_connection_it_cut(
         self, few: Service, long_video: Any
     ) -> None:
