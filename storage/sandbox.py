@@ -52,6 +52,7 @@ from storage.media import (
 from storage.sandbox_child import Answer, Budget, Order
 from storage.sniff import Container
 from storage.transcode_budget import TranscodeBudget
+from storage.uploads import to_its_end
 
 _T = TypeVar("_T")
 OnProgress = Callable[[float], None]
@@ -251,7 +252,15 @@ class Sandbox:
     @asynccontextmanager
     async def _started(self, order: Order) -> AsyncIterator[Process]:
         """A running child; none of its group is left after the block."""
-        process = await asyncio.create_subprocess_exec(
+        # A task of its own: asyncio's way out of a start that is cancelled ends the child alone.
+        starting = asyncio.ensure_future(self._start(order))
+        try:
+            yield await asyncio.shield(starting)
+        finally:
+            await to_its_end(_end_group(starting))
+
+    async def _start(self, order: Order) -> Process:
+        return await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-B", "-c", _BOOT, self._child.module),
             *(encode(order).decode(), *map(str, self._child.import_paths)),
             stdin=DEVNULL,
@@ -262,13 +271,14 @@ class Sandbox:
             close_fds=True,
             start_new_session=True,
         )
-        try:
-            yield process
-        finally:
-            # Whatever became of the child itself: those that it left behind hold its pipe open.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+
+
+async def _end_group(starting: "asyncio.Future[Process]") -> None:
+    """Whatever became of the child itself: those that it left behind hold its pipe open."""
+    process = await starting
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 async def _read_answer(process: Process, on_progress: OnProgress | None) -> bytes:

@@ -225,6 +225,20 @@ async def test_cancelled_caller_leaves_no_process(sandbox: Sandbox, tmp_path: Pa
     await asyncio.to_thread(_wait_until_gone, pids)
 
 
+async def test_start_that_is_cancelled_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The child is at work, and its caller, on a busy loop, has not heard that it started."""
+    task = asyncio.create_task(_hang_with_child(sandbox, tmp_path / "pids", 60))
+    for _ in range(2):
+        await asyncio.sleep(0)
+    pids = _noted_pids(tmp_path / "pids")
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await asyncio.to_thread(_wait_until_gone, pids)
+
+
 async def test_timed_out_child_takes_its_children_along(sandbox: Sandbox, tmp_path: Path) -> None:
     task = asyncio.create_task(_hang_with_child(sandbox, tmp_path / "pids", 2))
 
