@@ -65,8 +65,7 @@ async def listening(
             yield url
         finally:
             app[keys.STOPPING].set()
-            for server in servers:
-                server.close()
+            await _stop_accepting(servers)
             await signals.unless_hurried(_drain(runner))
     finally:
         await runner.cleanup()
@@ -124,6 +123,20 @@ async def _listen(
         )
         for one in sockets
     ]
+
+
+async def _stop_accepting(servers: Sequence[asyncio.Server]) -> None:
+    """Closes the listeners, a turn of the loop after the last connection that was accepted.
+
+    One for which asyncio has no protocol yet when its server closes is neither served nor closed.
+    """
+    loop = asyncio.get_running_loop()
+    for server in servers:
+        for one in server.sockets:
+            loop.remove_reader(one)
+    await asyncio.sleep(0)
+    for server in servers:
+        server.close()
 
 
 async def _drain(runner: web.AppRunner) -> None:

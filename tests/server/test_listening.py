@@ -1,7 +1,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +139,21 @@ async def test_readiness_ends_before_the_listener_closes(server: Server) -> None
         server.signals.receive()
         await until(lambda: refuses_connections(url))
         assert server.fake.app[keys.STOPPING].is_set()
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_who_connects_as_it_stops_is_answered_or_cut(server: Server, turns: int) -> None:
+    host, port = (await server.url).removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as late:
+        late.send(b"GET / HTTP/1.1\r\nHost: late\r\n\r\n")
+        late.setblocking(False)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        server.signals.receive()
+
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):
+                await asyncio.get_running_loop().sock_recv(late, 1)
 
 
 async def test_a_request_under_way_is_answered_before_resources_close(server: Server) -> None:
