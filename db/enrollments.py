@@ -1,5 +1,6 @@
 """Who is enrolled where, and the version that every change of it raises."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,6 +59,15 @@ WHERE course_id = %(course_id)s AND role IS NOT NULL
 ORDER BY created_at, user_id LIMIT %(limit)s
 """
 
+NOT_ENROLLED = """
+SELECT course_id, user_id
+FROM unnest(%s::text[], %s::text[]) AS asked (course_id, user_id)
+WHERE NOT EXISTS (
+    SELECT FROM enrollments e
+    WHERE e.course_id = asked.course_id AND e.user_id = asked.user_id AND e.role IS NOT NULL)
+ORDER BY course_id, user_id
+"""
+
 # A first version was never changed, so no grant of it can have been revoked.
 CHANGED_VERSIONS = """
 SELECT course_id, user_id, version FROM enrollments
@@ -101,6 +111,15 @@ async def list_of_course(
         "limit": limit,
     }
     return [Enrollment(*row) for row in await queries.fetch_all(LIST, parameters)]
+
+
+async def not_enrolled(
+    queries: Queries, asked: Collection[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Those pairs of a course and a user where the user is not enrolled, in order."""
+    course_ids, user_ids = [course for course, _ in asked], [user for _, user in asked]
+    rows = await queries.fetch_all(NOT_ENROLLED, (course_ids, user_ids))
+    return [(row.course_id, row.user_id) for row in rows]
 
 
 async def changed_versions(queries: Queries, within_s: float) -> dict[tuple[str, str], int]:

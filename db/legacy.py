@@ -3,8 +3,8 @@
 Which tables and columns hold what is for the caller to say. Everything blocks.
 """
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,15 @@ CONNECT_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_MS = 300_000  # its tables may be large and have no index that helps
 
 MODULE_COLUMNS = ("id", "course_id", "title", "position", "video_url")
+PROGRESS_COLUMNS = (
+    "user_id",
+    "module_id",
+    "progress_seconds",
+    "percent",
+    "completed",
+    "updated_at",
+)
+ROWS_AT_ONCE = 500
 
 
 class LegacyError(Exception):
@@ -41,6 +50,21 @@ class LegacyModule:
     video_url: str
 
 
+@dataclass(frozen=True, slots=True)
+class LegacyProgress:
+    """Where a user was in a module, its values as text: they may be of any type there.
+
+    `updated_at_s` is Unix time.
+    """
+
+    user_id: str
+    module_id: str
+    seconds: str | None
+    percent: str | None
+    completed: str | None
+    updated_at_s: float | None
+
+
 def read_modules(dsn: str, table: LegacyTable) -> list[LegacyModule]:
     """Those with a video, by course and place. Raises: LegacyError."""
     rows = _read(
@@ -56,24 +80,72 @@ def read_modules(dsn: str, table: LegacyTable) -> list[LegacyModule]:
     return [LegacyModule(*row) for row in rows]
 
 
+def check_progress(dsn: str, table: LegacyTable) -> None:
+    """Ask for no row of it. Raises: LegacyError where `read_progress` would."""
+    query = sql.SQL("{} LIMIT 0").format(_progress_query(table))
+    with _told(), closing(_connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+
+
+def read_progress(dsn: str, table: LegacyTable) -> Generator[list[LegacyProgress], None, None]:
+    """All of it, some hundred rows at a time. Raises: LegacyError.
+
+    In seconds, in percent where only that column is given a name, or in both.
+    """
+    with _told(), closing(_connect(dsn)) as connection, connection.cursor("progress") as cursor:
+        cursor.execute(_progress_query(table))
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            yield [LegacyProgress(*row) for row in rows]
+
+
+def _progress_query(table: LegacyTable) -> sql.Composed:
+    """No value is longer than what is of use: it may be anything there."""
+    absent = {"progress_seconds"} if "percent" in table.columns else {"percent"}
+    absent -= table.columns.keys()
+    return _composed(
+        """
+        SELECT left(coalesce({user_id}::text, ''), 100), left(coalesce({module_id}::text, ''), 100),
+               left({progress_seconds}::text, 100), left({percent}::text, 100),
+               left({completed}::text, 100), extract(epoch FROM {updated_at}::timestamptz)::float8
+        FROM {table}
+        """,
+        table,
+        {name: _column(table, name) for name in PROGRESS_COLUMNS}
+        | {name: sql.SQL("NULL") for name in absent},
+    )
+
+
 def _read(dsn: str, statement: str, table: LegacyTable, columns: tuple[str, ...]) -> list[Any]:
-    names = {name: sql.Identifier(table.columns.get(name, name)) for name in columns}
-    query = sql.SQL(statement).format(table=sql.Identifier(*table.name.split(".", 1)), **names)
-    try:
-        with closing(_connect(dsn)) as connection, connection.cursor() as cursor:
-            cursor.execute("SET statement_timeout = %s", (STATEMENT_TIMEOUT_MS,))
-            cursor.execute(query)
-            return list(cursor.fetchall())
-    except psycopg2.Error as error:
-        raise LegacyError(f"the legacy database: {_said(error)}") from error
+    query = _composed(statement, table, {name: _column(table, name) for name in columns})
+    with _told(), closing(_connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())
+
+
+def _column(table: LegacyTable, name: str) -> sql.Composable:
+    return sql.Identifier(table.columns.get(name, name))
+
+
+def _composed(
+    statement: str, table: LegacyTable, columns: Mapping[str, sql.Composable]
+) -> sql.Composed:
+    return sql.SQL(statement).format(table=sql.Identifier(*table.name.split(".", 1)), **columns)
 
 
 def _connect(dsn: str) -> Any:
+    """Times without a zone are UTC's."""
     connection = psycopg2.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S)
     connection.set_session(readonly=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = %s; SET timezone = 'UTC'", (STATEMENT_TIMEOUT_MS,))
     return connection
 
 
-def _said(error: psycopg2.Error) -> str:
-    """Its first line, which never holds the password of a URL that could be read."""
-    return str(error).strip().partition("\n")[0]
+@contextmanager
+def _told() -> Iterator[None]:
+    """The first line of what it says never holds the password of a URL that could be read."""
+    try:
+        yield
+    except (psycopg2.Error, UnicodeDecodeError) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise LegacyError(f"the legacy database: {said}") from error

@@ -41,7 +41,7 @@ from server.processes import (
     media_workers,
     owned_database,
 )
-from server.s3_errors import ManifestError, ReportError
+from server.s3_errors import ManifestError, OptionsError, ReportError
 from server.s3_options import ImportWishes
 from server.secrets import SecretFileError, with_secrets
 from server.stopping import StopRequested, StopSignals, raising_on_stop, stop_signals
@@ -86,6 +86,7 @@ FAULTS = (
     ManifestError,
     MissingExtraError,
     NoSharedSecretError,
+    OptionsError,
     Owned,
     PostgresError,
     ReportError,

@@ -7,3 +7,7 @@ class ManifestError(Exception):
 
 class ReportError(Exception):
     """The report cannot be written."""
+
+
+class OptionsError(Exception):
+    """Options do not go together."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from db import imports
+from db.legacy import check_progress, read_progress
 from db.pool import Database, open_database
 from events.ending import end
 from events.importing import Importer, ImportSettings, NotTaken
@@ -20,6 +21,7 @@ from server.s3_inventory import Entry, take_inventory
 from server.s3_options import ImportWishes
 from server.s3_progress import Shown, shown
 from server.s3_report import TAKEN, as_table, write_report
+from server.s3_viewers import Viewers, carry_viewers, told_viewers
 from server.stopping import StopSignals, stop_signals
 from storage.media import Limits
 from storage.paths import StoragePaths
@@ -38,17 +40,24 @@ def import_s3(config: Config, dsn: str | None, wishes: ImportWishes) -> int:
 
     Raises: S3Error, LegacyError, ManifestError, ReportError, StorageError, DatabaseError.
     """
+    if wishes.progress is not None:
+        check_progress(wishes.from_database or "", wishes.progress)
     client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, wishes.parallel)
     entries = take_inventory(wishes, partial(look_up, client, config.max_upload_size_bytes))
-    if dsn is not None:
-        storage = StoragePaths(config.storage_path)
-        with ThreadPoolExecutor(wishes.parallel, "s3") as executor:
-            takeover = Takeover(config, wishes, storage, client, executor)
-            entries = asyncio.run(takeover.run(dsn, entries))
+    with told_viewers(wishes.progress_report) as viewers:
+        if dsn is not None:
+            storage = StoragePaths(config.storage_path)
+            with ThreadPoolExecutor(wishes.parallel, "s3") as executor:
+                takeover = Takeover(config, wishes, storage, client, executor, viewers)
+                entries = asyncio.run(takeover.run(dsn, entries))
     if wishes.report is not None:
         write_report(wishes.report, entries)
     print(as_table(entries, wishes.price_per_gb))
-    return 1 if any(entry.state not in TAKEN for entry in entries) else 0
+    has_left = any(entry.state not in TAKEN for entry in entries)
+    if dsn is not None and wishes.progress is not None:
+        print(viewers.line)
+        has_left |= viewers.has_left
+    return 1 if has_left else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,7 @@ class Takeover:
     storage: StoragePaths
     client: Client
     executor: Executor
+    viewers: Viewers
 
     async def run(self, dsn: str, entries: Sequence[Entry]) -> list[Entry]:
         """The entries as they are afterwards."""
@@ -68,16 +78,27 @@ class Takeover:
             entries = await _without_taken(database, entries)
             groups = _by_object(entries)
             total_bytes = sum(group[0].size_bytes for group in groups)
-            with (
-                stop_signals() as signals,
-                shown(sys.stdout, total_bytes, len(groups)) as progress,
-            ):
-                shared = Fetched(progress.add_bytes, self.wishes.bandwidth_bytes)
-                importer = self._importer(database, shared)
-                states = await _all(
-                    importer, shared, signals, groups, self.wishes.parallel, progress
-                )
+            with stop_signals() as signals:
+                with shown(sys.stdout, total_bytes, len(groups)) as progress:
+                    shared = Fetched(progress.add_bytes, self.wishes.bandwidth_bytes)
+                    importer = self._importer(database, shared)
+                    states = await _all(
+                        importer, shared, signals, groups, self.wishes.parallel, progress
+                    )
+                if self.wishes.progress is not None:
+                    await signals.unless_hurried(self._carry(database, signals))
         return [states.get(entry.module.id, entry) for entry in entries]
+
+    async def _carry(self, database: Database, signals: StopSignals) -> None:
+        assert self.wishes.progress is not None
+        await carry_viewers(
+            database,
+            read_progress(self.wishes.from_database or "", self.wishes.progress),
+            self.config.completion_ratio,
+            self.viewers,
+            self.executor,
+            signals.requested,
+        )
 
     def _importer(self, database: Database, shared: Fetched) -> Importer:
         return Importer(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from db.legacy import MODULE_COLUMNS, LegacyTable
+from db.legacy import MODULE_COLUMNS, PROGRESS_COLUMNS, LegacyTable
 from server.config_values import size
+from server.s3_errors import OptionsError
 
 MAX_PARALLEL = 64
 DEFAULT_PARALLEL = 8
@@ -20,6 +21,8 @@ class ImportWishes:
     from_database: str | None
     manifest: Path | None
     modules: LegacyTable
+    progress: LegacyTable | None
+    progress_report: Path | None
     bucket: str | None
     prefix: str
     cloudfront: Mapping[str, str]
@@ -51,6 +54,22 @@ def add_import_s3(names: Any) -> None:
         metavar="OURS=THEIRS,...",
         help="columns of other names, such as id=module_pk,video_url=url",
     )
+    parser.add_argument(
+        "--progress-table", metavar="[SCHEMA.]TABLE", help="carry viewers' places over from there"
+    )
+    parser.add_argument(
+        "--progress-columns",
+        type=pairs("OURS=THEIRS", PROGRESS_COLUMNS),
+        default={},
+        metavar="OURS=THEIRS,...",
+        help="its columns of other names; percent=... where places are in percent",
+    )
+    parser.add_argument(
+        "--progress-report",
+        type=_named_csv,
+        metavar="FILE.csv",
+        help="each place that was left out, and who is not enrolled",
+    )
     parser.add_argument("--bucket", help="only objects of this bucket")
     parser.add_argument("--prefix", default="", help="only objects whose key begins so")
     parser.add_argument(
@@ -76,10 +95,13 @@ def add_import_s3(names: Any) -> None:
 
 
 def wishes_of(arguments: argparse.Namespace) -> ImportWishes:
+    """Raises: OptionsError."""
     return ImportWishes(
         from_database=arguments.from_database,
         manifest=arguments.manifest,
         modules=LegacyTable(arguments.modules_table, arguments.module_columns),
+        progress=_progress_table(arguments),
+        progress_report=arguments.progress_report,
         bucket=arguments.bucket,
         prefix=arguments.prefix,
         cloudfront={host.lower(): bucket for host, bucket in arguments.cloudfront_map.items()},
@@ -92,6 +114,16 @@ def wishes_of(arguments: argparse.Namespace) -> ImportWishes:
         price_per_gb=arguments.price_per_gb,
         report=arguments.report,
     )
+
+
+def _progress_table(arguments: argparse.Namespace) -> LegacyTable | None:
+    if arguments.progress_table is None:
+        if arguments.progress_columns or arguments.progress_report:
+            raise OptionsError("--progress-columns and --progress-report need --progress-table")
+        return None
+    if arguments.from_database is None:
+        raise OptionsError("--progress-table needs --from-database")
+    return LegacyTable(arguments.progress_table, arguments.progress_columns)
 
 
 def pairs(shape: str, allowed: Sequence[str] = ()) -> Callable[[str], dict[str, str]]:
@@ -152,4 +184,10 @@ def _price(text: str) -> float:
 def _report(text: str) -> Path:
     if not text.endswith((".json", ".csv")):
         raise argparse.ArgumentTypeError(f"found {text!r}, allowed is a name in .json or .csv")
+    return Path(text)
+
+
+def _named_csv(text: str) -> Path:
+    if not text.endswith(".csv"):
+        raise argparse.ArgumentTypeError(f"found {text!r}, allowed is a name in .csv")
     return Path(text)
