@@ -54,7 +54,8 @@ UPDATE s3_objects SET sha256 = %s, verified_by = %s, fetched_at = now() WHERE id
 REFUSE = "UPDATE s3_objects SET refused_for = %s WHERE id = %s"
 
 TAKE = """
-INSERT INTO s3_modules (module_id, object_id, video_url, video_id) VALUES (%s, %s, %s, %s)
+INSERT INTO s3_modules (module_id, object_id, video_url, video_id, etag, size_bytes, sha256)
+SELECT %s, o.id, %s, %s, o.etag, o.size_bytes, o.sha256 FROM s3_objects o WHERE o.id = %s
 ON CONFLICT DO NOTHING RETURNING module_id
 """
 
@@ -107,7 +108,7 @@ async def take(
     tx: Transaction, module_id: str, object_id: UUID, video_url: str, video_id: UUID
 ) -> bool:
     """Have the module show the video; False when it shows one already."""
-    return await tx.fetch_one(TAKE, (module_id, object_id, video_url, video_id)) is not None
+    return await tx.fetch_one(TAKE, (module_id, video_url, video_id, object_id)) is not None
 
 
 async def finish(tx: Transaction, object_id: UUID) -> None:

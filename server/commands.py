@@ -173,9 +173,11 @@ def check(config: Config, wishes: Wishes) -> int:
 
 
 def import_s3(config: Config, wishes: ImportWishes) -> int:
-    """Takes lectures over from S3 while the service runs, or prints what it would take."""
+    """Takes lectures over from S3 while the service runs, prints what it would take, or looks
+    whether all that it took is whole."""
     try:  # here, since only who leaves S3 has its client installed
         importing = importlib.import_module("server.s3_import")
+        verifying = importlib.import_module("server.s3_verify")
     except ModuleNotFoundError as exc:
         raise MissingExtraError(
             f"import-s3 needs {exc.name}: pip install 'coursestream[s3]', or '.[s3]' in this folder"
@@ -184,7 +186,8 @@ def import_s3(config: Config, wishes: ImportWishes) -> int:
     if not wishes.is_dry:
         dsn = attached_database(config)
         _need_schema(dsn)
-    code: int = importing.import_s3(config, dsn, wishes)
+    work = verifying.verify_s3 if wishes.is_verifying else importing.import_s3
+    code: int = work(config, dsn, wishes)
     return code
 
 

@@ -22,7 +22,7 @@ from server.s3_options import ImportWishes
 from server.s3_progress import Shown, shown
 from server.s3_report import TAKEN, as_table, write_report
 from server.s3_viewers import Viewers, carry_viewers, told_viewers
-from server.stopping import StopSignals, stop_signals
+from server.stopping import StopSignals, for_each, stop_signals
 from storage.media import Limits
 from storage.paths import StoragePaths
 from storage.s3.fetching import Fetched
@@ -140,26 +140,15 @@ async def _all(
 ) -> dict[str, Entry]:
     """By module, what became of it. The first signal lets parts end where they are."""
     states: dict[str, Entry] = {}
-    waiting = iter(groups)
 
-    async def work() -> None:
-        for group in waiting:
-            if shared.stopping.is_set():
-                return
-            became = await _one(importer, group)
-            states.update({entry.module.id: entry for entry in became})
-            progress.add_file(str(group[0].object and group[0].object.location), became[0].state)
-
-    async def workers() -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(min(parallel, len(groups))):
-                tasks.create_task(work())
+    async def take(group: list[Entry]) -> None:
+        became = await _one(importer, group)
+        states.update({entry.module.id: entry for entry in became})
+        progress.add_file(str(group[0].object and group[0].object.location), became[0].state)
 
     watching = asyncio.create_task(_stop_when_asked(signals, shared))
     try:
-        await signals.unless_hurried(workers())
-    except ExceptionGroup as group:
-        raise group.exceptions[0] from None
+        await for_each(groups, take, parallel, signals)
     finally:
         shared.stopping.set()
         await end(watching)

@@ -16,7 +16,8 @@ DEFAULT_PARALLEL = 8
 
 @dataclass(frozen=True, slots=True)
 class ImportWishes:
-    """What `import-s3` was asked for; one of `from_database` and `manifest` is there."""
+    """What `import-s3` was asked for; one of `from_database` and `manifest` is there, unless it
+    `is_verifying`."""
 
     from_database: str | None
     manifest: Path | None
@@ -32,6 +33,7 @@ class ImportWishes:
     parallel: int
     bandwidth_bytes: int | None
     is_dry: bool
+    is_verifying: bool
     price_per_gb: float | None
     report: Path | None
 
@@ -45,6 +47,9 @@ def add_import_s3(names: Any) -> None:
     source.add_argument("--from-database", metavar="URL", help="the course service's PostgreSQL")
     source.add_argument(
         "--manifest", type=Path, metavar="FILE.csv", help=f"columns {', '.join(MODULE_COLUMNS)}"
+    )
+    source.add_argument(
+        "--verify", action="store_true", help="look whether what was taken over is still whole"
     )
     parser.add_argument("--modules-table", default="modules", metavar="[SCHEMA.]TABLE")
     parser.add_argument(
@@ -110,7 +115,8 @@ def wishes_of(arguments: argparse.Namespace) -> ImportWishes:
         profile=arguments.profile,
         parallel=arguments.parallel,
         bandwidth_bytes=arguments.bandwidth_limit,
-        is_dry=arguments.dry_run,
+        is_dry=arguments.dry_run and not arguments.verify,
+        is_verifying=arguments.verify,
         price_per_gb=arguments.price_per_gb,
         report=arguments.report,
     )

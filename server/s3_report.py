@@ -15,16 +15,19 @@ from server.s3_inventory import Entry
 
 BYTES_PER_GB = 10**9  # as S3's prices are meant at the dearest
 TAKEN = ("found", "taken")
+VERIFIED = ("verified", "converted", "deleted")
 COLUMNS = ("state", "module", "object", "bytes", "detail")
 
 
 def as_table(entries: Sequence[Entry], price_per_gb: float | None) -> str:
     """What will not be taken, a row each; how many there are of each kind; and the sum."""
-    left = [_row(entry) for entry in entries if entry.state not in TAKEN]
-    shown = [aligned([COLUMNS, *left]) + "\n"] if left else []
-    counts = Counter(entry.state for entry in entries)
-    kinds = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    return "\n".join([*shown, kinds or "no module has a video", _sum(entries, price_per_gb)])
+    counts = _counts(entries) or "no module has a video"
+    return "\n".join([*_left(entries, TAKEN), counts, _sum(entries, price_per_gb)])
+
+
+def as_verified_table(entries: Sequence[Entry]) -> str:
+    """What is not as it was taken over, a row each, and how many there are of each kind."""
+    return "\n".join([*_left(entries, VERIFIED), _counts(entries) or "nothing was taken over"])
 
 
 def write_report(path: Path, entries: Sequence[Entry]) -> None:
@@ -34,6 +37,16 @@ def write_report(path: Path, entries: Sequence[Entry]) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ReportError(f"the report cannot be written: {error}") from error
+
+
+def _left(entries: Sequence[Entry], well: Sequence[str]) -> list[str]:
+    left = [_row(entry) for entry in entries if entry.state not in well]
+    return [aligned([COLUMNS, *left]) + "\n"] if left else []
+
+
+def _counts(entries: Sequence[Entry]) -> str:
+    counts = Counter(entry.state for entry in entries)
+    return ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
 
 
 def _row(entry: Entry) -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from events.ending import PATIENCE_S, end
+
+_Item = TypeVar("_Item")
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -73,6 +75,35 @@ def raising_on_stop() -> Iterator[None]:
 
 def _raise(number: int, frame: FrameType | None) -> NoReturn:
     raise StopRequested
+
+
+async def for_each(
+    items: Sequence[_Item],
+    work: Callable[[_Item], Awaitable[None]],
+    at_once: int,
+    signals: StopSignals,
+) -> None:
+    """So many at a time; the first signal keeps more from being begun, the second cancels all.
+
+    Raises the first of what is raised.
+    """
+    waiting = iter(items)
+
+    async def take_turns() -> None:
+        for item in waiting:
+            if signals.requested.is_set():
+                return
+            await work(item)
+
+    async def take_all() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(min(at_once, len(items))):
+                tasks.create_task(take_turns())
+
+    try:
+        await signals.unless_hurried(take_all())
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
 
 
 async def _first(work: Coroutine[Any, Any, None], event: asyncio.Event, patience_s: float) -> None:

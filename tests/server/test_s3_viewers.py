@@ -53,7 +53,7 @@ def shared_store() -> Iterator[ObjectStore]:
 def store(shared_store: ObjectStore, tmp_path: Path) -> ObjectStore:
     """With one lecture."""
     shared_store.reset()
-    write_clock_mp4(tmp_path / "film.mp4", 2)
+    write_clock_mp4(tmp_path / "film.mp4", 2, (160, 90))
     shared_store.put("a.mp4", (tmp_path / "film.mp4").read_bytes())
     return shared_store
 

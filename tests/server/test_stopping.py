@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from server.stopping import StopRequested, raising_on_stop, stop_signals
+from server.stopping import StopRequested, for_each, raising_on_stop, stop_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -102,3 +102,49 @@ def test_handlers_are_as_before_afterwards() -> None:
     with raising_on_stop():
         pass
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def test_items_are_worked_on_so_many_at_a_time() -> None:
+    running, most, done = 0, 0, []
+
+    async def work(item: int) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        done.append(item)
+
+    with raising_on_stop(), stop_signals() as signals:
+        await for_each(range(7), work, 3, signals)
+        await for_each([], work, 3, signals)
+    assert (most, sorted(done)) == (3, list(range(7)))
+
+
+async def test_after_the_first_signal_no_item_is_begun() -> None:
+    begun = []
+
+    with raising_on_stop(), stop_signals() as signals:
+
+        async def work(item: int) -> None:
+            begun.append(item)
+            signals.receive()
+
+        await for_each(range(7), work, 1, signals)
+    assert begun == [0]
+
+
+async def test_an_item_that_fails_ends_the_others() -> None:
+    ended = asyncio.Event()
+
+    async def work(item: int) -> None:
+        try:
+            if item == 0:
+                raise KeyError(item)
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with raising_on_stop(), stop_signals() as signals, pytest.raises(KeyError):
+        await for_each([1, 0], work, 2, signals)
+    assert ended.is_set()

@@ -1,0 +1,64 @@
+"""`import-s3 --verify`: whether all that was taken over is here, whole, and what S3 has.
+
+Exit code 0: it is; 1: something is not, or could not be compared; 2: it could not look.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+from db import taken_over
+from db.pool import open_database
+from db.taken_over import TakenModule
+from events.reconcile import require_own_storage
+from events.verifying import Verifier
+from server.config import Config
+from server.s3_inventory import Entry
+from server.s3_options import ImportWishes
+from server.s3_progress import shown
+from server.s3_report import VERIFIED, as_verified_table, write_report
+from server.stopping import for_each, stop_signals
+from storage.paths import StoragePaths
+from storage.s3.objects import Client, open_client
+
+CONNECTIONS = 2
+
+
+def verify_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
+    """Changes nothing. Raises: S3Error, ReportError, StorageError, DatabaseError."""
+    client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, wishes.parallel)
+    with ThreadPoolExecutor(wishes.parallel, "s3") as executor:
+        storage = StoragePaths(config.storage_path)
+        entries = asyncio.run(_verify(dsn, storage, wishes, client, executor))
+    if wishes.report is not None:
+        write_report(wishes.report, entries)
+    print(as_verified_table(entries))
+    return 1 if any(entry.state not in VERIFIED for entry in entries) else 0
+
+
+async def _verify(
+    dsn: str, storage: StoragePaths, wishes: ImportWishes, client: Client, executor: Executor
+) -> list[Entry]:
+    async with open_database(dsn, size=CONNECTIONS) as database:
+        await require_own_storage(database, storage)
+        taken = await taken_over.modules(database, wishes.bucket, wishes.prefix)
+        verifier = Verifier(database, storage, executor, client)
+        return await _verify_all(verifier, taken, wishes.parallel)
+
+
+async def _verify_all(
+    verifier: Verifier, taken: Sequence[TakenModule], parallel: int
+) -> list[Entry]:
+    entries = {one.module.id: Entry(one.module, "interrupted", "run again") for one in taken}
+    total_bytes = sum(one.size_bytes for one in taken)
+
+    async def verify(one: TakenModule) -> None:
+        verdict = await verifier.verify(one)
+        entries[one.module.id] = Entry(one.module, verdict.state, verdict.detail, verdict.found)
+        progress.add_bytes(one.size_bytes)
+        progress.add_file(str(verdict.found.location), verdict.state)
+
+    with stop_signals() as signals, shown(sys.stdout, total_bytes, len(taken)) as progress:
+        await for_each(taken, verify, parallel, signals)
+    return list(entries.values())
