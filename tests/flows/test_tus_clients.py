@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +14,13 @@ import pytest
 
 from storage.hashing import sha256_file
 from tests.handlers.tusing import VERSION, metadata, patching, send
+from tests.npm import installed
 from tests.serving import Serve, call, status_of, write_large_mp4
 
 HERE = Path(__file__).with_name("clients")
 TUS_JS = "tus-js-client@4.3.1"
-IS_CI = os.environ.get("CI") == "true"
 IS_FULL = os.environ.get("FULL") == "1"
-INSTALL_TIMEOUT_S, RUN_TIMEOUT_S = 180, 120
+RUN_TIMEOUT_S = 120
 FILLER_BYTES = (256 if IS_FULL else 24) * 2**20
 CLIENT_KILLS, SERVER_KILLS = (20, 8) if IS_FULL else (3, 1)
 
@@ -31,20 +30,7 @@ Command = Callable[[str, str, Path, Path], list[str]]
 @pytest.fixture(scope="session")
 def tus_js(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where tus-js-client is installed; skips the test where it cannot be, but never in CI."""
-    directory = tmp_path_factory.mktemp("tus-js")
-    try:
-        subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", TUS_JS],
-            cwd=directory,
-            check=True,
-            capture_output=True,
-            timeout=INSTALL_TIMEOUT_S,
-        )
-    except (OSError, subprocess.SubprocessError) as exc:
-        if IS_CI:
-            raise
-        pytest.skip(f"{TUS_JS} cannot be installed: {exc}")
-    return directory / "node_modules"
+    return installed(TUS_JS, tmp_path_factory.mktemp("tus-js"))
 
 
 @pytest.fixture(params=["tuspy", "tus-js-client"])

@@ -4,7 +4,7 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import run_server
 from db.legacy import LegacyModule
 from server.s3_inventory import plain_title, read_manifest
 from tests.faults.conftest import url_of
-from tests.object_store import BUCKET, ObjectStore, object_store
+from tests.object_store import BUCKET, ObjectStore
 from tests.running import ROOT
 
 LEGACY = """
@@ -28,18 +28,6 @@ LONGEST = "k" * 1020 + ".mp4"
 GB = 10**9
 
 Import = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def shared_store() -> Iterator[ObjectStore]:
-    with object_store() as made:
-        yield made
-
-
-@pytest.fixture
-def store(shared_store: ObjectStore) -> ObjectStore:
-    shared_store.reset()
-    return shared_store
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from storage.s3 import fetching
 from storage.s3.parts import Part
 from storage.samples import write_clock_mp4, write_clock_webm
 from tests.faults.conftest import url_of
-from tests.object_store import BUCKET, ObjectStore, object_store
+from tests.object_store import BUCKET, ObjectStore, before_both
 
 IS_FULL = os.environ.get("FULL") == "1"
 OBJECTS = 500 if IS_FULL else 30
@@ -26,18 +26,6 @@ PART_BYTES = 8 * 1024 * 1024
 VIDEOS = "SELECT module_id, course_id, title, original_filename, id::text FROM videos ORDER BY 1"
 
 Row = tuple[str, str]  # module and URL
-
-
-@pytest.fixture(scope="module")
-def shared_store() -> Iterator[ObjectStore]:
-    with object_store() as made:
-        yield made
-
-
-@pytest.fixture
-def store(shared_store: ObjectStore) -> ObjectStore:
-    shared_store.reset()
-    return shared_store
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +106,7 @@ def padded(film: bytes, size_bytes: int) -> bytes:
     return film + filler.to_bytes(4, "big") + b"free" + os.urandom(filler - 8)
 
 
+@before_both
 def test_every_object_becomes_a_video_and_nothing_happens_twice(
     takeover: Takeover, store: ObjectStore, film: bytes
 ) -> None:
@@ -153,6 +142,7 @@ def test_every_object_becomes_a_video_and_nothing_happens_twice(
     assert takeover.rows("SELECT count(*) FROM space_reservations") == [(0,)]
 
 
+@before_both
 def test_two_modules_with_one_object_share_one_file(
     takeover: Takeover, store: ObjectStore, film: bytes
 ) -> None:
@@ -167,6 +157,31 @@ def test_two_modules_with_one_object_share_one_file(
     assert one.samefile(two)
 
 
+ODD_KEYS = (
+    *("a b.mp4", "a+b.mp4", "Vorlesung/Größe €.mp4", "x/../y.mp4", "../z.mp4", "100%.mp4"),
+    *("a?b#c&d=.mp4", "it's \x1b[2J.mp4", "/".join(["k" * 127] * 7) + f"/{'k' * 124}.mp4"),
+)
+
+
+@before_both
+def test_odd_keys_become_files_with_names_of_ours(
+    takeover: Takeover, store: ObjectStore, film: bytes
+) -> None:
+    assert max(len(key.encode()) for key in ODD_KEYS) == 1024
+    contents = {key: padded(film, len(film) + 100 + n) for n, key in enumerate(ODD_KEYS)}
+    for key, content in contents.items():
+        store.put(key, content)
+    rows = [(f"m{n}", s3(key)) for n, key in enumerate(ODD_KEYS)]
+    assert set(takeover.states(rows).values()) == {"taken"}
+    taken = [path.read_bytes() for path in takeover.files().values()]
+    assert taken == list(contents.values())
+    assert [row[3] for row in takeover.rows(VIDEOS)] == [
+        *("a b.mp4", "a+b.mp4", "Größe €.mp4", "y.mp4", "z.mp4", "100%.mp4"),
+        *("a?b#c&d=.mp4", "it's [2J.mp4", ODD_KEYS[-1].rpartition("/")[2]),
+    ]
+
+
+@before_both
 def test_webm_and_a_parted_upload_are_taken_and_verified(
     takeover: Takeover, store: ObjectStore, film: bytes, tmp_path: Path
 ) -> None:
@@ -175,13 +190,14 @@ def test_webm_and_a_parted_upload_are_taken_and_verified(
     store.put("a.webm", webm)
     store.put_in_parts("large.mp4", large, 5 * 1024 * 1024)
     found = takeover.run([("m1", s3("a.webm")), ("m2", s3("large.mp4"))], "--parallel", "3")
-    assert found["m1"]["detail"].endswith("verified by crc32")
+    assert found["m1"]["detail"].endswith(f"verified by {store.checksum}")
     assert found["m2"]["detail"].endswith("verified by etag")
     files = takeover.files()
     assert (files["m1"].name, files["m1"].read_bytes()) == ("original.webm", webm)
     assert files["m2"].read_bytes() == large
 
 
+@before_both
 def test_after_an_interruption_only_what_is_missing_is_fetched(
     takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +227,39 @@ def test_after_an_interruption_only_what_is_missing_is_fetched(
     assert takeover.files()["m1"].read_bytes() == large
 
 
+@before_both
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_an_object_that_goes_away_meanwhile_is_told_and_taken_once_it_is_there(
+    takeover: Takeover,
+    store: ObjectStore,
+    film: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    is_replaced: bool,
+) -> None:
+    """The parts of two contents never make one video."""
+    before, after = padded(film, PART_BYTES + 7), padded(film, PART_BYTES + 7)
+    store.put("a.mp4", before)
+    rows = [("m1", s3("a.mp4"))]
+    whole = fetching._fetch_once
+
+    def meanwhile(client: Any, found: Any, descriptor: int, part: Part, shared: Any) -> None:
+        if part.start == PART_BYTES:
+            store.put("a.mp4", after) if is_replaced else store.delete("a.mp4")
+        whole(client, found, descriptor, part, shared)
+
+    monkeypatch.setattr(fetching, "_fetch_once", meanwhile)
+    told = takeover.states(rows, "--parallel", "1")["m1"]
+    replaced = "changed" if store.knows_if_match else "damaged"
+    assert told == (replaced if is_replaced else "vanished")
+    assert takeover.rows(VIDEOS) == []
+    monkeypatch.setattr(fetching, "_fetch_once", whole)
+
+    store.put("a.mp4", after)
+    assert takeover.states(rows) == {"m1": "taken"}
+    assert takeover.files()["m1"].read_bytes() == after
+
+
+@before_both
 def test_a_connection_that_breaks_goes_on_at_the_byte(
     takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +291,7 @@ def test_what_stays_away_is_unreachable(
     assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "unreachable"}
 
 
+@before_both
 def test_bytes_that_are_not_what_s3_holds_are_fetched_again(
     takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,9 +304,10 @@ def test_bytes_that_are_not_what_s3_holds_are_fetched_again(
     monkeypatch.setattr(fetching, "_fetch_once", wrong)
     found = takeover.run([("m1", s3("a.mp4"))])
     assert found["m1"]["state"] == "damaged"
-    assert "crc32" in found["m1"]["detail"]
+    assert store.checksum in found["m1"]["detail"]
 
 
+@before_both
 def test_what_is_no_video_is_refused_once_and_leaves_nothing(
     takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +326,7 @@ def test_what_is_no_video_is_refused_once_and_leaves_nothing(
     assert takeover.states(rows) == expected
 
 
+@before_both
 def test_a_changed_object_is_begun_anew(
     takeover: Takeover, store: ObjectStore, film: bytes
 ) -> None:
