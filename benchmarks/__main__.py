@@ -35,7 +35,7 @@ def _outside(options: Namespace, given: list[str]) -> int:
             print(f"not measured: {contender.name}: {reason}", file=sys.stderr)
     options.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=options.output) as scratch:
-        code = isolation.run_isolated([*given, "--inside", scratch])
+        code = isolation.run_isolated("benchmarks", [*given, "--inside", scratch])
     if code in (0, comparison.WRONG_ANSWERS):
         _plot(options)
     return code

@@ -6,13 +6,13 @@ all have read the event; for each second of the server's core they are told, too
 on a machine that does other things.
 """
 
-import argparse
 import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import median
 from subprocess import PIPE
 
-from benchmarks import isolation, machine
 from benchmarks.hubs import HUBS, Hub, Stage
+from benchmarks.measurement import options_of, run_isolated
 from benchmarks.processes import (
     CannotStart,
     Cores,
@@ -111,7 +111,12 @@ def everybody(
         yield found
 
 
-def compare(options: argparse.Namespace, directory: Path) -> str:
+def measure(options: Namespace) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="fanout-") as directory:
+        return compare(options, Path(directory)).splitlines()
+
+
+def compare(options: Namespace, directory: Path) -> str:
     """The table."""
     cores = choose_cores()
     allow_many_files()
@@ -127,13 +132,10 @@ def compare(options: argparse.Namespace, directory: Path) -> str:
         return table(options, runs, {name: one.grown_kib for name, one in listeners.items()})
 
 
-def table(
-    options: argparse.Namespace, runs: dict[str, list[Run]], grown_kib: dict[str, float]
-) -> str:
+def table(options: Namespace, runs: dict[str, list[Run]], grown_kib: dict[str, float]) -> str:
     lines = [
         f"{options.rounds} rounds of {options.events} events to {options.streams} streams:"
         " median (least to most)",
-        *(f"{name}: {fact}" for name, fact in machine.facts().items()),
         "",
         f"{'':20}{'deliveries/s':>28}{'for each core second':>28}{'of go':>7}"
         f"{'p50 ms':>9}{'p99 ms':>22}{'KiB a stream':>14}",
@@ -157,28 +159,10 @@ def _spread(figures: Sequence[float]) -> str:
 
 
 def main(given: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fanout", description=__doc__)
+    parser = options_of("fanout", __doc__)
     parser.add_argument("--streams", type=int, default=5000)
     parser.add_argument("--events", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path("build/bench"))
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(given)
-    try:
-        if not options.inside:
-            isolation.check_possible()
-            command = [sys.executable, "-m", "benchmarks.fanout", *given, "--inside"]
-            return subprocess.run(isolation.isolated(command)).returncode
-        isolation.prepare_network()
-        options.output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="fanout-") as directory:
-            text = compare(options, Path(directory))
-    except (isolation.CannotIsolate, CannotStart, subprocess.CalledProcessError) as exc:
-        print(f"benchmarks: {exc}", file=sys.stderr)
-        return 2
-    (options.output / "fanout.txt").write_text(text)
-    print(text)
-    return 0
+    return run_isolated(parser, given, measure)
 
 
 if __name__ == "__main__":

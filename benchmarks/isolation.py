@@ -54,9 +54,9 @@ def isolated(command: Sequence[str]) -> list[str]:
     return ["setpriv", "--pdeathsig", "KILL", *place, *command]
 
 
-def run_isolated(arguments: Sequence[str]) -> int:
-    """Runs `python -m benchmarks` with these arguments in there; says its exit code."""
-    command = isolated([sys.executable, "-m", "benchmarks", *arguments])
+def run_isolated(module: str, arguments: Sequence[str]) -> int:
+    """Runs `python -m MODULE` with these arguments in there; says its exit code."""
+    command = isolated([sys.executable, "-m", module, *arguments])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with subprocess.Popen(command) as place:
         try:

@@ -4,15 +4,14 @@ Thumbnails in all sizes and kinds and the storyboard, made by the service's sand
 in the same rounds and on the same core, by the `ffmpeg` command line with the same result.
 """
 
-import argparse
 import asyncio
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import av
 
-from benchmarks import machine
+from benchmarks.measurement import options_of, run, spread
 from storage.media import MAX_TILES, PictureKind
 from storage.samples import write_clock_mp4
 from storage.sandbox import Sandbox
@@ -140,7 +139,13 @@ def storyboard_command(lecture: Path, directory: Path) -> list[str]:
     return [*FFMPEG, *decoding, "-vf", filters, "-vsync", "passthrough", "-q:v", "3", sheets]
 
 
-def measure(lecture: Path, rounds: int) -> Iterator[tuple[Cost, Cost]]:
+def measure(options: Namespace) -> Iterator[str]:
+    lecture = ensure_lecture(options.output / "lecture-720p.mp4")
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    return verdicts(list(costs_of(lecture, options.rounds)))
+
+
+def costs_of(lecture: Path, rounds: int) -> Iterator[tuple[Cost, Cost]]:
     """(of the service, of ffmpeg) each round."""
     for number in range(rounds):
         ours, theirs = cost_of(by_service, lecture), cost_of(by_ffmpeg, lecture)
@@ -154,32 +159,15 @@ def shown(cost: Cost) -> str:
 
 def verdicts(costs: Sequence[tuple[Cost, Cost]]) -> Iterator[str]:
     shares = [ours.wall_s / (MINUTES * 60) * 100 for ours, _ in costs]
-    yield f"of the duration, per cent: {spread(shares)} (at most {MOST_SHARE:.0%})"
+    yield f"of the duration, per cent: {spread(shares, 2)} (at most {MOST_SHARE:.0%})"
     ratios = [ours.wall_s / theirs.wall_s for ours, theirs in costs]
-    yield f"of ffmpeg's time: {spread(ratios)} (at most {MOST_OF_FFMPEG})"
+    yield f"of ffmpeg's time: {spread(ratios, 2)} (at most {MOST_OF_FFMPEG})"
     processor = [ours.cpu_s / theirs.cpu_s for ours, theirs in costs]
-    yield f"of ffmpeg's processor time: {spread(processor)}"
-
-
-def spread(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.2f} [{min(values):.2f} to {max(values):.2f}]"
+    yield f"of ffmpeg's processor time: {spread(processor, 2)}"
 
 
 def main(given: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks.pictures", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path("build/bench"))
-    options = parser.parse_args(given)
-    output = options.output.resolve()
-    output.mkdir(parents=True, exist_ok=True)
-    facts = machine.facts()
-    lecture = ensure_lecture(output / "lecture-720p.mp4")
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    lines = list(verdicts(list(measure(lecture, options.rounds))))
-    text = "\n".join([*(f"{name}: {value}" for name, value in facts.items()), "", *lines])
-    (output / "pictures.txt").write_text(f"{text}\n")
-    print(f"\n{text}\nwritten: {output / 'pictures.txt'}")
-    return 0
+    return run(options_of("pictures", __doc__).parse_args(given), measure)
 
 
 if __name__ == "__main__":

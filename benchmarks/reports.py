@@ -5,7 +5,6 @@ a naive one that commits each report by itself, on the same PostgreSQL with fsyn
 by players of `report_client.py`, by requests of the same length.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -15,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from uuid import UUID, uuid4
 
 import psycopg2
 
-from benchmarks import isolation, machine
+from benchmarks.measurement import options_of, run_isolated, spread
 from benchmarks.processes import (
     Cores,
     allow_many_files,
@@ -103,10 +103,8 @@ def shown(sample: Sample) -> str:
     )
 
 
-def measure(options: argparse.Namespace) -> int:
-    isolation.prepare_network()
+def measure(options: Namespace) -> list[str]:
     allow_many_files()
-    facts = machine.facts()
     with (
         tempfile.TemporaryDirectory(dir=options.output) as directory,
         everybody(Path(directory), options.users) as bench,
@@ -117,11 +115,7 @@ def measure(options: argparse.Namespace) -> int:
         ]
         usual = statistics.median(one[PRODUCT].found["per_second"] for one in rounds)
         half = [bench.run(PRODUCT, options.seconds, usual / 2) for _ in range(options.rounds)]
-    lines = [*verdicts(rounds, half)]
-    text = "\n".join([*(f"{name}: {value}" for name, value in facts.items()), "", *lines])
-    (options.output / "reports.txt").write_text(f"{text}\n")
-    print(f"\n{text}\nwritten: {options.output / 'reports.txt'}")
-    return 0
+    return list(verdicts(rounds, half))
 
 
 def verdicts(rounds: Sequence[dict[str, Sample]], half: Sequence[Sample]) -> Iterator[str]:
@@ -138,11 +132,6 @@ def verdicts(rounds: Sequence[dict[str, Sample]], half: Sequence[Sample]) -> Ite
     yield f"commits a second: {spread(commits, 0)} (at most {MOST_COMMITS:.0f})"
     errors = sum(one.found["errors"] for each in rounds for one in each.values())
     yield f"errors: {errors + sum(one.found['errors'] for one in half):.0f}"
-
-
-def spread(values: Sequence[float], digits: int) -> str:
-    middle, low, high = statistics.median(values), min(values), max(values)
-    return f"{middle:.{digits}f} [{low:.{digits}f} to {high:.{digits}f}]"
 
 
 @contextlib.contextmanager
@@ -216,24 +205,11 @@ def _commits() -> float:
 
 
 def main(given: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks.reports", description=__doc__)
+    parser = options_of("reports", __doc__)
     parser.add_argument("--users", type=int, default=800)
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--output", type=Path, default=Path("build/bench"))
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(given)
-    options.output = options.output.resolve()
-    options.output.mkdir(parents=True, exist_ok=True)
-    if options.inside:
-        return measure(options)
-    isolation.check_possible()
-    command = [sys.executable, "-m", "benchmarks.reports", *given, "--inside"]
-    return subprocess.call(isolation.isolated(command))
+    return run_isolated(parser, given, measure)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except isolation.CannotIsolate as exc:
-        sys.exit(f"benchmarks: {exc}")
+    sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,6 @@ Then once more, while somebody asks the service for 64 KiB of another video agai
 first round only warms up.
 """
 
-import argparse
 import asyncio
 import base64
 import contextlib
@@ -18,12 +17,13 @@ import sys
 import tempfile
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import isolation, machine
 from benchmarks.api import call, client, path_by_bearer
+from benchmarks.measurement import options_of, run_isolated, spread
 from benchmarks.processes import (
     Cores,
     children,
@@ -193,11 +193,6 @@ def verdicts(rounds: Sequence[Round]) -> Iterator[str]:
     yield f"p99 of a range meanwhile, ms: {spread(p99, 1)} (at most {MOST_P99_MS:.0f})"
 
 
-def spread(values: Sequence[float], digits: int) -> str:
-    middle, low, high = statistics.median(values), min(values), max(values)
-    return f"{middle:.{digits}f} [{low:.{digits}f} to {high:.{digits}f}]"
-
-
 @contextlib.contextmanager
 def everybody(directory: Path, size_bytes: int) -> Iterator[Bench]:
     cores, log = choose_cores(), directory / "log"
@@ -272,38 +267,20 @@ async def ready_video(token: str, film: Path) -> str:
     return path_by_bearer(video["id"])
 
 
-def measure(options: argparse.Namespace) -> int:
-    isolation.prepare_network()
-    facts = machine.facts()
+def measure(options: Namespace) -> list[str]:
     with (
         tempfile.TemporaryDirectory(dir=options.output) as directory,
         everybody(Path(directory), options.mebibytes * 2**20) as bench,
     ):
         rounds = [measured_round(bench) for _ in range(1 + options.rounds)][1:]
-    lines = [*(f"{name}: {value}" for name, value in facts.items()), "", *verdicts(rounds)]
-    (options.output / "uploads.txt").write_text("\n".join([*lines, ""]))
-    print("\n".join(["", *lines]))
-    return 0
+    return list(verdicts(rounds))
 
 
 def main(given: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks.uploads", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = options_of("uploads", __doc__)
     parser.add_argument("--mebibytes", type=int, default=1024)
-    parser.add_argument("--output", type=Path, default=Path("build/bench"))
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(given)
-    options.output = options.output.resolve()
-    options.output.mkdir(parents=True, exist_ok=True)
-    if options.inside:
-        return measure(options)
-    isolation.check_possible()
-    command = [sys.executable, "-m", "benchmarks.uploads", *given, "--inside"]
-    return subprocess.call(isolation.isolated(command))
+    return run_isolated(parser, given, measure)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except isolation.CannotIsolate as exc:
-        sys.exit(f"benchmarks: {exc}")
+    sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from benchmarks.report_client import Player, Run
-from benchmarks.reports import ECHO, NAIVE, PRODUCT, Sample, spread, verdicts
+from benchmarks.reports import ECHO, NAIVE, PRODUCT, Sample, verdicts
 
 
 def sample(name: str, per_second: float, *, p99_ms: float = 0.0, us: float = 100.0) -> Sample:
@@ -34,10 +34,6 @@ def test_ratios_are_those_within_each_round() -> None:
         "commits a second: 30 [10 to 90] (at most 200)",
         "errors: 12",
     ]
-
-
-def test_spread_tells_the_middle_and_both_ends() -> None:
-    assert spread([3.0, 1.0, 2.5], 1) == "2.5 [1.0 to 3.0]"
 
 
 class FakePlayer:
