@@ -22,16 +22,8 @@ from typing import Any
 import aiohttp
 
 from benchmarks.api import call, client
-from benchmarks.processes import (
-    CannotStart,
-    Cores,
-    children,
-    pin,
-    pinned,
-    running,
-    wait_for_port,
-    wait_until,
-)
+from benchmarks.nginx import nginx
+from benchmarks.processes import CannotStart, Cores, pin, pinned, running, wait_for_port
 from server.tokens import mint_token
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,31 +35,14 @@ NUMBER = "%08d"  # of the event, which listen.c fills in
 DATA = json.dumps({"title": "x" * 600 + NUMBER})  # about what coursestream tells of a video
 
 NCHAN = """
-load_module {module};
-daemon off;
-user root;
-worker_processes 1;
-worker_rlimit_nofile 65536;
-pid {directory}/nginx.pid;
-error_log {directory}/nginx.log error;
-events {{ worker_connections 32768; }}
-http {{
-    access_log off;
-    keepalive_requests 1000000000;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        location = /events {{
-            nchan_subscriber eventsource;
-            nchan_channel_id all;
-            nchan_subscriber_first_message newest;
-        }}
-        location = /publish {{ nchan_publisher; nchan_channel_id all; }}
+server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location = /events {{
+        nchan_subscriber eventsource;
+        nchan_channel_id all;
+        nchan_subscriber_first_message newest;
     }}
+    location /publish {{ nchan_publisher; nchan_channel_id all; }}
 }}
 """
 
@@ -153,15 +128,8 @@ def program(
 
 @contextlib.contextmanager
 def nchan(directory: Path, port: int, cores: Cores) -> Iterator[Stage]:
-    home = directory / "nchan"
-    home.mkdir()
-    configuration, log = home / "nginx.conf", home / "output"
-    configuration.write_text(NCHAN.format(module=NCHAN_MODULE, directory=home, port=port))
-    command = ["nginx", "-p", str(home), "-c", str(configuration)]
-    with running(pinned(cores.server, command), log) as process:
-        wait_for_port(process, port, log)
-        wait_until(lambda: children(process.pid), process, log)
-        pids = tuple(children(process.pid))
+    http, modules = NCHAN.format(port=port), f"load_module {NCHAN_MODULE};"
+    with nginx(directory / "nchan", http, port, cores.server, modules=modules) as pids:
         yield Stage(port, "/events", _request("POST", "/publish", DATA), pids)
 
 

@@ -24,17 +24,8 @@ from pathlib import Path
 
 from benchmarks.api import call, client, path_by_bearer
 from benchmarks.measurement import options_of, run_isolated, spread
-from benchmarks.processes import (
-    Cores,
-    children,
-    choose_cores,
-    cpu_s,
-    pin,
-    pinned,
-    running,
-    wait_for_port,
-    wait_until,
-)
+from benchmarks.nginx import nginx
+from benchmarks.processes import Cores, choose_cores, cpu_s, pin, pinned, running, wait_for_port
 from server.tokens import mint_token
 from storage.remux import remux_faststart
 from storage.samples import write_clock_mp4
@@ -45,25 +36,11 @@ SECRET = "the tokens of a measurement, thirty-two bytes or more"
 RANGE_BYTES, EVERY_S = 64 * 1024, 0.005
 LEAST_RATIO, MOST_P99_MS = 0.7, 20.0
 METADATA = f"module_id {base64.b64encode(b'bench').decode()}"
-NGINX = """
-daemon off;
-user root;
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log {directory}/nginx.log error;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
+PUT = """
+server {{
+    listen 127.0.0.1:{port};
     client_max_body_size 0;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{ root {directory}/files; dav_methods PUT; }}
-    }}
+    location / {{ root {files}; dav_methods PUT; }}
 }}
 """
 
@@ -202,7 +179,7 @@ def everybody(directory: Path, size_bytes: int) -> Iterator[Bench]:
         path = asyncio.run(ready_video(token, small))
     with (
         serving(directory, log, cores, "0") as web_pid,
-        nginx(directory / "nginx", log, cores),
+        taking_files(directory / "nginx", cores),
     ):
         yield Bench(film, directory, cores, token, web_pid, path)
 
@@ -229,14 +206,10 @@ def serving(directory: Path, log: Path, cores: Cores, workers: str) -> Iterator[
 
 
 @contextlib.contextmanager
-def nginx(directory: Path, log: Path, cores: Cores) -> Iterator[None]:
-    (directory / "files").mkdir(parents=True)
-    configuration = directory / "nginx.conf"
-    configuration.write_text(NGINX.format(directory=directory, port=NGINX_PORT))
-    command: list[str | Path] = ["nginx", "-p", directory, "-c", configuration]
-    with running(pinned(cores.server, command), log) as process:
-        wait_for_port(process, NGINX_PORT, log)
-        wait_until(lambda: children(process.pid), process, log)
+def taking_files(directory: Path, cores: Cores) -> Iterator[None]:
+    files = directory / "files"
+    with nginx(directory, PUT.format(port=NGINX_PORT, files=files), NGINX_PORT, cores.server):
+        files.mkdir()
         yield
 
 
