@@ -15,11 +15,9 @@ from db import assets, videos
 from db.assets import RepresentationRow
 from db.pool import Database
 from db.videos import MediaFacts, Video
-from events import log
 from events.errors import NoLongerWanted
 from events.scratch import scratch_directory
-from events.snapshots import told
-from events.types import VideoUpdated
+from events.telling import tell_updated
 from events.wanted import while_wanted
 from storage.errors import FINAL
 from storage.hashing import sha256_file
@@ -203,9 +201,7 @@ class Renditions:
             if not await videos.touch(transaction, video.id):
                 return False
             await assets.add_representation(transaction, video.id, row)
-            changed = await videos.get(transaction, video.id)
-            assert changed is not None
-            await log.append(transaction, [told(VideoUpdated, changed, changed.uploaded_by)])
+            await tell_updated(transaction, video.id)
         return True
 
 
