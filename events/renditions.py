@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NoReturn
 from uuid import UUID
 
 from db import assets, videos
@@ -108,16 +109,13 @@ class Renditions:
         async with scratch_directory(self._storage) as directory:
             source, container = await self._made(video, original, directory / "made", tell)
             await tell(MADE_RATIO)
-            original_sha256 = sha256 = await asyncio.to_thread(sha256_file, original)
-            if source != original:
-                sha256 = await asyncio.to_thread(sha256_file, source)
             media = await self._facts(video, source, container)
-            name = asset_name("source", sha256, container)
-            path = await asyncio.to_thread(self._place, video, source, name)
-        rendition = Rendition(path, media, sha256)
+            rendition = await self._placed(video, source, "source", media)
+        original_sha256 = rendition.sha256
+        if source != original:
+            original_sha256 = await asyncio.to_thread(sha256_file, original)
         if not await self._is_served(video, rendition, original_sha256):
-            await self.discard(video, [name])
-            raise NoLongerWanted
+            await self._drop(video, rendition)
         return rendition
 
     async def _made(
@@ -143,14 +141,10 @@ class Renditions:
         async with scratch_directory(self._storage) as directory:
             target = directory / "made"
             container = await self._transcode(video, source, target, targets, tell)
-            probe = await self._sandbox.probe(target, container, MADE_HERE)
-            sha256 = await asyncio.to_thread(sha256_file, target)
-            name = asset_name("alt", sha256, container)
-            path = await asyncio.to_thread(self._place, video, target, name)
-        rendition = Rendition(path, media_facts(container, probe), sha256)
+            media = media_facts(container, await self._sandbox.probe(target, container, MADE_HERE))
+            rendition = await self._placed(video, target, "alt", media)
         if not await self._is_added(video, rendition):
-            await self.discard(video, [name])
-            raise NoLongerWanted
+            await self._drop(video, rendition)
 
     async def _transcode(
         self, video: Video, source: Path, target: Path, targets: list[Container], tell: Tell
@@ -179,11 +173,24 @@ class Renditions:
     def _path(self, video: Video, name: str) -> Path:
         return self._storage.asset(video.course_id, video.id, name)
 
+    async def _placed(
+        self, video: Video, source: Path, kind: Literal["source", "alt"], media: MediaFacts
+    ) -> Rendition:
+        sha256 = await asyncio.to_thread(sha256_file, source)
+        name = asset_name(kind, sha256, media.container)
+        path = await asyncio.to_thread(self._place, video, source, name)
+        return Rendition(path, media, sha256)
+
     def _place(self, video: Video, source: Path, name: str) -> Path:
         """Blocks."""
         if source.parent == self._storage.video_dir(video.course_id, video.id):
             return link_asset(self._storage, video.course_id, video.id, source.name, name)
         return adopt_asset(self._storage, source, video.course_id, video.id, name)
+
+    async def _drop(self, video: Video, rendition: Rendition) -> NoReturn:
+        """The video was deleted meanwhile."""
+        await self.discard(video, [rendition.path.name])
+        raise NoLongerWanted
 
     async def _is_served(self, video: Video, rendition: Rendition, original_sha256: str) -> bool:
         """Its row is there, unless the video was deleted meanwhile."""
