@@ -6,13 +6,13 @@ scaler, which knows the curves and, where the file tells them, the limits of the
 
 from typing import Any
 
-from av.filter import Graph
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
 from storage.geometry import clockwise_rotation, display_size
+from storage.graphs import HDR_CURVES, PictureGraph
 
 # Four times as high as wide: more is a fault of the file, and JPEG ends at 65,535.
 _MAX_HEIGHT_RATIO = 4
@@ -21,7 +21,6 @@ _TRANSPOSED = {
     180: Image.Transpose.ROTATE_180,
     270: Image.Transpose.ROTATE_90,
 }
-_HDR_CURVES = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
 _TO_SRGB = "flags=area:out_transfer=iec61966-2-1:out_primaries=bt709:intent=perceptual"
 
 
@@ -32,7 +31,7 @@ class Stills:
         decoder = stream.codec_context
         self._sample_ratio = stream.sample_aspect_ratio or decoder.sample_aspect_ratio
         self._scaler = VideoReformatter()
-        self._tone_mapping: _ToneMapping | None = None
+        self._tone_mapping = PictureGraph(threads=1)
 
     def shown(self, frame: VideoFrame, width_px: int) -> Image.Image:
         """The frame as a player shows it, `width_px` wide."""
@@ -49,12 +48,10 @@ class Stills:
         return _image(self._reformatted(frame, width_px, height_px)).convert("L")
 
     def _scaled(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
-        if frame.color_trc not in _HDR_CURVES:
+        if frame.color_trc not in HDR_CURVES:
             return self._reformatted(frame, width_px, height_px)
-        known = self._tone_mapping
-        if known is None or not known.fits(frame, width_px, height_px):
-            known = self._tone_mapping = _ToneMapping(frame, width_px, height_px)
-        return known.applied(frame)
+        scale = f"{width_px}:{height_px}:{_TO_SRGB}"
+        return self._tone_mapping.filtered(frame, [("scale", scale), ("format", "rgb24")])
 
     def _reformatted(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
         area = Interpolation.AREA
@@ -63,43 +60,10 @@ class Stills:
         )
 
 
-class _ToneMapping:
-    """A filter for frames of one kind; preparing it takes seconds, its frames milliseconds."""
-
-    def __init__(self, frame: VideoFrame, width_px: int, height_px: int) -> None:
-        self._kind = _kind(frame, width_px, height_px)
-        self._graph = Graph()
-        self._graph.threads = 1
-        source = (
-            f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1"
-            f":colorspace={int(frame.colorspace)}:range={int(frame.color_range)}"
-        )
-        self._graph.link_nodes(
-            self._graph.add("buffer", source),
-            self._graph.add("scale", f"{width_px}:{height_px}:{_TO_SRGB}"),
-            self._graph.add("format", "rgb24"),
-            self._graph.add("buffersink"),
-        ).configure()
-
-    def fits(self, frame: VideoFrame, width_px: int, height_px: int) -> bool:
-        return self._kind == _kind(frame, width_px, height_px)
-
-    def applied(self, frame: VideoFrame) -> VideoFrame:
-        self._graph.push(frame)
-        mapped = self._graph.pull()
-        assert isinstance(mapped, VideoFrame)
-        return mapped
-
-
 def fitting_height(width_px: int, shown_width: int, shown_height: int) -> int:
     """The height that keeps the proportions, within reason."""
     height_px = round(width_px * shown_height / shown_width)
     return max(1, min(height_px, width_px * _MAX_HEIGHT_RATIO))
-
-
-def _kind(frame: VideoFrame, *size: int) -> tuple[Any, ...]:
-    colours = (frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries)
-    return (frame.width, frame.height, frame.format.name, *colours, *size)
 
 
 def _image(frame: Any) -> Image.Image:

@@ -10,7 +10,7 @@ import pytest
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from storage import stills
+from storage import graphs, stills
 from storage.demux import first_frame, open_media, video_stream
 from storage.stills import Stills, fitting_height
 
@@ -78,11 +78,9 @@ def test_more_pixels_of_an_hdr_video_take_no_new_filter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    wrapped = stills._ToneMapping
+    linked = graphs.linked
     monkeypatch.setattr(stills, "_TO_SRGB", "flags=area")  # mapping itself takes seconds
-    monkeypatch.setattr(
-        stills, "_ToneMapping", lambda *given: made.append(given) or wrapped(*given)
-    )
+    monkeypatch.setattr(graphs, "linked", lambda *given: made.append(given) or linked(*given))
     path = write_deep(tmp_path / "hdr.mp4", [64, 940], PQ)
 
     with open_media(path, "mp4") as media:

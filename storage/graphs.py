@@ -1,0 +1,54 @@
+"""FFmpeg's filter graphs: a source, a chain of filters, and what comes out. For children only."""
+
+from collections.abc import Sequence
+
+from av.filter import Graph
+from av.filter.context import FilterContext
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorTrc
+
+# PQ and HLG, ITU-R BT.2100.
+HDR_CURVES = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
+
+# (filter, its options)
+Chain = Sequence[tuple[str, str | None]]
+
+
+class PictureGraph:
+    """Keeps its filters while frames and chain stay of one kind: preparing them may take seconds,
+    each frame takes milliseconds.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._kind: tuple[object, ...] = ()
+        self._graph = Graph()
+
+    def filtered(self, frame: VideoFrame, chain: Chain) -> VideoFrame:
+        """Raises: av.FFmpegError."""
+        colours = (frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries)
+        kind = (frame.width, frame.height, frame.format.name, *colours, *chain)
+        if kind != self._kind:
+            self._graph, self._kind = self._built(frame, chain), kind
+        self._graph.push(frame)
+        made = self._graph.pull()
+        assert isinstance(made, VideoFrame)
+        return made
+
+    def _built(self, frame: VideoFrame, chain: Chain) -> Graph:
+        graph = Graph()
+        graph.threads = self._threads
+        source = graph.add(
+            "buffer",
+            video_size=f"{frame.width}x{frame.height}",
+            pix_fmt=frame.format.name,
+            time_base=str(frame.time_base),
+            colorspace=str(frame.colorspace),
+            range=str(frame.color_range),
+        )
+        return linked(graph, source, [*chain, ("buffersink", None)])
+
+
+def linked(graph: Graph, source: FilterContext, chain: Chain) -> Graph:
+    graph.link_nodes(source, *(graph.add(name, options) for name, options in chain)).configure()
+    return graph
