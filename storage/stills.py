@@ -14,6 +14,8 @@ from PIL import Image
 from storage.geometry import clockwise_rotation, display_size
 from storage.graphs import HDR_CURVES, PictureGraph
 
+# The probe has applied the configured limit; this one keeps the memory limit meaningful.
+MAX_PIXELS = 1 << 27
 # Four times as high as wide: more is a fault of the file, and JPEG ends at 65,535.
 _MAX_HEIGHT_RATIO = 4
 _TRANSPOSED = {

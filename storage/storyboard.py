@@ -23,12 +23,11 @@ from storage.errors import Undecodable, os_errors_wrapped
 from storage.hashing import sha256_file
 from storage.media import MAX_TILES, SHEET_COLUMNS, TILES_PER_SHEET, Sheet, Storyboard, sheet_file
 from storage.sniff import Container
-from storage.stills import Stills
+from storage.stills import MAX_PIXELS, Stills
 
 TILE_WIDTH_PX = 160
 # Nearer tiles would tell nothing more on a scrubber of some hundred pixels.
 _LEAST_INTERVAL_S = 2.0
-_MAX_PIXELS = 1 << 27
 
 
 def make_storyboard(
@@ -90,7 +89,7 @@ def _spaced_frames(
     interval_s = max(_LEAST_INTERVAL_S, (media.duration or 0) / av.time_base / MAX_TILES)
     packets = _spaced_packets(media, stream, interval_s)
     last_s = -1.0
-    for frame in islice(decode_packets(stream, packets, _MAX_PIXELS), MAX_TILES):
+    for frame in islice(decode_packets(stream, packets, MAX_PIXELS), MAX_TILES):
         if frame.time is not None and frame.time > last_s:
             yield frame
             last_s = max(0.0, frame.time)

@@ -21,7 +21,7 @@ from storage.errors import Undecodable
 from storage.media import Picture, PictureKind
 from storage.picture_files import write_pictures
 from storage.sniff import Container
-from storage.stills import Stills
+from storage.stills import MAX_PIXELS, Stills
 
 _CANDIDATES = 9
 # Candidates are judged small: enough to tell a slide from a blur, and quick.
@@ -37,8 +37,6 @@ _MAX_FRAMES_PAST_KEYFRAME = 60
 _FADE_STEP_FRAMES = 4
 _LEAST_FADE_CHANGE = 4.0
 _MOST_FADE_RESIDUE_RATIO = 0.25
-# The probe has applied the configured limit; this one keeps the memory limit meaningful.
-_MAX_PIXELS = 1 << 27
 _EDGES = ImageFilter.Kernel((3, 3), (0, -1, 0, -1, 4, -1, 0, -1, 0), scale=1, offset=128)
 
 
@@ -125,7 +123,7 @@ def _candidates(
         # A live recording may have no index to seek by: what comes next will do.
         with suppress(av.FFmpegError):
             media.seek(target, backward=True)
-        frames = decode_frames(media, stream, _MAX_PIXELS)
+        frames = decode_frames(media, stream, MAX_PIXELS)
         frame = _frame_near(frames, target / av.time_base, seen_s)
         if frame is not None:
             seen_s = frame.time or 0
@@ -152,7 +150,7 @@ def _frame_at(media: InputContainer, stream: VideoStream, at_s: float) -> VideoF
     with suppress(av.FFmpegError):
         media.seek(round(at_s * av.time_base), backward=True)
     shown = None
-    for frame in decode_frames(media, stream, _MAX_PIXELS):
+    for frame in decode_frames(media, stream, MAX_PIXELS):
         if shown is not None and (frame.time or 0) > at_s:
             break
         shown = frame

@@ -12,7 +12,7 @@ from PIL import Image
 
 from storage import graphs, stills
 from storage.demux import first_frame, open_media, video_stream
-from storage.stills import Stills, fitting_height
+from storage.stills import MAX_PIXELS, Stills, fitting_height
 
 BT709, PQ, BT2020_10, HLG = 1, 16, 14, 18
 WHITE_LEVEL = 722  # 203 cd/m² in PQ, 10 bits, limited range: graphics white of ITU-R BT.2408
@@ -22,7 +22,7 @@ HLG_WHITE_LEVEL = 721  # 75 % of the signal, the same white in HLG
 def still_of(path: Path, width_px: int = 160) -> Image.Image:
     with open_media(path, "mp4") as media:
         stream = video_stream(media)
-        return Stills(stream).shown(first_frame(media, stream, 1 << 27), width_px)
+        return Stills(stream).shown(first_frame(media, stream, MAX_PIXELS), width_px)
 
 
 def deep_frame(levels: list[int], transfer: int, *, primaries: int = 9) -> VideoFrame:
