@@ -64,7 +64,7 @@ def _imports(name: str) -> bool:
 
 
 def crash() -> None:
-    os.kill(os.getpid(), signal.SIGSEGV)
+    ctypes.string_at(0)
 
 
 def leave() -> None:

@@ -154,23 +154,23 @@ async def test_child_has_nothing_it_does_not_need(
 
 
 @pytest.mark.parametrize(
-    ("function", "error"),
+    ("function", "error", "detail"),
     [
-        pytest.param("crash", MediaCrashed, id="segmentation-fault"),
-        pytest.param("leave", MediaCrashed, id="exit-status"),
-        pytest.param("leave_quietly", MediaCrashed, id="no-answer"),
-        pytest.param("recurse", MediaCrashed, id="python-error"),
-        pytest.param("flood", MediaCrashed, id="answer-too-long"),
-        pytest.param("only_marks", MediaCrashed, id="progress-without-end"),
-        pytest.param("text", MediaCrashed, id="answer-of-another-type"),
-        pytest.param("hog", TooComplex, id="memory-limit"),
-        pytest.param("refuse", NoVideo, id="error-of-ours"),
+        pytest.param("crash", MediaCrashed, "ended by SIGSEGV", id="segmentation-fault"),
+        pytest.param("leave", MediaCrashed, "status 3", id="exit-status"),
+        pytest.param("leave_quietly", MediaCrashed, "makes no sense", id="no-answer"),
+        pytest.param("recurse", MediaCrashed, "recursion", id="python-error"),
+        pytest.param("flood", MediaCrashed, "too long", id="answer-too-long"),
+        pytest.param("only_marks", MediaCrashed, "too long", id="progress-without-end"),
+        pytest.param("text", MediaCrashed, "makes no sense", id="answer-of-another-type"),
+        pytest.param("hog", TooComplex, "memory", id="memory-limit"),
+        pytest.param("refuse", NoVideo, "only sound", id="error-of-ours"),
     ],
 )
 async def test_child_that_fails_is_told_as_an_error(
-    sandbox: Sandbox, function: str, error: type[StorageError]
+    sandbox: Sandbox, function: str, error: type[StorageError], detail: str
 ) -> None:
-    with pytest.raises(error) as caught:
+    with pytest.raises(error, match=detail) as caught:
         await sandbox.run(function, Nothing(), int, timeout_s=30)
 
     assert type(caught.value) is error
