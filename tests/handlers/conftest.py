@@ -298,6 +298,11 @@ def mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def film(mp4: Path) -> bytes:
+    return mp4.read_bytes()
+
+
+@pytest.fixture(scope="session")
 def webm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("media") / "clock.webm"
     write_clock_webm(path, 2)

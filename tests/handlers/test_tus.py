@@ -3,17 +3,17 @@
 import asyncio
 import base64
 import hashlib
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from db import uploads
 from handlers import keys
-from server.tokens import mint_token
-from tests.handlers.conftest import SECRET, Service
+from tests.handlers.conftest import Service
 from tests.handlers.tusing import (
+    MIB,
     OCTETS,
+    TESS,
     VERSION,
     create,
     created,
@@ -31,18 +31,10 @@ from tests.handlers.uploading import left_behind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-TESS = mint_token(SECRET, "tess")
-MIB = 2**20
-
 
 @pytest.fixture
 def service(shared_service: Service) -> Service:
     return shared_service
-
-
-@pytest.fixture
-def film(mp4: Path) -> bytes:
-    return mp4.read_bytes()
 
 
 def checksum(algorithm: str, content: bytes) -> dict[str, str]:

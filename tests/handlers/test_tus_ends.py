@@ -2,16 +2,16 @@
 
 import asyncio
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from handlers import keys
-from server.tokens import mint_token
-from tests.handlers.conftest import SECRET, Service
+from tests.handlers.conftest import Service
 from tests.handlers.tusing import (
+    MIB,
     OCTETS,
+    TESS,
     VERSION,
     create,
     created,
@@ -26,14 +26,6 @@ from tests.handlers.tusing import (
 )
 from tests.handlers.uploading import files_left, is_nothing_left
 from tests.wire import connected
-
-TESS = mint_token(SECRET, "tess")
-MIB = 2**20
-
-
-@pytest.fixture
-def film(mp4: Path) -> bytes:
-    return mp4.read_bytes()
 
 
 async def test_upload_in_pieces_becomes_the_video_that_was_sent(

@@ -9,10 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from handlers import keys
+from server.tokens import mint_token
+from tests.handlers.conftest import SECRET
 from tests.wire import Wire, connected
 
 VERSION = {"Tus-Resumable": "1.0.0"}
 OCTETS = {"Content-Type": "application/offset+octet-stream"}
+TESS = mint_token(SECRET, "tess")
+MIB = 2**20
 
 
 def metadata(**values: str) -> str:
