@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +14,8 @@ from db.pool import Database, open_database
 from events import log
 from events.reports import ProgressReport
 from events.types import EnrollmentChanged, Event
+from storage.paths import StoragePaths
+from tests.events.workshop import FakeSandbox, Workshop
 
 VIDEO_COLUMNS = (
     "id, course_id, module_id, title, original_filename, duration_s, width, height, container,"
@@ -84,6 +87,18 @@ async def library(database: Database) -> Library:
             " VALUES ('m-c1', 'c1', 'M', 0), ('m-c2', 'c2', 'M', 0)"
         )
     return Library(database)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> StoragePaths:
+    storage = StoragePaths(tmp_path)
+    storage.prepare()
+    return storage
+
+
+@pytest.fixture
+async def workshop(database: Database, library: Any, storage: StoragePaths) -> Workshop:
+    return Workshop(database, storage, FakeSandbox())
 
 
 @pytest.fixture

@@ -21,18 +21,8 @@ from storage.errors import (
     TooComplex,
     Undecodable,
 )
-from tests.events import test_pipeline
-from tests.events.test_pipeline import (
-    CUES,
-    INDEX_FIRST,
-    STORYBOARD,
-    Killed,
-    Workshop,
-    names_of,
-    read,
-)
-
-storage, workshop = test_pipeline.storage, test_pipeline.workshop  # fixtures
+from tests.events.workshop import CUES, STORYBOARD, Killed, Workshop, names_of
+from tests.plain_media import INDEX_FIRST, read
 
 EXTRAS = ("webp+avif", "storyboard")
 FURTHER = sorted(set(names_of(INDEX_FIRST)) - set(names_of(INDEX_FIRST, kinds=("jpg",))))

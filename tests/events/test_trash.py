@@ -1,7 +1,6 @@
 """What was deleted goes when it can no longer be restored, and not before."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +14,6 @@ from storage.errors import StorageGone
 from storage.paths import StoragePaths
 
 TABLES = ("videos", "representations", "thumbnails", "progress", "playback_sessions")
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> StoragePaths:
-    storage = StoragePaths(tmp_path)
-    storage.prepare()
-    return storage
 
 
 async def full_video(library: Any, storage: StoragePaths, age_s: float | None) -> UUID:

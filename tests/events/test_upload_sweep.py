@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,13 +21,6 @@ RESERVED = "SELECT count(*) FROM space_reservations"
 async def database(dsn: str) -> AsyncIterator[Database]:
     async with open_database(dsn, size=2) as opened:
         yield opened
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> StoragePaths:
-    paths = StoragePaths(tmp_path)
-    paths.prepare()
-    return paths
 
 
 async def begin(database: Database, storage: StoragePaths, life_s: float = DAY_S) -> UUID:

@@ -26,37 +26,13 @@ from handlers.access.auth import Viewer
 from handlers.hiding import hide_videos
 from handlers.videos import bring_back
 from server.worker import Liveness, build_queue, take_jobs
-from storage.hashing import sha256_file
-from storage.media import (
-    Limits,
-    Picture,
-    PictureKind,
-    Probe,
-    Sheet,
-    Storyboard,
-    TranscodeTask,
-    sheet_file,
-)
 from storage.paths import StoragePaths
-from storage.sandbox import OnProgress
-from storage.transcode_budget import TranscodeBudget
+from tests.plain_media import PlainMedia
 
 FILE_STEPS = ("replace", "link", "mkdir", "unlink", "rmdir", "fsync")
 PICTURES = PictureSettings([("small", 160), ("large", 640)], 82)
 PATIENT = Liveness(looks="0 0 1 1 *")  # a victim takes over from no other victim
 QUICK = Liveness(heartbeat_s=0.2, stalled_after_s=1.0, looks="* * * * * *")
-CONVERTED = Probe(
-    duration_s=30.0,
-    width=640,
-    height=360,
-    frame_rate=25.0,
-    rotation=0,
-    video_codec="h264",
-    audio_codec=None,
-    mime_type="video/mp4",
-    streams=1,
-    is_playable_in_browsers=True,
-)
 TESS = Viewer("tess", frozenset(), float("inf"))
 
 
@@ -93,67 +69,14 @@ class Steps:
         Database.run = stepping  # type: ignore[method-assign]
 
 
-class PlainMedia:
-    """Writes plain files where PyAV would write media."""
+class DyingMedia(PlainMedia):
+    """Each of its functions is a step."""
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
 
-    async def remux(self, source: Path, target: Path, container: str) -> None:
-        self._steps.take("remux")
-        content = await asyncio.to_thread(source.read_bytes)
-        await asyncio.to_thread(target.write_bytes, b"remuxed " + content)
-
-    async def transcode(
-        self, task: TranscodeTask, budget: TranscodeBudget, on_progress: OnProgress
-    ) -> str:
-        self._steps.take(f"transcode to {'/'.join(task.targets)}")
-        content = await asyncio.to_thread(task.path.read_bytes)
-        await asyncio.to_thread(task.target.write_bytes, b"converted " + content)
-        return task.targets[0]
-
-    async def probe(self, path: Path, container: str, limits: Limits) -> Probe:
-        self._steps.take("probe")
-        return CONVERTED
-
-    async def thumbnails(
-        self,
-        path: Path,
-        container: str,
-        sizes: list[tuple[str, int]],
-        quality: int,
-        out_dir: Path,
-        kinds: list[PictureKind],
-    ) -> list[Picture]:
-        self._steps.take(f"thumbnails {'+'.join(kinds)}")
-        return [
-            await asyncio.to_thread(picture, out_dir, *size, kind)
-            for kind in kinds
-            for size in sizes
-        ]
-
-    async def storyboard(
-        self, path: Path, container: str, quality: int, out_dir: Path
-    ) -> Storyboard:
-        self._steps.take("storyboard")
-        file = sheet_file(out_dir, 0)
-        await asyncio.to_thread(file.write_bytes, b"tiles")
-        return Storyboard(160, 90, [0.0], [Sheet(file, 5, sha256_file(file))])
-
-
-def picture(directory: Path, name: str, width_px: int, kind: PictureKind) -> Picture:
-    file = directory / f"{name}.{kind}"
-    content = f"{name} {kind}".encode()
-    file.write_bytes(content)
-    return Picture(
-        name=name,
-        file=file,
-        extension=kind,
-        width_px=width_px,
-        height_px=width_px // 2,
-        size_bytes=len(content),
-        sha256=sha256_file(file),
-    )
+    async def begin(self, name: str) -> None:
+        self._steps.take(name)
 
 
 class DyingPipeline(Pipeline):
@@ -233,7 +156,7 @@ WORKS: dict[str, Work] = {
 
 def _pipeline(kind: type[Any], order: dict[str, Any], database: Database, steps: Steps) -> Any:
     storage, has_alternate = StoragePaths(Path(order["root"])), order.get("has_alternate", False)
-    return kind(database, storage, PlainMedia(steps), PICTURES, has_alternate=has_alternate)
+    return kind(database, storage, DyingMedia(steps), PICTURES, has_alternate=has_alternate)
 
 
 async def obey(order: dict[str, Any], told: int) -> None:

@@ -1,0 +1,178 @@
+"""A media worker over a real database and storage, with the media work faked."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from db import videos
+from db.pool import Database
+from db.videos import MediaFacts, NewVideo, Video
+from events import pipeline
+from events.pictures import Pictures, PictureSettings
+from events.pipeline import Pipeline
+from storage.paths import StoragePaths
+from tests.plain_media import INDEX_FIRST, PlainMedia, sha256
+
+SIZES = [("small", 160), ("large", 640)]
+SHEET = f"storyboard-{sha256(b'tiles')[:16]}.jpg"
+
+
+def cues_until(end: str) -> str:
+    return f"""WEBVTT
+
+00:00:00.000 --> 00:00:10.000
+{SHEET}#xywh=0,0,160,90
+
+00:00:10.000 --> {end}
+{SHEET}#xywh=160,0,160,90
+"""
+
+
+def storyboard_of(cues: str) -> tuple[str, str]:
+    return SHEET, f"storyboard-{sha256(cues.encode())[:16]}.vtt"
+
+
+CUES = cues_until("00:00:30.000")
+STORYBOARD = storyboard_of(CUES)
+CONVERTED_STORYBOARD = storyboard_of(cues_until("00:00:29.960"))
+
+
+class Killed(BaseException):
+    """What the worker does not live to see: no handler runs, the next worker finds the rest."""
+
+
+@dataclass
+class FakeSandbox(PlainMedia):
+    """Raises what stands in `failures` for a function, or runs it."""
+
+    failures: dict[str, Any] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    async def begin(self, name: str) -> None:
+        self.calls.append(name)
+        failure = self.failures.get(name)
+        if isinstance(failure, BaseException):
+            raise failure
+        if failure is not None:
+            await failure()
+
+
+@dataclass
+class Workshop:
+    """A worker's pipeline over a real database and storage."""
+
+    database: Database
+    storage: StoragePaths
+    sandbox: FakeSandbox
+    has_alternate: bool = False
+
+    @property
+    def pipeline(self) -> Pipeline:
+        sandbox: Any = self.sandbox
+        return Pipeline(
+            self.database,
+            self.storage,
+            sandbox,
+            PictureSettings(SIZES, 82),
+            has_alternate=self.has_alternate,
+        )
+
+    @property
+    def pictures(self) -> Pictures:
+        sandbox: Any = self.sandbox
+        return Pictures(self.database, self.storage, sandbox, PictureSettings(SIZES, 82))
+
+    async def enter(self, content: bytes = INDEX_FIRST, **media: Any) -> UUID:
+        """A video that was just uploaded."""
+        new = new_video(**media)
+        directory = self.storage.video_dir("c1", new.id)
+        await asyncio.to_thread(directory.mkdir, parents=True)
+        original = directory / f"original.{new.media.container}"
+        await asyncio.to_thread(original.write_bytes, content)
+        assert await pipeline.enter(self.database, new, uuid4()) is not None
+        return new.id
+
+    async def run(self, video_id: UUID, *, is_last_attempt: bool = False) -> None:
+        await self.pipeline.run(video_id, is_last_attempt=is_last_attempt)
+
+    async def video(self, video_id: UUID) -> Video:
+        video = await videos.get(self.database, video_id)
+        assert video is not None
+        return video
+
+    async def ratios(self) -> list[float]:
+        rows = await self.database.fetch_all(
+            "SELECT payload->'processing_ratio' AS ratio FROM event_log"
+            " WHERE type = 'video.processing' ORDER BY id"
+        )
+        return [float(row.ratio) for row in rows]
+
+    async def events(self) -> list[str]:
+        rows = await self.database.fetch_all("SELECT type FROM event_log ORDER BY id")
+        return [row.type.removeprefix("video.") for row in rows]
+
+    async def hide(self, video_id: UUID) -> None:
+        async with self.database.transaction() as transaction:
+            await videos.delete(transaction, [video_id])
+
+    async def restore(self, video_id: UUID) -> None:
+        async with self.database.transaction() as transaction:
+            await videos.restore(transaction, video_id)
+
+    async def leisurely_jobs(self) -> list[UUID]:
+        rows = await self.database.fetch_all(
+            "SELECT lock FROM procrastinate_jobs WHERE priority < 0 ORDER BY lock"
+        )
+        return [UUID(row.lock) for row in rows]
+
+    async def forget_jobs(self) -> None:
+        async with self.database.transaction() as transaction:
+            await transaction.execute("DELETE FROM procrastinate_jobs")
+
+    async def files(self, video_id: UUID) -> list[str]:
+        """The names of the video's files; nothing may be left where work is done."""
+        assert await asyncio.to_thread(lambda: list(self.storage.unfinished.iterdir())) == []
+        directory = self.storage.video_dir("c1", video_id)
+        return await asyncio.to_thread(lambda: sorted(path.name for path in directory.iterdir()))
+
+
+def new_video(module_id: str = "m-c1", **media: Any) -> NewVideo:
+    facts: dict[str, Any] = {
+        "duration_s": 30.0,
+        "width": 640,
+        "height": 360,
+        "frame_rate": 25.0,
+        "rotation": 0,
+        "container": "mp4",
+        "video_codec": "h264",
+        "audio_codec": None,
+        "mime_type": 'video/mp4; codecs="avc1.64001F"',
+        "is_playable": True,
+    }
+    return NewVideo(
+        id=uuid4(),
+        course_id="c1",
+        module_id=module_id,
+        title="Lecture",
+        original_filename="lecture.mp4",
+        media=MediaFacts(**{**facts, **media}),
+        original_size_bytes=1,
+        uploaded_by="tess",
+    )
+
+
+def names_of(
+    served: bytes,
+    container: str = "mp4",
+    kinds: tuple[str, ...] = ("jpg", "webp", "avif"),
+    of: str = "",
+    board: tuple[str, str] = STORYBOARD,
+) -> list[str]:
+    """`of`: what the pictures show, where somebody chose it."""
+    pictures = [
+        f"{name}-{sha256(f'picture {name} {kind}{of}'.encode())[:16]}.{kind}"
+        for kind in kinds
+        for name, _ in SIZES
+    ]
+    return sorted([*pictures, *board, f"source-{sha256(served)[:16]}.{container}"])
