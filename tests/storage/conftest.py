@@ -12,6 +12,7 @@ from PIL import Image
 from storage.media import Limits
 from storage.paths import StoragePaths
 from storage.sniff import Container
+from tests.storage.transcoding import Workbench
 
 RATE = 25
 
@@ -62,6 +63,11 @@ def make_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 @pytest.fixture
 def limits() -> Limits:
     return Limits(max_pixels=50_000_000, max_duration_s=86_400, max_streams=16)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, limits: Limits) -> Workbench:
+    return Workbench(tmp_path / "made", limits)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""Videos of plain frames that come when they are told to: what a picture shows tells its frame."""
+"""Videos whose pictures are known: plain frames at times of their own, and bars of HDR grey."""
 
+import array
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -37,6 +38,39 @@ def write_frames(
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return path
+
+
+def deep_frame(levels: list[int], transfer: int) -> av.VideoFrame:
+    """Grey bars of these luma levels (10 bits), side by side."""
+    frame = av.VideoFrame(160, 90, "yuv420p10le")
+    bar = 160 // len(levels)
+    row = array.array("H", [level for level in levels for _ in range(bar)])
+    row.extend([levels[-1]] * (frame.planes[0].line_size // 2 - len(row)))
+    frame.planes[0].update(row.tobytes() * 90)
+    for plane in frame.planes[1:]:
+        plane.update(array.array("H", [512] * (plane.line_size // 2)).tobytes() * plane.height)
+    frame.color_trc, frame.color_primaries, frame.colorspace = transfer, 9, 9
+    frame.color_range = 1
+    return frame
+
+
+def write_deep(path: Path, levels: list[int], transfer: int) -> Path:
+    quick = {"preset": "ultrafast", "x265-params": "log-level=none:qp=4"}
+    with av.open(str(path), "w", options={"movflags": "+write_colr"}) as out:
+        stream = out.add_stream("libx265", rate=25, options=quick)
+        stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv420p10le"
+        encoder = stream.codec_context
+        encoder.color_primaries, encoder.color_trc, encoder.colorspace = 9, transfer, 9
+        for number in range(3):
+            frame = deep_frame(levels, transfer)
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def bars(image: Image.Image, count: int) -> list[tuple[int, ...]]:
+    return [image.getpixel((160 * (2 * n + 1) // (2 * count), 45)) for n in range(count)]
 
 
 def plain(level: int, size: tuple[int, int] = SIZE) -> Image.Image:

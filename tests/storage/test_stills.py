@@ -1,18 +1,16 @@
 """Frames as a screen shows them: what every pixel should be is known."""
 
-import array
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import pytest
-from av.video.frame import VideoFrame
 from PIL import Image
 
 from storage import graphs, stills
 from storage.demux import first_frame, open_media, video_stream
 from storage.stills import MAX_PIXELS, Stills, fitting_height
+from tests.storage.frames import bars, write_deep
 
 BT709, PQ, BT2020_10, HLG = 1, 16, 14, 18
 WHITE_LEVEL = 722  # 203 cd/m² in PQ, 10 bits, limited range: graphics white of ITU-R BT.2408
@@ -23,39 +21,6 @@ def still_of(path: Path, width_px: int = 160) -> Image.Image:
     with open_media(path, "mp4") as media:
         stream = video_stream(media)
         return Stills(stream).shown(first_frame(media, stream, MAX_PIXELS), width_px)
-
-
-def deep_frame(levels: list[int], transfer: int, *, primaries: int = 9) -> VideoFrame:
-    """Grey bars of these luma levels (10 bits), side by side."""
-    frame = VideoFrame(160, 90, "yuv420p10le")
-    bar = 160 // len(levels)
-    row = array.array("H", [level for level in levels for _ in range(bar)])
-    row.extend([levels[-1]] * (frame.planes[0].line_size // 2 - len(row)))
-    frame.planes[0].update(row.tobytes() * 90)
-    for plane in frame.planes[1:]:
-        plane.update(array.array("H", [512] * (plane.line_size // 2)).tobytes() * plane.height)
-    frame.color_trc, frame.color_primaries, frame.colorspace = transfer, primaries, 9
-    frame.color_range = 1
-    return frame
-
-
-def write_deep(path: Path, levels: list[int], transfer: int) -> Path:
-    quick = {"preset": "ultrafast", "x265-params": "log-level=none:qp=4"}
-    with av.open(str(path), "w", options={"movflags": "+write_colr"}) as out:
-        stream = out.add_stream("libx265", rate=25, options=quick)
-        stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv420p10le"
-        encoder = stream.codec_context
-        encoder.color_primaries, encoder.color_trc, encoder.colorspace = 9, transfer, 9
-        for number in range(3):
-            frame = deep_frame(levels, transfer)
-            frame.pts, frame.time_base = number, Fraction(1, 25)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return path
-
-
-def bars(image: Image.Image, count: int) -> list[tuple[int, ...]]:
-    return [image.getpixel((160 * (2 * n + 1) // (2 * count), 45)) for n in range(count)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,141 @@
+"""Times stay: of frames, of keyframes to seek to, of the picture beside its sound."""
+
+from array import array
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from av.audio.resampler import AudioResampler
+
+from storage.sniff import Container
+from tests.storage.frames import plain, write_frames
+from tests.storage.transcoding import IN_STEP_S, Workbench, times_of
+
+RATE = 25
+
+
+def test_times_of_frames_at_no_steady_rate_are_kept(tmp_path: Path, bench: Workbench) -> None:
+    times_ms = [0, 40, 80, 500, 517, 533, 1200, 2900, 2940, 3000]
+    source = tmp_path / "unsteady.mkv"
+    frames = ((at_ms, plain(255 * (number % 2))) for number, at_ms in enumerate(times_ms))
+    write_frames(source, frames, muxer="matroska", codec="ffv1")
+
+    bench.make(source, "mp4", duration_s=3.04)
+
+    assert [round(time * 1000) for time in times_of(bench.target)] == times_ms
+
+
+def test_there_is_a_keyframe_to_seek_to_every_two_seconds(
+    make_clip: Callable[..., Path], bench: Workbench
+) -> None:
+    source = make_clip(video="mpeg4", frames=150, video_options={"g": "300"})
+
+    for target in ("mp4", "webm"):
+        bench.make(source, target, duration_s=6)
+
+        with av.open(str(bench.target)) as media:
+            keys = [float(p.pts * p.time_base) for p in media.demux(video=0) if p.is_keyframe]
+        assert keys == pytest.approx([0, 2, 4], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("muxer", "video", "audio", "targets"),
+    [
+        pytest.param("mp4", "mpeg4", "ac3", ["mp4"], id="both-anew"),
+        pytest.param("mp4", "mpeg4", "aac", ["mp4"], id="sound-copied"),
+        pytest.param("mp4", "libx264", "ac3", ["mp4"], id="picture-copied"),
+        pytest.param("mp4", "libx264", "aac", ["webm"], id="other-format"),
+        pytest.param("matroska", "libx264", "aac", ["mp4"], id="both-copied"),
+        pytest.param("matroska", "libvpx", "libopus", ["mp4"], id="opus-copied"),
+    ],
+)
+@pytest.mark.parametrize("late_s", [0, 7])
+def test_picture_and_sound_stay_in_step(
+    tmp_path: Path,
+    bench: Workbench,
+    muxer: str,
+    video: str,
+    audio: str,
+    targets: list[Container],
+    late_s: int,
+) -> None:
+    """A flash and a beep after two seconds; also in a file that begins seven seconds late."""
+    source = tmp_path / f"flash.{muxer}"
+    _write_flash(source, muxer, video, audio, flash_at_s=2, late_s=late_s)
+
+    bench.make(source, *targets, duration_s=3)
+
+    flash_s, beep_s = _flash_s(bench.target), _beep_s(bench.target)
+    assert flash_s == pytest.approx(beep_s, abs=IN_STEP_S)
+    assert flash_s == pytest.approx(2, abs=0.1)
+
+
+def test_gap_in_the_sound_stays_silent(tmp_path: Path, bench: Workbench) -> None:
+    source = tmp_path / "gap.matroska"
+    _write_flash(source, "matroska", "mpeg4", "flac", flash_at_s=2, gap_s=(0.5, 1.5))
+
+    bench.make(source, duration_s=3)
+
+    assert _beep_s(bench.target) == pytest.approx(_flash_s(bench.target), abs=IN_STEP_S)
+
+
+def _flash_s(path: Path) -> float:
+    with av.open(str(path)) as media:
+        for frame in media.decode(video=0):
+            if frame.to_image().convert("L").getpixel((80, 45)) > 128:
+                return float(frame.time)
+    raise AssertionError("no flash")
+
+
+def _beep_s(path: Path) -> float:
+    resampler = AudioResampler("s16", "mono", 48_000)
+    with av.open(str(path)) as media:
+        for decoded in media.decode(audio=0):
+            for frame in resampler.resample(decoded):
+                samples = array("h", bytes(frame.planes[0])[: frame.samples * 2])
+                for place, sample in enumerate(samples):
+                    if abs(sample) > 8000:
+                        return float(frame.time) + place / 48_000
+    raise AssertionError("no beep")
+
+
+def _write_flash(
+    path: Path,
+    muxer: str,
+    video: str,
+    audio: str,
+    *,
+    flash_at_s: float,
+    late_s: int = 0,
+    gap_s: tuple[float, float] = (0, 0),
+) -> None:
+    """Three seconds: black and silent, but for a flash with a beep; without sound in the gap."""
+    with av.open(str(path), "w", format=muxer) as out:
+        picture = out.add_stream(video, rate=RATE)
+        picture.width, picture.height, picture.pix_fmt = 160, 90, "yuv420p"
+        sound = out.add_stream(audio, rate=48_000)
+        sound.layout = "mono"
+        for number in range(3 * RATE):
+            time_s = number / RATE
+            out.mux(picture.encode(_black_or_white(number + late_s * RATE, time_s >= flash_at_s)))
+            if not gap_s[0] <= time_s < gap_s[1]:
+                out.mux(sound.encode(_beep(number + late_s * RATE, time_s >= flash_at_s)))
+        out.mux(picture.encode(None))
+        out.mux(sound.encode(None))
+
+
+def _black_or_white(number: int, is_white: bool) -> av.VideoFrame:
+    frame = av.VideoFrame.from_image(plain(255 * is_white))
+    frame.pts, frame.time_base = number, Fraction(1, RATE)
+    return frame
+
+
+def _beep(number: int, is_loud: bool) -> av.AudioFrame:
+    length = 48_000 // RATE
+    loud = array("h", (20_000 if n // 24 % 2 else -20_000 for n in range(length)))
+    frame = av.AudioFrame("s16", "mono", length)
+    frame.planes[0].update(loud.tobytes() if is_loud else bytes(2 * length))
+    frame.sample_rate, frame.pts, frame.time_base = 48_000, number * length, Fraction(1, 48_000)
+    return frame

@@ -1,0 +1,44 @@
+"""Transcodes clips, and reads what was made of them."""
+
+from pathlib import Path
+
+import av
+
+from storage.media import Limits
+from storage.sniff import Container
+from storage.transcode import transcode
+
+MANY_PIXELS = 10**8
+IN_STEP_S = 0.05
+
+
+class Workbench:
+    """Transcodes into `target`."""
+
+    def __init__(self, target: Path, limits: Limits) -> None:
+        self.target = target
+        self.limits = limits
+        self.told: list[float] = []
+
+    def make(
+        self,
+        source: Path,
+        *targets: Container,
+        duration_s: float = 1.0,
+        max_pixels: int = MANY_PIXELS,
+    ) -> Container:
+        container: Container = "mp4" if source.suffix == ".mp4" else "webm"
+        wanted = list(targets) or ["mp4", "webm"]
+        return transcode(
+            source, container, self.target, wanted, duration_s, max_pixels, self.told.append
+        )
+
+
+def times_of(path: Path) -> list[float]:
+    with av.open(str(path)) as media:
+        return [frame.time for frame in media.decode(video=0)]
+
+
+def packets_of(path: Path, kind: str) -> list[bytes]:
+    with av.open(str(path)) as media:
+        return [bytes(packet) for packet in media.demux(**{kind: 0}) if packet.size]
