@@ -142,10 +142,10 @@ class Pictures:
     async def take_picture(
         self, video: Video, picture: Path, max_pixels: int, user_id: str
     ) -> Video | None:
-        """As `choose_frame`, with a picture that was sent. Raises: as `Sandbox.own_thumbnails`."""
+        """As `choose_frame`, of a picture that was sent. Raises as `Sandbox.custom_thumbnails`."""
         sizes, quality = self._settings.sizes, self._settings.quality
         async with scratch_directory(self._storage) as directory:
-            made = await self._sandbox.own_thumbnails(
+            made = await self._sandbox.custom_thumbnails(
                 picture, max_pixels, sizes, quality, directory, ALL_KINDS
             )
             return await self._replace(video.id, made, user_id)

@@ -381,7 +381,7 @@ OPERATIONS: Mapping[Any, Operation] = {
         tag=VIDEOS,
         summary="Choose the thumbnail (instructor): the frame at a second, or a picture",
         answers=(Answer(200, "The video; its pictures are the new ones.", {JSON: VideoSnapshot}),),
-        body=Body({JSON: ThumbnailPut, **dict.fromkeys(thumbnails.PICTURE_TYPES, BYTES)}),
+        body=Body({JSON: ThumbnailPut, **dict.fromkeys(thumbnails.ACCEPTED_TYPES, BYTES)}),
         problems=(*ALLOWED, *BODY, *WATCHABLE, EmptyUpload, Undecodable, TooComplex, OverQuota),
     ),
     # Playing

@@ -21,7 +21,7 @@ from handlers.hiding import forget_videos
 from handlers.messages import ThumbnailPut, answer_json, read_json
 from storage.uploads import UploadFile, receive
 
-PICTURE_TYPES = ("image/jpeg", "image/png", "image/webp")
+ACCEPTED_TYPES = ("image/jpeg", "image/png", "image/webp")
 MAX_PICTURE_BYTES = 20 * 2**20  # a photograph of a good camera
 BODY_TIMEOUT_S = 120.0
 CHUNK_BYTES = 256 * 1024
@@ -30,12 +30,12 @@ CHUNK_BYTES = 256 * 1024
 async def put_thumbnail(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.EDIT)
     require_ready(video)
-    if request.content_type in PICTURE_TYPES:
+    if request.content_type in ACCEPTED_TYPES:
         changed = await _take_picture(request, video)
     elif request.content_type == "application/json":
         changed = await _choose_frame(request, video)
     else:
-        raise UnsupportedFormat(f"The body must be JSON or one of {', '.join(PICTURE_TYPES)}.")
+        raise UnsupportedFormat(f"The body must be JSON or one of {', '.join(ACCEPTED_TYPES)}.")
     forget_videos(request, [video.id])
     if changed is None:  # deleted meanwhile
         await request.app[keys.ACCESS].require(request[keys.VIEWER], None, Right.EDIT)

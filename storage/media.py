@@ -124,7 +124,7 @@ class ThumbnailsTask(msgspec.Struct, frozen=True):
     at_s: float | None = None
 
 
-class OwnThumbnailsTask(msgspec.Struct, frozen=True):
+class CustomThumbnailsTask(msgspec.Struct, frozen=True):
     path: Path
     max_pixels: int
     sizes: list[tuple[str, int]]

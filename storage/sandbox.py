@@ -34,8 +34,8 @@ from storage.media import (
     MAX_TILES,
     PROGRESS_MARK,
     TILES_PER_SHEET,
+    CustomThumbnailsTask,
     Limits,
-    OwnThumbnailsTask,
     Picture,
     PictureKind,
     Probe,
@@ -158,7 +158,7 @@ class Sandbox:
         _require_asked_for(pictures, sizes, out_dir, kinds)
         return pictures
 
-    async def own_thumbnails(
+    async def custom_thumbnails(
         self,
         path: Path,
         max_pixels: int,
@@ -171,9 +171,9 @@ class Sandbox:
     ) -> list[Picture]:
         """Raises: UnsupportedPicture, BadPicture, HugePicture, StorageFull, MediaTimedOut,
         MediaCrashed."""
-        task = OwnThumbnailsTask(path, max_pixels, sizes, quality, out_dir, kinds)
+        task = CustomThumbnailsTask(path, max_pixels, sizes, quality, out_dir, kinds)
         pictures: list[Picture] = await self.run(
-            "own_thumbnails", task, list[Picture], timeout_s=timeout_s, file_bytes=_PICTURE_BYTES
+            "custom_thumbnails", task, list[Picture], timeout_s=timeout_s, file_bytes=_PICTURE_BYTES
         )
         _require_asked_for(pictures, sizes, out_dir, kinds)
         return pictures

@@ -18,7 +18,7 @@ import msgspec
 from storage.errors import StorageError
 from storage.media import (
     PROGRESS_MARK,
-    OwnThumbnailsTask,
+    CustomThumbnailsTask,
     ProbeTask,
     RemuxTask,
     StoryboardTask,
@@ -76,7 +76,9 @@ class Function:
 FUNCTIONS: Mapping[str, Function] = {
     "probe": Function("storage.probe", "probe", ProbeTask),
     "remux": Function("storage.remux", "remux_faststart", RemuxTask),
-    "own_thumbnails": Function("storage.own_pictures", "make_own_thumbnails", OwnThumbnailsTask),
+    "custom_thumbnails": Function(
+        "storage.custom_thumbnails", "make_custom_thumbnails", CustomThumbnailsTask
+    ),
     "storyboard": Function("storage.storyboard", "make_storyboard", StoryboardTask),
     "transcode": Function("storage.transcode", "transcode", TranscodeTask, tells_progress=True),
     "thumbnails": Function("storage.thumbnails", "make_thumbnails", ThumbnailsTask),

@@ -80,7 +80,7 @@ class PlainMedia:
         await self.begin("thumbnails" if kinds == ["jpg"] else "+".join(kinds))
         return await self._pictures("" if at_s is None else f" at {at_s}", sizes, out_dir, kinds)
 
-    async def own_thumbnails(
+    async def custom_thumbnails(
         self,
         path: Path,
         max_pixels: int,
@@ -89,7 +89,7 @@ class PlainMedia:
         out_dir: Path,
         kinds: list[PictureKind],
     ) -> list[Picture]:
-        await self.begin("own")
+        await self.begin("custom")
         return await self._pictures(f" of {path.name}", sizes, out_dir, kinds)
 
     async def _pictures(

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
-from storage import own_pictures
+from storage import custom_thumbnails
+from storage.custom_thumbnails import make_custom_thumbnails
 from storage.errors import BadPicture, FileMissing, HugePicture, UnsupportedPicture
 from storage.media import Picture
-from storage.own_pictures import make_own_thumbnails
 
 MAX_PIXELS = 50_000_000
 RED, BLUE = (220, 20, 20), (20, 20, 220)
@@ -30,10 +30,10 @@ def encoded(image: Image.Image, form: str, **options: Any) -> bytes:
 
 
 def made_of(content: bytes, directory: Path, *, max_pixels: int = MAX_PIXELS) -> list[Picture]:
-    (directory / "own").write_bytes(content)
+    (directory / "sent").write_bytes(content)
     sizes = [("small", 80), ("large", 160)]
-    return make_own_thumbnails(
-        directory / "own", max_pixels, sizes, 90, directory, ["jpg", "webp", "avif"]
+    return make_custom_thumbnails(
+        directory / "sent", max_pixels, sizes, 90, directory, ["jpg", "webp", "avif"]
     )
 
 
@@ -148,7 +148,7 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
 def test_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(own_pictures.ImageOps, "exif_transpose", None)  # would unpack it
+    monkeypatch.setattr(custom_thumbnails.ImageOps, "exif_transpose", None)  # would unpack it
 
     with pytest.raises(HugePicture):
         made_of(png(side, side, chunk(b"IDAT", zlib.compress(bytes(1 << 20)))), tmp_path)
@@ -163,7 +163,7 @@ def test_text_that_unpacks_to_megabytes_is_refused(tmp_path: Path) -> None:
 
 def test_missing_file_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
-        make_own_thumbnails(tmp_path / "none", 1, [("small", 80)], 90, tmp_path, ["jpg"])
+        make_custom_thumbnails(tmp_path / "none", 1, [("small", 80)], 90, tmp_path, ["jpg"])
 
 
 def test_memory_that_is_not_there_makes_it_too_large(
@@ -172,7 +172,7 @@ def test_memory_that_is_not_there_makes_it_too_large(
     def exhausted(_: Image.Image) -> Image.Image:
         raise MemoryError
 
-    monkeypatch.setattr(own_pictures.ImageOps, "exif_transpose", exhausted)
+    monkeypatch.setattr(custom_thumbnails.ImageOps, "exif_transpose", exhausted)
 
     with pytest.raises(HugePicture):
         made_of(encoded(halves(), "PNG"), tmp_path)

@@ -20,7 +20,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP")
 _GROUND = (255, 255, 255)
 
 
-def make_own_thumbnails(
+def make_custom_thumbnails(
     path: Path,
     max_pixels: int,
     sizes: list[tuple[str, int]],
