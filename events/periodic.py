@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from db.errors import DatabaseError
 from events.ending import end
+from storage.errors import StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Periodic:
         while True:
             try:
                 await self._step()
-            except DatabaseError as exc:
+            except (DatabaseError, StorageError) as exc:
                 logger.warning("%s: %s", self._name, exc)
             except Exception:
                 logger.exception("%s failed", self._name)

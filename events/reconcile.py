@@ -71,11 +71,7 @@ class Reconcile:
 
     async def _expire(self) -> None:
         before_s = time.time() - self._unfinished_after_s
-        try:
-            removed = await asyncio.to_thread(remove_unfinished, self._storage, before_s)
-        except StorageError as exc:
-            logger.warning("unfinished files: %s", exc)
-            return
+        removed = await asyncio.to_thread(remove_unfinished, self._storage, before_s)
         if removed:
             logger.info("%d unfinished files have expired", len(removed))
 

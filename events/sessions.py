@@ -18,21 +18,11 @@ INTERVAL_S = 2.0
 BATCH = 1000
 
 
-class SilenceWatch:
+def silence_watch(database: Database, interval_s: float = INTERVAL_S) -> Periodic:
     """Looks for silent sessions every `interval_s`."""
-
-    def __init__(self, database: Database, interval_s: float = INTERVAL_S) -> None:
-        self._database = database
-        self._periodic = Periodic("silence watch", self._look, interval_s)
-
-    def start(self) -> None:
-        self._periodic.start()
-
-    async def stop(self) -> None:
-        await self._periodic.stop()
-
-    async def _look(self) -> None:
-        await stop_silent_sessions(self._database, datetime.now(UTC))
+    return Periodic(
+        "silence watch", lambda: stop_silent_sessions(database, datetime.now(UTC)), interval_s
+    )
 
 
 async def stop_silent_sessions(database: Database, now: datetime) -> int:

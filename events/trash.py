@@ -12,7 +12,6 @@ from db import trash
 from db.pool import Database
 from db.trash import TrashedVideo
 from events.periodic import Periodic
-from storage.errors import StorageError
 from storage.paths import StoragePaths
 from storage.videos import remove_video
 
@@ -24,26 +23,11 @@ LOOKS_A_RETENTION = 4  # nothing stays a quarter longer than it should, where th
 ROWS_AT_ONCE = 2000  # a course's progress in one statement could take longer than one may
 
 
-class TrashSweep:
+def trash_sweep(database: Database, storage: StoragePaths, retention_s: float) -> Periodic:
     """Sweeps at start and hourly; more often where the retention is short."""
-
-    def __init__(self, database: Database, storage: StoragePaths, retention_s: float) -> None:
-        self._database = database
-        self._storage = storage
-        self._retention_s = retention_s
-        self._periodic = Periodic("trash sweep", self._look, interval_s(retention_s))
-
-    def start(self) -> None:
-        self._periodic.start()
-
-    async def stop(self) -> None:
-        await self._periodic.stop()
-
-    async def _look(self) -> None:
-        try:
-            await sweep(self._database, self._storage, self._retention_s)
-        except StorageError as exc:
-            logger.warning("trash sweep: %s", exc)
+    return Periodic(
+        "trash sweep", lambda: sweep(database, storage, retention_s), interval_s(retention_s)
+    )
 
 
 def interval_s(retention_s: float) -> float:

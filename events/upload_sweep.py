@@ -11,7 +11,6 @@ from uuid import UUID
 from db import imports, uploads
 from db.pool import Database
 from events.periodic import Periodic
-from storage.errors import StorageError
 from storage.partials import list_partials, remove_partial
 from storage.paths import StoragePaths
 
@@ -20,25 +19,9 @@ logger = logging.getLogger(__name__)
 INTERVAL_S = 20.0  # a minute late at most, said the contract
 
 
-class UploadSweep:
+def upload_sweep(database: Database, storage: StoragePaths) -> Periodic:
     """Any number of processes may sweep."""
-
-    def __init__(self, database: Database, storage: StoragePaths) -> None:
-        self._database = database
-        self._storage = storage
-        self._periodic = Periodic("upload sweep", self._look, INTERVAL_S)
-
-    def start(self) -> None:
-        self._periodic.start()
-
-    async def stop(self) -> None:
-        await self._periodic.stop()
-
-    async def _look(self) -> None:
-        try:
-            await sweep_uploads(self._database, self._storage)
-        except StorageError as exc:
-            logger.warning("upload sweep: %s", exc)
+    return Periodic("upload sweep", lambda: sweep_uploads(database, storage), INTERVAL_S)
 
 
 async def sweep_uploads(database: Database, storage: StoragePaths) -> list[UUID]:

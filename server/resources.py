@@ -21,9 +21,9 @@ from events.persister import ProgressPersister
 from events.pictures import Pictures, PictureSettings
 from events.reconcile import Reconcile
 from events.retention import Retention
-from events.sessions import SilenceWatch
-from events.trash import TrashSweep
-from events.upload_sweep import UploadSweep
+from events.sessions import silence_watch
+from events.trash import trash_sweep
+from events.upload_sweep import upload_sweep
 from handlers import keys
 from handlers.access.revocation import REMEMBERED_S, Revocations
 from handlers.access.rules import Access
@@ -136,10 +136,10 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
     pool, stored = app[keys.DATABASE], app[keys.STORAGE]
     retention = Retention(pool, config.event_retention_s, config.session_retention_s)
     others = (
-        SilenceWatch(pool),
-        TrashSweep(pool, stored, config.trash_retention_s),
+        silence_watch(pool),
+        trash_sweep(pool, stored, config.trash_retention_s),
         Reconcile(pool, dsn, stored, config.upload_expiry_s),
-        UploadSweep(pool, stored),
+        upload_sweep(pool, stored),
         Periodic("removed files", app[keys.OPEN_FILES].forget_removed, FORGET_INTERVAL_S),
     )
     await retention.start()

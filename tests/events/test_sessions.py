@@ -10,7 +10,7 @@ from db.pool import Database
 from events import log
 from events.persister import ProgressPersister
 from events.reports import ProgressReport, ReportReceived
-from events.sessions import SilenceWatch, stop_silent_sessions
+from events.sessions import silence_watch, stop_silent_sessions
 from events.types import PlaybackStopped
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
@@ -114,7 +114,7 @@ async def test_the_watch_leaves_no_task_behind(
 ) -> None:
     video = await library.video()
     await store(database, report_of(video, received_at=T0))
-    watch = SilenceWatch(database, interval_s=0.01)
+    watch = silence_watch(database, interval_s=0.01)
 
     watch.start()
     async with asyncio.timeout(10):

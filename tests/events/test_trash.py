@@ -9,7 +9,7 @@ import pytest
 from db import videos
 from db.pool import Database
 from events import trash
-from events.trash import TrashSweep, interval_s, sweep
+from events.trash import interval_s, sweep, trash_sweep
 from storage.errors import StorageGone
 from storage.paths import StoragePaths
 
@@ -144,7 +144,7 @@ def test_looks_more_often_where_the_retention_is_short(
 
 async def test_sweeps_at_start(database: Database, library: Any, storage: StoragePaths) -> None:
     video_id = await full_video(library, storage, 70.0)
-    sweeping = TrashSweep(database, storage, 60.0)
+    sweeping = trash_sweep(database, storage, 60.0)
 
     sweeping.start()
     async with asyncio.timeout(5):

@@ -9,7 +9,7 @@ import pytest
 from db import space, uploads
 from db.pool import Database, open_database
 from db.uploads import NewUpload
-from events.upload_sweep import UploadSweep, sweep_uploads
+from events.upload_sweep import sweep_uploads, upload_sweep
 from storage.holding import held
 from storage.paths import StoragePaths
 
@@ -105,7 +105,7 @@ async def test_nothing_happens_while_the_storage_is_away(
     expired = await begin(database, storage, -1)
     storage.marker.unlink()
 
-    sweeping = UploadSweep(database, storage)
+    sweeping = upload_sweep(database, storage)
     sweeping.start()
     async with asyncio.timeout(10):
         while "upload sweep" not in caplog.text:
@@ -113,3 +113,4 @@ async def test_nothing_happens_while_the_storage_is_away(
     await sweeping.stop()
 
     assert storage.partial(expired).exists()
+    assert "Traceback" not in caplog.text
