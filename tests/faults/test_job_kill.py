@@ -115,6 +115,12 @@ class Place:
                 assert answer == {"was_killed": True, "steps": alive["steps"][: die_at + 1]}
                 yield video_id, step
 
+    async def killed_jobs(
+        self, prepare: Callable[[], Awaitable[UUID]], **settings: Any
+    ) -> dict[UUID, str]:
+        """The step before which each video's job was killed."""
+        return dict([one async for one in self.kill_everywhere("job", prepare, **settings)])
+
     async def jobs_are_done(self, **settings: Any) -> None:
         """By a worker that lives."""
         await self.order("jobs", timeout_s=TAKEN_OVER_WITHIN_S, **settings)
@@ -161,16 +167,7 @@ async def place(dsn: str, tmp_path: Path, killer: Killer) -> AsyncIterator[Place
         yield Place(dsn, database, storage, killer)
 
 
-@pytest.mark.parametrize("original", ORIGINALS)
-async def test_killed_job_is_done_by_another_worker(place: Place, original: str) -> None:
-    killed = {}
-    async for video_id, step in place.kill_everywhere(
-        "job", lambda: place.upload(ORIGINALS[original])
-    ):
-        killed[video_id] = step
-    media = {"thumbnails", "webp+avif", "storyboard"}
-    assert {"COMMIT", "mkdir", "replace", "unlink", *media} <= set(killed.values())
-
+async def is_done_by_another_worker(place: Place, killed: dict[UUID, str]) -> None:
     await place.jobs_are_done()
 
     for video_id, step in killed.items():
@@ -185,25 +182,20 @@ async def test_killed_job_is_done_by_another_worker(place: Place, original: str)
     await place.nothing_is_left_over()
 
 
+@pytest.mark.parametrize("original", ORIGINALS)
+async def test_killed_job_is_done_by_another_worker(place: Place, original: str) -> None:
+    killed = await place.killed_jobs(lambda: place.upload(ORIGINALS[original]))
+    media = {"thumbnails", "webp+avif", "storyboard"}
+    assert {"COMMIT", "mkdir", "replace", "unlink", *media} <= set(killed.values())
+
+    await is_done_by_another_worker(place, killed)
+
+
 async def test_killed_conversion_is_done_by_another_worker(place: Place) -> None:
-    killed = {}
-    async for video_id, step in place.kill_everywhere(
-        "job", lambda: place.upload(ORIGINALS["in order"], is_playable=False)
-    ):
-        killed[video_id] = step
+    killed = await place.killed_jobs(lambda: place.upload(ORIGINALS["in order"], is_playable=False))
     assert {"transcode to mp4/webm", "probe", "thumbnails"} <= set(killed.values())
 
-    await place.jobs_are_done()
-
-    for video_id, step in killed.items():
-        video = await videos.get(place.database, video_id)
-        assert video is not None
-        assert (video.status, step) == ("ready", step)
-        told = ["uploaded", "ready", "updated", "updated"]  # further pictures, the storyboard
-        assert (await place.events_of(video_id), step) == (told, step)
-        files = [*["large"] * 3, *["small"] * 3, "source", *["storyboard"] * 2]
-        assert (await place.files_of(video_id), step) == (files, step)
-    await place.nothing_is_left_over()
+    await is_done_by_another_worker(place, killed)
 
 
 async def test_killed_other_format_is_made_by_another_worker(place: Place) -> None:
@@ -214,9 +206,7 @@ async def test_killed_other_format_is_made_by_another_worker(place: Place) -> No
             await pipeline.enqueue_alternate(transaction, video_id)
         return video_id
 
-    killed = {}
-    async for video_id, step in place.kill_everywhere("job", ready, has_alternate=True):
-        killed[video_id] = step
+    killed = await place.killed_jobs(ready, has_alternate=True)
     assert {"transcode to webm", "probe", "replace", "COMMIT"} <= set(killed.values())
 
     await place.jobs_are_done(has_alternate=True)
