@@ -9,6 +9,8 @@ import pytest
 from av.audio.resampler import AudioResampler
 from PIL import Image
 
+from storage import holding
+from storage.inventory import remove_unfinished
 from storage.media import Limits
 from storage.paths import StoragePaths
 from storage.sniff import Container
@@ -75,6 +77,19 @@ def paths(tmp_path: Path) -> StoragePaths:
     paths = StoragePaths(tmp_path / "storage")
     paths.prepare()
     return paths
+
+
+@pytest.fixture
+def cleared_before_its_lock(paths: StoragePaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process starts between the opening of what is next begun and its lock."""
+    lock = holding.fcntl.flock
+
+    def lock_late(file: int, operation: int) -> None:
+        monkeypatch.setattr(holding.fcntl, "flock", lock)
+        remove_unfinished(paths)
+        lock(file, operation)
+
+    monkeypatch.setattr(holding.fcntl, "flock", lock_late)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from storage import holding
 from storage.errors import InvalidPath, StorageGone
 from storage.holding import held, unheld
 from storage.inventory import StoredVideo, remove_stray, remove_unfinished, stored_videos
@@ -170,18 +169,8 @@ def test_nothing_is_removed_where_the_storage_is_gone(paths: StoragePaths) -> No
 
 
 def test_directory_that_was_just_cleared_is_not_worked_in(
-    paths: StoragePaths, monkeypatch: pytest.MonkeyPatch
+    paths: StoragePaths, cleared_before_its_lock: None
 ) -> None:
-    """Another process starts between the opening of the directory and its lock."""
-    lock = holding.fcntl.flock
-
-    def lock_late(file: int, operation: int) -> None:
-        monkeypatch.setattr(holding.fcntl, "flock", lock)
-        remove_unfinished(paths)
-        lock(file, operation)
-
-    monkeypatch.setattr(holding.fcntl, "flock", lock_late)
-
     with pytest.raises(FileNotFoundError), scratch(paths):
         raise AssertionError("it is gone")
 

@@ -223,18 +223,8 @@ async def _ended(work: "asyncio.Future[None]") -> None:
 
 
 async def test_upload_does_not_begin_in_a_file_that_was_just_cleared(
-    paths: StoragePaths, executor: Executor, monkeypatch: pytest.MonkeyPatch
+    paths: StoragePaths, executor: Executor, cleared_before_its_lock: None
 ) -> None:
-    """Another process starts between the opening of the file and its lock."""
-    lock = holding.fcntl.flock
-
-    def lock_late(file: int, operation: int) -> None:
-        monkeypatch.setattr(holding.fcntl, "flock", lock)
-        remove_unfinished(paths)
-        lock(file, operation)
-
-    monkeypatch.setattr(holding.fcntl, "flock", lock_late)
-
     with pytest.raises(FileMissing):
         await _begun(paths, executor)
 
