@@ -14,18 +14,17 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-from uuid import UUID
 
 from db.pool import Database
 from events import frames
+from events.audiences import Audiences
 from events.errors import HubClosed, TooManySubscribers
 from events.heartbeats import Heartbeats
 from events.replay import Replay, Start
 from events.role_lookup import RoleLookup
 from events.subscriber import Encoded, End, Pack, Subscriber
 from events.types import EnrollmentChanged, Event, VideoDeleted
-from events.visibility import Filters, Scope, View, Viewpoint, audiences_of
+from events.visibility import Filters, Scope, View, Viewpoint
 
 logger = logging.getLogger(__name__)
 
@@ -40,64 +39,6 @@ class HubLimits:
     backlog: int = 256
     per_user: int = 16
     total: int = 20_000
-
-
-class Lens(NamedTuple):
-    """What makes two streams of one audience see an event differently."""
-
-    video_id: UUID | None
-    filters: Filters
-    pack: Pack
-
-
-Place = tuple[str, str]
-Groups = dict[Lens, set[Subscriber]]
-
-
-class Audiences:
-    """Who is offered what, so that an event reaches its streams without asking each of them.
-
-    All in a group see an event alike: they share their place in `audiences_of` and their lens.
-    """
-
-    def __init__(self) -> None:
-        self._groups: dict[Place, Groups] = {}
-        self._places: dict[Subscriber, tuple[Place, ...]] = {}
-
-    def __contains__(self, subscriber: Subscriber) -> bool:
-        return subscriber in self._places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def seat(self, subscriber: Subscriber) -> None:
-        """Puts it where its roles place it now."""
-        self.dismiss(subscriber)
-        places = self._places[subscriber] = tuple(subscriber.viewpoint.audiences())
-        for place in places:
-            groups = self._groups.setdefault(place, {})
-            groups.setdefault(_lens(subscriber), set()).add(subscriber)
-
-    def dismiss(self, subscriber: Subscriber) -> None:
-        lens = _lens(subscriber)
-        for place in self._places.pop(subscriber, ()):
-            groups = self._groups[place]
-            groups[lens].discard(subscriber)
-            if not groups[lens]:
-                del groups[lens]
-            if not groups:
-                del self._groups[place]
-
-    def of(self, event: Event) -> Iterator[list[Subscriber]]:
-        """The groups as they are now."""
-        for place in audiences_of(event):
-            for group in list(self._groups.get(place, {}).values()):
-                yield list(group)
-
-
-def _lens(subscriber: Subscriber) -> Lens:
-    viewpoint = subscriber.viewpoint
-    return Lens(viewpoint.scope.video_id, viewpoint.filters, subscriber.pack)
 
 
 class Hub:

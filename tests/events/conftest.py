@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from db.pool import Database, open_database
 from events import log
 from events.reports import ProgressReport
-from events.types import EnrollmentChanged, Event
+from events.types import EnrollmentChanged, Event, PlaybackProgressed
 from storage.paths import StoragePaths
 from tests.events.workshop import FakeSandbox, Workshop
 
@@ -99,6 +99,24 @@ def storage(tmp_path: Path) -> StoragePaths:
 @pytest.fixture
 async def workshop(database: Database, library: Any, storage: StoragePaths) -> Workshop:
     return Workshop(database, storage, FakeSandbox())
+
+
+@pytest.fixture
+def happened() -> Callable[..., Any]:
+    def make(kind: type[Event], user_id: str = "teacher", **fields: Any) -> Event:
+        told: dict[str, Any] = {
+            "video_id": uuid4(),
+            "course_id": "c1",
+            "user_id": user_id,
+            "occurred_at": datetime.now(UTC),
+        }
+        if issubclass(kind, PlaybackProgressed):
+            told |= {"position_s": 1.0, "watched_ratio": 0.5, "session_id": "s"}
+        else:
+            told |= {"video": {"title": "t"}}
+        return kind(**(told | fields))
+
+    return make
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import product
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -18,9 +16,8 @@ from events.emitter import Emitter
 from events.ending import end
 from events.errors import HubClosed, TooManySubscribers
 from events.heartbeats import Heartbeats
-from events.hub import Audiences, Hub, HubLimits
+from events.hub import Hub, HubLimits
 from events.log import Tail
-from events.replay import Replay
 from events.subscriber import End, Subscriber
 from events.types import (
     Event,
@@ -29,7 +26,7 @@ from events.types import (
     VideoReady,
     VideoUploaded,
 )
-from events.visibility import Filters, Scope, Viewpoint
+from events.visibility import Filters, Scope
 
 ME, TEACHER, ADMIN = Scope("me"), Scope("teacher"), Scope("admin", is_privileged=True)
 
@@ -205,24 +202,6 @@ async def running(
 async def process(database: Database, dsn: str) -> AsyncIterator[Process]:
     async with running(database, dsn) as process:
         yield process
-
-
-@pytest.fixture
-def happened() -> Callable[..., Any]:
-    def make(kind: type[Event], user_id: str = "teacher", **fields: Any) -> Event:
-        told: dict[str, Any] = {
-            "video_id": uuid4(),
-            "course_id": "c1",
-            "user_id": user_id,
-            "occurred_at": datetime.now(UTC),
-        }
-        if issubclass(kind, PlaybackProgressed):
-            told |= {"position_s": 1.0, "watched_ratio": 0.5, "session_id": "s"}
-        else:
-            told |= {"video": {"title": "t"}}
-        return kind(**(told | fields))
-
-    return make
 
 
 async def test_a_student_and_an_instructor_see_what_the_contract_shows_them(
@@ -691,43 +670,3 @@ async def test_who_left_is_in_no_structure_any_more(
     assert not hub._of_user
     assert not hub._audiences._groups
     assert not hub._heartbeats._slots
-
-
-SCOPES = [
-    Scope("me"),
-    Scope("teacher"),
-    Scope("me", is_privileged=True),
-    Scope("me", video_id=UUID(int=1), course_id="c1", enrollment_version=1),
-]
-FILTERS = [
-    Filters(),
-    Filters(video_id=UUID(int=1)),
-    Filters(user_id="me"),
-    Filters(types=frozenset({"video.ready", "playback.progress"})),
-    Filters(course_id="c2"),
-]
-ROLES = [{}, {"c1": "student"}, {"c1": "instructor"}, {"c1": "student", "c2": "instructor"}]
-
-
-def test_a_group_sees_alike_and_who_may_see_is_in_one_or_sees_its_own(happened: Any) -> None:
-    audiences, everyone = Audiences(), []
-    for scope, filters, roles, _ in product(SCOPES, FILTERS, ROLES, range(2)):
-        viewpoint = Viewpoint(scope, filters)
-        for course_id, role in roles.items():
-            viewpoint.roles.learn(course_id, role, 1)
-        everyone.append(Subscriber(viewpoint, Replay(Any, viewpoint), 1))
-        audiences.seat(everyone[-1])
-
-    for kind, video, course_id, user_id in product(
-        (VideoReady, VideoUploaded, VideoDeleted, PlaybackProgressed),
-        (UUID(int=1), UUID(int=2)),
-        ("c1", "c2"),
-        ("me", "teacher", "other"),
-    ):
-        event = happened(kind, user_id, video_id=video, course_id=course_id)
-        seeing = {one for one in everyone if one.viewpoint.view_of(event)}
-        told = {one for one in seeing if one.viewpoint.scope.user_id == user_id}
-        for group in audiences.of(event):
-            [view] = {one.viewpoint.view_of(event) for one in group}
-            told |= set(group) if view else set()
-        assert told == seeing
