@@ -12,17 +12,16 @@ from pathlib import Path
 from uuid import UUID
 
 from db import assets, file_rows, videos
-from db.assets import Extra, StoryboardRow, ThumbnailRow
+from db.assets import Extra, ThumbnailRow
 from db.pool import Database, Queries, Transaction
 from db.videos import Video
 from events.scratch import scratch_directory
+from events.storyboards import Storyboards
 from events.telling import tell_updated
 from storage.errors import FINAL
-from storage.hashing import sha256_file
-from storage.media import PICTURE_TYPES, Picture, PictureKind, Storyboard
+from storage.media import PICTURE_TYPES, Picture, PictureKind
 from storage.paths import StoragePaths, asset_name
 from storage.sandbox import Sandbox
-from storage.storyboard_cues import cue_text
 from storage.videos import adopt_asset, remove_asset
 
 LOG = logging.getLogger("coursestream.pictures")
@@ -63,7 +62,7 @@ class Pictures:
         self._settings = settings
         self._extras: Mapping[Extra, Callable[[Video], Awaitable[None]]] = {
             "further-pictures": self._add_further,
-            "storyboard": self._add_storyboard,
+            "storyboard": Storyboards(database, storage, sandbox, settings.quality).add,
         }
 
     async def make_first(self, video: Video, source: Path, directory: Path) -> list[Picture]:
@@ -179,34 +178,6 @@ class Pictures:
     def _source(self, video: Video) -> Path:
         assert video.primary is not None
         return self._storage.asset(video.course_id, video.id, video.primary.file_name)
-
-    async def _add_storyboard(self, video: Video) -> None:
-        if video.storyboard_file_name is not None:
-            return
-        container, quality = video.media.container, self._settings.quality
-        async with scratch_directory(self._storage) as directory:
-            source = self._source(video)
-            board = await self._sandbox.storyboard(source, container, quality, directory)
-            cues, sheets = await asyncio.to_thread(self._place_board, video, board, directory)
-        async with self._database.transaction() as transaction:
-            if await _locked(transaction, video.id):
-                await assets.add_storyboard(transaction, video.id, cues, sheets)
-                await _tell(transaction, video.id)
-
-    def _place_board(
-        self, video: Video, board: Storyboard, directory: Path
-    ) -> tuple[StoryboardRow, list[StoryboardRow]]:
-        """The sheets first, since the cues name them. Blocks."""
-        sheets = [self._place_part(video, one.file, one.sha256, "jpg") for one in board.sheets]
-        names = [sheet.file_name for sheet in sheets]
-        file = directory / "cues"
-        file.write_text(cue_text(board, names, video.media.duration_s))
-        return self._place_part(video, file, sha256_file(file), "vtt"), sheets
-
-    def _place_part(self, video: Video, file: Path, sha256: str, extension: str) -> StoryboardRow:
-        name = asset_name("storyboard", sha256, extension)
-        path = adopt_asset(self._storage, file, video.course_id, video.id, name)
-        return StoryboardRow(name, path.stat().st_size, sha256)
 
     async def _make(
         self,

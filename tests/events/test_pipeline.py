@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from events import pictures, pipeline, renditions
+from events import pictures, pipeline, renditions, storyboards
 from storage.errors import (
     MediaCrashed,
     MediaTimedOut,
@@ -118,7 +118,8 @@ async def test_worker_killed_between_steps_costs_only_time(
     with monkeypatch.context() as patched:
         dying = killed_after(survived, getattr(renditions, step))
         patched.setattr(renditions, step, dying)
-        patched.setattr(pictures, step, dying, raising=False)
+        for later in (pictures, storyboards):
+            patched.setattr(later, step, dying, raising=False)
         with suppress(Killed):  # a step that is not taken kills nobody
             await workshop.run(video_id)
 
