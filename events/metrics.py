@@ -15,6 +15,7 @@ import sys
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -36,6 +37,7 @@ OTHER = "other"  # a client may send whatever name it likes
 JOB_STATUSES = ("todo", "doing", "failed")
 PLAYBACK_STATES = ("playing", "paused")
 
+GaugeMode = Literal["livesum", "livemostrecent", "livemax"]
 Numbers = Mapping[str, float]  # label value -> number
 Read = Callable[[], Numbers]
 
@@ -97,7 +99,7 @@ class Metrics:
 
     def count(self, name: str, documentation: str, read: Read, label: str | None = None) -> None:
         """Follow numbers that only grow. Without a label, their one key is the empty text."""
-        counter = Counter(PREFIX + name, documentation, _labels(label), registry=self._registry)
+        counter = self._counter(name, documentation, *_labels(label))
         before: dict[str, float] = {}
 
         def sample() -> None:
@@ -110,13 +112,7 @@ class Metrics:
 
     def gauge(self, name: str, documentation: str, read: Read, label: str | None = None) -> None:
         """Follow numbers that rise and fall; of several processes the sum is told."""
-        gauge = Gauge(
-            PREFIX + name,
-            documentation,
-            _labels(label),
-            registry=self._registry,
-            multiprocess_mode="livesum",
-        )
+        gauge = self._gauge(name, documentation, "livesum", *_labels(label))
 
         def sample() -> None:
             for key, number in read().items():
@@ -155,11 +151,8 @@ class Metrics:
         return generate_latest(everyones)
 
     def _make_request_series(self) -> None:
-        self._requests = Counter(
-            PREFIX + "http_requests",
-            "Requests that were answered.",
-            ("method", "route", "status"),
-            registry=self._registry,
+        self._requests = self._counter(
+            "http_requests", "Requests that were answered.", "method", "route", "status"
         )
         self._durations = Histogram(
             PREFIX + "http_request_duration_seconds",
@@ -168,19 +161,14 @@ class Metrics:
             buckets=DURATION_BUCKETS_S,
             registry=self._registry,
         )
-        self._problems = Counter(
-            PREFIX + "problems", "Errors answered.", ("code",), registry=self._registry
-        )
-        self._received_bytes = Counter(
-            PREFIX + "http_received_bytes",
+        self._problems = self._counter("problems", "Errors answered.", "code")
+        self._received_bytes = self._counter(
+            "http_received_bytes",
             "Bytes of requests' bodies: reports, and above all uploads.",
-            ("route",),
-            registry=self._registry,
+            "route",
         )
-        self._refused = Counter(
-            PREFIX + "connections_refused",
-            "Connections past MAX_CONNECTIONS: answered 503, or just closed.",
-            registry=self._registry,
+        self._refused = self._counter(
+            "connections_refused", "Connections past MAX_CONNECTIONS: answered 503, or just closed."
         )
         self._running: Tally[str] = Tally()
         self.gauge(
@@ -192,37 +180,30 @@ class Metrics:
 
     def _make_database_series(self) -> None:
         """The same for all processes: of several, who looked last tells."""
-        self._database_up = Gauge(
-            PREFIX + "database_up",
-            "Whether the database answers.",
-            registry=self._registry,
-            multiprocess_mode="livemostrecent",
+        latest: GaugeMode = "livemostrecent"
+        self._database_up = self._gauge("database_up", "Whether the database answers.", latest)
+        self._jobs = self._gauge(
+            "jobs", "Background jobs; those that succeeded go away.", latest, "status"
         )
-        self._jobs = Gauge(
-            PREFIX + "jobs",
-            "Background jobs; those that succeeded go away.",
-            ("status",),
-            registry=self._registry,
-            multiprocess_mode="livemostrecent",
-        )
-        self._playbacks = Gauge(
-            PREFIX + "playbacks",
-            "Playbacks that report, whichever process they report to.",
-            ("state",),
-            registry=self._registry,
-            multiprocess_mode="livemostrecent",
+        self._playbacks = self._gauge(
+            "playbacks", "Playbacks that report, whichever process they report to.", latest, "state"
         )
 
     def _tell_build(self, version: str) -> None:
         python = ".".join(map(str, sys.version_info[:3]))
-        build = Gauge(
-            PREFIX + "build_info",
-            "What runs here; always 1.",
-            ("version", "python"),
-            registry=self._registry,
-            multiprocess_mode="livemax",
+        build = self._gauge(
+            "build_info", "What runs here; always 1.", "livemax", "version", "python"
         )
         build.labels(version, python).set(1)
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(PREFIX + name, documentation, labels, registry=self._registry)
+
+    def _gauge(self, name: str, documentation: str, mode: GaugeMode, *labels: str) -> Gauge:
+        """`mode` is what is told of several processes."""
+        return Gauge(
+            PREFIX + name, documentation, labels, registry=self._registry, multiprocess_mode=mode
+        )
 
     def _series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         """Kept, since finding series by their labels costs more than counting."""
