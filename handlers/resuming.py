@@ -8,9 +8,8 @@ the way there can be tried again.
 import asyncio
 import hashlib
 import hmac
-import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from uuid import UUID, uuid4
 
 from aiohttp import web
@@ -22,6 +21,7 @@ from db.videos import MediaFacts, NewVideo
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_module_named
+from handlers.checkpoints import advance, checkpoints
 from handlers.claiming import alone
 from handlers.entering import enter, judge
 from handlers.errors import (
@@ -38,11 +38,6 @@ from storage.partials import PartialFile
 from storage.uploads import Digest, UploadFile, to_its_end
 from storage.videos import publish_partial
 
-logger = logging.getLogger(__name__)
-
-# A crash costs what came since the last checkpoint, and each costs an fsync.
-CHECKPOINT_BYTES = 64 * 1024 * 1024
-CHECKPOINT_S = 2.0
 REFUSED = (*FINAL, UnsupportedFormat)
 
 
@@ -99,7 +94,7 @@ async def _append(
             return upload
         _refuse_excess(request, upload)
         stored_bytes = await _receive(app, receiver, file, upload, checksum)
-        upload = await _advance(app, upload.id, stored_bytes)
+        upload = await advance(app, upload.id, stored_bytes)
         if stored_bytes == upload.length_bytes:
             return await _become_video(request, upload, file)
     if receiver.fault is not None:
@@ -131,7 +126,7 @@ async def _receive(
     digest = hashlib.new(checksum.algorithm) if checksum else None
     growing = await _resumed(app, file, upload, digest)
     if checksum is None or digest is None:
-        async with _checkpoints(app, growing, upload) as consider:
+        async with checkpoints(app, growing, upload) as consider:
             await _take(receiver, growing, upload, consider)
     else:
         await _take(receiver, growing, upload, lambda: None)
@@ -171,45 +166,6 @@ async def _take(
         await file.finish()
     except (StorageError, TooLarge) as exc:
         receiver.end(exc)
-
-
-@asynccontextmanager
-async def _checkpoints(
-    app: web.Application, file: UploadFile, upload: Upload
-) -> AsyncIterator[Callable[[], None]]:
-    """Call what this yields now and then: in between, what has been written is noted."""
-    clock = asyncio.get_running_loop().time
-    noting: asyncio.Task[None] | None = None
-    due_bytes, due_s = file.offset + CHECKPOINT_BYTES, clock() + CHECKPOINT_S
-
-    def consider() -> None:
-        nonlocal noting, due_bytes, due_s
-        is_due = file.offset >= due_bytes or clock() >= due_s
-        if is_due and (noting is None or noting.done()):
-            noting = asyncio.create_task(_note(app, file, upload.id))
-            due_bytes, due_s = file.offset + CHECKPOINT_BYTES, clock() + CHECKPOINT_S
-
-    try:
-        yield consider
-    finally:
-        if noting is not None:
-            await asyncio.wait([noting])
-
-
-async def _note(app: web.Application, file: UploadFile, upload_id: UUID) -> None:
-    """Hours of upload are not worth a database that is away for a moment: the next one tells."""
-    try:
-        await _advance(app, upload_id, await file.sync())
-    except (DatabaseError, StorageError, NotFound) as exc:
-        logger.warning("checkpoint of upload %s: %s", upload_id, exc)
-
-
-async def _advance(app: web.Application, upload_id: UUID, stored_bytes: int) -> Upload:
-    life_s = app[keys.UPLOAD_SETTINGS].expiry_s
-    upload = await uploads.advance(app[keys.DATABASE], upload_id, stored_bytes, life_s)
-    if upload is None:
-        raise NotFound
-    return upload
 
 
 async def _become_video(request: web.Request, upload: Upload, file: PartialFile) -> Upload:
