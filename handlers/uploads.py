@@ -41,9 +41,8 @@ async def post_video(request: web.Request) -> web.Response:
         await refuse_more_parts(reader)
         await upload.finish()
         media = await judge(request.app, upload.path)
-        module = await allowed_module(
-            request, Right.EDIT
-        )  # much can happen while hours of lecture arrive
+        # Much can happen while hours of lecture arrive.
+        module = await allowed_module(request, Right.EDIT)
         new = _new_video(upload, module, part, media, viewer.user_id)
         video = await _publish(request, upload, new, upload_id)
     if video is None:  # the module went in the last moment

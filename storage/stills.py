@@ -13,6 +13,7 @@ from PIL import Image
 
 from storage.geometry import clockwise_rotation, display_size
 from storage.graphs import HDR_CURVES, PictureGraph
+from storage.probe import sample_ratio
 
 # The probe has applied the configured limit; this one keeps the memory limit meaningful.
 MAX_PIXELS = 1 << 27
@@ -30,8 +31,7 @@ class Stills:
     """Makes pictures of one stream's frames; keeps what takes time to prepare."""
 
     def __init__(self, stream: VideoStream) -> None:
-        decoder = stream.codec_context
-        self._sample_ratio = stream.sample_aspect_ratio or decoder.sample_aspect_ratio
+        self._sample_ratio = sample_ratio(stream)
         self._scaler = VideoReformatter()
         self._tone_mapping = PictureGraph(threads=1)
 
