@@ -26,6 +26,7 @@ class VideoFiles:
     `is_failed` is known to lack what it may lack.
 
     `original` may lie there even if it is none of `files`: then they can be made again from it.
+    Of an announced video there are none.
     """
 
     id: UUID
@@ -49,8 +50,10 @@ SELECT v.id, v.course_id, v.deleted_at IS NOT NULL AS is_deleted,
     v.status = 'processing' OR EXISTS (
         SELECT FROM procrastinate_jobs j WHERE j.lock = v.id::text AND j.status = 'doing'
     ) AS is_changing,
-    'original.' || v.container AS original_name, v.original_size_bytes, v.original_sha256,
-    EXISTS (SELECT FROM representations r WHERE r.video_id = v.id) AS is_made,
+    'original.' || coalesce(v.container, 'mp4') AS original_name,
+    v.original_size_bytes, v.original_sha256,
+    v.status = 'announced' OR EXISTS (SELECT FROM representations r WHERE r.video_id = v.id)
+        AS is_made,
     (SELECT json_agg(json_build_array(f.kind, f.name, f.size_bytes, f.sha256)) FROM (
         SELECT CASE WHEN r.is_primary THEN 'representation' ELSE 'alternate' END AS kind,
             r.file_name AS name, r.size_bytes, r.sha256

@@ -30,6 +30,7 @@ ON CONFLICT (bucket, key) DO UPDATE SET
     verified_by = NULL, refused_for = NULL, started_at = now(), fetched_at = NULL,
     is_finished = false
 WHERE o.is_finished OR (o.etag, o.size_bytes) IS DISTINCT FROM (excluded.etag, excluded.size_bytes)
+   OR o.fetched = '{}' AND o.refused_for IS NULL  -- announced long ago, and begun only now
 """
 
 GET = """
@@ -54,12 +55,16 @@ UPDATE s3_objects SET sha256 = %s, verified_by = %s, fetched_at = now() WHERE id
 REFUSE = "UPDATE s3_objects SET refused_for = %s WHERE id = %s"
 
 TAKE = """
-INSERT INTO s3_modules (module_id, object_id, video_url, video_id, etag, size_bytes, sha256)
-SELECT %s, o.id, %s, %s, o.etag, o.size_bytes, o.sha256 FROM s3_objects o WHERE o.id = %s
-ON CONFLICT DO NOTHING RETURNING module_id
+UPDATE s3_modules m SET taken_at = now(), is_local = true,
+    etag = o.etag, size_bytes = o.size_bytes, sha256 = o.sha256
+FROM s3_objects o
+WHERE m.module_id = %s AND m.object_id = %s AND m.taken_at IS NULL AND o.id = m.object_id
+RETURNING m.video_id
 """
 
-TAKEN = "SELECT module_id FROM s3_modules WHERE module_id = ANY(%s)"
+TAKEN = """
+SELECT module_id, is_local FROM s3_modules WHERE module_id = ANY(%s) AND taken_at IS NOT NULL
+"""
 
 FINISH = "UPDATE s3_objects SET is_finished = true WHERE id = %s"
 
@@ -104,11 +109,13 @@ async def refuse(tx: Transaction, object_id: UUID, reason: str) -> None:
     await tx.execute(REFUSE, (reason, object_id))
 
 
-async def take(
-    tx: Transaction, module_id: str, object_id: UUID, video_url: str, video_id: UUID
-) -> bool:
-    """Have the module show the video; False when it shows one already."""
-    return await tx.fetch_one(TAKE, (module_id, video_url, video_id, object_id)) is not None
+async def take(tx: Transaction, module_id: str, object_id: UUID) -> UUID | None:
+    """Have the module show its video, which is locked for others until the transaction ends.
+
+    None when it shows it already, or waits for another object.
+    """
+    row = await tx.fetch_one(TAKE, (module_id, object_id))
+    return UUID(str(row.video_id)) if row else None
 
 
 async def finish(tx: Transaction, object_id: UUID) -> None:
@@ -116,9 +123,10 @@ async def finish(tx: Transaction, object_id: UUID) -> None:
     await tx.execute(FINISH, (object_id,))
 
 
-async def taken(queries: Queries, module_ids: Collection[str]) -> set[str]:
-    """Those of them that were taken over."""
-    return {row.module_id for row in await queries.fetch_all(TAKEN, (list(module_ids),))}
+async def taken(queries: Queries, module_ids: Collection[str]) -> dict[str, bool]:
+    """Those of them that were taken over, and whether they show what was made of it."""
+    rows = await queries.fetch_all(TAKEN, (list(module_ids),))
+    return {row.module_id: row.is_local for row in rows}
 
 
 async def unfinished(queries: Queries, object_ids: Sequence[UUID]) -> set[UUID]:

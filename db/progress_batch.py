@@ -49,7 +49,8 @@ LEFT JOIN LATERAL (
 ) AS s ON true
 """
 
-# Durations are rounded as watched seconds are, or a video seen whole could stay below 1.
+# Durations are rounded as watched seconds are, or a video seen whole could stay below 1. While the
+# duration is unknown (NULL) everything counts as seen, and nothing as a share of it.
 WRITE = f"""
 INSERT INTO playback_sessions AS s (
     user_id, video_id, session_id, last_sequence, state, position_s, rate, quality,
@@ -85,7 +86,8 @@ WITH measured AS MATERIALIZED (
         WHERE user_id = c.user_id AND video_id = c.video_id OFFSET 0
     ) AS p
     CROSS JOIN LATERAL (
-        SELECT greatest(round(v.duration_s::numeric, 2), 0.01) AS duration_s
+        SELECT CASE WHEN v.duration_s IS NOT NULL
+                    THEN greatest(round(v.duration_s::numeric, 2), 0.01) END AS duration_s
     ) AS d
     CROSS JOIN LATERAL (
         SELECT c.watched * nummultirange(numrange(0, d.duration_s)) AS counted
@@ -101,7 +103,7 @@ UPDATE progress p SET
     position_session_id = coalesce(m.position_session_id, p.position_session_id),
     watched = m.seen,
     watched_s = m.seen_s,
-    watched_ratio = least(m.seen_s / m.duration_s, 1),
+    watched_ratio = least(coalesce(m.seen_s / m.duration_s, 0), 1),
     completed_at = coalesce(
         p.completed_at,
         CASE WHEN m.seen_s / m.duration_s >= %(completion_ratio)s THEN m.received_at END

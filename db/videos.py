@@ -27,7 +27,21 @@ class MediaFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class OldPlace:
+    """Where the object stands that a video is taken over from, and whether the video that is made
+    of it is the one to be shown, once there is one."""
+
+    bucket: str
+    key: str
+    endpoint_url: str | None
+    region: str | None
+    is_left: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Video:
+    """`probed` is None while the file is not here (`status` announced)."""
+
     id: UUID
     course_id: str
     module_id: str
@@ -37,7 +51,7 @@ class Video:
     failure_code: str | None
     failure_detail: str | None
     processing_ratio: float
-    media: MediaFacts
+    probed: MediaFacts | None
     original_size_bytes: int
     original_sha256: str | None
     uploaded_by: str
@@ -49,6 +63,24 @@ class Video:
     caption_languages: tuple[str, ...]
     has_chapters: bool
     storyboard_file_name: str | None
+    old_place: OldPlace | None
+
+    @property
+    def media(self) -> MediaFacts:
+        """Of a video whose file is here."""
+        assert self.probed is not None
+        return self.probed
+
+    @property
+    def duration_s(self) -> float | None:
+        """None while nobody has seen the file."""
+        return self.probed.duration_s if self.probed else None
+
+    @property
+    def plays_from(self) -> OldPlace | None:
+        """The old place, until the video is ready here and unless its reference went back."""
+        is_here = self.status == "ready" and self.old_place is not None and self.old_place.is_left
+        return None if is_here else self.old_place
 
     @property
     def primary(self) -> RepresentationRow | None:
@@ -82,7 +114,10 @@ SELECT v.*,
     EXISTS (SELECT FROM text_tracks x WHERE x.video_id = v.id AND x.kind = 'chapters')
         AS has_chapters,
     (SELECT s.file_name FROM storyboard_files s WHERE s.video_id = v.id AND s.part = 0)
-        AS storyboard_file_name
+        AS storyboard_file_name,
+    (SELECT json_build_array(o.bucket, o.key, o.endpoint_url, o.region, m.is_local)
+     FROM s3_modules m JOIN s3_objects o ON o.id = m.object_id WHERE m.video_id = v.id)
+        AS old_place
 FROM videos v
 """
 
@@ -101,11 +136,16 @@ GET = SELECT + "WHERE v.id = %s AND v.deleted_at IS NULL"
 
 GET_DELETED = SELECT + "WHERE v.id = %s AND v.deleted_at > now() - make_interval(secs => %s)"
 
+# What has an old place can be watched there until it is ready.
+WATCHABLE = """
+(v.status = 'ready' OR EXISTS (SELECT FROM s3_modules m WHERE m.video_id = v.id))
+"""
+
 LIST_OF_MODULE = (
     SELECT
-    + """
+    + f"""
 WHERE v.module_id = %(module_id)s AND v.deleted_at IS NULL
-  AND (NOT %(ready_only)s OR v.status = 'ready')
+  AND (NOT %(ready_only)s OR {WATCHABLE})
   AND (v.created_at, v.id) > (%(after_time)s, %(after_id)s)
 ORDER BY v.created_at, v.id LIMIT %(limit)s
 """
@@ -113,9 +153,9 @@ ORDER BY v.created_at, v.id LIMIT %(limit)s
 
 LIST_OF_COURSE = (
     SELECT
-    + """
+    + f"""
 WHERE v.course_id = %(course_id)s AND v.deleted_at IS NULL
-  AND (NOT %(ready_only)s OR v.status = 'ready')
+  AND (NOT %(ready_only)s OR {WATCHABLE})
 ORDER BY v.created_at, v.id
 """
 )
@@ -331,7 +371,7 @@ def _video(row: Row) -> Video:
         failure_code=row.failure_code,
         failure_detail=row.failure_detail,
         processing_ratio=row.processing_ratio,
-        media=_media(row),
+        probed=None if row.duration_s is None else _media(row),
         original_size_bytes=row.original_size_bytes,
         original_sha256=row.original_sha256,
         uploaded_by=row.uploaded_by,
@@ -343,6 +383,7 @@ def _video(row: Row) -> Video:
         caption_languages=tuple(row.caption_languages),
         has_chapters=row.has_chapters,
         storyboard_file_name=row.storyboard_file_name,
+        old_place=OldPlace(*row.old_place) if row.old_place else None,
     )
 
 

@@ -44,5 +44,13 @@ class ForeignStorage(EventsError):
     """The storage holds the files of another database."""
 
 
+class NotTaken(EventsError):
+    """An object was not taken over; `state` is a word for the report, the message says why."""
+
+    def __init__(self, state: str, detail: str) -> None:
+        super().__init__(detail)
+        self.state = state
+
+
 class NoLongerWanted(EventsError):
     """The video was deleted while it was being worked on."""

@@ -14,16 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from db import courses, imports, space
-from db.errors import CommitUnknown, DatabaseError, QuotaReached
+from db import announced, imports, space
+from db.errors import DatabaseError, QuotaReached
 from db.imports import ImportedObject
 from db.legacy import LegacyModule
 from db.pool import Database, Transaction
 from db.space import Reservation
-from db.videos import MediaFacts, NewVideo
+from db.videos import MediaFacts
 from events import pipeline
+from events.errors import NotTaken
 from events.renditions import media_facts
 from storage.errors import FINAL, PartialBusy, StorageFull, UnsupportedFormat, os_errors_wrapped
 from storage.media import Limits
@@ -43,14 +44,6 @@ _T = TypeVar("_T")
 PART_BYTES = 8 * 1024 * 1024
 IMPORTER = "import-s3"  # who uploaded it, in the words of events and rows
 MAX_FILENAME_BYTES = 255
-
-
-class NotTaken(Exception):
-    """An object was not taken over; `state` is a word for the report, the message says why."""
-
-    def __init__(self, state: str, detail: str) -> None:
-        super().__init__(detail)
-        self.state = state
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,25 +222,31 @@ class Importer:
         *,
         is_last: bool,
     ) -> None:
-        new = _new_video(found, media, module)
-        await self._run(
-            publish_partial, self._storage, file.path, new.course_id, new.id, media.container
-        )
-        try:
-            async with self._database.transaction() as tx:
-                await self._enter_within(tx, new, object_id, module)
+        async with self._database.transaction() as tx:
+            video_id = await imports.take(tx, module.id, object_id)
+            if video_id is None:
+                raise NotTaken("taken", "another import has just taken it")
+            # Nobody else puts files there as long as the module is locked by `take`.
+            await self._publish(file, module.course_id, video_id, media.container)
+            try:
+                await self._enter_within(tx, found, object_id, video_id, media)
                 if is_last:
                     await imports.finish(tx, object_id)
-        except CommitUnknown:
-            raise  # the reconcile takes the file if there is no row
-        except (DatabaseError, NotTaken):
-            await self._run(remove_video, self._storage, new.course_id, new.id)
-            raise
+            except (DatabaseError, NotTaken):
+                await self._run(remove_video, self._storage, module.course_id, video_id)
+                raise
+
+    async def _publish(
+        self, file: PartialFile, course_id: str, video_id: UUID, container: str
+    ) -> None:
+        """In the place of what an import left that was killed here."""
+        await self._run(remove_video, self._storage, course_id, video_id)
+        await self._run(publish_partial, self._storage, file.path, course_id, video_id, container)
 
     async def _enter_within(
-        self, tx: Transaction, new: NewVideo, object_id: UUID, module: LegacyModule
+        self, tx: Transaction, found: S3Object, object_id: UUID, video_id: UUID, media: MediaFacts
     ) -> None:
-        size_bytes = new.original_size_bytes
+        size_bytes = found.size_bytes
         await space.reserve(  # each video counts in the quota, also those that share a file
             tx,
             object_id,
@@ -255,11 +254,10 @@ class Importer:
             wished_bytes=size_bytes,
             quota_bytes=self._settings.quota_bytes,
         )
-        await _have_module(tx, module)
-        if not await imports.take(tx, module.id, object_id, module.video_url, new.id):
-            raise NotTaken("taken", "another import has just taken it")
-        if await pipeline.enter_within(tx, new, object_id) is None:
-            raise NotTaken("unusable", f"the module {module.id} has just been deleted")
+        filename = filename_of(found.location.key)
+        if not await announced.arrive(tx, video_id, media, size_bytes, filename):
+            raise NotTaken("deleted", "its video was deleted here")
+        await pipeline.begin_within(tx, video_id, object_id)
 
     async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:
         loop = asyncio.get_running_loop()
@@ -282,29 +280,7 @@ def _told() -> Iterator[None]:
         raise NotTaken("busy", "another import is fetching it") from error
 
 
-def _new_video(found: S3Object, media: MediaFacts, module: LegacyModule) -> NewVideo:
-    name = "".join(filter(str.isprintable, PurePosixPath(found.location.key).name)) or "video"
-    return NewVideo(
-        id=uuid4(),
-        course_id=module.course_id,
-        module_id=module.id,
-        title=module.title,
-        original_filename=name.encode()[:MAX_FILENAME_BYTES].decode(errors="ignore"),
-        media=media,
-        original_size_bytes=found.size_bytes,
-        uploaded_by=IMPORTER,
-    )
-
-
-async def _have_module(tx: Transaction, module: LegacyModule) -> None:
-    """What is there keeps its title and its place. Raises: NotTaken."""
-    if await courses.get_course(tx, module.course_id) is None:
-        await courses.put_course(tx, module.course_id, module.course_id)
-    there = await courses.get_module(tx, module.id)
-    if there is None:
-        put = await courses.put_module(
-            tx, module.course_id, module.id, module.title, module.position
-        )
-        there = put[0] if put else None
-    if there is None or there.course_id != module.course_id:
-        raise NotTaken("unusable", f"the module {module.id} stands under another course here")
+def filename_of(key: str) -> str:
+    """What the video is called when it is saved."""
+    name = "".join(filter(str.isprintable, PurePosixPath(key).name)) or "video"
+    return name.encode()[:MAX_FILENAME_BYTES].decode(errors="ignore")

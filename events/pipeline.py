@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
-from db import assets, file_rows, jobs, space, uploads, videos
+from db import assets, file_rows, jobs, recounting, space, uploads, videos
 from db.assets import ThumbnailRow
 from db.pool import Database, Transaction
 from db.videos import NewVideo, Video
@@ -25,6 +25,7 @@ from events.renditions import Renditions, lacks_alternate
 from events.scratch import scratch_directory
 from events.snapshots import told
 from events.types import (
+    PlaybackCompleted,
     VideoFailed,
     VideoProcessing,
     VideoReady,
@@ -54,20 +55,17 @@ async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | N
     Raises: CommitUnknown when it may have become one, any other DatabaseError when it has not.
     """
     async with database.transaction() as transaction:
-        video = await enter_within(transaction, new, upload_id)
-        if video is not None:
-            await uploads.complete(transaction, upload_id, new.id)
+        if not await videos.insert(transaction, new):
+            return None
+        video = await begin_within(transaction, new.id, upload_id)
+        await uploads.complete(transaction, upload_id, new.id)
     return video
 
 
-async def enter_within(
-    transaction: Transaction, new: NewVideo, reservation_id: UUID
-) -> Video | None:
-    """As `enter`, together with whatever else the transaction does."""
-    if not await videos.insert(transaction, new):
-        return None
-    video = await _existing(transaction, new.id)
-    await enqueue(transaction, new.id)
+async def begin_within(transaction: Transaction, video_id: UUID, reservation_id: UUID) -> Video:
+    """Have a row that is new in `processing` worked on, and say so; its size counts as used."""
+    video = await _existing(transaction, video_id)
+    await enqueue(transaction, video_id)
     await space.release(transaction, reservation_id)
     await log.append(transaction, [told(VideoUploaded, video, video.uploaded_by)])
     return video
@@ -126,17 +124,19 @@ class Pipeline:
         settings: PictureSettings,
         *,
         has_alternate: bool = False,
+        completion_ratio: float = 0.9,
     ) -> None:
         self._database = database
         self._storage = storage
         self._has_alternate = has_alternate
+        self._completion_ratio = completion_ratio
         self._renditions = Renditions(database, storage, sandbox)
         self._pictures = Pictures(database, storage, sandbox, settings)
 
     async def run(self, video_id: UUID, *, is_last_attempt: bool) -> None:
         """Make the video ready, or failed with a reason; raises what another attempt may mend."""
         video = await videos.get(self._database, video_id)
-        if video is None or video.status == "failed":
+        if video is None or video.status in ("announced", "failed"):
             return
         try:
             if video.status != "ready":
@@ -181,7 +181,7 @@ class Pipeline:
 
         await tell(0.0)
         served = await self._renditions.serve(video, tell)
-        video = replace(video, media=served.media)
+        video = replace(video, probed=served.media)
         async with scratch_directory(self._storage) as directory:
             await self._tell(video, SERVED_RATIO)
             made = await self._pictures.make_first(video, served.path, directory)
@@ -196,7 +196,24 @@ class Pipeline:
                 raise NoLongerWanted
             await assets.add_thumbnails(transaction, video.id, thumbnails)
             ready = await _existing(transaction, video.id)
-            await log.append(transaction, [told(VideoReady, ready, ready.uploaded_by)])
+            completed = await self._recount(transaction, ready) if ready.old_place else []
+            await log.append(transaction, [told(VideoReady, ready, ready.uploaded_by), *completed])
+
+    async def _recount(self, transaction: Transaction, video: Video) -> list[PlaybackCompleted]:
+        """What was watched in the old place, before anybody knew how long the video is."""
+        found = await recounting.recount(transaction, video.id, self._completion_ratio)
+        return [
+            PlaybackCompleted(
+                video_id=video.id,
+                course_id=video.course_id,
+                user_id=one.user_id,
+                occurred_at=datetime.now(UTC),
+                position_s=one.position_s,
+                watched_ratio=one.watched_ratio,
+                session_id=one.session_id or "",
+            )
+            for one in found
+        ]
 
     async def _ask_for_alternate(self, video_id: UUID) -> None:
         video = await videos.get(self._database, video_id)

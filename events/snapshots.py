@@ -27,7 +27,10 @@ class Captions(msgspec.Struct, frozen=True):
 
 
 class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """`size` (bytes) and `sha256` are of the file that is served; None until there is one."""
+    """`size` (bytes) and `sha256` are of the file that is served; None until there is one.
+
+    What only the file tells is None while nobody has seen it.
+    """
 
     id: UUID
     course_id: str
@@ -37,15 +40,15 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     failure: Failure | None
     processing_ratio: float
-    duration: float
-    width: int
-    height: int
+    duration: float | None
+    width: int | None
+    height: int | None
     frame_rate: float | None
-    rotation: int
-    container: str
-    video_codec: str
+    rotation: int | None
+    container: str | None
+    video_codec: str | None
     audio_codec: str | None
-    mime_type: str
+    mime_type: str | None
     size: int | None
     sha256: str | None
     original_size: int
@@ -59,26 +62,32 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+TOLD_BY_FILE = (
+    "width",
+    "height",
+    "frame_rate",
+    "rotation",
+    "container",
+    "video_codec",
+    "audio_codec",
+)
+
+
 def snapshot(video: Video) -> VideoSnapshot:
-    media, primary = video.media, video.primary
+    media, primary = video.probed, video.primary
     return VideoSnapshot(
         id=video.id,
         course_id=video.course_id,
         module_id=video.module_id,
         title=video.title,
         original_filename=video.original_filename,
-        status=video.status,
+        # Whoever can play it need not know from where.
+        status="ready" if video.plays_from else video.status,
         failure=_failure(video),
         processing_ratio=video.processing_ratio,
-        duration=media.duration_s,
-        width=media.width,
-        height=media.height,
-        frame_rate=media.frame_rate,
-        rotation=media.rotation,
-        container=media.container,
-        video_codec=media.video_codec,
-        audio_codec=media.audio_codec,
-        mime_type=primary.mime_type if primary else media.mime_type,
+        duration=video.duration_s,
+        **{name: getattr(media, name, None) for name in TOLD_BY_FILE},
+        mime_type=getattr(primary or media, "mime_type", None),
         size=primary.size_bytes if primary else None,
         sha256=primary.sha256 if primary else None,
         original_size=video.original_size_bytes,

@@ -66,7 +66,7 @@ async def allowed_video(request: web.Request, right: Right) -> Video:
 
 def require_ready(video: Video) -> None:
     """Raises NotReady, or Failed with the reason."""
-    if video.status == "processing":
+    if video.status in ("announced", "processing"):
         raise NotReady
     if video.status == "failed":
         raise Failed(video.failure_detail)

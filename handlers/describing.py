@@ -143,7 +143,7 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 
 HEADERS: Mapping[str, str] = {
     "X-Request-ID": "Names this request in the log; an error's `instance`.",
-    "Location": "The address of what was made.",
+    "Location": "The address of what was made, or of where the bytes stand.",
     "ETag": "Strong, from the content's hash.",
     "Last-Modified": "When the content was made.",
     "Accept-Ranges": "`bytes`.",

@@ -21,6 +21,7 @@ from events.errors import (
 )
 from handlers.delivery.errors import FileUnavailable
 from storage import errors as storage_errors
+from storage.s3.errors import OldPlaceGone, OldPlaceUnavailable
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_SOON_S = 2  # a database or a queue that is away usually is for seconds
@@ -241,6 +242,11 @@ def _unsaid(kind: type[RequestError]) -> Callable[[Any], RequestError]:
     return lambda _: kind()
 
 
+def _documented(kind: type[RequestError]) -> Callable[[Any], RequestError]:
+    """With the sentence that the class of the error says."""
+    return lambda error: kind(type(error).__doc__)
+
+
 def _too_many(error: TooManySubscribers) -> RequestError:
     if error.is_per_user:
         return RateLimited("You have as many event streams open as you may.")
@@ -258,6 +264,8 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (DatabaseUnavailable, _unsaid(Unavailable)),
     (DatabaseTimeout, _unsaid(Unavailable)),
     (QuotaReached, _unsaid(OverQuota)),
+    (OldPlaceGone, _documented(Failed)),
+    (OldPlaceUnavailable, _documented(Unavailable)),
     (storage_errors.UnsupportedFormat, _said(UnsupportedFormat)),
     (storage_errors.NoVideo, _said(NoVideo)),
     (storage_errors.TooComplex, _said(TooComplex)),

@@ -24,6 +24,7 @@ from handlers.messages import (
     answer_json,
     read_optional_json,
 )
+from handlers.redirecting import IN_S3, type_of
 from storage.media import PICTURE_TYPES
 
 
@@ -32,7 +33,7 @@ async def post_playback(request: web.Request) -> web.Response:
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     video = await allowed_video(request, Right.WATCH)
     body = await read_optional_json(request, PlaybackPost)
-    require_ready(video)
+    await _require_playable(request, video)
     session_id = body.session_id or secrets.token_urlsafe(12)
     grant = await _grant_for(request, viewer, video)
     state = await progress.get(database, viewer.user_id, video.id)
@@ -58,6 +59,17 @@ async def post_events_grant(request: web.Request) -> web.Response:
     return answer_json(answer, status=201)
 
 
+async def _require_playable(request: web.Request, video: Video) -> None:
+    """Here, or where it still stands: then S3 is asked, as a player could not tell what it said.
+
+    Raises NotReady, Failed, OldPlaceGone, OldPlaceUnavailable.
+    """
+    if video.plays_from is None:
+        require_ready(video)
+    else:
+        await request.app[keys.OLD_PLACES].require_there(video.plays_from)
+
+
 async def _grant_for(request: web.Request, viewer: Viewer, video: Video) -> PlaybackGrant:
     """From the enrolment's row, never from a cache: a grant outlives both."""
     version = None
@@ -73,7 +85,7 @@ async def _grant_for(request: web.Request, viewer: Viewer, video: Video) -> Play
         video_id=video.id,
         course_id=video.course_id,
         version=version,
-        duration_s=video.media.duration_s,
+        duration_s=video.duration_s,
         media_types={row.format: row.mime_type for row in video.representations},
         roles=sorted(viewer.roles),
         expires_at=request.app[keys.GRANTS].expiry(privileged=viewer.is_privileged),
@@ -90,7 +102,7 @@ def _playback_view(
     report_interval_s: float,
 ) -> PlaybackView:
     base = f"/play/{token}/{video.id}/"
-    sources = [Source(base + row.file_name, row.mime_type) for row in video.representations]
+    sources = _sources(video, base)
     is_completed = state is not None and state.completed
     return PlaybackView(
         grant=token,
@@ -109,14 +121,23 @@ def _playback_view(
         chapters_url=chapters_url(video, base),
         storyboard_url=video.storyboard_file_name and base + video.storyboard_file_name,
         events_url=f"/play/{token}/events",
-        # A player's clock may have run past the end; nobody could resume there.
-        resume_position=(
-            0.0 if state is None or is_completed else min(state.position_s, video.media.duration_s)
-        ),
-        duration=video.media.duration_s,
+        resume_position=0.0 if state is None or is_completed else _place(state, video),
+        duration=video.duration_s,
         completed=is_completed,
         report_interval=report_interval_s,
     )
+
+
+def _sources(video: Video, base: str) -> list[Source]:
+    if video.plays_from:
+        return [Source(base + IN_S3, type_of(video.plays_from))]
+    return [Source(base + row.file_name, row.mime_type) for row in video.representations]
+
+
+def _place(state: ProgressState, video: Video) -> float:
+    """A player's clock may have run past the end; nobody could resume there."""
+    duration_s = video.duration_s
+    return state.position_s if duration_s is None else min(state.position_s, duration_s)
 
 
 def _time(unix_s: float) -> datetime:

@@ -10,6 +10,7 @@ from db.pool import Database
 from events.emitter import Emitter
 from events.hub import Hub
 from events.metrics import Metrics
+from events.old_places import OldPlaces
 from events.pictures import Pictures
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.grants import Grants
@@ -65,6 +66,7 @@ TRANSFERS = web.AppKey("transfers", Transfers)
 STORAGE = web.AppKey("storage", StoragePaths)
 UPLOAD_EXECUTOR = web.AppKey("upload_executor", Executor)
 SANDBOX = web.AppKey("sandbox", Sandbox)
+OLD_PLACES = web.AppKey("old_places", OldPlaces)
 RECEIVERS = web.AppKey("receivers", Receivers)
 PICTURES = web.AppKey("pictures", Pictures)
 UPLOAD_SETTINGS = web.AppKey("upload_settings", UploadSettings)

@@ -194,7 +194,7 @@ class PlaybackView(msgspec.Struct, frozen=True, kw_only=True):
     chapters_url: str | None
     events_url: str
     resume_position: float
-    duration: float
+    duration: float | None
     completed: bool
     report_interval: float
 

@@ -121,6 +121,14 @@ EVENT_STREAM = (
 BEACON = {**TEXT, "contentMediaType": JSON, "description": "JSON as for `application/json`."}
 
 
+IN_S3 = Answer(
+    307,
+    "The bytes still stand in S3: `Location` opens them there, Range included, until the grant"
+    " ends at the latest (by bearer token for 15 minutes).",
+    headers=("Location", "Cache-Control"),
+)
+
+
 def _bytes(content: Mapping[str, Any], *, varies: bool) -> tuple[Answer, ...]:
     headers = (*VALIDATORS, *(("Vary",) if varies else ()))
     ranged = ("Accept-Ranges", "Content-Length", *headers)
@@ -395,7 +403,7 @@ OPERATIONS: Mapping[Any, Operation] = {
     playback.get_stream: Operation(
         tag=PLAYING,
         summary="The video's bytes, by bearer token",
-        answers=_bytes(VIDEO_BYTES, varies=True),
+        answers=(*_bytes(VIDEO_BYTES, varies=True), IN_S3),
         parameters=("format", "Accept", *RANGES),
         problems=(*SEEING, *WATCHABLE, NotAcceptable, *SERVED),
         has_head=True,
@@ -403,7 +411,7 @@ OPERATIONS: Mapping[Any, Operation] = {
     playback.get_download: Operation(
         tag=PLAYING,
         summary="The same bytes, to be saved under the name that the file came with",
-        answers=_bytes(VIDEO_BYTES, varies=True),
+        answers=(*_bytes(VIDEO_BYTES, varies=True), IN_S3),
         parameters=("format", "Accept", *RANGES),
         problems=(*SEEING, *WATCHABLE, NotAcceptable, *SERVED),
         has_head=True,
@@ -411,7 +419,7 @@ OPERATIONS: Mapping[Any, Operation] = {
     playback.get_asset: Operation(
         tag=PLAYING,
         summary="The bytes of a video, a picture or a storyboard, by grant",
-        answers=_bytes(VIDEO_BYTES | PICTURE_BYTES | CUES, varies=False),
+        answers=(*_bytes(VIDEO_BYTES | PICTURE_BYTES | CUES, varies=False), IN_S3),
         parameters=RANGES,
         problems=SERVED,
         has_head=True,

@@ -36,6 +36,14 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+# But for media, where a video still stands in S3: at whatever host, of which a page knows nothing.
+POLICIES: Mapping[str, str] = MappingProxyType(
+    {
+        WATCH_PAGE: CONTENT_SECURITY_POLICY.replace(
+            "media-src 'self'", "media-src 'self' http: https:"
+        )
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +53,15 @@ class Page:
     body: bytes
     media_type: str
     validators: Validators
+    policy: str
 
     @classmethod
     def read(cls, path: Path) -> Self:
         body = path.read_bytes()
         etag = ETag(sha256(body).hexdigest()[:16])
         validators = Validators(etag, int(path.stat().st_mtime))
-        return cls(body, MEDIA_TYPES[path.suffix], validators)
+        policy = POLICIES.get(path.name, CONTENT_SECURITY_POLICY)
+        return cls(body, MEDIA_TYPES[path.suffix], validators, policy)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -61,7 +71,7 @@ class Page:
             hdrs.LAST_MODIFIED: http_date(self.validators.last_modified_s),
             # The names carry no version: a browser asks each time and is answered 304.
             hdrs.CACHE_CONTROL: "no-cache",
-            hdrs.CONTENT_SECURITY_POLICY: CONTENT_SECURITY_POLICY,
+            hdrs.CONTENT_SECURITY_POLICY: self.policy,
             hdrs.REFERRER_POLICY: "no-referrer",
             hdrs.X_CONTENT_TYPE_OPTIONS: "nosniff",
         }

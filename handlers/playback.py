@@ -30,6 +30,7 @@ from handlers.errors import (
     RangeNotSatisfiable,
 )
 from handlers.permits import permit_of_bearer, permit_of_grant
+from handlers.redirecting import IN_S3, redirect_by_bearer, redirect_by_grant
 from storage.media import CUES_TYPE, PICTURE_TYPES
 
 BY_ACCEPT: dict[str, str] = {hdrs.VARY: hdrs.ACCEPT}
@@ -78,6 +79,8 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
     grant = granted(request)
     require_request(request, grant.user_id, grant.roles)
     asset = request.match_info["asset"]
+    if asset == IN_S3:
+        return await redirect_by_grant(request, grant)
     extension = asset.rpartition(".")[2]
     media_type = grant.media_types.get(extension) or BESIDE_VIDEO.get(extension)
     if media_type is None:
@@ -113,6 +116,8 @@ async def _serve_storyboard(
 async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResponse:
     require_request_by_bearer(request)
     video = await allowed_video(request, Right.WATCH)
+    if video.plays_from:
+        return await redirect_by_bearer(request, video, video.plays_from, purpose)
     permit = permit_of_bearer(request, video, purpose)
     with permit.claim.open() as transfer:
         require_ready(video)

@@ -41,7 +41,7 @@ async def put_progress(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.WATCH)
     body = await read_json(request, ProgressPut)
     viewer = request[keys.VIEWER]
-    _check_times(body, video.media.duration_s)
+    _check_times(request, body, video.duration_s)
     report = _report(body, video.id, video.course_id, viewer.user_id)
     return await _answer(request, report, is_told_more=viewer.is_privileged)
 
@@ -50,7 +50,7 @@ async def post_progress(request: web.Request) -> web.Response:
     """Report by grant: what `navigator.sendBeacon` can send."""
     grant = granted(request)
     body = await read_json(request, ProgressPut, any_type=True)
-    _check_times(body, grant.duration_s)
+    _check_times(request, body, grant.duration_s)
     report = _report(body, grant.video_id, grant.course_id, grant.user_id)
     return await _answer(request, report, is_told_more=grant.is_privileged)
 
@@ -136,8 +136,10 @@ def _measured(quality: Quality) -> dict[str, Any]:
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
-def _check_times(body: ProgressPut, duration_s: float) -> None:
+def _check_times(request: web.Request, body: ProgressPut, duration_s: float | None) -> None:
     """Raises InvalidRequest for what lies outside `[0, duration + 1 s]` or is reversed."""
+    if duration_s is None:  # nobody has seen the file, but how long one may be is known
+        duration_s = request.app[keys.UPLOAD_SETTINGS].media_limits.max_duration_s
     end = duration_s + TOLERANCE_S
     if not (math.isfinite(body.position) and 0 <= body.position <= end):
         raise InvalidRequest(f"position must lie within 0 and {end:.2f} seconds.")

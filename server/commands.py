@@ -43,6 +43,7 @@ from server.processes import (
 )
 from server.s3_errors import ManifestError, OptionsError, ReportError
 from server.s3_options import ImportWishes
+from server.s3_rollback import roll_back
 from server.secrets import SecretFileError, with_secrets
 from server.stopping import StopRequested, StopSignals, raising_on_stop, stop_signals
 from server.tls import TlsError, own_client_context, server_context
@@ -173,8 +174,10 @@ def check(config: Config, wishes: Wishes) -> int:
 
 
 def import_s3(config: Config, wishes: ImportWishes) -> int:
-    """Takes lectures over from S3 while the service runs, prints what it would take, or looks
-    whether all that it took is whole."""
+    """Takes lectures over from S3 while the service runs, prints what it would take, looks whether
+    all that it took is whole, or has S3 shown again."""
+    if wishes.is_rollback:
+        return roll_back(_current_database(config), wishes)
     try:  # here, since only who leaves S3 has its client installed
         importing = importlib.import_module("server.s3_import")
         verifying = importlib.import_module("server.s3_verify")
@@ -182,10 +185,7 @@ def import_s3(config: Config, wishes: ImportWishes) -> int:
         raise MissingExtraError(
             f"import-s3 needs {exc.name}: pip install 'coursestream[s3]', or '.[s3]' in this folder"
         ) from exc
-    dsn = None
-    if not wishes.is_dry:
-        dsn = attached_database(config)
-        _need_schema(dsn)
+    dsn = None if wishes.is_dry else _current_database(config)
     work = verifying.verify_s3 if wishes.is_verifying else importing.import_s3
     code: int = work(config, dsn, wishes)
     return code
@@ -222,6 +222,12 @@ def _prepare_schema(config: Config, dsn: str) -> None:
         apply_migrations(dsn)
     else:
         _need_schema(dsn)
+
+
+def _current_database(config: Config) -> str:
+    dsn = attached_database(config)
+    _need_schema(dsn)
+    return dsn
 
 
 def _need_schema(dsn: str) -> None:

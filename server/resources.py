@@ -16,6 +16,7 @@ from events.ending import end
 from events.hub import Hub, HubLimits
 from events.ledger import Ledger, LedgerWriter
 from events.log import Tail
+from events.old_places import OldPlaces
 from events.periodic import Periodic
 from events.persister import ProgressPersister
 from events.pictures import Pictures, PictureSettings
@@ -46,6 +47,7 @@ from storage.sandbox import Sandbox
 
 UPLOAD_THREADS = 4  # the loop's default executor is shared with name look-ups and has few threads
 FILE_THREADS = 4
+OLD_PLACE_THREADS = 4  # they sign, or wait for S3; none is started where no video stands there
 PROBES_AT_ONCE = 2
 FORGET_INTERVAL_S = 5.0  # a deleted file takes its space for so long at most
 
@@ -59,6 +61,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         partial(_identity, config),
         partial(_storage, config),
         partial(_delivery, config, ledger),
+        _old_places,
         partial(_database, config, dsn),
         partial(_accounting, ledger),
         _receivers,
@@ -96,6 +99,12 @@ async def _delivery(config: Config, ledger: Ledger, app: web.Application) -> Asy
                 app[keys.REPLAY] = Replay(files, settings, app[keys.STOPPING].is_set)
             app[keys.SENDER] = Sender(settings, app.get(keys.REPLAY))
             yield
+
+
+async def _old_places(app: web.Application) -> AsyncIterator[None]:
+    async with _threads(OLD_PLACE_THREADS, "s3") as executor:
+        app[keys.OLD_PLACES] = OldPlaces(executor)
+        yield
 
 
 async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIterator[None]:

@@ -14,9 +14,12 @@ from db import imports
 from db.legacy import check_progress, read_progress
 from db.pool import Database, open_database
 from events.ending import end
-from events.importing import Importer, ImportSettings, NotTaken
+from events.errors import NotTaken
+from events.importing import Importer, ImportSettings
 from events.reconcile import require_own_storage
+from events.turning import turn
 from server.config import Config
+from server.s3_announcing import announced
 from server.s3_inventory import Entry, take_inventory
 from server.s3_options import ImportWishes
 from server.s3_progress import Shown, shown
@@ -76,6 +79,9 @@ class Takeover:
         async with open_database(dsn, size=CONNECTIONS) as database:
             await require_own_storage(database, self.storage)
             entries = await _without_taken(database, entries)
+            entries = await announced(
+                database, entries, self.wishes.endpoint_url, self.client.meta.region_name
+            )
             groups = _by_object(entries)
             total_bytes = sum(group[0].size_bytes for group in groups)
             with stop_signals() as signals:
@@ -113,9 +119,12 @@ class Takeover:
 
 
 async def _without_taken(database: Database, entries: Sequence[Entry]) -> list[Entry]:
-    taken = await imports.taken(database, [entry.module.id for entry in entries])
+    """Those whose reference went back show again what was taken over."""
+    modules = [entry.module.id for entry in entries if entry.object]
+    taken = await imports.taken(database, modules)
+    again = set(await turn(database, is_local=True, module_ids=modules))
     return [
-        replace(entry, state="taken", detail="before")
+        replace(entry, state="taken", detail="again" if entry.module.id in again else "before")
         if entry.module.id in taken and entry.object
         else entry
         for entry in entries
@@ -166,19 +175,15 @@ async def _one(importer: Importer, group: Sequence[Entry]) -> list[Entry]:
     try:
         taken = await importer.take(found, [entry.module for entry in group])
     except NotTaken as fault:
-        return [_failed(entry, fault) for entry in group]
+        return [entry.failed(fault) for entry in group]
     verified, faults = taken.verified, taken.faults
     told = f"sha256 {verified.sha256}, verified by {verified.by}"
     return [
-        _failed(entry, faults[entry.module.id])
+        entry.failed(faults[entry.module.id])
         if entry.module.id in faults
         else replace(entry, state="taken", detail=told)
         for entry in group
     ]
-
-
-def _failed(entry: Entry, fault: NotTaken) -> Entry:
-    return replace(entry, state=fault.state, detail=str(fault))
 
 
 def _settings(config: Config) -> ImportSettings:

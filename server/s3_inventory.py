@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from db.legacy import MODULE_COLUMNS, LegacyModule, read_modules
+from events.errors import NotTaken
 from handlers.messages import IDENTIFIER, IN_WORDS
 from server.s3_errors import ManifestError
 from server.s3_options import ImportWishes
@@ -35,6 +37,9 @@ class Entry:
     @property
     def size_bytes(self) -> int:
         return self.object.size_bytes if self.object else 0
+
+    def failed(self, fault: NotTaken) -> Self:
+        return replace(self, state=fault.state, detail=str(fault))
 
 
 def take_inventory(wishes: ImportWishes, look_up: LookUp) -> list[Entry]:

@@ -17,7 +17,7 @@ DEFAULT_PARALLEL = 8
 @dataclass(frozen=True, slots=True)
 class ImportWishes:
     """What `import-s3` was asked for; one of `from_database` and `manifest` is there, unless it
-    `is_verifying`."""
+    `is_verifying` or `is_rollback`."""
 
     from_database: str | None
     manifest: Path | None
@@ -34,6 +34,7 @@ class ImportWishes:
     bandwidth_bytes: int | None
     is_dry: bool
     is_verifying: bool
+    is_rollback: bool
     price_per_gb: float | None
     report: Path | None
 
@@ -50,6 +51,9 @@ def add_import_s3(names: Any) -> None:
     )
     source.add_argument(
         "--verify", action="store_true", help="look whether what was taken over is still whole"
+    )
+    source.add_argument(
+        "--rollback", action="store_true", help="play what was taken over from S3 again"
     )
     parser.add_argument("--modules-table", default="modules", metavar="[SCHEMA.]TABLE")
     parser.add_argument(
@@ -117,6 +121,7 @@ def wishes_of(arguments: argparse.Namespace) -> ImportWishes:
         bandwidth_bytes=arguments.bandwidth_limit,
         is_dry=arguments.dry_run and not arguments.verify,
         is_verifying=arguments.verify,
+        is_rollback=arguments.rollback,
         price_per_gb=arguments.price_per_gb,
         report=arguments.report,
     )

@@ -14,7 +14,7 @@ from server.s3_errors import ReportError
 from server.s3_inventory import Entry
 
 BYTES_PER_GB = 10**9  # as S3's prices are meant at the dearest
-TAKEN = ("found", "taken")
+TAKEN = ("found", "taken", "deleted")  # and nothing is in the way
 VERIFIED = ("verified", "converted", "deleted")
 COLUMNS = ("state", "module", "object", "bytes", "detail")
 

@@ -48,7 +48,12 @@ async def run(config: Config, dsn: str) -> None:
             await pipeline.enqueue_without_alternate(database)
         pictures = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
         work = Pipeline(
-            database, storage, Sandbox(1), pictures, has_alternate=config.alternate_format
+            database,
+            storage,
+            Sandbox(1),
+            pictures,
+            has_alternate=config.alternate_format,
+            completion_ratio=config.completion_ratio,
         )
         await take_jobs(dsn, work, Liveness())
 

@@ -50,8 +50,11 @@ export async function sendJson(method, url, options) {
   }
 }
 
-/** The response to a request, with JSON and the token where given. Throws ApiError unless 2xx. */
-export async function send(method, url, { body, token, accept = "application/json" } = {}) {
+/**
+ * The response to a request, with JSON and the token where given. Throws ApiError unless 2xx, or
+ * a redirect that is not to be followed.
+ */
+export async function send(method, url, { body, token, accept = "application/json", redirect = "follow" } = {}) {
   const headers = { Accept: accept };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -63,13 +66,14 @@ export async function send(method, url, { body, token, accept = "application/jso
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(TIMEOUT_MS),
       credentials: "omit",
+      redirect,
       // Reports and lists are never worth a stale copy.
       cache: accept === "application/json" ? "no-store" : "default",
     });
   } catch (cause) {
     throw Object.assign(new ApiError(0), { cause });
   }
-  if (!response.ok) {
+  if (!response.ok && response.type !== "opaqueredirect") {
     throw readProblem(response.status, await response.text(), response.headers.get("Retry-After"));
   }
   return response;

@@ -67,6 +67,7 @@ function meta(video) {
   if (video.status === "failed") return video.failure?.detail ?? "This file could not be prepared.";
   const { completed, watched_ratio: ratio, position } = video.progress ?? {};
   if (completed) return el("span", { className: "badge" }, "✓ Completed");
+  if (video.duration === null && position >= 1) return `At ${clock(position)}`;
   if (!ratio) return "Not started";
   const placeS = resumePlace(position, video.duration);
   return placeS < 1 ? `${percent(ratio)} seen` : `${percent(ratio)} seen, at ${clock(placeS)}`;

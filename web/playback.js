@@ -38,6 +38,11 @@ export class Playback {
     return this.#answer;
   }
 
+  /** Whether the grant has opened something. */
+  get hasWorked() {
+    return this.#hasWorked;
+  }
+
   reportUrl(videoId) {
     return `/play/${this.grant}/${videoId}/progress`;
   }

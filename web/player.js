@@ -82,8 +82,10 @@ export class Player {
     if (this.#isOver) return;
     const place = [this.#video.currentTime, !this.#video.paused];
     const isCut = this.#video.error?.code === MediaError.MEDIA_ERR_NETWORK;
-    const error = await statusOf(this.#video.src);
-    if (error === null && isCut) await this.#wait(0);
+    const { error, isElsewhere } = await statusOf(this.#video.src);
+    // What was elsewhere may be here by now.
+    if (error === null && isElsewhere && this.#playback.hasWorked) await this.#playback.renew(this.#loadedGrant);
+    else if (error === null && isCut) await this.#wait(0);
     else if (error === null) this.#sourceIndex += 1;
     else if (error.status === 401) await this.#playback.renew(this.#loadedGrant);
     else if (error.isTemporary) await this.#wait(error.retryAfterS);
@@ -100,12 +102,15 @@ export class Player {
   }
 }
 
-/** Null when the address gives its bytes, else the ApiError that tells why not. */
+/**
+ * No error when the address gives its bytes, or says where else they are; what that other place
+ * answers, pages may not ask.
+ */
 async function statusOf(url) {
   try {
-    await send("HEAD", url, { accept: "*/*" });
-    return null;
+    const { type } = await send("HEAD", url, { accept: "*/*", redirect: "manual" });
+    return { error: null, isElsewhere: type === "opaqueredirect" };
   } catch (error) {
-    return error;
+    return { error, isElsewhere: false };
   }
 }

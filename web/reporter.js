@@ -127,7 +127,7 @@ export class Reporter {
     this.#lastAtMs = performance.now();
     this.#lastPositionS = this.#video.currentTime;
     clearTimeout(this.#seekTimer);
-    const durationS = this.#playback.terms.duration;
+    const durationS = this.#playback.terms.duration ?? Infinity;
     return {
       session_id: this.#playback.sessionId,
       sequence: this.#playback.takeSequence(),

@@ -180,8 +180,9 @@ class WatchPage {
 
   #showProgress(progress) {
     byId("badge").hidden = !progress.completed;
-    byId("ratio").textContent = `${percent(progress.watched_ratio)} seen`;
-    drawSeen(byId("seen"), progress.watched, this.#video?.duration ?? this.#playback?.terms.duration);
+    const durationS = this.#video?.duration ?? this.#playback?.terms.duration;
+    byId("ratio").textContent = durationS ? `${percent(progress.watched_ratio)} seen` : "";
+    drawSeen(byId("seen"), progress.watched, durationS ?? this.#videoElement.duration);
     if (this.#outline?.put({ id: this.#videoId, progress })) this.#showLessons();
   }
 

@@ -39,12 +39,15 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaybackGrant(Grant, frozen=True, kw_only=True):
-    """`version` is the enrolment's; None for admin and service, whom no enrolment allowed."""
+    """`version` is the enrolment's; None for admin and service, whom no enrolment allowed.
+
+    `duration_s` is None while nobody has seen the file.
+    """
 
     video_id: UUID
     course_id: str
     version: int | None
-    duration_s: float
+    duration_s: float | None
     media_types: dict[str, str]
 
 

@@ -23,6 +23,12 @@ from tests.running import ROOT
 PART_BYTES = 8 * 1024 * 1024
 # In order. Each run is also the one after the death before: it goes on from there.
 STEPS = [
+    "server.s3_announcing:announce:before",
+    "db.courses:put_course:after",
+    "db.courses:put_module:after",
+    "db.announced:announce:after",
+    "events.log:append:after",
+    "server.s3_announcing:announce:after",  # both modules play from S3
     "db.imports:begin:before",
     "db.imports:begin:after",
     "storage.partials:_open_alone:after",
@@ -36,16 +42,15 @@ STEPS = [
     "events.importing:verify:after",
     "db.imports:set_verified:after",
     "events.importing:sniff_file:after",
+    "db.imports:take:after",
     "events.importing:publish_partial:before",
     "events.importing:publish_partial:after",
+    "events.importing:remove_video:after",  # what the one before has left
     "db.space:reserve:after",
-    "db.courses:put_course:after",
-    "db.courses:put_module:after",
-    "db.imports:take:after",
-    "db.videos:insert:after",
+    "db.announced:arrive:after",
     "db.jobs:defer:after",
     "events.log:append:after",
-    "events.pipeline:enter_within:after",
+    "events.pipeline:begin_within:after",
     "events.importing:publish_partial:before#2",  # the first module is taken over
     "events.importing:publish_partial:after",
     "db.imports:finish:before",
@@ -97,7 +102,7 @@ def test_killed_at_any_step_the_next_run_completes(dsn: str, tmp_path: Path, fil
                 assert os.WIFSIGNALED(status), f"it did not die at {step}"
                 assert os.WTERMSIG(status) == signal.SIGKILL
                 check_truth(dsn, storage, content)
-            assert rows(dsn, "SELECT count(*) FROM videos") == [(2,)]
+            assert rows(dsn, "SELECT count(*) FROM s3_modules WHERE is_local") == [(2,)]
             assert run(program, "-", arguments) == 0
         finally:
             program.communicate(timeout=30)
@@ -170,13 +175,20 @@ def run(program: Any, step: str, arguments: list[str]) -> int:
 
 
 def check_truth(dsn: str, storage: StoragePaths, content: bytes) -> None:
-    """No row without its whole file, one job and one event; no module twice."""
-    ids = {row[0] for row in rows(dsn, "SELECT id::text FROM videos")}
+    """No video that is not in S3 without its whole file, one job and one event; none twice."""
+    announced, here = set(), set()
+    for video_id, status in rows(dsn, "SELECT id::text, status FROM videos"):
+        (announced if status == "announced" else here).add(video_id)
     stored = {path.parent.name: path for path in storage.courses.glob("*/*/original.mp4")}
-    assert ids <= stored.keys()
+    assert here <= stored.keys() <= here | announced
     assert all(path.read_bytes() == content for path in stored.values())
-    assert {row[0] for row in rows(dsn, "SELECT video_id::text FROM s3_modules")} == ids
-    for told in ("args->>'video_id' FROM procrastinate_jobs", "video_id::text FROM event_log"):
+    modules = rows(dsn, "SELECT video_id::text, is_local, taken_at IS NOT NULL FROM s3_modules")
+    assert sorted(modules) == sorted((one, one in here, one in here) for one in here | announced)
+    for told, ids in (
+        ("args->>'video_id' FROM procrastinate_jobs", here),
+        ("video_id::text FROM event_log WHERE type = 'video.uploaded'", here),
+        ("video_id::text FROM event_log WHERE type = 'video.ready'", here | announced),
+    ):
         assert sorted(row[0] for row in rows(dsn, f"SELECT {told}")) == sorted(ids)
 
 

@@ -40,6 +40,7 @@ from handlers.delivery.errors import DeliveryError, FileTruncated, FileUnavailab
 from handlers.errors import RequestError, as_request_error
 from storage import errors as storage_errors
 from storage.errors import StorageError, storage_error
+from storage.s3 import errors as s3_errors
 
 # The contract's list, with the status of each.
 CODES = {
@@ -142,6 +143,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     PersisterStopped: (PersisterStopped(SECRET), "unavailable"),
     VideoMissing: (VideoMissing(SECRET), "not-found"),
     events_errors.ForeignStorage: (events_errors.ForeignStorage(SECRET), "internal"),  # at start
+    events_errors.NotTaken: (events_errors.NotTaken("x", SECRET), "internal"),  # in the import
     events_errors.NoLongerWanted: (events_errors.NoLongerWanted(SECRET), "internal"),  # in a worker
     DeliveryError: (DeliveryError(Path(SECRET)), "internal"),
     FileUnavailable: (FileUnavailable(Path(SECRET)), "unavailable"),
@@ -175,11 +177,14 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     storage_errors.MediaTimedOut: (storage_errors.MediaTimedOut(SECRET), "too-complex"),
     storage_errors.SandboxBusy: (storage_errors.SandboxBusy(SECRET), "unavailable"),
     storage_errors.MediaCrashed: (storage_errors.MediaCrashed(SECRET), "undecodable"),
+    s3_errors.S3Error: (s3_errors.S3Error(SECRET), "internal"),  # in the import
+    s3_errors.OldPlaceUnavailable: (s3_errors.OldPlaceUnavailable(SECRET), "unavailable"),
+    s3_errors.OldPlaceGone: (s3_errors.OldPlaceGone(SECRET), "failed"),
 }
 
 
 def test_every_error_of_a_lower_room_has_a_row() -> None:
-    rooms = (db_errors, events_errors, delivery_errors, storage_errors)
+    rooms = (db_errors, events_errors, delivery_errors, storage_errors, s3_errors)
 
     assert set().union(*(own(room) for room in rooms)) <= LOWER.keys()
 

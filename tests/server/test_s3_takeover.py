@@ -13,8 +13,11 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 import run_server
+from events import importing
+from events.announcing import MODULES_AT_ONCE
 from storage.paths import StoragePaths
 from storage.s3 import fetching
+from storage.s3.fetching import FetchError
 from storage.s3.parts import Part
 from storage.samples import write_clock_mp4, write_clock_webm
 from tests.faults.conftest import url_of
@@ -23,7 +26,8 @@ from tests.object_store import BUCKET, ObjectStore, before_both
 IS_FULL = os.environ.get("FULL") == "1"
 OBJECTS = 500 if IS_FULL else 30
 PART_BYTES = 8 * 1024 * 1024
-VIDEOS = "SELECT module_id, course_id, title, original_filename, id::text FROM videos ORDER BY 1"
+VIDEOS = """SELECT module_id, course_id, title, original_filename, id::text FROM videos
+WHERE status <> 'announced' ORDER BY 1"""
 
 Row = tuple[str, str]  # module and URL
 
@@ -56,9 +60,19 @@ class Takeover:
         self.out, self.err = self._capsys.readouterr()
         assert self.err == "", self.err
         found = {one["module_id"]: one for one in json.loads(report.read_text())}
-        is_done = all(one["state"] == "taken" for one in found.values())
+        is_done = all(one["state"] in ("taken", "deleted") for one in found.values())
         assert code == (0 if is_done else 1), found
         return found
+
+    def roll_back(self, *more: str) -> list[str]:
+        """The modules that were told."""
+        assert run_server.main(["import-s3", "--rollback", *more]) == 0
+        self.out, _ = self._capsys.readouterr()
+        return self.out.splitlines()[:-1]
+
+    def do(self, sql: str) -> None:
+        with closing(psycopg2.connect(self.dsn)) as connection, connection:
+            connection.cursor().execute(sql)
 
     def states(self, rows: Sequence[Row], *more: str) -> dict[str, str]:
         return {module: one["state"] for module, one in self.run(rows, *more).items()}
@@ -124,8 +138,9 @@ def test_every_object_becomes_a_video_and_nothing_happens_twice(
     assert videos[0][:4] == ("m000", "c1", "Title m000", "m000.mp4")
     jobs = takeover.rows("SELECT args->>'video_id' FROM procrastinate_jobs ORDER BY 1")
     assert jobs == sorted((video[4],) for video in videos)
-    told = takeover.rows("SELECT video_id::text FROM event_log ORDER BY 1")
-    assert told == jobs
+    for kind in ("ready", "uploaded"):  # there, and then here
+        told = f"SELECT video_id::text FROM event_log WHERE type = 'video.{kind}' ORDER BY 1"
+        assert takeover.rows(told) == jobs
     hashes = dict(takeover.rows("SELECT key, sha256 FROM s3_objects"))
     assert hashes == {
         f"week/{module}.mp4": hashlib.sha256(content).hexdigest()
@@ -341,11 +356,10 @@ def test_a_module_that_is_there_keeps_its_title_and_never_moves(
     takeover: Takeover, store: ObjectStore, film: bytes
 ) -> None:
     store.put("a.mp4", film)
-    with closing(psycopg2.connect(takeover.dsn)) as connection, connection:
-        connection.cursor().execute(
-            "INSERT INTO courses (id, title) VALUES ('c1', 'One'), ('c2', 'Two');"
-            "INSERT INTO modules VALUES ('m1', 'c1', 'Mine', 7), ('m2', 'c2', 'Theirs', 1)"
-        )
+    takeover.do(
+        "INSERT INTO courses (id, title) VALUES ('c1', 'One'), ('c2', 'Two');"
+        "INSERT INTO modules VALUES ('m1', 'c1', 'Mine', 7), ('m2', 'c2', 'Theirs', 1)"
+    )
     rows = [("m1", s3("a.mp4")), ("m2", s3("a.mp4"))]
     found = takeover.run(rows)
     assert [one["state"] for one in found.values()] == ["taken", "unusable"]
@@ -368,3 +382,104 @@ def test_the_quota_holds(
     monkeypatch.setenv("COURSESTREAM_STORAGE_QUOTA", str(2 * len(film)))
     assert takeover.states(rows) == {"m1": "taken", "m2": "taken"}
     assert takeover.rows("SELECT count(*) FROM space_reservations") == [(0,)]
+
+
+ANNOUNCED = "SELECT module_id, id::text FROM videos WHERE status = 'announced' ORDER BY 1"
+SHOWN = "SELECT module_id, is_local FROM s3_modules ORDER BY 1"
+
+
+def test_every_module_plays_from_s3_before_anything_is_fetched(
+    takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More modules than are announced at once; the videos keep their ids when they come."""
+    rows = [(f"m{n:03}", s3(f"{n % 3}.mp4")) for n in range(MODULES_AT_ONCE + 3)]
+    for n in range(3):
+        store.put(f"{n}.mp4", film)
+
+    def vanished(*_: Any) -> None:
+        raise FetchError("vanished", "as if")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("events.importing.fetch_part", vanished)
+        assert set(takeover.states(rows).values()) == {"vanished"}
+    announced = takeover.rows(ANNOUNCED)
+    assert [module for module, _ in announced] == [module for module, _ in rows]
+    assert takeover.rows("SELECT count(*) FROM procrastinate_jobs") == [(0,)]
+    places = takeover.rows("SELECT DISTINCT endpoint_url, region FROM s3_objects")
+    assert places == [(store.endpoint_url, "us-east-1")]
+
+    assert set(takeover.states(rows).values()) == {"taken"}
+    assert takeover.rows(ANNOUNCED) == []
+    assert [(row[0], row[4]) for row in takeover.rows(VIDEOS)] == announced
+
+
+def test_a_video_deleted_while_it_stood_in_s3_is_passed_over(
+    takeover: Takeover, store: ObjectStore, film: bytes
+) -> None:
+    store.put("a.mp4", b"no video at all")
+    rows = [("m1", s3("a.mp4")), ("m2", s3("a.mp4"))]
+    takeover.run(rows)
+    takeover.do(
+        "UPDATE videos SET deleted_at = now() WHERE module_id = 'm1';"
+        "UPDATE modules SET deleted_at = now() WHERE id = 'm1'"
+    )
+    store.put("a.mp4", film)
+    assert takeover.states(rows) == {"m1": "deleted", "m2": "taken"}
+    assert [row[0] for row in takeover.rows(VIDEOS)] == ["m2"]
+    assert takeover.rows("SELECT id FROM modules WHERE deleted_at IS NULL") == [("m2",)]
+
+
+def test_a_video_deleted_in_the_last_moment_stays_deleted(
+    takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("a.mp4", film)
+    whole = importing.sniff_file
+
+    def deleting(path: Path) -> str:
+        takeover.do("UPDATE videos SET deleted_at = now()")
+        return whole(path)
+
+    monkeypatch.setattr(importing, "sniff_file", deleting)
+    assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "deleted"}
+    assert takeover.rows(SHOWN) == [("m1", False)]
+    assert list(takeover.storage.courses.glob("*/*/*")) == []
+
+
+def test_an_announced_module_may_get_another_object(
+    takeover: Takeover, store: ObjectStore, film: bytes
+) -> None:
+    store.put("wrong.mp4", b"no video at all")
+    store.put("right.mp4", film)
+    takeover.run([("m1", s3("wrong.mp4"))])
+    (before,) = takeover.rows(ANNOUNCED)
+    assert takeover.states([("m1", s3("right.mp4"))]) == {"m1": "taken"}
+    assert [(row[0], row[4], row[3]) for row in takeover.rows(VIDEOS)] == [(*before, "right.mp4")]
+
+
+def test_references_go_back_and_come_again_without_a_byte(
+    takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("one/a.mp4", "two/b.mp4"):
+        store.put(key, film)
+    rows = [("m1", s3("one/a.mp4")), ("m2", s3("one/a.mp4")), ("m3", s3("two/b.mp4"))]
+    takeover.run(rows)
+    files = takeover.files()
+    assert takeover.roll_back("--prefix", "one/") == ["m1", "m2"]
+    assert takeover.rows(SHOWN) == [("m1", False), ("m2", False), ("m3", True)]
+    assert takeover.roll_back("--bucket", "another") == []
+    assert takeover.roll_back() == ["m3"]
+    assert takeover.roll_back() == []
+    assert takeover.files() == files
+    told = "SELECT count(*) FROM event_log WHERE type = 'video.updated'"
+    assert takeover.rows(told) == [(3,)]
+
+    def never(*_: Any) -> None:
+        raise AssertionError("fetched again")
+
+    monkeypatch.setattr(importing, "fetch_part", never)
+    found = takeover.run(rows[:2])
+    assert {one["detail"] for one in found.values()} == {"again"}
+    assert '"event"' not in takeover.out  # no byte and no file to tell of
+    assert takeover.rows(SHOWN) == [("m1", True), ("m2", True), ("m3", False)]
+    assert takeover.rows(told) == [(5,)]
+    assert takeover.files() == files

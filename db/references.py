@@ -1,0 +1,74 @@
+"""Which of its two places a module of the ledger shows: the old one in S3, or the one here.
+
+A module has both references at once and for good; only which of them is meant goes to and fro.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from db.pool import Queries, Transaction
+
+# Without modules, all of them.
+TURNABLE = """
+SELECT m.object_id, array_agg(m.module_id ORDER BY m.module_id) AS module_ids
+FROM s3_modules m JOIN s3_objects o ON o.id = m.object_id
+WHERE m.taken_at IS NOT NULL AND m.is_local <> %(is_local)s
+  AND (%(module_ids)s::text[] IS NULL OR m.module_id = ANY(%(module_ids)s::text[]))
+  AND (%(bucket)s::text IS NULL OR o.bucket = %(bucket)s) AND starts_with(o.key, %(prefix)s)
+GROUP BY m.object_id ORDER BY m.object_id
+"""
+
+TURN = """
+WITH turned AS (
+    UPDATE s3_modules SET is_local = %(is_local)s
+    WHERE object_id = %(object_id)s AND module_id = ANY(%(module_ids)s)
+      AND taken_at IS NOT NULL AND is_local <> %(is_local)s
+    RETURNING module_id, video_id
+)
+SELECT t.module_id, v.id AS video_id
+FROM turned t LEFT JOIN videos v ON v.id = t.video_id AND v.deleted_at IS NULL
+ORDER BY t.module_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """`video_id` is None where the video has been deleted."""
+
+    module_id: str
+    video_id: UUID | None
+
+
+async def turnable(
+    queries: Queries,
+    *,
+    is_local: bool,
+    module_ids: Collection[str] | None = None,
+    bucket: str | None = None,
+    prefix: str = "",
+) -> list[tuple[UUID, list[str]]]:
+    """By object, the modules taken over that show the other place."""
+    parameters = {
+        "is_local": is_local,
+        "module_ids": None if module_ids is None else list(module_ids),
+        "bucket": bucket,
+        "prefix": prefix,
+    }
+    rows = await queries.fetch_all(TURNABLE, parameters)
+    return [(UUID(str(row.object_id)), row.module_ids) for row in rows]
+
+
+async def turn(
+    tx: Transaction, object_id: UUID, module_ids: Sequence[str], *, is_local: bool
+) -> list[Turned]:
+    """Those of them that show the other place from now on."""
+    parameters = {
+        "is_local": is_local,
+        "object_id": str(object_id),
+        "module_ids": list(module_ids),
+    }
+    rows = await tx.fetch_all(TURN, parameters)
+    return [
+        Turned(row.module_id, UUID(str(row.video_id)) if row.video_id else None) for row in rows
+    ]

@@ -1,0 +1,70 @@
+"""Where videos still stand that are being taken over from S3: addresses for their viewers.
+
+boto3 comes with the extra `s3` and is imported when the first address is asked for: it is large,
+and a server that nobody moves to needs none of it.
+"""
+
+import asyncio
+import functools
+import importlib
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+from db.videos import OldPlace
+from storage.s3.errors import OldPlaceUnavailable
+
+_T = TypeVar("_T")
+
+PRESIGNING = "storage.s3.presigning"
+TIMEOUT_S = 5.0  # a role's credentials may be asked for on the way
+MAX_CLIENTS = 32  # of endpoints and regions; a service has one or two
+
+
+class OldPlaces:
+    """Addresses and questions, on the threads of `executor`; whoever made that ends it."""
+
+    def __init__(self, executor: Executor, timeout_s: float = TIMEOUT_S) -> None:
+        self._executor = executor
+        self._timeout_s = timeout_s
+        self._client = functools.lru_cache(MAX_CLIENTS)(_open_client)
+
+    async def address(
+        self, place: OldPlace, life_s: float, *, method: str = "GET", disposition: str | None = None
+    ) -> str:
+        """Opens the object for so long at most. Raises: OldPlaceUnavailable."""
+        return await self._run(self._presigned, place, int(life_s), method, disposition)
+
+    async def require_there(self, place: OldPlace) -> None:
+        """Ask S3. Raises: OldPlaceGone, OldPlaceUnavailable."""
+        await self._run(self._require_there, place)
+
+    def _presigned(self, place: OldPlace, life_s: int, method: str, disposition: str | None) -> str:
+        client = self._client(place.endpoint_url, place.region)
+        url: str = _presigning().presigned(
+            client, method, place.bucket, place.key, life_s, disposition
+        )
+        return url
+
+    def _require_there(self, place: OldPlace) -> None:
+        client = self._client(place.endpoint_url, place.region)
+        _presigning().require_there(client, place.bucket, place.key)
+
+    async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await loop.run_in_executor(self._executor, function, *arguments)
+        except TimeoutError as error:
+            raise OldPlaceUnavailable("no answer in time") from error
+
+
+def _presigning() -> Any:
+    try:
+        return importlib.import_module(PRESIGNING)
+    except ModuleNotFoundError as error:
+        raise OldPlaceUnavailable(f"{error.name} is not installed (the extra s3)") from error
+
+
+def _open_client(endpoint_url: str | None, region: str | None) -> Any:
+    return _presigning().open_client(endpoint_url, region)

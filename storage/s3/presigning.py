@@ -1,0 +1,72 @@
+"""Addresses in S3 that anybody may open for a while, signed here without asking anybody.
+
+Credentials are boto3's own search for them, which may ask the machine's role over the network and
+reads files: everything here blocks and is for threads. boto3 signs by HTTP method, so that HEAD has
+an address of its own (Amazon S3 User Guide, "Sharing objects with presigned URLs").
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from storage.s3.errors import OldPlaceGone, OldPlaceUnavailable
+
+Client = Any  # boto3 makes its classes when it runs
+
+TIMEOUT_S = 2  # a viewer waits for it
+CONNECTIONS = 4
+LONGEST_LIFE_S = 7 * 86400  # that AWS Signature Version 4 allows
+_METHODS: Mapping[str, str] = {"GET": "get_object", "HEAD": "head_object"}
+_GONE = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
+
+
+def open_client(endpoint_url: str | None, region: str | None) -> Client:
+    """Raises: OldPlaceUnavailable."""
+    config = Config(
+        signature_version="s3v4",
+        connect_timeout=TIMEOUT_S,
+        read_timeout=TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=CONNECTIONS,
+        s3={"addressing_style": "path" if endpoint_url else "virtual"},
+    )
+    try:
+        session = boto3.Session(region_name=region)
+        if session.get_credentials() is None:  # asked for anew by the next: they may come
+            raise OldPlaceUnavailable("no credentials for S3 were found")
+        return session.client("s3", endpoint_url=endpoint_url, config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise OldPlaceUnavailable(str(error)) from error
+
+
+def presigned(
+    client: Client, method: str, bucket: str, key: str, life_s: int, disposition: str | None
+) -> str:
+    """`disposition` is the Content-Disposition that S3 is to answer with.
+
+    Raises: OldPlaceUnavailable, without credentials.
+    """
+    named = {"Bucket": bucket, "Key": key}
+    if disposition is not None:
+        named["ResponseContentDisposition"] = disposition
+    try:
+        url: str = client.generate_presigned_url(
+            _METHODS[method], Params=named, ExpiresIn=max(1, min(life_s, LONGEST_LIFE_S))
+        )
+    except BotoCoreError as error:
+        raise OldPlaceUnavailable(str(error)) from error
+    return url
+
+
+def require_there(client: Client, bucket: str, key: str) -> None:
+    """Raises: OldPlaceGone, OldPlaceUnavailable."""
+    try:
+        client.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        is_gone = error.response.get("Error", {}).get("Code") in _GONE
+        raise (OldPlaceGone if is_gone else OldPlaceUnavailable)(str(error)) from error
+    except BotoCoreError as error:
+        raise OldPlaceUnavailable(str(error)) from error
