@@ -10,6 +10,8 @@ from events.importing import IMPORTER, filename_of
 from server.s3_inventory import Entry
 from storage.s3.objects import S3Object
 
+PLAYABLE = ("found", "too-large")  # which is too large here, not in a browser
+
 
 async def announced(
     database: Database, entries: Sequence[Entry], endpoint_url: str | None, region: str | None
@@ -21,12 +23,12 @@ async def announced(
     wanted = [
         _announcement(entry.module, entry.object, endpoint_url, region)
         for entry in entries
-        if entry.state == "found" and entry.object
+        if entry.state in PLAYABLE and entry.object
     ]
     faults = await announce(database, wanted)
     return [
         entry.failed(faults[entry.module.id])
-        if entry.state == "found" and entry.module.id in faults
+        if entry.state in PLAYABLE and entry.module.id in faults
         else entry
         for entry in entries
     ]

@@ -180,6 +180,9 @@ async def test_a_lecture_that_stands_in_s3_plays_in_a_browser(
         await until(page, f"{VIDEO}.currentTime >= 5.2")
         await page.evaluate(f"{VIDEO}.pause()")
         left_at = await page.evaluate(f"{VIDEO}.currentTime")
+        await page.reload()
+        await until(page, f"{VIDEO}?.readyState >= 2 && !{VIDEO}.seeking")
+        assert await page.evaluate(f"{VIDEO}.currentTime") == pytest.approx(left_at, abs=0.1)
 
         await moving.import_s3("m2")
         await playing(student, video, ".mp4")

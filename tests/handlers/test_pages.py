@@ -82,7 +82,9 @@ async def test_every_answer_carries_the_policies(client: Client, address: str) -
         await client.head(address),
         await client.get(address, headers={"If-None-Match": etag}),
     ):
-        assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert ("media-src 'self' http:" in policy) == address.startswith("/watch/")
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-cache"

@@ -208,7 +208,7 @@ def test_a_legacy_database_that_is_away_is_told_without_its_password(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "one of the arguments --from-database --manifest --rollback is required"),
+        ([], "one of the arguments --from-database --manifest --verify --rollback is required"),
         (["--manifest", "m.csv", "--from-database", "x"], "not allowed with"),
         (["--manifest", "m.csv", "--parallel", "0"], "1 to 64"),
         (["--manifest", "m.csv", "--price-per-gb", "nan"], "a price such as"),

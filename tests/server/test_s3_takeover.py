@@ -413,6 +413,17 @@ def test_every_module_plays_from_s3_before_anything_is_fetched(
     assert [(row[0], row[4]) for row in takeover.rows(VIDEOS)] == announced
 
 
+def test_what_is_too_large_for_here_plays_from_s3(
+    takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("a.mp4", film)
+    monkeypatch.setenv("COURSESTREAM_MAX_UPLOAD_SIZE", str(len(film) - 1))
+    assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "too-large"}
+    assert [module for module, _ in takeover.rows(ANNOUNCED)] == ["m1"]
+    monkeypatch.delenv("COURSESTREAM_MAX_UPLOAD_SIZE")
+    assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "taken"}
+
+
 def test_a_video_deleted_while_it_stood_in_s3_is_passed_over(
     takeover: Takeover, store: ObjectStore, film: bytes
 ) -> None:

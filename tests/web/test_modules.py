@@ -72,6 +72,7 @@ async def _serve(route: Route) -> None:
             "subtract([[0, 2], [5, 9]], [[1, 6], [8, 20]])", [[0, 1], [6, 8]], id="across pieces"
         ),
         pytest.param("tidy([[-1, 40.0004]], 40, 9)", [[0, 40]], id="within the video"),
+        pytest.param("tidy([[-1, 40]], Infinity, 9)", [[0, 40]], id="of unknown length"),
         pytest.param("tidy([[1, 1.0001]], 40, 9)", [], id="sliver"),
         pytest.param("tidy([[1.23456, 2]], 40, 9)", [[1.235, 2]], id="milliseconds"),
         pytest.param(
