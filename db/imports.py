@@ -33,12 +33,23 @@ WHERE o.is_finished OR (o.etag, o.size_bytes) IS DISTINCT FROM (excluded.etag, e
    OR o.fetched = '{}' AND o.refused_for IS NULL  -- announced long ago, and begun only now
 """
 
-GET = """
-SELECT id, size_bytes, sha256, refused_for, (
+SELECT = """
+SELECT bucket, key, id, size_bytes, sha256, refused_for, (
     SELECT json_agg(json_build_array(lower(piece), upper(piece))) FROM unnest(fetched) AS piece
 ) AS fetched
-FROM s3_objects WHERE bucket = %(bucket)s AND key = %(key)s
+FROM s3_objects
 """
+
+GET = SELECT + "WHERE bucket = %(bucket)s AND key = %(key)s"
+
+BEGUN = (
+    SELECT
+    + """
+JOIN unnest(%s::text[], %s::text[], %s::text[], %s::bigint[])
+    AS asked (bucket, key, etag, size_bytes) USING (bucket, key, etag, size_bytes)
+WHERE NOT is_finished
+"""
+)
 
 ADD_FETCHED = """
 UPDATE s3_objects SET fetched = fetched + int8multirange(int8range(%s, %s)) WHERE id = %s
@@ -127,6 +138,16 @@ async def taken(queries: Queries, module_ids: Collection[str]) -> dict[str, bool
     """Those of them that were taken over, and whether they show what was made of it."""
     rows = await queries.fetch_all(TAKEN, (list(module_ids),))
     return {row.module_id: row.is_local for row in rows}
+
+
+async def begun(
+    queries: Queries, objects: Sequence[tuple[str, str, str, int]]
+) -> dict[tuple[str, str], ImportedObject]:
+    """By bucket and key, those objects (bucket, key, etag, size) that are half fetched or refused,
+    and still what they were."""
+    columns = [list(column) for column in zip(*objects, strict=True)] or [[], [], [], []]
+    rows = await queries.fetch_all(BEGUN, columns)
+    return {(row.bucket, row.key): _object(row) for row in rows}
 
 
 async def unfinished(queries: Queries, object_ids: Sequence[UUID]) -> set[UUID]:

@@ -178,17 +178,23 @@ def import_s3(config: Config, wishes: ImportWishes) -> int:
     all that it took is whole, or has S3 shown again."""
     if wishes.is_rollback:
         return roll_back(_current_database(config), wishes)
-    try:  # here, since only who leaves S3 has its client installed
-        importing = importlib.import_module("server.s3_import")
-        verifying = importlib.import_module("server.s3_verify")
+    if wishes.is_dry:
+        return int(_of_extra("server.s3_listing").list_s3(config, _ledger_at_hand(config), wishes))
+    if wishes.is_verifying:
+        verifying = _of_extra("server.s3_verify")
+        return int(verifying.verify_s3(config, _current_database(config), wishes))
+    importing = _of_extra("server.s3_import")
+    return int(importing.import_s3(config, _current_database(config), wishes))
+
+
+def _of_extra(name: str) -> Any:
+    """A module that is imported when it is used: only who leaves S3 has its client installed."""
+    try:
+        return importlib.import_module(name)
     except ModuleNotFoundError as exc:
         raise MissingExtraError(
             f"import-s3 needs {exc.name}: pip install 'coursestream[s3]', or '.[s3]' in this folder"
         ) from exc
-    dsn = None if wishes.is_dry else _current_database(config)
-    work = verifying.verify_s3 if wishes.is_verifying else importing.import_s3
-    code: int = work(config, dsn, wishes)
-    return code
 
 
 def token_mint(config: Config) -> TokenMint:
@@ -228,6 +234,14 @@ def _current_database(config: Config) -> str:
     dsn = attached_database(config)
     _need_schema(dsn)
     return dsn
+
+
+def _ledger_at_hand(config: Config) -> str | None:
+    """The database, if it runs and is up to date: an inventory can be taken before there is one."""
+    try:
+        return _current_database(config)
+    except (PostgresError, DatabaseError, StaleSchemaError):
+        return None
 
 
 def _need_schema(dsn: str) -> None:

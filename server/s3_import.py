@@ -1,6 +1,6 @@
-"""`import-s3`: lists what would be taken over from S3, or takes it over.
+"""`import-s3`: takes lectures over from S3, and where their viewers are.
 
-Exit code 0: everything can be taken, or is; 1: something cannot; 2: it could not look.
+Exit code 0: everything is taken; 1: something cannot be; 2: it could not look.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from db import imports
-from db.legacy import check_progress, read_progress
+from db.legacy import read_progress
 from db.pool import Database, open_database
 from events.ending import end
 from events.errors import NotTaken
@@ -23,7 +23,7 @@ from server.s3_announcing import announced
 from server.s3_inventory import Entry, take_inventory
 from server.s3_options import ImportWishes
 from server.s3_progress import Shown, shown
-from server.s3_report import TAKEN, as_table, write_report
+from server.s3_report import tell
 from server.s3_viewers import Viewers, carry_viewers, told_viewers
 from server.stopping import StopSignals, for_each, stop_signals
 from storage.media import Limits
@@ -38,29 +38,22 @@ PROBES_AT_ONCE = 2
 PROBE_WAIT_S = 600.0  # nobody waits for an answer here
 
 
-def import_s3(config: Config, dsn: str | None, wishes: ImportWishes) -> int:
-    """Only lists without a database.
-
-    Raises: S3Error, LegacyError, ManifestError, ReportError, StorageError, DatabaseError.
-    """
-    if wishes.progress is not None:
-        check_progress(wishes.from_database or "", wishes.progress)
+def import_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
+    """Raises: S3Error, LegacyError, ManifestError, ReportError, StorageError, DatabaseError."""
     client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, wishes.parallel)
     entries = take_inventory(wishes, partial(look_up, client, config.max_upload_size_bytes))
-    with told_viewers(wishes.progress_report) as viewers:
-        if dsn is not None:
-            storage = StoragePaths(config.storage_path)
-            with ThreadPoolExecutor(wishes.parallel, "s3") as executor:
-                takeover = Takeover(config, wishes, storage, client, executor, viewers)
-                entries = asyncio.run(takeover.run(dsn, entries))
-    if wishes.report is not None:
-        write_report(wishes.report, entries)
-    print(as_table(entries, wishes.price_per_gb))
-    has_left = any(entry.state not in TAKEN for entry in entries)
-    if dsn is not None and wishes.progress is not None:
-        print(viewers.line)
-        has_left |= viewers.has_left
-    return 1 if has_left else 0
+    storage = StoragePaths(config.storage_path)
+    with (
+        told_viewers(wishes.progress_report) as viewers,
+        ThreadPoolExecutor(wishes.parallel, "s3") as executor,
+    ):
+        takeover = Takeover(config, wishes, storage, client, executor, viewers)
+        entries = asyncio.run(takeover.run(dsn, entries))
+    code = tell(wishes, entries)
+    if wishes.progress is None:
+        return code
+    print(viewers.line)
+    return 1 if viewers.has_left else code
 
 
 @dataclass(frozen=True, slots=True)

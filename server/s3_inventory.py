@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from db.legacy import MODULE_COLUMNS, LegacyModule, read_modules
+from db.legacy import MODULE_COLUMNS, LegacyModule, check_progress, read_modules
 from events.errors import NotTaken
 from handlers.messages import IDENTIFIER, IN_WORDS
 from server.s3_errors import ManifestError
@@ -27,12 +27,16 @@ LookUp = Callable[[Sequence[Location]], S3Object]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A module and its object; there is none where the module or its URL is of no use."""
+    """A module and its object; there is none where the module or its URL is of no use.
+
+    `fetched_bytes` of the object are here from an earlier run.
+    """
 
     module: LegacyModule
     state: str
     detail: str = ""
     object: S3Object | None = None
+    fetched_bytes: int = 0
 
     @property
     def size_bytes(self) -> int:
@@ -43,7 +47,10 @@ class Entry:
 
 
 def take_inventory(wishes: ImportWishes, look_up: LookUp) -> list[Entry]:
-    """Of every module that is asked for, in their order. Raises: what reading them does."""
+    """Of every module that is asked for, in their order. Raises: what reading them does, and of
+    viewers' places, which are read last."""
+    if wishes.progress is not None:
+        check_progress(wishes.from_database or "", wishes.progress)
     hosts = Hosts(wishes.cloudfront, endpoint_host(wishes.endpoint_url))
     entries = [_located(module, hosts) for module in _once_each(_modules(wishes))]
     wanted = [

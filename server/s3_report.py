@@ -12,11 +12,20 @@ import msgspec
 from server.checking import aligned
 from server.s3_errors import ReportError
 from server.s3_inventory import Entry
+from server.s3_options import ImportWishes
 
 BYTES_PER_GB = 10**9  # as S3's prices are meant at the dearest
 TAKEN = ("found", "taken", "deleted")  # and nothing is in the way
 VERIFIED = ("verified", "converted", "deleted")
 COLUMNS = ("state", "module", "object", "bytes", "detail")
+
+
+def tell(wishes: ImportWishes, entries: Sequence[Entry]) -> int:
+    """Write the report, print the table; the exit code. Raises: ReportError."""
+    if wishes.report is not None:
+        write_report(wishes.report, entries)
+    print(as_table(entries, wishes.price_per_gb))
+    return 1 if any(entry.state not in TAKEN for entry in entries) else 0
 
 
 def as_table(entries: Sequence[Entry], price_per_gb: float | None) -> str:
@@ -55,16 +64,15 @@ def _row(entry: Entry) -> tuple[str, ...]:
 
 
 def _sum(entries: Sequence[Entry], price_per_gb: float | None) -> str:
-    sizes = {
-        entry.object.location: entry.size_bytes
-        for entry in entries
-        if entry.object and entry.state == "found"
+    left = {
+        entry.object.location: entry for entry in entries if entry.object and entry.state == "found"
     }
-    total = sum(sizes.values())
-    said = f"to be fetched: {len(sizes)} objects, {total} bytes ({total / BYTES_PER_GB:.3f} GB)"
-    if price_per_gb is None:
-        return said
-    return f"{said}, {total / BYTES_PER_GB * price_per_gb:.2f} at {price_per_gb:g} a GB"
+    fetched = sum(entry.fetched_bytes for entry in left.values())
+    total = sum(entry.size_bytes for entry in left.values()) - fetched
+    said = f"to be fetched: {len(left)} objects, {total} bytes ({total / BYTES_PER_GB:.3f} GB)"
+    if price_per_gb is not None:
+        said += f", {total / BYTES_PER_GB * price_per_gb:.2f} at {price_per_gb:g} a GB"
+    return f"{said}; {fetched} more bytes are here already" if fetched else said
 
 
 def _plain(text: str) -> str:
@@ -83,6 +91,7 @@ def _fields(entry: Entry) -> dict[str, Any]:
         "bucket": found.location.bucket if found else None,
         "key": found.location.key if found else None,
         "size": entry.size_bytes,
+        "fetched": entry.fetched_bytes,
         "etag": found.etag if found else None,
         "state": entry.state,
         "detail": entry.detail,
