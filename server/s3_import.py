@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from db import imports
-from db.legacy import read_progress
 from db.pool import Database, open_database
 from events.ending import end
 from events.errors import NotTaken
@@ -24,7 +23,7 @@ from server.s3_inventory import Entry, take_inventory
 from server.s3_options import ImportWishes
 from server.s3_progress import Shown, shown
 from server.s3_report import tell
-from server.s3_viewers import Viewers, carry_viewers, told_viewers
+from server.s3_viewers import carry_viewers, told_viewers
 from server.stopping import StopSignals, for_each, stop_signals
 from storage.media import Limits
 from storage.paths import StoragePaths
@@ -42,16 +41,17 @@ def import_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
     """Raises: S3Error, LegacyError, ManifestError, ReportError, StorageError, DatabaseError."""
     client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, wishes.parallel)
     entries = take_inventory(wishes, partial(look_up, client, config.max_upload_size_bytes))
-    storage = StoragePaths(config.storage_path)
     with (
         told_viewers(wishes.progress_report) as viewers,
         ThreadPoolExecutor(wishes.parallel, "s3") as executor,
     ):
-        takeover = Takeover(config, wishes, storage, client, executor, viewers)
+        storage = StoragePaths(config.storage_path)
+        takeover = Takeover(config, wishes, storage, client, executor)
         entries = asyncio.run(takeover.run(dsn, entries))
-    code = tell(wishes, entries)
-    if wishes.progress is None:
-        return code
+        code = tell(wishes, entries)
+        if wishes.progress is None or any(entry.state == "interrupted" for entry in entries):
+            return code
+        asyncio.run(carry_viewers(config, dsn, wishes, viewers, executor))
     print(viewers.line)
     return 1 if viewers.has_left else code
 
@@ -65,7 +65,6 @@ class Takeover:
     storage: StoragePaths
     client: Client
     executor: Executor
-    viewers: Viewers
 
     async def run(self, dsn: str, entries: Sequence[Entry]) -> list[Entry]:
         """The entries as they are afterwards."""
@@ -77,27 +76,16 @@ class Takeover:
             )
             groups = _by_object(entries)
             total_bytes = sum(group[0].size_bytes for group in groups)
-            with stop_signals() as signals:
-                with shown(sys.stdout, total_bytes, len(groups)) as progress:
-                    shared = Fetched(progress.add_bytes, self.wishes.bandwidth_bytes)
-                    importer = self._importer(database, shared)
-                    states = await _all(
-                        importer, shared, signals, groups, self.wishes.parallel, progress
-                    )
-                if self.wishes.progress is not None:
-                    await signals.unless_hurried(self._carry(database, signals))
+            with (
+                stop_signals() as signals,
+                shown(sys.stdout, total_bytes, len(groups)) as progress,
+            ):
+                shared = Fetched(progress.add_bytes, self.wishes.bandwidth_bytes)
+                importer = self._importer(database, shared)
+                states = await _all(
+                    importer, shared, signals, groups, self.wishes.parallel, progress
+                )
         return [states.get(entry.module.id, entry) for entry in entries]
-
-    async def _carry(self, database: Database, signals: StopSignals) -> None:
-        assert self.wishes.progress is not None
-        await carry_viewers(
-            database,
-            read_progress(self.wishes.from_database or "", self.wishes.progress),
-            self.config.completion_ratio,
-            self.viewers,
-            self.executor,
-            signals.requested,
-        )
 
     def _importer(self, database: Database, shared: Fetched) -> Importer:
         return Importer(

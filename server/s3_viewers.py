@@ -16,14 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from db import progress_backfill
-from db.legacy import LegacyProgress
-from db.pool import Database
+from db.legacy import LegacyProgress, read_progress
+from db.pool import open_database
 from events.backfill import Backfill, Carried, Remark
 from handlers.messages import IDENTIFIER
+from server.config import Config
 from server.s3_errors import ReportError
+from server.s3_options import ImportWishes
+from server.stopping import stop_signals
 from storage.uploads import to_its_end
 
 Batches = Generator[list[LegacyProgress], None, None]
+USER_ID = re.compile(IDENTIFIER)
 # Rows of modules without a lecture are none of this service's; who is not enrolled can be, later.
 HARMLESS = ("no-module", "not-enrolled")
 
@@ -38,12 +42,13 @@ class Viewers:
         self._remarks: Counter[str] = Counter()
 
     def add(self, carried: Carried) -> None:
-        """Blocks."""
+        """Blocks. Raises: ReportError."""
         self._changed += carried.changed
         self._unchanged += carried.unchanged
         self._remarks.update(remark.state for remark in carried.remarks)
         if self._rows is not None:
-            self._rows.writerows(map(astuple, carried.remarks))
+            with _faults_told():
+                self._rows.writerows(map(astuple, carried.remarks))
 
     @property
     def has_left(self) -> bool:
@@ -63,41 +68,53 @@ def told_viewers(path: Path | None) -> Iterator[Viewers]:
     if path is None:
         yield Viewers()
         return
-    try:
+    with _faults_told():
         file = path.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise ReportError(f"the report cannot be written: {error}") from error
     with file:
         rows = csv.writer(file)
         rows.writerow([field.name for field in fields(Remark)])
         yield Viewers(rows)
 
 
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ReportError(f"the report cannot be written: {error}") from error
+
+
 async def carry_viewers(
-    database: Database,
+    config: Config, dsn: str, wishes: ImportWishes, viewers: Viewers, executor: Executor
+) -> None:
+    """All of them, unless it is to stop: run again, what was carried stays as it is.
+
+    Raises: LegacyError, ReportError, DatabaseError.
+    """
+    assert wishes.progress is not None
+    batches = read_progress(wishes.from_database or "", wishes.progress)
+    with closing(batches), stop_signals() as signals:
+        async with open_database(dsn, size=1) as database:
+            lectures = await progress_backfill.lectures(database)
+            backfill = Backfill(
+                database, lectures, config.completion_ratio, USER_ID.fullmatch, datetime.now(UTC)
+            )
+            carrying = _carry(backfill, batches, viewers, executor, signals.requested)
+            await signals.unless_hurried(carrying)
+
+
+async def _carry(
+    backfill: Backfill,
     batches: Batches,
-    completion_ratio: float,
     viewers: Viewers,
     executor: Executor,
     stopping: asyncio.Event,
 ) -> None:
-    """All of them, unless it is to stop: run again, what was carried stays as it is.
-
-    Raises: LegacyError, DatabaseError.
-    """
-    backfill = Backfill(
-        database,
-        await progress_backfill.lectures(database),
-        completion_ratio,
-        re.compile(IDENTIFIER).fullmatch,
-        datetime.now(UTC),
-    )
     loop = asyncio.get_running_loop()
-    with closing(batches):
-        while not stopping.is_set():
-            rows = await to_its_end(loop.run_in_executor(executor, next, batches, None))
-            if rows is None:
-                viewers.is_complete = True
-                return
-            carried = await backfill.carry(rows)
-            await to_its_end(loop.run_in_executor(executor, viewers.add, carried))
+    while not stopping.is_set():
+        rows = await to_its_end(loop.run_in_executor(executor, next, batches, None))
+        if rows is None:
+            viewers.is_complete = True
+            return
+        carried = await backfill.carry(rows)
+        await to_its_end(loop.run_in_executor(executor, viewers.add, carried))
