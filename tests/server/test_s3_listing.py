@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,11 @@ from storage.paths import StoragePaths
 from storage.s3 import fetching
 from storage.samples import write_clock_mp4
 from tests.faults.conftest import url_of
-from tests.object_store import BUCKET, ObjectStore, object_store
+from tests.object_store import BUCKET, ObjectStore
 
 MB = 1_000_000
 ARRIVED_BYTES = 400_000
 STATE = "SELECT o::text, m::text FROM s3_objects o LEFT JOIN s3_modules m ON m.object_id = o.id"
-
-
-@pytest.fixture(scope="module")
-def shared_store() -> Iterator[ObjectStore]:
-    with object_store() as made:
-        yield made
 
 
 class Inventory:
@@ -68,7 +61,7 @@ class Inventory:
 def inventory(
     dsn: str,
     tmp_path: Path,
-    shared_store: ObjectStore,
+    store: ObjectStore,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Inventory:
@@ -79,14 +72,13 @@ def inventory(
         ("STORAGE_RESERVE", "0"),
     ):
         monkeypatch.setenv(f"COURSESTREAM_{name}", value)
-    shared_store.reset()
     write_clock_mp4(tmp_path / "film.mp4", 1, (160, 90))
     film = (tmp_path / "film.mp4").read_bytes()
-    shared_store.put("taken.mp4", film)
-    shared_store.put("text.mp4", b"no film")
+    store.put("taken.mp4", film)
+    store.put("text.mp4", b"no film")
     for name in ("half.mp4", "none.mp4"):
-        shared_store.put(name, os.urandom(MB))
-    made = Inventory(dsn, tmp_path, shared_store, capsys)
+        store.put(name, os.urandom(MB))
+    made = Inventory(dsn, tmp_path, store, capsys)
     made.storage.prepare()
     with monkeypatch.context() as patch:
         interrupt(patch)

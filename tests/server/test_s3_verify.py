@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +25,7 @@ from storage.s3 import objects
 from storage.samples import write_clock_mp4
 from storage.sandbox import Sandbox
 from tests.faults.conftest import url_of
-from tests.object_store import BUCKET, ObjectStore, object_store
-
-
-@pytest.fixture(scope="module")
-def shared_store() -> Iterator[ObjectStore]:
-    with object_store() as made:
-        yield made
+from tests.object_store import BUCKET, ObjectStore
 
 
 @dataclass(frozen=True)
@@ -135,7 +129,7 @@ async def is_wanted(_: float) -> bool:
 def taken(
     dsn: str,
     tmp_path: Path,
-    shared_store: ObjectStore,
+    store: ObjectStore,
     films: Films,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -147,10 +141,9 @@ def taken(
         ("STORAGE_RESERVE", "0"),
     ):
         monkeypatch.setenv(f"COURSESTREAM_{name}", value)
-    shared_store.reset()
-    shared_store.put("week/a.mp4", films.ordered)
-    shared_store.put("week/b.mp4", films.disordered)
-    made = Taken(dsn, tmp_path, shared_store, capsys)
+    store.put("week/a.mp4", films.ordered)
+    store.put("week/b.mp4", films.disordered)
+    made = Taken(dsn, tmp_path, store, capsys)
     made.storage.prepare()
     made.take(("m1", "week/a.mp4"), ("m2", "week/b.mp4"))
     return made

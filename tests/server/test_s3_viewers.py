@@ -3,7 +3,7 @@
 import csv
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from events.backfill import Backfill
 from storage.paths import StoragePaths
 from storage.samples import write_clock_mp4
 from tests.faults.conftest import url_of
-from tests.object_store import BUCKET, ObjectStore, object_store
+from tests.object_store import BUCKET, ObjectStore
 
 LEGACY = f"""
 CREATE SCHEMA academy;
@@ -43,19 +43,12 @@ FROM progress p JOIN s3_modules m USING (video_id) ORDER BY 1, 2
 NAMES = ("--progress-columns", "user_id=student,module_id=lesson_id")
 
 
-@pytest.fixture(scope="module")
-def shared_store() -> Iterator[ObjectStore]:
-    with object_store() as made:
-        yield made
-
-
 @pytest.fixture
-def store(shared_store: ObjectStore, tmp_path: Path) -> ObjectStore:
+def store(store: ObjectStore, tmp_path: Path) -> ObjectStore:
     """With one lecture."""
-    shared_store.reset()
     write_clock_mp4(tmp_path / "film.mp4", 2, (160, 90))
-    shared_store.put("a.mp4", (tmp_path / "film.mp4").read_bytes())
-    return shared_store
+    store.put("a.mp4", (tmp_path / "film.mp4").read_bytes())
+    return store
 
 
 @dataclass
