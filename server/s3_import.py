@@ -4,6 +4,7 @@ Exit code 0: everything is taken; 1: something cannot be; 2: it could not look.
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -85,7 +86,11 @@ class Takeover:
                 states = await _all(
                     importer, shared, signals, groups, self.wishes.parallel, progress
                 )
-        return [states.get(entry.module.id, entry) for entry in entries]
+            entries = [states.get(entry.module.id) or _as_left(entry) for entry in entries]
+            if signals.hurried.is_set():
+                # Threads may wait for S3 for minutes; to the next run this is a crash.
+                os._exit(tell(self.wishes, entries))
+        return entries
 
     def _importer(self, database: Database, shared: Fetched) -> Importer:
         return Importer(
@@ -128,7 +133,8 @@ async def _all(
     parallel: int,
     progress: Shown,
 ) -> dict[str, Entry]:
-    """By module, what became of it. The first signal lets parts end where they are."""
+    """By module, what became of it. The first signal lets parts end where they are, the second
+    leaves the work behind."""
     states: dict[str, Entry] = {}
 
     async def take(group: list[Entry]) -> None:
@@ -165,6 +171,13 @@ async def _one(importer: Importer, group: Sequence[Entry]) -> list[Entry]:
         else replace(entry, state="taken", detail=told)
         for entry in group
     ]
+
+
+def _as_left(entry: Entry) -> Entry:
+    """One that nobody came to."""
+    if entry.state != "found":
+        return entry
+    return replace(entry, state="interrupted", detail="run again")
 
 
 def _settings(config: Config) -> ImportSettings:

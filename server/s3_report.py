@@ -24,7 +24,7 @@ def tell(wishes: ImportWishes, entries: Sequence[Entry]) -> int:
     """Write the report, print the table; the exit code. Raises: ReportError."""
     if wishes.report is not None:
         write_report(wishes.report, entries)
-    print(as_table(entries, wishes.price_per_gb))
+    print(as_table(entries, wishes.price_per_gb), flush=True)
     return 1 if any(entry.state not in TAKEN for entry in entries) else 0
 
 

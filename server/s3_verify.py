@@ -4,6 +4,7 @@ Exit code 0: it is; 1: something is not, or could not be compared; 2: it could n
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -31,9 +32,14 @@ def verify_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
     with ThreadPoolExecutor(wishes.parallel, "s3") as executor:
         storage = StoragePaths(config.storage_path)
         entries = asyncio.run(_verify(dsn, storage, wishes, client, executor))
+    return _tell(wishes, entries)
+
+
+def _tell(wishes: ImportWishes, entries: Sequence[Entry]) -> int:
+    """The exit code."""
     if wishes.report is not None:
         write_report(wishes.report, entries)
-    print(as_verified_table(entries))
+    print(as_verified_table(entries), flush=True)
     return 1 if any(entry.state not in VERIFIED for entry in entries) else 0
 
 
@@ -44,11 +50,11 @@ async def _verify(
         await require_own_storage(database, storage)
         taken = await taken_over.modules(database, wishes.bucket, wishes.prefix)
         verifier = Verifier(database, storage, executor, client)
-        return await _verify_all(verifier, taken, wishes.parallel)
+        return await _verify_all(verifier, taken, wishes)
 
 
 async def _verify_all(
-    verifier: Verifier, taken: Sequence[TakenModule], parallel: int
+    verifier: Verifier, taken: Sequence[TakenModule], wishes: ImportWishes
 ) -> list[Entry]:
     entries = {one.module.id: Entry(one.module, "interrupted", "run again") for one in taken}
     total_bytes = sum(one.size_bytes for one in taken)
@@ -60,5 +66,7 @@ async def _verify_all(
         progress.add_file(str(verdict.found.location), verdict.state)
 
     with stop_signals() as signals, shown(sys.stdout, total_bytes, len(taken)) as progress:
-        await for_each(taken, verify, parallel, signals)
+        await for_each(taken, verify, wishes.parallel, signals)
+    if signals.hurried.is_set():
+        os._exit(_tell(wishes, list(entries.values())))
     return list(entries.values())

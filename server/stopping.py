@@ -83,8 +83,9 @@ async def for_each(
     at_once: int,
     signals: StopSignals,
 ) -> None:
-    """So many at a time; the first signal keeps more from being begun, the second cancels all.
+    """So many at a time; the first signal keeps more from being begun.
 
+    At the second the work is left behind, whose threads may wait for minutes: end the process then.
     Raises the first of what is raised.
     """
     waiting = iter(items)
@@ -100,10 +101,18 @@ async def for_each(
             for _ in range(min(at_once, len(items))):
                 tasks.create_task(take_turns())
 
+    working = asyncio.create_task(take_all())
+    hurried = asyncio.create_task(signals.hurried.wait())
     try:
-        await signals.unless_hurried(take_all())
+        await asyncio.wait({working, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
     except ExceptionGroup as group:
         raise group.exceptions[0] from None
+    finally:
+        await end(hurried)
+        if not signals.hurried.is_set():
+            await end(working)
 
 
 async def _first(work: Coroutine[Any, Any, None], event: asyncio.Event, patience_s: float) -> None:

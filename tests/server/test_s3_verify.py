@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -79,6 +80,9 @@ class Taken:
         code = run_server.main(["import-s3", *endpoint, *arguments])
         self.out, err = self._capsys.readouterr()
         return code, err
+
+    def printed(self) -> str:
+        return str(self._capsys.readouterr().out)
 
     @property
     def told(self) -> list[dict[str, Any]]:
@@ -301,3 +305,25 @@ def test_stopped_in_the_middle_the_rest_is_told(
 
     monkeypatch.setattr(Verifier, "verify", stopping)
     assert taken.verify("--parallel", "1") == {"m1": "verified", "m2": "interrupted"}
+
+
+def test_at_a_second_signal_it_ends_though_s3_does_not_answer(
+    taken: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering = threading.Event()
+
+    def hanging(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert answering.wait(30)
+        return objects.look_up(*arguments)
+
+    def ending(code: int) -> None:
+        answering.set()
+        raise SystemExit(code)
+
+    monkeypatch.setattr("events.verifying.look_up", hanging)
+    monkeypatch.setattr(os, "_exit", ending)
+    with pytest.raises(SystemExit, match="1"):
+        run_server.main(["import-s3", "--verify", "--endpoint-url", taken.store.endpoint_url])
+    assert taken.printed().splitlines()[-1] == "2 interrupted"

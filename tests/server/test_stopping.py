@@ -134,6 +134,23 @@ async def test_after_the_first_signal_no_item_is_begun() -> None:
     assert begun == [0]
 
 
+async def test_at_the_second_signal_what_does_not_end_is_left_behind() -> None:
+    with raising_on_stop(), stop_signals() as signals:
+        release, ended = asyncio.Event(), asyncio.Event()
+
+        async def work(item: int) -> None:
+            signals.hurry()
+            await asyncio.shield(release.wait())
+            ended.set()
+
+        async with asyncio.timeout(10):
+            await for_each([0], work, 1, signals)
+        assert not ended.is_set()
+        release.set()
+        async with asyncio.timeout(10):
+            await ended.wait()
+
+
 async def test_an_item_that_fails_ends_the_others() -> None:
     ended = asyncio.Event()
 
