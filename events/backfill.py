@@ -75,7 +75,7 @@ class Backfill:
 
     async def carry(self, rows: Iterable[LegacyProgress]) -> Carried:
         """In one transaction. Raises: DatabaseError."""
-        places, remarks = self._read(rows)
+        places, remarks = read_places(rows, self._lectures, self._is_user_id, self._now)
         async with self._database.transaction() as tx:
             news = await progress_backfill.changing(tx, places)
             if news:
@@ -84,18 +84,6 @@ class Backfill:
             unenrolled = await enrollments.not_enrolled(tx, asked)
         remarks += [Remark("not-enrolled", user, course_id=course) for course, user in unenrolled]
         return Carried(len(news), len(places) - len(news), remarks)
-
-    def _read(self, rows: Iterable[LegacyProgress]) -> tuple[list[Place], list[Remark]]:
-        places: list[Place] = []
-        remarks: list[Remark] = []
-        for row in rows:
-            try:
-                if not self._is_user_id(row.user_id):
-                    raise NotCarried("bad-user-id", f"{row.user_id!r} cannot be a user's id here")
-                places.append(parse_place(row, self._lectures, self._now))
-            except NotCarried as fault:
-                remarks.append(Remark(fault.state, row.user_id, row.module_id, detail=str(fault)))
-        return merged(places), remarks
 
     async def _store(self, tx: Transaction, places: Sequence[Place]) -> None:
         """Standings are read again under their locks: reports go on meanwhile."""
@@ -118,6 +106,25 @@ class Backfill:
             watched=multirange([(0.0, place.seen_s)]),
             received_at=_known(place.position_at, self._now),
         )
+
+
+def read_places(
+    rows: Iterable[LegacyProgress],
+    lectures: Mapping[str, Lecture],
+    is_user_id: Callable[[str], object],
+    now: datetime,
+) -> tuple[list[Place], list[Remark]]:
+    """One place of each user and lecture, and what is said of rows of no use."""
+    places: list[Place] = []
+    remarks: list[Remark] = []
+    for row in rows:
+        try:
+            if not is_user_id(row.user_id):
+                raise NotCarried("bad-user-id", f"{row.user_id!r} cannot be a user's id here")
+            places.append(parse_place(row, lectures, now))
+        except NotCarried as fault:
+            remarks.append(Remark(fault.state, row.user_id, row.module_id, detail=str(fault)))
+    return merged(places), remarks
 
 
 def parse_place(row: LegacyProgress, lectures: Mapping[str, Lecture], now: datetime) -> Place:

@@ -43,7 +43,7 @@ def import_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
     client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, wishes.parallel)
     entries = take_inventory(wishes, partial(look_up, client, config.max_upload_size_bytes))
     with (
-        told_viewers(wishes.progress_report) as viewers,
+        told_viewers(wishes) as viewers,
         ThreadPoolExecutor(wishes.parallel, "s3") as executor,
     ):
         storage = StoragePaths(config.storage_path)

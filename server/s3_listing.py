@@ -16,7 +16,8 @@ from db.pool import open_database
 from server.config import Config
 from server.s3_inventory import Entry, take_inventory
 from server.s3_options import ImportWishes
-from server.s3_report import tell
+from server.s3_report import TAKEN, tell
+from server.s3_viewers import count_viewers, told_viewers
 from storage.paths import StoragePaths
 from storage.s3.objects import S3Object, look_up, open_client
 
@@ -37,7 +38,13 @@ def list_s3(config: Config, dsn: str | None, wishes: ImportWishes) -> int:
     code = tell(wishes, entries)
     if dsn is None:
         print(WITHOUT_LEDGER)
-    return code
+    if wishes.progress is None:
+        return code
+    with told_viewers(wishes) as viewers:
+        modules = (entry.module.id for entry in entries if entry.state in TAKEN)
+        count_viewers(wishes, modules, viewers)
+    print(viewers.line)
+    return 1 if viewers.has_left else code
 
 
 def with_ledger(dsn: str, storage: StoragePaths, entries: Sequence[Entry]) -> list[Entry]:

@@ -7,18 +7,19 @@ import asyncio
 import csv
 import re
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from dataclasses import astuple, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from db import progress_backfill
 from db.legacy import LegacyProgress, read_progress
 from db.pool import open_database
-from events.backfill import Backfill, Carried, Remark
+from db.progress_backfill import Lecture
+from events.backfill import Backfill, Carried, Remark, read_places
 from handlers.messages import IDENTIFIER
 from server.config import Config
 from server.s3_errors import ReportError
@@ -33,11 +34,12 @@ HARMLESS = ("no-module", "not-enrolled")
 
 
 class Viewers:
-    """The sum of what was carried; `rows` takes the remarks where a report is asked for."""
+    """The sum of what was carried, or would be; `rows` takes the remarks for the report."""
 
-    def __init__(self, rows: Any = None) -> None:
+    def __init__(self, rows: Any = None, *, is_dry: bool = False) -> None:
         self.is_complete = False
         self._rows = rows
+        self._is_dry = is_dry
         self._changed = self._unchanged = 0
         self._remarks: Counter[str] = Counter()
 
@@ -56,24 +58,27 @@ class Viewers:
 
     @property
     def line(self) -> str:
-        counts = {"carried over": self._changed, "there before": self._unchanged, **self._remarks}
-        said = ", ".join(f"{count} {what}" for what, count in counts.items())
+        counts = {"carried over": self._changed, "there before": self._unchanged}
+        if self._is_dry:
+            counts = {"to be carried over": self._changed}
+        said = ", ".join(f"{count} {what}" for what, count in {**counts, **self._remarks}.items())
         end = "" if self.is_complete else "; interrupted, run again"
         return f"viewers' places: {said}{end}"
 
 
 @contextmanager
-def told_viewers(path: Path | None) -> Iterator[Viewers]:
+def told_viewers(wishes: ImportWishes) -> Iterator[Viewers]:
     """Raises: ReportError."""
+    path = wishes.progress_report
     if path is None:
-        yield Viewers()
+        yield Viewers(is_dry=wishes.is_dry)
         return
     with _faults_told():
         file = path.open("w", encoding="utf-8", newline="")
     with file:
         rows = csv.writer(file)
         rows.writerow([field.name for field in fields(Remark)])
-        yield Viewers(rows)
+        yield Viewers(rows, is_dry=wishes.is_dry)
 
 
 @contextmanager
@@ -82,6 +87,21 @@ def _faults_told() -> Iterator[None]:
         yield
     except OSError as error:
         raise ReportError(f"the report cannot be written: {error}") from error
+
+
+def count_viewers(wishes: ImportWishes, module_ids: Iterable[str], viewers: Viewers) -> None:
+    """Look what could be carried over to these modules; nothing is stored.
+
+    Raises: LegacyError, ReportError.
+    """
+    assert wishes.progress is not None
+    lectures = {module_id: Lecture(uuid4(), "", 1.0) for module_id in module_ids}
+    with closing(read_progress(wishes.from_database or "", wishes.progress)) as batches:
+        for rows in batches:
+            now = datetime.now(UTC)
+            places, remarks = read_places(rows, lectures, USER_ID.fullmatch, now)
+            viewers.add(Carried(len(places), 0, remarks))
+    viewers.is_complete = True
 
 
 async def carry_viewers(

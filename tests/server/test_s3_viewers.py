@@ -157,6 +157,14 @@ def test_the_report_tells_each_place_that_somebody_has_to_see_to(academy: Academ
     ]
 
 
+def test_a_dry_run_tells_what_could_be_carried_over(academy: Academy) -> None:
+    report = academy.directory / "places.csv"
+    told = academy.carry("--dry-run", "--progress-report", str(report))
+    assert told == (1, "2 to be carried over, 1 no-module, 1 bad-user-id, 1 unreadable")
+    assert report.read_text().count("\n") == 4
+    assert academy.rows("SELECT 1 FROM progress") == []
+
+
 def test_places_in_percent_of_a_large_table(
     academy: Academy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
