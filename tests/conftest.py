@@ -1,5 +1,6 @@
 """What every test may ask for: a database of its own, a clean environment, an unblocked loop."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -61,8 +62,12 @@ def unblocked_loop() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def unconfigured_logging() -> Iterator[None]:
-    """What a test made of structlog is gone after it, loggers that were cached included."""
+    """What a test made of logging is gone after it, loggers that were cached included."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     yield
+    root.handlers[:] = [handler for handler in root.handlers if handler in handlers]
+    root.setLevel(level)
     structlog.reset_defaults()
     for logger in (middlewares.ACCESS_LOG, middlewares.LOG):
         vars(logger).pop("bind", None)  # where structlog caches
