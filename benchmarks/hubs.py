@@ -23,10 +23,10 @@ import aiohttp
 
 from benchmarks.api import call, client
 from benchmarks.nginx import nginx
-from benchmarks.processes import CannotStart, Cores, pin, pinned, running, wait_for_port
+from benchmarks.processes import CannotStart, Cores, pinned, running, wait_for_port
+from benchmarks.product import serving
 from server.tokens import mint_token
 
-ROOT = Path(__file__).resolve().parents[1]
 PEERS = Path(__file__).with_name("peers")
 NCHAN_MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 DEMO_TIMEOUT_S = 120.0
@@ -71,18 +71,15 @@ def coursestream(name: str, event_loop: str) -> Hub:
     @contextlib.contextmanager
     def serve(directory: Path, port: int, cores: Cores) -> Iterator[Stage]:
         log = directory / f"{name}.log"
-        environ = os.environ | {
-            "COURSESTREAM_DATA_DIR": str(directory / name),
-            "COURSESTREAM_PORT": str(port),
-            "COURSESTREAM_JWT_SECRET": SECRET,
-            "COURSESTREAM_EVENT_LOOP": event_loop,
-            "COURSESTREAM_LOG_LEVEL": "warning",
-            "COURSESTREAM_SSE_PER_USER": "20000",
+        settings = {
+            "DATA_DIR": str(directory / name),
+            "PORT": str(port),
+            "JWT_SECRET": SECRET,
+            "EVENT_LOOP": event_loop,
+            "LOG_LEVEL": "warning",
+            "SSE_PER_USER": "20000",
         }
-        command = [sys.executable, str(ROOT / "run_server.py"), "serve", "--demo"]
-        with running(pinned(cores.others, command), log, environ) as process:
-            wait_for_port(process, port, log)
-            pin(process.pid, cores.server)
+        with serving(settings, log, cores, "--demo") as process:
             path, publishing = asyncio.run(_opened(f"http://127.0.0.1:{port}"))
             yield Stage(port, path, publishing, (process.pid,))
 

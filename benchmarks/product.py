@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -62,7 +61,7 @@ def seed(data_dir: Path, video: Path) -> Seed:
     data_dir.mkdir(exist_ok=True)
     log = data_dir.with_suffix(".log")
     log.unlink(missing_ok=True)
-    environ = _environ(data_dir, SEED_PORT, {"MEDIA_WORKERS": "2"})
+    environ = environ_of(_settings(data_dir, SEED_PORT, {"MEDIA_WORKERS": "2"}))
     with running(_command("serve"), log, environ) as process:
         wait_for_port(process, SEED_PORT, log)
         admin = _token(environ, "bench-admin", "--role", "admin")
@@ -71,8 +70,7 @@ def seed(data_dir: Path, video: Path) -> Seed:
             made = asyncio.run(_ensure_videos(admin, student, video))
         except (aiohttp.ClientError, TimeoutError) as exc:
             raise CannotStart(f"the videos could not be uploaded, see {log}: {exc!r}") from exc
-        process.send_signal(signal.SIGTERM)
-        process.wait(STOP_TIMEOUT_S)
+        stop(process)
     by_grant = tuple((path, size) for path, _, size in made)
     by_bearer = tuple((path, size) for _, path, size in made)
     return Seed(data_dir, by_grant, by_bearer, student)
@@ -88,18 +86,32 @@ def served(
     *,
     is_by_bearer: bool,
 ) -> Iterator[Target]:
-    """Its web process on the server's core; database and media worker elsewhere."""
-    log = data_dir.with_suffix(".log")
     _copy(seeded.data_dir, data_dir)
-    command = pinned(cores.others, _command("serve"))
-    with running(command, log, _environ(data_dir, port, settings)) as process:
-        wait_for_port(process, port, log)
-        pin(process.pid, cores.server)
+    with serving(
+        _settings(data_dir, port, settings), data_dir.with_suffix(".log"), cores
+    ) as process:
         pids = (process.pid,)
         if is_by_bearer:
             yield Target(port, seeded.by_bearer, f"Authorization: Bearer {seeded.token}", pids)
         else:
             yield Target(port, seeded.by_grant, pids=pids)
+
+
+@contextlib.contextmanager
+def serving(
+    settings: Mapping[str, str], log: Path, cores: Cores, *options: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Its web process on the server's core; database and media worker elsewhere."""
+    command = pinned(cores.others, _command("serve", *options))
+    with running(command, log, environ_of(settings)) as process:
+        wait_for_port(process, int(settings["PORT"]), log)
+        pin(process.pid, cores.server)
+        yield process
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    process.wait(STOP_TIMEOUT_S)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -111,11 +123,15 @@ def _command(*arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / "run_server.py"), *arguments]
 
 
-def _environ(data_dir: Path, port: int, settings: Mapping[str, str]) -> dict[str, str]:
+def environ_of(settings: Mapping[str, str]) -> dict[str, str]:
+    """These settings, and none of whoever measures."""
     kept = {name: value for name, value in os.environ.items() if "COURSESTREAM_" not in name}
-    ours = {**SETTINGS, **settings, "DATA_DIR": str(data_dir), "PORT": str(port)}
-    known = {name: value for name, value in ours.items() if name not in NOT_BUILT}
-    return kept | {f"COURSESTREAM_{name}": value for name, value in known.items()}
+    return kept | {f"COURSESTREAM_{name}": value for name, value in settings.items()}
+
+
+def _settings(data_dir: Path, port: int, changes: Mapping[str, str]) -> dict[str, str]:
+    ours = {**SETTINGS, **changes, "DATA_DIR": str(data_dir), "PORT": str(port)}
+    return {name: value for name, value in ours.items() if name not in NOT_BUILT}
 
 
 def _token(environ: Mapping[str, str], user: str, *options: str) -> str:

@@ -7,7 +7,6 @@ by players of `report_client.py`, by requests of the same length.
 
 import contextlib
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -29,11 +28,11 @@ from benchmarks.processes import (
     allow_many_files,
     choose_cores,
     cpu_s,
-    pin,
     pinned,
     running,
     wait_for_port,
 )
+from benchmarks.product import serving, stop
 from handlers.access.grants import Grants, PlaybackGrant
 from server.postgres import EmbeddedPostgres
 
@@ -137,32 +136,25 @@ def verdicts(rounds: Sequence[dict[str, Sample]], half: Sequence[Sample]) -> Ite
 @contextlib.contextmanager
 def everybody(directory: Path, users: int) -> Iterator[Bench]:
     """The service as users run it, its database and the peers on what is left of the machine."""
-    cores, data_dir = choose_cores(), directory / "data"
-    serve = pinned(cores.others, [sys.executable, str(ROOT / "run_server.py"), "serve"])
-    log = directory / "log"
-    with running(serve, log, _environ(data_dir)) as service:
-        wait_for_port(service, PORTS[PRODUCT], log)
-        pin(service.pid, cores.server)
+    cores, data_dir, log = choose_cores(), directory / "data", directory / "log"
+    with serving(settings_of(data_dir), log, cores) as service:
         dsn = EmbeddedPostgres(data_dir).dsn
         write_targets(directory, make_lecture(dsn), users)
         app = [sys.executable, "-m", "benchmarks.peers.json_app", dsn, str(PORTS[ECHO])]
         with running(pinned(cores.server, app), log) as peers:
             wait_for_port(peers, PORTS[ECHO], log)
             yield Bench(directory, {PRODUCT: service.pid, ECHO: peers.pid, NAIVE: peers.pid}, cores)
-        service.terminate()
-        service.wait(60)
+        stop(service)
 
 
-def _environ(data_dir: Path) -> dict[str, str]:
-    settings = {
+def settings_of(data_dir: Path) -> dict[str, str]:
+    return {
         "DATA_DIR": str(data_dir),
         "PORT": str(PORTS[PRODUCT]),
         "METRICS_PORT": str(METRICS_PORT),
         "GRANT_SECRET": GRANT_SECRET,
         "LOG_LEVEL": "warning",  # the others have no access log either
     }
-    kept = {name: value for name, value in os.environ.items() if "COURSESTREAM_" not in name}
-    return kept | {f"COURSESTREAM_{name}": value for name, value in settings.items()}
 
 
 def make_lecture(dsn: str) -> str:

@@ -25,12 +25,12 @@ from pathlib import Path
 from benchmarks.api import call, client, path_by_bearer
 from benchmarks.measurement import options_of, run_isolated, spread
 from benchmarks.nginx import nginx
-from benchmarks.processes import Cores, choose_cores, cpu_s, pin, pinned, running, wait_for_port
+from benchmarks.processes import Cores, choose_cores, cpu_s, pinned
+from benchmarks.product import serving, stop
 from server.tokens import mint_token
 from storage.remux import remux_faststart
 from storage.samples import write_clock_mp4
 
-ROOT = Path(__file__).resolve().parents[1]
 HOST, PORT, NGINX_PORT = "127.0.0.1", 8104, 8105
 SECRET = "the tokens of a measurement, thirty-two bytes or more"
 RANGE_BYTES, EVERY_S = 64 * 1024, 0.005
@@ -175,34 +175,26 @@ def everybody(directory: Path, size_bytes: int) -> Iterator[Bench]:
     cores, log = choose_cores(), directory / "log"
     film, small = write_film(directory, size_bytes), write_film(directory, 200 * RANGE_BYTES)
     token = mint_token(SECRET, "bench", roles=("admin",))
-    with serving(directory, log, cores, "1"):  # with a media worker, for one small video
+    with serving(settings_of(directory, media_workers=1), log, cores) as service:
         path = asyncio.run(ready_video(token, small))
+        stop(service)
     with (
-        serving(directory, log, cores, "0") as web_pid,
+        serving(settings_of(directory, media_workers=0), log, cores) as service,
         taking_files(directory / "nginx", cores),
     ):
-        yield Bench(film, directory, cores, token, web_pid, path)
+        yield Bench(film, directory, cores, token, service.pid, path)
+        stop(service)
 
 
-@contextlib.contextmanager
-def serving(directory: Path, log: Path, cores: Cores, workers: str) -> Iterator[int]:
-    kept = {name: value for name, value in os.environ.items() if "COURSESTREAM_" not in name}
-    settings = {
+def settings_of(directory: Path, media_workers: int) -> dict[str, str]:
+    return {
         "DATA_DIR": str(directory / "data"),
         "PORT": str(PORT),
         "JWT_SECRET": SECRET,
-        "MEDIA_WORKERS": workers,
+        "MEDIA_WORKERS": str(media_workers),
         "LOG_LEVEL": "warning",
         "STREAM_RATE_LIMIT": "1000000/second",
     }
-    environ = kept | {f"COURSESTREAM_{name}": value for name, value in settings.items()}
-    serve = pinned(cores.others, [sys.executable, str(ROOT / "run_server.py"), "serve"])
-    with running(serve, log, environ) as service:
-        wait_for_port(service, PORT, log)
-        pin(service.pid, cores.server)
-        yield service.pid
-        service.terminate()
-        service.wait(60)
 
 
 @contextlib.contextmanager
