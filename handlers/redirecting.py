@@ -1,8 +1,9 @@
 """A video that still plays from S3: a grant's or a bearer's request is sent there, signed here.
 
-The status is 307 and not 302, which lets a client make a GET of a HEAD (RFC 9110 section 15.4.8).
-Range comes along: browsers and most clients send the same header to the new address. Nobody may
-keep the answer, whose address ends with the grant at the latest.
+The status is 307, which keeps the method for certain (RFC 9110 section 15.4.8), as 302 does not:
+an address is signed for GET or for HEAD. Range comes along: browsers and most clients send the same
+header to the new address. Nobody may keep the answer, whose address ends with the grant at the
+latest.
 """
 
 import time
@@ -57,5 +58,6 @@ async def _redirect(
     address = await request.app[keys.OLD_PLACES].address(
         place, life_s, method=request.method, disposition=disposition
     )
+    request[keys.IS_ROUTINE] = True
     headers = {hdrs.LOCATION: address, hdrs.CACHE_CONTROL: "private, no-store"}
     return web.Response(status=307, headers=headers)

@@ -100,7 +100,7 @@ class Takeover:
             self.executor,
             self.client,
             shared,
-            _settings(self.config),
+            import_settings(self.config),
         )
 
 
@@ -180,7 +180,7 @@ def _as_left(entry: Entry) -> Entry:
     return replace(entry, state="interrupted", detail="run again")
 
 
-def _settings(config: Config) -> ImportSettings:
+def import_settings(config: Config) -> ImportSettings:
     return ImportSettings(
         quota_bytes=config.storage_quota_bytes,
         reserve_bytes=config.storage_reserve_bytes,

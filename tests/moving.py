@@ -12,7 +12,7 @@ from db.pool import Database
 from events.announcing import announce
 from events.importing import IMPORTER, Importer, ImportSettings, filename_of
 from handlers import keys
-from server.s3_import import _settings
+from server.s3_import import import_settings
 from storage.s3.fetching import Fetched
 from storage.s3.locations import Location
 from storage.s3.objects import look_up
@@ -60,7 +60,7 @@ class Moving:
 
     async def take(self, service: Any) -> None:
         """Fetch it and enter it, as the command does."""
-        app, settings = service.app, _settings(service.config)
+        app, settings = service.app, import_settings(service.config)
         place = Location(BUCKET, self.key)
         found = await asyncio.to_thread(look_up, self.store.client, 2**40, [place])
         with ThreadPoolExecutor(2) as executor:
