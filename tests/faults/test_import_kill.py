@@ -57,6 +57,13 @@ STEPS = [
     "db.imports:finish:after",
     "storage.partials:PartialFile.remove:before",
 ]
+# Both modules of the object show the one place, or both the other.
+TURNING_STEPS = [
+    "db.references:turnable:after",
+    "db.references:turn:after",
+    "events.log:append:after",
+    "events.turning:_tell:after",
+]
 # Each in the first batch of places that is not carried over yet.
 CARRYING_STEPS = [
     "db.progress_backfill:changing:after",
@@ -67,6 +74,7 @@ CARRYING_STEPS = [
     "events.backfill:Backfill.carry:after",
     "events.backfill:Backfill.carry:after#2",
 ]
+SHOWN = "SELECT DISTINCT is_local FROM s3_modules"
 VIEWERS, VIEWERS_AT_ONCE = 1200, 500
 LEGACY = f"""
 CREATE SCHEMA academy;
@@ -104,6 +112,12 @@ def test_killed_at_any_step_the_next_run_completes(dsn: str, tmp_path: Path, fil
                 check_truth(dsn, storage, content)
             assert rows(dsn, "SELECT count(*) FROM s3_modules WHERE is_local") == [(2,)]
             assert run(program, "-", arguments) == 0
+            for back, was_local in ((["--rollback"], True), (arguments, False)):
+                for step in TURNING_STEPS:
+                    assert os.WIFSIGNALED(run(program, step, back)), step
+                    assert rows(dsn, SHOWN) == [(was_local,)], step
+                assert run(program, "-", back) == 0
+                assert rows(dsn, SHOWN) == [(not was_local,)]
         finally:
             program.communicate(timeout=30)
     check_truth(dsn, storage, content)

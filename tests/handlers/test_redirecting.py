@@ -17,7 +17,9 @@ from events.survey import survey
 from events.trash import sweep
 from events.turning import turn
 from handlers import keys
+from tests.handlers.conftest import furnish
 from tests.handlers.playing import playback, stream_of
+from tests.handlers.watching import settled
 from tests.moving import Moving
 from tests.object_store import BUCKET, ObjectStore, object_store
 
@@ -36,6 +38,14 @@ def store(shared_store: ObjectStore, mp4: Path) -> ObjectStore:
     shared_store.reset()
     shared_store.put("a.mp4", mp4.read_bytes())
     return shared_store
+
+
+@pytest.fixture
+async def service(start_service: Any) -> Any:
+    """With the one picture that a video needs to be ready."""
+    service = await start_service(THUMBNAIL_SIZES="small:40")
+    await furnish(service)
+    return service
 
 
 @pytest.fixture
@@ -60,11 +70,17 @@ async def redirected(service: Any, who: str | None, path: str, method: str = "GE
     return await service.ask(who, method, path, allow_redirects=False)
 
 
-async def streams_with(service: Any, video: Any, status: int) -> None:
-    """Returns once it is answered so, as other processes hear of it."""
-    async with asyncio.timeout(5):
-        while (await redirected(service, "ada", stream_of(video))).status != status:
-            await asyncio.sleep(0.01)
+async def taken_over(service: Any, video: Any, moving: Moving) -> None:
+    """Fetched, entered and made ready, as the web process has heard."""
+    await moving.take(service)
+    await service.process(video["id"])
+    await settled(service)
+
+
+async def turned(service: Any, **how: Any) -> list[str]:
+    modules = await turn(service.app[keys.DATABASE], **how)
+    await settled(service)
+    return modules
 
 
 async def test_students_see_it_and_are_told_what_is_known(service: Any, video: Any) -> None:
@@ -216,10 +232,7 @@ async def test_what_was_watched_there_counts_once_the_duration_is_known(
     too_far = {**report, "sequence": 1, "position": 24 * 3600 + 2.0, "watched": []}
     assert (await service.ask(None, "POST", path, too_far)).said == "400 invalid-request"
 
-    await moving.take(service)
-    assert (await service.ask("ada", "GET", f"videos/{video['id']}")).json["status"] == "ready"
-    await service.process(video["id"])
-
+    await taken_over(service, video, moving)
     state = (await service.ask("ada", "GET", f"videos/{video['id']}/progress")).json
     assert state["watched"] == [[0.0, 2.0]]
     assert (state["watched_ratio"], state["completed"], state["position"]) == (1.0, True, 4.0)
@@ -236,10 +249,13 @@ async def test_it_plays_from_s3_until_it_is_ready_and_then_from_here(
 ) -> None:
     begun = await playback(service, video)
     await moving.take(service)
+    await settled(service)
+    assert (await service.ask("ada", "GET", f"videos/{video['id']}")).json["status"] == "ready"
     during = await playback(service, video)
     assert during["stream_url"].endswith("/in-s3")
     assert during["duration"] == 2.0
     await service.process(video["id"])
+    await settled(service)
     after = await playback(service, video)
     assert after["stream_url"].endswith(".mp4")
     assert (await redirected(service, None, after["stream_url"])).status == 200
@@ -251,16 +267,15 @@ async def test_it_plays_from_s3_until_it_is_ready_and_then_from_here(
 
 
 async def _goes_back_and_comes_again(service: Any, video: Any, local: Any) -> None:
-    database = service.app[keys.DATABASE]
-    assert await turn(database, is_local=False) == ["m1"]
-    assert await turn(database, is_local=False) == []
-    await streams_with(service, video, 307)
+    assert await turned(service, is_local=False) == ["m1"]
+    assert await turned(service, is_local=False) == []
+    assert (await redirected(service, "ada", stream_of(video))).status == 307
     old = await playback(service, video)
     assert old["stream_url"].endswith("/in-s3")
     assert (old["duration"], old["thumbnails"].keys()) == (2.0, local["thumbnails"].keys())
     assert (await service.ask(None, "GET", local["stream_url"])).status == 200  # it stays
-    assert await turn(database, is_local=True, module_ids=["m1"]) == ["m1"]
-    await streams_with(service, video, 200)
+    assert await turned(service, is_local=True, module_ids=["m1"]) == ["m1"]
+    assert (await redirected(service, "ada", stream_of(video))).status == 200
 
 
 async def test_a_video_that_cannot_be_made_here_goes_on_there_and_says_why(
@@ -270,6 +285,7 @@ async def test_a_video_that_cannot_be_made_here_goes_on_there_and_says_why(
     path = service.app[keys.STORAGE].asset("c1", UUID(video["id"]), "original.mp4")
     await asyncio.to_thread(path.write_bytes, b"no video any more")
     await service.process(video["id"])
+    await settled(service)
     failed = (await service.ask("ada", "GET", f"videos/{video['id']}")).json
     assert (failed["status"], failed["failure"] is not None) == ("ready", True)
     assert (await playback(service, video))["stream_url"].endswith("/in-s3")
