@@ -12,6 +12,11 @@ import psycopg2
 from psycopg2 import sql
 
 CONNECT_TIMEOUT_S = 10
+KEEPALIVES: Mapping[str, Any] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 STATEMENT_TIMEOUT_MS = 300_000  # its tables may be large and have no index that helps
 
 MODULE_COLUMNS = ("id", "course_id", "title", "position", "video_url")
@@ -134,7 +139,7 @@ def _composed(
 
 def _connect(dsn: str) -> Any:
     """Times without a zone are UTC's."""
-    connection = psycopg2.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S)
+    connection = psycopg2.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S, **KEEPALIVES)
     connection.set_session(readonly=True)
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = %s; SET timezone = 'UTC'", (STATEMENT_TIMEOUT_MS,))

@@ -3,8 +3,9 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    SpinnerColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -55,6 +57,22 @@ class Lines:
         print(json.dumps(what | counts | self._totals), file=self._out, flush=True)
 
 
+class PlaceLines:
+    """How many of viewers' places were read, at most once a second."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._places = 0
+        self._due_s = time.monotonic() + INTERVAL_S
+
+    def add(self, count: int) -> None:
+        self._places += count
+        if time.monotonic() >= self._due_s:
+            self._due_s = time.monotonic() + INTERVAL_S
+            line = {"event": "places", "places": self._places}
+            print(json.dumps(line), file=self._out, flush=True)
+
+
 class Bar:
     """Bytes, files, how fast, and how long it will still take."""
 
@@ -92,3 +110,14 @@ def shown(out: TextIO, total_bytes: int, total_files: int) -> Iterator[Shown]:
     )
     with Progress(*columns, console=Console(file=out)) as progress:
         yield Bar(progress, total_bytes, total_files)
+
+
+@contextmanager
+def shown_places(out: TextIO) -> Iterator[Callable[[int], None]]:
+    """Takes how many more were read; of how many, nobody knows."""
+    if not out.isatty():
+        yield PlaceLines(out).add
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.completed} viewers' places"))
+    with Progress(*columns, console=Console(file=out)) as progress:
+        yield partial(progress.advance, progress.add_task("", total=None))

@@ -6,8 +6,9 @@ In all how many; of each one that somebody has to see to a row in `--progress-re
 import asyncio
 import csv
 import re
+import sys
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from dataclasses import astuple, fields
@@ -24,10 +25,11 @@ from handlers.messages import IDENTIFIER
 from server.config import Config
 from server.s3_errors import ReportError
 from server.s3_options import ImportWishes
+from server.s3_progress import shown_places
 from server.stopping import stop_signals
 from storage.uploads import to_its_end
 
-Batches = Generator[list[LegacyProgress], None, None]
+Batches = Iterator[list[LegacyProgress]]
 USER_ID = re.compile(IDENTIFIER)
 # Rows of modules without a lecture are none of this service's; who is not enrolled can be, later.
 HARMLESS = ("no-module", "not-enrolled")
@@ -96,8 +98,9 @@ def count_viewers(wishes: ImportWishes, module_ids: Iterable[str], viewers: View
     """
     assert wishes.progress is not None
     lectures = {module_id: Lecture(uuid4(), "", 1.0) for module_id in module_ids}
-    with closing(read_progress(wishes.from_database or "", wishes.progress)) as batches:
-        for rows in batches:
+    source = read_progress(wishes.from_database or "", wishes.progress)
+    with closing(source), shown_places(sys.stdout) as show:
+        for rows in _counted(source, show):
             now = datetime.now(UTC)
             places, remarks = read_places(rows, lectures, USER_ID.fullmatch, now)
             viewers.add(Carried(len(places), 0, remarks))
@@ -112,13 +115,14 @@ async def carry_viewers(
     Raises: LegacyError, ReportError, DatabaseError.
     """
     assert wishes.progress is not None
-    batches = read_progress(wishes.from_database or "", wishes.progress)
-    with closing(batches), stop_signals() as signals:
+    source = read_progress(wishes.from_database or "", wishes.progress)
+    with closing(source), stop_signals() as signals, shown_places(sys.stdout) as show:
         async with open_database(dsn, size=1) as database:
             lectures = await progress_backfill.lectures(database)
             backfill = Backfill(
                 database, lectures, config.completion_ratio, USER_ID.fullmatch, datetime.now(UTC)
             )
+            batches = _counted(source, show)
             carrying = _carry(backfill, batches, viewers, executor, signals.requested)
             await signals.unless_hurried(carrying)
 
@@ -138,3 +142,10 @@ async def _carry(
             return
         carried = await backfill.carry(rows)
         await to_its_end(loop.run_in_executor(executor, viewers.add, carried))
+
+
+def _counted(batches: Batches, show: Callable[[int], None]) -> Batches:
+    """Each is shown once the next one is asked for."""
+    for rows in batches:
+        yield rows
+        show(len(rows))

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from server import s3_progress
-from server.s3_progress import Lines, shown
+from server.s3_progress import Lines, shown, shown_places
 
 
 class Terminal(io.StringIO):
@@ -42,3 +42,28 @@ def test_people_see_a_bar() -> None:
         progress.add_file("s3://b/a", "taken")
     assert "1/2 files" in out.getvalue()
     assert "1.0/2.0 KiB" in out.getvalue()
+
+
+def test_programs_are_told_of_places_once_a_second_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = io.StringIO()
+    with shown_places(out) as add:
+        add(500)
+    assert out.getvalue() == ""
+    monkeypatch.setattr(s3_progress, "INTERVAL_S", 0.0)
+    with shown_places(out) as add:
+        add(500)
+        add(20)
+    assert [json.loads(line) for line in out.getvalue().splitlines()] == [
+        {"event": "places", "places": 500},
+        {"event": "places", "places": 520},
+    ]
+
+
+def test_people_see_how_many_places_were_read() -> None:
+    out = Terminal()
+    with shown_places(out) as add:
+        add(500)
+        add(20)
+    assert "520 viewers' places" in out.getvalue()
