@@ -36,18 +36,25 @@ async def submit(
 ) -> ProgressState:
     """Hands the report over and returns what holds once it is committed.
 
-    A caller that is cancelled does not take its report back.
     Raises: VideoMissing, PersisterFull, PersisterStopped, DatabaseTimeout, DatabaseUnavailable.
+    """
+    return await hand_over(emitter, report, timeout_s)
+
+
+def hand_over(
+    emitter: Emitter, report: ProgressReport, timeout_s: float = COMMIT_TIMEOUT_S
+) -> asyncio.Future[ProgressState]:
+    """The same for who does not wait: what will be returned or raised, in time.
+
+    Who cancels it does not take the report back. Raises: PersisterStopped.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[ProgressState] = loop.create_future()
     if not emitter.emit_report(ReportReceived(report, outcome)):
         raise PersisterStopped
     timer = loop.call_later(timeout_s, _expire, outcome)  # `asyncio.timeout` costs thrice that
-    try:
-        return await outcome
-    finally:
-        timer.cancel()
+    outcome.add_done_callback(lambda _: timer.cancel())
+    return outcome
 
 
 class ProgressPersister:

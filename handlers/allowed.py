@@ -8,8 +8,9 @@ from db.uploads import Upload
 from db.videos import Video
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
+from handlers.access.revocation import held_grant
 from handlers.access.rules import Right
-from handlers.errors import Failed, NotEnrolled, NotFound, NotReady
+from handlers.errors import Failed, NotFound, NotReady
 from handlers.messages import identifier, upload_id_of, video_id_of
 
 
@@ -77,11 +78,8 @@ def granted(request: web.Request) -> PlaybackGrant:
 
     Raises InvalidToken, NotEnrolled, Unavailable.
     """
-    grant = request.app[keys.GRANTS].playback(request.match_info["grant"])
-    if grant.video_id != video_id_of(request):
-        raise NotEnrolled("The grant is for another video.")
-    request.app[keys.REVOCATIONS].require(grant)
-    return grant
+    app, token = request.app, request.match_info["grant"]
+    return held_grant(app[keys.GRANTS], app[keys.REVOCATIONS], token, video_id_of(request))
 
 
 async def _allowed(request: web.Request, module: Module | None, right: Right) -> Module:

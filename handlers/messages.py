@@ -222,15 +222,19 @@ class Readiness(msgspec.Struct, frozen=True):
     checks: dict[str, str]
 
 
-async def read_json(request: web.Request, kind: type[Body], *, any_type: bool = False) -> Body:
-    """The body as a `kind`. `any_type`: a beacon cannot choose its Content-Type.
+async def read_json(request: web.Request, kind: type[Body]) -> Body:
+    """The body as a `kind`.
 
     Raises InvalidRequest, UnsupportedFormat for another media type; a body over the
     application's `client_max_size` is aiohttp's 413.
     """
-    if not any_type and request.content_type != "application/json":
+    if request.content_type != "application/json":
         raise UnsupportedFormat("The body must be application/json.")
-    body = await read_body(request)
+    return decode_json(await read_body(request), kind)
+
+
+def decode_json(body: bytes, kind: type[Body]) -> Body:
+    """Raises InvalidRequest."""
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as exc:

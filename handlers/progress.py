@@ -4,9 +4,7 @@ A report is answered once it is committed; until then it is only a `ReportReceiv
 the persister and nowhere else.
 """
 
-import math
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -26,32 +24,29 @@ from handlers.messages import (
     ProgressItem,
     ProgressPut,
     ProgressView,
-    Quality,
     answer_json,
     in_words,
+    read_body,
     read_json,
 )
 from handlers.paging import BEGINNING, NO_UUID, page_of
-
-TOLERANCE_S = 1.0  # a player's clock may run past the duration that the container tells
+from handlers.reports import report_by_grant, report_of
 
 
 async def put_progress(request: web.Request) -> web.Response:
     """Report by bearer token."""
     video = await allowed_video(request, Right.WATCH)
-    body = await read_json(request, ProgressPut)
+    said = await read_json(request, ProgressPut)
     viewer = request[keys.VIEWER]
-    _check_times(request, body, video.duration_s)
-    report = _report(body, video.id, video.course_id, viewer.user_id)
+    duration_s = _longest_s(request) if video.duration_s is None else video.duration_s
+    report = report_of(said, duration_s, video.id, video.course_id, viewer.user_id)
     return await _answer(request, report, is_told_more=viewer.is_privileged)
 
 
 async def post_progress(request: web.Request) -> web.Response:
-    """Report by grant: what `navigator.sendBeacon` can send."""
+    """Report by grant: what `navigator.sendBeacon` can send, which chooses no Content-Type."""
     grant = granted(request)
-    body = await read_json(request, ProgressPut, any_type=True)
-    _check_times(request, body, grant.duration_s)
-    report = _report(body, grant.video_id, grant.course_id, grant.user_id)
+    report = report_by_grant(grant, await read_body(request), _longest_s(request))
     return await _answer(request, report, is_told_more=grant.is_privileged)
 
 
@@ -110,41 +105,6 @@ async def _answer(
     return answer_json(ProgressView.of(state))
 
 
-def _report(body: ProgressPut, video_id: UUID, course_id: str, user_id: str) -> ProgressReport:
-    return ProgressReport(
-        user_id=user_id,
-        video_id=video_id,
-        course_id=course_id,
-        session_id=body.session_id,
-        sequence=body.sequence,
-        position_s=body.position,
-        watched=tuple(body.watched),
-        event=body.event,
-        rate=body.rate,
-        delayed_s=body.delayed_s,
-        quality=_measured(body.quality) if body.quality else None,
-        received_at=datetime.now(UTC),
-    )
-
-
-def _measured(quality: Quality) -> dict[str, Any]:
-    """What the report tells; what it leaves out must not wipe out what one before it told."""
-    figures = msgspec.structs.asdict(quality)
-    if quality.error is not None:
-        # PostgreSQL stores no NUL; a strange message is no reason to lose the place.
-        figures["error"] = quality.error.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return {name: figure for name, figure in figures.items() if figure is not None}
-
-
-def _check_times(request: web.Request, body: ProgressPut, duration_s: float | None) -> None:
-    """Raises InvalidRequest for what lies outside `[0, duration + 1 s]` or is reversed."""
-    if duration_s is None:  # nobody has seen the file, but how long one may be is known
-        duration_s = request.app[keys.UPLOAD_SETTINGS].media_limits.max_duration_s
-    end = duration_s + TOLERANCE_S
-    if not (math.isfinite(body.position) and 0 <= body.position <= end):
-        raise InvalidRequest(f"position must lie within 0 and {end:.2f} seconds.")
-    for start, stop in body.watched:
-        if not (math.isfinite(start) and math.isfinite(stop) and 0 <= start <= stop <= end):
-            raise InvalidRequest(
-                f"A watched interval is [from, to] with 0 <= from <= to <= {end:.2f}."
-            )
+def _longest_s(request: web.Request) -> float:
+    """A video whose file nobody has seen may be so long."""
+    return request.app[keys.UPLOAD_SETTINGS].media_limits.max_duration_s

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from events.types import EnrollmentChanged, VideoDeleted, VideoUpdated
-from handlers.access.grants import LONGEST_TTL_S, PlaybackGrant
+from handlers.access.grants import LONGEST_TTL_S, Grants, PlaybackGrant
 from handlers.errors import NotEnrolled, Unavailable
 
 CLOCKS_DIFFER_S = 3600.0  # at most, between the database and whoever signed the grant
@@ -108,3 +108,17 @@ class Revocations:
     def _raise(self, key: tuple[str, str], version: int) -> None:
         if version > self._versions.get(key):
             self._versions.note(key, version)
+
+
+def held_grant(
+    grants: Grants, revocations: Revocations, token: str, video_id: UUID | None
+) -> PlaybackGrant:
+    """The grant of a token, if it still holds and is for this video.
+
+    Raises InvalidToken, NotEnrolled, Unavailable.
+    """
+    grant = grants.playback(token)
+    if grant.video_id != video_id:
+        raise NotEnrolled("The grant is for another video.")
+    revocations.require(grant)
+    return grant

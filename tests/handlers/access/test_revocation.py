@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from events.types import EnrollmentChanged, VideoDeleted, VideoUpdated
-from handlers.access.grants import PlaybackGrant
-from handlers.access.revocation import Revocations
-from handlers.errors import NotEnrolled, Unavailable
+from handlers.access.grants import Grants, PlaybackGrant
+from handlers.access.revocation import Revocations, held_grant
+from handlers.errors import InvalidToken, NotEnrolled, Unavailable
 
 NOW = datetime.now(UTC)
 VIDEO = uuid4()
@@ -194,3 +195,35 @@ class TestForgetting:
             clock.now_s += 86400
 
         assert len(loaded) <= 2 * 31
+
+
+class TestATokenOfAGrant:
+    @pytest.fixture
+    def grants(self) -> Grants:
+        return Grants("a secret of thirty-two bytes or more", 60.0, clock=lambda: 0.0)
+
+    @pytest.fixture
+    def token(self, grants: Grants) -> str:
+        return grants.mint(msgspec.structs.replace(grant(), expires_at=2.0**40))
+
+    def test_is_that_grant(self, grants: Grants, revocations: Revocations, token: str) -> None:
+        assert held_grant(grants, revocations, token, VIDEO).user_id == "ada"
+
+    @pytest.mark.parametrize("video_id", [None, uuid4()])
+    def test_is_none_for_another_video(
+        self, grants: Grants, revocations: Revocations, token: str, video_id: UUID | None
+    ) -> None:
+        with pytest.raises(NotEnrolled):
+            held_grant(grants, revocations, token, video_id)
+
+    def test_is_none_once_withdrawn(
+        self, grants: Grants, revocations: Revocations, token: str
+    ) -> None:
+        revocations.apply(changed(2))
+
+        with pytest.raises(NotEnrolled):
+            held_grant(grants, revocations, token, VIDEO)
+
+    def test_is_none_that_was_never_signed(self, grants: Grants, revocations: Revocations) -> None:
+        with pytest.raises(InvalidToken):
+            held_grant(grants, revocations, "nonsense", VIDEO)
