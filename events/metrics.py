@@ -82,6 +82,10 @@ class Metrics:
         if problem is not None:
             self._problems.labels(problem).inc()
 
+    def passed_on(self, route: str) -> None:
+        """What `began` begins anew."""
+        self._running[route] -= 1
+
     def refused(self) -> None:
         """A connection came when there were as many as there may be."""
         self._refused.inc()

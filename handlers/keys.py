@@ -24,6 +24,7 @@ from handlers.delivery.representations import Representations
 from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
 from handlers.receivers import Receivers
+from handlers.repeated_reports import RepeatedReports
 from storage.media import Limits
 from storage.paths import StoragePaths
 from storage.sandbox import Sandbox
@@ -61,6 +62,7 @@ CATALOG = web.AppKey("catalog", Catalog)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)
 REPLAY = web.AppKey("replay", Replay)  # not there when it is switched off
+REPEATED_REPORTS = web.AppKey("repeated_reports", RepeatedReports)  # likewise
 SENDER = web.AppKey("sender", Sender)
 TRANSFERS = web.AppKey("transfers", Transfers)
 STORAGE = web.AppKey("storage", StoragePaths)

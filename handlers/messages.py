@@ -1,6 +1,7 @@
 """What goes over the wire: the bodies of requests and answers, read and written."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
@@ -266,10 +267,14 @@ async def read_optional_json(request: web.Request, kind: type[Body]) -> Body:
 
 
 def answer_json(
-    content: Any, *, status: int = 200, headers: dict[str, str] | None = None
+    content: Any,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    make: Callable[..., web.Response] = web.Response,
 ) -> web.Response:
     """What is told of a caller's own things belongs in no shared cache."""
-    return web.Response(
+    return make(
         status=status,
         body=msgspec.json.encode(content),
         headers={

@@ -4,7 +4,9 @@ A report is answered once it is committed; until then it is only a `ReportReceiv
 the persister and nowhere else.
 """
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -18,6 +20,8 @@ from events.reports import ProgressReport
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_course, allowed_video, granted
+from handlers.delivery.connection import Connection
+from handlers.delivery.repeatable import Repeatable, failure_of
 from handlers.errors import InvalidRequest, NotAllowed, NotEnrolled, NotFound
 from handlers.messages import (
     Identifier,
@@ -47,7 +51,8 @@ async def post_progress(request: web.Request) -> web.Response:
     """Report by grant: what `navigator.sendBeacon` can send, which chooses no Content-Type."""
     grant = granted(request)
     report = report_by_grant(grant, await read_body(request), _longest_s(request))
-    return await _answer(request, report, is_told_more=grant.is_privileged)
+    make = _repeatable(request)
+    return await _answer(request, report, is_told_more=grant.is_privileged, make=make)
 
 
 async def get_progress(request: web.Request) -> web.Response:
@@ -94,15 +99,30 @@ def _user_id(request: web.Request) -> str | None:
 
 
 async def _answer(
-    request: web.Request, report: ProgressReport, *, is_told_more: bool
+    request: web.Request,
+    report: ProgressReport,
+    *,
+    is_told_more: bool,
+    make: Callable[..., web.Response] = web.Response,
 ) -> web.Response:
     """Raises as `events.persister.submit`; a stranger is not told that a video was deleted."""
+    failure = failure_of(request)
     try:
+        if failure is not None:
+            raise failure.with_traceback(None)  # a whole batch shares it
         state = await submit(request.app[keys.EMITTER], report)
     except VideoMissing as exc:
         raise (NotFound if is_told_more else NotEnrolled) from exc
     request[keys.IS_ROUTINE] = True
-    return answer_json(ProgressView.of(state))
+    return answer_json(ProgressView.of(state), make=make)
+
+
+def _repeatable(request: web.Request) -> Callable[..., web.Response]:
+    """What makes the answer: where the like may be given without us, one that shows how."""
+    connection, repeated = request.protocol, request.app.get(keys.REPEATED_REPORTS)
+    if not isinstance(connection, Connection) or connection.posted is None or repeated is None:
+        return web.Response
+    return partial(Repeatable, connection, partial(repeated.learn, request, connection.posted))
 
 
 def _longest_s(request: web.Request) -> float:

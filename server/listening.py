@@ -109,6 +109,7 @@ async def _listen(
         runner.server,
         keepalive_timeout_s=KEEPALIVE_TIMEOUT_S,
         replay=runner.app.get(keys.REPLAY),
+        repeats=runner.app.get(keys.REPEATED_REPORTS),
     )
     factory = partial(Gate, _bounded(runner.server, serving, config.max_connections, count))
     tls = await asyncio.to_thread(server_context, config)

@@ -52,12 +52,12 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
     )
     metrics.gauge("tasks", "Tasks of the event loop.", lambda: {"": len(asyncio.all_tasks())})
     if keys.REPLAY in app:
-        replay = app[keys.REPLAY]
+        replay, reports = app[keys.REPLAY], app[keys.REPEATED_REPORTS]
         metrics.count_answered(lambda: replay.answered)
         metrics.count(
             "requests_replayed",
             "Requests answered as one like them was before; among those of http_requests.",
-            lambda: {"": replay.answered.total()},
+            lambda: {"": replay.answered.total() + reports.answered_count},
         )
     metrics.gauge("event_subscribers", "Open event streams.", lambda: {"": len(hub)})
     metrics.count(

@@ -13,6 +13,7 @@ from aiohttp import ClientError, hdrs, web
 from aiohttp.typedefs import Handler
 
 from handlers import keys
+from handlers.delivery.repeatable import began_s
 from handlers.errors import Internal, RequestError, as_request_error
 from handlers.tus_headers import TUS_RESUMABLE, VERSION
 from server.proxies import client_of
@@ -36,7 +37,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[keys.REQUEST_ID] = request_id = new_request_id()
     metrics, route = request.app[keys.METRICS], route_template(request)
     metrics.began(route)
-    started_s = time.monotonic()
+    started_s = began_s(request)
     status = CLIENT_GONE
     bound = structlog.contextvars.bind_contextvars(request_id=request_id)
     try:

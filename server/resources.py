@@ -38,6 +38,7 @@ from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
 from handlers.health import migration_ids
 from handlers.receivers import LOOK_INTERVAL_S, Receivers
+from handlers.repeated_reports import RepeatedReports
 from server.config import Config
 from server.identity import token_verifier
 from server.metrics import follow, follow_ledger, metrics_listener
@@ -191,6 +192,15 @@ async def _events(config: Config, dsn: str, app: web.Application) -> AsyncIterat
 async def _persister(config: Config, app: web.Application) -> AsyncIterator[None]:
     reports = ProgressPersister(app[keys.DATABASE], config.completion_ratio)
     app[keys.EMITTER].subscribe_reports(reports.on_report)
+    if replays(config):
+        app[keys.REPEATED_REPORTS] = RepeatedReports(
+            app[keys.GRANTS],
+            app[keys.REVOCATIONS],
+            app[keys.EMITTER],
+            app[keys.METRICS],
+            app[keys.STOPPING].is_set,
+            config.max_duration_s,
+        )
     follow(app, reports)
     reports.start()
     yield

@@ -12,12 +12,13 @@ import inspect
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 
 from handlers.delivery.open_files import OpenFile
+from handlers.delivery.posts import Post
 from handlers.delivery.pump import Pump, PumpSettings
 from handlers.delivery.ranges import ByteSpan, Headers, Part
 from handlers.delivery.replay import Answer, Asked, Replay, Shape
@@ -59,6 +60,24 @@ _METHODS = {
 }
 
 
+class PassedOn(NamedTuple):
+    """Why a request was not answered past its handler after all, and when that was begun."""
+
+    failure: BaseException
+    began_s: float
+
+
+Tell = Callable[[bytes | PassedOn], None]
+
+
+class Repeats(Protocol):
+    """Knows how to answer requests like those that it has seen answered."""
+
+    def begin(self, post: Post, tell: Tell) -> bool:
+        """Whether it is going to answer; it tells when it can, not before it has returned."""
+        ...
+
+
 def mismatch(protocol: type = web.RequestHandler) -> str | None:
     """What is not as expected of aiohttp's protocol; None if all is well."""
     slots = {name for base in protocol.__mro__ for name in getattr(base, "__slots__", ())}
@@ -72,7 +91,11 @@ def mismatch(protocol: type = web.RequestHandler) -> str | None:
 
 
 def protocol_factory(
-    server: web.Server, *, keepalive_timeout_s: float = 75.0, replay: Replay | None = None
+    server: web.Server,
+    *,
+    keepalive_timeout_s: float = 75.0,
+    replay: Replay | None = None,
+    repeats: Repeats | None = None,
 ) -> Callable[[], web.RequestHandler]:
     """Makes the protocol of a connection: ours, or aiohttp's own where it is not as expected."""
     options: dict[str, Any] = {
@@ -83,7 +106,7 @@ def protocol_factory(
     if found := mismatch():
         logger.warning("videos are sent more slowly: %s", found)
         return partial(web.RequestHandler, server, **options)
-    return partial(Connection, server, replay, **options)
+    return partial(Connection, server, replay, repeats, **options)
 
 
 def is_busy(connection: web.RequestHandler) -> bool:
@@ -129,7 +152,7 @@ class Connection(web.RequestHandler):
     """`launch` begins an answer, `carry` has others write one; until it is out, the client is heard
     but not listened to.
 
-    `asked` is the request that is being answered, if it may be known again by its bytes.
+    `asked` or `posted` is the request that is being answered, if it may be known by its bytes.
     """
 
     __slots__ = (
@@ -139,20 +162,31 @@ class Connection(web.RequestHandler):
         "_is_between",
         "_is_lingering",
         "_on_lost",
+        "_passed_on",
         "_pump",
+        "_repeats",
         "_replay",
         "_sent",
         "_shape",
         "_timer",
         "asked",
         "is_sending",
+        "posted",
     )
 
-    def __init__(self, server: web.Server, replay: Replay | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        replay: Replay | None = None,
+        repeats: Repeats | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(server, **options)
         self.asked: Asked | None = None
+        self.posted: bytes | None = None  # the head of a `Post`
         self.is_sending = False
         self._replay = replay
+        self._repeats = repeats
         self._shape: Shape | None = None  # of the request that was repeated last
         self._is_between = True
         self._closes = False
@@ -163,6 +197,22 @@ class Connection(web.RequestHandler):
         self._pump: Pump | None = None
         self._sent: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._passed_on: tuple[StreamReader, PassedOn] | None = None
+
+    def passed_on(self, request: web.BaseRequest) -> PassedOn | None:
+        """A request is known by its body: every one has its own."""
+        if self._passed_on is None or self._passed_on[0] is not request.content:
+            return None
+        return self._passed_on[1]
+
+    def forget_passed_on(self) -> None:
+        """What failed holds the frames that it went through, and they this connection."""
+        self._passed_on = None
+
+    def settle(self) -> None:
+        """An answer is out: hold what comes until its handler has ended, too."""
+        if not self.is_sending:
+            self._settle(_SETTLING_TURNS)
 
     def can_launch(self, request: web.BaseRequest) -> bool:
         """Whether an answer may go past the transport, and no body is still to come in."""
@@ -222,8 +272,8 @@ class Connection(web.RequestHandler):
             return
         if self.is_sending:
             self._hold(data)
-        elif not self._is_replayed(data):
-            self._parse(data)
+        else:
+            self._take(data)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """A client may close its side and wait for what it asked for: it gets what is begun soon.
@@ -240,6 +290,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self.forget_passed_on()
         pump, self._pump, self._held = self._pump, None, None
         if pump is not None:
             pump.close()
@@ -263,6 +314,10 @@ class Connection(web.RequestHandler):
             and self.ssl_context is None
         )
 
+    def _take(self, data: bytes) -> None:
+        if not (self._is_replayed(data) or self._is_repeated(data)):
+            self._parse(data)
+
     def _is_replayed(self, data: bytes) -> bool:
         """Whether the request was known, and is being answered."""
         self.asked = None
@@ -281,6 +336,29 @@ class Connection(web.RequestHandler):
         # together keeps each in the processor's cache, and is a quarter faster (measured).
         self._loop.call_soon(self._send_admitted, answer, self._replay, data)
         return True
+
+    def _is_repeated(self, data: bytes) -> bool:
+        """Whether the request is like one that was answered, and will be, too."""
+        if self._repeats is None or not self._is_between or _is_handling(self):
+            return False
+        post = Post.of(data)
+        if post is None or not self._has_way():
+            return False
+        self.is_sending = self._repeats.begin(post, partial(self._end_repeated, data))
+        return self.is_sending
+
+    def _end_repeated(self, data: bytes, answer: bytes | PassedOn) -> None:
+        if self.transport is None:
+            return
+        if isinstance(answer, bytes):
+            self.transport.write(answer)
+            self._have_sent_at_once()
+            return
+        self.is_sending = False
+        self._parse(data)
+        if self._messages:  # not when aiohttp is closing, and hears nothing
+            self._passed_on = (self._messages[-1][1], answer)
+        self._hand_on()
 
     def _send_admitted(self, answer: Answer, replay: Replay, data: bytes) -> None:
         if self.transport is not None:
@@ -317,15 +395,18 @@ class Connection(web.RequestHandler):
     def _parse(self, data: bytes) -> None:
         """Notes whether the parser stands between two requests. Once it may not, nobody can tell
         from outside when it does again."""
-        count = len(self._messages)
+        if not (data and self._is_between):
+            super().data_received(data)
+            return
+        count, is_next, post = len(self._messages), not _is_handling(self), Post.of(data)
         super().data_received(data)
-        if data and self._is_between:
-            self._is_between = (
-                data.find(b"\r\n\r\n") == len(data) - 4
-                and len(self._messages) == count + 1
-                and _is_whole(*self._messages[-1])
-                and not self._upgraded
-            )
+        self._is_between = (
+            (post is not None or data.find(b"\r\n\r\n") == len(data) - 4)
+            and len(self._messages) == count + 1
+            and _is_whole(*self._messages[-1])
+            and not self._upgraded
+        )
+        self.posted = post.head if post is not None and is_next and self._is_between else None
 
     def _make_pump(self, settings: PumpSettings) -> Pump:
         """Its socket is a duplicate, since a descriptor number that the transport closes may by the
@@ -394,9 +475,7 @@ class Connection(web.RequestHandler):
         if held is None:
             return
         self._resume(held)
-        data = bytes(held)
-        if not self._is_replayed(data):
-            self._parse(data)
+        self._take(bytes(held))
 
     def _resume(self, held: bytearray | None) -> None:
         is_paused_by_us = held is not None and len(held) >= HELD_BYTES

@@ -185,7 +185,11 @@ class Listener:
     async def open(self) -> None:
         await self._runner.setup()
         assert self._runner.server is not None
-        protocols = protocol_factory(self._runner.server, replay=self._runner.app.get(keys.REPLAY))
+        protocols = protocol_factory(
+            self._runner.server,
+            replay=self._runner.app.get(keys.REPLAY),
+            repeats=self._runner.app.get(keys.REPEATED_REPORTS),
+        )
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(protocols, "127.0.0.1", 0)
         self.port = self._listener.sockets[0].getsockname()[1]

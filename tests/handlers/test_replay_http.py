@@ -12,6 +12,8 @@ import pytest_asyncio
 
 from handlers import keys
 from tests.handlers.conftest import Service, StartService, furnish
+from tests.handlers.reporting import Reporter
+from tests.handlers.watching import Player, open_playback
 from tests.wire import Wire, WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -224,3 +226,16 @@ async def test_debugging_switches_it_off(start_shared_service: StartService) -> 
     service = await start_shared_service(LOG_LEVEL="debug")
 
     assert keys.REPLAY not in service.app
+
+
+async def test_ranges_and_reports_are_repeated_on_one_connection(
+    service: Service, video: Any, wire: Wire
+) -> None:
+    asking = await asker(service, wire, video, "reporter", "grant")
+    playback = await open_playback(service, "reporter", video["id"])
+    reporter = Reporter(Player(service, "reporter", video["id"], playback), wire)
+
+    assert not await reporter.is_repeated()
+    for _ in range(3):
+        assert await asking.is_replayed()
+        assert await reporter.is_repeated()

@@ -1,0 +1,32 @@
+"""Takes a whole POST apart so that it can be known again by its bytes, whatever its body.
+
+Pure. No HTTP is parsed here: whoever relies on it has had the parser's word for a request with the
+same head, but for the digits of Content-Length; here as many bytes of a body follow it.
+"""
+
+import re
+from typing import NamedTuple
+
+MOST_HEAD_BYTES = 4096
+_END_OF_HEAD = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,7})\r\n")
+
+
+class Post(NamedTuple):
+    """`head` is all of it but the digits of its Content-Length."""
+
+    head: bytes
+    body: bytes
+
+    @staticmethod
+    def of(data: bytes) -> "Post | None":
+        """None unless these bytes look like one whole POST and nothing else."""
+        if not data.startswith(b"POST "):
+            return None
+        body_at = data.find(_END_OF_HEAD, 0, MOST_HEAD_BYTES) + len(_END_OF_HEAD)
+        found = _LENGTH.search(data, 0, body_at)
+        if found is None or int(found[1]) != len(data) - body_at:
+            return None
+        # No head holds a NUL: it marks the place, so that no two become one.
+        head = data[: found.start(1)] + b"\0" + data[found.end(1) : body_at]
+        return Post(head, data[body_at:])

@@ -1,0 +1,213 @@
+"""The same reports to a server that repeats and to one that does not: the same answers.
+
+Reports are made from what players send, changed in places, cut anywhere, sent ahead of answers.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import random
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from handlers import keys
+from handlers.access.grants import PlaybackGrant
+from tests.answers import comparable, is_last
+from tests.handlers.conftest import Service, StartService, furnish
+from tests.wire import Wire, WireAnswer, connected
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+REPORTS = 200_000 if os.environ.get("FULL") else 1_000
+A_CONVERSATION = 20
+AT_ONCE = 32
+DURATION_S = 30.0
+ORIGIN = "https://lms.example"
+NEWLINE = "\r\n"
+TIMES = re.compile(rb'"(completed_at|updated_at)":"[^"]*"')
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiohttp tells of each request that is none, with a traceback."""
+    monkeypatch.setattr(logging.getLogger("aiohttp.server"), "disabled", True)
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two servers over one database, and the video that everyone watches."""
+
+    on: Service
+    off: Service
+    video_id: str
+
+    def target(self, service: Service, seed: int) -> str:
+        """By a grant of its own for each conversation with each of them; all are as long."""
+        grants = service.app[keys.GRANTS]
+        grant = PlaybackGrant(
+            user_id=f"{'a' if service is self.on else 'b'}-{seed}",
+            video_id=UUID(self.video_id),
+            course_id="c1",
+            version=1,
+            duration_s=DURATION_S,
+            media_types={},
+            expires_at=grants.expiry(privileged=False),
+        )
+        return f"/play/{grants.mint(grant)}/{self.video_id}/progress"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def twins(start_shared_service: StartService, tmp_path_factory: Any) -> Twins:
+    directory = tmp_path_factory.mktemp("twins")
+    on, off = [
+        await start_shared_service(directory, STREAM_REPLAY=switch, CORS_ORIGINS=ORIGIN)
+        for switch in ("on", "off")
+    ]
+    await furnish(on)
+    return Twins(on, off, await on.video_row(status="ready"))
+
+
+class Player(random.Random):
+    """Says what to send; the same for the same seed."""
+
+    def __init__(self, target: str, seed: int) -> None:
+        super().__init__(seed)
+        self.target = target
+        self.fields = [field for field in self.more_fields() if self.random() < 0.02]
+        self.sequence = 0
+
+    def more_fields(self) -> list[str]:
+        return [
+            f"Origin: {ORIGIN}",
+            "Origin: https://other.example",
+            "Content-Type: text/plain",
+            "Content-Encoding: identity",
+            "Content-Encoding: gzip",
+            "Connection: keep-alive",
+            "Connection: close",
+            "Connection: upgrade",
+            "Upgrade: websocket",
+            "Expect: 100-continue",
+            "Transfer-Encoding: chunked",
+            "Content-Length: 7",
+            "Range: bytes=0-1",
+            "X-Note: " + "n" * 4000,
+        ]
+
+    def second(self) -> Any:
+        near = round(self.random() * DURATION_S, 2)
+        odd = [-0.0, -1, 30.5, 31.01, 1e300, 1e400, float("nan"), "1", None, True, [], 10**400]
+        return self.choices([near, *odd], [900] + [1] * len(odd))[0]
+
+    def report(self) -> bytes:
+        self.sequence += self.choices([1, 0, -1], [20, 1, 1])[0]
+        said: dict[str, Any] = {
+            "session_id": self.choices(["s", "t", "", "a.b", "é"], [90, 20, 1, 1, 1])[0],
+            "sequence": self.choices([self.sequence, 2**53, 0.5], [90, 1, 1])[0],
+            "position": self.second(),
+            "watched": [
+                sorted([self.second(), self.second()], key=str) for _ in range(self.randrange(4))
+            ],
+            "event": self.choice(["progress", "started", "paused", "seeked", "stopped"]),
+        }
+        if self.random() < 0.1:
+            said["quality"] = {"stalls": self.randrange(-1, 9), "error": self.choice("a\0é☃")}
+        if self.random() < 0.05:
+            said[self.choice(["rate", "delayed_s", "postion"])] = self.second()
+        return self.broken(json.dumps(said, ensure_ascii=self.random() < 0.5).encode())
+
+    def broken(self, body: bytes) -> bytes:
+        """Whole, nearly always."""
+        other = [b"", b"{}", b"[" * 3000, b"\xff" + body, body[:-1], body + b" ", body + b"}", b"0"]
+        return self.choices([body, *other], [200] + [1] * len(other))[0]
+
+    def request(self) -> bytes:
+        body = self.report()
+        name = self.choices(["Content-Length", "content-length", "CONTENT-LENGTH"], [300, 1, 1])[0]
+        length = self.choices([f"{len(body)}", f"00{len(body)}", f"{len(body)} "], [300, 1, 1])[0]
+        method, version = self.choices(
+            [("POST", "1.1"), ("PUT", "1.1"), ("POST", "1.0")], [200, 1, 1]
+        )[0]
+        fields = self.fields if self.random() < 0.995 else [self.choice(self.more_fields())]
+        lines = [f"{method} {self.target} HTTP/{version}", "Host: x", f"{name}: {length}", *fields]
+        return NEWLINE.join([*lines, "", ""]).encode() + body
+
+    def mutated(self, text: bytes) -> bytes:
+        place = self.randrange(len(text))
+        some = self.choice([b"", b"\r", b"\n", b"\r\n", b" ", b"\0", b"-", b"7", b":", b"\xff"])
+        return text[:place] + some + text[place + self.randrange(2) :]
+
+
+async def converse(wire: Wire, player: Player, said: list[Any]) -> None:
+    """Tells all answers of one connection: to reports one by one, sent ahead, or in pieces.
+
+    One that is broken is the last, or nobody could tell what the server waits for.
+    """
+    while len(said) < A_CONVERSATION:
+        ahead = [player.request() for _ in range(player.choices([1, 4], [99, 1])[0])]
+        is_broken = player.random() < 0.01
+        await send(wire, player.mutated(b"".join(ahead)) if is_broken else b"".join(ahead), player)
+        if is_broken:
+            wire.writer.write_eof()
+        while ahead or is_broken:
+            answer = await wire.answer()
+            said.append(alike(answer))
+            del ahead[: answer.status != 100]
+            if is_last(answer):
+                return
+
+
+async def send(wire: Wire, text: bytes, player: Player) -> None:
+    cut = player.randrange(len(text)) if player.random() < 0.01 else len(text)
+    wire.writer.write(text[:cut])
+    if cut < len(text):
+        await asyncio.sleep(0)
+        wire.writer.write(text[cut:])
+
+
+def alike(answer: WireAnswer) -> tuple[Any, ...]:
+    """All that two answers have in common."""
+    body, headers = TIMES.sub(rb'"\1":""', answer.body), answer.headers.copy()
+    if headers.get("Content-Type", "").startswith("text/plain"):
+        body = b""  # what is no HTTP is shown, grant and all, and that is another for each
+    if "Content-Length" in headers:
+        headers["Content-Length"] = str(len(body))  # a time without microseconds is shorter
+    return comparable(replace(answer, body=body, headers=headers)), list(answer.headers)
+
+
+async def outcome(twins: Twins, service: Service, seed: int) -> list[Any]:
+    said: list[Any] = []
+    player = Player(twins.target(service, seed), seed)
+    async with connected(service.url) as wire:
+        try:
+            async with asyncio.timeout(20):
+                await converse(wire, player, said)
+        except (asyncio.IncompleteReadError, OSError, ValueError) as end:
+            said.append(type(end))
+    return said
+
+
+async def test_both_say_the_same(twins: Twins) -> None:
+    seeds = iter(range(REPORTS))
+    answered = 0
+
+    async def play() -> None:
+        nonlocal answered
+        while answered < REPORTS:
+            seed = next(seeds)
+            on, off = await asyncio.gather(
+                outcome(twins, twins.on, seed), outcome(twins, twins.off, seed)
+            )
+            assert on == off, f"seed {seed}"
+            answered += len(on)
+
+    await asyncio.gather(*(play() for _ in range(AT_ONCE)))
+
+    assert twins.on.app[keys.REPEATED_REPORTS].answered_count > REPORTS / 5
+    assert keys.REPEATED_REPORTS not in twins.off.app
