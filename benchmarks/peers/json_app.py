@@ -1,11 +1,11 @@
 """What a report is measured beside, a program by itself: `echo`, an aiohttp handler that reads JSON
 and answers JSON and does nothing, and `naive`, which upserts and commits each report by itself."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 
 import aiopg
+import uvloop
 from aiohttp import web
 
 from db.pool import pool_options
@@ -58,7 +58,7 @@ def build_app(dsn: str) -> web.Application:
 
 def main() -> None:
     dsn, port = sys.argv[1:]
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()  # the service's own default, too
     web.run_app(build_app(dsn), host="127.0.0.1", port=int(port), access_log=None, loop=loop)
 
 
