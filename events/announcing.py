@@ -11,7 +11,7 @@ from db import announced, courses, videos
 from db.announced import Announcement
 from db.pool import Database, Transaction
 from events import log
-from events.errors import NotTaken
+from events.errors import NotTaken, was_deleted
 from events.snapshots import told
 from events.types import VideoReady
 
@@ -42,7 +42,7 @@ async def _faults(tx: Transaction, batch: Sequence[Announcement]) -> dict[str, N
         if course_of.get(one.module_id, one.course_id) != one.course_id
     }
     gone = await announced.gone(tx, module_ids)
-    return elsewhere | {one: NotTaken("deleted", "its video was deleted here") for one in gone}
+    return elsewhere | {module_id: was_deleted() for module_id in gone}
 
 
 async def _announce(tx: Transaction, batch: Sequence[Announcement]) -> None:

@@ -52,5 +52,10 @@ class NotTaken(EventsError):
         self.state = state
 
 
+def was_deleted() -> NotTaken:
+    """Nobody wants it any more."""
+    return NotTaken("deleted", "its video was deleted here")
+
+
 class NoLongerWanted(EventsError):
     """The video was deleted while it was being worked on."""

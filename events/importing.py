@@ -24,7 +24,7 @@ from db.pool import Database, Transaction
 from db.space import Reservation
 from db.videos import MediaFacts
 from events import pipeline
-from events.errors import NotTaken
+from events.errors import NotTaken, was_deleted
 from events.renditions import media_facts
 from storage.errors import FINAL, PartialBusy, StorageFull, UnsupportedFormat, os_errors_wrapped
 from storage.media import Limits
@@ -256,7 +256,7 @@ class Importer:
         )
         filename = filename_of(found.location.key)
         if not await announced.arrive(tx, video_id, media, size_bytes, filename):
-            raise NotTaken("deleted", "its video was deleted here")
+            raise was_deleted()
         await pipeline.begin_within(tx, video_id, object_id)
 
     async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:

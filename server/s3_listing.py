@@ -10,9 +10,10 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from db import imports
+from db import announced, imports
 from db.imports import ImportedObject
 from db.pool import open_database
+from events.errors import was_deleted
 from server.config import Config
 from server.s3_inventory import Entry, take_inventory
 from server.s3_options import ImportWishes
@@ -49,15 +50,25 @@ def list_s3(config: Config, dsn: str | None, wishes: ImportWishes) -> int:
 
 def with_ledger(dsn: str, storage: StoragePaths, entries: Sequence[Entry]) -> list[Entry]:
     """The entries as an import would find them. Raises: DatabaseError."""
-    taken, begun = asyncio.run(_read(dsn, entries))
-    return [_known(storage, entry, begun, is_taken=entry.module.id in taken) for entry in entries]
+    taken, gone, begun = asyncio.run(_read(dsn, entries))
+    return [
+        entry.failed(was_deleted())
+        if entry.object and entry.module.id in gone
+        else _known(storage, entry, begun, is_taken=entry.module.id in taken)
+        for entry in entries
+    ]
 
 
-async def _read(dsn: str, entries: Sequence[Entry]) -> tuple[Collection[str], Begun]:
+async def _read(
+    dsn: str, entries: Sequence[Entry]
+) -> tuple[Collection[str], Collection[str], Begun]:
+    """Modules taken over, modules whose video was deleted before, and objects half fetched."""
+    modules = [entry.module.id for entry in entries]
     found = {_row(entry.object) for entry in entries if entry.object and entry.state == "found"}
     async with open_database(dsn, size=1) as database:
-        taken = await imports.taken(database, [entry.module.id for entry in entries])
-        return taken, await imports.begun(database, sorted(found))
+        taken = await imports.taken(database, modules)
+        gone = await announced.gone(database, modules)
+        return taken, gone, await imports.begun(database, sorted(found))
 
 
 def _row(found: S3Object) -> tuple[str, str, str, int]:
