@@ -30,10 +30,11 @@ from storage.errors import FINAL, PartialBusy, StorageFull, UnsupportedFormat, o
 from storage.media import Limits
 from storage.partials import PartialFile, hold_partial
 from storage.paths import StoragePaths
-from storage.s3.checksums import Mismatch, Verified, verify
-from storage.s3.fetching import Fetched, FetchError, expected, fetch_part
+from storage.s3.checksums import Mismatch, Verified
+from storage.s3.fetching import Fetched, FetchError, fetch_part
 from storage.s3.objects import Client, S3Object
 from storage.s3.parts import Part, missing_parts
+from storage.s3.verifying import verified
 from storage.sandbox import Sandbox
 from storage.sniff import sniff_file
 from storage.uploads import require_space, to_its_end
@@ -65,7 +66,11 @@ class ImportSettings:
 
 
 class Importer:
-    """Takes objects over; whoever made `executor` ends it, after setting `shared.stopping`."""
+    """Takes objects over; whoever made `executor` ends it, after setting `shared.stopping`.
+
+    `parallel` parts are fetched at once; the executor needs more threads, or a part that arrived is
+    noted only after those that wait to be fetched.
+    """
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class Importer:
         client: Client,
         shared: Fetched,
         settings: ImportSettings,
+        parallel: int,
     ) -> None:
         self._database = database
         self._storage = storage
@@ -84,6 +90,7 @@ class Importer:
         self._client = client
         self._shared = shared
         self._settings = settings
+        self._fetching = asyncio.Semaphore(parallel)
 
     async def take(self, found: S3Object, modules: Sequence[LegacyModule]) -> Taken:
         """Have every one of the modules show the object. Raises: NotTaken, DatabaseError."""
@@ -116,7 +123,7 @@ class Importer:
     ) -> Taken:
         await room.cover(found.size_bytes)
         await self._fetch(found, known, file, room)
-        verified = await self._verify(found, known, file)
+        verdict = await self._verify(found, known, file)
         media = await self._judge(known, file)
         faults: dict[str, NotTaken] = {}
         for module in modules:
@@ -128,7 +135,7 @@ class Importer:
                 faults[module.id] = fault
         if not faults:
             await file.remove()
-        return Taken(verified, faults)
+        return Taken(verdict, faults)
 
     async def _fetch(
         self, found: S3Object, known: ImportedObject, file: PartialFile, room: Reservation
@@ -170,7 +177,8 @@ class Importer:
         """What arrived is noted, whatever ended it."""
         client, shared = self._client, self._shared
         try:
-            await self._run(fetch_part, client, found, file.descriptor, part, shared, halted)
+            async with self._fetching:
+                await self._run(fetch_part, client, found, file.descriptor, part, shared, halted)
         finally:
             if part.position > part.start:
                 await to_its_end(self._note(object_id, file, part, room))
@@ -189,15 +197,14 @@ class Importer:
             await imports.forget_fetched(tx, object_id)
 
     async def _verify(self, found: S3Object, known: ImportedObject, file: PartialFile) -> Verified:
-        told = await self._run(expected, self._client, found)
         try:
-            verified = await self._run(verify, file.path, told)
+            verdict = await self._run(verified, self._client, found, file.path)
         except Mismatch as error:
             await self._forget(known.id)
             raise NotTaken("damaged", f"{error}: run again") from error
         async with self._database.transaction() as tx:
-            await imports.set_verified(tx, known.id, verified.sha256, verified.by)
-        return verified
+            await imports.set_verified(tx, known.id, verdict.sha256, verdict.by)
+        return verdict
 
     async def _judge(self, known: ImportedObject, file: PartialFile) -> MediaFacts:
         try:

@@ -9,6 +9,7 @@ import asyncio
 import sys
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from db import file_rows
 from db.file_rows import FileRow, VideoFiles
@@ -16,10 +17,11 @@ from db.pool import Database
 from db.taken_over import TakenModule
 from storage.errors import FileMissing, StorageError
 from storage.paths import StoragePaths
-from storage.s3.checksums import Expected, Mismatch, verify
-from storage.s3.fetching import FetchError, expected
+from storage.s3.checksums import Expected, Mismatch, Verified, verify
+from storage.s3.fetching import FetchError
 from storage.s3.locations import Location
 from storage.s3.objects import Client, S3Object, look_up
+from storage.s3.verifying import verified
 from storage.uploads import to_its_end
 
 BROKEN = ("damaged", "lost")
@@ -78,10 +80,12 @@ class Verifier:
         held = next((row for row in files.files if _holds(row, taken.sha256)), None)
         if held is None:
             return self._made(taken, files, found)
-        told = Expected(taken.size_bytes, taken.etag, has_md5_etag=False)
+        path = self._path(files, held)
         if _is_same(found, taken):
-            told = expected(self._client, found)
-        self._compare(files, held, taken.sha256, told)
+            summed = verified(self._client, found, path)
+        else:
+            summed = verify(path, Expected(taken.size_bytes, taken.etag, has_md5_etag=False))
+        _require(summed, taken.sha256, held)
         if files.is_failed:
             return Verdict("failed", "whole, but it cannot be played here", found)
         return Verdict("verified", f"sha256 {taken.sha256}", found)
@@ -93,15 +97,18 @@ class Verifier:
         if served is None:
             raise FileMissing
         told = Expected(served.size_bytes, "", has_md5_etag=False)
-        self._compare(files, served, served.sha256, told)
+        _require(verify(self._path(files, served), told), served.sha256, served)
         detail = f"made from sha256 {taken.sha256}, which is not kept; the served file is whole"
         return Verdict("converted", detail, found)
 
-    def _compare(self, files: VideoFiles, row: FileRow, sha256: str | None, told: Expected) -> None:
-        """Raises: Mismatch, StorageError."""
-        path = self._storage.asset(files.course_id, files.id, row.name)
-        if verify(path, told).sha256 != sha256:
-            raise Mismatch(f"the SHA-256 of {row.name} is not what it was")
+    def _path(self, files: VideoFiles, row: FileRow) -> Path:
+        return self._storage.asset(files.course_id, files.id, row.name)
+
+
+def _require(summed: Verified, sha256: str | None, row: FileRow) -> None:
+    """Raises: Mismatch."""
+    if summed.sha256 != sha256:
+        raise Mismatch(f"the SHA-256 of {row.name} is not what it was")
 
 
 def _holds(row: FileRow, sha256: str) -> bool:

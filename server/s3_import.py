@@ -44,7 +44,7 @@ def import_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
     entries = take_inventory(wishes, partial(look_up, client, config.max_upload_size_bytes))
     with (
         told_viewers(wishes) as viewers,
-        ThreadPoolExecutor(wishes.parallel, "s3") as executor,
+        ThreadPoolExecutor(3 * wishes.parallel, "s3") as executor,
     ):
         storage = StoragePaths(config.storage_path)
         takeover = Takeover(config, wishes, storage, client, executor)
@@ -59,7 +59,7 @@ def import_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """What taking over needs; `executor` fetches `wishes.parallel` parts at once."""
+    """What taking over needs; `executor` has threads for each part and each object under way."""
 
     config: Config
     wishes: ImportWishes
@@ -101,6 +101,7 @@ class Takeover:
             self.client,
             shared,
             import_settings(self.config),
+            self.wishes.parallel,
         )
 
 

@@ -63,7 +63,7 @@ class Moving:
         app, settings = service.app, import_settings(service.config)
         place = Location(BUCKET, self.key)
         found = await asyncio.to_thread(look_up, self.store.client, 2**40, [place])
-        with ThreadPoolExecutor(2) as executor:
+        with ThreadPoolExecutor(3) as executor:
             await self._importer(app, settings, executor).take(found, [self.module])
 
     def _importer(
@@ -77,4 +77,5 @@ class Moving:
             self.store.client,
             Fetched(lambda _: None),
             settings,
+            1,
         )

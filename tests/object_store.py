@@ -1,7 +1,7 @@
 """Object stores of a test's own, on ports of their own: moto's server and s3rver.
 
-Two implementations by different hands: moto knows nearly all of S3 but checks no signature; s3rver
-checks them, and knows neither `If-Match`, checksums nor single parts of an object.
+Two implementations by different hands: moto knows nearly all of S3 but lets everybody in; s3rver
+knows who may, but neither `If-Match`, checksums nor single parts of an object.
 """
 
 import logging

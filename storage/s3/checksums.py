@@ -10,6 +10,7 @@ import base64
 import hashlib
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -26,12 +27,12 @@ class Mismatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What S3 says; a checksum that it does not tell is None, `part_bytes` where there are none."""
+    """What S3 says; what it does not tell is None."""
 
     size_bytes: int
     etag: str
     has_md5_etag: bool = True
-    part_bytes: int | None = None
+    part_sizes: tuple[int, ...] | None = None
     sha256: str | None = None  # in base64, of the whole object
     crc32: str | None = None
 
@@ -82,34 +83,32 @@ class _Crc32:
 
 
 class PartedMd5:
-    """The ETag of an upload in parts of one size, the last one shorter."""
+    """The ETag of an upload in parts of these sizes, which together are what is taken in."""
 
-    def __init__(self, part_bytes: int) -> None:
-        self._part_bytes = part_bytes
+    def __init__(self, part_sizes: Sequence[int]) -> None:
+        self._sizes = iter(part_sizes)
+        self._missing_bytes = next(self._sizes, 0)
         self._part = hashlib.md5(usedforsecurity=False)
-        self._part_position = 0
         self._digests: list[bytes] = []
 
     def update(self, chunk: bytes, /) -> None:
         view = memoryview(chunk)
-        while view:
-            taken = view[: self._part_bytes - self._part_position]
+        while view and self._missing_bytes:
+            taken = view[: self._missing_bytes]
             self._part.update(taken)
-            self._part_position += len(taken)
+            self._missing_bytes -= len(taken)
             view = view[len(taken) :]
-            if self._part_position == self._part_bytes:
+            if not self._missing_bytes:
                 self._end_part()
 
     def value(self) -> str:
-        if self._part_position:
-            self._end_part()
         whole = hashlib.md5(b"".join(self._digests), usedforsecurity=False)
         return f"{whole.hexdigest()}-{len(self._digests)}"
 
     def _end_part(self) -> None:
         self._digests.append(self._part.digest())
         self._part = hashlib.md5(usedforsecurity=False)
-        self._part_position = 0
+        self._missing_bytes = next(self._sizes, 0)
 
 
 def verify(path: Path, expected: Expected) -> Verified:
@@ -130,8 +129,8 @@ def _strongest(expected: Expected, sha256: _Sha256) -> tuple[str, str | None, _S
         return "sha256", expected.sha256, sha256
     if expected.crc32:
         return "crc32", expected.crc32, _Crc32()
-    if expected.has_md5_etag and expected.part_bytes:
-        return "etag", expected.etag, PartedMd5(expected.part_bytes)
+    if expected.has_md5_etag and expected.part_sizes:
+        return "etag", expected.etag, PartedMd5(expected.part_sizes)
     if expected.has_md5_etag and _MD5.fullmatch(expected.etag):
         return "etag", expected.etag, _Md5()
     return "size", None, sha256

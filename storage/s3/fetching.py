@@ -9,21 +9,17 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from storage.errors import os_errors_wrapped
-from storage.s3.checksums import Expected
 from storage.s3.objects import Client, S3Object, refused
 from storage.s3.parts import Part
 
 CHUNK_BYTES = 256 * 1024
 ATTEMPTS_WITHOUT_A_BYTE = 4
 PAUSE_S = 0.5  # twice as long each time; botocore backs off by itself from what is refused
-
-_KMS = ("aws:kms", "aws:kms:dsse")
 
 
 class FetchError(Exception):
@@ -89,39 +85,12 @@ def _fetch_part(
         try:
             _fetch_once(client, found, descriptor, part, shared)
         except ClientError as error:
-            raise _fetch_error(found, error) from error
+            raise fetch_error(found, error) from error
         except (BotoCoreError, HTTPError, OSError) as error:
             attempt = 1 if part.position > before else attempt + 1
             if attempt == ATTEMPTS_WITHOUT_A_BYTE:
                 raise FetchError("unreachable", str(error)) from error
             shared.stopping.wait(PAUSE_S * 2**attempt)
-
-
-def expected(client: Client, found: S3Object) -> Expected:
-    """What the file will have to be like. Raises: FetchError."""
-    named = {"Bucket": found.location.bucket, "Key": found.location.key}
-    try:
-        answer = client.head_object(**named, IfMatch=f'"{found.etag}"', ChecksumMode="ENABLED")
-        is_parted = "-" in found.etag
-        first = client.head_object(**named, PartNumber=1) if is_parted else None
-    except ClientError as error:
-        raise _fetch_error(found, error) from error
-    except BotoCoreError as error:
-        raise FetchError("unreachable", str(error)) from error
-    is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT" and not is_parted
-    return Expected(
-        size_bytes=found.size_bytes,
-        etag=found.etag,
-        has_md5_etag=_has_md5_etag(answer),
-        part_bytes=int(first["ContentLength"]) if first else None,
-        sha256=answer.get("ChecksumSHA256") if is_whole else None,
-        crc32=answer.get("ChecksumCRC32") if is_whole else None,
-    )
-
-
-def _has_md5_etag(answer: dict[str, Any]) -> bool:
-    is_encrypted_by_key = answer.get("ServerSideEncryption") in _KMS
-    return not (is_encrypted_by_key or "SSECustomerAlgorithm" in answer)
 
 
 def _fetch_once(
@@ -151,7 +120,8 @@ def _write(descriptor: int, chunk: bytes, position: int) -> None:
             view, position = view[written:], position + written
 
 
-def _fetch_error(found: S3Object, error: ClientError) -> FetchError:
+def fetch_error(found: S3Object, error: ClientError) -> FetchError:
+    """What S3's refusal says of an object that the inventory has seen."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     if code in ("412", "PreconditionFailed"):
         return FetchError("changed", "the object has changed meanwhile: run again")

@@ -52,7 +52,6 @@ _BY_CODE: dict[str, State] = {
 _DETAILS: dict[State, str] = {
     "missing": "no such object",
     "denied": "not allowed: s3:GetObject, and s3:ListBucket to tell missing from forbidden",
-    "archived": "archived",
 }
 # Glacier Instant Retrieval answers like any other class.
 _ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
@@ -113,8 +112,10 @@ def _head(client: Client, location: Location, max_size_bytes: int) -> S3Object:
 
 def refused(location: Location, error: ClientError) -> S3Object:
     """What S3's refusal says of the object."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    state = _BY_CODE.get(code, "unreachable")
+    told = error.response.get("Error", {})
+    state = _BY_CODE.get(str(told.get("Code", "")), "unreachable")
+    if state == "archived":
+        return S3Object(location, state, detail=_how_to_restore(location, dict(told)))
     return S3Object(location, state, detail=_DETAILS.get(state, str(error)))
 
 

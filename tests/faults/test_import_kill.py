@@ -38,8 +38,8 @@ STEPS = [
     "db.imports:add_fetched:after",
     "db.imports:add_fetched:before#2",  # from here on the first part is never fetched again
     "events.importing:fetch_part:after",
-    "events.importing:verify:before",
-    "events.importing:verify:after",
+    "events.importing:verified:before",
+    "events.importing:verified:after",
     "db.imports:set_verified:after",
     "events.importing:sniff_file:after",
     "db.imports:take:after",

@@ -1,12 +1,16 @@
-"""Object stores for the tests of `import-s3`: moto's, and s3rver's for those `before_both`."""
+"""For the tests of `import-s3`: moto's store, s3rver's for those `before_both`, and the command."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import run_server
+from storage.samples import write_clock_mp4
+from tests.faults.conftest import url_of
 from tests.npm import installed
 from tests.object_store import S3RVER, ObjectStore, object_store, s3rver_store
+from tests.takeovers import Takeover
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +36,28 @@ def store(request: pytest.FixtureRequest) -> ObjectStore:
     made: ObjectStore = request.getfixturevalue(getattr(request, "param", "moto"))
     made.reset()
     return made
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    write_clock_mp4(path, 1)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def takeover(
+    dsn: str,
+    tmp_path: Path,
+    store: ObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Takeover:
+    monkeypatch.setattr(run_server, "ENV_FILE", tmp_path / ".env")
+    for name, value in (
+        ("DATA_DIR", str(tmp_path / "data")),
+        ("DATABASE_URL", url_of(dsn)),
+        ("STORAGE_RESERVE", "0"),
+    ):
+        monkeypatch.setenv(f"COURSESTREAM_{name}", value)
+    return Takeover(dsn, tmp_path, store, capsys)

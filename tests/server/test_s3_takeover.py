@@ -3,122 +3,23 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-import run_server
 from events import importing
 from events.announcing import MODULES_AT_ONCE
-from storage.paths import StoragePaths
 from storage.s3 import fetching
 from storage.s3.fetching import FetchError
 from storage.s3.parts import Part
-from storage.samples import write_clock_mp4, write_clock_webm
-from tests.faults.conftest import url_of
+from storage.samples import write_clock_webm
 from tests.object_store import BUCKET, ObjectStore, before_both
+from tests.takeovers import VIDEOS, Takeover, padded, s3
 
-IS_FULL = os.environ.get("FULL") == "1"
-OBJECTS = 500 if IS_FULL else 30
+OBJECTS = 6
 PART_BYTES = 8 * 1024 * 1024
-VIDEOS = """SELECT module_id, course_id, title, original_filename, id::text FROM videos
-WHERE status <> 'announced' ORDER BY 1"""
-
-Row = tuple[str, str]  # module and URL
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
-    write_clock_mp4(path, 1)
-    return path.read_bytes()
-
-
-class Takeover:
-    """A service without its server: the database, the storage and the command."""
-
-    def __init__(self, dsn: str, directory: Path, store: ObjectStore, capsys: Any) -> None:
-        self.dsn = dsn
-        self.directory = directory
-        self.storage = StoragePaths(directory / "data" / "storage")
-        self.storage.prepare()
-        self._store = store
-        self._capsys = capsys
-
-    def run(self, rows: Sequence[Row], *more: str) -> dict[str, dict[str, Any]]:
-        """The report, by module."""
-        manifest, report = self.directory / "m.csv", self.directory / "report.json"
-        lines = [f'{module},c1,Title {module},1,"{url}"' for module, url in rows]
-        manifest.write_text("\n".join(["id,course_id,title,position,video_url", *lines]))
-        arguments = ["--manifest", str(manifest), "--endpoint-url", self._store.endpoint_url]
-        code = run_server.main(["import-s3", *arguments, "--report", str(report), *more])
-        self.out, self.err = self._capsys.readouterr()
-        assert self.err == "", self.err
-        found = {one["module_id"]: one for one in json.loads(report.read_text())}
-        well = {"found"} if "--dry-run" in more else {"taken"}
-        is_done = {one["state"] for one in found.values()} <= well | {"deleted"}
-        assert code == (0 if is_done else 1), found
-        return found
-
-    def roll_back(self, *more: str) -> list[str]:
-        """The modules that were told."""
-        assert run_server.main(["import-s3", "--rollback", *more]) == 0
-        self.out, _ = self._capsys.readouterr()
-        return self.out.splitlines()[:-1]
-
-    def do(self, sql: str) -> None:
-        with closing(psycopg2.connect(self.dsn)) as connection, connection:
-            connection.cursor().execute(sql)
-
-    def states(self, rows: Sequence[Row], *more: str) -> dict[str, str]:
-        return {module: one["state"] for module, one in self.run(rows, *more).items()}
-
-    def rows(self, sql: str) -> list[Any]:
-        with closing(psycopg2.connect(self.dsn)) as connection, connection.cursor() as cursor:
-            cursor.execute(sql)
-            found: list[Any] = cursor.fetchall()
-            return found
-
-    def files(self) -> dict[str, Path]:
-        """By module."""
-        by_video = {path.parent.name: path for path in self.storage.courses.glob("*/*/original.*")}
-        return {row[0]: by_video[row[4]] for row in self.rows(VIDEOS)}
-
-    def unfinished(self) -> list[Path]:
-        return list(self.storage.unfinished.iterdir())
-
-
-@pytest.fixture
-def takeover(
-    dsn: str,
-    tmp_path: Path,
-    store: ObjectStore,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Takeover:
-    monkeypatch.setattr(run_server, "ENV_FILE", tmp_path / ".env")
-    for name, value in (
-        ("DATA_DIR", str(tmp_path / "data")),
-        ("DATABASE_URL", url_of(dsn)),
-        ("STORAGE_RESERVE", "0"),
-    ):
-        monkeypatch.setenv(f"COURSESTREAM_{name}", value)
-    return Takeover(dsn, tmp_path, store, capsys)
-
-
-def s3(key: str) -> str:
-    return f"s3://{BUCKET}/{key}"
-
-
-def padded(film: bytes, size_bytes: int) -> bytes:
-    """Followed by a box of nothing, up to that size."""
-    filler = size_bytes - len(film)
-    return film + filler.to_bytes(4, "big") + b"free" + os.urandom(filler - 8)
 
 
 @before_both

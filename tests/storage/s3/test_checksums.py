@@ -17,10 +17,16 @@ CRC32 = base64.b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode()
 WRONG = base64.b64encode(b"....").decode()
 
 
-def parted(part_bytes: int) -> str:
-    parts = [CONTENT[start : start + part_bytes] for start in range(0, SIZE, part_bytes)]
+def parted(*sizes: int) -> str:
+    """The ETag of an upload in parts of these sizes."""
+    starts = [sum(sizes[:n]) for n in range(len(sizes))]
+    parts = [CONTENT[start : start + size] for start, size in zip(starts, sizes, strict=True)]
     joined = b"".join(hashlib.md5(part, usedforsecurity=False).digest() for part in parts)
     return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+
+def of_parts(*sizes: int) -> Expected:
+    return Expected(SIZE, parted(*sizes), part_sizes=sizes)
 
 
 @pytest.fixture
@@ -32,9 +38,10 @@ def file(tmp_path: Path) -> Path:
 
 GOOD = [
     (Expected(SIZE, MD5), "etag"),
-    (Expected(SIZE, parted(1_000_000), part_bytes=1_000_000), "etag"),
-    (Expected(SIZE, parted(SIZE // 2), part_bytes=SIZE // 2), "etag"),
-    (Expected(SIZE, parted(3 * SIZE), part_bytes=3 * SIZE), "etag"),
+    (of_parts(1_000_000, 1_000_000, 560_000), "etag"),
+    (of_parts(SIZE // 2, SIZE // 2), "etag"),
+    (of_parts(SIZE), "etag"),
+    (of_parts(7, SIZE - 8, 1), "etag"),
     (Expected(SIZE, "0" * 32, crc32=CRC32), "crc32"),
     (Expected(SIZE, "0" * 32, sha256=base64.b64encode(SHA256.digest()).decode()), "sha256"),
     (Expected(SIZE, "0" * 32, has_md5_etag=False), "size"),
@@ -43,7 +50,9 @@ GOOD = [
 BAD = [
     Expected(SIZE + 1, MD5),
     Expected(SIZE, "0" * 32),
-    Expected(SIZE, parted(1_000_000), part_bytes=999_999),
+    Expected(SIZE, parted(1_000_000, SIZE - 1_000_000), part_sizes=(999_999, SIZE - 999_999)),
+    Expected(SIZE, parted(SIZE), part_sizes=(SIZE - 1,)),
+    Expected(SIZE, parted(SIZE), part_sizes=(SIZE + 1,)),
     Expected(SIZE, MD5, crc32=WRONG),
     Expected(SIZE, MD5, sha256=WRONG),
 ]

@@ -1,0 +1,108 @@
+"""Whether a fetched file is what S3 holds: asks S3 what the file must be like, and compares.
+
+The ETag of an upload in parts needs the size of each part. S3 tells it by a HEAD of the part, which
+is one request a part: only the first is asked for, unless the parts prove to be of unequal sizes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from storage.s3.checksums import Expected, Mismatch, Verified, verify
+from storage.s3.fetching import FetchError, fetch_error
+from storage.s3.objects import Client, S3Object
+
+_KMS = ("aws:kms", "aws:kms:dsse")
+_KNOWS_NO_PARTS = (400, 405, 416, 501)
+
+
+def verified(client: Client, found: S3Object, path: Path) -> Verified:
+    """Blocks. Raises: Mismatch, FetchError, FileMissing, StorageGone."""
+    with _refusals_told(found):
+        told = _expected(client, found)
+    try:
+        return verify(path, told)
+    except Mismatch:
+        if told.part_sizes is None:
+            raise
+    with _refusals_told(found):
+        sizes = _part_sizes(client, found)
+    return verify(path, replace(told, part_sizes=sizes or told.part_sizes))
+
+
+def _expected(client: Client, found: S3Object) -> Expected:
+    answer = _head(client, found, ChecksumMode="ENABLED", IfMatch=f'"{found.etag}"')
+    is_parted = "-" in found.etag
+    is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT" and not is_parted
+    has_md5_etag = _has_md5_etag(answer)
+    return Expected(
+        size_bytes=found.size_bytes,
+        etag=found.etag,
+        has_md5_etag=has_md5_etag,
+        part_sizes=_likely_part_sizes(client, found) if is_parted and has_md5_etag else None,
+        sha256=answer.get("ChecksumSHA256") if is_whole else None,
+        crc32=answer.get("ChecksumCRC32") if is_whole else None,
+    )
+
+
+def _has_md5_etag(answer: dict[str, Any]) -> bool:
+    is_encrypted_by_key = answer.get("ServerSideEncryption") in _KMS
+    return not (is_encrypted_by_key or "SSECustomerAlgorithm" in answer)
+
+
+def _likely_part_sizes(client: Client, found: S3Object) -> tuple[int, ...] | None:
+    """All like the first, if as many of it as there are make the object; None: S3 does not tell."""
+    first_bytes = _part_bytes(client, found, 1)
+    if first_bytes is None:
+        return None
+    whole_parts = range(0, found.size_bytes, first_bytes)
+    sizes = tuple(min(first_bytes, found.size_bytes - start) for start in whole_parts)
+    return sizes if len(sizes) == _part_count(found) else _part_sizes(client, found)
+
+
+def _part_sizes(client: Client, found: S3Object) -> tuple[int, ...] | None:
+    sizes = tuple(_told_part_sizes(client, found))
+    return sizes if sum(sizes) == found.size_bytes else None
+
+
+def _told_part_sizes(client: Client, found: S3Object) -> Iterator[int]:
+    for number in range(1, _part_count(found) + 1):
+        size_bytes = _part_bytes(client, found, number)
+        if size_bytes is None:
+            return
+        yield size_bytes
+
+
+def _part_bytes(client: Client, found: S3Object, number: int) -> int | None:
+    try:
+        answer = _head(client, found, PartNumber=number)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in _KNOWS_NO_PARTS:
+            return None
+        raise
+    return int(answer["ContentLength"]) if "PartsCount" in answer else None
+
+
+def _head(client: Client, found: S3Object, **more: Any) -> dict[str, Any]:
+    location = found.location
+    answer: dict[str, Any] = client.head_object(Bucket=location.bucket, Key=location.key, **more)
+    return answer
+
+
+def _part_count(found: S3Object) -> int:
+    count = found.etag.rpartition("-")[2]
+    return int(count) if count.isdecimal() else 0
+
+
+@contextmanager
+def _refusals_told(found: S3Object) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise fetch_error(found, error) from error
+    except BotoCoreError as error:
+        raise FetchError("unreachable", str(error)) from error
