@@ -53,10 +53,13 @@ def pending(dsn: str, migrations: Path = MIGRATIONS) -> list[str]:
     return [migration.id for migration in _read(migrations) if migration.id not in applied]
 
 
-def rollback_all(dsn: str, migrations: Path = MIGRATIONS) -> list[str]:
-    """Undoes every applied migration, newest first, and returns their ids. Drops all data."""
+def rollback(dsn: str, migrations: Path = MIGRATIONS, count: int | None = None) -> list[str]:
+    """Undoes the newest `count` applied migrations, or all, newest first, and returns their ids.
+
+    Drops the data that they made room for.
+    """
     with _exclusive_backend(dsn) as backend:
-        todo = backend.to_rollback(_read(migrations))
+        todo = backend.to_rollback(_read(migrations))[:count]
         backend.rollback_migrations(todo)
     return [migration.id for migration in todo]
 
