@@ -8,7 +8,7 @@ import asyncio
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from storage.paths import StoragePaths
 from storage.s3.checksums import Mismatch, Verified
 from storage.s3.fetching import Fetched, FetchError, fetch_part
 from storage.s3.objects import Client, S3Object
-from storage.s3.parts import Part, missing_parts
+from storage.s3.parts import Part, arrivals, missing_parts
 from storage.s3.verifying import verified
 from storage.sandbox import Sandbox
 from storage.sniff import sniff_file
@@ -68,8 +68,8 @@ class ImportSettings:
 class Importer:
     """Takes objects over; whoever made `executor` ends it, after setting `shared.stopping`.
 
-    `parallel` parts are fetched at once; the executor needs more threads, or a part that arrived is
-    noted only after those that wait to be fetched.
+    `parallel` parts are fetched at once. The executor needs threads beside for each object that is
+    verified meanwhile, and more, or a part that arrived is noted only after those still waiting.
     """
 
     def __init__(
@@ -122,8 +122,7 @@ class Importer:
         modules: Sequence[LegacyModule],
     ) -> Taken:
         await room.cover(found.size_bytes)
-        await self._fetch(found, known, file, room)
-        verdict = await self._verify(found, known, file)
+        verdict = await self._fetch_verified(found, known, file, room)
         media = await self._judge(known, file)
         faults: dict[str, NotTaken] = {}
         for module in modules:
@@ -137,19 +136,40 @@ class Importer:
             await file.remove()
         return Taken(verdict, faults)
 
-    async def _fetch(
+    async def _fetch_verified(
         self, found: S3Object, known: ImportedObject, file: PartialFile, room: Reservation
-    ) -> None:
+    ) -> Verified:
+        """What has arrived is read for its checksums while the rest is being fetched."""
         fetched = await self._really_fetched(known, file)
         parts = missing_parts(found.size_bytes, fetched, PART_BYTES)
         missing_bytes = sum(part.stop - part.start for part in parts)
         wanted_bytes = self._settings.reserve_bytes + missing_bytes
         await require_space(file.path.parent, wanted_bytes, self._executor)
         halted = threading.Event()
+        arriving = arrivals(parts, found.size_bytes, halted)
+        verifying = asyncio.create_task(
+            self._run(verified, self._client, found, file.path, arriving)
+        )
+        try:
+            await self._fetch(found, known.id, file, parts, room, halted)
+            return await self._verify(known, verifying)
+        finally:
+            halted.set()
+            await asyncio.gather(verifying, return_exceptions=True)
+
+    async def _fetch(
+        self,
+        found: S3Object,
+        object_id: UUID,
+        file: PartialFile,
+        parts: Sequence[Part],
+        room: Reservation,
+        halted: threading.Event,
+    ) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for part in parts:
-                    tasks.create_task(self._fetch_part(found, known.id, file, part, room, halted))
+                    tasks.create_task(self._fetch_part(found, object_id, file, part, room, halted))
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
         if self._shared.stopping.is_set():
@@ -196,9 +216,9 @@ class Importer:
         async with self._database.transaction() as tx:
             await imports.forget_fetched(tx, object_id)
 
-    async def _verify(self, found: S3Object, known: ImportedObject, file: PartialFile) -> Verified:
+    async def _verify(self, known: ImportedObject, verifying: Awaitable[Verified]) -> Verified:
         try:
-            verdict = await self._run(verified, self._client, found, file.path)
+            verdict = await verifying
         except Mismatch as error:
             await self._forget(known.id)
             raise NotTaken("damaged", f"{error}: run again") from error

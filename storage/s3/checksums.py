@@ -10,7 +10,8 @@ import base64
 import hashlib
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -111,11 +112,14 @@ class PartedMd5:
         self._missing_bytes = next(self._sizes, 0)
 
 
-def verify(path: Path, expected: Expected) -> Verified:
-    """Read the file once. Blocks. Raises: Mismatch, FileMissing, StorageGone."""
+def verify(path: Path, expected: Expected, arriving: Iterable[int] = ()) -> Verified:
+    """Read the file once, as far as `arriving` says at a time, then to its end. Blocks.
+
+    Raises: Mismatch, FileMissing, StorageGone.
+    """
     sha256 = _Sha256()
     by, told, computed = _strongest(expected, sha256)
-    size_bytes = _read(path, {sha256, computed})
+    size_bytes = _sum_up(_chunks(path, arriving), {sha256, computed})
     if size_bytes != expected.size_bytes:
         raise Mismatch(f"{size_bytes} bytes were fetched of {expected.size_bytes}")
     if told is not None and computed.value() != told:
@@ -136,11 +140,23 @@ def _strongest(expected: Expected, sha256: _Sha256) -> tuple[str, str | None, _S
     return "size", None, sha256
 
 
-def _read(path: Path, sums: set[_Sum]) -> int:
-    size_bytes = 0
-    with os_errors_wrapped(), path.open("rb", buffering=0) as file:
+def _chunks(path: Path, arriving: Iterable[int]) -> Iterator[bytes]:
+    position = 0
+    with path.open("rb", buffering=0) as file:
+        for arrived_bytes in arriving:
+            while chunk := file.read(min(READ_BYTES, arrived_bytes - position)):
+                position += len(chunk)
+                yield chunk
         while chunk := file.read(READ_BYTES):
+            yield chunk
+
+
+def _sum_up(chunks: Iterable[bytes], sums: set[_Sum]) -> int:
+    """Hashing lets other threads run: each sum has a core where there are so many."""
+    size_bytes = 0
+    with os_errors_wrapped(), ThreadPoolExecutor(len(sums), "checksum") as threads:
+        for chunk in chunks:
             size_bytes += len(chunk)
-            for one in sums:
-                one.update(chunk)
+            for done in [threads.submit(one.update, chunk) for one in sums]:
+                done.result()
     return size_bytes

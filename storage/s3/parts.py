@@ -1,7 +1,10 @@
-"""Which bytes of an object are still to be fetched, cut into parts."""
+"""Which bytes of an object are still to be fetched, cut into parts, and which have arrived."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+LOOK_AGAIN_S = 0.01
 
 Span = tuple[int, int]  # [start, stop)
 
@@ -26,3 +29,20 @@ def missing_parts(size_bytes: int, fetched: Sequence[Span], part_bytes: int) -> 
             position = end
         position = max(position, stop)
     return parts
+
+
+class Halted(Exception):
+    """What was waited for will not arrive."""
+
+
+def arrivals(parts: Sequence[Part], size_bytes: int, halted: threading.Event) -> Iterator[int]:
+    """How many bytes of the object are there without a gap, again and again until all are.
+
+    Waits in between. Raises: Halted.
+    """
+    for part in parts:
+        while part.position < part.stop:
+            yield part.position
+            if halted.wait(LOOK_AGAIN_S):
+                raise Halted
+    yield size_bytes

@@ -4,7 +4,7 @@ The ETag of an upload in parts needs the size of each part. S3 tells it by a HEA
 is one request a part: only the first is asked for, unless the parts prove to be of unequal sizes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +20,15 @@ _KMS = ("aws:kms", "aws:kms:dsse")
 _KNOWS_NO_PARTS = (400, 405, 416, 501)
 
 
-def verified(client: Client, found: S3Object, path: Path) -> Verified:
-    """Blocks. Raises: Mismatch, FetchError, FileMissing, StorageGone."""
+def verified(client: Client, found: S3Object, path: Path, arriving: Iterable[int] = ()) -> Verified:
+    """`arriving`: how much of the file is there by and by. Blocks.
+
+    Raises: Mismatch, FetchError, FileMissing, StorageGone, and what `arriving` raises.
+    """
     with _refusals_told(found):
         told = _expected(client, found)
     try:
-        return verify(path, told)
+        return verify(path, told, arriving)
     except Mismatch:
         if told.part_sizes is None:
             raise

@@ -32,6 +32,7 @@ SELECT id::text, (
 )::bigint
 FROM s3_objects WHERE NOT is_finished AND fetched <> '{}'
 """
+DONE = "SELECT count(*) FROM s3_modules WHERE taken_at IS NOT NULL"
 VERIFIED = "SELECT verified_by, count(*) FROM s3_objects GROUP BY 1 ORDER BY 1"
 
 
@@ -66,7 +67,7 @@ def test_killed_at_any_moment_every_lecture_arrives_once(
 
     resumed = Resumed()
     for left in range(KILLS, 0, -1):
-        done = takeover.rows("SELECT count(*) FROM videos")[0][0]
+        done = takeover.rows(DONE)[0][0]
         kill_after_files(command, chance.randrange(1, 2 * (OBJECTS - done) // (left + 1)))
         resumed.note(takeover)
     assert run_to_its_end(command)["files"] > 0
