@@ -52,5 +52,6 @@ ifndef ARGS
 	$(BIN)/python -m benchmarks.reports
 	$(BIN)/python -m benchmarks.fanout
 	$(BIN)/python -m benchmarks.uploads
+	$(BIN)/python -m benchmarks.s3
 	$(BIN)/python -m benchmarks.pictures
 endif

@@ -7,7 +7,6 @@ inventory, ledger, `fdatasync`, probes and rows. All use the same number of conn
 round only warms up.
 """
 
-import argparse
 import csv
 import os
 import statistics
@@ -16,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -27,9 +27,9 @@ from urllib.parse import urlencode
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from psycopg2.extensions import parse_dsn
 
-from benchmarks import isolation, machine
+from benchmarks.measurement import options_of, run_isolated, spread
 from benchmarks.processes import cpu_s, running, wait_for_port
-from benchmarks.uploads import spread, write_film
+from benchmarks.uploads import write_film
 from db.migrate import migrate
 from events.importing import PART_BYTES
 from server.postgres import EmbeddedPostgres
@@ -218,40 +218,20 @@ def url_of(dsn: str) -> str:
     return f"postgresql://{user}@/{name}?{urlencode(named)}"
 
 
-def measure(options: argparse.Namespace) -> int:
-    isolation.prepare_network()
+def measure(options: Namespace) -> list[str]:
     os.environ.update(CREDENTIALS)
-    facts = machine.facts()
     with (
         tempfile.TemporaryDirectory(dir=options.output) as directory,
         everybody(Path(directory)) as bench,
     ):
         rounds = {name: measured_rounds(bench, name, options.rounds) for name in WORKLOADS}
-    lines = [f"{name}: {value}" for name, value in facts.items()]
-    lines += ["", f"fetching should reach {LEAST_RATIO} of s3transfer"]
-    lines += [line for name, found in rounds.items() for line in verdicts(name, found)]
-    (options.output / "s3.txt").write_text("\n".join([*lines, ""]))
-    print("\n".join(["", *lines]))
-    return 0
+    told = [line for name, found in rounds.items() for line in verdicts(name, found)]
+    return [f"fetching should reach {LEAST_RATIO} of s3transfer", *told]
 
 
 def main(given: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks.s3", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path("build/bench"))
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(given)
-    options.output = options.output.resolve()
-    options.output.mkdir(parents=True, exist_ok=True)
-    if options.inside:
-        return measure(options)
-    isolation.check_possible()
-    command = [sys.executable, "-m", "benchmarks.s3", *given, "--inside"]
-    return subprocess.call(isolation.isolated(command))
+    return run_isolated(options_of("s3", __doc__), given, measure)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except isolation.CannotIsolate as exc:
-        sys.exit(f"benchmarks: {exc}")
+    sys.exit(main(sys.argv[1:]))

@@ -266,7 +266,7 @@ def test_ctrl_c_twice_waits_for_nothing(
     process = started(takeover, gate, rows, "--parallel", "1")
     assert gate.reached.wait(TIMEOUT_S)
     noted = [(f"{{[0,{PART_BYTES})}}",)]
-    fetched = "SELECT fetched::text FROM s3_objects"
+    fetched = "SELECT fetched::text FROM s3_objects WHERE key = 'large.mp4'"
     wait_for(lambda: takeover.rows(fetched) == noted, "the first part's note", TIMEOUT_S)
     process.send_signal(signal.SIGINT)
     wait_for(lambda: not is_pending(signal.SIGINT, process), "the first's arrival", TIMEOUT_S)
