@@ -40,7 +40,8 @@ PROBE_WAIT_S = 600.0  # nobody waits for an answer here
 
 def import_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
     """Raises: S3Error, LegacyError, ManifestError, ReportError, StorageError, DatabaseError."""
-    client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, wishes.parallel)
+    connections = 2 * wishes.parallel  # each object's checksums are asked for while it is fetched
+    client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, connections)
     entries = take_inventory(wishes, partial(look_up, client, config.max_upload_size_bytes))
     with (
         told_viewers(wishes) as viewers,

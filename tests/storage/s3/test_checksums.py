@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,18 @@ def test_the_strongest_that_is_told_is_compared(file: Path, expected: Expected, 
 def test_what_differs_is_told(file: Path, expected: Expected) -> None:
     with pytest.raises(Mismatch):
         verify(file, expected)
+
+
+def test_a_file_is_read_as_it_arrives(tmp_path: Path) -> None:
+    """No byte is read before it is told to be there."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(SIZE))
+
+    def arriving() -> Iterator[int]:
+        with path.open("r+b") as file:
+            for stop in (0, 7, 7, SIZE // 2, SIZE):
+                file.write(CONTENT[file.tell() : stop])
+                file.flush()
+                yield stop
+
+    assert verify(path, Expected(SIZE, MD5), arriving()) == Verified(SHA256.hexdigest(), "etag")

@@ -1,8 +1,12 @@
-"""Which bytes are left to fetch."""
+"""Which bytes are left to fetch, and which have arrived."""
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
-from storage.s3.parts import Part, Span, missing_parts
+from storage.s3.parts import Halted, Part, Span, arrivals, missing_parts
 
 
 @pytest.mark.parametrize(
@@ -23,3 +27,37 @@ def test_missing_bytes_are_cut_where_parts_begin(
     size: int, fetched: list[Span], missing: list[Span]
 ) -> None:
     assert missing_parts(size, fetched, 4) == [Part(start, stop, start) for start, stop in missing]
+
+
+class Meanwhile(threading.Event):
+    """While somebody waits for it, the next of these happens; the event itself after the last."""
+
+    def __init__(self, *happenings: Callable[[], object]) -> None:
+        super().__init__()
+        self._happenings: Iterator[Callable[[], object]] = iter(happenings)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        happening = next(self._happenings, None)
+        if happening is not None:
+            happening()
+        return happening is None
+
+
+def test_what_has_arrived_without_a_gap_is_told_until_all_has() -> None:
+    parts = [Part(2, 4, 2), Part(4, 8, 4)]  # the first two bytes are there from before
+    steps = [(1, 6), (0, 3), (0, 4), (1, 8)]  # which part comes how far
+    meanwhile = Meanwhile(
+        *(partial(setattr, parts[number], "position", to) for number, to in steps)
+    )
+    assert list(arrivals(parts, 9, meanwhile)) == [2, 2, 3, 6, 9]
+
+
+def test_what_will_not_arrive_is_not_waited_for() -> None:
+    arriving = arrivals([Part(0, 4, 1)], 4, Meanwhile())
+    assert next(arriving) == 1
+    with pytest.raises(Halted):
+        next(arriving)
+
+
+def test_an_object_that_is_there_is_told_at_once() -> None:
+    assert list(arrivals([], 9, Meanwhile())) == [9]
