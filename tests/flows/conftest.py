@@ -6,7 +6,7 @@ import resource
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from uuid import UUID
 
@@ -74,6 +74,11 @@ class Classroom:
     lectures: list[Lecture]
     paths: list[list[str]]
     """Of each lecture, by the grants of its students."""
+
+    @cached_property
+    def service_token(self) -> str:
+        """One for all: the server remembers each that it has seen for as long as it holds."""
+        return self.serve.token("fetcher", "service")
 
     def watching(
         self, number: int = 0, receive_buffer_bytes: int | None = None

@@ -68,7 +68,7 @@ async def read_in_ranges(client: Client) -> None:
 async def download(client: Client) -> None:
     """The whole, or what was missing of it, with a token of a service."""
     serve, lecture = client.classroom.serve, client.classroom.lectures[client.number % 2]
-    bearer = f"Authorization: Bearer {serve.token(f'fetcher-{client.number}', 'service')}"
+    bearer = f"Authorization: Bearer {client.classroom.service_token}"
     async with watching(serve.url, f"/api/v1/videos/{lecture.id}/download", lecture) as watcher:
         start = client.rng.choice([0, client.rng.randrange(lecture.size)])
         await watcher.ask(bearer, range_header(start))
