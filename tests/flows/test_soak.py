@@ -18,7 +18,7 @@ from tests.serving import status_of
 CLIENTS = 500
 STUDENTS = CLIENTS // 4
 SOAK_S = 600.0 if IS_FULL else 6.0
-WARM_UP_S = 30.0 if IS_FULL else 2.0
+WARM_UP_S = 120.0 if IS_FULL else 2.0
 GROWTH_BYTES = 4 * 2**20  # as much as if each client left 8 KiB behind
 READERS_AT_THE_END = 8
 
