@@ -74,7 +74,7 @@ RETURNING m.video_id
 """
 
 TAKEN = """
-SELECT module_id, is_local FROM s3_modules WHERE module_id = ANY(%s) AND taken_at IS NOT NULL
+SELECT module_id FROM s3_modules WHERE module_id = ANY(%s) AND taken_at IS NOT NULL
 """
 
 FINISH = "UPDATE s3_objects SET is_finished = true WHERE id = %s"
@@ -134,10 +134,9 @@ async def finish(tx: Transaction, object_id: UUID) -> None:
     await tx.execute(FINISH, (object_id,))
 
 
-async def taken(queries: Queries, module_ids: Collection[str]) -> dict[str, bool]:
-    """Those of them that were taken over, and whether they show what was made of it."""
-    rows = await queries.fetch_all(TAKEN, (list(module_ids),))
-    return {row.module_id: row.is_local for row in rows}
+async def taken(queries: Queries, module_ids: Collection[str]) -> set[str]:
+    """Those of them that were taken over."""
+    return {row.module_id for row in await queries.fetch_all(TAKEN, (list(module_ids),))}
 
 
 async def begun(

@@ -22,10 +22,12 @@ COLUMNS = ("state", "module", "object", "bytes", "detail")
 
 def tell(wishes: ImportWishes, entries: Sequence[Entry]) -> int:
     """Write the report, print the table; the exit code. Raises: ReportError."""
-    if wishes.report is not None:
-        write_report(wishes.report, entries)
-    print(as_table(entries, wishes.price_per_gb), flush=True)
-    return 1 if any(entry.state not in TAKEN for entry in entries) else 0
+    return _tell(wishes, entries, as_table(entries, wishes.price_per_gb), TAKEN)
+
+
+def tell_verified(wishes: ImportWishes, entries: Sequence[Entry]) -> int:
+    """As `tell`, of what was taken over."""
+    return _tell(wishes, entries, as_verified_table(entries), VERIFIED)
 
 
 def as_table(entries: Sequence[Entry], price_per_gb: float | None) -> str:
@@ -46,6 +48,13 @@ def write_report(path: Path, entries: Sequence[Entry]) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ReportError(f"the report cannot be written: {error}") from error
+
+
+def _tell(wishes: ImportWishes, entries: Sequence[Entry], table: str, well: Sequence[str]) -> int:
+    if wishes.report is not None:
+        write_report(wishes.report, entries)
+    print(table, flush=True)
+    return 1 if any(entry.state not in well for entry in entries) else 0
 
 
 def _left(entries: Sequence[Entry], well: Sequence[str]) -> list[str]:

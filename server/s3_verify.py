@@ -18,7 +18,7 @@ from server.config import Config
 from server.s3_inventory import Entry
 from server.s3_options import ImportWishes
 from server.s3_progress import shown
-from server.s3_report import VERIFIED, as_verified_table, write_report
+from server.s3_report import tell_verified
 from server.stopping import for_each, stop_signals
 from storage.paths import StoragePaths
 from storage.s3.objects import Client, open_client
@@ -32,15 +32,7 @@ def verify_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
     with ThreadPoolExecutor(wishes.parallel, "s3") as executor:
         storage = StoragePaths(config.storage_path)
         entries = asyncio.run(_verify(dsn, storage, wishes, client, executor))
-    return _tell(wishes, entries)
-
-
-def _tell(wishes: ImportWishes, entries: Sequence[Entry]) -> int:
-    """The exit code."""
-    if wishes.report is not None:
-        write_report(wishes.report, entries)
-    print(as_verified_table(entries), flush=True)
-    return 1 if any(entry.state not in VERIFIED for entry in entries) else 0
+    return tell_verified(wishes, entries)
 
 
 async def _verify(
@@ -68,5 +60,5 @@ async def _verify_all(
     with stop_signals() as signals, shown(sys.stdout, total_bytes, len(taken)) as progress:
         await for_each(taken, verify, wishes.parallel, signals)
     if signals.hurried.is_set():
-        os._exit(_tell(wishes, list(entries.values())))
+        os._exit(tell_verified(wishes, list(entries.values())))
     return list(entries.values())
