@@ -43,6 +43,9 @@ LEISURELY, MORE_LEISURELY = -1, -2
 QUEUED_AT_ONCE = 200
 LOG = logging.getLogger("coursestream.pipeline")
 
+# The statuses of videos without a file that could be worked on.
+NOTHING_TO_DO = ("announced", "failed")
+
 # The share of the work that is done once a step has ended, as `processing_ratio` shows it.
 SERVED_RATIO, PICTURED_RATIO = 0.9, 0.95
 
@@ -136,7 +139,7 @@ class Pipeline:
     async def run(self, video_id: UUID, *, is_last_attempt: bool) -> None:
         """Make the video ready, or failed with a reason; raises what another attempt may mend."""
         video = await videos.get(self._database, video_id)
-        if video is None or video.status in ("announced", "failed"):
+        if video is None or video.status in NOTHING_TO_DO:
             return
         try:
             if video.status != "ready":

@@ -41,9 +41,8 @@ async def put_progress(request: web.Request) -> web.Response:
     """Report by bearer token."""
     video = await allowed_video(request, Right.WATCH)
     said = await read_json(request, ProgressPut)
-    viewer = request[keys.VIEWER]
-    duration_s = _longest_s(request) if video.duration_s is None else video.duration_s
-    report = report_of(said, duration_s, video.id, video.course_id, viewer.user_id)
+    viewer, longest_s = request[keys.VIEWER], _longest_s(request)
+    report = report_of(said, video.duration_s, longest_s, video.id, video.course_id, viewer.user_id)
     return await _answer(request, report, is_told_more=viewer.is_privileged)
 
 

@@ -19,18 +19,24 @@ TOLERANCE_S = 1.0  # a player's clock may run past the duration that the contain
 
 
 def report_by_grant(grant: PlaybackGrant, body: bytes, longest_s: float) -> ProgressReport:
-    """What a body says for whom the grant was made; `longest_s` stands for a duration that nobody
-    knows yet. Raises InvalidRequest."""
-    said = decode_json(body, ProgressPut)
-    duration_s = longest_s if grant.duration_s is None else grant.duration_s
-    return report_of(said, duration_s, grant.video_id, grant.course_id, grant.user_id)
+    """What a body says for whom the grant was made. Raises InvalidRequest."""
+    said, duration_s = decode_json(body, ProgressPut), grant.duration_s
+    return report_of(said, duration_s, longest_s, grant.video_id, grant.course_id, grant.user_id)
 
 
 def report_of(
-    said: ProgressPut, duration_s: float, video_id: UUID, course_id: str, user_id: str
+    said: ProgressPut,
+    duration_s: float | None,
+    longest_s: float,
+    video_id: UUID,
+    course_id: str,
+    user_id: str,
 ) -> ProgressReport:
-    """Raises InvalidRequest for what lies outside `[0, duration + 1 s]` or is reversed."""
-    _check_times(said, duration_s)
+    """`longest_s` stands for a duration that nobody knows yet.
+
+    Raises InvalidRequest for what lies outside `[0, duration + 1 s]` or is reversed.
+    """
+    _check_times(said, longest_s if duration_s is None else duration_s)
     return ProgressReport(
         user_id=user_id,
         video_id=video_id,

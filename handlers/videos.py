@@ -83,10 +83,8 @@ async def bring_back(transaction: Transaction, viewer: Viewer, video: Video) -> 
     """
     if await videos.restore(transaction, video.id):
         await courses.restore(transaction, video.course_id, video.module_id)
-        if video.status not in (
-            "announced",
-            "failed",
-        ):  # its job may have come and gone while it was hidden
+        # Its job may have come and gone while it was hidden.
+        if video.status not in pipeline.NOTHING_TO_DO:
             await pipeline.enqueue(transaction, video.id)
         await tell_updated(transaction, video.id, viewer.user_id)
     return await videos.get(transaction, video.id)

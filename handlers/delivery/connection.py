@@ -315,8 +315,11 @@ class Connection(web.RequestHandler):
         )
 
     def _take(self, data: bytes) -> None:
-        if not (self._is_replayed(data) or self._is_repeated(data)):
-            self._parse(data)
+        if self._is_replayed(data):
+            return
+        post = Post.of(data)
+        if post is None or not self._is_repeated(data, post):
+            self._parse(data, post)
 
     def _is_replayed(self, data: bytes) -> bool:
         """Whether the request was known, and is being answered."""
@@ -337,17 +340,16 @@ class Connection(web.RequestHandler):
         self._loop.call_soon(self._send_admitted, answer, self._replay, data)
         return True
 
-    def _is_repeated(self, data: bytes) -> bool:
+    def _is_repeated(self, data: bytes, post: Post) -> bool:
         """Whether the request is like one that was answered, and will be, too."""
         if self._repeats is None or not self._is_between or _is_handling(self):
             return False
-        post = Post.of(data)
-        if post is None or not self._has_way():
+        if not self._has_way():
             return False
-        self.is_sending = self._repeats.begin(post, partial(self._end_repeated, data))
+        self.is_sending = self._repeats.begin(post, partial(self._end_repeated, data, post))
         return self.is_sending
 
-    def _end_repeated(self, data: bytes, answer: bytes | PassedOn) -> None:
+    def _end_repeated(self, data: bytes, post: Post, answer: bytes | PassedOn) -> None:
         if self.transport is None:
             return
         if isinstance(answer, bytes):
@@ -355,7 +357,7 @@ class Connection(web.RequestHandler):
             self._have_sent_at_once()
             return
         self.is_sending = False
-        self._parse(data)
+        self._parse(data, post)
         if self._messages:  # not when aiohttp is closing, and hears nothing
             self._passed_on = (self._messages[-1][1], answer)
         self._hand_on()
@@ -392,13 +394,13 @@ class Connection(web.RequestHandler):
             head[sent_bytes:], rest, file, transfer, settings, closes=False, is_full=is_full
         )
 
-    def _parse(self, data: bytes) -> None:
+    def _parse(self, data: bytes, post: Post | None = None) -> None:
         """Notes whether the parser stands between two requests. Once it may not, nobody can tell
-        from outside when it does again."""
+        from outside when it does again. `post` is what the bytes are, if they are one."""
         if not (data and self._is_between):
             super().data_received(data)
             return
-        count, is_next, post = len(self._messages), not _is_handling(self), Post.of(data)
+        count, is_next = len(self._messages), not _is_handling(self)
         super().data_received(data)
         self._is_between = (
             (post is not None or data.find(b"\r\n\r\n") == len(data) - 4)

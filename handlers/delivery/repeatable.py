@@ -38,10 +38,8 @@ class Repeatable(web.Response):
 def failure_of(request: web.BaseRequest) -> BaseException | None:
     """What came of a request that was tried to be answered past its handler. Told once."""
     connection = request.protocol
-    passed = connection.passed_on(request) if isinstance(connection, Connection) else None
-    if passed is None:
+    if not isinstance(connection, Connection) or (passed := connection.passed_on(request)) is None:
         return None
-    assert isinstance(connection, Connection)
     connection.forget_passed_on()
     return passed.failure
 

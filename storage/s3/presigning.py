@@ -6,21 +6,19 @@ an address of its own (Amazon S3 User Guide, "Sharing objects with presigned URL
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from storage.s3.errors import OldPlaceGone, OldPlaceUnavailable
-
-Client = Any  # boto3 makes its classes when it runs
+from storage.s3.locations import Location
+from storage.s3.objects import Client, refused
 
 TIMEOUT_S = 2  # a viewer waits for it
 CONNECTIONS = 4
 LONGEST_LIFE_S = 7 * 86400  # that AWS Signature Version 4 allows
 _METHODS: Mapping[str, str] = {"GET": "get_object", "HEAD": "head_object"}
-_GONE = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
 
 
 def open_client(endpoint_url: str | None, region: str | None) -> Client:
@@ -66,7 +64,7 @@ def require_there(client: Client, bucket: str, key: str) -> None:
     try:
         client.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        is_gone = error.response.get("Error", {}).get("Code") in _GONE
+        is_gone = refused(Location(bucket, key), error).state == "missing"
         raise (OldPlaceGone if is_gone else OldPlaceUnavailable)(str(error)) from error
     except BotoCoreError as error:
         raise OldPlaceUnavailable(str(error)) from error
