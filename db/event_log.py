@@ -8,14 +8,15 @@ from uuid import UUID
 
 import msgspec
 
+from db.advisory_locks import AdvisoryLock, lock_until_commit
 from db.pool import Queries, Row, Transaction
 
 CHANNEL = "event_log"
 
 # Each a statement of its own: the ids are taken by the insert, after the lock is ours. The lock
 # makes commit order equal id order, so whoever has read id N has missed nothing before N.
-APPEND = """
-SELECT pg_advisory_xact_lock(25459, 1);
+APPEND = f"""
+{lock_until_commit(AdvisoryLock.EVENT_LOG_APPEND)};
 NOTIFY event_log;
 INSERT INTO event_log (type, video_id, course_id, user_id, occurred_at, payload)
 SELECT type, video_id, course_id, user_id, occurred_at, payload

@@ -2,9 +2,10 @@
 
 from datetime import date, datetime
 
+from db.advisory_locks import AdvisoryLock, try_lock_until_commit
 from db.pool import Queries, Transaction
 
-TRY_OWNERSHIP = "SELECT pg_try_advisory_xact_lock(25459, 2) AS is_owner"
+TRY_OWNERSHIP = try_lock_until_commit(AdvisoryLock.EVENT_LOG_PARTITIONS)
 
 # Making and dropping a partition locks the whole log: better give up and come again than let
 # every reader queue up behind a waiting lock.

@@ -21,10 +21,10 @@ from yoyo.connections import DatabaseURI
 from yoyo.exceptions import BadMigration, LockTimeout
 from yoyo.migrations import Migration, MigrationList, default_migration_table, read_migrations
 
+from db.advisory_locks import lock_migrations
 from db.errors import DatabaseError, DatabaseUnavailable
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
-LOCK_KEY = 0x636F757273650001  # "course" and a number: no other program's advisory lock
 LOCK_TIMEOUT_S = 300
 CONNECT_TIMEOUT_S = 10
 
@@ -103,7 +103,7 @@ def _exclusive_backend(dsn: str) -> Iterator["_Backend"]:
 
 def _take_advisory_lock(backend: "_Backend") -> None:
     backend.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
-    backend.execute(f"SELECT pg_advisory_lock({LOCK_KEY})")
+    backend.execute(lock_migrations())
     backend.execute("RESET lock_timeout")
 
 

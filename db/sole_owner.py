@@ -8,14 +8,12 @@ from contextlib import asynccontextmanager
 
 import aiopg
 
+from db.advisory_locks import AdvisoryLock, try_lock
 from db.pool import connection_options, wrapped_errors
-
-TRY = "SELECT pg_try_advisory_lock(25459, %s)"
-RECONCILE = 3  # 1 and 2 are the event log's
 
 
 @asynccontextmanager
-async def sole_owner(dsn: str, work: int) -> AsyncIterator[bool]:
+async def sole_owner(dsn: str, work: AdvisoryLock) -> AsyncIterator[bool]:
     """Whether nobody else is at that work; nobody will be until the block ends.
 
     Raises: DatabaseUnavailable.
@@ -24,7 +22,7 @@ async def sole_owner(dsn: str, work: int) -> AsyncIterator[bool]:
         connection = await aiopg.connect(dsn, **connection_options())
     try:
         async with wrapped_errors(), connection.cursor() as cursor:
-            await cursor.execute(TRY, (work,))
+            await cursor.execute(try_lock(work))
             (is_owner,) = await cursor.fetchone()
         yield is_owner
     finally:

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
 from db import file_rows, jobs, storage_identity, videos
+from db.advisory_locks import AdvisoryLock
 from db.file_rows import Kind
 from db.pool import Database, Transaction
-from db.sole_owner import RECONCILE, sole_owner
+from db.sole_owner import sole_owner
 from events import log, pipeline
 from events.errors import ForeignStorage
 from events.periodic import Periodic
@@ -63,7 +64,7 @@ class Reconcile:
 
     async def _look(self) -> None:
         try:
-            async with sole_owner(self._dsn, RECONCILE) as is_owner:
+            async with sole_owner(self._dsn, AdvisoryLock.RECONCILE) as is_owner:
                 if is_owner:
                     await reconcile(self._database, self._storage, time.time())
         except (StorageError, ForeignStorage) as exc:

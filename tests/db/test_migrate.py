@@ -12,8 +12,9 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
+from db.advisory_locks import lock_migrations
 from db.errors import DatabaseUnavailable
-from db.migrate import LOCK_KEY, MigrationFailed, migrate, pending, rollback
+from db.migrate import MigrationFailed, migrate, pending, rollback
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_MIGRATIONS = ROOT / "migrations"
@@ -310,7 +311,7 @@ def test_migrators_take_turns(empty_dsn: str, folder: Callable[..., Path]) -> No
         for _ in range(3)
     ]
     with connected(empty_dsn) as holder:
-        holder.cursor().execute(f"SELECT pg_advisory_lock({LOCK_KEY})")
+        holder.cursor().execute(lock_migrations())
         for thread in threads:
             thread.start()
         wait_for_waiters(empty_dsn, count=3)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from db import event_log, progress
+from db.advisory_locks import AdvisoryLock, lock_until_commit
 from db.errors import DatabaseError, DatabaseTimeout
 from db.pool import Database
 from db.progress import ProgressState
@@ -256,7 +257,7 @@ async def test_no_commit_in_time_is_a_timeout_and_the_report_is_stored_later(
 ) -> None:
     video = await library.video()
     async with persisting(database) as (emitter, _), database.transaction() as tx:
-        await tx.fetch_all("SELECT pg_advisory_xact_lock(25459, 1)")
+        await tx.fetch_all(lock_until_commit(AdvisoryLock.EVENT_LOG_APPEND))
         with pytest.raises(DatabaseTimeout):
             await submit(emitter, report_of(video, position_s=4.0), timeout_s=0.2)
 

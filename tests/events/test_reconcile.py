@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from db import space
+from db.advisory_locks import AdvisoryLock
 from db.pool import Database
-from db.sole_owner import RECONCILE, sole_owner
+from db.sole_owner import sole_owner
 from events.errors import ForeignStorage
 from events.reconcile import Reconcile, mend, reconcile
 from events.survey import Usage, survey
@@ -382,7 +383,8 @@ async def test_of_several_processes_one_looks_at_a_time(shelf: Shelf, dsn: str) 
     stray = await shelf.put("c1/stray", OLD_S)
     task = Reconcile(shelf.database, dsn, shelf.storage, unfinished_after_s=60)
 
-    async with sole_owner(dsn, RECONCILE) as is_owner, sole_owner(dsn, RECONCILE) as is_another:
+    work = AdvisoryLock.RECONCILE
+    async with sole_owner(dsn, work) as is_owner, sole_owner(dsn, work) as is_another:
         assert (is_owner, is_another) == (True, False)
         await task._look()
         assert await asyncio.to_thread(stray.exists)
