@@ -72,6 +72,29 @@ def test_every_test_that_the_pages_name_exists() -> None:
             assert re.search(rf"(def|class) {name}\b", text), f"{path}{names}"
 
 
+def test_every_fault_tells_its_rounds_and_names_its_tests() -> None:
+    _, *sections = (ROOT / "docs" / "reliability.md").read_text().split("\n## ")
+    entries = [entry for section in sections for entry in section.split("\n- ")[1:]]
+
+    assert len(entries) >= 60
+    for entry in entries:
+        assert re.match(r"\*\*[^\n]+\*\* \((\d+ rounds?( each)?|all steps), \d+ lost\)\.\n", entry)
+        assert TEST_NAME.search(entry), entry
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_are_short_enough_to_read(page: Path) -> None:
+    """Except code and tables, which cannot be broken, and single words, as a test's name."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    long = [
+        line
+        for line in text.splitlines()
+        if len(line) > (310 if line.startswith("|") else 120) and " " in line.strip()
+    ]
+
+    assert long == []
+
+
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for path, heading in LINK.findall(page.read_text()):
