@@ -7,7 +7,7 @@ MUTANTS := build/mutants
 PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' tests/pure.cfg)
 
 .DELETE_ON_ERROR:
-.PHONY: install run test lint coverage mutants bench
+.PHONY: install run test lint docs coverage mutants bench
 
 install: $(STAMP)
 
@@ -24,6 +24,10 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The pages that follow from the code: settings, routes, the picture.
+docs: install
+	$(BIN)/python -m docs.generators
 
 # The migrations' way up, down and up again is one of the tests.
 test: lint

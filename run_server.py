@@ -15,7 +15,8 @@ ENV_FILE = Path(__file__).resolve().with_name(".env")
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="A course-video service. Settings are COURSESTREAM_* variables, see README."
+        description="A course-video service. Settings are COURSESTREAM_* variables: see"
+        " docs/configuration.md."
     )
     parser.set_defaults(command="serve", demo=False)
     names = parser.add_subparsers(dest="command", metavar="command")

@@ -40,93 +40,296 @@ class ConfigError(Exception):
         self.faults = faults
 
 
-def setting(variable: str, default: str | None, rule: Rule) -> Any:
-    """A field of Config: its variable without the prefix, its default as text, its rule."""
-    return field(metadata={"variable": variable, "default": default, "rule": rule})
+def setting(
+    variable: str, default: str | None, rule: Rule, meaning: str, *, section: str | None = None
+) -> Any:
+    """A field of Config: its variable without the prefix, its default as text, its rule, and what
+    it means, from which docs/configuration.md is generated. `section` begins a section there."""
+    given = {"variable": variable, "default": default, "rule": rule}
+    return field(metadata={**given, "meaning": meaning, "section": section})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The settings of one server. Field names carry the unit; variables do not."""
 
-    # Where it listens
-    host: str = setting("HOST", "127.0.0.1", values.text())
-    port: int = setting("PORT", "8080", values.integer(0, 65535))
-    workers: int = setting("WORKERS", "1", values.integer(1, 256))
-    media_workers: int = setting("MEDIA_WORKERS", "1", values.integer(0, 64))
-    event_loop: str = setting("EVENT_LOOP", "uvloop", values.choice("uvloop", "asyncio"))
-    tls_cert_file: Path | None = setting("TLS_CERT_FILE", None, values.path())
-    tls_key_file: Path | None = setting("TLS_KEY_FILE", None, values.path())
-    max_connections: int = setting("MAX_CONNECTIONS", "10000", values.integer(1, 10**6))
+    host: str = setting(
+        "HOST", "127.0.0.1", values.text(), "Address to listen on.", section="Listening"
+    )
+    port: int = setting(
+        "PORT", "8080", values.integer(0, 65535), "Port to listen on; 0 lets the kernel choose one."
+    )
+    workers: int = setting(
+        "WORKERS", "1", values.integer(1, 256), "Web processes that share the port."
+    )
+    media_workers: int = setting(
+        "MEDIA_WORKERS",
+        "1",
+        values.integer(0, 64),
+        "Media workers started by `serve`; 0 when `worker` runs elsewhere.",
+    )
+    event_loop: str = setting(
+        "EVENT_LOOP",
+        "uvloop",
+        values.choice("uvloop", "asyncio"),
+        "Event loop of the web processes.",
+    )
+    tls_cert_file: Path | None = setting(
+        "TLS_CERT_FILE",
+        None,
+        values.path(),
+        "Certificate chain in PEM, read at start; serves TLS 1.2 and newer. Needs `TLS_KEY_FILE`.",
+    )
+    tls_key_file: Path | None = setting(
+        "TLS_KEY_FILE",
+        None,
+        values.path(),
+        "Private key in PEM, read at start. Needs `TLS_CERT_FILE`.",
+    )
+    max_connections: int = setting(
+        "MAX_CONNECTIONS",
+        "10000",
+        values.integer(1, 10**6),
+        "Open connections per web process; beyond it 503 with `Retry-After`.",
+    )
 
-    # What it keeps, and where
-    data_dir: Path = setting("DATA_DIR", "./data", values.path())
-    storage_path: Path = setting("STORAGE_PATH", "{DATA_DIR}/storage", values.path())
-    storage_quota_bytes: int | None = setting("STORAGE_QUOTA", None, values.size())
-    storage_reserve_bytes: int = setting("STORAGE_RESERVE", "1GiB", values.size(low=0))
-    database_url: Secret | None = setting("DATABASE_URL", None, values.database_url())
-    database_pool_size: int = setting("DATABASE_POOL_SIZE", "10", values.integer(1, 1000))
+    data_dir: Path = setting(
+        "DATA_DIR",
+        "./data",
+        values.path(),
+        "Directory of the embedded database, generated secrets and storage.",
+        section="Storage and database",
+    )
+    storage_path: Path = setting(
+        "STORAGE_PATH", "{DATA_DIR}/storage", values.path(), "Directory of the videos."
+    )
+    storage_quota_bytes: int | None = setting(
+        "STORAGE_QUOTA",
+        None,
+        values.size(),
+        "Total bytes that videos may take; uploads beyond it are refused (507).",
+    )
+    storage_reserve_bytes: int = setting(
+        "STORAGE_RESERVE",
+        "1GiB",
+        values.size(low=0),
+        "Bytes kept free on the disk; uploads that would use them are refused (507).",
+    )
+    database_url: Secret | None = setting(
+        "DATABASE_URL",
+        None,
+        values.database_url(),
+        "PostgreSQL 15 or newer; unset: an embedded PostgreSQL in `DATA_DIR`.",
+    )
+    database_pool_size: int = setting(
+        "DATABASE_POOL_SIZE", "10", values.integer(1, 1000), "Database connections per process."
+    )
     redis_url: Secret | None = setting(
-        "REDIS_URL", None, values.secret_url("redis", "rediss", "unix")
+        "REDIS_URL",
+        None,
+        values.secret_url("redis", "rediss", "unix"),
+        "Redis for shared limits across several machines.",
     )
 
-    # Who is who
     # Empty when not set: `server.secrets.with_secrets` fills both.
-    jwt_secret: Secret = setting("JWT_SECRET", "", values.token_secret())
-    jwt_public_key_file: Path | None = setting("JWT_PUBLIC_KEY_FILE", None, values.path())
-    jwt_jwks_url: str | None = setting("JWT_JWKS_URL", None, values.url("https", "http"))
-    jwt_issuer: str | None = setting("JWT_ISSUER", None, values.text())
-    jwt_audience: str | None = setting("JWT_AUDIENCE", None, values.text())
-    jwt_leeway_s: int = setting("JWT_LEEWAY", "30s", values.duration(0, 3600))
-    grant_secret: Secret = setting("GRANT_SECRET", "", values.secret())
-    grant_ttl_s: int = setting("GRANT_TTL", "6h", values.duration(1, LONGEST_TTL_S))
+    jwt_secret: Secret = setting(
+        "JWT_SECRET",
+        "",
+        values.token_secret(),
+        "Shared secret of HS256 tokens; unset: generated once into `DATA_DIR`.",
+        section="Authentication",
+    )
+    jwt_public_key_file: Path | None = setting(
+        "JWT_PUBLIC_KEY_FILE",
+        None,
+        values.path(),
+        "Instead of the secret: a public key in PEM; RS256, ES256 or EdDSA by its kind.",
+    )
+    jwt_jwks_url: str | None = setting(
+        "JWT_JWKS_URL",
+        None,
+        values.url("https", "http"),
+        "Instead of the secret: address of an issuer's keys, chosen by `kid`, fetched every"
+        " minute and for an unknown `kid`.",
+    )
+    jwt_issuer: str | None = setting(
+        "JWT_ISSUER", None, values.text(), "Required `iss` claim; unset: not checked."
+    )
+    jwt_audience: str | None = setting(
+        "JWT_AUDIENCE",
+        None,
+        values.text(),
+        "Required `aud` claim; unset: tokens with `aud` are refused.",
+    )
+    jwt_leeway_s: int = setting(
+        "JWT_LEEWAY",
+        "30s",
+        values.duration(0, 3600),
+        "Tolerated clock difference for `exp` and `nbf`.",
+    )
+    grant_secret: Secret = setting(
+        "GRANT_SECRET",
+        "",
+        values.secret(),
+        "Signs playback grants; unset: derived from `JWT_SECRET` when that is set, else"
+        " generated. Required with a public key or JWKS together with `DATABASE_URL`.",
+    )
+    grant_ttl_s: int = setting(
+        "GRANT_TTL",
+        "6h",
+        values.duration(1, LONGEST_TTL_S),
+        "Lifetime of a playback grant; 15 minutes for admin and service.",
+    )
 
-    # What may be uploaded, and what becomes of it
     allowed_formats: tuple[str, ...] = setting(
-        "ALLOWED_FORMATS", "mp4,webm", values.several("mp4", "webm")
+        "ALLOWED_FORMATS",
+        "mp4,webm",
+        values.several("mp4", "webm"),
+        "Accepted containers, judged by content; codecs that browsers cannot play are converted"
+        " before `ready`.",
+        section="Uploads and media processing",
     )
-    max_upload_size_bytes: int = setting("MAX_UPLOAD_SIZE", "10GiB", values.size())
-    max_pixels: int = setting("MAX_PIXELS", "50000000", values.integer(1, 10**9))
-    max_duration_s: int = setting("MAX_DURATION", "24h", values.duration())
-    max_streams: int = setting("MAX_STREAMS", "16", values.integer(1, 1000))
-    trash_retention_s: int = setting("TRASH_RETENTION", "24h", values.duration(0))
-    upload_expiry_s: int = setting("UPLOAD_EXPIRY", "24h", values.duration())
+    max_upload_size_bytes: int = setting(
+        "MAX_UPLOAD_SIZE", "10GiB", values.size(), "Largest video file."
+    )
+    max_pixels: int = setting(
+        "MAX_PIXELS", "50000000", values.integer(1, 10**9), "Most pixels of a frame."
+    )
+    max_duration_s: int = setting("MAX_DURATION", "24h", values.duration(), "Longest video.")
+    max_streams: int = setting(
+        "MAX_STREAMS", "16", values.integer(1, 1000), "Most streams in a file."
+    )
+    trash_retention_s: int = setting(
+        "TRASH_RETENTION",
+        "24h",
+        values.duration(0),
+        "Time during which a deleted video can be restored.",
+    )
+    upload_expiry_s: int = setting(
+        "UPLOAD_EXPIRY",
+        "24h",
+        values.duration(),
+        "An unfinished upload expires after this long without a byte.",
+    )
     thumbnail_sizes: tuple[tuple[str, int], ...] = setting(
-        "THUMBNAIL_SIZES", "small:160,medium:320,large:640", values.picture_sizes()
+        "THUMBNAIL_SIZES",
+        "small:160,medium:320,large:640",
+        values.picture_sizes(),
+        "Name and width in pixels of each thumbnail size.",
     )
-    thumbnail_quality: int = setting("THUMBNAIL_QUALITY", "82", values.integer(1, 100))
-    renditions: tuple[int, ...] = setting("RENDITIONS", "none", values.heights())
-    alternate_format: bool = setting("ALTERNATE_FORMAT", "off", values.switch())
+    thumbnail_quality: int = setting(
+        "THUMBNAIL_QUALITY", "82", values.integer(1, 100), "Encoder quality of thumbnails."
+    )
+    renditions: tuple[int, ...] = setting(
+        "RENDITIONS", "none", values.heights(), "Heights of the adaptive ladder."
+    )
+    alternate_format: bool = setting(
+        "ALTERNATE_FORMAT",
+        "off",
+        values.switch(),
+        "Make the other of MP4 and WebM after `ready`; `Accept` or `?format=` chooses.",
+    )
 
-    # How bytes leave
-    stream_replay: bool = setting("STREAM_REPLAY", "on", values.switch())
-    stream_window_bytes: int = setting("STREAM_WINDOW", "2MiB", values.size(low=4096))
-    stream_stall_timeout_s: int = setting("STREAM_STALL_TIMEOUT", "120s", values.duration(1, 86400))
-    stream_rate_limit: Rate = setting("STREAM_RATE_LIMIT", "50/second", values.rate())
-    streams_per_user: int = setting("STREAMS_PER_USER", "8", values.integer(1, 10000))
+    stream_replay: bool = setting(
+        "STREAM_REPLAY",
+        "on",
+        values.switch(),
+        "Answer repeated range requests and reports on a shorter path; rights and limits are"
+        " checked each time.",
+        section="Delivery",
+    )
+    stream_window_bytes: int = setting(
+        "STREAM_WINDOW", "2MiB", values.size(low=4096), "Bytes handed to the kernel at a time."
+    )
+    stream_stall_timeout_s: int = setting(
+        "STREAM_STALL_TIMEOUT",
+        "120s",
+        values.duration(1, 86400),
+        "A transfer ends when its client accepts nothing for this long.",
+    )
+    stream_rate_limit: Rate = setting(
+        "STREAM_RATE_LIMIT",
+        "50/second",
+        values.rate(),
+        "Playback requests per user, with a burst of twice as many; beyond it 429, see"
+        " [limits.md](limits.md).",
+    )
+    streams_per_user: int = setting(
+        "STREAMS_PER_USER",
+        "8",
+        values.integer(1, 10000),
+        "Concurrent transfers of video bytes per user; beyond it 429.",
+    )
     stream_bandwidth_limit_bytes: int | None = setting(
-        "STREAM_BANDWIDTH_LIMIT", None, values.size(low=1024)
+        "STREAM_BANDWIDTH_LIMIT",
+        None,
+        values.size(low=1024),
+        "Bytes per second per user, shared by all transfers of that user.",
     )
-    cors_origins: tuple[str, ...] | None = setting("CORS_ORIGINS", None, values.origins())
-    trusted_proxies: tuple[str, ...] | None = setting("TRUSTED_PROXIES", None, values.networks())
-    cdn_url: str | None = setting("CDN_URL", None, values.url("https", "http"))
+    cors_origins: tuple[str, ...] | None = setting(
+        "CORS_ORIGINS", None, values.origins(), "Origins whose pages may call the API and play."
+    )
+    trusted_proxies: tuple[str, ...] | None = setting(
+        "TRUSTED_PROXIES",
+        None,
+        values.networks(),
+        "Networks whose `X-Forwarded-For` is used for the client address in the access log.",
+    )
+    cdn_url: str | None = setting(
+        "CDN_URL", None, values.url("https", "http"), "Base of media URLs."
+    )
 
-    # Events and progress
-    sse_heartbeat_s: int = setting("SSE_HEARTBEAT", "15s", values.duration(1, 300))
-    sse_backlog: int = setting("SSE_BACKLOG", "256", values.integer(1, 10**5))
-    sse_per_user: int = setting("SSE_PER_USER", "16", values.integer(1, 10**5))
-    sse_total: int = setting("SSE_TOTAL", "20000", values.integer(1, 10**6))
-    session_retention_s: int = setting("SESSION_RETENTION", "90d", values.duration())
-    event_retention_s: int = setting("EVENT_RETENTION", "7d", values.duration())
-    completion_ratio: float = setting("COMPLETION_RATIO", "0.9", values.ratio())
-    report_interval_s: int = setting("REPORT_INTERVAL", "5s", values.duration(1, 300))
+    sse_heartbeat_s: int = setting(
+        "SSE_HEARTBEAT",
+        "15s",
+        values.duration(1, 300),
+        "Interval of comment lines on an event stream.",
+        section="Events and progress",
+    )
+    sse_backlog: int = setting(
+        "SSE_BACKLOG",
+        "256",
+        values.integer(1, 10**5),
+        "Events queued for one stream before it is dropped.",
+    )
+    sse_per_user: int = setting(
+        "SSE_PER_USER", "16", values.integer(1, 10**5), "Event streams per user in each process."
+    )
+    sse_total: int = setting(
+        "SSE_TOTAL", "20000", values.integer(1, 10**6), "Event streams per process."
+    )
+    session_retention_s: int = setting(
+        "SESSION_RETENTION",
+        "90d",
+        values.duration(),
+        "How long playback sessions and [bytes served](limits.md) are kept.",
+    )
+    event_retention_s: int = setting(
+        "EVENT_RETENTION", "7d", values.duration(), "How far back `Last-Event-ID` can resume."
+    )
+    completion_ratio: float = setting(
+        "COMPLETION_RATIO", "0.9", values.ratio(), "Share of a video watched that completes it."
+    )
+    report_interval_s: int = setting(
+        "REPORT_INTERVAL", "5s", values.duration(1, 300), "How often players report progress."
+    )
 
-    # What operators see
-    metrics_port: int | None = setting("METRICS_PORT", None, values.integer(1, 65535))
+    metrics_port: int | None = setting(
+        "METRICS_PORT",
+        None,
+        values.integer(1, 65535),
+        "Port of a separate listener for `/metrics` on 127.0.0.1, without a token.",
+        section="Observability",
+    )
     log_level: str = setting(
-        "LOG_LEVEL", "info", values.choice("debug", "info", "warning", "error")
+        "LOG_LEVEL",
+        "info",
+        values.choice("debug", "info", "warning", "error"),
+        "Lowest level that is logged.",
     )
-    log_format: str = setting("LOG_FORMAT", "console", values.choice("console", "json"))
+    log_format: str = setting(
+        "LOG_FORMAT", "console", values.choice("console", "json"), "`json` for machines."
+    )
 
     @property
     def has_embedded_database(self) -> bool:

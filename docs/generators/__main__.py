@@ -1,0 +1,21 @@
+"""Writes every generated page; tests/docs/test_generated.py compares them with the code."""
+
+from pathlib import Path
+
+from docs.generators import api, architecture, configuration
+
+DOCS = Path(__file__).resolve().parents[1]
+PAGES = {
+    "api.md": api.build,
+    "architecture.svg": architecture.draw,
+    "configuration.md": configuration.build,
+}
+
+
+def main() -> None:
+    for name, build in PAGES.items():
+        (DOCS / name).write_text(build())
+
+
+if __name__ == "__main__":
+    main()
