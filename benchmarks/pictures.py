@@ -22,7 +22,7 @@ import av
 from benchmarks.measurement import options_of, run, spread
 from storage.media import MAX_TILES, PictureKind
 from storage.samples import write_clock_mp4
-from storage.sandbox import Sandbox
+from storage.sandbox.children import Sandbox
 
 MINUTES = 60
 MOST_SHARE, MOST_OF_FFMPEG = 0.05, 1.2

@@ -35,7 +35,7 @@ from storage.s3.fetching import Fetched, FetchError, fetch_part
 from storage.s3.objects import Client, S3Object
 from storage.s3.parts import Part, arrivals, missing_parts
 from storage.s3.verifying import verified
-from storage.sandbox import Sandbox
+from storage.sandbox.children import Sandbox
 from storage.sniff import sniff_file
 from storage.uploads import require_space, to_its_end
 from storage.videos import publish_partial, remove_video

@@ -21,7 +21,7 @@ from events.telling import tell_updated
 from storage.errors import FINAL
 from storage.media import PICTURE_TYPES, Picture, PictureKind
 from storage.paths import StoragePaths, asset_name
-from storage.sandbox import Sandbox
+from storage.sandbox.children import Sandbox
 from storage.videos import adopt_asset, remove_asset
 
 LOG = logging.getLogger("coursestream.pictures")

@@ -33,7 +33,7 @@ from events.types import (
 )
 from storage.errors import FINAL, StorageFull
 from storage.paths import StoragePaths
-from storage.sandbox import Sandbox
+from storage.sandbox.children import Sandbox
 
 PROCESS_VIDEO, MAKE_ALTERNATE = "process_video", "make_alternate"
 QUEUE = "media"

@@ -24,7 +24,7 @@ from storage.errors import FINAL
 from storage.hashing import sha256_file
 from storage.media import Limits, Probe, TranscodeTask
 from storage.paths import StoragePaths, asset_name, original_name
-from storage.sandbox import Sandbox
+from storage.sandbox.children import Sandbox
 from storage.sniff import Container, is_fragmented, moov_is_last
 from storage.transcode_budget import transcode_budget
 from storage.videos import adopt_asset, link_asset, remove_asset

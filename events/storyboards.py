@@ -12,7 +12,7 @@ from events.telling import tell_updated
 from storage.hashing import sha256_file
 from storage.media import Storyboard
 from storage.paths import StoragePaths, asset_name
-from storage.sandbox import Sandbox
+from storage.sandbox.children import Sandbox
 from storage.storyboard_cues import cue_text
 from storage.videos import adopt_asset
 

@@ -27,7 +27,7 @@ from handlers.receivers import Receivers
 from handlers.repeated_reports import RepeatedReports
 from storage.media import Limits
 from storage.paths import StoragePaths
-from storage.sandbox import Sandbox
+from storage.sandbox.children import Sandbox
 
 
 @dataclass(frozen=True, slots=True)

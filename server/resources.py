@@ -44,7 +44,7 @@ from server.identity import token_verifier
 from server.metrics import follow, follow_ledger, metrics_listener
 from server.subscriptions import join
 from storage.paths import prepared
-from storage.sandbox import Sandbox
+from storage.sandbox.children import Sandbox
 
 UPLOAD_THREADS = 4  # the loop's default executor is shared with name look-ups and has few threads
 FILE_THREADS = 4

@@ -31,7 +31,7 @@ from storage.paths import StoragePaths
 from storage.s3.fetching import Fetched
 from storage.s3.locations import Location
 from storage.s3.objects import Client, look_up, open_client
-from storage.sandbox import Sandbox
+from storage.sandbox.children import Sandbox
 
 CONNECTIONS = 4
 PROBES_AT_ONCE = 2

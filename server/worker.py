@@ -18,7 +18,7 @@ from events.pictures import PictureSettings
 from events.pipeline import Pipeline
 from server.config import Config
 from storage.paths import prepared
-from storage.sandbox import Sandbox
+from storage.sandbox.children import Sandbox
 
 ATTEMPTS = 3
 # The step at work is let end for so long; whoever stops the worker has to be more patient, or the

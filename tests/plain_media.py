@@ -15,7 +15,7 @@ from storage.media import (
     TranscodeTask,
     sheet_file,
 )
-from storage.sandbox import OnProgress
+from storage.sandbox.children import OnProgress
 from storage.sniff import Container
 from storage.transcode_budget import TranscodeBudget
 

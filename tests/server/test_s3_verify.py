@@ -24,7 +24,7 @@ from storage.paths import StoragePaths
 from storage.remux import remux_faststart
 from storage.s3 import objects
 from storage.samples import write_clock_mp4
-from storage.sandbox import Sandbox
+from storage.sandbox.children import Sandbox
 from tests.faults.conftest import url_of
 from tests.object_store import BUCKET, ObjectStore
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import msgspec
 
-from storage import sandbox_child
 from storage.errors import StorageError
 from storage.media import Limits
 from storage.probe import probe
-from storage.sandbox_child import FUNCTIONS, Function
+from storage.sandbox import child
+from storage.sandbox.child import FUNCTIONS, Function
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -39,4 +39,4 @@ def _outcome(path: Path, limits: Limits) -> Outcome:
 
 def main(order_text: str) -> None:
     function = Function(__name__, probe_all.__name__, Batch)
-    sandbox_child.main(order_text, {**FUNCTIONS, probe_all.__name__: function})
+    child.main(order_text, {**FUNCTIONS, probe_all.__name__: function})

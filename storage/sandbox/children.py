@@ -49,7 +49,7 @@ from storage.media import (
     encode,
     sheet_file,
 )
-from storage.sandbox_child import Answer, Budget, Order
+from storage.sandbox.child import Answer, Budget, Order
 from storage.sniff import Container
 from storage.transcode_budget import TranscodeBudget
 from storage.uploads import to_its_end
@@ -81,8 +81,8 @@ _ERRORS: dict[str, type[StorageError]] = {
 class Child:
     """The module whose `main` a child runs, and where it is found."""
 
-    module: str = "storage.sandbox_child"
-    import_paths: tuple[Path, ...] = (Path(__file__).resolve().parent.parent,)
+    module: str = "storage.sandbox.child"
+    import_paths: tuple[Path, ...] = (Path(__file__).resolve().parents[2],)
 
 
 class Sandbox:

@@ -1,6 +1,6 @@
 """The child's side of the sandbox: one task, one message, no way back.
 
-Started by `sandbox`. Limits itself first, loads FFmpeg after that, and touches the file last.
+Started by `children`. Limits itself first, loads FFmpeg after that, and touches the file last.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ from storage.media import (
     decode,
     encode,
 )
-from storage.system_calls import renounce
+from storage.sandbox.system_calls import renounce
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38

@@ -30,11 +30,12 @@ from storage.media import (
     TranscodeTask,
     sheet_file,
 )
-from storage.sandbox import Child, Sandbox, _require_asked_for, _require_storyboard
+from storage.sandbox.children import Child, Sandbox, _require_asked_for, _require_storyboard
 from storage.transcode_budget import transcode_budget
 
 HERE = Path(__file__).resolve().parent
-HOSTILE = Child("hostile_child", (HERE, HERE.parent.parent))
+ROOT = HERE.parents[2]
+HOSTILE = Child("hostile_child", (HERE, ROOT))
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -251,9 +252,9 @@ async def test_timed_out_child_takes_its_children_along(sandbox: Sandbox, tmp_pa
 def test_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
     script = f"""
 import asyncio, sys
-sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent.parent)!r}]
+sys.path[:0] = [{str(HERE)!r}, {str(ROOT)!r}]
 from pathlib import Path
-from test_sandbox import Sandbox, HOSTILE, _hang_with_child
+from test_children import Sandbox, HOSTILE, _hang_with_child
 asyncio.run(_hang_with_child(Sandbox(1, child=HOSTILE), Path({str(tmp_path / "pids")!r}), 60))
 """
     with subprocess.Popen([sys.executable, "-c", script]) as parent:
@@ -308,8 +309,8 @@ def test_only_the_pictures_asked_for_are_taken(files: list[Path]) -> None:
 def test_serving_process_never_loads_ffmpeg() -> None:
     script = f"""
 import sys
-sys.path.insert(0, {str(HERE.parent.parent)!r})
-import storage.sandbox, storage.uploads, storage.videos, storage.sniff, storage.hashing
+sys.path.insert(0, {str(ROOT)!r})
+import storage.sandbox.children, storage.uploads, storage.videos, storage.sniff, storage.hashing
 assert not {{"av", "PIL", "numpy"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)

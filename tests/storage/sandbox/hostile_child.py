@@ -16,10 +16,10 @@ from typing import Any
 
 import msgspec
 
-from storage import sandbox_child
 from storage.errors import NoVideo
 from storage.media import TranscodeTask
-from storage.sandbox_child import FUNCTIONS, Function
+from storage.sandbox import child
+from storage.sandbox.child import FUNCTIONS, Function
 
 _inherited = sorted(int(name) for name in os.listdir("/proc/self/fd"))
 
@@ -169,7 +169,7 @@ def _is_refused(attempt: Callable[[], object]) -> bool:
 def main(order_text: str) -> None:
     ends = (crash, leave, leave_quietly, hang, spin, hog, recurse, refuse)
     answers = (look_around, flood, chatter, text, reach_out)
-    sandbox_child.main(
+    child.main(
         order_text,
         {
             **FUNCTIONS,

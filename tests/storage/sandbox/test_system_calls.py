@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from storage import system_calls
+from storage.sandbox import system_calls
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RENOUNCED = """
 import ctypes, os, sys
 sys.path.insert(0, sys.argv[1])
-from storage.system_calls import renounce
+from storage.sandbox.system_calls import renounce
 ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # no new privileges
 assert renounce()
 """

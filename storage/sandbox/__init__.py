@@ -1,0 +1,1 @@
+"""Runs what touches a user's file in child processes that can harm nobody."""
