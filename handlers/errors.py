@@ -272,6 +272,8 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (storage_errors.Undecodable, _said(Undecodable)),
     (storage_errors.MediaTimedOut, _said(TooComplex)),
     (storage_errors.MediaCrashed, _unsaid(Undecodable)),
+    (storage_errors.MediaInterrupted, _said(Unavailable)),
+    (storage_errors.SandboxBusy, _said(Unavailable)),
     (storage_errors.StorageFull, _unsaid(OverQuota)),
     (storage_errors.InvalidSubtitles, _said(InvalidRequest)),
     (storage_errors.InvalidPath, _unsaid(Internal)),

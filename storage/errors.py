@@ -120,6 +120,10 @@ class MediaCrashed(StorageError):
     """Examining or converting the video failed unexpectedly."""
 
 
+class MediaInterrupted(StorageError):
+    """Examining or converting the video was interrupted; nothing is wrong with the file."""
+
+
 # What looking at the same file once more would only find again.
 FINAL = (Undecodable, UnsupportedFormat, NoVideo, TooComplex, MediaTimedOut, MediaCrashed)
 

@@ -125,6 +125,8 @@ def _answer(order: Order, function: Function, report: Progress) -> Answer:
         return _failure(type(error).__name__, str(error))
     except MemoryError:
         return _failure("TooComplex", "more memory than the sandbox allows")
+    except ImportError as error:  # half an installation: an upgrade is going on
+        return _failure("MediaInterrupted", str(error))
     except Exception as error:
         return _failure("MediaCrashed", f"{type(error).__name__}: {error}")
 

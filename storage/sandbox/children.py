@@ -12,6 +12,7 @@ import math
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -25,7 +26,7 @@ import msgspec
 from storage import errors
 from storage.errors import (
     MediaCrashed,
-    MediaTimedOut,
+    MediaInterrupted,
     SandboxBusy,
     StorageError,
     os_errors_wrapped,
@@ -50,6 +51,7 @@ from storage.media import (
     sheet_file,
 )
 from storage.sandbox.child import Answer, Budget, Order
+from storage.sandbox.outcome import MOST_CHILDREN, TimedOut, failure_of, settled
 from storage.sniff import Container
 from storage.transcode_budget import TranscodeBudget
 from storage.uploads import to_its_end
@@ -98,9 +100,11 @@ class Sandbox:
     async def probe(
         self, path: Path, container: Container, limits: Limits, *, timeout_s: float = 10.0
     ) -> Probe:
-        """Raises: NoVideo, TooComplex, Undecodable, FileMissing, MediaTimedOut, MediaCrashed."""
+        """Raises: NoVideo, TooComplex, Undecodable, FileMissing, and as `run`."""
         task = ProbeTask(path, container, limits)
-        return await self.run("probe", task, Probe, timeout_s=timeout_s)
+        return await self.run(
+            "probe", task, Probe, timeout_s=timeout_s, most_interruptions=MOST_CHILDREN
+        )
 
     async def remux(
         self, source: Path, target: Path, container: Container, *, timeout_s: float = 600.0
@@ -145,7 +149,7 @@ class Sandbox:
         at_s: float | None = None,
         timeout_s: float = 60.0,
     ) -> list[Picture]:
-        """Raises: as `remux`."""
+        """At `at_s`, which somebody waits for, or where it shows most. Raises: as `remux`."""
         task = ThumbnailsTask(path, container, sizes, quality, out_dir, kinds, at_s)
         pictures: list[Picture] = await self.run(
             "thumbnails",
@@ -154,6 +158,7 @@ class Sandbox:
             timeout_s=timeout_s,
             file_bytes=_PICTURE_BYTES,
             nice=_NICE,
+            most_interruptions=1 if at_s is None else MOST_CHILDREN,
         )
         _require_asked_for(pictures, sizes, out_dir, kinds)
         return pictures
@@ -169,11 +174,15 @@ class Sandbox:
         *,
         timeout_s: float = 30.0,
     ) -> list[Picture]:
-        """Raises: UnsupportedPicture, BadPicture, HugePicture, StorageFull, MediaTimedOut,
-        MediaCrashed."""
+        """Raises: UnsupportedPicture, BadPicture, HugePicture, StorageFull, and as `run`."""
         task = CustomThumbnailsTask(path, max_pixels, sizes, quality, out_dir, kinds)
         pictures: list[Picture] = await self.run(
-            "custom_thumbnails", task, list[Picture], timeout_s=timeout_s, file_bytes=_PICTURE_BYTES
+            "custom_thumbnails",
+            task,
+            list[Picture],
+            timeout_s=timeout_s,
+            file_bytes=_PICTURE_BYTES,
+            most_interruptions=MOST_CHILDREN,
         )
         _require_asked_for(pictures, sizes, out_dir, kinds)
         return pictures
@@ -212,17 +221,27 @@ class Sandbox:
         file_bytes: int = 0,
         nice: int = 0,
         on_progress: OnProgress | None = None,
+        most_interruptions: int = 1,
     ) -> _T:
         """What the function says to `task`; its own StorageErrors are raised here again.
 
-        CPU time is bounded by `timeout_s` as well unless `cpu_s` says otherwise.
-        Raises: MediaTimedOut, MediaCrashed.
+        CPU time is bounded by `timeout_s` as well unless `cpu_s` says otherwise. Children are
+        started until two agree on a verdict, or so many were interrupted.
+        Raises: MediaTimedOut, MediaCrashed; MediaInterrupted and SandboxBusy, after which it can
+        be tried again.
         """
         budget = Budget(memory_bytes, cpu_s or math.ceil(timeout_s) + 1, file_bytes, nice)
         order = Order(function, msgspec.Raw(encode(task)), budget, os.getpid())
-        async with self._slot():
-            message = await self._carried_out(order, timeout_s, on_progress)
-        return _result(message, result_type)
+        failures: list[StorageError] = []
+        while True:
+            try:
+                async with self._slot():
+                    message = await self._carried_out(order, timeout_s, on_progress)
+                return _result(message, result_type)
+            except StorageError as error:
+                failures.append(error)
+            if final := settled(failures, most_interruptions):
+                raise final
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
@@ -245,8 +264,11 @@ class Sandbox:
                     message = await _read_answer(process, on_progress)
                     status = await process.wait()
             except TimeoutError:
-                raise MediaTimedOut(f"{order.function} took over {timeout_s} s") from None
-        _require_success(order.function, status)
+                end: int | TimedOut = TimedOut(timeout_s, _cpu_s(process.pid))
+            else:
+                end = status
+        if failure := failure_of(order.function, end):
+            raise failure
         return message
 
     @asynccontextmanager
@@ -260,17 +282,21 @@ class Sandbox:
             await to_its_end(_end_group(starting))
 
     async def _start(self, order: Order) -> Process:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-B", "-c", _BOOT, self._child.module),
-            *(encode(order).decode(), *map(str, self._child.import_paths)),
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=DEVNULL,
-            env={},
-            cwd="/",
-            close_fds=True,
-            start_new_session=True,
-        )
+        """Raises: MediaInterrupted where the machine has no process or memory left for it."""
+        try:
+            return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-B", "-c", _BOOT, self._child.module),
+                *(encode(order).decode(), *map(str, self._child.import_paths)),
+                stdin=DEVNULL,
+                stdout=PIPE,
+                stderr=DEVNULL,
+                env={},
+                cwd="/",
+                close_fds=True,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise MediaInterrupted(f"no child could be started: {error}") from error
 
 
 async def _end_group(starting: "asyncio.Future[Process]") -> None:
@@ -295,17 +321,13 @@ async def _read_answer(process: Process, on_progress: OnProgress | None) -> byte
     return bytes(message.lstrip(PROGRESS_MARK))
 
 
-def _require_success(function: str, status: int) -> None:
-    if status == -signal.SIGXCPU:
-        raise MediaTimedOut(f"{function} used up its CPU time")
-    if status < 0:
-        raise MediaCrashed(f"{function} was ended by {_signal_name(-status)}")
-    if status > 0:
-        raise MediaCrashed(f"{function} ended with status {status}")
-
-
-def _signal_name(number: int) -> str:
-    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+def _cpu_s(pid: int) -> float | None:
+    """What a child that still runs has used of the CPU; None where the kernel does not say."""
+    try:
+        # clock_getcpuclockid(3), which Python lacks: the clock of a process is made of its id.
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return None
 
 
 def _result(message: bytes, result_type: type[_T] | None) -> _T:

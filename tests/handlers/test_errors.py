@@ -175,6 +175,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     storage_errors.NoVideo: (storage_errors.NoVideo(SECRET), "no-video"),
     storage_errors.TooComplex: (storage_errors.TooComplex(SECRET), "too-complex"),
     storage_errors.MediaTimedOut: (storage_errors.MediaTimedOut(SECRET), "too-complex"),
+    storage_errors.MediaInterrupted: (storage_errors.MediaInterrupted(SECRET), "unavailable"),
     storage_errors.SandboxBusy: (storage_errors.SandboxBusy(SECRET), "unavailable"),
     storage_errors.MediaCrashed: (storage_errors.MediaCrashed(SECRET), "undecodable"),
     s3_errors.S3Error: (s3_errors.S3Error(SECRET), "internal"),  # in the import

@@ -48,6 +48,7 @@ def test_sentence_never_holds_the_detail() -> None:
         (errors.StorageFull, "out-of-space"),
         (errors.UnsupportedFormat, "unsupported-format"),
         (errors.MediaCrashed, "internal"),
+        (errors.MediaInterrupted, "internal"),
         (errors.StorageGone, "internal"),
     ],
 )

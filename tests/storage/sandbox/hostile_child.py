@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from storage.errors import NoVideo
+from storage.errors import FileMissing, NoVideo
 from storage.media import TranscodeTask
 from storage.sandbox import child
 from storage.sandbox.child import FUNCTIONS, Function
@@ -143,6 +143,91 @@ def hang_with_child(path: Path) -> None:
     time.sleep(3600)
 
 
+def hang_first(path: Path) -> int:
+    """What is killed, stopped or left alone, and goes well the next time."""
+    if _count(path) == 1:
+        time.sleep(3600)
+    return 7
+
+
+def hang_always(path: Path) -> None:
+    _count(path)
+    time.sleep(3600)
+
+
+def crash_first(path: Path) -> int:
+    if _count(path) == 1:
+        crash()
+    return 7
+
+
+def crash_always(path: Path) -> None:
+    _count(path)
+    crash()
+
+
+def hog_first(path: Path) -> int:
+    if _count(path) == 1:
+        hog()
+    return 7
+
+
+def hog_always(path: Path) -> None:
+    _count(path)
+    hog()
+
+
+def refuse_first(path: Path) -> int:
+    if _count(path) == 1:
+        refuse()
+    return 7
+
+
+def refuse_always(path: Path) -> None:
+    _count(path)
+    refuse()
+
+
+def leave_first(path: Path) -> int:
+    if _count(path) == 1:
+        leave()
+    return 7
+
+
+def leave_always(path: Path) -> None:
+    _count(path)
+    leave()
+
+
+def spin_always(path: Path) -> None:
+    _count(path)
+    spin()
+
+
+def spin_first(path: Path) -> int:
+    if _count(path) == 1:
+        spin()
+    return 7
+
+
+def lack_a_module(path: Path) -> None:
+    _count(path)
+    raise ImportError("an upgrade is going on")
+
+
+def lack_the_file(path: Path) -> None:
+    _count(path)
+    raise FileMissing
+
+
+def _count(path: Path) -> int:
+    """Which child this is, from 1; its pid is a line of the file."""
+    with path.open("a+") as notes:
+        notes.write(f"{os.getpid()}\n")
+        notes.seek(0)
+        return len(notes.readlines())
+
+
 def reach_out() -> list[str]:
     """What a program that was taken over would do next: those attempts that were refused."""
     attempts = {
@@ -169,12 +254,15 @@ def _is_refused(attempt: Callable[[], object]) -> bool:
 def main(order_text: str) -> None:
     ends = (crash, leave, leave_quietly, hang, spin, hog, recurse, refuse)
     answers = (look_around, flood, chatter, text, reach_out)
+    noting = (fill, hang_with_child, hang_first, hang_always, crash_first, crash_always)
+    noting += (hog_first, hog_always, refuse_first, refuse_always, leave_first, leave_always)
+    noting += (spin_first, spin_always, lack_a_module, lack_the_file)
     child.main(
         order_text,
         {
             **FUNCTIONS,
             **{f.__name__: Function(__name__, f.__name__, Nothing) for f in ends + answers},
-            **{f.__name__: Function(__name__, f.__name__, Note) for f in (fill, hang_with_child)},
+            **{f.__name__: Function(__name__, f.__name__, Note) for f in noting},
             **{
                 f.__name__: Function(__name__, f.__name__, Nothing, tells_progress=True)
                 for f in (work, only_marks)

@@ -13,6 +13,7 @@ import pytest
 from storage.errors import (
     FileMissing,
     MediaCrashed,
+    MediaInterrupted,
     MediaTimedOut,
     NoVideo,
     SandboxBusy,
@@ -158,7 +159,7 @@ async def test_child_has_nothing_it_does_not_need(
     ("function", "error", "detail"),
     [
         pytest.param("crash", MediaCrashed, "ended by SIGSEGV", id="segmentation-fault"),
-        pytest.param("leave", MediaCrashed, "status 3", id="exit-status"),
+        pytest.param("leave", MediaInterrupted, "status 3", id="exit-status"),
         pytest.param("leave_quietly", MediaCrashed, "makes no sense", id="no-answer"),
         pytest.param("recurse", MediaCrashed, "recursion", id="python-error"),
         pytest.param("flood", MediaCrashed, "too long", id="answer-too-long"),
@@ -206,7 +207,7 @@ async def test_remux_past_its_file_limit_is_too_complex(
 
 
 async def test_hanging_child_is_ended(sandbox: Sandbox) -> None:
-    with pytest.raises(MediaTimedOut):
+    with pytest.raises(MediaInterrupted):
         await sandbox.run("hang", Nothing(), int, timeout_s=0.5)
 
 
@@ -243,7 +244,7 @@ async def test_start_that_is_cancelled_leaves_no_process(sandbox: Sandbox, tmp_p
 async def test_timed_out_child_takes_its_children_along(sandbox: Sandbox, tmp_path: Path) -> None:
     task = asyncio.create_task(_hang_with_child(sandbox, tmp_path / "pids", 2))
 
-    with pytest.raises(MediaTimedOut):
+    with pytest.raises(MediaInterrupted):
         await task
 
     await asyncio.to_thread(_wait_until_gone, _noted_pids(tmp_path / "pids"))

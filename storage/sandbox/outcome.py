@@ -1,0 +1,96 @@
+"""The outcome of a sandboxed child: a verdict on the film, or a fault of the machine.
+
+| end of the child | outcome |
+|---|---|
+| a message: an error of ours about the film | verdict |
+| a message: more memory than `RLIMIT_AS` allows | verdict, `TooComplex` |
+| a message: an error of the disk | raised as it is: nothing is said of the film |
+| no message, or a senseless one | verdict, `MediaCrashed` |
+| SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGXFSZ | verdict, `MediaCrashed` |
+| SIGXCPU | verdict, `MediaTimedOut` |
+| too long by the clock, and at work for half of the time or more | verdict, `MediaTimedOut` |
+| too long by the clock, for the most part waiting, stopped or starved | interrupted |
+| SIGKILL (out of memory), SIGBUS (a page could not be read), any other signal | interrupted |
+| an exit status: it had not reached the film | interrupted |
+
+A verdict condemns a film once two children agree; an interruption never does. Pure.
+"""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage.errors import FINAL, MediaCrashed, MediaInterrupted, MediaTimedOut, StorageError
+
+# Children of one call: a third decides between two that disagree.
+MOST_CHILDREN = 3
+# A film that needs too long is at work meanwhile. On a busy machine that is less than all the time.
+AT_WORK_RATIO = 0.5
+
+# The library ran into a bug, or into what the sandbox forbids.
+_CRASHES = frozenset(
+    {
+        signal.SIGSEGV,
+        signal.SIGABRT,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGTRAP,
+        signal.SIGSYS,
+        signal.SIGXFSZ,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """A child that was ended after `limit_s`; `cpu_s` is None where nobody could measure it."""
+
+    limit_s: float
+    cpu_s: float | None
+
+
+def failure_of(function: str, end: int | TimedOut) -> StorageError | None:
+    """What the end of a child says, before its message is read; None of one that ended well.
+
+    An `end` below zero is a signal's number, above zero an exit status.
+    """
+    if isinstance(end, TimedOut):
+        return _too_long(function, end)
+    if end == 0:
+        return None
+    if end == -signal.SIGXCPU:
+        return MediaTimedOut(f"{function} used up its CPU time")
+    if -end in _CRASHES:
+        return MediaCrashed(f"{function} was ended by {_signal_name(-end)}")
+    if end < 0:
+        return MediaInterrupted(f"{function} was ended by {_signal_name(-end)}")
+    return MediaInterrupted(f"{function} ended with status {end}")
+
+
+def settled(failures: Sequence[StorageError], most_interruptions: int) -> StorageError | None:
+    """The error that is final after these, one of each child; None while another is to be asked.
+
+    After `most_interruptions` the caller is to try again later.
+    """
+    last = failures[-1]
+    if isinstance(last, FINAL):
+        is_confirmed = any(type(one) is type(last) for one in failures[:-1])
+    else:
+        is_confirmed = not isinstance(last, MediaInterrupted)
+    if is_confirmed:
+        return last
+    interruptions = sum(isinstance(one, MediaInterrupted) for one in failures)
+    if interruptions >= most_interruptions or len(failures) >= MOST_CHILDREN:
+        return MediaInterrupted(f"{len(failures)} children, the last: {last}")
+    return None
+
+
+def _too_long(function: str, end: TimedOut) -> StorageError:
+    if end.cpu_s is not None and end.cpu_s >= AT_WORK_RATIO * end.limit_s:
+        return MediaTimedOut(f"{function} took over {end.limit_s} s")
+    used = "unknown" if end.cpu_s is None else f"{end.cpu_s:.1f} s"
+    return MediaInterrupted(f"{function} took over {end.limit_s} s, CPU time {used}")
+
+
+def _signal_name(number: int) -> str:
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
