@@ -26,7 +26,15 @@ from db.videos import MediaFacts
 from events import pipeline
 from events.errors import NotTaken, was_deleted
 from events.renditions import media_facts
-from storage.errors import FINAL, PartialBusy, StorageFull, UnsupportedFormat, os_errors_wrapped
+from storage.errors import (
+    FINAL,
+    MediaInterrupted,
+    PartialBusy,
+    SandboxBusy,
+    StorageFull,
+    UnsupportedFormat,
+    os_errors_wrapped,
+)
 from storage.media import Limits
 from storage.partials import PartialFile, hold_partial
 from storage.paths import StoragePaths
@@ -303,6 +311,8 @@ def _told() -> Iterator[None]:
         raise NotTaken("over-quota", "COURSESTREAM_STORAGE_QUOTA has no room for it") from error
     except StorageFull as error:
         raise NotTaken("no-space", error.sentence) from error
+    except (MediaInterrupted, SandboxBusy) as error:
+        raise NotTaken("unexamined", f"{error.sentence} Run again.") from error
     except PartialBusy as error:
         raise NotTaken("busy", "another import is fetching it") from error
 
