@@ -35,6 +35,7 @@ SETTINGS: Mapping[str, str] = {
     "LOG_LEVEL": "warning",
     "STREAM_RATE_LIMIT": "1000000/second",
     "STREAMS_PER_USER": "10000",
+    "REPORT_RATE_LIMIT": "1000000/second",
     "GRANT_TTL": "12h",
     "THUMBNAIL_SIZES": "small:160",
 }

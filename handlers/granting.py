@@ -25,11 +25,13 @@ from handlers.messages import (
     read_optional_json,
 )
 from handlers.redirecting import IN_S3, type_of
+from handlers.request_limits import require_request_by_bearer
 from storage.media import PICTURE_TYPES
 
 
 async def post_playback(request: web.Request) -> web.Response:
     """A playback grant and all that a player needs beside it."""
+    require_request_by_bearer(request)
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     video = await allowed_video(request, Right.WATCH)
     body = await read_optional_json(request, PlaybackPost)
@@ -48,6 +50,7 @@ async def post_playback(request: web.Request) -> web.Response:
 
 async def post_events_grant(request: web.Request) -> web.Response:
     """A grant for the caller's own event stream."""
+    require_request_by_bearer(request)
     viewer, grants = request[keys.VIEWER], request.app[keys.GRANTS]
     await read_optional_json(request, EventsGrantPost)
     grant = EventsGrant(

@@ -14,7 +14,7 @@ from events.old_places import OldPlaces
 from events.pictures import Pictures
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.grants import Grants
-from handlers.access.rate_limits import PlayingLimits
+from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
 from handlers.delivery.catalog import Catalog
@@ -58,6 +58,7 @@ GRANTS = web.AppKey("grants", Grants)
 ACCESS = web.AppKey("access", Access)
 REVOCATIONS = web.AppKey("revocations", Revocations)
 PLAYING_LIMITS = web.AppKey("playing_limits", PlayingLimits)
+REPORT_LIMITS = web.AppKey("report_limits", ReportLimits)
 CATALOG = web.AppKey("catalog", Catalog)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)

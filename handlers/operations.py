@@ -398,7 +398,7 @@ OPERATIONS: Mapping[Any, Operation] = {
         summary="A playback grant, and all that a player needs beside it",
         answers=(Answer(201, "Playing may begin.", {JSON: PlaybackView}),),
         body=Body({JSON: PlaybackPost}, is_required=False),
-        problems=(*SEEING, *BODY, *WATCHABLE),
+        problems=(*SEEING, *BODY, *WATCHABLE, RateLimited),
     ),
     playback.get_stream: Operation(
         tag=PLAYING,
@@ -460,14 +460,14 @@ OPERATIONS: Mapping[Any, Operation] = {
         summary="Report, by bearer token; answered once it is committed",
         answers=(Answer(200, "What holds after it.", {JSON: ProgressView}),),
         body=Body({JSON: ProgressPut}),
-        problems=(*SEEING, *BODY),
+        problems=(*SEEING, *BODY, RateLimited),
     ),
     progress.post_progress: Operation(
         tag=PROGRESS,
         summary="Report, by grant, as `navigator.sendBeacon` can; any media type is read as JSON",
         answers=(Answer(200, "What holds after it.", {JSON: ProgressView}),),
         body=Body({JSON: ProgressPut, "text/plain": BEACON}),
-        problems=(InvalidRequest, TooLarge),
+        problems=(InvalidRequest, TooLarge, RateLimited),
     ),
     progress.list_progress: Operation(
         tag=PROGRESS,
@@ -496,7 +496,7 @@ OPERATIONS: Mapping[Any, Operation] = {
         summary="A grant for the caller's own event stream",
         answers=(Answer(201, "Where to listen.", {JSON: EventsGrantView}),),
         body=Body({JSON: EventsGrantPost}, is_required=False),
-        problems=BODY,
+        problems=(*BODY, RateLimited),
     ),
     # Operations
     health.get_healthz: Operation(

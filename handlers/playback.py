@@ -5,8 +5,7 @@ which bytes of it (RFC 9110 section 14), then the transfer. By grant no step ask
 """
 
 import secrets
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
 
@@ -31,6 +30,7 @@ from handlers.errors import (
 )
 from handlers.permits import permit_of_bearer, permit_of_grant
 from handlers.redirecting import IN_S3, redirect_by_bearer, redirect_by_grant
+from handlers.request_limits import require_request, require_request_by_bearer
 from storage.media import CUES_TYPE, PICTURE_TYPES
 
 BY_ACCEPT: dict[str, str] = {hdrs.VARY: hdrs.ACCEPT}
@@ -133,16 +133,6 @@ async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResp
 def _named(video: Video, row: RepresentationRow) -> ranges.Headers:
     value = attachment(video.original_filename, video.title, row.format)
     return ((hdrs.CONTENT_DISPOSITION, value),)
-
-
-def require_request_by_bearer(request: web.Request) -> None:
-    viewer = request[keys.VIEWER]
-    require_request(request, viewer.user_id, viewer.roles)
-
-
-def require_request(request: web.Request, user_id: str, roles: Collection[str]) -> None:
-    """Before anything that costs more. Raises RateLimited."""
-    request.app[keys.PLAYING_LIMITS].require_request(user_id, roles, time.monotonic())
 
 
 async def _serve(

@@ -21,7 +21,7 @@ from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_course, allowed_video, granted
 from handlers.delivery.connection import Connection
-from handlers.delivery.repeatable import Repeatable, failure_of
+from handlers.delivery.repeatable import Repeatable, failure_of, was_tried
 from handlers.errors import InvalidRequest, NotAllowed, NotEnrolled, NotFound
 from handlers.messages import (
     Identifier,
@@ -35,13 +35,15 @@ from handlers.messages import (
 )
 from handlers.paging import BEGINNING, NO_UUID, page_of
 from handlers.reports import report_by_grant, report_of
+from handlers.request_limits import require_report
 
 
 async def put_progress(request: web.Request) -> web.Response:
     """Report by bearer token."""
+    viewer, longest_s = request[keys.VIEWER], _longest_s(request)
+    require_report(request, viewer.user_id, viewer.roles)
     video = await allowed_video(request, Right.WATCH)
     said = await read_json(request, ProgressPut)
-    viewer, longest_s = request[keys.VIEWER], _longest_s(request)
     report = report_of(said, video.duration_s, longest_s, video.id, video.course_id, viewer.user_id)
     return await _answer(request, report, is_told_more=viewer.is_privileged)
 
@@ -49,6 +51,8 @@ async def put_progress(request: web.Request) -> web.Response:
 async def post_progress(request: web.Request) -> web.Response:
     """Report by grant: what `navigator.sendBeacon` can send, which chooses no Content-Type."""
     grant = granted(request)
+    if not was_tried(request):  # else it was counted then
+        require_report(request, grant.user_id, grant.roles)
     report = report_by_grant(grant, await read_body(request), _longest_s(request))
     make = _repeatable(request)
     return await _answer(request, report, is_told_more=grant.is_privileged, make=make)

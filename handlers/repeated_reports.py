@@ -6,7 +6,7 @@ out is just that. It can never be weaker than the full way:
 
 - what it repeats was answered 200 the full way, to a request of the same head;
 - the grant is looked up, its expiry and revocation asked for, the body read and checked, the report
-  handed over and waited for by the same functions, each time;
+  counted by the same limit, handed over and waited for by the same functions, each time;
 - it knows one answer, the 200, made of the head that the full way made. Whatever else there is to
   be said, the full way says; of a report that was handed over already it says what came of that.
 """
@@ -28,6 +28,7 @@ from events.emitter import Emitter
 from events.metrics import Metrics
 from events.persister import hand_over
 from handlers.access.grants import Grants
+from handlers.access.rate_limits import ReportLimits
 from handlers.access.revocation import Revocations, held_grant
 from handlers.delivery import head
 from handlers.delivery.connection import PassedOn, Tell
@@ -60,6 +61,7 @@ class RepeatedReports:
         revocations: Revocations,
         emitter: Emitter,
         metrics: Metrics,
+        limits: ReportLimits,
         is_stopping: Callable[[], bool],
         longest_s: float,
         *,
@@ -70,6 +72,7 @@ class RepeatedReports:
         self._revocations = revocations
         self._emitter = emitter
         self._metrics = metrics
+        self._limits = limits
         self._is_stopping = is_stopping
         self._longest_s = longest_s  # of a video whose file nobody has seen
         self._capacity = capacity
@@ -114,7 +117,10 @@ class RepeatedReports:
 
     def _hand_over(self, lesson: "_Lesson", body: bytes) -> asyncio.Future[ProgressState]:
         grant = held_grant(self._grants, self._revocations, lesson.token, lesson.video_id)
-        return hand_over(self._emitter, report_by_grant(grant, body, self._longest_s))
+        report = report_by_grant(grant, body, self._longest_s)
+        # Last of all: what the full way is going to answer is counted there.
+        self._limits.require(grant.user_id, grant.roles, time.monotonic())
+        return hand_over(self._emitter, report)
 
     def _end(
         self,

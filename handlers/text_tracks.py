@@ -33,7 +33,7 @@ from handlers.errors import (
 from handlers.hiding import forget_videos
 from handlers.messages import answer_json, read_body
 from handlers.permits import BY_BEARER
-from handlers.playback import require_request, require_request_by_bearer
+from handlers.request_limits import require_request, require_request_by_bearer
 from storage.language_tags import canonical
 from storage.subtitles import read_captions, read_chapters
 from storage.webvtt import Cue, write

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from handlers import keys, openapi, pages
 from handlers.access.grants import Grants
-from handlers.access.rate_limits import PlayingLimits
+from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.operations import OPERATIONS
 from server import cors, middlewares
 from server.config import Config
@@ -50,6 +50,9 @@ def _provide_settings(app: web.Application, config: Config) -> None:
         config.stream_rate_limit.period_s,
         config.streams_per_user,
         config.stream_bandwidth_limit_bytes,
+    )
+    app[keys.REPORT_LIMITS] = ReportLimits(
+        config.report_rate_limit.count, config.report_rate_limit.period_s
     )
     app[keys.UPLOAD_SETTINGS] = keys.UploadSettings(
         max_size_bytes=config.max_upload_size_bytes,

@@ -313,6 +313,13 @@ class Config:
     report_interval_s: int = setting(
         "REPORT_INTERVAL", "5s", values.duration(1, 300), "How often players report progress."
     )
+    report_rate_limit: Rate = setting(
+        "REPORT_RATE_LIMIT",
+        "10/second",
+        values.rate(),
+        "Progress reports per user, with a burst of six times as many; beyond it 429, see"
+        " [limits.md](limits.md).",
+    )
 
     metrics_port: int | None = setting(
         "METRICS_PORT",

@@ -198,6 +198,7 @@ async def _persister(config: Config, app: web.Application) -> AsyncIterator[None
             app[keys.REVOCATIONS],
             app[keys.EMITTER],
             app[keys.METRICS],
+            app[keys.REPORT_LIMITS],
             app[keys.STOPPING].is_set,
             config.max_duration_s,
         )

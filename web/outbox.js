@@ -12,6 +12,8 @@ const MAX_INTERVALS = 256;
 const MAX_WAIT_S = 30 * 24 * 3600;
 const MAX_PAUSE_MS = 60_000;
 const FIRST_PAUSE_MS = 1_000;
+// A queue of leftovers that meets the limit on reports; whoever refuses for longer is left alone.
+const MAX_TRIES = 10;
 
 export class Outbox {
   #key;
@@ -21,6 +23,7 @@ export class Outbox {
   #onState;
   #isSending = false;
   #failures = 0;
+  #isOffline = false;
   #wake = () => {};
 
   /**
@@ -33,7 +36,8 @@ export class Outbox {
     this.#entries = readEntries(this.#key);
     this.#post = post;
     this.#onState = onState;
-    addEventListener("online", () => this.#wake());
+    // A server that said when to come again meant it, whatever the line does.
+    addEventListener("online", () => this.#isOffline && this.#wake());
   }
 
   get size() {
@@ -87,6 +91,7 @@ export class Outbox {
       if (!error.isTemporary) return this.#settle(entry, { refused: error });
       this.#failures += 1;
       this.#onState({ waiting: this.#entries.length });
+      this.#isOffline = error.status === 0;
       return pauseMs(this.#failures, error.retryAfterS);
     }
   }
@@ -135,17 +140,27 @@ export async function deliverLeftovers(userId, report, mySessionId = null) {
 }
 
 async function deliver(key, kept, report) {
+  let tries = 0;
   while (kept.entries.length) {
     try {
       await report(kept.videoId, dated(kept.entries[0]));
     } catch (error) {
+      tries += 1;
+      if (error.status === 429 && tries < MAX_TRIES) {
+        await sleep(pauseMs(1, error.retryAfterS));
+        continue;
+      }
       if (error.status === 401 || error.isTemporary) return;
     }
+    tries = 0;
     kept.entries.shift();
     writeEntries(key, kept);
   }
 }
 
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 function dated({ madeAtMs, report }) {
   const waitedS = Math.max(0, (Date.now() - madeAtMs) / 1000);

@@ -1,7 +1,8 @@
-"""How much one user may play: requests a second, streams at once, bytes a second.
+"""How much one user may play and report: requests a second, streams at once, bytes a second,
+reports a second.
 
 Pure: it is told the time (of `time.monotonic`) and how many streams run. Services are free of all
-three, by token and by grant: they fetch for many and on many connections. What is refused says so
+of them, by token and by grant: they act for many and on many connections. What is refused says so
 in the fields of draft-ietf-httpapi-ratelimit-headers-11; answers that succeed do not carry them,
 which the draft leaves open ("Performance Considerations").
 """
@@ -16,6 +17,8 @@ from handlers.delivery.token_bucket import TokenBucket
 from handlers.errors import RETRY_SOON_S, RateLimited
 
 BURST = 2  # a bucket is so many times as deep as what one period refills
+# A player that was offline for days delivers its queue (64 reports at most) almost at once.
+REPORT_BURST = 6
 # Long enough for a busy loop to come round. Eight transfers, each a twentieth of a second ahead,
 # may with this bring 5 % too much in ten seconds.
 BANDWIDTH_BURST_S = 0.1
@@ -60,6 +63,31 @@ class UserBuckets:
             self._remembered.popitem(last=False)
 
 
+class ReportLimits:
+    """Progress reports of all users in this process: `reports` in `period_s`, six times as many at
+    once. Each report that counts is an event in the log, so the log is bounded with them."""
+
+    def __init__(self, reports: int, period_s: int, max_users: int = MAX_USERS) -> None:
+        depth = REPORT_BURST * reports
+        self._reports = UserBuckets(reports / period_s, depth, max_users)
+        self._policy = f'"reports";q={depth};w={REPORT_BURST * period_s}'
+
+    def take(self, user_id: str, roles: Collection[str], now_s: float) -> float:
+        """Take one and return 0.0, or nothing and return the seconds until there is one."""
+        return 0.0 if is_free(roles) else self._reports.of(user_id, now_s).take(1.0, now_s)
+
+    def require(self, user_id: str, roles: Collection[str], now_s: float) -> None:
+        """Takes one. Raises RateLimited."""
+        wait_s = self.take(user_id, roles, now_s)
+        if wait_s > 0.0:
+            raise _refusal(
+                "You report more often than you may; send this report again later.",
+                "reports",
+                self._policy,
+                wait_s,
+            )
+
+
 class PlayingLimits:
     """The limits of all users in this process: `requests` in `period_s`, `streams` at once."""
 
@@ -102,12 +130,7 @@ class PlayingLimits:
             return
         wait_s = self._requests.of(user_id, now_s).take(1.0, now_s)
         if wait_s > 0.0:
-            retry_after_s = max(1, math.ceil(wait_s))
-            raise RateLimited(
-                "You ask more often than you may.",
-                retry_after_s=retry_after_s,
-                headers=self._fields(f'"requests";r=0;t={retry_after_s}'),
-            )
+            raise _refusal("You ask more often than you may.", "requests", self._policy, wait_s)
 
     def require_stream(self, roles: Collection[str], running_streams: int) -> None:
         """Raises RateLimited. Nobody knows when one of those that run will end."""
@@ -115,7 +138,7 @@ class PlayingLimits:
             raise RateLimited(
                 f"You have {running_streams} streams at once already.",
                 retry_after_s=RETRY_SOON_S,
-                headers=self._fields('"streams";r=0'),
+                headers=rate_fields(self._policy, '"streams";r=0'),
             )
 
     def bandwidth(self, user_id: str, roles: Collection[str], now_s: float) -> TokenBucket | None:
@@ -124,10 +147,18 @@ class PlayingLimits:
             return None
         return self._bandwidth.of(user_id, now_s)
 
-    def _fields(self, state: str) -> dict[str, str]:
-        return {"RateLimit-Policy": self._policy, "RateLimit": state}
-
 
 def is_free(roles: Collection[str]) -> bool:
     """Admins are people: they share the limits of all others."""
     return SERVICE in roles
+
+
+def rate_fields(policy: str, state: str) -> dict[str, str]:
+    """The fields of a refusal."""
+    return {"RateLimit-Policy": policy, "RateLimit": state}
+
+
+def _refusal(detail: str, name: str, policy: str, wait_s: float) -> RateLimited:
+    retry_after_s = max(1, math.ceil(wait_s))
+    state = f'"{name}";r=0;t={retry_after_s}'
+    return RateLimited(detail, retry_after_s=retry_after_s, headers=rate_fields(policy, state))

@@ -35,6 +35,12 @@ class Repeatable(web.Response):
         self._connection.settle()
 
 
+def was_tried(request: web.BaseRequest) -> bool:
+    """Whether it was tried to be answered past its handler, and `failure_of` tells what came."""
+    connection = request.protocol
+    return isinstance(connection, Connection) and connection.passed_on(request) is not None
+
+
 def failure_of(request: web.BaseRequest) -> BaseException | None:
     """What came of a request that was tried to be answered past its handler. Told once."""
     connection = request.protocol

@@ -84,6 +84,7 @@ def servers(dsn: str, tmp_path: Path) -> Iterator[Killed]:
         "COURSESTREAM_MEDIA_WORKERS": "0",
         "COURSESTREAM_STORAGE_QUOTA": "1GiB",
         "COURSESTREAM_STORAGE_RESERVE": "0",
+        "COURSESTREAM_REPORT_RATE_LIMIT": "1000000/second",
     }
     program = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("killed_server.py"))],

@@ -219,7 +219,9 @@ async def _running(dsn: str, directory: Path, settings: dict[str, str]) -> Async
     environ = {
         "DATA_DIR": str(directory / "data"),
         "JWT_SECRET": SECRET,
-        "STREAM_RATE_LIMIT": "1000000/second",  # tests ask faster than people
+        # Tests ask and report faster than people.
+        "STREAM_RATE_LIMIT": "1000000/second",
+        "REPORT_RATE_LIMIT": "1000000/second",
         **settings,
     }
     if not settings.keys().isdisjoint({"JWT_PUBLIC_KEY_FILE", "JWT_JWKS_URL"}):

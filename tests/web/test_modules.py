@@ -143,6 +143,25 @@ async def test_retry_after_is_honoured(outbox: Page) -> None:
     assert len(await _sent(outbox)) == 2
 
 
+async def test_a_limit_slows_a_queue_down_and_keeps_its_order(outbox: Page) -> None:
+    await outbox.evaluate(
+        """() => {
+            const limited = () => new ApiError(429, { retryAfterS: 3 });
+            answers.push({ watched: [] }, limited(), limited(), { watched: [] });
+            keep(0); keep(1); keep(2);
+            outbox.flush();
+        }"""
+    )
+    for _ in range(3):
+        await outbox.evaluate("dispatchEvent(new Event('online'))")
+    assert [report["sequence"] for report in await _sent(outbox)] == [0, 1]
+
+    await outbox.clock.run_for(10_000)
+
+    assert [report["sequence"] for report in await _sent(outbox)] == [0, 1, 1, 1, 2]
+    assert await outbox.evaluate("[outbox.size, localStorage.length]") == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("status", "kept"),
     [
@@ -199,6 +218,38 @@ async def test_leftovers_are_delivered_unless_a_living_page_owns_them(outbox: Pa
     )
 
     assert delivered == {"whileOwned": 0, "delivered": [["v", 0]], "left": 0}
+
+
+LEFTOVERS = """async (refusals) => {
+    const { deliverLeftovers } = await import('/web/outbox.js');
+    keep(0); keep(1); keep(2);
+    globalThis.tried = [];
+    globalThis.isOver = false;
+    const report = async (videoId, { sequence }) => {
+        tried.push(sequence);
+        if (sequence === 1 && refusals-- > 0) throw new ApiError(429, { retryAfterS: 5 });
+    };
+    deliverLeftovers('ada', report).then(() => (isOver = true));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("refusals", "tried", "left"),
+    [
+        pytest.param(2, [0, 1, 1, 1, 2], 0, id="only-slower"),
+        pytest.param(1000, [0] + [1] * 10, 1, id="kept-for-the-next-page"),
+    ],
+)
+async def test_leftovers_that_meet_the_limit_wait_as_told(
+    outbox: Page, refusals: int, tried: list[int], left: int
+) -> None:
+    await outbox.evaluate(LEFTOVERS, refusals)
+    await outbox.clock.run_for(4_000)
+    assert await outbox.evaluate("tried") == [0, 1]
+
+    await outbox.clock.run_for(120_000)
+
+    assert await outbox.evaluate("[tried, localStorage.length]") == [tried, left]
 
 
 # Playback: grants and sequence numbers

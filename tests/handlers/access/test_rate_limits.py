@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.access.rate_limits import BANDWIDTH_BURST_S, PlayingLimits, UserBuckets
+from handlers.access.rate_limits import (
+    BANDWIDTH_BURST_S,
+    PlayingLimits,
+    ReportLimits,
+    UserBuckets,
+)
 from handlers.errors import RateLimited
 
 ADA: tuple[str, ...] = ()
@@ -259,3 +264,30 @@ def test_a_flood_is_held_at_the_rate() -> None:
 
     assert passed == pytest.approx(100 + 10 * 50, abs=1)
     assert math.isclose(passed / 10, 60, rel_tol=0.01)
+
+
+class TestReports:
+    def test_a_queue_passes_and_then_so_many_a_second(self) -> None:
+        found = ReportLimits(10, 1)
+
+        assert sum(found.take("ada", ADA, 0.0) == 0.0 for _ in range(100)) == 60
+        assert sum(found.take("ada", ADA, 2.0) == 0.0 for _ in range(100)) == 20
+        assert sum(found.take("bob", ADA, 2.0) == 0.0 for _ in range(100)) == 60
+
+    def test_who_waits_as_told_is_let_in(self) -> None:
+        found = ReportLimits(1, 60)
+        for _ in range(6):
+            found.require("ada", ADA, 0.0)
+        with pytest.raises(RateLimited) as caught:
+            found.require("ada", ADA, 0.0)
+
+        assert caught.value.headers["Retry-After"] == "60"
+        assert caught.value.headers["RateLimit-Policy"] == '"reports";q=6;w=360'
+        assert caught.value.headers["RateLimit"] == '"reports";r=0;t=60'
+        found.require("ada", ADA, 60.0 + THE_WAY_S)
+
+    def test_services_are_free_of_them_and_admins_are_not(self) -> None:
+        found = ReportLimits(1, 3600)
+
+        assert {found.take("svc", ("service",), 0.0) for _ in range(100)} == {0.0}
+        assert sum(found.take("root", ("admin",), 0.0) == 0.0 for _ in range(100)) == 6
