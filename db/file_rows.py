@@ -26,6 +26,7 @@ class VideoFiles:
     `is_failed` is known to lack what it may lack.
 
     `original` may lie there even if it is none of `files`: then they can be made again from it.
+    One that `is_retryable` failed for a reason that says nothing of the film.
     Of an announced video there are none.
     """
 
@@ -34,6 +35,7 @@ class VideoFiles:
     is_deleted: bool
     is_failed: bool
     is_changing: bool
+    is_retryable: bool
     original: FileRow
     files: tuple[FileRow, ...]
 
@@ -50,6 +52,7 @@ SELECT v.id, v.course_id, v.deleted_at IS NOT NULL AS is_deleted,
     v.status = 'processing' OR EXISTS (
         SELECT FROM procrastinate_jobs j WHERE j.lock = v.id::text AND j.status = 'doing'
     ) AS is_changing,
+    v.status = 'failed' AND NOT v.is_failure_final AND v.deleted_at IS NULL AS is_retryable,
     'original.' || coalesce(v.container, 'mp4') AS original_name,
     v.original_size_bytes, v.original_sha256,
     v.status = 'announced' OR EXISTS (SELECT FROM representations r WHERE r.video_id = v.id)
@@ -196,6 +199,7 @@ def _video(row: Row) -> VideoFiles:
         row.is_deleted,
         row.is_failed,
         row.is_changing,
+        row.is_retryable,
         original,
         files,
     )

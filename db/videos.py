@@ -193,8 +193,14 @@ WHERE id = %s AND deleted_at IS NULL AND status = 'ready' RETURNING id
 
 SET_FAILED = """
 UPDATE videos SET status = 'failed', failure_code = %(code)s, failure_detail = %(detail)s,
-    updated_at = now()
+    is_failure_final = %(is_final)s, updated_at = now()
 WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
+"""
+
+RETRY = """
+UPDATE videos SET status = 'processing', processing_ratio = 0, failure_code = NULL,
+    failure_detail = NULL, updated_at = now()
+WHERE id = %s AND deleted_at IS NULL AND status = 'failed' AND NOT is_failure_final RETURNING id
 """
 
 LIST_MATCHING = (
@@ -320,10 +326,18 @@ async def touch(queries: Queries, video_id: UUID) -> bool:
     return await queries.fetch_one(TOUCH, (video_id,)) is not None
 
 
-async def set_failed(queries: Queries, video_id: UUID, code: str, detail: str) -> bool:
-    """False when the video is no longer being processed."""
-    parameters = {"id": video_id, "code": code, "detail": detail}
+async def set_failed(
+    queries: Queries, video_id: UUID, code: str, detail: str, *, is_final: bool
+) -> bool:
+    """`is_final`: another attempt would only find the same. False when the video is no longer
+    being processed."""
+    parameters = {"id": video_id, "code": code, "detail": detail, "is_final": is_final}
     return await queries.fetch_one(SET_FAILED, parameters) is not None
+
+
+async def retry(queries: Queries, video_id: UUID) -> bool:
+    """Process a failed video again; False when it has not failed, or for good."""
+    return await queries.fetch_one(RETRY, (video_id,)) is not None
 
 
 async def set_lost(queries: Queries, video_id: UUID, code: str, detail: str) -> bool:

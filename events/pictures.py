@@ -18,7 +18,7 @@ from db.videos import Video
 from events.scratch import scratch_directory
 from events.storyboards import Storyboards
 from events.telling import tell_updated
-from storage.errors import FINAL
+from storage.errors import FINAL, MediaInterrupted
 from storage.media import PICTURE_TYPES, Picture, PictureKind
 from storage.paths import StoragePaths, asset_name
 from storage.sandbox.children import Sandbox
@@ -77,7 +77,9 @@ class Pictures:
         """Add what a video lacks that can be watched; without it, it is as ready.
 
         What cannot be made is noted, and never tried again.
+        Raises: MediaInterrupted, and what else another attempt may mend.
         """
+        interrupted: MediaInterrupted | None = None
         unmakable = await assets.unmakable(self._database, video_id)
         for extra, add in self._extras.items():
             video = await videos.get(self._database, video_id)
@@ -88,6 +90,10 @@ class Pictures:
             except FINAL as error:
                 LOG.warning("video %s gets no %s: %s", video_id, extra, error)
                 await assets.note_unmakable(self._database, video_id, extra, error.code)
+            except MediaInterrupted as error:  # which keeps nobody from the others
+                interrupted = error
+        if interrupted is not None:
+            raise interrupted
 
     async def _add_further(self, video: Video) -> None:
         """The further kinds at the sizes of the video; where a picture was lost all are made anew,

@@ -31,7 +31,7 @@ from events.types import (
     VideoReady,
     VideoUploaded,
 )
-from storage.errors import FINAL, StorageFull
+from storage.errors import FINAL, MediaInterrupted, StorageFull
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 
@@ -145,16 +145,16 @@ class Pipeline:
             if video.status != "ready":
                 await self._make_ready(video)
             await self._renditions.drop_original(video)
-            await self._pictures.complete(video_id)
             await self._ask_for_alternate(video_id)
+            await self._pictures.complete(video_id)
         except NoLongerWanted:
             LOG.info("video %s was deleted while it was worked on", video_id)
         except FINAL as error:
-            await self._fail(video, error.code, error.sentence)
-        except StorageFull as error:
+            await self._fail(video, error.code, error.sentence, is_final=True)
+        except (StorageFull, MediaInterrupted) as error:
             if not is_last_attempt:
                 raise
-            await self._fail(video, error.code, error.sentence)
+            await self._fail(video, error.code, error.sentence, is_final=False)
         except Exception:
             if is_last_attempt:
                 await self.give_up(video_id)
@@ -174,7 +174,7 @@ class Pipeline:
         """Failed for a reason that nobody foresaw."""
         video = await videos.get(self._database, video_id)
         if video is not None:
-            await self._fail(video, "internal", "The video could not be processed.")
+            await self._fail(video, "internal", "The video could not be processed.", is_final=False)
 
     async def _make_ready(self, video: Video) -> None:
         """Raises: NoLongerWanted; restored, it begins anew with what is there by then."""
@@ -239,10 +239,10 @@ class Pipeline:
                 await log.append(transaction, [event])
         return before is not None
 
-    async def _fail(self, video: Video, code: str, detail: str) -> None:
-        """What was made of it goes; the original stays for who wants to know why."""
+    async def _fail(self, video: Video, code: str, detail: str, *, is_final: bool) -> None:
+        """What was made of it goes; the original stays, to be examined or tried again."""
         async with self._database.transaction() as transaction:
-            if not await videos.set_failed(transaction, video.id, code, detail):
+            if not await videos.set_failed(transaction, video.id, code, detail, is_final=is_final):
                 return
             made = await assets.remove_representations(transaction, video.id)
             failed = await _existing(transaction, video.id)

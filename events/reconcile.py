@@ -136,6 +136,8 @@ async def _is_mended(
         return await _requeue(database, finding)
     if finding.kind == "missing":
         return await _replace(database, finding)
+    if finding.kind == "retryable":
+        return await _retry(database, finding)
     return False
 
 
@@ -143,6 +145,16 @@ async def _requeue(database: Database, finding: Finding) -> bool:
     assert finding.video_id is not None
     async with database.transaction() as tx:
         await pipeline.enqueue(tx, finding.video_id)
+    return True
+
+
+async def _retry(database: Database, finding: Finding) -> bool:
+    assert finding.video_id is not None
+    async with database.transaction() as tx:
+        if not await videos.retry(tx, finding.video_id):
+            return False
+        await pipeline.enqueue(tx, finding.video_id)
+        await tell_updated(tx, finding.video_id)
     return True
 
 

@@ -21,7 +21,7 @@ from storage.hashing import sha256_file
 from storage.inventory import StoredVideo, stored_videos
 from storage.paths import StoragePaths
 
-Kind = Literal["stray", "missing", "size-differs", "hash-differs", "stuck"]
+Kind = Literal["stray", "missing", "size-differs", "hash-differs", "stuck", "retryable"]
 
 DIRECTORIES_AT_ONCE = 200
 ROWS_AT_ONCE = 200
@@ -85,6 +85,7 @@ async def survey(database: Database, storage: StoragePaths, *, is_deep: bool = F
     async for page in _pages(database):
         _count_recorded(usage, page)
         findings += await _faults(database, storage, page, is_deep)
+        findings += await asyncio.to_thread(_retryable, storage, page)
     findings += [_stuck(video) for video in await file_rows.stuck(database)]
     return Survey(tuple(findings), dict(sorted(usage.items())))
 
@@ -225,6 +226,16 @@ def _finding(
 def _has_original(storage: StoragePaths, video: VideoFiles) -> bool:
     original = video.original
     return _fault(storage.asset(video.course_id, video.id, original.name), original, False) is None
+
+
+def _retryable(storage: StoragePaths, page: Sequence[VideoFiles]) -> list[Finding]:
+    """Failed videos whose film nobody has condemned, as long as it is there. Blocks."""
+    detail = "it failed for a reason that says nothing of the film"
+    return [
+        _finding(storage, video, video.original, "retryable", detail)
+        for video in page
+        if video.is_retryable and _has_original(storage, video)
+    ]
 
 
 def _stuck(video: file_rows.StuckVideo) -> Finding:

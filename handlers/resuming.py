@@ -33,7 +33,7 @@ from handlers.errors import (
 )
 from handlers.receivers import Receiver
 from handlers.tus_headers import UPLOAD_OFFSET, Checksum
-from storage.errors import FINAL, PartialLost, StorageError
+from storage.errors import FINAL, MediaInterrupted, PartialLost, SandboxBusy, StorageError
 from storage.partials import PartialFile
 from storage.uploads import Digest, UploadFile, to_its_end
 from storage.videos import publish_partial
@@ -55,7 +55,10 @@ async def append(
 
 
 async def append_first(request: web.Request, upload: Upload, checksum: Checksum | None) -> Upload:
-    """As `append`, at once; what it raises ends the upload, whose address nobody was told."""
+    """As `append`, at once; what it raises ends the upload, whose address nobody was told.
+
+    Where it could not be examined now it lacks its last byte: who sends that has it tried again.
+    """
     receiver = Receiver(request.content)
     work = _append_or_end(request, receiver, upload, checksum)
     return await request.app[keys.RECEIVERS].run(receiver, work)
@@ -72,6 +75,8 @@ async def _append_or_end(
 ) -> Upload:
     try:
         return await _append(request, receiver, upload, 0, checksum)
+    except (MediaInterrupted, SandboxBusy):
+        return await _settled(request.app, upload.id)
     except Exception:
         with suppress(NotFound, DatabaseError, StorageError):  # it expires all the same
             await terminate(request.app, upload.id)

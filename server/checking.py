@@ -27,8 +27,9 @@ SAID: dict[str, str] = {
     "size-differs": "size differs",
     "hash-differs": "hash differs",
     "stuck": "stuck without job",
+    "retryable": "failed, can be tried again",
 }
-DONE: dict[str, str] = {"stray": "removed", "stuck": "queued again"}
+DONE: dict[str, str] = {"stray": "removed", "stuck": "queued again", "retryable": "queued again"}
 
 
 @dataclass(frozen=True, slots=True)

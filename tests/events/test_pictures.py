@@ -15,6 +15,7 @@ from events.reconcile import mend
 from events.survey import survey
 from storage.errors import (
     MediaCrashed,
+    MediaInterrupted,
     MediaTimedOut,
     StorageFull,
     StorageGone,
@@ -86,6 +87,19 @@ async def test_what_may_pass_is_tried_again_and_never_costs_the_video(
             await workshop.run(video_id, is_last_attempt=is_last)
 
     assert (await workshop.video(video_id)).status == "ready"
+    workshop.sandbox.failures.clear()
+    await workshop.run(video_id)
+    assert await workshop.files(video_id) == names_of(INDEX_FIRST)
+
+
+async def test_killed_child_costs_no_picture_for_good(workshop: Workshop, extra: str) -> None:
+    video_id = await workshop.enter()
+    workshop.sandbox.failures[extra] = MediaInterrupted("x")
+
+    with pytest.raises(MediaInterrupted):
+        await workshop.run(video_id)
+    assert await workshop.files(video_id) == names_without(extra), "the other one is made"
+
     workshop.sandbox.failures.clear()
     await workshop.run(video_id)
     assert await workshop.files(video_id) == names_of(INDEX_FIRST)

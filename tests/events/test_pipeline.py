@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from db import videos
 from events import pictures, pipeline, renditions, storyboards
 from storage.errors import (
     MediaCrashed,
+    MediaInterrupted,
     MediaTimedOut,
     NoVideo,
     StorageFull,
@@ -188,11 +190,19 @@ async def test_what_another_attempt_would_find_again_fails_at_once(
     assert "secret" not in video.failure_detail
     assert await workshop.files(video_id) == ["original.mp4"]
     assert (await workshop.events())[-1] == "failed"
+    assert not await retried(workshop, video_id), "a verdict stays"
 
 
 @pytest.mark.parametrize(
     "failure",
-    [StorageFull("x"), StorageGone("x"), StorageReadOnly("x"), OSError("x"), RuntimeError("x")],
+    [
+        MediaInterrupted("x"),
+        StorageFull("x"),
+        StorageGone("x"),
+        StorageReadOnly("x"),
+        OSError("x"),
+        RuntimeError("x"),
+    ],
     ids=lambda failure: type(failure).__name__,
 )
 async def test_what_may_pass_is_left_for_another_attempt(
@@ -213,11 +223,12 @@ async def test_what_may_pass_is_left_for_another_attempt(
 @pytest.mark.parametrize(
     ("failure", "code", "is_raised"),
     [
+        (MediaInterrupted("/srv/secret"), "internal", False),
         (StorageFull("/srv/secret"), "out-of-space", False),
         (StorageGone("/srv/secret"), "internal", True),
         (RuntimeError("/srv/secret"), "internal", True),
     ],
-    ids=["StorageFull", "StorageGone", "RuntimeError"],
+    ids=["MediaInterrupted", "StorageFull", "StorageGone", "RuntimeError"],
 )
 async def test_last_attempt_leaves_no_video_processing(
     workshop: Workshop, failure: Exception, code: str, is_raised: bool
@@ -234,6 +245,16 @@ async def test_last_attempt_leaves_no_video_processing(
     video = await workshop.video(video_id)
     assert (video.status, video.failure_code) == ("failed", code)
     assert "secret" not in (video.failure_detail or "")
+    assert await workshop.files(video_id) == ["original.mp4"]
+    assert await retried(workshop, video_id)
+    workshop.sandbox.failures.clear()
+    await workshop.run(video_id)
+    assert (await workshop.video(video_id)).status == "ready"
+
+
+async def retried(workshop: Workshop, video_id: UUID) -> bool:
+    async with workshop.database.transaction() as transaction:
+        return await videos.retry(transaction, video_id)
 
 
 async def test_cancelled_attempt_is_no_failure_even_if_it_is_the_last(workshop: Workshop) -> None:

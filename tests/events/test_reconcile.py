@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db import space
+from db import space, videos
 from db.advisory_locks import AdvisoryLock
 from db.pool import Database
 from db.sole_owner import sole_owner
@@ -258,6 +258,40 @@ async def test_repair_begins_a_lost_video_again_from_its_original(shelf: Shelf) 
         " LEFT JOIN event_log e ON e.video_id = v.id"
     )
     assert rows == [("processing", "todo", None, "video.updated")]
+
+
+async def failed(shelf: Shelf, code: str, *, is_final: bool) -> UUID:
+    video_id = await shelf.processing(has_job=False)
+    async with shelf.database.transaction() as tx:
+        assert await videos.set_failed(tx, video_id, code, "It failed.", is_final=is_final)
+    return video_id
+
+
+async def test_repair_tries_again_what_failed_for_a_reason_of_the_machine(shelf: Shelf) -> None:
+    killed = await failed(shelf, "internal", is_final=False)
+    await failed(shelf, "internal", is_final=True)
+    gone = await failed(shelf, "timed-out", is_final=False)
+    await asyncio.to_thread(shelf.storage.asset("c1", gone, "original.mp4").unlink)
+    assert await shelf.found() == [("retryable", "original.mp4")]
+
+    assert [await mended(shelf), await mended(shelf)] == [["retryable"], []]
+
+    rows = await shelf.database.fetch_all(
+        "SELECT v.id, v.failure_code, v.failure_detail, j.status::text AS job FROM videos v"
+        " JOIN procrastinate_jobs j ON j.lock = v.id::text WHERE v.status = 'processing'"
+    )
+    assert [(UUID(str(row.id)), *row[1:]) for row in rows] == [(killed, None, None, "todo")]
+
+
+async def test_hourly_look_only_tells_what_can_be_tried_again(shelf: Shelf) -> None:
+    """What was killed for its memory would be killed every hour."""
+    video_id = await failed(shelf, "internal", is_final=False)
+
+    rest = await reconcile(shelf.database, shelf.storage, NOW_S)
+
+    assert [(one.kind, one.video_id) for one in rest] == [("retryable", video_id)]
+    rows = await shelf.database.fetch_all("SELECT status FROM videos")
+    assert rows == [("failed",)]
 
 
 async def test_original_of_another_size_saves_nothing(shelf: Shelf) -> None:
