@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MUTANTS := build/mutants
+# How many processes share the tests.
+WORKERS ?= $(shell nproc)
+PYTEST := $(BIN)/python -m pytest
 PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' tests/pure.cfg)
 
 .DELETE_ON_ERROR:
@@ -31,9 +34,10 @@ docs: install
 
 # The migrations' way up, down and up again is one of the tests.
 test: lint
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q tests/events tests/handlers/delivery
-	$(BIN)/python -m pytest -q --cov --cov-config=tests/pure.cfg $(PURE_TESTS)
-	$(BIN)/python -m pytest
+	PYTHONASYNCIODEBUG=1 $(PYTEST) -q -n $(WORKERS) tests/events tests/handlers/delivery
+	$(PYTEST) -q -n $(WORKERS) --cov --cov-config=tests/pure.cfg $(PURE_TESTS)
+	$(PYTEST) -n $(WORKERS) -m 'not alone'
+	$(PYTEST) -m alone
 
 # The whole suite once more: before Python 3.12 measuring all of it takes too long for every run.
 coverage: install

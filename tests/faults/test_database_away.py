@@ -230,6 +230,7 @@ async def seconds_until(condition: Callable[[], Awaitable[bool]]) -> float:
     return time.monotonic() - started_s
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("leave", "come_back", "away_s"),
     [

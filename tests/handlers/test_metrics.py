@@ -1,7 +1,6 @@
 """`/metrics` of a running service: who may read it, and that it tells what happened."""
 
 import asyncio
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from handlers import keys
 from handlers import metrics as metrics_module
 from tests.handlers.conftest import Service, StartService
 from tests.listening import listening
+from tests.running import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -137,9 +137,7 @@ async def test_tasks_are_told(shared_service: Service) -> None:
 async def test_own_port_tells_them_without_a_token_and_nothing_else(
     start_service: StartService,
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     await start_service(METRICS_PORT=str(port))
 
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:

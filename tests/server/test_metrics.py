@@ -16,13 +16,7 @@ from server import metrics as metrics_module
 from server.config import Config, load_config
 from server.listening import ListenError
 from server.metrics import make_metrics, metrics_listener
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.running import free_port
 
 
 @pytest.fixture

@@ -503,6 +503,7 @@ async def test_a_connection_that_the_server_closed_gets_no_more(serving, connect
         assert await reading < 64 * MIB
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("count", [1, 3], ids=["one transfer", "three at once"])
 async def test_bandwidth_holds_smoothly(serving, connected, long_video, count):
     rate, seconds = 2_000_000, 2.0
