@@ -13,7 +13,7 @@ from tests.running import ROOT
 
 UNIT = ROOT / "deploy" / "coursestream.service"
 EXAMPLE = ROOT / "deploy" / "environment.example"
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 TEST_NAME = re.compile(r"`(tests/[\w/]+\.py)((?:::\w+)*)`")
 LINK = re.compile(r"\]\((?!http)([^)#]*)(?:#([\w-]+))?\)")
 

@@ -1,4 +1,4 @@
-"""Other services fetch whole files in many ranges at once, just as the README tells them to."""
+"""Other services fetch whole files in many ranges at once, just as docs/integrating.md shows."""
 
 import asyncio
 import hashlib
@@ -15,17 +15,17 @@ from tests.flows.test_download import program
 from tests.process_costs import held, metrics_of, until_held
 from tests.serving import Serve
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "integrating.md").read_text()
 SAMPLES = {
     name: (kind, text)
-    for kind, text, name in re.findall(r"^```(\w+)\n(# (\w+), .*?)^```$", README, re.M | re.S)
+    for kind, text, name in re.findall(r"^```(\w+)\n(# (\w+), .*?)^```$", PAGE, re.M | re.S)
 }
 TIMEOUT_S = 60
 LARGEST_PIECE_BYTES = 4 * 2**20
 
 
 @pytest.mark.parametrize("name", ["aria2c", "curl", "Python"])
-async def test_sample_of_the_readme_fetches_the_whole_in_ranges(
+async def test_sample_of_the_page_fetches_the_whole_in_ranges(
     classroom: Classroom, tmp_path: Path, name: str
 ) -> None:
     serve, lecture = classroom.serve, classroom.lectures[0]
