@@ -13,6 +13,7 @@ from msgspec import Meta
 from db.progress import ProgressState
 from events.snapshots import Captions, VideoSnapshot
 from handlers.errors import InvalidRequest, UnsupportedFormat
+from handlers.header_values import content_type
 
 # The Course Service's identifiers; the pattern keeps separators and leading dots out of paths.
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z"
@@ -229,7 +230,7 @@ async def read_json(request: web.Request, kind: type[Body]) -> Body:
     Raises InvalidRequest, UnsupportedFormat for another media type; a body over the
     application's `client_max_size` is aiohttp's 413.
     """
-    if request.content_type != "application/json":
+    if content_type(request.headers) != "application/json":
         raise UnsupportedFormat("The body must be application/json.")
     return decode_json(await read_body(request), kind)
 

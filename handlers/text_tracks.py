@@ -30,6 +30,7 @@ from handlers.errors import (
     TooLarge,
     UnsupportedFormat,
 )
+from handlers.header_values import OCTET_STREAM, content_type
 from handlers.hiding import forget_videos
 from handlers.messages import answer_json, read_body
 from handlers.permits import BY_BEARER
@@ -42,7 +43,7 @@ MAX_BYTES = 2**20  # ten hours of speech
 MAX_TRACKS = 100  # of one video
 WEBVTT = "text/vtt"
 # What is in it is seen by its content; the rest is how tools that do not know it name it.
-MEDIA_TYPES = (WEBVTT, "application/x-subrip", "text/srt", "text/plain", "application/octet-stream")
+MEDIA_TYPES = (WEBVTT, "application/x-subrip", "text/srt", "text/plain", OCTET_STREAM)
 CHAPTERS = TrackName("chapters")
 
 ReadCues = Callable[[bytes], Sequence[Cue]]
@@ -149,7 +150,7 @@ def _granted_video(request: web.Request) -> UUID:
 
 async def _read(request: web.Request, read: ReadCues) -> str:
     """The body's cues as WebVTT. Raises UnsupportedFormat, EmptyUpload, TooLarge."""
-    if request.content_type not in MEDIA_TYPES:
+    if content_type(request.headers) not in MEDIA_TYPES:
         raise UnsupportedFormat("The body must be WebVTT or SRT.")
     body = await read_body(request, MAX_BYTES)
     if not body:

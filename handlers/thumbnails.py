@@ -17,6 +17,7 @@ from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, require_ready
 from handlers.errors import EmptyUpload, InvalidRequest, TooLarge, UnsupportedFormat
+from handlers.header_values import content_type
 from handlers.hiding import forget_videos
 from handlers.messages import ThumbnailPut, answer_json, read_json
 from storage.uploads import UploadFile, receive
@@ -30,9 +31,10 @@ CHUNK_BYTES = 256 * 1024
 async def put_thumbnail(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.EDIT)
     require_ready(video)
-    if request.content_type in ACCEPTED_TYPES:
+    sent_type = content_type(request.headers)
+    if sent_type in ACCEPTED_TYPES:
         changed = await _take_picture(request, video)
-    elif request.content_type == "application/json":
+    elif sent_type == "application/json":
         changed = await _choose_frame(request, video)
     else:
         raise UnsupportedFormat(f"The body must be JSON or one of {', '.join(ACCEPTED_TYPES)}.")

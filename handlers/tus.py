@@ -25,6 +25,7 @@ from handlers.errors import (
     TooLarge,
     UnsupportedFormat,
 )
+from handlers.header_values import content_type
 from handlers.messages import Identifier, Title
 from handlers.resuming import append, append_first, terminate
 from handlers.tus_headers import (
@@ -125,7 +126,7 @@ def _require_version(request: web.Request) -> None:
 
 
 def _require_octets(request: web.Request) -> None:
-    if request.content_type != OFFSET_OCTETS:
+    if content_type(request.headers) != OFFSET_OCTETS:
         raise UnsupportedFormat(f"The body must be {OFFSET_OCTETS}.")
 
 

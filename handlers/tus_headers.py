@@ -32,6 +32,8 @@ UPLOAD_CHECKSUM = "Upload-Checksum"
 UPLOAD_EXPIRES = "Upload-Expires"
 VIDEO_ID = "X-Video-ID"
 
+LONGEST_METADATA = 8 * 1024  # as long as one line may be; a field can have a hundred
+
 _SIZE = re.compile(r"[0-9]{1,18}")  # what a signed 64-bit integer surely holds
 _KEY = re.compile(r"[!-+\--~]+")  # visible ASCII but the comma
 
@@ -53,6 +55,8 @@ def parse_size(name: str, text: str | None) -> int:
 
 def parse_metadata(text: str) -> dict[str, bytes]:
     """The pairs of `Upload-Metadata`. Raises InvalidRequest."""
+    if len(text) > LONGEST_METADATA:
+        raise InvalidRequest("Upload-Metadata is too long.")
     pairs: dict[str, bytes] = {}
     for pair in text.split(",") if text.strip(" \t") else ():
         key, _, value = pair.strip(" \t").partition(" ")

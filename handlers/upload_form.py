@@ -8,13 +8,14 @@ decided here.
 import asyncio
 import unicodedata
 from dataclasses import dataclass
-from email.message import Message
 
 import msgspec
-from aiohttp import BodyPartReader, MultipartReader, hdrs, web
+from aiohttp import StreamReader, hdrs, web
 
 from handlers.errors import InvalidRequest, TooLarge, UnsupportedFormat
+from handlers.header_values import content_type, text_parameter
 from handlers.messages import Title
+from handlers.multipart import MalformedMultipart, MultipartReader, PartHead, boundary_of
 
 CHUNK_TIMEOUT_S = 120.0  # a sender that is silent for longer has gone
 MAX_TITLE_BYTES = 4 * 1024
@@ -23,20 +24,19 @@ MAX_FILENAME_BYTES = 255
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """The `file` part, not read yet, and what was said of it before."""
+    """What was said of the `file` part, and before it; its content is not read yet."""
 
-    body: BodyPartReader
     filename: str
     title: str
 
 
-async def open_form(request: web.Request) -> MultipartReader:
-    if request.content_type != "multipart/form-data":
+def open_form(request: web.Request) -> MultipartReader:
+    if content_type(request.headers) != "multipart/form-data":
         raise UnsupportedFormat("The body must be multipart/form-data.")
-    try:
-        return await request.multipart()
-    except (ValueError, AssertionError) as exc:
-        raise InvalidRequest("The multipart body has no usable boundary.") from exc
+    boundary = boundary_of(request.headers[hdrs.CONTENT_TYPE])
+    if boundary is None:
+        raise InvalidRequest("The multipart body has no usable boundary.")
+    return MultipartReader(lambda: _arrived(request.content), boundary)
 
 
 async def file_part(reader: MultipartReader) -> FilePart:
@@ -44,15 +44,15 @@ async def file_part(reader: MultipartReader) -> FilePart:
     title = None
     while True:
         part = await _next_part(reader)
-        name, filename = _disposition(part) if part else ("", None)
+        name = part.disposition.get("name") if part else None
         if part is None or name not in ("title", "file"):
             raise InvalidRequest("The form is `title` (optional), then `file`.")
         if name == "file":
-            kept = kept_filename(filename)
-            return FilePart(part, kept, title or title_from(kept))
+            kept = kept_filename(text_parameter(part.disposition, "filename"))
+            return FilePart(kept, title or title_from(kept))
         if title is not None:
             raise InvalidRequest("The form may hold one `title`.")
-        title = await _read_title(part)
+        title = await _read_title(reader)
 
 
 async def refuse_more_parts(reader: MultipartReader) -> None:
@@ -60,33 +60,30 @@ async def refuse_more_parts(reader: MultipartReader) -> None:
         raise InvalidRequest("`file` must be the last part of the form, and the only one.")
 
 
-async def _next_part(reader: MultipartReader) -> BodyPartReader | None:
+async def next_chunk(reader: MultipartReader) -> bytes:
+    """Some of the part that is open; empty at its end."""
     try:
-        async with asyncio.timeout(CHUNK_TIMEOUT_S):
-            part = await reader.next()
-    except TimeoutError as exc:
-        raise InvalidRequest("The upload stalled.") from exc
-    except (ValueError, AssertionError, RuntimeError) as exc:
-        raise InvalidRequest("The multipart body is malformed.") from exc
-    if part is not None and not isinstance(part, BodyPartReader):
+        return await reader.read_chunk()
+    except MalformedMultipart as exc:
+        raise InvalidRequest(exc.__doc__) from exc
+
+
+async def _next_part(reader: MultipartReader) -> PartHead | None:
+    try:
+        part = await reader.next_part()
+    except MalformedMultipart as exc:
+        raise InvalidRequest(exc.__doc__) from exc
+    if part is not None and part.media_type.startswith("multipart/"):
         raise InvalidRequest("The form may not be nested.")
     return part
 
 
-def _disposition(part: BodyPartReader) -> tuple[str, str | None]:
-    """(name, filename) of a part.
-
-    aiohttp's own parser loses both when a quoted file name holds two semicolons; the email
-    package knows quoting (RFC 2183, RFC 2231).
-    """
-    header = Message()
-    header[hdrs.CONTENT_DISPOSITION] = part.headers.get(hdrs.CONTENT_DISPOSITION, "")
-    name = header.get_param("name", "", hdrs.CONTENT_DISPOSITION)
+async def _arrived(content: StreamReader) -> bytes:
     try:
-        filename = header.get_filename()
-    except ValueError:  # a charset whose own rules it breaks
-        filename = None
-    return (name if isinstance(name, str) else "", filename)
+        async with asyncio.timeout(CHUNK_TIMEOUT_S):
+            return await content.readany()
+    except TimeoutError as exc:
+        raise InvalidRequest("The upload stalled.") from exc
 
 
 def kept_filename(filename: str | None) -> str:
@@ -102,9 +99,9 @@ def title_from(filename: str) -> str:
     return filename[:200]
 
 
-async def _read_title(part: BodyPartReader) -> str:
+async def _read_title(reader: MultipartReader) -> str:
     body = b""
-    while chunk := await next_chunk(part, MAX_TITLE_BYTES):
+    while chunk := await next_chunk(reader):
         body += chunk
         if len(body) > MAX_TITLE_BYTES:
             raise TooLarge("The title is too long.")
@@ -114,13 +111,3 @@ async def _read_title(part: BodyPartReader) -> str:
         raise InvalidRequest(
             "A title has 1 to 200 characters, none of them a control character."
         ) from exc
-
-
-async def next_chunk(part: BodyPartReader, size: int) -> bytes:
-    try:
-        async with asyncio.timeout(CHUNK_TIMEOUT_S):
-            return await part.read_chunk(size)
-    except TimeoutError as exc:
-        raise InvalidRequest("The upload stalled.") from exc
-    except (ValueError, AssertionError) as exc:
-        raise InvalidRequest("The multipart body is malformed.") from exc

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID, uuid4
 
-from aiohttp import BodyPartReader, hdrs, web
+from aiohttp import hdrs, web
 
 from db import space
 from db.courses import Module
@@ -21,11 +21,11 @@ from handlers.allowed import allowed_module
 from handlers.entering import enter, judge
 from handlers.errors import EmptyUpload, TooLarge
 from handlers.messages import answer_json
+from handlers.multipart import MultipartReader
 from handlers.upload_form import FilePart, file_part, next_chunk, open_form, refuse_more_parts
 from storage.uploads import UploadFile, receive
 from storage.videos import publish_original
 
-CHUNK_BYTES = 256 * 1024
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries, part headers, the title
 
 
@@ -33,11 +33,11 @@ async def post_video(request: web.Request) -> web.Response:
     viewer = request[keys.VIEWER]
     module = await allowed_module(request, Right.EDIT)
     _refuse_announced_size(request)
-    reader = await open_form(request)
+    reader = open_form(request)
     upload_id = uuid4()
     async with _room(request, upload_id) as room, _file(request, upload_id) as upload:
         part = await file_part(reader)
-        await _receive_file(request, part.body, upload, room)
+        await _receive_file(request, reader, upload, room)
         await refuse_more_parts(reader)
         await upload.finish()
         media = await judge(request.app, upload.path)
@@ -83,11 +83,11 @@ def _file(request: web.Request, upload_id: UUID) -> AbstractAsyncContextManager[
 
 
 async def _receive_file(
-    request: web.Request, part: BodyPartReader, upload: UploadFile, room: Reservation
+    request: web.Request, reader: MultipartReader, upload: UploadFile, room: Reservation
 ) -> None:
     """Append the part chunk by chunk, so that the size limit is decided while bytes arrive."""
     limit = request.app[keys.UPLOAD_SETTINGS].max_size_bytes
-    while chunk := await next_chunk(part, CHUNK_BYTES):
+    while chunk := await next_chunk(reader):
         if upload.offset + len(chunk) > limit:
             raise TooLarge(f"A video file may have at most {limit} bytes.")
         await room.cover_step(upload.offset + len(chunk))

@@ -8,13 +8,11 @@ standard error and blocks if nobody reads it.
 import logging
 import re
 import sys
-import warnings
 from collections.abc import Iterable
 from typing import TextIO
 
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.multipart import BadContentDispositionHeader
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from server.config_values import Secret
@@ -42,8 +40,6 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # It would show a file name as a client sent it; uploads.py reads the header itself.
-    warnings.filterwarnings("ignore", category=BadContentDispositionHeader)
     logging.getLogger("aiohttp.server").addFilter(_is_no_fault_of_the_client)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

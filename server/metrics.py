@@ -134,7 +134,7 @@ async def _listening(app: web.Application, port: int, *, is_shared: bool) -> Asy
 
     own = web.Application()
     own.router.add_get("/metrics", get_metrics)
-    runner = web.AppRunner(own, access_log=None, shutdown_timeout=0.0)
+    runner = web.AppRunner(own, access_log=None, shutdown_timeout=0.0, auto_decompress=False)
     await runner.setup()
     try:
         await web.TCPSite(runner, LOOPBACK, port, reuse_port=is_shared).start()

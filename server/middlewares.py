@@ -13,8 +13,10 @@ from aiohttp import ClientError, hdrs, web
 from aiohttp.typedefs import Handler
 
 from handlers import keys
+from handlers.delivery.refused_bytes import REQUEST_ID, SERVER
 from handlers.delivery.repeatable import began_s
-from handlers.errors import Internal, RequestError, as_request_error
+from handlers.errors import Internal, PackedBody, RequestError, as_request_error
+from handlers.header_values import is_packed
 from handlers.tus_headers import TUS_RESUMABLE, VERSION
 from server.proxies import client_of
 
@@ -71,6 +73,8 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever a handler lets out becomes problem details, while somebody can be answered."""
     try:
+        if hdrs.CONTENT_ENCODING in request.headers and is_packed(request.headers):
+            raise PackedBody
         return await handler(request)
     except Exception as exc:
         if _is_gone(request) and isinstance(exc, ConnectionError | ClientError):
@@ -98,9 +102,9 @@ async def add_common_headers(request: web.Request, response: web.StreamResponse)
     """What every answer carries (an `on_response_prepare` signal)."""
     request[keys.IS_PREPARED] = True
     # Without an id: refused for its Expect header, which aiohttp reads before all middlewares.
-    response.headers["X-Request-ID"] = request.get(keys.REQUEST_ID) or new_request_id()
+    response.headers.setdefault(REQUEST_ID, request.get(keys.REQUEST_ID) or new_request_id())
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers[hdrs.SERVER] = "coursestream"
+    response.headers[hdrs.SERVER] = SERVER
     if request.path.startswith(UPLOADS):
         response.headers[TUS_RESUMABLE] = VERSION
     if request.path.startswith(PLAY):
@@ -147,6 +151,6 @@ def _cut(request: web.Request) -> web.Response:
 
 def _answer(request: web.Request, error: RequestError) -> web.Response:
     response = error.answer(request[keys.REQUEST_ID])
-    if error.status in (413, 507):
+    if error.status in (413, 507) or isinstance(error, PackedBody):
         response.force_close()  # the rest of the body is not worth reading
     return response

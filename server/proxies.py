@@ -4,12 +4,14 @@ Only the access log asks. Every address that the service hands out is relative t
 `X-Forwarded-Proto` and `X-Forwarded-Host` have nothing to decide and are not read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import islice
 
 from aiohttp import web
 
 FORWARDED_FOR = "X-Forwarded-For"
+MAX_HOPS = 16  # what a stranger sends may be a thousand addresses of our proxies
 
 
 class TrustedProxies:
@@ -25,9 +27,10 @@ class TrustedProxies:
         """The nearest address that is no trusted proxy's. Each proxy appends whom it saw, so that
         what stands left of a stranger's address is the stranger's invention."""
         nearest = _address(peer)
-        hops = [hop for line in forwarded_for for hop in line.split(",")]
-        while nearest is not None and hops and self._trusts(nearest):
-            hop = _address(hops.pop())
+        for text in islice(_nearest_first(forwarded_for), MAX_HOPS):
+            if nearest is None or not self._trusts(nearest):
+                break
+            hop = _address(text)
             if hop is None:
                 break
             nearest = hop
@@ -46,6 +49,11 @@ def client_of(request: web.Request) -> str | None:
     if not proxies or not peer:
         return peer
     return proxies.client(peer, request.headers.getall(FORWARDED_FOR, ()))
+
+
+def _nearest_first(forwarded_for: Sequence[str]) -> Iterator[str]:
+    for line in reversed(forwarded_for):
+        yield from reversed(line.split(","))
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

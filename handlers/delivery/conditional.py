@@ -10,18 +10,20 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import formatdate
 from enum import Enum
 
 from aiohttp import hdrs
 from multidict import MultiMapping
 
-# entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE, one element of a list whose elements may be empty.
+# entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE, one element of a list, with the empty ones before it.
 # The possessive quantifiers keep a hostile list linear: nothing that matched is tried again.
 _LISTED_ETAG = re.compile(
-    r'[ \t]*+(?:(?P<weak>W/)?+"(?P<opaque>[^\x00-\x20"\x7f]*+)")?+[ \t]*+(?:,|\Z)'
+    r'[ \t,]*+(?:(?P<weak>W/)?+"(?P<opaque>[^\x00-\x20"\x7f]*+)"[ \t]*+(?:,|\Z))?+'
 )
+# A hundred tags of ours. A field can have as many lines as a request, and so a megabyte.
+_LONGEST_LIST_TEXT = 4096
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
@@ -96,12 +98,14 @@ def field_value(headers: MultiMapping[str], name: str) -> str | None:
 
 
 def parse_etags(text: str) -> tuple[ETag, ...]:
-    """Read a list of entity tags; a list with a fault in it holds no tag at all."""
-    tags = []
+    """Read a list of entity tags; one with a fault in it, or too long, holds no tag at all."""
+    tags: list[ETag] = []
     place = 0
+    if len(text) > _LONGEST_LIST_TEXT:
+        return ()
     while place < len(text):
         element = _LISTED_ETAG.match(text, place)
-        if element is None:
+        if element is None or element.end() == place:
             return ()
         if element["opaque"] is not None:
             tags.append(ETag(element["opaque"], is_weak=element["weak"] is not None))
@@ -139,7 +143,10 @@ def parse_http_date(text: str, this_year: int) -> int | None:
 
 def http_date(epoch_s: int) -> str:
     """Write an IMF-fixdate (section 5.6.7)."""
-    return formatdate(epoch_s, usegmt=True)
+    at = time.gmtime(epoch_s)
+    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
+    clock = f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
+    return f"{day}, {at.tm_mday:02} {month} {at.tm_year:04} {clock} GMT"
 
 
 def _is_unchanged_as_asked(headers: MultiMapping[str], validators: Validators) -> bool:

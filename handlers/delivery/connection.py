@@ -21,6 +21,7 @@ from handlers.delivery.open_files import OpenFile
 from handlers.delivery.posts import Post
 from handlers.delivery.pump import Pump, PumpSettings
 from handlers.delivery.ranges import ByteSpan, Headers, Part
+from handlers.delivery.refused_bytes import RefusingBytes
 from handlers.delivery.replay import Answer, Asked, Replay, Shape
 from handlers.delivery.transfers import Outcome, Transfer
 
@@ -56,6 +57,8 @@ _ATTRIBUTES = frozenset(
 _METHODS = {
     "_process_keepalive": ["self"],
     "data_received": ["self", "data"],
+    "finish_response": ["self", "request", "resp", "start_time"],
+    "handle_error": ["self", "request", "status", "exc", "message"],
     "start": ["self"],
 }
 
@@ -102,6 +105,9 @@ def protocol_factory(
         "loop": asyncio.get_running_loop(),
         "keepalive_timeout": keepalive_timeout_s,
         "access_log": None,
+        # A body that says to be packed is refused; unpacking it here would cost a thousand
+        # times its size before anybody was asked.
+        "auto_decompress": False,
     }
     if found := mismatch():
         logger.warning("videos are sent more slowly: %s", found)
@@ -148,7 +154,7 @@ class Launched(web.StreamResponse):
         await self._connection.until_free()
 
 
-class Connection(web.RequestHandler):
+class Connection(RefusingBytes):
     """`launch` begins an answer, `carry` has others write one; until it is out, the client is heard
     but not listened to.
 

@@ -1,0 +1,67 @@
+"""What a connection answers to bytes that never become a request: problem details, and no more.
+
+aiohttp's own answers to them repeat what was sent (a grant, a token), name its version, and come
+before every middleware. Also the place for what it raises between the parser and the application.
+"""
+
+import logging
+import os
+
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import LineTooLong
+
+from handlers.errors import Internal, InvalidRequest, RequestError, as_request_error
+
+logger = logging.getLogger(__name__)
+
+SERVER = "coursestream"
+REQUEST_ID = "X-Request-ID"
+
+
+class RefusingBytes(web.RequestHandler):
+    """aiohttp's protocol with these answers; each is the last of its connection."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Raises ConnectionError where an answer has begun already."""
+        if status >= 500:
+            logger.error("a request could not be answered", exc_info=exc)
+        else:  # what is said of it may be anything, a token included
+            logger.info("no HTTP request, from %s: %s", request.remote, type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        response = _answer(_refusal(status, exc))
+        response.force_close()
+        return response
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        if isinstance(resp, web.HTTPException):  # raised before the first middleware
+            resp = _answer(as_request_error(resp))
+        return await super().finish_response(request, resp, start_time)
+
+
+def _refusal(status: int, exc: BaseException | None) -> RequestError:
+    if status >= 500:
+        return Internal()
+    if isinstance(exc, LineTooLong):
+        return InvalidRequest("A line of the request's head is too long.")
+    return InvalidRequest("These bytes are no HTTP request.")
+
+
+def _answer(error: RequestError) -> web.Response:
+    """Under the fields that the application gives to its own answers."""
+    request_id = os.urandom(16).hex()
+    response = error.answer(request_id)
+    response.headers[REQUEST_ID] = request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers[hdrs.SERVER] = SERVER
+    return response

@@ -1,0 +1,101 @@
+"""Values of header fields with parameters: Content-Type, Content-Disposition.
+
+Source: RFC 9110 section 5.6 (tokens, quoted strings, parameters) and 8.3 (media types), RFC 8187
+(`name*=`), RFC 7578 for how forms use them. Pure, and linear in the length of the text: no
+quantifier gives back what it matched. The standard library's `email` parser, which aiohttp's
+`request.content_type` asks, takes time that grows with the square of it, on the event loop.
+
+Senders are read generously: a value that is neither token nor quoted string ends at the next
+semicolon, a quotation that never ends at the end of the text. What a value may be is decided by
+whoever asks for it.
+"""
+
+import re
+from collections.abc import Mapping
+from itertools import count, takewhile
+from urllib.parse import unquote_to_bytes
+
+from aiohttp import hdrs
+from multidict import MultiMapping
+
+OCTET_STREAM = "application/octet-stream"  # where there is no Content-Type (RFC 9110 section 8.3)
+MAX_PARAMETERS = 32  # a form's part has three; what follows is not looked at
+MAX_EXTENDED_LENGTH = 1024  # of a file name 255 bytes are kept
+MAX_CODING_LENGTH = 64
+
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_MEDIA_TYPE = re.compile(rf"[ \t]*+({_TOKEN}/{_TOKEN})[ \t]*+(?:;|\Z)")
+_PARAMETER = re.compile(
+    r';(?P<name>[^=;]*+)(?:=[ \t]*+(?:"(?P<quoted>(?:[^"\\]++|\\.)*+)[^;]*+|(?P<plain>[^;]*+)))?+',
+    re.DOTALL,
+)
+_LATIN_1 = frozenset({"iso-8859-1", "latin-1", "us-ascii"})
+
+
+def content_type(headers: MultiMapping[str]) -> str:
+    """The media type of a body, in lower case and without its parameters."""
+    return media_type(headers.get(hdrs.CONTENT_TYPE, OCTET_STREAM))
+
+
+def is_packed(headers: MultiMapping[str]) -> bool:
+    """Whether Content-Encoding (RFC 9110 section 8.4) names anything that would be unpacked."""
+    lines = headers.getall(hdrs.CONTENT_ENCODING, ())
+    return any(
+        len(line) > MAX_CODING_LENGTH or line.strip(" \t").lower() not in ("", "identity")
+        for line in lines
+    )
+
+
+def media_type(text: str) -> str:
+    """`type/subtype` in lower case; empty for what begins with none."""
+    match = _MEDIA_TYPE.match(text)
+    return "" if match is None else match[1].lower()
+
+
+def parameters(text: str) -> dict[str, str]:
+    """What follows the first semicolon, by name in lower case; of two with one name the first."""
+    found: dict[str, str] = {}
+    place = text.find(";")
+    for _ in range(MAX_PARAMETERS):
+        match = _PARAMETER.match(text, place) if place >= 0 else None
+        if match is None:
+            break
+        if (value := _value(match)) is not None:
+            found.setdefault(match["name"].strip(" \t").lower(), value)
+        place = match.end()
+    return found
+
+
+def text_parameter(found: Mapping[str, str], name: str) -> str | None:
+    """A parameter that may be written `name*=UTF-8''…` (RFC 8187), or in pieces `name*0=`
+    (RFC 2231 section 3), as mail programs do."""
+    if (extended := found.get(f"{name}*")) is not None:
+        return _extended_value(extended)
+    if name in found:
+        return found[name]
+    pieces = (found.get(f"{name}*{number}") for number in count())
+    return "".join(takewhile(bool, pieces)) or None  # type: ignore[arg-type]
+
+
+def _value(match: re.Match[str]) -> str | None:
+    """None for a name without any."""
+    if (quoted := match["quoted"]) is not None:
+        return _unescaped(quoted)
+    plain: str | None = match["plain"]
+    return None if plain is None else plain.strip(" \t")
+
+
+def _unescaped(quoted: str) -> str:
+    """Other backslashes stay: browsers send those of a file name as they are (WHATWG HTML section
+    4.10.22.8)."""
+    return "\\".join(piece.replace('\\"', '"') for piece in quoted.split("\\\\"))
+
+
+def _extended_value(text: str) -> str:
+    """Whatever else the charset is said to be, it is read as UTF-8."""
+    charset, quote, encoded = text.partition("'")
+    if not quote:
+        return text
+    value = encoded.partition("'")[2][:MAX_EXTENDED_LENGTH]
+    octets = unquote_to_bytes(value.encode("utf-8", "replace"))
+    return octets.decode("latin-1" if charset.lower() in _LATIN_1 else "utf-8", "replace")

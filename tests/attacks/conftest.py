@@ -1,0 +1,24 @@
+"""The application as in the tests of `handlers`; and raw requests to it."""
+
+import logging
+
+import pytest
+
+from tests.handlers.conftest import (  # noqa: F401
+    film,
+    mp4,
+    other_video,
+    service,
+    shared_service,
+    start_service,
+    start_shared_service,
+    video,
+    webm,
+)
+
+
+@pytest.fixture
+def unblamed(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What was logged; whatever is sent, nothing of it is an error of ours."""
+    caplog.set_level(logging.INFO)
+    return caplog

@@ -1,0 +1,112 @@
+"""Bodies that say to be packed are refused before a byte of them is read, and none is unpacked."""
+
+import zlib
+from typing import Any
+
+import pytest
+from aiohttp.http_parser import DeflateBuffer
+
+from tests.handlers.conftest import Service
+from tests.wire import WireAnswer, connected
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CODINGS = ["gzip", "deflate", "br", "zstd", "x-gzip", "identity, gzip", "GZIP", "unknown"]
+CALLS = [
+    ("GET", "/healthz", None),
+    ("GET", "/", None),
+    ("GET", "/nowhere", None),
+    ("POST", "/healthz", None),
+    ("PUT", "/api/v1/courses/c1", "root"),
+    ("PUT", "/api/v1/courses/c1", None),
+    ("POST", "/api/v1/modules/m1/videos", "tess"),
+    ("POST", "/api/v1/uploads", "tess"),
+    ("OPTIONS", "/api/v1/uploads", None),
+    ("GET", "/play/grant/events", None),
+]
+SIZE_BYTES = 2 * 2**20
+
+
+@pytest.fixture(autouse=True)
+def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of what aiohttp was given to unpack."""
+    sizes: list[int] = []
+    monkeypatch.setattr(DeflateBuffer, "feed_data", lambda _, data, size: sizes.append(size))
+    return sizes
+
+
+async def refusal(
+    service: Service, method: str, path: str, who: str | None, coding: str, body: bytes = b""
+) -> WireAnswer:
+    """The answer, which closes, to a head of such a request, with as much of its body."""
+    token = [f"Authorization: {service._speaking(who).headers['Authorization']}"] if who else []
+    async with connected(service.url) as wire:
+        await wire.send(
+            f"{method} {path} HTTP/1.1",
+            "Host: x",
+            *token,
+            f"Content-Encoding: {coding}",
+            f"Content-Length: {SIZE_BYTES}",
+            body=body,
+        )
+        return await wire.answer()
+
+
+@pytest.mark.parametrize(("method", "path", "who"), CALLS, ids=lambda it: str(it))
+async def test_packed_body_is_refused_everywhere(
+    shared_service: Service, unpacked: list[int], method: str, path: str, who: str | None
+) -> None:
+    for coding in CODINGS:
+        answer = await refusal(shared_service, method, path, who, coding)
+
+        assert answer.status == 415
+        assert answer.headers["Accept-Encoding"] == "identity"
+        assert answer.headers["Connection"] == "close"
+        assert b'"urn:coursestream:unsupported-format"' in answer.body
+    assert unpacked == []
+
+
+async def test_bomb_is_never_unpacked(shared_service: Service, unpacked: list[int]) -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = packer.compress(bytes(2**26)) + packer.flush()
+
+    answer = await refusal(shared_service, "GET", "/healthz", None, "gzip", bomb)
+
+    assert answer.status == 415
+    assert unpacked == []
+
+
+async def test_what_is_no_packing_writes_no_traceback(
+    shared_service: Service, unblamed: pytest.LogCaptureFixture
+) -> None:
+    for coding in ("gzip", "deflate", "br", "zstd"):
+        answer = await refusal(shared_service, "GET", "/healthz", None, coding, b"no packing")
+        assert answer.status == 415
+
+    assert [record for record in unblamed.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
+async def test_body_as_it_is_may_say_so(shared_service: Service, coding: str) -> None:
+    answer = await shared_service.ask(
+        "root", "PUT", "courses/c1", {"title": "One"}, headers={"Content-Encoding": coding}
+    )
+
+    assert answer.said == "200"
+
+
+async def test_part_of_a_form_is_taken_as_it_is(shared_service: Service, mp4: Any) -> None:
+    head = (
+        '--a\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n'
+        "Content-Encoding: gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    )
+
+    answer = await shared_service.ask(
+        "tess",
+        "POST",
+        "modules/m1/videos",
+        data=head.encode() + mp4.read_bytes() + b"\r\n--a--\r\n",
+        headers={"Content-Type": "multipart/form-data; boundary=a"},
+    )
+
+    assert answer.said == "201"
