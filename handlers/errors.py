@@ -163,13 +163,6 @@ class UnsupportedFormat(RequestError):
     status, code, title = 415, "unsupported-format", "Unsupported format"
 
 
-class PackedBody(UnsupportedFormat):
-    """A body is sent as it is: without a Content-Encoding."""
-
-    def __init__(self) -> None:
-        super().__init__(headers={hdrs.ACCEPT_ENCODING: "identity"})  # RFC 9110 section 15.5.16
-
-
 class RangeNotSatisfiable(RequestError):
     """No asked range lies within the file."""
 

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 from handlers import keys
 from handlers.delivery.refused_bytes import REQUEST_ID, SERVER
 from handlers.delivery.repeatable import began_s
-from handlers.errors import Internal, PackedBody, RequestError, as_request_error
+from handlers.errors import Internal, RequestError, UnsupportedFormat, as_request_error
 from handlers.header_values import is_packed
 from handlers.tus_headers import TUS_RESUMABLE, VERSION
 from server.proxies import client_of
@@ -74,7 +74,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     """Whatever a handler lets out becomes problem details, while somebody can be answered."""
     try:
         if hdrs.CONTENT_ENCODING in request.headers and is_packed(request.headers):
-            raise PackedBody
+            raise _packed()
         return await handler(request)
     except Exception as exc:
         if _is_gone(request) and isinstance(exc, ConnectionError | ClientError):
@@ -149,8 +149,15 @@ def _cut(request: web.Request) -> web.Response:
     return web.Response(status=CLIENT_GONE)
 
 
+def _packed() -> RequestError:
+    return UnsupportedFormat(
+        "A body is sent as it is, without a Content-Encoding.",
+        headers={hdrs.ACCEPT_ENCODING: "identity"},  # RFC 9110 section 15.5.16
+    )
+
+
 def _answer(request: web.Request, error: RequestError) -> web.Response:
     response = error.answer(request[keys.REQUEST_ID])
-    if error.status in (413, 507) or isinstance(error, PackedBody):
+    if error.status in (413, 507) or (error.status == 415 and not request.content.is_eof()):
         response.force_close()  # the rest of the body is not worth reading
     return response

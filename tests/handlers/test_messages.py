@@ -84,8 +84,8 @@ async def test_title_of_a_module(shared_service: Any, title: str, said: str) -> 
         pytest.param(rb'{"title": "a\ud800b"}', id="lone surrogate escaped"),
         pytest.param(rb'{"title": "a\u0000b"}', id="NUL escaped"),
         pytest.param(titled("a").decode().encode("utf-16"), id="UTF-16"),
-        pytest.param(b'{"title": ' + b"[" * 100_000, id="nested too deep"),
-        pytest.param(b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="unknown and deep"),
+        pytest.param(b'{"title": ' + b"[" * 50_000, id="nested too deep"),
+        pytest.param(b'{"x": ' + b"[" * 20_000 + b"]" * 20_000 + b"}", id="unknown and deep"),
     ],
 )
 async def test_body_is_refused(shared_service: Any, video_id: str, body: bytes) -> None:
@@ -103,7 +103,7 @@ async def test_body_is_refused(shared_service: Any, video_id: str, body: bytes) 
 async def test_nesting_too_deep_is_refused_wherever_a_field_takes_anything(
     shared_service: Any, video_id: str
 ) -> None:
-    deep = b'{"watched": ' + b"[" * 100_000
+    deep = b'{"watched": ' + b"[" * 50_000
 
     answer = await shared_service.ask(
         "ada", "PUT", f"videos/{video_id}/progress", data=deep, headers=JSON
