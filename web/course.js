@@ -1,9 +1,9 @@
 // A course as a list of modules and lessons, kept true by events.
 
+import { el } from "./elements.js";
 import { LessonList } from "./lesson.js";
 import { Outline } from "./outline.js";
 import { uploadForm } from "./upload.js";
-import { el } from "./elements.js";
 
 export class CourseView {
   #outline;
@@ -80,7 +80,10 @@ export class CourseView {
   // Kept when the course is drawn anew: an upload may be under way in it.
   #formOf(module) {
     if (!this.#forms.has(module.id)) {
-      this.#forms.set(module.id, uploadForm(this.#api, module, (video) => this.put(video)));
+      this.#forms.set(
+        module.id,
+        uploadForm(this.#api, module, (video) => this.put(video)),
+      );
     }
     return this.#forms.get(module.id);
   }

@@ -11,8 +11,14 @@ const DEEPEST = 4; // a course holds modules, they hold videos, those hold progr
 /** What a reference within the document stands for. */
 export function resolve(api, thing) {
   if (!thing?.$ref) return thing;
-  const names = thing.$ref.slice(2).split("/").map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
-  return resolve(api, names.reduce((place, name) => place?.[name], api));
+  const names = thing.$ref
+    .slice(2)
+    .split("/")
+    .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return resolve(
+    api,
+    names.reduce((place, name) => place?.[name], api),
+  );
 }
 
 /** The operations of the document, grouped by tag, in the document's order. */
@@ -39,7 +45,9 @@ export function kind(api, schema) {
   if (schema.type === "array") return `list of ${kind(api, schema.items)}`;
   if (schema.contentMediaType && !schema.type) return "bytes";
   const plain = { string: "text", null: "null" }[schema.type] ?? schema.type ?? "anything";
-  return [schema.format === "uuid" ? "UUID" : schema.format ?? plain, bounds(schema)].filter(Boolean).join(", ");
+  return [schema.format === "uuid" ? "UUID" : (schema.format ?? plain), bounds(schema)]
+    .filter(Boolean)
+    .join(", ");
 }
 
 function words(name) {
@@ -65,8 +73,19 @@ function fields(api, schema, depth = 0) {
   const object = fieldsOf(api, schema);
   if (!object || depth >= DEEPEST) return null;
   const rows = Object.entries(object.properties).flatMap(([name, field]) => [
-    el("dt", {}, el("code", {}, name), object.required?.includes(name) ? "" : el("span", { className: "kind" }, " (optional)")),
-    el("dd", {}, el("span", { className: "kind" }, kind(api, field)), field.description ? prose(field.description) : "", fields(api, field, depth + 1)),
+    el(
+      "dt",
+      {},
+      el("code", {}, name),
+      object.required?.includes(name) ? "" : el("span", { className: "kind" }, " (optional)"),
+    ),
+    el(
+      "dd",
+      {},
+      el("span", { className: "kind" }, kind(api, field)),
+      field.description ? prose(field.description) : "",
+      fields(api, field, depth + 1),
+    ),
   ]);
   return el("dl", { className: "facts" }, ...rows);
 }
@@ -82,7 +101,12 @@ function fieldsOf(api, schema) {
 
 function bodies(api, content = {}) {
   return Object.entries(content).map(([media, { schema }]) =>
-    el("div", {}, el("span", { className: "media" }, media, schema?.$ref ? ` · ${kind(api, schema)}` : ""), fields(api, schema)),
+    el(
+      "div",
+      {},
+      el("span", { className: "media" }, media, schema?.$ref ? ` · ${kind(api, schema)}` : ""),
+      fields(api, schema),
+    ),
   );
 }
 
@@ -91,10 +115,17 @@ function titled(title, ...content) {
 }
 
 function parameters(api, call) {
-  const rows = (call.parameters ?? []).map((one) => resolve(api, one)).flatMap((one) => [
-    el("dt", {}, el("code", {}, one.name), el("span", { className: "kind" }, ` in ${one.in}`)),
-    el("dd", {}, prose(one.description), el("span", { className: "kind" }, kind(api, one.schema))),
-  ]);
+  const rows = (call.parameters ?? [])
+    .map((one) => resolve(api, one))
+    .flatMap((one) => [
+      el("dt", {}, el("code", {}, one.name), el("span", { className: "kind" }, ` in ${one.in}`)),
+      el(
+        "dd",
+        {},
+        prose(one.description),
+        el("span", { className: "kind" }, kind(api, one.schema)),
+      ),
+    ]);
   return rows.length ? el("dl", { className: "facts" }, ...rows) : null;
 }
 
@@ -119,7 +150,11 @@ function answers(api, call) {
 
 function drawCall(api, call) {
   const inside = el("div", { className: "inside" });
-  const who = call.security?.length ? "A bearer token is needed." : call.path.includes("{grant}") ? "By the grant in the path." : "Nobody is asked for a token.";
+  const who = call.security?.length
+    ? "A bearer token is needed."
+    : call.path.includes("{grant}")
+      ? "By the grant in the path."
+      : "Nobody is asked for a token.";
   const shown = el(
     "details",
     { className: "call", id: call.operationId },
@@ -155,7 +190,13 @@ function problems(api) {
     el("dt", {}, el("code", {}, one.const.split(":").at(-1))),
     el("dd", {}, el("span", { className: "kind" }, `${one.title}. `), one.description),
   ]);
-  return section("Problems", prose("Every error is `application/problem+json`; its `type` is `urn:coursestream:` and one of these codes."), el("dl", { className: "facts" }, ...rows));
+  return section(
+    "Problems",
+    prose(
+      "Every error is `application/problem+json`; its `type` is `urn:coursestream:` and one of these codes.",
+    ),
+    el("dl", { className: "facts" }, ...rows),
+  );
 }
 
 function section(title, ...content) {
@@ -165,26 +206,45 @@ function section(title, ...content) {
 const anchor = (title) => title.toLowerCase().replaceAll(" ", "-");
 
 function drawContents(nav, titles, calls) {
-  const filter = el("input", { type: "search", placeholder: "Find a call", ariaLabel: "Find a call" });
+  const filter = el("input", {
+    type: "search",
+    placeholder: "Find a call",
+    ariaLabel: "Find a call",
+  });
   filter.addEventListener("input", () => {
     for (const [call, node] of calls) node.hidden = !matches(call, filter.value);
   });
-  nav.append(filter, el("ul", {}, ...titles.map((title) => el("li", {}, el("a", { href: `#${anchor(title)}` }, title)))));
+  nav.append(
+    filter,
+    el(
+      "ul",
+      {},
+      ...titles.map((title) => el("li", {}, el("a", { href: `#${anchor(title)}` }, title))),
+    ),
+  );
 }
 
 /** Whether each word of the search stands somewhere in the call's verb, path or summary. */
 export function matches(call, text) {
   const all = `${call.verb} ${call.path} ${call.summary}`.toLowerCase();
-  return text.toLowerCase().split(/\s+/).every((word) => all.includes(word));
+  return text
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => all.includes(word));
 }
 
 export function draw(api, nav, content) {
   const calls = [];
-  const lead = el("div", { className: "lead" }, el("h1", {}, "HTTP API"), prose(api.info.description));
+  const lead = el(
+    "div",
+    { className: "lead" },
+    el("h1", {}, "HTTP API"),
+    prose(api.info.description),
+  );
   const groups = [...callsByTag(api)].filter(([, group]) => group.length);
   const sections = groups.map(([tag, group]) => {
     const nodes = group.map((call) => drawCall(api, call));
-    nodes.forEach((node, at) => calls.push([group[at], node]));
+    for (const [at, node] of nodes.entries()) calls.push([group[at], node]);
     return section(tag, ...nodes);
   });
   content.append(lead, ...sections, problems(api));
@@ -204,7 +264,13 @@ async function load(nav, content) {
     draw(await answer.json(), nav, content);
     showAddressed();
   } catch {
-    content.append(el("p", { className: "notice bad" }, "The description could not be loaded. Reload the page to try again."));
+    content.append(
+      el(
+        "p",
+        { className: "notice bad" },
+        "The description could not be loaded. Reload the page to try again.",
+      ),
+    );
   }
   content.ariaBusy = "false";
 }

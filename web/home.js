@@ -8,8 +8,8 @@ import { adoptIdentity } from "./identity.js";
 import { followEvents } from "./live.js";
 import { explain, notify, showViewer } from "./notices.js";
 import { deliverLeftovers } from "./outbox.js";
-import { Thumbnails } from "./thumbnails.js";
 import { showSignIn } from "./sign_in.js";
+import { Thumbnails } from "./thumbnails.js";
 
 // Events tell of progress at once; this is for what happened while none could.
 const RECHECK_MS = 15_000;
@@ -64,7 +64,10 @@ class HomePage {
     for (const view of views.values()) {
       for (const { id } of view.videos.filter(({ status }) => status === "processing")) {
         // The next round asks again; the list on the screen stays.
-        await this.api.video(id).then((video) => view.put(video), () => {});
+        await this.api.video(id).then(
+          (video) => view.put(video),
+          () => {},
+        );
       }
     }
   }
@@ -81,12 +84,14 @@ class HomePage {
     for (const id of views.keys()) if (!ids.has(id)) views.delete(id);
     const shown = courses.map(({ id }) => views.get(id));
     place.replaceChildren(...shown.map((view) => view.element));
-    if (!shown.length) place.append(el("p", { className: "quiet" }, "You are not enrolled in any course yet."));
+    if (!shown.length)
+      place.append(el("p", { className: "quiet" }, "You are not enrolled in any course yet."));
     if (shown.some((view) => view.isTaught)) this.#watchOthers();
   }
 
   #watchOthers() {
-    const titleOf = (id) => [...views.values()].map((view) => view.titleOf(id)).find(Boolean) ?? null;
+    const titleOf = (id) =>
+      [...views.values()].map((view) => view.titleOf(id)).find(Boolean) ?? null;
     this.#activity ??= new Activity(document.getElementById("activity"), titleOf);
   }
 }

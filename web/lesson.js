@@ -37,10 +37,13 @@ function lessonItem(video, thumbnails, isCurrent) {
   const isReady = video.status === "ready";
   const body = [
     picture(video, thumbnails),
-    el("span", { className: "words" },
+    el(
+      "span",
+      { className: "words" },
       el("span", { className: "title" }, video.title),
       el("span", { className: "meta" }, meta(video)),
-      bar(video)),
+      bar(video),
+    ),
   ];
   const row = isReady
     ? el("a", { href: `/watch/${video.id}`, ...(isCurrent && { ariaCurrent: "page" }) }, ...body)

@@ -3,9 +3,18 @@
 // from the videos. The page holding a Web Lock reads; a BroadcastChannel carries it to the others.
 
 const TYPES = [
-  "video.uploaded", "video.processing", "video.ready", "video.failed", "video.updated",
-  "video.deleted", "playback.started", "playback.progress", "playback.completed",
-  "playback.stopped", "enrollment.changed", "reset",
+  "video.uploaded",
+  "video.processing",
+  "video.ready",
+  "video.failed",
+  "video.updated",
+  "video.deleted",
+  "playback.started",
+  "playback.progress",
+  "playback.completed",
+  "playback.stopped",
+  "enrollment.changed",
+  "reset",
 ];
 const FIRST_PAUSE_MS = 2_000;
 const MAX_PAUSE_MS = 120_000;

@@ -40,6 +40,7 @@ export function explain(error, action = null) {
 }
 
 export function inWords(error) {
-  const reference = error.status >= 500 && error.reference ? ` (Reference: ${error.reference})` : "";
+  const reference =
+    error.status >= 500 && error.reference ? ` (Reference: ${error.reference})` : "";
   return `${error.message}${reference}`;
 }

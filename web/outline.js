@@ -1,7 +1,11 @@
 // What is in a course and how far one viewer has got with it, kept true by events. Draws nothing.
 
 const VIDEO_CHANGES = new Set([
-  "video.uploaded", "video.processing", "video.ready", "video.failed", "video.updated",
+  "video.uploaded",
+  "video.processing",
+  "video.ready",
+  "video.failed",
+  "video.updated",
 ]);
 
 export class Outline {
@@ -36,7 +40,8 @@ export class Outline {
   apply(type, event) {
     if (VIDEO_CHANGES.has(type)) return this.put({ ...event, id: event.video_id });
     if (type === "video.deleted") return this.#remove(event.video_id);
-    if (type.startsWith("playback.") && event.user_id === this.#viewerId) return this.#advance(type, event);
+    if (type.startsWith("playback.") && event.user_id === this.#viewerId)
+      return this.#advance(type, event);
     return null;
   }
 
@@ -47,7 +52,8 @@ export class Outline {
     const module = this.modules.find(({ id }) => id === moduleId);
     if (!module) return null;
     if (known) Object.assign(known, change);
-    else module.videos.push({ progress: this.#progressOfRemoved.get(change.id) ?? null, ...change });
+    else
+      module.videos.push({ progress: this.#progressOfRemoved.get(change.id) ?? null, ...change });
     // A restored video goes back to its place.
     module.videos.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at));
     return module;

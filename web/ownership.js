@@ -23,5 +23,9 @@ export function claim(sessionId) {
 
 export async function ifUnowned(sessionId, run) {
   if (!navigator.locks) return run();
-  return navigator.locks.request(lockName(sessionId), { ifAvailable: true }, (lock) => lock && run());
+  return navigator.locks.request(
+    lockName(sessionId),
+    { ifAvailable: true },
+    (lock) => lock && run(),
+  );
 }

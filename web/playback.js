@@ -66,7 +66,8 @@ export class Playback {
   /** Replace `deadGrant`, once, however many callers noticed its end. */
   async renew(deadGrant) {
     if (deadGrant !== this.grant) return;
-    if (!this.#hasWorked) throw new ApiError(403, { detail: "The server refuses to play this video." });
+    if (!this.#hasWorked)
+      throw new ApiError(403, { detail: "The server refuses to play this video." });
     this.#renewal ??= this.#replaceGrant();
     await this.#renewal;
     this.#renewal = null;

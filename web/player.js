@@ -22,7 +22,9 @@ export class Player {
     this.#playback = playback;
     this.#hooks = hooks;
     const { signal } = this.#listening;
-    video.addEventListener("error", () => this.#recover().catch((error) => this.fail(error)), { signal });
+    video.addEventListener("error", () => this.#recover().catch((error) => this.fail(error)), {
+      signal,
+    });
     video.addEventListener("loadeddata", () => this.#arrive(), { signal });
   }
 
@@ -38,7 +40,8 @@ export class Player {
   /** Load the chosen source and go to a place; plays on only if it was playing. */
   load(positionS, isPlaying = false) {
     const source = this.#sources[this.#sourceIndex];
-    if (!source) return this.fail(new ApiError(415, { detail: "This browser cannot play this video." }));
+    if (!source)
+      return this.fail(new ApiError(415, { detail: "This browser cannot play this video." }));
     this.#hooks.beforeLoad(positionS);
     this.#loadedGrant = this.#playback.grant;
     this.#video.src = source.url;
@@ -84,7 +87,8 @@ export class Player {
     const isCut = this.#video.error?.code === MediaError.MEDIA_ERR_NETWORK;
     const { error, isElsewhere } = await statusOf(this.#video.src);
     // What was elsewhere may be here by now.
-    if (error === null && isElsewhere && this.#playback.hasWorked) await this.#playback.renew(this.#loadedGrant);
+    if (error === null && isElsewhere && this.#playback.hasWorked)
+      await this.#playback.renew(this.#loadedGrant);
     else if (error === null && isCut) await this.#wait(0);
     else if (error === null) this.#sourceIndex += 1;
     else if (error.status === 401) await this.#playback.renew(this.#loadedGrant);

@@ -15,9 +15,13 @@ export async function showSignIn(reason) {
 }
 
 function explanation() {
-  return el("p", {}, "Open this service through the link in your course site: it signs you in. ",
+  return el(
+    "p",
+    {},
+    "Open this service through the link in your course site: it signs you in. ",
     location.pathname === "/" ? "" : "You then come back to this video. ",
-    "If you came that way and still see this page, go back there and follow the link again.");
+    "If you came that way and still see this page, go back there and follow the link again.",
+  );
 }
 
 function continueAs(identity) {
@@ -25,15 +29,22 @@ function continueAs(identity) {
     keepToken(identity.token);
     location.reload();
   };
-  return el("button", { type: "button", className: "button", onclick: goOn }, `Continue as ${identity.name}`);
+  return el(
+    "button",
+    { type: "button", className: "button", onclick: goOn },
+    `Continue as ${identity.name}`,
+  );
 }
 
 function forOperators() {
   const page = location.origin + location.pathname;
-  return el("details", {},
+  return el(
+    "details",
+    {},
     el("summary", {}, "I run this server"),
     el("p", {}, "Make a token and open this page's address with it:"),
     el("pre", {}, el("code", {}, `run_server.py token --user maria\n${page}#token=…`)),
     el("p", {}, "A link in the course site can lead straight to a video in the same way:"),
-    el("pre", {}, el("code", {}, `${location.origin}/watch/…#token=…`)));
+    el("pre", {}, el("code", {}, `${location.origin}/watch/…#token=…`)),
+  );
 }

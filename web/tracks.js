@@ -20,7 +20,7 @@ export class Tracks {
     for (const track of this.#video.querySelectorAll("track[kind=captions]")) {
       if (!languages.includes(track.srclang)) track.remove();
     }
-    captions.forEach(({ language, url }) => this.#place("captions", language, url));
+    for (const { language, url } of captions) this.#place("captions", language, url);
     if (chaptersUrl) this.#place("chapters", "", chaptersUrl);
   }
 

@@ -8,11 +8,18 @@ import { explain, inWords } from "./notices.js";
 export function uploadForm(api, module, onDone) {
   const accept = "video/mp4,video/webm,.mp4,.webm";
   const file = el("input", { type: "file", name: "file", required: true, accept });
-  const title = el("input", { type: "text", name: "title", maxLength: 200, placeholder: "Without one, the file's name" });
+  const title = el("input", {
+    type: "text",
+    name: "title",
+    maxLength: 200,
+    placeholder: "Without one, the file's name",
+  });
   const submit = el("button", { type: "submit", className: "button" }, "Upload");
   const progress = el("div", { className: "sending", hidden: true });
   const failure = el("p", { className: "failure", role: "alert" });
-  const form = el("form", {},
+  const form = el(
+    "form",
+    {},
     el("label", {}, "Title", title),
     el("label", {}, "MP4 or WebM file", file),
     submit,
@@ -30,8 +37,12 @@ export function uploadForm(api, module, onDone) {
     form.reset();
     onDone(video);
   });
-  return el("details", { className: "upload" },
-    el("summary", {}, "Add a video", el("span", { className: "unseen" }, ` to ${module.title}`)), form);
+  return el(
+    "details",
+    { className: "upload" },
+    el("summary", {}, "Add a video", el("span", { className: "unseen" }, ` to ${module.title}`)),
+    form,
+  );
 }
 
 // Where it happened: the page's own notices may be far out of sight.
@@ -61,7 +72,11 @@ async function upload(api, module, title, file, place, refuse) {
 function showProgress(request, name, place) {
   const bar = el("progress", { max: 1, value: 0, ariaLabel: `Uploading ${name}` });
   const text = el("span", {}, "0 %");
-  const cancel = el("button", { type: "button", className: "link", onclick: () => request.abort() }, "Cancel");
+  const cancel = el(
+    "button",
+    { type: "button", className: "link", onclick: () => request.abort() },
+    "Cancel",
+  );
   place.replaceChildren(bar, text, cancel);
   place.hidden = false;
   request.upload.onprogress = ({ loaded, total }) => {

@@ -38,7 +38,9 @@ class WatchPage {
   #identity;
   #videoId;
   #videoElement = byId("video");
-  #tracks = new Tracks(this.#videoElement, byId("chapters"), (placeS) => this.#player?.seek(placeS));
+  #tracks = new Tracks(this.#videoElement, byId("chapters"), (placeS) =>
+    this.#player?.seek(placeS),
+  );
   #video = null;
   #outline = null;
   #lessonList;
@@ -54,7 +56,10 @@ class WatchPage {
     this.#identity = identity;
     this.#videoId = videoId;
     this.api = new Api(identity);
-    this.#lessonList = new LessonList(new Thumbnails(this.api), { currentId: videoId, className: "list small" });
+    this.#lessonList = new LessonList(new Thumbnails(this.api), {
+      currentId: videoId,
+      className: "list small",
+    });
     this.#videoElement.addEventListener("ended", () => this.#offerNext());
   }
 
@@ -104,7 +109,8 @@ class WatchPage {
   }
 
   #changeCourse(type, event) {
-    if (type !== "video.deleted" && this.#outline?.lacksModuleOf(event)) return void this.describe();
+    if (type !== "video.deleted" && this.#outline?.lacksModuleOf(event))
+      return void this.describe();
     if (this.#outline?.apply(type, event)) this.#showLessons();
   }
 
@@ -140,7 +146,11 @@ class WatchPage {
   #connect({ userId, videoId }) {
     const playback = this.#playback;
     const place = { userId, videoId, sessionId: playback.sessionId };
-    const outbox = new Outbox(place, (report) => playback.report(videoId, report), (state) => this.#showSaving(state));
+    const outbox = new Outbox(
+      place,
+      (report) => playback.report(videoId, report),
+      (state) => this.#showSaving(state),
+    );
     playback.skipSequencesBelow(outbox.nextSequence);
     this.#reporter?.close();
     const reporter = new Reporter(this.#videoElement, videoId, playback, outbox);
@@ -172,9 +182,10 @@ class WatchPage {
     if (answer) this.#showProgress(answer);
     if (refused?.status === 403) return this.#player.fail(refused);
     const isLate = waiting > 0 && !answer;
-    const message = refused?.status === 401
-      ? "Your sign-in has ended: sign in again to save your place."
-      : "Your place will be saved when the server is back.";
+    const message =
+      refused?.status === 401
+        ? "Your sign-in has ended: sign in again to save your place."
+        : "Your place will be saved when the server is back.";
     byId("saving").textContent = isLate ? message : "";
   }
 
@@ -211,13 +222,20 @@ class WatchPage {
     if (type === "playback.completed") byId("badge").hidden = false;
     this.#askForProgressSoon();
     if (!isNewest) return;
-    if (Math.abs(event.position - this.#videoElement.currentTime) < ELSEWHERE_S) return notify("elsewhere", null);
+    if (Math.abs(event.position - this.#videoElement.currentTime) < ELSEWHERE_S)
+      return notify("elsewhere", null);
     const at = clock(event.position);
-    const content = type === "playback.stopped" ? `You left off at ${at} elsewhere.` : `You are at ${at} in another tab or on another device.`;
+    const content =
+      type === "playback.stopped"
+        ? `You left off at ${at} elsewhere.`
+        : `You are at ${at} in another tab or on another device.`;
     notify("elsewhere", content, {
       action: {
         label: `Continue from ${at}`,
-        run: () => (notify("elsewhere", null), this.#player?.seek(event.position)),
+        run: () => {
+          notify("elsewhere", null);
+          this.#player?.seek(event.position);
+        },
       },
     });
   }
@@ -259,7 +277,8 @@ class WatchPage {
     const place = lessons.findIndex(({ id }) => id === this.#videoId);
     const next = place < 0 ? null : lessons[place + 1];
     byId("next").hidden = !next || !this.#videoElement.ended;
-    if (next) byId("next").replaceChildren("Next: ", el("a", { href: `/watch/${next.id}` }, next.title));
+    if (next)
+      byId("next").replaceChildren("Next: ", el("a", { href: `/watch/${next.id}` }, next.title));
   }
 }
 
