@@ -6,8 +6,7 @@ import logging
 import re
 import signal
 from argparse import ArgumentTypeError
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, NoReturn
 
@@ -17,13 +16,10 @@ from db.errors import DatabaseError
 from db.legacy import LegacyError
 from db.migrate import migrate as apply_migrations
 from db.migrate import pending
-from db.pool import open_database
 from db.server_facts import read_server_facts
 from events.errors import ForeignStorage
-from events.pairing import pair
 from handlers.messages import IDENTIFIER, IN_WORDS
 from server import demo
-from server.adoption import adopt_storage as adopt
 from server.checking import Wishes
 from server.checking import check as compare
 from server.config import Config
@@ -56,10 +52,11 @@ from server.web_processes import web_side
 from server.worker import STOP_PATIENCE_S
 from server.worker import run as run_worker
 from storage.errors import StorageError, StorageReadOnly
-from storage.identity import owner_held
 from storage.inventory import remove_unfinished
-from storage.paths import StoragePaths
+from storage.paths import StoragePaths, prepared
 from storage.s3.errors import S3Error
+from storage.sandbox.children import Sandbox
+from storage.sandbox.parents import protect_parent
 
 LOG = logging.getLogger("coursestream.commands")
 
@@ -108,15 +105,15 @@ def serve(config: Config, *, has_demo: bool) -> int:
     """Everything on this machine, until a signal; PostgreSQL is the last to stop."""
     if has_demo:
         _need_shared_secret(config, "serve --demo")
+    protect_parent()
     config = _prepared(config)
     server_context(config)  # its faults are told before anything is started
     check_key_file(config)
     try:
         with raising_on_stop(), owned_database(config) as database:
             _prepare_schema(config, database.dsn)
-            with _paired_storage(config, database.dsn) as storage:
-                _clear_leftovers(storage)
-                _run(config, _serve(config, database, has_demo))
+            _clear_leftovers(config)
+            _run(config, _serve(config, database, has_demo))
     except StopRequested:
         LOG.info("stopped")
     return 0
@@ -126,16 +123,16 @@ def worker(config: Config, *, parent_pid: int | None) -> int:
     """Media work alone, beside a `serve` or on a machine of its own."""
     if parent_pid is not None:
         die_with_parent(parent_pid)
+    protect_parent()
     config = _prepared(config)
-    dsn = _current_database(config)
-    with _paired_storage(config, dsn):
-        _run(config, _work(config, dsn))
+    _run(config, _work(config, attached_database(config)))
     return 0
 
 
 def web_workers(config: Config, parent_pid: int, ready: int, *listeners: int) -> NoReturn:
     """What `serve` starts for several web processes, on listeners that it hands down."""
     die_with_parent(parent_pid, signal.SIGKILL)  # as one web process ends that is killed
+    protect_parent()
     config = _prepared(config)
     run_workers(config, attached_database(config), listeners, ready)
 
@@ -176,25 +173,9 @@ def token(config: Config, *, user_id: str, role: str | None, ttl_s: int) -> int:
 
 def check(config: Config, wishes: Wishes) -> int:
     """Prints what files and rows say differently; the database has to run."""
-    report = compare(StoragePaths(config.storage_path), _current_database(config), wishes)
+    report = compare(StoragePaths(config.storage_path), attached_database(config), wishes)
     print(report.as_json() if wishes.is_json else report.as_table())
     return report.exit_code
-
-
-def adopt_storage(config: Config, *, is_confirmed: bool) -> int:
-    """Prints what lies in the storage; the database is started for that if nobody runs it."""
-    config = _prepared(config)
-    storage = StoragePaths(config.storage_path)
-    try:
-        with raising_on_stop(), owned_database(config) as database:
-            _prepare_schema(config, database.dsn)
-            report = adopt(storage, database.dsn, is_confirmed=is_confirmed)
-    except Owned:
-        report = adopt(storage, _current_database(config), is_confirmed=is_confirmed)
-    except StopRequested:
-        return 1
-    print(report.text)
-    return 0
 
 
 def import_s3(config: Config, wishes: ImportWishes) -> int:
@@ -207,6 +188,7 @@ def import_s3(config: Config, wishes: ImportWishes) -> int:
     if wishes.is_verifying:
         verifying = _of_extra("server.s3_verify")
         return int(verifying.verify_s3(config, _current_database(config), wishes))
+    protect_parent()
     importing = _of_extra("server.s3_import")
     return int(importing.import_s3(config, _current_database(config), wishes))
 
@@ -275,28 +257,10 @@ def _need_schema(dsn: str) -> None:
         )
 
 
-@contextmanager
-def _paired_storage(config: Config, dsn: str) -> Iterator[StoragePaths]:
-    """The storage that belongs to the database, held for the block.
-
-    Raises: ForeignStorage, StorageError, DatabaseError.
-    """
-
-    unpaired = StoragePaths(config.storage_path)
-
-    async def paired() -> StoragePaths:
-        async with open_database(dsn, size=1) as database:
-            return await pair(database, unpaired)
-
-    storage = asyncio.run(paired())
-    with owner_held(storage.owner):
-        yield storage
-
-
-def _clear_leftovers(storage: StoragePaths) -> None:
+def _clear_leftovers(config: Config) -> None:
     """Uploads and media work that a crash cut short; what others are at work with stays."""
     try:
-        remove_unfinished(storage)
+        remove_unfinished(prepared(config.storage_path))
     except StorageReadOnly as exc:  # what is stored can be watched all the same
         LOG.warning("leftovers of uploads stay: %s", exc)
 
@@ -309,6 +273,7 @@ def _run(config: Config, work: Coroutine[Any, Any, None]) -> None:
 
 async def _serve(config: Config, database: OwnedDatabase, has_demo: bool) -> None:
     with stop_signals() as signals:
+        await _tell_confinement()
         async with kept_running(database.embedded), media_workers(config) as children:
             async with web_side(config, database.dsn, signals) as base_url:
                 _say(f"coursestream listens on {base_url}")
@@ -316,6 +281,14 @@ async def _serve(config: Config, database: OwnedDatabase, has_demo: bool) -> Non
                     await signals.until_requested(_make_demo(config, base_url))
                 await signals.requested.wait()
             await _stop(children, signals)
+
+
+async def _tell_confinement() -> None:
+    """What this system refuses to the sandbox is no reason not to serve."""
+    try:
+        LOG.info("%s", await Sandbox(1).confinement())
+    except StorageError as exc:
+        LOG.warning("the sandbox could not be tried: %s", exc)
 
 
 async def _stop(children: Children, signals: StopSignals) -> None:
@@ -327,13 +300,6 @@ async def _make_demo(config: Config, base_url: str) -> None:
     _say("making the demonstration course, some ten seconds the first time")
     try:
         await demo.seed(base_url, mint, own_client_context(config))
-    except demo.NotADemo:
-        _say(
-            "the demonstration course was not made: this database holds other courses. Without"
-            " --demo nothing else is different; for a demonstration set COURSESTREAM_DATA_DIR to a"
-            " new directory"
-        )
-        return
     except Exception:  # the server itself is well, and goes on
         LOG.exception("the demonstration course could not be made")
         return

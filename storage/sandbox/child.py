@@ -1,21 +1,20 @@
 """The child's side of the sandbox: one task, one message, no way back.
 
-Started by `children`. Limits itself first, loads FFmpeg after that, and touches the file last.
+Started by `children`. Goes into its namespaces and limits itself first, loads FFmpeg after that,
+shuts everything else behind it, and touches the file last.
 """
 
-import ctypes
 import importlib
 import os
 import resource
-import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from storage.errors import StorageError
+from storage.errors import MediaInterrupted, StorageError
 from storage.media import (
     PROGRESS_MARK,
     CustomThumbnailsTask,
@@ -27,10 +26,11 @@ from storage.media import (
     decode,
     encode,
 )
-from storage.sandbox.system_calls import renounce
+from storage.sandbox import files, namespaces
+from storage.sandbox.confinement import Confinement, confine
+from storage.sandbox.files import Files
+from storage.sandbox.kernel import die_with_parent, renounce_new_privileges
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_NO_NEW_PRIVS = 38
 _MAX_DETAIL_CHARS = 500
 _MAX_DESCRIPTORS = 16
 
@@ -69,33 +69,67 @@ class Function:
     module: str
     name: str
     task: type[msgspec.Struct]
+    files: Callable[[Any], Files] = files.none
+    """What of its task it may read and write."""
     tells_progress: bool = False
     """Whether it is also given `report`, to be called with the share that is done."""
 
 
+class Nothing(msgspec.Struct, frozen=True):
+    """The task of a function that needs no more than to be asked."""
+
+
 FUNCTIONS: Mapping[str, Function] = {
-    "probe": Function("storage.probe", "probe", ProbeTask),
-    "remux": Function("storage.remux", "remux_faststart", RemuxTask),
+    "probe": Function("storage.probe", "probe", ProbeTask, files.probed),
+    "remux": Function("storage.remux", "remux_faststart", RemuxTask, files.remuxed),
     "custom_thumbnails": Function(
-        "storage.custom_thumbnails", "make_custom_thumbnails", CustomThumbnailsTask
+        "storage.custom_thumbnails", "make_custom_thumbnails", CustomThumbnailsTask, files.pictured
     ),
-    "storyboard": Function("storage.storyboard", "make_storyboard", StoryboardTask),
-    "transcode": Function("storage.transcode", "transcode", TranscodeTask, tells_progress=True),
-    "thumbnails": Function("storage.thumbnails", "make_thumbnails", ThumbnailsTask),
+    "storyboard": Function("storage.storyboard", "make_storyboard", StoryboardTask, files.tiled),
+    "transcode": Function(
+        "storage.transcode", "transcode", TranscodeTask, files.transcoded, tells_progress=True
+    ),
+    "thumbnails": Function("storage.thumbnails", "make_thumbnails", ThumbnailsTask, files.pictured),
 }
+CONFINEMENT = "confinement"
+"""Asked for this, a child does nothing and answers with the walls around it."""
 
 
 def main(order_text: str, functions: Mapping[str, Function] = FUNCTIONS) -> None:
     """Carry out one order and end the process."""
     order: Order = decode(order_text, Order)
     answer_descriptor = _take_standard_output()
-    _die_with(order.parent_pid)
-    _confine(order.budget)
-    renounce()
-    answer = _answer(order, functions[order.function], Progress(answer_descriptor))
+    process = _enter_process(order.parent_pid)
+    _limit(order.budget)
+    answer = _answer(order, functions, process, Progress(answer_descriptor))
     _write_all(answer_descriptor, encode(answer))
     # Skipping the teardown: a library that crashes in it has done its work.
     os._exit(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The process that does the work."""
+
+    has_namespaces: bool
+    is_wanted: Callable[[], bool]
+    """Whether those that it works for still live; to be asked once."""
+
+    def die_with_them(self) -> None:
+        die_with_parent()
+        # They may have died before the line above took effect.
+        if not self.is_wanted():
+            os._exit(1)
+
+
+def _enter_process(parent_pid: int) -> Process:
+    renounce_new_privileges()
+    process = Process(False, lambda: os.getppid() == parent_pid)
+    process.die_with_them()
+    if not namespaces.enter():
+        return process
+    guard = namespaces.become_init()
+    return Process(True, lambda: namespaces.is_guarded(guard))
 
 
 class Progress:
@@ -112,15 +146,13 @@ class Progress:
             self._told_percent = percent
 
 
-def _answer(order: Order, function: Function, report: Progress) -> Answer:
+def _answer(
+    order: Order, functions: Mapping[str, Function], process: Process, report: Progress
+) -> Answer:
     try:
-        task = decode(order.task, function.task)
-        # numpy's threads alone want 320 MB of address space, and nothing here needs it.
-        sys.modules["numpy"] = None  # type: ignore[assignment]
-        call = getattr(importlib.import_module(function.module), function.name)
-        arguments = {name: getattr(task, name) for name in task.__struct_fields__}
-        result = call(**arguments, report=report) if function.tells_progress else call(**arguments)
-        return Answer(result=msgspec.Raw(encode(result)))
+        if order.function == CONFINEMENT:
+            return Answer(result=msgspec.Raw(encode(_confined(Files(), process))))
+        return _carried_out(order, functions[order.function], process, report)
     except StorageError as error:
         return _failure(type(error).__name__, str(error))
     except MemoryError:
@@ -129,6 +161,26 @@ def _answer(order: Order, function: Function, report: Progress) -> Answer:
         return _failure("MediaInterrupted", str(error))
     except Exception as error:
         return _failure("MediaCrashed", f"{type(error).__name__}: {error}")
+
+
+def _carried_out(order: Order, function: Function, process: Process, report: Progress) -> Answer:
+    task = decode(order.task, function.task)
+    # numpy's threads alone want 320 MB of address space, and nothing here needs it.
+    sys.modules["numpy"] = None  # type: ignore[assignment]
+    call = getattr(importlib.import_module(function.module), function.name)
+    arguments = {name: getattr(task, name) for name in task.__struct_fields__}
+    _confined(function.files(task), process)
+    result = call(**arguments, report=report) if function.tells_progress else call(**arguments)
+    return Answer(result=msgspec.Raw(encode(result)))
+
+
+def _confined(wanted: Files, process: Process) -> Confinement:
+    """Raises: MediaInterrupted, and what the disk says of the files that are to be written."""
+    files.make_written(wanted)
+    try:
+        return confine(wanted, has_namespaces=process.has_namespaces, keep_up=process.die_with_them)
+    except OSError as error:
+        raise MediaInterrupted(f"the sandbox could not be closed: {error}") from error
 
 
 def _failure(name: str, detail: str) -> Answer:
@@ -144,16 +196,7 @@ def _take_standard_output() -> int:
     return answer_descriptor
 
 
-def _die_with(parent_pid: int) -> None:
-    prctl: Any = ctypes.CDLL(None, use_errno=True).prctl
-    prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    # It may have died before the first line took effect.
-    if os.getppid() != parent_pid:
-        os._exit(1)
-
-
-def _confine(budget: Budget) -> None:
+def _limit(budget: Budget) -> None:
     limits = {
         resource.RLIMIT_AS: (budget.memory_bytes, budget.memory_bytes),
         # SIGXCPU at the first, SIGKILL at the second.

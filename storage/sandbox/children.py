@@ -1,10 +1,10 @@
 """Runs a media function in a child process that can harm nobody: the only way to touch a
 user's file with FFmpeg or Pillow.
 
-The child has an empty environment, no descriptor but its answer, a session of its own, no network,
-no other programs, and limits of memory, CPU, file size and time; it dies with this process. What it
-answers is one message of at most 64 KiB, which is checked like any other untrusted input. It is no
-jail: a child that is taken over can still read what this user can read.
+The child has an empty environment, no descriptor but its answer, a session of its own, the files of
+its task and no others, no network, no other processes or programs, and limits of memory, CPU, file
+size and time; it dies with this process. What it answers is one message of at most 64 KiB, which is
+checked like any other untrusted input. `confinement` says what a kernel may refuse of this.
 """
 
 import asyncio
@@ -50,7 +50,8 @@ from storage.media import (
     encode,
     sheet_file,
 )
-from storage.sandbox.child import Answer, Budget, Order
+from storage.sandbox.child import CONFINEMENT, Answer, Budget, Nothing, Order
+from storage.sandbox.confinement import Confinement
 from storage.sandbox.outcome import MOST_CHILDREN, TimedOut, failure_of, settled
 from storage.sniff import Container
 from storage.transcode_budget import TranscodeBudget
@@ -66,6 +67,7 @@ MAX_ANSWER_BYTES = 64 * 1024
 _PICTURE_BYTES = 16 << 20
 # Background work gives way to the processes that serve.
 _NICE = 10
+_GUARD_PATIENCE_S = 2.0
 
 _BOOT = """
 import sys
@@ -96,6 +98,10 @@ class Sandbox:
         self._slots = asyncio.Semaphore(max_concurrency)
         self._max_wait_s = max_wait_s
         self._child = child or Child()
+
+    async def confinement(self, *, timeout_s: float = 30.0) -> Confinement:
+        """Which walls this machine gives to its children. Raises: as `run`."""
+        return await self.run(CONFINEMENT, Nothing(), Confinement, timeout_s=timeout_s)
 
     async def probe(
         self, path: Path, container: Container, limits: Limits, *, timeout_s: float = 10.0
@@ -264,7 +270,9 @@ class Sandbox:
                     message = await _read_answer(process, on_progress)
                     status = await process.wait()
             except TimeoutError:
-                end: int | TimedOut = TimedOut(timeout_s, _cpu_s(process.pid))
+                end: int | TimedOut = TimedOut(
+                    timeout_s, await asyncio.to_thread(_cpu_s, process.pid)
+                )
             else:
                 end = status
         if failure := failure_of(order.function, end):
@@ -302,6 +310,11 @@ class Sandbox:
 async def _end_group(starting: "asyncio.Future[Process]") -> None:
     """Whatever became of the child itself: those that it left behind hold its pipe open."""
     process = await starting
+    # The guard of a process namespace ends that first, and so leaves nobody to be reaped.
+    with suppress(ProcessLookupError, TimeoutError):
+        process.terminate()
+        async with asyncio.timeout(_GUARD_PATIENCE_S):
+            await process.wait()
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
@@ -322,12 +335,22 @@ async def _read_answer(process: Process, on_progress: OnProgress | None) -> byte
 
 
 def _cpu_s(pid: int) -> float | None:
-    """What a child that still runs has used of the CPU; None where the kernel does not say."""
+    """What a child that still runs has used of the CPU, its guard and its init; None where the
+    kernel does not say.
+    """
     try:
         # clock_getcpuclockid(3), which Python lacks: the clock of a process is made of its id.
-        return time.clock_gettime((~pid << 3) | 2)
+        return sum(time.clock_gettime((~one << 3) | 2) for one in (pid, *_started_by(pid)))
     except OSError:
         return None
+
+
+def _started_by(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
+        return []
+    return [int(one) for one in text.split()]
 
 
 def _result(message: bytes, result_type: type[_T] | None) -> _T:

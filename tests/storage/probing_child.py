@@ -9,6 +9,7 @@ from storage.media import Limits
 from storage.probe import probe
 from storage.sandbox import child
 from storage.sandbox.child import FUNCTIONS, Function
+from storage.sandbox.files import Files
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -38,5 +39,7 @@ def _outcome(path: Path, limits: Limits) -> Outcome:
 
 
 def main(order_text: str) -> None:
-    function = Function(__name__, probe_all.__name__, Batch)
+    function = Function(
+        __name__, probe_all.__name__, Batch, lambda batch: Files((batch.directory,))
+    )
     child.main(order_text, {**FUNCTIONS, probe_all.__name__: function})

@@ -3,11 +3,7 @@
 import ctypes
 import os
 import resource
-import signal
-import socket
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,8 +16,9 @@ from storage.errors import FileMissing, NoVideo
 from storage.media import TranscodeTask
 from storage.sandbox import child
 from storage.sandbox.child import FUNCTIONS, Function
+from storage.sandbox.files import Files
 
-_inherited = sorted(int(name) for name in os.listdir("/proc/self/fd"))
+_DESCRIPTORS = 64
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -32,13 +29,15 @@ class Note(msgspec.Struct, frozen=True):
     path: Path
 
 
+def noted(task: Note) -> Files:
+    return Files((), (task.path,))
+
+
 class Surroundings(msgspec.Struct, frozen=True):
     environment: dict[str, str]
     descriptors: list[int]
     directory: str
-    leads_session: bool
     limits: dict[str, list[int]]
-    has_new_privileges: bool
     loads_numpy: bool
 
 
@@ -46,13 +45,18 @@ def look_around() -> Surroundings:
     names = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE")
     return Surroundings(
         environment=dict(os.environ),
-        descriptors=_inherited,
+        descriptors=[one for one in range(_DESCRIPTORS) if _is_open(one)],
         directory=os.getcwd(),
-        leads_session=os.getsid(0) == os.getpid(),
         limits={name: list(resource.getrlimit(getattr(resource, name))) for name in names},
-        has_new_privileges=not ctypes.CDLL(None).prctl(39, 0, 0, 0, 0),
         loads_numpy=_imports("numpy"),
     )
+
+
+def _is_open(descriptor: int) -> bool:
+    with suppress(OSError):
+        os.fstat(descriptor)
+        return True
+    return False
 
 
 def _imports(name: str) -> bool:
@@ -132,14 +136,9 @@ def fill(path: Path) -> None:
     path.write_bytes(bytes(1 << 20))
 
 
-def hang_with_child(path: Path) -> None:
-    """Tells the pids of both, in one step."""
-    child = os.fork()
-    if child == 0:
-        time.sleep(3600)
-    draft = path.with_suffix(".draft")
-    draft.write_text(f"{os.getpid()} {child}")
-    draft.rename(path)
+def hang_noted(path: Path) -> None:
+    """Tells that it is at work, in one step."""
+    path.write_text("here")
     time.sleep(3600)
 
 
@@ -221,40 +220,17 @@ def lack_the_file(path: Path) -> None:
 
 
 def _count(path: Path) -> int:
-    """Which child this is, from 1; its pid is a line of the file."""
+    """Which child this is, from 1; each writes a line."""
     with path.open("a+") as notes:
-        notes.write(f"{os.getpid()}\n")
+        notes.write("here\n")
         notes.seek(0)
         return len(notes.readlines())
 
 
-def reach_out() -> list[str]:
-    """What a program that was taken over would do next: those attempts that were refused."""
-    attempts = {
-        "socket": lambda: socket.socket().close(),
-        "unix socket": lambda: socket.socket(socket.AF_UNIX).close(),
-        "program": lambda: os.execv("/bin/true", ["true"]),
-        "child program": lambda: subprocess.run(["/bin/true"], check=True),
-        "signal": lambda: os.kill(os.getppid(), 0),
-        "thread signal": lambda: signal.pthread_kill(threading.get_ident(), 0),
-        "thread": lambda: threading.Thread(target=int).start(),
-        "file": lambda: Path("/etc/hostname").exists(),
-    }
-    return [name for name, attempt in attempts.items() if _is_refused(attempt)]
-
-
-def _is_refused(attempt: Callable[[], object]) -> bool:
-    try:
-        attempt()
-    except PermissionError:
-        return True
-    return False
-
-
 def main(order_text: str) -> None:
     ends = (crash, leave, leave_quietly, hang, spin, hog, recurse, refuse)
-    answers = (look_around, flood, chatter, text, reach_out)
-    noting = (fill, hang_with_child, hang_first, hang_always, crash_first, crash_always)
+    answers = (look_around, flood, chatter, text)
+    noting = (fill, hang_noted, hang_first, hang_always, crash_first, crash_always)
     noting += (hog_first, hog_always, refuse_first, refuse_always, leave_first, leave_always)
     noting += (spin_first, spin_always, lack_a_module, lack_the_file)
     child.main(
@@ -262,7 +238,7 @@ def main(order_text: str) -> None:
         {
             **FUNCTIONS,
             **{f.__name__: Function(__name__, f.__name__, Nothing) for f in ends + answers},
-            **{f.__name__: Function(__name__, f.__name__, Note) for f in noting},
+            **{f.__name__: Function(__name__, f.__name__, Note, noted) for f in noting},
             **{
                 f.__name__: Function(__name__, f.__name__, Nothing, tells_progress=True)
                 for f in (work, only_marks)

@@ -22,6 +22,7 @@ from storage.errors import (
 from storage.sandbox import children as sandbox_module
 from storage.sandbox import outcome
 from storage.sandbox.children import Child, Sandbox
+from tests.storage.sandbox.living import processes
 
 HERE = Path(__file__).resolve().parent
 HOSTILE = Child("hostile_child", (HERE, HERE.parents[2]))
@@ -55,14 +56,17 @@ async def striking(note: Path, number: int, times: int) -> AsyncIterator[None]:
 
 
 async def _strike(note: Path, number: int, times: int) -> None:
-    for count in range(times):
-        while len(children(note)) <= count:
+    # An init is spared what it does not handle: those signals reach its guard alone.
+    hit = -1 if number in (signal.SIGKILL, signal.SIGSTOP) else 0
+    for count in range(1, times + 1):
+        while children(note) < count:
             await asyncio.sleep(0.01)
-        os.kill(children(note)[count], number)
+        os.kill(processes(note)[hit], number)
 
 
-def children(note: Path) -> list[int]:
-    return [int(line) for line in note.read_text().split()] if note.exists() else []
+def children(note: Path) -> int:
+    """How many were started."""
+    return len(note.read_text().split()) if note.exists() else 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGBUS])
@@ -72,7 +76,7 @@ async def test_child_that_is_killed_once_costs_nothing(tmp_path: Path, number: i
     async with striking(note, number, 1):
         assert await run(note, "hang_first") == 7
 
-    assert len(children(note)) == 2
+    assert children(note) == 2
 
 
 async def test_children_that_are_killed_each_time_are_the_machines_fault(tmp_path: Path) -> None:
@@ -82,7 +86,7 @@ async def test_children_that_are_killed_each_time_are_the_machines_fault(tmp_pat
         with pytest.raises(MediaInterrupted, match="SIGKILL"):
             await run(note, "hang_always")
 
-    assert len(children(note)) == 3
+    assert children(note) == 3
 
 
 async def test_killed_child_of_a_job_is_left_to_its_queue(tmp_path: Path) -> None:
@@ -92,7 +96,7 @@ async def test_killed_child_of_a_job_is_left_to_its_queue(tmp_path: Path) -> Non
         with pytest.raises(MediaInterrupted):
             await run(note, "hang_always", most=1)
 
-    assert len(children(note)) == 1
+    assert children(note) == 1
 
 
 async def test_child_that_is_stopped_is_asked_again(tmp_path: Path) -> None:
@@ -101,8 +105,8 @@ async def test_child_that_is_stopped_is_asked_again(tmp_path: Path) -> None:
     async with striking(note, signal.SIGSTOP, 1):
         assert await run(note, "hang_first", timeout_s=3) == 7
 
-    assert len(children(note)) == 2
-    assert not Path(f"/proc/{children(note)[0]}").exists()
+    assert children(note) == 2
+    assert processes(note) == []
 
 
 async def test_child_that_only_waits_is_the_machines_fault(tmp_path: Path) -> None:
@@ -127,7 +131,7 @@ async def test_two_children_that_agree_condemn(
     with pytest.raises(error):
         await run(note, function, most=1)
 
-    assert len(children(note)) == 2
+    assert children(note) == 2
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,7 @@ async def test_what_one_child_alone_says_does_not_count(tmp_path: Path, function
     note = tmp_path / "pids"
 
     assert await run(note, function) == 7
-    assert len(children(note)) == 2
+    assert children(note) == 2
 
 
 async def test_child_at_work_until_the_time_is_over_is_the_films_fault(
@@ -172,7 +176,7 @@ async def test_what_says_nothing_of_the_film_condemns_nothing(
     with pytest.raises(error):
         await run(note, function)
 
-    assert len(children(note)) == count
+    assert children(note) == count
 
 
 async def test_machine_without_room_for_a_child_is_no_fault_of_the_film(

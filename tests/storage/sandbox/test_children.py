@@ -31,8 +31,12 @@ from storage.media import (
     TranscodeTask,
     sheet_file,
 )
+from storage.sandbox import files
 from storage.sandbox.children import Child, Sandbox, _require_asked_for, _require_storyboard
+from storage.sandbox.confinement import Confinement
+from storage.sandbox.files import Files
 from storage.transcode_budget import transcode_budget
+from tests.storage.sandbox.living import is_running, processes
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -140,11 +144,9 @@ async def test_child_has_nothing_it_does_not_need(
         )
 
     assert set(found.environment) <= {"LC_CTYPE"}
-    # Standard streams, and the one that lists them.
+    # Standard streams, and the answer's.
     assert len(found.descriptors) == 4
     assert found.directory == "/"
-    assert found.leads_session
-    assert not found.has_new_privileges
     assert not found.loads_numpy
     assert found.limits == {
         "RLIMIT_AS": [1 << 30, 1 << 30],
@@ -178,14 +180,6 @@ async def test_child_that_fails_is_told_as_an_error(
     assert type(caught.value) is error
 
 
-async def test_child_reaches_nobody_and_starts_nothing(sandbox: Sandbox) -> None:
-    refused = await sandbox.run("reach_out", Nothing(), list[str], timeout_s=30)
-
-    assert refused == [
-        *("socket", "unix socket", "program", "child program", "signal", "thread signal")
-    ]
-
-
 async def test_what_a_library_prints_does_not_spoil_the_answer(sandbox: Sandbox) -> None:
     assert await sandbox.run("chatter", Nothing(), int, timeout_s=30) == 7
 
@@ -217,9 +211,10 @@ async def test_busy_child_is_ended_by_its_cpu_limit(sandbox: Sandbox) -> None:
 
 
 async def test_cancelled_caller_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
-    task = asyncio.create_task(_hang_with_child(sandbox, tmp_path / "pids", 60))
-    pids = await asyncio.to_thread(_noted_pids, tmp_path / "pids")
+    task = asyncio.create_task(_hang(sandbox, tmp_path / "pids", 60))
+    pids = await asyncio.to_thread(_processes, tmp_path / "pids")
 
+    assert os.getsid(pids[0]) == pids[0]
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -229,10 +224,10 @@ async def test_cancelled_caller_leaves_no_process(sandbox: Sandbox, tmp_path: Pa
 
 async def test_start_that_is_cancelled_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
     """The child is at work, and its caller, on a busy loop, has not heard that it started."""
-    task = asyncio.create_task(_hang_with_child(sandbox, tmp_path / "pids", 60))
+    task = asyncio.create_task(_hang(sandbox, tmp_path / "pids", 60))
     for _ in range(2):
         await asyncio.sleep(0)
-    pids = _noted_pids(tmp_path / "pids")
+    pids = _processes(tmp_path / "pids")
 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -241,13 +236,49 @@ async def test_start_that_is_cancelled_leaves_no_process(sandbox: Sandbox, tmp_p
     await asyncio.to_thread(_wait_until_gone, pids)
 
 
-async def test_timed_out_child_takes_its_children_along(sandbox: Sandbox, tmp_path: Path) -> None:
-    task = asyncio.create_task(_hang_with_child(sandbox, tmp_path / "pids", 2))
+async def test_timed_out_child_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
+    task = asyncio.create_task(_hang(sandbox, tmp_path / "pids", 5))
+    pids = await asyncio.to_thread(_processes, tmp_path / "pids")
 
     with pytest.raises(MediaInterrupted):
         await task
 
-    await asyncio.to_thread(_wait_until_gone, _noted_pids(tmp_path / "pids"))
+    assert pids
+    assert processes(tmp_path / "pids") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_guard_that_is_ended_takes_the_work_along(
+    sandbox: Sandbox, tmp_path: Path, number: signal.Signals
+) -> None:
+    task = asyncio.create_task(_hang(sandbox, tmp_path / "pids", 60))
+    pids = await asyncio.to_thread(_processes, tmp_path / "pids")
+
+    os.kill(pids[0], number)
+    with pytest.raises(MediaInterrupted):
+        await task
+
+    await asyncio.to_thread(_wait_until_gone, pids)
+
+
+def test_output_is_made_before_and_nothing_else_is(tmp_path: Path) -> None:
+    """A child that may write a file needs no right to its directory."""
+    files.make_written(Files((), (tmp_path / "made",)))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+    with pytest.raises(FileMissing):
+        files.make_written(Files((), (tmp_path / "nowhere" / "made",)))
+
+
+async def test_walls_are_told_in_a_line(sandbox: Sandbox) -> None:
+    told = str(await sandbox.confinement())
+
+    assert told.startswith("sandbox: seccomp ")
+    assert "landlock" in told
+    assert str(Confinement(False, False, False, 0, False)) == (
+        "sandbox: seccomp no (system or machine), landlock no (kernel), namespaces no (system), "
+        "root directory of its own no (system), user of its own no (not started as root)"
+    )
 
 
 def test_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
@@ -255,21 +286,21 @@ def test_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
 import asyncio, sys
 sys.path[:0] = [{str(HERE)!r}, {str(ROOT)!r}]
 from pathlib import Path
-from test_children import Sandbox, HOSTILE, _hang_with_child
-asyncio.run(_hang_with_child(Sandbox(1, child=HOSTILE), Path({str(tmp_path / "pids")!r}), 60))
+from test_children import Sandbox, HOSTILE, _hang
+asyncio.run(_hang(Sandbox(1, child=HOSTILE), Path({str(tmp_path / "pids")!r}), 60))
 """
     with subprocess.Popen([sys.executable, "-c", script]) as parent:
-        child, grandchild = _noted_pids(tmp_path / "pids")
+        pids = _processes(tmp_path / "pids")
         parent.send_signal(signal.SIGKILL)
 
-    _wait_until_gone([child])
-    os.kill(grandchild, signal.SIGKILL)
+    assert pids
+    _wait_until_gone(pids)
 
 
 async def test_others_wait_for_a_free_slot(tmp_path: Path) -> None:
     sandbox = Sandbox(1, child=HOSTILE, max_wait_s=0.2)
-    task = asyncio.create_task(_hang_with_child(sandbox, tmp_path / "pids", 60))
-    await asyncio.to_thread(_noted_pids, tmp_path / "pids")
+    task = asyncio.create_task(_hang(sandbox, tmp_path / "pids", 60))
+    await asyncio.to_thread(_processes, tmp_path / "pids")
 
     with pytest.raises(SandboxBusy):
         await sandbox.run("chatter", Nothing(), int, timeout_s=30)
@@ -317,27 +348,20 @@ assert not {{"av", "PIL", "numpy"}} & set(sys.modules)
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-async def _hang_with_child(sandbox: Sandbox, note: Path, timeout_s: float) -> None:
+async def _hang(sandbox: Sandbox, note: Path, timeout_s: float) -> None:
     await sandbox.run(
-        "hang_with_child", Note(note), None, timeout_s=timeout_s, cpu_s=60, file_bytes=1000
+        "hang_noted", Note(note), None, timeout_s=timeout_s, cpu_s=60, file_bytes=1000
     )
 
 
-def _noted_pids(note: Path) -> list[int]:
-    _wait_for(note.exists)
-    return [int(pid) for pid in note.read_text().split()]
+def _processes(note: Path) -> list[int]:
+    """Those of the child that is at work."""
+    _wait_for(lambda: note.exists() and note.read_text() != "")
+    return processes(note)
 
 
 def _wait_until_gone(pids: list[int]) -> None:
-    _wait_for(lambda: not any(_is_running(pid) for pid in pids))
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+    _wait_for(lambda: not any(is_running(pid) for pid in pids))
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:

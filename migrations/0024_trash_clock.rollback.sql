@@ -1,2 +1,0 @@
-DROP TABLE trash_marks;
-DROP TABLE trash_clock;

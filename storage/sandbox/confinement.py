@@ -1,0 +1,70 @@
+"""The walls around a child, raised in this order, each also where others are missing.
+
+1. namespaces: no other process, no network, no IPC; all that it starts ends with it
+2. a root directory with the files of its task alone
+3. another user, or the same without any capability
+4. Landlock: files, network and signals again, by another mechanism
+5. seccomp: the system calls that decoding takes
+
+What a kernel refuses is left out, and told. docs/sandbox.md says what each is for.
+"""
+
+import os
+import resource
+from collections.abc import Callable
+
+import msgspec
+
+from storage.sandbox import file_root, identity, landlock, system_calls
+from storage.sandbox.files import Files, library_places
+
+# Threads, of all children together where they are a user of their own.
+_MOST_PROCESSES = 256
+# Since Linux 5.14 the processes of a user namespace are counted apart from their user's others.
+_COUNTS_APART = (5, 14)
+
+
+class Confinement(msgspec.Struct, frozen=True):
+    """Which walls stand."""
+
+    namespaces: bool
+    file_root: bool
+    own_user: bool
+    landlock: int
+    """The version of its interface, 0 for none."""
+    seccomp: bool
+
+    def __str__(self) -> str:
+        facts = {
+            "seccomp": _told(self.seccomp, "system or machine"),
+            "landlock": f"yes ({self.landlock})" if self.landlock else "no (kernel)",
+            "namespaces": _told(self.namespaces, "system"),
+            "root directory of its own": _told(self.file_root, "system"),
+            "user of its own": _told(self.own_user, "not started as root"),
+        }
+        return "sandbox: " + ", ".join(f"{name} {fact}" for name, fact in facts.items())
+
+
+def confine(files: Files, *, has_namespaces: bool, keep_up: Callable[[], None]) -> Confinement:
+    """All that can still be raised once the libraries are loaded; there is no way back.
+
+    `keep_up` renews what is forgotten with the former user.
+    Raises: OSError where a wall broke while it was raised.
+    """
+    libraries = library_places()
+    has_root = has_namespaces and file_root.enter(libraries, files)
+    has_changed = identity.drop()
+    keep_up()
+    if has_changed or (has_namespaces and _kernel() >= _COUNTS_APART):
+        resource.setrlimit(resource.RLIMIT_NPROC, (_MOST_PROCESSES, _MOST_PROCESSES))
+    version = landlock.confine(libraries, files)
+    return Confinement(has_namespaces, has_root, has_changed, version, system_calls.renounce())
+
+
+def _kernel() -> tuple[int, int]:
+    major, minor = os.uname().release.split(".")[:2]
+    return int(major), int("".join(c for c in minor if c.isdigit()) or 0)
+
+
+def _told(stands: bool, reason: str) -> str:
+    return "yes" if stands else f"no ({reason})"

@@ -1,0 +1,81 @@
+"""The files of a task: what a child may read and what it may write, each by its whole path.
+
+Those that are written are made before the child touches the first byte of what it reads, so that
+it needs no right to a directory: nothing else can be made, removed or renamed there.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.errors import os_errors_wrapped
+from storage.media import (
+    MAX_TILES,
+    TILES_PER_SHEET,
+    CustomThumbnailsTask,
+    ProbeTask,
+    RemuxTask,
+    StoryboardTask,
+    ThumbnailsTask,
+    TranscodeTask,
+    sheet_file,
+)
+
+_PROGRAM = Path(__file__).resolve().parents[2]
+# FFmpeg makes random numbers of the clock, slowly, where it has no device for them.
+_OF_THE_SYSTEM = (Path("/lib"), Path("/lib64"), Path("/usr/lib"), Path("/dev/urandom"))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    read: tuple[Path, ...] = ()
+    written: tuple[Path, ...] = ()
+
+
+def probed(task: ProbeTask) -> Files:
+    return Files((task.path,))
+
+
+def remuxed(task: RemuxTask) -> Files:
+    return Files((task.source,), (task.target,))
+
+
+def transcoded(task: TranscodeTask) -> Files:
+    return Files((task.path,), (task.target,))
+
+
+def pictured(task: ThumbnailsTask | CustomThumbnailsTask) -> Files:
+    written = [task.out_dir / f"{name}.{kind}" for name, _ in task.sizes for kind in task.kinds]
+    return Files((task.path,), tuple(written))
+
+
+def tiled(task: StoryboardTask) -> Files:
+    count = MAX_TILES // TILES_PER_SHEET
+    return Files((task.path,), tuple(sheet_file(task.out_dir, number) for number in range(count)))
+
+
+def none(task: object) -> Files:
+    return Files()
+
+
+def make_written(files: Files) -> None:
+    """Raises: StorageFull, FileMissing and what else the disk says."""
+    with os_errors_wrapped():
+        for path in files.written:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(path, flags, 0o666))
+
+
+def library_places() -> list[Path]:
+    """What Python and the libraries load late. Not where this program lies: an .env with secrets,
+    or the storage itself, may lie beside it.
+    """
+    prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
+    of_python = [
+        path
+        for path in map(Path, sys.path)
+        if path != _PROGRAM and any(path.is_relative_to(one) for one in prefixes)
+    ]
+    found = [path for path in (*of_python, *_OF_THE_SYSTEM) if path.exists()]
+    return [path for path in found if not set(path.parents) & set(found)]

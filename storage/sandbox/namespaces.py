@@ -1,0 +1,96 @@
+"""Namespaces of a process's own, see namespaces(7): no other process, no network and no IPC are
+in it, and whatever it starts ends with it.
+
+Root makes them by its own right; any other user needs a user namespace first, which some systems
+refuse. The first process after the call is the init of the new process namespace, so the caller
+becomes two: the init, which goes on, and its guard, which waits for its end and ends likewise.
+"""
+
+import ctypes
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from storage.sandbox.kernel import call
+
+_MOUNTS, _HOST_NAME, _IPC = 0x00020000, 0x04000000, 0x08000000
+_USER, _PROCESSES, _NETWORK = 0x10000000, 0x20000000, 0x40000000
+_ALL = _MOUNTS | _HOST_NAME | _IPC | _PROCESSES | _NETWORK
+_SELF = Path("/proc/self")
+
+
+def enter() -> bool:
+    """Whether the kernel gave them; the next process of this one is their init."""
+    user, group = os.geteuid(), os.getegid()
+    if user == 0 and _unshared(_ALL):
+        return True
+    if not _unshared(_ALL | _USER):
+        return False
+    # No group may be mapped while groups could still be left.
+    (_SELF / "setgroups").write_text("deny")
+    (_SELF / "uid_map").write_text(f"{user} {user} 1")
+    (_SELF / "gid_map").write_text(f"{group} {group} 1")
+    return True
+
+
+def _unshared(kinds: int) -> bool:
+    try:
+        call("unshare", kinds)
+    except OSError:
+        return False
+    return True
+
+
+def become_init() -> int:
+    """Returns in the init alone: a descriptor of a pipe that ends with the guard."""
+    ended_with_guard, lifeline = os.pipe()
+    init = os.fork()
+    if init:
+        os.close(ended_with_guard)
+        _guard(init)
+    os.close(lifeline)
+    os.set_blocking(ended_with_guard, False)
+    _end_with_cpu_time()
+    return ended_with_guard
+
+
+def is_guarded(ended_with_guard: int) -> bool:
+    """Whether the guard still lives; closes the descriptor."""
+    try:
+        return os.read(ended_with_guard, 1) != b""
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(ended_with_guard)
+
+
+def _guard(init: int) -> None:
+    """Never returns. SIGTERM ends the init, which takes the whole namespace with it."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(init, signal.SIGKILL)
+
+    signal.signal(signal.SIGTERM, end)
+    _, status = os.waitpid(init, 0)
+    code = os.waitstatus_to_exitcode(status)
+    number = signal.SIGXCPU if code == signal.SIGXCPU else -code
+    if number > 0:
+        _end_by(number)
+    os._exit(max(code, 0))
+
+
+def _end_by(number: int) -> None:
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _end_with_cpu_time() -> None:
+    """An init is spared all signals that it does not handle, SIGXCPU too: it leaves with that
+    number for its status, whatever it is in the middle of.
+    """
+    libc = ctypes.CDLL(None)
+    libc.signal(signal.SIGXCPU, ctypes.cast(libc._exit, ctypes.c_void_p))

@@ -1,0 +1,14 @@
+"""What a process does that is to start sandboxed children, before the first of them."""
+
+from storage.sandbox import landlock
+from storage.sandbox.kernel import hide_memory
+
+
+def protect_parent() -> None:
+    """Keep children from this process's memory, also where namespaces are refused.
+
+    Landlock does by itself. Without it this process hides from all others of its user, so that no
+    profiler can be attached either.
+    """
+    if not landlock.version():
+        hide_memory()
