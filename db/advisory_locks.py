@@ -18,7 +18,7 @@ class AdvisoryLock(IntEnum):
     EVENT_LOG_APPEND = 1
     EVENT_LOG_PARTITIONS = 2
     RESERVE_SPACE = 3
-    """Taken in the SQL function reserve_space."""
+    """Taken in the SQL functions reserve_space and open_upload."""
     RECONCILE = 4
 
 

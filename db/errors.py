@@ -36,5 +36,13 @@ class QuotaReached(DatabaseError):
     """The storage quota leaves no room for that."""
 
 
+class TooManyUploads(DatabaseError):
+    """The user has as many open uploads as allowed; `most_count` is how many."""
+
+    def __init__(self, most_count: int) -> None:
+        super().__init__()
+        self.most_count = most_count
+
+
 class CommitUnknown(DatabaseUnavailable):
     """The database went away during a commit: nobody can say whether it took place."""

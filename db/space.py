@@ -1,9 +1,11 @@
-"""Room in the storage quota, reserved before bytes arrive.
+"""Room in the storage quota, reserved in steps before bytes arrive; how many uploads a user has.
 
 Used is what the rows of published files say; reserved is what uploads under way were promised.
 The sum of both never passes the quota, however many processes reserve at once: one statement
-decides. A reservation that nobody renews expires, so that a killed process gives its room back.
-How much the disk itself has free is for storage to say.
+decides. What was promised and no byte has come for is at most a quarter of what is free, so that
+nobody takes all of it by asking. A reservation that nobody renews expires, so that a killed process
+gives its room back. How much the disk itself has free is for storage to say: nothing is promised
+of it.
 """
 
 import asyncio
@@ -13,21 +15,54 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable, QuotaReached
+from db.errors import (
+    DatabaseError,
+    DatabaseTimeout,
+    DatabaseUnavailable,
+    QuotaReached,
+    TooManyUploads,
+)
 from db.pool import Database, Queries
 
 logger = logging.getLogger(__name__)
 
-STEP_BYTES = 64 * 1024 * 1024  # for an upload that does not say how large it is
+STEP_BYTES = 64 * 1024 * 1024  # ahead of the bytes; what is smaller is reserved as a whole
 LIFE_S = 900.0  # several times what a sender may be silent
 RENEW_AFTER_S = LIFE_S / 3
 RETRY_AFTER_S = 10.0  # while the database is away and the reservation still holds
 
 RESERVE = "SELECT reserve_space(%s, %s, %s, %s, %s) AS granted_bytes"
+OPEN = "SELECT open_upload(%s, %s, %s, %s, %s, %s) AS outcome"
 RELEASE = "DELETE FROM space_reservations WHERE upload_id = %s RETURNING upload_id"
 USED = "SELECT used_bytes::bigint FROM storage_used"
 
 Clock = Callable[[], float]
+
+
+async def open_upload(
+    queries: Queries,
+    upload_id: UUID,
+    user_id: str,
+    *,
+    length_bytes: int,
+    most_count: int | None,
+    quota_bytes: int | None,
+    life_s: float = LIFE_S,
+) -> None:
+    """Count one more upload of the user, until its room is released or expires.
+
+    `length_bytes` is 0 where nobody knows it, `most_count` None for who may have any number.
+    Raises: TooManyUploads; QuotaReached for what could not end if nobody else sent a byte.
+    """
+    row = await queries.fetch_one(
+        OPEN, (upload_id, user_id, length_bytes, most_count, quota_bytes, life_s)
+    )
+    assert row is not None
+    if row.outcome == "too-many":
+        assert most_count is not None
+        raise TooManyUploads(most_count)
+    if row.outcome == "no-room":
+        raise QuotaReached
 
 
 async def reserve(
@@ -41,7 +76,8 @@ async def reserve(
 ) -> int:
     """The bytes that the upload may have in all, from `needed_bytes` to `wished_bytes`.
 
-    Asked again it grows and lives longer; running twice does no harm. Raises: QuotaReached.
+    Needed is what has come, or is certain to. Asked again it grows and lives longer; running twice
+    does no harm. Raises: QuotaReached, also for an upload that was ended.
     """
     row = await queries.fetch_one(
         RESERVE, (upload_id, needed_bytes, wished_bytes, quota_bytes, life_s)
@@ -65,7 +101,10 @@ async def used(queries: Queries) -> int:
 
 
 class Reservation:
-    """The room of one upload under way; made by `reserved`, which gives it back."""
+    """The room of one upload under way, asked for a step ahead of its bytes.
+
+    One made by `reserved` is given back there; whoever makes another one gives it back.
+    """
 
     def __init__(
         self,
@@ -74,12 +113,15 @@ class Reservation:
         quota_bytes: int | None,
         most_bytes: int,
         clock: Clock = time.monotonic,
+        life_s: float = LIFE_S,
     ) -> None:
         self._database = database
         self._upload_id = upload_id
         self._quota_bytes = quota_bytes
         self._most_bytes = most_bytes
         self._clock = clock
+        self._life_s = life_s
+        self._needed_bytes = 0
         self._granted_bytes = -1
         self._renew_at_s = 0.0
         self._expires_at_s = 0.0
@@ -95,12 +137,12 @@ class Reservation:
             await self._renew()
 
     async def cover_step(self, size_bytes: int) -> None:
-        """As `cover`, for who cannot say how much more will come: 64 MiB at a time."""
+        """As `cover`, 64 MiB ahead of the bytes at most."""
         await self.cover(size_bytes, min(size_bytes + STEP_BYTES, self._most_bytes))
 
     async def _renew(self) -> None:
         try:
-            await self._reserve(self._granted_bytes, self._granted_bytes)
+            await self._reserve(self._needed_bytes, self._granted_bytes)
         except (DatabaseUnavailable, DatabaseTimeout):
             # Hours of upload are not worth a database that is away for a moment.
             if self._clock() >= self._expires_at_s:
@@ -109,15 +151,17 @@ class Reservation:
 
     async def _reserve(self, needed_bytes: int, wished_bytes: int) -> None:
         asked_at_s = self._clock()
+        self._needed_bytes = needed_bytes
         self._granted_bytes = await reserve(
             self._database,
             self._upload_id,
             needed_bytes=needed_bytes,
             wished_bytes=wished_bytes,
             quota_bytes=self._quota_bytes,
+            life_s=self._life_s,
         )
-        self._renew_at_s = asked_at_s + RENEW_AFTER_S
-        self._expires_at_s = asked_at_s + LIFE_S
+        self._renew_at_s = asked_at_s + self._life_s / 3
+        self._expires_at_s = asked_at_s + self._life_s
 
 
 @asynccontextmanager

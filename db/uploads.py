@@ -43,12 +43,13 @@ class Upload:
     offset_bytes: int
     claims: int
     video_id: UUID | None
+    created_at: datetime
     expires_at: datetime
     is_gone: bool
 
 
 COLUMNS = """id, user_id, course_id, module_id, title, filename, metadata, length_bytes,
-    offset_bytes, claims, video_id, expires_at,
+    offset_bytes, claims, video_id, created_at, expires_at,
     ended_at IS NOT NULL OR expires_at <= now() AS is_gone
 """
 
@@ -70,7 +71,8 @@ CLAIMS = "SELECT id, claims FROM uploads WHERE id = ANY(%s::uuid[])"
 
 ADVANCE = f"""
 WITH kept AS (
-    UPDATE space_reservations SET expires_at = now() + make_interval(secs => %(reserved_s)s)
+    UPDATE space_reservations SET expires_at = now() + make_interval(secs => %(reserved_s)s),
+        arrived_bytes = greatest(arrived_bytes, least(%(stored)s, reserved_bytes))
     WHERE upload_id = %(id)s
 )
 UPDATE uploads SET offset_bytes = greatest(offset_bytes, least(%(stored)s, length_bytes - 1)),
@@ -94,7 +96,18 @@ WITH ended AS (
 SELECT id FROM ended
 """
 END_ONE = END.format("id = %s")
+END_OF_USER = END.format("course_id = %s AND user_id = %s AND video_id IS NULL")
+END_OF_MODULE = END.format("module_id = %s AND video_id IS NULL")
+END_OF_COURSE = END.format("course_id = %s AND video_id IS NULL")
 END_EXPIRED = END.format("expires_at <= now()")
+
+OPEN = f"""
+SELECT {COLUMNS} FROM uploads
+WHERE {{}} = %s AND ended_at IS NULL AND video_id IS NULL AND expires_at > now()
+    AND (created_at, id) > (%s, %s)
+ORDER BY created_at, id LIMIT %s
+"""
+OPEN_OF_COURSE, OPEN_OF_USER = OPEN.format("course_id"), OPEN.format("user_id")
 
 UNFINISHED = """
 SELECT id FROM uploads WHERE id = ANY(%s::uuid[]) AND ended_at IS NULL AND video_id IS NULL
@@ -167,6 +180,37 @@ async def complete(queries: Queries, upload_id: UUID, video_id: UUID) -> None:
 async def end(queries: Queries, upload_id: UUID) -> None:
     """It is gone, its room is free, and who writes to it stops."""
     await queries.fetch_all(END_ONE, (upload_id,))
+
+
+async def end_of_user(queries: Queries, course_id: str, user_id: str) -> None:
+    """As `end`, all of a user who may no longer add videos to the course."""
+    await queries.fetch_all(END_OF_USER, (course_id, user_id))
+
+
+async def end_of_module(queries: Queries, module_id: str) -> None:
+    """As `end`, all for a module that goes."""
+    await queries.fetch_all(END_OF_MODULE, (module_id,))
+
+
+async def end_of_course(queries: Queries, course_id: str) -> None:
+    """As `end`, all for a course that goes."""
+    await queries.fetch_all(END_OF_COURSE, (course_id,))
+
+
+async def list_of_course(
+    queries: Queries, course_id: str, *, after: tuple[datetime, UUID], limit: int
+) -> list[Upload]:
+    """Those that are open, the oldest first."""
+    rows = await queries.fetch_all(OPEN_OF_COURSE, (course_id, *after, limit))
+    return [_upload(row) for row in rows]
+
+
+async def list_of_user(
+    queries: Queries, user_id: str, *, after: tuple[datetime, UUID], limit: int
+) -> list[Upload]:
+    """As `list_of_course`, of a user in all courses."""
+    rows = await queries.fetch_all(OPEN_OF_USER, (user_id, *after, limit))
+    return [_upload(row) for row in rows]
 
 
 async def end_expired(queries: Queries) -> int:

@@ -54,15 +54,20 @@ async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | N
     """Make a stored file a video: its row, its job and the event, or none of them.
 
     From the commit on its size counts as used, and no longer as reserved for the upload.
-    None when the module it was sent to is gone.
+    None when the module it was sent to is gone, or the upload was ended.
     Raises: CommitUnknown when it may have become one, any other DatabaseError when it has not.
     """
-    async with database.transaction() as transaction:
-        if not await videos.insert(transaction, new):
-            return None
-        video = await begin_within(transaction, new.id, upload_id)
-        await uploads.complete(transaction, upload_id, new.id)
-    return video
+    try:
+        async with database.transaction() as transaction:
+            if not await videos.insert(transaction, new):
+                return None
+            upload = await uploads.get_settled(transaction, upload_id)
+            if upload is not None and upload.is_gone:
+                raise NoLongerWanted
+            await uploads.complete(transaction, upload_id, new.id)
+            return await begin_within(transaction, new.id, upload_id)
+    except NoLongerWanted:
+        return None
 
 
 async def begin_within(transaction: Transaction, video_id: UUID, reservation_id: UUID) -> Video:

@@ -45,11 +45,14 @@ async def own_upload(request: web.Request) -> Upload:
     upload = await uploads.get(request.app[keys.DATABASE], upload_id) if upload_id else None
     if upload is not None and upload.user_id != request[keys.VIEWER].user_id:
         upload = None
-    await _require(request, upload.course_id if upload else None, Right.EDIT)
-    assert upload is not None
-    if upload.is_gone:
-        raise NotFound
-    return upload
+    return await _present(request, upload)
+
+
+async def allowed_upload(request: web.Request) -> Upload:
+    """The upload of the path, for who may add videos to its course. Raises as `own_upload`."""
+    upload_id = upload_id_of(request)
+    upload = await uploads.get(request.app[keys.DATABASE], upload_id) if upload_id else None
+    return await _present(request, upload)
 
 
 async def allowed_video(request: web.Request, right: Right) -> Video:
@@ -86,6 +89,14 @@ async def _allowed(request: web.Request, module: Module | None, right: Right) ->
     await _require(request, module.course_id if module else None, right)
     assert module is not None
     return module
+
+
+async def _present(request: web.Request, upload: Upload | None) -> Upload:
+    await _require(request, upload.course_id if upload else None, Right.EDIT)
+    assert upload is not None
+    if upload.is_gone:
+        raise NotFound
+    return upload
 
 
 async def _require(request: web.Request, course_id: str | None, right: Right) -> None:

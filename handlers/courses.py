@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from db import courses, progress, videos
+from db import courses, progress, uploads, videos
 from db.courses import EnrolledCourse, Module, Outcome
 from db.progress import ProgressState
 from db.videos import Video
@@ -85,6 +85,7 @@ async def delete_course(request: web.Request) -> web.Response:
     async with database.transaction() as transaction:
         await courses.delete_course(transaction, course.id)
         await courses.delete_modules(transaction, course.id)
+        await uploads.end_of_course(transaction, course.id)
         gone = await hide_videos(transaction, viewer, course_id=course.id)
     forget_videos(request, gone)
     return web.Response(status=204)
@@ -109,6 +110,7 @@ async def delete_module(request: web.Request) -> web.Response:
     module = await allowed_module(request, Right.EDIT)
     async with database.transaction() as transaction:
         await courses.delete_modules(transaction, module.course_id, module.id)
+        await uploads.end_of_module(transaction, module.id)
         gone = await hide_videos(transaction, viewer, module_id=module.id)
     forget_videos(request, gone)
     return web.Response(status=204)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from db import enrollments
+from db import enrollments, uploads
 from db.courses import Outcome
 from db.enrollments import Enrollment
 from db.pool import Transaction
@@ -28,6 +28,8 @@ async def put_enrollment(request: web.Request) -> web.Response:
         await _require_student(transaction, viewer, course_id, user_id, wanted=body.role)
         enrollment, outcome = await enrollments.put(transaction, course_id, user_id, body.role)
         changed = _changed(enrollment)
+        if enrollment.role == "student":  # who taught may have uploads under way
+            await uploads.end_of_user(transaction, course_id, user_id)
         if outcome is not Outcome.UNCHANGED:
             await log.append(transaction, [changed])
     request.app[keys.ACCESS].apply(changed)  # here at once, elsewhere when the log tells it
@@ -36,7 +38,7 @@ async def put_enrollment(request: web.Request) -> web.Response:
 
 
 async def delete_enrollment(request: web.Request) -> web.Response:
-    """Withdraw: grants of it stop working, transfers and event streams end."""
+    """Withdraw: grants of it stop working, transfers, event streams and uploads end."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     course_id, user_id = await _enrollment_of(request)
     async with database.transaction() as transaction:
@@ -44,6 +46,7 @@ async def delete_enrollment(request: web.Request) -> web.Response:
         withdrawn = await enrollments.withdraw(transaction, course_id, user_id)
         if withdrawn is None:
             raise NotFound("This user is not enrolled here.")
+        await uploads.end_of_user(transaction, course_id, user_id)
         changed = _changed(withdrawn)
         await log.append(transaction, [changed])
     request.app[keys.ACCESS].apply(changed)

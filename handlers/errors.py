@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from db.errors import DatabaseTimeout, DatabaseUnavailable, QuotaReached
+from db.errors import DatabaseTimeout, DatabaseUnavailable, QuotaReached, TooManyUploads
 from events.errors import (
     HubClosed,
     PersisterFull,
@@ -26,6 +26,7 @@ from storage.s3.errors import OldPlaceGone, OldPlaceUnavailable
 PROBLEM_JSON = "application/problem+json"
 RETRY_SOON_S = 2  # a database or a queue that is away usually is for seconds
 RETRY_PROCESSING_S = 5
+RETRY_UPLOAD_S = 60  # nobody knows when an upload ends
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -253,6 +254,18 @@ def _too_many(error: TooManySubscribers) -> RequestError:
     return Unavailable("There are as many event streams as this server holds.")
 
 
+def _too_many_uploads(error: TooManyUploads) -> RequestError:
+    return RateLimited(
+        f"You have {error.most_count} unfinished uploads, as many as you may (UPLOADS_PER_USER):"
+        " finish one, or end one by DELETE of its address; GET /api/v1/uploads lists them.",
+        retry_after_s=RETRY_UPLOAD_S,
+        headers={
+            "RateLimit-Policy": f'"uploads";q={error.most_count};qu="concurrent-requests"',
+            "RateLimit": '"uploads";r=0',
+        },
+    )
+
+
 # First match wins, so the narrower class stands first.
 LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] = (
     (PersisterFull, _unsaid(Unavailable)),
@@ -264,6 +277,7 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (DatabaseUnavailable, _unsaid(Unavailable)),
     (DatabaseTimeout, _unsaid(Unavailable)),
     (QuotaReached, _unsaid(OverQuota)),
+    (TooManyUploads, _too_many_uploads),
     (OldPlaceGone, _documented(Failed)),
     (OldPlaceUnavailable, _documented(Unavailable)),
     (storage_errors.UnsupportedFormat, _said(UnsupportedFormat)),

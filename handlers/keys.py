@@ -40,6 +40,7 @@ class UploadSettings:
     allowed_formats: tuple[str, ...]
     media_limits: Limits
     expiry_s: float
+    most_per_user: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,21 @@ class EnrollmentView(msgspec.Struct, frozen=True):
     updated_at: datetime
 
 
+class UploadView(msgspec.Struct, frozen=True):
+    """An open upload; to be ended by DELETE of /api/v1/uploads/{id}."""
+
+    id: UUID
+    course_id: str
+    module_id: str
+    title: str
+    filename: str
+    uploaded_by: str
+    length: int
+    offset: int
+    created_at: datetime
+    expires_at: datetime
+
+
 class Source(msgspec.Struct, frozen=True):
     url: str
     type: str

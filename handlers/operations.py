@@ -16,6 +16,7 @@ from handlers import (
     granting,
     health,
     metrics,
+    open_uploads,
     openapi,
     pages,
     playback,
@@ -83,6 +84,7 @@ from handlers.messages import (
     ProgressView,
     Readiness,
     ThumbnailPut,
+    UploadView,
     VideoPatch,
 )
 from handlers.tus_headers import OFFSET_OCTETS
@@ -285,7 +287,7 @@ OPERATIONS: Mapping[Any, Operation] = {
     ),
     enrollments.delete_enrollment: Operation(
         tag=COURSES,
-        summary="Withdraw a user: grants, transfers and event streams end",
+        summary="Withdraw a user: grants, transfers, event streams and uploads end",
         answers=GONE,
         problems=ALLOWED,
     ),
@@ -305,7 +307,22 @@ OPERATIONS: Mapping[Any, Operation] = {
             NoVideo,
             TooComplex,
             OverQuota,
+            RateLimited,
         ),
+    ),
+    open_uploads.list_uploads: Operation(
+        tag=VIDEOS,
+        summary="The caller's resumable uploads that are open",
+        answers=(Answer(200, "A page of them.", {JSON: Listing[UploadView]}),),
+        parameters=PAGED,
+        problems=(InvalidRequest,),
+    ),
+    open_uploads.list_course_uploads: Operation(
+        tag=VIDEOS,
+        summary="The resumable uploads that are open in a course (instructor)",
+        answers=(Answer(200, "A page of them.", {JSON: Listing[UploadView]}),),
+        parameters=PAGED,
+        problems=ALLOWED,
     ),
     tus.tell_uploads: TUS,
     tus.tell_upload: TUS,
@@ -315,7 +332,7 @@ OPERATIONS: Mapping[Any, Operation] = {
         answers=(Answer(201, "To be sent to `Location`.", headers=("Location", *UPLOAD_FACTS)),),
         body=OCTETS,
         parameters=("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Checksum"),
-        problems=(*ALLOWED, *RECEIVING, EmptyUpload),
+        problems=(*ALLOWED, *RECEIVING, EmptyUpload, RateLimited),
     ),
     tus.head_upload: Operation(
         tag=VIDEOS,
@@ -340,7 +357,7 @@ OPERATIONS: Mapping[Any, Operation] = {
     ),
     tus.delete_upload: Operation(
         tag=VIDEOS,
-        summary="Terminate the caller's upload; a video that it became stays",
+        summary="Terminate an upload (who made it, instructor); a video that it became stays",
         answers=GONE,
         parameters=("Tus-Resumable",),
         problems=(*ALLOWED, PreconditionFailed, Locked),

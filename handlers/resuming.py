@@ -8,7 +8,7 @@ the way there can be tried again.
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ from aiohttp import web
 
 from db import uploads
 from db.errors import DatabaseError
+from db.space import Reservation
 from db.uploads import Upload
 from db.videos import MediaFacts, NewVideo
 from handlers import keys
@@ -39,6 +40,8 @@ from storage.uploads import Digest, UploadFile, to_its_end
 from storage.videos import publish_partial
 
 REFUSED = (*FINAL, UnsupportedFormat)
+
+Cover = Callable[[int], Awaitable[None]]  # has room for so many bytes, or raises
 
 
 async def append(
@@ -129,12 +132,12 @@ async def _receive(
 ) -> int:
     """How much of the upload is on the disk for sure, once nothing more comes."""
     digest = hashlib.new(checksum.algorithm) if checksum else None
-    growing = await _resumed(app, file, upload, digest)
+    growing, cover = await _resumed(app, file, upload, digest), _room(app, upload)
     if checksum is None or digest is None:
         async with checkpoints(app, growing, upload) as consider:
-            await _take(receiver, growing, upload, consider)
+            await _take(receiver, growing, upload, cover, consider)
     else:
-        await _take(receiver, growing, upload, lambda: None)
+        await _take(receiver, growing, upload, cover, lambda: None)
         _verify(receiver, digest.digest(), checksum)
     return await growing.sync()
 
@@ -158,18 +161,55 @@ async def _resumed(
         raise
 
 
+def _room(app: web.Application, upload: Upload) -> Cover:
+    """Asks for room a step ahead of the bytes; where there is no quota, there is nothing to ask."""
+    settings = app[keys.UPLOAD_SETTINGS]
+    if settings.quota_bytes is None:
+        return _no_quota
+    room = Reservation(
+        app[keys.DATABASE],
+        upload.id,
+        settings.quota_bytes,
+        upload.length_bytes,
+        life_s=uploads.reserved_s(settings.expiry_s),
+    )
+    return room.cover_step
+
+
+async def _no_quota(_: int) -> None:
+    """The disk alone decides, while it is written to."""
+
+
 async def _take(
-    receiver: Receiver, file: UploadFile, upload: Upload, consider: Callable[[], None]
+    receiver: Receiver,
+    file: UploadFile,
+    upload: Upload,
+    cover: Cover,
+    consider: Callable[[], None],
 ) -> None:
     """Append what comes. What there is no room for, or too much, ends it like a broken line."""
+    try:
+        await _append_chunks(receiver, file, upload, cover, consider)
+        await file.finish()
+    except StorageError as exc:
+        receiver.end(exc)
+
+
+async def _append_chunks(
+    receiver: Receiver,
+    file: UploadFile,
+    upload: Upload,
+    cover: Cover,
+    consider: Callable[[], None],
+) -> None:
     try:
         while chunk := await receiver.next_chunk():
             if file.offset + len(chunk) > upload.length_bytes:
                 raise TooLarge(f"The upload has {upload.length_bytes} bytes, not more.")
+            await cover(file.offset + len(chunk))
             await file.append(chunk)
             consider()
-        await file.finish()
-    except (StorageError, TooLarge) as exc:
+    except (TooLarge, DatabaseError) as exc:  # what came before is kept
         receiver.end(exc)
 
 

@@ -14,8 +14,9 @@ from aiohttp import hdrs, web
 from db import space, uploads
 from db.uploads import NewUpload, Upload
 from handlers import keys
+from handlers.access.rate_limits import is_free
 from handlers.access.rules import Right
-from handlers.allowed import allowed_module_named, own_upload
+from handlers.allowed import allowed_module_named, allowed_upload, own_upload
 from handlers.claiming import end_writers
 from handlers.delivery.conditional import http_date
 from handlers.errors import (
@@ -112,8 +113,9 @@ async def patch_upload(request: web.Request) -> web.Response:
 
 
 async def delete_upload(request: web.Request) -> web.Response:
+    """By its maker, or by whoever else may add videos to its course."""
     _require_version(request)
-    upload = await own_upload(request)
+    upload = await allowed_upload(request)
     await terminate(request.app, upload.id)
     return web.Response(status=204)
 
@@ -173,19 +175,32 @@ def _text(pairs: dict[str, bytes], key: str, kind: Any) -> str:
 
 
 async def _create(request: web.Request, new: NewUpload) -> Upload:
-    """Its room is reserved for as long as it may live. Raises: StorageFull, QuotaReached."""
-    app = request.app
+    """Its room is reserved for as long as it may live: a step, or all of a small one.
+
+    Raises: StorageFull, QuotaReached, TooManyUploads.
+    """
+    app, roles = request.app, request[keys.VIEWER].roles
     settings, directory = app[keys.UPLOAD_SETTINGS], app[keys.STORAGE].unfinished
     wanted_bytes = settings.reserve_bytes + new.length_bytes
     await require_space(directory, wanted_bytes, app[keys.UPLOAD_EXECUTOR])
+    life_s = uploads.reserved_s(settings.expiry_s)
     async with app[keys.DATABASE].transaction() as transaction:
+        await space.open_upload(
+            transaction,
+            new.id,
+            new.user_id,
+            length_bytes=new.length_bytes,
+            most_count=None if is_free(roles) else settings.most_per_user,
+            quota_bytes=settings.quota_bytes,
+            life_s=life_s,
+        )
         await space.reserve(
             transaction,
             new.id,
-            needed_bytes=new.length_bytes,
-            wished_bytes=new.length_bytes,
+            needed_bytes=0,
+            wished_bytes=min(new.length_bytes, space.STEP_BYTES),
             quota_bytes=settings.quota_bytes,
-            life_s=uploads.reserved_s(settings.expiry_s),
+            life_s=life_s,
         )
         return await uploads.create(transaction, new, settings.expiry_s)
 

@@ -4,18 +4,21 @@ The bytes go to a temporary file as they arrive; what is refused leaves nothing 
 when the file was found to be a video and is safely stored; the rest is a background job.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from uuid import UUID, uuid4
 
 from aiohttp import hdrs, web
 
 from db import space
 from db.courses import Module
+from db.errors import DatabaseTimeout, DatabaseUnavailable
 from db.space import Reservation
 from db.videos import MediaFacts, NewVideo, Video
 from events.snapshots import snapshot
 from handlers import keys
+from handlers.access.rate_limits import is_free
 from handlers.access.rules import Right
 from handlers.allowed import allowed_module
 from handlers.entering import enter, judge
@@ -26,6 +29,7 @@ from handlers.upload_form import FilePart, file_part, next_chunk, open_form, ref
 from storage.uploads import UploadFile, receive
 from storage.videos import publish_original
 
+RIGHTS_AGE_S = 5.0  # so long an upload goes on at most after its user lost the right
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries, part headers, the title
 
 
@@ -37,7 +41,7 @@ async def post_video(request: web.Request) -> web.Response:
     upload_id = uuid4()
     async with _room(request, upload_id) as room, _file(request, upload_id) as upload:
         part = await file_part(reader)
-        await _receive_file(request, reader, upload, room)
+        await _receive_file(request, module, reader, upload, room)
         await refuse_more_parts(reader)
         await upload.finish()
         media = await judge(request.app, upload.path)
@@ -61,19 +65,25 @@ def _refuse_announced_size(request: web.Request) -> None:
 
 @asynccontextmanager
 async def _room(request: web.Request, upload_id: UUID) -> AsyncIterator[Reservation]:
-    """Room in the quota for what was announced, or for a first step when nothing was."""
-    settings, announced = request.app[keys.UPLOAD_SETTINGS], request.content_length
-    most_bytes = settings.max_size_bytes
+    """Room in the quota for a first step, if the user may have one more upload, and what was
+    announced can fit at all. Raises: TooManyUploads, QuotaReached."""
+    settings, viewer = request.app[keys.UPLOAD_SETTINGS], request[keys.VIEWER]
+    announced = request.content_length or 0
     async with space.reserved(
         request.app[keys.DATABASE],
         upload_id,
         quota_bytes=settings.quota_bytes,
-        most_bytes=most_bytes,
+        most_bytes=min(announced or settings.max_size_bytes, settings.max_size_bytes),
     ) as room:
-        if announced is None:
-            await room.cover_step(0)
-        else:
-            await room.cover(max(0, announced - FORM_OVERHEAD_BYTES), min(announced, most_bytes))
+        await space.open_upload(
+            request.app[keys.DATABASE],
+            upload_id,
+            viewer.user_id,
+            length_bytes=max(0, announced - FORM_OVERHEAD_BYTES),
+            most_count=None if is_free(viewer.roles) else settings.most_per_user,
+            quota_bytes=settings.quota_bytes,
+        )
+        await room.cover_step(0)
         yield room
 
 
@@ -83,17 +93,33 @@ def _file(request: web.Request, upload_id: UUID) -> AbstractAsyncContextManager[
 
 
 async def _receive_file(
-    request: web.Request, reader: MultipartReader, upload: UploadFile, room: Reservation
+    request: web.Request,
+    module: Module,
+    reader: MultipartReader,
+    upload: UploadFile,
+    room: Reservation,
 ) -> None:
-    """Append the part chunk by chunk, so that the size limit is decided while bytes arrive."""
+    """Append the part chunk by chunk, so that limits and rights are decided while bytes arrive."""
     limit = request.app[keys.UPLOAD_SETTINGS].max_size_bytes
+    clock = asyncio.get_running_loop().time
+    due_s = clock() + RIGHTS_AGE_S
     while chunk := await next_chunk(reader):
         if upload.offset + len(chunk) > limit:
             raise TooLarge(f"A video file may have at most {limit} bytes.")
+        if clock() >= due_s:
+            await _require_still(request, module)
+            due_s = clock() + RIGHTS_AGE_S
         await room.cover_step(upload.offset + len(chunk))
         await upload.append(chunk)
     if upload.offset == 0:
         raise EmptyUpload
+
+
+async def _require_still(request: web.Request, module: Module) -> None:
+    """Raises as `Access.require`; hours of upload are not worth a database that is away."""
+    with suppress(DatabaseUnavailable, DatabaseTimeout):
+        access, viewer = request.app[keys.ACCESS], request[keys.VIEWER]
+        await access.require(viewer, module.course_id, Right.EDIT)
 
 
 def _new_video(

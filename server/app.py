@@ -67,6 +67,7 @@ def _provide_settings(app: web.Application, config: Config) -> None:
             max_streams=config.max_streams,
         ),
         expiry_s=config.upload_expiry_s,
+        most_per_user=config.uploads_per_user,
     )
     app[keys.PLAYBACK_SETTINGS] = keys.PlaybackSettings(
         report_interval_s=config.report_interval_s,

@@ -211,6 +211,12 @@ class Config:
         values.duration(),
         "An unfinished upload expires after this long without a byte.",
     )
+    uploads_per_user: int = setting(
+        "UPLOADS_PER_USER",
+        "20",
+        values.integer(1, 10000),
+        "Unfinished uploads per user; beyond it 429, see [limits.md](limits.md).",
+    )
     thumbnail_sizes: tuple[tuple[str, int], ...] = setting(
         "THUMBNAIL_SIZES",
         "small:160,medium:320,large:640",

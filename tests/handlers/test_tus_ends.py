@@ -127,7 +127,7 @@ async def test_module_that_goes_takes_the_upload_along(service: Service, film: b
     await patch(service, location, 0, film[:10])
     await service.ask("tess", "DELETE", "courses/c1/modules/m1")
 
-    assert (await patch(service, location, 10, film[10:])).said == "403 not-enrolled"
+    assert (await patch(service, location, 10, film[10:])).said == "404 not-found"
 
 
 async def test_who_no_longer_teaches_cannot_go_on(service: Service, film: bytes) -> None:
@@ -143,15 +143,16 @@ async def test_who_no_longer_teaches_cannot_go_on(service: Service, film: bytes)
     assert (await patch(service, location, 10, film[10:])).said == "403 not-enrolled"
 
 
-async def test_room_is_reserved_from_the_creation_on(start_service: Any) -> None:
+async def test_what_can_never_fit_is_refused_at_its_creation(start_service: Any) -> None:
     service = await furnished(start_service, STORAGE_QUOTA=str(2 * MIB))
-    location = await created(service, MIB)
+    assert (await create(service, 2 * MIB + 1)).said == "507 over-quota"
+    location = await created(service, 2 * MIB)
+    await patch(service, location, 0, b"x" * MIB)
 
     assert (await create(service, MIB + 1)).said == "507 over-quota"
     assert (await create(service, MIB)).said == "201"
-    assert (await create(service, 1)).said == "507 over-quota"
     await service.ask("tess", "DELETE", location, headers=VERSION)
-    assert (await create(service, MIB)).said == "201"
+    assert (await create(service, 2 * MIB)).said == "201"
 
 
 async def test_room_of_a_video_is_counted_once(start_service: Any, film: bytes) -> None:

@@ -1,0 +1,61 @@
+"""Lists resumable uploads that are open, for whoever wants to end one."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from aiohttp import web
+
+from db import uploads
+from db.uploads import Upload
+from handlers import keys
+from handlers.access.rules import Right
+from handlers.allowed import allowed_course
+from handlers.messages import UploadView, answer_json
+from handlers.paging import BEGINNING, NO_UUID, Page, page_of
+
+FIRST = (BEGINNING, NO_UUID)
+
+
+async def list_uploads(request: web.Request) -> web.Response:
+    """The caller's own, in all courses."""
+    page = page_of(request)
+    found = await uploads.list_of_user(
+        request.app[keys.DATABASE],
+        request[keys.VIEWER].user_id,
+        after=page.after(tuple[datetime, UUID], FIRST),
+        limit=page.fetch_limit,
+    )
+    return _answer(page, found)
+
+
+async def list_course_uploads(request: web.Request) -> web.Response:
+    """Everybody's in a course, for who may add videos to it."""
+    course = await allowed_course(request, Right.EDIT)
+    page = page_of(request)
+    found = await uploads.list_of_course(
+        request.app[keys.DATABASE],
+        course.id,
+        after=page.after(tuple[datetime, UUID], FIRST),
+        limit=page.fetch_limit,
+    )
+    return _answer(page, found)
+
+
+def _answer(page: Page, found: Sequence[Upload]) -> web.Response:
+    return answer_json(page.answer(found, _view, lambda one: (one.created_at, one.id)))
+
+
+def _view(upload: Upload) -> UploadView:
+    return UploadView(
+        id=upload.id,
+        course_id=upload.course_id,
+        module_id=upload.module_id,
+        title=upload.title,
+        filename=upload.filename,
+        uploaded_by=upload.user_id,
+        length=upload.length_bytes,
+        offset=upload.offset_bytes,
+        created_at=upload.created_at,
+        expires_at=upload.expires_at,
+    )

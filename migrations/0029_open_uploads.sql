@@ -1,0 +1,93 @@
+-- Whose the open uploads are, how many each user has, and room that is reserved in steps: what no
+-- byte has come for never takes more than a quarter of what is free, nor one user more than half of
+-- that.
+-- depends: 0010_uploads 0022_playing_from_s3
+
+ALTER TABLE uploads ADD COLUMN created_at timestamptz NOT NULL DEFAULT now();
+CREATE INDEX uploads_open_of_course ON uploads (course_id, created_at, id)
+    WHERE ended_at IS NULL AND video_id IS NULL;
+CREATE INDEX uploads_open_of_user ON uploads (user_id, created_at, id)
+    WHERE ended_at IS NULL AND video_id IS NULL;
+
+-- Each open upload of a user, by tus and by form, has a row here; an import has one without user.
+ALTER TABLE space_reservations
+    ADD COLUMN user_id text,
+    ADD COLUMN arrived_bytes bigint NOT NULL DEFAULT 0;
+CREATE INDEX space_reservations_of_user ON space_reservations (user_id);
+
+-- What was promised as a whole until now is promised in steps from now on.
+UPDATE space_reservations r SET user_id = u.user_id, arrived_bytes = u.offset_bytes,
+    reserved_bytes = least(r.reserved_bytes, u.offset_bytes + 67108864)
+FROM uploads u WHERE u.id = r.upload_id;
+
+-- Makes room for one more upload of a user: 'open', 'too-many' or 'no-room'. `most` is NULL for who
+-- may have any number. What could not end even if nobody else sent another byte has no room.
+CREATE FUNCTION open_upload(
+    upload uuid, uploader text, length bigint, most integer, quota bigint, life_s double precision
+) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(25459, 3);
+    DELETE FROM space_reservations WHERE expires_at < clock_timestamp();
+    IF (SELECT count(*) FROM space_reservations WHERE user_id = uploader) >= most THEN
+        RETURN 'too-many';
+    END IF;
+    IF length > (SELECT quota - used_bytes - (
+        SELECT coalesce(sum(arrived_bytes), 0) FROM space_reservations) FROM storage_used)
+    THEN
+        RETURN 'no-room';
+    END IF;
+    INSERT INTO space_reservations (upload_id, user_id, reserved_bytes, expires_at) VALUES (
+        upload, uploader, 0, clock_timestamp() + make_interval(secs => life_s)
+    );
+    RETURN 'open';
+END $$;
+
+-- The bytes that `upload` may now have in all, NULL when not even `needed` fit: those have come, or
+-- are certain to. More of the `wished` is granted ahead while all that is granted ahead stays
+-- within a quarter of what is free, and that of one user within an eighth.
+-- An upload that was ended gets nothing: its row is asked first, so that no lock is held meanwhile.
+CREATE OR REPLACE FUNCTION reserve_space(
+    upload uuid, needed bigint, wished bigint, quota bigint, life_s double precision
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    uploader text;
+    is_over boolean;
+    room numeric;
+    free numeric;
+    ahead numeric;
+    ahead_of_user numeric;
+    granted bigint;
+BEGIN
+    SELECT ended_at IS NOT NULL INTO is_over FROM uploads WHERE id = upload FOR SHARE;
+    IF is_over THEN
+        RETURN NULL;
+    END IF;
+    PERFORM pg_advisory_xact_lock(25459, 3);
+    DELETE FROM space_reservations WHERE expires_at < clock_timestamp();
+    SELECT user_id INTO uploader FROM space_reservations WHERE upload_id = upload;
+    SELECT quota - used_bytes - reserved, quota - used_bytes - arrived - needed,
+        reserved - arrived, of_user
+    INTO room, free, ahead, ahead_of_user
+    FROM storage_used, (
+        SELECT coalesce(sum(reserved_bytes), 0) AS reserved,
+            coalesce(sum(least(arrived_bytes, reserved_bytes)), 0) AS arrived,
+            coalesce(sum(reserved_bytes - least(arrived_bytes, reserved_bytes))
+                FILTER (WHERE user_id = uploader), 0) AS of_user
+        FROM space_reservations WHERE upload_id <> upload
+    ) AS others;
+    IF room < needed THEN
+        RETURN NULL;
+    END IF;
+    IF quota IS NULL THEN
+        granted := greatest(wished, needed);
+    ELSE
+        granted := greatest(needed, least(wished, room,
+            needed + least(trunc(free / 4) - ahead, trunc(free / 8) - ahead_of_user)));
+    END IF;
+    INSERT INTO space_reservations (upload_id, reserved_bytes, arrived_bytes, expires_at) VALUES (
+        upload, granted, needed, clock_timestamp() + make_interval(secs => life_s)
+    )
+    ON CONFLICT (upload_id) DO UPDATE SET reserved_bytes = excluded.reserved_bytes,
+        arrived_bytes = excluded.arrived_bytes, expires_at = excluded.expires_at;
+    RETURN granted;
+END $$;
