@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 from server import commands
+from server.adoption import add_adopt_storage
+from server.checking import add_check, check_wishes
 from server.config import ConfigError, load_config
 from server.s3_options import add_import_s3, wishes_of
 
-LOOKING = ("check", "import-s3")  # 1 is for what they found
+LOOKING = ("check", "import-s3", "adopt-storage")  # 1 is for what they found
 ENV_FILE = Path(__file__).resolve().with_name(".env")
 
 
@@ -32,10 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument("--role", choices=("admin", "service"))
     token.add_argument("--ttl", type=commands.life, default="1h", metavar="1h")
     add_import_s3(names)
-    check = names.add_parser("check", help="compare files with the database")
-    check.add_argument("--json", action="store_true", help="for machines")
-    check.add_argument("--deep", action="store_true", help="read every file for its hash")
-    check.add_argument("--repair", action="store_true", help="mend what can be mended")
+    add_check(names)
+    add_adopt_storage(names)
     return parser
 
 
@@ -56,8 +56,9 @@ def main(argv: list[str]) -> int:
                 role, ttl_s = arguments.role, arguments.ttl
                 return commands.token(config, user_id=arguments.user, role=role, ttl_s=ttl_s)
             case "check":
-                wishes = commands.Wishes(arguments.json, arguments.deep, arguments.repair)
-                return commands.check(config, wishes)
+                return commands.check(config, check_wishes(arguments))
+            case "adopt-storage":
+                return commands.adopt_storage(config, is_confirmed=arguments.yes)
             case _:
                 return commands.import_s3(config, wishes_of(arguments))
     except (ConfigError, *commands.FAULTS) as exc:

@@ -71,6 +71,8 @@ SELECT v.id, v.course_id, v.deleted_at IS NOT NULL AS is_deleted,
 FROM videos v
 """
 
+COUNT = "SELECT count(*) AS videos FROM videos"
+
 OF_VIDEOS = SELECT + "WHERE v.id = ANY(%s::uuid[])"
 
 AFTER = SELECT + "WHERE v.id > %s ORDER BY v.id LIMIT %s"
@@ -137,6 +139,12 @@ async def of_videos(queries: Queries, video_ids: Sequence[UUID]) -> dict[UUID, V
     """Deleted videos included; those that there are not are missing."""
     rows = await queries.fetch_all(OF_VIDEOS, ([str(one) for one in video_ids],))
     return {video.id: video for video in map(_video, rows)}
+
+
+async def count(queries: Queries) -> int:
+    """How many videos there are, deleted ones included."""
+    row = await queries.fetch_one(COUNT)
+    return int(row.videos) if row else 0
 
 
 async def after(queries: Queries, video_id: UUID, limit: int) -> list[VideoFiles]:

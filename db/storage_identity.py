@@ -1,26 +1,81 @@
-"""Which storage belongs to this database."""
+"""Which storage belongs to this database, and by which id that storage knows the database."""
 
-from db.pool import Transaction
+from dataclasses import dataclass
 
-KNOWN = "SELECT instance_id FROM storage_identity"
+from db.pool import Queries, Transaction
 
-REMEMBER = "INSERT INTO storage_identity (instance_id) VALUES (%s) ON CONFLICT DO NOTHING"
+READ = """
+SELECT instance_id AS storage_id, database_id, cluster_identity() AS cluster_id
+FROM storage_identity
+"""
 
-HAS_VIDEOS = "SELECT EXISTS (SELECT FROM videos) AS found"
+REMEMBER = """
+INSERT INTO storage_identity (instance_id, database_id) VALUES (%s, gen_random_uuid()::text)
+ON CONFLICT DO NOTHING
+"""
+
+# Of an installation that is older than the id.
+COMPLETE = (
+    "UPDATE storage_identity SET database_id = gen_random_uuid()::text WHERE database_id IS NULL"
+)
+
+ADOPT = """
+INSERT INTO storage_identity (instance_id, database_id) VALUES (%s, gen_random_uuid()::text)
+ON CONFLICT (is_only_row) DO UPDATE SET
+    instance_id = excluded.instance_id, database_id = excluded.database_id, held_strays = 0
+"""
+
+FORGET = "DELETE FROM storage_identity WHERE database_id = %s"
+
+NOTE_STRAYS = "UPDATE storage_identity SET held_strays = %s WHERE held_strays <> %s"
+
+HELD_STRAYS = "SELECT held_strays FROM storage_identity"
 
 
-async def known(tx: Transaction) -> str | None:
-    """The instance id of the storage; None when none was ever seen."""
-    row = await tx.fetch_one(KNOWN)
-    return str(row.instance_id) if row else None
+@dataclass(frozen=True, slots=True)
+class KnownStorage:
+    """`cluster_id` is that of the PostgreSQL cluster that answers, empty where it is not told."""
+
+    storage_id: str
+    database_id: str | None
+    cluster_id: str
 
 
-async def remember(tx: Transaction, instance_id: str) -> None:
-    """The first one stays."""
-    await tx.execute(REMEMBER, (instance_id,))
+async def known(queries: Queries) -> KnownStorage | None:
+    """None when no storage was ever seen."""
+    row = await queries.fetch_one(READ)
+    return KnownStorage(row.storage_id, row.database_id, row.cluster_id) if row else None
 
 
-async def has_videos(tx: Transaction) -> bool:
-    """Deleted ones included."""
-    row = await tx.fetch_one(HAS_VIDEOS)
-    return bool(row and row.found)
+async def remember(tx: Transaction, storage_id: str) -> KnownStorage:
+    """The first one stays; whichever it is, the database has an id afterwards."""
+    await tx.execute(REMEMBER, (storage_id,))
+    await tx.execute(COMPLETE)
+    return await _existing(tx)
+
+
+async def adopt(tx: Transaction, storage_id: str) -> KnownStorage:
+    """This storage from now on, under a new id of the database."""
+    await tx.execute(ADOPT, (storage_id,))
+    return await _existing(tx)
+
+
+async def forget(tx: Transaction, database_id: str) -> None:
+    """As if no storage had been seen, unless it was remembered under another id."""
+    await tx.execute(FORGET, (database_id,))
+
+
+async def note_held_strays(tx: Transaction, count: int) -> None:
+    """How many files without a row the last sweep left where they are."""
+    await tx.execute(NOTE_STRAYS, (count, count))
+
+
+async def held_strays(queries: Queries) -> int:
+    row = await queries.fetch_one(HELD_STRAYS)
+    return int(row.held_strays) if row else 0
+
+
+async def _existing(tx: Transaction) -> KnownStorage:
+    found = await known(tx)
+    assert found is not None
+    return found

@@ -1,6 +1,7 @@
 """Videos that were deleted longer ago than they can be restored, and what hangs on them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from db.pool import Transaction
@@ -9,7 +10,7 @@ from db.pool import Transaction
 # deleted would put files where they have just been removed; one that comes later finds no video.
 TAKE = """
 SELECT v.id, v.course_id FROM videos v
-WHERE v.deleted_at <= now() - make_interval(secs => %s)
+WHERE v.deleted_at <= %s
   AND NOT EXISTS (
       SELECT FROM procrastinate_jobs j WHERE j.lock = v.id::text AND j.status = 'doing')
 ORDER BY v.deleted_at, v.id LIMIT 1 FOR UPDATE OF v SKIP LOCKED
@@ -33,9 +34,9 @@ class TrashedVideo:
     course_id: str
 
 
-async def take_expired(tx: Transaction, retention_s: float) -> TrashedVideo | None:
-    """One that was deleted before that, locked until the transaction ends."""
-    row = await tx.fetch_one(TAKE, (retention_s,))
+async def take_expired(tx: Transaction, expired_at: datetime) -> TrashedVideo | None:
+    """One that was deleted by then, locked until the transaction ends."""
+    row = await tx.fetch_one(TAKE, (expired_at,))
     return TrashedVideo(UUID(str(row.id)), row.course_id) if row else None
 
 

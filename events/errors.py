@@ -41,7 +41,7 @@ class VideoMissing(EventsError):
 
 
 class ForeignStorage(EventsError):
-    """The storage holds the files of another database."""
+    """The storage and the database do not belong to each other."""
 
 
 class NotTaken(EventsError):

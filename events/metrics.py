@@ -136,6 +136,11 @@ class Metrics:
             for state in PLAYBACK_STATES:
                 self._playbacks.labels(state).set(playbacks.get(state, 0))
 
+    def tell_held_strays(self, count: int | None) -> None:
+        """As the last sweep noted it; None leaves what was told before."""
+        if count is not None:
+            self._held_strays.set(count)
+
     @property
     def is_shared(self) -> bool:
         """Whether other processes tell our numbers, too."""
@@ -188,6 +193,11 @@ class Metrics:
         self._database_up = self._gauge("database_up", "Whether the database answers.", latest)
         self._jobs = self._gauge(
             "jobs", "Background jobs; those that succeeded go away.", latest, "status"
+        )
+        self._held_strays = self._gauge(
+            "held_strays",
+            "Files without a row, more than a sweep moves to the trash by itself; see `check`.",
+            latest,
         )
         self._playbacks = self._gauge(
             "playbacks", "Playbacks that report, whichever process they report to.", latest, "state"

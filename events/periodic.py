@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from db.errors import DatabaseError
 from events.ending import end
+from events.errors import ForeignStorage
 from storage.errors import StorageError
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Periodic:
         while True:
             try:
                 await self._step()
-            except (DatabaseError, StorageError) as exc:
+            except (DatabaseError, ForeignStorage, StorageError) as exc:
                 logger.warning("%s: %s", self._name, exc)
             except Exception:
                 logger.exception("%s failed", self._name)

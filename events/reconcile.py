@@ -1,8 +1,9 @@
-"""Brings files and rows together again: strays go, forgotten videos get a job.
+"""Brings files and rows together again: strays go to the trash, forgotten videos get a job.
 
 A file that is missing is told of; replaced, or given up, only when an operator asks for it: it may
-be a mount that is not there. Nothing is touched while the storage's marker is not there,
-nor in a storage that belongs to another database.
+be a mount that is not there. So may many strays be another database's: more than a crash leaves
+behind stay where they are until an operator has looked. Nothing is touched while the storage's
+marker is not there, nor in a storage that belongs to another database.
 """
 
 import asyncio
@@ -11,21 +12,23 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
-from db import file_rows, jobs, storage_identity, videos
+from db import file_rows, jobs, storage_identity, trash_clock, videos
 from db.advisory_locks import AdvisoryLock
 from db.file_rows import Kind
 from db.pool import Database, Transaction
 from db.sole_owner import sole_owner
 from events import log, pipeline
 from events.errors import ForeignStorage
+from events.pairing import require_pair
 from events.periodic import Periodic
 from events.snapshots import told
-from events.survey import Finding, survey
+from events.survey import Finding, Survey, survey
 from events.telling import tell_updated
 from events.types import VideoFailed
 from storage.errors import StorageError
-from storage.inventory import remove_stray, remove_unfinished
+from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
+from storage.trash import move_to_trash, new_batch
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,8 @@ INTERVAL_S = 3600.0
 STRAY_AFTER_S = 3600.0  # an upload has its file before its row, by a moment
 UNFINISHED_INTERVAL_S = 20.0  # a minute late at most, said the contract
 TOLD_AT_ONCE = 20
+# Past either of them a sweep leaves all strays alone; a single file may go however few there are.
+MOST_STRAYS, MOST_STRAYS_RATIO = 10, 0.05
 ESSENTIAL: tuple[Kind, ...] = ("original", "representation")  # without it there is no video
 FORGETTING: Mapping[Kind, Callable[[Transaction, UUID], Awaitable[None]]] = {
     "alternate": file_rows.forget_alternates,
@@ -66,15 +71,23 @@ class Reconcile:
         try:
             async with sole_owner(self._dsn, AdvisoryLock.RECONCILE) as is_owner:
                 if is_owner:
-                    await reconcile(self._database, self._storage, time.time())
+                    now_s = await safe_now_s(self._database)
+                    await reconcile(self._database, self._storage, now_s)
         except (StorageError, ForeignStorage) as exc:
             logger.error("reconcile: nothing was touched: %s", exc)
 
     async def _expire(self) -> None:
-        before_s = time.time() - self._unfinished_after_s
+        await require_pair(self._database, self._storage)
+        before_s = await safe_now_s(self._database) - self._unfinished_after_s
         removed = await asyncio.to_thread(remove_unfinished, self._storage, before_s)
         if removed:
             logger.info("%d unfinished files have expired", len(removed))
+
+
+async def safe_now_s(database: Database) -> float:
+    """Unix time by whichever of our clock and the database's is behind: one that is ahead makes
+    nothing look old."""
+    return min(time.time(), (await trash_clock.now(database)).timestamp())
 
 
 async def reconcile(database: Database, storage: StoragePaths, now_s: float) -> list[Finding]:
@@ -82,56 +95,73 @@ async def reconcile(database: Database, storage: StoragePaths, now_s: float) -> 
 
     Raises: StorageGone, StorageReadOnly, ForeignStorage, DatabaseError.
     """
-    await require_own_storage(database, storage)
-    findings = (await survey(database, storage)).findings
-    by_itself = [one for one in findings if one.kind in ("stray", "stuck")]
+    await require_pair(database, storage)
+    found = await survey(database, storage)
+    is_held = holds_strays(found)
+    kinds = ("stuck",) if is_held else ("stuck", "stray")
+    by_itself = [one for one in found.findings if one.kind in kinds]
     mended = await mend(database, storage, by_itself, now_s)
-    rest = [one for one in findings if one.kind not in ("stray", "stuck")]
-    for finding in mended:
-        logger.warning("mended: %s %s", finding.kind, finding.path or finding.video_id)
-    for finding in rest[:TOLD_AT_ONCE]:
-        logger.error("%s: %s (%s)", finding.kind, finding.path, finding.detail)
-    if len(rest) > TOLD_AT_ONCE:
-        logger.error("... and %d more: `run_server.py check` lists them", len(rest) - TOLD_AT_ONCE)
+    async with database.transaction() as tx:
+        await storage_identity.note_held_strays(tx, found.stray_files if is_held else 0)
+    rest = [one for one in found.findings if one.kind not in kinds]
+    _log(found, mended, rest)
     return rest
 
 
-async def require_own_storage(database: Database, storage: StoragePaths) -> None:
-    """The first storage that a database meets is its own, unless others' videos are in it.
+def holds_strays(found: Survey) -> bool:
+    """Whether there are more files without a row than a sweep moves by itself."""
+    most = min(MOST_STRAYS, max(1, MOST_STRAYS_RATIO * found.files))
+    return found.stray_files > most
 
-    Raises: StorageGone, ForeignStorage.
-    """
-    instance_id = await asyncio.to_thread(storage.check)
-    is_empty = await asyncio.to_thread(lambda: not any(storage.courses.glob("*/*")))
-    async with database.transaction() as tx:
-        known = await storage_identity.known(tx)
-        if known is None and (is_empty or await storage_identity.has_videos(tx)):
-            await storage_identity.remember(tx, instance_id)
-            known = instance_id
-    if known != instance_id:
-        raise ForeignStorage
+
+def held_in_words(found: Survey) -> str:
+    return (
+        f"{found.stray_files} of {found.files} files have no row, more than a sweep moves to the"
+        f" trash by itself ({MOST_STRAYS}, or {MOST_STRAYS_RATIO:.0%}), and all of them stay"
+    )
+
+
+def _log(found: Survey, mended: Sequence[Finding], rest: Sequence[Finding]) -> None:
+    for finding in mended:
+        logger.warning("mended: %s %s", finding.kind, finding.path or finding.video_id)
+    if holds_strays(found):
+        logger.error(
+            "reconcile: %s; `run_server.py check` lists them, `check --repair` moves them",
+            held_in_words(found),
+        )
+    others = [one for one in rest if one.kind != "stray"]
+    for finding in others[:TOLD_AT_ONCE]:
+        logger.error("%s: %s (%s)", finding.kind, finding.path, finding.detail)
+    if len(others) > TOLD_AT_ONCE:
+        logger.error(
+            "... and %d more: `run_server.py check` lists them", len(others) - TOLD_AT_ONCE
+        )
 
 
 async def mend(
     database: Database, storage: StoragePaths, findings: Sequence[Finding], now_s: float
 ) -> list[Finding]:
-    """Those that are mended now: old strays are gone, the stuck have jobs, what is lost is made
-    again where it can be, and is failed where it cannot.
+    """Those that are mended now: old strays are in the trash, the stuck have jobs, what is lost is
+    made again where it can be, and is failed where it cannot.
 
-    Raises: StorageGone, StorageReadOnly, DatabaseError.
+    Raises: ForeignStorage, StorageGone, StorageReadOnly, DatabaseError.
     """
-    return [one for one in findings if await _is_mended(database, storage, one, now_s)]
+    if not findings:
+        return []
+    await require_pair(database, storage)  # looking may have taken long
+    batch = new_batch(await trash_clock.now(database))
+    return [one for one in findings if await _is_mended(database, storage, one, now_s, batch)]
 
 
 async def _is_mended(
-    database: Database, storage: StoragePaths, finding: Finding, now_s: float
+    database: Database, storage: StoragePaths, finding: Finding, now_s: float, batch: str
 ) -> bool:
     if finding.kind == "stray":
         before_s = now_s - STRAY_AFTER_S
         if finding.changed_s >= before_s:
             return False
         assert finding.path is not None
-        return await asyncio.to_thread(remove_stray, storage, finding.path, before_s)
+        return await asyncio.to_thread(move_to_trash, storage, finding.path, before_s, batch)
     if finding.kind == "stuck":
         return await _requeue(database, finding)
     if finding.kind == "missing":

@@ -7,7 +7,7 @@ file whose row has just been committed is known, and what seems to be missing is
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -34,7 +34,7 @@ class Finding:
 
     `path` is relative to the storage; `changed_s` (Unix time) is a stray's, `row` what the
     database says of a file that is not as it should be; `has_original` tells that a lost one can
-    be made again.
+    be made again; `is_directory` is a stray's that goes once its files have.
     """
 
     kind: Kind
@@ -45,6 +45,7 @@ class Finding:
     changed_s: float = 0.0
     row: FileRow | None = None
     has_original: bool = False
+    is_directory: bool = False
 
 
 @dataclass(slots=True)
@@ -70,6 +71,10 @@ class Survey:
     @property
     def files(self) -> int:
         return sum(course.files for course in self.usage.values())
+
+    @property
+    def stray_files(self) -> int:
+        return sum(one.kind == "stray" and not one.is_directory for one in self.findings)
 
 
 async def survey(database: Database, storage: StoragePaths, *, is_deep: bool = False) -> Survey:
@@ -148,7 +153,7 @@ def _strays_of(
             yield _stray(storage, video, file.path, file.changed_s, detail)
     if rows is None and video.video_id is not None:
         newest_s = max([video.changed_s, *(file.changed_s for file in video.files)])
-        yield _stray(storage, video, video.path, newest_s, detail)
+        yield replace(_stray(storage, video, video.path, newest_s, detail), is_directory=True)
 
 
 def _kept_names(video: StoredVideo, rows: VideoFiles) -> set[str]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from db import imports, uploads
 from db.pool import Database
+from events.pairing import require_pair
 from events.periodic import Periodic
 from storage.partials import list_partials, remove_partial
 from storage.paths import StoragePaths
@@ -27,8 +28,9 @@ def upload_sweep(database: Database, storage: StoragePaths) -> Periodic:
 async def sweep_uploads(database: Database, storage: StoragePaths) -> list[UUID]:
     """The uploads whose files went; those that somebody still writes to go the next time.
 
-    Raises: StorageGone, StorageReadOnly, DatabaseError.
+    Raises: ForeignStorage, StorageGone, StorageReadOnly, DatabaseError.
     """
+    await require_pair(database, storage)
     if expired := await uploads.end_expired(database):
         logger.info("%d uploads have expired", expired)
     await uploads.forget(database)

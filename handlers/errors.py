@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from db.errors import DatabaseTimeout, DatabaseUnavailable, QuotaReached, TooManyUploads
 from events.errors import (
+    ForeignStorage,
     HubClosed,
     PersisterFull,
     PersisterStopped,
@@ -274,6 +275,7 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (TooManySubscribers, _too_many),
     (FileUnavailable, _unsaid(Unavailable)),
     (VideoMissing, _unsaid(NotFound)),
+    (ForeignStorage, _unsaid(Unavailable)),
     (DatabaseUnavailable, _unsaid(Unavailable)),
     (DatabaseTimeout, _unsaid(Unavailable)),
     (QuotaReached, _unsaid(OverQuota)),

@@ -7,9 +7,11 @@ from aiohttp import web
 
 from db.errors import DatabaseError
 from db.pool import Database
+from events.errors import ForeignStorage
 from handlers import keys
 from handlers.messages import Health, Readiness, answer_json
-from storage.errors import StorageError
+from handlers.own_storage import require_own_storage
+from storage.errors import StorageError, StorageForeign
 
 CHECK_TIMEOUT_S = 3.0
 
@@ -21,10 +23,12 @@ async def get_healthz(request: web.Request) -> web.Response:
 
 async def get_readyz(request: web.Request) -> web.Response:
     """200 when database, migrations and storage are in order, else 503 and which is not."""
+    of_database = await _database_state(request.app[keys.DATABASE], request.app[keys.MIGRATIONS])
+    is_database_up = of_database["database"] == "ok"
     faults = {
         "server": "stopping" if request.app[keys.STOPPING].is_set() else "ok",
-        **await _database_state(request.app[keys.DATABASE], request.app[keys.MIGRATIONS]),
-        "storage": await _storage_state(request),
+        **of_database,
+        "storage": await _storage_state(request, is_database_up=is_database_up),
     }
     ready = all(state == "ok" for state in faults.values())
     return answer_json(
@@ -43,14 +47,21 @@ async def _database_state(database: Database, known: frozenset[str]) -> dict[str
     return {"database": "ok", "migrations": "pending" if missing else "ok"}
 
 
-async def _storage_state(request: web.Request) -> str:
+async def _storage_state(request: web.Request, *, is_database_up: bool) -> str:
+    """`foreign` where it is there, but is not the database's own."""
     loop = asyncio.get_running_loop()
     check = loop.run_in_executor(request.app[keys.UPLOAD_EXECUTOR], request.app[keys.STORAGE].check)
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             await asyncio.shield(check)
+            if is_database_up:
+                await require_own_storage(request.app)
+    except (ForeignStorage, StorageForeign):
+        return "foreign"
     except (StorageError, TimeoutError):
         return "unavailable"
+    except DatabaseError:
+        return "unknown"
     return "ok"
 
 

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from db import jobs, playback_sessions
+from db import jobs, playback_sessions, storage_identity
 from db.errors import DatabaseError
 from db.pool import Database
 from handlers import keys
@@ -26,6 +26,7 @@ async def show_metrics(app: web.Application) -> web.Response:
     """Everything as it is now; a database that is away is told, and takes nothing else with it."""
     metrics = app[keys.METRICS]
     metrics.tell_database(*await _counts(app[keys.DATABASE]))
+    metrics.tell_held_strays(await _held_strays(app[keys.DATABASE]))
     metrics.sample()
     text = await asyncio.to_thread(metrics.text)
     return web.Response(
@@ -42,3 +43,11 @@ async def _counts(database: Database) -> tuple[dict[str, int], dict[str, int]] |
             return of_jobs, await playback_sessions.count_open(database)
     except (DatabaseError, TimeoutError):
         return None, None
+
+
+async def _held_strays(database: Database) -> int | None:
+    try:
+        async with asyncio.timeout(QUERY_TIMEOUT_S):
+            return await storage_identity.held_strays(database)
+    except (DatabaseError, TimeoutError):
+        return None

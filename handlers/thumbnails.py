@@ -20,6 +20,7 @@ from handlers.errors import EmptyUpload, InvalidRequest, TooLarge, UnsupportedFo
 from handlers.header_values import content_type
 from handlers.hiding import forget_videos
 from handlers.messages import ThumbnailPut, answer_json, read_json
+from handlers.own_storage import require_own_storage
 from storage.uploads import UploadFile, receive
 
 ACCEPTED_TYPES = ("image/jpeg", "image/png", "image/webp")
@@ -31,6 +32,7 @@ CHUNK_BYTES = 256 * 1024
 async def put_thumbnail(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.EDIT)
     require_ready(video)
+    await require_own_storage(request.app)
     sent_type = content_type(request.headers)
     if sent_type in ACCEPTED_TYPES:
         changed = await _take_picture(request, video)

@@ -28,6 +28,7 @@ from handlers.errors import (
 )
 from handlers.header_values import content_type
 from handlers.messages import Identifier, Title
+from handlers.own_storage import require_own_storage
 from handlers.resuming import append, append_first, terminate
 from handlers.tus_headers import (
     CHECKSUMS,
@@ -79,7 +80,9 @@ async def post_upload(request: web.Request) -> web.Response:
     if request.body_exists:
         _require_octets(request)
     checksum = parse_checksum(request.headers.get(UPLOAD_CHECKSUM))
-    upload = await _create(request, await _new_upload(request, length_bytes))
+    new = await _new_upload(request, length_bytes)
+    await require_own_storage(request.app)
+    upload = await _create(request, new)
     location = f"/api/v1/uploads/{upload.id}"
     if request.body_exists:
         upload = await append_first(request, upload, checksum)
@@ -108,6 +111,7 @@ async def patch_upload(request: web.Request) -> web.Response:
     upload = await own_upload(request)
     if upload.video_id is None:
         await allowed_module_named(request, upload.module_id, Right.EDIT)
+        await require_own_storage(request.app)
     upload = await append(request, upload, offset_bytes, checksum)
     return web.Response(status=204, headers=_facts(upload))
 

@@ -25,6 +25,7 @@ from handlers.entering import enter, judge
 from handlers.errors import EmptyUpload, TooLarge
 from handlers.messages import answer_json
 from handlers.multipart import MultipartReader
+from handlers.own_storage import require_own_storage
 from handlers.upload_form import FilePart, file_part, next_chunk, open_form, refuse_more_parts
 from storage.uploads import UploadFile, receive
 from storage.videos import publish_original
@@ -37,6 +38,7 @@ async def post_video(request: web.Request) -> web.Response:
     viewer = request[keys.VIEWER]
     module = await allowed_module(request, Right.EDIT)
     _refuse_announced_size(request)
+    await require_own_storage(request.app)
     reader = open_form(request)
     upload_id = uuid4()
     async with _room(request, upload_id) as room, _file(request, upload_id) as upload:

@@ -5,7 +5,7 @@ It attaches to a database that runs, and never starts one. Exit code 0: all is w
 """
 
 import asyncio
-import time
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
@@ -13,13 +13,23 @@ from typing import Any
 import msgspec
 
 from db.pool import open_database
-from events.reconcile import ESSENTIAL, STRAY_AFTER_S, mend, require_own_storage
+from events.pairing import pair
+from events.reconcile import (
+    ESSENTIAL,
+    STRAY_AFTER_S,
+    held_in_words,
+    holds_strays,
+    mend,
+    safe_now_s,
+)
 from events.survey import Finding, Survey, survey
 from storage.paths import StoragePaths
+from storage.trash import Restored, TrashBatch, restore_trash, trash_batches
 
 CONNECTIONS = 2
 COLUMNS = ("finding", "video", "path", "detail", "done")
 YOUNG = f"; changed less than {STRAY_AFTER_S / 3600:g} h ago, it may be an upload"
+TRASH_COLUMNS = ("in the trash since", "files", "bytes")
 USAGE_COLUMNS = ("course", "videos", "files", "recorded bytes", "stored bytes")
 SAID: dict[str, str] = {
     "stray": "file without row",
@@ -29,7 +39,13 @@ SAID: dict[str, str] = {
     "stuck": "stuck without job",
     "retryable": "failed, can be tried again",
 }
-DONE: dict[str, str] = {"stray": "removed", "stuck": "queued again", "retryable": "queued again"}
+DONE: dict[str, str] = {
+    "stray": "moved to the trash",
+    "stuck": "queued again",
+    "retryable": "queued again",
+}
+NAMED_AT_ONCE = 5
+NOTHING_RESTORED = Restored((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,7 @@ class Wishes:
     is_json: bool = False
     is_deep: bool = False
     is_repairing: bool = False
+    is_restoring: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +63,19 @@ class Report:
     survey: Survey
     mended: tuple[Finding, ...]
     now_s: float
+    trash: tuple[TrashBatch, ...] = ()
+    restored: Restored = NOTHING_RESTORED
+    is_repairing: bool = False
 
     @property
     def exit_code(self) -> int:
-        return 1 if len(self.mended) < len(self.survey.findings) else 0
+        is_left = len(self.mended) < len(self.survey.findings) or self.restored.blocked
+        return 1 if is_left else 0
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether nobody moves the strays but `--repair`."""
+        return not self.is_repairing and holds_strays(self.survey)
 
     def as_json(self) -> str:
         answer = {
@@ -60,6 +86,9 @@ class Report:
                 {"course_id": course_id, **asdict(usage)}
                 for course_id, usage in self.survey.usage.items()
             ],
+            "trash": [asdict(batch) for batch in self.trash],
+            "restored": asdict(self.restored),
+            "are_strays_held": self._is_held,
         }
         return msgspec.json.format(msgspec.json.encode(answer)).decode()
 
@@ -69,9 +98,25 @@ class Report:
         courses = [
             (course_id, *map(str, astuple(usage))) for course_id, usage in self.survey.usage.items()
         ]
-        tables = ((COLUMNS, found), (USAGE_COLUMNS, courses))
+        trash = [
+            (f"{one.moved_at:%Y-%m-%d %H:%M:%S} UTC", str(one.files), str(one.size_bytes))
+            for one in self.trash
+        ]
+        tables = ((COLUMNS, found), (USAGE_COLUMNS, courses), (TRASH_COLUMNS, trash))
         shown = [aligned([columns, *rows]) + "\n" for columns, rows in tables if rows]
-        return "\n".join([*shown, self._total])
+        return "\n".join([*shown, *self._remarks, self._total])
+
+    @property
+    def _remarks(self) -> list[str]:
+        remarks = []
+        if self.restored.files:
+            remarks.append(f"{len(self.restored.files)} files were put back from the trash")
+        if self.restored.blocked:
+            names = ", ".join(self.restored.blocked[:NAMED_AT_ONCE])
+            remarks.append(f"{len(self.restored.blocked)} stay there, others being there: {names}")
+        if self._is_held:
+            remarks.append(f"{held_in_words(self.survey)} until `check --repair`")
+        return remarks
 
     @property
     def _total(self) -> str:
@@ -100,6 +145,22 @@ class Report:
         return finding.detail + (YOUNG if is_young else "")
 
 
+def add_check(names: Any) -> None:
+    """Add the command to the subparsers of the program."""
+    parser = names.add_parser("check", help="compare files with the database")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--deep", action="store_true", help="read every file for its hash")
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--repair", action="store_true", help="mend what can be mended")
+    change.add_argument(
+        "--restore-trash", action="store_true", help="put back the files in the storage's trash"
+    )
+
+
+def check_wishes(arguments: Namespace) -> Wishes:
+    return Wishes(arguments.json, arguments.deep, arguments.repair, arguments.restore_trash)
+
+
 def check(storage_path: StoragePaths, dsn: str, wishes: Wishes) -> Report:
     """Raises: StorageError, ForeignStorage, DatabaseError."""
     return asyncio.run(_check(storage_path, dsn, wishes))
@@ -125,10 +186,14 @@ def _done(finding: Finding) -> str:
 
 async def _check(storage: StoragePaths, dsn: str, wishes: Wishes) -> Report:
     async with open_database(dsn, size=CONNECTIONS) as database:
-        await require_own_storage(database, storage)
+        storage = await pair(database, storage, may_make=False)
+        restored = NOTHING_RESTORED
+        if wishes.is_restoring:
+            restored = await asyncio.to_thread(restore_trash, storage)
         found = await survey(database, storage, is_deep=wishes.is_deep)
-        now_s = time.time()
+        now_s = await safe_now_s(database)
         mended: Sequence[Finding] = ()
         if wishes.is_repairing:
             mended = await mend(database, storage, found.findings, now_s)
-        return Report(found, tuple(mended), now_s)
+        trash = await asyncio.to_thread(trash_batches, storage)
+        return Report(found, tuple(mended), now_s, tuple(trash), restored, wishes.is_repairing)

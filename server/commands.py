@@ -6,7 +6,8 @@ import logging
 import re
 import signal
 from argparse import ArgumentTypeError
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
@@ -16,10 +17,13 @@ from db.errors import DatabaseError
 from db.legacy import LegacyError
 from db.migrate import migrate as apply_migrations
 from db.migrate import pending
+from db.pool import open_database
 from db.server_facts import read_server_facts
 from events.errors import ForeignStorage
+from events.pairing import pair
 from handlers.messages import IDENTIFIER, IN_WORDS
 from server import demo
+from server.adoption import adopt_storage as adopt
 from server.checking import Wishes
 from server.checking import check as compare
 from server.config import Config
@@ -52,8 +56,9 @@ from server.web_processes import web_side
 from server.worker import STOP_PATIENCE_S
 from server.worker import run as run_worker
 from storage.errors import StorageError, StorageReadOnly
+from storage.identity import owner_held
 from storage.inventory import remove_unfinished
-from storage.paths import StoragePaths, prepared
+from storage.paths import StoragePaths
 from storage.s3.errors import S3Error
 from storage.sandbox.children import Sandbox
 from storage.sandbox.parents import protect_parent
@@ -112,8 +117,9 @@ def serve(config: Config, *, has_demo: bool) -> int:
     try:
         with raising_on_stop(), owned_database(config) as database:
             _prepare_schema(config, database.dsn)
-            _clear_leftovers(config)
-            _run(config, _serve(config, database, has_demo))
+            with _paired_storage(config, database.dsn) as storage:
+                _clear_leftovers(storage)
+                _run(config, _serve(config, database, has_demo))
     except StopRequested:
         LOG.info("stopped")
     return 0
@@ -125,7 +131,9 @@ def worker(config: Config, *, parent_pid: int | None) -> int:
         die_with_parent(parent_pid)
     protect_parent()
     config = _prepared(config)
-    _run(config, _work(config, attached_database(config)))
+    dsn = _current_database(config)
+    with _paired_storage(config, dsn):
+        _run(config, _work(config, dsn))
     return 0
 
 
@@ -173,9 +181,25 @@ def token(config: Config, *, user_id: str, role: str | None, ttl_s: int) -> int:
 
 def check(config: Config, wishes: Wishes) -> int:
     """Prints what files and rows say differently; the database has to run."""
-    report = compare(StoragePaths(config.storage_path), attached_database(config), wishes)
+    report = compare(StoragePaths(config.storage_path), _current_database(config), wishes)
     print(report.as_json() if wishes.is_json else report.as_table())
     return report.exit_code
+
+
+def adopt_storage(config: Config, *, is_confirmed: bool) -> int:
+    """Prints what lies in the storage; the database is started for that if nobody runs it."""
+    config = _prepared(config)
+    storage = StoragePaths(config.storage_path)
+    try:
+        with raising_on_stop(), owned_database(config) as database:
+            _prepare_schema(config, database.dsn)
+            report = adopt(storage, database.dsn, is_confirmed=is_confirmed)
+    except Owned:
+        report = adopt(storage, _current_database(config), is_confirmed=is_confirmed)
+    except StopRequested:
+        return 1
+    print(report.text)
+    return 0
 
 
 def import_s3(config: Config, wishes: ImportWishes) -> int:
@@ -257,10 +281,28 @@ def _need_schema(dsn: str) -> None:
         )
 
 
-def _clear_leftovers(config: Config) -> None:
+@contextmanager
+def _paired_storage(config: Config, dsn: str) -> Iterator[StoragePaths]:
+    """The storage that belongs to the database, held for the block.
+
+    Raises: ForeignStorage, StorageError, DatabaseError.
+    """
+
+    unpaired = StoragePaths(config.storage_path)
+
+    async def paired() -> StoragePaths:
+        async with open_database(dsn, size=1) as database:
+            return await pair(database, unpaired)
+
+    storage = asyncio.run(paired())
+    with owner_held(storage.owner):
+        yield storage
+
+
+def _clear_leftovers(storage: StoragePaths) -> None:
     """Uploads and media work that a crash cut short; what others are at work with stays."""
     try:
-        remove_unfinished(prepared(config.storage_path))
+        remove_unfinished(storage)
     except StorageReadOnly as exc:  # what is stored can be watched all the same
         LOG.warning("leftovers of uploads stay: %s", exc)
 
@@ -300,6 +342,13 @@ async def _make_demo(config: Config, base_url: str) -> None:
     _say("making the demonstration course, some ten seconds the first time")
     try:
         await demo.seed(base_url, mint, own_client_context(config))
+    except demo.NotADemo:
+        _say(
+            "the demonstration course was not made: this database holds other courses. Without"
+            " --demo nothing else is different; for a demonstration set COURSESTREAM_DATA_DIR to a"
+            " new directory"
+        )
+        return
     except Exception:  # the server itself is well, and goes on
         LOG.exception("the demonstration course could not be made")
         return

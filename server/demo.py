@@ -75,14 +75,22 @@ def addresses(base_url: str, mint: TokenMint) -> list[DemoAddress]:
     ]
 
 
+class NotADemo(Exception):
+    """The database holds courses of others: nothing is made beside them."""
+
+
 async def seed(base_url: str, mint: TokenMint, tls: ssl.SSLContext | bool = True) -> None:
-    """Make what is missing of the demo course; quick when all of it is there."""
+    """Make what is missing of the demo course; quick when all of it is there.
+
+    Raises: NotADemo in a database that holds other courses, unless the demo course is among them.
+    """
     token = mint("demo-seed", roles=("admin",), ttl_s=600.0)
     headers = {"Authorization": f"Bearer {token}"}
     timeout = aiohttp.ClientTimeout(total=READY_TIMEOUT_S)
     async with aiohttp.ClientSession(
         base_url, headers=headers, timeout=timeout, connector=aiohttp.TCPConnector(ssl=tls)
     ) as session:
+        await _refuse_others(session)
         await _put(session, f"courses/{COURSE}", {"title": COURSE_TITLE})
         for user_id in (STUDENT, INSTRUCTOR):
             await _put(session, f"courses/{COURSE}/enrollments/{user_id}", {"role": user_id})
@@ -93,6 +101,14 @@ async def seed(base_url: str, mint: TokenMint, tls: ssl.SSLContext | bool = True
                 {"title": video.module_title, "position": position},
             )
         await asyncio.gather(*(_ensure_video(session, video) for video in VIDEOS))
+
+
+async def _refuse_others(session: aiohttp.ClientSession) -> None:
+    async with session.get(f"/api/v1/courses/{COURSE}") as response:
+        found = await response.json(content_type=None)
+    is_ours = response.status == 200 and found["title"] == COURSE_TITLE
+    if not is_ours and (await _call(session, "GET", "courses?limit=1"))["items"]:
+        raise NotADemo
 
 
 async def _ensure_video(session: aiohttp.ClientSession, video: DemoVideo) -> None:

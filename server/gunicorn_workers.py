@@ -27,6 +27,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from db.errors import DatabaseError
 from events.ending import end
+from events.errors import ForeignStorage
 from server.app import build_app
 from server.config import Config
 from server.garbage import calm_collector
@@ -100,7 +101,7 @@ class _WebWorker(Worker):
         try:
             with asyncio.Runner(loop_factory=new_loop) as runner:
                 runner.run(self._serve())
-        except (DatabaseError, StorageError) as exc:
+        except (DatabaseError, ForeignStorage, StorageError) as exc:
             LOG.error("a web process could not start: %s", exc)
             self._give_up()
 

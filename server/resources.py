@@ -17,6 +17,7 @@ from events.hub import Hub, HubLimits
 from events.ledger import Ledger, LedgerWriter
 from events.log import Tail
 from events.old_places import OldPlaces
+from events.pairing import pair
 from events.periodic import Periodic
 from events.persister import ProgressPersister
 from events.pictures import Pictures, PictureSettings
@@ -43,7 +44,7 @@ from server.config import Config
 from server.identity import token_verifier
 from server.metrics import follow, follow_ledger, metrics_listener
 from server.subscriptions import join
-from storage.paths import prepared
+from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 
 UPLOAD_THREADS = 4  # the loop's default executor is shared with name look-ups and has few threads
@@ -60,7 +61,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
     ledger = Ledger()
     return [
         partial(_identity, config),
-        partial(_storage, config),
+        partial(_storage, config, dsn),
         partial(_delivery, config, ledger),
         _old_places,
         partial(_database, config, dsn),
@@ -79,8 +80,10 @@ async def _identity(config: Config, app: web.Application) -> AsyncIterator[None]
         yield
 
 
-async def _storage(config: Config, app: web.Application) -> AsyncIterator[None]:
-    app[keys.STORAGE] = await asyncio.to_thread(prepared, config.storage_path)
+async def _storage(config: Config, dsn: str, app: web.Application) -> AsyncIterator[None]:
+    async with open_database(dsn, size=1) as database:
+        storage = await asyncio.to_thread(StoragePaths, config.storage_path)
+        app[keys.STORAGE] = await pair(database, storage)
     app[keys.SANDBOX] = Sandbox(PROBES_AT_ONCE)
     async with _threads(UPLOAD_THREADS, "upload") as executor:
         app[keys.UPLOAD_EXECUTOR] = executor

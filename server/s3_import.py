@@ -16,7 +16,7 @@ from db.pool import Database, open_database
 from events.ending import end
 from events.errors import NotTaken
 from events.importing import Importer, ImportSettings
-from events.reconcile import require_own_storage
+from events.pairing import pair
 from events.turning import turn
 from server.config import Config
 from server.s3_announcing import announced
@@ -71,7 +71,7 @@ class Takeover:
     async def run(self, dsn: str, entries: Sequence[Entry]) -> list[Entry]:
         """The entries as they are afterwards."""
         async with open_database(dsn, size=CONNECTIONS) as database:
-            await require_own_storage(database, self.storage)
+            storage = await pair(database, self.storage, may_make=False)
             entries = await _without_taken(database, entries)
             entries = await announced(
                 database, entries, self.wishes.endpoint_url, self.client.meta.region_name
@@ -83,7 +83,7 @@ class Takeover:
                 shown(sys.stdout, total_bytes, len(groups)) as progress,
             ):
                 shared = Fetched(progress.add_bytes, self.wishes.bandwidth_bytes)
-                importer = self._importer(database, shared)
+                importer = self._importer(database, storage, shared)
                 states = await _all(
                     importer, shared, signals, groups, self.wishes.parallel, progress
                 )
@@ -93,10 +93,10 @@ class Takeover:
                 os._exit(tell(self.wishes, entries))
         return entries
 
-    def _importer(self, database: Database, shared: Fetched) -> Importer:
+    def _importer(self, database: Database, storage: StoragePaths, shared: Fetched) -> Importer:
         return Importer(
             database,
-            self.storage,
+            storage,
             Sandbox(PROBES_AT_ONCE, max_wait_s=PROBE_WAIT_S),
             self.executor,
             self.client,

@@ -12,7 +12,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from db import taken_over
 from db.pool import open_database
 from db.taken_over import TakenModule
-from events.reconcile import require_own_storage
+from events.pairing import pair
 from events.verifying import Verifier
 from server.config import Config
 from server.s3_inventory import Entry
@@ -39,7 +39,7 @@ async def _verify(
     dsn: str, storage: StoragePaths, wishes: ImportWishes, client: Client, executor: Executor
 ) -> list[Entry]:
     async with open_database(dsn, size=CONNECTIONS) as database:
-        await require_own_storage(database, storage)
+        storage = await pair(database, storage, may_make=False)
         taken = await taken_over.modules(database, wishes.bucket, wishes.prefix)
         verifier = Verifier(database, storage, executor, client)
         return await _verify_all(verifier, taken, wishes)

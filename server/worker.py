@@ -14,10 +14,11 @@ from procrastinate.exceptions import ConnectorException
 from db.errors import DatabaseUnavailable
 from db.pool import connection_options, open_database
 from events import pipeline
+from events.pairing import pair
 from events.pictures import PictureSettings
 from events.pipeline import Pipeline
 from server.config import Config
-from storage.paths import prepared
+from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 
 ATTEMPTS = 3
@@ -41,8 +42,9 @@ class Liveness:
 
 async def run(config: Config, dsn: str) -> None:
     """Work until cancelled; the job that was running then is taken up again later."""
-    storage = await asyncio.to_thread(prepared, config.storage_path)
     async with open_database(dsn, size=CONNECTIONS) as database:
+        storage = await asyncio.to_thread(StoragePaths, config.storage_path)
+        storage = await pair(database, storage)
         await pipeline.enqueue_unpictured(database)
         if config.alternate_format:
             await pipeline.enqueue_without_alternate(database)

@@ -46,6 +46,10 @@ class StorageGone(StorageError):
     """The video storage is not available at the moment."""
 
 
+class StorageForeign(StorageGone):
+    """The video storage is another one than it should be."""
+
+
 class InvalidSubtitles(StorageError):
     """The file is neither WebVTT nor SRT; the sentence tells the line at fault."""
 

@@ -45,6 +45,11 @@ def stored_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
     Raises: StorageGone.
     """
     paths.check()
+    yield from found_videos(paths)
+
+
+def found_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
+    """As `stored_videos`, in whatever storage it is."""
     for course in _entries(paths.courses):
         if not course.is_dir(follow_symlinks=False):
             yield _alone(course, "")
@@ -54,22 +59,6 @@ def stored_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
                 yield _video(entry, course.name)
             else:
                 yield _alone(entry, course.name)
-
-
-def remove_stray(paths: StoragePaths, relative: str, before_s: float) -> bool:
-    """Remove a file that has not changed since then, or an empty directory; True when it went.
-
-    Raises: InvalidPath, StorageGone, StorageReadOnly.
-    """
-    path = paths.stored(relative)
-    paths.check()
-    with os_errors_wrapped(), suppress(FileNotFoundError):
-        if path.is_dir() and not path.is_symlink():
-            return _remove_empty(path)
-        if path.lstat().st_mtime < before_s:
-            path.unlink()
-            return True
-    return False
 
 
 def remove_unfinished(paths: StoragePaths, before_s: float = ALWAYS_S) -> list[str]:
@@ -151,13 +140,6 @@ def _remove_tree(path: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-
-
-def _remove_empty(directory: Path) -> bool:
-    if any(directory.iterdir()):
-        return False
-    directory.rmdir()
-    return True
 
 
 def _uuid(name: str) -> UUID | None:

@@ -8,13 +8,13 @@ the name, so that a name never means other bytes than before.
 
 import os
 import re
-import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
-from storage.errors import InvalidPath, StorageGone, os_errors_wrapped
+from storage.errors import InvalidPath, StorageForeign, StorageGone, os_errors_wrapped
+from storage.identity import StorageIdentity, read_identity, write_marker
 
 _COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _ORIGINAL = re.compile(r"original\.(mp4|webm)")
@@ -23,6 +23,7 @@ _SERVABLE = re.compile(r"[a-z][a-z0-9_]{0,31}-([0-9a-f]{16})\.(mp4|webm|jpg|webp
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 _HASH_DIGITS = 16
 _PARTIAL = ".part"
+_BATCH = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 
 def asset_name(stem: str, sha256_hex: str, extension: str) -> str:
@@ -73,9 +74,13 @@ def asset_hash(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StoragePaths:
-    """Where everything is, below an absolute `root`."""
+    """Where everything is, below an absolute `root`.
+
+    With an `expected` identity nothing is done in any other storage that comes to stand there.
+    """
 
     root: Path
+    expected: StorageIdentity | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(os.path.abspath(self.root)))
@@ -86,8 +91,18 @@ class StoragePaths:
         return self.root / ".coursestream"
 
     @property
+    def owner(self) -> Path:
+        """Names the database that the storage belongs to."""
+        return self.root / ".coursestream-owner"
+
+    @property
     def courses(self) -> Path:
         return self.root / "courses"
+
+    @property
+    def trash(self) -> Path:
+        """Files that no row spoke of, by the sweep that moved them here."""
+        return self.root / "trash"
 
     @property
     def unfinished(self) -> Path:
@@ -125,6 +140,16 @@ class StoragePaths:
             raise InvalidPath(f"not a stored file: {relative!r}")
         return path
 
+    def trash_batch(self, name: str) -> Path:
+        if not _BATCH.fullmatch(name):
+            raise InvalidPath(f"not a batch of the trash: {name!r}")
+        return self._inside(self.trash, name)
+
+    def trashed(self, batch: str, relative: str) -> Path:
+        """Where the stored file of that path is in the trash."""
+        self.stored(relative)
+        return self._inside(self.trash_batch(batch), relative)
+
     def _inside(self, parent: Path, name: str) -> Path:
         path = parent / name
         if os.path.normpath(path) != str(path) or not path.is_relative_to(self.root):
@@ -132,51 +157,52 @@ class StoragePaths:
         return path
 
     def prepare(self) -> str:
-        """Make what is missing in a new storage; returns its instance id. Blocks.
+        """Make what is missing in a new storage; returns its id. Blocks.
 
-        Raises: StorageGone when there are videos but no marker (somebody else's directory, or
+        Raises: StorageGone when something is in it but no marker (somebody else's directory, or
         half a mount), StorageFull, StorageReadOnly.
         """
         with os_errors_wrapped():
             self.root.mkdir(parents=True, exist_ok=True)
             if not self.marker.exists():
-                self._refuse_foreign_videos()
-                self._write_marker()
+                self._refuse_foreign_content()
+                write_marker(self.marker)
             self.courses.mkdir(exist_ok=True)
             self.unfinished.mkdir(exist_ok=True)
         return self.check()
 
     def check(self) -> str:
-        """The instance id of the storage that is there. Blocks. Raises: StorageGone."""
-        try:
-            return self.marker.read_text("ascii").strip()
-        except (OSError, ValueError) as error:
-            raise StorageGone(f"no marker in the storage: {error}") from error
+        """The id of the storage that is there. Blocks.
 
-    def _refuse_foreign_videos(self) -> None:
-        has_videos = self.courses.is_dir() and any(self.courses.iterdir())
-        if has_videos and not self.marker.exists():
-            raise StorageGone("the storage holds courses but no marker")
+        Raises: StorageGone, StorageForeign.
+        """
+        found = self.identity()
+        if self.expected is not None and not found.is_that_of(self.expected):
+            raise StorageForeign("another storage, or another database's, stands in its place")
+        return found.storage_id
 
-    def _write_marker(self) -> None:
-        # Linked into place, so that of two starting processes one id wins, whole.
-        draft = self.root / f".coursestream-{uuid.uuid4().hex}"
-        try:
-            with draft.open("x", encoding="ascii") as file:
-                file.write(f"{uuid.uuid4()}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(draft, self.marker)
-        finally:
-            draft.unlink(missing_ok=True)
+    def identity(self) -> StorageIdentity:
+        """Of the storage that is there, expected or not. Blocks. Raises: StorageGone."""
+        return read_identity(self.marker, self.owner)
 
+    def belonging_to(self, identity: StorageIdentity) -> "StoragePaths":
+        """The same storage, and from now on no other."""
+        return replace(self, expected=identity)
 
-def prepared(root: Path) -> StoragePaths:
-    """The storage below this directory, made when it is new. Blocks. Raises: as `prepare`."""
-    paths = StoragePaths(root)
-    paths.prepare()
-    return paths
+    def holds_anything(self) -> bool:
+        """Whether courses or files lie in it, be they unfinished or in the trash. Blocks.
+
+        Raises: StorageError.
+        """
+        with os_errors_wrapped():
+            if self.courses.is_dir() and any(self.courses.iterdir()):
+                return True
+            places = (self.trash, self.unfinished)
+            return any(files for place in places for _, _, files in os.walk(place))
+
+    def _refuse_foreign_content(self) -> None:
+        if self.holds_anything() and not self.marker.exists():
+            raise StorageGone("the storage holds something but no marker")
 
 
 def _uuid_text(value: UUID) -> str:

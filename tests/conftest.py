@@ -114,6 +114,13 @@ def dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
         yield made
 
 
+@pytest.fixture
+def other_dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
+    """As `dsn`, of another database."""
+    with _database(cluster, "template") as made:
+        yield made
+
+
 @pytest.fixture(scope="module")
 def shared_dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
     """A migrated database for the tests of a module that do not mind each other."""

@@ -89,6 +89,8 @@ ROWS = {
         VALUES ('{ANNOUNCED}', 'c1', 'm1', 'Video', 'b.mp4', 'announced', 1000, 'import-s3');
         INSERT INTO s3_modules (module_id, object_id, video_url, video_id, taken_at, is_local)
         VALUES ('m2', '{VIDEO}', 's3://b/b.mp4', '{ANNOUNCED}', NULL, false)""",
+    "0023_storage_owner": "UPDATE storage_identity SET database_id = 'two', held_strays = 3",
+    "0024_trash_clock": "INSERT INTO trash_marks VALUES (0, now())",
 }
 # Rows of older tables that go with a migration: what they say cannot be said without it.
 GIVEN_BACK = {

@@ -1,5 +1,6 @@
 """A database with two courses, and what the events room is tried with."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from db.pool import Database, open_database
 from events import log
+from events.pairing import pair
 from events.reports import ProgressReport
 from events.types import EnrollmentChanged, Event, PlaybackProgressed
 from storage.paths import StoragePaths
@@ -90,10 +92,11 @@ async def library(database: Database) -> Library:
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> StoragePaths:
-    storage = StoragePaths(tmp_path)
-    storage.prepare()
-    return storage
+async def storage(database: Database, tmp_path: Path) -> StoragePaths:
+    """Belongs to the database, whose trash has been looked after for ever."""
+    async with database.transaction() as tx:
+        await tx.execute("INSERT INTO trash_marks VALUES (-80000, 'infinity')")
+    return await pair(database, await asyncio.to_thread(StoragePaths, tmp_path))
 
 
 @pytest.fixture

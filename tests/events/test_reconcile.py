@@ -105,9 +105,7 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(library: Any, tmp_path: Path) -> Shelf:
-    storage = StoragePaths(tmp_path)
-    storage.prepare()
+def shelf(library: Any, storage: StoragePaths) -> Shelf:
     return Shelf(library, storage)
 
 
@@ -395,6 +393,7 @@ async def test_nothing_is_done_without_the_marker(shelf: Shelf) -> None:
 async def test_nothing_is_done_in_the_storage_of_another_database(shelf: Shelf) -> None:
     """An operator who forgot to restore the dump must not lose the videos."""
     theirs = await shelf.put(f"c1/{uuid4()}/{SERVED}", OLD_S)
+    await shelf.sql("DELETE FROM storage_identity")
 
     for _ in range(2):
         with pytest.raises(ForeignStorage):

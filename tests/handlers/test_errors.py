@@ -142,7 +142,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     PersisterFull: (PersisterFull(SECRET), "unavailable"),
     PersisterStopped: (PersisterStopped(SECRET), "unavailable"),
     VideoMissing: (VideoMissing(SECRET), "not-found"),
-    events_errors.ForeignStorage: (events_errors.ForeignStorage(SECRET), "internal"),  # at start
+    events_errors.ForeignStorage: (events_errors.ForeignStorage(SECRET), "unavailable"),
     events_errors.NotTaken: (events_errors.NotTaken("x", SECRET), "internal"),  # in the import
     events_errors.NoLongerWanted: (events_errors.NoLongerWanted(SECRET), "internal"),  # in a worker
     DeliveryError: (DeliveryError(Path(SECRET)), "internal"),
@@ -158,6 +158,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     storage_errors.StorageFull: (storage_errors.StorageFull(SECRET), "over-quota"),
     storage_errors.StorageReadOnly: (storage_errors.StorageReadOnly(SECRET), "unavailable"),
     storage_errors.StorageGone: (storage_errors.StorageGone(SECRET), "unavailable"),
+    storage_errors.StorageForeign: (storage_errors.StorageForeign(SECRET), "unavailable"),
     storage_errors.PartialBusy: (storage_errors.PartialBusy(SECRET), "locked"),
     storage_errors.PartialLost: (storage_errors.PartialLost(SECRET), "not-found"),
     storage_errors.UnsupportedFormat: (

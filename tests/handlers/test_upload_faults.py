@@ -104,7 +104,7 @@ async def test_disk_without_room_for_a_directory_refuses_at_the_end(
     async with sending(small_service, len(film)) as upload:
         await upload.send(film)
         await until_it_arrives(small_service)
-        remount = ["mount", "-o", "remount,nr_inodes=5", str(disk)]  # those that there are
+        remount = ["mount", "-o", "remount,nr_inodes=6", str(disk)]  # those that there are
         await asyncio.to_thread(subprocess.run, remount, check=True)
 
         answer = await upload.end()

@@ -17,6 +17,7 @@ from psycopg2.extensions import parse_dsn
 import run_server
 from server.checking import aligned
 from storage.paths import StoragePaths
+from tests.pairing import paired_storage
 
 SECRET = "a secret of at least thirty-two bytes"
 
@@ -24,10 +25,8 @@ Check = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> StoragePaths:
-    storage = StoragePaths(tmp_path / "data" / "storage")
-    storage.prepare()
-    return storage
+def storage(dsn: str, tmp_path: Path) -> StoragePaths:
+    return paired_storage(dsn, tmp_path / "data" / "storage")
 
 
 @pytest.fixture
@@ -97,7 +96,12 @@ def kinds(out: str) -> list[tuple[str, str | None, bool]]:
 def test_nothing_to_tell_is_success(check: Check, storage: StoragePaths) -> None:
     assert check() == (0, "0 videos and 0 files compared: all is well\n", "")
     code, out, _ = check("--json")
-    assert (code, json.loads(out)) == (0, {"videos": 0, "files": 0, "findings": [], "courses": []})
+    nothing = {"videos": 0, "files": 0, "findings": [], "courses": [], "trash": []}
+    restored = {"files": [], "blocked": []}
+    assert (code, json.loads(out)) == (
+        0,
+        nothing | {"restored": restored, "are_strays_held": False},
+    )
 
 
 def test_table_tells_everything(check: Check, mess: dict[str, UUID]) -> None:
@@ -182,6 +186,7 @@ def test_foreign_storage_is_refused(check: Check, storage: StoragePaths) -> None
     theirs.parent.mkdir(parents=True)
     theirs.write_bytes(b"1")
     os.utime(theirs, (0, 0))
+    storage.owner.write_text("another\n")
 
     code, _, err = check("--repair")
 
@@ -203,3 +208,22 @@ def test_database_that_does_not_run_is_not_started(
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
     assert aligned([("a", "b"), ("long", "")]) == "a     b\nlong"
+
+
+def test_repaired_strays_are_listed_in_the_trash_and_come_back(
+    check: Check, storage: StoragePaths, mess: dict[str, UUID]
+) -> None:
+    stray = storage.video_dir("c1", mess["stray"]) / "original.mp4"
+    assert "more than a sweep moves to the trash by itself" in check()[1]
+    assert json.loads(check("--json")[1])["are_strays_held"]
+
+    out = check("--repair")[1]
+    assert "moved to the trash" in out
+    assert "in the trash since" in out
+    assert not stray.exists()
+    (batch,) = json.loads(check("--json")[1])["trash"]
+    assert (batch["files"], batch["size_bytes"]) == (1, 5)
+
+    assert "1 files were put back from the trash" in check("--restore-trash")[1]
+    assert stray.read_bytes() == b"12345"
+    assert json.loads(check("--json")[1])["trash"] == []

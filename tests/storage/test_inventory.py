@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from storage.errors import InvalidPath, StorageGone
+from storage.errors import StorageGone
 from storage.holding import held, unheld
-from storage.inventory import StoredVideo, remove_stray, remove_unfinished, stored_videos
+from storage.inventory import StoredVideo, remove_unfinished, stored_videos
 from storage.paths import StoragePaths
 from storage.uploads import receive
 from storage.videos import link_asset, scratch
@@ -68,60 +68,15 @@ def test_empty_storage_tells_nothing(paths: StoragePaths) -> None:
 
 
 def test_nothing_is_told_or_removed_without_the_marker(paths: StoragePaths) -> None:
-    unfinished, stray = put(paths.unfinished / "a", HOUR_S), put(paths.courses / "c" / "d", HOUR_S)
+    unfinished = put(paths.unfinished / "a", HOUR_S)
     paths.marker.unlink()
 
     with pytest.raises(StorageGone):
         told(paths)
     with pytest.raises(StorageGone):
         remove_unfinished(paths, NOW_S)
-    with pytest.raises(StorageGone):
-        remove_stray(paths, "courses/c/d", NOW_S)
 
     assert unfinished.exists()
-    assert stray.exists()
-
-
-@pytest.mark.parametrize(
-    ("age_s", "is_gone"),
-    [
-        pytest.param(HOUR_S + 1, True, id="older"),
-        pytest.param(HOUR_S - 1, False, id="younger"),
-        pytest.param(-HOUR_S, False, id="from the future"),
-    ],
-)
-def test_stray_goes_by_its_age_at_that_moment(
-    paths: StoragePaths, age_s: float, is_gone: bool
-) -> None:
-    stray = put(paths.courses / "c" / "v" / "a", age_s)
-
-    assert remove_stray(paths, "courses/c/v/a", NOW_S - HOUR_S) is is_gone
-    assert stray.exists() is not is_gone
-
-
-def test_stray_link_goes_and_what_it_points_to_stays(paths: StoragePaths, tmp_path: Path) -> None:
-    target = put(tmp_path / "precious", 2 * HOUR_S)
-    link = paths.courses / "link"
-    link.symlink_to(target)
-
-    assert remove_stray(paths, "courses/link", time.time() + 1)
-    assert target.exists()
-    assert not link.is_symlink()
-
-
-def test_directory_goes_once_it_is_empty(paths: StoragePaths) -> None:
-    file = put(paths.courses / "c" / "v" / "a")
-
-    assert not remove_stray(paths, "courses/c/v", NOW_S + HOUR_S)
-    file.unlink()
-    assert remove_stray(paths, "courses/c/v", NOW_S + HOUR_S)
-    assert not remove_stray(paths, "courses/c/v", NOW_S + HOUR_S)
-
-
-@pytest.mark.parametrize("relative", [".coursestream", "tmp/a", "../a", "courses", "courses/../x"])
-def test_only_what_is_below_the_courses_is_a_stray(paths: StoragePaths, relative: str) -> None:
-    with pytest.raises(InvalidPath):
-        remove_stray(paths, relative, NOW_S)
 
 
 def test_unfinished_goes_by_its_newest_part(paths: StoragePaths) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from storage.errors import InvalidPath, StorageGone
+from storage.errors import InvalidPath, StorageForeign, StorageGone
 from storage.paths import (
     StoragePaths,
     asset_hash,
@@ -13,7 +13,6 @@ from storage.paths import (
     is_servable,
     original_name,
     partial_id,
-    prepared,
 )
 
 VIDEO = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
@@ -134,7 +133,7 @@ def test_nothing_else_was_stored(paths: StoragePaths, relative: str) -> None:
 def test_prepared_storage_keeps_its_instance_id(tmp_path: Path) -> None:
     paths = StoragePaths(tmp_path / "new" / "storage")
 
-    first, second = paths.prepare(), prepared(paths.root).check()
+    first, second = paths.prepare(), paths.prepare()
 
     assert UUID(first) == UUID(second) == UUID(paths.check())
     assert sorted(p.name for p in paths.root.iterdir()) == [".coursestream", "courses", "tmp"]
@@ -160,3 +159,39 @@ def test_videos_without_a_marker_are_not_taken_over(paths: StoragePaths) -> None
 
     with pytest.raises(StorageGone):
         paths.prepare()
+
+
+def test_storage_is_no_other_than_the_expected_one(tmp_path: Path) -> None:
+    ours, theirs = StoragePaths(tmp_path / "ours"), StoragePaths(tmp_path / "theirs")
+    for paths in (ours, theirs):
+        paths.prepare()
+    bound = ours.belonging_to(ours.identity())
+    assert bound.check() == ours.check()
+
+    ours.root.rename(tmp_path / "aside")
+    theirs.root.rename(ours.root)
+
+    with pytest.raises(StorageForeign):
+        bound.check()
+
+
+@pytest.mark.parametrize(
+    ("relative", "holds"),
+    [
+        pytest.param("courses/c1", True, id="a course"),
+        pytest.param("trash/b/courses/a.mp4", True, id="in the trash"),
+        pytest.param("tmp/a.part", True, id="an upload"),
+        pytest.param("lost+found/a", False, id="the file system's own"),
+        pytest.param(None, False, id="new"),
+    ],
+)
+def test_storage_tells_whether_anything_is_in_it(
+    tmp_path: Path, relative: str | None, holds: bool
+) -> None:
+    paths = StoragePaths(tmp_path)
+    paths.prepare()
+    if relative:
+        (tmp_path / relative).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / relative).write_bytes(b"1")
+
+    assert paths.holds_anything() is holds

@@ -1,0 +1,11 @@
+"""Asked before bytes are stored: does the storage still belong to the database?"""
+
+from aiohttp import web
+
+from events.pairing import require_pair
+from handlers import keys
+
+
+async def require_own_storage(app: web.Application) -> None:
+    """Raises: ForeignStorage, StorageGone, DatabaseError."""
+    await require_pair(app[keys.DATABASE], app[keys.STORAGE], app[keys.UPLOAD_EXECUTOR])

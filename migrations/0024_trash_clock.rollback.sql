@@ -1,0 +1,2 @@
+DROP TABLE trash_marks;
+DROP TABLE trash_clock;

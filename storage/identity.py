@@ -1,0 +1,119 @@
+"""Which storage this is and which database it belongs to, as two small files in its root tell.
+
+The marker holds the storage's id; it is made once and stays. The owner file names the database, and
+the cluster that the database was in when it was written. Programs that work in the storage hold the
+owner file locked, so that a copy of the database can tell whether the original is at work. Both
+files appear whole or not at all. Who may own what is not decided here. Everything blocks.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.errors import StorageGone, os_errors_wrapped
+from storage.holding import held, unheld
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """`cluster_id` is empty where PostgreSQL does not tell it."""
+
+    database_id: str
+    cluster_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StorageIdentity:
+    """`owner` is None in a storage that no database has taken yet, or that is older than owners."""
+
+    storage_id: str
+    owner: Owner | None
+
+    def is_that_of(self, other: "StorageIdentity") -> bool:
+        """The same storage, with no other database's id in it."""
+        ids = {one.owner.database_id for one in (self, other) if one.owner is not None}
+        return self.storage_id == other.storage_id and len(ids) < 2
+
+
+def read_identity(marker: Path, owner: Path) -> StorageIdentity:
+    """Raises: StorageGone without a marker, or when either cannot be read."""
+    try:
+        storage_id = marker.read_text("ascii").strip()
+    except (OSError, ValueError) as error:
+        raise StorageGone(f"no marker in the storage: {error}") from error
+    return StorageIdentity(storage_id, _read_owner(owner))
+
+
+def write_marker(marker: Path, storage_id: str | None = None) -> None:
+    """Unless there is one: of two starting processes one id wins. Raises: StorageError."""
+    _write_once(marker, f"{storage_id or uuid.uuid4()}\n")
+
+
+def claim(path: Path, owner: Owner) -> None:
+    """Name the owner of a storage that has none; the first one stays. Raises: StorageError."""
+    _write_once(path, _owner_text(owner))
+
+
+def replace_owner(path: Path, owner: Owner) -> None:
+    """Raises: StorageError."""
+    with os_errors_wrapped():
+        draft = _draft(path, _owner_text(owner))
+        try:
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def replace_unused_owner(path: Path, owner: Owner) -> bool:
+    """Whether nobody holds the owner file, which then names this owner. Raises: StorageError."""
+    with os_errors_wrapped(), unheld(path) as is_free:
+        if is_free:
+            replace_owner(path, owner)
+        return is_free
+
+
+@contextmanager
+def owner_held(path: Path) -> Iterator[None]:
+    """Holds the owner file for the block, where there is one and the file system knows locks."""
+    with ExitStack() as holding:
+        with os_errors_wrapped(), suppress(FileNotFoundError):
+            holding.enter_context(held(path))
+        yield
+
+
+def _read_owner(path: Path) -> Owner | None:
+    try:
+        words = path.read_text("ascii").split()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StorageGone(f"the storage's owner cannot be read: {error}") from error
+    if not 1 <= len(words) <= 2:
+        raise StorageGone(f"the storage's owner cannot be read: {path.name} is damaged")
+    return Owner(words[0], words[1] if len(words) == 2 else "")
+
+
+def _owner_text(owner: Owner) -> str:
+    return f"{owner.database_id} {owner.cluster_id}\n"
+
+
+def _write_once(path: Path, text: str) -> None:
+    with os_errors_wrapped():
+        draft = _draft(path, text)
+        try:
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _draft(path: Path, text: str) -> Path:
+    draft = path.with_name(f"{path.name}-{uuid.uuid4().hex}")
+    with draft.open("x", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
