@@ -56,12 +56,13 @@ dist:
 
 # Of the release, so that no local file gets into it. BUILDER=podman does it, too.
 BUILDER ?= buildah
+IMAGE ?= coursestream:$(VERSION)
 BASE ?= docker.io/library/debian:bookworm-slim
 image: dist
 	rm -rf build/image && mkdir -p build/image
 	tar --extract --strip-components=1 --directory=build/image --file=build/$(RELEASE).tar.gz
 	$(BUILDER) build --format docker --build-arg BASE=$(BASE) $(BUILD_FLAGS) \
-	    --tag coursestream:$(VERSION) --file build/image/deploy/Containerfile build/image
+	    --tag $(IMAGE) --file build/image/deploy/Containerfile build/image
 
 # The migrations' way up, down and up again is one of the tests.
 test: lint

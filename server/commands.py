@@ -223,7 +223,7 @@ def _of_extra(name: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:
         raise MissingExtraError(
-            f"import-s3 needs {exc.name}: pip install 'coursestream[s3]', or '.[s3]' in this folder"
+            f"import-s3 needs {exc.name}: run `make install EXTRAS=s3` in this folder"
         ) from exc
 
 

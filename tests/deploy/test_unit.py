@@ -14,7 +14,10 @@ from tests.running import ROOT
 UNIT = ROOT / "deploy" / "coursestream.service"
 EXAMPLE = ROOT / "deploy" / "environment.example"
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
+FRONT_PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+UNPACKAGED = re.compile(r"pip install [^`\n]*(coursestream|'?\.'?(\[|$|\s))")
 TEST_NAME = re.compile(r"`(tests/[\w/]+\.py)((?:::\w+)*)`")
+FAULT = re.compile(r"\*\*[^*]+\*\*\s\(([\d,]+\s+rounds?(\s+each)?|all\s+steps),\s+\d+\s+lost\)\.\n")
 LINK = re.compile(r"\]\((?!http)([^)#]*)(?:#([\w-]+))?\)")
 
 
@@ -63,7 +66,9 @@ def test_the_example_is_a_valid_configuration(tmp_path: Path, is_uncommented: bo
 
 
 def test_every_test_that_the_pages_name_exists() -> None:
-    named = [name for page in PAGES for name in TEST_NAME.findall(page.read_text())]
+    named = [
+        name for page in [*PAGES, *FRONT_PAGES] for name in TEST_NAME.findall(page.read_text())
+    ]
 
     assert named
     for path, names in named:
@@ -72,13 +77,19 @@ def test_every_test_that_the_pages_name_exists() -> None:
             assert re.search(rf"(def|class) {name}\b", text), f"{path}{names}"
 
 
+@pytest.mark.parametrize("page", [*PAGES, *FRONT_PAGES], ids=lambda page: page.name)
+def test_no_page_asks_to_install_the_folder_as_a_package(page: Path) -> None:
+    """It would hold neither migrations nor pages: the released form is the tarball or the image."""
+    assert not UNPACKAGED.search(page.read_text())
+
+
 def test_every_fault_tells_its_rounds_and_names_its_tests() -> None:
     _, *sections = (ROOT / "docs" / "reliability.md").read_text().split("\n## ")
     entries = [entry for section in sections for entry in section.split("\n- ")[1:]]
 
     assert len(entries) >= 60
     for entry in entries:
-        assert re.match(r"\*\*[^\n]+\*\* \((\d+ rounds?( each)?|all steps), \d+ lost\)\.\n", entry)
+        assert FAULT.match(entry), entry
         assert TEST_NAME.search(entry), entry
 
 
@@ -95,7 +106,7 @@ def test_lines_are_short_enough_to_read(page: Path) -> None:
     assert long == []
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *FRONT_PAGES], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for path, heading in LINK.findall(page.read_text()):
         target = (page.parent / path) if path else page

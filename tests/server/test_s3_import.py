@@ -281,4 +281,4 @@ def test_without_the_extra_it_is_told_what_to_install(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert "pip install 'coursestream[s3]'" in done.stderr
+    assert "make install EXTRAS=s3" in done.stderr

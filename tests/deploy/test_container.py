@@ -1,0 +1,116 @@
+"""The image that `make image` builds serves on a read-only root file system, not as root."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running import ROOT, free_port
+
+PROGRAMS = ("mmdebstrap", "buildah", "podman", "runc")
+MISSING = [name for name in PROGRAMS if shutil.which(name) is None]
+IS_CI = os.environ.get("CI") == "true"
+BUILD_TIMEOUT_S, START_TIMEOUT_S, STOP_TIMEOUT_S = 600, 90, 60
+IMAGE = "localhost/coursestream"
+# How the machine reaches its registries, as far as it has such a thing.
+REGISTRIES = ("/etc/apt", "/etc/ssl/certs", "/etc/pip.conf")
+
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.timeout(BUILD_TIMEOUT_S * 2),
+    pytest.mark.skipif(
+        not IS_CI and (bool(MISSING) or os.geteuid() != 0),
+        reason=f"needs root and {', '.join(PROGRAMS)}",
+    ),
+]
+
+
+class Store:
+    """Images and containers of this test alone."""
+
+    def __init__(self, directory: Path) -> None:
+        self.options = [
+            *("--storage-driver", "vfs"),
+            *("--root", str(directory / "storage"), "--runroot", str(directory / "run")),
+        ]
+
+    def buildah(self, *arguments: str) -> str:
+        return run("buildah", *self.options, *arguments)
+
+    def podman(self, *arguments: str) -> str:
+        runtime = ("--cgroup-manager", "cgroupfs", "--runtime", "runc")
+        return run("podman", *self.options, *runtime, *arguments)
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """With the image in it, made on a Debian of mmdebstrap: Docker Hub may be out of reach."""
+    directory = tmp_path_factory.mktemp("containers")
+    store = Store(directory)
+    base = directory / "base.tar"
+    run("mmdebstrap", "--variant=minbase", "--include=ca-certificates", "bookworm", str(base))
+    store.buildah("from", "--name", "base", "scratch")
+    store.buildah("add", "base", str(base), "/")
+    store.buildah("commit", "--quiet", "base", "localhost/debian")
+    base.unlink()
+    volumes = " ".join(f"--volume {path}:{path}:ro" for path in REGISTRIES if Path(path).exists())
+    run(
+        *("make", "image", "BASE=localhost/debian", f"IMAGE={IMAGE}"),
+        f"BUILDER=buildah {' '.join(store.options)}",
+        f"BUILD_FLAGS=--isolation chroot --network host {volumes}",
+    )
+    yield store
+    store.podman("rm", "--all", "--force", "--time", "1")
+    store.podman("volume", "prune", "--force")
+    store.buildah("rmi", "--all", "--force")
+
+
+def test_image_serves_read_only_and_not_as_root(store: Store) -> None:
+    port = free_port()
+    store.podman(
+        *("run", "--detach", "--name", "one", "--read-only", "--network", "host"),
+        *("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096"),
+        "--no-healthcheck",  # podman wants systemd for it; the check itself is run below
+        *("--env", f"COURSESTREAM_PORT={port}", "--env", "COURSESTREAM_HOST=127.0.0.1"),
+        *("--volume", "coursestream-data:/data", IMAGE),
+    )
+
+    readiness = until_ready(f"http://127.0.0.1:{port}/readyz")
+    check = json.loads(store.podman("inspect", "--type", "image", IMAGE))[0]["Healthcheck"]["Test"]
+    store.podman("exec", "one", *check[1:])
+    user = store.podman("exec", "one", "id", "-u").strip()
+    written = "touch /opt/coursestream/x 2>/dev/null || echo refused"
+    writing = store.podman("exec", "one", "sh", "-c", written).strip()
+    token = store.podman("exec", "one", ".venv/bin/python", "run_server.py", "token", "--user", "a")
+    store.podman("stop", "--time", str(STOP_TIMEOUT_S), "one")
+    exit_code = store.podman("inspect", "--format", "{{.State.ExitCode}}", "one").strip()
+
+    assert set(readiness["checks"].values()) == {"ok"}
+    assert (user, writing, exit_code) == ("10001", "refused", "0")
+    assert token.count(".") == 2
+
+
+def until_ready(url: str) -> dict[str, dict[str, str]]:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                found: dict[str, dict[str, str]] = json.load(response)
+                return found
+        except OSError:
+            assert time.monotonic() < deadline, "it does not get ready"
+            time.sleep(0.2)

@@ -1,0 +1,55 @@
+"""The tarball of `make dist` runs from any folder: it holds the migrations and the pages."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.running import ROOT
+
+TIMEOUT_S = 60
+LOOK = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from db.migrate import MIGRATIONS
+from server.app import WEB
+print(len(list(MIGRATIONS.glob("*.sql"))), (WEB / "index.html").exists(), WEB.parent)
+"""
+
+
+def run(*command: str, cwd: Path, **environ: str) -> str:
+    found = subprocess.run(
+        command,
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+def test_tarball_holds_all_that_runs_and_nothing_local(tmp_path: Path) -> None:
+    archive = tmp_path / "release.tar.gz"
+    release = tmp_path / "coursestream-x"
+    run("git", "archive", f"--prefix={release.name}/", "--output", str(archive), "HEAD", cwd=ROOT)
+    run("tar", "--extract", "--file", str(archive), cwd=tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    found = run(sys.executable, "-c", LOOK, str(release), cwd=elsewhere)
+    token = run(
+        *(sys.executable, str(release / "run_server.py"), "token", "--user", "ada"),
+        cwd=elsewhere,
+        COURSESTREAM_DATA_DIR=str(tmp_path / "data"),
+    )
+
+    migrations, has_pages, root = found.split()
+    written = len(list((ROOT / "migrations").glob("*.sql")))
+    assert (migrations, has_pages, root) == (str(written), "True", str(release))
+    assert token.count(".") == 2
+    assert {"LICENSE", "README.md", "Makefile", "deploy"} <= {
+        path.name for path in release.iterdir()
+    }
+    assert not (release / ".venv").exists()
