@@ -96,9 +96,15 @@ class MultipartReader:
             self._is_in_content = False
             self._place = end + len(self._delimiter)
         else:
-            end = max(start, len(self._buffer) - len(self._delimiter) + 1)
-            self._place = end
+            self._place = end = self._possible_delimiter()
         return self._buffer[start:end]
+
+    def _possible_delimiter(self) -> int:
+        """Where one may begin whose end is not here. Mostly nowhere, and nothing is copied then:
+        neither the whole of a buffer nor what follows an empty one is."""
+        last = max(self._place, len(self._buffer) - len(self._delimiter) + 1)
+        begins = self._buffer.find(b"\r", last)
+        return begins if begins >= 0 else len(self._buffer)
 
     async def _is_closed(self) -> bool:
         while len(self._buffer) < self._place + 2:
