@@ -200,7 +200,7 @@ async def outcome(twins: Twins, service: Service, seed: int) -> list[Any]:
     player = Player(twins.target(service, seed), seed)
     async with connected(service.url) as wire:
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await converse(wire, player, said)
         except (asyncio.IncompleteReadError, OSError, ValueError) as end:
             said.append(type(end))
