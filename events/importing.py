@@ -44,7 +44,6 @@ from storage.s3.objects import Client, S3Object
 from storage.s3.parts import Part, arrivals, missing_parts
 from storage.s3.verifying import verified
 from storage.sandbox.children import Sandbox
-from storage.sniff import sniff_file
 from storage.uploads import require_space, to_its_end
 from storage.videos import publish_partial, remove_video
 
@@ -236,11 +235,10 @@ class Importer:
 
     async def _judge(self, known: ImportedObject, file: PartialFile) -> MediaFacts:
         try:
-            container = await self._run(sniff_file, file.path)
-            if container not in self._settings.allowed_formats:
+            found = await self._sandbox.examine(file.path, self._settings.media_limits)
+            if found.container not in self._settings.allowed_formats:
                 raise UnsupportedFormat
-            limits = self._settings.media_limits
-            return media_facts(container, await self._sandbox.probe(file.path, container, limits))
+            return media_facts(found.container, found.probe)
         except FINAL as error:
             async with self._database.transaction() as tx:
                 await imports.refuse(tx, known.id, error.sentence)

@@ -19,19 +19,16 @@ from events.renditions import media_facts
 from handlers import keys
 from handlers.errors import UnsupportedFormat
 from storage.errors import StorageError
-from storage.sniff import sniff_file
 from storage.videos import remove_video
 
 
 async def judge(app: web.Application, path: Path) -> MediaFacts:
     """What the file is by its content. Raises UnsupportedFormat, the media errors of storage."""
     settings = app[keys.UPLOAD_SETTINGS]
-    loop = asyncio.get_running_loop()
-    container = await loop.run_in_executor(app[keys.UPLOAD_EXECUTOR], sniff_file, path)
-    if container not in settings.allowed_formats:
-        raise UnsupportedFormat(f"{container} files are not accepted here.")
-    probe = await app[keys.SANDBOX].probe(path, container, settings.media_limits)
-    return media_facts(container, probe)
+    found = await app[keys.SANDBOX].examine(path, settings.media_limits)
+    if found.container not in settings.allowed_formats:
+        raise UnsupportedFormat(f"{found.container} files are not accepted here.")
+    return media_facts(found.container, found.probe)
 
 
 async def enter(app: web.Application, new: NewVideo, upload_id: UUID) -> Video | None:

@@ -292,6 +292,7 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (storage_errors.SandboxBusy, _said(Unavailable)),
     (storage_errors.StorageFull, _unsaid(OverQuota)),
     (storage_errors.InvalidSubtitles, _said(InvalidRequest)),
+    (storage_errors.HugeTextTrack, _said(TooLarge)),
     (storage_errors.InvalidPath, _unsaid(Internal)),
     (storage_errors.PartialBusy, _unsaid(Locked)),
     (storage_errors.PartialLost, _unsaid(NotFound)),

@@ -70,6 +70,7 @@ TRANSFERS = web.AppKey("transfers", Transfers)
 STORAGE = web.AppKey("storage", StoragePaths)
 UPLOAD_EXECUTOR = web.AppKey("upload_executor", Executor)
 SANDBOX = web.AppKey("sandbox", Sandbox)
+TEXT_SANDBOX = web.AppKey("text_sandbox", Sandbox)  # texts do not queue behind films
 OLD_PLACES = web.AppKey("old_places", OldPlaces)
 RECEIVERS = web.AppKey("receivers", Receivers)
 PICTURES = web.AppKey("pictures", Pictures)

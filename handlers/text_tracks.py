@@ -4,8 +4,6 @@ What is kept is not what was sent but its cues, written anew. So a PUT answers w
 (RFC 9110 section 9.3.4), and the same cues in another spelling change nothing.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
 from hashlib import sha256
 from uuid import UUID
 
@@ -27,7 +25,6 @@ from handlers.errors import (
     InvalidRequest,
     NotFound,
     PreconditionFailed,
-    TooLarge,
     UnsupportedFormat,
 )
 from handlers.header_values import OCTET_STREAM, content_type
@@ -36,22 +33,18 @@ from handlers.messages import answer_json, read_body
 from handlers.permits import BY_BEARER
 from handlers.request_limits import require_request, require_request_by_bearer
 from storage.language_tags import canonical
-from storage.subtitles import read_captions, read_chapters
-from storage.webvtt import Cue, write
+from storage.media import MAX_TRACK_BYTES, TrackKind
 
-MAX_BYTES = 2**20  # ten hours of speech
 MAX_TRACKS = 100  # of one video
 WEBVTT = "text/vtt"
 # What is in it is seen by its content; the rest is how tools that do not know it name it.
 MEDIA_TYPES = (WEBVTT, "application/x-subrip", "text/srt", "text/plain", OCTET_STREAM)
 CHAPTERS = TrackName("chapters")
 
-ReadCues = Callable[[bytes], Sequence[Cue]]
-
 
 async def put_captions(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.EDIT)
-    return await _put(request, video, _captions(request), read_captions)
+    return await _put(request, video, _captions(request))
 
 
 async def get_captions(request: web.Request) -> web.Response:
@@ -72,7 +65,7 @@ async def delete_captions(request: web.Request) -> web.Response:
 
 async def put_chapters(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.EDIT)
-    return await _put(request, video, CHAPTERS, read_chapters)
+    return await _put(request, video, CHAPTERS)
 
 
 async def get_chapters(request: web.Request) -> web.Response:
@@ -90,8 +83,8 @@ async def delete_chapters(request: web.Request) -> web.Response:
     return await _delete(request, video.id, CHAPTERS)
 
 
-async def _put(request: web.Request, video: Video, name: TrackName, read: ReadCues) -> web.Response:
-    content = await _read(request, read)
+async def _put(request: web.Request, video: Video, name: TrackName) -> web.Response:
+    content = await _read(request, name.kind)
     digest = sha256(content.encode()).hexdigest()
     async with request.app[keys.DATABASE].transaction() as tx:
         before = await _locked(request, tx, video.id, name)
@@ -148,18 +141,15 @@ def _granted_video(request: web.Request) -> UUID:
     return grant.video_id
 
 
-async def _read(request: web.Request, read: ReadCues) -> str:
-    """The body's cues as WebVTT. Raises UnsupportedFormat, EmptyUpload, TooLarge."""
+async def _read(request: web.Request, kind: TrackKind) -> str:
+    """The body's cues as WebVTT. Raises UnsupportedFormat, EmptyUpload, TooLarge, and as
+    `Sandbox.text_track`."""
     if content_type(request.headers) not in MEDIA_TYPES:
         raise UnsupportedFormat("The body must be WebVTT or SRT.")
-    body = await read_body(request, MAX_BYTES)
+    body = await read_body(request, MAX_TRACK_BYTES)
     if not body:
         raise EmptyUpload
-    executor, loop = request.app[keys.UPLOAD_EXECUTOR], asyncio.get_running_loop()
-    content = await loop.run_in_executor(executor, lambda: write(read(body)))
-    if len(content.encode()) > MAX_BYTES:
-        raise TooLarge("Written as WebVTT it is larger than 1 MiB.")
-    return content
+    return await request.app[keys.TEXT_SANDBOX].text_track(kind, body)
 
 
 async def _locked(

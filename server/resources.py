@@ -51,6 +51,7 @@ UPLOAD_THREADS = 4  # the loop's default executor is shared with name look-ups a
 FILE_THREADS = 4
 OLD_PLACE_THREADS = 4  # they sign, or wait for S3; none is started where no video stands there
 PROBES_AT_ONCE = 2
+TEXTS_AT_ONCE = 2
 FORGET_INTERVAL_S = 5.0  # a deleted file takes its space for so long at most
 
 Resource = Callable[[web.Application], AsyncIterator[None]]
@@ -85,6 +86,7 @@ async def _storage(config: Config, dsn: str, app: web.Application) -> AsyncItera
         storage = await asyncio.to_thread(StoragePaths, config.storage_path)
         app[keys.STORAGE] = await pair(database, storage)
     app[keys.SANDBOX] = Sandbox(PROBES_AT_ONCE)
+    app[keys.TEXT_SANDBOX] = Sandbox(TEXTS_AT_ONCE)
     async with _threads(UPLOAD_THREADS, "upload") as executor:
         app[keys.UPLOAD_EXECUTOR] = executor
         yield

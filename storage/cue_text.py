@@ -31,7 +31,7 @@ def cleaned(text: str, start_ms: int, end_ms: int) -> str:
     for place, part in enumerate(_MARKUP.split(text)):
         if place % 2:
             markup.add_tag(part)
-        else:
+        elif part:
             markup.add_text(part)
     return "\n".join(_lines(markup.finish())) if markup.has_words else ""
 

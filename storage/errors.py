@@ -53,13 +53,22 @@ class StorageForeign(StorageGone):
 class InvalidSubtitles(StorageError):
     """The file is neither WebVTT nor SRT; the sentence tells the line at fault."""
 
-    def __init__(self, line: int, fault: str) -> None:
-        self._sentence = f"Line {line}: {fault}."
-        super().__init__()
+    def __init__(self, sentence: str) -> None:
+        """One argument, as all of the family: it crosses the sandbox's border."""
+        self._sentence = sentence
+        super().__init__(sentence)
+
+    @classmethod
+    def at(cls, line: int, fault: str) -> "InvalidSubtitles":
+        return cls(f"Line {line}: {fault}.")
 
     @property
     def sentence(self) -> str:
         return self._sentence
+
+
+class HugeTextTrack(StorageError):
+    """Written as WebVTT it is larger than 1 MiB."""
 
 
 class PartialBusy(StorageError):

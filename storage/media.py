@@ -26,6 +26,11 @@ PROGRESS_MARK = b"."
 CUES_TYPE = "text/vtt; charset=utf-8"
 
 
+# How much WebVTT a text track may be, sent and written: ten hours of speech.
+MAX_TRACK_BYTES = 2**20
+TrackKind = Literal["captions", "chapters"]
+
+
 class Limits(msgspec.Struct, frozen=True):
     """Past these a video is TooComplex."""
 
@@ -52,6 +57,13 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """With RFC 6381 codecs."""
     streams: int
     is_playable_in_browsers: bool
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """What an uploaded file is."""
+
+    container: Container
+    probe: Probe
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +109,17 @@ class ProbeTask(msgspec.Struct, frozen=True):
     path: Path
     container: Container
     limits: Limits
+
+
+class ExamineTask(msgspec.Struct, frozen=True):
+    path: Path
+    limits: Limits
+
+
+class TextTrackTask(msgspec.Struct, frozen=True):
+    """The track itself comes from standard input."""
+
+    kind: TrackKind
 
 
 class RemuxTask(msgspec.Struct, frozen=True):

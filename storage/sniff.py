@@ -3,14 +3,14 @@
 Reads only box and element headers (ISO/IEC 14496-12 s. 4.2; RFC 8794 and RFC 9559): what is
 inside them is for FFmpeg, in a sandbox. Nothing else than MP4 and WebM is recognised; scripts
 and playlists, which would make FFmpeg open other files, are refused here for the first time.
-Time is linear in the number of headers, and that number is bounded. Blocks.
+Time is linear in the number of headers, and that number is bounded: two microseconds each, some
+seconds for the longest recordings. For sandboxed children; blocks.
 """
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeAlias
+from typing import BinaryIO, Literal, NamedTuple, TypeAlias
 
 from storage.errors import (
     TooComplex,
@@ -28,6 +28,8 @@ HEAD_BYTES = 4096
 _MAX_BOXES = 600_000
 # A recorder in a browser writes clusters of unknown size, 80 blocks a second: some 7 hours.
 _MAX_ELEMENTS = 2_000_000
+# Smaller than any block: padding, and the times of clusters in the first minute.
+_TINY_BYTES, _MAX_TINY = 3, 10_000
 
 # No "qt  ": QuickTime files, HEIF and AVIF pictures are other formats in the same boxes.
 _MP4_BRANDS = frozenset(
@@ -96,8 +98,7 @@ def is_fragmented(file: BinaryIO) -> bool:
 # MP4
 
 
-@dataclass(frozen=True, slots=True)
-class _Box:
+class _Box(NamedTuple):
     kind: bytes
     stop: int
 
@@ -160,8 +161,7 @@ def _box_kinds(file: BinaryIO) -> Iterator[bytes]:
 # WebM
 
 
-@dataclass(frozen=True, slots=True)
-class _Element:
+class _Element(NamedTuple):
     id: int
     start: int
     """Where its content starts."""
@@ -180,8 +180,9 @@ def _is_matroska(head: bytes) -> bool:
 
 
 def _doc_type(head: bytes, position: int, stop: int) -> bytes:
+    head = head[:stop]
     while position < stop:
-        element = _parse_element(head[:stop], position)
+        element = _parse_element(head, position)
         if element.stop is None:
             break
         if element.id == _DOC_TYPE:
@@ -192,12 +193,18 @@ def _doc_type(head: bytes, position: int, stop: int) -> bytes:
 
 
 def _check_elements(file: BinaryIO, size: int) -> None:
-    ids = set()
+    has_segment, tiny = False, 0
     for element in _elements(file, size):
-        if element.stop is not None and element.stop > size:
+        has_segment = has_segment or element.id == _SEGMENT
+        if element.stop is None:
+            continue
+        if element.stop > size:
             raise Truncated(f"element {element.id:#x} ends at {element.stop} of {size} bytes")
-        ids.add(element.id)
-    if _SEGMENT not in ids:
+        if element.stop - element.start < _TINY_BYTES:
+            tiny += 1
+            if tiny > _MAX_TINY:
+                raise TooComplex(f"more than {_MAX_TINY} elements with next to nothing in them")
+    if not has_segment:
         raise Truncated("no segment")
 
 
@@ -229,10 +236,9 @@ def _parse_element(data: bytes, position: int, offset: int = 0) -> _Element:
 
 def _parse_vint(data: bytes, position: int, longest: int, *, keep_marker: bool) -> tuple[int, int]:
     """A variable-size integer (RFC 8794 s. 4) and the position behind it."""
-    first = data[position : position + 1]
-    if not first:
+    if position >= len(data):
         raise Truncated("the file ends inside an element header")
-    width = 9 - first[0].bit_length()
+    width = 9 - data[position].bit_length()
     if width > longest:
         raise Undecodable("not an EBML element")
     octets = data[position : position + width]

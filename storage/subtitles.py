@@ -58,11 +58,11 @@ def _read(content: bytes, cleaned_text: CleanedText) -> tuple[Cue, ...]:
     cues = []
     for count, block in enumerate(blocks, 1):
         if count > MAX_CUES:
-            raise InvalidSubtitles(block.number, f"there are more than {MAX_CUES} cues")
+            raise InvalidSubtitles.at(block.number, f"there are more than {MAX_CUES} cues")
         cues.append(_cue(block, cleaned_text, is_webvtt=is_webvtt))
     shown = [cue for cue in cues if cue.text]
     if not shown:
-        raise InvalidSubtitles(1, "there is no cue in it")
+        raise InvalidSubtitles.at(1, "there is no cue in it")
     return tuple(sorted(shown, key=lambda cue: cue.start_ms))
 
 
@@ -72,7 +72,7 @@ def _lines(content: bytes) -> list[str]:
         text = content.decode()
     except UnicodeDecodeError as exc:
         number = content.count(b"\n", 0, exc.start) + 1
-        raise InvalidSubtitles(number, "this is not UTF-8; save the file as UTF-8") from exc
+        raise InvalidSubtitles.at(number, "this is not UTF-8; save the file as UTF-8") from exc
     return _CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
 
 
@@ -115,12 +115,12 @@ def _timings(block: Block, place: int) -> tuple[int, int, str]:
     number = block.number + place
     found = _TIMINGS.fullmatch(block.lines[place]) if place < len(block.lines) else None
     if found is None:
-        raise InvalidSubtitles(number, f"times are expected here, like {EXAMPLE}")
+        raise InvalidSubtitles.at(number, f"times are expected here, like {EXAMPLE}")
     start_ms, end_ms = parse_time(found["start"]), parse_time(found["end"])
     if start_ms is None or end_ms is None:
-        raise InvalidSubtitles(number, "times go up to 99:59:59.999")
+        raise InvalidSubtitles.at(number, "times go up to 99:59:59.999")
     if end_ms <= start_ms:
-        raise InvalidSubtitles(number, "a cue ends after it starts")
+        raise InvalidSubtitles.at(number, "a cue ends after it starts")
     return start_ms, end_ms, found["settings"] or ""
 
 
@@ -128,9 +128,9 @@ def _require_no_times(block: Block) -> None:
     """An arrow may be text; after a number it is the next cue, whose words would go lost."""
     for number, line in enumerate(block.lines, block.number):
         if ARROW in line and line.lstrip()[:1].isdecimal():
-            raise InvalidSubtitles(number, "an empty line is missing before these times")
+            raise InvalidSubtitles.at(number, "an empty line is missing before these times")
 
 
 def _require_short(text: str, number: int) -> None:
     if len(text) > MAX_CUE_CHARACTERS:
-        raise InvalidSubtitles(number, f"this cue has more than {MAX_CUE_CHARACTERS} characters")
+        raise InvalidSubtitles.at(number, f"this cue has more than {MAX_CUE_CHARACTERS} characters")

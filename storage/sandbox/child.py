@@ -18,9 +18,11 @@ from storage.errors import MediaInterrupted, StorageError
 from storage.media import (
     PROGRESS_MARK,
     CustomThumbnailsTask,
+    ExamineTask,
     ProbeTask,
     RemuxTask,
     StoryboardTask,
+    TextTrackTask,
     ThumbnailsTask,
     TranscodeTask,
     decode,
@@ -80,6 +82,8 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 FUNCTIONS: Mapping[str, Function] = {
+    "examine": Function("storage.examine", "examine", ExamineTask, files.probed),
+    "text_track": Function("storage.text_track", "rewrite_text_track", TextTrackTask),
     "probe": Function("storage.probe", "probe", ProbeTask, files.probed),
     "remux": Function("storage.remux", "remux_faststart", RemuxTask, files.remuxed),
     "custom_thumbnails": Function(

@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import msgspec
 
@@ -33,9 +33,12 @@ from storage.errors import (
 )
 from storage.media import (
     MAX_TILES,
+    MAX_TRACK_BYTES,
     PROGRESS_MARK,
     TILES_PER_SHEET,
     CustomThumbnailsTask,
+    Examined,
+    ExamineTask,
     Limits,
     Picture,
     PictureKind,
@@ -44,7 +47,9 @@ from storage.media import (
     RemuxTask,
     Storyboard,
     StoryboardTask,
+    TextTrackTask,
     ThumbnailsTask,
+    TrackKind,
     TranscodeTask,
     decode,
     encode,
@@ -63,11 +68,15 @@ OnProgress = Callable[[float], None]
 
 MEMORY_BYTES = 1 << 30
 MAX_ANSWER_BYTES = 64 * 1024
+# JSON doubles some characters at most; what could become more is no text of a track.
+_TRACK_ANSWER_BYTES = MAX_ANSWER_BYTES + 2 * MAX_TRACK_BYTES
 # A thumbnail of 640 px has some 60 KB; whatever is past this is no thumbnail.
 _PICTURE_BYTES = 16 << 20
 # Background work gives way to the processes that serve.
 _NICE = 10
 _GUARD_PATIENCE_S = 2.0
+# Of a child there are one or two processes, unless it was taken over.
+_MOST_CLOCKS = 64
 
 _BOOT = """
 import sys
@@ -89,6 +98,17 @@ class Child:
     import_paths: tuple[Path, ...] = (Path(__file__).resolve().parents[2],)
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What each child of a call is started with."""
+
+    order: Order
+    timeout_s: float
+    content: bytes
+    max_answer_bytes: int
+    on_progress: OnProgress | None
+
+
 class Sandbox:
     """Children, at most `max_concurrency` at once; others wait for up to `max_wait_s`."""
 
@@ -102,6 +122,26 @@ class Sandbox:
     async def confinement(self, *, timeout_s: float = 30.0) -> Confinement:
         """Which walls this machine gives to its children. Raises: as `run`."""
         return await self.run(CONFINEMENT, Nothing(), Confinement, timeout_s=timeout_s)
+
+    async def examine(self, path: Path, limits: Limits, *, timeout_s: float = 15.0) -> Examined:
+        """Raises: UnsupportedFormat, Truncated, and as `probe`."""
+        task = ExamineTask(path, limits)
+        return await self.run(
+            "examine", task, Examined, timeout_s=timeout_s, most_interruptions=MOST_CHILDREN
+        )
+
+    async def text_track(self, kind: TrackKind, content: bytes, *, timeout_s: float = 20.0) -> str:
+        """The track as WebVTT. Raises: InvalidSubtitles, HugeTextTrack, and as `run`."""
+        return await self.run(
+            "text_track",
+            TextTrackTask(kind),
+            str,
+            timeout_s=timeout_s,
+            nice=_NICE,
+            most_interruptions=MOST_CHILDREN,
+            content=content,
+            max_answer_bytes=_TRACK_ANSWER_BYTES,
+        )
 
     async def probe(
         self, path: Path, container: Container, limits: Limits, *, timeout_s: float = 10.0
@@ -228,21 +268,25 @@ class Sandbox:
         nice: int = 0,
         on_progress: OnProgress | None = None,
         most_interruptions: int = 1,
+        content: bytes = b"",
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> _T:
         """What the function says to `task`; its own StorageErrors are raised here again.
 
-        CPU time is bounded by `timeout_s` as well unless `cpu_s` says otherwise. Children are
-        started until two agree on a verdict, or so many were interrupted.
+        CPU time is bounded by `timeout_s` as well unless `cpu_s` says otherwise. `content` is its
+        standard input. Children are started until two agree on a verdict, or so many were
+        interrupted.
         Raises: MediaTimedOut, MediaCrashed; MediaInterrupted and SandboxBusy, after which it can
         be tried again.
         """
         budget = Budget(memory_bytes, cpu_s or math.ceil(timeout_s) + 1, file_bytes, nice)
         order = Order(function, msgspec.Raw(encode(task)), budget, os.getpid())
+        call = _Call(order, timeout_s, content, max_answer_bytes, on_progress)
         failures: list[StorageError] = []
         while True:
             try:
                 async with self._slot():
-                    message = await self._carried_out(order, timeout_s, on_progress)
+                    message = await self._carried_out(call)
                 return _result(message, result_type)
             except StorageError as error:
                 failures.append(error)
@@ -261,50 +305,51 @@ class Sandbox:
         finally:
             self._slots.release()
 
-    async def _carried_out(
-        self, order: Order, timeout_s: float, on_progress: OnProgress | None
-    ) -> bytes:
-        async with self._started(order) as process:
+    async def _carried_out(self, call: _Call) -> bytes:
+        async with self._started(call) as process:
             try:
-                async with asyncio.timeout(timeout_s):
-                    message = await _read_answer(process, on_progress)
+                async with asyncio.timeout(call.timeout_s):
+                    message = await _read_answer(process, call)
                     status = await process.wait()
             except TimeoutError:
-                end: int | TimedOut = TimedOut(
-                    timeout_s, await asyncio.to_thread(_cpu_s, process.pid)
-                )
+                used_s = await asyncio.to_thread(_cpu_s, process.pid)
+                end: int | TimedOut = TimedOut(call.timeout_s, used_s)
             else:
                 end = status
-        if failure := failure_of(order.function, end):
+        if failure := failure_of(call.order.function, end):
             raise failure
         return message
 
     @asynccontextmanager
-    async def _started(self, order: Order) -> AsyncIterator[Process]:
+    async def _started(self, call: _Call) -> AsyncIterator[Process]:
         """A running child; none of its group is left after the block."""
         # A task of its own: asyncio's way out of a start that is cancelled ends the child alone.
-        starting = asyncio.ensure_future(self._start(order))
+        starting = asyncio.ensure_future(self._start(call))
         try:
             yield await asyncio.shield(starting)
         finally:
             await to_its_end(_end_group(starting))
 
-    async def _start(self, order: Order) -> Process:
+    async def _start(self, call: _Call) -> Process:
         """Raises: MediaInterrupted where the machine has no process or memory left for it."""
         try:
-            return await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-B", "-c", _BOOT, self._child.module),
-                *(encode(order).decode(), *map(str, self._child.import_paths)),
-                stdin=DEVNULL,
-                stdout=PIPE,
-                stderr=DEVNULL,
-                env={},
-                cwd="/",
-                close_fds=True,
-                start_new_session=True,
-            )
+            with await asyncio.to_thread(_as_input, call.content) as content:
+                return await self._spawn(call.order, content)
         except OSError as error:
             raise MediaInterrupted(f"no child could be started: {error}") from error
+
+    async def _spawn(self, order: Order, content: IO[bytes]) -> Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-B", "-c", _BOOT, self._child.module),
+            *(encode(order).decode(), *map(str, self._child.import_paths)),
+            stdin=content,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env={},
+            cwd="/",
+            close_fds=True,
+            start_new_session=True,
+        )
 
 
 async def _end_group(starting: "asyncio.Future[Process]") -> None:
@@ -320,37 +365,45 @@ async def _end_group(starting: "asyncio.Future[Process]") -> None:
     await process.wait()
 
 
-async def _read_answer(process: Process, on_progress: OnProgress | None) -> bytes:
+async def _read_answer(process: Process, call: _Call) -> bytes:
     assert process.stdout is not None
     message, percent = bytearray(), 0
-    while chunk := await process.stdout.read(MAX_ANSWER_BYTES + 1 - len(message)):
+    while chunk := await process.stdout.read(call.max_answer_bytes + 1 - len(message)):
         message += chunk
-        if len(message) > MAX_ANSWER_BYTES:
+        if len(message) > call.max_answer_bytes:
             raise MediaCrashed("the answer is too long")
+        if call.on_progress is None:
+            continue
         done_percent = min(100, len(message) - len(message.lstrip(PROGRESS_MARK)))
-        if on_progress is not None and done_percent > percent:
+        if done_percent > percent:
             percent = done_percent
-            on_progress(percent / 100)
+            call.on_progress(percent / 100)
     return bytes(message.lstrip(PROGRESS_MARK))
 
 
 def _cpu_s(pid: int) -> float | None:
-    """What a child that still runs has used of the CPU, its guard and its init; None where the
-    kernel does not say.
-    """
-    try:
-        # clock_getcpuclockid(3), which Python lacks: the clock of a process is made of its id.
-        return sum(time.clock_gettime((~one << 3) | 2) for one in (pid, *_started_by(pid)))
-    except OSError:
-        return None
+    """What a child that still runs, and those that it started, have used of the CPU; None where
+    the kernel does not say. Blocks."""
+    used_s, left = None, [pid]
+    for _ in range(_MOST_CLOCKS):
+        if not left:
+            break
+        one = left.pop()
+        with suppress(OSError):
+            # clock_getcpuclockid(3), which Python lacks: the clock of a process is made of its id.
+            used_s = (used_s or 0.0) + time.clock_gettime((~one << 3) | 2)
+            left += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
+    return used_s
 
 
-def _started_by(pid: int) -> list[int]:
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
-        return []
-    return [int(one) for one in text.split()]
+def _as_input(content: bytes) -> IO[bytes]:
+    """A file that is nowhere on a disk, from its beginning. Blocks."""
+    if not content:
+        return open(os.devnull, "rb")
+    file = os.fdopen(os.memfd_create("content", os.MFD_CLOEXEC), "w+b")
+    file.write(content)
+    file.seek(0)
+    return file
 
 
 def _result(message: bytes, result_type: type[_T] | None) -> _T:

@@ -14,6 +14,7 @@ from storage.media import (
     MAX_TILES,
     TILES_PER_SHEET,
     CustomThumbnailsTask,
+    ExamineTask,
     ProbeTask,
     RemuxTask,
     StoryboardTask,
@@ -33,7 +34,7 @@ class Files:
     written: tuple[Path, ...] = ()
 
 
-def probed(task: ProbeTask) -> Files:
+def probed(task: ProbeTask | ExamineTask) -> Files:
     return Files((task.path,))
 
 

@@ -41,7 +41,7 @@ STEPS = [
     "events.importing:verified:before",
     "events.importing:verified:after",
     "db.imports:set_verified:after",
-    "events.importing:sniff_file:after",
+    "events.importing:media_facts:before",
     "db.imports:take:after",
     "events.importing:publish_partial:before",
     "events.importing:publish_partial:after",

@@ -31,7 +31,7 @@ STEPS = [
     ("storage.uploads:UploadFile._write_all:after", "absent"),
     ("storage.uploads:UploadFile.finish:before", "absent"),
     ("storage.uploads:UploadFile.finish:after", "absent"),
-    ("handlers.entering:sniff_file:after", "absent"),
+    ("handlers.entering:media_facts:before", "absent"),
     ("handlers.uploads:judge:after", "absent"),
     ("handlers.uploads:publish_original:before", "absent"),
     ("storage.videos:_fsync_own_file:after", "absent"),

@@ -150,9 +150,10 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     FileTruncated: (FileTruncated(Path(SECRET)), "internal"),  # it comes after the headers
     StorageError: (StorageError(SECRET), "unavailable"),
     storage_errors.InvalidSubtitles: (
-        storage_errors.InvalidSubtitles(3, "times are expected here"),
+        storage_errors.InvalidSubtitles.at(3, "times are expected here"),
         "invalid-request",
     ),
+    storage_errors.HugeTextTrack: (storage_errors.HugeTextTrack(SECRET), "too-large"),
     storage_errors.InvalidPath: (storage_errors.InvalidPath(SECRET), "internal"),
     storage_errors.FileMissing: (storage_errors.FileMissing(SECRET), "unavailable"),
     storage_errors.StorageFull: (storage_errors.StorageFull(SECRET), "over-quota"),

@@ -12,7 +12,8 @@ from db import text_tracks
 from db.text_tracks import TrackName
 from events.trash import sweep
 from handlers import keys
-from handlers.text_tracks import MAX_BYTES, MAX_TRACKS
+from handlers.text_tracks import MAX_TRACKS
+from storage.media import MAX_TRACK_BYTES as MAX_BYTES
 from tests.handlers.playing import REVOKED, change, enrolled, playback
 from tests.handlers.watching import Course, new_course
 

@@ -26,10 +26,12 @@ def metadata(**values: str) -> str:
     )
 
 
-async def create(service: Any, length: int, who: str = "tess", **headers: str) -> Any:
-    """The answer to the creation of an upload."""
+async def create(
+    service: Any, length: int, who: str = "tess", data: bytes | None = None, **headers: str
+) -> Any:
+    """The answer to the creation of an upload, with its first bytes."""
     asked = {"Upload-Length": str(length), "Upload-Metadata": metadata(), **VERSION, **headers}
-    return await service.ask(who, "POST", "uploads", headers=asked)
+    return await service.ask(who, "POST", "uploads", headers=asked, data=data)
 
 
 async def created(service: Any, length: int, who: str = "tess", **headers: str) -> str:

@@ -347,13 +347,13 @@ def test_a_video_deleted_in_the_last_moment_stays_deleted(
     takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("a.mp4", film)
-    whole = importing.sniff_file
+    whole = importing.media_facts
 
-    def deleting(path: Path) -> str:
+    def deleting(*found: Any) -> Any:
         takeover.do("UPDATE videos SET deleted_at = now()")
-        return whole(path)
+        return whole(*found)
 
-    monkeypatch.setattr(importing, "sniff_file", deleting)
+    monkeypatch.setattr(importing, "media_facts", deleting)
     assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "deleted"}
     assert takeover.rows(SHOWN) == [("m1", False)]
     assert list(takeover.storage.courses.glob("*/*/*")) == []

@@ -154,6 +154,16 @@ def test_live_recording_past_the_bound_is_taken_as_it_is(monkeypatch: pytest.Mon
     check_lengths(io.BytesIO(content), len(content))
 
 
+@pytest.mark.parametrize("tiny", [b"\xec\x80", b"\xa3\x82ab"], ids=["empty", "two-bytes"])
+def test_elements_without_content_are_soon_too_many(tiny: bytes) -> None:
+    head = ebml(b"webm") + SEGMENT + UNKNOWN + CLUSTER + UNKNOWN
+    few, many = head + tiny * 10_000, head + tiny * 10_001
+
+    check_lengths(io.BytesIO(few), len(few))
+    with pytest.raises(TooComplex):
+        check_lengths(io.BytesIO(many), len(many))
+
+
 def test_header_cost_is_linear() -> None:
     content = FTYP + box(b"moov") + box(b"free") * 100_000 + box(b"mdat")
 

@@ -3,6 +3,9 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 
 from storage.errors import (
     FileMissing,
+    InvalidSubtitles,
     MediaCrashed,
     MediaInterrupted,
     MediaTimedOut,
@@ -186,3 +190,31 @@ async def test_machine_without_room_for_a_child_is_no_fault_of_the_film(
 
     with pytest.raises(MediaInterrupted, match="no child could be started"):
         await run(tmp_path / "pids", "hang_first")
+
+
+async def test_child_reads_what_it_is_given_as_input() -> None:
+    captions = b"1\n00:00:01,000 --> 00:00:02,000\nHello & welcome\n" + b"\n" * 200_000
+
+    written = await Sandbox(1).text_track("captions", captions)
+
+    assert written == "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nHello &amp; welcome\n"
+
+
+async def test_line_at_fault_crosses_the_border() -> None:
+    with pytest.raises(InvalidSubtitles) as caught:
+        await Sandbox(1).text_track("chapters", b"WEBVTT\n\nx")
+
+    assert caught.value.sentence.startswith("Line 4: times are expected here")
+
+
+async def test_time_of_a_childs_child_counts() -> None:
+    """Which does the work where the child is the first process of a namespace."""
+    code = "import os\nif os.fork() == 0:\n    while True: pass\nos.wait()"
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as parent:
+        try:
+            async with asyncio.timeout(60):
+                while (await asyncio.to_thread(sandbox_module._cpu_s, parent.pid) or 0) < 1:
+                    await asyncio.sleep(0.05)
+            assert time.clock_gettime((~parent.pid << 3) | 2) < 1
+        finally:
+            os.killpg(parent.pid, signal.SIGKILL)
