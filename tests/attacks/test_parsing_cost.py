@@ -80,7 +80,7 @@ async def test_line_at_fault_is_told(service: Any) -> None:
     answer = await service.ask("tess", "PUT", path, data=TAGS + b"00:01 -> 00:02\nx", headers=VTT)
 
     assert answer.said == "400 invalid-request"
-    assert answer.json["detail"].startswith("Line 2003: times are expected here")
+    assert answer.json["detail"].startswith("Line 1504: times are expected here")
 
 
 async def test_captions_do_not_queue_behind_films(service: Any) -> None:
