@@ -34,6 +34,23 @@ SELECT 'm' || n, '00000000-0000-0000-0000-000000000003', 's3://b/k',
 """
 
 
+FAILED_BEFORE = """
+INSERT INTO courses (id, title) VALUES ('c1', 'C');
+INSERT INTO modules (id, course_id, title, position) VALUES ('m1', 'c1', 'M', 1);
+INSERT INTO videos (id, course_id, module_id, title, original_filename, status, failure_code,
+    duration_s, width, height, container, video_codec, mime_type, is_playable,
+    original_size_bytes, uploaded_by)
+SELECT gen_random_uuid(), 'c1', 'm1', 'T', 'f', 'failed', code, 9, 1, 1, 'mp4', 'h264',
+    'video/mp4', true, 7, 'u'
+FROM unnest(ARRAY['undecodable', 'too-complex', 'internal', 'timed-out', 'out-of-space']) code;
+INSERT INTO unmakable SELECT id, 'storyboard', failure_code FROM videos;
+INSERT INTO s3_objects (id, bucket, key, etag, size_bytes, refused_for) VALUES
+    (gen_random_uuid(), 'b', 'killed', 'e', 7,
+     'Examining or converting the video failed unexpectedly.'),
+    (gen_random_uuid(), 'b', 'sound', 'e', 7, 'The file has no video in it.');
+"""
+
+
 VIDEO, ANNOUNCED = (f"00000000-0000-0000-0000-00000000000{n}" for n in (1, 2))
 # What a service holds, by the migration that made room for it; each of its tables needs a row.
 ROWS = {
@@ -188,6 +205,26 @@ def test_modules_taken_over_before_are_given_the_content_they_were_taken_from(
     assert column(empty_dsn, taken) == ["m1 e 7 processed", "m2 e 7 fetched"]
     rollback(empty_dsn, REAL_MIGRATIONS)
     assert own_objects(empty_dsn) == []
+
+
+def test_older_failures_are_verdicts_or_can_be_tried_again(empty_dsn: str, tmp_path: Path) -> None:
+    for path in REAL_MIGRATIONS.iterdir():
+        if path.name < "0027":
+            shutil.copy(path, tmp_path)
+    migrate(empty_dsn, tmp_path)
+    with connected(empty_dsn) as connection:
+        connection.cursor().execute(FAILED_BEFORE)
+
+    migrate(empty_dsn, REAL_MIGRATIONS)
+
+    final = "SELECT failure_code FROM videos WHERE is_failure_final ORDER BY 1"
+    assert column(empty_dsn, final) == ["too-complex", "undecodable"]
+    assert column(empty_dsn, "SELECT code FROM unmakable ORDER BY 1") == [
+        "too-complex",
+        "undecodable",
+    ]
+    refused = "SELECT key FROM s3_objects WHERE refused_for IS NOT NULL"
+    assert column(empty_dsn, refused) == ["sound"]
 
 
 def test_every_migration_is_applied_and_undone_with_data_in_the_tables(
