@@ -23,6 +23,7 @@ from psycopg2.extensions import make_dsn
 from server.ownership import Ownership
 from server.postgres_account import Account, PostgresError, choose_account, program
 from server.postgres_cluster import PORT, Cluster, is_private
+from server.private_files import ReadableByOthers, require_private
 
 USER = "coursestream"
 DATABASE = "coursestream"
@@ -98,6 +99,7 @@ class EmbeddedPostgres:
             if not self._cluster.exists():
                 self._make_cluster(self._account)
             self._check_version()
+            self._check_password_file()
             if not self._take_over():
                 self._start_server(self._account)
             self._make_database()
@@ -137,6 +139,15 @@ class EmbeddedPostgres:
             self._cluster.remove_socket_directory()
         finally:
             self._ownership.release()
+
+    def _check_password_file(self) -> None:
+        """libpq would pass over what others can read, and say that there is no password."""
+        try:
+            require_private(self._cluster.password_file)
+        except ReadableByOthers as exc:
+            raise PostgresError(str(exc)) from exc
+        except OSError as exc:
+            raise PostgresError(f"{self._cluster.password_file}: {exc.strerror}") from exc
 
     def _make_home(self) -> None:
         # What is in them is private; a server that root must run as `nobody` has to pass through.

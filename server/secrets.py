@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from server.config import Config
 from server.config_values import MIN_SECRET_BYTES, Secret
+from server.private_files import ReadableByOthers, require_private
 
 JWT_SECRET_FILE = "jwt-secret"
 GRANT_SECRET_FILE = "grant-secret"
@@ -52,7 +53,10 @@ def _kept(path: Path) -> Secret:
     try:
         if not path.exists():
             _make(path)
+        require_private(path)
         text = path.read_text().strip()
+    except ReadableByOthers as exc:
+        raise SecretFileError(str(exc)) from exc
     except OSError as exc:
         raise SecretFileError(f"{path}: {exc.strerror}") from exc
     if len(text) < MIN_SECRET_BYTES:

@@ -113,6 +113,7 @@ def _write_once(path: Path, text: str) -> None:
 def _draft(path: Path, text: str) -> Path:
     draft = path.with_name(f"{path.name}-{uuid.uuid4().hex}")
     with draft.open("x", encoding="ascii") as file:
+        os.fchmod(file.fileno(), 0o640)  # as all files of a storage
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -16,7 +16,7 @@ from aiofiles.threadpool.binary import AsyncFileIO
 
 from storage.errors import PartialBusy, PartialLost, os_errors_wrapped
 from storage.holding import hold_descriptor, require_kept, unheld
-from storage.paths import StoragePaths, partial_id
+from storage.paths import FILE_MODE, StoragePaths, partial_id
 from storage.uploads import Digest, UploadFile, opened, require_space, to_its_end
 
 
@@ -99,7 +99,7 @@ def remove_partial(paths: StoragePaths, upload_id: UUID) -> bool:
 
 
 def _open_alone(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, FILE_MODE)
     try:
         hold_descriptor(descriptor, is_alone=True)
         require_kept(descriptor)

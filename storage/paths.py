@@ -25,6 +25,9 @@ _HASH_DIGITS = 16
 _PARTIAL = ".part"
 _BATCH = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
+# For the owner, and the group that a web server may be in; others have no business there.
+DIRECTORY_MODE, FILE_MODE = 0o750, 0o640
+
 
 def asset_name(stem: str, sha256_hex: str, extension: str) -> str:
     """The servable name of a file with this hash.
@@ -163,12 +166,12 @@ class StoragePaths:
         half a mount), StorageFull, StorageReadOnly.
         """
         with os_errors_wrapped():
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
             if not self.marker.exists():
                 self._refuse_foreign_content()
                 write_marker(self.marker)
-            self.courses.mkdir(exist_ok=True)
-            self.unfinished.mkdir(exist_ok=True)
+            self.courses.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+            self.unfinished.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
         return self.check()
 
     def check(self) -> str:

@@ -18,7 +18,7 @@ from aiofiles.threadpool.binary import AsyncFileIO
 
 from storage.errors import StorageFull, os_errors_wrapped
 from storage.holding import hold_descriptor, require_kept
-from storage.paths import StoragePaths
+from storage.paths import FILE_MODE, StoragePaths
 
 _T = TypeVar("_T")
 
@@ -174,7 +174,7 @@ async def _open(
 
 def _open_held(path: str, flags: int) -> int:
     """Opened and locked: the kernel lets go of the lock when the process ends, however it ends."""
-    descriptor = os.open(path, flags, 0o666)
+    descriptor = os.open(path, flags, FILE_MODE)
     try:
         hold_descriptor(descriptor)
         require_kept(descriptor)

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from storage.errors import InvalidPath, os_errors_wrapped
 from storage.holding import held
-from storage.paths import StoragePaths, original_name
+from storage.paths import DIRECTORY_MODE, FILE_MODE, StoragePaths, original_name
 from storage.uploads import UploadFile, to_its_end
 
 
@@ -71,6 +71,7 @@ def publish_partial(
     target = paths.asset(course_id, video_id, original_name(extension))
     paths.check()
     with os_errors_wrapped():
+        os.chmod(partial, FILE_MODE)
         os.utime(partial)  # as in `_fsync_own_file`
         _make_video_dir(paths, course_id, video_id)
         os.link(partial, target, follow_symlinks=False)
@@ -154,6 +155,7 @@ def _fsync_own_file(path: Path) -> None:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
             raise InvalidPath("only a file with one name can be published")
+        os.fchmod(descriptor, FILE_MODE)  # whatever umask a media child wrote it under
         os.utime(descriptor)  # a file without a row may be removed an hour after it was published
         os.fsync(descriptor)
     finally:
@@ -163,7 +165,7 @@ def _fsync_own_file(path: Path) -> None:
 def _make_video_dir(paths: StoragePaths, course_id: str, video_id: UUID) -> None:
     for directory in (paths.course_dir(course_id), paths.video_dir(course_id, video_id)):
         with suppress(FileExistsError):
-            directory.mkdir()
+            directory.mkdir(mode=DIRECTORY_MODE)
             _fsync_dir(directory.parent)
 
 

@@ -103,6 +103,18 @@ def test_a_new_data_dir_gets_a_cluster_that_answers_over_a_private_socket(tmp_pa
     assert Cluster(data_dir / "postgres").process_ids() == []
 
 
+def test_a_password_that_others_can_read_is_refused(data_dir: Path) -> None:
+    with EmbeddedPostgres(data_dir, QUICK):
+        pass
+    password = data_dir / "postgres" / "password"
+    password.chmod(0o644)
+
+    with pytest.raises(PostgresError, match="password can be read by others: `chmod 600 "):
+        EmbeddedPostgres(data_dir, QUICK).start()
+
+    assert Cluster(data_dir / "postgres").process_ids() == []
+
+
 def test_the_password_is_required_and_not_in_the_dsn(data_dir: Path) -> None:
     with EmbeddedPostgres(data_dir, QUICK) as postgres:
         password = (data_dir / "postgres" / "password").read_text().strip().split(":")[-1]

@@ -73,9 +73,19 @@ def test_a_public_key_needs_no_token_secret_and_the_grants_is_made(
     assert [file.name for file in config.data_dir.iterdir()] == [GRANT_SECRET_FILE]
 
 
+@pytest.mark.parametrize("mode", [0o604, 0o640, 0o644, 0o620, 0o602])
+@pytest.mark.parametrize("name", [JWT_SECRET_FILE, GRANT_SECRET_FILE])
+def test_a_file_that_others_can_read_is_refused(config: Config, name: str, mode: int) -> None:
+    with_secrets(config)
+    (config.data_dir / name).chmod(mode)
+    with pytest.raises(SecretFileError, match=f"{name} can be read by others: `chmod 600 "):
+        with_secrets(config)
+
+
 def test_an_emptied_file_is_an_error_not_an_empty_key(config: Config) -> None:
     config.data_dir.mkdir()
     (config.data_dir / JWT_SECRET_FILE).write_text("\n")
+    (config.data_dir / JWT_SECRET_FILE).chmod(0o600)
     with pytest.raises(SecretFileError, match="less than 32 bytes"):
         with_secrets(config)
 

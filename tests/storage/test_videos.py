@@ -1,4 +1,5 @@
 import os
+import stat
 from concurrent.futures import Executor
 from pathlib import Path
 from uuid import uuid4
@@ -7,6 +8,7 @@ import pytest
 
 from storage import videos
 from storage.errors import FileMissing, InvalidPath, StorageGone
+from storage.partials import hold_partial
 from storage.paths import StoragePaths, asset_name
 from storage.uploads import receive
 
@@ -31,6 +33,35 @@ async def test_published_original_is_the_upload(paths: StoragePaths, executor: E
     assert path == paths.video_dir("cs-101", video_id) / "original.mp4"
     assert path.read_bytes() == b"movie"
     assert list(paths.unfinished.iterdir()) == []
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+async def test_what_is_stored_is_for_its_owner_and_group(
+    tmp_path: Path, executor: Executor, umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        paths, video_id, upload_id = StoragePaths(tmp_path / "new"), uuid4(), uuid4()
+        paths.prepare()
+        picture = tmp_path / "made"
+        picture.write_bytes(b"by a media child")
+        videos.adopt_asset(paths, picture, "c1", video_id, SOURCE)
+        async with receive(paths, uuid4(), executor, 0) as upload:
+            await upload.append(b"movie")
+            await videos.publish_original(paths, upload, "c1", video_id, "mp4", executor)
+        async with hold_partial(paths, upload_id, executor):
+            pass
+        videos.publish_partial(paths, paths.partial(upload_id), "c1", video_id, "webm")
+    finally:
+        os.umask(before)
+
+    found = [paths.root, *paths.root.rglob("*")]
+    assert {mode_of(one) for one in found if one.is_dir()} == {0o750}
+    assert {mode_of(one) for one in found if one.is_file()} == {0o640}
 
 
 async def test_refused_extension_leaves_nothing(paths: StoragePaths, executor: Executor) -> None:
