@@ -33,6 +33,7 @@ from handlers.resuming import append, append_first, terminate
 from handlers.tus_headers import (
     CHECKSUMS,
     EXTENSIONS,
+    MAX_METADATA_BYTES,
     OFFSET_OCTETS,
     TUS_CHECKSUM_ALGORITHM,
     TUS_EXTENSION,
@@ -97,9 +98,10 @@ async def head_upload(request: web.Request) -> web.Response:
         upload = await own_upload(request)
     headers = {
         UPLOAD_LENGTH: str(upload.length_bytes),
-        UPLOAD_METADATA: upload.metadata,
         hdrs.CACHE_CONTROL: "no-store",
     }
+    if len(upload.metadata) <= MAX_METADATA_BYTES:  # more was taken once
+        headers[UPLOAD_METADATA] = upload.metadata
     return web.Response(headers=headers | _facts(upload))
 
 

@@ -90,6 +90,32 @@ async def test_head_tells_all_that_is_known(service: Service) -> None:
     assert "X-Video-ID" not in answer.headers
 
 
+async def test_metadata_in_many_lines_are_bounded_together(service: Service) -> None:
+    """Each line is short; told again they would be one that no client takes."""
+    lines = [("Upload-Metadata", f"k{number} {'A' * 4000}") for number in range(20)]
+    headers = [*VERSION.items(), ("Upload-Length", "5"), ("Upload-Metadata", metadata()), *lines]
+
+    answer = await service.ask("tess", "POST", "uploads", headers=headers)
+
+    assert answer.said == "400 invalid-request"
+
+
+async def test_head_leaves_out_metadata_that_were_taken_once_and_are_too_long(
+    service: Service,
+) -> None:
+    location = await created(service, 1000)
+    async with service.app[keys.DATABASE].transaction() as tx:
+        await tx.execute(
+            "UPDATE uploads SET metadata = %s WHERE id = %s",
+            ("k " + "A" * 93_000, location.rpartition("/")[2]),
+        )
+
+    answer = await head(service, location)
+
+    assert (answer.status, answer.headers["Upload-Length"]) == (200, "1000")
+    assert "Upload-Metadata" not in answer.headers
+
+
 async def test_client_that_lost_the_last_answer_asks_for_it(service: Service, film: bytes) -> None:
     location = await created(service, len(film))
     video_id = (await patch(service, location, 0, film)).headers["X-Video-ID"]

@@ -4,6 +4,7 @@ import pytest
 
 from handlers.errors import InvalidRequest
 from handlers.tus_headers import (
+    MAX_METADATA_BYTES,
     Checksum,
     build_metadata,
     parse_checksum,
@@ -61,6 +62,14 @@ def test_metadata_are_pairs(text: str, pairs: dict[str, bytes]) -> None:
 def test_malformed_metadata_are_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="Upload-Metadata"):
         parse_metadata(text)
+
+
+def test_no_more_metadata_are_taken_than_can_be_told_again() -> None:
+    longest = "a " + "A" * (MAX_METADATA_BYTES - 2)
+    assert len(longest) == MAX_METADATA_BYTES
+    parse_metadata(longest[:-2])
+    with pytest.raises(InvalidRequest, match=f"at most {MAX_METADATA_BYTES} bytes"):
+        parse_metadata(longest + "AAAA")
 
 
 def test_metadata_are_written_as_clients_write_them() -> None:
