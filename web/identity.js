@@ -2,6 +2,7 @@
 // A page opened without one (a link in a new tab) asks the viewer's other pages of this browser.
 // Reads the token's claims to know the viewer's own id; whether it is genuine, the server decides.
 
+import { askWhetherToChange } from "./change_of_viewer.js";
 import { takeWanted } from "./wanted.js";
 
 const KEY = "coursestream.token";
@@ -15,9 +16,11 @@ const refused = new Set();
 export async function adoptIdentity() {
   const handedOver = new URLSearchParams(location.hash.slice(1)).get("token");
   if (handedOver) {
-    keepToken(handedOver);
     history.replaceState(null, "", location.pathname + location.search);
-    await goWhereWanted();
+    if (await isWelcome(handedOver)) {
+      keepToken(handedOver);
+      await goWhereWanted();
+    }
   }
   // A new token pasted into an open tab changes only the fragment, which loads nothing.
   addEventListener("hashchange", () => location.hash.startsWith("#token=") && location.reload());
@@ -63,6 +66,15 @@ export function readIdentity(token) {
     isPrivileged: roles.includes("admin") || roles.includes("service"),
     expiresAtS: typeof claims.exp === "number" ? claims.exp : Infinity,
   };
+}
+
+// A token for somebody else than is signed in, here or on the other pages, has to be agreed to.
+async function isWelcome(token) {
+  const next = readIdentity(token),
+    kept = readIdentity(sessionStorage.getItem(KEY));
+  const current = kept && !isDead(kept) ? [kept] : await askOtherPages();
+  if (!current.length || current.some(({ userId }) => userId === next?.userId)) return true;
+  return next !== null && askWhetherToChange(current, next);
 }
 
 function isDead({ token, expiresAtS }) {

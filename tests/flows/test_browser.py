@@ -195,8 +195,14 @@ async def test_on_a_phone_nothing_scrolls_sideways(browser: Browser, service: An
     await stranger.goto(f"{service.url}/watch/{service.videos[0]}")
     await stranger.locator("summary").click()
     assert await stranger.evaluate(PAGE_WIDTH) <= PHONE["width"]
-    for token in (service.student_token, service.instructor_token):
+    for who in ("student", "instructor"):
+        token = service.token(who)
         home = await _open(context, service, "/", token)
+        if who == "instructor":  # the student's pages are open still
+            question = home.get_by_role("dialog")
+            await expect(question).to_be_visible()
+            assert await home.evaluate(PAGE_WIDTH) <= PHONE["width"]
+            await question.get_by_role("button", name="Go on as").click()
         await expect(home.locator(".lesson").first).to_be_visible()
         watch = await _watch(context, service, service.videos[0], token)
         await expect(watch.locator(".lessons .lesson").first).to_be_visible()
@@ -249,6 +255,43 @@ async def test_a_refused_token_is_not_offered_again(context: BrowserContext, ser
 
     await expect(page.get_by_role("heading")).to_have_text("Please sign in.")
     await expect(page.get_by_role("button")).to_have_count(0)
+
+
+KEPT = "sessionStorage.getItem('coursestream.token')"
+SIGNED_IN = f"({KEPT} && JSON.parse(atob({KEPT}.split('.')[1])).sub)"
+
+
+@pytest.mark.parametrize("where", ["in the same tab", "in a new tab"])
+@pytest.mark.parametrize(("choice", "then"), [("Stay", "learner"), ("Go on as", "guest")])
+async def test_a_link_that_would_change_who_is_signed_in_asks_first(
+    context: BrowserContext, service: Any, where: str, choice: str, then: str
+) -> None:
+    page = await _open(context, service, "/", service.token("learner"))
+    await until(page, f"{SIGNED_IN} === 'learner'")
+    if where == "in a new tab":
+        page = await _open(context, service, "/", service.token("guest"))
+    else:
+        await page.evaluate(
+            "token => { location.hash = `#token=${token}`; }", service.token("guest")
+        )
+
+    question = page.get_by_role("dialog")
+    await expect(question).to_contain_text("This link signs you in as guest. You are learner here.")
+    assert "token=" not in page.url
+    await question.get_by_role("button", name=choice).click()
+
+    await expect(question).to_have_count(0)
+    await until(page, f"{SIGNED_IN} === '{then}'")
+
+
+async def test_a_link_that_renews_who_is_signed_in_asks_nothing(
+    context: BrowserContext, service: Any
+) -> None:
+    await _open(context, service, "/", service.student_token)
+    page = await _open(context, service, "/", service.student_token)
+
+    await expect(page.locator(".lesson").first).to_be_visible()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 async def test_signing_in_leads_to_the_video_that_was_wanted(
