@@ -299,7 +299,7 @@ class Connection(RefusingBytes):
         self.forget_passed_on()
         pump, self._pump, self._held = self._pump, None, None
         if pump is not None:
-            pump.close()
+            pump.close(is_reset=exc is not None)
         super().connection_lost(exc)
         on_lost, self._on_lost = self._on_lost, None
         if on_lost is not None:
@@ -386,6 +386,7 @@ class Connection(RefusingBytes):
         body_bytes = sent_bytes - len(head)
         if body_bytes == span.stop - span.start:
             claim.tally.add(body_bytes)
+            pump.last = (claim.tally, body_bytes)
             self._have_sent_at_once()
         else:
             self._send_rest(answer, settings, sent_bytes)

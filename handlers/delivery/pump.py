@@ -20,7 +20,7 @@ from handlers.delivery.ranges import ByteSpan, Part
 from handlers.delivery.read_ahead import ReadAhead
 from handlers.delivery.stall_clock import StallClock
 from handlers.delivery.token_bucket import TokenBucket
-from handlers.delivery.transfers import Outcome, Transfer
+from handlers.delivery.transfers import Outcome, Tally, Transfer
 from handlers.delivery.unsent import drop_unsent, unsent_bytes
 
 # Below, holding back the last segment saves no packet worth its two system calls (measured).
@@ -72,6 +72,7 @@ class Pump:
         "_transfer",
         "_uncounted_bytes",
         "_window_bytes",
+        "last",
     )
 
     _at: int
@@ -87,6 +88,8 @@ class Pump:
         settings: PumpSettings,
         on_end: Callable[[Outcome], None],
     ) -> None:
+        # Who the last whole answer was counted for, and its bytes: the client may refuse it yet.
+        self.last: tuple[Transfer | Tally, int] | None = None
         self._socket = own
         self._loop = asyncio.get_running_loop()
         self._settings = settings
@@ -147,10 +150,13 @@ class Pump:
         if self._is_running:
             self._transfer.end()
 
-    def close(self) -> None:
-        """The connection is gone."""
+    def close(self, *, is_reset: bool = False) -> None:
+        """The connection is gone; one that the client reset takes nothing that waits any more."""
         if self._is_running:
             self._abort()
+        elif is_reset and self.last is not None:
+            account, size_bytes = self.last
+            account.take_back(min(unsent_bytes(self._socket), size_bytes))
         self._socket.close()
 
     def _set_pace(self, bandwidth: TokenBucket | None) -> None:
@@ -268,6 +274,7 @@ class Pump:
             drop_unsent(self._socket, transfer)
         if fault is not None:
             log_end(transfer, outcome, fault)
+        self.last = (transfer, transfer.sent_bytes) if outcome is Outcome.COMPLETE else None
         transfer.finish(outcome)
         self._on_end(outcome)
 

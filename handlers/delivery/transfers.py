@@ -107,6 +107,10 @@ class Transfer:
         self.on_end = None
         self._transfers.forget(self)
 
+    def take_back(self, size_bytes: int) -> None:
+        """Of a transfer that is over, its client turned out to have refused that much."""
+        self._transfers.take_back(self, size_bytes)
+
     @asynccontextmanager
     async def until_ended(self) -> AsyncIterator[Callable[[], None]]:
         """Run a block that `end`, or what it is given, interrupts at its next await.
@@ -150,6 +154,10 @@ class Tally:
         if self.sent_bytes == 0:
             self._transfers.note(self)
         self.sent_bytes += size_bytes
+
+    def take_back(self, size_bytes: int) -> None:
+        """As of a transfer."""
+        self._transfers.take_back(self, size_bytes)
 
 
 class Transfers:
@@ -204,6 +212,12 @@ class Transfers:
     def note(self, tally: Tally) -> None:
         """Called by a tally that has something to tell."""
         self._tallies.append(tally)
+
+    def take_back(self, counted: Transfer | Tally, size_bytes: int) -> None:
+        """Count less by so much for whom it was counted."""
+        if size_bytes:
+            own = Tally(self, counted.user_id, counted.course_id, counted.video_id, counted.purpose)
+            own.add(-size_bytes)
 
     def settle(self) -> None:
         """Tell what was sent at once until now."""

@@ -174,19 +174,26 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(service: Service, path: str, who: str) -> AsyncIterator[Reader]:
-    """A transfer that has begun; its head has been read."""
+async def reading(
+    service: Service, path: str, who: str, size_bytes: int | None = None
+) -> AsyncIterator[Reader]:
+    """A transfer that has begun; its head has been read. With a size it is that of a range, and
+    hardly any of it fits into the client's buffer."""
     loop, parts = asyncio.get_running_loop(), urlsplit(service.url)
     with socket.socket() as client:
         client.setblocking(False)
+        if size_bytes is not None:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         await loop.sock_connect(client, (parts.hostname, parts.port))
         token = mint_token(SECRET, who)
-        lines = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+        asked = "" if size_bytes is None else f"Range: bytes=0-{size_bytes - 1}\r\n"
+        fields = f"Host: x\r\nAuthorization: Bearer {token}\r\n{asked}"
+        lines = f"GET {path} HTTP/1.1\r\n{fields}\r\n"
         await loop.sock_sendall(client, lines.encode())
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += await loop.sock_recv(client, 1)
-        assert head.startswith(b"HTTP/1.1 200 "), head
+        assert head.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 206 ")), head
         yield Reader(client)
 
 
@@ -202,6 +209,26 @@ async def test_a_client_that_vanishes_is_counted_what_reached_it(
 
     assert read_bytes < arrived_bytes < long_video["size"]
     await becomes(service, who, {"stream": arrived_bytes})
+
+
+@pytest.mark.parametrize("earlier", [0, 3], ids=["the full way", "repeated"])
+async def test_a_client_that_refuses_what_the_kernel_has_is_not_counted_that(
+    service: Service, long_video: Any, earlier: int
+) -> None:
+    """All of it left at once for the kernel's buffer, so that for us the transfer was over."""
+    who, size_bytes = await enrolled(service, f"refuser-{earlier}"), 40_000
+    for _ in range(earlier):
+        async with reading(service, path_of(long_video), who, size_bytes) as reader:
+            await reader.read(size_bytes)
+    replayed = service.app[keys.REPLAY].answered.total()
+    async with reading(service, path_of(long_video), who, size_bytes) as reader:
+        arrived_bytes = await reader.arrived_bytes()
+        assert len(service.app[keys.TRANSFERS]) == 0, "it is over"
+        assert (service.app[keys.REPLAY].answered.total() > replayed) is bool(earlier)
+        reader.vanish()
+
+    assert arrived_bytes < size_bytes
+    await becomes(service, who, {"stream": earlier * size_bytes + arrived_bytes})
 
 
 async def test_a_long_transfer_is_counted_while_it_runs(service: Service, long_video: Any) -> None:
