@@ -31,7 +31,7 @@ from events.errors import ForeignStorage
 from server.app import build_app
 from server.config import Config
 from server.garbage import calm_collector
-from server.listening import DRAIN_TIMEOUT_S, listening
+from server.listening import DRAIN_TIMEOUT_S, ListenError, listening
 from server.processes import die_with_parent
 from server.stopping import StopSignals
 from storage.errors import StorageError
@@ -101,7 +101,7 @@ class _WebWorker(Worker):
         try:
             with asyncio.Runner(loop_factory=new_loop) as runner:
                 runner.run(self._serve())
-        except (DatabaseError, ForeignStorage, StorageError) as exc:
+        except (DatabaseError, ForeignStorage, ListenError, StorageError) as exc:
             LOG.error("a web process could not start: %s", exc)
             self._give_up()
 

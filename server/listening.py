@@ -20,6 +20,7 @@ from handlers import keys
 from handlers.delivery.connection import is_busy, protocol_factory
 from handlers.errors import Unavailable
 from server.config import Config
+from server.handshakes import Gate, Handshakes
 from server.stopping import StopSignals
 from server.tls import server_context
 
@@ -29,7 +30,6 @@ LAST_TIMEOUT_S = 1.0  # for handlers to notice that they were cancelled
 KEEPALIVE_TIMEOUT_S = 75.0  # above the 60 s after which proxies close
 POLL_S = 0.05
 BACKLOG = 4096
-HANDSHAKE_TIMEOUT_S = 10.0  # until then a connection counts nowhere
 MAX_REFUSED = 256  # connections waiting to be told 503 before the next are just closed
 REFUSAL_TIMEOUT_S = 5.0
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
@@ -56,16 +56,20 @@ async def listening(
         keepalive_timeout=KEEPALIVE_TIMEOUT_S,
         shutdown_timeout=LAST_TIMEOUT_S,
     )
-    await runner.setup()
     try:
+        await runner.setup()
         sockets = sockets or await bind(config)
         url = base_url(config, sockets)
-        servers = await _listen(runner, config, sockets)
+        handshakes = await _handshakes(config)
+        servers = await _listen(runner, config, sockets, handshakes)
         try:
             yield url
         finally:
             app[keys.STOPPING].set()
             await _stop_accepting(servers)
+            if handshakes is not None:
+                handshakes.stop_accepting()
+                await handshakes.close(LAST_CALL_S)
             await signals.unless_hurried(_drain(runner))
     finally:
         await runner.cleanup()
@@ -100,8 +104,17 @@ def base_url(config: Config, sockets: Sequence[socket.socket]) -> str:
     return _url(scheme, config.host, sockets[0].getsockname()[1])
 
 
+async def _handshakes(config: Config) -> Handshakes | None:
+    """None without TLS. Raises: TlsError."""
+    context = await asyncio.to_thread(server_context, config)
+    return None if context is None else Handshakes(context, config.max_connections + MAX_REFUSED)
+
+
 async def _listen(
-    runner: web.AppRunner, config: Config, sockets: Sequence[socket.socket]
+    runner: web.AppRunner,
+    config: Config,
+    sockets: Sequence[socket.socket],
+    handshakes: Handshakes | None,
 ) -> list[asyncio.Server]:
     assert runner.server is not None
     count = runner.app[keys.METRICS].refused
@@ -111,19 +124,17 @@ async def _listen(
         replay=runner.app.get(keys.REPLAY),
         repeats=runner.app.get(keys.REPEATED_REPORTS),
     )
-    factory = partial(Gate, _bounded(runner.server, serving, config.max_connections, count))
-    tls = await asyncio.to_thread(server_context, config)
-    loop = asyncio.get_running_loop()
-    return [
-        await loop.create_server(
-            factory,
-            sock=one,
-            backlog=BACKLOG,
-            ssl=tls,
-            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if tls else None,
-        )
-        for one in sockets
-    ]
+    server = runner.server
+
+    def holds() -> int:
+        return len(server.connections) + (0 if handshakes is None else len(handshakes))
+
+    make = _bounded(holds, serving, config.max_connections, count)
+    if handshakes is not None:
+        handshakes.listen(sockets, make)
+        return []
+    loop, gate = asyncio.get_running_loop(), partial(Gate, make)
+    return [await loop.create_server(gate, sock=one, backlog=BACKLOG) for one in sockets]
 
 
 async def _stop_accepting(servers: Sequence[asyncio.Server]) -> None:
@@ -167,7 +178,7 @@ def _close_idle(server: web.Server) -> int:
 
 
 def _bounded(
-    server: web.Server,
+    holds: Callable[[], int],
     serving: Callable[[], asyncio.BaseProtocol],
     limit: int,
     count_refused: Callable[[], None],
@@ -176,24 +187,12 @@ def _bounded(
     refused: set[Refusal] = set()
 
     def make() -> asyncio.BaseProtocol:
-        if len(server.connections) < limit:
+        if holds() < limit:
             return serving()
         count_refused()
         return Refusal(refused)
 
     return make
-
-
-class Gate(asyncio.Protocol):
-    """Gives a connection its protocol once it is made: many are accepted before the first is."""
-
-    def __init__(self, make: Callable[[], asyncio.BaseProtocol]) -> None:
-        self._make = make
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        protocol = self._make()
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
 
 
 class Refusal(asyncio.Protocol):

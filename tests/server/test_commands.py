@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -182,6 +183,34 @@ class TestServe:
             assert server.get("/readyz")[0] == 200
             server.process.terminate()
             assert server.process.wait(TIMEOUT_S) == 0
+
+    @pytest.mark.parametrize(
+        ("settings", "sentence"),
+        [
+            pytest.param({"METRICS_PORT": "{taken}"}, "for metrics: in use", id="metrics"),
+            pytest.param(
+                {"METRICS_PORT": "{taken}", "WORKERS": "2"}, "for metrics: in use", id="of two"
+            ),
+            pytest.param({"PORT": "{taken}"}, "{taken}: in use", id="port"),
+            pytest.param({"HOST": "203.0.113.9"}, "assign requested address", id="not our address"),
+            pytest.param({"HOST": "no.such.invalid"}, "cannot listen on no.such", id="no address"),
+        ],
+    )
+    def test_an_address_that_cannot_be_had_is_a_sentence(
+        self, environ: dict[str, str], settings: dict[str, str], sentence: str
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as holder:
+            taken = holder.getsockname()[1]
+            named = {
+                f"COURSESTREAM_{name}": value.format(taken=taken)
+                for name, value in settings.items()
+            }
+            done = run({**environ, **named}, "serve")
+
+        assert done.returncode == 1
+        assert sentence.format(taken=taken) in done.stderr + done.stdout
+        assert "Traceback" not in done.stderr + done.stdout
+        assert cluster_of(environ["COURSESTREAM_DATA_DIR"]).process_ids() == []
 
     def test_runs_on_asyncios_loop(self, environ: dict[str, str]) -> None:
         with serving({**environ, "COURSESTREAM_EVENT_LOOP": "asyncio"}) as server:

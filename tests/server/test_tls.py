@@ -1,9 +1,12 @@
 import asyncio
 import datetime
 import hashlib
+import socket
 import ssl
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,9 @@ from aiohttp import web
 
 from events.metrics import Metrics
 from handlers import keys
+from server import listening as listening_module
 from server.config import Config, load_config
+from server.handshakes import Handshakes
 from server.listening import listening
 from server.stopping import StopSignals
 from server.tls import TlsError, own_client_context, server_context
@@ -172,3 +177,98 @@ def test_another_servers_certificate_is_not_taken_for_ours(
                 await session.get(url, ssl=mistaken)  # type: ignore[arg-type]
 
     run(asyncio.new_event_loop, ask())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_client_that_says_nothing_counts_and_is_cut(
+    own: Certificate,
+    loop: Callable[[], asyncio.AbstractEventLoop],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two may be; one connects and never begins its handshake."""
+    config = replace(config_with(own.certificate, own.key), max_connections=2)
+    client = own_client_context(config)
+    shaking = partial(Handshakes, timeout_s=1.0)
+    monkeypatch.setattr(listening_module, "Handshakes", shaking)
+
+    async def status(session: aiohttp.ClientSession, url: str) -> int:
+        async with session.get(url, ssl=client) as response:  # type: ignore[arg-type]
+            await response.read()
+            return response.status
+
+    async def ask() -> None:
+        async with (
+            listening(app_with_a_body(), config, StopSignals()) as url,
+            aiohttp.ClientSession() as holder,
+            aiohttp.ClientSession() as other,
+        ):
+            silent, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            assert [await status(holder, url), await status(other, url)] == [200, 503]
+            async with asyncio.timeout(10):
+                with suppress(ConnectionResetError):
+                    assert await silent.read() == b"", "the silent one is cut"
+            writer.close()
+            assert await status(other, url) == 200
+
+    run(loop, ask())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_comes_with_the_end_of_the_handshake_is_heard(
+    own: Certificate, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """A client of TLS 1.3 sends its request with its last word of the handshake."""
+    config = config_with(own.certificate, own.key)
+    context = own_client_context(config)
+    assert isinstance(context, ssl.SSLContext)
+
+    def ask_at_once(port: int) -> bytes:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as own_socket:
+            while True:
+                try:
+                    client.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    own_socket.sendall(outgoing.read())
+                    incoming.write(own_socket.recv(65536))
+            client.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            own_socket.sendall(outgoing.read())
+            while True:
+                try:
+                    return client.read(12)
+                except ssl.SSLWantReadError:
+                    incoming.write(own_socket.recv(65536))
+
+    async def ask() -> None:
+        async with listening(app_with_a_body(), config, StopSignals()) as url:
+            port = int(url.rpartition(":")[2])
+            heard = [await asyncio.to_thread(ask_at_once, port) for _ in range(20)]
+        assert heard == [b"HTTP/1.1 200"] * 20
+
+    run(loop, ask())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_is_no_tls_costs_its_sender_the_connection_alone(
+    own: Certificate, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    config = config_with(own.certificate, own.key)
+
+    async def ask() -> None:
+        async with listening(app_with_a_body(), config, StopSignals()) as url:
+            port = int(url.rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            async with asyncio.timeout(10):
+                with suppress(ConnectionResetError):
+                    assert b"HTTP" not in await reader.read()
+            writer.close()
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(url, ssl=own_client_context(config)) as response,  # type: ignore[arg-type]
+            ):
+                assert response.status == 200
+
+    run(loop, ask())
