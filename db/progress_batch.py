@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from db.pool import Transaction
+from db.pool import Database, Transaction
 from db.progress import STATE, ProgressState, state_of
 
 PlaybackState = Literal["playing", "paused", "stopped"]
@@ -20,6 +20,7 @@ PlaybackState = Literal["playing", "paused", "stopped"]
 # The last SELECT is a statement of its own: it sees what was committed while we waited for locks,
 # in the sessions too, which whoever holds their progress row may write. OFFSET 0 keeps it to one
 # look at each row's key: a planner without statistics met all users of a video for each of them.
+# A time to come was stored by a host whose clock was wrong: no report could be later than that.
 LOCK_AND_READ = """
 INSERT INTO progress (user_id, video_id, course_id)
 SELECT DISTINCT k.user_id, k.video_id, v.course_id
@@ -35,8 +36,9 @@ WHERE (user_id, video_id) IN (
 )
 ORDER BY user_id, video_id FOR UPDATE;
 
-SELECT k.place - 1 AS place, v.course_id,
-    p.position_at, p.position_session_id, p.completed_at, s.last_sequence
+SELECT k.place - 1 AS place, v.course_id, clock_timestamp() AS now,
+    CASE WHEN p.position_at <= clock_timestamp() THEN p.position_at END AS position_at,
+    p.position_session_id, p.completed_at, s.last_sequence
 FROM ROWS FROM (json_to_recordset(%(keys)s) AS (user_id text, video_id uuid, session_id text))
     WITH ORDINALITY AS k (user_id, video_id, session_id, place)
 JOIN videos v ON v.id = k.video_id AND v.deleted_at IS NULL
@@ -115,6 +117,9 @@ RETURNING m.place - 1 AS place, {STATE}
 """
 
 
+REQUIRE_WRITABLE = "UPDATE progress SET updated_at = updated_at WHERE false"
+
+
 class VideoKey(msgspec.Struct, frozen=True, order=True):
     user_id: str
     video_id: UUID
@@ -131,13 +136,14 @@ class SessionKey(msgspec.Struct, frozen=True, order=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What is known before the batch; None for what never was."""
+    """What is known before the batch; None for what never was. `read_at` is the database's time."""
 
     course_id: str
     position_at: datetime | None
     position_session_id: str | None
     completed_at: datetime | None
     last_sequence: int | None
+    read_at: datetime
 
 
 class ProgressChange(msgspec.Struct, frozen=True):
@@ -178,6 +184,7 @@ async def lock_and_read(tx: Transaction, keys: Iterable[SessionKey]) -> dict[Ses
             row.position_session_id,
             row.completed_at,
             row.last_sequence,
+            row.now,
         )
         for row in rows
     }
@@ -198,6 +205,12 @@ async def write(
     rows = await tx.fetch_all(WRITE, parameters)
     keys = [VideoKey(change.user_id, change.video_id) for change in progress]
     return {keys[row.place]: state_of(row) for row in rows}
+
+
+async def require_writable(database: Database) -> None:
+    """Raises: DatabaseError where no report could be stored, as far as writing nothing tells."""
+    async with database.transaction() as tx:
+        await tx.execute(REQUIRE_WRITABLE)
 
 
 def _json(values: Sequence[Any]) -> str:

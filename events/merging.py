@@ -36,6 +36,23 @@ EVENT_OF_REPORT: Mapping[str, type[PlaybackEvent]] = {
 STATE_OF_REPORT: Mapping[str, PlaybackState] = {"paused": "paused", "stopped": "stopped"}
 
 
+def by_clock_of(
+    reports: Sequence[ProgressReport], standings: Mapping[SessionKey, Standing], now: datetime
+) -> Sequence[ProgressReport]:
+    """The reports by the clock of the database, which all hosts share; it is `now` by our own.
+
+    None came later than it was read.
+    """
+    if not standings:
+        return reports
+    read_at = next(iter(standings.values())).read_at
+    ahead = now - read_at
+    return [
+        msgspec.structs.replace(report, received_at=min(report.received_at - ahead, read_at))
+        for report in reports
+    ]
+
+
 def session_key(report: ProgressReport) -> SessionKey:
     return SessionKey(report.user_id, report.video_id, report.session_id)
 

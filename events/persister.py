@@ -7,9 +7,11 @@ their order: they all go one lane. Decides nothing about the reports themselves 
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from db import progress_batch
 from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
@@ -19,7 +21,8 @@ from events import log
 from events.emitter import Emitter
 from events.ending import end
 from events.errors import PersisterFull, PersisterStopped, VideoMissing
-from events.merging import merge, session_key
+from events.lane_health import LaneHealth, LaneState
+from events.merging import by_clock_of, merge, session_key
 from events.reports import ProgressReport, ReportReceived
 
 logger = logging.getLogger(__name__)
@@ -29,6 +32,11 @@ MAX_BATCH = 1000
 QUEUE_SIZE = 10_000  # what five seconds of the hardest load leave behind
 LANES = 2  # while one waits for PostgreSQL, the other's reports are read and answered
 MIN_INTERVAL_S = LANES / 200  # at most 200 commits a second, the disk's share of everyone
+
+
+def utc_now() -> datetime:
+    """By the clock of this host."""
+    return datetime.now(UTC)
 
 
 async def submit(
@@ -61,10 +69,15 @@ class ProgressPersister:
     """Listens for ReportReceived; each of its lanes commits for some of the users."""
 
     def __init__(
-        self, database: Database, completion_ratio: float, queue_size: int = QUEUE_SIZE
+        self,
+        database: Database,
+        completion_ratio: float,
+        queue_size: int = QUEUE_SIZE,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
+        self._database = database
         self._queue_size = queue_size
-        self._lanes = [_Lane(database, completion_ratio) for _ in range(LANES)]
+        self._lanes = [_Lane(database, completion_ratio, clock) for _ in range(LANES)]
 
     def start(self) -> None:
         for lane in self._lanes:
@@ -88,6 +101,22 @@ class ProgressPersister:
         """Reports that no commit has taken up yet."""
         return sum(lane.waiting_count for lane in self._lanes)
 
+    async def can_store(self) -> bool:
+        """Whether a report has a chance; asks the database where only failures were seen lately.
+
+        A lane that stores some speaks for all: what stops one may be one user's.
+        """
+        states = {lane.state() for lane in self._lanes}
+        if "storing" in states or states == {"idle"}:
+            return True
+        if "failing" in states:
+            return False
+        try:
+            await progress_batch.require_writable(self._database)
+        except DatabaseError:
+            return False
+        return True
+
     def on_report(self, received: ReportReceived) -> None:
         """The listener for the emitter: never blocks, never raises."""
         if self.waiting_count >= self._queue_size:
@@ -99,9 +128,13 @@ class ProgressPersister:
 class _Lane:
     """Stores the reports of its users; its one task commits."""
 
-    def __init__(self, database: Database, completion_ratio: float) -> None:
+    def __init__(
+        self, database: Database, completion_ratio: float, clock: Callable[[], datetime]
+    ) -> None:
         self.commit_count = 0
         self.report_count = 0
+        self.health = LaneHealth()
+        self._clock = clock
         self._database = database
         self._completion_ratio = completion_ratio
         self._reports: deque[ReportReceived] = deque()
@@ -127,6 +160,9 @@ class _Lane:
     def waiting_count(self) -> int:
         return len(self._reports)
 
+    def state(self) -> LaneState:
+        return "failing" if self._task is None else self.health.state(time.monotonic())
+
     def take(self, received: ReportReceived) -> None:
         if self._task is None:
             _refuse([received], PersisterStopped())
@@ -141,9 +177,11 @@ class _Lane:
             await self._have_come.wait()
             batch = self._waiting(MAX_BATCH)
             next_start = loop.time() + MIN_INTERVAL_S
+            self.health.begin(time.monotonic())
             try:
                 await self._answer(batch)
             finally:
+                self.health.end()
                 _refuse(batch, PersisterStopped())  # only when cancelled in the middle
                 self._note_rest()
             await asyncio.sleep(next_start - loop.time())
@@ -162,10 +200,12 @@ class _Lane:
             states = await self._commit([received.report for received in batch])
         except (DatabaseUnavailable, DatabaseTimeout) as exc:
             logger.warning("%d progress reports not stored: %s", len(batch), exc)
+            self.health.failed(time.monotonic())
             _refuse(batch, exc)
         except Exception as exc:
             await self._answer_apart(batch, exc)
         else:
+            self.health.stored(time.monotonic())
             for received, state in zip(batch, states, strict=True):
                 _resolve(received, state)
 
@@ -176,6 +216,7 @@ class _Lane:
                 await self._answer([received])
             return
         logger.error("progress report refused", exc_info=exc)
+        self.health.refused(batch[0].report.user_id, time.monotonic())
         failure = exc if isinstance(exc, DatabaseError) else DatabaseError(str(exc))
         _refuse(batch, failure)
 
@@ -184,7 +225,7 @@ class _Lane:
         async with self._database.transaction() as tx:
             keys = {session_key(report) for report in reports}
             standings = await progress_batch.lock_and_read(tx, keys)
-            merged = merge(reports, standings)
+            merged = merge(by_clock_of(reports, standings, self._clock()), standings)
             if not merged.heard:
                 return [None for _ in reports]
             states = await progress_batch.write(

@@ -6,10 +6,10 @@ next look is soon enough, days being made long before they are needed.
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
-from db import bytes_served, event_partitions, playback_sessions
+from db import bytes_served, clock, event_partitions, playback_sessions
 from db.errors import DatabaseError, DatabaseTimeout
 from db.pool import Database, Transaction
 from events.periodic import Periodic
@@ -38,7 +38,7 @@ class Retention:
 
         Raises: DatabaseUnavailable.
         """
-        await self.add_days(datetime.now(UTC))
+        await self.add_days(await clock.now(self._database))
         self._periodic.start()
 
     async def stop(self) -> None:
@@ -76,7 +76,7 @@ class Retention:
                 deleted = await bytes_served.delete_before(tx, day, ROWS_AT_ONCE)
 
     async def _look(self) -> None:
-        now = datetime.now(UTC)
+        now = await clock.now(self._database)
         await self.add_days(now)
         await self.drop_days(now)
         await self.delete_sessions(now)

@@ -3,9 +3,9 @@
 Any number of processes may look; each session is stopped by one of them, once.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from db import playback_sessions
+from db import clock, playback_sessions
 from db.playback_sessions import SilentSession
 from db.pool import Database
 from events import log
@@ -20,9 +20,11 @@ BATCH = 1000
 
 def silence_watch(database: Database, interval_s: float = INTERVAL_S) -> Periodic:
     """Looks for silent sessions every `interval_s`."""
-    return Periodic(
-        "silence watch", lambda: stop_silent_sessions(database, datetime.now(UTC)), interval_s
-    )
+
+    async def look() -> None:
+        await stop_silent_sessions(database, await clock.now(database))
+
+    return Periodic("silence watch", look, interval_s)
 
 
 async def stop_silent_sessions(database: Database, now: datetime) -> int:

@@ -14,7 +14,7 @@ VIDEO = UUID("00000000-0000-4000-8000-000000000001")
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
 KEY = SessionKey("u", VIDEO, "phone")
 LAPTOP = SessionKey("u", VIDEO, "laptop")
-NEW = Standing("c", None, None, None, None)
+NEW = Standing("c", None, None, None, None, T0)
 
 
 def report(sequence: int, position_s: float = 0.0, **changes: Any) -> ProgressReport:
@@ -80,31 +80,31 @@ def test_a_report_is_new_when_its_sequence_is_above_all_before(
     [
         pytest.param(NEW, [report(0, 7.0)], (7.0, at(0), "phone"), id="first"),
         pytest.param(
-            Standing("c", at(-5), "phone", None, 3),
+            Standing("c", at(-5), "phone", None, 3, T0),
             [report(3, 7.0)],
             (None, None, None),
             id="doubled-moves-nothing",
         ),
         pytest.param(
-            Standing("c", at(-5), "phone", None, 3),
+            Standing("c", at(-5), "phone", None, 3, T0),
             [report(4, 2.0)],
             (2.0, at(0), "phone"),
             id="next-of-the-session-may-go-back",
         ),
         pytest.param(
-            Standing("c", at(-5), "phone", None, 3),
+            Standing("c", at(-5), "phone", None, 3, T0),
             [report(4, 2.0, delayed_s=60.0)],
             (2.0, at(-5), "phone"),
             id="within-a-session-the-sequence-decides",
         ),
         pytest.param(
-            Standing("c", at(-5), "laptop", None, None),
+            Standing("c", at(-5), "laptop", None, None, T0),
             [report(0, 2.0, delayed_s=3600.0)],
             (None, None, None),
             id="a-queue-delivered-later-does-not-overwrite",
         ),
         pytest.param(
-            Standing("c", at(-5), "laptop", None, None),
+            Standing("c", at(-5), "laptop", None, None, T0),
             [report(0, 2.0, delayed_s=4.0)],
             (2.0, at(-4), "phone"),
             id="across-sessions-the-later-wins",
@@ -179,7 +179,7 @@ def test_a_new_report_makes_exactly_one_event(event: Any, name: str) -> None:
 def test_completion_is_told_once_and_in_addition(
     last_sequence: int | None, was_completed: datetime | None, names: list[str]
 ) -> None:
-    standing = Standing("c", None, None, was_completed, last_sequence)
+    standing = Standing("c", None, None, was_completed, last_sequence, T0)
 
     merged = merge([report(0, watched=((0.0, 9.0),))], {KEY: standing})
     told = merged.events({VideoKey("u", VIDEO): state(0.9, completed=True)})

@@ -15,7 +15,7 @@ from db.progress import ProgressState
 from events import log
 from events.emitter import Emitter
 from events.errors import PersisterFull, PersisterStopped, VideoMissing
-from events.persister import LANES, ProgressPersister, submit
+from events.persister import LANES, ProgressPersister, submit, utc_now
 from events.reports import ProgressReport
 from events.types import Event
 
@@ -25,10 +25,12 @@ NOWHERE = ProgressState(0.0, 0.0, 0.0, (), None, datetime(2026, 1, 1, tzinfo=UTC
 
 @asynccontextmanager
 async def persisting(
-    database: Database, queue_size: int = 10_000
+    database: Database,
+    queue_size: int = 10_000,
+    clock: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[tuple[Emitter, ProgressPersister]]:
     emitter = Emitter()
-    persister = ProgressPersister(database, 0.9, queue_size)
+    persister = ProgressPersister(database, 0.9, queue_size, clock)
     emitter.subscribe_reports(persister.on_report)
     persister.start()
     try:
@@ -321,4 +323,66 @@ async def test_the_event_tells_when_it_was_true(
     await submit(emitter, report_of(video, received_at=now, delayed_s=60.0, event="started"))
 
     [event] = await logged(database)
-    assert (event.name, event.occurred_at) == ("playback.started", now - timedelta(seconds=60))
+    assert event.name == "playback.started"
+    # By the database's clock: as exactly as the two can be compared.
+    assert abs(event.occurred_at - (now - timedelta(seconds=60))) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("days", [1, -1], ids=["ahead", "behind"])
+async def test_a_host_with_a_wrong_clock_neither_pins_nor_loses_a_place(
+    database: Database, library: Any, report_of: ReportOf, days: int
+) -> None:
+    """Of two web processes, one on a host whose clock is a day off."""
+    video, off = await library.video(), timedelta(days=days)
+
+    def wrong() -> datetime:
+        return utc_now() + off
+
+    async with persisting(database, clock=wrong) as (there, _), persisting(database) as (here, _):
+        await submit(here, report_of(video, session_id="tablet", position_s=1.0))
+        phone = report_of(video, session_id="phone", position_s=20.0, received_at=wrong())
+        moved = await submit(there, phone)
+        state = await submit(here, report_of(video, session_id="laptop", position_s=5.0))
+
+    assert (moved.position_s, state.position_s) == (20.0, 5.0)
+    rows = await database.fetch_all(
+        "SELECT max(abs(extract(epoch FROM last_report_at - now()))) < 60 AS is_near"
+        " FROM playback_sessions"
+    )
+    assert rows == [(True,)]
+
+
+async def test_a_place_that_was_pinned_gives_way(
+    emitter: Emitter, library: Any, database: Database, report_of: ReportOf
+) -> None:
+    """Stored by a host whose clock was ahead, before times were the database's."""
+    video = await library.video()
+    await submit(emitter, report_of(video, session_id="phone", position_s=20.0))
+    async with database.transaction() as tx:
+        await tx.execute("UPDATE progress SET position_at = now() + interval '1 day'")
+
+    state = await submit(emitter, report_of(video, session_id="laptop", position_s=5.0))
+
+    assert state.position_s == 5.0
+
+
+async def test_it_can_store_until_every_commit_fails_and_again_after(
+    database: Database, library: Any, report_of: ReportOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = await library.video()
+    async with persisting(database) as (emitter, persister):
+        assert await persister.can_store(), "nothing was tried yet"
+        await submit(emitter, report_of(video, 0))
+        assert await persister.can_store()
+
+        async with database.transaction() as tx:
+            await tx.execute("LOCK TABLE progress IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(DatabaseTimeout):
+                await submit(emitter, report_of(video, 1))
+            async with asyncio.timeout(10):
+                while await persister.can_store():
+                    await asyncio.sleep(0.05)
+            monkeypatch.setattr("events.lane_health.FAILED_FOR_S", 0.0)
+            assert not await persister.can_store(), "it tries, and cannot"
+
+        assert await persister.can_store(), "it tries, and can"

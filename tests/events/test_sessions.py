@@ -55,7 +55,9 @@ async def test_silence_stops_a_session_after_its_time(
     video = await library.video()
     await store(database, report_of(video, event=last_event, received_at=T0, position_s=4.0))
 
-    count = await stop_silent_sessions(database, T0 + timedelta(seconds=silent_s))
+    [last] = await database.fetch_all("SELECT last_report_at FROM playback_sessions")
+
+    count = await stop_silent_sessions(database, last.last_report_at + timedelta(seconds=silent_s))
 
     assert count == is_stopped
     assert [(one.position_s, one.session_id) for one in await stops(database)] == (
