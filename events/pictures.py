@@ -116,7 +116,11 @@ class Pictures:
         return lacking, FURTHER_KINDS
 
     def _is_there(self, video: Video, row: ThumbnailRow) -> bool:
-        return self._storage.asset(video.course_id, video.id, row.file_name).exists()
+        path = self._storage.asset(video.course_id, video.id, row.file_name)
+        try:
+            return path.stat(follow_symlinks=False).st_size == row.size_bytes
+        except FileNotFoundError:
+            return False
 
     async def _add(
         self, video: Video, sizes: list[tuple[str, int]], kinds: list[PictureKind]

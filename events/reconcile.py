@@ -29,6 +29,7 @@ from storage.errors import StorageError
 from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
 from storage.trash import move_to_trash, new_batch
+from storage.videos import remove_asset
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ FORGETTING: Mapping[Kind, Callable[[Transaction, UUID], Awaitable[None]]] = {
     "alternate": file_rows.forget_alternates,
     "storyboard": file_rows.forget_storyboard,
 }
+DAMAGED = ("missing", "size-differs", "hash-differs")
 LOST_CODE, LOST_DETAIL = "internal", "The video's file has been lost."
 
 
@@ -141,8 +143,9 @@ def _log(found: Survey, mended: Sequence[Finding], rest: Sequence[Finding]) -> N
 async def mend(
     database: Database, storage: StoragePaths, findings: Sequence[Finding], now_s: float
 ) -> list[Finding]:
-    """Those that are mended now: old strays are in the trash, the stuck have jobs, what is lost is
-    made again where it can be, and is failed where it cannot.
+    """Those that are mended now: old strays are in the trash, the stuck have jobs, what is lost or
+    damaged is made again where it can be; where it cannot, what is lost is failed, and what is
+    damaged is left to a person, who may have it elsewhere.
 
     Raises: ForeignStorage, StorageGone, StorageReadOnly, DatabaseError.
     """
@@ -164,11 +167,30 @@ async def _is_mended(
         return await asyncio.to_thread(move_to_trash, storage, finding.path, before_s, batch)
     if finding.kind == "stuck":
         return await _requeue(database, finding)
-    if finding.kind == "missing":
-        return await _replace(database, finding)
     if finding.kind == "retryable":
         return await _retry(database, finding)
+    if finding.kind in DAMAGED:
+        is_begun = await _replace(database, storage, finding)
+        return is_begun or (_is_lost(finding) and await _give_up(database, finding))
     return False
+
+
+async def make_again(
+    database: Database, storage: StoragePaths, findings: Sequence[Finding]
+) -> bool:
+    """Have what is damaged of a video made again, giving nothing up; whether all of it is.
+
+    Raises: StorageGone, StorageReadOnly, DatabaseError.
+    """
+    essential = [one for one in findings if one.row is not None and one.row.kind in ESSENTIAL]
+    # Nothing can be made of a served file that is damaged itself.
+    meant = [one for one in essential or findings if one.kind in DAMAGED]
+    return all([await _replace(database, storage, one) for one in meant])
+
+
+def _is_lost(finding: Finding) -> bool:
+    is_essential = finding.row is not None and finding.row.kind in ESSENTIAL
+    return finding.kind == "missing" and is_essential
 
 
 async def _requeue(database: Database, finding: Finding) -> bool:
@@ -188,13 +210,21 @@ async def _retry(database: Database, finding: Finding) -> bool:
     return True
 
 
-async def _replace(database: Database, finding: Finding) -> bool:
+async def _replace(database: Database, storage: StoragePaths, finding: Finding) -> bool:
     """False for a deleted video: restored, it would be without its file all the same."""
     assert finding.row is not None
-    if finding.row.kind not in ESSENTIAL:
-        return await _make_again(database, finding, finding.row.kind)
-    is_begun = finding.has_original and await _begin_again(database, finding)
-    return is_begun or await _give_up(database, finding)
+    if finding.row.kind in ESSENTIAL:
+        return finding.has_original and await _begin_again(database, finding)
+    is_queued = await _make_again(database, finding, finding.row.kind)
+    if is_queued and finding.kind == "hash-differs" and finding.row.kind == "thumbnail":
+        # By its length it would be taken for what it should be.
+        await asyncio.to_thread(_remove, storage, finding, finding.row.name)
+    return is_queued
+
+
+def _remove(storage: StoragePaths, finding: Finding, name: str) -> None:
+    assert finding.video_id is not None
+    remove_asset(storage, finding.course_id, finding.video_id, name)
 
 
 async def _make_again(database: Database, finding: Finding, kind: Kind) -> bool:

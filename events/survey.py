@@ -33,8 +33,8 @@ class Finding:
     """Something that is not as the other side says.
 
     `path` is relative to the storage; `changed_s` (Unix time) is a stray's, `row` what the
-    database says of a file that is not as it should be; `has_original` tells that a lost one can
-    be made again; `is_directory` is a stray's that goes once its files have.
+    database says of a file that is not as it should be; `has_original` tells that what is served
+    can be made again; `is_directory` is a stray's that goes once its files have.
     """
 
     kind: Kind
@@ -157,10 +157,14 @@ def _strays_of(
 
 
 def _kept_names(video: StoredVideo, rows: VideoFiles) -> set[str]:
-    """What the rows speak of; the original, too, where what was made of it is lost."""
+    """What the rows speak of; the original, too, where what was made of it is lost or cut."""
     names = {row.name for row in rows.files}
-    there = {file.path.name for file in video.files if file.path.parent == video.path}
-    is_lost = any(row.kind == "representation" and row.name not in there for row in rows.files)
+    there = {
+        file.path.name: file.size_bytes for file in video.files if file.path.parent == video.path
+    }
+    is_lost = any(
+        row.kind == "representation" and there.get(row.name) != row.size_bytes for row in rows.files
+    )
     return names | {rows.original.name} if is_lost else names
 
 
@@ -169,6 +173,14 @@ def _stray(
 ) -> Finding:
     relative = str(path.relative_to(storage.root))
     return Finding("stray", video.course_id, video.video_id, relative, detail, changed_s)
+
+
+async def faults_of(
+    database: Database, storage: StoragePaths, video_ids: Sequence[UUID], *, is_deep: bool = False
+) -> list[Finding]:
+    """What is wrong with the files of a few videos. Raises: as `survey`."""
+    page = await file_rows.of_videos(database, video_ids)
+    return await _faults(database, storage, list(page.values()), is_deep)
 
 
 async def _faults(
@@ -224,7 +236,7 @@ def _finding(
         str(path.relative_to(storage.root)),
         detail,
         row=row,
-        has_original=kind == "missing" and _has_original(storage, video),
+        has_original=row.kind != "original" and _has_original(storage, video),
     )
 
 

@@ -27,6 +27,7 @@ from handlers.messages import (
 from handlers.redirecting import IN_S3, type_of
 from handlers.request_limits import require_request_by_bearer
 from storage.media import PICTURE_TYPES
+from storage.paths import asset_hash
 
 
 async def post_playback(request: web.Request) -> web.Response:
@@ -90,6 +91,7 @@ async def _grant_for(request: web.Request, viewer: Viewer, video: Video) -> Play
         version=version,
         duration_s=video.duration_s,
         media_types={row.format: row.mime_type for row in video.representations},
+        sizes_bytes={asset_hash(row.file_name): row.size_bytes for row in video.representations},
         roles=sorted(viewer.roles),
         expires_at=request.app[keys.GRANTS].expiry(privileged=viewer.is_privileged),
     )

@@ -8,6 +8,7 @@ from aiohttp import web
 from db.errors import DatabaseError
 from db.pool import Database
 from events.errors import ForeignStorage
+from events.persister import ProgressPersister
 from handlers import keys
 from handlers.messages import Health, Readiness, answer_json
 from handlers.own_storage import require_own_storage
@@ -22,17 +23,19 @@ async def get_healthz(request: web.Request) -> web.Response:
 
 
 async def get_readyz(request: web.Request) -> web.Response:
-    """200 when database, migrations and storage are in order, else 503 and which is not."""
+    """200 when database, migrations, storage and the storing of reports are in order, else 503 and
+    which is not."""
     of_database = await _database_state(request.app[keys.DATABASE], request.app[keys.MIGRATIONS])
     is_database_up = of_database["database"] == "ok"
     faults = {
         "server": "stopping" if request.app[keys.STOPPING].is_set() else "ok",
         **of_database,
         "storage": await _storage_state(request, is_database_up=is_database_up),
+        "progress": await _progress_state(request.app[keys.PERSISTER]),
     }
     ready = all(state == "ok" for state in faults.values())
     return answer_json(
-        Readiness("ok" if ready else "unavailable", faults),
+        Readiness("ok" if ready else "unavailable", faults, _details(request.app)),
         status=200 if ready else 503,
     )
 
@@ -63,6 +66,22 @@ async def _storage_state(request: web.Request, *, is_database_up: bool) -> str:
     except DatabaseError:
         return "unknown"
     return "ok"
+
+
+async def _progress_state(persister: ProgressPersister) -> str:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            return "ok" if await persister.can_store() else "unavailable"
+    except TimeoutError:
+        return "unavailable"
+
+
+def _details(app: web.Application) -> dict[str, str]:
+    """No name of a file: whoever balances the load need not know it."""
+    damaged = len(app[keys.DAMAGED_FILES])
+    if not damaged:
+        return {}
+    return {"damaged_files": f"{damaged} not as recorded; `run_server.py check` tells which"}
 
 
 def migration_ids(directory: Path) -> frozenset[str]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from db.pool import Database
+from events.damage import DamagedFiles
 from events.emitter import Emitter
 from events.hub import Hub
 from events.metrics import Metrics
 from events.old_places import OldPlaces
+from events.persister import ProgressPersister
 from events.pictures import Pictures
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.grants import Grants
@@ -63,6 +65,8 @@ REPORT_LIMITS = web.AppKey("report_limits", ReportLimits)
 CATALOG = web.AppKey("catalog", Catalog)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)
+DAMAGED_FILES = web.AppKey("damaged_files", DamagedFiles)
+PERSISTER = web.AppKey("persister", ProgressPersister)
 REPLAY = web.AppKey("replay", Replay)  # not there when it is switched off
 REPEATED_REPORTS = web.AppKey("repeated_reports", RepeatedReports)  # likewise
 SENDER = web.AppKey("sender", Sender)

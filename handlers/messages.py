@@ -233,10 +233,12 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """`checks` says of each thing that is needed `ok`, or what is the matter."""
+    """`checks` says of each thing that is needed `ok`, or what is the matter; `details` what a
+    person should see to while the rest is served."""
 
     status: Literal["ok", "unavailable"]
     checks: dict[str, str]
+    details: dict[str, str]
 
 
 async def read_json(request: web.Request, kind: type[Body]) -> Body:

@@ -525,7 +525,7 @@ OPERATIONS: Mapping[Any, Operation] = {
         tag=OPERATING,
         summary="Able to work",
         answers=(
-            Answer(200, "Database, migrations and storage are in order.", {JSON: Readiness}),
+            Answer(200, "Everything that is needed is in order.", {JSON: Readiness}),
             Answer(503, "Something is not.", {JSON: Readiness}),
         ),
     ),

@@ -11,12 +11,17 @@ from aiohttp import hdrs, web
 
 from db.assets import RepresentationRow, ThumbnailRow
 from db.videos import Video
+from events.damage import PublishedFile
 from handlers import keys
+from handlers.access.grants import PlaybackGrant
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, granted, require_ready
+from handlers.damage import noting_damage
 from handlers.delivery import ranges
+from handlers.delivery.catalog import Catalog
 from handlers.delivery.conditional import field_value
 from handlers.delivery.disposition import attachment
+from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.negotiation import choose
 from handlers.delivery.open_files import Representation
 from handlers.delivery.replay import Lesson
@@ -32,6 +37,7 @@ from handlers.permits import permit_of_bearer, permit_of_grant
 from handlers.redirecting import IN_S3, redirect_by_bearer, redirect_by_grant
 from handlers.request_limits import require_request, require_request_by_bearer
 from storage.media import CUES_TYPE, PICTURE_TYPES
+from storage.paths import asset_hash, is_servable
 
 BY_ACCEPT: dict[str, str] = {hdrs.VARY: hdrs.ACCEPT}
 FORMATS = {"mp4": "video/mp4", "webm": "video/webm"}  # in the order that wins a tie
@@ -58,7 +64,7 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     with permit.claim.open() as transfer:
         require_ready(video)
         row = _chosen_picture(request, video)
-        representation = await _find(request, video, row.file_name, row.mime_type)
+        representation = await _find(request, video, row.file_name, row.mime_type, row.size_bytes)
         facts = representation.facts(permit.cache_control(), varies_by_accept=True)
         return await _serve(request, facts, transfer, Lesson(representation, permit))
 
@@ -88,11 +94,7 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
     purpose: Purpose = "thumbnail" if extension in BESIDE_VIDEO else "stream"
     permit = permit_of_grant(request.app, grant, purpose)
     with permit.claim.open() as transfer:
-        representation = await request.app[keys.REPRESENTATIONS].find(
-            grant.course_id, grant.video_id, asset, media_type
-        )
-        if representation is None:
-            raise NotFound
+        representation = await _find_granted(request, grant, asset, media_type)
         facts = representation.facts(permit.cache_control())
         return await _serve(request, facts, transfer, Lesson(representation, permit))
 
@@ -122,7 +124,7 @@ async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResp
     with permit.claim.open() as transfer:
         require_ready(video)
         row = _chosen_format(request, video)
-        representation = await _find(request, video, row.file_name, row.mime_type)
+        representation = await _find(request, video, row.file_name, row.mime_type, row.size_bytes)
         named = _named(video, row) if purpose == "download" else ()
         facts = representation.facts(
             permit.cache_control(), varies_by_accept=True, extra_headers=named
@@ -148,20 +150,63 @@ async def _serve(
         raise PreconditionFailed(headers=dict(plan.headers))
     if plan.status == 416:
         raise RangeNotSatisfiable(headers=dict(plan.headers))
-    async with request.app[keys.OPEN_FILES].open(lesson.representation) as file:
-        request[keys.IS_ROUTINE] = True
-        return await request.app[keys.SENDER].send(request, plan, file, transfer, lesson)
+    published = PublishedFile(
+        transfer.course_id, transfer.video_id, lesson.representation.file_name
+    )
+    with noting_damage(request.app, published):
+        async with request.app[keys.OPEN_FILES].open(lesson.representation) as file:
+            request[keys.IS_ROUTINE] = True
+            return await request.app[keys.SENDER].send(request, plan, file, transfer, lesson)
 
 
 async def _find(
-    request: web.Request, video: Video, file_name: str, media_type: str
+    request: web.Request,
+    video: Video,
+    file_name: str,
+    media_type: str,
+    size_bytes: int | None = None,
 ) -> Representation:
-    representation = await request.app[keys.REPRESENTATIONS].find(
-        video.course_id, video.id, file_name, media_type
-    )
-    if representation is None:
-        raise NotFound("The file is missing.")
+    """What a row speaks of. Raises FileUnavailable."""
+    published = PublishedFile(video.course_id, video.id, file_name)
+    with noting_damage(request.app, published):
+        representation = await request.app[keys.REPRESENTATIONS].find(
+            *published, media_type, size_bytes
+        )
+        if representation is None:
+            raise FileUnavailable
     return representation
+
+
+async def _find_granted(
+    request: web.Request, grant: PlaybackGrant, asset: str, media_type: str
+) -> Representation:
+    """Raises NotFound, FileUnavailable; DatabaseError where only the row can tell."""
+    if not is_servable(asset):
+        raise NotFound
+    published = PublishedFile(grant.course_id, grant.video_id, asset)
+    size_bytes = grant.sizes_bytes.get(asset_hash(asset))
+    if size_bytes is None and media_type not in BESIDE_VIDEO.values():
+        size_bytes = await _recorded_bytes(request.app[keys.CATALOG], published)
+        if size_bytes is None:
+            raise NotFound
+    with noting_damage(request.app, published):
+        representation = await request.app[keys.REPRESENTATIONS].find(
+            *published, media_type, size_bytes
+        )
+        if representation is not None:
+            return representation
+        if await _recorded_bytes(request.app[keys.CATALOG], published) is not None:
+            raise FileUnavailable
+    raise NotFound
+
+
+async def _recorded_bytes(catalog: Catalog, published: PublishedFile) -> int | None:
+    """None for what no row speaks of; a storyboard's rows are not asked."""
+    video = await catalog.get(published.video_id)
+    if video is None:
+        return None
+    rows: tuple[RepresentationRow | ThumbnailRow, ...] = (*video.representations, *video.thumbnails)
+    return next((row.size_bytes for row in rows if row.file_name == published.name), None)
 
 
 def _chosen_format(request: web.Request, video: Video) -> RepresentationRow:

@@ -15,6 +15,7 @@ import msgspec
 from db.pool import open_database
 from events.pairing import pair
 from events.reconcile import (
+    DAMAGED,
     ESSENTIAL,
     STRAY_AFTER_S,
     held_in_words,
@@ -176,7 +177,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _done(finding: Finding) -> str:
-    if finding.kind == "missing":
+    if finding.kind in DAMAGED:
         is_lost = finding.row is not None and finding.row.kind in ESSENTIAL
         return (
             "marked failed" if is_lost and not finding.has_original else "queued to be made again"

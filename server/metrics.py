@@ -50,6 +50,17 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
         lambda: {purpose: transfers.sent_bytes(purpose) for purpose in PURPOSES},
         label="purpose",
     )
+    damaged = app[keys.DAMAGED_FILES]
+    metrics.gauge(
+        "damaged_files",
+        "Published files that are not as recorded, as far as somebody asked for them.",
+        lambda: {"": len(damaged)},
+    )
+    metrics.count(
+        "damaged_files_noted",
+        "Published files that were to be sent and were not as recorded.",
+        lambda: {"": damaged.noted_count},
+    )
     metrics.gauge("tasks", "Tasks of the event loop.", lambda: {"": len(asyncio.all_tasks())})
     if keys.REPLAY in app:
         replay, reports = app[keys.REPLAY], app[keys.REPEATED_REPORTS]
@@ -137,14 +148,19 @@ async def _listening(app: web.Application, port: int, *, is_shared: bool) -> Asy
     runner = web.AppRunner(own, access_log=None, shutdown_timeout=0.0, auto_decompress=False)
     await runner.setup()
     try:
-        await web.TCPSite(runner, LOOPBACK, port, reuse_port=is_shared).start()
+        await _listen(web.TCPSite(runner, LOOPBACK, port, reuse_port=is_shared), port)
         yield
-    except OSError as exc:
-        if exc.errno != errno.EADDRINUSE:
-            raise
-        raise ListenError(f"cannot listen on {LOOPBACK}:{port} for metrics: in use") from exc
     finally:
         await runner.cleanup()
+
+
+async def _listen(site: web.TCPSite, port: int) -> None:
+    """Raises: ListenError."""
+    try:
+        await site.start()
+    except OSError as exc:
+        reason = "in use" if exc.errno == errno.EADDRINUSE else os.strerror(exc.errno or 0)
+        raise ListenError(f"cannot listen on {LOOPBACK}:{port} for metrics: {reason}") from exc
 
 
 async def _sample_for_others(app: web.Application) -> None:

@@ -11,6 +11,8 @@ from aiohttp import web
 from db import enrollments, videos
 from db.migrate import MIGRATIONS
 from db.pool import open_database
+from events.damage import LOOK_INTERVAL_S as DAMAGE_INTERVAL_S
+from events.damage import DamagedFiles, Repairs
 from events.emitter import Emitter
 from events.ending import end
 from events.hub import Hub, HubLimits
@@ -94,6 +96,7 @@ async def _storage(config: Config, dsn: str, app: web.Application) -> AsyncItera
 
 async def _delivery(config: Config, ledger: Ledger, app: web.Application) -> AsyncIterator[None]:
     app[keys.TRANSFERS] = Transfers(on_finished=ledger.finish)
+    app[keys.DAMAGED_FILES] = DamagedFiles()
     async with _threads(FILE_THREADS, "file") as executor:
         app[keys.REPRESENTATIONS] = Representations(app[keys.STORAGE], executor)
         settings = PumpSettings(
@@ -150,11 +153,13 @@ async def end_uploads(app: web.Application) -> None:
 async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterator[None]:
     pool, stored = app[keys.DATABASE], app[keys.STORAGE]
     retention = Retention(pool, config.event_retention_s, config.session_retention_s)
+    repairs = Repairs(pool, stored, app[keys.DAMAGED_FILES])
     others = (
         silence_watch(pool),
         trash_sweep(pool, stored, config.trash_retention_s),
         Reconcile(pool, dsn, stored, config.upload_expiry_s),
         upload_sweep(pool, stored),
+        Periodic("damaged files", repairs.look, DAMAGE_INTERVAL_S),
         Periodic("removed files", app[keys.OPEN_FILES].forget_removed, FORGET_INTERVAL_S),
     )
     await retention.start()
@@ -196,6 +201,7 @@ async def _events(config: Config, dsn: str, app: web.Application) -> AsyncIterat
 
 async def _persister(config: Config, app: web.Application) -> AsyncIterator[None]:
     reports = ProgressPersister(app[keys.DATABASE], config.completion_ratio)
+    app[keys.PERSISTER] = reports
     app[keys.EMITTER].subscribe_reports(reports.on_report)
     if replays(config):
         app[keys.REPEATED_REPORTS] = RepeatedReports(

@@ -2,7 +2,7 @@
 
 A grant is a JWT of its own audience, signed with its own secret. A playback grant carries all that
 serving bytes needs, so that playing asks no database: who, which video of which course, the
-enrolment version that allowed it, and the media types of what it opens.
+enrolment version that allowed it, and the media types and lengths of what it opens.
 """
 
 import time
@@ -41,7 +41,9 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 class PlaybackGrant(Grant, frozen=True, kw_only=True):
     """`version` is the enrolment's; None for admin and service, whom no enrolment allowed.
 
-    `duration_s` is None while nobody has seen the file.
+    `duration_s` is None while nobody has seen the file. `sizes_bytes` are the lengths of the files
+    that can be played, by the hash digits of their names; grants from before there was such a
+    thing have none.
     """
 
     video_id: UUID
@@ -49,6 +51,7 @@ class PlaybackGrant(Grant, frozen=True, kw_only=True):
     version: int | None
     duration_s: float | None
     media_types: dict[str, str]
+    sizes_bytes: dict[str, int] = {}
 
 
 class EventsGrant(Grant, frozen=True, kw_only=True):

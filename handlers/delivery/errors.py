@@ -12,7 +12,14 @@ class DeliveryError(Exception):
 
 
 class FileUnavailable(DeliveryError):
-    """The stored file is missing, unreadable, or not as long as recorded."""
+    """The stored file is missing, unreadable, or not as recorded.
+
+    `has_its_length`: as far as that is known, it is other bytes that it has.
+    """
+
+    def __init__(self, path: Path | None = None, *, has_its_length: bool = False) -> None:
+        super().__init__(path)
+        self.has_its_length = has_its_length
 
 
 class FileTruncated(DeliveryError):

@@ -9,10 +9,11 @@ import asyncio
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -54,12 +55,13 @@ class OpenFile:
     """A descriptor with the number of its holders; the last one to release it closes it.
 
     `warm_until_s` maps the start of a block of the file to the monotonic time up to which it is
-    taken to be in the page cache.
+    taken to be in the page cache. `on_short` is called when it turned out to have lost bytes.
     """
 
-    __slots__ = ("_holders", "descriptor", "size_bytes", "warm_until_s")
+    __slots__ = ("_holders", "descriptor", "on_short", "size_bytes", "warm_until_s")
 
     def __init__(self, descriptor: int, size_bytes: int) -> None:
+        self.on_short: Callable[[], None] | None = None
         self.descriptor = descriptor
         self.size_bytes = size_bytes
         self.warm_until_s: dict[int, float] = {}
@@ -69,9 +71,15 @@ class OpenFile:
         self._holders += 1
         return self
 
+    def found_short(self) -> None:
+        """Who sends it came to its end too early: nobody else is to be sent it."""
+        if self.on_short is not None:
+            self.on_short()
+
     def release(self) -> None:
         self._holders -= 1
         if self._holders == 0:
+            self.on_short = None
             os.close(self.descriptor)
 
 
@@ -127,7 +135,7 @@ class OpenFiles:
             file.release()
 
     async def forget_removed(self) -> None:
-        """Let go of whatever was deleted meanwhile, by whichever process."""
+        """Let go of whatever was deleted or changed its length meanwhile, by whomever."""
         for path, file in list(self._files.items()):
             file.hold()
             try:
@@ -136,7 +144,7 @@ class OpenFiles:
             except OSError:  # a mount that is gone, or was there and went: opened anew, if ever
                 self._drop(path, file)
             else:
-                if found.st_nlink == 0:
+                if found.st_nlink == 0 or found.st_size != file.size_bytes:
                     self._drop(path, file)
             finally:
                 file.release()
@@ -147,12 +155,12 @@ class OpenFiles:
 
     async def _take(self, representation: Representation) -> OpenFile:
         # A loop, since another file may have pushed this one out before we were woken.
-        while (file := self._files.get(representation.path)) is None:
+        while (file := self.held(representation)) is None:
+            self.forget(representation.path)  # of another length, if it was open at all
             opening = self._opened(representation)
             await asyncio.shield(opening)
             # Its callback may still wait for its turn, which an await of what is done never gives.
             self._keep(representation.path, opening)
-        self._files.move_to_end(representation.path)
         return file.hold()
 
     def _opened(self, representation: Representation) -> asyncio.Future[OpenFile]:
@@ -177,7 +185,8 @@ class OpenFiles:
         if self._is_closed:
             opened.result().release()
             return
-        self._files[path] = opened.result()
+        file = self._files[path] = opened.result()
+        file.on_short = partial(self._drop, path, file)
         if len(self._files) > self._capacity:
             _, oldest = self._files.popitem(last=False)
             oldest.release()

@@ -198,6 +198,7 @@ class Pump:
             return
         sent_bytes = os.sendfile(self._socket.fileno(), file.descriptor, start, stop - start)
         if sent_bytes == 0:
+            file.found_short()
             raise FileTruncated
         self._at = start + sent_bytes
         self._transfer.sent_bytes += sent_bytes

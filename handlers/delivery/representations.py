@@ -1,8 +1,9 @@
 """Asset names to representations: what can be told of a published file without its bytes.
 
-Published files never change, so their size and time are read once (off the loop) and remembered.
-The ETag is the piece of the content's SHA-256 that stands in the file's name: bearer tokens and
-grants, this process and every other, give the same one.
+Published files never change, so what the disk says of them is read once (off the loop) and
+remembered. How long a file has to be is for its row or the grant to say; of a picture or a text
+that neither speaks of, the bytes must have the hash in its name. The ETag is that piece of the
+content's SHA-256: bearer tokens and grants, this process and every other, give the same one.
 """
 
 import asyncio
@@ -11,11 +12,14 @@ from concurrent.futures import Executor
 from pathlib import Path
 from uuid import UUID
 
+from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.open_files import Representation
-from storage.errors import os_errors_wrapped
+from storage.errors import FileMissing, os_errors_wrapped
+from storage.hashing import sha256_file
 from storage.paths import StoragePaths, asset_hash, is_servable
 
 REMEMBERED_FILES = 20_000
+LARGEST_HASHED_BYTES = 16 << 20  # far more than a picture takes, far less than would take long
 
 Name = tuple[str, UUID, str]  # course, video, asset
 Facts = tuple[Path, int, int]  # where, size in bytes, time of change in whole Unix seconds
@@ -28,25 +32,41 @@ class Representations:
         self._remembered: OrderedDict[Name, Facts] = OrderedDict()
 
     async def find(
-        self, course_id: str, video_id: UUID, asset: str, media_type: str
+        self,
+        course_id: str,
+        video_id: UUID,
+        asset: str,
+        media_type: str,
+        size_bytes: int | None = None,
     ) -> Representation | None:
         """None for a name that is not, or cannot be, an asset of the video.
 
-        Raises: StorageGone, so that a lost mount is not taken for a missing file.
+        `size_bytes` is what is recorded; without it the file is read through, once.
+        Raises: FileUnavailable for a file that is not as recorded; StorageGone, so that a lost
+        mount is not taken for a missing file.
         """
         if not is_servable(asset):
             return None
         name = (course_id, video_id, asset)
-        facts = self._remembered.get(name) or await self._read(name)
+        facts = self._remembered.get(name) or await self._read(name, size_bytes)
         if facts is None:
             return None
-        path, size_bytes, changed_s = facts
-        return Representation(path, asset, size_bytes, media_type, asset_hash(asset), changed_s)
+        path, stored_bytes, changed_s = facts
+        if size_bytes is not None and size_bytes != stored_bytes:
+            self._remembered.pop(name, None)
+            raise FileUnavailable(path)
+        return Representation(path, asset, stored_bytes, media_type, asset_hash(asset), changed_s)
 
-    async def _read(self, name: Name) -> Facts | None:
+    def forget(self, course_id: str, video_id: UUID, asset: str) -> None:
+        """Ask the disk again."""
+        self._remembered.pop((course_id, video_id, asset), None)
+
+    async def _read(self, name: Name, size_bytes: int | None) -> Facts | None:
         loop = asyncio.get_running_loop()
         path = self._storage.asset(*name)
         facts = await loop.run_in_executor(self._executor, self._stat, path)
+        if facts is not None and size_bytes is None:
+            await loop.run_in_executor(self._executor, _require_hash, path, facts[1])
         if facts is not None:
             self._remembered[name] = facts
             if len(self._remembered) > REMEMBERED_FILES:
@@ -61,3 +81,15 @@ class Representations:
                 self._storage.check()
                 return None
         return path, found.st_size, int(found.st_mtime)
+
+
+def _require_hash(path: Path, stored_bytes: int) -> None:
+    """Blocks. Raises: FileUnavailable."""
+    if stored_bytes > LARGEST_HASHED_BYTES:
+        raise FileUnavailable(path)
+    try:
+        digits = sha256_file(path)
+    except FileMissing as exc:
+        raise FileUnavailable(path) from exc
+    if not digits.startswith(asset_hash(path.name)):
+        raise FileUnavailable(path, has_its_length=True)

@@ -101,6 +101,7 @@ class _Writer:
             chunk = os.pread(file.descriptor, span.size_bytes, start)
             await self._write_chunk(chunk)
             if len(chunk) < span.size_bytes:
+                file.found_short()
                 raise FileTruncated
 
     async def _write_chunk(self, chunk: bytes) -> None:
