@@ -1,3 +1,4 @@
+import asyncio
 import os
 import stat
 from concurrent.futures import Executor
@@ -40,21 +41,25 @@ def mode_of(path: Path) -> int:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022])
-async def test_what_is_stored_is_for_its_owner_and_group(
+def test_what_is_stored_is_for_its_owner_and_group(
     tmp_path: Path, executor: Executor, umask: int
 ) -> None:
-    before = os.umask(umask)
-    try:
-        paths, video_id, upload_id = StoragePaths(tmp_path / "new"), uuid4(), uuid4()
-        paths.prepare()
-        picture = tmp_path / "made"
-        picture.write_bytes(b"by a media child")
-        videos.adopt_asset(paths, picture, "c1", video_id, SOURCE)
+    paths, video_id, upload_id = StoragePaths(tmp_path / "new"), uuid4(), uuid4()
+
+    async def upload_both_ways() -> None:
         async with receive(paths, uuid4(), executor, 0) as upload:
             await upload.append(b"movie")
             await videos.publish_original(paths, upload, "c1", video_id, "mp4", executor)
         async with hold_partial(paths, upload_id, executor):
             pass
+
+    before = os.umask(umask)
+    try:
+        paths.prepare()
+        picture = tmp_path / "made"
+        picture.write_bytes(b"by a media child")
+        videos.adopt_asset(paths, picture, "c1", video_id, SOURCE)
+        asyncio.run(upload_both_ways())
         videos.publish_partial(paths, paths.partial(upload_id), "c1", video_id, "webm")
     finally:
         os.umask(before)
