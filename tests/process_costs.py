@@ -1,15 +1,14 @@
 """What a process holds: descriptors and memory from /proc, tasks and transfers from its metrics."""
 
-import asyncio
 import os
 import re
-import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.serving import Serve
+from tests.waiting import wait_until
 
 QUIET_WITHIN_S = 30.0
 
@@ -48,10 +47,7 @@ async def metrics_of(serve: Serve) -> dict[str, float]:
 
 async def until_held(serve: Serve, before: Held, within_s: float = QUIET_WITHIN_S) -> None:
     """Until nothing is left of what came after `before`: the kernel, too, takes its time."""
-    deadline_s = time.monotonic() + within_s
-    while not (now := await held(serve)).is_within(before):
-        assert time.monotonic() < deadline_s, f"left over: {now}, before: {before}"
-        await asyncio.sleep(0.1)
+    await wait_until(lambda: held(serve), lambda now: now.is_within(before), within_s=within_s)
 
 
 def private_bytes(pid: int) -> int:

@@ -20,7 +20,7 @@ from server.tokens import mint_token
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "the flows' own secret of thirty-two bytes or more"
-STOP_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S, PAUSE_S = 60.0, 0.05
 # Linux hands out ports from 32768 on; tests that run at the same time choose from these by chance,
 # from which hypothesis must not take the chance: it seeds the common generator.
 BELOW_EPHEMERAL_PORTS = range(15_000, 32_000)
@@ -94,7 +94,7 @@ def wait_for(condition: Callable[[], Any], what: str, timeout_s: float) -> Any:
     while time.monotonic() < deadline:
         if found := condition():
             return found
-        time.sleep(0.1)
+        time.sleep(PAUSE_S)
     raise AssertionError(f"{what} did not come within {timeout_s} s")
 
 

@@ -18,6 +18,7 @@ from server.tokens import mint_token
 from storage.remux import remux_faststart
 from storage.samples import write_clock_mp4
 from tests.running import SECRET, free_port, start, wait_for
+from tests.waiting import wait_until
 from tests.wire import connected
 
 START_TIMEOUT_S = 60.0
@@ -120,9 +121,7 @@ def is_alive(pid: int) -> bool:
 
 
 async def until_gone(pids: set[int], timeout_s: float = 10.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while any(map(is_alive, pids)):
-            await asyncio.sleep(0.02)
+    await wait_until(lambda: not any(map(is_alive, pids)), within_s=timeout_s)
 
 
 async def commands() -> dict[int, str]:
@@ -197,12 +196,18 @@ async def ready_video_of(admin: aiohttp.ClientSession, file: Path) -> Any:
         form = aiohttp.FormData()
         form.add_field("file", opened, filename="lecture.mp4")
         video = await call(admin, "POST", "/api/v1/modules/m1/videos", data=form)
-    async with asyncio.timeout(60):
-        while video["status"] == "processing":
-            await asyncio.sleep(0.1)
-            video = await call(admin, "GET", f"/api/v1/videos/{video['id']}")
+    video = await processed(admin, f"/api/v1/videos/{video['id']}")
     assert video["status"] == "ready", video
     return video
+
+
+async def processed(session: aiohttp.ClientSession, path: str, within_s: float = 60.0) -> Any:
+    """The video at the path, once it is ready or has failed."""
+    return await wait_until(
+        lambda: call(session, "GET", path),
+        lambda video: video["status"] != "processing",
+        within_s=within_s,
+    )
 
 
 async def report(session: aiohttp.ClientSession, playback: Any, video: Any, position: float) -> Any:
@@ -247,3 +252,8 @@ async def status_of(serve: Serve, path: str) -> int | None:
             return response.status
     except aiohttp.ClientConnectionError:
         return None
+
+
+async def until_silent(serve: Serve, path: str) -> None:
+    """Until nobody listens any longer."""
+    await wait_until(lambda: status_of(serve, path), lambda status: status is None, within_s=20)

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.report_client import Player, Run
 from benchmarks.reports import ECHO, NAIVE, PRODUCT, Sample, verdicts
+from tests.waiting import wait_until
 
 
 def sample(name: str, per_second: float, *, p99_ms: float = 0.0, us: float = 100.0) -> Sample:
@@ -61,9 +62,7 @@ def test_without_a_rate_each_answer_is_followed_by_a_report() -> None:
 async def test_at_a_rate_a_report_counts_from_when_it_was_due() -> None:
     run, player = Run(1000.0), FakePlayer()
     going = asyncio.create_task(run.keep_going([as_player(player)]))
-    async with asyncio.timeout(10):
-        while not player.due_s or not run._overdue:
-            await asyncio.sleep(0.001)
+    await wait_until(lambda: player.due_s and run._overdue, within_s=10)
     going.cancel()
     overdue_s = run._overdue[0]
     run.answered(as_player(player), is_well=True, due_s=player.due_s[0])

@@ -22,11 +22,13 @@ from db.errors import (
 )
 from db.listening import listen
 from db.pool import Database, open_database
+from tests.waiting import wait_until
 
 SIZE = 3
 QUICKLY_S = 5.0  # two attempts of two seconds, on a slow machine
 OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
 OURS = " AND pid <> pg_backend_pid()"
+LONG = "SELECT pg_sleep(10)"
 TITLES = "SELECT title FROM courses ORDER BY title"
 INSERT = "INSERT INTO courses (id, title) VALUES (%s, %s)"
 
@@ -259,17 +261,26 @@ async def test_statement_timeout_is_no_cancellation(database: Database) -> None:
 async def test_server_that_no_longer_answers_is_a_timeout(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "CLIENT_TIMEOUT_S", 0.1)
     async with open_database(dsn, size=1) as database:
-        with pytest.raises(DatabaseTimeout):
-            await database.fetch_all("SELECT pg_sleep(10)")
+        with monkeypatch.context() as patch:
+            patch.setattr(pool, "CLIENT_TIMEOUT_S", 0.1)
+            with pytest.raises(DatabaseTimeout):
+                await database.fetch_all("SELECT pg_sleep(10)")
 
         assert await database.fetch_all("SELECT 1") == [(1,)]
 
 
+async def long_statement(database: Database) -> "asyncio.Task[Any]":
+    """One that PostgreSQL is at work on."""
+    at_work = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query = %s"
+    before = len(await database.fetch_all(at_work, (LONG,)))
+    task = asyncio.create_task(database.fetch_all(LONG))
+    await wait_until(lambda: database.fetch_all(at_work, (LONG,)), lambda rows: len(rows) > before)
+    return task
+
+
 async def test_cancelled_task_stays_cancelled(database: Database) -> None:
-    task = asyncio.create_task(database.fetch_all("SELECT pg_sleep(10)"))
-    await asyncio.sleep(0.05)
+    task = await long_statement(database)
 
     task.cancel()
 
@@ -279,8 +290,7 @@ async def test_cancelled_task_stays_cancelled(database: Database) -> None:
 
 async def test_pool_is_whole_after_cancellations(database: Database) -> None:
     for _ in range(2 * SIZE):
-        task = asyncio.create_task(database.fetch_all("SELECT pg_sleep(10)"))
-        await asyncio.sleep(0.02)
+        task = await long_statement(database)
         task.cancel()
         await asyncio.wait([task])
 
@@ -395,11 +405,11 @@ async def test_violated_constraint_is_named(database: Database) -> None:
 async def test_exhausted_pool_is_a_timeout(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "ACQUIRE_TIMEOUT_S", 0.05)
     async with AsyncExitStack() as stack:
         for _ in range(SIZE):
             transaction = await stack.enter_async_context(database.transaction())
             await transaction.execute("SELECT 1")
+        monkeypatch.setattr(pool, "ACQUIRE_TIMEOUT_S", 0.05)
         with pytest.raises(DatabaseTimeout):
             await database.fetch_all("SELECT 1")
 

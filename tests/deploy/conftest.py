@@ -15,6 +15,7 @@ import pytest
 from server.tokens import mint_token
 from storage.samples import write_clock_webm
 from tests.running import SECRET, free_port, start, stop, wait_for
+from tests.serving import processed
 
 START_TIMEOUT_S = 120.0
 HEARTBEAT_S = 1
@@ -81,17 +82,8 @@ async def upload(url: str, media: Path, course_id: str = "c1", module_id: str = 
         async with session.post(f"/api/v1/modules/{module_id}/videos", data=form) as response:
             assert response.status == 201, await response.text()
             video_id: str = (await response.json())["id"]
-        async with asyncio.timeout(60):
-            while (await _status(session, video_id)) == "processing":
-                await asyncio.sleep(0.1)
-        assert (await _status(session, video_id)) == "ready"
+        assert (await processed(session, f"/api/v1/videos/{video_id}"))["status"] == "ready"
     return video_id
-
-
-async def _status(session: aiohttp.ClientSession, video_id: str) -> str:
-    async with session.get(f"/api/v1/videos/{video_id}") as response:
-        status: str = (await response.json())["status"]
-        return status
 
 
 def admin(url: str) -> aiohttp.ClientSession:

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from storage.samples import write_clock_webm
 from tests.deploy.conftest import admin, fast_directory, program, upload
 from tests.flows.test_external_database import database_url  # noqa: F401 - a fixture
 from tests.running import ROOT, free_port, start, stop, wait_for
+from tests.waiting import wait_until
 
 TEXT = (ROOT / "docs" / "backup.md").read_text()
 BLOCK = re.compile(r"^ *<!-- ([a-z-]+) -->\n *```sh\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
@@ -202,14 +204,15 @@ def _video_ids(url: str) -> list[str]:
 
 async def _settled(url: str, video_id: str) -> dict[str, Any]:
     """What is told once all pictures are there, too: then nothing changes any more."""
-    async with admin(url) as session, asyncio.timeout(30):
+    async with admin(url) as session:
         for name, kind in (
             ("thumbnails/small", "image/webp"),
             ("thumbnails/small", "image/avif"),
             ("storyboard.vtt", "text/vtt"),
         ):
-            while (await _status(session, f"/api/v1/videos/{video_id}/{name}", kind)) != 200:
-                await asyncio.sleep(0.1)
+            path = f"/api/v1/videos/{video_id}/{name}"
+            ask = partial(_status, session, path, kind)
+            await wait_until(ask, lambda status: status == 200, within_s=30)
     return await _told(url, video_id)
 
 

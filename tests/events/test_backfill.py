@@ -14,6 +14,7 @@ from db import progress_backfill
 from db.legacy import LegacyProgress
 from db.pool import Database, open_database
 from events.backfill import Backfill, Carried, Remark
+from tests.waiting import wait_until
 
 VIDEO = UUID(int=1)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -222,6 +223,4 @@ async def test_a_place_that_is_reported_meanwhile_is_not_overwritten(
 
 async def until_somebody_waits(database: Database) -> None:
     waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
-    async with asyncio.timeout(10):
-        while not await database.fetch_all(waiting):
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: database.fetch_all(waiting), within_s=10)

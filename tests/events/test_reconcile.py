@@ -22,6 +22,7 @@ from events.survey import Usage, survey
 from storage.errors import StorageGone
 from storage.holding import held
 from storage.paths import StoragePaths
+from tests.waiting import wait_until
 
 NOW_S = time.time()
 OLD_S, YOUNG_S = 3700.0, 3500.0
@@ -438,16 +439,13 @@ async def test_task_looks_at_start_and_outlives_a_storage_that_is_away(
 
     with held(busy):
         task.start()
-        async with asyncio.timeout(5):
-            while await asyncio.to_thread(lambda: stray.exists() or expired.exists()):
-                await asyncio.sleep(0.01)
+        await wait_until(lambda: not stray.exists() and not expired.exists())
         await task.stop()
     assert await asyncio.to_thread(busy.exists)
 
     await asyncio.to_thread(shelf.storage.marker.unlink)
     task = Reconcile(shelf.database, dsn, shelf.storage, unfinished_after_s=60)
     task.start()
-    async with asyncio.timeout(5):
-        while "nothing was touched" not in caplog.text or "unfinished files:" not in caplog.text:
-            await asyncio.sleep(0.01)
+    said = ("nothing was touched", "unfinished files:")
+    await wait_until(lambda: all(one in caplog.text for one in said), within_s=5)
     await task.stop()

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from db.recounting import Completion, recount
+from tests.waiting import wait_until
 
 REPORT = """
 INSERT INTO progress (user_id, video_id, course_id, position_s, watched)
@@ -45,6 +46,5 @@ async def test_a_first_report_that_is_being_stored_is_waited_for(library: Any) -
         async with library.database.transaction() as tx:
             await tx.execute(REPORT, ("ada", str(video_id), "{[0,12)}"))
             counting = asyncio.create_task(counted(library, video_id))
-            while await library.database.fetch_one(WAITING) is None:
-                await asyncio.sleep(0.01)
+            await wait_until(lambda: library.database.fetch_one(WAITING))
         assert await counting == [Completion("ada", 5.0, 1.0, None)]

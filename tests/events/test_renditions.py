@@ -15,6 +15,7 @@ from storage.errors import MediaTimedOut, StorageFull, Undecodable
 from storage.sniff import Container
 from tests.events.workshop import CONVERTED_STORYBOARD, Killed, Workshop, names_of
 from tests.plain_media import CONVERTED, INDEX_FIRST, sha256
+from tests.waiting import wait_until
 
 A_DAY_FROM_NOW = time.time() + 24 * 3600
 
@@ -53,9 +54,11 @@ class TestConversion:
         video_id = await workshop.enter(b"hevc", is_playable=False)
 
         async def until_told() -> None:
-            async with asyncio.timeout(10):
-                while (await workshop.video(video_id)).processing_ratio == 0:
-                    await asyncio.sleep(0.01)
+            await wait_until(
+                lambda: workshop.video(video_id),
+                lambda seen: seen.processing_ratio != 0,
+                within_s=10,
+            )
 
         workshop.sandbox.failures["transcode to mp4/webm"] = until_told
 

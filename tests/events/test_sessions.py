@@ -12,6 +12,7 @@ from events.persister import ProgressPersister
 from events.reports import ProgressReport, ReportReceived
 from events.sessions import silence_watch, stop_silent_sessions
 from events.types import PlaybackStopped
+from tests.waiting import wait_until
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
 ReportOf = Callable[..., ProgressReport]
@@ -119,9 +120,7 @@ async def test_the_watch_leaves_no_task_behind(
     watch = silence_watch(database, interval_s=0.01)
 
     watch.start()
-    async with asyncio.timeout(10):
-        while not await stops(database):
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: stops(database), within_s=10)
     await watch.stop()
 
     assert len(asyncio.all_tasks()) == 1

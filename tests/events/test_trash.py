@@ -12,6 +12,7 @@ from events import trash
 from events.trash import interval_s, sweep, trash_sweep
 from storage.errors import StorageGone
 from storage.paths import StoragePaths
+from tests.waiting import wait_until
 
 TABLES = ("videos", "representations", "thumbnails", "progress", "playback_sessions")
 
@@ -147,7 +148,5 @@ async def test_sweeps_at_start(database: Database, library: Any, storage: Storag
     sweeping = trash_sweep(database, storage, 60.0)
 
     sweeping.start()
-    async with asyncio.timeout(5):
-        while await asyncio.to_thread(storage.video_dir("c1", video_id).exists):
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: not storage.video_dir("c1", video_id).exists(), within_s=5)
     await sweeping.stop()

@@ -1,6 +1,5 @@
 """Whatever ends an upload, its file goes with the next sweep; and no other does."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
@@ -12,6 +11,7 @@ from db.uploads import NewUpload
 from events.upload_sweep import sweep_uploads, upload_sweep
 from storage.holding import held
 from storage.paths import StoragePaths
+from tests.waiting import wait_until
 
 DAY_S = 24 * 3600.0
 RESERVED = "SELECT count(*) FROM space_reservations"
@@ -107,9 +107,7 @@ async def test_nothing_happens_while_the_storage_is_away(
 
     sweeping = upload_sweep(database, storage)
     sweeping.start()
-    async with asyncio.timeout(10):
-        while "upload sweep" not in caplog.text:
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: "upload sweep" in caplog.text, within_s=10)
     await sweeping.stop()
 
     assert storage.partial(expired).exists()

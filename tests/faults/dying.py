@@ -28,11 +28,14 @@ from handlers.videos import bring_back
 from server.worker import Liveness, build_queue, take_jobs
 from storage.paths import StoragePaths
 from tests.plain_media import PlainMedia
+from tests.waiting import wait_until
 
 FILE_STEPS = ("replace", "link", "mkdir", "unlink", "rmdir", "fsync")
 PICTURES = PictureSettings([("small", 160), ("large", 640)], 82)
 PATIENT = Liveness(looks="0 0 1 1 *")  # a victim takes over from no other victim
 QUICK = Liveness(heartbeat_s=0.2, stalled_after_s=1.0, looks="* * * * * *")
+PROCESSING = "SELECT id FROM videos WHERE status = 'processing'"
+QUEUED = "SELECT id FROM procrastinate_jobs WHERE task_name <> 'retry_stalled'"
 TESS = Viewer("tess", frozenset(), float("inf"))
 
 
@@ -111,13 +114,12 @@ async def work_jobs(order: dict[str, Any], database: Database, steps: Steps) -> 
     taking = asyncio.create_task(
         take_jobs(order["dsn"], _pipeline(Pipeline, order, database, steps), QUICK)
     )
-    async with asyncio.timeout(order["timeout_s"]):
-        while await database.fetch_all("SELECT id FROM videos WHERE status = 'processing'"):
-            await asyncio.sleep(0.1)
-        while await database.fetch_all(
-            "SELECT id FROM procrastinate_jobs WHERE task_name <> 'retry_stalled'"
-        ):
-            await asyncio.sleep(0.1)
+    for unfinished in (PROCESSING, QUEUED):
+        await wait_until(
+            lambda sql=unfinished: database.fetch_all(sql),
+            lambda rows: not rows,
+            within_s=order["timeout_s"],
+        )
     taking.cancel()
     await asyncio.wait([taking])
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,7 @@ import pytest
 
 from storage.samples import write_clock_mp4
 from tests.serving import Serve, call, ready_video, served_from, until_gone
+from tests.waiting import wait_until
 
 IS_FULL = bool(os.environ.get("FULL"))
 ROUNDS = 20 if IS_FULL else 3
@@ -83,9 +85,7 @@ class Uploader:
 
     async def next_acknowledged(self) -> None:
         count = len(self.acknowledged)
-        async with asyncio.timeout(30):
-            while len(self.acknowledged) == count:
-                await asyncio.sleep(PAUSE_S)
+        await wait_until(lambda: len(self.acknowledged) != count, within_s=30)
 
     async def lost(self) -> int:
         gone = 0
@@ -100,9 +100,11 @@ class Uploader:
         digest = hashlib.sha256(self.content).hexdigest()
         async with asyncio.timeout(180):
             for video_id in self.acknowledged:
-                path = f"/api/v1/videos/{video_id}"
-                while (video := (await told(self.session, path))[1])["status"] == "processing":
-                    await asyncio.sleep(0.1)
+                _, video = await wait_until(
+                    partial(told, self.session, f"/api/v1/videos/{video_id}"),
+                    lambda seen: seen[1]["status"] != "processing",
+                    within_s=180,
+                )
                 assert video["original_sha256"] == digest
                 assert video["status"] == "ready" or video["failure"]["code"] == "internal"
 
@@ -235,12 +237,12 @@ async def lost_reports(player: Player) -> int:
 
 async def told(session: aiohttp.ClientSession, path: str) -> tuple[int, Any]:
     """Asks again while a server that has just started is short of connections."""
-    async with asyncio.timeout(30):
-        while True:
-            async with session.get(path) as response:
-                if response.status != 503:
-                    return response.status, await response.json()
-            await asyncio.sleep(PAUSE_S)
+
+    async def ask() -> tuple[int, Any]:
+        async with session.get(path) as response:
+            return response.status, await response.json()
+
+    return await wait_until(ask, lambda seen: seen[0] != 503, within_s=30)
 
 
 def lengthen(served: Serve) -> None:

@@ -26,6 +26,7 @@ from tests.conftest import HASTY_SETTINGS
 from tests.listening import Stream, listening
 from tests.running import free_port
 from tests.serving import FILLER_BYTES, Serve, call, ready_video, served_from, slow_transfer
+from tests.waiting import wait_until
 
 IS_FULL = bool(os.environ.get("FULL"))
 BACK_WITHIN_S = 2.0
@@ -224,9 +225,7 @@ async def streams_of(audience: Audience) -> AsyncIterator[list[Stream]]:
 
 async def seconds_until(condition: Callable[[], Awaitable[bool]]) -> float:
     started_s = time.monotonic()
-    async with asyncio.timeout(30):
-        while not await condition():
-            await asyncio.sleep(0.01)
+    await wait_until(condition, within_s=30)
     return time.monotonic() - started_s
 
 

@@ -24,6 +24,7 @@ from server.tokens import mint_token
 from tests.faults.appending import dsn_of
 from tests.running import SECRET
 from tests.serving import Serve, served_from
+from tests.waiting import wait_until
 
 IS_FULL = bool(os.environ.get("FULL"))
 CUT = 5000 if IS_FULL else 1000
@@ -179,9 +180,11 @@ async def metrics(served: Serve) -> dict[str, float]:
 
 
 async def until_open(served: Serve, count: int, within_s: float) -> None:
-    async with asyncio.timeout(within_s):
-        while (await metrics(served))["coursestream_event_subscribers"] != count:
-            await asyncio.sleep(0.05)
+    await wait_until(
+        lambda: metrics(served),
+        lambda seen: seen["coursestream_event_subscribers"] == count,
+        within_s=within_s,
+    )
 
 
 async def p99_ms(database: Database, crowd: Crowd, first: int) -> float:

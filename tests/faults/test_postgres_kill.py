@@ -14,7 +14,8 @@ import pytest
 from storage.samples import write_clock_mp4
 from tests.listening import listening
 from tests.running import STOP_TIMEOUT_S
-from tests.serving import Serve, call, ready_video, served_from
+from tests.serving import Serve, call, ready_video, served_from, status_of
+from tests.waiting import wait_until
 
 IS_FULL = bool(os.environ.get("FULL"))
 ROUNDS = 25 if IS_FULL else 2
@@ -70,9 +71,7 @@ class Reporter:
             return response.status
 
     async def until_acknowledged(self) -> None:
-        async with asyncio.timeout(BACK_WITHIN_S):
-            while await self.report() != 200:
-                await asyncio.sleep(0.05)
+        await wait_until(self.report, lambda status: status == 200, within_s=BACK_WITHIN_S)
 
 
 async def reporter_of(student: aiohttp.ClientSession, video: Any) -> tuple[Reporter, str]:
@@ -86,13 +85,12 @@ async def kept(student: aiohttp.ClientSession, video: Any) -> Any:
 
 
 async def ready_again(served: Serve) -> None:
-    async with asyncio.timeout(BACK_WITHIN_S), aiohttp.ClientSession(served.url) as session:
-        status = None
-        while status != 200:
-            async with session.get("/readyz") as response:
-                status = response.status
-            assert status in PROMISED
-            await asyncio.sleep(0.02)
+    async def promised() -> int | None:
+        status = await status_of(served, "/readyz")
+        assert status in PROMISED
+        return status
+
+    await wait_until(promised, lambda status: status == 200, within_s=BACK_WITHIN_S)
 
 
 async def postmaster(served: Serve) -> int | None:
@@ -107,9 +105,11 @@ async def kill_postmaster(served: Serve) -> int:
 
 
 async def restarted_after(served: Serve, killed: int) -> None:
-    async with asyncio.timeout(BACK_WITHIN_S):
-        while await postmaster(served) in (None, killed):
-            await asyncio.sleep(0.02)
+    await wait_until(
+        lambda: postmaster(served),
+        lambda seen: seen not in (None, killed),
+        within_s=BACK_WITHIN_S,
+    )
     await ready_again(served)
 
 

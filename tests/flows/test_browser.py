@@ -1,6 +1,5 @@
 """What a student and an instructor see in a real browser."""
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -9,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from PIL import Image
 from playwright.async_api import (
     Browser,
@@ -21,6 +21,8 @@ from playwright.async_api import (
 
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
 from tests.chromium import TIMEOUT_MS, open_chromium, until
+from tests.serving import call
+from tests.waiting import wait_until
 
 DESKTOP = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
@@ -43,19 +45,29 @@ CUE = f"""() => {{
 }}"""
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browser]:
     async with open_chromium() as browser:
         yield browser
 
 
-@pytest.fixture
-async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    """Without a page of the tests before."""
+    yield chromium
+    for context in chromium.contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(browser: Browser) -> BrowserContext:
     context = await browser.new_context(viewport=DESKTOP)
     context.set_default_timeout(TIMEOUT_MS)
     expect.set_options(timeout=TIMEOUT_MS)
-    yield context
-    await context.close()
+    return context
 
 
 async def _open(context: BrowserContext, service: Any, path: str, token: str) -> Page:
@@ -317,11 +329,11 @@ async def _make_video(service: Any, tmp_path: Path, title: str) -> str:
         form.add_field("file", path.read_bytes(), filename=path.name)
         async with client.post("/api/v1/modules/demo-week-1/videos", data=form) as response:
             video: dict[str, Any] = await response.json()
-        async with asyncio.timeout(UPLOAD_TIMEOUT_MS / 1000):
-            while video["status"] != "ready":
-                await asyncio.sleep(0.1)
-                async with client.get(f"/api/v1/videos/{video['id']}") as response:
-                    video = await response.json()
+        await wait_until(
+            lambda: call(client, "GET", f"/api/v1/videos/{video['id']}"),
+            lambda seen: seen["status"] == "ready",
+            within_s=UPLOAD_TIMEOUT_MS / 1000,
+        )
     return str(video["id"])
 
 

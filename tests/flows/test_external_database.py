@@ -15,6 +15,7 @@ import pytest
 from server.tokens import mint_token
 from storage.samples import write_clock_webm
 from tests.running import SECRET, free_port, start, stop, wait_for
+from tests.serving import processed
 
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 USER = "postgres"
@@ -88,10 +89,4 @@ async def _upload_until_ready(url: str, media: Path) -> str:
         async with session.post("/api/v1/modules/m1/videos", data=form) as response:
             assert response.status == 201, await response.text()
             video_id = (await response.json())["id"]
-        async with asyncio.timeout(60):
-            while True:
-                async with session.get(f"/api/v1/videos/{video_id}") as response:
-                    status: str = (await response.json())["status"]
-                if status != "processing":
-                    return status
-                await asyncio.sleep(0.1)
+        return str((await processed(session, f"/api/v1/videos/{video_id}"))["status"])

@@ -17,6 +17,7 @@ from playwright.async_api import Page
 from storage.samples import ClockPainter, Slide, read_frame_number
 from tests.chromium import open_chromium, until
 from tests.serving import Serve, call, commands, parent_of, served_from
+from tests.waiting import wait_until
 
 RATE = 25
 SIZE = (320, 180)
@@ -112,13 +113,11 @@ async def test_deleting_ends_a_conversion_and_restoring_begins_it_anew(
     async with teacher.delete(path) as response:
         assert response.status == 204
 
-    async with asyncio.timeout(CANCELLED_WITHIN_S):
-        while child in await _converting(service):
-            await asyncio.sleep(0.1)
+    await wait_until(
+        lambda: _converting(service), lambda seen: child not in seen, within_s=CANCELLED_WITHIN_S
+    )
     await call(teacher, "POST", f"{path}/restore")
-    async with asyncio.timeout(LONG_TIME_S):
-        while not await _converting(service):
-            await asyncio.sleep(0.1)
+    await wait_until(lambda: _converting(service), within_s=LONG_TIME_S)
     async with teacher.delete(path) as response:
         assert response.status == 204
 
@@ -131,11 +130,12 @@ async def _uploaded(session: aiohttp.ClientSession, file: Path) -> Any:
 
 
 async def _until(session: aiohttp.ClientSession, video: Any, holds: Any) -> Any:
-    async with asyncio.timeout(LONG_TIME_S):
-        while not holds(video):
-            assert video["status"] != "failed", video
-            await asyncio.sleep(0.1)
-            video = await call(session, "GET", f"/api/v1/videos/{video['id']}")
+    video = await wait_until(
+        lambda: call(session, "GET", f"/api/v1/videos/{video['id']}"),
+        lambda seen: seen["status"] == "failed" or holds(seen),
+        within_s=LONG_TIME_S,
+    )
+    assert video["status"] != "failed", video
     return video
 
 

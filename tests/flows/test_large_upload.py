@@ -16,6 +16,7 @@ import pytest
 from storage.remux import remux_faststart
 from storage.samples import write_clock_mp4
 from tests.running import Service
+from tests.serving import processed
 
 COURSE, MODULE = "flow-large", "flow-large-1"
 FILLER_BYTES = 2**30
@@ -134,10 +135,4 @@ async def put(session: aiohttp.ClientSession, path: str, body: dict[str, Any]) -
 
 
 async def ready(session: aiohttp.ClientSession, location: str) -> Any:
-    async with asyncio.timeout(TIMEOUT_S):
-        while True:
-            async with session.get(location) as response:
-                video = await response.json()
-            if video["status"] != "processing":
-                return video
-            await asyncio.sleep(0.2)
+    return await processed(session, location, TIMEOUT_S)

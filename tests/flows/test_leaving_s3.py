@@ -19,6 +19,7 @@ from tests.chromium import TIMEOUT_MS, open_chromium, until
 from tests.object_store import BUCKET, ObjectStore, object_store
 from tests.running import ROOT
 from tests.serving import Serve, call, served_from
+from tests.waiting import wait_until
 
 LENGTH_S = 8
 SETTINGS = {"REPORT_INTERVAL": "1s", "THUMBNAIL_SIZES": "large:160"}
@@ -115,13 +116,11 @@ async def announced(moving: Moving, student: aiohttp.ClientSession, module: str)
 
 async def playing(student: aiohttp.ClientSession, video: Any, ending: str) -> Any:
     """What a player is told, once its source is that one."""
-    async with asyncio.timeout(60):
-        while True:
-            path = f"/api/v1/videos/{video['id']}/playback"
-            terms = await call(student, "POST", path, json={})
-            if terms["stream_url"].endswith(ending):
-                return terms
-            await asyncio.sleep(0.1)
+    return await wait_until(
+        lambda: call(student, "POST", f"/api/v1/videos/{video['id']}/playback", json={}),
+        lambda terms: terms["stream_url"].endswith(ending),
+        within_s=60,
+    )
 
 
 async def test_a_lecture_plays_from_s3_then_from_here_and_back_and_again(

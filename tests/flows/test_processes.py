@@ -21,7 +21,9 @@ from tests.serving import (
     report,
     slow_transfer,
     status_of,
+    until_silent,
 )
+from tests.waiting import wait_until
 from tests.wire import connected
 
 RESTART_TIMEOUT_S = 20.0  # seconds on an idle machine
@@ -73,8 +75,7 @@ async def test_a_second_ctrl_c_does_not_wait_for_transfers(serve: Serve, large_m
         playback = await call(student, "POST", f"/api/v1/videos/{video['id']}/playback", json={})
     async with slow_transfer(serve, playback["stream_url"]):
         serve.process.send_signal(signal.SIGINT)
-        while await status_of(serve, "/readyz") is not None:
-            await asyncio.sleep(0.05)
+        await until_silent(serve, "/readyz")
         serve.process.send_signal(signal.SIGINT)
 
         assert await asyncio.to_thread(serve.process.wait, 10) == 0
@@ -116,9 +117,7 @@ async def test_nothing_is_lost_by_kill_9(
 
 async def gone(pids: set[int]) -> None:
     """Children die with a killed parent."""
-    async with asyncio.timeout(10):
-        while pids & set(await commands()):
-            await asyncio.sleep(0.05)
+    await wait_until(commands, lambda seen: not pids & seen.keys())
 
 
 async def test_a_second_start_takes_seconds_and_keeps_the_data(

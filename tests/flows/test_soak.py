@@ -13,7 +13,7 @@ from tests.flows.crowd import KINDS, crowd
 from tests.lectures import SMALL_BUFFER_BYTES
 from tests.process_costs import held, private_bytes, until_held
 from tests.running import STOP_TIMEOUT_S
-from tests.serving import status_of
+from tests.serving import until_silent
 
 CLIENTS = 500
 STUDENTS = CLIENTS // 4
@@ -61,8 +61,7 @@ async def test_a_stop_waits_for_all_who_read_on(classroom: Classroom) -> None:
             await reader.ask()
             assert (await reader.wire.head()).status == 200
         serve.process.send_signal(signal.SIGTERM)
-        while await status_of(serve, "/healthz") is not None:
-            await asyncio.sleep(0.05)
+        await until_silent(serve, "/healthz")
         await asyncio.gather(*(reader.take(0, reader.lecture.size) for reader in readers))
     assert await asyncio.to_thread(serve.process.wait, STOP_TIMEOUT_S) == 0
     assert problems(serve.log()) == []

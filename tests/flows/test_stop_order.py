@@ -21,8 +21,9 @@ from tests.serving import (
     read_slowly,
     ready_video,
     slow_transfer,
-    status_of,
+    until_silent,
 )
+from tests.waiting import wait_until
 from tests.wire import Wire, connected
 
 
@@ -52,9 +53,7 @@ async def test_every_step_of_the_end_comes_in_its_turn(
             serve.process.send_signal(signal.SIGTERM)
 
             await answers_503(probe)
-            async with asyncio.timeout(5):
-                while await status_of(serve, "/healthz") is not None:
-                    await asyncio.sleep(0.01)
+            await until_silent(serve, "/healthz")
             await stream.until_end()
             assert len(stream.retries_ms) == 2
             assert await probe.rest() == b""  # idle now, and closed
@@ -104,9 +103,9 @@ async def begin_report(player: Wire, playback: Any, video: Any) -> bytes:
 
 async def answers_503(probe: Wire) -> None:
     """A connection that was open before hears that the server is stopping."""
-    async with asyncio.timeout(5):
-        while (answer := await probe.ask("GET /readyz HTTP/1.1", "Host: x")).status == 200:
-            await asyncio.sleep(0.005)
+    answer = await wait_until(
+        lambda: probe.ask("GET /readyz HTTP/1.1", "Host: x"), lambda seen: seen.status != 200
+    )
     assert answer.status == 503
     assert json.loads(answer.body)["checks"]["server"] == "stopping"
 

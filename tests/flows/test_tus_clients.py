@@ -15,7 +15,8 @@ import pytest
 from storage.hashing import sha256_file
 from tests.handlers.tusing import VERSION, metadata, patching, send
 from tests.npm import installed
-from tests.serving import Serve, call, status_of, write_large_mp4
+from tests.serving import Serve, call, processed, until_silent, write_large_mp4
+from tests.waiting import wait_until
 
 HERE = Path(__file__).with_name("clients")
 TUS_JS = "tus-js-client@4.3.1"
@@ -100,12 +101,9 @@ async def test_stop_that_cannot_wait_keeps_what_arrived(serve: Serve) -> None:
     token = serve.token("root", "admin")
     async with patching(serve.url, token, location, 0, 2**30) as wire:
         await send(wire, bytes(3 * 2**20 + 7))
-        async with asyncio.timeout(RUN_TIMEOUT_S):
-            while stored_bytes(serve) < 3 * 2**20:
-                await asyncio.sleep(0.01)
+        await wait_until(lambda: stored_bytes(serve) >= 3 * 2**20, within_s=RUN_TIMEOUT_S)
         serve.process.terminate()
-        while await status_of(serve, "/healthz") is not None:
-            await asyncio.sleep(0.01)
+        await until_silent(serve, "/healthz")
         serve.process.terminate()
         assert await asyncio.to_thread(serve.process.wait, RUN_TIMEOUT_S) == 0
 
@@ -130,10 +128,10 @@ async def started(command: list[str], output: Path) -> asyncio.subprocess.Proces
 
 async def until_more(serve: Serve, process: asyncio.subprocess.Process, size: int) -> None:
     """Until so much is stored, while the client is at work."""
-    async with asyncio.timeout(RUN_TIMEOUT_S):
-        while stored_bytes(serve) <= size:
-            assert process.returncode is None, "it ended before its time"
-            await asyncio.sleep(0.005)
+    await wait_until(
+        lambda: process.returncode is not None or stored_bytes(serve) > size, within_s=RUN_TIMEOUT_S
+    )
+    assert process.returncode is None, "it ended before its time"
 
 
 def stored_bytes(serve: Serve) -> int:
@@ -144,10 +142,7 @@ def stored_bytes(serve: Serve) -> int:
 
 async def ready(admin: aiohttp.ClientSession) -> Any:
     """The one video that there is."""
-    async with asyncio.timeout(RUN_TIMEOUT_S):
-        while True:
-            (video,) = (await call(admin, "GET", "/api/v1/modules/m1/videos"))["items"]
-            if video["status"] != "processing":
-                assert video["status"] == "ready"
-                return video
-            await asyncio.sleep(0.1)
+    (video,) = (await call(admin, "GET", "/api/v1/modules/m1/videos"))["items"]
+    video = await processed(admin, f"/api/v1/videos/{video['id']}", RUN_TIMEOUT_S)
+    assert video["status"] == "ready"
+    return video

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from storage.samples import write_clock_mp4
+from tests.serving import processed
 
 COURSE = "flow-watch"
 MODULE = "flow-watch-1"
@@ -61,13 +62,7 @@ async def upload(session: aiohttp.ClientSession, file: Path, module: str = MODUL
 
 async def ready(session: aiohttp.ClientSession, video_id: str) -> Any:
     """The video, once it can be watched."""
-    async with asyncio.timeout(60):
-        while True:
-            async with session.get(f"/api/v1/videos/{video_id}") as response:
-                video = await response.json()
-            if video["status"] != "processing":
-                return video
-            await asyncio.sleep(0.1)
+    return await processed(session, f"/api/v1/videos/{video_id}")
 
 
 async def post(session: aiohttp.ClientSession, path: str, body: Any) -> Any:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.handlers.tusing import VERSION, metadata, patching, send
 from tests.listening import listening
+from tests.process_costs import metrics_of
 from tests.running import STOP_TIMEOUT_S
 from tests.serving import (
     Serve,
@@ -24,7 +25,9 @@ from tests.serving import (
     slow_transfer,
     status_of,
     until_gone,
+    until_silent,
 )
+from tests.waiting import wait_until
 from tests.wire import connected
 
 HEARD_WITHIN_S = 5.0  # the contract's
@@ -53,10 +56,7 @@ async def both(pair: Serve) -> tuple[int, int]:
 
 
 async def two_processes(serve: Serve) -> list[int]:
-    async with asyncio.timeout(20):
-        while len(found := await serve.web_processes()) != 2:
-            await asyncio.sleep(0.05)
-    return sorted(found)
+    return sorted(await wait_until(serve.web_processes, lambda seen: len(seen) == 2, within_s=20))
 
 
 async def enroll(serve: Serve, user_id: str, role: str | None) -> None:
@@ -129,9 +129,9 @@ async def test_a_deletion_in_one_ends_transfers_and_grants_in_the_other(
         with pair.answered_by(both[0], set(both)):
             assert await status_of(pair, url) == 403
         await call(admin, "POST", f"{path}/restore")
-        async with asyncio.timeout(HEARD_WITHIN_S):
-            while await status_of(pair, url) != 200:
-                await asyncio.sleep(0.02)
+        await wait_until(
+            lambda: status_of(pair, url), lambda seen: seen == 200, within_s=HEARD_WITHIN_S
+        )
 
 
 async def count_to_end(reader: asyncio.StreamReader) -> int:
@@ -177,9 +177,7 @@ async def create_upload(session: aiohttp.ClientSession, length: int) -> str:
 
 async def until_begun(pair: Serve, location: str) -> None:
     path = pair.data_dir / "storage" / "tmp" / f"{location.rpartition('/')[2]}.part"
-    async with asyncio.timeout(10):
-        while not path.exists():
-            await asyncio.sleep(0.02)
+    await wait_until(path.exists, within_s=10)
 
 
 async def test_their_metrics_add_up(pair: Serve, both: tuple[int, int]) -> None:
@@ -225,14 +223,12 @@ async def until_told(pair: Serve, *, transfers: int, streams: int) -> None:
         'coursestream_transfers_running{purpose="stream"}': transfers,
         "coursestream_event_subscribers": streams,
     }
-    async with asyncio.timeout(TRUE_WITHIN_S), pair.client("root", "service") as session:
-        while True:
-            async with session.get("/metrics") as response:
-                lines = (await response.text()).splitlines()
-            told = dict(line.rsplit(" ", 1) for line in lines)
-            if {name: float(told.get(name, -1)) for name in wanted} == wanted:
-                return
-            await asyncio.sleep(0.1)
+
+    async def told() -> dict[str, float]:
+        metrics = await metrics_of(pair)
+        return {name: metrics.get(name, -1) for name in wanted}
+
+    await wait_until(told, lambda seen: seen == wanted, within_s=TRUE_WITHIN_S)
 
 
 async def test_one_killed_by_kill_9_is_replaced_and_costs_only_its_own_connections(
@@ -271,8 +267,7 @@ async def test_a_second_ctrl_c_waits_for_none_of_them(pair: Serve, video: Any) -
         path = (await playback_of(student, video))["stream_url"]
     async with slow_transfer(pair, path):
         pair.process.send_signal(signal.SIGINT)
-        while await status_of(pair, "/readyz") is not None:
-            await asyncio.sleep(0.05)
+        await until_silent(pair, "/readyz")
         pair.process.send_signal(signal.SIGINT)
         assert await asyncio.to_thread(pair.process.wait, 10) == 0
     await until_gone(children)

@@ -23,6 +23,7 @@ from server.config import Config, load_config
 from server.secrets import with_secrets
 from server.tokens import mint_token
 from storage.samples import write_clock_mp4, write_clock_webm
+from tests.waiting import wait_until
 
 SECRET = "a secret of at least thirty-two bytes"
 COURSE, MODULE = "c1", "m1"
@@ -130,9 +131,9 @@ class Service:
 
     async def is_soon(self, said: str, who: str | None, method: str, path: str) -> bool:
         """Whether a call is answered so within the five seconds that the contract gives."""
-        async with asyncio.timeout(5):
-            while (await self.ask(who, method, path)).said != said:
-                await asyncio.sleep(0.02)
+        await wait_until(
+            lambda: self.ask(who, method, path), lambda seen: seen.said == said, within_s=5
+        )
         return True
 
     async def video_row(

@@ -1,11 +1,11 @@
 """What tests of playing do again and again."""
 
-import asyncio
 import time
 from pathlib import Path
 from typing import Any
 
 from storage.remux import remux_faststart
+from tests.waiting import wait_until
 
 WITHDRAWN_WITHIN_S = 5.0
 FILLER_BYTES = 48 * 2**20  # more than the kernel takes off a reader's hands
@@ -38,9 +38,11 @@ def stream_of(video: Any) -> str:
 async def becomes(service: Any, path: str, said: str) -> float:
     """How long it took until the path was answered so."""
     started_s = time.monotonic()
-    async with asyncio.timeout(WITHDRAWN_WITHIN_S):
-        while (await service.ask(None, "HEAD", path)).status != int(said.split()[0]):
-            await asyncio.sleep(0.01)
+    await wait_until(
+        lambda: service.ask(None, "HEAD", path),
+        lambda seen: seen.status == int(said.split()[0]),
+        within_s=WITHDRAWN_WITHIN_S,
+    )
     assert (await service.ask(None, "GET", path)).said == said
     return time.monotonic() - started_s
 

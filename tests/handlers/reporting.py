@@ -1,12 +1,12 @@
 """A player that reports on a connection of its own, byte by byte."""
 
-import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from handlers import keys
 from tests.handlers.watching import Player, report
+from tests.waiting import wait_until
 from tests.wire import Wire, WireAnswer
 
 WITHIN_S = 5.0
@@ -43,9 +43,7 @@ class Reporter:
 
     async def until(self, said: str) -> None:
         """It is answered so within five seconds."""
-        async with asyncio.timeout(WITHIN_S):
-            while said_by(await self.say()) != said:
-                await asyncio.sleep(0.01)
+        await wait_until(self.say, lambda answer: said_by(answer) == said, within_s=WITHIN_S)
 
 
 def said_by(answer: WireAnswer) -> str:

@@ -38,6 +38,7 @@ from tests.handlers.conftest import SECRET
 from tests.handlers.outage import cut_connections
 from tests.handlers.watching import Course, new_course, new_player, settled
 from tests.listening import PATIENCE_S, Stream, Told, listening
+from tests.waiting import wait_until
 from tests.wire import Wire, connected
 
 on_shared_loop = pytest.mark.asyncio(loop_scope="module")
@@ -741,9 +742,7 @@ async def test_a_live_stream_keeps_neither_a_task_nor_its_request(course: Course
     async with connected(course.service.url) as wire:
         await wire.send(f"GET {target} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}")
         await wire.reader.readuntil(b"retry: ")
-        async with asyncio.timeout(PATIENCE_S):
-            while len(asyncio.all_tasks()) > before:
-                await asyncio.sleep(0.01)
+        await wait_until(lambda: len(asyncio.all_tasks()) <= before, within_s=PATIENCE_S)
 
         assert requests_for(target) == 0
         await course.enroll(course.student, "instructor")
@@ -764,9 +763,7 @@ async def test_another_aiohttp_gets_its_streams_the_long_way(
 
 
 async def nobody_listens(service: Any, within_s: float) -> None:
-    async with asyncio.timeout(within_s):
-        while len(service.app[keys.HUB]):
-            await asyncio.sleep(0.02)
+    await wait_until(lambda: not len(service.app[keys.HUB]), within_s=within_s)
 
 
 async def test_limits_and_who_vanishes_leaves_no_trace(start_service: Any) -> None:
@@ -842,9 +839,7 @@ async def held_up(
     with closing(await asyncio.to_thread(psycopg2.connect, dsn)) as connection:
         await asyncio.to_thread(connection.cursor().execute, "LOCK TABLE enrollments")
         opening = asyncio.create_task(service.ask(who, "GET", path))
-        async with asyncio.timeout(PATIENCE_S):
-            while not len(service.app[keys.HUB]):
-                await asyncio.sleep(0.01)
+        await wait_until(lambda: len(service.app[keys.HUB]), within_s=PATIENCE_S)
         yield opening
 
 
@@ -931,9 +926,11 @@ async def test_a_stream_lives_through_a_database_that_is_cut_off(
     async with listening(speaking(course, course.student)) as stream:
         await player.say(sequence=0, position=1)
         await cut_connections(cluster, dsn)
-        async with asyncio.timeout(PATIENCE_S):
-            while (await player.post(sequence=1, position=2)).said != "200":
-                await asyncio.sleep(0.05)
+        await wait_until(
+            lambda: player.post(sequence=1, position=2),
+            lambda seen: seen.said == "200",
+            within_s=PATIENCE_S,
+        )
         told = await stream.take(2)
 
     assert [one.data["position"] for one in told] == [1, 2]

@@ -23,6 +23,7 @@ from server.tokens import mint_token
 from tests.handlers.conftest import SECRET, Answer, Service, StartService, furnish
 from tests.handlers.outage import no_database
 from tests.handlers.playing import enrolled
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -70,13 +71,9 @@ async def served(service: Service, who: str) -> dict[str, int]:
 
 
 async def becomes(service: Service, who: str, expected: dict[str, int]) -> None:
-    found: dict[str, int] = {}
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while (found := await served(service, who)) != expected:
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        assert found == expected
+    await wait_until(
+        lambda: served(service, who), lambda found: found == expected, within_s=PATIENCE_S
+    )
 
 
 @pytest.mark.parametrize(
@@ -245,10 +242,12 @@ async def test_a_long_transfer_is_counted_while_it_runs(service: Service, long_v
 
 
 async def until_more(service: Service, who: str, than_bytes: int) -> int:
-    async with asyncio.timeout(PATIENCE_S):
-        while (found := (await served(service, who)).get("stream", 0)) <= than_bytes:
-            await asyncio.sleep(0.02)
-    return found
+    found = await wait_until(
+        lambda: served(service, who),
+        lambda seen: seen.get("stream", 0) > than_bytes,
+        within_s=PATIENCE_S,
+    )
+    return found["stream"]
 
 
 async def test_a_transfer_that_a_withdrawal_ends_is_counted_what_left(
@@ -295,9 +294,11 @@ async def test_all_rows_together_are_what_metrics_tell(service: Service, video: 
         )
         return {row.purpose: row.bytes for row in rows}
 
-    async with asyncio.timeout(PATIENCE_S):
-        while await written() != {**sent, "stream": sent["stream"] + 30}:
-            await asyncio.sleep(0.02)
+    await wait_until(
+        written,
+        lambda seen: seen == {**sent, "stream": sent["stream"] + 30},
+        within_s=PATIENCE_S,
+    )
     metrics = (await service.ask("svc", "GET", "/metrics")).body.decode()
     assert "coursestream_ledger_accounts_waiting 0.0" in metrics
     assert "coursestream_ledger_write_failures_total 0.0" in metrics

@@ -22,6 +22,7 @@ from tests.handlers.watching import (
     report,
 )
 from tests.listening import listening
+from tests.waiting import wait_until
 
 on_shared_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -586,10 +587,9 @@ async def test_grant_of_another_video_or_kind_is_refused(course: Course, player:
 
 async def until_said(said: str, player: Player) -> Any:
     """The answer to a report by grant, once it is this one."""
-    async with asyncio.timeout(WITHIN_S):
-        while (answer := await player.post(sequence=99)).said != said:
-            await asyncio.sleep(0.02)
-    return answer
+    return await wait_until(
+        lambda: player.post(sequence=99), lambda answer: answer.said == said, within_s=WITHIN_S
+    )
 
 
 @on_shared_loop

@@ -24,6 +24,7 @@ from handlers.delivery.connection import is_busy
 from tests.handlers.conftest import Service, StartService
 from tests.handlers.reporting import WITHIN_S, Reporter, said_by
 from tests.handlers.watching import Course, new_course, new_player, report
+from tests.waiting import wait_until
 from tests.wire import Wire, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -64,9 +65,7 @@ def handed_over(shared_service: Service, monkeypatch: pytest.MonkeyPatch) -> lis
 
 
 async def until_handed_over(received: list[ReportReceived], count: int = 1) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while len(received) < count:
-            await asyncio.sleep(0.001)
+    await wait_until(lambda: len(received) >= count, within_s=WITHIN_S)
 
 
 async def store(reporter: Reporter, received: ReportReceived) -> None:
@@ -254,9 +253,7 @@ async def test_a_client_that_left_is_let_go(
     client = reporter.wire.writer.get_extra_info("socket")
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
     reporter.wire.writer.transport.abort()
-    async with asyncio.timeout(WITHIN_S):
-        while connection.transport is not None:
-            await asyncio.sleep(0.001)
+    await wait_until(lambda: connection.transport is None, within_s=WITHIN_S)
 
     if failure is None:
         await store(reporter, handed_over[0])

@@ -14,6 +14,7 @@ from handlers import keys
 from tests.handlers.conftest import Service, StartService, furnish
 from tests.handlers.reporting import Reporter
 from tests.handlers.watching import Player, open_playback
+from tests.waiting import wait_until
 from tests.wire import Wire, WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -51,9 +52,7 @@ class Asker:
 
     async def until(self, status: int) -> None:
         """It is answered so within five seconds, and never replayed again."""
-        async with asyncio.timeout(WITHIN_S):
-            while (await self.ask()).status != status:
-                await asyncio.sleep(0.01)
+        await wait_until(self.ask, lambda seen: seen.status == status, within_s=WITHIN_S)
         before = self.replayed
         assert (await self.ask(3, 8)).status == status
         assert self.replayed == before

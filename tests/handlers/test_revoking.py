@@ -23,6 +23,7 @@ from tests.handlers.playing import (
     stream_of,
     write_filled_mp4,
 )
+from tests.waiting import wait_until
 from tests.wire import Wire, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -72,9 +73,11 @@ class TestWithdrawal:
 
         await change(shared_service, who, "DELETE")
 
-        async with asyncio.timeout(WITHDRAWN_WITHIN_S):
-            while (await shared_service.ask(who, "HEAD", stream_of(video))).status != 403:
-                await asyncio.sleep(0.01)
+        await wait_until(
+            lambda: shared_service.ask(who, "HEAD", stream_of(video)),
+            lambda seen: seen.status == 403,
+            within_s=WITHDRAWN_WITHIN_S,
+        )
 
     async def test_leaves_others_their_grants(self, shared_service: Any, video: Any) -> None:
         stays, leaves = [await enrolled(shared_service, name) for name in ("stays", "leaves")]
@@ -125,9 +128,9 @@ class TestWithdrawal:
 
         async with transferring(shared_service, long_video, who, by) as wire:
             await change(shared_service, who, how)
-            async with asyncio.timeout(WITHDRAWN_WITHIN_S):
-                while len(shared_service.app[keys.TRANSFERS]):
-                    await asyncio.sleep(0.01)
+            await wait_until(
+                lambda: not len(shared_service.app[keys.TRANSFERS]), within_s=WITHDRAWN_WITHIN_S
+            )
             got = await read_until_cut(wire)
 
         assert got < long_video["size"]
@@ -186,9 +189,11 @@ class TestDeletion:
         path = f"videos/{gone['id']}/restore"
         assert (await shared_service.ask("tess", "POST", path)).status == 200
         assert (await shared_service.ask("ada", "HEAD", stream_of(gone))).status == 200
-        async with asyncio.timeout(WITHDRAWN_WITHIN_S):
-            while (await shared_service.ask(None, "HEAD", url)).status != 200:
-                await asyncio.sleep(0.01)
+        await wait_until(
+            lambda: shared_service.ask(None, "HEAD", url),
+            lambda seen: seen.status == 200,
+            within_s=WITHDRAWN_WITHIN_S,
+        )
 
     async def test_of_a_module_kills_the_grants_of_its_videos(
         self, shared_service: Any, mp4: Path
@@ -222,9 +227,9 @@ class TestDeletion:
 
         async with transferring(shared_service, doomed_video, who, by) as wire:
             assert (await shared_service.ask("root", "DELETE", path)).status == 204
-            async with asyncio.timeout(WITHDRAWN_WITHIN_S):
-                while len(shared_service.app[keys.TRANSFERS]):
-                    await asyncio.sleep(0.01)
+            await wait_until(
+                lambda: not len(shared_service.app[keys.TRANSFERS]), within_s=WITHDRAWN_WITHIN_S
+            )
             got = await read_until_cut(wire)
         assert got < doomed_video["size"]
 

@@ -9,6 +9,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from tests.issuer import ED25519_KEY, P256_KEY, RSA_KEY, Issuer, jwk_of, pem_of, sign
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -62,8 +63,7 @@ async def test_issuer_that_hangs_keeps_nobody_waiting_whose_key_is_known(
     published.hang()
 
     unknown = asyncio.create_task(said(service, sign(P256_KEY, "two")))
-    while published.asked < 2:
-        await asyncio.sleep(0.01)
+    await wait_until(lambda: published.asked >= 2)
     async with asyncio.timeout(2):
         for user_id in ("ada", "tess", "eve"):
             assert await said(service, sign(P256_KEY, "one", sub=user_id)) == "200"

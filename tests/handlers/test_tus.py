@@ -28,6 +28,7 @@ from tests.handlers.tusing import (
     upload_id_of,
 )
 from tests.handlers.uploading import left_behind
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -279,14 +280,11 @@ async def test_line_that_breaks_costs_no_byte_that_arrived(service: Service, siz
 async def is_offset_soon(service: Service, location: str, offset: int) -> bool:
     """As its row tells: a HEAD would end what is still on its way."""
     upload_id = upload_id_of(location)
-    async with asyncio.timeout(10):
-        while True:
-            upload = await uploads.get(service.app[keys.DATABASE], upload_id)
-            assert upload is not None
-            assert upload.offset_bytes <= offset
-            if upload.offset_bytes == offset:
-                return await offset_of(service, location) == offset
-            await asyncio.sleep(0.02)
+    await wait_until(
+        lambda: uploads.get(service.app[keys.DATABASE], upload_id),
+        lambda upload: upload.offset_bytes >= offset,
+    )
+    return await offset_of(service, location) == offset
 
 
 async def test_line_that_breaks_under_a_checksum_leaves_nothing(service: Service) -> None:
@@ -324,9 +322,7 @@ async def test_newer_request_ends_a_dead_one_at_once(service: Service, method: s
 
 async def until_stored(service: Service, location: str, size: int) -> None:
     path = partial_of(service, location)
-    async with asyncio.timeout(10):
-        while not path.exists() or path.stat().st_size < size:
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: path.exists() and path.stat().st_size >= size, within_s=10)
 
 
 @pytest.mark.parametrize(

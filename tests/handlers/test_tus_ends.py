@@ -1,6 +1,5 @@
 """How uploads by tus end, and what is left of them then."""
 
-import asyncio
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -25,6 +24,7 @@ from tests.handlers.tusing import (
     stored_bytes,
 )
 from tests.handlers.uploading import files_left, is_nothing_left
+from tests.waiting import wait_until
 from tests.wire import connected
 
 
@@ -115,9 +115,7 @@ async def test_line_that_breaks_in_a_creation_leaves_nothing(service: Service) -
             "Content-Length: 1000",
         )
         await send(wire, b"x" * 10)
-        async with asyncio.timeout(10):
-            while not files_left(service):
-                await asyncio.sleep(0.02)
+        await wait_until(lambda: files_left(service), within_s=10)
 
     assert await is_nothing_left(service)
 
@@ -196,9 +194,7 @@ async def test_stop_in_the_middle_keeps_what_arrived(start_service: Any, film: b
 async def until_stored_or_open(service: Service) -> None:
     """The request has begun: its file is there."""
     unfinished = service.app[keys.STORAGE].unfinished
-    async with asyncio.timeout(10):
-        while not list(unfinished.iterdir()):
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: list(unfinished.iterdir()), within_s=10)
 
 
 async def test_tail_of_which_nobody_was_told_is_dropped(service: Service, film: bytes) -> None:

@@ -20,6 +20,7 @@ from tests.handlers.uploading import (
     sending,
     until_it_arrives,
 )
+from tests.waiting import wait_until
 
 MIB = 2**20
 PROBLEM = "urn:coursestream:"
@@ -273,10 +274,9 @@ async def test_client_that_vanishes_within_the_end_leaves_all_or_nothing(
             await until_it_arrives(service)
             upload.vanish()
 
-            async with asyncio.timeout(10):
-                # A file that has its name has its row a moment later.
-                while list(storage.unfinished.iterdir()) or not await is_in_order(service):
-                    await asyncio.sleep(0.01)
+            await wait_until(lambda: not list(storage.unfinished.iterdir()))
+            # A file that has its name has its row a moment later.
+            await wait_until(lambda: is_in_order(service))
 
     assert all(path.read_bytes() == film for path in storage.courses.rglob("original.mp4"))
 

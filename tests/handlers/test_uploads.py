@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from handlers import keys
+from tests.waiting import wait_until
 
 
 def form(*fields: tuple[str, bytes, str | None]) -> aiohttp.FormData:
@@ -174,14 +175,11 @@ async def test_upload_that_is_cut_leaves_nothing(
     unfinished = service.app[keys.STORAGE].unfinished
     _, writer = await asyncio.open_connection("127.0.0.1", service.server.port)
     writer.write(head.encode() + mp4.read_bytes())
-    async with asyncio.timeout(5):
-        while not list(unfinished.iterdir()):
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: list(unfinished.iterdir()))
 
-        writer.transport.abort()
+    writer.transport.abort()
 
-        while list(unfinished.iterdir()):
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: not list(unfinished.iterdir()))
     assert await nothing_is_left(service)
     assert [record for record in caplog.records if record.name.startswith("aiohttp")] == []
 

@@ -10,6 +10,7 @@ import pytest
 
 from db import videos
 from handlers import keys
+from tests.waiting import wait_until
 
 FIELDS = """
     id course_id module_id title original_filename status failure processing_ratio duration width
@@ -307,9 +308,7 @@ async def test_deleted_video_leaves_disk_and_descriptors_after_the_retention(
 
     await service.ask("tess", "DELETE", path)
     directory = storage.video_dir("c1", UUID(video["id"]))
-    async with asyncio.timeout(10):
-        while await asyncio.to_thread(directory.exists) or len(files):
-            await asyncio.sleep(0.05)
+    await wait_until(lambda: not directory.exists() and not len(files))
 
     rows = await service.app[keys.DATABASE].fetch_all("SELECT id FROM videos")
     assert rows == []

@@ -1,12 +1,12 @@
 """Uploads sent byte by byte, and what they may leave behind when they are refused."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from handlers import keys
+from tests.waiting import wait_until
 from tests.wire import Wire, WireAnswer, connected
 
 BEFORE = (
@@ -75,12 +75,10 @@ async def sending(
 async def until_it_arrives(service: Any, size_bytes: int = 0) -> Path:
     """The temporary file, once it has so many bytes."""
     unfinished = service.app[keys.STORAGE].unfinished
-    async with asyncio.timeout(10):
-        while True:
-            for path in unfinished.iterdir():
-                if path.stat().st_size >= size_bytes:
-                    return Path(path)
-            await asyncio.sleep(0.01)
+    (path, *_) = await wait_until(
+        lambda: [path for path in unfinished.iterdir() if path.stat().st_size >= size_bytes]
+    )
+    return Path(path)
 
 
 async def left_behind(service: Any) -> list[str]:
@@ -100,7 +98,5 @@ def files_left(service: Any) -> list[str]:
 
 async def is_nothing_left(service: Any) -> bool:
     """Soon: what ends an upload may come after its answer."""
-    async with asyncio.timeout(10):
-        while await left_behind(service):
-            await asyncio.sleep(0.02)
+    await wait_until(lambda: left_behind(service), lambda seen: not seen, within_s=10)
     return True

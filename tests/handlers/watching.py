@@ -1,12 +1,12 @@
 """A course of one's own with a video that can be watched, and what a player says about it."""
 
-import asyncio
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from db import event_log
 from handlers import keys
+from tests.waiting import wait_until
 
 DURATION_S = 30
 _numbers = count(1)
@@ -60,9 +60,7 @@ class Course:
 async def settled(service: Any) -> None:
     """Until streams that are opened now begin after all that has happened."""
     newest_id = (await event_log.bounds(service.app[keys.DATABASE])).newest_id
-    async with asyncio.timeout(5):
-        while service.app[keys.HUB]._position < newest_id:
-            await asyncio.sleep(0.002)
+    await wait_until(lambda: service.app[keys.HUB]._position >= newest_id, within_s=5)
 
 
 async def new_course(service: Any) -> Course:

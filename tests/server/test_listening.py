@@ -1,6 +1,6 @@
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from server import listening as listening_module
 from server.config import Config, load_config
 from server.listening import ListenError, listening
 from server.stopping import StopSignals
+from tests.waiting import wait_until
 from tests.wire import connected
 
 
@@ -115,12 +116,6 @@ async def getting(url: str) -> AsyncIterator[asyncio.Task[str]]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not is_so():
-            await asyncio.sleep(0.005)
-
-
 def refuses_connections(url: str) -> bool:
     port = int(url.rpartition(":")[2])
     with socket.socket() as probe:
@@ -137,7 +132,7 @@ async def test_readiness_ends_before_the_listener_closes(server: Server) -> None
     async with getting(url + "/slow"):
         await server.fake.entered.wait()
         server.signals.receive()
-        await until(lambda: refuses_connections(url))
+        await wait_until(lambda: refuses_connections(url))
         assert server.fake.app[keys.STOPPING].is_set()
 
 
@@ -160,7 +155,7 @@ async def test_a_request_under_way_is_answered_before_resources_close(server: Se
     async with getting(await server.url + "/slow") as body:
         await server.fake.entered.wait()
         server.signals.receive()
-        await until(lambda: refuses_connections(server.url.result()))
+        await wait_until(lambda: refuses_connections(server.url.result()))
         server.fake.release.set()
 
         assert await body == "slow"
@@ -191,7 +186,7 @@ async def test_a_second_signal_skips_the_waiting(server: Server) -> None:
     async with getting(await server.url + "/deaf"):
         await server.fake.entered.wait()
         server.signals.receive()
-        await until(lambda: refuses_connections(server.url.result()))
+        await wait_until(lambda: refuses_connections(server.url.result()))
         server.signals.receive()
         await server.stopped()
     assert server.fake.log == ["resources closed"]

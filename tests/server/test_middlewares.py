@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from events.metrics import Metrics
 from handlers import keys
 from server import middlewares
+from tests.waiting import wait_until
 
 SECRET = "/srv/secret"
 
@@ -132,9 +133,7 @@ async def test_client_that_went_away_is_no_error(
         writer.write(b"PUT /read HTTP/1.1\r\nHost: a\r\n" + body)
         await writer.drain()
         writer.transport.abort()
-        async with asyncio.timeout(5):
-            while not lines:
-                await asyncio.sleep(0.01)
+        await wait_until(lambda: lines, within_s=5)
 
     assert [(line["event"], line["status"]) for line in lines] == [("request", 499)]
     assert [record for record in caplog.records if record.name.startswith("aiohttp")] == []

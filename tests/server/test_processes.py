@@ -1,23 +1,16 @@
-import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from server.processes import Children
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 20.0
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT_S):
-        while not is_so():
-            await asyncio.sleep(0.01)
 
 
 def is_alive(pid: int) -> bool:
@@ -36,7 +29,7 @@ SLEEPER = python("import time; time.sleep(600)")
 
 async def test_as_many_run_as_were_asked_for_and_none_is_left() -> None:
     async with Children(SLEEPER, 2) as children:
-        await until(lambda: len(children.pids) == 2)
+        await wait_until(lambda: len(children.pids) == 2)
         pids = children.pids
         await children.stop()
     assert not any(map(is_alive, pids))
@@ -50,17 +43,17 @@ async def test_none_run_when_none_were_asked_for() -> None:
 
 async def test_one_that_dies_is_started_again() -> None:
     async with Children(SLEEPER, 1, first_restart_s=0.01) as children:
-        await until(lambda: len(children.pids) == 1)
+        await wait_until(lambda: len(children.pids) == 1)
         first = children.pids[0]
         os.kill(first, signal.SIGKILL)
-        await until(lambda: len(children.pids) == 1 and children.pids[0] != first)
+        await wait_until(lambda: len(children.pids) == 1 and children.pids[0] != first)
 
 
 async def test_one_that_keeps_dying_is_started_later_each_time(tmp_path: Path) -> None:
     starts = tmp_path / "starts"
     program = f"import time; open({str(starts)!r}, 'a').write(f'{{time.monotonic()}}\\n')"
     async with Children(python(program), 1, first_restart_s=0.05):
-        await until(lambda: starts.exists() and len(starts.read_text().splitlines()) >= 4)
+        await wait_until(lambda: starts.exists() and len(starts.read_text().splitlines()) >= 4)
     times = [float(line) for line in starts.read_text().splitlines()]
     assert times[3] - times[2] >= 0.2 > 0.05
 
@@ -74,15 +67,15 @@ async def test_one_that_ignores_sigterm_is_killed_with_its_own_children(tmp_path
         "time.sleep(600)"
     )
     async with Children(python(program), 1) as children:
-        await until(lambda: pids.exists() and pids.read_text().endswith(" "))
+        await wait_until(lambda: pids.exists() and pids.read_text().endswith(" "))
         await children.stop(timeout_s=0.05)
-    await until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
+    await wait_until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
 
 
 async def test_leaving_by_an_error_leaves_none() -> None:
     async def fail() -> None:
         async with Children(SLEEPER, 1) as children:
-            await until(lambda: len(children.pids) == 1)
+            await wait_until(lambda: len(children.pids) == 1)
             pids.extend(children.pids)
             raise LookupError
 

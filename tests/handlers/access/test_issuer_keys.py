@@ -11,6 +11,7 @@ from handlers.access.issuer_keys import MAX_ANSWER_BYTES, IssuerKeys
 from handlers.access.signing_keys import MAX_KID_LENGTH, parse_public_key
 from handlers.errors import Unavailable
 from tests.issuer import ED25519_KEY, P256_KEY, RSA_KEY, Issuer, jwk_of, pem_of
+from tests.waiting import wait_until
 
 PAUSE_S = 5.0
 Follow = Callable[..., AsyncIterator[IssuerKeys]]
@@ -52,12 +53,6 @@ async def follow(issuer: Issuer, clock: Clock) -> AsyncIterator[Callable[..., ob
         yield start
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 async def test_key_is_found_by_its_kid(follow: Callable, issuer: Issuer) -> None:
     issuer.keys = [OLD, NEW]
     keys = await follow()
@@ -89,10 +84,10 @@ async def test_new_key_is_learnt_with_the_first_token_and_the_old_one_goes(
 
 async def test_schedule_learns_without_any_token(follow: Callable, issuer: Issuer) -> None:
     keys = await follow(refresh_interval_s=0.01)
-    await until(lambda: keys.holds(OLD_KEY))
+    await wait_until(lambda: keys.holds(OLD_KEY))
     issuer.keys = [NEW]
 
-    await until(lambda: keys.holds(NEW_KEY))
+    await wait_until(lambda: keys.holds(NEW_KEY))
 
     assert not keys.holds(OLD_KEY)
 
@@ -122,7 +117,7 @@ async def test_unknown_kids_at_once_share_one_question(follow: Callable, issuer:
     issuer.keys = [NEW]
 
     finding = [asyncio.create_task(keys.find("new")) for _ in range(20)]
-    await until(lambda: issuer.asked > asked)
+    await wait_until(lambda: issuer.asked > asked)
     finding[0].cancel()  # a client that goes away takes the answer from nobody
     issuer.release.set()
 
@@ -144,7 +139,7 @@ async def test_issuer_that_hangs_holds_up_no_known_key(follow: Callable, issuer:
     await keys.find("old")
     issuer.hang()
     unknown = asyncio.create_task(keys.find("unknown"))
-    await until(lambda: issuer.asked == 2)
+    await wait_until(lambda: issuer.asked == 2)
 
     finding = keys.find("old").__await__()
     with pytest.raises(StopIteration) as found:
@@ -233,7 +228,7 @@ async def test_nobody_there_is_no_verdict(unused_tcp_port: int) -> None:
 async def test_stopping_does_not_wait_for_the_issuer(follow: Callable, issuer: Issuer) -> None:
     issuer.hang()
     keys = await follow()
-    await until(lambda: issuer.asked == 1)
+    await wait_until(lambda: issuer.asked == 1)
 
     async with asyncio.timeout(1.5):
         await keys.__aexit__(None, None, None)

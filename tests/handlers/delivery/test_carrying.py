@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from handlers.delivery.connection import HELD_BYTES, Connection, Launched, protocol_factory
+from tests.waiting import wait_until
 from tests.wire import Wire, connected
 
 STREAM = ("GET /stream HTTP/1.1", "Host: h")
@@ -54,12 +55,6 @@ async def serving(tls=None, keepalive_timeout_s=75.0):
             await runner.cleanup()
 
 
-async def until(is_so):
-    async with asyncio.timeout(LONGEST_WAIT_S):
-        while not is_so():
-            await asyncio.sleep(0.005)
-
-
 async def begun(streams, wire, *fields):
     """A stream whose handler has returned."""
     await wire.send(*STREAM, *fields)
@@ -83,7 +78,7 @@ async def test_nothing_of_its_request_stays():
     others = requests_alive()  # a test that failed before this one keeps what it saw
     async with serving() as streams, connected(streams.url) as wire:
         await begun(streams, wire)
-        await until(lambda: len(asyncio.all_tasks()) == 1)  # the test's own
+        await wait_until(lambda: len(asyncio.all_tasks()) == 1)  # the test's own
 
         assert not [one for one in requests_alive() if not any(one is other for other in others)]
 
@@ -92,7 +87,7 @@ async def test_the_next_requests_have_their_turn_behind_it():
     async with serving() as streams, connected(streams.url) as wire:
         for _ in range(3):
             connection = await begun(streams, wire)
-            await until(lambda: len(asyncio.all_tasks()) == 1)
+            await wait_until(lambda: len(asyncio.all_tasks()) == 1)
             end(connection)
             await wire.reader.readuntil(LAST_CHUNK)
             assert (await wire.ask(*NEXT)).body == b"next"
@@ -114,7 +109,7 @@ async def test_what_was_asked_ahead_is_answered_behind_it(is_with_it):
         connection = await streams.carried.get()
         if not is_with_it:
             wire.writer.write(ahead)
-            await until(lambda: connection._held)
+            await wait_until(lambda: connection._held)
         connection.transport.write(b"4\r\nlive\r\n")
         stream = await wire.reader.readuntil(b"live\r\n")
         end(connection)
@@ -128,7 +123,7 @@ async def test_what_is_sent_meanwhile_is_held_up_to_a_bound():
     async with serving() as streams, connected(streams.url) as wire:
         connection = await begun(streams, wire)
         wire.writer.write(b"x" * 2**23)
-        await until(lambda: not connection.transport.is_reading())
+        await wait_until(lambda: not connection.transport.is_reading())
 
         assert HELD_BYTES <= len(connection._held) < HELD_BYTES + 300_000
 

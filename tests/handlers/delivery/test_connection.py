@@ -10,20 +10,15 @@ from aiohttp import web
 from handlers.delivery import connection as connection_module
 from handlers.delivery.connection import HELD_BYTES, Connection, mismatch
 from handlers.delivery.transfers import Outcome
+from tests.waiting import wait_until
 
 MIB = 2**20
 LONGEST_WAIT_S = 8.0
 
 
-async def until(is_so):
-    async with asyncio.timeout(LONGEST_WAIT_S):
-        while not is_so():
-            await asyncio.sleep(0.005)
-
-
 async def connection_of(delivery):
     """The server's side of the one connection there is."""
-    await until(lambda: len(delivery.connections) == 1)
+    await wait_until(lambda: len(delivery.connections) == 1)
     return delivery.connections[0]
 
 
@@ -47,7 +42,7 @@ async def test_the_connection_is_idle_while_the_answer_goes_on(launching, connec
         await client.ask()
         await client.read_head()
         connection = await connection_of(delivery)
-        await until(delivery.handler_task.done)
+        await wait_until(delivery.handler_task.done)
 
         assert connection.is_sending
         assert len(delivery.transfers) == 1
@@ -87,7 +82,7 @@ async def test_what_is_sent_meanwhile_is_held_up_to_a_bound(
         ahead = b"".join(request(start=a, stop=a + 10, more=padding) for a in range(80))
         delivery.serve(video)
         sending = asyncio.create_task(send(client, ahead))
-        await until(lambda: not connection.transport.is_reading())
+        await wait_until(lambda: not connection.transport.is_reading())
 
         assert HELD_BYTES <= len(connection._held) < HELD_BYTES + 300_000
 
@@ -154,7 +149,7 @@ async def test_a_client_that_leaves_within_a_body_is_dropped_at_once(launching, 
         await delivery.ended()
         client.socket.shutdown(socket.SHUT_WR)
 
-        await until(lambda: connection.transport is None)
+        await wait_until(lambda: connection.transport is None)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +181,7 @@ async def test_a_last_answer_is_closed_even_if_the_client_stays(
         await client.ask(Connection="close")
         await client.read_head()
         await client.read_body(len(content))
-        await until(lambda: not delivery.connections)
+        await wait_until(lambda: not delivery.connections)
 
 
 async def test_what_follows_a_last_request_is_not_answered(launching, connected, video, content):
@@ -254,7 +249,7 @@ async def test_each_connection_keeps_one_descriptor_of_its_own(
                 await client.read_head()
                 await client.read_body(10)
         monkeypatch.undo()
-        await until(lambda: not delivery.connections)
+        await wait_until(lambda: not delivery.connections)
 
     assert len(made) <= 1
     assert all(own.fileno() == -1 for own in made)

@@ -1,6 +1,5 @@
 """Blocks of a file in memory before they are sent, and who read them."""
 
-import asyncio
 import contextlib
 import os
 import threading
@@ -10,6 +9,7 @@ import pytest
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.ranges import ByteSpan
 from handlers.delivery.read_ahead import BLOCK_BYTES, ReadAhead
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -69,6 +69,4 @@ async def test_a_disk_that_hangs_is_given_up_and_the_file_kept_open(
             os.fstat(own.descriptor)
         finally:
             disk.set()
-        async with asyncio.timeout(8):
-            while is_open(own.descriptor):
-                await asyncio.sleep(0.005)
+        await wait_until(lambda: not is_open(own.descriptor), within_s=8)

@@ -16,11 +16,12 @@ LIMIT = 1000
 FACTS = {"ContentLength": 4, "ETag": '"e"'}
 
 
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    made = open_client("http://127.0.0.1:1", "us-east-1", None, 1)
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        made = open_client("http://127.0.0.1:1", "us-east-1", None, 1)
     yield made
     made.close()
 
