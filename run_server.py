@@ -5,11 +5,11 @@ import os
 import sys
 from pathlib import Path
 
-from server import commands
-from server.adoption import add_adopt_storage
-from server.checking import add_check, check_wishes
-from server.config import ConfigError, load_config
-from server.s3_options import add_import_s3, wishes_of
+from server.commands import commands
+from server.commands.adopt_storage import add_adopt_storage
+from server.commands.check import add_check, check_wishes
+from server.config.settings import ConfigError, load_config
+from server.takeover.options import add_import_s3, wishes_of
 
 LOOKING = ("check", "import-s3", "adopt-storage")  # 1 is for what they found
 ENV_FILE = Path(__file__).resolve().with_name(".env")

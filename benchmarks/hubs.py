@@ -25,7 +25,7 @@ from benchmarks.api import call, client
 from benchmarks.nginx import nginx
 from benchmarks.processes import CannotStart, Cores, pinned, running, wait_for_port
 from benchmarks.product import serving
-from server.tokens import mint_token
+from server.commands.tokens import mint_token
 
 PEERS = Path(__file__).with_name("peers")
 NCHAN_MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")

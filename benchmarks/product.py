@@ -20,7 +20,7 @@ import aiohttp
 from benchmarks.api import call, client, path_by_bearer, path_by_grant
 from benchmarks.load import Target
 from benchmarks.processes import CannotStart, Cores, pin, pinned, running, wait_for_port
-from server.config import NOT_BUILT
+from server.config.settings import NOT_BUILT
 
 ROOT = Path(__file__).resolve().parents[1]
 COURSE, MODULE, STUDENT = "bench", "bench-1", "bench-student"

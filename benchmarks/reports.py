@@ -34,7 +34,7 @@ from benchmarks.processes import (
 )
 from benchmarks.product import serving, stop
 from handlers.access.grants import Grants, PlaybackGrant
-from server.postgres import EmbeddedPostgres
+from server.postgres.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT, ECHO, NAIVE = "coursestream", "echo", "naive"

@@ -31,8 +31,8 @@ from benchmarks.measurement import options_of, run_isolated, spread
 from benchmarks.processes import cpu_s, running, wait_for_port
 from benchmarks.uploads import write_film
 from db.migrate import migrate
-from events.importing import PART_BYTES
-from server.postgres import EmbeddedPostgres
+from events.takeover.object_import import PART_BYTES
+from server.postgres.embedded import EmbeddedPostgres
 from storage.paths import StoragePaths
 from storage.s3.fetching import Fetched, fetch_part
 from storage.s3.locations import Location

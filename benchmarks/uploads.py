@@ -27,8 +27,8 @@ from benchmarks.measurement import options_of, run_isolated, spread
 from benchmarks.nginx import nginx
 from benchmarks.processes import Cores, choose_cores, cpu_s, pinned
 from benchmarks.product import serving, stop
-from server.tokens import mint_token
-from storage.remux import remux_faststart
+from server.commands.tokens import mint_token
+from storage.media.remux import remux_faststart
 from storage.samples import write_clock_mp4
 
 HOST, PORT, NGINX_PORT = "127.0.0.1", 8104, 8105

@@ -8,7 +8,7 @@ from aiohttp import web
 from db.errors import DatabaseError
 from db.pool import Database
 from events.errors import ForeignStorage
-from events.persister import ProgressPersister
+from events.progress.persister import ProgressPersister
 from handlers import keys
 from handlers.messages import Health, Readiness, answer_json
 from handlers.own_storage import require_own_storage

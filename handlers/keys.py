@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from db.pool import Database
-from events.damage import DamagedFiles
-from events.emitter import Emitter
-from events.hub import Hub
+from events.log.emitter import Emitter
+from events.media.pictures import Pictures
 from events.metrics import Metrics
-from events.old_places import OldPlaces
-from events.persister import ProgressPersister
-from events.pictures import Pictures
+from events.progress.persister import ProgressPersister
+from events.stream.hub import Hub
+from events.takeover.s3_urls import OldPlaces
+from events.upkeep.damage import DamagedFiles
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.grants import Grants
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
+from handlers.connection.range_shortcut import Replay
+from handlers.connection.report_shortcut import RepeatedReports
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
-from handlers.delivery.replay import Replay
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
-from handlers.receivers import Receivers
-from handlers.repeated_reports import RepeatedReports
-from storage.media import Limits
+from handlers.uploads.receivers import Receivers
+from storage.media.facts import Limits
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 

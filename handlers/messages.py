@@ -10,8 +10,8 @@ import msgspec
 from aiohttp import hdrs, web
 from msgspec import Meta
 
-from db.progress import ProgressState
-from events.snapshots import Captions, VideoSnapshot
+from db.progress.progress import ProgressState
+from events.log.snapshots import Captions, VideoSnapshot
 from handlers.errors import InvalidRequest, UnsupportedFormat
 from handlers.header_values import content_type
 

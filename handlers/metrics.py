@@ -5,9 +5,11 @@ import asyncio
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from db import jobs, playback_sessions, storage_identity
+from db import jobs
 from db.errors import DatabaseError
 from db.pool import Database
+from db.progress import sessions
+from db.upkeep import storage_identity
 from handlers import keys
 from handlers.errors import NotAllowed
 
@@ -40,7 +42,7 @@ async def _counts(database: Database) -> tuple[dict[str, int], dict[str, int]] |
     try:
         async with asyncio.timeout(QUERY_TIMEOUT_S):
             of_jobs = await jobs.count_by_status(database)
-            return of_jobs, await playback_sessions.count_open(database)
+            return of_jobs, await sessions.count_open(database)
     except (DatabaseError, TimeoutError):
         return None, None
 

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from events.pairing import require_pair
+from events.upkeep.pairing import require_pair
 from handlers import keys
 
 

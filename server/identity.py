@@ -14,7 +14,7 @@ from handlers.access.signing_keys import (
     parse_public_key,
     shared_secret,
 )
-from server.config import Config
+from server.config.settings import Config
 
 MAX_KEY_FILE_BYTES = 64 * 1024
 

@@ -5,7 +5,7 @@ import resource
 from dataclasses import replace
 
 from db.server_facts import ServerFacts
-from server.config import Config
+from server.config.settings import Config
 
 # Beside one a connection: open videos, uploads, the database, event streams' own, the log.
 OTHER_DESCRIPTORS = 1024

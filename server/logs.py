@@ -15,7 +15,7 @@ import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 from structlog.types import EventDict, Processor, WrappedLogger
 
-from server.config_values import Secret
+from server.config.values import Secret
 
 HIDDEN = "***"
 # Noisy at `info`; what they say there is no operator's business.

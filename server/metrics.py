@@ -14,15 +14,15 @@ from pathlib import Path
 
 from aiohttp import web
 
-from events.ending import end
-from events.ledger import LedgerWriter
 from events.metrics import Metrics
-from events.persister import ProgressPersister
+from events.progress.persister import ProgressPersister
+from events.upkeep.ledger import LedgerWriter
 from handlers import keys
 from handlers.delivery.transfers import PURPOSES
 from handlers.metrics import show_metrics
-from server.config import Config
-from server.listening import ListenError
+from server.config.settings import Config
+from server.web.listening import ListenError
+from storage.tasks import end
 
 LOOPBACK = "127.0.0.1"
 SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
-from server.config import Config
+from server.config.settings import Config
 from server.limits import embedded_connections
-from server.postgres import EmbeddedPostgres
+from server.postgres.embedded import EmbeddedPostgres
 
 STOP_TIMEOUT_S = 10.0
 MIN_CONNECTIONS = 100  # PostgreSQL's own default: room for psql and `run_server.py` commands

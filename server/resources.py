@@ -11,43 +11,43 @@ from aiohttp import web
 from db import enrollments, videos
 from db.migrate import MIGRATIONS
 from db.pool import open_database
-from events.damage import LOOK_INTERVAL_S as DAMAGE_INTERVAL_S
-from events.damage import DamagedFiles, Repairs
-from events.emitter import Emitter
-from events.ending import end
-from events.hub import Hub, HubLimits
-from events.ledger import Ledger, LedgerWriter
-from events.log import Tail
-from events.old_places import OldPlaces
-from events.pairing import pair
-from events.periodic import Periodic
-from events.persister import ProgressPersister
-from events.pictures import Pictures, PictureSettings
-from events.reconcile import Reconcile
-from events.retention import Retention
-from events.sessions import silence_watch
-from events.trash import trash_sweep
-from events.upload_sweep import upload_sweep
+from events.log.emitter import Emitter
+from events.log.log import Tail
+from events.log.retention import Retention
+from events.media.pictures import Pictures, PictureSettings
+from events.progress.persister import ProgressPersister
+from events.progress.sessions import silence_watch
+from events.stream.hub import Hub, HubLimits
+from events.takeover.s3_urls import OldPlaces
+from events.upkeep.damage import LOOK_INTERVAL_S as DAMAGE_INTERVAL_S
+from events.upkeep.damage import DamagedFiles, Repairs
+from events.upkeep.ledger import Ledger, LedgerWriter
+from events.upkeep.pairing import pair
+from events.upkeep.reconcile import Reconcile
+from events.upkeep.trash import trash_sweep
+from events.upkeep.upload_sweep import upload_sweep
 from handlers import keys
 from handlers.access.revocation import REMEMBERED_S, Revocations
 from handlers.access.rules import Access
+from handlers.connection.range_shortcut import Replay
+from handlers.connection.report_shortcut import RepeatedReports
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
-from handlers.delivery.replay import Replay
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
 from handlers.health import migration_ids
-from handlers.receivers import LOOK_INTERVAL_S, Receivers
-from handlers.repeated_reports import RepeatedReports
-from server.config import Config
+from handlers.uploads.receivers import LOOK_INTERVAL_S, Receivers
+from server.config.settings import Config
 from server.identity import token_verifier
 from server.metrics import follow, follow_ledger, metrics_listener
 from server.subscriptions import join
 from storage.paths import StoragePaths
+from storage.periodic import Periodic
 from storage.sandbox.children import Sandbox
+from storage.tasks import end
 
 UPLOAD_THREADS = 4  # the loop's default executor is shared with name look-ups and has few threads
 FILE_THREADS = 4

@@ -12,8 +12,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from server.config import Config
-from server.config_values import MIN_SECRET_BYTES, Secret
+from server.config.settings import Config
+from server.config.values import MIN_SECRET_BYTES, Secret
 from server.private_files import ReadableByOthers, require_private
 
 JWT_SECRET_FILE = "jwt-secret"

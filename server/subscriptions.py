@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from events.emitter import Emitter
-from events.types import EnrollmentChanged, Event, VideoDeleted, VideoEvent, VideoUpdated
+from events.log.emitter import Emitter
+from events.log.types import EnrollmentChanged, Event, VideoDeleted, VideoEvent, VideoUpdated
 from handlers import keys
 
 

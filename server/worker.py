@@ -13,11 +13,11 @@ from procrastinate.exceptions import ConnectorException
 
 from db.errors import DatabaseUnavailable
 from db.pool import connection_options, open_database
-from events import pipeline
-from events.pairing import pair
-from events.pictures import PictureSettings
-from events.pipeline import Pipeline
-from server.config import Config
+from events.media import pipeline
+from events.media.pictures import PictureSettings
+from events.media.pipeline import Pipeline
+from events.upkeep.pairing import pair
+from server.config.settings import Config
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 
@@ -85,7 +85,7 @@ async def _queue_errors() -> AsyncIterator[None]:
 
 
 def build_queue(dsn: str, work: Pipeline, liveness: Liveness) -> App:
-    """The job queue's application with its tasks; their bodies are in `events.pipeline`."""
+    """The job queue's application with its tasks; their bodies are in `events.media.pipeline`."""
     app = App(connector=AiopgConnector(dsn=dsn, maxsize=CONNECTIONS, **connection_options()))
 
     @app.task(

@@ -6,9 +6,9 @@ up whoever shares the interpreter.
 
 from pathlib import Path
 
-from storage.media import Examined, Limits
-from storage.probe import probe
-from storage.sniff import sniff_file
+from storage.media.facts import Examined, Limits
+from storage.media.probe import probe
+from storage.media.sniff import sniff_file
 
 
 def examine(path: Path, limits: Limits) -> Examined:

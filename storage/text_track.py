@@ -5,10 +5,10 @@ Runs in a sandboxed child: a megabyte of markup takes seconds, which would be ev
 
 import sys
 
+from storage.captions.subtitles import read_captions, read_chapters
+from storage.captions.webvtt import write
 from storage.errors import HugeTextTrack
-from storage.media import MAX_TRACK_BYTES, TrackKind
-from storage.subtitles import read_captions, read_chapters
-from storage.webvtt import write
+from storage.media.facts import MAX_TRACK_BYTES, TrackKind
 
 _READERS = {"captions": read_captions, "chapters": read_chapters}
 

@@ -17,8 +17,8 @@ import structlog
 from blockbuster import BlockBuster
 
 from db.migrate import migrate
-from server import middlewares
-from server.postgres import EmbeddedPostgres
+from server.postgres.embedded import EmbeddedPostgres
+from server.web import middlewares
 from tests.serving import Serve, served_from, write_large_mp4
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +42,7 @@ OUR_PACKAGES = ("server", "handlers", "storage", "events", "db")
 ALLOWED_BLOCKING_CALLS = (
     # A log line goes to a pipe or a terminal; the reader is the operator's.
     ("io.TextIOWrapper.write", "logging/__init__.py", "emit"),
-    ("io.TextIOWrapper.write", "server/s3_progress.py", "_print"),
+    ("io.TextIOWrapper.write", "server/takeover/progress_display.py", "_print"),
     # The socket does not block, and the window was read into memory before.
     ("os.sendfile", "handlers/delivery/pump.py", "_send_window"),
     ("os.sendfile", "handlers/delivery/pump.py", "send_at_once"),

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from db.announced import Announcement
-from db.legacy import LegacyModule
 from db.pool import Database
-from events.announcing import announce
-from events.importing import IMPORTER, Importer, ImportSettings, filename_of
+from db.takeover.announced import Announcement
+from db.takeover.legacy import LegacyModule
+from events.takeover.announce import announce
+from events.takeover.object_import import IMPORTER, Importer, ImportSettings, filename_of
 from handlers import keys
-from server.s3_import import import_settings
+from server.takeover.import_s3 import import_settings
 from storage.s3.fetching import Fetched
 from storage.s3.locations import Location
 from storage.s3.objects import look_up

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from db.pool import open_database
-from events.pairing import pair
+from events.upkeep.pairing import pair
 from storage.paths import StoragePaths
 
 

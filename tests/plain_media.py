@@ -5,7 +5,7 @@ import hashlib
 import struct
 from pathlib import Path
 
-from storage.media import (
+from storage.media.facts import (
     Limits,
     Picture,
     PictureKind,
@@ -15,9 +15,9 @@ from storage.media import (
     TranscodeTask,
     sheet_file,
 )
+from storage.media.sniff import Container
+from storage.media.transcode_limits import TranscodeBudget
 from storage.sandbox.children import OnProgress
-from storage.sniff import Container
-from storage.transcode_budget import TranscodeBudget
 
 
 def box(kind: bytes, payload: bytes = b"") -> bytes:

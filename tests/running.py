@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-from server.tokens import mint_token
+from server.commands.tokens import mint_token
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "the flows' own secret of thirty-two bytes or more"

@@ -13,9 +13,9 @@ from typing import Any
 
 import aiohttp
 
-from server.postgres_cluster import Cluster
-from server.tokens import mint_token
-from storage.remux import remux_faststart
+from server.commands.tokens import mint_token
+from server.postgres.cluster import Cluster
+from storage.media.remux import remux_faststart
 from storage.samples import write_clock_mp4
 from tests.running import SECRET, free_port, start, wait_for
 from tests.waiting import wait_until

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from server.config import SETTINGS
-from server.routes import routes
+from server.config.settings import SETTINGS
+from server.web.routes import routes
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("server", "handlers", "events", "storage", "db")

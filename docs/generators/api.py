@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from handlers import openapi
-from handlers.operations import OPERATIONS
-from server.routes import routes
+from handlers.openapi import document as openapi
+from handlers.openapi.operations import OPERATIONS
+from server.web.routes import routes
 
 Document = dict[str, Any]
 

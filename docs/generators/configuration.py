@@ -1,8 +1,8 @@
-"""The page of settings, generated from their definitions in `server.config`."""
+"""The page of settings, generated from their definitions in `server.config.settings`."""
 
 from collections.abc import Iterator
 
-from server.config import NOT_BUILT, PREFIX, SETTINGS
+from server.config.settings import NOT_BUILT, PREFIX, SETTINGS
 
 HEAD = f"""\
 # Configuration

@@ -15,8 +15,6 @@ from typing import Self
 import aiohttp
 from aiohttp import hdrs
 
-from events.ending import end
-from events.periodic import Periodic
 from handlers.access.signing_keys import (
     MAX_KID_LENGTH,
     PUBLIC_KEY_ALGORITHMS,
@@ -25,6 +23,8 @@ from handlers.access.signing_keys import (
     parse_key_set,
 )
 from handlers.errors import Unavailable
+from storage.periodic import Periodic
+from storage.tasks import end
 
 REFRESH_INTERVAL_S = 60.0  # for so long a withdrawn key may still work
 UNKNOWN_KID_PAUSE_S = 5.0

@@ -13,8 +13,8 @@ from collections.abc import Collection
 from weakref import WeakValueDictionary
 
 from handlers.access.auth import SERVICE
-from handlers.delivery.token_bucket import TokenBucket
 from handlers.errors import RETRY_SOON_S, RateLimited
+from handlers.token_bucket import TokenBucket
 
 BURST = 2  # a bucket is so many times as deep as what one period refills
 # A player that was offline for days delivers its queue (64 reports at most) almost at once.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from events.types import EnrollmentChanged, VideoDeleted, VideoUpdated
+from events.log.types import EnrollmentChanged, VideoDeleted, VideoUpdated
 from handlers.access.grants import LONGEST_TTL_S, Grants, PlaybackGrant
 from handlers.errors import NotEnrolled, Unavailable
 

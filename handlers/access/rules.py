@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 from db import enrollments
 from db.pool import Database
-from events.types import EnrollmentChanged
+from events.log.types import EnrollmentChanged
 from handlers.access.auth import Viewer
 from handlers.errors import NotAllowed, NotEnrolled, NotFound
 

@@ -19,9 +19,9 @@ from handlers.delivery.outcomes import log_end, outcome_of
 from handlers.delivery.ranges import ByteSpan, Part
 from handlers.delivery.read_ahead import ReadAhead
 from handlers.delivery.stall_clock import StallClock
-from handlers.delivery.token_bucket import TokenBucket
 from handlers.delivery.transfers import Outcome, Tally, Transfer
 from handlers.delivery.unsent import drop_unsent, unsent_bytes
+from handlers.token_bucket import TokenBucket
 
 # Below, holding back the last segment saves no packet worth its two system calls (measured).
 CORK_FROM_BYTES = 128 * 1024

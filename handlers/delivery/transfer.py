@@ -10,13 +10,13 @@ far it came.
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http import SERVER_SOFTWARE
 
+from handlers.connection.connection import Connection, Launched
+from handlers.connection.range_shortcut import Lesson, Replay
 from handlers.delivery import head
-from handlers.delivery.connection import Connection, Launched
 from handlers.delivery.dates import DateText
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import TransferPlan
-from handlers.delivery.replay import Lesson, Replay
 from handlers.delivery.transfers import Transfer
 from handlers.delivery.writing import write
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Literal, Self, get_args
 from uuid import UUID
 
-from handlers.delivery.token_bucket import TokenBucket
+from handlers.token_bucket import TokenBucket
 
 Purpose = Literal["stream", "download", "thumbnail"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)

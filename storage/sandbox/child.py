@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from storage.errors import MediaInterrupted, StorageError
-from storage.media import (
+from storage.media.facts import (
     PROGRESS_MARK,
     CustomThumbnailsTask,
     ExamineTask,
@@ -84,16 +84,23 @@ class Nothing(msgspec.Struct, frozen=True):
 FUNCTIONS: Mapping[str, Function] = {
     "examine": Function("storage.examine", "examine", ExamineTask, files.probed),
     "text_track": Function("storage.text_track", "rewrite_text_track", TextTrackTask),
-    "probe": Function("storage.probe", "probe", ProbeTask, files.probed),
-    "remux": Function("storage.remux", "remux_faststart", RemuxTask, files.remuxed),
+    "probe": Function("storage.media.probe", "probe", ProbeTask, files.probed),
+    "remux": Function("storage.media.remux", "remux_faststart", RemuxTask, files.remuxed),
     "custom_thumbnails": Function(
-        "storage.custom_thumbnails", "make_custom_thumbnails", CustomThumbnailsTask, files.pictured
+        "storage.pictures.custom_thumbnails",
+        "make_custom_thumbnails",
+        CustomThumbnailsTask,
+        files.pictured,
     ),
-    "storyboard": Function("storage.storyboard", "make_storyboard", StoryboardTask, files.tiled),
+    "storyboard": Function(
+        "storage.pictures.storyboard", "make_storyboard", StoryboardTask, files.tiled
+    ),
     "transcode": Function(
-        "storage.transcode", "transcode", TranscodeTask, files.transcoded, tells_progress=True
+        "storage.media.transcode", "transcode", TranscodeTask, files.transcoded, tells_progress=True
     ),
-    "thumbnails": Function("storage.thumbnails", "make_thumbnails", ThumbnailsTask, files.pictured),
+    "thumbnails": Function(
+        "storage.pictures.thumbnails", "make_thumbnails", ThumbnailsTask, files.pictured
+    ),
 }
 CONFINEMENT = "confinement"
 """Asked for this, a child does nothing and answers with the walls around it."""

@@ -31,7 +31,7 @@ from storage.errors import (
     StorageError,
     os_errors_wrapped,
 )
-from storage.media import (
+from storage.media.facts import (
     MAX_TILES,
     MAX_TRACK_BYTES,
     PROGRESS_MARK,
@@ -55,11 +55,11 @@ from storage.media import (
     encode,
     sheet_file,
 )
+from storage.media.sniff import Container
+from storage.media.transcode_limits import TranscodeBudget
 from storage.sandbox.child import CONFINEMENT, Answer, Budget, Nothing, Order
 from storage.sandbox.confinement import Confinement
 from storage.sandbox.outcome import MOST_CHILDREN, TimedOut, failure_of, settled
-from storage.sniff import Container
-from storage.transcode_budget import TranscodeBudget
 from storage.uploads import to_its_end
 
 _T = TypeVar("_T")

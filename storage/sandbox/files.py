@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.errors import os_errors_wrapped
-from storage.media import (
+from storage.media.facts import (
     MAX_TILES,
     TILES_PER_SHEET,
     CustomThumbnailsTask,

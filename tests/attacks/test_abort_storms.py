@@ -18,7 +18,7 @@ import pytest_asyncio
 from handlers import keys
 from handlers.delivery.transfers import PURPOSES
 from tests.handlers.conftest import Service
-from tests.handlers.uploading import AFTER, BEFORE
+from tests.handlers.uploads.uploading import AFTER, BEFORE
 from tests.wire import Wire, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from tests.attacks.striking import striking
-from tests.handlers.tusing import OCTETS, create, created, offset_of, patch, stored_bytes
-from tests.handlers.uploading import is_nothing_left, sending
+from tests.handlers.uploads.tusing import OCTETS, create, created, offset_of, patch, stored_bytes
+from tests.handlers.uploads.uploading import is_nothing_left, sending
 
 ALL = 3  # children of one request
 CAPTIONS = b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n"

@@ -16,7 +16,7 @@ import aiohttp.helpers
 import pytest
 from aiohttp import web
 
-from server.routes import routes
+from server.web.routes import routes
 from tests.attacks.answers import status_of
 from tests.handlers.conftest import Service
 from tests.wire import connected

@@ -19,13 +19,13 @@ import pytest
 
 from db.pool import Database, open_database
 from events.errors import ForeignStorage
-from events.pairing import adopt, pair
-from events.reconcile import mend, reconcile
-from events.survey import survey
-from events.trash import sweep
-from events.upload_sweep import sweep_uploads
-from server import demo
-from server.tokens import mint_token
+from events.upkeep.pairing import adopt, pair
+from events.upkeep.reconcile import mend, reconcile
+from events.upkeep.survey import survey
+from events.upkeep.trash import sweep
+from events.upkeep.upload_sweep import sweep_uploads
+from server.commands import demo
+from server.commands.tokens import mint_token
 from storage.errors import StorageError
 from storage.identity import owner_held
 from storage.inventory import remove_unfinished

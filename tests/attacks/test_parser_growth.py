@@ -17,25 +17,25 @@ import pytest
 from multidict import CIMultiDict
 
 from events.errors import UnknownEventType
-from events.frames import parse_place
-from events.types import parse_types
+from events.log.types import parse_types
+from events.stream.frames import parse_place
 from handlers.access.auth import bearer_token
 from handlers.access.grants import Grants
+from handlers.connection.posts import Post
 from handlers.delivery.conditional import ETag, Validators, evaluate, parse_etags, parse_http_date
 from handlers.delivery.disposition import attachment
 from handlers.delivery.negotiation import choose
-from handlers.delivery.posts import Post
 from handlers.delivery.ranges import parse_range
 from handlers.errors import RequestError
 from handlers.header_values import content_type, is_packed, parameters, text_parameter
 from handlers.messages import CoursePut, ProgressPut, decode_json
-from handlers.multipart import MalformedMultipart, MultipartReader, boundary_of
 from handlers.paging import Page
-from handlers.tus_headers import parse_checksum, parse_metadata, parse_size
-from handlers.upload_form import kept_filename
-from server.app import MAX_JSON_BYTES
-from server.proxies import TrustedProxies
-from storage.language_tags import canonical
+from handlers.uploads.form import kept_filename
+from handlers.uploads.multipart import MalformedMultipart, MultipartReader, boundary_of
+from handlers.uploads.tus_headers import parse_checksum, parse_metadata, parse_size
+from server.web.app import MAX_JSON_BYTES
+from server.web.proxies import TrustedProxies
+from storage.captions.language_tags import canonical
 from tests.attacks.costs import GROWTH, MOST_S, cost_s, grows_faster_than_its_input
 
 LINE = 8 * 1024  # aiohttp's limit of a header line, and of the address

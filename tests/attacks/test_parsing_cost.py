@@ -12,8 +12,9 @@ import pytest
 
 from handlers import keys
 from server.resources import PROBES_AT_ONCE
-from storage import cue_text, sniff, subtitles
-from tests.handlers.uploading import is_nothing_left, sending
+from storage.captions import cue_text, subtitles
+from storage.media import sniff
+from tests.handlers.uploads.uploading import is_nothing_left, sending
 
 # EBML header of WebM, then a segment of unknown size.
 WEBM = b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm\x18\x53\x80\x67\x01" + b"\xff" * 7

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from handlers.delivery.refused_bytes import RefusingBytes
+from handlers.connection.refused_bytes import RefusingBytes
 from tests.handlers.conftest import Service
 from tests.wire import WireAnswer, connected
 

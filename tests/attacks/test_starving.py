@@ -5,7 +5,7 @@ from pathlib import Path
 
 from handlers import keys
 from tests.handlers.conftest import Service, StartService, furnish
-from tests.handlers.tusing import VERSION, create, created, patch
+from tests.handlers.uploads.tusing import VERSION, create, created, patch
 from tests.handlers.watching import new_course, new_player, report
 from tests.wire import connected
 

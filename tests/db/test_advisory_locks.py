@@ -9,7 +9,7 @@ import pytest
 from db import advisory_locks, space
 from db.advisory_locks import MIGRATION_KEY, NAMESPACE, AdvisoryLock
 from db.pool import open_database
-from db.sole_owner import sole_owner
+from db.upkeep.sole_owner import sole_owner
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("run_server.py", *(f"{room}/**/*.py" for room in ("db", "events", "handlers", "server")))

@@ -12,7 +12,7 @@ LOOK = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from db.migrate import MIGRATIONS
-from server.app import WEB
+from server.web.app import WEB
 print(len(list(MIGRATIONS.glob("*.sql"))), (WEB / "index.html").exists(), WEB.parent)
 """
 

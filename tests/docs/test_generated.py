@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from docs.generators.__main__ import DOCS, PAGES
-from server.config import SETTINGS
+from server.config.settings import SETTINGS
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -12,10 +12,10 @@ import pytest
 from msgspec.structs import replace
 
 from db.pool import Database, open_database
-from events import log
-from events.pairing import pair
-from events.reports import ProgressReport
-from events.types import EnrollmentChanged, Event, PlaybackProgressed
+from events.log import log
+from events.log.types import EnrollmentChanged, Event, PlaybackProgressed
+from events.progress.reports import ProgressReport
+from events.upkeep.pairing import pair
 from storage.paths import StoragePaths
 from tests.events.workshop import FakeSandbox, Workshop
 

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 from db import videos
 from db.pool import Database
 from db.videos import MediaFacts, NewVideo, Video
-from events import pipeline
-from events.pictures import Pictures, PictureSettings
-from events.pipeline import Pipeline
+from events.media import pipeline
+from events.media.pictures import Pictures, PictureSettings
+from events.media.pipeline import Pipeline
 from storage.paths import StoragePaths
 from tests.plain_media import INDEX_FIRST, PlainMedia, sha256
 

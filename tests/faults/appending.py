@@ -15,10 +15,10 @@ from uuid import UUID
 
 from db.errors import CommitUnknown, DatabaseError
 from db.pool import Database, open_database
-from events import log
-from events.types import Event, PlaybackProgressed, VideoProcessing, VideoReady
-from server.config import load_config
-from server.postgres import PostgresNotRunning
+from events.log import log
+from events.log.types import Event, PlaybackProgressed, VideoProcessing, VideoReady
+from server.config.settings import load_config
+from server.postgres.embedded import PostgresNotRunning
 from server.processes import attached_database
 
 COURSE = "exactly-once"

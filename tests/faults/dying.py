@@ -19,12 +19,12 @@ from uuid import UUID
 
 from db import videos
 from db.pool import Database, open_database
-from events.pictures import PictureSettings
-from events.pipeline import Pipeline
-from events.trash import sweep
+from events.media.pictures import PictureSettings
+from events.media.pipeline import Pipeline
+from events.upkeep.trash import sweep
 from handlers.access.auth import Viewer
-from handlers.hiding import hide_videos
-from handlers.videos import bring_back
+from handlers.courses.deletion import hide_videos
+from handlers.courses.videos import bring_back
 from server.worker import Liveness, build_queue, take_jobs
 from storage.paths import StoragePaths
 from tests.plain_media import PlainMedia

@@ -8,10 +8,10 @@ import os
 import sys
 
 import run_server
-from server import s3_import
+from server.takeover import import_s3
 from tests.faults.killed_server import break_at
 
-IMPORTED = (s3_import,)
+IMPORTED = (import_s3,)
 
 
 def take_over(step: str, arguments: list[str]) -> int:

@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 
 import run_server
 from db.pool import Database
-from handlers import uploads
+from handlers.uploads import form_upload
 from storage import videos
 
-IMPORTED = (uploads, videos, Database)
+IMPORTED = (form_upload, videos, Database)
 
 
 def die() -> NoReturn:

@@ -20,8 +20,8 @@ import aiohttp
 import pytest
 
 from db.migrate import MIGRATIONS, migrate
-from server.postgres import DATABASE, USER, EmbeddedPostgres
-from server.postgres_cluster import Cluster
+from server.postgres.cluster import Cluster
+from server.postgres.embedded import DATABASE, USER, EmbeddedPostgres
 from tests.conftest import HASTY_SETTINGS
 from tests.listening import Stream, listening
 from tests.running import free_port

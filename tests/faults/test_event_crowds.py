@@ -16,11 +16,11 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from db import event_log
+from db.log import event_log
 from db.pool import Database, open_database
-from events import log
-from events.types import VideoFailed, VideoReady
-from server.tokens import mint_token
+from events.log import log
+from events.log.types import VideoFailed, VideoReady
+from server.commands.tokens import mint_token
 from tests.faults.appending import dsn_of
 from tests.running import SECRET
 from tests.serving import Serve, served_from

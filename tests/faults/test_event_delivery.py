@@ -20,13 +20,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from db import event_log
 from db.errors import DatabaseError
+from db.log import event_log
 from db.pool import Database, Row, open_database
-from events import log
-from events.retention import Retention
-from events.visibility import STUDENT_TYPES
-from server.postgres import PostgresNotRunning
+from events.log import log
+from events.log.retention import Retention
+from events.stream.visibility import STUDENT_TYPES
+from server.postgres.embedded import PostgresNotRunning
 from tests.faults.appending import COURSE, STUDENTS, dsn_of, event_of
 from tests.running import ROOT, STOP_TIMEOUT_S
 from tests.serving import Serve, call, served_from

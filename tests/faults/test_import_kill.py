@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg2
 
 from db.pool import open_database
-from events.upload_sweep import sweep_uploads
+from events.upkeep.upload_sweep import sweep_uploads
 from storage.paths import StoragePaths
 from tests.faults.conftest import url_of
 from tests.object_store import BUCKET, object_store
@@ -23,56 +23,56 @@ from tests.running import ROOT
 PART_BYTES = 8 * 1024 * 1024
 # In order. Each run is also the one after the death before: it goes on from there.
 STEPS = [
-    "server.s3_announcing:announce:before",
+    "server.takeover.announce:announce:before",
     "db.courses:put_course:after",
     "db.courses:put_module:after",
-    "db.announced:announce:after",
-    "events.log:append:after",
-    "server.s3_announcing:announce:after",  # both modules play from S3
-    "db.imports:begin:before",
-    "db.imports:begin:after",
+    "db.takeover.announced:announce:after",
+    "events.log.log:append:after",
+    "server.takeover.announce:announce:after",  # both modules play from S3
+    "db.takeover.imports:begin:before",
+    "db.takeover.imports:begin:after",
     "storage.partials:_open_alone:after",
-    "events.importing:fetch_part:before",
-    "events.importing:fetch_part:after",
-    "db.imports:add_fetched:before",
-    "db.imports:add_fetched:after",
-    "db.imports:add_fetched:before#2",  # from here on the first part is never fetched again
-    "events.importing:fetch_part:after",
-    "events.importing:verified:before",
-    "events.importing:verified:after",
-    "db.imports:set_verified:after",
-    "events.importing:media_facts:before",
-    "db.imports:take:after",
-    "events.importing:publish_partial:before",
-    "events.importing:publish_partial:after",
-    "events.importing:remove_video:after",  # what the one before has left
+    "events.takeover.object_import:fetch_part:before",
+    "events.takeover.object_import:fetch_part:after",
+    "db.takeover.imports:add_fetched:before",
+    "db.takeover.imports:add_fetched:after",
+    "db.takeover.imports:add_fetched:before#2",  # from here on the first part is never fetched again
+    "events.takeover.object_import:fetch_part:after",
+    "events.takeover.object_import:verified:before",
+    "events.takeover.object_import:verified:after",
+    "db.takeover.imports:set_verified:after",
+    "events.takeover.object_import:media_facts:before",
+    "db.takeover.imports:take:after",
+    "events.takeover.object_import:publish_partial:before",
+    "events.takeover.object_import:publish_partial:after",
+    "events.takeover.object_import:remove_video:after",  # what the one before has left
     "db.space:reserve:after",
-    "db.announced:arrive:after",
+    "db.takeover.announced:arrive:after",
     "db.jobs:defer:after",
-    "events.log:append:after",
-    "events.pipeline:begin_within:after",
-    "events.importing:publish_partial:before#2",  # the first module is taken over
-    "events.importing:publish_partial:after",
-    "db.imports:finish:before",
-    "db.imports:finish:after",
+    "events.log.log:append:after",
+    "events.media.pipeline:begin_within:after",
+    "events.takeover.object_import:publish_partial:before#2",  # the first module is taken over
+    "events.takeover.object_import:publish_partial:after",
+    "db.takeover.imports:finish:before",
+    "db.takeover.imports:finish:after",
     "storage.partials:PartialFile.remove:before",
 ]
 # Both modules of the object show the one place, or both the other.
 TURNING_STEPS = [
-    "db.references:turnable:after",
-    "db.references:turn:after",
-    "events.log:append:after",
-    "events.turning:_tell:after",
+    "db.takeover.references:turnable:after",
+    "db.takeover.references:turn:after",
+    "events.log.log:append:after",
+    "events.takeover.switch_source:_tell:after",
 ]
 # Each in the first batch of places that is not carried over yet.
 CARRYING_STEPS = [
-    "db.progress_backfill:changing:after",
-    "db.progress_batch:lock_and_read:after",
-    "db.progress_batch:write:after",
-    "db.progress_backfill:complete:after",
+    "db.takeover.viewer_positions:changing:after",
+    "db.progress.report_batch:lock_and_read:after",
+    "db.progress.report_batch:write:after",
+    "db.takeover.viewer_positions:complete:after",
     "db.enrollments:not_enrolled:after",
-    "events.backfill:Backfill.carry:after",
-    "events.backfill:Backfill.carry:after#2",
+    "events.takeover.viewer_positions:Backfill.carry:after",
+    "events.takeover.viewer_positions:Backfill.carry:after#2",
 ]
 SHOWN = "SELECT DISTINCT is_local FROM s3_modules"
 VIEWERS, VIEWERS_AT_ONCE = 1200, 500

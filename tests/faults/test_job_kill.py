@@ -22,10 +22,10 @@ import pytest
 from db import videos
 from db.pool import Database, open_database
 from db.videos import MediaFacts, NewVideo
-from events import pipeline
-from events.pairing import pair
-from events.reconcile import mend, reconcile
-from events.survey import survey
+from events.media import pipeline
+from events.upkeep.pairing import pair
+from events.upkeep.reconcile import mend, reconcile
+from events.upkeep.survey import survey
 from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
 from tests.plain_media import INDEX_FIRST, INDEX_LAST

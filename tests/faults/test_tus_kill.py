@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from server.tokens import mint_token
+from server.commands.tokens import mint_token
 from tests.faults.conftest import TIMEOUT_S, Killed
 from tests.running import SECRET
 
@@ -32,13 +32,13 @@ STEPS = [
     "storage.uploads:UploadFile.finish:after#2",
     "db.uploads:advance:before#2",
     "db.uploads:advance:after#2",
-    "handlers.resuming:judge:after",
+    "handlers.uploads.resuming:judge:after",
     "storage.videos:_make_video_dir:after",
-    "handlers.resuming:publish_partial:after",
+    "handlers.uploads.resuming:publish_partial:after",
     "db.videos:insert:after",
     "db.uploads:complete:after",
-    "events.log:append:after",
-    "handlers.resuming:enter:after",
+    "events.log.log:append:after",
+    "handlers.uploads.resuming:enter:after",
     "storage.partials:PartialFile.remove:before",
     "storage.partials:PartialFile.remove:after",
 ]

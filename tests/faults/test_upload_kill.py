@@ -10,7 +10,7 @@ from io import BytesIO
 import aiohttp
 import psycopg2
 
-from server.tokens import mint_token
+from server.commands.tokens import mint_token
 from tests.faults.conftest import TIMEOUT_S, Killed
 from tests.running import SECRET
 
@@ -31,24 +31,24 @@ STEPS = [
     ("storage.uploads:UploadFile._write_all:after", "absent"),
     ("storage.uploads:UploadFile.finish:before", "absent"),
     ("storage.uploads:UploadFile.finish:after", "absent"),
-    ("handlers.entering:media_facts:before", "absent"),
-    ("handlers.uploads:judge:after", "absent"),
-    ("handlers.uploads:publish_original:before", "absent"),
+    ("handlers.uploads.publishing:media_facts:before", "absent"),
+    ("handlers.uploads.form_upload:judge:after", "absent"),
+    ("handlers.uploads.form_upload:publish_original:before", "absent"),
     ("storage.videos:_fsync_own_file:after", "absent"),
     ("storage.videos:_make_video_dir:after", "absent"),
     ("storage.videos:os.replace:after", "stray"),
-    ("handlers.uploads:publish_original:after", "stray"),
+    ("handlers.uploads.form_upload:publish_original:after", "stray"),
     ("db.videos:insert:before", "stray"),
     ("db.videos:insert:after", "stray"),
     ("db.jobs:defer:after", "stray"),
     ("db.space:release:after", "stray"),
-    ("events.log:append:before", "stray"),
-    ("events.log:append:after", "stray"),
-    ("events.pipeline:enter:after", "complete"),
+    ("events.log.log:append:before", "stray"),
+    ("events.log.log:append:after", "stray"),
+    ("events.media.pipeline:enter:after", "complete"),
     ("storage.uploads:_discard:before", "complete"),
     ("storage.uploads:_discard:after", "complete"),
-    ("handlers.uploads:answer_json:before", "complete"),
-    ("handlers.uploads:answer_json:after", "complete"),
+    ("handlers.uploads.form_upload:answer_json:before", "complete"),
+    ("handlers.uploads.form_upload:answer_json:after", "complete"),
 ]
 
 

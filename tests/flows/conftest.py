@@ -13,7 +13,7 @@ from uuid import UUID
 import aiohttp
 import pytest
 
-from server.tokens import mint_token
+from server.commands.tokens import mint_token
 from tests.lectures import Lecture, Watcher, grants_for, make_lecture, watching
 from tests.running import SECRET, Service, free_port, printed_addresses, start, stop, wait_for
 from tests.serving import Serve, served_from

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from server.tokens import mint_token
+from server.commands.tokens import mint_token
 from storage.samples import write_clock_mp4
 from tests.listening import Stream, Told, listening
 from tests.running import SECRET, Service

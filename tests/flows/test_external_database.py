@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from server.tokens import mint_token
+from server.commands.tokens import mint_token
 from storage.samples import write_clock_webm
 from tests.running import SECRET, free_port, start, stop, wait_for
 from tests.serving import processed

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from storage.remux import remux_faststart
+from storage.media.remux import remux_faststart
 from storage.samples import write_clock_mp4
 from tests.running import Service
 from tests.serving import processed

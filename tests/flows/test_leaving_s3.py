@@ -106,7 +106,7 @@ async def student(moving: Moving) -> AsyncIterator[aiohttp.ClientSession]:
 
 async def announced(moving: Moving, student: aiohttp.ClientSession, module: str) -> Any:
     """The video of an import that was killed before it fetched a byte."""
-    await moving.import_s3(module, killed_at="events.importing:fetch_part:before")
+    await moving.import_s3(module, killed_at="events.takeover.object_import:fetch_part:before")
     async with moving.serve.client("root", "admin") as admin:
         path = "/api/v1/courses/c1/enrollments/ada"
         await call(admin, "PUT", path, json={"role": "student"})

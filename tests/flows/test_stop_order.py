@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from server.postgres import EmbeddedPostgres
+from server.postgres.embedded import EmbeddedPostgres
 from tests.listening import listening
 from tests.running import STOP_TIMEOUT_S
 from tests.serving import (

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from server.tokens import mint_token
+from server.commands.tokens import mint_token
 from tests.certificates import make_certificate
 from tests.listening import listening
 from tests.running import SECRET, STOP_TIMEOUT_S

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from storage.hashing import sha256_file
-from tests.handlers.tusing import VERSION, metadata, patching, send
+from tests.handlers.uploads.tusing import VERSION, metadata, patching, send
 from tests.npm import installed
 from tests.serving import Serve, call, processed, until_silent, write_large_mp4
 from tests.waiting import wait_until

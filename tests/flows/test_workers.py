@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.handlers.tusing import VERSION, metadata, patching, send
+from tests.handlers.uploads.tusing import VERSION, metadata, patching, send
 from tests.listening import listening
 from tests.process_costs import metrics_of
 from tests.running import STOP_TIMEOUT_S

@@ -14,14 +14,14 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from events.pictures import PictureSettings
-from events.pipeline import Pipeline
+from events.media.pictures import PictureSettings
+from events.media.pipeline import Pipeline
 from handlers import keys
-from handlers.delivery.connection import protocol_factory
-from server.app import build_app
-from server.config import Config, load_config
+from handlers.connection.connection import protocol_factory
+from server.commands.tokens import mint_token
+from server.config.settings import Config, load_config
 from server.secrets import with_secrets
-from server.tokens import mint_token
+from server.web.app import build_app
 from storage.samples import write_clock_mp4, write_clock_webm
 from tests.waiting import wait_until
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from storage.remux import remux_faststart
+from storage.media.remux import remux_faststart
 from tests.waiting import wait_until
 
 WITHDRAWN_WITHIN_S = 5.0

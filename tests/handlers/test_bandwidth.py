@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from server.tokens import mint_token
+from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET, Service, StartService, furnish
 from tests.handlers.playing import enrolled, stream_of
 from tests.wire import Wire, connected

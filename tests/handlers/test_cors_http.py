@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.handlers.tusing import OCTETS, VERSION, create, patch
+from tests.handlers.uploads.tusing import OCTETS, VERSION, create, patch
 
 ORIGIN = "https://lms.example"
 ALLOWED = "Access-Control-Allow-Origin"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from events.damage import Repairs
+from events.upkeep.damage import Repairs
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from tests.handlers.playing import playback, stream_of

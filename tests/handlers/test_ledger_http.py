@@ -17,9 +17,9 @@ import pytest
 import pytest_asyncio
 
 from db.pool import open_database
-from events import ledger as ledger_module
+from events.upkeep import ledger as ledger_module
 from handlers import keys
-from server.tokens import mint_token
+from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET, Answer, Service, StartService, furnish
 from tests.handlers.outage import no_database
 from tests.handlers.playing import enrolled

@@ -11,7 +11,7 @@ import pytest
 from handlers import keys
 from storage.identity import Owner, replace_owner
 from storage.paths import StoragePaths
-from tests.handlers.tusing import create, created, patch
+from tests.handlers.uploads.tusing import create, created, patch
 
 MODULE = "/api/v1/modules/m1/videos"
 

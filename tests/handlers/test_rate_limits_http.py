@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from handlers import keys
-from server.tokens import mint_token
+from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET, Answer, Service, StartService, furnish
 from tests.handlers.playing import enrolled, stream_of
 from tests.handlers.playing import playback as playback_of

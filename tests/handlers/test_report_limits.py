@@ -10,13 +10,13 @@ import pytest
 import pytest_asyncio
 
 from db.errors import DatabaseTimeout
-from events.emitter import Emitter
-from events.reports import ReportReceived
+from events.log.emitter import Emitter
+from events.progress.reports import ReportReceived
 from handlers import keys
 from tests.answers import comparable
 from tests.handlers.conftest import Service, StartService
+from tests.handlers.connection.test_report_shortcut import until_handed_over
 from tests.handlers.reporting import Reporter, said_by
-from tests.handlers.test_repeated_reports import until_handed_over
 from tests.handlers.watching import Course, Player, new_course, new_player, report
 from tests.wire import WireAnswer, connected
 
@@ -184,7 +184,7 @@ async def test_replayed_or_not_the_limit_says_the_same(
 ) -> None:
     clock, rng = Clock(), random.Random(12)
     monkeypatch.setattr("handlers.request_limits.time", clock)
-    monkeypatch.setattr("handlers.repeated_reports.time", clock)
+    monkeypatch.setattr("handlers.connection.report_shortcut.time", clock)
     on, off = [
         await start_shared_service(REPORT_RATE_LIMIT=f"{RATE}/second", STREAM_REPLAY=switch)
         for switch in ("on", "off")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from db import event_log
+from db.log import event_log
 from handlers import keys
 from tests.waiting import wait_until
 

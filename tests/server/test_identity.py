@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server.config import Config, load_config
+from server.config.settings import Config, load_config
 from server.identity import KeyFileError, check_key_file, token_verifier
 
 

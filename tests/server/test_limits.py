@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from db.server_facts import ServerFacts, read_server_facts
-from server.config import Config, load_config
+from server.config.settings import Config, load_config
 from server.limits import LimitError, check_server, embedded_connections, fitted
 
 
@@ -40,7 +40,7 @@ def test_lowering_is_said(config: Config, caplog: pytest.LogCaptureFixture) -> N
 RAISE = """
 import resource, sys
 from pathlib import Path
-from server.config import load_config
+from server.config.settings import load_config
 from server.limits import with_descriptors
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2048))
 config = with_descriptors(load_config({}, Path("/nonexistent/.env")))

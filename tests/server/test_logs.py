@@ -8,7 +8,7 @@ import pytest
 import structlog
 from aiohttp.http_exceptions import LineTooLong
 
-from server.config_values import Secret
+from server.config.values import Secret
 from server.logs import Redactor, configure_logging
 
 SECRET = Secret("correct horse battery staple 123")

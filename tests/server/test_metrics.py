@@ -13,9 +13,9 @@ from aiohttp import web
 from events.metrics import Metrics
 from handlers import keys
 from server import metrics as metrics_module
-from server.config import Config, load_config
-from server.listening import ListenError
+from server.config.settings import Config, load_config
 from server.metrics import make_metrics, metrics_listener
+from server.web.listening import ListenError
 from tests.running import free_port
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from events import importing
-from events.announcing import MODULES_AT_ONCE
+from events.takeover import object_import
+from events.takeover.announce import MODULES_AT_ONCE
 from storage.s3 import fetching
 from storage.s3.fetching import FetchError
 from storage.s3.parts import Part
@@ -239,7 +239,7 @@ def test_what_is_no_video_is_refused_once_and_leaves_nothing(
     def never(*_: Any) -> None:
         raise AssertionError("fetched again")
 
-    monkeypatch.setattr("events.importing.fetch_part", never)
+    monkeypatch.setattr("events.takeover.object_import.fetch_part", never)
     assert takeover.states(rows) == expected
 
 
@@ -302,7 +302,7 @@ def test_every_module_plays_from_s3_before_anything_is_fetched(
         raise FetchError("vanished", "as if")
 
     with monkeypatch.context() as patch:
-        patch.setattr("events.importing.fetch_part", vanished)
+        patch.setattr("events.takeover.object_import.fetch_part", vanished)
         assert set(takeover.states(rows).values()) == {"vanished"}
     announced = takeover.rows(ANNOUNCED)
     assert [module for module, _ in announced] == [module for module, _ in rows]
@@ -347,13 +347,13 @@ def test_a_video_deleted_in_the_last_moment_stays_deleted(
     takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("a.mp4", film)
-    whole = importing.media_facts
+    whole = object_import.media_facts
 
     def deleting(*found: Any) -> Any:
         takeover.do("UPDATE videos SET deleted_at = now()")
         return whole(*found)
 
-    monkeypatch.setattr(importing, "media_facts", deleting)
+    monkeypatch.setattr(object_import, "media_facts", deleting)
     assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "deleted"}
     assert takeover.rows(SHOWN) == [("m1", False)]
     assert list(takeover.storage.courses.glob("*/*/*")) == []
@@ -390,7 +390,7 @@ def test_references_go_back_and_come_again_without_a_byte(
     def never(*_: Any) -> None:
         raise AssertionError("fetched again")
 
-    monkeypatch.setattr(importing, "fetch_part", never)
+    monkeypatch.setattr(object_import, "fetch_part", never)
     found = takeover.run(rows[:2])
     assert {one["detail"] for one in found.values()} == {"again"}
     assert '"event"' not in takeover.out  # no byte and no file to tell of

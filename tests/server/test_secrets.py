@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from server.config import Config, load_config
-from server.config_values import Secret
+from server.config.settings import Config, load_config
+from server.config.values import Secret
 from server.secrets import GRANT_SECRET_FILE, JWT_SECRET_FILE, SecretFileError, with_secrets
 
 

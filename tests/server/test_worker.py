@@ -8,7 +8,7 @@ import pytest
 
 from db.pool import open_database
 from server import worker
-from server.config import Config, load_config
+from server.config.settings import Config, load_config
 
 VIDEO = UUID(int=1)
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 from storage import holding
 from storage.inventory import remove_unfinished
-from storage.media import Limits
+from storage.media.facts import Limits
+from storage.media.sniff import Container
 from storage.paths import StoragePaths
-from storage.sniff import Container
 from tests.storage.transcoding import Workbench
 
 RATE = 25

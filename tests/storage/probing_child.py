@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 from storage.errors import StorageError
-from storage.media import Limits
-from storage.probe import probe
+from storage.media.facts import Limits
+from storage.media.probe import probe
 from storage.sandbox import child
 from storage.sandbox.child import FUNCTIONS, Function
 from storage.sandbox.files import Files

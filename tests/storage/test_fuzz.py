@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.errors import MediaCrashed, MediaTimedOut, StorageError, TooComplex
-from storage.media import Limits
-from storage.probe import probe
+from storage.media.facts import Limits
+from storage.media.probe import probe
+from storage.media.sniff import HEAD_BYTES, check_lengths, is_fragmented, moov_is_last, sniff
 from storage.sandbox.children import Child, Sandbox
-from storage.sniff import HEAD_BYTES, check_lengths, is_fragmented, moov_is_last, sniff
 from tests.hostile_files import mp4_of_duration, mutated, webm_of_duration
 
 HERE = Path(__file__).resolve().parent

@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from storage.media import Limits
-from storage.probe import probe
-from storage.sniff import Container
-from storage.transcode import transcode
+from storage.media.facts import Limits
+from storage.media.probe import probe
+from storage.media.sniff import Container
+from storage.media.transcode import transcode
 from tests.chromium import open_chromium
 
 # Whether MediaSource takes it, what canPlayType says, and the size of the picture it decodes.

@@ -5,8 +5,9 @@ import av
 import pytest
 from PIL import Image
 
-from storage.media import Limits
-from storage.probe import probe
+from storage.media.facts import Limits
+from storage.media.probe import probe
+from storage.media.sniff import moov_is_last
 from storage.samples import (
     CELLS,
     ClockPainter,
@@ -15,7 +16,6 @@ from storage.samples import (
     write_clock_mp4,
     write_clock_webm,
 )
-from storage.sniff import moov_is_last
 
 
 @pytest.mark.parametrize(

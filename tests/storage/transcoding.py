@@ -4,9 +4,9 @@ from pathlib import Path
 
 import av
 
-from storage.media import Limits
-from storage.sniff import Container
-from storage.transcode import transcode
+from storage.media.facts import Limits
+from storage.media.sniff import Container
+from storage.media.transcode import transcode
 
 MANY_PIXELS = 10**8
 IN_STEP_S = 0.05

@@ -7,15 +7,15 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, Route, ViewportSize, expect
 
-from handlers import openapi
-from handlers.operations import OPERATIONS
-from handlers.pages import CONTENT_SECURITY_POLICY, MEDIA_TYPES
-from server.routes import routes
+from handlers.openapi import document
+from handlers.openapi.operations import OPERATIONS
+from handlers.pages.pages import CONTENT_SECURITY_POLICY, MEDIA_TYPES
+from server.web.routes import routes
 from tests.chromium import TIMEOUT_MS, open_chromium
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 ORIGIN = "http://localhost"
-DOCUMENT = openapi.build(routes(), OPERATIONS)
+DOCUMENT = document.build(routes(), OPERATIONS)
 CALLS = sum(len(methods) for methods in DOCUMENT["paths"].values())
 DESKTOP = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
@@ -37,7 +37,7 @@ async def _serve(route: Route) -> None:
     """What the server would: the page under its policy, its files, the document."""
     name = route.request.url.removeprefix(f"{ORIGIN}/").partition("#")[0]
     if name == "openapi.json":
-        await route.fulfill(body=openapi.encode(DOCUMENT), content_type="application/json")
+        await route.fulfill(body=document.encode(DOCUMENT), content_type="application/json")
         return
     path = WEB / {"docs": "docs.html", "favicon.ico": "icon.svg"}.get(name, Path(name).name)
     headers = {
@@ -64,7 +64,7 @@ async def page(context: BrowserContext) -> AsyncIterator[Page]:
 
 async def test_shows_every_call_and_every_problem(page: Page) -> None:
     await expect(page.locator(".call")).to_have_count(CALLS)
-    await expect(page.locator("#problems dt")).to_have_count(len(openapi.problem_kinds()))
+    await expect(page.locator("#problems dt")).to_have_count(len(document.problem_kinds()))
 
 
 async def test_call_opens_with_all_it_takes_and_gives(page: Page) -> None:

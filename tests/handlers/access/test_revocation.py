@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from events.types import EnrollmentChanged, VideoDeleted, VideoUpdated
+from events.log.types import EnrollmentChanged, VideoDeleted, VideoUpdated
 from handlers.access.grants import Grants, PlaybackGrant
 from handlers.access.revocation import Revocations, held_grant
 from handlers.errors import InvalidToken, NotEnrolled, Unavailable

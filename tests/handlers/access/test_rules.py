@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from events.types import EnrollmentChanged
+from events.log.types import EnrollmentChanged
 from handlers.access import rules
 from handlers.access.auth import Viewer
 from handlers.access.rules import Access, Right

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, closing
 import pytest
 from aiohttp import web
 
-from handlers.delivery.connection import HELD_BYTES, Connection, Launched, protocol_factory
+from handlers.connection.connection import HELD_BYTES, Connection, Launched, protocol_factory
 from tests.waiting import wait_until
 from tests.wire import Wire, connected
 

@@ -15,8 +15,8 @@ import tracemalloc
 import pytest
 
 from handlers.delivery.open_files import OpenFile
-from handlers.delivery.token_bucket import TokenBucket
 from handlers.delivery.transfers import Outcome
+from handlers.token_bucket import TokenBucket
 
 MIB = 2**20
 # What a client's kernel may hold for it: the receive buffer, doubled by Linux, with some slack.

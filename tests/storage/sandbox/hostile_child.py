@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from storage.errors import FileMissing, NoVideo
-from storage.media import TranscodeTask
+from storage.media.facts import TranscodeTask
 from storage.sandbox import child
 from storage.sandbox.child import FUNCTIONS, Function
 from storage.sandbox.files import Files

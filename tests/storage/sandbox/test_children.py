@@ -21,7 +21,7 @@ from storage.errors import (
     TooComplex,
     Undecodable,
 )
-from storage.media import (
+from storage.media.facts import (
     MAX_TILES,
     Limits,
     Picture,
@@ -31,11 +31,11 @@ from storage.media import (
     TranscodeTask,
     sheet_file,
 )
+from storage.media.transcode_limits import transcode_budget
 from storage.sandbox import files
 from storage.sandbox.children import Child, Sandbox, _require_asked_for, _require_storyboard
 from storage.sandbox.confinement import Confinement
 from storage.sandbox.files import Files
-from storage.transcode_budget import transcode_budget
 from tests.storage.sandbox.living import is_running, processes
 
 HERE = Path(__file__).resolve().parent
@@ -342,7 +342,7 @@ def test_serving_process_never_loads_ffmpeg() -> None:
     script = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-import storage.sandbox.children, storage.uploads, storage.videos, storage.sniff, storage.hashing
+import storage.sandbox.children, storage.uploads, storage.videos, storage.media.sniff, storage.hashing
 assert not {{"av", "PIL", "numpy"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)

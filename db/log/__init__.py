@@ -1,0 +1,1 @@
+"""The event log, as rows, partitions and notifications."""

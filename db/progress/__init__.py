@@ -1,0 +1,1 @@
+"""Progress and playback sessions, as rows."""

@@ -1,0 +1,1 @@
+"""What is taken over from S3, as rows."""

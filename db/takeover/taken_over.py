@@ -1,0 +1,36 @@
+"""What was taken over from S3, module by module, as it was then."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from db.pool import Queries
+from db.takeover.legacy import LegacyModule
+
+LIST = """
+SELECT m.module_id, coalesce(c.course_id, '') AS course_id, coalesce(c.title, '') AS title,
+    coalesce(c.position, 0) AS position, m.video_url, m.video_id, o.bucket, o.key,
+    m.etag, m.size_bytes, m.sha256
+FROM s3_modules m JOIN s3_objects o ON o.id = m.object_id LEFT JOIN modules c ON c.id = m.module_id
+WHERE m.sha256 IS NOT NULL AND (%(bucket)s::text IS NULL OR o.bucket = %(bucket)s::text)
+  AND starts_with(o.key, %(prefix)s)
+ORDER BY m.module_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenModule:
+    """`etag`, `size_bytes` and `sha256` are those of the object when it was taken."""
+
+    module: LegacyModule
+    video_id: UUID
+    bucket: str
+    key: str
+    etag: str
+    size_bytes: int
+    sha256: str
+
+
+async def modules(queries: Queries, bucket: str | None, prefix: str) -> list[TakenModule]:
+    """Those whose object is of that bucket, if one is given, and has a key that begins so."""
+    rows = await queries.fetch_all(LIST, {"bucket": bucket, "prefix": prefix})
+    return [TakenModule(LegacyModule(*row[:5]), UUID(str(row.video_id)), *row[6:]) for row in rows]

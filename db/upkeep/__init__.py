@@ -1,0 +1,1 @@
+"""What reconciling, trash and storage identity ask the database."""

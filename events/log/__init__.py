@@ -1,0 +1,1 @@
+"""The log of what happened: event types, append, tail, retention."""

@@ -1,0 +1,142 @@
+"""The log of what happened: how events get into it, and how every process follows it.
+
+Events are written in the transaction of the change they tell of. The tail reads them back, in
+order and without a gap, and emits them; the writer emits nothing itself, so one process and many
+behave the same.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC
+
+import msgspec
+
+from db.errors import DatabaseError
+from db.log import event_log
+from db.log.event_log import NewEvent
+from db.log.listening import Listener, listen
+from db.pool import Database, Row, Transaction
+from events.errors import UnreadableEvent
+from events.log.emitter import Emitter
+from events.log.types import EVENT_TYPES, PAYLOADS, Event
+from storage.tasks import end
+
+logger = logging.getLogger(__name__)
+
+BATCH = 1000
+POLL_S = 1.0  # a notification can be lost with its connection
+EMITTED_AT_ONCE = 100  # then the loop gets its turn, and who delivers lets them out
+RETRY_DELAYS_S = (0.05, 0.2, 0.5)  # the last one again and again
+
+
+async def append(tx: Transaction, events: Sequence[Event]) -> list[int]:
+    """Writes the events and returns their ids, in order.
+
+    The last thing before COMMIT: it takes the log's lock, and all other writers wait for it.
+    """
+    return await event_log.append(tx, [to_row(event) for event in events])
+
+
+async def append_and_commit(tx: Transaction, events: Sequence[Event]) -> None:
+    """As `append`, with the COMMIT: for those who append so often that others feel it."""
+    await event_log.append_and_commit(tx, [to_row(event) for event in events])
+
+
+def to_row(event: Event) -> NewEvent:
+    payload = {name: getattr(event, name) for name in PAYLOADS[event.name]}
+    return NewEvent(
+        event.name, event.video_id, event.course_id, event.user_id, event.occurred_at, payload
+    )
+
+
+def from_row(row: Row) -> Event:
+    """Raises: UnreadableEvent, for what another version of this software wrote."""
+    try:
+        fields = msgspec.json.decode(row.payload)
+        fields["video_id"] = row.video_id
+        fields["course_id"] = row.course_id
+        fields["user_id"] = row.user_id
+        fields["occurred_at"] = row.occurred_at.astimezone(UTC)
+        return msgspec.convert(fields, EVENT_TYPES[row.type])
+    except (KeyError, TypeError, ValueError) as exc:
+        raise UnreadableEvent(f"event {row.id} of type {row.type!r}") from exc
+
+
+def read_rows(rows: Sequence[Row]) -> list[tuple[int, Event]]:
+    """The events of the rows with their ids, but for those that this version cannot read."""
+    events = []
+    for row in rows:
+        try:
+            events.append((row.id, from_row(row)))
+        except UnreadableEvent as exc:
+            logger.error("passed over: %s", exc)
+    return events
+
+
+class Tail:
+    """Follows the log on a connection of its own and emits what it reads.
+
+    `cursor` is the id of the last event emitted; what is subscribed before `start` misses nothing
+    after it. `deliver` is awaited after a number of events, so that those who cannot act on them at
+    once have none but these to keep.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        dsn: str,
+        emitter: Emitter,
+        deliver: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.cursor = 0
+        self._database = database
+        self._dsn = dsn
+        self._emitter = emitter
+        self._deliver = deliver
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins at the newest event.
+
+        Raises: DatabaseUnavailable.
+        """
+        self.cursor = (await event_log.bounds(self._database)).newest_id
+        self._task = asyncio.create_task(self._follow(), name="event log tail")
+
+    async def stop(self) -> None:
+        if self._task:
+            await end(self._task)
+            self._task = None
+
+    async def _follow(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async with listen(self._dsn, event_log.CHANNEL) as listener:
+                    while True:
+                        await self._catch_up(listener)
+                        failures = 0
+                        await listener.wait(POLL_S)
+            except DatabaseError as exc:
+                logger.warning("event log connection lost: %s", exc.__cause__ or exc)
+            except Exception:
+                logger.exception("event log tail failed")
+            await asyncio.sleep(RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S) - 1)])
+            failures += 1
+
+    async def _catch_up(self, listener: Listener) -> None:
+        is_behind = True
+        while is_behind:
+            rows = await event_log.read_after(listener, self.cursor, BATCH)
+            is_behind = len(rows) == BATCH
+            for start in range(0, len(rows), EMITTED_AT_ONCE):
+                self._emit(rows[start : start + EMITTED_AT_ONCE])
+                await self._deliver()
+                await asyncio.sleep(0)
+
+    def _emit(self, rows: Sequence[Row]) -> None:
+        for event_id, event in read_rows(rows):
+            self._emitter.emit(event_id, event)
+            self.cursor = event_id
+        self.cursor = rows[-1].id

@@ -1,0 +1,103 @@
+"""How far back the log reaches: days are made ahead and dropped when they are too old.
+
+One process at a time does it; where another one is at it, or a lock cannot be had at once, the
+next look is soon enough, days being made long before they are needed.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime, timedelta
+from functools import partial
+
+from db import bytes_served, clock
+from db.errors import DatabaseError, DatabaseTimeout
+from db.log import partitions
+from db.pool import Database, Transaction
+from db.progress import sessions
+from storage.periodic import Periodic
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 3600.0
+DAYS_AHEAD = 8
+ATTEMPTS = 5  # each waits for a lock for 200 ms at most
+ROWS_AT_ONCE = 1000
+
+
+class Retention:
+    """Looks after the log's days hourly, and after what is kept as long as playback sessions."""
+
+    def __init__(
+        self, database: Database, event_retention_s: float, session_retention_s: float
+    ) -> None:
+        self._database = database
+        self._event_retention = timedelta(seconds=event_retention_s)
+        self._session_retention = timedelta(seconds=session_retention_s)
+        self._periodic = Periodic("retention", self._look, INTERVAL_S)
+
+    async def start(self) -> None:
+        """Returns once the coming days are there.
+
+        Raises: DatabaseUnavailable.
+        """
+        await self.add_days(await clock.now(self._database))
+        self._periodic.start()
+
+    async def stop(self) -> None:
+        await self._periodic.stop()
+
+    async def add_days(self, now: datetime) -> None:
+        existing = await partitions.days(self._database)
+        for ahead in range(DAYS_AHEAD + 1):
+            day = now.date() + timedelta(days=ahead)
+            if day not in existing:
+                await self._own(partial(partitions.add_day, day=day))
+
+    async def drop_days(self, now: datetime) -> list[date]:
+        """The days that ended before the retention began, and are gone now."""
+        since = now - self._event_retention
+        old = [day for day in await partitions.days(self._database) if day < since.date()]
+        for day in old:
+            await self._own(partial(partitions.drop_day, day=day))
+        await self._own(partial(partitions.clear_default, before=since))
+        return old
+
+    async def delete_sessions(self, now: datetime) -> None:
+        before = now - self._session_retention
+        deleted = ROWS_AT_ONCE
+        while deleted == ROWS_AT_ONCE:
+            async with self._database.transaction() as tx:
+                deleted = await sessions.delete_old(tx, before, ROWS_AT_ONCE)
+
+    async def delete_bytes_served(self, now: datetime) -> None:
+        """Of the days that ended before the retention began."""
+        day = (now - self._session_retention).date()
+        deleted = ROWS_AT_ONCE
+        while deleted == ROWS_AT_ONCE:
+            async with self._database.transaction() as tx:
+                deleted = await bytes_served.delete_before(tx, day, ROWS_AT_ONCE)
+
+    async def _look(self) -> None:
+        now = await clock.now(self._database)
+        await self.add_days(now)
+        await self.drop_days(now)
+        await self.delete_sessions(now)
+        await self.delete_bytes_served(now)
+        strays = await partitions.count_strays(self._database)
+        if strays:
+            logger.error("%d events are in no day's partition", strays)
+
+    async def _own(self, work: Callable[[Transaction], Awaitable[None]]) -> None:
+        """Does `work` as the only process at it; leaves it to the next look when it cannot."""
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self._database.transaction() as tx:
+                    if await partitions.try_ownership(tx):
+                        await work(tx)
+                return
+            except DatabaseTimeout:
+                if attempt == ATTEMPTS - 1:
+                    logger.warning("the event log was too busy to look after its partitions")
+            except DatabaseError as exc:
+                logger.error("the event log's partitions: %s", exc.__cause__ or exc)
+                return

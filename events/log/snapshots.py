@@ -1,0 +1,136 @@
+"""A video as clients see it: in answers and in the events that tell of it."""
+
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from db.videos import Video
+from events.log.types import VideoTold
+
+Told = TypeVar("Told", bound=VideoTold)
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a video cannot be played, for the teacher who uploaded it."""
+
+    code: str
+    detail: str
+
+
+class Captions(msgspec.Struct, frozen=True):
+    """Where the captions of a language (BCP 47) are, as WebVTT."""
+
+    language: str
+    url: str
+
+
+class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """`size` (bytes) and `sha256` are of the file that is served; None until there is one.
+
+    What only the file tells is None while nobody has seen it.
+    """
+
+    id: UUID
+    course_id: str
+    module_id: str
+    title: str
+    original_filename: str
+    status: str
+    failure: Failure | None
+    processing_ratio: float
+    duration: float | None
+    width: int | None
+    height: int | None
+    frame_rate: float | None
+    rotation: int | None
+    container: str | None
+    video_codec: str | None
+    audio_codec: str | None
+    mime_type: str | None
+    size: int | None
+    sha256: str | None
+    original_size: int
+    original_sha256: str | None
+    formats: list[str]
+    thumbnails: dict[str, str]
+    captions: list[Captions]
+    chapters_url: str | None
+    uploaded_by: str
+    created_at: datetime
+    updated_at: datetime
+
+
+TOLD_BY_FILE = (
+    "width",
+    "height",
+    "frame_rate",
+    "rotation",
+    "container",
+    "video_codec",
+    "audio_codec",
+)
+
+
+def snapshot(video: Video) -> VideoSnapshot:
+    media, primary = video.probed, video.primary
+    return VideoSnapshot(
+        id=video.id,
+        course_id=video.course_id,
+        module_id=video.module_id,
+        title=video.title,
+        original_filename=video.original_filename,
+        # Whoever can play it need not know from where.
+        status="ready" if video.plays_from else video.status,
+        failure=_failure(video),
+        processing_ratio=video.processing_ratio,
+        duration=video.duration_s,
+        **{name: getattr(media, name, None) for name in TOLD_BY_FILE},
+        mime_type=getattr(primary or media, "mime_type", None),
+        size=primary.size_bytes if primary else None,
+        sha256=primary.sha256 if primary else None,
+        original_size=video.original_size_bytes,
+        original_sha256=video.original_sha256,
+        formats=[row.format for row in video.representations],
+        thumbnails=thumbnail_urls(video),
+        captions=captions(video, f"/api/v1/videos/{video.id}/"),
+        chapters_url=chapters_url(video, f"/api/v1/videos/{video.id}/"),
+        uploaded_by=video.uploaded_by,
+        created_at=video.created_at,
+        updated_at=video.updated_at,
+    )
+
+
+def told(kind: type[Told], video: Video, user_id: str) -> Told:
+    """The event that tells of the video as it is now; `user_id` is who acted."""
+    return kind(
+        video_id=video.id,
+        course_id=video.course_id,
+        user_id=user_id,
+        occurred_at=datetime.now(UTC),
+        video=msgspec.to_builtins(snapshot(video)),
+    )
+
+
+def thumbnail_urls(video: Video) -> dict[str, str]:
+    """size name -> the URL that a bearer token opens."""
+    return {
+        row.size_name: f"/api/v1/videos/{video.id}/thumbnails/{row.size_name}"
+        for row in video.thumbnails
+    }
+
+
+def captions(video: Video, base: str) -> list[Captions]:
+    """`base` is where what belongs to the video is found: by bearer token, or by a grant."""
+    return [Captions(one, f"{base}captions/{one}") for one in video.caption_languages]
+
+
+def chapters_url(video: Video, base: str) -> str | None:
+    return f"{base}chapters" if video.has_chapters else None
+
+
+def _failure(video: Video) -> Failure | None:
+    if video.failure_code is None:
+        return None
+    return Failure(video.failure_code, video.failure_detail or "")

@@ -1,0 +1,243 @@
+"""The pictures of a video: the first before it is ready, then smaller kinds and a storyboard.
+
+A teacher may choose another thumbnail at any time: whose row is locked decides which files there
+are, and what a worker made of the frame before that is not taken.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from db import assets, videos
+from db.assets import Extra, ThumbnailRow
+from db.pool import Database, Queries, Transaction
+from db.upkeep import file_rows
+from db.videos import Video
+from events.log.video_events import tell_updated
+from events.media.scratch import scratch_directory
+from events.media.storyboards import Storyboards
+from storage.errors import FINAL, MediaInterrupted
+from storage.media.facts import PICTURE_TYPES, Picture, PictureKind
+from storage.paths import StoragePaths, asset_name
+from storage.sandbox.children import Sandbox
+from storage.videos import adopt_asset, remove_asset
+
+LOG = logging.getLogger("coursestream.pictures")
+
+# What every client shows, needed to be ready; and what is smaller, made afterwards.
+FIRST_KINDS: list[PictureKind] = ["jpg"]
+FURTHER_KINDS: list[PictureKind] = ["webp", "avif"]
+ALL_KINDS = [*FIRST_KINDS, *FURTHER_KINDS]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSettings:
+    """(name, width in pixels) of each size; JPEG quality 1 to 100."""
+
+    sizes: list[tuple[str, int]]
+    quality: int
+
+
+async def unpictured(queries: Queries, limit: int) -> list[UUID]:
+    """Videos that were ready before there was all that `complete` adds."""
+    first, *_ = _types(FIRST_KINDS)
+    return await file_rows.unpictured(queries, first, _types(FURTHER_KINDS), limit)
+
+
+class Pictures:
+    """Makes pictures in the sandbox and gives them their place."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: StoragePaths,
+        sandbox: Sandbox,
+        settings: PictureSettings,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._sandbox = sandbox
+        self._settings = settings
+        self._extras: Mapping[Extra, Callable[[Video], Awaitable[None]]] = {
+            "further-pictures": self._add_further,
+            "storyboard": Storyboards(database, storage, sandbox, settings.quality).add,
+        }
+
+    async def make_first(self, video: Video, source: Path, directory: Path) -> list[Picture]:
+        """What a video needs to be ready, still in `directory`. Raises: as `Sandbox.thumbnails`."""
+        return await self._make(video, source, self._settings.sizes, directory, FIRST_KINDS)
+
+    def place(self, video: Video, pictures: Sequence[Picture]) -> list[ThumbnailRow]:
+        """Publish them; the rows are for the caller to commit. Blocks."""
+        return [self._place(video, picture) for picture in pictures]
+
+    async def complete(self, video_id: UUID) -> None:
+        """Add what a video lacks that can be watched; without it, it is as ready.
+
+        What cannot be made is noted, and never tried again.
+        Raises: MediaInterrupted, and what else another attempt may mend.
+        """
+        interrupted: MediaInterrupted | None = None
+        unmakable = await assets.unmakable(self._database, video_id)
+        for extra, add in self._extras.items():
+            video = await videos.get(self._database, video_id)
+            if video is None or video.primary is None or extra in unmakable:
+                continue
+            try:
+                await add(video)
+            except FINAL as error:
+                LOG.warning("video %s gets no %s: %s", video_id, extra, error)
+                await assets.note_unmakable(self._database, video_id, extra, error.code)
+            except MediaInterrupted as error:  # which keeps nobody from the others
+                interrupted = error
+        if interrupted is not None:
+            raise interrupted
+
+    async def _add_further(self, video: Video) -> None:
+        """The further kinds at the sizes of the video; where a picture was lost all are made anew,
+        so that they show the same."""
+        sizes, kinds = await asyncio.to_thread(self._lacking, video)
+        if sizes:
+            await self._add(video, sizes, kinds)
+
+    def _lacking(self, video: Video) -> tuple[list[tuple[str, int]], list[PictureKind]]:
+        """(name, width in pixels) and kinds of what has to be made. Blocks."""
+        first = _types(FIRST_KINDS)
+        sizes = [
+            (row.size_name, row.width_px) for row in video.thumbnails if row.mime_type in first
+        ]
+        if not all(self._is_there(video, row) for row in video.thumbnails):
+            return sizes, ALL_KINDS
+        made = {(row.size_name, row.mime_type) for row in video.thumbnails}
+        further = _types(FURTHER_KINDS)
+        lacking = [one for one in sizes if any((one[0], kind) not in made for kind in further)]
+        return lacking, FURTHER_KINDS
+
+    def _is_there(self, video: Video, row: ThumbnailRow) -> bool:
+        path = self._storage.asset(video.course_id, video.id, row.file_name)
+        try:
+            return path.stat(follow_symlinks=False).st_size == row.size_bytes
+        except FileNotFoundError:
+            return False
+
+    async def _add(
+        self, video: Video, sizes: list[tuple[str, int]], kinds: list[PictureKind]
+    ) -> None:
+        async with scratch_directory(self._storage) as directory:
+            pictures = await self._make(video, self._source(video), sizes, directory, kinds)
+            rows = await asyncio.to_thread(self.place, video, pictures)
+        async with self._database.transaction() as transaction:
+            now = await _locked(transaction, video.id)
+            if now is not None and _names(now, FIRST_KINDS) == _names(video, FIRST_KINDS):
+                await assets.add_thumbnails(transaction, video.id, rows)
+                await _tell(transaction, video.id)
+        await self._remove_unnamed(video.id, _names(video, ALL_KINDS) | _file_names(rows))
+
+    async def choose_frame(self, video: Video, at_s: float, user_id: str) -> Video | None:
+        """Make the frame at `at_s` of a ready video its thumbnail, and say who did so.
+
+        None when the video was deleted meanwhile. Raises: as `Sandbox.thumbnails`.
+        """
+        container, source = video.media.container, self._source(video)
+        sizes, quality = self._settings.sizes, self._settings.quality
+        async with scratch_directory(self._storage) as directory:
+            made = await self._sandbox.thumbnails(
+                source, container, sizes, quality, directory, ALL_KINDS, at_s=at_s
+            )
+            return await self._replace(video.id, made, user_id)
+
+    async def take_picture(
+        self, video: Video, picture: Path, max_pixels: int, user_id: str
+    ) -> Video | None:
+        """As `choose_frame`, of a picture that was sent. Raises as `Sandbox.custom_thumbnails`."""
+        sizes, quality = self._settings.sizes, self._settings.quality
+        async with scratch_directory(self._storage) as directory:
+            made = await self._sandbox.custom_thumbnails(
+                picture, max_pixels, sizes, quality, directory, ALL_KINDS
+            )
+            return await self._replace(video.id, made, user_id)
+
+    async def _replace(self, video_id: UUID, made: list[Picture], user_id: str) -> Video | None:
+        async with self._database.transaction() as transaction:
+            before = await _locked(transaction, video_id)
+            if before is None:
+                return None
+            rows = await asyncio.to_thread(self.place, before, made)
+            if _file_names(rows) == _names(before, ALL_KINDS):
+                return before
+            await assets.remove_thumbnails(transaction, video_id)
+            await assets.add_thumbnails(transaction, video_id, rows)
+            after = await _tell(transaction, video_id, user_id)
+        await self._remove_unnamed(video_id, _names(before, ALL_KINDS))
+        return after
+
+    async def _remove_unnamed(self, video_id: UUID, names: set[str]) -> None:
+        """Those that no row names; under the lock, so that nobody puts one of them back."""
+        async with self._database.transaction() as transaction:
+            now = await _locked(transaction, video_id)
+            if now is not None:
+                unnamed = names - _names(now, ALL_KINDS)
+                await asyncio.to_thread(self._remove, now, unnamed)
+
+    def _remove(self, video: Video, names: Iterable[str]) -> None:
+        for name in names:
+            remove_asset(self._storage, video.course_id, video.id, name)
+
+    def _source(self, video: Video) -> Path:
+        assert video.primary is not None
+        return self._storage.asset(video.course_id, video.id, video.primary.file_name)
+
+    async def _make(
+        self,
+        video: Video,
+        source: Path,
+        sizes: list[tuple[str, int]],
+        directory: Path,
+        kinds: list[PictureKind],
+    ) -> list[Picture]:
+        container, quality = video.media.container, self._settings.quality
+        return await self._sandbox.thumbnails(source, container, sizes, quality, directory, kinds)
+
+    def _place(self, video: Video, picture: Picture) -> ThumbnailRow:
+        name = asset_name(picture.name, picture.sha256, picture.extension)
+        adopt_asset(self._storage, picture.file, video.course_id, video.id, name)
+        return ThumbnailRow(
+            picture.name,
+            PICTURE_TYPES[picture.extension],
+            name,
+            picture.width_px,
+            picture.height_px,
+            picture.size_bytes,
+            picture.sha256,
+        )
+
+
+async def _locked(transaction: Transaction, video_id: UUID) -> Video | None:
+    """The video if it can be watched, as it is until the transaction ends."""
+    await videos.list_matching(transaction, video_id=video_id)
+    # The statement that waited for the lock still saw the thumbnails of before it.
+    video = await videos.get(transaction, video_id)
+    return video if video is not None and video.status == "ready" else None
+
+
+async def _tell(transaction: Transaction, video_id: UUID, user_id: str | None = None) -> Video:
+    """That a video, whose row is locked, has changed."""
+    await videos.touch(transaction, video_id)
+    return await tell_updated(transaction, video_id, user_id)
+
+
+def _names(video: Video, kinds: Sequence[PictureKind]) -> set[str]:
+    """The files of its thumbnails of these kinds."""
+    types = _types(kinds)
+    return _file_names(row for row in video.thumbnails if row.mime_type in types)
+
+
+def _file_names(rows: Iterable[ThumbnailRow]) -> set[str]:
+    return {row.file_name for row in rows}
+
+
+def _types(kinds: Sequence[PictureKind]) -> list[str]:
+    return [PICTURE_TYPES[kind] for kind in kinds]

@@ -1,0 +1,240 @@
+"""The files of a video that browsers play: the one that is served, and the other format.
+
+The served file gets its row as soon as it is in its place, so that a worker that is killed in a
+later step does not cost it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn
+from uuid import UUID
+
+from db import assets, videos
+from db.assets import RepresentationRow
+from db.pool import Database
+from db.videos import MediaFacts, Video
+from events.errors import NoLongerWanted
+from events.log.video_events import tell_updated
+from events.media.cancellation import while_wanted
+from events.media.scratch import scratch_directory
+from storage.errors import FINAL
+from storage.hashing import sha256_file
+from storage.media.facts import Limits, Probe, TranscodeTask
+from storage.media.sniff import Container, is_fragmented, moov_is_last
+from storage.media.transcode_limits import transcode_budget
+from storage.paths import StoragePaths, asset_name, original_name
+from storage.sandbox.children import Sandbox
+from storage.videos import adopt_asset, link_asset, remove_asset
+
+LOG = logging.getLogger("coursestream.renditions")
+
+FORMATS: dict[str, Container] = {"mp4": "mp4", "webm": "webm"}
+# What was uploaded has been judged, and what is made of it is no larger.
+MADE_HERE = Limits(max_pixels=1 << 30, max_duration_s=1e9, max_streams=1 << 10)
+# Of making the served file; the rest is hashing it.
+MADE_RATIO = 0.9
+
+# Told of the share that is done; answers whether the rest is wanted.
+Tell = Callable[[float], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """A file in its place, which browsers play."""
+
+    path: Path
+    media: MediaFacts
+    sha256: str
+
+    def row(self, *, is_primary: bool) -> RepresentationRow:
+        """Blocks."""
+        media, size_bytes = self.media, self.path.stat().st_size
+        return RepresentationRow(
+            media.container, self.path.name, media.mime_type, size_bytes, self.sha256, is_primary
+        )
+
+
+class Renditions:
+    """Makes them in the sandbox, and gives them their place and row."""
+
+    def __init__(self, database: Database, storage: StoragePaths, sandbox: Sandbox) -> None:
+        self._database = database
+        self._storage = storage
+        self._sandbox = sandbox
+
+    async def serve(self, video: Video, tell: Tell) -> Rendition:
+        """The file of an earlier attempt, or one that is made now.
+
+        Raises: NoLongerWanted, the errors of the sandbox, StorageError, DatabaseError.
+        """
+        served = video.primary
+        if served is None:
+            return await self._make_served(video, tell)
+        path, container = self._path(video, served.file_name), FORMATS[served.format]
+        return Rendition(path, await self._facts(video, path, container), served.sha256)
+
+    async def add_alternate(self, video_id: UUID) -> None:
+        """The other of MP4 and WebM; without it the video is as ready.
+
+        What cannot be made is noted, and never tried again.
+        Raises: what another attempt may mend.
+        """
+        video = await videos.get(self._database, video_id)
+        if video is None or not lacks_alternate(video):
+            return
+        if "alternate-format" in await assets.unmakable(self._database, video_id):
+            return
+        try:
+            await self._make_alternate(video)
+        except FINAL as error:
+            LOG.warning("video %s keeps only its first format: %s", video_id, error)
+            await assets.note_unmakable(self._database, video_id, "alternate-format", error.code)
+        except NoLongerWanted:
+            LOG.info("video %s was deleted while its other format was made", video_id)
+
+    async def discard(self, video: Video, file_names: Sequence[str]) -> None:
+        """Remove files that no row speaks of."""
+        for name in file_names:
+            await asyncio.to_thread(remove_asset, self._storage, video.course_id, video.id, name)
+
+    async def drop_original(self, video: Video) -> None:
+        """It may have been of the other format than what is served."""
+        await self.discard(video, [original_name(container) for container in FORMATS])
+
+    async def _make_served(self, video: Video, tell: Tell) -> Rendition:
+        original = self._path(video, original_name(video.media.container))
+        async with scratch_directory(self._storage) as directory:
+            source, container = await self._made(video, original, directory / "made", tell)
+            await tell(MADE_RATIO)
+            media = await self._facts(video, source, container)
+            rendition = await self._placed(video, source, "source", media)
+        original_sha256 = rendition.sha256
+        if source != original:
+            original_sha256 = await asyncio.to_thread(sha256_file, original)
+        if not await self._is_served(video, rendition, original_sha256):
+            await self._drop(video, rendition)
+        return rendition
+
+    async def _made(
+        self, video: Video, original: Path, target: Path, tell: Tell
+    ) -> tuple[Path, Container]:
+        """Converted, or put in order, or the original where it needs neither."""
+        container = video.media.container
+        if not video.media.is_playable:
+            return target, await self._transcode(video, original, target, [*FORMATS.values()], tell)
+        if not await asyncio.to_thread(_needs_remux, original, container):
+            return original, container
+        await self._sandbox.remux(original, target, container)
+        return target, container
+
+    async def _make_alternate(self, video: Video) -> None:
+        assert video.primary is not None
+        source = self._path(video, video.primary.file_name)
+        targets = [container for container in FORMATS.values() if container != video.primary.format]
+
+        async def tell(_: float) -> bool:
+            return await videos.get(self._database, video.id) is not None
+
+        async with scratch_directory(self._storage) as directory:
+            target = directory / "made"
+            container = await self._transcode(video, source, target, targets, tell)
+            media = media_facts(container, await self._sandbox.probe(target, container, MADE_HERE))
+            rendition = await self._placed(video, target, "alt", media)
+        if not await self._is_added(video, rendition):
+            await self._drop(video, rendition)
+
+    async def _transcode(
+        self, video: Video, source: Path, target: Path, targets: list[Container], tell: Tell
+    ) -> Container:
+        """Raises: NoLongerWanted once `tell` says so, and as `Sandbox.transcode`."""
+        media, done_ratio = video.media, 0.0
+
+        def note(ratio: float) -> None:
+            nonlocal done_ratio
+            done_ratio = ratio
+
+        task = TranscodeTask(
+            source, media.container, target, targets, media.duration_s, MADE_HERE.max_pixels
+        )
+        facts = await asyncio.to_thread(source.stat)
+        shown = (media.width, media.height, media.duration_s, media.frame_rate)
+        work = self._sandbox.transcode(task, transcode_budget(*shown, facts.st_size), note)
+        return await while_wanted(work, lambda: tell(MADE_RATIO * done_ratio))
+
+    async def _facts(self, video: Video, path: Path, container: Container) -> MediaFacts:
+        """What is served is as the original was, unless that had to be converted."""
+        if video.media.is_playable:
+            return video.media
+        return media_facts(container, await self._sandbox.probe(path, container, MADE_HERE))
+
+    def _path(self, video: Video, name: str) -> Path:
+        return self._storage.asset(video.course_id, video.id, name)
+
+    async def _placed(
+        self, video: Video, source: Path, kind: Literal["source", "alt"], media: MediaFacts
+    ) -> Rendition:
+        sha256 = await asyncio.to_thread(sha256_file, source)
+        name = asset_name(kind, sha256, media.container)
+        path = await asyncio.to_thread(self._place, video, source, name)
+        return Rendition(path, media, sha256)
+
+    def _place(self, video: Video, source: Path, name: str) -> Path:
+        """Blocks."""
+        if source.parent == self._storage.video_dir(video.course_id, video.id):
+            return link_asset(self._storage, video.course_id, video.id, source.name, name)
+        return adopt_asset(self._storage, source, video.course_id, video.id, name)
+
+    async def _drop(self, video: Video, rendition: Rendition) -> NoReturn:
+        """The video was deleted meanwhile."""
+        await self.discard(video, [rendition.path.name])
+        raise NoLongerWanted
+
+    async def _is_served(self, video: Video, rendition: Rendition, original_sha256: str) -> bool:
+        """Its row is there, unless the video was deleted meanwhile."""
+        row = await asyncio.to_thread(rendition.row, is_primary=True)
+        async with self._database.transaction() as transaction:
+            if not await videos.set_served(transaction, video.id, original_sha256):
+                return False
+            await assets.add_representation(transaction, video.id, row)
+        return True
+
+    async def _is_added(self, video: Video, rendition: Rendition) -> bool:
+        """As `_is_served`, and told of."""
+        row = await asyncio.to_thread(rendition.row, is_primary=False)
+        async with self._database.transaction() as transaction:
+            if not await videos.touch(transaction, video.id):
+                return False
+            await assets.add_representation(transaction, video.id, row)
+            await tell_updated(transaction, video.id)
+        return True
+
+
+def lacks_alternate(video: Video) -> bool:
+    return video.status == "ready" and len(video.representations) == 1
+
+
+def media_facts(container: Container, probe: Probe) -> MediaFacts:
+    """Storage's words to the database's, which know nothing of each other."""
+    return MediaFacts(
+        duration_s=probe.duration_s,
+        width=probe.width,
+        height=probe.height,
+        frame_rate=probe.frame_rate,
+        rotation=probe.rotation,
+        container=container,
+        video_codec=probe.video_codec,
+        audio_codec=probe.audio_codec,
+        mime_type=probe.mime_type,
+        is_playable=probe.is_playable_in_browsers,
+    )
+
+
+def _needs_remux(path: Path, container: Container) -> bool:
+    """Whether players would have to fetch more than its beginning before they can seek. Blocks."""
+    if container == "webm":
+        return True  # recorders write the index last, or none
+    with path.open("rb") as file:
+        return moov_is_last(file) or is_fragmented(file)

@@ -1,0 +1,62 @@
+"""The storyboard of a video that can be watched: sheets of tiles, and cues that name them."""
+
+import asyncio
+from pathlib import Path
+
+from db import assets, videos
+from db.assets import StoryboardRow
+from db.pool import Database
+from db.videos import Video
+from events.log.video_events import tell_updated
+from events.media.scratch import scratch_directory
+from storage.hashing import sha256_file
+from storage.media.facts import Storyboard
+from storage.paths import StoragePaths, asset_name
+from storage.pictures.storyboard_cues import cue_text
+from storage.sandbox.children import Sandbox
+from storage.videos import adopt_asset
+
+
+class Storyboards:
+    """Makes them in the sandbox and gives their files place and rows."""
+
+    def __init__(
+        self, database: Database, storage: StoragePaths, sandbox: Sandbox, quality: int
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._sandbox = sandbox
+        self._quality = quality
+
+    async def add(self, video: Video) -> None:
+        """Unless it has one. Raises: as `Sandbox.storyboard`."""
+        if video.storyboard_file_name is not None:
+            return
+        async with scratch_directory(self._storage) as directory:
+            board = await self._make(video, directory)
+            cues, sheets = await asyncio.to_thread(self._place, video, board, directory)
+        async with self._database.transaction() as transaction:
+            if await videos.touch(transaction, video.id):
+                await assets.add_storyboard(transaction, video.id, cues, sheets)
+                await tell_updated(transaction, video.id)
+
+    async def _make(self, video: Video, directory: Path) -> Storyboard:
+        assert video.primary is not None
+        source = self._storage.asset(video.course_id, video.id, video.primary.file_name)
+        container = video.media.container
+        return await self._sandbox.storyboard(source, container, self._quality, directory)
+
+    def _place(
+        self, video: Video, board: Storyboard, directory: Path
+    ) -> tuple[StoryboardRow, list[StoryboardRow]]:
+        """The sheets first, since the cues name them. Blocks."""
+        sheets = [self._place_part(video, one.file, one.sha256, "jpg") for one in board.sheets]
+        names = [sheet.file_name for sheet in sheets]
+        file = directory / "cues"
+        file.write_text(cue_text(board, names, video.media.duration_s))
+        return self._place_part(video, file, sha256_file(file), "vtt"), sheets
+
+    def _place_part(self, video: Video, file: Path, sha256: str, extension: str) -> StoryboardRow:
+        name = asset_name("storyboard", sha256, extension)
+        path = adopt_asset(self._storage, file, video.course_id, video.id, name)
+        return StoryboardRow(name, path.stat().st_size, sha256)

@@ -1,0 +1,259 @@
+"""Stores progress reports, many in one transaction, and answers each once it is committed.
+
+A report is written at once when nothing else is; what arrives during a commit is the next batch.
+So one report waits for one commit, and a thousand a second share a hundred. A user's reports keep
+their order: they all go one lane. Decides nothing about the reports themselves (merging.py).
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
+from db.pool import Database
+from db.progress import report_batch
+from db.progress.progress import ProgressState
+from events.errors import PersisterFull, PersisterStopped, VideoMissing
+from events.log import log
+from events.log.emitter import Emitter
+from events.progress.lane_health import LaneHealth, LaneState
+from events.progress.merging import by_clock_of, merge, session_key
+from events.progress.reports import ProgressReport, ReportReceived
+from storage.tasks import end
+
+logger = logging.getLogger(__name__)
+
+COMMIT_TIMEOUT_S = 5.0  # the contract's: longer, and the player keeps the report
+MAX_BATCH = 1000
+QUEUE_SIZE = 10_000  # what five seconds of the hardest load leave behind
+LANES = 2  # while one waits for PostgreSQL, the other's reports are read and answered
+MIN_INTERVAL_S = LANES / 200  # at most 200 commits a second, the disk's share of everyone
+
+
+def utc_now() -> datetime:
+    """By the clock of this host."""
+    return datetime.now(UTC)
+
+
+async def submit(
+    emitter: Emitter, report: ProgressReport, timeout_s: float = COMMIT_TIMEOUT_S
+) -> ProgressState:
+    """Hands the report over and returns what holds once it is committed.
+
+    Raises: VideoMissing, PersisterFull, PersisterStopped, DatabaseTimeout, DatabaseUnavailable.
+    """
+    return await hand_over(emitter, report, timeout_s)
+
+
+def hand_over(
+    emitter: Emitter, report: ProgressReport, timeout_s: float = COMMIT_TIMEOUT_S
+) -> asyncio.Future[ProgressState]:
+    """The same for who does not wait: what will be returned or raised, in time.
+
+    Who cancels it does not take the report back. Raises: PersisterStopped.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[ProgressState] = loop.create_future()
+    if not emitter.emit_report(ReportReceived(report, outcome)):
+        raise PersisterStopped
+    timer = loop.call_later(timeout_s, _expire, outcome)  # `asyncio.timeout` costs thrice that
+    outcome.add_done_callback(lambda _: timer.cancel())
+    return outcome
+
+
+class ProgressPersister:
+    """Listens for ReportReceived; each of its lanes commits for some of the users."""
+
+    def __init__(
+        self,
+        database: Database,
+        completion_ratio: float,
+        queue_size: int = QUEUE_SIZE,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._database = database
+        self._queue_size = queue_size
+        self._lanes = [_Lane(database, completion_ratio, clock) for _ in range(LANES)]
+
+    def start(self) -> None:
+        for lane in self._lanes:
+            lane.start()
+
+    async def stop(self, timeout_s: float = COMMIT_TIMEOUT_S) -> None:
+        """Takes no more reports, stores those it has, and answers all of them."""
+        await asyncio.gather(*(lane.stop(timeout_s) for lane in self._lanes))
+
+    @property
+    def commit_count(self) -> int:
+        return sum(lane.commit_count for lane in self._lanes)
+
+    @property
+    def report_count(self) -> int:
+        """Reports that were committed."""
+        return sum(lane.report_count for lane in self._lanes)
+
+    @property
+    def waiting_count(self) -> int:
+        """Reports that no commit has taken up yet."""
+        return sum(lane.waiting_count for lane in self._lanes)
+
+    async def can_store(self) -> bool:
+        """Whether a report has a chance; asks the database where only failures were seen lately.
+
+        A lane that stores some speaks for all: what stops one may be one user's.
+        """
+        states = {lane.state() for lane in self._lanes}
+        if "storing" in states or states == {"idle"}:
+            return True
+        if "failing" in states:
+            return False
+        try:
+            await report_batch.require_writable(self._database)
+        except DatabaseError:
+            return False
+        return True
+
+    def on_report(self, received: ReportReceived) -> None:
+        """The listener for the emitter: never blocks, never raises."""
+        if self.waiting_count >= self._queue_size:
+            _refuse([received], PersisterFull())
+        else:
+            self._lanes[hash(received.report.user_id) % LANES].take(received)
+
+
+class _Lane:
+    """Stores the reports of its users; its one task commits."""
+
+    def __init__(
+        self, database: Database, completion_ratio: float, clock: Callable[[], datetime]
+    ) -> None:
+        self.commit_count = 0
+        self.report_count = 0
+        self.health = LaneHealth()
+        self._clock = clock
+        self._database = database
+        self._completion_ratio = completion_ratio
+        self._reports: deque[ReportReceived] = deque()
+        self._have_come = asyncio.Event()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._persist(), name="progress persister")
+
+    async def stop(self, timeout_s: float) -> None:
+        task, self._task = self._task, None
+        if task:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._is_idle.wait()
+            await end(task)
+        _refuse(self._waiting(), PersisterStopped())
+        self._note_rest()
+
+    @property
+    def waiting_count(self) -> int:
+        return len(self._reports)
+
+    def state(self) -> LaneState:
+        return "failing" if self._task is None else self.health.state(time.monotonic())
+
+    def take(self, received: ReportReceived) -> None:
+        if self._task is None:
+            _refuse([received], PersisterStopped())
+        else:
+            self._reports.append(received)
+            self._have_come.set()
+            self._is_idle.clear()
+
+    async def _persist(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._have_come.wait()
+            batch = self._waiting(MAX_BATCH)
+            next_start = loop.time() + MIN_INTERVAL_S
+            self.health.begin(time.monotonic())
+            try:
+                await self._answer(batch)
+            finally:
+                self.health.end()
+                _refuse(batch, PersisterStopped())  # only when cancelled in the middle
+                self._note_rest()
+            await asyncio.sleep(next_start - loop.time())
+
+    def _waiting(self, limit: int | None = None) -> list[ReportReceived]:
+        count = len(self._reports) if limit is None else min(len(self._reports), limit)
+        return [self._reports.popleft() for _ in range(count)]
+
+    def _note_rest(self) -> None:
+        if not self._reports:
+            self._have_come.clear()
+            self._is_idle.set()
+
+    async def _answer(self, batch: Sequence[ReportReceived]) -> None:
+        try:
+            states = await self._commit([received.report for received in batch])
+        except (DatabaseUnavailable, DatabaseTimeout) as exc:
+            logger.warning("%d progress reports not stored: %s", len(batch), exc)
+            self.health.failed(time.monotonic())
+            _refuse(batch, exc)
+        except Exception as exc:
+            await self._answer_apart(batch, exc)
+        else:
+            self.health.stored(time.monotonic())
+            for received, state in zip(batch, states, strict=True):
+                _resolve(received, state)
+
+    async def _answer_apart(self, batch: Sequence[ReportReceived], exc: Exception) -> None:
+        """One report that the database refuses must not take the others with it."""
+        if len(batch) > 1:
+            for received in batch:
+                await self._answer([received])
+            return
+        logger.error("progress report refused", exc_info=exc)
+        self.health.refused(batch[0].report.user_id, time.monotonic())
+        failure = exc if isinstance(exc, DatabaseError) else DatabaseError(str(exc))
+        _refuse(batch, failure)
+
+    async def _commit(self, reports: Sequence[ProgressReport]) -> list[ProgressState | None]:
+        """What holds after each report; None where the video is gone."""
+        async with self._database.transaction() as tx:
+            keys = {session_key(report) for report in reports}
+            standings = await report_batch.lock_and_read(tx, keys)
+            merged = merge(by_clock_of(reports, standings, self._clock()), standings)
+            if not merged.heard:
+                return [None for _ in reports]
+            states = await report_batch.write(
+                tx, merged.progress, merged.sessions, self._completion_ratio
+            )
+            events = list(merged.events(states))
+            if events:
+                await log.append_and_commit(tx, events)
+        self.commit_count += 1
+        self.report_count += len(reports)
+        return [states.get(session_key(report).video) for report in reports]
+
+
+def _expire(outcome: asyncio.Future[ProgressState]) -> None:
+    if not outcome.done():
+        outcome.set_exception(DatabaseTimeout("the report was not committed in time"))
+
+
+def _refuse(batch: Sequence[ReportReceived], failure: Exception) -> None:
+    for received in batch:
+        if not received.outcome.done():
+            received.outcome.set_exception(failure)
+
+
+def _resolve(received: ReportReceived, state: ProgressState | None) -> None:
+    if received.outcome.done():
+        return  # who sent it has gone; it is stored all the same
+    if state is None:
+        received.outcome.set_exception(VideoMissing())
+    else:
+        received.outcome.set_result(state)

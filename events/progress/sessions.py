@@ -1,0 +1,53 @@
+"""Playbacks that went silent are stopped: a browser that was killed says no goodbye.
+
+Any number of processes may look; each session is stopped by one of them, once.
+"""
+
+from datetime import datetime
+
+from db import clock
+from db.pool import Database
+from db.progress import sessions
+from db.progress.sessions import SilentSession
+from events.log import log
+from events.log.types import PlaybackStopped
+from storage.periodic import Periodic
+
+PLAYING_S = 30.0
+PAUSED_S = 30 * 60.0
+INTERVAL_S = 2.0
+BATCH = 1000
+
+
+def silence_watch(database: Database, interval_s: float = INTERVAL_S) -> Periodic:
+    """Looks for silent sessions every `interval_s`."""
+
+    async def look() -> None:
+        await stop_silent_sessions(database, await clock.now(database))
+
+    return Periodic("silence watch", look, interval_s)
+
+
+async def stop_silent_sessions(database: Database, now: datetime) -> int:
+    """How many sessions were silent at `now`, and are stopped."""
+    total = 0
+    while True:
+        async with database.transaction() as tx:
+            silent = await sessions.stop_silent(tx, now, PLAYING_S, PAUSED_S, BATCH)
+            if silent:
+                await log.append(tx, [_stopped(session, now) for session in silent])
+        total += len(silent)
+        if len(silent) < BATCH:
+            return total
+
+
+def _stopped(session: SilentSession, now: datetime) -> PlaybackStopped:
+    return PlaybackStopped(
+        video_id=session.video_id,
+        course_id=session.course_id,
+        user_id=session.user_id,
+        occurred_at=now,
+        position_s=session.position_s,
+        watched_ratio=session.watched_ratio,
+        session_id=session.session_id,
+    )

@@ -1,0 +1,1 @@
+"""Live event streams: who hears what, and as which bytes."""

@@ -1,0 +1,67 @@
+"""What a stream missed, read from the log as its viewpoint shows it.
+
+Decides whether a place in the log can still be gone on from. Does not decide when the stream is
+up to date (subscriber.py).
+"""
+
+from dataclasses import dataclass
+
+from db.log import event_log
+from db.pool import Database
+from events.log import log
+from events.log.types import Event
+from events.stream.visibility import Viewpoint
+
+LONGEST = 10_000  # events of the stream's own; further behind, starting anew is better
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a stream begins: after `after_id`, with a reset when that is not what was asked."""
+
+    after_id: int
+    is_reset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events up to and including `up_to_id`, oldest first, with their ids."""
+
+    events: list[tuple[int, Event]]
+    up_to_id: int
+
+
+class Replay:
+    """Reads for one viewpoint."""
+
+    __slots__ = ("_database", "_viewpoint")
+
+    def __init__(self, database: Database, viewpoint: Viewpoint) -> None:
+        self._database = database
+        self._viewpoint = viewpoint
+
+    async def start(self, after_id: int) -> Start:
+        bounds = await event_log.bounds(self._database)
+        if not bounds.dropped_id <= after_id <= bounds.newest_id:
+            return Start(bounds.newest_id, is_reset=True)
+        if after_id == bounds.newest_id:
+            return Start(after_id)
+        missed = await event_log.count_visible(
+            self._database, self._viewpoint.sight(), after_id, bounds.newest_id, LONGEST + 1
+        )
+        if missed > LONGEST:
+            return Start(bounds.newest_id, is_reset=True)
+        return Start(after_id)
+
+    async def page(self, after_id: int, up_to_id: int) -> Page | Start:
+        """The next events after `after_id`; a reset when some were dropped meanwhile."""
+        rows = await event_log.read_visible(
+            self._database, self._viewpoint.sight(), after_id, up_to_id, PAGE
+        )
+        # Asked after reading: what was dropped before is known by then.
+        bounds = await event_log.bounds(self._database)
+        if bounds.dropped_id > after_id:
+            return Start(max(bounds.newest_id, up_to_id), is_reset=True)
+        reached = rows[-1].id if len(rows) == PAGE else up_to_id
+        return Page(log.read_rows(rows), reached)

@@ -1,0 +1,1 @@
+"""Leaving S3: lectures, references and viewers' places taken over."""

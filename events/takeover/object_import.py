@@ -1,0 +1,322 @@
+"""One object from S3 to the videos of the modules that show it; may be killed at any point.
+
+Bytes are on the disk before the ledger tells of them. Row, event, job and reference of a module are
+one transaction: run again, what is done is passed over, and the rest goes on where it was.
+"""
+
+import asyncio
+import functools
+import os
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeVar
+from uuid import UUID
+
+from db import space
+from db.errors import DatabaseError, QuotaReached
+from db.pool import Database, Transaction
+from db.space import Reservation
+from db.takeover import announced, imports
+from db.takeover.imports import ImportedObject
+from db.takeover.legacy import LegacyModule
+from db.videos import MediaFacts
+from events.errors import NotTaken, was_deleted
+from events.media import pipeline
+from events.media.renditions import media_facts
+from storage.errors import (
+    FINAL,
+    MediaInterrupted,
+    PartialBusy,
+    SandboxBusy,
+    StorageFull,
+    UnsupportedFormat,
+    os_errors_wrapped,
+)
+from storage.media.facts import Limits
+from storage.partials import PartialFile, hold_partial
+from storage.paths import StoragePaths
+from storage.s3.checksums import Mismatch, Verified
+from storage.s3.fetching import Fetched, FetchError, fetch_part
+from storage.s3.objects import Client, S3Object
+from storage.s3.parts import Part, arrivals, missing_parts
+from storage.s3.verifying import verified
+from storage.sandbox.children import Sandbox
+from storage.uploads import require_space, to_its_end
+from storage.videos import publish_partial, remove_video
+
+_T = TypeVar("_T")
+
+PART_BYTES = 8 * 1024 * 1024
+IMPORTER = "import-s3"  # who uploaded it, in the words of events and rows
+MAX_FILENAME_BYTES = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How the object was verified; `faults` are of the modules that do not show it all the same."""
+
+    verified: Verified
+    faults: Mapping[str, NotTaken]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSettings:
+    """What may come in, as for uploads."""
+
+    quota_bytes: int | None
+    reserve_bytes: int
+    allowed_formats: tuple[str, ...]
+    media_limits: Limits
+
+
+class Importer:
+    """Takes objects over; whoever made `executor` ends it, after setting `shared.stopping`.
+
+    `parallel` parts are fetched at once. The executor needs threads beside for each object that is
+    verified meanwhile, and more, or a part that arrived is noted only after those still waiting.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        storage: StoragePaths,
+        sandbox: Sandbox,
+        executor: Executor,
+        client: Client,
+        shared: Fetched,
+        settings: ImportSettings,
+        parallel: int,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._sandbox = sandbox
+        self._executor = executor
+        self._client = client
+        self._shared = shared
+        self._settings = settings
+        self._fetching = asyncio.Semaphore(parallel)
+
+    async def take(self, found: S3Object, modules: Sequence[LegacyModule]) -> Taken:
+        """Have every one of the modules show the object. Raises: NotTaken, DatabaseError."""
+        with _told():
+            location = found.location
+            async with self._database.transaction() as tx:
+                known = await imports.begin(
+                    tx, location.bucket, location.key, found.etag, found.size_bytes
+                )
+            if known.refused_for is not None:
+                raise NotTaken("refused", known.refused_for)
+            async with (
+                space.reserved(
+                    self._database,
+                    known.id,
+                    quota_bytes=self._settings.quota_bytes,
+                    most_bytes=found.size_bytes,
+                ) as room,
+                hold_partial(self._storage, known.id, self._executor) as file,
+            ):
+                return await self._take(found, known, file, room, modules)
+
+    async def _take(
+        self,
+        found: S3Object,
+        known: ImportedObject,
+        file: PartialFile,
+        room: Reservation,
+        modules: Sequence[LegacyModule],
+    ) -> Taken:
+        await room.cover(found.size_bytes)
+        verdict = await self._fetch_verified(found, known, file, room)
+        media = await self._judge(known, file)
+        faults: dict[str, NotTaken] = {}
+        for module in modules:
+            is_last = module is modules[-1] and not faults
+            try:
+                with _told():
+                    await self._enter(found, known.id, file, media, module, is_last=is_last)
+            except NotTaken as fault:
+                faults[module.id] = fault
+        if not faults:
+            await file.remove()
+        return Taken(verdict, faults)
+
+    async def _fetch_verified(
+        self, found: S3Object, known: ImportedObject, file: PartialFile, room: Reservation
+    ) -> Verified:
+        """What has arrived is read for its checksums while the rest is being fetched."""
+        fetched = await self._really_fetched(known, file)
+        parts = missing_parts(found.size_bytes, fetched, PART_BYTES)
+        missing_bytes = sum(part.stop - part.start for part in parts)
+        wanted_bytes = self._settings.reserve_bytes + missing_bytes
+        await require_space(file.path.parent, wanted_bytes, self._executor)
+        halted = threading.Event()
+        arriving = arrivals(parts, found.size_bytes, halted)
+        verifying = asyncio.create_task(
+            self._run(verified, self._client, found, file.path, arriving)
+        )
+        try:
+            await self._fetch(found, known.id, file, parts, room, halted)
+            return await self._verify(known, verifying)
+        finally:
+            halted.set()
+            await asyncio.gather(verifying, return_exceptions=True)
+
+    async def _fetch(
+        self,
+        found: S3Object,
+        object_id: UUID,
+        file: PartialFile,
+        parts: Sequence[Part],
+        room: Reservation,
+        halted: threading.Event,
+    ) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for part in parts:
+                    tasks.create_task(self._fetch_part(found, object_id, file, part, room, halted))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+        if self._shared.stopping.is_set():
+            raise NotTaken("interrupted", "run again, and it goes on where it was")
+
+    async def _really_fetched(
+        self, known: ImportedObject, file: PartialFile
+    ) -> tuple[tuple[int, int], ...]:
+        """What the ledger says, unless the file is not the one that it speaks of."""
+        claimed_bytes = known.fetched[-1][1] if known.fetched else 0
+        if (await self._run(os.fstat, file.descriptor)).st_size >= claimed_bytes:
+            return known.fetched
+        await self._forget(known.id)
+        return ()
+
+    async def _fetch_part(
+        self,
+        found: S3Object,
+        object_id: UUID,
+        file: PartialFile,
+        part: Part,
+        room: Reservation,
+        halted: threading.Event,
+    ) -> None:
+        """What arrived is noted, whatever ended it."""
+        client, shared = self._client, self._shared
+        try:
+            async with self._fetching:
+                await self._run(fetch_part, client, found, file.descriptor, part, shared, halted)
+        finally:
+            if part.position > part.start:
+                await to_its_end(self._note(object_id, file, part, room))
+
+    async def _note(
+        self, object_id: UUID, file: PartialFile, part: Part, room: Reservation
+    ) -> None:
+        with os_errors_wrapped():
+            await self._run(os.fdatasync, file.descriptor)
+        async with self._database.transaction() as tx:
+            await imports.add_fetched(tx, object_id, part.start, part.position)
+        await room.cover(0)
+
+    async def _forget(self, object_id: UUID) -> None:
+        async with self._database.transaction() as tx:
+            await imports.forget_fetched(tx, object_id)
+
+    async def _verify(self, known: ImportedObject, verifying: Awaitable[Verified]) -> Verified:
+        try:
+            verdict = await verifying
+        except Mismatch as error:
+            await self._forget(known.id)
+            raise NotTaken("damaged", f"{error}: run again") from error
+        async with self._database.transaction() as tx:
+            await imports.set_verified(tx, known.id, verdict.sha256, verdict.by)
+        return verdict
+
+    async def _judge(self, known: ImportedObject, file: PartialFile) -> MediaFacts:
+        try:
+            found = await self._sandbox.examine(file.path, self._settings.media_limits)
+            if found.container not in self._settings.allowed_formats:
+                raise UnsupportedFormat
+            return media_facts(found.container, found.probe)
+        except FINAL as error:
+            async with self._database.transaction() as tx:
+                await imports.refuse(tx, known.id, error.sentence)
+            await file.remove()
+            raise NotTaken("refused", error.sentence) from error
+
+    async def _enter(
+        self,
+        found: S3Object,
+        object_id: UUID,
+        file: PartialFile,
+        media: MediaFacts,
+        module: LegacyModule,
+        *,
+        is_last: bool,
+    ) -> None:
+        async with self._database.transaction() as tx:
+            video_id = await imports.take(tx, module.id, object_id)
+            if video_id is None:
+                raise NotTaken("taken", "another import has just taken it")
+            # Nobody else puts files there as long as the module is locked by `take`.
+            await self._publish(file, module.course_id, video_id, media.container)
+            try:
+                await self._enter_within(tx, found, object_id, video_id, media)
+                if is_last:
+                    await imports.finish(tx, object_id)
+            except (DatabaseError, NotTaken):
+                await self._run(remove_video, self._storage, module.course_id, video_id)
+                raise
+
+    async def _publish(
+        self, file: PartialFile, course_id: str, video_id: UUID, container: str
+    ) -> None:
+        """In the place of what an import left that was killed here."""
+        await self._run(remove_video, self._storage, course_id, video_id)
+        await self._run(publish_partial, self._storage, file.path, course_id, video_id, container)
+
+    async def _enter_within(
+        self, tx: Transaction, found: S3Object, object_id: UUID, video_id: UUID, media: MediaFacts
+    ) -> None:
+        size_bytes = found.size_bytes
+        await space.reserve(  # each video counts in the quota, also those that share a file
+            tx,
+            object_id,
+            needed_bytes=size_bytes,
+            wished_bytes=size_bytes,
+            quota_bytes=self._settings.quota_bytes,
+        )
+        filename = filename_of(found.location.key)
+        if not await announced.arrive(tx, video_id, media, size_bytes, filename):
+            raise was_deleted()
+        await pipeline.begin_within(tx, video_id, object_id)
+
+    async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:
+        loop = asyncio.get_running_loop()
+        call = functools.partial(function, *arguments)
+        return await to_its_end(loop.run_in_executor(self._executor, call))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What keeps one object or module from being taken, in words for the report."""
+    try:
+        yield
+    except FetchError as error:
+        raise NotTaken(error.state, str(error)) from error
+    except QuotaReached as error:
+        raise NotTaken("over-quota", "COURSESTREAM_STORAGE_QUOTA has no room for it") from error
+    except StorageFull as error:
+        raise NotTaken("no-space", error.sentence) from error
+    except (MediaInterrupted, SandboxBusy) as error:
+        raise NotTaken("unexamined", f"{error.sentence} Run again.") from error
+    except PartialBusy as error:
+        raise NotTaken("busy", "another import is fetching it") from error
+
+
+def filename_of(key: str) -> str:
+    """What the video is called when it is saved."""
+    name = "".join(filter(str.isprintable, PurePosixPath(key).name)) or "video"
+    return name.encode()[:MAX_FILENAME_BYTES].decode(errors="ignore")

@@ -1,0 +1,40 @@
+"""References go to and fro between S3 and what was taken over: per object, in one transaction.
+
+Files and objects stay where they are, so nothing is fetched when a reference comes back.
+"""
+
+from collections.abc import Collection
+
+from db import videos
+from db.pool import Database, Transaction
+from db.takeover import references
+from db.takeover.references import Turned
+from events.log import log
+from events.log.snapshots import told
+from events.log.types import VideoUpdated
+
+
+async def turn(
+    database: Database,
+    *,
+    is_local: bool,
+    module_ids: Collection[str] | None = None,
+    bucket: str | None = None,
+    prefix: str = "",
+) -> list[str]:
+    """The modules that show the other place from now on; without `module_ids` all that can."""
+    turned: list[str] = []
+    for object_id, modules in await references.turnable(
+        database, is_local=is_local, module_ids=module_ids, bucket=bucket, prefix=prefix
+    ):
+        async with database.transaction() as tx:
+            found = await references.turn(tx, object_id, modules, is_local=is_local)
+            await _tell(tx, found)
+        turned += [one.module_id for one in found]
+    return turned
+
+
+async def _tell(tx: Transaction, turned: list[Turned]) -> None:
+    found = [await videos.get(tx, one.video_id) for one in turned if one.video_id]
+    if events := [told(VideoUpdated, video, video.uploaded_by) for video in found if video]:
+        await log.append(tx, events)

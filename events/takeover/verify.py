@@ -1,0 +1,132 @@
+"""Whether what was taken over from S3 is still here as it was taken. It only looks.
+
+Where players needed a lecture changed, the very bytes of its object are on no disk of ours any
+more: then the served file is compared with what was noted when it was made, and what it was made
+from with what was taken over.
+"""
+
+import asyncio
+import sys
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from db.pool import Database
+from db.takeover.taken_over import TakenModule
+from db.upkeep import file_rows
+from db.upkeep.file_rows import FileRow, VideoFiles
+from storage.errors import FileMissing, StorageError
+from storage.paths import StoragePaths
+from storage.s3.checksums import Expected, Mismatch, Verified, verify
+from storage.s3.fetching import FetchError
+from storage.s3.locations import Location
+from storage.s3.objects import Client, S3Object, look_up
+from storage.s3.verifying import verified
+from storage.uploads import to_its_end
+
+BROKEN = ("damaged", "lost")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`state` is a word for the report; `found` is what S3 has now."""
+
+    state: str
+    detail: str
+    found: S3Object
+
+
+class Verifier:
+    """Reads files and asks S3 in the threads of `executor`, which is the caller's."""
+
+    def __init__(
+        self, database: Database, storage: StoragePaths, executor: Executor, client: Client
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._executor = executor
+        self._client = client
+
+    async def verify(self, taken: TakenModule) -> Verdict:
+        """Raises: S3Error, StorageGone, DatabaseError."""
+        verdict = await self._look(taken)
+        if verdict.state in BROKEN:  # a worker may have put another file there since rows were read
+            verdict = await self._look(taken)
+        return verdict
+
+    async def _look(self, taken: TakenModule) -> Verdict:
+        rows = await file_rows.of_videos(self._database, [taken.video_id])
+        files = rows.get(taken.video_id)
+        loop = asyncio.get_running_loop()
+        return await to_its_end(loop.run_in_executor(self._executor, self._judge, taken, files))
+
+    def _judge(self, taken: TakenModule, files: VideoFiles | None) -> Verdict:
+        found = look_up(self._client, sys.maxsize, [Location(taken.bucket, taken.key)])
+        if files is None or files.is_deleted:
+            return Verdict("deleted", "its video was deleted here", found)
+        try:
+            return _beside_s3(taken, self._local(taken, files, found))
+        except FetchError as error:
+            return Verdict(error.state, str(error), found)
+        except Mismatch as error:
+            return Verdict("damaged", str(error), found)
+        except StorageError as error:
+            self._storage.check()  # a lost mount is not taken for lost files
+            is_missing = isinstance(error, FileMissing)
+            return Verdict("lost" if is_missing else "damaged", error.sentence, found)
+
+    def _local(self, taken: TakenModule, files: VideoFiles, found: S3Object) -> Verdict:
+        """Raises: Mismatch, FetchError, StorageError."""
+        held = next((row for row in files.files if _holds(row, taken.sha256)), None)
+        if held is None:
+            return self._made(taken, files, found)
+        path = self._path(files, held)
+        if _is_same(found, taken):
+            summed = verified(self._client, found, path)
+        else:
+            summed = verify(path, Expected(taken.size_bytes, taken.etag, has_md5_etag=False))
+        _require(summed, taken.sha256, held)
+        if files.is_failed:
+            return Verdict("failed", "whole, but it cannot be played here", found)
+        return Verdict("verified", f"sha256 {taken.sha256}", found)
+
+    def _made(self, taken: TakenModule, files: VideoFiles, found: S3Object) -> Verdict:
+        if files.original.sha256 != taken.sha256:
+            raise Mismatch("it was made from other bytes than were taken over")
+        served = next((row for row in files.files if row.kind == "representation"), None)
+        if served is None:
+            raise FileMissing
+        told = Expected(served.size_bytes, "", has_md5_etag=False)
+        _require(verify(self._path(files, served), told), served.sha256, served)
+        detail = f"made from sha256 {taken.sha256}, which is not kept; the served file is whole"
+        return Verdict("converted", detail, found)
+
+    def _path(self, files: VideoFiles, row: FileRow) -> Path:
+        return self._storage.asset(files.course_id, files.id, row.name)
+
+
+def _require(summed: Verified, sha256: str | None, row: FileRow) -> None:
+    """Raises: Mismatch."""
+    if summed.sha256 != sha256:
+        raise Mismatch(f"the SHA-256 of {row.name} is not what it was")
+
+
+def _holds(row: FileRow, sha256: str) -> bool:
+    """Whether the file is to have the very bytes of the object."""
+    return row.kind == "original" or row.sha256 == sha256
+
+
+def _is_same(found: S3Object, taken: TakenModule) -> bool:
+    return (found.etag, found.size_bytes) == (taken.etag, taken.size_bytes)
+
+
+def _beside_s3(taken: TakenModule, local: Verdict) -> Verdict:
+    """What is whole here may be something else in S3 by now, or nothing."""
+    found, detail = local.found, local.detail
+    if _is_same(found, taken):
+        return replace(local, detail=f"{detail}; S3 has the same")
+    if found.state == "missing":
+        return replace(local, detail=f"{detail}; S3 has it no longer")
+    if found.etag:
+        return Verdict("changed", f"{detail}; S3 has something else by now", found)
+    return Verdict(found.state, f"{detail}; S3: {found.detail}", found)

@@ -1,0 +1,1 @@
+"""Files and rows kept in agreement, and what is accounted."""

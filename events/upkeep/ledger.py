@@ -1,0 +1,175 @@
+"""Who was served how many bytes of what: gathered in memory, written in batches.
+
+Right to the byte: of a running transfer is added what it sent since the last look, be that less
+than nothing, and a batch whose commit nobody confirmed is sent again under its old number, which
+the database adds once. What was not written when a process is killed is lost: one interval's.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime
+from itertools import islice
+from typing import Protocol
+from uuid import UUID, uuid4
+
+from db import bytes_served
+from db.bytes_served import Account
+from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
+from db.pool import Database
+from storage.periodic import Periodic
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 5.0
+MAX_BATCH = 1_000
+# More than one process opens within an interval; some 15 MiB while the database is away.
+MAX_ACCOUNTS = 50_000
+STOP_TIMEOUT_S = 5.0
+NO_VIDEO, NO_USER = UUID(int=0), ""
+
+
+class Served(Protocol):
+    """A transfer, running or over; `sent_bytes` may fall when it is cut."""
+
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def course_id(self) -> str: ...
+    @property
+    def video_id(self) -> UUID: ...
+    @property
+    def purpose(self) -> str: ...
+    @property
+    def sent_bytes(self) -> int: ...
+
+
+def utc_today() -> date:
+    return datetime.now(UTC).date()
+
+
+class Ledger:
+    """What was sent and is not written yet.
+
+    Over `max_accounts` whoever is new is counted under the course alone, without video and user,
+    so that no byte is forgotten and there are no more accounts than courses beyond it.
+    """
+
+    def __init__(
+        self, max_accounts: int = MAX_ACCOUNTS, today: Callable[[], date] = utc_today
+    ) -> None:
+        self._max_accounts = max_accounts
+        self._today = today
+        self._day = today()
+        self._amounts: dict[Account, int] = {}
+        self._counted: dict[Served, int] = {}  # of running transfers: what was added already
+
+    def __len__(self) -> int:
+        return len(self._amounts)
+
+    def add(
+        self, user_id: str, course_id: str, video_id: UUID, purpose: str, size_bytes: int
+    ) -> None:
+        if size_bytes == 0:
+            return
+        account = Account(self._day, course_id, video_id, user_id, purpose)
+        before = self._amounts.get(account)
+        if before is None and len(self._amounts) >= self._max_accounts:
+            account = Account(self._day, course_id, NO_VIDEO, NO_USER, purpose)
+            before = self._amounts.get(account)
+        self._amounts[account] = (before or 0) + size_bytes
+
+    def finish(self, transfer: Served) -> None:
+        """Adds what was not added yet of a transfer that is over."""
+        self._add_since(transfer, self._counted.pop(transfer, 0))
+
+    def harvest(self, running: Iterable[Served]) -> None:
+        """Adds what running transfers sent since the last time; a day ends with this."""
+        for transfer in running:
+            self._add_since(transfer, self._counted.get(transfer, 0))
+            self._counted[transfer] = transfer.sent_bytes
+        self._day = self._today()
+
+    def take(self, limit: int) -> dict[Account, int]:
+        """Hands over at most so many accounts, the oldest first."""
+        taken = list(islice(self._amounts, limit))
+        return {account: self._amounts.pop(account) for account in taken}
+
+    def _add_since(self, transfer: Served, counted_bytes: int) -> None:
+        self.add(
+            transfer.user_id,
+            transfer.course_id,
+            transfer.video_id,
+            transfer.purpose,
+            transfer.sent_bytes - counted_bytes,
+        )
+
+
+class Running(Protocol):
+    """The transfers that run, asked for anew each time."""
+
+    def __iter__(self) -> Iterator[Served]: ...
+
+    def settle(self) -> None:
+        """Add to the ledger what no transfer tells of."""
+        ...
+
+
+class LedgerWriter:
+    """Writes the ledger every few seconds, and once more when it is stopped."""
+
+    def __init__(self, database: Database, ledger: Ledger, running: Running) -> None:
+        self.failure_count = 0
+        self.lost_bytes = 0
+        self._database = database
+        self._ledger = ledger
+        self._running = running
+        self._writer_id = uuid4()
+        self._batch: dict[Account, int] = {}
+        self._batch_number = 0
+        self._periodic = Periodic("ledger", self.flush, INTERVAL_S)
+
+    @property
+    def waiting_count(self) -> int:
+        """Accounts with bytes that are not written yet."""
+        return len(self._ledger) + len(self._batch)
+
+    def start(self) -> None:
+        self._periodic.start()
+
+    async def stop(self) -> None:
+        """After the last transfer has ended."""
+        await self._periodic.stop()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self.flush()
+        except (TimeoutError, DatabaseError) as exc:
+            logger.error("what was sent to %d accounts is not written: %s", self.waiting_count, exc)
+
+    async def flush(self) -> None:
+        """Writes all that was sent until now.
+
+        Raises: DatabaseUnavailable, DatabaseTimeout; what is not written is written next time.
+        """
+        self._running.settle()
+        self._ledger.harvest(self._running)
+        await self._write()
+        for _ in range(0, len(self._ledger), MAX_BATCH):
+            self._batch = self._ledger.take(MAX_BATCH)
+            self._batch_number += 1
+            await self._write()
+
+    async def _write(self) -> None:
+        if not self._batch:
+            return
+        try:
+            async with self._database.transaction() as tx:
+                await bytes_served.add(tx, self._writer_id, self._batch_number, self._batch)
+        except (DatabaseUnavailable, DatabaseTimeout):
+            self.failure_count += 1
+            raise
+        except DatabaseError:
+            # It would be refused for ever, and all others wait behind it.
+            self.lost_bytes += sum(self._batch.values())
+            logger.exception("what was sent to %d accounts is lost", len(self._batch))
+        self._batch = {}

@@ -1,0 +1,217 @@
+"""Pairs a database with its storage: each knows the other by an id, and neither works with another.
+
+They meet once, when both are new. From then on an empty mount, another storage, another database or
+a copy of the database at work beside the original is refused, and whoever takes uploads or removes
+files asks before. Only a person brings together what does not know each other: `adopt`.
+"""
+
+import asyncio
+import logging
+from concurrent.futures import Executor
+from contextlib import suppress
+
+from db.pool import Database
+from db.upkeep import storage_identity
+from db.upkeep.storage_identity import KnownStorage
+from events.errors import ForeignStorage
+from storage.errors import StorageError, StorageFull, StorageGone, StorageReadOnly
+from storage.identity import (
+    Owner,
+    StorageIdentity,
+    claim,
+    replace_owner,
+    replace_unused_owner,
+    write_marker,
+)
+from storage.paths import StoragePaths
+
+logger = logging.getLogger(__name__)
+
+HOW_TO_ADOPT = (
+    "`run_server.py adopt-storage` lets this database have it: it shows what is in the storage and"
+    " deletes nothing"
+)
+NOT_THERE = (
+    "{root} is not the storage of this database (it has no marker): is it mounted, and is"
+    " COURSESTREAM_STORAGE_PATH right? If it is, {how}"
+)
+UNMET = "{root} is not known to this database: {how}"
+UNKNOWN = "{root} holds files that this database does not know: {how}"
+ANOTHER = (
+    "{root} is another storage than the one of this database: is COURSESTREAM_STORAGE_PATH right?"
+    " If it is, {how}"
+)
+OTHERS = (
+    "{root} belongs to another database: are COURSESTREAM_DATABASE_URL, COURSESTREAM_DATA_DIR and"
+    " COURSESTREAM_STORAGE_PATH right? If they are, {how}"
+)
+COPY = (
+    "{root} is in use by a server with another copy of this database: stop that one first, or give"
+    " this one a storage of its own"
+)
+
+
+async def pair(database: Database, storage: StoragePaths, *, may_make: bool = True) -> StoragePaths:
+    """The storage, from now on bound to the identity it has: at start, before anything else.
+
+    A new storage is made for a new database, if it may be. Running twice does no harm.
+    Raises: ForeignStorage, StorageError, DatabaseError.
+    """
+    storage = await asyncio.to_thread(StoragePaths, storage.root)  # bound to nothing yet
+    # The storage first: it is claimed after its row, so a claim seen without a row is another's.
+    before = await asyncio.to_thread(_identity_if_any, storage)
+    is_used = await asyncio.to_thread(storage.holds_anything)
+    known = await storage_identity.known(database)
+    is_first_meeting = known is None
+    if is_first_meeting:
+        _refuse_to_meet(storage, before, is_used=is_used)
+    if before is None and not (is_first_meeting and may_make):
+        raise _refusal(NOT_THERE, storage)
+    known, identity = await _introduced(database, storage, known)
+    try:
+        await _require(storage, known, identity)
+    except ForeignStorage:
+        if is_first_meeting:
+            await _forget_if_others(database, known, identity)
+        raise
+    return await asyncio.to_thread(storage.belonging_to, identity)
+
+
+async def require_pair(
+    database: Database, storage: StoragePaths, executor: Executor | None = None
+) -> None:
+    """Asked anew each time, of both. Raises: ForeignStorage, StorageGone, DatabaseError."""
+    loop = asyncio.get_running_loop()
+    identity = await loop.run_in_executor(executor, _checked, storage)
+    known = await storage_identity.known(database)
+    fault = _fault(known, identity) if known else (OTHERS if identity.owner else UNMET)
+    if fault is not None:
+        raise _refusal(fault, storage)
+
+
+async def adopt(database: Database, storage: StoragePaths) -> None:
+    """Have them belong to each other from now on, and to nobody else. Files stay as they are.
+
+    Where both know each other already, and only a file is lost, servers at work go on.
+    Raises: StorageError, DatabaseError.
+    """
+    storage = await asyncio.to_thread(StoragePaths, storage.root)  # bound to nothing
+    known = await storage_identity.known(database)
+    storage_id = await asyncio.to_thread(_marked, storage, known.storage_id if known else None)
+    owner = await asyncio.to_thread(_owner_if_readable, storage)
+    is_own = known is not None and known.storage_id == storage_id
+    if known is not None and owner is not None and not _is_owner(known, owner):
+        is_own = False
+    async with database.transaction() as tx:
+        introduce = storage_identity.remember if is_own else storage_identity.adopt
+        known = await introduce(tx, storage_id)
+    if owner != _owner_of(known):
+        await asyncio.to_thread(replace_owner, storage.owner, _owner_of(known))
+    await asyncio.to_thread(storage.prepare)
+
+
+def _refuse_to_meet(storage: StoragePaths, found: StorageIdentity | None, *, is_used: bool) -> None:
+    """Raises: ForeignStorage unless the storage is as new as the database."""
+    if found is not None and found.owner is not None:
+        raise _refusal(OTHERS, storage)
+    if is_used:
+        raise _refusal(UNKNOWN, storage)
+
+
+async def _introduced(
+    database: Database, storage: StoragePaths, known: KnownStorage | None
+) -> tuple[KnownStorage, StorageIdentity]:
+    """What each knows of the other once both had the occasion to remember it."""
+    identity = await asyncio.to_thread(_prepared, storage)
+    is_unclaimed = identity.owner is None
+    if known is None or (is_unclaimed and known.storage_id == identity.storage_id):
+        async with database.transaction() as tx:
+            known = await storage_identity.remember(tx, identity.storage_id)
+        if known.storage_id == identity.storage_id:
+            with suppress(
+                StorageFull, StorageReadOnly
+            ):  # what is in it can be watched all the same
+                await asyncio.to_thread(claim, storage.owner, _owner_of(known))
+        identity = await asyncio.to_thread(storage.identity)
+    return known, identity
+
+
+async def _require(storage: StoragePaths, known: KnownStorage, identity: StorageIdentity) -> None:
+    """Raises: ForeignStorage. A copy of a database whose original is not at work succeeds it."""
+    fault = _fault(known, identity)
+    if fault == COPY and await asyncio.to_thread(
+        replace_unused_owner, storage.owner, _owner_of(known)
+    ):
+        logger.warning("this database was copied; %s belongs to this copy now", storage.root)
+        return
+    if fault is not None:
+        raise _refusal(fault, storage)
+
+
+async def _forget_if_others(
+    database: Database, known: KnownStorage, identity: StorageIdentity
+) -> None:
+    """Of two databases that met a new storage at once, the later one is as new as before."""
+    if known.database_id is not None and _fault(known, identity) == OTHERS:
+        async with database.transaction() as tx:
+            await storage_identity.forget(tx, known.database_id)
+
+
+def _fault(known: KnownStorage, found: StorageIdentity) -> str | None:
+    if found.storage_id != known.storage_id:
+        return ANOTHER
+    if found.owner is None:
+        return None
+    if found.owner.database_id != known.database_id:
+        return OTHERS
+    return None if _is_owner(known, found.owner) else COPY
+
+
+def _is_owner(known: KnownStorage, owner: Owner) -> bool:
+    clusters = {known.cluster_id, owner.cluster_id} - {""}
+    return owner.database_id == known.database_id and len(clusters) < 2
+
+
+def _owner_of(known: KnownStorage) -> Owner:
+    assert known.database_id is not None
+    return Owner(known.database_id, known.cluster_id)
+
+
+def _refusal(fault: str, storage: StoragePaths) -> ForeignStorage:
+    return ForeignStorage(fault.format(root=storage.root, how=HOW_TO_ADOPT))
+
+
+def _checked(storage: StoragePaths) -> StorageIdentity:
+    storage.check()
+    return storage.identity()
+
+
+def _prepared(storage: StoragePaths) -> StorageIdentity:
+    storage.prepare()
+    return storage.identity()
+
+
+def _identity_if_any(storage: StoragePaths) -> StorageIdentity | None:
+    """Raises: StorageGone for what is there and cannot be read."""
+    try:
+        return storage.identity()
+    except StorageGone:
+        if storage.marker.exists():
+            raise
+    return None
+
+
+def _owner_if_readable(storage: StoragePaths) -> Owner | None:
+    """A damaged owner file is one to be replaced."""
+    with suppress(StorageError):
+        return storage.identity().owner
+    return None
+
+
+def _marked(storage: StoragePaths, storage_id: str | None) -> str:
+    """The id in the marker, which is made where it is lost: anew for an empty directory, lest the
+    true storage, mounted again, be taken for the same."""
+    if not storage.marker.exists():
+        storage.root.mkdir(parents=True, exist_ok=True)
+        write_marker(storage.marker, storage_id if storage.holds_anything() else None)
+    return storage.marker.read_text("ascii").strip()

@@ -1,0 +1,1 @@
+"""The socket of a client: its state, and requests answered on it."""

@@ -1,0 +1,1 @@
+"""Courses, modules, enrolments, and the videos in them."""

@@ -1,0 +1,145 @@
+"""Courses and their modules."""
+
+from collections import defaultdict
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from db import courses, uploads, videos
+from db.courses import EnrolledCourse, Module, Outcome
+from db.progress import progress
+from db.progress.progress import ProgressState
+from db.videos import Video
+from events.log.snapshots import snapshot
+from handlers import keys
+from handlers.access.rules import Right
+from handlers.allowed import allowed_course, allowed_module
+from handlers.courses.deletion import forget_videos, hide_videos
+from handlers.errors import ModuleElsewhere, NotEnrolled
+from handlers.messages import (
+    CourseModule,
+    CoursePut,
+    CourseSummary,
+    CourseView,
+    ModulePut,
+    ModuleView,
+    ProgressView,
+    WatchedVideo,
+    answer_json,
+    identifier,
+    read_json,
+)
+from handlers.paging import BEGINNING, page_of
+
+
+async def put_course(request: web.Request) -> web.Response:
+    """Create or rename."""
+    viewer = request[keys.VIEWER]
+    course_id = identifier(request, "course_id")
+    access, database = request.app[keys.ACCESS], request.app[keys.DATABASE]
+    if not viewer.is_privileged:
+        course = await courses.get_course(database, course_id)
+        await access.require(viewer, course.id if course else None, Right.ADMINISTER)
+    body = await read_json(request, CoursePut)
+    async with database.transaction() as transaction:
+        course, outcome = await courses.put_course(transaction, course_id, body.title)
+    role = await access.role(viewer.user_id, course_id)
+    return answer_json(CourseSummary(course.id, course.title, role), status=_status(outcome))
+
+
+async def list_courses(request: web.Request) -> web.Response:
+    """The caller's own; all for admin and service."""
+    viewer, page = request[keys.VIEWER], page_of(request)
+    found = await courses.list_courses(
+        request.app[keys.DATABASE],
+        viewer.user_id,
+        every=viewer.is_privileged,
+        after=page.after(tuple[datetime, str], (BEGINNING, "")),
+        limit=page.fetch_limit,
+    )
+    return answer_json(page.answer(found, _summary, lambda course: (course.created_at, course.id)))
+
+
+async def get_course(request: web.Request) -> web.Response:
+    """With its modules and their videos, each with the caller's progress."""
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    access = request.app[keys.ACCESS]
+    course = await allowed_course(request, Right.WATCH)
+    sees_unready = await access.may(viewer, course.id, Right.SEE_UNREADY)
+    modules = await courses.list_modules(database, course.id)
+    found = await videos.list_of_course(database, course.id, ready_only=not sees_unready)
+    states = await progress.states_of_videos(
+        database, viewer.user_id, [video.id for video in found]
+    )
+    role = await access.role(viewer.user_id, course.id)
+    return answer_json(
+        CourseView(course.id, course.title, role, _module_views(modules, found, states))
+    )
+
+
+async def delete_course(request: web.Request) -> web.Response:
+    """Hidden at once, its modules and videos with it."""
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    course = await allowed_course(request, Right.ADMINISTER)
+    async with database.transaction() as transaction:
+        await courses.delete_course(transaction, course.id)
+        await courses.delete_modules(transaction, course.id)
+        await uploads.end_of_course(transaction, course.id)
+        gone = await hide_videos(transaction, viewer, course_id=course.id)
+    forget_videos(request, gone)
+    return web.Response(status=204)
+
+
+async def put_module(request: web.Request) -> web.Response:
+    """Create or change. A module id is unique in the service and never moves."""
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    module_id = identifier(request, "module_id")
+    course = await allowed_course(request, Right.EDIT)
+    body = await read_json(request, ModulePut)
+    async with database.transaction() as transaction:
+        put = await courses.put_module(transaction, course.id, module_id, body.title, body.position)
+    if put is None:
+        raise ModuleElsewhere if viewer.is_privileged else NotEnrolled
+    module, outcome = put
+    return answer_json(_module_view(module), status=_status(outcome))
+
+
+async def delete_module(request: web.Request) -> web.Response:
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    module = await allowed_module(request, Right.EDIT)
+    async with database.transaction() as transaction:
+        await courses.delete_modules(transaction, module.course_id, module.id)
+        await uploads.end_of_module(transaction, module.id)
+        gone = await hide_videos(transaction, viewer, module_id=module.id)
+    forget_videos(request, gone)
+    return web.Response(status=204)
+
+
+def _status(outcome: Outcome) -> int:
+    return 201 if outcome is Outcome.CREATED else 200
+
+
+def _summary(course: EnrolledCourse) -> CourseSummary:
+    return CourseSummary(course.id, course.title, course.role)
+
+
+def _module_view(module: Module) -> ModuleView:
+    return ModuleView(module.id, module.course_id, module.title, module.position)
+
+
+def _module_views(
+    modules: list[Module], found: list[Video], states: dict[UUID, ProgressState]
+) -> list[CourseModule]:
+    by_module = defaultdict(list)
+    for video in found:
+        by_module[video.module_id].append(_watched_video(video, states.get(video.id)))
+    return [
+        CourseModule(module.id, module.title, module.position, by_module[module.id])
+        for module in modules
+    ]
+
+
+def _watched_video(video: Video, state: ProgressState | None) -> WatchedVideo:
+    return WatchedVideo(**msgspec.structs.asdict(snapshot(video)), progress=ProgressView.of(state))

@@ -1,0 +1,110 @@
+"""Who is enrolled in a course: put, listed, withdrawn."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from db import enrollments, uploads
+from db.courses import Outcome
+from db.enrollments import Enrollment
+from db.pool import Transaction
+from events.log import log
+from events.log.types import EnrollmentChanged
+from handlers import keys
+from handlers.access.auth import Viewer
+from handlers.access.rules import Right
+from handlers.allowed import allowed_course
+from handlers.errors import NotAllowed, NotFound
+from handlers.messages import EnrollmentPut, EnrollmentView, answer_json, identifier, read_json
+from handlers.paging import BEGINNING, page_of
+
+
+async def put_enrollment(request: web.Request) -> web.Response:
+    """Enrol, or change the role. An instructor may enrol students only."""
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    course_id, user_id = await _enrollment_of(request)
+    body = await read_json(request, EnrollmentPut)
+    async with database.transaction() as transaction:
+        await _require_student(transaction, viewer, course_id, user_id, wanted=body.role)
+        enrollment, outcome = await enrollments.put(transaction, course_id, user_id, body.role)
+        changed = _changed(enrollment)
+        if enrollment.role == "student":  # who taught may have uploads under way
+            await uploads.end_of_user(transaction, course_id, user_id)
+        if outcome is not Outcome.UNCHANGED:
+            await log.append(transaction, [changed])
+    request.app[keys.ACCESS].apply(changed)  # here at once, elsewhere when the log tells it
+    status = 201 if outcome is Outcome.CREATED else 200
+    return answer_json(_enrollment_view(enrollment), status=status)
+
+
+async def delete_enrollment(request: web.Request) -> web.Response:
+    """Withdraw: grants of it stop working, transfers, event streams and uploads end."""
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    course_id, user_id = await _enrollment_of(request)
+    async with database.transaction() as transaction:
+        await _require_student(transaction, viewer, course_id, user_id)
+        withdrawn = await enrollments.withdraw(transaction, course_id, user_id)
+        if withdrawn is None:
+            raise NotFound("This user is not enrolled here.")
+        await uploads.end_of_user(transaction, course_id, user_id)
+        changed = _changed(withdrawn)
+        await log.append(transaction, [changed])
+    request.app[keys.ACCESS].apply(changed)
+    return web.Response(status=204)
+
+
+async def list_enrollments(request: web.Request) -> web.Response:
+    database = request.app[keys.DATABASE]
+    course = await allowed_course(request, Right.ENROLL)
+    page = page_of(request)
+    found = await enrollments.list_of_course(
+        database,
+        course.id,
+        after=page.after(tuple[datetime, str], (BEGINNING, "")),
+        limit=page.fetch_limit,
+    )
+    return answer_json(
+        page.answer(found, _enrollment_view, lambda one: (one.created_at, one.user_id))
+    )
+
+
+async def _enrollment_of(request: web.Request) -> tuple[str, str]:
+    """(course_id, user_id) of the path, once the caller may manage enrolments there."""
+    user_id = identifier(request, "user_id")
+    course = await allowed_course(request, Right.ENROLL)
+    return course.id, user_id
+
+
+async def _require_student(
+    transaction: Transaction,
+    viewer: Viewer,
+    course_id: str,
+    user_id: str,
+    wanted: str = "student",
+) -> None:
+    """An instructor makes and withdraws students, never another instructor."""
+    if viewer.is_privileged:
+        return
+    enrollment = await enrollments.get(transaction, course_id, user_id, locked=True)
+    if "instructor" in (wanted, enrollment.role if enrollment else None):
+        raise NotAllowed("Only admin and service manage the enrolments of instructors.")
+
+
+def _changed(enrollment: Enrollment) -> EnrollmentChanged:
+    return EnrollmentChanged(
+        course_id=enrollment.course_id,
+        user_id=enrollment.user_id,
+        occurred_at=datetime.now(UTC),
+        role=enrollment.role,
+        version=enrollment.version,
+    )
+
+
+def _enrollment_view(enrollment: Enrollment) -> EnrollmentView:
+    return EnrollmentView(
+        enrollment.course_id,
+        enrollment.user_id,
+        enrollment.role,
+        enrollment.created_at,
+        enrollment.updated_at,
+    )

@@ -1,0 +1,108 @@
+"""Videos as things with a name: listed, shown, renamed, deleted, restored."""
+
+from datetime import datetime
+from uuid import UUID
+
+from aiohttp import web
+
+from db import courses, videos
+from db.pool import Transaction
+from db.videos import Video
+from events.log.snapshots import snapshot
+from events.log.video_events import tell_updated
+from events.media import pipeline
+from handlers import keys
+from handlers.access.auth import Viewer
+from handlers.access.rules import Right
+from handlers.allowed import allowed_module, allowed_video
+from handlers.courses.deletion import forget_videos, hide_videos
+from handlers.messages import VideoPatch, answer_json, read_json, video_id_of
+from handlers.paging import BEGINNING, NO_UUID, page_of
+
+
+async def list_videos(request: web.Request) -> web.Response:
+    """Of a module, oldest first; a student sees what is ready."""
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    access = request.app[keys.ACCESS]
+    module = await allowed_module(request, Right.WATCH)
+    page = page_of(request)
+    found = await videos.list_of_module(
+        database,
+        module.id,
+        ready_only=not await access.may(viewer, module.course_id, Right.SEE_UNREADY),
+        after=page.after(tuple[datetime, UUID], (BEGINNING, NO_UUID)),
+        limit=page.fetch_limit,
+    )
+    return answer_json(page.answer(found, snapshot, lambda video: (video.created_at, video.id)))
+
+
+async def get_video(request: web.Request) -> web.Response:
+    return answer_json(snapshot(await allowed_video(request, Right.WATCH)))
+
+
+async def patch_video(request: web.Request) -> web.Response:
+    """Rename."""
+    video = await allowed_video(request, Right.EDIT)
+    body = await read_json(request, VideoPatch)
+    async with request.app[keys.DATABASE].transaction() as transaction:
+        if await videos.rename(transaction, video.id, body.title):
+            await tell_updated(transaction, video.id, request[keys.VIEWER].user_id)
+        renamed = await videos.get(transaction, video.id)
+    forget_videos(request, [video.id])
+    return answer_json(snapshot(renamed or video))
+
+
+async def delete_video(request: web.Request) -> web.Response:
+    """Hidden at once; the files go when it can no longer be restored."""
+    video = await allowed_video(request, Right.EDIT)
+    async with request.app[keys.DATABASE].transaction() as transaction:
+        gone = await hide_videos(transaction, request[keys.VIEWER], video_id=video.id)
+    forget_videos(request, gone)
+    return web.Response(status=204)
+
+
+async def restore_video(request: web.Request) -> web.Response:
+    """As it was, while its files are kept; a video that was not deleted simply stays."""
+    viewer = request[keys.VIEWER]
+    video = await _restorable_video(request)
+    course_id = video.course_id if video else None
+    await request.app[keys.ACCESS].require(viewer, course_id, Right.EDIT)
+    assert video is not None
+    async with request.app[keys.DATABASE].transaction() as transaction:
+        restored = await bring_back(transaction, viewer, video)
+    if restored is None:  # it left the trash in the last moment
+        await request.app[keys.ACCESS].require(viewer, None, Right.EDIT)
+    assert restored is not None
+    return answer_json(snapshot(restored))
+
+
+async def bring_back(transaction: Transaction, viewer: Viewer, video: Video) -> Video | None:
+    """Undo its deletion and say so; None when the video is gone for good.
+
+    Appends to the log, so it is the last step of a transaction.
+    """
+    if await videos.restore(transaction, video.id):
+        await courses.restore(transaction, video.course_id, video.module_id)
+        # Its job may have come and gone while it was hidden.
+        if video.status not in pipeline.NOTHING_TO_DO:
+            await pipeline.enqueue(transaction, video.id)
+        await tell_updated(transaction, video.id, viewer.user_id)
+    return await videos.get(transaction, video.id)
+
+
+async def _restorable_video(request: web.Request) -> Video | None:
+    """Deleted or not; of a deleted one nobody hears but who may restore it.
+
+    Only who may make a course can bring one back with its video.
+    """
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    video_id = video_id_of(request) or NO_UUID
+    within_s = request.app[keys.PLAYBACK_SETTINGS].trash_retention_s
+    kept = await videos.get(database, video_id)
+    video = kept or await videos.get_deleted(database, video_id, within_s)
+    if video is None or video.deleted_at is None or viewer.is_privileged:
+        return video
+    may_restore = await request.app[keys.ACCESS].may(viewer, video.course_id, Right.EDIT)
+    if not may_restore or await courses.get_course(database, video.course_id) is None:
+        return None
+    return video

@@ -1,0 +1,215 @@
+"""What happens, as server-sent events (WHATWG HTML section 9.2).
+
+What a stream may carry is decided by the hub when an event is delivered, and who writes it, the hub
+or a task, by its subscriber. Here is the wire that both write to: the connection's own transport,
+since a task that wakes and a writer's queue for each of thousands cost more than the sending. Once
+it is up to date a stream is left to its connection, and its request ends.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from uuid import UUID
+
+import msgspec
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.http import StreamWriter
+
+from events.errors import UnknownEventType
+from events.log.types import parse_types
+from events.stream import frames
+from events.stream.hub import Subscription
+from events.stream.subscriber import End, Subscriber
+from events.stream.visibility import Filters, Scope
+from handlers import keys
+from handlers.access.grants import PlaybackGrant
+from handlers.connection.connection import Connection, Launched
+from handlers.errors import InvalidRequest
+from handlers.messages import Identifier, in_words
+
+DRAIN_TIMEOUT_S = 30.0  # a client that takes no byte for this long has stopped reading
+LAST_EVENT_ID = "Last-Event-ID"
+
+HEADERS = {
+    hdrs.CONTENT_TYPE: "text/event-stream",
+    hdrs.CACHE_CONTROL: "no-store",
+    "X-Accel-Buffering": "no",  # nginx would hold events back
+}
+
+
+async def get_events(request: web.Request) -> web.StreamResponse:
+    """All that the caller may see."""
+    viewer = request[keys.VIEWER]
+    scope = Scope(viewer.user_id, viewer.is_privileged)
+    return await _stream(request, scope, viewer.expires_at)
+
+
+async def get_events_by_grant(request: web.Request) -> web.StreamResponse:
+    """By the events grant all that its user may see, by a playback grant its video's events."""
+    grant = request.app[keys.GRANTS].events(request.match_info["grant"])
+    if not isinstance(grant, PlaybackGrant):
+        return await _stream(request, Scope(grant.user_id, grant.is_privileged), grant.expires_at)
+    scope = Scope(
+        grant.user_id, grant.is_privileged, grant.video_id, grant.course_id, grant.version
+    )
+    is_revoked = partial(request.app[keys.REVOCATIONS].is_revoked, grant)
+    return await _stream(request, scope, grant.expires_at, is_revoked)
+
+
+async def _stream(
+    request: web.Request,
+    scope: Scope,
+    expires_at: float,
+    is_revoked: Callable[[], bool] = lambda: False,
+) -> web.StreamResponse:
+    filters, after_id = _filters(request), _after_id(request)
+    hub, pack = request.app[keys.HUB], _pack(request)
+    subscription = hub.subscribe(scope, filters, after_id, pack, expires_at)
+    async with subscription as subscriber:
+        # Asked once subscribed: what takes the grant away from now on, ends the stream.
+        if subscriber.end_reason is not None or is_revoked():
+            return web.Response(status=204)  # tells EventSource for good: nothing will come
+        response = web.StreamResponse(headers=HEADERS)
+        if request.method == hdrs.METH_HEAD:
+            return response
+        await response.prepare(request)
+        wire = TransportWire(request.protocol)
+        try:
+            return await _feed(request, response, subscription, wire)
+        except (ConnectionError, TimeoutError):
+            wire.cut()  # gone, or as good as gone
+    return response
+
+
+async def _feed(
+    request: web.Request,
+    response: web.StreamResponse,
+    subscription: Subscription,
+    wire: "TransportWire",
+) -> web.StreamResponse:
+    """Returns once the stream is over, or live and left to its connection."""
+    connection, subscriber = request.protocol, subscription.subscriber
+    if not isinstance(connection, Connection) or not connection.can_carry(request):
+        await subscriber.feed(wire)
+    elif not await subscriber.catch_up(wire, Carried(subscription, wire, connection).go_on):
+        subscription.is_kept = True
+        is_last = not (response.keep_alive and _last(subscriber))
+        connection.carry(partial(subscriber.end, End.GONE), closes=is_last)
+        return Launched(connection, response.status)
+    await wire.finish()
+    return response
+
+
+class Carried:
+    """A live stream whose handler has returned. A task of its own runs only while its wire is full,
+    or when it ends: requests and tasks that wait take more memory than the streams themselves.
+    """
+
+    __slots__ = ("_connection", "_subscription", "_task", "_wire")
+
+    def __init__(
+        self, subscription: Subscription, wire: "TransportWire", connection: Connection
+    ) -> None:
+        self._subscription = subscription
+        self._wire = wire
+        self._connection = connection
+        self._task: asyncio.Task[None] | None = None
+
+    def go_on(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._go_on())
+
+    async def _go_on(self) -> None:
+        subscriber = self._subscription.subscriber
+        is_over, is_whole = True, False
+        try:
+            with suppress(ConnectionError, TimeoutError):  # gone, or as good as gone
+                is_over = await subscriber.catch_up(self._wire, self.go_on)
+                if is_over:
+                    await self._wire.finish(_last(subscriber))
+                    is_whole = True
+        finally:
+            self._task = None
+            if is_over:
+                self._subscription.dismiss()
+                self._connection.have_carried(is_whole=is_whole)
+
+
+class TransportWire:
+    """The connection's transport, behind the response's head; tells of every byte it holds.
+
+    What is written must be packed as the response's framing wants it.
+    """
+
+    __slots__ = ("_protocol", "_transport")
+
+    def __init__(self, protocol: web.RequestHandler) -> None:
+        if protocol.transport is None:
+            raise ConnectionResetError
+        self._protocol = protocol
+        self._transport = protocol.transport
+        self._transport.set_write_buffer_limits(high=0)
+
+    @property
+    def is_gone(self) -> bool:
+        return self._protocol.transport is None or self._transport.is_closing()
+
+    def write(self, packed: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(packed)
+
+    def write_now(self, packed: bytes) -> bool:
+        transport = self._transport
+        if transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        transport.write(packed)
+        return True
+
+    async def drain(self) -> None:
+        if self._transport.get_write_buffer_size():
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                # Made when it is needed: that of the request would keep the request.
+                await StreamWriter(self._protocol, asyncio.get_running_loop()).drain()
+
+    async def finish(self, last: bytes = b"") -> None:
+        """Ends the response in order; the connection may carry another one."""
+        if self.is_gone:
+            raise ConnectionResetError
+        self.write(last)
+        await self.drain()
+        self._transport.set_write_buffer_limits()
+
+    def cut(self) -> None:
+        self._transport.abort()
+
+
+def _pack(request: web.Request) -> Callable[[bytes], bytes]:
+    """Around every piece: chunked where aiohttp announces it, nothing for HTTP/1.0."""
+    return frames.chunk if request.version >= HttpVersion11 else bytes
+
+
+def _last(subscriber: Subscriber) -> bytes:
+    return frames.LAST_CHUNK if subscriber.pack is frames.chunk else b""
+
+
+def _filters(request: web.Request) -> Filters:
+    """Raises InvalidRequest."""
+    query = request.query
+    types = query.get("types")
+    try:
+        return Filters(
+            video_id=msgspec.convert(query.get("video_id"), UUID | None),
+            course_id=msgspec.convert(query.get("course_id"), Identifier | None),
+            user_id=msgspec.convert(query.get("user_id"), Identifier | None),
+            types=None if types is None else parse_types(types),
+        )
+    except msgspec.ValidationError as exc:
+        raise InvalidRequest(f"A filter is wrong: {in_words(exc)}.") from exc
+    except UnknownEventType as exc:
+        raise InvalidRequest(f"A filter is wrong: {exc}.") from exc
+
+
+def _after_id(request: web.Request) -> int | None:
+    """The header wins: EventSource repeats the query of its first request at each reconnect."""
+    header = request.headers.get(LAST_EVENT_ID)
+    return frames.parse_place(header if header is not None else request.query.get("last_event_id"))

@@ -1,0 +1,302 @@
+"""The OpenAPI 3.1 document: built once, from the routes, their descriptions and the message types.
+
+Pure but for the handler that serves it. Every error of `handlers/errors.py` is in it. A grant has
+no security scheme, since OpenAPI knows none in a path; it is a parameter there.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from aiohttp import hdrs, web
+
+from handlers.errors import (
+    PROBLEM_JSON,
+    Internal,
+    InvalidToken,
+    NotEnrolled,
+    NotFound,
+    Problem,
+    RangeNotSatisfiable,
+    RateLimited,
+    RequestError,
+    Unavailable,
+)
+from handlers.openapi.descriptions import (
+    HEADERS,
+    JSON,
+    PARAMETERS,
+    PATH_PARAMETERS,
+    Access,
+    Answer,
+    Content,
+    Operation,
+)
+
+Schema = dict[str, Any]
+Operations = Mapping[Any, Operation]  # by handler
+
+DOCUMENT = web.AppKey("openapi_document", bytes)
+
+REF = "#/components/{}/{}"
+IN_PATH = re.compile(r"{(\w+)}")
+PROBLEMS_BY_ACCESS: Mapping[Access, tuple[type[RequestError], ...]] = {
+    "bearer": (InvalidToken,),
+    "grant": (InvalidToken, NotEnrolled),
+    "open": (),
+}
+HEADERS_BY_PROBLEM: Mapping[type[RequestError], str] = {
+    InvalidToken: "WWW-Authenticate",
+    RangeNotSatisfiable: "Content-Range",
+    RateLimited: "Retry-After",
+    Unavailable: "Retry-After",
+}
+INTRODUCTION = """\
+Course videos: uploaded, streamed by byte range, their progress kept, what happens told as
+server-sent events. Times are RFC 3339 UTC, durations and positions seconds, sizes bytes.
+Unknown fields of a body are refused. Lists go from the oldest on, a page at a time."""
+
+
+async def get_openapi(request: web.Request) -> web.Response:
+    return web.Response(
+        body=request.app[DOCUMENT],
+        content_type=JSON,
+        headers={hdrs.CACHE_CONTROL: "no-cache"},
+    )
+
+
+def encode(document: Schema) -> bytes:
+    return msgspec.json.encode(document)
+
+
+def build(routes: Iterable[web.RouteDef], operations: Operations) -> Schema:
+    """Raises KeyError for a route whose handler nobody described."""
+    described = [(route, operations[route.handler]) for route in routes]
+    schemas = Schemas(_contents(operation for _, operation in described))
+    paths: dict[str, Schema] = defaultdict(dict)
+    for route, operation in described:
+        shown = _operation(route.path, operation, schemas)
+        method = route.method.lower()
+        paths[route.path][method] = {"operationId": route.handler.__name__, **shown}
+        if operation.has_head:
+            paths[route.path]["head"] = _head(route.handler.__name__, shown)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "coursestream", "version": "1", "description": INTRODUCTION},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(one.tag for one in operations.values())],
+        "paths": dict(paths),
+        "components": _components(schemas),
+    }
+
+
+def problem_kinds() -> list[type[RequestError]]:
+    """Every error that can be answered, by status."""
+    return sorted(_narrower(RequestError), key=lambda kind: (kind.status, kind.code))
+
+
+class Schemas:
+    """What stands under components, and is referred to: message types, problems."""
+
+    def __init__(self, types: Iterable[Any]) -> None:
+        kinds = list(dict.fromkeys([*types, Problem]))
+        shown, self.components = msgspec.json.schema_components(
+            kinds, ref_template="#/components/schemas/{name}"
+        )
+        self._shown = dict(zip(kinds, map(_plain, shown), strict=True))
+        self.components = {name: _whole(_plain(one)) for name, one in self.components.items()}
+        self.problems: Schema = {}
+
+    def content(self, content: Content) -> Schema:
+        return {
+            media_type: {"schema": self._shown[kind] if _is_message(kind) else kind}
+            for media_type, kind in content.items()
+        }
+
+    def problem(self, kinds: list[type[RequestError]]) -> Schema:
+        """A reference to the answer that these problems of one status share."""
+        name = "-".join([str(kinds[0].status), *(kind.code for kind in kinds)])
+        self.problems.setdefault(name, _problem(kinds))
+        return {"$ref": REF.format("responses", name)}
+
+
+def _plain(schema: Any) -> Any:
+    r"""With `$` where Python says `\Z`: JSON Schema has JavaScript's patterns. And with a pair of
+    numbers as two items of one kind: many readers do not know `prefixItems`."""
+    if isinstance(schema, dict):
+        if _is_pair(schema):
+            schema = {**schema, "items": schema["prefixItems"][0]}
+            del schema["prefixItems"]
+        return {name: _plain(value) for name, value in schema.items()}
+    if isinstance(schema, list):
+        return [_plain(value) for value in schema]
+    return schema.removesuffix("\\Z") + "$" if _is_pattern(schema) else schema
+
+
+def _whole(schema: Schema) -> Schema:
+    """What we send is sent whole; only what we read, which knows no other fields, has defaults."""
+    is_sent = schema.get("additionalProperties") is not False
+    return {**schema, "required": list(schema["properties"])} if is_sent else schema
+
+
+def _is_pair(schema: Schema) -> bool:
+    items = schema.get("prefixItems", ())
+    return len(items) == 2 == schema.get("minItems") and items[0] == items[1]
+
+
+def _is_pattern(value: Any) -> bool:
+    return isinstance(value, str) and value.endswith("\\Z")
+
+
+def _contents(operations: Iterable[Operation]) -> Iterator[Any]:
+    """The message types that they take and give."""
+    for operation in operations:
+        contents = [answer.content for answer in operation.answers]
+        contents += [operation.body.content] if operation.body else []
+        for content in contents:
+            yield from (kind for kind in (content or {}).values() if _is_message(kind))
+
+
+def _is_message(kind: Any) -> bool:
+    return not isinstance(kind, dict)
+
+
+def _operation(path: str, operation: Operation, schemas: Schemas) -> Schema:
+    access = operation.access or _access_of(path)
+    names = IN_PATH.findall(path)
+    shown: Schema = {
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "security": [{"bearer": []}] if access == "bearer" else [],
+        "parameters": [
+            *({"$ref": REF.format("parameters", f"path.{name}")} for name in names),
+            *({"$ref": REF.format("parameters", name)} for name in operation.parameters),
+        ],
+        "responses": _responses(operation, access, schemas, is_of_something=bool(names)),
+    }
+    if operation.body:
+        shown["requestBody"] = {
+            "required": operation.body.is_required,
+            "content": schemas.content(operation.body.content),
+        }
+    return shown
+
+
+def _access_of(path: str) -> Access:
+    if path.startswith("/api/"):
+        return "bearer"
+    return "grant" if path.startswith("/play/") else "open"
+
+
+def _responses(
+    operation: Operation, access: Access, schemas: Schemas, *, is_of_something: bool
+) -> Schema:
+    """Well and not well, by status. Any address with a name in it may name nothing."""
+    by_status: dict[int, list[type[RequestError]]] = defaultdict(list)
+    everywhere = (*PROBLEMS_BY_ACCESS[access], Internal, Unavailable)
+    missing = (NotFound,) if is_of_something else ()
+    for kind in sorted({*operation.problems, *everywhere, *missing}, key=_urn):
+        by_status[kind.status].append(kind)
+    shown = {str(status): schemas.problem(kinds) for status, kinds in by_status.items()}
+    for answer in operation.answers:
+        also = by_status.get(answer.status, [])
+        shown[str(answer.status)] = _answer(answer, schemas, _problem(also) if also else {})
+    return dict(sorted(shown.items()))
+
+
+def _answer(answer: Answer, schemas: Schemas, problem: Schema) -> Schema:
+    """`problem` is what else comes with this status, under its own media type."""
+    shown: Schema = {"description": answer.description, "headers": _headers(answer.headers)}
+    content = schemas.content(answer.content or {}) | problem.get("content", {})
+    return {**shown, "content": content} if content else shown
+
+
+def _problem(kinds: list[type[RequestError]]) -> Schema:
+    names = [HEADERS_BY_PROBLEM[kind] for kind in kinds if kind in HEADERS_BY_PROBLEM]
+    schema = {
+        "allOf": [
+            {"$ref": REF.format("schemas", "Problem")},
+            {"properties": {"type": {"enum": [_urn(kind) for kind in kinds]}}},
+        ]
+    }
+    return {
+        "description": " ".join(f"`{kind.code}`: {_sentence(kind)}" for kind in kinds),
+        "headers": _headers(names),
+        "content": {PROBLEM_JSON: {"schema": schema}},
+    }
+
+
+def _headers(names: Iterable[str]) -> Schema:
+    return {name: {"$ref": REF.format("headers", name)} for name in ("X-Request-ID", *names)}
+
+
+def _head(name: str, shown: Schema) -> Schema:
+    """The same without any body; `Range` is defined for GET alone."""
+    responses = {
+        status: {part: answer[part] for part in answer if part != "content"}
+        for status, answer in shown["responses"].items()
+        if status not in ("206", "416")
+    }
+    return {**shown, "operationId": f"{name}_head", "responses": responses}
+
+
+def _components(schemas: Schemas) -> Schema:
+    problem = schemas.components["Problem"]
+    problem["properties"]["type"] = {
+        "type": "string",
+        "oneOf": [
+            {
+                "const": _urn(kind),
+                "title": f"{kind.status} {kind.title}",
+                "description": _sentence(kind),
+            }
+            for kind in problem_kinds()
+        ],
+    }
+    return {
+        "schemas": schemas.components,
+        "responses": schemas.problems,
+        "parameters": {**PARAMETERS, **dict(_path_parameters())},
+        "headers": {
+            name: {"description": said, "schema": {"type": "string"}}
+            for name, said in HEADERS.items()
+        },
+        "securitySchemes": {
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "Claims: `sub` and `exp`; `roles` may hold `admin` or `service`.",
+            }
+        },
+    }
+
+
+def _path_parameters() -> Iterator[tuple[str, Schema]]:
+    for name, (description, schema) in PATH_PARAMETERS.items():
+        yield (
+            f"path.{name}",
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": description,
+                "schema": schema,
+            },
+        )
+
+
+def _narrower(kind: type[RequestError]) -> Iterator[type[RequestError]]:
+    for narrower in kind.__subclasses__():
+        yield narrower
+        yield from _narrower(narrower)
+
+
+def _urn(kind: type[RequestError]) -> str:
+    return f"urn:coursestream:{kind.code}"
+
+
+def _sentence(kind: type[RequestError]) -> str:
+    return (kind.__doc__ or kind.title).strip()

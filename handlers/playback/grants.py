@@ -1,0 +1,150 @@
+"""Grants are made: for one video and its viewer, or for the caller's event stream."""
+
+import secrets
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from db import enrollments
+from db.progress import progress
+from db.progress.progress import ProgressState
+from db.videos import Video
+from events.log.snapshots import captions, chapters_url
+from handlers import keys
+from handlers.access.auth import Viewer
+from handlers.access.grants import EventsGrant, PlaybackGrant
+from handlers.access.rules import Right
+from handlers.allowed import allowed_video, require_ready
+from handlers.errors import NotEnrolled
+from handlers.messages import (
+    EventsGrantPost,
+    EventsGrantView,
+    PlaybackPost,
+    PlaybackView,
+    Source,
+    answer_json,
+    read_optional_json,
+)
+from handlers.playback.redirects import IN_S3, type_of
+from handlers.request_limits import require_request_by_bearer
+from storage.media.facts import PICTURE_TYPES
+from storage.paths import asset_hash
+
+
+async def post_playback(request: web.Request) -> web.Response:
+    """A playback grant and all that a player needs beside it."""
+    require_request_by_bearer(request)
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    video = await allowed_video(request, Right.WATCH)
+    body = await read_optional_json(request, PlaybackPost)
+    await _require_playable(request, video)
+    session_id = body.session_id or secrets.token_urlsafe(12)
+    grant = await _grant_for(request, viewer, video)
+    state = await progress.get(database, viewer.user_id, video.id)
+    next_sequence = await progress.next_sequence(database, viewer.user_id, video.id, session_id)
+    token = request.app[keys.GRANTS].mint(grant)
+    report_interval_s = request.app[keys.PLAYBACK_SETTINGS].report_interval_s
+    answer = _playback_view(
+        video, state, token, grant, session_id, next_sequence, report_interval_s
+    )
+    return answer_json(answer, status=201)
+
+
+async def post_events_grant(request: web.Request) -> web.Response:
+    """A grant for the caller's own event stream."""
+    require_request_by_bearer(request)
+    viewer, grants = request[keys.VIEWER], request.app[keys.GRANTS]
+    await read_optional_json(request, EventsGrantPost)
+    grant = EventsGrant(
+        user_id=viewer.user_id,
+        roles=sorted(viewer.roles),
+        expires_at=grants.expiry(privileged=viewer.is_privileged),
+    )
+    answer = EventsGrantView(f"/play/{grants.mint(grant)}/events", _time(grant.expires_at))
+    return answer_json(answer, status=201)
+
+
+async def _require_playable(request: web.Request, video: Video) -> None:
+    """Here, or where it still stands: then S3 is asked, as a player could not tell what it said.
+
+    Raises NotReady, Failed, OldPlaceGone, OldPlaceUnavailable.
+    """
+    if video.plays_from is None:
+        require_ready(video)
+    else:
+        await request.app[keys.OLD_PLACES].require_there(video.plays_from)
+
+
+async def _grant_for(request: web.Request, viewer: Viewer, video: Video) -> PlaybackGrant:
+    """From the enrolment's row, never from a cache: a grant outlives both."""
+    version = None
+    if not viewer.is_privileged:
+        enrollment = await enrollments.get(
+            request.app[keys.DATABASE], video.course_id, viewer.user_id
+        )
+        if enrollment is None or enrollment.role is None:
+            raise NotEnrolled
+        version = enrollment.version
+    return PlaybackGrant(
+        user_id=viewer.user_id,
+        video_id=video.id,
+        course_id=video.course_id,
+        version=version,
+        duration_s=video.duration_s,
+        media_types={row.format: row.mime_type for row in video.representations},
+        sizes_bytes={asset_hash(row.file_name): row.size_bytes for row in video.representations},
+        roles=sorted(viewer.roles),
+        expires_at=request.app[keys.GRANTS].expiry(privileged=viewer.is_privileged),
+    )
+
+
+def _playback_view(
+    video: Video,
+    state: ProgressState | None,
+    token: str,
+    grant: PlaybackGrant,
+    session_id: str,
+    next_sequence: int,
+    report_interval_s: float,
+) -> PlaybackView:
+    base = f"/play/{token}/{video.id}/"
+    sources = _sources(video, base)
+    is_completed = state is not None and state.completed
+    return PlaybackView(
+        grant=token,
+        expires_at=_time(grant.expires_at),
+        session_id=session_id,
+        next_sequence=next_sequence,
+        stream_url=sources[0].url,
+        sources=sources,
+        hls_url=None,
+        thumbnails={
+            row.size_name: base + row.file_name
+            for row in video.thumbnails
+            if row.mime_type == PICTURE_TYPES["jpg"]
+        },
+        captions=captions(video, base),
+        chapters_url=chapters_url(video, base),
+        storyboard_url=video.storyboard_file_name and base + video.storyboard_file_name,
+        events_url=f"/play/{token}/events",
+        resume_position=0.0 if state is None or is_completed else _place(state, video),
+        duration=video.duration_s,
+        completed=is_completed,
+        report_interval=report_interval_s,
+    )
+
+
+def _sources(video: Video, base: str) -> list[Source]:
+    if video.plays_from:
+        return [Source(base + IN_S3, type_of(video.plays_from))]
+    return [Source(base + row.file_name, row.mime_type) for row in video.representations]
+
+
+def _place(state: ProgressState, video: Video) -> float:
+    """A player's clock may have run past the end; nobody could resume there."""
+    duration_s = video.duration_s
+    return state.position_s if duration_s is None else min(state.position_s, duration_s)
+
+
+def _time(unix_s: float) -> datetime:
+    return datetime.fromtimestamp(unix_s, UTC)

@@ -1,0 +1,241 @@
+"""Playing: the bytes of videos and pictures, by grant or by bearer token.
+
+Serving reads as the list of its steps: who, within their limits, may they, which representation,
+which bytes of it (RFC 9110 section 14), then the transfer. By grant no step asks the database.
+"""
+
+import secrets
+from collections.abc import Callable
+
+from aiohttp import hdrs, web
+
+from db.assets import RepresentationRow, ThumbnailRow
+from db.videos import Video
+from events.upkeep.damage import PublishedFile
+from handlers import keys
+from handlers.access.grants import PlaybackGrant
+from handlers.access.rules import Right
+from handlers.allowed import allowed_video, granted, require_ready
+from handlers.connection.range_shortcut import Lesson
+from handlers.delivery import ranges
+from handlers.delivery.catalog import Catalog
+from handlers.delivery.conditional import field_value
+from handlers.delivery.disposition import attachment
+from handlers.delivery.errors import FileUnavailable
+from handlers.delivery.negotiation import choose
+from handlers.delivery.open_files import Representation
+from handlers.delivery.transfers import Purpose, Transfer
+from handlers.errors import (
+    InvalidRequest,
+    NotAcceptable,
+    NotFound,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+)
+from handlers.playback.damage import noting_damage
+from handlers.playback.permits import permit_of_bearer, permit_of_grant
+from handlers.playback.redirects import IN_S3, redirect_by_bearer, redirect_by_grant
+from handlers.request_limits import require_request, require_request_by_bearer
+from storage.media.facts import CUES_TYPE, PICTURE_TYPES
+from storage.paths import asset_hash, is_servable
+
+BY_ACCEPT: dict[str, str] = {hdrs.VARY: hdrs.ACCEPT}
+FORMATS = {"mp4": "video/mp4", "webm": "video/webm"}  # in the order that wins a tie
+PICTURES = PICTURE_TYPES
+BESIDE_VIDEO = PICTURES | {"vtt": CUES_TYPE}
+SMALLER_PICTURES = ("image/avif", "image/webp")  # for clients that name them
+
+
+async def get_stream(request: web.Request) -> web.StreamResponse:
+    """The bytes by bearer token, in the format that `?format=` or `Accept` chooses."""
+    return await _serve_video(request, "stream")
+
+
+async def get_download(request: web.Request) -> web.StreamResponse:
+    """As `get_stream`, to be saved under the name that the file came with."""
+    return await _serve_video(request, "download")
+
+
+async def get_thumbnail(request: web.Request) -> web.StreamResponse:
+    """A picture by bearer token; `Accept` chooses among the types that exist."""
+    require_request_by_bearer(request)
+    video = await allowed_video(request, Right.WATCH)
+    permit = permit_of_bearer(request, video, "thumbnail")
+    with permit.claim.open() as transfer:
+        require_ready(video)
+        row = _chosen_picture(request, video)
+        representation = await _find(request, video, row.file_name, row.mime_type, row.size_bytes)
+        facts = representation.facts(permit.cache_control(), varies_by_accept=True)
+        return await _serve(request, facts, transfer, Lesson(representation, permit))
+
+
+async def get_storyboard(request: web.Request) -> web.StreamResponse:
+    """The storyboard's cues by bearer token; they name sheets beside this address."""
+    return await _serve_storyboard(request, lambda video: video.storyboard_file_name, CUES_TYPE)
+
+
+async def get_storyboard_sheet(request: web.Request) -> web.StreamResponse:
+    """A sheet of the storyboard, under the name that the cues give it."""
+    sheet = f"storyboard-{request.match_info['sheet']}.jpg"
+    return await _serve_storyboard(request, lambda _: sheet, PICTURES["jpg"])
+
+
+async def get_asset(request: web.Request) -> web.StreamResponse:
+    """The bytes by grant. `asset` is a name that `/playback` gave, never a path."""
+    grant = granted(request)
+    require_request(request, grant.user_id, grant.roles)
+    asset = request.match_info["asset"]
+    if asset == IN_S3:
+        return await redirect_by_grant(request, grant)
+    extension = asset.rpartition(".")[2]
+    media_type = grant.media_types.get(extension) or BESIDE_VIDEO.get(extension)
+    if media_type is None:
+        raise NotFound
+    purpose: Purpose = "thumbnail" if extension in BESIDE_VIDEO else "stream"
+    permit = permit_of_grant(request.app, grant, purpose)
+    with permit.claim.open() as transfer:
+        representation = await _find_granted(request, grant, asset, media_type)
+        facts = representation.facts(permit.cache_control())
+        return await _serve(request, facts, transfer, Lesson(representation, permit))
+
+
+async def _serve_storyboard(
+    request: web.Request, name_of: Callable[[Video], str | None], media_type: str
+) -> web.StreamResponse:
+    require_request_by_bearer(request)
+    video = await allowed_video(request, Right.WATCH)
+    permit = permit_of_bearer(request, video, "thumbnail")
+    with permit.claim.open() as transfer:
+        require_ready(video)
+        name = name_of(video)
+        if name is None:
+            raise NotFound("There is no storyboard.")
+        representation = await _find(request, video, name, media_type)
+        facts = representation.facts(permit.cache_control())
+        return await _serve(request, facts, transfer, Lesson(representation, permit))
+
+
+async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResponse:
+    require_request_by_bearer(request)
+    video = await allowed_video(request, Right.WATCH)
+    if video.plays_from:
+        return await redirect_by_bearer(request, video, video.plays_from, purpose)
+    permit = permit_of_bearer(request, video, purpose)
+    with permit.claim.open() as transfer:
+        require_ready(video)
+        row = _chosen_format(request, video)
+        representation = await _find(request, video, row.file_name, row.mime_type, row.size_bytes)
+        named = _named(video, row) if purpose == "download" else ()
+        facts = representation.facts(
+            permit.cache_control(), varies_by_accept=True, extra_headers=named
+        )
+        return await _serve(request, facts, transfer, Lesson(representation, permit))
+
+
+def _named(video: Video, row: RepresentationRow) -> ranges.Headers:
+    value = attachment(video.original_filename, video.title, row.format)
+    return ((hdrs.CONTENT_DISPOSITION, value),)
+
+
+async def _serve(
+    request: web.Request,
+    facts: ranges.RepresentationFacts,
+    transfer: Transfer,
+    lesson: Lesson,
+) -> web.StreamResponse:
+    """Raises PreconditionFailed, RangeNotSatisfiable under the headers that were planned."""
+    boundary = secrets.token_hex(16)
+    plan = ranges.plan(request.method, request.headers, facts, boundary=boundary)
+    if plan.status == 412:
+        raise PreconditionFailed(headers=dict(plan.headers))
+    if plan.status == 416:
+        raise RangeNotSatisfiable(headers=dict(plan.headers))
+    published = PublishedFile(
+        transfer.course_id, transfer.video_id, lesson.representation.file_name
+    )
+    with noting_damage(request.app, published):
+        async with request.app[keys.OPEN_FILES].open(lesson.representation) as file:
+            request[keys.IS_ROUTINE] = True
+            return await request.app[keys.SENDER].send(request, plan, file, transfer, lesson)
+
+
+async def _find(
+    request: web.Request,
+    video: Video,
+    file_name: str,
+    media_type: str,
+    size_bytes: int | None = None,
+) -> Representation:
+    """What a row speaks of. Raises FileUnavailable."""
+    published = PublishedFile(video.course_id, video.id, file_name)
+    with noting_damage(request.app, published):
+        representation = await request.app[keys.REPRESENTATIONS].find(
+            *published, media_type, size_bytes
+        )
+        if representation is None:
+            raise FileUnavailable
+    return representation
+
+
+async def _find_granted(
+    request: web.Request, grant: PlaybackGrant, asset: str, media_type: str
+) -> Representation:
+    """Raises NotFound, FileUnavailable; DatabaseError where only the row can tell."""
+    if not is_servable(asset):
+        raise NotFound
+    published = PublishedFile(grant.course_id, grant.video_id, asset)
+    size_bytes = grant.sizes_bytes.get(asset_hash(asset))
+    if size_bytes is None and media_type not in BESIDE_VIDEO.values():
+        size_bytes = await _recorded_bytes(request.app[keys.CATALOG], published)
+        if size_bytes is None:
+            raise NotFound
+    with noting_damage(request.app, published):
+        representation = await request.app[keys.REPRESENTATIONS].find(
+            *published, media_type, size_bytes
+        )
+        if representation is not None:
+            return representation
+        if await _recorded_bytes(request.app[keys.CATALOG], published) is not None:
+            raise FileUnavailable
+    raise NotFound
+
+
+async def _recorded_bytes(catalog: Catalog, published: PublishedFile) -> int | None:
+    """None for what no row speaks of; a storyboard's rows are not asked."""
+    video = await catalog.get(published.video_id)
+    if video is None:
+        return None
+    rows: tuple[RepresentationRow | ThumbnailRow, ...] = (*video.representations, *video.thumbnails)
+    return next((row.size_bytes for row in rows if row.file_name == published.name), None)
+
+
+def _chosen_format(request: web.Request, video: Video) -> RepresentationRow:
+    """Raises InvalidRequest for a format nobody knows, NotAcceptable for one that is not there."""
+    existing = {row.format: row for row in video.representations}
+    offers = [name for name in FORMATS if name in existing]
+    wanted = request.query.get("format")
+    if wanted is not None:
+        if wanted not in FORMATS:
+            raise InvalidRequest(f"format must be one of {', '.join(FORMATS)}.")
+        offers = [name for name in offers if name == wanted]
+        chosen = 0 if offers else None
+    else:
+        accept = field_value(request.headers, hdrs.ACCEPT)
+        chosen = choose(accept, [FORMATS[name] for name in offers])
+    if chosen is None:
+        raise NotAcceptable(headers=BY_ACCEPT)
+    return existing[offers[chosen]]
+
+
+def _chosen_picture(request: web.Request, video: Video) -> ThumbnailRow:
+    """Raises NotFound for a size that there is not, NotAcceptable."""
+    size = request.match_info["size"]
+    existing = {row.mime_type: row for row in video.thumbnails if row.size_name == size}
+    offers = [kind for kind in PICTURES.values() if kind in existing]
+    if not offers:
+        raise NotFound("There is no thumbnail of that size.")
+    accept = field_value(request.headers, hdrs.ACCEPT)
+    chosen = choose(accept, offers, better_if_named=SMALLER_PICTURES)
+    if chosen is None:
+        raise NotAcceptable(headers=BY_ACCEPT)
+    return existing[offers[chosen]]

@@ -1,0 +1,186 @@
+"""Captions and chapters: WebVTT or SRT in, WebVTT out.
+
+What is kept is not what was sent but its cues, written anew. So a PUT answers without an ETag
+(RFC 9110 section 9.3.4), and the same cues in another spelling change nothing.
+"""
+
+from hashlib import sha256
+from uuid import UUID
+
+from aiohttp import hdrs, web
+
+from db import text_tracks
+from db.pool import Transaction
+from db.text_tracks import TextTrack, TrackName
+from db.videos import Video
+from events.errors import VideoMissing
+from events.log.snapshots import snapshot
+from events.log.video_events import tell_updated
+from handlers import keys
+from handlers.access.rules import Right
+from handlers.allowed import allowed_video, granted
+from handlers.courses.deletion import forget_videos
+from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate, http_date
+from handlers.errors import (
+    EmptyUpload,
+    InvalidRequest,
+    NotFound,
+    PreconditionFailed,
+    UnsupportedFormat,
+)
+from handlers.header_values import OCTET_STREAM, content_type
+from handlers.messages import answer_json, read_body
+from handlers.playback.permits import BY_BEARER
+from handlers.request_limits import require_request, require_request_by_bearer
+from storage.captions.language_tags import canonical
+from storage.media.facts import MAX_TRACK_BYTES, TrackKind
+
+MAX_TRACKS = 100  # of one video
+WEBVTT = "text/vtt"
+# What is in it is seen by its content; the rest is how tools that do not know it name it.
+MEDIA_TYPES = (WEBVTT, "application/x-subrip", "text/srt", "text/plain", OCTET_STREAM)
+CHAPTERS = TrackName("chapters")
+
+
+async def put_captions(request: web.Request) -> web.Response:
+    video = await allowed_video(request, Right.EDIT)
+    return await _put(request, video, _captions(request))
+
+
+async def get_captions(request: web.Request) -> web.Response:
+    require_request_by_bearer(request)
+    video = await allowed_video(request, Right.WATCH)
+    return await _get(request, video.id, _captions(request))
+
+
+async def get_captions_by_grant(request: web.Request) -> web.Response:
+    """What `<track>` can ask for."""
+    return await _get(request, _granted_video(request), _captions(request))
+
+
+async def delete_captions(request: web.Request) -> web.Response:
+    video = await allowed_video(request, Right.EDIT)
+    return await _delete(request, video.id, _captions(request))
+
+
+async def put_chapters(request: web.Request) -> web.Response:
+    video = await allowed_video(request, Right.EDIT)
+    return await _put(request, video, CHAPTERS)
+
+
+async def get_chapters(request: web.Request) -> web.Response:
+    require_request_by_bearer(request)
+    video = await allowed_video(request, Right.WATCH)
+    return await _get(request, video.id, CHAPTERS)
+
+
+async def get_chapters_by_grant(request: web.Request) -> web.Response:
+    return await _get(request, _granted_video(request), CHAPTERS)
+
+
+async def delete_chapters(request: web.Request) -> web.Response:
+    video = await allowed_video(request, Right.EDIT)
+    return await _delete(request, video.id, CHAPTERS)
+
+
+async def _put(request: web.Request, video: Video, name: TrackName) -> web.Response:
+    content = await _read(request, name.kind)
+    digest = sha256(content.encode()).hexdigest()
+    async with request.app[keys.DATABASE].transaction() as tx:
+        before = await _locked(request, tx, video.id, name)
+        if before is None:
+            await _require_room(tx, video.id)
+        if before is None or before.sha256 != digest:
+            await text_tracks.put(tx, video.id, name, content, digest)
+            video = await tell_updated(tx, video.id, request[keys.VIEWER].user_id)
+    forget_videos(request, [video.id])
+    return answer_json(snapshot(video), status=201 if before is None else 200)
+
+
+async def _get(request: web.Request, video_id: UUID, name: TrackName) -> web.Response:
+    track = await text_tracks.get(request.app[keys.DATABASE], video_id, name)
+    if track is None:
+        raise _missing(name)
+    validators = _validators(track)
+    headers = {
+        hdrs.ETAG: str(validators.etag),
+        hdrs.LAST_MODIFIED: http_date(validators.last_modified_s),
+        hdrs.CACHE_CONTROL: BY_BEARER,  # by grant, too: the name stays when the text changes
+    }
+    match evaluate(request.method, request.headers, validators):
+        case Precondition.FAILED:
+            raise PreconditionFailed
+        case Precondition.NOT_MODIFIED:
+            return web.Response(status=304, headers=headers)
+        case Precondition.PROCEED:
+            headers[hdrs.CONTENT_TYPE] = f"{WEBVTT}; charset=utf-8"
+            return web.Response(body=track.content.encode(), headers=headers)
+
+
+async def _delete(request: web.Request, video_id: UUID, name: TrackName) -> web.Response:
+    async with request.app[keys.DATABASE].transaction() as tx:
+        if await _locked(request, tx, video_id, name) is None:
+            raise _missing(name)
+        await text_tracks.delete(tx, video_id, name)
+        await tell_updated(tx, video_id, request[keys.VIEWER].user_id)
+    forget_videos(request, [video_id])
+    return web.Response(status=204)
+
+
+def _captions(request: web.Request) -> TrackName:
+    """Raises InvalidRequest for what names no language."""
+    language = canonical(request.match_info["language"])
+    if language is None:
+        raise InvalidRequest("language: a tag like `en`, `pt-BR` or `zh-Hans` (BCP 47).")
+    return TrackName("captions", language)
+
+
+def _granted_video(request: web.Request) -> UUID:
+    grant = granted(request)
+    require_request(request, grant.user_id, grant.roles)
+    return grant.video_id
+
+
+async def _read(request: web.Request, kind: TrackKind) -> str:
+    """The body's cues as WebVTT. Raises UnsupportedFormat, EmptyUpload, TooLarge, and as
+    `Sandbox.text_track`."""
+    if content_type(request.headers) not in MEDIA_TYPES:
+        raise UnsupportedFormat("The body must be WebVTT or SRT.")
+    body = await read_body(request, MAX_TRACK_BYTES)
+    if not body:
+        raise EmptyUpload
+    return await request.app[keys.TEXT_SANDBOX].text_track(kind, body)
+
+
+async def _locked(
+    request: web.Request, tx: Transaction, video_id: UUID, name: TrackName
+) -> TextTrack | None:
+    """The track as it is, and stays until the transaction ends, if the request may change it.
+
+    Raises VideoMissing, PreconditionFailed.
+    """
+    if not await text_tracks.lock_video(tx, video_id):
+        raise VideoMissing
+    track = await text_tracks.get(tx, video_id, name)
+    if track is None:
+        is_refused = hdrs.IF_MATCH in request.headers
+    else:
+        found = evaluate(request.method, request.headers, _validators(track))
+        is_refused = found is not Precondition.PROCEED
+    if is_refused:
+        raise PreconditionFailed
+    return track
+
+
+async def _require_room(tx: Transaction, video_id: UUID) -> None:
+    if await text_tracks.count(tx, video_id) >= MAX_TRACKS:
+        raise InvalidRequest(f"A video has at most {MAX_TRACKS} captions and chapters.")
+
+
+def _validators(track: TextTrack) -> Validators:
+    return Validators(ETag(track.sha256[:16]), int(track.updated_at.timestamp()))
+
+
+def _missing(name: TrackName) -> NotFound:
+    said = "in that language" if name.language else "of that video"
+    return NotFound(f"There are no {name.kind} {said}.")

@@ -1,0 +1,92 @@
+"""The thumbnail that a teacher chooses: a frame of the video, or a picture of their own.
+
+Done when it is answered, in all sizes and kinds at once; what was there before is gone then.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from aiohttp import web
+
+from db.videos import Video
+from events.log.snapshots import snapshot
+from handlers import keys
+from handlers.access.rules import Right
+from handlers.allowed import allowed_video, require_ready
+from handlers.courses.deletion import forget_videos
+from handlers.errors import EmptyUpload, InvalidRequest, TooLarge, UnsupportedFormat
+from handlers.header_values import content_type
+from handlers.messages import ThumbnailPut, answer_json, read_json
+from handlers.own_storage import require_own_storage
+from storage.uploads import UploadFile, receive
+
+ACCEPTED_TYPES = ("image/jpeg", "image/png", "image/webp")
+MAX_PICTURE_BYTES = 20 * 2**20  # a photograph of a good camera
+BODY_TIMEOUT_S = 120.0
+CHUNK_BYTES = 256 * 1024
+
+
+async def put_thumbnail(request: web.Request) -> web.Response:
+    video = await allowed_video(request, Right.EDIT)
+    require_ready(video)
+    await require_own_storage(request.app)
+    sent_type = content_type(request.headers)
+    if sent_type in ACCEPTED_TYPES:
+        changed = await _take_picture(request, video)
+    elif sent_type == "application/json":
+        changed = await _choose_frame(request, video)
+    else:
+        raise UnsupportedFormat(f"The body must be JSON or one of {', '.join(ACCEPTED_TYPES)}.")
+    forget_videos(request, [video.id])
+    if changed is None:  # deleted meanwhile
+        await request.app[keys.ACCESS].require(request[keys.VIEWER], None, Right.EDIT)
+    assert changed is not None
+    return answer_json(snapshot(changed))
+
+
+async def _choose_frame(request: web.Request, video: Video) -> Video | None:
+    body = await read_json(request, ThumbnailPut)
+    if body.at > video.media.duration_s:
+        raise InvalidRequest(f"The video ends at {video.media.duration_s} s.")
+    user_id = request[keys.VIEWER].user_id
+    return await request.app[keys.PICTURES].choose_frame(video, body.at, user_id)
+
+
+async def _take_picture(request: web.Request, video: Video) -> Video | None:
+    max_pixels = request.app[keys.UPLOAD_SETTINGS].media_limits.max_pixels
+    user_id = request[keys.VIEWER].user_id
+    async with _received(request) as picture:
+        return await request.app[keys.PICTURES].take_picture(video, picture, max_pixels, user_id)
+
+
+@asynccontextmanager
+async def _received(request: web.Request) -> AsyncIterator[Path]:
+    """The body as a file, which is gone after the block."""
+    if (request.content_length or 0) > MAX_PICTURE_BYTES:
+        raise _too_large()
+    storage, executor = request.app[keys.STORAGE], request.app[keys.UPLOAD_EXECUTOR]
+    reserve_bytes = request.app[keys.UPLOAD_SETTINGS].reserve_bytes
+    async with receive(storage, uuid4(), executor, reserve_bytes) as upload:
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                await _append_body(request, upload)
+        except TimeoutError as exc:
+            raise InvalidRequest("The body stalled.") from exc
+        await upload.finish()
+        yield upload.path
+
+
+async def _append_body(request: web.Request, upload: UploadFile) -> None:
+    async for chunk in request.content.iter_chunked(CHUNK_BYTES):
+        if upload.offset + len(chunk) > MAX_PICTURE_BYTES:
+            raise _too_large()
+        await upload.append(chunk)
+    if upload.offset == 0:
+        raise EmptyUpload
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"A picture may have at most {MAX_PICTURE_BYTES} bytes.")

@@ -1,0 +1,1 @@
+"""Progress over HTTP: reports, and what is known from them."""

@@ -1,0 +1,133 @@
+"""How far a viewer has come: reports, and what is known from them.
+
+A report is answered once it is committed; until then it is only a `ReportReceived`, which goes to
+the persister and nowhere else.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from db.progress import progress
+from db.progress.progress import CourseProgress
+from events.errors import VideoMissing
+from events.progress.persister import submit
+from events.progress.reports import ProgressReport
+from handlers import keys
+from handlers.access.rules import Right
+from handlers.allowed import allowed_course, allowed_video, granted
+from handlers.connection.connection import Connection
+from handlers.connection.repeatable import Repeatable, failure_of, was_tried
+from handlers.errors import InvalidRequest, NotAllowed, NotEnrolled, NotFound
+from handlers.messages import (
+    Identifier,
+    ProgressItem,
+    ProgressPut,
+    ProgressView,
+    answer_json,
+    in_words,
+    read_body,
+    read_json,
+)
+from handlers.paging import BEGINNING, NO_UUID, page_of
+from handlers.progress.reports import report_by_grant, report_of
+from handlers.request_limits import require_report
+
+
+async def put_progress(request: web.Request) -> web.Response:
+    """Report by bearer token."""
+    viewer, longest_s = request[keys.VIEWER], _longest_s(request)
+    require_report(request, viewer.user_id, viewer.roles)
+    video = await allowed_video(request, Right.WATCH)
+    said = await read_json(request, ProgressPut)
+    report = report_of(said, video.duration_s, longest_s, video.id, video.course_id, viewer.user_id)
+    return await _answer(request, report, is_told_more=viewer.is_privileged)
+
+
+async def post_progress(request: web.Request) -> web.Response:
+    """Report by grant: what `navigator.sendBeacon` can send, which chooses no Content-Type."""
+    grant = granted(request)
+    if not was_tried(request):  # else it was counted then
+        require_report(request, grant.user_id, grant.roles)
+    report = report_by_grant(grant, await read_body(request), _longest_s(request))
+    make = _repeatable(request)
+    return await _answer(request, report, is_told_more=grant.is_privileged, make=make)
+
+
+async def get_progress(request: web.Request) -> web.Response:
+    """The caller's own; zeros before the first report."""
+    video = await allowed_video(request, Right.WATCH)
+    state = await progress.get(request.app[keys.DATABASE], request[keys.VIEWER].user_id, video.id)
+    return answer_json(ProgressView.of(state))
+
+
+async def list_progress(request: web.Request) -> web.Response:
+    """Of a course: the caller's own; everyone's for who may read it."""
+    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    access = request.app[keys.ACCESS]
+    course = await allowed_course(request, Right.WATCH)
+    wanted = _user_id(request)
+    if not await access.may(viewer, course.id, Right.READ_EVERYONE):
+        if wanted not in (None, viewer.user_id):
+            raise NotAllowed
+        wanted = viewer.user_id
+    page = page_of(request)
+    rows = await progress.list_for_course(
+        database,
+        course.id,
+        wanted,
+        after=page.after(tuple[datetime, UUID, str], (BEGINNING, NO_UUID, "")),
+        limit=page.fetch_limit,
+    )
+    return answer_json(
+        page.answer(rows, _item, lambda row: (row.created_at, row.video_id, row.user_id))
+    )
+
+
+def _item(row: CourseProgress) -> ProgressItem:
+    shown = msgspec.structs.asdict(ProgressView.of(row.state))
+    return ProgressItem(video_id=row.video_id, user_id=row.user_id, **shown)
+
+
+def _user_id(request: web.Request) -> str | None:
+    """Raises InvalidRequest."""
+    try:
+        return msgspec.convert(request.query.get("user_id"), Identifier | None)
+    except msgspec.ValidationError as exc:
+        raise InvalidRequest(f"user_id: {in_words(exc)}.") from exc
+
+
+async def _answer(
+    request: web.Request,
+    report: ProgressReport,
+    *,
+    is_told_more: bool,
+    make: Callable[..., web.Response] = web.Response,
+) -> web.Response:
+    """Raises as `events.progress.persister.submit`; a stranger is not told that a video was deleted."""
+    failure = failure_of(request)
+    try:
+        if failure is not None:
+            raise failure.with_traceback(None)  # a whole batch shares it
+        state = await submit(request.app[keys.EMITTER], report)
+    except VideoMissing as exc:
+        raise (NotFound if is_told_more else NotEnrolled) from exc
+    request[keys.IS_ROUTINE] = True
+    return answer_json(ProgressView.of(state), make=make)
+
+
+def _repeatable(request: web.Request) -> Callable[..., web.Response]:
+    """What makes the answer: where the like may be given without us, one that shows how."""
+    connection, repeated = request.protocol, request.app.get(keys.REPEATED_REPORTS)
+    if not isinstance(connection, Connection) or connection.posted is None or repeated is None:
+        return web.Response
+    return partial(Repeatable, connection, partial(repeated.learn, request, connection.posted))
+
+
+def _longest_s(request: web.Request) -> float:
+    """A video whose file nobody has seen may be so long."""
+    return request.app[keys.UPLOAD_SETTINGS].media_limits.max_duration_s

@@ -1,0 +1,73 @@
+"""A player's report as it comes over the wire: read, and checked against what may be said.
+
+Decides neither who may report nor what a report changes.
+"""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from events.progress.reports import ProgressReport
+from handlers.access.grants import PlaybackGrant
+from handlers.errors import InvalidRequest
+from handlers.messages import ProgressPut, Quality, decode_json
+
+TOLERANCE_S = 1.0  # a player's clock may run past the duration that the container tells
+
+
+def report_by_grant(grant: PlaybackGrant, body: bytes, longest_s: float) -> ProgressReport:
+    """What a body says for whom the grant was made. Raises InvalidRequest."""
+    said, duration_s = decode_json(body, ProgressPut), grant.duration_s
+    return report_of(said, duration_s, longest_s, grant.video_id, grant.course_id, grant.user_id)
+
+
+def report_of(
+    said: ProgressPut,
+    duration_s: float | None,
+    longest_s: float,
+    video_id: UUID,
+    course_id: str,
+    user_id: str,
+) -> ProgressReport:
+    """`longest_s` stands for a duration that nobody knows yet.
+
+    Raises InvalidRequest for what lies outside `[0, duration + 1 s]` or is reversed.
+    """
+    _check_times(said, longest_s if duration_s is None else duration_s)
+    return ProgressReport(
+        user_id=user_id,
+        video_id=video_id,
+        course_id=course_id,
+        session_id=said.session_id,
+        sequence=said.sequence,
+        position_s=said.position,
+        watched=tuple(said.watched),
+        event=said.event,
+        rate=said.rate,
+        delayed_s=said.delayed_s,
+        quality=_measured(said.quality) if said.quality else None,
+        received_at=datetime.now(UTC),
+    )
+
+
+def _measured(quality: Quality) -> dict[str, Any]:
+    """What the report tells; what it leaves out must not wipe out what one before it told."""
+    figures = msgspec.structs.asdict(quality)
+    if quality.error is not None:
+        # PostgreSQL stores no NUL; a strange message is no reason to lose the place.
+        figures["error"] = quality.error.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def _check_times(said: ProgressPut, duration_s: float) -> None:
+    end = duration_s + TOLERANCE_S
+    if not (math.isfinite(said.position) and 0 <= said.position <= end):
+        raise InvalidRequest(f"position must lie within 0 and {end:.2f} seconds.")
+    for start, stop in said.watched:
+        if not (math.isfinite(start) and math.isfinite(stop) and 0 <= start <= stop <= end):
+            raise InvalidRequest(
+                f"A watched interval is [from, to] with 0 <= from <= to <= {end:.2f}."
+            )

@@ -1,0 +1,220 @@
+"""Uploads that can be resumed: tus 1.0.0 with creation, creation-with-upload, expiration, checksum
+and termination (https://tus.io/protocols/resumable-upload).
+
+An upload belongs to who created it; the right to add videos to its course is asked for at each
+request. Uploads are never put together from others, and their length is known from the beginning.
+"""
+
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from aiohttp import hdrs, web
+
+from db import space, uploads
+from db.uploads import NewUpload, Upload
+from handlers import keys
+from handlers.access.rate_limits import is_free
+from handlers.access.rules import Right
+from handlers.allowed import allowed_module_named, allowed_upload, own_upload
+from handlers.delivery.conditional import http_date
+from handlers.errors import (
+    EmptyUpload,
+    InvalidRequest,
+    PreconditionFailed,
+    TooLarge,
+    UnsupportedFormat,
+)
+from handlers.header_values import content_type
+from handlers.messages import Identifier, Title
+from handlers.own_storage import require_own_storage
+from handlers.uploads.claiming import end_writers
+from handlers.uploads.form import kept_filename, title_from
+from handlers.uploads.resuming import append, append_first, terminate
+from handlers.uploads.tus_headers import (
+    CHECKSUMS,
+    EXTENSIONS,
+    MAX_METADATA_BYTES,
+    OFFSET_OCTETS,
+    TUS_CHECKSUM_ALGORITHM,
+    TUS_EXTENSION,
+    TUS_MAX_SIZE,
+    TUS_RESUMABLE,
+    TUS_VERSION,
+    UPLOAD_CHECKSUM,
+    UPLOAD_CONCAT,
+    UPLOAD_DEFER_LENGTH,
+    UPLOAD_EXPIRES,
+    UPLOAD_LENGTH,
+    UPLOAD_METADATA,
+    UPLOAD_OFFSET,
+    VERSION,
+    VIDEO_ID,
+    build_metadata,
+    parse_checksum,
+    parse_metadata,
+    parse_size,
+)
+from storage.uploads import require_space
+
+
+async def tell_uploads(request: web.Request) -> web.Response:
+    return web.Response(
+        status=204,
+        headers={
+            TUS_VERSION: VERSION,
+            TUS_EXTENSION: EXTENSIONS,
+            TUS_MAX_SIZE: str(request.app[keys.UPLOAD_SETTINGS].max_size_bytes),
+            TUS_CHECKSUM_ALGORITHM: ",".join(CHECKSUMS),
+        },
+    )
+
+
+async def tell_upload(request: web.Request) -> web.Response:
+    """The same for each of them, whether there is one or not."""
+    return await tell_uploads(request)
+
+
+async def post_upload(request: web.Request) -> web.Response:
+    _require_version(request)
+    length_bytes = _length(request)
+    if request.body_exists:
+        _require_octets(request)
+    checksum = parse_checksum(request.headers.get(UPLOAD_CHECKSUM))
+    new = await _new_upload(request, length_bytes)
+    await require_own_storage(request.app)
+    upload = await _create(request, new)
+    location = f"/api/v1/uploads/{upload.id}"
+    if request.body_exists:
+        upload = await append_first(request, upload, checksum)
+    return web.Response(status=201, headers={hdrs.LOCATION: location, **_facts(upload)})
+
+
+async def head_upload(request: web.Request) -> web.Response:
+    _require_version(request)
+    upload = await own_upload(request)
+    if upload.video_id is None:
+        await end_writers(request.app, upload.id)
+        upload = await own_upload(request)
+    headers = {
+        UPLOAD_LENGTH: str(upload.length_bytes),
+        hdrs.CACHE_CONTROL: "no-store",
+    }
+    if len(upload.metadata) <= MAX_METADATA_BYTES:  # more was taken once
+        headers[UPLOAD_METADATA] = upload.metadata
+    return web.Response(headers=headers | _facts(upload))
+
+
+async def patch_upload(request: web.Request) -> web.Response:
+    _require_version(request)
+    _require_octets(request)
+    offset_bytes = parse_size(UPLOAD_OFFSET, request.headers.get(UPLOAD_OFFSET))
+    checksum = parse_checksum(request.headers.get(UPLOAD_CHECKSUM))
+    upload = await own_upload(request)
+    if upload.video_id is None:
+        await allowed_module_named(request, upload.module_id, Right.EDIT)
+        await require_own_storage(request.app)
+    upload = await append(request, upload, offset_bytes, checksum)
+    return web.Response(status=204, headers=_facts(upload))
+
+
+async def delete_upload(request: web.Request) -> web.Response:
+    """By its maker, or by whoever else may add videos to its course."""
+    _require_version(request)
+    upload = await allowed_upload(request)
+    await terminate(request.app, upload.id)
+    return web.Response(status=204)
+
+
+def _require_version(request: web.Request) -> None:
+    if request.headers.get(TUS_RESUMABLE) != VERSION:
+        raise PreconditionFailed(
+            f"Tus-Resumable must be {VERSION}.", headers={TUS_VERSION: VERSION}
+        )
+
+
+def _require_octets(request: web.Request) -> None:
+    if content_type(request.headers) != OFFSET_OCTETS:
+        raise UnsupportedFormat(f"The body must be {OFFSET_OCTETS}.")
+
+
+def _length(request: web.Request) -> int:
+    """How large the file will be. Raises: InvalidRequest, EmptyUpload, TooLarge."""
+    if UPLOAD_DEFER_LENGTH in request.headers or UPLOAD_CONCAT in request.headers:
+        raise InvalidRequest("An upload is one file, its length known when it begins.")
+    length_bytes = parse_size(UPLOAD_LENGTH, request.headers.get(UPLOAD_LENGTH))
+    limit = request.app[keys.UPLOAD_SETTINGS].max_size_bytes
+    if length_bytes == 0:
+        raise EmptyUpload
+    if length_bytes > limit:
+        raise TooLarge(
+            f"A video file may have at most {limit} bytes.", headers={TUS_MAX_SIZE: str(limit)}
+        )
+    return length_bytes
+
+
+async def _new_upload(request: web.Request, length_bytes: int) -> NewUpload:
+    """As its metadata say; unknown ones are only kept. Raises: InvalidRequest, and who may not."""
+    pairs = parse_metadata(",".join(request.headers.getall(UPLOAD_METADATA, ())))
+    filename = kept_filename(pairs.get("filename", b"").decode("utf-8", "replace"))
+    title = _text(pairs, "title", Title) if "title" in pairs else title_from(filename)
+    module_id = _text(pairs, "module_id", Identifier)
+    module = await allowed_module_named(request, module_id, Right.EDIT)
+    return NewUpload(
+        id=uuid4(),
+        user_id=request[keys.VIEWER].user_id,
+        course_id=module.course_id,
+        module_id=module.id,
+        title=title,
+        filename=filename,
+        metadata=build_metadata(pairs),
+        length_bytes=length_bytes,
+    )
+
+
+def _text(pairs: dict[str, bytes], key: str, kind: Any) -> str:
+    try:
+        text: str = msgspec.convert(pairs[key].decode(), kind)
+    except (KeyError, UnicodeDecodeError, msgspec.ValidationError) as exc:
+        raise InvalidRequest(f"Upload-Metadata must hold a proper `{key}`.") from exc
+    return text
+
+
+async def _create(request: web.Request, new: NewUpload) -> Upload:
+    """Its room is reserved for as long as it may live: a step, or all of a small one.
+
+    Raises: StorageFull, QuotaReached, TooManyUploads.
+    """
+    app, roles = request.app, request[keys.VIEWER].roles
+    settings, directory = app[keys.UPLOAD_SETTINGS], app[keys.STORAGE].unfinished
+    wanted_bytes = settings.reserve_bytes + new.length_bytes
+    await require_space(directory, wanted_bytes, app[keys.UPLOAD_EXECUTOR])
+    life_s = uploads.reserved_s(settings.expiry_s)
+    async with app[keys.DATABASE].transaction() as transaction:
+        await space.open_upload(
+            transaction,
+            new.id,
+            new.user_id,
+            length_bytes=new.length_bytes,
+            most_count=None if is_free(roles) else settings.most_per_user,
+            quota_bytes=settings.quota_bytes,
+            life_s=life_s,
+        )
+        await space.reserve(
+            transaction,
+            new.id,
+            needed_bytes=0,
+            wished_bytes=min(new.length_bytes, space.STEP_BYTES),
+            quota_bytes=settings.quota_bytes,
+            life_s=life_s,
+        )
+        return await uploads.create(transaction, new, settings.expiry_s)
+
+
+def _facts(upload: Upload) -> dict[str, str]:
+    """What every answer tells of an upload."""
+    facts = {
+        UPLOAD_OFFSET: str(upload.offset_bytes),
+        UPLOAD_EXPIRES: http_date(int(upload.expires_at.timestamp())),
+    }
+    return facts if upload.video_id is None else {**facts, VIDEO_ID: str(upload.video_id)}

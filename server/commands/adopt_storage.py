@@ -1,0 +1,131 @@
+"""`adopt-storage`: shows what lies in a storage, and lets the database have it on a person's word.
+
+No file is changed or removed. What the database has no row for is then a stray to it, and a sweep
+leaves that many strays alone.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from db.pool import Database, open_database
+from db.upkeep import file_rows
+from events.errors import ForeignStorage
+from events.upkeep.pairing import adopt, require_pair
+from server.commands.check import aligned
+from storage.errors import StorageError
+from storage.inventory import StoredVideo, found_videos
+from storage.paths import StoragePaths
+
+COLUMNS = ("course", "videos", "files", "bytes", "known here")
+ROWS_AT_ONCE = 200
+
+
+@dataclass(slots=True)
+class CourseContent:
+    """`known_videos` are those that the database has a row for."""
+
+    videos: int = 0
+    files: int = 0
+    size_bytes: int = 0
+    known_videos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, and what became of it: `fault` is why the two do not belong together yet."""
+
+    root: Path
+    courses: Mapping[str, CourseContent]
+    rows: int
+    fault: str | None
+    is_adopted: bool
+
+    @property
+    def text(self) -> str:
+        rows = [
+            (course_id or "-", *map(str, astuple(content)))
+            for course_id, content in sorted(self.courses.items())
+        ]
+        table = [aligned([COLUMNS, *rows]) + "\n"] if rows else []
+        return "\n".join([*table, self._content, self._rows, self._outcome])
+
+    @property
+    def _content(self) -> str:
+        every = self.courses.values()
+        videos, files = sum(one.videos for one in every), sum(one.files for one in every)
+        size_bytes, courses = sum(one.size_bytes for one in every), len(self.courses)
+        return (
+            f"{self.root}: {videos} videos in {courses} courses, {files} files, {size_bytes} bytes"
+        )
+
+    @property
+    def _rows(self) -> str:
+        known = sum(one.known_videos for one in self.courses.values())
+        return f"the database: {self.rows} videos, {known} of which lie here"
+
+    @property
+    def _outcome(self) -> str:
+        if self.is_adopted:
+            return "the storage belongs to this database now; no file was changed"
+        if self.fault is None:
+            return "the storage belongs to this database already: there is nothing to do"
+        return f"{self.fault}\nnothing was changed: with --yes the storage is this database's"
+
+
+def add_adopt_storage(names: Any) -> None:
+    """Add the command to the subparsers of the program."""
+    parser = names.add_parser(
+        "adopt-storage",
+        help="let the database have a storage that it does not know",
+        description="Shows what is in the storage at COURSESTREAM_STORAGE_PATH and whose it is."
+        " With --yes it belongs to this database from then on, and to no other. No file is changed"
+        " or removed.",
+    )
+    parser.add_argument("--yes", action="store_true", help="really do it")
+
+
+def adopt_storage(storage: StoragePaths, dsn: str, *, is_confirmed: bool) -> Report:
+    """Raises: StorageError, DatabaseError."""
+    return asyncio.run(_adopt(storage, dsn, is_confirmed=is_confirmed))
+
+
+async def _adopt(storage: StoragePaths, dsn: str, *, is_confirmed: bool) -> Report:
+    async with open_database(dsn, size=1) as database:
+        courses = await _content(database, storage)
+        rows = await file_rows.count(database)
+        fault = await _fault(database, storage)
+        is_adopted = is_confirmed and fault is not None
+        if is_adopted:
+            await adopt(database, storage)
+        return Report(storage.root, courses, rows, fault, is_adopted)
+
+
+async def _content(database: Database, storage: StoragePaths) -> Mapping[str, CourseContent]:
+    courses: dict[str, CourseContent] = defaultdict(CourseContent)
+    everything = found_videos(storage)
+    while page := await asyncio.to_thread(_next, everything):
+        known = await file_rows.of_videos(database, [one.video_id for one in page if one.video_id])
+        for video in page:
+            content = courses[video.course_id]
+            content.videos += video.video_id is not None
+            content.files += len(video.files)
+            content.size_bytes += sum(file.size_bytes for file in video.files)
+            content.known_videos += video.video_id in known
+    return courses
+
+
+def _next(everything: Iterator[StoredVideo]) -> Sequence[StoredVideo]:
+    return list(islice(everything, ROWS_AT_ONCE))
+
+
+async def _fault(database: Database, storage: StoragePaths) -> str | None:
+    try:
+        await require_pair(database, storage)
+    except (ForeignStorage, StorageError) as exc:
+        return str(exc)
+    return None

@@ -1,0 +1,200 @@
+"""`check`: files compared with the database, told as a table or JSON, mended when asked.
+
+It attaches to a database that runs, and never starts one. Exit code 0: all is well, or is now;
+1: something is left that a person has to see to; 2: it could not look.
+"""
+
+import asyncio
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
+from typing import Any
+
+import msgspec
+
+from db.pool import open_database
+from events.upkeep.pairing import pair
+from events.upkeep.reconcile import (
+    DAMAGED,
+    ESSENTIAL,
+    STRAY_AFTER_S,
+    held_in_words,
+    holds_strays,
+    mend,
+    safe_now_s,
+)
+from events.upkeep.survey import Finding, Survey, survey
+from storage.paths import StoragePaths
+from storage.trash import Restored, TrashBatch, restore_trash, trash_batches
+
+CONNECTIONS = 2
+COLUMNS = ("finding", "video", "path", "detail", "done")
+YOUNG = f"; changed less than {STRAY_AFTER_S / 3600:g} h ago, it may be an upload"
+TRASH_COLUMNS = ("in the trash since", "files", "bytes")
+USAGE_COLUMNS = ("course", "videos", "files", "recorded bytes", "stored bytes")
+SAID: dict[str, str] = {
+    "stray": "file without row",
+    "missing": "row without file",
+    "size-differs": "size differs",
+    "hash-differs": "hash differs",
+    "stuck": "stuck without job",
+    "retryable": "failed, can be tried again",
+}
+DONE: dict[str, str] = {
+    "stray": "moved to the trash",
+    "stuck": "queued again",
+    "retryable": "queued again",
+}
+NAMED_AT_ONCE = 5
+NOTHING_RESTORED = Restored((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What `check` was asked for."""
+
+    is_json: bool = False
+    is_deep: bool = False
+    is_repairing: bool = False
+    is_restoring: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    survey: Survey
+    mended: tuple[Finding, ...]
+    now_s: float
+    trash: tuple[TrashBatch, ...] = ()
+    restored: Restored = NOTHING_RESTORED
+    is_repairing: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        is_left = len(self.mended) < len(self.survey.findings) or self.restored.blocked
+        return 1 if is_left else 0
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether nobody moves the strays but `--repair`."""
+        return not self.is_repairing and holds_strays(self.survey)
+
+    def as_json(self) -> str:
+        answer = {
+            "videos": self.survey.videos,
+            "files": self.survey.files,
+            "findings": [self._fields(finding) for finding in self.survey.findings],
+            "courses": [
+                {"course_id": course_id, **asdict(usage)}
+                for course_id, usage in self.survey.usage.items()
+            ],
+            "trash": [asdict(batch) for batch in self.trash],
+            "restored": asdict(self.restored),
+            "are_strays_held": self._is_held,
+        }
+        return msgspec.json.format(msgspec.json.encode(answer)).decode()
+
+    def as_table(self) -> str:
+        """What was found, what each course takes, and in a last line how it stands."""
+        found = [self._row(finding) for finding in self.survey.findings]
+        courses = [
+            (course_id, *map(str, astuple(usage))) for course_id, usage in self.survey.usage.items()
+        ]
+        trash = [
+            (f"{one.moved_at:%Y-%m-%d %H:%M:%S} UTC", str(one.files), str(one.size_bytes))
+            for one in self.trash
+        ]
+        tables = ((COLUMNS, found), (USAGE_COLUMNS, courses), (TRASH_COLUMNS, trash))
+        shown = [aligned([columns, *rows]) + "\n" for columns, rows in tables if rows]
+        return "\n".join([*shown, *self._remarks, self._total])
+
+    @property
+    def _remarks(self) -> list[str]:
+        remarks = []
+        if self.restored.files:
+            remarks.append(f"{len(self.restored.files)} files were put back from the trash")
+        if self.restored.blocked:
+            names = ", ".join(self.restored.blocked[:NAMED_AT_ONCE])
+            remarks.append(f"{len(self.restored.blocked)} stay there, others being there: {names}")
+        if self._is_held:
+            remarks.append(f"{held_in_words(self.survey)} until `check --repair`")
+        return remarks
+
+    @property
+    def _total(self) -> str:
+        found = len(self.survey.findings)
+        left = found - len(self.mended)
+        compared = f"{self.survey.videos} videos and {self.survey.files} files compared"
+        return f"{compared}: " + (f"{found} findings, {left} left" if found else "all is well")
+
+    def _fields(self, finding: Finding) -> dict[str, Any]:
+        return {
+            "kind": finding.kind,
+            "course_id": finding.course_id,
+            "video_id": finding.video_id,
+            "path": finding.path,
+            "detail": self._detail(finding),
+            "is_mended": finding in self.mended,
+        }
+
+    def _row(self, finding: Finding) -> tuple[str, ...]:
+        done = _done(finding) if finding in self.mended else "-"
+        video = str(finding.video_id or "-")
+        return SAID[finding.kind], video, finding.path or "-", self._detail(finding), done
+
+    def _detail(self, finding: Finding) -> str:
+        is_young = finding.kind == "stray" and finding.changed_s >= self.now_s - STRAY_AFTER_S
+        return finding.detail + (YOUNG if is_young else "")
+
+
+def add_check(names: Any) -> None:
+    """Add the command to the subparsers of the program."""
+    parser = names.add_parser("check", help="compare files with the database")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--deep", action="store_true", help="read every file for its hash")
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--repair", action="store_true", help="mend what can be mended")
+    change.add_argument(
+        "--restore-trash", action="store_true", help="put back the files in the storage's trash"
+    )
+
+
+def check_wishes(arguments: Namespace) -> Wishes:
+    return Wishes(arguments.json, arguments.deep, arguments.repair, arguments.restore_trash)
+
+
+def check(storage_path: StoragePaths, dsn: str, wishes: Wishes) -> Report:
+    """Raises: StorageError, ForeignStorage, DatabaseError."""
+    return asyncio.run(_check(storage_path, dsn, wishes))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell, two blanks apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _done(finding: Finding) -> str:
+    if finding.kind in DAMAGED:
+        is_lost = finding.row is not None and finding.row.kind in ESSENTIAL
+        return (
+            "marked failed" if is_lost and not finding.has_original else "queued to be made again"
+        )
+    return DONE[finding.kind]
+
+
+async def _check(storage: StoragePaths, dsn: str, wishes: Wishes) -> Report:
+    async with open_database(dsn, size=CONNECTIONS) as database:
+        storage = await pair(database, storage, may_make=False)
+        restored = NOTHING_RESTORED
+        if wishes.is_restoring:
+            restored = await asyncio.to_thread(restore_trash, storage)
+        found = await survey(database, storage, is_deep=wishes.is_deep)
+        now_s = await safe_now_s(database)
+        mended: Sequence[Finding] = ()
+        if wishes.is_repairing:
+            mended = await mend(database, storage, found.findings, now_s)
+        trash = await asyncio.to_thread(trash_batches, storage)
+        return Report(found, tuple(mended), now_s, tuple(trash), restored, wishes.is_repairing)

@@ -1,0 +1,457 @@
+"""Every setting: its variable, default, and what it may be; all faults are told at once.
+
+Read from an environ mapping and a `.env` file (the environment wins), never from the process by
+itself. A variable whose feature does not exist yet is known, and refused at any value but its
+default. Secrets never show in a repr or a fault. Reads no other file and makes no directory.
+"""
+
+# ruff: noqa: RUF009 (`setting` makes a dataclass field)
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from handlers.access.grants import LONGEST_TTL_S
+from server.config import values
+from server.config.values import Rate, Rule, Secret
+
+PREFIX = "COURSESTREAM_"
+
+# Known from the first day, built later: refused, never ignored.
+NOT_BUILT = frozenset(
+    {
+        "CDN_URL",
+        "REDIS_URL",
+        "RENDITIONS",
+    }
+)
+
+
+class ConfigError(Exception):
+    """The settings have faults; `faults` holds one sentence each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def setting(
+    variable: str, default: str | None, rule: Rule, meaning: str, *, section: str | None = None
+) -> Any:
+    """A field of Config: its variable without the prefix, its default as text, its rule, and what
+    it means, from which docs/configuration.md is generated. `section` begins a section there."""
+    given = {"variable": variable, "default": default, "rule": rule}
+    return field(metadata={**given, "meaning": meaning, "section": section})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings of one server. Field names carry the unit; variables do not."""
+
+    host: str = setting(
+        "HOST", "127.0.0.1", values.text(), "Address to listen on.", section="Listening"
+    )
+    port: int = setting(
+        "PORT", "8080", values.integer(0, 65535), "Port to listen on; 0 lets the kernel choose one."
+    )
+    workers: int = setting(
+        "WORKERS", "1", values.integer(1, 256), "Web processes that share the port."
+    )
+    media_workers: int = setting(
+        "MEDIA_WORKERS",
+        "1",
+        values.integer(0, 64),
+        "Media workers started by `serve`; 0 when `worker` runs elsewhere.",
+    )
+    event_loop: str = setting(
+        "EVENT_LOOP",
+        "uvloop",
+        values.choice("uvloop", "asyncio"),
+        "Event loop of the web processes.",
+    )
+    tls_cert_file: Path | None = setting(
+        "TLS_CERT_FILE",
+        None,
+        values.path(),
+        "Certificate chain in PEM, read at start; serves TLS 1.2 and newer. Needs `TLS_KEY_FILE`.",
+    )
+    tls_key_file: Path | None = setting(
+        "TLS_KEY_FILE",
+        None,
+        values.path(),
+        "Private key in PEM, read at start. Needs `TLS_CERT_FILE`.",
+    )
+    max_connections: int = setting(
+        "MAX_CONNECTIONS",
+        "10000",
+        values.integer(1, 10**6),
+        "Open connections per web process; beyond it 503 with `Retry-After`.",
+    )
+
+    data_dir: Path = setting(
+        "DATA_DIR",
+        "./data",
+        values.path(),
+        "Directory of the embedded database, generated secrets and storage.",
+        section="Storage and database",
+    )
+    storage_path: Path = setting(
+        "STORAGE_PATH", "{DATA_DIR}/storage", values.path(), "Directory of the videos."
+    )
+    storage_quota_bytes: int | None = setting(
+        "STORAGE_QUOTA",
+        None,
+        values.size(),
+        "Total bytes that videos may take; uploads beyond it are refused (507).",
+    )
+    storage_reserve_bytes: int = setting(
+        "STORAGE_RESERVE",
+        "1GiB",
+        values.size(low=0),
+        "Bytes kept free on the disk; uploads that would use them are refused (507).",
+    )
+    database_url: Secret | None = setting(
+        "DATABASE_URL",
+        None,
+        values.database_url(),
+        "PostgreSQL 15 or newer; unset: an embedded PostgreSQL in `DATA_DIR`.",
+    )
+    database_pool_size: int = setting(
+        "DATABASE_POOL_SIZE", "10", values.integer(1, 1000), "Database connections per process."
+    )
+    redis_url: Secret | None = setting(
+        "REDIS_URL",
+        None,
+        values.secret_url("redis", "rediss", "unix"),
+        "Redis for shared limits across several machines.",
+    )
+
+    # Empty when not set: `server.secrets.with_secrets` fills both.
+    jwt_secret: Secret = setting(
+        "JWT_SECRET",
+        "",
+        values.token_secret(),
+        "Shared secret of HS256 tokens; unset: generated once into `DATA_DIR`.",
+        section="Authentication",
+    )
+    jwt_public_key_file: Path | None = setting(
+        "JWT_PUBLIC_KEY_FILE",
+        None,
+        values.path(),
+        "Instead of the secret: a public key in PEM; RS256, ES256 or EdDSA by its kind.",
+    )
+    jwt_jwks_url: str | None = setting(
+        "JWT_JWKS_URL",
+        None,
+        values.url("https", "http"),
+        "Instead of the secret: address of an issuer's keys, chosen by `kid`, fetched every"
+        " minute and for an unknown `kid`.",
+    )
+    jwt_issuer: str | None = setting(
+        "JWT_ISSUER", None, values.text(), "Required `iss` claim; unset: not checked."
+    )
+    jwt_audience: str | None = setting(
+        "JWT_AUDIENCE",
+        None,
+        values.text(),
+        "Required `aud` claim; unset: tokens with `aud` are refused.",
+    )
+    jwt_leeway_s: int = setting(
+        "JWT_LEEWAY",
+        "30s",
+        values.duration(0, 3600),
+        "Tolerated clock difference for `exp` and `nbf`.",
+    )
+    grant_secret: Secret = setting(
+        "GRANT_SECRET",
+        "",
+        values.secret(),
+        "Signs playback grants; unset: derived from `JWT_SECRET` when that is set, else"
+        " generated. Required with a public key or JWKS together with `DATABASE_URL`.",
+    )
+    grant_ttl_s: int = setting(
+        "GRANT_TTL",
+        "6h",
+        values.duration(1, LONGEST_TTL_S),
+        "Lifetime of a playback grant; 15 minutes for admin and service.",
+    )
+
+    allowed_formats: tuple[str, ...] = setting(
+        "ALLOWED_FORMATS",
+        "mp4,webm",
+        values.several("mp4", "webm"),
+        "Accepted containers, judged by content; codecs that browsers cannot play are converted"
+        " before `ready`.",
+        section="Uploads and media processing",
+    )
+    max_upload_size_bytes: int = setting(
+        "MAX_UPLOAD_SIZE", "10GiB", values.size(), "Largest video file."
+    )
+    max_pixels: int = setting(
+        "MAX_PIXELS", "50000000", values.integer(1, 10**9), "Most pixels of a frame."
+    )
+    max_duration_s: int = setting("MAX_DURATION", "24h", values.duration(), "Longest video.")
+    max_streams: int = setting(
+        "MAX_STREAMS", "16", values.integer(1, 1000), "Most streams in a file."
+    )
+    trash_retention_s: int = setting(
+        "TRASH_RETENTION",
+        "24h",
+        values.duration(0),
+        "Time during which a deleted video can be restored.",
+    )
+    upload_expiry_s: int = setting(
+        "UPLOAD_EXPIRY",
+        "24h",
+        values.duration(),
+        "An unfinished upload expires after this long without a byte.",
+    )
+    uploads_per_user: int = setting(
+        "UPLOADS_PER_USER",
+        "20",
+        values.integer(1, 10000),
+        "Unfinished uploads per user; beyond it 429, see [limits.md](limits.md).",
+    )
+    thumbnail_sizes: tuple[tuple[str, int], ...] = setting(
+        "THUMBNAIL_SIZES",
+        "small:160,medium:320,large:640",
+        values.picture_sizes(),
+        "Name and width in pixels of each thumbnail size.",
+    )
+    thumbnail_quality: int = setting(
+        "THUMBNAIL_QUALITY", "82", values.integer(1, 100), "Encoder quality of thumbnails."
+    )
+    renditions: tuple[int, ...] = setting(
+        "RENDITIONS", "none", values.heights(), "Heights of the adaptive ladder."
+    )
+    alternate_format: bool = setting(
+        "ALTERNATE_FORMAT",
+        "off",
+        values.switch(),
+        "Make the other of MP4 and WebM after `ready`; `Accept` or `?format=` chooses.",
+    )
+
+    stream_replay: bool = setting(
+        "STREAM_REPLAY",
+        "on",
+        values.switch(),
+        "Answer repeated range requests and reports on a shorter path; rights and limits are"
+        " checked each time.",
+        section="Delivery",
+    )
+    stream_window_bytes: int = setting(
+        "STREAM_WINDOW", "2MiB", values.size(low=4096), "Bytes handed to the kernel at a time."
+    )
+    stream_stall_timeout_s: int = setting(
+        "STREAM_STALL_TIMEOUT",
+        "120s",
+        values.duration(1, 86400),
+        "A transfer ends when its client accepts nothing for this long.",
+    )
+    stream_rate_limit: Rate = setting(
+        "STREAM_RATE_LIMIT",
+        "50/second",
+        values.rate(),
+        "Playback requests per user, with a burst of twice as many; beyond it 429, see"
+        " [limits.md](limits.md).",
+    )
+    streams_per_user: int = setting(
+        "STREAMS_PER_USER",
+        "8",
+        values.integer(1, 10000),
+        "Concurrent transfers of video bytes per user; beyond it 429.",
+    )
+    stream_bandwidth_limit_bytes: int | None = setting(
+        "STREAM_BANDWIDTH_LIMIT",
+        None,
+        values.size(low=1024),
+        "Bytes per second per user, shared by all transfers of that user.",
+    )
+    cors_origins: tuple[str, ...] | None = setting(
+        "CORS_ORIGINS", None, values.origins(), "Origins whose pages may call the API and play."
+    )
+    trusted_proxies: tuple[str, ...] | None = setting(
+        "TRUSTED_PROXIES",
+        None,
+        values.networks(),
+        "Networks whose `X-Forwarded-For` is used for the client address in the access log.",
+    )
+    cdn_url: str | None = setting(
+        "CDN_URL", None, values.url("https", "http"), "Base of media URLs."
+    )
+
+    sse_heartbeat_s: int = setting(
+        "SSE_HEARTBEAT",
+        "15s",
+        values.duration(1, 300),
+        "Interval of comment lines on an event stream.",
+        section="Events and progress",
+    )
+    sse_backlog: int = setting(
+        "SSE_BACKLOG",
+        "256",
+        values.integer(1, 10**5),
+        "Events queued for one stream before it is dropped.",
+    )
+    sse_per_user: int = setting(
+        "SSE_PER_USER", "16", values.integer(1, 10**5), "Event streams per user in each process."
+    )
+    sse_total: int = setting(
+        "SSE_TOTAL", "20000", values.integer(1, 10**6), "Event streams per process."
+    )
+    session_retention_s: int = setting(
+        "SESSION_RETENTION",
+        "90d",
+        values.duration(),
+        "How long playback sessions and [bytes served](limits.md) are kept.",
+    )
+    event_retention_s: int = setting(
+        "EVENT_RETENTION", "7d", values.duration(), "How far back `Last-Event-ID` can resume."
+    )
+    completion_ratio: float = setting(
+        "COMPLETION_RATIO", "0.9", values.ratio(), "Share of a video watched that completes it."
+    )
+    report_interval_s: int = setting(
+        "REPORT_INTERVAL", "5s", values.duration(1, 300), "How often players report progress."
+    )
+    report_rate_limit: Rate = setting(
+        "REPORT_RATE_LIMIT",
+        "10/second",
+        values.rate(),
+        "Progress reports per user, with a burst of six times as many; beyond it 429, see"
+        " [limits.md](limits.md).",
+    )
+
+    metrics_port: int | None = setting(
+        "METRICS_PORT",
+        None,
+        values.integer(1, 65535),
+        "Port of a separate listener for `/metrics` on 127.0.0.1, without a token.",
+        section="Observability",
+    )
+    log_level: str = setting(
+        "LOG_LEVEL",
+        "info",
+        values.choice("debug", "info", "warning", "error"),
+        "Lowest level that is logged.",
+    )
+    log_format: str = setting(
+        "LOG_FORMAT", "console", values.choice("console", "json"), "`json` for machines."
+    )
+
+    @property
+    def has_embedded_database(self) -> bool:
+        return self.database_url is None
+
+    @property
+    def has_shared_secret(self) -> bool:
+        """Whether tokens are signed with a secret that is known here, not with an issuer's key."""
+        return self.jwt_public_key_file is None and self.jwt_jwks_url is None
+
+
+SETTINGS: Mapping[str, Field[Any]] = {item.metadata["variable"]: item for item in fields(Config)}
+
+
+def load_config(environ: Mapping[str, str], env_file: Path) -> Config:
+    """Settings of the file, then of the environment over them. Raises: ConfigError."""
+    given = _prefixed(_read_env_file(env_file)) | _prefixed(environ)
+    faults = [_unknown(name) for name in sorted(given.keys() - SETTINGS.keys())]
+    found: dict[str, Any] = {}
+    for variable, item in SETTINGS.items():
+        try:
+            found[item.name] = _value(variable, given.get(variable), found)
+        except ValueError as exc:
+            faults.append(str(exc))
+    faults += _half_given(given, "TLS_CERT_FILE", "TLS_KEY_FILE")
+    faults += _contradictions(found)
+    if faults:
+        raise ConfigError(faults)
+    return Config(**found)
+
+
+def _read_env_file(env_file: Path) -> dict[str, str]:
+    try:
+        text = env_file.read_text()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError([f"{env_file} cannot be read: {exc}"]) from exc
+    read = dotenv_values(stream=StringIO(text), interpolate=False)
+    return {name: value or "" for name, value in read.items()}
+
+
+def _prefixed(source: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name.removeprefix(PREFIX): value
+        for name, value in source.items()
+        if name.startswith(PREFIX)
+    }
+
+
+def _half_given(given: Mapping[str, str], *pair: str) -> list[str]:
+    """Of two that need each other, one alone is a fault."""
+    missing = [variable for variable in pair if not given.get(variable)]
+    if len(missing) != 1:
+        return []
+    other = next(variable for variable in pair if variable not in missing)
+    return [f"{PREFIX}{missing[0]}: found nothing, but {PREFIX}{other} is set: set both or neither"]
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, SETTINGS, n=1)
+    hint = f"; did you mean {PREFIX}{close[0]}?" if close else ""
+    return f"{PREFIX}{name} is not a known setting{hint}"
+
+
+def _value(variable: str, given: str | None, found: Mapping[str, Any]) -> Any:
+    rule: Rule = SETTINGS[variable].metadata["rule"]
+    default = _default(variable, found)
+    # Compose files pass what is unset as empty. A key that came out empty is an accident.
+    if given is None or (given == "" and not isinstance(default, Secret)):
+        return default
+    try:
+        value = rule.parse(given)
+    except (ValueError, KeyError):
+        raise ValueError(f"{_found(variable, given, rule)}, allowed is {rule.allowed}") from None
+    if variable in NOT_BUILT and value != default:
+        default_text = SETTINGS[variable].metadata["default"]
+        only = "leave it unset" if default_text is None else f"allowed is {default_text}"
+        raise ValueError(f"{_found(variable, given, rule)}, not supported yet: {only}")
+    return value
+
+
+def _contradictions(found: Mapping[str, Any]) -> list[str]:
+    """What is allowed alone and makes no sense together; one sentence each."""
+    keys = ("jwt_secret", "jwt_public_key_file", "jwt_jwks_url")
+    given = [f"{PREFIX}{name.upper()}" for name in keys if found.get(name)]
+    faults = []
+    if len(given) > 1:
+        faults.append(f"{' and '.join(given)}: found together, allowed is one of them")
+    has_public_key = found.get("jwt_public_key_file") or found.get("jwt_jwks_url")
+    if has_public_key and found.get("database_url") and found.get("grant_secret") == Secret(""):
+        faults.append(
+            f"{PREFIX}GRANT_SECRET: found nothing, allowed is {values.secret().allowed}: with"
+            f" {given[-1]} and {PREFIX}DATABASE_URL it must be the same on every machine"
+        )
+    return faults
+
+
+def _found(variable: str, given: str, rule: Rule) -> str:
+    shown = "a value not shown here" if rule.is_secret else repr(given[:100])
+    return f"{PREFIX}{variable}: found {shown}"
+
+
+def _default(variable: str, found: Mapping[str, Any]) -> Any:
+    metadata = SETTINGS[variable].metadata
+    default: str | None = metadata["default"]
+    if default is None:
+        return None
+    if default == "":
+        return Secret("")
+    # Without a DATA_DIR that could be read there is a fault already.
+    return metadata["rule"].parse(default.replace("{DATA_DIR}", str(found.get("data_dir", "."))))

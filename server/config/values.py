@@ -1,0 +1,309 @@
+"""How a setting's text becomes a value. Pure; every refusal is a ValueError.
+
+A rule knows what it allows in words, so that a fault can say it. What a value means, and which
+variable it belongs to, is decided in `server.config.settings`.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+import psycopg2
+from jwt.algorithms import HMACAlgorithm
+from psycopg2.extensions import parse_dsn
+
+SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
+DURATION_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+MAX_DURATION_S = 100 * 366 * 86400  # a century: sums with dates stay in range
+MIN_SECRET_BYTES = 32  # RFC 7518 s. 3.2: an HS256 key is at least as long as its hash
+RESERVED_PICTURE_NAMES = {"source", "alt", "storyboard", "original"}  # other files of a video
+
+
+class Secret:
+    """A text that shows itself only when asked by `reveal()`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many in each period."""
+
+    count: int
+    period_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Parses a setting; `allowed` completes the sentence "allowed is ..."."""
+
+    parse: Callable[[str], Any]
+    allowed: str
+    is_secret: bool = False
+
+
+def text() -> Rule:
+    return Rule(_text, "a text without control characters")
+
+
+def path() -> Rule:
+    return Rule(lambda value: Path(_text(value)).expanduser().absolute(), "a path")
+
+
+def integer(low: int, high: int) -> Rule:
+    def parse(value: str) -> int:
+        return _between(low, _whole_number(value), high)
+
+    return Rule(parse, f"a whole number from {low} to {high}")
+
+
+def ratio() -> Rule:
+    def parse(value: str) -> float:
+        if not re.fullmatch(r"[0-9]?\.?[0-9]{1,9}", value) or not 0 < float(value) <= 1:
+            raise ValueError
+        return float(value)
+
+    return Rule(parse, "a number above 0 and up to 1")
+
+
+def size(low: int = 1) -> Rule:
+    def parse(value: str) -> int:
+        number, unit = _number_and_unit(value)
+        return _between(low, number * SIZE_UNITS[unit], 2**63 - 1)
+
+    allowed = "a number of bytes, or one with KiB, MiB, GiB or TiB"
+    return Rule(parse, allowed + (f", at least {low} bytes" if low > 1 else ""))
+
+
+def duration(low_s: int = 1, high_s: int = MAX_DURATION_S) -> Rule:
+    def parse(value: str) -> int:
+        number, unit = _number_and_unit(value)
+        return _between(low_s, number * DURATION_UNITS_S[unit], high_s)
+
+    allowed = "a duration like 90s, 15m, 24h or 7d"
+    if high_s < MAX_DURATION_S:
+        allowed += f", from {low_s}s to {high_s}s"
+    return Rule(parse, allowed)
+
+
+def choice(*values: str) -> Rule:
+    def parse(value: str) -> str:
+        if value not in values:
+            raise ValueError
+        return value
+
+    return Rule(parse, f"one of {', '.join(values)}")
+
+
+def switch() -> Rule:
+    return Rule(lambda value: choice("on", "off").parse(value) == "on", "on or off")
+
+
+def several(*values: str) -> Rule:
+    """One or more of the values, with commas between; each once, in the order given."""
+
+    def parse(value: str) -> tuple[str, ...]:
+        found = _items(value)
+        if not set(found) <= set(values) or len(set(found)) < len(found):
+            raise ValueError
+        return found
+
+    return Rule(parse, f"one or more of {', '.join(values)}, with commas between")
+
+
+def secret() -> Rule:
+    def parse(value: str) -> Secret:
+        if len(value.encode()) < MIN_SECRET_BYTES:
+            raise ValueError
+        return Secret(value)
+
+    return Rule(parse, f"{MIN_SECRET_BYTES} bytes or more", is_secret=True)
+
+
+def token_secret() -> Rule:
+    """Not a key that others know: whoever has the public key could sign tokens with it."""
+    by_length = secret()
+
+    def parse(value: str) -> Secret:
+        try:
+            HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(value)
+        except jwt.InvalidKeyError:
+            raise ValueError from None
+        found: Secret = by_length.parse(value)
+        return found
+
+    allowed = f"{by_length.allowed}, no PEM, SSH or JWK key"
+    return Rule(parse, allowed, is_secret=True)
+
+
+def secret_url(*schemes: str) -> Rule:
+    """A URL that may carry a password."""
+
+    def parse(value: str) -> Secret:
+        return Secret(_url(value, schemes))
+
+    return Rule(parse, f"a URL that begins with {_either(schemes)}", is_secret=True)
+
+
+def database_url() -> Rule:
+    """What libpq takes as a URL: it quotes one that it cannot read, password and all."""
+    by_scheme = secret_url("postgresql", "postgres")
+
+    def parse(value: str) -> Secret:
+        try:
+            parse_dsn(value)
+        except psycopg2.Error:
+            raise ValueError from None
+        found: Secret = by_scheme.parse(value)
+        return found
+
+    return Rule(parse, by_scheme.allowed, is_secret=True)
+
+
+def url(*schemes: str) -> Rule:
+    """One that names a host and hides no password, for which there is no place."""
+
+    def parse(value: str) -> str:
+        parts = urlsplit(_url(value, schemes))
+        if not parts.hostname or "@" in parts.netloc:
+            raise ValueError
+        return value
+
+    allowed = f"a URL that begins with {_either(schemes)}, with a host and without a password"
+    return Rule(parse, allowed, is_secret=True)
+
+
+def origins() -> Rule:
+    def parse(value: str) -> tuple[str, ...]:
+        return tuple(_origin(item) for item in _items(value))
+
+    return Rule(
+        parse, "origins like https://example.org, without a path, with commas between; no wildcard"
+    )
+
+
+def networks() -> Rule:
+    def parse(value: str) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_network(item)) for item in _items(value))
+
+    return Rule(parse, "networks like 10.0.0.0/8, with commas between")
+
+
+def rate() -> Rule:
+    def parse(value: str) -> Rate:
+        number, _, unit = value.partition("/")
+        period_s = {"second": 1, "minute": 60, "hour": 3600}[unit]
+        return Rate(_between(1, _whole_number(number), 10**6), period_s)
+
+    return Rule(parse, "a rate like 50/second or 600/minute")
+
+
+def heights() -> Rule:
+    def parse(value: str) -> tuple[int, ...]:
+        if value == "none":
+            return ()
+        return tuple(_between(16, _whole_number(item), 4320) for item in _items(value))
+
+    return Rule(parse, "none, or heights in pixels with commas between")
+
+
+def picture_sizes() -> Rule:
+    def parse(value: str) -> tuple[tuple[str, int], ...]:
+        pairs = tuple(_picture_size(item) for item in _items(value))
+        if len({name for name, _ in pairs}) < len(pairs) or len(pairs) > 8:
+            raise ValueError
+        return pairs
+
+    reserved = ", ".join(sorted(RESERVED_PICTURE_NAMES))
+    return Rule(
+        parse,
+        "up to 8 name:width pairs with commas between, a name of a-z, 0-9 and _ (32 at most, none"
+        f" of {reserved}), a width from 16 to 4096",
+    )
+
+
+def _picture_size(item: str) -> tuple[str, int]:
+    name, _, width = item.partition(":")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) or name in RESERVED_PICTURE_NAMES:
+        raise ValueError
+    return name, _between(16, _whole_number(width), 4096)
+
+
+def _text(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError
+    return value
+
+
+def _whole_number(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,15}", value):
+        raise ValueError
+    return int(value)
+
+
+def _between(low: int, number: int, high: int) -> int:
+    if not low <= number <= high:
+        raise ValueError
+    return number
+
+
+def _number_and_unit(value: str) -> tuple[int, str]:
+    match = re.fullmatch(r"([0-9]{1,15}) ?([A-Za-z]*)", value)
+    if match is None:
+        raise ValueError
+    return int(match[1]), match[2]
+
+
+def _items(value: str) -> tuple[str, ...]:
+    items = tuple(item.strip() for item in value.split(","))
+    if not all(items):
+        raise ValueError
+    return items
+
+
+def _url(value: str, schemes: tuple[str, ...]) -> str:
+    parts = urlsplit(_text(value))
+    if parts.scheme not in schemes:
+        raise ValueError
+    return value
+
+
+def _origin(value: str) -> str:
+    """As browsers send it (RFC 6454 section 6.2), to be compared byte by byte."""
+    parts = urlsplit(_url(value.lower(), ("http", "https")))
+    port = parts.port  # ValueError if it is none
+    if not re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", parts.netloc.removesuffix(f":{port}")):
+        raise ValueError
+    if value.lower() != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError
+    is_default = port == {"http": 80, "https": 443}[parts.scheme]
+    return value.lower().removesuffix(f":{port}") if is_default else value.lower()
+
+
+def _either(schemes: tuple[str, ...]) -> str:
+    return " or ".join(f"{scheme}://" for scheme in schemes)

@@ -1,0 +1,1 @@
+"""`import-s3`: leaving S3, at the command line."""

@@ -1,0 +1,195 @@
+"""`import-s3`: takes lectures over from S3, and where their viewers are.
+
+Exit code 0: everything is taken; 1: something cannot be; 2: it could not look.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+
+from db.pool import Database, open_database
+from db.takeover import imports
+from events.errors import NotTaken
+from events.takeover.object_import import Importer, ImportSettings
+from events.takeover.switch_source import turn
+from events.upkeep.pairing import pair
+from server.config.settings import Config
+from server.stopping import StopSignals, for_each, stop_signals
+from server.takeover.announce import announced
+from server.takeover.inventory import Entry, take_inventory
+from server.takeover.options import ImportWishes
+from server.takeover.progress_display import Shown, shown
+from server.takeover.report import tell
+from server.takeover.viewer_positions import carry_viewers, told_viewers
+from storage.media.facts import Limits
+from storage.paths import StoragePaths
+from storage.s3.fetching import Fetched
+from storage.s3.locations import Location
+from storage.s3.objects import Client, look_up, open_client
+from storage.sandbox.children import Sandbox
+from storage.tasks import end
+
+CONNECTIONS = 4
+PROBES_AT_ONCE = 2
+PROBE_WAIT_S = 600.0  # nobody waits for an answer here
+
+
+def import_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
+    """Raises: S3Error, LegacyError, ManifestError, ReportError, StorageError, DatabaseError."""
+    connections = 2 * wishes.parallel  # each object's checksums are asked for while it is fetched
+    client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, connections)
+    entries = take_inventory(wishes, partial(look_up, client, config.max_upload_size_bytes))
+    with (
+        told_viewers(wishes) as viewers,
+        ThreadPoolExecutor(3 * wishes.parallel, "s3") as executor,
+    ):
+        storage = StoragePaths(config.storage_path)
+        takeover = Takeover(config, wishes, storage, client, executor)
+        entries = asyncio.run(takeover.run(dsn, entries))
+        code = tell(wishes, entries)
+        if wishes.progress is None or any(entry.state == "interrupted" for entry in entries):
+            return code
+        asyncio.run(carry_viewers(config, dsn, wishes, viewers, executor))
+    print(viewers.line)
+    return 1 if viewers.has_left else code
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """What taking over needs; `executor` has threads for each part and each object under way."""
+
+    config: Config
+    wishes: ImportWishes
+    storage: StoragePaths
+    client: Client
+    executor: Executor
+
+    async def run(self, dsn: str, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries as they are afterwards."""
+        async with open_database(dsn, size=CONNECTIONS) as database:
+            storage = await pair(database, self.storage, may_make=False)
+            entries = await _without_taken(database, entries)
+            entries = await announced(
+                database, entries, self.wishes.endpoint_url, self.client.meta.region_name
+            )
+            groups = _by_object(entries)
+            total_bytes = sum(group[0].size_bytes for group in groups)
+            with (
+                stop_signals() as signals,
+                shown(sys.stdout, total_bytes, len(groups)) as progress,
+            ):
+                shared = Fetched(progress.add_bytes, self.wishes.bandwidth_bytes)
+                importer = self._importer(database, storage, shared)
+                states = await _all(
+                    importer, shared, signals, groups, self.wishes.parallel, progress
+                )
+            entries = [states.get(entry.module.id) or _as_left(entry) for entry in entries]
+            if signals.hurried.is_set():
+                # Threads may wait for S3 for minutes; to the next run this is a crash.
+                os._exit(tell(self.wishes, entries))
+        return entries
+
+    def _importer(self, database: Database, storage: StoragePaths, shared: Fetched) -> Importer:
+        return Importer(
+            database,
+            storage,
+            Sandbox(PROBES_AT_ONCE, max_wait_s=PROBE_WAIT_S),
+            self.executor,
+            self.client,
+            shared,
+            import_settings(self.config),
+            self.wishes.parallel,
+        )
+
+
+async def _without_taken(database: Database, entries: Sequence[Entry]) -> list[Entry]:
+    """Those whose reference went back show again what was taken over."""
+    modules = [entry.module.id for entry in entries if entry.object]
+    taken = await imports.taken(database, modules)
+    again = set(await turn(database, is_local=True, module_ids=modules))
+    return [
+        replace(entry, state="taken", detail="again" if entry.module.id in again else "before")
+        if entry.module.id in taken and entry.object
+        else entry
+        for entry in entries
+    ]
+
+
+def _by_object(entries: Sequence[Entry]) -> list[list[Entry]]:
+    groups: dict[Location, list[Entry]] = {}
+    for entry in entries:
+        if entry.state == "found" and entry.object:
+            groups.setdefault(entry.object.location, []).append(entry)
+    return list(groups.values())
+
+
+async def _all(
+    importer: Importer,
+    shared: Fetched,
+    signals: StopSignals,
+    groups: Sequence[list[Entry]],
+    parallel: int,
+    progress: Shown,
+) -> dict[str, Entry]:
+    """By module, what became of it. The first signal lets parts end where they are, the second
+    leaves the work behind."""
+    states: dict[str, Entry] = {}
+
+    async def take(group: list[Entry]) -> None:
+        became = await _one(importer, group)
+        states.update({entry.module.id: entry for entry in became})
+        progress.add_file(str(group[0].object and group[0].object.location), became[0].state)
+
+    watching = asyncio.create_task(_stop_when_asked(signals, shared))
+    try:
+        await for_each(groups, take, parallel, signals)
+    finally:
+        shared.stopping.set()
+        await end(watching)
+    return states
+
+
+async def _stop_when_asked(signals: StopSignals, shared: Fetched) -> None:
+    await signals.requested.wait()
+    shared.stopping.set()
+
+
+async def _one(importer: Importer, group: Sequence[Entry]) -> list[Entry]:
+    found = group[0].object
+    assert found is not None
+    try:
+        taken = await importer.take(found, [entry.module for entry in group])
+    except NotTaken as fault:
+        return [entry.failed(fault) for entry in group]
+    verified, faults = taken.verified, taken.faults
+    told = f"sha256 {verified.sha256}, verified by {verified.by}"
+    return [
+        entry.failed(faults[entry.module.id])
+        if entry.module.id in faults
+        else replace(entry, state="taken", detail=told)
+        for entry in group
+    ]
+
+
+def _as_left(entry: Entry) -> Entry:
+    """One that nobody came to."""
+    if entry.state != "found":
+        return entry
+    return replace(entry, state="interrupted", detail="run again")
+
+
+def import_settings(config: Config) -> ImportSettings:
+    return ImportSettings(
+        quota_bytes=config.storage_quota_bytes,
+        reserve_bytes=config.storage_reserve_bytes,
+        allowed_formats=config.allowed_formats,
+        media_limits=Limits(
+            max_pixels=config.max_pixels,
+            max_duration_s=config.max_duration_s,
+            max_streams=config.max_streams,
+        ),
+    )

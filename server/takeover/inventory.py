@@ -1,0 +1,155 @@
+"""What an import from S3 has before it: each module's reference, and what S3 says of its object.
+
+Reads only: the legacy database or the manifest, and one HEAD of each object. Blocks.
+"""
+
+import csv
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from db.takeover.legacy import MODULE_COLUMNS, LegacyModule, check_progress, read_modules
+from events.errors import NotTaken
+from handlers.messages import IDENTIFIER, IN_WORDS
+from server.takeover.errors import ManifestError
+from server.takeover.options import ImportWishes
+from storage.s3.locations import Hosts, Location, UnknownLocation, endpoint_host, parse_url
+from storage.s3.objects import S3Object
+
+MAX_TITLE = 200
+
+LookUp = Callable[[Sequence[Location]], S3Object]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A module and its object; there is none where the module or its URL is of no use.
+
+    `fetched_bytes` of the object are here from an earlier run.
+    """
+
+    module: LegacyModule
+    state: str
+    detail: str = ""
+    object: S3Object | None = None
+    fetched_bytes: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return self.object.size_bytes if self.object else 0
+
+    def failed(self, fault: NotTaken) -> Self:
+        return replace(self, state=fault.state, detail=str(fault))
+
+
+def take_inventory(wishes: ImportWishes, look_up: LookUp) -> list[Entry]:
+    """Of every module that is asked for, in their order. Raises: what reading them does, and of
+    viewers' places, which are read last."""
+    if wishes.progress is not None:
+        check_progress(wishes.from_database or "", wishes.progress)
+    hosts = Hosts(wishes.cloudfront, endpoint_host(wishes.endpoint_url))
+    entries = [_located(module, hosts) for module in _once_each(_modules(wishes))]
+    wanted = [
+        (entry, candidates) for entry, candidates in entries if _is_wanted(wishes, candidates)
+    ]
+    found = _looked_up({one for _, one in wanted if one}, look_up, wishes.parallel)
+    return [
+        _of_object(entry.module, found[candidates]) if candidates else entry
+        for entry, candidates in wanted
+    ]
+
+
+def read_manifest(path: Path) -> list[LegacyModule]:
+    """Raises: ManifestError."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if missing := set(MODULE_COLUMNS) - set(reader.fieldnames or ()):
+                raise ManifestError(f"{path} lacks the columns {', '.join(sorted(missing))}")
+            return [_manifest_row(path, reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ManifestError(f"{path} cannot be read: {error}") from error
+
+
+def _manifest_row(path: Path, line: int, row: dict[str, str | None]) -> LegacyModule:
+    values = {name: row[name] or "" for name in MODULE_COLUMNS}
+    position = values["position"] or "0"
+    if not re.fullmatch(r"-?[0-9]{1,9}", position):
+        raise ManifestError(f"{path}, line {line}: the position {position!r} is no whole number")
+    return LegacyModule(
+        values["id"], values["course_id"], values["title"], int(position), values["video_url"]
+    )
+
+
+def _modules(wishes: ImportWishes) -> list[LegacyModule]:
+    if wishes.manifest is not None:
+        return read_manifest(wishes.manifest)
+    return read_modules(wishes.from_database or "", wishes.modules)
+
+
+def _once_each(modules: Sequence[LegacyModule]) -> list[Entry]:
+    """Titles as ours may be; of what cannot be a module of ours it is said why."""
+    seen: set[str] = set()
+    entries = []
+    for module in modules:
+        fault = _fault(module, seen)
+        seen.add(module.id)
+        titled = replace(module, title=plain_title(module))
+        entries.append(Entry(titled, "unusable" if fault else "", fault))
+    return entries
+
+
+def _fault(module: LegacyModule, seen: set[str]) -> str:
+    for name, value in (("module id", module.id), ("course id", module.course_id)):
+        if not re.fullmatch(IDENTIFIER, value):
+            return f"the {name} {value!r} is not {IN_WORDS[IDENTIFIER]}"
+    if module.id in seen:
+        return f"the module {module.id} stands more than once"
+    if not -(2**31) <= module.position < 2**31:
+        return f"the position {module.position} is out of bounds"
+    return ""
+
+
+def plain_title(module: LegacyModule) -> str:
+    """Without control characters, and of a length that is allowed; the id where there is none."""
+    plain = "".join(c if unicodedata.category(c) != "Cc" else " " for c in module.title)
+    return plain.strip()[:MAX_TITLE].strip() or module.id
+
+
+def _located(entry: Entry, hosts: Hosts) -> tuple[Entry, tuple[Location, ...]]:
+    if entry.state:
+        return entry, ()
+    try:
+        return entry, parse_url(entry.module.video_url, hosts)
+    except UnknownLocation as error:
+        return replace(entry, state="unusable", detail=str(error)), ()
+
+
+def _is_wanted(wishes: ImportWishes, candidates: tuple[Location, ...]) -> bool:
+    """What has no location is told all the same, unless only a part is asked for."""
+    if not candidates:
+        return not (wishes.bucket or wishes.prefix)
+    return any(
+        one.bucket == (wishes.bucket or one.bucket) and one.key.startswith(wishes.prefix)
+        for one in candidates
+    )
+
+
+def _looked_up(
+    wanted: set[tuple[Location, ...]], look_up: LookUp, parallel: int
+) -> dict[tuple[Location, ...], S3Object]:
+    """Each of them once, so many at a time."""
+    with ThreadPoolExecutor(parallel, "s3") as executor:
+        try:
+            asked = {candidates: executor.submit(look_up, candidates) for candidates in wanted}
+            return {candidates: answer.result() for candidates, answer in asked.items()}
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+def _of_object(module: LegacyModule, found: S3Object) -> Entry:
+    return Entry(module, found.state, found.detail, found)

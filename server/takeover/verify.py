@@ -1,0 +1,64 @@
+"""`import-s3 --verify`: whether all that was taken over is here, whole, and what S3 has.
+
+Exit code 0: it is; 1: something is not, or could not be compared; 2: it could not look.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+from db.pool import open_database
+from db.takeover import taken_over
+from db.takeover.taken_over import TakenModule
+from events.takeover.verify import Verifier
+from events.upkeep.pairing import pair
+from server.config.settings import Config
+from server.stopping import for_each, stop_signals
+from server.takeover.inventory import Entry
+from server.takeover.options import ImportWishes
+from server.takeover.progress_display import shown
+from server.takeover.report import tell_verified
+from storage.paths import StoragePaths
+from storage.s3.objects import Client, open_client
+
+CONNECTIONS = 2
+
+
+def verify_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
+    """Changes nothing. Raises: S3Error, ReportError, StorageError, DatabaseError."""
+    client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, wishes.parallel)
+    with ThreadPoolExecutor(wishes.parallel, "s3") as executor:
+        storage = StoragePaths(config.storage_path)
+        entries = asyncio.run(_verify(dsn, storage, wishes, client, executor))
+    return tell_verified(wishes, entries)
+
+
+async def _verify(
+    dsn: str, storage: StoragePaths, wishes: ImportWishes, client: Client, executor: Executor
+) -> list[Entry]:
+    async with open_database(dsn, size=CONNECTIONS) as database:
+        storage = await pair(database, storage, may_make=False)
+        taken = await taken_over.modules(database, wishes.bucket, wishes.prefix)
+        verifier = Verifier(database, storage, executor, client)
+        return await _verify_all(verifier, taken, wishes)
+
+
+async def _verify_all(
+    verifier: Verifier, taken: Sequence[TakenModule], wishes: ImportWishes
+) -> list[Entry]:
+    entries = {one.module.id: Entry(one.module, "interrupted", "run again") for one in taken}
+    total_bytes = sum(one.size_bytes for one in taken)
+
+    async def verify(one: TakenModule) -> None:
+        verdict = await verifier.verify(one)
+        entries[one.module.id] = Entry(one.module, verdict.state, verdict.detail, verdict.found)
+        progress.add_bytes(one.size_bytes)
+        progress.add_file(str(verdict.found.location), verdict.state)
+
+    with stop_signals() as signals, shown(sys.stdout, total_bytes, len(taken)) as progress:
+        await for_each(taken, verify, wishes.parallel, signals)
+    if signals.hurried.is_set():
+        os._exit(tell_verified(wishes, list(entries.values())))
+    return list(entries.values())

@@ -1,0 +1,240 @@
+"""The web process: listens, and when told to stop lets go in the contract's order.
+
+`STOPPING` is set (readyz answers 503, event streams end), listeners close, idle connections close,
+transfers and reports get their time, then the application's resources close.
+"""
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import cast
+from uuid import uuid4
+
+import msgspec
+from aiohttp import web
+
+from handlers import keys
+from handlers.connection.connection import is_busy, protocol_factory
+from handlers.errors import Unavailable
+from server.config.settings import Config
+from server.stopping import StopSignals
+from server.web.handshakes import Gate, Handshakes
+from server.web.tls import server_context
+
+DRAIN_TIMEOUT_S = 30.0
+LAST_CALL_S = 1.0  # open connections hear 503 of readyz, and what is on its way to us arrives
+LAST_TIMEOUT_S = 1.0  # for handlers to notice that they were cancelled
+KEEPALIVE_TIMEOUT_S = 75.0  # above the 60 s after which proxies close
+POLL_S = 0.05
+BACKLOG = 4096
+MAX_REFUSED = 256  # connections waiting to be told 503 before the next are just closed
+REFUSAL_TIMEOUT_S = 5.0
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+
+
+class ListenError(Exception):
+    """The address cannot be listened on."""
+
+
+@asynccontextmanager
+async def listening(
+    app: web.Application,
+    config: Config,
+    signals: StopSignals,
+    sockets: Sequence[socket.socket] = (),
+) -> AsyncIterator[str]:
+    """Yields the base URL once it really listens; leaving takes the application down in order.
+
+    Without bound `sockets` it binds its own.
+    """
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_TIMEOUT_S,
+        shutdown_timeout=LAST_TIMEOUT_S,
+    )
+    try:
+        await runner.setup()
+        sockets = sockets or await bind(config)
+        url = base_url(config, sockets)
+        handshakes = await _handshakes(config)
+        servers = await _listen(runner, config, sockets, handshakes)
+        try:
+            yield url
+        finally:
+            app[keys.STOPPING].set()
+            await _stop_accepting(servers)
+            if handshakes is not None:
+                handshakes.stop_accepting()
+                await handshakes.close(LAST_CALL_S)
+            await signals.unless_hurried(_drain(runner))
+    finally:
+        await runner.cleanup()
+
+
+async def bind(config: Config) -> list[socket.socket]:
+    """Listening sockets, one for each address of the host. Raises: ListenError."""
+    found = asyncio.get_running_loop().getaddrinfo
+    bound: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in dict.fromkeys(
+            await found(
+                config.host or None,
+                config.port,
+                type=socket.SOCK_STREAM,
+                flags=socket.AI_PASSIVE,
+            )
+        ):
+            bound.append(socket.create_server(address[:2], family=family, backlog=BACKLOG))
+            bound[-1].setblocking(False)
+    except OSError as exc:
+        for one in bound:
+            one.close()
+        reason = "in use" if exc.errno == errno.EADDRINUSE else exc.strerror
+        raise ListenError(f"cannot listen on {config.host}:{config.port}: {reason}") from exc
+    return bound
+
+
+def base_url(config: Config, sockets: Sequence[socket.socket]) -> str:
+    """The address to show: one to click on, whatever it listens on."""
+    scheme = "http" if config.tls_cert_file is None else "https"
+    return _url(scheme, config.host, sockets[0].getsockname()[1])
+
+
+async def _handshakes(config: Config) -> Handshakes | None:
+    """None without TLS. Raises: TlsError."""
+    context = await asyncio.to_thread(server_context, config)
+    return None if context is None else Handshakes(context, config.max_connections + MAX_REFUSED)
+
+
+async def _listen(
+    runner: web.AppRunner,
+    config: Config,
+    sockets: Sequence[socket.socket],
+    handshakes: Handshakes | None,
+) -> list[asyncio.Server]:
+    assert runner.server is not None
+    count = runner.app[keys.METRICS].refused
+    serving = protocol_factory(
+        runner.server,
+        keepalive_timeout_s=KEEPALIVE_TIMEOUT_S,
+        replay=runner.app.get(keys.REPLAY),
+        repeats=runner.app.get(keys.REPEATED_REPORTS),
+    )
+    server = runner.server
+
+    def holds() -> int:
+        return len(server.connections) + (0 if handshakes is None else len(handshakes))
+
+    make = _bounded(holds, serving, config.max_connections, count)
+    if handshakes is not None:
+        handshakes.listen(sockets, make)
+        return []
+    loop, gate = asyncio.get_running_loop(), partial(Gate, make)
+    return [await loop.create_server(gate, sock=one, backlog=BACKLOG) for one in sockets]
+
+
+async def _stop_accepting(servers: Sequence[asyncio.Server]) -> None:
+    """Closes the listeners, a turn of the loop after the last connection that was accepted.
+
+    One for which asyncio has no protocol yet when its server closes is neither served nor closed.
+    """
+    loop = asyncio.get_running_loop()
+    for server in servers:
+        for one in server.sockets:
+            loop.remove_reader(one)
+    await asyncio.sleep(0)
+    for server in servers:
+        server.close()
+
+
+async def _drain(runner: web.AppRunner) -> None:
+    """Returns when no request is under way; what still is after the time-out, cleanup cancels.
+
+    aiohttp's own shutdown is deaf from its first moment: bodies under way would never end.
+    """
+    assert runner.server is not None
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + DRAIN_TIMEOUT_S
+    if runner.server.connections:
+        await asyncio.sleep(min(LAST_CALL_S, DRAIN_TIMEOUT_S))
+    await asyncio.sleep(0)  # requests read before the listeners closed have begun after this
+    while _close_idle(runner.server) and loop.time() < deadline_s:
+        await asyncio.sleep(POLL_S)
+
+
+def _close_idle(server: web.Server) -> int:
+    """Closes the connections without a request; says how many have one."""
+    busy = 0
+    for connection in list(server.connections):
+        if is_busy(connection):
+            busy += 1
+        else:
+            connection.force_close()
+    return busy
+
+
+def _bounded(
+    holds: Callable[[], int],
+    serving: Callable[[], asyncio.BaseProtocol],
+    limit: int,
+    count_refused: Callable[[], None],
+) -> Callable[[], asyncio.BaseProtocol]:
+    """Makes a connection's protocol: one that serves below the limit, a 503 above it."""
+    refused: set[Refusal] = set()
+
+    def make() -> asyncio.BaseProtocol:
+        if holds() < limit:
+            return serving()
+        count_refused()
+        return Refusal(refused)
+
+    return make
+
+
+class Refusal(asyncio.Protocol):
+    """Answers the first request of a connection too many with 503, then closes it."""
+
+    def __init__(self, refused: "set[Refusal]") -> None:
+        self._refused = refused
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's TLS transports are asyncio's in all but the class.
+        self._transport = transport = cast(asyncio.Transport, transport)
+        if len(self._refused) >= MAX_REFUSED:
+            transport.abort()
+            return
+        self._refused.add(self)
+        self._timer = asyncio.get_running_loop().call_later(REFUSAL_TIMEOUT_S, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(_refusal())
+        self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self in self._refused:
+            self._refused.discard(self)
+            self._timer.cancel()
+
+
+def _refusal() -> bytes:
+    error, request_id = Unavailable("The server holds as many connections as it may."), uuid4().hex
+    body = msgspec.json.encode(error.problem(request_id))
+    head = (
+        "HTTP/1.1 503 Service Unavailable\r\n"
+        "Content-Type: application/problem+json\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Retry-After: 5\r\n"
+        f"X-Request-ID: {request_id}\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    shown = WILDCARDS.get(host, host)
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"

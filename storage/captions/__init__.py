@@ -1,0 +1,1 @@
+"""Captions and chapters: WebVTT and SRT read, WebVTT written."""

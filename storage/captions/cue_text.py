@@ -1,0 +1,134 @@
+"""The text of a cue: the markup of WebVTT that stays, and all else as the characters it is.
+
+Pure. Source: W3C WebVTT section 4.2.2 (cue text) and 6.4 (how browsers read it). What comes out has
+the meaning that a browser gives what went in; its tags are balanced, known and in one spelling, so
+that no other markup can come through, and reading it again changes nothing.
+"""
+
+import html
+import re
+
+from storage.captions.language_tags import canonical
+from storage.captions.webvtt import format_time, parse_time
+
+TAGS = frozenset({"b", "c", "i", "lang", "ruby", "rt", "u", "v"})
+DROPPED = frozenset({"font"})  # SRT's colours: shown as text it would disturb
+MAX_DEPTH = 16  # tags inside tags; deeper ones are dropped
+
+_MARKUP = re.compile(r"<([^<>]*)>")
+_TAG = re.compile(
+    r"(?P<end>/?)(?P<name>[A-Za-z]+)(?P<classes>(?:\.[A-Za-z0-9_-]+)*)(?:\s+(?P<annotation>.*))?",
+    re.DOTALL,
+)
+# With its semicolon: `R&notes` is a name, not a sign of negation.
+_REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def cleaned(text: str, start_ms: int, end_ms: int) -> str:
+    """The text of a cue that is shown between those times; '' where nothing is to be seen."""
+    markup = _Markup(start_ms, end_ms)
+    for place, part in enumerate(_MARKUP.split(text)):
+        if place % 2:
+            markup.add_tag(part)
+        elif part:
+            markup.add_text(part)
+    return "\n".join(_lines(markup.finish())) if markup.has_words else ""
+
+
+def titled(text: str) -> str:
+    """The text of a chapter: its words in one line, without any tag."""
+    words = _MARKUP.sub(lambda found: "" if _is_known(found[1]) else found[0], text)
+    return " ".join(_escaped(words).split())
+
+
+class _Markup:
+    """Written from the beginning to the end; `_open` are the tags that still have to be closed."""
+
+    def __init__(self, start_ms: int, end_ms: int) -> None:
+        self._now_ms = start_ms
+        self._end_ms = end_ms
+        self.has_words = False
+        self._open: list[str] = []
+        self._written: list[str] = []
+
+    def finish(self) -> str:
+        while self._open:
+            self._close()
+        return "".join(self._written)
+
+    def add_text(self, text: str) -> None:
+        written = _escaped(text)
+        self.has_words = self.has_words or bool(written.strip())
+        self._written.append(written)
+
+    def add_tag(self, content: str) -> None:
+        """What stands between `<` and `>`."""
+        if (time_ms := parse_time(content)) is not None:
+            self._add_time(time_ms)
+        elif (found := _known_tag(content)) is None:
+            self.add_text(f"<{content}>")
+        elif found["end"]:
+            self._end(found["name"].lower())
+        else:
+            self._start(found["name"].lower(), found["classes"], found["annotation"] or "")
+
+    def _add_time(self, time_ms: int) -> None:
+        """From when on what follows is said: later than what came before it, or it is dropped."""
+        if self._now_ms < time_ms < self._end_ms:
+            self._now_ms = time_ms
+            self._written.append(f"<{format_time(time_ms)}>")
+
+    def _start(self, name: str, classes: str, annotation: str) -> None:
+        if name in DROPPED or (name == "rt" and self._open[-1:] != ["ruby"]):
+            return
+        self._open.append(name)
+        self._write_tag(f"{name}{classes}{_annotation(name, annotation)}")
+
+    def _end(self, name: str) -> None:
+        """Of the innermost tag, or, as browsers have it, of the ruby around its last text."""
+        if name == "ruby" and self._open[-1:] == ["rt"]:
+            self._close()
+        if self._open[-1:] == [name]:
+            self._close()
+
+    def _close(self) -> None:
+        self._write_tag(f"/{self._open[-1]}")
+        self._open.pop()
+
+    def _write_tag(self, content: str) -> None:
+        if len(self._open) <= MAX_DEPTH:
+            self._written.append(f"<{content}>")
+
+
+def _is_known(content: str) -> bool:
+    return parse_time(content) is not None or _known_tag(content) is not None
+
+
+def _known_tag(content: str) -> re.Match[str] | None:
+    found = _TAG.fullmatch(content)
+    return found if found and found["name"].lower() in TAGS | DROPPED else None
+
+
+def _annotation(name: str, text: str) -> str:
+    """Who speaks, or which language is spoken; the other tags have none."""
+    words = " ".join(_decoded(text).split())
+    if name == "lang":
+        words = canonical(words) or ""
+    elif name != "v":
+        words = ""
+    return f" {html.escape(words, quote=False)}" if words else ""
+
+
+def _escaped(text: str) -> str:
+    return html.escape(_decoded(text), quote=False)
+
+
+def _decoded(text: str) -> str:
+    """Without character references; one of a line break makes no line."""
+    return _REFERENCE.sub(lambda found: _CONTROL.sub(" ", html.unescape(found[0])), text)
+
+
+def _lines(text: str) -> list[str]:
+    """An empty one would end the cue."""
+    return [line for line in map(str.strip, text.split("\n")) if line]

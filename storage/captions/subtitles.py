@@ -1,0 +1,136 @@
+"""Reads WebVTT and SRT into cues. Pure, and linear in what it is given.
+
+Kind to what tools write (times with fewer digits or a comma, cues without numbers, CRLF, a byte
+order mark, unknown settings), strict where a guess could lose words: such a file is refused with
+the line that is at fault. What is no cue is dropped: comments, regions, style sheets, identifiers,
+and cues that show nothing. Which markup stays is decided in `cue_text`.
+"""
+
+import codecs
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from storage.captions.cue_text import cleaned, titled
+from storage.captions.webvtt import TIME, Cue, kept_settings, parse_time
+from storage.errors import InvalidSubtitles
+
+MAX_CUES = 20_000  # one a second for five hours
+MAX_CUE_CHARACTERS = 2_000  # a minute of fast speech; a screen holds fewer
+
+ARROW = "-->"
+EXAMPLE = "00:00:01.000 --> 00:00:02.500"
+_TIMINGS = re.compile(
+    rf"[ \t]*+(?P<start>{TIME})[ \t]*+{ARROW}[ \t]*+(?P<end>{TIME})(?:[ \t]++(?P<settings>.*))?"
+)
+_HEADER = re.compile(r"WEBVTT(?:[ \t].*)?")
+_NO_CUE = re.compile(r"NOTE(?:[ \t].*)?|(?:STYLE|REGION)[ \t]*")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What players of SRT understand of another format (ASS): where on a number pad, and how.
+_OVERRIDE = re.compile(r"\{\\(?:an?[0-9]{1,2}|[bius][01]|pos\([0-9., ]*\))\}")
+_AT_THE_TOP = re.compile(r"\{\\an[789]\}")
+
+CleanedText = Callable[[str, int, int], str]
+
+
+class Block(NamedTuple):
+    """Lines without an empty one among them, and the number of the first."""
+
+    number: int
+    lines: Sequence[str]
+
+
+def read_captions(content: bytes) -> tuple[Cue, ...]:
+    """In the order of their start. Raises: InvalidSubtitles."""
+    return _read(content, cleaned)
+
+
+def read_chapters(content: bytes) -> tuple[Cue, ...]:
+    """As captions, their text a title. Raises: InvalidSubtitles."""
+    return _read(content, lambda text, start_ms, end_ms: titled(text))
+
+
+def _read(content: bytes, cleaned_text: CleanedText) -> tuple[Cue, ...]:
+    lines = _lines(content)
+    is_webvtt = _HEADER.fullmatch(lines[0]) is not None
+    # In SRT a line of blanks is an empty one; in WebVTT it can be part of a cue.
+    blocks = _webvtt_cues(_blocks(lines)) if is_webvtt else _blocks([one.strip() for one in lines])
+    cues = []
+    for count, block in enumerate(blocks, 1):
+        if count > MAX_CUES:
+            raise InvalidSubtitles.at(block.number, f"there are more than {MAX_CUES} cues")
+        cues.append(_cue(block, cleaned_text, is_webvtt=is_webvtt))
+    shown = [cue for cue in cues if cue.text]
+    if not shown:
+        raise InvalidSubtitles.at(1, "there is no cue in it")
+    return tuple(sorted(shown, key=lambda cue: cue.start_ms))
+
+
+def _lines(content: bytes) -> list[str]:
+    content = content.removeprefix(codecs.BOM_UTF8)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as exc:
+        number = content.count(b"\n", 0, exc.start) + 1
+        raise InvalidSubtitles.at(number, "this is not UTF-8; save the file as UTF-8") from exc
+    return _CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
+
+
+def _blocks(lines: Sequence[str]) -> Iterator[Block]:
+    start = 0
+    for place, line in enumerate([*lines, ""]):
+        if line:
+            continue
+        if start < place:
+            yield Block(start + 1, lines[start:place])
+        start = place + 1
+
+
+def _webvtt_cues(blocks: Iterator[Block]) -> Iterator[Block]:
+    _require_no_times(next(blocks))  # the header
+    return (block for block in blocks if not _NO_CUE.fullmatch(block.lines[0]))
+
+
+def _cue(block: Block, cleaned_text: CleanedText, *, is_webvtt: bool) -> Cue:
+    place = 0 if ARROW in block.lines[0] else 1  # after a number or identifier
+    start_ms, end_ms, settings = _timings(block, place)
+    spoken = Block(block.number + place + 1, block.lines[place + 1 :])
+    _require_no_times(spoken)
+    text = "\n".join(spoken.lines)
+    if not is_webvtt:
+        settings, text = _without_overrides(text)
+    _require_short(text, spoken.number)
+    text = cleaned_text(text, start_ms, end_ms)
+    _require_short(text, spoken.number)  # it grows where signs are escaped
+    return Cue(start_ms, end_ms, kept_settings(settings), text)
+
+
+def _without_overrides(text: str) -> tuple[str, str]:
+    """The settings that the overrides in an SRT cue stand for, and the rest of its text."""
+    return "line:0" if _AT_THE_TOP.search(text) else "", _OVERRIDE.sub("", text)
+
+
+def _timings(block: Block, place: int) -> tuple[int, int, str]:
+    """Of the line at this place of the block: start, end, settings."""
+    number = block.number + place
+    found = _TIMINGS.fullmatch(block.lines[place]) if place < len(block.lines) else None
+    if found is None:
+        raise InvalidSubtitles.at(number, f"times are expected here, like {EXAMPLE}")
+    start_ms, end_ms = parse_time(found["start"]), parse_time(found["end"])
+    if start_ms is None or end_ms is None:
+        raise InvalidSubtitles.at(number, "times go up to 99:59:59.999")
+    if end_ms <= start_ms:
+        raise InvalidSubtitles.at(number, "a cue ends after it starts")
+    return start_ms, end_ms, found["settings"] or ""
+
+
+def _require_no_times(block: Block) -> None:
+    """An arrow may be text; after a number it is the next cue, whose words would go lost."""
+    for number, line in enumerate(block.lines, block.number):
+        if ARROW in line and line.lstrip()[:1].isdecimal():
+            raise InvalidSubtitles.at(number, "an empty line is missing before these times")
+
+
+def _require_short(text: str, number: int) -> None:
+    if len(text) > MAX_CUE_CHARACTERS:
+        raise InvalidSubtitles.at(number, f"this cue has more than {MAX_CUE_CHARACTERS} characters")

@@ -1,0 +1,1 @@
+"""Containers, codecs and conversions: synchronous, run in the sandbox."""

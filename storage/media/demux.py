@@ -1,0 +1,142 @@
+"""Opens an untrusted media file; the one place where FFmpeg's errors are wrapped.
+
+The demuxer is named by us and never guessed, and FFmpeg may open nothing but this one file: a
+script or playlist in it would otherwise read others. For sandboxed children only; blocks.
+"""
+
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from storage.errors import NoVideo, TooComplex, Undecodable, storage_error
+from storage.media.sniff import Container
+
+_DEMUXERS = {"mp4": "mov", "webm": "matroska"}
+# The file protocol alone is no protection: an ffconcat script names local files. This list is.
+_OPTIONS = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
+    "protocol_whitelist": "file",
+}
+# These speak of the disk; whatever else FFmpeg reports speaks of what is in the file.
+_DISK_ERRNOS = frozenset(
+    {errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ESTALE}
+)
+# A stream may start with packets that need an earlier one; 10 s of them is damage.
+_MAX_PACKETS_WITHOUT_FRAME = 300
+
+
+@contextmanager
+def media_errors_wrapped() -> Iterator[None]:
+    """Everything FFmpeg raises inside the block leaves it as a StorageError."""
+    try:
+        yield
+    except MemoryError as error:
+        raise TooComplex("more memory than the sandbox allows") from error
+    except OSError as error:
+        if isinstance(error, av.FFmpegError) and error.errno not in _DISK_ERRNOS:
+            raise Undecodable(str(error)) from error
+        raise storage_error(error) from error
+    except (av.FFmpegError, ValueError) as error:
+        # ValueError: PyAV itself saw that the muxer does not take the codec.
+        raise Undecodable(str(error)) from error
+
+
+@contextmanager
+def open_media(path: Path, container: Container) -> Iterator[InputContainer]:
+    """The file, opened for reading, closed after the block.
+
+    Raises: Undecodable, TooComplex, FileMissing.
+    """
+    with (
+        media_errors_wrapped(),
+        av.open(
+            f"file:{path}",
+            format=_DEMUXERS[container],
+            container_options=_OPTIONS,
+            # Titles in a broken encoding are no reason to refuse a video.
+            metadata_errors="replace",
+        ) as media,
+    ):
+        yield media
+
+
+def video_stream(media: InputContainer) -> VideoStream:
+    """The stream a player shows, ready to be decoded in one thread. Raises: NoVideo."""
+    for stream in media.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise NoVideo
+
+
+def first_frame(media: InputContainer, stream: VideoStream, max_pixels: int) -> VideoFrame:
+    """The next picture that can be decoded from where the file stands.
+
+    Raises: TooComplex, Undecodable.
+    """
+    frame = next(decode_frames(media, stream, max_pixels), None)
+    if frame is None:
+        raise Undecodable("no picture could be decoded")
+    return frame
+
+
+def decode_frames(
+    media: InputContainer, stream: VideoStream, max_pixels: int
+) -> Iterator[VideoFrame]:
+    """Pictures from where the file stands, passing over damaged packets.
+
+    Raises: TooComplex, Undecodable.
+    """
+    return decode_packets(stream, media.demux(stream), max_pixels)
+
+
+def decode_packets(
+    stream: VideoStream, packets: "Iterable[Packet[VideoStream]]", max_pixels: int
+) -> Iterator[VideoFrame]:
+    """Their pictures, passing over damaged packets. Raises: TooComplex, Undecodable."""
+    prepare_decoder(stream, max_pixels)
+    fruitless = 0
+    for packet in packets:
+        frames = decoded(stream, packet)
+        fruitless = 0 if frames else fruitless + 1
+        if fruitless > _MAX_PACKETS_WITHOUT_FRAME:
+            return
+        for frame in frames:
+            require_pixels(frame.width, frame.height, max_pixels)
+            yield frame
+
+
+def prepare_decoder(stream: VideoStream, max_pixels: int) -> None:
+    """Bound what the decoder may take before it runs. Raises: TooComplex, Undecodable."""
+    decoder = stream.codec_context
+    if decoder is None:
+        raise Undecodable("no decoder for this codec")
+    require_pixels(decoder.width, decoder.height, max_pixels)
+    if not decoder.is_open:
+        decoder.thread_count = 1
+        # The header's size may lie: the decoder itself must refuse what the stream says. It
+        # counts whole blocks of up to 128 pixels; what it gives out is measured exactly.
+        decoder.options = {"max_pixels": str(max_pixels * 5 // 4 + 65_536)}
+
+
+def require_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Raises: TooComplex."""
+    if width * height > max_pixels:
+        raise TooComplex(f"{width} x {height} pixels")
+
+
+def decoded(stream: Any, packet: "Packet[Any]") -> list[Any]:
+    """The frames of a packet; none of a damaged one."""
+    try:
+        frames: list[Any] = stream.decode(packet)
+    except av.InvalidDataError:
+        return []
+    return frames

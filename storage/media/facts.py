@@ -1,0 +1,186 @@
+"""What media functions are given and what they answer: values that cross into the sandbox.
+
+No FFmpeg here, so that the serving processes never load it.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from storage.media.sniff import Container
+
+# How a picture is written, by the extension of its file.
+PictureKind = Literal["jpg", "webp", "avif"]
+PICTURE_TYPES: dict[str, str] = {
+    "jpg": "image/jpeg",
+    "avif": "image/avif",
+    "webp": "image/webp",
+}
+
+# A child writes one for each percent that is done; no JSON begins with it.
+PROGRESS_MARK = b"."
+
+
+# What else of a video is served beside its pictures.
+CUES_TYPE = "text/vtt; charset=utf-8"
+
+
+# How much WebVTT a text track may be, sent and written: ten hours of speech.
+MAX_TRACK_BYTES = 2**20
+TrackKind = Literal["captions", "chapters"]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Past these a video is TooComplex."""
+
+    max_pixels: int
+    max_duration_s: float
+    max_streams: int
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """What a video file is."""
+
+    duration_s: float
+    width: int
+    """As shown, after rotation and sample aspect ratio."""
+    height: int
+    frame_rate: float | None
+    """None when the file does not tell a plausible one."""
+    rotation: int
+    """Clockwise, 0, 90, 180 or 270: what a player turns the coded picture by."""
+    video_codec: str
+    """FFmpeg's short name: h264, vp9, av1, ..."""
+    audio_codec: str | None
+    mime_type: str
+    """With RFC 6381 codecs."""
+    streams: int
+    is_playable_in_browsers: bool
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """What an uploaded file is."""
+
+    container: Container
+    probe: Probe
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A thumbnail that was written to `file`, still under a temporary name."""
+
+    name: str
+    file: Path
+    extension: PictureKind
+    width_px: int
+    height_px: int
+    size_bytes: int
+    sha256: str
+
+
+# A storyboard's tiles lie in rows on sheets; phones decode sheets of this size.
+TILES_PER_SHEET, SHEET_COLUMNS = 100, 10
+MAX_TILES = 4 * TILES_PER_SHEET
+
+
+class Sheet(msgspec.Struct, frozen=True):
+    """Tiles of a storyboard, written to `file`, still under a temporary name."""
+
+    file: Path
+    size_bytes: int
+    sha256: str
+
+
+class Storyboard(msgspec.Struct, frozen=True):
+    """Tiles of one size, row by row, sheet by sheet; `times_s` are those of their frames."""
+
+    tile_width_px: int
+    tile_height_px: int
+    times_s: list[float]
+    sheets: list[Sheet]
+
+
+def sheet_file(directory: Path, number: int) -> Path:
+    """Where sheet `number`, from 0, is written."""
+    return directory / f"sheet-{number}.jpg"
+
+
+class ProbeTask(msgspec.Struct, frozen=True):
+    path: Path
+    container: Container
+    limits: Limits
+
+
+class ExamineTask(msgspec.Struct, frozen=True):
+    path: Path
+    limits: Limits
+
+
+class TextTrackTask(msgspec.Struct, frozen=True):
+    """The track itself comes from standard input."""
+
+    kind: TrackKind
+
+
+class RemuxTask(msgspec.Struct, frozen=True):
+    source: Path
+    target: Path
+    container: Container
+
+
+class TranscodeTask(msgspec.Struct, frozen=True):
+    path: Path
+    container: Container
+    target: Path
+    targets: list[Container]
+    duration_s: float
+    max_pixels: int
+
+
+class ThumbnailsTask(msgspec.Struct, frozen=True):
+    path: Path
+    container: Container
+    sizes: list[tuple[str, int]]
+    quality: int
+    out_dir: Path
+    kinds: list[PictureKind]
+    at_s: float | None = None
+
+
+class CustomThumbnailsTask(msgspec.Struct, frozen=True):
+    path: Path
+    max_pixels: int
+    sizes: list[tuple[str, int]]
+    quality: int
+    out_dir: Path
+    kinds: list[PictureKind]
+
+
+class StoryboardTask(msgspec.Struct, frozen=True):
+    path: Path
+    container: Container
+    quality: int
+    out_dir: Path
+    cpu_s: float
+
+
+def encode(value: object) -> bytes:
+    """JSON of one of the values above."""
+    return msgspec.json.encode(value, enc_hook=_encode_path)
+
+
+def decode(text: bytes | str | msgspec.Raw, kind: Any) -> Any:
+    """The value of type `kind` in `text`. Raises: msgspec.MsgspecError."""
+    return msgspec.json.decode(text, type=kind, dec_hook=_decode_path)
+
+
+def _encode_path(value: Any) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(f"{type(value)} does not cross into the sandbox")
+
+
+def _decode_path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(f"{kind} does not cross into the sandbox")

@@ -1,0 +1,106 @@
+"""Decoded pictures and sound as an encoder wants them, by FFmpeg's filters.
+
+Pictures come out upright, with square pixels, 8-bit 4:2:0 and in the colours that screens show;
+sound in one or two channels, without gaps. A source may change its size or layout on the way: the
+filters are then built anew, and what comes out stays as it was. For sandboxed children only.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from typing import Any
+
+from av.audio.frame import AudioFrame
+from av.filter import Graph
+from av.video.frame import VideoFrame
+
+from storage.media.geometry import clockwise_rotation, display_size, fitted
+from storage.media.graphs import HDR_CURVES, Chain, PictureGraph, linked
+
+# H.264 level 5.1, the highest that hardware decoders commonly have, ends here.
+_LONGEST_SIDE_PX = 3840
+
+_RGB = 0  # the matrix, ITU-T H.273
+# Nobody hears less as a gap between lips and voice; recorders' clocks jitter by some milliseconds.
+_MOST_ADRIFT_S = 0.03
+
+_UPRIGHT: dict[int, Chain] = {
+    0: [],
+    90: [("transpose", "clock")],
+    180: [("hflip", None), ("vflip", None)],
+    270: [("transpose", "cclock")],
+}
+_TO_BT709 = "out_color_matrix=bt709:out_range=tv"
+_TONE_MAPPED = f"{_TO_BT709}:out_primaries=bt709:out_transfer=bt709:intent=perceptual"
+
+
+class PictureFilter:
+    """`width` and `height` of what comes out are those of the first picture, as shown."""
+
+    def __init__(self, first: VideoFrame, sample_ratio: Fraction | None, threads: int) -> None:
+        self._rotation = clockwise_rotation(first.rotation)
+        shown = display_size(first.width, first.height, sample_ratio, self._rotation)
+        self.width, self.height = fitted(*shown, _LONGEST_SIDE_PX)
+        self._graph = PictureGraph(threads)
+
+    def __call__(self, frame: VideoFrame) -> VideoFrame:
+        """Raises: av.FFmpegError."""
+        scale = f"{self.width}:{self.height}:{_colours(frame)}"
+        coded = [("scale", scale), ("format", "yuv420p")]
+        return self._graph.filtered(frame, [*_UPRIGHT[self._rotation], *coded])
+
+
+class SoundFilter:
+    """Sound of one format, from the time 0 on, with silence where the source has none."""
+
+    def __init__(self, sample_format: str, layout: str, rate: int) -> None:
+        self._target = f"sample_fmts={sample_format}:channel_layouts={layout}:sample_rates={rate}"
+        self._source: tuple[Any, ...] = ()
+        self._graph: Graph | None = None
+
+    def __call__(self, frame: AudioFrame) -> Iterator[AudioFrame]:
+        """Raises: av.FFmpegError."""
+        source = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
+        if source != self._source:
+            yield from self.ended()
+            self._graph, self._source = self._built(frame), source
+        assert self._graph is not None
+        self._graph.push(frame)
+        yield from _pulled(self._graph)
+
+    def ended(self) -> Iterator[AudioFrame]:
+        """What was held back."""
+        if self._graph is not None:
+            self._graph.push(None)
+            yield from _pulled(self._graph)
+            self._graph = None
+
+    def _built(self, frame: AudioFrame) -> Graph:
+        graph = Graph()
+        source = graph.add_abuffer(
+            sample_rate=frame.sample_rate,
+            format=frame.format.name,
+            layout=frame.layout.name,
+            time_base=frame.time_base,
+        )
+        steady = f"async=1:min_hard_comp={_MOST_ADRIFT_S}"
+        if not self._source:
+            steady += ":first_pts=0"
+        return linked(
+            graph, source, [("aresample", steady), ("aformat", self._target), ("abuffersink", None)]
+        )
+
+
+def _colours(frame: VideoFrame) -> str:
+    """What is to become of them: tags of plain video stay, and so do its values."""
+    if frame.color_trc in HDR_CURVES:
+        return _TONE_MAPPED
+    return _TO_BT709 if frame.colorspace == _RGB else "out_range=tv"
+
+
+def _pulled(graph: Graph) -> Iterator[AudioFrame]:
+    with suppress(BlockingIOError, EOFError):
+        while True:
+            frame = graph.pull()
+            assert isinstance(frame, AudioFrame)
+            yield frame

@@ -1,0 +1,139 @@
+"""What a video file is: length, size as shown, codecs, and that it can be decoded at all.
+
+Runs in a sandboxed child. Header facts are believed where a lie harms only the video itself;
+limits are checked against the header and again against what was decoded.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from storage.errors import TooComplex, Undecodable
+from storage.media.codec_strings import (
+    VideoFacts,
+    audio_codec_string,
+    mime_type,
+    video_codec_string,
+)
+from storage.media.demux import first_frame, open_media, require_pixels, video_stream
+from storage.media.facts import Limits, Probe
+from storage.media.geometry import clockwise_rotation, display_size
+from storage.media.playable import is_playable
+from storage.media.sniff import Container, is_fragmented
+
+# Outside of this a rate is an artefact of the time base (WebM recorders say 1000).
+_PLAUSIBLE_RATES = (1, 240)
+
+
+def probe(path: Path, container: Container, limits: Limits) -> Probe:
+    """Raises: NoVideo, TooComplex, Undecodable, FileMissing."""
+    with open_media(path, container) as media:
+        if len(media.streams) > limits.max_streams:
+            raise TooComplex(f"{len(media.streams)} streams")
+        stream = video_stream(media)
+        frame = first_frame(media, stream, limits.max_pixels)
+        duration_s = _duration_s(path, container, media)
+        if duration_s > limits.max_duration_s:
+            raise TooComplex(f"{duration_s} s long")
+        return _described(container, media, stream, frame, duration_s, limits.max_pixels)
+
+
+def _described(
+    container: Container,
+    media: InputContainer,
+    stream: VideoStream,
+    frame: VideoFrame,
+    duration_s: float,
+    max_pixels: int,
+) -> Probe:
+    facts = video_facts(stream, frame)
+    sounds = media.streams.audio
+    audio_codec, audio_string = sound_codec(sounds[0]) if sounds else (None, None)
+    rotation = clockwise_rotation(frame.rotation)
+    width, height = display_size(frame.width, frame.height, sample_ratio(stream), rotation)
+    require_pixels(width, height, max_pixels)
+    return Probe(
+        duration_s=round(duration_s, 6),
+        width=width,
+        height=height,
+        frame_rate=facts.frame_rate,
+        rotation=rotation,
+        video_codec=facts.codec,
+        audio_codec=audio_codec,
+        mime_type=mime_type(container, video_codec_string(facts), audio_string),
+        streams=len(media.streams),
+        is_playable_in_browsers=is_playable(container, facts, audio_string),
+    )
+
+
+def video_facts(stream: VideoStream, frame: VideoFrame) -> VideoFacts:
+    """What the stream's header and its first picture tell."""
+    decoder = stream.codec_context
+    return VideoFacts(
+        codec=decoder.codec.canonical_name,
+        extradata=decoder.extradata or b"",
+        profile=decoder.profile,
+        bit_depth=frame.format.components[0].bits,
+        pixel_format=frame.format.name,
+        width=frame.width,
+        height=frame.height,
+        frame_rate=_frame_rate(stream),
+    )
+
+
+def sound_codec(stream: AudioStream) -> tuple[str, str]:
+    """FFmpeg's short name, and what RFC 6381 calls it."""
+    decoder = stream.codec_context
+    if decoder is None:
+        return "unknown", "unknown"
+    codec = decoder.codec.canonical_name
+    return codec, audio_codec_string(codec, decoder.extradata or b"")
+
+
+def sample_ratio(stream: VideoStream) -> Fraction | None:
+    """How wide a pixel is for its height; None when nothing tells."""
+    return stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+
+
+def _frame_rate(stream: VideoStream) -> float | None:
+    least, most = _PLAUSIBLE_RATES
+    for rate in (stream.guessed_rate, stream.average_rate):
+        if rate and least <= rate <= most:
+            return round(float(rate), 3)
+    return None
+
+
+def _duration_s(path: Path, container: Container, media: InputContainer) -> float:
+    duration_s = (media.duration or 0) / av.time_base
+    # The header of a fragmented MP4 tells of the first fragment only; a live WebM says nothing.
+    if duration_s <= 0 or _is_fragmented(path, container):
+        duration_s = _scanned_duration_s(path, container)
+    if duration_s <= 0:
+        raise Undecodable("no duration")
+    return duration_s
+
+
+def _is_fragmented(path: Path, container: Container) -> bool:
+    if container != "mp4":
+        return False
+    with path.open("rb") as file:
+        return is_fragmented(file)
+
+
+def _scanned_duration_s(path: Path, container: Container) -> float:
+    """From the first to the end of the last packet; reads the whole file, decodes nothing."""
+    first_s, last_s = float("inf"), 0.0
+    units: dict[int, float] = {}
+    with open_media(path, container) as media:
+        for packet in media.demux([*media.streams.video, *media.streams.audio]):
+            if packet.pts is None:
+                continue
+            unit_s = units.setdefault(packet.stream_index, float(packet.time_base or Fraction(0)))
+            first_s = min(first_s, packet.pts * unit_s)
+            last_s = max(last_s, (packet.pts + (packet.duration or 0)) * unit_s)
+    return last_s - first_s

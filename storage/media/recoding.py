@@ -1,0 +1,233 @@
+"""The tracks of a file that is being made: copied packet by packet, or decoded and coded anew.
+
+For sandboxed children only. Every time is moved by the same `start_s`, so that picture and sound
+stay together, and is otherwise kept. Damaged packets are left out.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol, TypeAlias
+
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from storage.errors import Undecodable
+from storage.media.codec_strings import VideoFacts
+from storage.media.demux import decoded, prepare_decoder, require_pixels
+from storage.media.filters import PictureFilter, SoundFilter
+from storage.media.probe import sample_ratio
+from storage.media.sniff import Container
+
+AnyPacket: TypeAlias = "Packet[Any]"
+
+_KEYFRAME_EVERY_S = 2
+_USUAL_RATE = 30
+# More threads than this cost more memory than they save time.
+_MOST_THREADS = 4
+_MOST_REORDERED = 32  # pictures; H.264 has at most 16
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How a container's streams are coded: small writing stays legible, and a long lecture takes
+    no longer than it lasts on one core of today.
+    """
+
+    video: str
+    video_options: dict[str, str]
+    audio: str
+    sample_format: str
+    sample_rates: tuple[int, ...]
+    bits_per_channel: int
+
+
+CODINGS: dict[Container, Coding] = {
+    "mp4": Coding(
+        "libx264",
+        {"preset": "veryfast", "crf": "23"},
+        "aac",
+        "fltp",
+        (48_000, 44_100),
+        80_000,
+    ),
+    "webm": Coding(
+        "libvpx-vp9",
+        {"deadline": "realtime", "cpu-used": "6", "crf": "32", "b": "0", "row-mt": "1"},
+        "libopus",
+        "s16",
+        (48_000,),
+        64_000,
+    ),
+}
+
+
+class Track(Protocol):
+    """One stream of the target."""
+
+    has_content: bool
+
+    def carried(self, packet: AnyPacket) -> Iterator[AnyPacket]:
+        """What a packet of the source becomes; an empty one is its end."""
+
+    def ended(self) -> Iterator[AnyPacket]:
+        """What was held back."""
+
+
+class CopiedTrack:
+    """The very packets of the source.
+
+    Matroska tells no decoding times; those of the first packets FFmpeg cannot guess, and they are
+    counted back here from the first that it can.
+    """
+
+    def __init__(self, out: OutputContainer, source: Stream, start_s: Fraction) -> None:
+        # Opaque: asks for no encoder, since there may be none by the decoder's name (libdav1d).
+        self._stream = out.add_stream_from_template(source, opaque=True)
+        self._start = _ticks(start_s, source)
+        self._untimed: list[AnyPacket] = []
+        self.has_content = False
+
+    def carried(self, packet: AnyPacket) -> Iterator[AnyPacket]:
+        if packet.dts is not None:
+            yield from self._timed(packet.dts)
+            yield self._moved(packet)
+        elif packet.size:
+            if packet.pts is None or len(self._untimed) == _MOST_REORDERED:
+                raise Undecodable("no decoding times")
+            self._untimed.append(packet)
+
+    def ended(self) -> Iterator[AnyPacket]:
+        yield from self._timed(min((packet.pts or 0 for packet in self._untimed), default=0))
+
+    def _timed(self, next_dts: int) -> Iterator[AnyPacket]:
+        untimed, self._untimed = self._untimed, []
+        for place, packet in enumerate(untimed):
+            packet.dts = next_dts - (len(untimed) - place) * max(1, packet.duration or 1)
+            yield self._moved(packet)
+
+    def _moved(self, packet: AnyPacket) -> AnyPacket:
+        assert packet.dts is not None
+        packet.dts -= self._start
+        packet.pts = None if packet.pts is None else packet.pts - self._start
+        packet.stream = self._stream
+        self.has_content = True
+        return packet
+
+
+class PictureTrack:
+    """Pictures as they are shown, with a keyframe to seek to every two seconds."""
+
+    def __init__(
+        self,
+        out: OutputContainer,
+        coding: Coding,
+        source: VideoStream,
+        first: VideoFrame,
+        facts: VideoFacts,
+        start_s: Fraction,
+        max_pixels: int,
+    ) -> None:
+        prepare_decoder(source, max_pixels)
+        source.codec_context.thread_count = _threads()
+        source.codec_context.thread_type = "AUTO"
+        self._source, self._max_pixels = source, max_pixels
+        self._start = _ticks(start_s, source)
+        self._filter = PictureFilter(first, sample_ratio(source), _threads())
+        self._stream = self._opened(out, coding, self._filter(first), facts)
+        self._last_pts = -1
+        self._next_keyframe_s = 0.0
+        self.has_content = False
+
+    def _opened(
+        self, out: OutputContainer, coding: Coding, like: VideoFrame, facts: VideoFacts
+    ) -> VideoStream:
+        rate = Fraction(facts.frame_rate or _USUAL_RATE).limit_denominator(1001)
+        options = {**coding.video_options, "threads": str(_threads())}
+        stream = out.add_stream(coding.video, rate=rate, options=options)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = like.width, like.height, like.format.name
+        coder = stream.codec_context
+        coder.time_base = _unit(self._source)
+        coder.color_range, coder.colorspace = like.color_range, like.colorspace
+        coder.color_trc, coder.color_primaries = like.color_trc, like.color_primaries
+        return stream
+
+    def carried(self, packet: AnyPacket) -> Iterator[AnyPacket]:
+        for frame in decoded(self._source, packet):
+            require_pixels(frame.width, frame.height, self._max_pixels)
+            if self._is_in_order(frame):
+                yield from self._stream.encode(self._marked(self._filter(frame)))
+
+    def ended(self) -> Iterator[AnyPacket]:
+        if self.has_content:
+            yield from self._stream.encode(None)
+
+    def _is_in_order(self, frame: VideoFrame) -> bool:
+        """No encoder takes another one."""
+        if frame.pts is None or frame.pts - self._start <= self._last_pts:
+            return False
+        frame.pts -= self._start
+        self._last_pts = frame.pts
+        return True
+
+    def _marked(self, frame: VideoFrame) -> VideoFrame:
+        """What kind of frame it was means nothing to the encoder, which chooses but for these."""
+        self.has_content = True
+        frame.pict_type = PictureType.NONE
+        if frame.time >= self._next_keyframe_s:
+            frame.pict_type = PictureType.I
+            self._next_keyframe_s = frame.time + _KEYFRAME_EVERY_S
+        return frame
+
+
+class SoundTrack:
+    """Sound in one or two channels."""
+
+    def __init__(
+        self, out: OutputContainer, coding: Coding, source: AudioStream, start_s: Fraction
+    ) -> None:
+        rates = coding.sample_rates
+        rate = source.rate if source.rate in rates else rates[0]
+        channels, layout = (1, "mono") if source.channels == 1 else (2, "stereo")
+        self._source = source
+        self._start = _ticks(start_s, source)
+        self._filter = SoundFilter(coding.sample_format, layout, rate)
+        stream = out.add_stream(coding.audio, rate=rate)
+        assert isinstance(stream, AudioStream)
+        stream.layout, stream.format = layout, coding.sample_format
+        stream.bit_rate = channels * coding.bits_per_channel
+        self._stream = stream
+        self.has_content = False
+
+    def carried(self, packet: AnyPacket) -> Iterator[AnyPacket]:
+        for frame in decoded(self._source, packet):
+            if frame.pts is not None:
+                frame.pts -= self._start
+                self.has_content = True
+                for steady in self._filter(frame):
+                    yield from self._stream.encode(steady)
+
+    def ended(self) -> Iterator[AnyPacket]:
+        for steady in self._filter.ended():
+            yield from self._stream.encode(steady)
+        if self.has_content:
+            yield from self._stream.encode(None)
+
+
+def _ticks(time_s: Fraction, stream: Stream) -> int:
+    return round(time_s / _unit(stream))
+
+
+def _unit(stream: Stream) -> Fraction:
+    assert stream.time_base is not None  # every stream of an open file has one
+    return stream.time_base
+
+
+def _threads() -> int:
+    return min(_MOST_THREADS, len(os.sched_getaffinity(0)))

@@ -1,0 +1,109 @@
+"""A file that browsers play, made from one that they do not, or not all of them.
+
+Runs in a sandboxed child. A stream that plays in the target is copied, whatever becomes of the
+others. What browsers do not show is left out: data, subtitles, cover pictures.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.video.frame import VideoFrame
+
+from storage.errors import Undecodable
+from storage.media.codec_strings import VideoFacts
+from storage.media.demux import first_frame, media_errors_wrapped, open_media, video_stream
+from storage.media.playable import is_sound_playable, is_video_playable
+from storage.media.probe import sound_codec, video_facts
+from storage.media.recoding import CODINGS, CopiedTrack, PictureTrack, SoundTrack, Track
+from storage.media.remux import MUXERS, verify
+from storage.media.sniff import Container
+
+Report = Callable[[float], None]
+
+
+def transcode(
+    path: Path,
+    container: Container,
+    target: Path,
+    targets: list[Container],
+    duration_s: float,
+    max_pixels: int,
+    report: Report,
+) -> Container:
+    """Write `target`: in its own container if that is one of `targets` and its picture plays
+    there, else in the first of them; returns which. `report` hears of the share that is done.
+
+    Raises: Undecodable, NoVideo, TooComplex, FileMissing, StorageFull.
+    """
+    first, facts = _first_look(path, container, max_pixels)
+    may_stay = container in targets and is_video_playable(container, facts)
+    made = container if may_stay else targets[0]
+    muxer, options = MUXERS[made]
+    with (
+        open_media(path, container) as media,
+        media_errors_wrapped(),
+        av.open(f"file:{target}", "w", format=muxer, options=options) as out,
+    ):
+        tracks = _tracks(media, out, made, first, facts, max_pixels)
+        _carry_over(media, out, tracks, duration_s, report)
+    verify(target)
+    return made
+
+
+def _first_look(path: Path, container: Container, max_pixels: int) -> tuple[VideoFrame, VideoFacts]:
+    with open_media(path, container) as media:
+        stream = video_stream(media)
+        frame = first_frame(media, stream, max_pixels)
+        return frame, video_facts(stream, frame)
+
+
+def _tracks(
+    media: InputContainer,
+    out: OutputContainer,
+    made: Container,
+    first: VideoFrame,
+    facts: VideoFacts,
+    max_pixels: int,
+) -> dict[int, Track]:
+    """By the index of the stream that each is made from; the picture's comes first."""
+    stream, start_s, coding = video_stream(media), _start_s(media), CODINGS[made]
+    # A WebM has no place for the rotation that an MP4 tells of.
+    if is_video_playable(made, facts) and not (made == "webm" and first.rotation):
+        tracks: dict[int, Track] = {stream.index: CopiedTrack(out, stream, start_s)}
+    else:
+        picture = PictureTrack(out, coding, stream, first, facts, start_s, max_pixels)
+        tracks = {stream.index: picture}
+    for sound in media.streams.audio:
+        if is_sound_playable(made, sound_codec(sound)[1]):
+            tracks[sound.index] = CopiedTrack(out, sound, start_s)
+        elif sound.codec_context is not None:
+            tracks[sound.index] = SoundTrack(out, coding, sound, start_s)
+    return tracks
+
+
+def _start_s(media: InputContainer) -> Fraction:
+    """By how much everything comes too late; a single stream may begin later than that."""
+    return max(Fraction(0), Fraction(media.start_time or 0, av.time_base))
+
+
+def _carry_over(
+    media: InputContainer,
+    out: OutputContainer,
+    tracks: dict[int, Track],
+    duration_s: float,
+    report: Report,
+) -> None:
+    for packet in media.demux([media.streams[index] for index in tracks]):
+        if packet.dts is not None:
+            report(float(packet.dts * packet.time_base) / duration_s)
+        for ready in tracks[packet.stream.index].carried(packet):
+            out.mux(ready)
+    for track in tracks.values():
+        for ready in track.ended():
+            out.mux(ready)
+    picture, *_ = tracks.values()
+    if not picture.has_content:
+        raise Undecodable("no picture could be decoded")

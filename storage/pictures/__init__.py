@@ -1,0 +1,1 @@
+"""Thumbnails and storyboards, made in the sandbox."""

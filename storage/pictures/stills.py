@@ -1,0 +1,75 @@
+"""Decoded frames as pictures: rotation, sample aspect ratio and brightness as a player shows them.
+
+Runs in a sandboxed child, in one thread. HDR (PQ and HLG, ITU-R BT.2100) is tone-mapped by FFmpeg's
+scaler, which knows the curves and, where the file tells them, the limits of the mastering display.
+"""
+
+from typing import Any
+
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+from PIL import Image
+
+from storage.media.geometry import clockwise_rotation, display_size
+from storage.media.graphs import HDR_CURVES, PictureGraph
+from storage.media.probe import sample_ratio
+
+# The probe has applied the configured limit; this one keeps the memory limit meaningful.
+MAX_PIXELS = 1 << 27
+# Four times as high as wide: more is a fault of the file, and JPEG ends at 65,535.
+_MAX_HEIGHT_RATIO = 4
+_TRANSPOSED = {
+    90: Image.Transpose.ROTATE_270,
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_90,
+}
+_TO_SRGB = "flags=area:out_transfer=iec61966-2-1:out_primaries=bt709:intent=perceptual"
+
+
+class Stills:
+    """Makes pictures of one stream's frames; keeps what takes time to prepare."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._sample_ratio = sample_ratio(stream)
+        self._scaler = VideoReformatter()
+        self._tone_mapping = PictureGraph(threads=1)
+
+    def shown(self, frame: VideoFrame, width_px: int) -> Image.Image:
+        """The frame as a player shows it, `width_px` wide."""
+        rotation = clockwise_rotation(frame.rotation)
+        shown_size = display_size(frame.width, frame.height, self._sample_ratio, rotation)
+        height_px = fitting_height(width_px, *shown_size)
+        coded = (height_px, width_px) if rotation in (90, 270) else (width_px, height_px)
+        image = _image(self._scaled(frame, *coded))
+        return image.transpose(_TRANSPOSED[rotation]) if rotation else image
+
+    def judged(self, frame: VideoFrame, width_px: int) -> Image.Image:
+        """The frame as it is coded, small and grey: to look at its structure alone."""
+        height_px = max(1, min(width_px * frame.height // frame.width, 4 * width_px))
+        return _image(self._reformatted(frame, width_px, height_px)).convert("L")
+
+    def _scaled(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
+        if frame.color_trc not in HDR_CURVES:
+            return self._reformatted(frame, width_px, height_px)
+        scale = f"{width_px}:{height_px}:{_TO_SRGB}"
+        return self._tone_mapping.filtered(frame, [("scale", scale), ("format", "rgb24")])
+
+    def _reformatted(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
+        area = Interpolation.AREA
+        return self._scaler.reformat(
+            frame, width_px, height_px, "rgb24", interpolation=area, threads=1
+        )
+
+
+def fitting_height(width_px: int, shown_width: int, shown_height: int) -> int:
+    """The height that keeps the proportions, within reason."""
+    height_px = round(width_px * shown_height / shown_width)
+    return max(1, min(height_px, width_px * _MAX_HEIGHT_RATIO))
+
+
+def _image(frame: Any) -> Image.Image:
+    # Any: PyAV's own stub leaves to_image without types.
+    image = frame.to_image()
+    assert isinstance(image, Image.Image)
+    return image

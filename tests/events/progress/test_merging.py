@@ -1,0 +1,199 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+
+from db.progress.progress import ProgressState
+from db.progress.report_batch import SessionKey, Standing, VideoKey
+from events.progress.merging import merge, multirange
+from events.progress.reports import ProgressReport
+
+VIDEO = UUID("00000000-0000-4000-8000-000000000001")
+T0 = datetime(2025, 1, 1, tzinfo=UTC)
+KEY = SessionKey("u", VIDEO, "phone")
+LAPTOP = SessionKey("u", VIDEO, "laptop")
+NEW = Standing("c", None, None, None, None, T0)
+
+
+def report(sequence: int, position_s: float = 0.0, **changes: Any) -> ProgressReport:
+    made = ProgressReport(
+        user_id="u",
+        video_id=VIDEO,
+        course_id="c",
+        session_id="phone",
+        sequence=sequence,
+        position_s=position_s,
+        watched=(),
+        event="progress",
+        received_at=T0,
+    )
+    return replace(made, **changes)
+
+
+def state(ratio: float, *, completed: bool = False) -> ProgressState:
+    return ProgressState(0.0, 0.0, ratio, (), T0 if completed else None, T0)
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        ((), "{}"),
+        (((1.0, 1.0),), "{}"),
+        (((0.0, 2.5), (2, 3)), "{[0.0,2.5),[2,3)}"),
+        (((float("nan"), 2.0),), "{}"),
+        (((1e-05, 2.0),), "{[1e-05,2.0)}"),
+    ],
+)
+def test_pieces_as_a_multirange(pieces: Any, text: str) -> None:
+    assert multirange(pieces) == text
+
+
+@pytest.mark.parametrize(
+    ("last_sequence", "sequences", "new"),
+    [
+        pytest.param(None, [0], [True], id="first-of-a-session"),
+        pytest.param(4, [5], [True], id="next"),
+        pytest.param(4, [9], [True], id="gap"),
+        pytest.param(4, [4], [False], id="twice"),
+        pytest.param(4, [3], [False], id="late"),
+        pytest.param(None, [1, 1, 0, 2], [True, False, False, True], id="within-a-batch"),
+    ],
+)
+def test_a_report_is_new_when_its_sequence_is_above_all_before(
+    last_sequence: int | None, sequences: list[int], new: list[bool]
+) -> None:
+    standings = {KEY: replace(NEW, last_sequence=last_sequence)}
+
+    merged = merge([report(sequence) for sequence in sequences], standings)
+
+    assert [heard.is_new for heard in merged.heard] == new
+
+
+@pytest.mark.parametrize(
+    ("standing", "reports", "position"),
+    [
+        pytest.param(NEW, [report(0, 7.0)], (7.0, at(0), "phone"), id="first"),
+        pytest.param(
+            Standing("c", at(-5), "phone", None, 3, T0),
+            [report(3, 7.0)],
+            (None, None, None),
+            id="doubled-moves-nothing",
+        ),
+        pytest.param(
+            Standing("c", at(-5), "phone", None, 3, T0),
+            [report(4, 2.0)],
+            (2.0, at(0), "phone"),
+            id="next-of-the-session-may-go-back",
+        ),
+        pytest.param(
+            Standing("c", at(-5), "phone", None, 3, T0),
+            [report(4, 2.0, delayed_s=60.0)],
+            (2.0, at(-5), "phone"),
+            id="within-a-session-the-sequence-decides",
+        ),
+        pytest.param(
+            Standing("c", at(-5), "laptop", None, None, T0),
+            [report(0, 2.0, delayed_s=3600.0)],
+            (None, None, None),
+            id="a-queue-delivered-later-does-not-overwrite",
+        ),
+        pytest.param(
+            Standing("c", at(-5), "laptop", None, None, T0),
+            [report(0, 2.0, delayed_s=4.0)],
+            (2.0, at(-4), "phone"),
+            id="across-sessions-the-later-wins",
+        ),
+        pytest.param(
+            NEW, [report(1, 9.0), report(0, 3.0)], (9.0, at(0), "phone"), id="late-in-the-batch"
+        ),
+    ],
+)
+def test_who_has_the_position(
+    standing: Standing, reports: list[ProgressReport], position: tuple[Any, ...]
+) -> None:
+    change = merge(reports, {KEY: standing}).progress[0]
+
+    assert (change.position_s, change.position_at, change.position_session_id) == position
+
+
+def test_two_sessions_of_one_video_in_a_batch_are_one_change() -> None:
+    queued = report(0, 3.0, session_id="laptop", delayed_s=60.0, watched=((0.0, 3.0),))
+    reports = [report(0, 9.0, watched=((8.0, 9.0),)), queued]
+
+    merged = merge(reports, {KEY: NEW, LAPTOP: NEW})
+
+    assert [(one.position_s, one.watched) for one in merged.progress] == [
+        (9.0, "{[8.0,9.0),[0.0,3.0)}")
+    ]
+    assert [one.session_id for one in merged.sessions] == ["laptop", "phone"]
+
+
+def test_late_reports_still_add_what_was_seen() -> None:
+    merged = merge([report(2, watched=((0.0, 5.0),))], {KEY: replace(NEW, last_sequence=9)})
+
+    assert merged.progress[0].watched == "{[0.0,5.0)}"
+    assert merged.sessions == []
+    assert list(merged.events({VideoKey("u", VIDEO): state(0.5)})) == []
+
+
+def test_reports_of_missing_videos_are_passed_over() -> None:
+    merged = merge([report(0)], {})
+
+    assert (merged.progress, merged.sessions, merged.heard) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        ("started", "playback.started"),
+        ("progress", "playback.progress"),
+        ("paused", "playback.progress"),
+        ("seeked", "playback.progress"),
+        ("completed", "playback.progress"),
+        ("stopped", "playback.stopped"),
+    ],
+)
+def test_a_new_report_makes_exactly_one_event(event: Any, name: str) -> None:
+    merged = merge([report(0, 4.5, event=event, delayed_s=2.0)], {KEY: NEW})
+
+    [told] = merged.events({VideoKey("u", VIDEO): state(0.25)})
+
+    assert (told.name, told.position_s, told.watched_ratio) == (name, 4.5, 0.25)
+    assert (told.session_id, told.course_id, told.occurred_at) == ("phone", "c", at(-2))
+
+
+@pytest.mark.parametrize(
+    ("last_sequence", "was_completed", "names"),
+    [
+        pytest.param(None, None, ["playback.progress", "playback.completed"], id="new"),
+        pytest.param(9, None, ["playback.completed"], id="late-report-completes"),
+        pytest.param(None, T0, ["playback.progress"], id="only-once"),
+    ],
+)
+def test_completion_is_told_once_and_in_addition(
+    last_sequence: int | None, was_completed: datetime | None, names: list[str]
+) -> None:
+    standing = Standing("c", None, None, was_completed, last_sequence, T0)
+
+    merged = merge([report(0, watched=((0.0, 9.0),))], {KEY: standing})
+    told = merged.events({VideoKey("u", VIDEO): state(0.9, completed=True)})
+
+    assert [event.name for event in told] == names
+
+
+def test_the_report_that_showed_something_is_the_one_that_completed() -> None:
+    reports = [report(0, 9.0, watched=((0.0, 9.0),)), report(1, 2.0)]
+
+    told = merge(reports, {KEY: NEW}).events({VideoKey("u", VIDEO): state(0.9, completed=True)})
+
+    assert [(event.name, event.position_s) for event in told] == [
+        ("playback.progress", 9.0),
+        ("playback.completed", 9.0),
+        ("playback.progress", 2.0),
+    ]

@@ -1,0 +1,149 @@
+"""The document is OpenAPI, and tells of every route, problem and message."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from handlers.openapi import document as openapi
+from handlers.openapi.operations import OPERATIONS
+from server.web.routes import routes
+from tests.handlers.conftest import Service
+
+CODES = """
+    invalid-request invalid-token not-enrolled not-allowed not-found module-elsewhere
+    method-not-allowed not-acceptable not-ready failed precondition-failed range-not-satisfiable
+    offset-mismatch checksum-mismatch locked empty too-large over-quota unsupported-format
+    undecodable no-video too-complex rate-limited unavailable internal
+"""
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return json.loads(openapi.encode(openapi.build(routes(), OPERATIONS)))
+
+
+def operations_of(document: Any) -> Iterator[tuple[str, str, Any]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_is_valid_openapi(document: Any) -> None:
+    assert document["openapi"].startswith("3.1.")
+    OpenAPIV31SpecValidator(document).validate()
+
+
+@pytest.mark.parametrize("route", routes(), ids=lambda route: f"{route.method} {route.path}")
+def test_each_route_is_described(document: Any, route: web.RouteDef) -> None:
+    described = document["paths"][route.path][route.method.lower()]
+
+    assert described["summary"]
+    assert any(status.startswith("2") for status in described["responses"])
+
+
+def test_route_without_a_description_fails() -> None:
+    async def undescribed(request: web.Request) -> web.Response:
+        return web.Response()
+
+    with pytest.raises(KeyError):
+        openapi.build([web.get("/new", undescribed)], OPERATIONS)
+
+
+def test_nothing_is_described_that_is_not_there() -> None:
+    assert set(OPERATIONS) == {route.handler for route in routes()}
+
+
+def test_each_problem_code_is_listed_with_its_meaning(document: Any) -> None:
+    kinds = document["components"]["schemas"]["Problem"]["properties"]["type"]["oneOf"]
+
+    expected = {f"urn:coursestream:{code}" for code in CODES.split()}
+    assert {kind["const"] for kind in kinds} == expected
+    assert all(kind["description"] and kind["title"] for kind in kinds)
+
+
+def test_every_call_of_the_api_needs_a_token(document: Any) -> None:
+    for path, method, operation in operations_of(document):
+        if path.startswith("/api/") and method != "options":  # tus asks before it has one
+            assert operation["security"] == [{"bearer": []}]
+            assert "401" in operation["responses"]
+
+
+def test_each_name_in_a_path_is_a_parameter(document: Any) -> None:
+    for path, _, operation in operations_of(document):
+        named = [one["$ref"].rpartition("/path.")[2] for one in operation["parameters"]]
+        assert [name for name in named if "/" not in name] == openapi.IN_PATH.findall(path)
+
+
+def test_operation_names_are_unique(document: Any) -> None:
+    names = [operation["operationId"] for _, _, operation in operations_of(document)]
+
+    assert len(names) == len(set(names))
+
+
+def test_what_is_sent_is_sent_whole(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+
+    assert schemas["ProgressView"]["required"] == list(schemas["ProgressView"]["properties"])
+    assert "delayed_s" not in schemas["ProgressPut"]["required"]
+
+
+def test_patterns_are_those_of_javascript(document: Any) -> None:
+    assert "\\\\Z" not in json.dumps(document)
+
+
+def test_head_is_described_without_ranges(document: Any) -> None:
+    head = document["paths"]["/api/v1/videos/{video_id}/stream"]["head"]
+
+    assert {"200", "304", "412"} <= head["responses"].keys()
+    assert not {"206", "416"} & head["responses"].keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "expected"),
+    [
+        ("/api/v1/courses", "get", {"limit", "cursor"}),
+        ("/api/v1/courses/{course_id}/progress", "get", {"of_user", "limit", "cursor"}),
+        ("/api/v1/videos/{video_id}/stream", "get", {"format", "Accept", "Range", "If-Range"}),
+        ("/play/{grant}/{video_id}/{asset}", "get", {"Range", "If-Match", "If-None-Match"}),
+        ("/api/v1/events", "get", {"types", "of_video", "Last-Event-ID", "last_event_id"}),
+    ],
+)
+def test_parameters_are_told(document: Any, path: str, method: str, expected: set[str]) -> None:
+    parameters = document["paths"][path][method]["parameters"]
+
+    assert expected <= {one["$ref"].removeprefix("#/components/parameters/") for one in parameters}
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status", "media_type"),
+    [
+        ("/api/v1/videos/{video_id}/stream", "get", "206", "multipart/byteranges"),
+        ("/api/v1/events", "get", "200", "text/event-stream"),
+        ("/readyz", "get", "503", "application/json"),
+        ("/metrics", "get", "200", "text/plain"),
+    ],
+)
+def test_answers_that_are_no_json_are_told(
+    document: Any, path: str, method: str, status: str, media_type: str
+) -> None:
+    assert media_type in document["paths"][path][method]["responses"][status]["content"]
+
+
+def test_upload_is_a_form(document: Any) -> None:
+    upload = document["paths"]["/api/v1/modules/{module_id}/videos"]["post"]
+    form = upload["requestBody"]["content"]["multipart/form-data"]["schema"]
+
+    assert list(form["properties"]) == ["title", "file"]
+    assert "Location" in upload["responses"]["201"]["headers"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_is_served_without_a_token(shared_service: Service, document: Any) -> None:
+    answer = await shared_service.ask(None, "GET", "/openapi.json")
+
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.json == document

@@ -1,0 +1,69 @@
+"""How far an import is, as people and as programs are told."""
+
+import io
+import json
+
+import pytest
+
+from server.takeover import progress_display
+from server.takeover.progress_display import Lines, shown, shown_places
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_programs_are_told_in_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress_display, "INTERVAL_S", 0.0)
+    out = io.StringIO()
+    with shown(out, 10, 2) as progress:
+        progress.add_bytes(4)
+        progress.add_file("s3://b/a", "taken")
+    totals = {"total_bytes": 10, "total_files": 2}
+    assert [json.loads(line) for line in out.getvalue().splitlines()] == [
+        {"event": "progress", "bytes": 4, "files": 0, **totals},
+        {"event": "file", "object": "s3://b/a", "state": "taken", "bytes": 4, "files": 1, **totals},
+    ]
+
+
+def test_bytes_are_told_once_a_second_at_most() -> None:
+    out = io.StringIO()
+    lines = Lines(out, 10, 2)
+    lines.add_bytes(4)
+    lines.add_bytes(4)
+    assert out.getvalue() == ""
+
+
+def test_people_see_a_bar() -> None:
+    out = Terminal()
+    with shown(out, 2048, 2) as progress:
+        progress.add_bytes(1024)
+        progress.add_file("s3://b/a", "taken")
+    assert "1/2 files" in out.getvalue()
+    assert "1.0/2.0 KiB" in out.getvalue()
+
+
+def test_programs_are_told_of_places_once_a_second_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = io.StringIO()
+    with shown_places(out) as add:
+        add(500)
+    assert out.getvalue() == ""
+    monkeypatch.setattr(progress_display, "INTERVAL_S", 0.0)
+    with shown_places(out) as add:
+        add(500)
+        add(20)
+    assert [json.loads(line) for line in out.getvalue().splitlines()] == [
+        {"event": "places", "places": 500},
+        {"event": "places", "places": 520},
+    ]
+
+
+def test_people_see_how_many_places_were_read() -> None:
+    out = Terminal()
+    with shown_places(out) as add:
+        add(500)
+        add(20)
+    assert "520 viewers' places" in out.getvalue()
