@@ -1,4 +1,10 @@
-"""What the rooms of events/ refuse, in their own words."""
+"""The errors of events/, and what counts as an outage below it."""
+
+from db.errors import DatabaseError
+from storage.errors import StorageError
+
+# Passing faults of the floors below: periodic work logs a line and looks again.
+OUTAGES = (DatabaseError, StorageError)
 
 
 class EventsError(Exception):

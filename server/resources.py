@@ -11,6 +11,7 @@ from aiohttp import web
 from db import enrollments, videos
 from db.migrate import MIGRATIONS
 from db.pool import open_database
+from events.errors import OUTAGES
 from events.log.emitter import Emitter
 from events.log.log import Tail
 from events.log.retention import Retention
@@ -45,9 +46,8 @@ from server.identity import token_verifier
 from server.metrics import follow, follow_ledger, metrics_listener
 from server.subscriptions import join
 from storage.paths import StoragePaths
-from storage.periodic import Periodic
 from storage.sandbox.children import Sandbox
-from storage.tasks import end
+from storage.tasks import Periodic, end
 
 UPLOAD_THREADS = 4  # the loop's default executor is shared with name look-ups and has few threads
 FILE_THREADS = 4
@@ -139,7 +139,7 @@ async def _accounting(ledger: Ledger, app: web.Application) -> AsyncIterator[Non
 
 async def _receivers(app: web.Application) -> AsyncIterator[None]:
     receivers = app[keys.RECEIVERS] = Receivers(app[keys.DATABASE])
-    looking = Periodic("claimed uploads", receivers.look, LOOK_INTERVAL_S)
+    looking = Periodic("claimed uploads", receivers.look, LOOK_INTERVAL_S, OUTAGES)
     looking.start()
     yield
     await looking.stop()
@@ -159,8 +159,8 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
         trash_sweep(pool, stored, config.trash_retention_s),
         Reconcile(pool, dsn, stored, config.upload_expiry_s),
         upload_sweep(pool, stored),
-        Periodic("damaged files", repairs.look, DAMAGE_INTERVAL_S),
-        Periodic("removed files", app[keys.OPEN_FILES].forget_removed, FORGET_INTERVAL_S),
+        Periodic("damaged files", repairs.look, DAMAGE_INTERVAL_S, OUTAGES),
+        Periodic("removed files", app[keys.OPEN_FILES].forget_removed, FORGET_INTERVAL_S, OUTAGES),
     )
     await retention.start()
     for one in others:

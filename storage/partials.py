@@ -17,7 +17,8 @@ from aiofiles.threadpool.binary import AsyncFileIO
 from storage.errors import PartialBusy, PartialLost, os_errors_wrapped
 from storage.holding import hold_descriptor, require_kept, unheld
 from storage.paths import FILE_MODE, StoragePaths, partial_id
-from storage.uploads import Digest, UploadFile, opened, require_space, to_its_end
+from storage.tasks import to_its_end
+from storage.uploads import Digest, UploadFile, opened, require_space
 
 
 class PartialFile:

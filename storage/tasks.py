@@ -1,19 +1,81 @@
-"""Ends tasks that their owner no longer wants.
+"""Asyncio tasks: cancelled for certain, awaited to completion, or repeated.
 
-Asks more than once: `asyncio.wait_for` of Python 3.11, in which aiopg waits for the server, drops
-a cancellation that comes in the same turn of the loop as the answer.
+The one home of what every floor needs of tasks. It is at the bottom so that all may import it, and
+knows nothing of storage.
 """
 
 import asyncio
-from typing import Any
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+logger = logging.getLogger(__name__)
 
 PATIENCE_S = 1.0  # for a task to roll back and to close what it holds
 
+_T = TypeVar("_T")
+
 
 async def end(task: asyncio.Task[Any], patience_s: float = PATIENCE_S) -> None:
-    """Cancel until the task has ended; what it raised is not raised here."""
+    """Cancel until the task has ended; what it raised is not raised here.
+
+    Cancels more than once: `asyncio.wait_for` of Python 3.11, in which aiopg waits for the server,
+    drops a cancellation that comes in the same turn of the loop as the answer.
+    """
     while not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=patience_s)
     if not task.cancelled():
-        task.exception()  # or the loop tells that nobody asked
+        task.exception()  # retrieve it, or asyncio logs "never retrieved"
+
+
+async def to_its_end(work: Awaitable[_T]) -> _T:
+    """Await `work` to its end even when cancelled, and only then be cancelled.
+
+    A thread cannot be stopped half-way: closing a file under a running write could send the
+    write to whatever file gets the same descriptor next.
+    """
+    future = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
+
+
+class Periodic:
+    """Runs `step` at once and then `interval_s` after each end, whatever it raised.
+
+    Failures of the kinds in `expected` are logged as a line, all others with a traceback.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[object]],
+        interval_s: float,
+        expected: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self._name = name
+        self._step = step
+        self._interval_s = interval_s
+        self._expected = expected
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._repeat(), name=self._name)
+
+    async def stop(self) -> None:
+        if self._task:
+            await end(self._task)
+            self._task = None
+
+    async def _repeat(self) -> None:
+        while True:
+            try:
+                await self._step()
+            except self._expected as exc:
+                logger.warning("%s: %s", self._name, exc)
+            except Exception:
+                logger.exception("%s failed", self._name)
+            await asyncio.sleep(self._interval_s)

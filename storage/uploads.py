@@ -6,11 +6,11 @@ aiofiles on the executor that is given. How large an upload may be is the caller
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 from uuid import UUID
 
 import aiofiles
@@ -19,8 +19,7 @@ from aiofiles.threadpool.binary import AsyncFileIO
 from storage.errors import StorageFull, os_errors_wrapped
 from storage.holding import hold_descriptor, require_kept
 from storage.paths import FILE_MODE, StoragePaths
-
-_T = TypeVar("_T")
+from storage.tasks import to_its_end
 
 BATCH_BYTES = 1024 * 1024
 # statvfs costs a thread hop: asking every 16 MiB keeps it off most writes.
@@ -191,20 +190,6 @@ async def require_space(directory: Path, wanted_bytes: int, executor: Executor) 
         free = await loop.run_in_executor(executor, os.statvfs, directory)
     if free.f_bavail * free.f_frsize < wanted_bytes:
         raise StorageFull
-
-
-async def to_its_end(work: Awaitable[_T]) -> _T:
-    """Await `work` to its end even when cancelled, and only then be cancelled.
-
-    A thread cannot be stopped half-way: closing a file under a running write could send the
-    write to whatever file gets the same descriptor next.
-    """
-    future = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait([future])
-        raise
 
 
 def _discard(path: Path) -> None:

@@ -19,7 +19,8 @@ from uuid import UUID
 from storage.errors import InvalidPath, os_errors_wrapped
 from storage.holding import held
 from storage.paths import DIRECTORY_MODE, FILE_MODE, StoragePaths, original_name
-from storage.uploads import UploadFile, to_its_end
+from storage.tasks import to_its_end
+from storage.uploads import UploadFile
 
 
 async def publish_original(

@@ -14,7 +14,8 @@ from db.errors import DatabaseError, DatabaseTimeout
 from db.log import partitions
 from db.pool import Database, Transaction
 from db.progress import sessions
-from storage.periodic import Periodic
+from events.errors import OUTAGES
+from storage.tasks import Periodic
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Retention:
         self._database = database
         self._event_retention = timedelta(seconds=event_retention_s)
         self._session_retention = timedelta(seconds=session_retention_s)
-        self._periodic = Periodic("retention", self._look, INTERVAL_S)
+        self._periodic = Periodic("retention", self._look, INTERVAL_S, OUTAGES)
 
     async def start(self) -> None:
         """Returns once the coming days are there.

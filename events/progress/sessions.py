@@ -9,9 +9,10 @@ from db import clock
 from db.pool import Database
 from db.progress import sessions
 from db.progress.sessions import SilentSession
+from events.errors import OUTAGES
 from events.log import log
 from events.log.types import PlaybackStopped
-from storage.periodic import Periodic
+from storage.tasks import Periodic
 
 PLAYING_S = 30.0
 PAUSED_S = 30 * 60.0
@@ -25,7 +26,7 @@ def silence_watch(database: Database, interval_s: float = INTERVAL_S) -> Periodi
     async def look() -> None:
         await stop_silent_sessions(database, await clock.now(database))
 
-    return Periodic("silence watch", look, interval_s)
+    return Periodic("silence watch", look, interval_s, OUTAGES)
 
 
 async def stop_silent_sessions(database: Database, now: datetime) -> int:

@@ -45,7 +45,8 @@ from storage.s3.objects import Client, S3Object
 from storage.s3.parts import Part, arrivals, missing_parts
 from storage.s3.verifying import verified
 from storage.sandbox.children import Sandbox
-from storage.uploads import require_space, to_its_end
+from storage.tasks import to_its_end
+from storage.uploads import require_space
 from storage.videos import publish_partial, remove_video
 
 _T = TypeVar("_T")

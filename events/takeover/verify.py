@@ -22,7 +22,7 @@ from storage.s3.fetching import FetchError
 from storage.s3.locations import Location
 from storage.s3.objects import Client, S3Object, look_up
 from storage.s3.verifying import verified
-from storage.uploads import to_its_end
+from storage.tasks import to_its_end
 
 BROKEN = ("damaged", "lost")
 

@@ -17,7 +17,8 @@ from db import bytes_served
 from db.bytes_served import Account
 from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
 from db.pool import Database
-from storage.periodic import Periodic
+from events.errors import OUTAGES
+from storage.tasks import Periodic
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class LedgerWriter:
         self._writer_id = uuid4()
         self._batch: dict[Account, int] = {}
         self._batch_number = 0
-        self._periodic = Periodic("ledger", self.flush, INTERVAL_S)
+        self._periodic = Periodic("ledger", self.flush, INTERVAL_S, OUTAGES)
 
     @property
     def waiting_count(self) -> int:

@@ -18,7 +18,7 @@ from db.pool import Database, Transaction
 from db.upkeep import file_rows, storage_identity, trash_clock
 from db.upkeep.file_rows import Kind
 from db.upkeep.sole_owner import sole_owner
-from events.errors import ForeignStorage
+from events.errors import OUTAGES, ForeignStorage
 from events.log import log
 from events.log.snapshots import told
 from events.log.types import VideoFailed
@@ -29,7 +29,7 @@ from events.upkeep.survey import Finding, Survey, survey
 from storage.errors import StorageError
 from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
-from storage.periodic import Periodic
+from storage.tasks import Periodic
 from storage.trash import move_to_trash, new_batch
 from storage.videos import remove_asset
 
@@ -60,8 +60,8 @@ class Reconcile:
         self._dsn = dsn
         self._storage = storage
         self._unfinished_after_s = unfinished_after_s
-        self._hourly = Periodic("reconcile", self._look, INTERVAL_S)
-        self._often = Periodic("unfinished files", self._expire, UNFINISHED_INTERVAL_S)
+        self._hourly = Periodic("reconcile", self._look, INTERVAL_S, OUTAGES)
+        self._often = Periodic("unfinished files", self._expire, UNFINISHED_INTERVAL_S, OUTAGES)
 
     def start(self) -> None:
         self._hourly.start()

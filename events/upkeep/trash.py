@@ -13,9 +13,10 @@ from uuid import UUID
 from db.pool import Database
 from db.upkeep import trash, trash_clock
 from db.upkeep.trash import TrashedVideo
+from events.errors import OUTAGES
 from events.upkeep.pairing import require_pair
 from storage.paths import StoragePaths
-from storage.periodic import Periodic
+from storage.tasks import Periodic
 from storage.trash import empty_trash
 from storage.videos import remove_video
 
@@ -31,7 +32,10 @@ ROWS_AT_ONCE = 2000  # a course's progress in one statement could take longer th
 def trash_sweep(database: Database, storage: StoragePaths, retention_s: float) -> Periodic:
     """Sweeps at start and hourly; more often where the retention is short."""
     return Periodic(
-        "trash sweep", lambda: sweep(database, storage, retention_s), interval_s(retention_s)
+        "trash sweep",
+        lambda: sweep(database, storage, retention_s),
+        interval_s(retention_s),
+        OUTAGES,
     )
 
 

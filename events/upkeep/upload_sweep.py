@@ -11,10 +11,11 @@ from uuid import UUID
 from db import uploads
 from db.pool import Database
 from db.takeover import imports
+from events.errors import OUTAGES
 from events.upkeep.pairing import require_pair
 from storage.partials import list_partials, remove_partial
 from storage.paths import StoragePaths
-from storage.periodic import Periodic
+from storage.tasks import Periodic
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ INTERVAL_S = 20.0  # a minute late at most, said the contract
 
 def upload_sweep(database: Database, storage: StoragePaths) -> Periodic:
     """Any number of processes may sweep."""
-    return Periodic("upload sweep", lambda: sweep_uploads(database, storage), INTERVAL_S)
+    return Periodic("upload sweep", lambda: sweep_uploads(database, storage), INTERVAL_S, OUTAGES)
 
 
 async def sweep_uploads(database: Database, storage: StoragePaths) -> list[UUID]:

@@ -23,8 +23,7 @@ from handlers.access.signing_keys import (
     parse_key_set,
 )
 from handlers.errors import Unavailable
-from storage.periodic import Periodic
-from storage.tasks import end
+from storage.tasks import Periodic, end
 
 REFRESH_INTERVAL_S = 60.0  # for so long a withdrawn key may still work
 UNKNOWN_KID_PAUSE_S = 5.0

@@ -108,7 +108,7 @@ async def _answer(
     is_told_more: bool,
     make: Callable[..., web.Response] = web.Response,
 ) -> web.Response:
-    """Raises as `events.progress.persister.submit`; a stranger is not told that a video was deleted."""
+    """Raises as `persister.submit`; a stranger is not told that a video was deleted."""
     failure = failure_of(request)
     try:
         if failure is not None:

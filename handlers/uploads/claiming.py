@@ -1,6 +1,6 @@
 """An upload for one request alone: whoever wrote to it before ends, wherever that is.
 
-The newer request claims it in the database, which ends the older one (`handlers.uploads.receivers`), and
+The newer request claims it in the database, which ends the older one (`receivers`), and
 waits for the lock of its file, which tells that the older one has really ended.
 """
 

@@ -36,7 +36,8 @@ from handlers.uploads.receivers import Receiver
 from handlers.uploads.tus_headers import UPLOAD_OFFSET, Checksum
 from storage.errors import FINAL, MediaInterrupted, PartialLost, SandboxBusy, StorageError
 from storage.partials import PartialFile
-from storage.uploads import Digest, UploadFile, to_its_end
+from storage.tasks import to_its_end
+from storage.uploads import Digest, UploadFile
 from storage.videos import publish_partial
 
 REFUSED = (*FINAL, UnsupportedFormat)

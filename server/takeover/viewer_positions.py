@@ -27,7 +27,7 @@ from server.stopping import stop_signals
 from server.takeover.errors import ReportError
 from server.takeover.options import ImportWishes
 from server.takeover.progress_display import shown_places
-from storage.uploads import to_its_end
+from storage.tasks import to_its_end
 
 Batches = Iterator[list[LegacyProgress]]
 USER_ID = re.compile(IDENTIFIER)

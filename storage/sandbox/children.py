@@ -60,7 +60,7 @@ from storage.media.transcode_limits import TranscodeBudget
 from storage.sandbox.child import CONFINEMENT, Answer, Budget, Nothing, Order
 from storage.sandbox.confinement import Confinement
 from storage.sandbox.outcome import MOST_CHILDREN, TimedOut, failure_of, settled
-from storage.uploads import to_its_end
+from storage.tasks import to_its_end
 
 _T = TypeVar("_T")
 OnProgress = Callable[[float], None]

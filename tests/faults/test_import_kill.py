@@ -36,7 +36,7 @@ STEPS = [
     "events.takeover.object_import:fetch_part:after",
     "db.takeover.imports:add_fetched:before",
     "db.takeover.imports:add_fetched:after",
-    "db.takeover.imports:add_fetched:before#2",  # from here on the first part is never fetched again
+    "db.takeover.imports:add_fetched:before#2",  # the first part is never fetched again
     "events.takeover.object_import:fetch_part:after",
     "events.takeover.object_import:verified:before",
     "events.takeover.object_import:verified:after",

@@ -11,12 +11,8 @@ from storage import holding, uploads
 from storage.errors import FileMissing, StorageFull, StorageGone
 from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
-from storage.uploads import (
-    BATCH_BYTES,
-    UploadFile,
-    receive,
-    to_its_end,
-)
+from storage.tasks import to_its_end
+from storage.uploads import BATCH_BYTES, UploadFile, receive
 
 
 class FullDisk:

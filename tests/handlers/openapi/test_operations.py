@@ -1,6 +1,6 @@
 """What the OpenAPI document says, held against the running service by generated requests.
 
-Left out: the event streams, which do not end (tests/handlers/event_stream/test_event_stream.py reads them).
+Left out: the event streams, which do not end (their own tests read them).
 """
 
 import asyncio

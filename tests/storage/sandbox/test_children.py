@@ -342,7 +342,8 @@ def test_serving_process_never_loads_ffmpeg() -> None:
     script = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-import storage.sandbox.children, storage.uploads, storage.videos, storage.media.sniff, storage.hashing
+import storage.sandbox.children, storage.uploads, storage.videos
+import storage.media.sniff, storage.hashing
 assert not {{"av", "PIL", "numpy"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)
