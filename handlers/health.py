@@ -11,17 +11,38 @@ from events.errors import ForeignStorage
 from events.progress.persister import ProgressPersister
 from handlers import keys
 from handlers.messages import Health, Readiness, answer_json
+from handlers.openapi.descriptions import JSON, Answer, Operation, Tag
+from handlers.openapi.endpoints import endpoint
 from handlers.own_storage import require_own_storage
 from storage.errors import StorageError, StorageForeign
 
 CHECK_TIMEOUT_S = 3.0
 
 
+@endpoint(
+    "GET /healthz",
+    Operation(
+        tag=Tag.OPERATING,
+        summary="Alive",
+        answers=(Answer(200, "The process runs.", {JSON: Health}),),
+    ),
+)
 async def get_healthz(request: web.Request) -> web.Response:
     """200 while the process runs."""
     return answer_json(Health())
 
 
+@endpoint(
+    "GET /readyz",
+    Operation(
+        tag=Tag.OPERATING,
+        summary="Able to work",
+        answers=(
+            Answer(200, "Everything that is needed is in order.", {JSON: Readiness}),
+            Answer(503, "Something is not.", {JSON: Readiness}),
+        ),
+    ),
+)
 async def get_readyz(request: web.Request) -> web.Response:
     """200 when database, migrations, storage and the storing of reports are in order, else 503 and
     which is not."""

@@ -12,10 +12,22 @@ from db.progress import sessions
 from db.upkeep import storage_identity
 from handlers import keys
 from handlers.errors import NotAllowed
+from handlers.openapi.descriptions import TEXT, Answer, Operation, Tag
+from handlers.openapi.endpoints import endpoint
 
 QUERY_TIMEOUT_S = 2.0  # well within the ten seconds that Prometheus waits
 
 
+@endpoint(
+    "GET /metrics",
+    Operation(
+        tag=Tag.OPERATING,
+        summary="What Prometheus reads (admin, service)",
+        answers=(Answer(200, "In its text format.", {"text/plain": TEXT}, ("Cache-Control",)),),
+        problems=(NotAllowed,),
+        access="bearer",
+    ),
+)
 async def get_metrics(request: web.Request) -> web.Response:
     """For service and admin; the numbers tell what others do."""
     viewer = await request.app[keys.VERIFIER].viewer_of(request)

@@ -17,12 +17,13 @@ from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_course, allowed_module
 from handlers.courses.deletion import forget_videos, hide_videos
-from handlers.errors import ModuleElsewhere, NotEnrolled
+from handlers.errors import InvalidRequest, ModuleElsewhere, NotAllowed, NotEnrolled
 from handlers.messages import (
     CourseModule,
     CoursePut,
     CourseSummary,
     CourseView,
+    Listing,
     ModulePut,
     ModuleView,
     ProgressView,
@@ -31,9 +32,33 @@ from handlers.messages import (
     identifier,
     read_json,
 )
+from handlers.openapi.descriptions import (
+    ALLOWED,
+    BODY,
+    GONE,
+    JSON,
+    PAGED,
+    SEEING,
+    Answer,
+    Body,
+    Operation,
+    Tag,
+    put_answers,
+)
+from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, page_of
 
 
+@endpoint(
+    "PUT /api/v1/courses/{course_id}",
+    Operation(
+        tag=Tag.COURSES,
+        summary="Create or rename a course (admin, service)",
+        answers=put_answers(CourseSummary),
+        body=Body({JSON: CoursePut}),
+        problems=(*BODY, NotEnrolled, NotAllowed),
+    ),
+)
 async def put_course(request: web.Request) -> web.Response:
     """Create or rename."""
     viewer = request[keys.VIEWER]
@@ -49,6 +74,16 @@ async def put_course(request: web.Request) -> web.Response:
     return answer_json(CourseSummary(course.id, course.title, role), status=_status(outcome))
 
 
+@endpoint(
+    "GET /api/v1/courses",
+    Operation(
+        tag=Tag.COURSES,
+        summary="The caller's courses; all for admin and service",
+        answers=(Answer(200, "A page of them.", {JSON: Listing[CourseSummary]}),),
+        parameters=PAGED,
+        problems=(InvalidRequest,),
+    ),
+)
 async def list_courses(request: web.Request) -> web.Response:
     """The caller's own; all for admin and service."""
     viewer, page = request[keys.VIEWER], page_of(request)
@@ -62,6 +97,15 @@ async def list_courses(request: web.Request) -> web.Response:
     return answer_json(page.answer(found, _summary, lambda course: (course.created_at, course.id)))
 
 
+@endpoint(
+    "GET /api/v1/courses/{course_id}",
+    Operation(
+        tag=Tag.COURSES,
+        summary="A course with its modules and their videos, each with the caller's progress",
+        answers=(Answer(200, "The course.", {JSON: CourseView}),),
+        problems=SEEING,
+    ),
+)
 async def get_course(request: web.Request) -> web.Response:
     """With its modules and their videos, each with the caller's progress."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
@@ -79,6 +123,15 @@ async def get_course(request: web.Request) -> web.Response:
     )
 
 
+@endpoint(
+    "DELETE /api/v1/courses/{course_id}",
+    Operation(
+        tag=Tag.COURSES,
+        summary="Delete a course with its videos (admin, service)",
+        answers=GONE,
+        problems=ALLOWED,
+    ),
+)
 async def delete_course(request: web.Request) -> web.Response:
     """Hidden at once, its modules and videos with it."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
@@ -92,6 +145,16 @@ async def delete_course(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+@endpoint(
+    "PUT /api/v1/courses/{course_id}/modules/{module_id}",
+    Operation(
+        tag=Tag.COURSES,
+        summary="Create or change a module (instructor)",
+        answers=put_answers(ModuleView),
+        body=Body({JSON: ModulePut}),
+        problems=(*ALLOWED, *BODY, ModuleElsewhere),
+    ),
+)
 async def put_module(request: web.Request) -> web.Response:
     """Create or change. A module id is unique in the service and never moves."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
@@ -106,6 +169,15 @@ async def put_module(request: web.Request) -> web.Response:
     return answer_json(_module_view(module), status=_status(outcome))
 
 
+@endpoint(
+    "DELETE /api/v1/courses/{course_id}/modules/{module_id}",
+    Operation(
+        tag=Tag.COURSES,
+        summary="Delete a module with its videos (instructor)",
+        answers=GONE,
+        problems=ALLOWED,
+    ),
+)
 async def delete_module(request: web.Request) -> web.Response:
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     module = await allowed_module(request, Right.EDIT)

@@ -15,10 +15,40 @@ from handlers.access.auth import Viewer
 from handlers.access.rules import Right
 from handlers.allowed import allowed_course
 from handlers.errors import NotAllowed, NotFound
-from handlers.messages import EnrollmentPut, EnrollmentView, answer_json, identifier, read_json
+from handlers.messages import (
+    EnrollmentPut,
+    EnrollmentView,
+    Listing,
+    answer_json,
+    identifier,
+    read_json,
+)
+from handlers.openapi.descriptions import (
+    ALLOWED,
+    BODY,
+    GONE,
+    JSON,
+    PAGED,
+    Answer,
+    Body,
+    Operation,
+    Tag,
+    put_answers,
+)
+from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, page_of
 
 
+@endpoint(
+    "PUT /api/v1/courses/{course_id}/enrollments/{user_id}",
+    Operation(
+        tag=Tag.COURSES,
+        summary="Enrol a user, or change the role (an instructor: students only)",
+        answers=put_answers(EnrollmentView),
+        body=Body({JSON: EnrollmentPut}),
+        problems=(*ALLOWED, *BODY),
+    ),
+)
 async def put_enrollment(request: web.Request) -> web.Response:
     """Enrol, or change the role. An instructor may enrol students only."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
@@ -37,6 +67,15 @@ async def put_enrollment(request: web.Request) -> web.Response:
     return answer_json(_enrollment_view(enrollment), status=status)
 
 
+@endpoint(
+    "DELETE /api/v1/courses/{course_id}/enrollments/{user_id}",
+    Operation(
+        tag=Tag.COURSES,
+        summary="Withdraw a user: grants, transfers, event streams and uploads end",
+        answers=GONE,
+        problems=ALLOWED,
+    ),
+)
 async def delete_enrollment(request: web.Request) -> web.Response:
     """Withdraw: grants of it stop working, transfers, event streams and uploads end."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
@@ -53,6 +92,16 @@ async def delete_enrollment(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+@endpoint(
+    "GET /api/v1/courses/{course_id}/enrollments",
+    Operation(
+        tag=Tag.COURSES,
+        summary="Who is enrolled (instructor)",
+        answers=(Answer(200, "A page of them.", {JSON: Listing[EnrollmentView]}),),
+        parameters=PAGED,
+        problems=ALLOWED,
+    ),
+)
 async def list_enrollments(request: web.Request) -> web.Response:
     database = request.app[keys.DATABASE]
     course = await allowed_course(request, Right.ENROLL)

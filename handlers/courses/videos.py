@@ -8,7 +8,7 @@ from aiohttp import web
 from db import courses, videos
 from db.pool import Transaction
 from db.videos import Video
-from events.log.snapshots import snapshot
+from events.log.snapshots import VideoSnapshot, snapshot
 from events.log.video_events import tell_updated
 from events.media import pipeline
 from handlers import keys
@@ -16,10 +16,33 @@ from handlers.access.auth import Viewer
 from handlers.access.rules import Right
 from handlers.allowed import allowed_module, allowed_video
 from handlers.courses.deletion import forget_videos, hide_videos
-from handlers.messages import VideoPatch, answer_json, read_json, video_id_of
+from handlers.messages import Listing, VideoPatch, answer_json, read_json, video_id_of
+from handlers.openapi.descriptions import (
+    ALLOWED,
+    BODY,
+    GONE,
+    JSON,
+    PAGED,
+    SEEING,
+    Answer,
+    Body,
+    Operation,
+    Tag,
+)
+from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, NO_UUID, page_of
 
 
+@endpoint(
+    "GET /api/v1/modules/{module_id}/videos",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="The videos of a module; students see those that are ready",
+        answers=(Answer(200, "A page of them.", {JSON: Listing[VideoSnapshot]}),),
+        parameters=PAGED,
+        problems=SEEING,
+    ),
+)
 async def list_videos(request: web.Request) -> web.Response:
     """Of a module, oldest first; a student sees what is ready."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
@@ -36,10 +59,29 @@ async def list_videos(request: web.Request) -> web.Response:
     return answer_json(page.answer(found, snapshot, lambda video: (video.created_at, video.id)))
 
 
+@endpoint(
+    "GET /api/v1/videos/{video_id}",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="A video",
+        answers=(Answer(200, "The video.", {JSON: VideoSnapshot}),),
+        problems=SEEING,
+    ),
+)
 async def get_video(request: web.Request) -> web.Response:
     return answer_json(snapshot(await allowed_video(request, Right.WATCH)))
 
 
+@endpoint(
+    "PATCH /api/v1/videos/{video_id}",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="Rename a video (instructor)",
+        answers=(Answer(200, "The video.", {JSON: VideoSnapshot}),),
+        body=Body({JSON: VideoPatch}),
+        problems=(*ALLOWED, *BODY),
+    ),
+)
 async def patch_video(request: web.Request) -> web.Response:
     """Rename."""
     video = await allowed_video(request, Right.EDIT)
@@ -52,6 +94,15 @@ async def patch_video(request: web.Request) -> web.Response:
     return answer_json(snapshot(renamed or video))
 
 
+@endpoint(
+    "DELETE /api/v1/videos/{video_id}",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="Delete a video (instructor); it can be restored for a while",
+        answers=GONE,
+        problems=ALLOWED,
+    ),
+)
 async def delete_video(request: web.Request) -> web.Response:
     """Hidden at once; the files go when it can no longer be restored."""
     video = await allowed_video(request, Right.EDIT)
@@ -61,6 +112,15 @@ async def delete_video(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+@endpoint(
+    "POST /api/v1/videos/{video_id}/restore",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="Undo a deletion (instructor)",
+        answers=(Answer(200, "The video, as it was.", {JSON: VideoSnapshot}),),
+        problems=ALLOWED,
+    ),
+)
 async def restore_video(request: web.Request) -> web.Response:
     """As it was, while its files are kept; a video that was not deleted simply stays."""
     viewer = request[keys.VIEWER]

@@ -25,8 +25,10 @@ from events.stream.visibility import Filters, Scope
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.connection.connection import Connection, Launched
-from handlers.errors import InvalidRequest
+from handlers.errors import InvalidRequest, RateLimited
 from handlers.messages import Identifier, in_words
+from handlers.openapi.descriptions import FILTERS, TEXT, Answer, Operation, Tag
+from handlers.openapi.endpoints import endpoint
 
 DRAIN_TIMEOUT_S = 30.0  # a client that takes no byte for this long has stopped reading
 LAST_EVENT_ID = "Last-Event-ID"
@@ -38,6 +40,32 @@ HEADERS = {
 }
 
 
+EVENT_STREAM = (
+    "Server-sent events (WHATWG HTML section 9.2): `id` is the place in the log, `event` the type,"
+    " `data` JSON with `video_id`, `course_id`, `user_id`, `occurred_at` and what the type tells."
+    " `reset` says that what was missed is no longer kept. Ends when the credential does."
+)
+STREAM = (
+    Answer(
+        200,
+        EVENT_STREAM,
+        {"text/event-stream": TEXT},
+        ("Cache-Control", "X-Accel-Buffering"),
+    ),
+    Answer(204, "There will be nothing for this client: it should not come back."),
+)
+
+
+@endpoint(
+    "GET /api/v1/events",
+    Operation(
+        tag=Tag.EVENTS,
+        summary="All that happens and the caller may see",
+        answers=STREAM,
+        parameters=FILTERS,
+        problems=(InvalidRequest, RateLimited),
+    ),
+)
 async def get_events(request: web.Request) -> web.StreamResponse:
     """All that the caller may see."""
     viewer = request[keys.VIEWER]
@@ -45,6 +73,17 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     return await _stream(request, scope, viewer.expires_at)
 
 
+@endpoint(
+    "GET /play/{grant}/events",
+    Operation(
+        tag=Tag.EVENTS,
+        summary="The same for `EventSource`; with a playback grant, of its video alone",
+        answers=STREAM,
+        parameters=FILTERS,
+        problems=(InvalidRequest, RateLimited),
+    ),
+    has_implied_head=False,
+)
 async def get_events_by_grant(request: web.Request) -> web.StreamResponse:
     """By the events grant all that its user may see, by a playback grant its video's events."""
     grant = request.app[keys.GRANTS].events(request.match_info["grant"])

@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from events.log.types import EVENT_TYPES, RESET
-from handlers.errors import RequestError
+from handlers.errors import (
+    Failed,
+    InvalidRequest,
+    NotAllowed,
+    NotEnrolled,
+    NotFound,
+    NotReady,
+    RequestError,
+    TooLarge,
+    UnsupportedFormat,
+)
 from handlers.paging import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT
 
 JSON = "application/json"
@@ -173,3 +183,17 @@ CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-S
 RANGES = ("Range", "If-Range", *CONDITIONS)
 FILTERS = ("of_video", "of_course", "of_user", "types", "last_event_id", "Last-Event-ID")
 VALIDATORS = ("ETag", "Last-Modified", "Cache-Control")
+
+
+SEEING = (InvalidRequest, NotEnrolled, NotFound)
+ALLOWED = (*SEEING, NotAllowed)
+BODY = (InvalidRequest, TooLarge, UnsupportedFormat)
+WATCHABLE = (NotReady, Failed)
+CUES = {"text/vtt": TEXT}
+
+
+def put_answers(kind: Any) -> tuple[Answer, ...]:
+    return (Answer(200, "Changed, or as it was.", {JSON: kind}), Answer(201, "Made.", {JSON: kind}))
+
+
+GONE = (Answer(204, "Gone."),)

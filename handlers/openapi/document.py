@@ -33,7 +33,9 @@ from handlers.openapi.descriptions import (
     Answer,
     Content,
     Operation,
+    Tag,
 )
+from handlers.openapi.endpoints import endpoint
 
 Schema = dict[str, Any]
 Operations = Mapping[Any, Operation]  # by handler
@@ -59,6 +61,14 @@ server-sent events. Times are RFC 3339 UTC, durations and positions seconds, siz
 Unknown fields of a body are refused. Lists go from the oldest on, a page at a time."""
 
 
+@endpoint(
+    "GET /openapi.json",
+    Operation(
+        tag=Tag.OPERATING,
+        summary="This document",
+        answers=(Answer(200, "OpenAPI 3.1.", {JSON: {"type": "object"}}, ("Cache-Control",)),),
+    ),
+)
 async def get_openapi(request: web.Request) -> web.Response:
     return web.Response(
         body=request.app[DOCUMENT],

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import hdrs, web
 
 from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate, http_date
 from handlers.errors import NotFound, PreconditionFailed
+from handlers.openapi.descriptions import CONDITIONS, TEXT, VALIDATORS, Answer, Operation, Tag
+from handlers.openapi.endpoints import endpoint
 
 HOME_PAGE = "index.html"
 WATCH_PAGE = "watch.html"
@@ -96,24 +98,51 @@ class Pages:
 PAGES = web.AppKey("pages", Pages)
 
 
+def _page(summary: str, content: Mapping[str, Any]) -> Operation:
+    return Operation(
+        tag=Tag.PAGES,
+        summary=summary,
+        answers=(
+            Answer(200, "The file.", content, VALIDATORS),
+            Answer(304, "As the client has it.", headers=VALIDATORS),
+        ),
+        parameters=CONDITIONS,
+        problems=(NotFound, PreconditionFailed),
+    )
+
+
+HTML = {"text/html": TEXT}
+
+
+@endpoint("GET /", _page("The courses", HTML))
 async def show_home(request: web.Request) -> web.Response:
     return _answer(request, HOME_PAGE)
 
 
+@endpoint("GET /watch/{video_id}", _page("A video, to watch", HTML))
 async def show_watch(request: web.Request) -> web.Response:
     """The same page for every video: its script reads the id from the address."""
     return _answer(request, WATCH_PAGE)
 
 
+@endpoint("GET /docs", _page("This document, to read", HTML))
 async def show_docs(request: web.Request) -> web.Response:
     """Draws what `/openapi.json` says."""
     return _answer(request, DOCS_PAGE)
 
 
+@endpoint("GET /favicon.ico", _page("The icon", {"image/svg+xml": TEXT}))
 async def show_icon(request: web.Request) -> web.Response:
     return _answer(request, ICON)
 
 
+@endpoint(
+    "GET /web/{name}",
+    _page(
+        "The pages' own files",
+        {"text/html": TEXT, "text/css": TEXT, "text/javascript": TEXT, "image/svg+xml": TEXT},
+    ),
+)
 async def serve_file(request: web.Request) -> web.Response:
     return _answer(request, request.match_info["name"])
 

@@ -15,7 +15,7 @@ from handlers.access.auth import Viewer
 from handlers.access.grants import EventsGrant, PlaybackGrant
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, require_ready
-from handlers.errors import NotEnrolled
+from handlers.errors import NotEnrolled, RateLimited
 from handlers.messages import (
     EventsGrantPost,
     EventsGrantView,
@@ -25,12 +25,33 @@ from handlers.messages import (
     answer_json,
     read_optional_json,
 )
+from handlers.openapi.descriptions import (
+    BODY,
+    JSON,
+    SEEING,
+    WATCHABLE,
+    Answer,
+    Body,
+    Operation,
+    Tag,
+)
+from handlers.openapi.endpoints import endpoint
 from handlers.playback.redirects import IN_S3, type_of
 from handlers.request_limits import require_request_by_bearer
 from storage.media.facts import PICTURE_TYPES
 from storage.paths import asset_hash
 
 
+@endpoint(
+    "POST /api/v1/videos/{video_id}/playback",
+    Operation(
+        tag=Tag.PLAYING,
+        summary="A playback grant, and all that a player needs beside it",
+        answers=(Answer(201, "Playing may begin.", {JSON: PlaybackView}),),
+        body=Body({JSON: PlaybackPost}, is_required=False),
+        problems=(*SEEING, *BODY, *WATCHABLE, RateLimited),
+    ),
+)
 async def post_playback(request: web.Request) -> web.Response:
     """A playback grant and all that a player needs beside it."""
     require_request_by_bearer(request)
@@ -50,6 +71,16 @@ async def post_playback(request: web.Request) -> web.Response:
     return answer_json(answer, status=201)
 
 
+@endpoint(
+    "POST /api/v1/events/grant",
+    Operation(
+        tag=Tag.EVENTS,
+        summary="A grant for the caller's own event stream",
+        answers=(Answer(201, "Where to listen.", {JSON: EventsGrantView}),),
+        body=Body({JSON: EventsGrantPost}, is_required=False),
+        problems=(*BODY, RateLimited),
+    ),
+)
 async def post_events_grant(request: web.Request) -> web.Response:
     """A grant for the caller's own event stream."""
     require_request_by_bearer(request)

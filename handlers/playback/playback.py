@@ -5,7 +5,8 @@ which bytes of it (RFC 9110 section 14), then the transfer. By grant no step ask
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -31,7 +32,20 @@ from handlers.errors import (
     NotFound,
     PreconditionFailed,
     RangeNotSatisfiable,
+    RateLimited,
 )
+from handlers.openapi.descriptions import (
+    BYTES,
+    CUES,
+    RANGES,
+    SEEING,
+    VALIDATORS,
+    WATCHABLE,
+    Answer,
+    Operation,
+    Tag,
+)
+from handlers.openapi.endpoints import endpoint
 from handlers.playback.damage import noting_damage
 from handlers.playback.permits import permit_of_bearer, permit_of_grant
 from handlers.playback.redirects import IN_S3, redirect_by_bearer, redirect_by_grant
@@ -46,16 +60,71 @@ BESIDE_VIDEO = PICTURES | {"vtt": CUES_TYPE}
 SMALLER_PICTURES = ("image/avif", "image/webp")  # for clients that name them
 
 
+SERVED = (PreconditionFailed, RangeNotSatisfiable, RateLimited)
+VIDEO_BYTES = {"video/mp4": BYTES, "video/webm": BYTES}
+PICTURE_BYTES = {"image/jpeg": BYTES, "image/webp": BYTES, "image/avif": BYTES}
+STILL_IN_S3 = Answer(
+    307,
+    "The bytes still stand in S3: `Location` opens them there, Range included, until the grant"
+    " ends at the latest (by bearer token for 15 minutes).",
+    headers=("Location", "Cache-Control"),
+)
+
+
+def _bytes(content: Mapping[str, Any], *, varies: bool) -> tuple[Answer, ...]:
+    headers = (*VALIDATORS, *(("Vary",) if varies else ()))
+    ranged = ("Accept-Ranges", "Content-Length", *headers)
+    several = {**content, "multipart/byteranges": BYTES}
+    return (
+        Answer(200, "The whole file.", content, ranged),
+        Answer(206, "The ranges asked for.", several, ("Content-Range", *ranged)),
+        Answer(304, "As the client has it.", headers=headers),
+    )
+
+
+@endpoint(
+    "GET /api/v1/videos/{video_id}/stream",
+    Operation(
+        tag=Tag.PLAYING,
+        summary="The video's bytes, by bearer token",
+        answers=(*_bytes(VIDEO_BYTES, varies=True), STILL_IN_S3),
+        parameters=("format", "Accept", *RANGES),
+        problems=(*SEEING, *WATCHABLE, NotAcceptable, *SERVED),
+        has_head=True,
+    ),
+)
 async def get_stream(request: web.Request) -> web.StreamResponse:
     """The bytes by bearer token, in the format that `?format=` or `Accept` chooses."""
     return await _serve_video(request, "stream")
 
 
+@endpoint(
+    "GET /api/v1/videos/{video_id}/download",
+    Operation(
+        tag=Tag.PLAYING,
+        summary="The same bytes, to be saved under the name that the file came with",
+        answers=(*_bytes(VIDEO_BYTES, varies=True), STILL_IN_S3),
+        parameters=("format", "Accept", *RANGES),
+        problems=(*SEEING, *WATCHABLE, NotAcceptable, *SERVED),
+        has_head=True,
+    ),
+)
 async def get_download(request: web.Request) -> web.StreamResponse:
     """As `get_stream`, to be saved under the name that the file came with."""
     return await _serve_video(request, "download")
 
 
+@endpoint(
+    "GET /api/v1/videos/{video_id}/thumbnails/{size}",
+    Operation(
+        tag=Tag.PLAYING,
+        summary="A picture of the video, by bearer token",
+        answers=_bytes(PICTURE_BYTES, varies=True),
+        parameters=("Accept", *RANGES),
+        problems=(*SEEING, *WATCHABLE, NotAcceptable, *SERVED),
+        has_head=True,
+    ),
+)
 async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     """A picture by bearer token; `Accept` chooses among the types that exist."""
     require_request_by_bearer(request)
@@ -69,17 +138,50 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
         return await _serve(request, facts, transfer, Lesson(representation, permit))
 
 
+@endpoint(
+    "GET /api/v1/videos/{video_id}/storyboard.vtt",
+    Operation(
+        tag=Tag.PLAYING,
+        summary="The storyboard: WebVTT whose cues point into sheets beside this address",
+        answers=_bytes(CUES, varies=False),
+        parameters=RANGES,
+        problems=(*SEEING, *WATCHABLE, *SERVED),
+        has_head=True,
+    ),
+)
 async def get_storyboard(request: web.Request) -> web.StreamResponse:
     """The storyboard's cues by bearer token; they name sheets beside this address."""
     return await _serve_storyboard(request, lambda video: video.storyboard_file_name, CUES_TYPE)
 
 
+@endpoint(
+    "GET /api/v1/videos/{video_id}/storyboard-{sheet}.jpg",
+    Operation(
+        tag=Tag.PLAYING,
+        summary="A sheet of the storyboard, as its cues name it",
+        answers=_bytes({"image/jpeg": BYTES}, varies=False),
+        parameters=RANGES,
+        problems=(*SEEING, *WATCHABLE, *SERVED),
+        has_head=True,
+    ),
+)
 async def get_storyboard_sheet(request: web.Request) -> web.StreamResponse:
     """A sheet of the storyboard, under the name that the cues give it."""
     sheet = f"storyboard-{request.match_info['sheet']}.jpg"
     return await _serve_storyboard(request, lambda _: sheet, PICTURES["jpg"])
 
 
+@endpoint(
+    "GET /play/{grant}/{video_id}/{asset}",
+    Operation(
+        tag=Tag.PLAYING,
+        summary="The bytes of a video, a picture or a storyboard, by grant",
+        answers=(*_bytes(VIDEO_BYTES | PICTURE_BYTES | CUES, varies=False), STILL_IN_S3),
+        parameters=RANGES,
+        problems=SERVED,
+        has_head=True,
+    ),
+)
 async def get_asset(request: web.Request) -> web.StreamResponse:
     """The bytes by grant. `asset` is a name that `/playback` gave, never a path."""
     grant = granted(request)

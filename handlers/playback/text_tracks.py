@@ -14,7 +14,7 @@ from db.pool import Transaction
 from db.text_tracks import TextTrack, TrackName
 from db.videos import Video
 from events.errors import VideoMissing
-from events.log.snapshots import snapshot
+from events.log.snapshots import VideoSnapshot, snapshot
 from events.log.video_events import tell_updated
 from handlers import keys
 from handlers.access.rules import Right
@@ -26,10 +26,28 @@ from handlers.errors import (
     InvalidRequest,
     NotFound,
     PreconditionFailed,
+    RateLimited,
+    RequestError,
     UnsupportedFormat,
 )
 from handlers.header_values import OCTET_STREAM, content_type
 from handlers.messages import answer_json, read_body
+from handlers.openapi.descriptions import (
+    ALLOWED,
+    BODY,
+    CONDITIONS,
+    CUES,
+    GONE,
+    SEEING,
+    TEXT,
+    VALIDATORS,
+    Answer,
+    Body,
+    Operation,
+    Tag,
+    put_answers,
+)
+from handlers.openapi.endpoints import endpoint
 from handlers.playback.permits import BY_BEARER
 from handlers.request_limits import require_request, require_request_by_bearer
 from storage.captions.language_tags import canonical
@@ -42,42 +60,110 @@ MEDIA_TYPES = (WEBVTT, "application/x-subrip", "text/srt", "text/plain", OCTET_S
 CHAPTERS = TrackName("chapters")
 
 
+SUBTITLES = {media_type: TEXT for media_type in MEDIA_TYPES}
+
+
+def _put_track(summary: str) -> Operation:
+    return Operation(
+        tag=Tag.VIDEOS,
+        summary=summary,
+        answers=put_answers(VideoSnapshot),
+        body=Body(SUBTITLES),
+        parameters=("If-Match", "If-None-Match"),
+        problems=(*ALLOWED, *BODY, EmptyUpload, PreconditionFailed),
+    )
+
+
+def _get_track(summary: str, problems: tuple[type[RequestError], ...]) -> Operation:
+    return Operation(
+        tag=Tag.VIDEOS,
+        summary=summary,
+        answers=(
+            Answer(200, "The cues.", CUES, VALIDATORS),
+            Answer(304, "As the client has it.", headers=VALIDATORS),
+        ),
+        parameters=CONDITIONS,
+        problems=(*problems, InvalidRequest, PreconditionFailed, RateLimited),
+        has_head=True,
+    )
+
+
+def _delete_track(summary: str) -> Operation:
+    return Operation(
+        tag=Tag.VIDEOS,
+        summary=summary,
+        answers=GONE,
+        parameters=("If-Match",),
+        problems=(*ALLOWED, PreconditionFailed),
+    )
+
+
+@endpoint(
+    "PUT /api/v1/videos/{video_id}/captions/{language}",
+    _put_track("Captions of a language, as WebVTT or SRT (instructor)"),
+)
 async def put_captions(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.EDIT)
     return await _put(request, video, _captions(request))
 
 
+@endpoint(
+    "GET /api/v1/videos/{video_id}/captions/{language}",
+    _get_track("Captions as WebVTT, by bearer token", SEEING),
+)
 async def get_captions(request: web.Request) -> web.Response:
     require_request_by_bearer(request)
     video = await allowed_video(request, Right.WATCH)
     return await _get(request, video.id, _captions(request))
 
 
+@endpoint(
+    "GET /play/{grant}/{video_id}/captions/{language}",
+    _get_track("The same by grant, for `<track>`", ()),
+)
 async def get_captions_by_grant(request: web.Request) -> web.Response:
     """What `<track>` can ask for."""
     return await _get(request, _granted_video(request), _captions(request))
 
 
+@endpoint(
+    "DELETE /api/v1/videos/{video_id}/captions/{language}",
+    _delete_track("Remove captions (instructor)"),
+)
 async def delete_captions(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.EDIT)
     return await _delete(request, video.id, _captions(request))
 
 
+@endpoint(
+    "PUT /api/v1/videos/{video_id}/chapters",
+    _put_track("Chapters, each a cue with its title (instructor)"),
+)
 async def put_chapters(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.EDIT)
     return await _put(request, video, CHAPTERS)
 
 
+@endpoint(
+    "GET /api/v1/videos/{video_id}/chapters",
+    _get_track("Chapters as WebVTT, by bearer token", SEEING),
+)
 async def get_chapters(request: web.Request) -> web.Response:
     require_request_by_bearer(request)
     video = await allowed_video(request, Right.WATCH)
     return await _get(request, video.id, CHAPTERS)
 
 
+@endpoint(
+    "GET /play/{grant}/{video_id}/chapters", _get_track("The same by grant, for `<track>`", ())
+)
 async def get_chapters_by_grant(request: web.Request) -> web.Response:
     return await _get(request, _granted_video(request), CHAPTERS)
 
 
+@endpoint(
+    "DELETE /api/v1/videos/{video_id}/chapters", _delete_track("Remove chapters (instructor)")
+)
 async def delete_chapters(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.EDIT)
     return await _delete(request, video.id, CHAPTERS)

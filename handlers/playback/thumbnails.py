@@ -12,14 +12,34 @@ from uuid import uuid4
 from aiohttp import web
 
 from db.videos import Video
-from events.log.snapshots import snapshot
+from events.log.snapshots import VideoSnapshot, snapshot
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, require_ready
 from handlers.courses.deletion import forget_videos
-from handlers.errors import EmptyUpload, InvalidRequest, TooLarge, UnsupportedFormat
+from handlers.errors import (
+    EmptyUpload,
+    InvalidRequest,
+    OverQuota,
+    TooComplex,
+    TooLarge,
+    Undecodable,
+    UnsupportedFormat,
+)
 from handlers.header_values import content_type
 from handlers.messages import ThumbnailPut, answer_json, read_json
+from handlers.openapi.descriptions import (
+    ALLOWED,
+    BODY,
+    BYTES,
+    JSON,
+    WATCHABLE,
+    Answer,
+    Body,
+    Operation,
+    Tag,
+)
+from handlers.openapi.endpoints import endpoint
 from handlers.own_storage import require_own_storage
 from storage.uploads import UploadFile, receive
 
@@ -29,6 +49,16 @@ BODY_TIMEOUT_S = 120.0
 CHUNK_BYTES = 256 * 1024
 
 
+@endpoint(
+    "PUT /api/v1/videos/{video_id}/thumbnail",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="Choose the thumbnail (instructor): the frame at a second, or a picture",
+        answers=(Answer(200, "The video; its pictures are the new ones.", {JSON: VideoSnapshot}),),
+        body=Body({JSON: ThumbnailPut, **dict.fromkeys(ACCEPTED_TYPES, BYTES)}),
+        problems=(*ALLOWED, *BODY, *WATCHABLE, EmptyUpload, Undecodable, TooComplex, OverQuota),
+    ),
+)
 async def put_thumbnail(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.EDIT)
     require_ready(video)

@@ -22,9 +22,10 @@ from handlers.access.rules import Right
 from handlers.allowed import allowed_course, allowed_video, granted
 from handlers.connection.connection import Connection
 from handlers.connection.repeatable import Repeatable, failure_of, was_tried
-from handlers.errors import InvalidRequest, NotAllowed, NotEnrolled, NotFound
+from handlers.errors import InvalidRequest, NotAllowed, NotEnrolled, NotFound, RateLimited, TooLarge
 from handlers.messages import (
     Identifier,
+    Listing,
     ProgressItem,
     ProgressPut,
     ProgressView,
@@ -33,11 +34,36 @@ from handlers.messages import (
     read_body,
     read_json,
 )
+from handlers.openapi.descriptions import (
+    ALLOWED,
+    BODY,
+    JSON,
+    PAGED,
+    SEEING,
+    TEXT,
+    Answer,
+    Body,
+    Operation,
+    Tag,
+)
+from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, NO_UUID, page_of
 from handlers.progress.reports import report_by_grant, report_of
 from handlers.request_limits import require_report
 
+BEACON = {**TEXT, "contentMediaType": JSON, "description": "JSON as for `application/json`."}
 
+
+@endpoint(
+    "PUT /api/v1/videos/{video_id}/progress",
+    Operation(
+        tag=Tag.PROGRESS,
+        summary="Report, by bearer token; answered once it is committed",
+        answers=(Answer(200, "What holds after it.", {JSON: ProgressView}),),
+        body=Body({JSON: ProgressPut}),
+        problems=(*SEEING, *BODY, RateLimited),
+    ),
+)
 async def put_progress(request: web.Request) -> web.Response:
     """Report by bearer token."""
     viewer, longest_s = request[keys.VIEWER], _longest_s(request)
@@ -48,6 +74,16 @@ async def put_progress(request: web.Request) -> web.Response:
     return await _answer(request, report, is_told_more=viewer.is_privileged)
 
 
+@endpoint(
+    "POST /play/{grant}/{video_id}/progress",
+    Operation(
+        tag=Tag.PROGRESS,
+        summary="Report, by grant, as `navigator.sendBeacon` can; any media type is read as JSON",
+        answers=(Answer(200, "What holds after it.", {JSON: ProgressView}),),
+        body=Body({JSON: ProgressPut, "text/plain": BEACON}),
+        problems=(InvalidRequest, TooLarge, RateLimited),
+    ),
+)
 async def post_progress(request: web.Request) -> web.Response:
     """Report by grant: what `navigator.sendBeacon` can send, which chooses no Content-Type."""
     grant = granted(request)
@@ -58,6 +94,15 @@ async def post_progress(request: web.Request) -> web.Response:
     return await _answer(request, report, is_told_more=grant.is_privileged, make=make)
 
 
+@endpoint(
+    "GET /api/v1/videos/{video_id}/progress",
+    Operation(
+        tag=Tag.PROGRESS,
+        summary="The caller's own progress; zeros before the first report",
+        answers=(Answer(200, "The progress.", {JSON: ProgressView}),),
+        problems=SEEING,
+    ),
+)
 async def get_progress(request: web.Request) -> web.Response:
     """The caller's own; zeros before the first report."""
     video = await allowed_video(request, Right.WATCH)
@@ -65,6 +110,16 @@ async def get_progress(request: web.Request) -> web.Response:
     return answer_json(ProgressView.of(state))
 
 
+@endpoint(
+    "GET /api/v1/courses/{course_id}/progress",
+    Operation(
+        tag=Tag.PROGRESS,
+        summary="Progress in a course: the caller's own, for instructors everyone's",
+        answers=(Answer(200, "A page of it.", {JSON: Listing[ProgressItem]}),),
+        parameters=("of_user", *PAGED),
+        problems=ALLOWED,
+    ),
+)
 async def list_progress(request: web.Request) -> web.Response:
     """Of a course: the caller's own; everyone's for who may read it."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]

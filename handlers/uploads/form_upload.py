@@ -16,13 +16,23 @@ from db.courses import Module
 from db.errors import DatabaseTimeout, DatabaseUnavailable
 from db.space import Reservation
 from db.videos import MediaFacts, NewVideo, Video
-from events.log.snapshots import snapshot
+from events.log.snapshots import VideoSnapshot, snapshot
 from handlers import keys
 from handlers.access.rate_limits import is_free
 from handlers.access.rules import Right
 from handlers.allowed import allowed_module
-from handlers.errors import EmptyUpload, TooLarge
+from handlers.errors import (
+    EmptyUpload,
+    NoVideo,
+    OverQuota,
+    RateLimited,
+    TooComplex,
+    TooLarge,
+    Undecodable,
+)
 from handlers.messages import answer_json
+from handlers.openapi.descriptions import ALLOWED, BODY, JSON, Answer, Body, Operation, Tag
+from handlers.openapi.endpoints import endpoint
 from handlers.own_storage import require_own_storage
 from handlers.uploads.form import FilePart, file_part, next_chunk, open_form, refuse_more_parts
 from handlers.uploads.multipart import MultipartReader
@@ -34,6 +44,42 @@ RIGHTS_AGE_S = 5.0  # so long an upload goes on at most after its user lost the 
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries, part headers, the title
 
 
+FORM = {
+    "type": "object",
+    "properties": {
+        "title": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 200,
+            "description": "Comes before `file`; without it the file name is the title.",
+        },
+        "file": {"contentMediaType": "application/octet-stream"},
+    },
+    "required": ["file"],
+}
+
+
+@endpoint(
+    "POST /api/v1/modules/{module_id}/videos",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="Upload a video (instructor)",
+        answers=(
+            Answer(201, "Received and stored; processing.", {JSON: VideoSnapshot}, ("Location",)),
+        ),
+        body=Body({"multipart/form-data": FORM}),
+        problems=(
+            *ALLOWED,
+            *BODY,
+            EmptyUpload,
+            Undecodable,
+            NoVideo,
+            TooComplex,
+            OverQuota,
+            RateLimited,
+        ),
+    ),
+)
 async def post_video(request: web.Request) -> web.Response:
     viewer = request[keys.VIEWER]
     module = await allowed_module(request, Right.EDIT)

@@ -11,12 +11,26 @@ from db.uploads import Upload
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_course
-from handlers.messages import UploadView, answer_json
+from handlers.errors import InvalidRequest
+from handlers.messages import Listing, UploadView, answer_json
+from handlers.openapi.descriptions import ALLOWED, JSON, PAGED, Answer, Operation, Tag
+from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, NO_UUID, Page, page_of
 
 FIRST = (BEGINNING, NO_UUID)
 
 
+@endpoint(
+    "GET /api/v1/uploads",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="The caller's resumable uploads that are open",
+        answers=(Answer(200, "A page of them.", {JSON: Listing[UploadView]}),),
+        parameters=PAGED,
+        problems=(InvalidRequest,),
+    ),
+    has_implied_head=False,
+)
 async def list_uploads(request: web.Request) -> web.Response:
     """The caller's own, in all courses."""
     page = page_of(request)
@@ -29,6 +43,16 @@ async def list_uploads(request: web.Request) -> web.Response:
     return _answer(page, found)
 
 
+@endpoint(
+    "GET /api/v1/courses/{course_id}/uploads",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="The resumable uploads that are open in a course (instructor)",
+        answers=(Answer(200, "A page of them.", {JSON: Listing[UploadView]}),),
+        parameters=PAGED,
+        problems=ALLOWED,
+    ),
+)
 async def list_course_uploads(request: web.Request) -> web.Response:
     """Everybody's in a course, for who may add videos to it."""
     course = await allowed_course(request, Right.EDIT)

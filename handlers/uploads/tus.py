@@ -19,14 +19,33 @@ from handlers.access.rules import Right
 from handlers.allowed import allowed_module_named, allowed_upload, own_upload
 from handlers.delivery.conditional import http_date
 from handlers.errors import (
+    ChecksumMismatch,
     EmptyUpload,
     InvalidRequest,
+    Locked,
+    NoVideo,
+    OffsetMismatch,
+    OverQuota,
     PreconditionFailed,
+    RateLimited,
+    TooComplex,
     TooLarge,
+    Undecodable,
     UnsupportedFormat,
 )
 from handlers.header_values import content_type
 from handlers.messages import Identifier, Title
+from handlers.openapi.descriptions import (
+    ALLOWED,
+    BYTES,
+    GONE,
+    UPLOAD_FACTS,
+    Answer,
+    Body,
+    Operation,
+    Tag,
+)
+from handlers.openapi.endpoints import endpoint
 from handlers.own_storage import require_own_storage
 from handlers.uploads.claiming import end_writers
 from handlers.uploads.form import kept_filename, title_from
@@ -57,7 +76,33 @@ from handlers.uploads.tus_headers import (
 )
 from storage.uploads import require_space
 
+OCTETS = Body({OFFSET_OCTETS: BYTES}, is_required=False)
+RECEIVING = (
+    PreconditionFailed,
+    TooLarge,
+    UnsupportedFormat,
+    Undecodable,
+    NoVideo,
+    TooComplex,
+    Locked,
+    ChecksumMismatch,
+    OverQuota,
+)
+TUS = Operation(
+    tag=Tag.VIDEOS,
+    summary="What is understood of tus 1.0.0 (https://tus.io/protocols/resumable-upload)",
+    answers=(
+        Answer(
+            204,
+            "This.",
+            headers=("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
+        ),
+    ),
+    access="open",
+)
 
+
+@endpoint("OPTIONS /api/v1/uploads", TUS)
 async def tell_uploads(request: web.Request) -> web.Response:
     return web.Response(
         status=204,
@@ -70,11 +115,23 @@ async def tell_uploads(request: web.Request) -> web.Response:
     )
 
 
+@endpoint("OPTIONS /api/v1/uploads/{upload_id}", TUS)
 async def tell_upload(request: web.Request) -> web.Response:
     """The same for each of them, whether there is one or not."""
     return await tell_uploads(request)
 
 
+@endpoint(
+    "POST /api/v1/uploads",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="Begin an upload that can be resumed (instructor), perhaps with its first bytes",
+        answers=(Answer(201, "To be sent to `Location`.", headers=("Location", *UPLOAD_FACTS)),),
+        body=OCTETS,
+        parameters=("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Checksum"),
+        problems=(*ALLOWED, *RECEIVING, EmptyUpload, RateLimited),
+    ),
+)
 async def post_upload(request: web.Request) -> web.Response:
     _require_version(request)
     length_bytes = _length(request)
@@ -90,6 +147,22 @@ async def post_upload(request: web.Request) -> web.Response:
     return web.Response(status=201, headers={hdrs.LOCATION: location, **_facts(upload)})
 
 
+@endpoint(
+    "HEAD /api/v1/uploads/{upload_id}",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="How far the caller's upload is; ends whoever writes to it",
+        answers=(
+            Answer(
+                200,
+                "How far it is.",
+                headers=("Upload-Length", "Upload-Metadata", "Cache-Control", *UPLOAD_FACTS),
+            ),
+        ),
+        parameters=("Tus-Resumable",),
+        problems=(*ALLOWED, PreconditionFailed, Locked),
+    ),
+)
 async def head_upload(request: web.Request) -> web.Response:
     _require_version(request)
     upload = await own_upload(request)
@@ -105,6 +178,17 @@ async def head_upload(request: web.Request) -> web.Response:
     return web.Response(headers=headers | _facts(upload))
 
 
+@endpoint(
+    "PATCH /api/v1/uploads/{upload_id}",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="Go on with the caller's upload; ends whoever writes to it",
+        answers=(Answer(204, "Stored.", headers=UPLOAD_FACTS),),
+        body=OCTETS,
+        parameters=("Tus-Resumable", "Upload-Offset", "Upload-Checksum"),
+        problems=(*ALLOWED, *RECEIVING, OffsetMismatch),
+    ),
+)
 async def patch_upload(request: web.Request) -> web.Response:
     _require_version(request)
     _require_octets(request)
@@ -118,6 +202,16 @@ async def patch_upload(request: web.Request) -> web.Response:
     return web.Response(status=204, headers=_facts(upload))
 
 
+@endpoint(
+    "DELETE /api/v1/uploads/{upload_id}",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="Terminate an upload (who made it, instructor); a video that it became stays",
+        answers=GONE,
+        parameters=("Tus-Resumable",),
+        problems=(*ALLOWED, PreconditionFailed, Locked),
+    ),
+)
 async def delete_upload(request: web.Request) -> web.Response:
     """By its maker, or by whoever else may add videos to its course."""
     _require_version(request)
