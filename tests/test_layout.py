@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import handlers
+from handlers.openapi.endpoints import Endpoint, declared
 from server.config.settings import SETTINGS
-from server.web.routes import routes
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("server", "handlers", "events", "storage", "db")
@@ -57,11 +58,9 @@ def test_each_setting_stands_in_the_page_of_settings(variable: str) -> None:
     assert f"`{variable}`" in CONFIGURATION
 
 
-@pytest.mark.parametrize("route", routes(), ids=lambda route: f"{route.method} {route.path}")
-def test_each_route_stands_in_the_page_of_routes(route: object) -> None:
-    method, path = route.method, route.path  # type: ignore[attr-defined]
-
-    assert re.search(rf"`[A-Z, ]*\b{method}\b[A-Z, ]* {re.escape(path)}`", API)
+@pytest.mark.parametrize("one", declared(handlers), ids=lambda one: f"{one.method} {one.path}")
+def test_each_endpoint_stands_in_the_page_of_routes(one: Endpoint) -> None:
+    assert re.search(rf"`[A-Z, ]*\b{one.method}\b[A-Z, ]* {re.escape(one.path)}`", API)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

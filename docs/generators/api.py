@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+import handlers
 from handlers.openapi import document as openapi
-from handlers.openapi.operations import OPERATIONS
-from server.web.routes import routes
+from handlers.openapi.endpoints import declared
 
 Document = dict[str, Any]
 
@@ -33,7 +33,7 @@ METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
 def build() -> str:
-    document = openapi.build(routes(), OPERATIONS)
+    document = openapi.build(declared(handlers))
     return "".join([HEAD, *_routes(document), *_problems(document)])
 
 

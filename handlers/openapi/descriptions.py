@@ -1,11 +1,13 @@
-"""The words in which a route is described: what it takes, what it gives, which problems it knows.
+"""The words in which an endpoint is described: what it takes, what it gives, its problems.
 
 Parameters and headers are named here once and referred to by name. Describes only; what a handler
-really does is held against it by the tests.
+really does is held against it by the tests. What all endpoints share (a token that is missing, a
+database that is away) is added where the document is made.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal
 
 from events.log.types import EVENT_TYPES, RESET
@@ -32,6 +34,18 @@ Access = Literal["bearer", "grant", "open"]
 Content = Mapping[str, Any]  # media type -> a message type, or a JSON schema
 
 
+class Tag(StrEnum):
+    """The groups of the document, in its order."""
+
+    COURSES = "Course structure"
+    VIDEOS = "Videos"
+    PLAYING = "Playing"
+    PROGRESS = "Progress"
+    EVENTS = "Events"
+    OPERATING = "Operations"
+    PAGES = "Pages"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What comes when it went well; `headers` are names of `HEADERS`."""
@@ -55,7 +69,7 @@ class Operation:
     `has_head`: HEAD is part of the contract, too, and gives the headers alone.
     """
 
-    tag: str
+    tag: Tag
     summary: str
     answers: tuple[Answer, ...]
     body: Body | None = None
@@ -184,16 +198,14 @@ RANGES = ("Range", "If-Range", *CONDITIONS)
 FILTERS = ("of_video", "of_course", "of_user", "types", "last_event_id", "Last-Event-ID")
 VALIDATORS = ("ETag", "Last-Modified", "Cache-Control")
 
-
+# Problems of endpoints that show something, that change something, that read a body.
 SEEING = (InvalidRequest, NotEnrolled, NotFound)
 ALLOWED = (*SEEING, NotAllowed)
 BODY = (InvalidRequest, TooLarge, UnsupportedFormat)
 WATCHABLE = (NotReady, Failed)
 CUES = {"text/vtt": TEXT}
+GONE = (Answer(204, "Gone."),)
 
 
 def put_answers(kind: Any) -> tuple[Answer, ...]:
     return (Answer(200, "Changed, or as it was.", {JSON: kind}), Answer(201, "Made.", {JSON: kind}))
-
-
-GONE = (Answer(204, "Gone."),)

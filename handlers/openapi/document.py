@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: built once, from the routes, their descriptions and the message types.
+"""The OpenAPI 3.1 document: built once, from the endpoints' declarations and the message types.
 
 Pure but for the handler that serves it. Every error of `handlers/errors.py` is in it. A grant has
 no security scheme, since OpenAPI knows none in a path; it is a parameter there.
@@ -35,10 +35,9 @@ from handlers.openapi.descriptions import (
     Operation,
     Tag,
 )
-from handlers.openapi.endpoints import endpoint
+from handlers.openapi.endpoints import Endpoint, endpoint
 
 Schema = dict[str, Any]
-Operations = Mapping[Any, Operation]  # by handler
 
 DOCUMENT = web.AppKey("openapi_document", bytes)
 
@@ -81,22 +80,22 @@ def encode(document: Schema) -> bytes:
     return msgspec.json.encode(document)
 
 
-def build(routes: Iterable[web.RouteDef], operations: Operations) -> Schema:
-    """Raises KeyError for a route whose handler nobody described."""
-    described = [(route, operations[route.handler]) for route in routes]
-    schemas = Schemas(_contents(operation for _, operation in described))
+def build(endpoints: Iterable[Endpoint]) -> Schema:
+    """Shown by tag, then by path."""
+    shown_first = list(Tag).index
+    ordered = sorted(endpoints, key=lambda one: (shown_first(one.operation.tag), one.path))
+    schemas = Schemas(_contents(one.operation for one in ordered))
     paths: dict[str, Schema] = defaultdict(dict)
-    for route, operation in described:
-        shown = _operation(route.path, operation, schemas)
-        method = route.method.lower()
-        paths[route.path][method] = {"operationId": route.handler.__name__, **shown}
-        if operation.has_head:
-            paths[route.path]["head"] = _head(route.handler.__name__, shown)
+    for one in ordered:
+        name, shown = one.handler.__name__, _operation(one.path, one.operation, schemas)
+        paths[one.path][one.method.lower()] = {"operationId": name, **shown}
+        if one.operation.has_head:
+            paths[one.path]["head"] = _head(name, shown)
     return {
         "openapi": "3.1.0",
         "info": {"title": "coursestream", "version": "1", "description": INTRODUCTION},
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(one.tag for one in operations.values())],
+        "tags": [{"name": tag} for tag in dict.fromkeys(one.operation.tag for one in ordered)],
         "paths": dict(paths),
         "components": _components(schemas),
     }

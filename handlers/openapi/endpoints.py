@@ -9,12 +9,14 @@ import pkgutil
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
+from typing import TypeVar
 
 from aiohttp import hdrs, web
 
 from handlers.openapi.descriptions import Operation
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SomeHandler = TypeVar("SomeHandler", bound=Handler)
 
 _MARK = "__endpoint__"
 
@@ -41,11 +43,11 @@ class Endpoint:
 
 def endpoint(
     route: str, operation: Operation, *, has_implied_head: bool = True
-) -> Callable[[Handler], Handler]:
+) -> Callable[[SomeHandler], SomeHandler]:
     """Declares a handler: `route` is a method and a path, `"GET /api/v1/courses"`."""
     method, _, path = route.partition(" ")
 
-    def mark(handler: Handler) -> Handler:
+    def mark(handler: SomeHandler) -> SomeHandler:
         setattr(handler, _MARK, Endpoint(method, path, operation, handler, has_implied_head))
         return handler
 

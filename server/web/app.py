@@ -5,18 +5,18 @@ from pathlib import Path
 
 from aiohttp import web
 
+import handlers
 from handlers import keys
 from handlers.access.grants import Grants
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.openapi import document
-from handlers.openapi.operations import OPERATIONS
+from handlers.openapi.endpoints import declared, require_description
 from handlers.pages import pages
 from server.config.settings import Config
 from server.metrics import make_metrics
 from server.resources import end_uploads, resources
 from server.web import cors, middlewares
 from server.web.proxies import PROXIES, TrustedProxies
-from server.web.routes import routes
 from storage.media.facts import Limits
 
 WEB = Path(__file__).resolve().parents[2] / "web"
@@ -38,7 +38,10 @@ def build_app(config: Config, dsn: str) -> web.Application:
     )
     app.on_response_prepare.append(middlewares.add_common_headers)
     app.on_response_prepare.extend(cors.signals(config.cors_origins))
-    app.add_routes(routes())
+    endpoints = declared(handlers)
+    app.add_routes([one.route() for one in endpoints])
+    require_description(app.router)
+    app[document.DOCUMENT] = document.encode(document.build(endpoints))
     _provide_settings(app, config)
     app.cleanup_ctx.extend(resources(config, dsn))
     app.on_shutdown.append(end_uploads)
@@ -76,5 +79,4 @@ def _provide_settings(app: web.Application, config: Config) -> None:
         trash_retention_s=config.trash_retention_s,
     )
     app[pages.PAGES] = pages.Pages.load(WEB)
-    app[document.DOCUMENT] = document.encode(document.build(routes(), OPERATIONS))
     app[keys.METRICS] = make_metrics()

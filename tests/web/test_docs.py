@@ -7,15 +7,15 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, Route, ViewportSize, expect
 
+import handlers
 from handlers.openapi import document
-from handlers.openapi.operations import OPERATIONS
+from handlers.openapi.endpoints import declared
 from handlers.pages.pages import CONTENT_SECURITY_POLICY, MEDIA_TYPES
-from server.web.routes import routes
 from tests.chromium import TIMEOUT_MS, open_chromium
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 ORIGIN = "http://localhost"
-DOCUMENT = document.build(routes(), OPERATIONS)
+DOCUMENT = document.build(declared(handlers))
 CALLS = sum(len(methods) for methods in DOCUMENT["paths"].values())
 DESKTOP = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)

@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+import handlers
 from handlers.openapi import document as openapi
-from handlers.openapi.operations import OPERATIONS
-from server.web.routes import routes
+from handlers.openapi.endpoints import Endpoint, Undescribed, declared, require_description
 from tests.handlers.conftest import Service
 
 CODES = """
@@ -23,7 +23,7 @@ CODES = """
 
 @pytest.fixture(scope="module")
 def document() -> Any:
-    return json.loads(openapi.encode(openapi.build(routes(), OPERATIONS)))
+    return json.loads(openapi.encode(openapi.build(declared(handlers))))
 
 
 def operations_of(document: Any) -> Iterator[tuple[str, str, Any]]:
@@ -37,24 +37,32 @@ def test_is_valid_openapi(document: Any) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
-@pytest.mark.parametrize("route", routes(), ids=lambda route: f"{route.method} {route.path}")
-def test_each_route_is_described(document: Any, route: web.RouteDef) -> None:
-    described = document["paths"][route.path][route.method.lower()]
+@pytest.mark.parametrize("one", declared(handlers), ids=lambda one: f"{one.method} {one.path}")
+def test_each_endpoint_is_described(document: Any, one: Endpoint) -> None:
+    described = document["paths"][one.path][one.method.lower()]
 
     assert described["summary"]
     assert any(status.startswith("2") for status in described["responses"])
 
 
-def test_route_without_a_description_fails() -> None:
+def test_route_without_a_description_keeps_the_server_from_starting() -> None:
     async def undescribed(request: web.Request) -> web.Response:
         return web.Response()
 
-    with pytest.raises(KeyError):
-        openapi.build([web.get("/new", undescribed)], OPERATIONS)
+    app = web.Application()
+    app.add_routes([one.route() for one in declared(handlers)])
+    require_description(app.router)
+    app.router.add_get("/new", undescribed)
+
+    with pytest.raises(Undescribed, match="/new"):
+        require_description(app.router)
 
 
-def test_nothing_is_described_that_is_not_there() -> None:
-    assert set(OPERATIONS) == {route.handler for route in routes()}
+def test_literal_paths_are_tried_before_variable_ones() -> None:
+    paths = [one.path for one in declared(handlers) if one.method == "GET"]
+
+    asset = paths.index("/play/{grant}/{video_id}/{asset}")
+    assert paths.index("/play/{grant}/{video_id}/chapters") < asset
 
 
 def test_each_problem_code_is_listed_with_its_meaning(document: Any) -> None:

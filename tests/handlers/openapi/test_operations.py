@@ -23,11 +23,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+import handlers
 from handlers.openapi import document
-from handlers.openapi.operations import OPERATIONS
+from handlers.openapi.endpoints import declared
 from handlers.uploads.tus_headers import OFFSET_OCTETS
 from server.commands.tokens import mint_token
-from server.web.routes import routes
 from tests.handlers.conftest import COURSE, MODULE, SECRET, Service
 from tests.handlers.uploads.tusing import created
 
@@ -55,7 +55,7 @@ BOUNDED = settings(
 
 # Bytes of uploads are bytes.
 schemathesis.openapi.media_type(OFFSET_OCTETS, strategies.binary())
-DOCUMENT = schemathesis.openapi.from_dict(document.build(routes(), OPERATIONS))
+DOCUMENT = schemathesis.openapi.from_dict(document.build(declared(handlers)))
 FOUND = [found.ok() for found in DOCUMENT.get_all_operations()]
 DRIVEN = [
     operation for operation in FOUND if operation.definition.raw["operationId"] not in ENDLESS
