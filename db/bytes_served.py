@@ -51,14 +51,16 @@ class Account(NamedTuple):
 
 
 async def add(
-    tx: Transaction, writer_id: UUID, batch_number: int, amounts: Mapping[Account, int]
+    transaction: Transaction, writer_id: UUID, batch_number: int, amounts: Mapping[Account, int]
 ) -> None:
     """Adds a batch; nothing, if this one or a later one of the writer was added before."""
     rows = [{**account._asdict(), "bytes": size_bytes} for account, size_bytes in amounts.items()]
-    await tx.execute(ADD, (str(writer_id), batch_number, msgspec.json.encode(rows).decode()))
+    await transaction.execute(
+        ADD, (str(writer_id), batch_number, msgspec.json.encode(rows).decode())
+    )
 
 
-async def delete_before(tx: Transaction, day: date, limit: int) -> int:
+async def delete_before(transaction: Transaction, day: date, limit: int) -> int:
     """How many rows of earlier days were deleted, with the writers not heard of since."""
-    await tx.execute(DELETE_WRITERS_BEFORE, (day,))
-    return len(await tx.fetch_all(DELETE_BEFORE, (day, limit)))
+    await transaction.execute(DELETE_WRITERS_BEFORE, (day,))
+    return len(await transaction.fetch_all(DELETE_BEFORE, (day, limit)))

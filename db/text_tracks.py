@@ -50,9 +50,9 @@ async def get(queries: Queries, video_id: UUID, name: TrackName) -> TextTrack | 
     return TextTrack(row.content, row.sha256, row.updated_at) if row else None
 
 
-async def lock_video(tx: Transaction, video_id: UUID) -> bool:
+async def lock_video(transaction: Transaction, video_id: UUID) -> bool:
     """Nobody else changes its tracks until the transaction ends. False when it was deleted."""
-    return await tx.fetch_one(LOCK_VIDEO, (video_id,)) is not None
+    return await transaction.fetch_one(LOCK_VIDEO, (video_id,)) is not None
 
 
 async def count(queries: Queries, video_id: UUID) -> int:
@@ -61,11 +61,13 @@ async def count(queries: Queries, video_id: UUID) -> int:
     return int(row.count)
 
 
-async def put(tx: Transaction, video_id: UUID, name: TrackName, content: str, sha256: str) -> None:
-    await tx.execute(PUT, (video_id, name.kind, name.language, content, sha256))
-    await tx.execute(TOUCH_VIDEO, (video_id,))
+async def put(
+    transaction: Transaction, video_id: UUID, name: TrackName, content: str, sha256: str
+) -> None:
+    await transaction.execute(PUT, (video_id, name.kind, name.language, content, sha256))
+    await transaction.execute(TOUCH_VIDEO, (video_id,))
 
 
-async def delete(tx: Transaction, video_id: UUID, name: TrackName) -> None:
-    await tx.execute(DELETE, (video_id, name.kind, name.language))
-    await tx.execute(TOUCH_VIDEO, (video_id,))
+async def delete(transaction: Transaction, video_id: UUID, name: TrackName) -> None:
+    await transaction.execute(DELETE, (video_id, name.kind, name.language))
+    await transaction.execute(TOUCH_VIDEO, (video_id,))

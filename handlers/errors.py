@@ -237,7 +237,7 @@ class OverQuota(RequestError):
 
 def _said(kind: type[RequestError]) -> Callable[[Any], RequestError]:
     """With the sentence that storage wrote for people."""
-    return lambda error: kind(error.sentence)
+    return lambda exc: kind(exc.sentence)
 
 
 def _unsaid(kind: type[RequestError]) -> Callable[[Any], RequestError]:
@@ -246,22 +246,22 @@ def _unsaid(kind: type[RequestError]) -> Callable[[Any], RequestError]:
 
 def _documented(kind: type[RequestError]) -> Callable[[Any], RequestError]:
     """With the sentence that the class of the error says."""
-    return lambda error: kind(type(error).__doc__)
+    return lambda exc: kind(type(exc).__doc__)
 
 
-def _too_many(error: TooManySubscribers) -> RequestError:
-    if error.is_per_user:
+def _too_many(exc: TooManySubscribers) -> RequestError:
+    if exc.is_per_user:
         return RateLimited("You have as many event streams open as you may.")
     return Unavailable("There are as many event streams as this server holds.")
 
 
-def _too_many_uploads(error: TooManyUploads) -> RequestError:
+def _too_many_uploads(exc: TooManyUploads) -> RequestError:
     return RateLimited(
-        f"You have {error.most_count} unfinished uploads, as many as you may (UPLOADS_PER_USER):"
+        f"You have {exc.most_count} unfinished uploads, as many as you may (UPLOADS_PER_USER):"
         " finish one, or end one by DELETE of its address; GET /api/v1/uploads lists them.",
         retry_after_s=RETRY_UPLOAD_S,
         headers={
-            "RateLimit-Policy": f'"uploads";q={error.most_count};qu="concurrent-requests"',
+            "RateLimit-Policy": f'"uploads";q={exc.most_count};qu="concurrent-requests"',
             "RateLimit": '"uploads";r=0',
         },
     )
@@ -308,24 +308,24 @@ HTTP_STATUSES: Mapping[int, type[RequestError]] = {
 }
 
 
-def as_request_error(error: Exception) -> RequestError:
+def as_request_error(exc: Exception) -> RequestError:
     """The answer to whatever a handler let out; `Internal` for what nobody foresaw."""
-    if isinstance(error, RequestError):
-        return error
-    if isinstance(error, web.HTTPException):
-        return _of_http_exception(error)
-    if isinstance(error, web.RequestPayloadError):  # chunks or a packing that are no such thing
+    if isinstance(exc, RequestError):
+        return exc
+    if isinstance(exc, web.HTTPException):
+        return _of_http_exception(exc)
+    if isinstance(exc, web.RequestPayloadError):  # chunks or a packing that are no such thing
         return InvalidRequest("The body is malformed.")
-    if isinstance(error, HttpProcessingError):
-        return HTTP_STATUSES.get(error.code, InvalidRequest)()
+    if isinstance(exc, HttpProcessingError):
+        return HTTP_STATUSES.get(exc.code, InvalidRequest)()
     for kind, convert in LOWER_LAYERS:
-        if isinstance(error, kind):
-            return convert(error)
+        if isinstance(exc, kind):
+            return convert(exc)
     return Internal()
 
 
-def _of_http_exception(error: web.HTTPException) -> RequestError:
-    unforeseen = InvalidRequest if error.status < 500 else Internal
-    kind = HTTP_STATUSES.get(error.status, unforeseen)
-    allowed = error.headers.get(hdrs.ALLOW)
+def _of_http_exception(exc: web.HTTPException) -> RequestError:
+    unforeseen = InvalidRequest if exc.status < 500 else Internal
+    kind = HTTP_STATUSES.get(exc.status, unforeseen)
+    allowed = exc.headers.get(hdrs.ALLOW)
     return kind(headers={hdrs.ALLOW: allowed} if allowed else None)

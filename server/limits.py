@@ -14,7 +14,7 @@ WORKER_CONNECTIONS = 8  # a media worker's pool, its queue's, and the one that l
 SPARE_CONNECTIONS = 13  # three are kept for superusers; commands beside `serve` take a few
 MIN_POSTGRES_VERSION = 15
 
-LOG = logging.getLogger("coursestream.limits")
+logger = logging.getLogger(__name__)
 
 
 class LimitError(Exception):
@@ -33,7 +33,7 @@ def fitted(config: Config, descriptors: int) -> Config:
     room = max(1, descriptors - OTHER_DESCRIPTORS, descriptors // 2)
     if descriptors == resource.RLIM_INFINITY or config.max_connections <= room:
         return config
-    LOG.warning(
+    logger.warning(
         "MAX_CONNECTIONS lowered from %d to %d: only %d descriptors are allowed (ulimit -n)",
         config.max_connections,
         room,

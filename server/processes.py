@@ -27,7 +27,7 @@ LAST_RESTART_S = 30.0
 SETTLED_S = 60.0  # one that lived this long did not die of how it was started
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
-LOG = logging.getLogger("coursestream.processes")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Children:
             self.one_ended.set()
             if asyncio.get_running_loop().time() - started_s > SETTLED_S:
                 pause_s = self._first_restart_s
-            LOG.warning("a %s ended (%s); starting another in %.0f s", self._name, code, pause_s)
+            logger.warning("a %s ended (%s); starting another in %.0f s", self._name, code, pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LAST_RESTART_S)
 
@@ -151,7 +151,7 @@ class Children:
             async with asyncio.timeout(timeout_s):
                 await process.wait()
         except TimeoutError:
-            LOG.warning("%s %d did not end in time; killed", self._name, process.pid)
+            logger.warning("%s %d did not end in time; killed", self._name, process.pid)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()

@@ -28,7 +28,7 @@ STOP_TIMEOUT_S = 8.0
 STOP_PATIENCE_S = STOP_TIMEOUT_S + 2.0
 CONNECTIONS = 3  # the queue's own: one listens, one fetches, one acknowledges
 
-LOG = logging.getLogger("coursestream.worker")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def build_queue(dsn: str, work: Pipeline, liveness: Liveness) -> App:
             seconds_since_heartbeat=liveness.stalled_after_s
         )
         for job in stalled:
-            LOG.warning("job %s was left by a worker that died; it is tried again", job.id)
+            logger.warning("job %s was left by a worker that died; it is tried again", job.id)
             await app.job_manager.retry_job(job)
 
     return app

@@ -156,10 +156,10 @@ _BY_ERRNO: dict[int, type[StorageError]] = {
 }
 
 
-def storage_error(error: OSError) -> StorageError:
-    """The member of the family that says what `error` says."""
-    cause = _BY_ERRNO.get(error.errno or 0, StorageError)
-    return cause(f"{cause.__doc__} ({error})")
+def storage_error(exc: OSError) -> StorageError:
+    """The member of the family that says what `exc` says."""
+    cause = _BY_ERRNO.get(exc.errno or 0, StorageError)
+    return cause(f"{cause.__doc__} ({exc})")
 
 
 @contextmanager
@@ -167,5 +167,5 @@ def os_errors_wrapped() -> Iterator[None]:
     """Everything from the operating system inside the block leaves it as a StorageError."""
     try:
         yield
-    except OSError as error:
-        raise storage_error(error) from error
+    except OSError as exc:
+        raise storage_error(exc) from exc

@@ -23,8 +23,8 @@ def hold_descriptor(descriptor: int, *, is_alone: bool = False) -> None:
     kind = fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
+    except OSError as exc:
+        if exc.errno not in _NO_LOCKS:
             raise
 
 
@@ -54,8 +54,8 @@ def unheld(path: Path) -> Iterator[bool]:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        yield error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOENT)
+    except OSError as exc:
+        yield exc.errno in (errno.ELOOP, errno.ENXIO, errno.ENOENT)
         return
     try:
         yield _locks_alone(descriptor)

@@ -42,8 +42,8 @@ def read_identity(marker: Path, owner: Path) -> StorageIdentity:
     """Raises: StorageGone without a marker, or when either cannot be read."""
     try:
         storage_id = marker.read_text("ascii").strip()
-    except (OSError, ValueError) as error:
-        raise StorageGone(f"no marker in the storage: {error}") from error
+    except (OSError, ValueError) as exc:
+        raise StorageGone(f"no marker in the storage: {exc}") from exc
     return StorageIdentity(storage_id, _read_owner(owner))
 
 
@@ -89,8 +89,8 @@ def _read_owner(path: Path) -> Owner | None:
         words = path.read_text("ascii").split()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise StorageGone(f"the storage's owner cannot be read: {error}") from error
+    except (OSError, ValueError) as exc:
+        raise StorageGone(f"the storage's owner cannot be read: {exc}") from exc
     if not 1 <= len(words) <= 2:
         raise StorageGone(f"the storage's owner cannot be read: {path.name} is damaged")
     return Owner(words[0], words[1] if len(words) == 2 else "")

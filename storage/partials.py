@@ -104,10 +104,10 @@ def _open_alone(path: str, flags: int) -> int:
     try:
         hold_descriptor(descriptor, is_alone=True)
         require_kept(descriptor)
-    except BaseException as error:
+    except BaseException as exc:
         os.close(descriptor)
-        if isinstance(error, BlockingIOError | FileNotFoundError):
-            raise PartialBusy from error
+        if isinstance(exc, BlockingIOError | FileNotFoundError):
+            raise PartialBusy from exc
         raise
     return descriptor
 

@@ -148,9 +148,9 @@ def _fsync_own_file(path: Path) -> None:
     # followed by the server to whatever it points to.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
+    except OSError as exc:
         if path.is_symlink():
-            raise InvalidPath("a link cannot be published") from error
+            raise InvalidPath("a link cannot be published") from exc
         raise
     try:
         facts = os.fstat(descriptor)

@@ -84,8 +84,8 @@ def unconfigured_logging() -> Iterator[None]:
     root.handlers[:] = [handler for handler in root.handlers if handler in handlers]
     root.setLevel(level)
     structlog.reset_defaults()
-    for logger in (middlewares.ACCESS_LOG, middlewares.LOG):
-        vars(logger).pop("bind", None)  # where structlog caches
+    for cached in (middlewares.access_logger, middlewares.logger):
+        vars(cached).pop("bind", None)  # where structlog caches
 
 
 @pytest.fixture(autouse=True)

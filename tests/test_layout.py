@@ -1,5 +1,6 @@
 """The house rules: imports go down, every module stands alone, the pages list everything."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -67,3 +68,15 @@ def test_each_endpoint_stands_in_the_page_of_routes(one: Endpoint) -> None:
 def test_package_faces_hold_no_code(package: str) -> None:
     for face in (ROOT / package).rglob("__init__.py"):
         assert face.read_text().count("\n") <= 1
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_one_word_for_each_thing(package: str) -> None:
+    """`logger`, `transaction`, and `exc` for an error that was caught."""
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.ExceptHandler(name=str(name)):
+                    assert name in {"exc", "group"}, f"{path}:{node.lineno}"
+                case ast.Name(id=name) | ast.arg(arg=name):
+                    assert name not in {"tx", "LOG", "LOGGER"}, f"{path}:{node.lineno}"

@@ -104,15 +104,15 @@ class Bounds:
     newest_id: int
 
 
-async def append(tx: Transaction, events: Sequence[NewEvent]) -> list[int]:
+async def append(transaction: Transaction, events: Sequence[NewEvent]) -> list[int]:
     """Ids of the events, in their order. Must be the last statement before COMMIT."""
-    rows = await tx.fetch_all(f"{APPEND}RETURNING id", _told(events))
+    rows = await transaction.fetch_all(f"{APPEND}RETURNING id", _told(events))
     return [row.id for row in rows]
 
 
-async def append_and_commit(tx: Transaction, events: Sequence[NewEvent]) -> None:
+async def append_and_commit(transaction: Transaction, events: Sequence[NewEvent]) -> None:
     """In one round trip, so that other writers wait for the database alone."""
-    await tx.finish(APPEND, _told(events))
+    await transaction.finish(APPEND, _told(events))
 
 
 async def read_after(queries: Queries, after_id: int, limit: int) -> list[Row]:

@@ -33,10 +33,10 @@ UPDATE event_log_retention SET dropped_id = greatest(dropped_id, (SELECT max(id)
 COUNT_DEFAULT = "SELECT count(*) AS strays FROM event_log_default"
 
 
-async def try_ownership(tx: Transaction) -> bool:
+async def try_ownership(transaction: Transaction) -> bool:
     """True for one transaction at a time, which also gives up quickly when it has to wait."""
-    await tx.fetch_all(YIELD_QUICKLY)
-    row = await tx.fetch_one(TRY_OWNERSHIP)
+    await transaction.fetch_all(YIELD_QUICKLY)
+    row = await transaction.fetch_one(TRY_OWNERSHIP)
     return bool(row and row.is_owner)
 
 
@@ -45,20 +45,20 @@ async def days(queries: Queries) -> list[date]:
     return [row.day for row in await queries.fetch_all(DAYS)]
 
 
-async def add_day(tx: Transaction, day: date) -> None:
-    await tx.fetch_all(ADD_DAY, (day,))
+async def add_day(transaction: Transaction, day: date) -> None:
+    await transaction.fetch_all(ADD_DAY, (day,))
 
 
-async def drop_day(tx: Transaction, day: date) -> None:
+async def drop_day(transaction: Transaction, day: date) -> None:
     """Forgets the day's events, and remembers how far they went."""
     table = f"event_log_{day:%Y%m%d}"
-    await tx.fetch_all(REMEMBER_DROPPED.format(table=table))
-    await tx.fetch_all(f"DROP TABLE {table}")
+    await transaction.fetch_all(REMEMBER_DROPPED.format(table=table))
+    await transaction.fetch_all(f"DROP TABLE {table}")
 
 
-async def clear_default(tx: Transaction, before: datetime) -> None:
+async def clear_default(transaction: Transaction, before: datetime) -> None:
     """Forgets what was recorded before then and is in no day's partition."""
-    await tx.fetch_all(CLEAR_DEFAULT, (before,))
+    await transaction.fetch_all(CLEAR_DEFAULT, (before,))
 
 
 async def count_strays(queries: Queries) -> int:

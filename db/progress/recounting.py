@@ -55,11 +55,13 @@ class Completion:
     session_id: str | None
 
 
-async def recount(tx: Transaction, video_id: UUID, completion_ratio: float) -> list[Completion]:
+async def recount(
+    transaction: Transaction, video_id: UUID, completion_ratio: float
+) -> list[Completion]:
     """Cut to the duration and measured by it; who has completed the video by that."""
     facts: dict[str, Any] = {"video_id": str(video_id), "completion_ratio": completion_ratio}
-    await tx.execute(LOCK, facts)
-    rows = await tx.fetch_all(RECOUNT, facts)
+    await transaction.execute(LOCK, facts)
+    rows = await transaction.fetch_all(RECOUNT, facts)
     return [
         Completion(row.user_id, row.position_s, row.watched_ratio, row.position_session_id)
         for row in sorted(rows, key=lambda row: row.user_id)

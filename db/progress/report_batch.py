@@ -173,10 +173,12 @@ class SessionChange(msgspec.Struct, frozen=True):
     last_report_at: datetime
 
 
-async def lock_and_read(tx: Transaction, keys: Iterable[SessionKey]) -> dict[SessionKey, Standing]:
+async def lock_and_read(
+    transaction: Transaction, keys: Iterable[SessionKey]
+) -> dict[SessionKey, Standing]:
     """The standing of each session; those of missing or deleted videos are left out."""
     wanted = sorted(keys)
-    rows = await tx.fetch_all(LOCK_AND_READ, {"keys": _json(wanted)})
+    rows = await transaction.fetch_all(LOCK_AND_READ, {"keys": _json(wanted)})
     return {
         wanted[row.place]: Standing(
             row.course_id,
@@ -191,7 +193,7 @@ async def lock_and_read(tx: Transaction, keys: Iterable[SessionKey]) -> dict[Ses
 
 
 async def write(
-    tx: Transaction,
+    transaction: Transaction,
     progress: Sequence[ProgressChange],
     sessions: Sequence[SessionChange],
     completion_ratio: float,
@@ -202,15 +204,15 @@ async def write(
         "sessions": _json(sessions),
         "completion_ratio": completion_ratio,
     }
-    rows = await tx.fetch_all(WRITE, parameters)
+    rows = await transaction.fetch_all(WRITE, parameters)
     keys = [VideoKey(change.user_id, change.video_id) for change in progress]
     return {keys[row.place]: state_of(row) for row in rows}
 
 
 async def require_writable(database: Database) -> None:
     """Raises: DatabaseError where no report could be stored, as far as writing nothing tells."""
-    async with database.transaction() as tx:
-        await tx.execute(REQUIRE_WRITABLE)
+    async with database.transaction() as transaction:
+        await transaction.execute(REQUIRE_WRITABLE)
 
 
 def _json(values: Sequence[Any]) -> str:

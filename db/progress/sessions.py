@@ -48,7 +48,7 @@ class SilentSession:
 
 
 async def stop_silent(
-    tx: Transaction, now: datetime, playing_s: float, paused_s: float, limit: int
+    transaction: Transaction, now: datetime, playing_s: float, paused_s: float, limit: int
 ) -> list[SilentSession]:
     """Marks as stopped, and returns, open sessions whose last report is longer ago than that."""
     parameters = {
@@ -57,7 +57,7 @@ async def stop_silent(
         "paused_before": now - timedelta(seconds=paused_s),
         "limit": limit,
     }
-    rows = await tx.fetch_all(STOP_SILENT, parameters)
+    rows = await transaction.fetch_all(STOP_SILENT, parameters)
     return [
         SilentSession(
             row.user_id,
@@ -76,6 +76,6 @@ async def count_open(queries: Queries) -> dict[str, int]:
     return {row.state: row.count for row in await queries.fetch_all(COUNT_OPEN)}
 
 
-async def delete_old(tx: Transaction, before: datetime, limit: int) -> int:
+async def delete_old(transaction: Transaction, before: datetime, limit: int) -> int:
     """How many sessions that ended before that were deleted."""
-    return len(await tx.fetch_all(DELETE_OLD, (before, limit)))
+    return len(await transaction.fetch_all(DELETE_OLD, (before, limit)))

@@ -79,20 +79,20 @@ class Announcement:
     uploaded_by: str
 
 
-async def announce(tx: Transaction, one: Announcement) -> UUID | None:
+async def announce(transaction: Transaction, one: Announcement) -> UUID | None:
     """The module has this new video from now on; None when it had one before.
 
     Its course and module have to be there.
     """
     video_id = uuid4()
     facts: dict[str, Any] = {**asdict(one), "object_id": uuid4(), "video_id": video_id}
-    known = await tx.fetch_one(OBJECT, facts)
+    known = await transaction.fetch_one(OBJECT, facts)
     assert known is not None
     facts["object_id"] = known.id
-    row = await tx.fetch_one(MODULE, facts)
+    row = await transaction.fetch_one(MODULE, facts)
     if row is None or not row.is_new:
         return None
-    await tx.execute(VIDEO, facts)
+    await transaction.execute(VIDEO, facts)
     return video_id
 
 
@@ -108,7 +108,7 @@ async def gone(queries: Queries, module_ids: Sequence[str]) -> set[str]:
 
 
 async def arrive(
-    tx: Transaction, video_id: UUID, media: MediaFacts, size_bytes: int, filename: str
+    transaction: Transaction, video_id: UUID, media: MediaFacts, size_bytes: int, filename: str
 ) -> bool:
     """The file is here; False when the video has been deleted meanwhile."""
     facts = {
@@ -117,4 +117,4 @@ async def arrive(
         "size_bytes": size_bytes,
         "filename": filename,
     }
-    return await tx.fetch_one(ARRIVE, facts) is not None
+    return await transaction.fetch_one(ARRIVE, facts) is not None

@@ -88,7 +88,7 @@ WHERE id = ANY(%s::uuid[]) AND refused_for IS NULL AND NOT is_finished
 
 
 async def begin(
-    tx: Transaction, bucket: str, key: str, etag: str, size_bytes: int
+    transaction: Transaction, bucket: str, key: str, etag: str, size_bytes: int
 ) -> ImportedObject:
     """The object as far as it is; from nothing when it is new or no longer what it was."""
     facts: dict[str, Any] = {
@@ -98,40 +98,42 @@ async def begin(
         "etag": etag,
         "size": size_bytes,
     }
-    await tx.execute(BEGIN, facts)
-    return _object(await tx.fetch_one(GET, facts))
+    await transaction.execute(BEGIN, facts)
+    return _object(await transaction.fetch_one(GET, facts))
 
 
-async def add_fetched(tx: Transaction, object_id: UUID, start: int, stop: int) -> None:
-    await tx.execute(ADD_FETCHED, (start, stop, object_id))
+async def add_fetched(transaction: Transaction, object_id: UUID, start: int, stop: int) -> None:
+    await transaction.execute(ADD_FETCHED, (start, stop, object_id))
 
 
-async def forget_fetched(tx: Transaction, object_id: UUID) -> None:
+async def forget_fetched(transaction: Transaction, object_id: UUID) -> None:
     """What is on the disk is not what it should be."""
-    await tx.execute(FORGET_FETCHED, (object_id,))
+    await transaction.execute(FORGET_FETCHED, (object_id,))
 
 
-async def set_verified(tx: Transaction, object_id: UUID, sha256: str, verified_by: str) -> None:
-    await tx.execute(SET_VERIFIED, (sha256, verified_by, object_id))
+async def set_verified(
+    transaction: Transaction, object_id: UUID, sha256: str, verified_by: str
+) -> None:
+    await transaction.execute(SET_VERIFIED, (sha256, verified_by, object_id))
 
 
-async def refuse(tx: Transaction, object_id: UUID, reason: str) -> None:
+async def refuse(transaction: Transaction, object_id: UUID, reason: str) -> None:
     """These bytes will not be fetched again."""
-    await tx.execute(REFUSE, (reason, object_id))
+    await transaction.execute(REFUSE, (reason, object_id))
 
 
-async def take(tx: Transaction, module_id: str, object_id: UUID) -> UUID | None:
+async def take(transaction: Transaction, module_id: str, object_id: UUID) -> UUID | None:
     """Have the module show its video, which is locked for others until the transaction ends.
 
     None when it shows it already, or waits for another object.
     """
-    row = await tx.fetch_one(TAKE, (module_id, object_id))
+    row = await transaction.fetch_one(TAKE, (module_id, object_id))
     return UUID(str(row.video_id)) if row else None
 
 
-async def finish(tx: Transaction, object_id: UUID) -> None:
+async def finish(transaction: Transaction, object_id: UUID) -> None:
     """Every module that was asked for shows it."""
-    await tx.execute(FINISH, (object_id,))
+    await transaction.execute(FINISH, (object_id,))
 
 
 async def taken(queries: Queries, module_ids: Collection[str]) -> set[str]:

@@ -151,6 +151,6 @@ def _told() -> Iterator[None]:
     """The first line of what it says never holds the password of a URL that could be read."""
     try:
         yield
-    except (psycopg2.Error, UnicodeDecodeError) as error:
-        said = str(error).strip().partition("\n")[0]
-        raise LegacyError(f"the legacy database: {said}") from error
+    except (psycopg2.Error, UnicodeDecodeError) as exc:
+        said = str(exc).strip().partition("\n")[0]
+        raise LegacyError(f"the legacy database: {said}") from exc

@@ -60,7 +60,7 @@ async def turnable(
 
 
 async def turn(
-    tx: Transaction, object_id: UUID, module_ids: Sequence[str], *, is_local: bool
+    transaction: Transaction, object_id: UUID, module_ids: Sequence[str], *, is_local: bool
 ) -> list[Turned]:
     """Those of them that show the other place from now on."""
     parameters = {
@@ -68,7 +68,7 @@ async def turn(
         "object_id": str(object_id),
         "module_ids": list(module_ids),
     }
-    rows = await tx.fetch_all(TURN, parameters)
+    rows = await transaction.fetch_all(TURN, parameters)
     return [
         Turned(row.module_id, UUID(str(row.video_id)) if row.video_id else None) for row in rows
     ]

@@ -74,9 +74,9 @@ async def changing(queries: Queries, places: Sequence[Place]) -> list[Place]:
     return [places[row.place] for row in rows]
 
 
-async def complete(tx: Transaction, places: Sequence[Place]) -> None:
+async def complete(transaction: Transaction, places: Sequence[Place]) -> None:
     """As they tell; what is completed stays as it is."""
-    await tx.execute(COMPLETE, (_json(places),))
+    await transaction.execute(COMPLETE, (_json(places),))
 
 
 def _json(places: Sequence[Place]) -> str:

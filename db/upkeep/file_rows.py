@@ -169,26 +169,26 @@ async def unpictured(
     return [UUID(str(row.id)) for row in await queries.fetch_all(UNPICTURED, parameters)]
 
 
-async def forget_storyboard(tx: Transaction, video_id: UUID) -> None:
+async def forget_storyboard(transaction: Transaction, video_id: UUID) -> None:
     """As if it had not been made yet."""
-    await tx.execute(FORGET_STORYBOARD, (str(video_id),))
+    await transaction.execute(FORGET_STORYBOARD, (str(video_id),))
 
 
-async def forget_unmakable(tx: Transaction, video_id: UUID) -> None:
+async def forget_unmakable(transaction: Transaction, video_id: UUID) -> None:
     """Have everything tried again."""
-    await tx.execute(FORGET_UNMAKABLE, (str(video_id),))
+    await transaction.execute(FORGET_UNMAKABLE, (str(video_id),))
 
 
-async def forget_alternates(tx: Transaction, video_id: UUID) -> None:
+async def forget_alternates(transaction: Transaction, video_id: UUID) -> None:
     """As if the other formats had not been made yet."""
-    await tx.execute(FORGET_ALTERNATES, (str(video_id),))
+    await transaction.execute(FORGET_ALTERNATES, (str(video_id),))
 
 
-async def unmake(tx: Transaction, video_id: UUID) -> bool:
+async def unmake(transaction: Transaction, video_id: UUID) -> bool:
     """As if nothing had been made of the original yet; False when the video is not ready."""
-    if await tx.fetch_one(UNMAKE, (str(video_id),)) is None:
+    if await transaction.fetch_one(UNMAKE, (str(video_id),)) is None:
         return False
-    await tx.execute(FORGET_MADE, (str(video_id),))
+    await transaction.execute(FORGET_MADE, (str(video_id),))
     return True
 
 

@@ -47,27 +47,27 @@ async def known(queries: Queries) -> KnownStorage | None:
     return KnownStorage(row.storage_id, row.database_id, row.cluster_id) if row else None
 
 
-async def remember(tx: Transaction, storage_id: str) -> KnownStorage:
+async def remember(transaction: Transaction, storage_id: str) -> KnownStorage:
     """The first one stays; whichever it is, the database has an id afterwards."""
-    await tx.execute(REMEMBER, (storage_id,))
-    await tx.execute(COMPLETE)
-    return await _existing(tx)
+    await transaction.execute(REMEMBER, (storage_id,))
+    await transaction.execute(COMPLETE)
+    return await _existing(transaction)
 
 
-async def adopt(tx: Transaction, storage_id: str) -> KnownStorage:
+async def adopt(transaction: Transaction, storage_id: str) -> KnownStorage:
     """This storage from now on, under a new id of the database."""
-    await tx.execute(ADOPT, (storage_id,))
-    return await _existing(tx)
+    await transaction.execute(ADOPT, (storage_id,))
+    return await _existing(transaction)
 
 
-async def forget(tx: Transaction, database_id: str) -> None:
+async def forget(transaction: Transaction, database_id: str) -> None:
     """As if no storage had been seen, unless it was remembered under another id."""
-    await tx.execute(FORGET, (database_id,))
+    await transaction.execute(FORGET, (database_id,))
 
 
-async def note_held_strays(tx: Transaction, count: int) -> None:
+async def note_held_strays(transaction: Transaction, count: int) -> None:
     """How many files without a row the last sweep left where they are."""
-    await tx.execute(NOTE_STRAYS, (count, count))
+    await transaction.execute(NOTE_STRAYS, (count, count))
 
 
 async def held_strays(queries: Queries) -> int:
@@ -75,7 +75,7 @@ async def held_strays(queries: Queries) -> int:
     return int(row.held_strays) if row else 0
 
 
-async def _existing(tx: Transaction) -> KnownStorage:
-    found = await known(tx)
+async def _existing(transaction: Transaction) -> KnownStorage:
+    found = await known(transaction)
     assert found is not None
     return found

@@ -34,18 +34,18 @@ class TrashedVideo:
     course_id: str
 
 
-async def take_expired(tx: Transaction, expired_at: datetime) -> TrashedVideo | None:
+async def take_expired(transaction: Transaction, expired_at: datetime) -> TrashedVideo | None:
     """One that was deleted by then, locked until the transaction ends."""
-    row = await tx.fetch_one(TAKE, (expired_at,))
+    row = await transaction.fetch_one(TAKE, (expired_at,))
     return TrashedVideo(UUID(str(row.id)), row.course_id) if row else None
 
 
-async def delete_progress(tx: Transaction, video_id: UUID, limit: int) -> int:
+async def delete_progress(transaction: Transaction, video_id: UUID, limit: int) -> int:
     """How many users' progress in it went, with their playbacks."""
-    return len(await tx.fetch_all(DELETE_PROGRESS, (str(video_id), limit)))
+    return len(await transaction.fetch_all(DELETE_PROGRESS, (str(video_id), limit)))
 
 
-async def delete_video(tx: Transaction, video_id: UUID) -> None:
+async def delete_video(transaction: Transaction, video_id: UUID) -> None:
     """Its files' rows and waiting jobs go with it."""
-    await tx.execute(DELETE_JOBS, (str(video_id),))
-    await tx.execute(DELETE_VIDEO, (str(video_id),))
+    await transaction.execute(DELETE_JOBS, (str(video_id),))
+    await transaction.execute(DELETE_VIDEO, (str(video_id),))

@@ -34,13 +34,15 @@ FORGET = "DELETE FROM trash_marks WHERE elapsed_s < %(elapsed_s)s - 2 * %(retent
 NOW = "SELECT clock_timestamp() AS now"
 
 
-async def tick(tx: Transaction, retention_s: float, longest_step_s: float) -> datetime | None:
+async def tick(
+    transaction: Transaction, retention_s: float, longest_step_s: float
+) -> datetime | None:
     """Have the clock go on; what was put into the trash by then has been there long enough."""
-    row = await tx.fetch_one(TICK, {"longest_step_s": longest_step_s})
+    row = await transaction.fetch_one(TICK, {"longest_step_s": longest_step_s})
     assert row is not None
     parameters = {"retention_s": retention_s, "elapsed_s": row.elapsed_s}
-    await tx.execute(FORGET, parameters)
-    found = await tx.fetch_one(EXPIRED_AT, parameters)
+    await transaction.execute(FORGET, parameters)
+    found = await transaction.fetch_one(EXPIRED_AT, parameters)
     expired_at: datetime | None = found.expired_at if found else None
     return expired_at
 

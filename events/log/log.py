@@ -30,17 +30,17 @@ EMITTED_AT_ONCE = 100  # then the loop gets its turn, and who delivers lets them
 RETRY_DELAYS_S = (0.05, 0.2, 0.5)  # the last one again and again
 
 
-async def append(tx: Transaction, events: Sequence[Event]) -> list[int]:
+async def append(transaction: Transaction, events: Sequence[Event]) -> list[int]:
     """Writes the events and returns their ids, in order.
 
     The last thing before COMMIT: it takes the log's lock, and all other writers wait for it.
     """
-    return await event_log.append(tx, [to_row(event) for event in events])
+    return await event_log.append(transaction, [to_row(event) for event in events])
 
 
-async def append_and_commit(tx: Transaction, events: Sequence[Event]) -> None:
+async def append_and_commit(transaction: Transaction, events: Sequence[Event]) -> None:
     """As `append`, with the COMMIT: for those who append so often that others feel it."""
-    await event_log.append_and_commit(tx, [to_row(event) for event in events])
+    await event_log.append_and_commit(transaction, [to_row(event) for event in events])
 
 
 def to_row(event: Event) -> NewEvent:

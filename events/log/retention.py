@@ -67,16 +67,16 @@ class Retention:
         before = now - self._session_retention
         deleted = ROWS_AT_ONCE
         while deleted == ROWS_AT_ONCE:
-            async with self._database.transaction() as tx:
-                deleted = await sessions.delete_old(tx, before, ROWS_AT_ONCE)
+            async with self._database.transaction() as transaction:
+                deleted = await sessions.delete_old(transaction, before, ROWS_AT_ONCE)
 
     async def delete_bytes_served(self, now: datetime) -> None:
         """Of the days that ended before the retention began."""
         day = (now - self._session_retention).date()
         deleted = ROWS_AT_ONCE
         while deleted == ROWS_AT_ONCE:
-            async with self._database.transaction() as tx:
-                deleted = await bytes_served.delete_before(tx, day, ROWS_AT_ONCE)
+            async with self._database.transaction() as transaction:
+                deleted = await bytes_served.delete_before(transaction, day, ROWS_AT_ONCE)
 
     async def _look(self) -> None:
         now = await clock.now(self._database)
@@ -92,9 +92,9 @@ class Retention:
         """Does `work` as the only process at it; leaves it to the next look when it cannot."""
         for attempt in range(ATTEMPTS):
             try:
-                async with self._database.transaction() as tx:
-                    if await partitions.try_ownership(tx):
-                        await work(tx)
+                async with self._database.transaction() as transaction:
+                    if await partitions.try_ownership(transaction):
+                        await work(transaction)
                 return
             except DatabaseTimeout:
                 if attempt == ATTEMPTS - 1:

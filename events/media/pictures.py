@@ -25,7 +25,7 @@ from storage.paths import StoragePaths, asset_name
 from storage.sandbox.children import Sandbox
 from storage.videos import adopt_asset, remove_asset
 
-LOG = logging.getLogger("coursestream.pictures")
+logger = logging.getLogger(__name__)
 
 # What every client shows, needed to be ready; and what is smaller, made afterwards.
 FIRST_KINDS: list[PictureKind] = ["jpg"]
@@ -88,11 +88,11 @@ class Pictures:
                 continue
             try:
                 await add(video)
-            except FINAL as error:
-                LOG.warning("video %s gets no %s: %s", video_id, extra, error)
-                await assets.note_unmakable(self._database, video_id, extra, error.code)
-            except MediaInterrupted as error:  # which keeps nobody from the others
-                interrupted = error
+            except FINAL as exc:
+                logger.warning("video %s gets no %s: %s", video_id, extra, exc)
+                await assets.note_unmakable(self._database, video_id, extra, exc.code)
+            except MediaInterrupted as exc:  # which keeps nobody from the others
+                interrupted = exc
         if interrupted is not None:
             raise interrupted
 

@@ -44,7 +44,7 @@ QUEUE = "media"
 # What nobody waits for gives way to what was uploaded just now: the other format last.
 LEISURELY, MORE_LEISURELY = -1, -2
 QUEUED_AT_ONCE = 200
-LOG = logging.getLogger("coursestream.pipeline")
+logger = logging.getLogger(__name__)
 
 # The statuses of videos without a file that could be worked on.
 NOTHING_TO_DO = ("announced", "failed")
@@ -156,13 +156,13 @@ class Pipeline:
             await self._ask_for_alternate(video_id)
             await self._pictures.complete(video_id)
         except NoLongerWanted:
-            LOG.info("video %s was deleted while it was worked on", video_id)
-        except FINAL as error:
-            await self._fail(video, error.code, error.sentence, is_final=True)
-        except (StorageFull, MediaInterrupted) as error:
+            logger.info("video %s was deleted while it was worked on", video_id)
+        except FINAL as exc:
+            await self._fail(video, exc.code, exc.sentence, is_final=True)
+        except (StorageFull, MediaInterrupted) as exc:
             if not is_last_attempt:
                 raise
-            await self._fail(video, error.code, error.sentence, is_final=False)
+            await self._fail(video, exc.code, exc.sentence, is_final=False)
         except Exception:
             if is_last_attempt:
                 await self.give_up(video_id)
@@ -176,7 +176,7 @@ class Pipeline:
         except StorageFull:
             if not is_last_attempt:
                 raise
-            LOG.warning("video %s keeps only its first format: no space is left", video_id)
+            logger.warning("video %s keeps only its first format: no space is left", video_id)
 
     async def give_up(self, video_id: UUID) -> None:
         """Failed for a reason that nobody foresaw."""

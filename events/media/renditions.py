@@ -29,7 +29,7 @@ from storage.paths import StoragePaths, asset_name, original_name
 from storage.sandbox.children import Sandbox
 from storage.videos import adopt_asset, link_asset, remove_asset
 
-LOG = logging.getLogger("coursestream.renditions")
+logger = logging.getLogger(__name__)
 
 FORMATS: dict[str, Container] = {"mp4": "mp4", "webm": "webm"}
 # What was uploaded has been judged, and what is made of it is no larger.
@@ -89,11 +89,11 @@ class Renditions:
             return
         try:
             await self._make_alternate(video)
-        except FINAL as error:
-            LOG.warning("video %s keeps only its first format: %s", video_id, error)
-            await assets.note_unmakable(self._database, video_id, "alternate-format", error.code)
+        except FINAL as exc:
+            logger.warning("video %s keeps only its first format: %s", video_id, exc)
+            await assets.note_unmakable(self._database, video_id, "alternate-format", exc.code)
         except NoLongerWanted:
-            LOG.info("video %s was deleted while its other format was made", video_id)
+            logger.info("video %s was deleted while its other format was made", video_id)
 
     async def discard(self, video: Video, file_names: Sequence[str]) -> None:
         """Remove files that no row speaks of."""

@@ -222,18 +222,18 @@ class _Lane:
 
     async def _commit(self, reports: Sequence[ProgressReport]) -> list[ProgressState | None]:
         """What holds after each report; None where the video is gone."""
-        async with self._database.transaction() as tx:
+        async with self._database.transaction() as transaction:
             keys = {session_key(report) for report in reports}
-            standings = await report_batch.lock_and_read(tx, keys)
+            standings = await report_batch.lock_and_read(transaction, keys)
             merged = merge(by_clock_of(reports, standings, self._clock()), standings)
             if not merged.heard:
                 return [None for _ in reports]
             states = await report_batch.write(
-                tx, merged.progress, merged.sessions, self._completion_ratio
+                transaction, merged.progress, merged.sessions, self._completion_ratio
             )
             events = list(merged.events(states))
             if events:
-                await log.append_and_commit(tx, events)
+                await log.append_and_commit(transaction, events)
         self.commit_count += 1
         self.report_count += len(reports)
         return [states.get(session_key(report).video) for report in reports]

@@ -33,10 +33,10 @@ async def stop_silent_sessions(database: Database, now: datetime) -> int:
     """How many sessions were silent at `now`, and are stopped."""
     total = 0
     while True:
-        async with database.transaction() as tx:
-            silent = await sessions.stop_silent(tx, now, PLAYING_S, PAUSED_S, BATCH)
+        async with database.transaction() as transaction:
+            silent = await sessions.stop_silent(transaction, now, PLAYING_S, PAUSED_S, BATCH)
             if silent:
-                await log.append(tx, [_stopped(session, now) for session in silent])
+                await log.append(transaction, [_stopped(session, now) for session in silent])
         total += len(silent)
         if len(silent) < BATCH:
             return total

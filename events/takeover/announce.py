@@ -24,17 +24,17 @@ async def announce(database: Database, wanted: Sequence[Announcement]) -> dict[s
     faults: dict[str, NotTaken] = {}
     waiting = iter(wanted)
     while batch := list(islice(waiting, MODULES_AT_ONCE)):
-        async with database.transaction() as tx:
-            found = await _faults(tx, batch)
-            await _announce(tx, [one for one in batch if one.module_id not in found])
+        async with database.transaction() as transaction:
+            found = await _faults(transaction, batch)
+            await _announce(transaction, [one for one in batch if one.module_id not in found])
         faults |= found
     return faults
 
 
-async def _faults(tx: Transaction, batch: Sequence[Announcement]) -> dict[str, NotTaken]:
+async def _faults(transaction: Transaction, batch: Sequence[Announcement]) -> dict[str, NotTaken]:
     """Found out before anything is made for the module."""
     module_ids = [one.module_id for one in batch]
-    course_of = await announced.courses_of(tx, module_ids)
+    course_of = await announced.courses_of(transaction, module_ids)
     elsewhere = {
         one.module_id: NotTaken(
             "unusable", f"the module {one.module_id} stands under another course here"
@@ -42,24 +42,24 @@ async def _faults(tx: Transaction, batch: Sequence[Announcement]) -> dict[str, N
         for one in batch
         if course_of.get(one.module_id, one.course_id) != one.course_id
     }
-    gone = await announced.gone(tx, module_ids)
+    gone = await announced.gone(transaction, module_ids)
     return elsewhere | {module_id: was_deleted() for module_id in gone}
 
 
-async def _announce(tx: Transaction, batch: Sequence[Announcement]) -> None:
+async def _announce(transaction: Transaction, batch: Sequence[Announcement]) -> None:
     """Also tell of those that are new: from now on they can be watched."""
     new = []
     for one in batch:
-        await _have_module(tx, one)
-        new.append(await announced.announce(tx, one))
-    found = [await videos.get(tx, video_id) for video_id in new if video_id is not None]
+        await _have_module(transaction, one)
+        new.append(await announced.announce(transaction, one))
+    found = [await videos.get(transaction, video_id) for video_id in new if video_id is not None]
     if events := [told(VideoReady, video, video.uploaded_by) for video in found if video]:
-        await log.append(tx, events)
+        await log.append(transaction, events)
 
 
-async def _have_module(tx: Transaction, one: Announcement) -> None:
+async def _have_module(transaction: Transaction, one: Announcement) -> None:
     """What is there keeps its title and its place."""
-    if await courses.get_course(tx, one.course_id) is None:
-        await courses.put_course(tx, one.course_id, one.course_id)
-    if await courses.get_module(tx, one.module_id) is None:
-        await courses.put_module(tx, one.course_id, one.module_id, one.title, one.position)
+    if await courses.get_course(transaction, one.course_id) is None:
+        await courses.put_course(transaction, one.course_id, one.course_id)
+    if await courses.get_module(transaction, one.module_id) is None:
+        await courses.put_module(transaction, one.course_id, one.module_id, one.title, one.position)

@@ -105,9 +105,9 @@ class Importer:
         """Have every one of the modules show the object. Raises: NotTaken, DatabaseError."""
         with _told():
             location = found.location
-            async with self._database.transaction() as tx:
+            async with self._database.transaction() as transaction:
                 known = await imports.begin(
-                    tx, location.bucket, location.key, found.etag, found.size_bytes
+                    transaction, location.bucket, location.key, found.etag, found.size_bytes
                 )
             if known.refused_for is not None:
                 raise NotTaken("refused", known.refused_for)
@@ -139,8 +139,8 @@ class Importer:
             try:
                 with _told():
                     await self._enter(found, known.id, file, media, module, is_last=is_last)
-            except NotTaken as fault:
-                faults[module.id] = fault
+            except NotTaken as exc:
+                faults[module.id] = exc
         if not faults:
             await file.remove()
         return Taken(verdict, faults)
@@ -217,22 +217,22 @@ class Importer:
     ) -> None:
         with os_errors_wrapped():
             await self._run(os.fdatasync, file.descriptor)
-        async with self._database.transaction() as tx:
-            await imports.add_fetched(tx, object_id, part.start, part.position)
+        async with self._database.transaction() as transaction:
+            await imports.add_fetched(transaction, object_id, part.start, part.position)
         await room.cover(0)
 
     async def _forget(self, object_id: UUID) -> None:
-        async with self._database.transaction() as tx:
-            await imports.forget_fetched(tx, object_id)
+        async with self._database.transaction() as transaction:
+            await imports.forget_fetched(transaction, object_id)
 
     async def _verify(self, known: ImportedObject, verifying: Awaitable[Verified]) -> Verified:
         try:
             verdict = await verifying
-        except Mismatch as error:
+        except Mismatch as exc:
             await self._forget(known.id)
-            raise NotTaken("damaged", f"{error}: run again") from error
-        async with self._database.transaction() as tx:
-            await imports.set_verified(tx, known.id, verdict.sha256, verdict.by)
+            raise NotTaken("damaged", f"{exc}: run again") from exc
+        async with self._database.transaction() as transaction:
+            await imports.set_verified(transaction, known.id, verdict.sha256, verdict.by)
         return verdict
 
     async def _judge(self, known: ImportedObject, file: PartialFile) -> MediaFacts:
@@ -241,11 +241,11 @@ class Importer:
             if found.container not in self._settings.allowed_formats:
                 raise UnsupportedFormat
             return media_facts(found.container, found.probe)
-        except FINAL as error:
-            async with self._database.transaction() as tx:
-                await imports.refuse(tx, known.id, error.sentence)
+        except FINAL as exc:
+            async with self._database.transaction() as transaction:
+                await imports.refuse(transaction, known.id, exc.sentence)
             await file.remove()
-            raise NotTaken("refused", error.sentence) from error
+            raise NotTaken("refused", exc.sentence) from exc
 
     async def _enter(
         self,
@@ -257,16 +257,16 @@ class Importer:
         *,
         is_last: bool,
     ) -> None:
-        async with self._database.transaction() as tx:
-            video_id = await imports.take(tx, module.id, object_id)
+        async with self._database.transaction() as transaction:
+            video_id = await imports.take(transaction, module.id, object_id)
             if video_id is None:
                 raise NotTaken("taken", "another import has just taken it")
             # Nobody else puts files there as long as the module is locked by `take`.
             await self._publish(file, module.course_id, video_id, media.container)
             try:
-                await self._enter_within(tx, found, object_id, video_id, media)
+                await self._enter_within(transaction, found, object_id, video_id, media)
                 if is_last:
-                    await imports.finish(tx, object_id)
+                    await imports.finish(transaction, object_id)
             except (DatabaseError, NotTaken):
                 await self._run(remove_video, self._storage, module.course_id, video_id)
                 raise
@@ -279,20 +279,25 @@ class Importer:
         await self._run(publish_partial, self._storage, file.path, course_id, video_id, container)
 
     async def _enter_within(
-        self, tx: Transaction, found: S3Object, object_id: UUID, video_id: UUID, media: MediaFacts
+        self,
+        transaction: Transaction,
+        found: S3Object,
+        object_id: UUID,
+        video_id: UUID,
+        media: MediaFacts,
     ) -> None:
         size_bytes = found.size_bytes
         await space.reserve(  # each video counts in the quota, also those that share a file
-            tx,
+            transaction,
             object_id,
             needed_bytes=size_bytes,
             wished_bytes=size_bytes,
             quota_bytes=self._settings.quota_bytes,
         )
         filename = filename_of(found.location.key)
-        if not await announced.arrive(tx, video_id, media, size_bytes, filename):
+        if not await announced.arrive(transaction, video_id, media, size_bytes, filename):
             raise was_deleted()
-        await pipeline.begin_within(tx, video_id, object_id)
+        await pipeline.begin_within(transaction, video_id, object_id)
 
     async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:
         loop = asyncio.get_running_loop()
@@ -305,16 +310,16 @@ def _told() -> Iterator[None]:
     """What keeps one object or module from being taken, in words for the report."""
     try:
         yield
-    except FetchError as error:
-        raise NotTaken(error.state, str(error)) from error
-    except QuotaReached as error:
-        raise NotTaken("over-quota", "COURSESTREAM_STORAGE_QUOTA has no room for it") from error
-    except StorageFull as error:
-        raise NotTaken("no-space", error.sentence) from error
-    except (MediaInterrupted, SandboxBusy) as error:
-        raise NotTaken("unexamined", f"{error.sentence} Run again.") from error
-    except PartialBusy as error:
-        raise NotTaken("busy", "another import is fetching it") from error
+    except FetchError as exc:
+        raise NotTaken(exc.state, str(exc)) from exc
+    except QuotaReached as exc:
+        raise NotTaken("over-quota", "COURSESTREAM_STORAGE_QUOTA has no room for it") from exc
+    except StorageFull as exc:
+        raise NotTaken("no-space", exc.sentence) from exc
+    except (MediaInterrupted, SandboxBusy) as exc:
+        raise NotTaken("unexamined", f"{exc.sentence} Run again.") from exc
+    except PartialBusy as exc:
+        raise NotTaken("busy", "another import is fetching it") from exc
 
 
 def filename_of(key: str) -> str:

@@ -55,15 +55,15 @@ class OldPlaces:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await loop.run_in_executor(self._executor, function, *arguments)
-        except TimeoutError as error:
-            raise OldPlaceUnavailable("no answer in time") from error
+        except TimeoutError as exc:
+            raise OldPlaceUnavailable("no answer in time") from exc
 
 
 def _presigning() -> Any:
     try:
         return importlib.import_module(PRESIGNING)
-    except ModuleNotFoundError as error:
-        raise OldPlaceUnavailable(f"{error.name} is not installed (the extra s3)") from error
+    except ModuleNotFoundError as exc:
+        raise OldPlaceUnavailable(f"{exc.name} is not installed (the extra s3)") from exc
 
 
 def _open_client(endpoint_url: str | None, region: str | None) -> Any:

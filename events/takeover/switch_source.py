@@ -27,14 +27,14 @@ async def turn(
     for object_id, modules in await references.turnable(
         database, is_local=is_local, module_ids=module_ids, bucket=bucket, prefix=prefix
     ):
-        async with database.transaction() as tx:
-            found = await references.turn(tx, object_id, modules, is_local=is_local)
-            await _tell(tx, found)
+        async with database.transaction() as transaction:
+            found = await references.turn(transaction, object_id, modules, is_local=is_local)
+            await _tell(transaction, found)
         turned += [one.module_id for one in found]
     return turned
 
 
-async def _tell(tx: Transaction, turned: list[Turned]) -> None:
-    found = [await videos.get(tx, one.video_id) for one in turned if one.video_id]
+async def _tell(transaction: Transaction, turned: list[Turned]) -> None:
+    found = [await videos.get(transaction, one.video_id) for one in turned if one.video_id]
     if events := [told(VideoUpdated, video, video.uploaded_by) for video in found if video]:
-        await log.append(tx, events)
+        await log.append(transaction, events)

@@ -66,14 +66,14 @@ class Verifier:
             return Verdict("deleted", "its video was deleted here", found)
         try:
             return _beside_s3(taken, self._local(taken, files, found))
-        except FetchError as error:
-            return Verdict(error.state, str(error), found)
-        except Mismatch as error:
-            return Verdict("damaged", str(error), found)
-        except StorageError as error:
+        except FetchError as exc:
+            return Verdict(exc.state, str(exc), found)
+        except Mismatch as exc:
+            return Verdict("damaged", str(exc), found)
+        except StorageError as exc:
             self._storage.check()  # a lost mount is not taken for lost files
-            is_missing = isinstance(error, FileMissing)
-            return Verdict("lost" if is_missing else "damaged", error.sentence, found)
+            is_missing = isinstance(exc, FileMissing)
+            return Verdict("lost" if is_missing else "damaged", exc.sentence, found)
 
     def _local(self, taken: TakenModule, files: VideoFiles, found: S3Object) -> Verdict:
         """Raises: Mismatch, FetchError, StorageError."""

@@ -78,24 +78,24 @@ class Backfill:
     async def carry(self, rows: Iterable[LegacyProgress]) -> Carried:
         """In one transaction. Raises: DatabaseError."""
         places, remarks = read_places(rows, self._lectures, self._is_user_id, self._now)
-        async with self._database.transaction() as tx:
-            news = await viewer_positions.changing(tx, places)
+        async with self._database.transaction() as transaction:
+            news = await viewer_positions.changing(transaction, places)
             if news:
-                await self._store(tx, news)
+                await self._store(transaction, news)
             asked = {(place.course_id, place.user_id) for place in places}
-            unenrolled = await enrollments.not_enrolled(tx, asked)
+            unenrolled = await enrollments.not_enrolled(transaction, asked)
         remarks += [Remark("not-enrolled", user, course_id=course) for course, user in unenrolled]
         return Carried(len(news), len(places) - len(news), remarks)
 
-    async def _store(self, tx: Transaction, places: Sequence[Place]) -> None:
+    async def _store(self, transaction: Transaction, places: Sequence[Place]) -> None:
         """Standings are read again under their locks: reports go on meanwhile."""
         keys = {place: SessionKey(place.user_id, place.video_id, NO_SESSION) for place in places}
-        standings = await report_batch.lock_and_read(tx, keys.values())
+        standings = await report_batch.lock_and_read(transaction, keys.values())
         changes = [
             self._change(place, standings[key]) for place, key in keys.items() if key in standings
         ]
-        await report_batch.write(tx, changes, [], self._completion_ratio)
-        await viewer_positions.complete(tx, places)
+        await report_batch.write(transaction, changes, [], self._completion_ratio)
+        await viewer_positions.complete(transaction, places)
 
     def _change(self, place: Place, standing: Standing) -> ProgressChange:
         is_newer = standing.position_at is None or place.position_at > standing.position_at
@@ -124,8 +124,8 @@ def read_places(
             if not is_user_id(row.user_id):
                 raise NotCarried("bad-user-id", f"{row.user_id!r} cannot be a user's id here")
             places.append(parse_place(row, lectures, now))
-        except NotCarried as fault:
-            remarks.append(Remark(fault.state, row.user_id, row.module_id, detail=str(fault)))
+        except NotCarried as exc:
+            remarks.append(Remark(exc.state, row.user_id, row.module_id, detail=str(exc)))
     return merged(places), remarks
 
 

@@ -164,8 +164,10 @@ class LedgerWriter:
         if not self._batch:
             return
         try:
-            async with self._database.transaction() as tx:
-                await bytes_served.add(tx, self._writer_id, self._batch_number, self._batch)
+            async with self._database.transaction() as transaction:
+                await bytes_served.add(
+                    transaction, self._writer_id, self._batch_number, self._batch
+                )
         except (DatabaseUnavailable, DatabaseTimeout):
             self.failure_count += 1
             raise

@@ -102,9 +102,9 @@ async def adopt(database: Database, storage: StoragePaths) -> None:
     is_own = known is not None and known.storage_id == storage_id
     if known is not None and owner is not None and not _is_owner(known, owner):
         is_own = False
-    async with database.transaction() as tx:
+    async with database.transaction() as transaction:
         introduce = storage_identity.remember if is_own else storage_identity.adopt
-        known = await introduce(tx, storage_id)
+        known = await introduce(transaction, storage_id)
     if owner != _owner_of(known):
         await asyncio.to_thread(replace_owner, storage.owner, _owner_of(known))
     await asyncio.to_thread(storage.prepare)
@@ -125,8 +125,8 @@ async def _introduced(
     identity = await asyncio.to_thread(_prepared, storage)
     is_unclaimed = identity.owner is None
     if known is None or (is_unclaimed and known.storage_id == identity.storage_id):
-        async with database.transaction() as tx:
-            known = await storage_identity.remember(tx, identity.storage_id)
+        async with database.transaction() as transaction:
+            known = await storage_identity.remember(transaction, identity.storage_id)
         if known.storage_id == identity.storage_id:
             with suppress(
                 StorageFull, StorageReadOnly
@@ -153,8 +153,8 @@ async def _forget_if_others(
 ) -> None:
     """Of two databases that met a new storage at once, the later one is as new as before."""
     if known.database_id is not None and _fault(known, identity) == OTHERS:
-        async with database.transaction() as tx:
-            await storage_identity.forget(tx, known.database_id)
+        async with database.transaction() as transaction:
+            await storage_identity.forget(transaction, known.database_id)
 
 
 def _fault(known: KnownStorage, found: StorageIdentity) -> str | None:

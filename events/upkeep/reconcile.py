@@ -105,8 +105,8 @@ async def reconcile(database: Database, storage: StoragePaths, now_s: float) -> 
     kinds = ("stuck",) if is_held else ("stuck", "stray")
     by_itself = [one for one in found.findings if one.kind in kinds]
     mended = await mend(database, storage, by_itself, now_s)
-    async with database.transaction() as tx:
-        await storage_identity.note_held_strays(tx, found.stray_files if is_held else 0)
+    async with database.transaction() as transaction:
+        await storage_identity.note_held_strays(transaction, found.stray_files if is_held else 0)
     rest = [one for one in found.findings if one.kind not in kinds]
     _log(found, mended, rest)
     return rest
@@ -197,18 +197,18 @@ def _is_lost(finding: Finding) -> bool:
 
 async def _requeue(database: Database, finding: Finding) -> bool:
     assert finding.video_id is not None
-    async with database.transaction() as tx:
-        await pipeline.enqueue(tx, finding.video_id)
+    async with database.transaction() as transaction:
+        await pipeline.enqueue(transaction, finding.video_id)
     return True
 
 
 async def _retry(database: Database, finding: Finding) -> bool:
     assert finding.video_id is not None
-    async with database.transaction() as tx:
-        if not await videos.retry(tx, finding.video_id):
+    async with database.transaction() as transaction:
+        if not await videos.retry(transaction, finding.video_id):
             return False
-        await pipeline.enqueue(tx, finding.video_id)
-        await tell_updated(tx, finding.video_id)
+        await pipeline.enqueue(transaction, finding.video_id)
+        await tell_updated(transaction, finding.video_id)
     return True
 
 
@@ -232,36 +232,36 @@ def _remove(storage: StoragePaths, finding: Finding, name: str) -> None:
 async def _make_again(database: Database, finding: Finding, kind: Kind) -> bool:
     """From the file that is served, by one job, however much is lost."""
     assert finding.video_id is not None
-    async with database.transaction() as tx:
-        video = await videos.get(tx, finding.video_id)
+    async with database.transaction() as transaction:
+        video = await videos.get(transaction, finding.video_id)
         if video is None or video.status != "ready":
             return False
-        if not await jobs.is_queued(tx, str(video.id)):
-            await pipeline.enqueue(tx, video.id)
-        await file_rows.forget_unmakable(tx, video.id)
+        if not await jobs.is_queued(transaction, str(video.id)):
+            await pipeline.enqueue(transaction, video.id)
+        await file_rows.forget_unmakable(transaction, video.id)
         if kind in FORGETTING:  # pictures keep their rows, which tell the sizes
-            await FORGETTING[kind](tx, video.id)
-            await tell_updated(tx, video.id)
+            await FORGETTING[kind](transaction, video.id)
+            await tell_updated(transaction, video.id)
     return True
 
 
 async def _begin_again(database: Database, finding: Finding) -> bool:
     """From the original."""
     assert finding.video_id is not None
-    async with database.transaction() as tx:
-        if not await file_rows.unmake(tx, finding.video_id):
+    async with database.transaction() as transaction:
+        if not await file_rows.unmake(transaction, finding.video_id):
             return False
-        await pipeline.enqueue(tx, finding.video_id)
-        await tell_updated(tx, finding.video_id)
+        await pipeline.enqueue(transaction, finding.video_id)
+        await tell_updated(transaction, finding.video_id)
     return True
 
 
 async def _give_up(database: Database, finding: Finding) -> bool:
     assert finding.video_id is not None
-    async with database.transaction() as tx:
-        if not await videos.set_lost(tx, finding.video_id, LOST_CODE, LOST_DETAIL):
+    async with database.transaction() as transaction:
+        if not await videos.set_lost(transaction, finding.video_id, LOST_CODE, LOST_DETAIL):
             return False
-        video = await videos.get(tx, finding.video_id)
+        video = await videos.get(transaction, finding.video_id)
         assert video is not None
-        await log.append(tx, [told(VideoFailed, video, video.uploaded_by)])
+        await log.append(transaction, [told(VideoFailed, video, video.uploaded_by)])
     return True

@@ -55,8 +55,8 @@ async def sweep(database: Database, storage: StoragePaths, retention_s: float) -
     Raises: ForeignStorage, StorageGone, StorageReadOnly, DatabaseError.
     """
     await require_pair(database, storage)
-    async with database.transaction() as tx:
-        expired_at = await trash_clock.tick(tx, retention_s, longest_step_s(retention_s))
+    async with database.transaction() as transaction:
+        expired_at = await trash_clock.tick(transaction, retention_s, longest_step_s(retention_s))
     if expired_at is None:
         return []
     gone = []
@@ -72,10 +72,10 @@ async def sweep(database: Database, storage: StoragePaths, retention_s: float) -
 
 async def _delete_rows(database: Database, expired_at: datetime) -> TrashedVideo | None:
     """All rows of one video, or none of them."""
-    async with database.transaction() as tx:
-        video = await trash.take_expired(tx, expired_at)
+    async with database.transaction() as transaction:
+        video = await trash.take_expired(transaction, expired_at)
         if video is not None:
-            while await trash.delete_progress(tx, video.id, ROWS_AT_ONCE) == ROWS_AT_ONCE:
+            while await trash.delete_progress(transaction, video.id, ROWS_AT_ONCE) == ROWS_AT_ONCE:
                 pass
-            await trash.delete_video(tx, video.id)
+            await trash.delete_video(transaction, video.id)
     return video

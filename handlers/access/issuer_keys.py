@@ -30,7 +30,7 @@ UNKNOWN_KID_PAUSE_S = 5.0
 FETCH_TIMEOUT_S = 3.0
 MAX_ANSWER_BYTES = 512 * 1024  # twenty keys with their certificates are a tenth of it
 
-LOG = logging.getLogger("coursestream.issuer")
+logger = logging.getLogger(__name__)
 
 
 class IssuerKeys:
@@ -125,14 +125,14 @@ class IssuerKeys:
             self._keys = parse_key_set(await self._answer())
         except (aiohttp.ClientError, TimeoutError, OSError, UnusableKey) as exc:
             if not self._is_away:
-                LOG.warning(
+                logger.warning(
                     "the token issuer's keys cannot be fetched: %s", str(exc) or "timed out"
                 )
             self._is_away = True
             return
         held = frozenset(self._keys.values())
         if held != self._held or self._is_away:
-            LOG.info("the token issuer has %d usable keys", len(held))
+            logger.info("the token issuer has %d usable keys", len(held))
         self._held, self._is_away = held, False
 
     async def _answer(self) -> bytes:

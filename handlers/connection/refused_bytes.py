@@ -57,10 +57,10 @@ def _refusal(status: int, exc: BaseException | None) -> RequestError:
     return InvalidRequest("These bytes are no HTTP request.")
 
 
-def _answer(error: RequestError) -> web.Response:
+def _answer(exc: RequestError) -> web.Response:
     """Under the fields that the application gives to its own answers."""
     request_id = os.urandom(16).hex()
-    response = error.answer(request_id)
+    response = exc.answer(request_id)
     response.headers[REQUEST_ID] = request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers[hdrs.SERVER] = SERVER

@@ -173,8 +173,8 @@ class Pump:
                 self._send_window()
         except BlockingIOError:
             pass
-        except (OSError, FileTruncated) as fault:
-            self._end(fault)
+        except (OSError, FileTruncated) as exc:
+            self._end(exc)
             return
         if self._text or self._at < self._stop or self._take_part():
             self._wait()

@@ -76,12 +76,12 @@ class _Writer:
                     await self._response.prepare(self._request)
                     for part in plan.parts:
                         await self._write_part(part, file)
-        except FileTruncated as fault:
-            self._tell(fault)
+        except FileTruncated as exc:
+            self._tell(exc)
             self._transport.close()  # What was sent is right: let it arrive.
-        except OSError as fault:
+        except OSError as exc:
             self._drop_unsent()
-            self._tell(fault)
+            self._tell(exc)
             self._transport.abort()
         except asyncio.CancelledError:
             self._drop_unsent()

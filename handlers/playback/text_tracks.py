@@ -172,13 +172,13 @@ async def delete_chapters(request: web.Request) -> web.Response:
 async def _put(request: web.Request, video: Video, name: TrackName) -> web.Response:
     content = await _read(request, name.kind)
     digest = sha256(content.encode()).hexdigest()
-    async with request.app[keys.DATABASE].transaction() as tx:
-        before = await _locked(request, tx, video.id, name)
+    async with request.app[keys.DATABASE].transaction() as transaction:
+        before = await _locked(request, transaction, video.id, name)
         if before is None:
-            await _require_room(tx, video.id)
+            await _require_room(transaction, video.id)
         if before is None or before.sha256 != digest:
-            await text_tracks.put(tx, video.id, name, content, digest)
-            video = await tell_updated(tx, video.id, request[keys.VIEWER].user_id)
+            await text_tracks.put(transaction, video.id, name, content, digest)
+            video = await tell_updated(transaction, video.id, request[keys.VIEWER].user_id)
     forget_videos(request, [video.id])
     return answer_json(snapshot(video), status=201 if before is None else 200)
 
@@ -204,11 +204,11 @@ async def _get(request: web.Request, video_id: UUID, name: TrackName) -> web.Res
 
 
 async def _delete(request: web.Request, video_id: UUID, name: TrackName) -> web.Response:
-    async with request.app[keys.DATABASE].transaction() as tx:
-        if await _locked(request, tx, video_id, name) is None:
+    async with request.app[keys.DATABASE].transaction() as transaction:
+        if await _locked(request, transaction, video_id, name) is None:
             raise _missing(name)
-        await text_tracks.delete(tx, video_id, name)
-        await tell_updated(tx, video_id, request[keys.VIEWER].user_id)
+        await text_tracks.delete(transaction, video_id, name)
+        await tell_updated(transaction, video_id, request[keys.VIEWER].user_id)
     forget_videos(request, [video_id])
     return web.Response(status=204)
 
@@ -239,15 +239,15 @@ async def _read(request: web.Request, kind: TrackKind) -> str:
 
 
 async def _locked(
-    request: web.Request, tx: Transaction, video_id: UUID, name: TrackName
+    request: web.Request, transaction: Transaction, video_id: UUID, name: TrackName
 ) -> TextTrack | None:
     """The track as it is, and stays until the transaction ends, if the request may change it.
 
     Raises VideoMissing, PreconditionFailed.
     """
-    if not await text_tracks.lock_video(tx, video_id):
+    if not await text_tracks.lock_video(transaction, video_id):
         raise VideoMissing
-    track = await text_tracks.get(tx, video_id, name)
+    track = await text_tracks.get(transaction, video_id, name)
     if track is None:
         is_refused = hdrs.IF_MATCH in request.headers
     else:
@@ -258,8 +258,8 @@ async def _locked(
     return track
 
 
-async def _require_room(tx: Transaction, video_id: UUID) -> None:
-    if await text_tracks.count(tx, video_id) >= MAX_TRACKS:
+async def _require_room(transaction: Transaction, video_id: UUID) -> None:
+    if await text_tracks.count(transaction, video_id) >= MAX_TRACKS:
         raise InvalidRequest(f"A video has at most {MAX_TRACKS} captions and chapters.")
 
 

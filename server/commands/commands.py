@@ -63,7 +63,7 @@ from storage.s3.errors import S3Error
 from storage.sandbox.children import Sandbox
 from storage.sandbox.parents import protect_parent
 
-LOG = logging.getLogger("coursestream.commands")
+logger = logging.getLogger(__name__)
 
 
 class NoSharedSecretError(Exception):
@@ -121,7 +121,7 @@ def serve(config: Config, *, has_demo: bool) -> int:
                 _clear_leftovers(storage)
                 _run(config, _serve(config, database, has_demo))
     except StopRequested:
-        LOG.info("stopped")
+        logger.info("stopped")
     return 0
 
 
@@ -306,7 +306,7 @@ def _clear_leftovers(storage: StoragePaths) -> None:
     try:
         remove_unfinished(storage)
     except StorageReadOnly as exc:  # what is stored can be watched all the same
-        LOG.warning("leftovers of uploads stay: %s", exc)
+        logger.warning("leftovers of uploads stay: %s", exc)
 
 
 def _run(config: Config, work: Coroutine[Any, Any, None]) -> None:
@@ -330,9 +330,9 @@ async def _serve(config: Config, database: OwnedDatabase, has_demo: bool) -> Non
 async def _tell_confinement() -> None:
     """What this system refuses to the sandbox is no reason not to serve."""
     try:
-        LOG.info("%s", await Sandbox(1).confinement())
+        logger.info("%s", await Sandbox(1).confinement())
     except StorageError as exc:
-        LOG.warning("the sandbox could not be tried: %s", exc)
+        logger.warning("the sandbox could not be tried: %s", exc)
 
 
 async def _stop(children: Children, signals: StopSignals) -> None:
@@ -352,7 +352,7 @@ async def _make_demo(config: Config, base_url: str) -> None:
         )
         return
     except Exception:  # the server itself is well, and goes on
-        LOG.exception("the demonstration course could not be made")
+        logger.exception("the demonstration course could not be made")
         return
     lines = [f"{address.who}: {address.url}" for address in demo.addresses(base_url, mint)]
     _say("\n".join(["", "Open one of these; Ctrl-C stops everything.", *lines, ""]))

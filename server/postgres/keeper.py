@@ -17,7 +17,7 @@ CHECK_S = 0.5
 FIRST_PAUSE_S = 1.0
 LAST_PAUSE_S = 30.0
 
-LOG = logging.getLogger("coursestream.postgres")
+logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -44,9 +44,9 @@ async def _keep(postgres: EmbeddedPostgres, check_s: float, first_pause_s: float
     while True:
         await asyncio.sleep(check_s)
         if not await asyncio.to_thread(postgres.is_up):
-            LOG.error("PostgreSQL is gone; starting it again")
+            logger.error("PostgreSQL is gone; starting it again")
             await _restart(postgres, first_pause_s)
-            LOG.warning("PostgreSQL is back")
+            logger.warning("PostgreSQL is back")
 
 
 async def _restart(postgres: EmbeddedPostgres, pause_s: float) -> None:
@@ -55,6 +55,6 @@ async def _restart(postgres: EmbeddedPostgres, pause_s: float) -> None:
         try:
             return await asyncio.to_thread(postgres.restart)
         except (PostgresError, OSError) as exc:
-            LOG.error("PostgreSQL does not start: %s; next try in %.0f s", exc, pause_s)
+            logger.error("PostgreSQL does not start: %s; next try in %.0f s", exc, pause_s)
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, LAST_PAUSE_S)

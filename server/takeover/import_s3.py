@@ -163,8 +163,8 @@ async def _one(importer: Importer, group: Sequence[Entry]) -> list[Entry]:
     assert found is not None
     try:
         taken = await importer.take(found, [entry.module for entry in group])
-    except NotTaken as fault:
-        return [entry.failed(fault) for entry in group]
+    except NotTaken as exc:
+        return [entry.failed(exc) for entry in group]
     verified, faults = taken.verified, taken.faults
     told = f"sha256 {verified.sha256}, verified by {verified.by}"
     return [

@@ -71,8 +71,8 @@ def read_manifest(path: Path) -> list[LegacyModule]:
             if missing := set(MODULE_COLUMNS) - set(reader.fieldnames or ()):
                 raise ManifestError(f"{path} lacks the columns {', '.join(sorted(missing))}")
             return [_manifest_row(path, reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ManifestError(f"{path} cannot be read: {error}") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise ManifestError(f"{path} cannot be read: {exc}") from exc
 
 
 def _manifest_row(path: Path, line: int, row: dict[str, str | None]) -> LegacyModule:
@@ -125,8 +125,8 @@ def _located(entry: Entry, hosts: Hosts) -> tuple[Entry, tuple[Location, ...]]:
         return entry, ()
     try:
         return entry, parse_url(entry.module.video_url, hosts)
-    except UnknownLocation as error:
-        return replace(entry, state="unusable", detail=str(error)), ()
+    except UnknownLocation as exc:
+        return replace(entry, state="unusable", detail=str(exc)), ()
 
 
 def _is_wanted(wishes: ImportWishes, candidates: tuple[Location, ...]) -> bool:

@@ -46,8 +46,8 @@ def write_report(path: Path, entries: Sequence[Entry]) -> None:
     text = _as_csv(entries) if path.suffix == ".csv" else _as_json(entries)
     try:
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ReportError(f"the report cannot be written: {error}") from error
+    except OSError as exc:
+        raise ReportError(f"the report cannot be written: {exc}") from exc
 
 
 def _tell(wishes: ImportWishes, entries: Sequence[Entry], table: str, well: Sequence[str]) -> int:

@@ -87,8 +87,8 @@ def told_viewers(wishes: ImportWishes) -> Iterator[Viewers]:
 def _faults_told() -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        raise ReportError(f"the report cannot be written: {error}") from error
+    except OSError as exc:
+        raise ReportError(f"the report cannot be written: {exc}") from exc
 
 
 def count_viewers(wishes: ImportWishes, module_ids: Iterable[str], viewers: Viewers) -> None:

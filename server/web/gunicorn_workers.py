@@ -42,7 +42,7 @@ GRACE_S = 15.0  # beside the drain: for the persister and the pools
 RESTART_PAUSE_S = 1.0  # so that one that cannot start does not spin
 MEMORY = Path("/dev/shm")  # heartbeats on a disk would wait for it
 
-LOG = logging.getLogger("coursestream.workers")
+logger = logging.getLogger(__name__)
 
 
 def run_workers(config: Config, dsn: str, listeners: Sequence[int], ready: int) -> NoReturn:
@@ -102,7 +102,7 @@ class _WebWorker(Worker):
             with asyncio.Runner(loop_factory=new_loop) as runner:
                 runner.run(self._serve())
         except (DatabaseError, ForeignStorage, ListenError, StorageError) as exc:
-            LOG.error("a web process could not start: %s", exc)
+            logger.error("a web process could not start: %s", exc)
             self._give_up()
 
     async def _serve(self) -> None:

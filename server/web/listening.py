@@ -221,8 +221,8 @@ class Refusal(asyncio.Protocol):
 
 
 def _refusal() -> bytes:
-    error, request_id = Unavailable("The server holds as many connections as it may."), uuid4().hex
-    body = msgspec.json.encode(error.problem(request_id))
+    exc, request_id = Unavailable("The server holds as many connections as it may."), uuid4().hex
+    body = msgspec.json.encode(exc.problem(request_id))
     head = (
         "HTTP/1.1 503 Service Unavailable\r\n"
         "Content-Type: application/problem+json\r\n"

@@ -20,9 +20,9 @@ from handlers.header_values import is_packed
 from handlers.uploads.tus_headers import TUS_RESUMABLE, VERSION
 from server.web.proxies import client_of
 
-ACCESS_LOG = structlog.stdlib.get_logger("coursestream.access")
-_STANDARD_LOG = logging.getLogger("coursestream.access")
-LOG = structlog.stdlib.get_logger("coursestream.server")
+access_logger = structlog.stdlib.get_logger("coursestream.access")
+_standard_access_logger = logging.getLogger("coursestream.access")
+logger = structlog.stdlib.get_logger(__name__)
 
 API = "/api/v1/"
 UPLOADS = "/api/v1/uploads"
@@ -57,7 +57,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
             request.get(keys.PROBLEM_CODE),
         )
         if request.path not in QUIET and (level := _log_level(request, status)):
-            ACCESS_LOG.log(
+            access_logger.log(
                 level,
                 "request",
                 method=request.method,
@@ -79,15 +79,15 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except Exception as exc:
         if _is_gone(request) and isinstance(exc, ConnectionError | ClientError):
             return web.Response(status=CLIENT_GONE)
-        error = as_request_error(exc)
-        request[keys.PROBLEM_CODE] = error.code
-        if isinstance(error, Internal):
-            LOG.exception("request failed")
-        elif error.status >= 500:
-            LOG.warning("request refused", status=error.status, reason=str(exc))
+        request_error = as_request_error(exc)
+        request[keys.PROBLEM_CODE] = request_error.code
+        if isinstance(request_error, Internal):
+            logger.exception("request failed")
+        elif request_error.status >= 500:
+            logger.warning("request refused", status=request_error.status, reason=str(exc))
         if request.get(keys.IS_PREPARED):
             return _cut(request)
-        return _answer(request, error)
+        return _answer(request, request_error)
 
 
 @web.middleware
@@ -135,7 +135,7 @@ def _log_level(request: web.Request, status: int) -> int | None:
     """None for no line: one for each range or report would halve how many are served."""
     if status >= 400 or not request.get(keys.IS_ROUTINE):
         return logging.INFO
-    return logging.DEBUG if _STANDARD_LOG.isEnabledFor(logging.DEBUG) else None
+    return logging.DEBUG if _standard_access_logger.isEnabledFor(logging.DEBUG) else None
 
 
 def _is_gone(request: web.Request) -> bool:
@@ -156,8 +156,8 @@ def _packed() -> RequestError:
     )
 
 
-def _answer(request: web.Request, error: RequestError) -> web.Response:
-    response = error.answer(request[keys.REQUEST_ID])
-    if error.status in (413, 507) or (error.status == 415 and not request.content.is_eof()):
+def _answer(request: web.Request, exc: RequestError) -> web.Response:
+    response = exc.answer(request[keys.REQUEST_ID])
+    if exc.status in (413, 507) or (exc.status == 415 and not request.content.is_eof()):
         response.force_close()  # the rest of the body is not worth reading
     return response

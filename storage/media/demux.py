@@ -39,15 +39,15 @@ def media_errors_wrapped() -> Iterator[None]:
     """Everything FFmpeg raises inside the block leaves it as a StorageError."""
     try:
         yield
-    except MemoryError as error:
-        raise TooComplex("more memory than the sandbox allows") from error
-    except OSError as error:
-        if isinstance(error, av.FFmpegError) and error.errno not in _DISK_ERRNOS:
-            raise Undecodable(str(error)) from error
-        raise storage_error(error) from error
-    except (av.FFmpegError, ValueError) as error:
+    except MemoryError as exc:
+        raise TooComplex("more memory than the sandbox allows") from exc
+    except OSError as exc:
+        if isinstance(exc, av.FFmpegError) and exc.errno not in _DISK_ERRNOS:
+            raise Undecodable(str(exc)) from exc
+        raise storage_error(exc) from exc
+    except (av.FFmpegError, ValueError) as exc:
         # ValueError: PyAV itself saw that the muxer does not take the codec.
-        raise Undecodable(str(error)) from error
+        raise Undecodable(str(exc)) from exc
 
 
 @contextmanager

@@ -59,14 +59,14 @@ def _pillow_errors_wrapped() -> Iterator[None]:
         with warnings.catch_warnings():  # our own limit decides
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             yield
-    except UnidentifiedImageError as error:
-        raise UnsupportedPicture(str(error)) from error
-    except (Image.DecompressionBombError, MemoryError) as error:
-        raise HugePicture(str(error)) from error
-    except OSError as error:
+    except UnidentifiedImageError as exc:
+        raise UnsupportedPicture(str(exc)) from exc
+    except (Image.DecompressionBombError, MemoryError) as exc:
+        raise HugePicture(str(exc)) from exc
+    except OSError as exc:
         # Those of the system have a number; Pillow says so of what is in the file, too.
-        if error.errno is not None:
-            raise storage_error(error) from error
-        raise BadPicture(str(error)) from error
-    except (SyntaxError, ValueError, EOFError) as error:
-        raise BadPicture(str(error)) from error
+        if exc.errno is not None:
+            raise storage_error(exc) from exc
+        raise BadPicture(str(exc)) from exc
+    except (SyntaxError, ValueError, EOFError) as exc:
+        raise BadPicture(str(exc)) from exc

@@ -84,12 +84,12 @@ def _fetch_part(
         before = part.position
         try:
             _fetch_once(client, found, descriptor, part, shared)
-        except ClientError as error:
-            raise fetch_error(found, error) from error
-        except (BotoCoreError, HTTPError, OSError) as error:
+        except ClientError as exc:
+            raise fetch_error(found, exc) from exc
+        except (BotoCoreError, HTTPError, OSError) as exc:
             attempt = 1 if part.position > before else attempt + 1
             if attempt == ATTEMPTS_WITHOUT_A_BYTE:
-                raise FetchError("unreachable", str(error)) from error
+                raise FetchError("unreachable", str(exc)) from exc
             shared.stopping.wait(PAUSE_S * 2**attempt)
 
 
@@ -120,11 +120,11 @@ def _write(descriptor: int, chunk: bytes, position: int) -> None:
             view, position = view[written:], position + written
 
 
-def fetch_error(found: S3Object, error: ClientError) -> FetchError:
+def fetch_error(found: S3Object, exc: ClientError) -> FetchError:
     """What S3's refusal says of an object that the inventory has seen."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    code = str(exc.response.get("Error", {}).get("Code", ""))
     if code in ("412", "PreconditionFailed"):
         return FetchError("changed", "the object has changed meanwhile: run again")
-    told = refused(found.location, error)
+    told = refused(found.location, exc)
     is_gone = told.state == "missing"
     return FetchError("vanished" if is_gone else told.state, told.detail)

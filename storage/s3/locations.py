@@ -69,8 +69,8 @@ def _bucket_and_path(url: str, hosts: Hosts) -> tuple[str, str]:
     try:
         parts = urlsplit(url)
         host, name = parts.netloc.lower(), (parts.hostname or "")
-    except ValueError as error:
-        raise UnknownLocation(f"no URL: {error}") from error
+    except ValueError as exc:
+        raise UnknownLocation(f"no URL: {exc}") from exc
     if "versionId=" in parts.query:
         raise UnknownLocation("it names one version of an object")
     path = parts.path.removeprefix("/")

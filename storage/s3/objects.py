@@ -82,8 +82,8 @@ def open_client(
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         return session.client("s3", endpoint_url=endpoint_url, config=config)
-    except (BotoCoreError, ValueError) as error:
-        raise S3Error(str(error)) from error
+    except (BotoCoreError, ValueError) as exc:
+        raise S3Error(str(exc)) from exc
 
 
 def look_up(client: Client, max_size_bytes: int, candidates: Sequence[Location]) -> S3Object:
@@ -99,24 +99,24 @@ def look_up(client: Client, max_size_bytes: int, candidates: Sequence[Location])
 def _head(client: Client, location: Location, max_size_bytes: int) -> S3Object:
     try:
         answer = client.head_object(Bucket=location.bucket, Key=location.key)
-    except ClientError as error:
-        return refused(location, error)
-    except _OURS_TO_MEND as error:
-        raise S3Error(str(error)) from error
-    except BotoCoreError as error:
-        return S3Object(location, "unreachable", detail=str(error))
+    except ClientError as exc:
+        return refused(location, exc)
+    except _OURS_TO_MEND as exc:
+        raise S3Error(str(exc)) from exc
+    except BotoCoreError as exc:
+        return S3Object(location, "unreachable", detail=str(exc))
     size_bytes = int(answer["ContentLength"])
     state, detail = _judged(location, answer, size_bytes, max_size_bytes)
     return S3Object(location, state, size_bytes, answer["ETag"].strip('"'), detail)
 
 
-def refused(location: Location, error: ClientError) -> S3Object:
+def refused(location: Location, exc: ClientError) -> S3Object:
     """What S3's refusal says of the object."""
-    told = error.response.get("Error", {})
+    told = exc.response.get("Error", {})
     state = _BY_CODE.get(str(told.get("Code", "")), "unreachable")
     if state == "archived":
         return S3Object(location, state, detail=_how_to_restore(location, dict(told)))
-    return S3Object(location, state, detail=_DETAILS.get(state, str(error)))
+    return S3Object(location, state, detail=_DETAILS.get(state, str(exc)))
 
 
 def _judged(

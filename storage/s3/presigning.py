@@ -36,8 +36,8 @@ def open_client(endpoint_url: str | None, region: str | None) -> Client:
         if session.get_credentials() is None:  # asked for anew by the next: they may come
             raise OldPlaceUnavailable("no credentials for S3 were found")
         return session.client("s3", endpoint_url=endpoint_url, config=config)
-    except (BotoCoreError, ValueError) as error:
-        raise OldPlaceUnavailable(str(error)) from error
+    except (BotoCoreError, ValueError) as exc:
+        raise OldPlaceUnavailable(str(exc)) from exc
 
 
 def presigned(
@@ -54,8 +54,8 @@ def presigned(
         url: str = client.generate_presigned_url(
             _METHODS[method], Params=named, ExpiresIn=max(1, min(life_s, LONGEST_LIFE_S))
         )
-    except BotoCoreError as error:
-        raise OldPlaceUnavailable(str(error)) from error
+    except BotoCoreError as exc:
+        raise OldPlaceUnavailable(str(exc)) from exc
     return url
 
 
@@ -63,8 +63,8 @@ def require_there(client: Client, bucket: str, key: str) -> None:
     """Raises: OldPlaceGone, OldPlaceUnavailable."""
     try:
         client.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        is_gone = refused(Location(bucket, key), error).state == "missing"
-        raise (OldPlaceGone if is_gone else OldPlaceUnavailable)(str(error)) from error
-    except BotoCoreError as error:
-        raise OldPlaceUnavailable(str(error)) from error
+    except ClientError as exc:
+        is_gone = refused(Location(bucket, key), exc).state == "missing"
+        raise (OldPlaceGone if is_gone else OldPlaceUnavailable)(str(exc)) from exc
+    except BotoCoreError as exc:
+        raise OldPlaceUnavailable(str(exc)) from exc

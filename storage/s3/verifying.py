@@ -83,8 +83,8 @@ def _told_part_sizes(client: Client, found: S3Object) -> Iterator[int]:
 def _part_bytes(client: Client, found: S3Object, number: int) -> int | None:
     try:
         answer = _head(client, found, PartNumber=number)
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] in _KNOWS_NO_PARTS:
+    except ClientError as exc:
+        if exc.response["ResponseMetadata"]["HTTPStatusCode"] in _KNOWS_NO_PARTS:
             return None
         raise
     return int(answer["ContentLength"]) if "PartsCount" in answer else None
@@ -105,7 +105,7 @@ def _part_count(found: S3Object) -> int:
 def _refusals_told(found: S3Object) -> Iterator[None]:
     try:
         yield
-    except ClientError as error:
-        raise fetch_error(found, error) from error
-    except BotoCoreError as error:
-        raise FetchError("unreachable", str(error)) from error
+    except ClientError as exc:
+        raise fetch_error(found, exc) from exc
+    except BotoCoreError as exc:
+        raise FetchError("unreachable", str(exc)) from exc

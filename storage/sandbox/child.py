@@ -164,14 +164,14 @@ def _answer(
         if order.function == CONFINEMENT:
             return Answer(result=msgspec.Raw(encode(_confined(Files(), process))))
         return _carried_out(order, functions[order.function], process, report)
-    except StorageError as error:
-        return _failure(type(error).__name__, str(error))
+    except StorageError as exc:
+        return _failure(type(exc).__name__, str(exc))
     except MemoryError:
         return _failure("TooComplex", "more memory than the sandbox allows")
-    except ImportError as error:  # half an installation: an upgrade is going on
-        return _failure("MediaInterrupted", str(error))
-    except Exception as error:
-        return _failure("MediaCrashed", f"{type(error).__name__}: {error}")
+    except ImportError as exc:  # half an installation: an upgrade is going on
+        return _failure("MediaInterrupted", str(exc))
+    except Exception as exc:
+        return _failure("MediaCrashed", f"{type(exc).__name__}: {exc}")
 
 
 def _carried_out(order: Order, function: Function, process: Process, report: Progress) -> Answer:
@@ -190,8 +190,8 @@ def _confined(wanted: Files, process: Process) -> Confinement:
     files.make_written(wanted)
     try:
         return confine(wanted, has_namespaces=process.has_namespaces, keep_up=process.die_with_them)
-    except OSError as error:
-        raise MediaInterrupted(f"the sandbox could not be closed: {error}") from error
+    except OSError as exc:
+        raise MediaInterrupted(f"the sandbox could not be closed: {exc}") from exc
 
 
 def _failure(name: str, detail: str) -> Answer:

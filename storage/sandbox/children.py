@@ -288,8 +288,8 @@ class Sandbox:
                 async with self._slot():
                     message = await self._carried_out(call)
                 return _result(message, result_type)
-            except StorageError as error:
-                failures.append(error)
+            except StorageError as exc:
+                failures.append(exc)
             if final := settled(failures, most_interruptions):
                 raise final
 
@@ -335,8 +335,8 @@ class Sandbox:
         try:
             with await asyncio.to_thread(_as_input, call.content) as content:
                 return await self._spawn(call.order, content)
-        except OSError as error:
-            raise MediaInterrupted(f"no child could be started: {error}") from error
+        except OSError as exc:
+            raise MediaInterrupted(f"no child could be started: {exc}") from exc
 
     async def _spawn(self, order: Order, content: IO[bytes]) -> Process:
         return await asyncio.create_subprocess_exec(
@@ -412,8 +412,8 @@ def _result(message: bytes, result_type: type[_T] | None) -> _T:
         if answer.error is None:
             result: _T = decode(answer.result, result_type)
             return result
-    except (msgspec.MsgspecError, ValueError, NotImplementedError, RecursionError) as error:
-        raise MediaCrashed(f"the answer makes no sense: {error}") from error
+    except (msgspec.MsgspecError, ValueError, NotImplementedError, RecursionError) as exc:
+        raise MediaCrashed(f"the answer makes no sense: {exc}") from exc
     raise _ERRORS.get(answer.error, MediaCrashed)(answer.detail)
 
 

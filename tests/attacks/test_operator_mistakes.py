@@ -63,9 +63,9 @@ class Production:
     ids: list[UUID]
 
     async def sql(self, *statements: str, **parameters: Any) -> None:
-        async with self.database.transaction() as tx:
+        async with self.database.transaction() as transaction:
             for statement in statements:
-                await tx.execute(statement, parameters)
+                await transaction.execute(statement, parameters)
 
     async def lost(self, root: Path | None = None) -> int:
         return await asyncio.to_thread(self._lost, root or self.storage.root)
@@ -253,12 +253,12 @@ async def test_two_servers(production: Production, other: Database) -> None:
         assert "another database" in (await a_day_of(other, production.storage.root) or "")
         row = "instance_id, database_id FROM storage_identity"
         rows = await production.database.fetch_all(f"SELECT {row}")
-        async with other.transaction() as tx:
-            await tx.execute(
+        async with other.transaction() as transaction:
+            await transaction.execute(
                 "CREATE OR REPLACE FUNCTION cluster_identity() RETURNS text LANGUAGE sql"
                 " AS $$ SELECT '1' $$"
             )
-            await tx.execute(
+            await transaction.execute(
                 "INSERT INTO storage_identity (instance_id, database_id) VALUES (%s, %s)", rows[0]
             )
         assert "copy of this database" in (await a_day_of(other, production.storage.root) or "")

@@ -95,8 +95,8 @@ def finished(work: Awaitable[Any]) -> Any:
     try:
         inspect.getcoroutinestate(work)  # type: ignore[arg-type]
         work.send(None)  # type: ignore[attr-defined]
-    except StopIteration as end:
-        return end.value
+    except StopIteration as exc:
+        return exc.value
     raise AssertionError("it waits")
 
 

@@ -193,8 +193,8 @@ async def outcome(url: str, seed: int, twins: Twins) -> list[Any]:
         try:
             async with asyncio.timeout(20):
                 await converse(wire, seed, twins, said)
-        except (asyncio.IncompleteReadError, ConnectionError, ValueError) as end:
-            said.append(type(end))
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError) as exc:
+            said.append(type(exc))
     return said
 
 

@@ -202,8 +202,8 @@ async def outcome(twins: Twins, service: Service, seed: int) -> list[Any]:
         try:
             async with asyncio.timeout(60):
                 await converse(wire, player, said)
-        except (asyncio.IncompleteReadError, OSError, ValueError) as end:
-            said.append(type(end))
+        except (asyncio.IncompleteReadError, OSError, ValueError) as exc:
+            said.append(type(exc))
     return said
 
 

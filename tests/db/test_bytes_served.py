@@ -34,8 +34,8 @@ async def total(database: Database) -> int:
 async def test_a_batch_sent_again_is_not_counted_again(database: Database) -> None:
     writer_id, other_id = uuid4(), uuid4()
     for writer, number in ((writer_id, 1), (writer_id, 1), (other_id, 1), (writer_id, 2)):
-        async with database.transaction() as tx:
-            await bytes_served.add(tx, writer, number, {account(): 10})
+        async with database.transaction() as transaction:
+            await bytes_served.add(transaction, writer, number, {account(): 10})
 
     assert await total(database) == 30
 
@@ -47,14 +47,14 @@ async def test_rows_of_old_days_are_deleted(database: Database) -> None:
         for days in (0, 90, 91)
         for number in range(3)
     }
-    async with database.transaction() as tx:
-        await bytes_served.add(tx, uuid4(), 1, amounts)
-        await tx.execute(
+    async with database.transaction() as transaction:
+        await bytes_served.add(transaction, uuid4(), 1, amounts)
+        await transaction.execute(
             "INSERT INTO bytes_served_writers VALUES (%s, 1, now() - interval '91 days')",
             (str(uuid4()),),
         )
         before = today - timedelta(days=90)
-        deleted = [await bytes_served.delete_before(tx, before, 2) for _ in range(3)]
+        deleted = [await bytes_served.delete_before(transaction, before, 2) for _ in range(3)]
 
     assert deleted == [2, 1, 0]
     days = await database.fetch_all("SELECT DISTINCT day FROM bytes_served")
@@ -64,8 +64,10 @@ async def test_rows_of_old_days_are_deleted(database: Database) -> None:
 
 
 async def test_the_questions_of_the_documentation_are_answered(database: Database) -> None:
-    async with database.transaction() as tx:
-        await bytes_served.add(tx, uuid4(), 1, {account(day=datetime.now(UTC).date()): 5 * 2**20})
+    async with database.transaction() as transaction:
+        await bytes_served.add(
+            transaction, uuid4(), 1, {account(day=datetime.now(UTC).date()): 5 * 2**20}
+        )
     questions = re.findall(r"^SELECT.*?;$", DOCUMENTATION.read_text(), re.DOTALL | re.MULTILINE)
     answers = [
         await database.fetch_all(question.replace("physics", "c1")) for question in questions

@@ -71,10 +71,10 @@ async def test_no_role_database_or_url_turns_durability_off(dsn: str) -> None:
     try:
         async with (
             open_database(hasty) as database,
-            database.transaction() as tx,
+            database.transaction() as transaction,
             listen(hasty, "x") as listener,
         ):
-            for queries in (database, tx, listener):
+            for queries in (database, transaction, listener):
                 row = await queries.fetch_one("SHOW synchronous_commit")
                 assert row is not None
                 assert row.synchronous_commit == "on"

@@ -26,9 +26,9 @@ MOST = 10 * STEP_BYTES
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
     async with open_database(dsn, size=3) as database:
-        async with database.transaction() as tx:
-            await tx.execute("INSERT INTO courses (id, title) VALUES ('c1', 'One')")
-            await tx.execute(
+        async with database.transaction() as transaction:
+            await transaction.execute("INSERT INTO courses (id, title) VALUES ('c1', 'One')")
+            await transaction.execute(
                 "INSERT INTO modules (id, course_id, title, position) VALUES ('m1', 'c1', 'M', 0)"
             )
         yield database
@@ -116,29 +116,29 @@ async def test_used_is_what_the_rows_of_published_files_say(database: Database) 
     video_id = await add_video(database, 1000)
     assert await space.used(database) == 1000
 
-    async with database.transaction() as tx:
-        await tx.execute(
+    async with database.transaction() as transaction:
+        await transaction.execute(
             "INSERT INTO representations (video_id, format, file_name, mime_type, size_bytes,"
             " sha256) VALUES (%s, 'mp4', 'f', 'm', 900, 'h')",
             (video_id,),
         )
-        await tx.execute(
+        await transaction.execute(
             "INSERT INTO thumbnails (video_id, size_name, mime_type, file_name, width_px,"
             " height_px, size_bytes, sha256) VALUES (%s, 's', 'm', 'f', 1, 1, 7, 'h')",
             (video_id,),
         )
     assert await space.used(database) == 1907
 
-    async with database.transaction() as tx:
-        await tx.execute("UPDATE videos SET status = 'ready'")  # the original goes
+    async with database.transaction() as transaction:
+        await transaction.execute("UPDATE videos SET status = 'ready'")  # the original goes
     assert await space.used(database) == 907
 
-    async with database.transaction() as tx:
-        await tx.execute("UPDATE videos SET deleted_at = now()")
+    async with database.transaction() as transaction:
+        await transaction.execute("UPDATE videos SET deleted_at = now()")
     assert await space.used(database) == 907, "it can still be restored"
 
-    async with database.transaction() as tx:
-        await tx.execute("DELETE FROM videos")
+    async with database.transaction() as transaction:
+        await transaction.execute("DELETE FROM videos")
     assert await space.used(database) == 0
 
 

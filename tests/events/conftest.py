@@ -48,8 +48,8 @@ class Library:
 
     async def enroll(self, user_id: str, role: str | None, course_id: str = "c1") -> int:
         """The enrolment's new version, with its event in the log."""
-        async with self.database.transaction() as tx:
-            row = await tx.fetch_one(
+        async with self.database.transaction() as transaction:
+            row = await transaction.fetch_one(
                 "INSERT INTO enrollments AS e (course_id, user_id, role) VALUES (%s, %s, %s)"
                 " ON CONFLICT (course_id, user_id) DO UPDATE"
                 " SET role = excluded.role, version = e.version + 1 RETURNING version",
@@ -62,16 +62,16 @@ class Library:
                 role=role,
                 version=row.version,
             )
-            await log.append(tx, [changed])
+            await log.append(transaction, [changed])
         return int(row.version)
 
     async def append(self, *events: Event) -> list[int]:
-        async with self.database.transaction() as tx:
-            return await log.append(tx, events)
+        async with self.database.transaction() as transaction:
+            return await log.append(transaction, events)
 
     async def _run(self, sql: str, *parameters: Any) -> None:
-        async with self.database.transaction() as tx:
-            await tx.execute(sql, parameters)
+        async with self.database.transaction() as transaction:
+            await transaction.execute(sql, parameters)
 
 
 @pytest.fixture
@@ -82,9 +82,11 @@ async def database(dsn: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def library(database: Database) -> Library:
-    async with database.transaction() as tx:
-        await tx.execute("INSERT INTO courses (id, title) VALUES ('c1', 'One'), ('c2', 'Two')")
-        await tx.execute(
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "INSERT INTO courses (id, title) VALUES ('c1', 'One'), ('c2', 'Two')"
+        )
+        await transaction.execute(
             "INSERT INTO modules (id, course_id, title, position)"
             " VALUES ('m-c1', 'c1', 'M', 0), ('m-c2', 'c2', 'M', 0)"
         )
@@ -94,8 +96,8 @@ async def library(database: Database) -> Library:
 @pytest.fixture
 async def storage(database: Database, tmp_path: Path) -> StoragePaths:
     """Belongs to the database, whose trash has been looked after for ever."""
-    async with database.transaction() as tx:
-        await tx.execute("INSERT INTO trash_marks VALUES (-80000, 'infinity')")
+    async with database.transaction() as transaction:
+        await transaction.execute("INSERT INTO trash_marks VALUES (-80000, 'infinity')")
     return await pair(database, await asyncio.to_thread(StoragePaths, tmp_path))
 
 

@@ -16,20 +16,20 @@ WAITING = "SELECT pid FROM pg_locks WHERE NOT granted LIMIT 1"
 
 
 async def counted(library: Any, video_id: UUID) -> list[Completion]:
-    async with library.database.transaction() as tx:
-        return await recount(tx, video_id, 0.9)
+    async with library.database.transaction() as transaction:
+        return await recount(transaction, video_id, 0.9)
 
 
 async def test_it_is_cut_to_the_duration_and_measured_by_it(library: Any) -> None:
     video_id, other_id = await library.video(duration_s=10), await library.video()
-    async with library.database.transaction() as tx:
+    async with library.database.transaction() as transaction:
         for user, video, watched in (
             ("ada", video_id, "{[0,12)}"),
             ("bob", video_id, "{[2,4),[11,20)}"),
             ("cleo", video_id, "{}"),
             ("dan", other_id, "{[0,40)}"),
         ):
-            await tx.execute(REPORT, (user, str(video), watched))
+            await transaction.execute(REPORT, (user, str(video), watched))
     assert await counted(library, video_id) == [Completion("ada", 5.0, 1.0, None)]
     assert await counted(library, video_id) == []
     assert [tuple(row) for row in await library.database.fetch_all(STATES)] == [
@@ -43,8 +43,8 @@ async def test_it_is_cut_to_the_duration_and_measured_by_it(library: Any) -> Non
 async def test_a_first_report_that_is_being_stored_is_waited_for(library: Any) -> None:
     video_id = await library.video(duration_s=10)
     async with asyncio.timeout(10):
-        async with library.database.transaction() as tx:
-            await tx.execute(REPORT, ("ada", str(video_id), "{[0,12)}"))
+        async with library.database.transaction() as transaction:
+            await transaction.execute(REPORT, ("ada", str(video_id), "{[0,12)}"))
             counting = asyncio.create_task(counted(library, video_id))
             await wait_until(lambda: library.database.fetch_one(WAITING))
         assert await counting == [Completion("ada", 5.0, 1.0, None)]

@@ -164,9 +164,9 @@ class Place:
 async def place(dsn: str, tmp_path: Path, killer: Killer) -> AsyncIterator[Place]:
     storage = await asyncio.to_thread(StoragePaths, tmp_path)
     async with open_database(dsn, size=2) as database:
-        async with database.transaction() as tx:
-            await tx.execute("INSERT INTO courses (id, title) VALUES ('c1', 'One')")
-            await tx.execute("INSERT INTO modules VALUES ('m1', 'c1', 'M', 0)")
+        async with database.transaction() as transaction:
+            await transaction.execute("INSERT INTO courses (id, title) VALUES ('c1', 'One')")
+            await transaction.execute("INSERT INTO modules VALUES ('m1', 'c1', 'M', 0)")
         storage = await pair(database, storage)
         yield Place(dsn, database, storage, killer)
 

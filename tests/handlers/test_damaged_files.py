@@ -171,8 +171,8 @@ async def jobs_of(service: Any) -> int:
 
 
 async def forget_jobs(service: Any) -> None:
-    async with service.app[keys.DATABASE].transaction() as tx:
-        await tx.execute("DELETE FROM procrastinate_jobs")
+    async with service.app[keys.DATABASE].transaction() as transaction:
+        await transaction.execute("DELETE FROM procrastinate_jobs")
 
 
 @pytest.mark.parametrize("how", ["cut", "other bytes"])

@@ -21,6 +21,7 @@ from db.errors import (
     DatabaseUnavailable,
     ForeignKeyViolated,
     QuotaReached,
+    TooManyUploads,
     UniqueViolated,
 )
 from events import errors as events_errors
@@ -133,6 +134,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     UniqueViolated: (UniqueViolated(SECRET), "internal"),
     ForeignKeyViolated: (ForeignKeyViolated(SECRET), "internal"),
     QuotaReached: (QuotaReached(SECRET), "over-quota"),
+    TooManyUploads: (TooManyUploads(3), "rate-limited"),
     CommitUnknown: (CommitUnknown(SECRET), "unavailable"),
     EventsError: (EventsError(SECRET), "internal"),
     UnknownEventType: (UnknownEventType(SECRET), "internal"),  # its handler answers 400
@@ -192,25 +194,25 @@ def test_every_error_of_a_lower_room_has_a_row() -> None:
     assert set().union(*(own(room) for room in rooms)) <= LOWER.keys()
 
 
-@pytest.mark.parametrize(("error", "code"), LOWER.values(), ids=lambda it: type(it).__name__)
-def test_error_of_a_lower_room_is_answered(error: Exception, code: str) -> None:
-    assert as_request_error(error).code == code
+@pytest.mark.parametrize(("exc", "code"), LOWER.values(), ids=lambda it: type(it).__name__)
+def test_error_of_a_lower_room_is_answered(exc: Exception, code: str) -> None:
+    assert as_request_error(exc).code == code
 
 
 @pytest.mark.parametrize(
-    "error",
+    "exc",
     [
-        *(error for error, _ in LOWER.values()),
+        *(exc for exc, _ in LOWER.values()),
         RuntimeError(SECRET),
         OSError(errno.EACCES, SECRET, SECRET),
         storage_error(OSError(errno.EIO, SECRET, SECRET)),
         web.HTTPInternalServerError(text=SECRET, reason="secret"),
         LineTooLong(SECRET.encode(), 8190),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=lambda exc: type(exc).__name__,
 )
-def test_nothing_leaks(error: Exception) -> None:
-    answer = as_request_error(error).answer("request-1")
+def test_nothing_leaks(exc: Exception) -> None:
+    answer = as_request_error(exc).answer("request-1")
 
     assert isinstance(answer.body, bytes)
     assert b"secret" not in answer.body.lower()
@@ -222,13 +224,13 @@ def test_subscribers_too_many_for_one_user_are_rate_limited() -> None:
 
 
 def test_request_error_stays_what_it_is() -> None:
-    error = errors.NotReady()
+    exc = errors.NotReady()
 
-    assert as_request_error(error) is error
+    assert as_request_error(exc) is exc
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
+    ("exc", "status"),
     [
         (web.HTTPNotFound(), 404),
         (web.HTTPMethodNotAllowed("PUT", ["GET"]), 405),
@@ -242,11 +244,11 @@ def test_request_error_stays_what_it_is() -> None:
     ],
     ids=lambda it: type(it).__name__,
 )
-def test_error_of_the_http_library_is_answered(error: Exception, status: int) -> None:
-    assert as_request_error(error).status == status
+def test_error_of_the_http_library_is_answered(exc: Exception, status: int) -> None:
+    assert as_request_error(exc).status == status
 
 
 def test_wrong_method_keeps_the_right_ones() -> None:
-    error = as_request_error(web.HTTPMethodNotAllowed("PUT", ["GET", "HEAD"]))
+    exc = as_request_error(web.HTTPMethodNotAllowed("PUT", ["GET", "HEAD"]))
 
-    assert error.headers == {"Allow": "GET,HEAD"}
+    assert exc.headers == {"Allow": "GET,HEAD"}

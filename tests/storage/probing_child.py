@@ -33,8 +33,8 @@ def probe_all(directory: Path, limits: Limits) -> list[Outcome]:
 def _outcome(path: Path, limits: Limits) -> Outcome:
     try:
         found = probe(path, "webm" if path.suffix == ".webm" else "mp4", limits)
-    except StorageError as error:
-        return Outcome(path.name, type(error).__name__)
+    except StorageError as exc:
+        return Outcome(path.name, type(exc).__name__)
     return Outcome(path.name, None, found.duration_s, found.width * found.height)
 
 

@@ -109,8 +109,8 @@ async def _one_by_one(directory: Path, limits: Limits, outcome: type) -> list:
         try:
             found = await sandbox.probe(path, container, limits)
             told.append(outcome(path.name, None, found.duration_s, found.width * found.height))
-        except StorageError as error:
-            told.append(outcome(path.name, type(error).__name__))
+        except StorageError as exc:
+            told.append(outcome(path.name, type(exc).__name__))
     return told
 
 

@@ -21,14 +21,14 @@ async def database(dsn: str) -> AsyncIterator[Database]:
 
 
 async def append(database: Database, *events: NewEvent) -> list[int]:
-    async with database.transaction() as tx:
-        return await event_log.append(tx, events)
+    async with database.transaction() as transaction:
+        return await event_log.append(transaction, events)
 
 
 async def append_hastily(database: Database) -> None:
-    async with database.transaction() as tx:
-        await tx.execute("SET LOCAL lock_timeout = '50ms'")
-        await event_log.append(tx, [TOLD])
+    async with database.transaction() as transaction:
+        await transaction.execute("SET LOCAL lock_timeout = '50ms'")
+        await event_log.append(transaction, [TOLD])
 
 
 async def test_an_empty_log_begins_and_ends_at_zero(database: Database) -> None:
@@ -45,16 +45,16 @@ async def test_reading_goes_on_after_an_id_and_stops_at_the_limit(database: Data
 
 
 async def test_appending_is_one_round_trip(database: Database) -> None:
-    async with database.transaction() as tx:
+    async with database.transaction() as transaction:
         before = database.query_count
-        await event_log.append(tx, [TOLD] * 100)
+        await event_log.append(transaction, [TOLD] * 100)
         assert database.query_count == before + 1
 
 
 async def test_a_notification_comes_with_the_commit_only(database: Database, dsn: str) -> None:
     async with listen(dsn, event_log.CHANNEL) as listener:
-        async with database.transaction() as tx:
-            await event_log.append(tx, [TOLD])
+        async with database.transaction() as transaction:
+            await event_log.append(transaction, [TOLD])
             assert await event_log.read_after(listener, 0, 10) == []
         await listener.wait(10)
         assert len(await event_log.read_after(listener, 0, 10)) == 1
@@ -64,8 +64,8 @@ async def test_appending_with_the_commit_keeps_others_waiting_no_longer(
     database: Database, dsn: str
 ) -> None:
     before = await append(database, TOLD)
-    async with listen(dsn, event_log.CHANNEL) as listener, database.transaction() as tx:
-        await event_log.append_and_commit(tx, [TOLD] * 2)
+    async with listen(dsn, event_log.CHANNEL) as listener, database.transaction() as transaction:
+        await event_log.append_and_commit(transaction, [TOLD] * 2)
 
         await append_hastily(database)
         await listener.wait(10)
@@ -95,8 +95,8 @@ async def test_who_waits_for_the_log_gets_its_id_after_who_has_it(database: Data
 async def test_each_way_to_look_has_its_index(
     database: Database, arm: str, parameters: tuple[Any, ...], index: str
 ) -> None:
-    async with database.transaction() as tx:
-        await tx.execute("SET LOCAL enable_seqscan = off")
-        plan = await tx.fetch_all(f"EXPLAIN SELECT FROM event_log WHERE {arm}", parameters)
+    async with database.transaction() as transaction:
+        await transaction.execute("SET LOCAL enable_seqscan = off")
+        plan = await transaction.fetch_all(f"EXPLAIN SELECT FROM event_log WHERE {arm}", parameters)
 
     assert index in "\n".join(row[0] for row in plan)

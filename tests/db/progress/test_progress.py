@@ -22,12 +22,12 @@ async def database(dsn: str) -> AsyncIterator[Database]:
 async def videos(database: Database) -> list[UUID]:
     """Three videos of 100 s in one course, in the order of their ids."""
     made = sorted((uuid4() for _ in range(3)), key=str)
-    async with database.transaction() as tx:
-        await tx.execute("INSERT INTO courses (id, title) VALUES ('c1', 'One')")
-        await tx.execute(
+    async with database.transaction() as transaction:
+        await transaction.execute("INSERT INTO courses (id, title) VALUES ('c1', 'One')")
+        await transaction.execute(
             "INSERT INTO modules (id, course_id, title, position) VALUES ('m1', 'c1', 'M', 0)"
         )
-        await tx.execute(
+        await transaction.execute(
             "INSERT INTO videos (id, course_id, module_id, title, original_filename, duration_s,"
             " width, height, container, video_codec, mime_type, is_playable, original_size_bytes,"
             " uploaded_by) SELECT id, 'c1', 'm1', 't', 'f', 100, 4, 3, 'mp4', 'h264', 'video/mp4',"
@@ -42,9 +42,9 @@ async def watch(
 ) -> progress.ProgressState:
     key = SessionKey(user_id, video_id, "s")
     change = ProgressChange(user_id, video_id, position_s, NOW, "s", watched, NOW)
-    async with database.transaction() as tx:
-        await report_batch.lock_and_read(tx, [key])
-        states = await report_batch.write(tx, [change], [], 0.9)
+    async with database.transaction() as transaction:
+        await report_batch.lock_and_read(transaction, [key])
+        states = await report_batch.write(transaction, [change], [], 0.9)
     return states[key.video]
 
 
@@ -124,8 +124,8 @@ async def test_once_completed_stays_completed_at_that_time(
     database: Database, videos: list[UUID]
 ) -> None:
     await watch(database, "u", videos[0], "{[0,95)}")
-    async with database.transaction() as tx:
-        await tx.execute("UPDATE videos SET duration_s = 200")
+    async with database.transaction() as transaction:
+        await transaction.execute("UPDATE videos SET duration_s = 200")
 
     state = await watch(database, "u", videos[0], "{[0,1)}")
 
@@ -153,12 +153,12 @@ async def test_standings_tell_what_is_known_and_leave_out_missing_videos(
     known, missing = SessionKey("u", videos[0], "s"), SessionKey("u", uuid4(), "s")
     session = SessionChange("u", videos[0], "s", 7, "playing", 1.0, None, {}, NOW, NOW)
     change = ProgressChange("u", videos[0], 1.0, NOW, "s", "{}", NOW)
-    async with database.transaction() as tx:
-        await report_batch.lock_and_read(tx, [known])
-        await report_batch.write(tx, [change], [session], 0.9)
+    async with database.transaction() as transaction:
+        await report_batch.lock_and_read(transaction, [known])
+        await report_batch.write(transaction, [change], [session], 0.9)
 
-    async with database.transaction() as tx:
-        standings = await report_batch.lock_and_read(tx, [known, missing])
+    async with database.transaction() as transaction:
+        standings = await report_batch.lock_and_read(transaction, [known, missing])
 
     read_at = standings[known].read_at
     assert standings == {known: Standing("c1", NOW, "s", None, 7, read_at)}
@@ -167,9 +167,9 @@ async def test_standings_tell_what_is_known_and_leave_out_missing_videos(
 async def test_a_course_is_listed_in_a_stable_order_page_by_page(
     database: Database, videos: list[UUID]
 ) -> None:
-    async with database.transaction() as tx:
+    async with database.transaction() as transaction:
         keys = [SessionKey(user, video, "s") for user in ("a", "b") for video in videos]
-        await report_batch.lock_and_read(tx, keys)  # all of them with one created_at
+        await report_batch.lock_and_read(transaction, keys)  # all of them with one created_at
     listed: list[tuple[str, UUID]] = []
     after: progress.Place | None = None
     while page := await progress.list_for_course(database, "c1", None, after, 2):
@@ -184,8 +184,10 @@ async def test_a_course_is_listed_for_one_user_and_without_deleted_videos(
 ) -> None:
     for user, video in (("a", videos[0]), ("b", videos[0]), ("a", videos[1])):
         await watch(database, user, video, "{[0,1)}")
-    async with database.transaction() as tx:
-        await tx.execute("UPDATE videos SET deleted_at = now() WHERE id = %s", (str(videos[1]),))
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "UPDATE videos SET deleted_at = now() WHERE id = %s", (str(videos[1]),)
+        )
 
     [only] = await progress.list_for_course(database, "c1", "a", None, 10)
 

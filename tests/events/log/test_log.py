@@ -81,16 +81,16 @@ def appender(dsn: str) -> Callable[[int, int], Any]:
     async def append_from(writer: int, count: int) -> None:
         async with open_database(dsn, size=1) as own:
             for number in range(count):
-                async with own.transaction() as tx:
-                    await log.append(tx, [numbered(writer), numbered(number)])
+                async with own.transaction() as transaction:
+                    await log.append(transaction, [numbered(writer), numbered(number)])
 
     return append_from
 
 
 async def test_every_shape_of_event_comes_back_as_it_went_in(database: Database, dsn: str) -> None:
     async with following(database, dsn) as (_, heard):
-        async with database.transaction() as tx:
-            ids = await log.append(tx, EACH_SHAPE)
+        async with database.transaction() as transaction:
+            ids = await log.append(transaction, EACH_SHAPE)
         assert await heard.wait_for(len(EACH_SHAPE)) == ids
 
     assert [event for _, event in heard.events] == EACH_SHAPE
@@ -98,8 +98,8 @@ async def test_every_shape_of_event_comes_back_as_it_went_in(database: Database,
 
 
 async def test_ids_come_in_the_order_of_the_events(database: Database) -> None:
-    async with database.transaction() as tx:
-        ids = await log.append(tx, [numbered(n) for n in range(500)])
+    async with database.transaction() as transaction:
+        ids = await log.append(transaction, [numbered(n) for n in range(500)])
     rows = await event_log.read_after(database, 0, 1000)
 
     assert ids == [row.id for row in rows]
@@ -107,8 +107,8 @@ async def test_ids_come_in_the_order_of_the_events(database: Database) -> None:
 
 
 async def append_and_fail(database: Database) -> None:
-    async with database.transaction() as tx:
-        await log.append(tx, [numbered(1)])
+    async with database.transaction() as transaction:
+        await log.append(transaction, [numbered(1)])
         raise ZeroDivisionError
 
 
@@ -116,8 +116,8 @@ async def test_what_is_rolled_back_never_happened(database: Database, dsn: str) 
     async with following(database, dsn) as (_, heard):
         with pytest.raises(ZeroDivisionError):
             await append_and_fail(database)
-        async with database.transaction() as tx:
-            ids = await log.append(tx, [numbered(2)])
+        async with database.transaction() as transaction:
+            ids = await log.append(transaction, [numbered(2)])
         assert await heard.wait_for(1) == ids
 
 
@@ -150,13 +150,13 @@ async def test_a_killed_listen_connection_misses_nothing(
 
 
 async def test_a_tail_begins_at_the_newest_event(database: Database, dsn: str) -> None:
-    async with database.transaction() as tx:
-        ids = await log.append(tx, [numbered(1), numbered(2)])
+    async with database.transaction() as transaction:
+        ids = await log.append(transaction, [numbered(1), numbered(2)])
 
     async with following(database, dsn) as (tail, heard):
         assert tail.cursor == ids[-1]
-        async with database.transaction() as tx:
-            later = await log.append(tx, [numbered(3)])
+        async with database.transaction() as transaction:
+            later = await log.append(transaction, [numbered(3)])
         assert await heard.wait_for(1) == later
 
 
@@ -164,8 +164,8 @@ async def test_events_of_an_unknown_type_are_passed_over(database: Database, dsn
     row = to_row(numbered(1))
     foreign = event_log.NewEvent("x.y", None, "c", "u", row.occurred_at, {})
     async with following(database, dsn) as (_, heard):
-        async with database.transaction() as tx:
-            ids = await event_log.append(tx, [foreign, row])
+        async with database.transaction() as transaction:
+            ids = await event_log.append(transaction, [foreign, row])
         assert await heard.wait_for(1) == ids[1:]
 
 
@@ -174,8 +174,8 @@ async def test_fields_of_a_later_version_are_passed_over(database: Database) -> 
     later = event_log.NewEvent(
         row.type, row.video_id, "c1", "u1", AT, {**row.payload, "colour": "blue"}
     )
-    async with database.transaction() as tx:
-        await event_log.append(tx, [later])
+    async with database.transaction() as transaction:
+        await event_log.append(transaction, [later])
 
     [stored] = await event_log.read_after(database, 0, 10)
     assert from_row(stored) == numbered(1)
@@ -186,8 +186,8 @@ async def test_the_tail_waits_until_what_it_emitted_was_delivered(
 ) -> None:
     async with following(database, dsn) as (_, heard):
         heard.may_go_on.clear()
-        async with database.transaction() as tx:
-            ids = await log.append(tx, [numbered(n) for n in range(250)])
+        async with database.transaction() as transaction:
+            ids = await log.append(transaction, [numbered(n) for n in range(250)])
         first = await heard.wait_for(log.EMITTED_AT_ONCE)
         async with open_database(dsn, size=1) as other:  # longer than a turn of the loop
             await event_log.bounds(other)

@@ -32,8 +32,8 @@ def changed(version: int) -> EnrollmentChanged:
 
 
 async def age(database: Database, event_id: int, recorded_at: datetime) -> None:
-    async with database.transaction() as tx:
-        await tx.execute(
+    async with database.transaction() as transaction:
+        await transaction.execute(
             "UPDATE event_log SET recorded_at = %s WHERE id = %s", (recorded_at, event_id)
         )
 
@@ -140,13 +140,13 @@ async def test_old_sessions_are_deleted_and_open_or_new_ones_kept(
     database: Database, retention: Retention, library: Any, now: datetime
 ) -> None:
     video = await library.video()
-    async with database.transaction() as tx:
-        await tx.execute(
+    async with database.transaction() as transaction:
+        await transaction.execute(
             "INSERT INTO progress (user_id, video_id, course_id) VALUES ('u', %s, 'c1')",
             (str(video),),
         )
         for session_id, state, age_days in (("a", "stopped", 91), ("b", "stopped", 89)):
-            await tx.execute(
+            await transaction.execute(
                 "INSERT INTO playback_sessions (user_id, video_id, session_id, last_sequence,"
                 " state, position_s, started_at, last_report_at)"
                 " VALUES ('u', %s, %s, 0, %s, 0, %s, %s)",
@@ -174,8 +174,8 @@ async def test_what_was_served_before_the_retention_is_deleted(
 ) -> None:
     days = [now.date() - n * DAY for n in (0, 90, 91, 400)]
     amounts = {Account(day, "c1", uuid4(), "ada", "stream"): 1 for day in days}
-    async with database.transaction() as tx:
-        await bytes_served.add(tx, uuid4(), 1, amounts)
+    async with database.transaction() as transaction:
+        await bytes_served.add(transaction, uuid4(), 1, amounts)
     await retention.delete_bytes_served(now)
 
     rows = await database.fetch_all("SELECT day FROM bytes_served ORDER BY day DESC")

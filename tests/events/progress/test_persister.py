@@ -259,8 +259,8 @@ async def test_no_commit_in_time_is_a_timeout_and_the_report_is_stored_later(
     database: Database, library: Any, report_of: ReportOf
 ) -> None:
     video = await library.video()
-    async with persisting(database) as (emitter, _), database.transaction() as tx:
-        await tx.fetch_all(lock_until_commit(AdvisoryLock.EVENT_LOG_APPEND))
+    async with persisting(database) as (emitter, _), database.transaction() as transaction:
+        await transaction.fetch_all(lock_until_commit(AdvisoryLock.EVENT_LOG_APPEND))
         with pytest.raises(DatabaseTimeout):
             await submit(emitter, report_of(video, position_s=4.0), timeout_s=0.2)
 
@@ -359,8 +359,8 @@ async def test_a_place_that_was_pinned_gives_way(
     """Stored by a host whose clock was ahead, before times were the database's."""
     video = await library.video()
     await submit(emitter, report_of(video, session_id="phone", position_s=20.0))
-    async with database.transaction() as tx:
-        await tx.execute("UPDATE progress SET position_at = now() + interval '1 day'")
+    async with database.transaction() as transaction:
+        await transaction.execute("UPDATE progress SET position_at = now() + interval '1 day'")
 
     state = await submit(emitter, report_of(video, session_id="laptop", position_s=5.0))
 
@@ -376,8 +376,8 @@ async def test_it_can_store_until_every_commit_fails_and_again_after(
         await submit(emitter, report_of(video, 0))
         assert await persister.can_store()
 
-        async with database.transaction() as tx:
-            await tx.execute("LOCK TABLE progress IN ACCESS EXCLUSIVE MODE")
+        async with database.transaction() as transaction:
+            await transaction.execute("LOCK TABLE progress IN ACCESS EXCLUSIVE MODE")
             with pytest.raises(DatabaseTimeout):
                 await submit(emitter, report_of(video, 1))
             async with asyncio.timeout(10):

@@ -446,9 +446,9 @@ async def test_what_retention_dropped_is_reset_and_the_beginning_with_it(
     ids = await library.append(*(happened(VideoReady) for _ in range(4)))
     async with process.reader(ADMIN, after_id=0) as from_the_beginning:
         await from_the_beginning.read(4)
-    async with database.transaction() as tx:
-        await tx.execute("DELETE FROM event_log WHERE id <= %s", (ids[1],))
-        await tx.execute("UPDATE event_log_retention SET dropped_id = %s", (ids[1],))
+    async with database.transaction() as transaction:
+        await transaction.execute("DELETE FROM event_log WHERE id <= %s", (ids[1],))
+        await transaction.execute("UPDATE event_log_retention SET dropped_id = %s", (ids[1],))
 
     firsts = []
     for place in (0, ids[0], ids[1]):
@@ -469,8 +469,8 @@ async def test_days_dropped_during_a_replay_are_told_by_a_reset(
     ids = await library.append(*(happened(VideoReady) for _ in range(500)))
     async with process.reader(ADMIN, after_id=0, slow=True) as reader:
         await reader.read(1)
-        async with database.transaction() as tx:
-            await tx.execute("UPDATE event_log_retention SET dropped_id = %s", (ids[450],))
+        async with database.transaction() as transaction:
+            await transaction.execute("UPDATE event_log_retention SET dropped_id = %s", (ids[450],))
         await reader.read(201)
         later = await library.append(happened(VideoReady))
         await reader.read(202)

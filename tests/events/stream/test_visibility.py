@@ -154,8 +154,8 @@ async def stored(database: Database) -> list[tuple[int, Event]]:
     every = itertools.product(sorted(ALL), ["me", "other"], ["c1", "c2"], [V1, V2])
     events = [event(*fields) for fields in every]
     random.Random(1).shuffle(events)
-    async with database.transaction() as tx:
-        ids = await log.append(tx, events)
+    async with database.transaction() as transaction:
+        ids = await log.append(transaction, events)
     return list(zip(ids, events, strict=True))
 
 

@@ -44,8 +44,10 @@ async def test_course_module_and_video_are_made_once(library: Any) -> None:
 async def test_a_module_of_another_course_is_told_and_changes_nothing(library: Any) -> None:
     """Also where it was deleted: put again, it would come back there."""
     for deleted in ("NULL", "now()"):
-        async with library.database.transaction() as tx:
-            await tx.execute(f"UPDATE modules SET deleted_at = {deleted} WHERE id = 'm-c1'")
+        async with library.database.transaction() as transaction:
+            await transaction.execute(
+                f"UPDATE modules SET deleted_at = {deleted} WHERE id = 'm-c1'"
+            )
         faults = await announce(library.database, [replace(ONE, module_id="m-c1")])
         assert faults["m-c1"].state == "unusable"
         assert await rows(library, COURSES) == await rows(library, OBJECTS) == []

@@ -44,8 +44,8 @@ SELECT position_s, watched::text, watched_s, round(watched_ratio::numeric, 3)::f
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
     async with open_database(dsn, size=2) as made:
-        async with made.transaction() as tx:
-            await tx.execute(FURNISH)
+        async with made.transaction() as transaction:
+            await transaction.execute(FURNISH)
         yield made
 
 
@@ -120,8 +120,8 @@ async def test_a_place_becomes_position_and_what_was_watched(
 async def test_who_watched_meanwhile_keeps_the_newer_place_and_all_that_was_seen(
     database: Database, told: LegacyProgress, expected: Any
 ) -> None:
-    async with database.transaction() as tx:
-        await tx.execute(HERE, (VIDEO, NOW - HOUR / 2))
+    async with database.transaction() as transaction:
+        await transaction.execute(HERE, (VIDEO, NOW - HOUR / 2))
     assert (await carry(database, told)).changed == 1
     assert await state(database) == expected
     assert await carry(database, told) == Carried(0, 1, [])
@@ -177,8 +177,10 @@ def astuple_of(remark: Remark) -> tuple[str, str, str]:
 
 
 async def test_who_is_not_enrolled_is_told_and_nobody_is_enrolled(database: Database) -> None:
-    async with database.transaction() as tx:
-        await tx.execute("INSERT INTO enrollments (course_id, user_id) VALUES ('c1', 'gone')")
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "INSERT INTO enrollments (course_id, user_id) VALUES ('c1', 'gone')"
+        )
     rows = [row("40"), row("40", user_id="bob"), row("40", user_id="gone")]
     for counts in ((3, 0), (0, 3)):
         carried = await carry(database, *rows)
@@ -192,8 +194,8 @@ async def test_who_is_not_enrolled_is_told_and_nobody_is_enrolled(database: Data
 
 async def test_a_deleted_video_has_no_places(database: Database) -> None:
     lectures = await viewer_positions.lectures(database)
-    async with database.transaction() as tx:
-        await tx.execute("UPDATE videos SET deleted_at = now()")
+    async with database.transaction() as transaction:
+        await transaction.execute("UPDATE videos SET deleted_at = now()")
     assert await viewer_positions.lectures(database) == {}
     await Backfill(database, lectures, 0.9, str.isalnum, NOW).carry([row("40")])
     assert await database.fetch_all(STATE) == []

@@ -261,13 +261,13 @@ class TestFailing:
     def unsure(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         """For each coming commit: whether it takes place before its connection is lost."""
         plan: list[bool] = []
-        transaction = Database.transaction
+        begin = Database.transaction
 
         @asynccontextmanager
         async def losing(self: Database) -> AsyncIterator[Transaction]:
             is_committed = plan.pop(0) if plan else None
-            async with transaction(self) as tx:
-                yield tx
+            async with begin(self) as transaction:
+                yield transaction
                 if is_committed is False:
                     raise CommitUnknown
             if is_committed:

@@ -205,8 +205,10 @@ async def test_installation_from_before_owners_goes_on_silently(
 ) -> None:
     storage_id = await asyncio.to_thread(place.prepare)
     await asyncio.to_thread(put, place)
-    async with database.transaction() as tx:
-        await tx.execute("INSERT INTO storage_identity (instance_id) VALUES (%s)", (storage_id,))
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "INSERT INTO storage_identity (instance_id) VALUES (%s)", (storage_id,)
+        )
 
     await require_pair(database, await pair(database, place))
 

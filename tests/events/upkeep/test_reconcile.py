@@ -80,9 +80,9 @@ class Shelf:
         )
 
     async def sql(self, *statements: str, **parameters: Any) -> None:
-        async with self.database.transaction() as tx:
+        async with self.database.transaction() as transaction:
             for statement in statements:
-                await tx.execute(statement, parameters)
+                await transaction.execute(statement, parameters)
 
     async def put(self, relative: str, age_s: float, content: bytes = b"stray") -> Path:
         return await asyncio.to_thread(self._put, self.storage.courses / relative, age_s, content)
@@ -261,8 +261,8 @@ async def test_repair_begins_a_lost_video_again_from_its_original(shelf: Shelf) 
 
 async def failed(shelf: Shelf, code: str, *, is_final: bool) -> UUID:
     video_id = await shelf.processing(has_job=False)
-    async with shelf.database.transaction() as tx:
-        assert await videos.set_failed(tx, video_id, code, "It failed.", is_final=is_final)
+    async with shelf.database.transaction() as transaction:
+        assert await videos.set_failed(transaction, video_id, code, "It failed.", is_final=is_final)
     return video_id
 
 

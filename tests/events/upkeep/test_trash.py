@@ -23,7 +23,7 @@ async def full_video(library: Any, storage: StoragePaths, age_s: float | None) -
     directory = storage.video_dir("c1", video_id)
     await asyncio.to_thread(directory.mkdir, parents=True)
     await asyncio.to_thread((directory / "source-0123456789abcdef.mp4").write_bytes, b"12345")
-    async with library.database.transaction() as tx:
+    async with library.database.transaction() as transaction:
         for statement in (
             "INSERT INTO representations (video_id, format, file_name, mime_type, size_bytes,"
             " sha256) VALUES (%(id)s, 'mp4', 'a', 'b', 1, 'c')",
@@ -37,7 +37,7 @@ async def full_video(library: Any, storage: StoragePaths, age_s: float | None) -
             "UPDATE videos SET deleted_at = now() - make_interval(secs => %(age)s)"
             " WHERE id = %(id)s AND %(age)s::float IS NOT NULL",
         ):
-            await tx.execute(statement, {"id": str(video_id), "age": age_s})
+            await transaction.execute(statement, {"id": str(video_id), "age": age_s})
     return video_id
 
 
@@ -91,16 +91,16 @@ async def test_video_with_a_worker_at_it_waits(
     database: Database, library: Any, storage: StoragePaths
 ) -> None:
     video_id = await full_video(library, storage, 70.0)
-    async with database.transaction() as tx:
-        await tx.execute(
+    async with database.transaction() as transaction:
+        await transaction.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status)"
             " VALUES ('media', 'process_video', %s, 'doing')",
             (str(video_id),),
         )
     assert await sweep(database, storage, 60.0) == []
 
-    async with database.transaction() as tx:
-        await tx.execute("UPDATE procrastinate_jobs SET status = 'todo', attempts = 1")
+    async with database.transaction() as transaction:
+        await transaction.execute("UPDATE procrastinate_jobs SET status = 'todo', attempts = 1")
 
     assert await sweep(database, storage, 60.0) == [video_id]
     assert await database.fetch_all("SELECT id FROM procrastinate_jobs") == []
@@ -123,8 +123,8 @@ async def test_what_has_left_the_trash_is_still_known_as_deleted(
     database: Database, library: Any, storage: StoragePaths
 ) -> None:
     """A grant for it may be younger than the deletion, and outlive the row."""
-    async with database.transaction() as tx:
-        await tx.execute(
+    async with database.transaction() as transaction:
+        await transaction.execute(
             "INSERT INTO event_log (type, video_id, course_id, user_id, occurred_at, payload)"
             " SELECT 'video.deleted', id, 'c1', 'tess', now(), '{}' FROM unnest(%s::uuid[]) AS id",
             ([str(gone := await full_video(library, storage, 70.0))],),

@@ -48,8 +48,8 @@ async def _problems(
 ) -> web.StreamResponse:
     try:
         return await handler(request)
-    except Exception as error:
-        return as_request_error(error).answer("request-1")
+    except Exception as exc:
+        return as_request_error(exc).answer("request-1")
 
 
 @pytest.mark.parametrize(

@@ -247,10 +247,10 @@ class TestRefusals:
         assert answer.said == "415 unsupported-format"
 
     async def test_a_video_has_only_so_many(self, course: Course, video_id: str) -> None:
-        async with course.service.app[keys.DATABASE].transaction() as tx:
+        async with course.service.app[keys.DATABASE].transaction() as transaction:
             for number in range(MAX_TRACKS):
                 name = TrackName("captions", f"en-x-{number}")
-                await text_tracks.put(tx, UUID(video_id), name, "WEBVTT\n", "0")
+                await text_tracks.put(transaction, UUID(video_id), name, "WEBVTT\n", "0")
 
         assert (await put(course, video_id, "captions/de")).said == BAD
         assert (await put(course, video_id, "captions/en-x-1", OTHER)).said == "200"
@@ -272,8 +272,8 @@ async def test_largest_captions_are_taken(course: Course, video_id: str) -> None
 async def test_withdrawn_student_is_refused_by_grant(shared_service: Any) -> None:
     video = {"id": await shared_service.video_row(status="ready")}
     course = Course(shared_service, "c1", "m1", "tess", "ada")
-    async with shared_service.app[keys.DATABASE].transaction() as tx:
-        await tx.execute(
+    async with shared_service.app[keys.DATABASE].transaction() as transaction:
+        await transaction.execute(
             "INSERT INTO representations VALUES (%s, 'mp4', 'source-0123456789abcdef.mp4',"
             " 'video/mp4', 1, '', true)",
             (video["id"],),

@@ -105,8 +105,8 @@ async def test_head_leaves_out_metadata_that_were_taken_once_and_are_too_long(
     service: Service,
 ) -> None:
     location = await created(service, 1000)
-    async with service.app[keys.DATABASE].transaction() as tx:
-        await tx.execute(
+    async with service.app[keys.DATABASE].transaction() as transaction:
+        await transaction.execute(
             "UPDATE uploads SET metadata = %s WHERE id = %s",
             ("k " + "A" * 93_000, location.rpartition("/")[2]),
         )

@@ -107,9 +107,9 @@ class Running:
         try:
             with urllib.request.urlopen(self.url + path, timeout=10) as answer:
                 return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
+        except urllib.error.HTTPError as exc:
+            with exc:
+                return exc.code, json.load(exc)
 
 
 @contextmanager

@@ -121,8 +121,8 @@ class Taken:
                 video = await videos.get(database, video_id)
                 assert video is not None
                 served = await renditions.serve(video, is_wanted)
-                async with database.transaction() as tx:
-                    assert await videos.set_ready(tx, video_id, served.media)
+                async with database.transaction() as transaction:
+                    assert await videos.set_ready(transaction, video_id, served.media)
                 await renditions.drop_original(video)
 
 

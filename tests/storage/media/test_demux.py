@@ -17,7 +17,7 @@ from storage.media.demux import first_frame, media_errors_wrapped, open_media, v
 
 
 @pytest.mark.parametrize(
-    ("error", "expected"),
+    ("exc", "expected"),
     [
         pytest.param(av.InvalidDataError(1, "bad"), Undecodable, id="invalid-data"),
         pytest.param(av.error.OSError(errno.EIO, "bad"), Undecodable, id="ffmpeg-says-EIO"),
@@ -28,9 +28,9 @@ from storage.media.demux import first_frame, media_errors_wrapped, open_media, v
         pytest.param(NoVideo(), NoVideo, id="ours"),
     ],
 )
-def test_foreign_errors_become_ours(error: Exception, expected: type[StorageError]) -> None:
+def test_foreign_errors_become_ours(exc: Exception, expected: type[StorageError]) -> None:
     with pytest.raises(expected), media_errors_wrapped():
-        raise error
+        raise exc
 
 
 def test_only_the_named_demuxer_is_tried(make_clip: Callable[..., Path]) -> None:

@@ -99,5 +99,5 @@ def test_job_leaves_interruptions_to_its_queue(
     assert _kind(settled(failures, 1)) is final
 
 
-def _kind(error: StorageError | None) -> type[StorageError] | None:
-    return None if error is None else type(error)
+def _kind(exc: StorageError | None) -> type[StorageError] | None:
+    return None if exc is None else type(exc)
