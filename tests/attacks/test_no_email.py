@@ -14,13 +14,14 @@ from uuid import uuid4
 
 import aiohttp.helpers
 import pytest
-from aiohttp import web
 
-from server.web.routes import routes
+import handlers
+from handlers.openapi.endpoints import Endpoint, declared
 from tests.attacks.answers import status_of
 from tests.handlers.conftest import Service
 from tests.wire import connected
 
+ENDPOINTS = declared(handlers)  # looks through the package, which blocks
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("server", "handlers", "events", "storage", "db")
 # What aiohttp's request answers with the help of `email`, or of a parser of its own that is not
@@ -101,7 +102,7 @@ async def test_no_endpoint_asks_email(
     values = values_of(video["id"], playback.json)
     token = shared_service.client("root", "admin").headers["Authorization"]
     asked.clear()  # what our own client asked
-    for number, (method, path) in enumerate(by_method(routes())):
+    for number, (method, path) in enumerate(by_method(ENDPOINTS)):
         for media_type in MEDIA_TYPES:
             async with connected(shared_service.url) as wire:
                 await wire.send(
@@ -119,9 +120,9 @@ async def test_no_endpoint_asks_email(
                 break
 
 
-def by_method(declared: list[web.RouteDef]) -> list[tuple[str, str]]:
+def by_method(endpoints: list[Endpoint]) -> list[tuple[str, str]]:
     """What deletes comes last, the inner things before those that hold them."""
-    found = [(route.method, route.path) for route in declared]
+    found = [(one.method, one.path) for one in endpoints]
     return sorted(found, key=lambda one: (one[0] == "DELETE", one[0] == "DELETE" and -len(one[1])))
 
 
