@@ -1,14 +1,11 @@
 """A connection that can be handed an answer and sends it by itself, or carries a stream that others
 write to its transport, while the handler is gone.
 
-aiohttp's protocol, and the one place where more of it is touched than it promises: `mismatch` tells
-whether the installed version is as expected, and answers are sent the long way where it is not.
 What a client sends meanwhile is held, a little of it, and handed on in order afterwards. An
 answer behind which the connection ends is followed by a close that loses no byte of it.
 """
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 
+from handlers.connection.aiohttp_private import is_handling, mismatch
 from handlers.connection.posts import Post
 from handlers.connection.range_shortcut import Answer, Asked, Replay, Shape
 from handlers.connection.refused_bytes import RefusingBytes
@@ -37,31 +35,6 @@ _LINGER_S = 5.0
 # Turns of the loop in which the handler of an answer that is out has come to its end.
 _SETTLING_TURNS = 50
 
-# What is used of aiohttp beyond its interface: attributes of RequestHandler, and its methods with
-# the parameters they are called with.
-_ATTRIBUTES = frozenset(
-    {
-        "_buffer_paused",
-        "_close",
-        "_current_request",
-        "_loop",
-        "_messages",
-        "_next_keepalive_close_time",
-        "_reading_paused",
-        "_task_handler",
-        "_upgraded",
-        "_waiter",
-        "transport",
-    }
-)
-_METHODS = {
-    "_process_keepalive": ["self"],
-    "data_received": ["self", "data"],
-    "finish_response": ["self", "request", "resp", "start_time"],
-    "handle_error": ["self", "request", "status", "exc", "message"],
-    "start": ["self"],
-}
-
 
 class PassedOn(NamedTuple):
     """Why a request was not answered past its handler after all, and when that was begun."""
@@ -79,18 +52,6 @@ class Repeats(Protocol):
     def begin(self, post: Post, tell: Tell) -> bool:
         """Whether it is going to answer; it tells when it can, not before it has returned."""
         ...
-
-
-def mismatch(protocol: type = web.RequestHandler) -> str | None:
-    """What is not as expected of aiohttp's protocol; None if all is well."""
-    slots = {name for base in protocol.__mro__ for name in getattr(base, "__slots__", ())}
-    if missing := _ATTRIBUTES - slots:
-        return f"RequestHandler has no {', '.join(sorted(missing))}"
-    for name, parameters in _METHODS.items():
-        method = getattr(protocol, name, None)
-        if method is None or list(inspect.signature(method).parameters) != parameters:
-            return f"RequestHandler.{name} takes other parameters"
-    return None
 
 
 def protocol_factory(
@@ -119,12 +80,7 @@ def is_busy(connection: web.RequestHandler) -> bool:
     """Whether somebody waits for an answer of it."""
     if isinstance(connection, Connection) and connection.is_sending:
         return True
-    return _is_handling(connection)
-
-
-def _is_handling(connection: web.RequestHandler) -> bool:
-    """Whether a handler is at work. `_waiter` is what aiohttp waits for the next request with."""
-    return connection._waiter is None or connection._waiter.done()
+    return is_handling(connection)
 
 
 def _is_whole(message: object, body: StreamReader) -> bool:
@@ -330,7 +286,7 @@ class Connection(RefusingBytes):
     def _is_replayed(self, data: bytes) -> bool:
         """Whether the request was known, and is being answered."""
         self.asked = None
-        if self._replay is None or not self._is_between or _is_handling(self):
+        if self._replay is None or not self._is_between or is_handling(self):
             return False
         self.asked = asked = self._replay.asked(data, self._shape)
         if asked is None or not self._has_way():
@@ -348,7 +304,7 @@ class Connection(RefusingBytes):
 
     def _is_repeated(self, data: bytes, post: Post) -> bool:
         """Whether the request is like one that was answered, and will be, too."""
-        if self._repeats is None or not self._is_between or _is_handling(self):
+        if self._repeats is None or not self._is_between or is_handling(self):
             return False
         if not self._has_way():
             return False
@@ -407,7 +363,7 @@ class Connection(RefusingBytes):
         if not (data and self._is_between):
             super().data_received(data)
             return
-        count, is_next = len(self._messages), not _is_handling(self)
+        count, is_next = len(self._messages), not is_handling(self)
         super().data_received(data)
         self._is_between = (
             (post is not None or data.find(b"\r\n\r\n") == len(data) - 4)
@@ -448,7 +404,7 @@ class Connection(RefusingBytes):
     def _settle(self, turns: int) -> None:
         """Hand on what was held once the handler of the answer has ended, too: a client that is
         quicker than the loop would else be taken for one that sends ahead."""
-        self.is_sending = turns > 0 and not self._messages and _is_handling(self)
+        self.is_sending = turns > 0 and not self._messages and is_handling(self)
         if self.is_sending:
             self._loop.call_soon(self._settle, turns - 1)
             return
@@ -461,7 +417,7 @@ class Connection(RefusingBytes):
         more than everything else that is kept of a stream."""
         if self._on_lost is None or turns == 0:
             return
-        if _is_handling(self):
+        if is_handling(self):
             self._loop.call_soon(self._let_go, turns - 1)
         elif self._task_handler is not None:
             self._task_handler.cancel()

@@ -15,6 +15,7 @@ from aiohttp import StreamReader
 
 from db.pool import Database
 from db.uploads import Upload, claims_of
+from handlers.connection.aiohttp_private import read_arrived
 from handlers.errors import InvalidRequest, Locked, Unavailable
 
 SILENCE_S = 120.0  # a sender that is silent for longer has gone
@@ -56,7 +57,7 @@ class Receiver:
         if self._is_over:
             return b""
         self._is_over = True
-        return self._content._read_nowait(-1)
+        return read_arrived(self._content)
 
 
 class Receivers:

@@ -5,10 +5,10 @@ import contextlib
 import socket
 
 import pytest
-from aiohttp import web
 
+from handlers.connection import aiohttp_private
 from handlers.connection import connection as connection_module
-from handlers.connection.connection import HELD_BYTES, Connection, mismatch
+from handlers.connection.connection import HELD_BYTES, Connection
 from handlers.delivery.transfers import Outcome
 from tests.waiting import wait_until
 
@@ -267,37 +267,11 @@ async def test_a_transport_that_holds_something_is_left_alone(launching, connect
         assert not connection.can_launch(delivery.last_request)
 
 
-def test_the_installed_aiohttp_is_as_expected():
-    assert mismatch() is None
-
-
-class Stripped:
-    __slots__ = ("_messages",)
-
-    def data_received(self, data):
-        pass
-
-
-class OtherParameters(web.RequestHandler):
-    __slots__ = ()
-
-    def data_received(self, data, extra=None):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("protocol", "told"),
-    [(Stripped, "has no _buffer_paused, _close"), (OtherParameters, "data_received takes other")],
-)
-def test_another_aiohttp_is_noticed(protocol, told):
-    assert told in mismatch(protocol)
-
-
 async def test_another_aiohttp_is_served_the_long_way(
     launching, connected, video, content, monkeypatch, caplog
 ):
     monkeypatch.setattr(
-        connection_module, "_ATTRIBUTES", connection_module._ATTRIBUTES | {"_of_tomorrow"}
+        aiohttp_private, "ATTRIBUTES", aiohttp_private.ATTRIBUTES | {"_of_tomorrow"}
     )
     async with launching(video) as delivery:
         for _ in range(2):

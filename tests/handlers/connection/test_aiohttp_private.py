@@ -1,0 +1,89 @@
+"""The check of the installed aiohttp, and what holds where it differs."""
+
+import ast
+import asyncio
+from pathlib import Path
+
+import pytest
+from aiohttp import StreamReader, web
+from aiohttp.base_protocol import BaseProtocol
+
+from handlers.connection import aiohttp_private
+from handlers.connection.aiohttp_private import is_handling, mismatch, read_arrived
+
+ROOT = Path(__file__).parents[3]
+FLOORS = ("handlers", "server", "events", "storage", "db")
+
+
+def test_the_installed_aiohttp_is_as_expected():
+    assert mismatch() is None
+
+
+class Stripped:
+    __slots__ = ("_messages",)
+
+    def data_received(self, data):
+        pass
+
+
+class OtherParameters(web.RequestHandler):
+    __slots__ = ()
+
+    def data_received(self, data, extra=None):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("protocol", "told"),
+    [(Stripped, "has no _buffer_paused, _close"), (OtherParameters, "data_received takes other")],
+)
+def test_another_aiohttp_is_noticed(protocol, told):
+    assert told in mismatch(protocol)
+
+
+class OtherBody(StreamReader):
+    def _read_nowait(self, n, wait):
+        raise AssertionError
+
+
+def test_another_body_is_noticed():
+    told = mismatch(body=OtherBody)
+
+    assert told == "StreamReader._read_nowait takes other parameters"
+
+
+def broken_body(kind):
+    """A body of which some bytes arrived before the connection broke."""
+    body = kind(BaseProtocol(asyncio.get_running_loop()), 2**16)
+    body.feed_data(b"arrived")
+    body.set_exception(ConnectionResetError())
+    return body
+
+
+async def test_what_arrived_is_read_after_the_connection_broke():
+    body = broken_body(StreamReader)
+
+    assert read_arrived(body) == b"arrived"
+
+
+async def test_of_another_body_nothing_is_read():
+    body = broken_body(OtherBody)
+
+    assert read_arrived(body) == b""
+
+
+def test_a_connection_that_cannot_be_asked_counts_as_busy():
+    assert is_handling(object())
+
+
+def test_no_other_module_reads_private_names_of_aiohttp():
+    """Attributes of `self` are declared by a base class; all others belong to another object."""
+    names = {*aiohttp_private.ATTRIBUTES, *aiohttp_private.METHODS, *aiohttp_private.BODY_METHODS}
+    private = {name for name in names if name.startswith("_")}
+    for floor in FLOORS:
+        for path in (ROOT / floor).rglob("*.py"):
+            if path.name == "aiohttp_private.py":
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Attribute) and node.attr in private:
+                    assert ast.unparse(node.value) in ("self", "super()"), f"{path}: {node.attr}"
