@@ -21,6 +21,7 @@ import uvloop
 from aiohttp import web
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 from prometheus_client.multiprocess import mark_process_dead
@@ -50,7 +51,10 @@ def run_workers(config: Config, dsn: str, listeners: Sequence[int], ready: int) 
 
     Each writes one byte to the descriptor `ready` when it serves. SIGINT hurries.
     """
-    Arbiter(_Application(config, dsn, listeners, ready)).run()
+    try:
+        Arbiter(_Application(config, dsn, listeners, ready)).run()
+    except HaltServer as exc:  # a second one that could not start, while the first was told of
+        sys.exit(exc.exit_status)
     raise AssertionError("unreachable")  # it leaves by SystemExit
 
 
