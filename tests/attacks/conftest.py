@@ -9,6 +9,7 @@ from tests.handlers.conftest import (  # noqa: F401
     mp4,
     other_video,
     service,
+    shared_directory,
     shared_service,
     start_service,
     start_shared_service,

@@ -63,10 +63,9 @@ class Twins:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def twins(start_shared_service: StartService, tmp_path_factory: Any) -> Twins:
-    directory = tmp_path_factory.mktemp("twins")
+async def twins(start_shared_service: StartService) -> Twins:
     on, off = [
-        await start_shared_service(directory, STREAM_REPLAY=switch, CORS_ORIGINS=ORIGIN)
+        await start_shared_service(STREAM_REPLAY=switch, CORS_ORIGINS=ORIGIN)
         for switch in ("on", "off")
     ]
     await furnish(on)

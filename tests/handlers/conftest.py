@@ -255,26 +255,30 @@ async def service(start_service: StartService) -> Service:
     return service
 
 
+@pytest.fixture(scope="module")
+def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Beside `shared_dsn`: a database belongs to one storage."""
+    return tmp_path_factory.mktemp("shared")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_service(
-    shared_dsn: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Service]:
+async def shared_service(shared_dsn: str, shared_directory: Path) -> AsyncIterator[Service]:
     """Like `service`, for tests on the module's loop that leave it as they found it."""
-    async with _running(shared_dsn, tmp_path_factory.mktemp("shared"), {}) as service:
+    async with _running(shared_dsn, shared_directory, {}) as service:
         await furnish(service)
         yield service
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def start_shared_service(
-    shared_dsn: str, tmp_path_factory: pytest.TempPathFactory
+    shared_dsn: str, shared_directory: Path
 ) -> AsyncIterator[StartService]:
-    """Like `start_service`, for tests on the module's loop; all of them share the database."""
+    """Like `start_service`, for tests on the module's loop; all share database and storage."""
     async with AsyncExitStack() as services:
 
-        async def start(directory: Path | None = None, **settings: str) -> Service:
-            directory = directory or tmp_path_factory.mktemp("shared")
-            return await services.enter_async_context(_running(shared_dsn, directory, settings))
+        async def start(**settings: str) -> Service:
+            running = _running(shared_dsn, shared_directory, settings)
+            return await services.enter_async_context(running)
 
         yield start
 

@@ -10,6 +10,7 @@ import pytest
 
 from db import videos
 from handlers import keys
+from tests.handlers.uploads.uploading import IDENTITY_FILES
 from tests.waiting import wait_until
 
 FIELDS = """
@@ -261,7 +262,7 @@ async def test_upload_into_a_module_that_goes_meanwhile_leaves_nothing(
 
     assert answer.said == "403 not-enrolled"
     root = service.app[keys.STORAGE].root
-    assert [path.name for path in root.rglob("*") if path.is_file()] == [".coursestream"]
+    assert {path.name for path in root.rglob("*") if path.is_file()} == IDENTITY_FILES
     assert await jobs_of(service) == 0
 
 

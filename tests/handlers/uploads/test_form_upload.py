@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from handlers import keys
+from tests.handlers.uploads.uploading import IDENTITY_FILES
 from tests.waiting import wait_until
 
 
@@ -29,7 +30,7 @@ async def post(session: aiohttp.ClientSession, data: Any) -> tuple[int, Any]:
 async def nothing_is_left(service: Any) -> bool:
     root = service.app[keys.STORAGE].root
     rows = await service.app[keys.DATABASE].fetch_all("SELECT id FROM videos")
-    files = [path for path in root.rglob("*") if path.is_file() and path.name != ".coursestream"]
+    files = [path for path in root.rglob("*") if path.is_file() and path.name not in IDENTITY_FILES]
     return not rows and not files
 
 

@@ -17,6 +17,7 @@ from handlers.uploads import form as upload_form
 from tests.handlers.uploads.uploading import (
     AFTER,
     BEFORE,
+    IDENTITY_FILES,
     is_nothing_left,
     sending,
     until_it_arrives,
@@ -333,4 +334,4 @@ async def test_hostile_file_names_are_only_names(service: Any, mp4: Path) -> Non
     assert found == expected
     assert len(rows) == len(HOSTILE_NAMES)
     assert set(storage.root.parent.iterdir()) == outside
-    assert {path.name for path in storage.root.iterdir()} == {".coursestream", "courses", "tmp"}
+    assert {path.name for path in storage.root.iterdir()} == {*IDENTITY_FILES, "courses", "tmp"}

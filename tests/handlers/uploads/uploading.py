@@ -14,6 +14,8 @@ BEFORE = (
     b'--a\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
 )
 AFTER = b"\r\n--a--\r\n"
+# What an empty storage holds: its id and whose it is.
+IDENTITY_FILES = {".coursestream", ".coursestream-owner"}
 ROWS = (
     "SELECT (SELECT count(*) FROM videos) AS videos, (SELECT count(*) FROM event_log"
     " WHERE type LIKE 'video.%%') AS events, (SELECT count(*) FROM procrastinate_jobs) AS jobs,"
