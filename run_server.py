@@ -7,9 +7,9 @@ from pathlib import Path
 
 from server.commands import commands
 from server.commands.adopt_storage import add_adopt_storage
-from server.commands.check import add_check, check_wishes
+from server.commands.check import add_check, check_options
 from server.config.settings import ConfigError, load_config
-from server.takeover.options import add_import_s3, wishes_of
+from server.takeover.options import add_import_s3, import_options
 
 LOOKING = ("check", "import-s3", "adopt-storage")  # 1 is for what they found
 ENV_FILE = Path(__file__).resolve().with_name(".env")
@@ -56,11 +56,11 @@ def main(argv: list[str]) -> int:
                 role, ttl_s = arguments.role, arguments.ttl
                 return commands.token(config, user_id=arguments.user, role=role, ttl_s=ttl_s)
             case "check":
-                return commands.check(config, check_wishes(arguments))
+                return commands.check(config, check_options(arguments))
             case "adopt-storage":
                 return commands.adopt_storage(config, is_confirmed=arguments.yes)
             case _:
-                return commands.import_s3(config, wishes_of(arguments))
+                return commands.import_s3(config, import_options(arguments))
     except (ConfigError, *commands.FAULTS) as exc:
         print(f"coursestream: {exc}", file=sys.stderr)
         could_not_look = isinstance(exc, ConfigError) or arguments.command in LOOKING

@@ -27,7 +27,7 @@ class MediaFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class OldPlace:
+class S3Source:
     """Where the object stands that a video is taken over from, and whether the video that is made
     of it is the one to be shown, once there is one."""
 
@@ -63,7 +63,7 @@ class Video:
     caption_languages: tuple[str, ...]
     has_chapters: bool
     storyboard_file_name: str | None
-    old_place: OldPlace | None
+    s3_source: S3Source | None
 
     @property
     def media(self) -> MediaFacts:
@@ -77,10 +77,10 @@ class Video:
         return self.probed.duration_s if self.probed else None
 
     @property
-    def plays_from(self) -> OldPlace | None:
+    def plays_from(self) -> S3Source | None:
         """The old place, until the video is ready here and unless its reference went back."""
-        is_here = self.status == "ready" and self.old_place is not None and self.old_place.is_left
-        return None if is_here else self.old_place
+        is_here = self.status == "ready" and self.s3_source is not None and self.s3_source.is_left
+        return None if is_here else self.s3_source
 
     @property
     def primary(self) -> RepresentationRow | None:
@@ -117,7 +117,7 @@ SELECT v.*,
         AS storyboard_file_name,
     (SELECT json_build_array(o.bucket, o.key, o.endpoint_url, o.region, m.is_local)
      FROM s3_modules m JOIN s3_objects o ON o.id = m.object_id WHERE m.video_id = v.id)
-        AS old_place
+        AS s3_source
 FROM videos v
 """
 
@@ -397,7 +397,7 @@ def _video(row: Row) -> Video:
         caption_languages=tuple(row.caption_languages),
         has_chapters=row.has_chapters,
         storyboard_file_name=row.storyboard_file_name,
-        old_place=OldPlace(*row.old_place) if row.old_place else None,
+        s3_source=S3Source(*row.s3_source) if row.s3_source else None,
     )
 
 

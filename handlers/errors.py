@@ -22,7 +22,7 @@ from events.errors import (
 )
 from handlers.delivery.errors import FileUnavailable
 from storage import errors as storage_errors
-from storage.s3.errors import OldPlaceGone, OldPlaceUnavailable
+from storage.s3.errors import S3SourceGone, S3SourceUnavailable
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_SOON_S = 2  # a database or a queue that is away usually is for seconds
@@ -280,8 +280,8 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (DatabaseTimeout, _unsaid(Unavailable)),
     (QuotaReached, _unsaid(OverQuota)),
     (TooManyUploads, _too_many_uploads),
-    (OldPlaceGone, _documented(Failed)),
-    (OldPlaceUnavailable, _documented(Unavailable)),
+    (S3SourceGone, _documented(Failed)),
+    (S3SourceUnavailable, _documented(Unavailable)),
     (storage_errors.UnsupportedFormat, _said(UnsupportedFormat)),
     (storage_errors.NoVideo, _said(NoVideo)),
     (storage_errors.TooComplex, _said(TooComplex)),

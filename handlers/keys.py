@@ -12,7 +12,7 @@ from events.media.pictures import Pictures
 from events.metrics import Metrics
 from events.progress.persister import ProgressPersister
 from events.stream.hub import Hub
-from events.takeover.s3_urls import OldPlaces
+from events.takeover.s3_urls import S3Sources
 from events.upkeep.damage import DamagedFiles
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.grants import Grants
@@ -75,7 +75,7 @@ STORAGE = web.AppKey("storage", StoragePaths)
 UPLOAD_EXECUTOR = web.AppKey("upload_executor", Executor)
 SANDBOX = web.AppKey("sandbox", Sandbox)
 TEXT_SANDBOX = web.AppKey("text_sandbox", Sandbox)  # texts do not queue behind films
-OLD_PLACES = web.AppKey("old_places", OldPlaces)
+S3_SOURCES = web.AppKey("s3_sources", S3Sources)
 RECEIVERS = web.AppKey("receivers", Receivers)
 PICTURES = web.AppKey("pictures", Pictures)
 UPLOAD_SETTINGS = web.AppKey("upload_settings", UploadSettings)

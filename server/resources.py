@@ -19,7 +19,7 @@ from events.media.pictures import Pictures, PictureSettings
 from events.progress.persister import ProgressPersister
 from events.progress.sessions import silence_watch
 from events.stream.hub import Hub, HubLimits
-from events.takeover.s3_urls import OldPlaces
+from events.takeover.s3_urls import S3Sources
 from events.upkeep.damage import LOOK_INTERVAL_S as DAMAGE_INTERVAL_S
 from events.upkeep.damage import DamagedFiles, Repairs
 from events.upkeep.ledger import Ledger, LedgerWriter
@@ -51,7 +51,7 @@ from storage.tasks import Periodic, end
 
 UPLOAD_THREADS = 4  # the loop's default executor is shared with name look-ups and has few threads
 FILE_THREADS = 4
-OLD_PLACE_THREADS = 4  # they sign, or wait for S3; none is started where no video stands there
+S3_SOURCE_THREADS = 4  # they sign, or wait for S3; none is started where no video stands there
 PROBES_AT_ONCE = 2
 TEXTS_AT_ONCE = 2
 FORGET_INTERVAL_S = 5.0  # a deleted file takes its space for so long at most
@@ -111,8 +111,8 @@ async def _delivery(config: Config, ledger: Ledger, app: web.Application) -> Asy
 
 
 async def _old_places(app: web.Application) -> AsyncIterator[None]:
-    async with _threads(OLD_PLACE_THREADS, "s3") as executor:
-        app[keys.OLD_PLACES] = OldPlaces(executor)
+    async with _threads(S3_SOURCE_THREADS, "s3") as executor:
+        app[keys.S3_SOURCES] = S3Sources(executor)
         yield
 
 

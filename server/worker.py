@@ -45,7 +45,7 @@ async def run(config: Config, dsn: str) -> None:
     async with open_database(dsn, size=CONNECTIONS) as database:
         storage = await asyncio.to_thread(StoragePaths, config.storage_path)
         storage = await pair(database, storage)
-        await pipeline.enqueue_unpictured(database)
+        await pipeline.enqueue_missing_pictures(database)
         if config.alternate_format:
             await pipeline.enqueue_without_alternate(database)
         pictures = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)

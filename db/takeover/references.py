@@ -10,7 +10,7 @@ from uuid import UUID
 from db.pool import Queries, Transaction
 
 # Without modules, all of them.
-TURNABLE = """
+SWITCHABLE = """
 SELECT m.object_id, array_agg(m.module_id ORDER BY m.module_id) AS module_ids
 FROM s3_modules m JOIN s3_objects o ON o.id = m.object_id
 WHERE m.taken_at IS NOT NULL AND m.is_local <> %(is_local)s
@@ -19,28 +19,28 @@ WHERE m.taken_at IS NOT NULL AND m.is_local <> %(is_local)s
 GROUP BY m.object_id ORDER BY m.object_id
 """
 
-TURN = """
-WITH turned AS (
+SWITCH = """
+WITH switched AS (
     UPDATE s3_modules SET is_local = %(is_local)s
     WHERE object_id = %(object_id)s AND module_id = ANY(%(module_ids)s)
       AND taken_at IS NOT NULL AND is_local <> %(is_local)s
     RETURNING module_id, video_id
 )
 SELECT t.module_id, v.id AS video_id
-FROM turned t LEFT JOIN videos v ON v.id = t.video_id AND v.deleted_at IS NULL
+FROM switched t LEFT JOIN videos v ON v.id = t.video_id AND v.deleted_at IS NULL
 ORDER BY t.module_id
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
+class SwitchedModule:
     """`video_id` is None where the video has been deleted."""
 
     module_id: str
     video_id: UUID | None
 
 
-async def turnable(
+async def switchable(
     queries: Queries,
     *,
     is_local: bool,
@@ -55,20 +55,21 @@ async def turnable(
         "bucket": bucket,
         "prefix": prefix,
     }
-    rows = await queries.fetch_all(TURNABLE, parameters)
+    rows = await queries.fetch_all(SWITCHABLE, parameters)
     return [(UUID(str(row.object_id)), row.module_ids) for row in rows]
 
 
-async def turn(
+async def switch(
     transaction: Transaction, object_id: UUID, module_ids: Sequence[str], *, is_local: bool
-) -> list[Turned]:
+) -> list[SwitchedModule]:
     """Those of them that show the other place from now on."""
     parameters = {
         "is_local": is_local,
         "object_id": str(object_id),
         "module_ids": list(module_ids),
     }
-    rows = await transaction.fetch_all(TURN, parameters)
+    rows = await transaction.fetch_all(SWITCH, parameters)
     return [
-        Turned(row.module_id, UUID(str(row.video_id)) if row.video_id else None) for row in rows
+        SwitchedModule(row.module_id, UUID(str(row.video_id)) if row.video_id else None)
+        for row in rows
     ]

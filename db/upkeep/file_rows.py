@@ -158,7 +158,7 @@ async def stuck(queries: Queries) -> list[StuckVideo]:
     return [StuckVideo(UUID(str(row.id)), row.course_id) for row in rows]
 
 
-async def unpictured(
+async def missing_pictures(
     queries: Queries, first: str, further: Sequence[str], limit: int
 ) -> list[UUID]:
     """Ready videos without a job that lack a storyboard, or a `further` type of some picture.

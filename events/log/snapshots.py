@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 
 from db.videos import Video
-from events.log.types import VideoTold
+from events.log.types import VideoSnapshotEvent
 
-Told = TypeVar("Told", bound=VideoTold)
+SnapshotEvent = TypeVar("SnapshotEvent", bound=VideoSnapshotEvent)
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-TOLD_BY_FILE = (
+FILE_FACTS = (
     "width",
     "height",
     "frame_rate",
@@ -86,7 +86,7 @@ def snapshot(video: Video) -> VideoSnapshot:
         failure=_failure(video),
         processing_ratio=video.processing_ratio,
         duration=video.duration_s,
-        **{name: getattr(media, name, None) for name in TOLD_BY_FILE},
+        **{name: getattr(media, name, None) for name in FILE_FACTS},
         mime_type=getattr(primary or media, "mime_type", None),
         size=primary.size_bytes if primary else None,
         sha256=primary.sha256 if primary else None,
@@ -102,7 +102,7 @@ def snapshot(video: Video) -> VideoSnapshot:
     )
 
 
-def told(kind: type[Told], video: Video, user_id: str) -> Told:
+def video_event(kind: type[SnapshotEvent], video: Video, user_id: str) -> SnapshotEvent:
     """The event that tells of the video as it is now; `user_id` is who acted."""
     return kind(
         video_id=video.id,

@@ -31,13 +31,13 @@ class VideoEvent(Event, frozen=True, kw_only=True):
     video_id: UUID
 
 
-class VideoTold(VideoEvent, frozen=True, kw_only=True):
+class VideoSnapshotEvent(VideoEvent, frozen=True, kw_only=True):
     """Carries `video`: the video's fields as the API shows them."""
 
     video: dict[str, Any]
 
 
-class VideoUploaded(VideoTold, frozen=True, kw_only=True):
+class VideoUploaded(VideoSnapshotEvent, frozen=True, kw_only=True):
     name: ClassVar[str] = "video.uploaded"
 
 
@@ -46,19 +46,19 @@ class VideoProcessing(VideoEvent, frozen=True, kw_only=True):
     processing_ratio: float
 
 
-class VideoReady(VideoTold, frozen=True, kw_only=True):
+class VideoReady(VideoSnapshotEvent, frozen=True, kw_only=True):
     name: ClassVar[str] = "video.ready"
 
 
-class VideoFailed(VideoTold, frozen=True, kw_only=True):
+class VideoFailed(VideoSnapshotEvent, frozen=True, kw_only=True):
     name: ClassVar[str] = "video.failed"
 
 
-class VideoUpdated(VideoTold, frozen=True, kw_only=True):
+class VideoUpdated(VideoSnapshotEvent, frozen=True, kw_only=True):
     name: ClassVar[str] = "video.updated"
 
 
-class VideoDeleted(VideoTold, frozen=True, kw_only=True):
+class VideoDeleted(VideoSnapshotEvent, frozen=True, kw_only=True):
     name: ClassVar[str] = "video.deleted"
 
 

@@ -6,11 +6,11 @@ from db import videos
 from db.pool import Transaction
 from db.videos import Video
 from events.log import log
-from events.log.snapshots import told
+from events.log.snapshots import video_event
 from events.log.types import VideoUpdated
 
 
-async def tell_updated(
+async def append_updated(
     transaction: Transaction, video_id: UUID, user_id: str | None = None
 ) -> Video:
     """The video as it is now; without a user who acted, whose it is.
@@ -19,5 +19,5 @@ async def tell_updated(
     """
     video = await videos.get(transaction, video_id)
     assert video is not None
-    await log.append(transaction, [told(VideoUpdated, video, user_id or video.uploaded_by)])
+    await log.append(transaction, [video_event(VideoUpdated, video, user_id or video.uploaded_by)])
     return video

@@ -16,7 +16,7 @@ from db.assets import Extra, ThumbnailRow
 from db.pool import Database, Queries, Transaction
 from db.upkeep import file_rows
 from db.videos import Video
-from events.log.video_events import tell_updated
+from events.log.video_events import append_updated
 from events.media.scratch import scratch_directory
 from events.media.storyboards import Storyboards
 from storage.errors import FINAL, MediaInterrupted
@@ -41,10 +41,10 @@ class PictureSettings:
     quality: int
 
 
-async def unpictured(queries: Queries, limit: int) -> list[UUID]:
+async def missing_pictures(queries: Queries, limit: int) -> list[UUID]:
     """Videos that were ready before there was all that `complete` adds."""
     first, *_ = _types(FIRST_KINDS)
-    return await file_rows.unpictured(queries, first, _types(FURTHER_KINDS), limit)
+    return await file_rows.missing_pictures(queries, first, _types(FURTHER_KINDS), limit)
 
 
 class Pictures:
@@ -226,7 +226,7 @@ async def _locked(transaction: Transaction, video_id: UUID) -> Video | None:
 async def _tell(transaction: Transaction, video_id: UUID, user_id: str | None = None) -> Video:
     """That a video, whose row is locked, has changed."""
     await videos.touch(transaction, video_id)
-    return await tell_updated(transaction, video_id, user_id)
+    return await append_updated(transaction, video_id, user_id)
 
 
 def _names(video: Video, kinds: Sequence[PictureKind]) -> set[str]:

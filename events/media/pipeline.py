@@ -22,7 +22,7 @@ from db.upkeep import file_rows
 from db.videos import NewVideo, Video
 from events.errors import NoLongerWanted
 from events.log import log
-from events.log.snapshots import told
+from events.log.snapshots import video_event
 from events.log.types import (
     PlaybackCompleted,
     VideoFailed,
@@ -78,7 +78,7 @@ async def begin_within(transaction: Transaction, video_id: UUID, reservation_id:
     video = await _existing(transaction, video_id)
     await enqueue(transaction, video_id)
     await space.release(transaction, reservation_id)
-    await log.append(transaction, [told(VideoUploaded, video, video.uploaded_by)])
+    await log.append(transaction, [video_event(VideoUploaded, video, video.uploaded_by)])
     return video
 
 
@@ -92,9 +92,9 @@ async def enqueue_alternate(transaction: Transaction, video_id: UUID) -> None:
     await _defer(transaction, MAKE_ALTERNATE, video_id, MORE_LEISURELY)
 
 
-async def enqueue_unpictured(database: Database) -> None:
+async def enqueue_missing_pictures(database: Database) -> None:
     """Have pictures and storyboards made for videos that were ready before there were any."""
-    await _enqueue_all(database, pictures.unpictured, partial(enqueue, priority=LEISURELY))
+    await _enqueue_all(database, pictures.missing_pictures, partial(enqueue, priority=LEISURELY))
 
 
 async def enqueue_without_alternate(database: Database) -> None:
@@ -207,8 +207,10 @@ class Pipeline:
                 raise NoLongerWanted
             await assets.add_thumbnails(transaction, video.id, thumbnails)
             ready = await _existing(transaction, video.id)
-            completed = await self._recount(transaction, ready) if ready.old_place else []
-            await log.append(transaction, [told(VideoReady, ready, ready.uploaded_by), *completed])
+            completed = await self._recount(transaction, ready) if ready.s3_source else []
+            await log.append(
+                transaction, [video_event(VideoReady, ready, ready.uploaded_by), *completed]
+            )
 
     async def _recount(self, transaction: Transaction, video: Video) -> list[PlaybackCompleted]:
         """What was watched in the old place, before anybody knew how long the video is."""
@@ -254,7 +256,7 @@ class Pipeline:
                 return
             made = await assets.remove_representations(transaction, video.id)
             failed = await _existing(transaction, video.id)
-            await log.append(transaction, [told(VideoFailed, failed, failed.uploaded_by)])
+            await log.append(transaction, [video_event(VideoFailed, failed, failed.uploaded_by)])
         await self._renditions.discard(video, made)
 
 

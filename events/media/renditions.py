@@ -17,7 +17,7 @@ from db.assets import RepresentationRow
 from db.pool import Database
 from db.videos import MediaFacts, Video
 from events.errors import NoLongerWanted
-from events.log.video_events import tell_updated
+from events.log.video_events import append_updated
 from events.media.cancellation import while_wanted
 from events.media.scratch import scratch_directory
 from storage.errors import FINAL
@@ -208,7 +208,7 @@ class Renditions:
             if not await videos.touch(transaction, video.id):
                 return False
             await assets.add_representation(transaction, video.id, row)
-            await tell_updated(transaction, video.id)
+            await append_updated(transaction, video.id)
         return True
 
 

@@ -7,7 +7,7 @@ from db import assets, videos
 from db.assets import StoryboardRow
 from db.pool import Database
 from db.videos import Video
-from events.log.video_events import tell_updated
+from events.log.video_events import append_updated
 from events.media.scratch import scratch_directory
 from storage.hashing import sha256_file
 from storage.media.facts import Storyboard
@@ -38,7 +38,7 @@ class Storyboards:
         async with self._database.transaction() as transaction:
             if await videos.touch(transaction, video.id):
                 await assets.add_storyboard(transaction, video.id, cues, sheets)
-                await tell_updated(transaction, video.id)
+                await append_updated(transaction, video.id)
 
     async def _make(self, video: Video, directory: Path) -> Storyboard:
         assert video.primary is not None

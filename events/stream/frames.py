@@ -16,7 +16,7 @@ from events.log.types import (
     Event,
     PlaybackEvent,
     VideoEvent,
-    VideoTold,
+    VideoSnapshotEvent,
 )
 
 HEARTBEAT = b":\n\n"
@@ -82,7 +82,7 @@ def _body(event: Event, for_student: bool) -> dict[str, Any]:
 
 
 def _own_fields(event: Event) -> dict[str, Any]:
-    if isinstance(event, VideoTold):
+    if isinstance(event, VideoSnapshotEvent):
         return event.video
     if isinstance(event, PlaybackEvent):
         return {

@@ -13,7 +13,7 @@ from db.takeover import announced
 from db.takeover.announced import Announcement
 from events.errors import NotTaken, was_deleted
 from events.log import log
-from events.log.snapshots import told
+from events.log.snapshots import video_event
 from events.log.types import VideoReady
 
 MODULES_AT_ONCE = 50
@@ -53,7 +53,7 @@ async def _announce(transaction: Transaction, batch: Sequence[Announcement]) -> 
         await _have_module(transaction, one)
         new.append(await announced.announce(transaction, one))
     found = [await videos.get(transaction, video_id) for video_id in new if video_id is not None]
-    if events := [told(VideoReady, video, video.uploaded_by) for video in found if video]:
+    if events := [video_event(VideoReady, video, video.uploaded_by) for video in found if video]:
         await log.append(transaction, events)
 
 

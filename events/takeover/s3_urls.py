@@ -11,8 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
-from db.videos import OldPlace
-from storage.s3.errors import OldPlaceUnavailable
+from db.videos import S3Source
+from storage.s3.errors import S3SourceUnavailable
 
 _T = TypeVar("_T")
 
@@ -21,7 +21,7 @@ TIMEOUT_S = 5.0  # a role's credentials may be asked for on the way
 MAX_CLIENTS = 32  # of endpoints and regions; a service has one or two
 
 
-class OldPlaces:
+class S3Sources:
     """Addresses and questions, on the threads of `executor`; whoever made that ends it."""
 
     def __init__(self, executor: Executor, timeout_s: float = TIMEOUT_S) -> None:
@@ -30,23 +30,23 @@ class OldPlaces:
         self._client = functools.lru_cache(MAX_CLIENTS)(_open_client)
 
     async def address(
-        self, place: OldPlace, life_s: float, *, method: str = "GET", disposition: str | None = None
+        self, place: S3Source, life_s: float, *, method: str = "GET", disposition: str | None = None
     ) -> str:
-        """Opens the object for so long at most. Raises: OldPlaceUnavailable."""
+        """Opens the object for so long at most. Raises: S3SourceUnavailable."""
         return await self._run(self._presigned, place, int(life_s), method, disposition)
 
-    async def require_there(self, place: OldPlace) -> None:
-        """Ask S3. Raises: OldPlaceGone, OldPlaceUnavailable."""
+    async def require_there(self, place: S3Source) -> None:
+        """Ask S3. Raises: S3SourceGone, S3SourceUnavailable."""
         await self._run(self._require_there, place)
 
-    def _presigned(self, place: OldPlace, life_s: int, method: str, disposition: str | None) -> str:
+    def _presigned(self, place: S3Source, life_s: int, method: str, disposition: str | None) -> str:
         client = self._client(place.endpoint_url, place.region)
         url: str = _presigning().presigned(
             client, method, place.bucket, place.key, life_s, disposition
         )
         return url
 
-    def _require_there(self, place: OldPlace) -> None:
+    def _require_there(self, place: S3Source) -> None:
         client = self._client(place.endpoint_url, place.region)
         _presigning().require_there(client, place.bucket, place.key)
 
@@ -56,14 +56,14 @@ class OldPlaces:
             async with asyncio.timeout(self._timeout_s):
                 return await loop.run_in_executor(self._executor, function, *arguments)
         except TimeoutError as exc:
-            raise OldPlaceUnavailable("no answer in time") from exc
+            raise S3SourceUnavailable("no answer in time") from exc
 
 
 def _presigning() -> Any:
     try:
         return importlib.import_module(PRESIGNING)
     except ModuleNotFoundError as exc:
-        raise OldPlaceUnavailable(f"{exc.name} is not installed (the extra s3)") from exc
+        raise S3SourceUnavailable(f"{exc.name} is not installed (the extra s3)") from exc
 
 
 def _open_client(endpoint_url: str | None, region: str | None) -> Any:

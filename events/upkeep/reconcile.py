@@ -20,9 +20,9 @@ from db.upkeep.file_rows import Kind
 from db.upkeep.sole_owner import sole_owner
 from events.errors import OUTAGES, ForeignStorage
 from events.log import log
-from events.log.snapshots import told
+from events.log.snapshots import video_event
 from events.log.types import VideoFailed
-from events.log.video_events import tell_updated
+from events.log.video_events import append_updated
 from events.media import pipeline
 from events.upkeep.pairing import require_pair
 from events.upkeep.survey import Finding, Survey, survey
@@ -208,7 +208,7 @@ async def _retry(database: Database, finding: Finding) -> bool:
         if not await videos.retry(transaction, finding.video_id):
             return False
         await pipeline.enqueue(transaction, finding.video_id)
-        await tell_updated(transaction, finding.video_id)
+        await append_updated(transaction, finding.video_id)
     return True
 
 
@@ -241,7 +241,7 @@ async def _make_again(database: Database, finding: Finding, kind: Kind) -> bool:
         await file_rows.forget_unmakable(transaction, video.id)
         if kind in FORGETTING:  # pictures keep their rows, which tell the sizes
             await FORGETTING[kind](transaction, video.id)
-            await tell_updated(transaction, video.id)
+            await append_updated(transaction, video.id)
     return True
 
 
@@ -252,7 +252,7 @@ async def _begin_again(database: Database, finding: Finding) -> bool:
         if not await file_rows.unmake(transaction, finding.video_id):
             return False
         await pipeline.enqueue(transaction, finding.video_id)
-        await tell_updated(transaction, finding.video_id)
+        await append_updated(transaction, finding.video_id)
     return True
 
 
@@ -263,5 +263,5 @@ async def _give_up(database: Database, finding: Finding) -> bool:
             return False
         video = await videos.get(transaction, finding.video_id)
         assert video is not None
-        await log.append(transaction, [told(VideoFailed, video, video.uploaded_by)])
+        await log.append(transaction, [video_event(VideoFailed, video, video.uploaded_by)])
     return True

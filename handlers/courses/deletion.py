@@ -8,7 +8,7 @@ from aiohttp import web
 from db import videos
 from db.pool import Transaction
 from events.log import log
-from events.log.snapshots import told
+from events.log.snapshots import video_event
 from events.log.types import VideoDeleted
 from handlers import keys
 from handlers.access.auth import Viewer
@@ -27,7 +27,9 @@ async def hide_videos(
         transaction, video_id=video_id, module_id=module_id, course_id=course_id
     )
     await videos.delete(transaction, [video.id for video in before])
-    await log.append(transaction, [told(VideoDeleted, video, viewer.user_id) for video in before])
+    await log.append(
+        transaction, [video_event(VideoDeleted, video, viewer.user_id) for video in before]
+    )
     return [video.id for video in before]
 
 

@@ -9,7 +9,7 @@ from db import courses, videos
 from db.pool import Transaction
 from db.videos import Video
 from events.log.snapshots import VideoSnapshot, snapshot
-from events.log.video_events import tell_updated
+from events.log.video_events import append_updated
 from events.media import pipeline
 from handlers import keys
 from handlers.access.auth import Viewer
@@ -88,7 +88,7 @@ async def patch_video(request: web.Request) -> web.Response:
     body = await read_json(request, VideoPatch)
     async with request.app[keys.DATABASE].transaction() as transaction:
         if await videos.rename(transaction, video.id, body.title):
-            await tell_updated(transaction, video.id, request[keys.VIEWER].user_id)
+            await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
         renamed = await videos.get(transaction, video.id)
     forget_videos(request, [video.id])
     return answer_json(snapshot(renamed or video))
@@ -146,7 +146,7 @@ async def bring_back(transaction: Transaction, viewer: Viewer, video: Video) -> 
         # Its job may have come and gone while it was hidden.
         if video.status not in pipeline.NOTHING_TO_DO:
             await pipeline.enqueue(transaction, video.id)
-        await tell_updated(transaction, video.id, viewer.user_id)
+        await append_updated(transaction, video.id, viewer.user_id)
     return await videos.get(transaction, video.id)
 
 

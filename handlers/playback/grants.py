@@ -98,12 +98,12 @@ async def post_events_grant(request: web.Request) -> web.Response:
 async def _require_playable(request: web.Request, video: Video) -> None:
     """Here, or where it still stands: then S3 is asked, as a player could not tell what it said.
 
-    Raises NotReady, Failed, OldPlaceGone, OldPlaceUnavailable.
+    Raises NotReady, Failed, S3SourceGone, S3SourceUnavailable.
     """
     if video.plays_from is None:
         require_ready(video)
     else:
-        await request.app[keys.OLD_PLACES].require_there(video.plays_from)
+        await request.app[keys.S3_SOURCES].require_there(video.plays_from)
 
 
 async def _grant_for(request: web.Request, viewer: Viewer, video: Video) -> PlaybackGrant:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 
-from db.videos import OldPlace, Video
+from db.videos import S3Source, Video
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.delivery.disposition import attachment
@@ -27,13 +27,13 @@ _LIKELIEST = "mp4"
 async def redirect_by_grant(request: web.Request, grant: PlaybackGrant) -> web.Response:
     """Also after the video is ready here: who began to play there goes on with the same bytes."""
     video = await request.app[keys.CATALOG].get(grant.video_id)
-    if video is None or video.old_place is None:
+    if video is None or video.s3_source is None:
         raise NotFound
-    return await _redirect(request, video.old_place, grant.expires_at - time.time())
+    return await _redirect(request, video.s3_source, grant.expires_at - time.time())
 
 
 async def redirect_by_bearer(
-    request: web.Request, video: Video, place: OldPlace, purpose: Purpose
+    request: web.Request, video: Video, place: S3Source, purpose: Purpose
 ) -> web.Response:
     """In the one format that there is, whatever the request would rather have."""
     named = None
@@ -42,20 +42,20 @@ async def redirect_by_bearer(
     return await _redirect(request, place, BEARER_LIFE_S, named)
 
 
-def type_of(place: OldPlace) -> str:
+def type_of(place: S3Source) -> str:
     """By the name of the object: nobody has seen into it."""
     return _TYPES.get(_extension(place), "video/mp4")
 
 
-def _extension(place: OldPlace) -> str:
+def _extension(place: S3Source) -> str:
     extension = place.key.rpartition(".")[2].lower()
     return extension if extension in _TYPES else _LIKELIEST
 
 
 async def _redirect(
-    request: web.Request, place: OldPlace, life_s: float, disposition: str | None = None
+    request: web.Request, place: S3Source, life_s: float, disposition: str | None = None
 ) -> web.Response:
-    address = await request.app[keys.OLD_PLACES].address(
+    address = await request.app[keys.S3_SOURCES].address(
         place, life_s, method=request.method, disposition=disposition
     )
     request[keys.IS_ROUTINE] = True

@@ -15,7 +15,7 @@ from db.text_tracks import TextTrack, TrackName
 from db.videos import Video
 from events.errors import VideoMissing
 from events.log.snapshots import VideoSnapshot, snapshot
-from events.log.video_events import tell_updated
+from events.log.video_events import append_updated
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, granted
@@ -178,7 +178,7 @@ async def _put(request: web.Request, video: Video, name: TrackName) -> web.Respo
             await _require_room(transaction, video.id)
         if before is None or before.sha256 != digest:
             await text_tracks.put(transaction, video.id, name, content, digest)
-            video = await tell_updated(transaction, video.id, request[keys.VIEWER].user_id)
+            video = await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
     forget_videos(request, [video.id])
     return answer_json(snapshot(video), status=201 if before is None else 200)
 
@@ -208,7 +208,7 @@ async def _delete(request: web.Request, video_id: UUID, name: TrackName) -> web.
         if await _locked(request, transaction, video_id, name) is None:
             raise _missing(name)
         await text_tracks.delete(transaction, video_id, name)
-        await tell_updated(transaction, video_id, request[keys.VIEWER].user_id)
+        await append_updated(transaction, video_id, request[keys.VIEWER].user_id)
     forget_videos(request, [video_id])
     return web.Response(status=204)
 

@@ -50,7 +50,7 @@ NOTHING_RESTORED = Restored((), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class CheckOptions:
     """What `check` was asked for."""
 
     is_json: bool = False
@@ -158,13 +158,13 @@ def add_check(names: Any) -> None:
     )
 
 
-def check_wishes(arguments: Namespace) -> Wishes:
-    return Wishes(arguments.json, arguments.deep, arguments.repair, arguments.restore_trash)
+def check_options(arguments: Namespace) -> CheckOptions:
+    return CheckOptions(arguments.json, arguments.deep, arguments.repair, arguments.restore_trash)
 
 
-def check(storage_path: StoragePaths, dsn: str, wishes: Wishes) -> Report:
+def check(storage_path: StoragePaths, dsn: str, options: CheckOptions) -> Report:
     """Raises: StorageError, ForeignStorage, DatabaseError."""
-    return asyncio.run(_check(storage_path, dsn, wishes))
+    return asyncio.run(_check(storage_path, dsn, options))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -185,16 +185,16 @@ def _done(finding: Finding) -> str:
     return DONE[finding.kind]
 
 
-async def _check(storage: StoragePaths, dsn: str, wishes: Wishes) -> Report:
+async def _check(storage: StoragePaths, dsn: str, options: CheckOptions) -> Report:
     async with open_database(dsn, size=CONNECTIONS) as database:
         storage = await pair(database, storage, may_make=False)
         restored = NOTHING_RESTORED
-        if wishes.is_restoring:
+        if options.is_restoring:
             restored = await asyncio.to_thread(restore_trash, storage)
-        found = await survey(database, storage, is_deep=wishes.is_deep)
+        found = await survey(database, storage, is_deep=options.is_deep)
         now_s = await safe_now_s(database)
         mended: Sequence[Finding] = ()
-        if wishes.is_repairing:
+        if options.is_repairing:
             mended = await mend(database, storage, found.findings, now_s)
         trash = await asyncio.to_thread(trash_batches, storage)
-        return Report(found, tuple(mended), now_s, tuple(trash), restored, wishes.is_repairing)
+        return Report(found, tuple(mended), now_s, tuple(trash), restored, options.is_repairing)

@@ -24,7 +24,7 @@ from events.upkeep.pairing import pair
 from handlers.messages import IDENTIFIER, IN_WORDS
 from server.commands import demo
 from server.commands.adopt_storage import adopt_storage as adopt
-from server.commands.check import Wishes
+from server.commands.check import CheckOptions
 from server.commands.check import check as compare
 from server.commands.tokens import TokenMint, mint_token
 from server.config.settings import Config
@@ -47,7 +47,7 @@ from server.processes import (
 from server.secrets import SecretFileError, with_secrets
 from server.stopping import StopRequested, StopSignals, raising_on_stop, stop_signals
 from server.takeover.errors import ManifestError, OptionsError, ReportError
-from server.takeover.options import ImportWishes
+from server.takeover.options import ImportOptions
 from server.takeover.rollback import roll_back
 from server.web.gunicorn_workers import run_workers
 from server.web.listening import ListenError
@@ -179,10 +179,10 @@ def token(config: Config, *, user_id: str, role: str | None, ttl_s: int) -> int:
     return 0
 
 
-def check(config: Config, wishes: Wishes) -> int:
+def check(config: Config, options: CheckOptions) -> int:
     """Prints what files and rows say differently; the database has to run."""
-    report = compare(StoragePaths(config.storage_path), _current_database(config), wishes)
-    print(report.as_json() if wishes.is_json else report.as_table())
+    report = compare(StoragePaths(config.storage_path), _current_database(config), options)
+    print(report.as_json() if options.is_json else report.as_table())
     return report.exit_code
 
 
@@ -202,21 +202,21 @@ def adopt_storage(config: Config, *, is_confirmed: bool) -> int:
     return 0
 
 
-def import_s3(config: Config, wishes: ImportWishes) -> int:
+def import_s3(config: Config, options: ImportOptions) -> int:
     """Takes lectures over from S3 while the service runs, prints what it would take, looks whether
     all that it took is whole, or has S3 shown again."""
-    if wishes.is_rollback:
-        return roll_back(_current_database(config), wishes)
-    if wishes.is_dry:
+    if options.is_rollback:
+        return roll_back(_current_database(config), options)
+    if options.is_dry:
         return int(
-            _of_extra("server.takeover.dry_run").list_s3(config, _ledger_at_hand(config), wishes)
+            _of_extra("server.takeover.dry_run").list_s3(config, _ledger_at_hand(config), options)
         )
-    if wishes.is_verifying:
+    if options.is_verifying:
         verifying = _of_extra("server.takeover.verify")
-        return int(verifying.verify_s3(config, _current_database(config), wishes))
+        return int(verifying.verify_s3(config, _current_database(config), options))
     protect_parent()
     importing = _of_extra("server.takeover.import_s3")
-    return int(importing.import_s3(config, _current_database(config), wishes))
+    return int(importing.import_s3(config, _current_database(config), options))
 
 
 def _of_extra(name: str) -> Any:

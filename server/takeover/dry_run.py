@@ -16,7 +16,7 @@ from db.takeover.imports import ImportedObject
 from events.errors import was_deleted
 from server.config.settings import Config
 from server.takeover.inventory import Entry, take_inventory
-from server.takeover.options import ImportWishes
+from server.takeover.options import ImportOptions
 from server.takeover.report import TAKEN, tell
 from server.takeover.viewer_positions import count_viewers, told_viewers
 from storage.paths import StoragePaths
@@ -27,23 +27,23 @@ WITHOUT_LEDGER = "no database of the service was at hand: what was taken over be
 Begun = Mapping[tuple[str, str], ImportedObject]
 
 
-def list_s3(config: Config, dsn: str | None, wishes: ImportWishes) -> int:
+def list_s3(config: Config, dsn: str | None, options: ImportOptions) -> int:
     """Changes nothing.
 
     Raises: S3Error, LegacyError, ManifestError, ReportError, StorageError, DatabaseError.
     """
-    client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, wishes.parallel)
-    entries = take_inventory(wishes, partial(look_up, client, config.max_upload_size_bytes))
+    client = open_client(options.endpoint_url, options.region, options.profile, options.parallel)
+    entries = take_inventory(options, partial(look_up, client, config.max_upload_size_bytes))
     if dsn is not None:
         entries = with_ledger(dsn, StoragePaths(config.storage_path), entries)
-    code = tell(wishes, entries)
+    code = tell(options, entries)
     if dsn is None:
         print(WITHOUT_LEDGER)
-    if wishes.progress is None:
+    if options.progress is None:
         return code
-    with told_viewers(wishes) as viewers:
+    with told_viewers(options) as viewers:
         modules = (entry.module.id for entry in entries if entry.state in TAKEN)
-        count_viewers(wishes, modules, viewers)
+        count_viewers(options, modules, viewers)
     print(viewers.line)
     return 1 if viewers.has_left else code
 

@@ -15,13 +15,13 @@ from db.pool import Database, open_database
 from db.takeover import imports
 from events.errors import NotTaken
 from events.takeover.object_import import Importer, ImportSettings
-from events.takeover.switch_source import turn
+from events.takeover.switch_source import switch_source
 from events.upkeep.pairing import pair
 from server.config.settings import Config
 from server.stopping import StopSignals, for_each, stop_signals
 from server.takeover.announce import announced
 from server.takeover.inventory import Entry, take_inventory
-from server.takeover.options import ImportWishes
+from server.takeover.options import ImportOptions
 from server.takeover.progress_display import Shown, shown
 from server.takeover.report import tell
 from server.takeover.viewer_positions import carry_viewers, told_viewers
@@ -38,22 +38,22 @@ PROBES_AT_ONCE = 2
 PROBE_WAIT_S = 600.0  # nobody waits for an answer here
 
 
-def import_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
+def import_s3(config: Config, dsn: str, options: ImportOptions) -> int:
     """Raises: S3Error, LegacyError, ManifestError, ReportError, StorageError, DatabaseError."""
-    connections = 2 * wishes.parallel  # each object's checksums are asked for while it is fetched
-    client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, connections)
-    entries = take_inventory(wishes, partial(look_up, client, config.max_upload_size_bytes))
+    connections = 2 * options.parallel  # each object's checksums are asked for while it is fetched
+    client = open_client(options.endpoint_url, options.region, options.profile, connections)
+    entries = take_inventory(options, partial(look_up, client, config.max_upload_size_bytes))
     with (
-        told_viewers(wishes) as viewers,
-        ThreadPoolExecutor(3 * wishes.parallel, "s3") as executor,
+        told_viewers(options) as viewers,
+        ThreadPoolExecutor(3 * options.parallel, "s3") as executor,
     ):
         storage = StoragePaths(config.storage_path)
-        takeover = Takeover(config, wishes, storage, client, executor)
+        takeover = Takeover(config, options, storage, client, executor)
         entries = asyncio.run(takeover.run(dsn, entries))
-        code = tell(wishes, entries)
-        if wishes.progress is None or any(entry.state == "interrupted" for entry in entries):
+        code = tell(options, entries)
+        if options.progress is None or any(entry.state == "interrupted" for entry in entries):
             return code
-        asyncio.run(carry_viewers(config, dsn, wishes, viewers, executor))
+        asyncio.run(carry_viewers(config, dsn, options, viewers, executor))
     print(viewers.line)
     return 1 if viewers.has_left else code
 
@@ -63,7 +63,7 @@ class Takeover:
     """What taking over needs; `executor` has threads for each part and each object under way."""
 
     config: Config
-    wishes: ImportWishes
+    options: ImportOptions
     storage: StoragePaths
     client: Client
     executor: Executor
@@ -74,7 +74,7 @@ class Takeover:
             storage = await pair(database, self.storage, may_make=False)
             entries = await _without_taken(database, entries)
             entries = await announced(
-                database, entries, self.wishes.endpoint_url, self.client.meta.region_name
+                database, entries, self.options.endpoint_url, self.client.meta.region_name
             )
             groups = _by_object(entries)
             total_bytes = sum(group[0].size_bytes for group in groups)
@@ -82,15 +82,15 @@ class Takeover:
                 stop_signals() as signals,
                 shown(sys.stdout, total_bytes, len(groups)) as progress,
             ):
-                shared = Fetched(progress.add_bytes, self.wishes.bandwidth_bytes)
+                shared = Fetched(progress.add_bytes, self.options.bandwidth_bytes)
                 importer = self._importer(database, storage, shared)
                 states = await _all(
-                    importer, shared, signals, groups, self.wishes.parallel, progress
+                    importer, shared, signals, groups, self.options.parallel, progress
                 )
             entries = [states.get(entry.module.id) or _as_left(entry) for entry in entries]
             if signals.hurried.is_set():
                 # Threads may wait for S3 for minutes; to the next run this is a crash.
-                os._exit(tell(self.wishes, entries))
+                os._exit(tell(self.options, entries))
         return entries
 
     def _importer(self, database: Database, storage: StoragePaths, shared: Fetched) -> Importer:
@@ -102,7 +102,7 @@ class Takeover:
             self.client,
             shared,
             import_settings(self.config),
-            self.wishes.parallel,
+            self.options.parallel,
         )
 
 
@@ -110,7 +110,7 @@ async def _without_taken(database: Database, entries: Sequence[Entry]) -> list[E
     """Those whose reference went back show again what was taken over."""
     modules = [entry.module.id for entry in entries if entry.object]
     taken = await imports.taken(database, modules)
-    again = set(await turn(database, is_local=True, module_ids=modules))
+    again = set(await switch_source(database, is_local=True, module_ids=modules))
     return [
         replace(entry, state="taken", detail="again" if entry.module.id in again else "before")
         if entry.module.id in taken and entry.object

@@ -16,7 +16,7 @@ from db.takeover.legacy import MODULE_COLUMNS, LegacyModule, check_progress, rea
 from events.errors import NotTaken
 from handlers.messages import IDENTIFIER, IN_WORDS
 from server.takeover.errors import ManifestError
-from server.takeover.options import ImportWishes
+from server.takeover.options import ImportOptions
 from storage.s3.locations import Hosts, Location, UnknownLocation, endpoint_host, parse_url
 from storage.s3.objects import S3Object
 
@@ -46,17 +46,17 @@ class Entry:
         return replace(self, state=fault.state, detail=str(fault))
 
 
-def take_inventory(wishes: ImportWishes, look_up: LookUp) -> list[Entry]:
+def take_inventory(options: ImportOptions, look_up: LookUp) -> list[Entry]:
     """Of every module that is asked for, in their order. Raises: what reading them does, and of
     viewers' places, which are read last."""
-    if wishes.progress is not None:
-        check_progress(wishes.from_database or "", wishes.progress)
-    hosts = Hosts(wishes.cloudfront, endpoint_host(wishes.endpoint_url))
-    entries = [_located(module, hosts) for module in _once_each(_modules(wishes))]
+    if options.progress is not None:
+        check_progress(options.from_database or "", options.progress)
+    hosts = Hosts(options.cloudfront, endpoint_host(options.endpoint_url))
+    entries = [_located(module, hosts) for module in _once_each(_modules(options))]
     wanted = [
-        (entry, candidates) for entry, candidates in entries if _is_wanted(wishes, candidates)
+        (entry, candidates) for entry, candidates in entries if _is_wanted(options, candidates)
     ]
-    found = _looked_up({one for _, one in wanted if one}, look_up, wishes.parallel)
+    found = _looked_up({one for _, one in wanted if one}, look_up, options.parallel)
     return [
         _of_object(entry.module, found[candidates]) if candidates else entry
         for entry, candidates in wanted
@@ -85,10 +85,10 @@ def _manifest_row(path: Path, line: int, row: dict[str, str | None]) -> LegacyMo
     )
 
 
-def _modules(wishes: ImportWishes) -> list[LegacyModule]:
-    if wishes.manifest is not None:
-        return read_manifest(wishes.manifest)
-    return read_modules(wishes.from_database or "", wishes.modules)
+def _modules(options: ImportOptions) -> list[LegacyModule]:
+    if options.manifest is not None:
+        return read_manifest(options.manifest)
+    return read_modules(options.from_database or "", options.modules)
 
 
 def _once_each(modules: Sequence[LegacyModule]) -> list[Entry]:
@@ -129,12 +129,12 @@ def _located(entry: Entry, hosts: Hosts) -> tuple[Entry, tuple[Location, ...]]:
         return replace(entry, state="unusable", detail=str(exc)), ()
 
 
-def _is_wanted(wishes: ImportWishes, candidates: tuple[Location, ...]) -> bool:
+def _is_wanted(options: ImportOptions, candidates: tuple[Location, ...]) -> bool:
     """What has no location is told all the same, unless only a part is asked for."""
     if not candidates:
-        return not (wishes.bucket or wishes.prefix)
+        return not (options.bucket or options.prefix)
     return any(
-        one.bucket == (wishes.bucket or one.bucket) and one.key.startswith(wishes.prefix)
+        one.bucket == (options.bucket or one.bucket) and one.key.startswith(options.prefix)
         for one in candidates
     )
 

@@ -1,4 +1,4 @@
-"""What `import-s3` may be told: its options, and what each of them has to look like."""
+"""Options of `import-s3`: their argparse declarations and parsing rules."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,8 @@ DEFAULT_PARALLEL = 8
 
 
 @dataclass(frozen=True, slots=True)
-class ImportWishes:
-    """What `import-s3` was asked for; one of `from_database` and `manifest` is there, unless it
+class ImportOptions:
+    """The parsed options; one of `from_database` and `manifest` is there, unless it
     `is_verifying` or `is_rollback`."""
 
     from_database: str | None
@@ -103,9 +103,9 @@ def add_import_s3(names: Any) -> None:
     parser.add_argument("--dry-run", action="store_true", help="list it, fetch nothing")
 
 
-def wishes_of(arguments: argparse.Namespace) -> ImportWishes:
+def import_options(arguments: argparse.Namespace) -> ImportOptions:
     """Raises: OptionsError."""
-    return ImportWishes(
+    return ImportOptions(
         from_database=arguments.from_database,
         manifest=arguments.manifest,
         modules=LegacyTable(arguments.modules_table, arguments.module_columns),

@@ -12,7 +12,7 @@ import msgspec
 from server.commands.check import aligned
 from server.takeover.errors import ReportError
 from server.takeover.inventory import Entry
-from server.takeover.options import ImportWishes
+from server.takeover.options import ImportOptions
 
 BYTES_PER_GB = 10**9  # as S3's prices are meant at the dearest
 TAKEN = ("found", "taken", "deleted")  # and nothing is in the way
@@ -20,14 +20,14 @@ VERIFIED = ("verified", "converted", "deleted")
 COLUMNS = ("state", "module", "object", "bytes", "detail")
 
 
-def tell(wishes: ImportWishes, entries: Sequence[Entry]) -> int:
+def tell(options: ImportOptions, entries: Sequence[Entry]) -> int:
     """Write the report, print the table; the exit code. Raises: ReportError."""
-    return _tell(wishes, entries, as_table(entries, wishes.price_per_gb), TAKEN)
+    return _tell(options, entries, as_table(entries, options.price_per_gb), TAKEN)
 
 
-def tell_verified(wishes: ImportWishes, entries: Sequence[Entry]) -> int:
+def tell_verified(options: ImportOptions, entries: Sequence[Entry]) -> int:
     """As `tell`, of what was taken over."""
-    return _tell(wishes, entries, as_verified_table(entries), VERIFIED)
+    return _tell(options, entries, as_verified_table(entries), VERIFIED)
 
 
 def as_table(entries: Sequence[Entry], price_per_gb: float | None) -> str:
@@ -50,9 +50,9 @@ def write_report(path: Path, entries: Sequence[Entry]) -> None:
         raise ReportError(f"the report cannot be written: {exc}") from exc
 
 
-def _tell(wishes: ImportWishes, entries: Sequence[Entry], table: str, well: Sequence[str]) -> int:
-    if wishes.report is not None:
-        write_report(wishes.report, entries)
+def _tell(options: ImportOptions, entries: Sequence[Entry], table: str, well: Sequence[str]) -> int:
+    if options.report is not None:
+        write_report(options.report, entries)
     print(table, flush=True)
     return 1 if any(entry.state not in well for entry in entries) else 0
 

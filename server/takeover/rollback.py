@@ -3,19 +3,21 @@
 import asyncio
 
 from db.pool import open_database
-from events.takeover.switch_source import turn
-from server.takeover.options import ImportWishes
+from events.takeover.switch_source import switch_source
+from server.takeover.options import ImportOptions
 
 
-def roll_back(dsn: str, wishes: ImportWishes) -> int:
+def roll_back(dsn: str, options: ImportOptions) -> int:
     """All of the ledger, or what `--bucket` and `--prefix` leave of it. Raises: DatabaseError."""
-    turned = asyncio.run(_roll_back(dsn, wishes))
+    turned = asyncio.run(_roll_back(dsn, options))
     for module_id in turned:
         print(module_id)
     print(f"{len(turned)} modules play from S3 again; their files stay here")
     return 0
 
 
-async def _roll_back(dsn: str, wishes: ImportWishes) -> list[str]:
+async def _roll_back(dsn: str, options: ImportOptions) -> list[str]:
     async with open_database(dsn, size=1) as database:
-        return await turn(database, is_local=False, bucket=wishes.bucket, prefix=wishes.prefix)
+        return await switch_source(
+            database, is_local=False, bucket=options.bucket, prefix=options.prefix
+        )

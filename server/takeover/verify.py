@@ -17,7 +17,7 @@ from events.upkeep.pairing import pair
 from server.config.settings import Config
 from server.stopping import for_each, stop_signals
 from server.takeover.inventory import Entry
-from server.takeover.options import ImportWishes
+from server.takeover.options import ImportOptions
 from server.takeover.progress_display import shown
 from server.takeover.report import tell_verified
 from storage.paths import StoragePaths
@@ -26,27 +26,27 @@ from storage.s3.objects import Client, open_client
 CONNECTIONS = 2
 
 
-def verify_s3(config: Config, dsn: str, wishes: ImportWishes) -> int:
+def verify_s3(config: Config, dsn: str, options: ImportOptions) -> int:
     """Changes nothing. Raises: S3Error, ReportError, StorageError, DatabaseError."""
-    client = open_client(wishes.endpoint_url, wishes.region, wishes.profile, wishes.parallel)
-    with ThreadPoolExecutor(wishes.parallel, "s3") as executor:
+    client = open_client(options.endpoint_url, options.region, options.profile, options.parallel)
+    with ThreadPoolExecutor(options.parallel, "s3") as executor:
         storage = StoragePaths(config.storage_path)
-        entries = asyncio.run(_verify(dsn, storage, wishes, client, executor))
-    return tell_verified(wishes, entries)
+        entries = asyncio.run(_verify(dsn, storage, options, client, executor))
+    return tell_verified(options, entries)
 
 
 async def _verify(
-    dsn: str, storage: StoragePaths, wishes: ImportWishes, client: Client, executor: Executor
+    dsn: str, storage: StoragePaths, options: ImportOptions, client: Client, executor: Executor
 ) -> list[Entry]:
     async with open_database(dsn, size=CONNECTIONS) as database:
         storage = await pair(database, storage, may_make=False)
-        taken = await taken_over.modules(database, wishes.bucket, wishes.prefix)
+        taken = await taken_over.modules(database, options.bucket, options.prefix)
         verifier = Verifier(database, storage, executor, client)
-        return await _verify_all(verifier, taken, wishes)
+        return await _verify_all(verifier, taken, options)
 
 
 async def _verify_all(
-    verifier: Verifier, taken: Sequence[TakenModule], wishes: ImportWishes
+    verifier: Verifier, taken: Sequence[TakenModule], options: ImportOptions
 ) -> list[Entry]:
     entries = {one.module.id: Entry(one.module, "interrupted", "run again") for one in taken}
     total_bytes = sum(one.size_bytes for one in taken)
@@ -58,7 +58,7 @@ async def _verify_all(
         progress.add_file(str(verdict.found.location), verdict.state)
 
     with stop_signals() as signals, shown(sys.stdout, total_bytes, len(taken)) as progress:
-        await for_each(taken, verify, wishes.parallel, signals)
+        await for_each(taken, verify, options.parallel, signals)
     if signals.hurried.is_set():
-        os._exit(tell_verified(wishes, list(entries.values())))
+        os._exit(tell_verified(options, list(entries.values())))
     return list(entries.values())

@@ -25,7 +25,7 @@ from handlers.messages import IDENTIFIER
 from server.config.settings import Config
 from server.stopping import stop_signals
 from server.takeover.errors import ReportError
-from server.takeover.options import ImportWishes
+from server.takeover.options import ImportOptions
 from server.takeover.progress_display import shown_places
 from storage.tasks import to_its_end
 
@@ -69,18 +69,18 @@ class Viewers:
 
 
 @contextmanager
-def told_viewers(wishes: ImportWishes) -> Iterator[Viewers]:
+def told_viewers(options: ImportOptions) -> Iterator[Viewers]:
     """Raises: ReportError."""
-    path = wishes.progress_report
+    path = options.progress_report
     if path is None:
-        yield Viewers(is_dry=wishes.is_dry)
+        yield Viewers(is_dry=options.is_dry)
         return
     with _faults_told():
         file = path.open("w", encoding="utf-8", newline="")
     with file:
         rows = csv.writer(file)
         rows.writerow([field.name for field in fields(Remark)])
-        yield Viewers(rows, is_dry=wishes.is_dry)
+        yield Viewers(rows, is_dry=options.is_dry)
 
 
 @contextmanager
@@ -91,14 +91,14 @@ def _faults_told() -> Iterator[None]:
         raise ReportError(f"the report cannot be written: {exc}") from exc
 
 
-def count_viewers(wishes: ImportWishes, module_ids: Iterable[str], viewers: Viewers) -> None:
+def count_viewers(options: ImportOptions, module_ids: Iterable[str], viewers: Viewers) -> None:
     """Look what could be carried over to these modules; nothing is stored.
 
     Raises: LegacyError, ReportError.
     """
-    assert wishes.progress is not None
+    assert options.progress is not None
     lectures = {module_id: Lecture(uuid4(), "", 1.0) for module_id in module_ids}
-    source = read_progress(wishes.from_database or "", wishes.progress)
+    source = read_progress(options.from_database or "", options.progress)
     with closing(source), shown_places(sys.stdout) as show:
         for rows in _counted(source, show):
             now = datetime.now(UTC)
@@ -108,14 +108,14 @@ def count_viewers(wishes: ImportWishes, module_ids: Iterable[str], viewers: View
 
 
 async def carry_viewers(
-    config: Config, dsn: str, wishes: ImportWishes, viewers: Viewers, executor: Executor
+    config: Config, dsn: str, options: ImportOptions, viewers: Viewers, executor: Executor
 ) -> None:
     """All of them, unless it is to stop: run again, what was carried stays as it is.
 
     Raises: LegacyError, ReportError, DatabaseError.
     """
-    assert wishes.progress is not None
-    source = read_progress(wishes.from_database or "", wishes.progress)
+    assert options.progress is not None
+    source = read_progress(options.from_database or "", options.progress)
     with closing(source), stop_signals() as signals, shown_places(sys.stdout) as show:
         async with open_database(dsn, size=1) as database:
             lectures = await viewer_positions.lectures(database)

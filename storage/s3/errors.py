@@ -5,9 +5,9 @@ class S3Error(Exception):
     """S3 cannot be asked; the message says what to mend."""
 
 
-class OldPlaceUnavailable(S3Error):
+class S3SourceUnavailable(S3Error):
     """The video still stands in S3, where this server cannot reach it at the moment."""
 
 
-class OldPlaceGone(S3Error):
+class S3SourceGone(S3Error):
     """The video still stood in S3, and is there no longer."""

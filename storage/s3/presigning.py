@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from storage.s3.errors import OldPlaceGone, OldPlaceUnavailable
+from storage.s3.errors import S3SourceGone, S3SourceUnavailable
 from storage.s3.locations import Location
 from storage.s3.objects import Client, refused
 
@@ -22,7 +22,7 @@ _METHODS: Mapping[str, str] = {"GET": "get_object", "HEAD": "head_object"}
 
 
 def open_client(endpoint_url: str | None, region: str | None) -> Client:
-    """Raises: OldPlaceUnavailable."""
+    """Raises: S3SourceUnavailable."""
     config = Config(
         signature_version="s3v4",
         connect_timeout=TIMEOUT_S,
@@ -34,10 +34,10 @@ def open_client(endpoint_url: str | None, region: str | None) -> Client:
     try:
         session = boto3.Session(region_name=region)
         if session.get_credentials() is None:  # asked for anew by the next: they may come
-            raise OldPlaceUnavailable("no credentials for S3 were found")
+            raise S3SourceUnavailable("no credentials for S3 were found")
         return session.client("s3", endpoint_url=endpoint_url, config=config)
     except (BotoCoreError, ValueError) as exc:
-        raise OldPlaceUnavailable(str(exc)) from exc
+        raise S3SourceUnavailable(str(exc)) from exc
 
 
 def presigned(
@@ -45,7 +45,7 @@ def presigned(
 ) -> str:
     """`disposition` is the Content-Disposition that S3 is to answer with.
 
-    Raises: OldPlaceUnavailable, without credentials.
+    Raises: S3SourceUnavailable, without credentials.
     """
     named = {"Bucket": bucket, "Key": key}
     if disposition is not None:
@@ -55,16 +55,16 @@ def presigned(
             _METHODS[method], Params=named, ExpiresIn=max(1, min(life_s, LONGEST_LIFE_S))
         )
     except BotoCoreError as exc:
-        raise OldPlaceUnavailable(str(exc)) from exc
+        raise S3SourceUnavailable(str(exc)) from exc
     return url
 
 
 def require_there(client: Client, bucket: str, key: str) -> None:
-    """Raises: OldPlaceGone, OldPlaceUnavailable."""
+    """Raises: S3SourceGone, S3SourceUnavailable."""
     try:
         client.head_object(Bucket=bucket, Key=key)
     except ClientError as exc:
         is_gone = refused(Location(bucket, key), exc).state == "missing"
-        raise (OldPlaceGone if is_gone else OldPlaceUnavailable)(str(exc)) from exc
+        raise (S3SourceGone if is_gone else S3SourceUnavailable)(str(exc)) from exc
     except BotoCoreError as exc:
-        raise OldPlaceUnavailable(str(exc)) from exc
+        raise S3SourceUnavailable(str(exc)) from exc

@@ -60,7 +60,7 @@ STEPS = [
 # Both modules of the object show the one place, or both the other.
 TURNING_STEPS = [
     "db.takeover.references:turnable:after",
-    "db.takeover.references:turn:after",
+    "db.takeover.references:switch:after",
     "events.log.log:append:after",
     "events.takeover.switch_source:_tell:after",
 ]

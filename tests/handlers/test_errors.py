@@ -183,8 +183,8 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     storage_errors.SandboxBusy: (storage_errors.SandboxBusy(SECRET), "unavailable"),
     storage_errors.MediaCrashed: (storage_errors.MediaCrashed(SECRET), "undecodable"),
     s3_errors.S3Error: (s3_errors.S3Error(SECRET), "internal"),  # in the import
-    s3_errors.OldPlaceUnavailable: (s3_errors.OldPlaceUnavailable(SECRET), "unavailable"),
-    s3_errors.OldPlaceGone: (s3_errors.OldPlaceGone(SECRET), "failed"),
+    s3_errors.S3SourceUnavailable: (s3_errors.S3SourceUnavailable(SECRET), "unavailable"),
+    s3_errors.S3SourceGone: (s3_errors.S3SourceGone(SECRET), "failed"),
 }
 
 

@@ -71,7 +71,7 @@ async def test_what_cannot_be_made_is_tried_once_and_leaves_the_video_ready(
     assert await workshop.files(video_id) == names_without(extra)
     assert workshop.sandbox.calls == []
     await workshop.forget_jobs()
-    await pipeline.enqueue_unpictured(workshop.database)
+    await pipeline.enqueue_missing_pictures(workshop.database)
     assert await workshop.leisurely_jobs() == []
 
 
@@ -112,7 +112,7 @@ async def test_full_disk_is_asked_again_at_the_next_start(workshop: Workshop, ex
     await workshop.run(video_id, is_last_attempt=True)
 
     await workshop.forget_jobs()
-    await pipeline.enqueue_unpictured(workshop.database)
+    await pipeline.enqueue_missing_pictures(workshop.database)
     assert await workshop.leisurely_jobs() == [video_id]
 
 
@@ -188,12 +188,12 @@ async def test_lacking_extras_are_queued_once_behind_new_uploads(
             await workshop.run(video_id)
     await workshop.hide(hidden)
 
-    await pipeline.enqueue_unpictured(workshop.database)
+    await pipeline.enqueue_missing_pictures(workshop.database)
     assert await workshop.leisurely_jobs() == []  # those of the uploads are waiting
 
     await workshop.forget_jobs()
     for _ in range(2):
-        await pipeline.enqueue_unpictured(workshop.database)
+        await pipeline.enqueue_missing_pictures(workshop.database)
     assert await workshop.leisurely_jobs() == sorted([interrupted, second])
 
 

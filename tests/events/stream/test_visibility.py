@@ -16,7 +16,7 @@ from events.log.types import (
     PlaybackEvent,
     PlaybackProgressed,
     VideoProcessing,
-    VideoTold,
+    VideoSnapshotEvent,
 )
 from events.stream.visibility import Filters, Roles, Scope, View, Viewpoint, audiences_of
 
@@ -38,7 +38,7 @@ def event(name: str, user_id: str = "other", course_id: str = "c1", video_id: UU
         fields |= {"position_s": 1.0, "watched_ratio": 0.0, "session_id": "s"}
     elif issubclass(kind, VideoProcessing):
         fields |= {"processing_ratio": 0.5}
-    elif issubclass(kind, VideoTold):
+    elif issubclass(kind, VideoSnapshotEvent):
         fields |= {"video": {}}
     return kind(video_id=video_id, **fields)  # type: ignore[call-arg]
 

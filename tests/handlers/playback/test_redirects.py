@@ -12,8 +12,8 @@ import pytest
 
 from db import space
 from events.takeover import s3_urls
-from events.takeover.s3_urls import OldPlaces
-from events.takeover.switch_source import turn
+from events.takeover.s3_urls import S3Sources
+from events.takeover.switch_source import switch_source
 from events.upkeep.survey import survey
 from events.upkeep.trash import sweep
 from handlers import keys
@@ -78,7 +78,7 @@ async def taken_over(service: Any, video: Any, moving: Moving) -> None:
 
 
 async def turned(service: Any, **how: Any) -> list[str]:
-    modules = await turn(service.app[keys.DATABASE], **how)
+    modules = await switch_source(service.app[keys.DATABASE], **how)
     await settled(service)
     return modules
 
@@ -209,8 +209,8 @@ async def test_a_search_for_credentials_that_hangs_is_given_up(
         asyncio.run_coroutine_threadsafe(held.wait(), loop).result(10)
 
     monkeypatch.setattr(s3_urls, "_open_client", hanging)
-    executor = service.app[keys.OLD_PLACES]._executor
-    monkeypatch.setitem(service.app._state, keys.OLD_PLACES, OldPlaces(executor, timeout_s=0.05))
+    executor = service.app[keys.S3_SOURCES]._executor
+    monkeypatch.setitem(service.app._state, keys.S3_SOURCES, S3Sources(executor, timeout_s=0.05))
     try:
         assert (await redirected(service, "ada", stream_of(video))).said == "503 unavailable"
     finally:

@@ -7,7 +7,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from storage.s3.errors import OldPlaceGone, OldPlaceUnavailable
+from storage.s3.errors import S3SourceGone, S3SourceUnavailable
 from storage.s3.presigning import LONGEST_LIFE_S, open_client, presigned, require_there
 from tests.object_store import BUCKET, REGION, ObjectStore, object_store
 from tests.running import free_port
@@ -56,9 +56,9 @@ def test_amazons_own_are_addressed_by_the_buckets_host(store: ObjectStore) -> No
 def test_what_is_gone_and_what_cannot_be_asked_are_told_apart(store: ObjectStore) -> None:
     client = open_client(store.endpoint_url, REGION)
     for bucket, key in ((BUCKET, "never"), ("never-made", "a")):
-        with pytest.raises(OldPlaceGone):
+        with pytest.raises(S3SourceGone):
             require_there(client, bucket, key)
-    with pytest.raises(OldPlaceUnavailable):
+    with pytest.raises(S3SourceUnavailable):
         require_there(open_client(f"http://127.0.0.1:{free_port()}", REGION), BUCKET, "a")
     with pytest.raises(HTTPError, match="404"):
         opened(presigned(client, "GET", BUCKET, "never", 60, None))
@@ -67,9 +67,9 @@ def test_what_is_gone_and_what_cannot_be_asked_are_told_apart(store: ObjectStore
 def test_without_credentials_or_an_endpoint_there_is_no_client(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(OldPlaceUnavailable, match="endpoint"):
+    with pytest.raises(S3SourceUnavailable, match="endpoint"):
         open_client("no URL", REGION)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    with pytest.raises(OldPlaceUnavailable, match="credentials"):
+    with pytest.raises(S3SourceUnavailable, match="credentials"):
         open_client(store.endpoint_url, REGION)
