@@ -18,9 +18,11 @@ from events.metrics import Metrics
 from events.progress.persister import ProgressPersister
 from events.upkeep.ledger import LedgerWriter
 from handlers import keys
+from handlers.connection.connection import protocol_factory
 from handlers.delivery.transfers import PURPOSES
 from handlers.metrics import show_metrics
 from server.config.settings import Config
+from server.web import middlewares
 from server.web.listening import ListenError
 from storage.tasks import end
 
@@ -140,24 +142,38 @@ async def metrics_listener(app: web.Application, config: Config) -> AsyncIterato
 
 @asynccontextmanager
 async def _listening(app: web.Application, port: int, *, is_shared: bool) -> AsyncIterator[None]:
-    async def get_metrics(_: web.Request) -> web.Response:
-        return await show_metrics(app)
-
-    own = web.Application()
-    own.router.add_get("/metrics", get_metrics)
-    runner = web.AppRunner(own, access_log=None, shutdown_timeout=0.0, auto_decompress=False)
+    runner = web.AppRunner(_loopback_app(app), access_log=None, shutdown_timeout=0.0)
     await runner.setup()
     try:
-        await _listen(web.TCPSite(runner, LOOPBACK, port, reuse_port=is_shared), port)
-        yield
+        server = await _listen(runner, port, is_shared=is_shared)
+        try:
+            yield
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
 
 
-async def _listen(site: web.TCPSite, port: int) -> None:
+def _loopback_app(app: web.Application) -> web.Application:
+    """Serves `/metrics` alone, with the error responses and headers of the main application."""
+
+    async def get_metrics(_: web.Request) -> web.Response:
+        return await show_metrics(app)
+
+    own = web.Application(middlewares=[middlewares.observe, middlewares.answer_errors])
+    own.on_response_prepare.append(middlewares.add_common_headers)
+    own[keys.METRICS] = app[keys.METRICS]
+    own.router.add_get("/metrics", get_metrics)
+    return own
+
+
+async def _listen(runner: web.AppRunner, port: int, *, is_shared: bool) -> asyncio.Server:
     """Raises: ListenError."""
+    assert runner.server is not None
+    protocol = protocol_factory(runner.server)
+    loop = asyncio.get_running_loop()
     try:
-        await site.start()
+        return await loop.create_server(protocol, LOOPBACK, port, reuse_port=is_shared)
     except OSError as exc:
         reason = "in use" if exc.errno == errno.EADDRINUSE else os.strerror(exc.errno or 0)
         raise ListenError(f"cannot listen on {LOOPBACK}:{port} for metrics: {reason}") from exc

@@ -1,22 +1,22 @@
 """The loopback listener for Prometheus, and what keeps the numbers fresh for other processes."""
 
 import asyncio
+import json
 import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 
 from events.metrics import Metrics
 from handlers import keys
-from server import metrics as metrics_module
 from server.config.settings import Config, load_config
 from server.metrics import make_metrics, metrics_listener
 from server.web.listening import ListenError
 from tests.running import free_port
+from tests.wire import WireAnswer, connected
 
 
 @pytest.fixture
@@ -24,21 +24,51 @@ def config() -> Config:
     return load_config({}, Path("/nonexistent/.env"))
 
 
-async def test_port_listens_on_the_loopback_interface_alone(
-    config: Config, monkeypatch: pytest.MonkeyPatch
+async def test_port_listens_on_one_loopback_address_alone(config: Config) -> None:
+    port = free_port()
+    async with metrics_listener(app_with(Metrics()), replace(config, metrics_port=port)):
+        assert (await answer_of(port, "GET /healthz HTTP/1.1", "Host: x")).status == 404
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.2", port)
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "code"),
+    [
+        pytest.param(["SECRET"], 400, "invalid-request", id="no HTTP"),
+        pytest.param(["GET /metrics HTTP/1.1", "A: SECRET\0"], 400, "invalid-request", id="NUL"),
+        pytest.param(["GET /SECRET HTTP/1.1", "Host: x"], 404, "not-found", id="address"),
+        pytest.param(["POST /metrics HTTP/1.1", "Host: x"], 405, "method-not-allowed", id="method"),
+        pytest.param(
+            ["GET /metrics HTTP/1.1", "Host: x", "Expect: SECRET"],
+            400,
+            "invalid-request",
+            id="Expect",
+        ),
+        pytest.param(
+            ["GET /metrics HTTP/1.1", "Host: x", "Content-Encoding: gzip", "Content-Length: 9"],
+            415,
+            "unsupported-format",
+            id="packed",
+        ),
+    ],
+)
+async def test_port_refuses_in_the_form_of_the_main_one(
+    config: Config, lines: list[str], status: int, code: str
 ) -> None:
-    hosts: list[str | None] = []
-    site = web.TCPSite
+    port = free_port()
+    async with metrics_listener(app_with(Metrics()), replace(config, metrics_port=port)):
+        answer = await answer_of(port, *lines)
 
-    def noting(runner: Any, host: str, port: int, **more: Any) -> web.TCPSite:
-        hosts.append(host)
-        return site(runner, host, port, **more)
+    assert (answer.status, answer.headers["Server"]) == (status, "coursestream")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert json.loads(answer.body)["type"] == f"urn:coursestream:{code}"
+    assert b"SECRET" not in answer.body
 
-    monkeypatch.setattr(metrics_module.web, "TCPSite", noting)
-    async with metrics_listener(app_with(Metrics()), replace(config, metrics_port=free_port())):
-        pass
 
-    assert hosts == ["127.0.0.1"]
+async def answer_of(port: int, *lines: str) -> WireAnswer:
+    async with connected(f"http://127.0.0.1:{port}") as wire:
+        return await wire.ask(*lines)
 
 
 async def test_port_in_use_is_told(config: Config) -> None:
