@@ -37,7 +37,7 @@ from storage.paths import StoragePaths
 from storage.s3.fetching import Fetched, fetch_part
 from storage.s3.locations import Location
 from storage.s3.objects import Client, S3Object, look_up, open_client
-from storage.s3.parts import Part, arrivals, missing_parts
+from storage.s3.parts import ObjectPart, arrivals, missing_parts
 from storage.s3.verifying import verified
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,7 +99,7 @@ def by_verifying(bench: Bench, keys: Sequence[str], target: Path) -> None:
         assert {verdict.result().by for verdict in verdicts} == {"etag"}
 
 
-def fetch(client: Client, found: S3Object, path: Path, fetching: Executor) -> list[Part]:
+def fetch(client: Client, found: S3Object, path: Path, fetching: Executor) -> list[ObjectPart]:
     """The parts, while they are being fetched; the last to end closes the file."""
     shared, halted = Fetched(lambda _: None), threading.Event()
     parts = missing_parts(found.size_bytes, (), PART_BYTES)

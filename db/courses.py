@@ -7,7 +7,7 @@ from enum import Enum
 from db.pool import Queries, Row
 
 
-class Outcome(Enum):
+class PutOutcome(Enum):
     """What a PUT did to the row it names."""
 
     CREATED = "created"
@@ -120,7 +120,7 @@ UPDATE courses SET deleted_at = now() WHERE id = %s AND deleted_at IS NULL RETUR
 """
 
 
-async def put_course(queries: Queries, course_id: str, title: str) -> tuple[Course, Outcome]:
+async def put_course(queries: Queries, course_id: str, title: str) -> tuple[Course, PutOutcome]:
     row = await queries.fetch_one(PUT_COURSE, {"id": course_id, "title": title})
     assert row is not None
     return Course(row.id, row.title, row.created_at), _outcome(row)
@@ -128,7 +128,7 @@ async def put_course(queries: Queries, course_id: str, title: str) -> tuple[Cour
 
 async def put_module(
     queries: Queries, course_id: str, module_id: str, title: str, position: int
-) -> tuple[Module, Outcome] | None:
+) -> tuple[Module, PutOutcome] | None:
     """None when the module stands under another course: it never moves."""
     parameters = {"id": module_id, "course_id": course_id, "title": title, "position": position}
     row = await queries.fetch_one(PUT_MODULE, parameters)
@@ -181,5 +181,5 @@ def _module(row: Row) -> Module:
     return Module(row.id, row.course_id, row.title, row.position)
 
 
-def _outcome(row: Row) -> Outcome:
-    return Outcome(row.outcome or "changed")
+def _outcome(row: Row) -> PutOutcome:
+    return PutOutcome(row.outcome or "changed")

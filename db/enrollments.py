@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.courses import Outcome
+from db.courses import PutOutcome
 from db.pool import Queries
 
 
@@ -77,14 +77,14 @@ WHERE version > 1 AND updated_at > now() - make_interval(secs => %s)
 
 async def put(
     queries: Queries, course_id: str, user_id: str, role: str
-) -> tuple[Enrollment, Outcome]:
+) -> tuple[Enrollment, PutOutcome]:
     parameters = {"course_id": course_id, "user_id": user_id, "role": role}
     row = await queries.fetch_one(PUT, parameters)
     if row is not None:
-        return Enrollment(*row[:6]), Outcome(row.outcome)
+        return Enrollment(*row[:6]), PutOutcome(row.outcome)
     enrollment = await get(queries, course_id, user_id)
     assert enrollment is not None
-    return enrollment, Outcome.UNCHANGED
+    return enrollment, PutOutcome.UNCHANGED
 
 
 async def withdraw(queries: Queries, course_id: str, user_id: str) -> Enrollment | None:

@@ -159,7 +159,7 @@ class TooLarge(RequestError):
     status, code, title = 413, "too-large", "Too large"
 
 
-class UnsupportedFormat(RequestError):
+class UnsupportedMediaType(RequestError):
     """The body has a format that is not supported."""
 
     status, code, title = 415, "unsupported-format", "Unsupported format"
@@ -171,19 +171,19 @@ class RangeNotSatisfiable(RequestError):
     status, code, title = 416, "range-not-satisfiable", "Range not satisfiable"
 
 
-class Undecodable(RequestError):
+class UndecodableFile(RequestError):
     """The file cannot be decoded."""
 
-    status, code, title = 422, "undecodable", "Undecodable"
+    status, code, title = 422, "undecodable", "UndecodableFile"
 
 
-class NoVideo(RequestError):
+class FileWithoutVideo(RequestError):
     """The file has no video stream."""
 
     status, code, title = 422, "no-video", "No video stream"
 
 
-class TooComplex(RequestError):
+class FileTooComplex(RequestError):
     """The file goes past a limit of dimensions, duration or streams."""
 
     status, code, title = 422, "too-complex", "Too complex"
@@ -282,12 +282,12 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (TooManyUploads, _too_many_uploads),
     (S3SourceGone, _documented(Failed)),
     (S3SourceUnavailable, _documented(Unavailable)),
-    (storage_errors.UnsupportedFormat, _said(UnsupportedFormat)),
-    (storage_errors.NoVideo, _said(NoVideo)),
-    (storage_errors.TooComplex, _said(TooComplex)),
-    (storage_errors.Undecodable, _said(Undecodable)),
-    (storage_errors.MediaTimedOut, _said(TooComplex)),
-    (storage_errors.MediaCrashed, _unsaid(Undecodable)),
+    (storage_errors.UnsupportedFormat, _said(UnsupportedMediaType)),
+    (storage_errors.NoVideo, _said(FileWithoutVideo)),
+    (storage_errors.TooComplex, _said(FileTooComplex)),
+    (storage_errors.Undecodable, _said(UndecodableFile)),
+    (storage_errors.MediaTimedOut, _said(FileTooComplex)),
+    (storage_errors.MediaCrashed, _unsaid(UndecodableFile)),
     (storage_errors.MediaInterrupted, _said(Unavailable)),
     (storage_errors.SandboxBusy, _said(Unavailable)),
     (storage_errors.StorageFull, _unsaid(OverQuota)),
@@ -304,7 +304,7 @@ HTTP_STATUSES: Mapping[int, type[RequestError]] = {
     404: NotFound,
     405: MethodNotAllowed,
     413: TooLarge,
-    415: UnsupportedFormat,
+    415: UnsupportedMediaType,
 }
 
 

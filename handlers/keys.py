@@ -19,7 +19,7 @@ from handlers.access.grants import Grants
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
-from handlers.connection.range_shortcut import Replay
+from handlers.connection.range_shortcut import RangeShortcut
 from handlers.connection.report_shortcut import RepeatedReports
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
@@ -27,7 +27,7 @@ from handlers.delivery.representations import Representations
 from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
 from handlers.uploads.receivers import Receivers
-from storage.media.facts import Limits
+from storage.media.facts import MediaLimits
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 
@@ -40,7 +40,7 @@ class UploadSettings:
     reserve_bytes: int
     quota_bytes: int | None
     allowed_formats: tuple[str, ...]
-    media_limits: Limits
+    media_limits: MediaLimits
     expiry_s: float
     most_per_user: int
 
@@ -67,7 +67,7 @@ OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)
 DAMAGED_FILES = web.AppKey("damaged_files", DamagedFiles)
 PERSISTER = web.AppKey("persister", ProgressPersister)
-REPLAY = web.AppKey("replay", Replay)  # not there when it is switched off
+REPLAY = web.AppKey("replay", RangeShortcut)  # not there when it is switched off
 REPEATED_REPORTS = web.AppKey("repeated_reports", RepeatedReports)  # likewise
 SENDER = web.AppKey("sender", Sender)
 TRANSFERS = web.AppKey("transfers", Transfers)

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from db.progress.progress import ProgressState
 from events.log.snapshots import Captions, VideoSnapshot
-from handlers.errors import InvalidRequest, UnsupportedFormat
+from handlers.errors import InvalidRequest, UnsupportedMediaType
 from handlers.header_values import content_type
 
 # The Course Service's identifiers; the pattern keeps separators and leading dots out of paths.
@@ -244,11 +244,11 @@ class Readiness(msgspec.Struct, frozen=True):
 async def read_json(request: web.Request, kind: type[Body]) -> Body:
     """The body as a `kind`.
 
-    Raises InvalidRequest, UnsupportedFormat for another media type; a body over the
+    Raises InvalidRequest, UnsupportedMediaType for another media type; a body over the
     application's `client_max_size` is aiohttp's 413.
     """
     if content_type(request.headers) != "application/json":
-        raise UnsupportedFormat("The body must be application/json.")
+        raise UnsupportedMediaType("The body must be application/json.")
     return decode_json(await read_body(request), kind)
 
 

@@ -30,7 +30,7 @@ from events.upkeep.upload_sweep import upload_sweep
 from handlers import keys
 from handlers.access.revocation import REMEMBERED_S, Revocations
 from handlers.access.rules import Access
-from handlers.connection.range_shortcut import Replay
+from handlers.connection.range_shortcut import RangeShortcut
 from handlers.connection.report_shortcut import RepeatedReports
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
@@ -105,7 +105,7 @@ async def _delivery(config: Config, ledger: Ledger, app: web.Application) -> Asy
         with OpenFiles(executor) as files:
             app[keys.OPEN_FILES] = files
             if replays(config):
-                app[keys.REPLAY] = Replay(files, settings, app[keys.STOPPING].is_set)
+                app[keys.REPLAY] = RangeShortcut(files, settings, app[keys.STOPPING].is_set)
             app[keys.SENDER] = Sender(settings, app.get(keys.REPLAY))
             yield
 

@@ -6,12 +6,12 @@ up whoever shares the interpreter.
 
 from pathlib import Path
 
-from storage.media.facts import Examined, Limits
+from storage.media.facts import Examined, MediaLimits
 from storage.media.probe import probe
 from storage.media.sniff import sniff_file
 
 
-def examine(path: Path, limits: Limits) -> Examined:
+def examine(path: Path, limits: MediaLimits) -> Examined:
     """Raises: as `sniff_file` and `probe`."""
     container = sniff_file(path)
     return Examined(container, probe(path, container, limits))

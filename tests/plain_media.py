@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from storage.media.facts import (
-    Limits,
+    MediaLimits,
     Picture,
     PictureKind,
     Probe,
@@ -63,7 +63,7 @@ class PlainMedia:
         await asyncio.to_thread(task.target.write_bytes, b"converted " + content)
         return task.targets[-1] if len(task.targets) == 1 else self.made
 
-    async def probe(self, path: Path, container: Container, limits: Limits) -> Probe:
+    async def probe(self, path: Path, container: Container, limits: MediaLimits) -> Probe:
         await self.begin("probe")
         return CONVERTED
 

@@ -80,3 +80,15 @@ def test_one_word_for_each_thing(package: str) -> None:
                     assert name in {"exc", "group"}, f"{path}:{node.lineno}"
                 case ast.Name(id=name) | ast.arg(arg=name):
                     assert name not in {"tx", "LOG", "LOGGER"}, f"{path}:{node.lineno}"
+
+
+def test_each_public_class_name_exists_once() -> None:
+    found: dict[str, list[str]] = {}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                    found.setdefault(node.name, []).append(place)
+
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}

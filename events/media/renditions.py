@@ -22,7 +22,7 @@ from events.media.cancellation import while_wanted
 from events.media.scratch import scratch_directory
 from storage.errors import FINAL
 from storage.hashing import sha256_file
-from storage.media.facts import Limits, Probe, TranscodeTask
+from storage.media.facts import MediaLimits, Probe, TranscodeTask
 from storage.media.sniff import Container, is_fragmented, moov_is_last
 from storage.media.transcode_limits import transcode_budget
 from storage.paths import StoragePaths, asset_name, original_name
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 FORMATS: dict[str, Container] = {"mp4": "mp4", "webm": "webm"}
 # What was uploaded has been judged, and what is made of it is no larger.
-MADE_HERE = Limits(max_pixels=1 << 30, max_duration_s=1e9, max_streams=1 << 10)
+MADE_HERE = MediaLimits(max_pixels=1 << 30, max_duration_s=1e9, max_streams=1 << 10)
 # Of making the served file; the rest is hashing it.
 MADE_RATIO = 0.9
 

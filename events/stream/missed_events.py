@@ -25,7 +25,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class EventPage:
     """Events up to and including `up_to_id`, oldest first, with their ids."""
 
     events: list[tuple[int, Event]]
@@ -54,7 +54,7 @@ class Replay:
             return Start(bounds.newest_id, is_reset=True)
         return Start(after_id)
 
-    async def page(self, after_id: int, up_to_id: int) -> Page | Start:
+    async def page(self, after_id: int, up_to_id: int) -> EventPage | Start:
         """The next events after `after_id`; a reset when some were dropped meanwhile."""
         rows = await event_log.read_visible(
             self._database, self._viewpoint.sight(), after_id, up_to_id, PAGE
@@ -64,4 +64,4 @@ class Replay:
         if bounds.dropped_id > after_id:
             return Start(max(bounds.newest_id, up_to_id), is_reset=True)
         reached = rows[-1].id if len(rows) == PAGE else up_to_id
-        return Page(log.read_rows(rows), reached)
+        return EventPage(log.read_rows(rows), reached)

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from events.log.types import Event
 from events.stream import frames
-from events.stream.missed_events import Page, Replay, Start
+from events.stream.missed_events import EventPage, Replay, Start
 from events.stream.visibility import View, Viewpoint
 
 Pack = Callable[[bytes], bytes]  # what the protocol below wants around every piece
@@ -234,7 +234,7 @@ class Subscriber:
 
     async def _read_page(self) -> bytes:
         page = await self.replay.page(self._reached_id, self._target_id)
-        if isinstance(page, Page):
+        if isinstance(page, EventPage):
             self._reached_id = page.up_to_id
             return b"".join(self._frames_of(page))
         self._reached_id = page.after_id
@@ -242,7 +242,7 @@ class Subscriber:
         self._backlog = [told for told in self._backlog if told[0] > page.after_id]
         return frames.reset(page.after_id)
 
-    def _frames_of(self, page: Page) -> list[bytes]:
+    def _frames_of(self, page: EventPage) -> list[bytes]:
         # The roles may have changed while the page was read.
         seen = ((told, self.viewpoint.view_of(told[1])) for told in page.events)
         return [frames.frame(*told, view is View.STUDENT) for told, view in seen if view]

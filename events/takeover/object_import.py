@@ -36,13 +36,13 @@ from storage.errors import (
     UnsupportedFormat,
     os_errors_wrapped,
 )
-from storage.media.facts import Limits
+from storage.media.facts import MediaLimits
 from storage.partials import PartialFile, hold_partial
 from storage.paths import StoragePaths
 from storage.s3.checksums import Mismatch, Verified
 from storage.s3.fetching import Fetched, FetchError, fetch_part
 from storage.s3.objects import Client, S3Object
-from storage.s3.parts import Part, arrivals, missing_parts
+from storage.s3.parts import ObjectPart, arrivals, missing_parts
 from storage.s3.verifying import verified
 from storage.sandbox.children import Sandbox
 from storage.tasks import to_its_end
@@ -71,7 +71,7 @@ class ImportSettings:
     quota_bytes: int | None
     reserve_bytes: int
     allowed_formats: tuple[str, ...]
-    media_limits: Limits
+    media_limits: MediaLimits
 
 
 class Importer:
@@ -171,7 +171,7 @@ class Importer:
         found: S3Object,
         object_id: UUID,
         file: PartialFile,
-        parts: Sequence[Part],
+        parts: Sequence[ObjectPart],
         room: Reservation,
         halted: threading.Event,
     ) -> None:
@@ -199,7 +199,7 @@ class Importer:
         found: S3Object,
         object_id: UUID,
         file: PartialFile,
-        part: Part,
+        part: ObjectPart,
         room: Reservation,
         halted: threading.Event,
     ) -> None:
@@ -213,7 +213,7 @@ class Importer:
                 await to_its_end(self._note(object_id, file, part, room))
 
     async def _note(
-        self, object_id: UUID, file: PartialFile, part: Part, room: Reservation
+        self, object_id: UUID, file: PartialFile, part: ObjectPart, room: Reservation
     ) -> None:
         with os_errors_wrapped():
             await self._run(os.fdatasync, file.descriptor)

@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from handlers.connection.aiohttp_private import is_handling, mismatch
 from handlers.connection.posts import Post
-from handlers.connection.range_shortcut import Answer, Asked, Replay, Shape
+from handlers.connection.range_shortcut import Asked, RangeShortcut, Shape, ShortcutAnswer
 from handlers.connection.refused_bytes import RefusingBytes
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.pump import Pump, PumpSettings
@@ -58,7 +58,7 @@ def protocol_factory(
     server: web.Server,
     *,
     keepalive_timeout_s: float = 75.0,
-    replay: Replay | None = None,
+    replay: RangeShortcut | None = None,
     repeats: Repeats | None = None,
 ) -> Callable[[], web.RequestHandler]:
     """Makes the protocol of a connection: ours, or aiohttp's own where it is not as expected."""
@@ -139,7 +139,7 @@ class Connection(RefusingBytes):
     def __init__(
         self,
         server: web.Server,
-        replay: Replay | None = None,
+        replay: RangeShortcut | None = None,
         repeats: Repeats | None = None,
         **options: Any,
     ) -> None:
@@ -324,7 +324,7 @@ class Connection(RefusingBytes):
             self._passed_on = (self._messages[-1][1], answer)
         self._hand_on()
 
-    def _send_admitted(self, answer: Answer, replay: Replay, data: bytes) -> None:
+    def _send_admitted(self, answer: ShortcutAnswer, replay: RangeShortcut, data: bytes) -> None:
         if self.transport is not None:
             if replay.admits(answer):
                 self._send(answer, replay.settings)
@@ -334,7 +334,7 @@ class Connection(RefusingBytes):
                 self._hand_on()
         answer.file.release()
 
-    def _send(self, answer: Answer, settings: PumpSettings) -> None:
+    def _send(self, answer: ShortcutAnswer, settings: PumpSettings) -> None:
         """What is out at once needs no transfer, and most answers to players are."""
         head, span, file, claim, _ = answer
         pump = self._pump or self._make_pump(settings)
@@ -347,7 +347,7 @@ class Connection(RefusingBytes):
         else:
             self._send_rest(answer, settings, sent_bytes)
 
-    def _send_rest(self, answer: Answer, settings: PumpSettings, sent_bytes: int) -> None:
+    def _send_rest(self, answer: ShortcutAnswer, settings: PumpSettings, sent_bytes: int) -> None:
         head, (start, stop), file, claim, _ = answer
         transfer = claim.open_admitted()
         transfer.sent_bytes = max(0, sent_bytes - len(head))

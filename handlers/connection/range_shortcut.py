@@ -55,7 +55,7 @@ _HOLES = {
 }
 
 
-class Claim(Protocol):
+class Admission(Protocol):
     """Who is sent what, and within which limits."""
 
     @property
@@ -75,7 +75,7 @@ class Permit(Protocol):
     """What allowed an answer."""
 
     @property
-    def claim(self) -> Claim: ...
+    def claim(self) -> Admission: ...
 
     def holds(self) -> bool:
         """Whether it still does, as far as is known without asking the database."""
@@ -115,13 +115,13 @@ class Asked(NamedTuple):
         return ByteSpan(start, stop) if start < stop else None
 
 
-class Answer(NamedTuple):
-    """What can be sent at once, if `Replay.admits` it."""
+class ShortcutAnswer(NamedTuple):
+    """What can be sent at once, if `RangeShortcut.admits` it."""
 
     head: bytes
     span: ByteSpan
     file: OpenFile
-    claim: Claim
+    claim: Admission
     series: tuple[str, str, int]  # what it is counted under: method, route, status
 
 
@@ -137,7 +137,7 @@ class _Known:
     filled_at: int = 0
 
 
-class Replay:
+class RangeShortcut:
     """One for all connections of a process: players open a new one at every seek."""
 
     def __init__(
@@ -180,7 +180,7 @@ class Replay:
         shape = Shape(self._digest(before, b"\0", after), before, after)
         return Asked(shape, *_digits(found))
 
-    def answer(self, asked: Asked) -> Answer | None:
+    def answer(self, asked: Asked) -> ShortcutAnswer | None:
         """None where the full way has to decide."""
         known = self._known.get(asked.shape.key)
         if known is None or self._is_stopping():
@@ -193,9 +193,9 @@ class Replay:
         if span is None or file is None:
             return None
         self._known.move_to_end(asked.shape.key)
-        return Answer(self._head(known, span), span, file, permit.claim, known.series)
+        return ShortcutAnswer(self._head(known, span), span, file, permit.claim, known.series)
 
-    def admits(self, answer: Answer) -> bool:
+    def admits(self, answer: ShortcutAnswer) -> bool:
         """Whether the limits of the user allow it. Asked where it is sent: of what is decided in
         one turn of the loop each must be counted before the next is asked for."""
         if not answer.claim.admits():

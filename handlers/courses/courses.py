@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from db import courses, uploads, videos
-from db.courses import EnrolledCourse, Module, Outcome
+from db.courses import EnrolledCourse, Module, PutOutcome
 from db.progress import progress
 from db.progress.progress import ProgressState
 from db.videos import Video
@@ -189,8 +189,8 @@ async def delete_module(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-def _status(outcome: Outcome) -> int:
-    return 201 if outcome is Outcome.CREATED else 200
+def _status(outcome: PutOutcome) -> int:
+    return 201 if outcome is PutOutcome.CREATED else 200
 
 
 def _summary(course: EnrolledCourse) -> CourseSummary:

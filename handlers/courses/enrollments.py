@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from db import enrollments, uploads
-from db.courses import Outcome
+from db.courses import PutOutcome
 from db.enrollments import Enrollment
 from db.pool import Transaction
 from events.log import log
@@ -60,10 +60,10 @@ async def put_enrollment(request: web.Request) -> web.Response:
         changed = _changed(enrollment)
         if enrollment.role == "student":  # who taught may have uploads under way
             await uploads.end_of_user(transaction, course_id, user_id)
-        if outcome is not Outcome.UNCHANGED:
+        if outcome is not PutOutcome.UNCHANGED:
             await log.append(transaction, [changed])
     request.app[keys.ACCESS].apply(changed)  # here at once, elsewhere when the log tells it
-    status = 201 if outcome is Outcome.CREATED else 200
+    status = 201 if outcome is PutOutcome.CREATED else 200
     return answer_json(_enrollment_view(enrollment), status=status)
 
 

@@ -11,7 +11,7 @@ from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http import SERVER_SOFTWARE
 
 from handlers.connection.connection import Connection, Launched
-from handlers.connection.range_shortcut import Lesson, Replay
+from handlers.connection.range_shortcut import Lesson, RangeShortcut
 from handlers.delivery import head
 from handlers.delivery.dates import DateText
 from handlers.delivery.open_files import OpenFile
@@ -24,7 +24,7 @@ from handlers.delivery.writing import write
 class Sender:
     """Sends plans; `replay` learns what it may repeat."""
 
-    def __init__(self, settings: PumpSettings, replay: Replay | None = None) -> None:
+    def __init__(self, settings: PumpSettings, replay: RangeShortcut | None = None) -> None:
         self._settings = settings
         self._replay = replay
         self._date = DateText()

@@ -131,7 +131,7 @@ async def _feed(
     connection, subscriber = request.protocol, subscription.subscriber
     if not isinstance(connection, Connection) or not connection.can_carry(request):
         await subscriber.feed(wire)
-    elif not await subscriber.catch_up(wire, Carried(subscription, wire, connection).go_on):
+    elif not await subscriber.catch_up(wire, CarriedStream(subscription, wire, connection).go_on):
         subscription.is_kept = True
         is_last = not (response.keep_alive and _last(subscriber))
         connection.carry(partial(subscriber.end, End.GONE), closes=is_last)
@@ -140,7 +140,7 @@ async def _feed(
     return response
 
 
-class Carried:
+class CarriedStream:
     """A live stream whose handler has returned. A task of its own runs only while its wire is full,
     or when it ends: requests and tasks that wait take more memory than the streams themselves.
     """

@@ -20,7 +20,7 @@ from handlers.errors import (
     NotReady,
     RequestError,
     TooLarge,
-    UnsupportedFormat,
+    UnsupportedMediaType,
 )
 from handlers.paging import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT
 
@@ -201,7 +201,7 @@ VALIDATORS = ("ETag", "Last-Modified", "Cache-Control")
 # Problems of endpoints that show something, that change something, that read a body.
 SEEING = (InvalidRequest, NotEnrolled, NotFound)
 ALLOWED = (*SEEING, NotAllowed)
-BODY = (InvalidRequest, TooLarge, UnsupportedFormat)
+BODY = (InvalidRequest, TooLarge, UnsupportedMediaType)
 WATCHABLE = (NotReady, Failed)
 CUES = {"text/vtt": TEXT}
 GONE = (Answer(204, "Gone."),)

@@ -49,7 +49,7 @@ POLICIES: Mapping[str, str] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageFile:
     """One file, held in memory."""
 
     body: bytes
@@ -82,16 +82,16 @@ class Page:
 class Pages:
     """The files by name; whatever is not in it when the server starts is never served."""
 
-    def __init__(self, pages: Mapping[str, Page]) -> None:
+    def __init__(self, pages: Mapping[str, PageFile]) -> None:
         self._pages = pages
 
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Read every file of a known type; blocks on the disk."""
         paths = (path for path in directory.iterdir() if path.suffix in MEDIA_TYPES)
-        return cls({path.name: Page.read(path) for path in paths})
+        return cls({path.name: PageFile.read(path) for path in paths})
 
-    def find(self, name: str) -> Page | None:
+    def find(self, name: str) -> PageFile | None:
         return self._pages.get(name)
 
 

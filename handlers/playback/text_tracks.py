@@ -28,7 +28,7 @@ from handlers.errors import (
     PreconditionFailed,
     RateLimited,
     RequestError,
-    UnsupportedFormat,
+    UnsupportedMediaType,
 )
 from handlers.header_values import OCTET_STREAM, content_type
 from handlers.messages import answer_json, read_body
@@ -228,10 +228,10 @@ def _granted_video(request: web.Request) -> UUID:
 
 
 async def _read(request: web.Request, kind: TrackKind) -> str:
-    """The body's cues as WebVTT. Raises UnsupportedFormat, EmptyUpload, TooLarge, and as
+    """The body's cues as WebVTT. Raises UnsupportedMediaType, EmptyUpload, TooLarge, and as
     `Sandbox.text_track`."""
     if content_type(request.headers) not in MEDIA_TYPES:
-        raise UnsupportedFormat("The body must be WebVTT or SRT.")
+        raise UnsupportedMediaType("The body must be WebVTT or SRT.")
     body = await read_body(request, MAX_TRACK_BYTES)
     if not body:
         raise EmptyUpload

@@ -19,12 +19,12 @@ from handlers.allowed import allowed_video, require_ready
 from handlers.courses.deletion import forget_videos
 from handlers.errors import (
     EmptyUpload,
+    FileTooComplex,
     InvalidRequest,
     OverQuota,
-    TooComplex,
     TooLarge,
-    Undecodable,
-    UnsupportedFormat,
+    UndecodableFile,
+    UnsupportedMediaType,
 )
 from handlers.header_values import content_type
 from handlers.messages import ThumbnailPut, answer_json, read_json
@@ -56,7 +56,15 @@ CHUNK_BYTES = 256 * 1024
         summary="Choose the thumbnail (instructor): the frame at a second, or a picture",
         answers=(Answer(200, "The video; its pictures are the new ones.", {JSON: VideoSnapshot}),),
         body=Body({JSON: ThumbnailPut, **dict.fromkeys(ACCEPTED_TYPES, BYTES)}),
-        problems=(*ALLOWED, *BODY, *WATCHABLE, EmptyUpload, Undecodable, TooComplex, OverQuota),
+        problems=(
+            *ALLOWED,
+            *BODY,
+            *WATCHABLE,
+            EmptyUpload,
+            UndecodableFile,
+            FileTooComplex,
+            OverQuota,
+        ),
     ),
 )
 async def put_thumbnail(request: web.Request) -> web.Response:
@@ -69,7 +77,7 @@ async def put_thumbnail(request: web.Request) -> web.Response:
     elif sent_type == "application/json":
         changed = await _choose_frame(request, video)
     else:
-        raise UnsupportedFormat(f"The body must be JSON or one of {', '.join(ACCEPTED_TYPES)}.")
+        raise UnsupportedMediaType(f"The body must be JSON or one of {', '.join(ACCEPTED_TYPES)}.")
     forget_videos(request, [video.id])
     if changed is None:  # deleted meanwhile
         await request.app[keys.ACCESS].require(request[keys.VIEWER], None, Right.EDIT)

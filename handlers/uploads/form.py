@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import StreamReader, hdrs, web
 
-from handlers.errors import InvalidRequest, TooLarge, UnsupportedFormat
+from handlers.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from handlers.header_values import content_type, text_parameter
 from handlers.messages import Title
 from handlers.uploads.multipart import MalformedMultipart, MultipartReader, PartHead, boundary_of
@@ -32,7 +32,7 @@ class FilePart:
 
 def open_form(request: web.Request) -> MultipartReader:
     if content_type(request.headers) != "multipart/form-data":
-        raise UnsupportedFormat("The body must be multipart/form-data.")
+        raise UnsupportedMediaType("The body must be multipart/form-data.")
     boundary = boundary_of(request.headers[hdrs.CONTENT_TYPE])
     if boundary is None:
         raise InvalidRequest("The multipart body has no usable boundary.")

@@ -23,12 +23,12 @@ from handlers.access.rules import Right
 from handlers.allowed import allowed_module
 from handlers.errors import (
     EmptyUpload,
-    NoVideo,
+    FileTooComplex,
+    FileWithoutVideo,
     OverQuota,
     RateLimited,
-    TooComplex,
     TooLarge,
-    Undecodable,
+    UndecodableFile,
 )
 from handlers.messages import answer_json
 from handlers.openapi.descriptions import ALLOWED, BODY, JSON, Answer, Body, Operation, Tag
@@ -72,9 +72,9 @@ FORM = {
             *ALLOWED,
             *BODY,
             EmptyUpload,
-            Undecodable,
-            NoVideo,
-            TooComplex,
+            UndecodableFile,
+            FileWithoutVideo,
+            FileTooComplex,
             OverQuota,
             RateLimited,
         ),

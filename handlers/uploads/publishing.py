@@ -17,17 +17,17 @@ from db.videos import MediaFacts, NewVideo, Video
 from events.media import pipeline
 from events.media.renditions import media_facts
 from handlers import keys
-from handlers.errors import UnsupportedFormat
+from handlers.errors import UnsupportedMediaType
 from storage.errors import StorageError
 from storage.videos import remove_video
 
 
 async def judge(app: web.Application, path: Path) -> MediaFacts:
-    """What the file is by its content. Raises UnsupportedFormat, the media errors of storage."""
+    """What the file is by its content. Raises UnsupportedMediaType, the media errors of storage."""
     settings = app[keys.UPLOAD_SETTINGS]
     found = await app[keys.SANDBOX].examine(path, settings.media_limits)
     if found.container not in settings.allowed_formats:
-        raise UnsupportedFormat(f"{found.container} files are not accepted here.")
+        raise UnsupportedMediaType(f"{found.container} files are not accepted here.")
     return media_facts(found.container, found.probe)
 
 

@@ -27,7 +27,7 @@ from handlers.errors import (
     NotFound,
     OffsetMismatch,
     TooLarge,
-    UnsupportedFormat,
+    UnsupportedMediaType,
 )
 from handlers.uploads.checkpoints import advance, checkpoints
 from handlers.uploads.claiming import alone
@@ -40,7 +40,7 @@ from storage.tasks import to_its_end
 from storage.uploads import Digest, UploadFile
 from storage.videos import publish_partial
 
-REFUSED = (*FINAL, UnsupportedFormat)
+REFUSED = (*FINAL, UnsupportedMediaType)
 
 Cover = Callable[[int], Awaitable[None]]  # has room for so many bytes, or raises
 

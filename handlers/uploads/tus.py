@@ -21,17 +21,17 @@ from handlers.delivery.conditional import http_date
 from handlers.errors import (
     ChecksumMismatch,
     EmptyUpload,
+    FileTooComplex,
+    FileWithoutVideo,
     InvalidRequest,
     Locked,
-    NoVideo,
     OffsetMismatch,
     OverQuota,
     PreconditionFailed,
     RateLimited,
-    TooComplex,
     TooLarge,
-    Undecodable,
-    UnsupportedFormat,
+    UndecodableFile,
+    UnsupportedMediaType,
 )
 from handlers.header_values import content_type
 from handlers.messages import Identifier, Title
@@ -80,10 +80,10 @@ OCTETS = Body({OFFSET_OCTETS: BYTES}, is_required=False)
 RECEIVING = (
     PreconditionFailed,
     TooLarge,
-    UnsupportedFormat,
-    Undecodable,
-    NoVideo,
-    TooComplex,
+    UnsupportedMediaType,
+    UndecodableFile,
+    FileWithoutVideo,
+    FileTooComplex,
     Locked,
     ChecksumMismatch,
     OverQuota,
@@ -229,7 +229,7 @@ def _require_version(request: web.Request) -> None:
 
 def _require_octets(request: web.Request) -> None:
     if content_type(request.headers) != OFFSET_OCTETS:
-        raise UnsupportedFormat(f"The body must be {OFFSET_OCTETS}.")
+        raise UnsupportedMediaType(f"The body must be {OFFSET_OCTETS}.")
 
 
 def _length(request: web.Request) -> int:

@@ -36,7 +36,7 @@ class CourseContent:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AdoptionReport:
     """What was found, and what became of it: `fault` is why the two do not belong together yet."""
 
     root: Path
@@ -89,12 +89,12 @@ def add_adopt_storage(names: Any) -> None:
     parser.add_argument("--yes", action="store_true", help="really do it")
 
 
-def adopt_storage(storage: StoragePaths, dsn: str, *, is_confirmed: bool) -> Report:
+def adopt_storage(storage: StoragePaths, dsn: str, *, is_confirmed: bool) -> AdoptionReport:
     """Raises: StorageError, DatabaseError."""
     return asyncio.run(_adopt(storage, dsn, is_confirmed=is_confirmed))
 
 
-async def _adopt(storage: StoragePaths, dsn: str, *, is_confirmed: bool) -> Report:
+async def _adopt(storage: StoragePaths, dsn: str, *, is_confirmed: bool) -> AdoptionReport:
     async with open_database(dsn, size=1) as database:
         courses = await _content(database, storage)
         rows = await file_rows.count(database)
@@ -102,7 +102,7 @@ async def _adopt(storage: StoragePaths, dsn: str, *, is_confirmed: bool) -> Repo
         is_adopted = is_confirmed and fault is not None
         if is_adopted:
             await adopt(database, storage)
-        return Report(storage.root, courses, rows, fault, is_adopted)
+        return AdoptionReport(storage.root, courses, rows, fault, is_adopted)
 
 
 async def _content(database: Database, storage: StoragePaths) -> Mapping[str, CourseContent]:

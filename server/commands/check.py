@@ -60,7 +60,7 @@ class CheckOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     survey: Survey
     mended: tuple[Finding, ...]
     now_s: float
@@ -162,7 +162,7 @@ def check_options(arguments: Namespace) -> CheckOptions:
     return CheckOptions(arguments.json, arguments.deep, arguments.repair, arguments.restore_trash)
 
 
-def check(storage_path: StoragePaths, dsn: str, options: CheckOptions) -> Report:
+def check(storage_path: StoragePaths, dsn: str, options: CheckOptions) -> CheckReport:
     """Raises: StorageError, ForeignStorage, DatabaseError."""
     return asyncio.run(_check(storage_path, dsn, options))
 
@@ -185,7 +185,7 @@ def _done(finding: Finding) -> str:
     return DONE[finding.kind]
 
 
-async def _check(storage: StoragePaths, dsn: str, options: CheckOptions) -> Report:
+async def _check(storage: StoragePaths, dsn: str, options: CheckOptions) -> CheckReport:
     async with open_database(dsn, size=CONNECTIONS) as database:
         storage = await pair(database, storage, may_make=False)
         restored = NOTHING_RESTORED
@@ -197,4 +197,6 @@ async def _check(storage: StoragePaths, dsn: str, options: CheckOptions) -> Repo
         if options.is_repairing:
             mended = await mend(database, storage, found.findings, now_s)
         trash = await asyncio.to_thread(trash_batches, storage)
-        return Report(found, tuple(mended), now_s, tuple(trash), restored, options.is_repairing)
+        return CheckReport(
+            found, tuple(mended), now_s, tuple(trash), restored, options.is_repairing
+        )

@@ -23,7 +23,7 @@ class PostgresError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ServerAccount:
     """A way to run a program: behind a prefix, or as another user (`uid`, `gid`)."""
 
     prefix: tuple[str, ...] = ()
@@ -84,13 +84,13 @@ def program(name: str) -> str:
     return str(Path(spec.origin).parent / "pginstall" / "bin" / name)
 
 
-def choose_account(home: Path, cluster_owner_uid: int | None) -> Account:
+def choose_account(home: Path, cluster_owner_uid: int | None) -> ServerAccount:
     """The account for the cluster in `home`; `cluster_owner_uid` is None before it exists.
 
     Raises: PostgresError when we are root and none of the ways is open.
     """
     if os.geteuid() != 0:
-        return Account()
+        return ServerAccount()
     if cluster_owner_uid:
         return _reaching(home, _other_user(pwd.getpwuid(cluster_owner_uid)))
     namespace = _namespace()
@@ -104,18 +104,18 @@ def choose_account(home: Path, cluster_owner_uid: int | None) -> Account:
     return _reaching(home, _other_user(pwd.getpwnam("nobody")))
 
 
-def _namespace() -> Account | None:
+def _namespace() -> ServerAccount | None:
     unshare = shutil.which("unshare")
     if unshare is None:
         return None
-    return Account(prefix=(unshare, "--user", "--map-user=1000", "--map-group=1000"))
+    return ServerAccount(prefix=(unshare, "--user", "--map-user=1000", "--map-group=1000"))
 
 
-def _other_user(user: pwd.struct_passwd) -> Account:
-    return Account(uid=user.pw_uid, gid=user.pw_gid)
+def _other_user(user: pwd.struct_passwd) -> ServerAccount:
+    return ServerAccount(uid=user.pw_uid, gid=user.pw_gid)
 
 
-def _reaching(home: Path, account: Account) -> Account:
+def _reaching(home: Path, account: ServerAccount) -> ServerAccount:
     if not account.can_reach(home):
         raise PostgresError(
             f"PostgreSQL does not run as root, and user {account.uid} cannot reach {home} or"

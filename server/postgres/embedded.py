@@ -21,7 +21,7 @@ import psycopg2
 from psycopg2.extensions import make_dsn
 
 from server.ownership import Ownership
-from server.postgres.account import Account, PostgresError, choose_account, program
+from server.postgres.account import PostgresError, ServerAccount, choose_account, program
 from server.postgres.cluster import PORT, Cluster, is_private
 from server.private_files import ReadableByOthers, require_private
 
@@ -48,7 +48,7 @@ class EmbeddedPostgres:
         self,
         data_dir: Path,
         settings: Mapping[str, str] | None = None,
-        account: Account | None = None,
+        account: ServerAccount | None = None,
     ) -> None:
         self._cluster = Cluster(data_dir.resolve() / "postgres")
         self._settings = settings or {}
@@ -117,7 +117,7 @@ class EmbeddedPostgres:
         Raises: PostgresError.
         """
         if not self._take_over():
-            self._start_server(self._account or Account())
+            self._start_server(self._account or ServerAccount())
 
     def attach(self) -> None:
         """Checks that the server runs. Never starts it, and `stop` will not stop it.
@@ -154,7 +154,7 @@ class EmbeddedPostgres:
         self._cluster.home.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._cluster.home.mkdir(mode=0o711, exist_ok=True)
 
-    def _make_cluster(self, account: Account) -> None:
+    def _make_cluster(self, account: ServerAccount) -> None:
         """Makes the cluster under another name first: what has the right name is complete."""
         cluster = self._cluster
         for unfinished in cluster.home.glob("cluster.new-*"):
@@ -166,7 +166,7 @@ class EmbeddedPostgres:
             conf.write("\ninclude_if_exists = 'coursestream.conf'\n")
         new.rename(cluster.directory)
 
-    def _init(self, account: Account, directory: Path) -> None:
+    def _init(self, account: ServerAccount, directory: Path) -> None:
         password = secrets.token_urlsafe(32)
         _write_private(self._cluster.password_file, f"*:*:*:{USER}:{password}\n")
         handed_over = self._cluster.home / "password.new"
@@ -215,7 +215,7 @@ class EmbeddedPostgres:
             time.sleep(POLL_S)
         return False
 
-    def _start_server(self, account: Account) -> None:
+    def _start_server(self, account: ServerAccount) -> None:
         self._end_orphans()
         self._cluster.defuse_stale_pid()
         account.give(self._cluster.make_socket_directory())
@@ -238,7 +238,7 @@ class EmbeddedPostgres:
         self._end_orphans()
 
     def _pg_ctl(self, timeout_s: int, *arguments: str) -> None:
-        account = self._account or Account()
+        account = self._account or ServerAccount()
         # The directory goes by environment and the log by its bare name: pg_ctl hands its
         # arguments to a shell, in double quotes only.
         account.run(
@@ -260,7 +260,7 @@ class EmbeddedPostgres:
                 f"processes {self._cluster.process_ids()} still use {self._cluster.directory}"
             )
 
-    def _prepare_log(self, account: Account) -> None:
+    def _prepare_log(self, account: ServerAccount) -> None:
         log = self._cluster.log_file
         if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 from handlers import keys
 from handlers.connection.refused_bytes import REQUEST_ID, SERVER
 from handlers.connection.repeatable import began_s
-from handlers.errors import Internal, RequestError, UnsupportedFormat, as_request_error
+from handlers.errors import Internal, RequestError, UnsupportedMediaType, as_request_error
 from handlers.header_values import is_packed
 from handlers.uploads.tus_headers import TUS_RESUMABLE, VERSION
 from server.web.proxies import client_of
@@ -150,7 +150,7 @@ def _cut(request: web.Request) -> web.Response:
 
 
 def _packed() -> RequestError:
-    return UnsupportedFormat(
+    return UnsupportedMediaType(
         "A body is sent as it is, without a Content-Encoding.",
         headers={hdrs.ACCEPT_ENCODING: "identity"},  # RFC 9110 section 15.5.16
     )

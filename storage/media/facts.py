@@ -31,7 +31,7 @@ MAX_TRACK_BYTES = 2**20
 TrackKind = Literal["captions", "chapters"]
 
 
-class Limits(msgspec.Struct, frozen=True):
+class MediaLimits(msgspec.Struct, frozen=True):
     """Past these a video is TooComplex."""
 
     max_pixels: int
@@ -108,12 +108,12 @@ def sheet_file(directory: Path, number: int) -> Path:
 class ProbeTask(msgspec.Struct, frozen=True):
     path: Path
     container: Container
-    limits: Limits
+    limits: MediaLimits
 
 
 class ExamineTask(msgspec.Struct, frozen=True):
     path: Path
-    limits: Limits
+    limits: MediaLimits
 
 
 class TextTrackTask(msgspec.Struct, frozen=True):

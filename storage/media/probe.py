@@ -21,7 +21,7 @@ from storage.media.codec_strings import (
     video_codec_string,
 )
 from storage.media.demux import first_frame, open_media, require_pixels, video_stream
-from storage.media.facts import Limits, Probe
+from storage.media.facts import MediaLimits, Probe
 from storage.media.geometry import clockwise_rotation, display_size
 from storage.media.playable import is_playable
 from storage.media.sniff import Container, is_fragmented
@@ -30,7 +30,7 @@ from storage.media.sniff import Container, is_fragmented
 _PLAUSIBLE_RATES = (1, 240)
 
 
-def probe(path: Path, container: Container, limits: Limits) -> Probe:
+def probe(path: Path, container: Container, limits: MediaLimits) -> Probe:
     """Raises: NoVideo, TooComplex, Undecodable, FileMissing."""
     with open_media(path, container) as media:
         if len(media.streams) > limits.max_streams:

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from storage.errors import os_errors_wrapped
 from storage.s3.objects import Client, S3Object, refused
-from storage.s3.parts import Part
+from storage.s3.parts import ObjectPart
 
 CHUNK_BYTES = 256 * 1024
 ATTEMPTS_WITHOUT_A_BYTE = 4
@@ -56,7 +56,7 @@ def fetch_part(
     client: Client,
     found: S3Object,
     descriptor: int,
-    part: Part,
+    part: ObjectPart,
     shared: Fetched,
     halted: threading.Event,
 ) -> None:
@@ -75,7 +75,7 @@ def _fetch_part(
     client: Client,
     found: S3Object,
     descriptor: int,
-    part: Part,
+    part: ObjectPart,
     shared: Fetched,
     halted: threading.Event,
 ) -> None:
@@ -94,7 +94,7 @@ def _fetch_part(
 
 
 def _fetch_once(
-    client: Client, found: S3Object, descriptor: int, part: Part, shared: Fetched
+    client: Client, found: S3Object, descriptor: int, part: ObjectPart, shared: Fetched
 ) -> None:
     answer = client.get_object(
         Bucket=found.location.bucket,

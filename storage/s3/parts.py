@@ -10,7 +10,7 @@ Span = tuple[int, int]  # [start, stop)
 
 
 @dataclass(slots=True)
-class Part:
+class ObjectPart:
     """Bytes to be fetched in one go; `position` is how far that is."""
 
     start: int
@@ -18,14 +18,14 @@ class Part:
     position: int
 
 
-def missing_parts(size_bytes: int, fetched: Sequence[Span], part_bytes: int) -> list[Part]:
+def missing_parts(size_bytes: int, fetched: Sequence[Span], part_bytes: int) -> list[ObjectPart]:
     """What `fetched` (in order, not touching) lacks, in parts that begin at multiples of theirs."""
     parts = []
     position = 0
     for start, stop in (*fetched, (size_bytes, size_bytes)):
         while position < start:
             end = min(start, (position // part_bytes + 1) * part_bytes)
-            parts.append(Part(position, end, position))
+            parts.append(ObjectPart(position, end, position))
             position = end
         position = max(position, stop)
     return parts
@@ -35,7 +35,9 @@ class Halted(Exception):
     """What was waited for will not arrive."""
 
 
-def arrivals(parts: Sequence[Part], size_bytes: int, halted: threading.Event) -> Iterator[int]:
+def arrivals(
+    parts: Sequence[ObjectPart], size_bytes: int, halted: threading.Event
+) -> Iterator[int]:
     """How many bytes of the object are there without a gap, again and again until all are.
 
     Waits in between. Raises: Halted.

@@ -56,7 +56,7 @@ class Order(msgspec.Struct, frozen=True):
     parent_pid: int
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ChildAnswer(msgspec.Struct, frozen=True):
     """What a child says: a result, or the name of an error class and its text for the log."""
 
     result: msgspec.Raw = msgspec.Raw(b"null")
@@ -159,10 +159,10 @@ class Progress:
 
 def _answer(
     order: Order, functions: Mapping[str, Function], process: Process, report: Progress
-) -> Answer:
+) -> ChildAnswer:
     try:
         if order.function == CONFINEMENT:
-            return Answer(result=msgspec.Raw(encode(_confined(Files(), process))))
+            return ChildAnswer(result=msgspec.Raw(encode(_confined(Files(), process))))
         return _carried_out(order, functions[order.function], process, report)
     except StorageError as exc:
         return _failure(type(exc).__name__, str(exc))
@@ -174,7 +174,9 @@ def _answer(
         return _failure("MediaCrashed", f"{type(exc).__name__}: {exc}")
 
 
-def _carried_out(order: Order, function: Function, process: Process, report: Progress) -> Answer:
+def _carried_out(
+    order: Order, function: Function, process: Process, report: Progress
+) -> ChildAnswer:
     task = decode(order.task, function.task)
     # numpy's threads alone want 320 MB of address space, and nothing here needs it.
     sys.modules["numpy"] = None  # type: ignore[assignment]
@@ -182,7 +184,7 @@ def _carried_out(order: Order, function: Function, process: Process, report: Pro
     arguments = {name: getattr(task, name) for name in task.__struct_fields__}
     _confined(function.files(task), process)
     result = call(**arguments, report=report) if function.tells_progress else call(**arguments)
-    return Answer(result=msgspec.Raw(encode(result)))
+    return ChildAnswer(result=msgspec.Raw(encode(result)))
 
 
 def _confined(wanted: Files, process: Process) -> Confinement:
@@ -194,8 +196,8 @@ def _confined(wanted: Files, process: Process) -> Confinement:
         raise MediaInterrupted(f"the sandbox could not be closed: {exc}") from exc
 
 
-def _failure(name: str, detail: str) -> Answer:
-    return Answer(error=name, detail=detail[:_MAX_DETAIL_CHARS])
+def _failure(name: str, detail: str) -> ChildAnswer:
+    return ChildAnswer(error=name, detail=detail[:_MAX_DETAIL_CHARS])
 
 
 def _take_standard_output() -> int:

@@ -39,7 +39,7 @@ from storage.media.facts import (
     CustomThumbnailsTask,
     Examined,
     ExamineTask,
-    Limits,
+    MediaLimits,
     Picture,
     PictureKind,
     Probe,
@@ -57,7 +57,7 @@ from storage.media.facts import (
 )
 from storage.media.sniff import Container
 from storage.media.transcode_limits import TranscodeBudget
-from storage.sandbox.child import CONFINEMENT, Answer, Budget, Nothing, Order
+from storage.sandbox.child import CONFINEMENT, Budget, ChildAnswer, Nothing, Order
 from storage.sandbox.confinement import Confinement
 from storage.sandbox.outcome import MOST_CHILDREN, TimedOut, failure_of, settled
 from storage.tasks import to_its_end
@@ -123,7 +123,9 @@ class Sandbox:
         """Which walls this machine gives to its children. Raises: as `run`."""
         return await self.run(CONFINEMENT, Nothing(), Confinement, timeout_s=timeout_s)
 
-    async def examine(self, path: Path, limits: Limits, *, timeout_s: float = 15.0) -> Examined:
+    async def examine(
+        self, path: Path, limits: MediaLimits, *, timeout_s: float = 15.0
+    ) -> Examined:
         """Raises: UnsupportedFormat, Truncated, and as `probe`."""
         task = ExamineTask(path, limits)
         return await self.run(
@@ -144,7 +146,7 @@ class Sandbox:
         )
 
     async def probe(
-        self, path: Path, container: Container, limits: Limits, *, timeout_s: float = 10.0
+        self, path: Path, container: Container, limits: MediaLimits, *, timeout_s: float = 10.0
     ) -> Probe:
         """Raises: NoVideo, TooComplex, Undecodable, FileMissing, and as `run`."""
         task = ProbeTask(path, container, limits)
@@ -408,7 +410,7 @@ def _as_input(content: bytes) -> IO[bytes]:
 
 def _result(message: bytes, result_type: type[_T] | None) -> _T:
     try:
-        answer: Answer = decode(message, Answer)
+        answer: ChildAnswer = decode(message, ChildAnswer)
         if answer.error is None:
             result: _T = decode(answer.result, result_type)
             return result

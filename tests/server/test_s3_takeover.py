@@ -13,7 +13,7 @@ from events.takeover import object_import
 from events.takeover.announce import MODULES_AT_ONCE
 from storage.s3 import fetching
 from storage.s3.fetching import FetchError
-from storage.s3.parts import Part
+from storage.s3.parts import ObjectPart
 from storage.samples import write_clock_webm
 from tests.object_store import BUCKET, ObjectStore, before_both
 from tests.takeovers import VIDEOS, Takeover, padded, s3
@@ -124,7 +124,7 @@ def test_after_an_interruption_only_what_is_missing_is_fetched(
     rows = [("m1", s3("large.mp4"))]
     whole = fetching._fetch_once
 
-    def cut(client: Any, found: Any, descriptor: int, part: Part, shared: Any) -> None:
+    def cut(client: Any, found: Any, descriptor: int, part: ObjectPart, shared: Any) -> None:
         if part.start == PART_BYTES:
             os.pwrite(descriptor, large[part.start : part.start + arrived], part.start)
             part.position += arrived
@@ -159,7 +159,7 @@ def test_an_object_that_goes_away_meanwhile_is_told_and_taken_once_it_is_there(
     rows = [("m1", s3("a.mp4"))]
     whole = fetching._fetch_once
 
-    def meanwhile(client: Any, found: Any, descriptor: int, part: Part, shared: Any) -> None:
+    def meanwhile(client: Any, found: Any, descriptor: int, part: ObjectPart, shared: Any) -> None:
         if part.start == PART_BYTES:
             store.put("a.mp4", after) if is_replaced else store.delete("a.mp4")
         whole(client, found, descriptor, part, shared)
@@ -183,7 +183,7 @@ def test_a_connection_that_breaks_goes_on_at_the_byte(
     store.put("a.mp4", film)
     whole, breaks = fetching._fetch_once, iter([1000, 1001])
 
-    def breaking(client: Any, found: Any, descriptor: int, part: Part, shared: Any) -> None:
+    def breaking(client: Any, found: Any, descriptor: int, part: ObjectPart, shared: Any) -> None:
         for arrived in breaks:
             os.pwrite(descriptor, film[part.position : part.position + arrived], part.position)
             part.position += arrived
@@ -214,7 +214,7 @@ def test_bytes_that_are_not_what_s3_holds_are_fetched_again(
 ) -> None:
     store.put("a.mp4", film)
 
-    def wrong(client: Any, found: Any, descriptor: int, part: Part, shared: Any) -> None:
+    def wrong(client: Any, found: Any, descriptor: int, part: ObjectPart, shared: Any) -> None:
         os.pwrite(descriptor, bytes(len(film)), 0)
         part.position = part.stop
 

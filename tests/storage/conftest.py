@@ -11,7 +11,7 @@ from PIL import Image
 
 from storage import holding
 from storage.inventory import remove_unfinished
-from storage.media.facts import Limits
+from storage.media.facts import MediaLimits
 from storage.media.sniff import Container
 from storage.paths import StoragePaths
 from tests.storage.transcoding import Workbench
@@ -63,12 +63,12 @@ def make_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def limits() -> Limits:
-    return Limits(max_pixels=50_000_000, max_duration_s=86_400, max_streams=16)
+def limits() -> MediaLimits:
+    return MediaLimits(max_pixels=50_000_000, max_duration_s=86_400, max_streams=16)
 
 
 @pytest.fixture
-def bench(tmp_path: Path, limits: Limits) -> Workbench:
+def bench(tmp_path: Path, limits: MediaLimits) -> Workbench:
     return Workbench(tmp_path / "made", limits)
 
 

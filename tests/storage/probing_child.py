@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from storage.errors import StorageError
-from storage.media.facts import Limits
+from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from storage.sandbox import child
 from storage.sandbox.child import FUNCTIONS, Function
@@ -14,7 +14,7 @@ from storage.sandbox.files import Files
 
 class Batch(msgspec.Struct, frozen=True):
     directory: Path
-    limits: Limits
+    limits: MediaLimits
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -26,11 +26,11 @@ class Outcome(msgspec.Struct, frozen=True):
     pixels: int = 0
 
 
-def probe_all(directory: Path, limits: Limits) -> list[Outcome]:
+def probe_all(directory: Path, limits: MediaLimits) -> list[Outcome]:
     return [_outcome(path, limits) for path in sorted(directory.iterdir())]
 
 
-def _outcome(path: Path, limits: Limits) -> Outcome:
+def _outcome(path: Path, limits: MediaLimits) -> Outcome:
     try:
         found = probe(path, "webm" if path.suffix == ".webm" else "mp4", limits)
     except StorageError as exc:

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.errors import MediaCrashed, MediaTimedOut, StorageError, TooComplex
-from storage.media.facts import Limits
+from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from storage.media.sniff import HEAD_BYTES, check_lengths, is_fragmented, moov_is_last, sniff
 from storage.sandbox.children import Child, Sandbox
@@ -75,7 +75,7 @@ def test_headers_of_broken_films_are_judged_or_refused(films: list[Path]) -> Non
 
 
 async def test_broken_films_are_probed_or_refused(
-    films: list[Path], limits: Limits, tmp_path: Path
+    films: list[Path], limits: MediaLimits, tmp_path: Path
 ) -> None:
     probing = sys.modules.get("probing_child") or _load_probing()
     sandbox = Sandbox(1, child=PROBING)
@@ -102,7 +102,7 @@ async def test_broken_films_are_probed_or_refused(
     assert outcomes == PROBED // BATCH_FILES * BATCH_FILES
 
 
-async def _one_by_one(directory: Path, limits: Limits, outcome: type) -> list:
+async def _one_by_one(directory: Path, limits: MediaLimits, outcome: type) -> list:
     sandbox, told = Sandbox(1), []
     for path in sorted(directory.iterdir()):
         container = "webm" if path.suffix == ".webm" else "mp4"
@@ -124,7 +124,7 @@ def _load_probing():
 
 @pytest.mark.parametrize("units", [0, 1, 2**20, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1])
 def test_lengths_that_mp4_claims_are_told_finite_or_refused(
-    films: list[Path], limits: Limits, tmp_path: Path, units: int
+    films: list[Path], limits: MediaLimits, tmp_path: Path, units: int
 ) -> None:
     path = tmp_path / "film.mp4"
     path.write_bytes(mp4_of_duration(films[0].read_bytes(), units))
@@ -135,7 +135,7 @@ def test_lengths_that_mp4_claims_are_told_finite_or_refused(
 
 @pytest.mark.parametrize("milliseconds", [0.0, -1.0, 1e18, 1e300, math.inf, -math.inf, math.nan])
 def test_lengths_that_webm_claims_are_told_finite_or_refused(
-    films: list[Path], limits: Limits, tmp_path: Path, milliseconds: float
+    films: list[Path], limits: MediaLimits, tmp_path: Path, milliseconds: float
 ) -> None:
     path = tmp_path / "film.webm"
     path.write_bytes(webm_of_duration(films[3].read_bytes(), milliseconds))

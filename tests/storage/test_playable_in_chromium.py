@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from storage.media.facts import Limits
+from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from storage.media.sniff import Container
 from storage.media.transcode import transcode
@@ -52,7 +52,7 @@ async def page() -> AsyncIterator[Page]:
 
 
 async def test_every_combination_that_is_said_to_play(
-    page: Page, make_clip: Callable[..., Path], limits: Limits
+    page: Page, make_clip: Callable[..., Path], limits: MediaLimits
 ) -> None:
     for container, video, sound in COMBINATIONS:
         path = await asyncio.to_thread(make_clip, muxer=container, video=video, audio=sound)
@@ -70,7 +70,7 @@ async def test_every_combination_that_is_said_to_play(
 async def test_what_was_made_playable(
     page: Page,
     make_clip: Callable[..., Path],
-    limits: Limits,
+    limits: MediaLimits,
     tmp_path: Path,
     target: Container,
 ) -> None:

@@ -5,7 +5,7 @@ import av
 import pytest
 from PIL import Image
 
-from storage.media.facts import Limits
+from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from storage.media.sniff import moov_is_last
 from storage.samples import (
@@ -26,7 +26,7 @@ from storage.samples import (
     ],
 )
 def test_every_frame_tells_its_number(
-    tmp_path: Path, limits: Limits, write, container, codecs
+    tmp_path: Path, limits: MediaLimits, write, container, codecs
 ) -> None:
     path = tmp_path / "clock"
     write(path, duration_s=2, size=(320, 180))

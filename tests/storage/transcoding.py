@@ -4,7 +4,7 @@ from pathlib import Path
 
 import av
 
-from storage.media.facts import Limits
+from storage.media.facts import MediaLimits
 from storage.media.sniff import Container
 from storage.media.transcode import transcode
 
@@ -15,7 +15,7 @@ IN_STEP_S = 0.05
 class Workbench:
     """Transcodes into `target`."""
 
-    def __init__(self, target: Path, limits: Limits) -> None:
+    def __init__(self, target: Path, limits: MediaLimits) -> None:
         self.target = target
         self.limits = limits
         self.told: list[float] = []

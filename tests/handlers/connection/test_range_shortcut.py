@@ -6,7 +6,7 @@ import pytest
 from aiohttp import HttpVersion10, HttpVersion11
 from multidict import CIMultiDict
 
-from handlers.connection.range_shortcut import Asked, Lesson, Replay, Shape
+from handlers.connection.range_shortcut import Asked, Lesson, RangeShortcut, Shape
 from handlers.delivery.open_files import Representation
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan, plan
 
@@ -54,7 +54,7 @@ class World:
 
     def __init__(self, capacity=10):
         self.files, self.permit, self.is_stopping = Files(), Permit(), False
-        self.replay = Replay(self.files, None, lambda: self.is_stopping, capacity=capacity)
+        self.replay = RangeShortcut(self.files, None, lambda: self.is_stopping, capacity=capacity)
         self.representation = Representation(None, "v", SIZE, "video/mp4", "e", 0)
 
     def teach(self, *lines, method="GET", version=HttpVersion11, keep_alive=True):

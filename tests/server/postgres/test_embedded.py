@@ -15,7 +15,7 @@ import pytest
 from server.ownership import Owned
 from server.postgres import account
 from server.postgres import cluster as postgres_cluster
-from server.postgres.account import Account, PostgresError, choose_account
+from server.postgres.account import PostgresError, ServerAccount, choose_account
 from server.postgres.cluster import MAX_SOCKET_PATH_BYTES, SOCKET_NAME, Cluster
 from server.postgres.embedded import EmbeddedPostgres, PostgresNotRunning
 
@@ -338,7 +338,7 @@ class TestAsRoot:
         if not program_is_open_to_all():
             pytest.skip("nobody cannot reach the installed programs")
         chosen = choose_account(open_directory, nobody.pw_uid)
-        assert chosen == Account(uid=nobody.pw_uid, gid=nobody.pw_gid)
+        assert chosen == ServerAccount(uid=nobody.pw_uid, gid=nobody.pw_gid)
 
 
 @pytest.fixture
@@ -354,7 +354,7 @@ def open_directory() -> Iterator[Path]:
 
 def program_is_open_to_all() -> bool:
     try:
-        Account(uid=65534, gid=65534).run(
+        ServerAccount(uid=65534, gid=65534).run(
             [account.program("postgres"), "--version"], Path("/"), {}, 10
         )
     except PostgresError:

@@ -3,13 +3,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from storage.media.facts import Limits, ProbeTask, ThumbnailsTask, decode, encode, sheet_file
+from storage.media.facts import MediaLimits, ProbeTask, ThumbnailsTask, decode, encode, sheet_file
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        ProbeTask(Path("/s/a b\n.mp4"), "mp4", Limits(1, 2.5, 3)),
+        ProbeTask(Path("/s/a b\n.mp4"), "mp4", MediaLimits(1, 2.5, 3)),
         ThumbnailsTask(Path("/s/ü"), "webm", [("small", 160)], 82, Path("/s/out"), ["webp"]),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import FileMissing, NoVideo, TooComplex, Undecodable
-from storage.media.facts import Limits
+from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
@@ -50,7 +50,7 @@ WITHOUT_INDEX = {"movflags": FRAGMENTED["movflags"] + "+skip_trailer"}
     ],
 )
 def test_codecs_are_told_for_browsers(
-    make_clip: Callable[..., Path], limits: Limits, clip, container, codecs, plays
+    make_clip: Callable[..., Path], limits: MediaLimits, clip, container, codecs, plays
 ) -> None:
     found = probe(make_clip(**clip), container, limits)
 
@@ -58,7 +58,7 @@ def test_codecs_are_told_for_browsers(
     assert found.is_playable_in_browsers is plays
 
 
-def test_plain_clip_is_described(make_clip: Callable[..., Path], limits: Limits) -> None:
+def test_plain_clip_is_described(make_clip: Callable[..., Path], limits: MediaLimits) -> None:
     found = probe(make_clip(frames=50), "mp4", limits)
 
     assert (found.width, found.height, found.rotation) == (160, 90, 0)
@@ -85,7 +85,7 @@ def test_plain_clip_is_described(make_clip: Callable[..., Path], limits: Limits)
     ],
 )
 def test_duration_that_no_header_tells_is_counted(
-    make_clip: Callable[..., Path], limits: Limits, clip, container
+    make_clip: Callable[..., Path], limits: MediaLimits, clip, container
 ) -> None:
     found = probe(make_clip(frames=100, **clip), container, limits)
 
@@ -97,7 +97,7 @@ def test_duration_that_no_header_tells_is_counted(
     [(90, 270, (90, 160)), (-90, 90, (90, 160)), (180, 180, (160, 90))],
 )
 def test_rotated_video_is_measured_as_shown(
-    make_clip: Callable[..., Path], limits: Limits, counterclockwise, rotation, size
+    make_clip: Callable[..., Path], limits: MediaLimits, counterclockwise, rotation, size
 ) -> None:
     found = probe(make_clip(counterclockwise_deg=counterclockwise, audio=None), "mp4", limits)
 
@@ -106,7 +106,7 @@ def test_rotated_video_is_measured_as_shown(
 
 @pytest.mark.parametrize("codec", ["libx264", "libsvtav1"])
 def test_anamorphic_video_is_measured_as_shown(
-    make_clip: Callable[..., Path], limits: Limits, codec: str
+    make_clip: Callable[..., Path], limits: MediaLimits, codec: str
 ) -> None:
     path = make_clip(video=codec, audio=None, sample_ratio=Fraction(4, 3))
 
@@ -118,25 +118,25 @@ def test_anamorphic_video_is_measured_as_shown(
 @pytest.mark.parametrize(
     "limits",
     [
-        pytest.param(Limits(160 * 90 - 1, 60, 16), id="pixels"),
-        pytest.param(Limits(160 * 90, 0.5, 16), id="duration"),
-        pytest.param(Limits(160 * 90, 60, 1), id="streams"),
+        pytest.param(MediaLimits(160 * 90 - 1, 60, 16), id="pixels"),
+        pytest.param(MediaLimits(160 * 90, 0.5, 16), id="duration"),
+        pytest.param(MediaLimits(160 * 90, 60, 1), id="streams"),
     ],
 )
-def test_past_a_limit_is_too_complex(make_clip: Callable[..., Path], limits: Limits) -> None:
+def test_past_a_limit_is_too_complex(make_clip: Callable[..., Path], limits: MediaLimits) -> None:
     with pytest.raises(TooComplex):
         probe(make_clip(), "mp4", limits)
 
 
 def test_exactly_at_the_limits_is_taken(make_clip: Callable[..., Path]) -> None:
-    assert probe(make_clip(), "mp4", Limits(160 * 90, 1.1, 2)).streams == 2
+    assert probe(make_clip(), "mp4", MediaLimits(160 * 90, 1.1, 2)).streams == 2
 
 
 def test_stretched_picture_counts_as_shown(make_clip: Callable[..., Path]) -> None:
     path = make_clip(audio=None, sample_ratio=Fraction(8))
 
     with pytest.raises(TooComplex):
-        probe(path, "mp4", Limits(160 * 90 * 2, 60, 16))
+        probe(path, "mp4", MediaLimits(160 * 90 * 2, 60, 16))
 
 
 def test_header_that_lies_about_the_size_is_found_out(
@@ -150,12 +150,12 @@ def test_header_that_lies_about_the_size_is_found_out(
     path.write_bytes(content.replace(size, small))
 
     with pytest.raises((TooComplex, Undecodable)):
-        probe(path, "mp4", Limits(64 * 48, 60, 16))
+        probe(path, "mp4", MediaLimits(64 * 48, 60, 16))
 
 
 @pytest.mark.parametrize("many", [20, 100])
 def test_many_streams_are_too_complex(
-    make_clip: Callable[..., Path], limits: Limits, many: int
+    make_clip: Callable[..., Path], limits: MediaLimits, many: int
 ) -> None:
     with pytest.raises(TooComplex):
         probe(make_clip(frames=2, audio_streams=many), "mp4", limits)
@@ -163,7 +163,7 @@ def test_many_streams_are_too_complex(
 
 @pytest.mark.parametrize(("muxer", "audio"), [("mp4", "aac"), ("webm", "libopus")])
 def test_sound_alone_is_no_video(
-    make_clip: Callable[..., Path], limits: Limits, muxer, audio
+    make_clip: Callable[..., Path], limits: MediaLimits, muxer, audio
 ) -> None:
     with pytest.raises(NoVideo):
         probe(make_clip(muxer=muxer, video=None, audio=audio), muxer, limits)
@@ -180,7 +180,7 @@ def test_sound_alone_is_no_video(
 )
 @pytest.mark.parametrize("container", ["mp4", "webm"])
 def test_script_that_names_another_file_opens_nothing(
-    make_clip: Callable[..., Path], limits: Limits, tmp_path: Path, script, container
+    make_clip: Callable[..., Path], limits: MediaLimits, tmp_path: Path, script, container
 ) -> None:
     path = tmp_path / "lecture.mp4"
     path.write_text(script.format(other=make_clip()))
@@ -189,13 +189,13 @@ def test_script_that_names_another_file_opens_nothing(
         probe(path, container, limits)
 
 
-def test_missing_file_is_told(limits: Limits, tmp_path: Path) -> None:
+def test_missing_file_is_told(limits: MediaLimits, tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         probe(tmp_path / "nothing", "mp4", limits)
 
 
 @pytest.mark.parametrize("container", ["mp4", "webm"])
-def test_noise_is_undecodable(limits: Limits, tmp_path: Path, container: str) -> None:
+def test_noise_is_undecodable(limits: MediaLimits, tmp_path: Path, container: str) -> None:
     path = tmp_path / "noise"
     path.write_bytes(bytes(range(256)) * 64)
 
@@ -204,7 +204,7 @@ def test_noise_is_undecodable(limits: Limits, tmp_path: Path, container: str) ->
 
 
 def test_zeroed_pictures_are_undecodable(
-    make_clip: Callable[..., Path], limits: Limits, tmp_path: Path
+    make_clip: Callable[..., Path], limits: MediaLimits, tmp_path: Path
 ) -> None:
     content = bytearray(make_clip(audio=None).read_bytes())
     start = content.index(b"mdat") + 4
@@ -229,7 +229,7 @@ def test_zeroed_pictures_are_undecodable(
     ],
 )
 def test_cut_file_is_described_or_refused_but_never_worse(
-    make_clip: Callable[..., Path], limits: Limits, tmp_path: Path, clip, container
+    make_clip: Callable[..., Path], limits: MediaLimits, tmp_path: Path, clip, container
 ) -> None:
     content, path = make_clip(**clip).read_bytes(), tmp_path / "cut"
 
@@ -241,7 +241,7 @@ def test_cut_file_is_described_or_refused_but_never_worse(
 
 
 def test_title_in_a_broken_encoding_is_no_reason_to_refuse(
-    make_clip: Callable[..., Path], limits: Limits, tmp_path: Path
+    make_clip: Callable[..., Path], limits: MediaLimits, tmp_path: Path
 ) -> None:
     content = make_clip().read_bytes()
     assert b"Lavf" in content

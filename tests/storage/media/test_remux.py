@@ -6,7 +6,7 @@ import av
 import pytest
 
 from storage.errors import FileMissing, NoVideo, Undecodable
-from storage.media.facts import Limits
+from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from storage.media.remux import remux_faststart
 from storage.media.sniff import is_fragmented, moov_is_last
@@ -30,7 +30,7 @@ WEBM = {"muxer": "webm", "video": "libvpx-vp9", "audio": "libopus"}
     ],
 )
 def test_remuxed_file_is_the_same_video_in_order(
-    make_clip: Callable[..., Path], limits: Limits, tmp_path: Path, clip, container
+    make_clip: Callable[..., Path], limits: MediaLimits, tmp_path: Path, clip, container
 ) -> None:
     source, target = make_clip(**clip), tmp_path / "target"
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from storage.s3.parts import Halted, Part, Span, arrivals, missing_parts
+from storage.s3.parts import Halted, ObjectPart, Span, arrivals, missing_parts
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,9 @@ from storage.s3.parts import Halted, Part, Span, arrivals, missing_parts
 def test_missing_bytes_are_cut_where_parts_begin(
     size: int, fetched: list[Span], missing: list[Span]
 ) -> None:
-    assert missing_parts(size, fetched, 4) == [Part(start, stop, start) for start, stop in missing]
+    assert missing_parts(size, fetched, 4) == [
+        ObjectPart(start, stop, start) for start, stop in missing
+    ]
 
 
 class Meanwhile(threading.Event):
@@ -44,7 +46,7 @@ class Meanwhile(threading.Event):
 
 
 def test_what_has_arrived_without_a_gap_is_told_until_all_has() -> None:
-    parts = [Part(2, 4, 2), Part(4, 8, 4)]  # the first two bytes are there from before
+    parts = [ObjectPart(2, 4, 2), ObjectPart(4, 8, 4)]  # the first two bytes are there from before
     steps = [(1, 6), (0, 3), (0, 4), (1, 8)]  # which part comes how far
     meanwhile = Meanwhile(
         *(partial(setattr, parts[number], "position", to) for number, to in steps)
@@ -53,7 +55,7 @@ def test_what_has_arrived_without_a_gap_is_told_until_all_has() -> None:
 
 
 def test_what_will_not_arrive_is_not_waited_for() -> None:
-    arriving = arrivals([Part(0, 4, 1)], 4, Meanwhile())
+    arriving = arrivals([ObjectPart(0, 4, 1)], 4, Meanwhile())
     assert next(arriving) == 1
     with pytest.raises(Halted):
         next(arriving)

@@ -23,7 +23,7 @@ from storage.errors import (
 )
 from storage.media.facts import (
     MAX_TILES,
-    Limits,
+    MediaLimits,
     Picture,
     RemuxTask,
     Sheet,
@@ -57,7 +57,7 @@ def sandbox() -> Sandbox:
 
 
 async def test_video_is_probed_remuxed_and_pictured(
-    make_clip: Callable[..., Path], limits: Limits, tmp_path: Path
+    make_clip: Callable[..., Path], limits: MediaLimits, tmp_path: Path
 ) -> None:
     sandbox = Sandbox(1)
 
@@ -81,7 +81,7 @@ async def test_video_is_probed_remuxed_and_pictured(
 
 
 async def test_video_is_made_playable_and_tells_how_far_it_is(
-    make_clip: Callable[..., Path], limits: Limits, tmp_path: Path
+    make_clip: Callable[..., Path], limits: MediaLimits, tmp_path: Path
 ) -> None:
     source, target, told = make_clip(video="mpeg4", frames=100), tmp_path / "made", []
     task = TranscodeTask(source, "mp4", target, ["mp4", "webm"], 4.0, 10**6)
@@ -116,7 +116,7 @@ async def test_progress_that_nobody_listens_to_does_not_spoil_the_answer(sandbox
 
 
 async def test_media_errors_come_through(
-    make_clip: Callable[..., Path], limits: Limits, tmp_path: Path
+    make_clip: Callable[..., Path], limits: MediaLimits, tmp_path: Path
 ) -> None:
     sandbox = Sandbox(2)
     (tmp_path / "noise").write_bytes(bytes(1000))
@@ -126,7 +126,7 @@ async def test_media_errors_come_through(
     with pytest.raises(NoVideo):
         await sandbox.probe(make_clip(video=None), "mp4", limits)
     with pytest.raises(TooComplex):
-        await sandbox.probe(make_clip(), "mp4", Limits(1, 1, 1))
+        await sandbox.probe(make_clip(), "mp4", MediaLimits(1, 1, 1))
     with pytest.raises(FileMissing):
         await sandbox.remux(tmp_path / "nothing", tmp_path / "target", "mp4")
 
