@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from aiohttp import hdrs, web
 
+from handlers.connection.expectations import answer_expectation
 from handlers.openapi.descriptions import Operation
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -37,8 +38,13 @@ class Endpoint:
 
     def route(self) -> web.RouteDef:
         if self.method == hdrs.METH_GET:
-            return web.get(self.path, self.handler, allow_head=self.has_implied_head)
-        return web.route(self.method, self.path, self.handler)
+            return web.get(
+                self.path,
+                self.handler,
+                allow_head=self.has_implied_head,
+                expect_handler=answer_expectation,
+            )
+        return web.route(self.method, self.path, self.handler, expect_handler=answer_expectation)
 
 
 def endpoint(
