@@ -20,7 +20,7 @@ from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
 from handlers.connection.range_shortcut import RangeShortcut
-from handlers.connection.report_shortcut import RepeatedReports
+from handlers.connection.report_shortcut import ReportShortcut
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.representations import Representations
@@ -67,8 +67,8 @@ OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)
 DAMAGED_FILES = web.AppKey("damaged_files", DamagedFiles)
 PERSISTER = web.AppKey("persister", ProgressPersister)
-REPLAY = web.AppKey("replay", RangeShortcut)  # not there when it is switched off
-REPEATED_REPORTS = web.AppKey("repeated_reports", RepeatedReports)  # likewise
+RANGE_SHORTCUT = web.AppKey("range_shortcut", RangeShortcut)  # absent when switched off
+REPORT_SHORTCUT = web.AppKey("report_shortcut", ReportShortcut)  # likewise
 SENDER = web.AppKey("sender", Sender)
 TRANSFERS = web.AppKey("transfers", Transfers)
 STORAGE = web.AppKey("storage", StoragePaths)

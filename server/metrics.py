@@ -64,13 +64,13 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
         lambda: {"": damaged.noted_count},
     )
     metrics.gauge("tasks", "Tasks of the event loop.", lambda: {"": len(asyncio.all_tasks())})
-    if keys.REPLAY in app:
-        replay, reports = app[keys.REPLAY], app[keys.REPEATED_REPORTS]
-        metrics.count_answered(lambda: replay.answered)
+    if keys.RANGE_SHORTCUT in app:
+        ranges, reports = app[keys.RANGE_SHORTCUT], app[keys.REPORT_SHORTCUT]
+        metrics.count_answered(lambda: ranges.answered)
         metrics.count(
             "requests_replayed",
             "Requests answered as one like them was before; among those of http_requests.",
-            lambda: {"": replay.answered.total() + reports.answered_count},
+            lambda: {"": ranges.answered.total() + reports.answered_count},
         )
     metrics.gauge("event_subscribers", "Open event streams.", lambda: {"": len(hub)})
     metrics.count(

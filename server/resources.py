@@ -31,7 +31,7 @@ from handlers import keys
 from handlers.access.revocation import REMEMBERED_S, Revocations
 from handlers.access.rules import Access
 from handlers.connection.range_shortcut import RangeShortcut
-from handlers.connection.report_shortcut import RepeatedReports
+from handlers.connection.report_shortcut import ReportShortcut
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.pump import PumpSettings
@@ -104,9 +104,9 @@ async def _delivery(config: Config, ledger: Ledger, app: web.Application) -> Asy
         )
         with OpenFiles(executor) as files:
             app[keys.OPEN_FILES] = files
-            if replays(config):
-                app[keys.REPLAY] = RangeShortcut(files, settings, app[keys.STOPPING].is_set)
-            app[keys.SENDER] = Sender(settings, app.get(keys.REPLAY))
+            if has_shortcuts(config):
+                app[keys.RANGE_SHORTCUT] = RangeShortcut(files, settings, app[keys.STOPPING].is_set)
+            app[keys.SENDER] = Sender(settings, app.get(keys.RANGE_SHORTCUT))
             yield
 
 
@@ -203,8 +203,8 @@ async def _persister(config: Config, app: web.Application) -> AsyncIterator[None
     reports = ProgressPersister(app[keys.DATABASE], config.completion_ratio)
     app[keys.PERSISTER] = reports
     app[keys.EMITTER].subscribe_reports(reports.on_report)
-    if replays(config):
-        app[keys.REPEATED_REPORTS] = RepeatedReports(
+    if has_shortcuts(config):
+        app[keys.REPORT_SHORTCUT] = ReportShortcut(
             app[keys.GRANTS],
             app[keys.REVOCATIONS],
             app[keys.EMITTER],
@@ -224,8 +224,8 @@ async def _metrics(config: Config, app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-def replays(config: Config) -> bool:
-    """A repeated request leaves no line in the log, where at `debug` each has one."""
+def has_shortcuts(config: Config) -> bool:
+    """A request answered by a shortcut is not logged, as each must be at `debug`."""
     return config.stream_replay and config.log_level != "debug"
 
 

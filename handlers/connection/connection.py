@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from handlers.connection.aiohttp_private import is_handling, mismatch
 from handlers.connection.posts import Post
-from handlers.connection.range_shortcut import Asked, RangeShortcut, Shape, ShortcutAnswer
+from handlers.connection.range_shortcut import ShortcutAnswer, RangeRequest, RangeShortcut, Shape
 from handlers.connection.refused_bytes import RefusingBytes
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.pump import Pump, PumpSettings
@@ -46,7 +46,7 @@ class PassedOn(NamedTuple):
 Tell = Callable[[bytes | PassedOn], None]
 
 
-class Repeats(Protocol):
+class PostShortcut(Protocol):
     """Knows how to answer requests like those that it has seen answered."""
 
     def begin(self, post: Post, tell: Tell) -> bool:
@@ -58,8 +58,8 @@ def protocol_factory(
     server: web.Server,
     *,
     keepalive_timeout_s: float = 75.0,
-    replay: RangeShortcut | None = None,
-    repeats: Repeats | None = None,
+    range_shortcut: RangeShortcut | None = None,
+    report_shortcut: PostShortcut | None = None,
 ) -> Callable[[], web.RequestHandler]:
     """Makes the protocol of a connection: ours, or aiohttp's own where it is not as expected."""
     options: dict[str, Any] = {
@@ -73,7 +73,7 @@ def protocol_factory(
     if found := mismatch():
         logger.warning("videos are sent more slowly: %s", found)
         return partial(web.RequestHandler, server, **options)
-    return partial(Connection, server, replay, repeats, **options)
+    return partial(Connection, server, range_shortcut, report_shortcut, **options)
 
 
 def is_busy(connection: web.RequestHandler) -> bool:
@@ -126,8 +126,8 @@ class Connection(RefusingBytes):
         "_on_lost",
         "_passed_on",
         "_pump",
-        "_repeats",
-        "_replay",
+        "_range_shortcut",
+        "_report_shortcut",
         "_sent",
         "_shape",
         "_timer",
@@ -139,16 +139,16 @@ class Connection(RefusingBytes):
     def __init__(
         self,
         server: web.Server,
-        replay: RangeShortcut | None = None,
-        repeats: Repeats | None = None,
+        range_shortcut: RangeShortcut | None = None,
+        report_shortcut: PostShortcut | None = None,
         **options: Any,
     ) -> None:
         super().__init__(server, **options)
-        self.asked: Asked | None = None
+        self.asked: RangeRequest | None = None
         self.posted: bytes | None = None  # the head of a `Post`
         self.is_sending = False
-        self._replay = replay
-        self._repeats = repeats
+        self._range_shortcut = range_shortcut
+        self._report_shortcut = report_shortcut
         self._shape: Shape | None = None  # of the request that was repeated last
         self._is_between = True
         self._closes = False
@@ -277,21 +277,21 @@ class Connection(RefusingBytes):
         )
 
     def _take(self, data: bytes) -> None:
-        if self._is_replayed(data):
+        if self._takes_range_shortcut(data):
             return
         post = Post.of(data)
-        if post is None or not self._is_repeated(data, post):
+        if post is None or not self._takes_report_shortcut(data, post):
             self._parse(data, post)
 
-    def _is_replayed(self, data: bytes) -> bool:
+    def _takes_range_shortcut(self, data: bytes) -> bool:
         """Whether the request was known, and is being answered."""
         self.asked = None
-        if self._replay is None or not self._is_between or is_handling(self):
+        if self._range_shortcut is None or not self._is_between or is_handling(self):
             return False
-        self.asked = asked = self._replay.asked(data, self._shape)
+        self.asked = asked = self._range_shortcut.recognize(data, self._shape)
         if asked is None or not self._has_way():
             return False
-        answer = self._replay.answer(asked)
+        answer = self._range_shortcut.answer(asked)
         if answer is None:
             return False
         self._shape = asked.shape
@@ -299,19 +299,19 @@ class Connection(RefusingBytes):
         self.is_sending = True
         # What one turn of the loop decides leaves in the next: deciding together and sending
         # together keeps each in the processor's cache, and is a quarter faster (measured).
-        self._loop.call_soon(self._send_admitted, answer, self._replay, data)
+        self._loop.call_soon(self._send_admitted, answer, self._range_shortcut, data)
         return True
 
-    def _is_repeated(self, data: bytes, post: Post) -> bool:
+    def _takes_report_shortcut(self, data: bytes, post: Post) -> bool:
         """Whether the request is like one that was answered, and will be, too."""
-        if self._repeats is None or not self._is_between or is_handling(self):
+        if self._report_shortcut is None or not self._is_between or is_handling(self):
             return False
         if not self._has_way():
             return False
-        self.is_sending = self._repeats.begin(post, partial(self._end_repeated, data, post))
+        self.is_sending = self._report_shortcut.begin(post, partial(self._end_report, data, post))
         return self.is_sending
 
-    def _end_repeated(self, data: bytes, post: Post, answer: bytes | PassedOn) -> None:
+    def _end_report(self, data: bytes, post: Post, answer: bytes | PassedOn) -> None:
         if self.transport is None:
             return
         if isinstance(answer, bytes):
@@ -324,10 +324,12 @@ class Connection(RefusingBytes):
             self._passed_on = (self._messages[-1][1], answer)
         self._hand_on()
 
-    def _send_admitted(self, answer: ShortcutAnswer, replay: RangeShortcut, data: bytes) -> None:
+    def _send_admitted(
+        self, answer: ShortcutAnswer, range_shortcut: RangeShortcut, data: bytes
+    ) -> None:
         if self.transport is not None:
-            if replay.admits(answer):
-                self._send(answer, replay.settings)
+            if range_shortcut.admits(answer):
+                self._send(answer, range_shortcut.settings)
             else:
                 self.is_sending = False
                 self._parse(data)

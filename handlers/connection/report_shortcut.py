@@ -1,20 +1,19 @@
-"""Answers a report that is like one before it past aiohttp's handlers.
+"""Answers repeat progress reports on the connection, bypassing aiohttp.
 
 A player sends the same head with each report, but for the digits of Content-Length: parsing it,
 routing it and making the head of its answer took more than half of a report's time. What is left
-out is just that. It can never be weaker than the full way:
+out is just that. It can never be weaker than the full path:
 
-- what it repeats was answered 200 the full way, to a request of the same head;
+- what it repeats was answered 200 on the full path, to a request of the same head;
 - the grant is looked up, its expiry and revocation asked for, the body read and checked, the report
   counted by the same limit, handed over and waited for by the same functions, each time;
-- it knows one answer, the 200, made of the head that the full way made. Whatever else there is to
-  be said, the full way says; of a report that was handed over already it says what came of that.
+- it knows one answer, the 200, made of the head that the full path made. Whatever else there is to
+  be said, the full path says; of a report that was handed over already it says what came of that.
 """
 
 import asyncio
 import random
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -31,28 +30,22 @@ from handlers.access.grants import Grants
 from handlers.access.rate_limits import ReportLimits
 from handlers.access.revocation import Revocations, held_grant
 from handlers.connection.connection import PassedOn, Tell
+from handlers.connection.known_requests import KNOWN_REQUESTS, KnownRequests, fill, head_template
 from handlers.connection.posts import Post
 from handlers.delivery import head
 from handlers.delivery.dates import DateText
 from handlers.messages import ProgressView, video_id_of
 from handlers.progress.reports import report_by_grant
 
-REMEMBERED_REPORTS = 10_000
-_NEVER_LEARNT = (
+_NEVER_REMEMBERED = (
     hdrs.CONTENT_ENCODING,
     hdrs.EXPECT,
     hdrs.TRANSFER_ENCODING,
     hdrs.UPGRADE,
 )
-# What differs from one answer to the next; the rest of a head is what the full way made of it.
-_HOLES = {
-    hdrs.CONTENT_LENGTH: "%(length)d",
-    hdrs.DATE: "%(date)b",
-    "X-Request-ID": "%(request_id)032x",
-}
 
 
-class RepeatedReports:
+class ReportShortcut:
     """One for all connections of a process."""
 
     def __init__(
@@ -65,7 +58,7 @@ class RepeatedReports:
         is_stopping: Callable[[], bool],
         longest_s: float,
         *,
-        capacity: int = REMEMBERED_REPORTS,
+        capacity: int = KNOWN_REQUESTS,
     ) -> None:
         self.answered_count = 0
         self._grants = grants
@@ -75,56 +68,54 @@ class RepeatedReports:
         self._limits = limits
         self._is_stopping = is_stopping
         self._longest_s = longest_s  # of a video whose file nobody has seen
-        self._capacity = capacity
-        self._lessons: OrderedDict[bytes, _Lesson] = OrderedDict()
+        self._known: KnownRequests[_KnownReport] = KnownRequests(capacity)
         self._date = DateText()
         self._random = random.Random()
 
     def __len__(self) -> int:
-        return len(self._lessons)
+        return len(self._known)
 
-    def learn(self, request: web.Request, asked: bytes, fields: head.Fields) -> None:
-        """`request`, whose head was `asked`, is answered 200 under these fields."""
+    def remember(self, request: web.Request, asked: bytes, fields: head.Fields) -> None:
+        """Keep how `request`, whose head was `asked`, was answered: 200, under these fields."""
         if not _is_repeatable(request):
             return
         resource = request.match_info.route.resource
-        self._lessons[asked] = _Lesson(
+        known = _KnownReport(
             request.client_max_size,
             request.match_info["grant"],
             video_id_of(request),
             "" if resource is None else resource.canonical,
-            head.template("1.1", 200, fields, _HOLES).encode(),
+            fill(head_template(200, fields)),
         )
-        self._lessons.move_to_end(asked)
-        if len(self._lessons) > self._capacity:
-            self._lessons.popitem(last=False)
+        self._known.remember(self._known.key(asked), known)
 
     def begin(self, post: Post, tell: Tell) -> bool:
         """As `Repeats.begin`."""
         asked, body = post
-        lesson = self._lessons.get(asked)
-        if lesson is None or len(body) > lesson.most_bytes or self._is_stopping():
+        key = self._known.key(asked)
+        known = self._known.get(key)
+        if known is None or len(body) > known.most_bytes or self._is_stopping():
             return False
         try:
-            outcome = self._hand_over(lesson, body)
+            outcome = self._hand_over(known, body)
         except Exception:
-            return False  # the full way meets it, too, and says so
-        self._lessons.move_to_end(asked)
-        self._metrics.began(lesson.route)
-        ends = partial(self._end, lesson, time.monotonic(), len(body), tell)
+            return False  # the full path meets it, too, and says so
+        self._known.renew(key)
+        self._metrics.began(known.route)
+        ends = partial(self._end, known, time.monotonic(), len(body), tell)
         outcome.add_done_callback(ends)
         return True
 
-    def _hand_over(self, lesson: "_Lesson", body: bytes) -> asyncio.Future[ProgressState]:
-        grant = held_grant(self._grants, self._revocations, lesson.token, lesson.video_id)
+    def _hand_over(self, known: "_KnownReport", body: bytes) -> asyncio.Future[ProgressState]:
+        grant = held_grant(self._grants, self._revocations, known.token, known.video_id)
         report = report_by_grant(grant, body, self._longest_s)
-        # Last of all: what the full way is going to answer is counted there.
+        # Last of all: what the full path is going to answer is counted there.
         self._limits.require(grant.user_id, grant.roles, time.monotonic())
         return hand_over(self._emitter, report)
 
     def _end(
         self,
-        lesson: "_Lesson",
+        known: "_KnownReport",
         began_s: float,
         received_bytes: int,
         tell: Tell,
@@ -132,14 +123,14 @@ class RepeatedReports:
     ) -> None:
         failure = outcome.exception()
         if failure is not None:
-            self._metrics.passed_on(lesson.route)
+            self._metrics.passed_on(known.route)
             tell(PassedOn(failure, began_s))
             return
         duration_s = time.monotonic() - began_s
-        self._metrics.answered(hdrs.METH_POST, lesson.route, 200, duration_s, received_bytes)
-        tell(self._answer(lesson, outcome.result()))
+        self._metrics.answered(hdrs.METH_POST, known.route, 200, duration_s, received_bytes)
+        tell(self._answer(known, outcome.result()))
 
-    def _answer(self, lesson: "_Lesson", state: ProgressState) -> bytes:
+    def _answer(self, known: "_KnownReport", state: ProgressState) -> bytes:
         self.answered_count += 1
         body = msgspec.json.encode(ProgressView.of(state))
         new = {
@@ -147,12 +138,12 @@ class RepeatedReports:
             b"date": self._date.text().encode(),
             b"request_id": self._random.getrandbits(128),
         }
-        return lesson.answer_head % new + body
+        return known.answer_head % new + body
 
 
 @dataclass(frozen=True, slots=True)
-class _Lesson:
-    """Of a request that was answered: what it asked for, and the head of the answer."""
+class _KnownReport:
+    """What was asked for, and the head of the answer."""
 
     most_bytes: int
     token: str
@@ -168,5 +159,5 @@ def _is_repeatable(request: web.Request) -> bool:
         request.version == HttpVersion11
         and request.keep_alive
         and len(headers.getall(hdrs.CONTENT_LENGTH, ())) == 1
-        and not any(name in headers for name in _NEVER_LEARNT)
+        and not any(name in headers for name in _NEVER_REMEMBERED)
     )

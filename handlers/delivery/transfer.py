@@ -11,7 +11,7 @@ from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http import SERVER_SOFTWARE
 
 from handlers.connection.connection import Connection, Launched
-from handlers.connection.range_shortcut import Lesson, RangeShortcut
+from handlers.connection.range_shortcut import CachedDecision, RangeShortcut
 from handlers.delivery import head
 from handlers.delivery.dates import DateText
 from handlers.delivery.open_files import OpenFile
@@ -22,11 +22,11 @@ from handlers.delivery.writing import write
 
 
 class Sender:
-    """Sends plans; `replay` learns what it may repeat."""
+    """Sends plans; what may be answered so again, `shortcut` remembers."""
 
-    def __init__(self, settings: PumpSettings, replay: RangeShortcut | None = None) -> None:
+    def __init__(self, settings: PumpSettings, shortcut: RangeShortcut | None = None) -> None:
         self._settings = settings
-        self._replay = replay
+        self._shortcut = shortcut
         self._date = DateText()
 
     async def send(
@@ -35,7 +35,7 @@ class Sender:
         plan: TransferPlan,
         file: OpenFile,
         transfer: Transfer,
-        lesson: Lesson | None = None,
+        decision: CachedDecision | None = None,
     ) -> web.StreamResponse:
         """Answer with what was planned. A launched transfer finishes by itself, any other has its
         outcome on return; `transfer.sent_bytes` is how much of the body went."""
@@ -47,8 +47,8 @@ class Sender:
         response = Launched(connection, status=plan.status, headers=plan.headers)
         await self._complete(request, response)
         asked = connection.asked
-        if asked is not None and lesson is not None and self._replay is not None:
-            self._replay.learn(asked, request, plan, response.headers.items(), lesson)
+        if asked is not None and decision is not None and self._shortcut is not None:
+            self._shortcut.remember(asked, request, plan, response.headers.items(), decision)
         self._launch(connection, request, response, plan, file, transfer)
         return response
 

@@ -17,7 +17,7 @@ from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, granted, require_ready
-from handlers.connection.range_shortcut import Lesson
+from handlers.connection.range_shortcut import CachedDecision
 from handlers.delivery import ranges
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.conditional import field_value
@@ -135,7 +135,7 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
         row = _chosen_picture(request, video)
         representation = await _find(request, video, row.file_name, row.mime_type, row.size_bytes)
         facts = representation.facts(permit.cache_control(), varies_by_accept=True)
-        return await _serve(request, facts, transfer, Lesson(representation, permit))
+        return await _serve(request, facts, transfer, CachedDecision(representation, permit))
 
 
 @endpoint(
@@ -198,7 +198,7 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
     with permit.claim.open() as transfer:
         representation = await _find_granted(request, grant, asset, media_type)
         facts = representation.facts(permit.cache_control())
-        return await _serve(request, facts, transfer, Lesson(representation, permit))
+        return await _serve(request, facts, transfer, CachedDecision(representation, permit))
 
 
 async def _serve_storyboard(
@@ -214,7 +214,7 @@ async def _serve_storyboard(
             raise NotFound("There is no storyboard.")
         representation = await _find(request, video, name, media_type)
         facts = representation.facts(permit.cache_control())
-        return await _serve(request, facts, transfer, Lesson(representation, permit))
+        return await _serve(request, facts, transfer, CachedDecision(representation, permit))
 
 
 async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResponse:
@@ -231,7 +231,7 @@ async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResp
         facts = representation.facts(
             permit.cache_control(), varies_by_accept=True, extra_headers=named
         )
-        return await _serve(request, facts, transfer, Lesson(representation, permit))
+        return await _serve(request, facts, transfer, CachedDecision(representation, permit))
 
 
 def _named(video: Video, row: RepresentationRow) -> ranges.Headers:
@@ -243,7 +243,7 @@ async def _serve(
     request: web.Request,
     facts: ranges.RepresentationFacts,
     transfer: Transfer,
-    lesson: Lesson,
+    decision: CachedDecision,
 ) -> web.StreamResponse:
     """Raises PreconditionFailed, RangeNotSatisfiable under the headers that were planned."""
     boundary = secrets.token_hex(16)
@@ -253,12 +253,12 @@ async def _serve(
     if plan.status == 416:
         raise RangeNotSatisfiable(headers=dict(plan.headers))
     published = PublishedFile(
-        transfer.course_id, transfer.video_id, lesson.representation.file_name
+        transfer.course_id, transfer.video_id, decision.representation.file_name
     )
     with noting_damage(request.app, published):
-        async with request.app[keys.OPEN_FILES].open(lesson.representation) as file:
+        async with request.app[keys.OPEN_FILES].open(decision.representation) as file:
             request[keys.IS_ROUTINE] = True
-            return await request.app[keys.SENDER].send(request, plan, file, transfer, lesson)
+            return await request.app[keys.SENDER].send(request, plan, file, transfer, decision)
 
 
 async def _find(

@@ -177,10 +177,10 @@ async def _answer(
 
 def _repeatable(request: web.Request) -> Callable[..., web.Response]:
     """What makes the answer: where the like may be given without us, one that shows how."""
-    connection, repeated = request.protocol, request.app.get(keys.REPEATED_REPORTS)
+    connection, repeated = request.protocol, request.app.get(keys.REPORT_SHORTCUT)
     if not isinstance(connection, Connection) or connection.posted is None or repeated is None:
         return web.Response
-    return partial(Repeatable, connection, partial(repeated.learn, request, connection.posted))
+    return partial(Repeatable, connection, partial(repeated.remember, request, connection.posted))
 
 
 def _longest_s(request: web.Request) -> float:

@@ -121,8 +121,8 @@ async def _listen(
     serving = protocol_factory(
         runner.server,
         keepalive_timeout_s=KEEPALIVE_TIMEOUT_S,
-        replay=runner.app.get(keys.REPLAY),
-        repeats=runner.app.get(keys.REPEATED_REPORTS),
+        range_shortcut=runner.app.get(keys.RANGE_SHORTCUT),
+        report_shortcut=runner.app.get(keys.REPORT_SHORTCUT),
     )
     server = runner.server
 

@@ -34,7 +34,7 @@ async def test_grant_is_judged_by_the_clock_of_now(
     shared_service: Service, video: Any, jump: Any
 ) -> None:
     asked = await shared_service.ask("ada", "POST", f"videos/{video['id']}/playback", {})
-    replay = shared_service.app[keys.REPLAY]
+    replay = shared_service.app[keys.RANGE_SHORTCUT]
     async with connected(shared_service.url) as wire:
         for by_s in JUMPS_S:
             jump(by_s)

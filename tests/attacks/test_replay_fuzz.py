@@ -213,5 +213,5 @@ async def test_both_say_the_same(twins: Twins) -> None:
 
     await asyncio.gather(*(play() for _ in range(AT_ONCE)))
 
-    assert twins.on.app[keys.REPLAY].answered.total() > REQUESTS / 4
-    assert keys.REPLAY not in twins.off.app
+    assert twins.on.app[keys.RANGE_SHORTCUT].answered.total() > REQUESTS / 4
+    assert keys.RANGE_SHORTCUT not in twins.off.app

@@ -222,5 +222,5 @@ async def test_both_say_the_same(twins: Twins) -> None:
 
     await asyncio.gather(*(play() for _ in range(AT_ONCE)))
 
-    assert twins.on.app[keys.REPEATED_REPORTS].answered_count > REPORTS / 5
-    assert keys.REPEATED_REPORTS not in twins.off.app
+    assert twins.on.app[keys.REPORT_SHORTCUT].answered_count > REPORTS / 5
+    assert keys.REPORT_SHORTCUT not in twins.off.app

@@ -188,8 +188,8 @@ class Listener:
         assert self._runner.server is not None
         protocols = protocol_factory(
             self._runner.server,
-            replay=self._runner.app.get(keys.REPLAY),
-            repeats=self._runner.app.get(keys.REPEATED_REPORTS),
+            range_shortcut=self._runner.app.get(keys.RANGE_SHORTCUT),
+            report_shortcut=self._runner.app.get(keys.REPORT_SHORTCUT),
         )
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(protocols, "127.0.0.1", 0)

@@ -23,7 +23,7 @@ class Reporter:
 
     @property
     def repeated(self) -> int:
-        count: int = self.player.service.app[keys.REPEATED_REPORTS].answered_count
+        count: int = self.player.service.app[keys.REPORT_SHORTCUT].answered_count
         return count
 
     async def send(self, **changes: Any) -> None:

@@ -43,7 +43,7 @@ class Asker:
 
     @property
     def replayed(self) -> int:
-        return self.service.app[keys.REPLAY].answered.total()
+        return self.service.app[keys.RANGE_SHORTCUT].answered.total()
 
     async def ask(self, first: int = 0, last: int = 9) -> WireAnswer:
         return await self.wire.ask(*self.lines, f"Range: bytes={first}-{last}")
@@ -228,7 +228,7 @@ async def requests(service: Service) -> float:
 async def test_debugging_switches_it_off(start_shared_service: StartService) -> None:
     service = await start_shared_service(LOG_LEVEL="debug")
 
-    assert keys.REPLAY not in service.app
+    assert keys.RANGE_SHORTCUT not in service.app
 
 
 async def test_ranges_and_reports_are_repeated_on_one_connection(

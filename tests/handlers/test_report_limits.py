@@ -139,7 +139,7 @@ async def test_what_was_tried_and_failed_counts_once(
         received: list[ReportReceived] = []
         emitter = Emitter()
         emitter.subscribe_reports(received.append)
-        monkeypatch.setattr(service.app[keys.REPEATED_REPORTS], "_emitter", emitter)
+        monkeypatch.setattr(service.app[keys.REPORT_SHORTCUT], "_emitter", emitter)
 
         await reporter.send()
         await until_handed_over(received)
@@ -203,5 +203,5 @@ async def test_replayed_or_not_the_limit_says_the_same(
             assert said[0] == said[1], f"step {step}"
             statuses[said[0][1]] = statuses.get(said[0][1], 0) + 1
 
-    assert on.app[keys.REPEATED_REPORTS].answered_count > statuses[200] / 2
+    assert on.app[keys.REPORT_SHORTCUT].answered_count > statuses[200] / 2
     assert min(statuses.get(status, 0) for status in (200, 400, 429)) > 0, statuses

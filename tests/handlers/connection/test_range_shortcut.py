@@ -6,7 +6,7 @@ import pytest
 from aiohttp import HttpVersion10, HttpVersion11
 from multidict import CIMultiDict
 
-from handlers.connection.range_shortcut import Asked, Lesson, RangeShortcut, Shape
+from handlers.connection.range_shortcut import CachedDecision, RangeRequest, RangeShortcut, Shape
 from handlers.delivery.open_files import Representation
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan, plan
 
@@ -50,11 +50,11 @@ class Files:
 
 
 class World:
-    """A replay that learnt one request, or not."""
+    """A shortcut that remembers one request, or none."""
 
     def __init__(self, capacity=10):
         self.files, self.permit, self.is_stopping = Files(), Permit(), False
-        self.replay = RangeShortcut(self.files, None, lambda: self.is_stopping, capacity=capacity)
+        self.shortcut = RangeShortcut(self.files, None, lambda: self.is_stopping, capacity=capacity)
         self.representation = Representation(None, "v", SIZE, "video/mp4", "e", 0)
 
     def teach(self, *lines, method="GET", version=HttpVersion11, keep_alive=True):
@@ -68,16 +68,16 @@ class World:
             match_info=SimpleNamespace(route=SimpleNamespace(resource=None)),
         )
         decided = plan(method, headers, self.representation.facts("private"), boundary="B")
-        asked = self.replay.asked(data)
+        asked = self.shortcut.recognize(data)
         if asked is not None:
-            lesson = Lesson(self.representation, self.permit)
-            self.replay.learn(asked, request, decided, FIELDS, lesson)
-        return len(self.replay) == 1
+            decision = CachedDecision(self.representation, self.permit)
+            self.shortcut.remember(asked, request, decided, FIELDS, decision)
+        return len(self.shortcut) == 1
 
     def answer(self, *lines):
-        asked = self.replay.asked(head(*lines))
-        answer = None if asked is None else self.replay.answer(asked)
-        return answer if answer is not None and self.replay.admits(answer) else None
+        asked = self.shortcut.recognize(head(*lines))
+        answer = None if asked is None else self.shortcut.answer(asked)
+        return answer if answer is not None and self.shortcut.admits(answer) else None
 
 
 def head(*lines):
@@ -204,12 +204,12 @@ def test_the_whole_is_learnt(world):
     ],
 )
 def test_only_one_whole_get_is_looked_at(world, data):
-    assert world.replay.asked(data) is None
+    assert world.shortcut.recognize(data) is None
 
 
 def test_the_place_of_the_digits_is_part_of_a_request(world):
-    before = world.replay.asked(head("Range: bytes=1-2", "Range: bytes="))
-    behind = world.replay.asked(head("Range: bytes=", "Range: bytes=1-2"))
+    before = world.shortcut.recognize(head("Range: bytes=1-2", "Range: bytes="))
+    behind = world.shortcut.recognize(head("Range: bytes=", "Range: bytes=1-2"))
 
     assert before.shape.key != behind.shape.key
 
@@ -217,12 +217,12 @@ def test_the_place_of_the_digits_is_part_of_a_request(world):
 def test_what_is_kept_tells_no_request(world):
     data = head("Authorization: Bearer secret")
 
-    assert world.replay.asked(data).shape.key != World().replay.asked(data).shape.key
+    assert world.shortcut.recognize(data).shape.key != World().shortcut.recognize(data).shape.key
 
 
 def test_a_decision_for_other_bytes_is_not_learnt(world):
     """The plan must be what the digits say."""
-    asked = Asked(Shape(b"k", b"", b""), 0, 5)
+    asked = RangeRequest(Shape(b"k", b"", b""), 0, 5)
     request = SimpleNamespace(
         method="GET",
         version=HttpVersion11,
@@ -234,10 +234,10 @@ def test_a_decision_for_other_bytes_is_not_learnt(world):
         TransferPlan(200, (), (Part(b"", ByteSpan(0, 6)),)),
         TransferPlan(206, (), (Part(b"x", ByteSpan(0, 6)),)),
     ):
-        lesson = Lesson(world.representation, world.permit)
-        world.replay.learn(asked, request, decided, FIELDS, lesson)
+        decision = CachedDecision(world.representation, world.permit)
+        world.shortcut.remember(asked, request, decided, FIELDS, decision)
 
-    assert len(world.replay) == 0
+    assert len(world.shortcut) == 0
 
 
 def withdraw(world):
@@ -266,7 +266,7 @@ def test_what_changed_meanwhile_sends_it_the_full_way(world, change):
 
     assert world.answer("Range: bytes=0-6") is None
     assert world.permit.admitted == admitted
-    assert world.replay.answered.total() == 1
+    assert world.shortcut.answered.total() == 1
 
 
 def test_the_least_used_is_forgotten():
@@ -277,7 +277,7 @@ def test_the_least_used_is_forgotten():
 
     world.teach("Range: bytes=0-6", "X: c")
 
-    assert len(world.replay) == 2
+    assert len(world.shortcut) == 2
     assert world.answer("Range: bytes=0-6", "X: b") is None
     assert world.answer("Range: bytes=0-6", "X: a")
 

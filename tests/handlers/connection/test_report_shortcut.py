@@ -5,7 +5,6 @@ import json
 import socket
 import struct
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +20,7 @@ from events.log.emitter import Emitter
 from events.progress.reports import ReportReceived
 from handlers import keys
 from handlers.connection.connection import is_busy
+from handlers.connection.known_requests import KnownRequests
 from tests.handlers.conftest import Service, StartService
 from tests.handlers.reporting import WITHIN_S, Reporter, said_by
 from tests.handlers.watching import Course, new_course, new_player, report
@@ -60,7 +60,7 @@ def handed_over(shared_service: Service, monkeypatch: pytest.MonkeyPatch) -> lis
     received: list[ReportReceived] = []
     emitter = Emitter()
     emitter.subscribe_reports(received.append)
-    monkeypatch.setattr(shared_service.app[keys.REPEATED_REPORTS], "_emitter", emitter)
+    monkeypatch.setattr(shared_service.app[keys.REPORT_SHORTCUT], "_emitter", emitter)
     return received
 
 
@@ -360,9 +360,8 @@ async def test_what_one_connection_taught_serves_another(reporter: Reporter) -> 
 async def test_the_least_recently_used_is_forgotten(
     course: Course, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reports = course.service.app[keys.REPEATED_REPORTS]
-    monkeypatch.setattr(reports, "_lessons", OrderedDict())
-    monkeypatch.setattr(reports, "_capacity", 2)
+    reports = course.service.app[keys.REPORT_SHORTCUT]
+    monkeypatch.setattr(reports, "_known", KnownRequests(2))
     first, second = await new_reporter(course, wire), await new_reporter(course, wire)
     assert await first.is_repeated()
 
@@ -393,4 +392,4 @@ async def test_it_is_switched_off_with_replay(
 
         assert [(await reporter.say()).status for _ in range(3)] == [200] * 3
 
-    assert keys.REPEATED_REPORTS not in service.app
+    assert keys.REPORT_SHORTCUT not in service.app

@@ -1,0 +1,82 @@
+"""Requests whose answers are known: the store, its keys, and heads of answers to be sent again.
+
+Both shortcuts use it. A request is known by its bytes but for some digits; only a keyed hash of
+them is kept, so that no token can be read from the keys. Bounded: the least recently used request
+is forgotten. No HTTP is parsed here.
+"""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Generic, TypeVar
+
+from aiohttp import hdrs
+
+from handlers.delivery import head
+
+KNOWN_REQUESTS = 10_000
+
+Known = TypeVar("Known")
+
+# Fields that differ from one answer to the next; the full path made the rest of the head.
+_HOLES = {
+    hdrs.CONTENT_LENGTH: "%(length)s",
+    hdrs.DATE: "%(date)s",
+    "X-Request-ID": "%(request_id)s",
+}
+# Filled in for each answer, and left open until then.
+_PER_ANSWER = {
+    "date": "%(date)b",
+    "length": "%(length)d",
+    "first": "%(first)d",
+    "last": "%(last)d",
+    "request_id": "%(request_id)032x",
+}
+
+
+class KnownRequests(Generic[Known]):
+    """A bounded store of decisions, for all connections of a process."""
+
+    def __init__(self, capacity: int = KNOWN_REQUESTS) -> None:
+        self._capacity = capacity
+        self._entries: OrderedDict[bytes, Known] = OrderedDict()
+        self._keyed = blake2b(digest_size=16, key=secrets.token_bytes(32))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def key(self, *texts: bytes) -> bytes:
+        """What a request is known by."""
+        keyed = self._keyed.copy()
+        for text in texts:
+            keyed.update(text)
+        return keyed.digest()
+
+    def get(self, key: bytes) -> Known | None:
+        """Without renewing it: `renew` follows for a request that is answered."""
+        return self._entries.get(key)
+
+    def renew(self, key: bytes) -> None:
+        """Make it the most recently used one."""
+        self._entries.move_to_end(key)
+
+    def remember(self, key: bytes, known: Known) -> None:
+        self._entries[key] = known
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._capacity:
+            self._entries.popitem(last=False)
+
+
+def head_template(status: int, fields: head.Fields, holes: Mapping[str, str] | None = None) -> str:
+    """The head of an answer, for `fill`; `holes` maps more fields to the text in their place."""
+    template = head.template("1.1", status, fields, {**_HOLES, **(holes or {})})
+    # Filled in twice: what is escaped must still be so after the first time.
+    return template.replace("%%", "%%%%")
+
+
+def fill(template: str, **values: str) -> bytes:
+    """A head with holes for what differs with each answer: `length`, `request_id`, `date` unless it
+    is among the values, and `first` and `last` of a range."""
+    escaped = {name: value.replace("%", "%%") for name, value in values.items()}
+    return (template % {**_PER_ANSWER, **escaped}).encode()
