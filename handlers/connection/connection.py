@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from handlers.connection.aiohttp_private import is_handling, mismatch
 from handlers.connection.posts import Post
-from handlers.connection.range_shortcut import ShortcutAnswer, RangeRequest, RangeShortcut, Shape
+from handlers.connection.range_shortcut import RangeRequest, RangeShortcut, Shape, ShortcutAnswer
 from handlers.connection.refused_bytes import RefusingBytes
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.pump import Pump, PumpSettings

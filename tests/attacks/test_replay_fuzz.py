@@ -53,11 +53,10 @@ class Twins:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def twins(start_shared_service: StartService, tmp_path_factory: Any, mp4: Path) -> Twins:
-    directory = tmp_path_factory.mktemp("twins")
+async def twins(start_shared_service: StartService, mp4: Path) -> Twins:
     on, off = [
         await start_shared_service(
-            directory, STREAM_REPLAY=switch, STREAM_RATE_LIMIT=LIMITLESS, STREAMS_PER_USER="1000"
+            STREAM_REPLAY=switch, STREAM_RATE_LIMIT=LIMITLESS, STREAMS_PER_USER="1000"
         )
         for switch in ("on", "off")
     ]
