@@ -1,1 +1,1 @@
-"""What happened, who must hear, what follows."""
+"""Use cases: events, their subscribers, and the work that follows from them."""

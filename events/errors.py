@@ -1,9 +1,9 @@
-"""The errors of events/, and what counts as an outage below it."""
+"""Error family of events/, and the errors of lower floors that count as an outage."""
 
 from db.errors import DatabaseError
 from storage.errors import StorageError
 
-# Passing faults of the floors below: periodic work logs a line and looks again.
+# Transient faults of the floors below: periodic work logs them and retries.
 OUTAGES = (DatabaseError, StorageError)
 
 
@@ -51,15 +51,15 @@ class ForeignStorage(EventsError):
 
 
 class NotTaken(EventsError):
-    """An object was not taken over; `state` is a word for the report, the message says why."""
+    """An object was not imported; `state` is its column in the report, the message the reason."""
 
     def __init__(self, state: str, detail: str) -> None:
         super().__init__(detail)
         self.state = state
 
 
-def was_deleted() -> NotTaken:
-    """Nobody wants it any more."""
+def deleted_video_fault() -> NotTaken:
+    """The refusal for an object whose video was deleted here."""
     return NotTaken("deleted", "its video was deleted here")
 
 

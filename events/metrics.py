@@ -1,14 +1,14 @@
-"""What Prometheus reads.
+"""Prometheus metrics: the series and their text format; knows no HTTP and no database.
 
-Requests are counted as they are answered, under the route's template and never the path, so that
-there are as many series as routes. Everything else is a number that its owner keeps anyhow and that
-is copied (`sample`) when somebody scrapes: following it costs its owner nothing.
+Requests are counted as they are answered, by route template and never by path, so the number of
+series is bounded by the number of routes. Every other series copies (`sample`) a number that its
+owner keeps anyway, when Prometheus scrapes: being followed costs the owner nothing.
 
-With several web processes, each must have `PROMETHEUS_MULTIPROC_DIR` in its environment before
-prometheus-client is imported (an empty directory, new for each start of the service), and be given
-that directory: then every process writes its series there, `text` tells the sum of all, whichever
-process is asked, each one has to `sample` from time to time, and whoever notices the end of one
-calls `prometheus_client.multiprocess.mark_process_dead(pid)`.
+With several web processes, each needs `PROMETHEUS_MULTIPROC_DIR` in its environment before
+prometheus-client is imported (an empty directory, new for each start of the service), and the same
+directory as `shared_directory`. Every process then writes its series there and must `sample`
+periodically; `text` returns the sum over all processes. When a process ends, its parent calls
+`prometheus_client.multiprocess.mark_process_dead(pid)`.
 """
 
 import sys
@@ -33,7 +33,7 @@ PREFIX = "coursestream_"
 # From a cached range to an upload of hours, with the contract's bounds of 5 s and 30 s.
 DURATION_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-OTHER = "other"  # a client may send whatever name it likes
+OTHER = "other"  # clients may send any method name
 JOB_STATUSES = ("todo", "doing", "failed")
 PLAYBACK_STATES = ("playing", "paused")
 
@@ -46,7 +46,7 @@ class Metrics:
     """The series of one process, or of several that share a directory."""
 
     def __init__(self, version: str = "unknown", shared_directory: Path | None = None) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double what is told
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double every series
         self._shared_directory = shared_directory
         self._registry = CollectorRegistry()
         self._samples: list[Callable[[], None]] = []
@@ -54,13 +54,13 @@ class Metrics:
         self._received_of: dict[str, Counter] = {}
         self._make_request_series()
         self._make_database_series()
-        self._tell_build(version)
+        self._set_build(version)
         if shared_directory is None:
             ProcessCollector(registry=self._registry)
             GCCollector(registry=self._registry)
 
     def began(self, route: str) -> None:
-        """A request came; `route` is a template."""
+        """Counts a request as running; `route` is a template."""
         self._running[route] += 1
 
     def answered(
@@ -72,7 +72,7 @@ class Metrics:
         received_bytes: int = 0,
         problem: str | None = None,
     ) -> None:
-        """What `began` came to its end."""
+        """Records the answer to a request counted by `began`."""
         self._running[route] -= 1
         requests, durations = self._series(method, route, status)
         requests.inc()
@@ -83,15 +83,15 @@ class Metrics:
             self._problems.labels(problem).inc()
 
     def passed_on(self, route: str) -> None:
-        """What `began` begins anew."""
+        """Uncounts a request counted by `began`: another handler counts it again."""
         self._running[route] -= 1
 
     def refused(self) -> None:
-        """A connection came when there were as many as there may be."""
+        """Counts a connection refused by MAX_CONNECTIONS."""
         self._refused.inc()
 
     def count_answered(self, read: Callable[[], Mapping[tuple[str, str, int], int]]) -> None:
-        """Follow answers that nobody reports one by one: method, route, status -> so many."""
+        """Follows answer counts, (method, route, status) -> total, of requests not `answered`."""
         before: dict[tuple[str, str, int], int] = {}
 
         def sample() -> None:
@@ -102,7 +102,7 @@ class Metrics:
         self._samples.append(sample)
 
     def count(self, name: str, documentation: str, read: Read, label: str | None = None) -> None:
-        """Follow numbers that only grow. Without a label, their one key is the empty text."""
+        """Follows monotonic counters by label value; without a label, the one key is ""."""
         counter = self._counter(name, documentation, *_labels(label))
         before: dict[str, float] = {}
 
@@ -115,7 +115,7 @@ class Metrics:
         self._samples.append(sample)
 
     def gauge(self, name: str, documentation: str, read: Read, label: str | None = None) -> None:
-        """Follow numbers that rise and fall; of several processes the sum is told."""
+        """Follows gauges by label value; the values of several processes are added."""
         gauge = self._gauge(name, documentation, "livesum", *_labels(label))
 
         def sample() -> None:
@@ -124,10 +124,10 @@ class Metrics:
 
         self._samples.append(sample)
 
-    def tell_database(
+    def set_database(
         self, jobs: Mapping[str, int] | None, playbacks: Mapping[str, int] | None = None
     ) -> None:
-        """What it counts, jobs by status and playbacks by state; None when it did not answer."""
+        """Sets the database's gauges: jobs by status, playbacks by state; None: no answer."""
         self._database_up.set(jobs is not None)
         if jobs is not None:
             for status in JOB_STATUSES:
@@ -136,23 +136,23 @@ class Metrics:
             for state in PLAYBACK_STATES:
                 self._playbacks.labels(state).set(playbacks.get(state, 0))
 
-    def tell_held_strays(self, count: int | None) -> None:
-        """As the last sweep noted it; None leaves what was told before."""
+    def set_held_strays(self, count: int | None) -> None:
+        """Sets the count of strays that the last sweep left alone; None keeps the last value."""
         if count is not None:
             self._held_strays.set(count)
 
     @property
     def is_shared(self) -> bool:
-        """Whether other processes tell our numbers, too."""
+        """True when other processes report our numbers, too."""
         return self._shared_directory is not None
 
     def sample(self) -> None:
-        """Copy what is followed. On the thread that its owners live on."""
+        """Copies all followed numbers. Call it on their owners' thread."""
         for sample in self._samples:
             sample()
 
     def text(self) -> bytes:
-        """In Prometheus' text format. Blocks shortly: reads /proc, or the shared directory."""
+        """Returns Prometheus' text format. Blocks briefly: reads /proc or the shared directory."""
         if self._shared_directory is None:
             return generate_latest(self._registry)
         everyones = CollectorRegistry()
@@ -188,7 +188,7 @@ class Metrics:
         )
 
     def _make_database_series(self) -> None:
-        """The same for all processes: of several, who looked last tells."""
+        """Makes the gauges that are equal in all processes: the latest sample wins."""
         latest: GaugeMode = "livemostrecent"
         self._database_up = self._gauge("database_up", "Whether the database answers.", latest)
         self._jobs = self._gauge(
@@ -203,7 +203,7 @@ class Metrics:
             "playbacks", "Playbacks that report, whichever process they report to.", latest, "state"
         )
 
-    def _tell_build(self, version: str) -> None:
+    def _set_build(self, version: str) -> None:
         python = ".".join(map(str, sys.version_info[:3]))
         build = self._gauge(
             "build_info", "What runs here; always 1.", "livemax", "version", "python"
@@ -214,13 +214,13 @@ class Metrics:
         return Counter(PREFIX + name, documentation, labels, registry=self._registry)
 
     def _gauge(self, name: str, documentation: str, mode: GaugeMode, *labels: str) -> Gauge:
-        """`mode` is what is told of several processes."""
+        """`mode` chooses how the values of several processes are combined."""
         return Gauge(
             PREFIX + name, documentation, labels, registry=self._registry, multiprocess_mode=mode
         )
 
     def _series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-        """Kept, since finding series by their labels costs more than counting."""
+        """Returns cached series: looking them up by label costs more than counting."""
         shown = method if method in METHODS else OTHER
         series = self._answered.get((shown, route, status))
         if series is None:

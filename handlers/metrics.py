@@ -39,8 +39,8 @@ async def get_metrics(request: web.Request) -> web.Response:
 async def show_metrics(app: web.Application) -> web.Response:
     """Everything as it is now; a database that is away is told, and takes nothing else with it."""
     metrics = app[keys.METRICS]
-    metrics.tell_database(*await _counts(app[keys.DATABASE]))
-    metrics.tell_held_strays(await _held_strays(app[keys.DATABASE]))
+    metrics.set_database(*await _counts(app[keys.DATABASE]))
+    metrics.set_held_strays(await _held_strays(app[keys.DATABASE]))
     metrics.sample()
     text = await asyncio.to_thread(metrics.text)
     return web.Response(

@@ -1,1 +1,1 @@
-"""The log of what happened: event types, append, tail, retention."""
+"""The event log: event types, append, tail, retention."""

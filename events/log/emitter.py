@@ -1,7 +1,7 @@
-"""Who must hear what, inside this process: a typed shell over pyee's AsyncIOEventEmitter.
+"""In-process event emitter: a typed wrapper of pyee's AsyncIOEventEmitter.
 
-Listeners are synchronous, cheap, and do not raise; one that does is logged and the others still
-hear. Decides no order but that of subscribing, and stores nothing.
+Listeners are synchronous, cheap, and do not raise; an exception is logged and the other listeners
+still run. Listeners run in the order of their subscription. Stores nothing.
 """
 
 import logging
@@ -20,30 +20,30 @@ REPORT_RECEIVED = "report received"
 
 
 class Emitter:
-    """Facts, with their place in the log, to those who follow it; reports to who stores them."""
+    """Emits logged events with their ids, and received progress reports, to their listeners."""
 
     def __init__(self) -> None:
         self._pyee = AsyncIOEventEmitter()
-        # Without it an exception would go up into the caller of `emit`; asynchronous, it could
-        # call itself for ever.
+        # Without it an exception would propagate to the caller of `emit`; an asynchronous one
+        # could trigger itself endlessly.
         self._pyee.on("error", _log_failure)
 
     def subscribe(
         self, event_type: type[SomeEvent], listener: Callable[[int, SomeEvent], None]
     ) -> None:
-        """`listener` hears every event of that class and those below it; of `Event`, all."""
+        """Calls `listener(event_id, event)` for each event of the class or a subclass."""
         for kind in kinds_of(event_type):
             self._pyee.on(kind.name, listener)
 
     def emit(self, event_id: int, event: Event) -> None:
-        """Called by the tail only: an event exists once it is in the log."""
+        """Emits to all listeners. Called only by the tail: an event exists once it is logged."""
         self._pyee.emit(event.name, event_id, event)
 
     def subscribe_reports(self, listener: Callable[[ReportReceived], None]) -> None:
         self._pyee.on(REPORT_RECEIVED, listener)
 
     def emit_report(self, received: ReportReceived) -> bool:
-        """False when nobody listens."""
+        """Returns False when there is no listener."""
         return self._pyee.emit(REPORT_RECEIVED, received)
 
 

@@ -1,8 +1,8 @@
-"""The log of what happened: how events get into it, and how every process follows it.
+"""The event log: append and tail.
 
-Events are written in the transaction of the change they tell of. The tail reads them back, in
-order and without a gap, and emits them; the writer emits nothing itself, so one process and many
-behave the same.
+Events are written in the transaction of the change they record. The tail reads them back, in order
+and without a gap, and emits them; the writer emits nothing itself, so one process and many behave
+the same.
 """
 
 import asyncio
@@ -26,20 +26,20 @@ logger = logging.getLogger(__name__)
 
 BATCH = 1000
 POLL_S = 1.0  # a notification can be lost with its connection
-EMITTED_AT_ONCE = 100  # then the loop gets its turn, and who delivers lets them out
-RETRY_DELAYS_S = (0.05, 0.2, 0.5)  # the last one again and again
+EMITTED_AT_ONCE = 100  # then they are delivered, and control returns to the event loop
+RETRY_DELAYS_S = (0.05, 0.2, 0.5)  # the last one repeats
 
 
 async def append(transaction: Transaction, events: Sequence[Event]) -> list[int]:
     """Writes the events and returns their ids, in order.
 
-    The last thing before COMMIT: it takes the log's lock, and all other writers wait for it.
+    Call it last before COMMIT: it takes the log's lock, which blocks all other writers.
     """
     return await event_log.append(transaction, [to_row(event) for event in events])
 
 
 async def append_and_commit(transaction: Transaction, events: Sequence[Event]) -> None:
-    """As `append`, with the COMMIT: for those who append so often that others feel it."""
+    """Like `append`, and commits in the same round trip: shortens the lock of frequent writers."""
     await event_log.append_and_commit(transaction, [to_row(event) for event in events])
 
 
@@ -51,7 +51,7 @@ def to_row(event: Event) -> NewEvent:
 
 
 def from_row(row: Row) -> Event:
-    """Raises: UnreadableEvent, for what another version of this software wrote."""
+    """Raises: UnreadableEvent for a row that another version of this software wrote."""
     try:
         fields = msgspec.json.decode(row.payload)
         fields["video_id"] = row.video_id
@@ -64,22 +64,21 @@ def from_row(row: Row) -> Event:
 
 
 def read_rows(rows: Sequence[Row]) -> list[tuple[int, Event]]:
-    """The events of the rows with their ids, but for those that this version cannot read."""
+    """Returns (id, event) of each row; logs and skips rows that this version cannot read."""
     events = []
     for row in rows:
         try:
             events.append((row.id, from_row(row)))
         except UnreadableEvent as exc:
-            logger.error("passed over: %s", exc)
+            logger.error("skipped: %s", exc)
     return events
 
 
 class Tail:
-    """Follows the log on a connection of its own and emits what it reads.
+    """Follows the log on a connection of its own and emits its events.
 
-    `cursor` is the id of the last event emitted; what is subscribed before `start` misses nothing
-    after it. `deliver` is awaited after a number of events, so that those who cannot act on them at
-    once have none but these to keep.
+    `cursor` is the id of the last event emitted; a listener subscribed before `start` gets every
+    event after it. `deliver` is awaited after each batch, which bounds what listeners must queue.
     """
 
     def __init__(
@@ -97,7 +96,7 @@ class Tail:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begins at the newest event.
+        """Starts after the newest event.
 
         Raises: DatabaseUnavailable.
         """

@@ -1,7 +1,7 @@
-"""How far back the log reaches: days are made ahead and dropped when they are too old.
+"""Retention of the event log: creates its daily partitions ahead and drops old ones.
 
-One process at a time does it; where another one is at it, or a lock cannot be had at once, the
-next look is soon enough, days being made long before they are needed.
+One process at a time does this. When another process is doing it, or a lock is not available at
+once, the work waits for the next run: partitions are created days before they are needed.
 """
 
 import logging
@@ -26,7 +26,7 @@ ROWS_AT_ONCE = 1000
 
 
 class Retention:
-    """Looks after the log's days hourly, and after what is kept as long as playback sessions."""
+    """Hourly retention of the log, of playback sessions and of bytes served."""
 
     def __init__(
         self, database: Database, event_retention_s: float, session_retention_s: float
@@ -37,7 +37,7 @@ class Retention:
         self._periodic = Periodic("retention", self._look, INTERVAL_S, OUTAGES)
 
     async def start(self) -> None:
-        """Returns once the coming days are there.
+        """Returns once the partitions of the coming days exist.
 
         Raises: DatabaseUnavailable.
         """
@@ -55,7 +55,7 @@ class Retention:
                 await self._own(partial(partitions.add_day, day=day))
 
     async def drop_days(self, now: datetime) -> list[date]:
-        """The days that ended before the retention began, and are gone now."""
+        """Drops the days that ended before the retention period; returns them."""
         since = now - self._event_retention
         old = [day for day in await partitions.days(self._database) if day < since.date()]
         for day in old:
@@ -71,7 +71,7 @@ class Retention:
                 deleted = await sessions.delete_old(transaction, before, ROWS_AT_ONCE)
 
     async def delete_bytes_served(self, now: datetime) -> None:
-        """Of the days that ended before the retention began."""
+        """Deletes the days that ended before the retention period."""
         day = (now - self._session_retention).date()
         deleted = ROWS_AT_ONCE
         while deleted == ROWS_AT_ONCE:
@@ -89,7 +89,7 @@ class Retention:
             logger.error("%d events are in no day's partition", strays)
 
     async def _own(self, work: Callable[[Transaction], Awaitable[None]]) -> None:
-        """Does `work` as the only process at it; leaves it to the next look when it cannot."""
+        """Runs `work` under the ownership lock, or leaves it to the next run."""
         for attempt in range(ATTEMPTS):
             try:
                 async with self._database.transaction() as transaction:

@@ -1,4 +1,4 @@
-"""A video as clients see it: in answers and in the events that tell of it."""
+"""Snapshots of a video as clients see it, in API responses and in events."""
 
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -13,23 +13,24 @@ SnapshotEvent = TypeVar("SnapshotEvent", bound=VideoSnapshotEvent)
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a video cannot be played, for the teacher who uploaded it."""
+    """The reason why a video cannot be played, for the instructor who uploaded it."""
 
     code: str
     detail: str
 
 
 class Captions(msgspec.Struct, frozen=True):
-    """Where the captions of a language (BCP 47) are, as WebVTT."""
+    """URL of the WebVTT captions of a language (BCP 47)."""
 
     language: str
     url: str
 
 
 class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """`size` (bytes) and `sha256` are of the file that is served; None until there is one.
+    """The API's video object.
 
-    What only the file tells is None while nobody has seen it.
+    `size` (bytes) and `sha256` describe the served file; None until there is one. The media facts
+    are None until the file has been probed.
     """
 
     id: UUID
@@ -81,7 +82,7 @@ def snapshot(video: Video) -> VideoSnapshot:
         module_id=video.module_id,
         title=video.title,
         original_filename=video.original_filename,
-        # Whoever can play it need not know from where.
+        # Playable from S3 counts as ready: clients need not know the source.
         status="ready" if video.plays_from else video.status,
         failure=_failure(video),
         processing_ratio=video.processing_ratio,
@@ -103,7 +104,7 @@ def snapshot(video: Video) -> VideoSnapshot:
 
 
 def video_event(kind: type[SnapshotEvent], video: Video, user_id: str) -> SnapshotEvent:
-    """The event that tells of the video as it is now; `user_id` is who acted."""
+    """Builds an event with a snapshot of the video; `user_id` is the acting user."""
     return kind(
         video_id=video.id,
         course_id=video.course_id,
@@ -114,7 +115,7 @@ def video_event(kind: type[SnapshotEvent], video: Video, user_id: str) -> Snapsh
 
 
 def thumbnail_urls(video: Video) -> dict[str, str]:
-    """size name -> the URL that a bearer token opens."""
+    """Returns size name -> URL, for a bearer token."""
     return {
         row.size_name: f"/api/v1/videos/{video.id}/thumbnails/{row.size_name}"
         for row in video.thumbnails
@@ -122,7 +123,7 @@ def thumbnail_urls(video: Video) -> dict[str, str]:
 
 
 def captions(video: Video, base: str) -> list[Captions]:
-    """`base` is where what belongs to the video is found: by bearer token, or by a grant."""
+    """`base` is the URL prefix of the video's assets, by bearer token or by grant."""
     return [Captions(one, f"{base}captions/{one}") for one in video.caption_languages]
 
 

@@ -1,7 +1,7 @@
-"""What can happen: one frozen class an event, in the past tense.
+"""Event types: one frozen class per event, named in the past tense.
 
-An instance is a fact that stands in the log. Does not decide who may see it (visibility.py) nor
-how it is written down (log.py, frames.py).
+An instance is a fact recorded in the log. Visibility is decided in visibility.py, serialisation in
+log.py and frames.py.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from events.errors import UnknownEventType
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """What every event tells; `user_id` is who acted or whom it is about."""
+    """The envelope of every event; `user_id` is the acting or the affected user."""
 
     name: ClassVar[str] = ""
     video_id: UUID | None = None
@@ -32,7 +32,7 @@ class VideoEvent(Event, frozen=True, kw_only=True):
 
 
 class VideoSnapshotEvent(VideoEvent, frozen=True, kw_only=True):
-    """Carries `video`: the video's fields as the API shows them."""
+    """A video event with `video`: the video's fields as the API shows them."""
 
     video: dict[str, Any]
 
@@ -63,7 +63,7 @@ class VideoDeleted(VideoSnapshotEvent, frozen=True, kw_only=True):
 
 
 class PlaybackEvent(Event, frozen=True, kw_only=True):
-    """`position_s` is the report's own; `watched_ratio` the server's finding after it."""
+    """`position_s` comes from the report; `watched_ratio` is computed by the server after it."""
 
     video_id: UUID
     position_s: float
@@ -88,7 +88,7 @@ class PlaybackStopped(PlaybackEvent, frozen=True, kw_only=True):
 
 
 class EnrollmentChanged(Event, frozen=True, kw_only=True):
-    """`role` is None once withdrawn; `version` is the enrolment's and never leaves the server."""
+    """`role` is None after a withdrawal; `version` is the enrolment's and stays internal."""
 
     name: ClassVar[str] = "enrollment.changed"
     role: str | None
@@ -103,7 +103,7 @@ def _leaves(event_type: type[Event]) -> Iterator[type[Event]]:
 
 
 def kinds_of(event_type: type[Event]) -> tuple[type[Event], ...]:
-    """The events that are instances of `event_type`; of `Event`, all of them."""
+    """Returns the concrete event classes among `event_type` and its subclasses."""
     return tuple(_leaves(event_type))
 
 
@@ -112,11 +112,11 @@ PAYLOADS = {
     name: [field for field in kind.__struct_fields__ if field not in ENVELOPE]
     for name, kind in EVENT_TYPES.items()
 }
-RESET = "reset"  # on the wire a type, but nothing that happened
+RESET = "reset"  # an SSE event type without a logged event
 
 
 def parse_types(text: str) -> frozenset[str]:
-    """The type names of a comma-separated filter.
+    """Returns the type names of a comma-separated filter.
 
     Raises: UnknownEventType.
     """

@@ -1,4 +1,4 @@
-"""A change of a video is told in the transaction that makes it."""
+"""The `video.updated` event, appended in the transaction that changes the video."""
 
 from uuid import UUID
 
@@ -13,9 +13,9 @@ from events.log.types import VideoUpdated
 async def append_updated(
     transaction: Transaction, video_id: UUID, user_id: str | None = None
 ) -> Video:
-    """The video as it is now; without a user who acted, whose it is.
+    """Appends VideoUpdated and returns the video; `user_id` defaults to the uploader.
 
-    Appends to the log, so it is the last step of a transaction.
+    Appends to the log, so it must be the last step of the transaction.
     """
     video = await videos.get(transaction, video_id)
     assert video is not None

@@ -1,1 +1,1 @@
-"""From an uploaded file to a video with pictures."""
+"""Media processing: renditions, pictures and storyboards of uploaded files."""

@@ -1,4 +1,4 @@
-"""Ends work that takes long and that nobody wants any more."""
+"""Cancellation of long jobs: they poll every 2 s whether their result is still wanted."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,17 +11,17 @@ from storage.tasks import end
 
 _T = TypeVar("_T")
 
-LOOK_EVERY_S = 2.0  # who deleted a video is told "within a few seconds"
+LOOK_EVERY_S = 2.0  # the API promises that a deletion ends processing "within a few seconds"
 
 
-async def while_wanted(
+async def run_while_wanted(
     work: Coroutine[Any, Any, _T], is_wanted: Callable[[], Awaitable[bool]]
 ) -> _T:
-    """What the work results in. Raises: NoLongerWanted, once the work has ended."""
+    """Returns the work's result. Raises: NoLongerWanted, after cancelling the work."""
     task = asyncio.ensure_future(work)
     try:
         while not (await asyncio.wait([task], timeout=LOOK_EVERY_S))[0]:
-            # Hours of work are not worth a database that is away for a moment.
+            # A short database outage must not cost hours of work.
             with suppress(DatabaseUnavailable, DatabaseTimeout):
                 if not await is_wanted():
                     raise NoLongerWanted

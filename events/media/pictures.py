@@ -1,7 +1,7 @@
-"""The pictures of a video: the first before it is ready, then smaller kinds and a storyboard.
+"""Pictures of a video: JPEG thumbnails before it is ready; then smaller formats, and a storyboard.
 
-A teacher may choose another thumbnail at any time: whose row is locked decides which files there
-are, and what a worker made of the frame before that is not taken.
+An instructor may choose another thumbnail at any time. The video's row lock serialises both: a
+worker discards thumbnails that it made from the frame chosen before.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from storage.videos import adopt_asset, remove_asset
 
 logger = logging.getLogger(__name__)
 
-# What every client shows, needed to be ready; and what is smaller, made afterwards.
+# The format that every client shows, required for `ready`; and smaller ones, made afterwards.
 FIRST_KINDS: list[PictureKind] = ["jpg"]
 FURTHER_KINDS: list[PictureKind] = ["webp", "avif"]
 ALL_KINDS = [*FIRST_KINDS, *FURTHER_KINDS]
@@ -35,20 +35,20 @@ ALL_KINDS = [*FIRST_KINDS, *FURTHER_KINDS]
 
 @dataclass(frozen=True, slots=True)
 class PictureSettings:
-    """(name, width in pixels) of each size; JPEG quality 1 to 100."""
+    """Thumbnail sizes as (name, width in pixels), and the encoder quality, 1 to 100."""
 
     sizes: list[tuple[str, int]]
     quality: int
 
 
 async def missing_pictures(queries: Queries, limit: int) -> list[UUID]:
-    """Videos that were ready before there was all that `complete` adds."""
+    """Returns ready videos that lack something that `complete` adds."""
     first, *_ = _types(FIRST_KINDS)
     return await file_rows.missing_pictures(queries, first, _types(FURTHER_KINDS), limit)
 
 
 class Pictures:
-    """Makes pictures in the sandbox and gives them their place."""
+    """Makes pictures in the sandbox and publishes them."""
 
     def __init__(
         self,
@@ -67,18 +67,18 @@ class Pictures:
         }
 
     async def make_first(self, video: Video, source: Path, directory: Path) -> list[Picture]:
-        """What a video needs to be ready, still in `directory`. Raises: as `Sandbox.thumbnails`."""
+        """Makes the JPEGs needed for `ready` in `directory`. Raises: as `Sandbox.thumbnails`."""
         return await self._make(video, source, self._settings.sizes, directory, FIRST_KINDS)
 
     def place(self, video: Video, pictures: Sequence[Picture]) -> list[ThumbnailRow]:
-        """Publish them; the rows are for the caller to commit. Blocks."""
+        """Publishes the files and returns their rows for the caller to commit. Blocks."""
         return [self._place(video, picture) for picture in pictures]
 
     async def complete(self, video_id: UUID) -> None:
-        """Add what a video lacks that can be watched; without it, it is as ready.
+        """Adds the missing pictures and storyboard of a ready video, which is ready without them.
 
-        What cannot be made is noted, and never tried again.
-        Raises: MediaInterrupted, and what else another attempt may mend.
+        A picture that cannot be made is recorded and never retried.
+        Raises: MediaInterrupted and other errors that a retry may resolve.
         """
         interrupted: MediaInterrupted | None = None
         unmakable = await assets.unmakable(self._database, video_id)
@@ -91,20 +91,20 @@ class Pictures:
             except FINAL as exc:
                 logger.warning("video %s gets no %s: %s", video_id, extra, exc)
                 await assets.note_unmakable(self._database, video_id, extra, exc.code)
-            except MediaInterrupted as exc:  # which keeps nobody from the others
+            except MediaInterrupted as exc:  # the other extras are still made
                 interrupted = exc
         if interrupted is not None:
             raise interrupted
 
     async def _add_further(self, video: Video) -> None:
-        """The further kinds at the sizes of the video; where a picture was lost all are made anew,
-        so that they show the same."""
-        sizes, kinds = await asyncio.to_thread(self._lacking, video)
+        """Adds the further formats at the video's sizes; after a loss all pictures are made anew,
+        so that they show the same frame."""
+        sizes, kinds = await asyncio.to_thread(self._find_missing, video)
         if sizes:
             await self._add(video, sizes, kinds)
 
-    def _lacking(self, video: Video) -> tuple[list[tuple[str, int]], list[PictureKind]]:
-        """(name, width in pixels) and kinds of what has to be made. Blocks."""
+    def _find_missing(self, video: Video) -> tuple[list[tuple[str, int]], list[PictureKind]]:
+        """Returns the sizes, as (name, width in pixels), and formats to be made. Blocks."""
         first = _types(FIRST_KINDS)
         sizes = [
             (row.size_name, row.width_px) for row in video.thumbnails if row.mime_type in first
@@ -130,16 +130,16 @@ class Pictures:
             pictures = await self._make(video, self._source(video), sizes, directory, kinds)
             rows = await asyncio.to_thread(self.place, video, pictures)
         async with self._database.transaction() as transaction:
-            now = await _locked(transaction, video.id)
+            now = await _lock_video(transaction, video.id)
             if now is not None and _names(now, FIRST_KINDS) == _names(video, FIRST_KINDS):
                 await assets.add_thumbnails(transaction, video.id, rows)
-                await _tell(transaction, video.id)
-        await self._remove_unnamed(video.id, _names(video, ALL_KINDS) | _file_names(rows))
+                await _record_change(transaction, video.id)
+        await self._remove_unreferenced(video.id, _names(video, ALL_KINDS) | _file_names(rows))
 
     async def choose_frame(self, video: Video, at_s: float, user_id: str) -> Video | None:
-        """Make the frame at `at_s` of a ready video its thumbnail, and say who did so.
+        """Makes the frame at `at_s` of a ready video its thumbnail; `user_id` is the acting user.
 
-        None when the video was deleted meanwhile. Raises: as `Sandbox.thumbnails`.
+        Returns None when the video was deleted meanwhile. Raises: as `Sandbox.thumbnails`.
         """
         container, source = video.media.container, self._source(video)
         sizes, quality = self._settings.sizes, self._settings.quality
@@ -152,7 +152,7 @@ class Pictures:
     async def take_picture(
         self, video: Video, picture: Path, max_pixels: int, user_id: str
     ) -> Video | None:
-        """As `choose_frame`, of a picture that was sent. Raises as `Sandbox.custom_thumbnails`."""
+        """Like `choose_frame`, with an uploaded picture. Raises: as `Sandbox.custom_thumbnails`."""
         sizes, quality = self._settings.sizes, self._settings.quality
         async with scratch_directory(self._storage) as directory:
             made = await self._sandbox.custom_thumbnails(
@@ -162,7 +162,7 @@ class Pictures:
 
     async def _replace(self, video_id: UUID, made: list[Picture], user_id: str) -> Video | None:
         async with self._database.transaction() as transaction:
-            before = await _locked(transaction, video_id)
+            before = await _lock_video(transaction, video_id)
             if before is None:
                 return None
             rows = await asyncio.to_thread(self.place, before, made)
@@ -170,14 +170,14 @@ class Pictures:
                 return before
             await assets.remove_thumbnails(transaction, video_id)
             await assets.add_thumbnails(transaction, video_id, rows)
-            after = await _tell(transaction, video_id, user_id)
-        await self._remove_unnamed(video_id, _names(before, ALL_KINDS))
+            after = await _record_change(transaction, video_id, user_id)
+        await self._remove_unreferenced(video_id, _names(before, ALL_KINDS))
         return after
 
-    async def _remove_unnamed(self, video_id: UUID, names: set[str]) -> None:
-        """Those that no row names; under the lock, so that nobody puts one of them back."""
+    async def _remove_unreferenced(self, video_id: UUID, names: set[str]) -> None:
+        """Removes files that no row names; under the lock, so none can be published again."""
         async with self._database.transaction() as transaction:
-            now = await _locked(transaction, video_id)
+            now = await _lock_video(transaction, video_id)
             if now is not None:
                 unnamed = names - _names(now, ALL_KINDS)
                 await asyncio.to_thread(self._remove, now, unnamed)
@@ -215,22 +215,24 @@ class Pictures:
         )
 
 
-async def _locked(transaction: Transaction, video_id: UUID) -> Video | None:
-    """The video if it can be watched, as it is until the transaction ends."""
+async def _lock_video(transaction: Transaction, video_id: UUID) -> Video | None:
+    """Locks the video's row until the transaction ends; returns the video if it is ready."""
     await videos.list_matching(transaction, video_id=video_id)
-    # The statement that waited for the lock still saw the thumbnails of before it.
+    # The statement that waited for the lock read the thumbnails from before it.
     video = await videos.get(transaction, video_id)
     return video if video is not None and video.status == "ready" else None
 
 
-async def _tell(transaction: Transaction, video_id: UUID, user_id: str | None = None) -> Video:
-    """That a video, whose row is locked, has changed."""
+async def _record_change(
+    transaction: Transaction, video_id: UUID, user_id: str | None = None
+) -> Video:
+    """Records the change of a video whose row is locked."""
     await videos.touch(transaction, video_id)
     return await append_updated(transaction, video_id, user_id)
 
 
 def _names(video: Video, kinds: Sequence[PictureKind]) -> set[str]:
-    """The files of its thumbnails of these kinds."""
+    """Returns the file names of the video's thumbnails in these formats."""
     types = _types(kinds)
     return _file_names(row for row in video.thumbnails if row.mime_type in types)
 

@@ -1,9 +1,9 @@
-"""From an uploaded file to a video that can be watched: what follows what, and what is told of it.
+"""The media pipeline: turns an uploaded file into a video that can be watched.
 
 `enter` makes row, event and job in one transaction. The job makes a file that browsers play and
-JPEG pictures, and then the video is `ready`; further pictures follow, and the other format in a job
-of its own, which gives way to new uploads. Every step may run again: a worker that was killed costs
-the step it was in. A deletion ends the work within seconds; restored, it is taken up anew.
+JPEG pictures; then the video is `ready`. More pictures follow, and the other format in a job of its
+own with a lower priority than new uploads. Every step is repeatable: a killed worker costs only the
+step it was in. A deletion cancels the work within seconds; a restored video is processed again.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ from storage.sandbox.children import Sandbox
 PROCESS_VIDEO, MAKE_ALTERNATE = "process_video", "make_alternate"
 QUEUE = "media"
 
-# What nobody waits for gives way to what was uploaded just now: the other format last.
+# Priorities below that of new uploads: nobody waits for these; the other format comes last.
 LEISURELY, MORE_LEISURELY = -1, -2
 QUEUED_AT_ONCE = 200
 logger = logging.getLogger(__name__)
@@ -49,16 +49,16 @@ logger = logging.getLogger(__name__)
 # The statuses of videos without a file that could be worked on.
 NOTHING_TO_DO = ("announced", "failed")
 
-# The share of the work that is done once a step has ended, as `processing_ratio` shows it.
+# `processing_ratio` after each step.
 SERVED_RATIO, PICTURED_RATIO = 0.9, 0.95
 
 
 async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | None:
-    """Make a stored file a video: its row, its job and the event, or none of them.
+    """Makes a stored file a video: row, job and event in one transaction.
 
-    From the commit on its size counts as used, and no longer as reserved for the upload.
-    None when the module it was sent to is gone, or the upload was ended.
-    Raises: CommitUnknown when it may have become one, any other DatabaseError when it has not.
+    From the commit on its size counts as used, no longer as reserved for the upload.
+    Returns None when its module is gone or the upload was terminated.
+    Raises: CommitUnknown when the commit may have happened, another DatabaseError when not.
     """
     try:
         async with database.transaction() as transaction:
@@ -74,8 +74,8 @@ async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | N
 
 
 async def begin_within(transaction: Transaction, video_id: UUID, reservation_id: UUID) -> Video:
-    """Have a row that is new in `processing` worked on, and say so; its size counts as used."""
-    video = await _existing(transaction, video_id)
+    """Queues a new row in `processing`, appends VideoUploaded and releases the reservation."""
+    video = await _get_existing(transaction, video_id)
     await enqueue(transaction, video_id)
     await space.release(transaction, reservation_id)
     await log.append(transaction, [video_event(VideoUploaded, video, video.uploaded_by)])
@@ -83,22 +83,22 @@ async def begin_within(transaction: Transaction, video_id: UUID, reservation_id:
 
 
 async def enqueue(transaction: Transaction, video_id: UUID, *, priority: int = 0) -> None:
-    """Have a worker take up the video; a job too many does no harm."""
+    """Queues the video's processing; a superfluous job is harmless."""
     await _defer(transaction, PROCESS_VIDEO, video_id, priority)
 
 
 async def enqueue_alternate(transaction: Transaction, video_id: UUID) -> None:
-    """Have the other format made; as harmless."""
+    """Queues the other format; a superfluous job is harmless."""
     await _defer(transaction, MAKE_ALTERNATE, video_id, MORE_LEISURELY)
 
 
 async def enqueue_missing_pictures(database: Database) -> None:
-    """Have pictures and storyboards made for videos that were ready before there were any."""
+    """Queues ready videos that lack pictures or a storyboard."""
     await _enqueue_all(database, pictures.missing_pictures, partial(enqueue, priority=LEISURELY))
 
 
 async def enqueue_without_alternate(database: Database) -> None:
-    """Have the other format made for videos that were ready before it was asked for."""
+    """Queues ready videos that lack the other format."""
     await _enqueue_all(database, file_rows.without_alternate, enqueue_alternate)
 
 
@@ -107,7 +107,7 @@ async def _enqueue_all(
     find: Callable[[Transaction, int], Awaitable[list[UUID]]],
     enqueue_one: Callable[[Transaction, UUID], Awaitable[None]],
 ) -> None:
-    """A transaction for some of them at a time: those that have a job are not found again."""
+    """Queues videos in batches, a transaction each; `find` skips those that have a job."""
     found = None
     while found is None or len(found) == QUEUED_AT_ONCE:
         async with database.transaction() as transaction:
@@ -117,7 +117,7 @@ async def _enqueue_all(
 
 
 async def _defer(transaction: Transaction, task: str, video_id: UUID, priority: int) -> None:
-    """With the video's id as lock: jobs of one video never overlap."""
+    """Defers a job with the video's id as its lock: jobs of one video never overlap."""
     name = str(video_id)
     await jobs.defer(
         transaction, task, {"video_id": name}, queue=QUEUE, lock=name, priority=priority
@@ -125,7 +125,7 @@ async def _defer(transaction: Transaction, task: str, video_id: UUID, priority: 
 
 
 class Pipeline:
-    """The media work on one video, for whichever worker takes the job."""
+    """Job bodies: the media work on one video."""
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class Pipeline:
         self._pictures = Pictures(database, storage, sandbox, settings)
 
     async def run(self, video_id: UUID, *, is_last_attempt: bool) -> None:
-        """Make the video ready, or failed with a reason; raises what another attempt may mend."""
+        """Makes the video ready or failed; raises errors that a retry may resolve."""
         video = await videos.get(self._database, video_id)
         if video is None or video.status in NOTHING_TO_DO:
             return
@@ -153,7 +153,7 @@ class Pipeline:
             if video.status != "ready":
                 await self._make_ready(video)
             await self._renditions.drop_original(video)
-            await self._ask_for_alternate(video_id)
+            await self._enqueue_alternate(video_id)
             await self._pictures.complete(video_id)
         except NoLongerWanted:
             logger.info("video %s was deleted while it was worked on", video_id)
@@ -169,7 +169,7 @@ class Pipeline:
             raise
 
     async def add_alternate(self, video_id: UUID, *, is_last_attempt: bool) -> None:
-        """The other format, if it is still asked for; raises what another attempt may mend."""
+        """Adds the other format if it is enabled; raises errors that a retry may resolve."""
         try:
             if self._has_alternate:
                 await self._renditions.add_alternate(video_id)
@@ -179,41 +179,45 @@ class Pipeline:
             logger.warning("video %s keeps only its first format: no space is left", video_id)
 
     async def give_up(self, video_id: UUID) -> None:
-        """Failed for a reason that nobody foresaw."""
+        """Marks the video failed after an unexpected error."""
         video = await videos.get(self._database, video_id)
         if video is not None:
             await self._fail(video, "internal", "The video could not be processed.", is_final=False)
 
     async def _make_ready(self, video: Video) -> None:
-        """Raises: NoLongerWanted; restored, it begins anew with what is there by then."""
+        """Raises: NoLongerWanted. A restored video starts again from the files made by then."""
 
-        async def tell(ratio: float) -> bool:
-            return await self._tell(video, ratio * SERVED_RATIO)
+        async def report(ratio: float) -> bool:
+            return await self._report_progress(video, ratio * SERVED_RATIO)
 
-        await tell(0.0)
-        served = await self._renditions.serve(video, tell)
+        await report(0.0)
+        served = await self._renditions.serve(video, report)
         video = replace(video, probed=served.media)
         async with scratch_directory(self._storage) as directory:
-            await self._tell(video, SERVED_RATIO)
+            await self._report_progress(video, SERVED_RATIO)
             made = await self._pictures.make_first(video, served.path, directory)
-            await self._tell(video, PICTURED_RATIO)
+            await self._report_progress(video, PICTURED_RATIO)
             thumbnails = await asyncio.to_thread(self._pictures.place, video, made)
         await self._commit(video, thumbnails)
 
     async def _commit(self, video: Video, thumbnails: list[ThumbnailRow]) -> None:
-        """Nothing is changed when the video is no longer being processed."""
+        """Marks the video ready. Raises: NoLongerWanted, changing nothing, if not processing."""
         async with self._database.transaction() as transaction:
             if not await videos.set_ready(transaction, video.id, video.media):
                 raise NoLongerWanted
             await assets.add_thumbnails(transaction, video.id, thumbnails)
-            ready = await _existing(transaction, video.id)
-            completed = await self._recount(transaction, ready) if ready.s3_source else []
+            ready = await _get_existing(transaction, video.id)
+            completed = (
+                await self._recount_completions(transaction, ready) if ready.s3_source else []
+            )
             await log.append(
                 transaction, [video_event(VideoReady, ready, ready.uploaded_by), *completed]
             )
 
-    async def _recount(self, transaction: Transaction, video: Video) -> list[PlaybackCompleted]:
-        """What was watched in the old place, before anybody knew how long the video is."""
+    async def _recount_completions(
+        self, transaction: Transaction, video: Video
+    ) -> list[PlaybackCompleted]:
+        """Completions of viewers who watched in S3, before the video's duration was known."""
         found = await recounting.recount(transaction, video.id, self._completion_ratio)
         return [
             PlaybackCompleted(
@@ -228,14 +232,14 @@ class Pipeline:
             for one in found
         ]
 
-    async def _ask_for_alternate(self, video_id: UUID) -> None:
+    async def _enqueue_alternate(self, video_id: UUID) -> None:
         video = await videos.get(self._database, video_id)
         if self._has_alternate and video is not None and lacks_alternate(video):
             async with self._database.transaction() as transaction:
                 await enqueue_alternate(transaction, video_id)
 
-    async def _tell(self, video: Video, ratio: float) -> bool:
-        """Whether the video is still to be processed; a whole percent is an event."""
+    async def _report_progress(self, video: Video, ratio: float) -> bool:
+        """Stores the progress and publishes changed values; False once processing is unwanted."""
         event = VideoProcessing(
             video_id=video.id,
             course_id=video.course_id,
@@ -250,17 +254,17 @@ class Pipeline:
         return before is not None
 
     async def _fail(self, video: Video, code: str, detail: str, *, is_final: bool) -> None:
-        """What was made of it goes; the original stays, to be examined or tried again."""
+        """Marks the video failed and removes its renditions; the original stays for a retry."""
         async with self._database.transaction() as transaction:
             if not await videos.set_failed(transaction, video.id, code, detail, is_final=is_final):
                 return
             made = await assets.remove_representations(transaction, video.id)
-            failed = await _existing(transaction, video.id)
+            failed = await _get_existing(transaction, video.id)
             await log.append(transaction, [video_event(VideoFailed, failed, failed.uploaded_by)])
         await self._renditions.discard(video, made)
 
 
-async def _existing(transaction: Transaction, video_id: UUID) -> Video:
+async def _get_existing(transaction: Transaction, video_id: UUID) -> Video:
     video = await videos.get(transaction, video_id)
     assert video is not None
     return video

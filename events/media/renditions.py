@@ -1,7 +1,7 @@
-"""The files of a video that browsers play: the one that is served, and the other format.
+"""Renditions: the files of a video that browsers play, the served one and the other format.
 
-The served file gets its row as soon as it is in its place, so that a worker that is killed in a
-later step does not cost it.
+The served file gets its row as soon as it is published, so a worker that is killed in a later step
+does not lose it.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from db.pool import Database
 from db.videos import MediaFacts, Video
 from events.errors import NoLongerWanted
 from events.log.video_events import append_updated
-from events.media.cancellation import while_wanted
+from events.media.cancellation import run_while_wanted
 from events.media.scratch import scratch_directory
 from storage.errors import FINAL
 from storage.hashing import sha256_file
@@ -32,18 +32,18 @@ from storage.videos import adopt_asset, link_asset, remove_asset
 logger = logging.getLogger(__name__)
 
 FORMATS: dict[str, Container] = {"mp4": "mp4", "webm": "webm"}
-# What was uploaded has been judged, and what is made of it is no larger.
+# No limits: the upload was checked, and its renditions are no larger.
 MADE_HERE = MediaLimits(max_pixels=1 << 30, max_duration_s=1e9, max_streams=1 << 10)
-# Of making the served file; the rest is hashing it.
+# Share of making the served file; the rest is hashing it.
 MADE_RATIO = 0.9
 
-# Told of the share that is done; answers whether the rest is wanted.
-Tell = Callable[[float], Awaitable[bool]]
+# Takes the finished share, 0 to 1; returns False once the rest is unwanted.
+ReportProgress = Callable[[float], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """A file in its place, which browsers play."""
+    """A published file that browsers play."""
 
     path: Path
     media: MediaFacts
@@ -58,29 +58,29 @@ class Rendition:
 
 
 class Renditions:
-    """Makes them in the sandbox, and gives them their place and row."""
+    """Makes renditions in the sandbox, publishes them and records their rows."""
 
     def __init__(self, database: Database, storage: StoragePaths, sandbox: Sandbox) -> None:
         self._database = database
         self._storage = storage
         self._sandbox = sandbox
 
-    async def serve(self, video: Video, tell: Tell) -> Rendition:
-        """The file of an earlier attempt, or one that is made now.
+    async def serve(self, video: Video, report: ReportProgress) -> Rendition:
+        """Returns the served file of an earlier attempt, or makes it.
 
         Raises: NoLongerWanted, the errors of the sandbox, StorageError, DatabaseError.
         """
         served = video.primary
         if served is None:
-            return await self._make_served(video, tell)
+            return await self._make_served(video, report)
         path, container = self._path(video, served.file_name), FORMATS[served.format]
         return Rendition(path, await self._facts(video, path, container), served.sha256)
 
     async def add_alternate(self, video_id: UUID) -> None:
-        """The other of MP4 and WebM; without it the video is as ready.
+        """Adds the other of MP4 and WebM, without which the video is ready, too.
 
-        What cannot be made is noted, and never tried again.
-        Raises: what another attempt may mend.
+        A format that cannot be made is recorded and never retried.
+        Raises: errors that a retry may resolve.
         """
         video = await videos.get(self._database, video_id)
         if video is None or not lacks_alternate(video):
@@ -96,35 +96,39 @@ class Renditions:
             logger.info("video %s was deleted while its other format was made", video_id)
 
     async def discard(self, video: Video, file_names: Sequence[str]) -> None:
-        """Remove files that no row speaks of."""
+        """Removes files that no row names."""
         for name in file_names:
             await asyncio.to_thread(remove_asset, self._storage, video.course_id, video.id, name)
 
     async def drop_original(self, video: Video) -> None:
-        """It may have been of the other format than what is served."""
+        """Removes the uploaded file, whichever format it has."""
         await self.discard(video, [original_name(container) for container in FORMATS])
 
-    async def _make_served(self, video: Video, tell: Tell) -> Rendition:
+    async def _make_served(self, video: Video, report: ReportProgress) -> Rendition:
         original = self._path(video, original_name(video.media.container))
         async with scratch_directory(self._storage) as directory:
-            source, container = await self._made(video, original, directory / "made", tell)
-            await tell(MADE_RATIO)
+            source, container = await self._make_playable(
+                video, original, directory / "made", report
+            )
+            await report(MADE_RATIO)
             media = await self._facts(video, source, container)
-            rendition = await self._placed(video, source, "source", media)
+            rendition = await self._publish(video, source, "source", media)
         original_sha256 = rendition.sha256
         if source != original:
             original_sha256 = await asyncio.to_thread(sha256_file, original)
-        if not await self._is_served(video, rendition, original_sha256):
-            await self._drop(video, rendition)
+        if not await self._record_served(video, rendition, original_sha256):
+            await self._discard_unwanted(video, rendition)
         return rendition
 
-    async def _made(
-        self, video: Video, original: Path, target: Path, tell: Tell
+    async def _make_playable(
+        self, video: Video, original: Path, target: Path, report: ReportProgress
     ) -> tuple[Path, Container]:
-        """Converted, or put in order, or the original where it needs neither."""
+        """Transcodes or remuxes; returns the original where it needs neither."""
         container = video.media.container
         if not video.media.is_playable:
-            return target, await self._transcode(video, original, target, [*FORMATS.values()], tell)
+            return target, await self._transcode(
+                video, original, target, [*FORMATS.values()], report
+            )
         if not await asyncio.to_thread(_needs_remux, original, container):
             return original, container
         await self._sandbox.remux(original, target, container)
@@ -135,24 +139,29 @@ class Renditions:
         source = self._path(video, video.primary.file_name)
         targets = [container for container in FORMATS.values() if container != video.primary.format]
 
-        async def tell(_: float) -> bool:
+        async def report(_: float) -> bool:
             return await videos.get(self._database, video.id) is not None
 
         async with scratch_directory(self._storage) as directory:
             target = directory / "made"
-            container = await self._transcode(video, source, target, targets, tell)
+            container = await self._transcode(video, source, target, targets, report)
             media = media_facts(container, await self._sandbox.probe(target, container, MADE_HERE))
-            rendition = await self._placed(video, target, "alt", media)
-        if not await self._is_added(video, rendition):
-            await self._drop(video, rendition)
+            rendition = await self._publish(video, target, "alt", media)
+        if not await self._record_alternate(video, rendition):
+            await self._discard_unwanted(video, rendition)
 
     async def _transcode(
-        self, video: Video, source: Path, target: Path, targets: list[Container], tell: Tell
+        self,
+        video: Video,
+        source: Path,
+        target: Path,
+        targets: list[Container],
+        report: ReportProgress,
     ) -> Container:
-        """Raises: NoLongerWanted once `tell` says so, and as `Sandbox.transcode`."""
+        """Raises: NoLongerWanted once `report` returns False, and as `Sandbox.transcode`."""
         media, done_ratio = video.media, 0.0
 
-        def note(ratio: float) -> None:
+        def note_ratio(ratio: float) -> None:
             nonlocal done_ratio
             done_ratio = ratio
 
@@ -161,11 +170,11 @@ class Renditions:
         )
         facts = await asyncio.to_thread(source.stat)
         shown = (media.width, media.height, media.duration_s, media.frame_rate)
-        work = self._sandbox.transcode(task, transcode_budget(*shown, facts.st_size), note)
-        return await while_wanted(work, lambda: tell(MADE_RATIO * done_ratio))
+        work = self._sandbox.transcode(task, transcode_budget(*shown, facts.st_size), note_ratio)
+        return await run_while_wanted(work, lambda: report(MADE_RATIO * done_ratio))
 
     async def _facts(self, video: Video, path: Path, container: Container) -> MediaFacts:
-        """What is served is as the original was, unless that had to be converted."""
+        """Returns the original's facts, unless it was transcoded: then the file is probed."""
         if video.media.is_playable:
             return video.media
         return media_facts(container, await self._sandbox.probe(path, container, MADE_HERE))
@@ -173,27 +182,29 @@ class Renditions:
     def _path(self, video: Video, name: str) -> Path:
         return self._storage.asset(video.course_id, video.id, name)
 
-    async def _placed(
+    async def _publish(
         self, video: Video, source: Path, kind: Literal["source", "alt"], media: MediaFacts
     ) -> Rendition:
         sha256 = await asyncio.to_thread(sha256_file, source)
         name = asset_name(kind, sha256, media.container)
-        path = await asyncio.to_thread(self._place, video, source, name)
+        path = await asyncio.to_thread(self._publish_file, video, source, name)
         return Rendition(path, media, sha256)
 
-    def _place(self, video: Video, source: Path, name: str) -> Path:
+    def _publish_file(self, video: Video, source: Path, name: str) -> Path:
         """Blocks."""
         if source.parent == self._storage.video_dir(video.course_id, video.id):
             return link_asset(self._storage, video.course_id, video.id, source.name, name)
         return adopt_asset(self._storage, source, video.course_id, video.id, name)
 
-    async def _drop(self, video: Video, rendition: Rendition) -> NoReturn:
-        """The video was deleted meanwhile."""
+    async def _discard_unwanted(self, video: Video, rendition: Rendition) -> NoReturn:
+        """Removes the file of a video that was deleted meanwhile. Raises: NoLongerWanted."""
         await self.discard(video, [rendition.path.name])
         raise NoLongerWanted
 
-    async def _is_served(self, video: Video, rendition: Rendition, original_sha256: str) -> bool:
-        """Its row is there, unless the video was deleted meanwhile."""
+    async def _record_served(
+        self, video: Video, rendition: Rendition, original_sha256: str
+    ) -> bool:
+        """Records the served file; False when the video was deleted meanwhile."""
         row = await asyncio.to_thread(rendition.row, is_primary=True)
         async with self._database.transaction() as transaction:
             if not await videos.set_served(transaction, video.id, original_sha256):
@@ -201,8 +212,8 @@ class Renditions:
             await assets.add_representation(transaction, video.id, row)
         return True
 
-    async def _is_added(self, video: Video, rendition: Rendition) -> bool:
-        """As `_is_served`, and told of."""
+    async def _record_alternate(self, video: Video, rendition: Rendition) -> bool:
+        """Like `_record_served`, for the other format; appends VideoUpdated."""
         row = await asyncio.to_thread(rendition.row, is_primary=False)
         async with self._database.transaction() as transaction:
             if not await videos.touch(transaction, video.id):
@@ -217,7 +228,7 @@ def lacks_alternate(video: Video) -> bool:
 
 
 def media_facts(container: Container, probe: Probe) -> MediaFacts:
-    """Storage's words to the database's, which know nothing of each other."""
+    """Converts storage's probe to the database's facts: those floors do not import each other."""
     return MediaFacts(
         duration_s=probe.duration_s,
         width=probe.width,
@@ -233,8 +244,8 @@ def media_facts(container: Container, probe: Probe) -> MediaFacts:
 
 
 def _needs_remux(path: Path, container: Container) -> bool:
-    """Whether players would have to fetch more than its beginning before they can seek. Blocks."""
+    """True if players could not seek after fetching only the file's beginning. Blocks."""
     if container == "webm":
-        return True  # recorders write the index last, or none
+        return True  # recorders write the index at the end, or none
     with path.open("rb") as file:
         return moov_is_last(file) or is_fragmented(file)

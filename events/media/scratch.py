@@ -1,4 +1,4 @@
-"""A place for media work, made and cleared off the loop."""
+"""Scratch directories for media work, made and removed off the event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from storage.videos import scratch
 
 @asynccontextmanager
 async def scratch_directory(storage: StoragePaths) -> AsyncIterator[Path]:
-    """`storage.videos.scratch`, whose files may be long lectures that take time to remove."""
+    """`storage.videos.scratch` in a thread: removing hours of video takes time."""
     context = scratch(storage)
     directory = await asyncio.to_thread(context.__enter__)
     try:

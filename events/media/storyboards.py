@@ -1,4 +1,4 @@
-"""The storyboard of a video that can be watched: sheets of tiles, and cues that name them."""
+"""Storyboards of ready videos: sheets of tiles, and WebVTT cues that name them."""
 
 import asyncio
 from pathlib import Path
@@ -18,7 +18,7 @@ from storage.videos import adopt_asset
 
 
 class Storyboards:
-    """Makes them in the sandbox and gives their files place and rows."""
+    """Makes storyboards in the sandbox, publishes their files and records the rows."""
 
     def __init__(
         self, database: Database, storage: StoragePaths, sandbox: Sandbox, quality: int
@@ -29,7 +29,7 @@ class Storyboards:
         self._quality = quality
 
     async def add(self, video: Video) -> None:
-        """Unless it has one. Raises: as `Sandbox.storyboard`."""
+        """Adds a storyboard if there is none. Raises: as `Sandbox.storyboard`."""
         if video.storyboard_file_name is not None:
             return
         async with scratch_directory(self._storage) as directory:
@@ -49,7 +49,7 @@ class Storyboards:
     def _place(
         self, video: Video, board: Storyboard, directory: Path
     ) -> tuple[StoryboardRow, list[StoryboardRow]]:
-        """The sheets first, since the cues name them. Blocks."""
+        """Publishes the sheets, then the cues that name them. Blocks."""
         sheets = [self._place_part(video, one.file, one.sha256, "jpg") for one in board.sheets]
         names = [sheet.file_name for sheet in sheets]
         file = directory / "cues"

@@ -1,1 +1,1 @@
-"""Progress reports: merged, stored, and the sessions they belong to."""
+"""Progress reports: merging, storing, playback sessions."""

@@ -1,16 +1,16 @@
-"""Whether progress reports are being stored, as seen from what became of those before."""
+"""Health of a persister lane, derived from the outcome of its recent reports."""
 
 from typing import Literal
 
 LaneState = Literal["idle", "storing", "failing", "suspect"]
 
-STUCK_AFTER_S = 5.0  # by then each report that waits has been refused
+STUCK_AFTER_S = 5.0  # by then every waiting report has timed out
 FAILED_FOR_S = 5.0
-REFUSED_USERS = 2  # what the database refuses of one alone is the fault of that one
+REFUSED_USERS = 2  # refusals of one user's reports alone are that user's fault
 
 
 class LaneHealth:
-    """Of one lane. `suspect` has failed, but not lately: a try would tell."""
+    """State of one lane. `suspect`: it failed, but not recently, so only a write would show."""
 
     __slots__ = ("_began_s", "_failed_s", "_refused_users", "_stored_s")
 
@@ -31,11 +31,11 @@ class LaneHealth:
         self._refused_users.clear()
 
     def failed(self, now_s: float) -> None:
-        """Whatever was in the batch."""
+        """A batch failed, whatever was in it."""
         self._failed_s = now_s
 
     def refused(self, user_id: str, now_s: float) -> None:
-        """One report, by itself."""
+        """The database refused a single report."""
         self._refused_users.add(user_id)
         if len(self._refused_users) >= REFUSED_USERS:
             self._refused_users = {user_id}

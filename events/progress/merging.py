@@ -1,7 +1,7 @@
-"""What a batch of reports changes, and what it means that they came. Pure.
+"""Merging of a batch of progress reports into row changes and events. Pure.
 
-Decides which reports are late or doubled, which one has the position, what was seen, and which
-events follow. Reports are taken in the order in which they arrived.
+Decides which reports are late or duplicates, which one sets the position, what was watched, and
+which events follow. Reports are applied in the order of their arrival.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,12 +36,12 @@ EVENT_OF_REPORT: Mapping[str, type[PlaybackEvent]] = {
 STATE_OF_REPORT: Mapping[str, PlaybackState] = {"paused": "paused", "stopped": "stopped"}
 
 
-def by_clock_of(
+def to_database_clock(
     reports: Sequence[ProgressReport], standings: Mapping[SessionKey, Standing], now: datetime
 ) -> Sequence[ProgressReport]:
-    """The reports by the clock of the database, which all hosts share; it is `now` by our own.
+    """Converts `received_at` from our clock, now at `now`, to the database's, shared by all hosts.
 
-    None came later than it was read.
+    No report is dated later than the database's clock was read.
     """
     if not standings:
         return reports
@@ -58,30 +58,30 @@ def session_key(report: ProgressReport) -> SessionKey:
 
 
 def effective_at(report: ProgressReport) -> datetime:
-    """When the report was true, by the server's clock and the client's own waiting time."""
+    """Returns when the report was made: its arrival minus the time it waited in the client."""
     if not report.delayed_s:
         return report.received_at
     return report.received_at - timedelta(seconds=report.delayed_s)
 
 
 def multirange(pieces: Iterable[tuple[float, float]]) -> str:
-    """A nummultirange's text; pieces of no length are left out."""
+    """Returns a nummultirange literal without the empty intervals."""
     return "{" + ",".join(f"[{start!r},{stop!r})" for start, stop in pieces if start < stop) + "}"
 
 
 @dataclass(slots=True)
 class _Session:
-    """One session through the batch."""
+    """One playback session's state while a batch is merged."""
 
     last_sequence: int | None
     started_at: datetime
     last_report_at: datetime
-    latest: ProgressReport | None = None  # of those neither late nor doubled
+    latest: ProgressReport | None = None  # neither late nor a duplicate
     rate: float | None = None
     quality: dict[str, Any] = field(default_factory=dict)
 
-    def hear(self, report: ProgressReport) -> bool:
-        """True when the report is neither late nor doubled."""
+    def apply(self, report: ProgressReport) -> bool:
+        """Applies a report; False when it is late or a duplicate."""
         if self.last_sequence is not None and report.sequence <= self.last_sequence:
             return False
         self.last_sequence = report.sequence
@@ -110,22 +110,22 @@ class _Session:
 
 @dataclass(slots=True)
 class _Video:
-    """One user's progress in one video through the batch."""
+    """One user's progress in one video while a batch is merged."""
 
     position_at: datetime | None
     position_session_id: str | None
     received_at: datetime
-    holder: ProgressReport | None = None  # the report that has the position now
+    holder: ProgressReport | None = None  # the report that sets the position
     watched: list[tuple[float, float]] = field(default_factory=list)
 
-    def hear(self, report: ProgressReport, is_new: bool) -> None:
+    def apply(self, report: ProgressReport, is_new: bool) -> None:
         self.received_at = max(self.received_at, report.received_at)
         self.watched.extend(report.watched)
         if is_new:
             self._move(report, effective_at(report))
 
     def _move(self, report: ProgressReport, at: datetime) -> None:
-        # Within a session its own sequence is the order, across sessions the time is.
+        # Reports are ordered by sequence within a session, by time across sessions.
         is_same_session = report.session_id == self.position_session_id
         if self.position_at is None or is_same_session or at >= self.position_at:
             self.position_at = max(at, self.position_at) if self.position_at else at
@@ -145,8 +145,8 @@ class _Video:
         )
 
 
-class Heard(msgspec.Struct, frozen=True):
-    """A report, what was known before it, and whether it is neither late nor doubled."""
+class AppliedReport(msgspec.Struct, frozen=True):
+    """A report with the standing before it; `is_new`: neither late nor a duplicate."""
 
     report: ProgressReport
     video: VideoKey
@@ -156,40 +156,42 @@ class Heard(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What to write for a batch."""
+    """Row changes of a batch."""
 
     progress: Sequence[ProgressChange]
     sessions: Sequence[SessionChange]
-    heard: Sequence[Heard]
+    applied: Sequence[AppliedReport]
 
     def events(self, states: Mapping[VideoKey, ProgressState]) -> Iterator[PlaybackEvent]:
-        """What happened, given what holds now: one event a new report, and completions."""
+        """Yields one event per new report, and completions, given the states after the write."""
         completing = self._completing(states)
-        for heard in self.heard:
-            report, state = heard.report, states[heard.video]
-            if heard.is_new:
+        for applied in self.applied:
+            report, state = applied.report, states[applied.video]
+            if applied.is_new:
                 kind = EVENT_OF_REPORT.get(report.event, PlaybackProgressed)
-                yield _event(kind, report, heard.standing.course_id, state)
-            if completing.get(heard.video) is report:
-                yield _event(PlaybackCompleted, report, heard.standing.course_id, state)
+                yield _event(kind, report, applied.standing.course_id, state)
+            if completing.get(applied.video) is report:
+                yield _event(PlaybackCompleted, report, applied.standing.course_id, state)
 
     def _completing(
         self, states: Mapping[VideoKey, ProgressState]
     ) -> dict[VideoKey, ProgressReport]:
-        """The last report that showed something new to see, of each video completed by it."""
+        """Returns, per video completed by the batch, the last report with watched intervals."""
         completing: dict[VideoKey, ProgressReport] = {}
-        for heard in self.heard:
-            is_completed_now = heard.standing.completed_at is None and states[heard.video].completed
-            if is_completed_now and (heard.report.watched or heard.video not in completing):
-                completing[heard.video] = heard.report
+        for applied in self.applied:
+            is_completed_now = (
+                applied.standing.completed_at is None and states[applied.video].completed
+            )
+            if is_completed_now and (applied.report.watched or applied.video not in completing):
+                completing[applied.video] = applied.report
         return completing
 
 
 def merge(reports: Sequence[ProgressReport], standings: Mapping[SessionKey, Standing]) -> Merged:
-    """Reports whose session has no standing, their video being gone, change nothing."""
+    """Merges the batch; reports without a standing, whose video is gone, change nothing."""
     sessions: dict[SessionKey, _Session] = {}
     videos: dict[VideoKey, _Video] = {}
-    all_heard = []
+    all_applied = []
     for report in reports:
         key = session_key(report)
         standing = standings.get(key)
@@ -201,14 +203,14 @@ def merge(reports: Sequence[ProgressReport], standings: Mapping[SessionKey, Stan
             session = sessions[key] = _session(standing, report)
         if video is None:
             video = videos[video_key] = _video(standing, report)
-        is_new = session.hear(report)
-        video.hear(report, is_new)
-        all_heard.append(Heard(report, video_key, standing, is_new))
+        is_new = session.apply(report)
+        video.apply(report, is_new)
+        all_applied.append(AppliedReport(report, video_key, standing, is_new))
     changes = (session.change(key) for key, session in sorted(sessions.items()))
     return Merged(
         progress=[video.change(key) for key, video in sorted(videos.items())],
         sessions=[change for change in changes if change],
-        heard=all_heard,
+        applied=all_applied,
     )
 
 

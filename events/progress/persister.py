@@ -1,8 +1,8 @@
-"""Stores progress reports, many in one transaction, and answers each once it is committed.
+"""Group commit of progress reports: many in one transaction, each answered after its commit.
 
-A report is written at once when nothing else is; what arrives during a commit is the next batch.
-So one report waits for one commit, and a thousand a second share a hundred. A user's reports keep
-their order: they all go one lane. Decides nothing about the reports themselves (merging.py).
+An idle lane writes a report at once; reports that arrive during a commit form the next batch. So a
+single report waits for one commit, and a thousand per second share a hundred. All reports of a user
+go through one lane, which keeps their order. The reports themselves are merged in merging.py.
 """
 
 import asyncio
@@ -21,28 +21,28 @@ from events.errors import PersisterFull, PersisterStopped, VideoMissing
 from events.log import log
 from events.log.emitter import Emitter
 from events.progress.lane_health import LaneHealth, LaneState
-from events.progress.merging import by_clock_of, merge, session_key
+from events.progress.merging import merge, session_key, to_database_clock
 from events.progress.reports import ProgressReport, ReportReceived
 from storage.tasks import end
 
 logger = logging.getLogger(__name__)
 
-COMMIT_TIMEOUT_S = 5.0  # the contract's: longer, and the player keeps the report
+COMMIT_TIMEOUT_S = 5.0  # the contract's; after it the player keeps the report
 MAX_BATCH = 1000
-QUEUE_SIZE = 10_000  # what five seconds of the hardest load leave behind
-LANES = 2  # while one waits for PostgreSQL, the other's reports are read and answered
-MIN_INTERVAL_S = LANES / 200  # at most 200 commits a second, the disk's share of everyone
+QUEUE_SIZE = 10_000  # the backlog of five seconds at the highest measured load
+LANES = 2  # while one waits for PostgreSQL, the other uses the CPU
+MIN_INTERVAL_S = LANES / 200  # at most 200 commits/s, which leaves disk time for others
 
 
 def utc_now() -> datetime:
-    """By the clock of this host."""
+    """Returns the time by this host's clock."""
     return datetime.now(UTC)
 
 
 async def submit(
     emitter: Emitter, report: ProgressReport, timeout_s: float = COMMIT_TIMEOUT_S
 ) -> ProgressState:
-    """Hands the report over and returns what holds once it is committed.
+    """Submits the report and returns the progress after its commit.
 
     Raises: VideoMissing, PersisterFull, PersisterStopped, DatabaseTimeout, DatabaseUnavailable.
     """
@@ -52,9 +52,9 @@ async def submit(
 def hand_over(
     emitter: Emitter, report: ProgressReport, timeout_s: float = COMMIT_TIMEOUT_S
 ) -> asyncio.Future[ProgressState]:
-    """The same for who does not wait: what will be returned or raised, in time.
+    """Like `submit` without awaiting: returns a future of its result, done within `timeout_s`.
 
-    Who cancels it does not take the report back. Raises: PersisterStopped.
+    Cancelling the future does not withdraw the report. Raises: PersisterStopped.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[ProgressState] = loop.create_future()
@@ -66,7 +66,7 @@ def hand_over(
 
 
 class ProgressPersister:
-    """Listens for ReportReceived; each of its lanes commits for some of the users."""
+    """Listens for ReportReceived; each of its lanes commits for a share of the users."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class ProgressPersister:
             lane.start()
 
     async def stop(self, timeout_s: float = COMMIT_TIMEOUT_S) -> None:
-        """Takes no more reports, stores those it has, and answers all of them."""
+        """Refuses new reports, then stores and answers the queued ones."""
         await asyncio.gather(*(lane.stop(timeout_s) for lane in self._lanes))
 
     @property
@@ -93,18 +93,18 @@ class ProgressPersister:
 
     @property
     def report_count(self) -> int:
-        """Reports that were committed."""
+        """Number of committed reports."""
         return sum(lane.report_count for lane in self._lanes)
 
     @property
     def waiting_count(self) -> int:
-        """Reports that no commit has taken up yet."""
+        """Number of queued reports that are in no commit yet."""
         return sum(lane.waiting_count for lane in self._lanes)
 
     async def can_store(self) -> bool:
-        """Whether a report has a chance; asks the database where only failures were seen lately.
+        """True if reports can be stored; probes the database when there were only failures lately.
 
-        A lane that stores some speaks for all: what stops one may be one user's.
+        One storing lane counts for all: a lane may fail because of one user's reports.
         """
         states = {lane.state() for lane in self._lanes}
         if "storing" in states or states == {"idle"}:
@@ -118,7 +118,7 @@ class ProgressPersister:
         return True
 
     def on_report(self, received: ReportReceived) -> None:
-        """The listener for the emitter: never blocks, never raises."""
+        """Listener for the emitter; never blocks, never raises."""
         if self.waiting_count >= self._queue_size:
             _refuse([received], PersisterFull())
         else:
@@ -126,7 +126,7 @@ class ProgressPersister:
 
 
 class _Lane:
-    """Stores the reports of its users; its one task commits."""
+    """A queue of reports and the one task that commits them."""
 
     def __init__(
         self, database: Database, completion_ratio: float, clock: Callable[[], datetime]
@@ -138,7 +138,7 @@ class _Lane:
         self._database = database
         self._completion_ratio = completion_ratio
         self._reports: deque[ReportReceived] = deque()
-        self._have_come = asyncio.Event()
+        self._has_reports = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._task: asyncio.Task[None] | None = None
@@ -154,7 +154,7 @@ class _Lane:
                     await self._is_idle.wait()
             await end(task)
         _refuse(self._waiting(), PersisterStopped())
-        self._note_rest()
+        self._update_events()
 
     @property
     def waiting_count(self) -> int:
@@ -168,13 +168,13 @@ class _Lane:
             _refuse([received], PersisterStopped())
         else:
             self._reports.append(received)
-            self._have_come.set()
+            self._has_reports.set()
             self._is_idle.clear()
 
     async def _persist(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._have_come.wait()
+            await self._has_reports.wait()
             batch = self._waiting(MAX_BATCH)
             next_start = loop.time() + MIN_INTERVAL_S
             self.health.begin(time.monotonic())
@@ -183,16 +183,16 @@ class _Lane:
             finally:
                 self.health.end()
                 _refuse(batch, PersisterStopped())  # only when cancelled in the middle
-                self._note_rest()
+                self._update_events()
             await asyncio.sleep(next_start - loop.time())
 
     def _waiting(self, limit: int | None = None) -> list[ReportReceived]:
         count = len(self._reports) if limit is None else min(len(self._reports), limit)
         return [self._reports.popleft() for _ in range(count)]
 
-    def _note_rest(self) -> None:
+    def _update_events(self) -> None:
         if not self._reports:
-            self._have_come.clear()
+            self._has_reports.clear()
             self._is_idle.set()
 
     async def _answer(self, batch: Sequence[ReportReceived]) -> None:
@@ -203,14 +203,14 @@ class _Lane:
             self.health.failed(time.monotonic())
             _refuse(batch, exc)
         except Exception as exc:
-            await self._answer_apart(batch, exc)
+            await self._answer_one_by_one(batch, exc)
         else:
             self.health.stored(time.monotonic())
             for received, state in zip(batch, states, strict=True):
                 _resolve(received, state)
 
-    async def _answer_apart(self, batch: Sequence[ReportReceived], exc: Exception) -> None:
-        """One report that the database refuses must not take the others with it."""
+    async def _answer_one_by_one(self, batch: Sequence[ReportReceived], exc: Exception) -> None:
+        """Retries the batch one by one: a refused report must not fail the others."""
         if len(batch) > 1:
             for received in batch:
                 await self._answer([received])
@@ -221,12 +221,12 @@ class _Lane:
         _refuse(batch, failure)
 
     async def _commit(self, reports: Sequence[ProgressReport]) -> list[ProgressState | None]:
-        """What holds after each report; None where the video is gone."""
+        """Returns the progress after each report; None where the video is gone."""
         async with self._database.transaction() as transaction:
             keys = {session_key(report) for report in reports}
             standings = await report_batch.lock_and_read(transaction, keys)
-            merged = merge(by_clock_of(reports, standings, self._clock()), standings)
-            if not merged.heard:
+            merged = merge(to_database_clock(reports, standings, self._clock()), standings)
+            if not merged.applied:
                 return [None for _ in reports]
             states = await report_batch.write(
                 transaction, merged.progress, merged.sessions, self._completion_ratio
@@ -252,7 +252,7 @@ def _refuse(batch: Sequence[ReportReceived], failure: Exception) -> None:
 
 def _resolve(received: ReportReceived, state: ProgressState | None) -> None:
     if received.outcome.done():
-        return  # who sent it has gone; it is stored all the same
+        return  # the sender has gone; the report is stored all the same
     if state is None:
         received.outcome.set_exception(VideoMissing())
     else:

@@ -1,6 +1,6 @@
-"""What players say, before it is true: a report, and its way to whoever stores it.
+"""Progress reports as received from players, not committed yet.
 
-Named apart from types.py on purpose: nothing in here has happened yet.
+Kept apart from the event types on purpose: a report becomes an event only with its commit.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ ReportedEvent = Literal["started", "progress", "paused", "seeked", "completed", 
 
 
 class ProgressReport(msgspec.Struct, frozen=True):
-    """One report, already checked against the contract's bounds.
+    """One report, already validated against the contract's bounds.
 
-    `watched` are [from, to] in seconds; `delayed_s` is how long it waited in the client.
+    `watched` holds [from, to] in seconds; `delayed_s` is the time it waited in the client.
     """
 
     user_id: str
@@ -36,7 +36,7 @@ class ProgressReport(msgspec.Struct, frozen=True):
 
 
 class ReportReceived(msgspec.Struct, frozen=True):
-    """A report and the future that its sender waits on."""
+    """A report and the future that its sender awaits."""
 
     report: ProgressReport
     outcome: asyncio.Future[ProgressState]

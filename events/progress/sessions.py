@@ -1,6 +1,6 @@
-"""Playbacks that went silent are stopped: a browser that was killed says no goodbye.
+"""Ends playback sessions whose reports stopped, as those of a killed browser do.
 
-Any number of processes may look; each session is stopped by one of them, once.
+Any number of processes may run this; each session is ended once, by one of them.
 """
 
 from datetime import datetime
@@ -21,7 +21,7 @@ BATCH = 1000
 
 
 def silence_watch(database: Database, interval_s: float = INTERVAL_S) -> Periodic:
-    """Looks for silent sessions every `interval_s`."""
+    """Returns the periodic task that ends silent sessions every `interval_s`."""
 
     async def look() -> None:
         await stop_silent_sessions(database, await clock.now(database))
@@ -30,7 +30,7 @@ def silence_watch(database: Database, interval_s: float = INTERVAL_S) -> Periodi
 
 
 async def stop_silent_sessions(database: Database, now: datetime) -> int:
-    """How many sessions were silent at `now`, and are stopped."""
+    """Ends the sessions that are silent at `now`; returns their number."""
     total = 0
     while True:
         async with database.transaction() as transaction:

@@ -1,1 +1,1 @@
-"""Live event streams: who hears what, and as which bytes."""
+"""Live event streams: hub, subscribers, visibility, frames."""

@@ -1,4 +1,4 @@
-"""Which streams an event is offered to, found by the event and not by asking each stream."""
+"""Index of event streams by audience: finds an event's streams without asking each of them."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,55 +10,52 @@ from events.stream.visibility import Filters, audiences_of
 
 
 class Lens(NamedTuple):
-    """What makes two streams of one audience see an event differently."""
+    """Everything that makes two streams of one audience see an event differently."""
 
     video_id: UUID | None
     filters: Filters
     pack: Pack
 
 
-Place = tuple[str, str]  # one of `audiences_of` an event
+AudienceKey = tuple[str, str]  # one of `audiences_of` an event
 Groups = dict[Lens, set[Subscriber]]
 
 
 class Audiences:
-    """Who is offered what, so that an event reaches its streams without asking each of them.
-
-    All in a group see an event alike: they share their place in `audiences_of` and their lens.
-    """
+    """Groups of streams, by audience and lens; all streams of a group see an event alike."""
 
     def __init__(self) -> None:
-        self._groups: dict[Place, Groups] = {}
-        self._places: dict[Subscriber, tuple[Place, ...]] = {}
+        self._groups: dict[AudienceKey, Groups] = {}
+        self._keys: dict[Subscriber, tuple[AudienceKey, ...]] = {}
 
     def __contains__(self, subscriber: Subscriber) -> bool:
-        return subscriber in self._places
+        return subscriber in self._keys
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._keys)
 
-    def seat(self, subscriber: Subscriber) -> None:
-        """Puts it where its roles place it now."""
+    def index(self, subscriber: Subscriber) -> None:
+        """Indexes the stream by its current roles."""
         self.dismiss(subscriber)
-        places = self._places[subscriber] = tuple(subscriber.viewpoint.audiences())
-        for place in places:
-            groups = self._groups.setdefault(place, {})
+        keys = self._keys[subscriber] = tuple(subscriber.viewpoint.audiences())
+        for key in keys:
+            groups = self._groups.setdefault(key, {})
             groups.setdefault(_lens(subscriber), set()).add(subscriber)
 
     def dismiss(self, subscriber: Subscriber) -> None:
         lens = _lens(subscriber)
-        for place in self._places.pop(subscriber, ()):
-            groups = self._groups[place]
+        for key in self._keys.pop(subscriber, ()):
+            groups = self._groups[key]
             groups[lens].discard(subscriber)
             if not groups[lens]:
                 del groups[lens]
             if not groups:
-                del self._groups[place]
+                del self._groups[key]
 
     def of(self, event: Event) -> Iterator[list[Subscriber]]:
-        """The groups as they are now."""
-        for place in audiences_of(event):
-            for group in list(self._groups.get(place, {}).values()):
+        """Yields copies of the event's groups."""
+        for key in audiences_of(event):
+            for group in list(self._groups.get(key, {}).values()):
                 yield list(group)
 
 

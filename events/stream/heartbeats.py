@@ -1,7 +1,7 @@
-"""When each of many streams is due, for a heartbeat or for its end: one wheel, no timers.
+"""Timer wheel for the heartbeats and the expiry of event streams: one wheel, no timers.
 
-A stream stands in one slot of the wheel; who keeps the streams asks again and again who is due.
-Does not decide what becomes of them.
+A stream is in one slot of the wheel; the hub polls for the streams that are due and decides what
+to do with them.
 """
 
 import math
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from events.stream.subscriber import Subscriber
 
 EARLINESS = 0.9  # of the interval: "at least every 15 s" must hold on a slow network
-MAX_TICK_S = 0.25  # so late at most a stream may end
+MAX_TICK_S = 0.25  # bounds how late a stream may end
 
 
 class Heartbeats:
-    """`interval_s` is the longest that a stream may be silent; ask for who is `due` every `tick_s`.
+    """Tracks due times; `interval_s` is the longest silence of a stream. Poll `due` per `tick_s`.
 
-    Credentials expire by `wall_clock`, which may be set; intervals go by `clock`.
+    Credentials expire by `wall_clock`, which may be adjusted; intervals are measured by `clock`.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Heartbeats:
         return len(self._slot_of)
 
     def expect(self, subscriber: Subscriber) -> None:
-        """It is due after the interval, or when it expires."""
+        """Schedules the stream: due after the interval, or at its expiry."""
         self.forget(subscriber)
         left_s = subscriber.expires_at - self._wall_clock()
         due_at = self._clock() + min(self._interval_s, max(left_s, 0.0))
@@ -53,7 +53,7 @@ class Heartbeats:
             del self._slots[slot]
 
     def due(self) -> list[Subscriber]:
-        """Who has become due since this was asked last; forgotten until expected again."""
+        """Returns and unschedules the streams that have become due since the last call."""
         now = self._clock() / self.tick_s
         passed = [slot for slot in self._slots if slot <= now]
         found = [subscriber for slot in passed for subscriber in self._slots.pop(slot)]

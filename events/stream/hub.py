@@ -1,11 +1,11 @@
-"""Everyone who hears events live, and who of them is told what.
+"""The hub: publishes events over SSE to the subscribers of this process.
 
-The hub follows the log through the emitter. A stream is registered first, then reads what it
-missed up to the hub's position, then gets what the hub offers: no gap, nothing twice. Roles are
-looked at when an event is delivered, and kept by the log.
+The hub follows the log through the emitter. A stream is registered first, then reads the events it
+missed up to the hub's position, then gets the hub's offers: no gap, no duplicate. Roles are checked
+when an event is delivered, and kept current by the log.
 
-An event for thousands is delivered in slices, between which the loop has its turn. The tail waits
-until what it published was delivered, so no more waits here than it emits at once.
+An event for thousands is delivered in slices, between which control returns to the event loop. The
+tail waits for the delivery, so at most one of its batches is queued here.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from events.stream.visibility import Filters, Scope, View, Viewpoint
 
 logger = logging.getLogger(__name__)
 
-WRITES_AT_ONCE = 100  # 10 us each; then others have their turn
+WRITES_AT_ONCE = 100  # 10 us each; then control returns to the event loop
 OFFERS_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class HubLimits:
-    """Events waiting for one stream; streams of one user; streams of the process."""
+    """Events queued for one stream; streams per user; streams per process."""
 
     backlog: int = 256
     per_user: int = 16
@@ -42,10 +42,10 @@ class HubLimits:
 
 
 class Hub:
-    """The streams of this process.
+    """Registry of the event streams of this process.
 
-    Join `publish` to the emitter for every event, have the tail call `deliver` after it emitted,
-    and call `beat` every `tick_s`.
+    Subscribe `publish` to the emitter for every event, have the tail call `deliver` after each
+    batch, and call `beat` every `tick_s`.
     """
 
     def __init__(
@@ -74,15 +74,15 @@ class Hub:
 
     @property
     def waiting_count(self) -> int:
-        """Events in all backlogs."""
+        """Number of events in all backlogs."""
         return sum(one.backlog_count for users in self._of_user.values() for one in users)
 
     def open(self, position: int) -> None:
-        """Begins at the tail's cursor; until then, and after `close`, nobody may subscribe."""
+        """Starts at the tail's cursor; before it, and after `close`, `subscribe` is refused."""
         self._position = position
 
     def close(self) -> None:
-        """Ends every stream, telling each to come back after a while of its own."""
+        """Ends every stream with a random reconnection delay."""
         self._position = None
         for subscribers in list(self._of_user.values()):
             for subscriber in list(subscribers):
@@ -90,11 +90,11 @@ class Hub:
                 subscriber.end(End.SHUTDOWN, subscriber.pack(farewell))
 
     def publish(self, event_id: int, event: Event) -> None:
-        """The listener for the emitter."""
+        """Listener for the emitter."""
         self._published.append((event_id, event))
 
     async def deliver(self) -> None:
-        """Offers what was published to whom it concerns, event by event, then lets it out."""
+        """Offers published events to the streams that may see them, one by one, then flushes."""
         published, self._published = self._published, []
         touched: list[Subscriber] = []
         for event_id, event in published:
@@ -111,7 +111,7 @@ class Hub:
             await asyncio.sleep(0)
 
     async def beat(self) -> None:
-        """Heartbeats to whom they are due, and the end to whose credential has expired."""
+        """Sends due heartbeats, and ends streams whose credential has expired."""
         for due in _slices(self._heartbeats.due(), WRITES_AT_ONCE):
             for subscriber in due:
                 self._beat(subscriber)
@@ -125,9 +125,9 @@ class Hub:
         pack: Pack = bytes,
         expires_at: float = float("inf"),
     ) -> "Subscription":
-        """A stream from now on, or from `after_id` on, until the Unix time `expires_at`.
+        """Subscribes a stream from now on, or after `after_id`, until the Unix time `expires_at`.
 
-        A stream whose grant no longer holds has its `end_reason` from the start.
+        A stream whose grant is revoked has its `end_reason` from the start.
         Entering raises: TooManySubscribers, HubClosed, DatabaseUnavailable, DatabaseTimeout.
         """
         viewpoint = Viewpoint(scope, filters)
@@ -137,14 +137,14 @@ class Hub:
         return Subscription(self, subscriber, after_id)
 
     def admit(self, subscriber: Subscriber) -> None:
-        """Registers it, so that it learns of what happens from now on. Raises as `subscribe`."""
+        """Registers the stream within the limits. Raises as `subscribe`."""
         user_id = subscriber.viewpoint.scope.user_id
         self._check_limits(user_id)
         self._of_user.setdefault(user_id, set()).add(subscriber)
         self._count += 1
 
     async def bring_up(self, subscriber: Subscriber, after_id: int | None) -> None:
-        """Finds out where it begins, and has it offered what follows. Raises as `subscribe`."""
+        """Determines where the stream starts and indexes it for offers. Raises as `subscribe`."""
         is_fresh = after_id is None
         start = Start(self._position or 0)
         await self._load_roles(subscriber.viewpoint)
@@ -155,18 +155,18 @@ class Hub:
         if subscriber.viewpoint.is_revoked():
             subscriber.end(End.REVOKED)
             return
-        # What happened while we asked the database is read from the log, like all the rest.
+        # Events during the database queries above are read from the log, like older ones.
         subscriber.begin(start, self._position, self._retry_ms(), is_fresh)
-        self._audiences.seat(subscriber)
+        self._audiences.index(subscriber)
         self._heartbeats.expect(subscriber)
 
     def dismiss(self, subscriber: Subscriber) -> None:
-        """It is nowhere any more; once is enough."""
+        """Unregisters the stream; idempotent."""
         user_id = subscriber.viewpoint.scope.user_id
         of_user = self._of_user.get(user_id, set())
         if subscriber not in of_user:
             return
-        subscriber.end(End.GONE)  # a round of offers may be under way
+        subscriber.end(End.GONE)  # a round of offers may be running
         self._heartbeats.forget(subscriber)
         self._audiences.dismiss(subscriber)
         of_user.discard(subscriber)
@@ -179,7 +179,8 @@ class Hub:
         return len(self._of_user.get(user_id, ()))
 
     def _dismiss_gone(self, user_id: str) -> None:
-        """Or who reloads a page again and again would be refused until the next heartbeat."""
+        """Unregisters the user's closed streams: otherwise frequent page reloads would hit the
+        limit until the next heartbeat."""
         for subscriber in list(self._of_user.get(user_id, ())):
             if subscriber.is_gone:
                 self.dismiss(subscriber)
@@ -203,20 +204,20 @@ class Hub:
             viewpoint.roles.learn(row.course_id, row.role, row.version)
 
     async def _offer(self, encoded: Encoded) -> list[Subscriber]:
-        """Who is to be flushed."""
+        """Offers the event; returns the streams to flush."""
         if isinstance(encoded.event, EnrollmentChanged):
             self._learn_role(encoded.event, encoded)
         touched: list[Subscriber] = []
-        for group in [*self._audiences.of(encoded.event), *self._own(encoded.event)]:
+        for group in [*self._audiences.of(encoded.event), *self._own_streams(encoded.event)]:
             for members in _slices(group, OFFERS_AT_ONCE):
-                touched += _offer_alike(members, encoded)
+                touched += _offer_to_group(members, encoded)
                 if len(members) == OFFERS_AT_ONCE:
                     await asyncio.sleep(0)
         return touched
 
-    def _own(self, event: Event) -> Iterator[list[Subscriber]]:
-        """The streams of whom the event is about, each a group: what they know of their roles may
-        be from different moments.
+    def _own_streams(self, event: Event) -> Iterator[list[Subscriber]]:
+        """Yields the streams of the event's user, each as a group of its own: they may have
+        learnt of roles at different times.
         """
         for subscriber in self._of_user.get(event.user_id, ()):
             if subscriber in self._audiences:
@@ -228,10 +229,10 @@ class Hub:
             is_news = viewpoint.roles.learn(event.course_id, event.role, event.version)
             if not is_news or subscriber not in self._audiences:
                 continue
-            self._audiences.seat(subscriber)
+            self._audiences.index(subscriber)
             if viewpoint.is_revoked():
-                is_told = viewpoint.is_farewell(event)
-                subscriber.revoke(encoded.frame(View.FULL, subscriber.pack) if is_told else None)
+                is_visible = viewpoint.is_farewell(event)
+                subscriber.revoke(encoded.frame(View.FULL, subscriber.pack) if is_visible else None)
 
     def _beat(self, subscriber: Subscriber) -> None:
         if self._heartbeats.is_expired(subscriber):
@@ -245,8 +246,8 @@ class Hub:
 
 
 class Subscription:
-    """One stream's time with the hub: registered first, then brought up, dismissed at the end of
-    the block, or later by who has set `is_kept`.
+    """One stream's registration with the hub, as a context manager: registers, brings it up, and
+    unregisters at the end of the block, unless `is_kept`: then its keeper calls `dismiss`.
     """
 
     __slots__ = ("_after_id", "_hub", "is_kept", "subscriber")
@@ -274,19 +275,19 @@ class Subscription:
         self._hub.dismiss(self.subscriber)
 
 
-def _offer_alike(members: Sequence[Subscriber], encoded: Encoded) -> list[Subscriber]:
-    """Who is to be flushed, of those who all see the event alike."""
+def _offer_to_group(members: Sequence[Subscriber], encoded: Encoded) -> list[Subscriber]:
+    """Offers the event to a group that sees it alike; returns the streams to flush."""
     viewpoint, pack = members[0].viewpoint, members[0].pack
     event = encoded.event
     view = viewpoint.view_of(event)
-    told = encoded.frame(view, pack) if view else None
+    framed = encoded.frame(view, pack) if view else None
     if isinstance(event, VideoDeleted) and event.video_id == viewpoint.scope.video_id:
         for subscriber in members:
-            subscriber.revoke(told)
+            subscriber.revoke(framed)
         return []
-    if told is None:
+    if framed is None:
         return []
-    return [subscriber for subscriber in members if subscriber.offer(told)]
+    return [subscriber for subscriber in members if subscriber.offer(framed)]
 
 
 def _slices(members: list[Subscriber], size: int) -> Iterator[list[Subscriber]]:

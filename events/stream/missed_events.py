@@ -1,7 +1,7 @@
-"""What a stream missed, read from the log as its viewpoint shows it.
+"""Replay of missed events from the log, filtered by the stream's viewpoint.
 
-Decides whether a place in the log can still be gone on from. Does not decide when the stream is
-up to date (subscriber.py).
+Decides whether a client can resume from an event id. When a stream is up to date is decided in
+subscriber.py.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from events.log import log
 from events.log.types import Event
 from events.stream.visibility import Viewpoint
 
-LONGEST = 10_000  # events of the stream's own; further behind, starting anew is better
+LONGEST = 10_000  # events visible to the stream; further behind, a reset is cheaper
 PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a stream begins: after `after_id`, with a reset when that is not what was asked."""
+    """Start of a stream: after `after_id`; `is_reset` when the requested id cannot be resumed."""
 
     after_id: int
     is_reset: bool = False
@@ -33,7 +33,7 @@ class EventPage:
 
 
 class Replay:
-    """Reads for one viewpoint."""
+    """Reads the log for one viewpoint."""
 
     __slots__ = ("_database", "_viewpoint")
 
@@ -55,11 +55,11 @@ class Replay:
         return Start(after_id)
 
     async def page(self, after_id: int, up_to_id: int) -> EventPage | Start:
-        """The next events after `after_id`; a reset when some were dropped meanwhile."""
+        """Returns the next events after `after_id`, or a reset when some were dropped meanwhile."""
         rows = await event_log.read_visible(
             self._database, self._viewpoint.sight(), after_id, up_to_id, PAGE
         )
-        # Asked after reading: what was dropped before is known by then.
+        # Queried after reading, so that it covers everything dropped before.
         bounds = await event_log.bounds(self._database)
         if bounds.dropped_id > after_id:
             return Start(max(bounds.newest_id, up_to_id), is_reset=True)

@@ -1,13 +1,13 @@
-"""One event stream: what it missed, then what happens, as bytes in the order of the log.
+"""A subscriber: one event stream, which sends missed and then live events in log order.
 
-Two may write to its wire, one at a time. As long as it is behind, or bytes wait in its wire, a task
-of its own does (`catch_up`). Once it is up to date it is live: it needs no task, and the hub writes
-events (`flush`) and heartbeats (`beat`) until a wire that fills up, or the stream's end, calls for
-one again.
+There are two writers, one at a time. While the stream is behind, or its wire holds unsent bytes, a
+task of its own writes (`catch_up`). Once up to date the stream is live and needs no task: the hub
+writes events (`flush`) and heartbeats (`beat`), until a full wire or the stream's end wakes the
+task again.
 
-While it is behind it reads the log in pages, and what happens meanwhile waits in its backlog. A
-backlog that fills up then is thrown away and read from the log later; one that fills up because the
-client does not read ends the stream.
+While behind, the stream reads the log in pages and queues new events in its backlog. If the backlog
+fills up meanwhile, it is dropped and those events are read from the log later; if it fills up
+because the client does not read, the stream ends.
 """
 
 import asyncio
@@ -20,24 +20,24 @@ from events.stream import frames
 from events.stream.missed_events import EventPage, Replay, Start
 from events.stream.visibility import View, Viewpoint
 
-Pack = Callable[[bytes], bytes]  # what the protocol below wants around every piece
+Pack = Callable[[bytes], bytes]  # the framing of the protocol below
 
 
 class End(Enum):
-    """Why a stream ended."""
+    """Reasons for the end of a stream."""
 
     SHUTDOWN = "shutdown"
-    REVOKED = "revoked"  # its grant no longer holds: nothing will come for it
-    EXPIRED = "expired"  # its token or grant did
-    EVICTED = "evicted"  # it did not read; it can catch up by its last event's id
-    GONE = "gone"  # nobody is there any more
+    REVOKED = "revoked"  # the grant was revoked: the client should not reconnect
+    EXPIRED = "expired"  # the token or grant expired
+    EVICTED = "evicted"  # the client did not read; it can resume from its last event id
+    GONE = "gone"  # the client disconnected
 
 
-UNHEARD = frozenset({End.EVICTED, End.GONE})
+UNREACHABLE = frozenset({End.EVICTED, End.GONE})
 
 
 class Wire(Protocol):
-    """The way to the client. Writing never waits: what does not leave at once, the wire holds."""
+    """The transport to the client. Writing never waits: the wire buffers unsent bytes."""
 
     @property
     def is_gone(self) -> bool: ...
@@ -45,16 +45,16 @@ class Wire(Protocol):
     def write(self, packed: bytes) -> None: ...
 
     def write_now(self, packed: bytes) -> bool:
-        """Writes unless it holds something or is gone; False says that nothing was written."""
+        """Writes if the wire is open and empty; otherwise writes nothing and returns False."""
 
     async def drain(self) -> None:
-        """Returns when it holds nothing. Raises: ConnectionError, TimeoutError."""
+        """Returns when the buffer is empty. Raises: ConnectionError, TimeoutError."""
 
     def cut(self) -> None: ...
 
 
 class Encoded:
-    """An event's frames, each view encoded and packed once for all streams."""
+    """An event's frames, encoded and packed once per view for all streams."""
 
     __slots__ = ("_frames", "event", "event_id")
 
@@ -64,7 +64,7 @@ class Encoded:
         self._frames: dict[tuple[View, Pack], tuple[int, bytes]] = {}
 
     def frame(self, view: View, pack: Pack) -> tuple[int, bytes]:
-        """With the event's id, as backlogs keep it."""
+        """Returns (event id, packed frame), as backlogs keep it."""
         found = self._frames.get((view, pack))
         if found is None:
             frame = frames.frame(self.event_id, self.event, view is View.STUDENT)
@@ -73,7 +73,7 @@ class Encoded:
 
 
 class Subscriber:
-    """Fed by the hub. Thousands of them are idle, so each holds little, and no timer."""
+    """One stream, fed by the hub. Thousands are idle, so each is small and has no timer."""
 
     __slots__ = (
         "__weakref__",
@@ -110,9 +110,9 @@ class Subscriber:
         self._backlog_size = backlog_size
         self._opening = b""
         self._farewell = b""
-        self._reached_id = 0  # everything up to it was written
-        self._target_id = 0  # everything above it comes through the backlog
-        self._offered_id = 0  # everything up to it has come, or was read from the log
+        self._reached_id = 0  # events up to it were written
+        self._target_id = 0  # events above it come through the backlog
+        self._offered_id = 0  # events up to it were offered, or read from the log
         self._wire: Wire | None = None
         self._wake: Callable[[], None] | None = None  # while it is live
 
@@ -125,7 +125,7 @@ class Subscriber:
         return self._wire is not None and self._wire.is_gone
 
     def begin(self, start: Start, position: int, retry_ms: int, is_fresh: bool) -> None:
-        """Takes up its place; from now on the hub offers it what is above `position`."""
+        """Sets the start; from now on the hub offers events above `position`."""
         self._reached_id = start.after_id
         self._target_id = position
         self._offered_id = max(start.after_id, position)
@@ -133,16 +133,16 @@ class Subscriber:
         if start.is_reset:
             self._opening += frames.reset(start.after_id)
 
-    def offer(self, told: tuple[int, bytes]) -> bool:
-        """What has just happened; what was offered before is passed over. True: `flush` it."""
-        event_id = told[0]
+    def offer(self, framed: tuple[int, bytes]) -> bool:
+        """Queues an (event id, frame) that was not offered before; True asks for a `flush`."""
+        event_id = framed[0]
         if self.end_reason or event_id <= self._offered_id:
             return False
         self._offered_id = event_id
         if len(self._backlog) >= self._backlog_size:
             self.flush()
         if len(self._backlog) < self._backlog_size:
-            self._backlog.append(told)
+            self._backlog.append(framed)
         elif self._is_behind:
             self._backlog.clear()
             self._target_id = event_id
@@ -151,45 +151,46 @@ class Subscriber:
         return len(self._backlog) == 1
 
     def flush(self) -> None:
-        """Writes what was offered, if it is live; called by the hub after a round of offers."""
+        """Writes the backlog if live; the hub calls it after a round of offers."""
         backlog = self._backlog
         if backlog and self._write_live(_joined(backlog)):
             self._reached_id = self._target_id = backlog[-1][0]
             backlog.clear()
 
     def beat(self) -> None:
-        """The hub's heartbeat. One that is not live needs none: bytes wait in its wire."""
+        """Writes a heartbeat if live; otherwise bytes are on their way anyway."""
         self._write_live(self.pack(frames.HEARTBEAT))
 
-    def revoke(self, told: tuple[int, bytes] | None) -> None:
-        """Its grant no longer holds; `told`, unless it was before, is the last it hears."""
-        is_news = told is not None and told[0] > self._offered_id
-        self.end(End.REVOKED, told[1] if told and is_news else b"")
+    def revoke(self, framed: tuple[int, bytes] | None) -> None:
+        """Ends a stream whose grant was revoked, after `framed` unless that was sent before."""
+        is_news = framed is not None and framed[0] > self._offered_id
+        self.end(End.REVOKED, framed[1] if framed and is_news else b"")
 
     def end(self, reason: End, farewell: bytes = b"") -> None:
-        """What was kept is still written, then `farewell`, packed; then nothing more."""
+        """Ends the stream: the backlog is still written, then the packed `farewell`."""
         if self.end_reason:
             return
         self.end_reason = reason
         self._farewell = farewell
-        if self._is_behind or reason in UNHEARD:
-            self._backlog.clear()  # or the client would take the gap before it for read
+        if self._is_behind or reason in UNREACHABLE:
+            self._backlog.clear()  # its last id would make the client skip the gap before it
         if reason is End.EVICTED and self._wire:
             self._wire.cut()
         self._call_task()
 
     async def feed(self, wire: Wire) -> None:
-        """Returns when the stream is over. Raises as `catch_up`."""
+        """Writes until the stream is over. Raises as `catch_up`."""
         woken = asyncio.Event()
         while not await self.catch_up(wire, woken.set):
             await woken.wait()
             woken.clear()
 
     async def catch_up(self, wire: Wire, wake: Callable[[], None]) -> bool:
-        """True when the stream is over; False when it is live: `wake` asks, once, to do it again.
+        """Writes until the stream is over (True) or live (False): then `wake` is called, once,
+        when this must run again.
 
-        Raises: ConnectionError, TimeoutError (the client); DatabaseError, while it is behind: end
-        the response, the client will come back.
+        Raises: ConnectionError, TimeoutError (the client); DatabaseError while behind: end the
+        response, and the client reconnects.
         """
         self._wire = wire
         wire.write(self.pack(self._opening))
@@ -214,7 +215,7 @@ class Subscriber:
         return self._reached_id < self._target_id
 
     def _write_live(self, packed: bytes) -> bool:
-        """False when it is not live, or no longer: a task sees to a full wire, and to none."""
+        """Writes if live; wakes the task and returns False when the wire is full or gone."""
         if self._wire is None or self._wake is None:
             return False
         if self._wire.write_now(packed):
@@ -239,13 +240,13 @@ class Subscriber:
             return b"".join(self._frames_of(page))
         self._reached_id = page.after_id
         self._offered_id = max(self._offered_id, page.after_id)
-        self._backlog = [told for told in self._backlog if told[0] > page.after_id]
+        self._backlog = [framed for framed in self._backlog if framed[0] > page.after_id]
         return frames.reset(page.after_id)
 
     def _frames_of(self, page: EventPage) -> list[bytes]:
-        # The roles may have changed while the page was read.
-        seen = ((told, self.viewpoint.view_of(told[1])) for told in page.events)
-        return [frames.frame(*told, view is View.STUDENT) for told, view in seen if view]
+        # Roles may have changed while the page was read.
+        seen = ((entry, self.viewpoint.view_of(entry[1])) for entry in page.events)
+        return [frames.frame(*entry, view is View.STUDENT) for entry, view in seen if view]
 
 
 def _joined(backlog: list[tuple[int, bytes]]) -> bytes:

@@ -1,8 +1,8 @@
-"""Who may see which event, as the contract's event table says. Pure.
+"""Visibility of events, by the contract's event table. Pure.
 
-The one rule, in two forms that tests hold against each other: `Viewpoint.view_of` for what happens
-now, `Viewpoint.sight` for the same in SQL, when the log is read again. A filter looks at what is
-shown, so a student cannot find out by filtering who acted on a video.
+One rule in two forms, which the tests compare: `Viewpoint.view_of` for live events,
+`Viewpoint.sight` for the same in SQL, to replay the log. A filter applies to the shown fields, so a
+student cannot find out by filtering who acted on a video.
 """
 
 from collections.abc import Iterator
@@ -36,10 +36,10 @@ class View(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whom a stream is for, and what its credential opens.
+    """A stream's user, and the extent of its credential.
 
     A playback grant opens one video's events: `video_id`, with the course and the enrolment
-    version it is bound to (no version for admin and service, who have no enrolment).
+    version it is bound to (no version for admin and service, who need no enrolment).
     """
 
     user_id: str
@@ -51,7 +51,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the client asked to see of what it may see; None asks for all."""
+    """The client's filters within what it may see; None means no filter."""
 
     video_id: UUID | None = None
     course_id: str | None = None
@@ -68,7 +68,7 @@ class Filters:
 
 
 class Roles:
-    """A user's enrolments as known by now; of two tidings the one with the higher version holds."""
+    """A user's known roles by course; on conflict the higher version wins."""
 
     __slots__ = ("_known",)
 
@@ -76,7 +76,7 @@ class Roles:
         self._known: dict[str, tuple[int, str | None]] = {}
 
     def learn(self, course_id: str, role: str | None, version: int) -> bool:
-        """True when that was news."""
+        """Applies an enrolment; True if its version is newer."""
         if version <= self.version(course_id):
             return False
         self._known[course_id] = (version, role)
@@ -94,14 +94,14 @@ class Roles:
 
 @dataclass(frozen=True, slots=True)
 class Viewpoint:
-    """One stream's view of the log: whose it is, what they asked for, what they may see by now."""
+    """One stream's view of the log: its scope, filters and current roles."""
 
     scope: Scope
     filters: Filters = Filters()
     roles: Roles = field(default_factory=Roles)
 
     def view_of(self, event: Event) -> View | None:
-        """How this stream is shown the event; None when it is not."""
+        """Returns the view in which the stream sees the event; None when hidden."""
         if self.scope.video_id is not None and event.video_id != self.scope.video_id:
             return None
         view = self._permitted_view(event)
@@ -117,12 +117,12 @@ class Viewpoint:
         if isinstance(event, VideoEvent):
             return View.STUDENT if role and event.name in STUDENT_TYPES else None
         is_own = event.user_id == self.scope.user_id
-        # One's own withdrawal is told, one's own playback only while enrolled.
+        # Users see their own withdrawal, but their own playback only while enrolled.
         may_see = role is not None or isinstance(event, EnrollmentChanged)
         return View.FULL if is_own and may_see else None
 
     def sight(self) -> Sight:
-        """The same rule for SQL."""
+        """Returns the same rule as SQL parameters."""
         return Sight(
             user_id=self.scope.user_id,
             is_privileged=self.scope.is_privileged,
@@ -139,7 +139,7 @@ class Viewpoint:
         )
 
     def is_revoked(self) -> bool:
-        """A playback grant whose enrolment was withdrawn or has changed since."""
+        """True for a playback grant whose enrolment was withdrawn or changed since."""
         scope = self.scope
         if scope.is_privileged or scope.video_id is None or scope.course_id is None:
             return False
@@ -148,7 +148,7 @@ class Viewpoint:
         return is_changed or self.roles.of(scope.course_id) is None
 
     def is_farewell(self, event: Event) -> bool:
-        """The withdrawal that a playback grant's stream ends with, though no video's event."""
+        """True for the withdrawal that ends a playback grant's stream, though no video event."""
         return (
             isinstance(event, EnrollmentChanged)
             and event.role is None
@@ -157,8 +157,8 @@ class Viewpoint:
         )
 
     def audiences(self) -> Iterator[tuple[str, str]]:
-        """Where the hub looks for this stream; each event is offered to `audiences_of(event)`, and
-        to all streams of the user it is about.
+        """Yields the stream's audiences: the hub offers an event to `audiences_of(event)`, and to
+        all streams of the event's user.
         """
         if self.scope.is_privileged:
             yield ("all", "")
@@ -170,7 +170,7 @@ class Viewpoint:
 
 
 def audiences_of(event: Event) -> Iterator[tuple[str, str]]:
-    """The streams that may be shown the event are in one of these, not all in them are."""
+    """Yields a superset of the event's viewers: every stream that may see it is in one of them."""
     yield ("all", "")
     yield ("instructors", event.course_id)
     if event.name in STUDENT_TYPES:

@@ -1,1 +1,1 @@
-"""Leaving S3: lectures, references and viewers' places taken over."""
+"""Takeover from S3: lectures, references and viewers' positions."""

@@ -1,7 +1,7 @@
-"""Before anything is fetched from S3, every module that is to show it has a video that plays there.
+"""Announcement of an import: gives each module a video that plays from S3, before any fetch.
 
-Some modules a transaction, which is small enough to be no one's burden and large enough to be soon
-done with thousands. Announced again, a module keeps its video, and what was seen of it.
+Modules are announced in batches, a transaction each: short locks, yet thousands finish quickly.
+Announcing again keeps the module's video and its progress.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from db import courses, videos
 from db.pool import Database, Transaction
 from db.takeover import announced
 from db.takeover.announced import Announcement
-from events.errors import NotTaken, was_deleted
+from events.errors import NotTaken, deleted_video_fault
 from events.log import log
 from events.log.snapshots import video_event
 from events.log.types import VideoReady
@@ -20,7 +20,7 @@ MODULES_AT_ONCE = 50
 
 
 async def announce(database: Database, wanted: Sequence[Announcement]) -> dict[str, NotTaken]:
-    """By module, why it cannot have a video."""
+    """Announces the modules; returns, by module id, why one cannot have a video."""
     faults: dict[str, NotTaken] = {}
     waiting = iter(wanted)
     while batch := list(islice(waiting, MODULES_AT_ONCE)):
@@ -32,7 +32,7 @@ async def announce(database: Database, wanted: Sequence[Announcement]) -> dict[s
 
 
 async def _faults(transaction: Transaction, batch: Sequence[Announcement]) -> dict[str, NotTaken]:
-    """Found out before anything is made for the module."""
+    """Checks the modules before anything is created for them."""
     module_ids = [one.module_id for one in batch]
     course_of = await announced.courses_of(transaction, module_ids)
     elsewhere = {
@@ -43,11 +43,11 @@ async def _faults(transaction: Transaction, batch: Sequence[Announcement]) -> di
         if course_of.get(one.module_id, one.course_id) != one.course_id
     }
     gone = await announced.gone(transaction, module_ids)
-    return elsewhere | {module_id: was_deleted() for module_id in gone}
+    return elsewhere | {module_id: deleted_video_fault() for module_id in gone}
 
 
 async def _announce(transaction: Transaction, batch: Sequence[Announcement]) -> None:
-    """Also tell of those that are new: from now on they can be watched."""
+    """Appends VideoReady for new videos, which can be watched from S3."""
     new = []
     for one in batch:
         await _have_module(transaction, one)
@@ -58,7 +58,7 @@ async def _announce(transaction: Transaction, batch: Sequence[Announcement]) -> 
 
 
 async def _have_module(transaction: Transaction, one: Announcement) -> None:
-    """What is there keeps its title and its place."""
+    """Creates the course and module if missing; existing ones keep title and position."""
     if await courses.get_course(transaction, one.course_id) is None:
         await courses.put_course(transaction, one.course_id, one.course_id)
     if await courses.get_module(transaction, one.module_id) is None:

@@ -1,7 +1,7 @@
-"""One object from S3 to the videos of the modules that show it; may be killed at any point.
+"""Import of one S3 object into the videos of the modules that show it; safe to kill anywhere.
 
-Bytes are on the disk before the ledger tells of them. Row, event, job and reference of a module are
-one transaction: run again, what is done is passed over, and the rest goes on where it was.
+Bytes are on disk before the ledger records them. A module's row, event, job and reference are one
+transaction. A repeated run skips what is done and resumes the rest.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from db.takeover import announced, imports
 from db.takeover.imports import ImportedObject
 from db.takeover.legacy import LegacyModule
 from db.videos import MediaFacts
-from events.errors import NotTaken, was_deleted
+from events.errors import NotTaken, deleted_video_fault
 from events.media import pipeline
 from events.media.renditions import media_facts
 from storage.errors import (
@@ -52,13 +52,13 @@ from storage.videos import publish_partial, remove_video
 _T = TypeVar("_T")
 
 PART_BYTES = 8 * 1024 * 1024
-IMPORTER = "import-s3"  # who uploaded it, in the words of events and rows
+IMPORTER = "import-s3"  # the uploader in events and rows
 MAX_FILENAME_BYTES = 255
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """How the object was verified; `faults` are of the modules that do not show it all the same."""
+    """A verified object; `faults` are the refusals of modules, by module id."""
 
     verified: Verified
     faults: Mapping[str, NotTaken]
@@ -66,7 +66,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class ImportSettings:
-    """What may come in, as for uploads."""
+    """Limits of an import, the same as for uploads."""
 
     quota_bytes: int | None
     reserve_bytes: int
@@ -75,10 +75,10 @@ class ImportSettings:
 
 
 class Importer:
-    """Takes objects over; whoever made `executor` ends it, after setting `shared.stopping`.
+    """Imports objects; the owner of `executor` shuts it down, after setting `shared.stopping`.
 
-    `parallel` parts are fetched at once. The executor needs threads beside for each object that is
-    verified meanwhile, and more, or a part that arrived is noted only after those still waiting.
+    `parallel` parts are fetched at once. The executor needs further threads: one for each object
+    verified meanwhile, and spare ones, or a fetched part is recorded only after the queued fetches.
     """
 
     def __init__(
@@ -102,8 +102,8 @@ class Importer:
         self._fetching = asyncio.Semaphore(parallel)
 
     async def take(self, found: S3Object, modules: Sequence[LegacyModule]) -> Taken:
-        """Have every one of the modules show the object. Raises: NotTaken, DatabaseError."""
-        with _told():
+        """Imports the object and makes all modules show it. Raises: NotTaken, DatabaseError."""
+        with _convert_faults():
             location = found.location
             async with self._database.transaction() as transaction:
                 known = await imports.begin(
@@ -137,7 +137,7 @@ class Importer:
         for module in modules:
             is_last = module is modules[-1] and not faults
             try:
-                with _told():
+                with _convert_faults():
                     await self._enter(found, known.id, file, media, module, is_last=is_last)
             except NotTaken as exc:
                 faults[module.id] = exc
@@ -148,8 +148,8 @@ class Importer:
     async def _fetch_verified(
         self, found: S3Object, known: ImportedObject, file: PartialFile, room: Reservation
     ) -> Verified:
-        """What has arrived is read for its checksums while the rest is being fetched."""
-        fetched = await self._really_fetched(known, file)
+        """Fetches the missing parts; checksums are computed as parts arrive."""
+        fetched = await self._confirmed_ranges(known, file)
         parts = missing_parts(found.size_bytes, fetched, PART_BYTES)
         missing_bytes = sum(part.stop - part.start for part in parts)
         wanted_bytes = self._settings.reserve_bytes + missing_bytes
@@ -184,10 +184,10 @@ class Importer:
         if self._shared.stopping.is_set():
             raise NotTaken("interrupted", "run again, and it goes on where it was")
 
-    async def _really_fetched(
+    async def _confirmed_ranges(
         self, known: ImportedObject, file: PartialFile
     ) -> tuple[tuple[int, int], ...]:
-        """What the ledger says, unless the file is not the one that it speaks of."""
+        """Returns the ranges in the ledger; none if the file is shorter than the ledger claims."""
         claimed_bytes = known.fetched[-1][1] if known.fetched else 0
         if (await self._run(os.fstat, file.descriptor)).st_size >= claimed_bytes:
             return known.fetched
@@ -203,16 +203,16 @@ class Importer:
         room: Reservation,
         halted: threading.Event,
     ) -> None:
-        """What arrived is noted, whatever ended it."""
+        """Fetches a part and records the bytes that arrived, even after a failure."""
         client, shared = self._client, self._shared
         try:
             async with self._fetching:
                 await self._run(fetch_part, client, found, file.descriptor, part, shared, halted)
         finally:
             if part.position > part.start:
-                await to_its_end(self._note(object_id, file, part, room))
+                await to_its_end(self._record_part(object_id, file, part, room))
 
-    async def _note(
+    async def _record_part(
         self, object_id: UUID, file: PartialFile, part: ObjectPart, room: Reservation
     ) -> None:
         with os_errors_wrapped():
@@ -261,7 +261,7 @@ class Importer:
             video_id = await imports.take(transaction, module.id, object_id)
             if video_id is None:
                 raise NotTaken("taken", "another import has just taken it")
-            # Nobody else puts files there as long as the module is locked by `take`.
+            # `take` locks the module, so no other import publishes files there.
             await self._publish(file, module.course_id, video_id, media.container)
             try:
                 await self._enter_within(transaction, found, object_id, video_id, media)
@@ -274,7 +274,7 @@ class Importer:
     async def _publish(
         self, file: PartialFile, course_id: str, video_id: UUID, container: str
     ) -> None:
-        """In the place of what an import left that was killed here."""
+        """Publishes the file, replacing what a killed import left."""
         await self._run(remove_video, self._storage, course_id, video_id)
         await self._run(publish_partial, self._storage, file.path, course_id, video_id, container)
 
@@ -287,7 +287,7 @@ class Importer:
         media: MediaFacts,
     ) -> None:
         size_bytes = found.size_bytes
-        await space.reserve(  # each video counts in the quota, also those that share a file
+        await space.reserve(  # each video counts against the quota, even those that share a file
             transaction,
             object_id,
             needed_bytes=size_bytes,
@@ -296,7 +296,7 @@ class Importer:
         )
         filename = filename_of(found.location.key)
         if not await announced.arrive(transaction, video_id, media, size_bytes, filename):
-            raise was_deleted()
+            raise deleted_video_fault()
         await pipeline.begin_within(transaction, video_id, object_id)
 
     async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:
@@ -306,8 +306,8 @@ class Importer:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """What keeps one object or module from being taken, in words for the report."""
+def _convert_faults() -> Iterator[None]:
+    """Converts errors that concern one object or module to NotTaken."""
     try:
         yield
     except FetchError as exc:
@@ -323,6 +323,6 @@ def _told() -> Iterator[None]:
 
 
 def filename_of(key: str) -> str:
-    """What the video is called when it is saved."""
+    """Returns the download file name for an object key."""
     name = "".join(filter(str.isprintable, PurePosixPath(key).name)) or "video"
     return name.encode()[:MAX_FILENAME_BYTES].decode(errors="ignore")

@@ -1,7 +1,7 @@
-"""Where videos still stand that are being taken over from S3: addresses for their viewers.
+"""Presigned S3 URLs for videos that still play from S3 during a takeover.
 
-boto3 comes with the extra `s3` and is imported when the first address is asked for: it is large,
-and a server that nobody moves to needs none of it.
+boto3 comes with the extra `s3` and is imported with the first URL: it is large, and a server
+without a takeover does not need it.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from storage.s3.errors import S3SourceUnavailable
 _T = TypeVar("_T")
 
 PRESIGNING = "storage.s3.presigning"
-TIMEOUT_S = 5.0  # a role's credentials may be asked for on the way
+TIMEOUT_S = 5.0  # includes fetching a role's credentials
 MAX_CLIENTS = 32  # of endpoints and regions; a service has one or two
 
 
 class S3Sources:
-    """Addresses and questions, on the threads of `executor`; whoever made that ends it."""
+    """Signs URLs and checks objects on the threads of `executor`, which its owner shuts down."""
 
     def __init__(self, executor: Executor, timeout_s: float = TIMEOUT_S) -> None:
         self._executor = executor
@@ -32,11 +32,11 @@ class S3Sources:
     async def address(
         self, place: S3Source, life_s: float, *, method: str = "GET", disposition: str | None = None
     ) -> str:
-        """Opens the object for so long at most. Raises: S3SourceUnavailable."""
+        """Returns a URL that opens the object for `life_s`. Raises: S3SourceUnavailable."""
         return await self._run(self._presigned, place, int(life_s), method, disposition)
 
     async def require_there(self, place: S3Source) -> None:
-        """Ask S3. Raises: S3SourceGone, S3SourceUnavailable."""
+        """Checks that S3 has the object. Raises: S3SourceGone, S3SourceUnavailable."""
         await self._run(self._require_there, place)
 
     def _presigned(self, place: S3Source, life_s: int, method: str, disposition: str | None) -> str:

@@ -1,6 +1,7 @@
-"""References go to and fro between S3 and what was taken over: per object, in one transaction.
+"""Switches modules between playing from S3 and from the imported file.
 
-Files and objects stay where they are, so nothing is fetched when a reference comes back.
+One transaction per object. Files and objects stay in place; only the active source switches, so
+switching back fetches nothing.
 """
 
 from collections.abc import Collection
@@ -22,19 +23,19 @@ async def switch_source(
     bucket: str | None = None,
     prefix: str = "",
 ) -> list[str]:
-    """The modules that show the other place from now on; without `module_ids` all that can."""
+    """Switches the given modules, by default all; returns the ids of those that changed."""
     switched: list[str] = []
     for object_id, modules in await references.switchable(
         database, is_local=is_local, module_ids=module_ids, bucket=bucket, prefix=prefix
     ):
         async with database.transaction() as transaction:
             found = await references.switch(transaction, object_id, modules, is_local=is_local)
-            await _tell(transaction, found)
+            await _append_updates(transaction, found)
         switched += [one.module_id for one in found]
     return switched
 
 
-async def _tell(transaction: Transaction, switched: list[SwitchedModule]) -> None:
+async def _append_updates(transaction: Transaction, switched: list[SwitchedModule]) -> None:
     found = [await videos.get(transaction, one.video_id) for one in switched if one.video_id]
     if events := [video_event(VideoUpdated, video, video.uploaded_by) for video in found if video]:
         await log.append(transaction, events)

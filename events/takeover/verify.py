@@ -1,8 +1,8 @@
-"""Whether what was taken over from S3 is still here as it was taken. It only looks.
+"""Verification that imported files are still as they were imported. Read-only.
 
-Where players needed a lecture changed, the very bytes of its object are on no disk of ours any
-more: then the served file is compared with what was noted when it was made, and what it was made
-from with what was taken over.
+A lecture that had to be converted for browsers no longer has its object's bytes here. Then the
+served file is compared with the digest recorded when it was made, and its recorded original with
+the imported object.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ BROKEN = ("damaged", "lost")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`state` is a word for the report; `found` is what S3 has now."""
+    """`state` is the report's column; `found` is the object's current state in S3."""
 
     state: str
     detail: str
@@ -37,7 +37,7 @@ class Verdict:
 
 
 class Verifier:
-    """Reads files and asks S3 in the threads of `executor`, which is the caller's."""
+    """Reads files and queries S3 on the threads of the caller's `executor`."""
 
     def __init__(
         self, database: Database, storage: StoragePaths, executor: Executor, client: Client
@@ -49,12 +49,12 @@ class Verifier:
 
     async def verify(self, taken: TakenModule) -> Verdict:
         """Raises: S3Error, StorageGone, DatabaseError."""
-        verdict = await self._look(taken)
-        if verdict.state in BROKEN:  # a worker may have put another file there since rows were read
-            verdict = await self._look(taken)
+        verdict = await self._verify_once(taken)
+        if verdict.state in BROKEN:  # a worker may have replaced the file since the rows were read
+            verdict = await self._verify_once(taken)
         return verdict
 
-    async def _look(self, taken: TakenModule) -> Verdict:
+    async def _verify_once(self, taken: TakenModule) -> Verdict:
         rows = await file_rows.of_videos(self._database, [taken.video_id])
         files = rows.get(taken.video_id)
         loop = asyncio.get_running_loop()
@@ -65,21 +65,21 @@ class Verifier:
         if files is None or files.is_deleted:
             return Verdict("deleted", "its video was deleted here", found)
         try:
-            return _beside_s3(taken, self._local(taken, files, found))
+            return _compare_with_s3(taken, self._check_local(taken, files, found))
         except FetchError as exc:
             return Verdict(exc.state, str(exc), found)
         except Mismatch as exc:
             return Verdict("damaged", str(exc), found)
         except StorageError as exc:
-            self._storage.check()  # a lost mount is not taken for lost files
+            self._storage.check()  # a missing mount must not look like lost files
             is_missing = isinstance(exc, FileMissing)
             return Verdict("lost" if is_missing else "damaged", exc.sentence, found)
 
-    def _local(self, taken: TakenModule, files: VideoFiles, found: S3Object) -> Verdict:
+    def _check_local(self, taken: TakenModule, files: VideoFiles, found: S3Object) -> Verdict:
         """Raises: Mismatch, FetchError, StorageError."""
         held = next((row for row in files.files if _holds(row, taken.sha256)), None)
         if held is None:
-            return self._made(taken, files, found)
+            return self._check_converted(taken, files, found)
         path = self._path(files, held)
         if _is_same(found, taken):
             summed = verified(self._client, found, path)
@@ -90,14 +90,14 @@ class Verifier:
             return Verdict("failed", "whole, but it cannot be played here", found)
         return Verdict("verified", f"sha256 {taken.sha256}", found)
 
-    def _made(self, taken: TakenModule, files: VideoFiles, found: S3Object) -> Verdict:
+    def _check_converted(self, taken: TakenModule, files: VideoFiles, found: S3Object) -> Verdict:
         if files.original.sha256 != taken.sha256:
             raise Mismatch("it was made from other bytes than were taken over")
         served = next((row for row in files.files if row.kind == "representation"), None)
         if served is None:
             raise FileMissing
-        told = Expected(served.size_bytes, "", has_md5_etag=False)
-        _require(verify(self._path(files, served), told), served.sha256, served)
+        expected = Expected(served.size_bytes, "", has_md5_etag=False)
+        _require(verify(self._path(files, served), expected), served.sha256, served)
         detail = f"made from sha256 {taken.sha256}, which is not kept; the served file is whole"
         return Verdict("converted", detail, found)
 
@@ -112,7 +112,7 @@ def _require(summed: Verified, sha256: str | None, row: FileRow) -> None:
 
 
 def _holds(row: FileRow, sha256: str) -> bool:
-    """Whether the file is to have the very bytes of the object."""
+    """True if the file should have the object's bytes."""
     return row.kind == "original" or row.sha256 == sha256
 
 
@@ -120,8 +120,8 @@ def _is_same(found: S3Object, taken: TakenModule) -> bool:
     return (found.etag, found.size_bytes) == (taken.etag, taken.size_bytes)
 
 
-def _beside_s3(taken: TakenModule, local: Verdict) -> Verdict:
-    """What is whole here may be something else in S3 by now, or nothing."""
+def _compare_with_s3(taken: TakenModule, local: Verdict) -> Verdict:
+    """Adds to the local verdict how the object in S3 compares now."""
     found, detail = local.found, local.detail
     if _is_same(found, taken):
         return replace(local, detail=f"{detail}; S3 has the same")

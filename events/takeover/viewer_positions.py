@@ -1,7 +1,7 @@
-"""Viewers' places in the service that is left become progress here.
+"""Import of viewers' positions from the old service as progress.
 
-The newer position holds, what was seen there and here is joined, what was completed stays so. Run
-again it changes nothing. No event tells of it, since nothing was played.
+The newer position wins, watched intervals are merged, completions stay. Idempotent. Publishes no
+event, since nothing was played.
 """
 
 import math
@@ -23,16 +23,16 @@ from events.progress.merging import multirange
 
 State = Literal["no-module", "bad-user-id", "unreadable", "not-enrolled"]
 
-NO_SESSION = ""  # no report's, so that none takes the position for its own session's
+NO_SESSION = ""  # no report's session, so ordering within a session never applies
 UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)  # older than anything here
-# What PostgreSQL takes for a boolean.
+# PostgreSQL's boolean literals.
 TRUE_WORDS = ("true", "t", "yes", "y", "on", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "off", "0", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What somebody may have to see to; all but `not-enrolled` were left out."""
+    """A row that may need attention; all but `not-enrolled` were skipped."""
 
     state: State
     user_id: str
@@ -43,7 +43,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """Of some rows: how many places were new or newer, how many were here already."""
+    """Counts of a batch: positions that were new or newer, and positions already here."""
 
     changed: int
     unchanged: int
@@ -51,7 +51,7 @@ class Carried:
 
 
 class NotCarried(Exception):
-    """A row is of no use here; `state` is a word for the report, the message says why."""
+    """A row cannot be imported; `state` is the report's column, the message the reason."""
 
     def __init__(self, state: State, detail: str) -> None:
         super().__init__(detail)
@@ -59,7 +59,7 @@ class NotCarried(Exception):
 
 
 class Backfill:
-    """Carries rows over; `lectures` are by module, `now` is when it began."""
+    """Imports rows; `lectures` are by module id, `now` is the start of the import."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Backfill:
         self._now = now
 
     async def carry(self, rows: Iterable[LegacyProgress]) -> Carried:
-        """In one transaction. Raises: DatabaseError."""
+        """Imports the rows in one transaction. Raises: DatabaseError."""
         places, remarks = read_places(rows, self._lectures, self._is_user_id, self._now)
         async with self._database.transaction() as transaction:
             news = await viewer_positions.changing(transaction, places)
@@ -88,7 +88,7 @@ class Backfill:
         return Carried(len(news), len(places) - len(news), remarks)
 
     async def _store(self, transaction: Transaction, places: Sequence[Place]) -> None:
-        """Standings are read again under their locks: reports go on meanwhile."""
+        """Reads the standings again under their locks: reports arrive meanwhile."""
         keys = {place: SessionKey(place.user_id, place.video_id, NO_SESSION) for place in places}
         standings = await report_batch.lock_and_read(transaction, keys.values())
         changes = [
@@ -106,7 +106,7 @@ class Backfill:
             position_at=place.position_at if is_newer else None,
             position_session_id=NO_SESSION if is_newer else None,
             watched=multirange([(0.0, place.seen_s)]),
-            received_at=_known(place.position_at, self._now),
+            received_at=_known_time(place.position_at, self._now),
         )
 
 
@@ -116,7 +116,7 @@ def read_places(
     is_user_id: Callable[[str], object],
     now: datetime,
 ) -> tuple[list[Place], list[Remark]]:
-    """One place of each user and lecture, and what is said of rows of no use."""
+    """Returns one position per user and lecture, and remarks on unusable rows."""
     places: list[Place] = []
     remarks: list[Remark] = []
     for row in rows:
@@ -126,7 +126,7 @@ def read_places(
             places.append(parse_place(row, lectures, now))
         except NotCarried as exc:
             remarks.append(Remark(exc.state, row.user_id, row.module_id, detail=str(exc)))
-    return merged(places), remarks
+    return merge_places(places), remarks
 
 
 def parse_place(row: LegacyProgress, lectures: Mapping[str, Lecture], now: datetime) -> Place:
@@ -143,12 +143,12 @@ def parse_place(row: LegacyProgress, lectures: Mapping[str, Lecture], now: datet
         position_s=position_s,
         position_at=position_at,
         seen_s=round(position_s, 2),
-        completed_at=_known(position_at, now) if _is_true(row.completed) else None,
+        completed_at=_known_time(position_at, now) if _is_true(row.completed) else None,
     )
 
 
-def merged(places: Iterable[Place]) -> list[Place]:
-    """One of each user and video: the newest, with all that any of them tells of."""
+def merge_places(places: Iterable[Place]) -> list[Place]:
+    """Merges the positions per user and video: the newest, with the furthest and any completion."""
     found: dict[tuple[str, object], Place] = {}
     for place in sorted(places, key=lambda place: place.position_at):
         key = place.user_id, place.video_id
@@ -187,11 +187,11 @@ def _is_true(word: str | None) -> bool:
 
 
 def _time(seconds: float | None, now: datetime) -> datetime:
-    """What is in the future would win over all that is reported until then."""
+    """Dates from the future are dropped: they would win over all reports until then."""
     if seconds is None or not 0 <= seconds <= now.timestamp():
         return UNKNOWN_TIME
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _known(time: datetime, now: datetime) -> datetime:
+def _known_time(time: datetime, now: datetime) -> datetime:
     return now if time == UNKNOWN_TIME else time

@@ -1,1 +1,1 @@
-"""Files and rows kept in agreement, and what is accounted."""
+"""Upkeep: reconciling files and rows, trash, repairs, accounting of bytes."""

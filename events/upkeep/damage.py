@@ -1,8 +1,7 @@
-"""Published files that are not as their rows say: noted by who was to send them, repaired if they
-can be.
+"""Damaged files: published files that differ from their rows, noted when sent, then repaired.
 
-A repair is what `check --repair` does, but that nothing is given up: a file that cannot be made
-again waits for a person, who may have a backup. Each video is tried once an hour at most.
+A repair does what `check --repair` does, except that no video is given up: a file that cannot be
+made again waits for an operator, who may have a backup. Each video is tried at most once an hour.
 """
 
 import logging
@@ -34,7 +33,7 @@ class PublishedFile(NamedTuple):
 
 
 class DamagedFiles:
-    """What this process was to send and did not. Bounded: the oldest note is forgotten."""
+    """Damaged files that this process could not send. Bounded: the oldest is forgotten."""
 
     def __init__(self) -> None:
         self.noted_count = 0
@@ -44,7 +43,7 @@ class DamagedFiles:
         return len(self._noted)
 
     def note(self, file: PublishedFile, *, has_its_length: bool = False) -> None:
-        """Told once for as long as it is damaged; `has_its_length` is of one with other bytes."""
+        """Logs the file once while it is damaged; `has_its_length`: only its content differs."""
         if file in self._noted:
             return
         self.noted_count += 1
@@ -54,7 +53,7 @@ class DamagedFiles:
         logger.error("%s of video %s is not as recorded: it is not sent", file.name, file.video_id)
 
     def forget(self, file: PublishedFile) -> None:
-        """It is as recorded again, or nobody speaks of it any more."""
+        """Forgets a file that is intact again or has no row any more."""
         self._noted.pop(file, None)
 
     def by_video(self) -> dict[UUID, list[PublishedFile]]:
@@ -64,12 +63,12 @@ class DamagedFiles:
         return found
 
     def needs_reading(self, files: list[PublishedFile]) -> bool:
-        """Whether the lengths alone do not tell what is the matter."""
+        """True if a file has its length, so that only its hash shows the damage."""
         return any(self._noted.get(file) for file in files)
 
 
 class Repairs:
-    """Has what was noted made again; `look` is called every few seconds."""
+    """Queues noted files to be made again; `look` is called every few seconds."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
-"""Who was served how many bytes of what: gathered in memory, written in batches.
+"""The ledger: bytes served per course, video and user, collected in memory, written in batches.
 
-Right to the byte: of a running transfer is added what it sent since the last look, be that less
-than nothing, and a batch whose commit nobody confirmed is sent again under its old number, which
-the database adds once. What was not written when a process is killed is lost: one interval's.
+Exact to the byte: a running transfer adds what it sent since the last harvest, which may be
+negative, and a batch whose commit is unconfirmed is sent again under its number, which the database
+adds only once. A killed process loses at most one interval.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 
 INTERVAL_S = 5.0
 MAX_BATCH = 1_000
-# More than one process opens within an interval; some 15 MiB while the database is away.
+# More accounts than a process opens in an interval; about 15 MiB during a database outage.
 MAX_ACCOUNTS = 50_000
 STOP_TIMEOUT_S = 5.0
 NO_VIDEO, NO_USER = UUID(int=0), ""
 
 
 class Served(Protocol):
-    """A transfer, running or over; `sent_bytes` may fall when it is cut."""
+    """A transfer, running or ended; `sent_bytes` may decrease when it is aborted."""
 
     @property
     def user_id(self) -> str: ...
@@ -50,10 +50,10 @@ def utc_today() -> date:
 
 
 class Ledger:
-    """What was sent and is not written yet.
+    """Sent bytes that are not written yet.
 
-    Over `max_accounts` whoever is new is counted under the course alone, without video and user,
-    so that no byte is forgotten and there are no more accounts than courses beyond it.
+    Beyond `max_accounts`, new accounts are counted by course only, without video and user: no byte
+    is lost, and the excess is bounded by the number of courses.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Ledger:
         self._today = today
         self._day = today()
         self._amounts: dict[Account, int] = {}
-        self._counted: dict[Served, int] = {}  # of running transfers: what was added already
+        self._counted: dict[Served, int] = {}  # bytes of running transfers added so far
 
     def __len__(self) -> int:
         return len(self._amounts)
@@ -81,18 +81,19 @@ class Ledger:
         self._amounts[account] = (before or 0) + size_bytes
 
     def finish(self, transfer: Served) -> None:
-        """Adds what was not added yet of a transfer that is over."""
+        """Adds the remaining bytes of an ended transfer."""
         self._add_since(transfer, self._counted.pop(transfer, 0))
 
     def harvest(self, running: Iterable[Served]) -> None:
-        """Adds what running transfers sent since the last time; a day ends with this."""
+        """Adds the bytes that running transfers sent since the last harvest; then starts a new
+        day if one has begun."""
         for transfer in running:
             self._add_since(transfer, self._counted.get(transfer, 0))
             self._counted[transfer] = transfer.sent_bytes
         self._day = self._today()
 
     def take(self, limit: int) -> dict[Account, int]:
-        """Hands over at most so many accounts, the oldest first."""
+        """Removes and returns at most `limit` accounts, oldest first."""
         taken = list(islice(self._amounts, limit))
         return {account: self._amounts.pop(account) for account in taken}
 
@@ -107,12 +108,12 @@ class Ledger:
 
 
 class Running(Protocol):
-    """The transfers that run, asked for anew each time."""
+    """The running transfers, iterated anew each time."""
 
     def __iter__(self) -> Iterator[Served]: ...
 
     def settle(self) -> None:
-        """Add to the ledger what no transfer tells of."""
+        """Adds bytes that belong to no transfer to the ledger."""
         ...
 
 
@@ -132,14 +133,14 @@ class LedgerWriter:
 
     @property
     def waiting_count(self) -> int:
-        """Accounts with bytes that are not written yet."""
+        """Number of accounts with unwritten bytes."""
         return len(self._ledger) + len(self._batch)
 
     def start(self) -> None:
         self._periodic.start()
 
     async def stop(self) -> None:
-        """After the last transfer has ended."""
+        """Writes the rest. Call it after the last transfer has ended."""
         await self._periodic.stop()
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
@@ -148,9 +149,9 @@ class LedgerWriter:
             logger.error("what was sent to %d accounts is not written: %s", self.waiting_count, exc)
 
     async def flush(self) -> None:
-        """Writes all that was sent until now.
+        """Writes all bytes sent so far.
 
-        Raises: DatabaseUnavailable, DatabaseTimeout; what is not written is written next time.
+        Raises: DatabaseUnavailable, DatabaseTimeout; the unwritten rest stays for the next flush.
         """
         self._running.settle()
         self._ledger.harvest(self._running)
@@ -172,7 +173,7 @@ class LedgerWriter:
             self.failure_count += 1
             raise
         except DatabaseError:
-            # It would be refused for ever, and all others wait behind it.
+            # A retry would always be refused, and block all later batches.
             self.lost_bytes += sum(self._batch.values())
             logger.exception("what was sent to %d accounts is lost", len(self._batch))
         self._batch = {}

@@ -1,8 +1,8 @@
-"""Pairs a database with its storage: each knows the other by an id, and neither works with another.
+"""Pairing of a database with its storage: each records the other's id and refuses any other.
 
-They meet once, when both are new. From then on an empty mount, another storage, another database or
-a copy of the database at work beside the original is refused, and whoever takes uploads or removes
-files asks before. Only a person brings together what does not know each other: `adopt`.
+They are paired once, when both are new. From then on an empty mount, another storage, another
+database, or a copy of the database running beside the original is refused; uploads and removals of
+files check this first. Only an operator can pair others, by `adopt`.
 """
 
 import asyncio
@@ -52,13 +52,14 @@ COPY = (
 
 
 async def pair(database: Database, storage: StoragePaths, *, may_make: bool = True) -> StoragePaths:
-    """The storage, from now on bound to the identity it has: at start, before anything else.
+    """Returns the storage bound to its identity. Call it at start, before anything else.
 
-    A new storage is made for a new database, if it may be. Running twice does no harm.
+    Creates a new storage for a new database if `may_make`. Idempotent.
     Raises: ForeignStorage, StorageError, DatabaseError.
     """
     storage = await asyncio.to_thread(StoragePaths, storage.root)  # bound to nothing yet
-    # The storage first: it is claimed after its row, so a claim seen without a row is another's.
+    # Read the storage first: it is claimed after its row is written, so a claim without a row is
+    # another database's.
     before = await asyncio.to_thread(_identity_if_any, storage)
     is_used = await asyncio.to_thread(storage.holds_anything)
     known = await storage_identity.known(database)
@@ -67,7 +68,7 @@ async def pair(database: Database, storage: StoragePaths, *, may_make: bool = Tr
         _refuse_to_meet(storage, before, is_used=is_used)
     if before is None and not (is_first_meeting and may_make):
         raise _refusal(NOT_THERE, storage)
-    known, identity = await _introduced(database, storage, known)
+    known, identity = await _introduce(database, storage, known)
     try:
         await _require(storage, known, identity)
     except ForeignStorage:
@@ -80,9 +81,9 @@ async def pair(database: Database, storage: StoragePaths, *, may_make: bool = Tr
 async def require_pair(
     database: Database, storage: StoragePaths, executor: Executor | None = None
 ) -> None:
-    """Asked anew each time, of both. Raises: ForeignStorage, StorageGone, DatabaseError."""
+    """Checks both sides anew. Raises: ForeignStorage, StorageGone, DatabaseError."""
     loop = asyncio.get_running_loop()
-    identity = await loop.run_in_executor(executor, _checked, storage)
+    identity = await loop.run_in_executor(executor, _check, storage)
     known = await storage_identity.known(database)
     fault = _fault(known, identity) if known else (OTHERS if identity.owner else UNMET)
     if fault is not None:
@@ -90,14 +91,16 @@ async def require_pair(
 
 
 async def adopt(database: Database, storage: StoragePaths) -> None:
-    """Have them belong to each other from now on, and to nobody else. Files stay as they are.
+    """Pairs the two exclusively; files stay as they are.
 
-    Where both know each other already, and only a file is lost, servers at work go on.
+    If they are paired already and only a marker file is lost, running servers are not disturbed.
     Raises: StorageError, DatabaseError.
     """
     storage = await asyncio.to_thread(StoragePaths, storage.root)  # bound to nothing
     known = await storage_identity.known(database)
-    storage_id = await asyncio.to_thread(_marked, storage, known.storage_id if known else None)
+    storage_id = await asyncio.to_thread(
+        _ensure_marker, storage, known.storage_id if known else None
+    )
     owner = await asyncio.to_thread(_owner_if_readable, storage)
     is_own = known is not None and known.storage_id == storage_id
     if known is not None and owner is not None and not _is_owner(known, owner):
@@ -118,11 +121,11 @@ def _refuse_to_meet(storage: StoragePaths, found: StorageIdentity | None, *, is_
         raise _refusal(UNKNOWN, storage)
 
 
-async def _introduced(
+async def _introduce(
     database: Database, storage: StoragePaths, known: KnownStorage | None
 ) -> tuple[KnownStorage, StorageIdentity]:
-    """What each knows of the other once both had the occasion to remember it."""
-    identity = await asyncio.to_thread(_prepared, storage)
+    """Lets both sides record the other; returns what each has recorded."""
+    identity = await asyncio.to_thread(_prepare, storage)
     is_unclaimed = identity.owner is None
     if known is None or (is_unclaimed and known.storage_id == identity.storage_id):
         async with database.transaction() as transaction:
@@ -137,7 +140,7 @@ async def _introduced(
 
 
 async def _require(storage: StoragePaths, known: KnownStorage, identity: StorageIdentity) -> None:
-    """Raises: ForeignStorage. A copy of a database whose original is not at work succeeds it."""
+    """Raises: ForeignStorage. A copied database takes over from an original that is not running."""
     fault = _fault(known, identity)
     if fault == COPY and await asyncio.to_thread(
         replace_unused_owner, storage.owner, _owner_of(known)
@@ -151,7 +154,7 @@ async def _require(storage: StoragePaths, known: KnownStorage, identity: Storage
 async def _forget_if_others(
     database: Database, known: KnownStorage, identity: StorageIdentity
 ) -> None:
-    """Of two databases that met a new storage at once, the later one is as new as before."""
+    """Undoes the pairing of the later of two databases that met a new storage at once."""
     if known.database_id is not None and _fault(known, identity) == OTHERS:
         async with database.transaction() as transaction:
             await storage_identity.forget(transaction, known.database_id)
@@ -181,18 +184,18 @@ def _refusal(fault: str, storage: StoragePaths) -> ForeignStorage:
     return ForeignStorage(fault.format(root=storage.root, how=HOW_TO_ADOPT))
 
 
-def _checked(storage: StoragePaths) -> StorageIdentity:
+def _check(storage: StoragePaths) -> StorageIdentity:
     storage.check()
     return storage.identity()
 
 
-def _prepared(storage: StoragePaths) -> StorageIdentity:
+def _prepare(storage: StoragePaths) -> StorageIdentity:
     storage.prepare()
     return storage.identity()
 
 
 def _identity_if_any(storage: StoragePaths) -> StorageIdentity | None:
-    """Raises: StorageGone for what is there and cannot be read."""
+    """Raises: StorageGone if there is an identity that cannot be read."""
     try:
         return storage.identity()
     except StorageGone:
@@ -202,15 +205,15 @@ def _identity_if_any(storage: StoragePaths) -> StorageIdentity | None:
 
 
 def _owner_if_readable(storage: StoragePaths) -> Owner | None:
-    """A damaged owner file is one to be replaced."""
+    """Returns None for a damaged owner file, which is then replaced."""
     with suppress(StorageError):
         return storage.identity().owner
     return None
 
 
-def _marked(storage: StoragePaths, storage_id: str | None) -> str:
-    """The id in the marker, which is made where it is lost: anew for an empty directory, lest the
-    true storage, mounted again, be taken for the same."""
+def _ensure_marker(storage: StoragePaths, storage_id: str | None) -> str:
+    """Returns the marker's id, making a lost marker: with a new id for an empty directory, so that
+    the real storage, mounted again, is not taken for it."""
     if not storage.marker.exists():
         storage.root.mkdir(parents=True, exist_ok=True)
         write_marker(storage.marker, storage_id if storage.holds_anything() else None)

@@ -1,9 +1,9 @@
-"""Brings files and rows together again: strays go to the trash, forgotten videos get a job.
+"""Reconciles files with rows: moves strays to the trash, queues videos that have no job.
 
-A file that is missing is told of; replaced, or given up, only when an operator asks for it: it may
-be a mount that is not there. So may many strays be another database's: more than a crash leaves
-behind stay where they are until an operator has looked. Nothing is touched while the storage's
-marker is not there, nor in a storage that belongs to another database.
+A missing file is only logged, and replaced or given up when an operator asks for it: a mount may be
+missing. Many strays may belong to another database: more of them than a crash leaves behind stay in
+place until an operator has checked. Nothing is touched without the storage's marker, or in a
+storage that belongs to another database.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ from storage.videos import remove_asset
 logger = logging.getLogger(__name__)
 
 INTERVAL_S = 3600.0
-STRAY_AFTER_S = 3600.0  # an upload has its file before its row, by a moment
-UNFINISHED_INTERVAL_S = 20.0  # a minute late at most, said the contract
-TOLD_AT_ONCE = 20
-# Past either of them a sweep leaves all strays alone; a single file may go however few there are.
+STRAY_AFTER_S = 3600.0  # an upload's file exists shortly before its row
+UNFINISHED_INTERVAL_S = 20.0  # the contract allows at most a minute's delay
+LOGGED_AT_ONCE = 20
+# Beyond either, a sweep leaves all strays alone; a single file may always go.
 MOST_STRAYS, MOST_STRAYS_RATIO = 10, 0.05
-ESSENTIAL: tuple[Kind, ...] = ("original", "representation")  # without it there is no video
+ESSENTIAL: tuple[Kind, ...] = ("original", "representation")  # nothing plays without them
 FORGETTING: Mapping[Kind, Callable[[Transaction, UUID], Awaitable[None]]] = {
     "alternate": file_rows.forget_alternates,
     "storyboard": file_rows.forget_storyboard,
@@ -51,7 +51,7 @@ LOST_CODE, LOST_DETAIL = "internal", "The video's file has been lost."
 
 
 class Reconcile:
-    """Looks at start and hourly, while no other process does; at unfinished files more often."""
+    """Runs at start and hourly, in one process at a time; checks unfinished files more often."""
 
     def __init__(
         self, database: Database, dsn: str, storage: StoragePaths, unfinished_after_s: float
@@ -89,13 +89,13 @@ class Reconcile:
 
 
 async def safe_now_s(database: Database) -> float:
-    """Unix time by whichever of our clock and the database's is behind: one that is ahead makes
-    nothing look old."""
+    """Returns the earlier of our and the database's Unix time: a fast clock must not make files
+    look old."""
     return min(time.time(), (await trash_clock.now(database)).timestamp())
 
 
 async def reconcile(database: Database, storage: StoragePaths, now_s: float) -> list[Finding]:
-    """Mend what can be mended without a person, tell the rest; returns the rest.
+    """Mends what needs no operator; logs and returns the rest.
 
     Raises: StorageGone, StorageReadOnly, ForeignStorage, DatabaseError.
     """
@@ -113,12 +113,12 @@ async def reconcile(database: Database, storage: StoragePaths, now_s: float) -> 
 
 
 def holds_strays(found: Survey) -> bool:
-    """Whether there are more files without a row than a sweep moves by itself."""
+    """True if there are more strays than a sweep moves by itself."""
     most = min(MOST_STRAYS, max(1, MOST_STRAYS_RATIO * found.files))
     return found.stray_files > most
 
 
-def held_in_words(found: Survey) -> str:
+def describe_held_strays(found: Survey) -> str:
     return (
         f"{found.stray_files} of {found.files} files have no row, more than a sweep moves to the"
         f" trash by itself ({MOST_STRAYS}, or {MOST_STRAYS_RATIO:.0%}), and all of them stay"
@@ -131,34 +131,34 @@ def _log(found: Survey, mended: Sequence[Finding], rest: Sequence[Finding]) -> N
     if holds_strays(found):
         logger.error(
             "reconcile: %s; `run_server.py check` lists them, `check --repair` moves them",
-            held_in_words(found),
+            describe_held_strays(found),
         )
     others = [one for one in rest if one.kind != "stray"]
-    for finding in others[:TOLD_AT_ONCE]:
+    for finding in others[:LOGGED_AT_ONCE]:
         logger.error("%s: %s (%s)", finding.kind, finding.path, finding.detail)
-    if len(others) > TOLD_AT_ONCE:
+    if len(others) > LOGGED_AT_ONCE:
         logger.error(
-            "... and %d more: `run_server.py check` lists them", len(others) - TOLD_AT_ONCE
+            "... and %d more: `run_server.py check` lists them", len(others) - LOGGED_AT_ONCE
         )
 
 
 async def mend(
     database: Database, storage: StoragePaths, findings: Sequence[Finding], now_s: float
 ) -> list[Finding]:
-    """Those that are mended now: old strays are in the trash, the stuck have jobs, what is lost or
-    damaged is made again where it can be; where it cannot, what is lost is failed, and what is
-    damaged is left to a person, who may have it elsewhere.
+    """Mends findings and returns those mended: old strays go to the trash, stuck videos are
+    queued, lost or damaged files are made again where possible. Otherwise a video with a lost file
+    fails, and a damaged file is left to the operator, who may have a backup.
 
     Raises: ForeignStorage, StorageGone, StorageReadOnly, DatabaseError.
     """
     if not findings:
         return []
-    await require_pair(database, storage)  # looking may have taken long
+    await require_pair(database, storage)  # the survey may have taken long
     batch = new_batch(await trash_clock.now(database))
-    return [one for one in findings if await _is_mended(database, storage, one, now_s, batch)]
+    return [one for one in findings if await _mend_one(database, storage, one, now_s, batch)]
 
 
-async def _is_mended(
+async def _mend_one(
     database: Database, storage: StoragePaths, finding: Finding, now_s: float, batch: str
 ) -> bool:
     if finding.kind == "stray":
@@ -180,12 +180,12 @@ async def _is_mended(
 async def make_again(
     database: Database, storage: StoragePaths, findings: Sequence[Finding]
 ) -> bool:
-    """Have what is damaged of a video made again, giving nothing up; whether all of it is.
+    """Queues a video's damaged files to be made again, giving up nothing; True if all are queued.
 
     Raises: StorageGone, StorageReadOnly, DatabaseError.
     """
     essential = [one for one in findings if one.row is not None and one.row.kind in ESSENTIAL]
-    # Nothing can be made of a served file that is damaged itself.
+    # Other files are made from the served one, so a damaged one comes first.
     meant = [one for one in essential or findings if one.kind in DAMAGED]
     return all([await _replace(database, storage, one) for one in meant])
 
@@ -213,13 +213,13 @@ async def _retry(database: Database, finding: Finding) -> bool:
 
 
 async def _replace(database: Database, storage: StoragePaths, finding: Finding) -> bool:
-    """False for a deleted video: restored, it would be without its file all the same."""
+    """Returns False for a deleted video: its file would be missing after a restore, too."""
     assert finding.row is not None
     if finding.row.kind in ESSENTIAL:
         return finding.has_original and await _begin_again(database, finding)
     is_queued = await _make_again(database, finding, finding.row.kind)
     if is_queued and finding.kind == "hash-differs" and finding.row.kind == "thumbnail":
-        # By its length it would be taken for what it should be.
+        # The worker checks only its length, which is right.
         await asyncio.to_thread(_remove, storage, finding, finding.row.name)
     return is_queued
 
@@ -230,7 +230,7 @@ def _remove(storage: StoragePaths, finding: Finding, name: str) -> None:
 
 
 async def _make_again(database: Database, finding: Finding, kind: Kind) -> bool:
-    """From the file that is served, by one job, however much is lost."""
+    """Queues one job that makes the lost files again from the served one."""
     assert finding.video_id is not None
     async with database.transaction() as transaction:
         video = await videos.get(transaction, finding.video_id)
@@ -239,14 +239,14 @@ async def _make_again(database: Database, finding: Finding, kind: Kind) -> bool:
         if not await jobs.is_queued(transaction, str(video.id)):
             await pipeline.enqueue(transaction, video.id)
         await file_rows.forget_unmakable(transaction, video.id)
-        if kind in FORGETTING:  # pictures keep their rows, which tell the sizes
+        if kind in FORGETTING:  # pictures keep their rows, which hold the sizes
             await FORGETTING[kind](transaction, video.id)
             await append_updated(transaction, video.id)
     return True
 
 
 async def _begin_again(database: Database, finding: Finding) -> bool:
-    """From the original."""
+    """Queues the whole processing again, from the original."""
     assert finding.video_id is not None
     async with database.transaction() as transaction:
         if not await file_rows.unmake(transaction, finding.video_id):

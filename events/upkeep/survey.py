@@ -1,7 +1,7 @@
-"""Files against rows: what is there without a row, what is missing, what is not as it should be.
+"""Survey: compares files with rows for strays, missing files and differences. Read-only.
 
-It only looks. Uploads and jobs go on meanwhile: files are listed before rows are read, so that a
-file whose row has just been committed is known, and what seems to be missing is asked for twice.
+Uploads and jobs go on meanwhile. Files are listed before rows are read, so a file whose row has
+just been committed is recognised; a file that seems to be missing is checked twice.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ BEFORE_ALL = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as the other side says.
+    """A difference between files and rows.
 
-    `path` is relative to the storage; `changed_s` (Unix time) is a stray's, `row` what the
-    database says of a file that is not as it should be; `has_original` tells that what is served
-    can be made again; `is_directory` is a stray's that goes once its files have.
+    `path` is relative to the storage; `changed_s` is a stray's Unix time of change, `row` the
+    record of a missing or different file. `has_original`: the served file can be made again.
+    `is_directory`: a stray directory, which goes after its files.
     """
 
     kind: Kind
@@ -50,7 +50,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Usage:
-    """What a course takes: by the rows, which the quota goes by, and really."""
+    """Storage used by a course: by its rows, which the quota counts, and on disk."""
 
     videos: int = 0
     files: int = 0
@@ -78,7 +78,7 @@ class Survey:
 
 
 async def survey(database: Database, storage: StoragePaths, *, is_deep: bool = False) -> Survey:
-    """Compare everything; `is_deep` reads every file through for its hash.
+    """Compares everything; `is_deep` also hashes every file.
 
     Raises: StorageGone, DatabaseError.
     """
@@ -129,7 +129,7 @@ async def _pages(database: Database) -> AsyncIterator[list[VideoFiles]]:
 async def _strays(
     database: Database, storage: StoragePaths, stored: Sequence[StoredVideo]
 ) -> list[Finding]:
-    """Also the directory itself, after its files, when no video has it."""
+    """Returns strays; a directory without a video is one itself, after its files."""
     ids = [video.video_id for video in stored if video.video_id is not None]
     known = await file_rows.of_videos(database, ids)
     found: list[Finding] = []
@@ -157,7 +157,7 @@ def _strays_of(
 
 
 def _kept_names(video: StoredVideo, rows: VideoFiles) -> set[str]:
-    """What the rows speak of; the original, too, where what was made of it is lost or cut."""
+    """Returns the files that rows name; with the original, if a rendition is lost or truncated."""
     names = {row.name for row in rows.files}
     there = {
         file.path.name: file.size_bytes for file in video.files if file.path.parent == video.path
@@ -178,7 +178,7 @@ def _stray(
 async def faults_of(
     database: Database, storage: StoragePaths, video_ids: Sequence[UUID], *, is_deep: bool = False
 ) -> list[Finding]:
-    """What is wrong with the files of a few videos. Raises: as `survey`."""
+    """Returns the findings for the files of a few videos. Raises: as `survey`."""
     page = await file_rows.of_videos(database, video_ids)
     return await _faults(database, storage, list(page.values()), is_deep)
 
@@ -186,10 +186,10 @@ async def faults_of(
 async def _faults(
     database: Database, storage: StoragePaths, page: Sequence[VideoFiles], is_deep: bool
 ) -> list[Finding]:
-    suspects = await asyncio.to_thread(_looked_at, storage, page, is_deep)
+    suspects = await asyncio.to_thread(_find_suspects, storage, page, is_deep)
     if not suspects:
         return []
-    # A file may have gone with its row, or made way for another, since the row was read.
+    # A file may have been removed with its row, or replaced, since the row was read.
     again = await file_rows.of_videos(database, [video.id for video, _, _ in suspects])
     return [
         finding
@@ -198,10 +198,10 @@ async def _faults(
     ]
 
 
-def _looked_at(
+def _find_suspects(
     storage: StoragePaths, page: Sequence[VideoFiles], is_deep: bool
 ) -> list[tuple[VideoFiles, FileRow, Finding]]:
-    """Blocks. Raises: StorageGone, so that a lost mount is not taken for missing files."""
+    """Compares files with their rows. Blocks. Raises: StorageGone for a missing mount."""
     suspects = []
     for video in page:
         for row in video.files:
@@ -246,7 +246,7 @@ def _has_original(storage: StoragePaths, video: VideoFiles) -> bool:
 
 
 def _retryable(storage: StoragePaths, page: Sequence[VideoFiles]) -> list[Finding]:
-    """Failed videos whose film nobody has condemned, as long as it is there. Blocks."""
+    """Returns failed videos whose failure was not the file's, and whose file exists. Blocks."""
     detail = "it failed for a reason that says nothing of the film"
     return [
         _finding(storage, video, video.original, "retryable", detail)

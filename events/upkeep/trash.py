@@ -1,8 +1,7 @@
-"""What was deleted and can no longer be restored goes: rows first, then files; and so do, from the
-storage's own trash, files that no row spoke of.
+"""Empties the trash: removes deleted videos after their retention, and strays set aside.
 
-Any number of processes may sweep; each video is taken by one. Killed in between, a sweep leaves
-files that no row speaks of, and those are the reconcile's.
+Rows go first, then files. Any number of processes may sweep; each video is removed by one of them.
+A sweep killed in between leaves strays, which reconcile finds.
 """
 
 import asyncio
@@ -25,12 +24,12 @@ logger = logging.getLogger(__name__)
 LONGEST_INTERVAL_S = 3600.0
 SHORTEST_INTERVAL_S = 0.5
 SHORTEST_STEP_S = 60.0  # a busy machine may sweep late
-LOOKS_A_RETENTION = 4  # nothing stays a quarter longer than it should, where that is short
-ROWS_AT_ONCE = 2000  # a course's progress in one statement could take longer than one may
+LOOKS_A_RETENTION = 4  # a short retention is exceeded by a quarter at most
+ROWS_AT_ONCE = 2000  # a course's progress in one statement could exceed the statement time-out
 
 
 def trash_sweep(database: Database, storage: StoragePaths, retention_s: float) -> Periodic:
-    """Sweeps at start and hourly; more often where the retention is short."""
+    """Returns the periodic sweep: at start and hourly, more often for a short retention."""
     return Periodic(
         "trash sweep",
         lambda: sweep(database, storage, retention_s),
@@ -40,17 +39,17 @@ def trash_sweep(database: Database, storage: StoragePaths, retention_s: float) -
 
 
 def interval_s(retention_s: float) -> float:
-    """Between two sweeps."""
+    """Returns the seconds between two sweeps."""
     return min(LONGEST_INTERVAL_S, max(SHORTEST_INTERVAL_S, retention_s / LOOKS_A_RETENTION))
 
 
 def longest_step_s(retention_s: float) -> float:
-    """What the trash's clock counts between two sweeps at most."""
+    """Returns the longest step of the trash's clock between two sweeps, in seconds."""
     return max(SHORTEST_STEP_S, 2 * interval_s(retention_s))
 
 
 async def sweep(database: Database, storage: StoragePaths, retention_s: float) -> list[UUID]:
-    """The videos that went; none while the storage is away.
+    """Removes expired videos and returns their ids.
 
     Raises: ForeignStorage, StorageGone, StorageReadOnly, DatabaseError.
     """
@@ -71,7 +70,7 @@ async def sweep(database: Database, storage: StoragePaths, retention_s: float) -
 
 
 async def _delete_rows(database: Database, expired_at: datetime) -> TrashedVideo | None:
-    """All rows of one video, or none of them."""
+    """Deletes all rows of one expired video in one transaction."""
     async with database.transaction() as transaction:
         video = await trash.take_expired(transaction, expired_at)
         if video is not None:

@@ -1,7 +1,7 @@
-"""Uploads that can be resumed, until they expire: then their rows end, and with the rows the files.
+"""Sweep of resumable uploads: ends expired ones and removes files that no row needs.
 
-A file goes when no row needs it any more, whatever the reason: its upload expired, was terminated
-or refused, has become a video, or its process died before it could tidy up.
+A file is removed for whatever reason no row needs it: its upload expired, was terminated or
+refused, became a video, or its process died before it could clean up.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from storage.tasks import Periodic
 
 logger = logging.getLogger(__name__)
 
-INTERVAL_S = 20.0  # a minute late at most, said the contract
+INTERVAL_S = 20.0  # the contract allows at most a minute's delay
 
 
 def upload_sweep(database: Database, storage: StoragePaths) -> Periodic:
-    """Any number of processes may sweep."""
+    """Returns the periodic sweep; any number of processes may run it."""
     return Periodic("upload sweep", lambda: sweep_uploads(database, storage), INTERVAL_S, OUTAGES)
 
 
 async def sweep_uploads(database: Database, storage: StoragePaths) -> list[UUID]:
-    """The uploads whose files went; those that somebody still writes to go the next time.
+    """Removes unneeded files and returns their uploads; files being written go the next time.
 
     Raises: ForeignStorage, StorageGone, StorageReadOnly, DatabaseError.
     """
@@ -36,7 +36,7 @@ async def sweep_uploads(database: Database, storage: StoragePaths) -> list[UUID]
     if expired := await uploads.end_expired(database):
         logger.info("%d uploads have expired", expired)
     await uploads.forget(database)
-    # Files first: one is made after its row, and so never taken for one that nobody needs.
+    # List files first: a file is made after its row, so a new one always has a row.
     found = await asyncio.to_thread(list_partials, storage)
     needed = await uploads.unfinished(database, found) | await imports.unfinished(database, found)
     unneeded = [one for one in found if one not in needed]

@@ -251,4 +251,6 @@ def _filters(request: web.Request) -> Filters:
 def _after_id(request: web.Request) -> int | None:
     """The header wins: EventSource repeats the query of its first request at each reconnect."""
     header = request.headers.get(LAST_EVENT_ID)
-    return frames.parse_place(header if header is not None else request.query.get("last_event_id"))
+    return frames.parse_event_id(
+        header if header is not None else request.query.get("last_event_id")
+    )

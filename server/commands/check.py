@@ -18,7 +18,7 @@ from events.upkeep.reconcile import (
     DAMAGED,
     ESSENTIAL,
     STRAY_AFTER_S,
-    held_in_words,
+    describe_held_strays,
     holds_strays,
     mend,
     safe_now_s,
@@ -116,7 +116,7 @@ class CheckReport:
             names = ", ".join(self.restored.blocked[:NAMED_AT_ONCE])
             remarks.append(f"{len(self.restored.blocked)} stay there, others being there: {names}")
         if self._is_held:
-            remarks.append(f"{held_in_words(self.survey)} until `check --repair`")
+            remarks.append(f"{describe_held_strays(self.survey)} until `check --repair`")
         return remarks
 
     @property

@@ -13,7 +13,7 @@ from functools import partial
 from db.pool import open_database
 from db.takeover import announced, imports
 from db.takeover.imports import ImportedObject
-from events.errors import was_deleted
+from events.errors import deleted_video_fault
 from server.config.settings import Config
 from server.takeover.inventory import Entry, take_inventory
 from server.takeover.options import ImportOptions
@@ -52,7 +52,7 @@ def with_ledger(dsn: str, storage: StoragePaths, entries: Sequence[Entry]) -> li
     """The entries as an import would find them. Raises: DatabaseError."""
     taken, gone, begun = asyncio.run(_read(dsn, entries))
     return [
-        entry.failed(was_deleted())
+        entry.failed(deleted_video_fault())
         if entry.object and entry.module.id in gone
         else _known(storage, entry, begun, is_taken=entry.module.id in taken)
         for entry in entries

@@ -18,7 +18,7 @@ from multidict import CIMultiDict
 
 from events.errors import UnknownEventType
 from events.log.types import parse_types
-from events.stream.frames import parse_place
+from events.stream.frames import parse_event_id
 from handlers.access.auth import bearer_token
 from handlers.access.grants import Grants
 from handlers.connection.posts import Post
@@ -266,7 +266,7 @@ ATTACKS = [
     ),
     *rows("Upload-Checksum", parse_checksum, LINE, digest=repeated("YWFh", "sha1 ")),
     *rows("Upload-Length", partial(parse_size, "Upload-Length"), LINE, digits=repeated("9")),
-    *rows("Last-Event-ID", parse_place, LINE, digits=repeated("9"), other=repeated("\u0660")),
+    *rows("Last-Event-ID", parse_event_id, LINE, digits=repeated("9"), other=repeated("\u0660")),
     *rows("event types", parse_types, LINE, commas=repeated(","), types=repeated("a,")),
     *rows("language", canonical, LINE, subtags=repeated("-abcde", "en"), x=repeated("-x", "en")),
     *rows(

@@ -26,7 +26,7 @@ metrics.count("statements", "Sent.", lambda: {"": 10})
 for _ in range(2):
     metrics.began("/a")
     metrics.answered("GET", "/a", 200, 0.002)
-metrics.tell_database({"todo": 7})
+metrics.set_database({"todo": 7})
 metrics.sample()
 sys.stdout.buffer.write(metrics.text())
 """
@@ -131,17 +131,17 @@ def test_followed_numbers_are_copied_when_sampled() -> None:
 def test_database_that_is_away_is_told_and_hides_nothing() -> None:
     metrics = Metrics()
 
-    metrics.tell_database({"todo": 3})
+    metrics.set_database({"todo": 3})
     assert [told(metrics)[name] for name in ("database_up", 'jobs{status="todo"}')] == [1, 3]
-    metrics.tell_database(None)
+    metrics.set_database(None)
     assert [told(metrics)[name] for name in ("database_up", 'jobs{status="todo"}')] == [0, 3]
 
 
 def test_jobs_and_playbacks_that_are_done_count_down_to_zero() -> None:
     metrics = Metrics()
-    metrics.tell_database({"todo": 3}, {"playing": 2})
+    metrics.set_database({"todo": 3}, {"playing": 2})
     assert told(metrics)['playbacks{state="playing"}'] == 2
-    metrics.tell_database({}, {})
+    metrics.set_database({}, {})
 
     assert told(metrics)['jobs{status="todo"}'] == 0
     assert told(metrics)['playbacks{state="playing"}'] == 0

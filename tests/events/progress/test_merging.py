@@ -72,7 +72,7 @@ def test_a_report_is_new_when_its_sequence_is_above_all_before(
 
     merged = merge([report(sequence) for sequence in sequences], standings)
 
-    assert [heard.is_new for heard in merged.heard] == new
+    assert [heard.is_new for heard in merged.applied] == new
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_late_reports_still_add_what_was_seen() -> None:
 def test_reports_of_missing_videos_are_passed_over() -> None:
     merged = merge([report(0)], {})
 
-    assert (merged.progress, merged.sessions, merged.heard) == ([], [], [])
+    assert (merged.progress, merged.sessions, merged.applied) == ([], [], [])
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_a_group_sees_alike_and_who_may_see_is_in_one_or_sees_its_own(happened: 
         for course_id, role in roles.items():
             viewpoint.roles.learn(course_id, role, 1)
         everyone.append(Subscriber(viewpoint, Replay(Any, viewpoint), 1))
-        audiences.seat(everyone[-1])
+        audiences.index(everyone[-1])
 
     for kind, video, course_id, user_id in product(
         (VideoReady, VideoUploaded, VideoDeleted, PlaybackProgressed),

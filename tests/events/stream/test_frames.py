@@ -124,7 +124,7 @@ def test_control_frames() -> None:
     ],
 )
 def test_a_place_is_a_number_of_the_log_or_none_at_all(text: str | None, place: int | None) -> None:
-    assert frames.parse_place(text) == place
+    assert frames.parse_event_id(text) == place
 
 
 @pytest.mark.parametrize(
