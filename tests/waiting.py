@@ -3,11 +3,29 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
+from typing import TypeVar, cast, overload
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.05
 
 Seen = TypeVar("Seen")
+
+
+@overload
+async def wait_until(
+    look: Callable[[], Awaitable[Seen]],
+    is_right: Callable[[Seen], object] = bool,
+    *,
+    within_s: float = 10.0,
+) -> Seen: ...
+
+
+@overload
+async def wait_until(
+    look: Callable[[], Seen],
+    is_right: Callable[[Seen], object] = bool,
+    *,
+    within_s: float = 10.0,
+) -> Seen: ...
 
 
 async def wait_until(
@@ -33,4 +51,4 @@ async def wait_until(
 
 async def _seen(look: Callable[[], Seen | Awaitable[Seen]]) -> Seen:
     found = look()
-    return await found if inspect.isawaitable(found) else cast(Seen, found)
+    return await found if inspect.isawaitable(found) else found

@@ -1,6 +1,7 @@
 """What cannot be measured is refused before anything is started, with the reason."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def test_what_the_machine_lacks_is_said(
 
 
 def test_tools_are_named_with_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolation.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
 
     with pytest.raises(isolation.CannotIsolate, match=r"`unshare` \(Debian's package util-linux\)"):
         isolation.check_possible()

@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -69,7 +70,7 @@ class Steps:
             self.take(" ".join(sql.split())[:60])
             return await run(self_, connection, sql, *rest)
 
-        Database.run = stepping  # type: ignore[method-assign]
+        Database.run = stepping  # type: ignore[method-assign, assignment]
 
 
 class DyingMedia(PlainMedia):
@@ -116,7 +117,7 @@ async def work_jobs(order: dict[str, Any], database: Database, steps: Steps) -> 
     )
     for unfinished in (PROCESSING, QUEUED):
         await wait_until(
-            lambda sql=unfinished: database.fetch_all(sql),
+            partial(database.fetch_all, unfinished),
             lambda rows: not rows,
             within_s=order["timeout_s"],
         )

@@ -98,7 +98,7 @@ def upload_by_tus(service: Service, file: Path) -> str:
     module, name = (b64encode(text.encode()).decode() for text in (MODULE, file.name))
     metadata = f"Upload-Metadata: module_id {module},filename {name}"
     length = f"Upload-Length: {file.stat().st_size}"
-    told = (*version, "--header", metadata, "--header", length)
+    told: tuple[str, ...] = (*version, "--header", metadata, "--header", length)
     location = by_curl(service, url, "201", "location", *told, "--request", "POST")
     octets = ("--header", "Content-Type: application/offset+octet-stream")
     told = (*version, *octets, "--header", "Upload-Offset: 0", "--upload-file", str(file))

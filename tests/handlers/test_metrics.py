@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from db import jobs
 from db.errors import DatabaseUnavailable
 from handlers import keys
 from handlers import metrics as metrics_module
@@ -155,7 +156,7 @@ async def test_database_that_is_away_does_not_hide_the_rest(
     async def fail(_: object) -> dict[str, int]:
         raise DatabaseUnavailable
 
-    monkeypatch.setattr(metrics_module.jobs, "count_by_status", fail)
+    monkeypatch.setattr(jobs, "count_by_status", fail)
     found = await scrape(shared_service)
 
     assert found["database_up"] == 0
@@ -166,7 +167,7 @@ async def test_database_that_is_silent_does_not_hold_the_rest(
     shared_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics_module, "QUERY_TIMEOUT_S", 0.01)
-    monkeypatch.setattr(metrics_module.jobs, "count_by_status", lambda _: asyncio.sleep(60))
+    monkeypatch.setattr(jobs, "count_by_status", lambda _: asyncio.sleep(60))
 
     assert (await scrape(shared_service))["database_up"] == 0
 

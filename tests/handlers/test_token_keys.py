@@ -15,7 +15,8 @@ from tests.waiting import wait_until
 @pytest.fixture
 async def issuer() -> AsyncIterator[tuple[Issuer, TestServer]]:
     issuer = Issuer()
-    async with TestServer(issuer.app()) as server:
+    server = TestServer(issuer.app())
+    async with server:
         yield issuer, server
         issuer.release.set()
 

@@ -316,7 +316,7 @@ def test_the_report_and_the_table_say_what_happened_to_each(
     }.items():
         store.put(key, content)
     store.put("archived", film, StorageClass="DEEP_ARCHIVE")
-    faults = {
+    faults: dict[str, Refusal | Cut] = {
         "vanished": Refusal(404, "NoSuchKey"),
         "denied": Refusal(403, "AccessDenied"),
         "changed": Refusal(412, "PreconditionFailed"),

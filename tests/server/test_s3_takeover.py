@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from events.media.renditions import media_facts
 from events.takeover import object_import
 from events.takeover.announce import MODULES_AT_ONCE
 from storage.s3 import fetching
@@ -347,11 +348,10 @@ def test_a_video_deleted_in_the_last_moment_stays_deleted(
     takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("a.mp4", film)
-    whole = object_import.media_facts
 
     def deleting(*found: Any) -> Any:
         takeover.do("UPDATE videos SET deleted_at = now()")
-        return whole(*found)
+        return media_facts(*found)
 
     monkeypatch.setattr(object_import, "media_facts", deleting)
     assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "deleted"}

@@ -1,3 +1,4 @@
+import fcntl
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ import pytest
 from av.audio.resampler import AudioResampler
 from PIL import Image
 
-from storage import holding
 from storage.inventory import remove_unfinished
 from storage.media.facts import MediaLimits
 from storage.media.sniff import Container
@@ -82,14 +82,14 @@ def paths(tmp_path: Path) -> StoragePaths:
 @pytest.fixture
 def cleared_before_its_lock(paths: StoragePaths, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process starts between the opening of what is next begun and its lock."""
-    lock = holding.fcntl.flock
+    lock = fcntl.flock
 
     def lock_late(file: int, operation: int) -> None:
-        monkeypatch.setattr(holding.fcntl, "flock", lock)
+        monkeypatch.setattr(fcntl, "flock", lock)
         remove_unfinished(paths)
         lock(file, operation)
 
-    monkeypatch.setattr(holding.fcntl, "flock", lock_late)
+    monkeypatch.setattr(fcntl, "flock", lock_late)
 
 
 @pytest.fixture

@@ -70,7 +70,8 @@ def write_deep(path: Path, levels: list[int], transfer: int) -> Path:
 
 
 def bars(image: Image.Image, count: int) -> list[tuple[int, ...]]:
-    return [image.getpixel((160 * (2 * n + 1) // (2 * count), 45)) for n in range(count)]
+    pixels: Any = [image.getpixel((160 * (2 * n + 1) // (2 * count), 45)) for n in range(count)]
+    return list(pixels)
 
 
 def plain(level: int, size: tuple[int, int] = SIZE) -> Image.Image:

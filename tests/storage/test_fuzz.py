@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -77,7 +78,7 @@ def test_headers_of_broken_films_are_judged_or_refused(films: list[Path]) -> Non
 async def test_broken_films_are_probed_or_refused(
     films: list[Path], limits: MediaLimits, tmp_path: Path
 ) -> None:
-    probing = sys.modules.get("probing_child") or _load_probing()
+    probing: Any = sys.modules.get("probing_child") or _load_probing()
     sandbox = Sandbox(1, child=PROBING)
     dice = random.Random(20_261_122)
     outcomes = 0
@@ -114,7 +115,7 @@ async def _one_by_one(directory: Path, limits: MediaLimits, outcome: type) -> li
     return told
 
 
-def _load_probing():
+def _load_probing() -> Any:
     sys.path.insert(0, str(HERE))
     try:
         return __import__("probing_child")

@@ -1,5 +1,6 @@
 import asyncio
 import errno
+import fcntl
 import threading
 from concurrent.futures import Executor
 from pathlib import Path
@@ -7,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from storage import holding, uploads
+from storage import uploads
 from storage.errors import FileMissing, StorageFull, StorageGone
 from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
@@ -192,7 +193,7 @@ async def test_two_uploads_never_mix(paths: StoragePaths, executor: Executor) ->
 
     stored = await asyncio.gather(store(b"a"), store(b"b"))
 
-    assert stored == [b"a" * 2_800_000, b"b" * 2_800_000]
+    assert [*stored] == [b"a" * 2_800_000, b"b" * 2_800_000]
 
 
 async def test_cancellation_waits_for_the_running_thread(executor: Executor) -> None:
@@ -232,7 +233,7 @@ async def test_storage_without_locks_takes_uploads_and_clears_none(
     def refuse(file: object, operation: int) -> None:
         raise OSError(code, "no locks")
 
-    monkeypatch.setattr(holding.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
 
     async with receive(paths, uuid4(), executor, 0) as upload:
         await asyncio.to_thread(remove_unfinished, paths)

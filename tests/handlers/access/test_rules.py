@@ -1,5 +1,6 @@
 """Who may what: the table, and enrolments remembered for as long as they may be."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -111,7 +112,7 @@ async def test_withdrawal_is_felt_in_time_even_if_the_log_is_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now_s = 1000.0
-    monkeypatch.setattr(rules.time, "monotonic", lambda: now_s)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
     database = FakeDatabase(ada="student")
     access = access_to(database)
     await access.role("ada", "c")
@@ -174,7 +175,7 @@ async def test_what_is_known_is_told_without_asking_and_only_while_it_is_fresh(
     assert not access.is_known_to_allow(ADA, "c", Right.EDIT)
     assert not access.is_known_to_allow(ADA, "another", Right.WATCH)
 
-    later_s = rules.time.monotonic() + 6
-    monkeypatch.setattr(rules.time, "monotonic", lambda: later_s)
+    later_s = time.monotonic() + 6
+    monkeypatch.setattr(time, "monotonic", lambda: later_s)
     assert not access.is_known_to_allow(ADA, "c", Right.WATCH)
     assert database.asked == 1

@@ -42,7 +42,7 @@ def test_another_aiohttp_is_noticed(protocol, told):
 
 
 class OtherBody(StreamReader):
-    def _read_nowait(self, n, wait):
+    def _read_nowait(self, n, wait):  # type: ignore[override]
         raise AssertionError
 
 

@@ -16,7 +16,8 @@ async def events_of(service: Any) -> list[str]:
 
 async def pages_of(service: Any, who: str, path: str, limit: int) -> list[list[Any]]:
     """The items of every page of a list."""
-    pages, cursor = [], ""
+    pages = []
+    cursor: str | None = ""
     while cursor is not None:
         answer = await service.ask(who, "GET", f"{path}?limit={limit}{cursor}")
         assert answer.said == "200", answer

@@ -139,7 +139,8 @@ async def test_list_holds_everyone_once_oldest_first(service: Any) -> None:
     for user_id in ("zoe", "bob", "amy"):
         await service.ask("tess", "PUT", f"courses/c1/enrollments/{user_id}", STUDENT)
 
-    seen, cursor = [], ""
+    seen = []
+    cursor: str | None = ""
     while cursor is not None:
         page = await service.ask("tess", "GET", f"courses/c1/enrollments?limit=2{cursor}")
         seen += [(one["user_id"], one["role"]) for one in page.json["items"]]

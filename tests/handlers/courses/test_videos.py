@@ -134,7 +134,8 @@ async def test_videos_of_one_moment_are_each_listed_once(service: Any) -> None:
     async with service.app[keys.DATABASE].transaction() as transaction:
         await transaction.execute("UPDATE videos SET created_at = now()")
 
-    seen, cursor = [], ""
+    seen = []
+    cursor: str | None = ""
     while cursor is not None:
         page = (await service.ask("tess", "GET", f"modules/m1/videos?limit=2{cursor}")).json
         seen += [video["id"] for video in page["items"]]

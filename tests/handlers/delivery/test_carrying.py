@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from contextlib import asynccontextmanager, closing
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -23,11 +24,12 @@ class Streams:
     def __init__(self) -> None:
         self.carried: asyncio.Queue[Connection] = asyncio.Queue()
         self.lost = asyncio.Event()
+        self.url = ""
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        connection = request.protocol
+        connection: Any = request.protocol
         assert connection.can_carry(request)
         connection.carry(self.lost.set, closes=not response.keep_alive)
         self.carried.put_nowait(connection)

@@ -32,7 +32,7 @@ from events.log.types import (
 )
 from handlers import keys
 from handlers.access.grants import EventsGrant
-from handlers.connection import connection
+from handlers.connection import aiohttp_private
 from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET
 from tests.handlers.outage import cut_connections
@@ -85,7 +85,8 @@ def happened(
         return kind(**told, processing_ratio=0.5)
     if kind in PLAYBACK_KINDS:
         return kind(**told, position_s=1.5, watched_ratio=0.25, session_id="s")
-    return kind(**told, video={"id": video_id, "title": "A video"})
+    told["video"] = {"id": video_id, "title": "A video"}
+    return kind(**told)
 
 
 async def tell_everything(course: Course, video_id: str) -> None:
@@ -172,7 +173,7 @@ async def test_payloads_are_flat(course: Course) -> None:
 
     of_video = {"video_id": video_id, "course_id": course.id, "occurred_at": "2026-01-02T03:04:05Z"}
     video = of_video | {"user_id": course.instructor, "id": video_id, "title": "A video"}
-    playback = of_video | {"user_id": "classmate"}
+    playback: dict[str, Any] = {**of_video, "user_id": "classmate"}
     playback |= {"position": 1.5, "watched_ratio": 0.25, "session_id": "s"}
     assert told.pop("video.processing") == of_video | {
         "user_id": course.instructor,
@@ -344,7 +345,7 @@ async def test_the_place_to_go_on_from(course: Course) -> None:
         async with listening(session, path, last_id) as again:
             await course.rename(video_id, f"{time.monotonic()}")
             newest = await again.until(
-                lambda one: one.told and int(one.told[-1].id) > int(third.id)
+                lambda one: bool(one.told) and int(one.told[-1].id) > int(third.id)
             )
         return [one for one in newest if int(one.id) <= int(third.id)]
 
@@ -752,7 +753,9 @@ async def test_a_live_stream_keeps_neither_a_task_nor_its_request(course: Course
 async def test_another_aiohttp_gets_its_streams_the_long_way(
     start_service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "_ATTRIBUTES", connection._ATTRIBUTES | {"_of_tomorrow"})
+    monkeypatch.setattr(
+        aiohttp_private, "ATTRIBUTES", aiohttp_private.ATTRIBUTES | {"_of_tomorrow"}
+    )
     service = await start_service()
     token = mint_token(SECRET, "ada", ttl_s=1 - LEEWAY_S)
     async with connected(service.url) as wire:

@@ -93,7 +93,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch):
     world = World()
-    monkeypatch.setattr(permits.time, "time", lambda: world.now_s)
+    monkeypatch.setattr(time, "time", lambda: world.now_s)
     return world
 
 
@@ -168,10 +168,10 @@ def test_a_bearer_who_may_not(world, change):
 
 def test_an_enrolment_is_believed_for_five_seconds(world, monkeypatch):
     now_s = time.monotonic()
-    monkeypatch.setattr(permits.time, "monotonic", lambda: now_s + 4.9)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + 4.9)
     assert world.by_bearer.holds()
 
-    monkeypatch.setattr(permits.time, "monotonic", lambda: now_s + 5.1)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + 5.1)
     assert not world.by_bearer.holds()
 
 

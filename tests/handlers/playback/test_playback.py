@@ -176,7 +176,8 @@ class TestBytes:
     async def test_head_answers_the_headers_of_get(
         self, shared_service: Any, video: Any, headers: dict[str, str], by: str
     ) -> None:
-        who, path = "ada", stream_of(video)
+        who: str | None = "ada"
+        path = stream_of(video)
         if by == "grant":
             who, path = None, (await playback(shared_service, video, "tess"))["stream_url"]
         of_get = {name: value for name, value in headers.items() if name != "Range"}

@@ -75,7 +75,8 @@ async def test_picture_becomes_the_thumbnail_and_keeps_its_shape(
         for size, width_px in SIZES.items():
             image = await shown(shared_service, video, size)
             assert image.size == (width_px, width_px)
-            red, green, blue = image.getpixel((width_px // 2, width_px // 2))
+            pixel: Any = image.getpixel((width_px // 2, width_px // 2))
+            red, green, blue = pixel
             assert green > red + 100 < blue + 200
 
 

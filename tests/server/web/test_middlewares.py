@@ -61,7 +61,8 @@ async def server() -> AsyncIterator[TestServer]:
     app.router.add_put("/read", read)
     app.router.add_get("/lose", lose_another)
     app.router.add_get("/healthz", answer)
-    async with TestServer(app) as server:
+    server = TestServer(app)
+    async with server:
         yield server
 
 

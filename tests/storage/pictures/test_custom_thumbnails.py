@@ -9,7 +9,6 @@ from PIL import Image, ImageOps
 
 from storage.errors import BadPicture, FileMissing, HugePicture, UnsupportedPicture
 from storage.media.facts import Picture
-from storage.pictures import custom_thumbnails
 from storage.pictures.custom_thumbnails import make_custom_thumbnails
 
 MAX_PIXELS = 50_000_000
@@ -148,7 +147,7 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
 def test_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(custom_thumbnails.ImageOps, "exif_transpose", None)  # would unpack it
+    monkeypatch.setattr(ImageOps, "exif_transpose", None)  # would unpack it
 
     with pytest.raises(HugePicture):
         made_of(png(side, side, chunk(b"IDAT", zlib.compress(bytes(1 << 20)))), tmp_path)
@@ -172,7 +171,7 @@ def test_memory_that_is_not_there_makes_it_too_large(
     def exhausted(_: Image.Image) -> Image.Image:
         raise MemoryError
 
-    monkeypatch.setattr(custom_thumbnails.ImageOps, "exif_transpose", exhausted)
+    monkeypatch.setattr(ImageOps, "exif_transpose", exhausted)
 
     with pytest.raises(HugePicture):
         made_of(encoded(halves(), "PNG"), tmp_path)

@@ -2,12 +2,14 @@ import hashlib
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 from PIL import Image
 
 from storage.errors import FileMissing, NoVideo, Undecodable
+from storage.media.demux import decode_packets
 from storage.media.facts import MAX_TILES, Storyboard
 from storage.pictures import storyboard
 from storage.pictures.storyboard import make_storyboard
@@ -108,7 +110,8 @@ def test_tiles_are_as_a_player_shows_them(
 
     assert (board.tile_width_px, board.tile_height_px) == size
     with Image.open(board.sheets[0].file) as image:
-        red, _, blue = image.getpixel(red_at)
+        pixel: Any = image.getpixel(red_at)
+        red, _, blue = pixel
     assert red > blue + 50
 
 
@@ -116,11 +119,10 @@ def test_only_keyframes_are_decoded(
     make_clip: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded = []
-    wrapped = storyboard.decode_packets
 
     def counting(stream, packets, max_pixels):
         kept = (decoded.append(packet.is_keyframe) or packet for packet in packets)
-        return wrapped(stream, kept, max_pixels)
+        return decode_packets(stream, kept, max_pixels)
 
     monkeypatch.setattr(storyboard, "decode_packets", counting)
 

@@ -2,6 +2,7 @@ import hashlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
@@ -213,6 +214,7 @@ def test_chosen_frame_is_the_one_on_the_screen_then(
 
 
 def _strongest(image: Image.Image, at: tuple[int, int]) -> str:
-    red, _, blue = image.convert("RGB").getpixel(at)
+    pixel: Any = image.convert("RGB").getpixel(at)
+    red, _, blue = pixel
     assert max(red, blue) > 60, "neither red nor blue"
     return "red" if red > blue else "blue"

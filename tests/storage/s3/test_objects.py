@@ -97,4 +97,4 @@ def test_an_s3_that_is_away_is_told_of_the_object(
 @pytest.mark.parametrize("options", [("no url", None, None), (None, None, "nobody")])
 def test_what_is_wrong_for_every_object_is_no_object_s_fault(options: Any) -> None:
     with pytest.raises(S3Error):
-        open_client(*options, 1)
+        open_client(*options, 1)  # type: ignore[call-arg, misc]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from storage.sandbox import child, confinement, namespaces
+from storage.sandbox import child, file_root, landlock, namespaces, system_calls
 from storage.sandbox.child import Function
 from storage.sandbox.files import Files
 
@@ -161,11 +161,11 @@ def main(order_text: str) -> None:
     if "namespaces" in without:
         namespaces.enter = lambda: False
     if "root directory" in without:
-        confinement.file_root.enter = lambda *places: False
+        file_root.enter = lambda *places: False
     if "landlock" in without:
-        confinement.landlock.confine = lambda *places: 0
+        landlock.confine = lambda *places: 0
     if "seccomp" in without:
-        confinement.system_calls.renounce = lambda: False
+        system_calls.renounce = lambda: False
     functions = (attack, strike, multiply)
     child.main(
         order_text,

@@ -230,7 +230,7 @@ def _count(path: Path) -> int:
 def main(order_text: str) -> None:
     ends = (crash, leave, leave_quietly, hang, spin, hog, recurse, refuse)
     answers = (look_around, flood, chatter, text)
-    noting = (fill, hang_noted, hang_first, hang_always, crash_first, crash_always)
+    noting = [fill, hang_noted, hang_first, hang_always, crash_first, crash_always]
     noting += (hog_first, hog_always, refuse_first, refuse_always, leave_first, leave_always)
     noting += (spin_first, spin_always, lack_a_module, lack_the_file)
     child.main(

@@ -186,7 +186,7 @@ async def test_what_says_nothing_of_the_film_condemns_nothing(
 async def test_machine_without_room_for_a_child_is_no_fault_of_the_film(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox_module.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
 
     with pytest.raises(MediaInterrupted, match="no child could be started"):
         await run(tmp_path / "pids", "hang_first")

@@ -117,6 +117,6 @@ def test_all_else_goes_on() -> None:
 
 
 def test_machine_that_is_not_known_goes_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system_calls.os, "uname", lambda: namedtuple("U", "machine")("vax"))
+    monkeypatch.setattr(os, "uname", lambda: namedtuple("U", "machine")("vax"))
 
     assert not system_calls.renounce()
