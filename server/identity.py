@@ -15,11 +15,12 @@ from handlers.access.signing_keys import (
     shared_secret,
 )
 from server.config.settings import Config
+from server.errors import OperatorError
 
 MAX_KEY_FILE_BYTES = 64 * 1024
 
 
-class KeyFileError(Exception):
+class KeyFileError(OperatorError):
     """The public key cannot be read."""
 
 

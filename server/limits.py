@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from db.server_facts import ServerFacts
 from server.config.settings import Config
+from server.errors import OperatorError
 
 # Beside one a connection: open videos, uploads, the database, event streams' own, the log.
 OTHER_DESCRIPTORS = 1024
@@ -17,7 +18,7 @@ MIN_POSTGRES_VERSION = 15
 logger = logging.getLogger(__name__)
 
 
-class LimitError(Exception):
+class LimitError(OperatorError):
     """The database server cannot serve this configuration."""
 
 

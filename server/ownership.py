@@ -4,8 +4,10 @@ import fcntl
 import os
 from pathlib import Path
 
+from server.errors import OperatorError
 
-class Owned(Exception):
+
+class Owned(OperatorError):
     """Another process owns it; `pid` is its number, if it could be read."""
 
     def __init__(self, path: Path, pid: str) -> None:

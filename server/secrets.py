@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from server.config.settings import Config
 from server.config.values import MIN_SECRET_BYTES, Secret
+from server.errors import OperatorError
 from server.private_files import ReadableByOthers, require_private
 
 JWT_SECRET_FILE = "jwt-secret"
@@ -22,7 +23,7 @@ GENERATED_BYTES = 32
 GRANT_PURPOSE = b"coursestream playback grants, 1"  # changing it ends every grant in use
 
 
-class SecretFileError(Exception):
+class SecretFileError(OperatorError):
     """A kept secret cannot be read or made."""
 
 

@@ -5,6 +5,7 @@ leaves that many strays alone.
 """
 
 import asyncio
+from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -16,7 +17,12 @@ from db.pool import Database, open_database
 from db.upkeep import file_rows
 from events.errors import ForeignStorage
 from events.upkeep.pairing import adopt, require_pair
-from server.commands.check import aligned
+from server.commands.preparation import current_database, prepare, prepare_schema
+from server.config.settings import Config
+from server.ownership import Owned
+from server.processes import owned_database
+from server.stopping import StopRequested, raising_on_stop
+from server.tables import table
 from storage.errors import StorageError
 from storage.inventory import StoredVideo, found_videos
 from storage.paths import StoragePaths
@@ -51,8 +57,7 @@ class AdoptionReport:
             (course_id or "-", *map(str, astuple(content)))
             for course_id, content in sorted(self.courses.items())
         ]
-        table = [aligned([COLUMNS, *rows]) + "\n"] if rows else []
-        return "\n".join([*table, self._content, self._rows, self._outcome])
+        return "\n".join([*table(COLUMNS, rows), self._content, self._rows, self._outcome])
 
     @property
     def _content(self) -> str:
@@ -87,14 +92,29 @@ def add_adopt_storage(names: Any) -> None:
         " or removed.",
     )
     parser.add_argument("--yes", action="store_true", help="really do it")
+    parser.set_defaults(run=adopt_storage, fault_code=2)
 
 
-def adopt_storage(storage: StoragePaths, dsn: str, *, is_confirmed: bool) -> AdoptionReport:
-    """Raises: StorageError, DatabaseError."""
-    return asyncio.run(_adopt(storage, dsn, is_confirmed=is_confirmed))
+def adopt_storage(config: Config, arguments: Namespace) -> int:
+    """Prints what is in the storage; starts the embedded database for that if nobody runs it.
+
+    Exit code 0; 1 when interrupted. Raises: StorageError, DatabaseError.
+    """
+    config = prepare(config)
+    storage = StoragePaths(config.storage_path)
+    try:
+        with raising_on_stop(), owned_database(config) as database:
+            prepare_schema(config, database.dsn)
+            report = asyncio.run(_adopt(storage, database.dsn, arguments.yes))
+    except Owned:
+        report = asyncio.run(_adopt(storage, current_database(config), arguments.yes))
+    except StopRequested:
+        return 1
+    print(report.text)
+    return 0
 
 
-async def _adopt(storage: StoragePaths, dsn: str, *, is_confirmed: bool) -> AdoptionReport:
+async def _adopt(storage: StoragePaths, dsn: str, is_confirmed: bool) -> AdoptionReport:
     async with open_database(dsn, size=1) as database:
         courses = await _content(database, storage)
         rows = await file_rows.count(database)

@@ -1,4 +1,4 @@
-"""`check`: files compared with the database, told as a table or JSON, mended when asked.
+"""`check`: files compared with the database, shown as a table or JSON, mended when asked.
 
 It attaches to a database that runs, and never starts one. Exit code 0: all is well, or is now;
 1: something is left that a person has to see to; 2: it could not look.
@@ -24,6 +24,9 @@ from events.upkeep.reconcile import (
     safe_now_s,
 )
 from events.upkeep.survey import Finding, Survey, survey
+from server.commands.preparation import current_database
+from server.config.settings import Config
+from server.tables import table
 from storage.paths import StoragePaths
 from storage.trash import Restored, TrashBatch, restore_trash, trash_batches
 
@@ -104,7 +107,7 @@ class CheckReport:
             for one in self.trash
         ]
         tables = ((COLUMNS, found), (USAGE_COLUMNS, courses), (TRASH_COLUMNS, trash))
-        shown = [aligned([columns, *rows]) + "\n" for columns, rows in tables if rows]
+        shown = [block for columns, rows in tables for block in table(columns, rows)]
         return "\n".join([*shown, *self._remarks, self._total])
 
     @property
@@ -156,24 +159,18 @@ def add_check(names: Any) -> None:
     change.add_argument(
         "--restore-trash", action="store_true", help="put back the files in the storage's trash"
     )
+    parser.set_defaults(run=check, fault_code=2)
 
 
-def check_options(arguments: Namespace) -> CheckOptions:
-    return CheckOptions(arguments.json, arguments.deep, arguments.repair, arguments.restore_trash)
-
-
-def check(storage_path: StoragePaths, dsn: str, options: CheckOptions) -> CheckReport:
-    """Raises: StorageError, ForeignStorage, DatabaseError."""
-    return asyncio.run(_check(storage_path, dsn, options))
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell, two blanks apart."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+def check(config: Config, arguments: Namespace) -> int:
+    """Prints how files and rows differ. Raises: StorageError, ForeignStorage, DatabaseError."""
+    options = CheckOptions(
+        arguments.json, arguments.deep, arguments.repair, arguments.restore_trash
     )
+    storage = StoragePaths(config.storage_path)
+    report = asyncio.run(_check(storage, current_database(config), options))
+    print(report.as_json() if options.is_json else report.as_table())
+    return report.exit_code
 
 
 def _done(finding: Finding) -> str:

@@ -1,12 +1,71 @@
-"""Bearer tokens for people at the command line and for the demo; real ones come from elsewhere."""
+"""Bearer tokens for people at the command line and for the demo, and the command `token`.
 
+Tokens of real users come from elsewhere.
+"""
+
+import re
 import time
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jwt
 
+from handlers.messages import IDENTIFIER, IN_WORDS
+from server.config.settings import Config
+from server.config.values import duration
+from server.errors import OperatorError
+from server.secrets import with_secrets
+
 TokenMint = Callable[..., str]  # (user_id, *, roles, ttl_s) -> token
+
+
+class NoSharedSecretError(OperatorError):
+    """Tokens can be made only where they are checked with a shared secret."""
+
+
+class InvalidUserError(OperatorError):
+    """No token for this user would be accepted."""
+
+
+def add_token(names: Any) -> None:
+    """Add the command to the subparsers of the program."""
+    parser = names.add_parser("token", help="print a bearer token")
+    parser.add_argument("--user", required=True, metavar="U")
+    parser.add_argument("--role", choices=("admin", "service"))
+    parser.add_argument("--ttl", type=_parse_ttl, default="1h", metavar="1h")
+    parser.set_defaults(run=token, fault_code=1)
+
+
+def token(config: Config, arguments: Namespace) -> int:
+    """Prints a bearer token for that user. Raises: NoSharedSecretError, InvalidUserError."""
+    require_shared_secret(config, "token")
+    user_id, role = arguments.user, arguments.role
+    if not re.fullmatch(IDENTIFIER, user_id):
+        raise InvalidUserError(f"{user_id!r} is no user id: a text {IN_WORDS[IDENTIFIER]}")
+    mint = token_mint(with_secrets(config))
+    print(mint(user_id, roles=(role,) if role else (), ttl_s=arguments.ttl))
+    return 0
+
+
+def require_shared_secret(config: Config, command: str) -> None:
+    """Raises: NoSharedSecretError."""
+    if not config.has_shared_secret:
+        raise NoSharedSecretError(
+            f"{command} makes tokens, which needs a shared secret (COURSESTREAM_JWT_SECRET); with"
+            " COURSESTREAM_JWT_PUBLIC_KEY_FILE or COURSESTREAM_JWT_JWKS_URL their issuer makes them"
+        )
+
+
+def token_mint(config: Config) -> TokenMint:
+    """Makes tokens that a server with this configuration accepts."""
+    return partial(
+        mint_token,
+        config.jwt_secret.reveal(),
+        audience=config.jwt_audience,
+        issuer=config.jwt_issuer,
+    )
 
 
 def mint_token(
@@ -23,3 +82,13 @@ def mint_token(
     optional = {"roles": list(roles), "aud": audience, "iss": issuer}
     claims.update({name: value for name, value in optional.items() if value})
     return jwt.encode(claims, secret, algorithm="HS256")
+
+
+def _parse_ttl(text: str) -> int:
+    """Seconds. Raises: ArgumentTypeError with what is allowed."""
+    rule = duration()
+    try:
+        seconds: int = rule.parse(text)
+    except ValueError:
+        raise ArgumentTypeError(f"found {text!r}, allowed is {rule.allowed}") from None
+    return seconds

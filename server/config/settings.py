@@ -19,6 +19,8 @@ from dotenv import dotenv_values
 from handlers.access.grants import LONGEST_TTL_S
 from server.config import values
 from server.config.values import Rate, Rule, Secret
+from server.errors import OperatorError
+from storage.media.facts import MediaLimits
 
 PREFIX = "COURSESTREAM_"
 
@@ -32,7 +34,7 @@ NOT_BUILT = frozenset(
 )
 
 
-class ConfigError(Exception):
+class ConfigError(OperatorError):
     """The settings have faults; `faults` holds one sentence each."""
 
     def __init__(self, faults: list[str]) -> None:
@@ -347,6 +349,10 @@ class Config:
     @property
     def has_embedded_database(self) -> bool:
         return self.database_url is None
+
+    @property
+    def media_limits(self) -> MediaLimits:
+        return MediaLimits(self.max_pixels, self.max_duration_s, self.max_streams)
 
     @property
     def has_shared_secret(self) -> bool:

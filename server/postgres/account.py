@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from server.errors import OperatorError
+
 PROBE_TIMEOUT_S = 10
 
 
-class PostgresError(Exception):
+class PostgresError(OperatorError):
     """The embedded PostgreSQL cannot be used."""
 
 

@@ -1,13 +1,15 @@
 """What an operator of `import-s3` has to mend; the messages say what."""
 
+from server.errors import OperatorError
 
-class ManifestError(Exception):
+
+class ManifestError(OperatorError):
     """The manifest cannot be read."""
 
 
-class ReportError(Exception):
+class ReportError(OperatorError):
     """The report cannot be written."""
 
 
-class OptionsError(Exception):
+class OptionsError(OperatorError):
     """Options do not go together."""

@@ -25,7 +25,6 @@ from server.takeover.options import ImportOptions
 from server.takeover.progress_display import Shown, shown
 from server.takeover.report import tell
 from server.takeover.viewer_positions import carry_viewers, told_viewers
-from storage.media.facts import MediaLimits
 from storage.paths import StoragePaths
 from storage.s3.fetching import Fetched
 from storage.s3.locations import Location
@@ -187,9 +186,5 @@ def import_settings(config: Config) -> ImportSettings:
         quota_bytes=config.storage_quota_bytes,
         reserve_bytes=config.storage_reserve_bytes,
         allowed_formats=config.allowed_formats,
-        media_limits=MediaLimits(
-            max_pixels=config.max_pixels,
-            max_duration_s=config.max_duration_s,
-            max_streams=config.max_streams,
-        ),
+        media_limits=config.media_limits,
     )

@@ -39,9 +39,9 @@ class ImportOptions:
     report: Path | None
 
 
-def add_import_s3(names: Any) -> None:
-    """Add the command to the subparsers of the program."""
-    parser = names.add_parser(
+def add_options(names: Any) -> argparse.ArgumentParser:
+    """Add the command to the subparsers of the program, with its options."""
+    parser: argparse.ArgumentParser = names.add_parser(
         "import-s3", help="take lectures over from S3", formatter_class=_Formatter
     )
     source = parser.add_mutually_exclusive_group(required=True)
@@ -101,6 +101,7 @@ def add_import_s3(names: Any) -> None:
         "--report", type=_report, metavar="FILE", help="each object, as .json or .csv"
     )
     parser.add_argument("--dry-run", action="store_true", help="list it, fetch nothing")
+    return parser
 
 
 def import_options(arguments: argparse.Namespace) -> ImportOptions:

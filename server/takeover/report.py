@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from server.commands.check import aligned
+from server.tables import table
 from server.takeover.errors import ReportError
 from server.takeover.inventory import Entry
 from server.takeover.options import ImportOptions
@@ -50,16 +50,15 @@ def write_report(path: Path, entries: Sequence[Entry]) -> None:
         raise ReportError(f"the report cannot be written: {exc}") from exc
 
 
-def _tell(options: ImportOptions, entries: Sequence[Entry], table: str, well: Sequence[str]) -> int:
+def _tell(options: ImportOptions, entries: Sequence[Entry], text: str, well: Sequence[str]) -> int:
     if options.report is not None:
         write_report(options.report, entries)
-    print(table, flush=True)
+    print(text, flush=True)
     return 1 if any(entry.state not in well for entry in entries) else 0
 
 
 def _left(entries: Sequence[Entry], well: Sequence[str]) -> list[str]:
-    left = [_row(entry) for entry in entries if entry.state not in well]
-    return [aligned([COLUMNS, *left]) + "\n"] if left else []
+    return table(COLUMNS, [_row(entry) for entry in entries if entry.state not in well])
 
 
 def _counts(entries: Sequence[Entry]) -> str:

@@ -17,7 +17,6 @@ from server.metrics import make_metrics
 from server.resources import end_uploads, resources
 from server.web import cors, middlewares
 from server.web.proxies import PROXIES, TrustedProxies
-from storage.media.facts import MediaLimits
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 # A report of 256 intervals is a third of this. Four times as much, of the worst kind, kept
@@ -66,11 +65,7 @@ def _provide_settings(app: web.Application, config: Config) -> None:
         reserve_bytes=config.storage_reserve_bytes,
         quota_bytes=config.storage_quota_bytes,
         allowed_formats=config.allowed_formats,
-        media_limits=MediaLimits(
-            max_pixels=config.max_pixels,
-            max_duration_s=config.max_duration_s,
-            max_streams=config.max_streams,
-        ),
+        media_limits=config.media_limits,
         expiry_s=config.upload_expiry_s,
         most_per_user=config.uploads_per_user,
     )

@@ -20,6 +20,7 @@ from handlers import keys
 from handlers.connection.connection import is_busy, protocol_factory
 from handlers.errors import Unavailable
 from server.config.settings import Config
+from server.errors import OperatorError
 from server.stopping import StopSignals
 from server.web.handshakes import Gate, Handshakes
 from server.web.tls import server_context
@@ -35,7 +36,7 @@ REFUSAL_TIMEOUT_S = 5.0
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
-class ListenError(Exception):
+class ListenError(OperatorError):
     """The address cannot be listened on."""
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from cryptography import x509
 
 from server.config.settings import Config
+from server.errors import OperatorError
 
 CERT, KEY = "COURSESTREAM_TLS_CERT_FILE", "COURSESTREAM_TLS_KEY_FILE"
 
 
-class TlsError(Exception):
+class TlsError(OperatorError):
     """The certificate or its key cannot be served."""
 
 

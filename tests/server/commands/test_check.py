@@ -15,7 +15,6 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 import run_server
-from server.commands.check import aligned
 from storage.paths import StoragePaths
 from tests.pairing import paired_storage
 
@@ -204,10 +203,6 @@ def test_database_that_does_not_run_is_not_started(
 
     assert code == 2
     assert "run_server.py serve" in err
-
-
-def test_columns_are_as_wide_as_their_widest_cell() -> None:
-    assert aligned([("a", "b"), ("long", "")]) == "a     b\nlong"
 
 
 def test_repaired_strays_are_listed_in_the_trash_and_come_back(

@@ -1,0 +1,31 @@
+"""`migrate`: brings the database schema up to date."""
+
+from argparse import Namespace
+from typing import Any
+
+from db.migrate import migrate as apply_migrations
+from server.commands.preparation import prepare
+from server.config.settings import Config
+from server.ownership import Owned
+from server.processes import attached_database, owned_database
+from server.stopping import StopRequested, raising_on_stop
+
+
+def add_migrate(names: Any) -> None:
+    """Add the command to the subparsers of the program."""
+    parser = names.add_parser("migrate", help="bring the database schema up to date")
+    parser.set_defaults(run=migrate, fault_code=1)
+
+
+def migrate(config: Config, arguments: Namespace) -> int:
+    """Starts the embedded database for that if nobody runs it. Exit code 0; 1 when interrupted."""
+    prepare(config)
+    try:
+        with raising_on_stop(), owned_database(config) as database:
+            applied = apply_migrations(database.dsn)
+    except Owned:
+        applied = apply_migrations(attached_database(config))
+    except StopRequested:
+        return 1
+    print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
+    return 0

@@ -1,0 +1,19 @@
+"""Errors that an operator can mend: a command ends with their sentence, without a traceback.
+
+The server's own derive from OperatorError. The floors below cannot know it, nor each other, and
+whether an error of theirs is the operator's depends on who meets it: a request answers the same
+DatabaseUnavailable with 503. So the families that commands end with are listed here.
+"""
+
+from db.errors import DatabaseError
+from db.takeover.legacy import LegacyError
+from events.errors import ForeignStorage
+from storage.errors import StorageError
+from storage.s3.errors import S3Error
+
+
+class OperatorError(Exception):
+    """Something that an operator can mend; the message says what."""
+
+
+FAULTS = (OperatorError, DatabaseError, LegacyError, StorageError, S3Error, ForeignStorage)
