@@ -174,7 +174,7 @@ class RangeNotSatisfiable(RequestError):
 class UndecodableFile(RequestError):
     """The file cannot be decoded."""
 
-    status, code, title = 422, "undecodable", "UndecodableFile"
+    status, code, title = 422, "undecodable", "Undecodable"
 
 
 class FileWithoutVideo(RequestError):
