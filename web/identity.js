@@ -74,7 +74,17 @@ async function isWelcome(token) {
     kept = readIdentity(sessionStorage.getItem(KEY));
   const current = kept && !isDead(kept) ? [kept] : await askOtherPages();
   if (!current.length || current.some(({ userId }) => userId === next?.userId)) return true;
-  return next !== null && askWhetherToChange(current, next);
+  return next !== null && (await askWhileAnswering(current, next, kept));
+}
+
+// Meanwhile this page vouches for who is signed in: a second such link, in a new tab, asks as well.
+async function askWhileAnswering(current, next, kept) {
+  const channel = kept && answerOtherPages(kept);
+  try {
+    return await askWhetherToChange(current, next);
+  } finally {
+    channel?.close();
+  }
 }
 
 function isDead({ token, expiresAtS }) {
@@ -107,6 +117,7 @@ function answerOtherPages(identity) {
     if (data.refused) discard(data.refused);
     else if (data.isQuestion && !isDead(identity)) channel.postMessage({ token: identity.token });
   };
+  return channel;
 }
 
 function readClaims(token) {

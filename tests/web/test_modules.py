@@ -515,6 +515,19 @@ async def test_a_refused_token_is_forgotten_and_offered_by_no_page(page: Page, o
     assert await _adopted(page, None) is None
 
 
+async def test_a_page_that_asks_whether_to_change_still_answers_for_its_viewer(
+    page: Page, other: Page
+) -> None:
+    await other.evaluate("token => { location.hash = `#token=${token}`; }", _token("mallory"))
+    await other.evaluate(ADOPT, _token("ada"))
+    await other.wait_for_selector("dialog[open]")
+
+    assert await _adopted(page, None) == "ada"
+
+    await other.get_by_role("button", name="Stay ada").click()
+    await other.wait_for_function("adopted?.userId === 'ada'")
+
+
 async def test_the_api_retires_the_token_that_is_refused(page: Page) -> None:
     status = await page.evaluate(
         """async () => {
