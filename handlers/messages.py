@@ -1,7 +1,6 @@
 """What goes over the wire: the bodies of requests and answers, read and written."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
@@ -289,10 +288,9 @@ def answer_json(
     *,
     status: int = 200,
     headers: dict[str, str] | None = None,
-    make: Callable[..., web.Response] = web.Response,
 ) -> web.Response:
     """What is told of a caller's own things belongs in no shared cache."""
-    return make(
+    return web.Response(
         status=status,
         body=msgspec.json.encode(content),
         headers={

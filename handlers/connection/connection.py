@@ -7,9 +7,10 @@ answer behind which the connection ends is followed by a close that loses no byt
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
@@ -36,21 +37,25 @@ _LINGER_S = 5.0
 _SETTLING_TURNS = 50
 
 
-class PassedOn(NamedTuple):
-    """Why a request was not answered past its handler after all, and when that was begun."""
+class Fallback(NamedTuple):
+    """A request that a shortcut began to answer and the full path has to refuse."""
 
     failure: BaseException
     began_s: float
 
 
-Tell = Callable[[bytes | PassedOn], None]
+Respond = Callable[[bytes | Fallback], None]
 
 
 class PostShortcut(Protocol):
-    """Knows how to answer requests like those that it has seen answered."""
+    """Answers requests like those that it has seen answered."""
 
-    def begin(self, post: Post, tell: Tell) -> bool:
-        """Whether it is going to answer; it tells when it can, not before it has returned."""
+    def begin(self, post: Post, respond: Respond) -> bool:
+        """False where the full path has to answer. `respond` is called once, after the return."""
+        ...
+
+    def remember(self, request: web.Request, head: bytes, response: web.StreamResponse) -> None:
+        """`request`, whose `Post.head` was `head`, was answered so on the full path."""
         ...
 
 
@@ -114,17 +119,18 @@ class Connection(RefusingBytes):
     """`launch` begins an answer, `carry` has others write one; until it is out, the client is heard
     but not listened to.
 
-    `asked` or `posted` is the request that is being answered, if it may be known by its bytes.
+    `asked` is the range request that is being answered, if it may be known by its bytes.
     """
 
     __slots__ = (
         "_closes",
+        "_fallback",
         "_has_eof",
         "_held",
         "_is_between",
         "_is_lingering",
         "_on_lost",
-        "_passed_on",
+        "_post_head",
         "_pump",
         "_range_shortcut",
         "_report_shortcut",
@@ -133,7 +139,6 @@ class Connection(RefusingBytes):
         "_timer",
         "asked",
         "is_sending",
-        "posted",
     )
 
     def __init__(
@@ -145,7 +150,6 @@ class Connection(RefusingBytes):
     ) -> None:
         super().__init__(server, **options)
         self.asked: RangeRequest | None = None
-        self.posted: bytes | None = None  # the head of a `Post`
         self.is_sending = False
         self._range_shortcut = range_shortcut
         self._report_shortcut = report_shortcut
@@ -156,25 +160,33 @@ class Connection(RefusingBytes):
         self._is_lingering = False
         self._held: bytearray | None = None
         self._on_lost: Callable[[], None] | None = None  # while a stream is carried
+        self._post_head: bytes | None = None  # of the POST that is being answered, likewise
         self._pump: Pump | None = None
         self._sent: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._passed_on: tuple[StreamReader, PassedOn] | None = None
+        self._fallback: tuple[StreamReader, Fallback] | None = None
 
-    def passed_on(self, request: web.BaseRequest) -> PassedOn | None:
-        """A request is known by its body: every one has its own."""
-        if self._passed_on is None or self._passed_on[0] is not request.content:
+    def fallback(self, request: web.BaseRequest) -> Fallback | None:
+        """That of this request, which is known by its body: every one has its own."""
+        if self._fallback is None or self._fallback[0] is not request.content:
             return None
-        return self._passed_on[1]
+        return self._fallback[1]
 
-    def forget_passed_on(self) -> None:
-        """What failed holds the frames that it went through, and they this connection."""
-        self._passed_on = None
+    def forget_fallback(self) -> None:
+        """A failure holds the frames that it went through, and they this connection."""
+        self._fallback = None
 
-    def settle(self) -> None:
-        """An answer is out: hold what comes until its handler has ended, too."""
-        if not self.is_sending:
-            self._settle(_SETTLING_TURNS)
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        finished = await super().finish_response(request, resp, start_time)
+        head, self._post_head = self._post_head, None
+        if head is not None and self._report_shortcut is not None:
+            if isinstance(request, web.Request):
+                self._report_shortcut.remember(request, head, finished[0])
+            if not self.is_sending:
+                self._settle(_SETTLING_TURNS)
+        return finished
 
     def can_launch(self, request: web.BaseRequest) -> bool:
         """Whether an answer may go past the transport, and no body is still to come in."""
@@ -252,7 +264,7 @@ class Connection(RefusingBytes):
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self.forget_passed_on()
+        self.forget_fallback()
         pump, self._pump, self._held = self._pump, None, None
         if pump is not None:
             pump.close(is_reset=exc is not None)
@@ -311,7 +323,7 @@ class Connection(RefusingBytes):
         self.is_sending = self._report_shortcut.begin(post, partial(self._end_report, data, post))
         return self.is_sending
 
-    def _end_report(self, data: bytes, post: Post, answer: bytes | PassedOn) -> None:
+    def _end_report(self, data: bytes, post: Post, answer: bytes | Fallback) -> None:
         if self.transport is None:
             return
         if isinstance(answer, bytes):
@@ -321,7 +333,7 @@ class Connection(RefusingBytes):
         self.is_sending = False
         self._parse(data, post)
         if self._messages:  # not when aiohttp is closing, and hears nothing
-            self._passed_on = (self._messages[-1][1], answer)
+            self._fallback = (self._messages[-1][1], answer)
         self._hand_on()
 
     def _send_admitted(
@@ -373,7 +385,7 @@ class Connection(RefusingBytes):
             and _is_whole(*self._messages[-1])
             and not self._upgraded
         )
-        self.posted = post.head if post is not None and is_next and self._is_between else None
+        self._post_head = post.head if post is not None and is_next and self._is_between else None
 
     def _make_pump(self, settings: PumpSettings) -> Pump:
         """Its socket is a duplicate, since a descriptor number that the transport closes may by the
@@ -499,3 +511,22 @@ class Connection(RefusingBytes):
         if self.is_sending:
             self._next_keepalive_close_time = self._loop.time() + self.keepalive_timeout
         super()._process_keepalive()
+
+
+def began_s(request: web.BaseRequest) -> float:
+    """The monotonic time at which answering a request began, which has just come."""
+    fallback = _fallback(request)
+    return time.monotonic() if fallback is None else fallback.began_s
+
+
+def raise_failure(request: web.BaseRequest) -> None:
+    """Raises what a shortcut ran into, if one began to answer; once."""
+    fallback = _fallback(request)
+    if fallback is not None:
+        cast(Connection, request.protocol).forget_fallback()
+        raise fallback.failure.with_traceback(None)  # a whole batch may share it
+
+
+def _fallback(request: web.BaseRequest) -> Fallback | None:
+    connection = request.protocol
+    return connection.fallback(request) if isinstance(connection, Connection) else None

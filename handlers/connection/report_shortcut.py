@@ -29,14 +29,14 @@ from events.progress.persister import hand_over
 from handlers.access.grants import Grants
 from handlers.access.rate_limits import ReportLimits
 from handlers.access.revocation import Revocations, held_grant
-from handlers.connection.connection import PassedOn, Tell
+from handlers.connection.connection import Fallback, Respond
 from handlers.connection.known_requests import KNOWN_REQUESTS, KnownRequests, fill, head_template
 from handlers.connection.posts import Post
-from handlers.delivery import head
 from handlers.delivery.dates import DateText
 from handlers.messages import ProgressView, video_id_of
-from handlers.progress.reports import report_by_grant
+from handlers.progress.reports import refusal_of, report_by_grant
 
+ROUTE = "/play/{grant}/{video_id}/progress"
 _NEVER_REMEMBERED = (
     hdrs.CONTENT_ENCODING,
     hdrs.EXPECT,
@@ -75,22 +75,20 @@ class ReportShortcut:
     def __len__(self) -> int:
         return len(self._known)
 
-    def remember(self, request: web.Request, asked: bytes, fields: head.Fields) -> None:
-        """Keep how `request`, whose head was `asked`, was answered: 200, under these fields."""
-        if not _is_repeatable(request):
+    def remember(self, request: web.Request, head: bytes, response: web.StreamResponse) -> None:
+        """As `PostShortcut.remember`: keeps how a report was answered, if it was stored."""
+        if response.status != 200 or not _is_repeatable(request):
             return
-        resource = request.match_info.route.resource
         known = _KnownReport(
             request.client_max_size,
             request.match_info["grant"],
             video_id_of(request),
-            "" if resource is None else resource.canonical,
-            fill(head_template(200, fields)),
+            fill(head_template(200, response.headers.items())),
         )
-        self._known.remember(self._known.key(asked), known)
+        self._known.remember(self._known.key(head), known)
 
-    def begin(self, post: Post, tell: Tell) -> bool:
-        """As `Repeats.begin`."""
+    def begin(self, post: Post, respond: Respond) -> bool:
+        """As `PostShortcut.begin`."""
         asked, body = post
         key = self._known.key(asked)
         known = self._known.get(key)
@@ -101,8 +99,8 @@ class ReportShortcut:
         except Exception:
             return False  # the full path meets it, too, and says so
         self._known.renew(key)
-        self._metrics.began(known.route)
-        ends = partial(self._end, known, time.monotonic(), len(body), tell)
+        self._metrics.began(ROUTE)
+        ends = partial(self._end, known, time.monotonic(), len(body), respond)
         outcome.add_done_callback(ends)
         return True
 
@@ -118,17 +116,25 @@ class ReportShortcut:
         known: "_KnownReport",
         began_s: float,
         received_bytes: int,
-        tell: Tell,
+        respond: Respond,
         outcome: asyncio.Future[ProgressState],
     ) -> None:
         failure = outcome.exception()
         if failure is not None:
-            self._metrics.passed_on(known.route)
-            tell(PassedOn(failure, began_s))
+            self._metrics.passed_on(ROUTE)
+            respond(Fallback(self._refusal(known, failure), began_s))
             return
         duration_s = time.monotonic() - began_s
-        self._metrics.answered(hdrs.METH_POST, known.route, 200, duration_s, received_bytes)
-        tell(self._answer(known, outcome.result()))
+        self._metrics.answered(hdrs.METH_POST, ROUTE, 200, duration_s, received_bytes)
+        respond(self._answer(known, outcome.result()))
+
+    def _refusal(self, known: "_KnownReport", failure: BaseException) -> BaseException:
+        """What the full path would raise now: first of all, whether the grant still holds."""
+        try:
+            grant = held_grant(self._grants, self._revocations, known.token, known.video_id)
+        except Exception as exc:
+            return exc
+        return refusal_of(failure, is_told_more=grant.is_privileged)
 
     def _answer(self, known: "_KnownReport", state: ProgressState) -> bytes:
         self.answered_count += 1
@@ -148,15 +154,17 @@ class _KnownReport:
     most_bytes: int
     token: str
     video_id: UUID | None
-    route: str
     answer_head: bytes
 
 
 def _is_repeatable(request: web.Request) -> bool:
     """Whether the head of the answer follows from the bytes of the request."""
     headers = request.headers
+    resource = request.match_info.route.resource
     return (
-        request.version == HttpVersion11
+        resource is not None
+        and resource.canonical == ROUTE
+        and request.version == HttpVersion11
         and request.keep_alive
         and len(headers.getall(hdrs.CONTENT_LENGTH, ())) == 1
         and not any(name in headers for name in _NEVER_REMEMBERED)

@@ -4,9 +4,7 @@ A report is answered once it is committed; until then it is only a `ReportReceiv
 the persister and nowhere else.
 """
 
-from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -20,9 +18,7 @@ from events.progress.reports import ProgressReport
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_course, allowed_video, granted
-from handlers.connection.connection import Connection
-from handlers.connection.repeatable import Repeatable, failure_of, was_tried
-from handlers.errors import InvalidRequest, NotAllowed, NotEnrolled, NotFound, RateLimited, TooLarge
+from handlers.errors import InvalidRequest, NotAllowed, RateLimited, TooLarge
 from handlers.messages import (
     Identifier,
     Listing,
@@ -48,7 +44,7 @@ from handlers.openapi.descriptions import (
 )
 from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, NO_UUID, page_of
-from handlers.progress.reports import report_by_grant, report_of
+from handlers.progress.reports import refusal_of, report_by_grant, report_of
 from handlers.request_limits import require_report
 
 BEACON = {**TEXT, "contentMediaType": JSON, "description": "JSON as for `application/json`."}
@@ -87,11 +83,9 @@ async def put_progress(request: web.Request) -> web.Response:
 async def post_progress(request: web.Request) -> web.Response:
     """Report by grant: what `navigator.sendBeacon` can send, which chooses no Content-Type."""
     grant = granted(request)
-    if not was_tried(request):  # else it was counted then
-        require_report(request, grant.user_id, grant.roles)
+    require_report(request, grant.user_id, grant.roles)
     report = report_by_grant(grant, await read_body(request), _longest_s(request))
-    make = _repeatable(request)
-    return await _answer(request, report, is_told_more=grant.is_privileged, make=make)
+    return await _answer(request, report, is_told_more=grant.is_privileged)
 
 
 @endpoint(
@@ -157,30 +151,15 @@ def _user_id(request: web.Request) -> str | None:
 
 
 async def _answer(
-    request: web.Request,
-    report: ProgressReport,
-    *,
-    is_told_more: bool,
-    make: Callable[..., web.Response] = web.Response,
+    request: web.Request, report: ProgressReport, *, is_told_more: bool
 ) -> web.Response:
-    """Raises as `persister.submit`; a stranger is not told that a video was deleted."""
-    failure = failure_of(request)
+    """Raises as `persister.submit`, and what `refusal_of` makes of it."""
     try:
-        if failure is not None:
-            raise failure.with_traceback(None)  # a whole batch shares it
         state = await submit(request.app[keys.EMITTER], report)
     except VideoMissing as exc:
-        raise (NotFound if is_told_more else NotEnrolled) from exc
+        raise refusal_of(exc, is_told_more=is_told_more) from exc
     request[keys.IS_ROUTINE] = True
-    return answer_json(ProgressView.of(state), make=make)
-
-
-def _repeatable(request: web.Request) -> Callable[..., web.Response]:
-    """What makes the answer: where the like may be given without us, one that shows how."""
-    connection, repeated = request.protocol, request.app.get(keys.REPORT_SHORTCUT)
-    if not isinstance(connection, Connection) or connection.posted is None or repeated is None:
-        return web.Response
-    return partial(Repeatable, connection, partial(repeated.remember, request, connection.posted))
+    return answer_json(ProgressView.of(state))
 
 
 def _longest_s(request: web.Request) -> float:

@@ -10,9 +10,10 @@ from uuid import UUID
 
 import msgspec
 
+from events.errors import VideoMissing
 from events.progress.reports import ProgressReport
 from handlers.access.grants import PlaybackGrant
-from handlers.errors import InvalidRequest
+from handlers.errors import InvalidRequest, NotEnrolled, NotFound
 from handlers.messages import ProgressPut, Quality, decode_json
 
 TOLERANCE_S = 1.0  # a player's clock may run past the duration that the container tells
@@ -22,6 +23,15 @@ def report_by_grant(grant: PlaybackGrant, body: bytes, longest_s: float) -> Prog
     """What a body says for whom the grant was made. Raises InvalidRequest."""
     said, duration_s = decode_json(body, ProgressPut), grant.duration_s
     return report_of(said, duration_s, longest_s, grant.video_id, grant.course_id, grant.user_id)
+
+
+def refusal_of(failure: BaseException, *, is_told_more: bool) -> BaseException:
+    """What a caller is answered; a stranger does not learn that a video was deleted."""
+    if not isinstance(failure, VideoMissing):
+        return failure
+    refusal = NotFound() if is_told_more else NotEnrolled()
+    refusal.__cause__ = failure
+    return refusal
 
 
 def report_of(

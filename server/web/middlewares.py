@@ -13,8 +13,8 @@ from aiohttp import ClientError, hdrs, web
 from aiohttp.typedefs import Handler
 
 from handlers import keys
+from handlers.connection.connection import began_s, raise_failure
 from handlers.connection.refused_bytes import REQUEST_ID, SERVER
-from handlers.connection.repeatable import began_s
 from handlers.errors import Internal, RequestError, UnsupportedMediaType, as_request_error
 from handlers.header_values import is_packed
 from handlers.uploads.tus_headers import TUS_RESUMABLE, VERSION
@@ -75,6 +75,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         if hdrs.CONTENT_ENCODING in request.headers and is_packed(request.headers):
             raise _packed()
+        raise_failure(request)
         return await handler(request)
     except Exception as exc:
         if _is_gone(request) and isinstance(exc, ConnectionError | ClientError):
