@@ -21,10 +21,10 @@ from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
 from handlers.connection.range_shortcut import RangeShortcut
 from handlers.connection.report_shortcut import ReportShortcut
+from handlers.connection.sender import Sender
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.representations import Representations
-from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
 from handlers.uploads.receivers import Receivers
 from storage.media.facts import MediaLimits

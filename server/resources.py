@@ -32,12 +32,12 @@ from handlers.access.revocation import REMEMBERED_S, Revocations
 from handlers.access.rules import Access
 from handlers.connection.range_shortcut import RangeShortcut
 from handlers.connection.report_shortcut import ReportShortcut
+from handlers.connection.sender import Sender
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
 from handlers.delivery.representations import Representations
-from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfers
 from handlers.health import migration_ids
 from handlers.uploads.receivers import LOOK_INTERVAL_S, Receivers

@@ -22,7 +22,7 @@ from aiohttp import HttpVersion11, hdrs, web
 
 from handlers.connection.known_requests import KNOWN_REQUESTS, KnownRequests, fill, head_template
 from handlers.delivery import head
-from handlers.delivery.dates import DateText
+from handlers.delivery.head import DateText
 from handlers.delivery.open_files import OpenFile, OpenFiles, Representation
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan

@@ -32,7 +32,7 @@ from handlers.access.revocation import Revocations, held_grant
 from handlers.connection.connection import Fallback, Respond
 from handlers.connection.known_requests import KNOWN_REQUESTS, KnownRequests, fill, head_template
 from handlers.connection.posts import Post
-from handlers.delivery.dates import DateText
+from handlers.delivery.head import DateText
 from handlers.messages import ProgressView, video_id_of
 from handlers.progress.reports import refusal_of, report_by_grant
 

@@ -1,10 +1,13 @@
-"""Writes the head of an answer (RFC 9112 section 4 and 5), whole or with holes to be filled later.
+"""The head of an answer as text (RFC 9112 section 4 and 5), whole or with holes, and its Date.
 
-Pure. It decides no field; what the fields say is the plan's and the application's affair.
+It decides no field; the plan and the application do.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+
+from handlers.delivery.conditional import http_date
 
 Fields = Iterable[tuple[str, str]]
 
@@ -30,3 +33,17 @@ def _text(version: str, status: int, fields: Fields) -> str:
     if not text.count("\r") == text.count("\n") == len(lines) - 1 or "\0" in text:
         raise ValueError("a header field holds a line break")
     return f"{text}\r\n\r\n"
+
+
+class DateText:
+    """The current time as an HTTP-date, written once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._text = ""
+
+    def text(self) -> str:
+        now = int(time.time())
+        if now != self._second:
+            self._second, self._text = now, http_date(now)
+        return self._text

@@ -18,11 +18,11 @@ import uvloop
 from aiohttp import web
 
 from handlers.connection.connection import protocol_factory
+from handlers.connection.sender import Sender
 from handlers.delivery import ranges
 from handlers.delivery.open_files import OpenFiles, Representation
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
-from handlers.delivery.transfer import Sender
 from handlers.delivery.transfers import Transfer, Transfers
 from handlers.token_bucket import TokenBucket
 from tests.certificates import make_certificate

@@ -1,4 +1,4 @@
-"""Puts a TransferPlan on the wire: the one seam between a decision and a socket.
+"""The sender of answers: puts a TransferPlan on the wire.
 
 It decides no status and adds no field of its own but Date and, where HTTP asks for it, Connection.
 An answer is launched on its connection and goes on by itself, or it goes through aiohttp's writer
@@ -13,7 +13,7 @@ from aiohttp.http import SERVER_SOFTWARE
 from handlers.connection.connection import Connection, Launched
 from handlers.connection.range_shortcut import CachedDecision, RangeShortcut
 from handlers.delivery import head
-from handlers.delivery.dates import DateText
+from handlers.delivery.head import DateText
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import TransferPlan
