@@ -1,1 +1,1 @@
-"""Composition: knows everything, is known by nothing."""
+"""Composition root: builds the application from the settings; no other floor imports it."""

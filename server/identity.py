@@ -1,4 +1,4 @@
-"""Whose tokens are accepted: the secret, public key or JWKS address that is set."""
+"""Token verification as configured: by shared secret, public key file or JWKS URL."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ class KeyFileError(OperatorError):
 
 @asynccontextmanager
 async def token_verifier(config: Config) -> AsyncIterator[TokenVerifier]:
-    """Follows the issuer's keys meanwhile, if there is one. Raises: KeyFileError."""
+    """Yields the verifier; refreshes the issuer's keys meanwhile, if any. Raises: KeyFileError."""
     async with AsyncExitStack() as stack:
         keys: Keys
         if config.jwt_jwks_url is not None:
@@ -42,7 +42,7 @@ async def token_verifier(config: Config) -> AsyncIterator[TokenVerifier]:
 
 
 def check_key_file(config: Config) -> None:
-    """So that a wrong file is told before anything is started. Raises: KeyFileError."""
+    """Checks the key file before anything is started. Raises: KeyFileError."""
     if config.jwt_public_key_file is not None:
         _only_key(config)
 

@@ -1,4 +1,4 @@
-"""Do the machine and the database server hold what the settings ask for?"""
+"""Descriptor and database connection limits, checked against the settings at start."""
 
 import logging
 import resource
@@ -8,11 +8,11 @@ from db.server_facts import ServerFacts
 from server.config.settings import Config
 from server.errors import OperatorError
 
-# Beside one a connection: open videos, uploads, the database, event streams' own, the log.
+# Besides one per connection: open videos, uploads, database connections, the log.
 OTHER_DESCRIPTORS = 1024
-OTHER_WEB_CONNECTIONS = 4  # beside the pool: the tail and the owners of periodic work
-WORKER_CONNECTIONS = 8  # a media worker's pool, its queue's, and the one that listens
-SPARE_CONNECTIONS = 13  # three are kept for superusers; commands beside `serve` take a few
+OTHER_WEB_CONNECTIONS = 4  # besides the pool: the log's tail and the owners of periodic work
+WORKER_CONNECTIONS = 8  # a media worker's pool, its queue's pool, and the one that listens
+SPARE_CONNECTIONS = 13  # three are reserved for superusers; commands besides `serve` need a few
 MIN_POSTGRES_VERSION = 15
 
 logger = logging.getLogger(__name__)
@@ -26,11 +26,11 @@ def with_descriptors(config: Config) -> Config:
     """Raises the descriptor limit to its hard maximum; lowers MAX_CONNECTIONS if it must."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return fitted(config, hard)
+    return fit_connections(config, hard)
 
 
-def fitted(config: Config, descriptors: int) -> Config:
-    """The configuration with no more connections than that many descriptors hold."""
+def fit_connections(config: Config, descriptors: int) -> Config:
+    """Returns the configuration with `max_connections` lowered to fit `descriptors`."""
     room = max(1, descriptors - OTHER_DESCRIPTORS, descriptors // 2)
     if descriptors == resource.RLIM_INFINITY or config.max_connections <= room:
         return config
@@ -44,13 +44,13 @@ def fitted(config: Config, descriptors: int) -> Config:
 
 
 def needed_connections(config: Config) -> int:
-    """The most that all processes of this `serve` may hold at once."""
+    """Returns the most database connections that all processes of this `serve` hold at once."""
     web = config.workers * (config.database_pool_size + OTHER_WEB_CONNECTIONS)
     return web + config.media_workers * WORKER_CONNECTIONS
 
 
 def embedded_connections(config: Config) -> int:
-    """What a server of our own must allow, so that `check_server` passes with some to spare."""
+    """Returns `max_connections` for the embedded server: the needed ones and spare ones."""
     return needed_connections(config) + SPARE_CONNECTIONS
 
 

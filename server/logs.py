@@ -1,8 +1,8 @@
-"""Log lines: one form for structlog's and the standard library's loggers, `console` or `json`.
+"""Logging configuration: one format for structlog and the standard library, `console` or `json`.
 
-A line carries what is bound in contextvars (the request id). Secrets, tokens and grants are taken
-out of the finished line, wherever they came from: a message, a value, a traceback. Writes to
-standard error and blocks if nobody reads it.
+A line includes what is bound in contextvars (the request id). Secrets, tokens and grants are
+redacted in the finished line, whether they came from a message, a value or a traceback. Writes to
+standard error, and blocks if that is not read.
 """
 
 import logging
@@ -18,7 +18,7 @@ from structlog.types import EventDict, Processor, WrappedLogger
 from server.config.values import Secret
 
 HIDDEN = "***"
-# Noisy at `info`; what they say there is no operator's business.
+# Too noisy at `info`, and of no use to operators.
 QUIET_LOGGERS = ("aiohttp", "asyncio", "procrastinate", "yoyo", "PIL", "libav", "gunicorn")
 REVEALING = (
     (re.compile(r"(/play/)[^/\s\"'?#]+"), rf"\1{HIDDEN}"),
@@ -33,32 +33,32 @@ MULTILINE_KEYS = frozenset({"exception", "stack"})
 def configure_logging(
     level: str, log_format: str, secrets: Iterable[Secret] = (), stream: TextIO | None = None
 ) -> None:
-    """Sends every logger's lines to the stream (standard error). Replaces what was configured."""
+    """Sends all log lines to `stream` (standard error); replaces the previous configuration."""
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_formatter(log_format, stream.isatty(), secrets))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("aiohttp.server").addFilter(_is_no_fault_of_the_client)
+    logging.getLogger("aiohttp.server").addFilter(_is_server_fault)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
-        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_shared_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
 
 
-def _is_no_fault_of_the_client(record: logging.LogRecord) -> bool:
-    """Bytes that are no HTTP are answered by the parser; aiohttp would log a traceback of it for
-    each header too large, which anybody can send by the thousand."""
+def _is_server_fault(record: logging.LogRecord) -> bool:
+    """Filters tracebacks that aiohttp logs for malformed requests: the parser answers those, and
+    anybody can send thousands of them."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 class Redactor:
-    """Takes known secrets, and what looks like a credential, out of a text."""
+    """Replaces known secrets, and whatever looks like a credential, in a text."""
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
         self._known = [secret.reveal() for secret in secrets if secret]
@@ -73,7 +73,7 @@ class Redactor:
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     def __init__(self, redactor: Redactor, processors: list[Processor]) -> None:
-        super().__init__(foreign_pre_chain=_shared(), processors=processors)
+        super().__init__(foreign_pre_chain=_shared_processors(), processors=processors)
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
@@ -90,7 +90,7 @@ def _formatter(log_format: str, has_colors: bool, secrets: Iterable[Secret]) -> 
     return _RedactingFormatter(Redactor(secrets), last)
 
 
-def _shared() -> list[Processor]:
+def _shared_processors() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -103,7 +103,7 @@ def _shared() -> list[Processor]:
 
 
 def _escape_controls(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """A client's line break may not begin a line of ours."""
+    """Escapes control characters, so that a client cannot inject a log line."""
     for key, value in event.items():
         if isinstance(value, str) and key not in MULTILINE_KEYS:
             event[key] = CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", value)

@@ -1,7 +1,7 @@
-"""Joins what is counted to the metrics, and listens on METRICS_PORT.
+"""Metrics wiring: follows the components' counters, and serves METRICS_PORT.
 
-With several web processes each is given `PROMETHEUS_MULTIPROC_DIR` by whoever starts it (see
-`events/metrics.py`); they share the port, and any of them tells the sum of all.
+With several web processes, their parent sets `PROMETHEUS_MULTIPROC_DIR` (see `events/metrics.py`);
+they share the port, and each of them returns the sum of all.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from handlers.delivery.transfers import PURPOSES
 from handlers.metrics import show_metrics
 from server.config.settings import Config
 from server.web import middlewares
-from server.web.listening import ListenError
+from server.web.listener import ListenError
 from storage.tasks import end
 
 LOOPBACK = "127.0.0.1"
 SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported
-SAMPLE_INTERVAL_S = 5.0  # how old what the other processes tell may be
+SAMPLE_INTERVAL_S = 5.0  # bounds the age of other processes' numbers
 
 
 def make_metrics(environ: Mapping[str, str] = os.environ) -> Metrics:
@@ -125,7 +125,7 @@ def follow_ledger(metrics: Metrics, writer: LedgerWriter) -> None:
 
 @asynccontextmanager
 async def metrics_listener(app: web.Application, config: Config) -> AsyncIterator[None]:
-    """`/metrics` without a token, for this machine alone; and the numbers kept fresh for others.
+    """Serves `/metrics` without a token on loopback, and samples for the other processes.
 
     Raises: ListenError.
     """
@@ -180,7 +180,7 @@ async def _listen(runner: web.AppRunner, port: int, *, is_shared: bool) -> async
 
 
 async def _sample_for_others(app: web.Application) -> None:
-    """Only what a process has written into the shared directory is seen by the others."""
+    """Samples periodically: other processes see only what is in the shared directory."""
     while app[keys.METRICS].is_shared:
         app[keys.METRICS].sample()
         await asyncio.sleep(SAMPLE_INTERVAL_S)

@@ -1,4 +1,4 @@
-"""Files that nobody but their owner may read: what is open to others is no secret any more."""
+"""Permission check for secret files, which only their owner may read."""
 
 import stat
 from pathlib import Path

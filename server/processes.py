@@ -1,7 +1,7 @@
-"""Who starts and stops whom: `serve` owns the embedded PostgreSQL and its children.
+"""Process supervision: `serve` owns the embedded PostgreSQL and its child processes.
 
-Children that die are started again, later each time; they end with their parent, however it
-ends. PostgreSQL must not: the next `serve` takes it over. What children do is not known here.
+Children that die are restarted with an increasing delay, and end with their parent, however it
+ends. PostgreSQL does not end with a killed parent: the next `serve` takes it over.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from server.limits import embedded_connections
 from server.postgres.embedded import EmbeddedPostgres
 
 STOP_TIMEOUT_S = 10.0
-MIN_CONNECTIONS = 100  # PostgreSQL's own default: room for psql and `run_server.py` commands
+MIN_CONNECTIONS = 100  # PostgreSQL's default: leaves room for psql and `run_server.py` commands
 FIRST_RESTART_S = 1.0
 LAST_RESTART_S = 30.0
-SETTLED_S = 60.0  # one that lived this long did not die of how it was started
+SETTLED_S = 60.0  # a child that ran this long did not fail at start
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OwnedDatabase:
-    """A running database; `embedded` is the server of it that is ours, if any."""
+    """A running database; `embedded` is its server if we own it."""
 
     dsn: str
     embedded: EmbeddedPostgres | None = None
@@ -40,18 +40,18 @@ class OwnedDatabase:
 
 @contextmanager
 def owned_database(config: Config) -> Iterator[OwnedDatabase]:
-    """A running database; an embedded one is ours to start and stop."""
+    """Yields a running database; starts and stops an embedded one."""
     if config.database_url is not None:
         yield OwnedDatabase(config.database_url.reveal())
         return
-    # A server taken over from a killed owner keeps what it was started with.
+    # A server taken over from a killed owner keeps the settings it was started with.
     settings = {"max_connections": str(max(MIN_CONNECTIONS, embedded_connections(config)))}
     with EmbeddedPostgres(config.data_dir, settings) as postgres:
         yield OwnedDatabase(postgres.dsn, postgres)
 
 
 def attached_database(config: Config) -> str:
-    """The DSN of a database that somebody else runs. Raises: PostgresNotRunning."""
+    """Returns the DSN of a database that another process runs. Raises: PostgresNotRunning."""
     if config.database_url is not None:
         return config.database_url.reveal()
     postgres = EmbeddedPostgres(config.data_dir)
@@ -60,14 +60,14 @@ def attached_database(config: Config) -> str:
 
 
 def die_with_parent(parent_pid: int, number: signal.Signals = signal.SIGTERM) -> None:
-    """This process gets that signal when its parent is gone; called early in a child."""
+    """Has the kernel signal this process when its parent ends; call it early in a child."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent_pid:  # it was gone before we asked
+    if os.getppid() != parent_pid:  # the parent ended before the call
         raise SystemExit(1)
 
 
 class Children:
-    """Keeps a number of processes of one command running, inside `async with`.
+    """Keeps `count` processes of one command running, inside `async with`.
 
     They inherit `descriptors`. `one_ended` is set once any of them has ended by itself.
     """
@@ -109,7 +109,7 @@ class Children:
     async def stop(
         self, timeout_s: float = STOP_TIMEOUT_S, number: signal.Signals = signal.SIGTERM
     ) -> None:
-        """The signal, then SIGKILL to the whole group of one that has not ended in time."""
+        """Sends the signal, then SIGKILL to the process group of each child after the time-out."""
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -130,7 +130,7 @@ class Children:
             pause_s = min(2 * pause_s, LAST_RESTART_S)
 
     async def _run_once(self) -> int:
-        # A session of its own: Ctrl-C in the terminal reaches `serve` alone, which says when.
+        # A session of its own: Ctrl-C in the terminal reaches only `serve`, which stops children.
         process = await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.DEVNULL,

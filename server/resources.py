@@ -1,4 +1,4 @@
-"""What lives as long as the application does, opened in this order and closed in the reverse."""
+"""Resources of the application, opened in a fixed order and closed in reverse."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -49,18 +49,18 @@ from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 from storage.tasks import Periodic, end
 
-UPLOAD_THREADS = 4  # the loop's default executor is shared with name look-ups and has few threads
+UPLOAD_THREADS = 4  # not the default executor: it has few threads, and resolves host names
 FILE_THREADS = 4
-S3_SOURCE_THREADS = 4  # they sign, or wait for S3; none is started where no video stands there
+S3_SOURCE_THREADS = 4  # they sign URLs or wait for S3; started on demand
 PROBES_AT_ONCE = 2
 TEXTS_AT_ONCE = 2
-FORGET_INTERVAL_S = 5.0  # a deleted file takes its space for so long at most
+FORGET_INTERVAL_S = 5.0  # bounds how long a deleted file still takes space
 
 Resource = Callable[[web.Application], AsyncIterator[None]]
 
 
 def resources(config: Config, dsn: str) -> list[Resource]:
-    """What `Application.cleanup_ctx` runs."""
+    """Returns the contexts for `Application.cleanup_ctx`."""
     ledger = Ledger()
     return [
         partial(_identity, config),
@@ -128,7 +128,7 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
 
 
 async def _accounting(ledger: Ledger, app: web.Application) -> AsyncIterator[None]:
-    """Closed when the last transfer has ended, and before the database."""
+    """The ledger's writer; closes after the last transfer and before the database."""
     transfers = app[keys.TRANSFERS]
     writer = LedgerWriter(app[keys.DATABASE], ledger, transfers)
     follow_ledger(app[keys.METRICS], writer)
@@ -146,7 +146,7 @@ async def _receivers(app: web.Application) -> AsyncIterator[None]:
 
 
 async def end_uploads(app: web.Application) -> None:
-    """While connections are still open (an `on_shutdown` signal): nobody's bytes are lost."""
+    """Stores received bytes while connections are still open (an `on_shutdown` signal)."""
     await app[keys.RECEIVERS].close()
 
 
@@ -172,7 +172,7 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
 
 
 async def _events(config: Config, dsn: str, app: web.Application) -> AsyncIterator[None]:
-    """The log is followed before the tables are read, so that nothing falls in between."""
+    """Emitter, hub and tail; follows the log before reading the tables, so no event is missed."""
     pool, emitter = app[keys.DATABASE], Emitter()
     app[keys.EMITTER] = emitter
     limits = HubLimits(config.sse_backlog, config.sse_per_user, config.sse_total)
@@ -231,7 +231,7 @@ def has_shortcuts(config: Config) -> bool:
 
 @asynccontextmanager
 async def _threads(count: int, name: str) -> AsyncIterator[ThreadPoolExecutor]:
-    """An executor of its own; work that has begun is awaited at the end, off the loop."""
+    """Yields an executor; at the end waits off the loop for calls that have begun."""
     executor = ThreadPoolExecutor(count, name)
     try:
         yield executor

@@ -1,6 +1,6 @@
-"""The keys that sign tokens and grants: as set, derived, or made once and kept in DATA_DIR.
+"""Secrets that sign tokens and grants: configured, derived, or generated once into DATA_DIR.
 
-Made by whichever process comes first; all others find that one. Only the owner may read the files.
+The first process generates a secret, all others read it. Only the owner may read the files.
 """
 
 import os
@@ -24,12 +24,12 @@ GRANT_PURPOSE = b"coursestream playback grants, 1"  # changing it ends every gra
 
 
 class SecretFileError(OperatorError):
-    """A kept secret cannot be read or made."""
+    """A stored secret cannot be read or created."""
 
 
 def with_secrets(config: Config) -> Config:
-    """The configuration with its secrets filled in: the grants', and the tokens' unless they are
-    checked with a public key. Blocks shortly. Raises: SecretFileError."""
+    """Returns the configuration with its secrets: the grants', and the tokens' unless those are
+    verified by a public key. Blocks briefly. Raises: SecretFileError."""
     jwt = config.jwt_secret
     if config.has_shared_secret:
         jwt = jwt or _kept(config.data_dir / JWT_SECRET_FILE)
@@ -50,7 +50,7 @@ def _derived(secret: Secret) -> Secret:
 
 
 def _kept(path: Path) -> Secret:
-    """Reads the secret, or makes it; of several processes making it at once all get the same."""
+    """Reads or creates the secret; processes that create it concurrently all get the same one."""
     try:
         if not path.exists():
             _make(path)
@@ -73,7 +73,7 @@ def _make(path: Path) -> None:
             file.write(secrets.token_hex(GENERATED_BYTES))
             file.flush()
             os.fsync(fd)
-        # Linked, not renamed: the first process wins, and its secret is whole when it appears.
+        # Linked, not renamed: the first process wins, and the file is complete when it appears.
         os.link(temporary, path)
     except FileExistsError:
         pass

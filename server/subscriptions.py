@@ -1,4 +1,4 @@
-"""Who is told of what the log tells: the one place where listeners are joined to the emitter."""
+"""Event subscriptions: the one place where listeners are connected to the emitter."""
 
 from aiohttp import web
 
@@ -8,7 +8,7 @@ from handlers import keys
 
 
 def join(emitter: Emitter, app: web.Application) -> None:
-    """The hub comes last: what it lets out must hold already."""
+    """Subscribes all listeners; the hub last, so that clients see an event after its effects."""
     access, revocations = app[keys.ACCESS], app[keys.REVOCATIONS]
     catalog, transfers, hub = app[keys.CATALOG], app[keys.TRANSFERS], app[keys.HUB]
 

@@ -1,4 +1,4 @@
-"""The media worker: takes jobs from the queue, one at a time, until it is told to stop."""
+"""The media worker: runs jobs from the queue, one at a time, until it is cancelled."""
 
 import asyncio
 import logging
@@ -22,18 +22,18 @@ from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 
 ATTEMPTS = 3
-# The step at work is let end for so long; whoever stops the worker has to be more patient, or the
-# queue is closed before it has noted that the job is to be taken up again.
+# Time for the running step to end. Whoever stops the worker must wait longer, or the queue closes
+# before it has recorded that the job is to be retried.
 STOP_TIMEOUT_S = 8.0
 STOP_PATIENCE_S = STOP_TIMEOUT_S + 2.0
-CONNECTIONS = 3  # the queue's own: one listens, one fetches, one acknowledges
+CONNECTIONS = 3  # of the queue: one listens, one fetches, one acknowledges
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """How a killed worker is found out: who has not beaten for so long leaves its job to others."""
+    """Heartbeat timing: the jobs of a worker without heartbeats are retried by others."""
 
     heartbeat_s: float = 10.0
     stalled_after_s: float = 30.0
@@ -41,7 +41,7 @@ class Liveness:
 
 
 async def run(config: Config, dsn: str) -> None:
-    """Work until cancelled; the job that was running then is taken up again later."""
+    """Runs jobs until cancelled; an interrupted job is retried later."""
     async with open_database(dsn, size=CONNECTIONS) as database:
         storage = await asyncio.to_thread(StoragePaths, config.storage_path)
         storage = await pair(database, storage)
@@ -61,7 +61,7 @@ async def run(config: Config, dsn: str) -> None:
 
 
 async def take_jobs(dsn: str, work: Pipeline, liveness: Liveness) -> None:
-    """One job after the other, until cancelled."""
+    """Runs one job after the other, until cancelled."""
     app = build_queue(dsn, work, liveness)
     async with app.open_async(), _queue_errors():
         await app.run_worker_async(
@@ -77,7 +77,7 @@ async def take_jobs(dsn: str, work: Pipeline, liveness: Liveness) -> None:
 
 @asynccontextmanager
 async def _queue_errors() -> AsyncIterator[None]:
-    """Raises: DatabaseUnavailable for what procrastinate says when its connections are gone."""
+    """Raises: DatabaseUnavailable in place of procrastinate's connection errors."""
     try:
         yield
     except ConnectorException as exc:
@@ -85,7 +85,7 @@ async def _queue_errors() -> AsyncIterator[None]:
 
 
 def build_queue(dsn: str, work: Pipeline, liveness: Liveness) -> App:
-    """The job queue's application with its tasks; their bodies are in `events.media.pipeline`."""
+    """Builds the job queue's application; the task bodies are in `events.media.pipeline`."""
     app = App(connector=AiopgConnector(dsn=dsn, maxsize=CONNECTIONS, **connection_options()))
 
     @app.task(

@@ -19,9 +19,9 @@ from events.errors import ForeignStorage
 from events.upkeep.pairing import adopt, require_pair
 from server.commands.preparation import current_database, prepare, prepare_schema
 from server.config.settings import Config
-from server.ownership import Owned
+from server.postgres.ownership import Owned
 from server.processes import owned_database
-from server.stopping import StopRequested, raising_on_stop
+from server.stop_signals import StopRequested, raising_on_stop
 from server.tables import table
 from storage.errors import StorageError
 from storage.inventory import StoredVideo, found_videos

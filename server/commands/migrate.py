@@ -6,9 +6,9 @@ from typing import Any
 from db.migrate import migrate as apply_migrations
 from server.commands.preparation import prepare
 from server.config.settings import Config
-from server.ownership import Owned
+from server.postgres.ownership import Owned
 from server.processes import attached_database, owned_database
-from server.stopping import StopRequested, raising_on_stop
+from server.stop_signals import StopRequested, raising_on_stop
 
 
 def add_migrate(names: Any) -> None:

@@ -9,7 +9,7 @@ from server.commands.preparation import paired_storage, prepare, prepare_schema,
 from server.commands.tokens import require_shared_secret, token_mint
 from server.config.settings import Config
 from server.identity import check_key_file
-from server.postgres.keeper import kept_running
+from server.postgres.keeper import keep_running
 from server.processes import (
     STOP_TIMEOUT_S,
     Children,
@@ -17,7 +17,7 @@ from server.processes import (
     media_workers,
     owned_database,
 )
-from server.stopping import StopRequested, StopSignals, raising_on_stop, stop_signals
+from server.stop_signals import StopRequested, StopSignals, raising_on_stop, stop_signals
 from server.web.processes import web_side
 from server.web.tls import own_client_context, server_context
 from storage.errors import StorageError, StorageReadOnly
@@ -67,7 +67,7 @@ def _clear_leftovers(storage: StoragePaths) -> None:
 async def _serve(config: Config, database: OwnedDatabase, has_demo: bool) -> None:
     with stop_signals() as signals:
         await _log_confinement()
-        async with kept_running(database.embedded), media_workers(config) as children:
+        async with keep_running(database.embedded), media_workers(config) as children:
             async with web_side(config, database.dsn, signals) as base_url:
                 _print(f"coursestream listens on {base_url}")
                 if has_demo:

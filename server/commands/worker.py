@@ -6,7 +6,7 @@ from typing import Any
 from server.commands.preparation import current_database, paired_storage, prepare, run
 from server.config.settings import Config
 from server.processes import die_with_parent
-from server.stopping import stop_signals
+from server.stop_signals import stop_signals
 from server.worker import STOP_PATIENCE_S
 from server.worker import run as run_worker
 from storage.sandbox.parents import protect_parent

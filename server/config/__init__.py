@@ -1,1 +1,1 @@
-"""Settings as data."""
+"""Settings: their definitions and the parsing of their values."""

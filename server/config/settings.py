@@ -1,8 +1,8 @@
-"""Every setting: its variable, default, and what it may be; all faults are told at once.
+"""Definitions of all settings: variable, default, rule and meaning; reports all faults at once.
 
-Read from an environ mapping and a `.env` file (the environment wins), never from the process by
-itself. A variable whose feature does not exist yet is known, and refused at any value but its
-default. Secrets never show in a repr or a fault. Reads no other file and makes no directory.
+Reads an environ mapping and a `.env` file (the environment wins), never the process environment
+directly. A variable whose feature does not exist yet is refused at any value but its default.
+Secrets never appear in a repr or a fault. Reads no other file and creates no directory.
 """
 
 # ruff: noqa: RUF009 (`setting` makes a dataclass field)
@@ -24,7 +24,7 @@ from storage.media.facts import MediaLimits
 
 PREFIX = "COURSESTREAM_"
 
-# Known from the first day, built later: refused, never ignored.
+# Reserved for later features: refused, never ignored.
 NOT_BUILT = frozenset(
     {
         "CDN_URL",
@@ -45,8 +45,8 @@ class ConfigError(OperatorError):
 def setting(
     variable: str, default: str | None, rule: Rule, meaning: str, *, section: str | None = None
 ) -> Any:
-    """A field of Config: its variable without the prefix, its default as text, its rule, and what
-    it means, from which docs/configuration.md is generated. `section` begins a section there."""
+    """Defines a field of Config: variable without the prefix, default as text, rule, and meaning,
+    from which docs/configuration.md is generated. `section` begins a section there."""
     given = {"variable": variable, "default": default, "rule": rule}
     return field(metadata={**given, "meaning": meaning, "section": section})
 
@@ -356,7 +356,7 @@ class Config:
 
     @property
     def has_shared_secret(self) -> bool:
-        """Whether tokens are signed with a secret that is known here, not with an issuer's key."""
+        """True if tokens are signed with a secret known here, not with an issuer's key."""
         return self.jwt_public_key_file is None and self.jwt_jwks_url is None
 
 
@@ -364,7 +364,7 @@ SETTINGS: Mapping[str, Field[Any]] = {item.metadata["variable"]: item for item i
 
 
 def load_config(environ: Mapping[str, str], env_file: Path) -> Config:
-    """Settings of the file, then of the environment over them. Raises: ConfigError."""
+    """Loads settings from the file, overridden by the environment. Raises: ConfigError."""
     given = _prefixed(_read_env_file(env_file)) | _prefixed(environ)
     faults = [_unknown(name) for name in sorted(given.keys() - SETTINGS.keys())]
     found: dict[str, Any] = {}
@@ -400,7 +400,7 @@ def _prefixed(source: Mapping[str, str]) -> dict[str, str]:
 
 
 def _half_given(given: Mapping[str, str], *pair: str) -> list[str]:
-    """Of two that need each other, one alone is a fault."""
+    """Returns a fault if only one of two variables that need each other is set."""
     missing = [variable for variable in pair if not given.get(variable)]
     if len(missing) != 1:
         return []
@@ -417,7 +417,7 @@ def _unknown(name: str) -> str:
 def _value(variable: str, given: str | None, found: Mapping[str, Any]) -> Any:
     rule: Rule = SETTINGS[variable].metadata["rule"]
     default = _default(variable, found)
-    # Compose files pass what is unset as empty. A key that came out empty is an accident.
+    # Compose files pass unset variables as empty. An empty secret, however, is a mistake.
     if given is None or (given == "" and not isinstance(default, Secret)):
         return default
     try:
@@ -432,7 +432,7 @@ def _value(variable: str, given: str | None, found: Mapping[str, Any]) -> Any:
 
 
 def _contradictions(found: Mapping[str, Any]) -> list[str]:
-    """What is allowed alone and makes no sense together; one sentence each."""
+    """Returns faults of settings that are valid alone but not together, a sentence each."""
     keys = ("jwt_secret", "jwt_public_key_file", "jwt_jwks_url")
     given = [f"{PREFIX}{name.upper()}" for name in keys if found.get(name)]
     faults = []
@@ -459,5 +459,5 @@ def _default(variable: str, found: Mapping[str, Any]) -> Any:
         return None
     if default == "":
         return Secret("")
-    # Without a DATA_DIR that could be read there is a fault already.
+    # An unreadable DATA_DIR has been reported as a fault already.
     return metadata["rule"].parse(default.replace("{DATA_DIR}", str(found.get("data_dir", "."))))

@@ -1,7 +1,7 @@
-"""How a setting's text becomes a value. Pure; every refusal is a ValueError.
+"""Rules that parse a setting's text into a value. Pure; a refusal is a ValueError.
 
-A rule knows what it allows in words, so that a fault can say it. What a value means, and which
-variable it belongs to, is decided in `server.config.settings`.
+A rule describes in words what it allows, for fault messages. Variables and meanings are defined in
+`server.config.settings`.
 """
 
 import ipaddress
@@ -19,13 +19,13 @@ from psycopg2.extensions import parse_dsn
 
 SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 DURATION_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-MAX_DURATION_S = 100 * 366 * 86400  # a century: sums with dates stay in range
+MAX_DURATION_S = 100 * 366 * 86400  # a century: date arithmetic stays in range
 MIN_SECRET_BYTES = 32  # RFC 7518 s. 3.2: an HS256 key is at least as long as its hash
 RESERVED_PICTURE_NAMES = {"source", "alt", "storyboard", "original"}  # other files of a video
 
 
 class Secret:
-    """A text that shows itself only when asked by `reveal()`."""
+    """A text that only `reveal()` returns; its repr is redacted."""
 
     __slots__ = ("_text",)
 
@@ -52,7 +52,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many in each period."""
+    """`count` per `period_s`."""
 
     count: int
     period_s: int
@@ -60,7 +60,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Parses a setting; `allowed` completes the sentence "allowed is ..."."""
+    """A parser of a setting; `allowed` completes the sentence "allowed is ..."."""
 
     parse: Callable[[str], Any]
     allowed: str
@@ -125,7 +125,7 @@ def switch() -> Rule:
 
 
 def several(*values: str) -> Rule:
-    """One or more of the values, with commas between; each once, in the order given."""
+    """One or more of the values, separated by commas, each once, in the given order."""
 
     def parse(value: str) -> tuple[str, ...]:
         found = _items(value)
@@ -146,7 +146,7 @@ def secret() -> Rule:
 
 
 def token_secret() -> Rule:
-    """Not a key that others know: whoever has the public key could sign tokens with it."""
+    """An HMAC secret; a public key is refused, since its readers could sign tokens with it."""
     by_length = secret()
 
     def parse(value: str) -> Secret:
@@ -171,7 +171,7 @@ def secret_url(*schemes: str) -> Rule:
 
 
 def database_url() -> Rule:
-    """What libpq takes as a URL: it quotes one that it cannot read, password and all."""
+    """A URL that libpq accepts; its own error would quote the URL with the password."""
     by_scheme = secret_url("postgresql", "postgres")
 
     def parse(value: str) -> Secret:
@@ -186,7 +186,7 @@ def database_url() -> Rule:
 
 
 def url(*schemes: str) -> Rule:
-    """One that names a host and hides no password, for which there is no place."""
+    """A URL with a host and without a password, which would not be redacted."""
 
     def parse(value: str) -> str:
         parts = urlsplit(_url(value, schemes))
@@ -294,7 +294,7 @@ def _url(value: str, schemes: tuple[str, ...]) -> str:
 
 
 def _origin(value: str) -> str:
-    """As browsers send it (RFC 6454 section 6.2), to be compared byte by byte."""
+    """Normalises to the form that browsers send (RFC 6454 section 6.2), for a byte comparison."""
     parts = urlsplit(_url(value.lower(), ("http", "https")))
     port = parts.port  # ValueError if it is none
     if not re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", parts.netloc.removesuffix(f":{port}")):

@@ -1,1 +1,1 @@
-"""The PostgreSQL that `serve` brings along."""
+"""The embedded PostgreSQL of `serve`."""

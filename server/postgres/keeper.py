@@ -1,7 +1,7 @@
-"""Notices an embedded PostgreSQL that ended while we serve, and starts it again.
+"""Keeper of the embedded PostgreSQL: restarts a server that ended while we serve.
 
-A server whose backend was killed recovers by itself; one that is gone, or that nobody can reach
-any more, does not. Requests are answered 503 meanwhile; what needs no database goes on.
+A server recovers by itself from a killed backend, but not from a killed postmaster or a lost
+socket. Meanwhile requests that need the database are answered 503.
 """
 
 import asyncio
@@ -21,14 +21,15 @@ logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def kept_running(
+async def keep_running(
     postgres: EmbeddedPostgres | None,
     check_s: float = CHECK_S,
     first_pause_s: float = FIRST_PAUSE_S,
 ) -> AsyncIterator[None]:
-    """Keeps the server running inside the block; None is somebody else's, and let alone.
+    """Keeps the server running inside the block; None stands for an external server.
 
-    A start under way at the end of the block goes on in its thread, which the loop's end awaits.
+    A start that is running at the end of the block continues in its thread, which the event loop
+    awaits when it closes.
     """
     if postgres is None:
         yield
@@ -50,7 +51,7 @@ async def _keep(postgres: EmbeddedPostgres, check_s: float, first_pause_s: float
 
 
 async def _restart(postgres: EmbeddedPostgres, pause_s: float) -> None:
-    """Tries until it runs, later each time."""
+    """Retries with an increasing delay until the server runs."""
     while True:
         try:
             return await asyncio.to_thread(postgres.restart)

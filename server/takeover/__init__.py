@@ -1,1 +1,1 @@
-"""`import-s3`: leaving S3, at the command line."""
+"""The `import-s3` command: takeover of lectures and viewers' positions from S3."""

@@ -1,4 +1,4 @@
-"""Every module that an import is to take over plays from S3 before the first byte is fetched."""
+"""Announcement step of an import: its modules play from S3 before the first byte is fetched."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from events.takeover.object_import import IMPORTER, filename_of
 from server.takeover.inventory import Entry
 from storage.s3.objects import S3Object
 
-PLAYABLE = ("found", "too-large")  # which is too large here, not in a browser
+PLAYABLE = ("found", "too-large")  # too large for an import, but playable from S3
 
 
-async def announced(
+async def announce_entries(
     database: Database, entries: Sequence[Entry], endpoint_url: str | None, region: str | None
 ) -> list[Entry]:
-    """The entries, with those failed whose module cannot have a video.
+    """Announces the playable entries; returns all, marking those failed that were refused.
 
-    Endpoint and region are for the server, which has to know them when nobody imports.
+    The server needs endpoint and region later to sign URLs.
     """
     wanted = [
         _announcement(entry.module, entry.object, endpoint_url, region)

@@ -1,7 +1,7 @@
-"""`import-s3 --dry-run`: what an import would take, what is in the way, what it would cost.
+"""`import-s3 --dry-run`: lists what an import would take, obstacles and cost.
 
-With the service's database at hand also what was taken over, half fetched or refused before. Exit
-code 0: everything can be taken; 1: something cannot; 2: it could not look.
+If the service's database is available, also what was imported, partly fetched or refused before.
+Exit code 0: everything can be imported; 1: something cannot; 2: the check failed.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from events.errors import deleted_video_fault
 from server.config.settings import Config
 from server.takeover.inventory import Entry, take_inventory
 from server.takeover.options import ImportOptions
-from server.takeover.report import TAKEN, tell
-from server.takeover.viewer_positions import count_viewers, told_viewers
+from server.takeover.report import TAKEN, write_and_print
+from server.takeover.viewer_positions import count_viewers, open_viewer_report
 from storage.paths import StoragePaths
 from storage.s3.objects import S3Object, look_up, open_client
 
@@ -36,12 +36,12 @@ def list_s3(config: Config, dsn: str | None, options: ImportOptions) -> int:
     entries = take_inventory(options, partial(look_up, client, config.max_upload_size_bytes))
     if dsn is not None:
         entries = with_ledger(dsn, StoragePaths(config.storage_path), entries)
-    code = tell(options, entries)
+    code = write_and_print(options, entries)
     if dsn is None:
         print(WITHOUT_LEDGER)
     if options.progress is None:
         return code
-    with told_viewers(options) as viewers:
+    with open_viewer_report(options) as viewers:
         modules = (entry.module.id for entry in entries if entry.state in TAKEN)
         count_viewers(options, modules, viewers)
     print(viewers.line)
@@ -49,7 +49,7 @@ def list_s3(config: Config, dsn: str | None, options: ImportOptions) -> int:
 
 
 def with_ledger(dsn: str, storage: StoragePaths, entries: Sequence[Entry]) -> list[Entry]:
-    """The entries as an import would find them. Raises: DatabaseError."""
+    """Returns the entries in the state an import would find. Raises: DatabaseError."""
     taken, gone, begun = asyncio.run(_read(dsn, entries))
     return [
         entry.failed(deleted_video_fault())
@@ -62,7 +62,7 @@ def with_ledger(dsn: str, storage: StoragePaths, entries: Sequence[Entry]) -> li
 async def _read(
     dsn: str, entries: Sequence[Entry]
 ) -> tuple[Collection[str], Collection[str], Begun]:
-    """Modules taken over, modules whose video was deleted before, and objects half fetched."""
+    """Returns imported modules, modules whose video was deleted, and partly fetched objects."""
     modules = [entry.module.id for entry in entries]
     found = {_row(entry.object) for entry in entries if entry.object and entry.state == "found"}
     async with open_database(dsn, size=1) as database:
@@ -90,7 +90,7 @@ def _known(storage: StoragePaths, entry: Entry, begun: Begun, *, is_taken: bool)
 
 
 def _fetched_bytes(storage: StoragePaths, known: ImportedObject) -> int:
-    """None where the file is not the one that the ledger speaks of, as when it is resumed."""
+    """Returns the fetched bytes; 0 if the file is shorter than the ledger claims."""
     size_bytes = 0
     with suppress(FileNotFoundError):
         size_bytes = storage.partial(known.id).stat().st_size

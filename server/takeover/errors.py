@@ -1,4 +1,4 @@
-"""What an operator of `import-s3` has to mend; the messages say what."""
+"""Errors of `import-s3` that the operator can fix; the messages say how."""
 
 from server.errors import OperatorError
 

@@ -1,6 +1,6 @@
-"""`import-s3`: takes lectures over from S3, and where their viewers are.
+"""`import-s3`: imports lectures from S3 and their viewers' positions.
 
-Exit code 0: everything is taken; 1: something cannot be; 2: it could not look.
+Exit code 0: everything is imported; 1: something is not; 2: the import could not run.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from events.takeover.object_import import Importer, ImportSettings
 from events.takeover.switch_source import switch_source
 from events.upkeep.pairing import pair
 from server.config.settings import Config
-from server.stopping import StopSignals, for_each, stop_signals
-from server.takeover.announce import announced
+from server.stop_signals import StopSignals, for_each, stop_signals
+from server.takeover.announce import announce_entries
 from server.takeover.inventory import Entry, take_inventory
 from server.takeover.options import ImportOptions
-from server.takeover.progress_display import Shown, shown
-from server.takeover.report import tell
-from server.takeover.viewer_positions import carry_viewers, told_viewers
+from server.takeover.progress_display import ProgressDisplay, show_progress
+from server.takeover.report import write_and_print
+from server.takeover.viewer_positions import carry_viewers, open_viewer_report
 from storage.paths import StoragePaths
 from storage.s3.fetching import Fetched
 from storage.s3.locations import Location
@@ -34,7 +34,7 @@ from storage.tasks import end
 
 CONNECTIONS = 4
 PROBES_AT_ONCE = 2
-PROBE_WAIT_S = 600.0  # nobody waits for an answer here
+PROBE_WAIT_S = 600.0  # no client waits here
 
 
 def import_s3(config: Config, dsn: str, options: ImportOptions) -> int:
@@ -43,13 +43,13 @@ def import_s3(config: Config, dsn: str, options: ImportOptions) -> int:
     client = open_client(options.endpoint_url, options.region, options.profile, connections)
     entries = take_inventory(options, partial(look_up, client, config.max_upload_size_bytes))
     with (
-        told_viewers(options) as viewers,
+        open_viewer_report(options) as viewers,
         ThreadPoolExecutor(3 * options.parallel, "s3") as executor,
     ):
         storage = StoragePaths(config.storage_path)
         takeover = Takeover(config, options, storage, client, executor)
         entries = asyncio.run(takeover.run(dsn, entries))
-        code = tell(options, entries)
+        code = write_and_print(options, entries)
         if options.progress is None or any(entry.state == "interrupted" for entry in entries):
             return code
         asyncio.run(carry_viewers(config, dsn, options, viewers, executor))
@@ -59,7 +59,7 @@ def import_s3(config: Config, dsn: str, options: ImportOptions) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """What taking over needs; `executor` has threads for each part and each object under way."""
+    """One run of the import; `executor` has threads for all concurrent parts and objects."""
 
     config: Config
     options: ImportOptions
@@ -68,18 +68,18 @@ class Takeover:
     executor: Executor
 
     async def run(self, dsn: str, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries as they are afterwards."""
+        """Runs the import; returns the entries with their final state."""
         async with open_database(dsn, size=CONNECTIONS) as database:
             storage = await pair(database, self.storage, may_make=False)
             entries = await _without_taken(database, entries)
-            entries = await announced(
+            entries = await announce_entries(
                 database, entries, self.options.endpoint_url, self.client.meta.region_name
             )
             groups = _by_object(entries)
             total_bytes = sum(group[0].size_bytes for group in groups)
             with (
                 stop_signals() as signals,
-                shown(sys.stdout, total_bytes, len(groups)) as progress,
+                show_progress(sys.stdout, total_bytes, len(groups)) as progress,
             ):
                 shared = Fetched(progress.add_bytes, self.options.bandwidth_bytes)
                 importer = self._importer(database, storage, shared)
@@ -88,8 +88,8 @@ class Takeover:
                 )
             entries = [states.get(entry.module.id) or _as_left(entry) for entry in entries]
             if signals.hurried.is_set():
-                # Threads may wait for S3 for minutes; to the next run this is a crash.
-                os._exit(tell(self.options, entries))
+                # Threads may wait for S3 for minutes; the next run treats this as a crash.
+                os._exit(write_and_print(self.options, entries))
         return entries
 
     def _importer(self, database: Database, storage: StoragePaths, shared: Fetched) -> Importer:
@@ -106,7 +106,7 @@ class Takeover:
 
 
 async def _without_taken(database: Database, entries: Sequence[Entry]) -> list[Entry]:
-    """Those whose reference went back show again what was taken over."""
+    """Marks imported modules as taken; those that were rolled back show the import again."""
     modules = [entry.module.id for entry in entries if entry.object]
     taken = await imports.taken(database, modules)
     again = set(await switch_source(database, is_local=True, module_ids=modules))
@@ -132,10 +132,10 @@ async def _all(
     signals: StopSignals,
     groups: Sequence[list[Entry]],
     parallel: int,
-    progress: Shown,
+    progress: ProgressDisplay,
 ) -> dict[str, Entry]:
-    """By module, what became of it. The first signal lets parts end where they are, the second
-    leaves the work behind."""
+    """Imports the groups; returns final entries by module id. The first signal ends the running
+    parts early, the second abandons the work."""
     states: dict[str, Entry] = {}
 
     async def take(group: list[Entry]) -> None:
@@ -165,17 +165,17 @@ async def _one(importer: Importer, group: Sequence[Entry]) -> list[Entry]:
     except NotTaken as exc:
         return [entry.failed(exc) for entry in group]
     verified, faults = taken.verified, taken.faults
-    told = f"sha256 {verified.sha256}, verified by {verified.by}"
+    detail = f"sha256 {verified.sha256}, verified by {verified.by}"
     return [
         entry.failed(faults[entry.module.id])
         if entry.module.id in faults
-        else replace(entry, state="taken", detail=told)
+        else replace(entry, state="taken", detail=detail)
         for entry in group
     ]
 
 
 def _as_left(entry: Entry) -> Entry:
-    """One that nobody came to."""
+    """Marks an entry that was not reached as interrupted."""
     if entry.state != "found":
         return entry
     return replace(entry, state="interrupted", detail="run again")

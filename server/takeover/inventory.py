@@ -1,6 +1,6 @@
-"""What an import from S3 has before it: each module's reference, and what S3 says of its object.
+"""Inventory of an import: each module's reference and the state of its object in S3.
 
-Reads only: the legacy database or the manifest, and one HEAD of each object. Blocks.
+Read-only: the legacy database or the manifest, and one HEAD request per object. Blocks.
 """
 
 import csv
@@ -27,7 +27,7 @@ LookUp = Callable[[Sequence[Location]], S3Object]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A module and its object; there is none where the module or its URL is of no use.
+    """A module and its object, which is None if the module or its URL is unusable.
 
     `fetched_bytes` of the object are here from an earlier run.
     """
@@ -47,8 +47,8 @@ class Entry:
 
 
 def take_inventory(options: ImportOptions, look_up: LookUp) -> list[Entry]:
-    """Of every module that is asked for, in their order. Raises: what reading them does, and of
-    viewers' places, which are read last."""
+    """Returns an entry per requested module, in order. Raises: as the readers of modules and of
+    viewers' positions, whose table is checked first."""
     if options.progress is not None:
         check_progress(options.from_database or "", options.progress)
     hosts = Hosts(options.cloudfront, endpoint_host(options.endpoint_url))
@@ -92,7 +92,7 @@ def _modules(options: ImportOptions) -> list[LegacyModule]:
 
 
 def _once_each(modules: Sequence[LegacyModule]) -> list[Entry]:
-    """Titles as ours may be; of what cannot be a module of ours it is said why."""
+    """Returns entries with valid titles; modules that we cannot have are marked unusable."""
     seen: set[str] = set()
     entries = []
     for module in modules:
@@ -115,7 +115,7 @@ def _fault(module: LegacyModule, seen: set[str]) -> str:
 
 
 def plain_title(module: LegacyModule) -> str:
-    """Without control characters, and of a length that is allowed; the id where there is none."""
+    """Returns the title without control characters, truncated; the module's id if empty."""
     plain = "".join(c if unicodedata.category(c) != "Cc" else " " for c in module.title)
     return plain.strip()[:MAX_TITLE].strip() or module.id
 
@@ -130,7 +130,7 @@ def _located(entry: Entry, hosts: Hosts) -> tuple[Entry, tuple[Location, ...]]:
 
 
 def _is_wanted(options: ImportOptions, candidates: tuple[Location, ...]) -> bool:
-    """What has no location is told all the same, unless only a part is asked for."""
+    """Applies `--bucket` and `--prefix`; without them, unusable entries are kept, too."""
     if not candidates:
         return not (options.bucket or options.prefix)
     return any(
@@ -142,7 +142,7 @@ def _is_wanted(options: ImportOptions, candidates: tuple[Location, ...]) -> bool
 def _looked_up(
     wanted: set[tuple[Location, ...]], look_up: LookUp, parallel: int
 ) -> dict[tuple[Location, ...], S3Object]:
-    """Each of them once, so many at a time."""
+    """Looks up each object once, `parallel` at a time."""
     with ThreadPoolExecutor(parallel, "s3") as executor:
         try:
             asked = {candidates: executor.submit(look_up, candidates) for candidates in wanted}

@@ -139,7 +139,7 @@ def _progress_table(arguments: argparse.Namespace) -> LegacyTable | None:
 
 
 def pairs(shape: str, allowed: Sequence[str] = ()) -> Callable[[str], dict[str, str]]:
-    """`a=b,c=d` as a mapping; where names are `allowed`, no others."""
+    """Returns a parser of `a=b,c=d` to a mapping, optionally limited to the `allowed` names."""
 
     def parse(text: str) -> dict[str, str]:
         found = {}
@@ -155,7 +155,7 @@ def pairs(shape: str, allowed: Sequence[str] = ()) -> Callable[[str], dict[str, 
 
 
 class _Merged(argparse.Action):
-    """Given several times, all of them count."""
+    """Merges the mappings of a repeated option."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
         setattr(namespace, self.dest, {**getattr(namespace, self.dest), **values})

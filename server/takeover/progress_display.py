@@ -1,4 +1,4 @@
-"""How far an import is: a bar on a terminal, lines of JSON anywhere else."""
+"""Progress display of an import: a bar on a terminal, JSON lines elsewhere."""
 
 import json
 import threading
@@ -22,8 +22,8 @@ from rich.progress import (
 INTERVAL_S = 1.0
 
 
-class Shown(Protocol):
-    """Both may be called from any thread."""
+class ProgressDisplay(Protocol):
+    """A display; both methods may be called from any thread."""
 
     def add_bytes(self, count: int) -> None: ...
 
@@ -31,7 +31,7 @@ class Shown(Protocol):
 
 
 class Lines:
-    """At most one a second about bytes, and one for each file."""
+    """JSON lines: at most one per second about bytes, and one per file."""
 
     def __init__(self, out: TextIO, total_bytes: int, total_files: int) -> None:
         self._out = out
@@ -58,7 +58,7 @@ class Lines:
 
 
 class PlaceLines:
-    """How many of viewers' places were read, at most once a second."""
+    """JSON lines with the number of viewers' positions read, at most one per second."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -74,16 +74,16 @@ class PlaceLines:
 
 
 class Bar:
-    """Bytes, files, how fast, and how long it will still take."""
+    """A bar with bytes, files, speed and remaining time."""
 
     def __init__(self, progress: Progress, total_bytes: int, total_files: int) -> None:
         self._progress = progress
         self._lock = threading.Lock()
         self._files, self._total_files = 0, total_files
-        self._task = progress.add_task(self._said, total=total_bytes)
+        self._task = progress.add_task(self._description, total=total_bytes)
 
     @property
-    def _said(self) -> str:
+    def _description(self) -> str:
         return f"{self._files}/{self._total_files} files"
 
     def add_bytes(self, count: int) -> None:
@@ -92,12 +92,12 @@ class Bar:
     def add_file(self, name: str, state: str) -> None:
         with self._lock:
             self._files += 1
-            self._progress.update(self._task, description=self._said)
+            self._progress.update(self._task, description=self._description)
 
 
 @contextmanager
-def shown(out: TextIO, total_bytes: int, total_files: int) -> Iterator[Shown]:
-    """For as long as the block lasts."""
+def show_progress(out: TextIO, total_bytes: int, total_files: int) -> Iterator[ProgressDisplay]:
+    """Shows the progress of files and bytes while the block runs."""
     if not out.isatty():
         yield Lines(out, total_bytes, total_files)
         return
@@ -113,8 +113,8 @@ def shown(out: TextIO, total_bytes: int, total_files: int) -> Iterator[Shown]:
 
 
 @contextmanager
-def shown_places(out: TextIO) -> Iterator[Callable[[int], None]]:
-    """Takes how many more were read; of how many, nobody knows."""
+def show_places(out: TextIO) -> Iterator[Callable[[int], None]]:
+    """Yields a function that adds to the count of positions read; the total is unknown."""
     if not out.isatty():
         yield PlaceLines(out).add
         return

@@ -1,4 +1,4 @@
-"""What is told of an import from S3: a table for people, JSON or CSV for `--report`."""
+"""Reports of an import from S3: a printed table, and JSON or CSV for `--report`."""
 
 import csv
 import io
@@ -14,30 +14,30 @@ from server.takeover.errors import ReportError
 from server.takeover.inventory import Entry
 from server.takeover.options import ImportOptions
 
-BYTES_PER_GB = 10**9  # as S3's prices are meant at the dearest
+BYTES_PER_GB = 10**9  # the reading of S3's price list with the highest cost
 TAKEN = ("found", "taken", "deleted")  # and nothing is in the way
 VERIFIED = ("verified", "converted", "deleted")
 COLUMNS = ("state", "module", "object", "bytes", "detail")
 
 
-def tell(options: ImportOptions, entries: Sequence[Entry]) -> int:
-    """Write the report, print the table; the exit code. Raises: ReportError."""
-    return _tell(options, entries, as_table(entries, options.price_per_gb), TAKEN)
+def write_and_print(options: ImportOptions, entries: Sequence[Entry]) -> int:
+    """Writes the report and prints the table; returns the exit code. Raises: ReportError."""
+    return _write_and_print(options, entries, as_table(entries, options.price_per_gb), TAKEN)
 
 
-def tell_verified(options: ImportOptions, entries: Sequence[Entry]) -> int:
-    """As `tell`, of what was taken over."""
-    return _tell(options, entries, as_verified_table(entries), VERIFIED)
+def write_verification(options: ImportOptions, entries: Sequence[Entry]) -> int:
+    """Like `write_and_print`, for a verification."""
+    return _write_and_print(options, entries, as_verified_table(entries), VERIFIED)
 
 
 def as_table(entries: Sequence[Entry], price_per_gb: float | None) -> str:
-    """What will not be taken, a row each; how many there are of each kind; and the sum."""
+    """Returns a row per module that cannot be imported, counts by state, and the sum."""
     counts = _counts(entries) or "no module has a video"
     return "\n".join([*_left(entries, TAKEN), counts, _sum(entries, price_per_gb)])
 
 
 def as_verified_table(entries: Sequence[Entry]) -> str:
-    """What is not as it was taken over, a row each, and how many there are of each kind."""
+    """Returns a row per module that differs from its import, and counts by state."""
     return "\n".join([*_left(entries, VERIFIED), _counts(entries) or "nothing was taken over"])
 
 
@@ -50,7 +50,9 @@ def write_report(path: Path, entries: Sequence[Entry]) -> None:
         raise ReportError(f"the report cannot be written: {exc}") from exc
 
 
-def _tell(options: ImportOptions, entries: Sequence[Entry], text: str, well: Sequence[str]) -> int:
+def _write_and_print(
+    options: ImportOptions, entries: Sequence[Entry], text: str, well: Sequence[str]
+) -> int:
     if options.report is not None:
         write_report(options.report, entries)
     print(text, flush=True)
@@ -77,14 +79,14 @@ def _sum(entries: Sequence[Entry], price_per_gb: float | None) -> str:
     }
     fetched = sum(entry.fetched_bytes for entry in left.values())
     total = sum(entry.size_bytes for entry in left.values()) - fetched
-    said = f"to be fetched: {len(left)} objects, {total} bytes ({total / BYTES_PER_GB:.3f} GB)"
+    line = f"to be fetched: {len(left)} objects, {total} bytes ({total / BYTES_PER_GB:.3f} GB)"
     if price_per_gb is not None:
-        said += f", {total / BYTES_PER_GB * price_per_gb:.2f} at {price_per_gb:g} a GB"
-    return f"{said}; {fetched} more bytes are here already" if fetched else said
+        line += f", {total / BYTES_PER_GB * price_per_gb:.2f} at {price_per_gb:g} a GB"
+    return f"{line}; {fetched} more bytes are here already" if fetched else line
 
 
 def _plain(text: str) -> str:
-    """A key may hold what moves a terminal's cursor."""
+    """Replaces unprintable characters: a key could contain terminal escapes."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

@@ -8,7 +8,8 @@ from server.takeover.options import ImportOptions
 
 
 def roll_back(dsn: str, options: ImportOptions) -> int:
-    """All of the ledger, or what `--bucket` and `--prefix` leave of it. Raises: DatabaseError."""
+    """Rolls back all imported modules, or those of `--bucket` and `--prefix`; returns the exit
+    code. Raises: DatabaseError."""
     turned = asyncio.run(_roll_back(dsn, options))
     for module_id in turned:
         print(module_id)

@@ -1,6 +1,6 @@
-"""`import-s3 --verify`: whether all that was taken over is here, whole, and what S3 has.
+"""`import-s3 --verify`: checks that everything imported is here, intact, and the same as in S3.
 
-Exit code 0: it is; 1: something is not, or could not be compared; 2: it could not look.
+Exit code 0: it is; 1: something is not or could not be compared; 2: the check failed.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from db.takeover.taken_over import TakenModule
 from events.takeover.verify import Verifier
 from events.upkeep.pairing import pair
 from server.config.settings import Config
-from server.stopping import for_each, stop_signals
+from server.stop_signals import for_each, stop_signals
 from server.takeover.inventory import Entry
 from server.takeover.options import ImportOptions
-from server.takeover.progress_display import shown
-from server.takeover.report import tell_verified
+from server.takeover.progress_display import show_progress
+from server.takeover.report import write_verification
 from storage.paths import StoragePaths
 from storage.s3.objects import Client, open_client
 
@@ -32,7 +32,7 @@ def verify_s3(config: Config, dsn: str, options: ImportOptions) -> int:
     with ThreadPoolExecutor(options.parallel, "s3") as executor:
         storage = StoragePaths(config.storage_path)
         entries = asyncio.run(_verify(dsn, storage, options, client, executor))
-    return tell_verified(options, entries)
+    return write_verification(options, entries)
 
 
 async def _verify(
@@ -57,8 +57,8 @@ async def _verify_all(
         progress.add_bytes(one.size_bytes)
         progress.add_file(str(verdict.found.location), verdict.state)
 
-    with stop_signals() as signals, shown(sys.stdout, total_bytes, len(taken)) as progress:
+    with stop_signals() as signals, show_progress(sys.stdout, total_bytes, len(taken)) as progress:
         await for_each(taken, verify, options.parallel, signals)
     if signals.hurried.is_set():
-        os._exit(tell_verified(options, list(entries.values())))
+        os._exit(write_verification(options, list(entries.values())))
     return list(entries.values())

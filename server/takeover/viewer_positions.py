@@ -1,6 +1,6 @@
-"""Viewers' places carried over by `import-s3`, and what is told of them.
+"""Import of viewers' positions by `import-s3`, and its report.
 
-In all how many; of each one that somebody has to see to a row in `--progress-report`.
+Prints the totals; writes a row to `--progress-report` for each position that needs attention.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ from db.takeover.viewer_positions import Lecture
 from events.takeover.viewer_positions import Backfill, Carried, Remark, read_places
 from handlers.messages import IDENTIFIER
 from server.config.settings import Config
-from server.stopping import stop_signals
+from server.stop_signals import stop_signals
 from server.takeover.errors import ReportError
 from server.takeover.options import ImportOptions
-from server.takeover.progress_display import shown_places
+from server.takeover.progress_display import show_places
 from storage.tasks import to_its_end
 
 Batches = Iterator[list[LegacyProgress]]
 USER_ID = re.compile(IDENTIFIER)
-# Rows of modules without a lecture are none of this service's; who is not enrolled can be, later.
+# Modules without a lecture do not concern this service; users may still be enrolled later.
 HARMLESS = ("no-module", "not-enrolled")
 
 
 class Viewers:
-    """The sum of what was carried, or would be; `rows` takes the remarks for the report."""
+    """Totals of an import of positions, or of a dry run; `rows` is the report's CSV writer."""
 
     def __init__(self, rows: Any = None, *, is_dry: bool = False) -> None:
         self.is_complete = False
@@ -51,7 +51,7 @@ class Viewers:
         self._unchanged += carried.unchanged
         self._remarks.update(remark.state for remark in carried.remarks)
         if self._rows is not None:
-            with _faults_told():
+            with _report_errors():
                 self._rows.writerows(map(astuple, carried.remarks))
 
     @property
@@ -63,19 +63,19 @@ class Viewers:
         counts = {"carried over": self._changed, "there before": self._unchanged}
         if self._is_dry:
             counts = {"to be carried over": self._changed}
-        said = ", ".join(f"{count} {what}" for what, count in {**counts, **self._remarks}.items())
+        parts = ", ".join(f"{count} {what}" for what, count in {**counts, **self._remarks}.items())
         end = "" if self.is_complete else "; interrupted, run again"
-        return f"viewers' places: {said}{end}"
+        return f"viewers' places: {parts}{end}"
 
 
 @contextmanager
-def told_viewers(options: ImportOptions) -> Iterator[Viewers]:
+def open_viewer_report(options: ImportOptions) -> Iterator[Viewers]:
     """Raises: ReportError."""
     path = options.progress_report
     if path is None:
         yield Viewers(is_dry=options.is_dry)
         return
-    with _faults_told():
+    with _report_errors():
         file = path.open("w", encoding="utf-8", newline="")
     with file:
         rows = csv.writer(file)
@@ -84,7 +84,7 @@ def told_viewers(options: ImportOptions) -> Iterator[Viewers]:
 
 
 @contextmanager
-def _faults_told() -> Iterator[None]:
+def _report_errors() -> Iterator[None]:
     try:
         yield
     except OSError as exc:
@@ -92,14 +92,14 @@ def _faults_told() -> Iterator[None]:
 
 
 def count_viewers(options: ImportOptions, module_ids: Iterable[str], viewers: Viewers) -> None:
-    """Look what could be carried over to these modules; nothing is stored.
+    """Counts the positions that could be imported for these modules; stores nothing.
 
     Raises: LegacyError, ReportError.
     """
     assert options.progress is not None
     lectures = {module_id: Lecture(uuid4(), "", 1.0) for module_id in module_ids}
     source = read_progress(options.from_database or "", options.progress)
-    with closing(source), shown_places(sys.stdout) as show:
+    with closing(source), show_places(sys.stdout) as show:
         for rows in _counted(source, show):
             now = datetime.now(UTC)
             places, remarks = read_places(rows, lectures, USER_ID.fullmatch, now)
@@ -110,13 +110,13 @@ def count_viewers(options: ImportOptions, module_ids: Iterable[str], viewers: Vi
 async def carry_viewers(
     config: Config, dsn: str, options: ImportOptions, viewers: Viewers, executor: Executor
 ) -> None:
-    """All of them, unless it is to stop: run again, what was carried stays as it is.
+    """Imports all positions until a stop is requested; a repeated run keeps what was imported.
 
     Raises: LegacyError, ReportError, DatabaseError.
     """
     assert options.progress is not None
     source = read_progress(options.from_database or "", options.progress)
-    with closing(source), stop_signals() as signals, shown_places(sys.stdout) as show:
+    with closing(source), stop_signals() as signals, show_places(sys.stdout) as show:
         async with open_database(dsn, size=1) as database:
             lectures = await viewer_positions.lectures(database)
             backfill = Backfill(
@@ -145,7 +145,7 @@ async def _carry(
 
 
 def _counted(batches: Batches, show: Callable[[int], None]) -> Batches:
-    """Each is shown once the next one is asked for."""
+    """Yields the batches, and shows the count of each when the next one is requested."""
     for rows in batches:
         yield rows
         show(len(rows))

@@ -1,1 +1,1 @@
-"""The web process: listeners, middlewares, processes."""
+"""The web process: application, listeners, middlewares, worker processes."""

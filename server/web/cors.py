@@ -1,8 +1,8 @@
-"""Pages of other origins (Fetch standard, "CORS protocol"): those of CORS_ORIGINS may call.
+"""Cross-origin requests (Fetch standard, "CORS protocol") from pages of CORS_ORIGINS.
 
-They reach the API and what is played by grant, nothing else. Credentials of the browser are never
-asked for: a token stands in a header, a grant in the path. Other origins are told nothing; without
-CORS_ORIGINS nothing of this is in the way of a request.
+Only the API and playback by grant are shared. Browser credentials are never used: a token is in a
+header, a grant in the path. Other origins get no CORS headers; without CORS_ORIGINS no middleware
+is installed.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 SHARED = ("/api/v1/", "/play/")
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-# What clients send beyond what every page may: tokens, ranges and conditions, EventSource, tus.
+# Request headers that need a preflight: tokens, ranges and conditions, EventSource, tus.
 REQUEST_HEADERS = (
     "Authorization, Content-Type, Range, If-Range, If-Match, If-None-Match, If-Modified-Since,"
     " If-Unmodified-Since, Last-Event-ID, Cache-Control, Tus-Resumable, Upload-Length,"
@@ -30,7 +30,7 @@ Signal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
 
 def middlewares(origins: Sequence[str] | None) -> list[Middleware]:
-    """Stands before identity: a preflight carries no token."""
+    """Returns the preflight middleware; it precedes `identify`, since a preflight has no token."""
     allowed = frozenset(origins or ())
 
     @web.middleware
@@ -43,7 +43,7 @@ def middlewares(origins: Sequence[str] | None) -> list[Middleware]:
 
 
 def signals(origins: Sequence[str] | None) -> list[Signal]:
-    """For `on_response_prepare`, so that streams, errors and 304 carry the headers too."""
+    """Returns `on_response_prepare` signals: streams, errors and 304 need the headers, too."""
     allowed = frozenset(origins or ())
 
     async def share(request: web.Request, response: web.StreamResponse) -> None:
@@ -69,7 +69,7 @@ def _is_preflight(request: web.Request) -> bool:
 
 
 def _preflight_answer() -> web.Response:
-    """The same for every address: what is there, the request itself is told."""
+    """Answers every path alike: whether it exists, the actual request will show."""
     return web.Response(
         status=204,
         headers={

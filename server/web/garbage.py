@@ -1,17 +1,18 @@
-"""How often a web process looks for garbage that refers to itself.
+"""Garbage collector settings of a web process.
 
-What is made at start stays; what a request makes is gone by its end, without the collector. By
-CPython's own thresholds a third of a busy process' time goes into looking in vain.
+Objects made at start are permanent; a request's objects are freed by reference counting. With
+CPython's default thresholds a busy process spends a third of its time on collections that find
+nothing.
 """
 
 import gc
 
-YOUNG = 50_000  # objects made and not gone; by default 700
+YOUNG = 50_000  # net allocations before a collection; CPython's default is 700
 GENERATIONS = (20, 50)
 
 
 def calm_collector() -> None:
-    """Once in a process, when what stays has been made."""
+    """Freezes existing objects and raises the thresholds. Call it once, after start-up."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, *GENERATIONS)

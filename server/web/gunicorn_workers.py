@@ -1,8 +1,8 @@
-"""Several web processes behind one port: gunicorn forks and replaces them, each is our own server.
+"""Web processes that share a port: gunicorn forks and replaces them, each runs our own server.
 
-gunicorn's part is the processes alone: sharing the inherited listeners, starting another worker
-when one dies, killing one whose loop hangs. HTTP, limits and the order of stopping are those of
-`server.web.listening`, as with one process. No reload, no control socket, no HTTP of gunicorn's.
+gunicorn only manages processes: it shares the inherited listeners, replaces workers that die, and
+kills workers whose event loop hangs. HTTP, limits and the stop order are those of
+`server.web.listener`, as with one process. gunicorn's reload, control socket and HTTP are unused.
 """
 
 import asyncio
@@ -30,17 +30,17 @@ from db.errors import DatabaseError
 from events.errors import ForeignStorage
 from server.config.settings import Config
 from server.processes import die_with_parent
-from server.stopping import StopSignals
+from server.stop_signals import StopSignals
 from server.web.app import build_app
 from server.web.garbage import calm_collector
-from server.web.listening import DRAIN_TIMEOUT_S, ListenError, listening
+from server.web.listener import DRAIN_TIMEOUT_S, ListenError, listening
 from storage.errors import StorageError
 from storage.tasks import end
 
-HUNG_AFTER_S = 60  # a loop that did not turn for this long is killed with all it holds
+HUNG_AFTER_S = 60  # a worker whose event loop is blocked for this long is killed
 BEAT_S = 1.0
-GRACE_S = 15.0  # beside the drain: for the persister and the pools
-RESTART_PAUSE_S = 1.0  # so that one that cannot start does not spin
+GRACE_S = 15.0  # besides the drain: for the persister and the pools
+RESTART_PAUSE_S = 1.0  # limits the restart rate of a worker that cannot start
 MEMORY = Path("/dev/shm")  # heartbeats on a disk would wait for it
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 def run_workers(config: Config, dsn: str, listeners: Sequence[int], ready: int) -> NoReturn:
     """Runs `config.workers` web processes on the listening descriptors until SIGTERM.
 
-    Each writes one byte to the descriptor `ready` when it serves. SIGINT hurries.
+    Each writes one byte to the descriptor `ready` when it serves. SIGINT hurries the stop.
     """
     try:
         Arbiter(_Application(config, dsn, listeners, ready)).run()
@@ -59,7 +59,7 @@ def run_workers(config: Config, dsn: str, listeners: Sequence[int], ready: int) 
 
 
 class _Application(BaseApplication):
-    """What gunicorn is told; and what a worker serves, made in the worker."""
+    """gunicorn's configuration, and the application, which each worker builds itself."""
 
     def __init__(self, config: Config, dsn: str, listeners: Sequence[int], ready: int) -> None:
         self.config = config
@@ -89,14 +89,14 @@ class _Application(BaseApplication):
 
 
 class _WebWorker(Worker):
-    """One web process. SIGTERM stops it in order; SIGINT and SIGQUIT skip the waiting."""
+    """One web process. SIGTERM stops it in order; SIGINT and SIGQUIT skip the drain."""
 
     app: _Application
 
     def init_signals(self) -> None:
         for number in self.SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # gunicorn's sign to reopen its log files
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # gunicorn's signal to reopen log files
 
     def run(self) -> None:
         new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
@@ -120,7 +120,7 @@ class _WebWorker(Worker):
             app = cast(web.Application, self.wsgi)
             calm_collector()
             async with listening(app, self.app.config, signals, self._listeners()):
-                self._tell_ready()
+                self._signal_ready()
                 await signals.requested.wait()
         finally:
             await end(beating)
@@ -134,20 +134,20 @@ class _WebWorker(Worker):
             self.notify()
             await asyncio.sleep(BEAT_S)
 
-    def _tell_ready(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # of those started later nobody reads
+    def _signal_ready(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # nobody reads those of later workers
             os.write(self.app.ready, b".")
 
     def _give_up(self) -> NoReturn:
         is_first_start = self.age <= self.app.config.workers
         if is_first_start:
-            sys.exit(Arbiter.WORKER_BOOT_ERROR)  # ends the arbiter, too: `serve` tells
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)  # ends the arbiter, too: `serve` reports it
         time.sleep(RESTART_PAUSE_S)
         sys.exit(1)
 
 
 class _Log(Logger):
-    """Sends gunicorn's lines where ours go."""
+    """Sends gunicorn's log lines to our handlers."""
 
     def setup(self, cfg: object) -> None:
         self.error_log.propagate = True
@@ -158,5 +158,5 @@ def _tie_to_arbiter(arbiter: Arbiter, worker: Worker) -> None:
 
 
 def _forget_gauges(arbiter: Arbiter, worker: Worker) -> None:
-    """What was open in it is not any more; what it counted stays counted."""
+    """Drops the gauges of a worker that ended; its counters stay."""
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,8 +1,7 @@
-"""TLS handshakes: each counts as a connection from the moment it is accepted, and may not take
-long. A client that connects and says nothing costs what any other does, for ten seconds.
+"""TLS handshakes, counted as connections from their accept on and limited in time: a client that
+connects and sends nothing costs what any other does, for ten seconds.
 
-asyncio's own listener tells of a connection only when its handshake is done, so this one accepts
-by itself.
+asyncio's listener reports a connection only after its handshake, so this one accepts by itself.
 """
 
 import asyncio
@@ -16,8 +15,8 @@ from functools import partial
 logger = logging.getLogger(__name__)
 
 HANDSHAKE_TIMEOUT_S = 10.0
-ACCEPTED_AT_ONCE = 100  # then the rest of the loop has its turn
-# As asyncio does: what frees descriptors is that connections end.
+ACCEPTED_AT_ONCE = 100  # then control returns to the event loop
+# As asyncio does: descriptors become free when connections end.
 RETRY_ACCEPT_S = 1.0
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -25,7 +24,7 @@ Make = Callable[[], asyncio.BaseProtocol]
 
 
 class Handshakes:
-    """Those under way, at most `limit`: one more is closed without a word."""
+    """The running handshakes, at most `limit`: further connections are closed at once."""
 
     def __init__(
         self, context: ssl.SSLContext, limit: int, timeout_s: float = HANDSHAKE_TIMEOUT_S
@@ -41,7 +40,7 @@ class Handshakes:
         return len(self._under_way)
 
     def listen(self, listeners: Sequence[socket.socket], make: Make) -> None:
-        """Accept on bound sockets; `make` is asked at once for what a connection becomes."""
+        """Accepts on bound sockets; `make` returns a connection's protocol, at its accept."""
         self._listeners = list(listeners)
         for listener in self._listeners:
             listener.setblocking(False)
@@ -54,7 +53,7 @@ class Handshakes:
             listener.close()
 
     async def close(self, timeout_s: float) -> None:
-        """What was accepted may come to its end within that time."""
+        """Waits for running handshakes, then cancels them after the time-out."""
         if not self._tasks:
             return
         _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
@@ -106,14 +105,15 @@ class Handshakes:
                 ssl=self._context,
                 ssl_handshake_timeout=self._timeout_s,
             )
-        except OSError as exc:  # it was no TLS, took too long, or the client went away
+        except OSError as exc:  # not TLS, timed out, or the client disconnected
             logger.debug("a TLS handshake failed: %s", exc)
         finally:
             self._under_way.discard(accepted)
 
 
 class Gate(asyncio.Protocol):
-    """Gives a connection its protocol once it is made: many are accepted before the first is."""
+    """Chooses a connection's protocol when it is made, not when it is accepted: asyncio accepts
+    many before the first is made."""
 
     def __init__(self, make: Make) -> None:
         self._make = make

@@ -1,6 +1,6 @@
-"""What stands around every handler: request id, access log and count; errors; identity.
+"""Middlewares: request id, access log and metrics; error responses; identity.
 
-Nothing else is a middleware: each costs every request about a tenth of its time.
+There are no others: each costs a request about a tenth of its time.
 """
 
 import logging
@@ -28,14 +28,14 @@ API = "/api/v1/"
 UPLOADS = "/api/v1/uploads"
 PLAY = "/play/"
 GRANT_IN_PATH = re.compile(r"^/play/[^/]+")
-NO_ROUTE = "none"  # whatever address or method there is not
-CLIENT_GONE = 499  # for the log alone: it went away before there was an answer
+NO_ROUTE = "none"  # the route label of unknown paths and methods
+CLIENT_GONE = 499  # only logged: the client disconnected before the response
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 @web.middleware
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Name the request, then count it and write one line about it."""
+    """Assigns the request id, then counts and logs the request."""
     request[keys.REQUEST_ID] = request_id = new_request_id()
     metrics, route = request.app[keys.METRICS], route_template(request)
     metrics.began(route)
@@ -71,14 +71,14 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whatever a handler lets out becomes problem details, while somebody can be answered."""
+    """Converts exceptions to problem details, unless the response has begun or the client left."""
     try:
         if hdrs.CONTENT_ENCODING in request.headers and is_packed(request.headers):
-            raise _packed()
+            raise _encoded_body_error()
         raise_failure(request)
         return await handler(request)
     except Exception as exc:
-        if _is_gone(request) and isinstance(exc, ConnectionError | ClientError):
+        if _is_disconnected(request) and isinstance(exc, ConnectionError | ClientError):
             return web.Response(status=CLIENT_GONE)
         request_error = as_request_error(exc)
         request[keys.PROBLEM_CODE] = request_error.code
@@ -87,22 +87,22 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         elif request_error.status >= 500:
             logger.warning("request refused", status=request_error.status, reason=str(exc))
         if request.get(keys.IS_PREPARED):
-            return _cut(request)
+            return _abort(request)
         return _answer(request, request_error)
 
 
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every call of the API is somebody's; what is played by grant is checked by its handler."""
-    if request.path.startswith(API) and not _asks_what_tus_can(request):
+    """Verifies the bearer token of API requests; grants are checked by their handlers."""
+    if request.path.startswith(API) and not _is_tus_discovery(request):
         request[keys.VIEWER] = await request.app[keys.VERIFIER].viewer_of(request)
     return await handler(request)
 
 
 async def add_common_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """What every answer carries (an `on_response_prepare` signal)."""
+    """Adds the headers of every response (an `on_response_prepare` signal)."""
     request[keys.IS_PREPARED] = True
-    # Without an id: refused for its Expect header, which aiohttp reads before all middlewares.
+    # aiohttp refuses a wrong Expect header before all middlewares: such a request has no id yet.
     response.headers.setdefault(REQUEST_ID, request.get(keys.REQUEST_ID) or new_request_id())
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers[hdrs.SERVER] = SERVER
@@ -117,40 +117,40 @@ def new_request_id() -> str:
 
 
 def without_grant(path: str) -> str:
-    """A path fit for a log."""
+    """Returns the path with its grant redacted, for logs."""
     return GRANT_IN_PATH.sub("/play/***", path)
 
 
 def route_template(request: web.Request) -> str:
-    """The address as it stands in the URL table: the path would tell who and what, without end."""
+    """Returns the route's template: paths are unbounded, and name users and videos."""
     resource = request.match_info.route.resource
     return NO_ROUTE if resource is None else resource.canonical
 
 
-def _asks_what_tus_can(request: web.Request) -> bool:
-    """Clients of tus 1.0.0 ask before they know whom they are to be."""
+def _is_tus_discovery(request: web.Request) -> bool:
+    """True for a tus 1.0.0 OPTIONS request, which clients send without a token."""
     return request.method == hdrs.METH_OPTIONS and request.path.startswith(UPLOADS)
 
 
 def _log_level(request: web.Request, status: int) -> int | None:
-    """None for no line: one for each range or report would halve how many are served."""
+    """Returns None for no line: a line per range or report would halve the throughput."""
     if status >= 400 or not request.get(keys.IS_ROUTINE):
         return logging.INFO
     return logging.DEBUG if _standard_access_logger.isEnabledFor(logging.DEBUG) else None
 
 
-def _is_gone(request: web.Request) -> bool:
+def _is_disconnected(request: web.Request) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
-def _cut(request: web.Request) -> web.Response:
-    """What had begun ends in the middle, so that it never looks whole; the response is not sent."""
+def _abort(request: web.Request) -> web.Response:
+    """Aborts a response that has begun, so that it never looks complete; returns an unsent one."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=CLIENT_GONE)
 
 
-def _packed() -> RequestError:
+def _encoded_body_error() -> RequestError:
     return UnsupportedMediaType(
         "A body is sent as it is, without a Content-Encoding.",
         headers={hdrs.ACCEPT_ENCODING: "identity"},  # RFC 9110 section 15.5.16

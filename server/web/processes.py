@@ -1,7 +1,7 @@
-"""The web side of `serve`: in this process, or several processes that share the port.
+"""The web side of `serve`: this process, or several processes that share the port.
 
-With several, this process binds and keeps the listeners, so that not even the end of all web
-processes refuses a connection; they serve them. It serves nothing itself.
+With several, this process binds and keeps the listeners, so that connections are queued even if
+all web processes end; it serves nothing itself.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from server.config.settings import Config
 from server.metrics import SHARED_DIRECTORY
 from server.processes import Children
-from server.stopping import StopSignals
+from server.stop_signals import StopSignals
 from server.web.app import build_app
 from server.web.garbage import calm_collector
 from server.web.gunicorn_workers import GRACE_S
-from server.web.listening import DRAIN_TIMEOUT_S, ListenError, base_url, bind, listening
+from server.web.listener import DRAIN_TIMEOUT_S, ListenError, base_url, bind, listening
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = DRAIN_TIMEOUT_S + GRACE_S + 5.0
@@ -28,7 +28,7 @@ HURRY_TIMEOUT_S = 5.0
 
 
 def web_side(config: Config, dsn: str, signals: StopSignals) -> AbstractAsyncContextManager[str]:
-    """Yields the base URL once it really listens; leaving stops the web side in order."""
+    """Yields the base URL once it listens; leaving the block stops the web side in order."""
     if config.workers == 1:
         app = build_app(config, dsn)
         calm_collector()
@@ -44,7 +44,7 @@ async def _several(config: Config, signals: StopSignals) -> AsyncIterator[str]:
     try:
         async with _shared_metrics(), _arbiter(sockets, writing) as arbiter:
             try:
-                await _started(arbiter, reading, config.workers)
+                await _wait_until_serving(arbiter, reading, config.workers)
                 yield base_url(config, sockets)
             finally:
                 for one in sockets:
@@ -59,7 +59,7 @@ async def _several(config: Config, signals: StopSignals) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _shared_metrics() -> AsyncIterator[None]:
-    """Where the web processes add up their numbers: new for each start, in their environment."""
+    """Creates the directory of the web processes' metrics, and sets it in the environment."""
     with tempfile.TemporaryDirectory(prefix="coursestream-metrics-") as directory:
         os.environ[SHARED_DIRECTORY] = directory
         try:
@@ -75,18 +75,18 @@ def _arbiter(sockets: Sequence[socket.socket], ready: int) -> Children:
     return Children(command, 1, name="web arbiter", descriptors=descriptors)
 
 
-async def _started(arbiter: Children, reading: int, count: int) -> None:
-    """Returns when that many web processes serve. Raises: ListenError."""
+async def _wait_until_serving(arbiter: Children, reading: int, count: int) -> None:
+    """Waits until `count` web processes serve. Raises: ListenError."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb")
     )
-    told = asyncio.create_task(reader.readexactly(count))
+    serving = asyncio.create_task(reader.readexactly(count))
     ended = asyncio.create_task(arbiter.one_ended.wait())
     done, pending = await asyncio.wait(
-        {told, ended}, timeout=START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+        {serving, ended}, timeout=START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
     )
     for task in pending:
         task.cancel()
-    if told not in done:
+    if serving not in done:
         raise ListenError("the web processes could not start: see the lines above")

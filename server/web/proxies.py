@@ -1,7 +1,7 @@
-"""Who is at the far end: `X-Forwarded-For` is believed from TRUSTED_PROXIES and from nobody else.
+"""Client addresses behind proxies: `X-Forwarded-For` is trusted only from TRUSTED_PROXIES.
 
-Only the access log asks. Every address that the service hands out is relative to it, so that
-`X-Forwarded-Proto` and `X-Forwarded-Host` have nothing to decide and are not read.
+Only the access log uses them. All URLs in responses are relative, so `X-Forwarded-Proto` and
+`X-Forwarded-Host` are not needed and not read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,11 +11,11 @@ from itertools import islice
 from aiohttp import web
 
 FORWARDED_FOR = "X-Forwarded-For"
-MAX_HOPS = 16  # what a stranger sends may be a thousand addresses of our proxies
+MAX_HOPS = 16  # a client may send thousands of addresses that look like our proxies
 
 
 class TrustedProxies:
-    """The networks whose proxies tell the truth about who called them."""
+    """Networks of proxies whose `X-Forwarded-For` is trusted."""
 
     def __init__(self, networks: Sequence[str] | None) -> None:
         self._networks = [ip_network(network) for network in networks or ()]
@@ -24,8 +24,8 @@ class TrustedProxies:
         return bool(self._networks)
 
     def client(self, peer: str, forwarded_for: Sequence[str]) -> str:
-        """The nearest address that is no trusted proxy's. Each proxy appends whom it saw, so that
-        what stands left of a stranger's address is the stranger's invention."""
+        """Returns the nearest address that is not a trusted proxy. Each proxy appends its peer, so
+        everything left of an untrusted address may be forged."""
         nearest = _address(peer)
         for text in islice(_nearest_first(forwarded_for), MAX_HOPS):
             if nearest is None or not self._trusts(nearest):
@@ -44,7 +44,7 @@ PROXIES = web.AppKey("trusted_proxies", TrustedProxies)
 
 
 def client_of(request: web.Request) -> str | None:
-    """The client's address, for the log."""
+    """Returns the client's address, for the log."""
     proxies, peer = request.app.get(PROXIES), request.remote
     if not proxies or not peer:
         return peer

@@ -1,7 +1,7 @@
-"""TLS in the process: the certificate and its key, checked before anything listens.
+"""TLS contexts: the certificate and its key, checked before anything listens.
 
-TLS 1.2 and newer with the ciphers that Python's OpenSSL thinks well of; HTTP/1.1 by ALPN. Files are
-read at start only: a renewed certificate is served from the next start on.
+TLS 1.2 and newer with Python's default ciphers; HTTP/1.1 by ALPN. Files are read only at start: a
+renewed certificate is served after the next start.
 """
 
 import ssl
@@ -21,7 +21,7 @@ class TlsError(OperatorError):
 
 
 def server_context(config: Config, now: datetime | None = None) -> ssl.SSLContext | None:
-    """What listeners need, or None without TLS. Blocks shortly. Raises: TlsError."""
+    """Returns the listeners' context, None without TLS. Blocks briefly. Raises: TlsError."""
     if config.tls_cert_file is None or config.tls_key_file is None:
         return None
     _check_certificate(config.tls_cert_file, now or datetime.now(UTC))
@@ -30,7 +30,7 @@ def server_context(config: Config, now: datetime | None = None) -> ssl.SSLContex
 
 
 def own_client_context(config: Config) -> ssl.SSLContext | bool:
-    """For calls to ourselves: trusts this very certificate, under whatever name we call it."""
+    """Returns a context for calls to ourselves: trusts our certificate under any host name."""
     if config.tls_cert_file is None:
         return True
     context = ssl.create_default_context(cafile=str(config.tls_cert_file))
@@ -40,7 +40,7 @@ def own_client_context(config: Config) -> ssl.SSLContext | bool:
 
 
 def _check_certificate(path: Path, now: datetime) -> None:
-    """The first certificate of the file is the server's own; those after it lead to its issuer."""
+    """Checks the file's first certificate, the server's own; the others are its chain."""
     try:
         own = x509.load_pem_x509_certificates(_read(CERT, path))[0]
     except ValueError as exc:

@@ -17,10 +17,10 @@ import pytest
 
 from server.config.settings import load_config
 from server.secrets import with_secrets
-from server.stopping import StopSignals
-from server.web import listening as listening_module
+from server.stop_signals import StopSignals
+from server.web import listener as listening_module
 from server.web.app import build_app
-from server.web.listening import listening
+from server.web.listener import listening
 from tests.handlers.conftest import COURSE, MODULE, SECRET, Service
 from tests.lectures import SMALL_BUFFER_BYTES, Lecture, Watcher, watching
 from tests.serving import write_large_mp4

@@ -8,7 +8,7 @@ import pytest
 
 from db.server_facts import ServerFacts, read_server_facts
 from server.config.settings import Config, load_config
-from server.limits import LimitError, check_server, embedded_connections, fitted
+from server.limits import LimitError, check_server, embedded_connections, fit_connections
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def config() -> Config:
 def test_connections_fit_the_descriptors(
     config: Config, descriptors: int, connections: int
 ) -> None:
-    assert fitted(config, descriptors).max_connections == connections
+    assert fit_connections(config, descriptors).max_connections == connections
 
 
 def test_lowering_is_said(config: Config, caplog: pytest.LogCaptureFixture) -> None:
-    fitted(config, 4096)
+    fit_connections(config, 4096)
     assert "MAX_CONNECTIONS lowered from 10000 to 3072" in caplog.text
 
 

@@ -14,7 +14,7 @@ from events.metrics import Metrics
 from handlers import keys
 from server.config.settings import Config, load_config
 from server.metrics import make_metrics, metrics_listener
-from server.web.listening import ListenError
+from server.web.listener import ListenError
 from tests.running import free_port
 from tests.wire import WireAnswer, connected
 

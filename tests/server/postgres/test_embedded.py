@@ -12,12 +12,12 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from server.ownership import Owned
 from server.postgres import account
 from server.postgres import cluster as postgres_cluster
 from server.postgres.account import PostgresError, ServerAccount, choose_account
 from server.postgres.cluster import MAX_SOCKET_PATH_BYTES, SOCKET_NAME, Cluster
 from server.postgres.embedded import EmbeddedPostgres, PostgresNotRunning
+from server.postgres.ownership import Owned
 
 ROOT = Path(__file__).resolve().parents[3]
 QUICK = {"fsync": "off", "dynamic_shared_memory_type": "mmap"}  # a kill leaves no shared memory

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from server.takeover import progress_display
-from server.takeover.progress_display import Lines, shown, shown_places
+from server.takeover.progress_display import Lines, show_places, show_progress
 
 
 class Terminal(io.StringIO):
@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 def test_programs_are_told_in_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress_display, "INTERVAL_S", 0.0)
     out = io.StringIO()
-    with shown(out, 10, 2) as progress:
+    with show_progress(out, 10, 2) as progress:
         progress.add_bytes(4)
         progress.add_file("s3://b/a", "taken")
     totals = {"total_bytes": 10, "total_files": 2}
@@ -37,7 +37,7 @@ def test_bytes_are_told_once_a_second_at_most() -> None:
 
 def test_people_see_a_bar() -> None:
     out = Terminal()
-    with shown(out, 2048, 2) as progress:
+    with show_progress(out, 2048, 2) as progress:
         progress.add_bytes(1024)
         progress.add_file("s3://b/a", "taken")
     assert "1/2 files" in out.getvalue()
@@ -48,11 +48,11 @@ def test_programs_are_told_of_places_once_a_second_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = io.StringIO()
-    with shown_places(out) as add:
+    with show_places(out) as add:
         add(500)
     assert out.getvalue() == ""
     monkeypatch.setattr(progress_display, "INTERVAL_S", 0.0)
-    with shown_places(out) as add:
+    with show_places(out) as add:
         add(500)
         add(20)
     assert [json.loads(line) for line in out.getvalue().splitlines()] == [
@@ -63,7 +63,7 @@ def test_programs_are_told_of_places_once_a_second_at_most(
 
 def test_people_see_how_many_places_were_read() -> None:
     out = Terminal()
-    with shown_places(out) as add:
+    with show_places(out) as add:
         add(500)
         add(20)
     assert "520 viewers' places" in out.getvalue()

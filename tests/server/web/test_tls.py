@@ -18,10 +18,10 @@ from aiohttp import web
 from events.metrics import Metrics
 from handlers import keys
 from server.config.settings import Config, load_config
-from server.stopping import StopSignals
-from server.web import listening as listening_module
+from server.stop_signals import StopSignals
+from server.web import listener as listening_module
 from server.web.handshakes import Handshakes
-from server.web.listening import listening
+from server.web.listener import listening
 from server.web.tls import TlsError, own_client_context, server_context
 from tests.certificates import DAY, Certificate, make_certificate
 

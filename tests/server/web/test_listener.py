@@ -12,9 +12,9 @@ from aiohttp import web
 from events.metrics import Metrics
 from handlers import keys
 from server.config.settings import Config, load_config
-from server.stopping import StopSignals
-from server.web import listening as listening_module
-from server.web.listening import ListenError, listening
+from server.stop_signals import StopSignals
+from server.web import listener as listening_module
+from server.web.listener import ListenError, listening
 from tests.waiting import wait_until
 from tests.wire import connected
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from server.stopping import StopRequested, for_each, raising_on_stop, stop_signals
+from server.stop_signals import StopRequested, for_each, raising_on_stop, stop_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

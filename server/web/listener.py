@@ -1,7 +1,7 @@
-"""The web process: listens, and when told to stop lets go in the contract's order.
+"""The listener of a web process, and its graceful stop in the contract's order.
 
 `STOPPING` is set (readyz answers 503, event streams end), listeners close, idle connections close,
-transfers and reports get their time, then the application's resources close.
+transfers and reports may finish, then the application's resources close.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ from handlers.connection.connection import is_busy, protocol_factory
 from handlers.errors import Unavailable
 from server.config.settings import Config
 from server.errors import OperatorError
-from server.stopping import StopSignals
+from server.stop_signals import StopSignals
 from server.web.handshakes import Gate, Handshakes
 from server.web.tls import server_context
 
 DRAIN_TIMEOUT_S = 30.0
-LAST_CALL_S = 1.0  # open connections hear 503 of readyz, and what is on its way to us arrives
+LAST_CALL_S = 1.0  # load balancers see readyz fail, and requests on their way arrive
 LAST_TIMEOUT_S = 1.0  # for handlers to notice that they were cancelled
 KEEPALIVE_TIMEOUT_S = 75.0  # above the 60 s after which proxies close
 POLL_S = 0.05
 BACKLOG = 4096
-MAX_REFUSED = 256  # connections waiting to be told 503 before the next are just closed
+MAX_REFUSED = 256  # connections waiting for their 503; further ones are just closed
 REFUSAL_TIMEOUT_S = 5.0
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
@@ -47,9 +47,9 @@ async def listening(
     signals: StopSignals,
     sockets: Sequence[socket.socket] = (),
 ) -> AsyncIterator[str]:
-    """Yields the base URL once it really listens; leaving takes the application down in order.
+    """Yields the base URL once it listens; leaving the block stops the application in order.
 
-    Without bound `sockets` it binds its own.
+    Binds sockets of its own without `sockets`.
     """
     runner = web.AppRunner(
         app,
@@ -77,7 +77,7 @@ async def listening(
 
 
 async def bind(config: Config) -> list[socket.socket]:
-    """Listening sockets, one for each address of the host. Raises: ListenError."""
+    """Returns listening sockets, one per address of the host. Raises: ListenError."""
     found = asyncio.get_running_loop().getaddrinfo
     bound: list[socket.socket] = []
     try:
@@ -100,13 +100,13 @@ async def bind(config: Config) -> list[socket.socket]:
 
 
 def base_url(config: Config, sockets: Sequence[socket.socket]) -> str:
-    """The address to show: one to click on, whatever it listens on."""
+    """Returns a URL that people can open, also for a wildcard address."""
     scheme = "http" if config.tls_cert_file is None else "https"
     return _url(scheme, config.host, sockets[0].getsockname()[1])
 
 
 async def _handshakes(config: Config) -> Handshakes | None:
-    """None without TLS. Raises: TlsError."""
+    """Returns None without TLS. Raises: TlsError."""
     context = await asyncio.to_thread(server_context, config)
     return None if context is None else Handshakes(context, config.max_connections + MAX_REFUSED)
 
@@ -127,10 +127,10 @@ async def _listen(
     )
     server = runner.server
 
-    def holds() -> int:
+    def count_connections() -> int:
         return len(server.connections) + (0 if handshakes is None else len(handshakes))
 
-    make = _bounded(holds, serving, config.max_connections, count)
+    make = _limited_factory(count_connections, serving, config.max_connections, count)
     if handshakes is not None:
         handshakes.listen(sockets, make)
         return []
@@ -139,9 +139,10 @@ async def _listen(
 
 
 async def _stop_accepting(servers: Sequence[asyncio.Server]) -> None:
-    """Closes the listeners, a turn of the loop after the last connection that was accepted.
+    """Stops accepting, and closes the listeners one loop iteration later.
 
-    One for which asyncio has no protocol yet when its server closes is neither served nor closed.
+    asyncio neither serves nor closes an accepted connection that has no protocol yet when its
+    server closes.
     """
     loop = asyncio.get_running_loop()
     for server in servers:
@@ -153,9 +154,9 @@ async def _stop_accepting(servers: Sequence[asyncio.Server]) -> None:
 
 
 async def _drain(runner: web.AppRunner) -> None:
-    """Returns when no request is under way; what still is after the time-out, cleanup cancels.
+    """Waits until no request is running; cleanup cancels those still running after the time-out.
 
-    aiohttp's own shutdown is deaf from its first moment: bodies under way would never end.
+    aiohttp's own shutdown stops reading at once, so request bodies would never be complete.
     """
     assert runner.server is not None
     loop = asyncio.get_running_loop()
@@ -168,7 +169,7 @@ async def _drain(runner: web.AppRunner) -> None:
 
 
 def _close_idle(server: web.Server) -> int:
-    """Closes the connections without a request; says how many have one."""
+    """Closes connections without a request; returns the number of busy ones."""
     busy = 0
     for connection in list(server.connections):
         if is_busy(connection):
@@ -178,17 +179,17 @@ def _close_idle(server: web.Server) -> int:
     return busy
 
 
-def _bounded(
-    holds: Callable[[], int],
+def _limited_factory(
+    count_connections: Callable[[], int],
     serving: Callable[[], asyncio.BaseProtocol],
     limit: int,
     count_refused: Callable[[], None],
 ) -> Callable[[], asyncio.BaseProtocol]:
-    """Makes a connection's protocol: one that serves below the limit, a 503 above it."""
+    """Returns a protocol factory: below the limit it serves, above it it answers 503."""
     refused: set[Refusal] = set()
 
     def make() -> asyncio.BaseProtocol:
-        if holds() < limit:
+        if count_connections() < limit:
             return serving()
         count_refused()
         return Refusal(refused)
@@ -197,7 +198,7 @@ def _bounded(
 
 
 class Refusal(asyncio.Protocol):
-    """Answers the first request of a connection too many with 503, then closes it."""
+    """Answers the first request of an excess connection with 503, then closes it."""
 
     def __init__(self, refused: "set[Refusal]") -> None:
         self._refused = refused
@@ -222,8 +223,9 @@ class Refusal(asyncio.Protocol):
 
 
 def _refusal() -> bytes:
-    exc, request_id = Unavailable("The server holds as many connections as it may."), uuid4().hex
-    body = msgspec.json.encode(exc.problem(request_id))
+    refusal = Unavailable("The server holds as many connections as it may.")
+    request_id = uuid4().hex
+    body = msgspec.json.encode(refusal.problem(request_id))
     head = (
         "HTTP/1.1 503 Service Unavailable\r\n"
         "Content-Type: application/problem+json\r\n"

@@ -1,4 +1,4 @@
-"""Which one process owns a DATA_DIR: the one that holds the lock, which ends with the process."""
+"""Ownership of a DATA_DIR by one process: a file lock, released when the process ends."""
 
 import fcntl
 import os
@@ -8,7 +8,7 @@ from server.errors import OperatorError
 
 
 class Owned(OperatorError):
-    """Another process owns it; `pid` is its number, if it could be read."""
+    """Another process owns the directory; `pid` is its process id, if readable."""
 
     def __init__(self, path: Path, pid: str) -> None:
         super().__init__(
@@ -19,7 +19,7 @@ class Owned(OperatorError):
 
 
 class Ownership:
-    """A lock file that names its holder. What is left of a killed holder is only the file."""
+    """A lock file with its holder's pid. A killed holder leaves the file, not the lock."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

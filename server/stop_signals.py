@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C as things to wait for: the first asks to stop, the second to hurry."""
+"""Awaitable stop signals: the first SIGTERM or Ctrl-C requests a stop, the second hurries it."""
 
 import asyncio
 import signal
@@ -15,7 +15,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopRequested(BaseException):
-    """Stop was asked for while nothing could wait for it."""
+    """A stop signal arrived while no event loop was running."""
 
 
 class StopSignals:
@@ -38,18 +38,18 @@ class StopSignals:
     async def until_requested(
         self, work: Coroutine[Any, Any, None], patience_s: float = PATIENCE_S
     ) -> None:
-        """Runs the work; cancels it when stop is requested, and again if it has not ended after
+        """Runs the work; cancels it when a stop is requested, and again if it has not ended after
         `patience_s`. Raises what the work raises."""
         await _first(work, self.requested, patience_s)
 
     async def unless_hurried(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs the work to its end, or cancels it when we are asked to hurry."""
+        """Runs the work to its end, or cancels it at the second signal."""
         await _first(work, self.hurried, PATIENCE_S)
 
 
 @contextmanager
 def stop_signals() -> Iterator[StopSignals]:
-    """Inside a running loop: the signals arrive here."""
+    """Handles the signals inside a running event loop."""
     loop = asyncio.get_running_loop()
     signals = StopSignals()
     for number in SIGNALS:
@@ -59,12 +59,12 @@ def stop_signals() -> Iterator[StopSignals]:
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
-            signal.signal(number, _raise)  # the loop leaves the defaults behind
+            signal.signal(number, _raise)  # the loop restores the defaults
 
 
 @contextmanager
 def raising_on_stop() -> Iterator[None]:
-    """Outside a loop: the signals raise StopRequested, so that what was opened is closed."""
+    """Outside an event loop: the signals raise StopRequested, so context managers exit."""
     before = {number: signal.signal(number, _raise) for number in SIGNALS}
     try:
         yield
@@ -83,10 +83,10 @@ async def for_each(
     at_once: int,
     signals: StopSignals,
 ) -> None:
-    """So many at a time; the first signal keeps more from being begun.
+    """Works on `at_once` items at a time; the first signal starts no more.
 
-    At the second the work is left behind, whose threads may wait for minutes: end the process then.
-    Raises the first of what is raised.
+    The second signal abandons the running work, whose threads may wait for minutes: the caller
+    must then end the process. Raises the first exception of `work`.
     """
     waiting = iter(items)
 
