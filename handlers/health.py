@@ -73,8 +73,7 @@ async def _database_state(database: Database, known: frozenset[str]) -> dict[str
 
 async def _storage_state(request: web.Request, *, is_database_up: bool) -> str:
     """`foreign` where it is there, but is not the database's own."""
-    loop = asyncio.get_running_loop()
-    check = loop.run_in_executor(request.app[keys.UPLOAD_EXECUTOR], request.app[keys.STORAGE].check)
+    check = request.app[keys.DISK].start(request.app[keys.STORAGE].check)
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             await asyncio.shield(check)

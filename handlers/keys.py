@@ -1,7 +1,6 @@
 """What handlers find in the application and in the request; `server` fills it."""
 
 import asyncio
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -27,6 +26,7 @@ from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfers import Transfers
 from handlers.uploads.receivers import Receivers
+from storage.disk import Disk
 from storage.media.facts import MediaLimits
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
@@ -72,7 +72,7 @@ REPORT_SHORTCUT = web.AppKey("report_shortcut", ReportShortcut)  # likewise
 SENDER = web.AppKey("sender", Sender)
 TRANSFERS = web.AppKey("transfers", Transfers)
 STORAGE = web.AppKey("storage", StoragePaths)
-UPLOAD_EXECUTOR = web.AppKey("upload_executor", Executor)
+DISK = web.AppKey("disk", Disk)  # for uploads, and what asks about the storage
 SANDBOX = web.AppKey("sandbox", Sandbox)
 TEXT_SANDBOX = web.AppKey("text_sandbox", Sandbox)  # texts do not queue behind films
 S3_SOURCES = web.AppKey("s3_sources", S3Sources)

@@ -8,4 +8,4 @@ from handlers import keys
 
 async def require_own_storage(app: web.Application) -> None:
     """Raises: ForeignStorage, StorageGone, DatabaseError."""
-    await require_pair(app[keys.DATABASE], app[keys.STORAGE], app[keys.UPLOAD_EXECUTOR])
+    await require_pair(app[keys.DATABASE], app[keys.STORAGE], app[keys.DISK])

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from functools import partial
 
 from aiohttp import web
@@ -45,6 +43,7 @@ from server.config.settings import Config
 from server.identity import token_verifier
 from server.metrics import follow, follow_ledger, metrics_listener
 from server.subscriptions import join
+from storage.disk import SHARED_DISK, open_disk, open_threads
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 from storage.tasks import Periodic, end
@@ -85,24 +84,24 @@ async def _identity(config: Config, app: web.Application) -> AsyncIterator[None]
 
 async def _storage(config: Config, dsn: str, app: web.Application) -> AsyncIterator[None]:
     async with open_database(dsn, size=1) as database:
-        storage = await asyncio.to_thread(StoragePaths, config.storage_path)
+        storage = await SHARED_DISK.run(StoragePaths, config.storage_path)
         app[keys.STORAGE] = await pair(database, storage)
     app[keys.SANDBOX] = Sandbox(PROBES_AT_ONCE)
     app[keys.TEXT_SANDBOX] = Sandbox(TEXTS_AT_ONCE)
-    async with _threads(UPLOAD_THREADS, "upload") as executor:
-        app[keys.UPLOAD_EXECUTOR] = executor
+    async with open_disk(UPLOAD_THREADS, "upload") as disk:
+        app[keys.DISK] = disk
         yield
 
 
 async def _delivery(config: Config, ledger: Ledger, app: web.Application) -> AsyncIterator[None]:
     app[keys.TRANSFERS] = Transfers(on_finished=ledger.finish)
     app[keys.DAMAGED_FILES] = DamagedFiles()
-    async with _threads(FILE_THREADS, "file") as executor:
-        app[keys.REPRESENTATIONS] = Representations(app[keys.STORAGE], executor)
+    async with open_disk(FILE_THREADS, "file") as disk:
+        app[keys.REPRESENTATIONS] = Representations(app[keys.STORAGE], disk)
         settings = PumpSettings(
-            ReadAhead(executor), config.stream_window_bytes, config.stream_stall_timeout_s
+            ReadAhead(disk), config.stream_window_bytes, config.stream_stall_timeout_s
         )
-        with OpenFiles(executor) as files:
+        with OpenFiles(disk) as files:
             app[keys.OPEN_FILES] = files
             if has_shortcuts(config):
                 app[keys.RANGE_SHORTCUT] = RangeShortcut(files, settings, app[keys.STOPPING].is_set)
@@ -111,7 +110,7 @@ async def _delivery(config: Config, ledger: Ledger, app: web.Application) -> Asy
 
 
 async def _old_places(app: web.Application) -> AsyncIterator[None]:
-    async with _threads(S3_SOURCE_THREADS, "s3") as executor:
+    async with open_threads(S3_SOURCE_THREADS, "s3") as executor:
         app[keys.S3_SOURCES] = S3Sources(executor)
         yield
 
@@ -227,16 +226,6 @@ async def _metrics(config: Config, app: web.Application) -> AsyncIterator[None]:
 def has_shortcuts(config: Config) -> bool:
     """A request answered by a shortcut is not logged, as each must be at `debug`."""
     return config.stream_replay and config.log_level != "debug"
-
-
-@asynccontextmanager
-async def _threads(count: int, name: str) -> AsyncIterator[ThreadPoolExecutor]:
-    """Yields an executor; at the end waits off the loop for calls that have begun."""
-    executor = ThreadPoolExecutor(count, name)
-    try:
-        yield executor
-    finally:
-        await asyncio.to_thread(executor.shutdown, cancel_futures=True)
 
 
 async def _close_when_stopping(app: web.Application) -> None:

@@ -1,6 +1,5 @@
 """The media worker: runs jobs from the queue, one at a time, until it is cancelled."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from events.media.pictures import PictureSettings
 from events.media.pipeline import Pipeline
 from events.upkeep.pairing import pair
 from server.config.settings import Config
+from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 
@@ -43,7 +43,7 @@ class Liveness:
 async def run(config: Config, dsn: str) -> None:
     """Runs jobs until cancelled; an interrupted job is retried later."""
     async with open_database(dsn, size=CONNECTIONS) as database:
-        storage = await asyncio.to_thread(StoragePaths, config.storage_path)
+        storage = await SHARED_DISK.run(StoragePaths, config.storage_path)
         storage = await pair(database, storage)
         await pipeline.enqueue_missing_pictures(database)
         if config.alternate_format:

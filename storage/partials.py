@@ -4,30 +4,28 @@ How far an upload is says its row, which never claims more than is on the disk f
 that goes on with it drops what lies behind that, such as the half of a chunk from before a crash.
 """
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
-from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
 from aiofiles.threadpool.binary import AsyncFileIO
 
+from storage.disk import Disk
 from storage.errors import PartialBusy, PartialLost, os_errors_wrapped
 from storage.holding import hold_descriptor, require_kept, unheld
 from storage.paths import FILE_MODE, StoragePaths, partial_id
-from storage.tasks import to_its_end
-from storage.uploads import Digest, UploadFile, opened, require_space
+from storage.uploads import Digest, UploadFile, require_space
 
 
 class PartialFile:
     """The file of one upload, held alone; made by `hold_partial`, which closes it."""
 
-    def __init__(self, path: Path, file: AsyncFileIO, executor: Executor) -> None:
+    def __init__(self, path: Path, file: AsyncFileIO, disk: Disk) -> None:
         self.path = path
         self._file = file
-        self._executor = executor
+        self._disk = disk
 
     @property
     def descriptor(self) -> int:
@@ -38,16 +36,13 @@ class PartialFile:
         self, offset_bytes: int, reserve_bytes: int, digest: Digest | None = None
     ) -> UploadFile:
         """To be written to from there on. Raises: PartialLost when it does not reach that far."""
-        loop = asyncio.get_running_loop()
-        await require_space(self.path.parent, reserve_bytes, self._executor)
+        await require_space(self.path.parent, reserve_bytes, self._disk)
         with os_errors_wrapped():
-            await to_its_end(
-                loop.run_in_executor(self._executor, _cut, self._file.fileno(), offset_bytes)
-            )
+            await self._disk.run_to_its_end(_cut, self._file.fileno(), offset_bytes)
         return UploadFile(
             self.path,
             self._file,
-            self._executor,
+            self._disk,
             reserve_bytes,
             written_bytes=offset_bytes,
             digest=digest,
@@ -55,24 +50,23 @@ class PartialFile:
 
     async def remove(self) -> None:
         """What cannot be removed now the sweep takes."""
-        loop = asyncio.get_running_loop()
         with suppress(OSError):
-            await to_its_end(loop.run_in_executor(self._executor, self.path.unlink, True))
+            await self._disk.run_to_its_end(self.path.unlink, missing_ok=True)
 
 
 @asynccontextmanager
 async def hold_partial(
-    paths: StoragePaths, upload_id: UUID, executor: Executor
+    paths: StoragePaths, upload_id: UUID, disk: Disk
 ) -> AsyncIterator[PartialFile]:
     """The file of an upload for the block, made when there is none yet.
 
     Raises: PartialBusy while somebody else holds it, here or on another machine; StorageGone,
     StorageFull, StorageReadOnly.
     """
-    await asyncio.get_running_loop().run_in_executor(executor, paths.check)
+    await disk.run(paths.check)
     path = paths.partial(upload_id)
-    async with opened(path, "r+b", executor, _open_alone) as file:
-        yield PartialFile(path, file, executor)
+    async with disk.opened(path, "r+b", _open_alone) as file:
+        yield PartialFile(path, file, disk)
 
 
 def require_free(paths: StoragePaths, upload_id: UUID) -> None:

@@ -1,21 +1,17 @@
 """Bytes that are arriving, and a temporary file for them that vanishes unless it is published.
 
 Memory for an upload is one batch of 1 MiB however large the file; every write goes through
-aiofiles on the executor that is given. How large an upload may be is the caller's business.
+the threads of the disk that is given. How large an upload may be is the caller's business.
 """
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 from uuid import UUID
 
-import aiofiles
-from aiofiles.threadpool.binary import AsyncFileIO
-
+from storage.disk import Disk
 from storage.errors import StorageFull, os_errors_wrapped
 from storage.holding import hold_descriptor, require_kept
 from storage.paths import FILE_MODE, StoragePaths
@@ -48,7 +44,7 @@ class UploadFile:
         self,
         path: Path,
         file: _File,
-        executor: Executor,
+        disk: Disk,
         reserve_bytes: int,
         *,
         written_bytes: int = 0,
@@ -56,7 +52,7 @@ class UploadFile:
     ) -> None:
         self.path = path
         self._file = file
-        self._executor = executor
+        self._disk = disk
         self._reserve_bytes = reserve_bytes
         self._digest = digest
         # Filled again and again: fresh memory for each batch costs more than copying into it.
@@ -96,9 +92,9 @@ class UploadFile:
 
     async def sync(self) -> int:
         """How many bytes are on the disk for sure, which the batch is not. Raises: as `append`."""
-        written_bytes, loop = self._written_bytes, asyncio.get_running_loop()
+        written_bytes = self._written_bytes
         with os_errors_wrapped():
-            await to_its_end(loop.run_in_executor(self._executor, os.fsync, self._file.fileno()))
+            await self._disk.run_to_its_end(os.fsync, self._file.fileno())
         return written_bytes
 
     async def _write_batch(self) -> None:
@@ -113,62 +109,34 @@ class UploadFile:
         while view:
             view = view[await self._file.write(view) :]
         if self._digest is not None:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._executor, self._digest.update, batch)
+            await self._disk.run(self._digest.update, batch)
 
     async def _keep_reserve(self) -> None:
         if self._written_bytes < self._space_known_to_bytes:
             return
-        await require_space(
-            self.path.parent, self._reserve_bytes + self._batch_bytes, self._executor
-        )
+        wanted_bytes = self._reserve_bytes + self._batch_bytes
+        await require_space(self.path.parent, wanted_bytes, self._disk)
         self._space_known_to_bytes = self._written_bytes + _SPACE_STEP_BYTES
 
 
 @asynccontextmanager
 async def receive(
-    paths: StoragePaths, upload_id: UUID, executor: Executor, reserve_bytes: int
+    paths: StoragePaths, upload_id: UUID, disk: Disk, reserve_bytes: int
 ) -> AsyncIterator[UploadFile]:
     """Take an upload; on leaving the block its file is gone unless it was published.
 
     `reserve_bytes` of the disk always stay free.
     Raises: StorageGone, StorageFull, StorageReadOnly.
     """
-    loop = asyncio.get_running_loop()
-    await loop.run_in_executor(executor, paths.check)
+    await disk.run(paths.check)
     path = paths.upload(upload_id)
-    await require_space(path.parent, reserve_bytes, executor)
+    await require_space(path.parent, reserve_bytes, disk)
     try:
-        async with opened(path, "xb", executor, _open_held) as file:
-            yield UploadFile(path, file, executor, reserve_bytes)
+        async with disk.opened(path, "xb", _open_held) as file:
+            yield UploadFile(path, file, disk, reserve_bytes)
     finally:
         # Published means renamed, so that nothing of this name is left to remove.
-        await to_its_end(loop.run_in_executor(executor, _discard, path))
-
-
-@asynccontextmanager
-async def opened(
-    path: Path, mode: Literal["xb", "r+b"], executor: Executor, opener: Callable[[str, int], int]
-) -> AsyncIterator[AsyncFileIO]:
-    """An unbuffered file, closed with the block. Raises: StorageError."""
-    with os_errors_wrapped():
-        opening = asyncio.ensure_future(_open(path, mode, executor, opener))
-        try:
-            file = await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            await (await opening).close()
-            raise
-    try:
-        yield file
-    finally:
-        with os_errors_wrapped():
-            await to_its_end(file.close())
-
-
-async def _open(
-    path: Path, mode: Literal["xb", "r+b"], executor: Executor, opener: Callable[[str, int], int]
-) -> AsyncFileIO:
-    return await aiofiles.open(path, mode, buffering=0, executor=executor, opener=opener)
+        await disk.run_to_its_end(_discard, path)
 
 
 def _open_held(path: str, flags: int) -> int:
@@ -183,11 +151,10 @@ def _open_held(path: str, flags: int) -> int:
     return descriptor
 
 
-async def require_space(directory: Path, wanted_bytes: int, executor: Executor) -> None:
+async def require_space(directory: Path, wanted_bytes: int, disk: Disk) -> None:
     """Raises: StorageFull unless `wanted_bytes` are free to an ordinary user."""
     with os_errors_wrapped():
-        loop = asyncio.get_running_loop()
-        free = await loop.run_in_executor(executor, os.statvfs, directory)
+        free = await disk.run(os.statvfs, directory)
     if free.f_bavail * free.f_frsize < wanted_bytes:
         raise StorageFull
 

@@ -5,21 +5,19 @@ whole or not at all. All of it blocks but `publish_original`. Which files exist 
 database to say, not for this module.
 """
 
-import asyncio
 import os
 import shutil
 import stat
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
+from storage.disk import Disk
 from storage.errors import InvalidPath, os_errors_wrapped
 from storage.holding import held
 from storage.paths import DIRECTORY_MODE, FILE_MODE, StoragePaths, original_name
-from storage.tasks import to_its_end
 from storage.uploads import UploadFile
 
 
@@ -29,7 +27,7 @@ async def publish_original(
     course_id: str,
     video_id: UUID,
     extension: str,
-    executor: Executor,
+    disk: Disk,
 ) -> Path:
     """Finish `upload` and give it its place; returns the published path.
 
@@ -39,10 +37,7 @@ async def publish_original(
     """
     name = original_name(extension)
     await upload.finish()
-    loop = asyncio.get_running_loop()
-    return await to_its_end(
-        loop.run_in_executor(executor, adopt_asset, paths, upload.path, course_id, video_id, name)
-    )
+    return await disk.run_to_its_end(adopt_asset, paths, upload.path, course_id, video_id, name)
 
 
 def adopt_asset(paths: StoragePaths, temp: Path, course_id: str, video_id: UUID, name: str) -> Path:

@@ -4,7 +4,6 @@ An instructor may choose another thumbnail at any time. The video's row lock ser
 worker discards thumbnails that it made from the frame chosen before.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from db.videos import Video
 from events.log.video_events import append_updated
 from events.media.scratch import scratch_directory
 from events.media.storyboards import Storyboards
+from storage.disk import SHARED_DISK
 from storage.errors import FINAL, MediaInterrupted
 from storage.media.facts import PICTURE_TYPES, Picture, PictureKind
 from storage.paths import StoragePaths, asset_name
@@ -99,7 +99,7 @@ class Pictures:
     async def _add_further(self, video: Video) -> None:
         """Adds the further formats at the video's sizes; after a loss all pictures are made anew,
         so that they show the same frame."""
-        sizes, kinds = await asyncio.to_thread(self._find_missing, video)
+        sizes, kinds = await SHARED_DISK.run(self._find_missing, video)
         if sizes:
             await self._add(video, sizes, kinds)
 
@@ -128,7 +128,7 @@ class Pictures:
     ) -> None:
         async with scratch_directory(self._storage) as directory:
             pictures = await self._make(video, self._source(video), sizes, directory, kinds)
-            rows = await asyncio.to_thread(self.place, video, pictures)
+            rows = await SHARED_DISK.run(self.place, video, pictures)
         async with self._database.transaction() as transaction:
             now = await _lock_video(transaction, video.id)
             if now is not None and _names(now, FIRST_KINDS) == _names(video, FIRST_KINDS):
@@ -165,7 +165,7 @@ class Pictures:
             before = await _lock_video(transaction, video_id)
             if before is None:
                 return None
-            rows = await asyncio.to_thread(self.place, before, made)
+            rows = await SHARED_DISK.run(self.place, before, made)
             if _file_names(rows) == _names(before, ALL_KINDS):
                 return before
             await assets.remove_thumbnails(transaction, video_id)
@@ -180,7 +180,7 @@ class Pictures:
             now = await _lock_video(transaction, video_id)
             if now is not None:
                 unnamed = names - _names(now, ALL_KINDS)
-                await asyncio.to_thread(self._remove, now, unnamed)
+                await SHARED_DISK.run(self._remove, now, unnamed)
 
     def _remove(self, video: Video, names: Iterable[str]) -> None:
         for name in names:

@@ -6,7 +6,6 @@ own with a lower priority than new uploads. Every step is repeatable: a killed w
 step it was in. A deletion cancels the work within seconds; a restored video is processed again.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -34,6 +33,7 @@ from events.media import pictures
 from events.media.pictures import Pictures, PictureSettings
 from events.media.renditions import Renditions, lacks_alternate
 from events.media.scratch import scratch_directory
+from storage.disk import SHARED_DISK
 from storage.errors import FINAL, MediaInterrupted, StorageFull
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
@@ -197,7 +197,7 @@ class Pipeline:
             await self._report_progress(video, SERVED_RATIO)
             made = await self._pictures.make_first(video, served.path, directory)
             await self._report_progress(video, PICTURED_RATIO)
-            thumbnails = await asyncio.to_thread(self._pictures.place, video, made)
+            thumbnails = await SHARED_DISK.run(self._pictures.place, video, made)
         await self._commit(video, thumbnails)
 
     async def _commit(self, video: Video, thumbnails: list[ThumbnailRow]) -> None:

@@ -4,7 +4,6 @@ The served file gets its row as soon as it is published, so a worker that is kil
 does not lose it.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from events.errors import NoLongerWanted
 from events.log.video_events import append_updated
 from events.media.cancellation import run_while_wanted
 from events.media.scratch import scratch_directory
+from storage.disk import SHARED_DISK
 from storage.errors import FINAL
 from storage.hashing import sha256_file
 from storage.media.facts import MediaLimits, Probe, TranscodeTask
@@ -98,7 +98,7 @@ class Renditions:
     async def discard(self, video: Video, file_names: Sequence[str]) -> None:
         """Removes files that no row names."""
         for name in file_names:
-            await asyncio.to_thread(remove_asset, self._storage, video.course_id, video.id, name)
+            await SHARED_DISK.run(remove_asset, self._storage, video.course_id, video.id, name)
 
     async def drop_original(self, video: Video) -> None:
         """Removes the uploaded file, whichever format it has."""
@@ -115,7 +115,7 @@ class Renditions:
             rendition = await self._publish(video, source, "source", media)
         original_sha256 = rendition.sha256
         if source != original:
-            original_sha256 = await asyncio.to_thread(sha256_file, original)
+            original_sha256 = await SHARED_DISK.run(sha256_file, original)
         if not await self._record_served(video, rendition, original_sha256):
             await self._discard_unwanted(video, rendition)
         return rendition
@@ -129,7 +129,7 @@ class Renditions:
             return target, await self._transcode(
                 video, original, target, [*FORMATS.values()], report
             )
-        if not await asyncio.to_thread(_needs_remux, original, container):
+        if not await SHARED_DISK.run(_needs_remux, original, container):
             return original, container
         await self._sandbox.remux(original, target, container)
         return target, container
@@ -168,7 +168,7 @@ class Renditions:
         task = TranscodeTask(
             source, media.container, target, targets, media.duration_s, MADE_HERE.max_pixels
         )
-        facts = await asyncio.to_thread(source.stat)
+        facts = await SHARED_DISK.run(source.stat)
         shown = (media.width, media.height, media.duration_s, media.frame_rate)
         work = self._sandbox.transcode(task, transcode_budget(*shown, facts.st_size), note_ratio)
         return await run_while_wanted(work, lambda: report(MADE_RATIO * done_ratio))
@@ -185,9 +185,9 @@ class Renditions:
     async def _publish(
         self, video: Video, source: Path, kind: Literal["source", "alt"], media: MediaFacts
     ) -> Rendition:
-        sha256 = await asyncio.to_thread(sha256_file, source)
+        sha256 = await SHARED_DISK.run(sha256_file, source)
         name = asset_name(kind, sha256, media.container)
-        path = await asyncio.to_thread(self._publish_file, video, source, name)
+        path = await SHARED_DISK.run(self._publish_file, video, source, name)
         return Rendition(path, media, sha256)
 
     def _publish_file(self, video: Video, source: Path, name: str) -> Path:
@@ -205,7 +205,7 @@ class Renditions:
         self, video: Video, rendition: Rendition, original_sha256: str
     ) -> bool:
         """Records the served file; False when the video was deleted meanwhile."""
-        row = await asyncio.to_thread(rendition.row, is_primary=True)
+        row = await SHARED_DISK.run(rendition.row, is_primary=True)
         async with self._database.transaction() as transaction:
             if not await videos.set_served(transaction, video.id, original_sha256):
                 return False
@@ -214,7 +214,7 @@ class Renditions:
 
     async def _record_alternate(self, video: Video, rendition: Rendition) -> bool:
         """Like `_record_served`, for the other format; appends VideoUpdated."""
-        row = await asyncio.to_thread(rendition.row, is_primary=False)
+        row = await SHARED_DISK.run(rendition.row, is_primary=False)
         async with self._database.transaction() as transaction:
             if not await videos.touch(transaction, video.id):
                 return False

@@ -1,6 +1,5 @@
 """Storyboards of ready videos: sheets of tiles, and WebVTT cues that name them."""
 
-import asyncio
 from pathlib import Path
 
 from db import assets, videos
@@ -9,6 +8,7 @@ from db.pool import Database
 from db.videos import Video
 from events.log.video_events import append_updated
 from events.media.scratch import scratch_directory
+from storage.disk import SHARED_DISK
 from storage.hashing import sha256_file
 from storage.media.facts import Storyboard
 from storage.paths import StoragePaths, asset_name
@@ -34,7 +34,7 @@ class Storyboards:
             return
         async with scratch_directory(self._storage) as directory:
             board = await self._make(video, directory)
-            cues, sheets = await asyncio.to_thread(self._place, video, board, directory)
+            cues, sheets = await SHARED_DISK.run(self._place, video, board, directory)
         async with self._database.transaction() as transaction:
             if await videos.touch(transaction, video.id):
                 await assets.add_storyboard(transaction, video.id, cues, sheets)

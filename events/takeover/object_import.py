@@ -5,7 +5,6 @@ transaction. A repeated run skips what is done and resumes the rest.
 """
 
 import asyncio
-import functools
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from db.videos import MediaFacts
 from events.errors import NotTaken, deleted_video_fault
 from events.media import pipeline
 from events.media.renditions import media_facts
+from storage.disk import Disk
 from storage.errors import (
     FINAL,
     MediaInterrupted,
@@ -95,7 +95,7 @@ class Importer:
         self._database = database
         self._storage = storage
         self._sandbox = sandbox
-        self._executor = executor
+        self._disk = Disk(executor)
         self._client = client
         self._shared = shared
         self._settings = settings
@@ -118,7 +118,7 @@ class Importer:
                     quota_bytes=self._settings.quota_bytes,
                     most_bytes=found.size_bytes,
                 ) as room,
-                hold_partial(self._storage, known.id, self._executor) as file,
+                hold_partial(self._storage, known.id, self._disk) as file,
             ):
                 return await self._take(found, known, file, room, modules)
 
@@ -153,7 +153,7 @@ class Importer:
         parts = missing_parts(found.size_bytes, fetched, PART_BYTES)
         missing_bytes = sum(part.stop - part.start for part in parts)
         wanted_bytes = self._settings.reserve_bytes + missing_bytes
-        await require_space(file.path.parent, wanted_bytes, self._executor)
+        await require_space(file.path.parent, wanted_bytes, self._disk)
         halted = threading.Event()
         arriving = arrivals(parts, found.size_bytes, halted)
         verifying = asyncio.create_task(
@@ -300,9 +300,7 @@ class Importer:
         await pipeline.begin_within(transaction, video_id, object_id)
 
     async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:
-        loop = asyncio.get_running_loop()
-        call = functools.partial(function, *arguments)
-        return await to_its_end(loop.run_in_executor(self._executor, call))
+        return await self._disk.run_to_its_end(function, *arguments)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ served file is compared with the digest recorded when it was made, and its recor
 the imported object.
 """
 
-import asyncio
 import sys
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from db.pool import Database
 from db.takeover.taken_over import TakenModule
 from db.upkeep import file_rows
 from db.upkeep.file_rows import FileRow, VideoFiles
+from storage.disk import Disk
 from storage.errors import FileMissing, StorageError
 from storage.paths import StoragePaths
 from storage.s3.checksums import Expected, Mismatch, Verified, verify
@@ -22,7 +22,6 @@ from storage.s3.fetching import FetchError
 from storage.s3.locations import Location
 from storage.s3.objects import Client, S3Object, look_up
 from storage.s3.verifying import verified
-from storage.tasks import to_its_end
 
 BROKEN = ("damaged", "lost")
 
@@ -44,7 +43,7 @@ class Verifier:
     ) -> None:
         self._database = database
         self._storage = storage
-        self._executor = executor
+        self._disk = Disk(executor)
         self._client = client
 
     async def verify(self, taken: TakenModule) -> Verdict:
@@ -57,8 +56,7 @@ class Verifier:
     async def _verify_once(self, taken: TakenModule) -> Verdict:
         rows = await file_rows.of_videos(self._database, [taken.video_id])
         files = rows.get(taken.video_id)
-        loop = asyncio.get_running_loop()
-        return await to_its_end(loop.run_in_executor(self._executor, self._judge, taken, files))
+        return await self._disk.run_to_its_end(self._judge, taken, files)
 
     def _judge(self, taken: TakenModule, files: VideoFiles | None) -> Verdict:
         found = look_up(self._client, sys.maxsize, [Location(taken.bucket, taken.key)])

@@ -5,15 +5,14 @@ database, or a copy of the database running beside the original is refused; uplo
 files check this first. Only an operator can pair others, by `adopt`.
 """
 
-import asyncio
 import logging
-from concurrent.futures import Executor
 from contextlib import suppress
 
 from db.pool import Database
 from db.upkeep import storage_identity
 from db.upkeep.storage_identity import KnownStorage
 from events.errors import ForeignStorage
+from storage.disk import SHARED_DISK, Disk
 from storage.errors import StorageError, StorageFull, StorageGone, StorageReadOnly
 from storage.identity import (
     Owner,
@@ -57,11 +56,11 @@ async def pair(database: Database, storage: StoragePaths, *, may_make: bool = Tr
     Creates a new storage for a new database if `may_make`. Idempotent.
     Raises: ForeignStorage, StorageError, DatabaseError.
     """
-    storage = await asyncio.to_thread(StoragePaths, storage.root)  # bound to nothing yet
+    storage = await SHARED_DISK.run(StoragePaths, storage.root)  # bound to nothing yet
     # Read the storage first: it is claimed after its row is written, so a claim without a row is
     # another database's.
-    before = await asyncio.to_thread(_identity_if_any, storage)
-    is_used = await asyncio.to_thread(storage.holds_anything)
+    before = await SHARED_DISK.run(_identity_if_any, storage)
+    is_used = await SHARED_DISK.run(storage.holds_anything)
     known = await storage_identity.known(database)
     is_first_meeting = known is None
     if is_first_meeting:
@@ -75,15 +74,12 @@ async def pair(database: Database, storage: StoragePaths, *, may_make: bool = Tr
         if is_first_meeting:
             await _forget_if_others(database, known, identity)
         raise
-    return await asyncio.to_thread(storage.belonging_to, identity)
+    return await SHARED_DISK.run(storage.belonging_to, identity)
 
 
-async def require_pair(
-    database: Database, storage: StoragePaths, executor: Executor | None = None
-) -> None:
+async def require_pair(database: Database, storage: StoragePaths, disk: Disk = SHARED_DISK) -> None:
     """Checks both sides anew. Raises: ForeignStorage, StorageGone, DatabaseError."""
-    loop = asyncio.get_running_loop()
-    identity = await loop.run_in_executor(executor, _check, storage)
+    identity = await disk.run(_check, storage)
     known = await storage_identity.known(database)
     fault = _fault(known, identity) if known else (OTHERS if identity.owner else UNMET)
     if fault is not None:
@@ -96,12 +92,10 @@ async def adopt(database: Database, storage: StoragePaths) -> None:
     If they are paired already and only a marker file is lost, running servers are not disturbed.
     Raises: StorageError, DatabaseError.
     """
-    storage = await asyncio.to_thread(StoragePaths, storage.root)  # bound to nothing
+    storage = await SHARED_DISK.run(StoragePaths, storage.root)  # bound to nothing
     known = await storage_identity.known(database)
-    storage_id = await asyncio.to_thread(
-        _ensure_marker, storage, known.storage_id if known else None
-    )
-    owner = await asyncio.to_thread(_owner_if_readable, storage)
+    storage_id = await SHARED_DISK.run(_ensure_marker, storage, known.storage_id if known else None)
+    owner = await SHARED_DISK.run(_owner_if_readable, storage)
     is_own = known is not None and known.storage_id == storage_id
     if known is not None and owner is not None and not _is_owner(known, owner):
         is_own = False
@@ -109,8 +103,8 @@ async def adopt(database: Database, storage: StoragePaths) -> None:
         introduce = storage_identity.remember if is_own else storage_identity.adopt
         known = await introduce(transaction, storage_id)
     if owner != _owner_of(known):
-        await asyncio.to_thread(replace_owner, storage.owner, _owner_of(known))
-    await asyncio.to_thread(storage.prepare)
+        await SHARED_DISK.run(replace_owner, storage.owner, _owner_of(known))
+    await SHARED_DISK.run(storage.prepare)
 
 
 def _refuse_to_meet(storage: StoragePaths, found: StorageIdentity | None, *, is_used: bool) -> None:
@@ -125,7 +119,7 @@ async def _introduce(
     database: Database, storage: StoragePaths, known: KnownStorage | None
 ) -> tuple[KnownStorage, StorageIdentity]:
     """Lets both sides record the other; returns what each has recorded."""
-    identity = await asyncio.to_thread(_prepare, storage)
+    identity = await SHARED_DISK.run(_prepare, storage)
     is_unclaimed = identity.owner is None
     if known is None or (is_unclaimed and known.storage_id == identity.storage_id):
         async with database.transaction() as transaction:
@@ -134,15 +128,15 @@ async def _introduce(
             with suppress(
                 StorageFull, StorageReadOnly
             ):  # what is in it can be watched all the same
-                await asyncio.to_thread(claim, storage.owner, _owner_of(known))
-        identity = await asyncio.to_thread(storage.identity)
+                await SHARED_DISK.run(claim, storage.owner, _owner_of(known))
+        identity = await SHARED_DISK.run(storage.identity)
     return known, identity
 
 
 async def _require(storage: StoragePaths, known: KnownStorage, identity: StorageIdentity) -> None:
     """Raises: ForeignStorage. A copied database takes over from an original that is not running."""
     fault = _fault(known, identity)
-    if fault == COPY and await asyncio.to_thread(
+    if fault == COPY and await SHARED_DISK.run(
         replace_unused_owner, storage.owner, _owner_of(known)
     ):
         logger.warning("this database was copied; %s belongs to this copy now", storage.root)

@@ -6,7 +6,6 @@ place until an operator has checked. Nothing is touched without the storage's ma
 storage that belongs to another database.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from events.log.video_events import append_updated
 from events.media import pipeline
 from events.upkeep.pairing import require_pair
 from events.upkeep.survey import Finding, Survey, survey
+from storage.disk import SHARED_DISK
 from storage.errors import StorageError
 from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
@@ -83,7 +83,7 @@ class Reconcile:
     async def _expire(self) -> None:
         await require_pair(self._database, self._storage)
         before_s = await safe_now_s(self._database) - self._unfinished_after_s
-        removed = await asyncio.to_thread(remove_unfinished, self._storage, before_s)
+        removed = await SHARED_DISK.run(remove_unfinished, self._storage, before_s)
         if removed:
             logger.info("%d unfinished files have expired", len(removed))
 
@@ -166,7 +166,7 @@ async def _mend_one(
         if finding.changed_s >= before_s:
             return False
         assert finding.path is not None
-        return await asyncio.to_thread(move_to_trash, storage, finding.path, before_s, batch)
+        return await SHARED_DISK.run(move_to_trash, storage, finding.path, before_s, batch)
     if finding.kind == "stuck":
         return await _requeue(database, finding)
     if finding.kind == "retryable":
@@ -220,7 +220,7 @@ async def _replace(database: Database, storage: StoragePaths, finding: Finding) 
     is_queued = await _make_again(database, finding, finding.row.kind)
     if is_queued and finding.kind == "hash-differs" and finding.row.kind == "thumbnail":
         # The worker checks only its length, which is right.
-        await asyncio.to_thread(_remove, storage, finding, finding.row.name)
+        await SHARED_DISK.run(_remove, storage, finding, finding.row.name)
     return is_queued
 
 

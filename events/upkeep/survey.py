@@ -4,7 +4,6 @@ Uploads and jobs go on meanwhile. Files are listed before rows are read, so a fi
 just been committed is recognised; a file that seems to be missing is checked twice.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from uuid import UUID
 from db.pool import Database
 from db.upkeep import file_rows
 from db.upkeep.file_rows import FileRow, VideoFiles
+from storage.disk import SHARED_DISK
 from storage.errors import FileMissing
 from storage.hashing import sha256_file
 from storage.inventory import StoredVideo, stored_videos
@@ -90,7 +90,7 @@ async def survey(database: Database, storage: StoragePaths, *, is_deep: bool = F
     async for page in _pages(database):
         _count_recorded(usage, page)
         findings += await _faults(database, storage, page, is_deep)
-        findings += await asyncio.to_thread(_retryable, storage, page)
+        findings += await SHARED_DISK.run(_retryable, storage, page)
     findings += [_stuck(video) for video in await file_rows.stuck(database)]
     return Survey(tuple(findings), dict(sorted(usage.items())))
 
@@ -110,8 +110,8 @@ def _count_recorded(usage: Mapping[str, Usage], page: Iterable[VideoFiles]) -> N
 
 
 async def _directories(storage: StoragePaths) -> AsyncIterator[Sequence[StoredVideo]]:
-    everything = await asyncio.to_thread(stored_videos, storage)
-    while batch := await asyncio.to_thread(_next, everything):
+    everything = await SHARED_DISK.run(stored_videos, storage)
+    while batch := await SHARED_DISK.run(_next, everything):
         yield batch
 
 
@@ -186,7 +186,7 @@ async def faults_of(
 async def _faults(
     database: Database, storage: StoragePaths, page: Sequence[VideoFiles], is_deep: bool
 ) -> list[Finding]:
-    suspects = await asyncio.to_thread(_find_suspects, storage, page, is_deep)
+    suspects = await SHARED_DISK.run(_find_suspects, storage, page, is_deep)
     if not suspects:
         return []
     # A file may have been removed with its row, or replaced, since the row was read.

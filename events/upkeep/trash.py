@@ -4,7 +4,6 @@ Rows go first, then files. Any number of processes may sweep; each video is remo
 A sweep killed in between leaves strays, which reconcile finds.
 """
 
-import asyncio
 import logging
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +13,7 @@ from db.upkeep import trash, trash_clock
 from db.upkeep.trash import TrashedVideo
 from events.errors import OUTAGES
 from events.upkeep.pairing import require_pair
+from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
 from storage.tasks import Periodic
 from storage.trash import empty_trash
@@ -61,10 +61,10 @@ async def sweep(database: Database, storage: StoragePaths, retention_s: float) -
     gone = []
     while video := await _delete_rows(database, expired_at):
         gone.append(video.id)
-        await asyncio.to_thread(remove_video, storage, video.course_id, video.id)
+        await SHARED_DISK.run(remove_video, storage, video.course_id, video.id)
     if gone:
         logger.info("%d deleted videos have left the trash", len(gone))
-    for batch in await asyncio.to_thread(empty_trash, storage, expired_at):
+    for batch in await SHARED_DISK.run(empty_trash, storage, expired_at):
         logger.warning("%d files without a row have left the trash: %s", batch.files, batch.name)
     return gone
 

@@ -4,7 +4,6 @@ A file is removed for whatever reason no row needs it: its upload expired, was t
 refused, became a video, or its process died before it could clean up.
 """
 
-import asyncio
 import logging
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from db.pool import Database
 from db.takeover import imports
 from events.errors import OUTAGES
 from events.upkeep.pairing import require_pair
+from storage.disk import SHARED_DISK
 from storage.partials import list_partials, remove_partial
 from storage.paths import StoragePaths
 from storage.tasks import Periodic
@@ -37,7 +37,7 @@ async def sweep_uploads(database: Database, storage: StoragePaths) -> list[UUID]
         logger.info("%d uploads have expired", expired)
     await uploads.forget(database)
     # List files first: a file is made after its row, so a new one always has a row.
-    found = await asyncio.to_thread(list_partials, storage)
+    found = await SHARED_DISK.run(list_partials, storage)
     needed = await uploads.unfinished(database, found) | await imports.unfinished(database, found)
     unneeded = [one for one in found if one not in needed]
-    return [one for one in unneeded if await asyncio.to_thread(remove_partial, storage, one)]
+    return [one for one in unneeded if await SHARED_DISK.run(remove_partial, storage, one)]

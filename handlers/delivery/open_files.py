@@ -10,7 +10,6 @@ import os
 import stat
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from typing import Self
 
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.ranges import Headers, RepresentationFacts
+from storage.disk import Disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ class OpenFile:
 class OpenFiles:
     """A bounded cache of open files; leaving its `with` block closes what nobody is sending."""
 
-    def __init__(self, executor: Executor, *, capacity: int = 256) -> None:
-        self._executor = executor
+    def __init__(self, disk: Disk, *, capacity: int = 256) -> None:
+        self._disk = disk
         self._capacity = capacity
         self._files: OrderedDict[Path, OpenFile] = OrderedDict()
         self._opening: dict[Path, asyncio.Future[OpenFile]] = {}
@@ -139,8 +139,7 @@ class OpenFiles:
         for path, file in list(self._files.items()):
             file.hold()
             try:
-                loop = asyncio.get_running_loop()
-                found = await loop.run_in_executor(self._executor, os.fstat, file.descriptor)
+                found = await self._disk.run(os.fstat, file.descriptor)
             except OSError:  # a mount that is gone, or was there and went: opened anew, if ever
                 self._drop(path, file)
             else:
@@ -168,10 +167,7 @@ class OpenFiles:
         path = representation.path
         if (opening := self._opening.get(path)) is not None:
             return opening
-        loop = asyncio.get_running_loop()
-        opening = loop.run_in_executor(
-            self._executor, _open_checked, path, representation.size_bytes
-        )
+        opening = self._disk.start(_open_checked, path, representation.size_bytes)
         self._opening[path] = opening
         opening.add_done_callback(lambda done: self._keep(path, done))
         return opening

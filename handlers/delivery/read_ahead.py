@@ -10,10 +10,10 @@ import asyncio
 import errno
 import os
 import time
-from concurrent.futures import Executor
 
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.ranges import ByteSpan
+from storage.disk import Disk
 
 # The unit of asking, reading and remembering: as far as the kernel would read ahead by itself.
 BLOCK_BYTES = 1 << 20
@@ -30,11 +30,11 @@ _NOT_KNOWN = frozenset({errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL})
 class ReadAhead:
     """Makes blocks of open files resident; a read that takes over `timeout_s` is given up.
 
-    The executor's queue is bounded by its askers: each transfer waits for one block at a time.
+    The disk's queue is bounded by its askers: each transfer waits for one block at a time.
     """
 
-    def __init__(self, executor: Executor, *, timeout_s: float = 30.0) -> None:
-        self._executor = executor
+    def __init__(self, disk: Disk, *, timeout_s: float = 30.0) -> None:
+        self._disk = disk
         self._timeout_s = timeout_s
         self._scratch = bytearray(_SCRATCH_BYTES)
 
@@ -81,8 +81,7 @@ class ReadAhead:
             raise
 
     async def _read_in(self, file: OpenFile, start: int) -> None:
-        loop = asyncio.get_running_loop()
-        reading = loop.run_in_executor(self._executor, _read_block, file.descriptor, start)
+        reading = self._disk.start(_read_block, file.descriptor, start)
         # The thread cannot be stopped. Until it is done the descriptor must not be closed, or its
         # number could by then be that of another client's file.
         file.hold()

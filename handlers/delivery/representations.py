@@ -6,14 +6,13 @@ that neither speaks of, the bytes must have the hash in its name. The ETag is th
 content's SHA-256: bearer tokens and grants, this process and every other, give the same one.
 """
 
-import asyncio
 from collections import OrderedDict
-from concurrent.futures import Executor
 from pathlib import Path
 from uuid import UUID
 
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.open_files import Representation
+from storage.disk import Disk
 from storage.errors import FileMissing, os_errors_wrapped
 from storage.hashing import sha256_file
 from storage.paths import StoragePaths, asset_hash, is_servable
@@ -26,9 +25,9 @@ Facts = tuple[Path, int, int]  # where, size in bytes, time of change in whole U
 
 
 class Representations:
-    def __init__(self, storage: StoragePaths, executor: Executor) -> None:
+    def __init__(self, storage: StoragePaths, disk: Disk) -> None:
         self._storage = storage
-        self._executor = executor
+        self._disk = disk
         self._remembered: OrderedDict[Name, Facts] = OrderedDict()
 
     async def find(
@@ -62,11 +61,10 @@ class Representations:
         self._remembered.pop((course_id, video_id, asset), None)
 
     async def _read(self, name: Name, size_bytes: int | None) -> Facts | None:
-        loop = asyncio.get_running_loop()
         path = self._storage.asset(*name)
-        facts = await loop.run_in_executor(self._executor, self._stat, path)
+        facts = await self._disk.run(self._stat, path)
         if facts is not None and size_bytes is None:
-            await loop.run_in_executor(self._executor, _require_hash, path, facts[1])
+            await self._disk.run(_require_hash, path, facts[1])
         if facts is not None:
             self._remembered[name] = facts
             if len(self._remembered) > REMEMBERED_FILES:

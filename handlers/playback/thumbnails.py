@@ -105,9 +105,9 @@ async def _received(request: web.Request) -> AsyncIterator[Path]:
     """The body as a file, which is gone after the block."""
     if (request.content_length or 0) > MAX_PICTURE_BYTES:
         raise _too_large()
-    storage, executor = request.app[keys.STORAGE], request.app[keys.UPLOAD_EXECUTOR]
+    storage, disk = request.app[keys.STORAGE], request.app[keys.DISK]
     reserve_bytes = request.app[keys.UPLOAD_SETTINGS].reserve_bytes
-    async with receive(storage, uuid4(), executor, reserve_bytes) as upload:
+    async with receive(storage, uuid4(), disk, reserve_bytes) as upload:
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 await _append_body(request, upload)

@@ -42,8 +42,7 @@ async def alone(
 
 async def end_writers(app: web.Application, upload_id: UUID) -> None:
     """Whoever writes to the upload has ended, and noted how much there is. Raises: PartialBusy."""
-    executor, loop = app[keys.UPLOAD_EXECUTOR], asyncio.get_running_loop()
-    try_ = partial(loop.run_in_executor, executor, require_free, app[keys.STORAGE], upload_id)
+    try_ = partial(app[keys.DISK].run, require_free, app[keys.STORAGE], upload_id)
     try:
         await try_()
     except PartialBusy:
@@ -60,9 +59,9 @@ async def _claim(app: web.Application, upload_id: UUID) -> Upload:
 
 
 async def _hold(app: web.Application, upload_id: UUID, stack: AsyncExitStack) -> PartialFile:
-    storage, executor = app[keys.STORAGE], app[keys.UPLOAD_EXECUTOR]
+    storage, disk = app[keys.STORAGE], app[keys.DISK]
     return await _patiently(
-        lambda: stack.enter_async_context(hold_partial(storage, upload_id, executor))
+        lambda: stack.enter_async_context(hold_partial(storage, upload_id, disk))
     )
 
 

@@ -136,8 +136,8 @@ async def _room(request: web.Request, upload_id: UUID) -> AsyncIterator[Reservat
 
 
 def _file(request: web.Request, upload_id: UUID) -> AbstractAsyncContextManager[UploadFile]:
-    storage, executor = request.app[keys.STORAGE], request.app[keys.UPLOAD_EXECUTOR]
-    return receive(storage, upload_id, executor, request.app[keys.UPLOAD_SETTINGS].reserve_bytes)
+    storage, disk = request.app[keys.STORAGE], request.app[keys.DISK]
+    return receive(storage, upload_id, disk, request.app[keys.UPLOAD_SETTINGS].reserve_bytes)
 
 
 async def _receive_file(
@@ -189,7 +189,7 @@ async def _publish(
     request: web.Request, upload: UploadFile, new: NewVideo, upload_id: UUID
 ) -> Video | None:
     """None, and no file either, when the module is gone."""
-    storage, executor = request.app[keys.STORAGE], request.app[keys.UPLOAD_EXECUTOR]
+    storage, disk = request.app[keys.STORAGE], request.app[keys.DISK]
     container = new.media.container
-    await publish_original(storage, upload, new.course_id, new.id, container, executor)
+    await publish_original(storage, upload, new.course_id, new.id, container, disk)
     return await enter(request.app, new, upload_id)

@@ -4,7 +4,6 @@ Shared by both ways of uploading. The file has its place before its row: a crash
 stray file only.
 """
 
-import asyncio
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
@@ -65,7 +64,6 @@ async def _perhaps_entered(app: web.Application, video_id: UUID) -> Video:
 
 async def _unpublish(app: web.Application, new: NewVideo) -> None:
     """Take back a file that no row names; what cannot be removed now the reconcile takes."""
-    storage, executor = app[keys.STORAGE], app[keys.UPLOAD_EXECUTOR]
-    loop = asyncio.get_running_loop()
+    storage, disk = app[keys.STORAGE], app[keys.DISK]
     with suppress(StorageError):
-        await loop.run_in_executor(executor, remove_video, storage, new.course_id, new.id)
+        await disk.run(remove_video, storage, new.course_id, new.id)

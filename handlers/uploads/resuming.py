@@ -5,7 +5,6 @@ one with a checksum nothing. The last byte counts once there is a video, so that
 the way there can be tried again.
 """
 
-import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
@@ -36,7 +35,6 @@ from handlers.uploads.receivers import Receiver
 from handlers.uploads.tus_headers import UPLOAD_OFFSET, Checksum
 from storage.errors import FINAL, MediaInterrupted, PartialLost, SandboxBusy, StorageError
 from storage.partials import PartialFile
-from storage.tasks import to_its_end
 from storage.uploads import Digest, UploadFile
 from storage.videos import publish_partial
 
@@ -247,18 +245,9 @@ def _new_video(upload: Upload, course_id: str, media: MediaFacts) -> NewVideo:
 
 
 async def _publish(app: web.Application, file: PartialFile, new: NewVideo) -> None:
-    loop, storage = asyncio.get_running_loop(), app[keys.STORAGE]
-    container = new.media.container
-    await to_its_end(
-        loop.run_in_executor(
-            app[keys.UPLOAD_EXECUTOR],
-            publish_partial,
-            storage,
-            file.path,
-            new.course_id,
-            new.id,
-            container,
-        )
+    storage, container = app[keys.STORAGE], new.media.container
+    await app[keys.DISK].run_to_its_end(
+        publish_partial, storage, file.path, new.course_id, new.id, container
     )
 
 

@@ -282,7 +282,7 @@ async def _create(request: web.Request, new: NewUpload) -> Upload:
     app, roles = request.app, request[keys.VIEWER].roles
     settings, directory = app[keys.UPLOAD_SETTINGS], app[keys.STORAGE].unfinished
     wanted_bytes = settings.reserve_bytes + new.length_bytes
-    await require_space(directory, wanted_bytes, app[keys.UPLOAD_EXECUTOR])
+    await require_space(directory, wanted_bytes, app[keys.DISK])
     life_s = uploads.reserved_s(settings.expiry_s)
     async with app[keys.DATABASE].transaction() as transaction:
         await space.open_upload(

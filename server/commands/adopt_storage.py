@@ -23,6 +23,7 @@ from server.postgres.ownership import Owned
 from server.processes import owned_database
 from server.stop_signals import StopRequested, raising_on_stop
 from server.tables import table
+from storage.disk import SHARED_DISK
 from storage.errors import StorageError
 from storage.inventory import StoredVideo, found_videos
 from storage.paths import StoragePaths
@@ -128,7 +129,7 @@ async def _adopt(storage: StoragePaths, dsn: str, is_confirmed: bool) -> Adoptio
 async def _content(database: Database, storage: StoragePaths) -> Mapping[str, CourseContent]:
     courses: dict[str, CourseContent] = defaultdict(CourseContent)
     everything = found_videos(storage)
-    while page := await asyncio.to_thread(_next, everything):
+    while page := await SHARED_DISK.run(_next, everything):
         known = await file_rows.of_videos(database, [one.video_id for one in page if one.video_id])
         for video in page:
             content = courses[video.course_id]

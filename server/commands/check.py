@@ -27,6 +27,7 @@ from events.upkeep.survey import Finding, Survey, survey
 from server.commands.preparation import current_database
 from server.config.settings import Config
 from server.tables import table
+from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
 from storage.trash import Restored, TrashBatch, restore_trash, trash_batches
 
@@ -187,13 +188,13 @@ async def _check(storage: StoragePaths, dsn: str, options: CheckOptions) -> Chec
         storage = await pair(database, storage, may_make=False)
         restored = NOTHING_RESTORED
         if options.is_restoring:
-            restored = await asyncio.to_thread(restore_trash, storage)
+            restored = await SHARED_DISK.run(restore_trash, storage)
         found = await survey(database, storage, is_deep=options.is_deep)
         now_s = await safe_now_s(database)
         mended: Sequence[Finding] = ()
         if options.is_repairing:
             mended = await mend(database, storage, found.findings, now_s)
-        trash = await asyncio.to_thread(trash_batches, storage)
+        trash = await SHARED_DISK.run(trash_batches, storage)
         return CheckReport(
             found, tuple(mended), now_s, tuple(trash), restored, options.is_repairing
         )

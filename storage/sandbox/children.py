@@ -24,6 +24,7 @@ from typing import IO, TypeVar
 import msgspec
 
 from storage import errors
+from storage.disk import SHARED_DISK
 from storage.errors import (
     MediaCrashed,
     MediaInterrupted,
@@ -159,7 +160,7 @@ class Sandbox:
     ) -> None:
         """Raises: as `probe`, and StorageFull."""
         with os_errors_wrapped():
-            facts = await asyncio.to_thread(source.stat)
+            facts = await SHARED_DISK.run(source.stat)
         # The index of a file grows when fragments become one piece, its content does not.
         file_bytes = facts.st_size + facts.st_size // 4 + (64 << 20)
         task = RemuxTask(source, target, container)
@@ -335,7 +336,7 @@ class Sandbox:
     async def _start(self, call: _Call) -> Process:
         """Raises: MediaInterrupted where the machine has no process or memory left for it."""
         try:
-            with await asyncio.to_thread(_as_input, call.content) as content:
+            with await SHARED_DISK.run(_as_input, call.content) as content:
                 return await self._spawn(call.order, content)
         except OSError as exc:
             raise MediaInterrupted(f"no child could be started: {exc}") from exc

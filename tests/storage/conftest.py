@@ -1,6 +1,6 @@
 import fcntl
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +10,7 @@ import pytest
 from av.audio.resampler import AudioResampler
 from PIL import Image
 
+from storage.disk import Disk
 from storage.inventory import remove_unfinished
 from storage.media.facts import MediaLimits
 from storage.media.sniff import Container
@@ -93,9 +94,9 @@ def cleared_before_its_lock(paths: StoragePaths, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def executor() -> Iterator[Executor]:
+def disk() -> Iterator[Disk]:
     with ThreadPoolExecutor(2) as pool:
-        yield pool
+        yield Disk(pool)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from storage.disk import Disk
 from storage.errors import StorageGone
 from storage.holding import held, unheld
 from storage.inventory import StoredVideo, remove_unfinished, stored_videos
@@ -167,7 +168,7 @@ async def test_running_upload_is_held(tmp_path: Path) -> None:
     paths = await asyncio.to_thread(StoragePaths, tmp_path)
     await asyncio.to_thread(paths.prepare)
     with ThreadPoolExecutor(1) as executor:
-        async with receive(paths, uuid4(), executor, 0) as upload:
+        async with receive(paths, uuid4(), Disk(executor), 0) as upload:
             removed = await asyncio.to_thread(remove_unfinished, paths, time.time() + HOUR_S)
 
             assert removed == []

@@ -1,18 +1,16 @@
 import asyncio
 import errno
 import fcntl
-import threading
-from concurrent.futures import Executor
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from storage import uploads
+from storage.disk import Disk
 from storage.errors import FileMissing, StorageFull, StorageGone
 from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
-from storage.tasks import to_its_end
 from storage.uploads import BATCH_BYTES, UploadFile, receive
 
 
@@ -53,11 +51,11 @@ class RecordingFile:
     "chunk_bytes", [1, BATCH_BYTES - 1, BATCH_BYTES, BATCH_BYTES + 1, 3 * BATCH_BYTES + 7]
 )
 async def test_what_is_appended_is_what_is_stored(
-    paths: StoragePaths, executor: Executor, chunk_bytes: int
+    paths: StoragePaths, disk: Disk, chunk_bytes: int
 ) -> None:
     chunks = [bytes([n]) * chunk_bytes for n in range(3)]
 
-    async with receive(paths, uuid4(), executor, 0) as upload:
+    async with receive(paths, uuid4(), disk, 0) as upload:
         for chunk in chunks:
             await upload.append(memoryview(chunk))
         await upload.finish()
@@ -66,9 +64,9 @@ async def test_what_is_appended_is_what_is_stored(
         assert upload.path.read_bytes() == b"".join(chunks)
 
 
-async def test_short_writes_lose_nothing(tmp_path: Path, executor: Executor) -> None:
+async def test_short_writes_lose_nothing(tmp_path: Path, disk: Disk) -> None:
     file = RecordingFile()
-    upload = UploadFile(tmp_path / "upload", file, executor, 0)
+    upload = UploadFile(tmp_path / "upload", file, disk, 0)
 
     await upload.append(bytes(range(256)) * 8192)
 
@@ -76,8 +74,8 @@ async def test_short_writes_lose_nothing(tmp_path: Path, executor: Executor) -> 
     assert max(file.writes) == BATCH_BYTES
 
 
-async def test_small_chunks_wait_for_a_full_batch(paths: StoragePaths, executor: Executor) -> None:
-    async with receive(paths, uuid4(), executor, 0) as upload:
+async def test_small_chunks_wait_for_a_full_batch(paths: StoragePaths, disk: Disk) -> None:
+    async with receive(paths, uuid4(), disk, 0) as upload:
         await upload.append(bytes(BATCH_BYTES - 1))
         assert upload.path.stat().st_size == 0
 
@@ -85,17 +83,17 @@ async def test_small_chunks_wait_for_a_full_batch(paths: StoragePaths, executor:
         assert upload.path.stat().st_size == BATCH_BYTES
 
 
-async def test_unpublished_upload_leaves_nothing(paths: StoragePaths, executor: Executor) -> None:
-    async with receive(paths, uuid4(), executor, 0) as upload:
+async def test_unpublished_upload_leaves_nothing(paths: StoragePaths, disk: Disk) -> None:
+    async with receive(paths, uuid4(), disk, 0) as upload:
         await upload.append(b"x")
         await upload.finish()
 
     assert list(paths.unfinished.iterdir()) == []
 
 
-async def test_failed_upload_leaves_nothing(paths: StoragePaths, executor: Executor) -> None:
+async def test_failed_upload_leaves_nothing(paths: StoragePaths, disk: Disk) -> None:
     async def upload_that_fails() -> None:
-        async with receive(paths, uuid4(), executor, 0) as upload:
+        async with receive(paths, uuid4(), disk, 0) as upload:
             await upload.append(b"x")
             raise ZeroDivisionError
 
@@ -105,11 +103,11 @@ async def test_failed_upload_leaves_nothing(paths: StoragePaths, executor: Execu
     assert list(paths.unfinished.iterdir()) == []
 
 
-async def test_cancelled_upload_leaves_nothing(paths: StoragePaths, executor: Executor) -> None:
+async def test_cancelled_upload_leaves_nothing(paths: StoragePaths, disk: Disk) -> None:
     started = asyncio.Event()
 
     async def upload_forever() -> None:
-        async with receive(paths, uuid4(), executor, 0) as upload:
+        async with receive(paths, uuid4(), disk, 0) as upload:
             while True:
                 await upload.append(bytes(BATCH_BYTES))
                 started.set()
@@ -124,10 +122,10 @@ async def test_cancelled_upload_leaves_nothing(paths: StoragePaths, executor: Ex
 
 
 async def test_upload_cancelled_while_opening_leaves_nothing(
-    paths: StoragePaths, executor: Executor
+    paths: StoragePaths, disk: Disk
 ) -> None:
     async def open_upload() -> None:
-        async with receive(paths, uuid4(), executor, 0):
+        async with receive(paths, uuid4(), disk, 0):
             raise AssertionError("cancelled before")
 
     for turns in range(12):
@@ -141,51 +139,49 @@ async def test_upload_cancelled_while_opening_leaves_nothing(
     assert list(paths.unfinished.iterdir()) == []
 
 
-async def test_full_disk_is_told(tmp_path: Path, executor: Executor) -> None:
-    upload = UploadFile(tmp_path / "upload", FullDisk(BATCH_BYTES + 5), executor, 0)
+async def test_full_disk_is_told(tmp_path: Path, disk: Disk) -> None:
+    upload = UploadFile(tmp_path / "upload", FullDisk(BATCH_BYTES + 5), disk, 0)
     await upload.append(bytes(BATCH_BYTES))
 
     with pytest.raises(StorageFull):
         await upload.append(bytes(BATCH_BYTES))
 
 
-async def test_reserve_is_kept_from_the_start(paths: StoragePaths, executor: Executor) -> None:
+async def test_reserve_is_kept_from_the_start(paths: StoragePaths, disk: Disk) -> None:
     with pytest.raises(StorageFull):
-        async with receive(paths, uuid4(), executor, 1 << 62):
+        async with receive(paths, uuid4(), disk, 1 << 62):
             raise AssertionError("there is no such disk")
 
     assert list(paths.unfinished.iterdir()) == []
 
 
 async def test_reserve_is_kept_while_bytes_arrive(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, executor: Executor
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, disk: Disk
 ) -> None:
     asked: list[int] = []
 
-    async def require_space(directory: Path, wanted_bytes: int, executor: Executor) -> None:
+    async def require_space(directory: Path, wanted_bytes: int, disk: Disk) -> None:
         asked.append(wanted_bytes)
 
     monkeypatch.setattr(uploads, "require_space", require_space)
-    upload = UploadFile(tmp_path / "upload", RecordingFile(), executor, 1000)
+    upload = UploadFile(tmp_path / "upload", RecordingFile(), disk, 1000)
     for _ in range(17):
         await upload.append(bytes(BATCH_BYTES))
 
     assert asked == [1000 + BATCH_BYTES, 1000 + BATCH_BYTES]
 
 
-async def test_nothing_is_taken_when_the_storage_is_gone(
-    paths: StoragePaths, executor: Executor
-) -> None:
+async def test_nothing_is_taken_when_the_storage_is_gone(paths: StoragePaths, disk: Disk) -> None:
     paths.marker.unlink()
 
     with pytest.raises(StorageGone):
-        async with receive(paths, uuid4(), executor, 0):
+        async with receive(paths, uuid4(), disk, 0):
             raise AssertionError("the storage is gone")
 
 
-async def test_two_uploads_never_mix(paths: StoragePaths, executor: Executor) -> None:
+async def test_two_uploads_never_mix(paths: StoragePaths, disk: Disk) -> None:
     async def store(letter: bytes) -> bytes:
-        async with receive(paths, uuid4(), executor, 0) as upload:
+        async with receive(paths, uuid4(), disk, 0) as upload:
             for _ in range(40):
                 await upload.append(letter * 70_000)
             await upload.finish()
@@ -196,52 +192,29 @@ async def test_two_uploads_never_mix(paths: StoragePaths, executor: Executor) ->
     assert [*stored] == [b"a" * 2_800_000, b"b" * 2_800_000]
 
 
-async def test_cancellation_waits_for_the_running_thread(executor: Executor) -> None:
-    started, may_end = threading.Event(), threading.Event()
-
-    def write() -> None:
-        started.set()
-        assert may_end.wait(10)
-
-    loop = asyncio.get_running_loop()
-    task = asyncio.create_task(_ended(loop.run_in_executor(executor, write)))
-    await loop.run_in_executor(executor, started.wait, 10)
-    task.cancel()
-    await asyncio.sleep(0)
-    assert not task.done()
-
-    may_end.set()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-
-async def _ended(work: "asyncio.Future[None]") -> None:
-    await to_its_end(work)
-
-
 async def test_upload_does_not_begin_in_a_file_that_was_just_cleared(
-    paths: StoragePaths, executor: Executor, cleared_before_its_lock: None
+    paths: StoragePaths, disk: Disk, cleared_before_its_lock: None
 ) -> None:
     with pytest.raises(FileMissing):
-        await _begun(paths, executor)
+        await _begun(paths, disk)
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
 async def test_storage_without_locks_takes_uploads_and_clears_none(
-    paths: StoragePaths, executor: Executor, monkeypatch: pytest.MonkeyPatch, code: int
+    paths: StoragePaths, disk: Disk, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def refuse(file: object, operation: int) -> None:
         raise OSError(code, "no locks")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
 
-    async with receive(paths, uuid4(), executor, 0) as upload:
+    async with receive(paths, uuid4(), disk, 0) as upload:
         await asyncio.to_thread(remove_unfinished, paths)
         await upload.append(b"x")
         await upload.finish()
         assert upload.path.read_bytes() == b"x"
 
 
-async def _begun(paths: StoragePaths, executor: Executor) -> None:
-    async with receive(paths, uuid4(), executor, 0):
+async def _begun(paths: StoragePaths, disk: Disk) -> None:
+    async with receive(paths, uuid4(), disk, 0):
         pass

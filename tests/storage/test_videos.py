@@ -1,13 +1,13 @@
 import asyncio
 import os
 import stat
-from concurrent.futures import Executor
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from storage import videos
+from storage.disk import Disk
 from storage.errors import FileMissing, InvalidPath, StorageGone
 from storage.partials import hold_partial
 from storage.paths import StoragePaths, asset_name
@@ -24,12 +24,12 @@ def temp(tmp_path: Path) -> Path:
     return temp
 
 
-async def test_published_original_is_the_upload(paths: StoragePaths, executor: Executor) -> None:
+async def test_published_original_is_the_upload(paths: StoragePaths, disk: Disk) -> None:
     video_id = uuid4()
 
-    async with receive(paths, uuid4(), executor, 0) as upload:
+    async with receive(paths, uuid4(), disk, 0) as upload:
         await upload.append(b"movie")
-        path = await videos.publish_original(paths, upload, "cs-101", video_id, "mp4", executor)
+        path = await videos.publish_original(paths, upload, "cs-101", video_id, "mp4", disk)
 
     assert path == paths.video_dir("cs-101", video_id) / "original.mp4"
     assert path.read_bytes() == b"movie"
@@ -41,16 +41,14 @@ def mode_of(path: Path) -> int:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022])
-def test_what_is_stored_is_for_its_owner_and_group(
-    tmp_path: Path, executor: Executor, umask: int
-) -> None:
+def test_what_is_stored_is_for_its_owner_and_group(tmp_path: Path, disk: Disk, umask: int) -> None:
     paths, video_id, upload_id = StoragePaths(tmp_path / "new"), uuid4(), uuid4()
 
     async def upload_both_ways() -> None:
-        async with receive(paths, uuid4(), executor, 0) as upload:
+        async with receive(paths, uuid4(), disk, 0) as upload:
             await upload.append(b"movie")
-            await videos.publish_original(paths, upload, "c1", video_id, "mp4", executor)
-        async with hold_partial(paths, upload_id, executor):
+            await videos.publish_original(paths, upload, "c1", video_id, "mp4", disk)
+        async with hold_partial(paths, upload_id, disk):
             pass
 
     before = os.umask(umask)
@@ -69,10 +67,10 @@ def test_what_is_stored_is_for_its_owner_and_group(
     assert {mode_of(one) for one in found if one.is_file()} == {0o640}
 
 
-async def test_refused_extension_leaves_nothing(paths: StoragePaths, executor: Executor) -> None:
+async def test_refused_extension_leaves_nothing(paths: StoragePaths, disk: Disk) -> None:
     with pytest.raises(InvalidPath):
-        async with receive(paths, uuid4(), executor, 0) as upload:
-            await videos.publish_original(paths, upload, "cs-101", uuid4(), "exe", executor)
+        async with receive(paths, uuid4(), disk, 0) as upload:
+            await videos.publish_original(paths, upload, "cs-101", uuid4(), "exe", disk)
 
     assert list(paths.unfinished.iterdir()) == list(paths.courses.iterdir()) == []
 

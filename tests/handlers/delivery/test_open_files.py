@@ -9,6 +9,7 @@ import pytest
 
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.open_files import OpenFiles, Representation
+from storage.disk import Disk
 
 
 class CountingPool(ThreadPoolExecutor):
@@ -47,7 +48,7 @@ def is_open(descriptor):
 
 async def test_a_file_is_opened_once_however_many_ask(pool, stored):
     one = stored("a")
-    with OpenFiles(pool) as files:
+    with OpenFiles(Disk(pool)) as files:
 
         async def ask():
             async with files.open(one) as file:
@@ -60,7 +61,7 @@ async def test_a_file_is_opened_once_however_many_ask(pool, stored):
 
 async def test_the_least_recently_used_file_leaves(pool, stored):
     a, b, c = stored("a"), stored("b"), stored("c")
-    with OpenFiles(pool, capacity=2) as files:
+    with OpenFiles(Disk(pool), capacity=2) as files:
         for representation in (a, b, a, c, a):
             async with files.open(representation):
                 pass
@@ -70,7 +71,7 @@ async def test_the_least_recently_used_file_leaves(pool, stored):
 
 
 async def test_more_files_than_the_cache_holds_are_served_at_once(pool, stored):
-    with OpenFiles(pool, capacity=1) as files:
+    with OpenFiles(Disk(pool), capacity=1) as files:
 
         async def ask(representation):
             async with files.open(representation) as file:
@@ -84,7 +85,7 @@ async def test_more_files_than_the_cache_holds_are_served_at_once(pool, stored):
 @pytest.mark.parametrize("lets_go", ["evict", "forget", "close"])
 async def test_a_file_in_use_is_closed_by_its_last_user(pool, stored, lets_go):
     a, b = stored("a"), stored("b")
-    with OpenFiles(pool, capacity=1) as files:
+    with OpenFiles(Disk(pool), capacity=1) as files:
         async with files.open(a) as file:
             if lets_go == "evict":
                 async with files.open(b):
@@ -98,7 +99,7 @@ async def test_a_file_in_use_is_closed_by_its_last_user(pool, stored, lets_go):
 
 
 async def test_leaving_closes_every_file(pool, stored):
-    with OpenFiles(pool) as files:
+    with OpenFiles(Disk(pool)) as files:
         async with files.open(stored("a")) as file:
             pass
         assert is_open(file.descriptor)
@@ -106,7 +107,7 @@ async def test_leaving_closes_every_file(pool, stored):
 
 
 async def test_forgetting_what_is_not_open_is_nothing(pool, tmp_path):
-    with OpenFiles(pool) as files:
+    with OpenFiles(Disk(pool)) as files:
         files.forget(tmp_path / "never")
 
 
@@ -122,7 +123,7 @@ async def test_what_is_not_the_recorded_file_is_unavailable(pool, stored, fault)
     if fault == "link":
         one.path.symlink_to(stored("b").path)
 
-    with OpenFiles(pool) as files:
+    with OpenFiles(Disk(pool)) as files:
         with pytest.raises(FileUnavailable) as caught:
             async with files.open(one):
                 pass
@@ -134,7 +135,7 @@ async def test_what_is_not_the_recorded_file_is_unavailable(pool, stored, fault)
 async def test_a_file_that_comes_back_is_opened(pool, stored):
     one = stored("a")
     one.path.unlink()
-    with OpenFiles(pool) as files:
+    with OpenFiles(Disk(pool)) as files:
         with pytest.raises(FileUnavailable):
             async with files.open(one):
                 pass
@@ -145,7 +146,7 @@ async def test_a_file_that_comes_back_is_opened(pool, stored):
 
 async def test_an_asker_that_goes_away_takes_nothing_from_the_others(pool, stored):
     one, disk = stored("a"), threading.Event()
-    with OpenFiles(pool) as files:
+    with OpenFiles(Disk(pool)) as files:
 
         async def ask():
             async with files.open(one) as file:
@@ -164,7 +165,7 @@ async def test_an_asker_that_goes_away_takes_nothing_from_the_others(pool, store
 
 async def test_a_file_opened_after_the_end_is_closed(pool, stored):
     before, disk = len(os.listdir("/proc/self/fd")), threading.Event()
-    with OpenFiles(pool) as files:
+    with OpenFiles(Disk(pool)) as files:
         pool.submit(disk.wait)
         asking = asyncio.create_task(files.open(stored("a")).__aenter__())
         await asyncio.sleep(0)
@@ -180,7 +181,7 @@ async def test_a_file_opened_after_the_end_is_closed(pool, stored):
 
 async def test_removed_files_are_let_go_when_their_last_transfer_ends(pool, stored):
     kept, removed, sent = stored("kept"), stored("removed"), stored("sent")
-    with OpenFiles(pool) as files:
+    with OpenFiles(Disk(pool)) as files:
         async with files.open(kept) as kept_file, files.open(removed) as removed_file:
             pass
         async with files.open(sent) as sent_file:
@@ -198,7 +199,7 @@ async def test_removed_files_are_let_go_when_their_last_transfer_ends(pool, stor
 
 async def test_file_that_pushed_out_another_while_it_was_looked_at_stays(pool, stored):
     one = stored("one")
-    with OpenFiles(pool) as files:
+    with OpenFiles(Disk(pool)) as files:
         async with files.open(one):
             pass
         await asyncio.to_thread(one.path.unlink)

@@ -9,6 +9,7 @@ import pytest
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.ranges import ByteSpan
 from handlers.delivery.read_ahead import BLOCK_BYTES, ReadAhead
+from storage.disk import Disk
 from tests.waiting import wait_until
 
 
@@ -34,14 +35,14 @@ def no_nowait(monkeypatch):
 
 async def test_what_is_in_memory_is_not_read(serving, video, file):
     async with serving(video) as delivery:
-        await ReadAhead(delivery.pool).make_resident(file, ByteSpan(0, file.size_bytes))
+        await ReadAhead(Disk(delivery.pool)).make_resident(file, ByteSpan(0, file.size_bytes))
 
         assert delivery.pool.jobs == []
 
 
 async def test_every_block_of_the_span_is_read_once(serving, video, file, no_nowait):
     async with serving(video) as delivery:
-        read_ahead = ReadAhead(delivery.pool)
+        read_ahead = ReadAhead(Disk(delivery.pool))
         await read_ahead.make_resident(file, ByteSpan(BLOCK_BYTES - 1, BLOCK_BYTES + 1))
         assert delivery.pool.jobs == ["_read_block"] * 2
 
@@ -64,7 +65,9 @@ async def test_a_disk_that_hangs_is_given_up_and_the_file_kept_open(
             delivery.pool.submit(disk.wait)
         try:
             with pytest.raises(TimeoutError):
-                await ReadAhead(delivery.pool, timeout_s=0.05).make_resident(own, ByteSpan(0, 1))
+                await ReadAhead(Disk(delivery.pool), timeout_s=0.05).make_resident(
+                    own, ByteSpan(0, 1)
+                )
             own.release()
             os.fstat(own.descriptor)
         finally:

@@ -1,0 +1,93 @@
+"""The one door to the threads that storage work runs on: files are touched there, off the loop.
+
+A thread cannot be stopped half-way. `run` leaves it behind when its caller is cancelled;
+`run_to_its_end` waits for it first, as whatever writes must: what it works on may be closed or
+removed next.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Literal, ParamSpec, TypeVar
+
+import aiofiles
+from aiofiles.threadpool.binary import AsyncFileIO
+
+from storage.errors import os_errors_wrapped
+from storage.tasks import to_its_end
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+Opener = Callable[[str, int], int]
+
+
+class Disk:
+    """Runs blocking calls on the threads of `executor`; without one, on the loop's own."""
+
+    def __init__(self, executor: Executor | None = None) -> None:
+        self._executor = executor
+
+    def start(
+        self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> asyncio.Future[_T]:
+        """Begin `call`; for whoever shares its outcome, or waits for it no longer than so long."""
+        # With the caller's context, as `asyncio.to_thread`: log lines keep their request id.
+        work = partial(contextvars.copy_context().run, call, *args, **kwargs)
+        return asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    async def run(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """What `call` returns or raises; when cancelled, its thread is left to end by itself."""
+        return await self.start(call, *args, **kwargs)
+
+    async def run_to_its_end(
+        self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """As `run`, but cancelled only once `call` has ended."""
+        return await to_its_end(self.start(call, *args, **kwargs))
+
+    @asynccontextmanager
+    async def opened(
+        self, path: Path, mode: Literal["xb", "r+b"], opener: Opener
+    ) -> AsyncIterator[AsyncFileIO]:
+        """An unbuffered file, closed with the block. Raises: StorageError."""
+        with os_errors_wrapped():
+            opening = asyncio.ensure_future(self._open(path, mode, opener))
+            try:
+                file = await asyncio.shield(opening)
+            except asyncio.CancelledError:
+                await (await opening).close()
+                raise
+        try:
+            yield file
+        finally:
+            with os_errors_wrapped():
+                await to_its_end(file.close())
+
+    async def _open(self, path: Path, mode: Literal["xb", "r+b"], opener: Opener) -> AsyncFileIO:
+        return await aiofiles.open(path, mode, buffering=0, executor=self._executor, opener=opener)
+
+
+# On the loop's own threads, which name look-ups use, too: for background and start-up work.
+SHARED_DISK = Disk()
+
+
+@asynccontextmanager
+async def open_disk(count: int, name: str) -> AsyncIterator[Disk]:
+    """A disk with `count` threads of its own. Ends as `open_threads`."""
+    async with open_threads(count, name) as executor:
+        yield Disk(executor)
+
+
+@asynccontextmanager
+async def open_threads(count: int, name: str) -> AsyncIterator[Executor]:
+    """An executor of its own; work that has begun is awaited at the end, off the loop."""
+    executor = ThreadPoolExecutor(count, name)
+    try:
+        yield executor
+    finally:
+        await asyncio.to_thread(executor.shutdown, cancel_futures=True)
