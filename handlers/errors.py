@@ -20,6 +20,16 @@ from events.errors import (
     TooManySubscribers,
     VideoMissing,
 )
+from events.uploads.errors import (
+    ContainerRefused,
+    UploadGone,
+    UploadsStopping,
+    UploadStalled,
+    UploadTakenOver,
+    UploadTooLarge,
+    WrongChecksum,
+    WrongOffset,
+)
 from handlers.delivery.errors import FileUnavailable
 from storage import errors as storage_errors
 from storage.s3.errors import S3SourceGone, S3SourceUnavailable
@@ -249,6 +259,15 @@ def _documented(kind: type[RequestError]) -> Callable[[Any], RequestError]:
     return lambda exc: kind(type(exc).__doc__)
 
 
+def _worded(kind: type[RequestError]) -> Callable[[Any], RequestError]:
+    """With the sentence that the error was raised with."""
+    return lambda exc: kind(str(exc))
+
+
+def _wrong_offset(exc: WrongOffset) -> RequestError:
+    return OffsetMismatch(headers={"Upload-Offset": str(exc.offset_bytes)})  # tus 1.0.0
+
+
 def _too_many(exc: TooManySubscribers) -> RequestError:
     if exc.is_per_user:
         return RateLimited("You have as many event streams open as you may.")
@@ -280,6 +299,14 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (DatabaseTimeout, _unsaid(Unavailable)),
     (QuotaReached, _unsaid(OverQuota)),
     (TooManyUploads, _too_many_uploads),
+    (UploadGone, _unsaid(NotFound)),
+    (UploadTakenOver, _documented(Locked)),
+    (UploadStalled, _documented(InvalidRequest)),
+    (UploadsStopping, _unsaid(Unavailable)),
+    (UploadTooLarge, _worded(TooLarge)),
+    (WrongOffset, _wrong_offset),
+    (WrongChecksum, _unsaid(ChecksumMismatch)),
+    (ContainerRefused, _worded(UnsupportedMediaType)),
     (S3SourceGone, _documented(Failed)),
     (S3SourceUnavailable, _documented(Unavailable)),
     (storage_errors.UnsupportedFormat, _said(UnsupportedMediaType)),

@@ -55,8 +55,9 @@ async def get_readyz(request: web.Request) -> web.Response:
         "progress": await _progress_state(request.app[keys.PERSISTER]),
     }
     ready = all(state == "ok" for state in faults.values())
+    details = _details(len(request.app[keys.DAMAGED_FILES]))
     return answer_json(
-        Readiness("ok" if ready else "unavailable", faults, _details(request.app)),
+        Readiness("ok" if ready else "unavailable", faults, details),
         status=200 if ready else 503,
     )
 
@@ -78,7 +79,7 @@ async def _storage_state(request: web.Request, *, is_database_up: bool) -> str:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             await asyncio.shield(check)
             if is_database_up:
-                await require_own_storage(request.app)
+                await require_own_storage(request)
     except (ForeignStorage, StorageForeign):
         return "foreign"
     except (StorageError, TimeoutError):
@@ -96,9 +97,8 @@ async def _progress_state(persister: ProgressPersister) -> str:
         return "unavailable"
 
 
-def _details(app: web.Application) -> dict[str, str]:
+def _details(damaged: int) -> dict[str, str]:
     """No name of a file: whoever balances the load need not know it."""
-    damaged = len(app[keys.DAMAGED_FILES])
     if not damaged:
         return {}
     return {"damaged_files": f"{damaged} not as recorded; `run_server.py check` tells which"}

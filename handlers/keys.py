@@ -13,6 +13,8 @@ from events.progress.persister import ProgressPersister
 from events.stream.hub import Hub
 from events.takeover.s3_urls import S3Sources
 from events.upkeep.damage import DamagedFiles
+from events.uploads.settings import UploadSettings
+from events.uploads.uploads import Uploads
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.grants import Grants
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
@@ -25,24 +27,9 @@ from handlers.delivery.catalog import Catalog
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfers import Transfers
-from handlers.uploads.receivers import Receivers
 from storage.disk import Disk
-from storage.media.facts import MediaLimits
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
-
-
-@dataclass(frozen=True, slots=True)
-class UploadSettings:
-    """What an upload may be; `media_limits` are the probe's."""
-
-    max_size_bytes: int
-    reserve_bytes: int
-    quota_bytes: int | None
-    allowed_formats: tuple[str, ...]
-    media_limits: MediaLimits
-    expiry_s: float
-    most_per_user: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +63,7 @@ DISK = web.AppKey("disk", Disk)  # for uploads, and what asks about the storage
 SANDBOX = web.AppKey("sandbox", Sandbox)
 TEXT_SANDBOX = web.AppKey("text_sandbox", Sandbox)  # texts do not queue behind films
 S3_SOURCES = web.AppKey("s3_sources", S3Sources)
-RECEIVERS = web.AppKey("receivers", Receivers)
+UPLOADS = web.AppKey("uploads", Uploads)
 PICTURES = web.AppKey("pictures", Pictures)
 UPLOAD_SETTINGS = web.AppKey("upload_settings", UploadSettings)
 PLAYBACK_SETTINGS = web.AppKey("playback_settings", PlaybackSettings)

@@ -10,6 +10,7 @@ from db.errors import DatabaseError
 from db.pool import Database
 from db.progress import sessions
 from db.upkeep import storage_identity
+from events.metrics import Metrics
 from handlers import keys
 from handlers.errors import NotAllowed
 from handlers.openapi.descriptions import TEXT, Answer, Operation, Tag
@@ -33,14 +34,13 @@ async def get_metrics(request: web.Request) -> web.Response:
     viewer = await request.app[keys.VERIFIER].viewer_of(request)
     if not viewer.is_privileged:
         raise NotAllowed("Only service and admin read the metrics.")
-    return await show_metrics(request.app)
+    return await show_metrics(request.app[keys.METRICS], request.app[keys.DATABASE])
 
 
-async def show_metrics(app: web.Application) -> web.Response:
+async def show_metrics(metrics: Metrics, database: Database) -> web.Response:
     """Everything as it is now; a database that is away is told, and takes nothing else with it."""
-    metrics = app[keys.METRICS]
-    metrics.set_database(*await _counts(app[keys.DATABASE]))
-    metrics.set_held_strays(await _held_strays(app[keys.DATABASE]))
+    metrics.set_database(*await _counts(database))
+    metrics.set_held_strays(await _held_strays(database))
     metrics.sample()
     text = await asyncio.to_thread(metrics.text)
     return web.Response(

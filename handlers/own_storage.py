@@ -6,6 +6,7 @@ from events.upkeep.pairing import require_pair
 from handlers import keys
 
 
-async def require_own_storage(app: web.Application) -> None:
+async def require_own_storage(request: web.Request) -> None:
     """Raises: ForeignStorage, StorageGone, DatabaseError."""
+    app = request.app
     await require_pair(app[keys.DATABASE], app[keys.STORAGE], app[keys.DISK])

@@ -158,7 +158,7 @@ def _loopback_app(app: web.Application) -> web.Application:
     """Serves `/metrics` alone, with the error responses and headers of the main application."""
 
     async def get_metrics(_: web.Request) -> web.Response:
-        return await show_metrics(app)
+        return await show_metrics(app[keys.METRICS], app[keys.DATABASE])
 
     own = web.Application(middlewares=[middlewares.observe, middlewares.answer_errors])
     own.on_response_prepare.append(middlewares.add_common_headers)

@@ -24,7 +24,9 @@ from events.upkeep.ledger import Ledger, LedgerWriter
 from events.upkeep.pairing import pair
 from events.upkeep.reconcile import Reconcile
 from events.upkeep.trash import trash_sweep
-from events.upkeep.upload_sweep import upload_sweep
+from events.uploads.receivers import LOOK_INTERVAL_S
+from events.uploads.sweep import upload_sweep
+from events.uploads.uploads import Uploads
 from handlers import keys
 from handlers.access.revocation import REMEMBERED_S, Revocations
 from handlers.access.rules import Access
@@ -38,7 +40,6 @@ from handlers.delivery.read_ahead import ReadAhead
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfers import Transfers
 from handlers.health import migration_ids
-from handlers.uploads.receivers import LOOK_INTERVAL_S, Receivers
 from server.config.settings import Config
 from server.identity import token_verifier
 from server.metrics import follow, follow_ledger, metrics_listener
@@ -68,7 +69,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         _old_places,
         partial(_database, config, dsn),
         partial(_accounting, ledger),
-        _receivers,
+        _uploads,
         partial(_upkeep, config, dsn),
         partial(_events, config, dsn),
         partial(_persister, config),
@@ -136,9 +137,15 @@ async def _accounting(ledger: Ledger, app: web.Application) -> AsyncIterator[Non
     await writer.stop()
 
 
-async def _receivers(app: web.Application) -> AsyncIterator[None]:
-    receivers = app[keys.RECEIVERS] = Receivers(app[keys.DATABASE])
-    looking = Periodic("claimed uploads", receivers.look, LOOK_INTERVAL_S, OUTAGES)
+async def _uploads(app: web.Application) -> AsyncIterator[None]:
+    uploads = app[keys.UPLOADS] = Uploads(
+        app[keys.DATABASE],
+        app[keys.STORAGE],
+        app[keys.DISK],
+        app[keys.SANDBOX],
+        app[keys.UPLOAD_SETTINGS],
+    )
+    looking = Periodic("claimed uploads", uploads.look, LOOK_INTERVAL_S, OUTAGES)
     looking.start()
     yield
     await looking.stop()
@@ -146,7 +153,7 @@ async def _receivers(app: web.Application) -> AsyncIterator[None]:
 
 async def end_uploads(app: web.Application) -> None:
     """Stores received bytes while connections are still open (an `on_shutdown` signal)."""
-    await app[keys.RECEIVERS].close()
+    await app[keys.UPLOADS].close()
 
 
 async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterator[None]:

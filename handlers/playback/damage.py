@@ -11,11 +11,11 @@ from handlers.delivery.errors import FileUnavailable
 
 
 @contextmanager
-def noting_damage(app: web.Application, published: PublishedFile) -> Iterator[None]:
+def noting_damage(request: web.Request, published: PublishedFile) -> Iterator[None]:
     """The disk is asked again at the next request: it may have been put right meanwhile."""
     try:
         yield
     except FileUnavailable as exc:
-        app[keys.REPRESENTATIONS].forget(*published)
-        app[keys.DAMAGED_FILES].note(published, has_its_length=exc.has_its_length)
+        request.app[keys.REPRESENTATIONS].forget(*published)
+        request.app[keys.DAMAGED_FILES].note(published, has_its_length=exc.has_its_length)
         raise

@@ -132,7 +132,7 @@ def permit_of_bearer(request: web.Request, video: Video, purpose: Purpose) -> Be
     app, viewer = request.app, request[keys.VIEWER]
     version = BY_OWN_RIGHT if viewer.is_privileged else UNVERSIONED
     return BearerPermit(
-        _claim(app, viewer.user_id, viewer.roles, video.course_id, video.id, purpose, version),
+        _claim(request, viewer.user_id, viewer.roles, video.course_id, video.id, purpose, version),
         token_digest(bearer_token(request.headers)),
         viewer,
         video,
@@ -142,17 +142,17 @@ def permit_of_bearer(request: web.Request, video: Video, purpose: Purpose) -> Be
     )
 
 
-def permit_of_grant(app: web.Application, grant: PlaybackGrant, purpose: Purpose) -> GrantPermit:
+def permit_of_grant(request: web.Request, grant: PlaybackGrant, purpose: Purpose) -> GrantPermit:
     """For a grant that holds; it tells which enrolment version it stands on."""
     version = BY_OWN_RIGHT if grant.version is None else grant.version
     claim = _claim(
-        app, grant.user_id, grant.roles, grant.course_id, grant.video_id, purpose, version
+        request, grant.user_id, grant.roles, grant.course_id, grant.video_id, purpose, version
     )
-    return GrantPermit(claim, grant, app[keys.REVOCATIONS])
+    return GrantPermit(claim, grant, request.app[keys.REVOCATIONS])
 
 
 def _claim(
-    app: web.Application,
+    request: web.Request,
     user_id: str,
     roles: Collection[str],
     course_id: str,
@@ -160,7 +160,8 @@ def _claim(
     purpose: Purpose,
     version: float,
 ) -> Claim:
-    transfers, limits, now_s = app[keys.TRANSFERS], app[keys.PLAYING_LIMITS], time.monotonic()
+    transfers, limits = request.app[keys.TRANSFERS], request.app[keys.PLAYING_LIMITS]
+    now_s = time.monotonic()
     return Claim(
         transfers,
         limits,

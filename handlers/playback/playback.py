@@ -194,7 +194,7 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
     if media_type is None:
         raise NotFound
     purpose: Purpose = "thumbnail" if extension in BESIDE_VIDEO else "stream"
-    permit = permit_of_grant(request.app, grant, purpose)
+    permit = permit_of_grant(request, grant, purpose)
     with permit.claim.open() as transfer:
         representation = await _find_granted(request, grant, asset, media_type)
         facts = representation.facts(permit.cache_control())
@@ -255,7 +255,7 @@ async def _serve(
     published = PublishedFile(
         transfer.course_id, transfer.video_id, decision.representation.file_name
     )
-    with noting_damage(request.app, published):
+    with noting_damage(request, published):
         async with request.app[keys.OPEN_FILES].open(decision.representation) as file:
             request[keys.IS_ROUTINE] = True
             return await request.app[keys.SENDER].send(request, plan, file, transfer, decision)
@@ -270,7 +270,7 @@ async def _find(
 ) -> Representation:
     """What a row speaks of. Raises FileUnavailable."""
     published = PublishedFile(video.course_id, video.id, file_name)
-    with noting_damage(request.app, published):
+    with noting_damage(request, published):
         representation = await request.app[keys.REPRESENTATIONS].find(
             *published, media_type, size_bytes
         )
@@ -291,7 +291,7 @@ async def _find_granted(
         size_bytes = await _recorded_bytes(request.app[keys.CATALOG], published)
         if size_bytes is None:
             raise NotFound
-    with noting_damage(request.app, published):
+    with noting_damage(request, published):
         representation = await request.app[keys.REPRESENTATIONS].find(
             *published, media_type, size_bytes
         )

@@ -70,7 +70,7 @@ CHUNK_BYTES = 256 * 1024
 async def put_thumbnail(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.EDIT)
     require_ready(video)
-    await require_own_storage(request.app)
+    await require_own_storage(request)
     sent_type = content_type(request.headers)
     if sent_type in ACCEPTED_TYPES:
         changed = await _take_picture(request, video)

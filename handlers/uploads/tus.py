@@ -5,14 +5,16 @@ An upload belongs to who created it; the right to add videos to its course is as
 request. Uploads are never put together from others, and their length is known from the beginning.
 """
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 from aiohttp import hdrs, web
 
-from db import space, uploads
 from db.uploads import NewUpload, Upload
+from events.uploads.checksum import Checksum
+from events.uploads.uploads import Arrival
 from handlers import keys
 from handlers.access.rate_limits import is_free
 from handlers.access.rules import Right
@@ -47,9 +49,8 @@ from handlers.openapi.descriptions import (
 )
 from handlers.openapi.endpoints import endpoint
 from handlers.own_storage import require_own_storage
-from handlers.uploads.claiming import end_writers
 from handlers.uploads.form import kept_filename, title_from
-from handlers.uploads.resuming import append, append_first, terminate
+from handlers.uploads.request_body import RequestBody
 from handlers.uploads.tus_headers import (
     CHECKSUMS,
     EXTENSIONS,
@@ -74,7 +75,6 @@ from handlers.uploads.tus_headers import (
     parse_metadata,
     parse_size,
 )
-from storage.uploads import require_space
 
 OCTETS = Body({OFFSET_OCTETS: BYTES}, is_required=False)
 RECEIVING = (
@@ -139,11 +139,12 @@ async def post_upload(request: web.Request) -> web.Response:
         _require_octets(request)
     checksum = parse_checksum(request.headers.get(UPLOAD_CHECKSUM))
     new = await _new_upload(request, length_bytes)
-    await require_own_storage(request.app)
-    upload = await _create(request, new)
+    await require_own_storage(request)
+    uploads = request.app[keys.UPLOADS]
+    upload = await uploads.create(new, is_exempt=is_free(request[keys.VIEWER].roles))
     location = f"/api/v1/uploads/{upload.id}"
     if request.body_exists:
-        upload = await append_first(request, upload, checksum)
+        upload = await uploads.append_first(upload.id, _arrival(request, upload, 0, checksum))
     return web.Response(status=201, headers={hdrs.LOCATION: location, **_facts(upload)})
 
 
@@ -167,7 +168,7 @@ async def head_upload(request: web.Request) -> web.Response:
     _require_version(request)
     upload = await own_upload(request)
     if upload.video_id is None:
-        await end_writers(request.app, upload.id)
+        await request.app[keys.UPLOADS].end_writers(upload.id)
         upload = await own_upload(request)
     headers = {
         UPLOAD_LENGTH: str(upload.length_bytes),
@@ -197,8 +198,9 @@ async def patch_upload(request: web.Request) -> web.Response:
     upload = await own_upload(request)
     if upload.video_id is None:
         await allowed_module_named(request, upload.module_id, Right.EDIT)
-        await require_own_storage(request.app)
-    upload = await append(request, upload, offset_bytes, checksum)
+        await require_own_storage(request)
+    arrival = _arrival(request, upload, offset_bytes, checksum)
+    upload = await request.app[keys.UPLOADS].append(upload.id, arrival)
     return web.Response(status=204, headers=_facts(upload))
 
 
@@ -216,7 +218,7 @@ async def delete_upload(request: web.Request) -> web.Response:
     """By its maker, or by whoever else may add videos to its course."""
     _require_version(request)
     upload = await allowed_upload(request)
-    await terminate(request.app, upload.id)
+    await request.app[keys.UPLOADS].terminate(upload.id)
     return web.Response(status=204)
 
 
@@ -274,35 +276,16 @@ def _text(pairs: dict[str, bytes], key: str, kind: Any) -> str:
     return text
 
 
-async def _create(request: web.Request, new: NewUpload) -> Upload:
-    """Its room is reserved for as long as it may live: a step, or all of a small one.
-
-    Raises: StorageFull, QuotaReached, TooManyUploads.
-    """
-    app, roles = request.app, request[keys.VIEWER].roles
-    settings, directory = app[keys.UPLOAD_SETTINGS], app[keys.STORAGE].unfinished
-    wanted_bytes = settings.reserve_bytes + new.length_bytes
-    await require_space(directory, wanted_bytes, app[keys.DISK])
-    life_s = uploads.reserved_s(settings.expiry_s)
-    async with app[keys.DATABASE].transaction() as transaction:
-        await space.open_upload(
-            transaction,
-            new.id,
-            new.user_id,
-            length_bytes=new.length_bytes,
-            most_count=None if is_free(roles) else settings.most_per_user,
-            quota_bytes=settings.quota_bytes,
-            life_s=life_s,
-        )
-        await space.reserve(
-            transaction,
-            new.id,
-            needed_bytes=0,
-            wished_bytes=min(new.length_bytes, space.STEP_BYTES),
-            quota_bytes=settings.quota_bytes,
-            life_s=life_s,
-        )
-        return await uploads.create(transaction, new, settings.expiry_s)
+def _arrival(
+    request: web.Request, upload: Upload, offset_bytes: int, checksum: Checksum | None
+) -> Arrival:
+    return Arrival(
+        RequestBody(request.content),
+        offset_bytes,
+        request.content_length,
+        checksum,
+        partial(allowed_module_named, request, upload.module_id, Right.EDIT),
+    )
 
 
 def _facts(upload: Upload) -> dict[str, str]:

@@ -8,8 +8,8 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from events.uploads.checksum import Checksum
 from handlers.errors import InvalidRequest
 
 VERSION = "1.0.0"
@@ -37,14 +37,6 @@ MAX_METADATA_BYTES = 3 * 1024
 
 _SIZE = re.compile(r"[0-9]{1,18}")  # what a signed 64-bit integer surely holds
 _KEY = re.compile(r"[!-+\--~]+")  # visible ASCII but the comma
-
-
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    """What the bytes of one request must add up to."""
-
-    algorithm: str
-    digest: bytes
 
 
 def parse_size(name: str, text: str | None) -> int:

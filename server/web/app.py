@@ -6,6 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 import handlers
+from events.uploads.settings import UploadSettings
 from handlers import keys
 from handlers.access.grants import Grants
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
@@ -60,7 +61,7 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.REPORT_LIMITS] = ReportLimits(
         config.report_rate_limit.count, config.report_rate_limit.period_s
     )
-    app[keys.UPLOAD_SETTINGS] = keys.UploadSettings(
+    app[keys.UPLOAD_SETTINGS] = UploadSettings(
         max_size_bytes=config.max_upload_size_bytes,
         reserve_bytes=config.storage_reserve_bytes,
         quota_bytes=config.storage_quota_bytes,

@@ -23,7 +23,7 @@ from events.upkeep.pairing import adopt, pair
 from events.upkeep.reconcile import mend, reconcile
 from events.upkeep.survey import survey
 from events.upkeep.trash import sweep
-from events.upkeep.upload_sweep import sweep_uploads
+from events.uploads.sweep import sweep_uploads
 from server.commands import demo
 from server.commands.tokens import mint_token
 from storage.errors import StorageError

@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg2
 
 from db.pool import open_database
-from events.upkeep.upload_sweep import sweep_uploads
+from events.uploads.sweep import sweep_uploads
 from storage.paths import StoragePaths
 from tests.faults.conftest import url_of
 from tests.object_store import BUCKET, object_store

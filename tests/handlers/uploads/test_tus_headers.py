@@ -2,10 +2,10 @@ import base64
 
 import pytest
 
+from events.uploads.checksum import Checksum
 from handlers.errors import InvalidRequest
 from handlers.uploads.tus_headers import (
     MAX_METADATA_BYTES,
-    Checksum,
     build_metadata,
     parse_checksum,
     parse_metadata,

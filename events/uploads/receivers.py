@@ -1,4 +1,4 @@
-"""The requests that bring bytes of uploads: each takes what comes until it ends, or is ended.
+"""Receivers of bodies: each takes the bytes of one upload until they end, or until it is ended.
 
 A newer request for an upload ends an older one, wherever that runs: it claims the upload in the
 database, which every process reads while it has such requests. So a client that lost its line goes
@@ -8,27 +8,34 @@ on at once, instead of waiting for the line to be found dead.
 import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
-
-from aiohttp import StreamReader
 
 from db.pool import Database
 from db.uploads import Upload, claims_of
-from handlers.connection.aiohttp_private import read_arrived
-from handlers.errors import InvalidRequest, Locked, Unavailable
+from events.uploads.errors import UploadsStopping, UploadStalled, UploadTakenOver
 
 SILENCE_S = 120.0  # a sender that is silent for longer has gone
 LOOK_INTERVAL_S = 0.25
 CLOSE_TIMEOUT_S = 10.0
 
 
-class Receiver:
-    """What comes of one body. `fault` is why nothing more came, where it did not just end."""
+class UploadBody(Protocol):
+    """Bytes that arrive from a sender."""
 
-    def __init__(self, content: StreamReader) -> None:
+    async def read(self) -> bytes:
+        """Some of them; empty at their end. Raises whatever broke the line."""
+
+    def take_buffered(self) -> bytes:
+        """Those that arrived before the line broke."""
+
+
+class Receiver:
+    """The bytes of one body. `fault` is why nothing more came, where it did not just end."""
+
+    def __init__(self, body: UploadBody) -> None:
         self.fault: Exception | None = None
-        self._content = content
+        self._body = body
         self._patience: asyncio.Timeout | None = None
         self._is_over = False
 
@@ -43,21 +50,20 @@ class Receiver:
         if self.fault is None:
             try:
                 async with asyncio.timeout(SILENCE_S) as self._patience:
-                    return await self._content.readany()
+                    return await self._body.read()
             except TimeoutError:
-                self.fault = self.fault or InvalidRequest("The upload stalled.")
-            except Exception as exc:  # whatever aiohttp has to say of a line that broke
+                self.fault = self.fault or UploadStalled()
+            except Exception as exc:  # whatever the body raises for a line that broke
                 self.fault = exc
             finally:
                 self._patience = None
         return self._rest()
 
     def _rest(self) -> bytes:
-        """What arrived before the line broke: aiohttp keeps it, but gives it to nobody."""
         if self._is_over:
             return b""
         self._is_over = True
-        return read_arrived(self._content)
+        return self._body.take_buffered()
 
 
 class Receivers:
@@ -76,13 +82,13 @@ class Receivers:
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         if self._is_closed:
-            receiver.end(Unavailable())
+            receiver.end(UploadsStopping())
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            receiver.end(Unavailable())
+            receiver.end(UploadsStopping())
             await asyncio.wait([running])
-            running.exception()  # or the loop tells that nobody asked
+            running.exception()  # retrieve it, or asyncio logs "never retrieved"
             raise
 
     @contextmanager
@@ -95,21 +101,22 @@ class Receivers:
             del self._claims[receiver]
 
     def end_older(self, upload_id: UUID, claims: int) -> None:
+        """End the receivers of the upload that stand on an older claim."""
         for receiver, (other_id, older) in self._claims.items():
             if other_id == upload_id and older < claims:
-                receiver.end(Locked("Another request goes on with this upload."))
+                receiver.end(UploadTakenOver())
 
     async def look(self) -> None:
-        """What other processes claimed meanwhile."""
+        """End those whose uploads other processes have claimed. Raises: DatabaseError."""
         ids = {upload_id for upload_id, _ in self._claims.values()}
         if ids:
             for upload_id, claims in (await claims_of(self._database, list(ids))).items():
                 self.end_older(upload_id, claims)
 
     async def close(self) -> None:
-        """Everybody ends; what had arrived is kept."""
+        """End all of them; what had arrived is kept."""
         self._is_closed = True
         for receiver in self._claims:
-            receiver.end(Unavailable())
+            receiver.end(UploadsStopping())
         if self._running:
             await asyncio.wait(self._running, timeout=CLOSE_TIMEOUT_S)

@@ -8,7 +8,7 @@ import pytest
 from db import space, uploads
 from db.pool import Database, open_database
 from db.uploads import NewUpload
-from events.upkeep.upload_sweep import sweep_uploads, upload_sweep
+from events.uploads.sweep import sweep_uploads, upload_sweep
 from storage.holding import held
 from storage.paths import StoragePaths
 from tests.waiting import wait_until

@@ -1,0 +1,1 @@
+"""Uploads: appended to, held by one request at a time, published as videos, swept."""

@@ -1,0 +1,66 @@
+"""Checkpoints of a growing upload: its row notes how many of its bytes are on the disk.
+
+Now and then while it grows, and at its end. A row never claims more than is on the disk for sure.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from db import uploads
+from db.errors import DatabaseError
+from db.pool import Database
+from db.uploads import Upload
+from events.uploads.errors import UploadGone
+from storage.errors import StorageError
+from storage.uploads import UploadFile
+
+logger = logging.getLogger(__name__)
+
+# A crash costs what came since the last checkpoint, and each costs an fsync.
+CHECKPOINT_BYTES = 64 * 1024 * 1024
+CHECKPOINT_S = 2.0
+
+
+class Checkpoints:
+    """Each one lets its upload live for another `life_s`."""
+
+    def __init__(self, database: Database, life_s: float) -> None:
+        self._database = database
+        self._life_s = life_s
+
+    async def advance(self, upload_id: UUID, stored_bytes: int) -> Upload:
+        """The upload with so many bytes. Raises: UploadGone, DatabaseError."""
+        upload = await uploads.advance(self._database, upload_id, stored_bytes, self._life_s)
+        if upload is None:
+            raise UploadGone
+        return upload
+
+    @asynccontextmanager
+    async def during(self, file: UploadFile, upload_id: UUID) -> AsyncIterator[Callable[[], None]]:
+        """Call what this yields after each chunk: it starts a checkpoint where one is due."""
+        clock = asyncio.get_running_loop().time
+        noting: asyncio.Task[None] | None = None
+        due_bytes, due_s = file.offset + CHECKPOINT_BYTES, clock() + CHECKPOINT_S
+
+        def consider() -> None:
+            nonlocal noting, due_bytes, due_s
+            is_due = file.offset >= due_bytes or clock() >= due_s
+            if is_due and (noting is None or noting.done()):
+                noting = asyncio.create_task(self._note(file, upload_id))
+                due_bytes, due_s = file.offset + CHECKPOINT_BYTES, clock() + CHECKPOINT_S
+
+        try:
+            yield consider
+        finally:
+            if noting is not None:
+                await asyncio.wait([noting])
+
+    async def _note(self, file: UploadFile, upload_id: UUID) -> None:
+        """One that fails is only logged: the next one counts, or the end of the request."""
+        try:
+            await self.advance(upload_id, await file.sync())
+        except (DatabaseError, StorageError, UploadGone) as exc:
+            logger.warning("checkpoint of upload %s: %s", upload_id, exc)

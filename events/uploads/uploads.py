@@ -1,0 +1,317 @@
+"""Uploads: what is asked for by requests that bring bytes, free of HTTP.
+
+One that can be resumed is created, appended to until it is complete, and then a video. What arrives
+is on the disk before the row says so; a request that is cut leaves all that came, one with a
+checksum nothing. The last byte counts once there is a video, so that whatever fails on the way
+there can be tried again. One that comes whole is received by `receive`.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from db import space, uploads
+from db.courses import Module
+from db.errors import DatabaseError
+from db.pool import Database
+from db.space import Reservation
+from db.uploads import NewUpload, Upload
+from db.videos import MediaFacts, NewVideo
+from events.uploads.checkpoints import Checkpoints
+from events.uploads.checksum import Checksum
+from events.uploads.errors import ContainerRefused, UploadGone, UploadTooLarge, WrongOffset
+from events.uploads.exclusive_access import ExclusiveAccess
+from events.uploads.publication import Publication
+from events.uploads.receivers import Receiver, Receivers, UploadBody
+from events.uploads.settings import UploadSettings
+from events.uploads.whole_upload import WholeUpload
+from storage.disk import Disk
+from storage.errors import FINAL, MediaInterrupted, PartialLost, SandboxBusy, StorageError
+from storage.partials import PartialFile
+from storage.paths import StoragePaths
+from storage.sandbox.children import Sandbox
+from storage.uploads import Digest, UploadFile, receive, require_space
+
+REFUSED = (*FINAL, ContainerRefused)
+
+Authorize = Callable[[], Awaitable[Module]]  # the module, or raises why not
+Cover = Callable[[int], Awaitable[None]]  # has room for so many bytes, or raises
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One request's bytes for an upload, from `offset_bytes` on.
+
+    `length_bytes` is None where the request does not say it. `authorize` is asked again when the
+    upload is complete: much can happen while hours of lecture arrive.
+    """
+
+    body: UploadBody
+    offset_bytes: int
+    length_bytes: int | None
+    checksum: Checksum | None
+    authorize: Authorize
+
+
+class Uploads:
+    def __init__(
+        self,
+        database: Database,
+        storage: StoragePaths,
+        disk: Disk,
+        sandbox: Sandbox,
+        settings: UploadSettings,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._disk = disk
+        self._settings = settings
+        self._receivers = Receivers(database)
+        self._access = ExclusiveAccess(database, storage, disk, self._receivers)
+        self._checkpoints = Checkpoints(database, settings.expiry_s)
+        self._publication = Publication(database, storage, disk, sandbox, settings)
+
+    async def create(self, new: NewUpload, *, is_exempt: bool) -> Upload:
+        """Its room is reserved for as long as it may live: a step, or all of a small one.
+
+        Who is exempt may have any number. Raises: StorageFull, QuotaReached, TooManyUploads.
+        """
+        settings, life_s = self._settings, uploads.reserved_s(self._settings.expiry_s)
+        wanted_bytes = settings.reserve_bytes + new.length_bytes
+        await require_space(self._storage.unfinished, wanted_bytes, self._disk)
+        async with self._database.transaction() as transaction:
+            await space.open_upload(
+                transaction,
+                new.id,
+                new.user_id,
+                length_bytes=new.length_bytes,
+                most_count=None if is_exempt else settings.most_per_user,
+                quota_bytes=settings.quota_bytes,
+                life_s=life_s,
+            )
+            await space.reserve(
+                transaction,
+                new.id,
+                needed_bytes=0,
+                wished_bytes=min(new.length_bytes, space.STEP_BYTES),
+                quota_bytes=settings.quota_bytes,
+                life_s=life_s,
+            )
+            return await uploads.create(transaction, new, settings.expiry_s)
+
+    async def append(self, upload_id: UUID, arrival: Arrival) -> Upload:
+        """The upload with the bytes that came; its older writers end.
+
+        Raises: UploadError, PartialBusy, PartialLost, StorageError, DatabaseError, and what refuses
+        a video when it is complete.
+        """
+        receiver = Receiver(arrival.body)
+        return await self._receivers.run(receiver, self._append(upload_id, arrival, receiver))
+
+    async def append_first(self, upload_id: UUID, arrival: Arrival) -> Upload:
+        """As `append`, at once; what it raises ends the upload, whose address no client has.
+
+        Where it could not be examined now it lacks its last byte: who sends that has it tried
+        again.
+        """
+        receiver = Receiver(arrival.body)
+        return await self._receivers.run(
+            receiver, self._append_or_end(upload_id, arrival, receiver)
+        )
+
+    async def end_writers(self, upload_id: UUID) -> None:
+        """Return once no request writes to it. Raises: UploadGone, PartialBusy, DatabaseError."""
+        await self._access.end_writers(upload_id)
+
+    async def terminate(self, upload_id: UUID) -> None:
+        """Leave neither row nor file nor room of it. Raises: UploadGone, PartialBusy."""
+        async with self._access.hold(upload_id) as file:
+            await self._discard(upload_id, file)
+
+    @asynccontextmanager
+    async def receive(
+        self, user_id: str, *, least_bytes: int, most_bytes: int, is_exempt: bool
+    ) -> AsyncIterator[WholeUpload]:
+        """An upload that comes whole; file and room are gone after the block, but for a video.
+
+        Raises: TooManyUploads; QuotaReached, also where `least_bytes` cannot fit at all;
+        StorageError, DatabaseError.
+        """
+        settings, upload_id = self._settings, uuid4()
+        async with space.reserved(
+            self._database,
+            upload_id,
+            quota_bytes=settings.quota_bytes,
+            most_bytes=min(most_bytes, settings.max_size_bytes),
+        ) as room:
+            await space.open_upload(
+                self._database,
+                upload_id,
+                user_id,
+                length_bytes=least_bytes,
+                most_count=None if is_exempt else settings.most_per_user,
+                quota_bytes=settings.quota_bytes,
+            )
+            await room.cover_step(0)
+            async with receive(
+                self._storage, upload_id, self._disk, settings.reserve_bytes
+            ) as file:
+                yield WholeUpload(upload_id, file, room, self._publication, settings.max_size_bytes)
+
+    async def look(self) -> None:
+        """End requests whose uploads other processes have claimed. Raises: DatabaseError."""
+        await self._receivers.look()
+
+    async def close(self) -> None:
+        """End all requests that bring bytes; what had arrived is kept."""
+        await self._receivers.close()
+
+    async def _append_or_end(self, upload_id: UUID, arrival: Arrival, receiver: Receiver) -> Upload:
+        try:
+            return await self._append(upload_id, arrival, receiver)
+        except (MediaInterrupted, SandboxBusy):
+            return await self._settled(upload_id)
+        except Exception:
+            with suppress(UploadGone, DatabaseError, StorageError):  # it expires all the same
+                await self.terminate(upload_id)
+            raise
+
+    async def _append(self, upload_id: UUID, arrival: Arrival, receiver: Receiver) -> Upload:
+        async with self._access.hold(upload_id, receiver) as file:
+            upload = await self._settled(upload_id)
+            if arrival.offset_bytes != upload.offset_bytes:
+                raise WrongOffset(upload.offset_bytes)
+            if upload.video_id is not None:
+                return upload
+            _refuse_excess(upload, arrival.length_bytes)
+            stored_bytes = await self._receive(receiver, file, upload, arrival.checksum)
+            upload = await self._checkpoints.advance(upload_id, stored_bytes)
+            if stored_bytes == upload.length_bytes:
+                return await self._become_video(upload, file, arrival.authorize)
+        if receiver.fault is not None:
+            raise receiver.fault
+        return upload
+
+    async def _settled(self, upload_id: UUID) -> Upload:
+        upload = await uploads.get_settled(self._database, upload_id)
+        if upload is None or upload.is_gone:
+            raise UploadGone
+        return upload
+
+    async def _receive(
+        self, receiver: Receiver, file: PartialFile, upload: Upload, checksum: Checksum | None
+    ) -> int:
+        """How much of the upload is on the disk for sure, once nothing more comes."""
+        digest = checksum.start() if checksum else None
+        growing, cover = await self._resumed(file, upload, digest), self._room(upload)
+        if checksum is None or digest is None:
+            async with self._checkpoints.during(growing, upload.id) as consider:
+                await _take(receiver, growing, upload, cover, consider)
+        else:
+            await _take(receiver, growing, upload, cover, lambda: None)
+            if receiver.fault is not None:
+                raise receiver.fault
+            checksum.verify(digest)
+        return await growing.sync()
+
+    async def _resumed(
+        self, file: PartialFile, upload: Upload, digest: Digest | None
+    ) -> UploadFile:
+        try:
+            return await file.resume(upload.offset_bytes, self._settings.reserve_bytes, digest)
+        except PartialLost:
+            await self._discard(upload.id, file)
+            raise
+
+    def _room(self, upload: Upload) -> Cover:
+        """Asks for room a step ahead of the bytes, where there is a quota."""
+        settings = self._settings
+        if settings.quota_bytes is None:
+            return _no_quota
+        room = Reservation(
+            self._database,
+            upload.id,
+            settings.quota_bytes,
+            upload.length_bytes,
+            life_s=uploads.reserved_s(settings.expiry_s),
+        )
+        return room.cover_step
+
+    async def _become_video(
+        self, upload: Upload, file: PartialFile, authorize: Authorize
+    ) -> Upload:
+        """Raises what refuses it; then, and when its module is gone, it is gone, too."""
+        try:
+            media = await self._publication.judge(file.path)
+        except REFUSED:
+            await self._discard(upload.id, file)
+            raise
+        module = await authorize()
+        new = _new_video(upload, module.course_id, media)
+        if await self._publication.publish_resumed(file, new, upload.id) is None:
+            await self._discard(upload.id, file)
+            await authorize()
+        await file.remove()
+        return await self._settled(upload.id)
+
+    async def _discard(self, upload_id: UUID, file: PartialFile) -> None:
+        await uploads.end(self._database, upload_id)
+        await file.remove()
+
+
+async def _no_quota(_: int) -> None:
+    """The disk alone decides, while it is written to."""
+
+
+def _refuse_excess(upload: Upload, announced_bytes: int | None) -> None:
+    left_bytes = upload.length_bytes - upload.offset_bytes
+    if announced_bytes is not None and announced_bytes > left_bytes:
+        raise UploadTooLarge(f"The upload lacks {left_bytes} bytes, not {announced_bytes}.")
+
+
+async def _take(
+    receiver: Receiver,
+    file: UploadFile,
+    upload: Upload,
+    cover: Cover,
+    consider: Callable[[], None],
+) -> None:
+    """Append what comes. A full disk ends it like a broken line."""
+    try:
+        await _append_chunks(receiver, file, upload, cover, consider)
+        await file.finish()
+    except StorageError as exc:
+        receiver.end(exc)
+
+
+async def _append_chunks(
+    receiver: Receiver,
+    file: UploadFile,
+    upload: Upload,
+    cover: Cover,
+    consider: Callable[[], None],
+) -> None:
+    """What there is no room for, or too much, ends it; what came before is kept."""
+    try:
+        while chunk := await receiver.next_chunk():
+            if file.offset + len(chunk) > upload.length_bytes:
+                raise UploadTooLarge(f"The upload has {upload.length_bytes} bytes, not more.")
+            await cover(file.offset + len(chunk))
+            await file.append(chunk)
+            consider()
+    except (UploadTooLarge, DatabaseError) as exc:
+        receiver.end(exc)
+
+
+def _new_video(upload: Upload, course_id: str, media: MediaFacts) -> NewVideo:
+    return NewVideo(
+        id=uuid4(),
+        course_id=course_id,
+        module_id=upload.module_id,
+        title=upload.title,
+        original_filename=upload.filename,
+        media=media,
+        original_size_bytes=upload.length_bytes,
+        uploaded_by=upload.user_id,
+    )

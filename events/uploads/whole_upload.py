@@ -1,0 +1,59 @@
+"""An upload that comes in one request: received, examined, published, or gone without a trace."""
+
+from uuid import UUID
+
+from db.space import Reservation
+from db.videos import MediaFacts, NewVideo, Video
+from events.uploads.errors import UploadTooLarge
+from events.uploads.publication import Publication
+from storage.uploads import UploadFile
+
+
+class WholeUpload:
+    """Made by `Uploads.receive`, which takes file and room away again."""
+
+    def __init__(
+        self,
+        upload_id: UUID,
+        file: UploadFile,
+        room: Reservation,
+        publication: Publication,
+        max_size_bytes: int,
+    ) -> None:
+        self._id = upload_id
+        self._file = file
+        self._room = room
+        self._publication = publication
+        self._max_size_bytes = max_size_bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """What has arrived."""
+        return self._file.offset
+
+    async def append(self, chunk: bytes) -> None:
+        """Raises: UploadTooLarge, QuotaReached, DatabaseError, StorageError."""
+        size_bytes = self._file.offset + len(chunk)
+        if size_bytes > self._max_size_bytes:
+            raise too_large(self._max_size_bytes)
+        await self._room.cover_step(size_bytes)
+        await self._file.append(chunk)
+
+    async def finish(self) -> MediaFacts:
+        """The facts of the file, all of which is on the disk.
+
+        Raises: ContainerRefused, StorageError.
+        """
+        await self._file.finish()
+        return await self._publication.judge(self._file.path)
+
+    async def publish(self, new: NewVideo) -> Video | None:
+        """The video; None, and no file either, when the module is gone.
+
+        Raises: StorageError, CommitUnknown, DatabaseError.
+        """
+        return await self._publication.publish_whole(self._file, new, self._id)
+
+
+def too_large(limit_bytes: int) -> UploadTooLarge:
+    return UploadTooLarge(f"A video file may have at most {limit_bytes} bytes.")
