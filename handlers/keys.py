@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from db.pool import Database
+from events.deletion import Deletion
 from events.log.emitter import Emitter
 from events.media.pictures import Pictures
 from events.metrics import Metrics
@@ -35,7 +36,6 @@ from storage.sandbox.children import Sandbox
 @dataclass(frozen=True, slots=True)
 class PlaybackSettings:
     report_interval_s: float
-    trash_retention_s: float
 
 
 STOPPING = web.AppKey("stopping", asyncio.Event)  # set first of all when the server ends
@@ -63,6 +63,7 @@ DISK = web.AppKey("disk", Disk)  # for uploads, and what asks about the storage
 SANDBOX = web.AppKey("sandbox", Sandbox)
 TEXT_SANDBOX = web.AppKey("text_sandbox", Sandbox)  # texts do not queue behind films
 S3_SOURCES = web.AppKey("s3_sources", S3Sources)
+DELETION = web.AppKey("deletion", Deletion)
 UPLOADS = web.AppKey("uploads", Uploads)
 PICTURES = web.AppKey("pictures", Pictures)
 UPLOAD_SETTINGS = web.AppKey("upload_settings", UploadSettings)

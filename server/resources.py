@@ -9,6 +9,7 @@ from aiohttp import web
 from db import enrollments, videos
 from db.migrate import MIGRATIONS
 from db.pool import open_database
+from events.deletion import Deletion
 from events.errors import OUTAGES
 from events.log.emitter import Emitter
 from events.log.log import Tail
@@ -122,6 +123,7 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         app[keys.DATABASE] = pool
         app[keys.ACCESS] = Access(pool)
         app[keys.CATALOG] = Catalog(pool)
+        app[keys.DELETION] = Deletion(pool, config.trash_retention_s)
         settings = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
         app[keys.PICTURES] = Pictures(pool, app[keys.STORAGE], app[keys.SANDBOX], settings)
         yield

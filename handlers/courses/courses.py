@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from db import courses, uploads, videos
+from db import courses, videos
 from db.courses import EnrolledCourse, Module, PutOutcome
 from db.progress import progress
 from db.progress.progress import ProgressState
@@ -16,7 +16,6 @@ from events.log.snapshots import snapshot
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_course, allowed_module
-from handlers.courses.deletion import forget_videos, hide_videos
 from handlers.errors import InvalidRequest, ModuleElsewhere, NotAllowed, NotEnrolled
 from handlers.messages import (
     CourseModule,
@@ -134,14 +133,9 @@ async def get_course(request: web.Request) -> web.Response:
 )
 async def delete_course(request: web.Request) -> web.Response:
     """Hidden at once, its modules and videos with it."""
-    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     course = await allowed_course(request, Right.ADMINISTER)
-    async with database.transaction() as transaction:
-        await courses.delete_course(transaction, course.id)
-        await courses.delete_modules(transaction, course.id)
-        await uploads.end_of_course(transaction, course.id)
-        gone = await hide_videos(transaction, viewer, course_id=course.id)
-    forget_videos(request, gone)
+    gone = await request.app[keys.DELETION].delete_course(course.id, request[keys.VIEWER].user_id)
+    request.app[keys.CATALOG].forget(*gone)
     return web.Response(status=204)
 
 
@@ -179,13 +173,12 @@ async def put_module(request: web.Request) -> web.Response:
     ),
 )
 async def delete_module(request: web.Request) -> web.Response:
-    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
+    viewer = request[keys.VIEWER]
     module = await allowed_module(request, Right.EDIT)
-    async with database.transaction() as transaction:
-        await courses.delete_modules(transaction, module.course_id, module.id)
-        await uploads.end_of_module(transaction, module.id)
-        gone = await hide_videos(transaction, viewer, module_id=module.id)
-    forget_videos(request, gone)
+    gone = await request.app[keys.DELETION].delete_module(
+        module.course_id, module.id, viewer.user_id
+    )
+    request.app[keys.CATALOG].forget(*gone)
     return web.Response(status=204)
 
 

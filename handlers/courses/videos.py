@@ -6,16 +6,12 @@ from uuid import UUID
 from aiohttp import web
 
 from db import courses, videos
-from db.pool import Transaction
 from db.videos import Video
 from events.log.snapshots import VideoSnapshot, snapshot
 from events.log.video_events import append_updated
-from events.media import pipeline
 from handlers import keys
-from handlers.access.auth import Viewer
 from handlers.access.rules import Right
 from handlers.allowed import allowed_module, allowed_video
-from handlers.courses.deletion import forget_videos, hide_videos
 from handlers.messages import Listing, VideoPatch, answer_json, read_json, video_id_of
 from handlers.openapi.descriptions import (
     ALLOWED,
@@ -90,7 +86,7 @@ async def patch_video(request: web.Request) -> web.Response:
         if await videos.rename(transaction, video.id, body.title):
             await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
         renamed = await videos.get(transaction, video.id)
-    forget_videos(request, [video.id])
+    request.app[keys.CATALOG].forget(video.id)
     return answer_json(snapshot(renamed or video))
 
 
@@ -106,9 +102,8 @@ async def patch_video(request: web.Request) -> web.Response:
 async def delete_video(request: web.Request) -> web.Response:
     """Hidden at once; the files go when it can no longer be restored."""
     video = await allowed_video(request, Right.EDIT)
-    async with request.app[keys.DATABASE].transaction() as transaction:
-        gone = await hide_videos(transaction, request[keys.VIEWER], video_id=video.id)
-    forget_videos(request, gone)
+    gone = await request.app[keys.DELETION].delete_video(video.id, request[keys.VIEWER].user_id)
+    request.app[keys.CATALOG].forget(*gone)
     return web.Response(status=204)
 
 
@@ -128,26 +123,11 @@ async def restore_video(request: web.Request) -> web.Response:
     course_id = video.course_id if video else None
     await request.app[keys.ACCESS].require(viewer, course_id, Right.EDIT)
     assert video is not None
-    async with request.app[keys.DATABASE].transaction() as transaction:
-        restored = await bring_back(transaction, viewer, video)
+    restored = await request.app[keys.DELETION].restore(video, viewer.user_id)
     if restored is None:  # it left the trash in the last moment
         await request.app[keys.ACCESS].require(viewer, None, Right.EDIT)
     assert restored is not None
     return answer_json(snapshot(restored))
-
-
-async def bring_back(transaction: Transaction, viewer: Viewer, video: Video) -> Video | None:
-    """Undo its deletion and say so; None when the video is gone for good.
-
-    Appends to the log, so it is the last step of a transaction.
-    """
-    if await videos.restore(transaction, video.id):
-        await courses.restore(transaction, video.course_id, video.module_id)
-        # Its job may have come and gone while it was hidden.
-        if video.status not in pipeline.NOTHING_TO_DO:
-            await pipeline.enqueue(transaction, video.id)
-        await append_updated(transaction, video.id, viewer.user_id)
-    return await videos.get(transaction, video.id)
 
 
 async def _restorable_video(request: web.Request) -> Video | None:
@@ -156,10 +136,7 @@ async def _restorable_video(request: web.Request) -> Video | None:
     Only who may make a course can bring one back with its video.
     """
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
-    video_id = video_id_of(request) or NO_UUID
-    within_s = request.app[keys.PLAYBACK_SETTINGS].trash_retention_s
-    kept = await videos.get(database, video_id)
-    video = kept or await videos.get_deleted(database, video_id, within_s)
+    video = await request.app[keys.DELETION].find(video_id_of(request) or NO_UUID)
     if video is None or video.deleted_at is None or viewer.is_privileged:
         return video
     may_restore = await request.app[keys.ACCESS].may(viewer, video.course_id, Right.EDIT)

@@ -39,9 +39,10 @@ class Catalog:
         """The row, if it is remembered."""
         return self._remembered.get(video_id)
 
-    def forget(self, video_id: UUID) -> None:
+    def forget(self, *video_ids: UUID) -> None:
         self._changes += 1
-        self._remembered.pop(video_id, None)
+        for video_id in video_ids:
+            self._remembered.pop(video_id, None)
 
     def _remember(self, video: Video) -> None:
         self._remembered[video.id] = video

@@ -19,7 +19,6 @@ from events.log.video_events import append_updated
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, granted
-from handlers.courses.deletion import forget_videos
 from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate, http_date
 from handlers.errors import (
     EmptyUpload,
@@ -179,7 +178,7 @@ async def _put(request: web.Request, video: Video, name: TrackName) -> web.Respo
         if before is None or before.sha256 != digest:
             await text_tracks.put(transaction, video.id, name, content, digest)
             video = await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
-    forget_videos(request, [video.id])
+    request.app[keys.CATALOG].forget(video.id)
     return answer_json(snapshot(video), status=201 if before is None else 200)
 
 
@@ -209,7 +208,7 @@ async def _delete(request: web.Request, video_id: UUID, name: TrackName) -> web.
             raise _missing(name)
         await text_tracks.delete(transaction, video_id, name)
         await append_updated(transaction, video_id, request[keys.VIEWER].user_id)
-    forget_videos(request, [video_id])
+    request.app[keys.CATALOG].forget(video_id)
     return web.Response(status=204)
 
 

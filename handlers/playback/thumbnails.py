@@ -16,7 +16,6 @@ from events.log.snapshots import VideoSnapshot, snapshot
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, require_ready
-from handlers.courses.deletion import forget_videos
 from handlers.errors import (
     EmptyUpload,
     FileTooComplex,
@@ -78,7 +77,7 @@ async def put_thumbnail(request: web.Request) -> web.Response:
         changed = await _choose_frame(request, video)
     else:
         raise UnsupportedMediaType(f"The body must be JSON or one of {', '.join(ACCEPTED_TYPES)}.")
-    forget_videos(request, [video.id])
+    request.app[keys.CATALOG].forget(video.id)
     if changed is None:  # deleted meanwhile
         await request.app[keys.ACCESS].require(request[keys.VIEWER], None, Right.EDIT)
     assert changed is not None

@@ -72,7 +72,6 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     )
     app[keys.PLAYBACK_SETTINGS] = keys.PlaybackSettings(
         report_interval_s=config.report_interval_s,
-        trash_retention_s=config.trash_retention_s,
     )
     app[pages.PAGES] = pages.Pages.load(WEB)
     app[keys.METRICS] = make_metrics()

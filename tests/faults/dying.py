@@ -20,12 +20,10 @@ from uuid import UUID
 
 from db import videos
 from db.pool import Database, open_database
+from events.deletion import Deletion
 from events.media.pictures import PictureSettings
 from events.media.pipeline import Pipeline
 from events.upkeep.trash import sweep
-from handlers.access.auth import Viewer
-from handlers.courses.deletion import hide_videos
-from handlers.courses.videos import bring_back
 from server.worker import Liveness, build_queue, take_jobs
 from storage.paths import StoragePaths
 from tests.plain_media import PlainMedia
@@ -37,7 +35,7 @@ PATIENT = Liveness(looks="0 0 1 1 *")  # a victim takes over from no other victi
 QUICK = Liveness(heartbeat_s=0.2, stalled_after_s=1.0, looks="* * * * * *")
 PROCESSING = "SELECT id FROM videos WHERE status = 'processing'"
 QUEUED = "SELECT id FROM procrastinate_jobs WHERE task_name <> 'retry_stalled'"
-TESS = Viewer("tess", frozenset(), float("inf"))
+RETENTION_S = 3600.0
 
 
 class Steps:
@@ -127,17 +125,15 @@ async def work_jobs(order: dict[str, Any], database: Database, steps: Steps) -> 
 
 async def work_delete(order: dict[str, Any], database: Database, steps: Steps) -> None:
     steps.arm()
-    async with database.transaction() as transaction:
-        await hide_videos(transaction, TESS, video_id=UUID(order["video_id"]))
+    await Deletion(database, RETENTION_S).delete_video(UUID(order["video_id"]), "tess")
     steps.take("deleted")
 
 
 async def work_restore(order: dict[str, Any], database: Database, steps: Steps) -> None:
     steps.arm()
-    video = await videos.get_deleted(database, UUID(order["video_id"]), 3600)
+    video = await videos.get_deleted(database, UUID(order["video_id"]), RETENTION_S)
     if video is not None:
-        async with database.transaction() as transaction:
-            await bring_back(transaction, TESS, video)
+        await Deletion(database, RETENTION_S).restore(video, "tess")
     steps.take("restored")
 
 
