@@ -84,6 +84,8 @@ def servers(dsn: str, tmp_path: Path) -> Iterator[Killed]:
         "COURSESTREAM_MEDIA_WORKERS": "0",
         "COURSESTREAM_STORAGE_QUOTA": "1GiB",
         "COURSESTREAM_STORAGE_RESERVE": "0",
+        # What was killed counts as unfinished until its reservation expires.
+        "COURSESTREAM_UPLOADS_PER_USER": "1000",
         "COURSESTREAM_REPORT_RATE_LIMIT": "1000000/second",
     }
     program = subprocess.Popen(
