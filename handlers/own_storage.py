@@ -1,4 +1,4 @@
-"""Asked before bytes are stored: does the storage still belong to the database?"""
+"""Refusal to store bytes in a storage that does not belong to the database."""
 
 from aiohttp import web
 

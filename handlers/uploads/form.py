@@ -1,8 +1,7 @@
 """The form of an upload: `title` (optional), then `file`, read part by part as it arrives.
 
-Decides what the form may hold (RFC 7578, WHATWG HTML section 4.10.22.8) and what is kept of its
-names: a file name is only a name, and never a reason to refuse. What the file may be is not
-decided here.
+It decides which parts the form may hold (RFC 7578, WHATWG HTML section 4.10.22.8) and cleans names:
+a file name is only a name, and never a reason to refuse. It does not look at the file.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ MAX_FILENAME_BYTES = 255
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """What was said of the `file` part, and before it; its content is not read yet."""
+    """File name and title of the form; the content of the `file` part is not read yet."""
 
     filename: str
     title: str

@@ -1,7 +1,7 @@
 """Uploads of whole videos as `multipart/form-data`: received, examined, stored, then answered.
 
-The bytes go to a temporary file as they arrive; what is refused leaves nothing behind. 201 comes
-when the file was found to be a video and is safely stored; the rest is a background job.
+The bytes go to a temporary file as they arrive; a refused upload leaves nothing behind. 201 is sent
+once the file is known to be a video and is safely stored; the rest is a background job.
 """
 
 import asyncio
@@ -103,7 +103,7 @@ def _refuse_announced_size(request: web.Request) -> None:
 
 
 def _receiving(request: web.Request) -> AbstractAsyncContextManager[WholeUpload]:
-    """As much as was announced has to fit."""
+    """The upload of this request; what it announces has to fit the quota."""
     limit, viewer = request.app[keys.UPLOAD_SETTINGS].max_size_bytes, request[keys.VIEWER]
     announced = request.content_length or 0
     return request.app[keys.UPLOADS].receive(

@@ -1,4 +1,4 @@
-"""Lists resumable uploads that are open, for whoever wants to end one."""
+"""Lists of the resumable uploads that are open: a user's, a course's."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -54,7 +54,7 @@ async def list_uploads(request: web.Request) -> web.Response:
     ),
 )
 async def list_course_uploads(request: web.Request) -> web.Response:
-    """Everybody's in a course, for who may add videos to it."""
+    """Those of all users in a course, for whoever may add videos to it."""
     course = await allowed_course(request, Right.EDIT)
     page = page_of(request)
     found = await uploads.list_of_course(

@@ -1,8 +1,8 @@
-"""Uploads that can be resumed: tus 1.0.0 with creation, creation-with-upload, expiration, checksum
+"""Resumable uploads over HTTP: tus 1.0.0 with creation, creation-with-upload, expiration, checksum
 and termination (https://tus.io/protocols/resumable-upload).
 
-An upload belongs to who created it; the right to add videos to its course is asked for at each
-request. Uploads are never put together from others, and their length is known from the beginning.
+An upload belongs to its creator; each request needs the right to add videos to its course. Uploads
+are never concatenated, and their length is known from the beginning.
 """
 
 from functools import partial
@@ -117,7 +117,7 @@ async def tell_uploads(request: web.Request) -> web.Response:
 
 @endpoint("OPTIONS /api/v1/uploads/{upload_id}", TUS)
 async def tell_upload(request: web.Request) -> web.Response:
-    """The same for each of them, whether there is one or not."""
+    """The same for each upload, existing or not."""
     return await tell_uploads(request)
 
 
@@ -215,7 +215,7 @@ async def patch_upload(request: web.Request) -> web.Response:
     ),
 )
 async def delete_upload(request: web.Request) -> web.Response:
-    """By its maker, or by whoever else may add videos to its course."""
+    """Its maker may, and whoever may add videos to its course."""
     _require_version(request)
     upload = await allowed_upload(request)
     await request.app[keys.UPLOADS].terminate(upload.id)
@@ -235,7 +235,7 @@ def _require_octets(request: web.Request) -> None:
 
 
 def _length(request: web.Request) -> int:
-    """How large the file will be. Raises: InvalidRequest, EmptyUpload, TooLarge."""
+    """The size of the whole file in bytes. Raises: InvalidRequest, EmptyUpload, TooLarge."""
     if UPLOAD_DEFER_LENGTH in request.headers or UPLOAD_CONCAT in request.headers:
         raise InvalidRequest("An upload is one file, its length known when it begins.")
     length_bytes = parse_size(UPLOAD_LENGTH, request.headers.get(UPLOAD_LENGTH))
@@ -250,7 +250,10 @@ def _length(request: web.Request) -> int:
 
 
 async def _new_upload(request: web.Request, length_bytes: int) -> NewUpload:
-    """As its metadata say; unknown ones are only kept. Raises: InvalidRequest, and who may not."""
+    """The upload that the metadata describe; unknown pairs are only kept.
+
+    Raises: InvalidRequest, and as `Access.require`.
+    """
     pairs = parse_metadata(",".join(request.headers.getall(UPLOAD_METADATA, ())))
     filename = kept_filename(pairs.get("filename", b"").decode("utf-8", "replace"))
     title = _text(pairs, "title", Title) if "title" in pairs else title_from(filename)
@@ -289,7 +292,7 @@ def _arrival(
 
 
 def _facts(upload: Upload) -> dict[str, str]:
-    """What every answer tells of an upload."""
+    """The header fields of an upload that every response has."""
     facts = {
         UPLOAD_OFFSET: str(upload.offset_bytes),
         UPLOAD_EXPIRES: http_date(int(upload.expires_at.timestamp())),

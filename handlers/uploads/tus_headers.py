@@ -1,4 +1,4 @@
-"""The header fields of tus 1.0.0, taken apart and put together.
+"""Header fields of tus 1.0.0, parsed and built.
 
 Source: https://tus.io/protocols/resumable-upload, "Headers" and the extensions "Creation" and
 "Checksum". Pure; what a value may mean for an upload is not decided here.
