@@ -6,7 +6,6 @@ made again waits for an operator, who may have a backup. Each video is tried at 
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
@@ -16,6 +15,7 @@ from events.errors import ForeignStorage
 from events.upkeep.pairing import require_pair
 from events.upkeep.reconcile import make_again
 from events.upkeep.survey import faults_of
+from storage.bounded_cache import BoundedCache
 from storage.paths import StoragePaths
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class DamagedFiles:
 
     def __init__(self) -> None:
         self.noted_count = 0
-        self._noted: OrderedDict[PublishedFile, bool] = OrderedDict()
+        self._noted: BoundedCache[PublishedFile, bool] = BoundedCache(NOTED_FILES)
 
     def __len__(self) -> int:
         return len(self._noted)
@@ -47,14 +47,12 @@ class DamagedFiles:
         if file in self._noted:
             return
         self.noted_count += 1
-        self._noted[file] = has_its_length
-        if len(self._noted) > NOTED_FILES:
-            self._noted.popitem(last=False)
+        self._noted.put(file, has_its_length)
         logger.error("%s of video %s is not as recorded: it is not sent", file.name, file.video_id)
 
     def forget(self, file: PublishedFile) -> None:
         """Forgets a file that is intact again or has no row any more."""
-        self._noted.pop(file, None)
+        self._noted.forget(file)
 
     def by_video(self) -> dict[UUID, list[PublishedFile]]:
         found: dict[UUID, list[PublishedFile]] = {}
@@ -64,7 +62,7 @@ class DamagedFiles:
 
     def needs_reading(self, files: list[PublishedFile]) -> bool:
         """True if a file has its length, so that only its hash shows the damage."""
-        return any(self._noted.get(file) for file in files)
+        return any(self._noted.peek(file) for file in files)
 
 
 class Repairs:
@@ -81,7 +79,7 @@ class Repairs:
         self._storage = storage
         self._damaged = damaged
         self._clock = clock
-        self._tried_s: OrderedDict[UUID, float] = OrderedDict()
+        self._tried_s: BoundedCache[UUID, float] = BoundedCache(NOTED_FILES)
 
     async def look(self) -> None:
         """Raises: StorageError, DatabaseError."""
@@ -97,7 +95,7 @@ class Repairs:
             await self._repair(video_id, files)
 
     def _is_due(self, video_id: UUID) -> bool:
-        tried_s = self._tried_s.get(video_id)
+        tried_s = self._tried_s.peek(video_id)
         return tried_s is None or tried_s + TRY_AGAIN_AFTER_S <= self._clock()
 
     async def _repair(self, video_id: UUID, files: list[PublishedFile]) -> None:
@@ -109,9 +107,7 @@ class Repairs:
                 self._damaged.forget(file)
         if not found:
             return
-        self._tried_s[video_id] = self._clock()
-        if len(self._tried_s) > NOTED_FILES:
-            self._tried_s.popitem(last=False)
+        self._tried_s.put(video_id, self._clock())
         if await make_again(self._database, self._storage, found):
             logger.warning("what is damaged of video %s is to be made again", video_id)
         else:

@@ -10,7 +10,6 @@ import hashlib
 import logging
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from aiohttp_jwt import JWTMiddleware
 from handlers.access.signing_keys import Keys, SigningKey
 from handlers.errors import InvalidToken
 from handlers.messages import Identifier, in_words
+from storage.bounded_cache import BoundedCache
 
 MAX_TOKEN_LENGTH = 8 * 1024
 REMEMBERED_TOKENS = 10_000
@@ -84,7 +84,7 @@ class TokenVerifier:
         self._claims_checked = {"audience": audience, "issuer": issuer}
         self._leeway_s = leeway_s
         self._verifiers: dict[SigningKey, _KeyVerifier] = {}
-        self._remembered: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._remembered: BoundedCache[bytes, _Verified] = BoundedCache(REMEMBERED_TOKENS)
 
     async def viewer_of(self, request: web.Request) -> Viewer:
         """Raises InvalidToken."""
@@ -93,15 +93,15 @@ class TokenVerifier:
         verified = self._remembered.get(digest)
         if verified is None or not self._keys.holds(verified.key):
             verified = await self._verified(request, token)
-            self._remember(digest, verified)
+            self._remembered.put(digest, verified)
         if verified.viewer.expires_at <= self._clock():
-            self._remembered.pop(digest, None)
+            self._remembered.forget(digest)
             raise InvalidToken("The token has expired.")
         return verified.viewer
 
     def known(self, digest: bytes) -> Viewer | None:
         """Who a token's digest stands for, if it was verified and is good still."""
-        verified = self._remembered.get(digest)
+        verified = self._remembered.peek(digest)
         if verified is None or not self._keys.holds(verified.key):
             return None
         return verified.viewer if verified.viewer.expires_at > self._clock() else None
@@ -127,11 +127,6 @@ class TokenVerifier:
             raise InvalidToken(f"A claim is missing or wrong: {in_words(exc)}.") from exc
         roles = frozenset(known.roles) & ROLES
         return Viewer(known.sub, roles, known.exp + self._leeway_s)
-
-    def _remember(self, digest: bytes, verified: _Verified) -> None:
-        self._remembered[digest] = verified
-        if len(self._remembered) > REMEMBERED_TOKENS:
-            self._remembered.popitem(last=False)
 
 
 class _KeyVerifier:

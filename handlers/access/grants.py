@@ -6,7 +6,6 @@ enrolment version that allowed it, and the media types and lengths of what it op
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,6 +15,7 @@ import msgspec
 
 from handlers.access.auth import STRANGE
 from handlers.errors import InvalidToken
+from storage.bounded_cache import BoundedCache
 
 PLAYBACK_AUDIENCE = "coursestream:playback"
 EVENTS_AUDIENCE = "coursestream:events"
@@ -68,7 +68,7 @@ class Grants:
         self._clock = clock
         self._secret = secret
         self._ttl_s = ttl_s
-        self._remembered: OrderedDict[str, PlaybackGrant] = OrderedDict()
+        self._remembered: BoundedCache[str, PlaybackGrant] = BoundedCache(REMEMBERED_GRANTS)
 
     def expiry(self, *, privileged: bool) -> float:
         """The Unix time at which a grant minted now ends; whole seconds, as JWT counts."""
@@ -89,9 +89,9 @@ class Grants:
         grant = self._remembered.get(token)
         if grant is None:
             grant = self._read(token, PlaybackGrant)
-            self._remember(token, grant)
+            self._remembered.put(token, grant)
         if grant.expires_at <= self._clock():
-            self._remembered.pop(token, None)
+            self._remembered.forget(token)
             raise InvalidToken("The grant has expired.")
         return grant
 
@@ -112,11 +112,6 @@ class Grants:
             raise InvalidToken("The grant has expired.") from exc
         except (*STRANGE, msgspec.ValidationError, KeyError) as exc:
             raise InvalidToken("The grant is not one of ours.") from exc
-
-    def _remember(self, token: str, grant: PlaybackGrant) -> None:
-        self._remembered[token] = grant
-        if len(self._remembered) > REMEMBERED_GRANTS:
-            self._remembered.popitem(last=False)
 
 
 def _audience(kind: type[Any]) -> str:

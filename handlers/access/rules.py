@@ -6,7 +6,6 @@ exists or not, so a caller passes `course_id=None` for what does not exist.
 """
 
 import time
-from collections import OrderedDict
 from enum import Enum, auto
 
 from db import enrollments
@@ -14,6 +13,7 @@ from db.pool import Database
 from events.log.types import EnrollmentChanged
 from handlers.access.auth import Viewer
 from handlers.errors import NotAllowed, NotEnrolled, NotFound
+from storage.bounded_cache import BoundedCache
 
 ENROLLMENT_AGE_S = 5.0  # a withdrawal is felt this soon even if the log is silent
 REMEMBERED_ENROLLMENTS = 50_000
@@ -41,7 +41,9 @@ class Access:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._remembered: OrderedDict[tuple[str, str], tuple[str | None, float]] = OrderedDict()
+        self._remembered = BoundedCache[tuple[str, str], tuple[str | None, float]](
+            REMEMBERED_ENROLLMENTS
+        )
         self._changes = 0
 
     async def require(self, viewer: Viewer, course_id: str | None, right: Right) -> None:
@@ -67,7 +69,7 @@ class Access:
         """As `may`, but False where the database would have to be asked."""
         if viewer.is_privileged:
             return True
-        role, until_s = self._remembered.get((course_id, viewer.user_id), (None, 0.0))
+        role, until_s = self._remembered.peek((course_id, viewer.user_id)) or (None, 0.0)
         return role is not None and right in RIGHTS[role] and time.monotonic() < until_s
 
     async def role(self, user_id: str, course_id: str) -> str | None:
@@ -80,7 +82,7 @@ class Access:
 
     def apply(self, event: EnrollmentChanged) -> None:
         self._changes += 1
-        self._remembered.pop((event.course_id, event.user_id), None)
+        self._remembered.forget((event.course_id, event.user_id))
 
     async def _read(self, key: tuple[str, str]) -> str | None:
         changes = self._changes
@@ -91,7 +93,4 @@ class Access:
         return role
 
     def _remember(self, key: tuple[str, str], role: str | None) -> None:
-        self._remembered[key] = (role, time.monotonic() + ENROLLMENT_AGE_S)
-        self._remembered.move_to_end(key)
-        if len(self._remembered) > REMEMBERED_ENROLLMENTS:
-            self._remembered.popitem(last=False)
+        self._remembered.put(key, (role, time.monotonic() + ENROLLMENT_AGE_S))

@@ -4,12 +4,12 @@ A bounded cache of rows, kept true by the log: what the log tells of is read aga
 need it, they carry what they open.
 """
 
-from collections import OrderedDict
 from uuid import UUID
 
 from db import videos
 from db.pool import Database
 from db.videos import Video
+from storage.bounded_cache import BoundedCache
 
 REMEMBERED_VIDEOS = 10_000
 
@@ -19,7 +19,7 @@ class Catalog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._remembered: OrderedDict[UUID, Video] = OrderedDict()
+        self._remembered: BoundedCache[UUID, Video] = BoundedCache(REMEMBERED_VIDEOS)
         self._changes = 0
 
     async def get(self, video_id: UUID | None) -> Video | None:
@@ -32,19 +32,14 @@ class Catalog:
         changes = self._changes
         video = await videos.get(self._database, video_id)
         if video is not None and changes == self._changes:
-            self._remember(video)
+            self._remembered.put(video.id, video)
         return video
 
     def known(self, video_id: UUID) -> Video | None:
         """The row, if it is remembered."""
-        return self._remembered.get(video_id)
+        return self._remembered.peek(video_id)
 
     def forget(self, *video_ids: UUID) -> None:
         self._changes += 1
         for video_id in video_ids:
-            self._remembered.pop(video_id, None)
-
-    def _remember(self, video: Video) -> None:
-        self._remembered[video.id] = video
-        if len(self._remembered) > REMEMBERED_VIDEOS:
-            self._remembered.popitem(last=False)
+            self._remembered.forget(video_id)

@@ -47,10 +47,10 @@ class World:
         self.access._remember((COURSE, "ann"), "student")
         self.catalog = Catalog(None)
         self.video = SimpleNamespace(id=VIDEO_ID, course_id=COURSE)
-        self.catalog._remember(self.video)
+        self.catalog._remembered.put(VIDEO_ID, self.video)
         self.verifier = TokenVerifier(self.keys, clock=lambda: self.now_s)
         self.viewer = Viewer("ann", frozenset(roles), self.now_s + 60)
-        self.verifier._remember(token_digest("t"), _Verified(self.viewer, KEY))
+        self.verifier._remembered.put(token_digest("t"), _Verified(self.viewer, KEY))
         self.grant = PlaybackGrant(
             user_id="ann",
             video_id=VIDEO_ID,
@@ -152,7 +152,9 @@ def test_no_grant_holds_while_nobody_knows_what_was_revoked(world):
         ),
         pytest.param(lambda w: w.catalog.forget(VIDEO_ID), id="the video changed"),
         pytest.param(
-            lambda w: w.catalog._remember(SimpleNamespace(id=VIDEO_ID, course_id=COURSE)),
+            lambda w: w.catalog._remembered.put(
+                VIDEO_ID, SimpleNamespace(id=VIDEO_ID, course_id=COURSE)
+            ),
             id="the video changed and was read since",
         ),
     ],
