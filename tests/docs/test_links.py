@@ -85,3 +85,13 @@ def parent_of(path: str) -> str:
 )
 def test_dead_links_are_found(link: str, expected: bool) -> None:
     assert is_dead("docs/api.md", link) is expected
+
+
+@pytest.mark.parametrize("floor", ["server", "handlers", "events", "storage", "db"])
+def test_each_wing_stands_in_the_page_of_the_architecture(floor: str) -> None:
+    wings = {
+        Path(name).parent.name for name in FILES if re.fullmatch(rf"{floor}/\w+/__init__.py", name)
+    }
+    named = set(re.findall(r"`(\w+)/`", (ROOT / "docs" / "architecture.md").read_text()))
+
+    assert wings - named == set()
