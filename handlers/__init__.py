@@ -1,1 +1,1 @@
-"""HTTP: request in, response out."""
+"""HTTP handlers: endpoints, access checks, delivery of bytes."""

@@ -1,4 +1,4 @@
-"""What a path names, once the caller has a right to it: no endpoint gets one without the other."""
+"""Look-ups of what a path names, combined with the access check: endpoints never skip it."""
 
 from aiohttp import web
 
@@ -15,7 +15,7 @@ from handlers.messages import identifier, upload_id_of, video_id_of
 
 
 async def allowed_course(request: web.Request, right: Right) -> Course:
-    """The course of the path. Raises as `Access.require`, and InvalidRequest."""
+    """Returns the course of the path. Raises as `Access.require`, and InvalidRequest."""
     course = await courses.get_course(request.app[keys.DATABASE], identifier(request, "course_id"))
     await _require(request, course.id if course else None, right)
     assert course is not None
@@ -23,7 +23,7 @@ async def allowed_course(request: web.Request, right: Right) -> Course:
 
 
 async def allowed_module(request: web.Request, right: Right) -> Module:
-    """The module of the path, and of its course where the path names one. Raises as above."""
+    """Returns the module of the path, checked against the path's course. Raises as above."""
     module = await courses.get_module(request.app[keys.DATABASE], identifier(request, "module_id"))
     if module and "course_id" in request.match_info:
         module = module if module.course_id == identifier(request, "course_id") else None
@@ -31,15 +31,15 @@ async def allowed_module(request: web.Request, right: Right) -> Module:
 
 
 async def allowed_module_named(request: web.Request, module_id: str, right: Right) -> Module:
-    """A module that something else than the path names. Raises as above."""
+    """Returns a module that a header or a form names. Raises as above."""
     module = await courses.get_module(request.app[keys.DATABASE], module_id)
     return await _allowed(request, module, right)
 
 
 async def own_upload(request: web.Request) -> Upload:
-    """The upload of the path, which its maker alone may know of.
+    """Returns the upload of the path, which is visible only to its creator.
 
-    Raises as `Access.require`, and NotFound when it is gone.
+    Raises as `Access.require`, and NotFound when it has ended.
     """
     upload_id = upload_id_of(request)
     upload = await uploads.get(request.app[keys.DATABASE], upload_id) if upload_id else None
@@ -49,18 +49,18 @@ async def own_upload(request: web.Request) -> Upload:
 
 
 async def allowed_upload(request: web.Request) -> Upload:
-    """The upload of the path, for who may add videos to its course. Raises as `own_upload`."""
+    """Returns the upload of the path, for any editor of its course. Raises as `own_upload`."""
     upload_id = upload_id_of(request)
     upload = await uploads.get(request.app[keys.DATABASE], upload_id) if upload_id else None
     return await _present(request, upload)
 
 
 async def allowed_video(request: web.Request, right: Right) -> Video:
-    """The video of the path, once the caller has that right to it. Raises as `Access.require`."""
+    """Returns the video of the path. Raises as `Access.require`."""
     catalog = request.app[keys.CATALOG]
     video = await catalog.get(video_id_of(request))
     await _require(request, video.course_id if video else None, right)
-    # Asked again, from memory: a deletion that was told meanwhile ends no transfer opened later.
+    # Checked again, from memory: a deletion during the check ends only transfers open by then.
     video = await catalog.get(video_id_of(request))
     if video is None:
         await _require(request, None, right)
@@ -77,7 +77,7 @@ def require_ready(video: Video) -> None:
 
 
 def granted(request: web.Request) -> PlaybackGrant:
-    """The grant of the path, if it still holds and is for the video of the path.
+    """Returns the grant of the path, if it is valid for the video of the path.
 
     Raises InvalidToken, NotEnrolled, Unavailable.
     """

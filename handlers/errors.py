@@ -1,7 +1,7 @@
-"""Every answer that is not what was asked for: problem details (RFC 9457) and what leads to them.
+"""Error responses (RFC 9457).
 
-`RequestError` and its family are what handlers raise; `as_request_error` is the one table from the
-errors of the lower layers to them. No message here tells a path, a statement or a stack.
+Handlers raise `RequestError` and its subclasses; `as_request_error` maps the errors of the lower
+layers to them. No message contains a path, an SQL statement or a stack trace.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,13 +35,13 @@ from storage import errors as storage_errors
 from storage.s3.errors import S3SourceGone, S3SourceUnavailable
 
 PROBLEM_JSON = "application/problem+json"
-RETRY_SOON_S = 2  # a database or a queue that is away usually is for seconds
+RETRY_SOON_S = 2  # outages of a database or a queue usually last seconds
 RETRY_PROCESSING_S = 5
-RETRY_UPLOAD_S = 60  # nobody knows when an upload ends
+RETRY_UPLOAD_S = 60  # the end of another upload is unknown
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """The body of every error."""
+    """The body of every error response (RFC 9457)."""
 
     type: str
     title: str
@@ -245,17 +245,17 @@ class OverQuota(RequestError):
     status, code, title = 507, "over-quota", "Over quota"
 
 
-def _said(kind: type[RequestError]) -> Callable[[Any], RequestError]:
-    """With the sentence that storage wrote for people."""
+def _with_sentence(kind: type[RequestError]) -> Callable[[Any], RequestError]:
+    """Converts to `kind` with the error's own sentence."""
     return lambda exc: kind(exc.sentence)
 
 
-def _unsaid(kind: type[RequestError]) -> Callable[[Any], RequestError]:
+def _with_default(kind: type[RequestError]) -> Callable[[Any], RequestError]:
     return lambda _: kind()
 
 
-def _documented(kind: type[RequestError]) -> Callable[[Any], RequestError]:
-    """With the sentence that the class of the error says."""
+def _with_docstring(kind: type[RequestError]) -> Callable[[Any], RequestError]:
+    """Converts to `kind` with the docstring of the error's class."""
     return lambda exc: kind(type(exc).__doc__)
 
 
@@ -288,42 +288,42 @@ def _too_many_uploads(exc: TooManyUploads) -> RequestError:
 
 # First match wins, so the narrower class stands first.
 LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] = (
-    (PersisterFull, _unsaid(Unavailable)),
-    (PersisterStopped, _unsaid(Unavailable)),
-    (HubClosed, _unsaid(Unavailable)),
+    (PersisterFull, _with_default(Unavailable)),
+    (PersisterStopped, _with_default(Unavailable)),
+    (HubClosed, _with_default(Unavailable)),
     (TooManySubscribers, _too_many),
-    (FileUnavailable, _unsaid(Unavailable)),
-    (VideoMissing, _unsaid(NotFound)),
-    (ForeignStorage, _unsaid(Unavailable)),
-    (DatabaseUnavailable, _unsaid(Unavailable)),
-    (DatabaseTimeout, _unsaid(Unavailable)),
-    (QuotaReached, _unsaid(OverQuota)),
+    (FileUnavailable, _with_default(Unavailable)),
+    (VideoMissing, _with_default(NotFound)),
+    (ForeignStorage, _with_default(Unavailable)),
+    (DatabaseUnavailable, _with_default(Unavailable)),
+    (DatabaseTimeout, _with_default(Unavailable)),
+    (QuotaReached, _with_default(OverQuota)),
     (TooManyUploads, _too_many_uploads),
-    (UploadGone, _unsaid(NotFound)),
-    (UploadTakenOver, _documented(Locked)),
-    (UploadStalled, _documented(InvalidRequest)),
-    (UploadsStopping, _unsaid(Unavailable)),
+    (UploadGone, _with_default(NotFound)),
+    (UploadTakenOver, _with_docstring(Locked)),
+    (UploadStalled, _with_docstring(InvalidRequest)),
+    (UploadsStopping, _with_default(Unavailable)),
     (UploadTooLarge, _worded(TooLarge)),
     (WrongOffset, _wrong_offset),
-    (WrongChecksum, _unsaid(ChecksumMismatch)),
+    (WrongChecksum, _with_default(ChecksumMismatch)),
     (ContainerRefused, _worded(UnsupportedMediaType)),
-    (S3SourceGone, _documented(Failed)),
-    (S3SourceUnavailable, _documented(Unavailable)),
-    (storage_errors.UnsupportedFormat, _said(UnsupportedMediaType)),
-    (storage_errors.NoVideo, _said(FileWithoutVideo)),
-    (storage_errors.TooComplex, _said(FileTooComplex)),
-    (storage_errors.Undecodable, _said(UndecodableFile)),
-    (storage_errors.MediaTimedOut, _said(FileTooComplex)),
-    (storage_errors.MediaCrashed, _unsaid(UndecodableFile)),
-    (storage_errors.MediaInterrupted, _said(Unavailable)),
-    (storage_errors.SandboxBusy, _said(Unavailable)),
-    (storage_errors.StorageFull, _unsaid(OverQuota)),
-    (storage_errors.InvalidSubtitles, _said(InvalidRequest)),
-    (storage_errors.HugeTextTrack, _said(TooLarge)),
-    (storage_errors.InvalidPath, _unsaid(Internal)),
-    (storage_errors.PartialBusy, _unsaid(Locked)),
-    (storage_errors.PartialLost, _unsaid(NotFound)),
-    (storage_errors.StorageError, _unsaid(Unavailable)),
+    (S3SourceGone, _with_docstring(Failed)),
+    (S3SourceUnavailable, _with_docstring(Unavailable)),
+    (storage_errors.UnsupportedFormat, _with_sentence(UnsupportedMediaType)),
+    (storage_errors.NoVideo, _with_sentence(FileWithoutVideo)),
+    (storage_errors.TooComplex, _with_sentence(FileTooComplex)),
+    (storage_errors.Undecodable, _with_sentence(UndecodableFile)),
+    (storage_errors.MediaTimedOut, _with_sentence(FileTooComplex)),
+    (storage_errors.MediaCrashed, _with_default(UndecodableFile)),
+    (storage_errors.MediaInterrupted, _with_sentence(Unavailable)),
+    (storage_errors.SandboxBusy, _with_sentence(Unavailable)),
+    (storage_errors.StorageFull, _with_default(OverQuota)),
+    (storage_errors.InvalidSubtitles, _with_sentence(InvalidRequest)),
+    (storage_errors.HugeTextTrack, _with_sentence(TooLarge)),
+    (storage_errors.InvalidPath, _with_default(Internal)),
+    (storage_errors.PartialBusy, _with_default(Locked)),
+    (storage_errors.PartialLost, _with_default(NotFound)),
+    (storage_errors.StorageError, _with_default(Unavailable)),
 )
 
 HTTP_STATUSES: Mapping[int, type[RequestError]] = {
@@ -336,7 +336,7 @@ HTTP_STATUSES: Mapping[int, type[RequestError]] = {
 
 
 def as_request_error(exc: Exception) -> RequestError:
-    """The answer to whatever a handler let out; `Internal` for what nobody foresaw."""
+    """Returns the response to an exception of a handler; `Internal` for an unexpected one."""
     if isinstance(exc, RequestError):
         return exc
     if isinstance(exc, web.HTTPException):

@@ -1,13 +1,12 @@
-"""Values of header fields with parameters: Content-Type, Content-Disposition.
+"""Parser of header values with parameters: Content-Type, Content-Disposition.
 
-Source: RFC 9110 section 5.6 (tokens, quoted strings, parameters) and 8.3 (media types), RFC 8187
-(`name*=`), RFC 7578 for how forms use them. Pure, and linear in the length of the text: no
-quantifier gives back what it matched. The standard library's `email` parser, which aiohttp's
-`request.content_type` asks, takes time that grows with the square of it, on the event loop.
+Source: RFC 9110 sections 5.6 (tokens, quoted strings, parameters) and 8.3 (media types), RFC 8187
+(`name*=`), RFC 7578 (forms). Pure, and linear in the length of the text: all quantifiers are
+possessive. The standard library's `email` parser, which aiohttp's `request.content_type` uses,
+takes quadratic time, on the event loop.
 
-Senders are read generously: a value that is neither token nor quoted string ends at the next
-semicolon, a quotation that never ends at the end of the text. What a value may be is decided by
-whoever asks for it.
+Lenient: a value that is neither token nor quoted string ends at the next semicolon, an unterminated
+quoted string at the end of the text. Callers validate the values.
 """
 
 import re
@@ -19,8 +18,8 @@ from aiohttp import hdrs
 from multidict import MultiMapping
 
 OCTET_STREAM = "application/octet-stream"  # where there is no Content-Type (RFC 9110 section 8.3)
-MAX_PARAMETERS = 32  # a form's part has three; what follows is not looked at
-MAX_EXTENDED_LENGTH = 1024  # of a file name 255 bytes are kept
+MAX_PARAMETERS = 32  # a form's part has three; further ones are ignored
+MAX_EXTENDED_LENGTH = 1024  # only 255 bytes of a file name are kept
 MAX_CODING_LENGTH = 64
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
@@ -33,12 +32,12 @@ _LATIN_1 = frozenset({"iso-8859-1", "latin-1", "us-ascii"})
 
 
 def content_type(headers: MultiMapping[str]) -> str:
-    """The media type of a body, in lower case and without its parameters."""
+    """Returns the media type of a body, in lower case and without parameters."""
     return media_type(headers.get(hdrs.CONTENT_TYPE, OCTET_STREAM))
 
 
 def is_packed(headers: MultiMapping[str]) -> bool:
-    """Whether Content-Encoding (RFC 9110 section 8.4) names anything that would be unpacked."""
+    """True if Content-Encoding (RFC 9110 section 8.4) names any coding but identity."""
     lines = headers.getall(hdrs.CONTENT_ENCODING, ())
     return any(
         len(line) > MAX_CODING_LENGTH or line.strip(" \t").lower() not in ("", "identity")
@@ -47,13 +46,13 @@ def is_packed(headers: MultiMapping[str]) -> bool:
 
 
 def media_type(text: str) -> str:
-    """`type/subtype` in lower case; empty for what begins with none."""
+    """Returns `type/subtype` in lower case; empty if the text does not begin with one."""
     match = _MEDIA_TYPE.match(text)
     return "" if match is None else match[1].lower()
 
 
 def parameters(text: str) -> dict[str, str]:
-    """What follows the first semicolon, by name in lower case; of two with one name the first."""
+    """Returns the parameters by lower-case name; the first of a repeated name wins."""
     found: dict[str, str] = {}
     place = text.find(";")
     for _ in range(MAX_PARAMETERS):
@@ -67,7 +66,7 @@ def parameters(text: str) -> dict[str, str]:
 
 
 def text_parameter(found: Mapping[str, str], name: str) -> str | None:
-    """A parameter that may be written `name*=UTF-8''…` (RFC 8187), or in pieces `name*0=`
+    """Returns a parameter, also one written as `name*=UTF-8''…` (RFC 8187) or in pieces `name*0=`
     (RFC 2231 section 3), as mail programs do."""
     if (extended := found.get(f"{name}*")) is not None:
         return _extended_value(extended)
@@ -78,7 +77,7 @@ def text_parameter(found: Mapping[str, str], name: str) -> str | None:
 
 
 def _value(match: re.Match[str]) -> str | None:
-    """None for a name without any."""
+    """Returns None for a name without a value."""
     if (quoted := match["quoted"]) is not None:
         return _unescaped(quoted)
     plain: str | None = match["plain"]
@@ -86,13 +85,13 @@ def _value(match: re.Match[str]) -> str | None:
 
 
 def _unescaped(quoted: str) -> str:
-    """Other backslashes stay: browsers send those of a file name as they are (WHATWG HTML section
-    4.10.22.8)."""
+    """Unescapes quotes and backslashes; other backslashes stay, since browsers do not escape those
+    of a file name (WHATWG HTML section 4.10.22.8)."""
     return "\\".join(piece.replace('\\"', '"') for piece in quoted.split("\\\\"))
 
 
 def _extended_value(text: str) -> str:
-    """Whatever else the charset is said to be, it is read as UTF-8."""
+    """Decodes a `charset'language'value`; unknown charsets are read as UTF-8."""
     charset, quote, encoded = text.partition("'")
     if not quote:
         return text

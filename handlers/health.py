@@ -1,4 +1,4 @@
-"""Is the process alive, and can it do its work?"""
+"""Health endpoints: liveness and readiness."""
 
 import asyncio
 from pathlib import Path
@@ -73,7 +73,7 @@ async def _database_state(database: Database, known: frozenset[str]) -> dict[str
 
 
 async def _storage_state(request: web.Request, *, is_database_up: bool) -> str:
-    """`foreign` where it is there, but is not the database's own."""
+    """Returns `foreign` for a storage that belongs to another database."""
     check = request.app[keys.DISK].start(request.app[keys.STORAGE].check)
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
@@ -98,13 +98,13 @@ async def _progress_state(persister: ProgressPersister) -> str:
 
 
 def _details(damaged: int) -> dict[str, str]:
-    """No name of a file: whoever balances the load need not know it."""
+    """Returns counts without file names: load balancers need not know them."""
     if not damaged:
         return {}
     return {"damaged_files": f"{damaged} not as recorded; `run_server.py check` tells which"}
 
 
 def migration_ids(directory: Path) -> frozenset[str]:
-    """The migrations this version of the software comes with."""
+    """Returns the ids of this version's migrations."""
     found = [*directory.glob("*.sql"), *directory.glob("*.py")]
     return frozenset(path.stem for path in found if not path.stem.endswith(".rollback"))

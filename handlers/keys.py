@@ -1,4 +1,4 @@
-"""What handlers find in the application and in the request; `server` fills it."""
+"""Typed keys of the application and the request; `server` sets their values."""
 
 import asyncio
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class PlaybackSettings:
     report_interval_s: float
 
 
-STOPPING = web.AppKey("stopping", asyncio.Event)  # set first of all when the server ends
+STOPPING = web.AppKey("stopping", asyncio.Event)  # set first when the server stops
 DATABASE = web.AppKey("database", Database)
 METRICS = web.AppKey("metrics", Metrics)
 EMITTER = web.AppKey("emitter", Emitter)
@@ -61,7 +61,7 @@ TRANSFERS = web.AppKey("transfers", Transfers)
 STORAGE = web.AppKey("storage", StoragePaths)
 DISK = web.AppKey("disk", Disk)  # for uploads, and what asks about the storage
 SANDBOX = web.AppKey("sandbox", Sandbox)
-TEXT_SANDBOX = web.AppKey("text_sandbox", Sandbox)  # texts do not queue behind films
+TEXT_SANDBOX = web.AppKey("text_sandbox", Sandbox)  # text tracks do not queue behind videos
 S3_SOURCES = web.AppKey("s3_sources", S3Sources)
 DELETION = web.AppKey("deletion", Deletion)
 UPLOADS = web.AppKey("uploads", Uploads)
@@ -72,7 +72,9 @@ PLAYBACK_SETTINGS = web.AppKey("playback_settings", PlaybackSettings)
 MIGRATIONS = web.AppKey("migrations", frozenset[str])
 
 REQUEST_ID = web.RequestKey("request_id", str)
-IS_PREPARED = web.RequestKey("is_prepared", bool)  # headers are out: no other answer is possible
-IS_ROUTINE = web.RequestKey("is_routine", bool)  # served by the thousand: ranges and reports
+IS_PREPARED = web.RequestKey(
+    "is_prepared", bool
+)  # headers were sent: no error response is possible
+IS_ROUTINE = web.RequestKey("is_routine", bool)  # frequent, not logged: ranges and reports
 VIEWER = web.RequestKey("viewer", Viewer)
 PROBLEM_CODE = web.RequestKey("problem_code", str)  # of a request that was refused

@@ -1,4 +1,4 @@
-"""What goes over the wire: the bodies of requests and answers, read and written."""
+"""Message types of request and response bodies, and their reading and writing."""
 
 import asyncio
 from datetime import datetime
@@ -24,7 +24,7 @@ IN_WORDS = {
     SESSION_ID: "of 1 to 64 letters, digits, `_` and `-`",
 }
 
-BODY_TIMEOUT_S = 30.0  # for some kilobytes; who sends none of them would hold a connection for ever
+BODY_TIMEOUT_S = 30.0  # for some kilobytes; a client that sends nothing must not hold a connection
 
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_CONTROL_CHARACTERS)]
 Identifier = Annotated[str, Meta(pattern=IDENTIFIER)]
@@ -36,7 +36,7 @@ Item = TypeVar("Item")
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A body we read: a misspelt field is refused, never silently lost."""
+    """A request body; a misspelt field is refused, never silently ignored."""
 
 
 class CoursePut(Request, frozen=True):
@@ -57,7 +57,7 @@ class VideoPatch(Request, frozen=True):
 
 
 class ThumbnailPut(Request, frozen=True):
-    """`at` is the second whose frame is chosen."""
+    """`at` is the position of the chosen frame, in seconds."""
 
     at: Annotated[float, Meta(ge=0)]
 
@@ -67,7 +67,7 @@ class PlaybackPost(Request, frozen=True):
 
 
 class EventsGrantPost(Request, frozen=True):
-    """Nothing can be asked for."""
+    """An empty body."""
 
 
 Milliseconds = Annotated[float, Meta(ge=0)]
@@ -75,7 +75,7 @@ Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
 class Quality(Request, frozen=True):
-    """How playing felt, as the player measured it."""
+    """Playback quality measured by the player."""
 
     startup_ms: Milliseconds | None = None
     stalls: Count | None = None
@@ -100,7 +100,7 @@ class ProgressPut(Request, frozen=True):
 
 
 class CourseSummary(msgspec.Struct, frozen=True):
-    """`role` is the caller's own there; null for admin and service who are not enrolled."""
+    """`role` is the caller's role; null for admin and service without an enrolment."""
 
     id: str
     title: str
@@ -115,7 +115,7 @@ class ModuleView(msgspec.Struct, frozen=True):
 
 
 class ProgressView(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds of the video; `watched` are the merged intervals really seen."""
+    """Progress in seconds of the video; `watched` holds the merged intervals."""
 
     position: float = 0.0
     watched_seconds: float = 0.0
@@ -127,7 +127,7 @@ class ProgressView(msgspec.Struct, frozen=True, kw_only=True):
 
     @staticmethod
     def of(state: ProgressState | None) -> "ProgressView":
-        """Zeros before the first report."""
+        """Returns zeros for None, the state before the first report."""
         if state is None:
             return ProgressView()
         return ProgressView(
@@ -175,7 +175,7 @@ class EnrollmentView(msgspec.Struct, frozen=True):
 
 
 class UploadView(msgspec.Struct, frozen=True):
-    """An open upload; to be ended by DELETE of /api/v1/uploads/{id}."""
+    """An open upload; DELETE of /api/v1/uploads/{id} terminates it."""
 
     id: UUID
     course_id: str
@@ -195,7 +195,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class PlaybackView(msgspec.Struct, frozen=True, kw_only=True):
-    """All a player needs; URLs are relative to the server."""
+    """Everything a player needs; URLs are relative to the server."""
 
     grant: str
     expires_at: datetime
@@ -232,8 +232,8 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """`checks` says of each thing that is needed `ok`, or what is the matter; `details` what a
-    person should see to while the rest is served."""
+    """`checks` maps each dependency to `ok` or its fault; `details` lists problems that need an
+    operator but do not prevent service."""
 
     status: Literal["ok", "unavailable"]
     checks: dict[str, str]
@@ -241,7 +241,7 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 async def read_json(request: web.Request, kind: type[Body]) -> Body:
-    """The body as a `kind`.
+    """Reads the body as a `kind`.
 
     Raises InvalidRequest, UnsupportedMediaType for another media type; a body over the
     application's `client_max_size` is aiohttp's 413.
@@ -264,10 +264,10 @@ def decode_json(body: bytes, kind: type[Body]) -> Body:
 
 
 async def read_body(request: web.Request, most_bytes: int | None = None) -> bytes:
-    """All of it; `most_bytes` stands for the application's `client_max_size`."""
+    """Reads the whole body; `most_bytes` overrides the application's `client_max_size`."""
     if most_bytes is not None:
         request = request.clone(client_max_size=most_bytes)
-    if request.content.is_eof():  # it came with the head: a time-out would cost more than reading
+    if request.content.is_eof():  # it came with the head: a time-out would cost more than the read
         return await request.read()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -277,7 +277,7 @@ async def read_body(request: web.Request, most_bytes: int | None = None) -> byte
 
 
 async def read_optional_json(request: web.Request, kind: type[Body]) -> Body:
-    """Like `read_json`; no body at all stands for `{}`."""
+    """Like `read_json`; a missing body is read as `{}`."""
     if not request.can_read_body:
         return msgspec.convert({}, kind)
     return await read_json(request, kind)
@@ -289,7 +289,7 @@ def answer_json(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> web.Response:
-    """What is told of a caller's own things belongs in no shared cache."""
+    """Builds a JSON response that shared caches must not store."""
     return web.Response(
         status=status,
         body=msgspec.json.encode(content),
@@ -302,7 +302,7 @@ def answer_json(
 
 
 def identifier(request: web.Request, name: str) -> str:
-    """An identifier of the path. Raises InvalidRequest when it could never be one."""
+    """Returns an identifier of the path. Raises InvalidRequest for a malformed one."""
     try:
         return msgspec.convert(request.match_info[name], Identifier)
     except msgspec.ValidationError as exc:
@@ -310,7 +310,7 @@ def identifier(request: web.Request, name: str) -> str:
 
 
 def in_words(fault: msgspec.MsgspecError) -> str:
-    """What msgspec found, without the patterns that only programmers read."""
+    """Returns msgspec's message with regular expressions replaced by words."""
     text = str(fault)
     for pattern, words in IN_WORDS.items():
         text = text.replace(f"matching regex {pattern!r}", words)
@@ -318,12 +318,12 @@ def in_words(fault: msgspec.MsgspecError) -> str:
 
 
 def video_id_of(request: web.Request) -> UUID | None:
-    """The video id of the path; None when it is no UUID, and so names nothing."""
+    """Returns the video id of the path; None if it is not a UUID."""
     return _uuid_of(request, "video_id")
 
 
 def upload_id_of(request: web.Request) -> UUID | None:
-    """The upload id of the path, likewise."""
+    """Returns the upload id of the path; None if it is not a UUID."""
     return _uuid_of(request, "upload_id")
 
 

@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus: with a token on the main port, without one on the loopback one."""
+"""The `/metrics` response; needs a token on the main port, none on the loopback port."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ QUERY_TIMEOUT_S = 2.0  # well within the ten seconds that Prometheus waits
     ),
 )
 async def get_metrics(request: web.Request) -> web.Response:
-    """For service and admin; the numbers tell what others do."""
+    """Returns the metrics to service and admin: the numbers reveal other users' activity."""
     viewer = await request.app[keys.VERIFIER].viewer_of(request)
     if not viewer.is_privileged:
         raise NotAllowed("Only service and admin read the metrics.")
@@ -38,7 +38,7 @@ async def get_metrics(request: web.Request) -> web.Response:
 
 
 async def show_metrics(metrics: Metrics, database: Database) -> web.Response:
-    """Everything as it is now; a database that is away is told, and takes nothing else with it."""
+    """Samples and returns all metrics; during a database outage without the database's own."""
     metrics.set_database(*await _counts(database))
     metrics.set_held_strays(await _held_strays(database))
     metrics.sample()
@@ -50,7 +50,7 @@ async def show_metrics(metrics: Metrics, database: Database) -> web.Response:
 
 
 async def _counts(database: Database) -> tuple[dict[str, int], dict[str, int]] | tuple[None, None]:
-    """Jobs and playbacks."""
+    """Returns jobs by status and playbacks by state."""
     try:
         async with asyncio.timeout(QUERY_TIMEOUT_S):
             of_jobs = await jobs.count_by_status(database)

@@ -1,4 +1,4 @@
-"""Lists a page at a time: `limit`, and an opaque `cursor` that is the last key shown."""
+"""Keyset pagination of lists: `limit`, and an opaque `cursor` that encodes the last key."""
 
 import base64
 import binascii
@@ -25,13 +25,13 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a list was asked for; one row more than `limit` tells whether there is a next page."""
+    """A requested page; one row more than `limit` is fetched to detect a next page."""
 
     limit: int
     cursor: str | None
 
     def after(self, kind: type[Key], first: Key) -> Key:
-        """The key to go on after, `first` when the list begins. Raises InvalidRequest."""
+        """Returns the cursor's key, or `first` without a cursor. Raises InvalidRequest."""
         if self.cursor is None:
             return first
         try:
@@ -46,7 +46,7 @@ class Page:
     def answer(
         self, rows: Sequence[Item], show: Callable[[Item], Any], key: Callable[[Item], Any]
     ) -> Listing[Any]:
-        """Of what `fetch_limit` rows brought."""
+        """Builds the listing from up to `fetch_limit` rows."""
         shown = rows[: self.limit]
         more = len(rows) > self.limit
         return Listing([show(row) for row in shown], _encode(key(shown[-1])) if more else None)
@@ -68,7 +68,7 @@ def _encode(key: Any) -> str:
 
 
 def _checked(key: Key) -> Key:
-    """Raises ValueError for what is no key of ours: a text with NUL, a time that is not UTC."""
+    """Raises ValueError for an invalid key: a text with NUL, a time that is not UTC."""
     for part in key if isinstance(key, tuple) else (key,):
         if isinstance(part, str) and "\0" in part:
             raise ValueError("PostgreSQL has no NUL in a text")

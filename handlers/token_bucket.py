@@ -1,13 +1,14 @@
-"""A token bucket: how much may pass now, and how long to wait for more.
+"""Token bucket: the amount allowed now, and the wait for more.
 
-Pure: it is told the time. One bucket costs a fraction of a microsecond, which no kept library does.
+Pure: the time is an argument. A call costs a fraction of a microsecond, which no maintained library
+achieves.
 """
 
 
 class TokenBucket:
-    """Refilled at `rate_per_s` up to `depth`; full at first.
+    """A bucket that refills at `rate_per_s` up to `depth`, initially full.
 
-    `take` suits what is refused when there is too little, `owe` what is merely slowed down.
+    Use `take` for requests that may be refused, `owe` for transfers that are only slowed down.
     """
 
     __slots__ = ("__weakref__", "_at_s", "_level", "depth", "rate_per_s")
@@ -19,9 +20,9 @@ class TokenBucket:
         self._at_s = now_s
 
     def take(self, amount: float, now_s: float) -> float:
-        """Take all of it and return 0.0, or nothing and return the seconds until there is enough.
+        """Takes the amount and returns 0.0, or takes nothing and returns the seconds to wait.
 
-        An amount above the depth is never given.
+        An amount above the depth is never granted.
         """
         level = self.level(now_s)
         if level < amount:
@@ -30,12 +31,12 @@ class TokenBucket:
         return 0.0
 
     def owe(self, amount: float, now_s: float) -> float:
-        """Take it in any case; returns the seconds until what was taken too much is made up."""
+        """Takes the amount in any case; returns the seconds until the debt is refilled."""
         self._level = level = self.level(now_s) - amount
         return -level / self.rate_per_s if level < 0.0 else 0.0
 
     def level(self, now_s: float) -> float:
-        """What there is now, below zero while something is owed. A clock set back adds nothing."""
+        """Returns the current level, negative during a debt. A clock set back adds nothing."""
         if now_s > self._at_s:
             refilled = self._level + (now_s - self._at_s) * self.rate_per_s
             self._level = min(refilled, self.depth)

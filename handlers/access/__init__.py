@@ -1,1 +1,1 @@
-"""Who may."""
+"""Access control: tokens, grants, rights, revocation, rate limits."""

@@ -1,9 +1,9 @@
-"""Credentials to a Viewer: the bearer token of a request (RFC 6750), checked by aiohttp-jwt.
+"""Authentication: the bearer token of a request (RFC 6750), verified by aiohttp-jwt, to a Viewer.
 
-aiohttp-jwt verifies signature and claims; around it stands what it leaves open: the header is
-parsed here (RFC 9110 section 11.4: the scheme is case-insensitive), `exp` and `sub` are required,
-clocks may differ by a leeway, and a verified token is remembered by digest until it expires or its
-key is withdrawn, since verifying costs more than sending a whole range.
+aiohttp-jwt verifies signature and claims. This module adds: parsing of the header (RFC 9110 section
+11.4: the scheme is case-insensitive), required `exp` and `sub`, a leeway for clocks, and a cache of
+verified tokens by digest, until their expiry or the withdrawal of their key: a verification costs
+more than sending a whole range.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ CLAIMS = "coursestream.claims"  # aiohttp-jwt stores what it verified under a te
 BEARER = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE)
 SERVICE = "service"
 ROLES = frozenset({"admin", SERVICE})
-# What PyJWT lets out of strange tokens besides its own: escapes in `crit`, infinite times.
+# PyJWT's errors, and others that it raises for malformed tokens: escapes in `crit`, infinite times.
 STRANGE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 # It logs a traceback for each bad token, which anybody can send by the thousand.
@@ -39,7 +39,7 @@ logging.getLogger("aiohttp_jwt").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks. `expires_at` is a Unix time, leeway included."""
+    """The authenticated caller. `expires_at` is a Unix time, leeway included."""
 
     user_id: str
     roles: frozenset[str]
@@ -47,12 +47,12 @@ class Viewer:
 
     @property
     def is_privileged(self) -> bool:
-        """Admin and service may everything, enrolled or not."""
+        """True for admin and service, who have all rights without an enrolment."""
         return not self.roles.isdisjoint(ROLES)
 
 
 class _Claims(msgspec.Struct):
-    """What we rely on beyond the signature; other claims are nobody's business here."""
+    """The claims we use; others are ignored."""
 
     sub: Identifier
     exp: float
@@ -61,14 +61,14 @@ class _Claims(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
-    """A token that was found good, and by which key."""
+    """The viewer of a verified token, and the key that verified it."""
 
     viewer: Viewer
     key: SigningKey
 
 
 class TokenVerifier:
-    """Verifies bearer tokens of the keys that are accepted at the time."""
+    """Verifies bearer tokens by the currently accepted keys."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class TokenVerifier:
         return verified.viewer
 
     def known(self, digest: bytes) -> Viewer | None:
-        """Who a token's digest stands for, if it was verified and is good still."""
+        """Returns the viewer of a token's digest, if it was verified and is still valid."""
         verified = self._remembered.peek(digest)
         if verified is None or not self._keys.holds(verified.key):
             return None
@@ -130,7 +130,7 @@ class TokenVerifier:
 
 
 class _KeyVerifier:
-    """aiohttp-jwt's middleware of one key: it takes no more."""
+    """aiohttp-jwt's middleware for one key, the most it supports."""
 
     def __init__(
         self, key: SigningKey, leeway_s: float, claims_checked: Mapping[str, str | None]
@@ -156,7 +156,7 @@ class _KeyVerifier:
         return claims
 
     def _claims_within_leeway(self, token: str) -> Mapping[str, Any]:
-        """aiohttp-jwt knows no leeway: what it found too old or too young is asked for again."""
+        """Decodes again with the leeway, which aiohttp-jwt does not support."""
         try:
             return jwt.decode(token, self._key.text, leeway=self._leeway_s, **self._checks)
         except STRANGE as exc:
@@ -164,7 +164,7 @@ class _KeyVerifier:
 
 
 def bearer_token(headers: Mapping[str, str]) -> str:
-    """The token of `Authorization: Bearer`. Raises InvalidToken."""
+    """Returns the token of `Authorization: Bearer`. Raises InvalidToken."""
     text = headers.get(hdrs.AUTHORIZATION)
     if text is None:
         raise InvalidToken("This needs `Authorization: Bearer` with a valid token.")
@@ -175,12 +175,12 @@ def bearer_token(headers: Mapping[str, str]) -> str:
 
 
 def token_digest(token: str) -> bytes:
-    """What a token is remembered by."""
+    """Returns the cache key of a token."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def _kid_of(token: str, algorithms: frozenset[str]) -> str | None:
-    """The key that the token names; where else it points (`jku`, `jwk`, `x5u`) is not looked at.
+    """Returns the token's `kid`; other references to keys (`jku`, `jwk`, `x5u`) are ignored.
     Raises InvalidToken."""
     try:
         header = jwt.get_unverified_header(token)

@@ -1,8 +1,8 @@
-"""Grants: the credential that stands in the path, for elements that cannot send a header.
+"""Grants: credentials in the URL path, for elements that cannot send a header.
 
-A grant is a JWT of its own audience, signed with its own secret. A playback grant carries all that
-serving bytes needs, so that playing asks no database: who, which video of which course, the
-enrolment version that allowed it, and the media types and lengths of what it opens.
+A grant is a JWT with its own audience, signed with its own secret. A playback grant contains all
+that serving bytes needs without a database: user, video, course, the enrolment version that allowed
+it, and the media types and lengths of its files.
 """
 
 import time
@@ -21,12 +21,12 @@ PLAYBACK_AUDIENCE = "coursestream:playback"
 EVENTS_AUDIENCE = "coursestream:events"
 MAX_GRANT_LENGTH = 4 * 1024
 REMEMBERED_GRANTS = 20_000
-LONGEST_TTL_S = 30 * 86400  # more cannot be configured: so long a change has to be remembered
+LONGEST_TTL_S = 30 * 86400  # the configurable maximum: revocations are kept for so long
 PRIVILEGED_TTL_S = 15 * 60.0  # no enrolment version can revoke it
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """Bound to the user; `roles` are those of the token that it was asked for with."""
+    """A grant bound to a user; `roles` are those of the token that requested it."""
 
     user_id: str
     roles: list[str] = []
@@ -34,16 +34,15 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_privileged(self) -> bool:
-        """As `Viewer.is_privileged`, of which it tells."""
+        """Equals `Viewer.is_privileged` of the requesting viewer."""
         return bool(self.roles)
 
 
 class PlaybackGrant(Grant, frozen=True, kw_only=True):
-    """`version` is the enrolment's; None for admin and service, whom no enrolment allowed.
+    """A grant for one video; `version` is the enrolment's, None for admin and service.
 
-    `duration_s` is None while nobody has seen the file. `sizes_bytes` are the lengths of the files
-    that can be played, by the hash digits of their names; grants from before there was such a
-    thing have none.
+    `duration_s` is None until the file has been probed. `sizes_bytes` holds the lengths of the
+    playable files, by the hash digits of their names; empty in grants of older versions.
     """
 
     video_id: UUID
@@ -55,14 +54,14 @@ class PlaybackGrant(Grant, frozen=True, kw_only=True):
 
 
 class EventsGrant(Grant, frozen=True, kw_only=True):
-    """What may be seen is checked when an event is delivered."""
+    """A grant for the user's event stream; visibility is checked at each delivery."""
 
 
 Kind = TypeVar("Kind", PlaybackGrant, EventsGrant)
 
 
 class Grants:
-    """Signs grants and reads them back."""
+    """Signs and verifies grants."""
 
     def __init__(self, secret: str, ttl_s: float, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -71,7 +70,7 @@ class Grants:
         self._remembered: BoundedCache[str, PlaybackGrant] = BoundedCache(REMEMBERED_GRANTS)
 
     def expiry(self, *, privileged: bool) -> float:
-        """The Unix time at which a grant minted now ends; whole seconds, as JWT counts."""
+        """Returns the Unix time at which a grant minted now expires, in whole seconds as in JWT."""
         ttl_s = min(self._ttl_s, PRIVILEGED_TTL_S) if privileged else self._ttl_s
         return float(int(self._clock() + ttl_s))
 
@@ -96,7 +95,7 @@ class Grants:
         return grant
 
     def events(self, token: str) -> PlaybackGrant | EventsGrant:
-        """What `/play/{grant}/events` may be opened with. Raises InvalidToken."""
+        """Verifies a grant for `/play/{grant}/events`. Raises InvalidToken."""
         try:
             return self._read(token, EventsGrant)
         except InvalidToken:

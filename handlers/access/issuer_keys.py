@@ -1,8 +1,8 @@
-"""The keys that an issuer publishes at its JWKS address, told apart by `kid`.
+"""Keys that an issuer publishes at its JWKS URL, selected by `kid`.
 
-Asked on a schedule, and when a token names a `kid` that is not known, at most once in some seconds:
-anybody can invent one. Only requests with such a token wait for the answer, and not for long. An
-issuer that is away, or answers nonsense, changes nothing; what it answers in order is the truth.
+Fetched periodically, and for an unknown `kid`, at most once every few seconds since anybody can
+invent one. Only requests with such a token wait for the fetch, for a bounded time. A failed fetch
+or an invalid answer changes nothing; a valid answer replaces all keys.
 """
 
 import asyncio
@@ -25,16 +25,16 @@ from handlers.access.signing_keys import (
 from handlers.errors import Unavailable
 from storage.tasks import Periodic, end
 
-REFRESH_INTERVAL_S = 60.0  # for so long a withdrawn key may still work
+REFRESH_INTERVAL_S = 60.0  # bounds how long a withdrawn key still works
 UNKNOWN_KID_PAUSE_S = 5.0
 FETCH_TIMEOUT_S = 3.0
-MAX_ANSWER_BYTES = 512 * 1024  # twenty keys with their certificates are a tenth of it
+MAX_ANSWER_BYTES = 512 * 1024  # ten times the size of twenty keys with certificates
 
 logger = logging.getLogger(__name__)
 
 
 class IssuerKeys:
-    """Follows the address inside `async with`."""
+    """Keeps the keys current inside `async with`."""
 
     algorithms = PUBLIC_KEY_ALGORITHMS
 
@@ -64,7 +64,7 @@ class IssuerKeys:
             headers={hdrs.ACCEPT: "application/jwk-set+json, application/json"},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        self._fetch_once()  # the first request finds it under way
+        self._fetch_once()  # before the first request needs it
         self._schedule.start()
         return self
 
@@ -96,7 +96,7 @@ class IssuerKeys:
 
     def _known(self, kid: str | None) -> SigningKey | None:
         keys = self._keys or {}
-        if kid is None and len(keys) == 1:  # it goes without saying
+        if kid is None and len(keys) == 1:  # there is no choice
             return next(iter(keys.values()))
         return keys.get(kid)
 
@@ -105,7 +105,7 @@ class IssuerKeys:
             if self._clock() < self._ask_again_at:
                 return
             self._ask_again_at = self._clock() + self._pause_s
-        # A caller that goes away leaves the question to the others.
+        # A cancelled caller does not cancel the fetch, which others may await.
         await asyncio.wait([self._fetch_once()])
 
     async def _keep_up(self) -> None:
@@ -115,7 +115,7 @@ class IssuerKeys:
         return self._fetching is not None and not self._fetching.done()
 
     def _fetch_once(self) -> asyncio.Task[None]:
-        """The fetch that is under way, or a new one."""
+        """Returns the running fetch, or starts one."""
         if self._fetching is None or self._fetching.done():
             self._fetching = asyncio.create_task(self._fetch(), name="issuer keys fetch")
         return self._fetching
@@ -137,7 +137,7 @@ class IssuerKeys:
 
     async def _answer(self) -> bytes:
         """Raises: UnusableKey, and what aiohttp raises."""
-        # A redirect would let whoever stands there say whose tokens are good.
+        # A redirect would let another host decide whose tokens are valid.
         async with self._session.get(self._url, allow_redirects=False) as response:
             if response.status != 200:
                 raise UnusableKey(f"status {response.status}")

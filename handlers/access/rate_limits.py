@@ -1,10 +1,10 @@
-"""How much one user may play and report: requests a second, streams at once, bytes a second,
-reports a second.
+"""Per-user rate limits: playback requests per second, concurrent streams, bytes per second,
+progress reports per second.
 
-Pure: it is told the time (of `time.monotonic`) and how many streams run. Services are free of all
-of them, by token and by grant: they act for many and on many connections. What is refused says so
-in the fields of draft-ietf-httpapi-ratelimit-headers-11; answers that succeed do not carry them,
-which the draft leaves open ("Performance Considerations").
+Pure: the time (of `time.monotonic`) and the number of running streams are arguments. Services are
+exempt, by token and by grant: they act for many users and connections. Refusals carry the fields of
+draft-ietf-httpapi-ratelimit-headers-11; successful responses do not, which the draft permits
+("Performance Considerations").
 """
 
 import math
@@ -16,22 +16,22 @@ from handlers.access.auth import SERVICE
 from handlers.errors import RETRY_SOON_S, RateLimited
 from handlers.token_bucket import TokenBucket
 
-BURST = 2  # a bucket is so many times as deep as what one period refills
+BURST = 2  # depth of a bucket, in periods of refill
 # A player that was offline for days delivers its queue (64 reports at most) almost at once.
 REPORT_BURST = 6
-# Long enough for a busy loop to come round. Eight transfers, each a twentieth of a second ahead,
-# may with this bring 5 % too much in ten seconds.
+# Longer than an iteration of a busy event loop. With it, eight transfers, each a twentieth of a
+# second ahead, may exceed the limit by 5 % within ten seconds.
 BANDWIDTH_BURST_S = 0.1
-# Whoever wants a bucket forgotten before it is full needs so many signed identities within the
-# seconds in which it fills.
+# To have a bucket forgotten before it is full, an attacker needs this many signed identities within
+# the seconds in which it refills.
 MAX_USERS = 100_000
 
 
 class UserBuckets:
-    """A bucket for each user who has taken something lately; a full one is as good as none.
+    """Buckets of recently active users; a full bucket equals none and is forgotten.
 
-    Each new user has two others looked at, and forgotten if theirs are full: in constant time no
-    more are kept than took something while a bucket fills, or than `max_users`.
+    Each new user triggers a check of two others, in constant time, so the number of buckets is
+    bounded by the users active within one refill, and by `max_users`.
     """
 
     def __init__(self, rate_per_s: float, depth: float, max_users: int = MAX_USERS) -> None:
@@ -39,7 +39,7 @@ class UserBuckets:
         self._depth = depth
         self._max_users = max_users
         self._remembered: OrderedDict[str, TokenBucket] = OrderedDict()
-        # What a transfer still takes from is not made a second time.
+        # A bucket that a transfer still uses must not be created a second time.
         self._held: WeakValueDictionary[str, TokenBucket] = WeakValueDictionary()
 
     def __len__(self) -> int:
@@ -58,14 +58,14 @@ class UserBuckets:
         for _ in range(min(2, len(self._remembered))):
             user_id, bucket = self._remembered.popitem(last=False)
             if bucket.level(now_s) < self._depth:
-                self._remembered[user_id] = bucket  # looked at again after all others
+                self._remembered[user_id] = bucket  # checked again after all others
         if len(self._remembered) >= self._max_users:
             self._remembered.popitem(last=False)
 
 
 class ReportLimits:
-    """Progress reports of all users in this process: `reports` in `period_s`, six times as many at
-    once. Each report that counts is an event in the log, so the log is bounded with them."""
+    """Limits of progress reports in this process: `reports` per `period_s`, with a burst of six
+    times as many. Each accepted report is an event, so this also bounds the log's growth."""
 
     def __init__(self, reports: int, period_s: int, max_users: int = MAX_USERS) -> None:
         depth = REPORT_BURST * reports
@@ -73,11 +73,11 @@ class ReportLimits:
         self._policy = f'"reports";q={depth};w={REPORT_BURST * period_s}'
 
     def take(self, user_id: str, roles: Collection[str], now_s: float) -> float:
-        """Take one and return 0.0, or nothing and return the seconds until there is one."""
+        """Takes one and returns 0.0, or takes nothing and returns the seconds to wait."""
         return 0.0 if is_free(roles) else self._reports.of(user_id, now_s).take(1.0, now_s)
 
     def require(self, user_id: str, roles: Collection[str], now_s: float) -> None:
-        """Takes one. Raises RateLimited."""
+        """Takes one report. Raises RateLimited."""
         wait_s = self.take(user_id, roles, now_s)
         if wait_s > 0.0:
             raise _refusal(
@@ -89,7 +89,7 @@ class ReportLimits:
 
 
 class PlayingLimits:
-    """The limits of all users in this process: `requests` in `period_s`, `streams` at once."""
+    """Playback limits in this process: `requests` per `period_s`, `streams` at once, per user."""
 
     def __init__(
         self,
@@ -114,13 +114,13 @@ class PlayingLimits:
         )
 
     def requests_of(self, user_id: str, roles: Collection[str], now_s: float) -> TokenBucket | None:
-        """The bucket of a user, for `admit`; None for one who is free of limits."""
+        """Returns the user's bucket for `admit`; None for an exempt user."""
         return None if is_free(roles) else self._requests.of(user_id, now_s)
 
     def admit(self, requests: TokenBucket, running_streams: int, now_s: float) -> bool:
-        """Both limits at once; a refusal takes nothing.
+        """Checks both limits; a refusal takes nothing.
 
-        For pictures, which are no streams, `running_streams` is 0.
+        Pass 0 `running_streams` for pictures, which do not count as streams.
         """
         return running_streams < self._streams and requests.take(1.0, now_s) == 0.0
 
@@ -133,7 +133,7 @@ class PlayingLimits:
             raise _refusal("You ask more often than you may.", "requests", self._policy, wait_s)
 
     def require_stream(self, roles: Collection[str], running_streams: int) -> None:
-        """Raises RateLimited. Nobody knows when one of those that run will end."""
+        """Raises RateLimited, with a short delay: the end of a running stream is unknown."""
         if running_streams >= self._streams and not is_free(roles):
             raise RateLimited(
                 f"You have {running_streams} streams at once already.",
@@ -142,19 +142,19 @@ class PlayingLimits:
             )
 
     def bandwidth(self, user_id: str, roles: Collection[str], now_s: float) -> TokenBucket | None:
-        """The bytes that all of the user's transfers share; None without a limit."""
+        """Returns the bucket of bytes shared by the user's transfers; None without a limit."""
         if self._bandwidth is None or is_free(roles):
             return None
         return self._bandwidth.of(user_id, now_s)
 
 
 def is_free(roles: Collection[str]) -> bool:
-    """Admins are people: they share the limits of all others."""
+    """True for services; admins are people and limited like everyone."""
     return SERVICE in roles
 
 
 def rate_fields(policy: str, state: str) -> dict[str, str]:
-    """The fields of a refusal."""
+    """Returns the header fields of a refusal."""
     return {"RateLimit-Policy": policy, "RateLimit": state}
 
 

@@ -1,8 +1,8 @@
-"""Which grants no longer hold: enrolment versions that were overtaken, videos that are gone.
+"""Revocation of grants by newer enrolment versions and by deleted videos.
 
-Kept in memory, filled from the database at start and by the log from then on; asked for every
-range, so it must never wait. Until it is filled nobody can say that a grant still holds. What is
-older than any grant can be is forgotten, so that it does not grow for ever.
+Kept in memory, loaded from the database at start and updated by the log; checked for every range,
+so it never waits. Until it is loaded, no grant is accepted. Entries older than any possible grant
+are forgotten, which bounds its size.
 """
 
 import time
@@ -15,14 +15,14 @@ from events.log.types import EnrollmentChanged, VideoDeleted, VideoUpdated
 from handlers.access.grants import LONGEST_TTL_S, Grants, PlaybackGrant
 from handlers.errors import NotEnrolled, Unavailable
 
-CLOCKS_DIFFER_S = 3600.0  # at most, between the database and whoever signed the grant
+CLOCKS_DIFFER_S = 3600.0  # tolerated between the database and the host that signed the grant
 REMEMBERED_S = LONGEST_TTL_S + CLOCKS_DIFFER_S
 
 Key = TypeVar("Key")
 
 
 class _Lately(Generic[Key]):
-    """What was noted within `REMEMBERED_S`; older notes go when a new one comes."""
+    """Entries of the last `REMEMBERED_S`; older ones are dropped when one is added."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -35,7 +35,7 @@ class _Lately(Generic[Key]):
         return key in self._notes
 
     def get(self, key: Key) -> int:
-        """0 for what was not noted."""
+        """Returns 0 for a missing entry."""
         return self._notes.get(key, (0, 0.0))[0]
 
     def note(self, key: Key, number: int = 1) -> None:
@@ -50,26 +50,26 @@ class _Lately(Generic[Key]):
 
 
 class Revocations:
-    """Enrolments never changed and videos never deleted are not in the tables."""
+    """Changed enrolments and deleted videos; unchanged ones need no entry."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._versions: _Lately[tuple[str, str]] = _Lately(clock)
         self._deleted: _Lately[UUID] = _Lately(clock)
-        self._told: set[UUID] = set()  # by the log, before `load`
+        self._applied_ids: set[UUID] = set()  # by the log, before `load`
         self._is_loaded = False
         self.changes = 0
 
     def __len__(self) -> int:
-        """How much is remembered."""
+        """Returns the number of entries."""
         return len(self._versions) + len(self._deleted)
 
     def load(self, versions: Mapping[tuple[str, str], int], deleted: Iterable[UUID]) -> None:
-        """(course_id, user_id) -> version; later events may have been applied already."""
+        """Loads (course_id, user_id) -> version; later events may have been applied already."""
         for key, version in versions.items():
             self._raise(key, version)
-        for video_id in set(deleted) - self._told:
+        for video_id in set(deleted) - self._applied_ids:
             self._deleted.note(video_id)
-        self._told.clear()
+        self._applied_ids.clear()
         self._is_loaded = True
         self.changes += 1
 
@@ -79,14 +79,14 @@ class Revocations:
             case EnrollmentChanged():
                 self._raise((event.course_id, event.user_id), event.version)
             case VideoDeleted():
-                self._tell(event.video_id)
+                self._note_applied(event.video_id)
                 self._deleted.note(event.video_id)
-            case _:  # VideoUpdated, which is told of a restored video, too
-                self._tell(event.video_id)
+            case _:  # VideoUpdated, which is also published for a restored video
+                self._note_applied(event.video_id)
                 self._deleted.discard(event.video_id)
 
     def require(self, grant: PlaybackGrant) -> None:
-        """Raises NotEnrolled for a grant that was withdrawn, Unavailable before `load`."""
+        """Raises NotEnrolled for a revoked grant, Unavailable before `load`."""
         if self.is_revoked(grant):
             raise NotEnrolled("What allowed this was changed, withdrawn or deleted.")
 
@@ -100,10 +100,10 @@ class Revocations:
             return False
         return grant.version < self._versions.get((grant.course_id, grant.user_id))
 
-    def _tell(self, video_id: UUID) -> None:
-        """The log is newer than what `load` will bring."""
+    def _note_applied(self, video_id: UUID) -> None:
+        """Notes an event before `load`, whose rows are older."""
         if not self._is_loaded:
-            self._told.add(video_id)
+            self._applied_ids.add(video_id)
 
     def _raise(self, key: tuple[str, str], version: int) -> None:
         if version > self._versions.get(key):
@@ -113,7 +113,7 @@ class Revocations:
 def held_grant(
     grants: Grants, revocations: Revocations, token: str, video_id: UUID | None
 ) -> PlaybackGrant:
-    """The grant of a token, if it still holds and is for this video.
+    """Returns the grant of a token, if it is valid for this video.
 
     Raises InvalidToken, NotEnrolled, Unavailable.
     """

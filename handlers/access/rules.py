@@ -1,8 +1,8 @@
-"""Who may do what in a course: the only enrolment check.
+"""Access rules of a course: the only enrolment check.
 
-The table of the contract, "Who may call", is `RIGHTS`. Admin and service may everything; anyone
-else what their role in that course allows. A stranger gets the same answer whether the thing
-exists or not, so a caller passes `course_id=None` for what does not exist.
+`RIGHTS` is the contract's table "Who may call". Admin and service have all rights; anyone else has
+those of their role in the course. Others get the same response whether a resource exists or not, so
+callers pass `course_id=None` for a missing one.
 """
 
 import time
@@ -15,12 +15,12 @@ from handlers.access.auth import Viewer
 from handlers.errors import NotAllowed, NotEnrolled, NotFound
 from storage.bounded_cache import BoundedCache
 
-ENROLLMENT_AGE_S = 5.0  # a withdrawal is felt this soon even if the log is silent
+ENROLLMENT_AGE_S = 5.0  # a withdrawal takes effect within this time even without the log
 REMEMBERED_ENROLLMENTS = 50_000
 
 
 class Right(Enum):
-    """What one may want in a course."""
+    """Rights in a course."""
 
     WATCH = auto()  # play, read metadata and thumbnails, report and read one's own progress
     SEE_UNREADY = auto()  # lists show videos that cannot be played yet
@@ -37,7 +37,7 @@ RIGHTS: dict[str, frozenset[Right]] = {"student": STUDENT, "instructor": INSTRUC
 
 
 class Access:
-    """Answers from enrolments remembered for at most five seconds."""
+    """Checks rights against enrolments cached for at most five seconds."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -59,21 +59,21 @@ class Access:
             raise NotAllowed
 
     async def may(self, viewer: Viewer, course_id: str, right: Right) -> bool:
-        """For one who was let in already: does this go, too?"""
+        """True if a viewer who has access has this right, too."""
         if viewer.is_privileged:
             return True
         role = await self.role(viewer.user_id, course_id)
         return role is not None and right in RIGHTS[role]
 
     def is_known_to_allow(self, viewer: Viewer, course_id: str, right: Right) -> bool:
-        """As `may`, but False where the database would have to be asked."""
+        """Like `may`, from the cache only; False if the enrolment is not cached."""
         if viewer.is_privileged:
             return True
         role, until_s = self._remembered.peek((course_id, viewer.user_id)) or (None, 0.0)
         return role is not None and right in RIGHTS[role] and time.monotonic() < until_s
 
     async def role(self, user_id: str, course_id: str) -> str | None:
-        """None for who is not enrolled."""
+        """Returns the user's role; None if not enrolled."""
         key = (course_id, user_id)
         remembered = self._remembered.get(key)
         if remembered is not None and time.monotonic() < remembered[1]:
@@ -88,7 +88,7 @@ class Access:
         changes = self._changes
         enrollment = await enrollments.get(self._database, *key)
         role = enrollment.role if enrollment else None
-        if changes == self._changes:  # else what was read may be older than what the log told
+        if changes == self._changes:  # else the row may be older than an applied event
             self._remember(key, role)
         return role
 

@@ -1,7 +1,7 @@
-"""What verifies tokens: a shared secret, a public key in PEM, the keys of a JWK set (RFC 7517).
+"""Keys that verify tokens: a shared secret, a public key in PEM, or a JWK set (RFC 7517).
 
-Pure. The algorithm follows from the key's kind, never from a token: a public key is no HMAC secret,
-and a set holds no symmetric keys for us. Where a set comes from is decided in `issuer_keys`.
+Pure. The algorithm is derived from the key's type, never from a token: a public key is never used
+as an HMAC secret, and symmetric keys of a set are ignored. Sets are fetched in `issuer_keys`.
 """
 
 from collections.abc import Mapping
@@ -22,25 +22,25 @@ from cryptography.hazmat.primitives.serialization import (
 
 HS256 = "HS256"
 PUBLIC_KEY_ALGORITHMS = frozenset({"RS256", "ES256", "EdDSA"})
-RSA_BITS = range(2048, 8192 + 1)  # RFC 7518 section 3.3; above it one check costs milliseconds
+RSA_BITS = range(2048, 8192 + 1)  # RFC 7518 section 3.3; above, a verification takes milliseconds
 MAX_KEYS = 100  # issuers rotate between two or three
 MAX_KID_LENGTH = 256
 
 
 class UnusableKey(Exception):
-    """This is no key that can verify tokens."""
+    """The key cannot verify tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """`text` is the secret, or the public key in PEM; it serves one algorithm and no other."""
+    """A key for exactly one algorithm; `text` is the secret, or the public key in PEM."""
 
     text: str = field(repr=False)
     algorithm: str
 
 
 class Keys(Protocol):
-    """The keys whose tokens are accepted now."""
+    """The keys that are accepted now."""
 
     @property
     def algorithms(self) -> frozenset[str]: ...
@@ -77,7 +77,7 @@ def parse_public_key(pem: bytes) -> SigningKey:
 
 
 def parse_key_set(body: bytes) -> Mapping[str | None, SigningKey]:
-    """The usable keys by `kid`; a key that is not for us is left out. Raises: UnusableKey."""
+    """Returns the usable keys by `kid`; skips keys that are not for us. Raises: UnusableKey."""
     try:
         found = msgspec.json.decode(body, type=_JwkSet)
     except (msgspec.DecodeError, RecursionError) as exc:
@@ -103,10 +103,10 @@ def _kid(jwk: Mapping[str, Any]) -> str | None:
 
 
 def _key_of(jwk: Mapping[str, Any]) -> SigningKey:
-    """Not for us: secrets, keys for encryption or signing, those of another algorithm."""
+    """Raises: UnusableKey for secrets, private or encryption keys, and other algorithms."""
     operations = jwk.get("key_ops", ["verify"])
     is_for_us = jwk.get("use", "sig") == "sig" and isinstance(operations, list)
-    # A private key that is published verifies what anybody may have signed.
+    # With a published private key anybody can sign tokens.
     if not is_for_us or "verify" not in operations or jwk.get("kty") == "oct" or "d" in jwk:
         raise UnusableKey
     try:

@@ -1,1 +1,1 @@
-"""Courses, modules, enrolments, and the videos in them."""
+"""Courses, modules, enrolments, and their videos."""

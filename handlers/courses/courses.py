@@ -1,4 +1,4 @@
-"""Courses and their modules."""
+"""Course and module endpoints."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -59,7 +59,7 @@ from handlers.paging import BEGINNING, page_of
     ),
 )
 async def put_course(request: web.Request) -> web.Response:
-    """Create or rename."""
+    """Creates or renames a course."""
     viewer = request[keys.VIEWER]
     course_id = identifier(request, "course_id")
     access, database = request.app[keys.ACCESS], request.app[keys.DATABASE]
@@ -84,7 +84,7 @@ async def put_course(request: web.Request) -> web.Response:
     ),
 )
 async def list_courses(request: web.Request) -> web.Response:
-    """The caller's own; all for admin and service."""
+    """Lists the caller's courses; all for admin and service."""
     viewer, page = request[keys.VIEWER], page_of(request)
     found = await courses.list_courses(
         request.app[keys.DATABASE],
@@ -106,7 +106,7 @@ async def list_courses(request: web.Request) -> web.Response:
     ),
 )
 async def get_course(request: web.Request) -> web.Response:
-    """With its modules and their videos, each with the caller's progress."""
+    """Returns a course with its modules and their videos, each with the caller's progress."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     access = request.app[keys.ACCESS]
     course = await allowed_course(request, Right.WATCH)
@@ -132,7 +132,7 @@ async def get_course(request: web.Request) -> web.Response:
     ),
 )
 async def delete_course(request: web.Request) -> web.Response:
-    """Hidden at once, its modules and videos with it."""
+    """Soft-deletes a course with its modules and videos."""
     course = await allowed_course(request, Right.ADMINISTER)
     gone = await request.app[keys.DELETION].delete_course(course.id, request[keys.VIEWER].user_id)
     request.app[keys.CATALOG].forget(*gone)
@@ -150,7 +150,7 @@ async def delete_course(request: web.Request) -> web.Response:
     ),
 )
 async def put_module(request: web.Request) -> web.Response:
-    """Create or change. A module id is unique in the service and never moves."""
+    """Creates or changes a module. Its id is unique in the service and never changes course."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     module_id = identifier(request, "module_id")
     course = await allowed_course(request, Right.EDIT)

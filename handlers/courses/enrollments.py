@@ -1,4 +1,4 @@
-"""Who is enrolled in a course: put, listed, withdrawn."""
+"""Enrolment endpoints: put, list, withdraw."""
 
 from datetime import UTC, datetime
 
@@ -50,7 +50,7 @@ from handlers.paging import BEGINNING, page_of
     ),
 )
 async def put_enrollment(request: web.Request) -> web.Response:
-    """Enrol, or change the role. An instructor may enrol students only."""
+    """Enrols a user or changes the role. An instructor may enrol students only."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     course_id, user_id = await _enrollment_of(request)
     body = await read_json(request, EnrollmentPut)
@@ -58,11 +58,11 @@ async def put_enrollment(request: web.Request) -> web.Response:
         await _require_student(transaction, viewer, course_id, user_id, wanted=body.role)
         enrollment, outcome = await enrollments.put(transaction, course_id, user_id, body.role)
         changed = _changed(enrollment)
-        if enrollment.role == "student":  # who taught may have uploads under way
+        if enrollment.role == "student":  # a former instructor may have open uploads
             await uploads.end_of_user(transaction, course_id, user_id)
         if outcome is not PutOutcome.UNCHANGED:
             await log.append(transaction, [changed])
-    request.app[keys.ACCESS].apply(changed)  # here at once, elsewhere when the log tells it
+    request.app[keys.ACCESS].apply(changed)  # here at once, in other processes by the log
     status = 201 if outcome is PutOutcome.CREATED else 200
     return answer_json(_enrollment_view(enrollment), status=status)
 
@@ -77,7 +77,7 @@ async def put_enrollment(request: web.Request) -> web.Response:
     ),
 )
 async def delete_enrollment(request: web.Request) -> web.Response:
-    """Withdraw: grants of it stop working, transfers, event streams and uploads end."""
+    """Withdraws a user: grants are revoked, transfers, event streams and uploads end."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     course_id, user_id = await _enrollment_of(request)
     async with database.transaction() as transaction:
@@ -118,7 +118,7 @@ async def list_enrollments(request: web.Request) -> web.Response:
 
 
 async def _enrollment_of(request: web.Request) -> tuple[str, str]:
-    """(course_id, user_id) of the path, once the caller may manage enrolments there."""
+    """Returns (course_id, user_id) of the path, after the check of the right to enrol."""
     user_id = identifier(request, "user_id")
     course = await allowed_course(request, Right.ENROLL)
     return course.id, user_id
@@ -131,7 +131,7 @@ async def _require_student(
     user_id: str,
     wanted: str = "student",
 ) -> None:
-    """An instructor makes and withdraws students, never another instructor."""
+    """Raises NotAllowed when an instructor would change another instructor's enrolment."""
     if viewer.is_privileged:
         return
     enrollment = await enrollments.get(transaction, course_id, user_id, locked=True)

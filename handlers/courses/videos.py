@@ -1,4 +1,4 @@
-"""Videos as things with a name: listed, shown, renamed, deleted, restored."""
+"""Video endpoints: list, show, rename, delete, restore."""
 
 from datetime import datetime
 from uuid import UUID
@@ -40,7 +40,7 @@ from handlers.paging import BEGINNING, NO_UUID, page_of
     ),
 )
 async def list_videos(request: web.Request) -> web.Response:
-    """Of a module, oldest first; a student sees what is ready."""
+    """Lists a module's videos, oldest first; students see ready ones only."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     access = request.app[keys.ACCESS]
     module = await allowed_module(request, Right.WATCH)
@@ -79,7 +79,7 @@ async def get_video(request: web.Request) -> web.Response:
     ),
 )
 async def patch_video(request: web.Request) -> web.Response:
-    """Rename."""
+    """Renames a video."""
     video = await allowed_video(request, Right.EDIT)
     body = await read_json(request, VideoPatch)
     async with request.app[keys.DATABASE].transaction() as transaction:
@@ -100,7 +100,7 @@ async def patch_video(request: web.Request) -> web.Response:
     ),
 )
 async def delete_video(request: web.Request) -> web.Response:
-    """Hidden at once; the files go when it can no longer be restored."""
+    """Soft-deletes a video; its files are removed after the trash retention."""
     video = await allowed_video(request, Right.EDIT)
     gone = await request.app[keys.DELETION].delete_video(video.id, request[keys.VIEWER].user_id)
     request.app[keys.CATALOG].forget(*gone)
@@ -117,7 +117,7 @@ async def delete_video(request: web.Request) -> web.Response:
     ),
 )
 async def restore_video(request: web.Request) -> web.Response:
-    """As it was, while its files are kept; a video that was not deleted simply stays."""
+    """Restores a video from the trash; returns a video that was not deleted unchanged."""
     viewer = request[keys.VIEWER]
     video = await _restorable_video(request)
     course_id = video.course_id if video else None
@@ -131,9 +131,9 @@ async def restore_video(request: web.Request) -> web.Response:
 
 
 async def _restorable_video(request: web.Request) -> Video | None:
-    """Deleted or not; of a deleted one nobody hears but who may restore it.
+    """Returns the video of the path, a deleted one only to callers who may restore it.
 
-    Only who may make a course can bring one back with its video.
+    Only admin and service can restore a video of a deleted course.
     """
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     video = await request.app[keys.DELETION].find(video_id_of(request) or NO_UUID)

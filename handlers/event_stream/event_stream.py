@@ -1,9 +1,9 @@
-"""What happens, as server-sent events (WHATWG HTML section 9.2).
+"""Event stream endpoints: server-sent events (WHATWG HTML section 9.2).
 
-What a stream may carry is decided by the hub when an event is delivered, and who writes it, the hub
-or a task, by its subscriber. Here is the wire that both write to: the connection's own transport,
-since a task that wakes and a writer's queue for each of thousands cost more than the sending. Once
-it is up to date a stream is left to its connection, and its request ends.
+The hub decides at delivery which events a stream may carry; its subscriber decides whether the hub
+or a task writes. This module has the wire that both write to: the connection's own transport, since
+a task and a write queue per stream would cost more than the sending. Once a stream is up to date,
+its connection keeps it and its request ends.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ STREAM = (
     ),
 )
 async def get_events(request: web.Request) -> web.StreamResponse:
-    """All that the caller may see."""
+    """Streams all events that the caller may see."""
     viewer = request[keys.VIEWER]
     scope = Scope(viewer.user_id, viewer.is_privileged)
     return await _stream(request, scope, viewer.expires_at)
@@ -85,7 +85,7 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     has_implied_head=False,
 )
 async def get_events_by_grant(request: web.Request) -> web.StreamResponse:
-    """By the events grant all that its user may see, by a playback grant its video's events."""
+    """Streams by an events grant all that its user may see, by a playback grant its video's."""
     grant = request.app[keys.GRANTS].events(request.match_info["grant"])
     if not isinstance(grant, PlaybackGrant):
         return await _stream(request, Scope(grant.user_id, grant.is_privileged), grant.expires_at)
@@ -106,9 +106,9 @@ async def _stream(
     hub, pack = request.app[keys.HUB], _pack(request)
     subscription = hub.subscribe(scope, filters, after_id, pack, expires_at)
     async with subscription as subscriber:
-        # Asked once subscribed: what takes the grant away from now on, ends the stream.
+        # Checked after subscribing: a later revocation ends the stream.
         if subscriber.end_reason is not None or is_revoked():
-            return web.Response(status=204)  # tells EventSource for good: nothing will come
+            return web.Response(status=204)  # EventSource does not reconnect after a 204
         response = web.StreamResponse(headers=HEADERS)
         if request.method == hdrs.METH_HEAD:
             return response
@@ -117,7 +117,7 @@ async def _stream(
         try:
             return await _feed(request, response, subscription, wire)
         except (ConnectionError, TimeoutError):
-            wire.cut()  # gone, or as good as gone
+            wire.cut()  # disconnected or stalled
     return response
 
 
@@ -127,7 +127,7 @@ async def _feed(
     subscription: Subscription,
     wire: "TransportWire",
 ) -> web.StreamResponse:
-    """Returns once the stream is over, or live and left to its connection."""
+    """Writes until the stream is over, or live and kept by its connection."""
     connection, subscriber = request.protocol, subscription.subscriber
     if not isinstance(connection, Connection) or not connection.can_carry(request):
         await subscriber.feed(wire)
@@ -141,8 +141,8 @@ async def _feed(
 
 
 class CarriedStream:
-    """A live stream whose handler has returned. A task of its own runs only while its wire is full,
-    or when it ends: requests and tasks that wait take more memory than the streams themselves.
+    """A live stream whose handler has returned. It has a task only while its wire is full, or at
+    its end: waiting requests and tasks take more memory than the streams themselves.
     """
 
     __slots__ = ("_connection", "_subscription", "_task", "_wire")
@@ -162,7 +162,7 @@ class CarriedStream:
         subscriber = self._subscription.subscriber
         is_over, is_whole = True, False
         try:
-            with suppress(ConnectionError, TimeoutError):  # gone, or as good as gone
+            with suppress(ConnectionError, TimeoutError):  # disconnected or stalled
                 is_over = await subscriber.catch_up(self._wire, self.go_on)
                 if is_over:
                     await self._wire.finish(_last(subscriber))
@@ -175,9 +175,9 @@ class CarriedStream:
 
 
 class TransportWire:
-    """The connection's transport, behind the response's head; tells of every byte it holds.
+    """The connection's transport after the response's head; exposes its unsent bytes.
 
-    What is written must be packed as the response's framing wants it.
+    Written bytes must be packed in the response's framing.
     """
 
     __slots__ = ("_protocol", "_transport")
@@ -207,11 +207,11 @@ class TransportWire:
     async def drain(self) -> None:
         if self._transport.get_write_buffer_size():
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
-                # Made when it is needed: that of the request would keep the request.
+                # Created on demand: the request's writer would keep the request alive.
                 await StreamWriter(self._protocol, asyncio.get_running_loop()).drain()
 
     async def finish(self, last: bytes = b"") -> None:
-        """Ends the response in order; the connection may carry another one."""
+        """Ends the response in order; the connection can be reused."""
         if self.is_gone:
             raise ConnectionResetError
         self.write(last)
@@ -223,7 +223,7 @@ class TransportWire:
 
 
 def _pack(request: web.Request) -> Callable[[bytes], bytes]:
-    """Around every piece: chunked where aiohttp announces it, nothing for HTTP/1.0."""
+    """Returns the framing of each piece: chunked for HTTP/1.1, none for HTTP/1.0."""
     return frames.chunk if request.version >= HttpVersion11 else bytes
 
 
@@ -249,7 +249,7 @@ def _filters(request: web.Request) -> Filters:
 
 
 def _after_id(request: web.Request) -> int | None:
-    """The header wins: EventSource repeats the query of its first request at each reconnect."""
+    """Returns the last event id; the header wins, since EventSource repeats its first query."""
     header = request.headers.get(LAST_EVENT_ID)
     return frames.parse_event_id(
         header if header is not None else request.query.get("last_event_id")

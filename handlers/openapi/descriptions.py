@@ -1,8 +1,8 @@
-"""The words in which an endpoint is described: what it takes, what it gives, its problems.
+"""Vocabulary of endpoint descriptions: parameters, answers, bodies, problems.
 
-Parameters and headers are named here once and referred to by name. Describes only; what a handler
-really does is held against it by the tests. What all endpoints share (a token that is missing, a
-database that is away) is added where the document is made.
+Parameters and headers are defined here once and referenced by name. The tests compare descriptions
+with the handlers' behaviour. Problems common to all endpoints (a missing token, a database outage)
+are added when the document is built.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ Content = Mapping[str, Any]  # media type -> a message type, or a JSON schema
 
 
 class Tag(StrEnum):
-    """The groups of the document, in its order."""
+    """Groups of the document, in its order."""
 
     COURSES = "Course structure"
     VIDEOS = "Videos"
@@ -48,7 +48,7 @@ class Tag(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What comes when it went well; `headers` are names of `HEADERS`."""
+    """A successful response; `headers` are names of `HEADERS`."""
 
     status: int
     description: str
@@ -64,9 +64,9 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one address. `access` is told by the address where it is None.
+    """One method of one path; `access` None means that the path determines it.
 
-    `has_head`: HEAD is part of the contract, too, and gives the headers alone.
+    `has_head`: HEAD is part of the contract, too, and returns the headers only.
     """
 
     tag: Tag

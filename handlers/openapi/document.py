@@ -1,7 +1,7 @@
-"""The OpenAPI 3.1 document: built once, from the endpoints' declarations and the message types.
+"""The OpenAPI 3.1 document, built once from the endpoints' declarations and the message types.
 
-Pure but for the handler that serves it. Every error of `handlers/errors.py` is in it. A grant has
-no security scheme, since OpenAPI knows none in a path; it is a parameter there.
+Pure except for the handler that serves it. It contains every error of `handlers/errors.py`. A grant
+is a path parameter, since OpenAPI has no security scheme in a path.
 """
 
 import re
@@ -81,7 +81,7 @@ def encode(document: Schema) -> bytes:
 
 
 def build(endpoints: Iterable[Endpoint]) -> Schema:
-    """Shown by tag, then by path."""
+    """Builds the document, ordered by tag, then by path."""
     shown_first = list(Tag).index
     ordered = sorted(endpoints, key=lambda one: (shown_first(one.operation.tag), one.path))
     schemas = Schemas(_contents(one.operation for one in ordered))
@@ -102,12 +102,12 @@ def build(endpoints: Iterable[Endpoint]) -> Schema:
 
 
 def problem_kinds() -> list[type[RequestError]]:
-    """Every error that can be answered, by status."""
+    """Returns every error class, ordered by status."""
     return sorted(_narrower(RequestError), key=lambda kind: (kind.status, kind.code))
 
 
 class Schemas:
-    """What stands under components, and is referred to: message types, problems."""
+    """The referenced components: message types and problems."""
 
     def __init__(self, types: Iterable[Any]) -> None:
         kinds = list(dict.fromkeys([*types, Problem]))
@@ -125,15 +125,15 @@ class Schemas:
         }
 
     def problem(self, kinds: list[type[RequestError]]) -> Schema:
-        """A reference to the answer that these problems of one status share."""
+        """Returns a reference to the response shared by these problems of one status."""
         name = "-".join([str(kinds[0].status), *(kind.code for kind in kinds)])
         self.problems.setdefault(name, _problem(kinds))
         return {"$ref": REF.format("responses", name)}
 
 
 def _plain(schema: Any) -> Any:
-    r"""With `$` where Python says `\Z`: JSON Schema has JavaScript's patterns. And with a pair of
-    numbers as two items of one kind: many readers do not know `prefixItems`."""
+    r"""Adapts a schema: `\Z` becomes `$`, since JSON Schema uses JavaScript's patterns, and a pair
+    of numbers becomes two items of one type, since many tools do not support `prefixItems`."""
     if isinstance(schema, dict):
         if _is_pair(schema):
             schema = {**schema, "items": schema["prefixItems"][0]}
@@ -145,7 +145,7 @@ def _plain(schema: Any) -> Any:
 
 
 def _whole(schema: Schema) -> Schema:
-    """What we send is sent whole; only what we read, which knows no other fields, has defaults."""
+    """Marks all properties of sent messages as required; only received ones have defaults."""
     is_sent = schema.get("additionalProperties") is not False
     return {**schema, "required": list(schema["properties"])} if is_sent else schema
 
@@ -160,7 +160,7 @@ def _is_pattern(value: Any) -> bool:
 
 
 def _contents(operations: Iterable[Operation]) -> Iterator[Any]:
-    """The message types that they take and give."""
+    """Yields the message types of all bodies and answers."""
     for operation in operations:
         contents = [answer.content for answer in operation.answers]
         contents += [operation.body.content] if operation.body else []
@@ -202,7 +202,7 @@ def _access_of(path: str) -> Access:
 def _responses(
     operation: Operation, access: Access, schemas: Schemas, *, is_of_something: bool
 ) -> Schema:
-    """Well and not well, by status. Any address with a name in it may name nothing."""
+    """Returns answers and problems by status; a path with parameters adds NotFound."""
     by_status: dict[int, list[type[RequestError]]] = defaultdict(list)
     everywhere = (*PROBLEMS_BY_ACCESS[access], Internal, Unavailable)
     missing = (NotFound,) if is_of_something else ()
@@ -216,7 +216,7 @@ def _responses(
 
 
 def _answer(answer: Answer, schemas: Schemas, problem: Schema) -> Schema:
-    """`problem` is what else comes with this status, under its own media type."""
+    """Merges `problem`, the error response of the same status, under its own media type."""
     shown: Schema = {"description": answer.description, "headers": _headers(answer.headers)}
     content = schemas.content(answer.content or {}) | problem.get("content", {})
     return {**shown, "content": content} if content else shown
@@ -242,7 +242,7 @@ def _headers(names: Iterable[str]) -> Schema:
 
 
 def _head(name: str, shown: Schema) -> Schema:
-    """The same without any body; `Range` is defined for GET alone."""
+    """Returns the operation for HEAD: without bodies, and without ranges, defined for GET only."""
     responses = {
         status: {part: answer[part] for part in answer if part != "content"}
         for status, answer in shown["responses"].items()
@@ -269,8 +269,8 @@ def _components(schemas: Schemas) -> Schema:
         "responses": schemas.problems,
         "parameters": {**PARAMETERS, **dict(_path_parameters())},
         "headers": {
-            name: {"description": said, "schema": {"type": "string"}}
-            for name, said in HEADERS.items()
+            name: {"description": description, "schema": {"type": "string"}}
+            for name, description in HEADERS.items()
         },
         "securitySchemes": {
             "bearer": {

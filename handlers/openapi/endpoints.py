@@ -61,15 +61,15 @@ def endpoint(
 
 
 def declared(package: ModuleType) -> list[Endpoint]:
-    """Of all modules below `package`, in the order in which aiohttp has to try them.
+    """Returns the endpoints of all modules below `package`, in routing order.
 
-    It takes the first path that matches: a literal segment comes before a variable one.
+    aiohttp takes the first path that matches, so literal segments come before variable ones.
     """
     return sorted(_all(package), key=_place)
 
 
 def require_description(router: web.UrlDispatcher) -> None:
-    """Raises Undescribed: a route that was added without being declared."""
+    """Raises Undescribed for a route that was added without a declaration."""
     for route in router.routes():
         if not isinstance(getattr(route.handler, _MARK, None), Endpoint):
             raise Undescribed(f"{route.method} {route.resource}: declare it with @endpoint")

@@ -1,8 +1,7 @@
-"""The pages people see: a fixed set of files, read once at start.
+"""The web pages: a fixed set of files, read once at start.
 
-Decides which files of a folder are served, their media type, their validator and the policy
-headers they carry. Deliberately knows nothing of courses or viewers: the pages fetch what they
-show through the API, with the token that the browser holds.
+Decides which files are served, with which media type, validators and policy headers. Knows nothing
+of courses or viewers: the pages fetch their data through the API, with the browser's token.
 """
 
 from collections.abc import Mapping
@@ -33,12 +32,12 @@ MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Nothing from elsewhere, ever; thumbnails come as blobs because <img> cannot send a token.
+# Only our own origin; thumbnails are blobs because <img> cannot send a token.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-# But for media, where a video still stands in S3: at whatever host, of which a page knows nothing.
+# The exception is media that still plays from S3, at a host that the page does not know.
 POLICIES: Mapping[str, str] = MappingProxyType(
     {
         WATCH_PAGE: CONTENT_SECURITY_POLICY.replace(
@@ -71,7 +70,7 @@ class PageFile:
             hdrs.CONTENT_TYPE: self.media_type,
             hdrs.ETAG: str(self.validators.etag),
             hdrs.LAST_MODIFIED: http_date(self.validators.last_modified_s),
-            # The names carry no version: a browser asks each time and is answered 304.
+            # The names carry no version: browsers revalidate each time and get 304.
             hdrs.CACHE_CONTROL: "no-cache",
             hdrs.CONTENT_SECURITY_POLICY: self.policy,
             hdrs.REFERRER_POLICY: "no-referrer",
@@ -80,14 +79,14 @@ class PageFile:
 
 
 class Pages:
-    """The files by name; whatever is not in it when the server starts is never served."""
+    """The files by name; files added after the start are not served."""
 
     def __init__(self, pages: Mapping[str, PageFile]) -> None:
         self._pages = pages
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Read every file of a known type; blocks on the disk."""
+        """Reads every file of a known type. Blocks."""
         paths = (path for path in directory.iterdir() if path.suffix in MEDIA_TYPES)
         return cls({path.name: PageFile.read(path) for path in paths})
 
@@ -121,13 +120,13 @@ async def show_home(request: web.Request) -> web.Response:
 
 @endpoint("GET /watch/{video_id}", _page("A video, to watch", HTML))
 async def show_watch(request: web.Request) -> web.Response:
-    """The same page for every video: its script reads the id from the address."""
+    """Serves the same page for every video: its script reads the id from the URL."""
     return _answer(request, WATCH_PAGE)
 
 
 @endpoint("GET /docs", _page("This document, to read", HTML))
 async def show_docs(request: web.Request) -> web.Response:
-    """Draws what `/openapi.json` says."""
+    """Serves the page that renders `/openapi.json`."""
     return _answer(request, DOCS_PAGE)
 
 

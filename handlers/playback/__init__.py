@@ -1,1 +1,1 @@
-"""Playing: grants, and the bytes of videos, pictures and captions."""
+"""Playback: grants, and the bytes of videos, pictures and captions."""

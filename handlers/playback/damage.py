@@ -1,4 +1,4 @@
-"""Notes that a published file is not as recorded, where it was to be sent: it is then repaired."""
+"""Recording of damaged files found while serving them, so that they are repaired."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from handlers.delivery.errors import FileUnavailable
 
 @contextmanager
 def noting_damage(request: web.Request, published: PublishedFile) -> Iterator[None]:
-    """The disk is asked again at the next request: it may have been put right meanwhile."""
+    """Records FileUnavailable as damage; the next request checks the disk again."""
     try:
         yield
     except FileUnavailable as exc:

@@ -1,4 +1,4 @@
-"""Grants are made: for one video and its viewer, or for the caller's event stream."""
+"""Endpoints that issue grants, for a video or for the caller's event stream."""
 
 import secrets
 from datetime import UTC, datetime
@@ -53,7 +53,7 @@ from storage.paths import asset_hash
     ),
 )
 async def post_playback(request: web.Request) -> web.Response:
-    """A playback grant and all that a player needs beside it."""
+    """Issues a playback grant with everything else that a player needs."""
     require_request_by_bearer(request)
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     video = await allowed_video(request, Right.WATCH)
@@ -82,7 +82,7 @@ async def post_playback(request: web.Request) -> web.Response:
     ),
 )
 async def post_events_grant(request: web.Request) -> web.Response:
-    """A grant for the caller's own event stream."""
+    """Issues a grant for the caller's own event stream."""
     require_request_by_bearer(request)
     viewer, grants = request[keys.VIEWER], request.app[keys.GRANTS]
     await read_optional_json(request, EventsGrantPost)
@@ -96,7 +96,7 @@ async def post_events_grant(request: web.Request) -> web.Response:
 
 
 async def _require_playable(request: web.Request, video: Video) -> None:
-    """Here, or where it still stands: then S3 is asked, as a player could not tell what it said.
+    """Checks that the video plays here or from S3: a player could not interpret S3's errors.
 
     Raises NotReady, Failed, S3SourceGone, S3SourceUnavailable.
     """
@@ -107,7 +107,7 @@ async def _require_playable(request: web.Request, video: Video) -> None:
 
 
 async def _grant_for(request: web.Request, viewer: Viewer, video: Video) -> PlaybackGrant:
-    """From the enrolment's row, never from a cache: a grant outlives both."""
+    """Builds a grant from the enrolment's row, never from a cache, which would outlive it."""
     version = None
     if not viewer.is_privileged:
         enrollment = await enrollments.get(
@@ -172,7 +172,7 @@ def _sources(video: Video, base: str) -> list[Source]:
 
 
 def _place(state: ProgressState, video: Video) -> float:
-    """A player's clock may have run past the end; nobody could resume there."""
+    """Limits the position to the duration, which a player's clock may exceed."""
     duration_s = video.duration_s
     return state.position_s if duration_s is None else min(state.position_s, duration_s)
 

@@ -1,8 +1,8 @@
-"""What allows a user to be sent bytes: asked anew for each transfer, also of a repeated request.
+"""Permits: the permission to send bytes to a user, checked again for each transfer.
 
-A permit that holds says no more than the full way would say now without asking the database; one
-that does not hold says nothing: the full way decides. It is asked in some ten microseconds that
-a repeated request takes, so it keeps at hand what it would else look up.
+A permit that holds means that the full check would succeed now without the database; for one that
+does not hold, the full check decides. The range shortcut checks it within the ten microseconds of a
+request, so a permit keeps references to everything it needs.
 """
 
 import time
@@ -52,12 +52,12 @@ class Claim:
     is_paced: bool
 
     def open(self) -> Transfer:
-        """For a request that was admitted. Raises RateLimited for a stream too many."""
+        """Opens a transfer for an admitted request. Raises RateLimited for an excess stream."""
         self.limits.require_stream(self.roles, self._running_streams())
         return self.open_admitted()
 
     def admits(self) -> bool:
-        """Whether the limits allow one more. Takes from them if so: asked last."""
+        """Takes one request from the limits if they allow it; call it last."""
         if self.requests is None:
             return True
         return self.limits.admit(self.requests, self._running_streams(), time.monotonic())
@@ -70,20 +70,20 @@ class Claim:
         )
 
     def _running_streams(self) -> int:
-        """Pictures are no streams."""
+        """Returns the user's running streams; 0 for pictures, which do not count as streams."""
         tally = self.tally
         return 0 if tally.purpose == "thumbnail" else self.transfers.streams_of(tally.user_id)
 
 
 @dataclass(slots=True)
 class GrantPermit:
-    """By a playback grant: its expiry, and what the log tells of its enrolment and video."""
+    """A permit by playback grant: checks expiry, enrolment version and deletion."""
 
     claim: Claim
     grant: PlaybackGrant
     revocations: Revocations
     _seen_changes: int = field(default=-1, init=False)
-    """How many changes `revocations` had seen when the grant was last found to stand."""
+    """Value of `revocations.changes` when the grant was last found valid."""
 
     def holds(self) -> bool:
         if self.grant.expires_at <= time.time():
@@ -106,7 +106,7 @@ class GrantPermit:
 
 @dataclass(frozen=True, slots=True)
 class BearerPermit:
-    """By a bearer token: that it was verified, an enrolment read seconds ago, the video's row."""
+    """A permit by bearer token: checks the verified token, the enrolment and the video's row."""
 
     claim: Claim
     token_digest: bytes
@@ -128,7 +128,7 @@ class BearerPermit:
 
 
 def permit_of_bearer(request: web.Request, video: Video, purpose: Purpose) -> BearerPermit:
-    """For a viewer whom the checks have let in."""
+    """Returns the permit of a viewer who passed the access checks."""
     app, viewer = request.app, request[keys.VIEWER]
     version = BY_OWN_RIGHT if viewer.is_privileged else UNVERSIONED
     return BearerPermit(
@@ -143,7 +143,7 @@ def permit_of_bearer(request: web.Request, video: Video, purpose: Purpose) -> Be
 
 
 def permit_of_grant(request: web.Request, grant: PlaybackGrant, purpose: Purpose) -> GrantPermit:
-    """For a grant that holds; it tells which enrolment version it stands on."""
+    """Returns the permit of a valid grant, with the enrolment version it depends on."""
     version = BY_OWN_RIGHT if grant.version is None else grant.version
     claim = _claim(
         request, grant.user_id, grant.roles, grant.course_id, grant.video_id, purpose, version

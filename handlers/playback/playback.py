@@ -1,7 +1,7 @@
-"""Playing: the bytes of videos and pictures, by grant or by bearer token.
+"""Playback endpoints: the bytes of videos and pictures, by grant or by bearer token.
 
-Serving reads as the list of its steps: who, within their limits, may they, which representation,
-which bytes of it (RFC 9110 section 14), then the transfer. By grant no step asks the database.
+The steps: identity, rate limit, access, representation, ranges (RFC 9110 section 14), transfer. By
+grant no step queries the database.
 """
 
 import secrets
@@ -94,7 +94,7 @@ def _bytes(content: Mapping[str, Any], *, varies: bool) -> tuple[Answer, ...]:
     ),
 )
 async def get_stream(request: web.Request) -> web.StreamResponse:
-    """The bytes by bearer token, in the format that `?format=` or `Accept` chooses."""
+    """Serves the video by bearer token, in the format chosen by `?format=` or `Accept`."""
     return await _serve_video(request, "stream")
 
 
@@ -110,7 +110,7 @@ async def get_stream(request: web.Request) -> web.StreamResponse:
     ),
 )
 async def get_download(request: web.Request) -> web.StreamResponse:
-    """As `get_stream`, to be saved under the name that the file came with."""
+    """Like `get_stream`, as an attachment with the original file name."""
     return await _serve_video(request, "download")
 
 
@@ -126,7 +126,7 @@ async def get_download(request: web.Request) -> web.StreamResponse:
     ),
 )
 async def get_thumbnail(request: web.Request) -> web.StreamResponse:
-    """A picture by bearer token; `Accept` chooses among the types that exist."""
+    """Serves a picture by bearer token; `Accept` chooses among its types."""
     require_request_by_bearer(request)
     video = await allowed_video(request, Right.WATCH)
     permit = permit_of_bearer(request, video, "thumbnail")
@@ -150,7 +150,7 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     ),
 )
 async def get_storyboard(request: web.Request) -> web.StreamResponse:
-    """The storyboard's cues by bearer token; they name sheets beside this address."""
+    """Serves the storyboard's cues by bearer token; they name sheets relative to this URL."""
     return await _serve_storyboard(request, lambda video: video.storyboard_file_name, CUES_TYPE)
 
 
@@ -166,7 +166,7 @@ async def get_storyboard(request: web.Request) -> web.StreamResponse:
     ),
 )
 async def get_storyboard_sheet(request: web.Request) -> web.StreamResponse:
-    """A sheet of the storyboard, under the name that the cues give it."""
+    """Serves a sheet of the storyboard, by its name in the cues."""
     sheet = f"storyboard-{request.match_info['sheet']}.jpg"
     return await _serve_storyboard(request, lambda _: sheet, PICTURES["jpg"])
 
@@ -183,7 +183,7 @@ async def get_storyboard_sheet(request: web.Request) -> web.StreamResponse:
     ),
 )
 async def get_asset(request: web.Request) -> web.StreamResponse:
-    """The bytes by grant. `asset` is a name that `/playback` gave, never a path."""
+    """Serves bytes by grant. `asset` is a name from the playback response, never a path."""
     grant = granted(request)
     require_request(request, grant.user_id, grant.roles)
     asset = request.match_info["asset"]
@@ -245,7 +245,7 @@ async def _serve(
     transfer: Transfer,
     decision: CachedDecision,
 ) -> web.StreamResponse:
-    """Raises PreconditionFailed, RangeNotSatisfiable under the headers that were planned."""
+    """Plans and sends. Raises PreconditionFailed, RangeNotSatisfiable with the planned headers."""
     boundary = secrets.token_hex(16)
     plan = ranges.plan(request.method, request.headers, facts, boundary=boundary)
     if plan.status == 412:
@@ -268,7 +268,7 @@ async def _find(
     media_type: str,
     size_bytes: int | None = None,
 ) -> Representation:
-    """What a row speaks of. Raises FileUnavailable."""
+    """Returns the representation of a row. Raises FileUnavailable."""
     published = PublishedFile(video.course_id, video.id, file_name)
     with noting_damage(request, published):
         representation = await request.app[keys.REPRESENTATIONS].find(
@@ -282,7 +282,7 @@ async def _find(
 async def _find_granted(
     request: web.Request, grant: PlaybackGrant, asset: str, media_type: str
 ) -> Representation:
-    """Raises NotFound, FileUnavailable; DatabaseError where only the row can tell."""
+    """Raises NotFound, FileUnavailable; DatabaseError where the row is needed."""
     if not is_servable(asset):
         raise NotFound
     published = PublishedFile(grant.course_id, grant.video_id, asset)
@@ -303,7 +303,7 @@ async def _find_granted(
 
 
 async def _recorded_bytes(catalog: Catalog, published: PublishedFile) -> int | None:
-    """None for what no row speaks of; a storyboard's rows are not asked."""
+    """Returns the size in the file's row; None without one, and for storyboards."""
     video = await catalog.get(published.video_id)
     if video is None:
         return None
@@ -312,7 +312,7 @@ async def _recorded_bytes(catalog: Catalog, published: PublishedFile) -> int | N
 
 
 def _chosen_format(request: web.Request, video: Video) -> RepresentationRow:
-    """Raises InvalidRequest for a format nobody knows, NotAcceptable for one that is not there."""
+    """Raises InvalidRequest for an unknown format, NotAcceptable for a missing one."""
     existing = {row.format: row for row in video.representations}
     offers = [name for name in FORMATS if name in existing]
     wanted = request.query.get("format")
@@ -330,7 +330,7 @@ def _chosen_format(request: web.Request, video: Video) -> RepresentationRow:
 
 
 def _chosen_picture(request: web.Request, video: Video) -> ThumbnailRow:
-    """Raises NotFound for a size that there is not, NotAcceptable."""
+    """Raises NotFound for an unknown size, NotAcceptable."""
     size = request.match_info["size"]
     existing = {row.mime_type: row for row in video.thumbnails if row.size_name == size}
     offers = [kind for kind in PICTURES.values() if kind in existing]

@@ -1,9 +1,8 @@
-"""A video that still plays from S3: a grant's or a bearer's request is sent there, signed here.
+"""Redirects to presigned S3 URLs for videos that still play from S3.
 
-The status is 307, which keeps the method for certain (RFC 9110 section 15.4.8), as 302 does not:
-an address is signed for GET or for HEAD. Range comes along: browsers and most clients send the same
-header to the new address. Nobody may keep the answer, whose address ends with the grant at the
-latest.
+The status is 307, which preserves the method (RFC 9110 section 15.4.8), unlike 302: a URL is signed
+for GET or for HEAD. Browsers and most clients repeat the Range header at the new URL. The response
+must not be stored: its URL expires with the grant at the latest.
 """
 
 import time
@@ -19,13 +18,13 @@ from handlers.delivery.transfers import Purpose
 from handlers.errors import NotFound
 
 IN_S3 = "in-s3"  # the asset's name
-BEARER_LIFE_S = 15 * 60.0  # as a privileged grant's
+BEARER_LIFE_S = 15 * 60.0  # like a privileged grant
 _TYPES: Mapping[str, str] = {"webm": "video/webm"}
 _LIKELIEST = "mp4"
 
 
 async def redirect_by_grant(request: web.Request, grant: PlaybackGrant) -> web.Response:
-    """Also after the video is ready here: who began to play there goes on with the same bytes."""
+    """Redirects even after the video is ready here: a running player needs the same bytes."""
     video = await request.app[keys.CATALOG].get(grant.video_id)
     if video is None or video.s3_source is None:
         raise NotFound
@@ -35,7 +34,7 @@ async def redirect_by_grant(request: web.Request, grant: PlaybackGrant) -> web.R
 async def redirect_by_bearer(
     request: web.Request, video: Video, place: S3Source, purpose: Purpose
 ) -> web.Response:
-    """In the one format that there is, whatever the request would rather have."""
+    """Redirects to the only format, whatever the request prefers."""
     named = None
     if purpose == "download":
         named = attachment(video.original_filename, video.title, _extension(place))
@@ -43,7 +42,7 @@ async def redirect_by_bearer(
 
 
 def type_of(place: S3Source) -> str:
-    """By the name of the object: nobody has seen into it."""
+    """Returns the media type by the object's name: its content is unknown."""
     return _TYPES.get(_extension(place), "video/mp4")
 
 

@@ -1,7 +1,7 @@
-"""Captions and chapters: WebVTT or SRT in, WebVTT out.
+"""Caption and chapter endpoints: accept WebVTT or SRT, return WebVTT.
 
-What is kept is not what was sent but its cues, written anew. So a PUT answers without an ETag
-(RFC 9110 section 9.3.4), and the same cues in another spelling change nothing.
+The cues are stored normalised, not as they were sent. So a PUT returns no ETag (RFC 9110 section
+9.3.4), and the same cues in another spelling change nothing.
 """
 
 from hashlib import sha256
@@ -54,7 +54,7 @@ from storage.media.facts import MAX_TRACK_BYTES, TrackKind
 
 MAX_TRACKS = 100  # of one video
 WEBVTT = "text/vtt"
-# What is in it is seen by its content; the rest is how tools that do not know it name it.
+# The format is detected by content; tools that do not know it send the generic types.
 MEDIA_TYPES = (WEBVTT, "application/x-subrip", "text/srt", "text/plain", OCTET_STREAM)
 CHAPTERS = TrackName("chapters")
 
@@ -121,7 +121,7 @@ async def get_captions(request: web.Request) -> web.Response:
     _get_track("The same by grant, for `<track>`", ()),
 )
 async def get_captions_by_grant(request: web.Request) -> web.Response:
-    """What `<track>` can ask for."""
+    """Serves captions by grant, for `<track>`."""
     return await _get(request, _granted_video(request), _captions(request))
 
 
@@ -172,7 +172,7 @@ async def _put(request: web.Request, video: Video, name: TrackName) -> web.Respo
     content = await _read(request, name.kind)
     digest = sha256(content.encode()).hexdigest()
     async with request.app[keys.DATABASE].transaction() as transaction:
-        before = await _locked(request, transaction, video.id, name)
+        before = await _lock_track(request, transaction, video.id, name)
         if before is None:
             await _require_room(transaction, video.id)
         if before is None or before.sha256 != digest:
@@ -204,7 +204,7 @@ async def _get(request: web.Request, video_id: UUID, name: TrackName) -> web.Res
 
 async def _delete(request: web.Request, video_id: UUID, name: TrackName) -> web.Response:
     async with request.app[keys.DATABASE].transaction() as transaction:
-        if await _locked(request, transaction, video_id, name) is None:
+        if await _lock_track(request, transaction, video_id, name) is None:
             raise _missing(name)
         await text_tracks.delete(transaction, video_id, name)
         await append_updated(transaction, video_id, request[keys.VIEWER].user_id)
@@ -213,7 +213,7 @@ async def _delete(request: web.Request, video_id: UUID, name: TrackName) -> web.
 
 
 def _captions(request: web.Request) -> TrackName:
-    """Raises InvalidRequest for what names no language."""
+    """Raises InvalidRequest for an invalid language tag."""
     language = canonical(request.match_info["language"])
     if language is None:
         raise InvalidRequest("language: a tag like `en`, `pt-BR` or `zh-Hans` (BCP 47).")
@@ -237,10 +237,10 @@ async def _read(request: web.Request, kind: TrackKind) -> str:
     return await request.app[keys.TEXT_SANDBOX].text_track(kind, body)
 
 
-async def _locked(
+async def _lock_track(
     request: web.Request, transaction: Transaction, video_id: UUID, name: TrackName
 ) -> TextTrack | None:
-    """The track as it is, and stays until the transaction ends, if the request may change it.
+    """Locks the video and returns the track, after the request's preconditions.
 
     Raises VideoMissing, PreconditionFailed.
     """

@@ -1,6 +1,6 @@
-"""The thumbnail that a teacher chooses: a frame of the video, or a picture of their own.
+"""Thumbnail endpoint: an instructor chooses a frame of the video, or uploads a picture.
 
-Done when it is answered, in all sizes and kinds at once; what was there before is gone then.
+The response comes after the new pictures, in all sizes and formats, have replaced the old ones.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ from handlers.own_storage import require_own_storage
 from storage.uploads import UploadFile, receive
 
 ACCEPTED_TYPES = ("image/jpeg", "image/png", "image/webp")
-MAX_PICTURE_BYTES = 20 * 2**20  # a photograph of a good camera
+MAX_PICTURE_BYTES = 20 * 2**20  # fits a photograph of a good camera
 BODY_TIMEOUT_S = 120.0
 CHUNK_BYTES = 256 * 1024
 
@@ -101,7 +101,7 @@ async def _take_picture(request: web.Request, video: Video) -> Video | None:
 
 @asynccontextmanager
 async def _received(request: web.Request) -> AsyncIterator[Path]:
-    """The body as a file, which is gone after the block."""
+    """Yields the body as a file, removed after the block."""
     if (request.content_length or 0) > MAX_PICTURE_BYTES:
         raise _too_large()
     storage, disk = request.app[keys.STORAGE], request.app[keys.DISK]

@@ -1,1 +1,1 @@
-"""Progress over HTTP: reports, and what is known from them."""
+"""Progress over HTTP: reports, and the progress stored from them."""

@@ -1,7 +1,7 @@
-"""How far a viewer has come: reports, and what is known from them.
+"""Progress endpoints: reports, and the progress stored from them.
 
-A report is answered once it is committed; until then it is only a `ReportReceived`, which goes to
-the persister and nowhere else.
+A report is answered after its commit; until then it is only a `ReportReceived`, which goes to the
+persister and nowhere else.
 """
 
 from datetime import datetime
@@ -61,7 +61,7 @@ BEACON = {**TEXT, "contentMediaType": JSON, "description": "JSON as for `applica
     ),
 )
 async def put_progress(request: web.Request) -> web.Response:
-    """Report by bearer token."""
+    """Stores a report by bearer token."""
     viewer, longest_s = request[keys.VIEWER], _longest_s(request)
     require_report(request, viewer.user_id, viewer.roles)
     video = await allowed_video(request, Right.WATCH)
@@ -81,7 +81,7 @@ async def put_progress(request: web.Request) -> web.Response:
     ),
 )
 async def post_progress(request: web.Request) -> web.Response:
-    """Report by grant: what `navigator.sendBeacon` can send, which chooses no Content-Type."""
+    """Stores a report by grant, as `navigator.sendBeacon` sends it, with any Content-Type."""
     grant = granted(request)
     require_report(request, grant.user_id, grant.roles)
     report = report_by_grant(grant, await read_body(request), _longest_s(request))
@@ -98,7 +98,7 @@ async def post_progress(request: web.Request) -> web.Response:
     ),
 )
 async def get_progress(request: web.Request) -> web.Response:
-    """The caller's own; zeros before the first report."""
+    """Returns the caller's progress; zeros before the first report."""
     video = await allowed_video(request, Right.WATCH)
     state = await progress.get(request.app[keys.DATABASE], request[keys.VIEWER].user_id, video.id)
     return answer_json(ProgressView.of(state))
@@ -115,7 +115,7 @@ async def get_progress(request: web.Request) -> web.Response:
     ),
 )
 async def list_progress(request: web.Request) -> web.Response:
-    """Of a course: the caller's own; everyone's for who may read it."""
+    """Lists the progress in a course: the caller's own, for instructors everyone's."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     access = request.app[keys.ACCESS]
     course = await allowed_course(request, Right.WATCH)
@@ -163,5 +163,5 @@ async def _answer(
 
 
 def _longest_s(request: web.Request) -> float:
-    """A video whose file nobody has seen may be so long."""
+    """Returns the longest duration of a video that has not been probed, in seconds."""
     return request.app[keys.UPLOAD_SETTINGS].media_limits.max_duration_s

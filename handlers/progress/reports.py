@@ -1,6 +1,6 @@
-"""A player's report as it comes over the wire: read, and checked against what may be said.
+"""Parsing and validation of players' progress reports.
 
-Decides neither who may report nor what a report changes.
+Access is checked by the endpoints; merging decides what a report changes.
 """
 
 import math
@@ -16,11 +16,11 @@ from handlers.access.grants import PlaybackGrant
 from handlers.errors import InvalidRequest, NotEnrolled, NotFound
 from handlers.messages import ProgressPut, Quality, decode_json
 
-TOLERANCE_S = 1.0  # a player's clock may run past the duration that the container tells
+TOLERANCE_S = 1.0  # a player's clock may exceed the container's duration
 
 
 def report_by_grant(grant: PlaybackGrant, body: bytes, longest_s: float) -> ProgressReport:
-    """What a body says for whom the grant was made. Raises InvalidRequest."""
+    """Parses a body as a report of the grant's user. Raises InvalidRequest."""
     said, duration_s = decode_json(body, ProgressPut), grant.duration_s
     return report_of(said, duration_s, longest_s, grant.video_id, grant.course_id, grant.user_id)
 
@@ -42,9 +42,9 @@ def report_of(
     course_id: str,
     user_id: str,
 ) -> ProgressReport:
-    """`longest_s` stands for a duration that nobody knows yet.
+    """Builds a report; `longest_s` replaces a duration that is not known yet.
 
-    Raises InvalidRequest for what lies outside `[0, duration + 1 s]` or is reversed.
+    Raises InvalidRequest for times outside `[0, duration + 1 s]` and reversed intervals.
     """
     _check_times(said, longest_s if duration_s is None else duration_s)
     return ProgressReport(
@@ -64,10 +64,10 @@ def report_of(
 
 
 def _measured(quality: Quality) -> dict[str, Any]:
-    """What the report tells; what it leaves out must not wipe out what one before it told."""
+    """Returns the reported figures only: missing ones must not overwrite earlier values."""
     figures = msgspec.structs.asdict(quality)
     if quality.error is not None:
-        # PostgreSQL stores no NUL; a strange message is no reason to lose the place.
+        # PostgreSQL stores no NUL; an odd message must not cost the viewer's position.
         figures["error"] = quality.error.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return {name: figure for name, figure in figures.items() if figure is not None}
 
