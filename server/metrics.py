@@ -16,10 +16,12 @@ from aiohttp import web
 
 from events.metrics import Metrics
 from events.progress.persister import ProgressPersister
+from events.stream.hub import Hub
+from events.upkeep.damage import DamagedFiles
 from events.upkeep.ledger import LedgerWriter
 from handlers import keys
 from handlers.connection.connection import protocol_factory
-from handlers.delivery.transfers import PURPOSES
+from handlers.delivery.transfers import PURPOSES, Transfers
 from handlers.metrics import show_metrics
 from server.config.settings import Config
 from server.web import middlewares
@@ -37,9 +39,18 @@ def make_metrics(environ: Mapping[str, str] = os.environ) -> Metrics:
 
 
 def follow(app: web.Application, persister: ProgressPersister) -> None:
-    """What is counted where it happens, read when somebody scrapes."""
-    metrics, hub, transfers = app[keys.METRICS], app[keys.HUB], app[keys.TRANSFERS]
-    database = app[keys.DATABASE]
+    """Follows the counters of the application's components."""
+    metrics, database = app[keys.METRICS], app[keys.DATABASE]
+    _follow_transfers(metrics, app[keys.TRANSFERS])
+    _follow_damage(metrics, app[keys.DAMAGED_FILES])
+    _follow_shortcuts(metrics, app)
+    _follow_event_streams(metrics, app[keys.HUB])
+    _follow_reports(metrics, persister)
+    metrics.gauge("tasks", "Tasks of the event loop.", lambda: {"": len(asyncio.all_tasks())})
+    metrics.count("database_queries", "Statements sent.", lambda: {"": database.query_count})
+
+
+def _follow_transfers(metrics: Metrics, transfers: Transfers) -> None:
     metrics.gauge(
         "transfers_running",
         "Answers with a video's or a picture's bytes that are on their way.",
@@ -52,7 +63,9 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
         lambda: {purpose: transfers.sent_bytes(purpose) for purpose in PURPOSES},
         label="purpose",
     )
-    damaged = app[keys.DAMAGED_FILES]
+
+
+def _follow_damage(metrics: Metrics, damaged: DamagedFiles) -> None:
     metrics.gauge(
         "damaged_files",
         "Published files that are not as recorded, as far as somebody asked for them.",
@@ -63,7 +76,9 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
         "Published files that were to be sent and were not as recorded.",
         lambda: {"": damaged.noted_count},
     )
-    metrics.gauge("tasks", "Tasks of the event loop.", lambda: {"": len(asyncio.all_tasks())})
+
+
+def _follow_shortcuts(metrics: Metrics, app: web.Application) -> None:
     if keys.RANGE_SHORTCUT in app:
         ranges, reports = app[keys.RANGE_SHORTCUT], app[keys.REPORT_SHORTCUT]
         metrics.count_answered(lambda: ranges.answered)
@@ -72,6 +87,9 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
             "Requests answered as one like them was before; among those of http_requests.",
             lambda: {"": ranges.answered.total() + reports.answered_count},
         )
+
+
+def _follow_event_streams(metrics: Metrics, hub: Hub) -> None:
     metrics.gauge("event_subscribers", "Open event streams.", lambda: {"": len(hub)})
     metrics.count(
         "event_subscribers_evicted",
@@ -89,6 +107,9 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
         "Events in the backlogs of streams whose clients do not keep up.",
         lambda: {"": hub.waiting_count},
     )
+
+
+def _follow_reports(metrics: Metrics, persister: ProgressPersister) -> None:
     metrics.gauge(
         "progress_reports_waiting",
         "Progress reports that no commit has taken up yet.",
@@ -102,7 +123,6 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
         "Transactions that stored progress reports.",
         lambda: {"": persister.commit_count},
     )
-    metrics.count("database_queries", "Statements sent.", lambda: {"": database.query_count})
 
 
 def follow_ledger(metrics: Metrics, writer: LedgerWriter) -> None:

@@ -36,11 +36,10 @@ BY_BEARER = "private, no-cache"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who is sent what, standing on which enrolment, within the limits of the user.
+    """A user's claim to bytes: the enrolment version it depends on, and the user's limits.
 
-    `requests` is None for whoever is free of limits; bytes may leave as fast as the client takes
-    them unless it `is_paced`. `tally` counts the answers that were out at once; any other has a
-    transfer of its own.
+    `requests` is None for an exempt user; bytes leave as fast as the client takes them unless it
+    `is_paced`. `tally` counts responses that were sent at once; any other has its own transfer.
     """
 
     transfers: Transfers

@@ -26,7 +26,7 @@ def report_by_grant(grant: PlaybackGrant, body: bytes, longest_s: float) -> Prog
 
 
 def refusal_of(failure: BaseException, *, is_told_more: bool) -> BaseException:
-    """What a caller is answered; a stranger does not learn that a video was deleted."""
+    """Returns the error for a caller; strangers do not learn that a video was deleted."""
     if not isinstance(failure, VideoMissing):
         return failure
     refusal = NotFound() if is_told_more else NotEnrolled()

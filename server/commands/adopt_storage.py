@@ -44,7 +44,7 @@ class CourseContent:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionReport:
-    """What was found, and what became of it: `fault` is why the two do not belong together yet."""
+    """The result of an adoption; `fault` is the reason why the two were not paired before."""
 
     root: Path
     courses: Mapping[str, CourseContent]

@@ -55,7 +55,7 @@ NOTHING_RESTORED = Restored((), ())
 
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
-    """What `check` was asked for."""
+    """The parsed options of `check`."""
 
     is_json: bool = False
     is_deep: bool = False
@@ -79,7 +79,7 @@ class CheckReport:
 
     @property
     def _is_held(self) -> bool:
-        """Whether nobody moves the strays but `--repair`."""
+        """True if only `--repair` moves the strays."""
         return not self.is_repairing and holds_strays(self.survey)
 
     def as_json(self) -> str:
@@ -98,7 +98,7 @@ class CheckReport:
         return msgspec.json.format(msgspec.json.encode(answer)).decode()
 
     def as_table(self) -> str:
-        """What was found, what each course takes, and in a last line how it stands."""
+        """Returns the findings, the usage by course, and a summary line."""
         found = [self._row(finding) for finding in self.survey.findings]
         courses = [
             (course_id, *map(str, astuple(usage))) for course_id, usage in self.survey.usage.items()

@@ -62,7 +62,7 @@ VIDEOS = (
 
 @dataclass(frozen=True, slots=True)
 class DemoAddress:
-    """Where somebody enters; the token stands in the fragment, which no server ever sees."""
+    """A sign-in URL; the token is in the fragment, which browsers do not send to servers."""
 
     who: str
     url: str

@@ -1,4 +1,4 @@
-"""What was watched before the duration was known counts, also what is being reported just then."""
+"""Intervals watched before the duration was known count, also those reported concurrently."""
 
 import asyncio
 from typing import Any

@@ -39,7 +39,7 @@ CONVERTED_STORYBOARD = storyboard_of(cues_until("00:00:29.960"))
 
 
 class Killed(BaseException):
-    """What the worker does not live to see: no handler runs, the next worker finds the rest."""
+    """Simulates a killed worker: no handler runs, and the next worker finds what is left."""
 
 
 @dataclass

@@ -33,7 +33,7 @@ PROBLEM_TYPE = "urn:coursestream:"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, read to its end."""
+    """A response, read to its end."""
 
     status: int
     headers: Mapping[str, str]
@@ -154,7 +154,7 @@ class Service:
         return video_id
 
     async def process(self, video_id: str) -> None:
-        """What the media worker does with its job."""
+        """Runs a job as the media worker does."""
         pipeline = Pipeline(
             self.app[keys.DATABASE],
             self.app[keys.STORAGE],

@@ -1,4 +1,4 @@
-"""What tests of playing do again and again."""
+"""Helpers of the playback tests."""
 
 import time
 from pathlib import Path
@@ -36,7 +36,7 @@ def stream_of(video: Any) -> str:
 
 
 async def becomes(service: Any, path: str, said: str) -> float:
-    """How long it took until the path was answered so."""
+    """Waits until the path gives this response; returns the seconds it took."""
     started_s = time.monotonic()
     await wait_until(
         lambda: service.ask(None, "HEAD", path),

@@ -38,7 +38,7 @@ async def video(limited: Service, large_mp4: Path) -> Any:
 
 @dataclass
 class Received:
-    """What came after how many seconds."""
+    """Bytes received, and after how many seconds."""
 
     pieces: list[tuple[float, int]] = field(default_factory=list)
 

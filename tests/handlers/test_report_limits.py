@@ -166,7 +166,7 @@ def new_each_time(answer: WireAnswer) -> Any:
 
 
 def bodies(rng: random.Random) -> bytes:
-    """What a player says, or something like it."""
+    """Yields bodies like a player's reports."""
     said = report(
         session_id=rng.choice("ab"),
         sequence=rng.randrange(60),

@@ -1,4 +1,4 @@
-"""What is withdrawn or deleted: grants stop holding, transfers end."""
+"""Withdrawals and deletions: grants are revoked, transfers end."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -127,7 +127,7 @@ def unsigned(text: bytes) -> bytes:
 
 
 def part(value: Any) -> str:
-    """Of a token: bytes as they are, anything else as JSON."""
+    """Encodes a part of a token: bytes as they are, anything else as JSON."""
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
@@ -396,7 +396,7 @@ async def test_token_of_the_trusted_key_gets_in(target: Target) -> None:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """What a server that runs by itself would write."""
+    """Captures the log that a real server would write."""
     root, stream = logging.getLogger(), io.StringIO()
     handlers, level = root.handlers[:], root.level
     configure_logging("info", "console", stream=stream)

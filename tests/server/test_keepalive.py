@@ -1,4 +1,4 @@
-"""How long a connection may be idle, against transfers that take longer and heads that never end.
+"""Keep-alive time-out, with transfers that take longer and heads that never end.
 
 Through the listener of the product, with the time cut from 75 seconds to one.
 """

@@ -40,7 +40,7 @@ def numbered(number: int) -> Event:
 
 
 class Heard:
-    """What a process heard, and the wait for more of it."""
+    """Records the events of a process, and waits for more."""
 
     def __init__(self) -> None:
         self.events: list[tuple[int, Event]] = []

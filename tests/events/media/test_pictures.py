@@ -1,4 +1,4 @@
-"""What is added to a video that can be watched already, with the media work faked."""
+"""Pictures and storyboards added to a ready video; the media work is faked."""
 
 import asyncio
 from pathlib import Path

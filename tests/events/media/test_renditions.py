@@ -22,7 +22,7 @@ A_DAY_FROM_NOW = time.time() + 24 * 3600
 
 
 class TestConversion:
-    """Of what browsers do not play."""
+    """Conversion of files that browsers do not play."""
 
     @pytest.mark.parametrize("uploaded", ["mp4", "webm"])
     @pytest.mark.parametrize("made", ["mp4", "webm"])

@@ -1,4 +1,4 @@
-"""Whether a lane stores what it is given, as its past tells."""
+"""Lane health derived from the outcome of earlier reports."""
 
 from collections.abc import Callable
 

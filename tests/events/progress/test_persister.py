@@ -333,7 +333,7 @@ async def test_the_event_tells_when_it_was_true(
 async def test_a_host_with_a_wrong_clock_neither_pins_nor_loses_a_place(
     database: Database, library: Any, report_of: ReportOf, days: int
 ) -> None:
-    """Of two web processes, one on a host whose clock is a day off."""
+    """Two web processes, one on a host whose clock is a day off."""
     video, off = await library.video(), timedelta(days=days)
 
     def wrong() -> datetime:

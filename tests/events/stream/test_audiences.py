@@ -1,4 +1,4 @@
-"""Whoever may see an event is offered it, in a group that sees it alike."""
+"""Audiences: every stream that may see an event is offered it, in a group that sees it alike."""
 
 from itertools import product
 from typing import Any

@@ -79,7 +79,7 @@ class Client:
 
 @dataclass(slots=True)
 class Reader:
-    """What a browser makes of a stream's bytes."""
+    """Parses a stream's bytes as a browser does."""
 
     subscriber: Subscriber
     client: Client

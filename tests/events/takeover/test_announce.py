@@ -1,4 +1,4 @@
-"""What an announcement makes, and what it leaves as it is."""
+"""Announcements: the rows they create, and those they leave unchanged."""
 
 from dataclasses import replace
 from typing import Any

@@ -235,7 +235,7 @@ async def test_repair_marks_the_lost_as_failed_and_tells_so(shelf: Shelf) -> Non
 
 
 async def mended(shelf: Shelf) -> list[str]:
-    """What a repair mends, by kind."""
+    """Returns the findings that a repair mends, by kind."""
     findings = (await survey(shelf.database, shelf.storage)).findings
     return [one.kind for one in await mend(shelf.database, shelf.storage, findings, NOW_S)]
 
@@ -283,7 +283,7 @@ async def test_repair_tries_again_what_failed_for_a_reason_of_the_machine(shelf:
 
 
 async def test_hourly_look_only_tells_what_can_be_tried_again(shelf: Shelf) -> None:
-    """What was killed for its memory would be killed every hour."""
+    """A job that was killed for its memory would be killed again every hour."""
     video_id = await failed(shelf, "internal", is_final=False)
 
     rest = await reconcile(shelf.database, shelf.storage, NOW_S)

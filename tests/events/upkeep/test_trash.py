@@ -1,4 +1,4 @@
-"""What was deleted goes when it can no longer be restored, and not before."""
+"""The trash: deleted videos are removed after the retention, and not before."""
 
 import asyncio
 from typing import Any

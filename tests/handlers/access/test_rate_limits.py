@@ -1,4 +1,4 @@
-"""What one user may play: the limits themselves, on a clock that the tests turn."""
+"""Per-user playback limits, with a clock that the tests set."""
 
 import gc
 import math
@@ -38,7 +38,7 @@ def admits(of: PlayingLimits, user_id: str, running_streams: int, now_s: float) 
 
 
 def admitted(of: PlayingLimits, user_id: str = "ada", now_s: float = 0.0) -> int:
-    """How many requests pass at that moment."""
+    """Returns the number of requests that pass at that moment."""
     count = 0
     while admits(of, user_id, 0, now_s):
         count += 1

@@ -141,7 +141,7 @@ class Clock:
 
 
 class TestForgetting:
-    """What is remembered is as much as is changed in the life of a grant, however long it runs."""
+    """Entries are bounded by the changes within a grant's lifetime, however long it runs."""
 
     @pytest.fixture
     def clock(self) -> Clock:

@@ -1,4 +1,4 @@
-"""Who may what: the table, and enrolments remembered for as long as they may be."""
+"""Access rules: the table of rights, and the cache of enrolments with its bounds."""
 
 import time
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Which keys verify tokens, and with which algorithm each."""
+"""Keys that verify tokens, and the algorithm of each."""
 
 import json
 from typing import Any

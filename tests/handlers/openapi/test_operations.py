@@ -138,7 +138,7 @@ def _drive(operation: Operation, target: Target, known: dict[str, str]) -> None:
 
 
 def _forbids_something(operation: Operation) -> bool:
-    """Whether there is anything that a request could get wrong."""
+    """True if a request could violate the schema."""
     schemas = [one.definition["schema"] for one in (*operation.path_parameters, *operation.query)]
     return bool(operation.body) or any(schema.keys() - {"type"} for schema in schemas)
 

@@ -1,4 +1,4 @@
-"""What a permit still says when something has changed: each row fails without its question."""
+"""Permits after a change: each row fails without the check it covers."""
 
 import time
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Which processes are the server of this cluster."""
+"""Recognition of the processes that run on a cluster."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How far an import is, as people and as programs are told."""
+"""Progress of an import, as a bar for people and as JSON lines for programs."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What stands around every answer, over a real socket: ids, headers, problems, and the log."""
+"""Middlewares over a real socket: request ids, headers, problems, and the access log."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Who called, when proxies stand between; nobody else is believed."""
+"""Client addresses behind trusted proxies; other senders are not trusted."""
 
 import aiohttp
 import pytest
