@@ -1,8 +1,8 @@
 """Requests whose answers are known: the store, its keys, and heads of answers to be sent again.
 
-Both shortcuts use it. A request is known by its bytes but for some digits; only a keyed hash of
-them is kept, so that no token can be read from the keys. Bounded: the least recently used request
-is forgotten. No HTTP is parsed here.
+Both shortcuts use it. A request is known by its bytes but for some digits, or by a keyed hash of
+them, from which no token can be read. Bounded: the least recently used request is forgotten. No
+HTTP is parsed here.
 """
 
 import secrets
@@ -47,7 +47,7 @@ class KnownRequests(Generic[Known]):
         return len(self._entries)
 
     def key(self, *texts: bytes) -> bytes:
-        """What a request is known by."""
+        """A keyed hash. A report is kept under its bytes: its grant is kept with it anyway."""
         keyed = self._keyed.copy()
         for text in texts:
             keyed.update(text)

@@ -85,20 +85,19 @@ class ReportShortcut:
             video_id_of(request),
             fill(head_template(200, response.headers.items())),
         )
-        self._known.remember(self._known.key(head), known)
+        self._known.remember(head, known)
 
     def begin(self, post: Post, respond: Respond) -> bool:
         """As `PostShortcut.begin`."""
         asked, body = post
-        key = self._known.key(asked)
-        known = self._known.get(key)
+        known = self._known.get(asked)
         if known is None or len(body) > known.most_bytes or self._is_stopping():
             return False
         try:
             outcome = self._hand_over(known, body)
         except Exception:
             return False  # the full path meets it, too, and says so
-        self._known.renew(key)
+        self._known.renew(asked)
         self._metrics.began(ROUTE)
         ends = partial(self._end, known, time.monotonic(), len(body), respond)
         outcome.add_done_callback(ends)
