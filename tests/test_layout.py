@@ -1,6 +1,7 @@
 """The house rules: imports go down, every module stands alone, the pages list everything."""
 
 import ast
+import configparser
 import re
 import subprocess
 import sys
@@ -110,3 +111,12 @@ def test_each_public_class_name_exists_once() -> None:
                     found.setdefault(node.name, []).append(place)
 
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def test_the_released_packages_are_those_of_the_tree() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    found = [face.parent for package in PACKAGES for face in (ROOT / package).rglob("__init__.py")]
+
+    listed = setup["options"]["packages"].split()
+    assert sorted(listed) == sorted(".".join(one.relative_to(ROOT).parts) for one in found)
