@@ -12,6 +12,7 @@ that gets all the bytes plays, a player that gets 400 does not.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 from aiohttp import hdrs
@@ -76,6 +77,13 @@ class RepresentationFacts:
         return Validators(ETag(self.etag), self.last_modified_s)
 
 
+class NoRange(Enum):
+    """Why there are no spans to send for a Range field, or for its absence."""
+
+    IGNORED = "200 and the whole file"
+    UNSATISFIABLE = "416: every range lies past the end"
+
+
 class Part(NamedTuple):
     """Text to be sent as it stands, then a span of the file; either may be empty."""
 
@@ -117,37 +125,38 @@ def plan(
         case Precondition.NOT_MODIFIED:
             return TransferPlan(304, _not_modified_headers(facts))
     spans = _spans_asked(method, headers, facts)
-    if spans is None:
+    if spans is NoRange.IGNORED:
         return _whole(method, facts)
-    if not spans:
+    if spans is NoRange.UNSATISFIABLE:
         return TransferPlan(416, _error_headers(facts, content_range(None, facts.size_bytes)))
     if len(spans) == 1:
         return _single_part(spans[0], facts)
     return _multipart(spans, facts, boundary)
 
 
-def parse_range(text: str, size_bytes: int) -> tuple[ByteSpan, ...] | None:
+def parse_range(text: str, size_bytes: int) -> tuple[ByteSpan, ...] | NoRange:
     """Read a Range field against a file of `size_bytes` (section 14.1.2, 14.2).
 
-    Gives the satisfiable spans, clamped, in the order asked; none of them (416) where every range
-    lies past the end; None where the field is to be ignored. Work is bounded whatever the text.
+    Returns the satisfiable spans, clamped, in the order asked. Work is bounded whatever the text.
     """
     if len(text) > _LONGEST_RANGE_TEXT:
-        return None
+        return NoRange.IGNORED
     unit, equals, range_set = text.partition("=")
     if unit.lower() != "bytes" or not equals:
-        return None
+        return NoRange.IGNORED
     elements = [element for part in range_set.split(",") if (element := part.strip(" \t"))]
     if not 0 < len(elements) <= _MOST_RANGES:
-        return None
+        return NoRange.IGNORED
     spans = []
     for element in elements:
         spec = _RANGE_SPEC.fullmatch(element)
         if spec is None or _is_invalid(spec["first"], spec["last"]):
-            return None
+            return NoRange.IGNORED
         spans.append(_span(spec["first"], spec["last"], size_bytes))
     satisfiable = tuple(span for span in spans if span is not None)
-    return None if _is_greedy(satisfiable, size_bytes) else satisfiable
+    if not satisfiable:
+        return NoRange.UNSATISFIABLE
+    return NoRange.IGNORED if _is_greedy(satisfiable, size_bytes) else satisfiable
 
 
 def coalesce(spans: Sequence[ByteSpan]) -> tuple[ByteSpan, ...]:
@@ -174,13 +183,13 @@ def content_range(span: ByteSpan | None, size_bytes: int) -> str:
 
 def _spans_asked(
     method: str, headers: MultiMapping[str], facts: RepresentationFacts
-) -> tuple[ByteSpan, ...] | None:
-    """The spans to send, coalesced; None for the whole file. Range is defined for GET alone."""
+) -> tuple[ByteSpan, ...] | NoRange:
+    """The spans to send, coalesced. Range is defined for GET alone."""
     text = field_value(headers, hdrs.RANGE)
     if method != hdrs.METH_GET or text is None or not range_applies(headers, facts.validators):
-        return None
+        return NoRange.IGNORED
     spans = parse_range(text, facts.size_bytes)
-    return None if spans is None else coalesce(spans)
+    return spans if isinstance(spans, NoRange) else coalesce(spans)
 
 
 def _is_invalid(first: str, last: str) -> bool:
@@ -205,7 +214,7 @@ def _is_greedy(spans: Sequence[ByteSpan], size_bytes: int) -> bool:
 
     The suffix of an empty file is satisfiable (section 14.1.2), but Content-Range cannot say it.
     """
-    return bool(spans) and (size_bytes == 0 or sum(s.size_bytes for s in spans) > size_bytes)
+    return size_bytes == 0 or sum(s.size_bytes for s in spans) > size_bytes
 
 
 def _magnitude(digits: str) -> tuple[int, str]:
