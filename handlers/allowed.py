@@ -9,16 +9,17 @@ from db.videos import Video
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.access.revocation import held_grant
-from handlers.access.rules import Right
+from handlers.access.rules import Right, refuse_missing
 from handlers.errors import Failed, NotFound, NotReady
 from handlers.messages import identifier, upload_id_of, video_id_of
 
 
 async def allowed_course(request: web.Request, right: Right) -> Course:
-    """Returns the course of the path. Raises as `Access.require`, and InvalidRequest."""
+    """Returns the course of the path. Raises NotFound, NotEnrolled, NotAllowed, InvalidRequest."""
     course = await courses.get_course(request.app[keys.DATABASE], identifier(request, "course_id"))
-    await _require(request, course.id if course else None, right)
-    assert course is not None
+    if course is None:
+        refuse_missing(request[keys.VIEWER])
+    await _require(request, course.id, right)
     return course
 
 
@@ -39,7 +40,7 @@ async def allowed_module_named(request: web.Request, module_id: str, right: Righ
 async def own_upload(request: web.Request) -> Upload:
     """Returns the upload of the path, which is visible only to its creator.
 
-    Raises as `Access.require`, and NotFound when it has ended.
+    Raises as above; NotFound, too, when it has ended.
     """
     upload_id = upload_id_of(request)
     upload = await uploads.get(request.app[keys.DATABASE], upload_id) if upload_id else None
@@ -56,15 +57,16 @@ async def allowed_upload(request: web.Request) -> Upload:
 
 
 async def allowed_video(request: web.Request, right: Right) -> Video:
-    """Returns the video of the path. Raises as `Access.require`."""
+    """Returns the video of the path. Raises as above."""
     catalog = request.app[keys.CATALOG]
     video = await catalog.get(video_id_of(request))
-    await _require(request, video.course_id if video else None, right)
+    if video is None:
+        refuse_missing(request[keys.VIEWER])
+    await _require(request, video.course_id, right)
     # Checked again, from memory: a deletion during the check ends only transfers open by then.
     video = await catalog.get(video_id_of(request))
     if video is None:
-        await _require(request, None, right)
-    assert video is not None
+        refuse_missing(request[keys.VIEWER])
     return video
 
 
@@ -86,18 +88,21 @@ def granted(request: web.Request) -> PlaybackGrant:
 
 
 async def _allowed(request: web.Request, module: Module | None, right: Right) -> Module:
-    await _require(request, module.course_id if module else None, right)
-    assert module is not None
+    if module is None:
+        refuse_missing(request[keys.VIEWER])
+    await _require(request, module.course_id, right)
     return module
 
 
 async def _present(request: web.Request, upload: Upload | None) -> Upload:
-    await _require(request, upload.course_id if upload else None, Right.EDIT)
-    assert upload is not None
+    if upload is None:
+        refuse_missing(request[keys.VIEWER])
+    await _require(request, upload.course_id, Right.EDIT)
     if upload.is_gone:
         raise NotFound
     return upload
 
 
-async def _require(request: web.Request, course_id: str | None, right: Right) -> None:
+async def _require(request: web.Request, course_id: str, right: Right) -> None:
+    """Raises NotEnrolled, NotAllowed."""
     await request.app[keys.ACCESS].require(request[keys.VIEWER], course_id, right)

@@ -1,12 +1,13 @@
 """Access rules of a course: the only enrolment check.
 
 `RIGHTS` is the contract's table "Who may call". Admin and service have all rights; anyone else has
-those of their role in the course. Others get the same response whether a resource exists or not, so
-callers pass `course_id=None` for a missing one.
+those of their role in the course. Others get the same response whether a resource exists or not:
+`refuse_missing` gives it for a missing one.
 """
 
 import time
 from enum import Enum, auto
+from typing import NoReturn
 
 from db import enrollments
 from db.pool import Database
@@ -36,6 +37,12 @@ INSTRUCTOR = STUDENT | {Right.SEE_UNREADY, Right.EDIT, Right.READ_EVERYONE, Righ
 RIGHTS: dict[str, frozenset[Right]] = {"student": STUDENT, "instructor": INSTRUCTOR}
 
 
+def refuse_missing(viewer: Viewer) -> NoReturn:
+    """Refuses what does not exist: NotFound to the privileged, NotEnrolled to all others, who do
+    not learn which of the two it is."""
+    raise NotFound if viewer.is_privileged else NotEnrolled
+
+
 class Access:
     """Checks rights against enrolments cached for at most five seconds."""
 
@@ -46,10 +53,8 @@ class Access:
         )
         self._changes = 0
 
-    async def require(self, viewer: Viewer, course_id: str | None, right: Right) -> None:
-        """Raises NotEnrolled, NotAllowed; NotFound to the privileged when `course_id` is None."""
-        if course_id is None:
-            raise NotFound if viewer.is_privileged else NotEnrolled
+    async def require(self, viewer: Viewer, course_id: str, right: Right) -> None:
+        """Raises NotEnrolled, NotAllowed."""
         if viewer.is_privileged:
             return
         role = await self.role(viewer.user_id, course_id)

@@ -14,7 +14,7 @@ from db.progress.progress import ProgressState
 from db.videos import Video
 from events.log.snapshots import snapshot
 from handlers import keys
-from handlers.access.rules import Right
+from handlers.access.rules import Right, refuse_missing
 from handlers.allowed import allowed_course, allowed_module
 from handlers.errors import InvalidRequest, ModuleElsewhere, NotAllowed, NotEnrolled
 from handlers.messages import (
@@ -65,7 +65,9 @@ async def put_course(request: web.Request) -> web.Response:
     access, database = request.app[keys.ACCESS], request.app[keys.DATABASE]
     if not viewer.is_privileged:
         course = await courses.get_course(database, course_id)
-        await access.require(viewer, course.id if course else None, Right.ADMINISTER)
+        if course is None:
+            refuse_missing(viewer)
+        await access.require(viewer, course.id, Right.ADMINISTER)
     body = await read_json(request, CoursePut)
     async with database.transaction() as transaction:
         course, outcome = await courses.put_course(transaction, course_id, body.title)

@@ -10,7 +10,7 @@ from db.videos import Video
 from events.log.snapshots import VideoSnapshot, snapshot
 from events.log.video_events import append_updated
 from handlers import keys
-from handlers.access.rules import Right
+from handlers.access.rules import Right, refuse_missing
 from handlers.allowed import allowed_module, allowed_video
 from handlers.messages import Listing, VideoPatch, answer_json, read_json, video_id_of
 from handlers.openapi.descriptions import (
@@ -120,13 +120,12 @@ async def restore_video(request: web.Request) -> web.Response:
     """Restores a video from the trash; returns a video that was not deleted unchanged."""
     viewer = request[keys.VIEWER]
     video = await _restorable_video(request)
-    course_id = video.course_id if video else None
-    await request.app[keys.ACCESS].require(viewer, course_id, Right.EDIT)
-    assert video is not None
+    if video is None:
+        refuse_missing(viewer)
+    await request.app[keys.ACCESS].require(viewer, video.course_id, Right.EDIT)
     restored = await request.app[keys.DELETION].restore(video, viewer.user_id)
     if restored is None:  # it left the trash in the last moment
-        await request.app[keys.ACCESS].require(viewer, None, Right.EDIT)
-    assert restored is not None
+        refuse_missing(viewer)
     return answer_json(snapshot(restored))
 
 

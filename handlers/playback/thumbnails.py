@@ -14,7 +14,7 @@ from aiohttp import web
 from db.videos import Video
 from events.log.snapshots import VideoSnapshot, snapshot
 from handlers import keys
-from handlers.access.rules import Right
+from handlers.access.rules import Right, refuse_missing
 from handlers.allowed import allowed_video, require_ready
 from handlers.errors import (
     EmptyUpload,
@@ -79,8 +79,7 @@ async def put_thumbnail(request: web.Request) -> web.Response:
         raise UnsupportedMediaType(f"The body must be JSON or one of {', '.join(ACCEPTED_TYPES)}.")
     request.app[keys.CATALOG].forget(video.id)
     if changed is None:  # deleted meanwhile
-        await request.app[keys.ACCESS].require(request[keys.VIEWER], None, Right.EDIT)
-    assert changed is not None
+        refuse_missing(request[keys.VIEWER])
     return answer_json(snapshot(changed))
 
 

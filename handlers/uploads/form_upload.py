@@ -17,7 +17,7 @@ from events.log.snapshots import VideoSnapshot, snapshot
 from events.uploads.whole_upload import WholeUpload, too_large
 from handlers import keys
 from handlers.access.rate_limits import is_free
-from handlers.access.rules import Right
+from handlers.access.rules import Right, refuse_missing
 from handlers.allowed import allowed_module
 from handlers.errors import (
     EmptyUpload,
@@ -89,8 +89,7 @@ async def post_video(request: web.Request) -> web.Response:
         module = await allowed_module(request, Right.EDIT)
         video = await upload.publish(_new_video(upload, module, part, media, viewer.user_id))
     if video is None:  # the module went in the last moment
-        await request.app[keys.ACCESS].require(viewer, None, Right.EDIT)
-    assert video is not None
+        refuse_missing(viewer)
     location = f"/api/v1/videos/{video.id}"
     return answer_json(snapshot(video), status=201, headers={hdrs.LOCATION: location})
 

@@ -9,7 +9,7 @@ import pytest
 from events.log.types import EnrollmentChanged
 from handlers.access import rules
 from handlers.access.auth import Viewer
-from handlers.access.rules import Access, Right
+from handlers.access.rules import Access, Right, refuse_missing
 from handlers.errors import NotAllowed, NotEnrolled, NotFound, RequestError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -85,19 +85,28 @@ async def test_rights(viewer: Viewer, roles: dict[str, Any], rights: set[Right])
 
 
 @pytest.mark.parametrize(
-    ("viewer", "roles", "course_id", "error"),
+    ("viewer", "roles", "error"),
     [
-        pytest.param(ADA, {"ada": "student"}, "c", NotAllowed, id="enrolled without that right"),
-        pytest.param(ADA, {}, "c", NotEnrolled, id="not enrolled"),
-        pytest.param(ADA, {"ada": "instructor"}, None, NotEnrolled, id="nothing there"),
-        pytest.param(ADMIN, {}, None, NotFound, id="nothing there for admin"),
+        pytest.param(ADA, {"ada": "student"}, NotAllowed, id="enrolled without that right"),
+        pytest.param(ADA, {}, NotEnrolled, id="not enrolled"),
     ],
 )
-async def test_refusals(
-    viewer: Viewer, roles: dict[str, Any], course_id: str | None, error: type[RequestError]
-) -> None:
+async def test_refusals(viewer: Viewer, roles: dict[str, Any], error: type[RequestError]) -> None:
     with pytest.raises(error):
-        await access_to(FakeDatabase(**roles)).require(viewer, course_id, Right.EDIT)
+        await access_to(FakeDatabase(**roles)).require(viewer, "c", Right.EDIT)
+
+
+@pytest.mark.parametrize(
+    ("viewer", "error"),
+    [
+        pytest.param(ADA, NotEnrolled, id="nothing there"),
+        pytest.param(ADMIN, NotFound, id="nothing there for admin"),
+        pytest.param(SERVICE, NotFound, id="nothing there for service"),
+    ],
+)
+def test_what_does_not_exist_is_refused(viewer: Viewer, error: type[RequestError]) -> None:
+    with pytest.raises(error):
+        refuse_missing(viewer)
 
 
 async def test_enrollment_is_remembered() -> None:
