@@ -202,7 +202,7 @@ class Uploads:
     async def _receive(
         self, receiver: Receiver, file: PartialFile, upload: Upload, checksum: Checksum | None
     ) -> int:
-        """How much of the upload is on the disk for sure, once nothing more comes."""
+        """Receives the body; returns the offset that is on the disk for certain."""
         digest = checksum.start() if checksum else None
         growing, cover = await self._resumed(file, upload, digest), self._room(upload)
         if checksum is None or digest is None:

@@ -28,7 +28,7 @@ class WholeUpload:
 
     @property
     def size_bytes(self) -> int:
-        """What has arrived."""
+        """Number of bytes received."""
         return self._file.offset
 
     async def append(self, chunk: bytes) -> None:

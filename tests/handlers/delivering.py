@@ -52,7 +52,7 @@ class CountingPool(ThreadPoolExecutor):
 
 
 class Delivery:
-    """What a test holds in its hands; `finished` gets each transfer that is over."""
+    """A delivery under test; `finished` collects ended transfers."""
 
     def __init__(self, path: Path, pool: CountingPool, **pace: float) -> None:
         self.serve(path)

@@ -150,7 +150,7 @@ class Reader:
             self.read_bytes += len(await loop.sock_recv(self.socket, 2**16))
 
     async def arrived_bytes(self) -> int:
-        """Of the body, once nothing more comes."""
+        """Returns the body's bytes that arrived, once nothing more comes."""
         last, since_s = -1, 0.0
         async with asyncio.timeout(PATIENCE_S):
             while since_s < SETTLED_S:

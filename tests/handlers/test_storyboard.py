@@ -29,7 +29,7 @@ async def video(shared_service: Any, mp4: Path) -> Any:
 
 @pytest_asyncio.fixture(params=["bearer", "grant"], loop_scope="module")
 async def cues_by(request: pytest.FixtureRequest, shared_service: Any, video: Any) -> Any:
-    """Who asks, and the address of the text."""
+    """The calling user, None by grant, and the URL of the cues."""
     if request.param == "bearer":
         return "ada", f"/api/v1/videos/{video['id']}/storyboard.vtt"
     return None, (await playback(shared_service, video))["storyboard_url"]

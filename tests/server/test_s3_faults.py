@@ -36,7 +36,7 @@ def gate(store: ObjectStore) -> Iterator[Gate]:
 
 @pytest.fixture
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long botocore waited before each further attempt; it does not really."""
+    """Records botocore's delays between attempts, instead of sleeping."""
     taken: list[float] = []
 
     class Clock:

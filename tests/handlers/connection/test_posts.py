@@ -1,4 +1,4 @@
-"""Which bytes are one whole POST, and which are alike."""
+"""Recognition of a complete POST in a buffer, and of equal ones."""
 
 import pytest
 

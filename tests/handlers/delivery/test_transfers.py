@@ -1,4 +1,4 @@
-"""Who is being sent what, and ending it."""
+"""The registry of running transfers, and ending them."""
 
 import asyncio
 from uuid import UUID

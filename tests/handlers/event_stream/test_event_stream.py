@@ -227,7 +227,7 @@ async def test_the_answers_headers_and_opening(course: Course) -> None:
 
 
 async def all_told(course: Course, user_id: str, query: str) -> Stream:
-    """What a stream tells until its token expires: at once, within two seconds."""
+    """Returns a stream's events until its token expires, at most two seconds later."""
     token = mint_token(SECRET, user_id, ttl_s=2 - LEEWAY_S)
     async with (
         aiohttp.ClientSession(

@@ -61,7 +61,7 @@ async def video(service: Any, moving: Moving) -> Any:
 
 @pytest.fixture
 async def outside() -> AsyncIterator[aiohttp.ClientSession]:
-    """What a browser would follow a redirect with."""
+    """A client that follows a redirect as a browser does."""
     async with aiohttp.ClientSession() as session:
         yield session
 

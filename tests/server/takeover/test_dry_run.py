@@ -89,7 +89,7 @@ def inventory(
 
 
 def interrupt(patch: pytest.MonkeyPatch) -> None:
-    """Of the large object some bytes arrive."""
+    """Interrupts the import after some bytes of the large object."""
     whole = fetching._fetch_once
 
     def fetch(client: Any, found: Any, descriptor: int, part: Any, shared: Any) -> None:

@@ -111,7 +111,7 @@ class Taken:
         return path
 
     def process(self) -> None:
-        """What media workers do, but pictures."""
+        """Processes videos as media workers do, without pictures."""
         asyncio.run(self._process([row[0] for row in self.rows("SELECT id FROM videos")]))
 
     async def _process(self, ids: list[Any]) -> None:

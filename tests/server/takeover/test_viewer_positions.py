@@ -168,7 +168,7 @@ def test_a_dry_run_tells_what_could_be_carried_over(academy: Academy) -> None:
 def test_places_in_percent_of_a_large_table(
     academy: Academy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of any type, in several batches."""
+    """Percentages of any column type, in several batches."""
     monkeypatch.setattr(legacy, "ROWS_AT_ONCE", 40)
     academy.execute(
         "CREATE TABLE academy.percents AS SELECT 'u' || n AS user_id, 'm1' AS module_id,"
