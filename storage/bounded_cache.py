@@ -36,6 +36,10 @@ class BoundedCache(Generic[Key, Value]):
         """The keys, the next to be forgotten first."""
         return iter(self._entries)
 
+    def items(self) -> list[tuple[Key, Value]]:
+        """The entries as they are now, the next to be forgotten first."""
+        return list(self._entries.items())
+
     def get(self, key: Key) -> Value | None:
         value = self._entries.get(key)
         if value is not None:

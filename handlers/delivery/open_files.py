@@ -8,7 +8,6 @@ it does not decide which file is sent.
 import asyncio
 import os
 import stat
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Self
 
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.ranges import Headers, RepresentationFacts
+from storage.bounded_cache import BoundedCache
 from storage.disk import Disk
 
 
@@ -88,8 +88,7 @@ class OpenFiles:
 
     def __init__(self, disk: Disk, *, capacity: int = 256) -> None:
         self._disk = disk
-        self._capacity = capacity
-        self._files: OrderedDict[Path, OpenFile] = OrderedDict()
+        self._files: BoundedCache[Path, OpenFile] = BoundedCache(capacity)
         self._opening: dict[Path, asyncio.Future[OpenFile]] = {}
         self._is_closed = False
 
@@ -123,20 +122,20 @@ class OpenFiles:
 
     def held(self, representation: Representation) -> OpenFile | None:
         """The file, if it is open already."""
-        file = self._files.get(representation.path)
+        file = self._files.peek(representation.path)
         if file is None or file.size_bytes != representation.size_bytes:
             return None
-        self._files.move_to_end(representation.path)
+        self._files.renew(representation.path)
         return file
 
     def forget(self, path: Path) -> None:
         """Let go of a deleted file, so that its space is freed when its last transfer ends."""
-        if (file := self._files.pop(path, None)) is not None:
+        if (file := self._files.forget(path)) is not None:
             file.release()
 
     async def forget_removed(self) -> None:
         """Let go of whatever was deleted or changed its length meanwhile, by whomever."""
-        for path, file in list(self._files.items()):
+        for path, file in self._files.items():
             file.hold()
             try:
                 found = await self._disk.run(os.fstat, file.descriptor)
@@ -149,7 +148,7 @@ class OpenFiles:
                 file.release()
 
     def _drop(self, path: Path, file: OpenFile) -> None:
-        if self._files.get(path) is file:
+        if self._files.peek(path) is file:
             self.forget(path)
 
     async def _take(self, representation: Representation) -> OpenFile:
@@ -181,10 +180,9 @@ class OpenFiles:
         if self._is_closed:
             opened.result().release()
             return
-        file = self._files[path] = opened.result()
+        file = opened.result()
         file.on_short = partial(self._drop, path, file)
-        if len(self._files) > self._capacity:
-            _, oldest = self._files.popitem(last=False)
+        if (oldest := self._files.put(path, file)) is not None:
             oldest.release()
 
 

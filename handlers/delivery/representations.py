@@ -6,12 +6,12 @@ that neither speaks of, the bytes must have the hash in its name. The ETag is th
 content's SHA-256: bearer tokens and grants, this process and every other, give the same one.
 """
 
-from collections import OrderedDict
 from pathlib import Path
 from uuid import UUID
 
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.open_files import Representation
+from storage.bounded_cache import BoundedCache
 from storage.disk import Disk
 from storage.errors import FileMissing, os_errors_wrapped
 from storage.hashing import sha256_file
@@ -28,7 +28,7 @@ class Representations:
     def __init__(self, storage: StoragePaths, disk: Disk) -> None:
         self._storage = storage
         self._disk = disk
-        self._remembered: OrderedDict[Name, Facts] = OrderedDict()
+        self._remembered: BoundedCache[Name, Facts] = BoundedCache(REMEMBERED_FILES)
 
     async def find(
         self,
@@ -52,13 +52,13 @@ class Representations:
             return None
         path, stored_bytes, changed_s = facts
         if size_bytes is not None and size_bytes != stored_bytes:
-            self._remembered.pop(name, None)
+            self._remembered.forget(name)
             raise FileUnavailable(path)
         return Representation(path, asset, stored_bytes, media_type, asset_hash(asset), changed_s)
 
     def forget(self, course_id: str, video_id: UUID, asset: str) -> None:
         """Ask the disk again."""
-        self._remembered.pop((course_id, video_id, asset), None)
+        self._remembered.forget((course_id, video_id, asset))
 
     async def _read(self, name: Name, size_bytes: int | None) -> Facts | None:
         path = self._storage.asset(*name)
@@ -66,9 +66,7 @@ class Representations:
         if facts is not None and size_bytes is None:
             await self._disk.run(_require_hash, path, facts[1])
         if facts is not None:
-            self._remembered[name] = facts
-            if len(self._remembered) > REMEMBERED_FILES:
-                self._remembered.popitem(last=False)
+            self._remembered.put(name, facts)
         return facts
 
     def _stat(self, path: Path) -> Facts | None:

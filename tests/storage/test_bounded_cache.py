@@ -44,6 +44,12 @@ def test_an_entry_that_was_put_again_stays_longer_and_takes_no_second_place(cach
     assert cache.get("a") == 5
 
 
+def test_entries_are_listed_as_they_were(cache: Cache) -> None:
+    for key, _ in cache.items():
+        cache.forget(key)
+    assert len(cache) == 0
+
+
 def test_what_is_not_there_is_none(cache: Cache) -> None:
     assert (cache.get("c"), cache.peek("c"), cache.forget("c")) == (None, None, None)
     assert "c" not in cache
