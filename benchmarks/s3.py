@@ -30,15 +30,15 @@ from psycopg2.extensions import parse_dsn
 from benchmarks.measurement import options_of, run_isolated, spread
 from benchmarks.processes import cpu_s, running, wait_for_port
 from benchmarks.uploads import write_film
-from db.migrate import migrate
+from db.postgres.migrations import migrate
 from events.takeover.object_import import PART_BYTES
 from server.postgres.embedded import EmbeddedPostgres
 from storage.paths import StoragePaths
-from storage.s3.fetching import Fetched, fetch_part
 from storage.s3.locations import Location
+from storage.s3.object_fetch import FetchControl, fetch_part
 from storage.s3.objects import Client, S3Object, look_up, open_client
 from storage.s3.parts import ObjectPart, arrivals, missing_parts
-from storage.s3.verifying import verified
+from storage.s3.verification import verify_object
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT, BUCKET = 8106, "lectures"
@@ -95,13 +95,15 @@ def by_verifying(bench: Bench, keys: Sequence[str], target: Path) -> None:
         for key, found in zip(keys, bench.found(keys), strict=True):
             parts = fetch(bench.client, found, target / key, fetching)
             arriving = arrivals(parts, found.size_bytes, threading.Event())
-            verdicts.append(verifying.submit(verified, bench.client, found, target / key, arriving))
+            verdicts.append(
+                verifying.submit(verify_object, bench.client, found, target / key, arriving)
+            )
         assert {verdict.result().by for verdict in verdicts} == {"etag"}
 
 
 def fetch(client: Client, found: S3Object, path: Path, fetching: Executor) -> list[ObjectPart]:
     """The parts, while they are being fetched; the last to end closes the file."""
-    shared, halted = Fetched(lambda _: None), threading.Event()
+    shared, halted = FetchControl(lambda _: None), threading.Event()
     parts = missing_parts(found.size_bytes, (), PART_BYTES)
     file = path.open("wb")
     done = [

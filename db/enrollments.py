@@ -113,7 +113,7 @@ async def list_of_course(
     return [Enrollment(*row) for row in await queries.fetch_all(LIST, parameters)]
 
 
-async def not_enrolled(
+async def list_not_enrolled(
     queries: Queries, asked: Collection[tuple[str, str]]
 ) -> list[tuple[str, str]]:
     """Those pairs of a course and a user where the user is not enrolled, in order."""
@@ -122,7 +122,7 @@ async def not_enrolled(
     return [(row.course_id, row.user_id) for row in rows]
 
 
-async def changed_versions(queries: Queries, within_s: float) -> dict[tuple[str, str], int]:
+async def list_changed_versions(queries: Queries, within_s: float) -> dict[tuple[str, str], int]:
     """(course_id, user_id) -> version, of the enrolments changed in the last `within_s` seconds."""
     rows = await queries.fetch_all(CHANGED_VERSIONS, (within_s,))
     return {(row.course_id, row.user_id): row.version for row in rows}

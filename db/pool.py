@@ -184,13 +184,13 @@ class Database:
     ) -> list[Row]:
         """One statement on `connection`; an empty list when it returns no rows."""
         self.query_count += 1
-        async with wrapped_errors(), connection.cursor(cursor_factory=NamedTupleCursor) as cursor:
+        async with wrap_errors(), connection.cursor(cursor_factory=NamedTupleCursor) as cursor:
             await cursor.execute(sql, parameters or None)
             return list(await cursor.fetchall()) if cursor.description else []
 
     async def acquire(self) -> aiopg.Connection:
         """To be released. Raises: DatabaseTimeout, DatabaseUnavailable."""
-        async with wrapped_errors(), asyncio.timeout(ACQUIRE_TIMEOUT_S):
+        async with wrap_errors(), asyncio.timeout(ACQUIRE_TIMEOUT_S):
             return await self._pool.acquire()
 
     async def release(self, connection: aiopg.Connection) -> None:
@@ -217,7 +217,7 @@ class Database:
 @asynccontextmanager
 async def open_database(dsn: str, size: int = 10) -> AsyncIterator[Database]:
     """A pool of at most `size` connections, closed with the block."""
-    async with wrapped_errors():
+    async with wrap_errors():
         pool = await aiopg.create_pool(dsn, maxsize=size, **pool_options())
     try:
         yield Database(pool)
@@ -241,7 +241,7 @@ def connection_options() -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def wrapped_errors() -> AsyncIterator[None]:
+async def wrap_errors() -> AsyncIterator[None]:
     """Raise what psycopg2 and aiopg raise as the errors of `db.errors`."""
     try:
         yield

@@ -70,17 +70,17 @@ async def reserve(
     upload_id: UUID,
     *,
     needed_bytes: int,
-    wished_bytes: int,
+    desired_bytes: int,
     quota_bytes: int | None,
     life_s: float = LIFE_S,
 ) -> int:
-    """The bytes that the upload may have in all, from `needed_bytes` to `wished_bytes`.
+    """The bytes that the upload may have in all, from `needed_bytes` to `desired_bytes`.
 
     Needed is what has come, or is certain to. Asked again it grows and lives longer; running twice
     does no harm. Raises: QuotaReached, also for an upload that was ended.
     """
     row = await queries.fetch_one(
-        RESERVE, (upload_id, needed_bytes, wished_bytes, quota_bytes, life_s)
+        RESERVE, (upload_id, needed_bytes, desired_bytes, quota_bytes, life_s)
     )
     if row is None or row.granted_bytes is None:
         raise QuotaReached
@@ -93,7 +93,7 @@ async def release(queries: Queries, upload_id: UUID) -> None:
     await queries.fetch_all(RELEASE, (upload_id,))
 
 
-async def used(queries: Queries) -> int:
+async def read_used_bytes(queries: Queries) -> int:
     """The bytes of all published files, as their rows tell."""
     row = await queries.fetch_one(USED)
     assert row is not None
@@ -126,13 +126,13 @@ class Reservation:
         self._renew_at_s = 0.0
         self._expires_at_s = 0.0
 
-    async def cover(self, size_bytes: int, wished_bytes: int = 0) -> None:
+    async def cover(self, size_bytes: int, desired_bytes: int = 0) -> None:
         """Have room for an upload of `size_bytes`, and live on; a query only now and then.
 
         Raises: QuotaReached, DatabaseError.
         """
         if size_bytes > self._granted_bytes:
-            await self._reserve(size_bytes, max(wished_bytes, size_bytes))
+            await self._reserve(size_bytes, max(desired_bytes, size_bytes))
         elif self._clock() >= self._renew_at_s:
             await self._renew()
 
@@ -149,14 +149,14 @@ class Reservation:
                 raise
             self._renew_at_s = self._clock() + RETRY_AFTER_S
 
-    async def _reserve(self, needed_bytes: int, wished_bytes: int) -> None:
+    async def _reserve(self, needed_bytes: int, desired_bytes: int) -> None:
         asked_at_s = self._clock()
         self._needed_bytes = needed_bytes
         self._granted_bytes = await reserve(
             self._database,
             self._upload_id,
             needed_bytes=needed_bytes,
-            wished_bytes=wished_bytes,
+            desired_bytes=desired_bytes,
             quota_bytes=self._quota_bytes,
             life_s=self._life_s,
         )
@@ -165,14 +165,14 @@ class Reservation:
 
 
 @asynccontextmanager
-async def reserved(
+async def open_reservation(
     database: Database, upload_id: UUID, *, quota_bytes: int | None, most_bytes: int
 ) -> AsyncIterator[Reservation]:
     """Room for an upload of at most `most_bytes`; given back however the block ends."""
     try:
         yield Reservation(database, upload_id, quota_bytes, most_bytes)
     finally:
-        giving_back = asyncio.ensure_future(_give_back(database, upload_id))
+        giving_back = asyncio.ensure_future(_release_logged(database, upload_id))
         try:
             await asyncio.shield(giving_back)
         except asyncio.CancelledError:
@@ -180,7 +180,7 @@ async def reserved(
             raise
 
 
-async def _give_back(database: Database, upload_id: UUID) -> None:
+async def _release_logged(database: Database, upload_id: UUID) -> None:
     try:
         await release(database, upload_id)
     except DatabaseError as exc:

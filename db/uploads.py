@@ -137,20 +137,20 @@ async def create(queries: Queries, new: NewUpload, life_s: float) -> Upload:
 
 async def get(queries: Queries, upload_id: UUID) -> Upload | None:
     """Also one that is gone."""
-    return _perhaps(await queries.fetch_one(GET, (upload_id,)))
+    return _optional_upload(await queries.fetch_one(GET, (upload_id,)))
 
 
 async def get_settled(queries: Queries, upload_id: UUID) -> Upload | None:
     """As `get`, once no commit is under way that might make it a video."""
-    return _perhaps(await queries.fetch_one(GET_SETTLED, (upload_id,)))
+    return _optional_upload(await queries.fetch_one(GET_SETTLED, (upload_id,)))
 
 
 async def claim(queries: Queries, upload_id: UUID) -> Upload | None:
     """Have everybody end who claimed it before."""
-    return _perhaps(await queries.fetch_one(CLAIM, (upload_id,)))
+    return _optional_upload(await queries.fetch_one(CLAIM, (upload_id,)))
 
 
-async def claims_of(queries: Queries, upload_ids: Sequence[UUID]) -> dict[UUID, int]:
+async def read_claims(queries: Queries, upload_ids: Sequence[UUID]) -> dict[UUID, int]:
     """How often each was claimed."""
     rows = await queries.fetch_all(CLAIMS, ([str(one) for one in upload_ids],))
     return {UUID(str(row.id)): row.claims for row in rows}
@@ -167,9 +167,9 @@ async def advance(
         "id": upload_id,
         "stored": stored_bytes,
         "life_s": life_s,
-        "reserved_s": reserved_s(life_s),
+        "reserved_s": reservation_life_s(life_s),
     }
-    return _perhaps(await queries.fetch_one(ADVANCE, parameters))
+    return _optional_upload(await queries.fetch_one(ADVANCE, parameters))
 
 
 async def complete(queries: Queries, upload_id: UUID, video_id: UUID) -> None:
@@ -182,17 +182,17 @@ async def end(queries: Queries, upload_id: UUID) -> None:
     await queries.fetch_all(END_ONE, (upload_id,))
 
 
-async def end_of_user(queries: Queries, course_id: str, user_id: str) -> None:
+async def end_for_user(queries: Queries, course_id: str, user_id: str) -> None:
     """As `end`, all of a user who may no longer add videos to the course."""
     await queries.fetch_all(END_OF_USER, (course_id, user_id))
 
 
-async def end_of_module(queries: Queries, module_id: str) -> None:
+async def end_for_module(queries: Queries, module_id: str) -> None:
     """As `end`, all for a module that goes."""
     await queries.fetch_all(END_OF_MODULE, (module_id,))
 
 
-async def end_of_course(queries: Queries, course_id: str) -> None:
+async def end_for_course(queries: Queries, course_id: str) -> None:
     """As `end`, all for a course that goes."""
     await queries.fetch_all(END_OF_COURSE, (course_id,))
 
@@ -218,22 +218,22 @@ async def end_expired(queries: Queries) -> int:
     return len(await queries.fetch_all(END_EXPIRED))
 
 
-async def unfinished(queries: Queries, upload_ids: Sequence[UUID]) -> set[UUID]:
+async def list_unfinished(queries: Queries, upload_ids: Sequence[UUID]) -> set[UUID]:
     """Those of them whose files are still needed."""
     rows = await queries.fetch_all(UNFINISHED, ([str(one) for one in upload_ids],))
     return {UUID(str(row.id)) for row in rows}
 
 
-async def forget(queries: Queries) -> None:
+async def delete_old(queries: Queries) -> None:
     """What ended long ago."""
     await queries.fetch_all(FORGET, (REMEMBERED_S,))
 
 
-def reserved_s(life_s: float) -> float:
+def reservation_life_s(life_s: float) -> float:
     return life_s + RESERVED_LONGER_S
 
 
-def _perhaps(row: Row | None) -> Upload | None:
+def _optional_upload(row: Row | None) -> Upload | None:
     return _upload(row) if row else None
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from db.assets import RepresentationRow, ThumbnailRow
+from db.media.assets import RepresentationRow, ThumbnailRow
 from db.pool import Queries, Row
 
 
@@ -369,7 +369,7 @@ async def restore(queries: Queries, video_id: UUID) -> bool:
     return await queries.fetch_one(RESTORE, (video_id,)) is not None
 
 
-async def deleted_since(queries: Queries, seconds: float) -> list[UUID]:
+async def list_deleted_since(queries: Queries, seconds: float) -> list[UUID]:
     """Also those whose rows have gone since then, as far as the log reaches back."""
     return [row.id for row in await queries.fetch_all(DELETED_SINCE, {"seconds": seconds})]
 

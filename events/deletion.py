@@ -33,7 +33,7 @@ class Deletion:
         """With its videos; its unfinished uploads end."""
         async with self._database.transaction() as transaction:
             await courses.delete_modules(transaction, course_id, module_id)
-            await uploads.end_of_module(transaction, module_id)
+            await uploads.end_for_module(transaction, module_id)
             return await _hide_videos(transaction, user_id, module_id=module_id)
 
     async def delete_course(self, course_id: str, user_id: str) -> list[UUID]:
@@ -41,7 +41,7 @@ class Deletion:
         async with self._database.transaction() as transaction:
             await courses.delete_course(transaction, course_id)
             await courses.delete_modules(transaction, course_id)
-            await uploads.end_of_course(transaction, course_id)
+            await uploads.end_for_course(transaction, course_id)
             return await _hide_videos(transaction, user_id, course_id=course_id)
 
     async def find(self, video_id: UUID) -> Video | None:

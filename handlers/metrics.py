@@ -62,6 +62,6 @@ async def _counts(database: Database) -> tuple[dict[str, int], dict[str, int]] |
 async def _held_strays(database: Database) -> int | None:
     try:
         async with asyncio.timeout(QUERY_TIMEOUT_S):
-            return await storage_identity.held_strays(database)
+            return await storage_identity.read_held_strays(database)
     except (DatabaseError, TimeoutError):
         return None

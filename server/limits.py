@@ -4,7 +4,7 @@ import logging
 import resource
 from dataclasses import replace
 
-from db.server_facts import ServerFacts
+from db.postgres.server_facts import ServerFacts
 from server.config.settings import Config
 from server.errors import OperatorError
 

@@ -7,8 +7,8 @@ from functools import partial
 from aiohttp import web
 
 from db import enrollments, videos
-from db.migrate import MIGRATIONS
 from db.pool import open_database
+from db.postgres.migrations import MIGRATIONS
 from events.deletion import Deletion
 from events.errors import OUTAGES
 from events.log.emitter import Emitter
@@ -194,9 +194,11 @@ async def _events(config: Config, dsn: str, app: web.Application) -> AsyncIterat
     closer = asyncio.create_task(_close_when_stopping(app), name="hub closer")
     try:
         revocations.load(
-            await enrollments.changed_versions(pool, REMEMBERED_S),
+            await enrollments.list_changed_versions(pool, REMEMBERED_S),
             # Grants may be older than today's GRANT_TTL.
-            await videos.deleted_since(pool, max(config.grant_ttl_s, config.trash_retention_s)),
+            await videos.list_deleted_since(
+                pool, max(config.grant_ttl_s, config.trash_retention_s)
+            ),
         )
         hub.open(tail.cursor)
         yield

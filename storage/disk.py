@@ -17,7 +17,7 @@ from typing import Literal, ParamSpec, TypeVar
 import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
-from storage.errors import os_errors_wrapped
+from storage.errors import wrap_os_errors
 from storage.tasks import to_its_end
 
 _P = ParamSpec("_P")
@@ -55,7 +55,7 @@ class Disk:
         self, path: Path, mode: Literal["xb", "r+b"], opener: Opener
     ) -> AsyncIterator[AsyncFileIO]:
         """An unbuffered file, closed with the block. Raises: StorageError."""
-        with os_errors_wrapped():
+        with wrap_os_errors():
             opening = asyncio.ensure_future(self._open(path, mode, opener))
             try:
                 file = await asyncio.shield(opening)
@@ -65,7 +65,7 @@ class Disk:
         try:
             yield file
         finally:
-            with os_errors_wrapped():
+            with wrap_os_errors():
                 await to_its_end(file.close())
 
     async def _open(self, path: Path, mode: Literal["xb", "r+b"], opener: Opener) -> AsyncFileIO:

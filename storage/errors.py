@@ -163,7 +163,7 @@ def storage_error(exc: OSError) -> StorageError:
 
 
 @contextmanager
-def os_errors_wrapped() -> Iterator[None]:
+def wrap_os_errors() -> Iterator[None]:
     """Everything from the operating system inside the block leaves it as a StorageError."""
     try:
         yield

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import StorageGone, os_errors_wrapped
-from storage.holding import held, unheld
+from storage.errors import StorageGone, wrap_os_errors
+from storage.file_locks import hold_lock, try_exclusive_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class StorageIdentity:
     storage_id: str
     owner: Owner | None
 
-    def is_that_of(self, other: "StorageIdentity") -> bool:
+    def matches(self, other: "StorageIdentity") -> bool:
         """The same storage, with no other database's id in it."""
         ids = {one.owner.database_id for one in (self, other) if one.owner is not None}
         return self.storage_id == other.storage_id and len(ids) < 2
@@ -59,7 +59,7 @@ def claim(path: Path, owner: Owner) -> None:
 
 def replace_owner(path: Path, owner: Owner) -> None:
     """Raises: StorageError."""
-    with os_errors_wrapped():
+    with wrap_os_errors():
         draft = _draft(path, _owner_text(owner))
         try:
             os.replace(draft, path)
@@ -67,20 +67,20 @@ def replace_owner(path: Path, owner: Owner) -> None:
             draft.unlink(missing_ok=True)
 
 
-def replace_unused_owner(path: Path, owner: Owner) -> bool:
+def replace_unlocked_owner(path: Path, owner: Owner) -> bool:
     """Whether nobody holds the owner file, which then names this owner. Raises: StorageError."""
-    with os_errors_wrapped(), unheld(path) as is_free:
+    with wrap_os_errors(), try_exclusive_lock(path) as is_free:
         if is_free:
             replace_owner(path, owner)
         return is_free
 
 
 @contextmanager
-def owner_held(path: Path) -> Iterator[None]:
+def hold_owner_lock(path: Path) -> Iterator[None]:
     """Holds the owner file for the block, where there is one and the file system knows locks."""
     with ExitStack() as holding:
-        with os_errors_wrapped(), suppress(FileNotFoundError):
-            holding.enter_context(held(path))
+        with wrap_os_errors(), suppress(FileNotFoundError):
+            holding.enter_context(hold_lock(path))
         yield
 
 
@@ -101,7 +101,7 @@ def _owner_text(owner: Owner) -> str:
 
 
 def _write_once(path: Path, text: str) -> None:
-    with os_errors_wrapped():
+    with wrap_os_errors():
         draft = _draft(path, text)
         try:
             with suppress(FileExistsError):

@@ -13,8 +13,8 @@ from uuid import UUID
 from aiofiles.threadpool.binary import AsyncFileIO
 
 from storage.disk import Disk
-from storage.errors import PartialBusy, PartialLost, os_errors_wrapped
-from storage.holding import hold_descriptor, require_kept, unheld
+from storage.errors import PartialBusy, PartialLost, wrap_os_errors
+from storage.file_locks import lock_descriptor, require_linked, try_exclusive_lock
 from storage.paths import FILE_MODE, StoragePaths, partial_id
 from storage.uploads import Digest, UploadFile, require_space
 
@@ -37,7 +37,7 @@ class PartialFile:
     ) -> UploadFile:
         """To be written to from there on. Raises: PartialLost when it does not reach that far."""
         await require_space(self.path.parent, reserve_bytes, self._disk)
-        with os_errors_wrapped():
+        with wrap_os_errors():
             await self._disk.run_to_its_end(_cut, self._file.fileno(), offset_bytes)
         return UploadFile(
             self.path,
@@ -65,13 +65,13 @@ async def hold_partial(
     """
     await disk.run(paths.check)
     path = paths.partial(upload_id)
-    async with disk.opened(path, "r+b", _open_alone) as file:
+    async with disk.opened(path, "r+b", _open_exclusive) as file:
         yield PartialFile(path, file, disk)
 
 
 def require_free(paths: StoragePaths, upload_id: UUID) -> None:
     """Raises: PartialBusy while somebody holds the file of the upload. Blocks."""
-    with unheld(paths.partial(upload_id)) as is_free:
+    with try_exclusive_lock(paths.partial(upload_id)) as is_free:
         if not is_free:
             raise PartialBusy
 
@@ -79,7 +79,7 @@ def require_free(paths: StoragePaths, upload_id: UUID) -> None:
 def list_partials(paths: StoragePaths) -> list[UUID]:
     """The uploads of all files there are. Blocks. Raises: StorageGone."""
     paths.check()
-    with os_errors_wrapped():
+    with wrap_os_errors():
         found = (partial_id(name) for name in os.listdir(paths.unfinished))
         return [upload_id for upload_id in found if upload_id is not None]
 
@@ -87,17 +87,17 @@ def list_partials(paths: StoragePaths) -> list[UUID]:
 def remove_partial(paths: StoragePaths, upload_id: UUID) -> bool:
     """Whether it is gone; not while somebody writes to it. Blocks. Raises: StorageReadOnly."""
     path = paths.partial(upload_id)
-    with os_errors_wrapped(), unheld(path) as is_free:
+    with wrap_os_errors(), try_exclusive_lock(path) as is_free:
         if is_free:
             path.unlink(missing_ok=True)
         return is_free
 
 
-def _open_alone(path: str, flags: int) -> int:
+def _open_exclusive(path: str, flags: int) -> int:
     descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, FILE_MODE)
     try:
-        hold_descriptor(descriptor, is_alone=True)
-        require_kept(descriptor)
+        lock_descriptor(descriptor, is_exclusive=True)
+        require_linked(descriptor)
     except BaseException as exc:
         os.close(descriptor)
         if isinstance(exc, BlockingIOError | FileNotFoundError):

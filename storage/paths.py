@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
-from storage.errors import InvalidPath, StorageForeign, StorageGone, os_errors_wrapped
+from storage.errors import InvalidPath, StorageForeign, StorageGone, wrap_os_errors
 from storage.identity import StorageIdentity, read_identity, write_marker
 
 _COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -165,7 +165,7 @@ class StoragePaths:
         Raises: StorageGone when something is in it but no marker (somebody else's directory, or
         half a mount), StorageFull, StorageReadOnly.
         """
-        with os_errors_wrapped():
+        with wrap_os_errors():
             self.root.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
             if not self.marker.exists():
                 self._refuse_foreign_content()
@@ -180,7 +180,7 @@ class StoragePaths:
         Raises: StorageGone, StorageForeign.
         """
         found = self.identity()
-        if self.expected is not None and not found.is_that_of(self.expected):
+        if self.expected is not None and not found.matches(self.expected):
             raise StorageForeign("another storage, or another database's, stands in its place")
         return found.storage_id
 
@@ -197,7 +197,7 @@ class StoragePaths:
 
         Raises: StorageError.
         """
-        with os_errors_wrapped():
+        with wrap_os_errors():
             if self.courses.is_dir() and any(self.courses.iterdir()):
                 return True
             places = (self.trash, self.unfinished)

@@ -112,7 +112,7 @@ class ClockPainter:
         self._frames = frames
         self._image = Image.new("RGB", size, slide.ground)
         self._width, self._height = size
-        self._digits = self._drawn_digits()
+        self._digits = self._draw_digits()
         self._draw_slide()
 
     def frame(self, number: int) -> Image.Image:
@@ -140,7 +140,7 @@ class ClockPainter:
         draw.ellipse((left, y - radius, left + 2 * radius, y + radius), self._slide.accent)
         draw.text((left + 5 * radius, y), point, self._slide.ink, self._font(0.042), "lm")
 
-    def _drawn_digits(self) -> dict[str, Image.Image]:
+    def _draw_digits(self) -> dict[str, Image.Image]:
         """All of one width, so that the clock stands still while it runs."""
         font = self._font(0.2)
         width = max(math.ceil(font.getlength(digit)) for digit in "0123456789")
@@ -165,7 +165,7 @@ class ClockPainter:
         draw, slide = ImageDraw.Draw(self._image), self._slide
         left, right = self._width * 0.06, self._width * 0.94
         top, bottom = self._height * 0.83, self._height * 0.85
-        draw.rectangle((left, top, right, bottom), _mixed(slide.ink, slide.ground, 0.85))
+        draw.rectangle((left, top, right, bottom), _mix(slide.ink, slide.ground, 0.85))
         reached = left + (right - left) * (number + 1) / self._frames
         draw.rectangle((left, top, reached, bottom), slide.accent)
 
@@ -178,7 +178,7 @@ class ClockPainter:
             draw.rectangle((left, top, right - 1, self._height), (255 * bit,) * 3)
 
 
-def _mixed(
+def _mix(
     one: tuple[int, int, int], other: tuple[int, int, int], share: float
 ) -> tuple[int, int, int]:
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
@@ -194,13 +194,13 @@ def _second_of_tone(second: int) -> bytes:
     return array(
         "h",
         (
-            round(_AMPLITUDE * _faded(n) * (math.sin(step * n) + 0.3 * math.sin(2 * step * n)))
+            round(_AMPLITUDE * _fade_gain(n) * (math.sin(step * n) + 0.3 * math.sin(2 * step * n)))
             for n in range(_SAMPLE_RATE)
         ),
     ).tobytes()
 
 
-def _faded(sample: int) -> float:
+def _fade_gain(sample: int) -> float:
     return min(1.0, sample / _FADE_SAMPLES, (_SAMPLE_RATE - sample) / _FADE_SAMPLES)
 
 
@@ -233,15 +233,15 @@ def _write(
     sound.layout = "mono"
     # Merged by time: a muxer that gets one stream first has to hold all of it back.
     packets = heapq.merge(
-        _encoded_pictures(video, slide, round(duration_s * FRAME_RATE)),
-        _encoded_sound(sound, duration_s),
+        _encode_pictures(video, slide, round(duration_s * FRAME_RATE)),
+        _encode_sound(sound, duration_s),
         key=_decoding_time,
     )
     for packet in packets:
         out.mux(packet)
 
 
-def _encoded_pictures(video: VideoStream, slide: Slide, frames: int) -> Iterator["_AnyPacket"]:
+def _encode_pictures(video: VideoStream, slide: Slide, frames: int) -> Iterator["_AnyPacket"]:
     painter = ClockPainter((video.width, video.height), slide, frames)
     for number in range(frames):
         frame: VideoFrame = VideoFrame.from_image(painter.frame(number))  # type: ignore[no-untyped-call]
@@ -250,7 +250,7 @@ def _encoded_pictures(video: VideoStream, slide: Slide, frames: int) -> Iterator
     yield from video.encode(None)
 
 
-def _encoded_sound(sound: AudioStream, duration_s: float) -> Iterator["_AnyPacket"]:
+def _encode_sound(sound: AudioStream, duration_s: float) -> Iterator["_AnyPacket"]:
     resampler = AudioResampler(sound.codec_context.format, sound.layout, _SAMPLE_RATE)
     for frame in chain[AudioFrame | None](_sound_frames(duration_s), [None]):
         for fitting in resampler.resample(frame):

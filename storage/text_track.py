@@ -6,7 +6,7 @@ Runs in a sandboxed child: a megabyte of markup takes seconds, which would be ev
 import sys
 
 from storage.captions.subtitles import read_captions, read_chapters
-from storage.captions.webvtt import write
+from storage.captions.webvtt import write_webvtt
 from storage.errors import HugeTextTrack
 from storage.media.facts import MAX_TRACK_BYTES, TrackKind
 
@@ -15,7 +15,7 @@ _READERS = {"captions": read_captions, "chapters": read_chapters}
 
 def rewrite_text_track(kind: TrackKind) -> str:
     """Raises: InvalidSubtitles, HugeTextTrack."""
-    written = write(_READERS[kind](sys.stdin.buffer.read()))
+    written = write_webvtt(_READERS[kind](sys.stdin.buffer.read()))
     if len(written.encode()) > MAX_TRACK_BYTES:
         raise HugeTextTrack
     return written

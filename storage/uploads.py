@@ -12,8 +12,8 @@ from typing import Protocol
 from uuid import UUID
 
 from storage.disk import Disk
-from storage.errors import StorageFull, os_errors_wrapped
-from storage.holding import hold_descriptor, require_kept
+from storage.errors import StorageFull, wrap_os_errors
+from storage.file_locks import lock_descriptor, require_linked
 from storage.paths import FILE_MODE, StoragePaths
 from storage.tasks import to_its_end
 
@@ -93,13 +93,13 @@ class UploadFile:
     async def sync(self) -> int:
         """How many bytes are on the disk for sure, which the batch is not. Raises: as `append`."""
         written_bytes = self._written_bytes
-        with os_errors_wrapped():
+        with wrap_os_errors():
             await self._disk.run_to_its_end(os.fsync, self._file.fileno())
         return written_bytes
 
     async def _write_batch(self) -> None:
         await self._keep_reserve()
-        with os_errors_wrapped():
+        with wrap_os_errors():
             await to_its_end(self._write_all(self._batch[: self._batch_bytes]))
         self._written_bytes += self._batch_bytes
         self._batch_bytes = 0
@@ -132,19 +132,19 @@ async def receive(
     path = paths.upload(upload_id)
     await require_space(path.parent, reserve_bytes, disk)
     try:
-        async with disk.opened(path, "xb", _open_held) as file:
+        async with disk.opened(path, "xb", _open_locked) as file:
             yield UploadFile(path, file, disk, reserve_bytes)
     finally:
         # Published means renamed, so that nothing of this name is left to remove.
         await disk.run_to_its_end(_discard, path)
 
 
-def _open_held(path: str, flags: int) -> int:
+def _open_locked(path: str, flags: int) -> int:
     """Opened and locked: the kernel lets go of the lock when the process ends, however it ends."""
     descriptor = os.open(path, flags, FILE_MODE)
     try:
-        hold_descriptor(descriptor)
-        require_kept(descriptor)
+        lock_descriptor(descriptor)
+        require_linked(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
@@ -153,7 +153,7 @@ def _open_held(path: str, flags: int) -> int:
 
 async def require_space(directory: Path, wanted_bytes: int, disk: Disk) -> None:
     """Raises: StorageFull unless `wanted_bytes` are free to an ordinary user."""
-    with os_errors_wrapped():
+    with wrap_os_errors():
         free = await disk.run(os.statvfs, directory)
     if free.f_bavail * free.f_frsize < wanted_bytes:
         raise StorageFull

@@ -15,8 +15,8 @@ from pathlib import Path
 from uuid import UUID
 
 from storage.disk import Disk
-from storage.errors import InvalidPath, os_errors_wrapped
-from storage.holding import held
+from storage.errors import InvalidPath, wrap_os_errors
+from storage.file_locks import hold_lock
 from storage.paths import DIRECTORY_MODE, FILE_MODE, StoragePaths, original_name
 from storage.uploads import UploadFile
 
@@ -48,7 +48,7 @@ def adopt_asset(paths: StoragePaths, temp: Path, course_id: str, video_id: UUID,
     """
     target = paths.asset(course_id, video_id, name)
     paths.check()
-    with os_errors_wrapped():
+    with wrap_os_errors():
         _fsync_own_file(temp)
         _make_video_dir(paths, course_id, video_id)
         os.replace(temp, target)
@@ -66,7 +66,7 @@ def publish_partial(
     """
     target = paths.asset(course_id, video_id, original_name(extension))
     paths.check()
-    with os_errors_wrapped():
+    with wrap_os_errors():
         os.chmod(partial, FILE_MODE)
         os.utime(partial)  # as in `_fsync_own_file`
         _make_video_dir(paths, course_id, video_id)
@@ -86,7 +86,7 @@ def link_asset(
     target = paths.asset(course_id, video_id, to_name)
     paths.check()
     draft = paths.upload(uuid.uuid4())
-    with os_errors_wrapped(), held(source):  # and with it the draft: they are one file
+    with wrap_os_errors(), hold_lock(source):  # and with it the draft: they are one file
         try:
             os.link(source, draft, follow_symlinks=False)
             os.replace(draft, target)
@@ -104,7 +104,7 @@ def remove_asset(paths: StoragePaths, course_id: str, video_id: UUID, name: str)
     """
     target = paths.asset(course_id, video_id, name)
     paths.check()
-    with os_errors_wrapped(), suppress(FileNotFoundError):
+    with wrap_os_errors(), suppress(FileNotFoundError):
         target.unlink()
         _fsync_dir(target.parent)
 
@@ -116,7 +116,7 @@ def remove_video(paths: StoragePaths, course_id: str, video_id: UUID) -> None:
     """
     directory = paths.video_dir(course_id, video_id)
     paths.check()
-    with os_errors_wrapped(), suppress(FileNotFoundError):
+    with wrap_os_errors(), suppress(FileNotFoundError):
         shutil.rmtree(directory)
         _fsync_dir(directory.parent)
 
@@ -129,10 +129,10 @@ def scratch(paths: StoragePaths) -> Iterator[Path]:
     """
     paths.check()
     directory = paths.scratch(uuid.uuid4())
-    with os_errors_wrapped():
+    with wrap_os_errors():
         directory.mkdir(mode=0o700)
     try:
-        with held(directory):
+        with hold_lock(directory):
             yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)

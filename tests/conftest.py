@@ -16,7 +16,7 @@ import pytest
 import structlog
 from blockbuster import BlockBuster
 
-from db.migrate import migrate
+from db.postgres.migrations import migrate
 from server.postgres.embedded import EmbeddedPostgres
 from server.web import middlewares
 from tests.serving import Serve, served_from, write_large_mp4

@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from db.pool import Database
-from db.takeover.announced import Announcement
+from db.takeover.announcements import Announcement
 from db.takeover.legacy import LegacyModule
 from events.takeover.announce import announce
 from events.takeover.object_import import IMPORTER, Importer, ImportSettings, filename_of
 from handlers import keys
 from server.takeover.import_s3 import import_settings
-from storage.s3.fetching import Fetched
 from storage.s3.locations import Location
+from storage.s3.object_fetch import FetchControl
 from storage.s3.objects import look_up
 from tests.object_store import BUCKET, REGION, ObjectStore
 
@@ -75,7 +75,7 @@ class Moving:
             app[keys.SANDBOX],
             executor,
             self.store.client,
-            Fetched(lambda _: None),
+            FetchControl(lambda _: None),
             settings,
             1,
         )

@@ -43,14 +43,14 @@ SELECT user_id, course_id, role, version FROM enrollments WHERE user_id = ANY(%s
 
 READ_VISIBLE = f"""
 SELECT {COLUMNS} FROM event_log
-WHERE id > %(after_id)s AND id <= %(up_to_id)s AND {{sight}}
+WHERE id > %(after_id)s AND id <= %(up_to_id)s AND {{event_filter}}
 ORDER BY id LIMIT %(limit)s
 """
 
 COUNT_VISIBLE = """
 SELECT count(*) AS visible FROM (
     SELECT FROM event_log
-    WHERE id > %(after_id)s AND id <= %(up_to_id)s AND {sight} LIMIT %(limit)s
+    WHERE id > %(after_id)s AND id <= %(up_to_id)s AND {event_filter} LIMIT %(limit)s
 ) AS seen
 """
 
@@ -78,7 +78,7 @@ class NewEvent(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class EventFilter:
     """What a reader may see (the upper half) and asked for (the lower, None for all)."""
 
     user_id: str
@@ -106,78 +106,80 @@ class Bounds:
 
 async def append(transaction: Transaction, events: Sequence[NewEvent]) -> list[int]:
     """Ids of the events, in their order. Must be the last statement before COMMIT."""
-    rows = await transaction.fetch_all(f"{APPEND}RETURNING id", _told(events))
+    rows = await transaction.fetch_all(f"{APPEND}RETURNING id", _encode(events))
     return [row.id for row in rows]
 
 
 async def append_and_commit(transaction: Transaction, events: Sequence[NewEvent]) -> None:
     """In one round trip, so that other writers wait for the database alone."""
-    await transaction.finish(APPEND, _told(events))
+    await transaction.finish(APPEND, _encode(events))
 
 
 async def read_after(queries: Queries, after_id: int, limit: int) -> list[Row]:
     return await queries.fetch_all(READ_AFTER, (after_id, limit))
 
 
-async def bounds(queries: Queries) -> Bounds:
+async def read_bounds(queries: Queries) -> Bounds:
     row = await queries.fetch_one(BOUNDS)
     assert row is not None  # the migration put it there
     return Bounds(row.dropped_id, row.newest_id)
 
 
-async def roles_of(queries: Queries, user_ids: list[str]) -> list[Row]:
+async def list_roles(queries: Queries, user_ids: list[str]) -> list[Row]:
     """(user_id, course_id, role, version) of every enrolment, withdrawn ones with role None."""
     return await queries.fetch_all(ROLES, (user_ids,))
 
 
 async def read_visible(
-    queries: Queries, sight: Sight, after_id: int, up_to_id: int, limit: int
+    queries: Queries, event_filter: EventFilter, after_id: int, up_to_id: int, limit: int
 ) -> list[Row]:
-    """What `sight` shows of (after_id, up_to_id], oldest first."""
+    """What `event_filter` shows of (after_id, up_to_id], oldest first."""
     return await queries.fetch_all(
-        READ_VISIBLE.format(sight=_condition(sight)),
-        _parameters(sight, after_id, up_to_id, limit),
+        READ_VISIBLE.format(event_filter=_build_condition(event_filter)),
+        _build_parameters(event_filter, after_id, up_to_id, limit),
     )
 
 
 async def count_visible(
-    queries: Queries, sight: Sight, after_id: int, up_to_id: int, limit: int
+    queries: Queries, event_filter: EventFilter, after_id: int, up_to_id: int, limit: int
 ) -> int:
-    """How many events `sight` shows of (after_id, up_to_id], counted up to `limit`."""
+    """How many events `event_filter` shows of (after_id, up_to_id], counted up to `limit`."""
     row = await queries.fetch_one(
-        COUNT_VISIBLE.format(sight=_condition(sight)),
-        _parameters(sight, after_id, up_to_id, limit),
+        COUNT_VISIBLE.format(event_filter=_build_condition(event_filter)),
+        _build_parameters(event_filter, after_id, up_to_id, limit),
     )
     return int(row.visible) if row else 0
 
 
-def _told(events: Sequence[NewEvent]) -> tuple[str]:
+def _encode(events: Sequence[NewEvent]) -> tuple[str]:
     return (msgspec.json.encode(events).decode(),)
 
 
-def _condition(sight: Sight) -> str:
+def _build_condition(event_filter: EventFilter) -> str:
     # Only the arms that matter, so that each can use its index.
-    arms = ["TRUE" if sight.is_privileged else SEEN_IN_FULL]
-    if not sight.is_privileged and sight.shown_user_id is None:
+    arms = ["TRUE" if event_filter.is_privileged else SEEN_IN_FULL]
+    if not event_filter.is_privileged and event_filter.shown_user_id is None:
         arms.append(SEEN_BY_STUDENTS)  # these show no user, so no filter by user matches them
     conditions = [f"({' OR '.join(arms)})"]
-    if sight.scope_video_id is not None:
+    if event_filter.scope_video_id is not None:
         conditions.append("video_id = %(scope_video_id)s")
-    if sight.video_id is not None:
+    if event_filter.video_id is not None:
         conditions.append("video_id = %(video_id)s")
-    if sight.course_id is not None:
+    if event_filter.course_id is not None:
         conditions.append("course_id = %(course_id)s")
-    if sight.shown_user_id is not None:
+    if event_filter.shown_user_id is not None:
         conditions.append("user_id = %(shown_user_id)s")
-    if sight.types is not None:
+    if event_filter.types is not None:
         conditions.append("type = ANY(%(types)s::text[])")
     return " AND ".join(conditions)
 
 
-def _parameters(sight: Sight, after_id: int, up_to_id: int, limit: int) -> dict[str, Any]:
-    values = {name: _adapted(value) for name, value in asdict(sight).items()}
+def _build_parameters(
+    event_filter: EventFilter, after_id: int, up_to_id: int, limit: int
+) -> dict[str, Any]:
+    values = {name: _adapt(value) for name, value in asdict(event_filter).items()}
     return values | {"after_id": after_id, "up_to_id": up_to_id, "limit": limit}
 
 
-def _adapted(value: Any) -> Any:
+def _adapt(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value

@@ -40,7 +40,7 @@ async def try_ownership(transaction: Transaction) -> bool:
     return bool(row and row.is_owner)
 
 
-async def days(queries: Queries) -> list[date]:
+async def list_days(queries: Queries) -> list[date]:
     """The UTC days that have a partition, oldest first."""
     return [row.day for row in await queries.fetch_all(DAYS)]
 

@@ -67,12 +67,14 @@ class CourseProgress:
     state: ProgressState
 
 
-Place = tuple[datetime, UUID, str]  # created_at, video_id, user_id of the last item of a page
+ListPosition = tuple[
+    datetime, UUID, str
+]  # created_at, video_id, user_id of the last item of a page
 
 
 async def get(queries: Queries, user_id: str, video_id: UUID) -> ProgressState | None:
     row = await queries.fetch_one(GET, (user_id, str(video_id)))
-    return state_of(row) if row else None
+    return build_state(row) if row else None
 
 
 async def next_sequence(queries: Queries, user_id: str, video_id: UUID, session_id: str) -> int:
@@ -82,7 +84,7 @@ async def next_sequence(queries: Queries, user_id: str, video_id: UUID, session_
 
 
 async def list_for_course(
-    queries: Queries, course_id: str, user_id: str | None, after: Place | None, limit: int
+    queries: Queries, course_id: str, user_id: str | None, after: ListPosition | None, limit: int
 ) -> list[CourseProgress]:
     """Everyone's, or one user's, in the order of the first reports."""
     narrowed = [OF_USER] if user_id is not None else []
@@ -98,20 +100,20 @@ async def list_for_course(
     sql = LIST_FOR_COURSE.format(narrowed=" ".join(narrowed))
     rows = await queries.fetch_all(sql, parameters)
     return [
-        CourseProgress(row.created_at, UUID(str(row.video_id)), row.user_id, state_of(row))
+        CourseProgress(row.created_at, UUID(str(row.video_id)), row.user_id, build_state(row))
         for row in rows
     ]
 
 
-async def states_of_videos(
+async def list_states(
     queries: Queries, user_id: str, video_ids: Iterable[UUID]
 ) -> dict[UUID, ProgressState]:
     """Of the videos that the user has reported on."""
     rows = await queries.fetch_all(STATES_OF_VIDEOS, (user_id, [str(one) for one in video_ids]))
-    return {UUID(str(row.video_id)): state_of(row) for row in rows}
+    return {UUID(str(row.video_id)): build_state(row) for row in rows}
 
 
-def state_of(row: Row) -> ProgressState:
+def build_state(row: Row) -> ProgressState:
     return ProgressState(
         row.position_s,
         row.watched_s,

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from db.pool import Database, Transaction
-from db.progress.progress import STATE, ProgressState, state_of
+from db.progress.progress import STATE, ProgressState, build_state
 
 PlaybackState = Literal["playing", "paused", "stopped"]
 
@@ -206,7 +206,7 @@ async def write(
     }
     rows = await transaction.fetch_all(WRITE, parameters)
     keys = [VideoKey(change.user_id, change.video_id) for change in progress]
-    return {keys[row.place]: state_of(row) for row in rows}
+    return {keys[row.place]: build_state(row) for row in rows}
 
 
 async def require_writable(database: Database) -> None:

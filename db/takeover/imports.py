@@ -99,14 +99,14 @@ async def begin(
         "size": size_bytes,
     }
     await transaction.execute(BEGIN, facts)
-    return _object(await transaction.fetch_one(GET, facts))
+    return _build_object(await transaction.fetch_one(GET, facts))
 
 
 async def add_fetched(transaction: Transaction, object_id: UUID, start: int, stop: int) -> None:
     await transaction.execute(ADD_FETCHED, (start, stop, object_id))
 
 
-async def forget_fetched(transaction: Transaction, object_id: UUID) -> None:
+async def clear_fetched(transaction: Transaction, object_id: UUID) -> None:
     """What is on the disk is not what it should be."""
     await transaction.execute(FORGET_FETCHED, (object_id,))
 
@@ -122,7 +122,7 @@ async def refuse(transaction: Transaction, object_id: UUID, reason: str) -> None
     await transaction.execute(REFUSE, (reason, object_id))
 
 
-async def take(transaction: Transaction, module_id: str, object_id: UUID) -> UUID | None:
+async def take_over(transaction: Transaction, module_id: str, object_id: UUID) -> UUID | None:
     """Have the module show its video, which is locked for others until the transaction ends.
 
     None when it shows it already, or waits for another object.
@@ -136,27 +136,27 @@ async def finish(transaction: Transaction, object_id: UUID) -> None:
     await transaction.execute(FINISH, (object_id,))
 
 
-async def taken(queries: Queries, module_ids: Collection[str]) -> set[str]:
+async def list_taken(queries: Queries, module_ids: Collection[str]) -> set[str]:
     """Those of them that were taken over."""
     return {row.module_id for row in await queries.fetch_all(TAKEN, (list(module_ids),))}
 
 
-async def begun(
+async def list_begun(
     queries: Queries, objects: Sequence[tuple[str, str, str, int]]
 ) -> dict[tuple[str, str], ImportedObject]:
     """By bucket and key, those objects (bucket, key, etag, size) that are half fetched or refused,
     and still what they were."""
     columns = [list(column) for column in zip(*objects, strict=True)] or [[], [], [], []]
     rows = await queries.fetch_all(BEGUN, columns)
-    return {(row.bucket, row.key): _object(row) for row in rows}
+    return {(row.bucket, row.key): _build_object(row) for row in rows}
 
 
-async def unfinished(queries: Queries, object_ids: Sequence[UUID]) -> set[UUID]:
+async def list_unfinished(queries: Queries, object_ids: Sequence[UUID]) -> set[UUID]:
     """Those of them whose files are still needed."""
     rows = await queries.fetch_all(UNFINISHED, ([str(one) for one in object_ids],))
     return {UUID(str(row.id)) for row in rows}
 
 
-def _object(row: Row) -> ImportedObject:
+def _build_object(row: Row) -> ImportedObject:
     pieces = tuple((start, stop) for start, stop in row.fetched or ())
     return ImportedObject(UUID(str(row.id)), row.size_bytes, pieces, row.sha256, row.refused_for)

@@ -88,7 +88,7 @@ def read_modules(dsn: str, table: LegacyTable) -> list[LegacyModule]:
 def check_progress(dsn: str, table: LegacyTable) -> None:
     """Ask for no row of it. Raises: LegacyError where `read_progress` would."""
     query = sql.SQL("{} LIMIT 0").format(_progress_query(table))
-    with _told(), closing(_connect(dsn)) as connection, connection.cursor() as cursor:
+    with _wrap_errors(), closing(_connect(dsn)) as connection, connection.cursor() as cursor:
         cursor.execute(query)
 
 
@@ -97,7 +97,11 @@ def read_progress(dsn: str, table: LegacyTable) -> Generator[list[LegacyProgress
 
     In seconds, in percent where only that column is given a name, or in both.
     """
-    with _told(), closing(_connect(dsn)) as connection, connection.cursor("progress") as cursor:
+    with (
+        _wrap_errors(),
+        closing(_connect(dsn)) as connection,
+        connection.cursor("progress") as cursor,
+    ):
         cursor.execute(_progress_query(table))
         while rows := cursor.fetchmany(ROWS_AT_ONCE):
             yield [LegacyProgress(*row) for row in rows]
@@ -107,7 +111,7 @@ def _progress_query(table: LegacyTable) -> sql.Composed:
     """No value is longer than what is of use: it may be anything there."""
     absent = {"progress_seconds"} if "percent" in table.columns else {"percent"}
     absent -= table.columns.keys()
-    return _composed(
+    return _compose(
         """
         SELECT left(coalesce({user_id}::text, ''), 100), left(coalesce({module_id}::text, ''), 100),
                left({progress_seconds}::text, 100), left({percent}::text, 100),
@@ -121,8 +125,8 @@ def _progress_query(table: LegacyTable) -> sql.Composed:
 
 
 def _read(dsn: str, statement: str, table: LegacyTable, columns: tuple[str, ...]) -> list[Any]:
-    query = _composed(statement, table, {name: _column(table, name) for name in columns})
-    with _told(), closing(_connect(dsn)) as connection, connection.cursor() as cursor:
+    query = _compose(statement, table, {name: _column(table, name) for name in columns})
+    with _wrap_errors(), closing(_connect(dsn)) as connection, connection.cursor() as cursor:
         cursor.execute(query)
         return list(cursor.fetchall())
 
@@ -131,7 +135,7 @@ def _column(table: LegacyTable, name: str) -> sql.Composable:
     return sql.Identifier(table.columns.get(name, name))
 
 
-def _composed(
+def _compose(
     statement: str, table: LegacyTable, columns: Mapping[str, sql.Composable]
 ) -> sql.Composed:
     return sql.SQL(statement).format(table=sql.Identifier(*table.name.split(".", 1)), **columns)
@@ -147,7 +151,7 @@ def _connect(dsn: str) -> Any:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _wrap_errors() -> Iterator[None]:
     """The first line of what it says never holds the password of a URL that could be read."""
     try:
         yield

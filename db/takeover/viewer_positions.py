@@ -48,7 +48,7 @@ class Lecture:
     duration_s: float
 
 
-class Place(msgspec.Struct, frozen=True):
+class ViewerPosition(msgspec.Struct, frozen=True):
     """Where a user was at a time; all before `seen_s` (rounded to 10 ms) counts as watched."""
 
     user_id: str
@@ -60,7 +60,7 @@ class Place(msgspec.Struct, frozen=True):
     completed_at: datetime | None
 
 
-async def lectures(queries: Queries) -> dict[str, Lecture]:
+async def list_lectures(queries: Queries) -> dict[str, Lecture]:
     """By module, of all that was taken over and is still there."""
     return {
         row.module_id: Lecture(UUID(str(row.video_id)), row.course_id, row.duration_s)
@@ -68,16 +68,16 @@ async def lectures(queries: Queries) -> dict[str, Lecture]:
     }
 
 
-async def changing(queries: Queries, places: Sequence[Place]) -> list[Place]:
+async def list_changing(queries: Queries, places: Sequence[ViewerPosition]) -> list[ViewerPosition]:
     """Those of them that are new here, newer, or tell of more."""
     rows = await queries.fetch_all(CHANGING, (_json(places),))
     return [places[row.place] for row in rows]
 
 
-async def complete(transaction: Transaction, places: Sequence[Place]) -> None:
+async def mark_completed(transaction: Transaction, places: Sequence[ViewerPosition]) -> None:
     """As they tell; what is completed stays as it is."""
     await transaction.execute(COMPLETE, (_json(places),))
 
 
-def _json(places: Sequence[Place]) -> str:
+def _json(places: Sequence[ViewerPosition]) -> str:
     return msgspec.json.encode(places).decode()

@@ -135,30 +135,30 @@ WHERE id = %s AND deleted_at IS NULL AND status = 'ready' RETURNING id
 """
 
 
-async def of_videos(queries: Queries, video_ids: Sequence[UUID]) -> dict[UUID, VideoFiles]:
+async def read_videos(queries: Queries, video_ids: Sequence[UUID]) -> dict[UUID, VideoFiles]:
     """Deleted videos included; those that there are not are missing."""
     rows = await queries.fetch_all(OF_VIDEOS, ([str(one) for one in video_ids],))
     return {video.id: video for video in map(_video, rows)}
 
 
-async def count(queries: Queries) -> int:
+async def count_videos(queries: Queries) -> int:
     """How many videos there are, deleted ones included."""
     row = await queries.fetch_one(COUNT)
     return int(row.videos) if row else 0
 
 
-async def after(queries: Queries, video_id: UUID, limit: int) -> list[VideoFiles]:
+async def read_next(queries: Queries, video_id: UUID, limit: int) -> list[VideoFiles]:
     """The next videos by id."""
     return [_video(row) for row in await queries.fetch_all(AFTER, (str(video_id), limit))]
 
 
-async def stuck(queries: Queries) -> list[StuckVideo]:
+async def list_stuck(queries: Queries) -> list[StuckVideo]:
     """In processing without a job."""
     rows = await queries.fetch_all(STUCK)
     return [StuckVideo(UUID(str(row.id)), row.course_id) for row in rows]
 
 
-async def missing_pictures(
+async def list_missing_pictures(
     queries: Queries, first: str, further: Sequence[str], limit: int
 ) -> list[UUID]:
     """Ready videos without a job that lack a storyboard, or a `further` type of some picture.
@@ -169,22 +169,22 @@ async def missing_pictures(
     return [UUID(str(row.id)) for row in await queries.fetch_all(UNPICTURED, parameters)]
 
 
-async def forget_storyboard(transaction: Transaction, video_id: UUID) -> None:
+async def clear_storyboard(transaction: Transaction, video_id: UUID) -> None:
     """As if it had not been made yet."""
     await transaction.execute(FORGET_STORYBOARD, (str(video_id),))
 
 
-async def forget_unmakable(transaction: Transaction, video_id: UUID) -> None:
+async def clear_unmakable(transaction: Transaction, video_id: UUID) -> None:
     """Have everything tried again."""
     await transaction.execute(FORGET_UNMAKABLE, (str(video_id),))
 
 
-async def forget_alternates(transaction: Transaction, video_id: UUID) -> None:
+async def clear_alternates(transaction: Transaction, video_id: UUID) -> None:
     """As if the other formats had not been made yet."""
     await transaction.execute(FORGET_ALTERNATES, (str(video_id),))
 
 
-async def unmake(transaction: Transaction, video_id: UUID) -> bool:
+async def reset_to_original(transaction: Transaction, video_id: UUID) -> bool:
     """As if nothing had been made of the original yet; False when the video is not ready."""
     if await transaction.fetch_one(UNMAKE, (str(video_id),)) is None:
         return False
@@ -192,7 +192,7 @@ async def unmake(transaction: Transaction, video_id: UUID) -> bool:
     return True
 
 
-async def without_alternate(queries: Queries, limit: int) -> list[UUID]:
+async def list_missing_alternates(queries: Queries, limit: int) -> list[UUID]:
     """Ready videos without a job that have one format, but for those that cannot have two."""
     return [UUID(str(row.id)) for row in await queries.fetch_all(WITHOUT_ALTERNATE, (limit,))]
 

@@ -9,19 +9,19 @@ from contextlib import asynccontextmanager
 import aiopg
 
 from db.advisory_locks import AdvisoryLock, try_lock
-from db.pool import connection_options, wrapped_errors
+from db.pool import connection_options, wrap_errors
 
 
 @asynccontextmanager
-async def sole_owner(dsn: str, work: AdvisoryLock) -> AsyncIterator[bool]:
+async def try_sole_ownership(dsn: str, work: AdvisoryLock) -> AsyncIterator[bool]:
     """Whether nobody else is at that work; nobody will be until the block ends.
 
     Raises: DatabaseUnavailable.
     """
-    async with wrapped_errors():
+    async with wrap_errors():
         connection = await aiopg.connect(dsn, **connection_options())
     try:
-        async with wrapped_errors(), connection.cursor() as cursor:
+        async with wrap_errors(), connection.cursor() as cursor:
             await cursor.execute(try_lock(work))
             (is_owner,) = await cursor.fetchone()
         yield is_owner

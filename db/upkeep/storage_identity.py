@@ -41,13 +41,13 @@ class KnownStorage:
     cluster_id: str
 
 
-async def known(queries: Queries) -> KnownStorage | None:
+async def read_known(queries: Queries) -> KnownStorage | None:
     """None when no storage was ever seen."""
     row = await queries.fetch_one(READ)
     return KnownStorage(row.storage_id, row.database_id, row.cluster_id) if row else None
 
 
-async def remember(transaction: Transaction, storage_id: str) -> KnownStorage:
+async def record(transaction: Transaction, storage_id: str) -> KnownStorage:
     """The first one stays; whichever it is, the database has an id afterwards."""
     await transaction.execute(REMEMBER, (storage_id,))
     await transaction.execute(COMPLETE)
@@ -65,17 +65,17 @@ async def forget(transaction: Transaction, database_id: str) -> None:
     await transaction.execute(FORGET, (database_id,))
 
 
-async def note_held_strays(transaction: Transaction, count: int) -> None:
+async def set_held_strays(transaction: Transaction, count: int) -> None:
     """How many files without a row the last sweep left where they are."""
     await transaction.execute(NOTE_STRAYS, (count, count))
 
 
-async def held_strays(queries: Queries) -> int:
+async def read_held_strays(queries: Queries) -> int:
     row = await queries.fetch_one(HELD_STRAYS)
     return int(row.held_strays) if row else 0
 
 
 async def _existing(transaction: Transaction) -> KnownStorage:
-    found = await known(transaction)
+    found = await read_known(transaction)
     assert found is not None
     return found

@@ -15,7 +15,7 @@ import msgspec
 from db.errors import DatabaseError
 from db.log import event_log
 from db.log.event_log import NewEvent
-from db.log.listening import Listener, listen
+from db.log.listener import Listener, listen
 from db.pool import Database, Row, Transaction
 from events.errors import UnreadableEvent
 from events.log.emitter import Emitter
@@ -100,7 +100,7 @@ class Tail:
 
         Raises: DatabaseUnavailable.
         """
-        self.cursor = (await event_log.bounds(self._database)).newest_id
+        self.cursor = (await event_log.read_bounds(self._database)).newest_id
         self._task = asyncio.create_task(self._follow(), name="event log tail")
 
     async def stop(self) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from db import bytes_served, clock
+from db import clock
 from db.errors import DatabaseError, DatabaseTimeout
 from db.log import partitions
 from db.pool import Database, Transaction
 from db.progress import sessions
+from db.upkeep import bytes_served
 from events.errors import OUTAGES
 from storage.tasks import Periodic
 
@@ -48,7 +49,7 @@ class Retention:
         await self._periodic.stop()
 
     async def add_days(self, now: datetime) -> None:
-        existing = await partitions.days(self._database)
+        existing = await partitions.list_days(self._database)
         for ahead in range(DAYS_AHEAD + 1):
             day = now.date() + timedelta(days=ahead)
             if day not in existing:
@@ -57,7 +58,7 @@ class Retention:
     async def drop_days(self, now: datetime) -> list[date]:
         """Drops the days that ended before the retention period; returns them."""
         since = now - self._event_retention
-        old = [day for day in await partitions.days(self._database) if day < since.date()]
+        old = [day for day in await partitions.list_days(self._database) if day < since.date()]
         for day in old:
             await self._own(partial(partitions.drop_day, day=day))
         await self._own(partial(partitions.clear_default, before=since))

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from db import assets, videos
-from db.assets import Extra, ThumbnailRow
+from db import videos
+from db.media import assets
+from db.media.assets import Extra, ThumbnailRow
 from db.pool import Database, Queries, Transaction
 from db.upkeep import file_rows
 from db.videos import Video
@@ -44,7 +45,7 @@ class PictureSettings:
 async def missing_pictures(queries: Queries, limit: int) -> list[UUID]:
     """Returns ready videos that lack something that `complete` adds."""
     first, *_ = _types(FIRST_KINDS)
-    return await file_rows.missing_pictures(queries, first, _types(FURTHER_KINDS), limit)
+    return await file_rows.list_missing_pictures(queries, first, _types(FURTHER_KINDS), limit)
 
 
 class Pictures:
@@ -81,7 +82,7 @@ class Pictures:
         Raises: MediaInterrupted and other errors that a retry may resolve.
         """
         interrupted: MediaInterrupted | None = None
-        unmakable = await assets.unmakable(self._database, video_id)
+        unmakable = await assets.list_unmakable(self._database, video_id)
         for extra, add in self._extras.items():
             video = await videos.get(self._database, video_id)
             if video is None or video.primary is None or extra in unmakable:
@@ -90,7 +91,7 @@ class Pictures:
                 await add(video)
             except FINAL as exc:
                 logger.warning("video %s gets no %s: %s", video_id, extra, exc)
-                await assets.note_unmakable(self._database, video_id, extra, exc.code)
+                await assets.record_unmakable(self._database, video_id, extra, exc.code)
             except MediaInterrupted as exc:  # the other extras are still made
                 interrupted = exc
         if interrupted is not None:

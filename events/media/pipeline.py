@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
-from db import assets, jobs, space, uploads, videos
-from db.assets import ThumbnailRow
+from db import jobs, space, uploads, videos
+from db.media import assets
+from db.media.assets import ThumbnailRow
 from db.pool import Database, Transaction
-from db.progress import recounting
+from db.progress import recount
 from db.upkeep import file_rows
 from db.videos import NewVideo, Video
 from events.errors import NoLongerWanted
@@ -99,7 +100,7 @@ async def enqueue_missing_pictures(database: Database) -> None:
 
 async def enqueue_without_alternate(database: Database) -> None:
     """Queues ready videos that lack the other format."""
-    await _enqueue_all(database, file_rows.without_alternate, enqueue_alternate)
+    await _enqueue_all(database, file_rows.list_missing_alternates, enqueue_alternate)
 
 
 async def _enqueue_all(
@@ -218,7 +219,7 @@ class Pipeline:
         self, transaction: Transaction, video: Video
     ) -> list[PlaybackCompleted]:
         """Completions of viewers who watched in S3, before the video's duration was known."""
-        found = await recounting.recount(transaction, video.id, self._completion_ratio)
+        found = await recount.recount(transaction, video.id, self._completion_ratio)
         return [
             PlaybackCompleted(
                 video_id=video.id,

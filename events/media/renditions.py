@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal, NoReturn
 from uuid import UUID
 
-from db import assets, videos
-from db.assets import RepresentationRow
+from db import videos
+from db.media import assets
+from db.media.assets import RepresentationRow
 from db.pool import Database
 from db.videos import MediaFacts, Video
 from events.errors import NoLongerWanted
@@ -21,12 +22,12 @@ from events.media.cancellation import run_while_wanted
 from events.media.scratch import scratch_directory
 from storage.disk import SHARED_DISK
 from storage.errors import FINAL
-from storage.hashing import sha256_file
 from storage.media.facts import MediaLimits, Probe, TranscodeTask
 from storage.media.sniff import Container, is_fragmented, moov_is_last
 from storage.media.transcode_limits import transcode_budget
 from storage.paths import StoragePaths, asset_name, original_name
 from storage.sandbox.children import Sandbox
+from storage.sha256 import sha256_file
 from storage.videos import adopt_asset, link_asset, remove_asset
 
 logger = logging.getLogger(__name__)
@@ -85,13 +86,13 @@ class Renditions:
         video = await videos.get(self._database, video_id)
         if video is None or not lacks_alternate(video):
             return
-        if "alternate-format" in await assets.unmakable(self._database, video_id):
+        if "alternate-format" in await assets.list_unmakable(self._database, video_id):
             return
         try:
             await self._make_alternate(video)
         except FINAL as exc:
             logger.warning("video %s keeps only its first format: %s", video_id, exc)
-            await assets.note_unmakable(self._database, video_id, "alternate-format", exc.code)
+            await assets.record_unmakable(self._database, video_id, "alternate-format", exc.code)
         except NoLongerWanted:
             logger.info("video %s was deleted while its other format was made", video_id)
 

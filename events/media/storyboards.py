@@ -2,18 +2,19 @@
 
 from pathlib import Path
 
-from db import assets, videos
-from db.assets import StoryboardRow
+from db import videos
+from db.media import assets
+from db.media.assets import StoryboardRow
 from db.pool import Database
 from db.videos import Video
 from events.log.video_events import append_updated
 from events.media.scratch import scratch_directory
 from storage.disk import SHARED_DISK
-from storage.hashing import sha256_file
 from storage.media.facts import Storyboard
 from storage.paths import StoragePaths, asset_name
-from storage.pictures.storyboard_cues import cue_text
+from storage.pictures.storyboard_cues import write_cues
 from storage.sandbox.children import Sandbox
+from storage.sha256 import sha256_file
 from storage.videos import adopt_asset
 
 
@@ -53,7 +54,7 @@ class Storyboards:
         sheets = [self._place_part(video, one.file, one.sha256, "jpg") for one in board.sheets]
         names = [sheet.file_name for sheet in sheets]
         file = directory / "cues"
-        file.write_text(cue_text(board, names, video.media.duration_s))
+        file.write_text(write_cues(board, names, video.media.duration_s))
         return self._place_part(video, file, sha256_file(file), "vtt"), sheets
 
     def _place_part(self, video: Video, file: Path, sha256: str, extension: str) -> StoryboardRow:

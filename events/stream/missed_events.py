@@ -42,13 +42,13 @@ class Replay:
         self._viewpoint = viewpoint
 
     async def start(self, after_id: int) -> Start:
-        bounds = await event_log.bounds(self._database)
+        bounds = await event_log.read_bounds(self._database)
         if not bounds.dropped_id <= after_id <= bounds.newest_id:
             return Start(bounds.newest_id, is_reset=True)
         if after_id == bounds.newest_id:
             return Start(after_id)
         missed = await event_log.count_visible(
-            self._database, self._viewpoint.sight(), after_id, bounds.newest_id, LONGEST + 1
+            self._database, self._viewpoint.event_filter(), after_id, bounds.newest_id, LONGEST + 1
         )
         if missed > LONGEST:
             return Start(bounds.newest_id, is_reset=True)
@@ -57,10 +57,10 @@ class Replay:
     async def page(self, after_id: int, up_to_id: int) -> EventPage | Start:
         """Returns the next events after `after_id`, or a reset when some were dropped meanwhile."""
         rows = await event_log.read_visible(
-            self._database, self._viewpoint.sight(), after_id, up_to_id, PAGE
+            self._database, self._viewpoint.event_filter(), after_id, up_to_id, PAGE
         )
         # Queried after reading, so that it covers everything dropped before.
-        bounds = await event_log.bounds(self._database)
+        bounds = await event_log.read_bounds(self._database)
         if bounds.dropped_id > after_id:
             return Start(max(bounds.newest_id, up_to_id), is_reset=True)
         reached = rows[-1].id if len(rows) == PAGE else up_to_id

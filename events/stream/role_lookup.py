@@ -26,7 +26,7 @@ class RoleLookup:
         self._lock = asyncio.Lock()
 
     async def of(self, user_id: str) -> Sequence[Row]:
-        """Returns rows of `event_log.roles_of`. Raises: DatabaseUnavailable, DatabaseTimeout."""
+        """Returns rows of `event_log.list_roles`. Raises: DatabaseUnavailable, DatabaseTimeout."""
         while True:
             found = self._pending.get(user_id) or self._enqueue(user_id)
             async with self._lock:
@@ -42,7 +42,7 @@ class RoleLookup:
     async def _look_up(self) -> None:
         asked = {user_id: self._pending.pop(user_id) for user_id in self._next_batch()}
         try:
-            rows = await event_log.roles_of(self._database, list(asked))
+            rows = await event_log.list_roles(self._database, list(asked))
         except (DatabaseUnavailable, DatabaseTimeout) as exc:
             # Fails all waiting calls: each later batch would wait for a time-out of its own.
             _fail({**self._pending, **asked}, exc)

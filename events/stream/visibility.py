@@ -1,8 +1,8 @@
 """Visibility of events, by the contract's event table. Pure.
 
 One rule in two forms, which the tests compare: `Viewpoint.view_of` for live events,
-`Viewpoint.sight` for the same in SQL, to replay the log. A filter applies to the shown fields, so a
-student cannot find out by filtering who acted on a video.
+`Viewpoint.event_filter` for the same in SQL, to replay the log. A filter applies to the shown
+fields, so a student cannot find out by filtering who acted on a video.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Literal
 from uuid import UUID
 
-from db.log.event_log import Sight
+from db.log.event_log import EventFilter
 from events.log.types import (
     EnrollmentChanged,
     Event,
@@ -121,9 +121,9 @@ class Viewpoint:
         may_see = role is not None or isinstance(event, EnrollmentChanged)
         return View.FULL if is_own and may_see else None
 
-    def sight(self) -> Sight:
+    def event_filter(self) -> EventFilter:
         """Returns the same rule as SQL parameters."""
-        return Sight(
+        return EventFilter(
             user_id=self.scope.user_id,
             is_privileged=self.scope.is_privileged,
             instructor_course_ids=self.roles.courses("instructor"),

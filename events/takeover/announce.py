@@ -9,8 +9,8 @@ from itertools import islice
 
 from db import courses, videos
 from db.pool import Database, Transaction
-from db.takeover import announced
-from db.takeover.announced import Announcement
+from db.takeover import announcements
+from db.takeover.announcements import Announcement
 from events.errors import NotTaken, deleted_video_fault
 from events.log import log
 from events.log.snapshots import video_event
@@ -34,7 +34,7 @@ async def announce(database: Database, wanted: Sequence[Announcement]) -> dict[s
 async def _faults(transaction: Transaction, batch: Sequence[Announcement]) -> dict[str, NotTaken]:
     """Checks the modules before anything is created for them."""
     module_ids = [one.module_id for one in batch]
-    course_of = await announced.courses_of(transaction, module_ids)
+    course_of = await announcements.read_courses(transaction, module_ids)
     elsewhere = {
         one.module_id: NotTaken(
             "unusable", f"the module {one.module_id} stands under another course here"
@@ -42,7 +42,7 @@ async def _faults(transaction: Transaction, batch: Sequence[Announcement]) -> di
         for one in batch
         if course_of.get(one.module_id, one.course_id) != one.course_id
     }
-    gone = await announced.gone(transaction, module_ids)
+    gone = await announcements.list_deleted(transaction, module_ids)
     return elsewhere | {module_id: deleted_video_fault() for module_id in gone}
 
 
@@ -51,7 +51,7 @@ async def _announce(transaction: Transaction, batch: Sequence[Announcement]) -> 
     new = []
     for one in batch:
         await _have_module(transaction, one)
-        new.append(await announced.announce(transaction, one))
+        new.append(await announcements.announce(transaction, one))
     found = [await videos.get(transaction, video_id) for video_id in new if video_id is not None]
     if events := [video_event(VideoReady, video, video.uploaded_by) for video in found if video]:
         await log.append(transaction, events)

@@ -19,7 +19,7 @@ from db import space
 from db.errors import DatabaseError, QuotaReached
 from db.pool import Database, Transaction
 from db.space import Reservation
-from db.takeover import announced, imports
+from db.takeover import announcements, imports
 from db.takeover.imports import ImportedObject
 from db.takeover.legacy import LegacyModule
 from db.videos import MediaFacts
@@ -34,16 +34,16 @@ from storage.errors import (
     SandboxBusy,
     StorageFull,
     UnsupportedFormat,
-    os_errors_wrapped,
+    wrap_os_errors,
 )
 from storage.media.facts import MediaLimits
 from storage.partials import PartialFile, hold_partial
 from storage.paths import StoragePaths
 from storage.s3.checksums import Mismatch, Verified
-from storage.s3.fetching import Fetched, FetchError, fetch_part
+from storage.s3.object_fetch import FetchControl, FetchError, fetch_part
 from storage.s3.objects import Client, S3Object
 from storage.s3.parts import ObjectPart, arrivals, missing_parts
-from storage.s3.verifying import verified
+from storage.s3.verification import verify_object
 from storage.sandbox.children import Sandbox
 from storage.tasks import to_its_end
 from storage.uploads import require_space
@@ -88,7 +88,7 @@ class Importer:
         sandbox: Sandbox,
         executor: Executor,
         client: Client,
-        shared: Fetched,
+        shared: FetchControl,
         settings: ImportSettings,
         parallel: int,
     ) -> None:
@@ -112,7 +112,7 @@ class Importer:
             if known.refused_for is not None:
                 raise NotTaken("refused", known.refused_for)
             async with (
-                space.reserved(
+                space.open_reservation(
                     self._database,
                     known.id,
                     quota_bytes=self._settings.quota_bytes,
@@ -157,7 +157,7 @@ class Importer:
         halted = threading.Event()
         arriving = arrivals(parts, found.size_bytes, halted)
         verifying = asyncio.create_task(
-            self._run(verified, self._client, found, file.path, arriving)
+            self._run(verify_object, self._client, found, file.path, arriving)
         )
         try:
             await self._fetch(found, known.id, file, parts, room, halted)
@@ -215,7 +215,7 @@ class Importer:
     async def _record_part(
         self, object_id: UUID, file: PartialFile, part: ObjectPart, room: Reservation
     ) -> None:
-        with os_errors_wrapped():
+        with wrap_os_errors():
             await self._run(os.fdatasync, file.descriptor)
         async with self._database.transaction() as transaction:
             await imports.add_fetched(transaction, object_id, part.start, part.position)
@@ -223,7 +223,7 @@ class Importer:
 
     async def _forget(self, object_id: UUID) -> None:
         async with self._database.transaction() as transaction:
-            await imports.forget_fetched(transaction, object_id)
+            await imports.clear_fetched(transaction, object_id)
 
     async def _verify(self, known: ImportedObject, verifying: Awaitable[Verified]) -> Verified:
         try:
@@ -258,7 +258,7 @@ class Importer:
         is_last: bool,
     ) -> None:
         async with self._database.transaction() as transaction:
-            video_id = await imports.take(transaction, module.id, object_id)
+            video_id = await imports.take_over(transaction, module.id, object_id)
             if video_id is None:
                 raise NotTaken("taken", "another import has just taken it")
             # `take` locks the module, so no other import publishes files there.
@@ -291,11 +291,11 @@ class Importer:
             transaction,
             object_id,
             needed_bytes=size_bytes,
-            wished_bytes=size_bytes,
+            desired_bytes=size_bytes,
             quota_bytes=self._settings.quota_bytes,
         )
         filename = filename_of(found.location.key)
-        if not await announced.arrive(transaction, video_id, media, size_bytes, filename):
+        if not await announcements.set_arrived(transaction, video_id, media, size_bytes, filename):
             raise deleted_video_fault()
         await pipeline.begin_within(transaction, video_id, object_id)
 

@@ -16,7 +16,7 @@ from storage.s3.errors import S3SourceUnavailable
 
 _T = TypeVar("_T")
 
-PRESIGNING = "storage.s3.presigning"
+PRESIGNING = "storage.s3.presigned_urls"
 TIMEOUT_S = 5.0  # includes fetching a role's credentials
 MAX_CLIENTS = 32  # of endpoints and regions; a service has one or two
 

@@ -11,17 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from db.pool import Database
-from db.takeover.taken_over import TakenModule
+from db.takeover.taken_modules import TakenModule
 from db.upkeep import file_rows
 from db.upkeep.file_rows import FileRow, VideoFiles
 from storage.disk import Disk
 from storage.errors import FileMissing, StorageError
 from storage.paths import StoragePaths
 from storage.s3.checksums import Expected, Mismatch, Verified, verify
-from storage.s3.fetching import FetchError
 from storage.s3.locations import Location
+from storage.s3.object_fetch import FetchError
 from storage.s3.objects import Client, S3Object, look_up
-from storage.s3.verifying import verified
+from storage.s3.verification import verify_object
 
 BROKEN = ("damaged", "lost")
 
@@ -54,7 +54,7 @@ class Verifier:
         return verdict
 
     async def _verify_once(self, taken: TakenModule) -> Verdict:
-        rows = await file_rows.of_videos(self._database, [taken.video_id])
+        rows = await file_rows.read_videos(self._database, [taken.video_id])
         files = rows.get(taken.video_id)
         return await self._disk.run_to_its_end(self._judge, taken, files)
 
@@ -80,7 +80,7 @@ class Verifier:
             return self._check_converted(taken, files, found)
         path = self._path(files, held)
         if _is_same(found, taken):
-            summed = verified(self._client, found, path)
+            summed = verify_object(self._client, found, path)
         else:
             summed = verify(path, Expected(taken.size_bytes, taken.etag, has_md5_etag=False))
         _require(summed, taken.sha256, held)

@@ -18,7 +18,7 @@ from db.progress import report_batch
 from db.progress.report_batch import ProgressChange, SessionKey, Standing
 from db.takeover import viewer_positions
 from db.takeover.legacy import LegacyProgress
-from db.takeover.viewer_positions import Lecture, Place
+from db.takeover.viewer_positions import Lecture, ViewerPosition
 from events.progress.merging import multirange
 
 State = Literal["no-module", "bad-user-id", "unreadable", "not-enrolled"]
@@ -79,15 +79,15 @@ class Backfill:
         """Imports the rows in one transaction. Raises: DatabaseError."""
         places, remarks = read_places(rows, self._lectures, self._is_user_id, self._now)
         async with self._database.transaction() as transaction:
-            news = await viewer_positions.changing(transaction, places)
+            news = await viewer_positions.list_changing(transaction, places)
             if news:
                 await self._store(transaction, news)
             asked = {(place.course_id, place.user_id) for place in places}
-            unenrolled = await enrollments.not_enrolled(transaction, asked)
+            unenrolled = await enrollments.list_not_enrolled(transaction, asked)
         remarks += [Remark("not-enrolled", user, course_id=course) for course, user in unenrolled]
         return Carried(len(news), len(places) - len(news), remarks)
 
-    async def _store(self, transaction: Transaction, places: Sequence[Place]) -> None:
+    async def _store(self, transaction: Transaction, places: Sequence[ViewerPosition]) -> None:
         """Reads the standings again under their locks: reports arrive meanwhile."""
         keys = {place: SessionKey(place.user_id, place.video_id, NO_SESSION) for place in places}
         standings = await report_batch.lock_and_read(transaction, keys.values())
@@ -95,9 +95,9 @@ class Backfill:
             self._change(place, standings[key]) for place, key in keys.items() if key in standings
         ]
         await report_batch.write(transaction, changes, [], self._completion_ratio)
-        await viewer_positions.complete(transaction, places)
+        await viewer_positions.mark_completed(transaction, places)
 
-    def _change(self, place: Place, standing: Standing) -> ProgressChange:
+    def _change(self, place: ViewerPosition, standing: Standing) -> ProgressChange:
         is_newer = standing.position_at is None or place.position_at > standing.position_at
         return ProgressChange(
             user_id=place.user_id,
@@ -115,9 +115,9 @@ def read_places(
     lectures: Mapping[str, Lecture],
     is_user_id: Callable[[str], object],
     now: datetime,
-) -> tuple[list[Place], list[Remark]]:
+) -> tuple[list[ViewerPosition], list[Remark]]:
     """Returns one position per user and lecture, and remarks on unusable rows."""
-    places: list[Place] = []
+    places: list[ViewerPosition] = []
     remarks: list[Remark] = []
     for row in rows:
         try:
@@ -129,14 +129,16 @@ def read_places(
     return merge_places(places), remarks
 
 
-def parse_place(row: LegacyProgress, lectures: Mapping[str, Lecture], now: datetime) -> Place:
+def parse_place(
+    row: LegacyProgress, lectures: Mapping[str, Lecture], now: datetime
+) -> ViewerPosition:
     """Raises: NotCarried."""
     lecture = lectures.get(row.module_id)
     if lecture is None:
         raise NotCarried("no-module", f"no lecture of module {row.module_id!r} was taken over")
     position_s = min(_position_s(row, lecture.duration_s), lecture.duration_s)
     position_at = _time(row.updated_at_s, now)
-    return Place(
+    return ViewerPosition(
         user_id=row.user_id,
         course_id=lecture.course_id,
         video_id=lecture.video_id,
@@ -147,9 +149,9 @@ def parse_place(row: LegacyProgress, lectures: Mapping[str, Lecture], now: datet
     )
 
 
-def merge_places(places: Iterable[Place]) -> list[Place]:
+def merge_places(places: Iterable[ViewerPosition]) -> list[ViewerPosition]:
     """Merges the positions per user and video: the newest, with the furthest and any completion."""
-    found: dict[tuple[str, object], Place] = {}
+    found: dict[tuple[str, object], ViewerPosition] = {}
     for place in sorted(places, key=lambda place: place.position_at):
         key = place.user_id, place.video_id
         older = found.get(key, place)

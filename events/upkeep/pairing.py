@@ -19,7 +19,7 @@ from storage.identity import (
     StorageIdentity,
     claim,
     replace_owner,
-    replace_unused_owner,
+    replace_unlocked_owner,
     write_marker,
 )
 from storage.paths import StoragePaths
@@ -61,7 +61,7 @@ async def pair(database: Database, storage: StoragePaths, *, may_make: bool = Tr
     # another database's.
     before = await SHARED_DISK.run(_identity_if_any, storage)
     is_used = await SHARED_DISK.run(storage.holds_anything)
-    known = await storage_identity.known(database)
+    known = await storage_identity.read_known(database)
     is_first_meeting = known is None
     if is_first_meeting:
         _refuse_to_meet(storage, before, is_used=is_used)
@@ -80,7 +80,7 @@ async def pair(database: Database, storage: StoragePaths, *, may_make: bool = Tr
 async def require_pair(database: Database, storage: StoragePaths, disk: Disk = SHARED_DISK) -> None:
     """Checks both sides anew. Raises: ForeignStorage, StorageGone, DatabaseError."""
     identity = await disk.run(_check, storage)
-    known = await storage_identity.known(database)
+    known = await storage_identity.read_known(database)
     fault = _fault(known, identity) if known else (OTHERS if identity.owner else UNMET)
     if fault is not None:
         raise _refusal(fault, storage)
@@ -93,14 +93,14 @@ async def adopt(database: Database, storage: StoragePaths) -> None:
     Raises: StorageError, DatabaseError.
     """
     storage = await SHARED_DISK.run(StoragePaths, storage.root)  # bound to nothing
-    known = await storage_identity.known(database)
+    known = await storage_identity.read_known(database)
     storage_id = await SHARED_DISK.run(_ensure_marker, storage, known.storage_id if known else None)
     owner = await SHARED_DISK.run(_owner_if_readable, storage)
     is_own = known is not None and known.storage_id == storage_id
     if known is not None and owner is not None and not _is_owner(known, owner):
         is_own = False
     async with database.transaction() as transaction:
-        introduce = storage_identity.remember if is_own else storage_identity.adopt
+        introduce = storage_identity.record if is_own else storage_identity.adopt
         known = await introduce(transaction, storage_id)
     if owner != _owner_of(known):
         await SHARED_DISK.run(replace_owner, storage.owner, _owner_of(known))
@@ -123,7 +123,7 @@ async def _introduce(
     is_unclaimed = identity.owner is None
     if known is None or (is_unclaimed and known.storage_id == identity.storage_id):
         async with database.transaction() as transaction:
-            known = await storage_identity.remember(transaction, identity.storage_id)
+            known = await storage_identity.record(transaction, identity.storage_id)
         if known.storage_id == identity.storage_id:
             with suppress(
                 StorageFull, StorageReadOnly
@@ -137,7 +137,7 @@ async def _require(storage: StoragePaths, known: KnownStorage, identity: Storage
     """Raises: ForeignStorage. A copied database takes over from an original that is not running."""
     fault = _fault(known, identity)
     if fault == COPY and await SHARED_DISK.run(
-        replace_unused_owner, storage.owner, _owner_of(known)
+        replace_unlocked_owner, storage.owner, _owner_of(known)
     ):
         logger.warning("this database was copied; %s belongs to this copy now", storage.root)
         return

@@ -16,7 +16,7 @@ from db.advisory_locks import AdvisoryLock
 from db.pool import Database, Transaction
 from db.upkeep import file_rows, storage_identity, trash_clock
 from db.upkeep.file_rows import Kind
-from db.upkeep.sole_owner import sole_owner
+from db.upkeep.sole_owner import try_sole_ownership
 from events.errors import OUTAGES, ForeignStorage
 from events.log import log
 from events.log.snapshots import video_event
@@ -27,10 +27,10 @@ from events.upkeep.pairing import require_pair
 from events.upkeep.survey import Finding, Survey, survey
 from storage.disk import SHARED_DISK
 from storage.errors import StorageError
-from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
 from storage.tasks import Periodic
-from storage.trash import move_to_trash, new_batch
+from storage.upkeep.inventory import remove_unfinished
+from storage.upkeep.trash import move_to_trash, new_batch_name
 from storage.videos import remove_asset
 
 logger = logging.getLogger(__name__)
@@ -43,8 +43,8 @@ LOGGED_AT_ONCE = 20
 MOST_STRAYS, MOST_STRAYS_RATIO = 10, 0.05
 ESSENTIAL: tuple[Kind, ...] = ("original", "representation")  # nothing plays without them
 FORGETTING: Mapping[Kind, Callable[[Transaction, UUID], Awaitable[None]]] = {
-    "alternate": file_rows.forget_alternates,
-    "storyboard": file_rows.forget_storyboard,
+    "alternate": file_rows.clear_alternates,
+    "storyboard": file_rows.clear_storyboard,
 }
 DAMAGED = ("missing", "size-differs", "hash-differs")
 LOST_CODE, LOST_DETAIL = "internal", "The video's file has been lost."
@@ -73,7 +73,7 @@ class Reconcile:
 
     async def _look(self) -> None:
         try:
-            async with sole_owner(self._dsn, AdvisoryLock.RECONCILE) as is_owner:
+            async with try_sole_ownership(self._dsn, AdvisoryLock.RECONCILE) as is_owner:
                 if is_owner:
                     now_s = await safe_now_s(self._database)
                     await reconcile(self._database, self._storage, now_s)
@@ -106,7 +106,7 @@ async def reconcile(database: Database, storage: StoragePaths, now_s: float) -> 
     by_itself = [one for one in found.findings if one.kind in kinds]
     mended = await mend(database, storage, by_itself, now_s)
     async with database.transaction() as transaction:
-        await storage_identity.note_held_strays(transaction, found.stray_files if is_held else 0)
+        await storage_identity.set_held_strays(transaction, found.stray_files if is_held else 0)
     rest = [one for one in found.findings if one.kind not in kinds]
     _log(found, mended, rest)
     return rest
@@ -154,7 +154,7 @@ async def mend(
     if not findings:
         return []
     await require_pair(database, storage)  # the survey may have taken long
-    batch = new_batch(await trash_clock.now(database))
+    batch = new_batch_name(await trash_clock.now(database))
     return [one for one in findings if await _mend_one(database, storage, one, now_s, batch)]
 
 
@@ -238,7 +238,7 @@ async def _make_again(database: Database, finding: Finding, kind: Kind) -> bool:
             return False
         if not await jobs.is_queued(transaction, str(video.id)):
             await pipeline.enqueue(transaction, video.id)
-        await file_rows.forget_unmakable(transaction, video.id)
+        await file_rows.clear_unmakable(transaction, video.id)
         if kind in FORGETTING:  # pictures keep their rows, which hold the sizes
             await FORGETTING[kind](transaction, video.id)
             await append_updated(transaction, video.id)
@@ -249,7 +249,7 @@ async def _begin_again(database: Database, finding: Finding) -> bool:
     """Queues the whole processing again, from the original."""
     assert finding.video_id is not None
     async with database.transaction() as transaction:
-        if not await file_rows.unmake(transaction, finding.video_id):
+        if not await file_rows.reset_to_original(transaction, finding.video_id):
             return False
         await pipeline.enqueue(transaction, finding.video_id)
         await append_updated(transaction, finding.video_id)

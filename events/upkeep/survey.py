@@ -17,9 +17,9 @@ from db.upkeep import file_rows
 from db.upkeep.file_rows import FileRow, VideoFiles
 from storage.disk import SHARED_DISK
 from storage.errors import FileMissing
-from storage.hashing import sha256_file
-from storage.inventory import StoredVideo, stored_videos
 from storage.paths import StoragePaths
+from storage.sha256 import sha256_file
+from storage.upkeep.inventory import StoredVideo, list_stored_videos
 
 Kind = Literal["stray", "missing", "size-differs", "hash-differs", "stuck", "retryable"]
 
@@ -91,7 +91,7 @@ async def survey(database: Database, storage: StoragePaths, *, is_deep: bool = F
         _count_recorded(usage, page)
         findings += await _faults(database, storage, page, is_deep)
         findings += await SHARED_DISK.run(_retryable, storage, page)
-    findings += [_stuck(video) for video in await file_rows.stuck(database)]
+    findings += [_stuck(video) for video in await file_rows.list_stuck(database)]
     return Survey(tuple(findings), dict(sorted(usage.items())))
 
 
@@ -110,7 +110,7 @@ def _count_recorded(usage: Mapping[str, Usage], page: Iterable[VideoFiles]) -> N
 
 
 async def _directories(storage: StoragePaths) -> AsyncIterator[Sequence[StoredVideo]]:
-    everything = await SHARED_DISK.run(stored_videos, storage)
+    everything = await SHARED_DISK.run(list_stored_videos, storage)
     while batch := await SHARED_DISK.run(_next, everything):
         yield batch
 
@@ -121,7 +121,7 @@ def _next(everything: Iterator[StoredVideo]) -> list[StoredVideo]:
 
 async def _pages(database: Database) -> AsyncIterator[list[VideoFiles]]:
     after = BEFORE_ALL
-    while page := await file_rows.after(database, after, ROWS_AT_ONCE):
+    while page := await file_rows.read_next(database, after, ROWS_AT_ONCE):
         yield page
         after = page[-1].id
 
@@ -131,7 +131,7 @@ async def _strays(
 ) -> list[Finding]:
     """Returns strays; a directory without a video is one itself, after its files."""
     ids = [video.video_id for video in stored if video.video_id is not None]
-    known = await file_rows.of_videos(database, ids)
+    known = await file_rows.read_videos(database, ids)
     found: list[Finding] = []
     for video in stored:
         rows = known.get(video.video_id) if video.video_id else None
@@ -179,7 +179,7 @@ async def faults_of(
     database: Database, storage: StoragePaths, video_ids: Sequence[UUID], *, is_deep: bool = False
 ) -> list[Finding]:
     """Returns the findings for the files of a few videos. Raises: as `survey`."""
-    page = await file_rows.of_videos(database, video_ids)
+    page = await file_rows.read_videos(database, video_ids)
     return await _faults(database, storage, list(page.values()), is_deep)
 
 
@@ -190,7 +190,7 @@ async def _faults(
     if not suspects:
         return []
     # A file may have been removed with its row, or replaced, since the row was read.
-    again = await file_rows.of_videos(database, [video.id for video, _, _ in suspects])
+    again = await file_rows.read_videos(database, [video.id for video, _, _ in suspects])
     return [
         finding
         for video, row, finding in suspects

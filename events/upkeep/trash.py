@@ -16,7 +16,7 @@ from events.upkeep.pairing import require_pair
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
 from storage.tasks import Periodic
-from storage.trash import empty_trash
+from storage.upkeep.trash import empty_trash
 from storage.videos import remove_video
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from db.pool import Database
-from db.uploads import Upload, claims_of
+from db.uploads import Upload, read_claims
 from events.uploads.errors import UploadsStopping, UploadStalled, UploadTakenOver
 
 SILENCE_S = 120.0  # a sender that is silent for longer has gone
@@ -110,7 +110,7 @@ class Receivers:
         """End those whose uploads other processes have claimed. Raises: DatabaseError."""
         ids = {upload_id for upload_id, _ in self._claims.values()}
         if ids:
-            for upload_id, claims in (await claims_of(self._database, list(ids))).items():
+            for upload_id, claims in (await read_claims(self._database, list(ids))).items():
                 self.end_older(upload_id, claims)
 
     async def close(self) -> None:

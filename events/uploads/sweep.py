@@ -35,9 +35,11 @@ async def sweep_uploads(database: Database, storage: StoragePaths) -> list[UUID]
     await require_pair(database, storage)
     if expired := await uploads.end_expired(database):
         logger.info("%d uploads have expired", expired)
-    await uploads.forget(database)
+    await uploads.delete_old(database)
     # List files first: a file is made after its row, so a new one always has a row.
     found = await SHARED_DISK.run(list_partials, storage)
-    needed = await uploads.unfinished(database, found) | await imports.unfinished(database, found)
+    needed = await uploads.list_unfinished(database, found) | await imports.list_unfinished(
+        database, found
+    )
     unneeded = [one for one in found if one not in needed]
     return [one for one in unneeded if await SHARED_DISK.run(remove_partial, storage, one)]

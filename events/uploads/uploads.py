@@ -77,7 +77,7 @@ class Uploads:
 
         Who is exempt may have any number. Raises: StorageFull, QuotaReached, TooManyUploads.
         """
-        settings, life_s = self._settings, uploads.reserved_s(self._settings.expiry_s)
+        settings, life_s = self._settings, uploads.reservation_life_s(self._settings.expiry_s)
         wanted_bytes = settings.reserve_bytes + new.length_bytes
         await require_space(self._storage.unfinished, wanted_bytes, self._disk)
         async with self._database.transaction() as transaction:
@@ -94,7 +94,7 @@ class Uploads:
                 transaction,
                 new.id,
                 needed_bytes=0,
-                wished_bytes=min(new.length_bytes, space.STEP_BYTES),
+                desired_bytes=min(new.length_bytes, space.STEP_BYTES),
                 quota_bytes=settings.quota_bytes,
                 life_s=life_s,
             )
@@ -139,7 +139,7 @@ class Uploads:
         StorageError, DatabaseError.
         """
         settings, upload_id = self._settings, uuid4()
-        async with space.reserved(
+        async with space.open_reservation(
             self._database,
             upload_id,
             quota_bytes=settings.quota_bytes,
@@ -234,7 +234,7 @@ class Uploads:
             upload.id,
             settings.quota_bytes,
             upload.length_bytes,
-            life_s=uploads.reserved_s(settings.expiry_s),
+            life_s=uploads.reservation_life_s(settings.expiry_s),
         )
         return room.cover_step
 

@@ -115,9 +115,7 @@ async def get_course(request: web.Request) -> web.Response:
     sees_unready = await access.may(viewer, course.id, Right.SEE_UNREADY)
     modules = await courses.list_modules(database, course.id)
     found = await videos.list_of_course(database, course.id, ready_only=not sees_unready)
-    states = await progress.states_of_videos(
-        database, viewer.user_id, [video.id for video in found]
-    )
+    states = await progress.list_states(database, viewer.user_id, [video.id for video in found])
     role = await access.role(viewer.user_id, course.id)
     return answer_json(
         CourseView(course.id, course.title, role, _module_views(modules, found, states))

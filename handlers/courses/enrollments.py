@@ -59,7 +59,7 @@ async def put_enrollment(request: web.Request) -> web.Response:
         enrollment, outcome = await enrollments.put(transaction, course_id, user_id, body.role)
         changed = _changed(enrollment)
         if enrollment.role == "student":  # a former instructor may have open uploads
-            await uploads.end_of_user(transaction, course_id, user_id)
+            await uploads.end_for_user(transaction, course_id, user_id)
         if outcome is not PutOutcome.UNCHANGED:
             await log.append(transaction, [changed])
     request.app[keys.ACCESS].apply(changed)  # here at once, in other processes by the log
@@ -85,7 +85,7 @@ async def delete_enrollment(request: web.Request) -> web.Response:
         withdrawn = await enrollments.withdraw(transaction, course_id, user_id)
         if withdrawn is None:
             raise NotFound("This user is not enrolled here.")
-        await uploads.end_of_user(transaction, course_id, user_id)
+        await uploads.end_for_user(transaction, course_id, user_id)
         changed = _changed(withdrawn)
         await log.append(transaction, [changed])
     request.app[keys.ACCESS].apply(changed)

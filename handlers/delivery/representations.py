@@ -13,9 +13,9 @@ from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.open_files import Representation
 from storage.bounded_cache import BoundedCache
 from storage.disk import Disk
-from storage.errors import FileMissing, os_errors_wrapped
-from storage.hashing import sha256_file
+from storage.errors import FileMissing, wrap_os_errors
 from storage.paths import StoragePaths, asset_hash, is_servable
+from storage.sha256 import sha256_file
 
 REMEMBERED_FILES = 20_000
 LARGEST_HASHED_BYTES = 16 << 20  # far more than a picture takes, far less than would take long
@@ -70,7 +70,7 @@ class Representations:
         return facts
 
     def _stat(self, path: Path) -> Facts | None:
-        with os_errors_wrapped():
+        with wrap_os_errors():
             try:
                 found = path.stat(follow_symlinks=False)
             except FileNotFoundError:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from db.assets import RepresentationRow, ThumbnailRow
+from db.media.assets import RepresentationRow, ThumbnailRow
 from db.videos import Video
 from events.upkeep.damage import PublishedFile
 from handlers import keys

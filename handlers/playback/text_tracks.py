@@ -9,9 +9,9 @@ from uuid import UUID
 
 from aiohttp import hdrs, web
 
-from db import text_tracks
+from db.media import text_tracks
+from db.media.text_tracks import TextTrack, TrackName
 from db.pool import Transaction
-from db.text_tracks import TextTrack, TrackName
 from db.videos import Video
 from events.errors import VideoMissing
 from events.log.snapshots import VideoSnapshot, snapshot
@@ -49,7 +49,7 @@ from handlers.openapi.descriptions import (
 from handlers.openapi.endpoints import endpoint
 from handlers.playback.permits import BY_BEARER
 from handlers.request_limits import require_request, require_request_by_bearer
-from storage.captions.language_tags import canonical
+from storage.captions.language_tags import canonical_tag
 from storage.media.facts import MAX_TRACK_BYTES, TrackKind
 
 MAX_TRACKS = 100  # of one video
@@ -214,7 +214,7 @@ async def _delete(request: web.Request, video_id: UUID, name: TrackName) -> web.
 
 def _captions(request: web.Request) -> TrackName:
     """Raises InvalidRequest for an invalid language tag."""
-    language = canonical(request.match_info["language"])
+    language = canonical_tag(request.match_info["language"])
     if language is None:
         raise InvalidRequest("language: a tag like `en`, `pt-BR` or `zh-Hans` (BCP 47).")
     return TrackName("captions", language)

@@ -25,8 +25,8 @@ from server.stop_signals import StopRequested, raising_on_stop
 from server.tables import table
 from storage.disk import SHARED_DISK
 from storage.errors import StorageError
-from storage.inventory import StoredVideo, found_videos
 from storage.paths import StoragePaths
+from storage.upkeep.inventory import StoredVideo, walk_videos
 
 COLUMNS = ("course", "videos", "files", "bytes", "known here")
 ROWS_AT_ONCE = 200
@@ -118,7 +118,7 @@ def adopt_storage(config: Config, arguments: Namespace) -> int:
 async def _adopt(storage: StoragePaths, dsn: str, is_confirmed: bool) -> AdoptionReport:
     async with open_database(dsn, size=1) as database:
         courses = await _content(database, storage)
-        rows = await file_rows.count(database)
+        rows = await file_rows.count_videos(database)
         fault = await _fault(database, storage)
         is_adopted = is_confirmed and fault is not None
         if is_adopted:
@@ -128,9 +128,11 @@ async def _adopt(storage: StoragePaths, dsn: str, is_confirmed: bool) -> Adoptio
 
 async def _content(database: Database, storage: StoragePaths) -> Mapping[str, CourseContent]:
     courses: dict[str, CourseContent] = defaultdict(CourseContent)
-    everything = found_videos(storage)
+    everything = walk_videos(storage)
     while page := await SHARED_DISK.run(_next, everything):
-        known = await file_rows.of_videos(database, [one.video_id for one in page if one.video_id])
+        known = await file_rows.read_videos(
+            database, [one.video_id for one in page if one.video_id]
+        )
         for video in page:
             content = courses[video.course_id]
             content.videos += video.video_id is not None

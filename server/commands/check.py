@@ -29,7 +29,7 @@ from server.config.settings import Config
 from server.tables import table
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
-from storage.trash import Restored, TrashBatch, restore_trash, trash_batches
+from storage.upkeep.trash import Restored, TrashBatch, list_trash_batches, restore_trash
 
 CONNECTIONS = 2
 COLUMNS = ("finding", "video", "path", "detail", "done")
@@ -194,7 +194,7 @@ async def _check(storage: StoragePaths, dsn: str, options: CheckOptions) -> Chec
         mended: Sequence[Finding] = ()
         if options.is_repairing:
             mended = await mend(database, storage, found.findings, now_s)
-        trash = await SHARED_DISK.run(trash_batches, storage)
+        trash = await SHARED_DISK.run(list_trash_batches, storage)
         return CheckReport(
             found, tuple(mended), now_s, tuple(trash), restored, options.is_repairing
         )

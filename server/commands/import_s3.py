@@ -11,7 +11,7 @@ from server.errors import OperatorError
 from server.postgres.account import PostgresError
 from server.takeover.options import add_options, import_options
 from server.takeover.rollback import roll_back
-from storage.sandbox.parents import protect_parent
+from storage.sandbox.parent import protect_parent
 
 
 class MissingExtraError(OperatorError):

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from typing import Any
 
-from db.migrate import migrate as apply_migrations
+from db.postgres.migrations import migrate as apply_migrations
 from server.commands.preparation import prepare
 from server.config.settings import Config
 from server.postgres.ownership import Owned

@@ -7,9 +7,9 @@ from typing import Any
 
 import uvloop
 
-from db.migrate import migrate, pending
 from db.pool import open_database
-from db.server_facts import read_server_facts
+from db.postgres.migrations import migrate, pending
+from db.postgres.server_facts import read_server_facts
 from events.upkeep.pairing import pair
 from server.config.settings import Config
 from server.config.values import Secret
@@ -18,7 +18,7 @@ from server.limits import check_server, with_descriptors
 from server.logs import configure_logging
 from server.processes import attached_database
 from server.secrets import with_secrets
-from storage.identity import owner_held
+from storage.identity import hold_owner_lock
 from storage.paths import StoragePaths
 
 
@@ -67,7 +67,7 @@ def paired_storage(config: Config, dsn: str) -> Iterator[StoragePaths]:
             return await pair(database, unpaired)
 
     storage = asyncio.run(paired())
-    with owner_held(storage.owner):
+    with hold_owner_lock(storage.owner):
         yield storage
 
 

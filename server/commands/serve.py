@@ -21,10 +21,10 @@ from server.stop_signals import StopRequested, StopSignals, raising_on_stop, sto
 from server.web.processes import web_side
 from server.web.tls import own_client_context, server_context
 from storage.errors import StorageError, StorageReadOnly
-from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
-from storage.sandbox.parents import protect_parent
+from storage.sandbox.parent import protect_parent
+from storage.upkeep.inventory import remove_unfinished
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from server.commands.preparation import prepare
 from server.config.settings import Config
 from server.processes import attached_database, die_with_parent
 from server.web.gunicorn_workers import run_workers
-from storage.sandbox.parents import protect_parent
+from storage.sandbox.parent import protect_parent
 
 
 def add_web(names: Any) -> None:

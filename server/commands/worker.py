@@ -9,7 +9,7 @@ from server.processes import die_with_parent
 from server.stop_signals import stop_signals
 from server.worker import STOP_PATIENCE_S
 from server.worker import run as run_worker
-from storage.sandbox.parents import protect_parent
+from storage.sandbox.parent import protect_parent
 
 
 def add_worker(names: Any) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from db.pool import Database
-from db.takeover.announced import Announcement
+from db.takeover.announcements import Announcement
 from db.takeover.legacy import LegacyModule
 from events.takeover.announce import announce
 from events.takeover.object_import import IMPORTER, filename_of

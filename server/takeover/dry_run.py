@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from db.pool import open_database
-from db.takeover import announced, imports
+from db.takeover import announcements, imports
 from db.takeover.imports import ImportedObject
 from events.errors import deleted_video_fault
 from server.config.settings import Config
@@ -66,9 +66,9 @@ async def _read(
     modules = [entry.module.id for entry in entries]
     found = {_row(entry.object) for entry in entries if entry.object and entry.state == "found"}
     async with open_database(dsn, size=1) as database:
-        taken = await imports.taken(database, modules)
-        gone = await announced.gone(database, modules)
-        return taken, gone, await imports.begun(database, sorted(found))
+        taken = await imports.list_taken(database, modules)
+        gone = await announcements.list_deleted(database, modules)
+        return taken, gone, await imports.list_begun(database, sorted(found))
 
 
 def _row(found: S3Object) -> tuple[str, str, str, int]:

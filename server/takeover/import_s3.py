@@ -26,8 +26,8 @@ from server.takeover.progress_display import ProgressDisplay, show_progress
 from server.takeover.report import write_and_print
 from server.takeover.viewer_positions import carry_viewers, open_viewer_report
 from storage.paths import StoragePaths
-from storage.s3.fetching import Fetched
 from storage.s3.locations import Location
+from storage.s3.object_fetch import FetchControl
 from storage.s3.objects import Client, look_up, open_client
 from storage.sandbox.children import Sandbox
 from storage.tasks import end
@@ -81,7 +81,7 @@ class Takeover:
                 stop_signals() as signals,
                 show_progress(sys.stdout, total_bytes, len(groups)) as progress,
             ):
-                shared = Fetched(progress.add_bytes, self.options.bandwidth_bytes)
+                shared = FetchControl(progress.add_bytes, self.options.bandwidth_bytes)
                 importer = self._importer(database, storage, shared)
                 states = await _all(
                     importer, shared, signals, groups, self.options.parallel, progress
@@ -92,7 +92,9 @@ class Takeover:
                 os._exit(write_and_print(self.options, entries))
         return entries
 
-    def _importer(self, database: Database, storage: StoragePaths, shared: Fetched) -> Importer:
+    def _importer(
+        self, database: Database, storage: StoragePaths, shared: FetchControl
+    ) -> Importer:
         return Importer(
             database,
             storage,
@@ -108,7 +110,7 @@ class Takeover:
 async def _without_taken(database: Database, entries: Sequence[Entry]) -> list[Entry]:
     """Marks imported modules as taken; those that were rolled back show the import again."""
     modules = [entry.module.id for entry in entries if entry.object]
-    taken = await imports.taken(database, modules)
+    taken = await imports.list_taken(database, modules)
     again = set(await switch_source(database, is_local=True, module_ids=modules))
     return [
         replace(entry, state="taken", detail="again" if entry.module.id in again else "before")
@@ -128,7 +130,7 @@ def _by_object(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 async def _all(
     importer: Importer,
-    shared: Fetched,
+    shared: FetchControl,
     signals: StopSignals,
     groups: Sequence[list[Entry]],
     parallel: int,
@@ -152,7 +154,7 @@ async def _all(
     return states
 
 
-async def _stop_when_asked(signals: StopSignals, shared: Fetched) -> None:
+async def _stop_when_asked(signals: StopSignals, shared: FetchControl) -> None:
     await signals.requested.wait()
     shared.stopping.set()
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from db.pool import open_database
-from db.takeover import taken_over
-from db.takeover.taken_over import TakenModule
+from db.takeover import taken_modules
+from db.takeover.taken_modules import TakenModule
 from events.takeover.verify import Verifier
 from events.upkeep.pairing import pair
 from server.config.settings import Config
@@ -40,7 +40,7 @@ async def _verify(
 ) -> list[Entry]:
     async with open_database(dsn, size=CONNECTIONS) as database:
         storage = await pair(database, storage, may_make=False)
-        taken = await taken_over.modules(database, options.bucket, options.prefix)
+        taken = await taken_modules.list_modules(database, options.bucket, options.prefix)
         verifier = Verifier(database, storage, executor, client)
         return await _verify_all(verifier, taken, options)
 

@@ -118,7 +118,7 @@ async def carry_viewers(
     source = read_progress(options.from_database or "", options.progress)
     with closing(source), stop_signals() as signals, show_places(sys.stdout) as show:
         async with open_database(dsn, size=1) as database:
-            lectures = await viewer_positions.lectures(database)
+            lectures = await viewer_positions.list_lectures(database)
             backfill = Backfill(
                 database, lectures, config.completion_ratio, USER_ID.fullmatch, datetime.now(UTC)
             )

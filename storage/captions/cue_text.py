@@ -8,7 +8,7 @@ that no other markup can come through, and reading it again changes nothing.
 import html
 import re
 
-from storage.captions.language_tags import canonical
+from storage.captions.language_tags import canonical_tag
 from storage.captions.webvtt import format_time, parse_time
 
 TAGS = frozenset({"b", "c", "i", "lang", "ruby", "rt", "u", "v"})
@@ -25,7 +25,7 @@ _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def cleaned(text: str, start_ms: int, end_ms: int) -> str:
+def clean_cue_text(text: str, start_ms: int, end_ms: int) -> str:
     """The text of a cue that is shown between those times; '' where nothing is to be seen."""
     markup = _Markup(start_ms, end_ms)
     for place, part in enumerate(_MARKUP.split(text)):
@@ -36,10 +36,10 @@ def cleaned(text: str, start_ms: int, end_ms: int) -> str:
     return "\n".join(_lines(markup.finish())) if markup.has_words else ""
 
 
-def titled(text: str) -> str:
+def clean_title(text: str) -> str:
     """The text of a chapter: its words in one line, without any tag."""
     words = _MARKUP.sub(lambda found: "" if _is_known(found[1]) else found[0], text)
-    return " ".join(_escaped(words).split())
+    return " ".join(_escape(words).split())
 
 
 class _Markup:
@@ -58,7 +58,7 @@ class _Markup:
         return "".join(self._written)
 
     def add_text(self, text: str) -> None:
-        written = _escaped(text)
+        written = _escape(text)
         self.has_words = self.has_words or bool(written.strip())
         self._written.append(written)
 
@@ -83,7 +83,7 @@ class _Markup:
         if name in DROPPED or (name == "rt" and self._open[-1:] != ["ruby"]):
             return
         self._open.append(name)
-        self._write_tag(f"{name}{classes}{_annotation(name, annotation)}")
+        self._write_tag(f"{name}{classes}{_build_annotation(name, annotation)}")
 
     def _end(self, name: str) -> None:
         """Of the innermost tag, or, as browsers have it, of the ruby around its last text."""
@@ -110,21 +110,21 @@ def _known_tag(content: str) -> re.Match[str] | None:
     return found if found and found["name"].lower() in TAGS | DROPPED else None
 
 
-def _annotation(name: str, text: str) -> str:
+def _build_annotation(name: str, text: str) -> str:
     """Who speaks, or which language is spoken; the other tags have none."""
-    words = " ".join(_decoded(text).split())
+    words = " ".join(_decode_references(text).split())
     if name == "lang":
-        words = canonical(words) or ""
+        words = canonical_tag(words) or ""
     elif name != "v":
         words = ""
     return f" {html.escape(words, quote=False)}" if words else ""
 
 
-def _escaped(text: str) -> str:
-    return html.escape(_decoded(text), quote=False)
+def _escape(text: str) -> str:
+    return html.escape(_decode_references(text), quote=False)
 
 
-def _decoded(text: str) -> str:
+def _decode_references(text: str) -> str:
     """Without character references; one of a line break makes no line."""
     return _REFERENCE.sub(lambda found: _CONTROL.sub(" ", html.unescape(found[0])), text)
 

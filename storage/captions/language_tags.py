@@ -17,17 +17,17 @@ _TAG = re.compile(
 )
 
 
-def canonical(tag: str) -> str | None:
+def canonical_tag(tag: str) -> str | None:
     """The one spelling of a tag (RFC 5646 section 2.1.1); None for what is none."""
     lowered = tag.lower()
     if len(tag) > MAX_LENGTH or not tag.isascii() or not _TAG.fullmatch(lowered):
         return None
     public, private_use, names = lowered.partition("-x-")
     language, *others = public.split("-")
-    return "-".join([language, *map(_cased, others)]) + private_use + names
+    return "-".join([language, *map(_fix_case, others)]) + private_use + names
 
 
-def _cased(subtag: str) -> str:
+def _fix_case(subtag: str) -> str:
     if len(subtag) == 2:
         return subtag.upper()
     return subtag.capitalize() if len(subtag) == 4 else subtag

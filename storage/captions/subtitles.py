@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from storage.captions.cue_text import cleaned, titled
-from storage.captions.webvtt import TIME, Cue, kept_settings, parse_time
+from storage.captions.cue_text import clean_cue_text, clean_title
+from storage.captions.webvtt import TIME, Cue, filter_settings, parse_time
 from storage.errors import InvalidSubtitles
 
 MAX_CUES = 20_000  # one a second for five hours
@@ -30,7 +30,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _OVERRIDE = re.compile(r"\{\\(?:an?[0-9]{1,2}|[bius][01]|pos\([0-9., ]*\))\}")
 _AT_THE_TOP = re.compile(r"\{\\an[789]\}")
 
-CleanedText = Callable[[str, int, int], str]
+TextCleaner = Callable[[str, int, int], str]
 
 
 class Block(NamedTuple):
@@ -42,15 +42,15 @@ class Block(NamedTuple):
 
 def read_captions(content: bytes) -> tuple[Cue, ...]:
     """In the order of their start. Raises: InvalidSubtitles."""
-    return _read(content, cleaned)
+    return _read(content, clean_cue_text)
 
 
 def read_chapters(content: bytes) -> tuple[Cue, ...]:
     """As captions, their text a title. Raises: InvalidSubtitles."""
-    return _read(content, lambda text, start_ms, end_ms: titled(text))
+    return _read(content, lambda text, start_ms, end_ms: clean_title(text))
 
 
-def _read(content: bytes, cleaned_text: CleanedText) -> tuple[Cue, ...]:
+def _read(content: bytes, clean: TextCleaner) -> tuple[Cue, ...]:
     lines = _lines(content)
     is_webvtt = _HEADER.fullmatch(lines[0]) is not None
     # In SRT a line of blanks is an empty one; in WebVTT it can be part of a cue.
@@ -59,7 +59,7 @@ def _read(content: bytes, cleaned_text: CleanedText) -> tuple[Cue, ...]:
     for count, block in enumerate(blocks, 1):
         if count > MAX_CUES:
             raise InvalidSubtitles.at(block.number, f"there are more than {MAX_CUES} cues")
-        cues.append(_cue(block, cleaned_text, is_webvtt=is_webvtt))
+        cues.append(_cue(block, clean, is_webvtt=is_webvtt))
     shown = [cue for cue in cues if cue.text]
     if not shown:
         raise InvalidSubtitles.at(1, "there is no cue in it")
@@ -91,21 +91,21 @@ def _webvtt_cues(blocks: Iterator[Block]) -> Iterator[Block]:
     return (block for block in blocks if not _NO_CUE.fullmatch(block.lines[0]))
 
 
-def _cue(block: Block, cleaned_text: CleanedText, *, is_webvtt: bool) -> Cue:
+def _cue(block: Block, clean: TextCleaner, *, is_webvtt: bool) -> Cue:
     place = 0 if ARROW in block.lines[0] else 1  # after a number or identifier
     start_ms, end_ms, settings = _timings(block, place)
     spoken = Block(block.number + place + 1, block.lines[place + 1 :])
     _require_no_times(spoken)
     text = "\n".join(spoken.lines)
     if not is_webvtt:
-        settings, text = _without_overrides(text)
+        settings, text = _split_overrides(text)
     _require_short(text, spoken.number)
-    text = cleaned_text(text, start_ms, end_ms)
+    text = clean(text, start_ms, end_ms)
     _require_short(text, spoken.number)  # it grows where signs are escaped
-    return Cue(start_ms, end_ms, kept_settings(settings), text)
+    return Cue(start_ms, end_ms, filter_settings(settings), text)
 
 
-def _without_overrides(text: str) -> tuple[str, str]:
+def _split_overrides(text: str) -> tuple[str, str]:
     """The settings that the overrides in an SRT cue stand for, and the rest of its text."""
     return "line:0" if _AT_THE_TOP.search(text) else "", _OVERRIDE.sub("", text)
 

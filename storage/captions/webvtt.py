@@ -33,7 +33,7 @@ class Cue:
     text: str
 
 
-def write(cues: Iterable[Cue]) -> str:
+def write_webvtt(cues: Iterable[Cue]) -> str:
     return "WEBVTT\n" + "".join(f"\n{_timings(cue)}\n{cue.text}\n" for cue in cues)
 
 
@@ -54,7 +54,7 @@ def format_time(time_ms: int) -> str:
     return f"{hour:02}:{minute:02}:{second:02}.{milliseconds:03}"
 
 
-def kept_settings(text: str) -> str:
+def filter_settings(text: str) -> str:
     """Those that a browser would heed, each once; it heeds the last of several."""
     kept = {}
     for setting in text.split():

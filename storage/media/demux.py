@@ -35,7 +35,7 @@ _MAX_PACKETS_WITHOUT_FRAME = 300
 
 
 @contextmanager
-def media_errors_wrapped() -> Iterator[None]:
+def wrap_media_errors() -> Iterator[None]:
     """Everything FFmpeg raises inside the block leaves it as a StorageError."""
     try:
         yield
@@ -57,7 +57,7 @@ def open_media(path: Path, container: Container) -> Iterator[InputContainer]:
     Raises: Undecodable, TooComplex, FileMissing.
     """
     with (
-        media_errors_wrapped(),
+        wrap_media_errors(),
         av.open(
             f"file:{path}",
             format=_DEMUXERS[container],
@@ -105,7 +105,7 @@ def decode_packets(
     prepare_decoder(stream, max_pixels)
     fruitless = 0
     for packet in packets:
-        frames = decoded(stream, packet)
+        frames = decode_packet(stream, packet)
         fruitless = 0 if frames else fruitless + 1
         if fruitless > _MAX_PACKETS_WITHOUT_FRAME:
             return
@@ -133,7 +133,7 @@ def require_pixels(width: int, height: int, max_pixels: int) -> None:
         raise TooComplex(f"{width} x {height} pixels")
 
 
-def decoded(stream: Any, packet: "Packet[Any]") -> list[Any]:
+def decode_packet(stream: Any, packet: "Packet[Any]") -> list[Any]:
     """The frames of a packet; none of a damaged one."""
     try:
         frames: list[Any] = stream.decode(packet)

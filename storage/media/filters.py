@@ -14,8 +14,8 @@ from av.audio.frame import AudioFrame
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from storage.media.geometry import clockwise_rotation, display_size, fitted
-from storage.media.graphs import HDR_CURVES, Chain, PictureGraph, linked
+from storage.media.geometry import clockwise_rotation, display_size, fit_size
+from storage.media.graphs import HDR_CURVES, Chain, PictureGraph, link_filters
 
 # H.264 level 5.1, the highest that hardware decoders commonly have, ends here.
 _LONGEST_SIDE_PX = 3840
@@ -40,14 +40,14 @@ class PictureFilter:
     def __init__(self, first: VideoFrame, sample_ratio: Fraction | None, threads: int) -> None:
         self._rotation = clockwise_rotation(first.rotation)
         shown = display_size(first.width, first.height, sample_ratio, self._rotation)
-        self.width, self.height = fitted(*shown, _LONGEST_SIDE_PX)
+        self.width, self.height = fit_size(*shown, _LONGEST_SIDE_PX)
         self._graph = PictureGraph(threads)
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
         """Raises: av.FFmpegError."""
         scale = f"{self.width}:{self.height}:{_colours(frame)}"
         coded = [("scale", scale), ("format", "yuv420p")]
-        return self._graph.filtered(frame, [*_UPRIGHT[self._rotation], *coded])
+        return self._graph.apply(frame, [*_UPRIGHT[self._rotation], *coded])
 
 
 class SoundFilter:
@@ -62,20 +62,20 @@ class SoundFilter:
         """Raises: av.FFmpegError."""
         source = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
         if source != self._source:
-            yield from self.ended()
-            self._graph, self._source = self._built(frame), source
+            yield from self.flush()
+            self._graph, self._source = self._build(frame), source
         assert self._graph is not None
         self._graph.push(frame)
-        yield from _pulled(self._graph)
+        yield from _pull_all(self._graph)
 
-    def ended(self) -> Iterator[AudioFrame]:
+    def flush(self) -> Iterator[AudioFrame]:
         """What was held back."""
         if self._graph is not None:
             self._graph.push(None)
-            yield from _pulled(self._graph)
+            yield from _pull_all(self._graph)
             self._graph = None
 
-    def _built(self, frame: AudioFrame) -> Graph:
+    def _build(self, frame: AudioFrame) -> Graph:
         graph = Graph()
         source = graph.add_abuffer(
             sample_rate=frame.sample_rate,
@@ -86,7 +86,7 @@ class SoundFilter:
         steady = f"async=1:min_hard_comp={_MOST_ADRIFT_S}"
         if not self._source:
             steady += ":first_pts=0"
-        return linked(
+        return link_filters(
             graph, source, [("aresample", steady), ("aformat", self._target), ("abuffersink", None)]
         )
 
@@ -98,7 +98,7 @@ def _colours(frame: VideoFrame) -> str:
     return _TO_BT709 if frame.colorspace == _RGB else "out_range=tv"
 
 
-def _pulled(graph: Graph) -> Iterator[AudioFrame]:
+def _pull_all(graph: Graph) -> Iterator[AudioFrame]:
     with suppress(BlockingIOError, EOFError):
         while True:
             frame = graph.pull()

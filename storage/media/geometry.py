@@ -26,7 +26,7 @@ def display_size(
     return (height, width) if rotation in (90, 270) else (width, height)
 
 
-def fitted(width: int, height: int, longest_side: int) -> tuple[int, int]:
+def fit_size(width: int, height: int, longest_side: int) -> tuple[int, int]:
     """The same shape in even numbers (4:2:0 has one colour for two pixels), never enlarged."""
     share = min(Fraction(1), Fraction(longest_side, max(width, height)))
     return (max(2, round(width * share / 2) * 2), max(2, round(height * share / 2) * 2))

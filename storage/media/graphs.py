@@ -24,18 +24,18 @@ class PictureGraph:
         self._kind: tuple[object, ...] = ()
         self._graph = Graph()
 
-    def filtered(self, frame: VideoFrame, chain: Chain) -> VideoFrame:
+    def apply(self, frame: VideoFrame, chain: Chain) -> VideoFrame:
         """Raises: av.FFmpegError."""
         colours = (frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries)
         kind = (frame.width, frame.height, frame.format.name, *colours, *chain)
         if kind != self._kind:
-            self._graph, self._kind = self._built(frame, chain), kind
+            self._graph, self._kind = self._build(frame, chain), kind
         self._graph.push(frame)
         made = self._graph.pull()
         assert isinstance(made, VideoFrame)
         return made
 
-    def _built(self, frame: VideoFrame, chain: Chain) -> Graph:
+    def _build(self, frame: VideoFrame, chain: Chain) -> Graph:
         graph = Graph()
         graph.threads = self._threads
         source = graph.add(
@@ -46,9 +46,9 @@ class PictureGraph:
             colorspace=str(frame.colorspace),
             range=str(frame.color_range),
         )
-        return linked(graph, source, [*chain, ("buffersink", None)])
+        return link_filters(graph, source, [*chain, ("buffersink", None)])
 
 
-def linked(graph: Graph, source: FilterContext, chain: Chain) -> Graph:
+def link_filters(graph: Graph, source: FilterContext, chain: Chain) -> Graph:
     graph.link_nodes(source, *(graph.add(name, options) for name, options in chain)).configure()
     return graph

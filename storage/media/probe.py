@@ -40,10 +40,10 @@ def probe(path: Path, container: Container, limits: MediaLimits) -> Probe:
         duration_s = _duration_s(path, container, media)
         if duration_s > limits.max_duration_s:
             raise TooComplex(f"{duration_s} s long")
-        return _described(container, media, stream, frame, duration_s, limits.max_pixels)
+        return _describe(container, media, stream, frame, duration_s, limits.max_pixels)
 
 
-def _described(
+def _describe(
     container: Container,
     media: InputContainer,
     stream: VideoStream,
@@ -112,7 +112,7 @@ def _duration_s(path: Path, container: Container, media: InputContainer) -> floa
     duration_s = (media.duration or 0) / av.time_base
     # The header of a fragmented MP4 tells of the first fragment only; a live WebM says nothing.
     if duration_s <= 0 or _is_fragmented(path, container):
-        duration_s = _scanned_duration_s(path, container)
+        duration_s = _scan_duration_s(path, container)
     if duration_s <= 0:
         raise Undecodable("no duration")
     return duration_s
@@ -125,7 +125,7 @@ def _is_fragmented(path: Path, container: Container) -> bool:
         return is_fragmented(file)
 
 
-def _scanned_duration_s(path: Path, container: Container) -> float:
+def _scan_duration_s(path: Path, container: Container) -> float:
     """From the first to the end of the last packet; reads the whole file, decodes nothing."""
     first_s, last_s = float("inf"), 0.0
     units: dict[int, float] = {}

@@ -11,7 +11,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from storage.errors import Undecodable
-from storage.media.demux import media_errors_wrapped, open_media, video_stream
+from storage.media.demux import open_media, video_stream, wrap_media_errors
 from storage.media.sniff import Container, check_lengths, is_fragmented, moov_is_last
 
 # (muxer, options) of a file that starts playing at once.
@@ -29,7 +29,7 @@ def remux_faststart(source: Path, target: Path, container: Container) -> None:
     muxer, options = MUXERS[container]
     with (
         open_media(source, container) as media,
-        media_errors_wrapped(),
+        wrap_media_errors(),
         av.open(f"file:{target}", "w", format=muxer, options=options) as out,
     ):
         _copy_packets(media, out)

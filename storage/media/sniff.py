@@ -12,13 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, TypeAlias
 
-from storage.errors import (
-    TooComplex,
-    Truncated,
-    Undecodable,
-    UnsupportedFormat,
-    os_errors_wrapped,
-)
+from storage.errors import TooComplex, Truncated, Undecodable, UnsupportedFormat, wrap_os_errors
 
 Container: TypeAlias = Literal["mp4", "webm"]
 
@@ -58,7 +52,7 @@ def sniff(head: bytes) -> Container:
 
 def sniff_file(path: Path) -> Container:
     """The container, once all of it is there. Raises: as `check_lengths`, FileMissing."""
-    with os_errors_wrapped(), path.open("rb") as file:
+    with wrap_os_errors(), path.open("rb") as file:
         container = sniff(file.read(HEAD_BYTES))
         check_lengths(file, path.stat().st_size)
     return container

@@ -14,12 +14,12 @@ from av.video.frame import VideoFrame
 
 from storage.errors import Undecodable
 from storage.media.codec_strings import VideoFacts
-from storage.media.demux import first_frame, media_errors_wrapped, open_media, video_stream
+from storage.media.demux import first_frame, open_media, video_stream, wrap_media_errors
 from storage.media.playable import is_sound_playable, is_video_playable
 from storage.media.probe import sound_codec, video_facts
-from storage.media.recoding import CODINGS, CopiedTrack, PictureTrack, SoundTrack, Track
 from storage.media.remux import MUXERS, verify
 from storage.media.sniff import Container
+from storage.media.tracks import CODINGS, CopiedTrack, PictureTrack, SoundTrack, Track
 
 Report = Callable[[float], None]
 
@@ -44,7 +44,7 @@ def transcode(
     muxer, options = MUXERS[made]
     with (
         open_media(path, container) as media,
-        media_errors_wrapped(),
+        wrap_media_errors(),
         av.open(f"file:{target}", "w", format=muxer, options=options) as out,
     ):
         tracks = _tracks(media, out, made, first, facts, max_pixels)
@@ -99,10 +99,10 @@ def _carry_over(
     for packet in media.demux([media.streams[index] for index in tracks]):
         if packet.dts is not None:
             report(float(packet.dts * packet.time_base) / duration_s)
-        for ready in tracks[packet.stream.index].carried(packet):
+        for ready in tracks[packet.stream.index].convert(packet):
             out.mux(ready)
     for track in tracks.values():
-        for ready in track.ended():
+        for ready in track.flush():
             out.mux(ready)
     picture, *_ = tracks.values()
     if not picture.has_content:

@@ -33,7 +33,7 @@ def make_custom_thumbnails(
     Raises: UnsupportedPicture, BadPicture, HugePicture, FileMissing, StorageFull.
     """
     widest = max(width for _, width in sizes)
-    with _pillow_errors_wrapped(), Image.open(path, formats=_FORMATS) as picture:
+    with _wrap_pillow_errors(), Image.open(path, formats=_FORMATS) as picture:
         if picture.width * picture.height > max_pixels:
             raise HugePicture(f"{picture.width} x {picture.height} pixels")
         # JPEG alone can be unpacked at a half, a quarter or an eighth of its size.
@@ -54,7 +54,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _pillow_errors_wrapped() -> Iterator[None]:
+def _wrap_pillow_errors() -> Iterator[None]:
     try:
         with warnings.catch_warnings():  # our own limit decides
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

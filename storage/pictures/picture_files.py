@@ -8,10 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from storage.errors import os_errors_wrapped
-from storage.hashing import sha256_file
+from storage.errors import wrap_os_errors
 from storage.media.facts import Picture, PictureKind
 from storage.pictures.stills import fitting_height
+from storage.sha256 import sha256_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def _write(
     file, form = out_dir / f"{name}.{kind}", FORMATS[kind]
     size = (width_px, fitting_height(width_px, image.width, image.height))
     scaled = image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
-    with os_errors_wrapped():
+    with wrap_os_errors():
         form_quality = max(1, round(quality * form.quality_ratio))
         scaled.save(file, form.pillow_name, quality=form_quality, **form.options)
         size_bytes = file.stat().st_size

@@ -35,27 +35,27 @@ class Stills:
         self._scaler = VideoReformatter()
         self._tone_mapping = PictureGraph(threads=1)
 
-    def shown(self, frame: VideoFrame, width_px: int) -> Image.Image:
+    def render(self, frame: VideoFrame, width_px: int) -> Image.Image:
         """The frame as a player shows it, `width_px` wide."""
         rotation = clockwise_rotation(frame.rotation)
         shown_size = display_size(frame.width, frame.height, self._sample_ratio, rotation)
         height_px = fitting_height(width_px, *shown_size)
         coded = (height_px, width_px) if rotation in (90, 270) else (width_px, height_px)
-        image = _image(self._scaled(frame, *coded))
+        image = _image(self._scale(frame, *coded))
         return image.transpose(_TRANSPOSED[rotation]) if rotation else image
 
-    def judged(self, frame: VideoFrame, width_px: int) -> Image.Image:
+    def render_grey(self, frame: VideoFrame, width_px: int) -> Image.Image:
         """The frame as it is coded, small and grey: to look at its structure alone."""
         height_px = max(1, min(width_px * frame.height // frame.width, 4 * width_px))
-        return _image(self._reformatted(frame, width_px, height_px)).convert("L")
+        return _image(self._reformat(frame, width_px, height_px)).convert("L")
 
-    def _scaled(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
+    def _scale(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
         if frame.color_trc not in HDR_CURVES:
-            return self._reformatted(frame, width_px, height_px)
+            return self._reformat(frame, width_px, height_px)
         scale = f"{width_px}:{height_px}:{_TO_SRGB}"
-        return self._tone_mapping.filtered(frame, [("scale", scale), ("format", "rgb24")])
+        return self._tone_mapping.apply(frame, [("scale", scale), ("format", "rgb24")])
 
-    def _reformatted(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
+    def _reformat(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
         area = Interpolation.AREA
         return self._scaler.reformat(
             frame, width_px, height_px, "rgb24", interpolation=area, threads=1

@@ -18,8 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from storage.errors import Undecodable, os_errors_wrapped
-from storage.hashing import sha256_file
+from storage.errors import Undecodable, wrap_os_errors
 from storage.media.demux import decode_packets, open_media, video_stream
 from storage.media.facts import (
     MAX_TILES,
@@ -31,6 +30,7 @@ from storage.media.facts import (
 )
 from storage.media.sniff import Container
 from storage.pictures.stills import MAX_PIXELS, Stills
+from storage.sha256 import sha256_file
 
 TILE_WIDTH_PX = 160
 # Nearer tiles would tell nothing more on a scrubber of some hundred pixels.
@@ -47,13 +47,13 @@ def make_storyboard(
     with open_media(path, container) as media:
         stream = video_stream(media)
         frames = _spaced_frames(media, stream, cpu_s)
-        times_s, sheets, size = _written(frames, Stills(stream), quality, out_dir)
+        times_s, sheets, size = _write_sheets(frames, Stills(stream), quality, out_dir)
     if not sheets:
         raise Undecodable("no picture could be decoded")
     return Storyboard(*size, times_s, sheets)
 
 
-def _written(
+def _write_sheets(
     frames: Iterator[VideoFrame], stills: Stills, quality: int, out_dir: Path
 ) -> tuple[list[float], list[Sheet], tuple[int, int]]:
     times_s: list[float] = []
@@ -70,7 +70,7 @@ def _written(
 
 def _tiles(frames: Iterator[VideoFrame], stills: Stills) -> Iterator[tuple[float, Image.Image]]:
     for frame in frames:
-        yield max(0.0, frame.time or 0.0), stills.shown(frame, TILE_WIDTH_PX)
+        yield max(0.0, frame.time or 0.0), stills.render(frame, TILE_WIDTH_PX)
 
 
 def _write_sheet(
@@ -84,7 +84,7 @@ def _write_sheet(
         # A video may change its size on the way.
         fitting = tile if tile.size == size else tile.resize(size)
         sheet.paste(fitting, (column * width_px, row * height_px))
-    with os_errors_wrapped():
+    with wrap_os_errors():
         sheet.save(file, "JPEG", quality=quality, optimize=True)
         return Sheet(file, file.stat().st_size, sha256_file(file))
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from storage.media.facts import SHEET_COLUMNS, TILES_PER_SHEET, Storyboard
 
 
-def cue_text(board: Storyboard, sheet_names: Sequence[str], duration_s: float) -> str:
+def write_cues(board: Storyboard, sheet_names: Sequence[str], duration_s: float) -> str:
     """Each tile from the time of its frame to that of the next one, the last to the end."""
     last_s = max(duration_s, board.times_s[-1] + 0.001)
     spans = pairwise([*board.times_s, last_s])

@@ -70,7 +70,7 @@ def make_thumbnails(
             frame = _best_frame(media, stream, stills)
         else:
             frame = _frame_at(media, stream, at_s)
-        image = stills.shown(frame, widest)
+        image = stills.render(frame, widest)
     return write_pictures(image, sizes, quality, out_dir, kinds)
 
 
@@ -96,7 +96,7 @@ def _difference(one: Image.Image, other: Image.Image) -> float:
 def _best_frame(media: InputContainer, stream: VideoStream, stills: Stills) -> VideoFrame:
     best: tuple[Score, VideoFrame] | None = None
     for frame, following in _candidates(media, stream):
-        image = stills.judged(frame, _JUDGED_WIDTH_PX)
+        image = stills.render_grey(frame, _JUDGED_WIDTH_PX)
         found = score(image)
         if found.is_good and (best is None or found > best[0]):
             found = Score(not _is_fading(image, following, stills), found.sharpness)
@@ -110,7 +110,7 @@ def _best_frame(media: InputContainer, stream: VideoStream, stills: Stills) -> V
 def _is_fading(image: Image.Image, following: Iterator[VideoFrame], stills: Stills) -> bool:
     """Whether the picture is on its way into what follows."""
     later = islice(following, _FADE_STEP_FRAMES - 1, 2 * _FADE_STEP_FRAMES, _FADE_STEP_FRAMES)
-    images = [stills.judged(frame, _JUDGED_WIDTH_PX) for frame in later]
+    images = [stills.render_grey(frame, _JUDGED_WIDTH_PX) for frame in later]
     return len(images) == 2 and is_fade(image, *images)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from storage.errors import os_errors_wrapped
+from storage.errors import wrap_os_errors
 
 READ_BYTES = 1024 * 1024
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -118,12 +118,12 @@ def verify(path: Path, expected: Expected, arriving: Iterable[int] = ()) -> Veri
     Raises: Mismatch, FileMissing, StorageGone.
     """
     sha256 = _Sha256()
-    by, told, computed = _strongest(expected, sha256)
+    by, stated, computed = _strongest(expected, sha256)
     size_bytes = _sum_up(_chunks(path, arriving), {sha256, computed})
     if size_bytes != expected.size_bytes:
         raise Mismatch(f"{size_bytes} bytes were fetched of {expected.size_bytes}")
-    if told is not None and computed.value() != told:
-        raise Mismatch(f"the {by} of what was fetched is not what S3 tells ({told})")
+    if stated is not None and computed.value() != stated:
+        raise Mismatch(f"the {by} of what was fetched is not what S3 tells ({stated})")
     return Verified(sha256.hex(), by)
 
 
@@ -154,7 +154,7 @@ def _chunks(path: Path, arriving: Iterable[int]) -> Iterator[bytes]:
 def _sum_up(chunks: Iterable[bytes], sums: set[_Sum]) -> int:
     """Hashing lets other threads run: each sum has a core where there are so many."""
     size_bytes = 0
-    with os_errors_wrapped(), ThreadPoolExecutor(len(sums), "checksum") as threads:
+    with wrap_os_errors(), ThreadPoolExecutor(len(sums), "checksum") as threads:
         for chunk in chunks:
             size_bytes += len(chunk)
             for done in [threads.submit(one.update, chunk) for one in sums]:

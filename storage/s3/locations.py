@@ -49,15 +49,15 @@ def parse_url(url: str, hosts: Hosts) -> tuple[Location, ...]:
     scheme, _, rest = url.strip().partition("://")
     if scheme.lower() == "s3":
         bucket, _, raw = rest.partition("/")
-        keys = [raw, *_decoded(raw)]  # the command line of AWS never encodes
+        keys = [raw, *_decode(raw)]  # the command line of AWS never encodes
     elif scheme.lower() in ("http", "https"):
         bucket, raw = _bucket_and_path(url.strip(), hosts)
-        keys = [*_decoded(raw), *_decoded(raw.replace("+", " ")), raw]
+        keys = [*_decode(raw), *_decode(raw.replace("+", " ")), raw]
     else:
         raise UnknownLocation("neither https:// nor s3://")
     if not _BUCKET_NAME.fullmatch(bucket):
         raise UnknownLocation(f"{bucket!r} is no name of a bucket")
-    return tuple(Location(bucket, key) for key in dict.fromkeys(_possible(keys)))
+    return tuple(Location(bucket, key) for key in dict.fromkeys(_valid_keys(keys)))
 
 
 def endpoint_host(endpoint_url: str | None) -> str | None:
@@ -89,14 +89,14 @@ def _virtual_bucket(host: str, name: str, hosts: Hosts) -> str | None:
     return match["bucket"] if match else None
 
 
-def _decoded(raw: str) -> Iterator[str]:
+def _decode(raw: str) -> Iterator[str]:
     try:
         yield unquote(raw, errors="strict")
     except UnicodeDecodeError:
         return
 
 
-def _possible(keys: list[str]) -> list[str]:
+def _valid_keys(keys: list[str]) -> list[str]:
     possible = [key for key in keys if 0 < len(key.encode()) <= MAX_KEY_BYTES and "\0" not in key]
     if not possible:
         raise UnknownLocation(f"it has no key of 1 to {MAX_KEY_BYTES} bytes")

@@ -100,26 +100,26 @@ def _head(client: Client, location: Location, max_size_bytes: int) -> S3Object:
     try:
         answer = client.head_object(Bucket=location.bucket, Key=location.key)
     except ClientError as exc:
-        return refused(location, exc)
+        return parse_refusal(location, exc)
     except _OURS_TO_MEND as exc:
         raise S3Error(str(exc)) from exc
     except BotoCoreError as exc:
         return S3Object(location, "unreachable", detail=str(exc))
     size_bytes = int(answer["ContentLength"])
-    state, detail = _judged(location, answer, size_bytes, max_size_bytes)
+    state, detail = _classify(location, answer, size_bytes, max_size_bytes)
     return S3Object(location, state, size_bytes, answer["ETag"].strip('"'), detail)
 
 
-def refused(location: Location, exc: ClientError) -> S3Object:
+def parse_refusal(location: Location, exc: ClientError) -> S3Object:
     """What S3's refusal says of the object."""
-    told = exc.response.get("Error", {})
-    state = _BY_CODE.get(str(told.get("Code", "")), "unreachable")
+    refusal = exc.response.get("Error", {})
+    state = _BY_CODE.get(str(refusal.get("Code", "")), "unreachable")
     if state == "archived":
-        return S3Object(location, state, detail=_how_to_restore(location, dict(told)))
+        return S3Object(location, state, detail=_how_to_restore(location, dict(refusal)))
     return S3Object(location, state, detail=_DETAILS.get(state, str(exc)))
 
 
-def _judged(
+def _classify(
     location: Location, answer: dict[str, Any], size_bytes: int, max_size_bytes: int
 ) -> tuple[State, str]:
     if _is_archived(answer):

@@ -31,7 +31,7 @@ from storage.media.facts import (
 from storage.sandbox import files, namespaces
 from storage.sandbox.confinement import Confinement, confine
 from storage.sandbox.files import Files
-from storage.sandbox.kernel import die_with_parent, renounce_new_privileges
+from storage.sandbox.kernel import die_with_parent, set_no_new_privileges
 
 _MAX_DETAIL_CHARS = 500
 _MAX_DESCRIPTORS = 16
@@ -71,35 +71,39 @@ class Function:
     module: str
     name: str
     task: type[msgspec.Struct]
-    files: Callable[[Any], Files] = files.none
+    files: Callable[[Any], Files] = files.no_files
     """What of its task it may read and write."""
-    tells_progress: bool = False
+    reports_progress: bool = False
     """Whether it is also given `report`, to be called with the share that is done."""
 
 
-class Nothing(msgspec.Struct, frozen=True):
+class NoTask(msgspec.Struct, frozen=True):
     """The task of a function that needs no more than to be asked."""
 
 
 FUNCTIONS: Mapping[str, Function] = {
-    "examine": Function("storage.examine", "examine", ExamineTask, files.probed),
+    "examine": Function("storage.media.examination", "examine", ExamineTask, files.probe_files),
     "text_track": Function("storage.text_track", "rewrite_text_track", TextTrackTask),
-    "probe": Function("storage.media.probe", "probe", ProbeTask, files.probed),
-    "remux": Function("storage.media.remux", "remux_faststart", RemuxTask, files.remuxed),
+    "probe": Function("storage.media.probe", "probe", ProbeTask, files.probe_files),
+    "remux": Function("storage.media.remux", "remux_faststart", RemuxTask, files.remux_files),
     "custom_thumbnails": Function(
         "storage.pictures.custom_thumbnails",
         "make_custom_thumbnails",
         CustomThumbnailsTask,
-        files.pictured,
+        files.picture_files,
     ),
     "storyboard": Function(
-        "storage.pictures.storyboard", "make_storyboard", StoryboardTask, files.tiled
+        "storage.pictures.storyboard", "make_storyboard", StoryboardTask, files.storyboard_files
     ),
     "transcode": Function(
-        "storage.media.transcode", "transcode", TranscodeTask, files.transcoded, tells_progress=True
+        "storage.media.transcode",
+        "transcode",
+        TranscodeTask,
+        files.transcode_files,
+        reports_progress=True,
     ),
     "thumbnails": Function(
-        "storage.pictures.thumbnails", "make_thumbnails", ThumbnailsTask, files.pictured
+        "storage.pictures.thumbnails", "make_thumbnails", ThumbnailsTask, files.picture_files
     ),
 }
 CONFINEMENT = "confinement"
@@ -112,7 +116,7 @@ def main(order_text: str, functions: Mapping[str, Function] = FUNCTIONS) -> None
     answer_descriptor = _take_standard_output()
     process = _enter_process(order.parent_pid)
     _limit(order.budget)
-    answer = _answer(order, functions, process, Progress(answer_descriptor))
+    answer = _build_answer(order, functions, process, Progress(answer_descriptor))
     _write_all(answer_descriptor, encode(answer))
     # Skipping the teardown: a library that crashes in it has done its work.
     os._exit(0)
@@ -126,7 +130,7 @@ class Process:
     is_wanted: Callable[[], bool]
     """Whether those that it works for still live; to be asked once."""
 
-    def die_with_them(self) -> None:
+    def die_with_owner(self) -> None:
         die_with_parent()
         # They may have died before the line above took effect.
         if not self.is_wanted():
@@ -134,9 +138,9 @@ class Process:
 
 
 def _enter_process(parent_pid: int) -> Process:
-    renounce_new_privileges()
+    set_no_new_privileges()
     process = Process(False, lambda: os.getppid() == parent_pid)
-    process.die_with_them()
+    process.die_with_owner()
     if not namespaces.enter():
         return process
     guard = namespaces.become_init()
@@ -148,22 +152,22 @@ class Progress:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._told_percent = 0
+        self._reported_percent = 0
 
     def __call__(self, ratio: float) -> None:
         percent = min(100, int(ratio * 100))
-        if percent > self._told_percent:
-            _write_all(self._descriptor, PROGRESS_MARK * (percent - self._told_percent))
-            self._told_percent = percent
+        if percent > self._reported_percent:
+            _write_all(self._descriptor, PROGRESS_MARK * (percent - self._reported_percent))
+            self._reported_percent = percent
 
 
-def _answer(
+def _build_answer(
     order: Order, functions: Mapping[str, Function], process: Process, report: Progress
 ) -> ChildAnswer:
     try:
         if order.function == CONFINEMENT:
-            return ChildAnswer(result=msgspec.Raw(encode(_confined(Files(), process))))
-        return _carried_out(order, functions[order.function], process, report)
+            return ChildAnswer(result=msgspec.Raw(encode(_confine(Files(), process))))
+        return _execute(order, functions[order.function], process, report)
     except StorageError as exc:
         return _failure(type(exc).__name__, str(exc))
     except MemoryError:
@@ -174,24 +178,22 @@ def _answer(
         return _failure("MediaCrashed", f"{type(exc).__name__}: {exc}")
 
 
-def _carried_out(
-    order: Order, function: Function, process: Process, report: Progress
-) -> ChildAnswer:
+def _execute(order: Order, function: Function, process: Process, report: Progress) -> ChildAnswer:
     task = decode(order.task, function.task)
     # numpy's threads alone want 320 MB of address space, and nothing here needs it.
     sys.modules["numpy"] = None  # type: ignore[assignment]
     call = getattr(importlib.import_module(function.module), function.name)
     arguments = {name: getattr(task, name) for name in task.__struct_fields__}
-    _confined(function.files(task), process)
-    result = call(**arguments, report=report) if function.tells_progress else call(**arguments)
+    _confine(function.files(task), process)
+    result = call(**arguments, report=report) if function.reports_progress else call(**arguments)
     return ChildAnswer(result=msgspec.Raw(encode(result)))
 
 
-def _confined(wanted: Files, process: Process) -> Confinement:
+def _confine(wanted: Files, process: Process) -> Confinement:
     """Raises: MediaInterrupted, and what the disk says of the files that are to be written."""
-    files.make_written(wanted)
+    files.create_outputs(wanted)
     try:
-        return confine(wanted, has_namespaces=process.has_namespaces, keep_up=process.die_with_them)
+        return confine(wanted, has_namespaces=process.has_namespaces, renew=process.die_with_owner)
     except OSError as exc:
         raise MediaInterrupted(f"the sandbox could not be closed: {exc}") from exc
 

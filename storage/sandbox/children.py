@@ -25,13 +25,7 @@ import msgspec
 
 from storage import errors
 from storage.disk import SHARED_DISK
-from storage.errors import (
-    MediaCrashed,
-    MediaInterrupted,
-    SandboxBusy,
-    StorageError,
-    os_errors_wrapped,
-)
+from storage.errors import MediaCrashed, MediaInterrupted, SandboxBusy, StorageError, wrap_os_errors
 from storage.media.facts import (
     MAX_TILES,
     MAX_TRACK_BYTES,
@@ -58,9 +52,9 @@ from storage.media.facts import (
 )
 from storage.media.sniff import Container
 from storage.media.transcode_limits import TranscodeBudget
-from storage.sandbox.child import CONFINEMENT, Budget, ChildAnswer, Nothing, Order
+from storage.sandbox.child import CONFINEMENT, Budget, ChildAnswer, NoTask, Order
 from storage.sandbox.confinement import Confinement
-from storage.sandbox.outcome import MOST_CHILDREN, TimedOut, failure_of, settled
+from storage.sandbox.outcome import MOST_CHILDREN, TimedOut, classify_end, final_error
 from storage.tasks import to_its_end
 
 _T = TypeVar("_T")
@@ -122,7 +116,7 @@ class Sandbox:
 
     async def confinement(self, *, timeout_s: float = 30.0) -> Confinement:
         """Which walls this machine gives to its children. Raises: as `run`."""
-        return await self.run(CONFINEMENT, Nothing(), Confinement, timeout_s=timeout_s)
+        return await self.run(CONFINEMENT, NoTask(), Confinement, timeout_s=timeout_s)
 
     async def examine(
         self, path: Path, limits: MediaLimits, *, timeout_s: float = 15.0
@@ -159,7 +153,7 @@ class Sandbox:
         self, source: Path, target: Path, container: Container, *, timeout_s: float = 600.0
     ) -> None:
         """Raises: as `probe`, and StorageFull."""
-        with os_errors_wrapped():
+        with wrap_os_errors():
             facts = await SHARED_DISK.run(source.stat)
         # The index of a file grows when fragments become one piece, its content does not.
         file_bytes = facts.st_size + facts.st_size // 4 + (64 << 20)
@@ -209,7 +203,7 @@ class Sandbox:
             nice=_NICE,
             most_interruptions=1 if at_s is None else MOST_CHILDREN,
         )
-        _require_asked_for(pictures, sizes, out_dir, kinds)
+        _require_requested(pictures, sizes, out_dir, kinds)
         return pictures
 
     async def custom_thumbnails(
@@ -233,7 +227,7 @@ class Sandbox:
             file_bytes=_PICTURE_BYTES,
             most_interruptions=MOST_CHILDREN,
         )
-        _require_asked_for(pictures, sizes, out_dir, kinds)
+        _require_requested(pictures, sizes, out_dir, kinds)
         return pictures
 
     async def storyboard(
@@ -289,11 +283,11 @@ class Sandbox:
         while True:
             try:
                 async with self._slot():
-                    message = await self._carried_out(call)
+                    message = await self._execute(call)
                 return _result(message, result_type)
             except StorageError as exc:
                 failures.append(exc)
-            if final := settled(failures, most_interruptions):
+            if final := final_error(failures, most_interruptions):
                 raise final
 
     @asynccontextmanager
@@ -308,8 +302,8 @@ class Sandbox:
         finally:
             self._slots.release()
 
-    async def _carried_out(self, call: _Call) -> bytes:
-        async with self._started(call) as process:
+    async def _execute(self, call: _Call) -> bytes:
+        async with self._running_child(call) as process:
             try:
                 async with asyncio.timeout(call.timeout_s):
                     message = await _read_answer(process, call)
@@ -319,12 +313,12 @@ class Sandbox:
                 end: int | TimedOut = TimedOut(call.timeout_s, used_s)
             else:
                 end = status
-        if failure := failure_of(call.order.function, end):
+        if failure := classify_end(call.order.function, end):
             raise failure
         return message
 
     @asynccontextmanager
-    async def _started(self, call: _Call) -> AsyncIterator[Process]:
+    async def _running_child(self, call: _Call) -> AsyncIterator[Process]:
         """A running child; none of its group is left after the block."""
         # A task of its own: asyncio's way out of a start that is cancelled ends the child alone.
         starting = asyncio.ensure_future(self._start(call))
@@ -420,7 +414,7 @@ def _result(message: bytes, result_type: type[_T] | None) -> _T:
     raise _ERRORS.get(answer.error, MediaCrashed)(answer.detail)
 
 
-def _require_asked_for(
+def _require_requested(
     pictures: list[Picture],
     sizes: list[tuple[str, int]],
     out_dir: Path,

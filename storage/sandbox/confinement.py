@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from storage.sandbox import file_root, identity, landlock, system_calls
-from storage.sandbox.files import Files, library_places
+from storage.sandbox import file_root, landlock, system_calls, user
+from storage.sandbox.files import Files, library_paths
 
 # Threads, of all children together where they are a user of their own.
 _MOST_PROCESSES = 256
@@ -36,29 +36,31 @@ class Confinement(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         facts = {
-            "seccomp": _told(self.seccomp, "system or machine"),
+            "seccomp": _yes_or_no(self.seccomp, "system or machine"),
             "landlock": f"yes ({self.landlock})" if self.landlock else "no (kernel)",
-            "namespaces": _told(self.namespaces, "system"),
-            "root directory of its own": _told(self.file_root, "system"),
-            "user of its own": _told(self.own_user, "not started as root"),
+            "namespaces": _yes_or_no(self.namespaces, "system"),
+            "root directory of its own": _yes_or_no(self.file_root, "system"),
+            "user of its own": _yes_or_no(self.own_user, "not started as root"),
         }
         return "sandbox: " + ", ".join(f"{name} {fact}" for name, fact in facts.items())
 
 
-def confine(files: Files, *, has_namespaces: bool, keep_up: Callable[[], None]) -> Confinement:
+def confine(files: Files, *, has_namespaces: bool, renew: Callable[[], None]) -> Confinement:
     """All that can still be raised once the libraries are loaded; there is no way back.
 
-    `keep_up` renews what is forgotten with the former user.
+    `renew` renews what is forgotten with the former user.
     Raises: OSError where a wall broke while it was raised.
     """
-    libraries = library_places()
+    libraries = library_paths()
     has_root = has_namespaces and file_root.enter(libraries, files)
-    has_changed = identity.drop()
-    keep_up()
+    has_changed = user.drop_rights()
+    renew()
     if has_changed or (has_namespaces and _kernel() >= _COUNTS_APART):
         resource.setrlimit(resource.RLIMIT_NPROC, (_MOST_PROCESSES, _MOST_PROCESSES))
     version = landlock.confine(libraries, files)
-    return Confinement(has_namespaces, has_root, has_changed, version, system_calls.renounce())
+    return Confinement(
+        has_namespaces, has_root, has_changed, version, system_calls.install_filter()
+    )
 
 
 def _kernel() -> tuple[int, int]:
@@ -66,5 +68,5 @@ def _kernel() -> tuple[int, int]:
     return int(major), int("".join(c for c in minor if c.isdigit()) or 0)
 
 
-def _told(stands: bool, reason: str) -> str:
+def _yes_or_no(stands: bool, reason: str) -> str:
     return "yes" if stands else f"no ({reason})"

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import os_errors_wrapped
+from storage.errors import wrap_os_errors
 from storage.media.facts import (
     MAX_TILES,
     TILES_PER_SHEET,
@@ -34,41 +34,41 @@ class Files:
     written: tuple[Path, ...] = ()
 
 
-def probed(task: ProbeTask | ExamineTask) -> Files:
+def probe_files(task: ProbeTask | ExamineTask) -> Files:
     return Files((task.path,))
 
 
-def remuxed(task: RemuxTask) -> Files:
+def remux_files(task: RemuxTask) -> Files:
     return Files((task.source,), (task.target,))
 
 
-def transcoded(task: TranscodeTask) -> Files:
+def transcode_files(task: TranscodeTask) -> Files:
     return Files((task.path,), (task.target,))
 
 
-def pictured(task: ThumbnailsTask | CustomThumbnailsTask) -> Files:
+def picture_files(task: ThumbnailsTask | CustomThumbnailsTask) -> Files:
     written = [task.out_dir / f"{name}.{kind}" for name, _ in task.sizes for kind in task.kinds]
     return Files((task.path,), tuple(written))
 
 
-def tiled(task: StoryboardTask) -> Files:
+def storyboard_files(task: StoryboardTask) -> Files:
     count = MAX_TILES // TILES_PER_SHEET
     return Files((task.path,), tuple(sheet_file(task.out_dir, number) for number in range(count)))
 
 
-def none(task: object) -> Files:
+def no_files(task: object) -> Files:
     return Files()
 
 
-def make_written(files: Files) -> None:
+def create_outputs(files: Files) -> None:
     """Raises: StorageFull, FileMissing and what else the disk says."""
-    with os_errors_wrapped():
+    with wrap_os_errors():
         for path in files.written:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             os.close(os.open(path, flags, 0o666))
 
 
-def library_places() -> list[Path]:
+def library_paths() -> list[Path]:
     """What Python and the libraries load late. Not where this program lies: an .env with secrets,
     or the storage itself, may lie beside it.
     """

@@ -26,7 +26,7 @@ def prctl(option: int, value: int = 0) -> None:
     call("prctl", option, value, 0, 0, 0)
 
 
-def renounce_new_privileges() -> None:
+def set_no_new_privileges() -> None:
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 

@@ -24,9 +24,9 @@ _SELF = Path("/proc/self")
 def enter() -> bool:
     """Whether the kernel gave them; the next process of this one is their init."""
     user, group = os.geteuid(), os.getegid()
-    if user == 0 and _unshared(_ALL):
+    if user == 0 and _unshare(_ALL):
         return True
-    if not _unshared(_ALL | _USER):
+    if not _unshare(_ALL | _USER):
         return False
     # No group may be mapped while groups could still be left.
     (_SELF / "setgroups").write_text("deny")
@@ -35,7 +35,7 @@ def enter() -> bool:
     return True
 
 
-def _unshared(kinds: int) -> bool:
+def _unshare(kinds: int) -> bool:
     try:
         call("unshare", kinds)
     except OSError:

@@ -49,7 +49,7 @@ class TimedOut:
     cpu_s: float | None
 
 
-def failure_of(function: str, end: int | TimedOut) -> StorageError | None:
+def classify_end(function: str, end: int | TimedOut) -> StorageError | None:
     """What the end of a child says, before its message is read; None of one that ended well.
 
     An `end` below zero is a signal's number, above zero an exit status.
@@ -67,7 +67,7 @@ def failure_of(function: str, end: int | TimedOut) -> StorageError | None:
     return MediaInterrupted(f"{function} ended with status {end}")
 
 
-def settled(failures: Sequence[StorageError], most_interruptions: int) -> StorageError | None:
+def final_error(failures: Sequence[StorageError], most_interruptions: int) -> StorageError | None:
     """The error that is final after these, one of each child; None while another is to be asked.
 
     After `most_interruptions` the caller is to try again later.

@@ -195,12 +195,12 @@ _CONDITIONS = (
 _CLONE3 = 435
 
 
-def renounce() -> bool:
+def install_filter() -> bool:
     """Whether this process is without them from now on; it must have no new privileges."""
     machine = os.uname().machine
     if machine not in _ARCHITECTURES:
         return False
-    program = _program(machine)
+    program = _compile_program(machine)
     code = ctypes.create_string_buffer(program, len(program))
     described = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
     try:
@@ -210,50 +210,50 @@ def renounce() -> bool:
     return True
 
 
-def _program(machine: str) -> bytes:
+def _compile_program(machine: str) -> bytes:
     column = list(_ARCHITECTURES).index(machine)
     return b"".join(
         [
-            _step(_LOAD, _ARCHITECTURE_AT),
-            _step(_JUMP_IF_EQUAL, _ARCHITECTURES[machine], if_true=1),
-            _step(_RETURN, _KILL),
-            _step(_LOAD, _NUMBER_AT),
-            _step(_JUMP_IF_GREATER_EQUAL, _X32_NUMBERS, if_false=1),
-            _step(_RETURN, _KILL),
-            *_answers(_ALLOWED, column, _ALLOW),
-            *(_conditional(one, column) for one in _CONDITIONS),
-            *_answers(_DEADLY, column, _KILL),
-            _answer(_CLONE3, _UNKNOWN),
-            _step(_RETURN, _REFUSE),
+            _instruction(_LOAD, _ARCHITECTURE_AT),
+            _instruction(_JUMP_IF_EQUAL, _ARCHITECTURES[machine], if_true=1),
+            _instruction(_RETURN, _KILL),
+            _instruction(_LOAD, _NUMBER_AT),
+            _instruction(_JUMP_IF_GREATER_EQUAL, _X32_NUMBERS, if_false=1),
+            _instruction(_RETURN, _KILL),
+            *_compile_calls(_ALLOWED, column, _ALLOW),
+            *(_compile_condition(one, column) for one in _CONDITIONS),
+            *_compile_calls(_DEADLY, column, _KILL),
+            _compile_call(_CLONE3, _UNKNOWN),
+            _instruction(_RETURN, _REFUSE),
         ]
     )
 
 
-def _answers(numbers: Numbers, column: int, answer: int) -> Iterator[bytes]:
+def _compile_calls(numbers: Numbers, column: int, answer: int) -> Iterator[bytes]:
     for both in numbers.values():
         number = both[column]
         if number is not None:
-            yield _answer(number, answer)
+            yield _compile_call(number, answer)
 
 
-def _answer(number: int, answer: int) -> bytes:
-    return _step(_JUMP_IF_EQUAL, number, if_false=1) + _step(_RETURN, answer)
+def _compile_call(number: int, answer: int) -> bytes:
+    return _instruction(_JUMP_IF_EQUAL, number, if_false=1) + _instruction(_RETURN, answer)
 
 
-def _conditional(condition: Condition, column: int) -> bytes:
+def _compile_condition(condition: Condition, column: int) -> bytes:
     number = condition.numbers[column]
     assert number is not None
     steps = [
         # Both machines are little-endian: the lower half comes first.
-        _step(_LOAD, _ARGUMENTS_AT + 8 * condition.argument),
-        _step(_AND, condition.mask),
-        *(_answer(value, _ALLOW) for value in condition.values),
-        _step(_RETURN, _REFUSE),
+        _instruction(_LOAD, _ARGUMENTS_AT + 8 * condition.argument),
+        _instruction(_AND, condition.mask),
+        *(_compile_call(value, _ALLOW) for value in condition.values),
+        _instruction(_RETURN, _REFUSE),
     ]
     body = b"".join(steps)
-    return _step(_JUMP_IF_EQUAL, number, if_false=len(body) // 8) + body
+    return _instruction(_JUMP_IF_EQUAL, number, if_false=len(body) // 8) + body
 
 
-def _step(code: int, value: int, *, if_true: int = 0, if_false: int = 0) -> bytes:
+def _instruction(code: int, value: int, *, if_true: int = 0, if_false: int = 0) -> bytes:
     """struct sock_filter; a jump passes over so many steps."""
     return struct.pack("HBBI", code, if_true, if_false, value)

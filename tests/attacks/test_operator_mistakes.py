@@ -27,10 +27,10 @@ from events.uploads.sweep import sweep_uploads
 from server.commands import demo
 from server.commands.tokens import mint_token
 from storage.errors import StorageError
-from storage.identity import owner_held
-from storage.inventory import remove_unfinished
+from storage.identity import hold_owner_lock
 from storage.paths import StoragePaths
-from storage.trash import restore_trash
+from storage.upkeep.inventory import remove_unfinished
+from storage.upkeep.trash import restore_trash
 from tests.handlers.conftest import SECRET, start_service  # noqa: F401 - a fixture
 
 VIDEOS = 1000
@@ -247,7 +247,7 @@ async def test_swapped_mounts(production: Production, other: Database, tmp_path:
 async def test_two_servers(production: Production, other: Database) -> None:
     """The second has another database, or a copy of the first one's in another cluster."""
     async with AsyncExitStack() as stack:
-        holding = owner_held(production.storage.owner)
+        holding = hold_owner_lock(production.storage.owner)
         await asyncio.to_thread(holding.__enter__)
         stack.callback(holding.__exit__, None, None, None)
         assert "another database" in (await a_day_of(other, production.storage.root) or "")

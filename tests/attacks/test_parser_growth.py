@@ -35,7 +35,7 @@ from handlers.uploads.multipart import MalformedMultipart, MultipartReader, boun
 from handlers.uploads.tus_headers import parse_checksum, parse_metadata, parse_size
 from server.web.app import MAX_JSON_BYTES
 from server.web.proxies import TrustedProxies
-from storage.captions.language_tags import canonical
+from storage.captions.language_tags import canonical_tag
 from tests.attacks.costs import GROWTH, MOST_S, cost_s, grows_faster_than_its_input
 
 LINE = 8 * 1024  # aiohttp's limit of a header line, and of the address
@@ -268,7 +268,9 @@ ATTACKS = [
     *rows("Upload-Length", partial(parse_size, "Upload-Length"), LINE, digits=repeated("9")),
     *rows("Last-Event-ID", parse_event_id, LINE, digits=repeated("9"), other=repeated("\u0660")),
     *rows("event types", parse_types, LINE, commas=repeated(","), types=repeated("a,")),
-    *rows("language", canonical, LINE, subtags=repeated("-abcde", "en"), x=repeated("-x", "en")),
+    *rows(
+        "language", canonical_tag, LINE, subtags=repeated("-abcde", "en"), x=repeated("-x", "en")
+    ),
     *rows(
         "X-Forwarded-For",
         lambda text: TrustedProxies(["10.0.0.0/8"]).client("10.0.0.1", [text] * 100),

@@ -9,7 +9,7 @@ import pytest
 from db import advisory_locks, space
 from db.advisory_locks import MIGRATION_KEY, NAMESPACE, AdvisoryLock
 from db.pool import open_database
-from db.upkeep.sole_owner import sole_owner
+from db.upkeep.sole_owner import try_sole_ownership
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("run_server.py", *(f"{room}/**/*.py" for room in ("db", "events", "handlers", "server")))
@@ -68,11 +68,11 @@ async def test_functions_of_the_schema_take_registered_locks_only(dsn: str) -> N
 
 async def test_upload_reserves_space_while_a_reconcile_runs(dsn: str) -> None:
     async with (
-        sole_owner(dsn, AdvisoryLock.RECONCILE) as is_owner,
+        try_sole_ownership(dsn, AdvisoryLock.RECONCILE) as is_owner,
         open_database(dsn, size=1) as database,
     ):
         granted = await space.reserve(
-            database, uuid4(), needed_bytes=1, wished_bytes=1, quota_bytes=None
+            database, uuid4(), needed_bytes=1, desired_bytes=1, quota_bytes=None
         )
 
     assert (is_owner, granted) == (True, 1)

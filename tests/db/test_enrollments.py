@@ -19,7 +19,7 @@ async def test_versions_are_told_of_what_was_changed_lately(dsn: str) -> None:
             " WHERE user_id = 'long ago'"
         )
 
-        assert await enrollments.changed_versions(transaction, DAY_S) == {
+        assert await enrollments.list_changed_versions(transaction, DAY_S) == {
             ("c1", "promoted"): 2,
             ("c1", "withdrawn"): 2,
         }

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from db.migrate import MIGRATIONS
+from db.postgres.migrations import MIGRATIONS
 
 NAME = "0022_playing_from_s3"
 ANNOUNCED, BACK, UPLOADED = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(3))

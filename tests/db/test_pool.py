@@ -20,7 +20,7 @@ from db.errors import (
     ForeignKeyViolated,
     UniqueViolated,
 )
-from db.log.listening import listen
+from db.log.listener import listen
 from db.pool import Database, open_database
 from tests.waiting import wait_until
 

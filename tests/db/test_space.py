@@ -62,7 +62,7 @@ async def ask(
             database,
             upload_id or uuid4(),
             needed_bytes=needed,
-            wished_bytes=wished,
+            desired_bytes=wished,
             quota_bytes=quota,
         )
     except QuotaReached:
@@ -105,7 +105,7 @@ async def test_growing_does_not_count_what_it_has_already(database: Database) ->
 
 async def test_what_a_killed_process_was_promised_expires(database: Database) -> None:
     await space.reserve(
-        database, uuid4(), needed_bytes=90, wished_bytes=90, quota_bytes=None, life_s=-1
+        database, uuid4(), needed_bytes=90, desired_bytes=90, quota_bytes=None, life_s=-1
     )
 
     assert await ask(database, 100, 100, 100) == 100
@@ -114,7 +114,7 @@ async def test_what_a_killed_process_was_promised_expires(database: Database) ->
 
 async def test_used_is_what_the_rows_of_published_files_say(database: Database) -> None:
     video_id = await add_video(database, 1000)
-    assert await space.used(database) == 1000
+    assert await space.read_used_bytes(database) == 1000
 
     async with database.transaction() as transaction:
         await transaction.execute(
@@ -127,19 +127,19 @@ async def test_used_is_what_the_rows_of_published_files_say(database: Database) 
             " height_px, size_bytes, sha256) VALUES (%s, 's', 'm', 'f', 1, 1, 7, 'h')",
             (video_id,),
         )
-    assert await space.used(database) == 1907
+    assert await space.read_used_bytes(database) == 1907
 
     async with database.transaction() as transaction:
         await transaction.execute("UPDATE videos SET status = 'ready'")  # the original goes
-    assert await space.used(database) == 907
+    assert await space.read_used_bytes(database) == 907
 
     async with database.transaction() as transaction:
         await transaction.execute("UPDATE videos SET deleted_at = now()")
-    assert await space.used(database) == 907, "it can still be restored"
+    assert await space.read_used_bytes(database) == 907, "it can still be restored"
 
     async with database.transaction() as transaction:
         await transaction.execute("DELETE FROM videos")
-    assert await space.used(database) == 0
+    assert await space.read_used_bytes(database) == 0
 
 
 def upload_again_and_again(dsn: str, seed: int, quota: int) -> tuple[int, int]:
@@ -195,7 +195,7 @@ async def test_no_race_leads_past_the_quota(database: Database, dsn: str) -> Non
     taken, refused = (sum(column) for column in zip(*outcomes, strict=True))
     assert taken + refused == WRITERS * ROUNDS
     assert refused, "nobody ever came to the limit"
-    assert quota * 0.8 < await space.used(database) <= quota
+    assert quota * 0.8 < await space.read_used_bytes(database) <= quota
     assert most <= quota
     assert await promised(database) == 0
 
@@ -297,7 +297,9 @@ async def test_room_is_given_back_however_the_upload_ends(
     database: Database, error: type[BaseException]
 ) -> None:
     async def upload_that_fails() -> None:
-        async with space.reserved(database, uuid4(), quota_bytes=100, most_bytes=100) as room:
+        async with space.open_reservation(
+            database, uuid4(), quota_bytes=100, most_bytes=100
+        ) as room:
             await room.cover(90, 100)
             assert await promised(database) >= 90
             raise error
@@ -317,7 +319,7 @@ async def test_room_that_cannot_be_given_back_does_not_hide_why(
 
     away: Any = Away()
     with pytest.raises(ZeroDivisionError):
-        async with space.reserved(away, uuid4(), quota_bytes=None, most_bytes=100):
+        async with space.open_reservation(away, uuid4(), quota_bytes=None, most_bytes=100):
             raise ZeroDivisionError
     assert "when it expires" in caplog.text
 

@@ -62,7 +62,7 @@ async def test_what_has_ended_does_not_advance(database: Database) -> None:
 async def test_room_lives_longer_than_the_upload(database: Database) -> None:
     upload_id = await begin(database)
     await space.reserve(
-        database, upload_id, needed_bytes=10, wished_bytes=10, quota_bytes=None, life_s=1
+        database, upload_id, needed_bytes=10, desired_bytes=10, quota_bytes=None, life_s=1
     )
 
     await uploads.advance(database, upload_id, 5, 10 * LIFE_S)
@@ -78,5 +78,5 @@ async def test_each_claim_is_newer(database: Database) -> None:
     claimed = [await uploads.claim(database, upload_id) for _ in range(3)]
 
     assert [one.claims for one in claimed if one] == [1, 2, 3]
-    assert await uploads.claims_of(database, [upload_id, uuid4()]) == {upload_id: 3}
+    assert await uploads.read_claims(database, [upload_id, uuid4()]) == {upload_id: 3}
     assert await uploads.claim(database, uuid4()) is None

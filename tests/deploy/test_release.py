@@ -11,7 +11,7 @@ TIMEOUT_S = 60
 LOOK = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from db.migrate import MIGRATIONS
+from db.postgres.migrations import MIGRATIONS
 from server.web.app import WEB
 print(len(list(MIGRATIONS.glob("*.sql"))), (WEB / "index.html").exists(), WEB.parent)
 """

@@ -47,7 +47,7 @@ async def test_its_place_takes_videos_and_unfinished_uploads_along(
         gone = await deletion.delete_course("c1", "tess")
 
     assert sorted(gone) == sorted(ids)
-    assert await uploads.unfinished(database, [upload_id]) == set()
+    assert await uploads.list_unfinished(database, [upload_id]) == set()
     assert await courses.get_module(database, "m-c1") is None
     assert (await courses.get_course(database, "c1") is None) is (place == "course")
     assert (await courses.get_module(database, "m-c2")) is not None

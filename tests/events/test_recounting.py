@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
-from db.progress.recounting import Completion, recount
+from db.progress.recount import Completion, recount
 from tests.waiting import wait_until
 
 REPORT = """

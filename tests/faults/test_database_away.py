@@ -19,7 +19,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
-from db.migrate import MIGRATIONS, migrate
+from db.postgres.migrations import MIGRATIONS, migrate
 from server.postgres.cluster import Cluster
 from server.postgres.embedded import DATABASE, USER, EmbeddedPostgres
 from tests.conftest import HASTY_SETTINGS

@@ -254,7 +254,7 @@ async def test_streams_that_were_cut_leave_nothing_behind(
 async def test_a_crowd_that_comes_back_asks_the_database_together(
     served: Serve, database: Database
 ) -> None:
-    newest_id = (await event_log.bounds(database)).newest_id
+    newest_id = (await event_log.read_bounds(database)).newest_id
     before = await metrics(served)
     async with (
         asyncio.timeout(PATIENCE_S),

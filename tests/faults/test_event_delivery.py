@@ -168,7 +168,7 @@ async def whole_log(database: Database, after_id: int) -> list[Row]:
 
 
 async def newest_id(database: Database) -> int:
-    return (await event_log.bounds(database)).newest_id
+    return (await event_log.read_bounds(database)).newest_id
 
 
 @asynccontextmanager

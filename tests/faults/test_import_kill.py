@@ -26,28 +26,28 @@ STEPS = [
     "server.takeover.announce:announce:before",
     "db.courses:put_course:after",
     "db.courses:put_module:after",
-    "db.takeover.announced:announce:after",
+    "db.takeover.announcements:announce:after",
     "events.log.log:append:after",
     "server.takeover.announce:announce:after",  # both modules play from S3
     "db.takeover.imports:begin:before",
     "db.takeover.imports:begin:after",
-    "storage.partials:_open_alone:after",
+    "storage.partials:_open_exclusive:after",
     "events.takeover.object_import:fetch_part:before",
     "events.takeover.object_import:fetch_part:after",
     "db.takeover.imports:add_fetched:before",
     "db.takeover.imports:add_fetched:after",
     "db.takeover.imports:add_fetched:before#2",  # the first part is never fetched again
     "events.takeover.object_import:fetch_part:after",
-    "events.takeover.object_import:verified:before",
-    "events.takeover.object_import:verified:after",
+    "events.takeover.object_import:verify_object:before",
+    "events.takeover.object_import:verify_object:after",
     "db.takeover.imports:set_verified:after",
     "events.takeover.object_import:media_facts:before",
-    "db.takeover.imports:take:after",
+    "db.takeover.imports:take_over:after",
     "events.takeover.object_import:publish_partial:before",
     "events.takeover.object_import:publish_partial:after",
     "events.takeover.object_import:remove_video:after",  # what the one before has left
     "db.space:reserve:after",
-    "db.takeover.announced:arrive:after",
+    "db.takeover.announcements:set_arrived:after",
     "db.jobs:defer:after",
     "events.log.log:append:after",
     "events.media.pipeline:begin_within:after",
@@ -59,18 +59,18 @@ STEPS = [
 ]
 # Both modules of the object show the one place, or both the other.
 TURNING_STEPS = [
-    "db.takeover.references:turnable:after",
+    "db.takeover.references:switchable:after",
     "db.takeover.references:switch:after",
     "events.log.log:append:after",
-    "events.takeover.switch_source:_tell:after",
+    "events.takeover.switch_source:_append_updates:after",
 ]
 # Each in the first batch of places that is not carried over yet.
 CARRYING_STEPS = [
-    "db.takeover.viewer_positions:changing:after",
+    "db.takeover.viewer_positions:list_changing:after",
     "db.progress.report_batch:lock_and_read:after",
     "db.progress.report_batch:write:after",
-    "db.takeover.viewer_positions:complete:after",
-    "db.enrollments:not_enrolled:after",
+    "db.takeover.viewer_positions:mark_completed:after",
+    "db.enrollments:list_not_enrolled:after",
     "events.takeover.viewer_positions:Backfill.carry:after",
     "events.takeover.viewer_positions:Backfill.carry:after#2",
 ]

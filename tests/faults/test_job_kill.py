@@ -26,8 +26,8 @@ from events.media import pipeline
 from events.upkeep.pairing import pair
 from events.upkeep.reconcile import mend, reconcile
 from events.upkeep.survey import survey
-from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
+from storage.upkeep.inventory import remove_unfinished
 from tests.plain_media import INDEX_FIRST, INDEX_LAST
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -26,7 +26,7 @@ HEADERS = {
 # In order: where the process dies under the last piece, the second one.
 STEPS = [
     "db.uploads:claim:after#2",
-    "storage.partials:_open_alone:after#2",
+    "storage.partials:_open_exclusive:after#2",
     "storage.partials:_cut:after#2",
     "storage.uploads:UploadFile.finish:before#2",
     "storage.uploads:UploadFile.finish:after#2",

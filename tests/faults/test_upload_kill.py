@@ -25,7 +25,7 @@ BEFORE = (
 STEPS = [
     ("db.space:reserve:before", "absent"),
     ("db.space:reserve:after", "absent"),
-    ("storage.uploads:_open_held:after", "absent"),
+    ("storage.uploads:_open_locked:after", "absent"),
     ("storage.uploads:UploadFile.append:after", "absent"),
     ("storage.uploads:UploadFile.append:after#2", "absent"),
     ("storage.uploads:UploadFile._write_all:after", "absent"),

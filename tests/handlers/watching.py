@@ -59,7 +59,7 @@ class Course:
 
 async def settled(service: Any) -> None:
     """Until streams that are opened now begin after all that has happened."""
-    newest_id = (await event_log.bounds(service.app[keys.DATABASE])).newest_id
+    newest_id = (await event_log.read_bounds(service.app[keys.DATABASE])).newest_id
     await wait_until(lambda: service.app[keys.HUB]._position >= newest_id, within_s=5)
 
 

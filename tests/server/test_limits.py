@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from db.server_facts import ServerFacts, read_server_facts
+from db.postgres.server_facts import ServerFacts, read_server_facts
 from server.config.settings import Config, load_config
 from server.limits import LimitError, check_server, embedded_connections, fit_connections
 

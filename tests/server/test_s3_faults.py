@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import run_server
-from storage.s3 import fetching
+from storage.s3 import object_fetch
 from storage.s3.objects import READ_TIMEOUT_S
 from tests.object_store import BUCKET, ObjectStore, before_both
 from tests.running import ROOT, wait_for
@@ -93,7 +93,7 @@ def test_a_connection_that_is_cut_goes_on_at_the_byte(
     film: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fetching, "PAUSE_S", 0.0)
+    monkeypatch.setattr(object_fetch, "PAUSE_S", 0.0)
     large, arrived = padded(film, 2 * PART_BYTES), 5 * MIB + 1
     store.put("a.mp4", large)
     gate.rule = lambda asked: Cut(arrived) if is_second_part(asked) else None
@@ -188,8 +188,10 @@ def test_bytes_of_a_parted_upload_that_are_not_its_own_are_damaged(
 ) -> None:
     large = padded(film, 11 * MIB)
     store.put_in_parts("a.mp4", large, 5 * MIB)
-    write = fetching._write
-    monkeypatch.setattr(fetching, "_write", lambda fd, chunk, at: write(fd, chunk[:-1] + b"?", at))
+    write = object_fetch._write
+    monkeypatch.setattr(
+        object_fetch, "_write", lambda fd, chunk, at: write(fd, chunk[:-1] + b"?", at)
+    )
     told = takeover.run([("m1", s3("a.mp4"))])["m1"]
     assert told["state"] == "damaged"
     assert takeover.rows(VIDEOS) == []
@@ -302,7 +304,7 @@ def test_the_report_and_the_table_say_what_happened_to_each(
     film: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fetching, "PAUSE_S", 0.0)
+    monkeypatch.setattr(object_fetch, "PAUSE_S", 0.0)
     monkeypatch.setenv("COURSESTREAM_MAX_UPLOAD_SIZE", str(len(film)))
     for key, content in {
         "taken": film,

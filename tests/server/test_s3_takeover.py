@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from events.media.renditions import media_facts
 from events.takeover import object_import
 from events.takeover.announce import MODULES_AT_ONCE
-from storage.s3 import fetching
-from storage.s3.fetching import FetchError
+from storage.s3 import object_fetch
+from storage.s3.object_fetch import FetchError
 from storage.s3.parts import ObjectPart
 from storage.samples import write_clock_webm
 from tests.object_store import BUCKET, ObjectStore, before_both
@@ -123,7 +123,7 @@ def test_after_an_interruption_only_what_is_missing_is_fetched(
     large, arrived = padded(film, 2 * PART_BYTES + 7), 1_000_003
     store.put("large.mp4", large)
     rows = [("m1", s3("large.mp4"))]
-    whole = fetching._fetch_once
+    whole = object_fetch._fetch_once
 
     def cut(client: Any, found: Any, descriptor: int, part: ObjectPart, shared: Any) -> None:
         if part.start == PART_BYTES:
@@ -132,12 +132,12 @@ def test_after_an_interruption_only_what_is_missing_is_fetched(
             raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
         whole(client, found, descriptor, part, shared)
 
-    monkeypatch.setattr(fetching, "_fetch_once", cut)
+    monkeypatch.setattr(object_fetch, "_fetch_once", cut)
     assert takeover.states(rows, "--parallel", "1") == {"m1": "vanished"}
     known = takeover.rows("SELECT fetched::text FROM s3_objects")
     assert known == [(f"{{[0,{PART_BYTES + arrived})}}",)]
     assert len(takeover.unfinished()) == 1
-    monkeypatch.setattr(fetching, "_fetch_once", whole)
+    monkeypatch.setattr(object_fetch, "_fetch_once", whole)
 
     assert takeover.states(rows) == {"m1": "taken"}
     last = [json.loads(line) for line in takeover.out.splitlines() if line.startswith("{")][-1]
@@ -158,19 +158,19 @@ def test_an_object_that_goes_away_meanwhile_is_told_and_taken_once_it_is_there(
     before, after = padded(film, PART_BYTES + 7), padded(film, PART_BYTES + 7)
     store.put("a.mp4", before)
     rows = [("m1", s3("a.mp4"))]
-    whole = fetching._fetch_once
+    whole = object_fetch._fetch_once
 
     def meanwhile(client: Any, found: Any, descriptor: int, part: ObjectPart, shared: Any) -> None:
         if part.start == PART_BYTES:
             store.put("a.mp4", after) if is_replaced else store.delete("a.mp4")
         whole(client, found, descriptor, part, shared)
 
-    monkeypatch.setattr(fetching, "_fetch_once", meanwhile)
+    monkeypatch.setattr(object_fetch, "_fetch_once", meanwhile)
     told = takeover.states(rows, "--parallel", "1")["m1"]
     replaced = "changed" if store.knows_if_match else "damaged"
     assert told == (replaced if is_replaced else "vanished")
     assert takeover.rows(VIDEOS) == []
-    monkeypatch.setattr(fetching, "_fetch_once", whole)
+    monkeypatch.setattr(object_fetch, "_fetch_once", whole)
 
     store.put("a.mp4", after)
     assert takeover.states(rows) == {"m1": "taken"}
@@ -182,7 +182,7 @@ def test_a_connection_that_breaks_goes_on_at_the_byte(
     takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("a.mp4", film)
-    whole, breaks = fetching._fetch_once, iter([1000, 1001])
+    whole, breaks = object_fetch._fetch_once, iter([1000, 1001])
 
     def breaking(client: Any, found: Any, descriptor: int, part: ObjectPart, shared: Any) -> None:
         for arrived in breaks:
@@ -191,8 +191,8 @@ def test_a_connection_that_breaks_goes_on_at_the_byte(
             raise ReadTimeoutError(endpoint_url="x")
         whole(client, found, descriptor, part, shared)
 
-    monkeypatch.setattr(fetching, "_fetch_once", breaking)
-    monkeypatch.setattr(fetching, "PAUSE_S", 0.0)
+    monkeypatch.setattr(object_fetch, "_fetch_once", breaking)
+    monkeypatch.setattr(object_fetch, "PAUSE_S", 0.0)
     assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "taken"}
     assert takeover.files()["m1"].read_bytes() == film
 
@@ -204,8 +204,8 @@ def test_what_stays_away_is_unreachable(
         raise ReadTimeoutError(endpoint_url="x")
 
     store.put("a.mp4", film)
-    monkeypatch.setattr(fetching, "_fetch_once", away)
-    monkeypatch.setattr(fetching, "PAUSE_S", 0.0)
+    monkeypatch.setattr(object_fetch, "_fetch_once", away)
+    monkeypatch.setattr(object_fetch, "PAUSE_S", 0.0)
     assert takeover.states([("m1", s3("a.mp4"))]) == {"m1": "unreachable"}
 
 
@@ -219,7 +219,7 @@ def test_bytes_that_are_not_what_s3_holds_are_fetched_again(
         os.pwrite(descriptor, bytes(len(film)), 0)
         part.position = part.stop
 
-    monkeypatch.setattr(fetching, "_fetch_once", wrong)
+    monkeypatch.setattr(object_fetch, "_fetch_once", wrong)
     found = takeover.run([("m1", s3("a.mp4"))])
     assert found["m1"]["state"] == "damaged"
     assert store.checksum in found["m1"]["detail"]

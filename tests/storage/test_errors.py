@@ -3,7 +3,7 @@ import errno
 import pytest
 
 from storage import errors
-from storage.errors import StorageError, os_errors_wrapped
+from storage.errors import StorageError, wrap_os_errors
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from storage.errors import StorageError, os_errors_wrapped
 def test_operating_system_error_becomes_its_class(
     number: int, expected: type[StorageError]
 ) -> None:
-    with pytest.raises(StorageError) as caught, os_errors_wrapped():
+    with pytest.raises(StorageError) as caught, wrap_os_errors():
         raise OSError(number, "said the system", "/secret/path")
 
     assert type(caught.value) is expected

@@ -7,9 +7,9 @@ import pytest
 
 from storage.disk import Disk
 from storage.errors import PartialBusy, PartialLost, StorageFull, StorageGone
-from storage.inventory import remove_unfinished
 from storage.partials import hold_partial, list_partials, remove_partial, require_free
 from storage.paths import StoragePaths
+from storage.upkeep.inventory import remove_unfinished
 from storage.uploads import BATCH_BYTES
 from storage.videos import publish_partial
 

@@ -9,8 +9,8 @@ import pytest
 from storage import uploads
 from storage.disk import Disk
 from storage.errors import FileMissing, StorageFull, StorageGone
-from storage.inventory import remove_unfinished
 from storage.paths import StoragePaths
+from storage.upkeep.inventory import remove_unfinished
 from storage.uploads import BATCH_BYTES, UploadFile, receive
 
 

@@ -7,7 +7,7 @@ import pytest
 from db.errors import DatabaseTimeout
 from db.log import event_log
 from db.log.event_log import NewEvent
-from db.log.listening import listen
+from db.log.listener import listen
 from db.pool import Database, open_database
 
 AT = datetime(2025, 1, 1, tzinfo=UTC)
@@ -32,7 +32,7 @@ async def append_hastily(database: Database) -> None:
 
 
 async def test_an_empty_log_begins_and_ends_at_zero(database: Database) -> None:
-    assert await event_log.bounds(database) == event_log.Bounds(0, 0)
+    assert await event_log.read_bounds(database) == event_log.Bounds(0, 0)
     assert await event_log.read_after(database, 0, 10) == []
 
 

@@ -144,7 +144,7 @@ async def test_a_position_is_kept_as_it_was_given(database: Database, videos: li
 
 async def test_no_report_no_state(database: Database, videos: list[UUID]) -> None:
     assert await progress.get(database, "u", videos[0]) is None
-    assert await progress.states_of_videos(database, "u", []) == {}
+    assert await progress.list_states(database, "u", []) == {}
 
 
 async def test_standings_tell_what_is_known_and_leave_out_missing_videos(
@@ -171,7 +171,7 @@ async def test_a_course_is_listed_in_a_stable_order_page_by_page(
         keys = [SessionKey(user, video, "s") for user in ("a", "b") for video in videos]
         await report_batch.lock_and_read(transaction, keys)  # all of them with one created_at
     listed: list[tuple[str, UUID]] = []
-    after: progress.Place | None = None
+    after: progress.ListPosition | None = None
     while page := await progress.list_for_course(database, "c1", None, after, 2):
         listed += [(one.user_id, one.video_id) for one in page]
         after = (page[-1].created_at, page[-1].video_id, page[-1].user_id)
@@ -199,7 +199,7 @@ async def test_states_of_several_videos(database: Database, videos: list[UUID]) 
     await watch(database, "a", videos[0], "{[0,1)}")
     await watch(database, "b", videos[1], "{[0,1)}")
 
-    states = await progress.states_of_videos(database, "a", videos)
+    states = await progress.list_states(database, "a", videos)
 
     assert list(states) == [videos[0]]
 

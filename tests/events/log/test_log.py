@@ -190,7 +190,7 @@ async def test_the_tail_waits_until_what_it_emitted_was_delivered(
             ids = await log.append(transaction, [numbered(n) for n in range(250)])
         first = await heard.wait_for(log.EMITTED_AT_ONCE)
         async with open_database(dsn, size=1) as other:  # longer than a turn of the loop
-            await event_log.bounds(other)
+            await event_log.read_bounds(other)
         assert [event_id for event_id, _ in heard.events] == first == ids[: log.EMITTED_AT_ONCE]
         heard.may_go_on.set()
         assert await heard.wait_for(250) == ids

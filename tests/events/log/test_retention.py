@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from db import bytes_served
-from db.bytes_served import Account
 from db.log import event_log, partitions
 from db.pool import Database
+from db.upkeep import bytes_served
+from db.upkeep.bytes_served import Account
 from events.log.retention import DAYS_AHEAD, Retention
 from events.log.types import EnrollmentChanged
 
@@ -44,7 +44,7 @@ async def test_the_coming_days_are_made_and_those_that_exist_left_alone(
     await retention.add_days(now)
     await retention.add_days(now + DAY)
 
-    days = await partitions.days(database)
+    days = await partitions.list_days(database)
     expected = [now.date() + n * DAY for n in range(DAYS_AHEAD + 2)]
     assert [day for day in days if day >= now.date()] == expected
 
@@ -70,7 +70,7 @@ async def test_old_days_are_dropped_and_how_far_they_went_is_kept(
     dropped = await retention.drop_days(now)
 
     assert dropped == [old_day.date()]
-    assert await event_log.bounds(database) == event_log.Bounds(ids[1], ids[3])
+    assert await event_log.read_bounds(database) == event_log.Bounds(ids[1], ids[3])
     assert [row.id for row in await event_log.read_after(database, 0, 10)] == ids[2:]
 
 
@@ -81,7 +81,7 @@ async def test_a_log_whose_every_event_was_dropped_remembers_the_newest(
 
     await retention.drop_days(now + 9 * DAY)
 
-    assert await event_log.bounds(database) == event_log.Bounds(ids[1], ids[1])
+    assert await event_log.read_bounds(database) == event_log.Bounds(ids[1], ids[1])
 
 
 async def test_dropping_an_empty_day_loses_nothing(
@@ -89,7 +89,7 @@ async def test_dropping_an_empty_day_loses_nothing(
 ) -> None:
     await retention.drop_days(now + 9 * DAY)
 
-    assert await event_log.bounds(database) == event_log.Bounds(0, 0)
+    assert await event_log.read_bounds(database) == event_log.Bounds(0, 0)
 
 
 async def test_strays_are_cleared_when_old_and_do_not_stop_other_days(
@@ -103,24 +103,24 @@ async def test_strays_are_cleared_when_old_and_do_not_stop_other_days(
         await retention.add_days(now)
         await retention.drop_days(now)
 
-    days = await partitions.days(database)
+    days = await partitions.list_days(database)
     assert now.date() + 5 * DAY not in days
     assert now.date() + 6 * DAY in days
     assert "partitions" in caplog.text
     assert await partitions.count_strays(database) == 1
-    assert (await event_log.bounds(database)).dropped_id == ids[0]
+    assert (await event_log.read_bounds(database)).dropped_id == ids[0]
 
 
 async def test_only_one_process_at_a_time_looks_after_the_days(
     database: Database, retention: Retention, now: datetime
 ) -> None:
-    before = await partitions.days(database)
+    before = await partitions.list_days(database)
     async with database.transaction() as owner:
         assert await partitions.try_ownership(owner)
         await retention.add_days(now)
-        assert await partitions.days(database) == before
+        assert await partitions.list_days(database) == before
     await retention.add_days(now)
-    assert len(await partitions.days(database)) > len(before)
+    assert len(await partitions.list_days(database)) > len(before)
 
 
 async def test_a_busy_log_is_left_to_the_next_look(
@@ -133,7 +133,7 @@ async def test_a_busy_log_is_left_to_the_next_look(
     assert "too busy" in caplog.text
 
     await retention.drop_days(now + 9 * DAY)
-    assert await partitions.days(database) == []
+    assert await partitions.list_days(database) == []
 
 
 async def test_old_sessions_are_deleted_and_open_or_new_ones_kept(
@@ -164,7 +164,7 @@ async def test_starting_makes_the_days_before_it_returns(
 ) -> None:
     await retention.start()
     try:
-        assert now.date() + DAYS_AHEAD * DAY in await partitions.days(database)
+        assert now.date() + DAYS_AHEAD * DAY in await partitions.list_days(database)
     finally:
         await retention.stop()
 

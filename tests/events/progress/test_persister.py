@@ -213,7 +213,7 @@ async def test_several_persisters_on_the_same_users_lose_nothing(
     async with persisting(database) as (one, _), persisting(database) as (two, _):
         await asyncio.gather(report_all(one, "a", 0), report_all(two, "b", 10))
 
-    states = await progress.states_of_videos(database, "student", videos)
+    states = await progress.list_states(database, "student", videos)
     assert [states[video].watched for video in videos] == [((0.0, 20.0),)] * 3
     assert len(await names(database)) == 60
 

@@ -160,7 +160,7 @@ class Process:
 
     async def settle(self) -> None:
         """Returns once the tail has emitted all that stands in the log."""
-        newest_id = (await event_log.bounds(self.database)).newest_id
+        newest_id = (await event_log.read_bounds(self.database)).newest_id
         async with asyncio.timeout(20):
             while self.tail.cursor < newest_id:
                 self._emitted.clear()

@@ -17,8 +17,8 @@ class Gate:
         self.asked: list[list[str]] = []
         self.failure: Exception | None = None
         self.is_open = asyncio.Event()
-        self._ask = event_log.roles_of
-        monkeypatch.setattr(event_log, "roles_of", self._roles_of)
+        self._ask = event_log.list_roles
+        monkeypatch.setattr(event_log, "list_roles", self._roles_of)
 
     async def _roles_of(self, database: Database, user_ids: list[str]) -> list[Row]:
         self.asked.append(user_ids)

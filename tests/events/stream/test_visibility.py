@@ -169,8 +169,8 @@ async def test_sql_and_live_show_the_same(
         view = Viewpoint(scope, filters, roles)
         live = [event_id for event_id, told in stored if view.view_of(told)]
 
-        rows = await event_log.read_visible(database, view.sight(), 0, 2**62, 10_000)
-        count = await event_log.count_visible(database, view.sight(), 0, 2**62, 10_000)
+        rows = await event_log.read_visible(database, view.event_filter(), 0, 2**62, 10_000)
+        count = await event_log.count_visible(database, view.event_filter(), 0, 2**62, 10_000)
 
         assert [row.id for row in rows] == live, view
         assert count == len(live)

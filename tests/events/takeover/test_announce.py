@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from db.takeover.announced import Announcement
+from db.takeover.announcements import Announcement
 from events.takeover.announce import announce
 
 ONE = Announcement(

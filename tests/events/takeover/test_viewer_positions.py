@@ -62,7 +62,7 @@ def row(
 
 
 async def carry(database: Database, *rows: LegacyProgress, now: datetime = NOW) -> Carried:
-    lectures = await viewer_positions.lectures(database)
+    lectures = await viewer_positions.list_lectures(database)
     return await Backfill(database, lectures, 0.9, str.isalnum, now).carry(rows)
 
 
@@ -193,10 +193,10 @@ async def test_who_is_not_enrolled_is_told_and_nobody_is_enrolled(database: Data
 
 
 async def test_a_deleted_video_has_no_places(database: Database) -> None:
-    lectures = await viewer_positions.lectures(database)
+    lectures = await viewer_positions.list_lectures(database)
     async with database.transaction() as transaction:
         await transaction.execute("UPDATE videos SET deleted_at = now()")
-    assert await viewer_positions.lectures(database) == {}
+    assert await viewer_positions.list_lectures(database) == {}
     await Backfill(database, lectures, 0.9, str.isalnum, NOW).carry([row("40")])
     assert await database.fetch_all(STATE) == []
 

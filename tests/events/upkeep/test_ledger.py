@@ -11,9 +11,9 @@ from uuid import UUID
 import psycopg2
 import pytest
 
-from db.bytes_served import Account
 from db.errors import CommitUnknown, DatabaseUnavailable
 from db.pool import Database, Transaction
+from db.upkeep.bytes_served import Account
 from events.upkeep import ledger as ledger_module
 from events.upkeep.ledger import NO_USER, NO_VIDEO, Ledger, LedgerWriter
 from tests.handlers.outage import no_database

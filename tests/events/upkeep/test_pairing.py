@@ -13,7 +13,7 @@ from db.upkeep import storage_identity
 from events.errors import ForeignStorage
 from events.upkeep.pairing import adopt, pair, require_pair
 from storage.errors import StorageForeign, StorageGone
-from storage.identity import Owner, owner_held, replace_owner
+from storage.identity import Owner, hold_owner_lock, replace_owner
 from storage.paths import StoragePaths
 
 
@@ -43,7 +43,7 @@ async def test_new_database_and_new_storage_meet_and_stay_together(
     await asyncio.to_thread(put, place)
     second = await pair(database, place)
 
-    known = await storage_identity.known(database)
+    known = await storage_identity.read_known(database)
     assert known is not None
     assert known.cluster_id.isdigit()
     owner = Owner(known.database_id or "", known.cluster_id)
@@ -67,7 +67,7 @@ async def test_of_two_databases_that_meet_a_new_storage_at_once_one_has_it(
 
     assert sorted(isinstance(one, ForeignStorage) for one in outcomes) == [False, True]
     loser = database if isinstance(outcomes[0], ForeignStorage) else other
-    assert await storage_identity.known(loser) is None
+    assert await storage_identity.read_known(loser) is None
 
 
 @pytest.mark.parametrize("relative", ["courses/c1/a.mp4", "tmp/a.part", "trash/x/courses/a.mp4"])
@@ -84,7 +84,7 @@ async def test_new_database_has_no_storage_that_holds_anything(
             await require_pair(database, place)
 
     assert await asyncio.to_thread(file.exists)
-    assert await storage_identity.known(database) is None
+    assert await storage_identity.read_known(database) is None
 
 
 async def test_files_without_a_marker_are_nobodys(database: Database, place: StoragePaths) -> None:
@@ -224,7 +224,7 @@ async def test_copy_of_the_database_waits_for_the_original_to_end(
     original = Owner(ours.expected.owner.database_id, "1")  # type: ignore[union-attr]
     await asyncio.to_thread(replace_owner, place.owner, original)
     async with AsyncExitStack() as stack:
-        holding = owner_held(place.owner)
+        holding = hold_owner_lock(place.owner)
         await asyncio.to_thread(holding.__enter__)
         stack.callback(holding.__exit__, None, None, None)
         with pytest.raises(ForeignStorage, match="copy"):

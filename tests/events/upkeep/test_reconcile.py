@@ -15,12 +15,12 @@ import pytest
 from db import space, videos
 from db.advisory_locks import AdvisoryLock
 from db.pool import Database
-from db.upkeep.sole_owner import sole_owner
+from db.upkeep.sole_owner import try_sole_ownership
 from events.errors import ForeignStorage
 from events.upkeep.reconcile import Reconcile, mend, reconcile
 from events.upkeep.survey import Usage, survey
 from storage.errors import StorageGone
-from storage.holding import held
+from storage.file_locks import hold_lock
 from storage.paths import StoragePaths
 from tests.waiting import wait_until
 
@@ -362,7 +362,7 @@ async def test_use_of_each_course_is_told_by_rows_and_by_files(shelf: Shelf) -> 
     assert usage == {"c1": Usage(2, 5, both, both + 5), "c2": Usage(1, 1, 1, 4)}
 
     recorded = sum(course.recorded_bytes for course in usage.values())
-    assert recorded == await space.used(shelf.database)
+    assert recorded == await space.read_used_bytes(shelf.database)
 
 
 async def test_many_findings_are_told_in_a_few_lines(
@@ -418,7 +418,10 @@ async def test_of_several_processes_one_looks_at_a_time(shelf: Shelf, dsn: str) 
     task = Reconcile(shelf.database, dsn, shelf.storage, unfinished_after_s=60)
 
     work = AdvisoryLock.RECONCILE
-    async with sole_owner(dsn, work) as is_owner, sole_owner(dsn, work) as is_another:
+    async with (
+        try_sole_ownership(dsn, work) as is_owner,
+        try_sole_ownership(dsn, work) as is_another,
+    ):
         assert (is_owner, is_another) == (True, False)
         await task._look()
         assert await asyncio.to_thread(stray.exists)
@@ -437,7 +440,7 @@ async def test_task_looks_at_start_and_outlives_a_storage_that_is_away(
     busy = await shelf.put("../tmp/busy", 100)
     task = Reconcile(shelf.database, dsn, shelf.storage, unfinished_after_s=60)
 
-    with held(busy):
+    with hold_lock(busy):
         task.start()
         await wait_until(lambda: not stray.exists() and not expired.exists())
         await task.stop()

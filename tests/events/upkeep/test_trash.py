@@ -131,7 +131,7 @@ async def test_what_has_left_the_trash_is_still_known_as_deleted(
         )
     await sweep(database, storage, 60.0)
 
-    assert await videos.deleted_since(database, 3600) == [gone]
+    assert await videos.list_deleted_since(database, 3600) == [gone]
 
 
 @pytest.mark.parametrize(

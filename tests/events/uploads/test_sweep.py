@@ -9,7 +9,7 @@ from db import space, uploads
 from db.pool import Database, open_database
 from db.uploads import NewUpload
 from events.uploads.sweep import sweep_uploads, upload_sweep
-from storage.holding import held
+from storage.file_locks import hold_lock
 from storage.paths import StoragePaths
 from tests.waiting import wait_until
 
@@ -27,7 +27,7 @@ async def begin(database: Database, storage: StoragePaths, life_s: float = DAY_S
     """An upload of which five of nine bytes are there."""
     new = NewUpload(uuid4(), "tess", "c1", "m1", "Title", "a.mp4", "", 9)
     await space.reserve(
-        database, new.id, needed_bytes=9, wished_bytes=9, quota_bytes=None, life_s=DAY_S
+        database, new.id, needed_bytes=9, desired_bytes=9, quota_bytes=None, life_s=DAY_S
     )
     await uploads.create(database, new, DAY_S)
     await uploads.advance(database, new.id, 5, life_s)
@@ -77,11 +77,11 @@ async def test_file_that_is_written_to_stays_until_that_ends(
     database: Database, storage: StoragePaths
 ) -> None:
     expired = await begin(database, storage, -1)
-    claims = (await uploads.claims_of(database, [expired]))[expired]
+    claims = (await uploads.read_claims(database, [expired]))[expired]
 
-    with held(storage.partial(expired)):
+    with hold_lock(storage.partial(expired)):
         assert await sweep_uploads(database, storage) == []
-        assert (await uploads.claims_of(database, [expired]))[expired] > claims  # which ends it
+        assert (await uploads.read_claims(database, [expired]))[expired] > claims  # which ends it
     assert await sweep_uploads(database, storage) == [expired]
 
 

@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from db import assets
-from db.assets import RepresentationRow
+from db.media import assets
+from db.media.assets import RepresentationRow
 from db.pool import Database
 from handlers import keys
 from storage.paths import asset_name

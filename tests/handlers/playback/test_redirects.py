@@ -312,7 +312,7 @@ async def test_the_trash_takes_it(service: Any, video: Any) -> None:
 
 async def test_it_takes_no_room_and_lacks_nothing(service: Any, video: Any, moving: Moving) -> None:
     database, storage = service.app[keys.DATABASE], service.app[keys.STORAGE]
-    assert await space.used(database) == 0
+    assert await space.read_used_bytes(database) == 0
     assert (await survey(database, storage)).findings == ()
     stray = storage.asset("c1", UUID(video["id"]), "original.mp4")
     await asyncio.to_thread(stray.parent.mkdir, parents=True)

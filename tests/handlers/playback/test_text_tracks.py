@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from db import text_tracks
-from db.text_tracks import TrackName
+from db.media import text_tracks
+from db.media.text_tracks import TrackName
 from events.upkeep.trash import sweep
 from handlers import keys
 from handlers.playback.text_tracks import MAX_TRACKS

@@ -18,7 +18,7 @@ import psycopg2
 import pytest
 
 import run_server
-from db.migrate import migrate, pending
+from db.postgres.migrations import migrate, pending
 from server.postgres.cluster import Cluster
 from server.postgres.embedded import EmbeddedPostgres
 

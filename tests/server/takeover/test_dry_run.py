@@ -11,7 +11,7 @@ import pytest
 
 import run_server
 from storage.paths import StoragePaths
-from storage.s3 import fetching
+from storage.s3 import object_fetch
 from storage.samples import write_clock_mp4
 from tests.faults.conftest import url_of
 from tests.object_store import BUCKET, ObjectStore
@@ -90,16 +90,16 @@ def inventory(
 
 def interrupt(patch: pytest.MonkeyPatch) -> None:
     """Interrupts the import after some bytes of the large object."""
-    whole = fetching._fetch_once
+    whole = object_fetch._fetch_once
 
     def fetch(client: Any, found: Any, descriptor: int, part: Any, shared: Any) -> None:
         if found.size_bytes != MB:
             return whole(client, found, descriptor, part, shared)
         os.pwrite(descriptor, bytes(ARRIVED_BYTES), 0)
         part.position += ARRIVED_BYTES
-        raise fetching.FetchError("vanished", "interrupted")
+        raise object_fetch.FetchError("vanished", "interrupted")
 
-    patch.setattr(fetching, "_fetch_once", fetch)
+    patch.setattr(object_fetch, "_fetch_once", fetch)
 
 
 def test_what_earlier_runs_did_is_told_and_only_the_rest_is_priced(inventory: Inventory) -> None:

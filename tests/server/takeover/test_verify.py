@@ -265,14 +265,14 @@ def test_a_file_that_makes_way_for_another_meanwhile_is_not_lost(
     taken: Taken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rows are those before the worker, once."""
-    read = file_rows.of_videos
+    read = file_rows.read_videos
     stale: list[Any] = [asyncio.run(rows_of(taken.dsn)), None]
 
     async def of_videos(*arguments: Any) -> Any:
         return stale.pop(0) or await read(*arguments) if stale else await read(*arguments)
 
     taken.process()
-    monkeypatch.setattr(file_rows, "of_videos", of_videos)
+    monkeypatch.setattr(file_rows, "read_videos", of_videos)
     found = taken.verify("--parallel", "1")
     assert found == {"m1": "verified", "m2": "converted"}
 
@@ -280,7 +280,7 @@ def test_a_file_that_makes_way_for_another_meanwhile_is_not_lost(
 async def rows_of(dsn: str) -> Any:
     async with open_database(dsn, size=1) as database:
         ids = [row.id for row in await database.fetch_all("SELECT id FROM videos")]
-        return await file_rows.of_videos(database, ids)
+        return await file_rows.read_videos(database, ids)
 
 
 def test_a_bucket_and_a_prefix_narrow_it_down(taken: Taken) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.captions.cue_text import MAX_DEPTH, TAGS, cleaned, titled
+from storage.captions.cue_text import MAX_DEPTH, TAGS, clean_cue_text, clean_title
 
 TAG = re.compile(rf"</?(?:{'|'.join(TAGS)})(?:\.[\w.-]+)?(?: [^<>\n]+)?>|<\d\d:\d\d:\d\d\.\d{{3}}>")
 PIECES = st.sampled_from(
@@ -76,18 +76,18 @@ TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
     ],
 )
 def test_text_is_cleaned(text: str, expected: str) -> None:
-    assert cleaned(text, 60_000, 120_000) == expected
+    assert clean_cue_text(text, 60_000, 120_000) == expected
 
 
 def test_tags_are_nested_only_so_deep() -> None:
-    text = cleaned("<b>" * 100 + "x" + "</b>" * 100, 0, 1)
+    text = clean_cue_text("<b>" * 100 + "x" + "</b>" * 100, 0, 1)
 
     assert text == "<b>" * MAX_DEPTH + "x" + "</b>" * MAX_DEPTH
 
 
 @given(TEXTS)
 def test_nothing_but_known_balanced_tags_comes_out(text: str) -> None:
-    written = cleaned(text, 1_000, 2_000)
+    written = clean_cue_text(text, 1_000, 2_000)
 
     assert not set("<>") & set(TAG.sub("", written))
     assert "\n\n" not in written
@@ -102,9 +102,9 @@ def test_nothing_but_known_balanced_tags_comes_out(text: str) -> None:
 
 @given(TEXTS)
 def test_clean_text_stays_as_it_is(text: str) -> None:
-    written = cleaned(text, 1_000, 2_000)
+    written = clean_cue_text(text, 1_000, 2_000)
 
-    assert cleaned(written, 1_000, 2_000) == written
+    assert clean_cue_text(written, 1_000, 2_000) == written
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_clean_text_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_title_is_one_line_without_tags(text: str, title: str) -> None:
-    assert titled(text) == title
+    assert clean_title(text) == title
 
 
 @given(TEXTS)
 def test_title_stays_as_it_is(text: str) -> None:
-    title = titled(text)
+    title = clean_title(text)
 
     assert not set("<>\n") & set(title)
-    assert titled(title) == title
+    assert clean_title(title) == title

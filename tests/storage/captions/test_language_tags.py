@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.captions.language_tags import MAX_LENGTH, canonical
+from storage.captions.language_tags import MAX_LENGTH, canonical_tag
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ from storage.captions.language_tags import MAX_LENGTH, canonical
     ],
 )
 def test_tag_has_one_spelling(tag: str, written: str | None) -> None:
-    assert canonical(tag) == written
+    assert canonical_tag(tag) == written
 
 
 @given(st.from_regex(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}", fullmatch=True))
 def test_canonical_tag_stays_as_it_is(tag: str) -> None:
-    written = canonical(tag)
+    written = canonical_tag(tag)
 
-    assert written is None or (canonical(written) == written and len(written) <= MAX_LENGTH)
+    assert written is None or (canonical_tag(written) == written and len(written) <= MAX_LENGTH)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.captions.subtitles import MAX_CUE_CHARACTERS, MAX_CUES, read_captions, read_chapters
-from storage.captions.webvtt import Cue, write
+from storage.captions.webvtt import Cue, write_webvtt
 from storage.errors import InvalidSubtitles
 
 TIMES = "00:00:01.000 --> 00:00:02.000"
@@ -176,7 +176,7 @@ def test_what_was_written_is_read_again(
     except InvalidSubtitles:
         return
 
-    assert read(write(cues).encode()) == cues
+    assert read(write_webvtt(cues).encode()) == cues
     assert all(0 <= cue.start_ms < cue.end_ms and cue.text for cue in cues)
 
 

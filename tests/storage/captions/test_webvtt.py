@@ -2,13 +2,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.captions.webvtt import MAX_TIME_MS, Cue, format_time, kept_settings, parse_time, write
+from storage.captions.webvtt import (
+    MAX_TIME_MS,
+    Cue,
+    filter_settings,
+    format_time,
+    parse_time,
+    write_webvtt,
+)
 
 
 def test_cues_are_written_one_after_another() -> None:
     cues = [Cue(0, 1, "", "One"), Cue(3_600_000, 3_600_001, "line:0 align:start", "Two\nlines")]
 
-    assert write(cues) == (
+    assert write_webvtt(cues) == (
         "WEBVTT\n"
         "\n00:00:00.000 --> 00:00:00.001\nOne\n"
         "\n01:00:00.000 --> 01:00:00.001 line:0 align:start\nTwo\nlines\n"
@@ -57,5 +64,5 @@ def test_written_time_is_read_again(time_ms: int) -> None:
     ],
 )
 def test_settings_that_mean_something_are_kept(text: str, kept: str) -> None:
-    assert kept_settings(text) == kept
-    assert kept_settings(kept) == kept
+    assert filter_settings(text) == kept
+    assert filter_settings(kept) == kept

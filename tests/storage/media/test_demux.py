@@ -5,15 +5,8 @@ from pathlib import Path
 import av
 import pytest
 
-from storage.errors import (
-    FileMissing,
-    NoVideo,
-    StorageError,
-    StorageFull,
-    TooComplex,
-    Undecodable,
-)
-from storage.media.demux import first_frame, media_errors_wrapped, open_media, video_stream
+from storage.errors import FileMissing, NoVideo, StorageError, StorageFull, TooComplex, Undecodable
+from storage.media.demux import first_frame, open_media, video_stream, wrap_media_errors
 
 
 @pytest.mark.parametrize(
@@ -29,7 +22,7 @@ from storage.media.demux import first_frame, media_errors_wrapped, open_media, v
     ],
 )
 def test_foreign_errors_become_ours(exc: Exception, expected: type[StorageError]) -> None:
-    with pytest.raises(expected), media_errors_wrapped():
+    with pytest.raises(expected), wrap_media_errors():
         raise exc
 
 

@@ -56,7 +56,7 @@ def test_sound_that_changes_its_layout_goes_on() -> None:
         *steady(sound("5.1", 44_100, 0)),
         *steady(sound("5.1", 44_100, 4410)),
         *steady(sound("mono", 48_000, 9600)),
-        *steady.ended(),
+        *steady.flush(),
     ]
 
     assert {(frame.layout.name, frame.sample_rate) for frame in made} == {("stereo", 48_000)}
@@ -67,7 +67,7 @@ def test_sound_that_changes_its_layout_goes_on() -> None:
 def test_sound_that_begins_late_is_silent_before() -> None:
     steady = SoundFilter("s16", "mono", 48_000)
 
-    made = [*steady(sound("mono", 48_000, 24_000)), *steady.ended()]
+    made = [*steady(sound("mono", 48_000, 24_000)), *steady.flush()]
 
     assert made[0].pts == 0
     assert sum(frame.samples for frame in made) == pytest.approx(0.6 * 48_000, abs=100)

@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from storage.media.geometry import clockwise_rotation, display_size, fitted
+from storage.media.geometry import clockwise_rotation, display_size, fit_size
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_size_is_as_a_player_shows_it(
 def test_fitted_size_is_even_and_no_larger(
     shown: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    assert fitted(*shown, 3840) == expected
+    assert fit_size(*shown, 3840) == expected

@@ -21,7 +21,7 @@ HLG_WHITE_LEVEL = 721  # 75 % of the signal, the same white in HLG
 def still_of(path: Path, width_px: int = 160) -> Image.Image:
     with open_media(path, "mp4") as media:
         stream = video_stream(media)
-        return Stills(stream).shown(first_frame(media, stream, MAX_PIXELS), width_px)
+        return Stills(stream).render(first_frame(media, stream, MAX_PIXELS), width_px)
 
 
 @pytest.mark.parametrize(
@@ -44,18 +44,18 @@ def test_more_pixels_of_an_hdr_video_take_no_new_filter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    linked = graphs.linked
+    linked = graphs.link_filters
     monkeypatch.setattr(stills, "_TO_SRGB", "flags=area")  # mapping itself takes seconds
-    monkeypatch.setattr(graphs, "linked", lambda *given: made.append(given) or linked(*given))
+    monkeypatch.setattr(graphs, "link_filters", lambda *given: made.append(given) or linked(*given))
     path = write_deep(tmp_path / "hdr.mp4", [64, 940], PQ)
 
     with open_media(path, "mp4") as media:
         stream = video_stream(media)
         showing = Stills(stream)
         for frame in media.decode(stream):
-            showing.shown(frame, 80)
+            showing.render(frame, 80)
         assert len(made) == 1
-        assert showing.shown(frame, 40).size == (40, 22)
+        assert showing.render(frame, 40).size == (40, 22)
 
     assert len(made) == 2
 

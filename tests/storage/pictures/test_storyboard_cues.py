@@ -1,7 +1,7 @@
 import pytest
 
 from storage.media.facts import Sheet, Storyboard
-from storage.pictures.storyboard_cues import cue_text
+from storage.pictures.storyboard_cues import write_cues
 
 
 def board(times_s: list[float]) -> Storyboard:
@@ -9,7 +9,7 @@ def board(times_s: list[float]) -> Storyboard:
 
 
 def test_each_cue_lasts_to_the_next_and_points_at_its_tile() -> None:
-    assert cue_text(board([0.04, 9.5, 3725.0416]), ["a.jpg"], 7200.5) == (
+    assert write_cues(board([0.04, 9.5, 3725.0416]), ["a.jpg"], 7200.5) == (
         "WEBVTT\n\n"
         "00:00:00.040 --> 00:00:09.500\na.jpg#xywh=0,0,160,90\n\n"
         "00:00:09.500 --> 01:02:05.042\na.jpg#xywh=160,0,160,90\n\n"
@@ -28,11 +28,11 @@ def test_each_cue_lasts_to_the_next_and_points_at_its_tile() -> None:
     ],
 )
 def test_tiles_fill_rows_and_then_sheets(number: int, place: str) -> None:
-    text = cue_text(board([float(n) for n in range(112)]), ["a.jpg", "b.jpg"], 112)
+    text = write_cues(board([float(n) for n in range(112)]), ["a.jpg", "b.jpg"], 112)
 
     assert text.split("\n\n")[1 + number].rstrip().endswith(f"\n{place}")
 
 
 @pytest.mark.parametrize("duration_s", [0.0, 5.0])
 def test_last_cue_ends_after_it_began(duration_s: float) -> None:
-    assert "00:00:05.000 --> 00:00:05.001" in cue_text(board([5.0]), ["a.jpg"], duration_s)
+    assert "00:00:05.000 --> 00:00:05.001" in write_cues(board([5.0]), ["a.jpg"], duration_s)

@@ -240,9 +240,9 @@ def main(order_text: str) -> None:
             **{f.__name__: Function(__name__, f.__name__, Nothing) for f in ends + answers},
             **{f.__name__: Function(__name__, f.__name__, Note, noted) for f in noting},
             **{
-                f.__name__: Function(__name__, f.__name__, Nothing, tells_progress=True)
+                f.__name__: Function(__name__, f.__name__, Nothing, reports_progress=True)
                 for f in (work, only_marks)
             },
-            "transcode": Function(__name__, "another_format", TranscodeTask, tells_progress=True),
+            "transcode": Function(__name__, "another_format", TranscodeTask, reports_progress=True),
         },
     )

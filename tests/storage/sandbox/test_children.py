@@ -33,7 +33,7 @@ from storage.media.facts import (
 )
 from storage.media.transcode_limits import transcode_budget
 from storage.sandbox import files
-from storage.sandbox.children import Child, Sandbox, _require_asked_for, _require_storyboard
+from storage.sandbox.children import Child, Sandbox, _require_requested, _require_storyboard
 from storage.sandbox.confinement import Confinement
 from storage.sandbox.files import Files
 from tests.storage.sandbox.living import is_running, processes
@@ -263,11 +263,11 @@ async def test_guard_that_is_ended_takes_the_work_along(
 
 def test_output_is_made_before_and_nothing_else_is(tmp_path: Path) -> None:
     """A child that may write a file needs no right to its directory."""
-    files.make_written(Files((), (tmp_path / "made",)))
+    files.create_outputs(Files((), (tmp_path / "made",)))
 
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
     with pytest.raises(FileMissing):
-        files.make_written(Files((), (tmp_path / "nowhere" / "made",)))
+        files.create_outputs(Files((), (tmp_path / "nowhere" / "made",)))
 
 
 async def test_walls_are_told_in_a_line(sandbox: Sandbox) -> None:
@@ -335,7 +335,7 @@ def test_only_the_pictures_asked_for_are_taken(files: list[Path]) -> None:
     ]
 
     with pytest.raises(MediaCrashed):
-        _require_asked_for(pictures, [("small", 160)], Path("/out"), ["jpg"])
+        _require_requested(pictures, [("small", 160)], Path("/out"), ["jpg"])
 
 
 def test_serving_process_never_loads_ffmpeg() -> None:
@@ -343,7 +343,7 @@ def test_serving_process_never_loads_ffmpeg() -> None:
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 import storage.sandbox.children, storage.uploads, storage.videos
-import storage.media.sniff, storage.hashing
+import storage.media.sniff, storage.sha256
 assert not {{"av", "PIL", "numpy"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)

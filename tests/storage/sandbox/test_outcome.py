@@ -14,7 +14,7 @@ from storage.errors import (
     TooComplex,
     Undecodable,
 )
-from storage.sandbox.outcome import TimedOut, failure_of, settled
+from storage.sandbox.outcome import TimedOut, classify_end, final_error
 
 VERDICT, K = Undecodable("x"), MediaInterrupted("x")
 
@@ -47,11 +47,11 @@ VERDICT, K = Undecodable("x"), MediaInterrupted("x")
 def test_end_of_a_child_is_the_films_fault_or_the_machines(
     end: int | TimedOut, kind: type[StorageError]
 ) -> None:
-    assert type(failure_of("probe", end)) is kind
+    assert type(classify_end("probe", end)) is kind
 
 
 def test_child_that_ended_well_is_no_failure() -> None:
-    assert failure_of("probe", 0) is None
+    assert classify_end("probe", 0) is None
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_child_that_ended_well_is_no_failure() -> None:
 def test_request_gives_up_after_three_children(
     failures: list[StorageError], final: type[StorageError] | None
 ) -> None:
-    assert _kind(settled(failures, 3)) is final
+    assert _kind(final_error(failures, 3)) is final
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_request_gives_up_after_three_children(
 def test_job_leaves_interruptions_to_its_queue(
     failures: list[StorageError], final: type[StorageError] | None
 ) -> None:
-    assert _kind(settled(failures, 1)) is final
+    assert _kind(final_error(failures, 1)) is final
 
 
 def _kind(exc: StorageError | None) -> type[StorageError] | None:

@@ -22,10 +22,10 @@ needs_numbers = pytest.mark.skipif(
 RENOUNCED = """
 import ctypes, os, sys
 sys.path.insert(0, sys.argv[1])
-from storage.sandbox.system_calls import renounce
+from storage.sandbox.system_calls import install_filter
 ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # no new privileges
 libc = ctypes.CDLL(None, use_errno=True)
-assert renounce()
+assert install_filter()
 """
 
 
@@ -119,4 +119,4 @@ def test_all_else_goes_on() -> None:
 def test_machine_that_is_not_known_goes_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "uname", lambda: namedtuple("U", "machine")("vax"))
 
-    assert not system_calls.renounce()
+    assert not system_calls.install_filter()

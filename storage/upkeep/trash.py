@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storage.errors import InvalidPath, os_errors_wrapped
+from storage.errors import InvalidPath, wrap_os_errors
 from storage.paths import StoragePaths
 
 _TIME = "%Y%m%dT%H%M%SZ"
@@ -36,7 +36,7 @@ class Restored:
     blocked: tuple[str, ...]
 
 
-def new_batch(at: datetime) -> str:
+def new_batch_name(at: datetime) -> str:
     """The name of a batch that nobody else makes."""
     return f"{at.astimezone(UTC):{_TIME}}-{uuid.uuid4().hex[:8]}"
 
@@ -48,7 +48,7 @@ def move_to_trash(paths: StoragePaths, relative: str, before_s: float, batch: st
     """
     path, target = paths.stored(relative), paths.trashed(batch, relative)
     paths.check()
-    with os_errors_wrapped(), suppress(FileNotFoundError):
+    with wrap_os_errors(), suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():
             return _remove_empty(path)
         if path.lstat().st_mtime < before_s:
@@ -58,7 +58,7 @@ def move_to_trash(paths: StoragePaths, relative: str, before_s: float, batch: st
     return False
 
 
-def trash_batches(paths: StoragePaths) -> list[TrashBatch]:
+def list_trash_batches(paths: StoragePaths) -> list[TrashBatch]:
     """The oldest first; what does not bear a batch's name is left out. Raises: StorageGone."""
     paths.check()
     return [_batch(paths, name, moved_at) for name, moved_at in _names(paths)]
@@ -72,7 +72,7 @@ def restore_trash(paths: StoragePaths) -> Restored:
     paths.check()
     files: list[str] = []
     blocked: list[str] = []
-    with os_errors_wrapped():
+    with wrap_os_errors():
         for name, _ in reversed(_names(paths)):
             for relative in _files(paths, name):
                 (files if _put_back(paths, name, relative) else blocked).append(relative)
@@ -82,15 +82,15 @@ def restore_trash(paths: StoragePaths) -> Restored:
 
 def empty_trash(paths: StoragePaths, expired_at: datetime) -> list[TrashBatch]:
     """Remove the batches that were moved by then. Raises: StorageGone, StorageReadOnly."""
-    expired = [one for one in trash_batches(paths) if one.moved_at <= expired_at]
+    expired = [one for one in list_trash_batches(paths) if one.moved_at <= expired_at]
     for batch in expired:
-        with os_errors_wrapped(), suppress(FileNotFoundError):
+        with wrap_os_errors(), suppress(FileNotFoundError):
             shutil.rmtree(paths.trash_batch(batch.name))
     return expired
 
 
 def _names(paths: StoragePaths) -> list[tuple[str, datetime]]:
-    with os_errors_wrapped(), suppress(FileNotFoundError):
+    with wrap_os_errors(), suppress(FileNotFoundError):
         found = [(name, _moved_at(paths, name)) for name in sorted(os.listdir(paths.trash))]
         return [(name, moved_at) for name, moved_at in found if moved_at is not None]
     return []
@@ -106,7 +106,7 @@ def _moved_at(paths: StoragePaths, name: str) -> datetime | None:
 def _batch(paths: StoragePaths, name: str, moved_at: datetime) -> TrashBatch:
     files = size_bytes = 0
     for relative in _files(paths, name):
-        with os_errors_wrapped(), suppress(FileNotFoundError):
+        with wrap_os_errors(), suppress(FileNotFoundError):
             size_bytes += paths.trashed(name, relative).lstat().st_size
             files += 1
     return TrashBatch(name, moved_at, files, size_bytes)

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from storage.s3 import fetching
-from storage.s3.fetching import CHUNK_BYTES, Fetched
+from storage.s3 import object_fetch
+from storage.s3.object_fetch import CHUNK_BYTES, FetchControl
 
 LIMIT_BYTES_PER_S = 10 * CHUNK_BYTES
 
@@ -31,12 +31,12 @@ class Clock(threading.Event):
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(fetching, "time", made)
+    monkeypatch.setattr(object_fetch, "time", made)
     return made
 
 
-def limited(clock: Clock, bytes_per_s: int | None) -> Fetched:
-    shared = Fetched(lambda _: None, bytes_per_s)
+def limited(clock: Clock, bytes_per_s: int | None) -> FetchControl:
+    shared = FetchControl(lambda _: None, bytes_per_s)
     shared.stopping = clock
     return shared
 

@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from storage.s3.errors import S3SourceGone, S3SourceUnavailable
-from storage.s3.presigning import LONGEST_LIFE_S, open_client, presigned, require_there
+from storage.s3.presigned_urls import LONGEST_LIFE_S, open_client, presign_url, require_object
 from tests.object_store import BUCKET, REGION, ObjectStore, object_store
 from tests.running import free_port
 
@@ -31,11 +31,11 @@ def opened(url: str, method: str = "GET", **headers: str) -> bytes:
 def test_an_address_opens_the_object_whatever_its_key(store: ObjectStore, key: str) -> None:
     store.put(key, b"content")
     client = open_client(store.endpoint_url, REGION)
-    url = presigned(client, "GET", BUCKET, key, 60, None)
+    url = presign_url(client, "GET", BUCKET, key, 60, None)
     assert opened(url) == b"content"
     assert opened(url, Range="bytes=2-4") == b"nte"
-    assert opened(presigned(client, "HEAD", BUCKET, key, 60, None), "HEAD") == b""
-    require_there(client, BUCKET, key)
+    assert opened(presign_url(client, "HEAD", BUCKET, key, 60, None), "HEAD") == b""
+    require_object(client, BUCKET, key)
 
 
 @pytest.mark.parametrize(("asked_s", "told_s"), [(60, 60), (-5, 1), (10**9, LONGEST_LIFE_S)])
@@ -43,13 +43,13 @@ def test_it_lives_as_long_as_asked_and_allowed(
     store: ObjectStore, asked_s: int, told_s: int
 ) -> None:
     client = open_client(store.endpoint_url, REGION)
-    query = parse_qs(urlsplit(presigned(client, "GET", BUCKET, "a", asked_s, None)).query)
+    query = parse_qs(urlsplit(presign_url(client, "GET", BUCKET, "a", asked_s, None)).query)
     assert query["X-Amz-Expires"] == [str(told_s)]
     assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
 
 
 def test_amazons_own_are_addressed_by_the_buckets_host(store: ObjectStore) -> None:
-    url = presigned(open_client(None, "eu-central-1"), "GET", BUCKET, "a", 60, None)
+    url = presign_url(open_client(None, "eu-central-1"), "GET", BUCKET, "a", 60, None)
     assert urlsplit(url).netloc == f"{BUCKET}.s3.eu-central-1.amazonaws.com"
 
 
@@ -57,11 +57,11 @@ def test_what_is_gone_and_what_cannot_be_asked_are_told_apart(store: ObjectStore
     client = open_client(store.endpoint_url, REGION)
     for bucket, key in ((BUCKET, "never"), ("never-made", "a")):
         with pytest.raises(S3SourceGone):
-            require_there(client, bucket, key)
+            require_object(client, bucket, key)
     with pytest.raises(S3SourceUnavailable):
-        require_there(open_client(f"http://127.0.0.1:{free_port()}", REGION), BUCKET, "a")
+        require_object(open_client(f"http://127.0.0.1:{free_port()}", REGION), BUCKET, "a")
     with pytest.raises(HTTPError, match="404"):
-        opened(presigned(client, "GET", BUCKET, "never", 60, None))
+        opened(presign_url(client, "GET", BUCKET, "never", 60, None))
 
 
 def test_without_credentials_or_an_endpoint_there_is_no_client(

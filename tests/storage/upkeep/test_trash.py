@@ -10,12 +10,18 @@ import pytest
 from storage.errors import InvalidPath, StorageForeign, StorageGone
 from storage.identity import Owner, claim
 from storage.paths import StoragePaths
-from storage.trash import empty_trash, move_to_trash, new_batch, restore_trash, trash_batches
+from storage.upkeep.trash import (
+    empty_trash,
+    list_trash_batches,
+    move_to_trash,
+    new_batch_name,
+    restore_trash,
+)
 
 HOUR_S = 3600.0
 NOW_S = time.time()
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
-BATCH = new_batch(NOON)
+BATCH = new_batch_name(NOON)
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ def test_trashed_file_keeps_its_path_its_time_and_its_content(paths: StoragePath
     found = paths.trashed(BATCH, "courses/c/v/a")
     assert (found.read_bytes(), found.stat().st_mtime) == (b"12345", before.st_mtime)
     assert found.stat().st_ino == before.st_ino
-    (batch,) = trash_batches(paths)
+    (batch,) = list_trash_batches(paths)
     assert (batch.name, batch.moved_at, batch.files, batch.size_bytes) == (BATCH, NOON, 1, 5)
 
 
@@ -94,7 +100,7 @@ def test_only_what_is_below_the_courses_is_a_stray(paths: StoragePaths, relative
 def test_everything_comes_back_to_its_place(paths: StoragePaths) -> None:
     for name in ("a", "b"):
         put(paths.courses / "c" / "v" / name, 2 * HOUR_S, name.encode())
-        assert move(paths, f"courses/c/v/{name}", NOW_S, new_batch(NOON))
+        assert move(paths, f"courses/c/v/{name}", NOW_S, new_batch_name(NOON))
     assert move(paths, "courses/c/v", NOW_S)
 
     restored = restore_trash(paths)
@@ -104,7 +110,7 @@ def test_everything_comes_back_to_its_place(paths: StoragePaths) -> None:
     for name in ("a", "b"):
         file = paths.courses / "c" / "v" / name
         assert (file.read_text(), round(file.stat().st_mtime)) == (name, round(NOW_S - 2 * HOUR_S))
-    assert trash_batches(paths) == []
+    assert list_trash_batches(paths) == []
     assert list(paths.trash.iterdir()) == []
 
 
@@ -123,7 +129,7 @@ def test_nothing_comes_back_over_another_file(paths: StoragePaths) -> None:
 def test_of_two_trashed_files_of_a_name_the_newer_comes_back(paths: StoragePaths) -> None:
     for age_s, moved_at in ((2, NOON), (1, NOON + timedelta(hours=1))):
         put(paths.courses / "c" / "a", age_s, str(age_s).encode())
-        assert move(paths, "courses/c/a", NOW_S, new_batch(moved_at))
+        assert move(paths, "courses/c/a", NOW_S, new_batch_name(moved_at))
 
     assert restore_trash(paths).blocked == ("courses/c/a",)
     assert (paths.courses / "c" / "a").read_bytes() == b"1"
@@ -151,7 +157,7 @@ def test_what_a_person_put_into_the_trash_stays(paths: StoragePaths) -> None:
     for name in ("notes.txt", "2026/a", "20261330T000000Z-00000000/a"):
         put(paths.trash / name, HOUR_S)
 
-    assert trash_batches(paths) == []
+    assert list_trash_batches(paths) == []
     assert empty_trash(paths, NOON + timedelta(days=900)) == []
     assert restore_trash(paths).files == ()
     assert len(list(paths.trash.iterdir())) == 3
@@ -173,7 +179,7 @@ def test_nothing_moves_without_the_marker_or_in_another_storage(paths: StoragePa
     paths.owner.write_text("two\n")
     with pytest.raises(StorageForeign):
         move(mine, "courses/c/a", NOW_S)
-    for call in (trash_batches, restore_trash, lambda one: empty_trash(one, NOON)):
+    for call in (list_trash_batches, restore_trash, lambda one: empty_trash(one, NOON)):
         with pytest.raises(StorageForeign):
             call(mine)
     paths.marker.unlink()

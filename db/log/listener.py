@@ -11,7 +11,7 @@ import aiopg
 from psycopg2.extensions import quote_ident
 from psycopg2.extras import NamedTupleCursor
 
-from db.pool import Parameters, Row, connection_options, wrapped_errors
+from db.pool import Parameters, Row, connection_options, wrap_errors
 
 
 class Listener:
@@ -22,7 +22,7 @@ class Listener:
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         async with (
-            wrapped_errors(),
+            wrap_errors(),
             self._connection.cursor(cursor_factory=NamedTupleCursor) as cursor,
         ):
             await cursor.execute(sql, parameters or None)
@@ -38,7 +38,7 @@ class Listener:
         Raises: DatabaseUnavailable when the connection is gone.
         """
         notifications = self._connection.notifies
-        async with wrapped_errors():
+        async with wrap_errors():
             try:
                 async with asyncio.timeout(timeout_s):
                     await notifications.get()
@@ -57,7 +57,7 @@ async def listen(dsn: str, channel: str) -> AsyncIterator[Listener]:
 
     Raises: DatabaseUnavailable.
     """
-    async with wrapped_errors():
+    async with wrap_errors():
         connection = await aiopg.connect(dsn, **connection_options())
     try:
         listener = Listener(connection)

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from storage.s3.errors import S3SourceGone, S3SourceUnavailable
 from storage.s3.locations import Location
-from storage.s3.objects import Client, refused
+from storage.s3.objects import Client, parse_refusal
 
 TIMEOUT_S = 2  # a viewer waits for it
 CONNECTIONS = 4
@@ -40,7 +40,7 @@ def open_client(endpoint_url: str | None, region: str | None) -> Client:
         raise S3SourceUnavailable(str(exc)) from exc
 
 
-def presigned(
+def presign_url(
     client: Client, method: str, bucket: str, key: str, life_s: int, disposition: str | None
 ) -> str:
     """`disposition` is the Content-Disposition that S3 is to answer with.
@@ -59,12 +59,12 @@ def presigned(
     return url
 
 
-def require_there(client: Client, bucket: str, key: str) -> None:
+def require_object(client: Client, bucket: str, key: str) -> None:
     """Raises: S3SourceGone, S3SourceUnavailable."""
     try:
         client.head_object(Bucket=bucket, Key=key)
     except ClientError as exc:
-        is_gone = refused(Location(bucket, key), exc).state == "missing"
+        is_gone = parse_refusal(Location(bucket, key), exc).state == "missing"
         raise (S3SourceGone if is_gone else S3SourceUnavailable)(str(exc)) from exc
     except BotoCoreError as exc:
         raise S3SourceUnavailable(str(exc)) from exc

@@ -130,10 +130,10 @@ async def add_storyboard(
         )
 
 
-async def note_unmakable(queries: Queries, video_id: UUID, what: Extra, code: str) -> None:
+async def record_unmakable(queries: Queries, video_id: UUID, what: Extra, code: str) -> None:
     """It would fail again, so that nobody shall try; a video that is gone is no error."""
     await queries.fetch_all(NOTE_UNMAKABLE, (what, code, video_id))
 
 
-async def unmakable(queries: Queries, video_id: UUID) -> set[Extra]:
+async def list_unmakable(queries: Queries, video_id: UUID) -> set[Extra]:
     return {row.what for row in await queries.fetch_all(UNMAKABLE, (video_id,))}

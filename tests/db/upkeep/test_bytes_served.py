@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db import bytes_served
-from db.bytes_served import Account
 from db.pool import Database, open_database
+from db.upkeep import bytes_served
+from db.upkeep.bytes_served import Account
 
 DAY = date(2026, 11, 22)
-DOCUMENTATION = Path(__file__).resolve().parents[2] / "docs" / "limits.md"
+DOCUMENTATION = Path(__file__).resolve().parents[3] / "docs" / "limits.md"
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ class TakenModule:
     sha256: str
 
 
-async def modules(queries: Queries, bucket: str | None, prefix: str) -> list[TakenModule]:
+async def list_modules(queries: Queries, bucket: str | None, prefix: str) -> list[TakenModule]:
     """Those whose object is of that bucket, if one is given, and has a key that begins so."""
     rows = await queries.fetch_all(LIST, {"bucket": bucket, "prefix": prefix})
     return [TakenModule(LegacyModule(*row[:5]), UUID(str(row.video_id)), *row[6:]) for row in rows]

@@ -16,14 +16,14 @@ _VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE = 1 << 1
 
 
-def drop() -> bool:
+def drop_rights() -> bool:
     """Whether the process has become another user; it has no capabilities in any case."""
-    has_changed = os.geteuid() == 0 and _has_become_another()
+    has_changed = os.geteuid() == 0 and _switch_user()
     _keep(_CAP_DAC_OVERRIDE if has_changed else 0)
     return has_changed
 
 
-def _has_become_another() -> bool:
+def _switch_user() -> bool:
     try:
         prctl(_PR_SET_KEEPCAPS, 1)
         os.setgroups([])

@@ -11,9 +11,9 @@ import pytest
 
 from storage.disk import Disk
 from storage.errors import StorageGone
-from storage.holding import held, unheld
-from storage.inventory import StoredVideo, remove_unfinished, stored_videos
+from storage.file_locks import hold_lock, try_exclusive_lock
 from storage.paths import StoragePaths
+from storage.upkeep.inventory import StoredVideo, list_stored_videos, remove_unfinished
 from storage.uploads import receive
 from storage.videos import link_asset, scratch
 
@@ -40,7 +40,7 @@ def told(paths: StoragePaths) -> list[tuple[str, UUID | None, list[str]]]:
         names = [str(file.path.relative_to(video.path)) for file in video.files]
         return video.course_id, video.video_id, sorted(names)
 
-    return [one(video) for video in stored_videos(paths)]
+    return [one(video) for video in list_stored_videos(paths)]
 
 
 def test_every_file_is_told_wherever_it_lies(paths: StoragePaths) -> None:
@@ -100,7 +100,7 @@ def test_what_is_held_stays_however_old(paths: StoragePaths) -> None:
     file = put(paths.unfinished / "upload", HOUR_S)
     directory = put(paths.unfinished / "a.work" / "remuxed", HOUR_S).parent
 
-    with held(file), held(directory):
+    with hold_lock(file), hold_lock(directory):
         assert remove_unfinished(paths, NOW_S + HOUR_S) == []
 
     assert remove_unfinished(paths, NOW_S + HOUR_S) == ["a.work", "upload"]
@@ -160,7 +160,7 @@ def test_what_is_no_file_of_ours_is_held_by_nobody(tmp_path: Path, name: str) ->
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "pipe")
 
-    with unheld(tmp_path / name) as is_free:
+    with try_exclusive_lock(tmp_path / name) as is_free:
         assert is_free
 
 

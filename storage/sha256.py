@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from storage.errors import os_errors_wrapped
+from storage.errors import wrap_os_errors
 
 
 def sha256_file(path: Path) -> str:
@@ -11,5 +11,5 @@ def sha256_file(path: Path) -> str:
 
     Raises: FileMissing, StorageGone.
     """
-    with os_errors_wrapped(), path.open("rb", buffering=0) as file:
+    with wrap_os_errors(), path.open("rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

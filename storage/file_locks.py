@@ -1,7 +1,7 @@
 """Says who is still at work with an unfinished file: a lock that ends with its process.
 
-Whoever cleans up takes what is `unheld` and leaves the rest alone; what a killed process was at is
-held by nobody. `flock` works across the machines of a shared mount, too. None of it waits.
+Whoever cleans up takes what nobody has locked and leaves the rest alone; what a killed process was
+at is held by nobody. `flock` works across the machines of a shared mount, too. None of it waits.
 """
 
 import errno
@@ -15,12 +15,12 @@ from pathlib import Path
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
-def hold_descriptor(descriptor: int, *, is_alone: bool = False) -> None:
+def lock_descriptor(descriptor: int, *, is_exclusive: bool = False) -> None:
     """Hold an open file until its descriptor is closed; alone: beside nobody else.
 
     Raises: BlockingIOError when whoever cleans up has just got hold of it, or somebody holds it.
     """
-    kind = fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH
+    kind = fcntl.LOCK_EX if is_exclusive else fcntl.LOCK_SH
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except OSError as exc:
@@ -29,25 +29,25 @@ def hold_descriptor(descriptor: int, *, is_alone: bool = False) -> None:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """Hold a file or directory for the block. Raises: OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        hold_descriptor(descriptor)
-        require_kept(descriptor)
+        lock_descriptor(descriptor)
+        require_linked(descriptor)
         yield
     finally:
         os.close(descriptor)
 
 
-def require_kept(descriptor: int) -> None:
+def require_linked(descriptor: int) -> None:
     """Raises: FileNotFoundError for what was cleared away between being opened and being held."""
     if os.fstat(descriptor).st_nlink == 0:
         raise FileNotFoundError(errno.ENOENT, "cleared before it was held")
 
 
 @contextmanager
-def unheld(path: Path) -> Iterator[bool]:
+def try_exclusive_lock(path: Path) -> Iterator[bool]:
     """Whether nobody is at work with it; then nobody begins to before the block ends.
 
     What cannot be opened is no work of ours.
@@ -58,12 +58,12 @@ def unheld(path: Path) -> Iterator[bool]:
         yield exc.errno in (errno.ELOOP, errno.ENXIO, errno.ENOENT)
         return
     try:
-        yield _locks_alone(descriptor)
+        yield _try_exclusive(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _locks_alone(descriptor: int) -> bool:
+def _try_exclusive(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -96,18 +96,18 @@ async def announce(transaction: Transaction, one: Announcement) -> UUID | None:
     return video_id
 
 
-async def courses_of(queries: Queries, module_ids: Sequence[str]) -> dict[str, str]:
+async def read_courses(queries: Queries, module_ids: Sequence[str]) -> dict[str, str]:
     """Where those of them stand that there are or were."""
     rows = await queries.fetch_all(COURSES, (list(module_ids),))
     return {row.id: row.course_id for row in rows}
 
 
-async def gone(queries: Queries, module_ids: Sequence[str]) -> set[str]:
+async def list_deleted(queries: Queries, module_ids: Sequence[str]) -> set[str]:
     """Those of them whose video was deleted before its file came."""
     return {row.module_id for row in await queries.fetch_all(GONE, (list(module_ids),))}
 
 
-async def arrive(
+async def set_arrived(
     transaction: Transaction, video_id: UUID, media: MediaFacts, size_bytes: int, filename: str
 ) -> bool:
     """The file is here; False when the video has been deleted meanwhile."""

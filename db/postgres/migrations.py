@@ -24,7 +24,7 @@ from yoyo.migrations import Migration, MigrationList, default_migration_table, r
 from db.advisory_locks import lock_migrations
 from db.errors import DatabaseError, DatabaseUnavailable
 
-MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 LOCK_TIMEOUT_S = 300
 CONNECT_TIMEOUT_S = 10
 

@@ -13,8 +13,8 @@ from contextlib import closing
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from storage.errors import os_errors_wrapped
-from storage.s3.objects import Client, S3Object, refused
+from storage.errors import wrap_os_errors
+from storage.s3.objects import Client, S3Object, parse_refusal
 from storage.s3.parts import ObjectPart
 
 CHUNK_BYTES = 256 * 1024
@@ -30,11 +30,11 @@ class FetchError(Exception):
         self.state = state
 
 
-class Fetched:
+class FetchControl:
     """What threads share while objects are fetched: who counts, how fast, and whether to stop."""
 
-    def __init__(self, tell: Callable[[int], None], bytes_per_s: int | None = None) -> None:
-        self._tell = tell
+    def __init__(self, on_bytes: Callable[[int], None], bytes_per_s: int | None = None) -> None:
+        self._on_bytes = on_bytes
         self._bytes_per_s = bytes_per_s
         self._lock = threading.Lock()
         self._free_at_s = 0.0
@@ -42,7 +42,7 @@ class Fetched:
 
     def count(self, count_bytes: int) -> None:
         """Returns when as much again may be fetched."""
-        self._tell(count_bytes)
+        self._on_bytes(count_bytes)
         if self._bytes_per_s is None:
             return
         with self._lock:
@@ -57,7 +57,7 @@ def fetch_part(
     found: S3Object,
     descriptor: int,
     part: ObjectPart,
-    shared: Fetched,
+    shared: FetchControl,
     halted: threading.Event,
 ) -> None:
     """Fetch it to its end, or until all is to stop; one that fails halts the object's others.
@@ -76,7 +76,7 @@ def _fetch_part(
     found: S3Object,
     descriptor: int,
     part: ObjectPart,
-    shared: Fetched,
+    shared: FetchControl,
     halted: threading.Event,
 ) -> None:
     attempt = 0
@@ -94,7 +94,7 @@ def _fetch_part(
 
 
 def _fetch_once(
-    client: Client, found: S3Object, descriptor: int, part: ObjectPart, shared: Fetched
+    client: Client, found: S3Object, descriptor: int, part: ObjectPart, shared: FetchControl
 ) -> None:
     answer = client.get_object(
         Bucket=found.location.bucket,
@@ -114,7 +114,7 @@ def _fetch_once(
 
 def _write(descriptor: int, chunk: bytes, position: int) -> None:
     view = memoryview(chunk)
-    with os_errors_wrapped():
+    with wrap_os_errors():
         while view:
             written = os.pwrite(descriptor, view, position)
             view, position = view[written:], position + written
@@ -125,6 +125,6 @@ def fetch_error(found: S3Object, exc: ClientError) -> FetchError:
     code = str(exc.response.get("Error", {}).get("Code", ""))
     if code in ("412", "PreconditionFailed"):
         return FetchError("changed", "the object has changed meanwhile: run again")
-    told = refused(found.location, exc)
-    is_gone = told.state == "missing"
-    return FetchError("vanished" if is_gone else told.state, told.detail)
+    refusal = parse_refusal(found.location, exc)
+    is_gone = refusal.state == "missing"
+    return FetchError("vanished" if is_gone else refusal.state, refusal.detail)

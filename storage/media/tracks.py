@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from storage.errors import Undecodable
 from storage.media.codec_strings import VideoFacts
-from storage.media.demux import decoded, prepare_decoder, require_pixels
+from storage.media.demux import decode_packet, prepare_decoder, require_pixels
 from storage.media.filters import PictureFilter, SoundFilter
 from storage.media.probe import sample_ratio
 from storage.media.sniff import Container
@@ -72,10 +72,10 @@ class Track(Protocol):
 
     has_content: bool
 
-    def carried(self, packet: AnyPacket) -> Iterator[AnyPacket]:
+    def convert(self, packet: AnyPacket) -> Iterator[AnyPacket]:
         """What a packet of the source becomes; an empty one is its end."""
 
-    def ended(self) -> Iterator[AnyPacket]:
+    def flush(self) -> Iterator[AnyPacket]:
         """What was held back."""
 
 
@@ -93,25 +93,27 @@ class CopiedTrack:
         self._untimed: list[AnyPacket] = []
         self.has_content = False
 
-    def carried(self, packet: AnyPacket) -> Iterator[AnyPacket]:
+    def convert(self, packet: AnyPacket) -> Iterator[AnyPacket]:
         if packet.dts is not None:
-            yield from self._timed(packet.dts)
-            yield self._moved(packet)
+            yield from self._release_untimed(packet.dts)
+            yield self._shift(packet)
         elif packet.size:
             if packet.pts is None or len(self._untimed) == _MOST_REORDERED:
                 raise Undecodable("no decoding times")
             self._untimed.append(packet)
 
-    def ended(self) -> Iterator[AnyPacket]:
-        yield from self._timed(min((packet.pts or 0 for packet in self._untimed), default=0))
+    def flush(self) -> Iterator[AnyPacket]:
+        yield from self._release_untimed(
+            min((packet.pts or 0 for packet in self._untimed), default=0)
+        )
 
-    def _timed(self, next_dts: int) -> Iterator[AnyPacket]:
+    def _release_untimed(self, next_dts: int) -> Iterator[AnyPacket]:
         untimed, self._untimed = self._untimed, []
         for place, packet in enumerate(untimed):
             packet.dts = next_dts - (len(untimed) - place) * max(1, packet.duration or 1)
-            yield self._moved(packet)
+            yield self._shift(packet)
 
-    def _moved(self, packet: AnyPacket) -> AnyPacket:
+    def _shift(self, packet: AnyPacket) -> AnyPacket:
         assert packet.dts is not None
         packet.dts -= self._start
         packet.pts = None if packet.pts is None else packet.pts - self._start
@@ -139,12 +141,12 @@ class PictureTrack:
         self._source, self._max_pixels = source, max_pixels
         self._start = _ticks(start_s, source)
         self._filter = PictureFilter(first, sample_ratio(source), _threads())
-        self._stream = self._opened(out, coding, self._filter(first), facts)
+        self._stream = self._open_stream(out, coding, self._filter(first), facts)
         self._last_pts = -1
         self._next_keyframe_s = 0.0
         self.has_content = False
 
-    def _opened(
+    def _open_stream(
         self, out: OutputContainer, coding: Coding, like: VideoFrame, facts: VideoFacts
     ) -> VideoStream:
         rate = Fraction(facts.frame_rate or _USUAL_RATE).limit_denominator(1001)
@@ -158,13 +160,13 @@ class PictureTrack:
         coder.color_trc, coder.color_primaries = like.color_trc, like.color_primaries
         return stream
 
-    def carried(self, packet: AnyPacket) -> Iterator[AnyPacket]:
-        for frame in decoded(self._source, packet):
+    def convert(self, packet: AnyPacket) -> Iterator[AnyPacket]:
+        for frame in decode_packet(self._source, packet):
             require_pixels(frame.width, frame.height, self._max_pixels)
             if self._is_in_order(frame):
-                yield from self._stream.encode(self._marked(self._filter(frame)))
+                yield from self._stream.encode(self._mark_keyframe(self._filter(frame)))
 
-    def ended(self) -> Iterator[AnyPacket]:
+    def flush(self) -> Iterator[AnyPacket]:
         if self.has_content:
             yield from self._stream.encode(None)
 
@@ -176,7 +178,7 @@ class PictureTrack:
         self._last_pts = frame.pts
         return True
 
-    def _marked(self, frame: VideoFrame) -> VideoFrame:
+    def _mark_keyframe(self, frame: VideoFrame) -> VideoFrame:
         """What kind of frame it was means nothing to the encoder, which chooses but for these."""
         self.has_content = True
         frame.pict_type = PictureType.NONE
@@ -205,16 +207,16 @@ class SoundTrack:
         self._stream = stream
         self.has_content = False
 
-    def carried(self, packet: AnyPacket) -> Iterator[AnyPacket]:
-        for frame in decoded(self._source, packet):
+    def convert(self, packet: AnyPacket) -> Iterator[AnyPacket]:
+        for frame in decode_packet(self._source, packet):
             if frame.pts is not None:
                 frame.pts -= self._start
                 self.has_content = True
                 for steady in self._filter(frame):
                     yield from self._stream.encode(steady)
 
-    def ended(self) -> Iterator[AnyPacket]:
-        for steady in self._filter.ended():
+    def flush(self) -> Iterator[AnyPacket]:
+        for steady in self._filter.flush():
             yield from self._stream.encode(steady)
         if self.has_content:
             yield from self._stream.encode(None)

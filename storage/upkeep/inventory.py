@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from storage.errors import os_errors_wrapped
-from storage.holding import unheld
+from storage.errors import wrap_os_errors
+from storage.file_locks import try_exclusive_lock
 from storage.paths import StoragePaths, partial_id
 
 ALWAYS_S = float("inf")  # later than any change
@@ -39,26 +39,26 @@ class StoredVideo:
     changed_s: float
 
 
-def stored_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
+def list_stored_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
     """Every directory of a video, and whatever else lies where those belong.
 
     Raises: StorageGone.
     """
     paths.check()
-    yield from found_videos(paths)
+    yield from walk_videos(paths)
 
 
-def found_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
-    """As `stored_videos`, in whatever storage it is."""
+def walk_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
+    """As `list_stored_videos`, in whatever storage it is."""
     for course in _entries(paths.courses):
         if not course.is_dir(follow_symlinks=False):
-            yield _alone(course, "")
+            yield _stray_file(course, "")
             continue
         for entry in _entries(Path(course.path)):
             if entry.is_dir(follow_symlinks=False):
                 yield _video(entry, course.name)
             else:
-                yield _alone(entry, course.name)
+                yield _stray_file(entry, course.name)
 
 
 def remove_unfinished(paths: StoragePaths, before_s: float = ALWAYS_S) -> list[str]:
@@ -72,12 +72,12 @@ def remove_unfinished(paths: StoragePaths, before_s: float = ALWAYS_S) -> list[s
     return [
         entry.name
         for entry in _entries(paths.unfinished)
-        if partial_id(entry.name) is None and _remove_unheld(Path(entry.path), before_s)
+        if partial_id(entry.name) is None and _remove_unlocked(Path(entry.path), before_s)
     ]
 
 
-def _remove_unheld(path: Path, before_s: float) -> bool:
-    with os_errors_wrapped(), unheld(path) as is_free:
+def _remove_unlocked(path: Path, before_s: float) -> bool:
+    with wrap_os_errors(), try_exclusive_lock(path) as is_free:
         if not is_free or _last_change_s(path) >= before_s:
             return False
         _remove_tree(path)
@@ -90,7 +90,7 @@ def _video(entry: "os.DirEntry[str]", course_id: str) -> StoredVideo:
     return StoredVideo(path, course_id, _uuid(entry.name), tuple(_files(path)), changed_s)
 
 
-def _alone(entry: "os.DirEntry[str]", course_id: str) -> StoredVideo:
+def _stray_file(entry: "os.DirEntry[str]", course_id: str) -> StoredVideo:
     """A file where only directories belong."""
     path = Path(entry.path)
     file = _stored_file(path)
@@ -114,7 +114,7 @@ def _stored_file(path: Path) -> StoredFile | None:
 
 def _entries(directory: Path) -> list["os.DirEntry[str]"]:
     """In order; none when the directory has just gone."""
-    with os_errors_wrapped(), suppress(FileNotFoundError), os.scandir(directory) as entries:
+    with wrap_os_errors(), suppress(FileNotFoundError), os.scandir(directory) as entries:
         return sorted(entries, key=lambda entry: entry.name)
     return []
 

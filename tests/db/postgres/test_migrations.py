@@ -14,9 +14,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from db.advisory_locks import lock_migrations
 from db.errors import DatabaseUnavailable
-from db.migrate import MigrationFailed, migrate, pending, rollback
+from db.postgres.migrations import MigrationFailed, migrate, pending, rollback
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 REAL_MIGRATIONS = ROOT / "migrations"
 TAKEN_BEFORE = """
 INSERT INTO courses (id, title) VALUES ('c1', 'C');
@@ -369,7 +369,7 @@ def test_a_database_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
 
 def start_migrator(dsn: str, migrations: Path) -> subprocess.Popen[bytes]:
     program = (
-        "import sys; from pathlib import Path; from db.migrate import migrate;"
+        "import sys; from pathlib import Path; from db.postgres.migrations import migrate;"
         "migrate(sys.argv[1], Path(sys.argv[2]))"
     )
     return subprocess.Popen(

@@ -13,28 +13,30 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from storage.s3.checksums import Expected, Mismatch, Verified, verify
-from storage.s3.fetching import FetchError, fetch_error
+from storage.s3.object_fetch import FetchError, fetch_error
 from storage.s3.objects import Client, S3Object
 
 _KMS = ("aws:kms", "aws:kms:dsse")
 _KNOWS_NO_PARTS = (400, 405, 416, 501)
 
 
-def verified(client: Client, found: S3Object, path: Path, arriving: Iterable[int] = ()) -> Verified:
+def verify_object(
+    client: Client, found: S3Object, path: Path, arriving: Iterable[int] = ()
+) -> Verified:
     """`arriving`: how much of the file is there by and by. Blocks.
 
     Raises: Mismatch, FetchError, FileMissing, StorageGone, and what `arriving` raises.
     """
-    with _refusals_told(found):
-        told = _expected(client, found)
+    with _wrap_errors(found):
+        expected = _expected(client, found)
     try:
-        return verify(path, told, arriving)
+        return verify(path, expected, arriving)
     except Mismatch:
-        if told.part_sizes is None:
+        if expected.part_sizes is None:
             raise
-    with _refusals_told(found):
+    with _wrap_errors(found):
         sizes = _part_sizes(client, found)
-    return verify(path, replace(told, part_sizes=sizes or told.part_sizes))
+    return verify(path, replace(expected, part_sizes=sizes or expected.part_sizes))
 
 
 def _expected(client: Client, found: S3Object) -> Expected:
@@ -68,11 +70,11 @@ def _likely_part_sizes(client: Client, found: S3Object) -> tuple[int, ...] | Non
 
 
 def _part_sizes(client: Client, found: S3Object) -> tuple[int, ...] | None:
-    sizes = tuple(_told_part_sizes(client, found))
+    sizes = tuple(_listed_part_sizes(client, found))
     return sizes if sum(sizes) == found.size_bytes else None
 
 
-def _told_part_sizes(client: Client, found: S3Object) -> Iterator[int]:
+def _listed_part_sizes(client: Client, found: S3Object) -> Iterator[int]:
     for number in range(1, _part_count(found) + 1):
         size_bytes = _part_bytes(client, found, number)
         if size_bytes is None:
@@ -102,7 +104,7 @@ def _part_count(found: S3Object) -> int:
 
 
 @contextmanager
-def _refusals_told(found: S3Object) -> Iterator[None]:
+def _wrap_errors(found: S3Object) -> Iterator[None]:
     try:
         yield
     except ClientError as exc:

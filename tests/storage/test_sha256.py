@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import FileMissing
-from storage.hashing import sha256_file
+from storage.sha256 import sha256_file
 
 
 @pytest.mark.parametrize("size", [0, 1, 1024 * 1024 + 1])

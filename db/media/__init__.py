@@ -1,0 +1,1 @@
+"""Representations, pictures, storyboards and text tracks, as rows."""

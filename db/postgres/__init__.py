@@ -1,0 +1,1 @@
+"""The PostgreSQL server: its facts, and the migrations of its schema."""

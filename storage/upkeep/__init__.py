@@ -1,0 +1,1 @@
+"""The inventory of stored files and the trash inside the storage."""
