@@ -118,6 +118,11 @@ class Player(random.Random):
         ]
         return self.choices([near, *odd], [900] + [1] * len(odd))[0]
 
+    def delay(self) -> Any:
+        """In whole days: which session is ahead must not depend on how fast the machine is."""
+        second = self.second()
+        return 86_400 * self.randrange(30) if isinstance(second, float) else second
+
     def report(self) -> bytes:
         self.sequence += self.choices([1, 0, -1], [20, 1, 1])[0]
         said: dict[str, Any] = {
@@ -132,7 +137,8 @@ class Player(random.Random):
         if self.random() < 0.1:
             said["quality"] = {"stalls": self.randrange(-1, 9), "error": self.choice("a\0é☃")}
         if self.random() < 0.05:
-            said[self.choice(["rate", "delayed_s", "postion"])] = self.second()
+            name = self.choice(["rate", "delayed_s", "postion"])
+            said[name] = self.delay() if name == "delayed_s" else self.second()
         return self.broken(json.dumps(said, ensure_ascii=self.random() < 0.5).encode())
 
     def broken(self, body: bytes) -> bytes:
