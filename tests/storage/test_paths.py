@@ -17,6 +17,7 @@ from storage.paths import (
 
 VIDEO = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 SHA256 = "0123456789abcdef" * 4
+BATCH = "20261130T120000Z-0123abcd"
 
 
 def test_every_path_lies_below_the_absolute_root(monkeypatch, tmp_path: Path) -> None:
@@ -195,3 +196,22 @@ def test_storage_tells_whether_anything_is_in_it(
         (tmp_path / relative).write_bytes(b"1")
 
     assert paths.holds_anything() is holds
+
+
+def test_the_trash_keeps_a_stored_file_by_its_path() -> None:
+    paths = StoragePaths(Path("/r"))
+    relative = f"courses/c1/{VIDEO}/original.mp4"
+
+    assert paths.trashed(BATCH, relative) == Path("/r/trash") / BATCH / relative
+
+
+@pytest.mark.parametrize("batch", ["", ".", "..", "a/b", "20261130T120000Z", f"{BATCH}/.."])
+def test_no_other_name_is_a_batch_of_the_trash(batch: str) -> None:
+    with pytest.raises(InvalidPath):
+        StoragePaths(Path("/r")).trash_batch(batch)
+
+
+@pytest.mark.parametrize("relative", ["tmp/a", ".coursestream", "courses/../../a"])
+def test_only_stored_files_go_to_the_trash(relative: str) -> None:
+    with pytest.raises(InvalidPath):
+        StoragePaths(Path("/r")).trashed(BATCH, relative)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from db.progress.progress import ProgressState
 from db.progress.report_batch import SessionKey, Standing, VideoKey
-from events.progress.merging import merge, multirange
+from events.progress.merging import merge, multirange, to_database_clock
 from events.progress.reports import ProgressReport
 
 VIDEO = UUID("00000000-0000-4000-8000-000000000001")
@@ -120,6 +120,31 @@ def test_who_has_the_position(
     change = merge(reports, {KEY: standing}).progress[0]
 
     assert (change.position_s, change.position_at, change.position_session_id) == position
+
+
+@pytest.mark.parametrize(
+    ("host_s", "received_s", "expected_s"),
+    [
+        pytest.param(0.0, -2.0, -2.0, id="the same clock"),
+        pytest.param(86_400.0, 86_398.0, -2.0, id="host a day ahead"),
+        pytest.param(-86_400.0, -86_402.0, -2.0, id="host a day behind"),
+        pytest.param(5.0, 9.0, 0.0, id="received after the clock was read"),
+    ],
+)
+def test_reports_are_dated_by_the_clock_of_the_database(
+    host_s: float, received_s: float, expected_s: float
+) -> None:
+    [converted] = to_database_clock(
+        [report(1, received_at=at(received_s))], {KEY: NEW}, now=at(host_s)
+    )
+
+    assert converted.received_at == at(expected_s)
+
+
+def test_without_any_standing_reports_stay_as_they_are() -> None:
+    reports = [report(1)]
+
+    assert to_database_clock(reports, {}, now=at(86_400)) == reports
 
 
 def test_two_sessions_of_one_video_in_a_batch_are_one_change() -> None:

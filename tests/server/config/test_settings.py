@@ -4,6 +4,7 @@ import pytest
 
 from server.config.settings import NOT_BUILT, PREFIX, SETTINGS, Config, ConfigError, load_config
 from server.config.values import Rate, Secret
+from storage.media.facts import MediaLimits
 
 NO_FILE = Path("/nonexistent/.env")
 LONG = "s" * 32
@@ -331,3 +332,16 @@ class TestSecrets:
             load(REDIS_URL="redis://:hunter2@host")
         assert caught.value.__cause__ is None
         assert "hunter2" not in str(caught.value)
+
+
+def test_limits_of_media_are_three_of_the_settings() -> None:
+    config = load_config(
+        {
+            PREFIX + "MAX_PIXELS": "1000",
+            PREFIX + "MAX_DURATION": "2h",
+            PREFIX + "MAX_STREAMS": "3",
+        },
+        NO_FILE,
+    )
+
+    assert config.media_limits == MediaLimits(max_pixels=1000, max_duration_s=7200, max_streams=3)
