@@ -224,9 +224,11 @@ async def test_cancelled_caller_leaves_no_process(sandbox: Sandbox, tmp_path: Pa
 
 async def test_start_that_is_cancelled_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
     """The child is at work, and its caller, on a busy loop, has not heard that it started."""
+    before = _own_children()
     task = asyncio.create_task(_hang(sandbox, tmp_path / "pids", 60))
-    for _ in range(2):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while _own_children() <= before:
+            await asyncio.sleep(0)
     pids = _processes(tmp_path / "pids")
 
     task.cancel()
@@ -353,6 +355,12 @@ async def _hang(sandbox: Sandbox, note: Path, timeout_s: float) -> None:
     await sandbox.run(
         "hang_noted", Note(note), None, timeout_s=timeout_s, cpu_s=60, file_bytes=1000
     )
+
+
+def _own_children() -> set[int]:
+    """Process ids of the children that any thread of this process started."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for one in lists for pid in one.read_text().split()}
 
 
 def _processes(note: Path) -> list[int]:
