@@ -41,14 +41,14 @@ class S3Sources:
 
     def _presigned(self, place: S3Source, life_s: int, method: str, disposition: str | None) -> str:
         client = self._client(place.endpoint_url, place.region)
-        url: str = _presigning().presigned(
+        url: str = _presigning().presign_url(
             client, method, place.bucket, place.key, life_s, disposition
         )
         return url
 
     def _require_there(self, place: S3Source) -> None:
         client = self._client(place.endpoint_url, place.region)
-        _presigning().require_there(client, place.bucket, place.key)
+        _presigning().require_object(client, place.bucket, place.key)
 
     async def _run(self, function: Callable[..., _T], *arguments: object) -> _T:
         loop = asyncio.get_running_loop()
