@@ -168,7 +168,7 @@ async def get_storyboard(request: web.Request) -> web.StreamResponse:
 async def get_storyboard_sheet(request: web.Request) -> web.StreamResponse:
     """Serves a sheet of the storyboard, by its name in the cues."""
     sheet = f"storyboard-{request.match_info['sheet']}.jpg"
-    return await _serve_storyboard(request, lambda _: sheet, PICTURES["jpg"])
+    return await _serve_storyboard(request, lambda _: sheet, PICTURES["jpg"], is_recorded=False)
 
 
 @endpoint(
@@ -202,7 +202,11 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
 
 
 async def _serve_storyboard(
-    request: web.Request, name_of: Callable[[Video], str | None], media_type: str
+    request: web.Request,
+    name_of: Callable[[Video], str | None],
+    media_type: str,
+    *,
+    is_recorded: bool = True,
 ) -> web.StreamResponse:
     require_request_by_bearer(request)
     video = await allowed_video(request, Right.WATCH)
@@ -212,7 +216,7 @@ async def _serve_storyboard(
         name = name_of(video)
         if name is None:
             raise NotFound("There is no storyboard.")
-        representation = await _find(request, video, name, media_type)
+        representation = await _find(request, video, name, media_type, is_recorded=is_recorded)
         facts = representation.facts(permit.cache_control())
         return await _serve(request, facts, transfer, CachedDecision(representation, permit))
 
@@ -267,15 +271,20 @@ async def _find(
     file_name: str,
     media_type: str,
     size_bytes: int | None = None,
+    *,
+    is_recorded: bool = True,
 ) -> Representation:
-    """Returns the representation of a row. Raises FileUnavailable."""
+    """Returns the representation of a row; not `is_recorded`: of a name that the client sent.
+
+    Raises FileUnavailable, NotFound for a sent name that nothing has.
+    """
     published = PublishedFile(video.course_id, video.id, file_name)
     with noting_damage(request, published):
         representation = await request.app[keys.REPRESENTATIONS].find(
             *published, media_type, size_bytes
         )
         if representation is None:
-            raise FileUnavailable
+            raise FileUnavailable if is_recorded else NotFound
     return representation
 
 

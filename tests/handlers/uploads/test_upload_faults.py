@@ -17,6 +17,7 @@ from events.media import pipeline
 from handlers import keys
 from tests.handlers.outage import cut_connections, no_database
 from tests.handlers.uploads.uploading import files_left, is_nothing_left, sending, until_it_arrives
+from tests.waiting import wait_until
 
 MIB = 2**20
 DISK_BYTES = 4 * MIB
@@ -55,6 +56,16 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 async def small_service(disk: Path, start_service: Any) -> Any:
     return await furnished(start_service, STORAGE_PATH=str(disk))
+
+
+async def remount(disk: Path, mode: str) -> None:
+    """The kernel takes a moment to take down the namespaces of a child that has ended."""
+    command = ["mount", "-o", f"remount,{mode}", str(disk)]
+
+    async def exit_code() -> int:
+        return (await asyncio.to_thread(subprocess.run, command)).returncode
+
+    await wait_until(exit_code, lambda code: code == 0)
 
 
 async def said_to(service: Any, film: bytes) -> str:
@@ -124,15 +135,13 @@ async def test_read_only_storage_refuses_and_goes_on_serving(
     small_service: Any, disk: Path, mp4: Path
 ) -> None:
     video = await small_service.ready_video(mp4)
-    remount = ["mount", "-o", "remount,ro", str(disk)]
-    await asyncio.to_thread(subprocess.run, remount, check=True)
+    await remount(disk, "ro")
 
     assert await said_to(small_service, mp4.read_bytes()) == "503 unavailable"
     answer = await small_service.ask("tess", "GET", f"videos/{video['id']}/stream")
     assert (answer.status, len(answer.body)) == (200, video["size"])
 
-    remount = ["mount", "-o", "remount,rw", str(disk)]
-    await asyncio.to_thread(subprocess.run, remount, check=True)
+    await remount(disk, "rw")
     assert await said_to(small_service, mp4.read_bytes()) == "201"
 
 
