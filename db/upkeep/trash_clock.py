@@ -7,7 +7,7 @@ its trash for longer.
 
 from datetime import datetime
 
-from db.pool import Queries, Transaction
+from db.pool import Transaction
 
 # The row's lock orders sweeps that tick at once. A clock set back adds nothing.
 TICK = """
@@ -31,8 +31,6 @@ FROM trash_marks WHERE elapsed_s <= %(elapsed_s)s - %(retention_s)s HAVING count
 # A longer retention, set later, finds no mark that old: then nothing goes until there is one.
 FORGET = "DELETE FROM trash_marks WHERE elapsed_s < %(elapsed_s)s - 2 * %(retention_s)s - 86400"
 
-NOW = "SELECT clock_timestamp() AS now"
-
 
 async def tick(
     transaction: Transaction, retention_s: float, longest_step_s: float
@@ -45,11 +43,3 @@ async def tick(
     found = await transaction.fetch_one(EXPIRED_AT, parameters)
     expired_at: datetime | None = found.expired_at if found else None
     return expired_at
-
-
-async def now(queries: Queries) -> datetime:
-    """By the database's clock."""
-    row = await queries.fetch_one(NOW)
-    assert row is not None
-    at: datetime = row.now
-    return at

@@ -11,10 +11,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
-from db import jobs, videos
+from db import clock, jobs, videos
 from db.advisory_locks import AdvisoryLock
 from db.pool import Database, Transaction
-from db.upkeep import file_rows, storage_identity, trash_clock
+from db.upkeep import file_rows, storage_identity
 from db.upkeep.file_rows import Kind
 from db.upkeep.sole_owner import try_sole_ownership
 from events.errors import OUTAGES, ForeignStorage
@@ -91,7 +91,7 @@ class Reconcile:
 async def safe_now_s(database: Database) -> float:
     """Returns the earlier of our and the database's Unix time: a fast clock must not make files
     look old."""
-    return min(time.time(), (await trash_clock.now(database)).timestamp())
+    return min(time.time(), (await clock.now(database)).timestamp())
 
 
 async def reconcile(database: Database, storage: StoragePaths, now_s: float) -> list[Finding]:
@@ -154,7 +154,7 @@ async def mend(
     if not findings:
         return []
     await require_pair(database, storage)  # the survey may have taken long
-    batch = new_batch_name(await trash_clock.now(database))
+    batch = new_batch_name(await clock.now(database))
     return [one for one in findings if await _mend_one(database, storage, one, now_s, batch)]
 
 
