@@ -133,7 +133,7 @@ async def list_roles(queries: Queries, user_ids: list[str]) -> list[Row]:
 async def read_visible(
     queries: Queries, event_filter: EventFilter, after_id: int, up_to_id: int, limit: int
 ) -> list[Row]:
-    """What `event_filter` shows of (after_id, up_to_id], oldest first."""
+    """Returns the events of (after_id, up_to_id] that `event_filter` shows, oldest first."""
     return await queries.fetch_all(
         READ_VISIBLE.format(event_filter=_build_condition(event_filter)),
         _build_parameters(event_filter, after_id, up_to_id, limit),
@@ -143,7 +143,7 @@ async def read_visible(
 async def count_visible(
     queries: Queries, event_filter: EventFilter, after_id: int, up_to_id: int, limit: int
 ) -> int:
-    """How many events `event_filter` shows of (after_id, up_to_id], counted up to `limit`."""
+    """Counts the events of (after_id, up_to_id] that `event_filter` shows, up to `limit`."""
     row = await queries.fetch_one(
         COUNT_VISIBLE.format(event_filter=_build_condition(event_filter)),
         _build_parameters(event_filter, after_id, up_to_id, limit),

@@ -136,7 +136,7 @@ class SessionKey(msgspec.Struct, frozen=True, order=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What is known before the batch; None for what never was. `read_at` is the database's time."""
+    """A session and its video before the batch; None: never set. `read_at`: the database's time."""
 
     course_id: str
     position_at: datetime | None

@@ -1,1 +1,1 @@
-"""What is taken over from S3, as rows."""
+"""Rows of the takeover from S3: objects, references, viewers' places."""

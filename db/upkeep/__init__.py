@@ -1,1 +1,1 @@
-"""What reconciling, trash and storage identity ask the database."""
+"""Queries of reconciling, the trash, and the storage's identity."""

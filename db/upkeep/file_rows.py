@@ -142,7 +142,7 @@ async def read_videos(queries: Queries, video_ids: Sequence[UUID]) -> dict[UUID,
 
 
 async def count_videos(queries: Queries) -> int:
-    """How many videos there are, deleted ones included."""
+    """Counts the videos, deleted ones included."""
     row = await queries.fetch_one(COUNT)
     return int(row.videos) if row else 0
 

@@ -66,7 +66,7 @@ async def forget(transaction: Transaction, database_id: str) -> None:
 
 
 async def set_held_strays(transaction: Transaction, count: int) -> None:
-    """How many files without a row the last sweep left where they are."""
+    """Returns the number of files without a row that the last sweep left in place."""
     await transaction.execute(NOTE_STRAYS, (count, count))
 
 

@@ -292,7 +292,7 @@ async def _append_chunks(
     cover: Cover,
     consider: Callable[[], None],
 ) -> None:
-    """What there is no room for, or too much, ends it; what came before is kept."""
+    """Ends at a chunk that finds no room or passes the length; earlier chunks are kept."""
     try:
         while chunk := await receiver.next_chunk():
             if file.offset + len(chunk) > upload.length_bytes:
