@@ -17,7 +17,7 @@ from storage.media.facts import (
 )
 from storage.media.sniff import Container
 from storage.media.transcode_limits import TranscodeBudget
-from storage.sandbox.children import OnProgress
+from storage.sandbox.child_process import OnProgress
 
 
 def box(kind: bytes, payload: bytes = b"") -> bytes:

@@ -23,7 +23,7 @@ MODULES = sorted(
 # Everything else below server/ that leaves the loop goes through storage/disk.py.
 OFF_THE_LOOP = {
     "storage/disk.py",
-    "storage/sandbox/children.py",  # reads /proc
+    "storage/sandbox/child_process.py",  # reads /proc
     "events/takeover/s3_urls.py",  # boto3 signs, and waits for S3
     "handlers/metrics.py",  # reads /proc, or the directory that processes share
 }

@@ -1,7 +1,7 @@
-"""The child's side of the sandbox: one task, one message, no way back.
+"""Main function of a sandboxed child: one task in, one message out.
 
-Started by `children`. Goes into its namespaces and limits itself first, loads FFmpeg after that,
-shuts everything else behind it, and touches the file last.
+Started by `child_process`. Enters its namespaces and limits itself first, loads FFmpeg after that,
+closes everything else, and touches the file last.
 """
 
 import importlib

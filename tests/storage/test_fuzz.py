@@ -22,7 +22,8 @@ from storage.errors import MediaCrashed, MediaTimedOut, StorageError, TooComplex
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from storage.media.sniff import HEAD_BYTES, check_lengths, is_fragmented, moov_is_last, sniff
-from storage.sandbox.children import Child, Sandbox
+from storage.sandbox.child_process import Child
+from storage.sandbox.children import Sandbox
 from tests.hostile_files import mp4_of_duration, mutated, webm_of_duration
 
 HERE = Path(__file__).resolve().parent

@@ -23,9 +23,9 @@ from storage.errors import (
     StorageError,
     TooComplex,
 )
-from storage.sandbox import children as sandbox_module
 from storage.sandbox import outcome
-from storage.sandbox.children import Child, Sandbox
+from storage.sandbox.child_process import Child, used_cpu_s
+from storage.sandbox.children import Sandbox
 from tests.storage.sandbox.living import processes
 
 HERE = Path(__file__).resolve().parent
@@ -213,7 +213,7 @@ def test_time_of_a_childs_child_counts() -> None:
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as parent:
         try:
             deadline_s = time.monotonic() + 60
-            while (sandbox_module._cpu_s(parent.pid) or 0) < 1:
+            while (used_cpu_s(parent.pid) or 0) < 1:
                 assert time.monotonic() < deadline_s
                 time.sleep(0.05)
             assert time.clock_gettime((~parent.pid << 3) | 2) < 1

@@ -22,18 +22,14 @@ from storage.errors import (
     Undecodable,
 )
 from storage.media.facts import (
-    MAX_TILES,
     MediaLimits,
-    Picture,
     RemuxTask,
-    Sheet,
-    Storyboard,
     TranscodeTask,
-    sheet_file,
 )
 from storage.media.transcode_limits import transcode_budget
 from storage.sandbox import files
-from storage.sandbox.children import Child, Sandbox, _require_requested, _require_storyboard
+from storage.sandbox.child_process import Child
+from storage.sandbox.children import Sandbox
 from storage.sandbox.confinement import Confinement
 from storage.sandbox.files import Files
 from tests.storage.sandbox.living import is_running, processes
@@ -162,16 +158,16 @@ async def test_child_has_nothing_it_does_not_need(
     [
         pytest.param("crash", MediaCrashed, "ended by SIGSEGV", id="segmentation-fault"),
         pytest.param("leave", MediaInterrupted, "status 3", id="exit-status"),
-        pytest.param("leave_quietly", MediaCrashed, "makes no sense", id="no-answer"),
+        pytest.param("leave_quietly", MediaCrashed, "cannot be decoded", id="no-answer"),
         pytest.param("recurse", MediaCrashed, "recursion", id="python-error"),
         pytest.param("flood", MediaCrashed, "too long", id="answer-too-long"),
         pytest.param("only_marks", MediaCrashed, "too long", id="progress-without-end"),
-        pytest.param("text", MediaCrashed, "makes no sense", id="answer-of-another-type"),
+        pytest.param("text", MediaCrashed, "cannot be decoded", id="answer-of-another-type"),
         pytest.param("hog", TooComplex, "memory", id="memory-limit"),
         pytest.param("refuse", NoVideo, "only sound", id="error-of-ours"),
     ],
 )
-async def test_child_that_fails_is_told_as_an_error(
+async def test_failure_of_a_child_is_raised_as_an_error(
     sandbox: Sandbox, function: str, error: type[StorageError], detail: str
 ) -> None:
     with pytest.raises(error, match=detail) as caught:
@@ -312,34 +308,6 @@ async def test_others_wait_for_a_free_slot(tmp_path: Path) -> None:
     assert await sandbox.run("chatter", Nothing(), int, timeout_s=30) == 7
 
 
-@pytest.mark.parametrize(
-    "files",
-    [
-        pytest.param([], id="too-few"),
-        pytest.param([Path("/etc/passwd")], id="another-file"),
-        pytest.param([Path("/out/../out/small.jpg")], id="another-spelling"),
-        pytest.param([Path("/out/small.jpg")] * 2, id="too-many"),
-        pytest.param([Path("/out/small.webp")], id="another-kind"),
-    ],
-)
-def test_only_the_pictures_asked_for_are_taken(files: list[Path]) -> None:
-    pictures = [
-        Picture(
-            name="small",
-            file=file,
-            extension="jpg",
-            width_px=160,
-            height_px=90,
-            size_bytes=1,
-            sha256="0" * 64,
-        )
-        for file in files
-    ]
-
-    with pytest.raises(MediaCrashed):
-        _require_requested(pictures, [("small", 160)], Path("/out"), ["jpg"])
-
-
 def test_serving_process_never_loads_ffmpeg() -> None:
     script = f"""
 import sys
@@ -386,37 +354,3 @@ def _load_hostile():
         return __import__("hostile_child")
     finally:
         sys.path.remove(str(HERE))
-
-
-def a_board(**fields: object) -> Storyboard:
-    sheets = [Sheet(sheet_file(HERE, 0), 1, "0" * 64)]
-    sound = {"tile_width_px": 160, "tile_height_px": 90, "times_s": [0.0, 2.0], "sheets": sheets}
-    return Storyboard(**{**sound, **fields})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        pytest.param({"times_s": [], "sheets": []}, id="nothing"),
-        pytest.param({"times_s": [2.0, 2.0]}, id="no time between"),
-        pytest.param({"times_s": [2.0, 1.0]}, id="backwards"),
-        pytest.param({"times_s": [-1.0, 1.0]}, id="before the beginning"),
-        pytest.param({"tile_width_px": 0}, id="no width"),
-        pytest.param({"tile_height_px": -90}, id="no height"),
-        pytest.param({"sheets": []}, id="no sheet"),
-        pytest.param({"sheets": [Sheet(Path("/etc/passwd"), 1, "0" * 64)]}, id="another file"),
-        pytest.param({"times_s": [float(n) for n in range(101)]}, id="a sheet too few"),
-        pytest.param(
-            {
-                "times_s": [float(n) for n in range(MAX_TILES + 1)],
-                "sheets": [Sheet(sheet_file(HERE, n), 1, "0" * 64) for n in range(5)],
-            },
-            id="too many",
-        ),
-    ],
-)
-def test_storyboard_that_cannot_be_is_refused(fields: dict[str, object]) -> None:
-    _require_storyboard(a_board(), HERE)
-
-    with pytest.raises(MediaCrashed):
-        _require_storyboard(a_board(**fields), HERE)
