@@ -20,7 +20,7 @@ import aiohttp
 from benchmarks.api import call, client, path_by_bearer, path_by_grant
 from benchmarks.load import Target
 from benchmarks.processes import CannotStart, Cores, pin, pinned, running, wait_for_port
-from server.config.settings import NOT_BUILT
+from server.config.settings import RESERVED
 
 ROOT = Path(__file__).resolve().parents[1]
 COURSE, MODULE, STUDENT = "bench", "bench-1", "bench-student"
@@ -132,7 +132,7 @@ def environ_of(settings: Mapping[str, str]) -> dict[str, str]:
 
 def _settings(data_dir: Path, port: int, changes: Mapping[str, str]) -> dict[str, str]:
     ours = {**SETTINGS, **changes, "DATA_DIR": str(data_dir), "PORT": str(port)}
-    return {name: value for name, value in ours.items() if name not in NOT_BUILT}
+    return {name: value for name, value in ours.items() if name not in RESERVED}
 
 
 def _token(environ: Mapping[str, str], user: str, *options: str) -> str:

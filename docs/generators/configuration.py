@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from server.config.settings import NOT_BUILT, PREFIX, SETTINGS
+from server.config.settings import PREFIX, RESERVED, SETTINGS
 
 HEAD = f"""\
 # Configuration
@@ -19,7 +19,11 @@ TABLE = """
 | variable | default | allowed | meaning |
 |---|---|---|---|
 """
-NOT_YET = " Not supported yet: any value but the default is refused."
+NOT_BUILT = """
+## Reserved
+
+Not supported yet, and refused at any value but the one named:
+"""
 
 
 def build() -> str:
@@ -32,6 +36,8 @@ def _lines() -> Iterator[str]:
         if setting["section"]:
             yield f"\n## {setting['section']}\n{TABLE}"
         default = f"`{setting['default']}`" if setting["default"] else "unset"
-        meaning = setting["meaning"] + (NOT_YET if variable in NOT_BUILT else "")
         allowed = setting["rule"].allowed.replace("|", "\\|")
-        yield f"| `{variable}` | {default} | {allowed} | {meaning} |\n"
+        yield f"| `{variable}` | {default} | {allowed} | {setting['meaning']} |\n"
+    yield NOT_BUILT
+    for variable, value in RESERVED.items():
+        yield f"- `{variable}`" + (f" (`{value}`)\n" if value else "\n")

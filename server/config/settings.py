@@ -1,7 +1,7 @@
 """Definitions of all settings: variable, default, rule and meaning; reports all faults at once.
 
 Reads an environ mapping and a `.env` file (the environment wins), never the process environment
-directly. A variable whose feature does not exist yet is refused at any value but its default.
+directly. A variable whose feature does not exist yet is refused at any value but that without it.
 Secrets never appear in a repr or a fault. Reads no other file and creates no directory.
 """
 
@@ -24,14 +24,25 @@ from storage.media.facts import MediaLimits
 
 PREFIX = "COURSESTREAM_"
 
-# Reserved for later features: refused, never ignored.
-NOT_BUILT = frozenset(
-    {
-        "CDN_URL",
-        "REDIS_URL",
-        "RENDITIONS",
-    }
-)
+# Variables of later features and the value that each has until then: any other is refused, never
+# ignored.
+RESERVED: Mapping[str, str | None] = {
+    "REDIS_URL": None,
+    "RENDITIONS": "none",
+    "RENDITIONS_AV1": "off",
+    "OFFLINE_TTL": "0",
+    "CDN_URL": None,
+    "CDN_SIGNING": None,
+    "CDN_KEY_FILE": None,
+    "CDN_ORIGIN_SECRET": None,
+    "ACCEL_REDIRECT": None,
+    "PROGRESS_EVENT_RETENTION": None,
+    "SIGN_IN_URL": None,
+    "WEBHOOK_PRIVATE": "off",
+    "XAPI_ENDPOINT": None,
+    "XAPI_KEY_FILE": None,
+    "PSEUDONYMS": "off",
+}
 
 
 class ConfigError(OperatorError):
@@ -125,12 +136,6 @@ class Config:
     )
     database_pool_size: int = setting(
         "DATABASE_POOL_SIZE", "10", values.integer(1, 1000), "Database connections per process."
-    )
-    redis_url: Secret | None = setting(
-        "REDIS_URL",
-        None,
-        values.secret_url("redis", "rediss", "unix"),
-        "Redis for shared limits across several machines.",
     )
 
     # Empty when not set: `server.secrets.with_secrets` fills both.
@@ -228,9 +233,6 @@ class Config:
     thumbnail_quality: int = setting(
         "THUMBNAIL_QUALITY", "82", values.integer(1, 100), "Encoder quality of thumbnails."
     )
-    renditions: tuple[int, ...] = setting(
-        "RENDITIONS", "none", values.heights(), "Heights of the adaptive ladder."
-    )
     alternate_format: bool = setting(
         "ALTERNATE_FORMAT",
         "off",
@@ -282,9 +284,6 @@ class Config:
         None,
         values.networks(),
         "Networks whose `X-Forwarded-For` is used for the client address in the access log.",
-    )
-    cdn_url: str | None = setting(
-        "CDN_URL", None, values.url("https", "http"), "Base of media URLs."
     )
 
     sse_heartbeat_s: int = setting(
@@ -366,7 +365,8 @@ SETTINGS: Mapping[str, Field[Any]] = {item.metadata["variable"]: item for item i
 def load_config(environ: Mapping[str, str], env_file: Path) -> Config:
     """Loads settings from the file, overridden by the environment. Raises: ConfigError."""
     given = _prefixed(_read_env_file(env_file)) | _prefixed(environ)
-    faults = [_unknown(name) for name in sorted(given.keys() - SETTINGS.keys())]
+    faults = [_unknown(name) for name in sorted(given.keys() - SETTINGS.keys() - RESERVED.keys())]
+    faults += [_not_built(name) for name, text in given.items() if not _is_without(name, text)]
     found: dict[str, Any] = {}
     for variable, item in SETTINGS.items():
         try:
@@ -409,9 +409,21 @@ def _half_given(given: Mapping[str, str], *pair: str) -> list[str]:
 
 
 def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, SETTINGS, n=1)
+    close = difflib.get_close_matches(name, [*SETTINGS, *RESERVED], n=1)
     hint = f"; did you mean {PREFIX}{close[0]}?" if close else ""
     return f"{PREFIX}{name} is not a known setting{hint}"
+
+
+def _is_without(variable: str, given: str) -> bool:
+    """True unless `given` asks for a feature that does not exist yet."""
+    return variable not in RESERVED or given in ("", RESERVED[variable])
+
+
+def _not_built(variable: str) -> str:
+    """Returns a fault without the value, which may be a secret."""
+    value = RESERVED[variable]
+    only = "leave it unset" if value is None else f"allowed is {value}"
+    return f"{PREFIX}{variable}: found a value not shown here, not supported yet: {only}"
 
 
 def _value(variable: str, given: str | None, found: Mapping[str, Any]) -> Any:
@@ -421,14 +433,9 @@ def _value(variable: str, given: str | None, found: Mapping[str, Any]) -> Any:
     if given is None or (given == "" and not isinstance(default, Secret)):
         return default
     try:
-        value = rule.parse(given)
+        return rule.parse(given)
     except (ValueError, KeyError):
         raise ValueError(f"{_found(variable, given, rule)}, allowed is {rule.allowed}") from None
-    if variable in NOT_BUILT and value != default:
-        default_text = SETTINGS[variable].metadata["default"]
-        only = "leave it unset" if default_text is None else f"allowed is {default_text}"
-        raise ValueError(f"{_found(variable, given, rule)}, not supported yet: {only}")
-    return value
 
 
 def _contradictions(found: Mapping[str, Any]) -> list[str]:

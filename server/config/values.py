@@ -223,15 +223,6 @@ def rate() -> Rule:
     return Rule(parse, "a rate like 50/second or 600/minute")
 
 
-def heights() -> Rule:
-    def parse(value: str) -> tuple[int, ...]:
-        if value == "none":
-            return ()
-        return tuple(_between(16, _whole_number(item), 4320) for item in _items(value))
-
-    return Rule(parse, "none, or heights in pixels with commas between")
-
-
 def picture_sizes() -> Rule:
     def parse(value: str) -> tuple[tuple[str, int], ...]:
         pairs = tuple(_picture_size(item) for item in _items(value))
