@@ -192,15 +192,21 @@ class Metrics:
         latest: GaugeMode = "livemostrecent"
         self._database_up = self._gauge("database_up", "Whether the database answers.", latest)
         self._jobs = self._gauge(
-            "jobs", "Background jobs; those that succeeded go away.", latest, "status"
+            "database_jobs",
+            "Background jobs in the database, equal on every machine; successful ones go away.",
+            latest,
+            "status",
         )
         self._held_strays = self._gauge(
-            "held_strays",
+            "database_held_strays",
             "Files without a row, more than a sweep moves to the trash by itself; see `check`.",
             latest,
         )
         self._playbacks = self._gauge(
-            "playbacks", "Playbacks that report, whichever process they report to.", latest, "state"
+            "database_playbacks",
+            "Playbacks that report to any process, equal on every machine.",
+            latest,
+            "state",
         )
 
     def _set_build(self, version: str) -> None:

@@ -10,6 +10,7 @@ from db.pool import Database
 from events.errors import ForeignStorage
 from events.progress.persister import ProgressPersister
 from handlers import keys
+from handlers.errors import NotFound
 from handlers.messages import Health, Readiness, answer_json
 from handlers.openapi.descriptions import JSON, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
@@ -29,6 +30,25 @@ CHECK_TIMEOUT_S = 3.0
 )
 async def get_healthz(request: web.Request) -> web.Response:
     """200 while the process runs."""
+    return answer_json(Health())
+
+
+@endpoint(
+    "GET /drainz",
+    Operation(
+        tag=Tag.OPERATING,
+        summary="Not stopping",
+        answers=(Answer(200, "This process takes new connections.", {JSON: Health}),),
+        problems=(NotFound,),
+    ),
+)
+async def get_drainz(request: web.Request) -> web.Response:
+    """200 until the process stops, then 404, by which balancers tell leaving from broken.
+
+    Raises: NotFound.
+    """
+    if request.app[keys.STOPPING].is_set():
+        raise NotFound("This process is stopping.")
     return answer_json(Health())
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from events.log.log import Tail
 from events.metrics import Metrics
 from events.progress.persister import ProgressPersister
 from events.stream.hub import Hub
@@ -122,6 +123,14 @@ def _follow_reports(metrics: Metrics, persister: ProgressPersister) -> None:
         "progress_commits",
         "Transactions that stored progress reports.",
         lambda: {"": persister.commit_count},
+    )
+
+
+def follow_tail(metrics: Metrics, tail: Tail) -> None:
+    metrics.count(
+        "events_unknown",
+        "Events of types that only a newer version knows, passed over.",
+        lambda: {"": tail.unknown_count},
     )
 
 

@@ -43,7 +43,7 @@ from handlers.delivery.transfers import Transfers
 from handlers.health import migration_ids
 from server.config.settings import Config
 from server.identity import token_verifier
-from server.metrics import follow, follow_ledger, metrics_listener
+from server.metrics import follow, follow_ledger, follow_tail, metrics_listener
 from server.subscriptions import join
 from storage.disk import SHARED_DISK, open_disk, open_threads
 from storage.paths import StoragePaths
@@ -188,6 +188,7 @@ async def _events(config: Config, dsn: str, app: web.Application) -> AsyncIterat
     revocations = app[keys.REVOCATIONS] = Revocations()
     join(emitter, app)
     tail = Tail(pool, dsn, emitter, hub.deliver)
+    follow_tail(app[keys.METRICS], tail)
     await tail.start()
     beating = Periodic("event heartbeats", hub.beat, hub.tick_s)
     beating.start()

@@ -51,7 +51,7 @@ def to_row(event: Event) -> NewEvent:
 
 
 def from_row(row: Row) -> Event:
-    """Raises: UnreadableEvent for a row that another version of this software wrote."""
+    """Raises: UnreadableEvent for a row that this version cannot read."""
     try:
         fields = msgspec.json.decode(row.payload)
         fields["video_id"] = row.video_id
@@ -64,9 +64,12 @@ def from_row(row: Row) -> Event:
 
 
 def read_rows(rows: Sequence[Row]) -> list[tuple[int, Event]]:
-    """Returns (id, event) of each row; logs and skips rows that this version cannot read."""
+    """Returns (id, event) of each row that this version can read.
+
+    Skips types of newer versions, which other machines may run; logs what else it skips.
+    """
     events = []
-    for row in rows:
+    for row in filter(_has_known_type, rows):
         try:
             events.append((row.id, from_row(row)))
         except UnreadableEvent as exc:
@@ -74,11 +77,16 @@ def read_rows(rows: Sequence[Row]) -> list[tuple[int, Event]]:
     return events
 
 
+def _has_known_type(row: Row) -> bool:
+    return row.type in EVENT_TYPES
+
+
 class Tail:
     """Follows the log on a connection of its own and emits its events.
 
     `cursor` is the id of the last event emitted; a listener subscribed before `start` gets every
     event after it. `deliver` is awaited after each batch, which bounds what listeners must queue.
+    `unknown_count` counts the events of types that only newer versions know.
     """
 
     def __init__(
@@ -89,6 +97,7 @@ class Tail:
         deliver: Callable[[], Awaitable[None]],
     ) -> None:
         self.cursor = 0
+        self.unknown_count = 0
         self._database = database
         self._dsn = dsn
         self._emitter = emitter
@@ -135,6 +144,7 @@ class Tail:
                 await asyncio.sleep(0)
 
     def _emit(self, rows: Sequence[Row]) -> None:
+        self.unknown_count += sum(not _has_known_type(row) for row in rows)
         for event_id, event in read_rows(rows):
             self._emitter.emit(event_id, event)
             self.cursor = event_id

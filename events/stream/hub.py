@@ -86,8 +86,11 @@ class Hub:
         self._position = None
         for subscribers in list(self._of_user.values()):
             for subscriber in list(subscribers):
-                farewell = frames.retry(self._retry_ms())
-                subscriber.end(End.SHUTDOWN, subscriber.pack(farewell))
+                subscriber.end(End.SHUTDOWN, subscriber.pack(self.farewell()))
+
+    def farewell(self) -> bytes:
+        """Returns the frame that has a client reconnect after a random delay."""
+        return frames.retry(self._retry_ms())
 
     def publish(self, event_id: int, event: Event) -> None:
         """Listener for the emitter."""

@@ -16,10 +16,10 @@ import msgspec
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http import StreamWriter
 
-from events.errors import UnknownEventType
+from events.errors import HubClosed, UnknownEventType
 from events.log.types import parse_types
 from events.stream import frames
-from events.stream.hub import Subscription
+from events.stream.hub import Hub, Subscription
 from events.stream.subscriber import End, Subscriber
 from events.stream.visibility import Filters, Scope
 from handlers import keys
@@ -105,6 +105,16 @@ async def _stream(
     filters, after_id = _filters(request), _after_id(request)
     hub, pack = request.app[keys.HUB], _pack(request)
     subscription = hub.subscribe(scope, filters, after_id, pack, expires_at)
+    try:
+        return await _open(request, subscription, is_revoked)
+    except HubClosed:
+        return _reconnect(hub)
+
+
+async def _open(
+    request: web.Request, subscription: Subscription, is_revoked: Callable[[], bool]
+) -> web.StreamResponse:
+    """Raises: HubClosed, before the response has begun."""
     async with subscription as subscriber:
         # Checked after subscribing: a later revocation ends the stream.
         if subscriber.end_reason is not None or is_revoked():
@@ -118,6 +128,17 @@ async def _stream(
             return await _feed(request, response, subscription, wire)
         except (ConnectionError, TimeoutError):
             wire.cut()  # disconnected or stalled
+    return response
+
+
+def _reconnect(hub: Hub) -> web.Response:
+    """Returns a stream that ends at once, of a server that stops.
+
+    `EventSource` never reconnects after a status other than 200 (HTML, section 9.2.3). The
+    connection closes so that a balancer chooses another server.
+    """
+    response = web.Response(headers=HEADERS, body=hub.farewell())
+    response.force_close()
     return response
 
 

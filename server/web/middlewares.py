@@ -30,7 +30,7 @@ PLAY = "/play/"
 GRANT_IN_PATH = re.compile(r"^/play/[^/]+")
 NO_ROUTE = "none"  # the route label of unknown paths and methods
 CLIENT_GONE = 499  # only logged: the client disconnected before the response
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+QUIET = frozenset({"/healthz", "/readyz", "/drainz", "/metrics"})
 
 
 @web.middleware

@@ -99,8 +99,9 @@ async def test_reports_statements_and_jobs_are_told(shared_service: Service, mp4
         assert found[name] == before[name] + 1
     assert found["database_queries_total"] > before["database_queries_total"]
     assert found["progress_reports_waiting"] == 0
-    assert found["playbacks playing"] == before["playbacks playing"] + 1
-    assert found["jobs todo"] == before["jobs todo"] + 1  # no media worker takes it up here
+    assert found["database_playbacks playing"] == before["database_playbacks playing"] + 1
+    # No media worker takes it up here.
+    assert found["database_jobs todo"] == before["database_jobs todo"] + 1
 
 
 async def test_event_streams_are_told(shared_service: Service) -> None:

@@ -160,13 +160,35 @@ async def test_a_tail_begins_at_the_newest_event(database: Database, dsn: str) -
         assert await heard.wait_for(1) == later
 
 
-async def test_events_of_an_unknown_type_are_passed_over(database: Database, dsn: str) -> None:
+async def test_events_of_newer_versions_are_counted_and_leave_no_line(
+    database: Database, dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
     row = to_row(numbered(1))
-    foreign = event_log.NewEvent("x.y", None, "c", "u", row.occurred_at, {})
-    async with following(database, dsn) as (_, heard):
+    newer = event_log.NewEvent("x.y", None, "c", "u", row.occurred_at, {})
+    async with following(database, dsn) as (tail, heard):
         async with database.transaction() as transaction:
-            ids = await event_log.append(transaction, [foreign, row])
+            ids = await event_log.append(transaction, [newer, row, newer])
+        async with database.transaction() as transaction:
+            ids += await event_log.append(transaction, [row])
+        assert await heard.wait_for(2) == [ids[1], ids[3]]
+
+        assert tail.unknown_count == 2
+        assert tail.cursor == ids[3]
+    assert not caplog.records
+
+
+async def test_an_event_that_cannot_be_read_is_skipped_with_a_line(
+    database: Database, dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = to_row(numbered(1))
+    broken = event_log.NewEvent(row.type, row.video_id, "c1", "u1", AT, {})
+    async with following(database, dsn) as (tail, heard):
+        async with database.transaction() as transaction:
+            ids = await event_log.append(transaction, [broken, row])
         assert await heard.wait_for(1) == ids[1:]
+
+        assert tail.unknown_count == 0
+    assert [f"event {ids[0]} of type" in line for line in caplog.messages] == [True]
 
 
 async def test_fields_of_a_later_version_are_passed_over(database: Database) -> None:

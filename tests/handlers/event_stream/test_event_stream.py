@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -822,6 +823,7 @@ async def test_stopping_ends_streams_in_order_with_a_retry(service: Any) -> None
     ):
         await player.say(position=1)
         await by_bearer.take(1)
+        assert (await service.ask(None, "GET", "/drainz")).json == {"status": "ok"}
         service.app[keys.STOPPING].set()
         for stream in (by_bearer, by_grant):
             told = await stream.until_end()
@@ -829,9 +831,9 @@ async def test_stopping_ends_streams_in_order_with_a_retry(service: Any) -> None
             assert len(stream.retries_ms) == 2
             assert 2000 <= stream.retries_ms[-1] <= 4000
 
-    refused = await service.ask(course.student, "GET", EVENTS)
-    assert refused.said == "503 unavailable"
-    assert "Retry-After" in refused.headers
+    late = await service.ask(course.student, "GET", EVENTS)
+    assert late.headers["Connection"] == "close"
+    assert_is_told_to_reconnect(late)
 
 
 @asynccontextmanager
@@ -852,8 +854,16 @@ async def test_a_stream_that_opens_while_the_server_stops_is_not_turned_away_for
     async with held_up(service, dsn, "ada", EVENTS) as opening:
         service.app[keys.STOPPING].set()
         assert (await service.ask(None, "GET", "/readyz")).status == 503
+        assert (await service.ask(None, "GET", "/drainz")).said == "404 not-found"
 
-    assert (await opening).said == "503 unavailable"
+    assert_is_told_to_reconnect(await opening)
+
+
+def assert_is_told_to_reconnect(answer: Any) -> None:
+    """EventSource gives up for good after a status other than 200."""
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/event-stream"
+    assert re.fullmatch(rb"retry: [234]\d{3}\n\n", answer.body)
 
 
 async def test_a_stream_that_opens_while_its_video_is_deleted_does_not_stay(
