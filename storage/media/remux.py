@@ -1,7 +1,8 @@
 """The same streams in an order that starts playing at once: index in front, one piece.
 
-Runs in a sandboxed child. Copies packets and never encodes; what browsers do not show (data,
-time codes, subtitles, cover pictures) is left out. Fragments and live recordings become whole.
+Runs in a sandboxed child. An MP4 that lacks no more than that keeps every other byte. Fragments and
+live recordings are rebuilt by copying packets; what browsers do not show (data, time codes,
+subtitles, cover pictures) is then left out.
 """
 
 from pathlib import Path
@@ -10,9 +11,10 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
-from storage.errors import Undecodable
+from storage.errors import Undecodable, wrap_os_errors
 from storage.media.demux import open_media, video_stream, wrap_media_errors
 from storage.media.sniff import Container, check_lengths, is_fragmented, moov_is_last
+from storage.mp4.faststart import move_index_to_front
 
 # (muxer, options) of a file that starts playing at once.
 MUXERS: dict[Container, tuple[str, dict[str, str]]] = {
@@ -26,6 +28,19 @@ def remux_faststart(source: Path, target: Path, container: Container) -> None:
 
     Raises: Undecodable, NoVideo, TooComplex, FileMissing, StorageFull.
     """
+    if container == "mp4" and not _is_fragmented(source):
+        move_index_to_front(source, target)
+    else:
+        _rebuild(source, target, container)
+    verify(target)
+
+
+def _is_fragmented(source: Path) -> bool:
+    with wrap_os_errors(), source.open("rb") as file:
+        return is_fragmented(file)
+
+
+def _rebuild(source: Path, target: Path, container: Container) -> None:
     muxer, options = MUXERS[container]
     with (
         open_media(source, container) as media,
@@ -33,7 +48,6 @@ def remux_faststart(source: Path, target: Path, container: Container) -> None:
         av.open(f"file:{target}", "w", format=muxer, options=options) as out,
     ):
         _copy_packets(media, out)
-    verify(target)
 
 
 def _copy_packets(media: InputContainer, out: OutputContainer) -> None:

@@ -50,6 +50,7 @@ _ALLOWED: Numbers = {
     "writev": (20, 66),
     "pread64": (17, 67),
     "pwrite64": (18, 68),
+    "copy_file_range": (326, 285),
     "open": (2, None),
     "stat": (4, None),
     "lstat": (6, None),

@@ -65,8 +65,10 @@ def test_codec_that_the_container_cannot_hold_is_refused(
 
 
 def test_sound_alone_is_no_video(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    clip = make_clip(muxer="webm", video=None, audio="libopus")
+
     with pytest.raises(NoVideo):
-        remux_faststart(make_clip(video=None), tmp_path / "target", "mp4")
+        remux_faststart(clip, tmp_path / "target", "webm")
 
 
 def test_missing_file_is_told(tmp_path: Path) -> None:
