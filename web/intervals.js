@@ -30,6 +30,16 @@ export function subtract(whole, taken) {
   return rest;
 }
 
+/** What is in both; both as `union` leaves them. */
+export function intersect(one, other) {
+  return subtract(one, subtract(one, other));
+}
+
+/** Every pair longer by `margin` at both ends. */
+export function widen(set, margin) {
+  return union(set.map(([from, to]) => [from - margin, to + margin]));
+}
+
 /** Within [0, limit], to the millisecond, the longest `count` pieces, in order. */
 export function tidy(set, limit, count) {
   const round = (seconds) => Math.round(seconds * 1000) / 1000;

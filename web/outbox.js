@@ -119,11 +119,13 @@ export class Outbox {
     });
   }
 
-  // The oldest place is worth least; its watched seconds are worth as much as any.
+  // The oldest place is worth least; its watched seconds, and the rate at which they were
+  // played, are worth as much as any.
   #mergeOldest() {
     const [oldest, next] = this.#entries.splice(0, 2);
     const watched = union(oldest.report.watched, next.report.watched);
-    const report = { ...next.report, watched: tidy(watched, Infinity, MAX_INTERVALS) };
+    const rate = Math.max(oldest.report.rate ?? 0, next.report.rate ?? 0) || undefined;
+    const report = { ...next.report, rate, watched: tidy(watched, Infinity, MAX_INTERVALS) };
     this.#entries.unshift({ ...next, report });
   }
 

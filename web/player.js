@@ -16,7 +16,10 @@ export class Player {
   #isOver = false;
   #listening = new AbortController();
 
-  /** Hooks: `beforeLoad(positionS)`, `trouble(message)` (null when it is over), `failed(error)`. */
+  /**
+   * Hooks: `beforeLoad(positionS)`, `loaded()` (the place is reached and shown), `trouble(message)`
+   * (null when it is over), `failed(error)`.
+   */
   constructor(video, playback, hooks) {
     this.#video = video;
     this.#playback = playback;
@@ -77,6 +80,7 @@ export class Player {
   #arrive() {
     this.#failures = 0;
     this.#playback.confirm();
+    this.#hooks.loaded();
     this.#hooks.trouble(null);
   }
 

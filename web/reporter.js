@@ -1,9 +1,14 @@
-// What the viewer really watched, as reports. The seconds come from the element's own `played`
-// ranges, never from the clock or the position; each report carries what is new since the last.
+// What the viewer really watched, as reports. Seconds count where two sources agree: the element's
+// own `played` ranges, and the steps of the playhead at the playing rate. Chromium's `played` has
+// begun at 0 for a viewer who resumed at 20, and a position alone does not tell playing from seeking.
+// Each report carries what is new since the last.
 
-import { fromTimeRanges, subtract, tidy, union } from "./intervals.js";
+import { fromTimeRanges, intersect, subtract, tidy, union, widen } from "./intervals.js";
+import { Steps } from "./steps.js";
 
 const MAX_INTERVALS = 256;
+// The playhead is looked at a few times a second; `played` is exact to the frame.
+const STEP_EDGE_S = 0.3;
 // Dragging the slider seeks dozens of times; the place where it comes to rest is what counts.
 const SEEK_SETTLES_MS = 400;
 const SAME_PLACE_S = 0.05;
@@ -15,6 +20,9 @@ export class Reporter {
   #videoId;
   #reported = [];
   #carried = [];
+  #steps = new Steps();
+  #rate;
+  #topRate;
   #isStarted = false;
   #isOver = false;
   #lastAtMs = 0;
@@ -28,11 +36,17 @@ export class Reporter {
     this.#videoId = videoId;
     this.#playback = playback;
     this.#outbox = outbox;
+    this.#rate = this.#topRate = video.playbackRate;
   }
 
   listen() {
     const { signal } = this.#listening;
     const on = (target, type, listener) => target.addEventListener(type, listener, { signal });
+    // Before those that report: a report carries what was seen up to its own event.
+    for (const type of ["playing", "timeupdate", "pause", "ended", "ratechange", "seeked"])
+      on(this.#video, type, () => this.#look());
+    on(this.#video, "seeking", () => this.#jump());
+    on(this.#video, "emptied", () => this.#steps.jump());
     on(this.#video, "playing", () => this.#start());
     on(this.#video, "timeupdate", () => this.#reportIfDue());
     on(this.#video, "pause", () => this.#video.ended || this.#report("paused"));
@@ -56,14 +70,44 @@ export class Reporter {
   carryOver() {
     this.#carried = union(this.#carried, this.#unreported());
     this.#reported = [];
+    this.#steps.clear();
   }
 
   get #intervalMs() {
     return this.#playback.terms.report_interval * 1000;
   }
 
+  /** The playhead as it is now. While seeking it is where nothing has been played yet. */
+  #look() {
+    const rate = this.#video.playbackRate;
+    this.#topRate = Math.max(this.#topRate, rate);
+    if (!this.#video.seeking) this.#lookAt(this.#video.currentTime);
+    this.#rate = rate;
+  }
+
+  #lookAt(positionS) {
+    this.#steps.look(positionS, performance.now(), Math.max(this.#rate, this.#video.playbackRate));
+  }
+
+  // The position is the new one already; `played` knows how far playing came before the jump.
+  #jump() {
+    const { lastPositionS } = this.#steps;
+    const range = this.#played.find(([from, to]) => from <= lastPositionS && lastPositionS <= to);
+    if (lastPositionS !== null && range) this.#lookAt(range[1]);
+    this.#steps.jump();
+  }
+
+  get #played() {
+    return union(fromTimeRanges(this.#video.played));
+  }
+
+  #seen() {
+    this.#look();
+    return intersect(this.#played, widen(this.#steps.seconds, STEP_EDGE_S));
+  }
+
   #unreported() {
-    return subtract(union(fromTimeRanges(this.#video.played)), this.#reported);
+    return subtract(this.#seen(), this.#reported);
   }
 
   #start() {
@@ -121,9 +165,12 @@ export class Reporter {
   }
 
   #compose(event) {
-    const watched = union(this.#carried, this.#unreported());
+    const seen = this.#seen();
+    const watched = union(this.#carried, subtract(seen, this.#reported));
     this.#carried = [];
-    this.#reported = union(fromTimeRanges(this.#video.played));
+    this.#reported = union(this.#reported, seen);
+    const rate = this.#topRate;
+    this.#topRate = this.#rate;
     this.#lastAtMs = performance.now();
     this.#lastPositionS = this.#video.currentTime;
     clearTimeout(this.#seekTimer);
@@ -134,7 +181,7 @@ export class Reporter {
       position: Math.round(Math.min(this.#video.currentTime, durationS) * 1000) / 1000,
       watched: tidy(watched, durationS, MAX_INTERVALS),
       event,
-      rate: this.#video.playbackRate,
+      rate, // the greatest since the last report: what it carries may have been played at that
     };
   }
 }

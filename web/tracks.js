@@ -14,7 +14,12 @@ export class Tracks {
     this.#seek = seek;
   }
 
-  /** What playback was answered: its addresses change with the grant, the viewer's choice stays. */
+  /**
+   * What playback was answered: its addresses change with the grant, the viewer's choice stays.
+   *
+   * Call it when the video is loaded: Chromium waits for tracks before it goes to the place where
+   * playing begins, and then says that everything before that place has been played.
+   */
   show({ captions, chapters_url: chaptersUrl }) {
     const languages = captions.map(({ language }) => language);
     for (const track of this.#video.querySelectorAll("track[kind=captions]")) {

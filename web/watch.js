@@ -159,8 +159,8 @@ class WatchPage {
       beforeLoad: (positionS) => {
         reporter.carryOver();
         reporter.expectPosition(positionS);
-        this.#tracks.show(playback.terms);
       },
+      loaded: () => this.#tracks.show(playback.terms),
       trouble: (message) => notify("trouble", message),
       failed: (error) => this.#explainRefusal(error),
     });

@@ -84,6 +84,22 @@ async def test_intervals(intervals: Page, call: str, expected: list[list[float]]
     assert await intervals.evaluate(call) == expected
 
 
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        pytest.param("intersect([[0, 5]], [])", [], id="nothing in common"),
+        pytest.param("intersect([[0, 5]], [[5, 9]])", [], id="touching"),
+        pytest.param("intersect([[0, 5], [7, 9]], [[3, 8]])", [[3, 5], [7, 8]], id="across"),
+        pytest.param("widen([[1, 2], [3, 4]], 0.25)", [[0.75, 2.25], [2.75, 4.25]], id="apart"),
+        pytest.param("widen([[1, 2], [3, 4]], 0.5)", [[0.5, 4.5]], id="joined"),
+    ],
+)
+async def test_intervals_that_agree(
+    intervals: Page, call: str, expected: list[list[float]]
+) -> None:
+    assert await intervals.evaluate(call) == expected
+
+
 # Outbox: reports that are not acknowledged yet
 
 OUTBOX = """async () => {
@@ -192,6 +208,18 @@ async def test_a_full_outbox_forgets_places_but_no_watched_second(outbox: Page) 
     assert size == 64
     assert oldest["report"]["sequence"] == 6
     assert oldest["report"]["watched"] == [[0, 7]]
+
+
+async def test_a_full_outbox_keeps_the_rate_at_which_seconds_were_played(outbox: Page) -> None:
+    rate = await outbox.evaluate(
+        """() => {
+            for (let i = 0; i < 70; i += 1)
+                outbox.keep({ sequence: i, watched: [], rate: i === 0 ? 4 : 1 });
+            return JSON.parse(localStorage.getItem(localStorage.key(0))).entries[0].report.rate;
+        }"""
+    )
+
+    assert rate == 4
 
 
 async def test_reports_outlive_their_page(outbox: Page) -> None:
@@ -319,7 +347,7 @@ REPORTER = """async () => {
     const ranges = (pairs) => ({
         length: pairs.length, start: (i) => pairs[i][0], end: (i) => pairs[i][1] });
     Object.assign(video, { played: ranges([]), currentTime: 0, paused: true, ended: false,
-        playbackRate: 1, readyState: 4 });
+        playbackRate: 1, readyState: 4, seeking: false });
     globalThis.reports = [];
     globalThis.beacons = 0;
     const playback = { sessionId: 's', terms: { duration: 40, report_interval: 5 },
@@ -333,6 +361,10 @@ REPORTER = """async () => {
         if (change.played) change.played = ranges(change.played);
         Object.assign(video, change);
         for (const event of events) video.dispatchEvent(new Event(event));
+    };
+    globalThis.seek = (currentTime, played) => {
+        at({ currentTime, played, seeking: true }, 'seeking');
+        at({ seeking: false }, 'seeked');
     };
 }"""
 
@@ -352,8 +384,9 @@ async def test_each_report_carries_what_was_played_since_the_last(reporter: Page
     await reporter.evaluate("at({ paused: false }, 'playing')")
     await reporter.evaluate("at({ currentTime: 5, played: [[0, 5]] })")
     await reporter.clock.run_for(5_000)
-    await reporter.evaluate("at({ currentTime: 30, played: [[0, 7]] }, 'seeked')")
-    await reporter.clock.run_for(1_000)
+    await reporter.clock.run_for(2_000)
+    await reporter.evaluate("seek(30, [[0, 7]])")
+    await reporter.clock.run_for(2_000)
     await reporter.evaluate(
         "at({ currentTime: 32, paused: true, played: [[0, 7], [30, 32]] }, 'pause')"
     )
@@ -385,6 +418,8 @@ async def test_dragging_the_slider_makes_one_report(reporter: Page) -> None:
 
 
 async def test_the_end_is_one_report_and_not_a_pause_as_well(reporter: Page) -> None:
+    await reporter.evaluate("at({ currentTime: 38, paused: false }, 'timeupdate')")
+    await reporter.clock.run_for(2_000)
     await reporter.evaluate(
         """at({ currentTime: 40.02, ended: true, paused: true, played: [[38, 40.02]] },
             'pause', 'ended')"""
@@ -394,22 +429,71 @@ async def test_the_end_is_one_report_and_not_a_pause_as_well(reporter: Page) -> 
 
 
 async def test_another_source_takes_nothing_away(reporter: Page) -> None:
+    await reporter.evaluate("at({ paused: false }, 'playing')")
+    await reporter.clock.run_for(4_000)
     await reporter.evaluate(
         """() => {
-            at({ paused: false }, 'playing');
             at({ currentTime: 4, played: [[0, 4]] });
             reporter.carryOver();
-            at({ currentTime: 5, played: [[4, 5]], paused: true }, 'pause');
+            at({ currentTime: 4, played: [] }, 'playing');
         }"""
     )
+    await reporter.clock.run_for(900)
+    await reporter.evaluate("at({ currentTime: 5, played: [[4, 5]], paused: true }, 'pause')")
 
     assert (await _reports(reporter))[-1] == ("paused", 5, [[0, 5]])
 
 
+@pytest.mark.parametrize(
+    ("change", "watched"),
+    [
+        pytest.param("currentTime: 23, played: [[0, 23]]", [[20, 23]], id="played from the start"),
+        pytest.param("currentTime: 23, played: [[20, 23]]", [[20, 23]], id="both agree"),
+        pytest.param("currentTime: 23, played: [[20, 21]]", [[20, 21]], id="played less"),
+        pytest.param("currentTime: 23, played: []", [], id="nothing played"),
+        pytest.param("currentTime: 39, played: [[20, 39]]", [], id="faster than its rate"),
+        pytest.param(
+            "currentTime: 26, playbackRate: 2, played: [[20, 26]]", [[20, 26]], id="twice as fast"
+        ),
+        pytest.param("currentTime: 5, played: [[20, 23]]", [], id="back"),
+    ],
+)
+async def test_seconds_count_where_steps_and_played_agree(
+    reporter: Page, change: str, watched: list[list[float]]
+) -> None:
+    await reporter.evaluate("seek(20, [])")
+    await reporter.evaluate("at({ paused: false }, 'playing')")
+    await reporter.clock.run_for(3_000)
+    await reporter.evaluate(f"at({{ {change}, paused: true }}, 'pause')")
+
+    assert (await _reports(reporter))[-1][2] == [
+        [pytest.approx(start, abs=0.31), pytest.approx(stop, abs=0.31)] for start, stop in watched
+    ]
+
+
+async def test_what_was_played_before_a_jump_counts_up_to_the_jump(reporter: Page) -> None:
+    await reporter.evaluate("at({ paused: false }, 'playing')")
+    await reporter.clock.run_for(4_000)
+    await reporter.evaluate("seek(30, [[0, 4]])")
+    await reporter.evaluate("at({ paused: true }, 'pause')")
+
+    assert (await _reports(reporter))[-1] == ("paused", 30, [[0, 4]])
+
+
+async def test_a_report_tells_the_greatest_rate_since_the_last(reporter: Page) -> None:
+    await reporter.evaluate("at({ paused: false, playbackRate: 4 }, 'ratechange', 'playing')")
+    await reporter.evaluate("at({ playbackRate: 1 }, 'ratechange')")
+    await reporter.clock.run_for(5_000)
+    await reporter.clock.run_for(5_000)
+
+    assert await reporter.evaluate("reports.map(({ rate }) => rate)") == [4, 4, 1]
+
+
 async def test_leaving_the_page_sends_the_rest_by_beacon_once(reporter: Page) -> None:
+    await reporter.evaluate("at({ paused: false }, 'playing')")
+    await reporter.clock.run_for(2_000)
     await reporter.evaluate(
         """() => {
-            at({ paused: false }, 'playing');
             at({ currentTime: 2, played: [[0, 2]] });
             dispatchEvent(new Event('pagehide'));
             at({ currentTime: 3, played: [[0, 3]] }, 'pause', 'timeupdate');
