@@ -64,6 +64,8 @@ class Video:
     has_chapters: bool
     storyboard_file_name: str | None
     s3_source: S3Source | None
+    source_format: str | None
+    """What was uploaded; None of rows that are older than the column."""
 
     @property
     def media(self) -> MediaFacts:
@@ -95,6 +97,7 @@ class NewVideo:
     module_id: str
     title: str
     original_filename: str
+    source_format: str
     media: MediaFacts
     original_size_bytes: int
     uploaded_by: str
@@ -124,8 +127,8 @@ FROM videos v
 INSERT = """
 INSERT INTO videos (id, course_id, module_id, title, original_filename, duration_s, width, height,
     frame_rate, rotation, container, video_codec, audio_codec, mime_type, is_playable,
-    original_size_bytes, uploaded_by)
-SELECT %s, c.id, m.id, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
+    original_size_bytes, uploaded_by, source_format)
+SELECT %s, c.id, m.id, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
 FROM courses c JOIN modules m ON m.course_id = c.id
 WHERE c.id = %s AND c.deleted_at IS NULL AND m.id = %s AND m.deleted_at IS NULL
 FOR SHARE  -- who deletes one of them waits, and then finds this video, too
@@ -256,6 +259,7 @@ async def insert(queries: Queries, video: NewVideo) -> bool:
             media.is_playable,
             video.original_size_bytes,
             video.uploaded_by,
+            video.source_format,
             video.course_id,
             video.module_id,
         ),
@@ -398,6 +402,7 @@ def _video(row: Row) -> Video:
         has_chapters=row.has_chapters,
         storyboard_file_name=row.storyboard_file_name,
         s3_source=S3Source(*row.s3_source) if row.s3_source else None,
+        source_format=row.source_format,
     )
 
 

@@ -21,7 +21,6 @@ from events.errors import (
     VideoMissing,
 )
 from events.uploads.errors import (
-    ContainerRefused,
     UploadGone,
     UploadsStopping,
     UploadStalled,
@@ -306,7 +305,6 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (UploadTooLarge, _worded(TooLarge)),
     (WrongOffset, _wrong_offset),
     (WrongChecksum, _with_default(ChecksumMismatch)),
-    (ContainerRefused, _worded(UnsupportedMediaType)),
     (S3SourceGone, _with_docstring(Failed)),
     (S3SourceUnavailable, _with_docstring(Unavailable)),
     (storage_errors.UnsupportedFormat, _with_sentence(UnsupportedMediaType)),

@@ -50,21 +50,25 @@ class StorageForeign(StorageGone):
     """The video storage is another one than it should be."""
 
 
-class InvalidSubtitles(StorageError):
-    """The file is neither WebVTT nor SRT; the sentence tells the line at fault."""
+class WordedError(StorageError):
+    """An error whose sentence is made where it arises."""
 
     def __init__(self, sentence: str) -> None:
         """One argument, as all of the family: it crosses the sandbox's border."""
         self._sentence = sentence
         super().__init__(sentence)
 
-    @classmethod
-    def at(cls, line: int, fault: str) -> "InvalidSubtitles":
-        return cls(f"Line {line}: {fault}.")
-
     @property
     def sentence(self) -> str:
         return self._sentence
+
+
+class InvalidSubtitles(WordedError):
+    """The file is neither WebVTT nor SRT; the sentence tells the line at fault."""
+
+    @classmethod
+    def at(cls, line: int, fault: str) -> "InvalidSubtitles":
+        return cls(f"Line {line}: {fault}.")
 
 
 class HugeTextTrack(StorageError):
@@ -80,15 +84,23 @@ class PartialLost(StorageError):
 
 
 class UnsupportedFormat(StorageError):
-    """The file is neither an MP4 nor a WebM video."""
+    """The file is not a video in any format that is known here."""
 
     code = "unsupported-format"
+
+
+class RefusedFormat(WordedError, UnsupportedFormat):
+    """Files of this format are not accepted here."""
 
 
 class Undecodable(StorageError):
     """The video cannot be decoded: the file is damaged or not really a video."""
 
     code = "undecodable"
+
+
+class UnknownCodec(WordedError, Undecodable):
+    """The video is coded in a way that is not known here."""
 
 
 class Truncated(Undecodable):

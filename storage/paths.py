@@ -14,10 +14,11 @@ from pathlib import Path
 from uuid import UUID
 
 from storage.errors import InvalidPath, StorageForeign, StorageGone, wrap_os_errors
+from storage.formats import EXTENSIONS
 from storage.identity import StorageIdentity, read_identity, write_marker
 
 _COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_ORIGINAL = re.compile(r"original\.(mp4|webm)")
+_ORIGINAL = re.compile(rf"original\.({'|'.join(EXTENSIONS)})")
 # The stems source, alt and storyboard are in it, and so are the configured thumbnail names.
 _SERVABLE = re.compile(r"[a-z][a-z0-9_]{0,31}-([0-9a-f]{16})\.(mp4|webm|jpg|webp|avif|vtt)")
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")

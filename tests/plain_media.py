@@ -5,6 +5,9 @@ import hashlib
 import struct
 from pathlib import Path
 
+import msgspec
+
+from storage.formats import Container, SourceFormat
 from storage.media.facts import (
     MediaLimits,
     Picture,
@@ -15,7 +18,6 @@ from storage.media.facts import (
     TranscodeTask,
     sheet_file,
 )
-from storage.media.sniff import Container
 from storage.media.transcode_limits import TranscodeBudget
 from storage.sandbox.child_process import OnProgress
 
@@ -28,6 +30,7 @@ TYPE = box(b"ftyp", b"isom\0\0\2\0isom")
 INDEX_FIRST = TYPE + box(b"moov") + box(b"mdat", b"pictures and sound")
 INDEX_LAST = TYPE + box(b"mdat", b"pictures and sound") + box(b"moov")
 CONVERTED = Probe(
+    container="mp4",
     duration_s=29.96,
     width=360,
     height=640,
@@ -63,9 +66,10 @@ class PlainMedia:
         await asyncio.to_thread(task.target.write_bytes, b"converted " + content)
         return task.targets[-1] if len(task.targets) == 1 else self.made
 
-    async def probe(self, path: Path, container: Container, limits: MediaLimits) -> Probe:
+    async def probe(self, path: Path, source: SourceFormat, limits: MediaLimits) -> Probe:
         await self.begin("probe")
-        return CONVERTED
+        container: Container = "webm" if source == "webm" else "mp4"
+        return msgspec.structs.replace(CONVERTED, container=container)
 
     async def thumbnails(
         self,

@@ -55,7 +55,7 @@ UPDATE videos SET status = 'processing', updated_at = now(),
     duration_s = %(duration_s)s, width = %(width)s, height = %(height)s,
     frame_rate = %(frame_rate)s, rotation = %(rotation)s, container = %(container)s,
     video_codec = %(video_codec)s, audio_codec = %(audio_codec)s, mime_type = %(mime_type)s,
-    is_playable = %(is_playable)s
+    is_playable = %(is_playable)s, source_format = %(source_format)s
 WHERE id = %(video_id)s AND deleted_at IS NULL AND status = 'announced' RETURNING id
 """
 
@@ -108,12 +108,18 @@ async def list_deleted(queries: Queries, module_ids: Sequence[str]) -> set[str]:
 
 
 async def set_arrived(
-    transaction: Transaction, video_id: UUID, media: MediaFacts, size_bytes: int, filename: str
+    transaction: Transaction,
+    video_id: UUID,
+    source_format: str,
+    media: MediaFacts,
+    size_bytes: int,
+    filename: str,
 ) -> bool:
     """The file is here; False when the video has been deleted meanwhile."""
     facts = {
         **asdict(media),
         "video_id": str(video_id),
+        "source_format": source_format,
         "size_bytes": size_bytes,
         "filename": filename,
     }

@@ -53,7 +53,7 @@ SELECT v.id, v.course_id, v.deleted_at IS NOT NULL AS is_deleted,
         SELECT FROM procrastinate_jobs j WHERE j.lock = v.id::text AND j.status = 'doing'
     ) AS is_changing,
     v.status = 'failed' AND NOT v.is_failure_final AND v.deleted_at IS NULL AS is_retryable,
-    'original.' || coalesce(v.container, 'mp4') AS original_name,
+    'original.' || coalesce(v.source_format, v.container, 'mp4') AS original_name,
     v.original_size_bytes, v.original_sha256,
     v.status = 'announced' OR EXISTS (SELECT FROM representations r WHERE r.video_id = v.id)
         AS is_made,

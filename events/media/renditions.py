@@ -22,8 +22,9 @@ from events.media.cancellation import run_while_wanted
 from events.media.scratch import scratch_directory
 from storage.disk import SHARED_DISK
 from storage.errors import FINAL
+from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.facts import MediaLimits, Probe, TranscodeTask
-from storage.media.sniff import Container, is_fragmented, moov_is_last
+from storage.media.sniff import is_fragmented, moov_is_last
 from storage.media.transcode_limits import transcode_budget
 from storage.paths import StoragePaths, asset_name, original_name
 from storage.sandbox.children import Sandbox
@@ -103,10 +104,11 @@ class Renditions:
 
     async def drop_original(self, video: Video) -> None:
         """Removes the uploaded file, whichever format it has."""
-        await self.discard(video, [original_name(container) for container in FORMATS])
+        formats = [video.source_format] if video.source_format else [*FORMATS]
+        await self.discard(video, [original_name(one) for one in formats])
 
     async def _make_served(self, video: Video, report: ReportProgress) -> Rendition:
-        original = self._path(video, original_name(video.media.container))
+        original = self._path(video, original_name(_source_format(video)))
         async with scratch_directory(self._storage) as directory:
             source, container = await self._make_playable(
                 video, original, directory / "made", report
@@ -127,9 +129,8 @@ class Renditions:
         """Transcodes or remuxes; returns the original where it needs neither."""
         container = video.media.container
         if not video.media.is_playable:
-            return target, await self._transcode(
-                video, original, target, [*FORMATS.values()], report
-            )
+            source, targets = _source_format(video), [*FORMATS.values()]
+            return target, await self._transcode(video, original, source, target, targets, report)
         if not await SHARED_DISK.run(_needs_remux, original, container):
             return original, container
         await self._sandbox.remux(original, target, container)
@@ -145,8 +146,9 @@ class Renditions:
 
         async with scratch_directory(self._storage) as directory:
             target = directory / "made"
-            container = await self._transcode(video, source, target, targets, report)
-            media = media_facts(container, await self._sandbox.probe(target, container, MADE_HERE))
+            source_format = FORMATS[video.primary.format]
+            container = await self._transcode(video, source, source_format, target, targets, report)
+            media = media_facts(await self._sandbox.probe(target, container, MADE_HERE))
             rendition = await self._publish(video, target, "alt", media)
         if not await self._record_alternate(video, rendition):
             await self._discard_unwanted(video, rendition)
@@ -155,6 +157,7 @@ class Renditions:
         self,
         video: Video,
         source: Path,
+        source_format: SourceFormat,
         target: Path,
         targets: list[Container],
         report: ReportProgress,
@@ -167,7 +170,7 @@ class Renditions:
             done_ratio = ratio
 
         task = TranscodeTask(
-            source, media.container, target, targets, media.duration_s, MADE_HERE.max_pixels
+            source, source_format, target, targets, media.duration_s, MADE_HERE.max_pixels
         )
         facts = await SHARED_DISK.run(source.stat)
         shown = (media.width, media.height, media.duration_s, media.frame_rate)
@@ -178,7 +181,7 @@ class Renditions:
         """Returns the original's facts, unless it was transcoded: then the file is probed."""
         if video.media.is_playable:
             return video.media
-        return media_facts(container, await self._sandbox.probe(path, container, MADE_HERE))
+        return media_facts(await self._sandbox.probe(path, container, MADE_HERE))
 
     def _path(self, video: Video, name: str) -> Path:
         return self._storage.asset(video.course_id, video.id, name)
@@ -228,7 +231,13 @@ def lacks_alternate(video: Video) -> bool:
     return video.status == "ready" and len(video.representations) == 1
 
 
-def media_facts(container: Container, probe: Probe) -> MediaFacts:
+def _source_format(video: Video) -> SourceFormat:
+    """The format of the original."""
+    name = video.source_format or video.media.container
+    return next(known for known in TRAITS if known == name)
+
+
+def media_facts(probe: Probe) -> MediaFacts:
     """Converts storage's probe to the database's facts: those floors do not import each other."""
     return MediaFacts(
         duration_s=probe.duration_s,
@@ -236,7 +245,7 @@ def media_facts(container: Container, probe: Probe) -> MediaFacts:
         height=probe.height,
         frame_rate=probe.frame_rate,
         rotation=probe.rotation,
-        container=container,
+        container=probe.container,
         video_codec=probe.video_codec,
         audio_codec=probe.audio_codec,
         mime_type=probe.mime_type,

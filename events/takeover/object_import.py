@@ -22,7 +22,6 @@ from db.space import Reservation
 from db.takeover import announcements, imports
 from db.takeover.imports import ImportedObject
 from db.takeover.legacy import LegacyModule
-from db.videos import MediaFacts
 from events.errors import NotTaken, deleted_video_fault
 from events.media import pipeline
 from events.media.renditions import media_facts
@@ -33,10 +32,9 @@ from storage.errors import (
     PartialBusy,
     SandboxBusy,
     StorageFull,
-    UnsupportedFormat,
     wrap_os_errors,
 )
-from storage.media.facts import MediaLimits
+from storage.media.facts import Examined, MediaLimits
 from storage.partials import PartialFile, hold_partial
 from storage.paths import StoragePaths
 from storage.s3.checksums import Mismatch, Verified
@@ -132,13 +130,13 @@ class Importer:
     ) -> Taken:
         await room.cover(found.size_bytes)
         verdict = await self._fetch_verified(found, known, file, room)
-        media = await self._judge(known, file)
+        examined = await self._examine(known, file)
         faults: dict[str, NotTaken] = {}
         for module in modules:
             is_last = module is modules[-1] and not faults
             try:
                 with _convert_faults():
-                    await self._enter(found, known.id, file, media, module, is_last=is_last)
+                    await self._enter(found, known.id, file, examined, module, is_last=is_last)
             except NotTaken as exc:
                 faults[module.id] = exc
         if not faults:
@@ -235,12 +233,12 @@ class Importer:
             await imports.set_verified(transaction, known.id, verdict.sha256, verdict.by)
         return verdict
 
-    async def _judge(self, known: ImportedObject, file: PartialFile) -> MediaFacts:
+    async def _examine(self, known: ImportedObject, file: PartialFile) -> Examined:
+        settings = self._settings
         try:
-            found = await self._sandbox.examine(file.path, self._settings.media_limits)
-            if found.container not in self._settings.allowed_formats:
-                raise UnsupportedFormat
-            return media_facts(found.container, found.probe)
+            return await self._sandbox.examine(
+                file.path, settings.media_limits, settings.allowed_formats
+            )
         except FINAL as exc:
             async with self._database.transaction() as transaction:
                 await imports.refuse(transaction, known.id, exc.sentence)
@@ -252,7 +250,7 @@ class Importer:
         found: S3Object,
         object_id: UUID,
         file: PartialFile,
-        media: MediaFacts,
+        examined: Examined,
         module: LegacyModule,
         *,
         is_last: bool,
@@ -262,9 +260,9 @@ class Importer:
             if video_id is None:
                 raise NotTaken("taken", "another import has just taken it")
             # `take` locks the module, so no other import publishes files there.
-            await self._publish(file, module.course_id, video_id, media.container)
+            await self._publish(file, module.course_id, video_id, examined.source)
             try:
-                await self._enter_within(transaction, found, object_id, video_id, media)
+                await self._enter_within(transaction, found, object_id, video_id, examined)
                 if is_last:
                     await imports.finish(transaction, object_id)
             except (DatabaseError, NotTaken):
@@ -272,11 +270,11 @@ class Importer:
                 raise
 
     async def _publish(
-        self, file: PartialFile, course_id: str, video_id: UUID, container: str
+        self, file: PartialFile, course_id: str, video_id: UUID, extension: str
     ) -> None:
         """Publishes the file, replacing what a killed import left."""
         await self._run(remove_video, self._storage, course_id, video_id)
-        await self._run(publish_partial, self._storage, file.path, course_id, video_id, container)
+        await self._run(publish_partial, self._storage, file.path, course_id, video_id, extension)
 
     async def _enter_within(
         self,
@@ -284,7 +282,7 @@ class Importer:
         found: S3Object,
         object_id: UUID,
         video_id: UUID,
-        media: MediaFacts,
+        examined: Examined,
     ) -> None:
         size_bytes = found.size_bytes
         await space.reserve(  # each video counts against the quota, even those that share a file
@@ -295,7 +293,10 @@ class Importer:
             quota_bytes=self._settings.quota_bytes,
         )
         filename = filename_of(found.location.key)
-        if not await announcements.set_arrived(transaction, video_id, media, size_bytes, filename):
+        media = media_facts(examined.probe)
+        if not await announcements.set_arrived(
+            transaction, video_id, examined.source, media, size_bytes, filename
+        ):
             raise deleted_video_fault()
         await pipeline.begin_within(transaction, video_id, object_id)
 

@@ -40,7 +40,3 @@ class WrongOffset(UploadError):
 
 class WrongChecksum(UploadError):
     """The bytes do not have the checksum that was sent with them."""
-
-
-class ContainerRefused(UploadError):
-    """Files of this container are not accepted here."""

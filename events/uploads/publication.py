@@ -5,6 +5,7 @@ stray file only, which the reconcile takes.
 """
 
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -14,7 +15,6 @@ from db.pool import Database
 from db.videos import MediaFacts, NewVideo, Video
 from events.media import pipeline
 from events.media.renditions import media_facts
-from events.uploads.errors import ContainerRefused
 from events.uploads.settings import UploadSettings
 from storage.disk import Disk
 from storage.errors import StorageError
@@ -23,6 +23,14 @@ from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 from storage.uploads import UploadFile
 from storage.videos import publish_original, publish_partial, remove_video
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a received file is by its content."""
+
+    source_format: str
+    media: MediaFacts
 
 
 class Publication:
@@ -40,29 +48,27 @@ class Publication:
         self._sandbox = sandbox
         self._settings = settings
 
-    async def judge(self, path: Path) -> MediaFacts:
-        """The facts of the file by its content. Raises: ContainerRefused, the media errors."""
-        found = await self._sandbox.examine(path, self._settings.media_limits)
-        if found.container not in self._settings.allowed_formats:
-            raise ContainerRefused(f"{found.container} files are not accepted here.")
-        return media_facts(found.container, found.probe)
+    async def examine(self, path: Path) -> Received:
+        """The facts of the file by its content. Raises: RefusedFormat, the media errors."""
+        settings = self._settings
+        found = await self._sandbox.examine(path, settings.media_limits, settings.allowed_formats)
+        return Received(found.source, media_facts(found.probe))
 
     async def publish_whole(self, file: UploadFile, new: NewVideo, upload_id: UUID) -> Video | None:
         """Give the file its place and its row; None, and no file either, without the module.
 
         Raises: StorageError, CommitUnknown, DatabaseError.
         """
-        container = new.media.container
-        await publish_original(self._storage, file, new.course_id, new.id, container, self._disk)
+        extension = new.source_format
+        await publish_original(self._storage, file, new.course_id, new.id, extension, self._disk)
         return await self._enter(new, upload_id)
 
     async def publish_resumed(
         self, file: PartialFile, new: NewVideo, upload_id: UUID
     ) -> Video | None:
         """As `publish_whole`; the file keeps the name that it has beside the new one."""
-        container = new.media.container
         await self._disk.run_to_its_end(
-            publish_partial, self._storage, file.path, new.course_id, new.id, container
+            publish_partial, self._storage, file.path, new.course_id, new.id, new.source_format
         )
         return await self._enter(new, upload_id)
 

@@ -17,12 +17,12 @@ from db.errors import DatabaseError
 from db.pool import Database
 from db.space import Reservation
 from db.uploads import NewUpload, Upload
-from db.videos import MediaFacts, NewVideo
+from db.videos import NewVideo
 from events.uploads.checkpoints import Checkpoints
 from events.uploads.checksum import Checksum
-from events.uploads.errors import ContainerRefused, UploadGone, UploadTooLarge, WrongOffset
+from events.uploads.errors import UploadGone, UploadTooLarge, WrongOffset
 from events.uploads.exclusive_access import ExclusiveAccess
-from events.uploads.publication import Publication
+from events.uploads.publication import Publication, Received
 from events.uploads.receivers import Receiver, Receivers, UploadBody
 from events.uploads.settings import UploadSettings
 from events.uploads.whole_upload import WholeUpload
@@ -32,8 +32,6 @@ from storage.partials import PartialFile
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 from storage.uploads import Digest, UploadFile, receive, require_space
-
-REFUSED = (*FINAL, ContainerRefused)
 
 Authorize = Callable[[], Awaitable[Module]]  # the module, or raises why not
 Cover = Callable[[int], Awaitable[None]]  # has room for so many bytes, or raises
@@ -243,12 +241,12 @@ class Uploads:
     ) -> Upload:
         """Raises what refuses it; then, and when its module is gone, it is gone, too."""
         try:
-            media = await self._publication.judge(file.path)
-        except REFUSED:
+            received = await self._publication.examine(file.path)
+        except FINAL:
             await self._discard(upload.id, file)
             raise
         module = await authorize()
-        new = _new_video(upload, module.course_id, media)
+        new = _new_video(upload, module.course_id, received)
         if await self._publication.publish_resumed(file, new, upload.id) is None:
             await self._discard(upload.id, file)
             await authorize()
@@ -304,14 +302,15 @@ async def _append_chunks(
         receiver.end(exc)
 
 
-def _new_video(upload: Upload, course_id: str, media: MediaFacts) -> NewVideo:
+def _new_video(upload: Upload, course_id: str, received: Received) -> NewVideo:
     return NewVideo(
         id=uuid4(),
         course_id=course_id,
         module_id=upload.module_id,
         title=upload.title,
         original_filename=upload.filename,
-        media=media,
+        source_format=received.source_format,
+        media=received.media,
         original_size_bytes=upload.length_bytes,
         uploaded_by=upload.user_id,
     )

@@ -3,9 +3,9 @@
 from uuid import UUID
 
 from db.space import Reservation
-from db.videos import MediaFacts, NewVideo, Video
+from db.videos import NewVideo, Video
 from events.uploads.errors import UploadTooLarge
-from events.uploads.publication import Publication
+from events.uploads.publication import Publication, Received
 from storage.uploads import UploadFile
 
 
@@ -39,13 +39,10 @@ class WholeUpload:
         await self._room.cover_step(size_bytes)
         await self._file.append(chunk)
 
-    async def finish(self) -> MediaFacts:
-        """The facts of the file, all of which is on the disk.
-
-        Raises: ContainerRefused, StorageError.
-        """
+    async def finish(self) -> Received:
+        """The facts of the file, all of which is on the disk. Raises: StorageError."""
         await self._file.finish()
-        return await self._publication.judge(self._file.path)
+        return await self._publication.examine(self._file.path)
 
     async def publish(self, new: NewVideo) -> Video | None:
         """The video; None, and no file either, when the module is gone.

@@ -12,8 +12,9 @@ from aiohttp import hdrs, web
 
 from db.courses import Module
 from db.errors import DatabaseTimeout, DatabaseUnavailable
-from db.videos import MediaFacts, NewVideo
+from db.videos import NewVideo
 from events.log.snapshots import VideoSnapshot, snapshot
+from events.uploads.publication import Received
 from events.uploads.whole_upload import WholeUpload, too_large
 from handlers import keys
 from handlers.access.rate_limits import is_free
@@ -84,10 +85,10 @@ async def post_video(request: web.Request) -> web.Response:
         part = await file_part(reader)
         await _append_file(request, module, reader, upload)
         await refuse_more_parts(reader)
-        media = await upload.finish()
+        received = await upload.finish()
         # Much can happen while hours of lecture arrive.
         module = await allowed_module(request, Right.EDIT)
-        video = await upload.publish(_new_video(upload, module, part, media, viewer.user_id))
+        video = await upload.publish(_new_video(upload, module, part, received, viewer.user_id))
     if video is None:  # the module went in the last moment
         refuse_missing(viewer)
     location = f"/api/v1/videos/{video.id}"
@@ -136,7 +137,7 @@ async def _require_still(request: web.Request, module: Module) -> None:
 
 
 def _new_video(
-    upload: WholeUpload, module: Module, part: FilePart, media: MediaFacts, user_id: str
+    upload: WholeUpload, module: Module, part: FilePart, received: Received, user_id: str
 ) -> NewVideo:
     return NewVideo(
         id=uuid4(),
@@ -144,7 +145,8 @@ def _new_video(
         module_id=module.id,
         title=part.title,
         original_filename=part.filename,
-        media=media,
+        source_format=received.source_format,
+        media=received.media,
         original_size_bytes=upload.size_bytes,
         uploaded_by=user_id,
     )

@@ -190,10 +190,10 @@ class Config:
 
     allowed_formats: tuple[str, ...] = setting(
         "ALLOWED_FORMATS",
-        "mp4,webm",
-        values.several("mp4", "webm"),
-        "Accepted containers, judged by content; codecs that browsers cannot play are converted"
-        " before `ready`.",
+        "mp4,webm,mov,mkv",
+        values.several("mp4", "webm", "mov", "mkv"),
+        "Accepted formats, judged by content; what browsers cannot play is converted before"
+        " `ready`. `mp4` is 3GP and M4A, too.",
         section="Uploads and media processing",
     )
     max_upload_size_bytes: int = setting(

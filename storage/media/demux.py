@@ -18,14 +18,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from storage.errors import NoVideo, TooComplex, Undecodable, storage_error
-from storage.media.sniff import Container
+from storage.formats import TRAITS, SourceFormat
+from storage.media import decoders
 
-_DEMUXERS = {"mp4": "mov", "webm": "matroska"}
-# The file protocol alone is no protection: an ffconcat script names local files. This list is.
-_OPTIONS = {
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
-    "protocol_whitelist": "file",
-}
+# An MP4 may say that its media lie in other files.
+_OPTIONS_OF = {"mov": {"enable_drefs": "0", "use_absolute_path": "0"}}
 # These speak of the disk; whatever else FFmpeg reports speaks of what is in the file.
 _DISK_ERRNOS = frozenset(
     {errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ESTALE}
@@ -51,22 +48,33 @@ def wrap_media_errors() -> Iterator[None]:
 
 
 @contextmanager
-def open_media(path: Path, container: Container) -> Iterator[InputContainer]:
+def open_media(path: Path, source: SourceFormat) -> Iterator[InputContainer]:
     """The file, opened for reading, closed after the block.
 
     Raises: Undecodable, TooComplex, FileMissing.
     """
+    demuxer = TRAITS[source].demuxer
     with (
         wrap_media_errors(),
         av.open(
             f"file:{path}",
-            format=_DEMUXERS[container],
-            container_options=_OPTIONS,
+            format=demuxer,
+            container_options=_options(demuxer),
             # Titles in a broken encoding are no reason to refuse a video.
             metadata_errors="replace",
         ) as media,
     ):
         yield media
+
+
+def _options(demuxer: str) -> dict[str, str]:
+    return {
+        # The file protocol alone is no protection: an ffconcat script names local files.
+        "format_whitelist": demuxer,
+        "protocol_whitelist": "file",
+        "codec_whitelist": decoders.whitelist(),
+        **_OPTIONS_OF.get(demuxer, {}),
+    }
 
 
 def video_stream(media: InputContainer) -> VideoStream:
@@ -116,9 +124,9 @@ def decode_packets(
 
 def prepare_decoder(stream: VideoStream, max_pixels: int) -> None:
     """Bound what the decoder may take before it runs. Raises: TooComplex, Undecodable."""
-    decoder = stream.codec_context
-    if decoder is None:
+    if not decoders.is_decodable(stream):
         raise Undecodable("no decoder for this codec")
+    decoder = stream.codec_context
     require_pixels(decoder.width, decoder.height, max_pixels)
     if not decoder.is_open:
         decoder.thread_count = 1

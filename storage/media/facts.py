@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from storage.media.sniff import Container
+from storage.formats import Container, SourceFormat
 
 # How a picture is written, by the extension of its file.
 PictureKind = Literal["jpg", "webp", "avif"]
@@ -42,6 +42,8 @@ class MediaLimits(msgspec.Struct, frozen=True):
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """What a video file is."""
 
+    container: Container
+    """The format that it is served in."""
     duration_s: float
     width: int
     """As shown, after rotation and sample aspect ratio."""
@@ -62,7 +64,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
 class Examined(msgspec.Struct, frozen=True):
     """What an uploaded file is."""
 
-    container: Container
+    source: SourceFormat
     probe: Probe
 
 
@@ -107,13 +109,14 @@ def sheet_file(directory: Path, number: int) -> Path:
 
 class ProbeTask(msgspec.Struct, frozen=True):
     path: Path
-    container: Container
+    source: SourceFormat
     limits: MediaLimits
 
 
 class ExamineTask(msgspec.Struct, frozen=True):
     path: Path
     limits: MediaLimits
+    allowed: list[str]
 
 
 class TextTrackTask(msgspec.Struct, frozen=True):
@@ -130,7 +133,7 @@ class RemuxTask(msgspec.Struct, frozen=True):
 
 class TranscodeTask(msgspec.Struct, frozen=True):
     path: Path
-    container: Container
+    source: SourceFormat
     target: Path
     targets: list[Container]
     duration_s: float

@@ -4,8 +4,8 @@ The least common of Chromium, Firefox and Safari counts, and they are asked for 
 H.264 is concerned: its other profiles exist in hardly any decoder.
 """
 
+from storage.formats import Container
 from storage.media.codec_strings import VideoFacts, avc_configuration, vp9_profile
-from storage.media.sniff import Container
 
 # Baseline, Main and High; Extended (88) is played by none of them.
 _H264_PROFILES = frozenset({66, 77, 100})

@@ -14,37 +14,41 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from storage.errors import TooComplex, Undecodable
+from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.codec_strings import (
     VideoFacts,
     audio_codec_string,
     mime_type,
     video_codec_string,
 )
+from storage.media.decoders import is_decodable, unknown_codec
 from storage.media.demux import first_frame, open_media, require_pixels, video_stream
 from storage.media.facts import MediaLimits, Probe
 from storage.media.geometry import clockwise_rotation, display_size
-from storage.media.playable import is_playable
-from storage.media.sniff import Container, is_fragmented
+from storage.media.playable import is_playable, is_video_playable
+from storage.media.sniff import is_fragmented
 
 # Outside of this a rate is an artefact of the time base (WebM recorders say 1000).
 _PLAUSIBLE_RATES = (1, 240)
 
 
-def probe(path: Path, container: Container, limits: MediaLimits) -> Probe:
+def probe(path: Path, source: SourceFormat, limits: MediaLimits) -> Probe:
     """Raises: NoVideo, TooComplex, Undecodable, FileMissing."""
-    with open_media(path, container) as media:
+    with open_media(path, source) as media:
         if len(media.streams) > limits.max_streams:
             raise TooComplex(f"{len(media.streams)} streams")
         stream = video_stream(media)
+        if not is_decodable(stream):
+            raise unknown_codec(stream, source)
         frame = first_frame(media, stream, limits.max_pixels)
-        duration_s = _duration_s(path, container, media)
+        duration_s = _duration_s(path, source, media)
         if duration_s > limits.max_duration_s:
             raise TooComplex(f"{duration_s} s long")
-        return _describe(container, media, stream, frame, duration_s, limits.max_pixels)
+        return _describe(source, media, stream, frame, duration_s, limits.max_pixels)
 
 
 def _describe(
-    container: Container,
+    source: SourceFormat,
     media: InputContainer,
     stream: VideoStream,
     frame: VideoFrame,
@@ -57,7 +61,9 @@ def _describe(
     rotation = clockwise_rotation(frame.rotation)
     width, height = display_size(frame.width, frame.height, sample_ratio(stream), rotation)
     require_pixels(width, height, max_pixels)
+    container = served_container(source, facts)
     return Probe(
+        container=container,
         duration_s=round(duration_s, 6),
         width=width,
         height=height,
@@ -67,8 +73,15 @@ def _describe(
         audio_codec=audio_codec,
         mime_type=mime_type(container, video_codec_string(facts), audio_string),
         streams=len(media.streams),
-        is_playable_in_browsers=is_playable(container, facts, audio_string),
+        is_playable_in_browsers=TRAITS[source].is_native
+        and is_playable(container, facts, audio_string),
     )
+
+
+def served_container(source: SourceFormat, facts: VideoFacts) -> Container:
+    """The format that a file with this picture is served in."""
+    container = TRAITS[source].container
+    return container if is_video_playable(container, facts) else "mp4"
 
 
 def video_facts(stream: VideoStream, frame: VideoFrame) -> VideoFacts:
@@ -108,28 +121,28 @@ def _frame_rate(stream: VideoStream) -> float | None:
     return None
 
 
-def _duration_s(path: Path, container: Container, media: InputContainer) -> float:
+def _duration_s(path: Path, source: SourceFormat, media: InputContainer) -> float:
     duration_s = (media.duration or 0) / av.time_base
     # The header of a fragmented MP4 tells of the first fragment only; a live WebM says nothing.
-    if duration_s <= 0 or _is_fragmented(path, container):
-        duration_s = _scan_duration_s(path, container)
+    if duration_s <= 0 or _is_fragmented(path, source):
+        duration_s = _scan_duration_s(path, source)
     if duration_s <= 0:
         raise Undecodable("no duration")
     return duration_s
 
 
-def _is_fragmented(path: Path, container: Container) -> bool:
-    if container != "mp4":
+def _is_fragmented(path: Path, source: SourceFormat) -> bool:
+    if TRAITS[source].demuxer != "mov":
         return False
     with path.open("rb") as file:
         return is_fragmented(file)
 
 
-def _scan_duration_s(path: Path, container: Container) -> float:
+def _scan_duration_s(path: Path, source: SourceFormat) -> float:
     """From the first to the end of the last packet; reads the whole file, decodes nothing."""
     first_s, last_s = float("inf"), 0.0
     units: dict[int, float] = {}
-    with open_media(path, container) as media:
+    with open_media(path, source) as media:
         for packet in media.demux([*media.streams.video, *media.streams.audio]):
             if packet.pts is None:
                 continue

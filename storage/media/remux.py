@@ -12,8 +12,9 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from storage.errors import Undecodable, wrap_os_errors
+from storage.formats import Container
 from storage.media.demux import open_media, video_stream, wrap_media_errors
-from storage.media.sniff import Container, check_lengths, is_fragmented, moov_is_last
+from storage.media.sniff import check_lengths, is_fragmented, moov_is_last
 from storage.mp4.faststart import move_index_to_front
 
 # (muxer, options) of a file that starts playing at once.

@@ -1,8 +1,8 @@
 """What an uploaded file is by its content, and whether all of it is there.
 
 Reads only box and element headers (ISO/IEC 14496-12 s. 4.2; RFC 8794 and RFC 9559): what is
-inside them is for FFmpeg, in a sandbox. Nothing else than MP4 and WebM is recognised; scripts
-and playlists, which would make FFmpeg open other files, are refused here for the first time.
+inside them is for FFmpeg, in a sandbox. Only media files are recognised; scripts and playlists,
+which would make FFmpeg open other files, are refused here for the first time.
 Time is linear in the number of headers, and that number is bounded: two microseconds each, some
 seconds for the longest recordings. For sandboxed children; blocks.
 """
@@ -10,11 +10,10 @@ seconds for the longest recordings. For sandboxed children; blocks.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple, TypeAlias
+from typing import BinaryIO, NamedTuple
 
 from storage.errors import TooComplex, Truncated, Undecodable, UnsupportedFormat, wrap_os_errors
-
-Container: TypeAlias = Literal["mp4", "webm"]
+from storage.formats import SourceFormat
 
 # Enough for an ftyp box of 1,000 brands and any EBML header.
 HEAD_BYTES = 4096
@@ -25,12 +24,17 @@ _MAX_ELEMENTS = 2_000_000
 # Smaller than any block: padding, and the times of clusters in the first minute.
 _TINY_BYTES, _MAX_TINY = 3, 10_000
 
-# No "qt  ": QuickTime files, HEIF and AVIF pictures are other formats in the same boxes.
+# HEIF and AVIF pictures are other formats in the same boxes.
 _MP4_BRANDS = frozenset(
     b"isom,iso2,iso3,iso4,iso5,iso6,iso7,iso8,iso9,isoa,isob,isoc,mp41,mp42,mp71,avc1,av01,"
-    b"dash,msdh,msix,cmfc,cmf2,M4V ,M4VH,M4VP,M4A ,f4v ,3gp4,3gp5,3gp6,MSNV".split(b",")
+    b"dash,msdh,msix,cmfc,cmf2,M4V ,M4VH,M4VP,f4v ,F4V ,MSNV,XAVC,isml,piff,mp21".split(b",")
 )
-_DOC_TYPES = frozenset({b"webm", b"matroska"})
+_SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P "})
+_QUICKTIME_BRAND = b"qt  "
+_3GP_BRANDS = (b"3gp", b"3gr", b"3gs", b"3ge", b"3gg", b"3g2", b"KDD")
+# QuickTime files of before 2001 have no ftyp (Apple's "QuickTime File Format", "The file type").
+_FIRST_BOXES = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+_DOC_TYPES: dict[bytes, SourceFormat] = {b"webm": "webm", b"matroska": "mkv"}
 
 _EBML = 0x1A45DFA3
 _DOC_TYPE = 0x4282
@@ -38,24 +42,27 @@ _SEGMENT = 0x18538067
 _CLUSTER = 0x1F43B675
 
 
-def sniff(head: bytes) -> Container:
-    """The container whose first bytes (`HEAD_BYTES` are enough) these are.
+def sniff(head: bytes) -> SourceFormat:
+    """The format whose first bytes (`HEAD_BYTES` are enough) these are.
 
     Raises: UnsupportedFormat.
     """
-    if _is_mp4(head):
-        return "mp4"
-    if _is_matroska(head):
-        return "webm"
-    raise UnsupportedFormat
+    found = _format_of_boxes(head) or _format_of_elements(head)
+    if found is None:
+        raise UnsupportedFormat
+    return found
 
 
-def sniff_file(path: Path) -> Container:
-    """The container, once all of it is there. Raises: as `check_lengths`, FileMissing."""
+def sniff_file(path: Path) -> SourceFormat:
+    """The format by its first bytes. Raises: UnsupportedFormat, FileMissing."""
     with wrap_os_errors(), path.open("rb") as file:
-        container = sniff(file.read(HEAD_BYTES))
+        return sniff(file.read(HEAD_BYTES))
+
+
+def check_file(path: Path) -> None:
+    """All of the file is there. Raises: as `check_lengths`, FileMissing."""
+    with wrap_os_errors(), path.open("rb") as file:
         check_lengths(file, path.stat().st_size)
-    return container
 
 
 def check_lengths(file: BinaryIO, size: int) -> None:
@@ -64,10 +71,12 @@ def check_lengths(file: BinaryIO, size: int) -> None:
     FFmpeg opens a cut faststart MP4 without a word, so this has to be asked first.
     Raises: Truncated, Undecodable, TooComplex, UnsupportedFormat.
     """
-    if sniff(_head(file)) == "mp4":
+    if _format_of_boxes(_head(file)):
         _check_boxes(file, size)
-    else:
+    elif _format_of_elements(_head(file)):
         _check_elements(file, size)
+    else:
+        raise UnsupportedFormat
 
 
 def moov_is_last(file: BinaryIO) -> bool:
@@ -97,13 +106,27 @@ class _Box(NamedTuple):
     stop: int
 
 
-def _is_mp4(head: bytes) -> bool:
-    length = int.from_bytes(head[:4], "big")
-    if head[4:8] != b"ftyp" or length < 16:
-        return False
+def _format_of_boxes(head: bytes) -> SourceFormat | None:
+    length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+    if kind in _FIRST_BOXES:
+        return "mov"
+    if kind != b"ftyp" or length < 16:
+        return None
     major, compatible = head[8:12], head[16 : min(length, len(head))]
     brands = {compatible[at : at + 4] for at in range(0, len(compatible) - 3, 4)}
-    return not _MP4_BRANDS.isdisjoint(brands | {major})
+    return _format_of_brand(major) or next(
+        (found for brand in sorted(brands) if (found := _format_of_brand(brand))), None
+    )
+
+
+def _format_of_brand(brand: bytes) -> SourceFormat | None:
+    if brand in _MP4_BRANDS:
+        return "mp4"
+    if brand == _QUICKTIME_BRAND:
+        return "mov"
+    if brand in _SOUND_BRANDS:
+        return "m4a"
+    return "3gp" if brand.startswith(_3GP_BRANDS) else None
 
 
 def _check_boxes(file: BinaryIO, size: int) -> None:
@@ -147,7 +170,7 @@ def _read_box(file: BinaryIO, position: int, size: int) -> _Box:
 
 
 def _box_kinds(file: BinaryIO) -> Iterator[bytes]:
-    if sniff(_head(file)) == "mp4":
+    if _format_of_boxes(_head(file)):
         for box in _boxes(file, file.seek(0, os.SEEK_END)):
             yield box.kind
 
@@ -163,14 +186,14 @@ class _Element(NamedTuple):
     """None when the size is unknown, as live recorders write it."""
 
 
-def _is_matroska(head: bytes) -> bool:
+def _format_of_elements(head: bytes) -> SourceFormat | None:
     try:
         header = _parse_element(head, 0)
         if header.id != _EBML or header.stop is None:
-            return False
-        return _doc_type(head, header.start, min(header.stop, len(head))) in _DOC_TYPES
+            return None
+        return _DOC_TYPES.get(_doc_type(head, header.start, min(header.stop, len(head))))
     except (Truncated, Undecodable):
-        return False
+        return None
 
 
 def _doc_type(head: bytes, position: int, stop: int) -> bytes:

@@ -18,11 +18,11 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from storage.errors import Undecodable
+from storage.formats import Container
 from storage.media.codec_strings import VideoFacts
 from storage.media.demux import decode_packet, prepare_decoder, require_pixels
 from storage.media.filters import PictureFilter, SoundFilter
 from storage.media.probe import sample_ratio
-from storage.media.sniff import Container
 
 AnyPacket: TypeAlias = "Packet[Any]"
 

@@ -13,12 +13,13 @@ from av.container import InputContainer, OutputContainer
 from av.video.frame import VideoFrame
 
 from storage.errors import Undecodable
+from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.codec_strings import VideoFacts
+from storage.media.decoders import is_decodable
 from storage.media.demux import first_frame, open_media, video_stream, wrap_media_errors
 from storage.media.playable import is_sound_playable, is_video_playable
 from storage.media.probe import sound_codec, video_facts
 from storage.media.remux import MUXERS, verify
-from storage.media.sniff import Container
 from storage.media.tracks import CODINGS, CopiedTrack, PictureTrack, SoundTrack, Track
 
 Report = Callable[[float], None]
@@ -26,24 +27,26 @@ Report = Callable[[float], None]
 
 def transcode(
     path: Path,
-    container: Container,
+    source: SourceFormat,
     target: Path,
     targets: list[Container],
     duration_s: float,
     max_pixels: int,
     report: Report,
 ) -> Container:
-    """Write `target`: in its own container if that is one of `targets` and its picture plays
-    there, else in the first of them; returns which. `report` hears of the share that is done.
+    """Write `target`: in the source's own container or the one next to it if that is one of
+    `targets` and the picture plays there, else in the first of them; returns which. `report` hears
+    of the share that is done.
 
     Raises: Undecodable, NoVideo, TooComplex, FileMissing, StorageFull.
     """
-    first, facts = _first_look(path, container, max_pixels)
-    may_stay = container in targets and is_video_playable(container, facts)
-    made = container if may_stay else targets[0]
+    first, facts = _first_look(path, source, max_pixels)
+    home = TRAITS[source].container
+    may_stay = home in targets and is_video_playable(home, facts)
+    made = home if may_stay else targets[0]
     muxer, options = MUXERS[made]
     with (
-        open_media(path, container) as media,
+        open_media(path, source) as media,
         wrap_media_errors(),
         av.open(f"file:{target}", "w", format=muxer, options=options) as out,
     ):
@@ -53,8 +56,8 @@ def transcode(
     return made
 
 
-def _first_look(path: Path, container: Container, max_pixels: int) -> tuple[VideoFrame, VideoFacts]:
-    with open_media(path, container) as media:
+def _first_look(path: Path, source: SourceFormat, max_pixels: int) -> tuple[VideoFrame, VideoFacts]:
+    with open_media(path, source) as media:
         stream = video_stream(media)
         frame = first_frame(media, stream, max_pixels)
         return frame, video_facts(stream, frame)
@@ -79,7 +82,7 @@ def _tracks(
     for sound in media.streams.audio:
         if is_sound_playable(made, sound_codec(sound)[1]):
             tracks[sound.index] = CopiedTrack(out, sound, start_s)
-        elif sound.codec_context is not None:
+        elif is_decodable(sound):
             tracks[sound.index] = SoundTrack(out, coding, sound, start_s)
     return tracks
 

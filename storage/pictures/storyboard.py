@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from storage.errors import Undecodable, wrap_os_errors
+from storage.formats import Container
 from storage.media.demux import decode_packets, open_media, video_stream
 from storage.media.facts import (
     MAX_TILES,
@@ -28,7 +29,6 @@ from storage.media.facts import (
     Storyboard,
     sheet_file,
 )
-from storage.media.sniff import Container
 from storage.pictures.stills import MAX_PIXELS, Stills
 from storage.sha256 import sha256_file
 

@@ -17,9 +17,9 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from storage.errors import Undecodable
+from storage.formats import Container
 from storage.media.demux import decode_frames, open_media, video_stream
 from storage.media.facts import Picture, PictureKind
-from storage.media.sniff import Container
 from storage.pictures.picture_files import write_pictures
 from storage.pictures.stills import MAX_PIXELS, Stills
 

@@ -10,6 +10,7 @@ kernel may refuse.
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ import msgspec
 
 from storage.disk import SHARED_DISK
 from storage.errors import MediaCrashed, wrap_os_errors
+from storage.formats import Container, SourceFormat
 from storage.media.facts import (
     MAX_TRACK_BYTES,
     CustomThumbnailsTask,
@@ -36,7 +38,6 @@ from storage.media.facts import (
     TranscodeTask,
     encode,
 )
-from storage.media.sniff import Container
 from storage.media.transcode_limits import TranscodeBudget
 from storage.sandbox.answers import require_requested, require_storyboard
 from storage.sandbox.child import CONFINEMENT, Budget, NoTask, Order
@@ -70,10 +71,15 @@ class Sandbox:
         return await self.run(CONFINEMENT, NoTask(), Confinement, timeout_s=timeout_s)
 
     async def examine(
-        self, path: Path, limits: MediaLimits, *, timeout_s: float = 15.0
+        self,
+        path: Path,
+        limits: MediaLimits,
+        allowed: Sequence[str],
+        *,
+        timeout_s: float = 15.0,
     ) -> Examined:
         """Sniff and probe an upload. Raises: UnsupportedFormat, Truncated, and as `probe`."""
-        task = ExamineTask(path, limits)
+        task = ExamineTask(path, limits, [*allowed])
         return await self.run(
             "examine", task, Examined, timeout_s=timeout_s, most_interruptions=MOST_CHILDREN
         )
@@ -92,13 +98,13 @@ class Sandbox:
         )
 
     async def probe(
-        self, path: Path, container: Container, limits: MediaLimits, *, timeout_s: float = 10.0
+        self, path: Path, source: SourceFormat, limits: MediaLimits, *, timeout_s: float = 10.0
     ) -> Probe:
         """Read streams and duration.
 
         Raises: NoVideo, TooComplex, Undecodable, FileMissing, and as `run`.
         """
-        task = ProbeTask(path, container, limits)
+        task = ProbeTask(path, source, limits)
         return await self.run(
             "probe", task, Probe, timeout_s=timeout_s, most_interruptions=MOST_CHILDREN
         )

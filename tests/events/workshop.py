@@ -88,7 +88,7 @@ class Workshop:
         new = new_video(**media)
         directory = self.storage.video_dir("c1", new.id)
         await asyncio.to_thread(directory.mkdir, parents=True)
-        original = directory / f"original.{new.media.container}"
+        original = directory / f"original.{new.source_format}"
         await asyncio.to_thread(original.write_bytes, content)
         assert await pipeline.enter(self.database, new, uuid4()) is not None
         return new.id
@@ -137,7 +137,7 @@ class Workshop:
         return await asyncio.to_thread(lambda: sorted(path.name for path in directory.iterdir()))
 
 
-def new_video(module_id: str = "m-c1", **media: Any) -> NewVideo:
+def new_video(module_id: str = "m-c1", source_format: str | None = None, **media: Any) -> NewVideo:
     facts: dict[str, Any] = {
         "duration_s": 30.0,
         "width": 640,
@@ -149,6 +149,7 @@ def new_video(module_id: str = "m-c1", **media: Any) -> NewVideo:
         "audio_codec": None,
         "mime_type": 'video/mp4; codecs="avc1.64001F"',
         "is_playable": True,
+        **media,
     }
     return NewVideo(
         id=uuid4(),
@@ -156,7 +157,8 @@ def new_video(module_id: str = "m-c1", **media: Any) -> NewVideo:
         module_id=module_id,
         title="Lecture",
         original_filename="lecture.mp4",
-        media=MediaFacts(**{**facts, **media}),
+        source_format=source_format or facts["container"],
+        media=MediaFacts(**facts),
         original_size_bytes=1,
         uploaded_by="tess",
     )

@@ -86,6 +86,7 @@ class Place:
             module_id="m1",
             title="t",
             original_filename="f.mp4",
+            source_format="mp4",
             media=MediaFacts(
                 30.0, 640, 360, 25.0, 0, "mp4", "h264", None, "video/mp4", is_playable=is_playable
             ),

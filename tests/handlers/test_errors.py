@@ -168,6 +168,9 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
         storage_errors.UnsupportedFormat(SECRET),
         "unsupported-format",
     ),
+    storage_errors.WordedError: (storage_errors.WordedError("No."), "unavailable"),
+    storage_errors.RefusedFormat: (storage_errors.RefusedFormat("No."), "unsupported-format"),
+    storage_errors.UnknownCodec: (storage_errors.UnknownCodec("No."), "undecodable"),
     storage_errors.UnsupportedPicture: (
         storage_errors.UnsupportedPicture(SECRET),
         "unsupported-format",

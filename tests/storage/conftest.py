@@ -11,8 +11,8 @@ from av.audio.resampler import AudioResampler
 from PIL import Image
 
 from storage.disk import Disk
+from storage.formats import Container
 from storage.media.facts import MediaLimits
-from storage.media.sniff import Container
 from storage.paths import StoragePaths
 from storage.upkeep.inventory import remove_unfinished
 from tests.storage.transcoding import Workbench

@@ -29,7 +29,8 @@ def test_every_path_lies_below_the_absolute_root(monkeypatch, tmp_path: Path) ->
     assert paths.upload(VIDEO) == root / "tmp" / str(VIDEO)
     assert paths.scratch(VIDEO) == root / "tmp" / f"{VIDEO}.work"
     assert paths.video_dir("cs-101", VIDEO) == root / "courses/cs-101" / str(VIDEO)
-    assert paths.asset("cs-101", VIDEO, "original.mp4").name == "original.mp4"
+    for name in ("original.mp4", "original.mkv", "original.3gp"):
+        assert paths.asset("cs-101", VIDEO, name).name == name
 
 
 def test_of_unfinished_files_only_resumable_uploads_are_told_by_name() -> None:

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
+from storage.formats import Container
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
-from storage.media.sniff import Container
 from storage.media.transcode import transcode
 from tests.chromium import open_chromium
 

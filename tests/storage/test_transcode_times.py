@@ -9,7 +9,7 @@ import av
 import pytest
 from av.audio.resampler import AudioResampler
 
-from storage.media.sniff import Container
+from storage.formats import Container
 from tests.storage.frames import plain, write_frames
 from tests.storage.transcoding import IN_STEP_S, Workbench, times_of
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import av
 
+from storage.formats import Container
 from storage.media.facts import MediaLimits
-from storage.media.sniff import Container
+from storage.media.sniff import sniff_file
 from storage.media.transcode import transcode
 
 MANY_PIXELS = 10**8
@@ -27,10 +28,15 @@ class Workbench:
         duration_s: float = 1.0,
         max_pixels: int = MANY_PIXELS,
     ) -> Container:
-        container: Container = "mp4" if source.suffix == ".mp4" else "webm"
         wanted = list(targets) or ["mp4", "webm"]
         return transcode(
-            source, container, self.target, wanted, duration_s, max_pixels, self.told.append
+            source,
+            sniff_file(source),
+            self.target,
+            wanted,
+            duration_s,
+            max_pixels,
+            self.told.append,
         )
 
 

@@ -13,7 +13,7 @@ from db.videos import MediaFacts
 from events.media import cancellation, pipeline
 from events.upkeep import reconcile
 from storage.errors import MediaTimedOut, StorageFull, Undecodable
-from storage.media.sniff import Container
+from storage.formats import Container
 from tests.events.workshop import CONVERTED_STORYBOARD, Killed, Workshop, names_of
 from tests.plain_media import CONVERTED, INDEX_FIRST, sha256
 from tests.waiting import wait_until

@@ -15,7 +15,6 @@ from db.uploads import NewUpload, Upload
 from db.videos import NewVideo
 from events.uploads.checksum import Checksum
 from events.uploads.errors import (
-    ContainerRefused,
     UploadGone,
     UploadsStopping,
     UploadTakenOver,
@@ -26,7 +25,7 @@ from events.uploads.errors import (
 from events.uploads.settings import UploadSettings
 from events.uploads.uploads import Arrival, Uploads
 from storage.disk import SHARED_DISK
-from storage.errors import MediaInterrupted, Undecodable
+from storage.errors import MediaInterrupted, RefusedFormat, Undecodable
 from storage.media.facts import Examined, MediaLimits
 from storage.paths import StoragePaths
 from tests.plain_media import CONVERTED
@@ -216,7 +215,7 @@ async def test_stopping_ends_a_silent_request_and_keeps_its_bytes(
 @pytest.mark.parametrize(
     ("found", "fault", "is_gone"),
     [
-        pytest.param(Examined("webm", CONVERTED), ContainerRefused, True, id="container"),
+        pytest.param(RefusedFormat("No."), RefusedFormat, True, id="format"),
         pytest.param(Undecodable(), Undecodable, True, id="no video"),
         pytest.param(MediaInterrupted(), MediaInterrupted, False, id="not examined"),
     ],
@@ -315,14 +314,15 @@ async def test_whole_upload_stays_only_as_a_video(
 ) -> None:
     async with made.receive("tess", least_bytes=0, most_bytes=len(FILM), is_exempt=False) as upload:
         await upload.append(FILM)
-        media = await upload.finish()
+        received = await upload.finish()
         new = NewVideo(
             id=uuid4(),
             course_id="c1",
             module_id="m-c1",
             title="Title",
             original_filename="a.mp4",
-            media=media,
+            source_format=received.source_format,
+            media=received.media,
             original_size_bytes=upload.size_bytes,
             uploaded_by="tess",
         )

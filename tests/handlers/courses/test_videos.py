@@ -281,6 +281,7 @@ async def test_module_deleted_during_an_upload_waits_for_it_and_takes_it_along(
             module_id="m1",
             title="Late",
             original_filename="a.mp4",
+            source_format="mp4",
             media=existing.media,
             original_size_bytes=1,
             uploaded_by="tess",

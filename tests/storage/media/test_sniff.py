@@ -9,7 +9,14 @@ import pytest
 
 from storage.errors import StorageError, TooComplex, Truncated, Undecodable, UnsupportedFormat
 from storage.media import sniff as sniff_module
-from storage.media.sniff import check_lengths, is_fragmented, moov_is_last, sniff, sniff_file
+from storage.media.sniff import (
+    check_file,
+    check_lengths,
+    is_fragmented,
+    moov_is_last,
+    sniff,
+    sniff_file,
+)
 from storage.samples import write_clock_mp4
 
 FTYP = b"\0\0\0\x18ftypisom\0\0\2\0isommp42"
@@ -36,18 +43,24 @@ UNKNOWN = b"\x01" + b"\xff" * 7
 
 
 @pytest.mark.parametrize(
-    ("head", "container"),
+    ("head", "name"),
     [
         pytest.param(FTYP, "mp4", id="isom"),
         pytest.param(b"\0\0\0\x14ftypM4V \0\0\0\0M4V ", "mp4", id="itunes"),
         pytest.param(b"\0\0\0\x14ftypXXXX\0\0\0\0mp41", "mp4", id="compatible-brand"),
+        pytest.param(b"\0\0\0\x18ftypXXXX\0\0\0\0????mp42", "mp4", id="last-brand"),
+        pytest.param(b"\0\0\0\x14ftyp3gp5\0\0\0\0isom", "3gp", id="3gp"),
+        pytest.param(b"\0\0\0\x14ftypM4A \0\0\0\0isom", "m4a", id="itunes-sound"),
+        pytest.param(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "mov", id="quicktime"),
+        pytest.param(b"\0\0\x04\xd2moov\0\0\0\x6cmvhd", "mov", id="quicktime-moov-first"),
+        pytest.param(b"\0\0\0\x08wide\0\0\x02\0mdat", "mov", id="quicktime-wide-first"),
         pytest.param(ebml(b"webm"), "webm", id="webm"),
-        pytest.param(ebml(b"matroska"), "webm", id="matroska"),
+        pytest.param(ebml(b"matroska"), "mkv", id="matroska"),
         pytest.param(ebml(b"webm\0\0"), "webm", id="RFC-8794-s13-padded-string"),
     ],
 )
-def test_container_is_known_by_its_content(head: bytes, container: str) -> None:
-    assert sniff(head) == container
+def test_format_is_known_by_its_content(head: bytes, name: str) -> None:
+    assert sniff(head) == name
 
 
 @pytest.mark.parametrize(
@@ -59,11 +72,10 @@ def test_container_is_known_by_its_content(head: bytes, container: str) -> None:
         pytest.param(b"<?xml version='1.0'?><MPD/>", id="dash-manifest"),
         pytest.param(b"RIFF\0\0\0\0AVI LIST", id="avi"),
         pytest.param(b"\xff\xd8\xff\xe0JFIF", id="jpeg"),
-        pytest.param(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", id="quicktime"),
         pytest.param(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf", id="heif-picture"),
         pytest.param(b"\0\0\0\x08ftyp", id="ftyp-without-brands"),
         pytest.param(FTYP[:7], id="cut-before-the-type"),
-        pytest.param(box(b"moov") + box(b"mdat"), id="no-ftyp"),
+        pytest.param(box(b"junk") + box(b"moov") + box(b"mdat"), id="no-known-box"),
         pytest.param(ebml(b"other"), id="other-ebml"),
         pytest.param(b"\x1a\x45\xdf\xa3" + UNKNOWN, id="ebml-header-without-size"),
         pytest.param(b"\x1a\x45\xdf\xa3\x9f\x42", id="cut-ebml-header"),
@@ -220,9 +232,11 @@ def _passes(content: bytes) -> bool:
     return True
 
 
-def test_a_file_is_known_once_all_of_it_is_there(tmp_path: Path) -> None:
+def test_cut_file_is_known_but_not_whole(tmp_path: Path) -> None:
     write_clock_mp4(tmp_path / "a", 1)
-    assert sniff_file(tmp_path / "a") == "mp4"
+    check_file(tmp_path / "a")
     os.truncate(tmp_path / "a", 4000)
+
+    assert sniff_file(tmp_path / "a") == "mp4"
     with pytest.raises(Truncated):
-        sniff_file(tmp_path / "a")
+        check_file(tmp_path / "a")

@@ -10,8 +10,8 @@ import av
 import pytest
 
 from storage.errors import FileMissing, NoVideo, TooComplex, Undecodable
+from storage.formats import Container
 from storage.media.probe import probe
-from storage.media.sniff import Container
 from tests.storage.frames import bars, write_deep
 from tests.storage.transcoding import IN_STEP_S, Workbench, packets_of, times_of
 
