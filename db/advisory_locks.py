@@ -1,8 +1,8 @@
-"""The registry of PostgreSQL advisory locks: each number stands here once.
+"""Registry of PostgreSQL advisory locks, each number listed once.
 
 Functions in migrations cannot import it and repeat their number; a test reads the functions of the
 installed schema and fails on a number that is not registered. The two key spaces (one of 64 bits,
-one of two times 32) never meet, says the PostgreSQL manual, section 9.28.10.
+one of two times 32) do not overlap (PostgreSQL manual, section 9.28.10).
 """
 
 from enum import IntEnum, unique
@@ -23,20 +23,20 @@ class AdvisoryLock(IntEnum):
 
 
 def lock_until_commit(lock: AdvisoryLock) -> str:
-    """Waits for the lock; it ends with the transaction."""
+    """SQL that waits for the lock; the transaction's end releases it."""
     return f"SELECT pg_advisory_xact_lock({NAMESPACE}, {lock:d})"
 
 
 def try_lock_until_commit(lock: AdvisoryLock) -> str:
-    """Selects `is_owner`; the lock ends with the transaction."""
+    """SQL that selects `is_owner`; the transaction's end releases the lock."""
     return f"SELECT pg_try_advisory_xact_lock({NAMESPACE}, {lock:d}) AS is_owner"
 
 
 def try_lock(lock: AdvisoryLock) -> str:
-    """Selects `is_owner`; the lock ends with the connection."""
+    """SQL that selects `is_owner`; the connection's end releases the lock."""
     return f"SELECT pg_try_advisory_lock({NAMESPACE}, {lock:d}) AS is_owner"
 
 
 def lock_migrations() -> str:
-    """Waits for the lock; it ends with the connection."""
+    """SQL that waits for the lock; the connection's end releases it."""
     return f"SELECT pg_advisory_lock({MIGRATION_KEY})"

@@ -1,4 +1,4 @@
-"""The clock that all hosts share: what orders or ends something goes by it, never by a host's."""
+"""The database's clock, shared by all hosts: orders and ends things; a host's clock never does."""
 
 from datetime import datetime
 

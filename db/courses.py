@@ -8,7 +8,7 @@ from db.pool import Queries, Row
 
 
 class PutOutcome(Enum):
-    """What a PUT did to the row it names."""
+    """Outcome of a PUT for its row."""
 
     CREATED = "created"
     CHANGED = "changed"
@@ -24,7 +24,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class EnrolledCourse:
-    """A course as its reader sees it; `role` is None for who is not enrolled (admin, service)."""
+    """A course as one user sees it; `role` is None without an enrolment (admin, service)."""
 
     id: str
     title: str
@@ -40,7 +40,7 @@ class Module:
     position: int
 
 
-# A deleted course or module that is put again comes back empty: its videos stay deleted.
+# A PUT of a deleted course or module restores it empty: its videos stay deleted.
 PUT_COURSE = """
 WITH before AS (SELECT title, deleted_at FROM courses WHERE id = %(id)s)
 INSERT INTO courses AS c (id, title) VALUES (%(id)s, %(title)s)
@@ -129,7 +129,7 @@ async def put_course(queries: Queries, course_id: str, title: str) -> tuple[Cour
 async def put_module(
     queries: Queries, course_id: str, module_id: str, title: str, position: int
 ) -> tuple[Module, PutOutcome] | None:
-    """None when the module stands under another course: it never moves."""
+    """Create or change a module. None when it belongs to another course: a module never moves."""
     parameters = {"id": module_id, "course_id": course_id, "title": title, "position": position}
     row = await queries.fetch_one(PUT_MODULE, parameters)
     return (_module(row), _outcome(row)) if row else None
@@ -164,12 +164,12 @@ async def list_modules(queries: Queries, course_id: str) -> list[Module]:
 
 
 async def delete_modules(queries: Queries, course_id: str, module_id: str | None = None) -> None:
-    """Hide one module of a course, or all of them."""
+    """Soft-delete one module of a course, or all of them."""
     await queries.fetch_all(DELETE_MODULES, {"course_id": course_id, "module_id": module_id})
 
 
 async def restore(queries: Queries, course_id: str, module_id: str) -> None:
-    """Show the two again, for a video that is restored in them; other modules stay deleted."""
+    """Undelete both, for a video that is restored in them; other modules stay deleted."""
     await queries.fetch_all(RESTORE, {"course_id": course_id, "module_id": module_id})
 
 

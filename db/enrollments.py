@@ -1,4 +1,4 @@
-"""Who is enrolled where, and the version that every change of it raises."""
+"""Enrolments: the role of a user in a course, and the version that every change increments."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from db.pool import Queries
 
 @dataclass(frozen=True, slots=True)
 class Enrollment:
-    """`role` is None once withdrawn; the row stays, so that its version never falls."""
+    """`role` is None once withdrawn; the row stays, so that its version never decreases."""
 
     course_id: str
     user_id: str
@@ -68,7 +68,7 @@ WHERE NOT EXISTS (
 ORDER BY course_id, user_id
 """
 
-# A first version was never changed, so no grant of it can have been revoked.
+# Version 1 was never changed, so no grant of it can have been revoked.
 CHANGED_VERSIONS = """
 SELECT course_id, user_id, version FROM enrollments
 WHERE version > 1 AND updated_at > now() - make_interval(secs => %s)
@@ -88,7 +88,7 @@ async def put(
 
 
 async def withdraw(queries: Queries, course_id: str, user_id: str) -> Enrollment | None:
-    """None when there was no enrolment to withdraw."""
+    """End an enrolment. None when there was none."""
     row = await queries.fetch_one(WITHDRAW, (course_id, user_id))
     return Enrollment(*row) if row else None
 
@@ -96,7 +96,7 @@ async def withdraw(queries: Queries, course_id: str, user_id: str) -> Enrollment
 async def get(
     queries: Queries, course_id: str, user_id: str, *, locked: bool = False
 ) -> Enrollment | None:
-    """The row, withdrawn or not; `locked` until the transaction ends."""
+    """Read the row, withdrawn or not; `locked` until the transaction ends."""
     row = await queries.fetch_one(GET_FOR_UPDATE if locked else GET, (course_id, user_id))
     return Enrollment(*row) if row else None
 
@@ -116,13 +116,13 @@ async def list_of_course(
 async def list_not_enrolled(
     queries: Queries, asked: Collection[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """Those pairs of a course and a user where the user is not enrolled, in order."""
+    """Filter for the (course, user) pairs without an enrolment, sorted."""
     course_ids, user_ids = [course for course, _ in asked], [user for _, user in asked]
     rows = await queries.fetch_all(NOT_ENROLLED, (course_ids, user_ids))
     return [(row.course_id, row.user_id) for row in rows]
 
 
 async def list_changed_versions(queries: Queries, within_s: float) -> dict[tuple[str, str], int]:
-    """(course_id, user_id) -> version, of the enrolments changed in the last `within_s` seconds."""
+    """(course_id, user_id) -> version of the enrolments changed in the last `within_s` seconds."""
     rows = await queries.fetch_all(CHANGED_VERSIONS, (within_s,))
     return {(row.course_id, row.user_id): row.version for row in rows}

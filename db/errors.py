@@ -1,4 +1,4 @@
-"""What can go wrong between us and PostgreSQL, in our words."""
+"""Errors of `db/`; psycopg2's and aiopg's are wrapped in them (`pool.wrap_errors`)."""
 
 
 class DatabaseError(Exception):
@@ -33,11 +33,11 @@ class ForeignKeyViolated(ConstraintViolated):
 
 
 class QuotaReached(DatabaseError):
-    """The storage quota leaves no room for that."""
+    """The storage quota leaves no room for this."""
 
 
 class TooManyUploads(DatabaseError):
-    """The user has as many open uploads as allowed; `most_count` is how many."""
+    """The user has as many open uploads as allowed; `most_count` is the limit."""
 
     def __init__(self, most_count: int) -> None:
         super().__init__()
@@ -45,4 +45,4 @@ class TooManyUploads(DatabaseError):
 
 
 class CommitUnknown(DatabaseUnavailable):
-    """The database went away during a commit: nobody can say whether it took place."""
+    """The database went away during a commit: it is unknown whether the commit took place."""

@@ -1,7 +1,7 @@
-"""Deferring background jobs inside a transaction of ours.
+"""Defers background jobs inside a transaction of this service.
 
-procrastinate cannot defer on a connection that is not its own, so this calls the SQL function it
-defers with; a test holds its signature against the installed version.
+procrastinate cannot defer on a connection that is not its own, so this calls the SQL function that
+it uses itself; a test pins the signature in the installed version.
 """
 
 from typing import Any
@@ -25,13 +25,13 @@ COUNT_BY_STATUS = "SELECT status::text, count(*) FROM procrastinate_jobs GROUP B
 
 
 async def count_by_status(queries: Queries) -> dict[str, int]:
-    """Those that are kept: `todo` (waiting), `doing`, `failed`; one that succeeded goes away."""
+    """Jobs by status: `todo` (waiting), `doing`, `failed`; those that succeeded are deleted."""
     rows = await queries.fetch_all(COUNT_BY_STATUS)
     return {row.status: row.count for row in rows}
 
 
 async def is_queued(queries: Queries, lock: str) -> bool:
-    """Whether a job of that lock waits or is at work."""
+    """True while a job with that lock waits or runs."""
     return await queries.fetch_one(QUEUED, (lock,)) is not None
 
 
@@ -44,7 +44,7 @@ async def defer(
     lock: str,
     priority: int = 0,
 ) -> None:
-    """Queue `task`; it exists once the transaction commits. Jobs of one `lock` never overlap.
+    """Queue `task` with the transaction's commit; jobs with one `lock` never overlap.
 
     The greatest `priority` is taken first.
     """

@@ -1,8 +1,8 @@
-"""Connections to PostgreSQL: the pool, transactions, and where psycopg2's errors are wrapped.
+"""Connections to PostgreSQL: the pool, transactions, and the wrapping of psycopg2's errors.
 
 Reads go through `Database`, which repeats a statement once on a fresh connection when a pooled one
-turned out to be dead. Writes go through `Database.transaction()`, where only the first statement is
-repeated, with which the BEGIN goes: after it nothing can be done twice.
+turned out to be dead. Writes go through `Database.transaction()`, where only the first statement,
+sent with BEGIN, is repeated: after it nothing may run twice.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ UNAVAILABLE = (
 Parameters = Sequence[Any] | Mapping[str, Any]
 Row = Any  # a named tuple, its fields named by the statement
 
-ACQUIRE_TIMEOUT_S = 2.0  # longer, and the caller had better answer 503
+ACQUIRE_TIMEOUT_S = 2.0  # a longer wait is better answered with 503
 STATEMENT_TIMEOUT_S = 5.0  # the contract's bound for a report that cannot be committed
 CLIENT_TIMEOUT_S = STATEMENT_TIMEOUT_S + 1.0  # for a server that no longer answers at all
 RECYCLE_S = 300.0  # firewalls forget idle connections after some minutes
 
 SESSION_OPTIONS = (
     "-c timezone=UTC"
-    " -c synchronous_commit=on"  # whatever role, database or URL say: 200 means that it is on disk
+    " -c synchronous_commit=on"  # overrides role, database and URL: 200 means that it is on disk
     f" -c statement_timeout={int(STATEMENT_TIMEOUT_S * 1000)}"
     " -c lock_timeout=2000"
     " -c idle_in_transaction_session_timeout=10000"
@@ -57,7 +57,7 @@ KEEPALIVES = {
 
 
 class Queries(Protocol):
-    """What the functions of `db/` need to run a statement: a `Database` or a `Transaction`."""
+    """The interface that functions of `db/` run statements on: a `Database` or a `Transaction`."""
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]: ...
 
@@ -79,7 +79,7 @@ class Transaction:
         if self._connection is None:
             return await self._begin(sql, parameters)
         if self._status == TRANSACTION_STATUS_IDLE:
-            raise DatabaseError("The transaction has ended.")  # this would be one by itself
+            raise DatabaseError("The transaction has ended.")  # would run in autocommit
         return await self._database.run(self._connection, sql, parameters)
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
@@ -90,26 +90,26 @@ class Transaction:
         await self.fetch_all(sql, parameters)
 
     async def finish(self, sql: str, parameters: Parameters = ()) -> None:
-        """The last statement, committed where it is done: nobody waits for our next turn.
+        """Run the last statement with COMMIT, so that its locks outlast no turn of the event loop.
 
-        Raises: CommitUnknown, and what the statement does.
+        Raises: CommitUnknown, and the errors of the statement.
         """
         if self._connection is None:
-            await self._begin()  # by itself: what commits must not be repeated
+            await self._begin()  # on its own: a statement sent with COMMIT must not be repeated
         try:
             await self.fetch_all(f"{sql};\nCOMMIT", parameters)
         except (DatabaseUnavailable, DatabaseTimeout) as exc:
             if self._status == TRANSACTION_STATUS_INERROR:
-                raise  # the statement failed, and COMMIT was not looked at
+                raise  # the statement failed, COMMIT was not executed
             raise CommitUnknown from exc
         self._is_finished = True
 
     async def commit(self) -> None:
-        """Raises: CommitUnknown, and DatabaseError where a failure was passed over."""
+        """Raises: CommitUnknown; DatabaseError where a failed statement was ignored."""
         if self._connection is None or self._is_finished:
             return
         if self._status in (TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_IDLE):
-            raise DatabaseError  # PostgreSQL would take COMMIT, and roll back without a word
+            raise DatabaseError  # PostgreSQL would accept COMMIT, and roll back silently
         try:
             await self._database.run(self._connection, "COMMIT")
         except (DatabaseUnavailable, DatabaseTimeout) as exc:
@@ -124,7 +124,7 @@ class Transaction:
             self._connection.close()
 
     async def release(self) -> None:
-        """Once is enough."""
+        """Return the connection to the pool; idempotent."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await self._database.release(connection)
@@ -155,7 +155,7 @@ class Database:
         self.query_count = 0
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """The rows of a statement that may safely run twice: a read."""
+        """Rows of a statement that may safely run twice: a read."""
         try:
             return await self._fetch_once(sql, parameters)
         except DatabaseUnavailable:
@@ -168,7 +168,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """BEGIN, then COMMIT when the block ends well and ROLLBACK when it does not."""
+        """BEGIN, then COMMIT when the block succeeds and ROLLBACK when it raises."""
         transaction = Transaction(self)
         try:
             yield transaction
@@ -182,19 +182,22 @@ class Database:
     async def run(
         self, connection: aiopg.Connection, sql: str, parameters: Parameters = ()
     ) -> list[Row]:
-        """One statement on `connection`; an empty list when it returns no rows."""
+        """Run one statement on `connection`; an empty list when it returns no rows."""
         self.query_count += 1
         async with wrap_errors(), connection.cursor(cursor_factory=NamedTupleCursor) as cursor:
             await cursor.execute(sql, parameters or None)
             return list(await cursor.fetchall()) if cursor.description else []
 
     async def acquire(self) -> aiopg.Connection:
-        """To be released. Raises: DatabaseTimeout, DatabaseUnavailable."""
+        """Take a connection, to be released by the caller.
+
+        Raises: DatabaseTimeout, DatabaseUnavailable.
+        """
         async with wrap_errors(), asyncio.timeout(ACQUIRE_TIMEOUT_S):
             return await self._pool.acquire()
 
     async def release(self, connection: aiopg.Connection) -> None:
-        # A cancelled statement leaves its connection in the middle of something.
+        # A cancelled statement leaves its connection in mid-protocol.
         is_idle = connection.closed or (
             connection.raw.get_transaction_status() == TRANSACTION_STATUS_IDLE
         )
@@ -203,7 +206,7 @@ class Database:
         await self._pool.release(connection)
 
     async def clear(self) -> None:
-        """Close those that nobody uses: where one is dead, they are likely to be."""
+        """Close idle connections: where one is dead, the others are likely to be."""
         await self._pool.clear()
 
     async def _fetch_once(self, sql: str, parameters: Parameters) -> list[Row]:
@@ -227,14 +230,14 @@ async def open_database(dsn: str, size: int = 10) -> AsyncIterator[Database]:
 
 
 def pool_options() -> dict[str, Any]:
-    """How every connection of ours is made, pooled or not."""
+    """Options of every connection of this service, pooled or not."""
     return {"minsize": 1, "pool_recycle": RECYCLE_S, **connection_options()}
 
 
 def connection_options() -> dict[str, Any]:
     return {
         "timeout": CLIENT_TIMEOUT_S,
-        "enable_hstore": False,  # would cost a catalogue query a connection
+        "enable_hstore": False,  # would cost a catalogue query per connection
         "options": SESSION_OPTIONS,
         **KEEPALIVES,
     }
@@ -242,11 +245,11 @@ def connection_options() -> dict[str, Any]:
 
 @asynccontextmanager
 async def wrap_errors() -> AsyncIterator[None]:
-    """Raise what psycopg2 and aiopg raise as the errors of `db.errors`."""
+    """Convert exceptions of psycopg2 and aiopg to those of `db.errors`."""
     try:
         yield
     except asyncio.CancelledError as exc:
-        # aiopg makes the server's statement_timeout look as if we had been cancelled.
+        # aiopg turns the server's statement_timeout into a cancellation of the task.
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise

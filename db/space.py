@@ -1,11 +1,12 @@
-"""Room in the storage quota, reserved in steps before bytes arrive; how many uploads a user has.
+"""Storage quota: space reserved in steps ahead of the bytes, and the limit of a user's open
+uploads.
 
-Used is what the rows of published files say; reserved is what uploads under way were promised.
-The sum of both never passes the quota, however many processes reserve at once: one statement
-decides. What was promised and no byte has come for is at most a quarter of what is free, so that
-nobody takes all of it by asking. A reservation that nobody renews expires, so that a killed process
-gives its room back. How much the disk itself has free is for storage to say: nothing is promised
-of it.
+Used space is the sum over the rows of published files; reserved space is granted to uploads in
+progress. Their sum never exceeds the quota, however many processes reserve at once: one statement
+decides. Space granted ahead of received bytes is at most a quarter of the free space, so that no
+client can take all of it by asking. A reservation that is not renewed expires, so that a killed
+process returns its space. Free space on the disk is the business of `storage`: no reservation is
+made of it.
 """
 
 import asyncio
@@ -26,8 +27,8 @@ from db.pool import Database, Queries
 
 logger = logging.getLogger(__name__)
 
-STEP_BYTES = 64 * 1024 * 1024  # ahead of the bytes; what is smaller is reserved as a whole
-LIFE_S = 900.0  # several times what a sender may be silent
+STEP_BYTES = 64 * 1024 * 1024  # ahead of the bytes; less than this is reserved as a whole
+LIFE_S = 900.0  # several times the silence that a sender is allowed
 RENEW_AFTER_S = LIFE_S / 3
 RETRY_AFTER_S = 10.0  # while the database is away and the reservation still holds
 
@@ -49,10 +50,10 @@ async def open_upload(
     quota_bytes: int | None,
     life_s: float = LIFE_S,
 ) -> None:
-    """Count one more upload of the user, until its room is released or expires.
+    """Count one more upload of the user, until its reservation is released or expires.
 
-    `length_bytes` is 0 where nobody knows it, `most_count` None for who may have any number.
-    Raises: TooManyUploads; QuotaReached for what could not end if nobody else sent a byte.
+    `length_bytes` is 0 where it is unknown, `most_count` None for a user without a limit.
+    Raises: TooManyUploads; QuotaReached if the upload could not complete even if no other did.
     """
     row = await queries.fetch_one(
         OPEN, (upload_id, user_id, length_bytes, most_count, quota_bytes, life_s)
@@ -74,10 +75,11 @@ async def reserve(
     quota_bytes: int | None,
     life_s: float = LIFE_S,
 ) -> int:
-    """The bytes that the upload may have in all, from `needed_bytes` to `desired_bytes`.
+    """Reserve between `needed_bytes` and `desired_bytes`; returns the total granted.
 
-    Needed is what has come, or is certain to. Asked again it grows and lives longer; running twice
-    does no harm. Raises: QuotaReached, also for an upload that was ended.
+    Needed bytes have arrived or are certain to. A repeated call extends size and lifetime; running
+    twice does no harm.
+    Raises: QuotaReached, also for an upload that has ended.
     """
     row = await queries.fetch_one(
         RESERVE, (upload_id, needed_bytes, desired_bytes, quota_bytes, life_s)
@@ -89,21 +91,21 @@ async def reserve(
 
 
 async def release(queries: Queries, upload_id: UUID) -> None:
-    """Give the room back; in the transaction that makes the upload a video, to that video."""
+    """Delete the reservation; the space goes to the video if the same transaction inserts it."""
     await queries.fetch_all(RELEASE, (upload_id,))
 
 
 async def read_used_bytes(queries: Queries) -> int:
-    """The bytes of all published files, as their rows tell."""
+    """The bytes of all published files, by their rows."""
     row = await queries.fetch_one(USED)
     assert row is not None
     return int(row.used_bytes)
 
 
 class Reservation:
-    """The room of one upload under way, asked for a step ahead of its bytes.
+    """The reservation of one upload in progress, extended a step ahead of its bytes.
 
-    One made by `reserved` is given back there; whoever makes another one gives it back.
+    `open_reservation` releases its own; a caller that constructs one releases it.
     """
 
     def __init__(
@@ -127,7 +129,7 @@ class Reservation:
         self._expires_at_s = 0.0
 
     async def cover(self, size_bytes: int, desired_bytes: int = 0) -> None:
-        """Have room for an upload of `size_bytes`, and live on; a query only now and then.
+        """Reserve space for `size_bytes` and renew the lifetime; queries only when one is due.
 
         Raises: QuotaReached, DatabaseError.
         """
@@ -137,14 +139,14 @@ class Reservation:
             await self._renew()
 
     async def cover_step(self, size_bytes: int) -> None:
-        """As `cover`, 64 MiB ahead of the bytes at most."""
+        """As `cover`, up to 64 MiB ahead of the bytes."""
         await self.cover(size_bytes, min(size_bytes + STEP_BYTES, self._most_bytes))
 
     async def _renew(self) -> None:
         try:
             await self._reserve(self._needed_bytes, self._granted_bytes)
         except (DatabaseUnavailable, DatabaseTimeout):
-            # Hours of upload are not worth a database that is away for a moment.
+            # An upload of hours survives a short outage of the database.
             if self._clock() >= self._expires_at_s:
                 raise
             self._renew_at_s = self._clock() + RETRY_AFTER_S
@@ -168,7 +170,7 @@ class Reservation:
 async def open_reservation(
     database: Database, upload_id: UUID, *, quota_bytes: int | None, most_bytes: int
 ) -> AsyncIterator[Reservation]:
-    """Room for an upload of at most `most_bytes`; given back however the block ends."""
+    """A reservation for an upload of at most `most_bytes`, released however the block ends."""
     try:
         yield Reservation(database, upload_id, quota_bytes, most_bytes)
     finally:
@@ -184,4 +186,4 @@ async def _release_logged(database: Database, upload_id: UUID) -> None:
     try:
         await release(database, upload_id)
     except DatabaseError as exc:
-        logger.warning("room of an upload is given back when it expires: %s", exc)
+        logger.warning("space of an upload stays reserved until it expires: %s", exc)

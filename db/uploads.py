@@ -1,7 +1,7 @@
-"""Uploads that can be resumed: whose they are, how far they are, what became of them.
+"""Rows of resumable uploads: owner, offset, outcome.
 
-Who ended one keeps its row for some time, so that its owner is told that it is gone and not that
-it never was. Every statement may run twice.
+The row of an ended upload is kept for some time, so that its owner gets 410 instead of 404. Every
+statement may run twice.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from uuid import UUID
 from db.pool import Queries, Row
 
 REMEMBERED_S = 30 * 24 * 3600.0
-RESERVED_LONGER_S = 900.0  # than the upload itself: its room must never go first
+RESERVED_LONGER_S = 900.0  # than the upload itself: its reservation must never expire first
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class NewUpload:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """`is_gone`: terminated, refused or expired. `claims` tells who may write: the newest."""
+    """`is_gone`: terminated, refused or expired. Only the newest of `claims` may write."""
 
     id: UUID
     user_id: str
@@ -62,7 +62,7 @@ RETURNING {COLUMNS}
 
 GET = f"SELECT {COLUMNS} FROM uploads WHERE id = %s"
 
-# A commit that nobody heard of still holds the row: what is read after the wait is final.
+# A commit in progress locks the row: the state read after waiting for it is final.
 GET_SETTLED = f"{GET} FOR UPDATE"
 
 CLAIM = f"UPDATE uploads SET claims = claims + 1 WHERE id = %s RETURNING {COLUMNS}"
@@ -136,22 +136,22 @@ async def create(queries: Queries, new: NewUpload, life_s: float) -> Upload:
 
 
 async def get(queries: Queries, upload_id: UUID) -> Upload | None:
-    """Also one that is gone."""
+    """Read an upload, ended ones included."""
     return _optional_upload(await queries.fetch_one(GET, (upload_id,)))
 
 
 async def get_settled(queries: Queries, upload_id: UUID) -> Upload | None:
-    """As `get`, once no commit is under way that might make it a video."""
+    """As `get`, after any commit in progress that might turn the upload into a video."""
     return _optional_upload(await queries.fetch_one(GET_SETTLED, (upload_id,)))
 
 
 async def claim(queries: Queries, upload_id: UUID) -> Upload | None:
-    """Have everybody end who claimed it before."""
+    """Take over the upload from every earlier claimant."""
     return _optional_upload(await queries.fetch_one(CLAIM, (upload_id,)))
 
 
 async def read_claims(queries: Queries, upload_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """How often each was claimed."""
+    """Number of claims of each upload."""
     rows = await queries.fetch_all(CLAIMS, ([str(one) for one in upload_ids],))
     return {UUID(str(row.id)): row.claims for row in rows}
 
@@ -159,9 +159,9 @@ async def read_claims(queries: Queries, upload_ids: Sequence[UUID]) -> dict[UUID
 async def advance(
     queries: Queries, upload_id: UUID, stored_bytes: int, life_s: float
 ) -> Upload | None:
-    """Note how much is on the disk for sure, and let it live on; its room, too.
+    """Record the durable bytes, and extend the lifetime of the upload and its reservation.
 
-    The last byte counts once there is a video. None when it is gone, or complete.
+    The last byte is counted only with the video. None when the upload has ended or is complete.
     """
     parameters: dict[str, Any] = {
         "id": upload_id,
@@ -173,34 +173,34 @@ async def advance(
 
 
 async def complete(queries: Queries, upload_id: UUID, video_id: UUID) -> None:
-    """In the transaction that makes it a video; nothing for uploads that were sent whole."""
+    """Link the upload to its video, in the video's transaction; no effect for uploads by form."""
     await queries.fetch_all(COMPLETE, {"id": upload_id, "video_id": video_id})
 
 
 async def end(queries: Queries, upload_id: UUID) -> None:
-    """It is gone, its room is free, and who writes to it stops."""
+    """End the upload: release its space and its claims, so that writers stop."""
     await queries.fetch_all(END_ONE, (upload_id,))
 
 
 async def end_for_user(queries: Queries, course_id: str, user_id: str) -> None:
-    """As `end`, all of a user who may no longer add videos to the course."""
+    """As `end`, for all uploads of a user who may no longer add videos to the course."""
     await queries.fetch_all(END_OF_USER, (course_id, user_id))
 
 
 async def end_for_module(queries: Queries, module_id: str) -> None:
-    """As `end`, all for a module that goes."""
+    """As `end`, for all uploads to a deleted module."""
     await queries.fetch_all(END_OF_MODULE, (module_id,))
 
 
 async def end_for_course(queries: Queries, course_id: str) -> None:
-    """As `end`, all for a course that goes."""
+    """As `end`, for all uploads to a deleted course."""
     await queries.fetch_all(END_OF_COURSE, (course_id,))
 
 
 async def list_of_course(
     queries: Queries, course_id: str, *, after: tuple[datetime, UUID], limit: int
 ) -> list[Upload]:
-    """Those that are open, the oldest first."""
+    """Open uploads of a course, oldest first."""
     rows = await queries.fetch_all(OPEN_OF_COURSE, (course_id, *after, limit))
     return [_upload(row) for row in rows]
 
@@ -208,24 +208,24 @@ async def list_of_course(
 async def list_of_user(
     queries: Queries, user_id: str, *, after: tuple[datetime, UUID], limit: int
 ) -> list[Upload]:
-    """As `list_of_course`, of a user in all courses."""
+    """As `list_of_course`, for a user in all courses."""
     rows = await queries.fetch_all(OPEN_OF_USER, (user_id, *after, limit))
     return [_upload(row) for row in rows]
 
 
 async def end_expired(queries: Queries) -> int:
-    """How many went."""
+    """End expired uploads; returns their number."""
     return len(await queries.fetch_all(END_EXPIRED))
 
 
 async def list_unfinished(queries: Queries, upload_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of them whose files are still needed."""
+    """Filter for the uploads whose files are still needed."""
     rows = await queries.fetch_all(UNFINISHED, ([str(one) for one in upload_ids],))
     return {UUID(str(row.id)) for row in rows}
 
 
 async def delete_old(queries: Queries) -> None:
-    """What ended long ago."""
+    """Delete the rows of uploads that ended more than `REMEMBERED_S` ago."""
     await queries.fetch_all(FORGET, (REMEMBERED_S,))
 
 

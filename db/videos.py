@@ -1,4 +1,4 @@
-"""Videos: what is known of them, and what becomes of them."""
+"""Video rows: reading, state transitions, soft deletion."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -12,7 +12,7 @@ from db.pool import Queries, Row
 
 @dataclass(frozen=True, slots=True)
 class MediaFacts:
-    """What a probe found out about the file."""
+    """Facts of a file, as probed."""
 
     duration_s: float
     width: int
@@ -28,8 +28,7 @@ class MediaFacts:
 
 @dataclass(frozen=True, slots=True)
 class S3Source:
-    """Where the object stands that a video is taken over from, and whether the video that is made
-    of it is the one to be shown, once there is one."""
+    """The S3 object that a video is taken over from; `is_left` once the local video replaces it."""
 
     bucket: str
     key: str
@@ -40,7 +39,7 @@ class S3Source:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """`probed` is None while the file is not here (`status` announced)."""
+    """`probed` is None until the file has been fetched (`status` announced)."""
 
     id: UUID
     course_id: str
@@ -69,24 +68,24 @@ class Video:
 
     @property
     def media(self) -> MediaFacts:
-        """Of a video whose file is here."""
+        """Facts of a video whose file is here."""
         assert self.probed is not None
         return self.probed
 
     @property
     def duration_s(self) -> float | None:
-        """None while nobody has seen the file."""
+        """None until the file has been probed."""
         return self.probed.duration_s if self.probed else None
 
     @property
     def plays_from(self) -> S3Source | None:
-        """The old place, until the video is ready here and unless its reference went back."""
+        """The S3 source, until the video is ready here and its reference is switched."""
         is_here = self.status == "ready" and self.s3_source is not None and self.s3_source.is_left
         return None if is_here else self.s3_source
 
     @property
     def primary(self) -> RepresentationRow | None:
-        """The file that `size` and `sha256` speak of; None until it was made."""
+        """The file described by `size` and `sha256`; None until it was made."""
         return next((row for row in self.representations if row.is_primary), None)
 
 
@@ -139,7 +138,7 @@ GET = SELECT + "WHERE v.id = %s AND v.deleted_at IS NULL"
 
 GET_DELETED = SELECT + "WHERE v.id = %s AND v.deleted_at > now() - make_interval(secs => %s)"
 
-# What has an old place can be watched there until it is ready.
+# A video with an S3 source can be watched there until it is ready.
 WATCHABLE = """
 (v.status = 'ready' OR EXISTS (SELECT FROM s3_modules m WHERE m.video_id = v.id))
 """
@@ -180,7 +179,7 @@ UPDATE videos SET original_sha256 = %(original_sha256)s
 WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
 """
 
-# From now on the row tells of the file that is served.
+# From now on the row describes the served file.
 SET_READY = """
 UPDATE videos SET status = 'ready', processing_ratio = 1, updated_at = now(),
     duration_s = %(duration_s)s, width = %(width)s, height = %(height)s,
@@ -228,7 +227,7 @@ UPDATE videos SET status = 'failed', failure_code = %(code)s, failure_detail = %
 WHERE id = %(id)s AND deleted_at IS NULL AND status <> 'failed' RETURNING id
 """
 
-# Those that have left the trash are known by the log alone.
+# Videos purged from the trash are known only by the log.
 DELETED_SINCE = """
 SELECT id FROM videos WHERE deleted_at > now() - make_interval(secs => %(seconds)s)
 UNION
@@ -239,7 +238,7 @@ WHERE e.type = 'video.deleted' AND e.recorded_at > now() - make_interval(secs =>
 
 
 async def insert(queries: Queries, video: NewVideo) -> bool:
-    """False when its module or course is gone."""
+    """False when the module or course is deleted."""
     media = video.media
     row = await queries.fetch_one(
         INSERT,
@@ -268,13 +267,13 @@ async def insert(queries: Queries, video: NewVideo) -> bool:
 
 
 async def get(queries: Queries, video_id: UUID) -> Video | None:
-    """The video unless it was deleted."""
+    """Read a video that is not deleted."""
     row = await queries.fetch_one(GET, (video_id,))
     return _video(row) if row else None
 
 
 async def get_deleted(queries: Queries, video_id: UUID, within_s: float) -> Video | None:
-    """The video if it was deleted within the last `within_s` seconds."""
+    """Read a video that was deleted within the last `within_s` seconds."""
     row = await queries.fetch_one(GET_DELETED, (video_id, within_s))
     return _video(row) if row else None
 
@@ -303,12 +302,12 @@ async def list_of_course(queries: Queries, course_id: str, *, ready_only: bool) 
 
 
 async def rename(queries: Queries, video_id: UUID, title: str) -> bool:
-    """Whether that changed anything."""
+    """False when the title is unchanged or the video is deleted."""
     return await queries.fetch_one(RENAME, {"id": video_id, "title": title}) is not None
 
 
 async def set_processing_ratio(queries: Queries, video_id: UUID, ratio: float) -> float | None:
-    """The ratio until now; None when the video is no longer being processed."""
+    """Returns the previous ratio; None when the video is no longer being processed."""
     row = await queries.fetch_one(SET_PROCESSING_RATIO, {"id": video_id, "ratio": ratio})
     return row.processing_ratio if row else None
 
@@ -326,26 +325,25 @@ async def set_ready(queries: Queries, video_id: UUID, served: MediaFacts) -> boo
 
 
 async def touch(queries: Queries, video_id: UUID) -> bool:
-    """Note that something was added to it. False when it cannot be watched, or no longer."""
+    """Record that an asset was added. False when the video is not ready, or no longer."""
     return await queries.fetch_one(TOUCH, (video_id,)) is not None
 
 
 async def set_failed(
     queries: Queries, video_id: UUID, code: str, detail: str, *, is_final: bool
 ) -> bool:
-    """`is_final`: another attempt would only find the same. False when the video is no longer
-    being processed."""
+    """Fail the video, finally if a retry would fail alike. False unless it is being processed."""
     parameters = {"id": video_id, "code": code, "detail": detail, "is_final": is_final}
     return await queries.fetch_one(SET_FAILED, parameters) is not None
 
 
 async def retry(queries: Queries, video_id: UUID) -> bool:
-    """Process a failed video again; False when it has not failed, or for good."""
+    """Process a failed video again; False when it has not failed, or finally."""
     return await queries.fetch_one(RETRY, (video_id,)) is not None
 
 
 async def set_lost(queries: Queries, video_id: UUID, code: str, detail: str) -> bool:
-    """Failed though it was ready; False when it is deleted or had failed before."""
+    """Fail a video that was ready; False when it is deleted or had failed before."""
     parameters = {"id": video_id, "code": code, "detail": detail}
     return await queries.fetch_one(SET_LOST, parameters) is not None
 
@@ -357,14 +355,14 @@ async def list_matching(
     module_id: str | None = None,
     course_id: str | None = None,
 ) -> list[Video]:
-    """One video, or those of a module or course; locked until the transaction ends."""
+    """Read one video, or those of a module or course; locked until the transaction ends."""
     assert video_id or module_id or course_id
     parameters = {"id": video_id, "module_id": module_id, "course_id": course_id}
     return [_video(row) for row in await queries.fetch_all(LIST_MATCHING, parameters)]
 
 
 async def delete(queries: Queries, video_ids: Sequence[UUID]) -> None:
-    """Hide them; `restore` brings one back."""
+    """Soft-delete videos; `restore` undoes it."""
     await queries.fetch_all(DELETE, (list(video_ids),))
 
 
@@ -374,7 +372,7 @@ async def restore(queries: Queries, video_id: UUID) -> bool:
 
 
 async def list_deleted_since(queries: Queries, seconds: float) -> list[UUID]:
-    """Also those whose rows have gone since then, as far as the log reaches back."""
+    """Includes videos purged since then, as far as the log reaches back."""
     return [row.id for row in await queries.fetch_all(DELETED_SINCE, {"seconds": seconds})]
 
 

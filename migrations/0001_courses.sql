@@ -1,4 +1,4 @@
--- Courses, their modules, and who is enrolled in them.
+-- Courses, their modules and their enrolments.
 -- depends:
 
 CREATE TABLE courses (

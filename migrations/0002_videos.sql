@@ -31,7 +31,7 @@ CREATE TABLE videos (
 CREATE INDEX videos_of_module ON videos (module_id, created_at, id);
 CREATE INDEX videos_of_course ON videos (course_id, created_at, id);
 
--- One row a format; the first one made is what `size` and `sha256` of the video speak of.
+-- One row per format; the first one made is described by `size` and `sha256` of the video.
 CREATE TABLE representations (
     video_id uuid NOT NULL REFERENCES videos (id) ON DELETE CASCADE,
     format text NOT NULL,

@@ -1,4 +1,4 @@
--- What happened, in commit order; and how far back it is still known.
+-- The event log in commit order, and the highest id that retention dropped.
 -- depends: 0002_videos
 
 CREATE SEQUENCE event_log_ids AS bigint;
@@ -18,11 +18,11 @@ CREATE TABLE event_log (
 ALTER SEQUENCE event_log_ids OWNED BY event_log.id;
 CREATE INDEX event_log_of_user ON event_log (user_id, id);
 CREATE INDEX event_log_of_course ON event_log (course_id, id);
--- The few that every student of a course sees, among everyone's playback.
+-- Index of the few events that every student of a course sees, among all playback events.
 CREATE INDEX event_log_for_students ON event_log (course_id, id)
     WHERE type IN ('video.ready', 'video.updated', 'video.deleted');
 
--- A row in here means that nobody made partitions in time.
+-- A row in here means that no partition was made in time.
 CREATE TABLE event_log_default PARTITION OF event_log DEFAULT;
 
 -- A gap in the ids is no loss; an id up to `dropped_id` is.
@@ -51,5 +51,5 @@ BEGIN
 END
 $$;
 
--- Whoever migrates may write before the first server makes the days ahead.
+-- Events may be written after the migration, before the first server makes partitions ahead.
 SELECT event_log_add_days((now() AT TIME ZONE 'UTC')::date, 2);

@@ -1,4 +1,4 @@
--- Where each user is in each video, what they have seen of it, and the playbacks that told so.
+-- Position and watched intervals of each user in each video, and the reporting sessions.
 -- depends: 0003_event_log
 
 -- Seconds, rounded to 10 ms; gaps up to 0.25 s are closed; of more than 2,000 pieces the longest

@@ -1,21 +1,21 @@
--- Room in STORAGE_QUOTA: what the published files take, and what is promised to uploads.
+-- Space in STORAGE_QUOTA: used by published files, and reserved for uploads.
 -- depends: 0005_jobs
 
--- Kept true by the rows themselves; a deleted video counts until the trash is emptied.
+-- Computed from the rows; a deleted video counts until the trash is emptied.
 CREATE VIEW storage_used AS
 SELECT coalesce((SELECT sum(original_size_bytes) FROM videos WHERE status <> 'ready'), 0)
      + coalesce((SELECT sum(size_bytes) FROM representations), 0)
      + coalesce((SELECT sum(size_bytes) FROM thumbnails), 0) AS used_bytes;
 
--- One row an upload under way. A process that was killed leaves its rows to expire.
+-- One row per upload in progress. Rows of a killed process expire.
 CREATE TABLE space_reservations (
     upload_id uuid PRIMARY KEY,
     reserved_bytes bigint NOT NULL CHECK (reserved_bytes >= 0),
     expires_at timestamptz NOT NULL
 );
 
--- The bytes that `upload` may now have in all: up to `wished`, NULL when not even `needed` fit.
--- The lock comes first, so that the statement after it sees what every earlier caller reserved;
+-- Total bytes granted to `upload`: up to `wished`, NULL when not even `needed` fit.
+-- The lock comes first, so that the next statement sees the reservations of every earlier caller;
 -- that one statement sums, so that an upload turning into a video is counted exactly once.
 CREATE FUNCTION reserve_space(
     upload uuid, needed bigint, wished bigint, quota bigint, life_s double precision

@@ -1,4 +1,4 @@
--- Which storage this database speaks of: files without a row are removed from no other.
+-- The storage that belongs to this database: files without a row are removed from no other.
 -- depends: 0005_jobs
 
 CREATE TABLE storage_identity (

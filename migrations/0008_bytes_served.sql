@@ -1,9 +1,9 @@
--- How many bytes of which video were served to whom, by UTC day.
+-- Bytes served, per UTC day, video, user and purpose.
 -- depends: 0007_storage_identity
 
 -- No foreign keys: what was served stays true when video, course or user are gone. Only `bytes`
 -- changes, which no index holds: room for heap-only updates. It may fall below zero for a day, when
--- a transfer is cut and what never left is taken off that was counted before midnight.
+-- a transfer is cut and bytes that were counted before midnight but never left are subtracted.
 CREATE TABLE bytes_served (
     day date NOT NULL,
     course_id text NOT NULL,
@@ -16,7 +16,7 @@ CREATE TABLE bytes_served (
 CREATE INDEX bytes_served_of_course ON bytes_served (course_id, day);
 CREATE INDEX bytes_served_of_user ON bytes_served (user_id, day);
 
--- One row a process that writes: its newest batch. One whose commit was never confirmed can be
+-- One row per writing process: its newest batch. A batch whose commit was never confirmed can be
 -- sent again without being counted twice.
 CREATE TABLE bytes_served_writers (
     id uuid PRIMARY KEY,

@@ -1,4 +1,4 @@
--- How long a change of an enrolment matters follows from when it was made: updated_at.
+-- The time for which a change of an enrolment matters starts at updated_at.
 -- depends: 0008_bytes_served
 
 ALTER TABLE enrollments DROP COLUMN kept_until;

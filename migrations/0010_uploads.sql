@@ -1,4 +1,4 @@
--- Uploads that can be resumed, and for a while those that have ended.
+-- Resumable uploads, kept for a while after their end.
 -- depends: 0009_enrollments_kept
 
 CREATE TABLE uploads (
@@ -8,11 +8,11 @@ CREATE TABLE uploads (
     module_id text NOT NULL,
     title text NOT NULL,
     filename text NOT NULL,
-    metadata text NOT NULL,  -- all that the client said of it, to be told again
+    metadata text NOT NULL,  -- Upload-Metadata as sent, to be returned by HEAD
     length_bytes bigint NOT NULL CHECK (length_bytes > 0),
-    -- At most what is on the disk for sure; all of it only once it is a video.
+    -- At most the bytes durable on disk; equal to the length only once it is a video.
     offset_bytes bigint NOT NULL DEFAULT 0 CHECK (offset_bytes BETWEEN 0 AND length_bytes),
-    claims bigint NOT NULL DEFAULT 0,  -- who wrote on an earlier claim stops
+    claims bigint NOT NULL DEFAULT 0,  -- writers with an earlier claim stop
     video_id uuid,
     expires_at timestamptz NOT NULL,
     ended_at timestamptz,  -- terminated, refused or expired

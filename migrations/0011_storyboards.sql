@@ -1,7 +1,7 @@
--- Storyboards, and what cannot be made of a video however often it is tried.
+-- Storyboards, and assets that cannot be made of a video.
 -- depends: 0009_enrollments_kept
 
--- Part 0 is the text with the cues, the others are the sheets that it speaks of.
+-- Part 0 is the WebVTT index, the others are the sheets that it names.
 CREATE TABLE storyboard_files (
     video_id uuid NOT NULL REFERENCES videos (id) ON DELETE CASCADE,
     part integer NOT NULL CHECK (part >= 0),

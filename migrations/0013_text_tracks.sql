@@ -1,4 +1,4 @@
--- What is read along with a video: captions by language, and chapters.
+-- Text tracks of videos: captions by language, and chapters.
 -- depends: 0009_enrollments_kept
 
 -- As WebVTT, at most 1 MiB: text that belongs to the video, deleted, restored and backed up with it.

@@ -1,4 +1,4 @@
--- Neither is the other format tried again that cannot be made.
+-- An alternate format that cannot be made is not tried again.
 -- depends: 0011_storyboards
 
 ALTER TABLE unmakable

@@ -4,7 +4,7 @@ SELECT coalesce((SELECT sum(original_size_bytes) FROM videos WHERE status <> 're
      + coalesce((SELECT sum(size_bytes) FROM thumbnails), 0)
      + coalesce((SELECT sum(size_bytes) FROM storyboard_files), 0) AS used_bytes;
 
--- To what comes before, a module in the ledger is one whose file is here.
+-- The earlier schema takes each module in the ledger to have its file here.
 DELETE FROM s3_modules WHERE taken_at IS NULL;
 DROP INDEX s3_modules_of_video;
 ALTER TABLE s3_modules
@@ -12,7 +12,7 @@ ALTER TABLE s3_modules
     ALTER taken_at SET NOT NULL;
 ALTER TABLE s3_objects DROP endpoint_url, DROP region;
 
--- An announced video stays for what its viewers have seen of it.
+-- An announced video stays for the progress of its viewers.
 ALTER TABLE videos DROP CONSTRAINT videos_probed_check;
 UPDATE videos SET status = 'failed', failure_code = 'internal',
     failure_detail = 'The video was not taken over from S3.', original_size_bytes = 0,

@@ -1,8 +1,8 @@
--- A lecture plays from S3 until it plays from here: videos that are announced before their files
--- come, where their objects stand, and which of the two places a module shows.
+-- A lecture plays from S3 until it plays from here: videos announced before their files arrive, the
+-- location of their objects, and the active source of each module.
 -- depends: 0011_storyboards 0020_s3_imports
 
--- Of an announced video nobody has seen the file yet.
+-- The facts of an announced video are unknown.
 ALTER TABLE videos
     DROP CONSTRAINT videos_status_check,
     ADD CONSTRAINT videos_status_check
@@ -19,10 +19,10 @@ ALTER TABLE videos
             duration_s, width, height, container, video_codec, mime_type, is_playable) = 0
     );
 
--- How the server reaches an object: NULL is Amazon's own, and its clients' own choice.
+-- Endpoint and region for the server: NULL for the client library's defaults.
 ALTER TABLE s3_objects ADD endpoint_url text, ADD region text;
 
--- The old reference stands beside the new one; `is_local` tells which of them is meant.
+-- The old reference stands beside the new one; `is_local` selects the active source.
 -- `taken_at` is NULL until the file is here.
 ALTER TABLE s3_modules
     ALTER taken_at DROP NOT NULL,

@@ -1,9 +1,9 @@
--- A failure that is no verdict on the film can be tried again: killed workers, time-outs, a full disk.
+-- A failure unrelated to the film can be retried: killed workers, time-outs, a full disk.
 -- depends: 0022_playing_from_s3
 
 ALTER TABLE videos ADD COLUMN is_failure_final boolean NOT NULL DEFAULT false;
 
--- Killed children were recorded under the other codes, among true verdicts: those are asked for anew.
+-- Killed children were recorded under the other codes, among true verdicts: all those are retried.
 UPDATE videos SET is_failure_final = true
 WHERE failure_code IN ('undecodable', 'unsupported-format', 'no-video', 'too-complex');
 

@@ -1,6 +1,6 @@
 DROP FUNCTION open_upload(uuid, text, bigint, integer, bigint, double precision);
--- The bytes that `upload` may now have in all: up to `wished`, NULL when not even `needed` fit.
--- The lock comes first, so that the statement after it sees what every earlier caller reserved;
+-- Total bytes granted to `upload`: up to `wished`, NULL when not even `needed` fit.
+-- The lock comes first, so that the next statement sees the reservations of every earlier caller;
 -- that one statement sums, so that an upload turning into a video is counted exactly once.
 CREATE OR REPLACE FUNCTION reserve_space(
     upload uuid, needed bigint, wished bigint, quota bigint, life_s double precision

@@ -1,6 +1,5 @@
--- Whose the open uploads are, how many each user has, and room that is reserved in steps: what no
--- byte has come for never takes more than a quarter of what is free, nor one user more than half of
--- that.
+-- Owners of open uploads, their number per user, and space reserved in steps: at most a quarter of
+-- the free space is granted ahead of bytes, and half of that to one user.
 -- depends: 0010_uploads 0022_playing_from_s3
 
 ALTER TABLE uploads ADD COLUMN created_at timestamptz NOT NULL DEFAULT now();
@@ -15,13 +14,13 @@ ALTER TABLE space_reservations
     ADD COLUMN arrived_bytes bigint NOT NULL DEFAULT 0;
 CREATE INDEX space_reservations_of_user ON space_reservations (user_id);
 
--- What was promised as a whole until now is promised in steps from now on.
+-- Existing reservations of whole uploads continue in steps.
 UPDATE space_reservations r SET user_id = u.user_id, arrived_bytes = u.offset_bytes,
     reserved_bytes = least(r.reserved_bytes, u.offset_bytes + 67108864)
 FROM uploads u WHERE u.id = r.upload_id;
 
--- Makes room for one more upload of a user: 'open', 'too-many' or 'no-room'. `most` is NULL for who
--- may have any number. What could not end even if nobody else sent another byte has no room.
+-- Reserves space for one more upload of a user: 'open', 'too-many' or 'no-room'. `most` is NULL for
+-- a user without a limit. 'no-room' if it could not complete even if no other upload did.
 CREATE FUNCTION open_upload(
     upload uuid, uploader text, length bigint, most integer, quota bigint, life_s double precision
 ) RETURNS text LANGUAGE plpgsql AS $$
@@ -42,10 +41,10 @@ BEGIN
     RETURN 'open';
 END $$;
 
--- The bytes that `upload` may now have in all, NULL when not even `needed` fit: those have come, or
--- are certain to. More of the `wished` is granted ahead while all that is granted ahead stays
--- within a quarter of what is free, and that of one user within an eighth.
--- An upload that was ended gets nothing: its row is asked first, so that no lock is held meanwhile.
+-- Total bytes granted to `upload`, NULL when not even `needed` fit: those have arrived, or are
+-- certain to. More of the `wished` is granted while all space granted ahead stays within a quarter
+-- of the free space, and that of one user within an eighth.
+-- An ended upload gets nothing: its row is read first, so that no lock is held meanwhile.
 CREATE OR REPLACE FUNCTION reserve_space(
     upload uuid, needed bigint, wished bigint, quota bigint, life_s double precision
 ) RETURNS bigint LANGUAGE plpgsql AS $$

@@ -1,4 +1,4 @@
-"""The event log: appended in commit order, read from a place on, read as one user may see it."""
+"""Event log: appended in commit order, read from an id on, filtered by what one user may see."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,8 +13,8 @@ from db.pool import Queries, Row, Transaction
 
 CHANNEL = "event_log"
 
-# Each a statement of its own: the ids are taken by the insert, after the lock is ours. The lock
-# makes commit order equal id order, so whoever has read id N has missed nothing before N.
+# Each a statement of its own: the insert takes the ids after the lock is held. The lock makes
+# commit order equal id order, so a reader of id N has missed nothing before N.
 APPEND = f"""
 {lock_until_commit(AdvisoryLock.EVENT_LOG_APPEND)};
 NOTIFY event_log;
@@ -67,7 +67,7 @@ SEEN_BY_STUDENTS = """(
 
 
 class NewEvent(msgspec.Struct, frozen=True):
-    """A row to be; the log gives it its id."""
+    """A row without an id, which the log assigns."""
 
     type: str
     video_id: UUID | None
@@ -79,7 +79,7 @@ class NewEvent(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """What a reader may see (the upper half) and asked for (the lower, None for all)."""
+    """Visibility of a reader (the upper half) and its own filter (the lower, None for all)."""
 
     user_id: str
     is_privileged: bool
@@ -98,20 +98,20 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The highest id that retention dropped, and the newest there is; 0 for none."""
+    """Highest id dropped by retention, and the newest id; 0 for none."""
 
     dropped_id: int
     newest_id: int
 
 
 async def append(transaction: Transaction, events: Sequence[NewEvent]) -> list[int]:
-    """Ids of the events, in their order. Must be the last statement before COMMIT."""
+    """Append events; returns their ids in order. Must be the last statement before COMMIT."""
     rows = await transaction.fetch_all(f"{APPEND}RETURNING id", _encode(events))
     return [row.id for row in rows]
 
 
 async def append_and_commit(transaction: Transaction, events: Sequence[NewEvent]) -> None:
-    """In one round trip, so that other writers wait for the database alone."""
+    """Append and commit in one round trip, so that other writers wait for the database alone."""
     await transaction.finish(APPEND, _encode(events))
 
 
@@ -121,7 +121,7 @@ async def read_after(queries: Queries, after_id: int, limit: int) -> list[Row]:
 
 async def read_bounds(queries: Queries) -> Bounds:
     row = await queries.fetch_one(BOUNDS)
-    assert row is not None  # the migration put it there
+    assert row is not None  # inserted by the migration
     return Bounds(row.dropped_id, row.newest_id)
 
 
@@ -156,10 +156,10 @@ def _encode(events: Sequence[NewEvent]) -> tuple[str]:
 
 
 def _build_condition(event_filter: EventFilter) -> str:
-    # Only the arms that matter, so that each can use its index.
+    # Only the arms that apply, so that each can use its index.
     arms = ["TRUE" if event_filter.is_privileged else SEEN_IN_FULL]
     if not event_filter.is_privileged and event_filter.shown_user_id is None:
-        arms.append(SEEN_BY_STUDENTS)  # these show no user, so no filter by user matches them
+        arms.append(SEEN_BY_STUDENTS)  # shows no user, so no filter by user matches
     conditions = [f"({' OR '.join(arms)})"]
     if event_filter.scope_video_id is not None:
         conditions.append("video_id = %(scope_video_id)s")

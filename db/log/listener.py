@@ -1,6 +1,6 @@
-"""A connection of its own that hears NOTIFY; pooled ones are handed around and would miss it.
+"""A dedicated connection for LISTEN; pooled ones change hands and would miss notifications.
 
-A notification only wakes: the table is the truth. Does not reconnect; its owner does.
+A notification is only a wake-up: the table is the truth. Does not reconnect; its owner does.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ class Listener:
         return rows[0] if rows else None
 
     async def wait(self, timeout_s: float) -> None:
-        """Returns at a notification, several of them counting as one, or after `timeout_s`.
+        """Return at a notification, several counting as one, or after `timeout_s`.
 
         Raises: DatabaseUnavailable when the connection is gone.
         """
@@ -53,7 +53,7 @@ class Listener:
 
 @asynccontextmanager
 async def listen(dsn: str, channel: str) -> AsyncIterator[Listener]:
-    """A fresh connection that hears `channel`, closed with the block.
+    """A fresh connection that listens on `channel`, closed with the block.
 
     Raises: DatabaseUnavailable.
     """

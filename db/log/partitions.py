@@ -1,4 +1,4 @@
-"""The event log's daily partitions: made ahead, dropped when old."""
+"""Daily partitions of the event log: made ahead, dropped when old."""
 
 from datetime import date, datetime
 
@@ -7,8 +7,8 @@ from db.pool import Queries, Transaction
 
 TRY_OWNERSHIP = try_lock_until_commit(AdvisoryLock.EVENT_LOG_PARTITIONS)
 
-# Making and dropping a partition locks the whole log: better give up and come again than let
-# every reader queue up behind a waiting lock.
+# Making and dropping a partition locks the whole log: better to give up and retry than to let every
+# reader queue up behind a waiting lock.
 YIELD_QUICKLY = "SET LOCAL lock_timeout = '200ms'"
 
 ADD_DAY = "SELECT event_log_add_days(%s, 1)"
@@ -34,7 +34,7 @@ COUNT_DEFAULT = "SELECT count(*) AS strays FROM event_log_default"
 
 
 async def try_ownership(transaction: Transaction) -> bool:
-    """True for one transaction at a time, which also gives up quickly when it has to wait."""
+    """True for one transaction at a time; also sets a short lock time-out for it."""
     await transaction.fetch_all(YIELD_QUICKLY)
     row = await transaction.fetch_one(TRY_OWNERSHIP)
     return bool(row and row.is_owner)
@@ -50,18 +50,18 @@ async def add_day(transaction: Transaction, day: date) -> None:
 
 
 async def drop_day(transaction: Transaction, day: date) -> None:
-    """Forgets the day's events, and remembers how far they went."""
+    """Drop the day's events, and record the highest id among them."""
     table = f"event_log_{day:%Y%m%d}"
     await transaction.fetch_all(REMEMBER_DROPPED.format(table=table))
     await transaction.fetch_all(f"DROP TABLE {table}")
 
 
 async def clear_default(transaction: Transaction, before: datetime) -> None:
-    """Forgets what was recorded before then and is in no day's partition."""
+    """Delete events recorded before then that are in no day's partition."""
     await transaction.fetch_all(CLEAR_DEFAULT, (before,))
 
 
 async def count_strays(queries: Queries) -> int:
-    """Events that are in no day's partition: none, when days are made in time."""
+    """Count events in no day's partition: none, as long as partitions are made in time."""
     row = await queries.fetch_one(COUNT_DEFAULT)
     return int(row.strays) if row else 0

@@ -1,4 +1,4 @@
-"""What is served of a video: its representations, pictures and storyboard."""
+"""Served assets of a video: representations, pictures and storyboard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ class ThumbnailRow:
 
 @dataclass(frozen=True, slots=True)
 class StoryboardRow:
-    """A file of a storyboard: the text with its cues, or a sheet."""
+    """A file of a storyboard: the WebVTT index, or a sheet."""
 
     file_name: str
     size_bytes: int
     sha256: str
 
 
-# What is made of a video once it can be watched.
+# Assets that are made after a video is ready.
 Extra = Literal["further-pictures", "storyboard", "alternate-format"]
 
 ADD_REPRESENTATION = """
@@ -79,7 +79,7 @@ DELETE FROM representations WHERE video_id = %s RETURNING file_name
 
 
 async def remove_representations(queries: Queries, video_id: UUID) -> list[str]:
-    """The names of the files that no row speaks of any more."""
+    """Delete the rows; returns the names of the files that no row refers to any more."""
     return [row.file_name for row in await queries.fetch_all(REMOVE_REPRESENTATIONS, (video_id,))]
 
 
@@ -131,7 +131,7 @@ async def add_storyboard(
 
 
 async def record_unmakable(queries: Queries, video_id: UUID, what: Extra, code: str) -> None:
-    """It would fail again, so that nobody shall try; a video that is gone is no error."""
+    """Record that an asset cannot be made, to keep it from being tried again."""
     await queries.fetch_all(NOTE_UNMAKABLE, (what, code, video_id))
 
 

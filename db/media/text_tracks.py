@@ -1,4 +1,4 @@
-"""What is read along with a video: captions by language, and chapters."""
+"""Text tracks of a video: captions by language, and chapters."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ Kind = Literal["captions", "chapters"]
 
 @dataclass(frozen=True, slots=True)
 class TrackName:
-    """Which one of a video; chapters have no language."""
+    """Key of a text track within its video; chapters have no language."""
 
     kind: Kind
     language: str = ""
@@ -51,7 +51,7 @@ async def get(queries: Queries, video_id: UUID, name: TrackName) -> TextTrack | 
 
 
 async def lock_video(transaction: Transaction, video_id: UUID) -> bool:
-    """Nobody else changes its tracks until the transaction ends. False when it was deleted."""
+    """Lock the video's tracks until the transaction ends. False when it was deleted."""
     return await transaction.fetch_one(LOCK_VIDEO, (video_id,)) is not None
 
 

@@ -1,8 +1,8 @@
-"""Brings the schema up to the migrations on disk, and tells what is missing.
+"""Applies the migrations on disk to the schema, and lists the pending ones.
 
-One migrator at a time: an advisory lock is held on the very connection that runs the statements,
-so it lasts exactly as long as the server still works for a killed migrator. A migration and its
-mark commit together. Blocks; never call it on the event loop. Does not decide when to migrate.
+One migrator at a time: an advisory lock is held on the very connection that runs the statements, so
+it lasts exactly as long as the server still works for a killed migrator. A migration and its mark
+commit together. Blocks; never call it on the event loop. Does not decide when to migrate.
 """
 
 import os
@@ -34,7 +34,7 @@ class MigrationFailed(DatabaseError):
 
 
 def migrate(dsn: str, migrations: Path = MIGRATIONS) -> list[str]:
-    """Applies what is pending and returns its ids, in the order applied.
+    """Apply pending migrations; returns their ids, in the order applied.
 
     Raises: DatabaseUnavailable, MigrationFailed (everything before the failed one stays applied).
     """
@@ -42,21 +42,21 @@ def migrate(dsn: str, migrations: Path = MIGRATIONS) -> list[str]:
         todo = backend.to_apply(_read(migrations))
         backend.apply_migrations(todo)
     missing = pending(dsn, migrations)
-    if missing:  # yoyo passes over a Python step that cannot be imported
+    if missing:  # yoyo skips a Python step that cannot be imported
         raise MigrationFailed(f"not applied: {', '.join(missing)}")
     return [migration.id for migration in todo]
 
 
 def pending(dsn: str, migrations: Path = MIGRATIONS) -> list[str]:
-    """Ids on disk that the database does not have. Reads only: leaves no tables behind."""
+    """Ids on disk that are not applied. Reads only: leaves no tables behind."""
     applied = _applied_ids(dsn)
     return [migration.id for migration in _read(migrations) if migration.id not in applied]
 
 
 def rollback(dsn: str, migrations: Path = MIGRATIONS, count: int | None = None) -> list[str]:
-    """Undoes the newest `count` applied migrations, or all, newest first, and returns their ids.
+    """Undo the newest `count` applied migrations, or all, newest first; returns their ids.
 
-    Drops the data that they made room for.
+    Drops the data in what they created.
     """
     with _exclusive_backend(dsn) as backend:
         todo = backend.to_rollback(_read(migrations))[:count]
@@ -86,12 +86,13 @@ def _applied_ids(dsn: str) -> set[str]:
 
 @contextmanager
 def _exclusive_backend(dsn: str) -> Iterator["_Backend"]:
-    """A connected yoyo backend that no other migrator can be in at the same time."""
+    """A connected yoyo backend that no other migrator can use at the same time."""
     try:
         with _Backend(_yoyo_uri(dsn), default_migration_table) as backend:
             _take_advisory_lock(backend)
             backend.init_database()
-            # Having the advisory lock, a row in yoyo's lock table can only be a killed migrator's.
+            # While the advisory lock is held, a row in yoyo's lock table can only be a killed
+            # migrator's.
             backend.break_lock()
             with backend.lock():
                 yield backend
@@ -108,7 +109,7 @@ def _take_advisory_lock(backend: "_Backend") -> None:
 
 
 def _yoyo_uri(dsn: str) -> DatabaseURI:
-    """The same connection in yoyo's form; built, not quoted into a URL and parsed again."""
+    """The DSN in yoyo's form; built, because quoting it into a URL would mean parsing it again."""
     args: dict[str, Any] = dict(psycopg2.extensions.parse_dsn(dsn))
     args.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
     return DatabaseURI(
@@ -168,6 +169,6 @@ class _Backend(PostgresqlBackend):  # type: ignore[misc]  # yoyo ships no types
 
 
 class _SilentCursor(psycopg2.extensions.cursor):
-    """Hides that a statement has an answer, which yoyo would print on our standard output."""
+    """Hides that a statement returns rows, which yoyo would print on standard output."""
 
     description = None

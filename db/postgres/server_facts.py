@@ -1,4 +1,4 @@
-"""What kind of PostgreSQL answers: asked once at start, blocking, before there is a loop."""
+"""Version and connection limit of the PostgreSQL server; read at start, before there is a loop."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CONNECT_TIMEOUT_S = 10
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """`max_connections` is what is left for ordinary users."""
+    """`max_connections` excludes those reserved for superusers."""
 
     major_version: int
     max_connections: int

@@ -1,6 +1,6 @@
-"""Where users are in videos and what they have seen of them: what is stored, read.
+"""Reads positions and watched intervals of users in videos.
 
-Writing is progress_batch.py's.
+They are written by `report_batch`.
 """
 
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ _pieces = msgspec.json.Decoder(tuple[tuple[float, float], ...]).decode
 
 
 class ProgressState(msgspec.Struct, frozen=True):
-    """What a report answers; `position_s` is the float that a report gave."""
+    """The state that a report is answered with; `position_s` is the float that a report sent."""
 
     position_s: float
     watched_s: float
@@ -59,7 +59,7 @@ class ProgressState(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CourseProgress:
-    """One user's state in one video; the first three are also its place in the list."""
+    """One user's state in one video; the first three fields are its position in the list."""
 
     created_at: datetime
     video_id: UUID
@@ -78,7 +78,7 @@ async def get(queries: Queries, user_id: str, video_id: UUID) -> ProgressState |
 
 
 async def next_sequence(queries: Queries, user_id: str, video_id: UUID, session_id: str) -> int:
-    """What the next report of the session has to be numbered at least; 0 for a new session."""
+    """The smallest sequence that the session's next report may have; 0 for a new session."""
     row = await queries.fetch_one(NEXT_SEQUENCE, (user_id, str(video_id), session_id))
     return int(row.next_sequence) if row else 0
 
@@ -86,7 +86,7 @@ async def next_sequence(queries: Queries, user_id: str, video_id: UUID, session_
 async def list_for_course(
     queries: Queries, course_id: str, user_id: str | None, after: ListPosition | None, limit: int
 ) -> list[CourseProgress]:
-    """Everyone's, or one user's, in the order of the first reports."""
+    """Progress of all users, or of one, in the order of their first reports."""
     narrowed = [OF_USER] if user_id is not None else []
     parameters: dict[str, Any] = {"course_id": course_id, "user_id": user_id, "limit": limit}
     if after is not None:
@@ -108,7 +108,7 @@ async def list_for_course(
 async def list_states(
     queries: Queries, user_id: str, video_ids: Iterable[UUID]
 ) -> dict[UUID, ProgressState]:
-    """Of the videos that the user has reported on."""
+    """States of the videos that the user has reported on."""
     rows = await queries.fetch_all(STATES_OF_VIDEOS, (user_id, [str(one) for one in video_ids]))
     return {UUID(str(row.video_id)): build_state(row) for row in rows}
 
@@ -125,5 +125,5 @@ def build_state(row: Row) -> ProgressState:
 
 
 def parse_pieces(multirange: str) -> tuple[tuple[float, float], ...]:
-    """The pieces of a nummultirange in PostgreSQL's text form, `{[0.00,2.50),[7.00,9.00)}`."""
+    """Parse a nummultirange in PostgreSQL's text form, `{[0.00,2.50),[7.00,9.00)}`."""
     return _pieces(multirange.translate(_AS_JSON))

@@ -1,4 +1,4 @@
-"""What viewers saw of a video before its duration was known, counted once it is."""
+"""Recounts watched intervals that were stored before the video's duration was known."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,14 +6,14 @@ from uuid import UUID
 
 from db.pool import Transaction
 
-# The video first: a report that is a viewer's first one waits for it, or has been committed. Then
-# the viewers in the order in which reports lock them.
+# The video first: a viewer's first report waits for it, or has been committed. Then the viewers in
+# the order in which reports lock them.
 LOCK = """
 SELECT FROM videos WHERE id = %(video_id)s FOR UPDATE;
 SELECT FROM progress WHERE video_id = %(video_id)s ORDER BY user_id FOR UPDATE;
 """
 
-# As in progress_batch.WRITE.
+# As in report_batch.WRITE.
 RECOUNT = """
 WITH measured AS MATERIALIZED (
     SELECT p.user_id, p.completed_at AS before, s.seen, l.seen_s, d.duration_s
@@ -47,7 +47,7 @@ RETURNING p.user_id, p.position_s, p.watched_ratio, p.position_session_id,
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A viewer who had seen enough of it; without a session where none told the position."""
+    """A viewer who now completes it; `session_id` is None if no session sent a position."""
 
     user_id: str
     position_s: float
@@ -58,7 +58,7 @@ class Completion:
 async def recount(
     transaction: Transaction, video_id: UUID, completion_ratio: float
 ) -> list[Completion]:
-    """Cut to the duration and measured by it; who has completed the video by that."""
+    """Cut the intervals to the duration and compute ratios; returns the new completions."""
     facts: dict[str, Any] = {"video_id": str(video_id), "completion_ratio": completion_ratio}
     await transaction.execute(LOCK, facts)
     rows = await transaction.fetch_all(RECOUNT, facts)

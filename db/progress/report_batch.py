@@ -1,8 +1,8 @@
-"""Progress reports of many users stored together: two round trips, whatever their number.
+"""Stores progress reports of many users together, in two round trips whatever their number.
 
 Rows are locked in key order before they are read, so two processes with the same users neither
-wait for each other in a circle nor overwrite each other. Decides nothing: what moves what is
-decided by the caller between the two steps.
+deadlock nor overwrite each other. Decides nothing: the caller decides between the two steps which
+report changes which value.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,10 +17,11 @@ from db.progress.progress import STATE, ProgressState, build_state
 
 PlaybackState = Literal["playing", "paused", "stopped"]
 
-# The last SELECT is a statement of its own: it sees what was committed while we waited for locks,
-# in the sessions too, which whoever holds their progress row may write. OFFSET 0 keeps it to one
-# look at each row's key: a planner without statistics met all users of a video for each of them.
-# A time to come was stored by a host whose clock was wrong: no report could be later than that.
+# The last SELECT is a statement of its own: it sees rows committed during the wait for locks, and
+# sessions too, which only the holder of their progress row may write. OFFSET 0 keeps it to one
+# look-up of each row's key: a planner without statistics read all users of a video for each of
+# them. A future time was stored by a host whose clock was wrong: no report could be later than
+# that.
 LOCK_AND_READ = """
 INSERT INTO progress (user_id, video_id, course_id)
 SELECT DISTINCT k.user_id, k.video_id, v.course_id
@@ -51,8 +52,8 @@ LEFT JOIN LATERAL (
 ) AS s ON true
 """
 
-# Durations are rounded as watched seconds are, or a video seen whole could stay below 1. While the
-# duration is unknown (NULL) everything counts as seen, and nothing as a share of it.
+# Durations are rounded as watched seconds are, or a video watched in full could stay below 1. While
+# the duration is unknown (NULL) all intervals count as watched, with a ratio of 0.
 WRITE = f"""
 INSERT INTO playback_sessions AS s (
     user_id, video_id, session_id, last_sequence, state, position_s, rate, quality,
@@ -147,7 +148,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class ProgressChange(msgspec.Struct, frozen=True):
-    """`position_*` None leave the position; `watched` is a nummultirange's text."""
+    """A None in `position_*` keeps the position; `watched` is a nummultirange's text."""
 
     user_id: str
     video_id: UUID
@@ -159,7 +160,7 @@ class ProgressChange(msgspec.Struct, frozen=True):
 
 
 class SessionChange(msgspec.Struct, frozen=True):
-    """What the session's newest report says; that is newer than what is stored."""
+    """The session's newest report, newer than the stored one."""
 
     user_id: str
     video_id: UUID
@@ -176,7 +177,7 @@ class SessionChange(msgspec.Struct, frozen=True):
 async def lock_and_read(
     transaction: Transaction, keys: Iterable[SessionKey]
 ) -> dict[SessionKey, Standing]:
-    """The standing of each session; those of missing or deleted videos are left out."""
+    """Read the standing of each session; sessions of missing or deleted videos are left out."""
     wanted = sorted(keys)
     rows = await transaction.fetch_all(LOCK_AND_READ, {"keys": _json(wanted)})
     return {
@@ -198,7 +199,7 @@ async def write(
     sessions: Sequence[SessionChange],
     completion_ratio: float,
 ) -> dict[VideoKey, ProgressState]:
-    """Stores at most one change a key, and returns what holds then."""
+    """Store at most one change per key; returns the resulting states."""
     parameters = {
         "progress": _json(progress),
         "sessions": _json(sessions),
@@ -210,7 +211,7 @@ async def write(
 
 
 async def require_writable(database: Database) -> None:
-    """Raises: DatabaseError where no report could be stored, as far as writing nothing tells."""
+    """Check that reports could be stored, by an update of no rows. Raises: DatabaseError."""
     async with database.transaction() as transaction:
         await transaction.execute(REQUIRE_WRITABLE)
 

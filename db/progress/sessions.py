@@ -1,4 +1,4 @@
-"""Playbacks of which nothing was heard for too long, and those too old to keep."""
+"""Playback sessions: stops the silent ones, deletes the old ones."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,8 +6,8 @@ from uuid import UUID
 
 from db.pool import Queries, Transaction
 
-# Skipping locked rows keeps processes that look at the same time out of each other's way, and
-# leaves alone the session that a report is just bringing back.
+# SKIP LOCKED keeps processes that sweep at the same time from blocking each other, and leaves alone
+# a session that a report is reviving at that moment.
 STOP_SILENT = """
 WITH silent AS (
     SELECT user_id, video_id, session_id FROM playback_sessions
@@ -50,7 +50,7 @@ class SilentSession:
 async def stop_silent(
     transaction: Transaction, now: datetime, playing_s: float, paused_s: float, limit: int
 ) -> list[SilentSession]:
-    """Marks as stopped, and returns, open sessions whose last report is longer ago than that."""
+    """Mark as stopped, and return, open sessions whose last report is longer ago than that."""
     parameters = {
         "now": now,
         "playing_before": now - timedelta(seconds=playing_s),
@@ -72,10 +72,10 @@ async def stop_silent(
 
 
 async def count_open(queries: Queries) -> dict[str, int]:
-    """Playbacks by state: `playing`, `paused`."""
+    """Open sessions by state: `playing`, `paused`."""
     return {row.state: row.count for row in await queries.fetch_all(COUNT_OPEN)}
 
 
 async def delete_old(transaction: Transaction, before: datetime, limit: int) -> int:
-    """How many sessions that ended before that were deleted."""
+    """Delete sessions that ended before that; returns their number."""
     return len(await transaction.fetch_all(DELETE_OLD, (before, limit)))

@@ -1,6 +1,6 @@
-"""Videos whose files have yet to come from S3: announced, and from then on to be played there.
+"""Announced videos: their files have yet to come from S3, where they play until then.
 
-The video has its id before its file, so what viewers see of it meanwhile is seen of the same video.
+The video has its id before its file, so progress recorded meanwhile belongs to the same video.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from db.pool import Queries, Transaction
 from db.videos import MediaFacts
 
-# How the server reaches it is what the newest import says.
+# Endpoint and region are those of the newest import.
 OBJECT = """
 INSERT INTO s3_objects AS o (id, bucket, key, etag, size_bytes, endpoint_url, region)
 VALUES (%(object_id)s, %(bucket)s, %(key)s, %(etag)s, %(size_bytes)s, %(endpoint_url)s, %(region)s)
@@ -35,7 +35,7 @@ WHERE module_id = ANY(%s) AND taken_at IS NULL
   AND NOT EXISTS (SELECT FROM videos v WHERE v.id = m.video_id AND v.deleted_at IS NULL)
 """
 
-# Deleted ones, too: put again, they would come back where they were.
+# Deleted modules included: a PUT would restore them at their old position.
 COURSES = "SELECT id, course_id FROM modules WHERE id = ANY(%s)"
 
 VIDEO = """
@@ -62,7 +62,7 @@ WHERE id = %(video_id)s AND deleted_at IS NULL AND status = 'announced' RETURNIN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """A module, the object that it shows, and where the server reaches that."""
+    """A module, the object that it shows, and the endpoint where the server reaches it."""
 
     module_id: str
     course_id: str
@@ -80,9 +80,9 @@ class Announcement:
 
 
 async def announce(transaction: Transaction, one: Announcement) -> UUID | None:
-    """The module has this new video from now on; None when it had one before.
+    """Insert an announced video for the module; None when it had one before.
 
-    Its course and module have to be there.
+    Its course and module must exist.
     """
     video_id = uuid4()
     facts: dict[str, Any] = {**asdict(one), "object_id": uuid4(), "video_id": video_id}
@@ -97,13 +97,13 @@ async def announce(transaction: Transaction, one: Announcement) -> UUID | None:
 
 
 async def read_courses(queries: Queries, module_ids: Sequence[str]) -> dict[str, str]:
-    """Where those of them stand that there are or were."""
+    """Courses of those modules that exist or existed."""
     rows = await queries.fetch_all(COURSES, (list(module_ids),))
     return {row.id: row.course_id for row in rows}
 
 
 async def list_deleted(queries: Queries, module_ids: Sequence[str]) -> set[str]:
-    """Those of them whose video was deleted before its file came."""
+    """Modules whose video was deleted before its file came."""
     return {row.module_id for row in await queries.fetch_all(GONE, (list(module_ids),))}
 
 
@@ -115,7 +115,7 @@ async def set_arrived(
     size_bytes: int,
     filename: str,
 ) -> bool:
-    """The file is here; False when the video has been deleted meanwhile."""
+    """Record that the file is here; False when the video has been deleted meanwhile."""
     facts = {
         **asdict(media),
         "video_id": str(video_id),

@@ -1,6 +1,6 @@
-"""The ledger of what is taken over from S3: how far each object is, which module shows which video.
+"""Ledger of the takeover from S3: progress of each object, and the video that each module shows.
 
-Objects are told apart by bucket and key. One whose content has changed since is begun anew.
+Objects are identified by bucket and key. An object whose content has changed is begun anew.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,7 +13,7 @@ from db.pool import Queries, Row, Transaction
 
 @dataclass(frozen=True, slots=True)
 class ImportedObject:
-    """`fetched` are the pieces, `[start, stop)`, that are on the disk for sure."""
+    """`fetched` are the pieces, `[start, stop)`, that are durable on disk."""
 
     id: UUID
     size_bytes: int
@@ -79,7 +79,7 @@ SELECT module_id FROM s3_modules WHERE module_id = ANY(%s) AND taken_at IS NOT N
 
 FINISH = "UPDATE s3_objects SET is_finished = true WHERE id = %s"
 
-# Who did not go on for a month will not be missed by a file nobody sees.
+# An import that was not resumed for a month can be started anew: no user sees its file.
 UNFINISHED = """
 SELECT id FROM s3_objects
 WHERE id = ANY(%s::uuid[]) AND refused_for IS NULL AND NOT is_finished
@@ -90,7 +90,7 @@ WHERE id = ANY(%s::uuid[]) AND refused_for IS NULL AND NOT is_finished
 async def begin(
     transaction: Transaction, bucket: str, key: str, etag: str, size_bytes: int
 ) -> ImportedObject:
-    """The object as far as it is; from nothing when it is new or no longer what it was."""
+    """The object with its progress; reset when its content has changed."""
     facts: dict[str, Any] = {
         "id": uuid4(),
         "bucket": bucket,
@@ -107,7 +107,7 @@ async def add_fetched(transaction: Transaction, object_id: UUID, start: int, sto
 
 
 async def clear_fetched(transaction: Transaction, object_id: UUID) -> None:
-    """What is on the disk is not what it should be."""
+    """Forget the fetched pieces: the bytes on disk are not the object's."""
     await transaction.execute(FORGET_FETCHED, (object_id,))
 
 
@@ -118,12 +118,12 @@ async def set_verified(
 
 
 async def refuse(transaction: Transaction, object_id: UUID, reason: str) -> None:
-    """These bytes will not be fetched again."""
+    """Record that these bytes are refused and not to be fetched again."""
     await transaction.execute(REFUSE, (reason, object_id))
 
 
 async def take_over(transaction: Transaction, module_id: str, object_id: UUID) -> UUID | None:
-    """Have the module show its video, which is locked for others until the transaction ends.
+    """Have the module show its video, which is locked until the transaction ends.
 
     None when it shows it already, or waits for another object.
     """
@@ -132,27 +132,26 @@ async def take_over(transaction: Transaction, module_id: str, object_id: UUID) -
 
 
 async def finish(transaction: Transaction, object_id: UUID) -> None:
-    """Every module that was asked for shows it."""
+    """Mark the object finished: every requested module shows it."""
     await transaction.execute(FINISH, (object_id,))
 
 
 async def list_taken(queries: Queries, module_ids: Collection[str]) -> set[str]:
-    """Those of them that were taken over."""
+    """Filter for the modules that were taken over."""
     return {row.module_id for row in await queries.fetch_all(TAKEN, (list(module_ids),))}
 
 
 async def list_begun(
     queries: Queries, objects: Sequence[tuple[str, str, str, int]]
 ) -> dict[tuple[str, str], ImportedObject]:
-    """By bucket and key, those objects (bucket, key, etag, size) that are half fetched or refused,
-    and still what they were."""
+    """By bucket and key, those objects that are partly fetched or refused, and unchanged."""
     columns = [list(column) for column in zip(*objects, strict=True)] or [[], [], [], []]
     rows = await queries.fetch_all(BEGUN, columns)
     return {(row.bucket, row.key): _build_object(row) for row in rows}
 
 
 async def list_unfinished(queries: Queries, object_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of them whose files are still needed."""
+    """Filter for the objects whose files are still needed."""
     rows = await queries.fetch_all(UNFINISHED, ([str(one) for one in object_ids],))
     return {UUID(str(row.id)) for row in rows}
 

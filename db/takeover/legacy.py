@@ -1,6 +1,6 @@
-"""The database of the course service that is left: read, never written to.
+"""Read-only access to the database of the course service that is being left.
 
-Which tables and columns hold what is for the caller to say. Everything blocks.
+The caller names its tables and columns. Everything blocks.
 """
 
 from collections.abc import Generator, Iterator, Mapping
@@ -17,7 +17,7 @@ KEEPALIVES: Mapping[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
-STATEMENT_TIMEOUT_MS = 300_000  # its tables may be large and have no index that helps
+STATEMENT_TIMEOUT_MS = 300_000  # its tables may be large and lack a suitable index
 
 MODULE_COLUMNS = ("id", "course_id", "title", "position", "video_url")
 PROGRESS_COLUMNS = (
@@ -37,8 +37,7 @@ class LegacyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LegacyTable:
-    """`name` may have a schema before it; `columns` maps our words to the table's, where they
-    differ."""
+    """`name` may include a schema; `columns` maps our names to the table's, where they differ."""
 
     name: str
     columns: Mapping[str, str]
@@ -46,7 +45,7 @@ class LegacyTable:
 
 @dataclass(frozen=True, slots=True)
 class LegacyModule:
-    """A module as it stands there; ids are text here whatever they are there."""
+    """A module of the legacy service; ids are text here whatever their type there."""
 
     id: str
     course_id: str
@@ -57,7 +56,7 @@ class LegacyModule:
 
 @dataclass(frozen=True, slots=True)
 class LegacyProgress:
-    """Where a user was in a module, its values as text: they may be of any type there.
+    """A user's position in a module, its values as text: they may be of any type there.
 
     `updated_at_s` is Unix time.
     """
@@ -71,7 +70,7 @@ class LegacyProgress:
 
 
 def read_modules(dsn: str, table: LegacyTable) -> list[LegacyModule]:
-    """Those with a video, by course and place. Raises: LegacyError."""
+    """Modules with a video, by course and position. Raises: LegacyError."""
     rows = _read(
         dsn,
         """
@@ -86,14 +85,14 @@ def read_modules(dsn: str, table: LegacyTable) -> list[LegacyModule]:
 
 
 def check_progress(dsn: str, table: LegacyTable) -> None:
-    """Ask for no row of it. Raises: LegacyError where `read_progress` would."""
+    """Run the query of `read_progress` for no rows. Raises: LegacyError, as that would."""
     query = sql.SQL("{} LIMIT 0").format(_progress_query(table))
     with _wrap_errors(), closing(_connect(dsn)) as connection, connection.cursor() as cursor:
         cursor.execute(query)
 
 
 def read_progress(dsn: str, table: LegacyTable) -> Generator[list[LegacyProgress], None, None]:
-    """All of it, some hundred rows at a time. Raises: LegacyError.
+    """All rows, in batches of some hundred. Raises: LegacyError.
 
     In seconds, in percent where only that column is given a name, or in both.
     """
@@ -108,7 +107,7 @@ def read_progress(dsn: str, table: LegacyTable) -> Generator[list[LegacyProgress
 
 
 def _progress_query(table: LegacyTable) -> sql.Composed:
-    """No value is longer than what is of use: it may be anything there."""
+    """Values are cut to a useful length: they may be anything there."""
     absent = {"progress_seconds"} if "percent" in table.columns else {"percent"}
     absent -= table.columns.keys()
     return _compose(
@@ -142,7 +141,7 @@ def _compose(
 
 
 def _connect(dsn: str) -> Any:
-    """Times without a zone are UTC's."""
+    """Connect read-only; times without a zone are read as UTC."""
     connection = psycopg2.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S, **KEEPALIVES)
     connection.set_session(readonly=True)
     with connection.cursor() as cursor:
@@ -152,7 +151,7 @@ def _connect(dsn: str) -> Any:
 
 @contextmanager
 def _wrap_errors() -> Iterator[None]:
-    """The first line of what it says never holds the password of a URL that could be read."""
+    """Only the first line of a message is kept: it never holds the password of a parsable URL."""
     try:
         yield
     except (psycopg2.Error, UnicodeDecodeError) as exc:

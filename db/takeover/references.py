@@ -1,6 +1,6 @@
-"""Which of its two places a module of the ledger shows: the old one in S3, or the one here.
+"""Switches modules between their two sources: the object in S3 and the local video.
 
-A module has both references at once and for good; only which of them is meant goes to and fro.
+A module keeps both references; only the active source switches.
 """
 
 from collections.abc import Collection, Sequence
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from db.pool import Queries, Transaction
 
-# Without modules, all of them.
+# NULL for the modules: all of them.
 SWITCHABLE = """
 SELECT m.object_id, array_agg(m.module_id ORDER BY m.module_id) AS module_ids
 FROM s3_modules m JOIN s3_objects o ON o.id = m.object_id
@@ -48,7 +48,7 @@ async def switchable(
     bucket: str | None = None,
     prefix: str = "",
 ) -> list[tuple[UUID, list[str]]]:
-    """By object, the modules taken over that show the other place."""
+    """By object, the taken modules whose active source is the other one."""
     parameters = {
         "is_local": is_local,
         "module_ids": None if module_ids is None else list(module_ids),
@@ -62,7 +62,7 @@ async def switchable(
 async def switch(
     transaction: Transaction, object_id: UUID, module_ids: Sequence[str], *, is_local: bool
 ) -> list[SwitchedModule]:
-    """Those of them that show the other place from now on."""
+    """Switch the active source; returns the modules for which that was a change."""
     parameters = {
         "is_local": is_local,
         "object_id": str(object_id),

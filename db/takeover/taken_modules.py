@@ -1,4 +1,4 @@
-"""What was taken over from S3, module by module, as it was then."""
+"""Modules taken over from S3, with the content that each was taken from."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -31,6 +31,6 @@ class TakenModule:
 
 
 async def list_modules(queries: Queries, bucket: str | None, prefix: str) -> list[TakenModule]:
-    """Those whose object is of that bucket, if one is given, and has a key that begins so."""
+    """Modules whose object is in that bucket, if one is given, with a key of that prefix."""
     rows = await queries.fetch_all(LIST, {"bucket": bucket, "prefix": prefix})
     return [TakenModule(LegacyModule(*row[:5]), UUID(str(row.video_id)), *row[6:]) for row in rows]

@@ -1,6 +1,6 @@
-"""What places from elsewhere would change in the progress that is stored, and completion as told.
+"""Imported viewer positions: those that would change stored progress, and completion marks.
 
-Storing them is progress_batch.py's.
+Positions themselves are stored by `report_batch`.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import msgspec
 
 from db.pool import Queries, Transaction
 
-# A place in percent needs the duration.
+# A position in percent needs the duration.
 LECTURES = """
 SELECT m.module_id, m.video_id, v.course_id, v.duration_s
 FROM s3_modules m JOIN videos v ON v.id = m.video_id AND v.deleted_at IS NULL
@@ -49,7 +49,7 @@ class Lecture:
 
 
 class ViewerPosition(msgspec.Struct, frozen=True):
-    """Where a user was at a time; all before `seen_s` (rounded to 10 ms) counts as watched."""
+    """A user's position at a time; all before `seen_s` (rounded to 10 ms) counts as watched."""
 
     user_id: str
     course_id: str
@@ -61,7 +61,7 @@ class ViewerPosition(msgspec.Struct, frozen=True):
 
 
 async def list_lectures(queries: Queries) -> dict[str, Lecture]:
-    """By module, of all that was taken over and is still there."""
+    """By module, the videos that were taken over and still exist."""
     return {
         row.module_id: Lecture(UUID(str(row.video_id)), row.course_id, row.duration_s)
         for row in await queries.fetch_all(LECTURES)
@@ -69,13 +69,13 @@ async def list_lectures(queries: Queries) -> dict[str, Lecture]:
 
 
 async def list_changing(queries: Queries, places: Sequence[ViewerPosition]) -> list[ViewerPosition]:
-    """Those of them that are new here, newer, or tell of more."""
+    """Filter for the positions that are new, newer, or add watched time."""
     rows = await queries.fetch_all(CHANGING, (_json(places),))
     return [places[row.place] for row in rows]
 
 
 async def mark_completed(transaction: Transaction, places: Sequence[ViewerPosition]) -> None:
-    """As they tell; what is completed stays as it is."""
+    """Mark completion where a position has it; existing completion stays."""
     await transaction.execute(COMPLETE, (_json(places),))
 
 

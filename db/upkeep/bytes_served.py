@@ -1,4 +1,4 @@
-"""How many bytes of which video were served to whom, by UTC day."""
+"""Bytes served, per UTC day, video, user and purpose."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -9,8 +9,8 @@ import msgspec
 
 from db.pool import Transaction
 
-# In the order of the key, so that two processes with the same rows never wait in a circle. Nothing
-# is added when the writer's row says that this batch was committed before.
+# In key order, so that two processes with the same rows never deadlock. Nothing is added when the
+# writer's row shows that this batch was committed before.
 ADD = """
 WITH fresh AS (
     INSERT INTO bytes_served_writers AS w (id, batch_number) VALUES (%s, %s)
@@ -41,7 +41,7 @@ DELETE_WRITERS_BEFORE = "DELETE FROM bytes_served_writers WHERE written_at < %s"
 
 
 class Account(NamedTuple):
-    """What bytes are added to; the fields are the table's."""
+    """Key of a row of bytes served; the fields are the table's columns."""
 
     day: date
     course_id: str
@@ -53,7 +53,7 @@ class Account(NamedTuple):
 async def add(
     transaction: Transaction, writer_id: UUID, batch_number: int, amounts: Mapping[Account, int]
 ) -> None:
-    """Adds a batch; nothing, if this one or a later one of the writer was added before."""
+    """Add a batch; no effect if this batch or a later one of the writer was added before."""
     rows = [{**account._asdict(), "bytes": size_bytes} for account, size_bytes in amounts.items()]
     await transaction.execute(
         ADD, (str(writer_id), batch_number, msgspec.json.encode(rows).decode())
@@ -61,6 +61,6 @@ async def add(
 
 
 async def delete_before(transaction: Transaction, day: date, limit: int) -> int:
-    """How many rows of earlier days were deleted, with the writers not heard of since."""
+    """Delete rows of earlier days, and writers not active since; returns the number of rows."""
     await transaction.execute(DELETE_WRITERS_BEFORE, (day,))
     return len(await transaction.fetch_all(DELETE_BEFORE, (day, limit)))

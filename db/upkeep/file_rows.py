@@ -1,4 +1,4 @@
-"""Which files the rows speak of, and videos that nobody is going to finish."""
+"""Files that rows refer to, and videos whose processing has no job."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ Kind = Literal["original", "representation", "alternate", "thumbnail", "storyboa
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A file that has to be there; the original only until the served file exists."""
+    """A file that must exist; the original only until the served file does."""
 
     kind: Kind
     name: str
     size_bytes: int
-    sha256: str | None  # None while nobody has counted it
+    sha256: str | None  # None until it was computed
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFiles:
-    """`is_changing` while a worker has, or is to get, its hands on the files. A video that
-    `is_failed` is known to lack what it may lack.
+    """The rows of one video's files.
 
-    `original` may lie there even if it is none of `files`: then they can be made again from it.
-    One that `is_retryable` failed for a reason that says nothing of the film.
-    Of an announced video there are none.
+    `is_changing`: a worker changes the files, or is queued to. `is_failed`: files may be missing,
+    which is known. `is_retryable`: failed for a reason unrelated to the film.
+    `original` may exist on disk although it is not in `files`: then those can be made again from
+    it. An announced video has no files.
     """
 
     id: UUID
@@ -77,7 +77,7 @@ OF_VIDEOS = SELECT + "WHERE v.id = ANY(%s::uuid[])"
 
 AFTER = SELECT + "WHERE v.id > %s ORDER BY v.id LIMIT %s"
 
-# One statement, one snapshot: a job that is done or taken up meanwhile is never missed.
+# One statement, one snapshot: a job that ends or starts meanwhile is never missed.
 STUCK = """
 SELECT v.id, v.course_id FROM videos v
 WHERE v.status = 'processing' AND v.deleted_at IS NULL AND NOT EXISTS (
@@ -86,7 +86,7 @@ WHERE v.status = 'processing' AND v.deleted_at IS NULL AND NOT EXISTS (
 ORDER BY v.id
 """
 
-# `first` are those that every ready video has.
+# `first` is the picture type that every ready video has.
 UNPICTURED = """
 SELECT v.id FROM videos v
 WHERE v.status = 'ready' AND v.deleted_at IS NULL
@@ -122,7 +122,7 @@ ORDER BY v.id LIMIT %s
 
 FORGET_STORYBOARD = "DELETE FROM storyboard_files WHERE video_id = %s"
 
-# What was there once can be made.
+# An asset that existed once can be made again.
 FORGET_UNMAKABLE = "DELETE FROM unmakable WHERE video_id = %s"
 
 FORGET_ALTERNATES = "DELETE FROM representations WHERE video_id = %s AND NOT is_primary"
@@ -136,7 +136,7 @@ WHERE id = %s AND deleted_at IS NULL AND status = 'ready' RETURNING id
 
 
 async def read_videos(queries: Queries, video_ids: Sequence[UUID]) -> dict[UUID, VideoFiles]:
-    """Deleted videos included; those that there are not are missing."""
+    """Files of the given videos, deleted ones included; missing videos are left out."""
     rows = await queries.fetch_all(OF_VIDEOS, ([str(one) for one in video_ids],))
     return {video.id: video for video in map(_video, rows)}
 
@@ -148,12 +148,12 @@ async def count_videos(queries: Queries) -> int:
 
 
 async def read_next(queries: Queries, video_id: UUID, limit: int) -> list[VideoFiles]:
-    """The next videos by id."""
+    """The next videos in id order."""
     return [_video(row) for row in await queries.fetch_all(AFTER, (str(video_id), limit))]
 
 
 async def list_stuck(queries: Queries) -> list[StuckVideo]:
-    """In processing without a job."""
+    """Videos in processing without a job."""
     rows = await queries.fetch_all(STUCK)
     return [StuckVideo(UUID(str(row.id)), row.course_id) for row in rows]
 
@@ -163,29 +163,29 @@ async def list_missing_pictures(
 ) -> list[UUID]:
     """Ready videos without a job that lack a storyboard, or a `further` type of some picture.
 
-    Those that cannot have them are left out.
+    Videos for which these cannot be made are left out.
     """
     parameters = {"first": first, "further": list(further), "limit": limit}
     return [UUID(str(row.id)) for row in await queries.fetch_all(UNPICTURED, parameters)]
 
 
 async def clear_storyboard(transaction: Transaction, video_id: UUID) -> None:
-    """As if it had not been made yet."""
+    """Delete the storyboard's rows, so that it is made again."""
     await transaction.execute(FORGET_STORYBOARD, (str(video_id),))
 
 
 async def clear_unmakable(transaction: Transaction, video_id: UUID) -> None:
-    """Have everything tried again."""
+    """Forget which assets cannot be made, so that all are tried again."""
     await transaction.execute(FORGET_UNMAKABLE, (str(video_id),))
 
 
 async def clear_alternates(transaction: Transaction, video_id: UUID) -> None:
-    """As if the other formats had not been made yet."""
+    """Delete the rows of the other formats, so that they are made again."""
     await transaction.execute(FORGET_ALTERNATES, (str(video_id),))
 
 
 async def reset_to_original(transaction: Transaction, video_id: UUID) -> bool:
-    """As if nothing had been made of the original yet; False when the video is not ready."""
+    """Delete the rows of everything made from the original; False when the video is not ready."""
     if await transaction.fetch_one(UNMAKE, (str(video_id),)) is None:
         return False
     await transaction.execute(FORGET_MADE, (str(video_id),))
@@ -193,7 +193,7 @@ async def reset_to_original(transaction: Transaction, video_id: UUID) -> bool:
 
 
 async def list_missing_alternates(queries: Queries, limit: int) -> list[UUID]:
-    """Ready videos without a job that have one format, but for those that cannot have two."""
+    """Ready videos without a job that have one format, except where a second cannot be made."""
     return [UUID(str(row.id)) for row in await queries.fetch_all(WITHOUT_ALTERNATE, (limit,))]
 
 

@@ -1,4 +1,4 @@
-"""Work that one process at a time does, of however many: an advisory lock on its own connection.
+"""Work reserved for one process at a time, by an advisory lock on a connection of its own.
 
 Not on a pooled one: the work may take long, and the pool may be as small as one.
 """
@@ -14,7 +14,7 @@ from db.pool import connection_options, wrap_errors
 
 @asynccontextmanager
 async def try_sole_ownership(dsn: str, work: AdvisoryLock) -> AsyncIterator[bool]:
-    """Whether nobody else is at that work; nobody will be until the block ends.
+    """Yields True if no other process does that work; none will until the block ends.
 
     Raises: DatabaseUnavailable.
     """
@@ -26,4 +26,4 @@ async def try_sole_ownership(dsn: str, work: AdvisoryLock) -> AsyncIterator[bool
             (is_owner,) = await cursor.fetchone()
         yield is_owner
     finally:
-        await connection.close()  # and the lock goes with it
+        await connection.close()  # which releases the lock

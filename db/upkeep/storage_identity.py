@@ -1,4 +1,4 @@
-"""Which storage belongs to this database, and by which id that storage knows the database."""
+"""Pairing of this database with its storage: each records the other's id."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ INSERT INTO storage_identity (instance_id, database_id) VALUES (%s, gen_random_u
 ON CONFLICT DO NOTHING
 """
 
-# Of an installation that is older than the id.
+# For an installation older than the id.
 COMPLETE = (
     "UPDATE storage_identity SET database_id = gen_random_uuid()::text WHERE database_id IS NULL"
 )
@@ -34,7 +34,7 @@ HELD_STRAYS = "SELECT held_strays FROM storage_identity"
 
 @dataclass(frozen=True, slots=True)
 class KnownStorage:
-    """`cluster_id` is that of the PostgreSQL cluster that answers, empty where it is not told."""
+    """`cluster_id` identifies the PostgreSQL cluster, empty where the role may not read it."""
 
     storage_id: str
     database_id: str | None
@@ -42,31 +42,31 @@ class KnownStorage:
 
 
 async def read_known(queries: Queries) -> KnownStorage | None:
-    """None when no storage was ever seen."""
+    """None when no storage was ever recorded."""
     row = await queries.fetch_one(READ)
     return KnownStorage(row.storage_id, row.database_id, row.cluster_id) if row else None
 
 
 async def record(transaction: Transaction, storage_id: str) -> KnownStorage:
-    """The first one stays; whichever it is, the database has an id afterwards."""
+    """Record the storage unless one is recorded, and give a database without an id one."""
     await transaction.execute(REMEMBER, (storage_id,))
     await transaction.execute(COMPLETE)
     return await _existing(transaction)
 
 
 async def adopt(transaction: Transaction, storage_id: str) -> KnownStorage:
-    """This storage from now on, under a new id of the database."""
+    """Record this storage in place of any other, under a new id of the database."""
     await transaction.execute(ADOPT, (storage_id,))
     return await _existing(transaction)
 
 
 async def forget(transaction: Transaction, database_id: str) -> None:
-    """As if no storage had been seen, unless it was remembered under another id."""
+    """Delete the record, unless it has another database id."""
     await transaction.execute(FORGET, (database_id,))
 
 
 async def set_held_strays(transaction: Transaction, count: int) -> None:
-    """Returns the number of files without a row that the last sweep left in place."""
+    """Record the number of files without a row that the last sweep left in place."""
     await transaction.execute(NOTE_STRAYS, (count, count))
 
 

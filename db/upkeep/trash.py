@@ -1,4 +1,4 @@
-"""Videos that were deleted longer ago than they can be restored, and what hangs on them."""
+"""Purges videos that were deleted too long ago to be restored, with their dependent rows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db.pool import Transaction
 
-# Skipping locked rows gives each video to one process. A worker that was at the video when it was
+# SKIP LOCKED gives each video to one process. A worker that was processing the video when it was
 # deleted would put files where they have just been removed; one that comes later finds no video.
 TAKE = """
 SELECT v.id, v.course_id FROM videos v
@@ -35,17 +35,17 @@ class TrashedVideo:
 
 
 async def take_expired(transaction: Transaction, expired_at: datetime) -> TrashedVideo | None:
-    """One that was deleted by then, locked until the transaction ends."""
+    """Lock one video that was deleted by then, until the transaction ends."""
     row = await transaction.fetch_one(TAKE, (expired_at,))
     return TrashedVideo(UUID(str(row.id)), row.course_id) if row else None
 
 
 async def delete_progress(transaction: Transaction, video_id: UUID, limit: int) -> int:
-    """How many users' progress in it went, with their playbacks."""
+    """Delete progress and sessions of up to `limit` users; returns the number of users."""
     return len(await transaction.fetch_all(DELETE_PROGRESS, (str(video_id), limit)))
 
 
 async def delete_video(transaction: Transaction, video_id: UUID) -> None:
-    """Its files' rows and waiting jobs go with it."""
+    """Delete the video with the rows of its files and its waiting jobs."""
     await transaction.execute(DELETE_JOBS, (str(video_id),))
     await transaction.execute(DELETE_VIDEO, (str(video_id),))

@@ -1,15 +1,15 @@
-"""The clock of the trash: it counts only the time in which sweeps took place.
+"""Clock of the trash: counts only time during which sweeps took place.
 
-It never gains more than `longest_step_s` between two sweeps, so neither a clock that jumps ahead
-nor one that was wrong for a day lets everything expire at once; a service that was stopped keeps
-its trash for longer.
+It advances by at most `longest_step_s` between two sweeps, so neither a clock that jumps ahead nor
+one that was wrong for a day expires everything at once; a service that was stopped keeps its trash
+for longer.
 """
 
 from datetime import datetime
 
 from db.pool import Transaction
 
-# The row's lock orders sweeps that tick at once. A clock set back adds nothing.
+# The row's lock orders concurrent sweeps. A clock set back adds nothing.
 TICK = """
 WITH clock AS (
     UPDATE trash_clock SET
@@ -22,20 +22,20 @@ INSERT INTO trash_marks (elapsed_s, looked_at) SELECT elapsed_s, looked_at FROM 
 RETURNING elapsed_s
 """
 
-# Without a mark that old there is no row: least() would pass over a NULL.
+# Without a mark that old there is no row: least() would ignore a NULL.
 EXPIRED_AT = """
 SELECT least(max(looked_at), now() - make_interval(secs => %(retention_s)s)) AS expired_at
 FROM trash_marks WHERE elapsed_s <= %(elapsed_s)s - %(retention_s)s HAVING count(*) > 0
 """
 
-# A longer retention, set later, finds no mark that old: then nothing goes until there is one.
+# A longer retention, set later, finds no mark that old: nothing expires until there is one.
 FORGET = "DELETE FROM trash_marks WHERE elapsed_s < %(elapsed_s)s - 2 * %(retention_s)s - 86400"
 
 
 async def tick(
     transaction: Transaction, retention_s: float, longest_step_s: float
 ) -> datetime | None:
-    """Have the clock go on; what was put into the trash by then has been there long enough."""
+    """Advance the clock; returns the time up to which deleted videos have expired."""
     row = await transaction.fetch_one(TICK, {"longest_step_s": longest_step_s})
     assert row is not None
     parameters = {"retention_s": retention_s, "elapsed_s": row.elapsed_s}

@@ -1,4 +1,4 @@
-"""Advisory locks: registered, told apart, and not in each other's way."""
+"""Advisory locks: registered, distinct, independent of each other."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Enrolments: which changes of them are still of interest."""
+"""Enrolments: changes that are recent enough to matter."""
 
 from db import courses, enrollments
 from db.pool import open_database

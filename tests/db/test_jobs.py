@@ -1,4 +1,4 @@
-"""Jobs: deferred with our transaction, by a function whose signature is pinned here."""
+"""Jobs: deferred in our transaction, by a function whose signature is pinned here."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Migration 0022 and back again, with data in its tables."""
+"""Migration 0022, applied and undone with data in its tables."""
 
 from collections.abc import Iterator
 from contextlib import closing

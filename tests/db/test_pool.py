@@ -1,4 +1,4 @@
-"""Connections: dead ones are replaced, errors get our names, transactions leave nothing behind."""
+"""Connections: dead ones are replaced, errors are wrapped, transactions leave no trace."""
 
 import asyncio
 import time
@@ -51,7 +51,7 @@ async def end_connections(dsn: str) -> None:
 
 
 async def fill_pool(database: Database) -> None:
-    """As many connections as there may be, all of them free again."""
+    """Fill the pool to its size, all connections idle."""
     await asyncio.gather(*(database.fetch_all("SELECT pg_sleep(0.05)") for _ in range(SIZE)))
 
 
@@ -271,7 +271,7 @@ async def test_server_that_no_longer_answers_is_a_timeout(
 
 
 async def long_statement(database: Database) -> "asyncio.Task[Any]":
-    """One that PostgreSQL is at work on."""
+    """A statement that PostgreSQL is executing."""
     at_work = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query = %s"
     before = len(await database.fetch_all(at_work, (LONG,)))
     task = asyncio.create_task(database.fetch_all(LONG))

@@ -1,4 +1,4 @@
-"""Room in the quota: promised once, given back, never more of it than there is."""
+"""Storage quota: each byte granted once, released, and never exceeded in sum."""
 
 import asyncio
 import random
@@ -69,7 +69,7 @@ async def ask(
         return "refused"
 
 
-# 60 bytes are used by a video, 30 promised to another upload.
+# 60 bytes are used by a video, 30 reserved by another upload.
 @pytest.mark.parametrize(
     ("needed", "wished", "quota", "granted"),
     [
@@ -130,7 +130,7 @@ async def test_used_is_what_the_rows_of_published_files_say(database: Database) 
     assert await space.read_used_bytes(database) == 1907
 
     async with database.transaction() as transaction:
-        await transaction.execute("UPDATE videos SET status = 'ready'")  # the original goes
+        await transaction.execute("UPDATE videos SET status = 'ready'")  # the original is removed
     assert await space.read_used_bytes(database) == 907
 
     async with database.transaction() as transaction:
@@ -152,7 +152,7 @@ def upload_again_and_again(dsn: str, seed: int, quota: int) -> tuple[int, int]:
             upload_id, size_bytes = uuid4(), chance.randrange(1, 400)
             cursor.execute(space.RESERVE, (upload_id, size_bytes, size_bytes, quota, LIFE_S))
             granted = cursor.fetchone()[0]
-            cursor.execute("SELECT pg_sleep(0.002)")  # others ask before this is committed
+            cursor.execute("SELECT pg_sleep(0.002)")  # others reserve before this is committed
             connection.commit()
             outcomes[granted is None] += 1
             if granted is not None:
@@ -164,7 +164,7 @@ def upload_again_and_again(dsn: str, seed: int, quota: int) -> tuple[int, int]:
 
 
 def watch_the_sum(dsn: str, is_over: Any) -> int:
-    """The most that was used and promised together while the others were at it."""
+    """The greatest sum of used and reserved bytes seen while the others ran."""
     statement = (
         "SELECT used_bytes + (SELECT coalesce(sum(reserved_bytes), 0) FROM space_reservations)"
         " FROM storage_used"
@@ -201,7 +201,7 @@ async def test_no_race_leads_past_the_quota(database: Database, dsn: str) -> Non
 
 
 class FakeDatabase:
-    """Grants what is wished, counts the questions, is away when told so."""
+    """Grants every wish, counts queries, and is unavailable on request."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, int]] = []
@@ -325,7 +325,7 @@ async def test_room_that_cannot_be_given_back_does_not_hide_why(
 
 
 async def open_uploads(database: Database, count: int, user_id: str, quota: int) -> list[UUID]:
-    """So many that no byte has come for, each of which wishes for all there is."""
+    """Open as many uploads as possible, without bytes, each of which desires all the free space."""
     ids = [uuid4() for _ in range(count)]
     for upload_id in ids:
         await space.open_upload(
@@ -372,7 +372,7 @@ async def test_upload_that_was_ended_gets_no_room(database: Database) -> None:
 
 
 def open_again_and_again(dsn: str, user_id: str) -> int:
-    """How many were opened by one process that tries 30 times."""
+    """Number of uploads opened by one process that tries 30 times."""
     parameters = (user_id, 0, 20, None, LIFE_S)
     opened = 0
     with closing(psycopg2.connect(dsn)) as connection:

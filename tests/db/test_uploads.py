@@ -1,4 +1,4 @@
-"""How far an upload is, and who may say so."""
+"""Offsets and claims of uploads."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4

@@ -52,7 +52,7 @@ INSERT INTO s3_objects (id, bucket, key, etag, size_bytes, refused_for) VALUES
 
 
 VIDEO, ANNOUNCED = (f"00000000-0000-0000-0000-00000000000{n}" for n in (1, 2))
-# What a service holds, by the migration that made room for it; each of its tables needs a row.
+# Sample rows, by the migration that created their table; each table needs one.
 ROWS = {
     "0001_courses": """
         INSERT INTO courses (id, title) VALUES ('c1', 'Course');
@@ -109,7 +109,7 @@ ROWS = {
     "0023_storage_owner": "UPDATE storage_identity SET database_id = 'two', held_strays = 3",
     "0024_trash_clock": "INSERT INTO trash_marks VALUES (0, now())",
 }
-# Rows of older tables that go with a migration: what they say cannot be said without it.
+# Rows of older tables that a migration deletes: their meaning ends with it.
 GIVEN_BACK = {
     "0015_unmakable_alternates": {"unmakable": 1},
     "0022_playing_from_s3": {"s3_modules": 1},
@@ -144,7 +144,7 @@ def own_objects(dsn: str) -> list[object]:
 
 
 def row_counts(dsn: str) -> dict[str, int]:
-    """By table of ours."""
+    """Row counts by table of ours."""
     tables = column(
         dsn,
         """
@@ -193,7 +193,7 @@ def test_the_real_migrations_go_up_down_and_up_again(empty_dsn: str) -> None:
 def test_modules_taken_over_before_are_given_the_content_they_were_taken_from(
     empty_dsn: str, tmp_path: Path
 ) -> None:
-    """What was processed knows it better than the ledger of objects, which follows S3."""
+    """The content hash of a processed video beats the ledger of objects, which follows S3."""
     older = [path for path in REAL_MIGRATIONS.iterdir() if path.name < "0021"]
     for path in older:
         shutil.copy(path, tmp_path)
@@ -230,7 +230,7 @@ def test_older_failures_are_verdicts_or_can_be_tried_again(empty_dsn: str, tmp_p
 def test_every_migration_is_applied_and_undone_with_data_in_the_tables(
     empty_dsn: str, tmp_path: Path
 ) -> None:
-    """Rows that were there stay, but for those that the migration itself made possible."""
+    """Existing rows stay, except those that only the migration made possible."""
     files = {path.name.split(".")[0]: path for path in sorted(REAL_MIGRATIONS.glob("0*.*"))}
     counts: dict[str, int] = {}
     states = [counts]
@@ -380,7 +380,7 @@ def start_migrator(dsn: str, migrations: Path) -> subprocess.Popen[bytes]:
 
 
 def wait_for_waiters(dsn: str, count: int = 1) -> None:
-    """Returns when `count` sessions of this database wait for an advisory lock."""
+    """Return when `count` sessions of this database wait for an advisory lock."""
     with connected(dsn) as connection, connection.cursor() as cursor:
         while True:
             cursor.execute(

@@ -1,4 +1,4 @@
-"""Bytes served: batches count once, old days go, what the documentation asks is answered."""
+"""Bytes served: batches count once, old days are deleted, documented queries work."""
 
 import re
 from collections.abc import AsyncIterator
