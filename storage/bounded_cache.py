@@ -1,6 +1,6 @@
-"""A mapping that holds a bounded number of entries; every floor may import it.
+"""Mapping with a bounded number of entries; every floor may import it.
 
-Full, it forgets the entry that was put or renewed the longest ago. For one event loop: no locks.
+When full it evicts the entry that was put or renewed the longest ago. For one event loop: no locks.
 """
 
 from collections import OrderedDict
@@ -22,7 +22,7 @@ class BoundedCache(Generic[Key, Value]):
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._entries: OrderedDict[Key, Value] = OrderedDict()
-        # The methods themselves: a range that is answered at once looks into several caches.
+        # Bound methods, to save a call: a range that is answered at once reads several caches.
         self.peek = self._entries.get
         self.renew = self._entries.move_to_end
 
@@ -33,11 +33,11 @@ class BoundedCache(Generic[Key, Value]):
         return key in self._entries
 
     def __iter__(self) -> Iterator[Key]:
-        """The keys, the next to be forgotten first."""
+        """Iterates over the keys, the next to be evicted first."""
         return iter(self._entries)
 
     def items(self) -> list[tuple[Key, Value]]:
-        """The entries as they are now, the next to be forgotten first."""
+        """A snapshot of the entries, the next to be evicted first."""
         return list(self._entries.items())
 
     def get(self, key: Key) -> Value | None:
@@ -47,7 +47,7 @@ class BoundedCache(Generic[Key, Value]):
         return value
 
     def put(self, key: Key, value: Value) -> Value | None:
-        """Returns the value of the entry that had to be forgotten for it, if any."""
+        """Insert or renew an entry; returns the value that was evicted for it, if any."""
         self._entries[key] = value
         self._entries.move_to_end(key)
         if len(self._entries) <= self._capacity:
@@ -55,7 +55,7 @@ class BoundedCache(Generic[Key, Value]):
         return self._entries.popitem(last=False)[1]
 
     def forget(self, key: Key) -> Value | None:
-        """Returns the value that was there, if any."""
+        """Remove an entry; returns its value, if there was one."""
         return self._entries.pop(key, None)
 
     def clear(self) -> None:

@@ -1,8 +1,7 @@
-"""The one door to the threads that storage work runs on: files are touched there, off the loop.
+"""Threads for storage work, the only way to files off the event loop.
 
-A thread cannot be stopped half-way. `run` leaves it behind when its caller is cancelled;
-`run_to_its_end` waits for it first, as whatever writes must: what it works on may be closed or
-removed next.
+A thread cannot be interrupted. `run` abandons it when its caller is cancelled; `run_to_its_end`
+waits for it first, which writers need: the file may be closed or removed next.
 """
 
 import asyncio
@@ -35,19 +34,19 @@ class Disk:
     def start(
         self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> asyncio.Future[_T]:
-        """Begin `call`; for whoever shares its outcome, or waits for it no longer than so long."""
+        """Begin `call` and return its future, to be shared or awaited with a time-out."""
         # With the caller's context, as `asyncio.to_thread`: log lines keep their request id.
         work = partial(contextvars.copy_context().run, call, *args, **kwargs)
         return asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     async def run(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """What `call` returns or raises; when cancelled, its thread is left to end by itself."""
+        """Result of `call`; when cancelled, its thread is left to end by itself."""
         return await self.start(call, *args, **kwargs)
 
     async def run_to_its_end(
         self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        """As `run`, but cancelled only once `call` has ended."""
+        """As `run`, but a cancellation takes effect only once `call` has ended."""
         return await to_its_end(self.start(call, *args, **kwargs))
 
     @asynccontextmanager
@@ -72,20 +71,20 @@ class Disk:
         return await aiofiles.open(path, mode, buffering=0, executor=self._executor, opener=opener)
 
 
-# On the loop's own threads, which name look-ups use, too: for background and start-up work.
+# On the loop's own threads, which name look-ups share: for background and start-up work.
 SHARED_DISK = Disk()
 
 
 @asynccontextmanager
 async def open_disk(count: int, name: str) -> AsyncIterator[Disk]:
-    """A disk with `count` threads of its own. Ends as `open_threads`."""
+    """A disk with `count` threads of its own, closed as `open_threads`."""
     async with open_threads(count, name) as executor:
         yield Disk(executor)
 
 
 @asynccontextmanager
 async def open_threads(count: int, name: str) -> AsyncIterator[Executor]:
-    """An executor of its own; work that has begun is awaited at the end, off the loop."""
+    """An executor of its own; running work is awaited at the end, off the loop."""
     executor = ThreadPoolExecutor(count, name)
     try:
         yield executor

@@ -1,7 +1,7 @@
-"""The error family of storage, and where the operating system's errors join it.
+"""Errors of `storage/`; operating system errors are wrapped in them here.
 
-A class docstring is a sentence a teacher can read; it is the default message and `sentence`.
-What is passed to the constructor is for the log. No status codes here: `handlers` owns those.
+A class docstring is a sentence for teachers; it is the default message and `sentence`. The
+constructor's argument is for the log. No status codes here: `handlers` owns those.
 """
 
 import errno
@@ -20,7 +20,7 @@ class StorageError(Exception):
 
     @property
     def sentence(self) -> str:
-        """What may be shown to people: never a path, never a library's own words."""
+        """Text that is safe to show: never a path, never a library's message."""
         return (type(self).__doc__ or "").strip()
 
 
@@ -54,7 +54,7 @@ class WordedError(StorageError):
     """An error whose sentence is made where it arises."""
 
     def __init__(self, sentence: str) -> None:
-        """One argument, as all of the family: it crosses the sandbox's border."""
+        """Takes one argument, as all of the family: errors cross the sandbox's border as text."""
         self._sentence = sentence
         super().__init__(sentence)
 
@@ -80,7 +80,7 @@ class PartialBusy(StorageError):
 
 
 class PartialLost(StorageError):
-    """What was stored of this upload is lost."""
+    """The stored part of this upload is lost."""
 
 
 class UnsupportedFormat(StorageError):
@@ -149,7 +149,7 @@ class MediaInterrupted(StorageError):
     """Examining or converting the video was interrupted; nothing is wrong with the file."""
 
 
-# What looking at the same file once more would only find again.
+# Verdicts on the file itself: another attempt would only repeat them.
 FINAL = (Undecodable, UnsupportedFormat, NoVideo, TooComplex, MediaTimedOut, MediaCrashed)
 
 _BY_ERRNO: dict[int, type[StorageError]] = {
@@ -169,14 +169,14 @@ _BY_ERRNO: dict[int, type[StorageError]] = {
 
 
 def storage_error(exc: OSError) -> StorageError:
-    """The member of the family that says what `exc` says."""
+    """Convert an OSError to the matching member of the family."""
     cause = _BY_ERRNO.get(exc.errno or 0, StorageError)
     return cause(f"{cause.__doc__} ({exc})")
 
 
 @contextmanager
 def wrap_os_errors() -> Iterator[None]:
-    """Everything from the operating system inside the block leaves it as a StorageError."""
+    """Convert every OSError raised in the block to a StorageError."""
     try:
         yield
     except OSError as exc:

@@ -1,7 +1,7 @@
-"""Says who is still at work with an unfinished file: a lock that ends with its process.
+"""Locks on unfinished files: a lock marks a writer and ends with its process.
 
-Whoever cleans up takes what nobody has locked and leaves the rest alone; what a killed process was
-at is held by nobody. `flock` works across the machines of a shared mount, too. None of it waits.
+Clean-up takes files that are not locked and leaves the others alone; a killed process holds no
+lock. `flock` works across the machines of a shared mount, too. Nothing here waits.
 """
 
 import errno
@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Some network file systems know no locks: there nothing can be held, and nothing is cleared.
+# Some network file systems have no locks: there nothing can be held, and nothing is cleaned up.
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 def lock_descriptor(descriptor: int, *, is_exclusive: bool = False) -> None:
-    """Hold an open file until its descriptor is closed; alone: beside nobody else.
+    """Lock an open file until its descriptor is closed; `alone` for an exclusive lock.
 
-    Raises: BlockingIOError when whoever cleans up has just got hold of it, or somebody holds it.
+    Raises: BlockingIOError when clean-up or another holder has it locked.
     """
     kind = fcntl.LOCK_EX if is_exclusive else fcntl.LOCK_SH
     try:
@@ -30,7 +30,7 @@ def lock_descriptor(descriptor: int, *, is_exclusive: bool = False) -> None:
 
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Hold a file or directory for the block. Raises: OSError."""
+    """Lock a file or directory for the block. Raises: OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         lock_descriptor(descriptor)
@@ -41,16 +41,16 @@ def hold_lock(path: Path) -> Iterator[None]:
 
 
 def require_linked(descriptor: int) -> None:
-    """Raises: FileNotFoundError for what was cleared away between being opened and being held."""
+    """Raises: FileNotFoundError for a file removed between being opened and being locked."""
     if os.fstat(descriptor).st_nlink == 0:
         raise FileNotFoundError(errno.ENOENT, "cleared before it was held")
 
 
 @contextmanager
 def try_exclusive_lock(path: Path) -> Iterator[bool]:
-    """Whether nobody is at work with it; then nobody begins to before the block ends.
+    """Yields True if no process holds the file; none can until the block ends.
 
-    What cannot be opened is no work of ours.
+    True also for a symbolic link, a socket or a missing file, which no upload writes to.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,9 +1,9 @@
-"""Which storage this is and which database it belongs to, as two small files in its root tell.
+"""Identity of a storage and its owning database, as two small files in its root.
 
-The marker holds the storage's id; it is made once and stays. The owner file names the database, and
-the cluster that the database was in when it was written. Programs that work in the storage hold the
-owner file locked, so that a copy of the database can tell whether the original is at work. Both
-files appear whole or not at all. Who may own what is not decided here. Everything blocks.
+The marker holds the storage's id; it is written once. The owner file names the database, and the
+cluster that the database was in when it was written. Programs that work in the storage keep the
+owner file locked, so that a copy of the database can detect that the original is running. Both
+files appear whole or not at all. Ownership is not decided here. Everything blocks.
 """
 
 import os
@@ -19,7 +19,7 @@ from storage.file_locks import hold_lock, try_exclusive_lock
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """`cluster_id` is empty where PostgreSQL does not tell it."""
+    """`cluster_id` is empty where PostgreSQL does not reveal it."""
 
     database_id: str
     cluster_id: str
@@ -27,38 +27,38 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class StorageIdentity:
-    """`owner` is None in a storage that no database has taken yet, or that is older than owners."""
+    """`owner` is None in a storage without an owner file: a new one, or one older than owners."""
 
     storage_id: str
     owner: Owner | None
 
     def matches(self, other: "StorageIdentity") -> bool:
-        """The same storage, with no other database's id in it."""
+        """True for the same storage without another database's id in it."""
         ids = {one.owner.database_id for one in (self, other) if one.owner is not None}
         return self.storage_id == other.storage_id and len(ids) < 2
 
 
 def read_identity(marker: Path, owner: Path) -> StorageIdentity:
-    """Raises: StorageGone without a marker, or when either cannot be read."""
+    """Raises: StorageGone without a marker, or when either file cannot be read."""
     try:
         storage_id = marker.read_text("ascii").strip()
     except (OSError, ValueError) as exc:
-        raise StorageGone(f"no marker in the storage: {exc}") from exc
+        raise StorageGone(f"the storage has no marker: {exc}") from exc
     return StorageIdentity(storage_id, _read_owner(owner))
 
 
 def write_marker(marker: Path, storage_id: str | None = None) -> None:
-    """Unless there is one: of two starting processes one id wins. Raises: StorageError."""
+    """Write the marker unless there is one: of two processes one wins. Raises: StorageError."""
     _write_once(marker, f"{storage_id or uuid.uuid4()}\n")
 
 
 def claim(path: Path, owner: Owner) -> None:
-    """Name the owner of a storage that has none; the first one stays. Raises: StorageError."""
+    """Write the owner of a storage that has none; the first one stays. Raises: StorageError."""
     _write_once(path, _owner_text(owner))
 
 
 def replace_owner(path: Path, owner: Owner) -> None:
-    """Raises: StorageError."""
+    """Overwrite the owner file. Raises: StorageError."""
     with wrap_os_errors():
         draft = _draft(path, _owner_text(owner))
         try:
@@ -68,7 +68,7 @@ def replace_owner(path: Path, owner: Owner) -> None:
 
 
 def replace_unlocked_owner(path: Path, owner: Owner) -> bool:
-    """Whether nobody holds the owner file, which then names this owner. Raises: StorageError."""
+    """Overwrite the owner file unless a process holds it; True if written. Raises: StorageError."""
     with wrap_os_errors(), try_exclusive_lock(path) as is_free:
         if is_free:
             replace_owner(path, owner)
@@ -77,7 +77,7 @@ def replace_unlocked_owner(path: Path, owner: Owner) -> bool:
 
 @contextmanager
 def hold_owner_lock(path: Path) -> Iterator[None]:
-    """Holds the owner file for the block, where there is one and the file system knows locks."""
+    """Hold the owner file for the block, if there is one and the file system has locks."""
     with ExitStack() as holding:
         with wrap_os_errors(), suppress(FileNotFoundError):
             holding.enter_context(hold_lock(path))

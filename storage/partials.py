@@ -1,7 +1,7 @@
-"""Uploads that outlive their requests: files that stay, each written to by one request at a time.
+"""Files of resumable uploads, which outlive requests and have one writer at a time.
 
-How far an upload is says its row, which never claims more than is on the disk for sure: a request
-that goes on with it drops what lies behind that, such as the half of a chunk from before a crash.
+The upload's row has its offset, which never exceeds the durable bytes: a request that resumes the
+upload truncates the file to it, such as half a chunk from before a crash.
 """
 
 import os
@@ -20,7 +20,7 @@ from storage.uploads import Digest, UploadFile, require_space
 
 
 class PartialFile:
-    """The file of one upload, held alone; made by `hold_partial`, which closes it."""
+    """The locked file of one upload; made by `hold_partial`, which closes it."""
 
     def __init__(self, path: Path, file: AsyncFileIO, disk: Disk) -> None:
         self.path = path
@@ -29,13 +29,13 @@ class PartialFile:
 
     @property
     def descriptor(self) -> int:
-        """For writing anywhere in it; valid as long as it is held."""
+        """For writing at any position; valid while the file is held."""
         return self._file.fileno()
 
     async def resume(
         self, offset_bytes: int, reserve_bytes: int, digest: Digest | None = None
     ) -> UploadFile:
-        """To be written to from there on. Raises: PartialLost when it does not reach that far."""
+        """Truncate the file to the offset. Raises: PartialLost when the file is shorter."""
         await require_space(self.path.parent, reserve_bytes, self._disk)
         with wrap_os_errors():
             await self._disk.run_to_its_end(_cut, self._file.fileno(), offset_bytes)
@@ -49,7 +49,7 @@ class PartialFile:
         )
 
     async def remove(self) -> None:
-        """What cannot be removed now the sweep takes."""
+        """Remove the file; if that fails, the sweep removes it."""
         with suppress(OSError):
             await self._disk.run_to_its_end(self.path.unlink, missing_ok=True)
 
@@ -58,9 +58,9 @@ class PartialFile:
 async def hold_partial(
     paths: StoragePaths, upload_id: UUID, disk: Disk
 ) -> AsyncIterator[PartialFile]:
-    """The file of an upload for the block, made when there is none yet.
+    """The file of an upload, locked for the block and made if there is none.
 
-    Raises: PartialBusy while somebody else holds it, here or on another machine; StorageGone,
+    Raises: PartialBusy while another request holds it, here or on another machine; StorageGone,
     StorageFull, StorageReadOnly.
     """
     await disk.run(paths.check)
@@ -70,14 +70,14 @@ async def hold_partial(
 
 
 def require_free(paths: StoragePaths, upload_id: UUID) -> None:
-    """Raises: PartialBusy while somebody holds the file of the upload. Blocks."""
+    """Raises: PartialBusy while the file of the upload is held. Blocks."""
     with try_exclusive_lock(paths.partial(upload_id)) as is_free:
         if not is_free:
             raise PartialBusy
 
 
 def list_partials(paths: StoragePaths) -> list[UUID]:
-    """The uploads of all files there are. Blocks. Raises: StorageGone."""
+    """Ids of the uploads that have a file. Blocks. Raises: StorageGone."""
     paths.check()
     with wrap_os_errors():
         found = (partial_id(name) for name in os.listdir(paths.unfinished))
@@ -85,7 +85,7 @@ def list_partials(paths: StoragePaths) -> list[UUID]:
 
 
 def remove_partial(paths: StoragePaths, upload_id: UUID) -> bool:
-    """Whether it is gone; not while somebody writes to it. Blocks. Raises: StorageReadOnly."""
+    """Remove the file unless it is held; True if it is gone. Blocks. Raises: StorageReadOnly."""
     path = paths.partial(upload_id)
     with wrap_os_errors(), try_exclusive_lock(path) as is_free:
         if is_free:

@@ -1,9 +1,9 @@
-"""Ids to paths: the only module that joins paths below the storage root.
+"""Paths from ids: the only module that joins paths below the storage root.
 
-Every component is taken from a whitelist, and the joined path is checked to lie below the root.
-The second check is lexical: it does not notice a symbolic link that somebody placed inside the
-storage. The names of published files are decided here too: a piece of the content's hash is in
-the name, so that a name never means other bytes than before.
+Every component is matched against a whitelist, and the joined path is checked to lie below the
+root. The second check is lexical: it does not notice a symbolic link placed inside the storage. The
+names of published files are decided here too: a part of the content's hash is in the name, so that
+a name never refers to other bytes than before.
 """
 
 import os
@@ -19,14 +19,14 @@ from storage.identity import StorageIdentity, read_identity, write_marker
 
 _COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _ORIGINAL = re.compile(rf"original\.({'|'.join(EXTENSIONS)})")
-# The stems source, alt and storyboard are in it, and so are the configured thumbnail names.
+# The stems source, alt and storyboard match it, and so do the configured thumbnail names.
 _SERVABLE = re.compile(r"[a-z][a-z0-9_]{0,31}-([0-9a-f]{16})\.(mp4|webm|jpg|webp|avif|vtt)")
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 _HASH_DIGITS = 16
 _PARTIAL = ".part"
 _BATCH = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
-# For the owner, and the group that a web server may be in; others have no business there.
+# For the owner, and the group, which a web server may be in; others have no access.
 DIRECTORY_MODE, FILE_MODE = 0o750, 0o640
 
 
@@ -44,7 +44,7 @@ def asset_name(stem: str, sha256_hex: str, extension: str) -> str:
 
 
 def original_name(extension: str) -> str:
-    """The name of the file as it was uploaded, which is never servable."""
+    """The name of the uploaded original, which is never servable."""
     name = f"original.{extension}"
     if not _ORIGINAL.fullmatch(name):
         raise InvalidPath(f"not an extension: {extension!r}")
@@ -52,12 +52,12 @@ def original_name(extension: str) -> str:
 
 
 def is_servable(name: str) -> bool:
-    """Whether a client may ever be sent the file of this name."""
+    """True for a name that may be sent to clients."""
     return _SERVABLE.fullmatch(name) is not None
 
 
 def partial_id(name: str) -> UUID | None:
-    """The upload whose file has this name, if it is one that can be resumed."""
+    """The id in the name of a resumable upload's file; None for other names."""
     if not name.endswith(_PARTIAL):
         return None
     with suppress(ValueError):
@@ -78,9 +78,9 @@ def asset_hash(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StoragePaths:
-    """Where everything is, below an absolute `root`.
+    """All paths below an absolute `root`.
 
-    With an `expected` identity nothing is done in any other storage that comes to stand there.
+    With an `expected` identity every operation fails in any other storage that is mounted there.
     """
 
     root: Path
@@ -91,12 +91,12 @@ class StoragePaths:
 
     @property
     def marker(self) -> Path:
-        """Without this file the mount is gone, and nothing may be touched."""
+        """Without this file the mount is gone, and no file may be touched."""
         return self.root / ".coursestream"
 
     @property
     def owner(self) -> Path:
-        """Names the database that the storage belongs to."""
+        """The file that names the owning database."""
         return self.root / ".coursestream-owner"
 
     @property
@@ -105,7 +105,7 @@ class StoragePaths:
 
     @property
     def trash(self) -> Path:
-        """Files that no row spoke of, by the sweep that moved them here."""
+        """Trash of files without a row, grouped by the sweep that moved them here."""
         return self.root / "trash"
 
     @property
@@ -116,11 +116,11 @@ class StoragePaths:
         return self._inside(self.unfinished, _uuid_text(upload_id))
 
     def partial(self, upload_id: UUID) -> Path:
-        """An upload that can be resumed: unlike all else that is unfinished it has a row."""
+        """File of a resumable upload: unlike all other unfinished files it has a row."""
         return self._inside(self.unfinished, f"{_uuid_text(upload_id)}{_PARTIAL}")
 
     def scratch(self, work_id: UUID) -> Path:
-        """A directory for what a media function is still writing."""
+        """A directory for the output of a running media function."""
         return self._inside(self.unfinished, f"{_uuid_text(work_id)}.work")
 
     def course_dir(self, course_id: str) -> Path:
@@ -138,7 +138,7 @@ class StoragePaths:
         return self._inside(self.video_dir(course_id, video_id), name)
 
     def stored(self, relative: str) -> Path:
-        """What an inventory found below the courses, by its path from the root."""
+        """The path of a file found by an inventory, from its path relative to the courses."""
         path = self._inside(self.root, relative)
         if self.courses not in path.parents:
             raise InvalidPath(f"not a stored file: {relative!r}")
@@ -150,7 +150,7 @@ class StoragePaths:
         return self._inside(self.trash, name)
 
     def trashed(self, batch: str, relative: str) -> Path:
-        """Where the stored file of that path is in the trash."""
+        """The path in the trash for a stored file's relative path."""
         self.stored(relative)
         return self._inside(self.trash_batch(batch), relative)
 
@@ -161,10 +161,10 @@ class StoragePaths:
         return path
 
     def prepare(self) -> str:
-        """Make what is missing in a new storage; returns its id. Blocks.
+        """Create missing directories and the marker of a new storage; returns its id. Blocks.
 
-        Raises: StorageGone when something is in it but no marker (somebody else's directory, or
-        half a mount), StorageFull, StorageReadOnly.
+        Raises: StorageGone for a directory with content but no marker (not a storage, or half a
+        mount), StorageFull, StorageReadOnly.
         """
         with wrap_os_errors():
             self.root.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
@@ -176,7 +176,7 @@ class StoragePaths:
         return self.check()
 
     def check(self) -> str:
-        """The id of the storage that is there. Blocks.
+        """Return the id of the storage that is there. Blocks.
 
         Raises: StorageGone, StorageForeign.
         """
@@ -186,15 +186,15 @@ class StoragePaths:
         return found.storage_id
 
     def identity(self) -> StorageIdentity:
-        """Of the storage that is there, expected or not. Blocks. Raises: StorageGone."""
+        """Read the identity of the storage there, expected or not. Blocks. Raises: StorageGone."""
         return read_identity(self.marker, self.owner)
 
     def belonging_to(self, identity: StorageIdentity) -> "StoragePaths":
-        """The same storage, and from now on no other."""
+        """The same paths, bound to that identity."""
         return replace(self, expected=identity)
 
     def holds_anything(self) -> bool:
-        """Whether courses or files lie in it, be they unfinished or in the trash. Blocks.
+        """True if it contains courses or files, unfinished ones and trash included. Blocks.
 
         Raises: StorageError.
         """
@@ -206,11 +206,11 @@ class StoragePaths:
 
     def _refuse_foreign_content(self) -> None:
         if self.holds_anything() and not self.marker.exists():
-            raise StorageGone("the storage holds something but no marker")
+            raise StorageGone("the directory is not empty and has no marker")
 
 
 def _uuid_text(value: UUID) -> str:
-    # A text that was never parsed must not get here, whatever the annotations promise.
+    # Unparsed text must not get here, whatever the annotations promise.
     if not isinstance(value, UUID):
         raise InvalidPath(f"not a UUID: {value!r}")
     return str(value)

@@ -1,6 +1,6 @@
-"""Demonstration videos: a lecture slide with a running clock, made on the spot.
+"""Demonstration videos: a lecture slide with a running clock, encoded on demand.
 
-Every frame tells its number twice: to people as a clock, to tests as a row of black and white
+Every frame shows its number twice: as a clock for people, and for tests as a row of black and white
 cells along the bottom edge (most significant bit first), which survives scaling and any codec.
 Nothing here touches a user's file, so it may run outside of the sandbox. Blocks for seconds.
 """
@@ -31,13 +31,13 @@ CELLS = 16
 CELL_HEIGHT_RATIO = 1 / 12
 """Of the picture's height."""
 
-# A text, since PyAV's packets are generic for the type checker alone.
+# A string, since PyAV's packets are generic for the type checker only.
 _AnyPacket: TypeAlias = "Packet[VideoStream] | Packet[AudioStream]"
 
 _SAMPLE_RATE = 48_000
 _AMPLITUDE = 0.12 * 32767
 _FADE_SAMPLES = 960
-# A pentatonic scale on A3: whichever notes follow each other, it does not hurt.
+# A pentatonic scale on A3: any succession of its notes is pleasant.
 _TONES_HZ = (220.0, 246.94, 277.18, 329.63, 369.99)
 _CLOCK_TEXT = "0123456789:."
 _GOP_FRAMES = 2 * FRAME_RATE
@@ -45,7 +45,7 @@ _GOP_FRAMES = 2 * FRAME_RATE
 
 @dataclass(frozen=True, slots=True)
 class Slide:
-    """What the lecture is about and how it looks."""
+    """Text and colours of the slide."""
 
     course: str = "Introduction to Astronomy"
     title: str = "Lecture 3: Light and Spectra"
@@ -89,7 +89,7 @@ def write_clock_webm(
 
 
 def read_frame_number(image: Image.Image) -> int:
-    """The number that the cells along the bottom edge spell, at any size of the picture."""
+    """Decode the frame number from the cells along the bottom edge, at any picture size."""
     grey = image.convert("L")
     row = round(grey.height * (1 - CELL_HEIGHT_RATIO / 2))
     number = 0
@@ -105,7 +105,7 @@ def read_frame_number(image: Image.Image) -> int:
 
 
 class ClockPainter:
-    """Draws the frames: the slide once, of each frame only what has changed."""
+    """Draws the frames: the slide once, then per frame only the changes."""
 
     def __init__(self, size: tuple[int, int], slide: Slide, frames: int) -> None:
         self._slide = slide
@@ -116,7 +116,7 @@ class ClockPainter:
         self._draw_slide()
 
     def frame(self, number: int) -> Image.Image:
-        """The picture of frame `number`; good until the next call."""
+        """The picture of frame `number`; valid until the next call."""
         self._draw_clock(number)
         self._draw_progress(number)
         self._draw_cells(number)
@@ -141,7 +141,7 @@ class ClockPainter:
         draw.text((left + 5 * radius, y), point, self._slide.ink, self._font(0.042), "lm")
 
     def _draw_digits(self) -> dict[str, Image.Image]:
-        """All of one width, so that the clock stands still while it runs."""
+        """Draw digits of equal width, so that the running clock does not jitter."""
         font = self._font(0.2)
         width = max(math.ceil(font.getlength(digit)) for digit in "0123456789")
         height = round(self._height * 0.2)
@@ -189,7 +189,7 @@ def _mix(
 
 
 def _second_of_tone(second: int) -> bytes:
-    """One second of 16-bit samples, faded at both ends so that nothing clicks."""
+    """One second of 16-bit samples, faded at both ends to avoid clicks."""
     step = 2 * math.pi * _TONES_HZ[second * 3 % len(_TONES_HZ)] / _SAMPLE_RATE
     return array(
         "h",
@@ -231,7 +231,7 @@ def _write(
     video.width, video.height = size
     video.pix_fmt, video.gop_size = "yuv420p", _GOP_FRAMES
     sound.layout = "mono"
-    # Merged by time: a muxer that gets one stream first has to hold all of it back.
+    # Interleaved by time: a muxer given one stream first would have to buffer all of it.
     packets = heapq.merge(
         _encode_pictures(video, slide, round(duration_s * FRAME_RATE)),
         _encode_sound(sound, duration_s),

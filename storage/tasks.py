@@ -1,7 +1,6 @@
-"""Asyncio tasks: cancelled for certain, awaited to completion, or repeated.
+"""Asyncio tasks: reliable cancellation, awaiting to completion, periodic steps.
 
-The one home of what every floor needs of tasks. It is at the bottom so that all may import it, and
-knows nothing of storage.
+Shared by every floor, which is why it is at the bottom; it knows nothing of storage.
 """
 
 import asyncio
@@ -17,10 +16,10 @@ _T = TypeVar("_T")
 
 
 async def end(task: asyncio.Task[Any], patience_s: float = PATIENCE_S) -> None:
-    """Cancel until the task has ended; what it raised is not raised here.
+    """Cancel the task until it has ended; its exception is not raised here.
 
     Cancels more than once: `asyncio.wait_for` of Python 3.11, in which aiopg waits for the server,
-    drops a cancellation that comes in the same turn of the loop as the answer.
+    drops a cancellation that arrives in the same iteration of the loop as the answer.
     """
     while not task.done():
         task.cancel()
@@ -30,10 +29,10 @@ async def end(task: asyncio.Task[Any], patience_s: float = PATIENCE_S) -> None:
 
 
 async def to_its_end(work: Awaitable[_T]) -> _T:
-    """Await `work` to its end even when cancelled, and only then be cancelled.
+    """Await `work` to its end even when cancelled, and raise the cancellation after it.
 
-    A thread cannot be stopped half-way: closing a file under a running write could send the
-    write to whatever file gets the same descriptor next.
+    A thread cannot be interrupted: closing a file under a running write could send the write to
+    whatever file gets the same descriptor next.
     """
     future = asyncio.ensure_future(work)
     try:

@@ -1,6 +1,6 @@
-"""A text track from standard input, its cues written anew as WebVTT.
+"""Rewrites a text track from standard input as WebVTT.
 
-Runs in a sandboxed child: a megabyte of markup takes seconds, which would be everybody's.
+Runs in a sandboxed child: a megabyte of markup takes seconds, which would block the event loop.
 """
 
 import sys
@@ -14,7 +14,7 @@ _READERS = {"captions": read_captions, "chapters": read_chapters}
 
 
 def rewrite_text_track(kind: TrackKind) -> str:
-    """Raises: InvalidSubtitles, HugeTextTrack."""
+    """Read, clean and write the cues. Raises: InvalidSubtitles, HugeTextTrack."""
     written = write_webvtt(_READERS[kind](sys.stdin.buffer.read()))
     if len(written.encode()) > MAX_TRACK_BYTES:
         raise HugeTextTrack

@@ -1,7 +1,7 @@
-"""Bytes that are arriving, and a temporary file for them that vanishes unless it is published.
+"""Temporary files of arriving uploads, removed unless published.
 
-Memory for an upload is one batch of 1 MiB however large the file; every write goes through
-the threads of the disk that is given. How large an upload may be is the caller's business.
+Memory for an upload is one batch of 1 MiB however large the file; every write goes through the
+threads of the given disk. The caller limits the size of an upload.
 """
 
 import os
@@ -18,7 +18,7 @@ from storage.paths import FILE_MODE, StoragePaths
 from storage.tasks import to_its_end
 
 BATCH_BYTES = 1024 * 1024
-# statvfs costs a thread hop: asking every 16 MiB keeps it off most writes.
+# statvfs costs a thread hop: one per 16 MiB spares most writes.
 _SPACE_STEP_BYTES = 16 * 1024 * 1024
 
 
@@ -28,16 +28,16 @@ class _File(Protocol):
 
 
 class Digest(Protocol):
-    """One of hashlib's."""
+    """The interface of hashlib's objects."""
 
     def update(self, data: memoryview, /) -> None: ...
     def digest(self) -> bytes: ...
 
 
 class UploadFile:
-    """A temporary file that grows; whoever opened it closes it.
+    """A temporary file being appended to; its opener closes it.
 
-    `digest` takes in what is written.
+    `digest` is updated with the written bytes.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class UploadFile:
         self._disk = disk
         self._reserve_bytes = reserve_bytes
         self._digest = digest
-        # Filled again and again: fresh memory for each batch costs more than copying into it.
+        # Reused: fresh memory for each batch costs more than copying into it.
         self._batch = memoryview(bytearray(BATCH_BYTES))
         self._batch_bytes = 0
         self._written_bytes = written_bytes
@@ -63,13 +63,13 @@ class UploadFile:
 
     @property
     def offset(self) -> int:
-        """Bytes taken so far, those still in the batch included."""
+        """Bytes appended so far, including those in the batch."""
         return self._written_bytes + self._batch_bytes
 
     async def append(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Take `chunk`; writes whenever a batch is full.
+        """Append `chunk`; writes whenever a batch is full.
 
-        Raises: StorageFull, StorageReadOnly, StorageGone; the upload is then of no more use.
+        Raises: StorageFull, StorageReadOnly, StorageGone; the upload is then useless.
         """
         with memoryview(chunk) as view:
             position = 0
@@ -82,7 +82,7 @@ class UploadFile:
                     await self._write_batch()
 
     async def finish(self) -> None:
-        """Everything taken is on the disk when this returns; may be called again.
+        """Write the last batch and fsync; may be called again.
 
         Raises: as `append`.
         """
@@ -91,7 +91,10 @@ class UploadFile:
         await self.sync()
 
     async def sync(self) -> int:
-        """How many bytes are on the disk for sure, which the batch is not. Raises: as `append`."""
+        """fsync the written bytes, without the current batch, and return their number.
+
+        Raises: as `append`.
+        """
         written_bytes = self._written_bytes
         with wrap_os_errors():
             await self._disk.run_to_its_end(os.fsync, self._file.fileno())
@@ -123,10 +126,9 @@ class UploadFile:
 async def receive(
     paths: StoragePaths, upload_id: UUID, disk: Disk, reserve_bytes: int
 ) -> AsyncIterator[UploadFile]:
-    """Take an upload; on leaving the block its file is gone unless it was published.
+    """Open a temporary file for an upload; removed at the end of the block unless published.
 
-    `reserve_bytes` of the disk always stay free.
-    Raises: StorageGone, StorageFull, StorageReadOnly.
+    `reserve_bytes` of the disk always stay free. Raises: StorageGone, StorageFull, StorageReadOnly.
     """
     await disk.run(paths.check)
     path = paths.upload(upload_id)
@@ -135,12 +137,12 @@ async def receive(
         async with disk.opened(path, "xb", _open_locked) as file:
             yield UploadFile(path, file, disk, reserve_bytes)
     finally:
-        # Published means renamed, so that nothing of this name is left to remove.
+        # Publishing renames it, so that nothing of this name is left to remove.
         await disk.run_to_its_end(_discard, path)
 
 
 def _open_locked(path: str, flags: int) -> int:
-    """Opened and locked: the kernel lets go of the lock when the process ends, however it ends."""
+    """Open and lock; the kernel releases the lock when the process ends, however it ends."""
     descriptor = os.open(path, flags, FILE_MODE)
     try:
         lock_descriptor(descriptor)
@@ -160,6 +162,6 @@ async def require_space(directory: Path, wanted_bytes: int, disk: Disk) -> None:
 
 
 def _discard(path: Path) -> None:
-    # What cannot be removed now must not hide why the upload ended; a sweep takes it later.
+    # A failed removal must not hide why the upload ended; a sweep removes the file later.
     with suppress(OSError):
         path.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 """Published files of a video: put in place durably, linked, removed.
 
 A file is published by fsync, rename, fsync of the directory, so that after a crash it is there
-whole or not at all. All of it blocks but `publish_original`. Which files exist is for the
-database to say, not for this module.
+whole or not at all. Everything but `publish_original` blocks. The database decides which files
+exist, not this module.
 """
 
 import os
@@ -29,11 +29,10 @@ async def publish_original(
     extension: str,
     disk: Disk,
 ) -> Path:
-    """Finish `upload` and give it its place; returns the published path.
+    """Finish `upload` and publish it as the original; returns the published path.
 
-    When cancelled during the rename the file may be published all the same: the reconcile takes
-    files that no row knows.
-    Raises: InvalidPath, StorageFull, StorageReadOnly, StorageGone.
+    When cancelled during the rename the file may be published all the same: the reconcile finds
+    files without a row. Raises: InvalidPath, StorageFull, StorageReadOnly, StorageGone.
     """
     name = original_name(extension)
     await upload.finish()
@@ -59,9 +58,10 @@ def adopt_asset(paths: StoragePaths, temp: Path, course_id: str, video_id: UUID,
 def publish_partial(
     paths: StoragePaths, partial: Path, course_id: str, video_id: UUID, extension: str
 ) -> Path:
-    """Give the finished file of an upload its place beside the name that it has.
+    """Link the finished file of an upload to its published name.
 
-    That one goes once the row is there: a crash in between must not cost what was uploaded.
+    The upload's own name is removed once the row exists: a crash in between must not lose the
+    upload.
     Raises: InvalidPath, FileMissing, StorageFull, StorageReadOnly, StorageGone.
     """
     target = paths.asset(course_id, video_id, original_name(extension))
@@ -98,7 +98,7 @@ def link_asset(
 
 
 def remove_asset(paths: StoragePaths, course_id: str, video_id: UUID, name: str) -> None:
-    """After this the file is not there; that it never was is no error.
+    """Remove a file of a video; no error if it does not exist.
 
     Raises: InvalidPath, StorageReadOnly, StorageGone.
     """
@@ -110,7 +110,7 @@ def remove_asset(paths: StoragePaths, course_id: str, video_id: UUID, name: str)
 
 
 def remove_video(paths: StoragePaths, course_id: str, video_id: UUID) -> None:
-    """After this no file of the video is there; idempotent.
+    """Remove all files of the video; idempotent.
 
     Raises: InvalidPath, StorageReadOnly, StorageGone.
     """
@@ -123,7 +123,7 @@ def remove_video(paths: StoragePaths, course_id: str, video_id: UUID) -> None:
 
 @contextmanager
 def scratch(paths: StoragePaths) -> Iterator[Path]:
-    """A new directory on the storage's own file system, gone after the block.
+    """A new directory on the storage's own file system, removed after the block.
 
     Raises: StorageFull, StorageReadOnly, StorageGone.
     """
@@ -139,8 +139,8 @@ def scratch(paths: StoragePaths) -> Iterator[Path]:
 
 
 def _fsync_own_file(path: Path) -> None:
-    # Media children write files here. A link one of them left instead of a file would later be
-    # followed by the server to whatever it points to.
+    # Media children write files here. A symbolic link left by one in place of a file would later
+    # make the server follow it.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as exc:
@@ -151,8 +151,8 @@ def _fsync_own_file(path: Path) -> None:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
             raise InvalidPath("only a file with one name can be published")
-        os.fchmod(descriptor, FILE_MODE)  # whatever umask a media child wrote it under
-        os.utime(descriptor)  # a file without a row may be removed an hour after it was published
+        os.fchmod(descriptor, FILE_MODE)  # whatever the umask of the media child
+        os.utime(descriptor)  # a file without a row may be removed an hour after its publication
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -1,8 +1,8 @@
-"""The text of a cue: the markup of WebVTT that stays, and all else as the characters it is.
+"""Cue text: keeps the markup of WebVTT, escapes everything else.
 
-Pure. Source: W3C WebVTT section 4.2.2 (cue text) and 6.4 (how browsers read it). What comes out has
-the meaning that a browser gives what went in; its tags are balanced, known and in one spelling, so
-that no other markup can come through, and reading it again changes nothing.
+Pure. Source: W3C WebVTT section 4.2.2 (cue text) and 6.4 (how browsers parse it). The output means
+to a browser what the input meant; its tags are balanced, known and normalized, so that no other
+markup can pass, and cleaning it again changes nothing.
 """
 
 import html
@@ -12,21 +12,21 @@ from storage.captions.language_tags import canonical_tag
 from storage.captions.webvtt import format_time, parse_time
 
 TAGS = frozenset({"b", "c", "i", "lang", "ruby", "rt", "u", "v"})
-DROPPED = frozenset({"font"})  # SRT's colours: shown as text it would disturb
-MAX_DEPTH = 16  # tags inside tags; deeper ones are dropped
+DROPPED = frozenset({"font"})  # SRT's colours: distracting if shown as text
+MAX_DEPTH = 16  # nested tags; deeper ones are dropped
 
 _MARKUP = re.compile(r"<([^<>]*)>")
 _TAG = re.compile(
     r"(?P<end>/?)(?P<name>[A-Za-z]+)(?P<classes>(?:\.[A-Za-z0-9_-]+)*)(?:\s+(?P<annotation>.*))?",
     re.DOTALL,
 )
-# With its semicolon: `R&notes` is a name, not a sign of negation.
+# Only with its semicolon: `R&notes` is a name, not a sign of negation.
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def clean_cue_text(text: str, start_ms: int, end_ms: int) -> str:
-    """The text of a cue that is shown between those times; '' where nothing is to be seen."""
+    """The text of a cue shown between those times; '' where nothing visible is left."""
     markup = _Markup(start_ms, end_ms)
     for place, part in enumerate(_MARKUP.split(text)):
         if place % 2:
@@ -37,13 +37,13 @@ def clean_cue_text(text: str, start_ms: int, end_ms: int) -> str:
 
 
 def clean_title(text: str) -> str:
-    """The text of a chapter: its words in one line, without any tag."""
+    """The title of a chapter: its words on one line, without tags."""
     words = _MARKUP.sub(lambda found: "" if _is_known(found[1]) else found[0], text)
     return " ".join(_escape(words).split())
 
 
 class _Markup:
-    """Written from the beginning to the end; `_open` are the tags that still have to be closed."""
+    """A writer of markup; `_open` are the tags that are still to be closed."""
 
     def __init__(self, start_ms: int, end_ms: int) -> None:
         self._now_ms = start_ms
@@ -63,7 +63,7 @@ class _Markup:
         self._written.append(written)
 
     def add_tag(self, content: str) -> None:
-        """What stands between `<` and `>`."""
+        """Handle a tag, given the text between `<` and `>`."""
         if (time_ms := parse_time(content)) is not None:
             self._add_time(time_ms)
         elif (found := _known_tag(content)) is None:
@@ -74,7 +74,7 @@ class _Markup:
             self._start(found["name"].lower(), found["classes"], found["annotation"] or "")
 
     def _add_time(self, time_ms: int) -> None:
-        """From when on what follows is said: later than what came before it, or it is dropped."""
+        """Write a timestamp tag, unless it is not later than the one before it."""
         if self._now_ms < time_ms < self._end_ms:
             self._now_ms = time_ms
             self._written.append(f"<{format_time(time_ms)}>")
@@ -86,7 +86,7 @@ class _Markup:
         self._write_tag(f"{name}{classes}{_build_annotation(name, annotation)}")
 
     def _end(self, name: str) -> None:
-        """Of the innermost tag, or, as browsers have it, of the ruby around its last text."""
+        """Close the innermost tag or, as browsers do, the ruby around its last text."""
         if name == "ruby" and self._open[-1:] == ["rt"]:
             self._close()
         if self._open[-1:] == [name]:
@@ -111,7 +111,7 @@ def _known_tag(content: str) -> re.Match[str] | None:
 
 
 def _build_annotation(name: str, text: str) -> str:
-    """Who speaks, or which language is spoken; the other tags have none."""
+    """The annotation of `<v>` (speaker) or `<lang>` (language); the other tags have none."""
     words = " ".join(_decode_references(text).split())
     if name == "lang":
         words = canonical_tag(words) or ""
@@ -125,10 +125,10 @@ def _escape(text: str) -> str:
 
 
 def _decode_references(text: str) -> str:
-    """Without character references; one of a line break makes no line."""
+    """Replace character references; one of a line break becomes a space."""
     return _REFERENCE.sub(lambda found: _CONTROL.sub(" ", html.unescape(found[0])), text)
 
 
 def _lines(text: str) -> list[str]:
-    """An empty one would end the cue."""
+    """Drop empty lines: one would end the cue."""
     return [line for line in map(str.strip, text.split("\n")) if line]

@@ -1,7 +1,8 @@
-"""Which language tags (BCP 47) may name captions, and how they are written.
+"""Language tags (BCP 47) that may name captions, and their canonical spelling.
 
-Pure. Source: RFC 5646 section 2.1, without what nobody names captions by: extended languages (which
-have a language tag of their own), extensions, grandfathered tags. No registry is asked.
+Pure. Source: RFC 5646 section 2.1, without subtags that captions are never named by: extended
+languages (which have a language tag of their own), extensions, grandfathered tags. No registry is
+consulted.
 """
 
 import re
@@ -18,7 +19,7 @@ _TAG = re.compile(
 
 
 def canonical_tag(tag: str) -> str | None:
-    """The one spelling of a tag (RFC 5646 section 2.1.1); None for what is none."""
+    """The canonical spelling of a tag (RFC 5646 section 2.1.1); None for an invalid one."""
     lowered = tag.lower()
     if len(tag) > MAX_LENGTH or not tag.isascii() or not _TAG.fullmatch(lowered):
         return None

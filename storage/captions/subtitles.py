@@ -1,9 +1,9 @@
-"""Reads WebVTT and SRT into cues. Pure, and linear in what it is given.
+"""Parses WebVTT and SRT into cues. Pure, and linear in the input.
 
-Kind to what tools write (times with fewer digits or a comma, cues without numbers, CRLF, a byte
-order mark, unknown settings), strict where a guess could lose words: such a file is refused with
-the line that is at fault. What is no cue is dropped: comments, regions, style sheets, identifiers,
-and cues that show nothing. Which markup stays is decided in `cue_text`.
+Lenient with the output of tools (times with fewer digits or a comma, cues without numbers, CRLF, a
+byte order mark, unknown settings), strict where a guess could lose words: such a file is refused
+with the line at fault. Everything that is not a cue is dropped: comments, regions, style sheets,
+identifiers, and cues without visible text. `cue_text` decides which markup stays.
 """
 
 import codecs
@@ -26,7 +26,7 @@ _TIMINGS = re.compile(
 _HEADER = re.compile(r"WEBVTT(?:[ \t].*)?")
 _NO_CUE = re.compile(r"NOTE(?:[ \t].*)?|(?:STYLE|REGION)[ \t]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# What players of SRT understand of another format (ASS): where on a number pad, and how.
+# Override tags of another format (ASS) that SRT players support: alignment by numeric keypad.
 _OVERRIDE = re.compile(r"\{\\(?:an?[0-9]{1,2}|[bius][01]|pos\([0-9., ]*\))\}")
 _AT_THE_TOP = re.compile(r"\{\\an[789]\}")
 
@@ -34,26 +34,26 @@ TextCleaner = Callable[[str, int, int], str]
 
 
 class Block(NamedTuple):
-    """Lines without an empty one among them, and the number of the first."""
+    """Consecutive non-empty lines, and the number of the first."""
 
     number: int
     lines: Sequence[str]
 
 
 def read_captions(content: bytes) -> tuple[Cue, ...]:
-    """In the order of their start. Raises: InvalidSubtitles."""
+    """Cues in the order of their start. Raises: InvalidSubtitles."""
     return _read(content, clean_cue_text)
 
 
 def read_chapters(content: bytes) -> tuple[Cue, ...]:
-    """As captions, their text a title. Raises: InvalidSubtitles."""
+    """As `read_captions`, with titles for text. Raises: InvalidSubtitles."""
     return _read(content, lambda text, start_ms, end_ms: clean_title(text))
 
 
 def _read(content: bytes, clean: TextCleaner) -> tuple[Cue, ...]:
     lines = _lines(content)
     is_webvtt = _HEADER.fullmatch(lines[0]) is not None
-    # In SRT a line of blanks is an empty one; in WebVTT it can be part of a cue.
+    # In SRT a line of blanks counts as empty; in WebVTT it can be part of a cue.
     blocks = _webvtt_cues(_blocks(lines)) if is_webvtt else _blocks([one.strip() for one in lines])
     cues = []
     for count, block in enumerate(blocks, 1):
@@ -101,17 +101,17 @@ def _cue(block: Block, clean: TextCleaner, *, is_webvtt: bool) -> Cue:
         settings, text = _split_overrides(text)
     _require_short(text, spoken.number)
     text = clean(text, start_ms, end_ms)
-    _require_short(text, spoken.number)  # it grows where signs are escaped
+    _require_short(text, spoken.number)  # escaping lengthens it
     return Cue(start_ms, end_ms, filter_settings(settings), text)
 
 
 def _split_overrides(text: str) -> tuple[str, str]:
-    """The settings that the overrides in an SRT cue stand for, and the rest of its text."""
+    """Split the ASS overrides of an SRT cue from its text; returns them as settings of WebVTT."""
     return "line:0" if _AT_THE_TOP.search(text) else "", _OVERRIDE.sub("", text)
 
 
 def _timings(block: Block, place: int) -> tuple[int, int, str]:
-    """Of the line at this place of the block: start, end, settings."""
+    """Parse the line at this index of the block as start, end and settings."""
     number = block.number + place
     found = _TIMINGS.fullmatch(block.lines[place]) if place < len(block.lines) else None
     if found is None:
@@ -125,7 +125,7 @@ def _timings(block: Block, place: int) -> tuple[int, int, str]:
 
 
 def _require_no_times(block: Block) -> None:
-    """An arrow may be text; after a number it is the next cue, whose words would go lost."""
+    """Refuse an arrow after a number: it begins the next cue, whose words would be lost."""
     for number, line in enumerate(block.lines, block.number):
         if ARROW in line and line.lstrip()[:1].isdecimal():
             raise InvalidSubtitles.at(number, "an empty line is missing before these times")

@@ -1,6 +1,6 @@
-"""Cues as WebVTT, in one spelling. Pure.
+"""WebVTT output: cues in a canonical form. Pure.
 
-Source: W3C WebVTT section 4 (syntax). What is written holds cues and nothing else: no identifiers,
+Source: W3C WebVTT section 4 (syntax). The output holds cues and nothing else: no identifiers,
 comments, regions or style sheets.
 """
 
@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MAX_TIME_MS = 100 * 3600 * 1000  # two digits for the hours; nobody films longer
+MAX_TIME_MS = 100 * 3600 * 1000  # two digits of hours; no recording is longer
 
-# Fewer digits than the standard wants, and SRT's comma, are what tools write.
+# Tools write fewer digits than the standard requires, and SRT's comma.
 TIME = r"(?:([0-9]{1,4}):)?([0-5]?[0-9]):([0-5]?[0-9])[.,]([0-9]{3})"
 _TIME = re.compile(TIME)
 _RATIO = r"(?:100(?:\.0{1,3})?|[0-9]{1,2}(?:\.[0-9]{1,3})?)%"
@@ -25,7 +25,7 @@ _SETTING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """`text` is markup as `cue_text` writes it; `settings` are those of section 4.4, or ''."""
+    """`text` is markup as written by `cue_text`; `settings` are those of section 4.4, or ''."""
 
     start_ms: int
     end_ms: int
@@ -38,7 +38,7 @@ def write_webvtt(cues: Iterable[Cue]) -> str:
 
 
 def parse_time(text: str) -> int | None:
-    """Milliseconds; None for what is no time, or one past `MAX_TIME_MS`."""
+    """Milliseconds; None for an invalid time, or one past `MAX_TIME_MS`."""
     found = _TIME.fullmatch(text)
     if found is None:
         return None
@@ -55,7 +55,7 @@ def format_time(time_ms: int) -> str:
 
 
 def filter_settings(text: str) -> str:
-    """Those that a browser would heed, each once; it heeds the last of several."""
+    """The settings that a browser would apply, each once; the last of several wins."""
     kept = {}
     for setting in text.split():
         if _SETTING.fullmatch(setting):

@@ -1,7 +1,7 @@
-"""Thumbnails of a picture that somebody sent, instead of one of the video's frames.
+"""Thumbnails of an uploaded picture, in place of one of the video's frames.
 
-Runs in a sandboxed child: Pillow is told which three formats it may read, whatever the file says,
-and how large a picture may be is decided from its header, before anything is unpacked.
+Runs in a sandboxed child: Pillow is restricted to three formats, and the size limit is applied to
+the header, before any decompression.
 """
 
 import warnings
@@ -16,7 +16,7 @@ from storage.media.facts import Picture, PictureKind
 from storage.pictures.picture_files import write_pictures
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
-# What shows through a transparent picture: that of a page.
+# Background of transparent pictures: the colour of a page.
 _GROUND = (255, 255, 255)
 
 
@@ -36,14 +36,14 @@ def make_custom_thumbnails(
     with _wrap_pillow_errors(), Image.open(path, formats=_FORMATS) as picture:
         if picture.width * picture.height > max_pixels:
             raise HugePicture(f"{picture.width} x {picture.height} pixels")
-        # JPEG alone can be unpacked at a half, a quarter or an eighth of its size.
+        # Only JPEG can be decoded at a half, a quarter or an eighth of its size.
         picture.draft("RGB", (2 * widest, 2 * widest))
         image = _opaque(ImageOps.exif_transpose(picture))
     return write_pictures(image, sizes, quality, out_dir, kinds)
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits of grey, of which the upper ones are seen
+    if image.mode.startswith("I"):  # 16-bit grey, of which only the upper bits show
         return image.point(lambda level: level / 256).convert("L").convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
@@ -56,7 +56,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 @contextmanager
 def _wrap_pillow_errors() -> Iterator[None]:
     try:
-        with warnings.catch_warnings():  # our own limit decides
+        with warnings.catch_warnings():  # our own limit applies
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             yield
     except UnidentifiedImageError as exc:
@@ -64,7 +64,7 @@ def _wrap_pillow_errors() -> Iterator[None]:
     except (Image.DecompressionBombError, MemoryError) as exc:
         raise HugePicture(str(exc)) from exc
     except OSError as exc:
-        # Those of the system have a number; Pillow says so of what is in the file, too.
+        # OSErrors of the system have an errno; Pillow raises OSError for damaged content, too.
         if exc.errno is not None:
             raise storage_error(exc) from exc
         raise BadPicture(str(exc)) from exc

@@ -1,4 +1,4 @@
-"""One image written as every picture that is asked for: each kind, at each size.
+"""Writes one image in each requested format and size.
 
 Runs in a sandboxed child.
 """
@@ -16,11 +16,11 @@ from storage.sha256 import sha256_file
 
 @dataclass(frozen=True, slots=True)
 class PictureFormat:
-    """How Pillow is told to write one kind of picture."""
+    """Pillow's parameters for one format."""
 
     pillow_name: str
     quality_ratio: float
-    """Of the quality asked for, which is JPEG's: AVIF's scale says the same with less."""
+    """Multiplies the requested quality, which is on JPEG's scale: AVIF needs a lower number."""
     options: dict[str, int]
 
 
@@ -39,7 +39,7 @@ def write_pictures(
     out_dir: Path,
     kinds: list[PictureKind],
 ) -> list[Picture]:
-    """Each (name, width in pixels) in each kind, as `out_dir`/name.kind. Raises: StorageFull."""
+    """Write each (name, width in pixels) as `out_dir`/name.kind. Raises: StorageFull."""
     return [
         _write(image, name, width_px, quality, out_dir, kind)
         for kind in kinds

@@ -1,7 +1,7 @@
-"""Decoded frames as pictures: rotation, sample aspect ratio and brightness as a player shows them.
+"""Still images of decoded frames, with rotation, aspect ratio and brightness as in a player.
 
 Runs in a sandboxed child, in one thread. HDR (PQ and HLG, ITU-R BT.2100) is tone-mapped by FFmpeg's
-scaler, which knows the curves and, where the file tells them, the limits of the mastering display.
+scaler, which has the curves and, where the file carries them, the limits of the mastering display.
 """
 
 from typing import Any
@@ -15,9 +15,9 @@ from storage.media.geometry import clockwise_rotation, display_size
 from storage.media.graphs import HDR_CURVES, PictureGraph
 from storage.media.probe import sample_ratio
 
-# The probe has applied the configured limit; this one keeps the memory limit meaningful.
+# The probe has applied the configured limit; this one enforces the memory limit.
 MAX_PIXELS = 1 << 27
-# Four times as high as wide: more is a fault of the file, and JPEG ends at 65,535.
+# Four times as high as wide: more is an error in the file, and JPEG ends at 65,535.
 _MAX_HEIGHT_RATIO = 4
 _TRANSPOSED = {
     90: Image.Transpose.ROTATE_270,
@@ -28,7 +28,7 @@ _TO_SRGB = "flags=area:out_transfer=iec61966-2-1:out_primaries=bt709:intent=perc
 
 
 class Stills:
-    """Makes pictures of one stream's frames; keeps what takes time to prepare."""
+    """Makes images of one stream's frames; caches the converters."""
 
     def __init__(self, stream: VideoStream) -> None:
         self._sample_ratio = sample_ratio(stream)
@@ -45,7 +45,7 @@ class Stills:
         return image.transpose(_TRANSPOSED[rotation]) if rotation else image
 
     def render_grey(self, frame: VideoFrame, width_px: int) -> Image.Image:
-        """The frame as it is coded, small and grey: to look at its structure alone."""
+        """The frame as coded, small and grey: for judging its structure."""
         height_px = max(1, min(width_px * frame.height // frame.width, 4 * width_px))
         return _image(self._reformat(frame, width_px, height_px)).convert("L")
 
@@ -63,13 +63,13 @@ class Stills:
 
 
 def fitting_height(width_px: int, shown_width: int, shown_height: int) -> int:
-    """The height that keeps the proportions, within reason."""
+    """The height that keeps the proportions, within bounds."""
     height_px = round(width_px * shown_height / shown_width)
     return max(1, min(height_px, width_px * _MAX_HEIGHT_RATIO))
 
 
 def _image(frame: Any) -> Image.Image:
-    # Any: PyAV's own stub leaves to_image without types.
+    # Any: PyAV's stub leaves to_image untyped.
     image = frame.to_image()
     assert isinstance(image, Image.Image)
     return image

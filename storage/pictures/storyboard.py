@@ -1,7 +1,7 @@
-"""Small pictures along a video, in sheets: what a player shows over its scrubber.
+"""Storyboard: sheets of small pictures along a video, for a player's scrubber.
 
-Runs in a sandboxed child: one pass over the keyframes in one thread. What is between them is not
-decoded, and where the container tells, not even read.
+Runs in a sandboxed child: one pass over the keyframes in one thread. Frames between them are not
+decoded and, where the container allows it, not read.
 """
 
 import time
@@ -33,14 +33,14 @@ from storage.pictures.stills import MAX_PIXELS, Stills
 from storage.sha256 import sha256_file
 
 TILE_WIDTH_PX = 160
-# Nearer tiles would tell nothing more on a scrubber of some hundred pixels.
+# Closer tiles are indistinguishable on a scrubber of some hundred pixels.
 _LEAST_INTERVAL_S = 2.0
 
 
 def make_storyboard(
     path: Path, container: Container, quality: int, out_dir: Path, cpu_s: float
 ) -> Storyboard:
-    """Write the sheets to `out_dir`; after `cpu_s` of work what was seen by then is enough.
+    """Write the sheets to `out_dir`, from the frames decoded within `cpu_s`.
 
     Raises: NoVideo, TooComplex, Undecodable, FileMissing, StorageFull.
     """
@@ -81,7 +81,7 @@ def _write_sheet(
     sheet = Image.new("RGB", (columns * width_px, rows * height_px))
     for number, tile in enumerate(tiles):
         row, column = divmod(number, SHEET_COLUMNS)
-        # A video may change its size on the way.
+        # A video may change its size midway.
         fitting = tile if tile.size == size else tile.resize(size)
         sheet.paste(fitting, (column * width_px, row * height_px))
     with wrap_os_errors():
@@ -111,7 +111,7 @@ def _spaced_packets(
         other.discard = Discard.nonkey if other is stream else Discard.all
     due_s = float("-inf")
     for packet in media.demux(stream):
-        if packet.dts is None:  # the last one: the decoder gives what it holds
+        if packet.dts is None:  # flush: the decoder returns the frames it holds
             yield packet
         elif packet.is_keyframe and (at_s := _time_s(packet)) >= due_s:
             yield packet

@@ -1,6 +1,6 @@
-"""The text of a storyboard: WebVTT (W3C) whose cues point into the sheets (Media Fragments 4.2.2).
+"""Index of a storyboard: WebVTT (W3C) with cues that point into the sheets (Media Fragments 4.2.2).
 
-Pure. Every address is a bare name, so that the text holds wherever it lies beside its sheets.
+Pure. Every address is a bare name, so that the index is valid anywhere beside its sheets.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from storage.media.facts import SHEET_COLUMNS, TILES_PER_SHEET, Storyboard
 
 
 def write_cues(board: Storyboard, sheet_names: Sequence[str], duration_s: float) -> str:
-    """Each tile from the time of its frame to that of the next one, the last to the end."""
+    """One cue per tile, from its frame's time to the next one's, the last to the end."""
     last_s = max(duration_s, board.times_s[-1] + 0.001)
     spans = pairwise([*board.times_s, last_s])
     cues = (
@@ -21,7 +21,7 @@ def write_cues(board: Storyboard, sheet_names: Sequence[str], duration_s: float)
 
 
 def _places(board: Storyboard) -> Iterator[tuple[int, str]]:
-    """The sheet of each tile, and where it is there."""
+    """Sheet and position of each tile."""
     width_px, height_px = board.tile_width_px, board.tile_height_px
     for number in range(len(board.times_s)):
         sheet, tile = divmod(number, TILES_PER_SHEET)

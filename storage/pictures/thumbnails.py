@@ -1,7 +1,7 @@
-"""Still pictures of a video: the best of nine candidates, or the frame that somebody chose.
+"""Thumbnails of a video: the best of nine candidate frames, or the frame at a chosen time.
 
-Runs in a sandboxed child; one decoded frame serves every size and kind. A candidate is good when
-it is neither black nor white nor plain, and no part of a fade; the sharpest good one wins.
+Runs in a sandboxed child; one decoded frame serves every size and kind. A good candidate is neither
+black nor white nor plain, and not part of a fade; the sharpest good one wins.
 """
 
 from collections.abc import Iterator
@@ -24,16 +24,16 @@ from storage.pictures.picture_files import write_pictures
 from storage.pictures.stills import MAX_PIXELS, Stills
 
 _CANDIDATES = 9
-# Candidates are judged small: enough to tell a slide from a blur, and quick.
+# Candidates are judged small: enough to distinguish a slide from a blur, and quick.
 _JUDGED_WIDTH_PX = 160
 _LEAST_LUMA, _MOST_LUMA = 16, 235
 _LEAST_CONTRAST = 10
-# Of a recording that does not know its length, the first seconds are looked through.
+# For a recording of unknown length, the candidates are in the first seconds.
 _GUESSED_DURATION = 10 * av.time_base
-# In a short clip all candidates have one keyframe: this many frames are looked through.
+# In a short clip all candidates have one keyframe: they are chosen among this many frames.
 _MAX_FRAMES_PAST_KEYFRAME = 60
-# A fade is seen in three frames: what is between the first and the last is their blend. Over so
-# few frames the light of a room does not change by so many levels.
+# A fade shows in three frames: the middle one is a blend of the others. Over so few frames the
+# light of a room does not change by so many levels.
 _FADE_STEP_FRAMES = 4
 _LEAST_FADE_CHANGE = 4.0
 _MOST_FADE_RESIDUE_RATIO = 0.25
@@ -42,7 +42,7 @@ _EDGES = ImageFilter.Kernel((3, 3), (0, -1, 0, -1, 4, -1, 0, -1, 0), scale=1, of
 
 @dataclass(frozen=True, slots=True, order=True)
 class Score:
-    """How good a candidate is; the greater the better."""
+    """Quality of a candidate; greater is better."""
 
     is_good: bool
     sharpness: float
@@ -59,7 +59,7 @@ def make_thumbnails(
 ) -> list[Picture]:
     """Write a picture of each kind for each (name, width in pixels) to `out_dir`/name.kind.
 
-    Of the frame that is shown at `at_s`; without it of the best one.
+    Shows the frame at `at_s`; without it the best candidate.
     Raises: NoVideo, TooComplex, Undecodable, FileMissing, StorageFull.
     """
     widest = max(width for _, width in sizes)
@@ -82,7 +82,7 @@ def score(image: Image.Image) -> Score:
 
 
 def is_fade(first: Image.Image, middle: Image.Image, last: Image.Image) -> bool:
-    """Whether of three grey pictures the middle one is a blend of the others, which differ."""
+    """True if the middle one of three grey pictures is a blend of the others, which differ."""
     change = _difference(first, last)
     residue = _difference(middle, Image.blend(first, last, 0.5))
     return change >= _LEAST_FADE_CHANGE and residue <= change * _MOST_FADE_RESIDUE_RATIO
@@ -108,7 +108,7 @@ def _best_frame(media: InputContainer, stream: VideoStream, stills: Stills) -> V
 
 
 def _is_fading(image: Image.Image, following: Iterator[VideoFrame], stills: Stills) -> bool:
-    """Whether the picture is on its way into what follows."""
+    """True if the picture is fading into the frames after it."""
     later = islice(following, _FADE_STEP_FRAMES - 1, 2 * _FADE_STEP_FRAMES, _FADE_STEP_FRAMES)
     images = [stills.render_grey(frame, _JUDGED_WIDTH_PX) for frame in later]
     return len(images) == 2 and is_fade(image, *images)
@@ -117,10 +117,10 @@ def _is_fading(image: Image.Image, following: Iterator[VideoFrame], stills: Stil
 def _candidates(
     media: InputContainer, stream: VideoStream
 ) -> Iterator[tuple[VideoFrame, Iterator[VideoFrame]]]:
-    """Each with the frames that follow it."""
+    """Candidates, each with the frames that follow it."""
     seen_s = -1.0
     for target in _targets(media):
-        # A live recording may have no index to seek by: what comes next will do.
+        # A live recording may have no index to seek by: the next frames have to do.
         with suppress(av.FFmpegError):
             media.seek(target, backward=True)
         frames = decode_frames(media, stream, MAX_PIXELS)
@@ -136,7 +136,7 @@ def _targets(media: InputContainer) -> list[int]:
 
 
 def _frame_near(frames: Iterator[VideoFrame], target_s: float, seen_s: float) -> VideoFrame | None:
-    """The keyframe before the target, or when that was a candidate already, what is nearer."""
+    """The keyframe before the target or, when that was a candidate already, a nearer frame."""
     frame = None
     for frame in islice(frames, _MAX_FRAMES_PAST_KEYFRAME):
         time_s = frame.time or 0
@@ -146,7 +146,7 @@ def _frame_near(frames: Iterator[VideoFrame], target_s: float, seen_s: float) ->
 
 
 def _frame_at(media: InputContainer, stream: VideoStream, at_s: float) -> VideoFrame:
-    """The frame on the screen at `at_s`: the last one that does not begin later."""
+    """The frame on screen at `at_s`: the last one that does not begin later."""
     with suppress(av.FFmpegError):
         media.seek(round(at_s * av.time_base), backward=True)
     shown = None

@@ -1,9 +1,9 @@
-"""Whether a fetched file is what S3 holds, by the strongest that S3 tells of it.
+"""Verification of a fetched file against the strongest checksum that S3 reports.
 
 A checksum of the whole object where it has one (SHA-256, CRC-32), else the ETag: the MD5 of the
-content, or for what was uploaded in parts the MD5 of the parts' MD5s (Amazon S3 User Guide,
-"Checking object integrity"). Of objects encrypted with a key of KMS or of the customer the ETag is
-no MD5: then the size is all there is. CRC-32C and CRC-64/NVME would need a library of C.
+content or, for a multipart upload, the MD5 of the parts' MD5s (Amazon S3 User Guide, "Checking
+object integrity"). For objects encrypted with KMS or a customer key the ETag is no MD5: then only
+the size is compared. CRC-32C and CRC-64/NVME would need a C library.
 """
 
 import base64
@@ -28,7 +28,7 @@ class Mismatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What S3 says; what it does not tell is None."""
+    """Facts reported by S3; None where it reports none."""
 
     size_bytes: int
     etag: str
@@ -48,7 +48,7 @@ class _Sum(Protocol):
     def update(self, chunk: bytes, /) -> None: ...
 
     def value(self) -> str:
-        """As S3 writes it, once everything was taken in."""
+        """The checksum as S3 writes it, after all bytes were added."""
 
 
 class _Sha256:
@@ -84,7 +84,7 @@ class _Crc32:
 
 
 class PartedMd5:
-    """The ETag of an upload in parts of these sizes, which together are what is taken in."""
+    """ETag of a multipart upload with parts of these sizes, which together are the input."""
 
     def __init__(self, part_sizes: Sequence[int]) -> None:
         self._sizes = iter(part_sizes)
@@ -113,7 +113,7 @@ class PartedMd5:
 
 
 def verify(path: Path, expected: Expected, arriving: Iterable[int] = ()) -> Verified:
-    """Read the file once, as far as `arriving` says at a time, then to its end. Blocks.
+    """Read the file once, up to each position of `arriving`, then to its end. Blocks.
 
     Raises: Mismatch, FileMissing, StorageGone.
     """
@@ -121,14 +121,14 @@ def verify(path: Path, expected: Expected, arriving: Iterable[int] = ()) -> Veri
     by, stated, computed = _strongest(expected, sha256)
     size_bytes = _sum_up(_chunks(path, arriving), {sha256, computed})
     if size_bytes != expected.size_bytes:
-        raise Mismatch(f"{size_bytes} bytes were fetched of {expected.size_bytes}")
+        raise Mismatch(f"{size_bytes} of {expected.size_bytes} bytes were fetched")
     if stated is not None and computed.value() != stated:
-        raise Mismatch(f"the {by} of what was fetched is not what S3 tells ({stated})")
+        raise Mismatch(f"the {by} of the fetched bytes differs from S3's ({stated})")
     return Verified(sha256.hex(), by)
 
 
 def _strongest(expected: Expected, sha256: _Sha256) -> tuple[str, str | None, _Sum]:
-    """How it is verified: the name of it, what S3 tells, and what sums up the same."""
+    """The strongest verification possible: its name, the expected value, and the checksum."""
     if expected.sha256:
         return "sha256", expected.sha256, sha256
     if expected.crc32:
@@ -152,7 +152,7 @@ def _chunks(path: Path, arriving: Iterable[int]) -> Iterator[bytes]:
 
 
 def _sum_up(chunks: Iterable[bytes], sums: set[_Sum]) -> int:
-    """Hashing lets other threads run: each sum has a core where there are so many."""
+    """Compute the checksums in threads: hashing releases the GIL, so each has its own core."""
     size_bytes = 0
     with wrap_os_errors(), ThreadPoolExecutor(len(sums), "checksum") as threads:
         for chunk in chunks:

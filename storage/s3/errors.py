@@ -1,8 +1,8 @@
-"""What keeps S3 from being asked at all; what is wrong with one object is told of that object."""
+"""Errors of S3 as a whole; errors of single objects are reported per object."""
 
 
 class S3Error(Exception):
-    """S3 cannot be asked; the message says what to mend."""
+    """S3 cannot be accessed; the message says what to fix."""
 
 
 class S3SourceUnavailable(S3Error):

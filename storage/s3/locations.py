@@ -1,9 +1,9 @@
-"""From the URL of a video, as course services keep them, to the bucket and the key it may mean.
+"""URLs of videos, as course services keep them, resolved to candidate buckets and keys.
 
 Virtual-host and path style, `s3://` and CloudFront (Amazon S3 User Guide, "Methods for accessing a
-bucket"). URLs that were put together by hand are ambiguous: S3 itself reads `+` in a path as a
-blank, and many services never encoded their keys. So one URL may mean several keys, the likeliest
-first; which of them exists is for S3 to say. Query strings are signatures and are left out.
+bucket"). Hand-built URLs are ambiguous: S3 itself reads `+` in a path as a blank, and many services
+never encoded their keys. So one URL may mean several keys, the likeliest first; S3 decides which of
+them exists. Query strings are signatures and are left out.
 """
 
 import re
@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 MAX_KEY_BYTES = 1024
 
 _BUCKET = r"(?P<bucket>[a-z0-9][a-z0-9._-]{1,61}[a-z0-9])"
-# Regions stand behind a dot or, long ago, a hyphen; `dualstack` and the website's names are theirs.
+# Regions follow a dot or, long ago, a hyphen; `dualstack` and website endpoints have them, too.
 _SERVICE = (
     r"s3(?:-accelerate|-website)?(?:[.-](?:dualstack\.)?[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?"
 )
@@ -38,18 +38,18 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Hosts that no rule of S3 knows: CloudFront's with their buckets, and an own endpoint's."""
+    """Hosts outside the rules of S3: CloudFront's with their buckets, and a custom endpoint's."""
 
     cloudfront: Mapping[str, str] = field(default_factory=dict)
     endpoint: str | None = None
 
 
 def parse_url(url: str, hosts: Hosts) -> tuple[Location, ...]:
-    """What the URL may mean, the likeliest first. Raises: UnknownLocation."""
+    """Candidate locations of the URL, the likeliest first. Raises: UnknownLocation."""
     scheme, _, rest = url.strip().partition("://")
     if scheme.lower() == "s3":
         bucket, _, raw = rest.partition("/")
-        keys = [raw, *_decode(raw)]  # the command line of AWS never encodes
+        keys = [raw, *_decode(raw)]  # the AWS command line never encodes
     elif scheme.lower() in ("http", "https"):
         bucket, raw = _bucket_and_path(url.strip(), hosts)
         keys = [*_decode(raw), *_decode(raw.replace("+", " ")), raw]
@@ -61,7 +61,7 @@ def parse_url(url: str, hosts: Hosts) -> tuple[Location, ...]:
 
 
 def endpoint_host(endpoint_url: str | None) -> str | None:
-    """The host as it stands in URLs of objects there."""
+    """The host in URLs of objects at that endpoint."""
     return urlsplit(endpoint_url).netloc.lower() if endpoint_url else None
 
 

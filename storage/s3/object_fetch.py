@@ -1,7 +1,7 @@
-"""Bytes of one object into a file, part by part, and going on where a connection broke.
+"""Fetches the bytes of one object into a file, part by part, resuming after broken connections.
 
-Blocks: every part is for a thread of its own. Each answer has to be of the very content that the
-inventory saw (`If-Match`), so that parts of two versions never meet in one file.
+Blocks: each part runs in a thread of its own. Each answer must be of the very content that the
+inventory saw (`If-Match`), so that parts of two versions never end up in one file.
 """
 
 import os
@@ -19,11 +19,11 @@ from storage.s3.parts import ObjectPart
 
 CHUNK_BYTES = 256 * 1024
 ATTEMPTS_WITHOUT_A_BYTE = 4
-PAUSE_S = 0.5  # twice as long each time; botocore backs off by itself from what is refused
+PAUSE_S = 0.5  # doubles each time; botocore backs off by itself from throttling
 
 
 class FetchError(Exception):
-    """An object cannot be fetched; `state` is a word for the report."""
+    """An object cannot be fetched; `state` is its keyword in the report."""
 
     def __init__(self, state: str, detail: str) -> None:
         super().__init__(detail)
@@ -31,7 +31,7 @@ class FetchError(Exception):
 
 
 class FetchControl:
-    """What threads share while objects are fetched: who counts, how fast, and whether to stop."""
+    """State shared by fetching threads: byte counter, bandwidth limit, stop flag."""
 
     def __init__(self, on_bytes: Callable[[int], None], bytes_per_s: int | None = None) -> None:
         self._on_bytes = on_bytes
@@ -41,7 +41,7 @@ class FetchControl:
         self.stopping = threading.Event()
 
     def count(self, count_bytes: int) -> None:
-        """Returns when as much again may be fetched."""
+        """Wait until the bandwidth limit admits as many bytes again."""
         self._on_bytes(count_bytes)
         if self._bytes_per_s is None:
             return
@@ -60,7 +60,7 @@ def fetch_part(
     shared: FetchControl,
     halted: threading.Event,
 ) -> None:
-    """Fetch it to its end, or until all is to stop; one that fails halts the object's others.
+    """Fetch a part until it ends or all stop; a failure halts the object's other parts.
 
     Raises: FetchError, StorageError.
     """
@@ -121,7 +121,7 @@ def _write(descriptor: int, chunk: bytes, position: int) -> None:
 
 
 def fetch_error(found: S3Object, exc: ClientError) -> FetchError:
-    """What S3's refusal says of an object that the inventory has seen."""
+    """Convert S3's refusal of an object that the inventory has seen."""
     code = str(exc.response.get("Error", {}).get("Code", ""))
     if code in ("412", "PreconditionFailed"):
         return FetchError("changed", "the object has changed meanwhile: run again")

@@ -1,4 +1,4 @@
-"""What an object in S3 is and whether it can be fetched, by one HEAD of each key it may have.
+"""Facts of an object in S3, and its fetchability, from one HEAD of each key it may have.
 
 boto3 blocks: everything here is for threads. Its retries back off from 503 SlowDown by themselves;
 every request has a time-out.
@@ -24,21 +24,21 @@ from botocore.exceptions import (
 from storage.s3.errors import S3Error
 from storage.s3.locations import Location
 
-Client = Any  # boto3 makes its classes when it runs
+Client = Any  # boto3 creates its classes at run time
 State = Literal["found", "missing", "denied", "archived", "empty", "too-large", "unreachable"]
 
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30
 ATTEMPTS = 6  # with botocore's back-off some 20 to 60 s
 
-# What is wrong with these is wrong for every object.
+# Errors that concern every object.
 _OURS_TO_MEND = (
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
     TokenRetrievalError,
     InvalidRegionError,
-    ValueError,  # botocore, of an endpoint that is no URL
+    ValueError,  # raised by botocore for an endpoint that is no URL
 )
 _BY_CODE: dict[str, State] = {
     "404": "missing",
@@ -53,13 +53,13 @@ _DETAILS: dict[State, str] = {
     "missing": "no such object",
     "denied": "not allowed: s3:GetObject, and s3:ListBucket to tell missing from forbidden",
 }
-# Glacier Instant Retrieval answers like any other class.
+# Glacier Instant Retrieval behaves like any other class.
 _ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """`size_bytes` and `etag` are of objects that exist; `detail` says what to do."""
+    """`size_bytes` and `etag` belong to existing objects; `detail` says what to do."""
 
     location: Location
     state: State
@@ -71,7 +71,7 @@ class S3Object:
 def open_client(
     endpoint_url: str | None, region: str | None, profile: str | None, connections: int
 ) -> Client:
-    """Raises: S3Error."""
+    """Open a client with this module's time-outs and retries. Raises: S3Error."""
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
@@ -87,7 +87,7 @@ def open_client(
 
 
 def look_up(client: Client, max_size_bytes: int, candidates: Sequence[Location]) -> S3Object:
-    """The first of them that exists, or what became of the first. Raises: S3Error."""
+    """The first location that exists, or the outcome of the first. Raises: S3Error."""
     answers = []
     for location in candidates:
         answers.append(_head(client, location, max_size_bytes))
@@ -111,7 +111,7 @@ def _head(client: Client, location: Location, max_size_bytes: int) -> S3Object:
 
 
 def parse_refusal(location: Location, exc: ClientError) -> S3Object:
-    """What S3's refusal says of the object."""
+    """Convert S3's refusal to the state of the object."""
     refusal = exc.response.get("Error", {})
     state = _BY_CODE.get(str(refusal.get("Code", "")), "unreachable")
     if state == "archived":
@@ -140,7 +140,7 @@ def _how_to_restore(location: Location, answer: dict[str, Any]) -> str:
     if "Restore" in answer:
         return "being restored: run again once it is there, some hours from now"
     names = f"--bucket {shlex.quote(location.bucket)} --key {shlex.quote(location.key)}"
-    # Objects of Intelligent-Tiering go back for good, and S3 refuses a number of days for them.
+    # Objects of Intelligent-Tiering are restored for good; S3 refuses a number of days for them.
     days = "" if answer.get("StorageClass") == "INTELLIGENT_TIERING" else "Days=7"
     request = f"--restore-request '{days or '{}'}'"
     return f"restore it first, then run again: aws s3api restore-object {names} {request}"

@@ -1,4 +1,4 @@
-"""Which bytes of an object are still to be fetched, cut into parts, and which have arrived."""
+"""Byte ranges of an object: the missing ones, cut into parts, and the contiguous prefix."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ Span = tuple[int, int]  # [start, stop)
 
 @dataclass(slots=True)
 class ObjectPart:
-    """Bytes to be fetched in one go; `position` is how far that is."""
+    """A byte range to be fetched in one go; `position` is how far the fetch is."""
 
     start: int
     stop: int
@@ -19,7 +19,7 @@ class ObjectPart:
 
 
 def missing_parts(size_bytes: int, fetched: Sequence[Span], part_bytes: int) -> list[ObjectPart]:
-    """What `fetched` (in order, not touching) lacks, in parts that begin at multiples of theirs."""
+    """Gaps of `fetched` (sorted, not touching), in parts aligned to the part size."""
     parts = []
     position = 0
     for start, stop in (*fetched, (size_bytes, size_bytes)):
@@ -32,13 +32,13 @@ def missing_parts(size_bytes: int, fetched: Sequence[Span], part_bytes: int) -> 
 
 
 class Halted(Exception):
-    """What was waited for will not arrive."""
+    """The awaited bytes will not arrive."""
 
 
 def arrivals(
     parts: Sequence[ObjectPart], size_bytes: int, halted: threading.Event
 ) -> Iterator[int]:
-    """How many bytes of the object are there without a gap, again and again until all are.
+    """Yield the length of the contiguous prefix each time it grows, until the object is complete.
 
     Waits in between. Raises: Halted.
     """

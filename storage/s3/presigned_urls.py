@@ -1,8 +1,8 @@
-"""Addresses in S3 that anybody may open for a while, signed here without asking anybody.
+"""Presigned S3 URLs, which are valid for a while without credentials; signed locally.
 
-Credentials are boto3's own search for them, which may ask the machine's role over the network and
+Credentials come from boto3's own search, which may query the machine's role over the network and
 reads files: everything here blocks and is for threads. boto3 signs by HTTP method, so that HEAD has
-an address of its own (Amazon S3 User Guide, "Sharing objects with presigned URLs").
+a URL of its own (Amazon S3 User Guide, "Sharing objects with presigned URLs").
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from storage.s3.errors import S3SourceGone, S3SourceUnavailable
 from storage.s3.locations import Location
 from storage.s3.objects import Client, parse_refusal
 
-TIMEOUT_S = 2  # a viewer waits for it
+TIMEOUT_S = 2  # a viewer waits
 CONNECTIONS = 4
-LONGEST_LIFE_S = 7 * 86400  # that AWS Signature Version 4 allows
+LONGEST_LIFE_S = 7 * 86400  # the maximum of AWS Signature Version 4
 _METHODS: Mapping[str, str] = {"GET": "get_object", "HEAD": "head_object"}
 
 
 def open_client(endpoint_url: str | None, region: str | None) -> Client:
-    """Raises: S3SourceUnavailable."""
+    """Open a client for signing. Raises: S3SourceUnavailable."""
     config = Config(
         signature_version="s3v4",
         connect_timeout=TIMEOUT_S,
@@ -33,7 +33,7 @@ def open_client(endpoint_url: str | None, region: str | None) -> Client:
     )
     try:
         session = boto3.Session(region_name=region)
-        if session.get_credentials() is None:  # asked for anew by the next: they may come
+        if session.get_credentials() is None:  # searched again next time: they may appear
             raise S3SourceUnavailable("no credentials for S3 were found")
         return session.client("s3", endpoint_url=endpoint_url, config=config)
     except (BotoCoreError, ValueError) as exc:
@@ -60,7 +60,7 @@ def presign_url(
 
 
 def require_object(client: Client, bucket: str, key: str) -> None:
-    """Raises: S3SourceGone, S3SourceUnavailable."""
+    """Send a HEAD for the object. Raises: S3SourceGone, S3SourceUnavailable."""
     try:
         client.head_object(Bucket=bucket, Key=key)
     except ClientError as exc:

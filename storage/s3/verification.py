@@ -1,7 +1,8 @@
-"""Whether a fetched file is what S3 holds: asks S3 what the file must be like, and compares.
+"""Verification of a fetched file with the checksums that S3 reports for its object.
 
-The ETag of an upload in parts needs the size of each part. S3 tells it by a HEAD of the part, which
-is one request a part: only the first is asked for, unless the parts prove to be of unequal sizes.
+The ETag of a multipart upload depends on the size of each part. S3 reports it by a HEAD of the
+part, which is one request per part: only the first is requested, unless the parts prove to be of
+unequal sizes.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,9 +24,9 @@ _KNOWS_NO_PARTS = (400, 405, 416, 501)
 def verify_object(
     client: Client, found: S3Object, path: Path, arriving: Iterable[int] = ()
 ) -> Verified:
-    """`arriving`: how much of the file is there by and by. Blocks.
+    """Verify the file while it arrives; `arriving` yields the length so far. Blocks.
 
-    Raises: Mismatch, FetchError, FileMissing, StorageGone, and what `arriving` raises.
+    Raises: Mismatch, FetchError, FileMissing, StorageGone, and those of `arriving`.
     """
     with _wrap_errors(found):
         expected = _expected(client, found)
@@ -60,7 +61,7 @@ def _has_md5_etag(answer: dict[str, Any]) -> bool:
 
 
 def _likely_part_sizes(client: Client, found: S3Object) -> tuple[int, ...] | None:
-    """All like the first, if as many of it as there are make the object; None: S3 does not tell."""
+    """Part sizes like the first one's, if they add up; None where S3 reports no size."""
     first_bytes = _part_bytes(client, found, 1)
     if first_bytes is None:
         return None

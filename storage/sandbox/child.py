@@ -38,17 +38,17 @@ _MAX_DESCRIPTORS = 16
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """What a child may use."""
+    """Resources that a child may use."""
 
     memory_bytes: int
     cpu_s: int
     file_bytes: int
-    """The largest file it may write."""
+    """Maximum size of a file that it writes."""
     nice: int = 0
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What a child is told."""
+    """Input of a child: a function, its task and its limits."""
 
     function: str
     task: msgspec.Raw
@@ -57,7 +57,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class ChildAnswer(msgspec.Struct, frozen=True):
-    """What a child says: a result, or the name of an error class and its text for the log."""
+    """Output of a child: a result, or the name of an error class and its text for the log."""
 
     result: msgspec.Raw = msgspec.Raw(b"null")
     error: str | None = None
@@ -66,19 +66,19 @@ class ChildAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that may be asked for; its module is loaded inside the limits."""
+    """A function that can be ordered; its module is loaded inside the limits."""
 
     module: str
     name: str
     task: type[msgspec.Struct]
     files: Callable[[Any], Files] = files.no_files
-    """What of its task it may read and write."""
+    """Maps the task to the files that may be read and written."""
     reports_progress: bool = False
-    """Whether it is also given `report`, to be called with the share that is done."""
+    """Pass a `report` callback, to be called with the finished share."""
 
 
 class NoTask(msgspec.Struct, frozen=True):
-    """The task of a function that needs no more than to be asked."""
+    """The task of a function without parameters."""
 
 
 FUNCTIONS: Mapping[str, Function] = {
@@ -107,7 +107,7 @@ FUNCTIONS: Mapping[str, Function] = {
     ),
 }
 CONFINEMENT = "confinement"
-"""Asked for this, a child does nothing and answers with the walls around it."""
+"""Order of no function: the child answers with its confinement."""
 
 
 def main(order_text: str, functions: Mapping[str, Function] = FUNCTIONS) -> None:
@@ -118,17 +118,17 @@ def main(order_text: str, functions: Mapping[str, Function] = FUNCTIONS) -> None
     _limit(order.budget)
     answer = _build_answer(order, functions, process, Progress(answer_descriptor))
     _write_all(answer_descriptor, encode(answer))
-    # Skipping the teardown: a library that crashes in it has done its work.
+    # Skip the teardown: a library that crashes in it has done its work.
     os._exit(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The process that does the work."""
+    """The process that runs the function."""
 
     has_namespaces: bool
     is_wanted: Callable[[], bool]
-    """Whether those that it works for still live; to be asked once."""
+    """True while the processes that it works for are alive; valid for one call."""
 
     def die_with_owner(self) -> None:
         die_with_parent()
@@ -148,7 +148,7 @@ def _enter_process(parent_pid: int) -> Process:
 
 
 class Progress:
-    """Tells the parent of each percent that is done, before the answer."""
+    """Reports each finished percent to the parent, before the answer."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -172,7 +172,7 @@ def _build_answer(
         return _failure(type(exc).__name__, str(exc))
     except MemoryError:
         return _failure("TooComplex", "more memory than the sandbox allows")
-    except ImportError as exc:  # half an installation: an upgrade is going on
+    except ImportError as exc:  # a partial installation: an upgrade is in progress
         return _failure("MediaInterrupted", str(exc))
     except Exception as exc:
         return _failure("MediaCrashed", f"{type(exc).__name__}: {exc}")
@@ -180,7 +180,7 @@ def _build_answer(
 
 def _execute(order: Order, function: Function, process: Process, report: Progress) -> ChildAnswer:
     task = decode(order.task, function.task)
-    # numpy's threads alone want 320 MB of address space, and nothing here needs it.
+    # numpy's threads alone need 320 MB of address space, and nothing here uses it.
     sys.modules["numpy"] = None  # type: ignore[assignment]
     call = getattr(importlib.import_module(function.module), function.name)
     arguments = {name: getattr(task, name) for name in task.__struct_fields__}
@@ -190,7 +190,7 @@ def _execute(order: Order, function: Function, process: Process, report: Progres
 
 
 def _confine(wanted: Files, process: Process) -> Confinement:
-    """Raises: MediaInterrupted, and what the disk says of the files that are to be written."""
+    """Raises: MediaInterrupted, and the disk's errors for output files."""
     files.create_outputs(wanted)
     try:
         return confine(wanted, has_namespaces=process.has_namespaces, renew=process.die_with_owner)
@@ -203,7 +203,7 @@ def _failure(name: str, detail: str) -> ChildAnswer:
 
 
 def _take_standard_output() -> int:
-    """The descriptor for the answer; what a library prints goes nowhere."""
+    """Return a descriptor for the answer; output of libraries goes to /dev/null."""
     answer_descriptor = os.dup(1)
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
@@ -214,7 +214,7 @@ def _take_standard_output() -> int:
 def _limit(budget: Budget) -> None:
     limits = {
         resource.RLIMIT_AS: (budget.memory_bytes, budget.memory_bytes),
-        # SIGXCPU at the first, SIGKILL at the second.
+        # SIGXCPU at the soft limit, SIGKILL at the hard one.
         resource.RLIMIT_CPU: (budget.cpu_s, budget.cpu_s + 1),
         resource.RLIMIT_FSIZE: (budget.file_bytes, budget.file_bytes),
         resource.RLIMIT_NOFILE: (_MAX_DESCRIPTORS, _MAX_DESCRIPTORS),

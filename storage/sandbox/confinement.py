@@ -1,12 +1,12 @@
-"""The walls around a child, raised in this order, each also where others are missing.
+"""Confinement of a child, in layers, each of which holds where others are missing.
 
 1. namespaces: no other process, no network, no IPC; all that it starts ends with it
-2. a root directory with the files of its task alone
+2. a root directory with the files of its task only
 3. another user, or the same without any capability
 4. Landlock: files, network and signals again, by another mechanism
-5. seccomp: the system calls that decoding takes
+5. seccomp: only the system calls that decoding needs
 
-What a kernel refuses is left out, and told. docs/sandbox.md says what each is for.
+A layer that the kernel refuses is left out and reported. docs/sandbox.md explains each.
 """
 
 import os
@@ -18,20 +18,20 @@ import msgspec
 from storage.sandbox import file_root, landlock, system_calls, user
 from storage.sandbox.files import Files, library_paths
 
-# Threads, of all children together where they are a user of their own.
+# Threads; of all children together where they share a user of their own.
 _MOST_PROCESSES = 256
-# Since Linux 5.14 the processes of a user namespace are counted apart from their user's others.
+# Since Linux 5.14 processes in a user namespace are counted apart from their user's others.
 _COUNTS_APART = (5, 14)
 
 
 class Confinement(msgspec.Struct, frozen=True):
-    """Which walls stand."""
+    """The layers in effect."""
 
     namespaces: bool
     file_root: bool
     own_user: bool
     landlock: int
-    """The version of its interface, 0 for none."""
+    """Version of its ABI, 0 for none."""
     seccomp: bool
 
     def __str__(self) -> str:
@@ -46,10 +46,10 @@ class Confinement(msgspec.Struct, frozen=True):
 
 
 def confine(files: Files, *, has_namespaces: bool, renew: Callable[[], None]) -> Confinement:
-    """All that can still be raised once the libraries are loaded; there is no way back.
+    """Apply the layers that come after loading the libraries; irreversible.
 
-    `renew` renews what is forgotten with the former user.
-    Raises: OSError where a wall broke while it was raised.
+    `renew` restores the settings that a change of user resets. Raises: OSError where a layer failed
+    half-way.
     """
     libraries = library_paths()
     has_root = has_namespaces and file_root.enter(libraries, files)

@@ -1,5 +1,4 @@
-"""A root directory of a process's own, in which nothing lies but what it was given, see
-pivot_root(2) and mount_namespaces(7).
+"""A private root directory that contains only given files: pivot_root(2), mount_namespaces(7).
 
 For a process in a mount namespace of its own that may mount there. Unlike Landlock it also hides
 names, owners and times, and it works with kernels before 5.13.
@@ -14,17 +13,17 @@ from storage.sandbox.kernel import call
 
 _READ_ONLY, _NO_SETUID, _NO_DEVICES, _NO_PROGRAMS = 1, 2, 4, 8
 _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = 1 << 5, 1 << 12, 1 << 14, 1 << 18
-# What was mounted with these keeps them: nobody but the owner of that namespace may take them off.
+# Flags that existing mounts keep: only the owner of that namespace may clear them.
 _KEPT = _READ_ONLY | _NO_SETUID | _NO_DEVICES | _NO_PROGRAMS | os.ST_NOATIME | os.ST_NODIRATIME
 _RELATIVE_TIMES = 1 << 21
 _DETACH = 2
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-# Covered while the new root is made: it is always there, and nothing of it is wanted.
+# Covered while the new root is made: it exists everywhere, and none of its content is needed.
 _NEW_ROOT = Path("/proc")
 
 
 def enter(libraries: Iterable[Path], files: Files) -> bool:
-    """Whether there is nothing else from now on."""
+    """Enter the new root; True if nothing else is visible from now on."""
     try:
         _build(libraries, files)
         os.chdir(_NEW_ROOT)
@@ -50,7 +49,7 @@ def _build(libraries: Iterable[Path], files: Files) -> None:
 
 
 def _show(path: Path, flags: int) -> None:
-    """The file or directory, under its own name; what is not there, is not there either."""
+    """Bind the file or directory under its own path; a missing one is skipped."""
     if not path.exists():
         return
     place = _NEW_ROOT / path.relative_to("/")

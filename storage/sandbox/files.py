@@ -1,7 +1,7 @@
-"""The files of a task: what a child may read and what it may write, each by its whole path.
+"""Files of a task: those a child may read and those it may write, each by its whole path.
 
-Those that are written are made before the child touches the first byte of what it reads, so that
-it needs no right to a directory: nothing else can be made, removed or renamed there.
+Output files are created before the child touches the first byte of its input, so that it needs no
+right to a directory: no other file can be created, removed or renamed there.
 """
 
 import os
@@ -61,7 +61,7 @@ def no_files(task: object) -> Files:
 
 
 def create_outputs(files: Files) -> None:
-    """Raises: StorageFull, FileMissing and what else the disk says."""
+    """Create the output files. Raises: StorageFull, FileMissing and the disk's other errors."""
     with wrap_os_errors():
         for path in files.written:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -69,8 +69,9 @@ def create_outputs(files: Files) -> None:
 
 
 def library_paths() -> list[Path]:
-    """What Python and the libraries load late. Not where this program lies: an .env with secrets,
-    or the storage itself, may lie beside it.
+    """Paths that Python and the libraries load from late.
+
+    Without this program's own directory: an .env with secrets, or the storage, may be in it.
     """
     prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
     of_python = [

@@ -11,8 +11,9 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def call(name: str, *arguments: Any) -> int:
-    """What the C function of this name answers; the address of bytes, or a whole word, for each
-    argument. Raises: OSError for an answer below 0, AttributeError for no such function.
+    """Call a C function by name; arguments are addresses of bytes, or whole words.
+
+    Raises: OSError for a result below 0, AttributeError for no such function.
     """
     answer: int = getattr(_LIBC, name)(*map(_word, arguments))
     if answer < 0:
@@ -31,17 +32,21 @@ def set_no_new_privileges() -> None:
 
 
 def hide_memory() -> None:
-    """Keep others of the same user from this process's memory, descriptors and environment, as
-    ptrace(2) and proc(5) show them; no core is written any more. Lasts until an execve.
+    """Hide memory, descriptors and environment of this process from others of the same user.
+
+    As ptrace(2) and proc(5) show them; also disables core dumps. Lasts until an execve.
     """
     prctl(_PR_SET_DUMPABLE, 0)
 
 
 def die_with_parent() -> None:
-    """Is forgotten when the user changes. It may have died before: the caller has to look."""
+    """Ask for SIGKILL at the parent's death; a change of user resets it.
+
+    The parent may have died before: the caller has to check.
+    """
     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _word(argument: Any) -> Any:
-    # ctypes takes a bare int for 32 bits wide, and the kernel reads whole registers.
+    # ctypes passes a bare int as 32 bits, and the kernel reads whole registers.
     return ctypes.c_ulong(argument) if isinstance(argument, int) else argument

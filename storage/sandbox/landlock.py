@@ -1,6 +1,6 @@
-"""Leaves a process the files that it was given, whatever its user may open: landlock(7).
+"""Restricts a process to given files, whatever its user may open: landlock(7).
 
-Since Linux 5.13, where it is switched on. Later versions also take the network, signals to
+Since Linux 5.13, where it is enabled. Later versions also restrict the network, signals to
 outsiders and sockets without a name in the file system.
 """
 
@@ -14,18 +14,18 @@ from pathlib import Path
 from storage.sandbox.files import Files
 from storage.sandbox.kernel import call
 
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # on every machine
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _VERSION, _PATH_BENEATH = 1, 1
 _WRITE_FILE, _READ_FILE, _READ_DIR, _TRUNCATE = 1 << 1, 1 << 2, 1 << 3, 1 << 14
 _READ = _READ_FILE | _READ_DIR
 _WRITE = _READ_FILE | _WRITE_FILE | _TRUNCATE
 _OF_A_FILE = _READ_FILE | _WRITE_FILE | _TRUNCATE
-# How many kinds of access to files, to the network and to other processes a version knows.
+# Number of access rights to files, to the network and to other processes, by ABI version.
 _KINDS = {1: (13, 0, 0), 2: (14, 0, 0), 3: (15, 0, 0), 4: (15, 2, 0), 5: (16, 2, 0), 6: (16, 2, 2)}
 
 
 def version() -> int:
-    """The kernel's, 0 where there is none."""
+    """The kernel's ABI version, 0 where there is none."""
     try:
         return call("syscall", _CREATE_RULESET, None, 0, _VERSION)
     except OSError:
@@ -33,7 +33,7 @@ def version() -> int:
 
 
 def confine(libraries: Iterable[Path], files: Files) -> int:
-    """From now on these alone can be opened; the version that sees to it, 0 for none."""
+    """Restrict the process to these files; returns the ABI version in effect, 0 for none."""
     found = version()
     if not found:
         return 0
@@ -52,7 +52,7 @@ def _allow(ruleset: int, path: Path, access: int) -> None:
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
-        return  # whoever opens it is told so
+        return  # opening it fails with an error of its own
     with _closed(descriptor):
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             access &= _OF_A_FILE

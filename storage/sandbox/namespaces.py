@@ -1,9 +1,9 @@
-"""Namespaces of a process's own, see namespaces(7): no other process, no network and no IPC are
-in it, and whatever it starts ends with it.
+"""Private namespaces: no other process, network or IPC is visible, and descendants end with it.
 
-Root makes them by its own right; any other user needs a user namespace first, which some systems
-refuse. The first process after the call is the init of the new process namespace, so the caller
-becomes two: the init, which goes on, and its guard, which waits for its end and ends likewise.
+See namespaces(7). Root creates them by its own right; any other user needs a user namespace first,
+which some systems refuse. The first process after the call is the init of the new process
+namespace, so the caller becomes two: the init, which continues, and its guard, which waits for its
+end and ends likewise.
 """
 
 import ctypes
@@ -22,13 +22,13 @@ _SELF = Path("/proc/self")
 
 
 def enter() -> bool:
-    """Whether the kernel gave them; the next process of this one is their init."""
+    """Enter them; True if the kernel allowed it. The next process is their init."""
     user, group = os.geteuid(), os.getegid()
     if user == 0 and _unshare(_ALL):
         return True
     if not _unshare(_ALL | _USER):
         return False
-    # No group may be mapped while groups could still be left.
+    # No group may be mapped while groups can still be dropped.
     (_SELF / "setgroups").write_text("deny")
     (_SELF / "uid_map").write_text(f"{user} {user} 1")
     (_SELF / "gid_map").write_text(f"{group} {group} 1")
@@ -44,7 +44,7 @@ def _unshare(kinds: int) -> bool:
 
 
 def become_init() -> int:
-    """Returns in the init alone: a descriptor of a pipe that ends with the guard."""
+    """Fork the guard; returns in the init only, with a pipe's end that closes with the guard."""
     ended_with_guard, lifeline = os.pipe()
     init = os.fork()
     if init:
@@ -57,7 +57,7 @@ def become_init() -> int:
 
 
 def is_guarded(ended_with_guard: int) -> bool:
-    """Whether the guard still lives; closes the descriptor."""
+    """True while the guard lives; closes the descriptor."""
     try:
         return os.read(ended_with_guard, 1) != b""
     except BlockingIOError:
@@ -67,7 +67,7 @@ def is_guarded(ended_with_guard: int) -> bool:
 
 
 def _guard(init: int) -> None:
-    """Never returns. SIGTERM ends the init, which takes the whole namespace with it."""
+    """Wait for the init; never returns. SIGTERM ends the init and with it the whole namespace."""
 
     def end(number: int, frame: FrameType | None) -> None:
         with suppress(ProcessLookupError):
@@ -89,8 +89,6 @@ def _end_by(number: int) -> None:
 
 
 def _end_with_cpu_time() -> None:
-    """An init is spared all signals that it does not handle, SIGXCPU too: it leaves with that
-    number for its status, whatever it is in the middle of.
-    """
+    """Turn SIGXCPU into an exit status: an init gets no signals that it does not handle."""
     libc = ctypes.CDLL(None)
     libc.signal(signal.SIGXCPU, ctypes.cast(libc._exit, ctypes.c_void_p))

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 
 from storage.errors import FINAL, MediaCrashed, MediaInterrupted, MediaTimedOut, StorageError
 
-# Children of one call: a third decides between two that disagree.
+# Children per call: a third one decides between two that disagree.
 MOST_CHILDREN = 3
-# A film that needs too long is at work meanwhile. On a busy machine that is less than all the time.
+# A film that takes too long keeps its child busy. On a busy machine that is not all the time.
 AT_WORK_RATIO = 0.5
 
-# The library ran into a bug, or into what the sandbox forbids.
+# The library hit a bug, or a limit of the sandbox.
 _CRASHES = frozenset(
     {
         signal.SIGSEGV,
@@ -43,16 +43,16 @@ _CRASHES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """A child that was ended after `limit_s`; `cpu_s` is None where nobody could measure it."""
+    """A child that was ended after `limit_s`; `cpu_s` is None where it could not be measured."""
 
     limit_s: float
     cpu_s: float | None
 
 
 def classify_end(function: str, end: int | TimedOut) -> StorageError | None:
-    """What the end of a child says, before its message is read; None of one that ended well.
+    """Classify the end of a child before its message is read; None for a normal end.
 
-    An `end` below zero is a signal's number, above zero an exit status.
+    A negative `end` is a signal's number, a positive one an exit status.
     """
     if isinstance(end, TimedOut):
         return _too_long(function, end)
@@ -68,9 +68,9 @@ def classify_end(function: str, end: int | TimedOut) -> StorageError | None:
 
 
 def final_error(failures: Sequence[StorageError], most_interruptions: int) -> StorageError | None:
-    """The error that is final after these, one of each child; None while another is to be asked.
+    """The final error after these failures, one per child; None while another child is to run.
 
-    After `most_interruptions` the caller is to try again later.
+    After `most_interruptions` it is an interruption, for the caller to retry later.
     """
     last = failures[-1]
     if isinstance(last, FINAL):

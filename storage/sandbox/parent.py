@@ -1,4 +1,4 @@
-"""What a process does that is to start sandboxed children, before the first of them."""
+"""Protection of the process that starts sandboxed children, before the first of them."""
 
 from storage.sandbox import landlock
 from storage.sandbox.kernel import hide_memory
@@ -7,8 +7,8 @@ from storage.sandbox.kernel import hide_memory
 def protect_parent() -> None:
     """Keep children from this process's memory, also where namespaces are refused.
 
-    Landlock does by itself. Without it this process hides from all others of its user, so that no
-    profiler can be attached either.
+    Landlock does so by itself. Without it this process hides from all others of its user, so that
+    no profiler can be attached either.
     """
     if not landlock.version():
         hide_memory()

@@ -1,12 +1,12 @@
-"""Leaves a process the system calls that decoding a file takes, and no others.
+"""Restricts a process to the system calls that decoding needs: seccomp(2).
 
-seccomp(2) with a program over the number of each call and, where that is not enough, over one of
-its arguments (classic BPF). What is on no list answers EPERM, since a library may ask for it in
-good faith and do without; what only an attacker asks for ends the process with SIGSYS. It cannot
-be undone. A kernel or machine that is not known here goes without.
+A classic BPF program over the number of each call and, where that is not enough, over one of its
+arguments. Calls on no list fail with EPERM, since a library may try them and do without; calls that
+only an attacker makes end the process with SIGSYS. It cannot be undone. On an unknown kernel or
+machine there is no filter.
 
-The lists were found with strace(1) over all media functions, and widened by what the C library
-does instead on another version or machine.
+The lists were found with strace(1) over all media functions, and extended by calls of the C library
+on other versions and machines.
 """
 
 import ctypes
@@ -25,12 +25,12 @@ _JUMP_IF_EQUAL, _JUMP_IF_GREATER_EQUAL = 0x15, 0x35
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16  # in struct seccomp_data
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _REFUSE, _UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
-# Of the other ABI of x86_64, whose numbers would pass by the list.
+# The other ABI of x86_64, whose numbers would bypass the list.
 _X32_NUMBERS = 0x40000000
-_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # as audit(7) names them
+_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # as named in audit(7)
 
 Numbers = dict[str, tuple[int | None, int | None]]
-"""Of each call on x86_64 and on aarch64, which has no old ones."""
+"""Call numbers on x86_64 and on aarch64, which lacks the old ones."""
 
 # The most frequent first.
 _ALLOWED: Numbers = {
@@ -111,7 +111,7 @@ _ALLOWED: Numbers = {
 }
 
 _DEADLY: Numbers = {
-    # Other programs and other processes.
+    # Calls on other programs and other processes.
     "execve": (59, 221),
     "execveat": (322, 281),
     "ptrace": (101, 117),
@@ -125,7 +125,7 @@ _DEADLY: Numbers = {
     "pidfd_open": (434, 434),
     "pidfd_getfd": (438, 438),
     "pidfd_send_signal": (424, 424),
-    # Another view of the files, other namespaces, another user.
+    # Calls that change the view of files, the namespaces or the user.
     "mount": (165, 40),
     "umount2": (166, 39),
     "pivot_root": (155, 41),
@@ -145,7 +145,7 @@ _DEADLY: Numbers = {
     "setresuid": (117, 147),
     "setfsuid": (122, 151),
     "capset": (126, 91),
-    # Doors of the kernel that are known for their faults.
+    # Interfaces of the kernel with a history of vulnerabilities.
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
@@ -167,7 +167,7 @@ _DEADLY: Numbers = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A call goes through if this argument, of which the kernel reads 32 bits, is such."""
+    """Allows a call only with this argument, of which the kernel reads 32 bits."""
 
     numbers: tuple[int | None, int | None]
     argument: int
@@ -183,21 +183,21 @@ _CONDITIONS = (
     Condition((10, 226), 2, _WRITABLE_CODE, (0x0, 0x2, 0x4)),  # mprotect
     # clone: threads, not processes.
     Condition((56, 220), 0, _NEW_THREAD, (_NEW_THREAD,)),
-    # fcntl: descriptors' flags; what sends signals or locks others' files is not there.
+    # fcntl: descriptor flags, without signals and locks on others' files.
     Condition((72, 25), 1, _WHOLE, (0, 1, 2, 3, 4, 1030)),
     # ioctl: FIOCLEX, FIONCLEX, TCGETS.
     Condition((16, 29), 1, _WHOLE, (0x5451, 0x5450, 0x5401)),
     # prctl: a thread's name.
     Condition((157, 167), 0, _WHOLE, (15,)),
-    # prlimit64: to read. The upper half goes unseen; nobody may raise a limit anyway.
+    # prlimit64: reading only. The upper half is not checked; raising a limit is impossible anyway.
     Condition((302, 261), 2, _WHOLE, (0,)),
 )
-# The C library does without; its argument lies in memory, where no filter can look.
+# The C library falls back; its argument is in memory, where no filter can look.
 _CLONE3 = 435
 
 
 def install_filter() -> bool:
-    """Whether this process is without them from now on; it must have no new privileges."""
+    """Install the filter; True if it is in effect. The process must have no_new_privs."""
     machine = os.uname().machine
     if machine not in _ARCHITECTURES:
         return False

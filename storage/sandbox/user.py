@@ -1,7 +1,7 @@
-"""Leaves a process no rights of its user's but those to files that it is shown.
+"""Drops the rights of a process except those to its files.
 
-One that root started becomes a user that nobody else is, and keeps the right to read and write
-whatever the others' walls leave in its sight; root may own a storage that others wrote.
+A process started by root becomes an otherwise unused user, and keeps the right to read and write
+all files that the other layers leave visible; root may own a storage that others wrote.
 """
 
 import os
@@ -9,7 +9,7 @@ import struct
 
 from storage.sandbox.kernel import call, prctl
 
-# Below the 65,536 that a container's users may end at, above what systemd gives out.
+# Below 65,536, where a container's users may end; above the range that systemd allocates.
 USER = 65533
 _PR_SET_KEEPCAPS = 8
 _VERSION_3 = 0x20080522
@@ -17,7 +17,7 @@ _CAP_DAC_OVERRIDE = 1 << 1
 
 
 def drop_rights() -> bool:
-    """Whether the process has become another user; it has no capabilities in any case."""
+    """True if the process has become another user; it has no capabilities in either case."""
     has_changed = os.geteuid() == 0 and _switch_user()
     _keep(_CAP_DAC_OVERRIDE if has_changed else 0)
     return has_changed
@@ -30,7 +30,7 @@ def _switch_user() -> bool:
         os.setresgid(USER, USER, USER)
         os.setresuid(USER, USER, USER)
     except OSError:
-        return False  # root of a user namespace that has no other user
+        return False  # root of a user namespace without other users
     return True
 
 

@@ -1,8 +1,7 @@
-"""What really lies in the storage: published files a video, and what was left unfinished.
+"""Inventory of the storage: published files per video, and unfinished files.
 
-It tells and removes; which files there should be is for the database to say. Everything blocks,
-and nothing is followed through a symbolic link. Ages go by the time of the last change of the
-content, which publishing sets anew.
+It lists and removes; the database decides which files there should be. Everything blocks, and no
+symbolic link is followed. Ages are by mtime, which publishing renews.
 """
 
 import os
@@ -30,7 +29,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class StoredVideo:
-    """A directory below a course's; `video_id` is None where its name is no video's."""
+    """A directory below a course's; `video_id` is None where its name is no video id."""
 
     path: Path
     course_id: str
@@ -40,7 +39,7 @@ class StoredVideo:
 
 
 def list_stored_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
-    """Every directory of a video, and whatever else lies where those belong.
+    """All directories of videos, and anything else found in their place.
 
     Raises: StorageGone.
     """
@@ -49,7 +48,7 @@ def list_stored_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
 
 
 def walk_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
-    """As `list_stored_videos`, in whatever storage it is."""
+    """As `list_stored_videos`, in any storage."""
     for course in _entries(paths.courses):
         if not course.is_dir(follow_symlinks=False):
             yield _stray_file(course, "")
@@ -62,10 +61,10 @@ def walk_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
 
 
 def remove_unfinished(paths: StoragePaths, before_s: float = ALWAYS_S) -> list[str]:
-    """The names of what lay unfinished and unchanged since then, and is gone now.
+    """Remove unfinished files unchanged since then; returns their names.
 
-    What somebody is still at work with stays, however old: here, in another process, on another
-    machine. Uploads that can be resumed go with their rows, see `storage.partials`.
+    Files that are held stay, however old: by this process, another one or another machine. Files of
+    resumable uploads are removed with their rows, see `storage.partials`.
     Raises: StorageGone, StorageReadOnly.
     """
     paths.check()
@@ -86,12 +85,12 @@ def _remove_unlocked(path: Path, before_s: float) -> bool:
 
 def _video(entry: "os.DirEntry[str]", course_id: str) -> StoredVideo:
     path = Path(entry.path)
-    changed_s = _changed_s(path)  # before its files: one that comes now makes it younger
+    changed_s = _changed_s(path)  # read before its files: one that is added now makes it younger
     return StoredVideo(path, course_id, _uuid(entry.name), tuple(_files(path)), changed_s)
 
 
 def _stray_file(entry: "os.DirEntry[str]", course_id: str) -> StoredVideo:
-    """A file where only directories belong."""
+    """A file in a place for directories."""
     path = Path(entry.path)
     file = _stored_file(path)
     return StoredVideo(path.parent, course_id, None, (file,) if file else (), _changed_s(path))
@@ -113,20 +112,20 @@ def _stored_file(path: Path) -> StoredFile | None:
 
 
 def _entries(directory: Path) -> list["os.DirEntry[str]"]:
-    """In order; none when the directory has just gone."""
+    """Sorted entries; none when the directory has just been removed."""
     with wrap_os_errors(), suppress(FileNotFoundError), os.scandir(directory) as entries:
         return sorted(entries, key=lambda entry: entry.name)
     return []
 
 
 def _last_change_s(path: Path) -> float:
-    """Of a file, or of anything in a directory."""
+    """Time of the last change of a file, or of anything in a directory."""
     inside = [path, *path.rglob("*")] if path.is_dir() and not path.is_symlink() else [path]
     return max(map(_changed_s, inside))
 
 
 def _changed_s(path: Path) -> float:
-    """Never older than a link to a published file, whose content may be: those take a moment."""
+    """mtime or, for a file with several links, the time of linking: its content may be older."""
     with suppress(FileNotFoundError):
         found = path.lstat()
         is_linked = stat.S_ISREG(found.st_mode) and found.st_nlink > 1
@@ -143,7 +142,7 @@ def _remove_tree(path: Path) -> None:
 
 
 def _uuid(name: str) -> UUID | None:
-    """Only in the one spelling that we write."""
+    """Parse a UUID in canonical spelling only."""
     try:
         found = UUID(name)
     except ValueError:

@@ -1,8 +1,8 @@
-"""The trash inside the storage: files that no row spoke of, kept for a while before they go.
+"""Trash inside the storage: files without a row, kept for a while before removal.
 
-A batch holds what one sweep moved, each file under its path and with its time; the batch's name
-tells when, by the clock of whoever names it. Files come and go by renaming on the same file system.
-When a batch may go is not decided here. Everything blocks.
+A batch holds the files moved by one sweep, each under its path and with its times; the batch's name
+has the time, by the clock of its maker. Files move by renaming within the file system. The expiry
+of a batch is not decided here. Everything blocks.
 """
 
 import os
@@ -30,14 +30,14 @@ class TrashBatch:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Paths from the root. `blocked` are those in whose places other files lie."""
+    """Paths from the root. `blocked` are those whose places are taken by other files."""
 
     files: tuple[str, ...]
     blocked: tuple[str, ...]
 
 
 def new_batch_name(at: datetime) -> str:
-    """The name of a batch that nobody else makes."""
+    """A batch name that no other process makes."""
     return f"{at.astimezone(UTC):{_TIME}}-{uuid.uuid4().hex[:8]}"
 
 
@@ -59,13 +59,13 @@ def move_to_trash(paths: StoragePaths, relative: str, before_s: float, batch: st
 
 
 def list_trash_batches(paths: StoragePaths) -> list[TrashBatch]:
-    """The oldest first; what does not bear a batch's name is left out. Raises: StorageGone."""
+    """Batches, oldest first; other names are left out. Raises: StorageGone."""
     paths.check()
     return [_batch(paths, name, moved_at) for name, moved_at in _names(paths)]
 
 
 def restore_trash(paths: StoragePaths) -> Restored:
-    """Put all that is in the trash back where it was, over nothing; the newest batch first.
+    """Move everything in the trash back to its place, overwriting nothing; the newest batch first.
 
     Raises: StorageGone, StorageFull, StorageReadOnly.
     """
@@ -81,7 +81,7 @@ def restore_trash(paths: StoragePaths) -> Restored:
 
 
 def empty_trash(paths: StoragePaths, expired_at: datetime) -> list[TrashBatch]:
-    """Remove the batches that were moved by then. Raises: StorageGone, StorageReadOnly."""
+    """Remove batches moved by then. Raises: StorageGone, StorageReadOnly."""
     expired = [one for one in list_trash_batches(paths) if one.moved_at <= expired_at]
     for batch in expired:
         with wrap_os_errors(), suppress(FileNotFoundError):
@@ -113,7 +113,7 @@ def _batch(paths: StoragePaths, name: str, moved_at: datetime) -> TrashBatch:
 
 
 def _files(paths: StoragePaths, name: str) -> Iterator[str]:
-    """Paths from the storage's root, in order; only of what was below the courses."""
+    """Sorted paths from the storage's root; only those below the courses."""
     batch = paths.trash_batch(name)
     for directory, inner, files in os.walk(batch):
         inner.sort()
@@ -138,7 +138,7 @@ def _put_back(paths: StoragePaths, batch: str, relative: str) -> bool:
 
 def _remove_empty_tree(directory: Path) -> None:
     for inner, _, _ in os.walk(directory, topdown=False):
-        with suppress(OSError):  # what was not put back stays
+        with suppress(OSError):  # files that were not restored stay
             os.rmdir(inner)
 
 

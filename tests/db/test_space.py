@@ -321,7 +321,7 @@ async def test_room_that_cannot_be_given_back_does_not_hide_why(
     with pytest.raises(ZeroDivisionError):
         async with space.open_reservation(away, uuid4(), quota_bytes=None, most_bytes=100):
             raise ZeroDivisionError
-    assert "when it expires" in caplog.text
+    assert "until it expires" in caplog.text
 
 
 async def open_uploads(database: Database, count: int, user_id: str, quota: int) -> list[UUID]:

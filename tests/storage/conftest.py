@@ -22,7 +22,7 @@ RATE = 25
 
 @dataclass(frozen=True)
 class Clip:
-    """A small video to be made: left half red, right half blue, brighter from frame to frame."""
+    """A small video to be encoded: left half red, right half blue, brighter from frame to frame."""
 
     muxer: str = "mp4"
     video: str | None = "libx264"
@@ -82,7 +82,7 @@ def paths(tmp_path: Path) -> StoragePaths:
 
 @pytest.fixture
 def cleared_before_its_lock(paths: StoragePaths, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process starts between the opening of what is next begun and its lock."""
+    """Another process's clean-up runs between the opening of the next file and its lock."""
     lock = fcntl.flock
 
     def lock_late(file: int, operation: int) -> None:

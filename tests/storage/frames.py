@@ -1,4 +1,4 @@
-"""Videos whose pictures are known: plain frames at times of their own, and bars of HDR grey."""
+"""Videos with known pictures: plain frames at given times, and bars of HDR grey."""
 
 import array
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ def write_frames(
     codec: str = "libx264",
     prepare: Any = None,
 ) -> Path:
-    """(time in milliseconds, picture) each; `prepare` may change the stream before it begins."""
+    """(time in milliseconds, picture) each; `prepare` may change the stream before encoding."""
     options = {"preset": "ultrafast", "crf": "10"} if codec == "libx264" else {"cpu-used": "8"}
     with av.open(str(path), "w", format=muxer) as out:
         stream = out.add_stream(codec, rate=25, options=options)

@@ -1,4 +1,4 @@
-"""A sandboxed child that probes one file after the other: a child for each would take minutes."""
+"""A sandboxed child that probes many files in turn: a child for each would take minutes."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What was told of a file, or the name of the error that it was refused with."""
+    """Result of a probe, or the name of the error that it raised."""
 
     name: str
     error: str | None = None

@@ -7,7 +7,7 @@ Cache = BoundedCache[str, int]
 
 @pytest.fixture
 def cache() -> Cache:
-    """Full: a third entry pushes one out."""
+    """A full cache: a third entry evicts one."""
     cache = Cache(2)
     cache.put("a", 1)
     cache.put("b", 2)

@@ -1,4 +1,4 @@
-"""Storage work on threads: its outcome, its context, its end under cancellation."""
+"""Storage work on threads: result, context, cancellation."""
 
 import asyncio
 import os

@@ -1,7 +1,7 @@
-"""20,000 films with something broken in them (FULL=1: a million) are judged or refused.
+"""20,000 damaged films (FULL=1: a million) are accepted or refused, never a crash.
 
-Most go through what reads headers, in this process; the others through the probe, in sandboxed
-children that may well die of them: then each of their files is probed in a child of its own.
+Most go through the header parsers, in this process; the others through the probe, in sandboxed
+children that may die of them: then each of their files is probed in a child of its own.
 """
 
 import io
@@ -32,7 +32,7 @@ PROBING = Child("probing_child", (HERE, HERE.parent.parent))
 IS_FULL = bool(os.environ.get("FULL"))
 INPUTS = 1_000_000 if IS_FULL else 20_000
 PROBED = INPUTS // 40
-SEED_INPUTS = 20  # of one example
+SEED_INPUTS = 20  # per example
 BATCH_FILES = 100
 CLIPS = (
     {},

@@ -1,4 +1,4 @@
-"""What is said to play is played by a real browser, under the media type that we tell it."""
+"""Files reported as playable play in a real browser, under the media type that is reported."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ from storage.media.probe import probe
 from storage.media.transcode import transcode
 from tests.chromium import open_chromium
 
-# Whether MediaSource takes it, what canPlayType says, and the size of the picture it decodes.
+# Support by MediaSource, the answer of canPlayType, and the size of the decoded picture.
 JUDGE = """async ([mediaType, base64]) => {
     const video = document.createElement('video');
     const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -61,7 +61,7 @@ async def test_every_combination_that_is_said_to_play(
 
         answer = await _judged(page, found.mime_type, path)
 
-        # Chromium's MediaSource takes MP3 in MP4 under no name, its <video> does.
+        # Chromium's MediaSource has no type for MP3 in MP4, its <video> does.
         is_taken = sound != "libmp3lame"
         assert answer == [is_taken, "probably", [160, 90]], found.mime_type
 

@@ -6,7 +6,7 @@ from storage.tasks import end
 
 
 async def deaf(times: int) -> None:
-    """Like a statement whose answer comes together with the cancellation."""
+    """Behaves like a statement whose answer arrives together with the cancellation."""
     for _ in range(times):
         try:
             await asyncio.sleep(60)

@@ -1,4 +1,4 @@
-"""Times stay: of frames, of keyframes to seek to, of the picture beside its sound."""
+"""Times are preserved: of frames, of keyframes to seek to, of picture against sound."""
 
 from array import array
 from collections.abc import Callable
@@ -111,7 +111,7 @@ def _write_flash(
     late_s: int = 0,
     gap_s: tuple[float, float] = (0, 0),
 ) -> None:
-    """Three seconds: black and silent, but for a flash with a beep; without sound in the gap."""
+    """Write three seconds, black and silent, except for a flash with a beep."""
     with av.open(str(path), "w", format=muxer) as out:
         picture = out.add_stream(video, rate=RATE)
         picture.width, picture.height, picture.pix_fmt = 160, 90, "yuv420p"

@@ -15,7 +15,7 @@ from storage.uploads import BATCH_BYTES, UploadFile, receive
 
 
 class FullDisk:
-    """Takes some bytes, then none, as a disk does."""
+    """Writes some bytes, then fails with ENOSPC, as a full disk does."""
 
     def __init__(self, room_bytes: int) -> None:
         self.room_bytes = room_bytes
@@ -32,7 +32,7 @@ class FullDisk:
 
 
 class RecordingFile:
-    """Takes at most 300,000 bytes a write, as a raw file may."""
+    """Writes at most 300,000 bytes per call, as a raw file may."""
 
     def __init__(self) -> None:
         self.content = bytearray()

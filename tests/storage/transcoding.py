@@ -1,4 +1,4 @@
-"""Transcodes clips, and reads what was made of them."""
+"""Transcodes clips and reads the results."""
 
 from pathlib import Path
 

@@ -142,7 +142,7 @@ def test_chapters_are_titles() -> None:
     )
 
 
-# What takes a quadratic reader hours takes a linear one a moment.
+# Hours for a quadratic parser, a moment for a linear one.
 @pytest.mark.parametrize(
     "content",
     [

@@ -1,4 +1,4 @@
-"""Frames as a screen shows them: what every pixel should be is known."""
+"""Frames as shown on screen, with the expected value of every pixel."""
 
 from collections.abc import Callable
 from fractions import Fraction

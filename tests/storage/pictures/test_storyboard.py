@@ -24,7 +24,7 @@ def board_of(path: Path, out_dir: Path, cpu_s: float = CPU_S) -> Storyboard:
 
 
 def levels(board: Storyboard) -> list[int]:
-    """How bright each tile is in its middle."""
+    """Brightness of each tile in its middle."""
     found = []
     for number in range(len(board.times_s)):
         sheet, tile = divmod(number, 100)
@@ -173,7 +173,7 @@ def test_video_that_changes_its_size_keeps_its_tiles(tmp_path: Path) -> None:
 
 
 def _wrapped(raw: Path, target: Path) -> Path:
-    """A raw stream in a container, a picture every two seconds."""
+    """A raw stream in a container, with a picture every two seconds."""
     with av.open(str(raw), format="h264") as media, av.open(str(target), "w") as out:
         copy = out.add_stream_from_template(media.streams.video[0], opaque=True)
         packets = [packet for packet in media.demux() if packet.size]

@@ -150,7 +150,7 @@ def test_dark_bright_and_plain_pictures_are_not_good(luma: int, other: int) -> N
 
 
 def test_fade_is_no_picture(tmp_path: Path) -> None:
-    """However sharp what it fades into."""
+    """However sharp the picture after it."""
     soft = checkers(45).filter(ImageFilter.GaussianBlur(3))
     sharp = checkers(4)
     frames = [

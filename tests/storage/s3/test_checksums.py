@@ -1,4 +1,4 @@
-"""A fetched file compared with what S3 tells of the object."""
+"""A fetched file compared with S3's facts of the object."""
 
 import base64
 import hashlib
@@ -71,7 +71,7 @@ def test_what_differs_is_told(file: Path, expected: Expected) -> None:
 
 
 def test_a_file_is_read_as_it_arrives(tmp_path: Path) -> None:
-    """No byte is read before it is told to be there."""
+    """No byte is read before it has arrived."""
     path = tmp_path / "file"
     path.write_bytes(bytes(SIZE))
 

@@ -1,4 +1,4 @@
-"""Every kind of URL that a course service may have kept."""
+"""Every kind of URL that a course service may have stored."""
 
 import pytest
 
@@ -53,7 +53,7 @@ NONE = [
     ("https://lectures.s3.amazonaws.com/", "no key"),
     ("https://lectures.s3.amazonaws.com/a.mp4?versionId=3", "version"),
     (f"s3://b-1/{'k' * 1025}", "no key"),
-    ("s3://b-1/a\0.mp4", "no key"),  # PostgreSQL could not hold it
+    ("s3://b-1/a\0.mp4", "no key"),  # PostgreSQL could not store it
     ("https://[::1/a.mp4", "no URL"),
     ("https:///a.mp4", "--cloudfront-map"),
     ("ftp://lectures/a.mp4", "neither"),

@@ -1,4 +1,4 @@
-"""How fast parts are fetched that threads fetch together."""
+"""Shared bandwidth limit of threads that fetch parts."""
 
 import threading
 
@@ -11,7 +11,7 @@ LIMIT_BYTES_PER_S = 10 * CHUNK_BYTES
 
 
 class Clock(threading.Event):
-    """Stands in for the clock and for the event that waits: waiting is what makes it go on."""
+    """Fakes the clock and the event to wait on: waiting advances it."""
 
     def __init__(self) -> None:
         super().__init__()

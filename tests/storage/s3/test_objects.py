@@ -1,4 +1,4 @@
-"""What S3 answers to a HEAD, and what is made of it."""
+"""Conversion of S3's answers to a HEAD."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +27,7 @@ def client() -> Iterator[Any]:
 
 
 def asked(client: Any, *answers: dict[str, Any] | tuple[str, int]) -> S3Object:
-    """What `look_up` says when S3 answers so, one after the other; errors as code and status."""
+    """The result of `look_up` for these answers of S3, in turn; errors as code and status."""
     with Stubber(client) as stub:
         for answer in answers:
             if isinstance(answer, dict):

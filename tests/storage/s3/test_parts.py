@@ -1,4 +1,4 @@
-"""Which bytes are left to fetch, and which have arrived."""
+"""Byte ranges left to fetch, and the contiguous prefix."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ def test_missing_bytes_are_cut_where_parts_begin(
 
 
 class Meanwhile(threading.Event):
-    """While somebody waits for it, the next of these happens; the event itself after the last."""
+    """A condition whose waits trigger the given steps in turn, and set the event after the last."""
 
     def __init__(self, *happenings: Callable[[], object]) -> None:
         super().__init__()
@@ -46,8 +46,8 @@ class Meanwhile(threading.Event):
 
 
 def test_what_has_arrived_without_a_gap_is_told_until_all_has() -> None:
-    parts = [ObjectPart(2, 4, 2), ObjectPart(4, 8, 4)]  # the first two bytes are there from before
-    steps = [(1, 6), (0, 3), (0, 4), (1, 8)]  # which part comes how far
+    parts = [ObjectPart(2, 4, 2), ObjectPart(4, 8, 4)]  # the first two bytes were fetched before
+    steps = [(1, 6), (0, 3), (0, 4), (1, 8)]  # progress of each part
     meanwhile = Meanwhile(
         *(partial(setattr, parts[number], "position", to) for number, to in steps)
     )

@@ -1,4 +1,4 @@
-"""Addresses in S3 that are signed here: what they open, for how long, and when there are none."""
+"""Presigned URLs: their access, their lifetime, and missing credentials."""
 
 from collections.abc import Iterator
 from urllib.error import HTTPError

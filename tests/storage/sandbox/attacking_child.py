@@ -1,6 +1,6 @@
-"""A sandboxed child in which an attacker's code runs, with walls left out as the task says.
+"""A sandboxed child running an attacker's code, with some layers of the confinement left out.
 
-Each attempt is one at something outside; it is told by name if it had an effect.
+Each attempt is at something outside; those that had an effect are reported by name.
 """
 
 import ctypes
@@ -20,12 +20,12 @@ from storage.sandbox.files import Files
 
 
 class Attack(msgspec.Struct, frozen=True):
-    """What is there to attack: all of it exists, and the sandbox's user owns it."""
+    """Targets of the attack: all exist, and the sandbox's user owns them."""
 
     without: list[str]
     parent: int
     address: int
-    """Of eight bytes in the parent's memory."""
+    """Address of eight bytes in the parent's memory."""
     secret: Path
     published: Path
     output: Path
@@ -87,7 +87,7 @@ def on_files(task: Attack) -> dict[str, Callable[[], object]]:
 
 
 def deadly(task: Attack) -> dict[str, Callable[[], object]]:
-    """What seccomp(2) answers with death; here the other walls have to hold."""
+    """Attempts that seccomp(2) answers with SIGSYS; here the other layers have to hold."""
     return {
         "signal": lambda: os.kill(task.parent, 0),
         "ptrace": lambda: _call("ptrace", 16, task.parent, 0, 0),  # PTRACE_ATTACH
@@ -108,13 +108,13 @@ def attack(**fields: object) -> list[str]:
 
 
 def strike(**fields: object) -> None:
-    """The one attempt that is named in place of the secret."""
+    """Make the one attempt that is named in place of the secret."""
     task = msgspec.convert(fields, Attack)
     deadly(task)[task.secret.name]()
 
 
 def multiply(**fields: object) -> int:
-    """How many processes it made, each in a session of its own and deaf to signals."""
+    """Start processes, each in a session of its own and ignoring signals; returns their number."""
     return sum(_has_effect(_settle) for _ in range(300))
 
 

@@ -1,4 +1,4 @@
-"""What a media library that was taken over, or is broken, might do in a sandboxed child."""
+"""Possible actions of a broken or hijacked media library in a sandboxed child."""
 
 import ctypes
 import os
@@ -137,13 +137,13 @@ def fill(path: Path) -> None:
 
 
 def hang_noted(path: Path) -> None:
-    """Tells that it is at work, in one step."""
+    """Note in one write that it is running, then hang."""
     path.write_text("here")
     time.sleep(3600)
 
 
 def hang_first(path: Path) -> int:
-    """What is killed, stopped or left alone, and goes well the next time."""
+    """Hang the first time, succeed the next."""
     if _count(path) == 1:
         time.sleep(3600)
     return 7
@@ -220,7 +220,7 @@ def lack_the_file(path: Path) -> None:
 
 
 def _count(path: Path) -> int:
-    """Which child this is, from 1; each writes a line."""
+    """Number of this child, from 1; each writes a line."""
     with path.open("a+") as notes:
         notes.write("here\n")
         notes.seek(0)

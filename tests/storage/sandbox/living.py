@@ -1,10 +1,10 @@
-"""The processes of sandboxed children, as the outside sees them: inside, each is number 1."""
+"""Processes of sandboxed children, as seen from outside: inside, each has the id 1."""
 
 from pathlib import Path
 
 
 def processes(marker: str | Path) -> list[int]:
-    """The living children whose order has this in it, a guard before its init."""
+    """Living children with this text in their order, a guard before its init."""
     found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     ours = {pid: _parent(pid) for pid in found if str(marker) in _command_line(pid)}
     return sorted((pid for pid in ours if ours[pid]), key=lambda pid: ours[pid] in ours)
@@ -23,7 +23,7 @@ def _command_line(pid: int) -> str:
 
 
 def _parent(pid: int) -> int:
-    """0 of one that has ended meanwhile."""
+    """0 for a process that has ended meanwhile."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

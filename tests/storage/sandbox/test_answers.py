@@ -1,4 +1,4 @@
-"""Checks of a child's answer that was decoded: pictures and storyboards."""
+"""Checks of pictures and storyboards in a decoded answer."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Children that end in every way there is: what the caller hears, and how many were started."""
+"""Every end of a child: the resulting error, and the number of children started."""
 
 import asyncio
 import os
@@ -50,7 +50,7 @@ async def run(note: Path, function: str, *, timeout_s: float = 30, most: int = 3
 
 @asynccontextmanager
 async def striking(note: Path, number: int, times: int) -> AsyncIterator[None]:
-    """The first children get the signal as soon as they are at work."""
+    """Send the signal to the first children as soon as they run."""
     task = asyncio.create_task(_strike(note, number, times))
     try:
         yield
@@ -60,7 +60,7 @@ async def striking(note: Path, number: int, times: int) -> AsyncIterator[None]:
 
 
 async def _strike(note: Path, number: int, times: int) -> None:
-    # An init is spared what it does not handle: those signals reach its guard alone.
+    # An init does not receive unhandled signals: those go to its guard.
     hit = -1 if number in (signal.SIGKILL, signal.SIGSTOP) else 0
     for count in range(1, times + 1):
         while children(note) < count:
@@ -69,7 +69,7 @@ async def _strike(note: Path, number: int, times: int) -> None:
 
 
 def children(note: Path) -> int:
-    """How many were started."""
+    """Number of children started."""
     return len(note.read_text().split()) if note.exists() else 0
 
 
@@ -208,7 +208,7 @@ async def test_line_at_fault_crosses_the_border() -> None:
 
 
 def test_time_of_a_childs_child_counts() -> None:
-    """Which does the work where the child is the first process of a namespace."""
+    """A child of the child does the work where the child is the init of a namespace."""
     code = "import os\nif os.fork() == 0:\n    while True: pass\nos.wait()"
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as parent:
         try:

@@ -219,7 +219,7 @@ async def test_cancelled_caller_leaves_no_process(sandbox: Sandbox, tmp_path: Pa
 
 
 async def test_start_that_is_cancelled_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The child is at work, and its caller, on a busy loop, has not heard that it started."""
+    """The child runs, while its caller, on a busy loop, does not know yet that it started."""
     before = _own_children()
     task = asyncio.create_task(_hang(sandbox, tmp_path / "pids", 60))
     async with asyncio.timeout(20):
@@ -332,7 +332,7 @@ def _own_children() -> set[int]:
 
 
 def _processes(note: Path) -> list[int]:
-    """Those of the child that is at work."""
+    """Processes of the running child."""
     _wait_for(lambda: note.exists() and note.read_text() != "")
     return processes(note)
 

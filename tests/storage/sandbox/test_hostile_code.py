@@ -1,6 +1,6 @@
-"""An attacker's code in a sandboxed child: nothing outside is reached, and nothing stays.
+"""An attacker's code in a sandboxed child: it reaches nothing outside and leaves no trace.
 
-Each wall is also left out in turn: what one alone would hold is held by another as well.
+Each layer is also left out in turn: another one holds what it alone would.
 """
 
 import ctypes
@@ -105,7 +105,7 @@ async def test_nothing_outside_is_reached(
 
 
 async def test_attempts_reach_what_no_wall_protects(attack: Attack) -> None:
-    """Else the others would show nothing."""
+    """Otherwise the other tests would prove nothing."""
     bare = lesser(attack, "seccomp", "landlock", "namespaces", "root directory")
     reached = await run("attack", bare, list[str])
 
@@ -143,7 +143,7 @@ async def test_no_process_is_made(attack: Attack, walls: Confinement) -> None:
 async def test_processes_that_are_made_end_with_the_child(
     attack: Attack, walls: Confinement
 ) -> None:
-    """None but the namespace holds them: each has a session of its own, and nobody waits."""
+    """Only the namespace ends them: each has a session of its own, and none is awaited."""
     if not walls.namespaces:
         pytest.skip(f"this machine lacks a wall: {walls}")
 

@@ -1,4 +1,4 @@
-"""What a process that has renounced can still do; each is one of its own."""
+"""Abilities of a process after the system call filter, each tried in a process of its own."""
 
 import errno
 import os
@@ -89,7 +89,7 @@ def test_numbers_of_another_abi_are_the_end() -> None:
 
 @needs_numbers
 def test_newer_way_to_make_threads_does_not_exist() -> None:
-    """The C library falls back to the one whose flags a filter can see."""
+    """The C library falls back to clone, whose flags a filter can read."""
     done = after_renouncing(f"{system_call(435, 0, 0)}; print(ctypes.get_errno())")
 
     assert done.stdout == f"{errno.ENOSYS}\n", done.stderr

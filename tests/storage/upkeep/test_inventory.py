@@ -1,4 +1,4 @@
-"""What lies in the storage, and what may go."""
+"""The inventory of the storage, and clean-up of unfinished files."""
 
 import asyncio
 import os
@@ -148,7 +148,7 @@ def test_link_is_not_removed_in_the_middle_of_being_published(
 
 
 def test_link_that_is_being_published_is_as_young_as_it_is(paths: StoragePaths) -> None:
-    """Its content may be from last week."""
+    """Its content may be a week old."""
     original = put(paths.courses / "c" / "v" / "original.mp4", 9 * HOUR_S)
     os.link(original, paths.unfinished / "draft")
 

@@ -1,4 +1,4 @@
-"""What no row speaks of goes to the trash, comes back from it, and leaves it after its time."""
+"""The trash: files without a row enter it, are restored from it, and expire."""
 
 import os
 import time
