@@ -1,12 +1,13 @@
 """Health endpoints: liveness and readiness."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
 
 from db.errors import DatabaseError
-from db.pool import Database
+from db.postgres.server_state import read_server_state
 from events.errors import ForeignStorage
 from events.progress.persister import ProgressPersister
 from handlers import keys
@@ -18,6 +19,8 @@ from handlers.own_storage import require_own_storage
 from storage.errors import StorageError, StorageForeign
 
 CHECK_TIMEOUT_S = 3.0
+# Of our clock against the database's: tokens are allowed 30 s of leeway, some issuers' far less.
+CLOCK_WARNING_S, CLOCK_LIMIT_S = 1.0, 5.0
 
 
 @endpoint(
@@ -64,9 +67,9 @@ async def get_drainz(request: web.Request) -> web.Response:
     ),
 )
 async def get_readyz(request: web.Request) -> web.Response:
-    """200 when database, migrations, storage and the storing of reports are in order, else 503 and
-    which is not."""
-    of_database = await _database_state(request.app[keys.DATABASE], request.app[keys.MIGRATIONS])
+    """200 when a writable database, migrations, clock, secrets, storage and the persister are in
+    order, else 503 and which is not."""
+    of_database, details = await _database_state(request.app)
     is_database_up = of_database["database"] == "ok"
     faults = {
         "server": "stopping" if request.app[keys.STOPPING].is_set() else "ok",
@@ -75,21 +78,48 @@ async def get_readyz(request: web.Request) -> web.Response:
         "progress": await _progress_state(request.app[keys.PERSISTER]),
     }
     ready = all(state == "ok" for state in faults.values())
-    details = _details(len(request.app[keys.DAMAGED_FILES]))
+    details |= _damage_details(len(request.app[keys.DAMAGED_FILES]))
     return answer_json(
         Readiness("ok" if ready else "unavailable", faults, details),
         status=200 if ready else 503,
     )
 
 
-async def _database_state(database: Database, known: frozenset[str]) -> dict[str, str]:
+async def _database_state(app: web.Application) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns checks and details."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            rows = await database.fetch_all("SELECT migration_id FROM _yoyo_migration")
+            asked_at = datetime.now(UTC)
+            state = await read_server_state(app[keys.DATABASE])
+            answered_at = datetime.now(UTC)
+            contradicted = await app[keys.MEMBERSHIP].find_contradiction()
     except (DatabaseError, TimeoutError):
-        return {"database": "unavailable", "migrations": "unknown"}
-    missing = known - {row.migration_id for row in rows}
-    return {"database": "ok", "migrations": "pending" if missing else "ok"}
+        unknown = dict.fromkeys(("migrations", "clock", "secrets"), "unknown")
+        return {"database": "unavailable", **unknown}, {}
+    clock, details = judge_clock(asked_at, state.now, answered_at)
+    if contradicted is not None:
+        details["secrets"] = f"not those of {contradicted}, which has run for longer"
+    checks = {
+        "database": "ok" if state.is_writable else "read-only",
+        "migrations": "pending" if app[keys.MIGRATIONS] - state.migrations else "ok",
+        "clock": clock,
+        "secrets": "ok" if contradicted is None else "different",
+    }
+    return checks, details
+
+
+def judge_clock(
+    asked_at: datetime, database: datetime, answered_at: datetime
+) -> tuple[str, dict[str, str]]:
+    """Returns check and details, given our clock before and after the database's was read."""
+    skew_s = max(
+        0.0, (asked_at - database).total_seconds(), (database - answered_at).total_seconds()
+    )
+    if skew_s < CLOCK_WARNING_S:
+        return "ok", {}
+    side = "behind" if database > answered_at else "ahead of"
+    details = {"clock": f"{skew_s:.1f} s {side} the database's"}
+    return ("ok" if skew_s < CLOCK_LIMIT_S else "wrong"), details
 
 
 async def _storage_state(request: web.Request, *, is_database_up: bool) -> str:
@@ -117,7 +147,7 @@ async def _progress_state(persister: ProgressPersister) -> str:
         return "unavailable"
 
 
-def _details(damaged: int) -> dict[str, str]:
+def _damage_details(damaged: int) -> dict[str, str]:
     """Returns counts without file names: load balancers need not know them."""
     if not damaged:
         return {}

@@ -14,6 +14,7 @@ from events.progress.persister import ProgressPersister
 from events.stream.hub import Hub
 from events.takeover.s3_urls import S3Sources
 from events.upkeep.damage import DamagedFiles
+from events.upkeep.membership import Membership
 from events.uploads.settings import UploadSettings
 from events.uploads.uploads import Uploads
 from handlers.access.auth import TokenVerifier, Viewer
@@ -69,6 +70,7 @@ PICTURES = web.AppKey("pictures", Pictures)
 UPLOAD_SETTINGS = web.AppKey("upload_settings", UploadSettings)
 PLAYBACK_SETTINGS = web.AppKey("playback_settings", PlaybackSettings)
 
+MEMBERSHIP = web.AppKey("membership", Membership)
 MIGRATIONS = web.AppKey("migrations", frozenset[str])
 
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -1,6 +1,7 @@
 """Resources of the application, opened in a fixed order and closed in reverse."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
@@ -22,6 +23,7 @@ from events.takeover.s3_urls import S3Sources
 from events.upkeep.damage import LOOK_INTERVAL_S as DAMAGE_INTERVAL_S
 from events.upkeep.damage import DamagedFiles, Repairs
 from events.upkeep.ledger import Ledger, LedgerWriter
+from events.upkeep.membership import Membership
 from events.upkeep.pairing import pair
 from events.upkeep.reconcile import Reconcile
 from events.upkeep.trash import trash_sweep
@@ -44,6 +46,7 @@ from handlers.health import migration_ids
 from server.config.settings import Config
 from server.identity import token_verifier
 from server.metrics import follow, follow_ledger, follow_tail, metrics_listener
+from server.secrets import secrets_sha256
 from server.subscriptions import join
 from storage.disk import SHARED_DISK, open_disk, open_threads
 from storage.paths import StoragePaths
@@ -69,6 +72,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         partial(_delivery, config, ledger),
         _old_places,
         partial(_database, config, dsn),
+        partial(_membership, config),
         partial(_accounting, ledger),
         _uploads,
         partial(_upkeep, config, dsn),
@@ -127,6 +131,15 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         settings = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
         app[keys.PICTURES] = Pictures(pool, app[keys.STORAGE], app[keys.SANDBOX], settings)
         yield
+
+
+async def _membership(config: Config, app: web.Application) -> AsyncIterator[None]:
+    fingerprint = await asyncio.to_thread(secrets_sha256, config)
+    membership = Membership(app[keys.DATABASE], socket.gethostname(), fingerprint)
+    app[keys.MEMBERSHIP] = membership
+    await membership.start()
+    yield
+    await membership.stop()
 
 
 async def _accounting(ledger: Ledger, app: web.Application) -> AsyncIterator[None]:

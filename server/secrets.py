@@ -3,6 +3,7 @@
 The first process generates a secret, all others read it. Only the owner may read the files.
 """
 
+import hashlib
 import os
 import secrets
 import tempfile
@@ -20,6 +21,7 @@ from server.private_files import ReadableByOthers, require_private
 JWT_SECRET_FILE = "jwt-secret"
 GRANT_SECRET_FILE = "grant-secret"
 GENERATED_BYTES = 32
+FINGERPRINT_PURPOSE = "coursestream secrets, 1"
 GRANT_PURPOSE = b"coursestream playback grants, 1"  # changing it ends every grant in use
 
 
@@ -34,6 +36,17 @@ def with_secrets(config: Config) -> Config:
     if config.has_shared_secret:
         jwt = jwt or _kept(config.data_dir / JWT_SECRET_FILE)
     return replace(config, jwt_secret=jwt, grant_secret=_grant_secret(config))
+
+
+def secrets_sha256(config: Config) -> str:
+    """Returns a fingerprint of what signs and verifies tokens and grants; `config` has its secrets.
+
+    Blocks briefly.
+    """
+    key_file = config.jwt_public_key_file
+    public_key = config.jwt_jwks_url or (key_file.read_text() if key_file else "")
+    parts = (config.jwt_secret.reveal(), public_key, config.grant_secret.reveal())
+    return hashlib.sha256("\0".join((FINGERPRINT_PURPOSE, *parts)).encode()).hexdigest()
 
 
 def _grant_secret(config: Config) -> Secret:

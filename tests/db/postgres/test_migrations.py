@@ -108,6 +108,7 @@ ROWS = {
         VALUES ('m2', '{VIDEO}', 's3://b/b.mp4', '{ANNOUNCED}', NULL, false)""",
     "0023_storage_owner": "UPDATE storage_identity SET database_id = 'two', held_strays = 3",
     "0024_trash_clock": "INSERT INTO trash_marks VALUES (0, now())",
+    "0035_web_processes": f"INSERT INTO web_processes VALUES ('{VIDEO}', 'host', 'hash')",
 }
 # Rows of older tables that a migration deletes: their meaning ends with it.
 GIVEN_BACK = {

@@ -1,0 +1,79 @@
+"""Readiness names what differs from the other machines: database, clock, secrets."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from handlers import keys
+from handlers.health import judge_clock
+
+ASKED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+ANSWERED_AT = ASKED_AT + timedelta(seconds=0.4)
+JOIN = """
+INSERT INTO web_processes (id, host, secrets_sha256, started_at, seen_at)
+VALUES (%s, 'b.example', %s, now() + make_interval(secs => %s), now() - make_interval(secs => %s))
+"""
+OTHERS = "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("database_s", "check", "detail"),
+    [
+        pytest.param(0.2, "ok", None, id="between"),
+        pytest.param(-0.9, "ok", None, id="a little behind"),
+        pytest.param(1.3, "ok", None, id="a little ahead"),
+        pytest.param(1.5, "ok", "1.1 s behind the database's", id="warning, we are behind"),
+        pytest.param(-1.2, "ok", "1.2 s ahead of the database's", id="warning, we are ahead"),
+        pytest.param(5.4, "wrong", "5.0 s behind the database's", id="limit, we are behind"),
+        pytest.param(-5, "wrong", "5.0 s ahead of the database's", id="limit, we are ahead"),
+        pytest.param(-3600, "wrong", "3600.0 s ahead of the database's", id="an hour"),
+    ],
+)
+def test_clock(database_s: float, check: str, detail: str | None) -> None:
+    details = {} if detail is None else {"clock": detail}
+    database = ASKED_AT + timedelta(seconds=database_s)
+    assert judge_clock(ASKED_AT, database, ANSWERED_AT) == (check, details)
+
+
+async def test_all_checks_are_ok_of_a_lone_process(service: Any) -> None:
+    ready = await service.ask(None, "GET", "/readyz")
+    assert ready.status == 200
+    assert ready.json["checks"] == dict.fromkeys(
+        ("server", "database", "migrations", "clock", "secrets", "storage", "progress"), "ok"
+    )
+    assert ready.json["details"] == {}
+
+
+@pytest.mark.parametrize(
+    ("started_s", "silent_s", "check"),
+    [
+        pytest.param(-60, 0, "different", id="a process that has run for longer"),
+        pytest.param(60, 0, "ok", id="a newcomer: it is not ready, we are"),
+        pytest.param(-60, 31, "ok", id="a killed process"),
+    ],
+)
+async def test_secrets_of_another_process(
+    service: Any, started_s: float, silent_s: float, check: str
+) -> None:
+    other = (uuid4(), OTHERS, started_s, silent_s)
+    await service.app[keys.DATABASE].fetch_all(JOIN, other)
+    ready = await service.ask(None, "GET", "/readyz")
+    assert ready.json["checks"]["secrets"] == check
+    assert ready.status == (200 if check == "ok" else 503)
+    assert ("b.example" in ready.json["details"].get("secrets", "")) == (check != "ok")
+
+
+async def test_a_process_that_stops_leaves_no_row(service: Any) -> None:
+    database = service.app[keys.DATABASE]
+    assert len(await database.fetch_all("SELECT id FROM web_processes")) == 1
+    await service.app[keys.MEMBERSHIP].stop()
+    assert await database.fetch_all("SELECT id FROM web_processes") == []
+
+
+async def test_a_standby_is_not_ready(start_service: Any) -> None:
+    service = await start_service(DATABASE_POOL_SIZE="1")
+    await service.app[keys.DATABASE].fetch_all("SET default_transaction_read_only = on")
+    ready = await service.ask(None, "GET", "/readyz")
+    assert (ready.status, ready.json["checks"]["database"]) == (503, "read-only")
