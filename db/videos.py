@@ -64,7 +64,7 @@ class Video:
     storyboard_file_name: str | None
     s3_source: S3Source | None
     source_format: str | None
-    """What was uploaded; None of rows that are older than the column."""
+    """Format of the upload; None in rows older than the column."""
 
     @property
     def media(self) -> MediaFacts:

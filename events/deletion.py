@@ -1,4 +1,4 @@
-"""Soft-deletes videos, alone or with the module or course that they stand in, and restores them.
+"""Soft-deletes videos, alone or with their module or course, and restores them.
 
 Each is one transaction with its events in the log. Files and rows stay until the trash is swept.
 """
@@ -16,9 +16,9 @@ from events.media import pipeline
 
 
 class Deletion:
-    """Acts for a user, whom the events name; who may do so, its caller decides.
+    """Deletions and restorations by one user, named in the events; the caller checks the right.
 
-    Deletions return the ids of the videos that are hidden now. All raise DatabaseError.
+    Deletions return the ids of the newly deleted videos. All raise DatabaseError.
     """
 
     def __init__(self, database: Database, retention_s: float) -> None:
@@ -30,14 +30,14 @@ class Deletion:
             return await _hide_videos(transaction, user_id, video_id=video_id)
 
     async def delete_module(self, course_id: str, module_id: str, user_id: str) -> list[UUID]:
-        """With its videos; its unfinished uploads end."""
+        """Delete a module with its videos; its unfinished uploads end."""
         async with self._database.transaction() as transaction:
             await courses.delete_modules(transaction, course_id, module_id)
             await uploads.end_for_module(transaction, module_id)
             return await _hide_videos(transaction, user_id, module_id=module_id)
 
     async def delete_course(self, course_id: str, user_id: str) -> list[UUID]:
-        """With its modules and their videos; its unfinished uploads end."""
+        """Delete a course with its modules and their videos; its unfinished uploads end."""
         async with self._database.transaction() as transaction:
             await courses.delete_course(transaction, course_id)
             await courses.delete_modules(transaction, course_id)
@@ -50,14 +50,14 @@ class Deletion:
         return video or await videos.get_deleted(self._database, video_id, self._retention_s)
 
     async def restore(self, video: Video, user_id: str) -> Video | None:
-        """The video as it was, its course and module with it; None when it has left the trash.
+        """Restore the video with its course and module; None when it has left the trash.
 
-        One that is not deleted stays as it is.
+        A video that is not deleted stays as it is.
         """
         async with self._database.transaction() as transaction:
             if await videos.restore(transaction, video.id):
                 await courses.restore(transaction, video.course_id, video.module_id)
-                # Its job may have come and gone while it was hidden.
+                # Its job may have been skipped while it was deleted.
                 if video.status not in pipeline.NOTHING_TO_DO:
                     await pipeline.enqueue(transaction, video.id)
                 await append_updated(transaction, video.id, user_id)
@@ -72,7 +72,7 @@ async def _hide_videos(
     module_id: str | None = None,
     course_id: str | None = None,
 ) -> list[UUID]:
-    """Appends to the log, so it is the last step of a transaction."""
+    """Appends to the log, so it must be the last step of a transaction."""
     before = await videos.list_matching(
         transaction, video_id=video_id, module_id=module_id, course_id=course_id
     )

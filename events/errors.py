@@ -8,7 +8,7 @@ OUTAGES = (DatabaseError, StorageError)
 
 
 class EventsError(Exception):
-    """The events room refused."""
+    """The events layer refused."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.__doc__)
@@ -19,7 +19,7 @@ class UnknownEventType(EventsError):
 
 
 class UnreadableEvent(EventsError):
-    """A row of the log is of no type that this version knows."""
+    """A row of the log has a type unknown to this version."""
 
 
 class TooManySubscribers(EventsError):

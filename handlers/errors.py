@@ -136,7 +136,7 @@ class ModuleElsewhere(RequestError):
 
 
 class OffsetMismatch(RequestError):
-    """The upload goes on at another offset than yours."""
+    """The upload continues at another offset than the one sent."""
 
     status, code, title = 409, "offset-mismatch", "Offset mismatch"
 
@@ -175,7 +175,7 @@ class UnsupportedMediaType(RequestError):
 
 
 class RangeNotSatisfiable(RequestError):
-    """No asked range lies within the file."""
+    """No requested range lies within the file."""
 
     status, code, title = 416, "range-not-satisfiable", "Range not satisfiable"
 

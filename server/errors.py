@@ -1,7 +1,7 @@
-"""Errors that an operator can mend: a command ends with their sentence, without a traceback.
+"""Errors that an operator can fix: a command ends with their sentence, without a traceback.
 
 The server's own derive from OperatorError. The floors below cannot know it, nor each other, and
-whether an error of theirs is the operator's depends on who meets it: a request answers the same
+whether an error of theirs is the operator's depends on the caller: a request answers the same
 DatabaseUnavailable with 503. So the families that commands end with are listed here.
 """
 
@@ -13,7 +13,7 @@ from storage.s3.errors import S3Error
 
 
 class OperatorError(Exception):
-    """Something that an operator can mend; the message says what."""
+    """An error that an operator can fix; the message says how."""
 
 
 FAULTS = (OperatorError, DatabaseError, LegacyError, StorageError, S3Error, ForeignStorage)

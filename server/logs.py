@@ -58,7 +58,7 @@ def _is_server_fault(record: logging.LogRecord) -> bool:
 
 
 class Redactor:
-    """Replaces known secrets, and whatever looks like a credential, in a text."""
+    """Replaces known secrets, and anything that looks like a credential, in a text."""
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
         self._known = [secret.reveal() for secret in secrets if secret]

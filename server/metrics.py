@@ -209,7 +209,7 @@ async def _listen(runner: web.AppRunner, port: int, *, is_shared: bool) -> async
 
 
 async def _sample_for_others(app: web.Application) -> None:
-    """Samples periodically: other processes see only what is in the shared directory."""
+    """Sample periodically: other processes see only values in the shared directory."""
     while app[keys.METRICS].is_shared:
         app[keys.METRICS].sample()
         await asyncio.sleep(SAMPLE_INTERVAL_S)

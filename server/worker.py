@@ -115,7 +115,7 @@ def build_queue(dsn: str, work: Pipeline, liveness: Liveness) -> App:
     @app.periodic(cron=liveness.looks)
     @app.task(name="retry_stalled", queue=pipeline.QUEUE, queueing_lock="retry_stalled")
     async def retry_stalled(timestamp: int) -> None:
-        """procrastinate leaves a killed worker's job as it was; somebody has to pick it up."""
+        """procrastinate leaves a killed worker's job as it was; it is retried from here."""
         stalled = await app.job_manager.get_stalled_jobs(
             seconds_since_heartbeat=liveness.stalled_after_s
         )

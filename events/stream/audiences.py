@@ -1,4 +1,4 @@
-"""Index of event streams by audience: finds an event's streams without asking each of them."""
+"""Index of event streams by audience: finds the streams that may see an event without a scan."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -125,9 +125,7 @@ async def _introduce(
         async with database.transaction() as transaction:
             known = await storage_identity.record(transaction, identity.storage_id)
         if known.storage_id == identity.storage_id:
-            with suppress(
-                StorageFull, StorageReadOnly
-            ):  # what is in it can be watched all the same
+            with suppress(StorageFull, StorageReadOnly):  # its content can be watched all the same
                 await SHARED_DISK.run(claim, storage.owner, _owner_of(known))
         identity = await SHARED_DISK.run(storage.identity)
     return known, identity

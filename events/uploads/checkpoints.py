@@ -1,6 +1,6 @@
-"""Checkpoints of a growing upload: its row notes how many of its bytes are on the disk.
+"""Checkpoints of a growing upload: its row records the number of durable bytes.
 
-Now and then while it grows, and at its end. A row never claims more than is on the disk for sure.
+Taken at intervals while it grows, and at its end. A row never claims more than is durable.
 """
 
 import asyncio
@@ -19,20 +19,20 @@ from storage.uploads import UploadFile
 
 logger = logging.getLogger(__name__)
 
-# A crash costs what came since the last checkpoint, and each costs an fsync.
+# A crash loses the bytes since the last checkpoint, and each checkpoint costs an fsync.
 CHECKPOINT_BYTES = 64 * 1024 * 1024
 CHECKPOINT_S = 2.0
 
 
 class Checkpoints:
-    """Each one lets its upload live for another `life_s`."""
+    """Takes checkpoints; each extends the upload's life by `life_s`."""
 
     def __init__(self, database: Database, life_s: float) -> None:
         self._database = database
         self._life_s = life_s
 
     async def advance(self, upload_id: UUID, stored_bytes: int) -> Upload:
-        """The upload with so many bytes. Raises: UploadGone, DatabaseError."""
+        """Take a checkpoint at this size; returns the upload. Raises: UploadGone, DatabaseError."""
         upload = await uploads.advance(self._database, upload_id, stored_bytes, self._life_s)
         if upload is None:
             raise UploadGone
@@ -40,7 +40,7 @@ class Checkpoints:
 
     @asynccontextmanager
     async def during(self, file: UploadFile, upload_id: UUID) -> AsyncIterator[Callable[[], None]]:
-        """Call what this yields after each chunk: it starts a checkpoint where one is due."""
+        """Yields a function to call after each chunk: it starts a checkpoint when one is due."""
         clock = asyncio.get_running_loop().time
         noting: asyncio.Task[None] | None = None
         due_bytes, due_s = file.offset + CHECKPOINT_BYTES, clock() + CHECKPOINT_S
@@ -59,7 +59,7 @@ class Checkpoints:
                 await asyncio.wait([noting])
 
     async def _note(self, file: UploadFile, upload_id: UUID) -> None:
-        """One that fails is only logged: the next one counts, or the end of the request."""
+        """A failure is only logged: the next checkpoint counts, or the end of the request."""
         try:
             await self.advance(upload_id, await file.sync())
         except (DatabaseError, StorageError, UploadGone) as exc:

@@ -1,6 +1,6 @@
 """Refusals of uploads, free of HTTP: `handlers.errors` maps them to problems.
 
-A message is a sentence for the sender.
+A message is a sentence for the client.
 """
 
 from events.errors import EventsError
@@ -15,7 +15,7 @@ class UploadGone(UploadError):
 
 
 class UploadTakenOver(UploadError):
-    """Another request goes on with this upload."""
+    """Another request has taken over this upload."""
 
 
 class UploadStalled(UploadError):
@@ -23,15 +23,15 @@ class UploadStalled(UploadError):
 
 
 class UploadsStopping(UploadError):
-    """The server is stopping and takes no more bytes."""
+    """The server is stopping and accepts no more bytes."""
 
 
 class UploadTooLarge(UploadError):
-    """The upload has more bytes than it may."""
+    """The upload has more bytes than allowed."""
 
 
 class WrongOffset(UploadError):
-    """The upload goes on at another offset than yours."""
+    """The upload continues at another offset than the one sent."""
 
     def __init__(self, offset_bytes: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Exclusive access to an upload: one request at a time has its file, the newest.
+"""Exclusive access to an upload: one request at a time holds its file, the newest.
 
 The newer request claims the upload in the database, which ends the older one (`receivers`), and
-waits for the lock of its file, which is free once the older one has really ended.
+waits for the lock of its file, which is released once the older one has ended.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from storage.paths import StoragePaths
 
 _T = TypeVar("_T")
 
-TAKEOVER_S = 2.0  # the contract's: then 423
+TAKEOVER_S = 2.0  # the contract's limit; then 423
 RETRY_S = 0.02
 
 
@@ -42,7 +42,7 @@ class ExclusiveAccess:
     async def hold(
         self, upload_id: UUID, receiver: Receiver | None = None
     ) -> AsyncIterator[PartialFile]:
-        """The file of the upload, once its older writers have ended.
+        """Lock the upload's file after ending its older writers.
 
         A newer request ends the receiver. Raises: UploadGone, PartialBusy, DatabaseError.
         """
@@ -54,7 +54,7 @@ class ExclusiveAccess:
             yield await _patiently(lambda: stack.enter_async_context(holding()))
 
     async def end_writers(self, upload_id: UUID) -> None:
-        """Return once no request writes to it, and its row knows how much there is.
+        """Return once no request writes to it, and its row has the final offset.
 
         Raises: UploadGone, PartialBusy, DatabaseError.
         """
@@ -74,7 +74,7 @@ class ExclusiveAccess:
 
 
 async def _patiently(try_: Callable[[], Awaitable[_T]]) -> _T:
-    """Again and again while others write to the upload. Raises: PartialBusy."""
+    """Retry while other requests hold the upload. Raises: PartialBusy."""
     clock = asyncio.get_running_loop().time
     deadline_s = clock() + TAKEOVER_S
     while True:

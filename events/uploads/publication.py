@@ -1,7 +1,7 @@
-"""Publication of received bytes as a video: examined, put in place, entered as a row.
+"""Publication of received bytes as a video: examined, put in place, inserted as a row.
 
-Both ways of uploading end here. The file has its place before its row: a crash in between leaves a
-stray file only, which the reconcile takes.
+Both ways of uploading end here. The file has its place before its row: a crash in between leaves
+only a stray file, which the reconcile removes.
 """
 
 from contextlib import suppress
@@ -27,7 +27,7 @@ from storage.videos import publish_original, publish_partial, remove_video
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What a received file is by its content."""
+    """Facts of a received file, by its content."""
 
     source_format: str
     media: MediaFacts
@@ -49,13 +49,13 @@ class Publication:
         self._settings = settings
 
     async def examine(self, path: Path) -> Received:
-        """The facts of the file by its content. Raises: RefusedFormat, the media errors."""
+        """Examine the file by its content. Raises: RefusedFormat, the media errors."""
         settings = self._settings
         found = await self._sandbox.examine(path, settings.media_limits, settings.allowed_formats)
         return Received(found.source, media_facts(found.probe))
 
     async def publish_whole(self, file: UploadFile, new: NewVideo, upload_id: UUID) -> Video | None:
-        """Give the file its place and its row; None, and no file either, without the module.
+        """Publish the file and insert its row; None, and no file either, if the module is gone.
 
         Raises: StorageError, CommitUnknown, DatabaseError.
         """
@@ -66,7 +66,7 @@ class Publication:
     async def publish_resumed(
         self, file: PartialFile, new: NewVideo, upload_id: UUID
     ) -> Video | None:
-        """As `publish_whole`; the file keeps the name that it has beside the new one."""
+        """As `publish_whole`; the file also keeps its own name."""
         await self._disk.run_to_its_end(
             publish_partial, self._storage, file.path, new.course_id, new.id, new.source_format
         )
@@ -85,10 +85,10 @@ class Publication:
         return video
 
     async def _perhaps_entered(self, video_id: UUID) -> Video:
-        """The video if its commit took place after all.
+        """The video, if its commit took place after all.
 
-        Raises: CommitUnknown. The file stays then: a row that nobody can see yet may name it, and
-        the reconcile takes it when none does.
+        Raises: CommitUnknown. The file stays then: a row that is not visible yet may name it, and
+        otherwise the reconcile removes it.
         """
         try:
             video = await videos.get(self._database, video_id)
@@ -99,6 +99,6 @@ class Publication:
         return video
 
     async def _unpublish(self, new: NewVideo) -> None:
-        """Take back a file that no row names; the reconcile takes what cannot be removed now."""
+        """Remove a file without a row; if that fails, the reconcile removes it."""
         with suppress(StorageError):
             await self._disk.run(remove_video, self._storage, new.course_id, new.id)

@@ -1,8 +1,8 @@
-"""Receivers of bodies: each takes the bytes of one upload until they end, or until it is ended.
+"""Receivers of request bodies: each reads the bytes of one upload until their end or its own.
 
-A newer request for an upload ends an older one, wherever that runs: it claims the upload in the
-database, which every process reads while it has such requests. So a client that lost its line goes
-on at once, instead of waiting for the line to be found dead.
+A newer request for an upload ends an older one, in any process: it claims the upload in the
+database, which every process polls while it has such requests. So a client that lost its connection
+resumes at once, instead of waiting until the server notices.
 """
 
 import asyncio
@@ -15,23 +15,23 @@ from db.pool import Database
 from db.uploads import Upload, read_claims
 from events.uploads.errors import UploadsStopping, UploadStalled, UploadTakenOver
 
-SILENCE_S = 120.0  # a sender that is silent for longer has gone
+SILENCE_S = 120.0  # a client that is silent for longer is gone
 LOOK_INTERVAL_S = 0.25
 CLOSE_TIMEOUT_S = 10.0
 
 
 class UploadBody(Protocol):
-    """Bytes that arrive from a sender."""
+    """A body that arrives from a client."""
 
     async def read(self) -> bytes:
-        """Some of them; empty at their end. Raises whatever broke the line."""
+        """The next bytes; empty at their end. Raises any error of the connection."""
 
     def take_buffered(self) -> bytes:
-        """Those that arrived before the line broke."""
+        """The bytes that arrived before the connection broke."""
 
 
 class Receiver:
-    """The bytes of one body. `fault` is why nothing more came, where it did not just end."""
+    """Reads one body. `fault` is the reason for a premature end."""
 
     def __init__(self, body: UploadBody) -> None:
         self.fault: Exception | None = None
@@ -40,20 +40,20 @@ class Receiver:
         self._is_over = False
 
     def end(self, fault: Exception) -> None:
-        """Have it take no more."""
+        """Stop reading; what was read is kept."""
         self.fault = self.fault or fault
         if self._patience is not None and not self._patience.expired():
             self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def next_chunk(self) -> bytes:
-        """Empty when nothing more comes, also after what arrived before a fault."""
+        """The next bytes; empty at the end, also after those that arrived before a fault."""
         if self.fault is None:
             try:
                 async with asyncio.timeout(SILENCE_S) as self._patience:
                     return await self._body.read()
             except TimeoutError:
                 self.fault = self.fault or UploadStalled()
-            except Exception as exc:  # whatever the body raises for a line that broke
+            except Exception as exc:  # any error of the body for a broken connection
                 self.fault = exc
             finally:
                 self._patience = None
@@ -67,7 +67,7 @@ class Receiver:
 
 
 class Receivers:
-    """Those of this process, with the claim that each stands on."""
+    """Receivers of this process, each with its claim."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -76,8 +76,7 @@ class Receivers:
         self._is_closed = False
 
     async def run(self, receiver: Receiver, work: Coroutine[Any, Any, Upload]) -> Upload:
-        """Work that ends in order even when the caller is cancelled: without the rest of the body,
-        but with what had arrived."""
+        """Run work that ends in order when the caller is cancelled: it keeps what had arrived."""
         running = asyncio.create_task(work)
         self._running.add(running)
         running.add_done_callback(self._running.discard)
@@ -93,7 +92,7 @@ class Receivers:
 
     @contextmanager
     def claimed(self, receiver: Receiver, upload_id: UUID, claims: int) -> Iterator[None]:
-        """Meanwhile a newer claim ends the receiver."""
+        """Register the receiver: during the block a newer claim ends it."""
         self._claims[receiver] = upload_id, claims
         try:
             yield
@@ -101,20 +100,20 @@ class Receivers:
             del self._claims[receiver]
 
     def end_older(self, upload_id: UUID, claims: int) -> None:
-        """End the receivers of the upload that stand on an older claim."""
+        """End the upload's receivers that have an older claim."""
         for receiver, (other_id, older) in self._claims.items():
             if other_id == upload_id and older < claims:
                 receiver.end(UploadTakenOver())
 
     async def look(self) -> None:
-        """End those whose uploads other processes have claimed. Raises: DatabaseError."""
+        """End receivers whose uploads other processes have claimed. Raises: DatabaseError."""
         ids = {upload_id for upload_id, _ in self._claims.values()}
         if ids:
             for upload_id, claims in (await read_claims(self._database, list(ids))).items():
                 self.end_older(upload_id, claims)
 
     async def close(self) -> None:
-        """End all of them; what had arrived is kept."""
+        """End all receivers; what had arrived is kept."""
         self._is_closed = True
         for receiver in self._claims:
             receiver.end(UploadsStopping())

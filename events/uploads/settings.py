@@ -9,7 +9,7 @@ from storage.media.facts import MediaLimits
 class UploadSettings:
     """`media_limits` are the probe's; `reserve_bytes` of the disk always stay free.
 
-    An upload that can be resumed lives for `expiry_s` after its last bytes.
+    A resumable upload lives for `expiry_s` after its last bytes.
     """
 
     max_size_bytes: int

@@ -1,9 +1,9 @@
-"""Uploads: what is asked for by requests that bring bytes, free of HTTP.
+"""Use cases of uploads, free of HTTP.
 
-One that can be resumed is created, appended to until it is complete, and then a video. What arrives
-is on the disk before the row says so; a request that is cut leaves all that came, one with a
-checksum nothing. The last byte counts once there is a video, so that whatever fails on the way
-there can be tried again. One that comes whole is received by `receive`.
+A resumable upload is created, appended to until it is complete, and then becomes a video. Bytes are
+durable before the row counts them; a request that is cut off keeps all that arrived, one with a
+checksum nothing. The last byte is counted only with the video, so that the last step can be retried
+after any failure. An upload in one request is received by `receive`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -33,16 +33,18 @@ from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 from storage.uploads import Digest, UploadFile, receive, require_space
 
-Authorize = Callable[[], Awaitable[Module]]  # the module, or raises why not
-Cover = Callable[[int], Awaitable[None]]  # has room for so many bytes, or raises
+Authorize = Callable[
+    [], Awaitable[Module]
+]  # returns the module, or raises the reason for a refusal
+Cover = Callable[[int], Awaitable[None]]  # makes space for so many bytes, or raises
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One request's bytes for an upload, from `offset_bytes` on.
+    """The bytes of one request for an upload, from `offset_bytes` on.
 
-    `length_bytes` is None where the request does not say it. `authorize` is asked again when the
-    upload is complete: much can happen while hours of lecture arrive.
+    `length_bytes` is None if the request does not have it. `authorize` is called again when the
+    upload is complete: rights may have changed while hours of lecture arrived.
     """
 
     body: UploadBody
@@ -71,9 +73,9 @@ class Uploads:
         self._publication = Publication(database, storage, disk, sandbox, settings)
 
     async def create(self, new: NewUpload, *, is_exempt: bool) -> Upload:
-        """Its room is reserved for as long as it may live: a step, or all of a small one.
+        """Create an upload, reserving a step of its space, or all of a small one.
 
-        Who is exempt may have any number. Raises: StorageFull, QuotaReached, TooManyUploads.
+        An exempt user may have any number. Raises: StorageFull, QuotaReached, TooManyUploads.
         """
         settings, life_s = self._settings, uploads.reservation_life_s(self._settings.expiry_s)
         wanted_bytes = settings.reserve_bytes + new.length_bytes
@@ -99,19 +101,18 @@ class Uploads:
             return await uploads.create(transaction, new, settings.expiry_s)
 
     async def append(self, upload_id: UUID, arrival: Arrival) -> Upload:
-        """The upload with the bytes that came; its older writers end.
+        """Append the bytes of a request; older writers end.
 
-        Raises: UploadError, PartialBusy, PartialLost, StorageError, DatabaseError, and what refuses
-        a video when it is complete.
+        Raises: UploadError, PartialBusy, PartialLost, StorageError, DatabaseError, and the refusals
+        of a complete file.
         """
         receiver = Receiver(arrival.body)
         return await self._receivers.run(receiver, self._append(upload_id, arrival, receiver))
 
     async def append_first(self, upload_id: UUID, arrival: Arrival) -> Upload:
-        """As `append`, at once; what it raises ends the upload, whose address no client has.
+        """As `append`, at once; an error ends the upload, whose address no client has yet.
 
-        Where it could not be examined now it lacks its last byte: who sends that has it tried
-        again.
+        If it could not be examined now it lacks its last byte: sending that retries.
         """
         receiver = Receiver(arrival.body)
         return await self._receivers.run(
@@ -123,7 +124,7 @@ class Uploads:
         await self._access.end_writers(upload_id)
 
     async def terminate(self, upload_id: UUID) -> None:
-        """Leave neither row nor file nor room of it. Raises: UploadGone, PartialBusy."""
+        """Remove the upload's row, file and reservation. Raises: UploadGone, PartialBusy."""
         async with self._access.hold(upload_id) as file:
             await self._discard(upload_id, file)
 
@@ -131,10 +132,10 @@ class Uploads:
     async def receive(
         self, user_id: str, *, least_bytes: int, most_bytes: int, is_exempt: bool
     ) -> AsyncIterator[WholeUpload]:
-        """An upload that comes whole; file and room are gone after the block, but for a video.
+        """An upload in one request; file and reservation end with the block, but for a video's.
 
-        Raises: TooManyUploads; QuotaReached, also where `least_bytes` cannot fit at all;
-        StorageError, DatabaseError.
+        Raises: TooManyUploads; QuotaReached, also if `least_bytes` cannot fit at all; StorageError,
+        DatabaseError.
         """
         settings, upload_id = self._settings, uuid4()
         async with space.open_reservation(
@@ -162,7 +163,7 @@ class Uploads:
         await self._receivers.look()
 
     async def close(self) -> None:
-        """End all requests that bring bytes; what had arrived is kept."""
+        """End all uploading requests; what had arrived is kept."""
         await self._receivers.close()
 
     async def _append_or_end(self, upload_id: UUID, arrival: Arrival, receiver: Receiver) -> Upload:
@@ -171,7 +172,7 @@ class Uploads:
         except (MediaInterrupted, SandboxBusy):
             return await self._settled(upload_id)
         except Exception:
-            with suppress(UploadGone, DatabaseError, StorageError):  # it expires all the same
+            with suppress(UploadGone, DatabaseError, StorageError):  # it expires in any case
                 await self.terminate(upload_id)
             raise
 
@@ -200,7 +201,7 @@ class Uploads:
     async def _receive(
         self, receiver: Receiver, file: PartialFile, upload: Upload, checksum: Checksum | None
     ) -> int:
-        """Receives the body; returns the offset that is on the disk for certain."""
+        """Receive the body; returns the durable offset."""
         digest = checksum.start() if checksum else None
         growing, cover = await self._resumed(file, upload, digest), self._room(upload)
         if checksum is None or digest is None:
@@ -223,7 +224,7 @@ class Uploads:
             raise
 
     def _room(self, upload: Upload) -> Cover:
-        """Asks for room a step ahead of the bytes, where there is a quota."""
+        """Reserve space a step ahead of the bytes, if there is a quota."""
         settings = self._settings
         if settings.quota_bytes is None:
             return _no_quota
@@ -239,7 +240,7 @@ class Uploads:
     async def _become_video(
         self, upload: Upload, file: PartialFile, authorize: Authorize
     ) -> Upload:
-        """Raises what refuses it; then, and when its module is gone, it is gone, too."""
+        """Publish the upload; a refusal, or a deleted module, ends it. Raises: the refusal."""
         try:
             received = await self._publication.examine(file.path)
         except FINAL:
@@ -259,7 +260,7 @@ class Uploads:
 
 
 async def _no_quota(_: int) -> None:
-    """The disk alone decides, while it is written to."""
+    """Without a quota only the disk's free space counts, while it is written to."""
 
 
 def _refuse_excess(upload: Upload, announced_bytes: int | None) -> None:
@@ -275,7 +276,7 @@ async def _take(
     cover: Cover,
     consider: Callable[[], None],
 ) -> None:
-    """Append what comes. A full disk ends it like a broken line."""
+    """Append what arrives. A full disk ends it like a broken connection."""
     try:
         await _append_chunks(receiver, file, upload, cover, consider)
         await file.finish()
@@ -290,7 +291,7 @@ async def _append_chunks(
     cover: Cover,
     consider: Callable[[], None],
 ) -> None:
-    """Ends at a chunk that finds no room or passes the length; earlier chunks are kept."""
+    """Stops at a chunk without space or past the length; earlier chunks are kept."""
     try:
         while chunk := await receiver.next_chunk():
             if file.offset + len(chunk) > upload.length_bytes:

@@ -1,4 +1,4 @@
-"""An upload that comes in one request: received, examined, published, or gone without a trace."""
+"""An upload in one request: received, examined, published, or removed without a trace."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from storage.uploads import UploadFile
 
 
 class WholeUpload:
-    """Made by `Uploads.receive`, which takes file and room away again."""
+    """Made by `Uploads.receive`, which removes file and reservation."""
 
     def __init__(
         self,
@@ -40,12 +40,12 @@ class WholeUpload:
         await self._file.append(chunk)
 
     async def finish(self) -> Received:
-        """The facts of the file, all of which is on the disk. Raises: StorageError."""
+        """Facts of the file, all of which is durable. Raises: StorageError."""
         await self._file.finish()
         return await self._publication.examine(self._file.path)
 
     async def publish(self, new: NewVideo) -> Video | None:
-        """The video; None, and no file either, when the module is gone.
+        """Publish the video; None, and no file either, when the module is gone.
 
         Raises: StorageError, CommitUnknown, DatabaseError.
         """

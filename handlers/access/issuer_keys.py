@@ -136,7 +136,7 @@ class IssuerKeys:
         self._held, self._is_away = held, False
 
     async def _answer(self) -> bytes:
-        """Raises: UnusableKey, and what aiohttp raises."""
+        """Raises: UnusableKey, and aiohttp's errors."""
         # A redirect would let another host decide whose tokens are valid.
         async with self._session.get(self._url, allow_redirects=False) as response:
             if response.status != 200:

@@ -28,7 +28,7 @@ MAX_USERS = 100_000
 
 
 class UserBuckets:
-    """Buckets of recently active users; a full bucket equals none and is forgotten.
+    """Buckets of recently active users; a full bucket equals none and is dropped.
 
     Each new user triggers a check of two others, in constant time, so the number of buckets is
     bounded by the users active within one refill, and by `max_users`.

@@ -51,7 +51,7 @@ class Keys(Protocol):
 
 
 class OnlyKey:
-    """One key for every token, whatever `kid` it names."""
+    """One key for every token, regardless of `kid`."""
 
     def __init__(self, key: SigningKey) -> None:
         self._key = key

@@ -34,7 +34,7 @@ async def redirect_by_grant(request: web.Request, grant: PlaybackGrant) -> web.R
 async def redirect_by_bearer(
     request: web.Request, video: Video, place: S3Source, purpose: Purpose
 ) -> web.Response:
-    """Redirects to the only format, whatever the request prefers."""
+    """Redirects to the only format, regardless of Accept."""
     named = None
     if purpose == "download":
         named = attachment(video.original_filename, video.title, _extension(place))

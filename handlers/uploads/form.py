@@ -1,7 +1,7 @@
-"""The form of an upload: `title` (optional), then `file`, read part by part as it arrives.
+"""Form of an upload: `title` (optional), then `file`, read part by part as it arrives.
 
-It decides which parts the form may hold (RFC 7578, WHATWG HTML section 4.10.22.8) and cleans names:
-a file name is only a name, and never a reason to refuse. It does not look at the file.
+Decides which parts the form may hold (RFC 7578, WHATWG HTML section 4.10.22.8) and cleans names: a
+file name is only a name, and never a reason to refuse. Does not examine the file.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from handlers.header_values import content_type, text_parameter
 from handlers.messages import Title
 from handlers.uploads.multipart import MalformedMultipart, MultipartReader, PartHead, boundary_of
 
-CHUNK_TIMEOUT_S = 120.0  # a sender that is silent for longer has gone
+CHUNK_TIMEOUT_S = 120.0  # a client that is silent for longer is gone
 MAX_TITLE_BYTES = 4 * 1024
 MAX_FILENAME_BYTES = 255
 
@@ -39,7 +39,7 @@ def open_form(request: web.Request) -> MultipartReader:
 
 
 async def file_part(reader: MultipartReader) -> FilePart:
-    """Read up to the `file` part: `title` may come before it, nothing else."""
+    """Read up to the `file` part: `title` may precede it, nothing else."""
     title = None
     while True:
         part = await _next_part(reader)
@@ -60,7 +60,7 @@ async def refuse_more_parts(reader: MultipartReader) -> None:
 
 
 async def next_chunk(reader: MultipartReader) -> bytes:
-    """Some of the part that is open; empty at its end."""
+    """The next bytes of the open part; empty at its end."""
     try:
         return await reader.read_chunk()
     except MalformedMultipart as exc:
@@ -86,7 +86,7 @@ async def _arrived(content: StreamReader) -> bytes:
 
 
 def kept_filename(filename: str | None) -> str:
-    """Any name is kept, as text that can be shown: at most 255 bytes, no control characters."""
+    """Clean any file name: at most 255 bytes, without control characters."""
     text = (filename or "").encode("utf-8", "replace").decode()
     text = text.replace("%22", '"')  # how browsers send a quote (WHATWG HTML section 4.10.22.8)
     text = "".join(one for one in text if unicodedata.category(one) != "Cc")

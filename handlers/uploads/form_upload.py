@@ -35,7 +35,7 @@ from handlers.own_storage import require_own_storage
 from handlers.uploads.form import FilePart, file_part, next_chunk, open_form, refuse_more_parts
 from handlers.uploads.multipart import MultipartReader
 
-RIGHTS_AGE_S = 5.0  # so long an upload goes on at most after its user lost the right
+RIGHTS_AGE_S = 5.0  # how long an upload may go on after its user lost the right
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries, part headers, the title
 
 
@@ -86,10 +86,10 @@ async def post_video(request: web.Request) -> web.Response:
         await _append_file(request, module, reader, upload)
         await refuse_more_parts(reader)
         received = await upload.finish()
-        # Much can happen while hours of lecture arrive.
+        # Rights may have changed while hours of lecture arrived.
         module = await allowed_module(request, Right.EDIT)
         video = await upload.publish(_new_video(upload, module, part, received, viewer.user_id))
-    if video is None:  # the module went in the last moment
+    if video is None:  # the module was deleted in the last moment
         refuse_missing(viewer)
     location = f"/api/v1/videos/{video.id}"
     return answer_json(snapshot(video), status=201, headers={hdrs.LOCATION: location})
@@ -103,7 +103,7 @@ def _refuse_announced_size(request: web.Request) -> None:
 
 
 def _receiving(request: web.Request) -> AbstractAsyncContextManager[WholeUpload]:
-    """The upload of this request; what it announces has to fit the quota."""
+    """Begin the upload of this request; its announced length has to fit the quota."""
     limit, viewer = request.app[keys.UPLOAD_SETTINGS].max_size_bytes, request[keys.VIEWER]
     announced = request.content_length or 0
     return request.app[keys.UPLOADS].receive(
@@ -117,7 +117,7 @@ def _receiving(request: web.Request) -> AbstractAsyncContextManager[WholeUpload]
 async def _append_file(
     request: web.Request, module: Module, reader: MultipartReader, upload: WholeUpload
 ) -> None:
-    """Append the part chunk by chunk, so that limits and rights are decided while bytes arrive."""
+    """Append the part chunk by chunk, so that limits and rights are checked while bytes arrive."""
     clock = asyncio.get_running_loop().time
     due_s = clock() + RIGHTS_AGE_S
     while chunk := await next_chunk(reader):
@@ -130,7 +130,7 @@ async def _append_file(
 
 
 async def _require_still(request: web.Request, module: Module) -> None:
-    """Raises as `Access.require`; hours of upload are not worth a database that is away."""
+    """Raises: as `Access.require`; an upload of hours survives an outage of the database."""
     with suppress(DatabaseUnavailable, DatabaseTimeout):
         access, viewer = request.app[keys.ACCESS], request[keys.VIEWER]
         await access.require(viewer, module.course_id, Right.EDIT)

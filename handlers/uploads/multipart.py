@@ -1,9 +1,9 @@
-"""A `multipart/form-data` body, read part by part as it arrives (RFC 7578, RFC 2046 section 5.1).
+"""Incremental parser of `multipart/form-data` (RFC 7578, RFC 2046 section 5.1).
 
 Knows nothing of HTTP: bytes come from a function, parts leave as a head and chunks. Bounded, and
-linear in what arrives: of content no byte is looked at again but for the length of one delimiter,
-of a part's head no more is kept than `MAX_HEAD_BYTES`. Stricter than the RFC where no client
-differs: lines end in CRLF, and a part's content has no encoding of its own (RFC 7578 section 4.7).
+linear in the input: content is scanned again only over the length of one delimiter, and a part's
+head is limited to `MAX_HEAD_BYTES`. Stricter than the RFC where no client differs: lines end in
+CRLF, and a part's content has no encoding of its own (RFC 7578 section 4.7).
 """
 
 import re
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from handlers.header_values import OCTET_STREAM, media_type, parameters
 
 MAX_HEAD_BYTES = 16 * 1024  # a file name of some kilobytes, and three fields
-MAX_SKIPPED_BYTES = 1024  # a preamble, which nobody sends
+MAX_SKIPPED_BYTES = 1024  # a preamble, which no client sends
 
 _CRLF = b"\r\n"
 _END_OF_HEAD = b"\r\n\r\n"
@@ -28,36 +28,36 @@ class MalformedMultipart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PartHead:
-    """What is said of a part: its disposition's parameters, and its media type."""
+    """Head of a part: its disposition's parameters, and its media type."""
 
     disposition: dict[str, str]
     media_type: str
 
 
 def boundary_of(content_type: str) -> bytes | None:
-    """The boundary of a Content-Type; None where it has none that can be used."""
+    """Parse the boundary of a Content-Type; None without a usable one."""
     boundary = parameters(content_type).get("boundary", "")
     return boundary.encode() if _BOUNDARY.fullmatch(boundary) else None
 
 
 class MultipartReader:
-    """`next_part` gives a part's head, then `read_chunk` its content, until that is empty.
+    """`next_part` returns a part's head, then `read_chunk` its content, until that is empty.
 
-    `read` brings what has arrived, and nothing once nothing more will.
+    `read` returns bytes that have arrived, and nothing at the end.
     """
 
     def __init__(self, read: Read, boundary: bytes) -> None:
         self._read = read
         self._delimiter = b"\r\n--" + boundary
         self._buffer = _CRLF  # as if a line had ended before the first delimiter
-        self._place = 0  # what stands before it in the buffer was taken
-        self._is_in_content = True  # the preamble is the content of no part
+        self._place = 0  # the bytes before it in the buffer were consumed
+        self._is_in_content = True  # the preamble belongs to no part
         self._is_over = False
 
     async def next_part(self) -> PartHead | None:
-        """None after the last one. A little that was not read of the part before is dropped.
+        """None after the last one. A short unread rest of the part before is skipped.
 
-        Raises: MalformedMultipart, and what `read` raises.
+        Raises: MalformedMultipart, and the errors of `read`.
         """
         await self._skip_content()
         if self._is_over or await self._is_closed():
@@ -71,9 +71,9 @@ class MultipartReader:
         return _part_head(lines.decode("utf-8", "replace"))
 
     async def read_chunk(self) -> bytes:
-        """Some of the part's content; empty at its end.
+        """The next bytes of the part's content; empty at its end.
 
-        Raises: MalformedMultipart, and what `read` raises.
+        Raises: MalformedMultipart, and the errors of `read`.
         """
         while self._is_in_content:
             if chunk := self._take_content():
@@ -90,7 +90,7 @@ class MultipartReader:
                 raise MalformedMultipart
 
     def _take_content(self) -> bytes:
-        """What surely belongs to the part of what is here; notes when the delimiter is."""
+        """Consume buffered bytes that belong to the part for certain; notes a delimiter."""
         start, end = self._place, self._buffer.find(self._delimiter, self._place)
         if end >= 0:
             self._is_in_content = False
@@ -100,8 +100,11 @@ class MultipartReader:
         return self._buffer[start:end]
 
     def _possible_delimiter(self) -> int:
-        """Where one may begin whose end is not here. Mostly nowhere, and nothing is copied then:
-        neither the whole of a buffer nor what follows an empty one is."""
+        """Position of a delimiter that may begin near the end of the buffer.
+
+        There is mostly none, and nothing is copied then: neither the whole buffer nor the rest
+        after an empty one.
+        """
         last = max(self._place, len(self._buffer) - len(self._delimiter) + 1)
         begins = self._buffer.find(b"\r", last)
         return begins if begins >= 0 else len(self._buffer)
@@ -138,7 +141,7 @@ def _part_head(text: str) -> PartHead:
 
 
 def _unfolded(text: str) -> str:
-    """A line that begins with a space goes on with the one before (RFC 5322 section 2.2.3)."""
+    """Unfold lines: one that begins with a space continues the one before (RFC 5322 s. 2.2.3)."""
     return text.replace("\r\n ", " ").replace("\r\n\t", " ")
 
 

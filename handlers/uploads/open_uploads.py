@@ -1,4 +1,4 @@
-"""Lists of the resumable uploads that are open: a user's, a course's."""
+"""Lists of open resumable uploads: a user's, a course's."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ FIRST = (BEGINNING, NO_UUID)
     has_implied_head=False,
 )
 async def list_uploads(request: web.Request) -> web.Response:
-    """The caller's own, in all courses."""
+    """The caller's own uploads, in all courses."""
     page = page_of(request)
     found = await uploads.list_of_user(
         request.app[keys.DATABASE],
@@ -54,7 +54,7 @@ async def list_uploads(request: web.Request) -> web.Response:
     ),
 )
 async def list_course_uploads(request: web.Request) -> web.Response:
-    """Those of all users in a course, for whoever may add videos to it."""
+    """The uploads of all users to a course, for callers who may add videos to it."""
     course = await allowed_course(request, Right.EDIT)
     page = page_of(request)
     found = await uploads.list_of_course(

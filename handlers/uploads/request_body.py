@@ -10,7 +10,7 @@ class RequestBody:
         self._content = content
 
     async def read(self) -> bytes:
-        """Raises: what aiohttp raises for a line that broke."""
+        """Raises: aiohttp's errors for a broken connection."""
         return await self._content.readany()
 
     def take_buffered(self) -> bytes:

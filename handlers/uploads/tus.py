@@ -117,7 +117,7 @@ async def tell_uploads(request: web.Request) -> web.Response:
 
 @endpoint("OPTIONS /api/v1/uploads/{upload_id}", TUS)
 async def tell_upload(request: web.Request) -> web.Response:
-    """The same for each upload, existing or not."""
+    """The same answer for each upload, existing or not."""
     return await tell_uploads(request)
 
 
@@ -174,7 +174,7 @@ async def head_upload(request: web.Request) -> web.Response:
         UPLOAD_LENGTH: str(upload.length_bytes),
         hdrs.CACHE_CONTROL: "no-store",
     }
-    if len(upload.metadata) <= MAX_METADATA_BYTES:  # more was taken once
+    if len(upload.metadata) <= MAX_METADATA_BYTES:  # more was accepted before
         headers[UPLOAD_METADATA] = upload.metadata
     return web.Response(headers=headers | _facts(upload))
 
@@ -215,7 +215,7 @@ async def patch_upload(request: web.Request) -> web.Response:
     ),
 )
 async def delete_upload(request: web.Request) -> web.Response:
-    """Its maker may, and whoever may add videos to its course."""
+    """Allowed to its creator, and to all who may add videos to its course."""
     _require_version(request)
     upload = await allowed_upload(request)
     await request.app[keys.UPLOADS].terminate(upload.id)
@@ -235,7 +235,7 @@ def _require_octets(request: web.Request) -> None:
 
 
 def _length(request: web.Request) -> int:
-    """The size of the whole file in bytes. Raises: InvalidRequest, EmptyUpload, TooLarge."""
+    """Parse the size of the whole file in bytes. Raises: InvalidRequest, EmptyUpload, TooLarge."""
     if UPLOAD_DEFER_LENGTH in request.headers or UPLOAD_CONCAT in request.headers:
         raise InvalidRequest("An upload is one file, its length known when it begins.")
     length_bytes = parse_size(UPLOAD_LENGTH, request.headers.get(UPLOAD_LENGTH))
@@ -250,7 +250,7 @@ def _length(request: web.Request) -> int:
 
 
 async def _new_upload(request: web.Request, length_bytes: int) -> NewUpload:
-    """The upload that the metadata describe; unknown pairs are only kept.
+    """Build the upload from the metadata; unknown pairs are only kept.
 
     Raises: InvalidRequest, and as `Access.require`.
     """

@@ -1,7 +1,7 @@
 """Header fields of tus 1.0.0, parsed and built.
 
 Source: https://tus.io/protocols/resumable-upload, "Headers" and the extensions "Creation" and
-"Checksum". Pure; what a value may mean for an upload is not decided here.
+"Checksum". Pure; the consequences of a value are decided elsewhere.
 """
 
 import base64
@@ -32,22 +32,22 @@ UPLOAD_CHECKSUM = "Upload-Checksum"
 UPLOAD_EXPIRES = "Upload-Expires"
 VIDEO_ID = "X-Video-ID"
 
-# With the rest of a head it fits into 4 KiB, which is all that some proxies take of one.
+# With the rest of a head it fits into 4 KiB, the limit of some proxies.
 MAX_METADATA_BYTES = 3 * 1024
 
-_SIZE = re.compile(r"[0-9]{1,18}")  # what a signed 64-bit integer surely holds
+_SIZE = re.compile(r"[0-9]{1,18}")  # fits a signed 64-bit integer
 _KEY = re.compile(r"[!-+\--~]+")  # visible ASCII but the comma
 
 
 def parse_size(name: str, text: str | None) -> int:
-    """A number of bytes. Raises InvalidRequest."""
+    """Parse a number of bytes. Raises InvalidRequest."""
     if text is None or not _SIZE.fullmatch(text):
         raise InvalidRequest(f"{name} must be a number of bytes.")
     return int(text)
 
 
 def parse_metadata(text: str) -> dict[str, bytes]:
-    """The pairs of `Upload-Metadata`. Raises InvalidRequest, also where they are too long."""
+    """Parse the pairs of `Upload-Metadata`. Raises InvalidRequest, also for too long a field."""
     if len(text) > MAX_METADATA_BYTES:
         raise InvalidRequest(f"Upload-Metadata may have at most {MAX_METADATA_BYTES} bytes.")
     pairs: dict[str, bytes] = {}
@@ -60,13 +60,13 @@ def parse_metadata(text: str) -> dict[str, bytes]:
 
 
 def build_metadata(pairs: Mapping[str, bytes]) -> str:
-    """What `parse_metadata` reads."""
+    """Build the field that `parse_metadata` reads."""
     encoded = ((key, base64.b64encode(value).decode()) for key, value in pairs.items())
     return ",".join(f"{key} {value}".rstrip(" ") for key, value in encoded)
 
 
 def parse_checksum(text: str | None) -> Checksum | None:
-    """None where none was sent. Raises InvalidRequest, also for an unknown algorithm."""
+    """Parse `Upload-Checksum`; None if absent. Raises InvalidRequest, also for other algorithms."""
     if text is None:
         return None
     algorithm, _, value = text.partition(" ")

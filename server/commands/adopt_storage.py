@@ -1,7 +1,7 @@
-"""`adopt-storage`: shows what lies in a storage, and lets the database have it on a person's word.
+"""`adopt-storage`: shows the content of a storage, and pairs it with the database on confirmation.
 
-No file is changed or removed. What the database has no row for is then a stray to it, and a sweep
-leaves that many strays alone.
+No file is changed or removed. Files without a row are strays then, and a sweep leaves that many
+strays alone.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ def add_adopt_storage(names: Any) -> None:
 
 
 def adopt_storage(config: Config, arguments: Namespace) -> int:
-    """Prints what is in the storage; starts the embedded database for that if nobody runs it.
+    """Prints the content of the storage; starts the embedded database if it is not running.
 
     Exit code 0; 1 when interrupted. Raises: StorageError, DatabaseError.
     """

@@ -1,7 +1,7 @@
-"""`check`: files compared with the database, shown as a table or JSON, mended when asked.
+"""`check`: compares files with the database, prints a table or JSON, and repairs on request.
 
-It attaches to a database that runs, and never starts one. Exit code 0: all is well, or is now;
-1: something is left that a person has to see to; 2: it could not look.
+It attaches to a running database, and never starts one. Exit code 0: no fault, or all repaired; 1:
+faults remain for an operator; 2: the check failed.
 """
 
 import asyncio

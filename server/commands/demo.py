@@ -1,4 +1,4 @@
-"""A course to look at: made through the service's own interface, as any client would make it."""
+"""Creates a demonstration course over the service's own API, as any client would."""
 
 import asyncio
 import ssl
@@ -80,7 +80,7 @@ class NotADemo(Exception):
 
 
 async def seed(base_url: str, mint: TokenMint, tls: ssl.SSLContext | bool = True) -> None:
-    """Make what is missing of the demo course; quick when all of it is there.
+    """Create missing parts of the demo course; quick when it is complete.
 
     Raises: NotADemo in a database that holds other courses, unless the demo course is among them.
     """

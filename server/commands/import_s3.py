@@ -1,4 +1,4 @@
-"""`import-s3`: the way to the four things it does, whose modules need what only S3 needs."""
+"""`import-s3`: dispatches to its four modes, whose modules need the extra for S3."""
 
 import importlib
 from argparse import Namespace
@@ -25,8 +25,10 @@ def add_import_s3(names: Any) -> None:
 
 
 def import_s3(config: Config, arguments: Namespace) -> int:
-    """Imports lectures while the service runs, lists what it would import, verifies what was
-    imported, or plays it from S3 again. Exit code 1: something is left to be done."""
+    """Imports lectures, lists what it would import, verifies imports, or plays them from S3 again.
+
+    Exit code 1: something is left to be done.
+    """
     options = import_options(arguments)
     if options.is_rollback:
         return roll_back(current_database(config), options)
@@ -42,7 +44,7 @@ def import_s3(config: Config, arguments: Namespace) -> int:
 
 
 def _of_extra(name: str) -> Any:
-    """A module that is imported when it is used: only who leaves S3 has its client installed."""
+    """Import a module on use: the S3 client is installed only where it is needed."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:

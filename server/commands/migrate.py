@@ -18,7 +18,7 @@ def add_migrate(names: Any) -> None:
 
 
 def migrate(config: Config, arguments: Namespace) -> int:
-    """Starts the embedded database for that if nobody runs it. Exit code 0; 1 when interrupted."""
+    """Starts the embedded database if it is not running. Exit code 0; 1 when interrupted."""
     prepare(config)
     try:
         with raising_on_stop(), owned_database(config) as database:

@@ -60,7 +60,7 @@ def _clear_leftovers(storage: StoragePaths) -> None:
     """Removes uploads and media work that a crash cut short, but nothing that others work on."""
     try:
         remove_unfinished(storage)
-    except StorageReadOnly as exc:  # what is stored can be watched all the same
+    except StorageReadOnly as exc:  # stored videos can be watched all the same
         logger.warning("leftovers of uploads stay: %s", exc)
 
 
@@ -100,7 +100,7 @@ async def _make_demo(config: Config, base_url: str) -> None:
             " new directory"
         )
         return
-    except Exception:  # the server itself is well, and goes on
+    except Exception:  # the server itself is well, and continues
         logger.exception("the demonstration course could not be made")
         return
     lines = [f"{address.who}: {address.url}" for address in demo.addresses(base_url, mint)]

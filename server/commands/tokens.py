@@ -77,7 +77,7 @@ def mint_token(
     audience: str | None = None,
     issuer: str | None = None,
 ) -> str:
-    """An HS256 token with the claims that the service asks for."""
+    """Mint an HS256 token with the claims that the service requires."""
     claims: dict[str, Any] = {"sub": user_id, "exp": int(time.time() + ttl_s)}
     optional = {"roles": list(roles), "aud": audience, "iss": issuer}
     claims.update({name: value for name, value in optional.items() if value})
@@ -85,7 +85,7 @@ def mint_token(
 
 
 def _parse_ttl(text: str) -> int:
-    """Seconds. Raises: ArgumentTypeError with what is allowed."""
+    """Parse seconds. Raises: ArgumentTypeError, naming the allowed range."""
     rule = duration()
     try:
         seconds: int = rule.parse(text)

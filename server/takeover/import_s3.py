@@ -39,7 +39,7 @@ PROBE_WAIT_S = 600.0  # no client waits here
 
 def import_s3(config: Config, dsn: str, options: ImportOptions) -> int:
     """Raises: S3Error, LegacyError, ManifestError, ReportError, StorageError, DatabaseError."""
-    connections = 2 * options.parallel  # each object's checksums are asked for while it is fetched
+    connections = 2 * options.parallel  # each object's checksums are requested while it is fetched
     client = open_client(options.endpoint_url, options.region, options.profile, connections)
     entries = take_inventory(options, partial(look_up, client, config.max_upload_size_bytes))
     with (

@@ -53,7 +53,9 @@ def run_workers(config: Config, dsn: str, listeners: Sequence[int], ready: int) 
     """
     try:
         Arbiter(_Application(config, dsn, listeners, ready)).run()
-    except HaltServer as exc:  # a second one that could not start, while the first was told of
+    except (
+        HaltServer
+    ) as exc:  # another worker that could not start, while the first failure was reported
         sys.exit(exc.exit_status)
     raise AssertionError("unreachable")  # it leaves by SystemExit
 
@@ -135,7 +137,7 @@ class _WebWorker(Worker):
             await asyncio.sleep(BEAT_S)
 
     def _signal_ready(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # nobody reads those of later workers
+        with contextlib.suppress(BlockingIOError):  # those of later workers are not read
             os.write(self.app.ready, b".")
 
     def _give_up(self) -> NoReturn:

@@ -1,7 +1,7 @@
-"""TLS handshakes, counted as connections from their accept on and limited in time: a client that
-connects and sends nothing costs what any other does, for ten seconds.
+"""TLS handshakes, counted as connections from accept on and limited to ten seconds.
 
-asyncio's listener reports a connection only after its handshake, so this one accepts by itself.
+A client that connects and sends nothing costs as much as any other. asyncio's listener reports a
+connection only after its handshake, so this one accepts by itself.
 """
 
 import asyncio

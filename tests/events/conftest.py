@@ -1,4 +1,4 @@
-"""A database with two courses, and what the events room is tried with."""
+"""A database with two courses, and fixtures for the tests of events/."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -27,7 +27,7 @@ VIDEO_COLUMNS = (
 
 @dataclass(frozen=True)
 class Library:
-    """Courses c1 and c2, one module each; makes what a test needs in them."""
+    """Courses c1 and c2 with one module each; creates what a test needs in them."""
 
     database: Database
 
@@ -47,7 +47,7 @@ class Library:
         await self._run("UPDATE videos SET deleted_at = now() WHERE id = %s", str(video_id))
 
     async def enroll(self, user_id: str, role: str | None, course_id: str = "c1") -> int:
-        """The enrolment's new version, with its event in the log."""
+        """Returns the enrolment's new version; its event is in the log."""
         async with self.database.transaction() as transaction:
             row = await transaction.fetch_one(
                 "INSERT INTO enrollments AS e (course_id, user_id, role) VALUES (%s, %s, %s)"
@@ -95,7 +95,7 @@ async def library(database: Database) -> Library:
 
 @pytest.fixture
 async def storage(database: Database, tmp_path: Path) -> StoragePaths:
-    """Belongs to the database, whose trash has been looked after for ever."""
+    """A storage paired with the database, whose trash clock has run for a long time."""
     async with database.transaction() as transaction:
         await transaction.execute("INSERT INTO trash_marks VALUES (-80000, 'infinity')")
     return await pair(database, await asyncio.to_thread(StoragePaths, tmp_path))
@@ -126,7 +126,7 @@ def happened() -> Callable[..., Any]:
 
 @pytest.fixture
 def report_of() -> Callable[..., ProgressReport]:
-    """Reports of user `student` in session `s`, received now, unless told otherwise."""
+    """Reports of user `student` in session `s`, received now, by default."""
 
     def make(video_id: UUID, sequence: int = 0, **changes: Any) -> ProgressReport:
         made = ProgressReport(

@@ -1,4 +1,4 @@
-"""Videos hidden and restored, with the events and jobs that follow."""
+"""Soft deletion and restoration of videos, with the events and jobs that follow."""
 
 from typing import Any
 from uuid import UUID, uuid4

@@ -14,7 +14,7 @@ from events.metrics import DURATION_BUCKETS_S, Metrics
 ROOT = Path(__file__).resolve().parents[2]
 ROUTE = "/api/v1/videos/{video_id}"
 
-# One web process: it answers twice, follows what is its own, and writes it all down.
+# A web process that answers twice, follows its own counters, and writes its series.
 PROCESS = """
 import sys
 from pathlib import Path
@@ -175,12 +175,12 @@ def test_several_processes_add_up_whichever_is_asked(tmp_path: Path) -> None:
         mark_process_dead(pid, str(tmp_path))
     found, _ = _run_process(tmp_path)
 
-    assert found["statements_total"] == 30  # what was done stays done
-    assert found["streams"] == 3  # what was open is not any more
+    assert found["statements_total"] == 30  # counters of ended processes stay
+    assert found["streams"] == 3  # gauges of ended processes do not
 
 
 def _run_process(directory: Path) -> tuple[Mapping[str, float], int]:
-    """(What it tells when it is asked, its pid.)"""
+    """(The text it returns, its pid.)"""
     process = subprocess.Popen(
         [sys.executable, "-c", PROCESS, str(directory)],
         stdout=subprocess.PIPE,

@@ -39,12 +39,12 @@ CONVERTED_STORYBOARD = storyboard_of(cues_until("00:00:29.960"))
 
 
 class Killed(BaseException):
-    """Simulates a killed worker: no handler runs, and the next worker finds what is left."""
+    """Simulates a killed worker: no handler runs, and the next worker finds the leftovers."""
 
 
 @dataclass
 class FakeSandbox(PlainMedia):
-    """Raises what stands in `failures` for a function, or runs it."""
+    """Raises the error in `failures` for a function, or runs it."""
 
     failures: dict[str, Any] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Workshop:
         return Pictures(self.database, self.storage, sandbox, PictureSettings(SIZES, 82))
 
     async def enter(self, content: bytes = INDEX_FIRST, **media: Any) -> UUID:
-        """A video that was just uploaded."""
+        """Insert a video that was just uploaded."""
         new = new_video(**media)
         directory = self.storage.video_dir("c1", new.id)
         await asyncio.to_thread(directory.mkdir, parents=True)
@@ -131,7 +131,7 @@ class Workshop:
             await transaction.execute("DELETE FROM procrastinate_jobs")
 
     async def files(self, video_id: UUID) -> list[str]:
-        """The names of the video's files; nothing may be left where work is done."""
+        """Names of the video's files; asserts that no temporary file is left."""
         assert await asyncio.to_thread(lambda: list(self.storage.unfinished.iterdir())) == []
         directory = self.storage.video_dir("c1", video_id)
         return await asyncio.to_thread(lambda: sorted(path.name for path in directory.iterdir()))
@@ -171,7 +171,7 @@ def names_of(
     of: str = "",
     board: tuple[str, str] = STORYBOARD,
 ) -> list[str]:
-    """`of`: what the pictures show, where somebody chose it."""
+    """`of`: content of the pictures, where a user chose it."""
     pictures = [
         f"{name}-{sha256(f'picture {name} {kind}{of}'.encode())[:16]}.{kind}"
         for kind in kinds

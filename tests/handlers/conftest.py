@@ -130,7 +130,7 @@ class Service:
         return answer
 
     async def is_soon(self, said: str, who: str | None, method: str, path: str) -> bool:
-        """Whether a call is answered so within the five seconds that the contract gives."""
+        """True if a call is answered so within the five seconds of the contract."""
         await wait_until(
             lambda: self.ask(who, method, path), lambda seen: seen.said == said, within_s=5
         )

@@ -71,7 +71,7 @@ async def watch(service: Service, path: str, who: str, started_s: float, stop_s:
 
 
 async def watched(service: Service, path: str, who: str, count: int = 1) -> list[Received]:
-    """What so many transfers at once bring in the time that is looked at."""
+    """Bytes that so many concurrent transfers deliver in the measured time."""
     now_s = asyncio.get_running_loop().time()
     watching = (watch(service, path, who, now_s, now_s + LOOK_S) for _ in range(count))
     return await asyncio.gather(*watching)

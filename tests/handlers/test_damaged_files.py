@@ -86,7 +86,7 @@ async def test_a_damaged_picture_is_not_sent(
 async def test_a_file_that_shrinks_under_repeated_requests(
     service: Any, mp4: Path, by: str
 ) -> None:
-    """What is open already is cut short and the connection with it; then it is 503."""
+    """A running transfer is cut short with its connection; later requests get 503."""
     video = await service.ready_video(mp4)
     path = file_of(service, video, "source-*")
     if by == "grant":

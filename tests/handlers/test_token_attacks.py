@@ -71,7 +71,7 @@ class Target:
 
     @property
     def public_texts(self) -> list[bytes]:
-        """What an attacker knows of the key, in the forms libraries have taken for secrets."""
+        """Public knowledge of the key, in the forms that libraries have accepted as secrets."""
         if isinstance(self.key, str):
             return [b"", b"secret"]
         pem = pem_of(self.key)

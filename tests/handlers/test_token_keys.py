@@ -1,4 +1,4 @@
-"""Whose tokens get in, over HTTP: each kind of key, rotation, an issuer that is away."""
+"""Tokens over HTTP: each kind of key, rotation, an unreachable issuer."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,8 +1,4 @@
-"""Who may call what: one row a call, one column a caller, over HTTP.
-
-Columns: nobody (no token), eve (enrolled nowhere), ada (student of c1), tess (instructor of c1),
-root (admin), svc (service). Rows change nothing that a later row needs.
-"""
+"""Access to every endpoint: one row per call, one column per caller, over HTTP."""
 
 from pathlib import Path
 from typing import Any
@@ -43,7 +39,7 @@ def row(
 
 
 def hidden(call: str, body: Any = None) -> Any:
-    """What does not exist, for whoever is not told so: only admin and service are."""
+    """The answer for a missing resource: 404 only for admin and service."""
     return row(call, STRANGE, STRANGE, STRANGE, MISSING, body=body)
 
 

@@ -112,7 +112,7 @@ class Player:
         return await self.service.ask(None, "POST", self.grant_path, report(**changes))
 
     async def say(self, **changes: Any) -> Any:
-        """What an accepted report answers."""
+        """The answer to an accepted report."""
         answer = await self.post(**changes)
         assert answer.said == "200", answer.body
         return answer.json
@@ -123,7 +123,7 @@ class Player:
         return answer.json
 
     async def reload(self, session_id: str | None = None) -> Any:
-        """What `/playback` answers now."""
+        """The current answer of `/playback`."""
         body = {"session_id": session_id} if session_id else {}
         return await open_playback(self.service, self.user_id, self.video_id, body)
 

@@ -49,7 +49,7 @@ class Heard:
         self._changed = asyncio.Event()
 
     async def deliver(self) -> None:
-        """What the tail waits for."""
+        """Awaited by the tail."""
         await self.may_go_on.wait()
 
     def hear(self, event_id: int, event: Event) -> None:

@@ -325,7 +325,7 @@ async def test_the_event_tells_when_it_was_true(
 
     [event] = await logged(database)
     assert event.name == "playback.started"
-    # By the database's clock: as exactly as the two can be compared.
+    # By the database's clock, to the precision of the comparison.
     assert abs(event.occurred_at - (now - timedelta(seconds=60))) < timedelta(seconds=5)
 
 

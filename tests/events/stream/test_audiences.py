@@ -1,4 +1,4 @@
-"""Audiences: every stream that may see an event is offered it, in a group that sees it alike."""
+"""Audiences: an event is offered to every stream that may see it, in groups that see it alike."""
 
 from itertools import product
 from typing import Any

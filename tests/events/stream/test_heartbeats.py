@@ -11,7 +11,7 @@ NEVER = float("inf")
 
 
 class Clocks:
-    """The one that is never set, and the one on the wall."""
+    """A monotonic clock, and the wall clock."""
 
     def __init__(self) -> None:
         self.steady_s, self.wall_s = 50.0, 1_700_000_000.0

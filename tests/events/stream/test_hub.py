@@ -32,7 +32,7 @@ ME, TEACHER, ADMIN = Scope("me"), Scope("teacher"), Scope("admin", is_privileged
 
 
 class Client:
-    """The other end of a wire. What it has not read yet fills the wire, if it is `slow`."""
+    """The client's end of a wire. Unread bytes fill the wire, if it is `slow`."""
 
     def __init__(self, *, slow: bool = False) -> None:
         self.is_gone = False
@@ -66,7 +66,7 @@ class Client:
         self._changed.set()
 
     async def read(self) -> bytes:
-        """What is written next, and no more than that."""
+        """The next write, and no more."""
         while not self.unread:
             await self._change()
         self._changed.set()
@@ -130,7 +130,7 @@ async def fed(subscriber: Subscriber, *, slow: bool = False) -> AsyncIterator[Re
 
 
 class Clock:
-    """The hub's own time, which passes when it is told to."""
+    """The hub's own time, advanced by the test."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -141,7 +141,7 @@ class Clock:
 
 @pytest.fixture
 def clock(process: "Process") -> Clock:
-    """From now on the process's."""
+    """Replaces the process's clock from now on."""
     clock = Clock()
     process.hub._heartbeats = Heartbeats(15, lambda: clock.now_s, lambda: clock.now_s)
     return clock
@@ -159,7 +159,7 @@ class Process:
         self._emitted = asyncio.Event()
 
     async def settle(self) -> None:
-        """Returns once the tail has emitted all that stands in the log."""
+        """Returns once the tail has emitted everything in the log."""
         newest_id = (await event_log.read_bounds(self.database)).newest_id
         async with asyncio.timeout(20):
             while self.tail.cursor < newest_id:

@@ -11,7 +11,7 @@ from events.stream.role_lookup import RoleLookup
 
 
 class Gate:
-    """In front of the database: statements wait until it is opened; notes who was asked for."""
+    """A gate in front of the database: statements wait until it opens; records the queries."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[list[str]] = []
@@ -39,7 +39,7 @@ def lookup(database: Database) -> RoleLookup:
 
 
 async def turns() -> None:
-    """All that can go on without the database has gone on."""
+    """Return once everything that needs no database has run."""
     for _ in range(10):
         await asyncio.sleep(0)
 

@@ -31,7 +31,7 @@ async def rows(library: Any, sql: str) -> list[tuple[Any, ...]]:
 
 
 async def test_course_module_and_video_are_made_once(library: Any) -> None:
-    for endpoint_url in (None, "http://s3"):  # the newest import knows best
+    for endpoint_url in (None, "http://s3"):  # the newest import wins
         one = replace(ONE, endpoint_url=endpoint_url)
         assert await announce(library.database, [one]) == {}
         assert await rows(library, OBJECTS) == [("b", "k", endpoint_url, "eu-central-1")]
@@ -42,7 +42,7 @@ async def test_course_module_and_video_are_made_once(library: Any) -> None:
 
 
 async def test_a_module_of_another_course_is_told_and_changes_nothing(library: Any) -> None:
-    """Also where it was deleted: put again, it would come back there."""
+    """Also a deleted one: a PUT would restore it there."""
     for deleted in ("NULL", "now()"):
         async with library.database.transaction() as transaction:
             await transaction.execute(

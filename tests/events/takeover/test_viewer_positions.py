@@ -1,4 +1,4 @@
-"""Viewers' places carried over into a database where some have gone on already."""
+"""Positions of viewers imported into a database with newer progress of some."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The ledger: what is gathered, how it is written; nothing is forgotten or counted twice."""
+"""The ledger: bytes are collected and written, none lost, none counted twice."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,7 +24,7 @@ VIDEO, OTHER = UUID(int=1), UUID(int=2)
 
 @dataclass(eq=False)
 class Sent:
-    """A transfer."""
+    """A fake transfer."""
 
     sent_bytes: int = 0
     user_id: str = "ada"
@@ -34,7 +34,7 @@ class Sent:
 
 
 class Running(list[Sent]):
-    """Transfers; of what was sent at once, each tells by `settle`."""
+    """Running transfers; those sent at once call `settle`."""
 
     def __init__(self, *args: list[Sent], settle: Callable[[], None] = lambda: None) -> None:
         super().__init__(*args)

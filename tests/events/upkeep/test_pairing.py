@@ -1,4 +1,4 @@
-"""Database and storage meet once; afterwards neither works with another, but on a person's word."""
+"""Database and storage are paired once; then neither accepts another, except by an operator."""
 
 import asyncio
 import shutil
@@ -19,7 +19,7 @@ from storage.paths import StoragePaths
 
 @pytest.fixture
 def place(tmp_path: Path) -> StoragePaths:
-    """Nothing is there yet."""
+    """An empty place for a storage."""
     return StoragePaths(tmp_path / "storage")
 
 
@@ -74,7 +74,7 @@ async def test_of_two_databases_that_meet_a_new_storage_at_once_one_has_it(
 async def test_new_database_has_no_storage_that_holds_anything(
     database: Database, place: StoragePaths, relative: str
 ) -> None:
-    """Also one from before storages knew their owner."""
+    """Also one older than owner files."""
     file = await asyncio.to_thread(lambda: place.prepare() and put(place, relative))
 
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Files and rows apart, and what is done about it."""
+"""Differences between files and rows, and their repair."""
 
 import asyncio
 import hashlib
@@ -230,7 +230,7 @@ async def test_repair_marks_the_lost_as_failed_and_tells_so(shelf: Shelf) -> Non
     assert rows == [("failed", "internal")] * 2
     events = await shelf.database.fetch_all("SELECT type FROM event_log")
     assert events == [("video.failed",)] * 2
-    # From then on it is known, and no news.
+    # From then on it is known, and not logged.
     assert (await survey(shelf.database, shelf.storage)).findings == ()
 
 
@@ -241,7 +241,7 @@ async def mended(shelf: Shelf) -> list[str]:
 
 
 async def test_repair_begins_a_lost_video_again_from_its_original(shelf: Shelf) -> None:
-    """As after a backup of the files that is older than that of the database."""
+    """As with a backup of the files that is older than the database's."""
     video_id = await shelf.ready()
     await asyncio.to_thread(shelf.storage.asset("c1", video_id, SERVED).unlink)
     original = await shelf.put(f"c1/{video_id}/original.mp4", 9 * OLD_S, b"1")
@@ -426,7 +426,7 @@ async def test_of_several_processes_one_looks_at_a_time(shelf: Shelf, dsn: str) 
         await task._look()
         assert await asyncio.to_thread(stray.exists)
 
-    async with asyncio.timeout(10):  # PostgreSQL may see the end of a connection a little later
+    async with asyncio.timeout(10):  # PostgreSQL may notice the end of a connection a little later
         while await asyncio.to_thread(stray.exists):
             await task._look()
 
@@ -434,7 +434,7 @@ async def test_of_several_processes_one_looks_at_a_time(shelf: Shelf, dsn: str) 
 async def test_task_looks_at_start_and_outlives_a_storage_that_is_away(
     shelf: Shelf, dsn: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await shelf.ready()  # else the stray would be another database's
+    await shelf.ready()  # otherwise the stray would be another database's
     stray = await shelf.put("c1/stray", OLD_S)
     expired = await shelf.put("../tmp/expired", 100)
     busy = await shelf.put("../tmp/busy", 100)

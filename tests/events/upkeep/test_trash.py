@@ -18,7 +18,7 @@ TABLES = ("videos", "representations", "thumbnails", "progress", "playback_sessi
 
 
 async def full_video(library: Any, storage: StoragePaths, age_s: float | None) -> UUID:
-    """With a row in every table, and files; deleted that long ago."""
+    """A video deleted that long ago, with a row in every table, and files."""
     video_id: UUID = await library.video()
     directory = storage.video_dir("c1", video_id)
     await asyncio.to_thread(directory.mkdir, parents=True)

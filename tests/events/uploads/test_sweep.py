@@ -1,4 +1,4 @@
-"""Whatever ends an upload, its file goes with the next sweep; and no other does."""
+"""The sweep removes the files of ended uploads, for whatever reason they ended, and no others."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
@@ -24,7 +24,7 @@ async def database(dsn: str) -> AsyncIterator[Database]:
 
 
 async def begin(database: Database, storage: StoragePaths, life_s: float = DAY_S) -> UUID:
-    """An upload of which five of nine bytes are there."""
+    """An upload with five of nine bytes."""
     new = NewUpload(uuid4(), "tess", "c1", "m1", "Title", "a.mp4", "", 9)
     await space.reserve(
         database, new.id, needed_bytes=9, desired_bytes=9, quota_bytes=None, life_s=DAY_S
@@ -60,7 +60,7 @@ async def test_expired_upload_goes_with_its_file_and_room(
 async def test_file_that_no_row_needs_goes(
     database: Database, storage: StoragePaths, how: str
 ) -> None:
-    """Whoever was to remove it was killed before."""
+    """The process that was to remove it was killed before."""
     upload_id = await begin(database, storage)
     if how == "terminated":
         await uploads.end(database, upload_id)

@@ -43,7 +43,7 @@ SETTINGS = UploadSettings(
 
 
 class SentBody:
-    """A body of these chunks; it breaks at an exception, sets an event and is silent then."""
+    """A body of these chunks; it raises an exception, or sets an event and then blocks."""
 
     def __init__(self, *chunks: bytes | Exception | asyncio.Event, buffered: bytes = b"") -> None:
         self._chunks = [*chunks]
@@ -63,7 +63,7 @@ class SentBody:
 
 
 class Examiner:
-    """Finds an MP4, or what it is told to find."""
+    """Finds an MP4, or what the test sets."""
 
     found: Any = Examined("mp4", CONVERTED)
 

@@ -1,7 +1,4 @@
-"""What the OpenAPI document says, held against the running service by generated requests.
-
-Left out: the event streams, which do not end (their own tests read them).
-"""
+"""The OpenAPI document against the running service, by generated requests."""
 
 import asyncio
 import os

@@ -260,7 +260,7 @@ async def test_it_plays_from_s3_until_it_is_ready_and_then_from_here(
     assert after["stream_url"].endswith(".mp4")
     assert (await redirected(service, None, after["stream_url"])).status == 200
     assert (await redirected(service, "ada", stream_of(video))).status == 200
-    # Who began to play goes on with the bytes that it has begun with.
+    # A viewer who began to play continues with the same bytes.
     async with outside.get(service.url + begun["stream_url"]) as response:
         assert await response.read() == mp4.read_bytes()
     await _goes_back_and_comes_again(service, video, after)

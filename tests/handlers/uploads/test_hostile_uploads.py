@@ -46,7 +46,7 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def send(shared_service: Any) -> Send:
-    """What is answered to an upload that must be refused, with nothing left of it."""
+    """The answer to an upload that must be refused, leaving nothing behind."""
 
     async def sending(content: bytes) -> str:
         form = aiohttp.FormData()

@@ -16,7 +16,7 @@ FORM = (
 
 
 def reader_of(content: bytes, piece_bytes: int) -> MultipartReader:
-    """What arrives in pieces of this size."""
+    """A body that arrives in pieces of this size."""
     return MultipartReader(arriving(content, piece_bytes), b"a")
 
 

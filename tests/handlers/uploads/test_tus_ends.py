@@ -1,4 +1,4 @@
-"""How uploads by tus end, and what is left of them then."""
+"""Ends of uploads by tus, and their leftovers."""
 
 from email.utils import parsedate_to_datetime
 from typing import Any

@@ -43,7 +43,7 @@ async def furnish(start_service: Any) -> Callable[..., Any]:
 
 
 async def post(service: Any, content: bytes, filename: str = "a.mp4") -> str:
-    """What is said to a file sent by a usual client."""
+    """The answer to a file sent by an ordinary client."""
     form = aiohttp.FormData()
     form.add_field("file", BytesIO(content), filename=filename)
     answer = await service.ask("tess", "POST", "modules/m1/videos", data=form)
@@ -236,7 +236,7 @@ async def test_quota_counts_the_files_that_are_there(furnish: Any, mp4: Path) ->
     assert row.used_bytes == on_disk
 
 
-# How much of the form up to the file arrives, and how much of the file.
+# Bytes of the form that arrive before the file, and bytes of the file.
 CUTS = {
     "in a part's header": (40, 0),
     "in the title": (60, 0),
@@ -284,7 +284,7 @@ async def test_client_that_vanishes_within_the_end_leaves_all_or_nothing(
 
 
 async def is_in_order(service: Any) -> bool:
-    """Whether each stored file has a row, and each row its file."""
+    """True if each stored file has a row, and each row its file."""
     rows = await service.app[keys.DATABASE].fetch_all("SELECT id FROM videos")
     stored = service.app[keys.STORAGE].courses.rglob("original.mp4")
     return {path.parent.name for path in stored} == {str(row.id) for row in rows}

@@ -35,7 +35,7 @@ async def create(
 
 
 async def created(service: Any, length: int, who: str = "tess", **headers: str) -> str:
-    """Where to send it."""
+    """URL to send it to."""
     answer = await create(service, length, who, **headers)
     assert answer.said == "201", answer.body
     location: str = answer.headers["Location"]

@@ -14,7 +14,7 @@ BEFORE = (
     b'--a\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
 )
 AFTER = b"\r\n--a--\r\n"
-# What an empty storage holds: its id and whose it is.
+# Content of an empty storage: its id and its owner.
 IDENTITY_FILES = {".coursestream", ".coursestream-owner"}
 ROWS = (
     "SELECT (SELECT count(*) FROM videos) AS videos, (SELECT count(*) FROM event_log"
