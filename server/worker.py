@@ -1,9 +1,10 @@
 """The media worker: runs jobs from the queue, one at a time, until it is cancelled."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from procrastinate import App, JobContext, RetryStrategy
@@ -84,16 +85,26 @@ async def _queue_errors() -> AsyncIterator[None]:
         raise DatabaseUnavailable(f"the job queue lost its database: {exc.__cause__}") from exc
 
 
+TaskBody = Callable[[JobContext, str], Awaitable[None]]
+
+
 def build_queue(dsn: str, work: Pipeline, liveness: Liveness) -> App:
     """Builds the job queue's application; the task bodies are in `events.media.pipeline`."""
     app = App(connector=AiopgConnector(dsn=dsn, maxsize=CONNECTIONS, **connection_options()))
+    _add_media_tasks(app, work)
+    _add_retry_of_stalled(app, liveness)
+    return app
 
-    @app.task(
-        name=pipeline.PROCESS_VIDEO,
-        queue=pipeline.QUEUE,
-        retry=RetryStrategy(max_attempts=ATTEMPTS - 1, wait=2),
-        pass_context=True,
-    )
+
+def _add_media_tasks(app: App, work: Pipeline) -> None:
+    def media_task(name: str) -> Callable[[TaskBody], Any]:
+        retry = RetryStrategy(max_attempts=ATTEMPTS - 1, wait=2)
+        register: Callable[[TaskBody], Any] = app.task(
+            name=name, queue=pipeline.QUEUE, retry=retry, pass_context=True
+        )
+        return register
+
+    @media_task(pipeline.PROCESS_VIDEO)
     async def process_video(context: JobContext, video_id: str) -> None:
         if context.job.attempts >= ATTEMPTS:  # it took its workers down with it
             await work.give_up(UUID(video_id))
@@ -101,17 +112,14 @@ def build_queue(dsn: str, work: Pipeline, liveness: Liveness) -> App:
             is_last_attempt = context.job.attempts == ATTEMPTS - 1
             await work.run(UUID(video_id), is_last_attempt=is_last_attempt)
 
-    @app.task(
-        name=pipeline.MAKE_ALTERNATE,
-        queue=pipeline.QUEUE,
-        retry=RetryStrategy(max_attempts=ATTEMPTS - 1, wait=2),
-        pass_context=True,
-    )
+    @media_task(pipeline.MAKE_ALTERNATE)
     async def make_alternate(context: JobContext, video_id: str) -> None:
         if context.job.attempts < ATTEMPTS:  # else it took its workers down with it
             is_last_attempt = context.job.attempts == ATTEMPTS - 1
             await work.add_alternate(UUID(video_id), is_last_attempt=is_last_attempt)
 
+
+def _add_retry_of_stalled(app: App, liveness: Liveness) -> None:
     @app.periodic(cron=liveness.looks)
     @app.task(name="retry_stalled", queue=pipeline.QUEUE, queueing_lock="retry_stalled")
     async def retry_stalled(timestamp: int) -> None:
@@ -122,5 +130,3 @@ def build_queue(dsn: str, work: Pipeline, liveness: Liveness) -> App:
         for job in stalled:
             logger.warning("job %s was left by a worker that died; it is tried again", job.id)
             await app.job_manager.retry_job(job)
-
-    return app

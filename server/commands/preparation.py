@@ -1,6 +1,7 @@
 """Preparation of a command: secrets, logs, database and storage, in that order."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,10 +17,13 @@ from server.config.values import Secret
 from server.errors import OperatorError
 from server.limits import check_server, with_descriptors
 from server.logs import configure_logging
+from server.private_files import exposed
 from server.processes import attached_database
 from server.secrets import with_secrets
 from storage.identity import hold_owner_lock
 from storage.paths import StoragePaths
+
+logger = logging.getLogger(__name__)
 
 
 class StaleSchemaError(OperatorError):
@@ -31,7 +35,13 @@ def prepare(config: Config) -> Config:
     config = with_secrets(config)
     secrets = [config.jwt_secret, config.grant_secret, config.database_url or Secret("")]
     configure_logging(config.log_level, config.log_format, secrets)
+    _warn_of_exposed_files(config)
     return with_descriptors(config)
+
+
+def _warn_of_exposed_files(config: Config) -> None:
+    for path in exposed(filter(None, (config.env_file, config.tls_key_file))):
+        logger.warning("unprotected: every user of this machine can read %s; chmod o-r", path)
 
 
 def prepare_schema(config: Config, dsn: str) -> None:

@@ -345,6 +345,9 @@ class Config:
         "LOG_FORMAT", "console", values.choice("console", "json"), "`json` for machines."
     )
 
+    env_file: Path | None = None
+    """The `.env` file that was read, if it holds a secret."""
+
     @property
     def has_embedded_database(self) -> bool:
         return self.database_url is None
@@ -359,12 +362,15 @@ class Config:
         return self.jwt_public_key_file is None and self.jwt_jwks_url is None
 
 
-SETTINGS: Mapping[str, Field[Any]] = {item.metadata["variable"]: item for item in fields(Config)}
+SETTINGS: Mapping[str, Field[Any]] = {
+    item.metadata["variable"]: item for item in fields(Config) if item.metadata
+}
 
 
 def load_config(environ: Mapping[str, str], env_file: Path) -> Config:
     """Loads settings from the file, overridden by the environment. Raises: ConfigError."""
-    given = _prefixed(_read_env_file(env_file)) | _prefixed(environ)
+    from_file = _prefixed(_read_env_file(env_file))
+    given = from_file | _prefixed(environ)
     faults = [_unknown(name) for name in sorted(given.keys() - SETTINGS.keys() - RESERVED.keys())]
     faults += [_not_built(name) for name, text in given.items() if not _is_without(name, text)]
     found: dict[str, Any] = {}
@@ -377,7 +383,10 @@ def load_config(environ: Mapping[str, str], env_file: Path) -> Config:
     faults += _contradictions(found)
     if faults:
         raise ConfigError(faults)
-    return Config(**found)
+    has_secret = any(
+        isinstance(found.get(SETTINGS[name].name), Secret) for name in from_file if name in SETTINGS
+    )
+    return Config(**found, env_file=env_file if has_secret else None)
 
 
 def _read_env_file(env_file: Path) -> dict[str, str]:

@@ -16,8 +16,8 @@ DEFAULT_PARALLEL = 8
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """The parsed options; one of `from_database` and `manifest` is there, unless it
-    `is_verifying` or `is_rollback`."""
+    """The parsed options; one of `from_database` and `manifest` is set, except by `is_verifying`
+    and `is_rollback`."""
 
     from_database: str | None
     manifest: Path | None
@@ -44,17 +44,24 @@ def add_options(names: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = names.add_parser(
         "import-s3", help="take lectures over from S3", formatter_class=_Formatter
     )
+    _add_modes(parser)
+    _add_tables(parser)
+    _add_objects(parser)
+    _add_running(parser)
+    return parser
+
+
+def _add_modes(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--from-database", metavar="URL", help="the course service's PostgreSQL")
     source.add_argument(
         "--manifest", type=Path, metavar="FILE.csv", help=f"columns {', '.join(MODULE_COLUMNS)}"
     )
-    source.add_argument(
-        "--verify", action="store_true", help="look whether what was taken over is still whole"
-    )
-    source.add_argument(
-        "--rollback", action="store_true", help="play what was taken over from S3 again"
-    )
+    source.add_argument("--verify", action="store_true", help="check that imports are still intact")
+    source.add_argument("--rollback", action="store_true", help="play imports from S3 again")
+
+
+def _add_tables(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--modules-table", default="modules", metavar="[SCHEMA.]TABLE")
     parser.add_argument(
         "--module-columns",
@@ -64,44 +71,49 @@ def add_options(names: Any) -> argparse.ArgumentParser:
         help="columns of other names, such as id=module_pk,video_url=url",
     )
     parser.add_argument(
-        "--progress-table", metavar="[SCHEMA.]TABLE", help="carry viewers' places over from there"
+        "--progress-table", metavar="[SCHEMA.]TABLE", help="import viewers' positions from there"
     )
     parser.add_argument(
         "--progress-columns",
         type=pairs("OURS=THEIRS", PROGRESS_COLUMNS),
         default={},
         metavar="OURS=THEIRS,...",
-        help="its columns of other names; percent=... where places are in percent",
+        help="its columns of other names; percent=... for positions in percent",
     )
     parser.add_argument(
         "--progress-report",
         type=_named_csv,
         metavar="FILE.csv",
-        help="each place that was left out, and who is not enrolled",
+        help="positions left out, and viewers not enrolled",
     )
+
+
+def _add_objects(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bucket", help="only objects of this bucket")
-    parser.add_argument("--prefix", default="", help="only objects whose key begins so")
+    parser.add_argument("--prefix", default="", help="only objects with this prefix of the key")
     parser.add_argument(
         "--cloudfront-map",
         type=pairs("HOST=BUCKET"),
         action=_Merged,
         default={},
         metavar="HOST=BUCKET",
-        help="which bucket a CloudFront host shows; may be given several times",
+        help="bucket behind a CloudFront host; may be repeated",
     )
     parser.add_argument("--endpoint-url", metavar="URL", help="an S3 that is not Amazon's")
     parser.add_argument("--region")
     parser.add_argument("--profile", help="credentials of that name in ~/.aws")
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parallel", type=_parallel, default=DEFAULT_PARALLEL, metavar="N")
     parser.add_argument(
         "--bandwidth-limit", type=_bandwidth, metavar="SIZE", help="bytes a second, such as 20MiB"
     )
-    parser.add_argument("--price-per-gb", type=_price, metavar="P", help="to tell the cost")
+    parser.add_argument("--price-per-gb", type=_price, metavar="P", help="to estimate the cost")
     parser.add_argument(
         "--report", type=_report, metavar="FILE", help="each object, as .json or .csv"
     )
-    parser.add_argument("--dry-run", action="store_true", help="list it, fetch nothing")
-    return parser
+    parser.add_argument("--dry-run", action="store_true", help="list only, fetch nothing")
 
 
 def import_options(arguments: argparse.Namespace) -> ImportOptions:

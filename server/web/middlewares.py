@@ -56,17 +56,22 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
             request.content.total_bytes,
             request.get(keys.PROBLEM_CODE),
         )
-        if request.path not in QUIET and (level := _log_level(request, status)):
-            access_logger.log(
-                level,
-                "request",
-                method=request.method,
-                path=without_grant(request.path),
-                status=status,
-                client=client_of(request),
-                duration_ms=round(duration_s * 1000, 1),
-            )
+        _log_answered(request, status, duration_s)
         structlog.contextvars.reset_contextvars(**bound)
+
+
+def _log_answered(request: web.Request, status: int, duration_s: float) -> None:
+    if request.path in QUIET or not (level := _log_level(request, status)):
+        return
+    access_logger.log(
+        level,
+        "request",
+        method=request.method,
+        path=without_grant(request.path),
+        status=status,
+        client=client_of(request),
+        duration_ms=round(duration_s * 1000, 1),
+    )
 
 
 @web.middleware
