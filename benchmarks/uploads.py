@@ -28,7 +28,7 @@ from benchmarks.nginx import nginx
 from benchmarks.processes import Cores, choose_cores, cpu_s, pinned
 from benchmarks.product import serving, stop
 from server.commands.tokens import mint_token
-from storage.media.remux import remux_faststart
+from storage.mp4.faststart import move_index_to_front
 from storage.samples import write_clock_mp4
 
 HOST, PORT, NGINX_PORT = "127.0.0.1", 8104, 8105
@@ -209,7 +209,7 @@ def write_film(directory: Path, size_bytes: int) -> Path:
     """Two seconds of video, then a box of nothing that takes no room."""
     camera, film = directory / "camera.mp4", directory / f"film-{size_bytes}.mp4"
     write_clock_mp4(camera, 2)
-    remux_faststart(camera, film, "mp4")
+    move_index_to_front(camera, film)
     with film.open("r+b") as file:
         start = file.seek(0, os.SEEK_END)
         file.write(size_bytes.to_bytes(4, "big") + b"free")

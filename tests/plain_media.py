@@ -12,6 +12,7 @@ from storage.media.facts import (
     MediaLimits,
     Picture,
     PictureKind,
+    Prepared,
     Probe,
     Sheet,
     Storyboard,
@@ -53,9 +54,13 @@ class PlainMedia:
         """Before each function; whatever this raises is its failure."""
         raise NotImplementedError
 
-    async def remux(self, source: Path, target: Path, container: str) -> None:
+    async def remux(self, source: Path, target: Path, container: str) -> Prepared:
+        content = await read(source)
+        if container == "mp4" and content == INDEX_FIRST:
+            return Prepared("as-is")
         await self.begin("remux")
-        await asyncio.to_thread(target.write_bytes, b"remuxed " + await read(source))
+        await asyncio.to_thread(target.write_bytes, b"remuxed " + content)
+        return Prepared("rebuilt")
 
     async def transcode(
         self, task: TranscodeTask, budget: TranscodeBudget, on_progress: OnProgress

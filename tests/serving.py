@@ -15,7 +15,7 @@ import aiohttp
 
 from server.commands.tokens import mint_token
 from server.postgres.cluster import Cluster
-from storage.media.remux import remux_faststart
+from storage.mp4.faststart import move_index_to_front
 from storage.samples import write_clock_mp4
 from tests.running import SECRET, free_port, start, wait_for
 from tests.waiting import wait_until
@@ -164,7 +164,7 @@ def write_large_mp4(directory: Path, filler: bytes | None = None) -> Path:
     filler_bytes = FILLER_BYTES if filler is None else len(filler)
     camera, large = directory / "camera.mp4", directory / "large.mp4"
     write_clock_mp4(camera, 2)
-    remux_faststart(camera, large, "mp4")
+    move_index_to_front(camera, large)
     with large.open("r+b") as file:
         begin = file.seek(0, os.SEEK_END)
         file.write((8 + filler_bytes).to_bytes(4, "big") + b"free" + (filler or b""))

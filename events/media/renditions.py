@@ -23,8 +23,7 @@ from events.media.scratch import scratch_directory
 from storage.disk import SHARED_DISK
 from storage.errors import FINAL
 from storage.formats import TRAITS, Container, SourceFormat
-from storage.media.facts import MediaLimits, Probe, TranscodeTask
-from storage.media.sniff import is_fragmented, moov_is_last
+from storage.media.facts import MediaLimits, Prepared, Probe, TranscodeTask
 from storage.media.transcode_limits import transcode_budget
 from storage.paths import StoragePaths, asset_name, original_name
 from storage.sandbox.children import Sandbox
@@ -131,10 +130,23 @@ class Renditions:
         if not video.media.is_playable:
             source, targets = _source_format(video), [*FORMATS.values()]
             return target, await self._transcode(video, original, source, target, targets, report)
-        if not await SHARED_DISK.run(_needs_remux, original, container):
-            return original, container
-        await self._sandbox.remux(original, target, container)
-        return target, container
+        prepared = await self._prepare(video, original, target, container)
+        if prepared.way == "converted":
+            return target, await self._transcode(
+                video, original, container, target, [container], report, anew=True
+            )
+        return (original if prepared.way == "as-is" else target), container
+
+    async def _prepare(
+        self, video: Video, original: Path, target: Path, container: Container
+    ) -> Prepared:
+        """Puts the file in order by copying; `converted` where that takes a conversion."""
+        try:
+            prepared = await self._sandbox.remux(original, target, container)
+        except FINAL as exc:
+            prepared = Prepared("converted", str(exc))
+        logger.info("video %s is %s: %s", video.id, prepared.way, prepared.reason or "in order")
+        return prepared
 
     async def _make_alternate(self, video: Video) -> None:
         assert video.primary is not None
@@ -161,6 +173,8 @@ class Renditions:
         target: Path,
         targets: list[Container],
         report: ReportProgress,
+        *,
+        anew: bool = False,
     ) -> Container:
         """Raises: NoLongerWanted once `report` returns False, and as `Sandbox.transcode`."""
         media, done_ratio = video.media, 0.0
@@ -170,7 +184,7 @@ class Renditions:
             done_ratio = ratio
 
         task = TranscodeTask(
-            source, source_format, target, targets, media.duration_s, MADE_HERE.max_pixels
+            source, source_format, target, targets, media.duration_s, MADE_HERE.max_pixels, anew
         )
         facts = await SHARED_DISK.run(source.stat)
         shown = (media.width, media.height, media.duration_s, media.frame_rate)
@@ -251,11 +265,3 @@ def media_facts(probe: Probe) -> MediaFacts:
         mime_type=probe.mime_type,
         is_playable=probe.is_playable_in_browsers,
     )
-
-
-def _needs_remux(path: Path, container: Container) -> bool:
-    """True if players could not seek after fetching only the file's beginning. Blocks."""
-    if container == "webm":
-        return True  # recorders write the index at the end, or none
-    with path.open("rb") as file:
-        return moov_is_last(file) or is_fragmented(file)

@@ -13,13 +13,13 @@ from typing import Any
 import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from storage.errors import NoVideo, TooComplex, Undecodable, storage_error
+from storage.errors import TooComplex, Undecodable, storage_error
 from storage.formats import TRAITS, SourceFormat
 from storage.media import decoders
+from storage.media.stream_choice import choose_picture
 
 # An MP4 may say that its media lie in other files.
 _OPTIONS_OF = {"mov": {"enable_drefs": "0", "use_absolute_path": "0"}}
@@ -79,10 +79,7 @@ def _options(demuxer: str) -> dict[str, str]:
 
 def video_stream(media: InputContainer) -> VideoStream:
     """The stream a player shows, ready to be decoded in one thread. Raises: NoVideo."""
-    for stream in media.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    raise NoVideo
+    return choose_picture(media)
 
 
 def first_frame(media: InputContainer, stream: VideoStream, max_pixels: int) -> VideoFrame:

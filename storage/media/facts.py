@@ -125,6 +125,17 @@ class TextTrackTask(msgspec.Struct, frozen=True):
     kind: TrackKind
 
 
+# What was done to a file so that it can be served.
+Way = Literal["as-is", "index-moved", "rebuilt", "converted"]
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What was done to an upload; `converted` is still to be done, and why."""
+
+    way: Way
+    reason: str = ""
+
+
 class RemuxTask(msgspec.Struct, frozen=True):
     source: Path
     target: Path
@@ -138,6 +149,8 @@ class TranscodeTask(msgspec.Struct, frozen=True):
     targets: list[Container]
     duration_s: float
     max_pixels: int
+    anew: bool = False
+    """Codes also what would play."""
 
 
 class ThumbnailsTask(msgspec.Struct, frozen=True):

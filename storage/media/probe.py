@@ -27,6 +27,7 @@ from storage.media.facts import MediaLimits, Probe
 from storage.media.geometry import clockwise_rotation, display_size
 from storage.media.playable import is_playable, is_video_playable
 from storage.media.sniff import is_fragmented
+from storage.media.stream_choice import choose_sounds
 
 # Outside of this a rate is an artefact of the time base (WebM recorders say 1000).
 _PLAUSIBLE_RATES = (1, 240)
@@ -56,7 +57,7 @@ def _describe(
     max_pixels: int,
 ) -> Probe:
     facts = video_facts(stream, frame)
-    sounds = media.streams.audio
+    sounds = choose_sounds(media)
     audio_codec, audio_string = sound_codec(sounds[0]) if sounds else (None, None)
     rotation = clockwise_rotation(frame.rotation)
     width, height = display_size(frame.width, frame.height, sample_ratio(stream), rotation)

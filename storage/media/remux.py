@@ -11,11 +11,11 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
-from storage.errors import Undecodable, wrap_os_errors
+from storage.errors import Undecodable
 from storage.formats import Container
 from storage.media.demux import open_media, video_stream, wrap_media_errors
 from storage.media.sniff import check_lengths, is_fragmented, moov_is_last
-from storage.mp4.faststart import move_index_to_front
+from storage.media.stream_choice import choose_sounds
 
 # (muxer, options) of a file that starts playing at once.
 MUXERS: dict[Container, tuple[str, dict[str, str]]] = {
@@ -24,24 +24,11 @@ MUXERS: dict[Container, tuple[str, dict[str, str]]] = {
 }
 
 
-def remux_faststart(source: Path, target: Path, container: Container) -> None:
+def copy_packets(source: Path, target: Path, container: Container) -> None:
     """Write `target`, which a player can start from its first bytes.
 
     Raises: Undecodable, NoVideo, TooComplex, FileMissing, StorageFull.
     """
-    if container == "mp4" and not _is_fragmented(source):
-        move_index_to_front(source, target)
-    else:
-        _rebuild(source, target, container)
-    verify(target)
-
-
-def _is_fragmented(source: Path) -> bool:
-    with wrap_os_errors(), source.open("rb") as file:
-        return is_fragmented(file)
-
-
-def _rebuild(source: Path, target: Path, container: Container) -> None:
     muxer, options = MUXERS[container]
     with (
         open_media(source, container) as media,
@@ -52,7 +39,7 @@ def _rebuild(source: Path, target: Path, container: Container) -> None:
 
 
 def _copy_packets(media: InputContainer, out: OutputContainer) -> None:
-    wanted: list[Stream] = [video_stream(media), *media.streams.audio]
+    wanted: list[Stream] = [video_stream(media), *choose_sounds(media)]
     # Opaque: asks for no encoder, since there may be none by the decoder's name (libdav1d).
     copies = {stream.index: out.add_stream_from_template(stream, opaque=True) for stream in wanted}
     for packet in media.demux(wanted):

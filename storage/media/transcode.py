@@ -12,15 +12,18 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.video.frame import VideoFrame
 
-from storage.errors import Undecodable
+from storage.errors import FINAL, Undecodable, wrap_os_errors
 from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.codec_strings import VideoFacts
 from storage.media.decoders import is_decodable
 from storage.media.demux import first_frame, open_media, video_stream, wrap_media_errors
+from storage.media.mp4_plan import cuts_something_off
 from storage.media.playable import is_sound_playable, is_video_playable
 from storage.media.probe import sound_codec, video_facts
 from storage.media.remux import MUXERS, verify
+from storage.media.stream_choice import choose_sounds
 from storage.media.tracks import CODINGS, CopiedTrack, PictureTrack, SoundTrack, Track
+from storage.mp4.movie import read_movie
 
 Report = Callable[[float], None]
 
@@ -33,6 +36,7 @@ def transcode(
     duration_s: float,
     max_pixels: int,
     report: Report,
+    anew: bool = False,
 ) -> Container:
     """Write `target`: in the source's own container or the one next to it if that is one of
     `targets` and the picture plays there, else in the first of them; returns which. `report` hears
@@ -50,10 +54,22 @@ def transcode(
         wrap_media_errors(),
         av.open(f"file:{target}", "w", format=muxer, options=options) as out,
     ):
-        tracks = _tracks(media, out, made, first, facts, max_pixels)
+        anew = anew or _is_cut(path, source)
+        tracks = _tracks(media, out, made, first, facts, max_pixels, anew=anew)
         _carry_over(media, out, tracks, duration_s, report)
     verify(target)
     return made
+
+
+def _is_cut(path: Path, source: SourceFormat) -> bool:
+    """Whether packets would show what an edit list hides; decoded frames do not."""
+    if TRAITS[source].demuxer != "mov":
+        return False
+    try:
+        with wrap_os_errors(), path.open("rb") as file:
+            return cuts_something_off(read_movie(file))
+    except FINAL:
+        return True
 
 
 def _first_look(path: Path, source: SourceFormat, max_pixels: int) -> tuple[VideoFrame, VideoFacts]:
@@ -70,17 +86,19 @@ def _tracks(
     first: VideoFrame,
     facts: VideoFacts,
     max_pixels: int,
+    *,
+    anew: bool,
 ) -> dict[int, Track]:
     """By the index of the stream that each is made from; the picture's comes first."""
     stream, start_s, coding = video_stream(media), _start_s(media), CODINGS[made]
     # A WebM has no place for the rotation that an MP4 tells of.
-    if is_video_playable(made, facts) and not (made == "webm" and first.rotation):
+    if not anew and is_video_playable(made, facts) and not (made == "webm" and first.rotation):
         tracks: dict[int, Track] = {stream.index: CopiedTrack(out, stream, start_s)}
     else:
         picture = PictureTrack(out, coding, stream, first, facts, start_s, max_pixels)
         tracks = {stream.index: picture}
-    for sound in media.streams.audio:
-        if is_sound_playable(made, sound_codec(sound)[1]):
+    for sound in choose_sounds(media):
+        if not anew and is_sound_playable(made, sound_codec(sound)[1]):
             tracks[sound.index] = CopiedTrack(out, sound, start_s)
         elif is_decodable(sound):
             tracks[sound.index] = SoundTrack(out, coding, sound, start_s)

@@ -27,6 +27,7 @@ from storage.media.facts import (
     MediaLimits,
     Picture,
     PictureKind,
+    Prepared,
     Probe,
     ProbeTask,
     RemuxTask,
@@ -111,14 +112,16 @@ class Sandbox:
 
     async def remux(
         self, source: Path, target: Path, container: Container, *, timeout_s: float = 600.0
-    ) -> None:
+    ) -> Prepared:
         """Copy the streams into a new file. Raises: as `probe`, and StorageFull."""
         with wrap_os_errors():
             facts = await SHARED_DISK.run(source.stat)
         # The index of a file grows when fragments become one piece, its content does not.
         file_bytes = facts.st_size + facts.st_size // 4 + (64 << 20)
         task = RemuxTask(source, target, container)
-        await self.run("remux", task, None, timeout_s=timeout_s, file_bytes=file_bytes, nice=_NICE)
+        return await self.run(
+            "remux", task, Prepared, timeout_s=timeout_s, file_bytes=file_bytes, nice=_NICE
+        )
 
     async def transcode(
         self, task: TranscodeTask, budget: TranscodeBudget, on_progress: OnProgress

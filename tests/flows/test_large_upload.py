@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from storage.media.remux import remux_faststart
+from storage.mp4.faststart import move_index_to_front
 from storage.samples import write_clock_mp4
 from tests.running import Service
 from tests.serving import processed
@@ -29,7 +29,7 @@ def large_mp4(tmp_path: Path) -> Iterator[Path]:
     """Two seconds of video, index first, then a box of nothing that takes no room on the disk."""
     camera, large = tmp_path / "camera.mp4", tmp_path / "large.mp4"
     write_clock_mp4(camera, 2)
-    remux_faststart(camera, large, "mp4")
+    move_index_to_front(camera, large)
     with large.open("r+b") as file:
         start = file.seek(0, os.SEEK_END)
         file.write(FILLER_BYTES.to_bytes(4, "big") + b"free")

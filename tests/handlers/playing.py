@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from storage.media.remux import remux_faststart
+from storage.mp4.faststart import move_index_to_front
 from tests.waiting import wait_until
 
 WITHDRAWN_WITHIN_S = 5.0
@@ -13,7 +13,7 @@ REVOKED = "403 not-enrolled"
 
 
 def write_filled_mp4(source: Path, target: Path) -> None:
-    remux_faststart(source, target, "mp4")
+    move_index_to_front(source, target)
     with target.open("r+b") as file:
         start = file.seek(0, 2)
         file.write(FILLER_BYTES.to_bytes(4, "big") + b"free")

@@ -174,11 +174,13 @@ def killed_after(survived: int, function: Callable[..., Any]) -> Callable[..., A
     ],
     ids=lambda it: type(it).__name__ if isinstance(it, Exception) else it,
 )
-@pytest.mark.parametrize("step", ["remux", "thumbnails"])
+@pytest.mark.parametrize("step", ["transcode to mp4", "thumbnails"])
 async def test_what_another_attempt_would_find_again_fails_at_once(
     workshop: Workshop, step: str, failure: Exception, code: str
 ) -> None:
     video_id = await workshop.enter(INDEX_LAST)
+    if step != "thumbnails":
+        workshop.sandbox.failures["remux"] = failure
     workshop.sandbox.failures[step] = failure
 
     await workshop.run(video_id)
@@ -191,6 +193,23 @@ async def test_what_another_attempt_would_find_again_fails_at_once(
     assert await workshop.files(video_id) == ["original.mp4"]
     assert (await workshop.events())[-1] == "failed"
     assert not await retried(workshop, video_id), "a verdict stays"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [Undecodable("x"), NoVideo("x"), TooComplex("x"), MediaTimedOut("x"), MediaCrashed("x")],
+    ids=lambda it: type(it).__name__,
+)
+async def test_file_that_cannot_be_copied_is_converted(
+    workshop: Workshop, failure: Exception
+) -> None:
+    video_id = await workshop.enter(INDEX_LAST)
+    workshop.sandbox.failures["remux"] = failure
+
+    await workshop.run(video_id)
+
+    assert (await workshop.video(video_id)).status == "ready"
+    assert workshop.sandbox.calls[:2] == ["remux", "transcode to mp4"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from db.pool import open_database
 from db.upkeep import file_rows
 from events.media.renditions import Renditions
 from events.takeover.verify import Verifier
-from storage.media.remux import remux_faststart
+from storage.mp4.faststart import move_index_to_front
 from storage.paths import StoragePaths
 from storage.s3 import objects
 from storage.samples import write_clock_mp4
@@ -43,7 +43,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Films:
     directory = tmp_path_factory.mktemp("films")
     disordered, ordered = directory / "disordered.mp4", directory / "ordered.mp4"
     write_clock_mp4(disordered, 1, (160, 90))
-    remux_faststart(disordered, ordered, "mp4")
+    move_index_to_front(disordered, ordered)
     return Films(ordered.read_bytes(), disordered.read_bytes())
 
 

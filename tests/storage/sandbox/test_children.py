@@ -23,6 +23,7 @@ from storage.errors import (
 )
 from storage.media.facts import (
     MediaLimits,
+    Prepared,
     RemuxTask,
     TranscodeTask,
 )
@@ -187,13 +188,14 @@ async def test_file_past_its_limit_is_not_written(sandbox: Sandbox, tmp_path: Pa
     assert (tmp_path / "f").stat().st_size == 1000
 
 
-async def test_remux_past_its_file_limit_is_too_complex(
+async def test_remux_past_its_file_limit_takes_a_conversion(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     task = RemuxTask(make_clip(), tmp_path / "target", "mp4")
 
-    with pytest.raises(TooComplex):
-        await Sandbox(1).run("remux", task, None, timeout_s=30, file_bytes=500)
+    done = await Sandbox(1).run("remux", task, Prepared, timeout_s=30, file_bytes=500)
+
+    assert done.way == "converted"
 
 
 async def test_hanging_child_is_ended(sandbox: Sandbox) -> None:
