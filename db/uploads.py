@@ -1,7 +1,7 @@
 """Rows of resumable uploads: owner, offset, outcome.
 
-The row of an ended upload is kept for some time, so that its owner gets 410 instead of 404. Every
-statement may run twice.
+The row of an ended upload is kept for some time, so that an ended one and an unknown one can be
+distinguished. Every statement may run twice.
 """
 
 from collections.abc import Sequence

@@ -124,6 +124,9 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         {"type": "string", "enum": ["mp4", "webm"]},
     ),
     "Tus-Resumable": _header("Tus-Resumable", "`1.0.0`, else 412.", required=True),
+    "X-HTTP-Method-Override": _header(
+        "X-HTTP-Method-Override", "`PATCH`, `DELETE` or `HEAD`, else 405.", required=True
+    ),
     "Upload-Length": _header("Upload-Length", "Bytes of the whole file.", required=True),
     "Upload-Metadata": _header(
         "Upload-Metadata",

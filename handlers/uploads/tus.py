@@ -27,6 +27,7 @@ from handlers.errors import (
     FileWithoutVideo,
     InvalidRequest,
     Locked,
+    MethodNotAllowed,
     OffsetMismatch,
     OverQuota,
     PreconditionFailed,
@@ -55,6 +56,7 @@ from handlers.uploads.tus_headers import (
     CHECKSUMS,
     EXTENSIONS,
     MAX_METADATA_BYTES,
+    METHOD_OVERRIDE,
     OFFSET_OCTETS,
     TUS_CHECKSUM_ALGORITHM,
     TUS_EXTENSION,
@@ -129,10 +131,12 @@ async def tell_upload(request: web.Request) -> web.Response:
         answers=(Answer(201, "To be sent to `Location`.", headers=("Location", *UPLOAD_FACTS)),),
         body=OCTETS,
         parameters=("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Checksum"),
-        problems=(*ALLOWED, *RECEIVING, EmptyUpload, RateLimited),
+        problems=(*ALLOWED, *RECEIVING, EmptyUpload, RateLimited, MethodNotAllowed),
     ),
 )
 async def post_upload(request: web.Request) -> web.Response:
+    if request.headers.get(METHOD_OVERRIDE, hdrs.METH_POST).upper() != hdrs.METH_POST:
+        raise MethodNotAllowed(headers={hdrs.ALLOW: "OPTIONS, POST"})
     _require_version(request)
     length_bytes = _length(request)
     if request.body_exists:

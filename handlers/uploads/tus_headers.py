@@ -31,6 +31,7 @@ UPLOAD_METADATA = "Upload-Metadata"
 UPLOAD_CHECKSUM = "Upload-Checksum"
 UPLOAD_EXPIRES = "Upload-Expires"
 VIDEO_ID = "X-Video-ID"
+METHOD_OVERRIDE = "X-HTTP-Method-Override"
 
 # With the rest of a head it fits into 4 KiB, the limit of some proxies.
 MAX_METADATA_BYTES = 3 * 1024

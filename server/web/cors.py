@@ -16,7 +16,7 @@ METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = (
     "Authorization, Content-Type, Range, If-Range, If-Match, If-None-Match, If-Modified-Since,"
     " If-Unmodified-Since, Last-Event-ID, Cache-Control, Tus-Resumable, Upload-Length,"
-    " Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Defer-Length"
+    " Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Defer-Length, X-HTTP-Method-Override"
 )
 EXPOSED_HEADERS = (
     "Content-Range, Content-Length, ETag, Accept-Ranges, X-Request-ID, Location, Retry-After,"

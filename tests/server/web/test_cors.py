@@ -105,6 +105,7 @@ async def test_preflight_needs_no_token(
     [
         *("Authorization", "Content-Type", "Range", "If-Range", "If-None-Match", "Last-Event-ID"),
         *("Tus-Resumable", "Upload-Offset", "Upload-Metadata", "Upload-Checksum"),
+        "X-HTTP-Method-Override",
     ],
 )
 async def test_preflight_allows_what_clients_send(
