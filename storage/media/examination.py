@@ -8,9 +8,10 @@ from pathlib import Path
 
 from storage.errors import RefusedFormat
 from storage.formats import TRAITS, admits
+from storage.media.completeness import check_file
 from storage.media.facts import Examined, MediaLimits
 from storage.media.probe import probe
-from storage.media.sniff import check_file, sniff_file
+from storage.media.sniff import sniff_file
 
 
 def examine(path: Path, limits: MediaLimits, allowed: list[str]) -> Examined:

@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from storage.errors import TooComplex, Undecodable
 from storage.formats import TRAITS, Container, SourceFormat
+from storage.media.box_lengths import is_fragmented
 from storage.media.codec_strings import (
     VideoFacts,
     audio_codec_string,
@@ -26,7 +27,6 @@ from storage.media.demux import first_frame, open_media, require_pixels, video_s
 from storage.media.facts import MediaLimits, Probe
 from storage.media.geometry import clockwise_rotation, display_size
 from storage.media.playable import is_playable, is_video_playable
-from storage.media.sniff import is_fragmented
 from storage.media.stream_choice import choose_sounds
 
 # Outside of this a rate is an artefact of the time base (WebM recorders say 1000).

@@ -13,8 +13,9 @@ from av.stream import Stream
 
 from storage.errors import Undecodable
 from storage.formats import Container
+from storage.media.box_lengths import is_fragmented, moov_is_last
+from storage.media.completeness import check_lengths
 from storage.media.demux import open_media, video_stream, wrap_media_errors
-from storage.media.sniff import check_lengths, is_fragmented, moov_is_last
 from storage.media.stream_choice import choose_sounds
 
 # (muxer, options) of a file that starts playing at once.

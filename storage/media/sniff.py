@@ -1,28 +1,21 @@
-"""What an uploaded file is by its content, and whether all of it is there.
+"""The format of an uploaded file by its content: strong signatures, each with its specification.
 
-Reads only box and element headers (ISO/IEC 14496-12 s. 4.2; RFC 8794 and RFC 9559): what is
-inside them is for FFmpeg, in a sandbox. Only media files are recognised; scripts and playlists,
-which would make FFmpeg open other files, are refused here for the first time.
-Time is linear in the number of headers, and that number is bounded: two microseconds each, some
-seconds for the longest recordings. For sandboxed children; blocks.
+Only media files are recognised; scripts and playlists, which would make FFmpeg open other files,
+are refused here for the first time. For sandboxed children; blocks.
 """
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 
-from storage.errors import TooComplex, Truncated, Undecodable, UnsupportedFormat, wrap_os_errors
+from storage.errors import UnsupportedFormat, wrap_os_errors
 from storage.formats import SourceFormat
+from storage.media.box_lengths import QUICKTIME_STARTS
+from storage.media.chunk_lengths import ASF_HEADER
+from storage.media.element_lengths import doc_type
+from storage.media.sound_headers import adts_frame_bytes, id3_bytes, mp3_frame_bytes
 
-# Enough for an ftyp box of 1,000 brands and any EBML header.
+# Enough for an ftyp box of 1,000 brands, any EBML header, and eight packets of a transport stream.
 HEAD_BYTES = 4096
-# A day in fragments of half a second, with their moof, mdat and styp.
-_MAX_BOXES = 600_000
-# A recorder in a browser writes clusters of unknown size, 80 blocks a second: some 7 hours.
-_MAX_ELEMENTS = 2_000_000
-# Smaller than any block: padding, and the times of clusters in the first minute.
-_TINY_BYTES, _MAX_TINY = 3, 10_000
 
 # HEIF and AVIF pictures are other formats in the same boxes.
 _MP4_BRANDS = frozenset(
@@ -32,14 +25,18 @@ _MP4_BRANDS = frozenset(
 _SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P "})
 _QUICKTIME_BRAND = b"qt  "
 _3GP_BRANDS = (b"3gp", b"3gr", b"3gs", b"3ge", b"3gg", b"3g2", b"KDD")
-# QuickTime files of before 2001 have no ftyp (Apple's "QuickTime File Format", "The file type").
-_FIRST_BOXES = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
-_DOC_TYPES: dict[bytes, SourceFormat] = {b"webm": "webm", b"matroska": "mkv"}
-
-_EBML = 0x1A45DFA3
-_DOC_TYPE = 0x4282
-_SEGMENT = 0x18538067
-_CLUSTER = 0x1F43B675
+_DOC_TYPES: dict[bytes | None, SourceFormat] = {b"webm": "webm", b"matroska": "mkv"}
+_PREFIXES: tuple[tuple[bytes, SourceFormat], ...] = (
+    (ASF_HEADER, "wmv"),
+    (b"FLV\x01", "flv"),
+    (bytes.fromhex("060e2b34020501010d0102"), "mxf"),  # SMPTE ST 377-1: a header partition
+    (b"\0\0\1\xba", "mpg"),  # ISO/IEC 13818-1 s. 2.5.3.3: a pack header
+    (b"OggS", "ogg"),
+    (b"fLaC", "flac"),
+)
+_RIFF_KINDS: dict[bytes, SourceFormat] = {b"AVI ": "avi", b"WAVE": "wav"}
+# ISO/IEC 13818-1 s. 2.4.3.2; camcorders put a time of arrival before each packet.
+_TS_SYNC, _TS_PACKETS, _TS_LAYOUTS = 0x47, 8, ((0, 188), (4, 192))
 
 
 def sniff(head: bytes) -> SourceFormat:
@@ -47,79 +44,36 @@ def sniff(head: bytes) -> SourceFormat:
 
     Raises: UnsupportedFormat.
     """
-    found = _format_of_boxes(head) or _format_of_elements(head)
-    if found is None:
-        raise UnsupportedFormat
-    return found
+    for recognise in _RECOGNISERS:
+        if found := recognise(head):
+            return found
+    raise UnsupportedFormat
 
 
 def sniff_file(path: Path) -> SourceFormat:
     """The format by its first bytes. Raises: UnsupportedFormat, FileMissing."""
     with wrap_os_errors(), path.open("rb") as file:
-        return sniff(file.read(HEAD_BYTES))
+        head = file.read(HEAD_BYTES)
+        if tag_bytes := id3_bytes(head):
+            # A cover may be in the tag: the sound begins anywhere.
+            file.seek(tag_bytes)
+            return _sound_behind_tag(file.read(HEAD_BYTES))
+    return sniff(head)
 
 
-def check_file(path: Path) -> None:
-    """All of the file is there. Raises: as `check_lengths`, FileMissing."""
-    with wrap_os_errors(), path.open("rb") as file:
-        check_lengths(file, path.stat().st_size)
-
-
-def check_lengths(file: BinaryIO, size: int) -> None:
-    """Every box or element lies inside the `size` bytes of the file, and the index is there.
-
-    FFmpeg opens a cut faststart MP4 without a word, so this has to be asked first.
-    Raises: Truncated, Undecodable, TooComplex, UnsupportedFormat.
-    """
-    if _format_of_boxes(_head(file)):
-        _check_boxes(file, size)
-    elif _format_of_elements(_head(file)):
-        _check_elements(file, size)
-    else:
-        raise UnsupportedFormat
-
-
-def moov_is_last(file: BinaryIO) -> bool:
-    """Whether a player would have to fetch the end of the file before it can start.
-
-    Raises: as `check_lengths`.
-    """
-    for kind in _box_kinds(file):
-        if kind in (b"moov", b"mdat"):
-            return kind == b"mdat"
-    return False
-
-
-def is_fragmented(file: BinaryIO) -> bool:
-    """Whether the MP4 comes in fragments, so that its header does not know its length.
-
-    Raises: as `check_lengths`.
-    """
-    return any(kind == b"moof" for kind in _box_kinds(file))
-
-
-# MP4
-
-
-class _Box(NamedTuple):
-    kind: bytes
-    stop: int
-
-
-def _format_of_boxes(head: bytes) -> SourceFormat | None:
+def _of_boxes(head: bytes) -> SourceFormat | None:
     length, kind = int.from_bytes(head[:4], "big"), head[4:8]
-    if kind in _FIRST_BOXES:
+    if kind in QUICKTIME_STARTS:
         return "mov"
     if kind != b"ftyp" or length < 16:
         return None
     major, compatible = head[8:12], head[16 : min(length, len(head))]
     brands = {compatible[at : at + 4] for at in range(0, len(compatible) - 3, 4)}
-    return _format_of_brand(major) or next(
-        (found for brand in sorted(brands) if (found := _format_of_brand(brand))), None
-    )
+    named = map(_of_brand, [major, *sorted(brands)])
+    return next((found for found in named if found), None)
 
 
-def _format_of_brand(brand: bytes) -> SourceFormat | None:
+def _of_brand(brand: bytes) -> SourceFormat | None:
     if brand in _MP4_BRANDS:
         return "mp4"
     if brand == _QUICKTIME_BRAND:
@@ -129,142 +83,52 @@ def _format_of_brand(brand: bytes) -> SourceFormat | None:
     return "3gp" if brand.startswith(_3GP_BRANDS) else None
 
 
-def _check_boxes(file: BinaryIO, size: int) -> None:
-    kinds = set()
-    for box in _boxes(file, size):
-        if box.stop > size:
-            raise Truncated(f"box {box.kind!r} ends at {box.stop} of {size} bytes")
-        kinds.add(box.kind)
-    if not {b"moov", b"mdat"} <= kinds:
-        raise Truncated("no moov box or no mdat box")
+def _of_elements(head: bytes) -> SourceFormat | None:
+    return _DOC_TYPES.get(doc_type(head))
 
 
-def _boxes(file: BinaryIO, size: int) -> Iterator[_Box]:
-    """Top-level boxes; the last one may be said to stop behind the end."""
-    position = 0
-    for _ in range(_MAX_BOXES):
-        if position >= size:
-            return
-        box = _read_box(file, position, size)
-        yield box
-        position = box.stop
-    raise TooComplex(f"more than {_MAX_BOXES} boxes")
+def _of_prefix(head: bytes) -> SourceFormat | None:
+    return next((found for prefix, found in _PREFIXES if head.startswith(prefix)), None)
 
 
-def _read_box(file: BinaryIO, position: int, size: int) -> _Box:
-    file.seek(position)
-    header = file.read(16)
-    if len(header) < 8:
-        raise Truncated("the file ends inside a box header")
-    length, kind, least = int.from_bytes(header[:4], "big"), header[4:8], 8
-    if length == 0:
-        # ISO/IEC 14496-12 s. 4.2: the box extends to the end of the file.
-        return _Box(kind, size)
-    if length == 1:
-        if len(header) < 16:
-            raise Truncated("the file ends inside a box header")
-        length, least = int.from_bytes(header[8:], "big"), 16
-    if length < least:
-        raise Undecodable(f"box {kind!r} is smaller than its header")
-    return _Box(kind, position + length)
+def _of_riff(head: bytes) -> SourceFormat | None:
+    return _RIFF_KINDS.get(head[8:12]) if head[:4] == b"RIFF" else None
 
 
-def _box_kinds(file: BinaryIO) -> Iterator[bytes]:
-    if _format_of_boxes(_head(file)):
-        for box in _boxes(file, file.seek(0, os.SEEK_END)):
-            yield box.kind
+def _of_transport_packets(head: bytes) -> SourceFormat | None:
+    for first, step in _TS_LAYOUTS:
+        found = head[first : first + step * _TS_PACKETS : step]
+        if found == bytes([_TS_SYNC]) * _TS_PACKETS:
+            return "ts"
+    return None
 
 
-# WebM
+def _of_sound_frames(head: bytes) -> SourceFormat | None:
+    if _begins_twice(head, mp3_frame_bytes):
+        return "mp3"
+    return "aac" if _begins_twice(head, adts_frame_bytes) else None
 
 
-class _Element(NamedTuple):
-    id: int
-    start: int
-    """Where its content starts."""
-    stop: int | None
-    """None when the size is unknown, as live recorders write it."""
+def _begins_twice(head: bytes, frame_bytes: Callable[[bytes], int]) -> bool:
+    """Whether a frame begins the file and another one follows: a single one may be chance."""
+    length = frame_bytes(head)
+    return length > 0 and frame_bytes(head[length:]) > 0
 
 
-def _format_of_elements(head: bytes) -> SourceFormat | None:
-    try:
-        header = _parse_element(head, 0)
-        if header.id != _EBML or header.stop is None:
-            return None
-        return _DOC_TYPES.get(_doc_type(head, header.start, min(header.stop, len(head))))
-    except (Truncated, Undecodable):
-        return None
+def _of_tag(head: bytes) -> SourceFormat | None:
+    return "mp3" if id3_bytes(head) else None
 
 
-def _doc_type(head: bytes, position: int, stop: int) -> bytes:
-    head = head[:stop]
-    while position < stop:
-        element = _parse_element(head, position)
-        if element.stop is None:
-            break
-        if element.id == _DOC_TYPE:
-            # RFC 8794 s. 13: a string may be padded with zero bytes.
-            return head[element.start : element.stop].rstrip(b"\0")
-        position = element.stop
-    return b""
+def _sound_behind_tag(head: bytes) -> SourceFormat:
+    return "flac" if head.startswith(b"fLaC") else _of_sound_frames(head) or "mp3"
 
 
-def _check_elements(file: BinaryIO, size: int) -> None:
-    has_segment, tiny = False, 0
-    for element in _elements(file, size):
-        has_segment = has_segment or element.id == _SEGMENT
-        if element.stop is None:
-            continue
-        if element.stop > size:
-            raise Truncated(f"element {element.id:#x} ends at {element.stop} of {size} bytes")
-        if element.stop - element.start < _TINY_BYTES:
-            tiny += 1
-            if tiny > _MAX_TINY:
-                raise TooComplex(f"more than {_MAX_TINY} elements with next to nothing in them")
-    if not has_segment:
-        raise Truncated("no segment")
-
-
-def _elements(file: BinaryIO, size: int) -> Iterator[_Element]:
-    """Top-level elements, and what is inside of those whose size is unknown.
-
-    Past the bound the rest is taken as it is: cut there, a live recording is a shorter one.
-    """
-    position = 0
-    for _ in range(_MAX_ELEMENTS):
-        if position >= size:
-            return
-        file.seek(position)
-        element = _parse_element(file.read(12), 0, offset=position)
-        if element.stop is None and element.id not in (_SEGMENT, _CLUSTER):
-            raise Undecodable(f"element {element.id:#x} has no size")
-        yield element
-        position = element.start if element.stop is None else element.stop
-
-
-def _parse_element(data: bytes, position: int, offset: int = 0) -> _Element:
-    identifier, after_id = _parse_vint(data, position, 4, keep_marker=True)
-    length, start = _parse_vint(data, after_id, 8, keep_marker=False)
-    # RFC 8794 s. 6.2: all bits of the size set mean that it is unknown.
-    is_unknown = length == (1 << 7 * (start - after_id)) - 1
-    stop = None if is_unknown else offset + start + length
-    return _Element(identifier, offset + start, stop)
-
-
-def _parse_vint(data: bytes, position: int, longest: int, *, keep_marker: bool) -> tuple[int, int]:
-    """A variable-size integer (RFC 8794 s. 4) and the position behind it."""
-    if position >= len(data):
-        raise Truncated("the file ends inside an element header")
-    width = 9 - data[position].bit_length()
-    if width > longest:
-        raise Undecodable("not an EBML element")
-    octets = data[position : position + width]
-    if len(octets) < width:
-        raise Truncated("the file ends inside an element header")
-    value = int.from_bytes(octets, "big")
-    return value if keep_marker else value & ((1 << 7 * width) - 1), position + width
-
-
-def _head(file: BinaryIO) -> bytes:
-    file.seek(0)
-    return file.read(HEAD_BYTES)
+_RECOGNISERS = (
+    _of_boxes,
+    _of_elements,
+    _of_prefix,
+    _of_riff,
+    _of_transport_packets,
+    _of_tag,
+    _of_sound_frames,
+)

@@ -132,6 +132,8 @@ def _video_stream(clip, out):
 def _audio_stream(clip, out):
     experimental = {"strict": "experimental"} if clip.audio == "vorbis" else {}
     stream = out.add_stream(clip.audio, rate=48_000, options=experimental)
+    if clip.audio == "wmav2":
+        stream.bit_rate = 64_000
     stream.layout = "stereo" if clip.audio == "vorbis" else "mono"
     return stream, AudioResampler(stream.codec_context.format, stream.layout, 48_000)
 

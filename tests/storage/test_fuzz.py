@@ -20,9 +20,11 @@ from hypothesis import strategies as st
 
 from storage.errors import MediaCrashed, MediaTimedOut, StorageError, TooComplex
 from storage.formats import TRAITS
+from storage.media.box_lengths import is_fragmented, moov_is_last
+from storage.media.completeness import check_lengths
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
-from storage.media.sniff import HEAD_BYTES, check_lengths, is_fragmented, moov_is_last, sniff
+from storage.media.sniff import HEAD_BYTES, sniff
 from storage.sandbox.child_process import Child
 from storage.sandbox.children import Sandbox
 from tests.hostile_files import mp4_of_duration, mutated, webm_of_duration

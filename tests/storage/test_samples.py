@@ -5,9 +5,9 @@ import av
 import pytest
 from PIL import Image
 
+from storage.media.box_lengths import moov_is_last
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
-from storage.media.sniff import moov_is_last
 from storage.samples import (
     CELLS,
     ClockPainter,

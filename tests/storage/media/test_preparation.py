@@ -7,11 +7,11 @@ import av
 import pytest
 
 from storage.errors import FileMissing
+from storage.media.box_lengths import is_fragmented, moov_is_last
 from storage.media.facts import MediaLimits
 from storage.media.preparation import prepare
 from storage.media.probe import probe
 from storage.media.remux import verify
-from storage.media.sniff import is_fragmented, moov_is_last
 from storage.mp4.boxes import Node
 from tests.storage.mp4.editing import cut, edit_index, media_start, put, set_edits, traks
 
