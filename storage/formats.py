@@ -51,18 +51,22 @@ class FormatTraits:
     """Whether a browser takes the file itself for one of `container`."""
     is_sound: bool = False
     """Whether `AUDIO` admits it, too."""
+    is_timed: bool = True
+    """Whether each picture has its time of presentation: only then can pictures be copied."""
+    knows_length: bool = False
+    """Whether its header tells how long it is, rather than its packets."""
 
 
 TRAITS: Mapping[SourceFormat, FormatTraits] = {
-    "mp4": FormatTraits("MP4", "mov", "mp4", is_native=True),
-    "3gp": FormatTraits("3GP", "mov", "mp4", is_native=True),
-    "m4a": FormatTraits("M4A", "mov", "mp4", is_native=True, is_sound=True),
-    "mov": FormatTraits("QuickTime", "mov", "mov"),
-    "webm": FormatTraits("WebM", "matroska", "webm", "webm", is_native=True),
-    "mkv": FormatTraits("Matroska", "matroska", "mkv", "webm"),
-    "avi": FormatTraits("AVI", "avi", "avi"),
+    "mp4": FormatTraits("MP4", "mov", "mp4", is_native=True, knows_length=True),
+    "3gp": FormatTraits("3GP", "mov", "mp4", is_native=True, knows_length=True),
+    "m4a": FormatTraits("M4A", "mov", "mp4", is_native=True, is_sound=True, knows_length=True),
+    "mov": FormatTraits("QuickTime", "mov", "mov", knows_length=True),
+    "webm": FormatTraits("WebM", "matroska", "webm", "webm", is_native=True, knows_length=True),
+    "mkv": FormatTraits("Matroska", "matroska", "mkv", "webm", knows_length=True),
+    "avi": FormatTraits("AVI", "avi", "avi", is_timed=False),
     "ts": FormatTraits("MPEG transport stream", "mpegts", "ts"),
-    "mpg": FormatTraits("MPEG program stream", "mpeg", "mpg"),
+    "mpg": FormatTraits("MPEG program stream", "mpeg", "mpg", is_timed=False),
     "wmv": FormatTraits("Windows Media", "asf", "wmv"),
     "flv": FormatTraits("Flash Video", "flv", "flv"),
     "mxf": FormatTraits("MXF", "mxf", "mxf"),

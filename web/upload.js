@@ -4,9 +4,15 @@ import { readProblem } from "./api.js";
 import { el, percent } from "./elements.js";
 import { explain, inWords } from "./notices.js";
 
+const FORMATS =
+  "MP4, WebM, QuickTime, Matroska, AVI, MPEG, Windows Media, Flash Video or 3GP." +
+  " What browsers do not play is converted.";
+
 /** The folded form; `onDone(video)` is called with what the server made of the file. */
 export function uploadForm(api, module, onDone) {
-  const accept = "video/mp4,video/webm,.mp4,.webm";
+  // What the server takes by default; it judges the content, whatever the name says.
+  const accept =
+    "video/*,.mp4,.m4v,.webm,.mov,.mkv,.avi,.ts,.mts,.m2ts,.mpg,.mpeg,.vob,.wmv,.asf,.flv,.3gp";
   const file = el("input", { type: "file", name: "file", required: true, accept });
   const title = el("input", {
     type: "text",
@@ -21,7 +27,8 @@ export function uploadForm(api, module, onDone) {
     "form",
     {},
     el("label", {}, "Title", title),
-    el("label", {}, "MP4 or WebM file", file),
+    el("label", {}, "Video file", file),
+    el("p", { className: "quiet" }, FORMATS),
     submit,
     progress,
     failure,

@@ -190,8 +190,8 @@ class Config:
 
     allowed_formats: tuple[str, ...] = setting(
         "ALLOWED_FORMATS",
-        "mp4,webm,mov,mkv",
-        values.several("mp4", "webm", "mov", "mkv"),
+        "mp4,webm,mov,mkv,avi,ts,mpg,wmv,flv",
+        values.several("mp4", "webm", "mov", "mkv", "avi", "ts", "mpg", "wmv", "flv", "mxf", "ogv"),
         "Accepted formats, judged by content; what browsers cannot play is converted before"
         " `ready`. `mp4` is 3GP and M4A, too.",
         section="Uploads and media processing",

@@ -125,7 +125,7 @@ def _frame_rate(stream: VideoStream) -> float | None:
 def _duration_s(path: Path, source: SourceFormat, media: InputContainer) -> float:
     duration_s = (media.duration or 0) / av.time_base
     # The header of a fragmented MP4 tells of the first fragment only; a live WebM says nothing.
-    if duration_s <= 0 or _is_fragmented(path, source):
+    if duration_s <= 0 or not TRAITS[source].knows_length or _is_fragmented(path, source):
         duration_s = _scan_duration_s(path, source)
     if duration_s <= 0:
         raise Undecodable("no duration")
@@ -145,9 +145,10 @@ def _scan_duration_s(path: Path, source: SourceFormat) -> float:
     units: dict[int, float] = {}
     with open_media(path, source) as media:
         for packet in media.demux([*media.streams.video, *media.streams.audio]):
-            if packet.pts is None:
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is None:
                 continue
             unit_s = units.setdefault(packet.stream_index, float(packet.time_base or Fraction(0)))
-            first_s = min(first_s, packet.pts * unit_s)
-            last_s = max(last_s, (packet.pts + (packet.duration or 0)) * unit_s)
+            first_s = min(first_s, time * unit_s)
+            last_s = max(last_s, (time + (packet.duration or 0)) * unit_s)
     return last_s - first_s

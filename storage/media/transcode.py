@@ -55,7 +55,10 @@ def transcode(
         av.open(f"file:{target}", "w", format=muxer, options=options) as out,
     ):
         anew = anew or _is_cut(path, source)
-        tracks = _tracks(media, out, made, first, facts, max_pixels, anew=anew)
+        may_copy = TRAITS[source].is_timed and is_video_playable(made, facts)
+        tracks = _tracks(
+            media, out, made, first, facts, max_pixels, anew=anew, may_copy_picture=may_copy
+        )
         _carry_over(media, out, tracks, duration_s, report)
     verify(target)
     return made
@@ -88,11 +91,12 @@ def _tracks(
     max_pixels: int,
     *,
     anew: bool,
+    may_copy_picture: bool,
 ) -> dict[int, Track]:
     """By the index of the stream that each is made from; the picture's comes first."""
     stream, start_s, coding = video_stream(media), _start_s(media), CODINGS[made]
     # A WebM has no place for the rotation that an MP4 tells of.
-    if not anew and is_video_playable(made, facts) and not (made == "webm" and first.rotation):
+    if may_copy_picture and not anew and not (made == "webm" and first.rotation):
         tracks: dict[int, Track] = {stream.index: CopiedTrack(out, stream, start_s)}
     else:
         picture = PictureTrack(out, coding, stream, first, facts, start_s, max_pixels)

@@ -179,7 +179,7 @@ async def test_an_upload_turns_ready_without_a_reload(
 
     await form.locator("summary").click()
     await form.get_by_label("Title").fill("Fresh from the camera")
-    await form.get_by_label("MP4 or WebM file").set_input_files(tmp_path / "short.mp4")
+    await form.get_by_label("Video file").set_input_files(tmp_path / "short.mp4")
     await form.get_by_role("button", name="Upload").click()
 
     lesson = page.locator(".lesson", has_text="Fresh from the camera")
@@ -194,7 +194,7 @@ async def test_a_refused_upload_is_explained(context: BrowserContext, service: A
 
     await form.locator("summary").click()
     essay = FilePayload(name="essay.mp4", mimeType="video/mp4", buffer=b"Once upon a time")
-    await form.get_by_label("MP4 or WebM file").set_input_files(essay)
+    await form.get_by_label("Video file").set_input_files(essay)
     await form.get_by_role("button", name="Upload").click()
 
     await expect(page.get_by_role("alert")).to_be_visible()
@@ -240,7 +240,7 @@ async def test_an_upload_that_succeeds_takes_the_last_ones_error_away(
     context = await browser.new_context(viewport=PHONE)
     page = await _open(context, service, "/", service.instructor_token)
     form = page.locator("details.upload").last
-    file = form.get_by_label("MP4 or WebM file")
+    file = form.get_by_label("Video file")
 
     await form.locator("summary").click()
     essay = FilePayload(name="essay.mp4", mimeType="video/mp4", buffer=b"Once upon a time")

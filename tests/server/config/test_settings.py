@@ -9,6 +9,7 @@ from storage.media.facts import MediaLimits
 NO_FILE = Path("/nonexistent/.env")
 LONG = "s" * 32
 GIB = 1024**3
+FORMATS = ("mp4", "webm", "mov", "mkv", "avi", "ts", "mpg", "wmv", "flv")
 
 # variable, default, a text that is allowed, what it means.
 CONTRACT = [
@@ -30,7 +31,7 @@ CONTRACT = [
     ("JWT_LEEWAY", 30, "0s", 0),
     ("GRANT_SECRET", Secret(""), LONG, Secret(LONG)),
     ("GRANT_TTL", 6 * 3600, "90m", 90 * 60),
-    ("ALLOWED_FORMATS", ("mp4", "webm", "mov", "mkv"), "webm", ("webm",)),
+    ("ALLOWED_FORMATS", FORMATS, "mxf,ogv", ("mxf", "ogv")),
     ("MAX_UPLOAD_SIZE", 10 * GIB, "256KiB", 256 * 1024),
     ("MAX_PIXELS", 50_000_000, "1", 1),
     ("MAX_DURATION", 86400, "2d", 2 * 86400),

@@ -39,19 +39,42 @@ MKV: dict[str, Any] = {"muxer": "matroska"}
         pytest.param({"audio": "eac3"}, "mp4 avc1.42C00B, mp4a.40.2", id="eac3"),
         pytest.param({"video": "libx265", "audio": None}, "mp4 avc1.64000B", id="silent"),
         pytest.param(MKV, "mp4 avc1.42C00B, mp4a.40.2", id="h264-in-matroska"),
+        pytest.param({"muxer": "mov"}, "mp4 avc1.42C00B, mp4a.40.2", id="h264-in-quicktime"),
         pytest.param(
-            {**MKV, "video_options": {"preset": "medium"}},
+            {
+                "muxer": "mov",
+                "video": "prores_ks",
+                "audio": "pcm_s16le",
+                "pixel_format": "yuv422p10le",
+            },
             "mp4 avc1.64000B, mp4a.40.2",
-            id="b-frames-in-matroska",
+            id="prores-in-quicktime",
         ),
-        pytest.param({**MKV, "video": "libvpx", "audio": "flac"}, "webm vp8, opus", id="vp8-flac"),
+        pytest.param({"muxer": "mpegts"}, "mp4 avc1.42C00B, mp4a.40.2", id="h264-in-ts"),
         pytest.param(
-            {**MKV, "video": "libvpx-vp9", "audio": "libmp3lame"},
-            "webm vp09.00.10.08, opus",
-            id="vp9-mp3",
+            {"muxer": "mpegts", "audio": "ac3", "muxer_options": {"mpegts_m2ts_mode": "1"}},
+            "mp4 avc1.42C00B, mp4a.40.2",
+            id="camcorder",
+        ),
+        pytest.param({"muxer": "flv"}, "mp4 avc1.42C00B, mp4a.40.2", id="h264-in-flv"),
+        pytest.param(
+            {"muxer": "flv", "video": "flv", "audio": None}, "mp4 avc1.64000B", id="sorenson-in-flv"
         ),
         pytest.param(
-            {**MKV, "video": "ffv1", "audio": "vorbis"}, "mp4 avc1.64000B, mp4a.40.2", id="ffv1"
+            {"muxer": "avi", "video": "mpeg4", "audio": "libmp3lame"},
+            "mp4 avc1.64000B, mp3",
+            id="avi",
+        ),
+        pytest.param({"muxer": "avi", "audio": None}, "mp4 avc1.64000B", id="h264-in-avi"),
+        pytest.param(
+            {"muxer": "mpeg", "video": "mpeg1video", "audio": "mp2"},
+            "mp4 avc1.64000B, mp4a.40.2",
+            id="mpeg-1",
+        ),
+        pytest.param(
+            {"muxer": "asf", "video": "wmv2", "audio": "wmav2"},
+            "mp4 avc1.64000B, mp4a.40.2",
+            id="windows-media",
         ),
     ],
 )
@@ -108,6 +131,9 @@ def test_the_other_format_is_made_when_only_that_is_asked_for(
     ("clip", "kind"),
     [
         pytest.param({"audio": "alac"}, "video", id="picture"),
+        pytest.param({"muxer": "mov"}, "video", id="picture-of-quicktime"),
+        pytest.param({"muxer": "flv"}, "video", id="picture-of-flash-video"),
+        pytest.param({"muxer": "mov"}, "audio", id="sound-of-quicktime"),
         pytest.param({"video": "mpeg4"}, "audio", id="sound"),
     ],
 )
