@@ -13,11 +13,13 @@ from pathlib import Path
 
 # Some network file systems have no locks: there nothing can be held, and nothing is cleaned up.
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
+_NOT_WRITABLE = frozenset({errno.EISDIR, errno.EACCES, errno.EROFS})
 
 
 def lock_descriptor(descriptor: int, *, is_exclusive: bool = False) -> None:
-    """Lock an open file until its descriptor is closed; `alone` for an exclusive lock.
+    """Lock an open file until its descriptor is closed.
 
+    NFS has a shared lock for descriptors that can read, an exclusive one for those that can write.
     Raises: BlockingIOError when clean-up or another holder has it locked.
     """
     kind = fcntl.LOCK_EX if is_exclusive else fcntl.LOCK_SH
@@ -53,7 +55,7 @@ def try_exclusive_lock(path: Path) -> Iterator[bool]:
     True also for a symbolic link, a socket or a missing file, which no upload writes to.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = _open_to_lock(path)
     except OSError as exc:
         yield exc.errno in (errno.ELOOP, errno.ENXIO, errno.ENOENT)
         return
@@ -61,6 +63,17 @@ def try_exclusive_lock(path: Path) -> Iterator[bool]:
         yield _try_exclusive(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _open_to_lock(path: Path) -> int:
+    """Opens for writing, too, without which NFS has no exclusive lock; a directory cannot be."""
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(path, os.O_RDWR | flags)
+    except OSError as exc:
+        if exc.errno not in _NOT_WRITABLE:
+            raise
+        return os.open(path, os.O_RDONLY | flags)
 
 
 def _try_exclusive(descriptor: int) -> bool:

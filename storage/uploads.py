@@ -143,7 +143,8 @@ async def receive(
 
 def _open_locked(path: str, flags: int) -> int:
     """Open and lock; the kernel releases the lock when the process ends, however it ends."""
-    descriptor = os.open(path, flags, FILE_MODE)
+    readable = flags & ~os.O_WRONLY | os.O_RDWR  # for the lock, on NFS
+    descriptor = os.open(path, readable, FILE_MODE)
     try:
         lock_descriptor(descriptor)
         require_linked(descriptor)

@@ -1,4 +1,7 @@
+import errno
 import fcntl
+import os
+import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -78,6 +81,21 @@ def paths(tmp_path: Path) -> StoragePaths:
     paths = StoragePaths(tmp_path / "storage")
     paths.prepare()
     return paths
+
+
+@pytest.fixture(autouse=True)
+def as_strict_as_nfs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`flock` of a file is refused where Linux's NFS client refuses it (`nfs_flock`)."""
+    lock = fcntl.flock
+
+    def lock_strictly(descriptor: int, operation: int) -> None:
+        mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        unfit = os.O_RDONLY if operation & fcntl.LOCK_EX else os.O_WRONLY
+        if mode == unfit and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock_strictly)
 
 
 @pytest.fixture
