@@ -11,6 +11,7 @@ from events.log.emitter import Emitter
 from events.media.pictures import Pictures
 from events.metrics import Metrics
 from events.progress.persister import ProgressPersister
+from events.progress.session_names import SessionNames
 from events.stream.hub import Hub
 from events.takeover.s3_urls import S3Sources
 from events.upkeep.damage import DamagedFiles
@@ -54,6 +55,7 @@ CATALOG = web.AppKey("catalog", Catalog)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)
 DAMAGED_FILES = web.AppKey("damaged_files", DamagedFiles)
+SESSION_NAMES = web.AppKey("session_names", SessionNames)
 PERSISTER = web.AppKey("persister", ProgressPersister)
 RANGE_SHORTCUT = web.AppKey("range_shortcut", RangeShortcut)  # absent when switched off
 REPORT_SHORTCUT = web.AppKey("report_shortcut", ReportShortcut)  # likewise

@@ -141,6 +141,19 @@ class ProgressView(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class ReportView(ProgressView, frozen=True, kw_only=True):
+    """What a report answers; `capped` when not all that it claims to have watched was counted."""
+
+    capped: Literal[True] | msgspec.UnsetType = msgspec.UNSET
+
+    @staticmethod
+    def after(state: ProgressState) -> "ReportView":
+        return ReportView(
+            **msgspec.structs.asdict(ProgressView.of(state)),
+            capped=True if state.is_capped else msgspec.UNSET,
+        )
+
+
 class ProgressItem(ProgressView, frozen=True, kw_only=True):
     video_id: UUID
     user_id: str

@@ -120,6 +120,16 @@ def _follow_reports(metrics: Metrics, persister: ProgressPersister) -> None:
         "progress_reports_committed", "Progress reports.", lambda: {"": persister.report_count}
     )
     metrics.count(
+        "progress_reports_capped",
+        "Progress reports that claimed more seconds than could have been played.",
+        lambda: {"": persister.capped_count},
+    )
+    metrics.count(
+        "progress_capped_seconds",
+        "Seconds that these claimed beyond it; they were not counted.",
+        lambda: {"": persister.capped_s},
+    )
+    metrics.count(
         "progress_commits",
         "Transactions that stored progress reports.",
         lambda: {"": persister.commit_count},

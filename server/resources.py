@@ -224,7 +224,8 @@ async def _events(config: Config, dsn: str, app: web.Application) -> AsyncIterat
 
 
 async def _persister(config: Config, app: web.Application) -> AsyncIterator[None]:
-    reports = ProgressPersister(app[keys.DATABASE], config.completion_ratio)
+    named_at = app[keys.SESSION_NAMES].named_at if config.seen_claims == "bounded" else None
+    reports = ProgressPersister(app[keys.DATABASE], config.completion_ratio, named_at=named_at)
     app[keys.PERSISTER] = reports
     app[keys.EMITTER].subscribe_reports(reports.on_report)
     if has_shortcuts(config):

@@ -19,11 +19,6 @@ p.position_s, p.watched_s, p.watched_ratio, p.watched::text AS watched, p.comple
 
 GET = f"SELECT {STATE} FROM progress p WHERE user_id = %s AND video_id = %s"
 
-NEXT_SEQUENCE = """
-SELECT last_sequence + 1 AS next_sequence FROM playback_sessions
-WHERE user_id = %s AND video_id = %s AND session_id = %s
-"""
-
 LIST_FOR_COURSE = f"""
 SELECT p.video_id, p.user_id, p.created_at, {STATE}
 FROM progress p JOIN videos v ON v.id = p.video_id AND v.deleted_at IS NULL
@@ -43,7 +38,10 @@ _pieces = msgspec.json.Decoder(tuple[tuple[float, float], ...]).decode
 
 
 class ProgressState(msgspec.Struct, frozen=True):
-    """The state that a report is answered with; `position_s` is the float that a report sent."""
+    """The state that a report is answered with; `position_s` is the float that a report sent.
+
+    `is_capped` belongs to one report: not all that it claims was counted.
+    """
 
     position_s: float
     watched_s: float
@@ -51,6 +49,7 @@ class ProgressState(msgspec.Struct, frozen=True):
     watched: tuple[tuple[float, float], ...]
     completed_at: datetime | None
     updated_at: datetime
+    is_capped: bool = False
 
     @property
     def completed(self) -> bool:
@@ -75,12 +74,6 @@ ListPosition = tuple[
 async def get(queries: Queries, user_id: str, video_id: UUID) -> ProgressState | None:
     row = await queries.fetch_one(GET, (user_id, str(video_id)))
     return build_state(row) if row else None
-
-
-async def next_sequence(queries: Queries, user_id: str, video_id: UUID, session_id: str) -> int:
-    """The smallest sequence that the session's next report may have; 0 for a new session."""
-    row = await queries.fetch_one(NEXT_SEQUENCE, (user_id, str(video_id), session_id))
-    return int(row.next_sequence) if row else 0
 
 
 async def list_for_course(

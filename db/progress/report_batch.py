@@ -12,8 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from db.pool import Database, Transaction
-from db.progress.progress import STATE, ProgressState, build_state
+from db.pool import Database, Row, Transaction
+from db.progress.progress import STATE, ProgressState, build_state, parse_pieces
 
 PlaybackState = Literal["playing", "paused", "stopped"]
 
@@ -37,9 +37,11 @@ WHERE (user_id, video_id) IN (
 )
 ORDER BY user_id, video_id FOR UPDATE;
 
-SELECT k.place - 1 AS place, v.course_id, clock_timestamp() AS now,
+SELECT k.place - 1 AS place, v.course_id, v.duration_s, clock_timestamp() AS now,
     CASE WHEN p.position_at <= clock_timestamp() THEN p.position_at END AS position_at,
-    p.position_session_id, p.completed_at, s.last_sequence
+    p.position_session_id, p.completed_at, p.watched::text AS watched,
+    s.last_sequence, s.claims_until, s.allowed_s, s.counted_s,
+    coalesce(s.claims_since, s.started_at, n.named_at) AS began_at
 FROM ROWS FROM (json_to_recordset(%(keys)s) AS (user_id text, video_id uuid, session_id text))
     WITH ORDINALITY AS k (user_id, video_id, session_id, place)
 JOIN videos v ON v.id = k.video_id AND v.deleted_at IS NULL
@@ -47,9 +49,15 @@ CROSS JOIN LATERAL (
     SELECT * FROM progress WHERE user_id = k.user_id AND video_id = k.video_id OFFSET 0
 ) AS p
 LEFT JOIN LATERAL (
-    SELECT last_sequence FROM playback_sessions
+    SELECT last_sequence, started_at, claims_since, claims_until, allowed_s, counted_s
+    FROM playback_sessions
     WHERE user_id = k.user_id AND video_id = k.video_id AND session_id = k.session_id OFFSET 0
 ) AS s ON true
+LEFT JOIN LATERAL (
+    SELECT named_at FROM playback_session_names
+    WHERE s.last_sequence IS NULL
+      AND user_id = k.user_id AND video_id = k.video_id AND session_id = k.session_id OFFSET 0
+) AS n ON true
 """
 
 # Durations are rounded as watched seconds are, or a video watched in full could stay below 1. While
@@ -57,14 +65,17 @@ LEFT JOIN LATERAL (
 WRITE = f"""
 INSERT INTO playback_sessions AS s (
     user_id, video_id, session_id, last_sequence, state, position_s, rate, quality,
-    started_at, last_report_at, stopped_at
+    started_at, last_report_at, stopped_at, claims_since, claims_until, allowed_s, counted_s
 )
 SELECT user_id, video_id, session_id, last_sequence, state, position_s, rate, quality,
-    started_at, last_report_at, CASE state WHEN 'stopped' THEN last_report_at END
+    started_at, last_report_at, CASE state WHEN 'stopped' THEN last_report_at END,
+    claims_since, claims_until, allowed_s, counted_s
 FROM json_to_recordset(%(sessions)s) AS c (
     user_id text, video_id uuid, session_id text, last_sequence bigint, state text,
     position_s double precision, rate double precision, quality jsonb,
-    started_at timestamptz, last_report_at timestamptz
+    started_at timestamptz, last_report_at timestamptz,
+    claims_since timestamptz, claims_until timestamptz,
+    allowed_s double precision, counted_s double precision
 )
 ON CONFLICT (user_id, video_id, session_id) DO UPDATE SET
     last_sequence = excluded.last_sequence,
@@ -73,7 +84,11 @@ ON CONFLICT (user_id, video_id, session_id) DO UPDATE SET
     position_s = excluded.position_s,
     stopped_at = excluded.stopped_at,
     rate = coalesce(excluded.rate, s.rate),
-    quality = s.quality || excluded.quality;
+    quality = s.quality || excluded.quality,
+    claims_since = coalesce(excluded.claims_since, s.claims_since),
+    claims_until = coalesce(excluded.claims_until, s.claims_until),
+    allowed_s = coalesce(excluded.allowed_s, s.allowed_s),
+    counted_s = coalesce(excluded.counted_s, s.counted_s);
 
 WITH measured AS MATERIALIZED (
     SELECT c.*, seen, l.seen_s, d.duration_s
@@ -118,6 +133,28 @@ RETURNING m.place - 1 AS place, {STATE}
 """
 
 
+# Late reports count seconds, and change nothing else of their session.
+WRITE_LATE = """
+UPDATE playback_sessions s SET claims_since = c.claims_since, claims_until = c.claims_until,
+    allowed_s = c.allowed_s, counted_s = c.counted_s
+FROM json_to_recordset(%(late)s) AS c (
+    user_id text, video_id uuid, session_id text, claims_since timestamptz,
+    claims_until timestamptz, allowed_s double precision, counted_s double precision
+)
+WHERE s.user_id = c.user_id AND s.video_id = c.video_id AND s.session_id = c.session_id;
+"""
+
+WRITE_CAPPED = """
+UPDATE progress p SET capped = united.capped
+FROM (
+    SELECT c.user_id, c.video_id, u.capped
+    FROM json_to_recordset(%(capped)s) AS c (user_id text, video_id uuid, capped nummultirange)
+    JOIN progress o ON o.user_id = c.user_id AND o.video_id = c.video_id
+    CROSS JOIN LATERAL watched_union(o.capped, c.capped) AS u(capped)
+) AS united
+WHERE p.user_id = united.user_id AND p.video_id = united.video_id;
+"""
+
 REQUIRE_WRITABLE = "UPDATE progress SET updated_at = updated_at WHERE false"
 
 
@@ -136,8 +173,20 @@ class SessionKey(msgspec.Struct, frozen=True, order=True):
         return VideoKey(self.user_id, self.video_id)
 
 
+class ClaimAccount(msgspec.Struct):
+    """Seconds that a session may count as watched, and has, as of its report at `reported_at`."""
+
+    started_at: datetime
+    reported_at: datetime
+    allowed_s: float
+    counted_s: float
+
+
 class Standing(msgspec.Struct, frozen=True):
-    """A session and its video before the batch; None: never set. `read_at`: the database's time."""
+    """A session and its video before the batch; None: never set. `read_at`: the database's time.
+
+    `began_at` is when the session was named, or first reported. `duration_s` None: not known yet.
+    """
 
     course_id: str
     position_at: datetime | None
@@ -145,6 +194,10 @@ class Standing(msgspec.Struct, frozen=True):
     completed_at: datetime | None
     last_sequence: int | None
     read_at: datetime
+    duration_s: float | None = None
+    watched: tuple[tuple[float, float], ...] = ()
+    began_at: datetime | None = None
+    account: ClaimAccount | None = None
 
 
 class ProgressChange(msgspec.Struct, frozen=True):
@@ -172,6 +225,30 @@ class SessionChange(msgspec.Struct, frozen=True):
     quality: dict[str, Any]
     started_at: datetime
     last_report_at: datetime
+    claims_since: datetime | None = None
+    claims_until: datetime | None = None
+    allowed_s: float | None = None
+    counted_s: float | None = None
+
+
+class LateChange(msgspec.Struct, frozen=True):
+    """The account of a session of which only late reports came."""
+
+    user_id: str
+    video_id: UUID
+    session_id: str
+    claims_since: datetime
+    claims_until: datetime
+    allowed_s: float
+    counted_s: float
+
+
+class CappedChange(msgspec.Struct, frozen=True):
+    """Seconds claimed and not counted, as a nummultirange's text."""
+
+    user_id: str
+    video_id: UUID
+    capped: str
 
 
 async def lock_and_read(
@@ -180,17 +257,25 @@ async def lock_and_read(
     """Read the standing of each session; sessions of missing or deleted videos are left out."""
     wanted = sorted(keys)
     rows = await transaction.fetch_all(LOCK_AND_READ, {"keys": _json(wanted)})
-    return {
-        wanted[row.place]: Standing(
-            row.course_id,
-            row.position_at,
-            row.position_session_id,
-            row.completed_at,
-            row.last_sequence,
-            row.now,
-        )
-        for row in rows
-    }
+    return {wanted[row.place]: _standing(row) for row in rows}
+
+
+def _standing(row: Row) -> Standing:
+    account = None
+    if row.claims_until is not None:
+        account = ClaimAccount(row.began_at, row.claims_until, row.allowed_s, row.counted_s)
+    return Standing(
+        row.course_id,
+        row.position_at,
+        row.position_session_id,
+        row.completed_at,
+        row.last_sequence,
+        row.now,
+        row.duration_s,
+        parse_pieces(row.watched),
+        row.began_at,
+        account,
+    )
 
 
 async def write(
@@ -198,14 +283,19 @@ async def write(
     progress: Sequence[ProgressChange],
     sessions: Sequence[SessionChange],
     completion_ratio: float,
+    late: Sequence[LateChange] = (),
+    capped: Sequence[CappedChange] = (),
 ) -> dict[VideoKey, ProgressState]:
     """Store at most one change per key; returns the resulting states."""
     parameters = {
         "progress": _json(progress),
         "sessions": _json(sessions),
+        "late": _json(late),
+        "capped": _json(capped),
         "completion_ratio": completion_ratio,
     }
-    rows = await transaction.fetch_all(WRITE, parameters)
+    seldom = (WRITE_LATE if late else "") + (WRITE_CAPPED if capped else "")
+    rows = await transaction.fetch_all(seldom + WRITE, parameters)
     keys = [VideoKey(change.user_id, change.video_id) for change in progress]
     return {keys[row.place]: build_state(row) for row in rows}
 

@@ -13,7 +13,7 @@ from db import clock
 from db.errors import DatabaseError, DatabaseTimeout
 from db.log import partitions
 from db.pool import Database, Transaction
-from db.progress import sessions
+from db.progress import session_names, sessions
 from db.upkeep import bytes_served
 from events.errors import OUTAGES
 from storage.tasks import Periodic
@@ -70,6 +70,10 @@ class Retention:
         while deleted == ROWS_AT_ONCE:
             async with self._database.transaction() as transaction:
                 deleted = await sessions.delete_old(transaction, before, ROWS_AT_ONCE)
+        deleted = ROWS_AT_ONCE
+        while deleted == ROWS_AT_ONCE:
+            async with self._database.transaction() as transaction:
+                deleted = await session_names.delete_old(transaction, before, ROWS_AT_ONCE)
 
     async def delete_bytes_served(self, now: datetime) -> None:
         """Deletes the days that ended before the retention period."""

@@ -1,7 +1,8 @@
 """Merging of a batch of progress reports into row changes and events. Pure.
 
 Decides which reports are late or duplicates, which one sets the position, what was watched, and
-which events follow. Reports are applied in the order of their arrival.
+which events follow. Reports are applied in the order of their arrival. The bound on what they may
+claim is plausibility.py's.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,9 @@ import msgspec
 
 from db.progress.progress import ProgressState
 from db.progress.report_batch import (
+    CappedChange,
+    ClaimAccount,
+    LateChange,
     PlaybackState,
     ProgressChange,
     SessionChange,
@@ -27,7 +31,10 @@ from events.log.types import (
     PlaybackStarted,
     PlaybackStopped,
 )
+from events.progress.database_clock import ClockDifference
+from events.progress.plausibility import NamedAt, account_of, count
 from events.progress.reports import ProgressReport
+from events.progress.watched import Piece, WatchedSet, length
 
 EVENT_OF_REPORT: Mapping[str, type[PlaybackEvent]] = {
     "started": PlaybackStarted,
@@ -37,7 +44,10 @@ STATE_OF_REPORT: Mapping[str, PlaybackState] = {"paused": "paused", "stopped": "
 
 
 def to_database_clock(
-    reports: Sequence[ProgressReport], standings: Mapping[SessionKey, Standing], now: datetime
+    reports: Sequence[ProgressReport],
+    standings: Mapping[SessionKey, Standing],
+    now: datetime,
+    difference: ClockDifference,
 ) -> Sequence[ProgressReport]:
     """Converts `received_at` from our clock, now at `now`, to the database's, shared by all hosts.
 
@@ -46,7 +56,7 @@ def to_database_clock(
     if not standings:
         return reports
     read_at = next(iter(standings.values())).read_at
-    ahead = now - read_at
+    ahead = difference.read(read_at, now)
     return [
         msgspec.structs.replace(report, received_at=min(report.received_at - ahead, read_at))
         for report in reports
@@ -69,6 +79,11 @@ def multirange(pieces: Iterable[tuple[float, float]]) -> str:
     return "{" + ",".join(f"[{start!r},{stop!r})" for start, stop in pieces if start < stop) + "}"
 
 
+def in_seconds(pieces: Iterable[Piece]) -> Iterator[tuple[float, float]]:
+    """Yields pieces in centiseconds as seconds, of which no digit is lost as text."""
+    return ((start / 100, stop / 100) for start, stop in pieces)
+
+
 @dataclass(slots=True)
 class _Session:
     """One playback session's state while a batch is merged."""
@@ -77,6 +92,7 @@ class _Session:
     started_at: datetime
     last_report_at: datetime
     latest: ProgressReport | None = None  # neither late nor a duplicate
+    account: ClaimAccount | None = None  # None: what it claims is not bounded
     rate: float | None = None
     quality: dict[str, Any] = field(default_factory=dict)
 
@@ -94,6 +110,7 @@ class _Session:
     def change(self, key: SessionKey) -> SessionChange | None:
         if self.latest is None:
             return None
+        account = self.account
         return SessionChange(
             user_id=key.user_id,
             video_id=key.video_id,
@@ -105,6 +122,23 @@ class _Session:
             quality=self.quality,
             started_at=self.started_at,
             last_report_at=self.last_report_at,
+            claims_since=account.started_at if account else None,
+            claims_until=account.reported_at if account else None,
+            allowed_s=account.allowed_s if account else None,
+            counted_s=account.counted_s if account else None,
+        )
+
+    def late_change(self, key: SessionKey) -> LateChange | None:
+        if self.latest is not None or self.account is None:
+            return None
+        return LateChange(
+            key.user_id,
+            key.video_id,
+            key.session_id,
+            self.account.started_at,
+            self.account.reported_at,
+            self.account.allowed_s,
+            self.account.counted_s,
         )
 
 
@@ -117,10 +151,11 @@ class _Video:
     received_at: datetime
     holder: ProgressReport | None = None  # the report that sets the position
     watched: list[tuple[float, float]] = field(default_factory=list)
+    capped: list[Piece] = field(default_factory=list)
+    seen: WatchedSet | None = None
 
     def apply(self, report: ProgressReport, is_new: bool) -> None:
         self.received_at = max(self.received_at, report.received_at)
-        self.watched.extend(report.watched)
         if is_new:
             self._move(report, effective_at(report))
 
@@ -144,14 +179,24 @@ class _Video:
             received_at=self.received_at,
         )
 
+    def capped_change(self, key: VideoKey) -> CappedChange | None:
+        if not self.capped:
+            return None
+        return CappedChange(key.user_id, key.video_id, multirange(in_seconds(self.capped)))
+
 
 class AppliedReport(msgspec.Struct, frozen=True):
-    """A report with the standing before it; `is_new`: neither late nor a duplicate."""
+    """A report with the standing before it; `is_new`: neither late nor a duplicate.
 
+    `place` is its place in the batch; `capped_s` was claimed beyond the bound.
+    """
+
+    place: int
     report: ProgressReport
     video: VideoKey
     standing: Standing
     is_new: bool
+    capped_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +205,8 @@ class Merged:
 
     progress: Sequence[ProgressChange]
     sessions: Sequence[SessionChange]
+    late: Sequence[LateChange]
+    capped: Sequence[CappedChange]
     applied: Sequence[AppliedReport]
 
     def events(self, states: Mapping[VideoKey, ProgressState]) -> Iterator[PlaybackEvent]:
@@ -187,31 +234,84 @@ class Merged:
         return completing
 
 
-def merge(reports: Sequence[ProgressReport], standings: Mapping[SessionKey, Standing]) -> Merged:
-    """Merges the batch; reports without a standing, whose video is gone, change nothing."""
-    sessions: dict[SessionKey, _Session] = {}
-    videos: dict[VideoKey, _Video] = {}
-    all_applied = []
-    for report in reports:
+def merge(
+    reports: Sequence[ProgressReport],
+    standings: Mapping[SessionKey, Standing],
+    named_at: NamedAt | None = None,
+) -> Merged:
+    """Merges the batch; reports without a standing, whose video is gone, change nothing.
+
+    `named_at` bounds what they claim to have watched; without it all of that counts.
+    """
+    batch = _Batch(named_at)
+    for place, report in enumerate(reports):
         key = session_key(report)
         standing = standings.get(key)
-        if standing is None:
-            continue
+        if standing is not None:
+            batch.apply(place, key, report, standing)
+    return batch.merged()
+
+
+class _Batch:
+    """The sessions and videos of a batch while its reports are applied."""
+
+    def __init__(self, named_at: NamedAt | None) -> None:
+        self._named_at = named_at
+        self._sessions: dict[SessionKey, _Session] = {}
+        self._videos: dict[VideoKey, _Video] = {}
+        self._applied: list[AppliedReport] = []
+
+    def apply(
+        self, place: int, key: SessionKey, report: ProgressReport, standing: Standing
+    ) -> None:
         video_key = key.video
-        session, video = sessions.get(key), videos.get(video_key)
+        session, video = self._sessions.get(key), self._videos.get(video_key)
         if session is None:
-            session = sessions[key] = _session(standing, report)
+            session = self._sessions[key] = _session(standing, report)
         if video is None:
-            video = videos[video_key] = _video(standing, report)
+            video = self._videos[video_key] = _video(standing, report)
         is_new = session.apply(report)
         video.apply(report, is_new)
-        all_applied.append(AppliedReport(report, video_key, standing, is_new))
-    changes = (session.change(key) for key, session in sorted(sessions.items()))
-    return Merged(
-        progress=[video.change(key) for key, video in sorted(videos.items())],
-        sessions=[change for change in changes if change],
-        applied=all_applied,
-    )
+        capped_s = 0.0
+        if self._named_at is None:
+            video.watched.extend(report.watched)
+        else:
+            capped_s = _count(self._named_at, key, report, standing, session, video)
+        self._applied.append(AppliedReport(place, report, video_key, standing, is_new, capped_s))
+
+    def merged(self) -> Merged:
+        sessions, videos = sorted(self._sessions.items()), sorted(self._videos.items())
+        changes = (session.change(key) for key, session in sessions)
+        late = (session.late_change(key) for key, session in sessions)
+        capped = (video.capped_change(key) for key, video in videos)
+        return Merged(
+            progress=[video.change(key) for key, video in videos],
+            sessions=[change for change in changes if change],
+            late=[change for change in late if change],
+            capped=[change for change in capped if change],
+            applied=self._applied,
+        )
+
+
+def _count(
+    named_at: NamedAt,
+    key: SessionKey,
+    report: ProgressReport,
+    standing: Standing,
+    session: _Session,
+    video: _Video,
+) -> float:
+    """Adds to the video what counts of the report; returns the seconds that do not."""
+    made_at = effective_at(report)
+    if session.account is None and not report.is_believed:
+        session.account = account_of(key, standing, made_at, named_at)
+    if video.seen is None:
+        video.seen = WatchedSet(standing.watched)
+    account = None if report.is_believed else session.account
+    counted = count(account, video.seen, report, made_at, standing.duration_s)
+    video.watched.extend(in_seconds(counted.pieces))
+    video.capped.extend(counted.capped)
+    return length(counted.capped) / 100
 
 
 def _session(standing: Standing, first: ProgressReport) -> _Session:

@@ -9,19 +9,24 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+
+import msgspec
 
 from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
 from db.pool import Database
 from db.progress import report_batch
 from db.progress.progress import ProgressState
+from db.progress.report_batch import SessionKey, Standing, VideoKey
 from events.errors import PersisterFull, PersisterStopped, VideoMissing
 from events.log import log
 from events.log.emitter import Emitter
+from events.progress.database_clock import ClockDifference
 from events.progress.lane_health import LaneHealth, LaneState
-from events.progress.merging import merge, session_key, to_database_clock
+from events.progress.merging import Merged, merge, session_key, to_database_clock
+from events.progress.plausibility import NamedAt
 from events.progress.reports import ProgressReport, ReportReceived
 from storage.tasks import end
 
@@ -74,10 +79,15 @@ class ProgressPersister:
         completion_ratio: float,
         queue_size: int = QUEUE_SIZE,
         clock: Callable[[], datetime] = utc_now,
+        named_at: NamedAt | None = None,
     ) -> None:
+        """`named_at` bounds what sessions claim; without it every claim is believed."""
         self._database = database
         self._queue_size = queue_size
-        self._lanes = [_Lane(database, completion_ratio, clock) for _ in range(LANES)]
+        difference = ClockDifference()
+        self._lanes = [
+            _Lane(database, completion_ratio, clock, difference, named_at) for _ in range(LANES)
+        ]
 
     def start(self) -> None:
         for lane in self._lanes:
@@ -95,6 +105,16 @@ class ProgressPersister:
     def report_count(self) -> int:
         """Number of committed reports."""
         return sum(lane.report_count for lane in self._lanes)
+
+    @property
+    def capped_count(self) -> int:
+        """Number of committed reports that claimed more than could have been played."""
+        return sum(lane.capped_count for lane in self._lanes)
+
+    @property
+    def capped_s(self) -> float:
+        """Seconds that these claimed beyond it, which were not counted."""
+        return sum(lane.capped_s for lane in self._lanes)
 
     @property
     def waiting_count(self) -> int:
@@ -129,12 +149,21 @@ class _Lane:
     """A queue of reports and the one task that commits them."""
 
     def __init__(
-        self, database: Database, completion_ratio: float, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        completion_ratio: float,
+        clock: Callable[[], datetime],
+        difference: ClockDifference,
+        named_at: NamedAt | None,
     ) -> None:
         self.commit_count = 0
         self.report_count = 0
+        self.capped_count = 0
+        self.capped_s = 0.0
         self.health = LaneHealth()
         self._clock = clock
+        self._difference = difference
+        self._named_at = named_at
         self._database = database
         self._completion_ratio = completion_ratio
         self._reports: deque[ReportReceived] = deque()
@@ -225,18 +254,44 @@ class _Lane:
         async with self._database.transaction() as transaction:
             keys = {session_key(report) for report in reports}
             standings = await report_batch.lock_and_read(transaction, keys)
-            merged = merge(to_database_clock(reports, standings, self._clock()), standings)
+            merged = self._merge(reports, standings)
             if not merged.applied:
                 return [None for _ in reports]
             states = await report_batch.write(
-                transaction, merged.progress, merged.sessions, self._completion_ratio
+                transaction,
+                merged.progress,
+                merged.sessions,
+                self._completion_ratio,
+                merged.late,
+                merged.capped,
             )
             events = list(merged.events(states))
             if events:
                 await log.append_and_commit(transaction, events)
         self.commit_count += 1
         self.report_count += len(reports)
-        return [states.get(session_key(report).video) for report in reports]
+        return self._answers(reports, states, merged)
+
+    def _merge(
+        self, reports: Sequence[ProgressReport], standings: Mapping[SessionKey, Standing]
+    ) -> Merged:
+        dated = to_database_clock(reports, standings, self._clock(), self._difference)
+        return merge(dated, standings, self._named_at)
+
+    def _answers(
+        self,
+        reports: Sequence[ProgressReport],
+        states: Mapping[VideoKey, ProgressState],
+        merged: Merged,
+    ) -> list[ProgressState | None]:
+        answers = [states.get(session_key(report).video) for report in reports]
+        for applied in merged.applied:
+            if applied.capped_s:
+                self.capped_count += 1
+                self.capped_s += applied.capped_s
+                state = states[applied.video]
+                answers[applied.place] = msgspec.structs.replace(state, is_capped=True)
+        return answers
 
 
 def _expire(outcome: asyncio.Future[ProgressState]) -> None:

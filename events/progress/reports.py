@@ -18,7 +18,8 @@ ReportedEvent = Literal["started", "progress", "paused", "seeked", "completed", 
 class ProgressReport(msgspec.Struct, frozen=True):
     """One report, already validated against the contract's bounds.
 
-    `watched` holds [from, to] in seconds; `delayed_s` is the time it waited in the client.
+    `watched` holds [from, to] in seconds; `delayed_s` is the time it waited in the client;
+    `is_believed`: what it claims to have watched is not bounded.
     """
 
     user_id: str
@@ -33,6 +34,7 @@ class ProgressReport(msgspec.Struct, frozen=True):
     rate: float | None = None
     delayed_s: float = 0.0
     quality: dict[str, Any] | None = None
+    is_believed: bool = False
 
 
 class ReportReceived(msgspec.Struct, frozen=True):

@@ -33,7 +33,7 @@ from handlers.connection.connection import Fallback, Respond
 from handlers.connection.known_requests import KNOWN_REQUESTS, KnownRequests, fill, head_template
 from handlers.connection.posts import Post
 from handlers.delivery.head import DateText
-from handlers.messages import ProgressView, video_id_of
+from handlers.messages import ReportView, video_id_of
 from handlers.progress.reports import refusal_of, report_by_grant
 
 ROUTE = "/play/{grant}/{video_id}/progress"
@@ -137,7 +137,7 @@ class ReportShortcut:
 
     def _answer(self, known: "_KnownReport", state: ProgressState) -> bytes:
         self.answered_count += 1
-        body = msgspec.json.encode(ProgressView.of(state))
+        body = msgspec.json.encode(ReportView.after(state))
         new = {
             b"length": len(body),
             b"date": self._date.text().encode(),

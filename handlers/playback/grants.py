@@ -1,13 +1,13 @@
 """Endpoints that issue grants, for a video or for the caller's event stream."""
 
-import secrets
 from datetime import UTC, datetime
 
 from aiohttp import web
 
-from db import enrollments
-from db.progress import progress
+from db import clock, enrollments
+from db.progress import progress, session_names
 from db.progress.progress import ProgressState
+from db.progress.report_batch import SessionKey, VideoKey
 from db.videos import Video
 from events.log.snapshots import captions, chapters_url
 from handlers import keys
@@ -59,10 +59,10 @@ async def post_playback(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.WATCH)
     body = await read_optional_json(request, PlaybackPost)
     await _require_playable(request, video)
-    session_id = body.session_id or secrets.token_urlsafe(12)
     grant = await _grant_for(request, viewer, video)
     state = await progress.get(database, viewer.user_id, video.id)
-    next_sequence = await progress.next_sequence(database, viewer.user_id, video.id, session_id)
+    user_and_video = VideoKey(viewer.user_id, video.id)
+    session_id, next_sequence = await _named_session(request, user_and_video, body.session_id)
     token = request.app[keys.GRANTS].mint(grant)
     report_interval_s = request.app[keys.PLAYBACK_SETTINGS].report_interval_s
     answer = _playback_view(
@@ -127,6 +127,23 @@ async def _grant_for(request: web.Request, viewer: Viewer, video: Video) -> Play
         roles=sorted(viewer.roles),
         expires_at=request.app[keys.GRANTS].expiry(privileged=viewer.is_privileged),
     )
+
+
+async def _named_session(
+    request: web.Request, video: VideoKey, wanted_id: str | None
+) -> tuple[str, int]:
+    """Returns a session's id and its next sequence; from now on it has a start.
+
+    Ids made here hold it. One that a client made up, and never reported by, gets a row.
+    """
+    database, names = request.app[keys.DATABASE], request.app[keys.SESSION_NAMES]
+    if wanted_id is None:
+        return names.new(video, await clock.now(database)), 0
+    key = SessionKey(video.user_id, video.video_id, wanted_id)
+    known = await session_names.read(database, key)
+    if not known.is_known and names.named_at(key) is None:
+        await session_names.add(database, key)
+    return wanted_id, known.next_sequence
 
 
 def _playback_view(

@@ -12,6 +12,7 @@ import msgspec
 
 from events.errors import VideoMissing
 from events.progress.reports import ProgressReport
+from handlers.access.auth import SERVICE
 from handlers.access.grants import PlaybackGrant
 from handlers.errors import InvalidRequest, NotEnrolled, NotFound
 from handlers.messages import ProgressPut, Quality, decode_json
@@ -22,7 +23,15 @@ TOLERANCE_S = 1.0  # a player's clock may exceed the container's duration
 def report_by_grant(grant: PlaybackGrant, body: bytes, longest_s: float) -> ProgressReport:
     """Parses a body as a report of the grant's user. Raises InvalidRequest."""
     said, duration_s = decode_json(body, ProgressPut), grant.duration_s
-    return report_of(said, duration_s, longest_s, grant.video_id, grant.course_id, grant.user_id)
+    return report_of(
+        said,
+        duration_s,
+        longest_s,
+        grant.video_id,
+        grant.course_id,
+        grant.user_id,
+        is_believed=SERVICE in grant.roles,
+    )
 
 
 def refusal_of(failure: BaseException, *, is_told_more: bool) -> BaseException:
@@ -41,8 +50,11 @@ def report_of(
     video_id: UUID,
     course_id: str,
     user_id: str,
+    *,
+    is_believed: bool,
 ) -> ProgressReport:
-    """Builds a report; `longest_s` replaces a duration that is not known yet.
+    """Builds a report; `longest_s` replaces a duration that is not known yet. `is_believed`:
+    its claims are not bounded, as those of services.
 
     Raises InvalidRequest for times outside `[0, duration + 1 s]` and reversed intervals.
     """
@@ -60,6 +72,7 @@ def report_of(
         delayed_s=said.delayed_s,
         quality=_measured(said.quality) if said.quality else None,
         received_at=datetime.now(UTC),
+        is_believed=is_believed,
     )
 
 

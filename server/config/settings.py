@@ -320,6 +320,13 @@ class Config:
     report_interval_s: int = setting(
         "REPORT_INTERVAL", "5s", values.duration(1, 300), "How often players report progress."
     )
+    seen_claims: str = setting(
+        "SEEN_CLAIMS",
+        "bounded",
+        values.choice("bounded", "believed"),
+        "`bounded`: a session counts no more seconds than could have been played, see"
+        " [seen.md](seen.md); `believed`: all that players claim.",
+    )
     report_rate_limit: Rate = setting(
         "REPORT_RATE_LIMIT",
         "10/second",

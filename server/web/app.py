@@ -6,6 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 import handlers
+from events.progress.session_names import SessionNames
 from events.uploads.settings import UploadSettings
 from handlers import keys
 from handlers.access.grants import Grants
@@ -52,6 +53,7 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.STOPPING] = asyncio.Event()
     app[PROXIES] = TrustedProxies(config.trusted_proxies)
     app[keys.GRANTS] = Grants(config.grant_secret.reveal(), config.grant_ttl_s)
+    app[keys.SESSION_NAMES] = SessionNames(config.grant_secret.reveal())
     app[keys.PLAYING_LIMITS] = PlayingLimits(
         config.stream_rate_limit.count,
         config.stream_rate_limit.period_s,

@@ -186,7 +186,11 @@ async def test_replayed_or_not_the_limit_says_the_same(
     monkeypatch.setattr("handlers.request_limits.time", clock)
     monkeypatch.setattr("handlers.connection.report_shortcut.time", clock)
     on, off = [
-        await start_shared_service(REPORT_RATE_LIMIT=f"{RATE}/second", STREAM_REPLAY=switch)
+        await start_shared_service(
+            REPORT_RATE_LIMIT=f"{RATE}/second",
+            STREAM_REPLAY=switch,
+            SEEN_CLAIMS="believed",  # what counts depends on the time, which differs
+        )
         for switch in ("on", "off")
     ]
     statuses: dict[int, int] = {}

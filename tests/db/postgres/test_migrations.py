@@ -106,6 +106,11 @@ ROWS = {
         VALUES ('{ANNOUNCED}', 'c1', 'm1', 'Video', 'b.mp4', 'announced', 1000, 'import-s3');
         INSERT INTO s3_modules (module_id, object_id, video_url, video_id, taken_at, is_local)
         VALUES ('m2', '{VIDEO}', 's3://b/b.mp4', '{ANNOUNCED}', NULL, false)""",
+    "0032_claims": f"""
+        INSERT INTO playback_session_names VALUES ('u1', '{VIDEO}', 's2');
+        UPDATE progress SET capped = '{{[30,60)}}';
+        UPDATE playback_sessions SET claims_since = now(), claims_until = now(),
+            allowed_s = 10, counted_s = 5""",
     "0023_storage_owner": "UPDATE storage_identity SET database_id = 'two', held_strays = 3",
     "0024_trash_clock": "INSERT INTO trash_marks VALUES (0, now())",
     "0035_web_processes": f"INSERT INTO web_processes VALUES ('{VIDEO}', 'host', 'hash')",

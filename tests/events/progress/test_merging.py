@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from db.progress.progress import ProgressState
 from db.progress.report_batch import SessionKey, Standing, VideoKey
+from events.progress.database_clock import ClockDifference
 from events.progress.merging import merge, multirange, to_database_clock
 from events.progress.reports import ProgressReport
 
@@ -135,7 +136,7 @@ def test_reports_are_dated_by_the_clock_of_the_database(
     host_s: float, received_s: float, expected_s: float
 ) -> None:
     [converted] = to_database_clock(
-        [report(1, received_at=at(received_s))], {KEY: NEW}, now=at(host_s)
+        [report(1, received_at=at(received_s))], {KEY: NEW}, at(host_s), ClockDifference()
     )
 
     assert converted.received_at == at(expected_s)
@@ -144,7 +145,7 @@ def test_reports_are_dated_by_the_clock_of_the_database(
 def test_without_any_standing_reports_stay_as_they_are() -> None:
     reports = [report(1)]
 
-    assert to_database_clock(reports, {}, now=at(86_400)) == reports
+    assert to_database_clock(reports, {}, at(86_400), ClockDifference()) == reports
 
 
 def test_two_sessions_of_one_video_in_a_batch_are_one_change() -> None:

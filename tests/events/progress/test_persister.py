@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -11,13 +11,16 @@ from db.advisory_locks import AdvisoryLock, lock_until_commit
 from db.errors import DatabaseError, DatabaseTimeout
 from db.log import event_log
 from db.pool import Database
-from db.progress import progress
+from db.progress import progress, session_names
 from db.progress.progress import ProgressState
+from db.progress.report_batch import SessionKey
 from events.errors import PersisterFull, PersisterStopped, VideoMissing
 from events.log import log
 from events.log.emitter import Emitter
+from events.log.retention import Retention
 from events.log.types import Event
 from events.progress.persister import LANES, ProgressPersister, submit, utc_now
+from events.progress.plausibility import NamedAt
 from events.progress.reports import ProgressReport
 
 ReportOf = Callable[..., ProgressReport]
@@ -29,9 +32,10 @@ async def persisting(
     database: Database,
     queue_size: int = 10_000,
     clock: Callable[[], datetime] = utc_now,
+    named_at: NamedAt | None = None,
 ) -> AsyncIterator[tuple[Emitter, ProgressPersister]]:
     emitter = Emitter()
-    persister = ProgressPersister(database, 0.9, queue_size, clock)
+    persister = ProgressPersister(database, 0.9, queue_size, clock, named_at)
     emitter.subscribe_reports(persister.on_report)
     persister.start()
     try:
@@ -306,13 +310,15 @@ async def test_a_session_goes_on_where_its_sequence_ended(
     emitter: Emitter, library: Any, database: Database, report_of: ReportOf
 ) -> None:
     video = await library.video()
-    assert await progress.next_sequence(database, "student", video, "s") == 0
+    key = SessionKey("student", video, "s")
+    assert (await session_names.read(database, key)).next_sequence == 0
 
     await submit(emitter, report_of(video, 7))
     await submit(emitter, report_of(video, 2))
 
-    assert await progress.next_sequence(database, "student", video, "s") == 8
-    assert await progress.next_sequence(database, "student", video, "other") == 0
+    other = SessionKey("student", video, "other")
+    assert (await session_names.read(database, key)).next_sequence == 8
+    assert (await session_names.read(database, other)).next_sequence == 0
 
 
 async def test_the_event_tells_when_it_was_true(
@@ -387,3 +393,149 @@ async def test_it_can_store_until_every_commit_fails_and_again_after(
             assert not await persister.can_store(), "it tries, and cannot"
 
         assert await persister.can_store(), "it tries, and can"
+
+
+# Claims bounded by the time that a session has had
+
+
+def named(seconds_ago: float) -> NamedAt:
+    return lambda _: utc_now() - timedelta(seconds=seconds_ago)
+
+
+async def capped(database: Database, video: UUID) -> float:
+    row = await database.fetch_one(
+        "SELECT coalesce(sum(upper(piece) - lower(piece)), 0) AS seconds"
+        " FROM progress, unnest(capped) AS piece WHERE video_id = %s",
+        (str(video),),
+    )
+    return float(row.seconds)
+
+
+async def test_what_could_not_have_been_played_is_not_counted(
+    library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=100.0)
+    async with persisting(database, named_at=named(20.0)) as (emitter, persister):
+        report = report_of(video, position_s=100.0, watched=((0.0, 100.0),))
+        state = await submit(emitter, report)
+
+        assert (state.is_capped, state.completed) == (True, False)
+        assert state.watched_s == pytest.approx(50.0, abs=1.0)
+        assert state.watched == ((0.0, state.watched_s),)
+        assert await capped(database, video) == pytest.approx(100.0 - state.watched_s)
+        assert persister.capped_count == 1
+        assert persister.capped_s == pytest.approx(100.0 - state.watched_s)
+
+
+async def test_reports_within_the_bound_say_nothing_of_it(
+    library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=100.0)
+    async with persisting(database, named_at=named(50.0)) as (emitter, persister):
+        state = await submit(emitter, report_of(video, watched=((0.0, 100.0),)))
+
+    assert (state.is_capped, state.watched_s, state.completed) == (False, 100.0, True)
+    assert (persister.capped_count, await capped(database, video)) == (0, 0.0)
+
+
+async def test_all_processes_count_a_sessions_seconds_together(
+    library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=3600.0)
+    async with (
+        persisting(database, named_at=named(5.0)) as (here, _),
+        persisting(database, named_at=named(5.0)) as (there, _),
+    ):
+        for n in range(20):
+            claim = report_of(video, n, watched=((n * 10.0, n * 10.0 + 10.0),))
+            state = await submit((here, there)[n % 2], claim)
+
+    assert state.watched_s == pytest.approx(20.0, abs=4.0)
+
+
+async def test_late_reports_count_in_the_same_bound(
+    library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=3600.0)
+    async with persisting(database, named_at=named(0.0)) as (emitter, _):
+        await submit(emitter, report_of(video, 9))
+        for n in range(9):
+            late = report_of(video, n, watched=((n * 10.0, n * 10.0 + 10.0),))
+            state = await submit(emitter, late)
+
+    assert state.watched_s == pytest.approx(10.0, abs=4.0)
+
+
+async def test_a_capped_report_that_is_sent_again_is_capped_once(
+    library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=100.0)
+    async with persisting(database, named_at=named(0.0)) as (emitter, _):
+        for _ in range(5):
+            await submit(emitter, report_of(video, watched=((0.0, 100.0),)))
+
+    assert 80.0 < await capped(database, video) <= 90.0
+
+
+async def test_each_report_of_a_batch_says_of_itself_whether_it_was_capped(
+    library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=100.0)
+    async with persisting(database, named_at=named(0.0)) as (emitter, _):
+        states = await asyncio.gather(
+            *(
+                submit(emitter, report_of(video, n, watched=(piece,)))
+                for n, piece in enumerate([(0.0, 5.0), (5.0, 50.0), (0.0, 1.0), (80.0, 90.0)])
+            )
+        )
+
+    assert [state.is_capped for state in states] == [False, True, False, True]
+
+
+async def test_a_name_that_a_client_chose_starts_its_session(
+    library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=100.0)
+    await session_names.add(database, SessionKey("student", video, "mine"))
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "UPDATE playback_session_names SET named_at = now() - interval '20 s'"
+        )
+    async with persisting(database, named_at=lambda _: None) as (emitter, _):
+        watched = ((0.0, 100.0),)
+        mine = await submit(emitter, report_of(video, session_id="mine", watched=watched))
+        other = await submit(emitter, report_of(video, session_id="other", watched=watched))
+
+    assert mine.watched_s == pytest.approx(50.0, abs=1.0)
+    assert other.watched_s - mine.watched_s == pytest.approx(10.0)
+
+
+async def test_a_session_older_than_the_bound_counts_from_its_first_report(
+    library: Any, database: Database, report_of: ReportOf
+) -> None:
+    video = await library.video(duration_s=100.0)
+    async with persisting(database) as (emitter, _):
+        await submit(emitter, report_of(video, 0))
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "UPDATE playback_sessions SET started_at = now() - interval '20 s'"
+        )
+    async with persisting(database, named_at=lambda _: None) as (emitter, _):
+        state = await submit(emitter, report_of(video, 1, watched=((0.0, 100.0),)))
+
+    assert state.watched_s == pytest.approx(50.0, abs=1.0)
+
+
+async def test_names_are_kept_as_long_as_sessions(database: Database, library: Any) -> None:
+    video = await library.video()
+    for session_id in ("old", "new"):
+        await session_names.add(database, SessionKey("student", video, session_id))
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "UPDATE playback_session_names SET named_at = now() - interval '2 days'"
+            " WHERE session_id = 'old'"
+        )
+    await Retention(database, 7 * 86400.0, 86400.0).delete_sessions(utc_now())
+
+    rows = await database.fetch_all("SELECT session_id FROM playback_session_names")
+    assert [row.session_id for row in rows] == ["new"]

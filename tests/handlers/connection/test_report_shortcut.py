@@ -89,6 +89,15 @@ async def test_a_repeated_report_is_stored_and_answered_as_the_first(reporter: R
     assert json.loads(again.body)["position"] == 8
 
 
+async def test_a_repeated_report_is_capped_as_any_other(reporter: Reporter) -> None:
+    session_id, before = reporter.player.playback["session_id"], reporter.repeated
+
+    answer = await reporter.say(session_id=session_id, position=30, watched=[[0, 30]])
+
+    assert json.loads(answer.body)["capped"] is True
+    assert reporter.repeated > before
+
+
 async def test_it_counts_as_any_other(reporter: Reporter) -> None:
     before = await series(reporter.player.service)
 

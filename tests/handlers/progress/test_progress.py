@@ -704,3 +704,73 @@ async def test_a_report_that_cannot_be_committed_is_503_and_others_go_on(
 
     assert (await stuck.get())["position"] == 1
     assert (await stuck.say(sequence=1, position=2))["position"] == 2
+
+
+# Claims beyond what could have been played
+
+ALL_SEEN = {"position": 30, "watched": [[0, 30]]}
+
+
+@on_shared_loop
+@pytest.mark.parametrize("way", ["put", "post"])
+async def test_a_claim_of_more_than_could_have_been_played_is_capped(
+    player: Player, way: str
+) -> None:
+    session_id = player.playback["session_id"]
+    answer = await getattr(player, way)(session_id=session_id, **ALL_SEEN)
+
+    assert (answer.said, answer.json["capped"]) == ("200", True)
+    assert answer.json["watched"] == [[0, answer.json["watched_seconds"]]]
+    assert 10 <= answer.json["watched_seconds"] < 27
+    assert (answer.json["position"], answer.json["completed"]) == (30, False)
+    assert await player.get() == {k: v for k, v in answer.json.items() if k != "capped"}
+
+
+@on_shared_loop
+async def test_a_session_that_was_named_long_ago_may_have_seen_all(player: Player) -> None:
+    told = await player.say(session_id="s", **ALL_SEEN)
+
+    assert (told["completed"], "capped" in told) == (True, False)
+
+
+@on_shared_loop
+async def test_a_session_that_a_client_names_starts_once(player: Player) -> None:
+    await player.reload("mine")
+    async with player.service.app[keys.DATABASE].transaction() as transaction:
+        await transaction.execute(
+            "UPDATE playback_session_names SET named_at = named_at - interval '1 hour'"
+            " WHERE session_id = 'mine'"
+        )
+    await player.reload("mine")
+
+    assert "capped" not in await player.say(session_id="mine", **ALL_SEEN)
+
+
+@on_shared_loop
+async def test_an_id_that_playback_gave_needs_no_row(player: Player) -> None:
+    await player.reload(player.playback["session_id"])
+
+    row = await player.service.app[keys.DATABASE].fetch_one(
+        "SELECT count(*) AS names FROM playback_session_names WHERE video_id = %s AND"
+        " session_id = %s",
+        (player.video_id, player.playback["session_id"]),
+    )
+    assert row.names == 0
+
+
+@on_shared_loop
+async def test_services_are_believed(course: Course, player: Player) -> None:
+    answer = await course.service.ask(
+        "svc", "PUT", player.bearer_path, report(session_id="svc", **ALL_SEEN)
+    )
+
+    assert (answer.said, answer.json["completed"]) == ("200", True)
+    assert "capped" not in answer.json
+
+
+async def test_all_is_believed_where_that_is_set(start_service: Any) -> None:
+    player = await new_player(await new_course(await start_service(SEEN_CLAIMS="believed")))
+
+    told = await player.say(session_id=player.playback["session_id"], **ALL_SEEN)
+
+    assert (told["completed"], "capped" in told) == (True, False)

@@ -51,6 +51,7 @@ CONTRACT = [
     ("STREAM_RATE_LIMIT", Rate(50, 1), "60/minute", Rate(60, 60)),
     ("STREAMS_PER_USER", 8, "9", 9),
     ("UPLOADS_PER_USER", 20, "1", 1),
+    ("SEEN_CLAIMS", "bounded", "believed", "believed"),
     ("REPORT_RATE_LIMIT", Rate(10, 1), "60/minute", Rate(60, 60)),
     ("STREAM_BANDWIDTH_LIMIT", None, "1MiB", 1024**2),
     ("SSE_HEARTBEAT", 15, "5s", 5),
