@@ -19,6 +19,7 @@ from blockbuster import BlockBuster
 from db.postgres.migrations import migrate
 from server.postgres.embedded import EmbeddedPostgres
 from server.web import middlewares
+from tests.making import made_once, make_cluster
 from tests.serving import Serve, served_from, write_large_mp4
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -135,10 +136,16 @@ def empty_dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def made_cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DATA_DIR with a migrated database and nothing else, for `served_from` to copy."""
+    return made_once(tmp_path_factory, "cluster", make_cluster)
+
+
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
+def serve(tmp_path: Path, made_cluster: Path) -> Iterator[Serve]:
     """A `serve` to start, with a DATA_DIR that outlives it."""
-    with served_from(tmp_path) as served:
+    with served_from(tmp_path, made_cluster) as served:
         yield served
 
 

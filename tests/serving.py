@@ -17,6 +17,7 @@ from server.commands.tokens import mint_token
 from server.postgres.cluster import Cluster
 from storage.mp4.faststart import move_index_to_front
 from storage.samples import write_clock_mp4
+from tests.making import copy_tree
 from tests.running import SECRET, free_port, start, wait_for
 from tests.waiting import wait_until
 from tests.wire import connected
@@ -142,8 +143,13 @@ def _commands() -> dict[int, str]:
 
 
 @contextmanager
-def served_from(directory: Path, **settings: str) -> Iterator[Serve]:
-    """Not started yet; whatever becomes of it, no process of it is left."""
+def served_from(directory: Path, cluster: Path | None = None, **settings: str) -> Iterator[Serve]:
+    """Not started yet, on a copy of the made cluster; no process of it is left afterwards.
+
+    Without a cluster, `serve` makes its own at the first start, which takes seconds.
+    """
+    if cluster is not None:
+        copy_tree(cluster, directory / "data")
     served = Serve(directory / "data", directory / "output", settings=settings)
     try:
         yield served

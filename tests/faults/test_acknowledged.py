@@ -148,8 +148,8 @@ class Registrar:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    with served_from(tmp_path_factory.mktemp("acknowledged"), WORKERS="2") as served:
+def served(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
+    with served_from(tmp_path_factory.mktemp("acknowledged"), made_cluster, WORKERS="2") as served:
         served.start()
         yield served
 

@@ -137,9 +137,10 @@ async def crowd(
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+def served(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
     with served_from(
         tmp_path_factory.mktemp("served"),
+        made_cluster,
         SSE_HEARTBEAT=f"{HEARTBEAT_S}s",
         SSE_BACKLOG=str(BACKLOG),
         SSE_PER_USER="20000",

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -209,8 +210,9 @@ async def restart(served: Serve) -> None:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    with served_from(tmp_path_factory.mktemp("served"), WORKERS="2", LOG_LEVEL="info") as served:
+def served(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
+    directory = tmp_path_factory.mktemp("served")
+    with served_from(directory, made_cluster, WORKERS="2", LOG_LEVEL="info") as served:
         served.start()
         yield served
 

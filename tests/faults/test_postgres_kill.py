@@ -24,8 +24,11 @@ PROMISED = {200, 503}
 
 
 @pytest.fixture(scope="module", params=["1", "2"] if IS_FULL else ["2"])
-def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with served_from(tmp_path_factory.mktemp("served"), WORKERS=request.param) as served:
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, made_cluster: Path
+) -> Any:
+    directory = tmp_path_factory.mktemp("served")
+    with served_from(directory, made_cluster, WORKERS=request.param) as served:
         served.start()
         yield served
 

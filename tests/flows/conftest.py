@@ -4,7 +4,7 @@ import asyncio
 import os
 import resource
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 
 from server.commands.tokens import mint_token
 from tests.lectures import Lecture, Watcher, grants_for, make_lecture, watching
+from tests.making import copy_tree, made_once
 from tests.running import SECRET, Service, free_port, printed_addresses, start, stop, wait_for
 from tests.serving import Serve, served_from
 
@@ -34,8 +35,22 @@ REPORT_INTERVAL_S = 1  # a browser's reports come soon enough for a test to wait
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    directory = tmp_path_factory.mktemp("service")
-    data_dir, output, port = directory / "data", directory / "output", free_port()
+    """A running demonstration; its films are made once a run, on an empty directory."""
+    made = made_once(tmp_path_factory, "demo", _make_demo)
+    data_dir = tmp_path_factory.mktemp("service") / "data"
+    copy_tree(made / "data", data_dir)
+    with _demo(data_dir) as service:
+        yield service
+
+
+def _make_demo(directory: Path) -> None:
+    with _demo(directory / "data"):
+        pass
+
+
+@contextmanager
+def _demo(data_dir: Path) -> Iterator[Service]:
+    output, port = data_dir.with_name("output"), free_port()
     process = start(
         data_dir, output, port, "serve", "--demo", REPORT_INTERVAL=f"{REPORT_INTERVAL_S}s"
     )
@@ -92,7 +107,9 @@ class Classroom:
 
 
 @pytest.fixture(scope="session")
-def classrooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Classroom]]:
+def classrooms(
+    tmp_path_factory: pytest.TempPathFactory, made_cluster: Path
+) -> Iterator[Callable[..., Classroom]]:
     """Opens a classroom with settings; asked again for the same ones, it gives the same."""
     with ExitStack() as open_:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -102,7 +119,8 @@ def classrooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
         @cache
         def classroom_with(students: int = STUDENTS, **settings: str) -> Classroom:
             directory = tmp_path_factory.mktemp("classroom")
-            served = open_.enter_context(served_from(directory, LOG_LEVEL="info", **settings))
+            serving = served_from(directory, made_cluster, LOG_LEVEL="info", **settings)
+            served = open_.enter_context(serving)
             served.start()
             return asyncio.run(_furnished(served, directory, students))
 

@@ -37,8 +37,9 @@ DRAWN = f"""() => {{
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    with served_from(tmp_path_factory.mktemp("formats"), ALTERNATE_FORMAT="on") as served:
+def service(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
+    directory = tmp_path_factory.mktemp("formats")
+    with served_from(directory, made_cluster, ALTERNATE_FORMAT="on") as served:
         served.start()
         yield served
 

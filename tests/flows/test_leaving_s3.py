@@ -86,11 +86,11 @@ class Moving:
 
 
 @pytest.fixture(scope="module")
-def moving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moving]:
+def moving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Moving]:
     directory = tmp_path_factory.mktemp("moving")
     write_clock_mp4(directory / "film.mp4", LENGTH_S)
     content = (directory / "film.mp4").read_bytes()
-    with object_store() as store, served_from(directory, **SETTINGS) as serve:
+    with object_store() as store, served_from(directory, made_cluster, **SETTINGS) as serve:
         store.reset()
         for module in ("m1", "m2"):
             store.put(f"{module}.mp4", content)

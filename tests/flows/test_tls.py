@@ -16,7 +16,7 @@ from server.commands.tokens import mint_token
 from tests.certificates import make_certificate
 from tests.listening import listening
 from tests.running import SECRET, STOP_TIMEOUT_S
-from tests.serving import Serve, call, ready_video_of
+from tests.serving import Serve, call, ready_video_of, served_from
 
 RANGES = [(0, 0), (0, 65535), (65535, 65536), (1048575, 1048576), (1, 3 * 2**20)]
 
@@ -70,14 +70,14 @@ async def body_of(session: aiohttp.ClientSession, url: str, **headers: Any) -> b
         return await response.read()
 
 
-async def test_a_certificate_that_cannot_be_served_is_told_before_anything_starts(
-    serve: Serve, tmp_path: Path
+def test_a_certificate_that_cannot_be_served_is_told_before_anything_starts(
+    tmp_path: Path,
 ) -> None:
-    settings = {"TLS_CERT_FILE": str(tmp_path / "no.crt"), "TLS_KEY_FILE": str(tmp_path / "no.key")}
-    serve.settings |= settings
-    with pytest.raises(AssertionError):
-        await asyncio.to_thread(serve.start)
-    assert await asyncio.to_thread(serve.process.wait, STOP_TIMEOUT_S) == 1
-    assert "COURSESTREAM_TLS_CERT_FILE" in serve.log()
-    assert "Traceback" not in serve.log()
-    assert not (serve.data_dir / "postgres").exists()
+    files = {"TLS_CERT_FILE": str(tmp_path / "no.crt"), "TLS_KEY_FILE": str(tmp_path / "no.key")}
+    with served_from(tmp_path, **files) as serve:
+        with pytest.raises(AssertionError):
+            serve.start()
+        assert serve.process.wait(STOP_TIMEOUT_S) == 1
+        assert "COURSESTREAM_TLS_CERT_FILE" in serve.log()
+        assert "Traceback" not in serve.log()
+        assert not (serve.data_dir / "postgres").exists()

@@ -36,10 +36,10 @@ TRUE_WITHIN_S = 15.0
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+def pair(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
     """A running `serve` with two web processes, and more connections than PostgreSQL's default."""
     settings = {"WORKERS": "2", "DATABASE_POOL_SIZE": "60"}
-    with served_from(tmp_path_factory.mktemp("pair"), **settings) as served:
+    with served_from(tmp_path_factory.mktemp("pair"), made_cluster, **settings) as served:
         served.start()
         yield served
 
