@@ -9,13 +9,18 @@ WEB_STAMP := web/node_modules/.installed
 VERSION := $(shell sed -n 's/^version = //p' setup.cfg)
 RELEASE := coursestream-$(VERSION)
 MUTANTS := build/mutants
-# How many processes share the tests.
-WORKERS ?= $(shell nproc)
+# How many processes share the tests. Tests wait for processes and browsers as long as they compute.
+WORKERS ?= $(shell expr 2 '*' $$(nproc))
 PYTEST := $(BIN)/python -m pytest
+# These run once: the first with coverage, the second in asyncio's debug mode.
 PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' tests/pure.cfg)
+DEBUG_TESTS := tests/events tests/handlers/delivery
+# Services and their children are started hundreds of times: from bytecode.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
 .PHONY: install run test lint format docs dist image coverage mutants bench
+.PHONY: test-image test-pure test-debug test-rest test-alone
 
 install: $(STAMP) $(if $(filter dev,$(EXTRAS)),$(WEB_STAMP))
 
@@ -64,11 +69,30 @@ image: dist
 	$(BUILDER) build --format docker --build-arg BASE=$(BASE) $(BUILD_FLAGS) \
 	    --tag $(IMAGE) --file build/image/deploy/Containerfile build/image
 
-# The migrations' way up, down and up again is one of the tests.
-test: lint
-	PYTHONASYNCIODEBUG=1 $(PYTEST) -q -n $(WORKERS) tests/events tests/handlers/delivery
-	$(PYTEST) -q -n $(WORKERS) --cov --cov-config=tests/pure.cfg $(PURE_TESTS)
-	$(PYTEST) -n $(WORKERS) -m 'not alone'
+# The migrations' way up, down and up again is one of the tests. First what computes or downloads,
+# side by side, each with one process; its output appears when it ends. Each pass names what failed.
+test: install
+	$(BIN)/python -m compileall -q run_server.py server handlers events storage db
+	$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target \
+	    lint test-image test-debug test-pure
+	$(MAKE) --no-print-directory test-rest
+	$(MAKE) --no-print-directory test-alone
+
+test-image: install
+	$(PYTEST) -q tests/deploy/test_container.py
+
+test-debug: install
+	PYTHONASYNCIODEBUG=1 $(PYTEST) -q $(addprefix --ignore=,$(PURE_TESTS)) $(DEBUG_TESTS)
+
+test-pure: install
+	$(PYTEST) -q --cov --cov-config=tests/pure.cfg $(PURE_TESTS)
+
+test-rest: install
+	$(PYTEST) -n $(WORKERS) -m 'not alone' $(addprefix --ignore=,$(PURE_TESTS) $(DEBUG_TESTS)) \
+	    --ignore=tests/deploy/test_container.py
+
+# What other work on the machine would change.
+test-alone: install
 	$(PYTEST) -m alone
 
 # The whole suite once more: before Python 3.12 measuring all of it takes too long for every run.
