@@ -25,6 +25,7 @@ from tests.lectures import (
     request_lines,
     watching,
 )
+from tests.page_cache import evict
 from tests.process_costs import held, private_bytes, until_held
 from tests.wire import Wire
 
@@ -284,10 +285,3 @@ async def test_a_cold_file_arrives_and_keeps_nobody(classroom: Classroom, tmp_pa
             async with asyncio.timeout(SLOWEST_S):
                 await hot.range(0, 64 * 1024)
         await fetching
-
-
-def evict(path: Path) -> None:
-    """Out of the page cache, as what nobody has watched for weeks."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -17,6 +17,7 @@ import pytest
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.transfers import Outcome
 from handlers.token_bucket import TokenBucket
+from tests.page_cache import evict
 
 MIB = 2**20
 # What a client's kernel may hold for it: the receive buffer, doubled by Linux, with some slack.
@@ -285,26 +286,6 @@ async def test_a_failing_disk_is_logged_and_closes_the_connection(
         assert await client.read_to_end() < 1000  # the head, or nothing
         assert (await delivery.ended()).outcome is Outcome.FAILED
         assert os.strerror(errno.EISDIR) in caplog.text
-
-
-def is_resident(file, place):
-    try:
-        os.preadv(file.fileno(), [bytearray(1)], place, os.RWF_NOWAIT)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def evict(path):
-    """Put a file out of the page cache, as one is that nobody has watched for weeks."""
-    with path.open("rb") as file:
-        for _ in range(100):
-            os.fsync(file.fileno())
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            # Last bytes: asking makes the kernel read on from where it was asked.
-            if not any(is_resident(file, last) for last in (MIB - 1, path.stat().st_size - 1)):
-                return
-    pytest.skip("this file system keeps its pages")
 
 
 async def test_a_cold_file_is_read_by_the_pool_and_not_on_the_loop(
