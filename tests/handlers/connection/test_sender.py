@@ -20,6 +20,7 @@ from handlers.token_bucket import TokenBucket
 from tests.page_cache import evict
 
 MIB = 2**20
+TURN_S, NOTICED_S = 0.005, 0.02  # a bucket of 50 ms makes good what is shorter
 # What a client's kernel may hold for it: the receive buffer, doubled by Linux, with some slack.
 CLIENT_BUFFERS_BYTES = 512 * 1024
 
@@ -484,10 +485,27 @@ async def test_a_connection_that_the_server_closed_gets_no_more(serving, connect
         assert await reading < 64 * MIB
 
 
-@pytest.mark.alone
+class Standstill:
+    """The time for which the loop had no turn: a busy machine's, not the server's."""
+
+    def __init__(self):
+        self.total_s, self.longest_s = 0.0, 0.0
+
+    async def watch(self):
+        last_s = time.monotonic()
+        while True:
+            await asyncio.sleep(TURN_S)
+            now_s = time.monotonic()
+            late_s, last_s = now_s - last_s - TURN_S, now_s
+            if late_s > NOTICED_S:
+                self.total_s += late_s
+                self.longest_s = max(self.longest_s, late_s)
+
+
 @pytest.mark.parametrize("count", [1, 3], ids=["one transfer", "three at once"])
 async def test_bandwidth_holds_smoothly(serving, connected, long_video, count):
     rate, seconds = 2_000_000, 2.0
+    standstill = Standstill()
     async with serving(long_video) as delivery, contextlib.AsyncExitStack() as stack:
         delivery.bandwidth = TokenBucket(rate, rate / 20, time.monotonic())
         clients = [await stack.enter_async_context(connected(delivery)) for _ in range(count)]
@@ -503,10 +521,13 @@ async def test_bandwidth_holds_smoothly(serving, connected, long_video, count):
                 chunk = await client.read()
                 taken += len(chunk) if now_s > began_s else 0
 
+        watching = asyncio.create_task(standstill.watch())
         await asyncio.gather(*map(take, clients))
+        watching.cancel()
 
-        assert taken == pytest.approx(rate * seconds, rel=0.05)
-        assert longest_gap_s < 0.5
+        assert taken < 1.05 * rate * seconds
+        assert taken > 0.95 * rate * (seconds - standstill.total_s)
+        assert longest_gap_s - standstill.longest_s < 0.5
 
 
 async def test_short_answers_do_not_slip_past_the_bandwidth(serving, connected, video):
