@@ -57,7 +57,8 @@ def options_of(directory: Path, driver: str) -> list[str]:
 
 
 def works(options: list[str]) -> bool:
-    return subprocess.run(["buildah", *options, "info"], capture_output=True).returncode == 0
+    command = ["buildah", *options, "info"]
+    return subprocess.run(command, capture_output=True, timeout=START_TIMEOUT_S).returncode == 0
 
 
 def run(*command: str) -> str:
