@@ -46,13 +46,8 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def takeover(
-    dsn: str,
-    tmp_path: Path,
-    store: ObjectStore,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Takeover:
+def own_settings(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that run in this process use the test's own database and directory."""
     monkeypatch.setattr(run_server, "ENV_FILE", tmp_path / ".env")
     for name, value in (
         ("DATA_DIR", str(tmp_path / "data")),
@@ -60,4 +55,14 @@ def takeover(
         ("STORAGE_RESERVE", "0"),
     ):
         monkeypatch.setenv(f"COURSESTREAM_{name}", value)
+
+
+@pytest.fixture
+def takeover(
+    dsn: str,
+    tmp_path: Path,
+    store: ObjectStore,
+    own_settings: None,
+    capsys: pytest.CaptureFixture[str],
+) -> Takeover:
     return Takeover(dsn, tmp_path, store, capsys)

@@ -62,16 +62,10 @@ def inventory(
     dsn: str,
     tmp_path: Path,
     store: ObjectStore,
+    own_settings: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Inventory:
-    monkeypatch.setattr(run_server, "ENV_FILE", tmp_path / ".env")
-    for name, value in (
-        ("DATA_DIR", str(tmp_path / "data")),
-        ("DATABASE_URL", url_of(dsn)),
-        ("STORAGE_RESERVE", "0"),
-    ):
-        monkeypatch.setenv(f"COURSESTREAM_{name}", value)
     write_clock_mp4(tmp_path / "film.mp4", 1, (160, 90))
     film = (tmp_path / "film.mp4").read_bytes()
     store.put("taken.mp4", film)

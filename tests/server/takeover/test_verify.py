@@ -26,7 +26,6 @@ from storage.paths import StoragePaths
 from storage.s3 import objects
 from storage.samples import write_clock_mp4
 from storage.sandbox.children import Sandbox
-from tests.faults.conftest import url_of
 from tests.object_store import BUCKET, ObjectStore
 
 
@@ -136,16 +135,9 @@ def taken(
     tmp_path: Path,
     store: ObjectStore,
     films: Films,
-    monkeypatch: pytest.MonkeyPatch,
+    own_settings: None,
     capsys: pytest.CaptureFixture[str],
 ) -> Taken:
-    monkeypatch.setattr(run_server, "ENV_FILE", tmp_path / ".env")
-    for name, value in (
-        ("DATA_DIR", str(tmp_path / "data")),
-        ("DATABASE_URL", url_of(dsn)),
-        ("STORAGE_RESERVE", "0"),
-    ):
-        monkeypatch.setenv(f"COURSESTREAM_{name}", value)
     store.put("week/a.mp4", films.ordered)
     store.put("week/b.mp4", films.disordered)
     made = Taken(dsn, tmp_path, store, capsys)

@@ -91,16 +91,9 @@ def academy(
     dsn: str,
     tmp_path: Path,
     store: ObjectStore,
-    monkeypatch: pytest.MonkeyPatch,
+    own_settings: None,
     capsys: pytest.CaptureFixture[str],
 ) -> Academy:
-    monkeypatch.setattr(run_server, "ENV_FILE", tmp_path / ".env")
-    for name, value in (
-        ("DATA_DIR", str(tmp_path / "data")),
-        ("DATABASE_URL", url_of(dsn)),
-        ("STORAGE_RESERVE", "0"),
-    ):
-        monkeypatch.setenv(f"COURSESTREAM_{name}", value)
     StoragePaths(tmp_path / "data" / "storage").prepare()
     made = Academy(dsn, tmp_path, store, capsys)
     made.execute(LEGACY + FIRST)
