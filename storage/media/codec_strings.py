@@ -4,6 +4,7 @@ Sources: ISO/IEC 14496-15 (avc1, hvc1), the VP9 and AV1 bindings for ISO base me
 av01), ISO/IEC 14496-3 (AAC object types). A codec without a rule here goes by FFmpeg's name.
 """
 
+import re
 from dataclasses import dataclass
 
 # VP9 bitstream specification, annex A: level, luma samples a second, luma samples a picture.
@@ -25,6 +26,7 @@ _VP9_LEVELS = (
 )
 _AUDIO_NAMES = {"ac3": "ac-3", "eac3": "ec-3"}
 _AAC_LC = 2
+_SEQUENCE_PARAMETERS = re.compile(rb"\x00\x00\x01[\x27\x47\x67](...)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class VideoFacts:
     """As coded."""
     height: int
     frame_rate: float | None
+    is_interlaced: bool = False
+    """Whether its pictures are made of two fields each."""
 
 
 def mime_type(container: str, video: str, audio: str | None) -> str:
@@ -72,9 +76,10 @@ def avc_configuration(extradata: bytes) -> bytes:
     """Profile, constraints and level: from avcC, or else from the SPS in the stream itself."""
     if extradata[:1] == b"\x01" and len(extradata) >= 4:
         return extradata[1:4]
-    start = extradata.find(b"\0\0\1\x67")
-    if start >= 0 and len(extradata) >= start + 7:
-        return extradata[start + 4 : start + 7]
+    # ITU-T H.264 s. 7.3.1: unit 7 is a sequence parameter set, however important it says it is.
+    parameters = _SEQUENCE_PARAMETERS.search(extradata)
+    if parameters is not None:
+        return parameters[1]
     # High profile, level 4.0: what a player should assume of an unknown H.264 file.
     return b"\x64\x00\x28"
 

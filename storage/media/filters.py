@@ -14,8 +14,9 @@ from av.audio.frame import AudioFrame
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from storage.media.geometry import clockwise_rotation, display_size, fit_size
+from storage.media.geometry import display_size, fit_size
 from storage.media.graphs import HDR_CURVES, Chain, PictureGraph, link_filters
+from storage.media.orientation import Orientation, orientation_of
 
 # H.264 level 5.1, the highest that hardware decoders commonly have, ends here.
 _LONGEST_SIDE_PX = 3840
@@ -24,12 +25,23 @@ _RGB = 0  # the matrix, ITU-T H.273
 # Nobody hears less as a gap between lips and voice; recorders' clocks jitter by some milliseconds.
 _MOST_ADRIFT_S = 0.03
 
-_UPRIGHT: dict[int, Chain] = {
-    0: [],
-    90: [("transpose", "clock")],
-    180: [("hflip", None), ("vflip", None)],
-    270: [("transpose", "cclock")],
+# By (left and right exchanged, top and bottom exchanged).
+_FLIPS: dict[tuple[bool, bool], Chain] = {
+    (False, False): [],
+    (True, False): [("hflip", None)],
+    (False, True): [("vflip", None)],
+    (True, True): [("hflip", None), ("vflip", None)],
 }
+_TRANSPOSITIONS: dict[tuple[bool, bool], Chain] = {
+    (False, False): [("transpose", "cclock_flip")],
+    (True, False): [("transpose", "clock")],
+    (False, True): [("transpose", "cclock")],
+    (True, True): [("transpose", "clock_flip")],
+}
+# Fields become pictures at the rate of the file; what is no field passes untouched.
+_DEINTERLACED: Chain = [("bwdif", "mode=send_frame:deint=interlaced")]
+# Over black, which is what players show behind a picture.
+_OPAQUE: Chain = [("format", "gbrap"), ("premultiply", "inplace=1")]
 _TO_BT709 = "out_color_matrix=bt709:out_range=tv"
 _TONE_MAPPED = f"{_TO_BT709}:out_primaries=bt709:out_transfer=bt709:intent=perceptual"
 
@@ -38,16 +50,30 @@ class PictureFilter:
     """`width` and `height` of what comes out are those of the first picture, as shown."""
 
     def __init__(self, first: VideoFrame, sample_ratio: Fraction | None, threads: int) -> None:
-        self._rotation = clockwise_rotation(first.rotation)
-        shown = display_size(first.width, first.height, sample_ratio, self._rotation)
+        orientation = orientation_of(first)
+        shown = display_size(first.width, first.height, sample_ratio, orientation.rotation)
         self.width, self.height = fit_size(*shown, _LONGEST_SIDE_PX)
+        self._upright = _upright(orientation)
         self._graph = PictureGraph(threads)
+        self._has_fields = False
 
-    def __call__(self, frame: VideoFrame) -> VideoFrame:
-        """Raises: av.FFmpegError."""
+    def __call__(self, frame: VideoFrame) -> Iterator[VideoFrame]:
+        """What is ready by now, each at its own time. Raises: av.FFmpegError."""
+        self._has_fields = self._has_fields or frame.interlaced_frame
         scale = f"{self.width}:{self.height}:{_colours(frame)}"
-        coded = [("scale", scale), ("format", "yuv420p")]
-        return self._graph.apply(frame, [*_UPRIGHT[self._rotation], *coded])
+        chain = [
+            *(_DEINTERLACED if self._has_fields else []),
+            *self._upright,
+            *(_OPAQUE if _has_alpha(frame) else []),
+            ("scale", scale),
+            ("format", "yuv420p"),
+            ("settb", f"expr={frame.time_base}"),  # bwdif counts in halves
+        ]
+        return self._graph.push(frame, chain)
+
+    def flush(self) -> Iterator[VideoFrame]:
+        """What was held back."""
+        return self._graph.flush()
 
 
 class SoundFilter:
@@ -91,11 +117,22 @@ class SoundFilter:
         )
 
 
+def _upright(orientation: Orientation) -> Chain:
+    flips = (orientation.is_flipped_horizontally, orientation.is_flipped_vertically)
+    return (_TRANSPOSITIONS if orientation.is_transposed else _FLIPS)[flips]
+
+
+def _has_alpha(frame: VideoFrame) -> bool:
+    # A palette may hold transparent colours.
+    return frame.format.has_palette or any(one.is_alpha for one in frame.format.components)
+
+
 def _colours(frame: VideoFrame) -> str:
     """What is to become of them: tags of plain video stay, and so do its values."""
     if frame.color_trc in HDR_CURVES:
         return _TONE_MAPPED
-    return _TO_BT709 if frame.colorspace == _RGB else "out_range=tv"
+    is_rgb = frame.colorspace == _RGB or _has_alpha(frame)
+    return _TO_BT709 if is_rgb else "out_range=tv"
 
 
 def _pull_all(graph: Graph) -> Iterator[AudioFrame]:

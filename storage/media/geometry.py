@@ -6,11 +6,6 @@ from fractions import Fraction
 _MAX_SAMPLE_RATIO = 8
 
 
-def clockwise_rotation(counterclockwise_deg: int) -> int:
-    """0, 90, 180 or 270: the nearest quarter turn, from FFmpeg's counter-clockwise degrees."""
-    return round(-counterclockwise_deg / 90) % 4 * 90
-
-
 def display_size(
     width: int, height: int, sample_ratio: Fraction | None, rotation: int
 ) -> tuple[int, int]:

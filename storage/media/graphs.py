@@ -1,6 +1,7 @@
 """FFmpeg's filter graphs: a source, a chain of filters, and what comes out. For children only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from av.filter import Graph
 from av.filter.context import FilterContext
@@ -22,18 +23,31 @@ class PictureGraph:
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._kind: tuple[object, ...] = ()
-        self._graph = Graph()
+        self._graph: Graph | None = None
 
     def apply(self, frame: VideoFrame, chain: Chain) -> VideoFrame:
-        """Raises: av.FFmpegError."""
-        colours = (frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries)
-        kind = (frame.width, frame.height, frame.format.name, *colours, *chain)
-        if kind != self._kind:
-            self._graph, self._kind = self._build(frame, chain), kind
-        self._graph.push(frame)
-        made = self._graph.pull()
-        assert isinstance(made, VideoFrame)
+        """The frame that a chain makes which holds none back. Raises: av.FFmpegError."""
+        (made,) = self.push(frame, chain)
         return made
+
+    def push(self, frame: VideoFrame, chain: Chain) -> Iterator[VideoFrame]:
+        """What the chain makes by now, of earlier frames, too. Raises: av.FFmpegError."""
+        colours = (frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries)
+        size = (frame.width, frame.height, frame.format.name, frame.time_base)
+        kind = (*size, *colours, *chain)
+        if kind != self._kind:
+            yield from self.flush()
+            self._graph, self._kind = self._build(frame, chain), kind
+        assert self._graph is not None
+        self._graph.push(frame)
+        yield from _pull_all(self._graph)
+
+    def flush(self) -> Iterator[VideoFrame]:
+        """What was held back. Raises: av.FFmpegError."""
+        if self._graph is not None:
+            self._graph.push(None)
+            yield from _pull_all(self._graph)
+        self._graph, self._kind = None, ()
 
     def _build(self, frame: VideoFrame, chain: Chain) -> Graph:
         graph = Graph()
@@ -47,6 +61,14 @@ class PictureGraph:
             range=str(frame.color_range),
         )
         return link_filters(graph, source, [*chain, ("buffersink", None)])
+
+
+def _pull_all(graph: Graph) -> Iterator[VideoFrame]:
+    with suppress(BlockingIOError, EOFError):
+        while True:
+            frame = graph.pull()
+            assert isinstance(frame, VideoFrame)
+            yield frame
 
 
 def link_filters(graph: Graph, source: FilterContext, chain: Chain) -> Graph:

@@ -29,6 +29,9 @@ def is_sound_playable(container: Container, sound: str) -> bool:
 
 
 def is_video_playable(container: Container, video: VideoFacts) -> bool:
+    """No browser mends the combs of interlaced pictures."""
+    if video.is_interlaced:
+        return False
     match video.codec:
         case "h264":
             profile = avc_configuration(video.extradata)[0]

@@ -5,6 +5,7 @@ limits are checked against the header and again against what was decoded.
 """
 
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -23,14 +24,16 @@ from storage.media.codec_strings import (
     video_codec_string,
 )
 from storage.media.decoders import is_decodable, unknown_codec
-from storage.media.demux import first_frame, open_media, require_pixels, video_stream
+from storage.media.demux import decode_frames, open_media, require_pixels, video_stream
 from storage.media.facts import MediaLimits, Probe
-from storage.media.geometry import clockwise_rotation, display_size
+from storage.media.geometry import display_size
+from storage.media.orientation import orientation_of
 from storage.media.playable import is_playable, is_video_playable
 from storage.media.stream_choice import choose_sounds
 
 # Outside of this a rate is an artefact of the time base (WebM recorders say 1000).
 _PLAUSIBLE_RATES = (1, 240)
+_PICTURES_LOOKED_AT = 8
 
 
 def probe(path: Path, source: SourceFormat, limits: MediaLimits) -> Probe:
@@ -41,11 +44,11 @@ def probe(path: Path, source: SourceFormat, limits: MediaLimits) -> Probe:
         stream = video_stream(media)
         if not is_decodable(stream):
             raise unknown_codec(stream, source)
-        frame = first_frame(media, stream, limits.max_pixels)
+        frame, facts = look(media, stream, limits.max_pixels)
         duration_s = _duration_s(path, source, media)
         if duration_s > limits.max_duration_s:
             raise TooComplex(f"{duration_s} s long")
-        return _describe(source, media, stream, frame, duration_s, limits.max_pixels)
+        return _describe(source, media, stream, frame, facts, duration_s, limits.max_pixels)
 
 
 def _describe(
@@ -53,13 +56,13 @@ def _describe(
     media: InputContainer,
     stream: VideoStream,
     frame: VideoFrame,
+    facts: VideoFacts,
     duration_s: float,
     max_pixels: int,
 ) -> Probe:
-    facts = video_facts(stream, frame)
     sounds = choose_sounds(media)
     audio_codec, audio_string = sound_codec(sounds[0]) if sounds else (None, None)
-    rotation = clockwise_rotation(frame.rotation)
+    rotation = orientation_of(frame).rotation
     width, height = display_size(frame.width, frame.height, sample_ratio(stream), rotation)
     require_pixels(width, height, max_pixels)
     container = served_container(source, facts)
@@ -85,8 +88,22 @@ def served_container(source: SourceFormat, facts: VideoFacts) -> Container:
     return container if is_video_playable(container, facts) else "mp4"
 
 
-def video_facts(stream: VideoStream, frame: VideoFrame) -> VideoFacts:
-    """What the stream's header and its first picture tell."""
+def look(
+    media: InputContainer, stream: VideoStream, max_pixels: int
+) -> tuple[VideoFrame, VideoFacts]:
+    """The first picture, and what header and first pictures tell. Raises: as `decode_frames`."""
+    frames = decode_frames(media, stream, max_pixels)
+    first = next(frames, None)
+    if first is None:
+        raise Undecodable("no picture could be decoded")
+    # Of a recording with fields the first pictures may be whole ones. Only H.264 of that kind
+    # would be copied.
+    more = frames if stream.codec_context.codec.canonical_name == "h264" else ()
+    later = (frame.interlaced_frame for frame in islice(more, _PICTURES_LOOKED_AT))
+    return first, _video_facts(stream, first, first.interlaced_frame or any(later))
+
+
+def _video_facts(stream: VideoStream, frame: VideoFrame, is_interlaced: bool) -> VideoFacts:
     decoder = stream.codec_context
     return VideoFacts(
         codec=decoder.codec.canonical_name,
@@ -97,6 +114,7 @@ def video_facts(stream: VideoStream, frame: VideoFrame) -> VideoFacts:
         width=frame.width,
         height=frame.height,
         frame_rate=_frame_rate(stream),
+        is_interlaced=is_interlaced,
     )
 
 

@@ -4,7 +4,6 @@ For sandboxed children only. Every time is moved by the same `start_s`, so that 
 stay together, and is otherwise kept. Damaged packets are left out.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,22 +13,14 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
-from av.video.frame import PictureType, VideoFrame
-from av.video.stream import VideoStream
 
 from storage.errors import Undecodable
 from storage.formats import Container
-from storage.media.codec_strings import VideoFacts
-from storage.media.demux import decode_packet, prepare_decoder, require_pixels
-from storage.media.filters import PictureFilter, SoundFilter
-from storage.media.probe import sample_ratio
+from storage.media.demux import decode_packet
+from storage.media.filters import SoundFilter
 
 AnyPacket: TypeAlias = "Packet[Any]"
 
-_KEYFRAME_EVERY_S = 2
-_USUAL_RATE = 30
-# More threads than this cost more memory than they save time.
-_MOST_THREADS = 4
 _MOST_REORDERED = 32  # pictures; H.264 has at most 16
 
 
@@ -89,7 +80,7 @@ class CopiedTrack:
     def __init__(self, out: OutputContainer, source: Stream, start_s: Fraction) -> None:
         # Opaque: asks for no encoder, since there may be none by the decoder's name (libdav1d).
         self._stream = out.add_stream_from_template(source, opaque=True)
-        self._start = _ticks(start_s, source)
+        self._start = ticks(start_s, source)
         self._untimed: list[AnyPacket] = []
         self.has_content = False
 
@@ -122,72 +113,6 @@ class CopiedTrack:
         return packet
 
 
-class PictureTrack:
-    """Pictures as they are shown, with a keyframe to seek to every two seconds."""
-
-    def __init__(
-        self,
-        out: OutputContainer,
-        coding: Coding,
-        source: VideoStream,
-        first: VideoFrame,
-        facts: VideoFacts,
-        start_s: Fraction,
-        max_pixels: int,
-    ) -> None:
-        prepare_decoder(source, max_pixels)
-        source.codec_context.thread_count = _threads()
-        source.codec_context.thread_type = "AUTO"
-        self._source, self._max_pixels = source, max_pixels
-        self._start = _ticks(start_s, source)
-        self._filter = PictureFilter(first, sample_ratio(source), _threads())
-        self._stream = self._open_stream(out, coding, self._filter(first), facts)
-        self._last_pts = -1
-        self._next_keyframe_s = 0.0
-        self.has_content = False
-
-    def _open_stream(
-        self, out: OutputContainer, coding: Coding, like: VideoFrame, facts: VideoFacts
-    ) -> VideoStream:
-        rate = Fraction(facts.frame_rate or _USUAL_RATE).limit_denominator(1001)
-        options = {**coding.video_options, "threads": str(_threads())}
-        stream = out.add_stream(coding.video, rate=rate, options=options)
-        assert isinstance(stream, VideoStream)
-        stream.width, stream.height, stream.pix_fmt = like.width, like.height, like.format.name
-        coder = stream.codec_context
-        coder.time_base = _unit(self._source)
-        coder.color_range, coder.colorspace = like.color_range, like.colorspace
-        coder.color_trc, coder.color_primaries = like.color_trc, like.color_primaries
-        return stream
-
-    def convert(self, packet: AnyPacket) -> Iterator[AnyPacket]:
-        for frame in decode_packet(self._source, packet):
-            require_pixels(frame.width, frame.height, self._max_pixels)
-            if self._is_in_order(frame):
-                yield from self._stream.encode(self._mark_keyframe(self._filter(frame)))
-
-    def flush(self) -> Iterator[AnyPacket]:
-        if self.has_content:
-            yield from self._stream.encode(None)
-
-    def _is_in_order(self, frame: VideoFrame) -> bool:
-        """No encoder takes another one."""
-        if frame.pts is None or frame.pts - self._start <= self._last_pts:
-            return False
-        frame.pts -= self._start
-        self._last_pts = frame.pts
-        return True
-
-    def _mark_keyframe(self, frame: VideoFrame) -> VideoFrame:
-        """What kind of frame it was means nothing to the encoder, which chooses but for these."""
-        self.has_content = True
-        frame.pict_type = PictureType.NONE
-        if frame.time >= self._next_keyframe_s:
-            frame.pict_type = PictureType.I
-            self._next_keyframe_s = frame.time + _KEYFRAME_EVERY_S
-        return frame
-
-
 class SoundTrack:
     """Sound in one or two channels."""
 
@@ -198,7 +123,7 @@ class SoundTrack:
         rate = source.rate if source.rate in rates else rates[0]
         channels, layout = (1, "mono") if source.channels == 1 else (2, "stereo")
         self._source = source
-        self._start = _ticks(start_s, source)
+        self._start = ticks(start_s, source)
         self._filter = SoundFilter(coding.sample_format, layout, rate)
         stream = out.add_stream(coding.audio, rate=rate)
         assert isinstance(stream, AudioStream)
@@ -222,14 +147,10 @@ class SoundTrack:
             yield from self._stream.encode(None)
 
 
-def _ticks(time_s: Fraction, stream: Stream) -> int:
-    return round(time_s / _unit(stream))
+def ticks(time_s: Fraction, stream: Stream) -> int:
+    return round(time_s / unit_of(stream))
 
 
-def _unit(stream: Stream) -> Fraction:
+def unit_of(stream: Stream) -> Fraction:
     assert stream.time_base is not None  # every stream of an open file has one
     return stream.time_base
-
-
-def _threads() -> int:
-    return min(_MOST_THREADS, len(os.sched_getaffinity(0)))

@@ -16,13 +16,15 @@ from storage.errors import FINAL, Undecodable, wrap_os_errors
 from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.codec_strings import VideoFacts
 from storage.media.decoders import is_decodable
-from storage.media.demux import first_frame, open_media, video_stream, wrap_media_errors
+from storage.media.demux import open_media, video_stream, wrap_media_errors
 from storage.media.mp4_plan import cuts_something_off
+from storage.media.orientation import UPRIGHT, orientation_of
+from storage.media.picture_track import PictureTrack
 from storage.media.playable import is_sound_playable, is_video_playable
-from storage.media.probe import sound_codec, video_facts
+from storage.media.probe import look, sound_codec
 from storage.media.remux import MUXERS, verify
 from storage.media.stream_choice import choose_sounds
-from storage.media.tracks import CODINGS, CopiedTrack, PictureTrack, SoundTrack, Track
+from storage.media.tracks import CODINGS, CopiedTrack, SoundTrack, Track
 from storage.mp4.movie import read_movie
 
 Report = Callable[[float], None]
@@ -77,9 +79,7 @@ def _is_cut(path: Path, source: SourceFormat) -> bool:
 
 def _first_look(path: Path, source: SourceFormat, max_pixels: int) -> tuple[VideoFrame, VideoFacts]:
     with open_media(path, source) as media:
-        stream = video_stream(media)
-        frame = first_frame(media, stream, max_pixels)
-        return frame, video_facts(stream, frame)
+        return look(media, video_stream(media), max_pixels)
 
 
 def _tracks(
@@ -95,8 +95,9 @@ def _tracks(
 ) -> dict[int, Track]:
     """By the index of the stream that each is made from; the picture's comes first."""
     stream, start_s, coding = video_stream(media), _start_s(media), CODINGS[made]
-    # A WebM has no place for the rotation that an MP4 tells of.
-    if may_copy_picture and not anew and not (made == "webm" and first.rotation):
+    # A WebM has no place for the orientation that an MP4 tells of.
+    is_turned = orientation_of(first) != UPRIGHT
+    if may_copy_picture and not anew and not (made == "webm" and is_turned):
         tracks: dict[int, Track] = {stream.index: CopiedTrack(out, stream, start_s)}
     else:
         picture = PictureTrack(out, coding, stream, first, facts, start_s, max_pixels)

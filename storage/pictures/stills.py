@@ -11,19 +11,15 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
-from storage.media.geometry import clockwise_rotation, display_size
+from storage.media.geometry import display_size
 from storage.media.graphs import HDR_CURVES, PictureGraph
+from storage.media.orientation import Orientation, orientation_of
 from storage.media.probe import sample_ratio
 
 # The probe has applied the configured limit; this one enforces the memory limit.
 MAX_PIXELS = 1 << 27
 # Four times as high as wide: more is an error in the file, and JPEG ends at 65,535.
 _MAX_HEIGHT_RATIO = 4
-_TRANSPOSED = {
-    90: Image.Transpose.ROTATE_270,
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_90,
-}
 _TO_SRGB = "flags=area:out_transfer=iec61966-2-1:out_primaries=bt709:intent=perceptual"
 
 
@@ -37,12 +33,13 @@ class Stills:
 
     def render(self, frame: VideoFrame, width_px: int) -> Image.Image:
         """The frame as a player shows it, `width_px` wide."""
-        rotation = clockwise_rotation(frame.rotation)
-        shown_size = display_size(frame.width, frame.height, self._sample_ratio, rotation)
+        orientation = orientation_of(frame)
+        shown_size = display_size(
+            frame.width, frame.height, self._sample_ratio, orientation.rotation
+        )
         height_px = fitting_height(width_px, *shown_size)
-        coded = (height_px, width_px) if rotation in (90, 270) else (width_px, height_px)
-        image = _image(self._scale(frame, *coded))
-        return image.transpose(_TRANSPOSED[rotation]) if rotation else image
+        coded = (height_px, width_px) if orientation.is_transposed else (width_px, height_px)
+        return _oriented(_image(self._scale(frame, *coded)), orientation)
 
     def render_grey(self, frame: VideoFrame, width_px: int) -> Image.Image:
         """The frame as coded, small and grey: for judging its structure."""
@@ -66,6 +63,16 @@ def fitting_height(width_px: int, shown_width: int, shown_height: int) -> int:
     """The height that keeps the proportions, within bounds."""
     height_px = round(width_px * shown_height / shown_width)
     return max(1, min(height_px, width_px * _MAX_HEIGHT_RATIO))
+
+
+def _oriented(image: Image.Image, orientation: Orientation) -> Image.Image:
+    if orientation.is_transposed:
+        image = image.transpose(Image.Transpose.TRANSPOSE)
+    if orientation.is_flipped_horizontally:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if orientation.is_flipped_vertically:
+        image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    return image
 
 
 def _image(frame: Any) -> Image.Image:

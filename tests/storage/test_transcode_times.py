@@ -10,6 +10,7 @@ import pytest
 from av.audio.resampler import AudioResampler
 
 from storage.formats import Container
+from storage.media.probe import probe
 from tests.storage.frames import plain, write_frames
 from tests.storage.transcoding import IN_STEP_S, Workbench, times_of
 
@@ -25,6 +26,57 @@ def test_times_of_frames_at_no_steady_rate_are_kept(tmp_path: Path, bench: Workb
     bench.make(source, "mp4", duration_s=3.04)
 
     assert [round(time * 1000) for time in times_of(bench.target)] == times_ms
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "libx265", "mjpeg"])
+@pytest.mark.parametrize("target", ["mp4", "webm"])
+def test_last_slide_is_shown_as_long_as_the_others(
+    make_slides: Callable[[str], Path], bench: Workbench, codec: str, target: Container
+) -> None:
+    bench.make(make_slides(codec), target, duration_s=30)
+
+    assert times_of(bench.target) == pytest.approx([0, 10, 20], abs=0.05)
+    assert probe(bench.target, target, bench.limits).duration_s == pytest.approx(30, abs=0.1)
+
+
+@pytest.fixture
+def make_slides(tmp_path: Path) -> Callable[[str], Path]:
+    """Three slides of ten seconds each, without sound."""
+
+    def make(codec: str) -> Path:
+        path = tmp_path / "slides.mp4"
+        with av.open(str(path), "w") as out:
+            quiet = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+            stream = out.add_stream(codec, rate=Fraction(1, 10), options=quiet)
+            stream.width, stream.height = 160, 96
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            for number in range(3):
+                frame = av.VideoFrame.from_image(plain(80 * number, (160, 96)))
+                frame.pts, frame.time_base = number, Fraction(10)
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("video", "audio"),
+    [
+        pytest.param("mpeg4", "ac3", id="both-anew"),
+        pytest.param("mpeg4", "aac", id="sound-copied"),
+        pytest.param("libx264", "aac", id="both-copied"),
+    ],
+)
+def test_sound_that_begins_late_begins_late(
+    tmp_path: Path, bench: Workbench, video: str, audio: str
+) -> None:
+    source = tmp_path / "flash.matroska"
+    _write_flash(source, "matroska", video, audio, flash_at_s=2, gap_s=(0, 1.5))
+
+    bench.make(source, "mp4", duration_s=3)
+
+    assert _beep_s(bench.target) == pytest.approx(_flash_s(bench.target), abs=IN_STEP_S)
 
 
 def test_there_is_a_keyframe_to_seek_to_every_two_seconds(

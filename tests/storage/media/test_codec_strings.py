@@ -25,6 +25,9 @@ def facts(codec: str, extradata: bytes = b"", **changes: object) -> VideoFacts:
     [
         pytest.param(facts("h264", AVCC_HIGH_31), "avc1.64001F", id="avcC"),
         pytest.param(facts("h264", ANNEX_B), "avc1.42C00C", id="annex-b"),
+        pytest.param(
+            facts("h264", ANNEX_B.replace(b"\x67", b"\x27")), "avc1.42C00C", id="annex-b-27"
+        ),
         pytest.param(facts("h264"), "avc1.640028", id="h264-without-configuration"),
         pytest.param(facts("hevc", HVCC_MAIN), "hvc1.1.6.L153.B0", id="hvcC"),
         pytest.param(facts("hevc"), "hvc1", id="hevc-without-configuration"),

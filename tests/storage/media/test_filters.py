@@ -28,7 +28,8 @@ def test_picture_that_changes_its_size_keeps_the_first_one() -> None:
     first = picture((160, 90), "red", 0)
     shown = PictureFilter(first, None, 1)
 
-    made = [shown(first), shown(picture((320, 180), "blue", 1)), shown(picture((80, 44), "red", 2))]
+    frames = [first, picture((320, 180), "blue", 1), picture((80, 44), "red", 2)]
+    made = [out for frame in frames for out in shown(frame)]
 
     assert {(frame.width, frame.height, frame.format.name) for frame in made} == {
         (160, 90, "yuv420p")
@@ -43,7 +44,7 @@ def test_full_range_becomes_what_players_expect() -> None:
     frame.color_range, frame.time_base = 2, Fraction(1, 25)
     assert bytes(frame.planes[0])[0] == 255
 
-    made = PictureFilter(frame, None, 1)(frame)
+    (made,) = PictureFilter(frame, None, 1)(frame)
 
     assert bytes(made.planes[0])[0] == 235
     assert made.color_range == 1

@@ -2,15 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from storage.media.geometry import clockwise_rotation, display_size, fit_size
-
-
-@pytest.mark.parametrize(
-    ("counterclockwise", "clockwise"),
-    [(0, 0), (-90, 90), (90, 270), (180, 180), (-180, 180), (-89, 90), (1, 0), (-44, 0)],
-)
-def test_rotation_is_the_nearest_clockwise_quarter(counterclockwise: int, clockwise: int) -> None:
-    assert clockwise_rotation(counterclockwise) == clockwise
+from storage.media.geometry import display_size, fit_size
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from storage.media.codec_strings import VideoFacts
-from storage.media.playable import is_playable, is_sound_playable
+from storage.media.playable import is_playable, is_sound_playable, is_video_playable
 
 BASELINE, MAIN, EXTENDED, HIGH, HIGH_10, HIGH_422 = (
     bytes([1, profile, 0, 31]) for profile in (66, 77, 88, 100, 110, 122)
@@ -71,3 +73,10 @@ def test_what_browsers_play(
 )
 def test_which_kinds_of_aac_play(sound: str, plays: bool) -> None:
     assert is_sound_playable("mp4", sound) is plays
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp9", "av1"])
+def test_fields_play_nowhere(codec: str) -> None:
+    fields = replace(facts(codec), is_interlaced=True)
+
+    assert not is_video_playable("mp4", fields)

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import pytest
+from PIL import Image
 
 from storage.errors import FileMissing, NoVideo, TooComplex, Undecodable
 from storage.formats import Container
@@ -70,6 +71,9 @@ MKV: dict[str, Any] = {"muxer": "matroska"}
             {"muxer": "mpeg", "video": "mpeg1video", "audio": "mp2"},
             "mp4 avc1.64000B, mp4a.40.2",
             id="mpeg-1",
+        ),
+        pytest.param(
+            {"muxer": "vob", "audio": "mp2"}, "mp4 avc1.64000B, mp4a.40.2", id="h264-in-vob"
         ),
         pytest.param(
             {"muxer": "asf", "video": "wmv2", "audio": "wmav2"},
@@ -263,6 +267,31 @@ def test_sound_alone_and_nothing_at_all_are_told(
         bench.make(tmp_path / "nothing.mp4")
     with pytest.raises(TooComplex):
         bench.make(make_clip(video="mpeg4"), max_pixels=100)
+
+
+@pytest.mark.parametrize("codec", ["png", "qtrle", "prores_ks"])
+def test_transparent_parts_are_black(tmp_path: Path, bench: Workbench, codec: str) -> None:
+    source = tmp_path / "a.mov"
+    deep = codec == "prores_ks"
+    with av.open(str(source), "w", format="mov") as out:
+        stream = out.add_stream(codec, rate=25, options={"profile": "4444"} if deep else {})
+        stream.width, stream.height = 160, 96
+        stream.pix_fmt = {"png": "rgba", "qtrle": "argb"}.get(codec, "yuva444p10le")
+        image = Image.new("RGBA", (160, 96), (255, 255, 255, 0))
+        image.paste((255, 0, 0, 255), (80, 0, 160, 96))
+        for number in range(3):
+            frame = av.VideoFrame(160, 96, "rgba")
+            frame.planes[0].update(image.tobytes())
+            frame = frame.reformat(format=stream.pix_fmt)
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+    bench.make(source, "mp4", duration_s=0.12)
+
+    shown = _first_image(bench.target)
+    assert max(shown.getpixel((40, 48))) < 20
+    assert _is_red(shown.getpixel((120, 48)))
 
 
 def _first_image(path: Path) -> Any:
