@@ -1,8 +1,11 @@
-// Who is looking: the token handed over in the address's fragment, kept for this tab alone.
+// Who is looking: the token handed over in the address's fragment, kept for this tab alone, or for
+// this page where the browser blocks storage.
 // A page opened without one (a link in a new tab) asks the viewer's other pages of this browser.
 // Reads the token's claims to know the viewer's own id; whether it is genuine, the server decides.
 
+import { openChannel } from "./between_pages.js";
 import { askWhetherToChange } from "./change_of_viewer.js";
+import { keepsTab, tabStore } from "./stores.js";
 import { takeWanted } from "./wanted.js";
 
 const KEY = "coursestream.token";
@@ -24,26 +27,34 @@ export async function adoptIdentity() {
   }
   // A new token pasted into an open tab changes only the fragment, which loads nothing.
   addEventListener("hashchange", () => location.hash.startsWith("#token=") && location.reload());
-  const identity = readIdentity(sessionStorage.getItem(KEY)) ?? (await askForOnly());
+  const identity = readIdentity(tabStore.getItem(KEY)) ?? (await askForOnly());
   if (identity) answerOtherPages(identity);
+  if (identity && !keepsTab) carryToNextPage(identity);
   return identity;
 }
 
 export function keepToken(token) {
-  sessionStorage.setItem(KEY, token);
+  tabStore.setItem(KEY, token);
+}
+
+/** Reload the page with this token, which a reload would forget where it is only in memory. */
+export function reloadAs({ token }) {
+  keepToken(token);
+  if (keepsTab) location.reload();
+  else location.hash = `token=${token}`;
 }
 
 /** The server refuses this token: it is kept no longer, and offered by no page of this browser. */
 export function retireToken(token) {
   discard(token);
-  const channel = new BroadcastChannel(CHANNEL);
+  const channel = openChannel(CHANNEL);
   channel.postMessage({ refused: token });
   channel.close();
 }
 
 /** Whoever is signed in on other open pages of this service, each once. */
 export async function askOtherPages() {
-  const channel = new BroadcastChannel(CHANNEL);
+  const channel = openChannel(CHANNEL);
   const found = new Map();
   channel.onmessage = ({ data: { token } }) => {
     const identity = readIdentity(token);
@@ -71,7 +82,7 @@ export function readIdentity(token) {
 // A token for somebody else than is signed in, here or on the other pages, has to be agreed to.
 async function isWelcome(token) {
   const next = readIdentity(token),
-    kept = readIdentity(sessionStorage.getItem(KEY));
+    kept = readIdentity(tabStore.getItem(KEY));
   const current = kept && !isDead(kept) ? [kept] : await askOtherPages();
   if (!current.length || current.some(({ userId }) => userId === next?.userId)) return true;
   return next !== null && (await askWhileAnswering(current, next, kept));
@@ -93,7 +104,7 @@ function isDead({ token, expiresAtS }) {
 
 function discard(token) {
   refused.add(token);
-  if (sessionStorage.getItem(KEY) === token) sessionStorage.removeItem(KEY);
+  if (tabStore.getItem(KEY) === token) tabStore.removeItem(KEY);
 }
 
 // The way in led to the first page; does not return where another was wanted.
@@ -112,12 +123,24 @@ async function askForOnly() {
 }
 
 function answerOtherPages(identity) {
-  const channel = new BroadcastChannel(CHANNEL);
+  const channel = openChannel(CHANNEL);
   channel.onmessage = ({ data }) => {
     if (data.refused) discard(data.refused);
     else if (data.isQuestion && !isDead(identity)) channel.postMessage({ token: identity.token });
   };
   return channel;
+}
+
+// Without storage the next page learns who is signed in as the first one did: by the fragment.
+function carryToNextPage({ token }) {
+  addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]");
+    const isPlain = !(event.button || event.ctrlKey || event.metaKey || event.shiftKey);
+    if (!link || !isPlain || event.defaultPrevented || link.target || link.hash) return;
+    if (link.origin !== location.origin || link.hasAttribute("download")) return;
+    event.preventDefault();
+    location.assign(`${link.href}#token=${token}`);
+  });
 }
 
 function readClaims(token) {

@@ -2,6 +2,8 @@
 // connections a host is all that HTTP/1.1 browsers allow, and every open stream would take one away
 // from the videos. The page holding a Web Lock reads; a BroadcastChannel carries it to the others.
 
+import { lockManager, openChannel } from "./between_pages.js";
+
 const TYPES = [
   "video.uploaded",
   "video.processing",
@@ -36,13 +38,14 @@ class LiveEvents {
     this.#api = api;
     this.#name = `coursestream.events/${userId}`;
     this.#listener = listener;
-    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel = openChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#receive(data);
   }
 
   async follow() {
     const read = () => this.#readStreams();
-    await (navigator.locks ? navigator.locks.request(this.#name, read) : read());
+    const locks = await lockManager();
+    await (locks ? locks.request(this.#name, read) : read());
   }
 
   /** Read one stream after another; returns, giving another page its turn, when signed out. */

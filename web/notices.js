@@ -2,9 +2,15 @@
 
 import { el } from "./elements.js";
 import { showSignIn } from "./sign_in.js";
+import { keepsTab } from "./stores.js";
+
+const NOT_KEPT =
+  "This browser blocks storage for this page: you stay signed in until you reload or close it, and" +
+  " seconds watched while the server is away are lost with it.";
 
 export function showViewer(identity) {
   document.getElementById("viewer").textContent = identity.name;
+  if (!keepsTab) notify("storage", NOT_KEPT);
 }
 
 /** Show the notice with this key, or change it in place; `null` content takes it away. */

@@ -5,6 +5,7 @@
 import { ApiError } from "./api.js";
 import { tidy, union } from "./intervals.js";
 import { ifUnowned } from "./ownership.js";
+import { browserStore } from "./stores.js";
 
 const PREFIX = "coursestream.unsent/";
 const MAX_REPORTS = 64;
@@ -138,7 +139,7 @@ export class Outbox {
 /** Send what earlier pages of this viewer could not, unless another page still owns it. */
 export async function deliverLeftovers(userId, report, mySessionId = null) {
   for (const key of storedKeys(`${PREFIX}${userId}/`)) {
-    const kept = JSON.parse(localStorage.getItem(key));
+    const kept = JSON.parse(browserStore.getItem(key));
     if (kept?.sessionId === mySessionId) await deliver(key, kept, report);
     else if (kept) await ifUnowned(kept.sessionId, () => deliver(key, kept, report));
   }
@@ -179,20 +180,20 @@ function pauseMs(failures, retryAfterS) {
 }
 
 function storedKeys(prefix) {
-  const keys = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i));
+  const keys = Array.from({ length: browserStore.length }, (_, i) => browserStore.key(i));
   return keys.filter((key) => key.startsWith(prefix));
 }
 
 function readEntries(key) {
-  const kept = JSON.parse(localStorage.getItem(key) ?? '{"entries":[]}');
+  const kept = JSON.parse(browserStore.getItem(key) ?? '{"entries":[]}');
   const oldestMs = Date.now() - MAX_WAIT_S * 1000;
   return kept.entries.filter((entry) => entry.madeAtMs > oldestMs);
 }
 
 function writeEntries(key, kept) {
   try {
-    if (kept.entries.length) localStorage.setItem(key, JSON.stringify(kept));
-    else localStorage.removeItem(key);
+    if (kept.entries.length) browserStore.setItem(key, JSON.stringify(kept));
+    else browserStore.removeItem(key);
   } catch {
     // A full or forbidden store: the reports are still in memory.
   }

@@ -3,6 +3,7 @@
 
 import { ApiError, sendJson } from "./api.js";
 import { claim } from "./ownership.js";
+import { tabStore } from "./stores.js";
 
 export class Playback {
   #api;
@@ -103,13 +104,13 @@ export class Playback {
   }
 
   #save() {
-    sessionStorage.setItem(storageKey(this.#key), JSON.stringify(this.kept));
+    tabStore.setItem(storageKey(this.#key), JSON.stringify(this.kept));
   }
 }
 
 /** The session that this tab's last page of the video used, if no other page goes on with it. */
 export async function reclaimSession(key) {
-  const kept = JSON.parse(sessionStorage.getItem(storageKey(key)) ?? "null");
+  const kept = JSON.parse(tabStore.getItem(storageKey(key)) ?? "null");
   return kept && (await claim(kept.session_id)) ? kept : null;
 }
 

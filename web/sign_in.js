@@ -1,7 +1,7 @@
 // The page for someone without a usable token: what it is, and how to come by one.
 
 import { el } from "./elements.js";
-import { askOtherPages, keepToken } from "./identity.js";
+import { askOtherPages, reloadAs } from "./identity.js";
 import { rememberWanted } from "./wanted.js";
 
 export async function showSignIn(reason) {
@@ -25,10 +25,7 @@ function explanation() {
 }
 
 function continueAs(identity) {
-  const goOn = () => {
-    keepToken(identity.token);
-    location.reload();
-  };
+  const goOn = () => reloadAs(identity);
   return el(
     "button",
     { type: "button", className: "button", onclick: goOn },

@@ -1,6 +1,8 @@
 // Which page a viewer wanted when they had to sign in first: the way in often leads to the first
 // page, in whatever tab. Kept for all tabs and for minutes only: later it would surprise.
 
+import { browserStore } from "./stores.js";
+
 const KEY = "coursestream.wanted";
 const MAX_AGE_MS = 15 * 60_000;
 const PAGES = /^\/watch\/[\w-]+$/;
@@ -9,7 +11,7 @@ const PAGES = /^\/watch\/[\w-]+$/;
 export function rememberWanted(path) {
   if (!PAGES.test(path)) return;
   try {
-    localStorage.setItem(KEY, JSON.stringify({ path, atMs: Date.now() }));
+    browserStore.setItem(KEY, JSON.stringify({ path, atMs: Date.now() }));
   } catch {
     // A full or forbidden store: the way in leads to the first page, as it says.
   }
@@ -17,8 +19,8 @@ export function rememberWanted(path) {
 
 /** The path that was wanted a short while ago, once; null when there is none. */
 export function takeWanted() {
-  const kept = JSON.parse(localStorage.getItem(KEY) ?? "null");
-  localStorage.removeItem(KEY);
+  const kept = JSON.parse(browserStore.getItem(KEY) ?? "null");
+  browserStore.removeItem(KEY);
   const isRecent = kept && Date.now() - kept.atMs < MAX_AGE_MS;
   return isRecent && PAGES.test(kept.path) ? kept.path : null;
 }
