@@ -191,9 +191,11 @@ class Config:
     allowed_formats: tuple[str, ...] = setting(
         "ALLOWED_FORMATS",
         "mp4,webm,mov,mkv,avi,ts,mpg,wmv,flv",
-        values.several("mp4", "webm", "mov", "mkv", "avi", "ts", "mpg", "wmv", "flv", "mxf", "ogv"),
+        values.several(
+            "mp4", "webm", "mov", "mkv", "avi", "ts", "mpg", "wmv", "flv", "mxf", "ogv", "audio"
+        ),
         "Accepted formats, judged by content; what browsers cannot play is converted before"
-        " `ready`. `mp4` is 3GP and M4A, too.",
+        " `ready`. `mp4` is 3GP and M4A, too; `audio` is sound alone, which gets a poster.",
         section="Uploads and media processing",
     )
     max_upload_size_bytes: int = setting(

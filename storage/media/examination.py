@@ -6,12 +6,13 @@ up whoever shares the interpreter.
 
 from pathlib import Path
 
-from storage.errors import RefusedFormat
-from storage.formats import TRAITS, admits
+from storage.errors import NoVideo, RefusedFormat
+from storage.formats import TRAITS, SourceFormat, admits, admits_content
 from storage.media.completeness import check_file
 from storage.media.facts import Examined, MediaLimits
 from storage.media.probe import probe
 from storage.media.sniff import sniff_file
+from storage.media.sound_film import probe_sound
 
 
 def examine(path: Path, limits: MediaLimits, allowed: list[str]) -> Examined:
@@ -21,6 +22,18 @@ def examine(path: Path, limits: MediaLimits, allowed: list[str]) -> Examined:
     """
     source = sniff_file(path)
     if not admits(allowed, source):
-        raise RefusedFormat(f"{TRAITS[source].label} files are not accepted here.")
+        raise _refused(source)
     check_file(path)
-    return Examined(source, probe(path, source, limits))
+    try:
+        found = probe(path, source, limits)
+    except NoVideo:
+        if not admits_content(allowed, source, has_picture=False):
+            raise
+        return Examined(source, probe_sound(path, source, limits))
+    if not admits_content(allowed, source, has_picture=True):
+        raise _refused(source)
+    return Examined(source, found)
+
+
+def _refused(source: SourceFormat) -> RefusedFormat:
+    return RefusedFormat(f"{TRAITS[source].label} files are not accepted here.")

@@ -49,10 +49,16 @@ _TONE_MAPPED = f"{_TO_BT709}:out_primaries=bt709:out_transfer=bt709:intent=perce
 class PictureFilter:
     """`width` and `height` of what comes out are those of the first picture, as shown."""
 
-    def __init__(self, first: VideoFrame, sample_ratio: Fraction | None, threads: int) -> None:
+    def __init__(
+        self,
+        first: VideoFrame,
+        sample_ratio: Fraction | None,
+        threads: int,
+        longest_side_px: int = _LONGEST_SIDE_PX,
+    ) -> None:
         orientation = orientation_of(first)
         shown = display_size(first.width, first.height, sample_ratio, orientation.rotation)
-        self.width, self.height = fit_size(*shown, _LONGEST_SIDE_PX)
+        self.width, self.height = fit_size(*shown, longest_side_px)
         self._upright = _upright(orientation)
         self._graph = PictureGraph(threads)
         self._has_fields = False

@@ -39,16 +39,28 @@ _PICTURES_LOOKED_AT = 8
 def probe(path: Path, source: SourceFormat, limits: MediaLimits) -> Probe:
     """Raises: NoVideo, TooComplex, Undecodable, FileMissing."""
     with open_media(path, source) as media:
-        if len(media.streams) > limits.max_streams:
-            raise TooComplex(f"{len(media.streams)} streams")
+        require_streams(media, limits)
         stream = video_stream(media)
         if not is_decodable(stream):
             raise unknown_codec(stream, source)
         frame, facts = look(media, stream, limits.max_pixels)
         duration_s = _duration_s(path, source, media)
-        if duration_s > limits.max_duration_s:
-            raise TooComplex(f"{duration_s} s long")
+        require_duration(duration_s, limits)
         return _describe(source, media, stream, frame, facts, duration_s, limits.max_pixels)
+
+
+def require_streams(media: InputContainer, limits: MediaLimits) -> None:
+    """Raises: TooComplex."""
+    if len(media.streams) > limits.max_streams:
+        raise TooComplex(f"{len(media.streams)} streams")
+
+
+def require_duration(duration_s: float, limits: MediaLimits) -> None:
+    """Raises: Undecodable, TooComplex."""
+    if duration_s <= 0:
+        raise Undecodable("no duration")
+    if duration_s > limits.max_duration_s:
+        raise TooComplex(f"{duration_s} s long")
 
 
 def _describe(
@@ -144,9 +156,7 @@ def _duration_s(path: Path, source: SourceFormat, media: InputContainer) -> floa
     duration_s = (media.duration or 0) / av.time_base
     # The header of a fragmented MP4 tells of the first fragment only; a live WebM says nothing.
     if duration_s <= 0 or not TRAITS[source].knows_length or _is_fragmented(path, source):
-        duration_s = _scan_duration_s(path, source)
-    if duration_s <= 0:
-        raise Undecodable("no duration")
+        duration_s = scan_duration_s(path, source)
     return duration_s
 
 
@@ -157,7 +167,7 @@ def _is_fragmented(path: Path, source: SourceFormat) -> bool:
         return is_fragmented(file)
 
 
-def _scan_duration_s(path: Path, source: SourceFormat) -> float:
+def scan_duration_s(path: Path, source: SourceFormat) -> float:
     """From the first to the end of the last packet; reads the whole file, decodes nothing."""
     first_s, last_s = float("inf"), 0.0
     units: dict[int, float] = {}

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, TypeAlias
 
+import av
 from av.audio.stream import AudioStream
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
@@ -145,6 +146,11 @@ class SoundTrack:
             yield from self._stream.encode(steady)
         if self.has_content:
             yield from self._stream.encode(None)
+
+
+def start_of(media: InputContainer) -> Fraction:
+    """By how much everything comes too late; a single stream may begin later than that."""
+    return max(Fraction(0), Fraction(media.start_time or 0, av.time_base))
 
 
 def ticks(time_s: Fraction, stream: Stream) -> int:

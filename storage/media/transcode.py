@@ -5,14 +5,13 @@ others. What browsers do not show is left out: data, subtitles, cover pictures.
 """
 
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.video.frame import VideoFrame
 
-from storage.errors import FINAL, Undecodable, wrap_os_errors
+from storage.errors import FINAL, NoVideo, Undecodable, wrap_os_errors
 from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.codec_strings import VideoFacts
 from storage.media.decoders import is_decodable
@@ -23,8 +22,9 @@ from storage.media.picture_track import PictureTrack
 from storage.media.playable import is_sound_playable, is_video_playable
 from storage.media.probe import look, sound_codec
 from storage.media.remux import MUXERS, verify
+from storage.media.sound_film import make_sound_film
 from storage.media.stream_choice import choose_sounds
-from storage.media.tracks import CODINGS, CopiedTrack, SoundTrack, Track
+from storage.media.tracks import CODINGS, CopiedTrack, SoundTrack, Track, start_of
 from storage.mp4.movie import read_movie
 
 Report = Callable[[float], None]
@@ -46,7 +46,12 @@ def transcode(
 
     Raises: Undecodable, NoVideo, TooComplex, FileMissing, StorageFull.
     """
-    first, facts = _first_look(path, source, max_pixels)
+    try:
+        first, facts = _first_look(path, source, max_pixels)
+    except NoVideo:
+        made = "mp4" if "mp4" in targets else targets[0]
+        make_sound_film(path, source, target, made, duration_s, max_pixels, report)
+        return made
     home = TRAITS[source].container
     may_stay = home in targets and is_video_playable(home, facts)
     made = home if may_stay else targets[0]
@@ -94,7 +99,7 @@ def _tracks(
     may_copy_picture: bool,
 ) -> dict[int, Track]:
     """By the index of the stream that each is made from; the picture's comes first."""
-    stream, start_s, coding = video_stream(media), _start_s(media), CODINGS[made]
+    stream, start_s, coding = video_stream(media), start_of(media), CODINGS[made]
     # A WebM has no place for the orientation that an MP4 tells of.
     is_turned = orientation_of(first) != UPRIGHT
     if may_copy_picture and not anew and not (made == "webm" and is_turned):
@@ -108,11 +113,6 @@ def _tracks(
         elif is_decodable(sound):
             tracks[sound.index] = SoundTrack(out, coding, sound, start_s)
     return tracks
-
-
-def _start_s(media: InputContainer) -> Fraction:
-    """By how much everything comes too late; a single stream may begin later than that."""
-    return max(Fraction(0), Fraction(media.start_time or 0, av.time_base))
 
 
 def _carry_over(
