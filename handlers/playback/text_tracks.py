@@ -8,6 +8,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from aiohttp import hdrs, web
+from msgspec.structs import asdict
 
 from db.media import text_tracks
 from db.media.text_tracks import TextTrack, TrackName
@@ -50,13 +51,21 @@ from handlers.openapi.endpoints import endpoint
 from handlers.playback.permits import BY_BEARER
 from handlers.request_limits import require_request, require_request_by_bearer
 from storage.captions.language_tags import canonical_tag
+from storage.captions.subtitles import CueWarning
 from storage.media.facts import MAX_TRACK_BYTES, TrackKind
+from storage.text_track import RewrittenTrack
 
 MAX_TRACKS = 100  # of one video
 WEBVTT = "text/vtt"
 # The format is detected by content; tools that do not know it send the generic types.
 MEDIA_TYPES = (WEBVTT, "application/x-subrip", "text/srt", "text/plain", OCTET_STREAM)
 CHAPTERS = TrackName("chapters")
+
+
+class CaptionedVideo(VideoSnapshot, frozen=True, kw_only=True):
+    """The video, and what of the sent track was left out."""
+
+    warnings: tuple[CueWarning, ...]
 
 
 SUBTITLES = {media_type: TEXT for media_type in MEDIA_TYPES}
@@ -66,7 +75,7 @@ def _put_track(summary: str) -> Operation:
     return Operation(
         tag=Tag.VIDEOS,
         summary=summary,
-        answers=put_answers(VideoSnapshot),
+        answers=put_answers(CaptionedVideo),
         body=Body(SUBTITLES),
         parameters=("If-Match", "If-None-Match"),
         problems=(*ALLOWED, *BODY, EmptyUpload, PreconditionFailed),
@@ -169,7 +178,8 @@ async def delete_chapters(request: web.Request) -> web.Response:
 
 
 async def _put(request: web.Request, video: Video, name: TrackName) -> web.Response:
-    content = await _read(request, name.kind)
+    track = await _read(request, name.kind)
+    content = track.content
     digest = sha256(content.encode()).hexdigest()
     async with request.app[keys.DATABASE].transaction() as transaction:
         before = await _lock_track(request, transaction, video.id, name)
@@ -179,7 +189,8 @@ async def _put(request: web.Request, video: Video, name: TrackName) -> web.Respo
             await text_tracks.put(transaction, video.id, name, content, digest)
             video = await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
     request.app[keys.CATALOG].forget(video.id)
-    return answer_json(snapshot(video), status=201 if before is None else 200)
+    answer = CaptionedVideo(**asdict(snapshot(video)), warnings=track.warnings)
+    return answer_json(answer, status=201 if before is None else 200)
 
 
 async def _get(request: web.Request, video_id: UUID, name: TrackName) -> web.Response:
@@ -226,8 +237,8 @@ def _granted_video(request: web.Request) -> UUID:
     return grant.video_id
 
 
-async def _read(request: web.Request, kind: TrackKind) -> str:
-    """The body's cues as WebVTT. Raises UnsupportedMediaType, EmptyUpload, TooLarge, and as
+async def _read(request: web.Request, kind: TrackKind) -> RewrittenTrack:
+    """Read the body's cues. Raises UnsupportedMediaType, EmptyUpload, TooLarge, and as
     `Sandbox.text_track`."""
     if content_type(request.headers) not in MEDIA_TYPES:
         raise UnsupportedMediaType("The body must be WebVTT or SRT.")

@@ -1,9 +1,10 @@
 """Parses WebVTT and SRT into cues. Pure, and linear in the input.
 
 Lenient with the output of tools (times with fewer digits or a comma, cues without numbers, CRLF, a
-byte order mark, unknown settings), strict where a guess could lose words: such a file is refused
-with the line at fault. Everything that is not a cue is dropped: comments, regions, style sheets,
-identifiers, and cues without visible text. `cue_text` decides which markup stays.
+byte order mark, unknown settings). A cue that players would not show is dropped with a warning: one
+without duration or visible text, and text after an empty line within a cue. Where a guess could
+lose more than a cue the file is refused with the line at fault. Comments, regions, style sheets and
+identifiers are dropped silently. `cue_text` decides which markup stays.
 """
 
 import codecs
@@ -11,11 +12,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from storage.captions.cue_text import clean_cue_text, clean_title
 from storage.captions.webvtt import TIME, Cue, filter_settings, parse_time
 from storage.errors import InvalidSubtitles
 
 MAX_CUES = 20_000  # one a second for five hours
+MAX_WARNINGS = 100  # listed of one file; its other faults are of the same kinds
 MAX_CUE_CHARACTERS = 2_000  # a minute of fast speech; a screen holds fewer
 
 ARROW = "-->"
@@ -40,30 +44,57 @@ class Block(NamedTuple):
     lines: Sequence[str]
 
 
-def read_captions(content: bytes) -> tuple[Cue, ...]:
-    """Cues in the order of their start. Raises: InvalidSubtitles."""
+class CueWarning(msgspec.Struct, frozen=True):
+    """A cue, or text, that was left out; `line` counts from 1."""
+
+    line: int
+    detail: str
+
+
+class Subtitles(NamedTuple):
+    """Cues in the order of their start, and the faults that cost some, `MAX_WARNINGS` at most."""
+
+    cues: tuple[Cue, ...]
+    warnings: tuple[CueWarning, ...]
+
+
+class _CueLeftOut(Exception):
+    def __init__(self, line: int, detail: str) -> None:
+        super().__init__(detail)
+        self.warning = CueWarning(line, detail)
+
+
+def read_captions(content: bytes) -> Subtitles:
+    """Raises: InvalidSubtitles, also where no cue is left."""
     return _read(content, clean_cue_text)
 
 
-def read_chapters(content: bytes) -> tuple[Cue, ...]:
+def read_chapters(content: bytes) -> Subtitles:
     """As `read_captions`, with titles for text. Raises: InvalidSubtitles."""
     return _read(content, lambda text, start_ms, end_ms: clean_title(text))
 
 
-def _read(content: bytes, clean: TextCleaner) -> tuple[Cue, ...]:
+def _read(content: bytes, clean: TextCleaner) -> Subtitles:
     lines = _lines(content)
     is_webvtt = _HEADER.fullmatch(lines[0]) is not None
     # In SRT a line of blanks counts as empty; in WebVTT it can be part of a cue.
     blocks = _webvtt_cues(_blocks(lines)) if is_webvtt else _blocks([one.strip() for one in lines])
-    cues = []
+    cues: list[Cue] = []
+    warnings: list[CueWarning] = []
     for count, block in enumerate(blocks, 1):
         if count > MAX_CUES:
             raise InvalidSubtitles.at(block.number, f"there are more than {MAX_CUES} cues")
-        cues.append(_cue(block, clean, is_webvtt=is_webvtt))
-    shown = [cue for cue in cues if cue.text]
-    if not shown:
-        raise InvalidSubtitles.at(1, "there is no cue in it")
-    return tuple(sorted(shown, key=lambda cue: cue.start_ms))
+        try:
+            if count > 1:
+                _require_times(block)
+            cues.append(_cue(block, clean, is_webvtt=is_webvtt))
+        except _CueLeftOut as exc:
+            warnings.append(exc.warning)
+    if not cues:
+        first = warnings[0] if warnings else CueWarning(1, "there is no cue in it")
+        raise InvalidSubtitles.at(first.line, first.detail)
+    ordered = sorted(cues, key=lambda cue: cue.start_ms)
+    return Subtitles(tuple(ordered), tuple(warnings[:MAX_WARNINGS]))
 
 
 def _lines(content: bytes) -> list[str]:
@@ -102,6 +133,8 @@ def _cue(block: Block, clean: TextCleaner, *, is_webvtt: bool) -> Cue:
     _require_short(text, spoken.number)
     text = clean(text, start_ms, end_ms)
     _require_short(text, spoken.number)  # escaping lengthens it
+    if not text:
+        raise _CueLeftOut(block.number + place, "this cue has no text to show")
     return Cue(start_ms, end_ms, filter_settings(settings), text)
 
 
@@ -120,8 +153,14 @@ def _timings(block: Block, place: int) -> tuple[int, int, str]:
     if start_ms is None or end_ms is None:
         raise InvalidSubtitles.at(number, "times go up to 99:59:59.999")
     if end_ms <= start_ms:
-        raise InvalidSubtitles.at(number, "a cue ends after it starts")
+        raise _CueLeftOut(number, "a cue ends after it starts")
     return start_ms, end_ms, found["settings"] or ""
+
+
+def _require_times(block: Block) -> None:
+    """Leave out text without times: it follows an empty line within a cue, or nothing at all."""
+    if not any(ARROW in line for line in block.lines):
+        raise _CueLeftOut(block.number, "text without times: an empty line ends a cue")
 
 
 def _require_no_times(block: Block) -> None:

@@ -46,6 +46,7 @@ from storage.sandbox.child_process import Call, Child, OnProgress
 from storage.sandbox.confinement import Confinement
 from storage.sandbox.outcome import MOST_CHILDREN
 from storage.sandbox.pool import ChildPool
+from storage.text_track import RewrittenTrack
 
 _T = TypeVar("_T")
 
@@ -95,12 +96,14 @@ class Sandbox:
             most_interruptions=MOST_CHILDREN,
         )
 
-    async def text_track(self, kind: TrackKind, content: bytes, *, timeout_s: float = 20.0) -> str:
+    async def text_track(
+        self, kind: TrackKind, content: bytes, *, timeout_s: float = 20.0
+    ) -> RewrittenTrack:
         """Rewrite a track as WebVTT. Raises: InvalidSubtitles, HugeTextTrack, and as `run`."""
         return await self.run(
             "text_track",
             TextTrackTask(kind),
-            str,
+            RewrittenTrack,
             timeout_s=timeout_s,
             nice=_NICE,
             most_interruptions=MOST_CHILDREN,

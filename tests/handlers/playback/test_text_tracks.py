@@ -95,7 +95,7 @@ async def test_they_are_listed_in_the_video_and_by_playback(course: Course, vide
     video = (await course.service.ask(course.student, "GET", f"videos/{video_id}")).json
     told = await playback(course.service, {"id": video_id}, course.student)
 
-    assert answer.json == video
+    assert answer.json == {**video, "warnings": []}
     base = f"/api/v1/videos/{video_id}"
     by_grant = f"/play/{told['grant']}/{video_id}"
     for listed, place in ((video, base), (told, by_grant)):
@@ -111,6 +111,17 @@ async def test_they_are_listed_in_the_video_and_by_playback(course: Course, vide
         ]
         assert [answer.said for answer in answers] == ["200", "200"]
         assert b"Bonjour" in answers[0].body
+
+
+async def test_a_faulty_cue_is_left_out_with_a_warning(course: Course, video_id: str) -> None:
+    body = WEBVTT + b"\n00:00:05.000 --> 00:00:05.000\nno time\n"
+
+    answer = await put(course, video_id, "captions/en", body)
+
+    line = WEBVTT.count(b"\n") + 2
+    assert answer.said == "201"
+    assert answer.json["warnings"] == [{"line": line, "detail": "a cue ends after it starts"}]
+    assert (await get(course, video_id, "captions/en")).body == WEBVTT
 
 
 async def test_nothing_is_listed_where_nothing_is(course: Course, video_id: str) -> None:

@@ -90,7 +90,69 @@ def webvtt(*lines: str) -> bytes:
     ],
 )
 def test_captions_are_read(content: bytes, cues: list[Cue]) -> None:
-    assert read_captions(content) == tuple(cues)
+    assert read_captions(content).cues == tuple(cues)
+
+
+LATER = "00:00:05.000 --> 00:00:06.000"
+
+
+@pytest.mark.parametrize(
+    ("content", "warnings"),
+    [
+        pytest.param(webvtt(TIMES, "Hello"), [], id="no fault"),
+        pytest.param(
+            webvtt("00:05.000 --> 00:05.000", "no time", "", TIMES, "Hello"),
+            [(3, "a cue ends after it starts")],
+            id="zero length",
+        ),
+        pytest.param(
+            webvtt(TIMES, "Hello", "", "id", "00:06.000 --> 00:05.000", "reversed"),
+            [(7, "a cue ends after it starts")],
+            id="reversed",
+        ),
+        pytest.param(
+            webvtt(LATER, "", TIMES, "Hello"), [(3, "this cue has no text to show")], id="empty"
+        ),
+        pytest.param(
+            webvtt(TIMES, "Hello", "", LATER, "<b></b>"),
+            [(6, "this cue has no text to show")],
+            id="no text in its markup",
+        ),
+        pytest.param(
+            webvtt(TIMES, "Hello", "", "lost", "words"),
+            [(6, "text without times: an empty line ends a cue")],
+            id="empty line in a cue",
+        ),
+        pytest.param(
+            webvtt(LATER, "", "lost", "", TIMES, "Hello"),
+            [
+                (3, "this cue has no text to show"),
+                (5, "text without times: an empty line ends a cue"),
+            ],
+            id="empty line before the text",
+        ),
+        pytest.param(
+            b"1\n00:00:01,000 --> 00:00:02,000\nHello\n\nlost\n\n2\n"
+            b"00:00:05,000 --> 00:00:05,000\nno time\n\n3\n00:00:07,000 --> 00:00:08,000\n",
+            [
+                (5, "text without times: an empty line ends a cue"),
+                (8, "a cue ends after it starts"),
+                (12, "this cue has no text to show"),
+            ],
+            id="SRT",
+        ),
+        pytest.param(
+            webvtt(TIMES, "Hello", "", *["lost", ""] * 300),
+            [(6 + 2 * n, "text without times: an empty line ends a cue") for n in range(100)],
+            id="at most 100",
+        ),
+    ],
+)
+def test_a_faulty_cue_costs_only_itself(content: bytes, warnings: list[tuple[int, str]]) -> None:
+    read = read_captions(content)
+
+    assert read.cues == (HELLO,)
+    assert [(one.line, one.detail) for one in read.warnings] == warnings
 
 
 @pytest.mark.parametrize(
@@ -98,12 +160,13 @@ def test_captions_are_read(content: bytes, cues: list[Cue]) -> None:
     [
         pytest.param(b"", 1, "no cue", id="nothing"),
         pytest.param(b"WEBVTT", 1, "no cue", id="header alone"),
-        pytest.param(webvtt(TIMES), 1, "no cue", id="nothing said"),
+        pytest.param(webvtt(TIMES), 3, "no text", id="nothing said"),
         pytest.param(b"WEBVTTX\n\n" + webvtt(TIMES, "a")[8:], 2, "times", id="no header"),
         pytest.param(b"Once upon a time\nthere was\n", 2, "times", id="prose"),
         pytest.param(b"{}", 2, "times", id="one line"),
         pytest.param(b"WEBVTT\n" + TIMES.encode() + b"\na", 2, "empty line", id="header and cue"),
-        pytest.param(webvtt(TIMES, "a", "", "b"), 7, "times", id="empty line in a cue"),
+        pytest.param(b"WEBVTT\n\nonce\n\nupon", 4, "times", id="WebVTT prose"),
+        pytest.param(webvtt(TIMES, "a", "", "00:05 --> 00:06", "b"), 6, "times", id="short times"),
         pytest.param(webvtt(TIMES, "a", "2", TIMES, "b"), 6, "empty line", id="none between cues"),
         pytest.param(webvtt("00:00:2.0 --> 00:00:03.000", "a"), 3, "times", id="malformed time"),
         pytest.param(webvtt(f"{TIMES}align:start", "a"), 3, "times", id="setting without a blank"),
@@ -129,7 +192,7 @@ def test_fault_is_told_with_its_line(content: bytes, line: int, fault: str) -> N
 
 
 def test_largest_file_is_read() -> None:
-    cues = read_captions(
+    cues, _ = read_captions(
         webvtt(*[TIMES, "a" * MAX_CUE_CHARACTERS, ""] * 500, *[TIMES, "a", ""] * 19_500)
     )
 
@@ -137,7 +200,7 @@ def test_largest_file_is_read() -> None:
 
 
 def test_chapters_are_titles() -> None:
-    assert read_chapters(webvtt(TIMES, "<b>Part</b>", "one")) == (
+    assert read_chapters(webvtt(TIMES, "<b>Part</b>", "one")).cues == (
         Cue(1_000, 2_000, "", "Part one"),
     )
 
@@ -172,18 +235,18 @@ def test_what_was_written_is_read_again(
 ) -> None:
     content = end.join(["WEBVTT", *lines] if has_header else lines).encode()
     try:
-        cues = read(content)
+        cues, _ = read(content)
     except InvalidSubtitles:
         return
 
-    assert read(write_webvtt(cues).encode()) == cues
+    assert read(write_webvtt(cues).encode()) == (cues, ())
     assert all(0 <= cue.start_ms < cue.end_ms and cue.text for cue in cues)
 
 
 @given(st.one_of(st.binary(), st.binary().map(lambda body: b"WEBVTT\n\n" + body)))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     try:
-        cues = read_captions(content)
+        cues, _ = read_captions(content)
     except InvalidSubtitles:
         return
 

@@ -197,7 +197,7 @@ async def test_child_reads_what_it_is_given_as_input() -> None:
 
     written = await Sandbox(1).text_track("captions", captions)
 
-    assert written == "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nHello &amp; welcome\n"
+    assert written.content == "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nHello &amp; welcome\n"
 
 
 async def test_line_at_fault_crosses_the_border() -> None:
