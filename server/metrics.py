@@ -21,7 +21,7 @@ from events.stream.hub import Hub
 from events.upkeep.damage import DamagedFiles
 from events.upkeep.ledger import LedgerWriter
 from handlers import keys
-from handlers.connection.connection import protocol_factory
+from handlers.connection.protocols import protocol_factory
 from handlers.delivery.transfers import PURPOSES, Transfers
 from handlers.metrics import show_metrics
 from server.config.settings import Config

@@ -4,7 +4,10 @@
 back to aiohttp's own protocol.
 """
 
+import asyncio
 import inspect
+from collections.abc import Sequence
+from typing import Any
 
 from aiohttp import StreamReader, web
 
@@ -27,13 +30,21 @@ ATTRIBUTES = frozenset(
 # Its methods that are called or overridden, with their parameters.
 METHODS = {
     "_process_keepalive": ["self"],
+    "close": ["self"],
+    "connection_lost": ["self", "exc"],
+    "connection_made": ["self", "transport"],
     "data_received": ["self", "data"],
+    "eof_received": ["self"],
     "finish_response": ["self", "request", "resp", "start_time"],
+    "force_close": ["self"],
     "handle_error": ["self", "request", "status", "exc", "message"],
     "start": ["self"],
 }
 # Likewise of StreamReader, the body of a request.
 BODY_METHODS = {"_read_nowait": ["self", "n"]}
+
+_LOOP: Any = inspect.getattr_static(web.RequestHandler, "_loop", None)
+_WAITER: Any = inspect.getattr_static(web.RequestHandler, "_waiter", None)
 
 
 def mismatch(protocol: type = web.RequestHandler, body: type = StreamReader) -> str | None:
@@ -45,11 +56,99 @@ def mismatch(protocol: type = web.RequestHandler, body: type = StreamReader) -> 
         if name := _changed_method(kind, methods):
             owner = "RequestHandler" if kind is protocol else "StreamReader"
             return f"{owner}.{name} takes other parameters"
+    if "_waiter" not in protocol.start.__code__.co_names:  # type: ignore[attr-defined]
+        return "RequestHandler.start waits for requests in another way"
     return None
 
 
+class ExposedHandler(web.RequestHandler):
+    """aiohttp's protocol of a connection: what is private there, under names of ours."""
+
+    __slots__ = ()
+
+    # The same descriptor: a property would be a call on the path of each repeat request.
+    loop: asyncio.AbstractEventLoop = _LOOP
+
+    def handler_ready(self) -> None:
+        """Called when aiohttp begins to wait for the next request: no handler runs any more."""
+
+    def may_expire(self) -> bool:
+        """Whether time without a request counts against the keep-alive time-out."""
+        return True
+
+    @property
+    def _waiter(self) -> "asyncio.Future[None] | None":
+        found: asyncio.Future[None] | None = _WAITER.__get__(self)
+        return found
+
+    @_waiter.setter
+    def _waiter(self, waiter: "asyncio.Future[None] | None") -> None:
+        """`RequestHandler.start` sets it before it waits for a request, and unsets it after."""
+        _WAITER.__set__(self, waiter)
+        if waiter is not None:
+            self.handler_ready()
+
+    @property
+    def queued(self) -> Sequence[tuple[object, StreamReader]]:
+        """Requests that were parsed and not handled yet: the head, or what was wrong, and body."""
+        return self._messages
+
+    def feed(self, data: bytes) -> None:
+        """Have aiohttp parse; `queued` grows."""
+        super().data_received(data)
+
+    def drop_queued(self) -> None:
+        self._messages.clear()
+
+    @property
+    def is_upgrading(self) -> bool:
+        """True while input is withheld from the parser for another protocol."""
+        return self._upgraded
+
+    @property
+    def is_draining(self) -> bool:
+        """True when aiohttp accepts no more requests and closes behind the last handler."""
+        return self._close
+
+    def is_receiving(self) -> bool:
+        """Whether the body of a request is still to come."""
+        bodies = [body for _, body in self._messages]
+        if self._current_request is not None:
+            bodies.append(self._current_request.content)
+        return not all(body.is_eof() for body in bodies)
+
+    def is_writing(self) -> bool:
+        """Whether the running handler has begun its response."""
+        request = self._current_request
+        return request is not None and request.writer.output_size > 0
+
+    def resume_input(self) -> None:
+        """Resume the transport, unless aiohttp has paused it, too."""
+        if self.transport is not None and not (self._reading_paused or self._buffer_paused):
+            self.transport.resume_reading()
+
+    def restart_keepalive(self) -> None:
+        """Count the keep-alive time-out from now on."""
+        self._next_keepalive_close_time = self._loop.time() + self.keepalive_timeout
+
+    def end_task(self) -> None:
+        """End the task that handles requests, without closing the connection."""
+        if self._task_handler is not None:
+            self._task_handler.cancel()
+            self._task_handler = None
+
+    def restart_task(self) -> None:
+        """Handle requests again after `end_task`."""
+        self._task_handler = self._loop.create_task(self.start())
+
+    def _process_keepalive(self) -> None:
+        if not self.may_expire():
+            self.restart_keepalive()
+        super()._process_keepalive()
+
+
 def is_handling(connection: web.RequestHandler) -> bool:
-    """True while a handler is at work; aiohttp waits for the next request with `_waiter`.
+    """True while a handler runs; aiohttp waits for the next request with `_waiter`.
 
     A version without `_waiter` cannot be asked: its connections count as busy.
     """

@@ -10,6 +10,7 @@ import os
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import LineTooLong
 
+from handlers.connection.aiohttp_private import ExposedHandler
 from handlers.errors import Internal, InvalidRequest, RequestError, as_request_error
 
 logger = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ SERVER = "coursestream"
 REQUEST_ID = "X-Request-ID"
 
 
-class RefusingBytes(web.RequestHandler):
+class RefusingBytes(ExposedHandler):
     """aiohttp's protocol with these answers; each is the last of its connection."""
 
     __slots__ = ()

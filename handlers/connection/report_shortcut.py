@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -29,7 +30,6 @@ from events.progress.persister import hand_over
 from handlers.access.grants import Grants
 from handlers.access.rate_limits import ReportLimits
 from handlers.access.revocation import Revocations, held_grant
-from handlers.connection.connection import Fallback, Respond
 from handlers.connection.known_requests import KNOWN_REQUESTS, KnownRequests, fill, head_template
 from handlers.connection.posts import Post
 from handlers.delivery.head import DateText
@@ -43,6 +43,16 @@ _NEVER_REMEMBERED = (
     hdrs.TRANSFER_ENCODING,
     hdrs.UPGRADE,
 )
+
+
+class Fallback(NamedTuple):
+    """What a shortcut ran into, and the monotonic time at which it began: the full path refuses."""
+
+    failure: BaseException
+    began_s: float
+
+
+Respond = Callable[[bytes | Fallback], None]
 
 
 class ReportShortcut:
@@ -76,7 +86,7 @@ class ReportShortcut:
         return len(self._known)
 
     def remember(self, request: web.Request, head: bytes, response: web.StreamResponse) -> None:
-        """As `PostShortcut.remember`: keeps how a report was answered, if it was stored."""
+        """Keep how `request`, whose `Post.head` was `head`, was answered, if it was stored."""
         if response.status != 200 or not _is_repeatable(request):
             return
         known = _KnownReport(
@@ -88,7 +98,7 @@ class ReportShortcut:
         self._known.remember(head, known)
 
     def begin(self, post: Post, respond: Respond) -> bool:
-        """As `PostShortcut.begin`."""
+        """False where the full path has to answer. `respond` is called once, after the return."""
         asked, body = post
         known = self._known.get(asked)
         if known is None or len(body) > known.most_bytes or self._is_stopping():

@@ -10,8 +10,10 @@ far it came.
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http import SERVER_SOFTWARE
 
-from handlers.connection.connection import Connection, Launched
+from handlers.connection.carrying import Launched
+from handlers.connection.connection import Connection
 from handlers.connection.range_shortcut import CachedDecision, RangeShortcut
+from handlers.connection.shortcut_connection import ShortcutConnection
 from handlers.delivery import head
 from handlers.delivery.head import DateText
 from handlers.delivery.open_files import OpenFile
@@ -44,9 +46,9 @@ class Sender:
             return await write(request, plan, file, transfer, self._settings)
         if not connection.can_launch(request):
             return await write(request, plan, file, transfer, self._settings)
-        response = Launched(connection, status=plan.status, headers=plan.headers)
+        response = Launched(connection.until_free, status=plan.status, headers=plan.headers)
         await self._complete(request, response)
-        asked = connection.asked
+        asked = connection.asked if isinstance(connection, ShortcutConnection) else None
         if asked is not None and decision is not None and self._shortcut is not None:
             self._shortcut.remember(asked, request, plan, response.headers.items(), decision)
         self._launch(connection, request, response, plan, file, transfer)

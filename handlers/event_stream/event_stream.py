@@ -24,7 +24,8 @@ from events.stream.subscriber import End, Subscriber
 from events.stream.visibility import Filters, Scope
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
-from handlers.connection.connection import Connection, Launched
+from handlers.connection.carrying import Launched
+from handlers.connection.connection import Connection
 from handlers.errors import InvalidRequest, RateLimited
 from handlers.messages import Identifier, in_words
 from handlers.openapi.descriptions import FILTERS, TEXT, Answer, Operation, Tag
@@ -156,7 +157,7 @@ async def _feed(
         subscription.is_kept = True
         is_last = not (response.keep_alive and _last(subscriber))
         connection.carry(partial(subscriber.end, End.GONE), closes=is_last)
-        return Launched(connection, response.status)
+        return Launched(connection.until_free, response.status)
     await wire.finish()
     return response
 

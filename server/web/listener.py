@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 
 from handlers import keys
-from handlers.connection.connection import is_busy, protocol_factory
+from handlers.connection.protocols import is_busy, protocol_factory
 from handlers.errors import Unavailable
 from server.config.settings import Config
 from server.errors import OperatorError

@@ -13,8 +13,8 @@ from aiohttp import ClientError, hdrs, web
 from aiohttp.typedefs import Handler
 
 from handlers import keys
-from handlers.connection.connection import began_s, raise_failure
 from handlers.connection.refused_bytes import REQUEST_ID, SERVER
+from handlers.connection.shortcut_connection import began_s, raise_failure
 from handlers.errors import Internal, RequestError, UnsupportedMediaType, as_request_error
 from handlers.header_values import is_packed
 from handlers.uploads.tus_headers import TUS_RESUMABLE, VERSION

@@ -17,7 +17,7 @@ from aiohttp import web
 from events.media.pictures import PictureSettings
 from events.media.pipeline import Pipeline
 from handlers import keys
-from handlers.connection.connection import protocol_factory
+from handlers.connection.protocols import protocol_factory
 from server.commands.tokens import mint_token
 from server.config.settings import Config, load_config
 from server.secrets import with_secrets

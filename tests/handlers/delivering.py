@@ -17,7 +17,7 @@ import pytest
 import uvloop
 from aiohttp import web
 
-from handlers.connection.connection import protocol_factory
+from handlers.connection.protocols import protocol_factory
 from handlers.connection.sender import Sender
 from handlers.delivery import ranges
 from handlers.delivery.open_files import OpenFiles, Representation

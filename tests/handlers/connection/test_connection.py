@@ -6,9 +6,10 @@ import socket
 
 import pytest
 
-from handlers.connection import aiohttp_private
-from handlers.connection import connection as connection_module
-from handlers.connection.connection import HELD_BYTES, Connection
+from handlers.connection import aiohttp_private, closing
+from handlers.connection.connection import Connection
+from handlers.connection.input_buffer import BUFFERED_BYTES
+from handlers.connection.state import State
 from handlers.delivery.transfers import Outcome
 from tests.waiting import wait_until
 
@@ -44,7 +45,7 @@ async def test_the_connection_is_idle_while_the_answer_goes_on(launching, connec
         connection = await connection_of(delivery)
         await wait_until(delivery.handler_task.done)
 
-        assert connection.is_sending
+        assert connection.state is State.SENDING
         assert len(delivery.transfers) == 1
 
 
@@ -84,7 +85,7 @@ async def test_what_is_sent_meanwhile_is_held_up_to_a_bound(
         sending = asyncio.create_task(send(client, ahead))
         await wait_until(lambda: not connection.transport.is_reading())
 
-        assert HELD_BYTES <= len(connection._held) < HELD_BYTES + 300_000
+        assert BUFFERED_BYTES <= len(connection._input) < BUFFERED_BYTES + 300_000
 
         assert len(await client.read_body(16 * MIB)) == 16 * MIB
         for start in range(80):
@@ -176,7 +177,7 @@ async def test_the_last_answer_of_a_connection_arrives_whole(
 async def test_a_last_answer_is_closed_even_if_the_client_stays(
     launching, connected, video, content, monkeypatch
 ):
-    monkeypatch.setattr(connection_module, "_LINGER_S", 0.05)
+    monkeypatch.setattr(closing, "LINGER_S", 0.05)
     async with launching(video) as delivery, connected(delivery) as client:
         await client.ask(Connection="close")
         await client.read_head()
@@ -217,6 +218,62 @@ async def test_a_declined_upgrade_is_answered_in_order(serving, connected, video
 
         assert await takes(client, content, 0, 2_000_000)
         assert await takes(client, content, 5, 500_000)
+
+
+async def test_a_body_behind_a_declined_upgrade_may_come_in_pieces(
+    serving, connected, video, content
+):
+    upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\n"
+    body = request(start=5, stop=9, more=b"Content-Length: 5\r\n")
+    async with serving(video) as delivery, connected(delivery) as client:
+        await send(client, request(start=0, stop=9, more=upgrade) + body + b"he")
+
+        assert await takes(client, content, 0, 9)
+        assert await takes(client, content, 5, 9)
+        await send(client, b"llo" + request(start=7, stop=8))
+        assert await takes(client, content, 7, 8)
+
+
+async def test_a_body_completed_before_the_client_closed_its_side_is_no_leaving(
+    launching, connected, long_video, video, content
+):
+    body = request(start=5, stop=9, more=b"Content-Length: 5\r\n")
+    async with launching(long_video) as delivery, connected(delivery) as client:
+        await send(client, request(start=0, stop=16 * MIB) + body + b"he")
+        await client.read_head()
+        connection = await connection_of(delivery)
+        await send(client, b"llo")
+        await wait_until(lambda: connection._input)
+        delivery.serve(video)
+        client.socket.shutdown(socket.SHUT_WR)
+
+        assert len(await client.read_body(16 * MIB)) == 16 * MIB
+        assert await takes(client, content, 5, 9)
+        assert await client.read_to_end() == 0
+
+
+async def test_part_of_a_request_behind_the_last_answer_keeps_nothing_open(
+    launching, connected, long_video
+):
+    async with launching(long_video) as delivery, connected(delivery) as client:
+        await send(client, request(start=0, stop=16 * MIB))
+        await client.read_head()
+        await send(client, request(start=0, stop=9)[:-1])
+        client.socket.shutdown(socket.SHUT_WR)
+
+        assert len(await client.read_body(16 * MIB)) == 16 * MIB
+        assert await client.read_to_end() == 0
+
+
+async def test_a_server_that_closes_sends_the_rest_and_no_other(launching, connected, long_video):
+    async with launching(long_video) as delivery, connected(delivery) as client:
+        await send(client, request(start=0, stop=16 * MIB))
+        await client.read_head()
+        (await connection_of(delivery)).close()
+        await send(client, request(start=5, stop=9))
+
+        assert len(await client.read_body(16 * MIB)) == 16 * MIB
+        assert await client.read_to_end() == 0
 
 
 async def test_ending_the_server_ends_what_is_being_sent(launching, connected, long_video):

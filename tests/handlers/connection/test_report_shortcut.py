@@ -19,8 +19,8 @@ from events.errors import PersisterFull, PersisterStopped, VideoMissing
 from events.log.emitter import Emitter
 from events.progress.reports import ReportReceived
 from handlers import keys
-from handlers.connection.connection import is_busy
 from handlers.connection.known_requests import KnownRequests
+from handlers.connection.protocols import is_busy
 from tests.handlers.conftest import Service, StartService
 from tests.handlers.reporting import WITHIN_S, Reporter, said_by
 from tests.handlers.watching import Course, new_course, new_player, report

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from handlers.connection.connection import HELD_BYTES, Connection, Launched, protocol_factory
+from handlers.connection import closing as closing_module
+from handlers.connection.carrying import Launched
+from handlers.connection.connection import Connection
+from handlers.connection.input_buffer import BUFFERED_BYTES
+from handlers.connection.protocols import protocol_factory
 from tests.waiting import wait_until
 from tests.wire import Wire, connected
 
@@ -33,7 +37,17 @@ class Streams:
         assert connection.can_carry(request)
         connection.carry(self.lost.set, closes=not response.keep_alive)
         self.carried.put_nowait(connection)
-        return Launched(connection, 200)
+        return Launched(connection.until_free, 200)
+
+    async def late(self, request: web.Request) -> web.StreamResponse:
+        """A stream whose client leaves before it is carried."""
+        connection: Any = request.protocol
+        await wait_until(lambda: connection.transport is None)
+        connection.carry(self.lost.set, closes=False)
+        return Launched(connection.until_free, 200)
+
+    async def never(self, _request: web.Request) -> web.Response:
+        return await asyncio.get_running_loop().create_future()
 
     async def next(self, _request: web.Request) -> web.Response:
         return web.Response(text="next")
@@ -44,6 +58,8 @@ async def serving(tls=None, keepalive_timeout_s=75.0):
     streams, app = Streams(), web.Application()
     app.router.add_get("/stream", streams.stream)
     app.router.add_get("/next", streams.next)
+    app.router.add_get("/late", streams.late)
+    app.router.add_get("/never", streams.never)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     protocols = protocol_factory(runner.server, keepalive_timeout_s=keepalive_timeout_s)
@@ -111,7 +127,7 @@ async def test_what_was_asked_ahead_is_answered_behind_it(is_with_it):
         connection = await streams.carried.get()
         if not is_with_it:
             wire.writer.write(ahead)
-            await wait_until(lambda: connection._held)
+            await wait_until(lambda: connection._input)
         connection.transport.write(b"4\r\nlive\r\n")
         stream = await wire.reader.readuntil(b"live\r\n")
         end(connection)
@@ -127,7 +143,7 @@ async def test_what_is_sent_meanwhile_is_held_up_to_a_bound():
         wire.writer.write(b"x" * 2**23)
         await wait_until(lambda: not connection.transport.is_reading())
 
-        assert HELD_BYTES <= len(connection._held) < HELD_BYTES + 300_000
+        assert BUFFERED_BYTES <= len(connection._input) < BUFFERED_BYTES + 300_000
 
 
 async def test_the_last_of_a_connection_is_followed_by_its_end():
@@ -185,3 +201,42 @@ async def test_the_keepalive_timer_spares_it_and_closes_behind_it():
         end(connection)
 
         assert await wire.rest() == LAST_CHUNK
+
+
+async def test_one_whose_client_left_before_it_was_carried_is_lost():
+    async with serving() as streams, connected(streams.url) as wire:
+        await wire.send("GET /late HTTP/1.1", "Host: h")
+        wire.writer.transport.abort()
+
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            await streams.lost.wait()
+
+
+async def test_a_request_ahead_of_a_client_that_left_keeps_no_handler():
+    ahead = "\r\n".join([*NEXT, "", ""]).encode()
+    async with serving() as streams, connected(streams.url) as wire:
+        await wire.send(*STREAM, body=ahead)
+        await streams.carried.get()
+        wire.writer.transport.abort()
+
+        await wait_until(lambda: len(asyncio.all_tasks()) == 1)  # the test's own
+
+
+async def test_a_client_that_closed_its_side_waits_in_vain_for_a_bounded_time(monkeypatch):
+    monkeypatch.setattr(closing_module, "EOF_GRACE_S", 0.05)
+    async with serving() as streams, connected(streams.url) as wire:
+        await wire.send("GET /never HTTP/1.1", "Host: h")
+        wire.writer.write_eof()
+
+        assert await wire.rest() == b""
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_client_that_closed_its_side_is_answered_and_closed(count):
+    async with serving() as streams, connected(streams.url) as wire:
+        wire.writer.write(count * "\r\n".join([*NEXT, "", ""]).encode())
+        wire.writer.write_eof()
+        for _ in range(count):
+            assert (await wire.answer()).body == b"next"
+
+        assert await wire.rest() == b""

@@ -1,0 +1,49 @@
+"""The protocol of new connections."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from handlers.connection.aiohttp_private import is_handling, mismatch
+from handlers.connection.connection import Connection
+from handlers.connection.range_shortcut import RangeShortcut
+from handlers.connection.report_shortcut import ReportShortcut
+from handlers.connection.shortcut_connection import ShortcutConnection
+from handlers.connection.state import BUSY
+
+logger = logging.getLogger(__name__)
+
+
+def protocol_factory(
+    server: web.Server,
+    *,
+    keepalive_timeout_s: float = 75.0,
+    range_shortcut: RangeShortcut | None = None,
+    report_shortcut: ReportShortcut | None = None,
+) -> Callable[[], web.RequestHandler]:
+    """Makes the protocol of a connection: ours, or aiohttp's own where it is not as expected."""
+    options: dict[str, Any] = {
+        "loop": asyncio.get_running_loop(),
+        "keepalive_timeout": keepalive_timeout_s,
+        "access_log": None,
+        # Encoded bodies are refused. Decoding one here would take a thousand times its size before
+        # a handler could refuse it.
+        "auto_decompress": False,
+    }
+    if found := mismatch():
+        logger.warning("videos are sent more slowly: %s", found)
+        return partial(web.RequestHandler, server, **options)
+    if range_shortcut is None and report_shortcut is None:
+        return partial(Connection, server, **options)
+    return partial(ShortcutConnection, server, range_shortcut, report_shortcut, **options)
+
+
+def is_busy(connection: web.RequestHandler) -> bool:
+    """Whether a request of it is being received or answered."""
+    if isinstance(connection, Connection):
+        return connection.state in BUSY
+    return is_handling(connection)
