@@ -19,6 +19,7 @@ from handlers import keys
 from handlers.delivery.transfers import PURPOSES
 from tests.handlers.conftest import Service
 from tests.handlers.uploads.uploading import AFTER, BEFORE
+from tests.waiting import wait_until
 from tests.wire import Wire, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -134,16 +135,17 @@ def reset(wire: Wire) -> None:
 
 
 async def until_returned(service: Service, before: Held) -> None:
-    try:
-        async with asyncio.timeout(RETURN_TIMEOUT_S):
-            while not is_within(Held.by(service), before):
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        pytest.fail(f"{Held.by(service)} is more than {before}")
+    await wait_until(
+        lambda: Held.by(service),
+        lambda held: is_within(held, before),
+        within_s=RETURN_TIMEOUT_S,
+    )
     storage = service.app[keys.STORAGE]
-    async with asyncio.timeout(RETURN_TIMEOUT_S):
-        while list(storage.unfinished.iterdir()):
-            await asyncio.sleep(0.05)
+    await wait_until(
+        lambda: list(storage.unfinished.iterdir()),
+        lambda unfinished: not unfinished,
+        within_s=RETURN_TIMEOUT_S,
+    )
 
 
 def is_within(now: Held, before: Held) -> bool:

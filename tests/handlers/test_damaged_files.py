@@ -1,6 +1,5 @@
 """Published files that are not as recorded: never sent as if they were, told of, repaired."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from events.upkeep.damage import Repairs
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from tests.handlers.playing import playback, stream_of
+from tests.waiting import wait_until
 from tests.wire import connected
 
 ETAG_SHARE = 16
@@ -121,9 +121,7 @@ async def test_a_file_that_is_put_back_is_sent_again(service: Any, mp4: Path) ->
 
     answer = await service.ask("ada", "GET", stream_of(video))
     assert (answer.said, answer.body) == ("200", content)
-    async with asyncio.timeout(15):
-        while (await readiness(service))[1]:
-            await asyncio.sleep(0.05)
+    await wait_until(lambda: readiness(service), lambda found: not found[1], within_s=15)
 
 
 async def test_a_file_that_is_lost_is_not_said_to_be_none(service: Any, mp4: Path) -> None:

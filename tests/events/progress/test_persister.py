@@ -22,6 +22,7 @@ from events.log.types import Event
 from events.progress.persister import LANES, ProgressPersister, submit, utc_now
 from events.progress.plausibility import NamedAt
 from events.progress.reports import ProgressReport
+from tests.waiting import wait_until
 
 ReportOf = Callable[..., ProgressReport]
 NOWHERE = ProgressState(0.0, 0.0, 0.0, (), None, datetime(2026, 1, 1, tzinfo=UTC))
@@ -386,9 +387,7 @@ async def test_it_can_store_until_every_commit_fails_and_again_after(
             await transaction.execute("LOCK TABLE progress IN ACCESS EXCLUSIVE MODE")
             with pytest.raises(DatabaseTimeout):
                 await submit(emitter, report_of(video, 1))
-            async with asyncio.timeout(10):
-                while await persister.can_store():
-                    await asyncio.sleep(0.05)
+            await wait_until(persister.can_store, lambda can_store: not can_store)
             monkeypatch.setattr("events.progress.lane_health.FAILED_FOR_S", 0.0)
             assert not await persister.can_store(), "it tries, and cannot"
 

@@ -923,8 +923,7 @@ async def test_a_slow_reader_gets_all_and_is_live_again(service: Any) -> None:
         async with asyncio.timeout(PATIENCE_S):
             for number in range(50):
                 await tell(service, large_event(course, number))
-            while not service.app[keys.HUB].waiting_count:
-                await asyncio.sleep(0.01)
+        await wait_until(lambda: service.app[keys.HUB].waiting_count, within_s=PATIENCE_S)
         for _ in range(50):
             await until_event(wire, b"video.ready")
         await course.rename(video_id, "Now")

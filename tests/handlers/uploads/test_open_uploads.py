@@ -20,6 +20,7 @@ from tests.handlers.uploads.tusing import (
     upload_id_of,
 )
 from tests.handlers.uploads.uploading import is_nothing_left, sending, until_it_arrives
+from tests.waiting import wait_until
 
 LIMITED = "429 rate-limited"
 MOST = 3
@@ -79,9 +80,7 @@ async def test_forms_count_too_and_end_with_their_connection(strict: Service) ->
         async with sending(strict, MIB) as second:
             assert (await second.answer()).status == 429
         upload.vanish()
-        async with asyncio.timeout(10):
-            while (await create(strict, 1000)).said == LIMITED:
-                await asyncio.sleep(0.02)
+        await wait_until(lambda: create(strict, 1000), lambda answer: answer.said != LIMITED)
 
 
 async def test_what_became_a_video_counts_no_more(strict: Service, film: bytes) -> None:
