@@ -1,12 +1,13 @@
 """What every test may ask for: a database of its own, a clean environment, an unblocked loop."""
 
+import gc
 import logging
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -51,6 +52,20 @@ ALLOWED_BLOCKING_CALLS = (
 
 # What is in them takes longest, mostly waiting: begun first, nothing long is left for the end.
 SLOW_DIRECTORIES = ("faults", "flows", "deploy", "server")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keeps the garbage collector off what collecting makes: a million objects that all stay.
+
+    It looked at them again and again: 1.9 of 9.3 s of CPU, and after that in each full collection.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
