@@ -14,13 +14,15 @@ from typing import Any, Self
 from aiohttp import hdrs, web
 
 from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate, http_date
-from handlers.errors import NotFound, PreconditionFailed
+from handlers.delivery.negotiation import choose
+from handlers.errors import PROBLEM_JSON, NotFound, PreconditionFailed
 from handlers.openapi.descriptions import CONDITIONS, TEXT, VALIDATORS, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 
 HOME_PAGE = "index.html"
 WATCH_PAGE = "watch.html"
 DOCS_PAGE = "docs.html"
+MISSING_PAGE = "missing.html"
 ICON = "icon.svg"
 
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
@@ -144,6 +146,25 @@ async def show_icon(request: web.Request) -> web.Response:
 )
 async def serve_file(request: web.Request) -> web.Response:
     return _answer(request, request.match_info["name"])
+
+
+def missing_page(request: web.Request) -> web.Response | None:
+    """Returns a 404 with a page for a request that prefers HTML, as browsers' navigations do.
+
+    None for all others: scripts and players get problem details.
+    """
+    pages = request.app.get(PAGES)  # the listener for metrics has none
+    page = pages.find(MISSING_PAGE) if pages else None
+    if page is None or choose(request.headers.get(hdrs.ACCEPT), (PROBLEM_JSON, "text/html")) != 1:
+        return None
+    headers = {
+        hdrs.CONTENT_TYPE: page.media_type,
+        hdrs.CONTENT_SECURITY_POLICY: page.policy,
+        hdrs.REFERRER_POLICY: "no-referrer",
+        hdrs.CACHE_CONTROL: "no-store",
+        hdrs.VARY: hdrs.ACCEPT,
+    }
+    return web.Response(status=404, body=page.body, headers=headers)
 
 
 def _answer(request: web.Request, name: str) -> web.Response:

@@ -15,8 +15,9 @@ from aiohttp.typedefs import Handler
 from handlers import keys
 from handlers.connection.refused_bytes import REQUEST_ID, SERVER
 from handlers.connection.shortcut_connection import began_s, raise_failure
-from handlers.errors import Internal, RequestError, UnsupportedMediaType, as_request_error
+from handlers.errors import Internal, NotFound, RequestError, UnsupportedMediaType, as_request_error
 from handlers.header_values import is_packed
+from handlers.pages.pages import missing_page
 from handlers.uploads.tus_headers import TUS_RESUMABLE, VERSION
 from server.web.proxies import client_of
 
@@ -162,7 +163,14 @@ def _encoded_body_error() -> RequestError:
     )
 
 
+def _may_be_a_page(request: web.Request) -> bool:
+    is_read = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
+    return is_read and not request.path.startswith((API, PLAY))
+
+
 def _answer(request: web.Request, exc: RequestError) -> web.Response:
+    if isinstance(exc, NotFound) and _may_be_a_page(request) and (page := missing_page(request)):
+        return page
     response = exc.answer(request[keys.REQUEST_ID])
     if exc.status in (413, 507) or (exc.status == 415 and not request.content.is_eof()):
         response.force_close()  # the rest of the body is not worth reading

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -13,10 +14,17 @@ from structlog.testing import capture_logs
 
 from events.metrics import Metrics
 from handlers import keys
+from handlers.pages.pages import PAGES, Pages
 from server.web import middlewares
 from tests.waiting import wait_until
 
 SECRET = "/srv/secret"
+WEB = Path(__file__).resolve().parents[3] / "web"
+CHROMIUM = (
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"
+    "application/signed-exchange;v=b3;q=0.7"
+)
+FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 async def answer(request: web.Request) -> web.Response:
@@ -53,6 +61,7 @@ async def server() -> AsyncIterator[TestServer]:
     app = web.Application(middlewares=[middlewares.observe, middlewares.answer_errors])
     app.on_response_prepare.append(middlewares.add_common_headers)
     app[keys.METRICS] = Metrics()
+    app[PAGES] = await asyncio.to_thread(Pages.load, WEB)
     app.router.add_get("/play/{grant}/answer", answer)
     app.router.add_get("/answer", answer)
     app.router.add_get("/deliver", deliver)
@@ -197,3 +206,42 @@ async def test_a_range_served_well_is_told_at_debug(
     logging.getLogger("coursestream.access").setLevel(logging.NOTSET)
 
     assert [line["log_level"] for line in lines] == told
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "is_page"),
+    [
+        pytest.param("GET", "/nowhere", CHROMIUM, True, id="Chromium"),
+        pytest.param("GET", "/nowhere", FIREFOX, True, id="Firefox"),
+        pytest.param("HEAD", "/nowhere", FIREFOX, True, id="HEAD"),
+        pytest.param("GET", "/nowhere", "*/*", False, id="curl"),
+        pytest.param("GET", "/nowhere", None, False, id="no-Accept"),
+        pytest.param("GET", "/nowhere", "text/*", True, id="text"),
+        pytest.param("GET", "/nowhere", "text/html;q=0", False, id="never-HTML"),
+        pytest.param("GET", "/nowhere", "application/json, text/html;q=0.5", True, id="else-HTML"),
+        pytest.param("GET", "/nowhere", "application/problem+json, text/html", False, id="tie"),
+        pytest.param("POST", "/nowhere", CHROMIUM, False, id="POST"),
+        pytest.param("GET", "/api/v1/nowhere", CHROMIUM, False, id="API"),
+        pytest.param("GET", "/play/grant/nowhere", CHROMIUM, False, id="grant"),
+    ],
+)
+async def test_a_wrong_address_is_a_page_for_browsers_and_a_problem_for_others(
+    server: TestServer, method: str, path: str, accept: str | None, is_page: bool
+) -> None:
+    headers = {} if accept is None else {"Accept": accept}
+    async with (
+        aiohttp.ClientSession(skip_auto_headers=["Accept"]) as session,
+        session.request(method, server.make_url(path), headers=headers) as response,
+    ):
+        body = await response.read()
+
+    expected = "text/html" if is_page else "application/problem+json"
+    assert (response.status, response.content_type) == (404, expected)
+    assert "X-Request-ID" in response.headers
+    if is_page:
+        assert response.headers["Vary"] == "Accept"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+        assert (b'href="/"' in body) is (method == "GET")
+    else:
+        assert json.loads(body)["type"] == "urn:coursestream:not-found"
