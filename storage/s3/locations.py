@@ -8,6 +8,7 @@ them exists. Query strings are signatures and are left out.
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -45,19 +46,29 @@ class Hosts:
 
 
 def parse_url(url: str, hosts: Hosts) -> tuple[Location, ...]:
-    """Candidate locations of the URL, the likeliest first. Raises: UnknownLocation."""
-    scheme, _, rest = url.strip().partition("://")
+    """Candidate locations of the URL, the likeliest first. Raises: UnknownLocation.
+
+    Blanks at the end are mostly a slip, but a key may end in them.
+    """
+    found = [*_candidates(url.strip(), hosts)]
+    with suppress(UnknownLocation):  # a byte too long with its blanks
+        found += _candidates(url.lstrip().rstrip("\t\r\n"), hosts)
+    return tuple(dict.fromkeys(found))
+
+
+def _candidates(url: str, hosts: Hosts) -> Iterator[Location]:
+    scheme, _, rest = url.partition("://")
     if scheme.lower() == "s3":
         bucket, _, raw = rest.partition("/")
         keys = [raw, *_decode(raw)]  # the AWS command line never encodes
     elif scheme.lower() in ("http", "https"):
-        bucket, raw = _bucket_and_path(url.strip(), hosts)
+        bucket, raw = _bucket_and_path(url, hosts)
         keys = [*_decode(raw), *_decode(raw.replace("+", " ")), raw]
     else:
         raise UnknownLocation("neither https:// nor s3://")
     if not _BUCKET_NAME.fullmatch(bucket):
         raise UnknownLocation(f"{bucket!r} is no name of a bucket")
-    return tuple(Location(bucket, key) for key in dict.fromkeys(_valid_keys(keys)))
+    yield from (Location(bucket, key) for key in _valid_keys(keys))
 
 
 def endpoint_host(endpoint_url: str | None) -> str | None:

@@ -25,7 +25,9 @@ from storage.s3.errors import S3Error
 from storage.s3.locations import Location
 
 Client = Any  # boto3 creates its classes at run time
-State = Literal["found", "missing", "denied", "archived", "empty", "too-large", "unreachable"]
+State = Literal[
+    "found", "missing", "denied", "archived", "encoded", "empty", "too-large", "unreachable"
+]
 
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30
@@ -55,6 +57,8 @@ _DETAILS: dict[State, str] = {
 }
 # Glacier Instant Retrieval behaves like any other class.
 _ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+# A way of sending that some clients leave in the metadata; the stored bytes are plain.
+_NO_ENCODINGS = frozenset({"", "identity", "aws-chunked"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +128,22 @@ def _classify(
 ) -> tuple[State, str]:
     if _is_archived(answer):
         return "archived", _how_to_restore(location, answer)
+    if coding := _stored_coding(answer):
+        return "encoded", f"stored with Content-Encoding {coding}: store the file itself, run again"
     if size_bytes == 0:
         return "empty", "the object has no bytes"
     if size_bytes > max_size_bytes:
         return "too-large", f"over COURSESTREAM_MAX_UPLOAD_SIZE ({max_size_bytes} bytes)"
     return "found", ""
+
+
+def _stored_coding(answer: dict[str, Any]) -> str:
+    """The codings of the stored bytes (RFC 9110 section 8.4); '' for plain ones.
+
+    S3 delivers them as they are: what arrives is a compressed file, not a video.
+    """
+    codings = map(str.strip, answer.get("ContentEncoding", "").lower().split(","))
+    return ", ".join(one for one in codings if one not in _NO_ENCODINGS)
 
 
 def _is_archived(answer: dict[str, Any]) -> bool:

@@ -40,7 +40,14 @@ SEVERAL = [
     ("https://b-1.s3.amazonaws.com//a//b.mp4", ["/a//b.mp4"], "slashes"),
     ("s3://b-1/a?b#c.mp4", ["a?b#c.mp4"], "no query in s3"),
     ("s3://b-1/a%20b.mp4", ["a%20b.mp4", "a b.mp4"], "s3, perhaps encoded"),
+    ("s3://b-1/a.mp4 ", ["a.mp4", "a.mp4 "], "s3, a blank at the end"),
+    ("  s3://b-1/a.mp4  \n", ["a.mp4", "a.mp4  "], "s3, blanks and a line feed"),
+    ("https://b-1.s3.amazonaws.com/a.mp4 ", ["a.mp4", "a.mp4 "], "a blank at the end"),
+    ("https://b-1.s3.amazonaws.com/a.mp4%20", ["a.mp4 ", "a.mp4%20"], "encoded at the end"),
+    ("https://b-1.s3.amazonaws.com/a.mp4+", ["a.mp4+", "a.mp4 "], "plus at the end"),
+    ("https://b-1.s3.amazonaws.com/a.mp4 ?x=1", ["a.mp4 "], "a blank before the query"),
     (f"s3://b-1/{'k' * 1024}", ["k" * 1024], "the longest key"),
+    (f"s3://b-1/{'k' * 1024} ", ["k" * 1024], "the longest key, and a blank"),
     (f"s3://b-1/{'%C3%A9' * 512}", ["é" * 512], "the longest once decoded"),
 ]
 

@@ -45,6 +45,8 @@ def asked(client: Any, *answers: dict[str, Any] | tuple[str, int]) -> S3Object:
         ([FACTS], S3Object(HERE, "found", 4, "e")),
         ([("404", 404), FACTS], S3Object(THERE, "found", 4, "e")),
         ([FACTS | {"ContentLength": LIMIT}], S3Object(HERE, "found", LIMIT, "e")),
+        ([FACTS | {"ContentEncoding": "aws-chunked"}], S3Object(HERE, "found", 4, "e")),
+        ([FACTS | {"ContentEncoding": "identity, "}], S3Object(HERE, "found", 4, "e")),
         ([FACTS | {"StorageClass": "GLACIER_IR"}], S3Object(HERE, "found", 4, "e")),
     ],
 )
@@ -60,6 +62,8 @@ def test_the_first_that_exists_is_it(client: Any, answers: list[Any], expected: 
         ([("403", 403)], "denied", "s3:GetObject"),
         ([("404", 404), ("403", 403)], "denied", "s3:ListBucket"),
         ([("SlowDown", 503)], "unreachable", "SlowDown"),
+        ([FACTS | {"ContentEncoding": "gzip"}], "encoded", "Content-Encoding gzip"),
+        ([FACTS | {"ContentEncoding": "aws-chunked,BR"}], "encoded", "Content-Encoding br:"),
         ([FACTS | {"ContentLength": 0}], "empty", "no bytes"),
         ([FACTS | {"ContentLength": LIMIT + 1}], "too-large", "1000 bytes"),
         ([FACTS | {"StorageClass": "GLACIER"}], "archived", "'Days=7'"),
