@@ -1,7 +1,7 @@
 """All private names of aiohttp that the project uses, and a check of the installed version.
 
-`mismatch` reports a version without these names. `protocol_factory` asks it at start-up and falls
-back to aiohttp's own protocol.
+`protocol_factory` calls `mismatch` at start-up and falls back to aiohttp's own protocol for a
+version without these names.
 """
 
 import asyncio
@@ -150,7 +150,7 @@ class ExposedHandler(web.RequestHandler):
 def is_handling(connection: web.RequestHandler) -> bool:
     """True while a handler runs; aiohttp waits for the next request with `_waiter`.
 
-    A version without `_waiter` cannot be asked: its connections count as busy.
+    Connections of a version without `_waiter` count as busy.
     """
     waiter = getattr(connection, "_waiter", None)
     return waiter is None or waiter.done()
@@ -159,7 +159,7 @@ def is_handling(connection: web.RequestHandler) -> bool:
 def read_arrived(body: StreamReader) -> bytes:
     """The bytes that arrived before the connection broke; aiohttp keeps them, but raises instead.
 
-    Empty for a version that cannot be asked: the client then sends them again.
+    Empty for a version without that method: the client then sends them again.
     """
     if _changed_method(type(body), BODY_METHODS) is not None:
         return b""

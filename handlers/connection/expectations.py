@@ -1,4 +1,4 @@
-"""`Expect: 100-continue` (RFC 9110 section 10.1.1); a packed body is never asked for."""
+"""`Expect: 100-continue` (RFC 9110 section 10.1.1); no encoded body is requested."""
 
 from aiohttp import HttpVersion11, hdrs, web
 
@@ -8,7 +8,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 async def answer_expectation(request: web.Request) -> None:
-    """Asks for the body, unless it is packed: then the final response says so at once.
+    """Requests the body with 100, unless it is encoded: then the final response refuses it.
 
     Raises: HTTPExpectationFailed for any other expectation.
     """
@@ -18,4 +18,4 @@ async def answer_expectation(request: web.Request) -> None:
         raise web.HTTPExpectationFailed
     if not is_packed(request.headers):
         await request.writer.write(CONTINUE)
-        request.writer.output_size = 0  # an interim response is none that has begun
+        request.writer.output_size = 0  # an interim response does not begin the final one

@@ -1,8 +1,8 @@
-"""Requests whose answers are known: the store, its keys, and heads of answers to be sent again.
+"""Requests whose responses are known: the store, its keys, and templates of response heads.
 
-Both shortcuts use it. A request is known by its bytes but for some digits, or by a keyed hash of
-them, from which no token can be read. Bounded: the least recently used request is forgotten. No
-HTTP is parsed here.
+Both shortcuts use it. The key of a request is its bytes without some digits, or a keyed hash of
+them, from which no token can be read. Bounded: the least recently used request is evicted. No HTTP
+is parsed here.
 """
 
 import secrets
@@ -19,13 +19,13 @@ KNOWN_REQUESTS = 10_000
 
 Known = TypeVar("Known")
 
-# Fields that differ from one answer to the next; the full path made the rest of the head.
+# Fields that differ between responses; the full path made the rest of the head.
 _HOLES = {
     hdrs.CONTENT_LENGTH: "%(length)s",
     hdrs.DATE: "%(date)s",
     "X-Request-ID": "%(request_id)s",
 }
-# Filled in for each answer, and left open until then.
+# Filled in for each response.
 _PER_ANSWER = {
     "date": "%(date)b",
     "length": "%(length)d",
@@ -47,18 +47,18 @@ class KnownRequests(Generic[Known]):
         return len(self._entries)
 
     def key(self, *texts: bytes) -> bytes:
-        """A keyed hash. A report is kept under its bytes: its grant is kept with it anyway."""
+        """A keyed hash. Reports are kept under their bytes: the entry has the grant anyway."""
         keyed = self._keyed.copy()
         for text in texts:
             keyed.update(text)
         return keyed.digest()
 
     def get(self, key: bytes) -> Known | None:
-        """Without renewing it: `renew` follows for a request that is answered."""
+        """Does not renew the entry: `renew` follows for a request that is answered."""
         return self._entries.get(key)
 
     def renew(self, key: bytes) -> None:
-        """Make it the most recently used one."""
+        """Make it the most recently used."""
         self._entries.move_to_end(key)
 
     def remember(self, key: bytes, known: Known) -> None:
@@ -69,7 +69,7 @@ class KnownRequests(Generic[Known]):
 
 
 def head_template(status: int, fields: head.Fields, holes: Mapping[str, str] | None = None) -> str:
-    """The head of an answer, for `fill`; `holes` maps more fields to the text in their place."""
+    """The head of a response, for `fill`; `holes` maps more fields to their placeholders."""
     template = head.template("1.1", status, fields, {**_HOLES, **(holes or {})})
     # Filled in twice: what is escaped must still be so after the first time.
     return template.replace("%%", "%%%%")

@@ -1,7 +1,7 @@
-"""Takes a whole POST apart so that it can be known again by its bytes, whatever its body.
+"""Whole POSTs, split so that a repeat is recognized by its bytes, whatever its body.
 
-Pure. No HTTP is parsed here: whoever relies on it has had the parser's word for a request with the
-same head, but for the digits of Content-Length; here as many bytes of a body follow it.
+Pure. No HTTP is parsed here: callers compare the head with that of a request which the parser
+accepted, without the digits of Content-Length; here as many bytes of a body follow it.
 """
 
 import re
@@ -13,7 +13,7 @@ _LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,7})\r\n")
 
 
 class Post(NamedTuple):
-    """`head` is all of it but the digits of its Content-Length."""
+    """`head` is everything before the body without the digits of Content-Length."""
 
     head: bytes
     body: bytes

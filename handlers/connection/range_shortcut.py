@@ -1,10 +1,9 @@
 """Answers repeat range requests on the connection, bypassing aiohttp.
 
-A player, a downloader, a load tester sends the same bytes again and again with only the digits of
-Range changed. What allowed the answer is asked again each time (`Permit`), and whatever is not
-exactly as it was takes the full path, which decides, and is remembered anew. So nothing expires
-that has to be noticed here, and no HTTP is parsed here: a request is known by all its bytes but
-the digits.
+Players, downloaders and load testers repeat a request with only the digits of Range changed. What
+permitted the first response is checked again each time (`Permit`). Any other difference takes the
+full path, which decides and is remembered anew. So no entry expires, and no HTTP is parsed here: a
+request is recognized by all its bytes without the digits.
 
 Never remembered: other methods and versions, bodies, Expect, Upgrade, preconditions, several
 ranges, suffixes; If-Range only with the very ETag.
@@ -28,7 +27,7 @@ from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
 from handlers.delivery.transfers import Tally, Transfer
 
-# As every client writes it. No file is longer than 15 digits can say.
+# As every client writes it. No file size has more than 15 digits.
 _BEFORE_DIGITS = b"ange: bytes="
 _DIGITS = re.compile(rb"([0-9]{1,15})-([0-9]{0,15})")
 _RANGE = re.compile(rb"\r\n[Rr]" + _BEFORE_DIGITS + _DIGITS.pattern + rb"\r\n")
@@ -43,7 +42,7 @@ _NEVER_REMEMBERED = (
     hdrs.TRANSFER_ENCODING,
     hdrs.UPGRADE,
 )
-# Beside those of every known answer.
+# Beside those of every known response.
 _HOLES: dict[str, str] = {
     hdrs.CONTENT_RANGE: "bytes %(first)s-%(last)s/%(size)s",
     hdrs.CACHE_CONTROL: "%(cache_control)s",
@@ -51,7 +50,7 @@ _HOLES: dict[str, str] = {
 
 
 class Admission(Protocol):
-    """Who is sent what, and within which limits."""
+    """The recipient and its limits."""
 
     @property
     def is_paced(self) -> bool: ...
@@ -60,34 +59,34 @@ class Admission(Protocol):
     def tally(self) -> Tally: ...
 
     def admits(self) -> bool:
-        """Whether the limits of the user allow one more. Takes from them if so: asked last."""
+        """Whether the limits of the user allow one more. Consumes from them if so: called last."""
         ...
 
     def open_admitted(self) -> Transfer: ...
 
 
 class Permit(Protocol):
-    """What allowed an answer."""
+    """The reason why a response was permitted."""
 
     @property
     def claim(self) -> Admission: ...
 
     def holds(self) -> bool:
-        """Whether it still does, as far as is known without asking the database."""
+        """Whether it still permits one, as far as is known without a database query."""
         ...
 
     def cache_control(self) -> str: ...
 
 
 class CachedDecision(NamedTuple):
-    """What an answer rests on, beside the bytes of its request."""
+    """What a response depends on, beside the bytes of its request."""
 
     representation: Representation
     permit: Permit
 
 
 class Shape(NamedTuple):
-    """All of a request but the digits of its Range, and what it is known by."""
+    """A request without the digits of its Range, and its key."""
 
     key: bytes
     before: bytes
@@ -95,14 +94,14 @@ class Shape(NamedTuple):
 
 
 class RangeRequest(NamedTuple):
-    """A request, and what its Range says, if it has one."""
+    """A recognizable request, and the digits of its Range, if it has one."""
 
     shape: Shape
     first: int | None
     last: int | None
 
     def span(self, size_bytes: int) -> ByteSpan | None:
-        """The bytes meant; None where there is more to be said about it."""
+        """The requested bytes; None where the full path has to decide."""
         _, start, last = self
         if start is None:
             return ByteSpan(0, size_bytes)
@@ -111,18 +110,18 @@ class RangeRequest(NamedTuple):
 
 
 class ShortcutAnswer(NamedTuple):
-    """What can be sent at once, if `RangeShortcut.admits` it."""
+    """A response that can be sent at once, if `RangeShortcut.admits` it."""
 
     head: bytes
     span: ByteSpan
     file: OpenFile
     claim: Admission
-    series: tuple[str, str, int]  # what it is counted under: method, route, status
+    series: tuple[str, str, int]  # the labels of its count: method, route, status
 
 
 @dataclass(slots=True)
 class _KnownRange:
-    """`head` is a template. What holds for a second is filled in once a second."""
+    """`head` is a template; `filled` has everything that is valid for a second."""
 
     head: str
     decision: CachedDecision
@@ -154,9 +153,9 @@ class RangeShortcut:
         return len(self._known)
 
     def recognize(self, data: bytes, shape: Shape | None = None) -> RangeRequest | None:
-        """What is asked for, if these bytes are one whole GET and nothing else.
+        """The request, if these bytes are one whole GET and nothing else.
 
-        `shape` is that of another request of the same client, which it mostly has again.
+        `shape` is that of the client's last repeat request: mostly it is the same again.
         """
         if shape is not None and (asked := _asked_again(data, shape)) is not None:
             return asked
@@ -187,8 +186,8 @@ class RangeShortcut:
         return ShortcutAnswer(self._head(known, span), span, file, permit.claim, known.series)
 
     def admits(self, answer: ShortcutAnswer) -> bool:
-        """Whether the limits of the user allow it. Asked where it is sent: of what is decided in
-        one turn of the loop each must be counted before the next is asked for."""
+        """Whether the limits of the user allow it. Called when it is sent: of responses decided in
+        one iteration of the loop each must be counted before the next is checked."""
         if not answer.claim.admits():
             return False
         self.answered[answer.series] += 1
@@ -202,7 +201,7 @@ class RangeShortcut:
         fields: head.Fields,
         decision: CachedDecision,
     ) -> None:
-        """Keep how `request` was answered, if it may be answered so again."""
+        """Keep the response to `request`, if it may be repeated."""
         if not _is_repeatable(asked, request, plan, decision.representation):
             return
         resource = request.match_info.route.resource
@@ -234,7 +233,7 @@ class RangeShortcut:
 
 
 def _asked_again(data: bytes, shape: Shape) -> RangeRequest | None:
-    """Nothing but digits may stand where digits stood, so it is one whole GET again."""
+    """Only digits may replace the digits, so it is one whole GET again."""
     before, after = shape.before, shape.after
     if not after:
         return RangeRequest(shape, None, None) if data == before else None
@@ -252,7 +251,7 @@ def _digits(found: re.Match[bytes]) -> tuple[int, int | None]:
 def _is_repeatable(
     asked: RangeRequest, request: web.Request, plan: TransferPlan, representation: Representation
 ) -> bool:
-    """Whether the answer follows from the bytes of the request, and how."""
+    """Whether the response follows from the bytes of the request."""
     headers = request.headers
     if request.method != hdrs.METH_GET or request.version != HttpVersion11:
         return False

@@ -1,7 +1,7 @@
-"""What a connection answers to bytes that never become a request: problem details, and no more.
+"""Responses to bytes that never become a request: problem details.
 
-aiohttp's own answers to them repeat what was sent (a grant, a token), name its version, and come
-before every middleware. Also the place for what it raises between the parser and the application.
+aiohttp's own responses repeat the input (a grant, a token), name its version and bypass every
+middleware. Errors that it raises between parser and application are converted here, too.
 """
 
 import logging
@@ -20,7 +20,7 @@ REQUEST_ID = "X-Request-ID"
 
 
 class RefusingBytes(ExposedHandler):
-    """aiohttp's protocol with these answers; each is the last of its connection."""
+    """aiohttp's protocol with these responses; each is the last of its connection."""
 
     __slots__ = ()
 
@@ -31,10 +31,10 @@ class RefusingBytes(ExposedHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Raises ConnectionError where an answer has begun already."""
+        """Raises ConnectionError where a response has begun already."""
         if status >= 500:
             logger.error("a request could not be answered", exc_info=exc)
-        else:  # what is said of it may be anything, a token included
+        else:  # its message may contain anything, a token included
             logger.info("no HTTP request, from %s: %s", request.remote, type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
@@ -59,7 +59,7 @@ def _refusal(status: int, exc: BaseException | None) -> RequestError:
 
 
 def _answer(exc: RequestError) -> web.Response:
-    """Under the fields that the application gives to its own answers."""
+    """With the fields that the application adds to its own responses."""
     request_id = os.urandom(16).hex()
     response = exc.answer(request_id)
     response.headers[REQUEST_ID] = request_id

@@ -1,14 +1,14 @@
 """Answers repeat progress reports on the connection, bypassing aiohttp.
 
-A player sends the same head with each report, but for the digits of Content-Length: parsing it,
-routing it and making the head of its answer took more than half of a report's time. What is left
-out is just that. It can never be weaker than the full path:
+A player sends the same head with each report, except for the digits of Content-Length: parsing it,
+routing it and making the response's head took more than half of a report's time. Only these are
+skipped. It is never weaker than the full path:
 
-- what it repeats was answered 200 on the full path, to a request of the same head;
-- the grant is looked up, its expiry and revocation asked for, the body read and checked, the report
-  counted by the same limit, handed over and waited for by the same functions, each time;
-- it knows one answer, the 200, made of the head that the full path made. Whatever else there is to
-  be said, the full path says; of a report that was handed over already it says what came of that.
+- a request with the same head was answered 200 on the full path;
+- each time the same functions look up the grant, check expiry and revocation, validate the body,
+  count the report against the limit, hand it over and wait for it;
+- its one response is the 200, with the head that the full path made. Every refusal comes from the
+  full path, also that of a report which was handed over already.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ class ReportShortcut:
         self._metrics = metrics
         self._limits = limits
         self._is_stopping = is_stopping
-        self._longest_s = longest_s  # of a video whose file nobody has seen
+        self._longest_s = longest_s  # of a video whose file was not probed yet
         self._known: KnownRequests[_KnownReport] = KnownRequests(capacity)
         self._date = DateText()
         self._random = random.Random()
@@ -106,7 +106,7 @@ class ReportShortcut:
         try:
             outcome = self._hand_over(known, body)
         except Exception:
-            return False  # the full path meets it, too, and says so
+            return False  # the full path refuses it with the same error
         self._known.renew(asked)
         self._metrics.began(ROUTE)
         ends = partial(self._end, known, time.monotonic(), len(body), respond)
@@ -116,7 +116,7 @@ class ReportShortcut:
     def _hand_over(self, known: "_KnownReport", body: bytes) -> asyncio.Future[ProgressState]:
         grant = held_grant(self._grants, self._revocations, known.token, known.video_id)
         report = report_by_grant(grant, body, self._longest_s)
-        # Last of all: what the full path is going to answer is counted there.
+        # Last: a report that the full path will answer is counted there.
         self._limits.require(grant.user_id, grant.roles, time.monotonic())
         return hand_over(self._emitter, report)
 
@@ -138,7 +138,7 @@ class ReportShortcut:
         respond(self._answer(known, outcome.result()))
 
     def _refusal(self, known: "_KnownReport", failure: BaseException) -> BaseException:
-        """What the full path would raise now: first of all, whether the grant still holds."""
+        """The exception that the full path would raise now; the grant's comes first."""
         try:
             grant = held_grant(self._grants, self._revocations, known.token, known.video_id)
         except Exception as exc:
@@ -158,7 +158,7 @@ class ReportShortcut:
 
 @dataclass(frozen=True, slots=True)
 class _KnownReport:
-    """What was asked for, and the head of the answer."""
+    """The request's target and limits, and the template of the response's head."""
 
     most_bytes: int
     token: str
@@ -167,7 +167,7 @@ class _KnownReport:
 
 
 def _is_repeatable(request: web.Request) -> bool:
-    """Whether the head of the answer follows from the bytes of the request."""
+    """Whether the head of the response follows from the bytes of the request."""
     headers = request.headers
     resource = request.match_info.route.resource
     return (

@@ -1,10 +1,10 @@
-"""The sender of answers: puts a TransferPlan on the wire.
+"""The sender of responses: puts a TransferPlan on the wire.
 
-It decides no status and adds no field of its own but Date and, where HTTP asks for it, Connection.
-An answer is launched on its connection and goes on by itself, or it goes through aiohttp's writer
-while its handler waits: over TLS, behind what is still to be written, and where the connection is
-not ours. Once the head is out there is no error answer: the connection is cut and the log says how
-far it came.
+It decides no status and adds only Date and, where HTTP requires it, Connection. A response is
+launched on its connection and outlives its handler, or it goes through aiohttp's writer while its
+handler waits: over TLS, behind bytes that are still to be written, and where the connection is not
+ours. Once the head is sent there is no error response: the connection is aborted, and logged with
+the bytes sent.
 """
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
@@ -24,7 +24,7 @@ from handlers.delivery.writing import write
 
 
 class Sender:
-    """Sends plans; what may be answered so again, `shortcut` remembers."""
+    """Sends plans; `shortcut` remembers responses that may be repeated."""
 
     def __init__(self, settings: PumpSettings, shortcut: RangeShortcut | None = None) -> None:
         self._settings = settings
@@ -39,8 +39,8 @@ class Sender:
         transfer: Transfer,
         decision: CachedDecision | None = None,
     ) -> web.StreamResponse:
-        """Answer with what was planned. A launched transfer finishes by itself, any other has its
-        outcome on return; `transfer.sent_bytes` is how much of the body went."""
+        """Send the planned response. A launched transfer finishes by itself, any other has its
+        outcome on return; `transfer.sent_bytes` counts the body."""
         connection = request.protocol
         if not plan.body_bytes or not isinstance(connection, Connection):
             return await write(request, plan, file, transfer, self._settings)
@@ -74,7 +74,7 @@ class Sender:
         )
 
     async def _complete(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Adds what aiohttp adds to the answers that it writes, then what the application does."""
+        """Adds the fields that aiohttp adds to responses that it writes, then the application's."""
         response.headers[hdrs.DATE] = self._date.text()
         response.headers[hdrs.SERVER] = SERVER_SOFTWARE
         if request.keep_alive and request.version == HttpVersion10:

@@ -1,7 +1,7 @@
-"""Videos that were asked for lately, so that a range by bearer token needs no database.
+"""Recently requested videos, so that a range by bearer token needs no database query.
 
-A bounded cache of rows, kept true by the log: what the log tells of is read again. Grants do not
-need it, they carry what they open.
+A bounded cache of rows, invalidated by the event log. Playback grants do not need it: they carry
+what they permit.
 """
 
 from uuid import UUID
@@ -15,7 +15,7 @@ REMEMBERED_VIDEOS = 10_000
 
 
 class Catalog:
-    """`get` answers from memory where it can; `forget` is called for every change."""
+    """`get` returns a cached row where it can; `forget` is called for every change."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,7 +36,7 @@ class Catalog:
         return video
 
     def known(self, video_id: UUID) -> Video | None:
-        """The row, if it is remembered."""
+        """The row, if it is cached."""
         return self._remembered.peek(video_id)
 
     def forget(self, *video_ids: UUID) -> None:

@@ -1,9 +1,9 @@
 """Decides whether a conditional request goes on, is answered 304, or fails with 412.
 
 Source: RFC 9110 section 8.8 (validators), 5.6.7 (HTTP-date) and 13 (conditional requests).
-Pure: header fields and validators in, a decision out. It makes no headers and no answers, and it
-does not ask whether the request would have succeeded without its preconditions (section 13.2.1:
-401, 403 and 404 come first); the caller has seen to that.
+Pure: header fields and validators in, a decision out. It makes no headers and no responses. The
+caller has checked that the request would succeed without its preconditions (section 13.2.1: 401,
+403 and 404 come first).
 """
 
 import re
@@ -37,7 +37,7 @@ _HTTP_DATES = (
 
 
 class Precondition(Enum):
-    """What section 13.2.2 makes of a request: the steps that end in an answer, and going on."""
+    """The results of section 13.2.2: proceed, or respond 304 or 412."""
 
     PROCEED = "proceed"
     NOT_MODIFIED = "not modified"
@@ -78,7 +78,7 @@ def evaluate(method: str, headers: MultiMapping[str], validators: Validators) ->
 
 
 def range_applies(headers: MultiMapping[str], validators: Validators) -> bool:
-    """Tell whether If-Range, where there is one, lets Range stand (section 13.1.5).
+    """Whether Range applies in view of If-Range, if there is one (section 13.1.5).
 
     Anything but this very strong tag or this very date means that the client holds bytes of
     another version, and a range would be stitched to them.

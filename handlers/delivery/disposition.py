@@ -1,7 +1,7 @@
-"""What a download is called: the Content-Disposition field (RFC 6266, RFC 8187).
+"""Names of downloads: the Content-Disposition field (RFC 6266, RFC 8187).
 
-Pure. The name was chosen by whoever uploaded the file, so nothing in it may end the header, the
-quotes or the directory it is saved to. It does not decide which file is sent.
+Pure. The uploader chose the name, so nothing in it may end the header, the quotes or the directory
+it is saved to. It does not decide which file is sent.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What can be wrong with a file that is to be sent."""
+"""Errors of files that are to be sent."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ class DeliveryError(Exception):
 class FileUnavailable(DeliveryError):
     """The stored file is missing, unreadable, or not as recorded.
 
-    `has_its_length`: as far as that is known, it is other bytes that it has.
+    `has_its_length`: its size is as recorded, its content is not.
     """
 
     def __init__(self, path: Path | None = None, *, has_its_length: bool = False) -> None:

@@ -1,6 +1,6 @@
-"""The head of an answer as text (RFC 9112 section 4 and 5), whole or with holes, and its Date.
+"""The head of a response as text or as a template (RFC 9112 sections 4 and 5), and its Date.
 
-It decides no field; the plan and the application do.
+The plan and the application decide the fields.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Which of the media types on offer does `Accept` want (RFC 9110 section 12.5.1)?
+"""Content negotiation by `Accept` (RFC 9110 section 12.5.1).
 
 Pure. Parameters other than the weight are not compared: a player that names other codecs still
 means the container.

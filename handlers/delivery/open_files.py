@@ -1,4 +1,4 @@
-"""Holds descriptors of the files that are being sent, opened off the event loop.
+"""Descriptors of the files that are being sent, opened off the event loop.
 
 Bounded: the cache keeps `capacity` files, the least recently used one leaves first, and a file
 that leaves while it is being sent is closed by its last transfer. It knows nothing of HTTP, and
@@ -39,7 +39,7 @@ class Representation:
     def facts(
         self, cache_control: str, *, varies_by_accept: bool = False, extra_headers: Headers = ()
     ) -> RepresentationFacts:
-        """What `ranges.plan` is told of it, with what depends on the request."""
+        """The argument of `ranges.plan`, with what depends on the request."""
         return RepresentationFacts(
             self.size_bytes,
             self.content_type,
@@ -72,7 +72,7 @@ class OpenFile:
         return self
 
     def found_short(self) -> None:
-        """Who sends it came to its end too early: nobody else is to be sent it."""
+        """Its end came too early: remove it from the cache, so that no other transfer begins."""
         if self.on_short is not None:
             self.on_short()
 
@@ -84,7 +84,7 @@ class OpenFile:
 
 
 class OpenFiles:
-    """A bounded cache of open files; leaving its `with` block closes what nobody is sending."""
+    """A bounded cache of open files; leaving its `with` block closes those not being sent."""
 
     def __init__(self, disk: Disk, *, capacity: int = 256) -> None:
         self._disk = disk
@@ -129,17 +129,17 @@ class OpenFiles:
         return file
 
     def forget(self, path: Path) -> None:
-        """Let go of a deleted file, so that its space is freed when its last transfer ends."""
+        """Release a deleted file, so that its space is freed when its last transfer ends."""
         if (file := self._files.forget(path)) is not None:
             file.release()
 
     async def forget_removed(self) -> None:
-        """Let go of whatever was deleted or changed its length meanwhile, by whomever."""
+        """Release files that were deleted or changed their length meanwhile."""
         for path, file in self._files.items():
             file.hold()
             try:
                 found = await self._disk.run(os.fstat, file.descriptor)
-            except OSError:  # a mount that is gone, or was there and went: opened anew, if ever
+            except OSError:  # the mount is gone, or came back: reopened on demand
                 self._drop(path, file)
             else:
                 if found.st_nlink == 0 or found.st_size != file.size_bytes:
@@ -157,12 +157,12 @@ class OpenFiles:
             self.forget(representation.path)  # of another length, if it was open at all
             opening = self._opened(representation)
             await asyncio.shield(opening)
-            # Its callback may still wait for its turn, which an await of what is done never gives.
+            # Its callback may not have run yet: awaiting a finished future does not yield.
             self._keep(representation.path, opening)
         return file.hold()
 
     def _opened(self, representation: Representation) -> asyncio.Future[OpenFile]:
-        """Open each file once, however many ask for it, whoever of them goes away."""
+        """Open each file once for concurrent requests, also if the first of them is cancelled."""
         path = representation.path
         if (opening := self._opening.get(path)) is not None:
             return opening

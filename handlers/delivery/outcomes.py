@@ -1,4 +1,4 @@
-"""How a transfer came to its end: read from the fault that ended it, and told to the log."""
+"""Outcomes of transfers: derived from the exception that ended one, and logged."""
 
 import errno
 import logging
@@ -8,7 +8,7 @@ from handlers.delivery.transfers import Outcome, Transfer
 
 logger = logging.getLogger(__name__)
 
-# What the network says of a client's host; the rest of OSError speaks of the file or of us.
+# Errors about the client's host; any other OSError is about the file or this process.
 _CLIENT_UNREACHABLE = frozenset(
     {errno.ENOTCONN, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN}
 )
@@ -37,7 +37,7 @@ def outcome_of(fault: BaseException, transfer: Transfer) -> Outcome:
 
 
 def log_end(transfer: Transfer, outcome: Outcome, fault: BaseException) -> None:
-    """For what did not come to its end well. A client that leaves is no error."""
+    """Log a transfer that did not complete. A client that leaves is no error."""
     logger.log(
         _LOG_LEVELS[outcome],
         "%s of video %s %s after %d bytes",

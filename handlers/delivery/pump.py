@@ -1,9 +1,9 @@
-"""Moves text and spans of a file into a socket, as fast as the client takes them.
+"""Sends text and spans of a file into a socket, as fast as the client reads them.
 
-One system call a wake-up moves a window of the file from the page cache into the kernel's buffer;
-between windows other clients have their turn, and what was sent is counted and paced. A window is
-only sent when it is in memory. Memory of this process that a waiting client takes: none.
-It knows nothing of HTTP, and it does not decide what is sent.
+One sendfile per wake-up moves a window of the file from the page cache into the kernel's buffer;
+between windows the loop serves other clients, and sent bytes are counted and paced. A window is
+sent only when it is resident. A waiting client takes no memory of this process. It knows nothing
+of HTTP and does not decide what is sent.
 """
 
 import asyncio
@@ -18,9 +18,8 @@ from handlers.delivery.open_files import OpenFile
 from handlers.delivery.outcomes import log_end, outcome_of
 from handlers.delivery.ranges import ByteSpan, Part
 from handlers.delivery.read_ahead import ReadAhead
-from handlers.delivery.stall_clock import StallClock
 from handlers.delivery.transfers import Outcome, Tally, Transfer
-from handlers.delivery.unsent import drop_unsent, unsent_bytes
+from handlers.delivery.unsent import StallClock, drop_unsent, unsent_bytes
 from handlers.token_bucket import TokenBucket
 
 # Below, holding back the last segment saves no packet worth its two system calls (measured).
@@ -32,14 +31,14 @@ _LEAST_WINDOW_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class PumpSettings:
-    """What all pumps have in common. `stall_timeout_s`: how long a client may take nothing."""
+    """Settings of all pumps. `stall_timeout_s`: how long a client may acknowledge nothing."""
 
     read_ahead: ReadAhead
     window_bytes: int = 2 << 20
     stall_timeout_s: float = 30.0
 
     def window_for(self, bandwidth: TokenBucket | None) -> int:
-        """As many bytes as may leave at once."""
+        """The bytes to send per wake-up."""
         if bandwidth is None:
             return self.window_bytes
         smooth = max(_LEAST_WINDOW_BYTES, int(bandwidth.rate_per_s / _WINDOWS_A_SECOND))
@@ -47,9 +46,9 @@ class PumpSettings:
 
 
 class Pump:
-    """One connection's: one answer at a time. The socket is its own, and `close` closes it.
+    """The pump of one connection: one response at a time. It owns the socket; `close` closes it.
 
-    The owner is told by `on_end` when an answer is out, or will never be.
+    `on_end` is called when a response was sent, or never will be.
     """
 
     __slots__ = (
@@ -88,7 +87,7 @@ class Pump:
         settings: PumpSettings,
         on_end: Callable[[Outcome], None],
     ) -> None:
-        # Who the last whole answer was counted for, and its bytes: the client may refuse it yet.
+        # The account of the last complete response, and its bytes: the client may still reset.
         self.last: tuple[Transfer | Tally, int] | None = None
         self._socket = own
         self._loop = asyncio.get_running_loop()
@@ -102,8 +101,8 @@ class Pump:
         self._stall_clock: StallClock | None = None
 
     def send_at_once(self, head: bytes, span: ByteSpan, file: OpenFile) -> int:
-        """Send of a head and a span that is in memory what there is room for, be it nothing; says
-        how many bytes of both. What is left, and what failed, is for `start` to go on with."""
+        """Send as much of a head and a resident span as there is room for; return the bytes sent.
+        `start` continues with the rest, also after an error."""
         start, stop = span
         own, size_bytes, sent_bytes = self._socket, stop - start, 0
         try:
@@ -126,8 +125,8 @@ class Pump:
         *,
         is_full: bool = False,
     ) -> None:
-        """Send at once what there is room for, unless the socket is full; the rest follows as the
-        client reads."""
+        """Send what there is room for, unless the socket is full; the rest follows as the client
+        reads."""
         self._is_running = True
         self._transfer = transfer
         self._file = file.hold()
@@ -146,12 +145,12 @@ class Pump:
             self._wait() if is_full else self._turn()
 
     def stop(self) -> None:
-        """The server's will: what is being sent, if anything is, ends where it is."""
+        """End the response that is being sent, if there is one, where it is."""
         if self._is_running:
             self._transfer.end()
 
     def close(self, *, is_reset: bool = False) -> None:
-        """The connection is gone; one that the client reset takes nothing that waits any more."""
+        """The connection is gone. After a reset, unacknowledged bytes do not count."""
         if self._is_running:
             self._abort()
         elif is_reset and self.last is not None:
@@ -160,12 +159,12 @@ class Pump:
         self._socket.close()
 
     def _set_pace(self, bandwidth: TokenBucket | None) -> None:
-        """What the user's other answers took too much is made up for first."""
+        """Wait first for what other responses to the user took beyond the limit."""
         self._window_bytes = self._settings.window_for(bandwidth)
         self._pause_s = 0.0 if bandwidth is None else bandwidth.owe(0, time.monotonic())
 
     def _turn(self) -> None:
-        """What one wake-up sends: the text that is due, then a window of the file at most."""
+        """Send what one wake-up may: pending text, then at most one window of the file."""
         try:
             if self._text:
                 self._send_text()
@@ -190,7 +189,7 @@ class Pump:
         self._transfer.sent_bytes += sent_bytes - uncounted_bytes
 
     def _send_window(self) -> None:
-        """A short write means that the socket is full: no need to hear it say so."""
+        """A short write means that the socket is full, without another call that says EAGAIN."""
         file, start = self._file, self._at
         stop = min(start + self._window_bytes, self._stop)
         if not self._settings.read_ahead.is_resident(file, start, stop):
@@ -213,8 +212,8 @@ class Pump:
         return True
 
     def _wait(self) -> None:
-        """For the disk, for the bandwidth, or for room: a slow client may take its time as long
-        as it takes anything at all."""
+        """For the disk, for the bandwidth, or for room: a slow client may take any time as long as
+        it acknowledges anything."""
         if self._stall_clock is None:
             self._stall_clock = StallClock(
                 self._loop, self._settings.stall_timeout_s, self._taken_and_waiting, self._stall
@@ -228,7 +227,7 @@ class Pump:
             self._watch(True)
 
     def _watch(self, is_wanted: bool) -> None:
-        """Have the loop call when the socket has room, or not."""
+        """Add or remove the callback for room in the socket."""
         if is_wanted == self._is_watching:
             return
         self._is_watching = is_wanted
@@ -250,7 +249,7 @@ class Pump:
     def _have_read(self, reading: "asyncio.Task[None]") -> None:
         fault = None if reading.cancelled() else reading.exception()
         if reading is not self._reading:
-            return  # of an answer that has ended
+            return  # of a response that has ended
         self._reading = None
         if fault is not None:
             self._end(fault)
@@ -268,7 +267,7 @@ class Pump:
         transfer = self._transfer
         outcome = Outcome.COMPLETE if fault is None else outcome_of(fault, transfer)
         self._rest()
-        # What was sent of a file that turned out short is right: let it arrive.
+        # The bytes sent of a truncated file are right: let them arrive.
         if outcome in (Outcome.COMPLETE, Outcome.TRUNCATED):
             self._cork(False)
         else:
@@ -280,7 +279,7 @@ class Pump:
         self._on_end(outcome)
 
     def _rest(self) -> None:
-        """Nothing of the answer is held any more, and nothing will call."""
+        """Release what the response held; no callback follows."""
         self._file.release()
         if self._stall_clock is None:  # it never waited
             return

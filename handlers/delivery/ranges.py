@@ -1,8 +1,8 @@
-"""Decides which bytes of a representation a request gets, and under which headers.
+"""The plan of a response: which bytes of a representation a request gets, and the header fields.
 
 Source: RFC 9110 section 14 (range requests), 15.3.7 (206), 15.4.5 (304) and 15.5.17 (416);
 RFC 2046 section 5.1 for the multipart form. Pure: it opens no file and sends nothing, and the
-bodies of 412 and 416 are written by whoever answers errors.
+bodies of 412 and 416 are written by the error middleware.
 
 Where section 14.2 leaves a choice, a Range that is malformed, of a foreign unit, too long, of too
 many parts or greedier than the file is ignored (200 and the whole file), never an error: a player
@@ -39,7 +39,7 @@ _LONGEST_NUMBER = 18
 _PAST_ANY_FILE = 10**_LONGEST_NUMBER
 
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
-# An error about this request must not be stored as an answer to the next one.
+# An error about this request must not be cached as a response to the next one.
 _ERROR_CACHE_CONTROL = "private, no-cache"
 
 Headers = tuple[tuple[str, str], ...]
@@ -58,7 +58,7 @@ class ByteSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RepresentationFacts:
-    """What a plan must know of the selected representation.
+    """The facts about the selected representation that a plan depends on.
 
     `etag` is opaque and strong, without quotes. `extra_headers` go with the bytes (200 and 206),
     as Content-Disposition does.
@@ -85,7 +85,7 @@ class NoRange(Enum):
 
 
 class Part(NamedTuple):
-    """Text to be sent as it stands, then a span of the file; either may be empty."""
+    """Text to be sent literally, then a span of the file; either may be empty."""
 
     prefix: bytes
     span: ByteSpan
@@ -97,7 +97,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TransferPlan:
-    """An answer decided: the status, the header fields in their order, and what the body is.
+    """A decided response: status, header fields in their order, and the parts of the body.
 
     A plan without parts has no body: HEAD and 304, and also 412 and 416, whose body is the
     problem that the error handler writes under these headers.
@@ -115,9 +115,9 @@ class TransferPlan:
 def plan(
     method: str, headers: MultiMapping[str], facts: RepresentationFacts, *, boundary: str
 ) -> TransferPlan:
-    """Decide the answer to a GET or HEAD that may see the representation.
+    """Plan the response to a GET or HEAD that may see the representation.
 
-    `boundary` parts a multipart answer: fresh random text of RFC 2046's safe characters.
+    `boundary` separates a multipart response: fresh random text of RFC 2046's safe characters.
     """
     match evaluate(method, headers, facts.validators):
         case Precondition.FAILED:
@@ -193,7 +193,7 @@ def _spans_asked(
 
 
 def _is_invalid(first: str, last: str) -> bool:
-    """Tell `-` and a last-pos before its first-pos: one such range voids the field."""
+    """Whether it is `-`, or last-pos precedes first-pos: one such range voids the field."""
     if not first:
         return not last
     return bool(last) and _magnitude(last) < _magnitude(first)
@@ -210,7 +210,7 @@ def _span(first: str, last: str, size_bytes: int) -> ByteSpan | None:
 
 
 def _is_greedy(spans: Sequence[ByteSpan], size_bytes: int) -> bool:
-    """Tell ranges that together want more than the file, or the nothing of an empty file.
+    """Whether ranges request more than the file in total, or nothing of an empty file.
 
     The suffix of an empty file is satisfiable (section 14.1.2), but Content-Range cannot say it.
     """
@@ -290,7 +290,7 @@ def _byte_headers(
 
 
 def _not_modified_headers(facts: RepresentationFacts) -> Headers:
-    """What section 15.4.5 asks of a 304, and nothing that describes the bytes it does not send."""
+    """The fields that section 15.4.5 requires of a 304, none that describes the absent content."""
     return (
         (hdrs.ETAG, f'"{facts.etag}"'),
         (hdrs.CACHE_CONTROL, facts.cache_control),

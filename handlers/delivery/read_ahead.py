@@ -1,9 +1,9 @@
-"""Brings the bytes that are about to be sent into the page cache, never on the event loop.
+"""Read-ahead into the page cache of bytes that are about to be sent, off the event loop.
 
-What is hot is found out with preadv2(RWF_NOWAIT), which copies what is in memory and refuses to
-touch the disk; what is cold is read by a thread of a pool of its own. A block that was found
-warm is believed to be so for seconds, so a popular file costs next to nothing to ask about.
-The bytes themselves are thrown away: sending is done from the page cache.
+preadv2(RWF_NOWAIT), which copies resident pages and refuses disk access, detects warm blocks; a
+thread of a separate pool reads cold ones. A block that was warm counts as warm for seconds, so a
+popular file costs next to nothing to check. The bytes are discarded: sendfile sends from the page
+cache.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ from handlers.delivery.open_files import OpenFile
 from handlers.delivery.ranges import ByteSpan
 from storage.disk import Disk
 
-# The unit of asking, reading and remembering: as far as the kernel would read ahead by itself.
+# The unit of checks, reads and the cache of warm blocks: the kernel's own read-ahead.
 BLOCK_BYTES = 1 << 20
-# Copies land here again and again, so that asking about a block stays within the CPU's cache.
+# The target of all copies, so that checking a block stays within the CPU's cache.
 _SCRATCH_BYTES = 64 * 1024
 _SLICES_A_BLOCK = BLOCK_BYTES // _SCRATCH_BYTES
 
 # Memory pressure that evicts a page within this time makes one sendfile wait for the disk.
 _BELIEVED_WARM_S = 30.0
-# File systems that know no RWF_NOWAIT: every block is then taken to be cold, and read by a thread.
+# File systems without RWF_NOWAIT: every block counts as cold, and is read by a thread.
 _NOT_KNOWN = frozenset({errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL})
 
 
@@ -39,9 +39,9 @@ class ReadAhead:
         self._scratch = bytearray(_SCRATCH_BYTES)
 
     def is_resident(self, file: OpenFile, start: int, stop: int) -> bool:
-        """Whether these bytes are in memory, or were seconds ago. Never waits for the disk.
+        """Whether these bytes are resident, or were seconds ago. Never waits for the disk.
 
-        Asked for each window of each answer, most of which lie in one block that is known.
+        Called for each window of each response, most of which lie in one known block.
         """
         warm_until_s, now_s = file.warm_until_s, time.monotonic()
         for block in range(start - start % BLOCK_BYTES, stop, BLOCK_BYTES):

@@ -1,9 +1,9 @@
-"""Asset names to representations: what can be told of a published file without its bytes.
+"""Asset names to representations: facts about published files, without their bytes.
 
-Published files never change, so what the disk says of them is read once (off the loop) and
-remembered. How long a file has to be is for its row or the grant to say; of a picture or a text
-that neither speaks of, the bytes must have the hash in its name. The ETag is that piece of the
-content's SHA-256: bearer tokens and grants, this process and every other, give the same one.
+Published files never change, so their metadata is read once (off the loop) and cached. The row or
+the grant records a file's length; for pictures and texts, which neither records, the content must
+match the hash in the name. The ETag is that part of the content's SHA-256, so that it is the same
+with bearer tokens and grants, and in every process.
 """
 
 from pathlib import Path
@@ -57,7 +57,7 @@ class Representations:
         return Representation(path, asset, stored_bytes, media_type, asset_hash(asset), changed_s)
 
     def forget(self, course_id: str, video_id: UUID, asset: str) -> None:
-        """Ask the disk again."""
+        """Read the metadata from disk again."""
         self._remembered.forget((course_id, video_id, asset))
 
     async def _read(self, name: Name, size_bytes: int | None) -> Facts | None:

@@ -1,7 +1,7 @@
-"""Knows who is sent what, and ends it: on withdrawal, deletion, shutdown.
+"""Running transfers, and their end on withdrawal, deletion and shutdown.
 
-It opens no file and touches no socket: an ended transfer is told so, and whoever runs it closes
-the connection.
+It opens no file and touches no socket: `on_end` of an ended transfer is called, and its runner
+closes the connection.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ Purpose = Literal["stream", "download", "thumbnail"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 STREAMS: tuple[Purpose, ...] = ("stream", "download")
 
-# A bearer token stands on whatever enrolment there is: a new role does not end what it is sent.
+# A bearer token depends on no version of an enrolment: a new role does not end its transfers.
 UNVERSIONED = 0.0
 # No enrolment allowed it to admin and service, so none ends it.
 BY_OWN_RIGHT = math.inf
 
-# Ended transfers leave within a turn of the loop or two; the rest is for a busy one.
+# Ended transfers leave within an iteration or two of the loop; the rest is for a busy one.
 _LONGEST_FAREWELL_S = 2.0
 
 
 class Outcome(Enum):
-    """How a transfer came to its end."""
+    """The reason why a transfer ended."""
 
     COMPLETE = "complete"
     CLIENT_GONE = "left by its client"
@@ -41,10 +41,10 @@ class Outcome(Enum):
 
 
 class Transfer:
-    """One answer on its way to one client. `sent_bytes` counts the body alone, at any time.
+    """One response on its way to one client. `sent_bytes` counts the body alone, at any time.
 
     `version` is that of the enrolment which allowed it. `bandwidth`, in bytes, is shared by all
-    transfers of a user; None is no limit. Whoever runs it sets `on_end`, to be told to stop.
+    transfers of a user; None is no limit. Its runner sets `on_end`, which is called to stop it.
     """
 
     __slots__ = (
@@ -94,7 +94,7 @@ class Transfer:
             self.finish(self.outcome)
 
     def end(self) -> None:
-        """Stop it where it is; it may be ended before it began, and more than once."""
+        """Stop it where it is; also before it began, and more than once."""
         if self.is_ended:
             return
         self.is_ended = True
@@ -102,13 +102,13 @@ class Transfer:
             self.on_end()
 
     def finish(self, outcome: Outcome | None) -> None:
-        """It is over, once and for all."""
+        """Record its end and remove it from the running ones."""
         self.outcome = outcome
         self.on_end = None
         self._transfers.forget(self)
 
     def take_back(self, size_bytes: int) -> None:
-        """Of a transfer that is over, its client turned out to have refused that much."""
+        """Uncount bytes of a finished transfer that its client did not receive."""
         self._transfers.take_back(self, size_bytes)
 
     @asynccontextmanager
@@ -128,9 +128,9 @@ class Transfer:
 
 
 class Tally:
-    """Counts what is sent to one user of one video by answers that are out as soon as they begin.
+    """The sum of responses to one user of one video that were sent in one call.
 
-    Of them nothing runs and nothing can be ended, so they are no transfers, only their sum is.
+    They do not run and cannot be ended, so they are no transfers, only their sum counts.
     """
 
     __slots__ = ("_transfers", "course_id", "purpose", "sent_bytes", "user_id", "video_id")
@@ -161,8 +161,8 @@ class Tally:
 
 
 class Transfers:
-    """The transfers that run in this process. `on_finished` is told of each when it is over, and
-    now and then of what was sent at once."""
+    """The transfers that run in this process. `on_finished` is called with each when it is over,
+    and periodically with tallies."""
 
     def __init__(self, on_finished: Callable[[Transfer | Tally], None] | None = None) -> None:
         self._on_finished = on_finished
@@ -177,7 +177,7 @@ class Transfers:
         return len(self._running)
 
     def __iter__(self) -> Iterator[Transfer]:
-        """Those that run now, whatever happens to them meanwhile."""
+        """A snapshot of the running transfers."""
         return iter(tuple(self._running))
 
     def open(
@@ -189,7 +189,7 @@ class Transfers:
         version: float = UNVERSIONED,
         bandwidth: TokenBucket | None = None,
     ) -> Transfer:
-        """One that runs until it is told to `finish`."""
+        """A transfer that runs until its `finish`."""
         transfer = Transfer(self, user_id, course_id, video_id, purpose, version, bandwidth)
         self._running.add(transfer)
         if purpose in STREAMS:
@@ -205,12 +205,12 @@ class Transfers:
             self._streams[transfer.user_id] -= 1
             if not self._streams[transfer.user_id]:
                 del self._streams[transfer.user_id]
-        self._tell(transfer)
+        self._report(transfer)
         if not self._running:
             self._idle.set()
 
     def note(self, tally: Tally) -> None:
-        """Called by a tally that has something to tell."""
+        """Called by a tally whose sum is no longer zero."""
         self._tallies.append(tally)
 
     def take_back(self, counted: Transfer | Tally, size_bytes: int) -> None:
@@ -220,10 +220,10 @@ class Transfers:
             own.add(-size_bytes)
 
     def settle(self) -> None:
-        """Tell what was sent at once until now."""
+        """Report the tallies, and begin them anew."""
         tallies, self._tallies = self._tallies, []
         for tally in tallies:
-            self._tell(tally)
+            self._report(tally)
             tally.sent_bytes = 0
 
     def count(self, purpose: Purpose) -> int:
@@ -249,7 +249,7 @@ class Transfers:
         *,
         is_withdrawn: bool = True,
     ) -> int:
-        """End what older versions of an enrolment allowed; says how many transfers that were."""
+        """End what older versions of an enrolment allowed; returns the number of transfers."""
         oldest = UNVERSIONED if is_withdrawn else UNVERSIONED + 1
         return self._end_where(
             lambda t: (
@@ -258,18 +258,18 @@ class Transfers:
         )
 
     def end_for_video(self, video_id: UUID) -> int:
-        """End every transfer of a deleted video; says how many that were."""
+        """End every transfer of a deleted video; returns their number."""
         return self._end_where(lambda t: t.video_id == video_id)
 
     async def drain(self, timeout_s: float) -> int:
-        """Let transfers finish for `timeout_s`, then end the rest; says how many those were."""
+        """Let transfers finish for `timeout_s`, then end the rest; returns their number."""
         if await self._is_idle_within(timeout_s):
             return 0
         ended = self._end_where(lambda _: True)
         await self._is_idle_within(_LONGEST_FAREWELL_S)
         return ended
 
-    def _tell(self, ended: Transfer | Tally) -> None:
+    def _report(self, ended: Transfer | Tally) -> None:
         self._sent_bytes[ended.purpose] += ended.sent_bytes
         if self._on_finished is not None:
             self._on_finished(ended)

@@ -1,8 +1,8 @@
-"""The long way of an answer: through aiohttp's writer, a chunk at a time, while its handler waits.
+"""Responses through aiohttp's writer, a chunk at a time, while the handler waits.
 
-For TLS, since straight into the socket would be plaintext, and wherever an answer cannot be
-launched. Memory of this process that a waiting client takes: two chunks and what encrypting them
-takes. What is in the transport's buffer counts as sent, until the client turns out to be gone.
+For TLS, since bytes written to the socket would be plaintext, and wherever a response cannot be
+launched. A waiting client takes two chunks of memory, and their encryption. Bytes in the
+transport's buffer count as sent until the client disconnects.
 """
 
 import asyncio
@@ -19,11 +19,10 @@ from handlers.delivery.open_files import OpenFile
 from handlers.delivery.outcomes import log_end, outcome_of
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
-from handlers.delivery.stall_clock import StallClock
 from handlers.delivery.transfers import Outcome, Transfer
-from handlers.delivery.unsent import drop_unsent, unsent_bytes
+from handlers.delivery.unsent import StallClock, drop_unsent, unsent_bytes
 
-# As much as a transport takes before it asks its writer to wait.
+# The transport's high-water mark: with more it makes its writer wait.
 _CHUNK_BYTES = 64 * 1024
 
 
@@ -34,9 +33,9 @@ async def write(
     transfer: Transfer,
     settings: PumpSettings,
 ) -> web.StreamResponse:
-    """Answer with what was planned; return when the last byte is out, or the client is.
+    """Send the planned response; return when the last byte was sent or the client is gone.
 
-    `transfer.outcome` says which. Raises: ConnectionResetError for a client that left before.
+    `transfer.outcome` is set. Raises: ConnectionResetError for a client that left before.
     """
     response = web.StreamResponse(status=plan.status, headers=plan.headers)
     with _Writer(request, response, transfer, settings) as writer:
@@ -45,7 +44,7 @@ async def write(
 
 
 class _Writer:
-    """Its own duplicate of the socket tells what was not sent when the transport's is closed."""
+    """Its duplicate of the socket still knows the unsent bytes when the transport's is closed."""
 
     def __init__(
         self,
@@ -77,11 +76,11 @@ class _Writer:
                     for part in plan.parts:
                         await self._write_part(part, file)
         except FileTruncated as exc:
-            self._tell(exc)
-            self._transport.close()  # What was sent is right: let it arrive.
+            self._conclude(exc)
+            self._transport.close()  # The bytes sent are right: let them arrive.
         except OSError as exc:
             self._drop_unsent()
-            self._tell(exc)
+            self._conclude(exc)
             self._transport.abort()
         except asyncio.CancelledError:
             self._drop_unsent()
@@ -105,7 +104,7 @@ class _Writer:
                 raise FileTruncated
 
     async def _write_chunk(self, chunk: bytes) -> None:
-        await self._keep_pace(0)  # makes up what the user's other answers took too much
+        await self._keep_pace(0)  # for what other responses to the user took beyond the limit
         if self._transport.is_closing():
             raise ConnectionResetError
         self._transfer.sent_bytes += len(chunk)
@@ -134,7 +133,7 @@ class _Writer:
     def _drop_unsent(self) -> None:
         drop_unsent(self._socket, self._transfer, self._transport.get_write_buffer_size())
 
-    def _tell(self, fault: OSError | FileTruncated) -> None:
+    def _conclude(self, fault: OSError | FileTruncated) -> None:
         self._transfer.outcome = outcome_of(fault, self._transfer)
         log_end(self._transfer, self._transfer.outcome, fault)
         self._response.force_close()
