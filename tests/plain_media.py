@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import struct
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -49,6 +50,9 @@ class PlainMedia:
     """As `Sandbox`; `made` is the format that is chosen where there are several."""
 
     made: Container = "mp4"
+
+    def for_owner(self, owner: str) -> Self:
+        return self
 
     async def begin(self, name: str) -> None:
         """Before each function; whatever this raises is its failure."""

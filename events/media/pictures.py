@@ -145,7 +145,7 @@ class Pictures:
         container, source = video.media.container, self._source(video)
         sizes, quality = self._settings.sizes, self._settings.quality
         async with scratch_directory(self._storage) as directory:
-            made = await self._sandbox.thumbnails(
+            made = await self._sandbox.for_owner(user_id).thumbnails(
                 source, container, sizes, quality, directory, ALL_KINDS, at_s=at_s
             )
             return await self._replace(video.id, made, user_id)
@@ -156,7 +156,7 @@ class Pictures:
         """Like `choose_frame`, with an uploaded picture. Raises: as `Sandbox.custom_thumbnails`."""
         sizes, quality = self._settings.sizes, self._settings.quality
         async with scratch_directory(self._storage) as directory:
-            made = await self._sandbox.custom_thumbnails(
+            made = await self._sandbox.for_owner(user_id).custom_thumbnails(
                 picture, max_pixels, sizes, quality, directory, ALL_KINDS
             )
             return await self._replace(video.id, made, user_id)

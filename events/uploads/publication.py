@@ -48,10 +48,10 @@ class Publication:
         self._sandbox = sandbox
         self._settings = settings
 
-    async def examine(self, path: Path) -> Received:
-        """Examine the file by its content. Raises: RefusedFormat, the media errors."""
-        settings = self._settings
-        found = await self._sandbox.examine(path, settings.media_limits, settings.allowed_formats)
+    async def examine(self, path: Path, user_id: str) -> Received:
+        """Examine a user's file by its content. Raises: RefusedFormat, the media errors."""
+        settings, sandbox = self._settings, self._sandbox.for_owner(user_id)
+        found = await sandbox.examine(path, settings.media_limits, settings.allowed_formats)
         return Received(found.source, media_facts(found.probe))
 
     async def publish_whole(self, file: UploadFile, new: NewVideo, upload_id: UUID) -> Video | None:

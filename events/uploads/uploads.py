@@ -156,7 +156,9 @@ class Uploads:
             async with receive(
                 self._storage, upload_id, self._disk, settings.reserve_bytes
             ) as file:
-                yield WholeUpload(upload_id, file, room, self._publication, settings.max_size_bytes)
+                yield WholeUpload(
+                    upload_id, user_id, file, room, self._publication, settings.max_size_bytes
+                )
 
     async def look(self) -> None:
         """End requests whose uploads other processes have claimed. Raises: DatabaseError."""
@@ -242,7 +244,7 @@ class Uploads:
     ) -> Upload:
         """Publish the upload; a refusal, or a deleted module, ends it. Raises: the refusal."""
         try:
-            received = await self._publication.examine(file.path)
+            received = await self._publication.examine(file.path, upload.user_id)
         except FINAL:
             await self._discard(upload.id, file)
             raise

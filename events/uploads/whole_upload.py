@@ -15,12 +15,14 @@ class WholeUpload:
     def __init__(
         self,
         upload_id: UUID,
+        user_id: str,
         file: UploadFile,
         room: Reservation,
         publication: Publication,
         max_size_bytes: int,
     ) -> None:
         self._id = upload_id
+        self._user_id = user_id
         self._file = file
         self._room = room
         self._publication = publication
@@ -42,7 +44,7 @@ class WholeUpload:
     async def finish(self) -> Received:
         """Facts of the file, all of which is durable. Raises: StorageError."""
         await self._file.finish()
-        return await self._publication.examine(self._file.path)
+        return await self._publication.examine(self._file.path, self._user_id)
 
     async def publish(self, new: NewVideo) -> Video | None:
         """Publish the video; None, and no file either, when the module is gone.

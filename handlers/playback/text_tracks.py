@@ -245,7 +245,8 @@ async def _read(request: web.Request, kind: TrackKind) -> RewrittenTrack:
     body = await read_body(request, MAX_TRACK_BYTES)
     if not body:
         raise EmptyUpload
-    return await request.app[keys.TEXT_SANDBOX].text_track(kind, body)
+    sandbox = request.app[keys.TEXT_SANDBOX].for_owner(request[keys.VIEWER].user_id)
+    return await sandbox.text_track(kind, body)
 
 
 async def _lock_track(

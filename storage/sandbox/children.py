@@ -8,11 +8,12 @@ checked like any other untrusted input (`answers`). `confinement` lists the part
 kernel may refuse.
 """
 
+import copy
 import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -69,6 +70,13 @@ class Sandbox:
         self, max_concurrency: int, *, max_wait_s: float = 60.0, child: Child | None = None
     ) -> None:
         self._pool = ChildPool(child or Child(), max_concurrency, max_wait_s)
+        self._owner: str | None = None
+
+    def for_owner(self, owner: str) -> Self:
+        """The same sandbox for the work of one user, who never takes all of its slots."""
+        owned = copy.copy(self)
+        owned._owner = owner
+        return owned
 
     async def confinement(self, *, timeout_s: float = 30.0) -> Confinement:
         """Report the confinement that this machine gives to its children. Raises: as `run`."""
@@ -259,4 +267,4 @@ class Sandbox:
         budget = Budget(memory_bytes, cpu_s or math.ceil(timeout_s) + 1, file_bytes, nice)
         order = Order(function, msgspec.Raw(encode(task)), budget, os.getpid())
         call = Call(order, timeout_s, content, max_answer_bytes, on_progress)
-        return await self._pool.run(call, result_type, most_interruptions)
+        return await self._pool.run(call, result_type, most_interruptions, self._owner)

@@ -310,6 +310,28 @@ async def test_others_wait_for_a_free_slot(tmp_path: Path) -> None:
     assert await sandbox.run("chatter", Nothing(), int, timeout_s=30) == 7
 
 
+async def test_one_owner_never_takes_all_slots(tmp_path: Path) -> None:
+    sandbox = Sandbox(2, child=HOSTILE, max_wait_s=0.5)
+    task = asyncio.create_task(_hang(sandbox.for_owner("ada"), tmp_path / "pids", 60))
+    await asyncio.to_thread(_processes, tmp_path / "pids")
+
+    with pytest.raises(SandboxBusy):
+        await sandbox.for_owner("ada").run("chatter", Nothing(), int, timeout_s=30)
+    for other in (sandbox.for_owner("eve"), sandbox):
+        assert await other.run("chatter", Nothing(), int, timeout_s=30) == 7
+
+    task.cancel()
+    await asyncio.wait([task])
+    assert await sandbox.for_owner("ada").run("chatter", Nothing(), int, timeout_s=30) == 7
+    assert not sandbox._pool._shares
+
+
+async def test_an_owner_of_the_only_slot_is_not_kept_from_it(tmp_path: Path) -> None:
+    owned = Sandbox(1, child=HOSTILE).for_owner("ada")
+
+    assert await owned.run("chatter", Nothing(), int, timeout_s=30) == 7
+
+
 def test_serving_process_never_loads_ffmpeg() -> None:
     script = f"""
 import sys
