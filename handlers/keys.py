@@ -19,6 +19,7 @@ from events.upkeep.membership import Membership
 from events.uploads.settings import UploadSettings
 from events.uploads.uploads import Uploads
 from handlers.access.auth import TokenVerifier, Viewer
+from handlers.access.document_keys import DocumentSigner, PublishedKeys
 from handlers.access.grants import Grants
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.access.revocation import Revocations
@@ -55,6 +56,8 @@ CATALOG = web.AppKey("catalog", Catalog)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)
 DAMAGED_FILES = web.AppKey("damaged_files", DamagedFiles)
+DOCUMENT_SIGNER = web.AppKey("document_signer", DocumentSigner)
+PUBLISHED_KEYS = web.AppKey("published_keys", PublishedKeys)
 SESSION_NAMES = web.AppKey("session_names", SessionNames)
 PERSISTER = web.AppKey("persister", ProgressPersister)
 RANGE_SHORTCUT = web.AppKey("range_shortcut", RangeShortcut)  # absent when switched off

@@ -154,6 +154,12 @@ class ReportView(ProgressView, frozen=True, kw_only=True):
         )
 
 
+class ReceiptView(msgspec.Struct, frozen=True):
+    """`receipt` is a JWS in compact form."""
+
+    receipt: str
+
+
 class ProgressItem(ProgressView, frozen=True, kw_only=True):
     video_id: UUID
     user_id: str
@@ -294,6 +300,14 @@ async def read_optional_json(request: web.Request, kind: type[Body]) -> Body:
     if not request.can_read_body:
         return msgspec.convert({}, kind)
     return await read_json(request, kind)
+
+
+def queried_user_id(request: web.Request) -> str | None:
+    """Returns `?user_id=`; None without it. Raises InvalidRequest."""
+    try:
+        return msgspec.convert(request.query.get("user_id"), Identifier | None)
+    except msgspec.ValidationError as exc:
+        raise InvalidRequest(f"user_id: {in_words(exc)}.") from exc
 
 
 def answer_json(

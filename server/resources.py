@@ -31,6 +31,7 @@ from events.uploads.receivers import LOOK_INTERVAL_S
 from events.uploads.sweep import upload_sweep
 from events.uploads.uploads import Uploads
 from handlers import keys
+from handlers.access.document_keys import PublishedKeys
 from handlers.access.revocation import REMEMBERED_S, Revocations
 from handlers.access.rules import Access
 from handlers.connection.range_shortcut import RangeShortcut
@@ -125,6 +126,8 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
     app[keys.MIGRATIONS] = await asyncio.to_thread(migration_ids, MIGRATIONS)
     async with open_database(dsn, config.database_pool_size) as pool:
         app[keys.DATABASE] = pool
+        published = app[keys.PUBLISHED_KEYS] = PublishedKeys(pool, app[keys.DOCUMENT_SIGNER])
+        await published.publish()
         app[keys.ACCESS] = Access(pool)
         app[keys.CATALOG] = Catalog(pool)
         app[keys.DELETION] = Deletion(pool, config.trash_retention_s)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from db.pool import Transaction
+from db.pool import Queries, Transaction
 
 # In key order, so that two processes with the same rows never deadlock. Nothing is added when the
 # writer's row shows that this batch was committed before.
@@ -27,6 +27,11 @@ WHERE EXISTS (SELECT FROM fresh)
 ORDER BY day, course_id, video_id, user_id, purpose
 ON CONFLICT (day, course_id, video_id, user_id, purpose)
 DO UPDATE SET bytes = b.bytes + excluded.bytes
+"""
+
+SENT_TO = """
+SELECT coalesce(sum(bytes), 0)::bigint AS bytes FROM bytes_served
+WHERE user_id = %s AND video_id = %s AND purpose IN ('stream', 'download')
 """
 
 DELETE_BEFORE = """
@@ -58,6 +63,12 @@ async def add(
     await transaction.execute(
         ADD, (str(writer_id), batch_number, msgspec.json.encode(rows).decode())
     )
+
+
+async def sent_to(queries: Queries, user_id: str, video_id: UUID) -> int:
+    """Returns the bytes of a video that were sent to a user on the days that are kept."""
+    row = await queries.fetch_one(SENT_TO, (user_id, str(video_id)))
+    return max(0, row.bytes) if row else 0
 
 
 async def delete_before(transaction: Transaction, day: date, limit: int) -> int:

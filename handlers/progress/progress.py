@@ -21,14 +21,13 @@ from handlers.access.rules import Right
 from handlers.allowed import allowed_course, allowed_video, granted
 from handlers.errors import InvalidRequest, NotAllowed, RateLimited, TooLarge
 from handlers.messages import (
-    Identifier,
     Listing,
     ProgressItem,
     ProgressPut,
     ProgressView,
     ReportView,
     answer_json,
-    in_words,
+    queried_user_id,
     read_body,
     read_json,
 )
@@ -129,7 +128,7 @@ async def list_progress(request: web.Request) -> web.Response:
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     access = request.app[keys.ACCESS]
     course = await allowed_course(request, Right.WATCH)
-    wanted = _user_id(request)
+    wanted = queried_user_id(request)
     if not await access.may(viewer, course.id, Right.READ_EVERYONE):
         if wanted not in (None, viewer.user_id):
             raise NotAllowed
@@ -150,14 +149,6 @@ async def list_progress(request: web.Request) -> web.Response:
 def _item(row: CourseProgress) -> ProgressItem:
     shown = msgspec.structs.asdict(ProgressView.of(row.state))
     return ProgressItem(video_id=row.video_id, user_id=row.user_id, **shown)
-
-
-def _user_id(request: web.Request) -> str | None:
-    """Raises InvalidRequest."""
-    try:
-        return msgspec.convert(request.query.get("user_id"), Identifier | None)
-    except msgspec.ValidationError as exc:
-        raise InvalidRequest(f"user_id: {in_words(exc)}.") from exc
 
 
 async def _answer(

@@ -9,6 +9,7 @@ import handlers
 from events.progress.session_names import SessionNames
 from events.uploads.settings import UploadSettings
 from handlers import keys
+from handlers.access.document_keys import DocumentSigner
 from handlers.access.grants import Grants
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.openapi import document
@@ -53,6 +54,7 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.STOPPING] = asyncio.Event()
     app[PROXIES] = TrustedProxies(config.trusted_proxies)
     app[keys.GRANTS] = Grants(config.grant_secret.reveal(), config.grant_ttl_s)
+    app[keys.DOCUMENT_SIGNER] = DocumentSigner(config.grant_secret.reveal())
     app[keys.SESSION_NAMES] = SessionNames(config.grant_secret.reveal())
     app[keys.PLAYING_LIMITS] = PlayingLimits(
         config.stream_rate_limit.count,

@@ -201,6 +201,8 @@ PLAYING = [
     row("HEAD videos/{ready}/storyboard.vtt", STRANGE, "200", "200", "200"),
     row("GET videos/{ready}/thumbnails/huge", STRANGE, MISSING, MISSING, MISSING),
     row("GET videos/{ready}/progress", STRANGE, "200", "200", "200"),
+    row("GET videos/{ready}/receipt", STRANGE, "200", "200", "200"),
+    row("GET videos/{ready}/receipt?user_id=tess", STRANGE, FORBIDDEN, "200", "200"),
     row("GET courses/c1/progress", STRANGE, "200", "200", "200"),
     row("GET courses/c1/progress?user_id=tess", STRANGE, FORBIDDEN, "200", "200"),
     row("GET courses/c2/progress", STRANGE, STRANGE, STRANGE, "200"),

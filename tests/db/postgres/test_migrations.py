@@ -106,6 +106,7 @@ ROWS = {
         VALUES ('{ANNOUNCED}', 'c1', 'm1', 'Video', 'b.mp4', 'announced', 1000, 'import-s3');
         INSERT INTO s3_modules (module_id, object_id, video_url, video_id, taken_at, is_local)
         VALUES ('m2', '{VIDEO}', 's3://b/b.mp4', '{ANNOUNCED}', NULL, false)""",
+    "0033_document_keys": "INSERT INTO document_keys VALUES ('kid', 'x')",
     "0032_claims": f"""
         INSERT INTO playback_session_names VALUES ('u1', '{VIDEO}', 's2');
         UPDATE progress SET capped = '{{[30,60)}}';
