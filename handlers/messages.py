@@ -144,7 +144,7 @@ class ProgressView(msgspec.Struct, frozen=True, kw_only=True):
 class ReportView(ProgressView, frozen=True, kw_only=True):
     """What a report answers; `capped` when not all that it claims to have watched was counted."""
 
-    capped: Literal[True] | msgspec.UnsetType = msgspec.UNSET
+    capped: bool | msgspec.UnsetType = msgspec.UNSET
 
     @staticmethod
     def after(state: ProgressState) -> "ReportView":

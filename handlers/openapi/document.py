@@ -145,9 +145,19 @@ def _plain(schema: Any) -> Any:
 
 
 def _whole(schema: Schema) -> Schema:
-    """Marks all properties of sent messages as required; only received ones have defaults."""
-    is_sent = schema.get("additionalProperties") is not False
-    return {**schema, "required": list(schema["properties"])} if is_sent else schema
+    """Marks all properties of sent messages as required; only received ones have defaults.
+
+    One that is neither required nor has a default is left out where it is unset.
+    """
+    if schema.get("additionalProperties") is False:
+        return schema
+    required = schema.get("required", ())
+    always = [
+        name
+        for name, value in schema["properties"].items()
+        if name in required or "default" in value
+    ]
+    return {**schema, "required": always}
 
 
 def _is_pair(schema: Schema) -> bool:
