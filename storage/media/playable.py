@@ -11,6 +11,8 @@ from storage.media.codec_strings import VideoFacts, avc_configuration, vp9_profi
 _H264_PROFILES = frozenset({66, 77, 100})
 _8_BIT_420 = frozenset({"yuv420p", "yuvj420p"})
 _AAC = frozenset({"mp4a.40.2", "mp4a.40.5", "mp4a.40.29"})  # LC, HE, HE v2
+# ISO/IEC 14496-3 names layer III down to MPEG-2; MPEG-2.5 is not in it.
+_SLOWEST_MP3_IN_MP4 = 16_000
 _SOUND_IN: dict[Container, frozenset[str]] = {
     "mp4": _AAC | {"mp3", "opus"},
     "webm": frozenset({"opus", "vorbis"}),
@@ -26,6 +28,12 @@ def is_playable(container: Container, video: VideoFacts, sound: str | None) -> b
 
 def is_sound_playable(container: Container, sound: str) -> bool:
     return sound in _SOUND_IN[container]
+
+
+def can_hold_sound(container: Container, sound: str, rate: int) -> bool:
+    """Whether a stream of sound can be copied there, and plays."""
+    is_slow = sound == "mp3" and rate < _SLOWEST_MP3_IN_MP4
+    return is_sound_playable(container, sound) and not is_slow
 
 
 def is_video_playable(container: Container, video: VideoFacts) -> bool:

@@ -1,5 +1,6 @@
 """The picture beside sound alone: its cover, or a plain poster. For sandboxed children only."""
 
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +16,7 @@ from storage.media.filters import PictureFilter
 
 POSTER_UNIT = Fraction(1, 1000)
 PLAIN_SIZE = (1280, 720)
-_LONGEST_SIDE_PX = 1280
+_LONGEST_SIDE_PX, _LEAST_SIDE_PX = 1280, 64
 _PLAIN_COLOUR, _BAR_COLOUR = (24, 28, 36), (96, 112, 140)
 # Heights of the bars, in parts of the picture: sound as everyone draws it.
 _BARS = (0.06, 0.14, 0.24, 0.12, 0.32, 0.2, 0.4, 0.26, 0.16, 0.3, 0.1, 0.18, 0.06)
@@ -48,11 +49,10 @@ def _frame(image: Any) -> VideoFrame:
 
 
 def _cover(media: InputContainer, max_pixels: int) -> VideoFrame | None:
-    """A cover that cannot be read is none."""
+    """A cover that cannot be read, or seen, is none."""
     for stream in media.streams.video:
         if stream.disposition & Disposition.attached_pic and is_decodable(stream):
-            try:
-                return first_frame(media, stream, max_pixels)
-            except (Undecodable, TooComplex):
-                return None
+            with suppress(Undecodable, TooComplex):
+                cover = first_frame(media, stream, max_pixels)
+                return cover if min(cover.width, cover.height) >= _LEAST_SIDE_PX else None
     return None

@@ -19,7 +19,7 @@ from storage.media.codec_strings import mime_type
 from storage.media.decoders import is_decodable
 from storage.media.demux import decode_packet, open_media, wrap_media_errors
 from storage.media.facts import MediaLimits, Probe
-from storage.media.playable import is_sound_playable
+from storage.media.playable import can_hold_sound
 from storage.media.poster import POSTER_UNIT, make_poster
 from storage.media.probe import require_duration, require_streams, scan_duration_s, sound_codec
 from storage.media.remux import MUXERS, verify
@@ -104,7 +104,7 @@ def make_sound_film(
 def _sound_tracks(media: InputContainer, out: OutputContainer, made: Container) -> dict[int, Track]:
     start_s, tracks = start_of(media), dict[int, Track]()
     for sound in choose_sounds(media):
-        if is_sound_playable(made, sound_codec(sound)[1]):
+        if can_hold_sound(made, sound_codec(sound)[1], sound.rate):
             tracks[sound.index] = CopiedTrack(out, sound, start_s)
         elif is_decodable(sound):
             tracks[sound.index] = SoundTrack(out, CODINGS[made], sound, start_s)

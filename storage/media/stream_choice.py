@@ -37,8 +37,13 @@ def choose_picture(media: InputContainer) -> VideoStream:
 
 def choose_sounds(media: InputContainer) -> list[AudioStream]:
     """All streams of sound that can be read; the one that is heard comes first."""
-    known = [one for one in media.streams.audio if one.codec_context is not None]
+    known = [one for one in media.streams.audio if _can_be_heard(one)]
     return sorted(known, key=lambda one: not one.disposition & Disposition.default)
+
+
+def _can_be_heard(stream: AudioStream) -> bool:
+    """A stream that is announced but has no packet has no rate."""
+    return stream.codec_context is not None and stream.codec_context.sample_rate > 0
 
 
 def _known(streams: Sequence[_Stream]) -> Sequence[_Stream]:

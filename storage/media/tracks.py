@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any, Protocol, TypeAlias
 
 import av
+from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
@@ -126,6 +127,7 @@ class SoundTrack:
         self._source = source
         self._start = ticks(start_s, source)
         self._filter = SoundFilter(coding.sample_format, layout, rate)
+        self._stop = 0
         stream = out.add_stream(coding.audio, rate=rate)
         assert isinstance(stream, AudioStream)
         stream.layout, stream.format = layout, coding.sample_format
@@ -135,11 +137,16 @@ class SoundTrack:
 
     def convert(self, packet: AnyPacket) -> Iterator[AnyPacket]:
         for frame in decode_packet(self._source, packet):
-            if frame.pts is not None:
-                frame.pts -= self._start
-                self.has_content = True
-                for steady in self._filter(frame):
-                    yield from self._stream.encode(steady)
+            self._set_time(frame)
+            self.has_content = True
+            for steady in self._filter(frame):
+                yield from self._stream.encode(steady)
+
+    def _set_time(self, frame: AudioFrame) -> None:
+        """A frame without a time follows the one before."""
+        frame.pts = self._stop if frame.pts is None else frame.pts - self._start
+        length_s = Fraction(frame.samples, frame.sample_rate)
+        self._stop = frame.pts + round(length_s / unit_of(self._source))
 
     def flush(self) -> Iterator[AnyPacket]:
         for steady in self._filter.flush():

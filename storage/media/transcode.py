@@ -19,7 +19,7 @@ from storage.media.demux import open_media, video_stream, wrap_media_errors
 from storage.media.mp4_plan import cuts_something_off
 from storage.media.orientation import UPRIGHT, orientation_of
 from storage.media.picture_track import PictureTrack
-from storage.media.playable import is_sound_playable, is_video_playable
+from storage.media.playable import can_hold_sound, is_video_playable
 from storage.media.probe import look, sound_codec
 from storage.media.remux import MUXERS, verify
 from storage.media.sound_film import make_sound_film
@@ -108,7 +108,7 @@ def _tracks(
         picture = PictureTrack(out, coding, stream, first, facts, start_s, max_pixels)
         tracks = {stream.index: picture}
     for sound in choose_sounds(media):
-        if not anew and is_sound_playable(made, sound_codec(sound)[1]):
+        if not anew and can_hold_sound(made, sound_codec(sound)[1], sound.rate):
             tracks[sound.index] = CopiedTrack(out, sound, start_s)
         elif is_decodable(sound):
             tracks[sound.index] = SoundTrack(out, coding, sound, start_s)

@@ -3,7 +3,12 @@ from dataclasses import replace
 import pytest
 
 from storage.media.codec_strings import VideoFacts
-from storage.media.playable import is_playable, is_sound_playable, is_video_playable
+from storage.media.playable import (
+    can_hold_sound,
+    is_playable,
+    is_sound_playable,
+    is_video_playable,
+)
 
 BASELINE, MAIN, EXTENDED, HIGH, HIGH_10, HIGH_422 = (
     bytes([1, profile, 0, 31]) for profile in (66, 77, 88, 100, 110, 122)
@@ -80,3 +85,16 @@ def test_fields_play_nowhere(codec: str) -> None:
     fields = replace(facts(codec), is_interlaced=True)
 
     assert not is_video_playable("mp4", fields)
+
+
+@pytest.mark.parametrize(
+    ("container", "sound", "rate", "holds"),
+    [
+        pytest.param("mp4", "mp3", 16_000, True, id="mpeg-2"),
+        pytest.param("mp4", "mp3", 12_000, False, id="mpeg-2.5"),
+        pytest.param("mp4", "mp4a.40.2", 8000, True, id="aac"),
+        pytest.param("webm", "mp3", 44_100, False, id="webm"),
+    ],
+)
+def test_sound_is_copied_where_it_can_be(container, sound: str, rate: int, holds: bool) -> None:
+    assert can_hold_sound(container, sound, rate) is holds

