@@ -137,6 +137,8 @@ class SoundTrack:
 
     def convert(self, packet: AnyPacket) -> Iterator[AnyPacket]:
         for frame in decode_packet(self._source, packet):
+            if frame.pts is None and not packet.size:
+                continue  # the decoder's padding at the end
             self._set_time(frame)
             self.has_content = True
             for steady in self._filter(frame):
