@@ -1,4 +1,4 @@
-"""What one may ask of `python -m benchmarks`, checked before anything is started."""
+"""Options of `python -m benchmarks`, checked before anything is started."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence

@@ -22,7 +22,7 @@ FILE_RESPONSE = "file-response"
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a contender is given: the seed, the same videos as plain files, cores."""
+    """Inputs of a contender: the seed, the same videos as plain files, cores."""
 
     seed: Seed
     files: Path

@@ -1,4 +1,4 @@
-"""Who is measured at telling events to many: coursestream with its database, and bare hubs.
+"""Servers measured at publishing events to many: coursestream with its database, and bare hubs.
 
 The hubs have no users, no filters, no log, no replay; what is posted to them goes to all. Each is
 given one core. coursestream's event is an instructor's change of a title, committed to PostgreSQL

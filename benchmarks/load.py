@@ -23,7 +23,7 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the generator asks for what: paths with the sizes of what they name."""
+    """Paths that the generator requests, with the sizes of their files."""
 
     port: int
     files: tuple[tuple[str, int], ...]
@@ -35,7 +35,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How long, and how: `arguments` are the generator's own."""
+    """Duration and mode of a run: `arguments` are the generator's own."""
 
     arguments: tuple[str, ...]
     seconds: float
@@ -43,7 +43,7 @@ class Asked:
 
 
 Measured = dict[str, Any]
-"""What the generator prints, see `print_result` there."""
+"""Output of the generator, see `print_result` there."""
 
 
 class Generator:
@@ -85,7 +85,7 @@ class Generator:
 def _watched(
     process: "subprocess.Popen[str]", deadline: float, watch: Callable[[], object]
 ) -> tuple[str, str]:
-    """What it wrote, once it has ended. Raises: LoadError."""
+    """Output of the generator, once it has ended. Raises: LoadError."""
     while time.monotonic() < deadline:
         try:
             return process.communicate(timeout=WATCH_S)

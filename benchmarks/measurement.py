@@ -1,4 +1,4 @@
-"""What surrounds each `python -m benchmarks.NAME`: its options, its place, and what it writes."""
+"""Frame of each `python -m benchmarks.NAME`: options, directory, output."""
 
 import subprocess
 import sys

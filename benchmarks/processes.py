@@ -25,7 +25,7 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Who runs where. `others` is for what a server needs beside it."""
+    """Cores of each process. `others` is for what a server needs beside it."""
 
     server: int
     generator: int
@@ -107,7 +107,7 @@ def _resident_kib(pid: int) -> int:
 
 
 def cpu_s(pids: Sequence[int]) -> float:
-    """What they have used of their cores since they started."""
+    """CPU seconds that the processes have used since they started."""
     return sum(_cpu_ticks(pid) for pid in pids) / os.sysconf("SC_CLK_TCK")
 
 

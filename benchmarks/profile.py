@@ -1,4 +1,4 @@
-"""Where the service's time goes during a run: flame graphs by py-spy, if that is installed.
+"""Flame graphs of the service during a run, by py-spy, if that is installed.
 
 It only reads along (--nonblocking), yet on the server's core: figures of such a run are lower.
 """

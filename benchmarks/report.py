@@ -40,7 +40,7 @@ def as_text(samples: Sequence[Sample], facts: Mapping[str, str]) -> str:
 
 
 def measured_text(samples: Sequence[Sample]) -> str:
-    """What was measured, compared with nothing."""
+    """The measurements, compared with nothing."""
     parts = ["Medians by themselves\n" + table(absolute_rows(samples))]
     if any(sample.measured["series"] for sample in samples):
         parts.append("From the first interval to the last\n" + table(series_rows(samples)))

@@ -66,7 +66,7 @@ def _length(head: bytes) -> int:
 
 
 class Run:
-    """Who reports when, and what came of it."""
+    """The schedule of reports, and their outcomes."""
 
     def __init__(self, rate: float) -> None:
         self.errors = 0

@@ -159,7 +159,7 @@ class Sample:
 
 
 def measured(bench: Bench, contender: Contender, keys: Sequence[str]) -> Sample:
-    """What was stored is removed again."""
+    """Removes the stored objects afterwards."""
     size_bytes = sum(found.size_bytes for found in bench.found(keys))
     with tempfile.TemporaryDirectory(dir=bench.directory) as target:
         before_s, began_s = cpu_s([bench.store_pid]), time.perf_counter()

@@ -218,7 +218,7 @@ def write_film(directory: Path, size_bytes: int) -> Path:
 
 
 async def ready_video(token: str, film: Path) -> str:
-    """Where its bytes are."""
+    """Path of the video's file."""
     async with client(f"http://{HOST}:{PORT}", token) as admin:
         await call(admin, "PUT", "courses/bench", json={"title": "Benchmarks"})
         module = {"title": "Benchmarks", "position": 1}

@@ -1,4 +1,4 @@
-"""What is asked of every contender, and what is to be reached: the goals."""
+"""Requests that every contender gets, and the goals."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

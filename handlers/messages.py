@@ -142,7 +142,7 @@ class ProgressView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportView(ProgressView, frozen=True, kw_only=True):
-    """What a report answers; `capped` when not all that it claims to have watched was counted."""
+    """The answer to a report; `capped` when not all that it claims to have watched was counted."""
 
     capped: bool | msgspec.UnsetType = msgspec.UNSET
 

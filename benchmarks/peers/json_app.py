@@ -1,5 +1,8 @@
-"""What a report is measured beside, a program by itself: `echo`, an aiohttp handler that reads JSON
-and answers JSON and does nothing, and `naive`, which upserts and commits each report by itself."""
+"""Baselines for a report, each a program by itself.
+
+`echo` is an aiohttp handler that reads and answers JSON and does nothing else; `naive` upserts and
+commits each report by itself.
+"""
 
 import sys
 from collections.abc import AsyncIterator

@@ -23,7 +23,7 @@ STARLETTE = "benchmarks.peers.starlette_app:app"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How one is started, given the directory of the files and the port."""
+    """Command line of a server, given the directory of the files and the port."""
 
     command: Callable[[Path, int], list[str]]
     needs: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ WINDOW = timedelta(seconds=30)  # clocks drift apart by some milliseconds in tha
 
 
 class ClockDifference:
-    """How far our clock is ahead of the database's."""
+    """Offset of our clock from the database's; positive if ahead."""
 
     __slots__ = ("_before", "_now", "_window_began")
 
