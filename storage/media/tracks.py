@@ -127,7 +127,7 @@ class SoundTrack:
         self._source = source
         self._start = ticks(start_s, source)
         self._filter = SoundFilter(coding.sample_format, layout, rate)
-        self._stop = 0
+        self._stop, self._times_all = 0, True
         stream = out.add_stream(coding.audio, rate=rate)
         assert isinstance(stream, AudioStream)
         stream.layout, stream.format = layout, coding.sample_format
@@ -137,7 +137,8 @@ class SoundTrack:
 
     def convert(self, packet: AnyPacket) -> Iterator[AnyPacket]:
         for frame in decode_packet(self._source, packet):
-            if frame.pts is None and not packet.size:
+            self._times_all = self._times_all and (frame.pts is not None or not packet.size)
+            if frame.pts is None and self._times_all:
                 continue  # the decoder's padding at the end
             self._set_time(frame)
             self.has_content = True
