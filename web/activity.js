@@ -1,4 +1,4 @@
-// Who is watching what right now, for instructors. Bounded; the newest on top.
+// Live list of viewers and their videos, for instructors. Bounded; the newest on top.
 
 import { clock, el, percent } from "./elements.js";
 

@@ -12,13 +12,13 @@ export class ApiError extends Error {
     Object.assign(this, { status, code, reference, retryAfterS });
   }
 
-  /** Whether the same request may succeed later: the network, a limit or the server's own fault. */
+  /** True if the same request may succeed later: the network, a limit or the server's own fault. */
   get isTemporary() {
     return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
 
-/** The ApiError that tells what a body of problem details says. */
+/** The ApiError for a body of problem details. */
 export function readProblem(status, text, retryAfter) {
   let problem = {};
   try {
@@ -40,7 +40,7 @@ function readRetryAfter(text) {
   return Number.isFinite(seconds) ? Math.max(0, seconds) : 0;
 }
 
-/** What a JSON address answers; a body that is no JSON (a login page on the way) is no answer. */
+/** The parsed JSON response; a body that is no JSON (a login page on the way) is an error. */
 export async function sendJson(method, url, options) {
   const response = await send(method, url, options);
   try {

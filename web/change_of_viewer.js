@@ -3,7 +3,7 @@
 
 import { el } from "./elements.js";
 
-/** Whether the viewer wants to go on as `next`, who is none of `current`. */
+/** Asks the viewer to continue as `next`, who is none of `current`; resolves with the answer. */
 export function askWhetherToChange(current, next) {
   return new Promise((resolve) => {
     const answer = (value) => () => dialog.close(value);

@@ -34,7 +34,7 @@ export class CourseView {
     return this.#outline.find(videoId)?.title ?? null;
   }
 
-  /** Draw the course anew, as the server tells it now. */
+  /** Draw the course anew from the server's answer. */
   show(course) {
     this.#outline = new Outline(course, this.#viewer.userId);
     this.#lists.clear();
@@ -47,7 +47,7 @@ export class CourseView {
     );
   }
 
-  /** Whether only the server can tell where the event's video belongs. */
+  /** True if the event's video is in a module that this page does not know. */
   lacksModuleOf(event) {
     return this.#outline.lacksModuleOf(event);
   }

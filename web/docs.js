@@ -8,7 +8,7 @@ import { el } from "./elements.js";
 const VERBS = ["get", "head", "put", "post", "patch", "delete", "options"];
 const DEEPEST = 4; // a course holds modules, they hold videos, those hold progress
 
-/** What a reference within the document stands for. */
+/** Resolves a reference within the document. */
 export function resolve(api, thing) {
   if (!thing?.$ref) return thing;
   const names = thing.$ref
@@ -224,7 +224,7 @@ function drawContents(nav, titles, calls) {
   );
 }
 
-/** Whether each word of the search stands somewhere in the call's verb, path or summary. */
+/** True if the call's verb, path or summary contains each word of the search. */
 export function matches(call, text) {
   const all = `${call.verb} ${call.path} ${call.summary}`.toLowerCase();
   return text

@@ -1,4 +1,4 @@
-// What every page draws with: elements, times and shares in words. Text only: no markup from data.
+// Drawing for every page: elements, times and shares in words. Text only: no markup from data.
 
 /** An element with properties (or attributes, where a property of that name does not exist). */
 export function el(tag, properties = {}, ...children) {

@@ -1,4 +1,4 @@
-// Who is looking: the token handed over in the address's fragment, kept for this tab alone, or for
+// Identity of the viewer: the token handed over in the address's fragment, kept for this tab alone, or for
 // this page where the browser blocks storage.
 // A page opened without one (a link in a new tab) asks the viewer's other pages of this browser.
 // Reads the token's claims to know the viewer's own id; whether it is genuine, the server decides.
@@ -79,7 +79,7 @@ export function readIdentity(token) {
   };
 }
 
-// A token for somebody else than is signed in, here or on the other pages, has to be agreed to.
+// A token of another user than is signed in, here or on the other pages, needs consent.
 async function isWelcome(token) {
   const next = readIdentity(token),
     kept = readIdentity(tabStore.getItem(KEY));

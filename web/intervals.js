@@ -15,7 +15,7 @@ export function union(...sets) {
   return merged;
 }
 
-/** What of `whole` is not in `taken`; both as `union` leaves them. */
+/** The part of `whole` outside `taken`; both as returned by `union`. */
 export function subtract(whole, taken) {
   const rest = [];
   for (const [from, to] of whole) {
@@ -30,7 +30,7 @@ export function subtract(whole, taken) {
   return rest;
 }
 
-/** What is in both; both as `union` leaves them. */
+/** The intersection of two sets as returned by `union`. */
 export function intersect(one, other) {
   return subtract(one, subtract(one, other));
 }

@@ -1,4 +1,4 @@
-// What happens on the server, live. One event stream for all of a viewer's pages in a browser: six
+// Live events from the server. One event stream for all of a viewer's pages in a browser: six
 // connections a host is all that HTTP/1.1 browsers allow, and every open stream would take one away
 // from the videos. The page holding a Web Lock reads; a BroadcastChannel carries it to the others.
 

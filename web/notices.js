@@ -1,4 +1,4 @@
-// What a page has to say to its viewer: who they are taken for, what is going on, what went wrong.
+// Notices of a page: the signed-in viewer, work in progress, errors.
 
 import { el } from "./elements.js";
 import { showSignIn } from "./sign_in.js";

@@ -13,7 +13,7 @@ const MAX_INTERVALS = 256;
 const MAX_WAIT_S = 30 * 24 * 3600;
 const MAX_PAUSE_MS = 60_000;
 const FIRST_PAUSE_MS = 1_000;
-// A queue of leftovers that meets the limit on reports; whoever refuses for longer is left alone.
+// For a queue of leftovers that exceeds the limit on reports; after that many refusals it stops.
 const MAX_TRIES = 10;
 
 export class Outbox {
@@ -79,7 +79,7 @@ export class Outbox {
     }
   }
 
-  /** How long to wait before the next try: 0 after one that is settled, null to stop for good. */
+  /** Milliseconds until the next try: 0 after one that is settled, null to stop for good. */
   async #sendFirst() {
     const entry = this.#entries[0];
     try {

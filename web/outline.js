@@ -1,4 +1,4 @@
-// What is in a course and how far one viewer has got with it, kept true by events. Draws nothing.
+// Content of a course and one viewer's progress in it, updated by events. Draws nothing.
 
 const VIDEO_CHANGES = new Set([
   "video.uploaded",
@@ -31,7 +31,7 @@ export class Outline {
     return this.videos.find(({ id }) => id === videoId);
   }
 
-  /** Whether the event tells of a video in a module made since the server answered. */
+  /** True if the event is about a video in a module made since the server answered. */
   lacksModuleOf({ module_id: moduleId }) {
     return moduleId !== undefined && !this.modules.some(({ id }) => id === moduleId);
   }

@@ -1,4 +1,4 @@
-// Which page owns a playback session: tabs that were duplicated share their storage, but two pages
+// Ownership of a playback session by one page: tabs that were duplicated share their storage, but two pages
 // reporting under one session would use the same sequence numbers. A Web Lock lives as long as its
 // page; where there are none (plain HTTP on a foreign address, blocked storage) every page believes it is alone.
 

@@ -25,7 +25,7 @@ export class Playback {
     return this.#answer.session_id;
   }
 
-  /** What a page needs to go on with this session. */
+  /** State that a page needs to continue this session. */
   get kept() {
     return { session_id: this.sessionId, next_sequence: this.#nextSequence };
   }
@@ -34,12 +34,12 @@ export class Playback {
     return this.#answer.grant;
   }
 
-  /** What the server said about the video: sources, thumbnails, resume_position, duration ... */
+  /** The server's answer about the video: sources, thumbnails, resume_position, duration ... */
   get terms() {
     return this.#answer;
   }
 
-  /** Whether the grant has opened something. */
+  /** True if the grant has been accepted once. */
   get hasWorked() {
     return this.#hasWorked;
   }
@@ -97,7 +97,7 @@ export class Playback {
       this.#answer = await this.#api.openPlayback(this.#key.videoId, this.sessionId);
       this.#hasWorked = false;
     } catch (error) {
-      // A refusal is kept, and answers whoever asks again; an outage is worth another try.
+      // A refusal is kept, and returned to later callers; an outage is worth another try.
       if (error.isTemporary) this.#renewal = null;
       throw error;
     }

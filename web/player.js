@@ -90,7 +90,7 @@ export class Player {
     const place = [this.#video.currentTime, !this.#video.paused];
     const isCut = this.#video.error?.code === MediaError.MEDIA_ERR_NETWORK;
     const { error, isElsewhere } = await statusOf(this.#video.src);
-    // What was elsewhere may be here by now.
+    // The source may have switched meanwhile.
     if (error === null && isElsewhere && this.#playback.hasWorked)
       await this.#playback.renew(this.#loadedGrant);
     else if (error === null && isCut) await this.#wait(0);

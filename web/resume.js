@@ -1,9 +1,9 @@
-// Where playing begins: one rule for the player that goes there and the lists that tell of it. Pure.
+// The position to resume at: one rule for the player and the lists that show it. Pure.
 
 // Resuming in the very last moment would end at once.
 const TOO_LATE_S = 2;
 
-/** The second to go on from; 0 where playing begins anew. No `durationS` while nobody knows it. */
+/** The second to resume at; 0 to start anew. `durationS` is null while it is unknown. */
 export function resumePlace(positionS, durationS) {
   if (durationS === null) return positionS;
   return positionS < durationS - TOO_LATE_S ? positionS : 0;

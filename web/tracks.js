@@ -1,4 +1,4 @@
-// What is read along with a video: captions, which the browser shows, and chapters as a list.
+// Text tracks of a video: captions, which the browser shows, and chapters as a list.
 
 import { clock, el } from "./elements.js";
 
@@ -15,7 +15,7 @@ export class Tracks {
   }
 
   /**
-   * What playback was answered: its addresses change with the grant, the viewer's choice stays.
+   * Tracks of the playback answer: their URLs change with the grant, the viewer's choice stays.
    *
    * Call it when the video is loaded: Chromium waits for tracks before it goes to the place where
    * playing begins, and then says that everything before that place has been played.

@@ -10,7 +10,7 @@ const FORMATS =
 
 /** The folded form; `onDone(video)` is called with what the server made of the file. */
 export function uploadForm(api, module, onDone) {
-  // What the server takes by default; it judges the content, whatever the name says.
+  // Formats that the server accepts by default; it judges the content, not the name.
   const accept =
     "video/*,.mp4,.m4v,.webm,.mov,.mkv,.avi,.ts,.mts,.m2ts,.mpg,.mpeg,.vob,.wmv,.asf,.flv,.3gp";
   const file = el("input", { type: "file", name: "file", required: true, accept });
@@ -52,7 +52,7 @@ export function uploadForm(api, module, onDone) {
   );
 }
 
-// Where it happened: the page's own notices may be far out of sight.
+// At the form: the page's own notices may be far out of sight.
 function showFailure(place, error) {
   if (error.status === 401) return explain(error);
   place.textContent = inWords(error);

@@ -1,4 +1,4 @@
-// Which page a viewer wanted when they had to sign in first: the way in often leads to the first
+// The page that a viewer wanted when they had to sign in first: the way in often leads to the first
 // page, in whatever tab. Kept for all tabs and for minutes only: later it would surprise.
 
 import { browserStore } from "./stores.js";

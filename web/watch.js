@@ -1,4 +1,4 @@
-// The page of one video: plays it, resumes, reports, and hears what happens elsewhere.
+// The page of one video: plays it, resumes, reports, and follows events from elsewhere.
 
 import { Activity } from "./activity.js";
 import { Api, ApiError } from "./api.js";
@@ -63,7 +63,7 @@ class WatchPage {
     this.#videoElement.addEventListener("ended", () => this.#offerNext());
   }
 
-  /** Whether nothing plays here, or nothing any more. */
+  /** True if nothing plays here, or nothing any more. */
   get #isClosed() {
     return !this.#player || this.#player.isOver;
   }
@@ -123,7 +123,7 @@ class WatchPage {
 
   #hearOfPlayback(type, event) {
     if (event.user_id !== this.#identity.userId) return void this.#activity?.apply(type, event);
-    // What a device tells that was offline is seen by now, and no newer place.
+    // Reports of a device that was offline add watched seconds, but no newer position.
     const at = Date.parse(event.occurred_at);
     const isNewest = at >= this.#placeAt;
     if (isNewest) this.#placeAt = at;
@@ -240,7 +240,7 @@ class WatchPage {
     });
   }
 
-  // The events tell how much was seen in all, but not which seconds.
+  // Events carry the watched share, but not which seconds.
   #askForProgressSoon() {
     clearTimeout(this.#progressTimer);
     this.#progressTimer = setTimeout(async () => {
