@@ -132,19 +132,25 @@ def test_database_that_is_away_is_told_and_hides_nothing() -> None:
     metrics = Metrics()
 
     metrics.set_database({"todo": 3})
-    assert [told(metrics)[name] for name in ("database_up", 'jobs{status="todo"}')] == [1, 3]
+    assert [told(metrics)[name] for name in ("database_up", 'database_jobs{status="todo"}')] == [
+        1,
+        3,
+    ]
     metrics.set_database(None)
-    assert [told(metrics)[name] for name in ("database_up", 'jobs{status="todo"}')] == [0, 3]
+    assert [told(metrics)[name] for name in ("database_up", 'database_jobs{status="todo"}')] == [
+        0,
+        3,
+    ]
 
 
 def test_jobs_and_playbacks_that_are_done_count_down_to_zero() -> None:
     metrics = Metrics()
     metrics.set_database({"todo": 3}, {"playing": 2})
-    assert told(metrics)['playbacks{state="playing"}'] == 2
+    assert told(metrics)['database_playbacks{state="playing"}'] == 2
     metrics.set_database({}, {})
 
-    assert told(metrics)['jobs{status="todo"}'] == 0
-    assert told(metrics)['playbacks{state="playing"}'] == 0
+    assert told(metrics)['database_jobs{status="todo"}'] == 0
+    assert told(metrics)['database_playbacks{state="playing"}'] == 0
 
 
 def test_build_and_process_are_told() -> None:
@@ -169,7 +175,7 @@ def test_several_processes_add_up_whichever_is_asked(tmp_path: Path) -> None:
     assert found['http_requests_total{method="GET",route="/a",status="200"}'] == 4
     assert found["statements_total"] == 20
     assert found["streams"] == 6
-    assert found['jobs{status="todo"}'] == 7
+    assert found['database_jobs{status="todo"}'] == 7
 
     for pid in (ended, asked):
         mark_process_dead(pid, str(tmp_path))
