@@ -23,3 +23,9 @@ def unblamed(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """What was logged; whatever is sent, nothing of it is an error of ours."""
     caplog.set_level(logging.INFO)
     return caplog
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switches off aiohttp's log, which has a traceback for each malformed request."""
+    monkeypatch.setattr(logging.getLogger("aiohttp.server"), "disabled", True)

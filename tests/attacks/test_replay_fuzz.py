@@ -4,7 +4,6 @@ Requests are made from what players send, changed in places, cut anywhere, sent 
 """
 
 import asyncio
-import logging
 import os
 import random
 from dataclasses import dataclass
@@ -15,14 +14,14 @@ import pytest
 import pytest_asyncio
 
 from handlers import keys
-from tests.answers import comparable, is_last
+from tests.answers import comparable
+from tests.attacks.fuzzing import Fuzzer, converse
 from tests.handlers.conftest import Service, StartService, furnish
-from tests.wire import Wire, connected
+from tests.wire import connected
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("quiet")]
 
 REQUESTS = 1_000_000 if os.environ.get("FULL") else 20_000
-A_CONVERSATION = 20
 SHAPES = 300
 AT_ONCE = 8
 LIMITLESS = "1000000/second"
@@ -32,12 +31,6 @@ NEWLINE = "\r\n"
 @pytest.fixture(autouse=True)
 def unblocked_loop() -> None:
     """Not looked at here: it takes longer than the requests."""
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """aiohttp tells of each request that is none, with a traceback."""
-    monkeypatch.setattr(logging.getLogger("aiohttp.server"), "disabled", True)
 
 
 @dataclass(frozen=True)
@@ -79,8 +72,12 @@ async def twins(start_shared_service: StartService, mp4: Path) -> Twins:
     return Twins(on, off, targets, *known)
 
 
-class Player(random.Random):
-    """Says what to send; the same for the same seed."""
+class Player(Fuzzer):
+    """Sends what players send, in a few shapes."""
+
+    share_ahead = 1 / 61
+    share_broken = 0.02
+    share_cut = 0.02
 
     def __init__(self, twins: Twins, seed: int) -> None:
         super().__init__(seed)
@@ -151,47 +148,13 @@ class Player(random.Random):
             lines.insert(2 if self.random() < 0.99 else len(lines), self.range_field())
         return NEWLINE.join([*lines, "", ""]).encode()
 
-    def mutated(self, text: bytes) -> bytes:
-        place = self.randrange(len(text))
-        some = self.choice([b"", b"\r", b"\n", b"\r\n", b" ", b"\0", b"-", b"7", b":", b"\xff"])
-        return text[:place] + some + text[place + self.randrange(2) :]
-
-
-async def converse(wire: Wire, seed: int, twins: Twins, said: list[Any]) -> None:
-    """Tells all answers of one connection: to requests one by one, sent ahead, or in pieces.
-
-    One that is broken is the last, or nobody could tell what the server waits for.
-    """
-    player = Player(twins, seed)
-    while len(said) < A_CONVERSATION:
-        ahead = [player.request() for _ in range(player.choices([1, 4], [60, 1])[0])]
-        is_broken = player.random() < 0.02
-        await send(wire, player.mutated(b"".join(ahead)) if is_broken else b"".join(ahead), player)
-        if is_broken:
-            wire.writer.write_eof()
-        while ahead or is_broken:
-            is_head = bool(ahead) and ahead[0].startswith(b"HEAD")
-            answer = await wire.answer("HEAD" if is_head else "GET")
-            said.append(comparable(answer))
-            del ahead[: answer.status != 100]
-            if is_last(answer):
-                return
-
-
-async def send(wire: Wire, text: bytes, player: Player) -> None:
-    cut = player.randrange(len(text)) if player.random() < 0.02 else len(text)
-    wire.writer.write(text[:cut])
-    if cut < len(text):
-        await asyncio.sleep(0)
-        wire.writer.write(text[cut:])
-
 
 async def outcome(url: str, seed: int, twins: Twins) -> list[Any]:
     said: list[Any] = []
     async with connected(url) as wire:
         try:
             async with asyncio.timeout(20):
-                await converse(wire, seed, twins, said)
+                await converse(wire, Player(twins, seed), said, comparable)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError) as exc:
             said.append(type(exc))
     return said

@@ -5,9 +5,7 @@ Reports are made from what players send, changed in places, cut anywhere, sent a
 
 import asyncio
 import json
-import logging
 import os
-import random
 import re
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,16 +14,17 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from events.progress import plausibility
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
-from tests.answers import comparable, is_last
+from tests.answers import comparable
+from tests.attacks.fuzzing import Fuzzer, converse
 from tests.handlers.conftest import Service, StartService, furnish
-from tests.wire import Wire, WireAnswer, connected
+from tests.wire import WireAnswer, connected
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("quiet")]
 
 REPORTS = 200_000 if os.environ.get("FULL") else 1_000
-A_CONVERSATION = 20
 AT_ONCE = 32
 DURATION_S = 30.0
 ORIGIN = "https://lms.example"
@@ -34,9 +33,9 @@ TIMES = re.compile(rb'"(completed_at|updated_at)":"[^"]*"')
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """aiohttp tells of each request that is none, with a traceback."""
-    monkeypatch.setattr(logging.getLogger("aiohttp.server"), "disabled", True)
+def unbounded_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds count up to a bound that grows with time: by how fast each twin answers."""
+    monkeypatch.setattr(plausibility, "SLACK_S", 1e9)
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,8 @@ async def twins(start_shared_service: StartService) -> Twins:
     return Twins(on, off, await on.video_row(status="ready"))
 
 
-class Player(random.Random):
-    """Says what to send; the same for the same seed."""
+class Player(Fuzzer):
+    """Sends what players report."""
 
     def __init__(self, target: str, seed: int) -> None:
         super().__init__(seed)
@@ -158,38 +157,6 @@ class Player(random.Random):
         lines = [f"{method} {self.target} HTTP/{version}", "Host: x", f"{name}: {length}", *fields]
         return NEWLINE.join([*lines, "", ""]).encode() + body
 
-    def mutated(self, text: bytes) -> bytes:
-        place = self.randrange(len(text))
-        some = self.choice([b"", b"\r", b"\n", b"\r\n", b" ", b"\0", b"-", b"7", b":", b"\xff"])
-        return text[:place] + some + text[place + self.randrange(2) :]
-
-
-async def converse(wire: Wire, player: Player, said: list[Any]) -> None:
-    """Tells all answers of one connection: to reports one by one, sent ahead, or in pieces.
-
-    One that is broken is the last, or nobody could tell what the server waits for.
-    """
-    while len(said) < A_CONVERSATION:
-        ahead = [player.request() for _ in range(player.choices([1, 4], [99, 1])[0])]
-        is_broken = player.random() < 0.01
-        await send(wire, player.mutated(b"".join(ahead)) if is_broken else b"".join(ahead), player)
-        if is_broken:
-            wire.writer.write_eof()
-        while ahead or is_broken:
-            answer = await wire.answer()
-            said.append(alike(answer))
-            del ahead[: answer.status != 100]
-            if is_last(answer):
-                return
-
-
-async def send(wire: Wire, text: bytes, player: Player) -> None:
-    cut = player.randrange(len(text)) if player.random() < 0.01 else len(text)
-    wire.writer.write(text[:cut])
-    if cut < len(text):
-        await asyncio.sleep(0)
-        wire.writer.write(text[cut:])
-
 
 def alike(answer: WireAnswer) -> tuple[Any, ...]:
     """All that two answers have in common."""
@@ -207,7 +174,7 @@ async def outcome(twins: Twins, service: Service, seed: int) -> list[Any]:
     async with connected(service.url) as wire:
         try:
             async with asyncio.timeout(60):
-                await converse(wire, player, said)
+                await converse(wire, player, said, alike)
         except (asyncio.IncompleteReadError, OSError, ValueError) as exc:
             said.append(type(exc))
     return said

@@ -28,6 +28,19 @@ from handlers.token_bucket import TokenBucket
 from storage.disk import Disk
 from tests.certificates import make_certificate
 
+# The fixtures for conftest.py, and both event loops that the service may run on.
+__all__ = [
+    "connected",
+    "content",
+    "launching",
+    "long_video",
+    "pytest_asyncio_loop_factories",
+    "serving",
+    "tls",
+    "video",
+    "writing",
+]
+
 
 def pytest_asyncio_loop_factories(config, item):
     """Delivery is tested on both event loops that it may run on."""
