@@ -65,3 +65,7 @@ def deleted_video_fault() -> NotTaken:
 
 class NoLongerWanted(EventsError):
     """The video was deleted while it was being worked on."""
+
+
+class UnfaithfulMedia(EventsError):
+    """The file that was made of an upload differs from it, and nobody intended that."""

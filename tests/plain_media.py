@@ -8,8 +8,9 @@ from typing import Self
 
 import msgspec
 
-from storage.formats import Container, SourceFormat
+from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.facts import (
+    Measured,
     MediaLimits,
     Picture,
     PictureKind,
@@ -46,6 +47,17 @@ CONVERTED = Probe(
 )
 
 
+IN_ORDER = msgspec.structs.replace(
+    CONVERTED,
+    duration_s=30.0,
+    width=640,
+    height=360,
+    frame_rate=25.0,
+    audio_codec=None,
+    mime_type='video/mp4; codecs="avc1.64001F"',
+)
+
+
 class PlainMedia:
     """As `Sandbox`; `made` is the format that is chosen where there are several."""
 
@@ -58,13 +70,19 @@ class PlainMedia:
         """Before each function; whatever this raises is its failure."""
         raise NotImplementedError
 
-    async def remux(self, source: Path, target: Path, container: str) -> Prepared:
+    async def remux(self, source: Path, target: Path, container: SourceFormat) -> Prepared:
         content = await read(source)
+        measured = Measured(
+            msgspec.structs.replace(IN_ORDER, container=TRAITS[container].container), []
+        )
         if container == "mp4" and content == INDEX_FIRST:
-            return Prepared("as-is")
+            return Prepared("as-is", "", measured, measured)
         await self.begin("remux")
         await asyncio.to_thread(target.write_bytes, b"remuxed " + content)
-        return Prepared("rebuilt")
+        return Prepared("rebuilt", "", measured, measured)
+
+    async def measure(self, path: Path, source: SourceFormat, limits: MediaLimits) -> Measured:
+        return Measured(await self.probe(path, source, limits), [])
 
     async def transcode(
         self, task: TranscodeTask, budget: TranscodeBudget, on_progress: OnProgress
@@ -77,8 +95,8 @@ class PlainMedia:
 
     async def probe(self, path: Path, source: SourceFormat, limits: MediaLimits) -> Probe:
         await self.begin("probe")
-        container: Container = "webm" if source == "webm" else "mp4"
-        return msgspec.structs.replace(CONVERTED, container=container)
+        found = CONVERTED if (await read(path)).startswith(b"converted") else IN_ORDER
+        return msgspec.structs.replace(found, container=TRAITS[source].container)
 
     async def thumbnails(
         self,

@@ -137,12 +137,14 @@ class Pipeline:
         *,
         has_alternate: bool = False,
         completion_ratio: float = 0.9,
+        must_be_faithful: bool = False,
     ) -> None:
+        """`must_be_faithful`: a file that differs from its upload is an error, for tests."""
         self._database = database
         self._storage = storage
         self._has_alternate = has_alternate
         self._completion_ratio = completion_ratio
-        self._renditions = Renditions(database, storage, sandbox)
+        self._renditions = Renditions(database, storage, sandbox, must_be_faithful=must_be_faithful)
         self._pictures = Pictures(database, storage, sandbox, settings)
 
     async def run(self, video_id: UUID, *, is_last_attempt: bool) -> None:

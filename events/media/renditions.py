@@ -16,14 +16,15 @@ from db.media import assets
 from db.media.assets import RepresentationRow
 from db.pool import Database
 from db.videos import MediaFacts, Video
-from events.errors import NoLongerWanted
+from events.errors import NoLongerWanted, UnfaithfulMedia
 from events.log.video_events import append_updated
 from events.media.cancellation import run_while_wanted
 from events.media.scratch import scratch_directory
 from storage.disk import SHARED_DISK
 from storage.errors import FINAL
 from storage.formats import TRAITS, Container, SourceFormat
-from storage.media.facts import MediaLimits, Prepared, Probe, TranscodeTask
+from storage.media.comparison import compare_conversion, compare_copy
+from storage.media.facts import Measured, MediaLimits, Prepared, Probe, TranscodeTask
 from storage.media.transcode_limits import transcode_budget
 from storage.paths import StoragePaths, asset_name, original_name
 from storage.sandbox.children import Sandbox
@@ -61,7 +62,16 @@ class Rendition:
 class Renditions:
     """Makes renditions in the sandbox, publishes them and records their rows."""
 
-    def __init__(self, database: Database, storage: StoragePaths, sandbox: Sandbox) -> None:
+    def __init__(
+        self,
+        database: Database,
+        storage: StoragePaths,
+        sandbox: Sandbox,
+        *,
+        must_be_faithful: bool = False,
+    ) -> None:
+        """`must_be_faithful`: what differs from its upload is an error, for tests."""
+        self._must_be_faithful = must_be_faithful
         self._database = database
         self._storage = storage
         self._sandbox = sandbox
@@ -75,7 +85,8 @@ class Renditions:
         if served is None:
             return await self._make_served(video, report)
         path, container = self._path(video, served.file_name), FORMATS[served.format]
-        return Rendition(path, await self._facts(video, path, container), served.sha256)
+        probe = await self._sandbox.probe(path, container, MADE_HERE)
+        return Rendition(path, media_facts(probe), served.sha256)
 
     async def add_alternate(self, video_id: UUID) -> None:
         """Adds the other of MP4 and WebM, without which the video is ready, too.
@@ -109,12 +120,9 @@ class Renditions:
     async def _make_served(self, video: Video, report: ReportProgress) -> Rendition:
         original = self._path(video, original_name(_source_format(video)))
         async with scratch_directory(self._storage) as directory:
-            source, container = await self._make_playable(
-                video, original, directory / "made", report
-            )
+            source, probe = await self._make_playable(video, original, directory / "made", report)
             await report(MADE_RATIO)
-            media = await self._facts(video, source, container)
-            rendition = await self._publish(video, source, "source", media)
+            rendition = await self._publish(video, source, "source", media_facts(probe))
         original_sha256 = rendition.sha256
         if source != original:
             original_sha256 = await SHARED_DISK.run(sha256_file, original)
@@ -124,29 +132,70 @@ class Renditions:
 
     async def _make_playable(
         self, video: Video, original: Path, target: Path, report: ReportProgress
-    ) -> tuple[Path, Container]:
-        """Transcodes or remuxes; returns the original where it needs neither."""
-        container = video.media.container
-        if not video.media.is_playable:
-            source, targets = _source_format(video), [*FORMATS.values()]
-            return target, await self._transcode(video, original, source, target, targets, report)
-        prepared = await self._prepare(video, original, target, container)
-        if prepared.way == "converted":
-            return target, await self._transcode(
-                video, original, container, target, [container], report, anew=True
-            )
-        return (original if prepared.way == "as-is" else target), container
+    ) -> tuple[Path, Probe]:
+        """The original where it is in order, a copy where that is enough, else a conversion;
+        returns the file and what is in it.
+        """
+        source = _source_format(video)
+        upload = None
+        if video.media.is_playable:
+            prepared = await self._copy(video, original, target, source)
+            if prepared.made is not None:
+                path = original if prepared.way == "as-is" else target
+                return path, prepared.made.probe
+            upload = prepared.upload
+        targets = (
+            [FORMATS[video.media.container]] if video.media.is_playable else [*FORMATS.values()]
+        )
+        made = await self._transcode(
+            video, original, source, target, targets, report, anew=video.media.is_playable
+        )
+        return target, await self._check_conversion(video, original, source, upload, target, made)
 
-    async def _prepare(
-        self, video: Video, original: Path, target: Path, container: Container
+    async def _copy(
+        self, video: Video, original: Path, target: Path, source: SourceFormat
     ) -> Prepared:
-        """Puts the file in order by copying; `converted` where that takes a conversion."""
+        """Puts the file in order without coding; nothing is made where that takes a conversion."""
         try:
-            prepared = await self._sandbox.remux(original, target, container)
+            prepared = await self._sandbox.remux(original, target, source)
         except FINAL as exc:
             prepared = Prepared("converted", str(exc))
         logger.info("video %s is %s: %s", video.id, prepared.way, prepared.reason or "in order")
+        if prepared.upload is None or prepared.made is None:
+            return prepared
+        if differences := compare_copy(prepared.upload, prepared.made):
+            self._note_differences(video, "copy", differences)
+            return Prepared("converted", "the copy differs", prepared.upload)
         return prepared
+
+    async def _check_conversion(
+        self,
+        video: Video,
+        original: Path,
+        source: SourceFormat,
+        upload: Measured | None,
+        target: Path,
+        made: Container,
+    ) -> Probe:
+        """Compares what was made with the upload; returns what is in it."""
+        measured = await self._sandbox.measure(target, made, MADE_HERE)
+        try:
+            upload = upload or await self._sandbox.measure(original, source, MADE_HERE)
+        except FINAL as exc:
+            logger.warning("video %s cannot be compared with its upload: %s", video.id, exc)
+            return measured.probe
+        if differences := compare_conversion(upload, measured):
+            self._note_differences(video, "conversion", differences)
+        return measured.probe
+
+    def _note_differences(
+        self, video: Video, way: Literal["copy", "conversion"], differences: list[str]
+    ) -> None:
+        """Raises: UnfaithfulMedia where nothing may differ."""
+        text = ", ".join(differences)
+        logger.error("the %s of video %s differs from its upload: %s", way, video.id, text)
+        if self._must_be_faithful:
+            raise UnfaithfulMedia(f"{way}: {text}")
 
     async def _make_alternate(self, video: Video) -> None:
         assert video.primary is not None
@@ -190,12 +239,6 @@ class Renditions:
         shown = (media.width, media.height, media.duration_s, media.frame_rate)
         work = self._sandbox.transcode(task, transcode_budget(*shown, facts.st_size), note_ratio)
         return await run_while_wanted(work, lambda: report(MADE_RATIO * done_ratio))
-
-    async def _facts(self, video: Video, path: Path, container: Container) -> MediaFacts:
-        """Returns the original's facts, unless it was transcoded: then the file is probed."""
-        if video.media.is_playable:
-            return video.media
-        return media_facts(await self._sandbox.probe(path, container, MADE_HERE))
 
     def _path(self, video: Video, name: str) -> Path:
         return self._storage.asset(video.course_id, video.id, name)

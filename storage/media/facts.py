@@ -129,17 +129,42 @@ class TextTrackTask(msgspec.Struct, frozen=True):
 Way = Literal["as-is", "index-moved", "rebuilt", "converted"]
 
 
+class MeasuredTrack(msgspec.Struct, frozen=True, kw_only=True):
+    """A track as its packets are."""
+
+    is_picture: bool
+    codec: str
+    language: str
+    packets: int
+    start_s: float
+    """From the first of all tracks on."""
+    stop_s: float
+    first: str = ""
+    """A digest of the packet that is shown first; empty where that is not known."""
+    last: str = ""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What is in a file, not what its header says; the picture is the first track."""
+
+    probe: Probe
+    tracks: list[MeasuredTrack]
+
+
 class Prepared(msgspec.Struct, frozen=True):
     """What was done to an upload; `converted` is still to be done, and why."""
 
     way: Way
     reason: str = ""
+    upload: Measured | None = None
+    made: Measured | None = None
+    """None of what is still to be converted."""
 
 
 class RemuxTask(msgspec.Struct, frozen=True):
     source: Path
     target: Path
-    container: Container
+    source_format: SourceFormat
 
 
 class TranscodeTask(msgspec.Struct, frozen=True):

@@ -1,7 +1,8 @@
 """What a video file is: length, size as shown, codecs, and that it can be decoded at all.
 
-Runs in a sandboxed child. Header facts are believed where a lie harms only the video itself;
-limits are checked against the header and again against what was decoded.
+Runs in a sandboxed child. Lengths are those of the packets; a header is believed where reading all
+of a large upload would take too long. Limits are checked against the header and again against what
+was decoded.
 """
 
 from fractions import Fraction
@@ -16,24 +17,26 @@ from av.video.stream import VideoStream
 
 from storage.errors import TooComplex, Undecodable
 from storage.formats import TRAITS, Container, SourceFormat
-from storage.media.box_lengths import is_fragmented
 from storage.media.codec_strings import (
     VideoFacts,
     audio_codec_string,
     mime_type,
     video_codec_string,
 )
+from storage.media.contents import Contents, read_contents, span_s
 from storage.media.decoders import is_decodable, unknown_codec
 from storage.media.demux import decode_frames, open_media, require_pixels, video_stream
 from storage.media.facts import MediaLimits, Probe
 from storage.media.geometry import display_size
 from storage.media.orientation import orientation_of
 from storage.media.playable import is_playable, is_video_playable
-from storage.media.stream_choice import choose_sounds
+from storage.media.stream_choice import choose_picture, choose_sounds
 
 # Outside of this a rate is an artefact of the time base (WebM recorders say 1000).
 _PLAUSIBLE_RATES = (1, 240)
 _PICTURES_LOOKED_AT = 8
+# Somebody waits while an upload is probed: a second or two of reading from a slow disk.
+_MOST_READ_BYTES = 200 << 20
 
 
 def probe(path: Path, source: SourceFormat, limits: MediaLimits) -> Probe:
@@ -44,9 +47,12 @@ def probe(path: Path, source: SourceFormat, limits: MediaLimits) -> Probe:
         if not is_decodable(stream):
             raise unknown_codec(stream, source)
         frame, facts = look(media, stream, limits.max_pixels)
-        duration_s = _duration_s(path, source, media)
+        contents = _contents(path, source)
+        duration_s = _duration_s(media, contents)
         require_duration(duration_s, limits)
-        return _describe(source, media, stream, frame, facts, duration_s, limits.max_pixels)
+        return _describe(
+            source, media, stream, frame, facts, duration_s, contents, limits.max_pixels
+        )
 
 
 def require_streams(media: InputContainer, limits: MediaLimits) -> None:
@@ -70,9 +76,10 @@ def _describe(
     frame: VideoFrame,
     facts: VideoFacts,
     duration_s: float,
+    contents: Contents | None,
     max_pixels: int,
 ) -> Probe:
-    sounds = choose_sounds(media)
+    sounds = [one for one in choose_sounds(media) if contents is None or one.index in contents]
     audio_codec, audio_string = sound_codec(sounds[0]) if sounds else (None, None)
     rotation = orientation_of(frame).rotation
     width, height = display_size(frame.width, frame.height, sample_ratio(stream), rotation)
@@ -152,31 +159,27 @@ def _frame_rate(stream: VideoStream) -> float | None:
     return None
 
 
-def _duration_s(path: Path, source: SourceFormat, media: InputContainer) -> float:
-    duration_s = (media.duration or 0) / av.time_base
-    # The header of a fragmented MP4 tells of the first fragment only; a live WebM says nothing.
-    if duration_s <= 0 or not TRAITS[source].knows_length or _is_fragmented(path, source):
-        duration_s = scan_duration_s(path, source)
-    return duration_s
+def _contents(path: Path, source: SourceFormat) -> Contents | None:
+    """None of a file that would take too long to read and has a header that tells its length."""
+    traits = TRAITS[source]
+    is_large = traits.demuxer != "mov" and path.stat().st_size > _MOST_READ_BYTES
+    with open_media(path, source) as media:
+        if is_large and traits.knows_length and (media.duration or 0) > 0:
+            return None
+        return film_contents(media, read_contents(path, source, media))
 
 
-def _is_fragmented(path: Path, source: SourceFormat) -> bool:
-    if TRAITS[source].demuxer != "mov":
-        return False
-    with path.open("rb") as file:
-        return is_fragmented(file)
+def film_contents(media: InputContainer, contents: Contents) -> Contents:
+    """Those of the streams that are shown and heard."""
+    film = [choose_picture(media), *choose_sounds(media)]
+    return {one.index: contents[one.index] for one in film if one.index in contents}
+
+
+def _duration_s(media: InputContainer, contents: Contents | None) -> float:
+    return (media.duration or 0) / av.time_base if contents is None else span_s(contents)
 
 
 def scan_duration_s(path: Path, source: SourceFormat) -> float:
     """From the first to the end of the last packet; reads the whole file, decodes nothing."""
-    first_s, last_s = float("inf"), 0.0
-    units: dict[int, float] = {}
     with open_media(path, source) as media:
-        for packet in media.demux([*media.streams.video, *media.streams.audio]):
-            time = packet.dts if packet.pts is None else packet.pts
-            if time is None:
-                continue
-            unit_s = units.setdefault(packet.stream_index, float(packet.time_base or Fraction(0)))
-            first_s = min(first_s, time * unit_s)
-            last_s = max(last_s, (time + (packet.duration or 0)) * unit_s)
-    return last_s - first_s
+        return span_s(read_contents(path, source, media))

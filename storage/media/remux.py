@@ -1,8 +1,7 @@
-"""The same streams in an order that starts playing at once: index in front, one piece.
+"""The same streams in a WebM that starts playing at once: index in front, one piece.
 
-Runs in a sandboxed child. An MP4 that lacks no more than that keeps every other byte. Fragments and
-live recordings are rebuilt by copying packets; what browsers do not show (data, time codes,
-subtitles, cover pictures) is then left out.
+Runs in a sandboxed child. Copies packets and never encodes; what browsers do not show (data,
+subtitles, cover pictures) is left out.
 """
 
 from pathlib import Path
@@ -10,13 +9,21 @@ from pathlib import Path
 import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from storage.errors import Undecodable
-from storage.formats import Container
+from storage.formats import Container, SourceFormat
 from storage.media.box_lengths import is_fragmented, moov_is_last
 from storage.media.completeness import check_lengths
 from storage.media.demux import open_media, video_stream, wrap_media_errors
 from storage.media.stream_choice import choose_sounds
+from storage.media.stream_marks import carry_marks, carry_title
+from storage.media.tracks import start_of
+from storage.media.webm_picture import (
+    padding_for,
+    read_picture_element,
+    write_picture_element,
+)
 
 # (muxer, options) of a file that starts playing at once.
 MUXERS: dict[Container, tuple[str, dict[str, str]]] = {
@@ -25,27 +32,44 @@ MUXERS: dict[Container, tuple[str, dict[str, str]]] = {
 }
 
 
-def copy_packets(source: Path, target: Path, container: Container) -> None:
-    """Write `target`, which a player can start from its first bytes.
+def copy_packets(source: Path, target: Path, source_format: SourceFormat) -> None:
+    """Write `target`, a WebM that a player can start from its first bytes, from the time 0 on.
 
     Raises: Undecodable, NoVideo, TooComplex, FileMissing, StorageFull.
     """
-    muxer, options = MUXERS[container]
+    muxer, options = MUXERS["webm"]
     with (
-        open_media(source, container) as media,
+        open_media(source, source_format) as media,
         wrap_media_errors(),
         av.open(f"file:{target}", "w", format=muxer, options=options) as out,
     ):
-        _copy_packets(media, out)
+        picture = video_stream(media)
+        element = read_picture_element(source, media.streams.video.index(picture))
+        _copy_packets(media, picture, out, element)
+        name = picture.metadata.get("title", "")
+    if element:
+        write_picture_element(target, element, name)
 
 
-def _copy_packets(media: InputContainer, out: OutputContainer) -> None:
-    wanted: list[Stream] = [video_stream(media), *choose_sounds(media)]
+def _copy_packets(
+    media: InputContainer, picture: VideoStream, out: OutputContainer, element: bytes
+) -> None:
+    wanted: list[Stream] = [picture, *choose_sounds(media)]
     # Opaque: asks for no encoder, since there may be none by the decoder's name (libdav1d).
     copies = {stream.index: out.add_stream_from_template(stream, opaque=True) for stream in wanted}
+    for stream in wanted:
+        carry_marks(stream, copies[stream.index], is_copy=True)
+    carry_title(media, out)
+    if element:
+        copies[picture.index].metadata["title"] = padding_for(element)
+    start_s = start_of(media)
+    shifts = {stream.index: round(start_s / (stream.time_base or 1)) for stream in wanted}
     for packet in media.demux(wanted):
         # The demuxer ends every stream with an empty packet, for decoders.
         if packet.dts is not None:
+            shift = shifts[packet.stream_index]
+            packet.pts = None if packet.pts is None else packet.pts - shift
+            packet.dts -= shift
             packet.stream = copies[packet.stream_index]
             out.mux(packet)
 

@@ -24,6 +24,7 @@ from storage.media.probe import look, sound_codec
 from storage.media.remux import MUXERS, verify
 from storage.media.sound_film import make_sound_film
 from storage.media.stream_choice import choose_sounds
+from storage.media.stream_marks import carry_marks, carry_title
 from storage.media.tracks import CODINGS, CopiedTrack, SoundTrack, Track, start_of
 from storage.mp4.movie import read_movie
 
@@ -66,6 +67,10 @@ def transcode(
         tracks = _tracks(
             media, out, made, first, facts, max_pixels, anew=anew, may_copy_picture=may_copy
         )
+        carry_title(media, out)
+        for index, made_stream in zip(tracks, out.streams, strict=True):
+            is_copy = isinstance(tracks[index], CopiedTrack)
+            carry_marks(media.streams[index], made_stream, is_copy=is_copy)
         _carry_over(media, out, tracks, duration_s, report)
     verify(target)
     return made

@@ -54,9 +54,13 @@ class Samples:
 
     def shown_span(self) -> tuple[int, int]:
         """From the first that is shown to the end of the last."""
-        shown = [time + delay for time, delay in zip(self.times, self.delays, strict=True)]
-        last = max(range(len(shown)), key=shown.__getitem__)
-        return min(shown), shown[last] + self.duration(last)
+        first, last = self.shown_ends()
+        return self.shown_at(first), self.shown_at(last) + self.duration(last)
+
+    def shown_ends(self) -> tuple[int, int]:
+        """The numbers of those that are shown first and last."""
+        shown = list(map(int.__add__, self.times, self.delays))
+        return shown.index(min(shown)), shown.index(max(shown))
 
 
 def read_samples(stbl: Node) -> Samples:

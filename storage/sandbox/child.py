@@ -85,6 +85,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "examine": Function("storage.media.examination", "examine", ExamineTask, files.probe_files),
     "text_track": Function("storage.text_track", "rewrite_text_track", TextTrackTask),
     "probe": Function("storage.media.probe", "probe", ProbeTask, files.probe_files),
+    "measure": Function("storage.media.measure", "measure", ProbeTask, files.probe_files),
     "remux": Function("storage.media.preparation", "prepare", RemuxTask, files.remux_files),
     "custom_thumbnails": Function(
         "storage.pictures.custom_thumbnails",

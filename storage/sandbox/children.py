@@ -25,6 +25,7 @@ from storage.media.facts import (
     CustomThumbnailsTask,
     Examined,
     ExamineTask,
+    Measured,
     MediaLimits,
     Picture,
     PictureKind,
@@ -131,15 +132,23 @@ class Sandbox:
             "probe", task, Probe, timeout_s=timeout_s, most_interruptions=MOST_CHILDREN
         )
 
+    async def measure(
+        self, path: Path, source: SourceFormat, limits: MediaLimits, *, timeout_s: float = 600.0
+    ) -> Measured:
+        """Measure a whole file by its packets. Raises: as `probe`."""
+        task = ProbeTask(path, source, limits)
+        return await self.run("measure", task, Measured, timeout_s=timeout_s, nice=_NICE)
+
     async def remux(
-        self, source: Path, target: Path, container: Container, *, timeout_s: float = 600.0
+        self, source: Path, target: Path, source_format: SourceFormat, *, timeout_s: float = 600.0
     ) -> Prepared:
-        """Copy the streams into a new file. Raises: as `probe`, and StorageFull."""
+        """Put a file in order by copying, as far as it needs that. Raises: as `probe`, and
+        StorageFull."""
         with wrap_os_errors():
             facts = await SHARED_DISK.run(source.stat)
         # The index of a file grows when fragments become one piece, its content does not.
         file_bytes = facts.st_size + facts.st_size // 4 + (64 << 20)
-        task = RemuxTask(source, target, container)
+        task = RemuxTask(source, target, source_format)
         return await self.run(
             "remux", task, Prepared, timeout_s=timeout_s, file_bytes=file_bytes, nice=_NICE
         )

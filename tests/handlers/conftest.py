@@ -160,6 +160,7 @@ class Service:
             self.app[keys.STORAGE],
             self.app[keys.SANDBOX],
             PictureSettings(list(self.config.thumbnail_sizes), self.config.thumbnail_quality),
+            must_be_faithful=True,
         )
         await pipeline.run(UUID(video_id), is_last_attempt=True)
 

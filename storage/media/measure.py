@@ -1,0 +1,43 @@
+"""A file as its packets are, in the terms in which an upload is compared with what is made of it.
+
+Runs in a sandboxed child; decodes one picture.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from storage.formats import SourceFormat
+from storage.media.contents import Content, read_contents
+from storage.media.demux import open_media
+from storage.media.facts import Measured, MeasuredTrack, MediaLimits
+from storage.media.probe import film_contents, probe
+
+# FFmpeg's and the format's words for a language that is not told.
+_UNTOLD = frozenset({"", "und", "```"})
+
+
+def measure(path: Path, source: SourceFormat, limits: MediaLimits) -> Measured:
+    """Raises: as `probe`."""
+    found = probe(path, source, limits)
+    with open_media(path, source) as media:
+        contents = film_contents(media, read_contents(path, source, media))
+        begin_s = min((one.start_s for one in contents.values()), default=0)
+        tracks = [
+            _measure_track(media.streams[index], content, float(begin_s))
+            for index, content in contents.items()
+        ]
+    return Measured(found, sorted(tracks, key=lambda track: not track.is_picture))
+
+
+def _measure_track(stream: Any, content: Content, begin_s: float) -> MeasuredTrack:
+    language = stream.language or ""
+    return MeasuredTrack(
+        is_picture=stream.type == "video",
+        codec=stream.codec_context.codec.canonical_name,
+        language="" if language in _UNTOLD else language,
+        packets=content.packets,
+        start_s=round(float(content.start_s) - begin_s, 6),
+        stop_s=round(float(content.stop_s) - begin_s, 6),
+        first=content.first,
+        last=content.last,
+    )
