@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from db.progress.progress import ProgressState
-from db.progress.report_batch import SessionKey, Standing, VideoKey
+from db.progress.report_batch import ClaimAccount, SessionKey, Standing, VideoKey
 from events.progress.database_clock import ClockDifference
 from events.progress.merging import merge, multirange, to_database_clock
 from events.progress.reports import ProgressReport
@@ -166,6 +166,35 @@ def test_late_reports_still_add_what_was_seen() -> None:
     assert merged.progress[0].watched == "{[0.0,5.0)}"
     assert merged.sessions == []
     assert list(merged.events({VideoKey("u", VIDEO): state(0.5)})) == []
+
+
+def test_what_exceeds_the_bound_is_kept_apart() -> None:
+    standing = replace(NEW, duration_s=60.0, watched=((0.0, 5.0),))
+
+    merged = merge([report(0, watched=((3.0, 40.0),))], {KEY: standing}, lambda _: at(-1))
+
+    assert merged.progress[0].watched == "{[5.0,17.0)}"
+    assert [change.capped for change in merged.capped] == ["{[17.0,40.0)}"]
+    assert [applied.capped_s for applied in merged.applied] == [23.0]
+    assert (merged.sessions[0].claims_since, merged.sessions[0].claims_until) == (at(-1), T0)
+    assert (merged.sessions[0].allowed_s, merged.sessions[0].counted_s) == (12.0, 12.0)
+
+
+def test_a_late_report_changes_its_sessions_account_alone() -> None:
+    account = ClaimAccount(at(-60), at(-5), 120.0, 50.0)
+    standing = replace(NEW, last_sequence=9, account=account)
+
+    merged = merge([report(2, watched=((0.0, 5.0),))], {KEY: standing}, lambda _: None)
+
+    assert merged.sessions == []
+    assert [(late.claims_since, late.counted_s) for late in merged.late] == [(at(-60), 55.0)]
+
+
+def test_without_a_bound_accounts_stay_as_they_are() -> None:
+    merged = merge([report(0, watched=((0.0, 3600.0),))], {KEY: NEW})
+
+    assert (merged.late, merged.capped) == ([], [])
+    assert merged.sessions[0].claims_since is None
 
 
 def test_reports_of_missing_videos_are_passed_over() -> None:
