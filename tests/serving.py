@@ -48,6 +48,7 @@ class Serve:
             "LOG_LEVEL": "debug",
             "LOG_FORMAT": "json",
             "REPORT_RATE_LIMIT": "1000000/second",  # tests report faster than people
+            "SEEN_CLAIMS": "believed",  # and more than could have been played
             **self.settings,
         }
         self.process = start(self.data_dir, self.output, self.port, **settings)
