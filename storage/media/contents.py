@@ -40,17 +40,25 @@ Contents = dict[int, Content]
 
 
 def read_contents(path: Path, source: SourceFormat, media: InputContainer) -> Contents:
-    """Of pictures and sound; `media` is the open file, which is read to its end.
+    """Of pictures and sound; `media` is the open file, which may be read to its end.
 
     Raises: Undecodable, TooComplex, FileMissing.
     """
-    if TRAITS[source].demuxer == "mov":
-        try:
-            return _read_index(path, media)
-        except FINAL:
-            # FFmpeg may understand it nevertheless.
-            pass
-    return _read_packets(media)
+    found = read_indexed(path, source, media)
+    return _read_packets(media) if found is None else found
+
+
+def read_indexed(path: Path, source: SourceFormat, media: InputContainer) -> Contents | None:
+    """By the index alone; None without one that can be read, though FFmpeg may understand it.
+
+    Raises: FileMissing.
+    """
+    if TRAITS[source].demuxer != "mov":
+        return None
+    try:
+        return _read_index(path, media)
+    except FINAL:
+        return None
 
 
 def span_s(contents: Contents) -> float:

@@ -3,14 +3,15 @@
 Runs in a sandboxed child; decodes one picture.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from storage.formats import SourceFormat
-from storage.media.contents import Content, read_contents
+from storage.media.contents import Content
 from storage.media.demux import open_media
 from storage.media.facts import Measured, MeasuredTrack, MediaLimits
-from storage.media.probe import film_contents, probe
+from storage.media.probe import probe_open
 
 # FFmpeg's and the format's words for a language that is not told.
 _UNTOLD = frozenset({"", "und", "```"})
@@ -18,9 +19,9 @@ _UNTOLD = frozenset({"", "und", "```"})
 
 def measure(path: Path, source: SourceFormat, limits: MediaLimits) -> Measured:
     """Raises: as `probe`."""
-    found = probe(path, source, limits)
     with open_media(path, source) as media:
-        contents = film_contents(media, read_contents(path, source, media))
+        found, contents = probe_open(media, path, source, limits, sys.maxsize)
+        contents = contents or {}
         begin_s = min((one.start_s for one in contents.values()), default=0)
         tracks = [
             _measure_track(media.streams[index], content, float(begin_s))

@@ -23,7 +23,7 @@ from storage.media.codec_strings import (
     mime_type,
     video_codec_string,
 )
-from storage.media.contents import Contents, read_contents, span_s
+from storage.media.contents import Contents, read_contents, read_indexed, span_s
 from storage.media.decoders import is_decodable, unknown_codec
 from storage.media.demux import decode_frames, open_media, require_pixels, video_stream
 from storage.media.facts import MediaLimits, Probe
@@ -42,17 +42,30 @@ _MOST_READ_BYTES = 200 << 20
 def probe(path: Path, source: SourceFormat, limits: MediaLimits) -> Probe:
     """Raises: NoVideo, TooComplex, Undecodable, FileMissing."""
     with open_media(path, source) as media:
-        require_streams(media, limits)
-        stream = video_stream(media)
-        if not is_decodable(stream):
-            raise unknown_codec(stream, source)
-        frame, facts = look(media, stream, limits.max_pixels)
-        contents = _contents(path, source)
-        duration_s = _duration_s(media, contents)
-        require_duration(duration_s, limits)
-        return _describe(
-            source, media, stream, frame, facts, duration_s, contents, limits.max_pixels
-        )
+        return probe_open(media, path, source, limits)[0]
+
+
+def probe_open(
+    media: InputContainer,
+    path: Path,
+    source: SourceFormat,
+    limits: MediaLimits,
+    most_read_bytes: int = _MOST_READ_BYTES,
+) -> tuple[Probe, Contents | None]:
+    """Beside it what was counted; None of a file without an index that is larger than that.
+
+    Raises: as `probe`.
+    """
+    require_streams(media, limits)
+    stream = video_stream(media)
+    if not is_decodable(stream):
+        raise unknown_codec(stream, source)
+    frame, facts = look(media, stream, limits.max_pixels)
+    contents = _contents(path, source, media, most_read_bytes)
+    duration_s = _duration_s(media, contents)
+    require_duration(duration_s, limits)
+    found = _describe(source, media, stream, frame, facts, duration_s, contents, limits.max_pixels)
+    return found, contents
 
 
 def require_streams(media: InputContainer, limits: MediaLimits) -> None:
@@ -159,14 +172,18 @@ def _frame_rate(stream: VideoStream) -> float | None:
     return None
 
 
-def _contents(path: Path, source: SourceFormat) -> Contents | None:
+def _contents(
+    path: Path, source: SourceFormat, media: InputContainer, most_read_bytes: int
+) -> Contents | None:
     """None of a file that would take too long to read and has a header that tells its length."""
-    traits = TRAITS[source]
-    is_large = traits.demuxer != "mov" and path.stat().st_size > _MOST_READ_BYTES
-    with open_media(path, source) as media:
-        if is_large and traits.knows_length and (media.duration or 0) > 0:
-            return None
-        return film_contents(media, read_contents(path, source, media))
+    if (found := read_indexed(path, source, media)) is not None:
+        return film_contents(media, found)
+    is_large = path.stat().st_size > most_read_bytes
+    if is_large and TRAITS[source].knows_length and (media.duration or 0) > 0:
+        return None
+    # From its beginning: pictures of `media` were looked at.
+    with open_media(path, source) as again:
+        return film_contents(again, read_contents(path, source, again))
 
 
 def film_contents(media: InputContainer, contents: Contents) -> Contents:
