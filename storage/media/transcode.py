@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer, OutputContainer
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from storage.errors import FINAL, NoVideo, Undecodable, wrap_os_errors
 from storage.formats import TRAITS, Container, SourceFormat
@@ -92,6 +93,12 @@ def _first_look(path: Path, source: SourceFormat, max_pixels: int) -> tuple[Vide
         return look(media, video_stream(media), max_pixels)
 
 
+def _is_shape_coded(stream: VideoStream) -> bool:
+    """Whether the codec knows the shape of its pixels: what the container alone tells is lost."""
+    told, coded = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
+    return (told or 1) == (coded or 1)
+
+
 def _tracks(
     media: InputContainer,
     out: OutputContainer,
@@ -107,7 +114,8 @@ def _tracks(
     stream, start_s, coding = video_stream(media), start_of(media), CODINGS[made]
     # A WebM has no place for the orientation that an MP4 tells of.
     is_turned = orientation_of(first) != UPRIGHT
-    if may_copy_picture and not anew and not (made == "webm" and is_turned):
+    is_kept = not (made == "webm" and is_turned) and _is_shape_coded(stream)
+    if may_copy_picture and not anew and is_kept:
         tracks: dict[int, Track] = {stream.index: CopiedTrack(out, stream, start_s)}
     else:
         picture = PictureTrack(out, coding, stream, first, facts, start_s, max_pixels)

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from storage.media.completeness import check_lengths
 
 FASTSTART = {"movflags": "+faststart"}
 STRAY = (b"\n", bytes(4), bytes(16), b"TAGA lecture".ljust(128, b"\0"))
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "mp4": {},
     "faststart": {"muxer_options": FASTSTART},
     "mov": {"muxer": "mov"},
@@ -27,7 +28,7 @@ KINDS = {
     "mp3": {"muxer": "mp3", "video": None, "audio": "libmp3lame", "frames": 100},
     "m4a": {"muxer": "ipod", "video": None},
 }
-AS_LONG_AS_THEY_ARE = {
+AS_LONG_AS_THEY_ARE: dict[str, dict[str, Any]] = {
     "ts": {"muxer": "mpegts"},
     "mpg": {"muxer": "mpeg", "video": "mpeg2video", "audio": "mp2"},
     "aac": {"muxer": "adts", "video": None},

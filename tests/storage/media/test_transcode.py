@@ -267,6 +267,24 @@ def test_nothing_and_too_much_are_refused(
         bench.make(make_clip(video="mpeg4"), max_pixels=100)
 
 
+@pytest.mark.parametrize(
+    "clip",
+    [
+        pytest.param(MKV, id="h264-in-matroska"),
+        pytest.param({"muxer": "mov"}, id="h264-in-quicktime"),
+        pytest.param({"video": "mpeg4"}, id="anew"),
+    ],
+)
+@pytest.mark.parametrize("target", ["mp4", "webm"])
+def test_shape_of_pixels_is_kept(
+    make_clip: Callable[..., Path], bench: Workbench, clip: dict[str, Any], target: Container
+) -> None:
+    bench.make(make_clip(**clip, audio=None, sample_ratio=Fraction(2)), target)
+
+    found = probe(bench.target, target, bench.limits)
+    assert (found.width, found.height) == (320, 90)
+
+
 @pytest.mark.parametrize("codec", ["png", "qtrle", "prores_ks"])
 def test_transparent_parts_are_black(tmp_path: Path, bench: Workbench, codec: str) -> None:
     source = tmp_path / "a.mov"
