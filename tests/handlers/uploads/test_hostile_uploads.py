@@ -92,4 +92,4 @@ async def test_server_has_noticed_nothing(shared_service: Any, mp4: Path) -> Non
 
     assert UUID(video["id"])
     sandbox = shared_service.app[keys.SANDBOX]
-    assert not sandbox._slots.locked()
+    assert not sandbox._pool._slots.locked()
