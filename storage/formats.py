@@ -48,13 +48,13 @@ class FormatTraits:
     container: Container = "mp4"
     """The format to serve it in where its picture plays there."""
     is_native: bool = False
-    """Whether a browser takes the file itself for one of `container`."""
+    """True if a browser takes the file itself for one of `container`."""
     is_sound: bool = False
-    """Whether `AUDIO` admits it, too."""
+    """True if `AUDIO` admits it, too."""
     is_timed: bool = True
-    """Whether each picture has its time of presentation: only then can pictures be copied."""
+    """True if each picture has its time of presentation: only then can pictures be copied."""
     knows_length: bool = False
-    """Whether its header tells how long it is, rather than its packets."""
+    """True if its header tells how long it is, rather than its packets."""
 
 
 TRAITS: Mapping[SourceFormat, FormatTraits] = {
@@ -80,11 +80,11 @@ EXTENSIONS: tuple[str, ...] = get_args(SourceFormat)
 
 
 def admits(allowed: Collection[str], source: SourceFormat) -> bool:
-    """Whether files of this format are accepted, with pictures or without."""
+    """True if files of this format are accepted, with pictures or without."""
     traits = TRAITS[source]
     return traits.admitted_by in allowed or (traits.is_sound and AUDIO in allowed)
 
 
 def admits_content(allowed: Collection[str], source: SourceFormat, *, has_picture: bool) -> bool:
-    """Whether a file that `admits` accepts is still acceptable by what is in it."""
+    """True if a file that `admits` accepts is still acceptable by what is in it."""
     return TRAITS[source].admitted_by in allowed if has_picture else AUDIO in allowed

@@ -73,7 +73,7 @@ class ExposedHandler(web.RequestHandler):
         """Called when aiohttp begins to wait for the next request: no handler runs any more."""
 
     def may_expire(self) -> bool:
-        """Whether time without a request counts against the keep-alive time-out."""
+        """True if time without a request counts against the keep-alive time-out."""
         return True
 
     @property
@@ -111,14 +111,14 @@ class ExposedHandler(web.RequestHandler):
         return self._close
 
     def is_receiving(self) -> bool:
-        """Whether the body of a request is still to come."""
+        """True if the body of a request is still to come."""
         bodies = [body for _, body in self._messages]
         if self._current_request is not None:
             bodies.append(self._current_request.content)
         return not all(body.is_eof() for body in bodies)
 
     def is_writing(self) -> bool:
-        """Whether the running handler has begun its response."""
+        """True if the running handler has begun its response."""
         request = self._current_request
         return request is not None and request.writer.output_size > 0
 

@@ -29,7 +29,7 @@ class Closing:
         self._timer: asyncio.TimerHandle | None = None
 
     def is_due(self, *, has_more: bool) -> bool:
-        """Whether the connection ends here; `has_more`: there is input to be answered."""
+        """True if the connection ends here; `has_more`: there is input to be answered."""
         return self.is_last or (self.has_eof and not has_more)
 
     def expect_response(self, has_begun: Callable[[], bool]) -> None:

@@ -38,11 +38,11 @@ class Connection(RefusingBytes):
     # Responses that outlive their handler.
 
     def can_launch(self, request: web.BaseRequest) -> bool:
-        """Whether a response may bypass the transport, and the request is complete."""
+        """True if a response may bypass the transport, and the request is complete."""
         return self.can_carry(request) and self._has_way()
 
     def can_carry(self, request: web.BaseRequest) -> bool:
-        """Whether the request is complete, and handled now."""
+        """True if the request is complete, and handled now."""
         return self.state is State.HANDLING and request.content.is_eof()
 
     def launch(

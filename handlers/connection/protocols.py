@@ -43,7 +43,7 @@ def protocol_factory(
 
 
 def is_busy(connection: web.RequestHandler) -> bool:
-    """Whether a request of it is being received or answered."""
+    """True if a request of it is being received or answered."""
     if isinstance(connection, Connection):
         return connection.state in BUSY
     return is_handling(connection)

@@ -59,7 +59,7 @@ class Admission(Protocol):
     def tally(self) -> Tally: ...
 
     def admits(self) -> bool:
-        """Whether the limits of the user allow one more. Consumes from them if so: called last."""
+        """True if the limits of the user allow one more. Consumes from them if so: called last."""
         ...
 
     def open_admitted(self) -> Transfer: ...
@@ -72,14 +72,14 @@ class Permit(Protocol):
     def claim(self) -> Admission: ...
 
     def holds(self) -> bool:
-        """Whether it still permits one, as far as is known without a database query."""
+        """True if it still permits one, as far as is known without a database query."""
         ...
 
     def cache_control(self) -> str: ...
 
 
 class CachedDecision(NamedTuple):
-    """What a response depends on, beside the bytes of its request."""
+    """Facts that a response depends on, beside the bytes of its request."""
 
     representation: Representation
     permit: Permit
@@ -186,7 +186,7 @@ class RangeShortcut:
         return ShortcutAnswer(self._head(known, span), span, file, permit.claim, known.series)
 
     def admits(self, answer: ShortcutAnswer) -> bool:
-        """Whether the limits of the user allow it. Called when it is sent: of responses decided in
+        """True if the limits of the user allow it. Called when it is sent: of responses decided in
         one iteration of the loop each must be counted before the next is checked."""
         if not answer.claim.admits():
             return False
@@ -251,7 +251,7 @@ def _digits(found: re.Match[bytes]) -> tuple[int, int | None]:
 def _is_repeatable(
     asked: RangeRequest, request: web.Request, plan: TransferPlan, representation: Representation
 ) -> bool:
-    """Whether the response follows from the bytes of the request."""
+    """True if the response follows from the bytes of the request."""
     headers = request.headers
     if request.method != hdrs.METH_GET or request.version != HttpVersion11:
         return False

@@ -46,7 +46,7 @@ _NEVER_REMEMBERED = (
 
 
 class Fallback(NamedTuple):
-    """What a shortcut ran into, and the monotonic time at which it began: the full path refuses."""
+    """Failure of a shortcut, and the monotonic time at which it began: the full path refuses."""
 
     failure: BaseException
     began_s: float
@@ -167,7 +167,7 @@ class _KnownReport:
 
 
 def _is_repeatable(request: web.Request) -> bool:
-    """Whether the head of the response follows from the bytes of the request."""
+    """True if the head of the response follows from the bytes of the request."""
     headers = request.headers
     resource = request.match_info.route.resource
     return (

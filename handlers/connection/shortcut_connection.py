@@ -229,6 +229,6 @@ def _fallback(request: web.BaseRequest) -> Fallback | None:
 
 
 def _is_whole(message: object, body: StreamReader) -> bool:
-    """Whether a message was read to its end, and another may follow. What could not be parsed, and
+    """True if a message was read to its end, and another may follow. What could not be parsed, and
     is answered 400, has no `should_close`."""
     return getattr(message, "should_close", True) is False and body.is_eof()

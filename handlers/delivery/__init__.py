@@ -1,1 +1,1 @@
-"""How the bytes of a representation reach a client."""
+"""Delivery of the bytes of a representation to a client."""

@@ -78,7 +78,7 @@ def evaluate(method: str, headers: MultiMapping[str], validators: Validators) ->
 
 
 def range_applies(headers: MultiMapping[str], validators: Validators) -> bool:
-    """Whether Range applies in view of If-Range, if there is one (section 13.1.5).
+    """True if Range applies in view of If-Range, if there is one (section 13.1.5).
 
     Anything but this very strong tag or this very date means that the client holds bytes of
     another version, and a range would be stitched to them.

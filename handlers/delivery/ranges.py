@@ -193,7 +193,7 @@ def _spans_asked(
 
 
 def _is_invalid(first: str, last: str) -> bool:
-    """Whether it is `-`, or last-pos precedes first-pos: one such range voids the field."""
+    """True if it is `-`, or last-pos precedes first-pos: one such range voids the field."""
     if not first:
         return not last
     return bool(last) and _magnitude(last) < _magnitude(first)
@@ -210,7 +210,7 @@ def _span(first: str, last: str, size_bytes: int) -> ByteSpan | None:
 
 
 def _is_greedy(spans: Sequence[ByteSpan], size_bytes: int) -> bool:
-    """Whether ranges request more than the file in total, or nothing of an empty file.
+    """True if ranges request more than the file in total, or nothing of an empty file.
 
     The suffix of an empty file is satisfiable (section 14.1.2), but Content-Range cannot say it.
     """

@@ -39,7 +39,7 @@ class ReadAhead:
         self._scratch = bytearray(_SCRATCH_BYTES)
 
     def is_resident(self, file: OpenFile, start: int, stop: int) -> bool:
-        """Whether these bytes are resident, or were seconds ago. Never waits for the disk.
+        """True if these bytes are resident, or were seconds ago. Never waits for the disk.
 
         Called for each window of each response, most of which lie in one known block.
         """

@@ -227,11 +227,11 @@ class Transfers:
             tally.sent_bytes = 0
 
     def count(self, purpose: Purpose) -> int:
-        """How many run for this purpose."""
+        """Number of running transfers for this purpose."""
         return sum(transfer.purpose == purpose for transfer in self._running)
 
     def streams_of(self, user_id: str) -> int:
-        """How many streams and downloads of a user run."""
+        """Number of running streams and downloads of a user."""
         return self._streams.get(user_id, 0)
 
     def sent_bytes(self, purpose: Purpose) -> int:

@@ -1,4 +1,4 @@
-"""Whether all top-level boxes of an MP4 or QuickTime file are there, and in which order.
+"""Completeness of an MP4 or QuickTime file: its top-level boxes, and their order.
 
 Reads box headers only (ISO/IEC 14496-12 s. 4.2). Bytes behind the last box that are none, or a box
 there that nothing needs, are no reason to miss anything: every player passes over them. For
@@ -39,7 +39,7 @@ def check_boxes(file: BinaryIO, size: int) -> None:
 
 
 def moov_is_last(file: BinaryIO) -> bool:
-    """Whether a player would have to fetch the end of the file before it can start.
+    """True if a player would have to fetch the end of the file before it can start.
 
     Raises: TooComplex.
     """
@@ -50,7 +50,7 @@ def moov_is_last(file: BinaryIO) -> bool:
 
 
 def is_fragmented(file: BinaryIO) -> bool:
-    """Whether the MP4 comes in fragments, so that its header does not know its length.
+    """True if the MP4 comes in fragments, so that its header does not know its length.
 
     Raises: TooComplex.
     """

@@ -1,4 +1,4 @@
-"""Whether all of an AVI, WAV, Windows Media, Flash Video, MXF, Ogg or MP3 file is there.
+"""Completeness of AVI, WAV, Windows Media, Flash Video, MXF, Ogg and MP3 files.
 
 Each judges by what its container tells of its own size; one that tells nothing is taken as it is,
 and so is what lies behind the end that it tells. For sandboxed children; blocks.

@@ -31,7 +31,7 @@ _SEQUENCE_PARAMETERS = re.compile(rb"\x00\x00\x01[\x27\x47\x67](...)", re.DOTALL
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What FFmpeg knows about a video stream's coding."""
+    """FFmpeg's knowledge of a video stream's coding."""
 
     codec: str
     extradata: bytes
@@ -43,7 +43,7 @@ class VideoFacts:
     height: int
     frame_rate: float | None
     is_interlaced: bool = False
-    """Whether its pictures are made of two fields each."""
+    """True if its pictures are made of two fields each."""
 
 
 def mime_type(container: str, video: str, audio: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Whether all of an uploaded file is there, as far as its container tells.
+"""Completeness of an uploaded file, as far as its container tells.
 
 Reads only headers of boxes, elements and chunks; what is inside them is for FFmpeg, in a sandbox,
 which opens a cut faststart MP4 without a word. Time is linear in the number of headers, and that

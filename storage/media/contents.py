@@ -25,7 +25,7 @@ _DIGEST_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a stream holds."""
+    """Content of a stream."""
 
     packets: int
     start_s: Fraction

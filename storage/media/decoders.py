@@ -33,7 +33,7 @@ PICTURE_CODECS, SOUND_CODECS = frozenset(_PICTURES.split()), frozenset(_SOUNDS.s
 
 
 def is_decodable(stream: Any) -> bool:
-    """Whether a decoder is there, and on the list."""
+    """True if a decoder is there, and on the list."""
     decoder = stream.codec_context
     allowed = PICTURE_CODECS if stream.type == "video" else SOUND_CODECS
     return decoder is not None and decoder.codec.canonical_name in allowed

@@ -1,4 +1,4 @@
-"""Whether all elements of a WebM or Matroska file are there.
+"""Completeness of a WebM or Matroska file: its EBML elements.
 
 Reads element headers only (RFC 8794, RFC 9559). What follows a whole segment belongs to nobody, and
 so do a few bytes behind a live recording that are no element. For sandboxed children; blocks.
@@ -38,7 +38,7 @@ class _NoElement(Undecodable):
 class _Element(NamedTuple):
     id: int
     start: int
-    """Where its content starts."""
+    """Position of its content."""
     stop: int | None
     """None when the size is unknown, as live recorders write it."""
 

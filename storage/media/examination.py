@@ -1,4 +1,4 @@
-"""What an uploaded file is: its format by its content, whether all of it is there, its media.
+"""Examination of an upload: its format by content, its completeness, its media.
 
 Runs in a sandboxed child: a hostile file may consist of millions of headers, and reading them holds
 up whoever shares the interpreter.

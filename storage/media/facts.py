@@ -1,4 +1,4 @@
-"""What media functions are given and what they answer: values that cross into the sandbox.
+"""Arguments and results of media functions: values that cross into the sandbox.
 
 No FFmpeg here, so that the serving processes never load it.
 """
@@ -40,7 +40,7 @@ class MediaLimits(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """What a video file is."""
+    """Facts about a video file."""
 
     container: Container
     """The format that it is served in."""
@@ -62,7 +62,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Examined(msgspec.Struct, frozen=True):
-    """What an uploaded file is."""
+    """Facts about an uploaded file."""
 
     source: SourceFormat
     probe: Probe
@@ -103,7 +103,7 @@ class Storyboard(msgspec.Struct, frozen=True):
 
 
 def sheet_file(directory: Path, number: int) -> Path:
-    """Where sheet `number`, from 0, is written."""
+    """Path of sheet `number`, counted from 0."""
     return directory / f"sheet-{number}.jpg"
 
 
@@ -145,14 +145,14 @@ class MeasuredTrack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """What is in a file, not what its header says; the picture is the first track."""
+    """Content of a file by its packets, not by its header; the picture is the first track."""
 
     probe: Probe
     tracks: list[MeasuredTrack]
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """What was done to an upload; `converted` is still to be done, and why."""
+    """Outcome of preparing an upload; `converted` is still to be done, and why."""
 
     way: Way
     reason: str = ""

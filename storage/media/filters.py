@@ -64,7 +64,7 @@ class PictureFilter:
         self._has_fields = False
 
     def __call__(self, frame: VideoFrame) -> Iterator[VideoFrame]:
-        """What is ready by now, each at its own time. Raises: av.FFmpegError."""
+        """Yields the frames that are ready, each at its own time. Raises: av.FFmpegError."""
         self._has_fields = self._has_fields or frame.interlaced_frame
         scale = f"{self.width}:{self.height}:{_colours(frame)}"
         chain = [
@@ -78,7 +78,7 @@ class PictureFilter:
         return self._graph.push(frame, chain)
 
     def flush(self) -> Iterator[VideoFrame]:
-        """What was held back."""
+        """Yields the frames that were held back."""
         return self._graph.flush()
 
 
@@ -101,7 +101,7 @@ class SoundFilter:
         yield from _pull_all(self._graph)
 
     def flush(self) -> Iterator[AudioFrame]:
-        """What was held back."""
+        """Yields the frames that were held back."""
         if self._graph is not None:
             self._graph.push(None)
             yield from _pull_all(self._graph)
@@ -134,7 +134,7 @@ def _has_alpha(frame: VideoFrame) -> bool:
 
 
 def _colours(frame: VideoFrame) -> str:
-    """What is to become of them: tags of plain video stay, and so do its values."""
+    """Conversion of the colours: tags of plain video stay, and so do its values."""
     if frame.color_trc in HDR_CURVES:
         return _TONE_MAPPED
     is_rgb = frame.colorspace == _RGB or _has_alpha(frame)

@@ -1,4 +1,4 @@
-"""How a coded picture is shown: rotation and sample aspect ratio, in whole pixels. Pure."""
+"""Geometry of a coded picture as shown: rotation and sample aspect ratio, in whole pixels. Pure."""
 
 from fractions import Fraction
 

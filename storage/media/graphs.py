@@ -31,7 +31,7 @@ class PictureGraph:
         return made
 
     def push(self, frame: VideoFrame, chain: Chain) -> Iterator[VideoFrame]:
-        """What the chain makes by now, of earlier frames, too. Raises: av.FFmpegError."""
+        """Yields the chain's output so far, of earlier frames, too. Raises: av.FFmpegError."""
         colours = (frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries)
         size = (frame.width, frame.height, frame.format.name, frame.time_base)
         kind = (*size, *colours, *chain)
@@ -43,7 +43,7 @@ class PictureGraph:
         yield from _pull_all(self._graph)
 
     def flush(self) -> Iterator[VideoFrame]:
-        """What was held back. Raises: av.FFmpegError."""
+        """Yields the frames that were held back. Raises: av.FFmpegError."""
         if self._graph is not None:
             self._graph.push(None)
             yield from _pull_all(self._graph)

@@ -39,7 +39,7 @@ def plan_mp4(movie: Movie, wanted: list[int]) -> Plan:
 
 
 def _changes(track: MovieTrack) -> bool:
-    """Whether the samples use descriptions that differ."""
+    """True if the samples use descriptions that differ."""
     used = {track.descriptions[number - 1] for number in _used(track)}
     return len(used) > 1
 
@@ -97,5 +97,5 @@ def _is_near(one_s: Fraction, other_s: Fraction) -> bool:
 
 
 def cuts_something_off(movie: Movie) -> bool:
-    """Whether an edit list hides what a copy of packets would show."""
+    """True if an edit list hides what a copy of packets would show."""
     return any(hides_samples(track) for track in movie.tracks if len(track.samples))

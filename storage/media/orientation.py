@@ -22,7 +22,7 @@ class Orientation:
 
     @property
     def is_mirrored(self) -> bool:
-        """Whether no turn alone shows the picture so."""
+        """True if no turn alone shows the picture so."""
         flips = self.is_flipped_horizontally + self.is_flipped_vertically
         return (self.is_transposed + flips) % 2 == 1
 

@@ -82,7 +82,7 @@ class PictureTrack:
         return last
 
     def _mark_keyframe(self, frame: VideoFrame) -> VideoFrame:
-        """What kind of frame it was means nothing to the encoder, which chooses but for these."""
+        """Force a keyframe where one is due; the encoder chooses all other frame types."""
         self.has_content = True
         frame.pict_type = PictureType.NONE
         if frame.time >= self._next_keyframe_s:
@@ -101,7 +101,7 @@ class _PictureClock:
         """When the last picture has been shown."""
 
     def set_time(self, frame: VideoFrame) -> bool:
-        """Whether the picture comes after the one before: no encoder takes another one.
+        """True if the picture comes after the one before: no encoder takes another one.
 
         Some containers do not time each picture: such a one follows at the usual distance.
         """

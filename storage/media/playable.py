@@ -1,4 +1,4 @@
-"""Which codecs the browsers of today play without an add-on, container by container. Pure.
+"""Codecs that current browsers play without an add-on, container by container. Pure.
 
 The least common of Chromium, Firefox and Safari counts, and they are asked for 8-bit 4:2:0 where
 H.264 is concerned: its other profiles exist in hardly any decoder.
@@ -20,7 +20,7 @@ _SOUND_IN: dict[Container, frozenset[str]] = {
 
 
 def is_playable(container: Container, video: VideoFacts, sound: str | None) -> bool:
-    """Whether a file of these plays; `sound` is a codec as RFC 6381 names it."""
+    """True if a file of these plays; `sound` is a codec as RFC 6381 names it."""
     return is_video_playable(container, video) and (
         sound is None or is_sound_playable(container, sound)
     )
@@ -31,7 +31,7 @@ def is_sound_playable(container: Container, sound: str) -> bool:
 
 
 def can_hold_sound(container: Container, sound: str, rate: int) -> bool:
-    """Whether a stream of sound can be copied there, and plays."""
+    """True if a stream of sound can be copied there, and plays."""
     is_slow = sound == "mp3" and rate < _SLOWEST_MP3_IN_MP4
     return is_sound_playable(container, sound) and not is_slow
 

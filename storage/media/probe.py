@@ -1,4 +1,4 @@
-"""What a video file is: length, size as shown, codecs, and that it can be decoded at all.
+"""Probe of a video file: length, size as shown, codecs, and that it can be decoded at all.
 
 Runs in a sandboxed child. Lengths are those of the packets; a header is believed where reading all
 of a large upload would take too long. Limits are checked against the header and again against what
@@ -160,7 +160,7 @@ def sound_codec(stream: AudioStream) -> tuple[str, str]:
 
 
 def sample_ratio(stream: VideoStream) -> Fraction | None:
-    """How wide a pixel is for its height; None when nothing tells."""
+    """Sample aspect ratio; None when nothing tells."""
     return stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
 
 

@@ -110,7 +110,7 @@ def _of_sound_frames(head: bytes) -> SourceFormat | None:
 
 
 def _begins_twice(head: bytes, frame_bytes: Callable[[bytes], int]) -> bool:
-    """Whether a frame begins the file and another one follows: a single one may be chance."""
+    """True if a frame begins the file and another one follows: a single one may be chance."""
     length = frame_bytes(head)
     return length > 0 and frame_bytes(head[length:]) > 0
 

@@ -160,7 +160,7 @@ class _PosterTrack:
             yield from self._stream.encode(self._next())
 
     def end_at(self, stop_s: Fraction) -> Iterator[AnyPacket]:
-        """What is left, the last picture shown until `stop_s`."""
+        """Yields the rest, the last picture shown until `stop_s`."""
         last: AnyPacket | None = None
         for packet in (*self.until(max(Fraction(0), stop_s - POSTER_UNIT)), *self._stream.encode()):
             if last is not None:

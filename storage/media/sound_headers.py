@@ -19,7 +19,7 @@ _XING_HAS_FRAMES, _XING_HAS_BYTES = 1, 2
 
 
 def id3_bytes(head: bytes) -> int:
-    """How long the ID3v2 tag is that a file begins with; 0 without one."""
+    """Length of the ID3v2 tag that begins the file, in bytes; 0 without one."""
     if head[:3] != b"ID3" or len(head) < ID3_HEADER_BYTES:
         return 0
     length = 0

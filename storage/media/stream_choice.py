@@ -1,4 +1,4 @@
-"""Which streams of a file are its film: the picture that is shown, and the sounds beside it. Pure.
+"""Choice of the streams that are a file's film: the picture shown, and its sounds. Pure.
 
 Enabled before disabled, default before first, the film before its preview. Cover pictures and timed
 thumbnails are no film; streams that nobody here can read are left out beside those that can be.

@@ -28,7 +28,7 @@ _MOST_REORDERED = 32  # pictures; H.264 has at most 16
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """How a container's streams are coded: small writing stays legible, and a long lecture takes
+    """Encoder settings of a container's streams: small writing stays legible, a long lecture takes
     no longer than it lasts on one core of today.
     """
 
@@ -66,10 +66,10 @@ class Track(Protocol):
     has_content: bool
 
     def convert(self, packet: AnyPacket) -> Iterator[AnyPacket]:
-        """What a packet of the source becomes; an empty one is its end."""
+        """Yields the packets made of one of the source; an empty one is its end."""
 
     def flush(self) -> Iterator[AnyPacket]:
-        """What was held back."""
+        """Yields the packets that were held back."""
 
 
 class CopiedTrack:

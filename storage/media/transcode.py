@@ -78,7 +78,7 @@ def transcode(
 
 
 def _is_cut(path: Path, source: SourceFormat) -> bool:
-    """Whether packets would show what an edit list hides; decoded frames do not."""
+    """True if packets would show what an edit list hides; decoded frames do not."""
     if TRAITS[source].demuxer != "mov":
         return False
     try:
@@ -94,7 +94,7 @@ def _first_look(path: Path, source: SourceFormat, max_pixels: int) -> tuple[Vide
 
 
 def _is_shape_coded(stream: VideoStream) -> bool:
-    """Whether the codec knows the shape of its pixels: what the container alone tells is lost."""
+    """True if the codec knows the shape of its pixels: what the container alone tells is lost."""
     told, coded = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
     return (told or 1) == (coded or 1)
 

@@ -1,4 +1,4 @@
-"""What coding a video anew may cost: in proportion to its pixels, whoever made it up. Pure."""
+"""Resource limits for a transcode, in proportion to its pixels, whoever made it up. Pure."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How the picture of a WebM is shown, carried from one file to another byte by byte: its `Video`
+"""Presentation of the picture of a WebM, carried to another file byte by byte: its `Video`
 element, RFC 9559 s. 5.1.4.1.28, with the shape of pixels, cropping, field order and colours.
 
 FFmpeg's muxer takes the shape of pixels from a place that PyAV does not reach. The muxer is made to
@@ -43,7 +43,7 @@ def read_picture_element(path: Path, number: int) -> bytes:
 
 
 def padding_for(element: bytes) -> str:
-    """What the name of the made track has to be, so that there is room for `element`."""
+    """Name of the made track that leaves room for `element`."""
     return " " * (len(element) + 64)
 
 
@@ -68,7 +68,7 @@ def write_picture_element(path: Path, element: bytes, name: str) -> None:
 
 
 def _read_tracks(file: BinaryIO) -> tuple[int, bytes]:
-    """Where the content of the Tracks element begins, and that content."""
+    """Position and content of the Tracks element."""
     file.seek(0)
     header = _parse(file.read(12), 0)
     position = header.stop

@@ -1,4 +1,4 @@
-"""Where the chunks of a track begin in the file: `stco` and `co64`, ISO/IEC 14496-12 s. 8.7.5."""
+"""Positions of a track's chunks in the file: `stco` and `co64`, ISO/IEC 14496-12 s. 8.7.5."""
 
 from array import array
 

@@ -32,7 +32,7 @@ class Cut:
 
 
 def hides_samples(track: MovieTrack) -> bool:
-    """Whether whole samples are cut off; priming and padding of sound are not."""
+    """True if whole samples are cut off; priming and padding of sound are not."""
     shown = track.shown
     if shown is None:
         return True
@@ -76,7 +76,7 @@ def cut_track(track: MovieTrack) -> Cut:
 
 
 def _marks(samples: Samples, start: int, stop: int) -> list[bool]:
-    """Whether each sample is shown for any time at all."""
+    """True if each sample is shown for any time at all."""
     return [
         samples.shown_at(number) + samples.duration(number) > start
         and samples.shown_at(number) < stop

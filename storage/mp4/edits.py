@@ -51,7 +51,7 @@ def _read_edit(entry: bytes, movie_scale: int) -> Edit:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one simple list shows: the media from `start` to `stop`, after `delay_s`."""
+    """Part shown by one simple list: the media from `start` to `stop`, after `delay_s`."""
 
     delay_s: Fraction
     start: int

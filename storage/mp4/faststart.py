@@ -41,7 +41,7 @@ def move_index_to_front(source: Path, target: Path) -> None:
 
 
 def is_index_first(boxes: list[Box]) -> bool:
-    """Whether a player finds the index before the media data."""
+    """True if a player finds the index before the media data."""
     for box in boxes:
         if box.kind in (b"moov", b"mdat"):
             return box.kind == b"moov"
@@ -76,7 +76,7 @@ def _read(file: BinaryIO, box: Box) -> bytes:
 
 
 def _place(boxes: list[Box]) -> int:
-    """Where the index goes: behind the file type, which players expect first, before the data."""
+    """Place of the index: behind the file type, which players expect first, before the data."""
     for box in boxes:
         if box.kind == b"ftyp":
             return box.stop
@@ -87,7 +87,7 @@ def _place(boxes: list[Box]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """Where each byte goes when the index moves from `old_start` to `place`."""
+    """Map of byte positions when the index moves from `old_start` to `place`."""
 
     place: int
     old_start: int

@@ -54,7 +54,7 @@ class Fragments:
             data_stop = self._read_track(traf, box.start, data_stop)
 
     def _read_track(self, traf: Node, moof_start: int, data_stop: int) -> int:
-        """Where the data of this track ends."""
+        """Read the samples of a track; returns the end of its data."""
         number, base, defaults = self._read_header(traf.need(b"tfhd"), moof_start, data_stop)
         track = self._tracks.get(number)
         if track is None:

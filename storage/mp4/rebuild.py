@@ -176,7 +176,7 @@ def _is_dropped(node: Node) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where a track's chunks lie."""
+    """Positions of a track's chunks."""
 
     chunks: list[_Chunk]
     starts: "array[int]"
