@@ -144,13 +144,14 @@ class Renditions:
                 path = original if prepared.way == "as-is" else target
                 return path, prepared.made.probe
             upload = prepared.upload
+        upload = upload or await self._measure_upload(video, original, source)
+        is_steady = upload is None or upload.is_steady
         targets = (
             [FORMATS[video.media.container]] if video.media.is_playable else [*FORMATS.values()]
         )
-        made = await self._transcode(
-            video, original, source, target, targets, report, anew=video.media.is_playable
-        )
-        return target, await self._check_conversion(video, original, source, upload, target, made)
+        anew = video.media.is_playable or not is_steady
+        made = await self._transcode(video, original, source, target, targets, report, anew=anew)
+        return target, await self._check_conversion(video, upload, target, made)
 
     async def _copy(
         self, video: Video, original: Path, target: Path, source: SourceFormat
@@ -171,22 +172,25 @@ class Renditions:
     async def _check_conversion(
         self,
         video: Video,
-        original: Path,
-        source: SourceFormat,
         upload: Measured | None,
         target: Path,
         made: Container,
     ) -> Probe:
         """Compares what was made with the upload; returns what is in it."""
         measured = await self._sandbox.measure(target, made, MADE_HERE)
-        try:
-            upload = upload or await self._sandbox.measure(original, source, MADE_HERE)
-        except FINAL as exc:
-            logger.warning("video %s cannot be compared with its upload: %s", video.id, exc)
-            return measured.probe
-        if differences := compare_conversion(upload, measured):
+        if upload is not None and (differences := compare_conversion(upload, measured)):
             self._note_differences(video, "conversion", differences)
         return measured.probe
+
+    async def _measure_upload(
+        self, video: Video, original: Path, source: SourceFormat
+    ) -> Measured | None:
+        """Returns None where the upload's packets cannot be counted: nothing is compared then."""
+        try:
+            return await self._sandbox.measure(original, source, MADE_HERE)
+        except FINAL as exc:
+            logger.warning("video %s cannot be compared with its upload: %s", video.id, exc)
+            return None
 
     def _note_differences(
         self, video: Video, way: Literal["copy", "conversion"], differences: list[str]

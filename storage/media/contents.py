@@ -12,9 +12,12 @@ from typing import Any, BinaryIO
 
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
 
 from storage.errors import FINAL, wrap_os_errors
 from storage.formats import TRAITS, SourceFormat
+from storage.media.coded_sizes import CODECS, HEAD_BYTES, CodedSizes
 from storage.media.demux import wrap_media_errors
 from storage.mp4.cutting import cut_track
 from storage.mp4.movie import MovieTrack, read_movie
@@ -33,6 +36,8 @@ class Content:
     first: str = ""
     """A digest of the packet that is shown first; empty where that is not known."""
     last: str = ""
+    is_steady: bool = True
+    """False where the size of the pictures changes, or may."""
 
 
 Contents = dict[int, Content]
@@ -70,24 +75,43 @@ def span_s(contents: Contents) -> float:
 
 
 def _read_index(path: Path, media: InputContainer) -> Contents:
-    streams = {stream.id: stream.index for stream in media.streams}
+    streams = {stream.id: stream for stream in media.streams}
     with wrap_os_errors(), path.open("rb") as file:
         return {
-            streams[track.number]: _read_track(file, track)
+            streams[track.number].index: _read_track(file, track, streams[track.number])
             for track in read_movie(file).tracks
             if track.number in streams and len(track.samples)
         }
 
 
-def _read_track(file: BinaryIO, track: MovieTrack) -> Content:
+def _read_track(file: BinaryIO, track: MovieTrack, stream: Stream) -> Content:
     start_s, stop_s = track.span_s()
     try:
         samples = cut_track(track).samples
     except FINAL:
         return Content(len(track.samples), start_s, stop_s)
-    first, last = samples.shown_ends()
-    digests = [_digest_sample(file, samples, number) for number in (first, last)]
-    return Content(len(samples), start_s, stop_s, *digests)
+    first, last = (_digest_sample(file, samples, number) for number in samples.shown_ends())
+    is_steady = _is_steady(file, samples, _coded_sizes(stream))
+    return Content(len(samples), start_s, stop_s, first, last, is_steady)
+
+
+def _coded_sizes(stream: Stream) -> CodedSizes | None:
+    """Returns None of sound, and of codecs that are converted in any case."""
+    if not isinstance(stream, VideoStream) or stream.codec_context is None:
+        return None
+    codec = stream.codec_context.codec.canonical_name
+    return CodedSizes(codec, stream.codec_context.extradata or b"") if codec in CODECS else None
+
+
+def _is_steady(file: BinaryIO, samples: Samples, sizes: CodedSizes | None) -> bool:
+    if sizes is None:
+        return True
+    for number in samples.keyframes():
+        file.seek(samples.positions[number])
+        sizes.add(file.read(min(HEAD_BYTES, samples.sizes[number])))
+        if not sizes.is_steady:
+            return False
+    return True
 
 
 def _digest_sample(file: BinaryIO, samples: Samples, number: int) -> str:
@@ -102,8 +126,9 @@ def _digest(content: bytes) -> str:
 class _Ends:
     """The packets of a stream that are shown first and last."""
 
-    def __init__(self, unit_s: Fraction) -> None:
+    def __init__(self, unit_s: Fraction, sizes: CodedSizes | None) -> None:
         self._unit_s = unit_s
+        self._sizes = sizes
         self._count = 0
         self._first: Packet[Any] | None = None
         self._last: Packet[Any] | None = None
@@ -111,6 +136,8 @@ class _Ends:
 
     def add(self, packet: "Packet[Any]", time: int) -> None:
         self._count += 1
+        if self._sizes is not None and packet.is_keyframe:
+            self._sizes.add(bytes(memoryview(packet)[:HEAD_BYTES]))
         if self._first is None or time < _time(self._first):
             self._first = packet
         if self._last is None or time > _time(self._last):
@@ -122,7 +149,8 @@ class _Ends:
         assert self._last is not None
         start_s, stop_s = _time(self._first) * self._unit_s, self._stop * self._unit_s
         digests = _digest(bytes(self._first)), _digest(bytes(self._last))
-        return Content(self._count, start_s, stop_s, *digests)
+        is_steady = self._sizes is None or self._sizes.is_steady
+        return Content(self._count, start_s, stop_s, *digests, is_steady=is_steady)
 
 
 def _time(packet: "Packet[Any]") -> int:
@@ -138,6 +166,7 @@ def _read_packets(media: InputContainer) -> Contents:
             if not packet.size or (packet.pts is None and packet.dts is None):
                 continue
             if packet.stream_index not in ends:
-                ends[packet.stream_index] = _Ends(packet.time_base or Fraction(0))
+                unit_s = packet.time_base or Fraction(0)
+                ends[packet.stream_index] = _Ends(unit_s, _coded_sizes(packet.stream))
             ends[packet.stream_index].add(packet, _time(packet))
     return {index: one.content() for index, one in ends.items()}

@@ -142,6 +142,8 @@ class MeasuredTrack(msgspec.Struct, frozen=True, kw_only=True):
     first: str = ""
     """A digest of the packet that is shown first; empty where that is not known."""
     last: str = ""
+    is_steady: bool = True
+    """False where the size of the pictures changes, or may."""
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -149,6 +151,11 @@ class Measured(msgspec.Struct, frozen=True):
 
     probe: Probe
     tracks: list[MeasuredTrack]
+
+    @property
+    def is_steady(self) -> bool:
+        """True if the pictures have one size throughout."""
+        return all(track.is_steady for track in self.tracks)
 
 
 class Prepared(msgspec.Struct, frozen=True):

@@ -41,4 +41,5 @@ def _measure_track(stream: Any, content: Content, begin_s: float) -> MeasuredTra
         stop_s=round(float(content.stop_s) - begin_s, 6),
         first=content.first,
         last=content.last,
+        is_steady=content.is_steady,
     )

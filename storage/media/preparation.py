@@ -30,6 +30,8 @@ def prepare(source: Path, target: Path, source_format: SourceFormat) -> Prepared
     upload = None
     try:
         upload = measure(source, source_format, _NO_LIMITS)
+        if not upload.is_steady:
+            return Prepared("converted", "pictures of several sizes", upload)
         plan = _prepare(source, target, source_format)
         if plan.way == "converted":
             return Prepared(plan.way, plan.reason, upload)

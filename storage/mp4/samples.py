@@ -44,6 +44,10 @@ class Samples:
         """When the last one ends, in decoding."""
         return self.times[-1] + self.last_duration if self.times else 0
 
+    def keyframes(self) -> Iterator[int]:
+        """Yields their numbers."""
+        return (number for number, is_sync in enumerate(self.is_sync) if is_sync)
+
     def duration(self, number: int) -> int:
         if number + 1 < len(self.times):
             return self.times[number + 1] - self.times[number]

@@ -209,7 +209,7 @@ async def test_file_that_cannot_be_copied_is_converted(
     await workshop.run(video_id)
 
     assert (await workshop.video(video_id)).status == "ready"
-    assert workshop.sandbox.calls[:2] == ["remux", "transcode to mp4"]
+    assert workshop.sandbox.calls[:3] == ["remux", "probe", "transcode to mp4"]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class TestConversion:
         assert video.primary is not None
         assert (video.primary.format, video.primary.sha256) == (made, sha256(served))
         assert video.primary.mime_type == CONVERTED.mime_type
-        assert workshop.sandbox.calls[:2] == ["transcode to mp4/webm", "probe"]
+        assert workshop.sandbox.calls[:3] == ["probe", "transcode to mp4/webm", "probe"]
         assert await workshop.files(video_id) == names_of(served, made, board=CONVERTED_STORYBOARD)
 
     async def test_tells_how_far_it_is_while_it_lasts(
@@ -83,7 +83,7 @@ class TestConversion:
         async with asyncio.timeout(10):
             await workshop.run(video_id)
         assert await workshop.files(video_id) == ["original.mp4"]
-        assert workshop.sandbox.calls == ["transcode to mp4/webm"]
+        assert workshop.sandbox.calls == ["probe", "transcode to mp4/webm"]
 
         workshop.sandbox.failures.clear()
         await workshop.restore(video_id)
