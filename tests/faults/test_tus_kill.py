@@ -32,7 +32,7 @@ STEPS = [
     "storage.uploads:UploadFile.finish:after#2",
     "db.uploads:advance:before#2",
     "db.uploads:advance:after#2",
-    "events.uploads.publication:Publication.judge:after",
+    "events.uploads.publication:Publication.examine:after",
     "storage.videos:_make_video_dir:after",
     "events.uploads.publication:publish_partial:after",
     "db.videos:insert:after",

@@ -32,7 +32,7 @@ STEPS = [
     ("storage.uploads:UploadFile.finish:before", "absent"),
     ("storage.uploads:UploadFile.finish:after", "absent"),
     ("events.uploads.publication:media_facts:before", "absent"),
-    ("events.uploads.publication:Publication.judge:after", "absent"),
+    ("events.uploads.publication:Publication.examine:after", "absent"),
     ("events.uploads.publication:publish_original:before", "absent"),
     ("storage.videos:_fsync_own_file:after", "absent"),
     ("storage.videos:_make_video_dir:after", "absent"),

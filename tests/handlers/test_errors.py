@@ -31,6 +31,7 @@ from events.errors import (
     PersisterFull,
     PersisterStopped,
     TooManySubscribers,
+    UnfaithfulMedia,
     UnknownEventType,
     UnreadableEvent,
     VideoMissing,
@@ -139,6 +140,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     EventsError: (EventsError(SECRET), "internal"),
     UnknownEventType: (UnknownEventType(SECRET), "internal"),  # its handler answers 400
     UnreadableEvent: (UnreadableEvent(SECRET), "internal"),
+    UnfaithfulMedia: (UnfaithfulMedia(SECRET), "internal"),  # in tests of the media pipeline
     TooManySubscribers: (TooManySubscribers(is_per_user=False), "unavailable"),
     HubClosed: (HubClosed(SECRET), "unavailable"),
     PersisterFull: (PersisterFull(SECRET), "unavailable"),

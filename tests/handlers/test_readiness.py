@@ -4,10 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import psycopg2
 import pytest
 
 from handlers import keys
 from handlers.health import judge_clock
+from tests.handlers.outage import cut_connections
+from tests.waiting import wait_until
 
 ASKED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 ANSWERED_AT = ASKED_AT + timedelta(seconds=0.4)
@@ -72,8 +75,18 @@ async def test_a_process_that_stops_leaves_no_row(service: Any) -> None:
     assert await database.fetch_all("SELECT id FROM web_processes") == []
 
 
-async def test_a_standby_is_not_ready(start_service: Any) -> None:
-    service = await start_service(DATABASE_POOL_SIZE="1")
-    await service.app[keys.DATABASE].fetch_all("SET default_transaction_read_only = on")
-    ready = await service.ask(None, "GET", "/readyz")
+async def test_a_database_that_takes_no_writes_is_not_ready(
+    service: Any, cluster: Any, dsn: str
+) -> None:
+    name = psycopg2.extensions.parse_dsn(dsn)["dbname"]
+    await service.app[keys.DATABASE].fetch_all(
+        f"ALTER DATABASE {name} SET default_transaction_read_only = on"
+    )
+    await cut_connections(cluster, dsn)
+
+    ready = await wait_until(
+        lambda: service.ask(None, "GET", "/readyz"),
+        lambda answer: answer.json["checks"]["database"] != "unavailable",
+        within_s=10,
+    )
     assert (ready.status, ready.json["checks"]["database"]) == (503, "read-only")

@@ -30,8 +30,14 @@ LOOK = """async ([base64, times]) => {
     const pictures = [];
     for (const time of times) {
         const found = new Promise((resolve) => { video.onseeked = resolve; });
+        const shown = new Promise((resolve) => {
+            const look = (_, frame) => Math.abs(frame.mediaTime - time) < 0.1
+                ? resolve() : video.requestVideoFrameCallback(look);
+            video.requestVideoFrameCallback(look);
+        });
         video.currentTime = time;
         await found;
+        await shown;
         canvas.getContext('2d').drawImage(video, 0, 0);
         pictures.push(canvas.toDataURL('image/png').split(',')[1]);
     }
