@@ -1,9 +1,20 @@
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from storage.media.facts import MediaLimits, ProbeTask, ThumbnailsTask, decode, encode, sheet_file
+from storage.media.facts import (
+    Measured,
+    MeasuredTrack,
+    MediaLimits,
+    ProbeTask,
+    ThumbnailsTask,
+    decode,
+    encode,
+    sheet_file,
+)
+from tests.plain_media import IN_ORDER
 
 
 @pytest.mark.parametrize(
@@ -40,3 +51,11 @@ def test_sheets_have_names_of_their_own() -> None:
         Path("/a/sheet-0.jpg"),
         Path("/a/sheet-1.jpg"),
     }
+
+
+@pytest.mark.parametrize("is_steady", [True, False])
+def test_measured_file_is_as_steady_as_its_least_steady_track(is_steady: bool) -> None:
+    times: dict[str, Any] = {"language": "", "packets": 1, "start_s": 0.0, "stop_s": 1.0}
+    sound = MeasuredTrack(is_picture=False, codec="aac", **times)
+    picture = MeasuredTrack(is_picture=True, codec="vp9", is_steady=is_steady, **times)
+    assert Measured(IN_ORDER, [picture, sound]).is_steady == is_steady
