@@ -10,7 +10,7 @@ VERSION := $(shell sed -n 's/^version = //p' setup.cfg)
 RELEASE := coursestream-$(VERSION)
 MUTANTS := build/mutants
 # How many processes share the tests. Tests wait for processes and browsers as long as they compute.
-WORKERS ?= $(shell expr 2 '*' $$(nproc))
+WORKERS ?= $(shell nproc)
 PYTEST := $(BIN)/python -m pytest
 # These run once: the first with coverage, the second in asyncio's debug mode.
 PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' tests/pure.cfg)
