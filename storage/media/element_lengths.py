@@ -5,9 +5,10 @@ so do a few bytes behind a live recording that are no element. For sandboxed chi
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-from storage.errors import TooComplex, Truncated, Undecodable
+from storage.errors import TooComplex, Truncated
+from storage.media.ebml import HEADER_BYTES, Element, NoElement, known_stop, parse_element
 
 # A recorder in a browser writes clusters of unknown size, 80 blocks a second: some 7 hours.
 _MAX_ELEMENTS = 2_000_000
@@ -31,26 +32,14 @@ _KNOWN = frozenset(
 )
 
 
-class _NoElement(Undecodable):
-    """There is no element at this place."""
-
-
-class _Element(NamedTuple):
-    id: int
-    start: int
-    """Position of its content."""
-    stop: int | None
-    """None when the size is unknown, as live recorders write it."""
-
-
 def doc_type(head: bytes) -> bytes | None:
     """The document type in the header of an EBML file that begins so; None of another file."""
     try:
-        header = _parse_element(head, 0)
+        header = parse_element(head)
         if header.id != _EBML or header.stop is None:
             return None
-        return _find_doc_type(head[: header.stop], header.start)
-    except _NoElement:
+        return _find_doc_type(head[: header.stop], header.content)
+    except NoElement:
         return None
 
 
@@ -61,7 +50,7 @@ def check_elements(file: BinaryIO, size: int) -> None:
         for element in _elements(file, size):
             has_cluster = has_cluster or element.id == _CLUSTER
             if element.stop is None:
-                position = element.start
+                position = element.content
                 continue
             if element.stop > size:
                 _refuse_cut(element, size, is_needed=element.id in _KNOWN or not has_cluster)
@@ -69,69 +58,45 @@ def check_elements(file: BinaryIO, size: int) -> None:
             if element.id == _SEGMENT:
                 return
             position = element.stop
-            tiny += element.stop - element.start < _TINY_BYTES
+            tiny += element.stop - element.content < _TINY_BYTES
             if tiny > _MAX_TINY:
                 raise TooComplex(f"more than {_MAX_TINY} elements with next to nothing in them")
-    except _NoElement:
+    except NoElement:
         if not has_cluster or size - position > _MAX_STRAY_BYTES:
             raise
     if not has_cluster:
         raise Truncated("no cluster")
 
 
-def _refuse_cut(element: _Element, size: int, *, is_needed: bool) -> None:
-    if is_needed or size - element.start > _MAX_STRAY_BYTES:
+def _refuse_cut(element: Element, size: int, *, is_needed: bool) -> None:
+    if is_needed or size - element.content > _MAX_STRAY_BYTES:
         raise Truncated(f"element {element.id:#x} ends at {element.stop} of {size} bytes")
 
 
 def _find_doc_type(head: bytes, position: int) -> bytes:
     while position < len(head):
-        element = _parse_element(head, position)
+        element = parse_element(head, position)
         if element.stop is None:
             break
         if element.id == _DOC_TYPE:
             # RFC 8794 s. 13: a string may be padded with zero bytes.
-            return head[element.start : element.stop].rstrip(b"\0")
+            return head[element.content : element.stop].rstrip(b"\0")
         position = element.stop
     return b""
 
 
-def _elements(file: BinaryIO, size: int) -> Iterator[_Element]:
+def _elements(file: BinaryIO, size: int) -> Iterator[Element]:
     """Top-level elements, and what is inside of those whose size is unknown.
 
     Past the bound the rest is taken as it is: cut there, a live recording is a shorter one.
-    Raises: _NoElement.
+    Raises: NoElement.
     """
     position = 0
     for _ in range(_MAX_ELEMENTS):
         if position >= size:
             return
         file.seek(position)
-        element = _parse_element(file.read(12), 0, offset=position)
-        if element.stop is None and element.id not in (_SEGMENT, _CLUSTER):
-            raise _NoElement(f"element {element.id:#x} has no size")
+        element = parse_element(file.read(HEADER_BYTES), offset=position)
+        is_live = element.stop is None and element.id in (_SEGMENT, _CLUSTER)
+        position = element.content if is_live else known_stop(element)
         yield element
-        position = element.start if element.stop is None else element.stop
-
-
-def _parse_element(data: bytes, position: int, offset: int = 0) -> _Element:
-    identifier, after_id = _parse_vint(data, position, 4, keep_marker=True)
-    length, start = _parse_vint(data, after_id, 8, keep_marker=False)
-    # RFC 8794 s. 6.2: all bits of the size set mean that it is unknown.
-    is_unknown = length == (1 << 7 * (start - after_id)) - 1
-    stop = None if is_unknown else offset + start + length
-    return _Element(identifier, offset + start, stop)
-
-
-def _parse_vint(data: bytes, position: int, longest: int, *, keep_marker: bool) -> tuple[int, int]:
-    """A variable-size integer (RFC 8794 s. 4) and the position behind it."""
-    if position >= len(data):
-        raise _NoElement("the file ends inside an element header")
-    width = 9 - data[position].bit_length()
-    if width > longest:
-        raise _NoElement("not an EBML element")
-    octets = data[position : position + width]
-    if len(octets) < width:
-        raise _NoElement("the file ends inside an element header")
-    value = int.from_bytes(octets, "big")
-    return value if keep_marker else value & ((1 << 7 * width) - 1), position + width

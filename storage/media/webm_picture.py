@@ -7,9 +7,10 @@ leave room for the element by a long name of the track. For sandboxed children o
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from storage.errors import Undecodable, wrap_os_errors
+from storage.media.ebml import HEADER_BYTES, Element, known_stop, parse_element
 
 _SEGMENT, _TRACKS, _CLUSTER = 0x18538067, 0x1654AE6B, 0x1F43B675
 _TRACK, _TYPE, _NAME, _VIDEO, _VOID = 0xAE, 0x83, 0x536E, 0xE0, 0xEC
@@ -17,15 +18,6 @@ _DEFAULT_DURATION = 0x23E383
 _PICTURE = 1
 _MOST_BYTES = 1 << 16
 _MOST_ELEMENTS = 1000
-
-
-class Element(NamedTuple):
-    """An element within a file or within bytes: where it, its content and the next one begin."""
-
-    id: int
-    start: int
-    content: int
-    stop: int
 
 
 def read_picture_element(path: Path, number: int) -> bytes:
@@ -54,13 +46,13 @@ def write_picture_element(path: Path, element: bytes, name: str) -> None:
         track = next(_pictures(tracks))
         kept = [
             tracks[one.start : one.stop]
-            for one in _children(tracks, track.content, track.stop)
+            for one in _children(tracks, track.content, known_stop(track))
             if one.id not in (_NAME, _DEFAULT_DURATION, _VIDEO)
         ]
         if name:
             kept.append(_build(_NAME, name.encode()))
         content = b"".join([*kept, element])
-        room = track.stop - track.content - len(content)
+        room = known_stop(track) - track.content - len(content)
         if room < 2:
             raise Undecodable("no room for the shape of the picture")
         file.seek(start + track.content)
@@ -69,22 +61,19 @@ def write_picture_element(path: Path, element: bytes, name: str) -> None:
 
 def _read_tracks(file: BinaryIO) -> tuple[int, bytes]:
     """Position and content of the Tracks element."""
-    file.seek(0)
-    header = _parse(file.read(12), 0)
-    position = header.stop
+    position = 0
     for _ in range(_MOST_ELEMENTS):
         file.seek(position)
-        element = _parse(file.read(12), 0)
+        element = parse_element(file.read(HEADER_BYTES), offset=position)
         if element.id == _SEGMENT:
-            position += element.content
+            position = element.content
             continue
-        if element.id == _TRACKS and element.stop - element.content <= _MOST_BYTES:
-            start = position + element.content
-            file.seek(start)
-            return start, file.read(element.stop - element.content)
         if element.id == _CLUSTER:
             break
-        position += element.stop
+        position = known_stop(element)
+        if element.id == _TRACKS and position - element.content <= _MOST_BYTES:
+            file.seek(element.content)
+            return element.content, file.read(position - element.content)
     raise Undecodable("no tracks before the first cluster")
 
 
@@ -98,36 +87,20 @@ def _pictures(tracks: bytes) -> Iterator[Element]:
 
 def _find(content: bytes, parent: Element, wanted: int) -> bytes:
     """The whole element of this kind; empty when there is none."""
-    for one in _children(content, parent.content, parent.stop):
+    for one in _children(content, parent.content, known_stop(parent)):
         if one.id == wanted:
             return content[one.start : one.stop]
     return b""
 
 
 def _children(content: bytes, position: int, stop: int) -> Iterator[Element]:
+    within = content[:stop]
     while position < stop:
-        element = _parse(content[:stop], position)
-        if element.stop > stop:
+        element = parse_element(within, position)
+        position = known_stop(element)
+        if position > stop:
             raise Undecodable("an element is longer than the one around it")
         yield element
-        position = element.stop
-
-
-def _parse(content: bytes, position: int) -> Element:
-    """Raises: Undecodable."""
-    identifier, start = _parse_number(content, position, keep_marker=True)
-    length, start = _parse_number(content, start, keep_marker=False)
-    return Element(identifier, position, start, start + length)
-
-
-def _parse_number(content: bytes, position: int, *, keep_marker: bool) -> tuple[int, int]:
-    """RFC 8794 s. 4."""
-    width = 9 - content[position].bit_length() if position < len(content) else 9
-    octets = content[position : position + width]
-    if width > 8 or len(octets) < width:
-        raise Undecodable("not an EBML element")
-    value = int.from_bytes(octets, "big")
-    return value if keep_marker else value & ((1 << 7 * width) - 1), position + width
 
 
 def _build(identifier: int, content: bytes) -> bytes:
