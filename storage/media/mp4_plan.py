@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from storage.media.facts import Way
+from storage.mp4.boxes import leading_kind
 from storage.mp4.cutting import hides_samples
-from storage.mp4.faststart import is_index_first
 from storage.mp4.movie import Movie, MovieTrack, read_times
 
 # Players place pictures by a header that lies less than that, and captions are no more exact.
@@ -33,7 +33,7 @@ def plan_mp4(movie: Movie, wanted: list[int]) -> Plan:
     reason = _reason_to_rebuild(movie, tracks, picture)
     if reason:
         return Plan("rebuilt", reason)
-    if not is_index_first(movie.boxes):
+    if leading_kind(movie.boxes) != b"moov":
         return Plan("index-moved", "the index is behind the media data")
     return Plan("as-is", "")
 

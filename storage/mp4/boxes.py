@@ -4,8 +4,9 @@ The index of a file is read as a tree, of which everything that is not understoo
 Time and memory are linear in the bytes that are read. For sandboxed children; blocks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import BinaryIO, NamedTuple
 
 from storage.errors import TooComplex, Undecodable
@@ -68,23 +69,33 @@ class Node:
         return build_box(self.kind, self.content) if self.kind else self.content
 
 
+def iterate_top_level(file: BinaryIO, size: int) -> Iterator[Box]:
+    """The boxes of a file, as far as there are any; the last one may stop behind its end.
+
+    Raises: TooComplex.
+    """
+    position = 0
+    for _ in range(_MAX_BOXES):
+        file.seek(position)
+        box = _parse_header(file.read(16), position, size) if position < size else None
+        if box is None:
+            return
+        yield box
+        position = box.stop
+    raise TooComplex(f"more than {_MAX_BOXES} boxes")
+
+
 def read_top_level(file: BinaryIO, size: int) -> list[Box]:
     """The boxes of a file, but for one that is cut short at its end, or is none.
 
     Raises: TooComplex.
     """
-    boxes: list[Box] = []
-    position = 0
-    while position < size:
-        file.seek(position)
-        box = _parse_header(file.read(16), position, size)
-        if box is None:
-            break
-        boxes.append(box)
-        if len(boxes) > _MAX_BOXES:
-            raise TooComplex(f"more than {_MAX_BOXES} boxes")
-        position = box.stop
-    return boxes
+    return list(takewhile(lambda box: box.stop <= size, iterate_top_level(file, size)))
+
+
+def leading_kind(boxes: Iterable[Box]) -> bytes | None:
+    """Index or media data, `moov` or `mdat`: the one that a player finds first."""
+    return next((box.kind for box in boxes if box.kind in (b"moov", b"mdat")), None)
 
 
 def read_index(file: BinaryIO, box: Box) -> Node:
@@ -98,7 +109,10 @@ def read_index(file: BinaryIO, box: Box) -> Node:
 
 def parse_boxes(content: bytes | memoryview, position: int = 0) -> Iterator[Box]:
     """The boxes within `content` from `position` on, as far as there are whole ones."""
-    while box := _parse_header(bytes(content[position : position + 16]), position, len(content)):
+    size = len(content)
+    while box := _parse_header(bytes(content[position : position + 16]), position, size):
+        if box.stop > size:
+            return
         yield box
         position = box.stop
 
@@ -133,7 +147,7 @@ class _Reader:
 
 
 def _parse_header(header: bytes, position: int, size: int) -> Box | None:
-    """The box at `position`; None when it is not there as a whole."""
+    """The box at `position`, which may stop behind `size`; None when none begins there."""
     if len(header) < 8:
         return None
     length, kind, content = int.from_bytes(header[:4], "big"), header[4:8], 8
@@ -142,6 +156,6 @@ def _parse_header(header: bytes, position: int, size: int) -> Box | None:
         return Box(kind, position, position + content, size) if any(kind) else None
     if length == 1:
         length, content = int.from_bytes(header[8:16], "big"), 16
-    if length < content or len(header) < content or position + length > size:
+    if length < content or len(header) < content:
         return None
     return Box(kind, position, position + content, position + length)

@@ -40,14 +40,6 @@ def move_index_to_front(source: Path, target: Path) -> None:
         copy_range(file, out, moov.stop, size)
 
 
-def is_index_first(boxes: list[Box]) -> bool:
-    """True if a player finds the index before the media data."""
-    for box in boxes:
-        if box.kind in (b"moov", b"mdat"):
-            return box.kind == b"moov"
-    return False
-
-
 def _only_index(boxes: list[Box]) -> Box:
     found = [box for box in boxes if box.kind == b"moov"]
     if len(found) != 1:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from storage.errors import TooComplex, Truncated
-from storage.media import box_lengths
 from storage.media.box_lengths import check_boxes, is_fragmented, moov_is_last
+from storage.mp4 import boxes
 from tests.storage.media.headers import FTYP, box, ebml, large_box
 
 FASTSTART = {"movflags": "+faststart"}
@@ -62,7 +62,7 @@ def test_cut_files_are_truncated(content: bytes) -> None:
 
 
 def test_millions_of_tiny_boxes_end_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(box_lengths, "_MAX_BOXES", 1000)
+    monkeypatch.setattr(boxes, "_MAX_BOXES", 1000)
     content = FTYP + box(b"free") * 2000
 
     with pytest.raises(TooComplex):
