@@ -16,28 +16,26 @@ TIMEOUT_S = 180
 def fetched(kind: str, package: str, directory: Path) -> Path:
     """The unpacked package; skips the test where it cannot be had, but never in CI."""
     directory.mkdir(parents=True)
-    try:
-        for command in _COMMANDS[kind]:
-            subprocess.run(
-                [*command, package],
-                cwd=directory,
-                check=True,
-                capture_output=True,
-                timeout=TIMEOUT_S,
-            )
-    except (OSError, subprocess.SubprocessError) as exc:
-        if IS_CI:
-            raise
-        pytest.skip(f"{package} cannot be fetched: {exc}")
+    run_or_skip([*_COMMANDS[kind], package], directory)
     (archive,) = directory.iterdir()
     return _unpack(archive, directory / "unpacked")
 
 
+def run_or_skip(command: list[str], directory: Path) -> None:
+    """Run a command that asks a registry; skips the test where it fails, but never in CI."""
+    try:
+        subprocess.run(command, cwd=directory, check=True, capture_output=True, timeout=TIMEOUT_S)
+    except (OSError, subprocess.SubprocessError) as exc:
+        if IS_CI:
+            raise
+        pytest.skip(f"{command[-1]} cannot be fetched: {exc}")
+
+
 _PIP = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
 _COMMANDS = {
-    "wheel": [[*_PIP, "--only-binary", ":all:"]],
-    "sdist": [[*_PIP, "--no-binary", ":all:"]],
-    "npm": [["npm", "pack", "--silent"]],
+    "wheel": [*_PIP, "--only-binary", ":all:"],
+    "sdist": [*_PIP, "--no-binary", ":all:"],
+    "npm": ["npm", "pack", "--silent"],
 }
 
 

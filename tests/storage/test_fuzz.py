@@ -8,11 +8,9 @@ import io
 import math
 import os
 import random
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,12 +23,10 @@ from storage.media.completeness import check_lengths
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from storage.media.sniff import HEAD_BYTES, sniff
-from storage.sandbox.child_process import Child
 from storage.sandbox.children import Sandbox
 from tests.hostile_files import mp4_of_duration, mutated, webm_of_duration
+from tests.storage.batch_child import BATCH_CHILD, Batch, Outcome
 
-HERE = Path(__file__).resolve().parent
-PROBING = Child("probing_child", (HERE, HERE.parent.parent))
 IS_FULL = bool(os.environ.get("FULL"))
 INPUTS = 1_000_000 if IS_FULL else 20_000
 PROBED = INPUTS // 40
@@ -82,8 +78,7 @@ def test_headers_of_broken_films_are_judged_or_refused(films: list[Path]) -> Non
 async def test_broken_films_are_probed_or_refused(
     films: list[Path], limits: MediaLimits, tmp_path: Path
 ) -> None:
-    probing: Any = sys.modules.get("probing_child") or _load_probing()
-    sandbox = Sandbox(1, child=PROBING)
+    sandbox = Sandbox(1, child=BATCH_CHILD)
     dice = random.Random(20_261_122)
     outcomes = 0
     for number in range(PROBED // BATCH_FILES):
@@ -95,10 +90,10 @@ async def test_broken_films_are_probed_or_refused(
             broken.write_bytes(mutated(film.read_bytes(), dice))
         try:
             told = await sandbox.run(
-                "probe_all", probing.Batch(directory, limits), list[probing.Outcome], timeout_s=60
+                "take_all", Batch(directory, limits), list[Outcome], timeout_s=60
             )
         except (MediaCrashed, MediaTimedOut, TooComplex):
-            told = await _one_by_one(directory, limits, probing.Outcome)
+            told = await _one_by_one(directory, limits)
         for one in told:
             is_plain = math.isfinite(one.duration_s) and 0 < one.duration_s <= limits.max_duration_s
             assert one.error or (is_plain and 0 < one.pixels <= limits.max_pixels), (number, one)
@@ -107,24 +102,16 @@ async def test_broken_films_are_probed_or_refused(
     assert outcomes == PROBED // BATCH_FILES * BATCH_FILES
 
 
-async def _one_by_one(directory: Path, limits: MediaLimits, outcome: type) -> list:
+async def _one_by_one(directory: Path, limits: MediaLimits) -> list[Outcome]:
     sandbox, told = Sandbox(1), []
     for path in sorted(directory.iterdir()):
         container = "webm" if path.suffix == ".webm" else "mp4"
         try:
             found = await sandbox.probe(path, container, limits)
-            told.append(outcome(path.name, None, found.duration_s, found.width * found.height))
+            told.append(Outcome(path.name, None, found.duration_s, found.width * found.height))
         except StorageError as exc:
-            told.append(outcome(path.name, type(exc).__name__))
+            told.append(Outcome(path.name, type(exc).__name__))
     return told
-
-
-def _load_probing() -> Any:
-    sys.path.insert(0, str(HERE))
-    try:
-        return __import__("probing_child")
-    finally:
-        sys.path.remove(str(HERE))
 
 
 @pytest.mark.parametrize("units", [0, 1, 2**20, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1])

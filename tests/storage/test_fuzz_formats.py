@@ -7,7 +7,6 @@ and a second death is a verdict. None hangs, and what is accepted lies within th
 import math
 import os
 import random
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,11 @@ import pytest
 
 from storage.errors import MediaCrashed, MediaInterrupted, MediaTimedOut, StorageError, TooComplex
 from storage.media.facts import MediaLimits
-from storage.sandbox.child_process import Child
 from storage.sandbox.children import Sandbox
 from tests.hostile_files import mutated
+from tests.storage.batch_child import BATCH_CHILD, Batch, Outcome
 from tests.storage.media.test_completeness import AS_LONG_AS_THEY_ARE, KINDS
 
-HERE = Path(__file__).resolve().parent
-EXAMINING = Child("examining_child", (HERE, HERE.parent.parent))
 MUTANTS, BATCH_FILES = (5000, 100) if os.environ.get("FULL") else (100, 100)
 ALLOWED = ["mp4", "webm", "mov", "mkv", "avi", "ts", "mpg", "wmv", "flv", "mxf", "ogv", "audio"]
 CLIPS: dict[str, dict[str, Any]] = {
@@ -35,18 +32,9 @@ HANGS = {MediaTimedOut.__name__, MediaInterrupted.__name__}
 UNFINISHED = (MediaCrashed, MediaTimedOut, MediaInterrupted, TooComplex)
 
 
-@pytest.fixture(scope="module")
-def examining() -> Any:
-    sys.path.insert(0, str(HERE))
-    try:
-        return __import__("examining_child")
-    finally:
-        sys.path.remove(str(HERE))
-
-
 @pytest.mark.parametrize("kind", CLIPS)
 async def test_broken_files_are_examined_or_refused(
-    make_clip: Callable[..., Path], limits: MediaLimits, tmp_path: Path, examining: Any, kind: str
+    make_clip: Callable[..., Path], limits: MediaLimits, tmp_path: Path, kind: str
 ) -> None:
     content = make_clip(**CLIPS[kind]).read_bytes()
     dice = random.Random(kind)
@@ -59,7 +47,7 @@ async def test_broken_files_are_examined_or_refused(
             if file % 4 == 0:
                 broken = broken[: dice.randrange(len(broken))]
             (directory / f"{file:03}").write_bytes(broken)
-        outcomes += await _examined(directory, limits, examining)
+        outcomes += await _examined(directory, limits)
 
     assert len(outcomes) == MUTANTS // BATCH_FILES * BATCH_FILES
     for one in outcomes:
@@ -70,19 +58,19 @@ async def test_broken_files_are_examined_or_refused(
     assert any(one.error is None for one in outcomes)
 
 
-async def _examined(directory: Path, limits: MediaLimits, examining: Any) -> list[Any]:
-    batch = examining.Batch(directory, limits, ALLOWED)
+async def _examined(directory: Path, limits: MediaLimits) -> list[Outcome]:
+    batch = Batch(directory, limits, ALLOWED)
     try:
-        return await Sandbox(1, child=EXAMINING).run(
-            "examine_all", batch, list[examining.Outcome], timeout_s=120
+        return await Sandbox(1, child=BATCH_CHILD).run(
+            "take_all", batch, list[Outcome], timeout_s=120
         )
     except UNFINISHED:
-        return [await _alone(path, limits, examining) for path in sorted(directory.iterdir())]
+        return [await _alone(path, limits) for path in sorted(directory.iterdir())]
 
 
-async def _alone(path: Path, limits: MediaLimits, examining: Any) -> Any:
+async def _alone(path: Path, limits: MediaLimits) -> Outcome:
     try:
         found = (await Sandbox(1).examine(path, limits, ALLOWED)).probe
     except StorageError as exc:
-        return examining.Outcome(path.name, type(exc).__name__)
-    return examining.Outcome(path.name, None, found.duration_s, found.width * found.height)
+        return Outcome(path.name, type(exc).__name__)
+    return Outcome(path.name, None, found.duration_s, found.width * found.height)
