@@ -4,8 +4,9 @@ Sources: ISO/IEC 14496-15 (avc1, hvc1), the VP9 and AV1 bindings for ISO base me
 av01), ISO/IEC 14496-3 (AAC object types). A codec without a rule here goes by FFmpeg's name.
 """
 
-import re
 from dataclasses import dataclass
+
+from storage.media.h264 import parameter_sets
 
 # VP9 bitstream specification, annex A: level, luma samples a second, luma samples a picture.
 _VP9_LEVELS = (
@@ -26,7 +27,6 @@ _VP9_LEVELS = (
 )
 _AUDIO_NAMES = {"ac3": "ac-3", "eac3": "ec-3"}
 _AAC_LC = 2
-_SEQUENCE_PARAMETERS = re.compile(rb"\x00\x00\x01[\x27\x47\x67](...)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,9 @@ def avc_configuration(extradata: bytes) -> bytes:
     """Profile, constraints and level: from avcC, or else from the SPS in the stream itself."""
     if extradata[:1] == b"\x01" and len(extradata) >= 4:
         return extradata[1:4]
-    # ITU-T H.264 s. 7.3.1: unit 7 is a sequence parameter set, however important it says it is.
-    parameters = _SEQUENCE_PARAMETERS.search(extradata)
-    if parameters is not None:
-        return parameters[1]
+    parameters = next(parameter_sets(extradata), b"")
+    if len(parameters) >= 4:
+        return parameters[1:4]
     # High profile, level 4.0: what a player should assume of an unknown H.264 file.
     return b"\x64\x00\x28"
 

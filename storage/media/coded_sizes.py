@@ -1,19 +1,20 @@
 """Size of coded pictures by the headers of keyframes, without decoding. Pure.
 
 A recorder whose window or camera changes begins anew at a keyframe, within one track and without
-another sample description. Sources: RFC 6386 s. 9.1 (VP8), VP9 bitstream s. 6.2, ITU-T H.264
-s. 7.3.1, AV1 bitstream s. 5.3. A change of size between keyframes, which VP9 and AV1 allow, is not
+another sample description. Sources: RFC 6386 s. 9.1 (VP8), VP9 bitstream s. 6.2, AV1 bitstream
+s. 5.3; of H.264 see h264.py. A change of size between keyframes, which VP9 and AV1 allow, is not
 found.
 """
 
 from collections.abc import Iterator
 
+from storage.media.h264 import parameter_sets, parameter_sets_in, prefix_bytes
+
 HEAD_BYTES = 4096
 """Of a keyframe: parameter sets come first, behind some hundred bytes of an encoder's greetings."""
 
-_START_CODE = b"\0\0\1"
 _VP8_START, _VP9_SYNC = b"\x9d\x01\x2a", 0x498342
-_H264_SPS, _AV1_SEQUENCE = 7, 1
+_AV1_SEQUENCE = 1
 _SRGB = 7
 
 
@@ -30,8 +31,8 @@ class CodedSizes:
 
     def __init__(self, codec: str, extradata: bytes) -> None:
         self._codec = codec
-        self._prefix_bytes = (extradata[4] & 3) + 1 if _is_avcc(extradata) else None
-        self._last = _h264_parameters(extradata) if codec == "h264" else b""
+        self._prefix_bytes = prefix_bytes(extradata)
+        self._last = b"".join(parameter_sets(extradata)) if codec == "h264" else b""
         self._is_begun = False
         self.is_steady = True
 
@@ -52,47 +53,11 @@ class CodedSizes:
             case "vp9":
                 return _vp9_size(keyframe)
             case "h264":
-                return _join_parameters(_h264_units(keyframe, self._prefix_bytes))
+                return b"".join(parameter_sets_in(keyframe, self._prefix_bytes))
             case "av1":
                 return next((body for kind, body in _obus(keyframe) if kind == _AV1_SEQUENCE), b"")
             case codec:
                 raise ValueError(codec)
-
-
-def _is_avcc(extradata: bytes) -> bool:
-    return extradata[:1] == b"\x01" and len(extradata) > 6
-
-
-def _h264_parameters(extradata: bytes) -> bytes:
-    """Sequence parameter sets: of an AVCDecoderConfigurationRecord, ISO/IEC 14496-15 s. 5.3.3, or
-    behind start codes.
-    """
-    if not _is_avcc(extradata):
-        return _join_parameters(_h264_units(extradata, None))
-    found, position = b"", 6
-    for _ in range(extradata[5] & 31):
-        length = int.from_bytes(extradata[position : position + 2], "big")
-        found += extradata[position + 2 : position + 2 + length]
-        position += 2 + length
-    return found
-
-
-def _join_parameters(units: Iterator[bytes]) -> bytes:
-    return b"".join(unit for unit in units if unit[0] & 31 == _H264_SPS)
-
-
-def _h264_units(sample: bytes, prefix_bytes: int | None) -> Iterator[bytes]:
-    """Whole units, each behind its length, or behind a start code (ITU-T H.264 annex B)."""
-    if prefix_bytes is None:
-        units = (unit.rstrip(b"\0") for unit in sample.split(_START_CODE)[1:])
-        yield from filter(None, units)
-        return
-    position = 0
-    while position + prefix_bytes < len(sample):
-        start = position + prefix_bytes
-        position = start + int.from_bytes(sample[position:start], "big")
-        if start < position <= len(sample):
-            yield sample[start:position]
 
 
 def _vp9_size(frame: bytes) -> bytes:

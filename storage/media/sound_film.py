@@ -19,20 +19,11 @@ from storage.media.codec_strings import mime_type
 from storage.media.decoders import is_decodable
 from storage.media.demux import decode_packet, open_media, wrap_media_errors
 from storage.media.facts import MediaLimits, Probe
-from storage.media.playable import can_hold_sound
 from storage.media.poster import POSTER_UNIT, make_poster
 from storage.media.probe import require_duration, require_streams, scan_duration_s, sound_codec
 from storage.media.remux import MUXERS, verify
 from storage.media.stream_choice import choose_sounds
-from storage.media.tracks import (
-    CODINGS,
-    AnyPacket,
-    Coding,
-    CopiedTrack,
-    SoundTrack,
-    Track,
-    start_of,
-)
+from storage.media.tracks import CODINGS, AnyPacket, Coding, Track, sound_tracks, start_of
 
 _KEYFRAME_EVERY = 60  # pictures, and seconds
 _RATE = 1
@@ -96,21 +87,11 @@ def make_sound_film(
         av.open(f"file:{target}", "w", format=muxer, options=options) as out,
     ):
         picture = _PosterTrack(out, CODINGS[made], poster)
-        sounds = _sound_tracks(media, out, made)
+        sounds = sound_tracks(media, out, made)
+        if not sounds:
+            raise NoVideo
         _carry_over(media, out, picture, sounds, duration_s, report)
     verify(target)
-
-
-def _sound_tracks(media: InputContainer, out: OutputContainer, made: Container) -> dict[int, Track]:
-    start_s, tracks = start_of(media), dict[int, Track]()
-    for sound in choose_sounds(media):
-        if can_hold_sound(made, sound_codec(sound)[1], sound.rate):
-            tracks[sound.index] = CopiedTrack(out, sound, start_s)
-        elif is_decodable(sound):
-            tracks[sound.index] = SoundTrack(out, CODINGS[made], sound, start_s)
-    if not tracks:
-        raise NoVideo
-    return tracks
 
 
 def _carry_over(

@@ -18,8 +18,12 @@ from av.stream import Stream
 
 from storage.errors import Undecodable
 from storage.formats import Container
+from storage.media.decoders import is_decodable
 from storage.media.demux import decode_packet
 from storage.media.filters import SoundFilter
+from storage.media.playable import can_hold_sound
+from storage.media.probe import sound_codec
+from storage.media.stream_choice import choose_sounds
 
 AnyPacket: TypeAlias = "Packet[Any]"
 
@@ -156,6 +160,19 @@ class SoundTrack:
             yield from self._stream.encode(steady)
         if self.has_content:
             yield from self._stream.encode(None)
+
+
+def sound_tracks(
+    media: InputContainer, out: OutputContainer, made: Container, *, anew: bool = False
+) -> dict[int, Track]:
+    """By the index of the stream that each is made from. `anew`: none is copied."""
+    start_s, tracks = start_of(media), dict[int, Track]()
+    for sound in choose_sounds(media):
+        if not anew and can_hold_sound(made, sound_codec(sound)[1], sound.rate):
+            tracks[sound.index] = CopiedTrack(out, sound, start_s)
+        elif is_decodable(sound):
+            tracks[sound.index] = SoundTrack(out, CODINGS[made], sound, start_s)
+    return tracks
 
 
 def start_of(media: InputContainer) -> Fraction:

@@ -15,18 +15,16 @@ from av.video.stream import VideoStream
 from storage.errors import FINAL, NoVideo, Undecodable, wrap_os_errors
 from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.codec_strings import VideoFacts
-from storage.media.decoders import is_decodable
 from storage.media.demux import open_media, video_stream, wrap_media_errors
 from storage.media.mp4_plan import cuts_something_off
 from storage.media.orientation import UPRIGHT, orientation_of
 from storage.media.picture_track import PictureTrack
-from storage.media.playable import can_hold_sound, is_video_playable
-from storage.media.probe import look, sound_codec
+from storage.media.playable import is_video_playable
+from storage.media.probe import look
 from storage.media.remux import MUXERS, verify
 from storage.media.sound_film import make_sound_film
-from storage.media.stream_choice import choose_sounds
 from storage.media.stream_marks import carry_marks, carry_title
-from storage.media.tracks import CODINGS, CopiedTrack, SoundTrack, Track, start_of
+from storage.media.tracks import CODINGS, CopiedTrack, Track, sound_tracks, start_of
 from storage.mp4.movie import read_movie
 
 Report = Callable[[float], None]
@@ -120,12 +118,7 @@ def _tracks(
     else:
         picture = PictureTrack(out, coding, stream, first, facts, start_s, max_pixels)
         tracks = {stream.index: picture}
-    for sound in choose_sounds(media):
-        if not anew and can_hold_sound(made, sound_codec(sound)[1], sound.rate):
-            tracks[sound.index] = CopiedTrack(out, sound, start_s)
-        elif is_decodable(sound):
-            tracks[sound.index] = SoundTrack(out, coding, sound, start_s)
-    return tracks
+    return tracks | sound_tracks(media, out, made, anew=anew)
 
 
 def _carry_over(

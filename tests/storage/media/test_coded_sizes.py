@@ -104,7 +104,9 @@ def test_reserved_vp9_profile_has_no_size() -> None:
 
 
 @pytest.mark.parametrize("codec", CODERS)
-@pytest.mark.parametrize("head", [b"", b"\0", b"\xff" * 7, bytes(20), b"\x12\xff\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "head", [b"", b"\0", b"\x88" * 16, b"\xff" * 7, bytes(20), b"\x12\xff\xff\xff\xff"]
+)
 def test_damaged_keyframe_has_no_size(codec: str, head: bytes) -> None:
     found = CodedSizes(codec, b"\x01\x64\x00\x1f\xff\xe1\xff\xff")
     found.add(head)
@@ -163,3 +165,8 @@ def test_film_of_one_size_is_copied(
 ) -> None:
     film = joined(tmp_path / "film", muxer, codec, [SMALL, SMALL])
     assert prepare(film, tmp_path / "target", source).way != "converted"
+
+
+def test_other_codecs_are_refused() -> None:
+    with pytest.raises(ValueError, match="mpeg4"):
+        CodedSizes("mpeg4", b"").add(b"\0")
