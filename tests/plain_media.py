@@ -8,6 +8,7 @@ from typing import Self
 
 import msgspec
 
+from storage.conversion.transcode_limits import TranscodeBudget
 from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.facts import (
     Measured,
@@ -21,7 +22,6 @@ from storage.media.facts import (
     TranscodeTask,
     sheet_file,
 )
-from storage.media.transcode_limits import TranscodeBudget
 from storage.sandbox.child_process import OnProgress
 
 

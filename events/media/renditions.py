@@ -20,13 +20,13 @@ from events.errors import NoLongerWanted, UnfaithfulMedia
 from events.log.video_events import append_updated
 from events.media.cancellation import run_while_wanted
 from events.media.scratch import scratch_directory
+from storage.conversion.transcode_limits import transcode_budget
 from storage.disk import SHARED_DISK
 from storage.errors import FINAL
 from storage.formats import TRAITS, Container, SourceFormat
-from storage.media.comparison import compare_conversion, compare_copy
 from storage.media.facts import Measured, MediaLimits, Prepared, Probe, TranscodeTask
-from storage.media.transcode_limits import transcode_budget
 from storage.paths import StoragePaths, asset_name, original_name
+from storage.remux.comparison import compare_conversion, compare_copy
 from storage.sandbox.children import Sandbox
 from storage.sha256 import sha256_file
 from storage.videos import adopt_asset, link_asset, remove_asset

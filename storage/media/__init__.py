@@ -1,1 +1,1 @@
-"""Containers, codecs and conversions: synchronous, run in the sandbox."""
+"""Codecs, streams and facts of media files: synchronous, run in the sandbox."""

@@ -76,8 +76,10 @@ def iterate_top_level(file: BinaryIO, size: int) -> Iterator[Box]:
     """
     position = 0
     for _ in range(_MAX_BOXES):
+        if position >= size:
+            return
         file.seek(position)
-        box = _parse_header(file.read(16), position, size) if position < size else None
+        box = _parse_header(file.read(16), position, size)
         if box is None:
             return
         yield box

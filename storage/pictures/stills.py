@@ -11,8 +11,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
+from storage.conversion.graphs import HDR_CURVES, PictureGraph
 from storage.media.geometry import display_size
-from storage.media.graphs import HDR_CURVES, PictureGraph
 from storage.media.orientation import Orientation, orientation_of
 from storage.media.probe import sample_ratio
 

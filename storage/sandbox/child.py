@@ -82,11 +82,11 @@ class NoTask(msgspec.Struct, frozen=True):
 
 
 FUNCTIONS: Mapping[str, Function] = {
-    "examine": Function("storage.media.examination", "examine", ExamineTask, files.probe_files),
+    "examine": Function("storage.examination", "examine", ExamineTask, files.probe_files),
     "text_track": Function("storage.text_track", "rewrite_text_track", TextTrackTask),
     "probe": Function("storage.media.probe", "probe", ProbeTask, files.probe_files),
     "measure": Function("storage.media.measure", "measure", ProbeTask, files.probe_files),
-    "remux": Function("storage.media.preparation", "prepare", RemuxTask, files.remux_files),
+    "remux": Function("storage.remux.preparation", "prepare", RemuxTask, files.remux_files),
     "custom_thumbnails": Function(
         "storage.pictures.custom_thumbnails",
         "make_custom_thumbnails",
@@ -97,7 +97,7 @@ FUNCTIONS: Mapping[str, Function] = {
         "storage.pictures.storyboard", "make_storyboard", StoryboardTask, files.storyboard_files
     ),
     "transcode": Function(
-        "storage.media.transcode",
+        "storage.conversion.transcode",
         "transcode",
         TranscodeTask,
         files.transcode_files,

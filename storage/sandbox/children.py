@@ -17,6 +17,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
+from storage.conversion.transcode_limits import TranscodeBudget
 from storage.disk import SHARED_DISK
 from storage.errors import MediaCrashed, wrap_os_errors
 from storage.formats import Container, SourceFormat
@@ -41,7 +42,6 @@ from storage.media.facts import (
     TranscodeTask,
     encode,
 )
-from storage.media.transcode_limits import TranscodeBudget
 from storage.sandbox.answers import require_requested, require_storyboard
 from storage.sandbox.child import CONFINEMENT, Budget, NoTask, Order
 from storage.sandbox.child_process import Call, Child, OnProgress

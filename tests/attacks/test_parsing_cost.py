@@ -13,7 +13,7 @@ import pytest
 from handlers import keys
 from server.resources import PROBES_AT_ONCE
 from storage.captions import cue_text, subtitles
-from storage.media import box_lengths, element_lengths, sniff
+from storage.containers import box_lengths, element_lengths, sniff
 from tests.handlers.uploads.uploading import is_nothing_left, sending
 
 # EBML header of WebM, then a segment of unknown size.
@@ -33,8 +33,8 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("uploaded content is read in the web process")
 
     monkeypatch.setattr(sniff, "sniff", refuse)
-    monkeypatch.setattr(element_lengths, "_parse_element", refuse)
-    monkeypatch.setattr(box_lengths, "_read_box", refuse)
+    monkeypatch.setattr(element_lengths, "parse_element", refuse)
+    monkeypatch.setattr(box_lengths, "iterate_top_level", refuse)
     monkeypatch.setattr(subtitles, "_lines", refuse)
     monkeypatch.setattr(cue_text, "_Markup", refuse)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from storage.errors import StorageError
-from storage.media.examination import examine
+from storage.examination import examine
 from storage.media.facts import MediaLimits, Probe
 from storage.media.probe import probe
 from storage.sandbox import child

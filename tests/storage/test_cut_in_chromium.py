@@ -12,8 +12,8 @@ import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Page
 
-from storage.media.preparation import prepare
 from storage.mp4.boxes import Node
+from storage.remux.preparation import prepare
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
 from tests.chromium import open_chromium
 from tests.storage.mp4.editing import cut, edit_index, traks

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from storage.containers.box_lengths import is_fragmented, moov_is_last
+from storage.containers.completeness import check_lengths
+from storage.containers.sniff import HEAD_BYTES, sniff
 from storage.errors import MediaCrashed, MediaTimedOut, StorageError, TooComplex
 from storage.formats import TRAITS
-from storage.media.box_lengths import is_fragmented, moov_is_last
-from storage.media.completeness import check_lengths
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
-from storage.media.sniff import HEAD_BYTES, sniff
 from storage.sandbox.children import Sandbox
 from tests.hostile_files import mp4_of_duration, mutated, webm_of_duration
 from tests.storage.batch_child import BATCH_CHILD, Batch, Outcome

@@ -18,7 +18,7 @@ from storage.media.facts import MediaLimits
 from storage.sandbox.children import Sandbox
 from tests.hostile_files import mutated
 from tests.storage.batch_child import BATCH_CHILD, Batch, Outcome
-from tests.storage.media.test_completeness import AS_LONG_AS_THEY_ARE, KINDS
+from tests.storage.containers.test_completeness import AS_LONG_AS_THEY_ARE, KINDS
 
 MUTANTS, BATCH_FILES = (5000, 100) if os.environ.get("FULL") else (100, 100)
 ALLOWED = ["mp4", "webm", "mov", "mkv", "avi", "ts", "mpg", "wmv", "flv", "mxf", "ogv", "audio"]

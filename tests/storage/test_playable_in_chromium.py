@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
+from storage.conversion.transcode import transcode
 from storage.formats import Container
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
-from storage.media.transcode import transcode
 from tests.chromium import open_chromium
 
 # Support by MediaSource, the answer of canPlayType, and the size of the decoded picture.

@@ -5,7 +5,7 @@ import av
 import pytest
 from PIL import Image
 
-from storage.media.box_lengths import moov_is_last
+from storage.containers.box_lengths import moov_is_last
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from storage.samples import (

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import av
 
+from storage.containers.sniff import sniff_file
+from storage.conversion.transcode import transcode
 from storage.formats import Container
 from storage.media.facts import MediaLimits
-from storage.media.sniff import sniff_file
-from storage.media.transcode import transcode
 
 MANY_PIXELS = 10**8
 IN_STEP_S = 0.05

@@ -8,12 +8,12 @@ import av
 import pytest
 from av.video.frame import VideoFrame
 
+from storage.conversion.transcode import transcode
 from storage.formats import TRAITS, SourceFormat
 from storage.media.coded_sizes import CodedSizes
 from storage.media.facts import MediaLimits
 from storage.media.measure import measure
-from storage.media.preparation import prepare
-from storage.media.transcode import transcode
+from storage.remux.preparation import prepare
 
 SMALL, LARGE = (64, 48), (96, 64)
 RATE, PICTURES = 25, 10

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import StorageError
-from storage.media.examination import examine
+from storage.examination import examine
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from tests.registries import fetched

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from storage.media import graphs
+from storage.conversion import graphs
 from storage.media.demux import first_frame, open_media, video_stream
 from storage.pictures import stills
 from storage.pictures.stills import MAX_PIXELS, Stills, fitting_height

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from storage.conversion.transcode_limits import transcode_budget
 from storage.errors import (
     FileMissing,
     MediaCrashed,
@@ -27,7 +28,6 @@ from storage.media.facts import (
     RemuxTask,
     TranscodeTask,
 )
-from storage.media.transcode_limits import transcode_budget
 from storage.sandbox import files
 from storage.sandbox.child_process import Child
 from storage.sandbox.children import Sandbox
@@ -337,7 +337,7 @@ def test_serving_process_never_loads_ffmpeg() -> None:
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 import storage.sandbox.children, storage.uploads, storage.videos
-import storage.media.sniff, storage.sha256
+import storage.containers.sniff, storage.sha256
 assert not {{"av", "PIL", "numpy"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)

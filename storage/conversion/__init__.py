@@ -1,0 +1,1 @@
+"""Conversions: films decoded and coded anew for browsers."""

@@ -1,0 +1,1 @@
+"""Remuxing: films put in order for playing without coding anything anew."""
