@@ -1,1 +1,1 @@
-"""Media processing: renditions, pictures and storyboards of uploaded files."""
+"""Media processing: served files, pictures and storyboards of uploaded files."""

@@ -32,8 +32,8 @@ from events.log.types import (
 )
 from events.media import pictures
 from events.media.pictures import Pictures, PictureSettings
-from events.media.renditions import Renditions, lacks_alternate
 from events.media.scratch import scratch_directory
+from events.media.served_files import ServedFiles, lacks_alternate
 from storage.disk import SHARED_DISK
 from storage.errors import FINAL, MediaInterrupted, StorageFull
 from storage.paths import StoragePaths
@@ -144,7 +144,9 @@ class Pipeline:
         self._storage = storage
         self._has_alternate = has_alternate
         self._completion_ratio = completion_ratio
-        self._renditions = Renditions(database, storage, sandbox, must_be_faithful=must_be_faithful)
+        self._served_files = ServedFiles(
+            database, storage, sandbox, must_be_faithful=must_be_faithful
+        )
         self._pictures = Pictures(database, storage, sandbox, settings)
 
     async def run(self, video_id: UUID, *, is_last_attempt: bool) -> None:
@@ -155,7 +157,7 @@ class Pipeline:
         try:
             if video.status != "ready":
                 await self._make_ready(video)
-            await self._renditions.drop_original(video)
+            await self._served_files.drop_original(video)
             await self._enqueue_alternate(video_id)
             await self._pictures.complete(video_id)
         except NoLongerWanted:
@@ -175,7 +177,7 @@ class Pipeline:
         """Adds the other format if it is enabled; raises errors that a retry may resolve."""
         try:
             if self._has_alternate:
-                await self._renditions.add_alternate(video_id)
+                await self._served_files.add_alternate(video_id)
         except StorageFull:
             if not is_last_attempt:
                 raise
@@ -194,7 +196,7 @@ class Pipeline:
             return await self._report_progress(video, ratio * SERVED_RATIO)
 
         await report(0.0)
-        served = await self._renditions.serve(video, report)
+        served = await self._served_files.serve(video, report)
         video = replace(video, probed=served.media)
         async with scratch_directory(self._storage) as directory:
             await self._report_progress(video, SERVED_RATIO)
@@ -257,14 +259,14 @@ class Pipeline:
         return before is not None
 
     async def _fail(self, video: Video, code: str, detail: str, *, is_final: bool) -> None:
-        """Marks the video failed and removes its renditions; the original stays for a retry."""
+        """Marks the video failed and removes its served files; the original stays for a retry."""
         async with self._database.transaction() as transaction:
             if not await videos.set_failed(transaction, video.id, code, detail, is_final=is_final):
                 return
             made = await assets.remove_representations(transaction, video.id)
             failed = await _get_existing(transaction, video.id)
             await log.append(transaction, [video_event(VideoFailed, failed, failed.uploaded_by)])
-        await self._renditions.discard(video, made)
+        await self._served_files.discard(video, made)
 
 
 async def _get_existing(transaction: Transaction, video_id: UUID) -> Video:

@@ -24,7 +24,7 @@ from db.takeover.imports import ImportedObject
 from db.takeover.legacy import LegacyModule
 from events.errors import NotTaken, deleted_video_fault
 from events.media import pipeline
-from events.media.renditions import media_facts
+from events.media.served_files import media_facts
 from storage.disk import Disk
 from storage.errors import (
     FINAL,

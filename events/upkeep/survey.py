@@ -157,7 +157,7 @@ def _strays_of(
 
 
 def _kept_names(video: StoredVideo, rows: VideoFiles) -> set[str]:
-    """Returns the files that rows name; with the original, if a rendition is lost or truncated."""
+    """Returns the files that rows name; with the original if a served file is lost or cut."""
     names = {row.name for row in rows.files}
     there = {
         file.path.name: file.size_bytes for file in video.files if file.path.parent == video.path

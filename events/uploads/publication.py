@@ -14,7 +14,7 @@ from db.errors import CommitUnknown, DatabaseError
 from db.pool import Database
 from db.videos import MediaFacts, NewVideo, Video
 from events.media import pipeline
-from events.media.renditions import media_facts
+from events.media.served_files import media_facts
 from events.uploads.settings import UploadSettings
 from storage.disk import Disk
 from storage.errors import StorageError

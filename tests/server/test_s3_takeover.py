@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from events.media.renditions import media_facts
+from events.media.served_files import media_facts
 from events.takeover import object_import
 from events.takeover.announce import MODULES_AT_ONCE
 from storage.s3 import object_fetch

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from db import videos
-from events.media import pictures, pipeline, renditions, storyboards
+from events.media import pictures, pipeline, served_files, storyboards
 from storage.errors import (
     MediaCrashed,
     MediaInterrupted,
@@ -118,8 +118,8 @@ async def test_worker_killed_between_steps_costs_only_time(
 ) -> None:
     video_id = await workshop.enter(content)
     with monkeypatch.context() as patched:
-        dying = killed_after(survived, getattr(renditions, step))
-        patched.setattr(renditions, step, dying)
+        dying = killed_after(survived, getattr(served_files, step))
+        patched.setattr(served_files, step, dying)
         for later in (pictures, storyboards):
             patched.setattr(later, step, dying, raising=False)
         with suppress(Killed):  # a step that is not taken kills nobody

@@ -19,7 +19,7 @@ import run_server
 from db import videos
 from db.pool import open_database
 from db.upkeep import file_rows
-from events.media.renditions import Renditions
+from events.media.served_files import ServedFiles
 from events.takeover.verify import Verifier
 from storage.mp4.faststart import move_index_to_front
 from storage.paths import StoragePaths
@@ -115,14 +115,14 @@ class Taken:
 
     async def _process(self, ids: list[Any]) -> None:
         async with open_database(self.dsn, size=2) as database:
-            renditions = Renditions(database, self.storage, Sandbox(1))
+            served_files = ServedFiles(database, self.storage, Sandbox(1))
             for video_id in ids:
                 video = await videos.get(database, video_id)
                 assert video is not None
-                served = await renditions.serve(video, is_wanted)
+                served = await served_files.serve(video, is_wanted)
                 async with database.transaction() as transaction:
                     assert await videos.set_ready(transaction, video_id, served.media)
-                await renditions.drop_original(video)
+                await served_files.drop_original(video)
 
 
 async def is_wanted(_: float) -> bool:

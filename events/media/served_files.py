@@ -1,4 +1,4 @@
-"""Renditions: the files of a video that browsers play, the served one and the other format.
+"""Served files: those of a video that browsers play, in its first and in the other format.
 
 The served file gets its row as soon as it is published, so a worker that is killed in a later step
 does not lose it.
@@ -34,7 +34,7 @@ from storage.videos import adopt_asset, link_asset, remove_asset
 logger = logging.getLogger(__name__)
 
 FORMATS: dict[str, Container] = {"mp4": "mp4", "webm": "webm"}
-# No limits: the upload was checked, and its renditions are no larger.
+# No limits: the upload was checked, and what is made of it is no larger.
 MADE_HERE = MediaLimits(max_pixels=1 << 30, max_duration_s=1e9, max_streams=1 << 10)
 # Share of making the served file; the rest is hashing it.
 MADE_RATIO = 0.9
@@ -44,7 +44,7 @@ ReportProgress = Callable[[float], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rendition:
+class ServedFile:
     """A published file that browsers play."""
 
     path: Path
@@ -59,8 +59,8 @@ class Rendition:
         )
 
 
-class Renditions:
-    """Makes renditions in the sandbox, publishes them and records their rows."""
+class ServedFiles:
+    """Makes the files in the sandbox, publishes them and records their rows."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Renditions:
         self._storage = storage
         self._sandbox = sandbox
 
-    async def serve(self, video: Video, report: ReportProgress) -> Rendition:
+    async def serve(self, video: Video, report: ReportProgress) -> ServedFile:
         """Returns the served file of an earlier attempt, or makes it.
 
         Raises: NoLongerWanted, the errors of the sandbox, StorageError, DatabaseError.
@@ -86,7 +86,7 @@ class Renditions:
             return await self._make_served(video, report)
         path, container = self._path(video, served.file_name), FORMATS[served.format]
         probe = await self._sandbox.probe(path, container, MADE_HERE)
-        return Rendition(path, media_facts(probe), served.sha256)
+        return ServedFile(path, media_facts(probe), served.sha256)
 
     async def add_alternate(self, video_id: UUID) -> None:
         """Adds the other of MP4 and WebM, without which the video is ready, too.
@@ -117,18 +117,18 @@ class Renditions:
         formats = [video.source_format] if video.source_format else [*FORMATS]
         await self.discard(video, [original_name(one) for one in formats])
 
-    async def _make_served(self, video: Video, report: ReportProgress) -> Rendition:
+    async def _make_served(self, video: Video, report: ReportProgress) -> ServedFile:
         original = self._path(video, original_name(_source_format(video)))
         async with scratch_directory(self._storage) as directory:
             source, probe = await self._make_playable(video, original, directory / "made", report)
             await report(MADE_RATIO)
-            rendition = await self._publish(video, source, "source", media_facts(probe))
-        original_sha256 = rendition.sha256
+            served = await self._publish(video, source, "source", media_facts(probe))
+        original_sha256 = served.sha256
         if source != original:
             original_sha256 = await SHARED_DISK.run(sha256_file, original)
-        if not await self._record_served(video, rendition, original_sha256):
-            await self._discard_unwanted(video, rendition)
-        return rendition
+        if not await self._record_served(video, served, original_sha256):
+            await self._discard_unwanted(video, served)
+        return served
 
     async def _make_playable(
         self, video: Video, original: Path, target: Path, report: ReportProgress
@@ -214,9 +214,9 @@ class Renditions:
             source_format = FORMATS[video.primary.format]
             container = await self._transcode(video, source, source_format, target, targets, report)
             media = media_facts(await self._sandbox.probe(target, container, MADE_HERE))
-            rendition = await self._publish(video, target, "alt", media)
-        if not await self._record_alternate(video, rendition):
-            await self._discard_unwanted(video, rendition)
+            served = await self._publish(video, target, "alt", media)
+        if not await self._record_alternate(video, served):
+            await self._discard_unwanted(video, served)
 
     async def _transcode(
         self,
@@ -249,11 +249,11 @@ class Renditions:
 
     async def _publish(
         self, video: Video, source: Path, kind: Literal["source", "alt"], media: MediaFacts
-    ) -> Rendition:
+    ) -> ServedFile:
         sha256 = await SHARED_DISK.run(sha256_file, source)
         name = asset_name(kind, sha256, media.container)
         path = await SHARED_DISK.run(self._publish_file, video, source, name)
-        return Rendition(path, media, sha256)
+        return ServedFile(path, media, sha256)
 
     def _publish_file(self, video: Video, source: Path, name: str) -> Path:
         """Blocks."""
@@ -261,25 +261,23 @@ class Renditions:
             return link_asset(self._storage, video.course_id, video.id, source.name, name)
         return adopt_asset(self._storage, source, video.course_id, video.id, name)
 
-    async def _discard_unwanted(self, video: Video, rendition: Rendition) -> NoReturn:
+    async def _discard_unwanted(self, video: Video, served: ServedFile) -> NoReturn:
         """Removes the file of a video that was deleted meanwhile. Raises: NoLongerWanted."""
-        await self.discard(video, [rendition.path.name])
+        await self.discard(video, [served.path.name])
         raise NoLongerWanted
 
-    async def _record_served(
-        self, video: Video, rendition: Rendition, original_sha256: str
-    ) -> bool:
+    async def _record_served(self, video: Video, served: ServedFile, original_sha256: str) -> bool:
         """Records the served file; False when the video was deleted meanwhile."""
-        row = await SHARED_DISK.run(rendition.row, is_primary=True)
+        row = await SHARED_DISK.run(served.row, is_primary=True)
         async with self._database.transaction() as transaction:
             if not await videos.set_served(transaction, video.id, original_sha256):
                 return False
             await assets.add_representation(transaction, video.id, row)
         return True
 
-    async def _record_alternate(self, video: Video, rendition: Rendition) -> bool:
+    async def _record_alternate(self, video: Video, served: ServedFile) -> bool:
         """Like `_record_served`, for the other format; appends VideoUpdated."""
-        row = await SHARED_DISK.run(rendition.row, is_primary=False)
+        row = await SHARED_DISK.run(served.row, is_primary=False)
         async with self._database.transaction() as transaction:
             if not await videos.touch(transaction, video.id):
                 return False
