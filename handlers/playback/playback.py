@@ -4,7 +4,6 @@ The steps: identity, rate limit, access, representation, ranges (RFC 9110 sectio
 grant no step queries the database.
 """
 
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,20 +11,14 @@ from aiohttp import hdrs, web
 
 from db.media.assets import RepresentationRow, ThumbnailRow
 from db.videos import Video
-from events.upkeep.damage import PublishedFile
-from handlers import keys
-from handlers.access.grants import PlaybackGrant
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, granted, require_ready
 from handlers.connection.range_shortcut import CachedDecision
 from handlers.delivery import ranges
-from handlers.delivery.catalog import Catalog
 from handlers.delivery.conditional import field_value
 from handlers.delivery.disposition import attachment
-from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.negotiation import choose
-from handlers.delivery.open_files import Representation
-from handlers.delivery.transfers import Purpose, Transfer
+from handlers.delivery.transfers import Purpose
 from handlers.errors import (
     InvalidRequest,
     NotAcceptable,
@@ -46,17 +39,15 @@ from handlers.openapi.descriptions import (
     Tag,
 )
 from handlers.openapi.endpoints import endpoint
-from handlers.playback.damage import noting_damage
 from handlers.playback.permits import permit_of_bearer, permit_of_grant
 from handlers.playback.redirects import IN_S3, redirect_by_bearer, redirect_by_grant
+from handlers.playback.serving import BESIDE_VIDEO, find, find_granted, serve
 from handlers.request_limits import require_request, require_request_by_bearer
 from storage.media.facts import CUES_TYPE, PICTURE_TYPES
-from storage.paths import asset_hash, is_servable
 
 BY_ACCEPT: dict[str, str] = {hdrs.VARY: hdrs.ACCEPT}
 FORMATS = {"mp4": "video/mp4", "webm": "video/webm"}  # in the order that wins a tie
 PICTURES = PICTURE_TYPES
-BESIDE_VIDEO = PICTURES | {"vtt": CUES_TYPE}
 SMALLER_PICTURES = ("image/avif", "image/webp")  # for clients that name them
 
 
@@ -133,9 +124,9 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     with permit.claim.open() as transfer:
         require_ready(video)
         row = _chosen_picture(request, video)
-        representation = await _find(request, video, row.file_name, row.mime_type, row.size_bytes)
+        representation = await find(request, video, row.file_name, row.mime_type, row.size_bytes)
         facts = representation.facts(permit.cache_control(), varies_by_accept=True)
-        return await _serve(request, facts, transfer, CachedDecision(representation, permit))
+        return await serve(request, facts, transfer, CachedDecision(representation, permit))
 
 
 @endpoint(
@@ -196,9 +187,9 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
     purpose: Purpose = "thumbnail" if extension in BESIDE_VIDEO else "stream"
     permit = permit_of_grant(request, grant, purpose)
     with permit.claim.open() as transfer:
-        representation = await _find_granted(request, grant, asset, media_type)
+        representation = await find_granted(request, grant, asset, media_type)
         facts = representation.facts(permit.cache_control())
-        return await _serve(request, facts, transfer, CachedDecision(representation, permit))
+        return await serve(request, facts, transfer, CachedDecision(representation, permit))
 
 
 async def _serve_storyboard(
@@ -216,9 +207,9 @@ async def _serve_storyboard(
         name = name_of(video)
         if name is None:
             raise NotFound("There is no storyboard.")
-        representation = await _find(request, video, name, media_type, is_recorded=is_recorded)
+        representation = await find(request, video, name, media_type, is_recorded=is_recorded)
         facts = representation.facts(permit.cache_control())
-        return await _serve(request, facts, transfer, CachedDecision(representation, permit))
+        return await serve(request, facts, transfer, CachedDecision(representation, permit))
 
 
 async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResponse:
@@ -230,94 +221,17 @@ async def _serve_video(request: web.Request, purpose: Purpose) -> web.StreamResp
     with permit.claim.open() as transfer:
         require_ready(video)
         row = _chosen_format(request, video)
-        representation = await _find(request, video, row.file_name, row.mime_type, row.size_bytes)
+        representation = await find(request, video, row.file_name, row.mime_type, row.size_bytes)
         named = _named(video, row) if purpose == "download" else ()
         facts = representation.facts(
             permit.cache_control(), varies_by_accept=True, extra_headers=named
         )
-        return await _serve(request, facts, transfer, CachedDecision(representation, permit))
+        return await serve(request, facts, transfer, CachedDecision(representation, permit))
 
 
 def _named(video: Video, row: RepresentationRow) -> ranges.Headers:
     value = attachment(video.original_filename, video.title, row.format)
     return ((hdrs.CONTENT_DISPOSITION, value),)
-
-
-async def _serve(
-    request: web.Request,
-    facts: ranges.RepresentationFacts,
-    transfer: Transfer,
-    decision: CachedDecision,
-) -> web.StreamResponse:
-    """Plans and sends. Raises PreconditionFailed, RangeNotSatisfiable with the planned headers."""
-    boundary = secrets.token_hex(16)
-    plan = ranges.plan(request.method, request.headers, facts, boundary=boundary)
-    if plan.status == 412:
-        raise PreconditionFailed(headers=dict(plan.headers))
-    if plan.status == 416:
-        raise RangeNotSatisfiable(headers=dict(plan.headers))
-    published = PublishedFile(
-        transfer.course_id, transfer.video_id, decision.representation.file_name
-    )
-    with noting_damage(request, published):
-        async with request.app[keys.OPEN_FILES].open(decision.representation) as file:
-            request[keys.IS_ROUTINE] = True
-            return await request.app[keys.SENDER].send(request, plan, file, transfer, decision)
-
-
-async def _find(
-    request: web.Request,
-    video: Video,
-    file_name: str,
-    media_type: str,
-    size_bytes: int | None = None,
-    *,
-    is_recorded: bool = True,
-) -> Representation:
-    """Returns the representation of a row; not `is_recorded`: of a name that the client sent.
-
-    Raises FileUnavailable, NotFound for a sent name that nothing has.
-    """
-    published = PublishedFile(video.course_id, video.id, file_name)
-    with noting_damage(request, published):
-        representation = await request.app[keys.REPRESENTATIONS].find(
-            *published, media_type, size_bytes
-        )
-        if representation is None:
-            raise FileUnavailable if is_recorded else NotFound
-    return representation
-
-
-async def _find_granted(
-    request: web.Request, grant: PlaybackGrant, asset: str, media_type: str
-) -> Representation:
-    """Raises NotFound, FileUnavailable; DatabaseError where the row is needed."""
-    if not is_servable(asset):
-        raise NotFound
-    published = PublishedFile(grant.course_id, grant.video_id, asset)
-    size_bytes = grant.sizes_bytes.get(asset_hash(asset))
-    if size_bytes is None and media_type not in BESIDE_VIDEO.values():
-        size_bytes = await _recorded_bytes(request.app[keys.CATALOG], published)
-        if size_bytes is None:
-            raise NotFound
-    with noting_damage(request, published):
-        representation = await request.app[keys.REPRESENTATIONS].find(
-            *published, media_type, size_bytes
-        )
-        if representation is not None:
-            return representation
-        if await _recorded_bytes(request.app[keys.CATALOG], published) is not None:
-            raise FileUnavailable
-    raise NotFound
-
-
-async def _recorded_bytes(catalog: Catalog, published: PublishedFile) -> int | None:
-    """Returns the size in the file's row; None without one, and for storyboards."""
-    video = await catalog.get(published.video_id)
-    if video is None:
-        return None
-    rows: tuple[RepresentationRow | ThumbnailRow, ...] = (*video.representations, *video.thumbnails)
-    return next((row.size_bytes for row in rows if row.file_name == published.name), None)
 
 
 def _chosen_format(request: web.Request, video: Video) -> RepresentationRow:
