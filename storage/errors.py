@@ -107,6 +107,10 @@ class Truncated(Undecodable):
     """The video file is incomplete: its end is missing."""
 
 
+class MismatchedPieces(StorageError):
+    """The pieces of a rendition do not belong together."""
+
+
 class NoVideo(StorageError):
     """The file has no video in it, only sound or other content."""
 

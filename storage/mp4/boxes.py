@@ -69,12 +69,11 @@ class Node:
         return build_box(self.kind, self.content) if self.kind else self.content
 
 
-def iterate_top_level(file: BinaryIO, size: int) -> Iterator[Box]:
-    """The boxes of a file, as far as there are any; the last one may stop behind its end.
+def iterate_top_level(file: BinaryIO, size: int, position: int = 0) -> Iterator[Box]:
+    """The boxes of a file from `position` on, as far as there are any.
 
-    Raises: TooComplex.
+    The last one may stop behind the end of the file. Raises: TooComplex.
     """
-    position = 0
     for _ in range(_MAX_BOXES):
         if position >= size:
             return

@@ -48,10 +48,13 @@ class Fragments:
 
     def read(self, file: BinaryIO, box: Box) -> None:
         """A moof box. Raises: Undecodable, TooComplex."""
-        moof = read_index(file, box)
-        data_stop = box.start
+        self.add(read_index(file, box), box.start)
+
+    def add(self, moof: Node, start: int) -> None:
+        """A moof box that begins at `start`. Raises: Undecodable, TooComplex."""
+        data_stop = start
         for traf in moof.all(b"traf"):
-            data_stop = self._read_track(traf, box.start, data_stop)
+            data_stop = self._read_track(traf, start, data_stop)
 
     def _read_track(self, traf: Node, moof_start: int, data_stop: int) -> int:
         """Read the samples of a track; returns the end of its data."""

@@ -64,6 +64,11 @@ class Presentation:
         return (*self.videos, *self.sounds)
 
     @property
+    def default_sound(self) -> SoundRendition | None:
+        """The first that claims it, or else the first."""
+        return max(self.sounds, key=lambda one: one.is_default, default=None)
+
+    @property
     def duration_s(self) -> Fraction:
         """Of the longest."""
         return max(one.fragmented.duration_s for one in self.media)
