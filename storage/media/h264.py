@@ -9,6 +9,7 @@ from collections.abc import Iterator
 _START_CODE = b"\0\0\1"
 # ITU-T H.264 s. 7.3.1: the type of a unit is in five bits, however important it says it is.
 _TYPE_BITS, _SPS = 31, 7
+_SLICE, _IDR_SLICE = 1, 5
 
 
 def prefix_bytes(extradata: bytes) -> int | None:
@@ -37,6 +38,21 @@ def parameter_sets_in(sample: bytes, prefix: int | None) -> Iterator[bytes]:
     """Sequence parameter sets in a sample; `prefix` as `prefix_bytes` returns it."""
     units = _started_units(sample) if prefix is None else _prefixed_units(sample, prefix)
     return (unit for unit in units if unit[0] & _TYPE_BITS == _SPS)
+
+
+def begins_with_idr(sample: bytes | memoryview, prefix: int) -> bool:
+    """True if the first slice of a sample is one of an IDR picture, which needs no other picture
+    and after which none needs an earlier one.
+
+    Only heads of units are read.
+    """
+    position = 0
+    while position + prefix < len(sample):
+        start = position + prefix
+        if (kind := sample[start] & _TYPE_BITS) in (_SLICE, _IDR_SLICE):
+            return kind == _IDR_SLICE
+        position = start + int.from_bytes(sample[position:start], "big")
+    return False
 
 
 def _started_units(sample: bytes) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from storage.errors import MediaInterrupted, StorageError
+from storage.ladder.facts import CopyRungTask, EncodePieceTask, EncodeSoundTask, PlanTask
 from storage.media.facts import (
     PROGRESS_MARK,
     CustomThumbnailsTask,
@@ -32,6 +33,7 @@ from storage.sandbox import files, namespaces
 from storage.sandbox.confinement import Confinement, confine
 from storage.sandbox.files import Files
 from storage.sandbox.kernel import die_with_parent, set_no_new_privileges
+from storage.sandbox.priority import give_way
 
 _MAX_DETAIL_CHARS = 500
 _MAX_DESCRIPTORS = 16
@@ -45,6 +47,8 @@ class Budget(msgspec.Struct, frozen=True):
     file_bytes: int
     """Maximum size of a file that it writes."""
     nice: int = 0
+    is_idle: bool = False
+    """Runs only while nobody else wants processor and disk."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -102,6 +106,16 @@ FUNCTIONS: Mapping[str, Function] = {
         TranscodeTask,
         files.transcode_files,
         reports_progress=True,
+    ),
+    "plan_ladder": Function("storage.ladder.planning", "plan_ladder", PlanTask, files.probe_files),
+    "encode_piece": Function(
+        "storage.ladder.piece", "encode_piece", EncodePieceTask, files.piece_files
+    ),
+    "copy_rung": Function(
+        "storage.ladder.copied_rung", "copy_rung", CopyRungTask, files.rung_files
+    ),
+    "encode_sound": Function(
+        "storage.ladder.sound", "encode_sound", EncodeSoundTask, files.rung_files
     ),
     "thumbnails": Function(
         "storage.pictures.thumbnails", "make_thumbnails", ThumbnailsTask, files.picture_files
@@ -224,6 +238,8 @@ def _limit(budget: Budget) -> None:
     for kind, limit in limits.items():
         resource.setrlimit(kind, limit)
     os.nice(budget.nice)
+    if budget.is_idle:
+        give_way()
 
 
 def _write_all(descriptor: int, message: bytes) -> None:

@@ -21,6 +21,7 @@ from storage.conversion.transcode_limits import TranscodeBudget
 from storage.disk import SHARED_DISK
 from storage.errors import MediaCrashed, wrap_os_errors
 from storage.formats import Container, SourceFormat
+from storage.ladder.limits import Limits
 from storage.media.facts import (
     MAX_TRACK_BYTES,
     CustomThumbnailsTask,
@@ -46,6 +47,7 @@ from storage.sandbox.answers import require_requested, require_storyboard
 from storage.sandbox.child import CONFINEMENT, Budget, NoTask, Order
 from storage.sandbox.child_process import Call, Child, OnProgress
 from storage.sandbox.confinement import Confinement
+from storage.sandbox.ladder_children import LadderChildren
 from storage.sandbox.outcome import MOST_CHILDREN
 from storage.sandbox.pool import ChildPool
 from storage.text_track import RewrittenTrack
@@ -64,7 +66,7 @@ _NICE = 10
 _SCANNED_BYTES_PER_S = 20_000_000
 
 
-class Sandbox:
+class Sandbox(LadderChildren):
     """Runs media functions, at most `max_concurrency` at once, others after up to `max_wait_s`."""
 
     def __init__(
@@ -249,6 +251,29 @@ class Sandbox:
         require_storyboard(board, out_dir)
         return board
 
+    async def run_idle(
+        self,
+        function: str,
+        task: msgspec.Struct,
+        result_type: type[_T],
+        limits: Limits,
+        *,
+        content: bytes = b"",
+        max_answer_bytes: int | None = None,
+    ) -> _T:
+        return await self.run(
+            function,
+            task,
+            result_type,
+            timeout_s=limits.timeout_s,
+            memory_bytes=limits.memory_bytes,
+            cpu_s=limits.cpu_s,
+            file_bytes=limits.file_bytes,
+            content=content,
+            max_answer_bytes=max_answer_bytes or MAX_ANSWER_BYTES,
+            is_idle=True,
+        )
+
     async def run(
         self,
         function: str,
@@ -264,6 +289,7 @@ class Sandbox:
         most_interruptions: int = 1,
         content: bytes = b"",
         max_answer_bytes: int = MAX_ANSWER_BYTES,
+        is_idle: bool = False,
     ) -> _T:
         """Call `function` with `task` in a child; its own StorageErrors are raised here again.
 
@@ -273,7 +299,7 @@ class Sandbox:
         Raises: MediaTimedOut, MediaCrashed; MediaInterrupted and SandboxBusy, after which the call
         can be repeated.
         """
-        budget = Budget(memory_bytes, cpu_s or math.ceil(timeout_s) + 1, file_bytes, nice)
+        budget = Budget(memory_bytes, cpu_s or math.ceil(timeout_s) + 1, file_bytes, nice, is_idle)
         order = Order(function, msgspec.Raw(encode(task)), budget, os.getpid())
         call = Call(order, timeout_s, content, max_answer_bytes, on_progress)
         return await self._pool.run(call, result_type, most_interruptions, self._owner)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.errors import wrap_os_errors
+from storage.ladder.facts import CopyRungTask, EncodePieceTask, EncodeSoundTask, PlanTask
 from storage.media.facts import (
     MAX_TILES,
     TILES_PER_SHEET,
@@ -34,7 +35,7 @@ class Files:
     written: tuple[Path, ...] = ()
 
 
-def probe_files(task: ProbeTask | ExamineTask) -> Files:
+def probe_files(task: ProbeTask | ExamineTask | PlanTask) -> Files:
     return Files((task.path,))
 
 
@@ -54,6 +55,14 @@ def picture_files(task: ThumbnailsTask | CustomThumbnailsTask) -> Files:
 def storyboard_files(task: StoryboardTask) -> Files:
     count = MAX_TILES // TILES_PER_SHEET
     return Files((task.path,), tuple(sheet_file(task.out_dir, number) for number in range(count)))
+
+
+def piece_files(task: EncodePieceTask) -> Files:
+    return Files((task.path,), tuple(task.files))
+
+
+def rung_files(task: CopyRungTask | EncodeSoundTask) -> Files:
+    return Files((task.path,), (task.file,))
 
 
 def no_files(task: object) -> Files:

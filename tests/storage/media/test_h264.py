@@ -1,6 +1,6 @@
 import pytest
 
-from storage.media.h264 import parameter_sets, parameter_sets_in, prefix_bytes
+from storage.media.h264 import begins_with_idr, parameter_sets, parameter_sets_in, prefix_bytes
 
 SPS, SMALL_SPS, PPS, IDR = b"\x67\x64\0\x1f\xac", b"\x27\x42\xc0\x0a", b"\x68\xee", b"\x65\x88"
 # Lengths of 4 bytes, one set of each kind.
@@ -51,3 +51,25 @@ def test_parameter_sets_in_a_sample(
     sample: bytes, prefix: int | None, expected: list[bytes]
 ) -> None:
     assert list(parameter_sets_in(sample, prefix)) == expected
+
+
+SLICE, SEI = b"\x41\x9a", b"\x06\x05"
+
+
+@pytest.mark.parametrize(
+    ("sample", "prefix", "expected"),
+    [
+        pytest.param(b"\0\0\0\2" + IDR, 4, True, id="IDR"),
+        pytest.param(b"\0\0\0\2" + SLICE, 4, False, id="another picture"),
+        pytest.param(b"\0\0\0\2" + SEI + b"\0\0\0\2" + IDR, 4, True, id="behind a message"),
+        pytest.param(b"\2" + SEI + b"\2" + SLICE, 1, False, id="recovery point"),
+        pytest.param(b"\0\0\0\5" + SPS, 4, False, id="no picture"),
+        pytest.param(b"\0\0\0\xff\6", 4, False, id="cut"),
+        pytest.param(b"", 4, False, id="nothing"),
+    ],
+)
+def test_idr_pictures_are_told_from_other_keyframes(
+    sample: bytes, prefix: int, expected: bool
+) -> None:
+    assert begins_with_idr(sample, prefix) is expected
+    assert begins_with_idr(memoryview(sample), prefix) is expected
