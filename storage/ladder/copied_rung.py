@@ -13,9 +13,10 @@ from pathlib import Path
 
 from av.container import InputContainer, OutputContainer
 
-from storage.errors import Undecodable, wrap_os_errors
+from storage.errors import Undecodable
 from storage.formats import SourceFormat
 from storage.ladder.facts import Made
+from storage.ladder.made import describe
 from storage.ladder.rates import place
 from storage.ladder.video_file import open_fragments
 from storage.media.demux import open_media, video_stream, wrap_media_errors
@@ -46,8 +47,7 @@ def copy_rung(
     ):
         places = _Places(Fraction(*rate), picture_offset, reorder_delay, starts)
         count = _copy(media, out, places, timescale)
-    with wrap_os_errors():
-        return Made(name, file, 0, file.stat().st_size, count)
+    return describe(name, file, 0, count)
 
 
 class _Places:

@@ -95,16 +95,16 @@ class LadderPlan(msgspec.Struct, frozen=True, kw_only=True):
     def copied(self) -> VideoRung | None:
         return next((rung for rung in self.videos if rung.is_copied), None)
 
-    def piece(self, number: int) -> "Piece":
+    def piece(self, number: int) -> "PiecePlaces":
         """The piece `number`, counted from 0."""
         start = self.piece_starts[number]
         stop = (*self.piece_starts, self.stop)[number + 1]
         unit = self.ticks_per_picture
         keys = [one // unit for one in self.segment_starts if start <= one < stop]
-        return Piece(start // unit, stop // unit, keys)
+        return PiecePlaces(start // unit, stop // unit, keys)
 
 
-class Piece(msgspec.Struct, frozen=True):
+class PiecePlaces(msgspec.Struct, frozen=True):
     """A part of the film that one child encodes: places of pictures, half-open."""
 
     start: int
@@ -130,7 +130,7 @@ class EncodePieceTask(msgspec.Struct, frozen=True):
     rungs: list[VideoRung]
     files: list[Path]
     """One for each of `rungs`."""
-    piece: Piece
+    piece: PiecePlaces
     rate: tuple[int, int]
     timescale: int
     picture_offset: int
@@ -172,3 +172,5 @@ class Made(msgspec.Struct, frozen=True):
     size_bytes: int
     count: int
     """Pictures, or packets of sound."""
+    codecs: str
+    """As RFC 6381 names it."""

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from storage.ladder.facts import LadderPlan, Piece, VideoRung
+from storage.ladder.facts import LadderPlan, PiecePlaces, VideoRung
 
 # As for conversions: a tenth of what one core of a small server does in 2026.
 _SLOWEST_PIXELS_PER_CPU_S = 4_000_000
@@ -34,7 +34,7 @@ class Limits:
     file_bytes: int
 
 
-def piece_limits(plan: LadderPlan, piece: Piece) -> Limits:
+def piece_limits(plan: LadderPlan, piece: PiecePlaces) -> Limits:
     """To encode the rungs of a piece."""
     rungs, rate = plan.coded, plan.frame_rate
     pictures = piece.stop - piece.start

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from av.video.frame import VideoFrame
 
-from storage.errors import Undecodable, wrap_os_errors
+from storage.errors import Undecodable
 from storage.formats import SourceFormat
-from storage.ladder.facts import Made, Piece, VideoRung
+from storage.ladder.facts import Made, PiecePlaces, VideoRung
+from storage.ladder.made import describe
 from storage.ladder.piece_pictures import Row, piece_pictures
 from storage.ladder.video_file import CodedRung, open_fragments
 from storage.media.demux import open_media, wrap_media_errors
@@ -23,7 +24,7 @@ def encode_piece(
     source: SourceFormat,
     rungs: list[VideoRung],
     files: list[Path],
-    piece: Piece,
+    piece: PiecePlaces,
     rate: tuple[int, int],
     timescale: int,
     picture_offset: int,
@@ -49,11 +50,10 @@ def encode_piece(
         for one in coded:
             one.finish()
     start = round(piece.start * timescale / row.rate)
-    with wrap_os_errors():
-        return [
-            Made(rung.name, file, start, file.stat().st_size, one.count)
-            for rung, file, one in zip(rungs, files, coded, strict=True)
-        ]
+    return [
+        describe(rung.name, file, start, one.count)
+        for rung, file, one in zip(rungs, files, coded, strict=True)
+    ]
 
 
 def _encode(coded: Sequence[CodedRung], place: int, picture: VideoFrame, *, is_key: bool) -> None:

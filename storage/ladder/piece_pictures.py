@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from storage.conversion.filters import PictureFilter
-from storage.ladder.facts import Piece
+from storage.ladder.facts import PiecePlaces
 from storage.ladder.pacing import fill, skip_unseen
 from storage.ladder.rates import place
 from storage.media.demux import decode_frames, video_stream
@@ -38,7 +38,7 @@ class Row:
 
 
 def piece_pictures(
-    media: InputContainer, row: Row, piece: Piece, size: tuple[int, int], max_pixels: int
+    media: InputContainer, row: Row, piece: PiecePlaces, size: tuple[int, int], max_pixels: int
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Yields each place of the piece with its picture, the same object where it stays.
 

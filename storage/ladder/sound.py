@@ -15,9 +15,10 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 
 from storage.conversion.filters import SoundFilter
-from storage.errors import Undecodable, wrap_os_errors
+from storage.errors import Undecodable
 from storage.formats import SourceFormat
 from storage.ladder.facts import Made, SoundRung
+from storage.ladder.made import describe
 from storage.media.demux import decode_packet, open_media, wrap_media_errors
 from storage.remux.copied_track import AnyPacket, start_of, ticks
 
@@ -46,8 +47,7 @@ def encode_sound(
         for frame in _decode(media, stream):
             encoder.add(frame)
         count = encoder.finish(duration_s)
-    with wrap_os_errors():
-        return Made(sound.name, file, 0, file.stat().st_size, count)
+    return describe(sound.name, file, 0, count)
 
 
 def _decode(media: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:

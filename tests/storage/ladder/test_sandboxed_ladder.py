@@ -48,5 +48,7 @@ async def test_all_parts_of_a_ladder(film: Path, tmp_path: Path) -> None:
     assert [one.name for one in pieces] == ["av180", "v90", "av90"]
     assert [numbers_shown(one) for one in pieces] == 3 * [[*range(100, 200)]]
     assert {one.start for one in pieces} == {4 * plan.timescale}
+    assert (copied.codecs, heard.codecs) == ("avc1.42C00C", "mp4a.40.2")
+    assert [one.codecs for one in pieces] == ["av01.0.00M.08", "avc1.64000C", "av01.0.00M.08"]
     for one in (copied, heard, *pieces):
         assert one.size_bytes == one.file.stat().st_size
