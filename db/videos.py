@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from db.media.assets import RepresentationRow, ThumbnailRow
+from db.media.rungs import RungRow
 from db.pool import Queries, Row
 
 
@@ -65,6 +66,11 @@ class Video:
     s3_source: S3Source | None
     source_format: str | None
     """Format of the upload; None in rows older than the column."""
+    rungs: tuple[RungRow, ...]
+    """Of the adaptive ladder, also those that are still to be made."""
+    hls_file_name: str | None
+    """None while there is no ladder of the served file."""
+    dash_file_name: str | None
 
     @property
     def media(self) -> MediaFacts:
@@ -117,6 +123,16 @@ SELECT v.*,
         AS has_chapters,
     (SELECT s.file_name FROM storyboard_files s WHERE s.video_id = v.id AND s.part = 0)
         AS storyboard_file_name,
+    (SELECT json_agg(json_build_array(g.name, g.kind, g.state, g.failure_code, g.failure_detail,
+                                      g.height, g.width, g.bitrate, g.codecs, g.file_name,
+                                      g.size_bytes) ORDER BY g.position, g.name)
+     FROM rungs g WHERE g.video_id = v.id) AS rungs,
+    (SELECT json_object_agg(f.kind, f.file_name) FROM ladder_files f
+     JOIN ladders l ON l.video_id = f.video_id
+     JOIN representations p ON p.video_id = f.video_id AND p.is_primary
+         AND p.sha256 = l.published_source_sha256
+     WHERE f.video_id = v.id AND f.kind IN ('hls', 'dash') AND f.superseded_at IS NULL)
+        AS playlists,
     (SELECT json_build_array(o.bucket, o.key, o.endpoint_url, o.region, m.is_local)
      FROM s3_modules m JOIN s3_objects o ON o.id = m.object_id WHERE m.video_id = v.id)
         AS s3_source
@@ -401,6 +417,9 @@ def _video(row: Row) -> Video:
         storyboard_file_name=row.storyboard_file_name,
         s3_source=S3Source(*row.s3_source) if row.s3_source else None,
         source_format=row.source_format,
+        rungs=_rows(RungRow, row.rungs),
+        hls_file_name=(row.playlists or {}).get("hls"),
+        dash_file_name=(row.playlists or {}).get("dash"),
     )
 
 

@@ -6,6 +6,7 @@ Each is one transaction with its events in the log. Files and rows stay until th
 from uuid import UUID
 
 from db import courses, uploads, videos
+from db.media import ladders
 from db.pool import Database, Transaction
 from db.videos import Video
 from events.log import log
@@ -77,5 +78,6 @@ async def _hide_videos(
         transaction, video_id=video_id, module_id=module_id, course_id=course_id
     )
     await videos.delete(transaction, [video.id for video in before])
+    await ladders.abandon(transaction, [video.id for video in before])
     await log.append(transaction, [video_event(VideoDeleted, video, user_id) for video in before])
     return [video.id for video in before]

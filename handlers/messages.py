@@ -213,6 +213,14 @@ class Source(msgspec.Struct, frozen=True):
     type: str
 
 
+class LessonSize(msgspec.Struct, frozen=True):
+    """Bytes of the whole lesson at a height, with its first sound; `height` is null for sound
+    alone."""
+
+    height: int | None
+    bytes: int
+
+
 class PlaybackView(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a player needs; URLs are relative to the server."""
 
@@ -223,6 +231,8 @@ class PlaybackView(msgspec.Struct, frozen=True, kw_only=True):
     stream_url: str
     sources: list[Source]
     hls_url: str | None
+    dash_url: str | None
+    sizes: list[LessonSize]
     thumbnails: dict[str, str]
     storyboard_url: str | None
     captions: list[Captions]

@@ -19,11 +19,15 @@ from storage.identity import StorageIdentity, read_identity, write_marker
 
 _COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _ORIGINAL = re.compile(rf"original\.({'|'.join(EXTENSIONS)})")
-# The stems source, alt and storyboard match it, and so do the configured thumbnail names.
-_SERVABLE = re.compile(r"[a-z][a-z0-9_]{0,31}-([0-9a-f]{16})\.(mp4|webm|jpg|webp|avif|vtt)")
+# The stems source, alt and storyboard match it, those of rungs and playlists, and the configured
+# thumbnail names.
+_SERVABLE = re.compile(
+    r"[a-z][a-z0-9_]{0,63}-([0-9a-f]{16})\.(mp4|m4a|webm|jpg|webp|avif|vtt|m3u8|mpd)"
+)
+_PIECE = re.compile(r"[a-z][a-z0-9_]{0,31}-[0-9]{5}\.mp4")
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 _HASH_DIGITS = 16
-_PARTIAL = ".part"
+_PARTIAL, _LADDER = ".part", ".ladder"
 _BATCH = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 # For the owner, and the group, which a web server may be in; others have no access.
@@ -58,10 +62,19 @@ def is_servable(name: str) -> bool:
 
 def partial_id(name: str) -> UUID | None:
     """The id in the name of a resumable upload's file; None for other names."""
-    if not name.endswith(_PARTIAL):
+    return _id_before(name, _PARTIAL)
+
+
+def ladder_id(name: str) -> UUID | None:
+    """The id in the name of a directory of a ladder's pieces; None for other names."""
+    return _id_before(name, _LADDER)
+
+
+def _id_before(name: str, ending: str) -> UUID | None:
+    if not name.endswith(ending):
         return None
     with suppress(ValueError):
-        return UUID(name.removesuffix(_PARTIAL))
+        return UUID(name.removesuffix(ending))
     return None
 
 
@@ -122,6 +135,16 @@ class StoragePaths:
     def scratch(self, work_id: UUID) -> Path:
         """A directory for the output of a running media function."""
         return self._inside(self.unfinished, f"{_uuid_text(work_id)}.work")
+
+    def ladder(self, work_id: UUID) -> Path:
+        """The directory of a ladder's pieces; a row says that they are wanted."""
+        return self._inside(self.unfinished, f"{_uuid_text(work_id)}{_LADDER}")
+
+    def piece(self, work_id: UUID, name: str) -> Path:
+        """A file in a ladder's directory."""
+        if not _PIECE.fullmatch(name):
+            raise InvalidPath(f"not a piece of a ladder: {name!r}")
+        return self._inside(self.ladder(work_id), name)
 
     def course_dir(self, course_id: str) -> Path:
         if not _COURSE_ID.fullmatch(course_id):

@@ -30,6 +30,11 @@ SELECT content, sha256, updated_at FROM text_tracks
 WHERE video_id = %s AND kind = %s AND language = %s
 """
 
+LIST_CAPTIONS = """
+SELECT language, content FROM text_tracks
+WHERE video_id = %s AND kind = 'captions' ORDER BY language
+"""
+
 LOCK_VIDEO = "SELECT id FROM videos WHERE id = %s AND deleted_at IS NULL FOR UPDATE"
 
 COUNT = "SELECT count(*) AS count FROM text_tracks WHERE video_id = %s"
@@ -48,6 +53,12 @@ TOUCH_VIDEO = "UPDATE videos SET updated_at = now() WHERE id = %s"
 async def get(queries: Queries, video_id: UUID, name: TrackName) -> TextTrack | None:
     row = await queries.fetch_one(GET, (video_id, name.kind, name.language))
     return TextTrack(row.content, row.sha256, row.updated_at) if row else None
+
+
+async def list_captions(queries: Queries, video_id: UUID) -> list[tuple[str, str]]:
+    """Language and WebVTT of all captions, by language."""
+    rows = await queries.fetch_all(LIST_CAPTIONS, (video_id,))
+    return [(row.language, row.content) for row in rows]
 
 
 async def lock_video(transaction: Transaction, video_id: UUID) -> bool:

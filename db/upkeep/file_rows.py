@@ -7,12 +7,17 @@ from uuid import UUID
 
 from db.pool import Queries, Row, Transaction
 
-Kind = Literal["original", "representation", "alternate", "thumbnail", "storyboard"]
+Kind = Literal[
+    "original", "representation", "alternate", "thumbnail", "storyboard", "ladder", "superseded"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A file that must exist; the original only until the served file does."""
+    """A file that must exist; the original only until the served file does.
+
+    A superseded one belonged to an adaptive ladder, or its playlists, before the present ones.
+    """
 
     kind: Kind
     name: str
@@ -67,6 +72,10 @@ SELECT v.id, v.course_id, v.deleted_at IS NOT NULL AS is_deleted,
         UNION ALL
         SELECT 'storyboard', s.file_name, s.size_bytes, s.sha256
         FROM storyboard_files s WHERE s.video_id = v.id
+        UNION ALL
+        SELECT CASE WHEN l.superseded_at IS NULL THEN 'ladder' ELSE 'superseded' END,
+            l.file_name, l.size_bytes, l.sha256
+        FROM ladder_files l WHERE l.video_id = v.id
     ) f) AS files
 FROM videos v
 """
@@ -122,6 +131,14 @@ ORDER BY v.id LIMIT %s
 
 FORGET_STORYBOARD = "DELETE FROM storyboard_files WHERE video_id = %s"
 
+# Those of its files that are intact stay for who is playing them.
+FORGET_LADDER = """
+WITH forgotten AS (DELETE FROM ladders WHERE video_id = %(id)s)
+UPDATE ladder_files SET superseded_at = now() WHERE video_id = %(id)s AND superseded_at IS NULL
+"""
+
+FORGET_LADDER_FILE = "DELETE FROM ladder_files WHERE video_id = %s AND file_name = %s"
+
 # An asset that existed once can be made again.
 FORGET_UNMAKABLE = "DELETE FROM unmakable WHERE video_id = %s"
 
@@ -172,6 +189,16 @@ async def list_missing_pictures(
 async def clear_storyboard(transaction: Transaction, video_id: UUID) -> None:
     """Delete the storyboard's rows, so that it is made again."""
     await transaction.execute(FORGET_STORYBOARD, (str(video_id),))
+
+
+async def clear_ladder(transaction: Transaction, video_id: UUID) -> None:
+    """Forget the adaptive ladder, so that it is made again."""
+    await transaction.execute(FORGET_LADDER, {"id": str(video_id)})
+
+
+async def delete_ladder_file(transaction: Transaction, video_id: UUID, name: str) -> None:
+    """Delete the row of a superseded file, which nothing replaces."""
+    await transaction.execute(FORGET_LADDER_FILE, (str(video_id), name))
 
 
 async def clear_unmakable(transaction: Transaction, video_id: UUID) -> None:

@@ -1,11 +1,12 @@
 """Snapshots of a video as clients see it, in API responses and in events."""
 
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 
+from db.media.rungs import RungRow
 from db.videos import Video
 from events.log.types import VideoSnapshotEvent
 
@@ -24,6 +25,21 @@ class Captions(msgspec.Struct, frozen=True):
 
     language: str
     url: str
+
+
+class RenditionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture size of the adaptive ladder; what it takes is None until it is ready.
+
+    `bitrate` is the average of the pictures alone, in bits a second; `codecs` as in RFC 6381.
+    """
+
+    height: int | None
+    width: int | None
+    bitrate: int | None
+    codecs: str | None
+    size: int | None
+    state: Literal["waiting", "processing", "ready", "failed"]
+    failure: Failure | msgspec.UnsetType = msgspec.UNSET
 
 
 class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +71,7 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     original_size: int
     original_sha256: str | None
     formats: list[str]
+    renditions: list[RenditionView]
     thumbnails: dict[str, str]
     captions: list[Captions]
     chapters_url: str | None
@@ -94,6 +111,7 @@ def snapshot(video: Video) -> VideoSnapshot:
         original_size=video.original_size_bytes,
         original_sha256=video.original_sha256,
         formats=[row.format for row in video.representations],
+        renditions=[_rendition(row) for row in video.rungs if row.kind == "video"],
         thumbnails=thumbnail_urls(video),
         captions=captions(video, f"/api/v1/videos/{video.id}/"),
         chapters_url=chapters_url(video, f"/api/v1/videos/{video.id}/"),
@@ -129,6 +147,21 @@ def captions(video: Video, base: str) -> list[Captions]:
 
 def chapters_url(video: Video, base: str) -> str | None:
     return f"{base}chapters" if video.has_chapters else None
+
+
+def _rendition(row: RungRow) -> RenditionView:
+    failure: Failure | msgspec.UnsetType = msgspec.UNSET
+    if row.failure_code is not None:
+        failure = Failure(row.failure_code, row.failure_detail or "")
+    return RenditionView(
+        height=row.height,
+        width=row.width,
+        bitrate=row.bitrate,
+        codecs=row.codecs,
+        size=row.size_bytes,
+        state=row.state,
+        failure=failure,
+    )
 
 
 def _failure(video: Video) -> Failure | None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from db import clock, jobs, videos
 from db.advisory_locks import AdvisoryLock
+from db.media import ladders
 from db.pool import Database, Transaction
 from db.upkeep import file_rows, storage_identity
 from db.upkeep.file_rows import Kind
@@ -45,6 +46,7 @@ ESSENTIAL: tuple[Kind, ...] = ("original", "representation")  # nothing plays wi
 FORGETTING: Mapping[Kind, Callable[[Transaction, UUID], Awaitable[None]]] = {
     "alternate": file_rows.clear_alternates,
     "storyboard": file_rows.clear_storyboard,
+    "ladder": file_rows.clear_ladder,
 }
 DAMAGED = ("missing", "size-differs", "hash-differs")
 LOST_CODE, LOST_DETAIL = "internal", "The video's file has been lost."
@@ -215,6 +217,8 @@ async def _retry(database: Database, finding: Finding) -> bool:
 async def _replace(database: Database, storage: StoragePaths, finding: Finding) -> bool:
     """Returns False for a deleted video: its file would be missing after a restore, too."""
     assert finding.row is not None
+    if finding.row.kind == "superseded":
+        return await _forget_superseded(database, finding.video_id, finding.row.name)
     if finding.row.kind in ESSENTIAL:
         return finding.has_original and await _begin_again(database, finding)
     is_queued = await _make_again(database, finding, finding.row.kind)
@@ -222,6 +226,14 @@ async def _replace(database: Database, storage: StoragePaths, finding: Finding) 
         # The worker checks only its length, which is right.
         await SHARED_DISK.run(_remove, storage, finding, finding.row.name)
     return is_queued
+
+
+async def _forget_superseded(database: Database, video_id: UUID | None, name: str) -> bool:
+    """Deletes the row of a file that is kept only for who began to play it."""
+    assert video_id is not None
+    async with database.transaction() as transaction:
+        await file_rows.delete_ladder_file(transaction, video_id, name)
+    return True
 
 
 def _remove(storage: StoragePaths, finding: Finding, name: str) -> None:
@@ -251,6 +263,7 @@ async def _begin_again(database: Database, finding: Finding) -> bool:
     async with database.transaction() as transaction:
         if not await file_rows.reset_to_original(transaction, finding.video_id):
             return False
+        await ladders.abandon(transaction, [finding.video_id])
         await pipeline.enqueue(transaction, finding.video_id)
         await append_updated(transaction, finding.video_id)
     return True

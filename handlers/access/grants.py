@@ -42,7 +42,8 @@ class PlaybackGrant(Grant, frozen=True, kw_only=True):
     """A grant for one video; `version` is the enrolment's, None for admin and service.
 
     `duration_s` is None until the file has been probed. `sizes_bytes` holds the lengths of the
-    playable files, by the hash digits of their names; empty in grants of older versions.
+    playable files, by the hash digits of their names; empty in grants of older versions. `rungs`
+    holds length and codecs of the files of the adaptive ladder in the same way.
     """
 
     video_id: UUID
@@ -51,6 +52,7 @@ class PlaybackGrant(Grant, frozen=True, kw_only=True):
     duration_s: float | None
     media_types: dict[str, str]
     sizes_bytes: dict[str, int] = {}
+    rungs: dict[str, tuple[int, str]] = {}
 
 
 class EventsGrant(Grant, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ from handlers.openapi.descriptions import (
     Tag,
 )
 from handlers.openapi.endpoints import endpoint
+from handlers.playback.ladders import granted_rungs, lesson_sizes
 from handlers.playback.redirects import IN_S3, type_of
 from handlers.request_limits import require_request_by_bearer
 from storage.media.facts import PICTURE_TYPES
@@ -124,6 +125,7 @@ async def _grant_for(request: web.Request, viewer: Viewer, video: Video) -> Play
         duration_s=video.duration_s,
         media_types={row.format: row.mime_type for row in video.representations},
         sizes_bytes={asset_hash(row.file_name): row.size_bytes for row in video.representations},
+        rungs=granted_rungs(video),
         roles=sorted(viewer.roles),
         expires_at=request.app[keys.GRANTS].expiry(privileged=viewer.is_privileged),
     )
@@ -165,7 +167,9 @@ def _playback_view(
         next_sequence=next_sequence,
         stream_url=sources[0].url,
         sources=sources,
-        hls_url=None,
+        hls_url=video.hls_file_name and base + video.hls_file_name,
+        dash_url=video.dash_file_name and base + video.dash_file_name,
+        sizes=lesson_sizes(video),
         thumbnails={
             row.size_name: base + row.file_name
             for row in video.thumbnails

@@ -32,6 +32,7 @@ from handlers.openapi.descriptions import (
     CUES,
     RANGES,
     SEEING,
+    TEXT,
     VALIDATORS,
     WATCHABLE,
     Answer,
@@ -39,6 +40,7 @@ from handlers.openapi.descriptions import (
     Tag,
 )
 from handlers.openapi.endpoints import endpoint
+from handlers.playback.ladders import PLAYLIST_TYPES, RUNG_TYPES
 from handlers.playback.permits import permit_of_bearer, permit_of_grant
 from handlers.playback.redirects import IN_S3, redirect_by_bearer, redirect_by_grant
 from handlers.playback.serving import BESIDE_VIDEO, find, find_granted, serve
@@ -47,6 +49,7 @@ from storage.media.facts import CUES_TYPE, PICTURE_TYPES
 
 BY_ACCEPT: dict[str, str] = {hdrs.VARY: hdrs.ACCEPT}
 FORMATS = {"mp4": "video/mp4", "webm": "video/webm"}  # in the order that wins a tie
+PLAYABLE = FORMATS | RUNG_TYPES
 PICTURES = PICTURE_TYPES
 SMALLER_PICTURES = ("image/avif", "image/webp")  # for clients that name them
 
@@ -54,6 +57,13 @@ SMALLER_PICTURES = ("image/avif", "image/webp")  # for clients that name them
 SERVED = (PreconditionFailed, RangeNotSatisfiable, RateLimited)
 VIDEO_BYTES = {"video/mp4": BYTES, "video/webm": BYTES}
 PICTURE_BYTES = {"image/jpeg": BYTES, "image/webp": BYTES, "image/avif": BYTES}
+BY_GRANT = (
+    VIDEO_BYTES
+    | {"audio/mp4": BYTES}
+    | PICTURE_BYTES
+    | CUES
+    | dict.fromkeys(PLAYLIST_TYPES.values(), TEXT)
+)
 STILL_IN_S3 = Answer(
     307,
     "The bytes still stand in S3: `Location` opens them there, Range included, until the grant"
@@ -166,8 +176,8 @@ async def get_storyboard_sheet(request: web.Request) -> web.StreamResponse:
     "GET /play/{grant}/{video_id}/{asset}",
     Operation(
         tag=Tag.PLAYING,
-        summary="The bytes of a video, a picture or a storyboard, by grant",
-        answers=(*_bytes(VIDEO_BYTES | PICTURE_BYTES | CUES, varies=False), STILL_IN_S3),
+        summary="The bytes of a video, its pictures, storyboard and adaptive ladder, by grant",
+        answers=(*_bytes(BY_GRANT, varies=False), STILL_IN_S3),
         parameters=RANGES,
         problems=SERVED,
         has_head=True,
@@ -181,13 +191,12 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
     if asset == IN_S3:
         return await redirect_by_grant(request, grant)
     extension = asset.rpartition(".")[2]
-    media_type = grant.media_types.get(extension) or BESIDE_VIDEO.get(extension)
-    if media_type is None:
+    if extension not in BESIDE_VIDEO and extension not in PLAYABLE:
         raise NotFound
     purpose: Purpose = "thumbnail" if extension in BESIDE_VIDEO else "stream"
     permit = permit_of_grant(request, grant, purpose)
     with permit.claim.open() as transfer:
-        representation = await find_granted(request, grant, asset, media_type)
+        representation = await find_granted(request, grant, asset)
         facts = representation.facts(permit.cache_control())
         return await serve(request, facts, transfer, CachedDecision(representation, permit))
 

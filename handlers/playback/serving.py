@@ -4,9 +4,11 @@ The endpoint has checked identity, limits and access before.
 """
 
 import secrets
+from typing import NamedTuple
 
 from aiohttp import web
 
+from db.media import rungs
 from db.media.assets import RepresentationRow, ThumbnailRow
 from db.videos import Video
 from events.upkeep.damage import PublishedFile
@@ -14,16 +16,17 @@ from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.connection.range_shortcut import CachedDecision
 from handlers.delivery import ranges
-from handlers.delivery.catalog import Catalog
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.open_files import Representation
 from handlers.delivery.transfers import Transfer
 from handlers.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
 from handlers.playback.damage import noting_damage
+from handlers.playback.ladders import PLAYLIST_TYPES, RUNG_TYPES, rung_type
 from storage.media.facts import CUES_TYPE, PICTURE_TYPES
 from storage.paths import asset_hash, is_servable
 
-BESIDE_VIDEO = PICTURE_TYPES | {"vtt": CUES_TYPE}
+# Small files: no transfer of them counts as a stream.
+BESIDE_VIDEO = PICTURE_TYPES | PLAYLIST_TYPES | {"vtt": CUES_TYPE}
 
 
 async def serve(
@@ -71,33 +74,65 @@ async def find(
     return representation
 
 
-async def find_granted(
-    request: web.Request, grant: PlaybackGrant, asset: str, media_type: str
-) -> Representation:
+async def find_granted(request: web.Request, grant: PlaybackGrant, asset: str) -> Representation:
     """Raises NotFound, FileUnavailable; DatabaseError where the row is needed."""
     if not is_servable(asset):
         raise NotFound
     published = PublishedFile(grant.course_id, grant.video_id, asset)
-    size_bytes = grant.sizes_bytes.get(asset_hash(asset))
-    if size_bytes is None and media_type not in BESIDE_VIDEO.values():
-        size_bytes = await _recorded_bytes(request.app[keys.CATALOG], published)
-        if size_bytes is None:
-            raise NotFound
+    facts = _granted_facts(grant, asset) or await _recorded(request, published)
+    if facts is None:
+        raise NotFound
     with noting_damage(request, published):
         representation = await request.app[keys.REPRESENTATIONS].find(
-            *published, media_type, size_bytes
+            *published, facts.media_type, facts.size_bytes
         )
         if representation is not None:
             return representation
-        if await _recorded_bytes(request.app[keys.CATALOG], published) is not None:
+        if await _recorded(request, published) is not None:
             raise FileUnavailable
     raise NotFound
 
 
-async def _recorded_bytes(catalog: Catalog, published: PublishedFile) -> int | None:
-    """Returns the size in the file's row; None without one, and for storyboards."""
-    video = await catalog.get(published.video_id)
+class AssetFacts(NamedTuple):
+    """`size_bytes` is None for small files, whose content must match the hash in the name."""
+
+    media_type: str
+    size_bytes: int | None
+
+
+def _granted_facts(grant: PlaybackGrant, asset: str) -> AssetFacts | None:
+    """Facts that need no row; None for files that the grant does not know."""
+    extension, digits = asset.rpartition(".")[2], asset_hash(asset)
+    if extension in BESIDE_VIDEO:
+        return AssetFacts(BESIDE_VIDEO[extension], None)
+    if digits in grant.rungs and extension in RUNG_TYPES:
+        size_bytes, codecs = grant.rungs[digits]
+        return AssetFacts(rung_type(extension, codecs), size_bytes)
+    if digits in grant.sizes_bytes and extension in grant.media_types:
+        return AssetFacts(grant.media_types[extension], grant.sizes_bytes[digits])
+    return None
+
+
+async def _recorded(request: web.Request, published: PublishedFile) -> AssetFacts | None:
+    """Facts of the file's row; None without one, and for storyboards and playlists."""
+    video = await request.app[keys.CATALOG].get(published.video_id)
     if video is None:
         return None
+    extension = published.name.rpartition(".")[2]
+    found = _recorded_facts(video, published.name, extension)
+    if found is None and extension in RUNG_TYPES:
+        # A player goes on with the ladder that it began with, under a newer grant.
+        size_bytes = await rungs.get_size(request.app[keys.DATABASE], video.id, published.name)
+        return AssetFacts(RUNG_TYPES[extension], size_bytes) if size_bytes else None
+    return found
+
+
+def _recorded_facts(video: Video, name: str, extension: str) -> AssetFacts | None:
     rows: tuple[RepresentationRow | ThumbnailRow, ...] = (*video.representations, *video.thumbnails)
-    return next((row.size_bytes for row in rows if row.file_name == published.name), None)
+    for row in rows:
+        if row.file_name == name:
+            return AssetFacts(row.mime_type, row.size_bytes)
+    for rung in video.rungs:
+        if rung.file_name == name and rung.codecs and extension in RUNG_TYPES:
+            return AssetFacts(rung_type(extension, rung.codecs), rung.size_bytes)
+    return None

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from storage.errors import wrap_os_errors
 from storage.file_locks import try_exclusive_lock
-from storage.paths import StoragePaths, partial_id
+from storage.paths import StoragePaths, ladder_id, partial_id
 
 ALWAYS_S = float("inf")  # later than any change
 
@@ -64,15 +64,20 @@ def remove_unfinished(paths: StoragePaths, before_s: float = ALWAYS_S) -> list[s
     """Remove unfinished files unchanged since then; returns their names.
 
     Files that are held stay, however old: by this process, another one or another machine. Files of
-    resumable uploads are removed with their rows, see `storage.partials`.
+    resumable uploads and pieces of ladders are removed with their rows, see `storage.partials` and
+    `storage.ladder.pieces`.
     Raises: StorageGone, StorageReadOnly.
     """
     paths.check()
     return [
         entry.name
         for entry in _entries(paths.unfinished)
-        if partial_id(entry.name) is None and _remove_unlocked(Path(entry.path), before_s)
+        if not _has_row(entry.name) and _remove_unlocked(Path(entry.path), before_s)
     ]
+
+
+def _has_row(name: str) -> bool:
+    return partial_id(name) is not None or ladder_id(name) is not None
 
 
 def _remove_unlocked(path: Path, before_s: float) -> bool:

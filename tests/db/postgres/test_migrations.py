@@ -115,6 +115,12 @@ ROWS = {
     "0023_storage_owner": "UPDATE storage_identity SET database_id = 'two', held_strays = 3",
     "0024_trash_clock": "INSERT INTO trash_marks VALUES (0, now())",
     "0035_web_processes": f"INSERT INTO web_processes VALUES ('{VIDEO}', 'host', 'hash')",
+    "0036_ladders": f"""
+        INSERT INTO ladders (video_id, work_id, options, source_sha256)
+        VALUES ('{VIDEO}', '{VIDEO}', 'auto', 'hash');
+        INSERT INTO ladder_pieces (video_id, kind, number) VALUES ('{VIDEO}', 'coded', 0);
+        INSERT INTO rungs (video_id, name, kind, position) VALUES ('{VIDEO}', 'v480', 'video', 0);
+        INSERT INTO ladder_files VALUES ('{VIDEO}', 'v480.mp4', 'rung', 1000, 'hash')""",
 }
 # Rows of older tables that a migration deletes: their meaning ends with it.
 GIVEN_BACK = {

@@ -16,7 +16,7 @@ from tests.waiting import wait_until
 FIELDS = """
     id course_id module_id title original_filename status failure processing_ratio duration width
     height frame_rate rotation container video_codec audio_codec mime_type size sha256
-    original_size original_sha256 formats thumbnails captions chapters_url uploaded_by
+    original_size original_sha256 formats renditions thumbnails captions chapters_url uploaded_by
     created_at updated_at
 """
 MADE_LATER = ("size", "sha256", "original_sha256")

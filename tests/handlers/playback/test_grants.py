@@ -35,7 +35,15 @@ class TestGrant:
         assert answer.status == 201
         assert set(told) == {
             *("grant", "expires_at", "session_id", "next_sequence", "stream_url", "sources"),
-            *("hls_url", "thumbnails", "storyboard_url", "events_url", "resume_position"),
+            *(
+                "hls_url",
+                "dash_url",
+                "sizes",
+                "thumbnails",
+                "storyboard_url",
+                "events_url",
+                "resume_position",
+            ),
             *("captions", "chapters_url"),
             *("duration", "completed", "report_interval"),
         }
@@ -50,7 +58,7 @@ class TestGrant:
         assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", told["session_id"])
         assert (told["next_sequence"], told["resume_position"], told["completed"]) == (0, 0, False)
         assert (told["duration"], told["report_interval"]) == (video["duration"], 5)
-        assert told["hls_url"] is None
+        assert (told["hls_url"], told["dash_url"], told["sizes"]) == (None, None, [])
         assert re.fullmatch(base + r"storyboard-[0-9a-f]{16}\.vtt", told["storyboard_url"])
 
     async def test_goes_on_with_a_session(self, shared_service: Any, video: Any) -> None:
