@@ -5,14 +5,14 @@ moof and mdat (indexes and types of the pieces) are left out.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, pairwise
 from pathlib import Path
 from typing import BinaryIO
 
 from storage.errors import MismatchedPieces, Undecodable, wrap_os_errors
 from storage.fragments.fragmented_file import Fragment, FragmentedFile
-from storage.fragments.moving import move_fragment
+from storage.fragments.moving import delay_track, move_fragment
 from storage.fragments.pieces import MovieFragment, Piece, read_first_fragment, read_fragments
 from storage.fragments.segment_index import Reference, SegmentIndex, parse_segment_index
 from storage.fragments.segments import gather_segments
@@ -34,18 +34,23 @@ def assemble(
     """
     with wrap_os_errors():
         first, sources = _read_sources(pieces, starts)
-        fragments = [one.moved(source.shift) for source in sources for one in source.fragments]
+        delay = max(0, *(-one.lowest_offset for source in sources for one in source.fragments))
+        sources = [source.placed(is_delayed=delay > 0) for source in sources]
+        fragments = [one for source in sources for one in source.fragments]
         segments = gather_segments(fragments, segment_starts, first.timescale)
         index = SegmentIndex(
             first.track, first.timescale, segments[0][0].start, list(_references(segments))
         )
+        if delay:
+            delay_track(first.index, delay)
+        initialization = first.initialization
         with result.open("wb") as out:
-            out.write(first.initialization + index.serialize())
+            out.write(initialization + index.serialize())
             numbers = count(1)
             for source in sources:
-                _copy(source, out, numbers)
+                _copy(source, out, delay, numbers)
     openings = [segment[0].keyframe_size for segment in segments]
-    return _describe(len(first.initialization), index, openings)
+    return _describe(len(initialization), index, openings)
 
 
 def read_assembled(path: Path) -> FragmentedFile:
@@ -66,6 +71,11 @@ class _Source:
     path: Path
     shift: int
     fragments: Sequence[MovieFragment]
+
+    def placed(self, *, is_delayed: bool) -> "_Source":
+        """With its fragments as they are in the result, but for their positions."""
+        moved = [one.moved(self.shift, is_delayed=is_delayed) for one in self.fragments]
+        return replace(self, fragments=moved)
 
 
 def _read_sources(pieces: Sequence[Path], starts: Sequence[int]) -> tuple[Piece, list[_Source]]:
@@ -92,11 +102,11 @@ def _references(segments: Sequence[Sequence[MovieFragment]]) -> Iterator[Referen
         yield Reference(sum(one.size for one in segment), stop - start, segment[0].access_point)
 
 
-def _copy(source: _Source, out: BinaryIO, numbers: Iterator[int]) -> None:
+def _copy(source: _Source, out: BinaryIO, delay: int, numbers: Iterator[int]) -> None:
     with source.path.open("rb") as file:
         for one in source.fragments:
             moof = read_index(file, next(iterate_top_level(file, one.data, one.position)))
-            out.write(move_fragment(moof, next(numbers), source.shift, one.growth))
+            out.write(move_fragment(moof, next(numbers), source.shift, delay, one.growth))
             copy_range(file, out, one.data, one.stop)
 
 

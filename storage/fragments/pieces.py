@@ -34,8 +34,12 @@ class MovieFragment(NamedTuple):
     """Position behind the bytes of its first sample."""
     access_point: int
     """SAP type: 1 a keyframe that is shown first, 2 a keyframe, 0 none."""
+    lowest_offset: int
+    """The lowest composition offset of its samples."""
     growth: int
     """Bytes that it has more after it has been moved."""
+    delayed_growth: int
+    """The same if its samples are delayed."""
 
     @property
     def size(self) -> int:
@@ -47,19 +51,26 @@ class MovieFragment(NamedTuple):
         """Of these the bytes through its first sample."""
         return self.first_stop - self.position + self.growth
 
-    def moved(self, shift: int) -> "MovieFragment":
-        """The same bytes at another time."""
-        return self._replace(start=self.start + shift, end=self.end + shift)
+    def moved(self, shift: int, *, is_delayed: bool) -> "MovieFragment":
+        """The same samples at another time."""
+        growth = self.delayed_growth if is_delayed else self.growth
+        return self._replace(start=self.start + shift, end=self.end + shift, growth=growth)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    initialization: bytes
-    """ftyp and moov."""
+    head: bytes
+    """ftyp, and what else is in front of the moov."""
+    index: Node
+    """The moov."""
     track: int
     timescale: int
     fragments: Sequence[MovieFragment]
     """One or more."""
+
+    @property
+    def initialization(self) -> bytes:
+        return self.head + self.index.serialize()
 
 
 def read_fragments(file: BinaryIO) -> Piece:
@@ -67,14 +78,15 @@ def read_fragments(file: BinaryIO) -> Piece:
     size = os.fstat(file.fileno()).st_size
     boxes = list(_whole_boxes(file, size))
     moov = _only(boxes, b"moov")
-    track = _read_track(read_index(file, moov))
+    index = read_index(file, moov)
+    track = _read_track(index)
     fragments = [
         track.read(read_index(file, head), head, data) for head, data in _pair_fragments(boxes)
     ]
     if not fragments:
         raise Truncated("a piece without fragments")
     file.seek(0)
-    return Piece(file.read(moov.stop), track.number, track.timescale, fragments)
+    return Piece(file.read(moov.start), index, track.number, track.timescale, fragments)
 
 
 def read_first_fragment(file: BinaryIO, moov: Box, position: int) -> MovieFragment:
@@ -101,6 +113,7 @@ class _Track:
         shown, stop = samples.shown_span()
         first_stop = samples.positions[0] + samples.sizes[0]
         keyframe = 1 if samples.shown_at(0) == shown else 2
+        size = head.stop - head.start
         return MovieFragment(
             position=head.start,
             data=data.start,
@@ -110,7 +123,9 @@ class _Track:
             first_duration=samples.duration(0),
             first_stop=first_stop,
             access_point=keyframe if samples.is_sync[0] else 0,
-            growth=moved_size(moof) - (head.stop - head.start),
+            lowest_offset=min(samples.delays),
+            growth=moved_size(moof, is_delayed=False) - size,
+            delayed_growth=moved_size(moof, is_delayed=True) - size,
         )
 
     def _check(self, moof: Node, samples: Samples, data: Box) -> None:

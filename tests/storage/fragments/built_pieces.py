@@ -44,7 +44,9 @@ class Part:
     trafs: int = 1
     has_time: bool = True
     has_base: bool = False
-    has_offset: bool = True
+    has_position: bool = True
+    has_offsets: bool = True
+    """Composition offsets."""
     misplaced: int = 0
     """By so much the data is said to lie elsewhere."""
     track: int = 1
@@ -75,11 +77,12 @@ class Part:
         runs = []
         for first in range(0, max(len(self.samples), 1), step):
             samples = self.samples[first : first + step]
-            flags = 0x01000F00 | self.has_offset
-            content = words(flags, len(samples), *([offset] if self.has_offset else []))
+            flags = 0x01000700 | 0x800 * self.has_offsets | self.has_position
+            content = words(flags, len(samples), *[offset] * self.has_position)
             for one in samples:
                 not_sync = 0 if one.is_sync else NOT_SYNC
-                content += words(one.duration, len(one.content), not_sync, one.delay)
+                content += words(one.duration, len(one.content), not_sync)
+                content += words(*[one.delay] * self.has_offsets)
                 offset += len(one.content)
             runs.append(build_box(b"trun", content))
         return runs

@@ -125,6 +125,23 @@ def test_an_assembled_file_is_described_as_when_it_was_made(pieces: list[Path]) 
         assert read_assembled(path) == file
 
 
+def test_pictures_that_are_reordered_keep_their_times(tmp_path: Path) -> None:
+    """Also those of pieces that have no offsets: all samples of a file are delayed alike."""
+    reordered = [KEYFRAME, Sample(delay=100), Sample(delay=-100)]
+    pieces = [
+        BuiltPiece([Part(reordered)]).write(tmp_path / "0.mp4"),
+        BuiltPiece([Part(has_offsets=False)]).write(tmp_path / "1.mp4"),
+    ]
+
+    path, file = join(pieces, [0, 300])
+
+    first, second = fragments_of(path).fragments
+    assert (first.start, first.end, first.lowest_offset) == (0, 300, 0)
+    assert (second.start, second.end, second.lowest_offset) == (300, 500, 100)
+    assert b"elst" in path.read_bytes()[: file.initialization_size]
+    assert read_assembled(path) == file
+
+
 def test_a_film_of_more_than_32_bits_of_time_is_joined(tmp_path: Path) -> None:
     """15 hours at 90 kHz."""
     clock = Initialization(timescale=90_000)

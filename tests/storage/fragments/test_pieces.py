@@ -111,9 +111,16 @@ def test_an_edit_list_moves_all(tmp_path: Path, edits: list[tuple[int, int]], sh
 def test_a_fragment_is_moved_in_time_alone(tmp_path: Path) -> None:
     (fragment,) = read(BuiltPiece(), tmp_path).fragments
 
-    later = fragment.moved(77)
+    assert fragment.moved(77, is_delayed=False) == fragment._replace(start=77, end=277)
 
-    assert later == fragment._replace(start=77, end=277)
+
+def test_a_fragment_without_offsets_grows_when_it_is_delayed(tmp_path: Path) -> None:
+    part = Part(has_offsets=False)
+
+    (fragment,) = read(BuiltPiece([part]), tmp_path).fragments
+
+    assert fragment.moved(0, is_delayed=True).size == len(part.build()) + 2 * 4
+    assert fragment.moved(0, is_delayed=False).size == len(part.build())
 
 
 def test_other_boxes_between_fragments_are_passed_over(tmp_path: Path) -> None:

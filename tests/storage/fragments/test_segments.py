@@ -11,7 +11,7 @@ SAMPLE = 40
 
 
 def fragment(start: int, end: int, access_point: int = 1) -> MovieFragment:
-    return MovieFragment(0, 0, 0, start, end, SAMPLE, 0, access_point, 0)
+    return MovieFragment(0, 0, 0, start, end, SAMPLE, 0, access_point, 0, 0, 0)
 
 
 def gathered(fragments: Sequence[MovieFragment], starts: Sequence[int] | None) -> list[list[int]]:
