@@ -49,7 +49,7 @@ class SoundRung(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LadderPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be made of a source; everything that is made of one plan fits together."""
+    """Rungs and sounds to make of a source; everything that is made of one plan fits together."""
 
     duration_s: float
     source_pixels: int

@@ -19,7 +19,7 @@ _USUAL = (
 )
 _FASTEST = _USUAL[-1]
 _LEAST_UNSTEADY = 15
-"""Where pictures come as they like, this many places a second are within 33 ms of each."""
+"""Places a second for pictures that come as they like: each is within 33 ms of one."""
 _USUAL_RATE = Fraction(25)
 # Clocks of cameras are better than this, and a rate that is off drops a picture now and then.
 _SAME_RATIO = Fraction(1, 1000)
