@@ -70,6 +70,19 @@ async def allowed_video(request: web.Request, right: Right) -> Video:
     return video
 
 
+async def video_for_edge(request: web.Request) -> Video:
+    """Returns the video of the path for an edge, which knows the origin's secret.
+
+    Raises NotAllowed, NotFound, NotReady, Failed.
+    """
+    request.app[keys.ORIGIN_SECRET].require(request.headers)
+    video = await request.app[keys.CATALOG].get(video_id_of(request))
+    if video is None:
+        raise NotFound
+    require_ready(video)
+    return video
+
+
 def require_ready(video: Video) -> None:
     """Raises NotReady, or Failed with the reason."""
     if video.status in ("announced", "processing"):

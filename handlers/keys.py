@@ -20,7 +20,9 @@ from events.uploads.settings import UploadSettings
 from events.uploads.uploads import Uploads
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.document_keys import DocumentSigner, PublishedKeys
+from handlers.access.edge_addresses import MediaAddresses
 from handlers.access.grants import Grants
+from handlers.access.origin_secret import OriginSecret
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
@@ -48,6 +50,8 @@ EMITTER = web.AppKey("emitter", Emitter)
 HUB = web.AppKey("hub", Hub)
 VERIFIER = web.AppKey("verifier", TokenVerifier)
 GRANTS = web.AppKey("grants", Grants)
+MEDIA_ADDRESSES = web.AppKey("media_addresses", MediaAddresses)
+ORIGIN_SECRET = web.AppKey("origin_secret", OriginSecret)
 ACCESS = web.AppKey("access", Access)
 REVOCATIONS = web.AppKey("revocations", Revocations)
 PLAYING_LIMITS = web.AppKey("playing_limits", PlayingLimits)

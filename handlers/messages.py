@@ -222,10 +222,12 @@ class LessonSize(msgspec.Struct, frozen=True):
 
 
 class PlaybackView(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a player needs; URLs are relative to the server."""
+    """Everything a player needs; URLs are relative to the server, but those of media may be an
+    edge's. They end at `media_expires_at`; another such request with the session renews them."""
 
     grant: str
     expires_at: datetime
+    media_expires_at: datetime
     session_id: str
     next_sequence: int
     stream_url: str

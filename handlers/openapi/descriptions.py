@@ -137,6 +137,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "Upload-Checksum": _header(
         "Upload-Checksum", "`sha1` or `sha256`, and the digest of the body in Base64."
     ),
+    "X-Origin-Secret": _header("X-Origin-Secret", "`CDN_ORIGIN_SECRET`, else 403."),
     "Accept": _header("Accept", "Which of the media types that exist (RFC 9110 section 12.5.1)."),
     "Range": _header("Range", "`bytes=` ranges, 16 at most (RFC 9110 section 14)."),
     "If-Range": _header("If-Range", "Honours `Range` only while this ETag or date holds."),

@@ -59,11 +59,11 @@ class PageFile:
     policy: str
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, media_origin: str = "") -> Self:
         body = path.read_bytes()
         etag = ETag(sha256(body).hexdigest()[:16])
         validators = Validators(etag, int(path.stat().st_mtime))
-        policy = POLICIES.get(path.name, CONTENT_SECURITY_POLICY)
+        policy = _policy(path.name, media_origin)
         return cls(body, MEDIA_TYPES[path.suffix], validators, policy)
 
     @property
@@ -87,10 +87,11 @@ class Pages:
         self._pages = pages
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Reads every file of a known type. Blocks."""
+    def load(cls, directory: Path, media_origin: str = "") -> Self:
+        """Reads every file of a known type. Blocks. `media_origin` is where media stand, if not
+        here: pages may fetch them from there."""
         paths = (path for path in directory.iterdir() if path.suffix in MEDIA_TYPES)
-        return cls({path.name: PageFile.read(path) for path in paths})
+        return cls({path.name: PageFile.read(path, media_origin) for path in paths})
 
     def find(self, name: str) -> PageFile | None:
         return self._pages.get(name)
@@ -165,6 +166,15 @@ def missing_page(request: web.Request) -> web.Response | None:
         hdrs.VARY: hdrs.ACCEPT,
     }
     return web.Response(status=404, body=page.body, headers=headers)
+
+
+def _policy(name: str, media_origin: str) -> str:
+    policy = POLICIES.get(name, CONTENT_SECURITY_POLICY)
+    if not media_origin:
+        return policy
+    for kind in ("img-src", "media-src"):
+        policy = policy.replace(f"{kind} 'self'", f"{kind} 'self' {media_origin}")
+    return f"{policy}; connect-src 'self' {media_origin}"
 
 
 def _answer(request: web.Request, name: str) -> web.Response:

@@ -12,6 +12,7 @@ from db.videos import Video
 from events.log.snapshots import captions, chapters_url
 from handlers import keys
 from handlers.access.auth import Viewer
+from handlers.access.edge_addresses import MediaPlace
 from handlers.access.grants import EventsGrant, PlaybackGrant
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, require_ready
@@ -65,11 +66,14 @@ async def post_playback(request: web.Request) -> web.Response:
     user_and_video = VideoKey(viewer.user_id, video.id)
     session_id, next_sequence = await _named_session(request, user_and_video, body.session_id)
     token = request.app[keys.GRANTS].mint(grant)
+    place = _place_of_media(request, video, token, grant)
     report_interval_s = request.app[keys.PLAYBACK_SETTINGS].report_interval_s
     answer = _playback_view(
-        video, state, token, grant, session_id, next_sequence, report_interval_s
+        video, state, token, grant, place, session_id, next_sequence, report_interval_s
     )
-    return answer_json(answer, status=201)
+    response = answer_json(answer, status=201)
+    request.app[keys.MEDIA_ADDRESSES].set_cookies(response, place, request.host)
+    return response
 
 
 @endpoint(
@@ -131,6 +135,15 @@ async def _grant_for(request: web.Request, viewer: Viewer, video: Video) -> Play
     )
 
 
+def _place_of_media(
+    request: web.Request, video: Video, token: str, grant: PlaybackGrant
+) -> MediaPlace:
+    """Returns the edge's, but for a video in S3: it is a redirect that no edge could keep."""
+    addresses = request.app[keys.MEDIA_ADDRESSES]
+    place_of = addresses.at_origin if video.plays_from else addresses.at_edge
+    return place_of(video.id, token, grant.expires_at)
+
+
 async def _named_session(
     request: web.Request, video: VideoKey, wanted_id: str | None
 ) -> tuple[str, int]:
@@ -153,16 +166,18 @@ def _playback_view(
     state: ProgressState | None,
     token: str,
     grant: PlaybackGrant,
+    place: MediaPlace,
     session_id: str,
     next_sequence: int,
     report_interval_s: float,
 ) -> PlaybackView:
-    base = f"/play/{token}/{video.id}/"
+    base = place.base
     sources = _sources(video, base)
     is_completed = state is not None and state.completed
     return PlaybackView(
         grant=token,
         expires_at=_time(grant.expires_at),
+        media_expires_at=_time(place.expires_at),
         session_id=session_id,
         next_sequence=next_sequence,
         stream_url=sources[0].url,

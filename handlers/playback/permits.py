@@ -13,8 +13,10 @@ from uuid import UUID
 from aiohttp import web
 
 from db.videos import Video
+from events.upkeep.ledger import NO_USER
 from handlers import keys
-from handlers.access.auth import TokenVerifier, Viewer, bearer_token, token_digest
+from handlers.access.auth import SERVICE, TokenVerifier, Viewer, bearer_token, token_digest
+from handlers.access.edge_addresses import SIGNED_LIFE_S
 from handlers.access.grants import PlaybackGrant
 from handlers.access.rate_limits import PlayingLimits
 from handlers.access.revocation import Revocations
@@ -32,6 +34,9 @@ from handlers.errors import Unavailable
 from handlers.token_bucket import TokenBucket
 
 BY_BEARER = "private, no-cache"
+# Names are by hash, so a cache of many viewers may keep a file for good; a browser, as long as a
+# signed address lives.
+BY_EDGE = f"public, max-age={SIGNED_LIFE_S}, s-maxage=31536000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class GrantPermit:
         return self._seen_changes == self.revocations.changes or self._still_stands()
 
     def cache_control(self) -> str:
-        return f"private, max-age={max(0, int(self.grant.expires_at - time.time()))}"
+        return cache_control(self.grant)
 
     def _still_stands(self) -> bool:
         changes = self.revocations.changes
@@ -126,6 +131,26 @@ class BearerPermit:
         return BY_BEARER
 
 
+@dataclass(frozen=True, slots=True)
+class EdgePermit:
+    """A permit of an edge that keeps files for many viewers: checks the video's row."""
+
+    claim: Claim
+    video: Video
+    catalog: Catalog
+
+    def holds(self) -> bool:
+        return self.catalog.known(self.video.id) is self.video
+
+    def cache_control(self) -> str:
+        return BY_EDGE
+
+
+def cache_control(grant: PlaybackGrant) -> str:
+    """Returns the field for what a grant opens: kept by its viewer, until it expires."""
+    return f"private, max-age={max(0, int(grant.expires_at - time.time()))}"
+
+
 def permit_of_bearer(request: web.Request, video: Video, purpose: Purpose) -> BearerPermit:
     """Returns the permit of a viewer who passed the access checks."""
     app, viewer = request.app, request[keys.VIEWER]
@@ -148,6 +173,12 @@ def permit_of_grant(request: web.Request, grant: PlaybackGrant, purpose: Purpose
         request, grant.user_id, grant.roles, grant.course_id, grant.video_id, purpose, version
     )
     return GrantPermit(claim, grant, request.app[keys.REVOCATIONS])
+
+
+def permit_of_edge(request: web.Request, video: Video, purpose: Purpose) -> EdgePermit:
+    """Returns the permit of an edge that showed its secret; its bytes are nobody's."""
+    claim = _claim(request, NO_USER, (SERVICE,), video.course_id, video.id, purpose, BY_OWN_RIGHT)
+    return EdgePermit(claim, video, request.app[keys.CATALOG])
 
 
 def _claim(

@@ -4,8 +4,7 @@ The steps: identity, rate limit, access, representation, ranges (RFC 9110 sectio
 grant no step queries the database.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
 
@@ -23,24 +22,26 @@ from handlers.errors import (
     InvalidRequest,
     NotAcceptable,
     NotFound,
-    PreconditionFailed,
-    RangeNotSatisfiable,
-    RateLimited,
 )
 from handlers.openapi.descriptions import (
     BYTES,
     CUES,
     RANGES,
     SEEING,
-    TEXT,
-    VALIDATORS,
     WATCHABLE,
     Answer,
     Operation,
     Tag,
 )
 from handlers.openapi.endpoints import endpoint
-from handlers.playback.ladders import PLAYLIST_TYPES, RUNG_TYPES
+from handlers.playback.byte_answers import (
+    ASSET_BYTES,
+    PICTURE_BYTES,
+    SERVED,
+    VIDEO_BYTES,
+    bytes_answers,
+)
+from handlers.playback.ladders import RUNG_TYPES
 from handlers.playback.permits import permit_of_bearer, permit_of_grant
 from handlers.playback.redirects import IN_S3, redirect_by_bearer, redirect_by_grant
 from handlers.playback.serving import BESIDE_VIDEO, find, find_granted, serve
@@ -54,16 +55,6 @@ PICTURES = PICTURE_TYPES
 SMALLER_PICTURES = ("image/avif", "image/webp")  # for clients that name them
 
 
-SERVED = (PreconditionFailed, RangeNotSatisfiable, RateLimited)
-VIDEO_BYTES = {"video/mp4": BYTES, "video/webm": BYTES}
-PICTURE_BYTES = {"image/jpeg": BYTES, "image/webp": BYTES, "image/avif": BYTES}
-BY_GRANT = (
-    VIDEO_BYTES
-    | {"audio/mp4": BYTES}
-    | PICTURE_BYTES
-    | CUES
-    | dict.fromkeys(PLAYLIST_TYPES.values(), TEXT)
-)
 STILL_IN_S3 = Answer(
     307,
     "The bytes still stand in S3: `Location` opens them there, Range included, until the grant"
@@ -72,23 +63,12 @@ STILL_IN_S3 = Answer(
 )
 
 
-def _bytes(content: Mapping[str, Any], *, varies: bool) -> tuple[Answer, ...]:
-    headers = (*VALIDATORS, *(("Vary",) if varies else ()))
-    ranged = ("Accept-Ranges", "Content-Length", *headers)
-    several = {**content, "multipart/byteranges": BYTES}
-    return (
-        Answer(200, "The whole file.", content, ranged),
-        Answer(206, "The ranges asked for.", several, ("Content-Range", *ranged)),
-        Answer(304, "As the client has it.", headers=headers),
-    )
-
-
 @endpoint(
     "GET /api/v1/videos/{video_id}/stream",
     Operation(
         tag=Tag.PLAYING,
         summary="The video's bytes, by bearer token",
-        answers=(*_bytes(VIDEO_BYTES, varies=True), STILL_IN_S3),
+        answers=(*bytes_answers(VIDEO_BYTES, varies=True), STILL_IN_S3),
         parameters=("format", "Accept", *RANGES),
         problems=(*SEEING, *WATCHABLE, NotAcceptable, *SERVED),
         has_head=True,
@@ -104,7 +84,7 @@ async def get_stream(request: web.Request) -> web.StreamResponse:
     Operation(
         tag=Tag.PLAYING,
         summary="The same bytes, to be saved under the name that the file came with",
-        answers=(*_bytes(VIDEO_BYTES, varies=True), STILL_IN_S3),
+        answers=(*bytes_answers(VIDEO_BYTES, varies=True), STILL_IN_S3),
         parameters=("format", "Accept", *RANGES),
         problems=(*SEEING, *WATCHABLE, NotAcceptable, *SERVED),
         has_head=True,
@@ -120,7 +100,7 @@ async def get_download(request: web.Request) -> web.StreamResponse:
     Operation(
         tag=Tag.PLAYING,
         summary="A picture of the video, by bearer token",
-        answers=_bytes(PICTURE_BYTES, varies=True),
+        answers=bytes_answers(PICTURE_BYTES, varies=True),
         parameters=("Accept", *RANGES),
         problems=(*SEEING, *WATCHABLE, NotAcceptable, *SERVED),
         has_head=True,
@@ -144,7 +124,7 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     Operation(
         tag=Tag.PLAYING,
         summary="The storyboard: WebVTT whose cues point into sheets beside this address",
-        answers=_bytes(CUES, varies=False),
+        answers=bytes_answers(CUES, varies=False),
         parameters=RANGES,
         problems=(*SEEING, *WATCHABLE, *SERVED),
         has_head=True,
@@ -160,7 +140,7 @@ async def get_storyboard(request: web.Request) -> web.StreamResponse:
     Operation(
         tag=Tag.PLAYING,
         summary="A sheet of the storyboard, as its cues name it",
-        answers=_bytes({"image/jpeg": BYTES}, varies=False),
+        answers=bytes_answers({"image/jpeg": BYTES}, varies=False),
         parameters=RANGES,
         problems=(*SEEING, *WATCHABLE, *SERVED),
         has_head=True,
@@ -177,7 +157,7 @@ async def get_storyboard_sheet(request: web.Request) -> web.StreamResponse:
     Operation(
         tag=Tag.PLAYING,
         summary="The bytes of a video, its pictures, storyboard and adaptive ladder, by grant",
-        answers=(*_bytes(BY_GRANT, varies=False), STILL_IN_S3),
+        answers=(*bytes_answers(ASSET_BYTES, varies=False), STILL_IN_S3),
         parameters=RANGES,
         problems=SERVED,
         has_head=True,

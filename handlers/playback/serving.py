@@ -93,6 +93,19 @@ async def find_granted(request: web.Request, grant: PlaybackGrant, asset: str) -
     raise NotFound
 
 
+async def find_named(request: web.Request, video: Video, asset: str) -> Representation:
+    """Returns the representation of a name that the client sent. Raises as `find`."""
+    if not is_servable(asset):
+        raise NotFound
+    facts = await _recorded(request, PublishedFile(video.course_id, video.id, asset))
+    if facts is not None:
+        return await find(request, video, asset, facts.media_type, facts.size_bytes)
+    media_type = BESIDE_VIDEO.get(asset.rpartition(".")[2])
+    if media_type is None:
+        raise NotFound
+    return await find(request, video, asset, media_type, is_recorded=False)
+
+
 class AssetFacts(NamedTuple):
     """`size_bytes` is None for small files, whose content must match the hash in the name."""
 

@@ -19,11 +19,12 @@ from events.log.snapshots import VideoSnapshot, snapshot
 from events.log.video_events import append_updated
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.allowed import allowed_video, granted
+from handlers.allowed import allowed_video, granted, video_for_edge
 from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate, http_date
 from handlers.errors import (
     EmptyUpload,
     InvalidRequest,
+    NotAllowed,
     NotFound,
     PreconditionFailed,
     RateLimited,
@@ -41,6 +42,7 @@ from handlers.openapi.descriptions import (
     SEEING,
     TEXT,
     VALIDATORS,
+    WATCHABLE,
     Answer,
     Body,
     Operation,
@@ -60,6 +62,8 @@ WEBVTT = "text/vtt"
 # The format is detected by content; tools that do not know it send the generic types.
 MEDIA_TYPES = (WEBVTT, "application/x-subrip", "text/srt", "text/plain", OCTET_STREAM)
 CHAPTERS = TrackName("chapters")
+FOR_EDGE = (NotAllowed, *WATCHABLE)
+BY_EDGE = "public, no-cache"
 
 
 class CaptionedVideo(VideoSnapshot, frozen=True, kw_only=True):
@@ -82,7 +86,9 @@ def _put_track(summary: str) -> Operation:
     )
 
 
-def _get_track(summary: str, problems: tuple[type[RequestError], ...]) -> Operation:
+def _get_track(
+    summary: str, problems: tuple[type[RequestError], ...], parameters: tuple[str, ...] = ()
+) -> Operation:
     return Operation(
         tag=Tag.VIDEOS,
         summary=summary,
@@ -90,7 +96,7 @@ def _get_track(summary: str, problems: tuple[type[RequestError], ...]) -> Operat
             Answer(200, "The cues.", CUES, VALIDATORS),
             Answer(304, "As the client has it.", headers=VALIDATORS),
         ),
-        parameters=CONDITIONS,
+        parameters=(*parameters, *CONDITIONS),
         problems=(*problems, InvalidRequest, PreconditionFailed, RateLimited),
         has_head=True,
     )
@@ -135,6 +141,15 @@ async def get_captions_by_grant(request: web.Request) -> web.Response:
 
 
 @endpoint(
+    "GET /media/{video_id}/captions/{language}",
+    _get_track("Captions for an edge, by its own secret", FOR_EDGE, ("X-Origin-Secret",)),
+)
+async def get_captions_for_edge(request: web.Request) -> web.Response:
+    video = await video_for_edge(request)
+    return await _get(request, video.id, _captions(request), BY_EDGE)
+
+
+@endpoint(
     "DELETE /api/v1/videos/{video_id}/captions/{language}",
     _delete_track("Remove captions (instructor)"),
 )
@@ -170,6 +185,15 @@ async def get_chapters_by_grant(request: web.Request) -> web.Response:
 
 
 @endpoint(
+    "GET /media/{video_id}/chapters",
+    _get_track("Chapters for an edge, by its own secret", FOR_EDGE, ("X-Origin-Secret",)),
+)
+async def get_chapters_for_edge(request: web.Request) -> web.Response:
+    video = await video_for_edge(request)
+    return await _get(request, video.id, CHAPTERS, BY_EDGE)
+
+
+@endpoint(
     "DELETE /api/v1/videos/{video_id}/chapters", _delete_track("Remove chapters (instructor)")
 )
 async def delete_chapters(request: web.Request) -> web.Response:
@@ -193,7 +217,9 @@ async def _put(request: web.Request, video: Video, name: TrackName) -> web.Respo
     return answer_json(answer, status=201 if before is None else 200)
 
 
-async def _get(request: web.Request, video_id: UUID, name: TrackName) -> web.Response:
+async def _get(
+    request: web.Request, video_id: UUID, name: TrackName, cache_control: str = BY_BEARER
+) -> web.Response:
     track = await text_tracks.get(request.app[keys.DATABASE], video_id, name)
     if track is None:
         raise _missing(name)
@@ -201,7 +227,7 @@ async def _get(request: web.Request, video_id: UUID, name: TrackName) -> web.Res
     headers = {
         hdrs.ETAG: str(validators.etag),
         hdrs.LAST_MODIFIED: http_date(validators.last_modified_s),
-        hdrs.CACHE_CONTROL: BY_BEARER,  # by grant, too: the name stays when the text changes
+        hdrs.CACHE_CONTROL: cache_control,  # never a time: the name stays when the text changes
     }
     match evaluate(request.method, request.headers, validators):
         case Precondition.FAILED:

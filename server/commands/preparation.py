@@ -13,7 +13,6 @@ from db.postgres.migrations import migrate, pending
 from db.postgres.server_facts import read_server_facts
 from events.upkeep.pairing import pair
 from server.config.settings import Config
-from server.config.values import Secret
 from server.errors import OperatorError
 from server.limits import check_server, with_descriptors
 from server.logs import configure_logging
@@ -33,14 +32,15 @@ class StaleSchemaError(OperatorError):
 def prepare(config: Config) -> Config:
     """Fills in kept secrets, configures the logs and raises the limit of open files."""
     config = with_secrets(config)
-    secrets = [config.jwt_secret, config.grant_secret, config.database_url or Secret("")]
+    secrets = [config.jwt_secret, config.grant_secret]
+    secrets += filter(None, (config.database_url, config.cdn_origin_secret))
     configure_logging(config.log_level, config.log_format, secrets)
     _warn_of_exposed_files(config)
     return with_descriptors(config)
 
 
 def _warn_of_exposed_files(config: Config) -> None:
-    for path in exposed(filter(None, (config.env_file, config.tls_key_file))):
+    for path in exposed(filter(None, (config.env_file, config.tls_key_file, config.cdn_key_file))):
         logger.warning("unprotected: every user of this machine can read %s; chmod o-r", path)
 
 

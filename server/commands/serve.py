@@ -8,6 +8,7 @@ from server.commands import demo
 from server.commands.preparation import paired_storage, prepare, prepare_schema, run
 from server.commands.tokens import require_shared_secret, token_mint
 from server.config.settings import Config
+from server.edges import media_addresses
 from server.identity import check_key_file
 from server.postgres.keeper import keep_running
 from server.processes import (
@@ -45,6 +46,7 @@ def serve(config: Config, arguments: Namespace) -> int:
     config = prepare(config)
     server_context(config)  # reports its faults before anything is started
     check_key_file(config)
+    media_addresses(config)  # likewise
     try:
         with raising_on_stop(), owned_database(config) as database:
             prepare_schema(config, database.dsn)

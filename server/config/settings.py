@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 
 from handlers.access.grants import LONGEST_TTL_S
 from server.config import values
+from server.config.edge_faults import edge_faults
 from server.config.values import Rate, Rule, Secret
 from server.errors import OperatorError
 from storage.media.facts import MediaLimits
@@ -31,10 +32,6 @@ RESERVED: Mapping[str, str | None] = {
     "RENDITIONS": "none",
     "RENDITIONS_AV1": "off",
     "OFFLINE_TTL": "0",
-    "CDN_URL": None,
-    "CDN_SIGNING": None,
-    "CDN_KEY_FILE": None,
-    "CDN_ORIGIN_SECRET": None,
     "ACCEL_REDIRECT": None,
     "PROGRESS_EVENT_RETENTION": None,
     "SIGN_IN_URL": None,
@@ -288,6 +285,36 @@ class Config:
         "Networks whose `X-Forwarded-For` is used for the client address in the access log.",
     )
 
+    cdn_url: str | None = setting(
+        "CDN_URL",
+        None,
+        values.base_url(),
+        "Address of an edge or CDN, which media addresses of the playback answer then begin with:"
+        " [edges.md](edges.md).",
+        section="Edges",
+    )
+    cdn_signing: str = setting(
+        "CDN_SIGNING",
+        "grant",
+        values.choice("grant", "secure-link", "hmac", "bunny", "cloudfront"),
+        "By which the edge admits viewers: the grant, of which it asks here, or a signature that it"
+        " checks by itself and that lives 10 to 15 minutes.",
+    )
+    cdn_key_file: Path | None = setting(
+        "CDN_KEY_FILE",
+        None,
+        values.path(),
+        "Key of the signatures, read at start: a text of 32 bytes or more, for `cloudfront` an RSA"
+        " key in PEM, in a file that is named after its id. Needed by all but `grant`.",
+    )
+    cdn_origin_secret: Secret | None = setting(
+        "CDN_ORIGIN_SECRET",
+        None,
+        values.header_secret(),
+        "Opens `/media/...` here to an edge, which sends it as `X-Origin-Secret`. Needed by all but"
+        " `grant`.",
+    )
+
     sse_heartbeat_s: int = setting(
         "SSE_HEARTBEAT",
         "15s",
@@ -390,6 +417,7 @@ def load_config(environ: Mapping[str, str], env_file: Path) -> Config:
             faults.append(str(exc))
     faults += _half_given(given, "TLS_CERT_FILE", "TLS_KEY_FILE")
     faults += _contradictions(found)
+    faults += edge_faults(PREFIX, found)
     if faults:
         raise ConfigError(faults)
     has_secret = any(

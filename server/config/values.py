@@ -145,6 +145,19 @@ def secret() -> Rule:
     return Rule(parse, f"{MIN_SECRET_BYTES} bytes or more", is_secret=True)
 
 
+def header_secret() -> Rule:
+    """A secret that is sent as the value of a header field."""
+    by_length = secret()
+
+    def parse(value: str) -> Secret:
+        if not re.fullmatch(r"[!-~][ -~]*[!-~]", value):
+            raise ValueError
+        found: Secret = by_length.parse(value)
+        return found
+
+    return Rule(parse, f"{by_length.allowed} of ASCII, without blanks around", is_secret=True)
+
+
 def token_secret() -> Rule:
     """An HMAC secret; a public key is refused, since its readers could sign tokens with it."""
     by_length = secret()
@@ -196,6 +209,20 @@ def url(*schemes: str) -> Rule:
 
     allowed = f"a URL that begins with {_either(schemes)}, with a host and without a password"
     return Rule(parse, allowed, is_secret=True)
+
+
+def base_url() -> Rule:
+    """A URL that paths are appended to; without a slash at its end."""
+    by_scheme = url("https", "http")
+
+    def parse(value: str) -> str:
+        found: str = by_scheme.parse(value)
+        # Other characters would end an address in a header, a page's policy or a cookie.
+        if not re.fullmatch(r"https?://[A-Za-z0-9.:_/~\[\]-]+", found) or not _has_port(found):
+            raise ValueError
+        return found.rstrip("/")
+
+    return Rule(parse, f"{by_scheme.allowed}, without a query", is_secret=True)
 
 
 def origins() -> Rule:
@@ -282,6 +309,11 @@ def _url(value: str, schemes: tuple[str, ...]) -> str:
     if parts.scheme not in schemes:
         raise ValueError
     return value
+
+
+def _has_port(url: str) -> bool:
+    """True if the port is a number, or there is none. Raises ValueError for a number too large."""
+    return urlsplit(url).port != 0
 
 
 def _origin(value: str) -> str:

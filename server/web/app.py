@@ -11,11 +11,13 @@ from events.uploads.settings import UploadSettings
 from handlers import keys
 from handlers.access.document_keys import DocumentSigner
 from handlers.access.grants import Grants
+from handlers.access.origin_secret import OriginSecret
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.openapi import document
 from handlers.openapi.endpoints import declared, require_description
 from handlers.pages import pages
 from server.config.settings import Config
+from server.edges import media_addresses
 from server.metrics import make_metrics
 from server.resources import end_uploads, resources
 from server.web import cors, middlewares
@@ -54,6 +56,9 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.STOPPING] = asyncio.Event()
     app[PROXIES] = TrustedProxies(config.trusted_proxies)
     app[keys.GRANTS] = Grants(config.grant_secret.reveal(), config.grant_ttl_s)
+    app[keys.MEDIA_ADDRESSES] = media_addresses(config)
+    secret = config.cdn_origin_secret
+    app[keys.ORIGIN_SECRET] = OriginSecret(secret.reveal() if secret else None)
     app[keys.DOCUMENT_SIGNER] = DocumentSigner(config.grant_secret.reveal())
     app[keys.SESSION_NAMES] = SessionNames(config.grant_secret.reveal())
     app[keys.PLAYING_LIMITS] = PlayingLimits(
@@ -77,5 +82,5 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.PLAYBACK_SETTINGS] = keys.PlaybackSettings(
         report_interval_s=config.report_interval_s,
     )
-    app[pages.PAGES] = pages.Pages.load(WEB)
+    app[pages.PAGES] = pages.Pages.load(WEB, app[keys.MEDIA_ADDRESSES].origin)
     app[keys.METRICS] = make_metrics()

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-SHARED = ("/api/v1/", "/play/")
+SHARED = ("/api/v1/", "/play/", "/media/")
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 # Request headers that need a preflight: tokens, ranges and conditions, EventSource, tus.
 REQUEST_HEADERS = (

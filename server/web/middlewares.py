@@ -28,6 +28,7 @@ logger = structlog.stdlib.get_logger(__name__)
 API = "/api/v1/"
 UPLOADS = "/api/v1/uploads"
 PLAY = "/play/"
+MEDIA = (PLAY, "/media/")
 GRANT_IN_PATH = re.compile(r"^/play/[^/]+")
 NO_ROUTE = "none"  # the route label of unknown paths and methods
 CLIENT_GONE = 499  # only logged: the client disconnected before the response
@@ -114,7 +115,7 @@ async def add_common_headers(request: web.Request, response: web.StreamResponse)
     response.headers[hdrs.SERVER] = SERVER
     if request.path.startswith(UPLOADS):
         response.headers[TUS_RESUMABLE] = VERSION
-    if request.path.startswith(PLAY):
+    if request.path.startswith(MEDIA):
         response.headers["Referrer-Policy"] = "no-referrer"
 
 
@@ -165,7 +166,7 @@ def _encoded_body_error() -> RequestError:
 
 def _may_be_a_page(request: web.Request) -> bool:
     is_read = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
-    return is_read and not request.path.startswith((API, PLAY))
+    return is_read and not request.path.startswith((API, *MEDIA))
 
 
 def _answer(request: web.Request, exc: RequestError) -> web.Response:

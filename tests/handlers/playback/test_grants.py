@@ -44,7 +44,7 @@ class TestGrant:
                 "events_url",
                 "resume_position",
             ),
-            *("captions", "chapters_url"),
+            *("captions", "chapters_url", "media_expires_at"),
             *("duration", "completed", "report_interval"),
         }
         assert re.fullmatch(base + r"source-[0-9a-f]{16}\.mp4", told["stream_url"])

@@ -54,6 +54,10 @@ CONTRACT = [
     ("SEEN_CLAIMS", "bounded", "believed", "believed"),
     ("REPORT_RATE_LIMIT", Rate(10, 1), "60/minute", Rate(60, 60)),
     ("STREAM_BANDWIDTH_LIMIT", None, "1MiB", 1024**2),
+    ("CDN_URL", None, "https://cdn.example/edge/", "https://cdn.example/edge"),
+    ("CDN_SIGNING", "grant", "hmac", "hmac"),
+    ("CDN_KEY_FILE", None, "/key", Path("/key")),
+    ("CDN_ORIGIN_SECRET", None, LONG, Secret(LONG)),
     ("SSE_HEARTBEAT", 15, "5s", 5),
     ("SSE_BACKLOG", 256, "1", 1),
     ("SSE_PER_USER", 16, "1", 1),
@@ -68,7 +72,17 @@ CONTRACT = [
     ("LOG_LEVEL", "info", "debug", "debug"),
     ("LOG_FORMAT", "console", "json", "json"),
 ]
-PARTNERS = {"TLS_CERT_FILE": {"TLS_KEY_FILE": "/key"}, "TLS_KEY_FILE": {"TLS_CERT_FILE": "/cert"}}
+SIGNED = {
+    "CDN_URL": "https://cdn.example",
+    "CDN_SIGNING": "hmac",
+    "CDN_KEY_FILE": "/key",
+    "CDN_ORIGIN_SECRET": LONG,
+}
+PARTNERS = {
+    "TLS_CERT_FILE": {"TLS_KEY_FILE": "/key"},
+    "TLS_KEY_FILE": {"TLS_CERT_FILE": "/cert"},
+    **{name: SIGNED for name in SIGNED if name != "CDN_URL"},
+}
 
 
 def load(**variables: str) -> Config:
@@ -99,7 +113,7 @@ def test_default(variable: str, default: object) -> None:
     [pytest.param(r[0], r[2], r[3], id=r[0]) for r in CONTRACT],
 )
 def test_allowed_value(variable: str, text: str, value: object) -> None:
-    assert value_of(load(**{variable: text}, **PARTNERS.get(variable, {})), variable) == value
+    assert value_of(load(**{**PARTNERS.get(variable, {}), variable: text}), variable) == value
 
 
 @pytest.mark.parametrize("variable", RESERVED)
@@ -145,6 +159,15 @@ def test_a_feature_that_is_not_built_may_be_declined(variable: str, text: str | 
         ("CORS_ORIGINS", "https://bücher.example"),
         ("CORS_ORIGINS", "ftp://example.org"),
         ("CORS_ORIGINS", "https://a.example,,https://b.example"),
+        ("CDN_URL", "cdn.example"),
+        ("CDN_URL", "ftp://cdn.example"),
+        ("CDN_URL", "https://cdn.example/?key=hunter2"),
+        ("CDN_URL", "https://user:hunter2@cdn.example"),
+        ("CDN_URL", "https://cdn.example; script-src *"),
+        ("CDN_URL", "https://cdn.example:99999"),
+        ("CDN_SIGNING", "md5"),
+        ("CDN_ORIGIN_SECRET", "short"),
+        ("CDN_ORIGIN_SECRET", " a secret with a blank before its thirty-two bytes"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("TRUSTED_PROXIES", "proxy.example"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
