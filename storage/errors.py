@@ -117,6 +117,10 @@ class NoVideo(StorageError):
     code = "no-video"
 
 
+class FormatWithoutVideo(WordedError, NoVideo):
+    """The file of a known format has no video in it."""
+
+
 class TooComplex(StorageError):
     """The video is too large in picture size, length or number of streams to be accepted."""
 

@@ -183,6 +183,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     storage_errors.Truncated: (storage_errors.Truncated(SECRET), "undecodable"),
     storage_errors.MismatchedPieces: (storage_errors.MismatchedPieces(SECRET), "unavailable"),
     storage_errors.NoVideo: (storage_errors.NoVideo(SECRET), "no-video"),
+    storage_errors.FormatWithoutVideo: (storage_errors.FormatWithoutVideo("No."), "no-video"),
     storage_errors.TooComplex: (storage_errors.TooComplex(SECRET), "too-complex"),
     storage_errors.MediaTimedOut: (storage_errors.MediaTimedOut(SECRET), "too-complex"),
     storage_errors.MediaInterrupted: (storage_errors.MediaInterrupted(SECRET), "unavailable"),
