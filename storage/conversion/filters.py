@@ -14,7 +14,14 @@ from av.audio.frame import AudioFrame
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from storage.conversion.graphs import HDR_CURVES, Chain, PictureGraph, link_filters
+from storage.conversion.graphs import (
+    HDR_CURVES,
+    OPAQUE,
+    Chain,
+    PictureGraph,
+    has_alpha,
+    link_filters,
+)
 from storage.media.geometry import display_size, fit_size
 from storage.media.orientation import Orientation, orientation_of
 
@@ -40,8 +47,6 @@ _TRANSPOSITIONS: dict[tuple[bool, bool], Chain] = {
 }
 # Fields become pictures at the rate of the file; what is no field passes untouched.
 _DEINTERLACED: Chain = [("bwdif", "mode=send_frame:deint=interlaced")]
-# Over black, which is what players show behind a picture.
-_OPAQUE: Chain = [("format", "gbrap"), ("premultiply", "inplace=1")]
 _TO_BT709 = "out_color_matrix=bt709:out_range=tv"
 _TONE_MAPPED = f"{_TO_BT709}:out_primaries=bt709:out_transfer=bt709:intent=perceptual"
 
@@ -70,7 +75,7 @@ class PictureFilter:
         chain = [
             *(_DEINTERLACED if self._has_fields else []),
             *self._upright,
-            *(_OPAQUE if _has_alpha(frame) else []),
+            *(OPAQUE if has_alpha(frame) else []),
             ("scale", scale),
             ("format", "yuv420p"),
             ("settb", f"expr={frame.time_base}"),  # bwdif counts in halves
@@ -128,16 +133,11 @@ def _upright(orientation: Orientation) -> Chain:
     return (_TRANSPOSITIONS if orientation.is_transposed else _FLIPS)[flips]
 
 
-def _has_alpha(frame: VideoFrame) -> bool:
-    # A palette may hold transparent colours.
-    return frame.format.has_palette or any(one.is_alpha for one in frame.format.components)
-
-
 def _colours(frame: VideoFrame) -> str:
     """Conversion of the colours: tags of plain video stay, and so do its values."""
     if frame.color_trc in HDR_CURVES:
         return _TONE_MAPPED
-    is_rgb = frame.colorspace == _RGB or _has_alpha(frame)
+    is_rgb = frame.colorspace == _RGB or has_alpha(frame)
     return _TO_BT709 if is_rgb else "out_range=tv"
 
 

@@ -14,6 +14,9 @@ HDR_CURVES = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
 # (filter, its options)
 Chain = Sequence[tuple[str, str | None]]
 
+# Over black, which is what players show behind a picture.
+OPAQUE: Chain = [("format", "gbrap"), ("premultiply", "inplace=1")]
+
 
 class PictureGraph:
     """Keeps its filters while frames and chain stay of one kind: preparing them may take seconds,
@@ -61,6 +64,11 @@ class PictureGraph:
             range=str(frame.color_range),
         )
         return link_filters(graph, source, [*chain, ("buffersink", None)])
+
+
+def has_alpha(frame: VideoFrame) -> bool:
+    # A palette may hold transparent colours.
+    return frame.format.has_palette or any(one.is_alpha for one in frame.format.components)
 
 
 def _pull_all(graph: Graph) -> Iterator[VideoFrame]:

@@ -158,6 +158,20 @@ class Measured(msgspec.Struct, frozen=True):
         return all(track.is_steady for track in self.tracks)
 
 
+# A grey picture of the first or last moment of a film is so many pixels wide and high.
+END_SIDE_PX = 32
+
+
+class EndPictures(msgspec.Struct, frozen=True):
+    """The first and the last picture of a film, rows of `END_SIDE_PX` grey levels."""
+
+    first: bytes
+    last: bytes = b""
+    """Empty where that is not known."""
+    is_hdr: bool = False
+    """True if a conversion gives it other levels, of which only the order stays."""
+
+
 class Prepared(msgspec.Struct, frozen=True):
     """Outcome of preparing an upload; `converted` is still to be done, and why."""
 
@@ -172,6 +186,11 @@ class RemuxTask(msgspec.Struct, frozen=True):
     source: Path
     target: Path
     source_format: SourceFormat
+
+
+class EndsTask(msgspec.Struct, frozen=True):
+    path: Path
+    source: SourceFormat
 
 
 class TranscodeTask(msgspec.Struct, frozen=True):

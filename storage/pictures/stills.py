@@ -11,7 +11,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
-from storage.conversion.graphs import HDR_CURVES, PictureGraph
+from storage.conversion.graphs import HDR_CURVES, OPAQUE, PictureGraph, has_alpha
 from storage.media.geometry import display_size
 from storage.media.orientation import Orientation, orientation_of
 from storage.media.probe import sample_ratio
@@ -30,6 +30,7 @@ class Stills:
         self._sample_ratio = sample_ratio(stream)
         self._scaler = VideoReformatter()
         self._tone_mapping = PictureGraph(threads=1)
+        self._over_black = PictureGraph(threads=1)
 
     def render(self, frame: VideoFrame, width_px: int) -> Image.Image:
         """The frame as a player shows it, `width_px` wide."""
@@ -46,11 +47,29 @@ class Stills:
         height_px = max(1, min(width_px * frame.height // frame.width, 4 * width_px))
         return _image(self._reformat(frame, width_px, height_px)).convert("L")
 
+    def render_square(self, frame: VideoFrame, side_px: int) -> Image.Image:
+        """The frame upright, squeezed into a small grey square, for comparing; HDR not mapped."""
+        drawn_px = 4 * side_px  # for exact means of areas
+        shown = self._first_field(self._opaque(frame))
+        image = _image(self._reformat(shown, drawn_px, drawn_px)).convert("L")
+        square = image.resize((side_px, side_px), Image.Resampling.BOX)
+        return _oriented(square, orientation_of(frame))
+
     def _scale(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
         if frame.color_trc not in HDR_CURVES:
-            return self._reformat(frame, width_px, height_px)
+            return self._reformat(self._opaque(frame), width_px, height_px)
         scale = f"{width_px}:{height_px}:{_TO_SRGB}"
         return self._tone_mapping.apply(frame, [("scale", scale), ("format", "rgb24")])
+
+    def _opaque(self, frame: VideoFrame) -> VideoFrame:
+        return self._over_black.apply(frame, OPAQUE) if has_alpha(frame) else frame
+
+    def _first_field(self, frame: VideoFrame) -> VideoFrame:
+        """The field whose time is that of the frame; deinterlacing keeps it."""
+        if not frame.interlaced_frame:
+            return frame
+        fields = PictureGraph(threads=1)  # holds the second one back
+        return next(fields.push(frame, [("separatefields", None)]))
 
     def _reformat(self, frame: VideoFrame, width_px: int, height_px: int) -> VideoFrame:
         area = Interpolation.AREA

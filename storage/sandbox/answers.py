@@ -10,8 +10,10 @@ import msgspec
 from storage import errors
 from storage.errors import MediaCrashed, StorageError
 from storage.media.facts import (
+    END_SIDE_PX,
     MAX_TILES,
     TILES_PER_SHEET,
+    EndPictures,
     Picture,
     PictureKind,
     Storyboard,
@@ -58,6 +60,13 @@ def require_requested(
     requested = [(name, kind, out_dir / f"{name}.{kind}") for kind in kinds for name, _ in sizes]
     if given != requested:
         raise MediaCrashed("the pictures are not the requested ones")
+
+
+def require_end_pictures(ends: EndPictures) -> None:
+    """Refuse pictures of another size. Raises: MediaCrashed."""
+    whole = END_SIDE_PX**2
+    if len(ends.first) != whole or len(ends.last) not in (0, whole):
+        raise MediaCrashed("the end pictures have another size")
 
 
 def require_storyboard(board: Storyboard, out_dir: Path) -> None:

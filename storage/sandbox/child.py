@@ -19,6 +19,7 @@ from storage.ladder.facts import CopyRungTask, EncodePieceTask, EncodeSoundTask,
 from storage.media.facts import (
     PROGRESS_MARK,
     CustomThumbnailsTask,
+    EndsTask,
     ExamineTask,
     ProbeTask,
     RemuxTask,
@@ -90,6 +91,9 @@ FUNCTIONS: Mapping[str, Function] = {
     "text_track": Function("storage.text_track", "rewrite_text_track", TextTrackTask),
     "probe": Function("storage.media.probe", "probe", ProbeTask, files.probe_files),
     "measure": Function("storage.media.measure", "measure", ProbeTask, files.probe_files),
+    "end_pictures": Function(
+        "storage.pictures.end_pictures", "draw_ends", EndsTask, files.probe_files
+    ),
     "remux": Function("storage.remux.preparation", "prepare", RemuxTask, files.remux_files),
     "custom_thumbnails": Function(
         "storage.pictures.custom_thumbnails",

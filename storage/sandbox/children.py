@@ -25,6 +25,8 @@ from storage.ladder.limits import Limits
 from storage.media.facts import (
     MAX_TRACK_BYTES,
     CustomThumbnailsTask,
+    EndPictures,
+    EndsTask,
     Examined,
     ExamineTask,
     Measured,
@@ -43,7 +45,7 @@ from storage.media.facts import (
     TranscodeTask,
     encode,
 )
-from storage.sandbox.answers import require_requested, require_storyboard
+from storage.sandbox.answers import require_end_pictures, require_requested, require_storyboard
 from storage.sandbox.child import CONFINEMENT, Budget, NoTask, Order
 from storage.sandbox.child_process import Call, Child, OnProgress
 from storage.sandbox.confinement import Confinement
@@ -140,6 +142,17 @@ class Sandbox(LadderChildren):
         """Measure a whole file by its packets. Raises: as `probe`."""
         task = ProbeTask(path, source, limits)
         return await self.run("measure", task, Measured, timeout_s=timeout_s, nice=_NICE)
+
+    async def draw_ends(
+        self, path: Path, source: SourceFormat, *, timeout_s: float = 120.0
+    ) -> EndPictures:
+        """Draw the first and the last picture, small. Raises: as `probe`."""
+        task = EndsTask(path, source)
+        ends: EndPictures = await self.run(
+            "end_pictures", task, EndPictures, timeout_s=timeout_s, nice=_NICE
+        )
+        require_end_pictures(ends)
+        return ends
 
     async def remux(
         self, source: Path, target: Path, source_format: SourceFormat, *, timeout_s: float = 600.0

@@ -15,6 +15,7 @@ from storage.media.facts import (
     MAX_TILES,
     TILES_PER_SHEET,
     CustomThumbnailsTask,
+    EndsTask,
     ExamineTask,
     ProbeTask,
     RemuxTask,
@@ -35,7 +36,7 @@ class Files:
     written: tuple[Path, ...] = ()
 
 
-def probe_files(task: ProbeTask | ExamineTask | PlanTask) -> Files:
+def probe_files(task: ProbeTask | ExamineTask | PlanTask | EndsTask) -> Files:
     return Files((task.path,))
 
 

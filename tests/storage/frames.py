@@ -11,6 +11,7 @@ from PIL import Image
 
 MILLISECOND = Fraction(1, 1000)
 SIZE = (160, 90)
+QUICK = {"libx264": {"preset": "ultrafast", "crf": "10"}, "libvpx-vp9": {"cpu-used": "8"}}
 
 
 def write_frames(
@@ -24,7 +25,7 @@ def write_frames(
     prepare: Any = None,
 ) -> Path:
     """(time in milliseconds, picture) each; `prepare` may change the stream before encoding."""
-    options = {"preset": "ultrafast", "crf": "10"} if codec == "libx264" else {"cpu-used": "8"}
+    options = QUICK.get(codec, {})
     with av.open(str(path), "w", format=muxer) as out:
         stream = out.add_stream(codec, rate=25, options=options)
         stream.width, stream.height = size

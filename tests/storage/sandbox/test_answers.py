@@ -5,8 +5,16 @@ from pathlib import Path
 import pytest
 
 from storage.errors import MediaCrashed
-from storage.media.facts import MAX_TILES, Picture, Sheet, Storyboard, sheet_file
-from storage.sandbox.answers import require_requested, require_storyboard
+from storage.media.facts import (
+    END_SIDE_PX,
+    MAX_TILES,
+    EndPictures,
+    Picture,
+    Sheet,
+    Storyboard,
+    sheet_file,
+)
+from storage.sandbox.answers import require_end_pictures, require_requested, require_storyboard
 
 HERE = Path(__file__).resolve().parent
 
@@ -71,3 +79,16 @@ def test_storyboard_that_cannot_be_is_refused(fields: dict[str, object]) -> None
 
     with pytest.raises(MediaCrashed):
         require_storyboard(a_board(**fields), HERE)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        pytest.param(b"", b"", id="nothing"),
+        pytest.param(bytes(END_SIDE_PX**2), b"1", id="a last one that is too small"),
+        pytest.param(bytes(END_SIDE_PX**2 + 1), b"", id="a first one that is too large"),
+    ],
+)
+def test_end_pictures_have_one_size(first: bytes, last: bytes) -> None:
+    with pytest.raises(MediaCrashed):
+        require_end_pictures(EndPictures(first, last))
