@@ -36,6 +36,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 OTHER = "other"  # clients may send any method name
 JOB_STATUSES = ("todo", "doing", "failed")
 PLAYBACK_STATES = ("playing", "paused")
+MADE_FILES = ("copy", "conversion", "alternate")
 
 GaugeMode = Literal["livesum", "livemostrecent", "livemax"]
 Numbers = Mapping[str, float]  # label value -> number
@@ -141,6 +142,12 @@ class Metrics:
         if count is not None:
             self._held_strays.set(count)
 
+    def set_media_differences(self, counts: Mapping[str, int] | None) -> None:
+        """Sets the count of videos with a file that differs; None keeps the last values."""
+        if counts is not None:
+            for made in MADE_FILES:
+                self._media_differences.labels(made).set(counts.get(made, 0))
+
     @property
     def is_shared(self) -> bool:
         """True when other processes report our numbers, too."""
@@ -201,6 +208,13 @@ class Metrics:
             "database_held_strays",
             "Files without a row, more than a sweep moves to the trash by itself; see `check`.",
             latest,
+        )
+        self._media_differences = self._gauge(
+            "database_media_differences",
+            "Videos whose copy (replaced), conversion or alternate format (withheld) differs from"
+            " the upload; see `check`.",
+            latest,
+            "made",
         )
         self._playbacks = self._gauge(
             "database_playbacks",

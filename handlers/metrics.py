@@ -1,12 +1,15 @@
 """The `/metrics` response; needs a token on the main port, none on the loopback port."""
 
 import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from db import jobs
 from db.errors import DatabaseError
+from db.media import differences
 from db.pool import Database
 from db.progress import sessions
 from db.upkeep import storage_identity
@@ -15,6 +18,8 @@ from handlers import keys
 from handlers.errors import NotAllowed
 from handlers.openapi.descriptions import TEXT, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
+
+_T = TypeVar("_T")
 
 QUERY_TIMEOUT_S = 2.0  # well within the ten seconds that Prometheus waits
 
@@ -40,7 +45,8 @@ async def get_metrics(request: web.Request) -> web.Response:
 async def show_metrics(metrics: Metrics, database: Database) -> web.Response:
     """Samples and returns all metrics; during a database outage without the database's own."""
     metrics.set_database(*await _counts(database))
-    metrics.set_held_strays(await _held_strays(database))
+    metrics.set_held_strays(await _unless_away(storage_identity.read_held_strays(database)))
+    metrics.set_media_differences(await _unless_away(differences.count_by_made(database)))
     metrics.sample()
     text = await asyncio.to_thread(metrics.text)
     return web.Response(
@@ -59,9 +65,10 @@ async def _counts(database: Database) -> tuple[dict[str, int], dict[str, int]] |
         return None, None
 
 
-async def _held_strays(database: Database) -> int | None:
+async def _unless_away(reading: Awaitable[_T]) -> _T | None:
+    """Returns None while the database does not answer."""
     try:
         async with asyncio.timeout(QUERY_TIMEOUT_S):
-            return await storage_identity.read_held_strays(database)
+            return await reading
     except (DatabaseError, TimeoutError):
         return None

@@ -11,6 +11,8 @@ import msgspec
 from storage.conversion.transcode_limits import TranscodeBudget
 from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.facts import (
+    END_SIDE_PX,
+    EndPictures,
     Measured,
     MediaLimits,
     Picture,
@@ -35,8 +37,8 @@ INDEX_LAST = TYPE + box(b"mdat", b"pictures and sound") + box(b"moov")
 CONVERTED = Probe(
     container="mp4",
     duration_s=29.96,
-    width=360,
-    height=640,
+    width=1280,
+    height=720,
     frame_rate=30.0,
     rotation=0,
     video_codec="h264",
@@ -62,6 +64,8 @@ class PlainMedia:
     """As `Sandbox`; `made` is the format that is chosen where there are several."""
 
     made: Container = "mp4"
+    converted_level = 0
+    """Grey level of the pictures of what is converted; those of uploads are black."""
 
     def for_owner(self, owner: str) -> Self:
         return self
@@ -83,6 +87,10 @@ class PlainMedia:
 
     async def measure(self, path: Path, source: SourceFormat, limits: MediaLimits) -> Measured:
         return Measured(await self.probe(path, source, limits), [])
+
+    async def draw_ends(self, path: Path, source: SourceFormat) -> EndPictures:
+        is_converted = (await read(path)).startswith(b"converted")
+        return EndPictures(bytes([self.converted_level * is_converted]) * END_SIDE_PX**2)
 
     async def transcode(
         self, task: TranscodeTask, budget: TranscodeBudget, on_progress: OnProgress

@@ -19,14 +19,14 @@ from db.videos import MediaFacts, Video
 from events.errors import NoLongerWanted, UnfaithfulMedia
 from events.log.video_events import append_updated
 from events.media.cancellation import run_while_wanted
+from events.media.fidelity import MADE_HERE, Fidelity
 from events.media.scratch import scratch_directory
 from storage.conversion.transcode_limits import transcode_budget
 from storage.disk import SHARED_DISK
 from storage.errors import FINAL
 from storage.formats import TRAITS, Container, SourceFormat
-from storage.media.facts import Measured, MediaLimits, Prepared, Probe, TranscodeTask
+from storage.media.facts import Prepared, Probe, TranscodeTask
 from storage.paths import StoragePaths, asset_name, original_name
-from storage.remux.comparison import compare_conversion, compare_copy
 from storage.sandbox.children import Sandbox
 from storage.sha256 import sha256_file
 from storage.videos import adopt_asset, link_asset, remove_asset
@@ -34,8 +34,6 @@ from storage.videos import adopt_asset, link_asset, remove_asset
 logger = logging.getLogger(__name__)
 
 FORMATS: dict[str, Container] = {"mp4": "mp4", "webm": "webm"}
-# No limits: the upload was checked, and what is made of it is no larger.
-MADE_HERE = MediaLimits(max_pixels=1 << 30, max_duration_s=1e9, max_streams=1 << 10)
 # Share of making the served file; the rest is hashing it.
 MADE_RATIO = 0.9
 
@@ -71,6 +69,7 @@ class ServedFiles:
         must_be_faithful: bool = False,
     ) -> None:
         """`must_be_faithful`: what differs from its upload is an error, for tests."""
+        self._fidelity = Fidelity(database, sandbox, must_be_faithful=must_be_faithful)
         self._must_be_faithful = must_be_faithful
         self._database = database
         self._storage = storage
@@ -104,6 +103,12 @@ class ServedFiles:
         except FINAL as exc:
             logger.warning("video %s keeps only its first format: %s", video_id, exc)
             await assets.record_unmakable(self._database, video_id, "alternate-format", exc.code)
+        except UnfaithfulMedia:
+            await assets.record_unmakable(
+                self._database, video_id, "alternate-format", "unfaithful"
+            )
+            if self._must_be_faithful:
+                raise
         except NoLongerWanted:
             logger.info("video %s was deleted while its other format was made", video_id)
 
@@ -138,20 +143,24 @@ class ServedFiles:
         """
         source = _source_format(video)
         upload = None
+        await self._fidelity.begin(video.id)
         if video.media.is_playable:
             prepared = await self._copy(video, original, target, source)
             if prepared.made is not None:
                 path = original if prepared.way == "as-is" else target
                 return path, prepared.made.probe
             upload = prepared.upload
-        upload = upload or await self._measure_upload(video, original, source)
+        upload = upload or await self._fidelity.measure_upload(video.id, original, source)
         is_steady = upload is None or upload.is_steady
         targets = (
             [FORMATS[video.media.container]] if video.media.is_playable else [*FORMATS.values()]
         )
         anew = video.media.is_playable or not is_steady
         made = await self._transcode(video, original, source, target, targets, report, anew=anew)
-        return target, await self._check_conversion(video, upload, target, made)
+        probe = await self._fidelity.check_conversion(
+            video.id, upload, (original, source), (target, made)
+        )
+        return target, probe
 
     async def _copy(
         self, video: Video, original: Path, target: Path, source: SourceFormat
@@ -162,44 +171,9 @@ class ServedFiles:
         except FINAL as exc:
             prepared = Prepared("converted", str(exc))
         logger.info("video %s is %s: %s", video.id, prepared.way, prepared.reason or "in order")
-        if prepared.upload is None or prepared.made is None:
+        if prepared.made is None or await self._fidelity.is_faithful_copy(video.id, prepared):
             return prepared
-        if differences := compare_copy(prepared.upload, prepared.made):
-            self._note_differences(video, "copy", differences)
-            return Prepared("converted", "the copy differs", prepared.upload)
-        return prepared
-
-    async def _check_conversion(
-        self,
-        video: Video,
-        upload: Measured | None,
-        target: Path,
-        made: Container,
-    ) -> Probe:
-        """Compares what was made with the upload; returns what is in it."""
-        measured = await self._sandbox.measure(target, made, MADE_HERE)
-        if upload is not None and (differences := compare_conversion(upload, measured)):
-            self._note_differences(video, "conversion", differences)
-        return measured.probe
-
-    async def _measure_upload(
-        self, video: Video, original: Path, source: SourceFormat
-    ) -> Measured | None:
-        """Returns None where the upload's packets cannot be counted: nothing is compared then."""
-        try:
-            return await self._sandbox.measure(original, source, MADE_HERE)
-        except FINAL as exc:
-            logger.warning("video %s cannot be compared with its upload: %s", video.id, exc)
-            return None
-
-    def _note_differences(
-        self, video: Video, way: Literal["copy", "conversion"], differences: list[str]
-    ) -> None:
-        """Raises: UnfaithfulMedia where nothing may differ."""
-        text = ", ".join(differences)
-        logger.error("the %s of video %s differs from its upload: %s", way, video.id, text)
-        if self._must_be_faithful:
-            raise UnfaithfulMedia(f"{way}: {text}")
+        return Prepared("converted", "the copy differs", prepared.upload)
 
     async def _make_alternate(self, video: Video) -> None:
         assert video.primary is not None
@@ -213,8 +187,10 @@ class ServedFiles:
             target = directory / "made"
             source_format = FORMATS[video.primary.format]
             container = await self._transcode(video, source, source_format, target, targets, report)
-            media = media_facts(await self._sandbox.probe(target, container, MADE_HERE))
-            served = await self._publish(video, target, "alt", media)
+            probe = await self._fidelity.check_alternate(
+                video.id, (source, source_format), (target, container)
+            )
+            served = await self._publish(video, target, "alt", media_facts(probe))
         if not await self._record_alternate(video, served):
             await self._discard_unwanted(video, served)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from db.media import differences
+from db.media.differences import MediaDifference
 from db.pool import open_database
 from events.upkeep.pairing import pair
 from events.upkeep.reconcile import (
@@ -36,6 +38,8 @@ COLUMNS = ("finding", "video", "path", "detail", "done")
 YOUNG = f"; changed less than {STRAY_AFTER_S / 3600:g} h ago, it may be an upload"
 TRASH_COLUMNS = ("in the trash since", "files", "bytes")
 USAGE_COLUMNS = ("course", "videos", "files", "recorded bytes", "stored bytes")
+DIFFERENCE_COLUMNS = ("differs from its upload", "video", "in")
+MOST_DIFFERENCES = 1000
 SAID: dict[str, str] = {
     "stray": "file without row",
     "missing": "row without file",
@@ -71,6 +75,8 @@ class CheckReport:
     trash: tuple[TrashBatch, ...] = ()
     restored: Restored = NOTHING_RESTORED
     is_repairing: bool = False
+    differences: tuple[MediaDifference, ...] = ()
+    """Nothing to repair: whoever uploaded them may want to look."""
 
     @property
     def exit_code(self) -> int:
@@ -91,6 +97,7 @@ class CheckReport:
                 {"course_id": course_id, **asdict(usage)}
                 for course_id, usage in self.survey.usage.items()
             ],
+            "media_differences": [asdict(one) for one in self.differences],
             "trash": [asdict(batch) for batch in self.trash],
             "restored": asdict(self.restored),
             "are_strays_held": self._is_held,
@@ -107,7 +114,15 @@ class CheckReport:
             (f"{one.moved_at:%Y-%m-%d %H:%M:%S} UTC", str(one.files), str(one.size_bytes))
             for one in self.trash
         ]
-        tables = ((COLUMNS, found), (USAGE_COLUMNS, courses), (TRASH_COLUMNS, trash))
+        differing = [
+            (one.made, str(one.video_id), ", ".join(one.names)) for one in self.differences
+        ]
+        tables = (
+            (COLUMNS, found),
+            (DIFFERENCE_COLUMNS, differing),
+            (USAGE_COLUMNS, courses),
+            (TRASH_COLUMNS, trash),
+        )
         shown = [block for columns, rows in tables for block in table(columns, rows)]
         return "\n".join([*shown, *self._remarks, self._total])
 
@@ -195,6 +210,13 @@ async def _check(storage: StoragePaths, dsn: str, options: CheckOptions) -> Chec
         if options.is_repairing:
             mended = await mend(database, storage, found.findings, now_s)
         trash = await SHARED_DISK.run(list_trash_batches, storage)
+        differing = await differences.list_found(database, MOST_DIFFERENCES)
         return CheckReport(
-            found, tuple(mended), now_s, tuple(trash), restored, options.is_repairing
+            survey=found,
+            mended=tuple(mended),
+            now_s=now_s,
+            trash=tuple(trash),
+            restored=restored,
+            is_repairing=options.is_repairing,
+            differences=tuple(differing),
         )

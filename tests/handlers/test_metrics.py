@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import UUID
 
 import aiohttp
 import pytest
@@ -10,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from db import jobs
 from db.errors import DatabaseUnavailable
+from db.media import differences
 from handlers import keys
 from handlers import metrics as metrics_module
 from tests.handlers.conftest import Service, StartService
@@ -104,6 +106,19 @@ async def test_reports_statements_and_jobs_are_told(shared_service: Service, mp4
     assert found["database_playbacks playing"] == before["database_playbacks playing"] + 1
     # No media worker takes it up here.
     assert found["database_jobs todo"] == before["database_jobs todo"] + 1
+
+
+async def test_media_that_differ_from_their_upload_are_counted(shared_service: Service) -> None:
+    video_id = await shared_service.video_row()
+    assert (await scrape(shared_service))["database_media_differences conversion"] == 0
+    database = shared_service.app[keys.DATABASE]
+    await differences.record(database, UUID(video_id), "conversion", ["size"])
+
+    found = await scrape(shared_service)
+    await differences.clear(database, UUID(video_id), ["conversion"])
+
+    assert found["database_media_differences conversion"] == 1
+    assert found["database_media_differences alternate"] == 0
 
 
 async def test_event_streams_are_told(shared_service: Service) -> None:

@@ -114,6 +114,8 @@ ROWS = {
             allowed_s = 10, counted_s = 5""",
     "0023_storage_owner": "UPDATE storage_identity SET database_id = 'two', held_strays = 3",
     "0024_trash_clock": "INSERT INTO trash_marks VALUES (0, now())",
+    "0037_media_differences": f"""
+        INSERT INTO media_differences VALUES ('{VIDEO}', 'copy', '{{duration}}')""",
     "0035_web_processes": f"INSERT INTO web_processes VALUES ('{VIDEO}', 'host', 'hash')",
     "0036_ladders": f"""
         INSERT INTO ladders (video_id, work_id, options, source_sha256)

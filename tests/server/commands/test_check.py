@@ -95,12 +95,40 @@ def kinds(out: str) -> list[tuple[str, str | None, bool]]:
 def test_nothing_to_tell_is_success(check: Check, storage: StoragePaths) -> None:
     assert check() == (0, "0 videos and 0 files compared: all is well\n", "")
     code, out, _ = check("--json")
-    nothing = {"videos": 0, "files": 0, "findings": [], "courses": [], "trash": []}
+    lists: dict[str, list[Any]] = {
+        name: [] for name in ("findings", "courses", "media_differences", "trash")
+    }
+    nothing = {"videos": 0, "files": 0, **lists}
     restored = {"files": [], "blocked": []}
     assert (code, json.loads(out)) == (
         0,
         nothing | {"restored": restored, "are_strays_held": False},
     )
+
+
+def test_media_that_differ_from_their_upload_are_listed_and_no_fault(
+    check: Check, dsn: str, mess: dict[str, UUID]
+) -> None:
+    with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO media_differences VALUES (%s, 'conversion', '{first-picture,size}')",
+            (str(mess["stuck"]),),
+        )
+    connection.close()
+    row = ["conversion", str(mess["stuck"]), "first-picture,", "size"]
+
+    _, table, _ = check()
+    _, out, _ = check("--repair", "--json")
+
+    assert row in [line.split() for line in table.splitlines()]
+    assert json.loads(out)["media_differences"] == [
+        {
+            "video_id": str(mess["stuck"]),
+            "course_id": "c1",
+            "made": "conversion",
+            "names": ["first-picture", "size"],
+        }
+    ]
 
 
 def test_table_tells_everything(check: Check, mess: dict[str, UUID]) -> None:
