@@ -96,14 +96,15 @@ def _stands_out(source: PictureSize, largest: int) -> bool:
 
 
 def _rung(size: PictureSize, rate: Fraction, codec: VideoCodec, is_source: bool) -> VideoRung:
+    is_copied = is_source and codec == "h264"
     return VideoRung(
         name=f"{_PREFIXES[codec]}{size.short_side}",
         short_side=size.short_side,
         width=size.width,
         height=size.height,
         codec=codec,
-        is_copied=is_source and codec == "h264",
-        every=pictures_every(size.short_side, rate),
+        is_copied=is_copied,
+        every=1 if is_copied else pictures_every(size.short_side, rate),
         max_bitrate=max_bitrate(size.short_side),
     )
 

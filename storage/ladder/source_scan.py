@@ -3,6 +3,7 @@
 Runs in a sandboxed child; reads the whole file, decodes a few pictures.
 """
 
+import re
 from array import array
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -31,6 +32,8 @@ from storage.remux.copied_track import start_of, ticks, unit_of
 _LONGEST_SIDE_PX = 3840
 # FFmpeg's and the format's words for a language that is not told.
 _UNTOLD = frozenset({"und", "```"})
+# In MP4 a track's title is the name of its handler, which is that of a program for the most part.
+_PROGRAMS = re.compile("handler|core media|iso media|bento4|l-smash|lavf", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -148,5 +151,10 @@ def _sound(stream: AudioStream) -> Sound:
         index=stream.index,
         channels=stream.channels,
         language="" if (language := stream.metadata.get("language", "")) in _UNTOLD else language,
-        title=stream.metadata.get("title", ""),
+        title=_title(stream),
     )
+
+
+def _title(stream: AudioStream) -> str:
+    name: str = stream.metadata.get("handler_name", "")
+    return stream.metadata.get("title", "") or ("" if _PROGRAMS.search(name) else name)

@@ -18,7 +18,8 @@ from storage.conversion.graphs import PictureGraph
 from storage.ladder.facts import VideoRung
 from storage.remux.copied_track import AnyPacket
 
-_KEYFRAMES_BY_US = "keyint=infinite:scenecut=0:open-gop=0"
+# B-frames that others refer to save nothing here, and delay decoding by one picture more.
+_X264 = "keyint=infinite:scenecut=0:open-gop=0:b-pyramid=none"
 # A preset of SVT-AV1 as quick as x264's, and what looks alike at it.
 _AV1_PRESET, _AV1_CRF = 10, 40
 _BUFFER_S = 2
@@ -109,5 +110,5 @@ def _encoder(rung: VideoRung) -> tuple[str, dict[str, str]]:
         "maxrate": str(cap),
         "bufsize": str(_BUFFER_S * cap),
         "threads": "1",
-        "x264-params": _KEYFRAMES_BY_US,
+        "x264-params": _X264,
     }

@@ -84,6 +84,9 @@ def test_place_is_the_nearest_and_the_later_of_two(time: int, expected: int) -> 
     assert place(time, MILLISECOND, Fraction(25)) == expected
 
 
-@pytest.mark.parametrize(("time", "expected"), [(0, 0), (47, 7), (75, -5), (-3, -3)])
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [(0, 0), (47, 7), (75, -5), (-3, -3), (23, 23), (24, -16), (63, 23)],
+)
 def test_phase_is_the_distance_from_the_place(time: int, expected: int) -> None:
     assert phase(time, MILLISECOND, Fraction(25)) == expected
