@@ -30,7 +30,10 @@ class NewUpload:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """`is_gone`: terminated, refused or expired. Only the newest of `claims` may write."""
+    """`is_gone`: terminated, refused or expired. `holder` is the claim that may write.
+
+    The bytes from the n-th of `file_starts` on are in the n-th file.
+    """
 
     id: UUID
     user_id: str
@@ -42,14 +45,21 @@ class Upload:
     length_bytes: int
     offset_bytes: int
     claims: int
+    holder: int
+    file_starts: tuple[int, ...]
     video_id: UUID | None
     created_at: datetime
     expires_at: datetime
     is_gone: bool
 
+    @property
+    def file_number(self) -> int:
+        """The number of the newest file."""
+        return len(self.file_starts) - 1
+
 
 COLUMNS = """id, user_id, course_id, module_id, title, filename, metadata, length_bytes,
-    offset_bytes, claims, video_id, created_at, expires_at,
+    offset_bytes, claims, holder, file_starts, video_id, created_at, expires_at,
     ended_at IS NOT NULL OR expires_at <= now() AS is_gone
 """
 
@@ -74,10 +84,12 @@ WITH kept AS (
     UPDATE space_reservations SET expires_at = now() + make_interval(secs => %(reserved_s)s),
         arrived_bytes = greatest(arrived_bytes, least(%(stored)s, reserved_bytes))
     WHERE upload_id = %(id)s
+        AND EXISTS (SELECT FROM uploads WHERE id = %(id)s AND holder = %(holder)s)
 )
 UPDATE uploads SET offset_bytes = greatest(offset_bytes, least(%(stored)s, length_bytes - 1)),
-    expires_at = now() + make_interval(secs => %(life_s)s)
-WHERE id = %(id)s AND ended_at IS NULL AND video_id IS NULL
+    expires_at = now() + make_interval(secs => %(life_s)s),
+    completing_at = CASE WHEN %(stored)s >= length_bytes THEN now() END
+WHERE id = %(id)s AND holder = %(holder)s AND ended_at IS NULL AND video_id IS NULL
 RETURNING {COLUMNS}
 """
 
@@ -96,6 +108,7 @@ WITH ended AS (
 SELECT id FROM ended
 """
 END_ONE = END.format("id = %s")
+END_HELD = END.format("id = %s AND holder = %s")
 END_OF_USER = END.format("course_id = %s AND user_id = %s AND video_id IS NULL")
 END_OF_MODULE = END.format("module_id = %s AND video_id IS NULL")
 END_OF_COURSE = END.format("course_id = %s AND video_id IS NULL")
@@ -137,17 +150,17 @@ async def create(queries: Queries, new: NewUpload, life_s: float) -> Upload:
 
 async def get(queries: Queries, upload_id: UUID) -> Upload | None:
     """Read an upload, ended ones included."""
-    return _optional_upload(await queries.fetch_one(GET, (upload_id,)))
+    return optional_upload(await queries.fetch_one(GET, (upload_id,)))
 
 
 async def get_settled(queries: Queries, upload_id: UUID) -> Upload | None:
     """As `get`, after any commit in progress that might turn the upload into a video."""
-    return _optional_upload(await queries.fetch_one(GET_SETTLED, (upload_id,)))
+    return optional_upload(await queries.fetch_one(GET_SETTLED, (upload_id,)))
 
 
 async def claim(queries: Queries, upload_id: UUID) -> Upload | None:
     """Take over the upload from every earlier claimant."""
-    return _optional_upload(await queries.fetch_one(CLAIM, (upload_id,)))
+    return optional_upload(await queries.fetch_one(CLAIM, (upload_id,)))
 
 
 async def read_claims(queries: Queries, upload_ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -157,19 +170,21 @@ async def read_claims(queries: Queries, upload_ids: Sequence[UUID]) -> dict[UUID
 
 
 async def advance(
-    queries: Queries, upload_id: UUID, stored_bytes: int, life_s: float
+    queries: Queries, upload_id: UUID, stored_bytes: int, life_s: float, holder: int
 ) -> Upload | None:
     """Record the durable bytes, and extend the lifetime of the upload and its reservation.
 
-    The last byte is counted only with the video. None when the upload has ended or is complete.
+    The last byte is counted only with the video. None when the upload has ended, is complete, or
+    has another holder.
     """
     parameters: dict[str, Any] = {
         "id": upload_id,
         "stored": stored_bytes,
+        "holder": holder,
         "life_s": life_s,
         "reserved_s": reservation_life_s(life_s),
     }
-    return _optional_upload(await queries.fetch_one(ADVANCE, parameters))
+    return optional_upload(await queries.fetch_one(ADVANCE, parameters))
 
 
 async def complete(queries: Queries, upload_id: UUID, video_id: UUID) -> None:
@@ -180,6 +195,11 @@ async def complete(queries: Queries, upload_id: UUID, video_id: UUID) -> None:
 async def end(queries: Queries, upload_id: UUID) -> None:
     """End the upload: release its space and its claims, so that writers stop."""
     await queries.fetch_all(END_ONE, (upload_id,))
+
+
+async def end_held(queries: Queries, upload_id: UUID, holder: int) -> bool:
+    """As `end`, by its holder; False when that is another one, or the upload has ended."""
+    return bool(await queries.fetch_all(END_HELD, (upload_id, holder)))
 
 
 async def end_for_user(queries: Queries, course_id: str, user_id: str) -> None:
@@ -233,11 +253,12 @@ def reservation_life_s(life_s: float) -> float:
     return life_s + RESERVED_LONGER_S
 
 
-def _optional_upload(row: Row | None) -> Upload | None:
+def optional_upload(row: Row | None) -> Upload | None:
     return _upload(row) if row else None
 
 
 def _upload(row: Row) -> Upload:
     fields = row._asdict()
     video_id = row.video_id and UUID(str(row.video_id))
-    return Upload(**{**fields, "id": UUID(str(row.id)), "video_id": video_id})
+    converted = {"id": UUID(str(row.id)), "video_id": video_id, "file_starts": (*row.file_starts,)}
+    return Upload(**fields | converted)

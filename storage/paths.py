@@ -27,7 +27,8 @@ _SERVABLE = re.compile(
 _PIECE = re.compile(r"[a-z][a-z0-9_]{0,31}-[0-9]{5}\.mp4")
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 _HASH_DIGITS = 16
-_PARTIAL, _LADDER = ".part", ".ladder"
+_PARTIAL = re.compile(r"([^.]+)(?:\.[0-9]{1,2})?\.part")
+_LADDER = re.compile(r"([^.]+)\.ladder")
 _BATCH = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 # For the owner, and the group, which a web server may be in; others have no access.
@@ -62,19 +63,19 @@ def is_servable(name: str) -> bool:
 
 def partial_id(name: str) -> UUID | None:
     """The id in the name of a resumable upload's file; None for other names."""
-    return _id_before(name, _PARTIAL)
+    return _id_in(name, _PARTIAL)
 
 
 def ladder_id(name: str) -> UUID | None:
     """The id in the name of a directory of a ladder's pieces; None for other names."""
-    return _id_before(name, _LADDER)
+    return _id_in(name, _LADDER)
 
 
-def _id_before(name: str, ending: str) -> UUID | None:
-    if not name.endswith(ending):
+def _id_in(name: str, pattern: re.Pattern[str]) -> UUID | None:
+    if (match := pattern.fullmatch(name)) is None:
         return None
     with suppress(ValueError):
-        return UUID(name.removesuffix(ending))
+        return UUID(match[1])
     return None
 
 
@@ -128,9 +129,13 @@ class StoragePaths:
     def upload(self, upload_id: UUID) -> Path:
         return self._inside(self.unfinished, _uuid_text(upload_id))
 
-    def partial(self, upload_id: UUID) -> Path:
-        """File of a resumable upload: unlike all other unfinished files it has a row."""
-        return self._inside(self.unfinished, f"{_uuid_text(upload_id)}{_PARTIAL}")
+    def partial(self, upload_id: UUID, number: int = 0) -> Path:
+        """File of a resumable upload: unlike all other unfinished files it has a row.
+
+        Further numbers follow where a holder that hangs keeps the file.
+        """
+        ending = f".{number:d}.part" if number else ".part"
+        return self._inside(self.unfinished, f"{_uuid_text(upload_id)}{ending}")
 
     def scratch(self, work_id: UUID) -> Path:
         """A directory for the output of a running media function."""
@@ -138,7 +143,7 @@ class StoragePaths:
 
     def ladder(self, work_id: UUID) -> Path:
         """The directory of a ladder's pieces; a row says that they are wanted."""
-        return self._inside(self.unfinished, f"{_uuid_text(work_id)}{_LADDER}")
+        return self._inside(self.unfinished, f"{_uuid_text(work_id)}.ladder")
 
     def piece(self, work_id: UUID, name: str) -> Path:
         """A file in a ladder's directory."""

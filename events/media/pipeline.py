@@ -54,11 +54,14 @@ NOTHING_TO_DO = ("announced", "failed")
 SERVED_RATIO, PICTURED_RATIO = 0.9, 0.95
 
 
-async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | None:
+async def enter(
+    database: Database, new: NewVideo, upload_id: UUID, holder: int | None = None
+) -> Video | None:
     """Makes a stored file a video: row, job and event in one transaction.
 
     From the commit on its size counts as used, no longer as reserved for the upload.
-    Returns None when its module is gone or the upload was terminated.
+    Returns None when its module is gone, or when the resumable upload was terminated or has another
+    holder.
     Raises: CommitUnknown when the commit may have happened, another DatabaseError when not.
     """
     try:
@@ -66,7 +69,7 @@ async def enter(database: Database, new: NewVideo, upload_id: UUID) -> Video | N
             if not await videos.insert(transaction, new):
                 return None
             upload = await uploads.get_settled(transaction, upload_id)
-            if upload is not None and upload.is_gone:
+            if upload is not None and (upload.is_gone or upload.holder != holder):
                 raise NoLongerWanted
             await uploads.complete(transaction, upload_id, new.id)
             return await begin_within(transaction, new.id, upload_id)

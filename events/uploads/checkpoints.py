@@ -7,13 +7,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from uuid import UUID
 
 from db import uploads
 from db.errors import DatabaseError
 from db.pool import Database
 from db.uploads import Upload
-from events.uploads.errors import UploadGone
+from events.uploads.errors import UploadGone, UploadTakenOver
 from storage.errors import StorageError
 from storage.uploads import UploadFile
 
@@ -31,15 +30,29 @@ class Checkpoints:
         self._database = database
         self._life_s = life_s
 
-    async def advance(self, upload_id: UUID, stored_bytes: int) -> Upload:
-        """Take a checkpoint at this size; returns the upload. Raises: UploadGone, DatabaseError."""
-        upload = await uploads.advance(self._database, upload_id, stored_bytes, self._life_s)
+    async def advance(self, held: Upload, stored_bytes: int) -> Upload:
+        """Take a checkpoint at this size; returns the upload.
+
+        Raises: UploadTakenOver for a holder that was fenced, UploadGone, DatabaseError.
+        """
+        upload = await uploads.advance(
+            self._database, held.id, stored_bytes, self._life_s, held.holder
+        )
         if upload is None:
+            await self.require_holder(held)
             raise UploadGone
         return upload
 
+    async def require_holder(self, held: Upload) -> None:
+        """Raises: UploadTakenOver for a holder that was fenced, UploadGone, DatabaseError."""
+        found = await uploads.get(self._database, held.id)
+        if found is None or found.is_gone:
+            raise UploadGone
+        if found.holder != held.holder:
+            raise UploadTakenOver
+
     @asynccontextmanager
-    async def during(self, file: UploadFile, upload_id: UUID) -> AsyncIterator[Callable[[], None]]:
+    async def during(self, file: UploadFile, held: Upload) -> AsyncIterator[Callable[[], None]]:
         """Yields a function to call after each chunk: it starts a checkpoint when one is due."""
         clock = asyncio.get_running_loop().time
         noting: asyncio.Task[None] | None = None
@@ -49,7 +62,7 @@ class Checkpoints:
             nonlocal noting, due_bytes, due_s
             is_due = file.offset >= due_bytes or clock() >= due_s
             if is_due and (noting is None or noting.done()):
-                noting = asyncio.create_task(self._note(file, upload_id))
+                noting = asyncio.create_task(self._note(file, held))
                 due_bytes, due_s = file.offset + CHECKPOINT_BYTES, clock() + CHECKPOINT_S
 
         try:
@@ -58,9 +71,9 @@ class Checkpoints:
             if noting is not None:
                 await asyncio.wait([noting])
 
-    async def _note(self, file: UploadFile, upload_id: UUID) -> None:
+    async def _note(self, file: UploadFile, held: Upload) -> None:
         """A failure is only logged: the next checkpoint counts, or the end of the request."""
         try:
-            await self.advance(upload_id, await file.sync())
-        except (DatabaseError, StorageError, UploadGone) as exc:
-            logger.warning("checkpoint of upload %s: %s", upload_id, exc)
+            await self.advance(held, await file.sync())
+        except (DatabaseError, StorageError, UploadGone, UploadTakenOver) as exc:
+            logger.warning("checkpoint of upload %s: %s", held.id, exc)

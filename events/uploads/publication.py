@@ -12,6 +12,7 @@ from uuid import UUID
 from db import videos
 from db.errors import CommitUnknown, DatabaseError
 from db.pool import Database
+from db.uploads import Upload
 from db.videos import MediaFacts, NewVideo, Video
 from events.media import pipeline
 from events.media.served_files import media_facts
@@ -63,18 +64,18 @@ class Publication:
         await publish_original(self._storage, file, new.course_id, new.id, extension, self._disk)
         return await self._enter(new, upload_id)
 
-    async def publish_resumed(
-        self, file: PartialFile, new: NewVideo, upload_id: UUID
-    ) -> Video | None:
-        """As `publish_whole`; the file also keeps its own name."""
+    async def publish_resumed(self, file: PartialFile, new: NewVideo, held: Upload) -> Video | None:
+        """As `publish_whole`; the file also keeps its own name, and None also for one fenced."""
         await self._disk.run_to_its_end(
             publish_partial, self._storage, file.path, new.course_id, new.id, new.source_format
         )
-        return await self._enter(new, upload_id)
+        return await self._enter(new, held.id, held.holder)
 
-    async def _enter(self, new: NewVideo, upload_id: UUID) -> Video | None:
+    async def _enter(
+        self, new: NewVideo, upload_id: UUID, holder: int | None = None
+    ) -> Video | None:
         try:
-            video = await pipeline.enter(self._database, new, upload_id)
+            video = await pipeline.enter(self._database, new, upload_id, holder)
         except CommitUnknown:
             return await self._perhaps_entered(new.id)
         except DatabaseError:

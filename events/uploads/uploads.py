@@ -3,7 +3,8 @@
 A resumable upload is created, appended to until it is complete, and then becomes a video. Bytes are
 durable before the row counts them; a request that is cut off keeps all that arrived, one with a
 checksum nothing. The last byte is counted only with the video, so that the last step can be retried
-after any failure. An upload in one request is received by `receive`.
+after any failure. One holder writes at a time; whatever another does that was fenced is not counted
+(`exclusive_access`). An upload in one request is received by `receive`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from db import space, uploads
+from db import space, upload_holders, uploads
 from db.courses import Module
 from db.errors import DatabaseError
 from db.pool import Database
@@ -20,15 +21,21 @@ from db.uploads import NewUpload, Upload
 from db.videos import NewVideo
 from events.uploads.checkpoints import Checkpoints
 from events.uploads.checksum import Checksum
-from events.uploads.errors import UploadGone, UploadTooLarge, WrongOffset
-from events.uploads.exclusive_access import ExclusiveAccess
+from events.uploads.completions import Completions
+from events.uploads.errors import (
+    UploadError,
+    UploadGone,
+    UploadTakenOver,
+    UploadTooLarge,
+    WrongOffset,
+)
+from events.uploads.exclusive_access import ExclusiveAccess, Held
 from events.uploads.publication import Publication, Received
 from events.uploads.receivers import Receiver, Receivers, UploadBody
 from events.uploads.settings import UploadSettings
 from events.uploads.whole_upload import WholeUpload
 from storage.disk import Disk
 from storage.errors import FINAL, MediaInterrupted, PartialLost, SandboxBusy, StorageError
-from storage.partials import PartialFile
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 from storage.uploads import Digest, UploadFile, receive, require_space
@@ -70,6 +77,7 @@ class Uploads:
         self._receivers = Receivers(database)
         self._access = ExclusiveAccess(database, storage, disk, self._receivers)
         self._checkpoints = Checkpoints(database, settings.expiry_s)
+        self._completions = Completions(database)
         self._publication = Publication(database, storage, disk, sandbox, settings)
 
     async def create(self, new: NewUpload, *, is_exempt: bool) -> Upload:
@@ -119,14 +127,21 @@ class Uploads:
             receiver, self._append_or_end(upload_id, arrival, receiver)
         )
 
-    async def end_writers(self, upload_id: UUID) -> None:
+    async def end_writers(self, upload: Upload) -> None:
         """Return once no request writes to it. Raises: UploadGone, PartialBusy, DatabaseError."""
-        await self._access.end_writers(upload_id)
+        await self._access.end_writers(upload)
 
     async def terminate(self, upload_id: UUID) -> None:
-        """Remove the upload's row, file and reservation. Raises: UploadGone, PartialBusy."""
-        async with self._access.hold(upload_id) as file:
-            await self._discard(upload_id, file)
+        """End the upload; removes its files and reservation.
+
+        Raises: UploadGone, UploadTakenOver, PartialBusy.
+        """
+        claimed = await self._access.claim(upload_id)
+        if claimed.video_id is not None:
+            await uploads.end(self._database, upload_id)  # nobody needs its file: the sweep's
+            return
+        async with self._access.hold(claimed) as held:
+            await self._discard(held)
 
     @asynccontextmanager
     async def receive(
@@ -161,8 +176,12 @@ class Uploads:
                 )
 
     async def look(self) -> None:
-        """End requests whose uploads other processes have claimed. Raises: DatabaseError."""
+        """End requests whose uploads other processes have claimed; report the others as alive.
+
+        Raises: DatabaseError.
+        """
         await self._receivers.look()
+        await self._completions.refresh()
 
     async def close(self) -> None:
         """End all uploading requests; what had arrived is kept."""
@@ -173,23 +192,27 @@ class Uploads:
             return await self._append(upload_id, arrival, receiver)
         except (MediaInterrupted, SandboxBusy):
             return await self._settled(upload_id)
+        except UploadTakenOver:
+            raise  # by a request that found it in a list
         except Exception:
-            with suppress(UploadGone, DatabaseError, StorageError):  # it expires in any case
+            with suppress(UploadError, DatabaseError, StorageError):  # it expires in any case
                 await self.terminate(upload_id)
             raise
 
     async def _append(self, upload_id: UUID, arrival: Arrival, receiver: Receiver) -> Upload:
-        async with self._access.hold(upload_id, receiver) as file:
-            upload = await self._settled(upload_id)
-            if arrival.offset_bytes != upload.offset_bytes:
-                raise WrongOffset(upload.offset_bytes)
-            if upload.video_id is not None:
+        claimed = await self._access.claim(upload_id)
+        if claimed.video_id is not None and _is_complete(claimed, arrival):
+            return claimed  # its holder may hang, but has nothing left to do
+        async with self._access.hold(claimed, receiver) as held:
+            upload = held.upload
+            if _is_complete(upload, arrival):
                 return upload
             _refuse_excess(upload, arrival.length_bytes)
-            stored_bytes = await self._receive(receiver, file, upload, arrival.checksum)
-            upload = await self._checkpoints.advance(upload_id, stored_bytes)
+            stored_bytes = await self._receive(receiver, held, arrival.checksum)
+            upload = await self._checkpoints.advance(upload, stored_bytes)
             if stored_bytes == upload.length_bytes:
-                return await self._become_video(upload, file, arrival.authorize)
+                with self._completions.during(upload):
+                    return await self._become_video(held, arrival.authorize)
         if receiver.fault is not None:
             raise receiver.fault
         return upload
@@ -200,14 +223,12 @@ class Uploads:
             raise UploadGone
         return upload
 
-    async def _receive(
-        self, receiver: Receiver, file: PartialFile, upload: Upload, checksum: Checksum | None
-    ) -> int:
+    async def _receive(self, receiver: Receiver, held: Held, checksum: Checksum | None) -> int:
         """Receive the body; returns the durable offset."""
-        digest = checksum.start() if checksum else None
-        growing, cover = await self._resumed(file, upload, digest), self._room(upload)
+        upload, digest = held.upload, checksum.start() if checksum else None
+        growing, cover = await self._resumed(held, digest), self._room(upload)
         if checksum is None or digest is None:
-            async with self._checkpoints.during(growing, upload.id) as consider:
+            async with self._checkpoints.during(growing, upload) as consider:
                 await _take(receiver, growing, upload, cover, consider)
         else:
             await _take(receiver, growing, upload, cover, lambda: None)
@@ -216,13 +237,14 @@ class Uploads:
             checksum.verify(digest)
         return await growing.sync()
 
-    async def _resumed(
-        self, file: PartialFile, upload: Upload, digest: Digest | None
-    ) -> UploadFile:
+    async def _resumed(self, held: Held, digest: Digest | None) -> UploadFile:
+        upload, reserve_bytes = held.upload, self._settings.reserve_bytes
         try:
-            return await file.resume(upload.offset_bytes, self._settings.reserve_bytes, digest)
+            return await held.file.resume(
+                upload.offset_bytes, reserve_bytes, digest, start_bytes=upload.file_starts[-1]
+            )
         except PartialLost:
-            await self._discard(upload.id, file)
+            await self._discard(held)
             raise
 
     def _room(self, upload: Upload) -> Cover:
@@ -239,26 +261,45 @@ class Uploads:
         )
         return room.cover_step
 
-    async def _become_video(
-        self, upload: Upload, file: PartialFile, authorize: Authorize
-    ) -> Upload:
+    async def _become_video(self, held: Held, authorize: Authorize) -> Upload:
         """Publish the upload; a refusal, or a deleted module, ends it. Raises: the refusal."""
+        upload, file = held.upload, held.file
         try:
+            await self._join(held)
             received = await self._publication.examine(file.path, upload.user_id)
-        except FINAL:
-            await self._discard(upload.id, file)
+        except (PartialLost, *FINAL):
+            await self._discard(held)
             raise
         module = await authorize()
+        await self._checkpoints.require_holder(upload)  # another one's files may be gone by now
         new = _new_video(upload, module.course_id, received)
-        if await self._publication.publish_resumed(file, new, upload.id) is None:
-            await self._discard(upload.id, file)
+        if await self._publication.publish_resumed(file, new, upload) is None:
+            await self._discard(held)
             await authorize()
         await file.remove()
         return await self._settled(upload.id)
 
-    async def _discard(self, upload_id: UUID, file: PartialFile) -> None:
-        await uploads.end(self._database, upload_id)
-        await file.remove()
+    async def _join(self, held: Held) -> None:
+        """Bring bytes that holders before have in other files into the newest one."""
+        upload = held.upload
+        if any(upload.file_starts):
+            await held.file.join(upload.file_starts, self._settings.reserve_bytes)
+            if not await upload_holders.mark_joined(self._database, upload.id, upload.holder):
+                raise UploadTakenOver
+
+    async def _discard(self, held: Held) -> None:
+        """End the upload and remove its files. Raises: UploadTakenOver."""
+        if not await uploads.end_held(self._database, held.upload.id, held.holder):
+            with suppress(UploadGone):
+                await self._checkpoints.require_holder(held.upload)
+        await held.file.remove()
+
+
+def _is_complete(upload: Upload, arrival: Arrival) -> bool:
+    """Raises: WrongOffset."""
+    if arrival.offset_bytes != upload.offset_bytes:
+        raise WrongOffset(upload.offset_bytes)
+    return upload.video_id is not None
 
 
 async def _no_quota(_: int) -> None:

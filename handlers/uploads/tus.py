@@ -172,7 +172,7 @@ async def head_upload(request: web.Request) -> web.Response:
     _require_version(request)
     upload = await own_upload(request)
     if upload.video_id is None:
-        await request.app[keys.UPLOADS].end_writers(upload.id)
+        await request.app[keys.UPLOADS].end_writers(upload)
         upload = await own_upload(request)
     headers = {
         UPLOAD_LENGTH: str(upload.length_bytes),

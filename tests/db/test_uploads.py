@@ -42,7 +42,7 @@ async def test_offset_is_what_is_stored(
 ) -> None:
     upload_id = await begin(database)
 
-    advanced = [await uploads.advance(database, upload_id, one, LIFE_S) for one in stored]
+    advanced = [await uploads.advance(database, upload_id, one, LIFE_S, 0) for one in stored]
 
     assert [one.offset_bytes for one in advanced if one] == offsets
 
@@ -53,7 +53,7 @@ async def test_what_has_ended_does_not_advance(database: Database) -> None:
     await uploads.complete(database, complete, video_id := uuid4())
 
     for upload_id in (ended, complete, uuid4()):
-        assert await uploads.advance(database, upload_id, 5, LIFE_S) is None
+        assert await uploads.advance(database, upload_id, 5, LIFE_S, 0) is None
     found = await uploads.get_settled(database, complete)
     assert found is not None
     assert (found.video_id, found.offset_bytes) == (video_id, 10)
@@ -65,7 +65,7 @@ async def test_room_lives_longer_than_the_upload(database: Database) -> None:
         database, upload_id, needed_bytes=10, desired_bytes=10, quota_bytes=None, life_s=1
     )
 
-    await uploads.advance(database, upload_id, 5, 10 * LIFE_S)
+    await uploads.advance(database, upload_id, 5, 10 * LIFE_S, 0)
 
     row = await database.fetch_one(RESERVATION_OUTLIVES, (upload_id,))
     assert row is not None

@@ -30,7 +30,7 @@ async def begin(database: Database, storage: StoragePaths, life_s: float = DAY_S
         database, new.id, needed_bytes=9, desired_bytes=9, quota_bytes=None, life_s=DAY_S
     )
     await uploads.create(database, new, DAY_S)
-    await uploads.advance(database, new.id, 5, life_s)
+    await uploads.advance(database, new.id, 5, life_s, 0)
     storage.partial(new.id).write_bytes(b"bytes")
     return new.id
 
