@@ -119,4 +119,5 @@ ifndef ARGS
 	$(BIN)/python -m benchmarks.uploads
 	$(BIN)/python -m benchmarks.s3
 	$(BIN)/python -m benchmarks.pictures
+	$(BIN)/python -m benchmarks.ladder
 endif

@@ -21,7 +21,7 @@ from storage.remux.copied_track import AnyPacket
 # B-frames that others refer to save nothing here, and delay decoding by one picture more.
 _X264 = "keyint=infinite:scenecut=0:open-gop=0:b-pyramid=none"
 # A preset of SVT-AV1 as quick as x264's, and what looks alike at it.
-_AV1_PRESET, _AV1_CRF = 10, 40
+_AV1_PRESET, _AV1_CRF = 9, 40
 _BUFFER_S = 2
 
 
