@@ -1,7 +1,8 @@
-"""Files of fragments with pictures, in the form that all players show exactly.
+"""Files of fragments with pictures, to be assembled.
 
 Each fragment begins with a keyframe, and at its own time: composition offsets may be negative, and
-there is no edit list (CMAF, ISO/IEC 23000-19 s. 7.5.13). For sandboxed children only.
+there is no edit list. The assembler makes of that what all players show exactly. For sandboxed
+children only.
 """
 
 from collections.abc import Iterator
