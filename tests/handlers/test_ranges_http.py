@@ -17,6 +17,7 @@ import pytest_asyncio
 from handlers import keys
 from tests.answers import comparable, is_last
 from tests.handlers.conftest import Service, StartService, furnish
+from tests.range_rows import IGNORED, ONE_RANGE, SEVERAL_RANGES, UNSATISFIABLE, filled
 from tests.wire import Wire, WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -44,8 +45,7 @@ class Target:
 
     def filled(self, text: str) -> str:
         """Places in the file that depend on its size: `N` is the size, `L` its last byte."""
-        sizes = {"N+1": self.size + 1, "N": self.size, "L-1": self.size - 2, "L": self.size - 1}
-        return re.sub(r"<(.*?)>", lambda match: str(sizes[match[1]]), text)
+        return filled(text, self.size)
 
     def span(self, start: int, stop: int) -> bytes:
         return self.content[start:stop]
@@ -93,36 +93,7 @@ def content_range(span: Span, size: int) -> str:
     return f"bytes {span[0]}-{span[1] - 1}/{size}"
 
 
-@pytest.mark.parametrize(
-    ("asked", "start", "stop"),
-    [
-        pytest.param("bytes=0-0", 0, 1, id="the first byte"),
-        pytest.param("bytes=0-1", 0, 2, id="Safari asks for two"),
-        pytest.param("bytes=<L>-<L>", -1, None, id="the last byte"),
-        pytest.param("bytes=500-999", 500, 1000, id="in the middle"),
-        pytest.param("bytes=0-", 0, None, id="Chromium asks for all from 0"),
-        pytest.param("bytes=500-", 500, None, id="open"),
-        pytest.param("bytes=<L>-", -1, None, id="open at the last byte"),
-        pytest.param("bytes=-1", -1, None, id="suffix of one"),
-        pytest.param("bytes=-500", -500, None, id="suffix"),
-        pytest.param("bytes=-<N>", 0, None, id="suffix of all"),
-        pytest.param("bytes=-<N+1>", 0, None, id="suffix longer than the file"),
-        pytest.param("bytes=0-<L>", 0, None, id="all of it"),
-        pytest.param("bytes=0-<N>", 0, None, id="last byte one past the end"),
-        pytest.param("bytes=500-99999999999999999999", 500, None, id="last byte far past the end"),
-        pytest.param(f"bytes=500-{'9' * 3000}", 500, None, id="3,000 digits"),
-        pytest.param(f"bytes={'0' * 3000}7-9", 7, 10, id="3,000 zeros"),
-        pytest.param("BYTES=0-1", 0, 2, id="the unit in capitals"),
-        pytest.param("bytes= \t0-1 \t", 0, 2, id="white space around it"),
-        pytest.param("bytes=,0-1,", 0, 2, id="empty elements"),
-        pytest.param("bytes=0-9,10-19", 0, 20, id="two that touch"),
-        pytest.param("bytes=10-19,0-9", 0, 20, id="two that touch, the later first"),
-        pytest.param("bytes=0-9,5-19", 0, 20, id="two that overlap"),
-        pytest.param("bytes=0-9,3-5", 0, 10, id="one inside the other"),
-        pytest.param("bytes=0-9,<N>-", 0, 10, id="one of two is satisfiable"),
-        pytest.param("bytes=-0,0-9", 0, 10, id="an empty suffix beside it"),
-    ],
-)
+@pytest.mark.parametrize(("asked", "start", "stop"), ONE_RANGE)
 async def test_one_range_is_answered_206(
     target: Target, wire: Wire, asked: str, start: int, stop: int | None
 ) -> None:
@@ -147,30 +118,7 @@ async def is_as_of_200(wire: Wire, target: Target, answer: WireAnswer) -> None:
     assert "Date" in answer.headers
 
 
-@pytest.mark.parametrize(
-    ("asked", "spans"),
-    [
-        pytest.param("bytes=0-9,20-29", [(0, 10), (20, 30)], id="two"),
-        pytest.param("bytes=20-29,0-9", [(20, 30), (0, 10)], id="in the order asked"),
-        pytest.param("bytes=0-0,2-2", [(0, 1), (2, 3)], id="one byte between them"),
-        pytest.param("bytes=0-9,-10", [(0, 10), (-10, None)], id="both ends"),
-        pytest.param(
-            "bytes=0-4,100-109,5-9", [(0, 10), (100, 110)], id="merged stands at its first place"
-        ),
-        pytest.param(
-            "bytes=100-109,5-9,50-59,0-4",
-            [(100, 110), (0, 10), (50, 60)],
-            id="merged backwards stands at its first place",
-        ),
-        pytest.param("bytes=0-9,<N>-,20-29", [(0, 10), (20, 30)], id="an unsatisfiable between"),
-        pytest.param("bytes= 0-9 ,\t,20-29, ", [(0, 10), (20, 30)], id="spaces, empty elements"),
-        pytest.param(
-            "bytes=" + ",".join(f"{n * 10}-{n * 10}" for n in range(16)),
-            [(n * 10, n * 10 + 1) for n in range(16)],
-            id="sixteen",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("asked", "spans"), SEVERAL_RANGES)
 async def test_several_ranges_are_answered_in_parts(
     target: Target, wire: Wire, asked: str, spans: list[tuple[int, int | None]]
 ) -> None:
@@ -208,42 +156,7 @@ async def test_each_answer_in_parts_has_a_boundary_of_its_own(target: Target, wi
     assert len(types) == 3
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        pytest.param(["Range: bytes=5-4"], id="last before first"),
-        pytest.param(["Range: bytes=abc"], id="no numbers"),
-        pytest.param(["Range: bytes=-"], id="neither end"),
-        pytest.param(["Range: bytes="], id="no range"),
-        pytest.param(["Range: bytes=,"], id="empty elements alone"),
-        pytest.param(["Range: bytes"], id="the unit alone"),
-        pytest.param(["Range: "], id="empty"),
-        pytest.param(["Range: 0-5"], id="no unit"),
-        pytest.param(["Range: items=0-5"], id="another unit"),
-        pytest.param(["Range: bytes =0-5"], id="space before the equals sign"),
-        pytest.param(["Range: bytes=0 -5"], id="space inside"),
-        pytest.param(["Range: bytes=+0-5"], id="a sign"),
-        pytest.param(["Range: bytes=0x0-0x5"], id="hexadecimal"),
-        pytest.param(["Range: bytes=0-5;6-7"], id="a semicolon"),
-        pytest.param(["Range: bytes=--5"], id="two minus signs"),
-        pytest.param(["Range: bytes=0-5,x"], id="one malformed voids all"),
-        pytest.param(["Range: bytes=0-5,9-8"], id="one reversed voids all"),
-        pytest.param(["Range: bytes=<N>-,9-8"], id="unsatisfiable and malformed"),
-        pytest.param(["Range: bytes=0-5", "Range: bytes=0-5"], id="two lines make no list"),
-        pytest.param(
-            ["Range: bytes=" + ",".join(f"{n * 10}-{n * 10}" for n in range(17))], id="seventeen"
-        ),
-        pytest.param(["Range: bytes=0-,0-0"], id="more than the file has"),
-        pytest.param(["Range: bytes=0-<N>,0-"], id="twice the file"),
-        pytest.param(["Range: bytes=" + " " * 4096 + "0-1"], id="too long"),
-        pytest.param(["Range: bytes=0-1", 'If-Range: "other"'], id="If-Range of another"),
-        pytest.param(["Range: bytes=0-1", "If-Range: nonsense"], id="If-Range of no form"),
-        pytest.param(
-            ["Range: bytes=0-1", "If-Range: Fri, 01 Jan 2100 00:00:00 GMT"],
-            id="If-Range of a later date",
-        ),
-    ],
-)
+@pytest.mark.parametrize("headers", IGNORED)
 async def test_a_range_to_be_ignored_is_answered_whole(
     target: Target, wire: Wire, headers: list[str]
 ) -> None:
@@ -255,16 +168,7 @@ async def test_a_range_to_be_ignored_is_answered_whole(
     assert answer.headers["Accept-Ranges"] == "bytes"
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        pytest.param("bytes=<N>-", id="at the end"),
-        pytest.param("bytes=<N>-<N+1>", id="past the end"),
-        pytest.param("bytes=-0", id="the last none"),
-        pytest.param("bytes=-0,<N>-", id="each of two"),
-        pytest.param(f"bytes={'9' * 3000}-", id="3,000 digits"),
-    ],
-)
+@pytest.mark.parametrize("asked", UNSATISFIABLE)
 async def test_no_satisfiable_range_is_answered_416(target: Target, wire: Wire, asked: str) -> None:
     answer = await wire.ask(*target.lines(f"Range: {target.filled(asked)}"))
 
