@@ -19,8 +19,8 @@ from storage.errors import FINAL, wrap_os_errors
 from storage.formats import TRAITS, SourceFormat
 from storage.media.coded_sizes import CODECS, HEAD_BYTES, CodedSizes
 from storage.media.demux import wrap_media_errors
-from storage.mp4.cutting import cut_track
-from storage.mp4.movie import MovieTrack, read_movie
+from storage.mp4.cutting import cut_track, hides_samples
+from storage.mp4.movie import Movie, MovieTrack, read_movie
 from storage.mp4.samples import Samples
 
 _DIGEST_BYTES = 16
@@ -53,15 +53,18 @@ def read_contents(path: Path, source: SourceFormat, media: InputContainer) -> Co
     return _read_packets(media) if found is None else found
 
 
-def read_indexed(path: Path, source: SourceFormat, media: InputContainer) -> Contents | None:
-    """By the index alone; None without one that can be read, though FFmpeg may understand it.
+def read_indexed(
+    path: Path, source: SourceFormat, media: InputContainer, movie: Movie | None = None
+) -> Contents | None:
+    """By the index alone, which may have been read already as `movie`; None without one that can be
+    read, though FFmpeg may understand it.
 
     Raises: FileMissing.
     """
     if TRAITS[source].demuxer != "mov":
         return None
     try:
-        return _read_index(path, media)
+        return _read_index(path, media, movie)
     except FINAL:
         return None
 
@@ -74,12 +77,12 @@ def span_s(contents: Contents) -> float:
     return float(max(one.stop_s for one in contents.values()) - start_s)
 
 
-def _read_index(path: Path, media: InputContainer) -> Contents:
+def _read_index(path: Path, media: InputContainer, movie: Movie | None) -> Contents:
     streams = {stream.id: stream for stream in media.streams}
     with wrap_os_errors(), path.open("rb") as file:
         return {
             streams[track.number].index: _read_track(file, track, streams[track.number])
-            for track in read_movie(file).tracks
+            for track in (movie or read_movie(file)).tracks
             if track.number in streams and len(track.samples)
         }
 
@@ -87,7 +90,7 @@ def _read_index(path: Path, media: InputContainer) -> Contents:
 def _read_track(file: BinaryIO, track: MovieTrack, stream: Stream) -> Content:
     start_s, stop_s = track.span_s()
     try:
-        samples = cut_track(track).samples
+        samples = cut_track(track).samples if hides_samples(track) else track.samples
     except FINAL:
         return Content(len(track.samples), start_s, stop_s)
     first, last = (_digest_sample(file, samples, number) for number in samples.shown_ends())

@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from av.container import InputContainer
+
 from storage.formats import SourceFormat
 from storage.media.contents import Content
 from storage.media.demux import open_media
 from storage.media.facts import Measured, MeasuredTrack, MediaLimits
 from storage.media.probe import probe_open
+from storage.mp4.movie import Movie
 
 # FFmpeg's and the format's words for a language that is not told.
 _UNTOLD = frozenset({"", "und", "```"})
@@ -20,13 +23,24 @@ _UNTOLD = frozenset({"", "und", "```"})
 def measure(path: Path, source: SourceFormat, limits: MediaLimits) -> Measured:
     """Raises: as `probe`."""
     with open_media(path, source) as media:
-        found, contents = probe_open(media, path, source, limits, sys.maxsize)
-        contents = contents or {}
-        begin_s = min((one.start_s for one in contents.values()), default=0)
-        tracks = [
-            _measure_track(media.streams[index], content, float(begin_s))
-            for index, content in contents.items()
-        ]
+        return measure_open(media, path, source, limits)
+
+
+def measure_open(
+    media: InputContainer,
+    path: Path,
+    source: SourceFormat,
+    limits: MediaLimits,
+    movie: Movie | None = None,
+) -> Measured:
+    """`movie`: the index of an MP4, where it has been read. Raises: as `probe`."""
+    found, contents = probe_open(media, path, source, limits, sys.maxsize, movie)
+    contents = contents or {}
+    begin_s = min((one.start_s for one in contents.values()), default=0)
+    tracks = [
+        _measure_track(media.streams[index], content, float(begin_s))
+        for index, content in contents.items()
+    ]
     return Measured(found, sorted(tracks, key=lambda track: not track.is_picture))
 
 

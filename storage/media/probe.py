@@ -31,6 +31,7 @@ from storage.media.geometry import display_size
 from storage.media.orientation import orientation_of
 from storage.media.playable import is_playable, is_video_playable
 from storage.media.stream_choice import choose_picture, choose_sounds
+from storage.mp4.movie import Movie
 
 # Outside of this a rate is an artefact of the time base (WebM recorders say 1000).
 _PLAUSIBLE_RATES = (1, 240)
@@ -51,6 +52,7 @@ def probe_open(
     source: SourceFormat,
     limits: MediaLimits,
     most_read_bytes: int = _MOST_READ_BYTES,
+    movie: Movie | None = None,
 ) -> tuple[Probe, Contents | None]:
     """Beside it what was counted; None of a file without an index that is larger than that.
 
@@ -61,7 +63,7 @@ def probe_open(
     if not is_decodable(stream):
         raise unknown_codec(stream, source)
     frame, facts = look(media, stream, limits.max_pixels)
-    contents = _contents(path, source, media, most_read_bytes)
+    contents = _contents(path, source, media, most_read_bytes, movie)
     duration_s = _duration_s(media, contents)
     require_duration(duration_s, limits)
     found = _describe(source, media, stream, frame, facts, duration_s, contents, limits.max_pixels)
@@ -173,10 +175,14 @@ def _frame_rate(stream: VideoStream) -> float | None:
 
 
 def _contents(
-    path: Path, source: SourceFormat, media: InputContainer, most_read_bytes: int
+    path: Path,
+    source: SourceFormat,
+    media: InputContainer,
+    most_read_bytes: int,
+    movie: Movie | None,
 ) -> Contents | None:
     """None of a file that would take too long to read and has a header that tells its length."""
-    if (found := read_indexed(path, source, media)) is not None:
+    if (found := read_indexed(path, source, media, movie)) is not None:
         return film_contents(media, found)
     is_large = path.stat().st_size > most_read_bytes
     if is_large and TRAITS[source].knows_length and (media.duration or 0) > 0:

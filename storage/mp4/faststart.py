@@ -17,6 +17,7 @@ from storage.mp4.boxes import Box, Node, read_index, read_top_level
 from storage.mp4.chunk_positions import read_positions, write_positions
 from storage.mp4.copying import copy_range
 
+_COMPARED_BYTES = 64
 # They hold positions, too: of auxiliary data, of fragments, of compressed indexes.
 _POSITIONED = frozenset({b"saio", b"cmov", b"mfra", b"sidx", b"ssix", b"moof"})
 
@@ -33,11 +34,13 @@ def move_index_to_front(source: Path, target: Path) -> None:
         index = read_index(file, moov)
         _refuse_other_positions(file, boxes, index)
         place = _place(boxes)
-        content = _relocate(index, moov, place)
+        content, moves = _relocate(index, moov, place)
         copy_range(file, out, 0, place)
         out.write(content)
         copy_range(file, out, place, moov.start)
         copy_range(file, out, moov.stop, size)
+        out.flush()
+        _require_same_data(file, target, moov, moves)
 
 
 def _only_index(boxes: list[Box]) -> Box:
@@ -94,19 +97,39 @@ class _Move:
         return self.new_bytes - (self.old_stop - self.old_start)
 
 
-def _relocate(index: Node, moov: Box, place: int) -> bytes:
-    """The index with the positions after the move. Wider positions move everything further."""
+def _relocate(index: Node, moov: Box, place: int) -> tuple[bytes, list[tuple[int, int]]]:
+    """The index with the positions after the move, and where the first and last chunk of each track
+    was and is. Wider positions move everything further.
+    """
     tables = [node for node in index.walk() if node.kind in (b"stco", b"co64")]
     positions = [read_positions(node) for node in tables]
     new_bytes = len(index.serialize())
     while True:
         move = _Move(place, moov.start, moov.stop, new_bytes)
+        ends: list[tuple[int, int]] = []
         for node, old in zip(tables, positions, strict=True):
-            write_positions(node, _moved(old, move))
+            new = _moved(old, move)
+            write_positions(node, new)
+            ends += zip([*old[:1], *old[-1:]], [*new[:1], *new[-1:]], strict=True)
         content = index.serialize()
         if len(content) == new_bytes:
-            return content
+            return content, ends
         new_bytes = len(content)
+
+
+def _require_same_data(
+    file: BinaryIO, target: Path, moov: Box, moves: list[tuple[int, int]]
+) -> None:
+    """Refuses a copy whose index leads elsewhere. What lies before the old place of the index moved
+    by one distance, the rest by another, so the media data needs no second reading.
+    """
+    with target.open("rb") as made:
+        for old, new in moves:
+            count = min(_COMPARED_BYTES, moov.start - old) if old < moov.start else _COMPARED_BYTES
+            file.seek(old)
+            made.seek(new)
+            if file.read(count) != made.read(count):
+                raise Undecodable(f"other media data at {new} than at {old}")
 
 
 def _moved(positions: "array[int]", move: _Move) -> "array[int]":

@@ -30,14 +30,14 @@ _BRANDS = b"isom\0\0\2\0isomiso2iso6mp41"
 _DROPPED = frozenset({b"mvex", b"trak", b"iods", b"meta"})
 
 
-def rebuild_mp4(source: Path, target: Path, numbers: list[int]) -> None:
-    """Write `target` with the tracks of these numbers.
+def rebuild_mp4(source: Path, target: Path, numbers: list[int], movie: Movie | None = None) -> None:
+    """Write `target` with the tracks of these numbers; `movie`: the index, where it has been read.
 
     Raises: Undecodable when only a conversion shows what the file shows, TooComplex, FileMissing,
     StorageFull.
     """
     with wrap_os_errors(), source.open("rb") as file, target.open("wb") as out:
-        movie = read_movie(file)
+        movie = movie or read_movie(file)
         tracks = [one for one in movie.tracks if one.number in numbers and len(one.samples)]
         if not tracks:
             raise Undecodable("no samples of these tracks")

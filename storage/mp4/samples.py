@@ -63,6 +63,8 @@ class Samples:
 
     def shown_ends(self) -> tuple[int, int]:
         """The numbers of those that are shown first and last."""
+        if self.delays.count(0) == len(self):
+            return 0, len(self) - 1
         shown = list(map(int.__add__, self.times, self.delays))
         return shown.index(min(shown)), shown.index(max(shown))
 
@@ -172,28 +174,43 @@ def _read_sync(stss: Node | None, samples: Samples) -> None:
 
 
 def _read_chunks(stbl: Node, samples: Samples) -> None:
-    table = stbl.find(b"stco") or stbl.need(b"co64")
-    starts = read_positions(table)
-    number = 0
-    for start, (count, description) in zip(starts, _chunk_kinds(stbl, len(starts)), strict=False):
-        position = start
-        stop = min(number + count, len(samples))
-        for size in samples.sizes[number:stop]:
-            samples.positions.append(position)
-            position += size
-        samples.descriptions.extend(array("H", [description]) * (stop - number))
-        number = stop
-    if number < len(samples):
+    starts = read_positions(stbl.find(b"stco") or stbl.need(b"co64"))
+    chunk = 0
+    for chunks, count, description in _chunk_runs(stbl, len(starts)):
+        before = len(samples.positions)
+        _extend_positions(samples, starts[chunk : chunk + chunks], count)
+        added = len(samples.positions) - before
+        samples.descriptions.extend(array("H", [description]) * added)
+        chunk += chunks
+        if chunk >= len(starts):
+            break
+    if len(samples.positions) < len(samples):
         raise Undecodable("fewer chunks than samples")
 
 
-def _chunk_kinds(stbl: Node, chunks: int) -> Iterator[tuple[int, int]]:
-    """Samples and sample description of each chunk: ISO/IEC 14496-12 s. 8.7.4."""
+def _extend_positions(samples: Samples, starts: "array[int]", count: int) -> None:
+    """Those of the next samples, `count` in each chunk."""
+    number = len(samples.positions)
+    if count == 1:  # each sample alone, as FFmpeg often writes: half a million in a long film
+        samples.positions.extend(starts[: len(samples) - number])
+        return
+    for start in starts:
+        sizes = samples.sizes[number : number + count]
+        if sizes:
+            samples.positions.extend(accumulate(sizes[:-1], initial=start))
+        number += len(sizes)
+
+
+def _chunk_runs(stbl: Node, chunks: int) -> Iterator[tuple[int, int, int]]:
+    """Chunks, samples of each and sample description: ISO/IEC 14496-12 s. 8.7.4."""
     stsc = stbl.need(b"stsc")
     count = int.from_bytes(stsc.content[4:8], "big")
     words = read_words(stsc.content, 8, 3 * count)
     first, samples, description = words[0::3], words[1::3], words[2::3]
     for run in range(count):
         stop = first[run + 1] if run + 1 < count else chunks + 1
-        for _ in range(min(stop, chunks + 1) - first[run]):
-            yield samples[run], min(description[run], 0xFFFF)
+        yield (
+            max(0, min(stop, chunks + 1) - first[run]),
+            samples[run],
+            min(description[run], 0xFFFF),
+        )

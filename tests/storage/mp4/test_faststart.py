@@ -10,7 +10,7 @@ import pytest
 from storage.errors import FileMissing, Undecodable
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
-from storage.mp4 import boxes, chunk_positions, copying
+from storage.mp4 import boxes, chunk_positions, copying, faststart
 from storage.mp4.boxes import Node, build_box, leading_kind, read_index, read_top_level
 from storage.mp4.chunk_positions import read_positions, write_positions
 from storage.mp4.faststart import move_index_to_front
@@ -130,6 +130,18 @@ def test_what_has_to_be_written_anew_is_refused(
 
     with pytest.raises(Undecodable, match=problem):
         move_index_to_front(source, tmp_path / "target.mp4")
+
+
+def test_positions_that_lead_elsewhere_are_refused(
+    make_clip: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = faststart._moved
+    monkeypatch.setattr(
+        faststart, "_moved", lambda old, by: array("Q", [at + 1 for at in move(old, by)])
+    )
+
+    with pytest.raises(Undecodable, match="other media data"):
+        move_index_to_front(make_clip(), tmp_path / "target.mp4")
 
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:
