@@ -1,4 +1,4 @@
-"""What two answers to the same request must have in common."""
+"""Fields that two answers to the same request have in common."""
 
 import re
 from typing import Any
@@ -28,6 +28,6 @@ def comparable(answer: WireAnswer) -> tuple[Any, ...]:
 
 
 def is_last(answer: WireAnswer) -> bool:
-    """Whether the connection ends with it."""
+    """True if the connection ends with it."""
     connection = answer.headers.get("Connection", "")
     return connection == "close" or (answer.version == "HTTP/1.0" and connection != "keep-alive")

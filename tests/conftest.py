@@ -1,4 +1,4 @@
-"""What every test may ask for: a database of its own, a clean environment, an unblocked loop."""
+"""Fixtures of all tests: a database of its own, a clean environment, an unblocked loop."""
 
 import gc
 import logging
@@ -69,7 +69,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, those of the slow directories come first."""
+    """Sorts the tests of slow directories first where several processes share them."""
     if hasattr(config, "workerinput"):
         items.sort(key=_rank)
 
@@ -93,7 +93,7 @@ def unblocked_loop() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def unconfigured_logging() -> Iterator[None]:
-    """What a test made of logging is gone after it, loggers that were cached included."""
+    """Undoes a test's changes to logging, loggers that were cached included."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -97,7 +97,7 @@ def webm(*, width: int = 16, height: int = 16, tracks: int = 1) -> bytes:
 
 
 def scripts(secret: str) -> dict[str, bytes]:
-    """What makes a media library open another file, in every disguise that begins otherwise."""
+    """Files that make a media library open another file, disguised by each other beginning."""
     concat = f"ffconcat version 1.0\nfile {secret}\n".encode()
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{secret}\n#EXT-X-ENDLIST\n".encode()
     brand = box(b"ftyp", b"isom\0\0\2\0isomiso2avc1mp41")

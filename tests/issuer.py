@@ -45,7 +45,7 @@ def jwk_of(key: Any, **members: Any) -> dict[str, Any]:
 
 
 def claims(**other: Any) -> dict[str, Any]:
-    """What a good token says."""
+    """Claims of a good token."""
     return {"sub": "ada", "exp": int(time.time()) + DAY_S, **other}
 
 

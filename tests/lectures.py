@@ -144,13 +144,13 @@ async def watching(
 
 
 def file_of(serve: Serve, lecture: Lecture) -> Path:
-    """Where the server keeps it."""
+    """Its path in the server's storage."""
     (found,) = (serve.data_dir / "storage").rglob(f"{lecture.id}/source-*")
     return found
 
 
 def parts_of(answer: WireAnswer) -> list[tuple[int, bytes]]:
-    """Where each part of a multipart answer begins in the file, and its bytes."""
+    """Parts of a multipart answer: the position of each in the file, and its bytes."""
     boundary = answer.headers["Content-Type"].partition("boundary=")[2]
     pieces = (b"\r\n" + answer.body).split(f"\r\n--{boundary}".encode())
     assert (pieces[0], pieces[-1]) == (b"", b"--\r\n")

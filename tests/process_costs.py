@@ -1,4 +1,4 @@
-"""What a process holds: descriptors and memory from /proc, tasks and transfers from its metrics."""
+"""Costs of a process: descriptors and memory from /proc, tasks and transfers from its metrics."""
 
 import os
 import re
@@ -15,7 +15,7 @@ QUIET_WITHIN_S = 30.0
 
 @dataclass(frozen=True)
 class Held:
-    """What there must not be more of when all clients have gone."""
+    """Resources that must be as few as before when all clients have gone."""
 
     descriptors: Counter[str]
     tasks: int
@@ -59,7 +59,7 @@ def private_bytes(pid: int) -> int:
 
 
 def _descriptors(pid: int) -> Counter[str]:
-    """How many of each kind, without the videos: a bounded number of them stays open."""
+    """Counts descriptors by kind, without the videos: a bounded number of them stays open."""
     directory = Path(f"/proc/{pid}/fd")
     found: Counter[str] = Counter()
     for name in os.listdir(directory):

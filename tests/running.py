@@ -89,7 +89,7 @@ def start(data_dir: Path, output: Path, port: int, *arguments: str, **settings: 
 
 
 def wait_for(condition: Callable[[], Any], what: str, timeout_s: float) -> Any:
-    """What `condition` says once that is true."""
+    """Returns the result of `condition` once it is true."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if found := condition():
@@ -104,6 +104,6 @@ def stop(process: "subprocess.Popen[bytes]") -> int:
 
 
 def printed_addresses(output: Path) -> dict[str, str]:
-    """Who -> the address to open, once both are printed."""
+    """Addresses to open, by user, once both are printed."""
     found = dict(ADDRESS.findall(output.read_text(errors="replace")))
     return found if len(found) == 2 else {}

@@ -41,7 +41,7 @@ class Serve:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> float:
-        """How many seconds it took until it listened."""
+        """Seconds until it listened."""
         started_s = time.monotonic()
         told_before = self.log().count("listens on")
         settings = {

@@ -34,7 +34,7 @@ async def wait_until(
     *,
     within_s: float = 10.0,
 ) -> Seen:
-    """What `look` returns, or its coroutine, once that `is_right`: true unless said otherwise.
+    """Returns the result of `look`, or of its coroutine, once it `is_right`: true by default.
 
     Raises: AssertionError when it is not in time, with what was seen last.
     """

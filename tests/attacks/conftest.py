@@ -20,7 +20,7 @@ from tests.handlers.conftest import (  # noqa: F401
 
 @pytest.fixture
 def unblamed(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """What was logged; whatever is sent, nothing of it is an error of ours."""
+    """Lines of the log; whatever is sent, none of them is an error of ours."""
     caplog.set_level(logging.INFO)
     return caplog
 

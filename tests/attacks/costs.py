@@ -1,5 +1,5 @@
-"""What a piece of work costs the processor: time of this thread alone, so that neighbours, pauses
-and the disk count nothing."""
+"""Processor time of a piece of work: of this thread alone, so that neighbours, pauses and the disk
+count nothing."""
 
 import gc
 import time

@@ -34,7 +34,7 @@ REPORT = b'{"session_id":"s","sequence":1,"position":1,"watched":[[0,1]],"event"
 
 @dataclass(frozen=True)
 class Held:
-    """What a process has in hand for its clients."""
+    """Descriptors, tasks and transfers that a process holds for its clients."""
 
     connections: int
     descriptors: int

@@ -124,7 +124,7 @@ async def test_no_endpoint_asks_email(
 
 
 def by_method(endpoints: list[Endpoint]) -> list[tuple[str, str]]:
-    """What deletes comes last, the inner things before those that hold them."""
+    """Sorts deletions last, the inner things before those that hold them."""
     found = [(one.method, one.path) for one in endpoints]
     return sorted(found, key=lambda one: (one[0] == "DELETE", one[0] == "DELETE" and -len(one[1])))
 

@@ -174,7 +174,7 @@ async def test_empty_database_that_adopts_the_storage(
 
 @pytest.mark.parametrize("share", [pytest.param(0.03, id="newest 30"), pytest.param(1.0, id="all")])
 async def test_restored_older_dump(production: Production, share: float) -> None:
-    """What was uploaded since has no row: it stays, repaired it is in the trash, and comes back."""
+    """A file uploaded since has no row: it stays, repaired it is in the trash, and comes back."""
     newer = [str(one) for one in production.ids[: int(VIDEOS * share)]]
     kept = ("videos", "representations", "thumbnails")
     await production.sql(
@@ -306,7 +306,7 @@ async def test_demo_on_production(start_service: Callable[..., Any]) -> None:  #
 
 
 async def test_clock_a_day_ahead(production: Production) -> None:
-    """What was deleted, and what a sweep moved, a moment ago can be restored all the same."""
+    """Files that were deleted, or moved by a sweep, a moment ago can be restored all the same."""
     root, deleted = production.storage.root, [str(one) for one in production.ids[:100]]
     unknown = [str(one) for one in production.ids[100:105]]
     await production.sql(

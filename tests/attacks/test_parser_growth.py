@@ -91,7 +91,7 @@ def in_lines(name: str, read: Callable[[Any], Any]) -> Callable[[str], Any]:
 
 
 def finished(work: Awaitable[Any]) -> Any:
-    """What never really waits, run to its end without a loop."""
+    """Runs a coroutine that never really waits to its end, without a loop."""
     try:
         inspect.getcoroutinestate(work)  # type: ignore[arg-type]
         work.send(None)  # type: ignore[attr-defined]

@@ -75,7 +75,7 @@ async def test_captions_of_tags_alone_cost_this_process_nothing(service: Any) ->
     assert time.process_time() - began_s < 0.5
 
 
-async def test_line_at_fault_is_told(service: Any) -> None:
+async def test_line_at_fault_is_reported(service: Any) -> None:
     path = f"videos/{await service.video_row(status='ready')}/captions/en"
 
     answer = await service.ask("tess", "PUT", path, data=TAGS + b"00:01 -> 00:02\nx", headers=VTT)

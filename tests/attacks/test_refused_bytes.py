@@ -84,7 +84,7 @@ def refuse(output_size: int, status: int, fault: Exception) -> Any:
     return RefusingBytes.handle_error(None, request, status, fault)  # type: ignore[arg-type]
 
 
-async def test_fault_of_ours_is_logged_and_not_told(unblamed: pytest.LogCaptureFixture) -> None:
+async def test_fault_of_ours_is_logged_and_not_shown(unblamed: pytest.LogCaptureFixture) -> None:
     answer = refuse(0, 500, RuntimeError("/srv/secret"))
 
     assert isinstance(answer, web.Response)

@@ -1,4 +1,4 @@
-"""What cannot be measured is refused before anything is started, with the reason."""
+"""Arguments of benchmarks: impossible ones are refused before anything starts, with the reason."""
 
 import os
 import shutil

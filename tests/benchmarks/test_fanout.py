@@ -1,4 +1,4 @@
-"""What the benchmark of event hubs makes of its runs."""
+"""Results of the benchmark of event hubs."""
 
 from argparse import Namespace
 

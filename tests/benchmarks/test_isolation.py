@@ -54,7 +54,7 @@ def test_nothing_outlives_a_killed_run() -> None:
 
 
 def _count(mark: str) -> int:
-    """How many `sleep` there are for so long."""
+    """Counts the `sleep` processes with this duration."""
     wanted = f"sleep\0{mark}\0".encode()
     return sum(_command(entry) == wanted for entry in Path("/proc").iterdir())
 

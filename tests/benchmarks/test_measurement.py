@@ -1,4 +1,4 @@
-"""What surrounds a measurement: its options, what it writes, and when it is refused."""
+"""Options of a measurement, the files that it writes, and its refusals."""
 
 from argparse import Namespace
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ def test_findings_are_written_below_the_machine(tmp_path: Path) -> None:
     assert findings == "rounds: 3\n"
 
 
-def test_a_machine_without_the_tools_is_told_what_it_lacks(
+def test_a_machine_without_the_tools_gets_a_list_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "")

@@ -83,13 +83,13 @@ def test_memory_is_that_of_one_player() -> None:
     assert "10.00 (10.00 to 10.00) reached ≤ 12" in goal_rows([grown])[2]
 
 
-def test_wrong_answers_are_told() -> None:
+def test_wrong_answers_are_reported() -> None:
     wrong = sample("64k", "nginx", 1, errors=7, first_error="status: HTTP/1.1 500")
 
     assert "64k, nginx, round 2: 7 wrong, the first: status: HTTP/1.1 500" in measured_text([wrong])
 
 
-def test_no_answers_are_told() -> None:
+def test_no_answers_are_reported() -> None:
     assert "nothing came at all" in measured_text([sample("64k", "nginx", 0, size=0)])
 
 

@@ -1,4 +1,4 @@
-"""What the benchmark of reports makes of its samples; the players' own arithmetic."""
+"""Results of the benchmark of reports, and the arithmetic of its players."""
 
 import asyncio
 from typing import Any, cast

@@ -6,7 +6,7 @@ from db.pool import open_database
 DAY_S = 86400.0
 
 
-async def test_versions_are_told_of_what_was_changed_lately(dsn: str) -> None:
+async def test_versions_are_returned_of_what_was_changed_lately(dsn: str) -> None:
     async with open_database(dsn, 1) as database, database.transaction() as transaction:
         await courses.put_course(transaction, "c1", "A course")
         for user_id in ("never", "promoted", "withdrawn", "long ago"):

@@ -95,7 +95,7 @@ def admin(url: str) -> aiohttp.ClientSession:
 
 
 def program(name: str) -> str:
-    """Where an installed program is; CI must have it, elsewhere its tests are skipped."""
+    """Finds an installed program; CI must have it, elsewhere its tests are skipped."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
         if os.environ.get("CI") == "true":

@@ -1,4 +1,4 @@
-"""What must hold through any reverse proxy in front of the service; one subclass a proxy."""
+"""Claims that hold through any reverse proxy in front of the service; one subclass a proxy."""
 
 import asyncio
 import io

@@ -39,7 +39,7 @@ class Installation:
     output: Path
 
     def run(self, *names: str, **environ: str) -> str:
-        """What the named blocks print, run in one shell after the page's first lines."""
+        """Runs the named blocks in one shell after the page's first lines; returns their output."""
         script = "\n".join(BLOCKS[name] for name in ("settings", *names))
         for old, new in (
             ("/opt/coursestream", str(ROOT)),
@@ -203,7 +203,7 @@ def _video_ids(url: str) -> list[str]:
 
 
 async def _settled(url: str, video_id: str) -> dict[str, Any]:
-    """What is told once all pictures are there, too: then nothing changes any more."""
+    """The video once all of its pictures are there, too: then nothing changes any more."""
     async with admin(url) as session:
         for name, kind in (
             ("thumbnails/small", "image/webp"),

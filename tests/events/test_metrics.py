@@ -67,7 +67,7 @@ def test_requests_are_counted_by_method_route_and_status() -> None:
     assert found[f'http_requests_total{{method="GET",route="{ROUTE}",status="404"}}'] == 1
 
 
-def test_durations_are_told_as_a_histogram() -> None:
+def test_durations_are_reported_as_a_histogram() -> None:
     metrics = Metrics()
     answer(metrics)
 
@@ -128,7 +128,7 @@ def test_followed_numbers_are_copied_when_sampled() -> None:
     assert found["streams"] == 1
 
 
-def test_database_that_is_away_is_told_and_hides_nothing() -> None:
+def test_database_that_is_away_is_reported_and_hides_nothing() -> None:
     metrics = Metrics()
 
     metrics.set_database({"todo": 3})
@@ -153,7 +153,7 @@ def test_jobs_and_playbacks_that_are_done_count_down_to_zero() -> None:
     assert told(metrics)['database_playbacks{state="playing"}'] == 0
 
 
-def test_build_and_process_are_told() -> None:
+def test_build_and_process_are_reported() -> None:
     found = told(Metrics("1.2"))
 
     (build,) = [name for name in found if name.startswith("build_info")]

@@ -165,7 +165,7 @@ async def obey(order: dict[str, Any], told: int) -> None:
 
 
 def in_a_child(order: dict[str, Any]) -> dict[str, Any]:
-    """How it ended; the child's traceback goes to standard error."""
+    """Carries out an order in a child; its traceback goes to standard error."""
     listening, told = os.pipe()
     pid = os.fork()
     if pid == 0:

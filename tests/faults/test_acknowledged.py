@@ -61,7 +61,7 @@ class Player:
                 self.acknowledged = self.sent
 
     def lost(self, kept: Any) -> int:
-        """How many acknowledged reports `kept` does not show; it may show the one in doubt."""
+        """Counts acknowledged reports that `kept` does not show; it may show the one in doubt."""
         seen = {start for start, _ in kept["watched"]}
         wanted = {n * STEP_S for n in range(self.acknowledged + 1)}
         assert seen <= wanted | {self.sent * STEP_S}
@@ -95,7 +95,7 @@ class Uploader:
         return gone
 
     async def until_judged(self) -> None:
-        """What was acknowledged also becomes what it was to be, byte by byte; but for a video at
+        """Each acknowledged upload becomes its video, byte by byte; but for a video at
         which the media worker was killed three times, which is taken for the reason."""
         digest = hashlib.sha256(self.content).hexdigest()
         async with asyncio.timeout(180):
@@ -283,7 +283,7 @@ async def at_work(actors: list[Any]) -> AsyncIterator[None]:
 
 
 async def victims_of(served: Serve, chance: random.Random) -> tuple[str, set[int]]:
-    """Who is killed first, while the rest goes on."""
+    """Chooses the processes that are killed first, while the rest goes on."""
     web, database = await served.web_processes(), await served.database()
     postmaster = await asyncio.to_thread(served.cluster.server_pid)
     assert postmaster is not None

@@ -103,7 +103,7 @@ def video(served: Serve, large_mp4: Path) -> Any:
 
 @dataclass
 class Audience:
-    """Who uses the service all the time, and what they were told."""
+    """Clients that use the service all the time, and the answers that they got."""
 
     session: aiohttp.ClientSession
     playback: Any
@@ -162,7 +162,7 @@ async def audience_of(served: Serve, video: Any) -> AsyncIterator[Audience]:
 
 @dataclass(frozen=True)
 class Held:
-    """What a process holds."""
+    """Descriptors and memory of a process."""
 
     threads: int
     descriptors: int

@@ -1,4 +1,4 @@
-"""What happened is heard once by each who may hear it, in order, whatever breaks meanwhile.
+"""Each event reaches each permitted subscriber once, in order, whatever breaks meanwhile.
 
 Processes of their own append to the log; subscribers leave at random moments and come back with
 their last event's id. What they heard is held against the log itself.
@@ -260,7 +260,7 @@ async def test_each_event_is_heard_once_in_order_across_reconnects_and_restarts(
         )
 
 
-async def test_what_retention_dropped_is_told_by_a_reset_and_nothing_else_is_missed(
+async def test_what_retention_dropped_is_published_as_a_reset_and_nothing_else_is_missed(
     served: Serve,
 ) -> None:
     """Goes on with the log of the test before."""

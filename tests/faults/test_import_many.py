@@ -91,7 +91,7 @@ def test_killed_at_any_moment_every_lecture_arrives_once(
 
 @dataclass
 class Resumed:
-    """What the ledger says, after each death, of objects that were not yet done with."""
+    """Counts of unfinished objects in the ledger after each death."""
 
     objects: int = 0
     kept_bytes: int = 0
@@ -142,7 +142,7 @@ def kill_after_files(command: list[str], count: int) -> None:
 
 
 def run_to_its_end(command: list[str]) -> dict[str, int]:
-    """What it told last."""
+    """Runs a command; returns the last line of JSON that it printed."""
     with started(command) as process:
         out, _ = process.communicate(timeout=ENDS_WITHIN_S)
     assert process.returncode == 0, out

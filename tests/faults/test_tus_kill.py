@@ -62,7 +62,7 @@ class Upload:
         self.location = headers["Location"]
 
     async def resume(self) -> str | None:
-        """Where it goes on, as it is told; the id of the video when it has become one."""
+        """Asks for the offset; returns the video's id once the upload has become one."""
         headers = await self._ask("HEAD", self.location, {})
         assert headers is not None, "it is gone"
         offset = int(headers["Upload-Offset"])
@@ -71,7 +71,7 @@ class Upload:
         return headers.get("X-Video-ID")
 
     async def send(self, piece_bytes: int) -> bool:
-        """Whether the next bytes were acknowledged."""
+        """Sends the next bytes; True if they were acknowledged."""
         piece = self._content[self.acknowledged : self.acknowledged + piece_bytes]
         asked = {
             "Upload-Offset": str(self.acknowledged),

@@ -109,7 +109,7 @@ async def test_killed_at_any_step_the_video_is_complete_or_absent(
 async def test_killed_at_any_moment_the_video_is_complete_or_absent(
     servers: Killed, film: bytes
 ) -> None:
-    """Where no step has a name; what was answered 201 is there for ever."""
+    """Also between the named steps; an upload answered 201 is there for ever."""
     chance, acknowledged = random.Random(20261122), 0
     for _ in range(RANDOM_ROUNDS):
         await asyncio.to_thread(servers.start)

@@ -1,4 +1,4 @@
-"""What a student and an instructor see in a real browser."""
+"""Pages as a student and an instructor see them in a real browser."""
 
 import base64
 from collections.abc import AsyncIterator

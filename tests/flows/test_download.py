@@ -20,7 +20,7 @@ TIMEOUT_S = 60
 
 
 def program(name: str) -> str:
-    """Where it is; skips the test where it is not, but never in CI."""
+    """Finds the program; skips the test where there is none, but never in CI."""
     path = shutil.which(name)
     if path is None:
         assert os.environ.get("CI") != "true", f"CI must have {name}"

@@ -1,4 +1,4 @@
-"""Who hears what while a lecture is uploaded, gets ready, and is watched."""
+"""Events that each user receives while a lecture is uploaded, gets ready, and is watched."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -88,7 +88,7 @@ def is_end(told: list[Told]) -> bool:
 
 
 async def reconnecting(service: Service, user_id: str, last_id: str) -> tuple[list[Told], int]:
-    """What a browser hears that the server sends away again and again; how often it was."""
+    """Events of a browser that the server sends away again and again; the number of its streams."""
     told: list[Told] = []
     ended = 0
     while ended < 2 or not is_end(told):

@@ -1,4 +1,4 @@
-"""What browsers do not play, and the other format, the whole way from upload to screen."""
+"""Files that browsers do not play, and the other format, the whole way from upload to screen."""
 
 import asyncio
 import base64

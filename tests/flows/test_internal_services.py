@@ -47,7 +47,7 @@ async def test_sample_of_the_page_fetches_the_whole_in_ranges(
 
 
 async def partial_answers(serve: Serve) -> float:
-    """How many there have been."""
+    """Counts the answers 206 so far."""
     metrics = await metrics_of(serve)
     return sum(
         count

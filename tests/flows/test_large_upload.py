@@ -46,7 +46,7 @@ def tidied(service: Service) -> Iterator[None]:
 
 
 class Memory:
-    """What a process has in memory, as the kernel tells it."""
+    """Memory of a process by the kernel's account."""
 
     def __init__(self, pid: int) -> None:
         self._directory = Path(f"/proc/{pid}")

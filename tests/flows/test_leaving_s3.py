@@ -115,7 +115,7 @@ async def announced(moving: Moving, student: aiohttp.ClientSession, module: str)
 
 
 async def playing(student: aiohttp.ClientSession, video: Any, ending: str) -> Any:
-    """What a player is told, once its source is that one."""
+    """The playback answer, once its source is that one."""
     return await wait_until(
         lambda: call(student, "POST", f"/api/v1/videos/{video['id']}/playback", json={}),
         lambda terms: terms["stream_url"].endswith(ending),

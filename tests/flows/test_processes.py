@@ -1,4 +1,4 @@
-"""What users do to the processes: stop them in the middle of everything, kill them, start again."""
+"""Processes stopped in the middle of everything, killed, and started again."""
 
 import asyncio
 import hashlib
@@ -63,7 +63,7 @@ async def test_a_stop_in_the_middle_of_everything_is_in_order(
 
 
 def problems(log: str) -> list[str]:
-    """What an operator would have to look at."""
+    """Lines of the log that an operator would have to look at."""
     lines = [line for line in log.splitlines() if line.startswith("{")]
     return [line for line in lines if json.loads(line)["level"] in ("warning", "error", "critical")]
 

@@ -74,7 +74,7 @@ async def play(player: Watcher) -> None:
 
 
 async def healthy_until(classroom: Classroom, others: "asyncio.Future[object]") -> list[float]:
-    """How long a seek took, again and again: a connection of its own and 64 KiB."""
+    """Seconds that each seek took: a connection of its own and 64 KiB."""
     times_s = []
     while not others.done():
         began_s = time.monotonic()

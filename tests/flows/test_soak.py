@@ -45,7 +45,7 @@ async def test_a_crowd_gets_no_wrong_byte_and_leaves_nothing_behind(classroom: C
 
 
 def problems(log: str) -> list[str]:
-    """What an operator would have to look at."""
+    """Lines of the log that an operator would have to look at."""
     lines = [line for line in log.splitlines() if line.startswith("{")]
     return [line for line in lines if json.loads(line)["level"] in ("warning", "error", "critical")]
 

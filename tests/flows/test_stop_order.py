@@ -124,6 +124,6 @@ def order_of_ends(groups: dict[str, set[int]], postmaster: int) -> list[str]:
 
 
 def problems(log: str) -> list[str]:
-    """What an operator would have to look at."""
+    """Lines of the log that an operator would have to look at."""
     lines = [line for line in log.splitlines() if line.startswith("{")]
     return [line for line in lines if json.loads(line)["level"] in ("warning", "error", "critical")]

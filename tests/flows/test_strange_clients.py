@@ -151,7 +151,7 @@ async def until_still(wire: Wire) -> None:
 
 
 def taken_bytes(wire: Wire) -> int:
-    """How much the server has read: what its kernel acknowledged, without what waits in there."""
+    """Bytes that the server has read: those its kernel acknowledged, less those that wait in it."""
     own: socket.socket = wire.writer.get_extra_info("socket")
     info = own.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
     (acknowledged_bytes,) = struct.unpack_from("Q", info, TCPI_BYTES_ACKED)
@@ -159,7 +159,7 @@ def taken_bytes(wire: Wire) -> int:
 
 
 def unread_bytes(server_port: int, client_port: int) -> int:
-    """What waits in the server's kernel for the server."""
+    """Bytes that wait in the kernel for the server."""
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, remote, _, queues, *_ = line.split()
         if local.endswith(f":{server_port:04X}") and remote.endswith(f":{client_port:04X}"):

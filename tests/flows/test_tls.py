@@ -70,7 +70,7 @@ async def body_of(session: aiohttp.ClientSession, url: str, **headers: Any) -> b
         return await response.read()
 
 
-def test_a_certificate_that_cannot_be_served_is_told_before_anything_starts(
+def test_a_certificate_that_cannot_be_served_is_reported_before_anything_starts(
     tmp_path: Path,
 ) -> None:
     files = {"TLS_CERT_FILE": str(tmp_path / "no.crt"), "TLS_KEY_FILE": str(tmp_path / "no.key")}

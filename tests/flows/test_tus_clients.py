@@ -30,13 +30,13 @@ Command = Callable[[str, str, Path, Path], list[str]]
 
 @pytest.fixture(scope="session")
 def tus_js(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where tus-js-client is installed; skips the test where it cannot be, but never in CI."""
+    """Installs tus-js-client; skips the test where that fails, but never in CI."""
     return installed(TUS_JS, tmp_path_factory.mktemp("tus-js"))
 
 
 @pytest.fixture(params=["tuspy", "tus-js-client"])
 def client(request: pytest.FixtureRequest) -> Command:
-    """How one is started, given address, token, file, and where it may remember things."""
+    """A function that builds the command line of a client."""
     if request.param == "tuspy":
         script = str(HERE / "tuspy_upload.py")
         return lambda url, token, file, memory: [

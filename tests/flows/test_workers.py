@@ -72,7 +72,7 @@ async def playback_of(session: aiohttp.ClientSession, video: Any) -> Any:
     return await call(session, "POST", f"/api/v1/videos/{video['id']}/playback", json={})
 
 
-async def test_what_one_is_told_the_other_tells(
+async def test_what_one_receives_the_other_shows(
     pair: Serve, video: Any, both: tuple[int, int]
 ) -> None:
     async with (
@@ -135,7 +135,7 @@ async def test_a_deletion_in_one_ends_transfers_and_grants_in_the_other(
 
 
 async def count_to_end(reader: asyncio.StreamReader) -> int:
-    """How many bytes came before the server ended it."""
+    """Counts the bytes that came before the server ended the response."""
     count = 0
     try:
         while chunk := await reader.read(2**16):
@@ -202,7 +202,7 @@ async def test_their_metrics_add_up(pair: Serve, both: tuple[int, int]) -> None:
     assert float(line.split()[-1]) == 2
 
 
-async def test_what_is_open_is_told_truly_soon_after_a_process_was_killed(
+async def test_what_is_open_is_counted_truly_soon_after_a_process_was_killed(
     pair: Serve, video: Any, both: tuple[int, int]
 ) -> None:
     async with pair.client("ada") as student, AsyncExitStack() as open_:

@@ -168,7 +168,7 @@ class Client:
         await asyncio.get_running_loop().sock_sendall(self.socket, text.encode())
 
     async def read(self, most_bytes: int = 65536) -> bytes:
-        """What has come; nothing at the end. Raises: ConnectionResetError."""
+        """Returns the next bytes; none at the end. Raises: ConnectionResetError."""
         await asyncio.sleep(0)  # Else the server, in the same loop, has no turn while bytes wait.
         async with asyncio.timeout(LONGEST_WAIT_S):
             return await asyncio.get_running_loop().sock_recv(self.socket, most_bytes)

@@ -65,7 +65,7 @@ async def test_page_uploads_by_tus(cross: Any, mp4: Path) -> None:
     assert "Location" in words(began, "Access-Control-Expose-Headers")
 
 
-async def test_other_pages_are_told_what_tus_can_and_no_more(cross: Any) -> None:
+async def test_other_pages_see_what_tus_can_and_no_more(cross: Any) -> None:
     asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
 
     answer = await cross.ask(None, "OPTIONS", "uploads", headers=asked)

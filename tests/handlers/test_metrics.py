@@ -90,7 +90,7 @@ async def test_grants_are_in_no_label(shared_service: Service, mp4: Path) -> Non
     assert found[f"http_received_bytes_total {upload}"] > mp4.stat().st_size
 
 
-async def test_reports_statements_and_jobs_are_told(shared_service: Service, mp4: Path) -> None:
+async def test_reports_statements_and_jobs_are_reported(shared_service: Service, mp4: Path) -> None:
     before = await scrape(shared_service)
     video = await shared_service.ready_video(mp4)
     report = {"session_id": "s", "sequence": 0, "position": 1, "watched": [], "event": "started"}
@@ -121,7 +121,7 @@ async def test_media_that_differ_from_their_upload_are_counted(shared_service: S
     assert found["database_media_differences alternate"] == 0
 
 
-async def test_event_streams_are_told(shared_service: Service) -> None:
+async def test_event_streams_are_reported(shared_service: Service) -> None:
     async with listening(shared_service.student):
         found = await scrape(shared_service)
 
@@ -131,7 +131,7 @@ async def test_event_streams_are_told(shared_service: Service) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="function")
-async def test_refused_event_streams_are_told(start_service: StartService) -> None:
+async def test_refused_event_streams_are_reported(start_service: StartService) -> None:
     service = await start_service(SSE_PER_USER="1", SSE_TOTAL="2")
     async with listening(service.client("one")), listening(service.client("two")):
         for user_id in ("one", "one", "three"):
@@ -142,7 +142,7 @@ async def test_refused_event_streams_are_told(start_service: StartService) -> No
     assert found["event_subscribers_refused_total total"] == 1
 
 
-async def test_tasks_are_told(shared_service: Service) -> None:
+async def test_tasks_are_reported(shared_service: Service) -> None:
     before = await scrape(shared_service)
     more = [asyncio.create_task(asyncio.sleep(60)) for _ in range(MORE_TASKS)]
 

@@ -62,9 +62,7 @@ async def spend(service: Service, who: str, video: Any, *, already: int = 0) -> 
 
 
 class TestRequests:
-    async def test_one_too_many_is_told_when_to_come_again(
-        self, strict: Service, video: Any
-    ) -> None:
+    async def test_one_too_many_gets_a_retry_after(self, strict: Service, video: Any) -> None:
         answer = await spend(strict, await enrolled(strict, "told"), video)
 
         retry_after_s = int(answer.headers["Retry-After"])

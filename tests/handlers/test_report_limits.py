@@ -55,7 +55,7 @@ async def event_count(player: Player) -> int:
     return int(row.count)
 
 
-async def test_one_too_many_changes_nothing_and_is_told_when_to_come_again(
+async def test_one_too_many_changes_nothing_and_gets_a_retry_after(
     player: Player,
 ) -> None:
     for sequence in range(DEPTH):

@@ -158,7 +158,7 @@ class TestWithdrawal:
 
         assert got == long_video["size"]
 
-    async def test_told_late_leaves_the_transfers_of_a_newer_grant(
+    async def test_late_notice_leaves_the_transfers_of_a_newer_grant(
         self, shared_service: Any, long_video: Any
     ) -> None:
         for number in range(3):
@@ -253,7 +253,7 @@ class TestDeletion:
         assert (await shared_service.ask("tess", "POST", f"{path}/restore")).status == 200
 
     @pytest.mark.parametrize(("who", "said"), [("ada", REVOKED), ("root", "404 not-found")])
-    async def test_told_while_the_right_is_looked_up_leaves_nothing_to_send(
+    async def test_notice_while_the_right_is_looked_up_leaves_nothing_to_send(
         self,
         shared_service: Any,
         doomed_video: Any,

@@ -28,7 +28,7 @@ def test_it_holds_no_more_than_its_depth_however_long_it_rests():
     assert bucket.level(1e9) == 20
 
 
-def test_a_debt_is_taken_and_told_in_seconds():
+def test_a_debt_is_taken_and_returned_in_seconds():
     bucket = TokenBucket(100, 50, 0.0)
 
     assert bucket.owe(50, 0.0) == 0.0

@@ -303,7 +303,7 @@ async def test_caller_is_answered(
 @pytest.mark.parametrize(
     "call", ["GET courses", "GET nowhere", "PUT courses/c1", "POST events/grant"]
 )
-async def test_no_token_is_told_how_to_come_back(
+async def test_without_token_the_answer_says_how_to_come_back(
     shared_service: Any, headers: dict[str, str], call: str
 ) -> None:
     method, path = call.split(" ")

@@ -17,7 +17,9 @@ from server.identity import KeyFileError, check_key_file, token_verifier
         (b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "no public key"),
     ],
 )
-def test_key_file_that_is_none_is_told(tmp_path: Path, content: bytes | None, told: str) -> None:
+def test_key_file_that_is_none_is_reported(
+    tmp_path: Path, content: bytes | None, told: str
+) -> None:
     file = tmp_path / "key.pem"
     if content is not None:
         file.write_bytes(content)

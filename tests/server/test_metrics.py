@@ -71,7 +71,7 @@ async def answer_of(port: int, *lines: str) -> WireAnswer:
         return await wire.ask(*lines)
 
 
-async def test_port_in_use_is_told(config: Config) -> None:
+async def test_port_in_use_is_reported(config: Config) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

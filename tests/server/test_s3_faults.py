@@ -105,7 +105,7 @@ def test_a_connection_that_is_cut_goes_on_at_the_byte(
 
 @before_both
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
-def test_an_object_that_may_not_be_read_is_told_and_the_others_are_taken(
+def test_an_object_that_may_not_be_read_is_reported_and_the_others_are_taken(
     takeover: Takeover, store: ObjectStore, gate: Gate, film: bytes, method: str
 ) -> None:
     store.put("mine.mp4", film)
@@ -120,7 +120,7 @@ def test_an_object_that_may_not_be_read_is_told_and_the_others_are_taken(
 
 
 @pytest.mark.parametrize("store", ["s3rver"], indirect=True)
-def test_credentials_that_are_wrong_are_told(
+def test_credentials_that_are_wrong_are_reported(
     takeover: Takeover, store: ObjectStore, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("a.mp4", film)
@@ -144,7 +144,7 @@ def test_what_is_archived_is_taken_once_it_is_restored(
     assert takeover.states(rows) == {"m1": "taken", "m2": "taken"}
 
 
-def test_what_a_lifecycle_rule_archives_meanwhile_is_told_with_the_command(
+def test_what_a_lifecycle_rule_archives_meanwhile_is_reported_with_the_command(
     takeover: Takeover, store: ObjectStore, gate: Gate, film: bytes
 ) -> None:
     store.put("a.mp4", film)
@@ -172,7 +172,7 @@ def test_parts_of_unequal_sizes_are_verified_each(
 
 
 @pytest.mark.parametrize("status", [400, 501])
-def test_where_parts_cannot_be_asked_for_the_size_alone_is_told(
+def test_where_parts_cannot_be_asked_for_the_size_alone_is_reported(
     takeover: Takeover, store: ObjectStore, gate: Gate, film: bytes, status: int
 ) -> None:
     store.put_in_parts("a.mp4", padded(film, 6 * MIB), 5 * MIB)

@@ -147,7 +147,7 @@ def test_after_an_interruption_only_what_is_missing_is_fetched(
 
 @before_both
 @pytest.mark.parametrize("is_replaced", [False, True])
-def test_an_object_that_goes_away_meanwhile_is_told_and_taken_once_it_is_there(
+def test_an_object_that_goes_away_meanwhile_is_reported_and_taken_once_it_is_there(
     takeover: Takeover,
     store: ObjectStore,
     film: bytes,

@@ -1,4 +1,5 @@
-"""What an author cut off is not shown by a real browser, and the rest at the right times."""
+"""A trimmed clip in a real browser: the part outside of the edit list is never shown, the rest at
+its time."""
 
 import asyncio
 import base64

@@ -33,7 +33,7 @@ async def test_what_the_call_raises_comes_out(disk: Disk, run) -> None:
         await run(disk, fail)
 
 
-async def test_own_threads_and_the_loops_are_told_apart() -> None:
+async def test_own_threads_and_the_loops_are_distinguished() -> None:
     def name() -> str:
         return threading.current_thread().name
 

@@ -115,7 +115,7 @@ async def _one_by_one(directory: Path, limits: MediaLimits) -> list[Outcome]:
 
 
 @pytest.mark.parametrize("units", [0, 1, 2**20, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1])
-def test_lengths_that_mp4_claims_are_told_finite_or_refused(
+def test_lengths_that_mp4_claims_are_finite_or_refused(
     films: list[Path], limits: MediaLimits, tmp_path: Path, units: int
 ) -> None:
     path = tmp_path / "film.mp4"
@@ -126,7 +126,7 @@ def test_lengths_that_mp4_claims_are_told_finite_or_refused(
 
 
 @pytest.mark.parametrize("milliseconds", [0.0, -1.0, 1e18, 1e300, math.inf, -math.inf, math.nan])
-def test_lengths_that_webm_claims_are_told_finite_or_refused(
+def test_lengths_that_webm_claims_are_finite_or_refused(
     films: list[Path], limits: MediaLimits, tmp_path: Path, milliseconds: float
 ) -> None:
     path = tmp_path / "film.webm"

@@ -33,7 +33,7 @@ def test_every_path_lies_below_the_absolute_root(monkeypatch, tmp_path: Path) ->
         assert paths.asset("cs-101", VIDEO, name).name == name
 
 
-def test_of_unfinished_files_only_resumable_uploads_are_told_by_name() -> None:
+def test_of_unfinished_files_only_resumable_uploads_are_reported_by_name() -> None:
     paths = StoragePaths(Path("/r"))
     assert partial_id(paths.partial(VIDEO).name) == VIDEO
 

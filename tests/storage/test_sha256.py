@@ -16,6 +16,6 @@ def test_hash_is_that_of_the_bytes(tmp_path: Path, size: int) -> None:
     assert sha256_file(path) == hashlib.sha256(content[:size]).hexdigest()
 
 
-def test_missing_file_is_told(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         sha256_file(tmp_path / "nothing")

@@ -139,7 +139,7 @@ async def test_upload_cancelled_while_opening_leaves_nothing(
     assert list(paths.unfinished.iterdir()) == []
 
 
-async def test_full_disk_is_told(tmp_path: Path, disk: Disk) -> None:
+async def test_full_disk_is_reported(tmp_path: Path, disk: Disk) -> None:
     upload = UploadFile(tmp_path / "upload", FullDisk(BATCH_BYTES + 5), disk, 0)
     await upload.append(bytes(BATCH_BYTES))
 

@@ -91,7 +91,7 @@ def test_adopting_twice_replaces(paths: StoragePaths, temp: Path, tmp_path: Path
     assert videos.adopt_asset(paths, again, "cs-101", video_id, SOURCE).read_bytes() == b"again"
 
 
-def test_missing_temp_is_told(paths: StoragePaths, tmp_path: Path) -> None:
+def test_missing_temp_is_reported(paths: StoragePaths, tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         videos.adopt_asset(paths, tmp_path / "nothing", "cs-101", uuid4(), SOURCE)
 

@@ -34,7 +34,7 @@ async def context() -> AsyncIterator[BrowserContext]:
 
 
 async def _serve(route: Route) -> None:
-    """What the server would: the page under its policy, its files, the document."""
+    """Answers as the server: the page under its policy, its files, the document."""
     name = route.request.url.removeprefix(f"{ORIGIN}/").partition("#")[0]
     if name == "openapi.json":
         await route.fulfill(body=document.encode(DOCUMENT), content_type="application/json")

@@ -268,7 +268,7 @@ LEFTOVERS = """async (refusals) => {
         pytest.param(1000, [0] + [1] * 10, 1, id="kept-for-the-next-page"),
     ],
 )
-async def test_leftovers_that_meet_the_limit_wait_as_told(
+async def test_leftovers_that_meet_the_limit_wait_for_retry_after(
     outbox: Page, refusals: int, tried: list[int], left: int
 ) -> None:
     await outbox.evaluate(LEFTOVERS, refusals)

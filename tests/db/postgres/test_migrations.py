@@ -304,7 +304,7 @@ def test_a_failing_migration_leaves_itself_undone_and_the_ones_before_applied(
     assert pending(empty_dsn, migrations) == ["b"]
 
 
-def test_a_dependency_that_is_not_there_is_told(
+def test_a_dependency_that_is_not_there_is_reported(
     empty_dsn: str, folder: Callable[..., Path]
 ) -> None:
     with pytest.raises(MigrationFailed, match="dependencies"):

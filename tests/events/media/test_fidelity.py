@@ -1,4 +1,4 @@
-"""What differs from its upload is recorded, counted and, where there is a choice, not served."""
+"""Files that differ from their upload are recorded, and not served if there is another."""
 
 from pathlib import Path
 from uuid import UUID

@@ -116,7 +116,7 @@ async def test_full_disk_is_asked_again_at_the_next_start(workshop: Workshop, ex
     assert await workshop.leisurely_jobs() == [video_id]
 
 
-async def test_extras_are_told_of_once_they_are_there(
+async def test_extras_are_published_once_they_are_there(
     workshop: Workshop, extra: str, interrupted: UUID
 ) -> None:
     before = await workshop.video(interrupted)
@@ -144,7 +144,7 @@ async def test_further_pictures_have_the_sizes_that_the_video_has(
     assert await workshop.files(interrupted) == names_of(INDEX_FIRST)
 
 
-async def test_extras_of_a_video_deleted_meanwhile_are_not_told(
+async def test_extras_of_a_video_deleted_meanwhile_are_not_published(
     workshop: Workshop, extra: str, interrupted: UUID
 ) -> None:
     before = await workshop.events()

@@ -79,7 +79,7 @@ async def test_video_becomes_ready(
     assert await read(path) == served
 
 
-async def test_progress_is_told_and_only_rises(workshop: Workshop) -> None:
+async def test_progress_is_reported_and_only_rises(workshop: Workshop) -> None:
     await workshop.run(await workshop.enter())
 
     ratios = await workshop.ratios()

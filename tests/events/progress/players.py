@@ -32,7 +32,7 @@ def at(seconds: float) -> datetime:
 
 @dataclass
 class Server:
-    """What the rows of one user and video hold."""
+    """State of one user and video as the server stores it."""
 
     duration_s: float | None = 3600.0
     named: dict[str, float] = field(default_factory=dict)
@@ -118,7 +118,7 @@ def report(
 
 @dataclass(frozen=True)
 class Habits:
-    """How a viewer watches, and by which device and line. Chances are those of one step."""
+    """Habits of a simulated viewer, its device and its line. Chances are those of one step."""
 
     rates: Sequence[float] = (1.0,)
     step_s: tuple[float, float] = (0.2, 5.5)

@@ -231,7 +231,7 @@ def test_a_new_report_makes_exactly_one_event(event: Any, name: str) -> None:
         pytest.param(None, T0, ["playback.progress"], id="only-once"),
     ],
 )
-def test_completion_is_told_once_and_in_addition(
+def test_completion_is_published_once_and_in_addition(
     last_sequence: int | None, was_completed: datetime | None, names: list[str]
 ) -> None:
     standing = Standing("c", None, None, was_completed, last_sequence, T0)

@@ -463,7 +463,7 @@ async def test_what_retention_dropped_is_reset_and_the_beginning_with_it(
     ]
 
 
-async def test_days_dropped_during_a_replay_are_told_by_a_reset(
+async def test_days_dropped_during_a_replay_are_published_as_a_reset(
     process: Process, library: Any, database: Database, happened: Any
 ) -> None:
     ids = await library.append(*(happened(VideoReady) for _ in range(500)))

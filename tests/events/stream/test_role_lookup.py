@@ -75,7 +75,7 @@ async def test_a_crowd_shares_statements_and_each_gets_their_own(
     assert stranger == []
 
 
-async def test_what_is_told_was_read_after_it_was_asked(
+async def test_what_is_returned_was_read_after_it_was_asked(
     lookup: RoleLookup, library: Any, gate: Gate
 ) -> None:
     [early] = await ask(lookup, "a")
@@ -99,7 +99,7 @@ async def test_a_statement_asks_for_so_many_and_not_more(
     assert gate.asked == [["a"], ["b", "c"], ["d", "e"], ["f"]]
 
 
-async def test_all_who_wait_are_told_at_once_that_the_database_is_away(
+async def test_all_who_wait_learn_at_once_that_the_database_is_away(
     lookup: RoleLookup, library: Any, gate: Gate
 ) -> None:
     gate.failure = DatabaseUnavailable()

@@ -41,7 +41,7 @@ async def test_course_module_and_video_are_made_once(library: Any) -> None:
     assert await rows(library, EVENTS) == [(1,)]
 
 
-async def test_a_module_of_another_course_is_told_and_changes_nothing(library: Any) -> None:
+async def test_a_module_of_another_course_is_reported_and_changes_nothing(library: Any) -> None:
     """Also a deleted one: a PUT would restore it there."""
     for deleted in ("NULL", "now()"):
         async with library.database.transaction() as transaction:

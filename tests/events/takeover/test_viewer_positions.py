@@ -162,7 +162,7 @@ async def test_rows_of_one_user_and_module_are_taken_together(database: Database
         ),
     ],
 )
-async def test_what_cannot_be_carried_is_told_and_the_rest_is_carried(
+async def test_what_cannot_be_carried_is_reported_and_the_rest_is_carried(
     database: Database, told: LegacyProgress, remark: Remark
 ) -> None:
     carried = await carry(database, told, row("40"))
@@ -176,7 +176,7 @@ def astuple_of(remark: Remark) -> tuple[str, str, str]:
     return remark.state, remark.user_id, remark.module_id
 
 
-async def test_who_is_not_enrolled_is_told_and_nobody_is_enrolled(database: Database) -> None:
+async def test_who_is_not_enrolled_is_reported_and_nobody_is_enrolled(database: Database) -> None:
     async with database.transaction() as transaction:
         await transaction.execute(
             "INSERT INTO enrollments (course_id, user_id) VALUES ('c1', 'gone')"

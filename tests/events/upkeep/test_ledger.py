@@ -309,7 +309,7 @@ class TestFailing:
         assert await total(database) == 130
         assert (writer.waiting_count, writer.lost_bytes) == (0, 0)
 
-    async def test_what_the_database_refuses_is_told_and_does_not_hold_the_rest(
+    async def test_what_the_database_refuses_is_reported_and_does_not_hold_the_rest(
         self,
         database: Database,
         ledger: Ledger,

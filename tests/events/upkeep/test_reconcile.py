@@ -194,7 +194,7 @@ async def test_stuck_video_gets_one_job(shelf: Shelf) -> None:
         pytest.param(SERVED, CONTENT[::-1], "hash-differs", id="other bytes"),
     ],
 )
-async def test_what_is_wrong_is_told_and_not_touched(
+async def test_what_is_wrong_is_reported_and_not_touched(
     shelf: Shelf, caplog: pytest.LogCaptureFixture, name: str, content: bytes | None, kind: str
 ) -> None:
     video_id = await shelf.ready()
@@ -349,7 +349,7 @@ async def test_what_a_deleted_video_lacks_waits_for_its_restoring(shelf: Shelf) 
     assert await mended(shelf) == []
 
 
-async def test_use_of_each_course_is_told_by_rows_and_by_files(shelf: Shelf) -> None:
+async def test_use_of_each_course_is_reported_by_rows_and_by_files(shelf: Shelf) -> None:
     await shelf.ready()
     await shelf.processing()
     await shelf.put("c1/stray", YOUNG_S, b"12345")
@@ -365,7 +365,7 @@ async def test_use_of_each_course_is_told_by_rows_and_by_files(shelf: Shelf) -> 
     assert recorded == await space.read_used_bytes(shelf.database)
 
 
-async def test_many_findings_are_told_in_a_few_lines(
+async def test_many_findings_are_reported_in_a_few_lines(
     shelf: Shelf, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(25):

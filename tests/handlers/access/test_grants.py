@@ -125,7 +125,7 @@ def test_longer_ones_are_not_read(grants: Grants) -> None:
         pytest.param(60, 60, 60, id="or less"),
     ],
 )
-def test_life_is_told_in_whole_seconds(ttl_s: float, ordinary_s: int, privileged_s: int) -> None:
+def test_life_is_given_in_whole_seconds(ttl_s: float, ordinary_s: int, privileged_s: int) -> None:
     grants = Grants(SECRET, ttl_s, clock=lambda: 1000.9)
 
     assert grants.expiry(privileged=False) == 1000 + ordinary_s

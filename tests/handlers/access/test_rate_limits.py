@@ -104,7 +104,7 @@ class TestRequests:
     st.sampled_from([1, 60, 3600]),
     st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 100)), max_size=200),
 )
-def test_admit_decides_as_require_does_and_who_waits_as_told_is_let_in(
+def test_admit_decides_as_require_does_and_who_waits_that_long_is_let_in(
     requests: int, period_s: int, asked: list[tuple[str, float]]
 ) -> None:
     one, other, now_s = limits(requests, period_s), limits(requests, period_s), 0.0
@@ -274,7 +274,7 @@ class TestReports:
         assert sum(found.take("ada", ADA, 2.0) == 0.0 for _ in range(100)) == 20
         assert sum(found.take("bob", ADA, 2.0) == 0.0 for _ in range(100)) == 60
 
-    def test_who_waits_as_told_is_let_in(self) -> None:
+    def test_who_waits_that_long_is_let_in(self) -> None:
         found = ReportLimits(1, 60)
         for _ in range(6):
             found.require("ada", ADA, 0.0)

@@ -101,7 +101,7 @@ def test_deleted_video_plays_no_more_until_restored(revocations: Revocations) ->
     revocations.require(grant())
 
 
-def test_restoration_told_before_loading_wins_over_what_was_read_earlier() -> None:
+def test_restoration_published_before_loading_wins_over_what_was_read_earlier() -> None:
     told = {"video_id": VIDEO, "course_id": "c1", "user_id": "t", "occurred_at": NOW, "video": {}}
     revocations = Revocations()
     revocations.apply(VideoUpdated(**told))
@@ -114,7 +114,7 @@ def test_restoration_told_before_loading_wins_over_what_was_read_earlier() -> No
         revocations.require(grant())
 
 
-def test_change_told_before_loading_deletes_nothing() -> None:
+def test_change_published_before_loading_deletes_nothing() -> None:
     told = {"video_id": VIDEO, "course_id": "c1", "user_id": "t", "occurred_at": NOW, "video": {}}
     revocations = Revocations()
     revocations.apply(VideoUpdated(**told))

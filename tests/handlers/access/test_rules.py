@@ -171,7 +171,7 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert database.asked == 4
 
 
-async def test_what_is_known_is_told_without_asking_and_only_while_it_is_fresh(
+async def test_what_is_known_is_returned_without_asking_and_only_while_it_is_fresh(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     database = FakeDatabase(ada="student")

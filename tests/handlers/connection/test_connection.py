@@ -1,4 +1,4 @@
-"""What happens around a launched answer: before it, meanwhile, behind it."""
+"""Requests before, during and behind a launched answer."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ def request(*, start, stop, more=b""):
 
 
 async def takes(client, content, start, stop):
-    """Whether the next answer is this range and nothing else."""
+    """True if the next answer is this range and nothing else."""
     head = await client.read_head()
     assert head.startswith(b"HTTP/1.1 206 "), head
     return await client.read_body(stop - start) == content[start:stop]

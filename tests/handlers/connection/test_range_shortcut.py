@@ -1,4 +1,4 @@
-"""What is learnt, what is recognised, and what sends a request the full way."""
+"""Requests that are learnt, those that are recognised, and those that go the full way."""
 
 from types import SimpleNamespace
 

@@ -43,7 +43,7 @@ async def wire(shared_service: Service) -> AsyncIterator[Wire]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def reporter(course: Course, wire: Wire) -> Reporter:
-    """Whose next report is repeated."""
+    """A client whose next report is repeated."""
     return await new_reporter(course, wire)
 
 
@@ -56,7 +56,7 @@ async def new_reporter(course: Course, wire: Wire) -> Reporter:
 
 @pytest.fixture
 def handed_over(shared_service: Service, monkeypatch: pytest.MonkeyPatch) -> list[ReportReceived]:
-    """What was to be stored of repeated reports; the test says what comes of it."""
+    """Records repeated reports that are to be stored; the test chooses the outcome."""
     received: list[ReportReceived] = []
     emitter = Emitter()
     emitter.subscribe_reports(received.append)
@@ -109,7 +109,7 @@ async def test_it_counts_as_any_other(reporter: Reporter) -> None:
 
 
 async def series(service: Service) -> dict[str, float]:
-    """What is told of reports by grant, and of repeated requests."""
+    """Metrics of reports by grant, and of repeated requests."""
     service.app[keys.METRICS].sample()
     text = (await asyncio.to_thread(service.app[keys.METRICS].text)).decode()
     route = 'route="/play/{grant}/{video_id}/progress"'
@@ -308,7 +308,7 @@ def connection_of(reporter: Reporter) -> Any:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
-async def test_what_came_of_it_is_told_by_the_full_way(
+async def test_what_came_of_it_is_answered_by_the_full_way(
     reporter: Reporter, handed_over: list[ReportReceived], failure: Exception, said: str
 ) -> None:
     service = reporter.player.service

@@ -145,7 +145,7 @@ async def test_videos_of_one_moment_are_each_listed_once(service: Any) -> None:
     assert set(seen) == made
 
 
-async def test_renamed_video_is_seen_and_told_once(service: Any) -> None:
+async def test_renamed_video_is_seen_and_published_once(service: Any) -> None:
     video_id = await service.video_row()
     before = (await service.ask("tess", "GET", f"videos/{video_id}")).json
 

@@ -1,4 +1,4 @@
-"""What happens around a stream that its connection carries: meanwhile, at its end, behind it."""
+"""Requests during, at the end of and behind a stream that its connection carries."""
 
 import asyncio
 import gc
@@ -178,7 +178,7 @@ async def test_one_that_is_cut_does_not_look_whole():
 
 
 @pytest.mark.parametrize("way", ["closed", "half closed", "reset"])
-async def test_who_leaves_is_told_of_at_once(way):
+async def test_who_leaves_is_reported_at_once(way):
     async with serving() as streams, connected(streams.url) as wire:
         connection = await begun(streams, wire)
         if way == "half closed":

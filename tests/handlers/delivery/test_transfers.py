@@ -66,7 +66,7 @@ async def test_counts_are_by_purpose_and_user():
     assert await transfers.drain(0) == 3
 
 
-def test_who_runs_is_told_one_by_one():
+def test_who_runs_is_reported_one_by_one():
     transfers = Transfers()
     with transfers.open(*ANN), transfers.open(*BOB):
         who = [one.user_id for one in transfers]
@@ -77,7 +77,7 @@ def test_who_runs_is_told_one_by_one():
     assert list(transfers) == []
 
 
-def test_each_is_told_once_when_it_is_over():
+def test_each_is_reported_once_when_it_is_over():
     finished = []
     transfers = Transfers(lambda one: finished.append((one.user_id, one.sent_bytes, one.outcome)))
     with transfers.open(*ANN) as launched:
@@ -113,7 +113,7 @@ def test_sent_bytes_are_those_of_all_there_were():
         assert transfers.sent_bytes("download") == 0
 
 
-def test_what_is_sent_at_once_is_told_in_sums():
+def test_what_is_sent_at_once_is_reported_in_sums():
     told = []
     transfers = Transfers(lambda one: told.append((one.user_id, one.purpose, one.sent_bytes)))
     ann, bob = Tally(transfers, *ANN[:4]), Tally(transfers, *BOB[:4])

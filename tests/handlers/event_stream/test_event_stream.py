@@ -490,7 +490,7 @@ async def test_silence_stops_a_playback_once(course: Course) -> None:
 
 
 @on_shared_loop
-async def test_the_withdrawn_are_told_so_and_nothing_more_of_the_course(course: Course) -> None:
+async def test_the_withdrawn_get_notice_and_nothing_more_of_the_course(course: Course) -> None:
     video_id = await course.video()
     elsewhere = await new_course(course.service)
     await elsewhere.enroll(course.student)
@@ -879,7 +879,7 @@ async def test_a_stream_that_opens_while_its_video_is_deleted_does_not_stay(
 
 
 async def until_event(wire: Wire, event_type: bytes) -> None:
-    """However much comes before it."""
+    """Reads up to the first event of this type."""
     async with asyncio.timeout(PATIENCE_S):
         while event_type not in await wire.reader.readuntil(b"\n"):
             pass

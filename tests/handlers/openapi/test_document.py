@@ -120,7 +120,9 @@ def test_head_is_described_without_ranges(document: Any) -> None:
         ("/api/v1/events", "get", {"types", "of_video", "Last-Event-ID", "last_event_id"}),
     ],
 )
-def test_parameters_are_told(document: Any, path: str, method: str, expected: set[str]) -> None:
+def test_parameters_are_described(
+    document: Any, path: str, method: str, expected: set[str]
+) -> None:
     parameters = document["paths"][path][method]["parameters"]
 
     assert expected <= {one["$ref"].removeprefix("#/components/parameters/") for one in parameters}
@@ -135,7 +137,7 @@ def test_parameters_are_told(document: Any, path: str, method: str, expected: se
         ("/metrics", "get", "200", "text/plain"),
     ],
 )
-def test_answers_that_are_no_json_are_told(
+def test_answers_that_are_no_json_are_described(
     document: Any, path: str, method: str, status: str, media_type: str
 ) -> None:
     assert media_type in document["paths"][path][method]["responses"][status]["content"]

@@ -83,7 +83,7 @@ async def turned(service: Any, **how: Any) -> list[str]:
     return modules
 
 
-async def test_students_see_it_and_are_told_what_is_known(service: Any, video: Any) -> None:
+async def test_students_see_it_and_get_what_is_known(service: Any, video: Any) -> None:
     assert video["status"] == "ready"
     assert [video[name] for name in UNKNOWN] == [None] * len(UNKNOWN)
     assert (video["formats"], video["thumbnails"], video["size"]) == ([], {}, None)
@@ -167,7 +167,7 @@ async def test_pictures_are_not_ready_and_captions_may_come(service: Any, video:
 
 
 @pytest.mark.parametrize("how", ["object", "bucket"])
-async def test_what_is_gone_from_s3_is_told(
+async def test_what_is_gone_from_s3_is_reported(
     service: Any, video: Any, store: ObjectStore, how: str
 ) -> None:
     await asyncio.to_thread(store.client.delete_object, Bucket=BUCKET, Key="a.mp4")

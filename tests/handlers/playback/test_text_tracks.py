@@ -132,7 +132,7 @@ async def test_nothing_is_listed_where_nothing_is(course: Course, video_id: str)
         assert (listed["captions"], listed["chapters_url"]) == ([], None)
 
 
-async def test_change_is_told_and_what_changes_nothing_is_not(
+async def test_change_is_published_and_what_changes_nothing_is_not(
     course: Course, video_id: str
 ) -> None:
     saids = [

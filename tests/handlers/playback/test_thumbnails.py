@@ -105,7 +105,9 @@ async def test_what_is_shown_has_a_new_name_and_what_was_is_gone(
     assert len(names) == count
 
 
-async def test_it_is_told_once_and_the_same_again_is_not(shared_service: Any, video: Any) -> None:
+async def test_it_is_published_once_and_the_same_again_is_not(
+    shared_service: Any, video: Any
+) -> None:
     database = shared_service.app[keys.DATABASE]
 
     async def updates() -> list[str]:
@@ -179,7 +181,7 @@ async def test_body_that_grows_past_its_limit_is_refused_while_it_comes(
     assert answer.said == "413 too-large"
 
 
-async def test_sender_that_falls_silent_is_told_so(
+async def test_sender_that_falls_silent_is_answered(
     shared_service: Any, video: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnails, "BODY_TIMEOUT_S", 0.05)

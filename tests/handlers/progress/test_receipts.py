@@ -38,7 +38,7 @@ async def player(course: Course) -> Player:
 
 
 async def issued(player: Player, who: str | None = None, query: str = "") -> Any:
-    """What a receipt says, verified as its reader does: offline, by the published keys."""
+    """Payload of a receipt, verified as its reader does: offline, by the published keys."""
     answer = await player.service.ask(
         who or player.user_id, "GET", f"videos/{player.video_id}/receipt{query}"
     )

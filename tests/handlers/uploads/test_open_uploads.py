@@ -55,7 +55,7 @@ async def listed(service: Service, path: str, who: str) -> list[str]:
     return [f"/api/v1/uploads/{one['id']}" for one in answer.json["items"]]
 
 
-async def test_one_too_many_is_told_which_limit_and_how_to_end_one(strict: Service) -> None:
+async def test_one_too_many_gets_the_limit_and_the_way_to_end_one(strict: Service) -> None:
     locations = [await created(strict, 1000) for _ in range(MOST)]
     refused = await create(strict, 1000)
 

@@ -44,7 +44,7 @@ def checksum(algorithm: str, content: bytes) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", ["uploads", f"uploads/{UUID(int=1)}", "uploads/nothing"])
-async def test_what_is_understood_is_told_to_everyone(service: Service, path: str) -> None:
+async def test_what_is_understood_is_listed_for_everyone(service: Service, path: str) -> None:
     answer = await service.ask(None, "OPTIONS", path)
 
     told = {name: answer.headers[name] for name in answer.headers if name.startswith("Tus-")}

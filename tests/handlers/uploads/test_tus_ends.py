@@ -197,7 +197,7 @@ async def until_stored_or_open(service: Service) -> None:
     await wait_until(lambda: list(unfinished.iterdir()), within_s=10)
 
 
-async def test_tail_of_which_nobody_was_told_is_dropped(service: Service, film: bytes) -> None:
+async def test_tail_that_was_never_acknowledged_is_dropped(service: Service, film: bytes) -> None:
     """A crash leaves more in the file than its row tells of."""
     location = await created(service, len(film))
     await patch(service, location, 0, film[:10])

@@ -64,7 +64,7 @@ def test_malformed_metadata_are_refused(text: str) -> None:
         parse_metadata(text)
 
 
-def test_no_more_metadata_are_taken_than_can_be_told_again() -> None:
+def test_no_more_metadata_are_taken_than_can_be_returned() -> None:
     longest = "a " + "A" * (MAX_METADATA_BYTES - 2)
     assert len(longest) == MAX_METADATA_BYTES
     parse_metadata(longest[:-2])

@@ -77,7 +77,7 @@ async def said_to(service: Any, film: bytes) -> str:
 
 
 @needs_mounts
-async def test_disk_that_is_full_is_told_and_works_again(
+async def test_disk_that_is_full_is_reported_and_works_again(
     small_service: Any, disk: Path, mp4: Path
 ) -> None:
     filler, film = disk / "filler", mp4.read_bytes()
@@ -196,7 +196,7 @@ async def test_storage_without_its_marker_refuses_at_the_end(service: Any, mp4: 
     assert await is_nothing_left(service)
 
 
-async def test_storage_that_is_gone_is_told_while_serving(service: Any, mp4: Path) -> None:
+async def test_storage_that_is_gone_is_reported_while_serving(service: Any, mp4: Path) -> None:
     """Never 404: the video is not lost, and is there again with the mount."""
     video = await service.ready_video(mp4)
     storage = service.app[keys.STORAGE]

@@ -62,7 +62,7 @@ def test_storage_is_shown_and_adopted_only_when_asked(
     assert (code, "there is nothing to do" in out) == (0, True)
 
 
-def test_lost_marker_is_told_and_written_again(adopt: Adopt, dsn: str, tmp_path: Path) -> None:
+def test_lost_marker_is_reported_and_written_again(adopt: Adopt, dsn: str, tmp_path: Path) -> None:
     storage = paired_storage(dsn, tmp_path / "data" / "storage")
     storage.video_dir("c1", VIDEO).mkdir(parents=True)
     storage.marker.unlink()

@@ -248,7 +248,7 @@ class TestMigrate:
             with closing(psycopg2.connect(postgres.dsn)):
                 pass
 
-    def test_a_database_that_cannot_be_reached_is_told_without_its_password(
+    def test_a_database_that_cannot_be_reached_is_reported_without_its_password(
         self, environ: dict[str, str], tmp_path: Path
     ) -> None:
         url = f"postgresql://user:hunter2@/nothing?host={tmp_path}"
@@ -314,7 +314,7 @@ class TestToken:
         assert not (tmp_path / "data").exists()
 
 
-def test_a_key_file_that_is_none_is_told_before_anything_starts(
+def test_a_key_file_that_is_none_is_reported_before_anything_starts(
     program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("COURSESTREAM_JWT_SECRET")
@@ -332,7 +332,7 @@ def test_a_worker_without_a_database_says_what_to_start(environ: dict[str, str])
     assert "run_server.py serve" in done.stderr
 
 
-def test_faults_of_the_settings_are_told_at_once(
+def test_faults_of_the_settings_are_reported_at_once(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COURSESTREAM_PORT", "x")

@@ -268,7 +268,7 @@ def test_public_key_with_a_database_of_its_own_needs_the_grants_secret(key: dict
     assert not load(**database).has_embedded_database
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     found = faults(PORT="x", LOG_LEVEL="loud", WORKERS="0", NO_SUCH_THING="1", GRANT_TTL="soon")
     assert len(found) == 5
 

@@ -96,7 +96,9 @@ def interrupt(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(object_fetch, "_fetch_once", fetch)
 
 
-def test_what_earlier_runs_did_is_told_and_only_the_rest_is_priced(inventory: Inventory) -> None:
+def test_what_earlier_runs_did_is_reported_and_only_the_rest_is_priced(
+    inventory: Inventory,
+) -> None:
     found = inventory.look("--price-per-gb", "500")
     assert found == {
         "m1": ("taken", 0),

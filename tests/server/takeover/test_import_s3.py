@@ -101,7 +101,7 @@ def test_odd_keys_are_found(store: ObjectStore, import_s3: Import, manifest: Man
     assert shown == [("found", BUCKET, key, len(key.encode())) for key, _ in ODD]
 
 
-def test_what_cannot_be_taken_is_told_with_what_to_do(
+def test_what_cannot_be_taken_is_reported_with_what_to_do(
     store: ObjectStore,
     import_s3: Import,
     manifest: Manifest,
@@ -188,7 +188,7 @@ def test_a_legacy_database_is_read_by_its_own_names_and_left_as_it_is(
         ([], 'column "video_url" does not exist'),  # the service's own table of that name
     ],
 )
-def test_a_table_that_is_not_there_is_told(
+def test_a_table_that_is_not_there_is_reported(
     store: ObjectStore, import_s3: Import, dsn: str, more: list[str], said: str
 ) -> None:
     code, out, err = import_s3("--from-database", url_of(dsn), *more)
@@ -196,7 +196,7 @@ def test_a_table_that_is_not_there_is_told(
     assert said in err
 
 
-def test_a_legacy_database_that_is_away_is_told_without_its_password(
+def test_a_legacy_database_that_is_away_is_reported_without_its_password(
     store: ObjectStore, import_s3: Import
 ) -> None:
     code, _, err = import_s3("--from-database", "postgresql://u:tell-nobody@127.0.0.1:1/x")
@@ -223,7 +223,7 @@ def test_a_legacy_database_that_is_away_is_told_without_its_password(
         (["--manifest", "{manifest}", "--report", "/nowhere/r.csv"], "cannot be written"),
     ],
 )
-def test_what_makes_no_sense_is_told(
+def test_what_makes_no_sense_is_reported(
     store: ObjectStore, import_s3: Import, manifest: Manifest, arguments: list[str], said: str
 ) -> None:
     path = str(manifest())
@@ -243,7 +243,7 @@ def test_without_credentials_nothing_is_guessed(
     assert "credentials" in err
 
 
-def test_modules_that_cannot_be_ours_are_told(
+def test_modules_that_cannot_be_ours_are_reported(
     store: ObjectStore, import_s3: Import, tmp_path: Path
 ) -> None:
     store.put("a.mp4", b"film")
@@ -271,7 +271,7 @@ def test_titles_become_ones_that_are_allowed(title: str, plain: str) -> None:
     assert plain_title(LegacyModule("m1", "c1", title, 0, "u")) == plain
 
 
-def test_without_the_extra_it_is_told_what_to_install(tmp_path: Path) -> None:
+def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['boto3'] = None; import run_server;"
         "sys.exit(run_server.main(['import-s3', '--dry-run', '--manifest', 'm.csv']))"

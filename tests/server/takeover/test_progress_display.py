@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_programs_are_told_in_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_read_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress_display, "INTERVAL_S", 0.0)
     out = io.StringIO()
     with show_progress(out, 10, 2) as progress:
@@ -27,7 +27,7 @@ def test_programs_are_told_in_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_bytes_are_told_once_a_second_at_most() -> None:
+def test_bytes_are_reported_once_a_second_at_most() -> None:
     out = io.StringIO()
     lines = Lines(out, 10, 2)
     lines.add_bytes(4)
@@ -44,7 +44,7 @@ def test_people_see_a_bar() -> None:
     assert "1.0/2.0 KiB" in out.getvalue()
 
 
-def test_programs_are_told_of_places_once_a_second_at_most(
+def test_programs_get_places_once_a_second_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = io.StringIO()

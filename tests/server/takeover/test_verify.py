@@ -223,14 +223,14 @@ def test_damage_is_found_whether_or_not_s3_has_the_object(taken: Taken, films: F
     assert shown[: len(modules)] == [[state, module] for module, (_, state) in modules.items()]
 
 
-def test_what_s3_has_now_is_told(taken: Taken) -> None:
+def test_what_s3_has_now_is_reported(taken: Taken) -> None:
     taken.store.client.delete_object(Bucket=BUCKET, Key="week/a.mp4")
     taken.store.put("week/b.mp4", b"another film")
     assert taken.verify() == {"m1": "verified", "m2": "changed"}
     assert taken.detail("m1").endswith("S3 has it no longer")
 
 
-def test_s3_that_does_not_answer_is_told(taken: Taken, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s3_that_does_not_answer_is_reported(taken: Taken, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "ATTEMPTS", 1)
     assert taken.verify("--endpoint-url", "http://127.0.0.1:1") == {
         "m1": "unreachable",
@@ -246,7 +246,7 @@ def test_a_module_is_compared_with_what_it_was_taken_from(taken: Taken, films: F
     assert taken.verify() == {"m1": "changed", "m2": "verified", "m3": "verified"}
 
 
-def test_videos_that_were_deleted_or_failed_are_told(taken: Taken) -> None:
+def test_videos_that_were_deleted_or_failed_are_reported(taken: Taken) -> None:
     taken.rows("UPDATE videos SET deleted_at = now() WHERE module_id = 'm1'")
     assert taken.verify() == {"m1": "deleted", "m2": "verified"}
     taken.rows("UPDATE videos SET status = 'failed' WHERE module_id = 'm2'")
@@ -287,7 +287,7 @@ def test_a_storage_that_is_not_there_is_no_lost_lecture(taken: Taken) -> None:
     assert "storage" in taken.fails()
 
 
-def test_stopped_in_the_middle_the_rest_is_told(
+def test_stopped_in_the_middle_the_rest_is_reported(
     taken: Taken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verify = Verifier.verify

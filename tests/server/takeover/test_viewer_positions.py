@@ -174,7 +174,7 @@ def test_places_in_percent_of_a_large_table(
     assert [(count, float(position)) for count, position in found] == [(100, 1.0)]
 
 
-def test_stopped_in_the_middle_it_is_told_and_goes_on(
+def test_stopped_in_the_middle_it_is_reported_and_goes_on(
     academy: Academy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carry = Backfill.carry
@@ -215,7 +215,7 @@ def test_stopped_in_the_middle_it_is_told_and_goes_on(
         ),
     ],
 )
-def test_what_makes_no_sense_is_told_before_anything_is_fetched(
+def test_what_makes_no_sense_is_reported_before_anything_is_fetched(
     academy: Academy, arguments: list[str], said: str
 ) -> None:
     code, lines, err = academy.leave(*arguments)

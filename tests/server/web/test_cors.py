@@ -131,7 +131,7 @@ async def test_preflight_allows_what_clients_send(
         f"{ORIGIN}, {OTHER}",
     ],
 )
-async def test_other_origins_are_told_nothing(session: aiohttp.ClientSession, origin: str) -> None:
+async def test_other_origins_learn_nothing(session: aiohttp.ClientSession, origin: str) -> None:
     claimed = {"Origin": origin, "Authorization": "x"}
     _, preflight = await headers_of(session, "OPTIONS", SHARED[0], **claimed, **{ASKED: "GET"})
     status, headers = await headers_of(session, "GET", SHARED[0], **claimed)

@@ -122,7 +122,7 @@ def refuses_connections(url: str) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-async def test_the_address_is_told_when_it_answers(server: Server) -> None:
+async def test_the_address_is_printed_when_it_answers(server: Server) -> None:
     async with getting(await server.url + "/") as body:
         assert await body == "ok"
 
@@ -163,7 +163,7 @@ async def test_a_request_under_way_is_answered_before_resources_close(server: Se
     assert server.fake.log == ["slow answered", "resources closed"]
 
 
-async def test_event_streams_are_told_to_retry_and_end(server: Server) -> None:
+async def test_event_streams_get_a_retry_and_end(server: Server) -> None:
     async with getting(await server.url + "/events") as body:
         await server.fake.entered.wait()
         server.signals.receive()

@@ -196,7 +196,7 @@ async def test_unknown_expectation_is_refused(server: TestServer) -> None:
         (416, logging.INFO, ["info"]),
     ],
 )
-async def test_a_range_served_well_is_told_at_debug(
+async def test_a_range_served_well_is_reported_at_debug(
     session: aiohttp.ClientSession, status: int, level: int, told: list[str]
 ) -> None:
     logging.getLogger("coursestream.access").setLevel(level)

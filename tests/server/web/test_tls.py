@@ -72,22 +72,22 @@ def test_a_missing_key_is_named(own: Certificate) -> None:
     )
 
 
-def test_what_is_no_certificate_is_told(own: Certificate) -> None:
+def test_what_is_no_certificate_is_reported(own: Certificate) -> None:
     assert "holds no certificate in PEM form" in fault(own.key, own.key)
 
 
-def test_what_is_no_key_is_told(own: Certificate) -> None:
+def test_what_is_no_key_is_reported(own: Certificate) -> None:
     assert "holds no usable private key" in fault(own.certificate, own.certificate)
 
 
-def test_the_key_of_another_certificate_is_told(own: Certificate, tmp_path: Path) -> None:
+def test_the_key_of_another_certificate_is_reported(own: Certificate, tmp_path: Path) -> None:
     other = make_certificate(tmp_path, "other")
     assert fault(own.certificate, other.key) == (
         f"COURSESTREAM_TLS_KEY_FILE: {other.key} is not the key of {own.certificate}"
     )
 
 
-def test_an_encrypted_key_is_told_and_no_passphrase_asked_for(tmp_path: Path) -> None:
+def test_an_encrypted_key_is_reported_and_no_passphrase_asked_for(tmp_path: Path) -> None:
     locked = make_certificate(tmp_path, passphrase=b"open sesame")
     assert "is encrypted: give one without a passphrase" in fault(locked.certificate, locked.key)
 
@@ -99,7 +99,7 @@ def test_an_encrypted_key_is_told_and_no_passphrase_asked_for(tmp_path: Path) ->
         pytest.param(DAY, 2 * DAY, "is not valid before", id="not yet valid"),
     ],
 )
-def test_a_certificate_out_of_its_time_is_told(
+def test_a_certificate_out_of_its_time_is_reported(
     tmp_path: Path, begins_in: datetime.timedelta, ends_in: datetime.timedelta, said: str
 ) -> None:
     made = make_certificate(tmp_path, begins_in=begins_in, ends_in=ends_in)

@@ -186,7 +186,7 @@ def test_a_faulty_cue_costs_only_itself(content: bytes, warnings: list[tuple[int
         ),
     ],
 )
-def test_fault_is_told_with_its_line(content: bytes, line: int, fault: str) -> None:
+def test_fault_is_reported_with_its_line(content: bytes, line: int, fault: str) -> None:
     with pytest.raises(InvalidSubtitles, match=f"^Line {line}: .*{fault}.*\\.$"):
         read_captions(content)
 

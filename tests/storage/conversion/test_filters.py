@@ -1,4 +1,4 @@
-"""What comes out of the filters stays as it was, whatever the source turns into."""
+"""Output of the filters stays as it was, whatever the source turns into."""
 
 from fractions import Fraction
 

@@ -223,7 +223,7 @@ def test_short_matroska_with_reordered_pictures_is_copied_whole(
     assert packets_of(bench.target, "video") == packets_of(source, "video")
 
 
-def test_progress_is_told_and_ends_near_one(
+def test_progress_is_reported_and_ends_near_one(
     make_clip: Callable[..., Path], bench: Workbench
 ) -> None:
     bench.make(make_clip(video="mpeg4", frames=50), duration_s=2)

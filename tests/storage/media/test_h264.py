@@ -68,7 +68,7 @@ SLICE, SEI = b"\x41\x9a", b"\x06\x05"
         pytest.param(b"", 4, False, id="nothing"),
     ],
 )
-def test_idr_pictures_are_told_from_other_keyframes(
+def test_idr_pictures_are_distinguished_from_other_keyframes(
     sample: bytes, prefix: int, expected: bool
 ) -> None:
     assert begins_with_idr(sample, prefix) is expected

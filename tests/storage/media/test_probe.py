@@ -50,7 +50,7 @@ WITHOUT_INDEX = {"movflags": FRAGMENTED["movflags"] + "+skip_trailer"}
         pytest.param({"muxer": "mov"}, "mov", "avc1.42C00B, mp4a.40.2", False, id="h264-in-mov"),
     ],
 )
-def test_codecs_are_told_for_browsers(
+def test_codecs_are_named_for_browsers(
     make_clip: Callable[..., Path], limits: MediaLimits, clip, container, codecs, plays
 ) -> None:
     found = probe(make_clip(**clip), container, limits)
@@ -191,7 +191,7 @@ def test_script_that_names_another_file_opens_nothing(
         probe(path, container, limits)
 
 
-def test_missing_file_is_told(limits: MediaLimits, tmp_path: Path) -> None:
+def test_missing_file_is_reported(limits: MediaLimits, tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         probe(tmp_path / "nothing", "mp4", limits)
 

@@ -40,7 +40,7 @@ def set_edits(trak: Node, *entries: tuple[int, int]) -> None:
 
 
 def media_start(trak: Node) -> int:
-    """Where PyAV's own edit list begins, in units of the track."""
+    """Start of PyAV's own edit list, in units of the track."""
     elst = trak.find(b"edts", b"elst")
     return int.from_bytes(elst.content[12:16], "big") if elst else 0
 
@@ -54,6 +54,6 @@ def put(node: Node, at: int, value: int, width: int = 4) -> None:
 
 
 def cut(trak: Node, start_s: float, duration_s: float) -> None:
-    """What an author who trims a clip leaves in it."""
+    """Gives the track the edit list that a phone writes when a clip is trimmed."""
     start = media_start(trak) + round(start_s * scale_of(trak))
     set_edits(trak, (round(duration_s * 1000), start))

@@ -47,7 +47,7 @@ def _write_boxes(
     halves: list[bytes],
     index: Node | None = None,
 ) -> list[int]:
-    """Where the media data, or each half of it, begins."""
+    """Positions of the media data, or of each half of it."""
     starts: list[int] = []
     left = list(halves)
     moov = _index_bytes(index, layout) if index else b""

@@ -149,7 +149,7 @@ def test_sound_that_starts_late_starts_late(make_clip: Callable[..., Path], tmp_
 
 
 class TestCutting:
-    """What an author cut off is not there."""
+    """Samples outside of the edit list are not in the file."""
 
     @pytest.mark.parametrize(
         ("start_s", "duration_s", "pictures"),

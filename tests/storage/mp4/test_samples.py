@@ -40,7 +40,7 @@ def read(runs: list[tuple[int, int, int]], starts: list[int]) -> Samples:
             [1, 1, 2, 2, 1, 1],
             id="runs",
         ),
-        pytest.param([(1, 4, 1)], 2, [1000, 1010, 1030, 1060, 2000, 2050], [1] * 6, id="last-short"),
+        pytest.param([(1, 4, 1)], 2, [1000, 1010, 1030, 1060, 2000, 2050], [1] * 6, id="short"),
         pytest.param([(1, 0, 1), (2, 6, 1)], 2, [2000, 2010, 2030, 2060, 2100, 2150], [1] * 6,
                      id="an-empty-chunk"),
         pytest.param([(1, 1, 1)], 6, STARTS, [1] * 6, id="more-chunks-than-samples"),

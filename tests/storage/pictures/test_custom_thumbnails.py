@@ -160,7 +160,7 @@ def test_text_that_unpacks_to_megabytes_is_refused(tmp_path: Path) -> None:
         made_of(png(8, 8, chunk(b"zTXt", text), chunk(b"IDAT", b"")), tmp_path)
 
 
-def test_missing_file_is_told_as_such(tmp_path: Path) -> None:
+def test_missing_file_is_reported_as_such(tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         make_custom_thumbnails(tmp_path / "none", 1, [("small", 80)], 90, tmp_path, ["jpg"])
 

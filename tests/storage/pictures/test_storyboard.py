@@ -83,7 +83,7 @@ def test_sheets_hold_a_hundred_tiles_and_a_long_video_has_few(tmp_path: Path) ->
     assert levels(board) == pytest.approx(shown, abs=6)
 
 
-def test_sheets_are_told_as_they_are(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+def test_sheets_are_reported_as_they_are(make_clip: Callable[..., Path], tmp_path: Path) -> None:
     board = board_of(make_clip(), tmp_path)
 
     [sheet] = board.sheets

@@ -25,7 +25,7 @@ WEBM = {"muxer": "webm", "video": "libvpx-vp9", "audio": "libopus"}
         pytest.param({"frames": 1}, "mp4", id="one-frame"),
     ],
 )
-def test_every_size_is_written_as_told(
+def test_every_size_is_written_as_requested(
     make_clip: Callable[..., Path], tmp_path: Path, clip, container
 ) -> None:
     sizes = [("small", 80), ("large", 320)]
@@ -150,7 +150,7 @@ def test_dark_bright_and_plain_pictures_are_not_good(luma: int, other: int) -> N
 
 
 def test_fade_is_no_picture(tmp_path: Path) -> None:
-    """However sharp the picture after it."""
+    """A fade is not chosen, however sharp the picture after it."""
     soft = checkers(45).filter(ImageFilter.GaussianBlur(3))
     sharp = checkers(4)
     frames = [

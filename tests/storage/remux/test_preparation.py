@@ -156,7 +156,7 @@ def _describe_twice(index: Node) -> None:
     )
 
 
-def test_missing_file_is_told(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         prepare(tmp_path / "nothing", tmp_path / "target", "mp4")
 

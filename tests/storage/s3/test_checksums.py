@@ -60,12 +60,12 @@ BAD = [
 
 
 @pytest.mark.parametrize(("expected", "by"), GOOD)
-def test_the_strongest_that_is_told_is_compared(file: Path, expected: Expected, by: str) -> None:
+def test_the_strongest_that_is_known_is_compared(file: Path, expected: Expected, by: str) -> None:
     assert verify(file, expected) == Verified(SHA256.hexdigest(), by)
 
 
 @pytest.mark.parametrize("expected", BAD)
-def test_what_differs_is_told(file: Path, expected: Expected) -> None:
+def test_what_differs_is_reported(file: Path, expected: Expected) -> None:
     with pytest.raises(Mismatch):
         verify(file, expected)
 

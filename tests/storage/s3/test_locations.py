@@ -82,7 +82,7 @@ def test_an_ambiguous_url_means_its_keys_in_order(url: str, keys: list[str]) -> 
 
 
 @pytest.mark.parametrize(("url", "said"), NONE)
-def test_what_is_no_object_is_told_why(url: str, said: str) -> None:
+def test_what_is_no_object_is_refused_with_the_reason(url: str, said: str) -> None:
     with pytest.raises(UnknownLocation, match=said):
         parse_url(url, HOSTS)
 

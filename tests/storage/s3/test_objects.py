@@ -80,13 +80,15 @@ def test_the_first_that_exists_is_it(client: Any, answers: list[Any], expected: 
         ),
     ],
 )
-def test_what_is_in_the_way_is_told(client: Any, answers: list[Any], state: str, said: str) -> None:
+def test_what_is_in_the_way_is_reported(
+    client: Any, answers: list[Any], state: str, said: str
+) -> None:
     found = asked(client, *answers)
     assert found.state == state
     assert said in found.detail
 
 
-def test_an_s3_that_is_away_is_told_of_the_object(
+def test_an_s3_that_is_away_is_reported_of_the_object(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(**_: Any) -> Any:

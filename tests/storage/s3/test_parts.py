@@ -45,7 +45,7 @@ class Meanwhile(threading.Event):
         return happening is None
 
 
-def test_what_has_arrived_without_a_gap_is_told_until_all_has() -> None:
+def test_what_has_arrived_without_a_gap_is_reported_until_all_has() -> None:
     parts = [ObjectPart(2, 4, 2), ObjectPart(4, 8, 4)]  # the first two bytes were fetched before
     steps = [(1, 6), (0, 3), (0, 4), (1, 8)]  # progress of each part
     meanwhile = Meanwhile(
@@ -61,5 +61,5 @@ def test_what_will_not_arrive_is_not_waited_for() -> None:
         next(arriving)
 
 
-def test_an_object_that_is_there_is_told_at_once() -> None:
+def test_an_object_that_is_there_is_reported_at_once() -> None:
     assert list(arrivals([], 9, Meanwhile())) == [9]

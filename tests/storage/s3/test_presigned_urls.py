@@ -53,7 +53,7 @@ def test_amazons_own_are_addressed_by_the_buckets_host(store: ObjectStore) -> No
     assert urlsplit(url).netloc == f"{BUCKET}.s3.eu-central-1.amazonaws.com"
 
 
-def test_what_is_gone_and_what_cannot_be_asked_are_told_apart(store: ObjectStore) -> None:
+def test_what_is_gone_and_what_cannot_be_asked_are_distinguished(store: ObjectStore) -> None:
     client = open_client(store.endpoint_url, REGION)
     for bucket, key in ((BUCKET, "never"), ("never-made", "a")):
         with pytest.raises(S3SourceGone):

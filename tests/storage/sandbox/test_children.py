@@ -270,7 +270,7 @@ def test_output_is_made_before_and_nothing_else_is(tmp_path: Path) -> None:
         files.create_outputs(Files((), (tmp_path / "nowhere" / "made",)))
 
 
-async def test_walls_are_told_in_a_line(sandbox: Sandbox) -> None:
+async def test_walls_are_reported_in_a_line(sandbox: Sandbox) -> None:
     told = str(await sandbox.confinement())
 
     assert told.startswith("sandbox: seccomp ")

@@ -43,7 +43,7 @@ def told(paths: StoragePaths) -> list[tuple[str, UUID | None, list[str]]]:
     return [one(video) for video in list_stored_videos(paths)]
 
 
-def test_every_file_is_told_wherever_it_lies(paths: StoragePaths) -> None:
+def test_every_file_is_reported_wherever_it_lies(paths: StoragePaths) -> None:
     video_id = uuid4()
     directory = paths.video_dir("c1", video_id)
     put(directory / "original.mp4")
@@ -68,7 +68,7 @@ def test_empty_storage_tells_nothing(paths: StoragePaths) -> None:
     assert told(paths) == []
 
 
-def test_nothing_is_told_or_removed_without_the_marker(paths: StoragePaths) -> None:
+def test_nothing_is_reported_or_removed_without_the_marker(paths: StoragePaths) -> None:
     unfinished = put(paths.unfinished / "a", HOUR_S)
     paths.marker.unlink()
 
