@@ -20,6 +20,8 @@ class Course:
     id: str
     title: str
     created_at: datetime
+    offline: bool
+    """True if its lessons may be kept offline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class EnrolledCourse:
     id: str
     title: str
     created_at: datetime
+    offline: bool
     role: str | None
 
 
@@ -42,17 +45,22 @@ class Module:
 
 # A PUT of a deleted course or module restores it empty: its videos stay deleted.
 PUT_COURSE = """
-WITH before AS (SELECT title, deleted_at FROM courses WHERE id = %(id)s)
-INSERT INTO courses AS c (id, title) VALUES (%(id)s, %(title)s)
+WITH before AS (SELECT title, offline, deleted_at FROM courses WHERE id = %(id)s)
+INSERT INTO courses AS c (id, title, offline)
+VALUES (%(id)s, %(title)s, coalesce(%(offline)s, true))
 ON CONFLICT (id) DO UPDATE SET
     title = excluded.title,
+    offline = coalesce(%(offline)s, c.offline),
     deleted_at = NULL,
     updated_at = CASE WHEN c.title = excluded.title AND c.deleted_at IS NULL
+                          AND c.offline = coalesce(%(offline)s, c.offline)
                       THEN c.updated_at ELSE now() END
-RETURNING id, title, created_at,
+RETURNING id, title, created_at, offline,
     CASE WHEN c.xmax = 0 THEN 'created' ELSE (
-        SELECT CASE WHEN deleted_at IS NOT NULL THEN 'created'
-                    WHEN title = %(title)s THEN 'unchanged' ELSE 'changed' END FROM before
+        SELECT CASE WHEN before.deleted_at IS NOT NULL THEN 'created'
+                    WHEN before.title = %(title)s AND before.offline = c.offline THEN 'unchanged'
+                    ELSE 'changed' END
+        FROM before
     ) END AS outcome
 """
 
@@ -74,10 +82,10 @@ RETURNING id, course_id, title, position,
     ) END AS outcome
 """
 
-COURSE = "SELECT id, title, created_at FROM courses WHERE id = %s AND deleted_at IS NULL"
+COURSE = "SELECT id, title, created_at, offline FROM courses WHERE id = %s AND deleted_at IS NULL"
 
 COURSES_OF_USER = """
-SELECT c.id, c.title, c.created_at, e.role
+SELECT c.id, c.title, c.created_at, c.offline, e.role
 FROM courses c JOIN enrollments e ON e.course_id = c.id
 WHERE e.user_id = %(user_id)s AND e.role IS NOT NULL AND c.deleted_at IS NULL
   AND (c.created_at, c.id) > (%(after_time)s, %(after_id)s)
@@ -85,7 +93,7 @@ ORDER BY c.created_at, c.id LIMIT %(limit)s
 """
 
 ALL_COURSES = """
-SELECT c.id, c.title, c.created_at, e.role
+SELECT c.id, c.title, c.created_at, c.offline, e.role
 FROM courses c LEFT JOIN enrollments e ON e.course_id = c.id AND e.user_id = %(user_id)s
 WHERE c.deleted_at IS NULL AND (c.created_at, c.id) > (%(after_time)s, %(after_id)s)
 ORDER BY c.created_at, c.id LIMIT %(limit)s
@@ -120,10 +128,13 @@ UPDATE courses SET deleted_at = now() WHERE id = %s AND deleted_at IS NULL RETUR
 """
 
 
-async def put_course(queries: Queries, course_id: str, title: str) -> tuple[Course, PutOutcome]:
-    row = await queries.fetch_one(PUT_COURSE, {"id": course_id, "title": title})
+async def put_course(
+    queries: Queries, course_id: str, title: str, offline: bool | None = None
+) -> tuple[Course, PutOutcome]:
+    """`offline` None leaves it as it is; of a new course it is True."""
+    row = await queries.fetch_one(PUT_COURSE, {"id": course_id, "title": title, "offline": offline})
     assert row is not None
-    return Course(row.id, row.title, row.created_at), _outcome(row)
+    return Course(row.id, row.title, row.created_at, row.offline), _outcome(row)
 
 
 async def put_module(

@@ -69,3 +69,16 @@ class NoLongerWanted(EventsError):
 
 class UnfaithfulMedia(EventsError):
     """The file that was made of an upload differs from it, and nobody intended that."""
+
+
+class PiecesNotReady(EventsError):
+    """The hashes of a large file are still being computed."""
+
+
+class DamagedFile(EventsError):
+    """A stored file is not the one that was published, or is missing."""
+
+    def __init__(self, file_name: str, *, is_there: bool) -> None:
+        super().__init__()
+        self.file_name = file_name
+        self.is_there = is_there

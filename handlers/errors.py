@@ -13,10 +13,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from db.errors import DatabaseTimeout, DatabaseUnavailable, QuotaReached, TooManyUploads
 from events.errors import (
+    DamagedFile,
     ForeignStorage,
     HubClosed,
     PersisterFull,
     PersisterStopped,
+    PiecesNotReady,
     TooManySubscribers,
     VideoMissing,
 )
@@ -141,13 +143,19 @@ class OffsetMismatch(RequestError):
     status, code, title = 409, "offset-mismatch", "Offset mismatch"
 
 
+class LicenceRefused(RequestError):
+    """This lesson may not be kept offline, or no longer."""
+
+    status, code, title = 403, "licence-refused", "Licence refused"
+
+
 class NotReady(RequestError):
     """The video is still being processed."""
 
     status, code, title = 409, "not-ready", "Not ready"
 
-    def __init__(self) -> None:
-        super().__init__(headers={hdrs.RETRY_AFTER: str(RETRY_PROCESSING_S)})
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={hdrs.RETRY_AFTER: str(RETRY_PROCESSING_S)})
 
 
 class Failed(RequestError):
@@ -292,6 +300,8 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (HubClosed, _with_default(Unavailable)),
     (TooManySubscribers, _too_many),
     (FileUnavailable, _with_default(Unavailable)),
+    (DamagedFile, _with_default(Unavailable)),
+    (PiecesNotReady, _with_docstring(NotReady)),
     (VideoMissing, _with_default(NotFound)),
     (ForeignStorage, _with_default(Unavailable)),
     (DatabaseUnavailable, _with_default(Unavailable)),

@@ -10,6 +10,7 @@ from events.deletion import Deletion
 from events.log.emitter import Emitter
 from events.media.pictures import Pictures
 from events.metrics import Metrics
+from events.offline.file_pieces import FilePieces
 from events.progress.persister import ProgressPersister
 from events.progress.session_names import SessionNames
 from events.stream.hub import Hub
@@ -41,6 +42,7 @@ from storage.sandbox.children import Sandbox
 @dataclass(frozen=True, slots=True)
 class PlaybackSettings:
     report_interval_s: float
+    offline_ttl_s: int
 
 
 STOPPING = web.AppKey("stopping", asyncio.Event)  # set first when the server stops
@@ -60,6 +62,7 @@ CATALOG = web.AppKey("catalog", Catalog)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)
 DAMAGED_FILES = web.AppKey("damaged_files", DamagedFiles)
+FILE_PIECES = web.AppKey("file_pieces", FilePieces)
 DOCUMENT_SIGNER = web.AppKey("document_signer", DocumentSigner)
 PUBLISHED_KEYS = web.AppKey("published_keys", PublishedKeys)
 SESSION_NAMES = web.AppKey("session_names", SessionNames)

@@ -1,13 +1,14 @@
 """Message types of request and response bodies, and their reading and writing."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 from aiohttp import hdrs, web
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from db.progress.progress import ProgressState
 from events.log.snapshots import Captions, VideoSnapshot
@@ -40,7 +41,10 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class CoursePut(Request, frozen=True):
+    """Without `offline` it stays as it is."""
+
     title: Title
+    offline: bool | None = None
 
 
 class ModulePut(Request, frozen=True):
@@ -64,6 +68,17 @@ class ThumbnailPut(Request, frozen=True):
 
 class PlaybackPost(Request, frozen=True):
     session_id: SessionId | None = None
+
+
+class OfflinePost(Request, frozen=True):
+    """`height` null is sound alone; `captions` are language tags."""
+
+    height: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None
+    captions: Annotated[list[str], Meta(max_length=100)] = []
+
+
+class OfflineRenewal(Request, frozen=True):
+    licence: str
 
 
 class EventsGrantPost(Request, frozen=True):
@@ -100,11 +115,14 @@ class ProgressPut(Request, frozen=True):
 
 
 class CourseSummary(msgspec.Struct, frozen=True):
-    """`role` is the caller's role; null for admin and service without an enrolment."""
+    """`role` is the caller's role; null for admin and service without an enrolment. `offline` is
+    there where lessons may not be kept offline: false.
+    """
 
     id: str
     title: str
     role: str | None
+    offline: Literal[False] | UnsetType = UNSET
 
 
 class ModuleView(msgspec.Struct, frozen=True):
@@ -179,10 +197,13 @@ class CourseModule(msgspec.Struct, frozen=True):
 
 
 class CourseView(msgspec.Struct, frozen=True):
+    """`role` and `offline` as in the summary."""
+
     id: str
     title: str
     role: str | None
     modules: list[CourseModule]
+    offline: Literal[False] | UnsetType = UNSET
 
 
 class EnrollmentView(msgspec.Struct, frozen=True):
@@ -246,6 +267,24 @@ class PlaybackView(msgspec.Struct, frozen=True, kw_only=True):
     report_interval: float
 
 
+class OfflineFile(msgspec.Struct, frozen=True):
+    """`pieces` are the SHA-256 of each 4 MiB, in hex."""
+
+    url: str
+    size: int
+    type: str
+    pieces: Sequence[str]
+
+
+class LicenceView(msgspec.Struct, frozen=True):
+    """`licence` is a JWS, see docs/offline.md; `renew_url` takes it when the time comes."""
+
+    licence: str
+    expires_at: datetime
+    files: list[OfflineFile]
+    renew_url: str
+
+
 class EventsGrantView(msgspec.Struct, frozen=True):
     events_url: str
     expires_at: datetime
@@ -271,15 +310,15 @@ class Readiness(msgspec.Struct, frozen=True):
     details: dict[str, str]
 
 
-async def read_json(request: web.Request, kind: type[Body]) -> Body:
+async def read_json(request: web.Request, kind: type[Body], most_bytes: int | None = None) -> Body:
     """Reads the body as a `kind`.
 
-    Raises InvalidRequest, UnsupportedMediaType for another media type; a body over the
-    application's `client_max_size` is aiohttp's 413.
+    Raises InvalidRequest, UnsupportedMediaType for another media type; a body over `most_bytes`, by
+    default the application's `client_max_size`, is aiohttp's 413.
     """
     if content_type(request.headers) != "application/json":
         raise UnsupportedMediaType("The body must be application/json.")
-    return decode_json(await read_body(request), kind)
+    return decode_json(await read_body(request, most_bytes), kind)
 
 
 def decode_json(body: bytes, kind: type[Body]) -> Body:

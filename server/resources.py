@@ -16,6 +16,7 @@ from events.log.emitter import Emitter
 from events.log.log import Tail
 from events.log.retention import Retention
 from events.media.pictures import Pictures, PictureSettings
+from events.offline.file_pieces import FilePieces
 from events.progress.persister import ProgressPersister
 from events.progress.sessions import silence_watch
 from events.stream.hub import Hub, HubLimits
@@ -76,6 +77,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         partial(_membership, config),
         partial(_accounting, ledger),
         _uploads,
+        _offline,
         partial(_upkeep, config, dsn),
         partial(_events, config, dsn),
         partial(_persister, config),
@@ -167,6 +169,12 @@ async def _uploads(app: web.Application) -> AsyncIterator[None]:
     looking.start()
     yield
     await looking.stop()
+
+
+async def _offline(app: web.Application) -> AsyncIterator[None]:
+    pieces = app[keys.FILE_PIECES] = FilePieces(app[keys.DATABASE], app[keys.STORAGE])
+    yield
+    await pieces.stop()
 
 
 async def end_uploads(app: web.Application) -> None:

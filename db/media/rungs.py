@@ -87,6 +87,11 @@ SUPERSEDE_TEXTS = SUPERSEDE + " AND kind <> 'rung'"
 
 LIST_NAMES = "SELECT file_name FROM ladder_files WHERE video_id = %s"
 
+LIST_PLAYLISTS = """
+SELECT file_name, kind, size_bytes, sha256 FROM ladder_files
+WHERE video_id = %s AND kind = 'playlist' AND superseded_at IS NULL ORDER BY file_name
+"""
+
 GET_SIZE = "SELECT size_bytes FROM ladder_files WHERE video_id = %s AND file_name = %s"
 
 # A file whose video is about to be purged goes with it.
@@ -175,6 +180,12 @@ async def list_made(queries: Queries, video_id: UUID) -> list[MadeRung]:
 async def list_file_names(queries: Queries, video_id: UUID) -> set[str]:
     """Names of all files of the ladder, superseded ones included."""
     return {row.file_name for row in await queries.fetch_all(LIST_NAMES, (video_id,))}
+
+
+async def list_playlists(queries: Queries, video_id: UUID) -> list[LadderFile]:
+    """Playlists of single renditions, the current ones."""
+    rows = await queries.fetch_all(LIST_PLAYLISTS, (video_id,))
+    return [LadderFile(*row) for row in rows]
 
 
 async def get_size(queries: Queries, video_id: UUID, file_name: str) -> int | None:

@@ -10,6 +10,7 @@ import hashlib
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from typing import TypeVar
 
 import jwt
 import msgspec
@@ -19,11 +20,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from db import document_keys
 from db.pool import Database
+from handlers.access.auth import STRANGE
 
 ALGORITHM = "EdDSA"
 PURPOSE = b"coursestream signed documents, 1"  # changing it changes the key
 KEY_BYTES = 32
 READ_INTERVAL_S = 30.0  # bounds how long another process's new key is not published here
+
+Document = TypeVar("Document", bound=msgspec.Struct)
 
 
 class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +62,18 @@ class DocumentSigner:
         return jwt.PyJWS().encode(
             msgspec.json.encode(document), self._key, algorithm=ALGORITHM, headers=headers
         )
+
+    def read(self, kind: str, token: str, document: type[Document]) -> Document | None:
+        """Returns what was signed by the present key; None for anything else."""
+        try:
+            signed = jwt.PyJWS().decode_complete(
+                token, self._key.public_key(), algorithms=[ALGORITHM]
+            )
+            if signed["header"].get("typ") != kind:
+                return None
+            return msgspec.json.decode(signed["payload"], type=document)
+        except (*STRANGE, msgspec.MsgspecError):
+            return None
 
 
 class PublishedKeys:

@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from db import courses, videos
-from db.courses import EnrolledCourse, Module, PutOutcome
+from db.courses import Course, EnrolledCourse, Module, PutOutcome
 from db.progress import progress
 from db.progress.progress import ProgressState
 from db.videos import Video
@@ -52,14 +54,14 @@ from handlers.paging import BEGINNING, page_of
     "PUT /api/v1/courses/{course_id}",
     Operation(
         tag=Tag.COURSES,
-        summary="Create or rename a course (admin, service)",
+        summary="Create or change a course (admin, service)",
         answers=put_answers(CourseSummary),
         body=Body({JSON: CoursePut}),
         problems=(*BODY, NotEnrolled, NotAllowed),
     ),
 )
 async def put_course(request: web.Request) -> web.Response:
-    """Creates or renames a course."""
+    """Creates a course, or changes its title or switch."""
     viewer = request[keys.VIEWER]
     course_id = identifier(request, "course_id")
     access, database = request.app[keys.ACCESS], request.app[keys.DATABASE]
@@ -70,9 +72,11 @@ async def put_course(request: web.Request) -> web.Response:
         await access.require(viewer, course.id, Right.ADMINISTER)
     body = await read_json(request, CoursePut)
     async with database.transaction() as transaction:
-        course, outcome = await courses.put_course(transaction, course_id, body.title)
+        course, outcome = await courses.put_course(transaction, course_id, body.title, body.offline)
     role = await access.role(viewer.user_id, course_id)
-    return answer_json(CourseSummary(course.id, course.title, role), status=_status(outcome))
+    return answer_json(
+        CourseSummary(course.id, course.title, role, _switch(course)), status=_status(outcome)
+    )
 
 
 @endpoint(
@@ -118,7 +122,9 @@ async def get_course(request: web.Request) -> web.Response:
     states = await progress.list_states(database, viewer.user_id, [video.id for video in found])
     role = await access.role(viewer.user_id, course.id)
     return answer_json(
-        CourseView(course.id, course.title, role, _module_views(modules, found, states))
+        CourseView(
+            course.id, course.title, role, _module_views(modules, found, states), _switch(course)
+        )
     )
 
 
@@ -187,7 +193,11 @@ def _status(outcome: PutOutcome) -> int:
 
 
 def _summary(course: EnrolledCourse) -> CourseSummary:
-    return CourseSummary(course.id, course.title, course.role)
+    return CourseSummary(course.id, course.title, course.role, _switch(course))
+
+
+def _switch(course: Course | EnrolledCourse) -> Literal[False] | UnsetType:
+    return UNSET if course.offline else False
 
 
 def _module_view(module: Module) -> ModuleView:

@@ -61,7 +61,7 @@ async def post_playback(request: web.Request) -> web.Response:
     video = await allowed_video(request, Right.WATCH)
     body = await read_optional_json(request, PlaybackPost)
     await _require_playable(request, video)
-    grant = await _grant_for(request, viewer, video)
+    grant = await grant_for(request, viewer, video)
     state = await progress.get(database, viewer.user_id, video.id)
     user_and_video = VideoKey(viewer.user_id, video.id)
     session_id, next_sequence = await _named_session(request, user_and_video, body.session_id)
@@ -111,7 +111,7 @@ async def _require_playable(request: web.Request, video: Video) -> None:
         await request.app[keys.S3_SOURCES].require_there(video.plays_from)
 
 
-async def _grant_for(request: web.Request, viewer: Viewer, video: Video) -> PlaybackGrant:
+async def grant_for(request: web.Request, viewer: Viewer, video: Video) -> PlaybackGrant:
     """Builds a grant from the enrolment's row, never from a cache, which would outlive it."""
     version = None
     if not viewer.is_privileged:

@@ -31,7 +31,6 @@ RESERVED: Mapping[str, str | None] = {
     "REDIS_URL": None,
     "RENDITIONS": "none",
     "RENDITIONS_AV1": "off",
-    "OFFLINE_TTL": "0",
     "ACCEL_REDIRECT": None,
     "PROGRESS_EVENT_RETENTION": None,
     "SIGN_IN_URL": None,
@@ -183,6 +182,12 @@ class Config:
         "6h",
         values.duration(1, LONGEST_TTL_S),
         "Lifetime of a playback grant; 15 minutes for admin and service.",
+    )
+    offline_ttl_s: int = setting(
+        "OFFLINE_TTL",
+        "14d",
+        values.duration(0, LONGEST_TTL_S),
+        "How long a lesson may be kept offline without being renewed; 0 allows none.",
     )
 
     allowed_formats: tuple[str, ...] = setting(

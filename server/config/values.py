@@ -102,6 +102,8 @@ def size(low: int = 1) -> Rule:
 
 def duration(low_s: int = 1, high_s: int = MAX_DURATION_S) -> Rule:
     def parse(value: str) -> int:
+        if value == "0":  # of any unit
+            return _between(low_s, 0, high_s)
         number, unit = _number_and_unit(value)
         return _between(low_s, number * DURATION_UNITS_S[unit], high_s)
 

@@ -81,6 +81,7 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     )
     app[keys.PLAYBACK_SETTINGS] = keys.PlaybackSettings(
         report_interval_s=config.report_interval_s,
+        offline_ttl_s=config.offline_ttl_s,
     )
     app[pages.PAGES] = pages.Pages.load(WEB, app[keys.MEDIA_ADDRESSES].origin)
     app[keys.METRICS] = make_metrics()

@@ -50,6 +50,7 @@ CODES = {
     "empty": 400,
     "invalid-token": 401,
     "not-enrolled": 403,
+    "licence-refused": 403,
     "not-allowed": 403,
     "not-found": 404,
     "method-not-allowed": 405,
@@ -145,6 +146,8 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     HubClosed: (HubClosed(SECRET), "unavailable"),
     PersisterFull: (PersisterFull(SECRET), "unavailable"),
     PersisterStopped: (PersisterStopped(SECRET), "unavailable"),
+    events_errors.DamagedFile: (events_errors.DamagedFile(SECRET, is_there=True), "unavailable"),
+    events_errors.PiecesNotReady: (events_errors.PiecesNotReady(SECRET), "not-ready"),
     VideoMissing: (VideoMissing(SECRET), "not-found"),
     events_errors.ForeignStorage: (events_errors.ForeignStorage(SECRET), "unavailable"),
     events_errors.NotTaken: (events_errors.NotTaken("x", SECRET), "internal"),  # in the import

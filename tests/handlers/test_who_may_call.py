@@ -14,12 +14,14 @@ NO_TOKEN = "401 invalid-token"
 STRANGE = "403 not-enrolled"
 FORBIDDEN = "403 not-allowed"
 MISSING = "404 not-found"
+REFUSED = "403 licence-refused"
 BAD = "400 invalid-request"
 UNSUPPORTED = "415 unsupported-format"
 
 TITLE = {"title": "Title"}
 PLACE = {"title": "Title", "position": 2}
 STUDENT = {"role": "student"}
+KEPT = {"height": 720}
 UNIQUE_HEADERS = frozenset({"X-Request-ID", "Date"})
 
 
@@ -45,6 +47,11 @@ def hidden(call: str, body: Any = None) -> Any:
 
 def malformed(call: str, body: Any = None) -> Any:
     return row(call, BAD, BAD, BAD, BAD, body=body)
+
+
+def refused(call: str, body: Any) -> Any:
+    """The answer for a licence that does not hold, whatever the path names."""
+    return row(call, REFUSED, REFUSED, REFUSED, REFUSED, body=body)
 
 
 COURSES = [
@@ -164,6 +171,7 @@ THINGS_OF_A_VIDEO = [
     ("PATCH videos/{id}", TITLE),
     ("DELETE videos/{id}", None),
     ("POST videos/{id}/playback", {}),
+    ("POST videos/{id}/offline", KEPT),
     ("GET videos/{id}/stream", None),
     ("GET videos/{id}/download", None),
     ("GET videos/{id}/thumbnails/small", None),
@@ -190,6 +198,10 @@ NOTHING += [hidden("POST videos/{unknown}/restore"), hidden("POST videos/{no_uui
 PLAYING = [
     row("POST videos/{ready}/playback", STRANGE, "201", "201", "201", body={}),
     row("POST videos/{elsewhere}/playback", STRANGE, STRANGE, STRANGE, "409 not-ready", body={}),
+    row("POST videos/{ready}/offline", STRANGE, "201", "201", "201", body=KEPT),
+    row("POST videos/{elsewhere}/offline", STRANGE, STRANGE, STRANGE, "409 not-ready", body=KEPT),
+    refused("POST videos/{ready}/offline/renewal", {"licence": ""}),
+    refused("POST videos/{unknown}/offline/renewal", {"licence": ""}),
     row("GET videos/{ready}/stream", STRANGE, "200", "200", "200"),
     row("HEAD videos/{ready}/stream", STRANGE, "200", "200", "200"),
     row("GET videos/{elsewhere}/stream", STRANGE, STRANGE, STRANGE, "409 not-ready"),
@@ -215,6 +227,7 @@ NOT_READY = [
     for name, said in (("processing", "409 not-ready"), ("failed", "409 failed"))
     for call, body in (
         (f"POST videos/{{{name}}}/playback", {}),
+        (f"POST videos/{{{name}}}/offline", KEPT),
         (f"GET videos/{{{name}}}/stream", None),
         (f"GET videos/{{{name}}}/download", None),
         (f"GET videos/{{{name}}}/thumbnails/small", None),
@@ -336,6 +349,7 @@ async def test_query_is_never_read_for_a_token(shared_service: Any, name: str) -
         "DELETE videos/{}/chapters",
         "DELETE videos/{}",
         "POST videos/{}/playback",
+        "POST videos/{}/offline",
         "POST videos/{}/restore",
     ],
 )

@@ -125,6 +125,8 @@ ROWS = {
         INSERT INTO ladder_pieces (video_id, kind, number) VALUES ('{VIDEO}', 'coded', 0);
         INSERT INTO rungs (video_id, name, kind, position) VALUES ('{VIDEO}', 'v480', 'video', 0);
         INSERT INTO ladder_files VALUES ('{VIDEO}', 'v480.mp4', 'rung', 1000, 'hash')""",
+    "0040_file_pieces": f"INSERT INTO file_pieces VALUES ('{VIDEO}', 'v480.mp4', '')",
+    "0041_course_offline": "UPDATE courses SET offline = false",
 }
 # Rows of older tables that a migration deletes: their meaning ends with it.
 GIVEN_BACK = {

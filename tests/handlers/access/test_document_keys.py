@@ -1,5 +1,7 @@
 import json
+from base64 import urlsafe_b64encode
 
+import jwt
 import msgspec
 import pytest
 from joserfc import jws
@@ -41,6 +43,45 @@ def test_a_signature_is_verified_by_another_library() -> None:
 
     assert json.loads(signed.payload) == {"text": "é"}
     assert signed.headers() == {"alg": "EdDSA", "kid": signer.kid, "typ": "note"}
+
+
+def unsigned(header: dict[str, str], payload: bytes) -> str:
+    parts = (msgspec.json.encode(header), payload, b"")
+    return ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+
+
+def with_payload(token: str, payload: bytes) -> str:
+    head, _, signature = token.split(".")
+    return f"{head}.{urlsafe_b64encode(payload).rstrip(b'=').decode()}.{signature}"
+
+
+SIGNER = DocumentSigner(SECRET)
+TOKEN = SIGNER.sign("note", Note("text"))
+
+
+def test_a_document_is_read_by_whoever_has_the_secret() -> None:
+    assert DocumentSigner(SECRET).read("note", TOKEN, Note) == Note("text")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(DocumentSigner(SECRET + "!").sign("note", Note("text")), id="another key"),
+        pytest.param(SIGNER.sign("receipt", Note("text")), id="another kind"),
+        pytest.param(with_payload(TOKEN, b'{"text":"else"}'), id="another text"),
+        pytest.param(TOKEN[:-8], id="cut"),
+        pytest.param(unsigned({"alg": "none", "typ": "note"}, b'{"text":"text"}'), id="unsigned"),
+        pytest.param(
+            jwt.PyJWS().encode(b'{"text":"text"}', SECRET, "HS256", {"typ": "note"}), id="a secret"
+        ),
+        pytest.param(SIGNER.sign("note", PublicKey(x="x", kid="k")), id="other members"),
+        pytest.param("", id="empty"),
+        pytest.param("a.b.c", id="no JWS"),
+        pytest.param("\ud800..", id="no text"),
+    ],
+)
+def test_anything_else_is_not_read(token: str) -> None:
+    assert SIGNER.read("note", token, Note) is None
 
 
 async def test_published_keys_are_read_again_after_a_while(monkeypatch) -> None:

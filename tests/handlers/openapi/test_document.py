@@ -17,7 +17,7 @@ CODES = """
     invalid-request invalid-token not-enrolled not-allowed not-found module-elsewhere
     method-not-allowed not-acceptable not-ready failed precondition-failed range-not-satisfiable
     offset-mismatch checksum-mismatch locked empty too-large over-quota unsupported-format
-    undecodable no-video too-complex rate-limited unavailable internal
+    undecodable no-video too-complex rate-limited unavailable internal licence-refused
 """
 
 

@@ -1,0 +1,32 @@
+"""SHA-256 of each piece of a stored file, by which a download is verified as it arrives. Blocks."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from storage.errors import MediaInterrupted, wrap_os_errors
+
+PIECE_BYTES = 4 << 20
+
+
+class PieceHashes(NamedTuple):
+    whole: str
+    """Of the whole file, in hex."""
+    pieces: list[bytes]
+    """Of each 4 MiB; an empty file has none."""
+
+
+def hash_pieces(path: Path, is_wanted: Callable[[], bool]) -> PieceHashes:
+    """Read the file once.
+
+    Raises: FileMissing, StorageGone; MediaInterrupted between two pieces when no longer wanted.
+    """
+    whole, pieces = hashlib.sha256(), []
+    with wrap_os_errors(), path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            if not is_wanted():
+                raise MediaInterrupted
+            whole.update(piece)
+            pieces.append(hashlib.sha256(piece).digest())
+    return PieceHashes(whole.hexdigest(), pieces)
