@@ -201,7 +201,7 @@ def range_fields(size: int) -> list[list[str]]:
 
 
 def same(answer: WireAnswer) -> tuple[object, ...]:
-    """What must be equal; the boundary between parts is by chance."""
+    """Fields that must be equal; the boundary between parts is by chance."""
     boundary = answer.headers.get("Content-Type", "").partition("boundary=")[2]
     body = answer.body.replace(boundary.encode(), b"") if boundary else answer.body
     shown = [answer.headers.get(name, "").replace(boundary or "\0", "") for name in COMPARED]

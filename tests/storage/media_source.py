@@ -53,7 +53,7 @@ _SHOW = """async ([parts, type, numbers, rate]) => {
 
 @dataclass(frozen=True)
 class Shown:
-    """What was shown in the middle of each picture's time, and what was buffered."""
+    """Pixels shown in the middle of each picture's time, and the ranges buffered."""
 
     shown: list[int]
     duration: float
