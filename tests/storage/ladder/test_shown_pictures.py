@@ -96,6 +96,12 @@ def require_shown(
             id="WebM",
         ),
         pytest.param(
+            Film(options={"g": "25", "bf": "0", "x264-params": "tff=1:level=4"}),
+            25,
+            "v48 v24",
+            id="fields",
+        ),
+        pytest.param(
             Film(codec="libx265", options={"x265-params": "log-level=none"}),
             25,
             "v48 v24",
