@@ -10,8 +10,9 @@ _SLOWEST_PIXELS_PER_CPU_S = 4_000_000
 _LEAST_CPU_S = 120
 # The work takes only what nobody else wants of the machine, which may be little for long.
 _MOST_WAIT_RATIO = 20
+# Of the address space; 1080p takes half a gigabyte, and two with AV1 (docs/performance/ladder.md).
 _MEMORY_BYTES = 1 << 30
-_MEMORY_BYTES_PER_PIXEL = 256
+_MEMORY_BYTES_PER_PIXEL = 128
 # AV1's encoder holds its pictures, references and motion fields many times over.
 _AV1_MEMORY_BYTES = 1 << 29
 _AV1_MEMORY_BYTES_PER_PIXEL = 512

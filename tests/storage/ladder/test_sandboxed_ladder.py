@@ -20,6 +20,7 @@ from tests.storage.sandbox.living import processes
 from tests.waiting import wait_until
 
 MANY_PIXELS = 10**8
+PATIENCE_S = 60  # for a child that waits while anybody else wants to work
 IOPRIO_GET, IDLE_CLASS = {"x86_64": 252, "aarch64": 31}, 3
 
 
@@ -54,7 +55,10 @@ async def endless_work(
     endless = msgspec.structs.replace(plan, picture_count=10**6, piece_starts=(0,))
     work = encoding(film, endless, directory)
     try:
-        found = await wait_until(lambda: (directory / "v90.mp4").exists() and processes(directory))
+        found = await wait_until(
+            lambda: (directory / "v90.mp4").exists() and processes(directory),
+            within_s=PATIENCE_S,
+        )
         yield work, found[-1]
     finally:
         work.cancel()
