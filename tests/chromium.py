@@ -26,6 +26,8 @@ FLAGS = (
     "--disable-renderer-backgrounding",
 )
 TIMEOUT_MS = 15_000
+# The element inside the player; what has no such element yet has no property either.
+VIDEO = "(document.querySelector('course-video')?.media ?? {})"
 
 
 @asynccontextmanager

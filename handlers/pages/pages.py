@@ -1,83 +1,30 @@
-"""The web pages: a fixed set of files, read once at start.
+"""The web pages: a fixed set of built files, read once at start.
 
-Decides which files are served, with which media type, validators and policy headers. Knows nothing
-of courses or viewers: the pages fetch their data through the API, with the browser's token.
+Decides which file answers which address. Knows nothing of courses or viewers: the pages fetch their
+data through the API, with the browser's token.
 """
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Self
 
 from aiohttp import hdrs, web
 
-from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate, http_date
+from handlers.delivery.conditional import Precondition, evaluate, field_value
 from handlers.delivery.negotiation import choose
 from handlers.errors import PROBLEM_JSON, NotFound, PreconditionFailed
 from handlers.openapi.descriptions import CONDITIONS, TEXT, VALIDATORS, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
+from handlers.pages.files import MEDIA_TYPES, PageFile
+from handlers.pages.policies import EMBED_PAGE, WATCH_PAGE, Policies
 
 HOME_PAGE = "index.html"
-WATCH_PAGE = "watch.html"
 DOCS_PAGE = "docs.html"
 MISSING_PAGE = "missing.html"
 ICON = "icon.svg"
 
-MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
-    {
-        ".html": "text/html; charset=utf-8",
-        ".css": "text/css; charset=utf-8",
-        ".js": "text/javascript; charset=utf-8",
-        ".svg": "image/svg+xml; charset=utf-8",
-    }
-)
-
-# Only our own origin; thumbnails are blobs because <img> cannot send a token.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; object-src 'none'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-# The exception is media that still plays from S3, at a host that the page does not know.
-POLICIES: Mapping[str, str] = MappingProxyType(
-    {
-        WATCH_PAGE: CONTENT_SECURITY_POLICY.replace(
-            "media-src 'self'", "media-src 'self' http: https:"
-        )
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class PageFile:
-    """One file, held in memory."""
-
-    body: bytes
-    media_type: str
-    validators: Validators
-    policy: str
-
-    @classmethod
-    def read(cls, path: Path, media_origin: str = "") -> Self:
-        body = path.read_bytes()
-        etag = ETag(sha256(body).hexdigest()[:16])
-        validators = Validators(etag, int(path.stat().st_mtime))
-        policy = _policy(path.name, media_origin)
-        return cls(body, MEDIA_TYPES[path.suffix], validators, policy)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {
-            hdrs.CONTENT_TYPE: self.media_type,
-            hdrs.ETAG: str(self.validators.etag),
-            hdrs.LAST_MODIFIED: http_date(self.validators.last_modified_s),
-            # The names carry no version: browsers revalidate each time and get 304.
-            hdrs.CACHE_CONTROL: "no-cache",
-            hdrs.CONTENT_SECURITY_POLICY: self.policy,
-            hdrs.REFERRER_POLICY: "no-referrer",
-            hdrs.X_CONTENT_TYPE_OPTIONS: "nosniff",
-        }
+LOG = logging.getLogger(__name__)
 
 
 class Pages:
@@ -87,11 +34,18 @@ class Pages:
         self._pages = pages
 
     @classmethod
-    def load(cls, directory: Path, media_origin: str = "") -> Self:
-        """Reads every file of a known type. Blocks. `media_origin` is where media stand, if not
-        here: pages may fetch them from there."""
-        paths = (path for path in directory.iterdir() if path.suffix in MEDIA_TYPES)
-        return cls({path.name: PageFile.read(path, media_origin) for path in paths})
+    def load(cls, directory: Path, policies: Policies | None = None) -> Self:
+        """Reads every built file of a known type. Blocks."""
+        policies = policies or Policies()
+        paths = directory.iterdir() if directory.is_dir() else ()
+        pages = {
+            path.name: PageFile.read(path, policies.of(path.name))
+            for path in paths
+            if path.suffix in MEDIA_TYPES
+        }
+        if not pages:
+            LOG.warning("The web pages are not built, so none is served: run `make install`.")
+        return cls(pages)
 
     def find(self, name: str) -> PageFile | None:
         return self._pages.get(name)
@@ -127,6 +81,12 @@ async def show_watch(request: web.Request) -> web.Response:
     return _answer(request, WATCH_PAGE)
 
 
+@endpoint("GET /embed/{video_id}", _page("The player alone, for frames of `CORS_ORIGINS`", HTML))
+async def show_embed(request: web.Request) -> web.Response:
+    """Serves the same page for every video; its policy names who may frame it."""
+    return _answer(request, EMBED_PAGE)
+
+
 @endpoint("GET /docs", _page("This document, to read", HTML))
 async def show_docs(request: web.Request) -> web.Response:
     """Serves the page that renders `/openapi.json`."""
@@ -139,9 +99,9 @@ async def show_icon(request: web.Request) -> web.Response:
 
 
 @endpoint(
-    "GET /web/{name}",
+    "GET /static/{name}",
     _page(
-        "The pages' own files",
+        "What the pages are made of, and `course-video.js`, the player for other sites",
         {"text/html": TEXT, "text/css": TEXT, "text/javascript": TEXT, "image/svg+xml": TEXT},
     ),
 )
@@ -168,23 +128,16 @@ def missing_page(request: web.Request) -> web.Response | None:
     return web.Response(status=404, body=page.body, headers=headers)
 
 
-def _policy(name: str, media_origin: str) -> str:
-    policy = POLICIES.get(name, CONTENT_SECURITY_POLICY)
-    if not media_origin:
-        return policy
-    for kind in ("img-src", "media-src"):
-        policy = policy.replace(f"{kind} 'self'", f"{kind} 'self' {media_origin}")
-    return f"{policy}; connect-src 'self' {media_origin}"
-
-
 def _answer(request: web.Request, name: str) -> web.Response:
     page = request.app[PAGES].find(name)
     if page is None:
         raise NotFound
-    match evaluate(request.method, request.headers, page.validators):
+    encoding = page.encoding_for(field_value(request.headers, hdrs.ACCEPT_ENCODING))
+    headers = page.headers(encoding)
+    match evaluate(request.method, request.headers, page.validators(encoding)):
         case Precondition.FAILED:
             raise PreconditionFailed
         case Precondition.NOT_MODIFIED:
-            return web.Response(status=304, headers=page.headers)
+            return web.Response(status=304, headers=headers)
         case Precondition.PROCEED:
-            return web.Response(body=page.body, headers=page.headers)
+            return web.Response(body=page.encoded(encoding), headers=headers)

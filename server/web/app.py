@@ -16,6 +16,7 @@ from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.openapi import document
 from handlers.openapi.endpoints import declared, require_description
 from handlers.pages import pages
+from handlers.pages.policies import Policies
 from server.config.settings import Config
 from server.edges import media_addresses
 from server.metrics import make_metrics
@@ -83,5 +84,6 @@ def _provide_settings(app: web.Application, config: Config) -> None:
         report_interval_s=config.report_interval_s,
         offline_ttl_s=config.offline_ttl_s,
     )
-    app[pages.PAGES] = pages.Pages.load(WEB, app[keys.MEDIA_ADDRESSES].origin)
+    policies = Policies(config.cors_origins or (), app[keys.MEDIA_ADDRESSES].origin)
+    app[pages.PAGES] = pages.Pages.load(WEB / "dist", policies)
     app[keys.METRICS] = make_metrics()

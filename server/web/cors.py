@@ -1,8 +1,8 @@
 """Cross-origin requests (Fetch standard, "CORS protocol") from pages of CORS_ORIGINS.
 
-Only the API and playback by grant are shared. Browser credentials are never used: a token is in a
-header, a grant in the path. Other origins get no CORS headers; without CORS_ORIGINS no middleware
-is installed.
+Only the API, playback by grant and the player's module are shared. Browser credentials are never
+used: a token is in a header, a grant in the path. Other origins get no CORS headers; without
+CORS_ORIGINS no middleware is installed.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-SHARED = ("/api/v1/", "/play/", "/media/")
+SHARED = ("/api/v1/", "/play/", "/media/", "/static/")
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 # Request headers that need a preflight: tokens, ranges and conditions, EventSource, tus.
 REQUEST_HEADERS = (

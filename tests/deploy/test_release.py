@@ -13,7 +13,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from db.postgres.migrations import MIGRATIONS
 from server.web.app import WEB
-print(len(list(MIGRATIONS.glob("*.sql"))), (WEB / "index.html").exists(), WEB.parent)
+print(len(list(MIGRATIONS.glob("*.sql"))), (WEB / "dist" / "index.html").exists(), WEB.parent)
 """
 
 
@@ -31,9 +31,9 @@ def run(*command: str, cwd: Path, **environ: str) -> str:
 
 
 def test_tarball_holds_all_that_runs_and_nothing_local(tmp_path: Path) -> None:
-    archive = tmp_path / "release.tar.gz"
-    release = tmp_path / "coursestream-x"
-    run("git", "archive", f"--prefix={release.name}/", "--output", str(archive), "HEAD", cwd=ROOT)
+    run("make", "--silent", "dist", cwd=ROOT)
+    (archive,) = (ROOT / "build").glob("coursestream-*.tar.gz")
+    release = tmp_path / archive.name.removesuffix(".tar.gz")
     run("tar", "--extract", "--file", str(archive), cwd=tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -53,3 +53,6 @@ def test_tarball_holds_all_that_runs_and_nothing_local(tmp_path: Path) -> None:
         path.name for path in release.iterdir()
     }
     assert not (release / ".venv").exists()
+    assert not (release / "web" / "node_modules").exists()
+    # Nothing of it is older than what it is made of: `make install` needs no Node there.
+    assert "npm" not in run("make", "--dry-run", "web/dist/metafile.json", cwd=release)

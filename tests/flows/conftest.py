@@ -18,6 +18,7 @@ from tests.lectures import Lecture, Watcher, grants_for, make_lecture, watching
 from tests.making import copy_tree, made_once
 from tests.running import SECRET, Service, free_port, printed_addresses, start, stop, wait_for
 from tests.serving import Serve, served_from
+from tests.web_build import built_pages
 
 START_TIMEOUT_S = 180.0
 IS_FULL = os.environ.get("FULL") == "1"
@@ -50,6 +51,7 @@ def _make_demo(directory: Path) -> None:
 
 @contextmanager
 def _demo(data_dir: Path) -> Iterator[Service]:
+    built_pages()
     output, port = data_dir.with_name("output"), free_port()
     process = start(
         data_dir, output, port, "serve", "--demo", REPORT_INTERVAL=f"{REPORT_INTERVAL_S}s"

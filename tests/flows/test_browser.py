@@ -20,7 +20,7 @@ from playwright.async_api import (
 )
 
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
-from tests.chromium import TIMEOUT_MS, open_chromium, until
+from tests.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
 from tests.serving import call
 from tests.waiting import wait_until
 
@@ -28,7 +28,6 @@ DESKTOP = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
 UPLOAD_TIMEOUT_MS = 60_000  # a worker that other tests keep busy
 
-VIDEO = "document.querySelector('video')"
 PAGE_WIDTH = "document.documentElement.scrollWidth"
 DRAWN_FRAME = f"""() => {{
     const video = {VIDEO};
@@ -36,12 +35,6 @@ DRAWN_FRAME = f"""() => {{
     [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
     canvas.getContext('2d').drawImage(video, 0, 0);
     return canvas.toDataURL('image/png');
-}}"""
-
-CUE = f"""() => {{
-    const track = {VIDEO}.textTracks[0], cue = track.cues[0], shown = cue.getCueAsHTML();
-    const tags = [...shown.querySelectorAll('*')].map((element) => element.tagName);
-    return [track.language, cue.startTime, cue.endTime, shown.textContent, tags];
 }}"""
 
 
@@ -111,7 +104,7 @@ async def test_a_student_watches_and_seeks_to_the_second_sought(
 
     await page.locator(f'a[href="/watch/{video_id}"]').click()
     await until(page, f"{VIDEO}?.readyState >= 2")
-    await page.locator("video").focus()
+    await page.locator("course-video").focus()
     await page.keyboard.press("Space")
     await until(page, f"{VIDEO}.currentTime > 1")
     await page.evaluate(f"{VIDEO}.pause()")
@@ -147,7 +140,7 @@ async def test_another_tabs_progress_arrives_live(context: BrowserContext, servi
     await _seek(playing, 20)
     await _play(playing)
 
-    await expect(waiting.locator(".notice")).to_contain_text("in another tab")
+    await expect(waiting.locator(".offer")).to_contain_text("in another tab")
     lesson = home.locator(f'[data-video="{service.videos[0]}"]')
     await expect(lesson).to_contain_text("at 0:2")
     await waiting.get_by_role("button", name="Continue from 0:2").click()
@@ -396,18 +389,18 @@ async def test_what_a_device_tells_that_was_offline_is_no_place_to_continue_from
     video_id = service.videos[0]
     page = await _watch(context, service, video_id, service.token("hiker"))
     await _play(page)
-    await expect(page.locator("#seen rect")).to_have_count(1)
+    await expect(page.locator(".seen rect")).to_have_count(1)
     late = {"session_id": "tablet", "sequence": 1, "event": "progress", "delayed_s": 3600}
 
     async with service.client("hiker") as tablet:
         report = f"/api/v1/videos/{video_id}/progress"
         await tablet.put(report, json={**late, "position": 25, "watched": [[20, 25]]})
-        await expect(page.locator("#seen rect")).to_have_count(2)
-        await expect(page.locator(".notice")).to_have_count(0)
+        await expect(page.locator(".seen rect")).to_have_count(2)
+        await expect(page.locator(".offer")).to_be_hidden()
 
         now = {**late, "sequence": 2, "delayed_s": 0}
         await tablet.put(report, json={**now, "position": 27, "watched": []})
-        await expect(page.locator(".notice")).to_contain_text("Continue from 0:27")
+        await expect(page.locator(".offer")).to_contain_text("Continue from 0:27")
 
 
 async def test_what_was_seen_on_another_device_shows_at_once(
@@ -424,7 +417,7 @@ async def test_what_was_seen_on_another_device_shows_at_once(
     await _play(phone, for_s=3)
 
     await expect(desk.locator("#ratio")).to_contain_text("% seen")
-    await expect(desk.locator("#seen rect")).to_have_count(1)
+    await expect(desk.locator(".seen rect")).to_have_count(1)
 
 
 async def test_captions_and_chapters_are_shown(context: BrowserContext, service: Any) -> None:
@@ -439,14 +432,17 @@ async def test_captions_and_chapters_are_shown(context: BrowserContext, service:
                 assert answer.status == 201
         page = await _watch(context, service, video_id, service.student_token)
 
-        await page.evaluate(f"{VIDEO}.textTracks[0].mode = 'showing'")
-        await until(page, f"{VIDEO}.textTracks[0].cues?.length === 1")
-        cue = await page.evaluate(CUE)
-        await expect(page.locator("#chapters li")).to_have_text(["0:00One < two", "0:10The rest"])
-        await page.get_by_role("button", name="The rest").click()
+        await page.get_by_role("button", name="Captions", exact=True).click()
+        await _seek(page, 2)
+        cue = page.locator(".cue")
+        await expect(cue).to_have_text("Hello & <script>all</script>")
+        await expect(cue.locator("i")).to_have_text("Hello")
+        await page.get_by_role("button", name="Transcript and chapters").click()
+        await page.get_by_role("button", name="Chapters", exact=True).click()
+        await expect(page.locator(".lines li")).to_have_text(["0:00One < two", "0:10The rest"])
+        await page.locator(".lines").get_by_role("button", name="The rest").click()
         await until(page, f"{VIDEO}.currentTime >= 10")
 
-        assert cue == ["de-AT", 1, 3, "Hello & <script>all</script>", ["I"]]
-        await expect(page.locator("#chapters [aria-current]")).to_contain_text("The rest")
+        await expect(page.locator(".lines [aria-current]")).to_contain_text("The rest")
         for what in ("captions/de-AT", "chapters"):
             await client.delete(f"/api/v1/videos/{video_id}/{what}")

@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import expect
 
 from storage.samples import write_clock_mp4
-from tests.chromium import TIMEOUT_MS, open_chromium, until
+from tests.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
 from tests.object_store import BUCKET, ObjectStore, object_store
 from tests.running import ROOT
 from tests.serving import Serve, call, served_from
@@ -24,7 +24,6 @@ from tests.waiting import wait_until
 LENGTH_S = 8
 SETTINGS = {"REPORT_INTERVAL": "1s", "THUMBNAIL_SIZES": "large:160"}
 KILLED_IMPORT = ROOT / "tests" / "faults" / "killed_import.py"
-VIDEO = "document.querySelector('video')"
 
 
 @dataclass(frozen=True)

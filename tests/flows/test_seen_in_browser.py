@@ -9,17 +9,16 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from tests.chromium import open_chromium, until
+from tests.chromium import VIDEO, open_chromium, until
 
-VIDEO = "document.querySelector('video')"
 CHAPTERS = "WEBVTT\n\n00:00.000 --> 00:10.000\nOne\n\n00:10.000 --> 00:30.000\nTwo\n"
 EDGE_S = 0.6  # what a browser plays beyond the place that a test asks for, on a busy machine
 # Playwright keeps every page visible. A hidden one gets `timeupdate` rarely or never.
-BACKGROUND = """globalThis.goToBackground = () => {
-    Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' });
-    addEventListener('timeupdate', (event) => event.stopImmediatePropagation(), true);
+BACKGROUND = f"""globalThis.goToBackground = () => {{
+    Object.defineProperty(document, 'visibilityState', {{ get: () => 'hidden' }});
+    {VIDEO}.addEventListener('timeupdate', (event) => event.stopImmediatePropagation(), true);
     document.dispatchEvent(new Event('visibilitychange'));
-}"""
+}}"""
 _numbers = count(1)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

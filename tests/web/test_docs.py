@@ -1,5 +1,6 @@
 """The page that shows the OpenAPI document, in a real browser, on a phone and on a desk."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from playwright.async_api import BrowserContext, Page, Route, ViewportSize, expe
 import handlers
 from handlers.openapi import document
 from handlers.openapi.endpoints import declared
-from handlers.pages.pages import CONTENT_SECURITY_POLICY, MEDIA_TYPES
+from handlers.pages.files import MEDIA_TYPES
+from handlers.pages.policies import Policies
 from tests.chromium import TIMEOUT_MS, open_chromium
+from tests.web_build import DIST, built_pages
 
-WEB = Path(__file__).resolve().parents[2] / "web"
 ORIGIN = "http://localhost"
 DOCUMENT = document.build(declared(handlers))
 CALLS = sum(len(methods) for methods in DOCUMENT["paths"].values())
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def context() -> AsyncIterator[BrowserContext]:
+    await asyncio.to_thread(built_pages)
     async with open_chromium() as browser:
         context = await browser.new_context(viewport=DESKTOP)
         context.set_default_timeout(TIMEOUT_MS)
@@ -39,10 +42,10 @@ async def _serve(route: Route) -> None:
     if name == "openapi.json":
         await route.fulfill(body=document.encode(DOCUMENT), content_type="application/json")
         return
-    path = WEB / {"docs": "docs.html", "favicon.ico": "icon.svg"}.get(name, Path(name).name)
+    path = DIST / {"docs": "docs.html", "favicon.ico": "icon.svg"}.get(name, Path(name).name)
     headers = {
         "Content-Type": MEDIA_TYPES[path.suffix],
-        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Content-Security-Policy": Policies().of(path.name),
     }
     await route.fulfill(path=path, headers=headers)
 

@@ -1,9 +1,9 @@
 """The decisions that the pages' modules make, run in the browser that makes them."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,18 +11,38 @@ import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, Route
 
 from tests.chromium import open_chromium
+from tests.waiting import wait_until
+from tests.web_build import WEB, transpiled_modules
 
-WEB = Path(__file__).resolve().parents[2] / "web"
 ORIGIN = "http://localhost"  # a secure context, so that there are Web Locks
+PAGE = """<!doctype html><script type="importmap">{"imports": {"idb": "/idb.js"}}</script>"""
+
+FORGET = """() => new Promise((resolve) => {
+    localStorage.clear();
+    indexedDB.deleteDatabase('coursestream').onsuccess = resolve;
+})"""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def context() -> AsyncIterator[BrowserContext]:
+async def context(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrowserContext]:
+    modules = await asyncio.to_thread(transpiled_modules, tmp_path_factory)
+
+    async def serve(route: Route) -> None:
+        name = route.request.url.removeprefix(f"{ORIGIN}/")
+        if name == "idb.js":
+            path = WEB / "node_modules/idb/build/index.js"
+        else:
+            path = modules / name.removeprefix("web/")
+        if path.is_file():
+            await route.fulfill(path=path, content_type="text/javascript")
+        else:
+            await route.fulfill(body=PAGE, content_type="text/html")
+
     async with open_chromium() as browser:
         context = await browser.new_context()
-        await context.route("**/*", _serve)
+        await context.route("**/*", serve)
         await context.clock.install(time=1_700_000_000)
         await context.clock.pause_at(1_700_000_100)
         yield context
@@ -33,7 +53,7 @@ async def page(context: BrowserContext) -> AsyncIterator[Page]:
     """An empty page of the origin from which the modules come; its clock stands still."""
     page = await context.new_page()
     await page.goto(f"{ORIGIN}/")
-    await page.evaluate("localStorage.clear()")
+    await page.evaluate(FORGET)
     yield page
     await page.close()
 
@@ -42,16 +62,10 @@ async def page(context: BrowserContext) -> AsyncIterator[Page]:
 async def intervals(context: BrowserContext) -> Page:
     page = await context.new_page()
     await page.goto(f"{ORIGIN}/")
-    await page.evaluate("import('/web/intervals.js').then((all) => Object.assign(globalThis, all))")
+    await page.evaluate(
+        "import('/web/progress/intervals.ts').then((all) => Object.assign(globalThis, all))"
+    )
     return page
-
-
-async def _serve(route: Route) -> None:
-    name = route.request.url.removeprefix(f"{ORIGIN}/web/")
-    if name.endswith(".js"):
-        await route.fulfill(path=WEB / name, content_type="text/javascript")
-    else:
-        await route.fulfill(body="", content_type="text/html")
 
 
 # Intervals
@@ -103,8 +117,8 @@ async def test_intervals_that_agree(
 # Outbox: reports that are not acknowledged yet
 
 OUTBOX = """async () => {
-    const { Outbox } = await import('/web/outbox.js');
-    const { ApiError } = await import('/web/api.js');
+    const { Outbox } = await import('/web/progress/outbox.ts');
+    const { ApiError } = await import('/web/service/client.ts');
     Object.assign(globalThis, { ApiError, sent: [], states: [], answers: [] });
     const post = async (report) => {
         sent.push(report);
@@ -112,9 +126,15 @@ OUTBOX = """async () => {
         if (answer instanceof Error) throw answer;
         return answer;
     };
-    globalThis.open = () => new Outbox(
-        { userId: 'ada', videoId: 'v', sessionId: 's' }, post, (state) => states.push(state));
-    globalThis.outbox = open();
+    const { listUnsent } = await import('/web/progress/unsent.ts');
+    globalThis.server = 'http://localhost';
+    globalThis.unsent = async () => {
+        await outbox.saved;
+        return (await listUnsent(server, 'ada')).flatMap(({ entries }) => entries);
+    };
+    globalThis.open = () => Outbox.open({ server, userId: 'ada', videoId: 'v', sessionId: 's' },
+        post, (state) => states.push(state));
+    globalThis.outbox = await open();
     globalThis.keep = (sequence, watched = []) =>
         outbox.keep({ session_id: 's', sequence, position: 1, watched, event: 'progress' });
 }"""
@@ -135,7 +155,7 @@ async def test_reports_leave_in_the_order_they_were_made(outbox: Page) -> None:
     await outbox.evaluate("() => { keep(0); keep(1); keep(2); return outbox.flush(); }")
 
     assert [report["sequence"] for report in await _sent(outbox)] == [0, 1, 2]
-    assert await outbox.evaluate("[outbox.size, localStorage.length]") == [0, 0]
+    assert await outbox.evaluate("unsent()") == []
 
 
 async def test_an_outage_delays_a_report_and_the_report_says_by_how_much(outbox: Page) -> None:
@@ -175,7 +195,7 @@ async def test_a_limit_slows_a_queue_down_and_keeps_its_order(outbox: Page) -> N
     await outbox.clock.run_for(10_000)
 
     assert [report["sequence"] for report in await _sent(outbox)] == [0, 1, 1, 1, 2]
-    assert await outbox.evaluate("[outbox.size, localStorage.length]") == [0, 0]
+    assert await outbox.evaluate("unsent()") == []
 
 
 @pytest.mark.parametrize(
@@ -199,9 +219,9 @@ async def test_a_refused_report_is_not_sent_again(outbox: Page, status: int, kep
 
 async def test_a_full_outbox_forgets_places_but_no_watched_second(outbox: Page) -> None:
     size, oldest = await outbox.evaluate(
-        """() => {
+        """async () => {
             for (let i = 0; i < 70; i += 1) keep(i, [[i, i + 1]]);
-            return [outbox.size, JSON.parse(localStorage.getItem(localStorage.key(0))).entries[0]];
+            return [outbox.size, (await unsent())[0]];
         }"""
     )
 
@@ -212,10 +232,10 @@ async def test_a_full_outbox_forgets_places_but_no_watched_second(outbox: Page) 
 
 async def test_a_full_outbox_keeps_the_rate_at_which_seconds_were_played(outbox: Page) -> None:
     rate = await outbox.evaluate(
-        """() => {
+        """async () => {
             for (let i = 0; i < 70; i += 1)
                 outbox.keep({ sequence: i, watched: [], rate: i === 0 ? 4 : 1 });
-            return JSON.parse(localStorage.getItem(localStorage.key(0))).entries[0].report.rate;
+            return (await unsent())[0].report.rate;
         }"""
     )
 
@@ -224,24 +244,64 @@ async def test_a_full_outbox_keeps_the_rate_at_which_seconds_were_played(outbox:
 
 async def test_reports_outlive_their_page(outbox: Page) -> None:
     assert await outbox.evaluate(
-        "() => { keep(4); keep(5); const o = open(); return [o.size, o.nextSequence]; }"
+        """async () => {
+            keep(4); keep(5);
+            await outbox.saved;
+            const next = await open();
+            return [next.size, next.nextSequence];
+        }"""
     ) == [2, 6]
+
+
+async def test_last_words_of_a_page_join_what_it_had_stored(outbox: Page) -> None:
+    sequences = await outbox.evaluate(
+        """async () => {
+            keep(0);
+            await outbox.saved;
+            keep(1);
+            outbox.beacon('/nowhere');  // and the page is gone before the database has it
+            const left = localStorage.length;
+            const kept = (await unsent()).map(({ report }) => report.sequence);
+            return [left, kept, localStorage.length];
+        }"""
+    )
+
+    assert sequences == [1, [0, 1], 0]
+
+
+async def test_reports_older_than_the_server_takes_are_forgotten(outbox: Page) -> None:
+    ages = await outbox.evaluate(
+        """async () => {
+            const { saveUnsent } = await import('/web/progress/unsent.ts');
+            const dayMs = 24 * 3600 * 1000;
+            const entry = (days) =>
+                ({ madeAtMs: Date.now() - days * dayMs, report: { sequence: days } });
+            const place = { server, userId: 'ada', videoId: 'v', sessionId: 's' };
+            await saveUnsent({ ...place, entries: [entry(31), entry(29)] });
+            const next = await open();
+            return [next.size, next.nextSequence];
+        }"""
+    )
+
+    assert ages == [1, 30]
 
 
 async def test_leftovers_are_delivered_unless_a_living_page_owns_them(outbox: Page) -> None:
     delivered = await outbox.evaluate(
         """async () => {
-            const { deliverLeftovers } = await import('/web/outbox.js');
-            const { claim } = await import('/web/ownership.js');
+            const { deliverLeftovers } = await import('/web/progress/leftovers.ts');
+            const { claim } = await import('/web/playback/ownership.ts');
             keep(0);
+            await outbox.saved;
             const delivered = [];
+            const viewer = (userId) => ({ server, userId });
             const report = async (videoId, { sequence }) => delivered.push([videoId, sequence]);
             await claim('s');
-            await deliverLeftovers('ada', report);
+            await deliverLeftovers(viewer('ada'), report);
             const whileOwned = delivered.length;
-            await deliverLeftovers('other', report);
-            await deliverLeftovers('ada', report, 's');
-            return { whileOwned, delivered, left: localStorage.length };
+            await deliverLeftovers(viewer('other'), report);
+            await deliverLeftovers(viewer('ada'), report, 's');
+            return { whileOwned, delivered, left: (await unsent()).length };
         }"""
     )
 
@@ -249,15 +309,17 @@ async def test_leftovers_are_delivered_unless_a_living_page_owns_them(outbox: Pa
 
 
 LEFTOVERS = """async (refusals) => {
-    const { deliverLeftovers } = await import('/web/outbox.js');
+    const { deliverLeftovers } = await import('/web/progress/leftovers.ts');
     keep(0); keep(1); keep(2);
+    await outbox.saved;
+    const viewer = (userId) => ({ server, userId });
     globalThis.tried = [];
     globalThis.isOver = false;
     const report = async (videoId, { sequence }) => {
         tried.push(sequence);
         if (sequence === 1 && refusals-- > 0) throw new ApiError(429, { retryAfterS: 5 });
     };
-    deliverLeftovers('ada', report).then(() => (isOver = true));
+    deliverLeftovers(viewer('ada'), report).then(() => (isOver = true));
 }"""
 
 
@@ -265,30 +327,38 @@ LEFTOVERS = """async (refusals) => {
     ("refusals", "tried", "left"),
     [
         pytest.param(2, [0, 1, 1, 1, 2], 0, id="only-slower"),
-        pytest.param(1000, [0] + [1] * 10, 1, id="kept-for-the-next-page"),
+        pytest.param(1000, [0] + [1] * 10, 2, id="kept-for-the-next-page"),
     ],
 )
 async def test_leftovers_that_meet_the_limit_wait_for_retry_after(
     outbox: Page, refusals: int, tried: list[int], left: int
 ) -> None:
     await outbox.evaluate(LEFTOVERS, refusals)
+    await _has_tried(outbox, [0, 1])
     await outbox.clock.run_for(4_000)
-    assert await outbox.evaluate("tried") == [0, 1]
+    await _has_tried(outbox, [0, 1])
 
     await outbox.clock.run_for(120_000)
 
-    assert await outbox.evaluate("[tried, localStorage.length]") == [tried, left]
+    await _has_tried(outbox, tried)
+    assert len(await outbox.evaluate("unsent()")) == left
+
+
+async def _has_tried(page: Page, expected: list[int]) -> None:
+    """Waits for the browser's database, for which the clock of the page does not stand still."""
+    await wait_until(lambda: page.evaluate("tried"), lambda tried: tried == expected)
 
 
 # Playback: grants and sequence numbers
 
 PLAYBACK = """async (kept) => {
-    const { openPlayback } = await import('/web/playback.js');
-    const { ApiError } = await import('/web/api.js');
+    const { openPlayback } = await import('/web/playback/playback.ts');
+    const { ApiError } = await import('/web/service/client.ts');
     globalThis.opened = [];
     const api = { openPlayback: async (videoId, sessionId) => {
         opened.push(sessionId ?? null);
-        return { grant: `g${opened.length}`, session_id: sessionId ?? 'new', next_sequence: 3 };
+        return { grant: `g${opened.length}`, session_id: sessionId ?? 'new', next_sequence: 3,
+            expires_at: '2100-01-01T00:00:00Z' };
     } };
     globalThis.playback = await openPlayback(api, { userId: 'ada', videoId: 'v' }, kept);
 }"""
@@ -342,7 +412,7 @@ async def test_a_session_never_uses_a_number_twice(
 # Reporter: what was really watched
 
 REPORTER = """async () => {
-    const { Reporter } = await import('/web/reporter.js');
+    const { Reporter } = await import('/web/progress/reporter.ts');
     const video = new EventTarget();
     const ranges = (pairs) => ({
         length: pairs.length, start: (i) => pairs[i][0], end: (i) => pairs[i][1] });
@@ -351,10 +421,10 @@ REPORTER = """async () => {
     globalThis.reports = [];
     globalThis.beacons = 0;
     const playback = { sessionId: 's', terms: { duration: 40, report_interval: 5 },
-        takeSequence: () => reports.length, reportUrl: () => '' };
+        takeSequence: () => reports.length, reportUrl: '' };
     const outbox = {
         keep: (report) => reports.push(report), flush() {}, beacon() { beacons += 1; } };
-    globalThis.reporter = new Reporter(video, 'v', playback, outbox);
+    globalThis.reporter = new Reporter(video, playback, outbox);
     reporter.expectPosition(0);
     reporter.listen();
     globalThis.at = (change, ...events) => {
@@ -538,7 +608,7 @@ def _token(user_id: str, expires_at_s: int | None = NOW_S + 3600) -> str:
 
 
 ADOPT = """async (token) => {
-    Object.assign(globalThis, await import('/web/identity.js'));
+    Object.assign(globalThis, await import('/web/pages/identity.js'));
     if (token) sessionStorage.setItem('coursestream.token', token);
     else sessionStorage.clear();
     globalThis.adopted = undefined;
@@ -615,7 +685,7 @@ async def test_a_page_that_asks_whether_to_change_still_answers_for_its_viewer(
 async def test_the_api_retires_the_token_that_is_refused(page: Page) -> None:
     status = await page.evaluate(
         """async () => {
-            const { Api } = await import('/web/api.js');
+            const { Api } = await import('/web/pages/api.js');
             sessionStorage.setItem('coursestream.token', 'dead');
             globalThis.fetch = async () => new Response('{}', { status: 401 });
             return new Api({ token: 'dead' }).courses().catch((error) => error.status);
@@ -644,7 +714,7 @@ async def test_the_wanted_page_is_remembered_for_minutes(
 ) -> None:
     answers = await page.evaluate(
         """async ([path, waitMs]) => {
-            const { rememberWanted, takeWanted } = await import('/web/wanted.js');
+            const { rememberWanted, takeWanted } = await import('/web/pages/wanted.js');
             const now = Date.now();
             rememberWanted(path);
             const real = Date.now;
@@ -678,7 +748,7 @@ async def test_a_list_names_the_place_where_playing_begins(
 ) -> None:
     text = await page.evaluate(
         """async (progress) => {
-            const { LessonList } = await import('/web/lesson.js');
+            const { LessonList } = await import('/web/pages/lesson.js');
             const list = new LessonList({ show() {} });
             list.show([{ id: 'v', title: 'T', status: 'ready', duration: 30, thumbnails: {},
                 progress: progress && { watched_ratio: progress[0], position: progress[1] } }]);
@@ -693,7 +763,7 @@ async def test_a_list_names_the_place_where_playing_begins(
 # Outline: a course kept true by events
 
 OUTLINE = """async () => {
-    const { Outline } = await import('/web/outline.js');
+    const { Outline } = await import('/web/pages/outline.js');
     const video = (id, created_at) => ({ id, module_id: 'm', title: id, status: 'ready', created_at,
         progress: { position: 1, watched_ratio: 0.1, completed: false } });
     globalThis.outline = new Outline({ title: 'C', role: 'student', modules: [
@@ -752,7 +822,7 @@ async def test_what_belongs_to_no_known_module_changes_nothing(outline: Page) ->
 # Activity: who seems to be watching
 
 ACTIVITY = """async () => {
-    const { Activity } = await import('/web/activity.js');
+    const { Activity } = await import('/web/pages/activity.js');
     document.body.innerHTML = '<aside hidden><p data-empty></p><ul></ul></aside>';
     const activity = new Activity(document.querySelector('aside'), () => null);
     globalThis.hear = (type, user_id = 'ada') =>
@@ -789,42 +859,3 @@ async def test_a_sign_of_life_ends_the_silence(page: Page) -> None:
     await page.clock.run_for(30_000)
 
     assert await page.evaluate("look()") == [["watching", "at 0:12"]]
-
-
-# Tracks: captions and chapters under addresses that change with the grant
-
-TRACKS = """async () => {
-    const { Tracks } = await import('/web/tracks.js');
-    document.body.innerHTML = '<video></video><ol hidden></ol>';
-    const video = document.querySelector('video');
-    const tracks = new Tracks(video, document.querySelector('ol'), () => null);
-    globalThis.show = (grant, languages) => tracks.show({
-        captions: languages.map((language) => ({ language, url: `/play/${grant}/${language}` })),
-        chapters_url: null,
-    });
-    globalThis.modes = () => [...video.querySelectorAll('track')].map((track) =>
-        [track.label, track.getAttribute('src'), track.track.mode]);
-}"""
-
-
-async def test_chosen_captions_stay_chosen_when_the_grant_is_replaced(page: Page) -> None:
-    await page.evaluate(TRACKS)
-    await page.evaluate("show('one', ['de', 'en'])")
-    await page.evaluate("document.querySelector('video').textTracks[1].mode = 'hidden'")
-    await page.evaluate("show('two', ['de', 'en'])")
-
-    assert await page.evaluate("modes()") == [
-        ["German", "/play/two/de", "disabled"],
-        ["English", "/play/two/en", "hidden"],
-    ]
-
-
-async def test_captions_that_are_gone_are_no_longer_offered(page: Page) -> None:
-    await page.evaluate(TRACKS)
-    await page.evaluate("show('one', ['de', 'en'])")
-    await page.evaluate("show('one', ['en', 'pt-BR'])")
-
-    assert [label for label, _, _ in await page.evaluate("modes()")] == [
-        "English",
-        "Brazilian Portuguese",
-    ]

@@ -1,4 +1,4 @@
-"""The tools that format and lint web/ are pinned, and name no registry's host."""
+"""The tools and libraries of web/ are pinned, and name no registry's host."""
 
 import json
 import re
@@ -9,7 +9,8 @@ WEB = Path(__file__).resolve().parents[2] / "web"
 
 def test_the_lock_file_pins_each_tool_and_names_no_host() -> None:
     lock = json.loads((WEB / "package-lock.json").read_text())
-    wanted = json.loads((WEB / "package.json").read_text())["devDependencies"]
+    manifest = json.loads((WEB / "package.json").read_text())
+    wanted = manifest["dependencies"] | manifest["devDependencies"]
     packages = {name: package for name, package in lock["packages"].items() if name}
 
     assert wanted

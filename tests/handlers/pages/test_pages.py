@@ -7,27 +7,33 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp import AiohttpClient
 
 from handlers.errors import as_request_error
+from handlers.pages.encodings import ENCODINGS, chosen_encoding
+from handlers.pages.files import FOREVER, MEDIA_TYPES, REVALIDATED
 from handlers.pages.pages import (
-    MEDIA_TYPES,
     PAGES,
     Pages,
     serve_file,
     show_docs,
+    show_embed,
     show_home,
     show_icon,
     show_watch,
 )
+from handlers.pages.policies import Policies
+from tests.web_build import DIST, built_pages
 
-WEB = Path(__file__).resolve().parents[3] / "web"
+SITES = ("https://lms.example", "http://localhost:3000")
 WATCH = "/watch/0198c0de-0000-7000-8000-000000000001"
-ADDRESSES = ("/", WATCH, "/favicon.ico", "/web/style.css", "/web/watch.js")
+EMBED = "/embed/0198c0de-0000-7000-8000-000000000001"
+ENTRY = "/static/course-video.js"
+ADDRESSES = ("/", WATCH, EMBED, "/favicon.ico", ENTRY)
 
 Client = TestClient[web.Request, web.Application]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pages() -> Pages:
-    return Pages.load(WEB)
+    return Pages.load(built_pages(), Policies(SITES))
 
 
 @pytest.fixture
@@ -36,9 +42,10 @@ async def client(aiohttp_client: AiohttpClient, pages: Pages) -> Client:
     app[PAGES] = pages
     app.router.add_get("/", show_home)
     app.router.add_get("/watch/{video_id}", show_watch)
+    app.router.add_get("/embed/{video_id}", show_embed)
     app.router.add_get("/docs", show_docs)
     app.router.add_get("/favicon.ico", show_icon)
-    app.router.add_get("/web/{name}", serve_file)
+    app.router.add_get("/static/{name}", serve_file)
     return await aiohttp_client(app)
 
 
@@ -52,16 +59,22 @@ async def _problems(
         return as_request_error(exc).answer("request-1")
 
 
+def _built(pattern: str) -> str:
+    """The address of the one built file of that pattern."""
+    (path,) = DIST.glob(pattern)
+    return f"/static/{path.name}"
+
+
 @pytest.mark.parametrize(
     ("address", "media_type", "piece"),
     [
-        pytest.param("/", "text/html; charset=utf-8", "/web/home.js", id="home"),
-        pytest.param(WATCH, "text/html; charset=utf-8", "<video", id="watch"),
-        pytest.param("/docs", "text/html; charset=utf-8", "/web/docs.js", id="docs"),
+        pytest.param("/", "text/html; charset=utf-8", "/static/home-", id="home"),
+        pytest.param(WATCH, "text/html; charset=utf-8", "<course-video", id="watch"),
+        pytest.param(EMBED, "text/html; charset=utf-8", "<course-video", id="embed"),
+        pytest.param("/docs", "text/html; charset=utf-8", "/static/docs-", id="docs"),
         pytest.param("/favicon.ico", "image/svg+xml; charset=utf-8", "<svg", id="icon"),
-        pytest.param("/web/style.css", "text/css; charset=utf-8", ":root", id="style"),
         # A module script of any other type is refused by every browser.
-        pytest.param("/web/watch.js", "text/javascript; charset=utf-8", "import", id="script"),
+        pytest.param(ENTRY, "text/javascript; charset=utf-8", "export", id="the player's module"),
     ],
 )
 async def test_each_file_comes_with_its_media_type(
@@ -85,7 +98,12 @@ async def test_every_answer_carries_the_policies(client: Client, address: str) -
     ):
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy
-        assert ("media-src 'self' http:" in policy) == address.startswith("/watch/")
+        assert "unsafe" not in policy
+        assert "require-trusted-types-for 'script'" in policy
+        has_player = address in (WATCH, EMBED)
+        assert ("media-src 'self' blob: http:" in policy) == has_player
+        framed_by = " ".join(SITES) if address == EMBED else "'none'"
+        assert policy.endswith(f"frame-ancestors {framed_by}")
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-cache"
@@ -121,7 +139,7 @@ async def test_preconditions_are_followed(
     ["missing.js", "..%2fsetup.cfg", "%2fetc%2fpasswd", "style.css%00", "STYLE.css"],
 )
 async def test_a_name_outside_of_the_set_is_not_found(client: Client, name: str) -> None:
-    answer = await client.get(f"/web/{name}")
+    answer = await client.get(f"/static/{name}")
 
     assert answer.status == 404
     assert answer.content_type == "application/problem+json"
@@ -142,10 +160,83 @@ def test_files_of_other_types_are_left_out(tmp_path: Path) -> None:
     assert Pages.load(tmp_path).find("notes.txt") is None
 
 
+async def test_hashed_names_are_kept_for_ever_and_others_revalidated(client: Client) -> None:
+    for address, expected in (
+        (_built("watch-*.js"), FOREVER),
+        (_built("style-*.css"), FOREVER),
+        (ENTRY, REVALIDATED),
+        (WATCH, REVALIDATED),
+    ):
+        answer = await client.get(address)
+
+        assert answer.headers["Cache-Control"] == expected
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip"])
+async def test_files_come_compressed_to_whom_accepts_it(
+    aiohttp_client: AiohttpClient, client: Client, coding: str
+) -> None:
+    address = _built("watch-*.js")
+    raw = TestClient(client.server, auto_decompress=False)
+    plain = await raw.get(address, headers={"Accept-Encoding": "identity"})
+    coded = await raw.get(address, headers={"Accept-Encoding": coding})
+    known = await raw.get(
+        address, headers={"Accept-Encoding": coding, "If-None-Match": coded.headers["ETag"]}
+    )
+
+    stored = (DIST / f"{Path(address).name}{ENCODINGS[coding]}").read_bytes()
+    assert await coded.read() == stored
+    assert coded.headers["Content-Encoding"] == coding
+    assert "Content-Encoding" not in plain.headers
+    assert coded.headers["ETag"] != plain.headers["ETag"]
+    assert coded.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert known.status == 304
+    await raw.session.close()
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        pytest.param("gzip, deflate, br, zstd", "br", id="browsers"),
+        pytest.param("gzip", "gzip", id="no br"),
+        pytest.param("br;q=0.5, gzip;q=0.9", "gzip", id="weights"),
+        pytest.param("br;q=0, *", "gzip", id="any other"),
+        pytest.param("*;q=0.1", "br", id="any"),
+        pytest.param("gzip;q=0, br;q=0.000", None, id="refused"),
+        pytest.param("identity", None, id="identity"),
+        pytest.param("", None, id="empty"),
+        pytest.param(None, None, id="absent"),
+        pytest.param("GZIP ; q=1", "gzip", id="case and blanks"),
+        pytest.param("gzip;q=2, br;level=3", None, id="malformed"),
+        pytest.param("br," * 400, None, id="too long"),
+    ],
+)
+def test_the_best_coding_is_chosen(accept: str | None, expected: str | None) -> None:
+    assert chosen_encoding(accept, frozenset(ENCODINGS)) == expected
+
+
+@pytest.mark.parametrize("page", ["index.html", "watch.html", "embed.html"])
+def test_media_may_come_from_the_edge(page: str) -> None:
+    policy = Policies(media_origin="https://edge.example").of(page)
+
+    for kind in ("img-src", "media-src", "connect-src"):
+        assert f"{kind} 'self' https://edge.example" in policy
+
+
+def test_without_a_build_no_page_is_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert Pages.load(tmp_path / "dist").find("index.html") is None
+    assert "make install" in caplog.text
+
+
 def test_nothing_is_fetched_from_elsewhere() -> None:
     own_namespace = "http://www.w3.org/2000/svg"
 
-    for path in (path for path in WEB.iterdir() if path.suffix in MEDIA_TYPES):
+    # hls.js names addresses of specifications; its code fetches what playlists name.
+    for path in (path for path in DIST.iterdir() if path.suffix in MEDIA_TYPES):
+        if path.name.startswith("hls_engine"):
+            continue
         text = path.read_text().replace(own_namespace, "")
         assert "http://" not in text, path.name
         assert "https://" not in text, path.name

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -17,9 +16,9 @@ from handlers import keys
 from handlers.pages.pages import PAGES, Pages
 from server.web import middlewares
 from tests.waiting import wait_until
+from tests.web_build import built_pages
 
 SECRET = "/srv/secret"
-WEB = Path(__file__).resolve().parents[3] / "web"
 CHROMIUM = (
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"
     "application/signed-exchange;v=b3;q=0.7"
@@ -61,7 +60,7 @@ async def server() -> AsyncIterator[TestServer]:
     app = web.Application(middlewares=[middlewares.observe, middlewares.answer_errors])
     app.on_response_prepare.append(middlewares.add_common_headers)
     app[keys.METRICS] = Metrics()
-    app[PAGES] = await asyncio.to_thread(Pages.load, WEB)
+    app[PAGES] = await asyncio.to_thread(lambda: Pages.load(built_pages()))
     app.router.add_get("/play/{grant}/answer", answer)
     app.router.add_get("/answer", answer)
     app.router.add_get("/deliver", deliver)

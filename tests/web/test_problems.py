@@ -1,0 +1,25 @@
+"""Every error that the service can give is a sentence in the player."""
+
+import re
+
+from handlers.errors import RequestError
+from storage.errors import StorageError
+from tests.web_build import WEB
+
+PROBLEMS = (WEB / "src" / "service" / "problems.ts").read_text()
+TABLE = PROBLEMS.partition("const SENTENCES")[2].partition("\n};")[0]
+SAID = set(re.findall(r'^  "?([a-z-]+)"?: \[', TABLE, re.MULTILINE))
+
+
+def _codes(family: type) -> set[str]:
+    own = {family.__dict__["code"]} if "code" in family.__dict__ else set()
+    return own.union(*map(_codes, family.__subclasses__()))
+
+
+def test_every_code_of_a_refusal_has_its_sentence() -> None:
+    assert len(SAID) > 20
+    assert _codes(RequestError) - SAID == set()
+
+
+def test_the_codes_of_storage_reach_clients_as_those() -> None:
+    assert {"undecodable", "no-video", "too-complex"} <= _codes(StorageError) & SAID

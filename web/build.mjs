@@ -1,0 +1,175 @@
+// Builds web/dist from web/src: bundles with hashed names, the pages that name them, the stable
+// entry of the element, and br and gzip copies of each. `node build.mjs --modules DIRECTORY`
+// transpiles file by file instead, for tests that import single modules.
+
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { brotliCompress, gzip, constants as zlib } from "node:zlib";
+import * as esbuild from "esbuild";
+
+const ROOT = dirname(fileURLToPath(import.meta.url));
+const SOURCE = join(ROOT, "src");
+const DIST = join(ROOT, "dist");
+const PAGES = join(SOURCE, "pages");
+const ADDRESS = "/static/"; // handlers/pages serves DIST here
+// Two years old or so: what has Web Locks, inert, :has() and constructable style sheets.
+const TARGET = ["es2022", "chrome111", "firefox121", "safari16.4"];
+const SMALLEST_COMPRESSED = 256;
+
+/** Style sheets of shadow roots are text that the element adopts: its pages forbid inline styles. */
+const adoptedStyles = {
+  name: "adopted-styles",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.shadow\.css$/ }, async ({ path }) => {
+      const { code } = await esbuild.transform(await readFile(path), {
+        loader: "css",
+        minify: true,
+      });
+      return { contents: code, loader: "text" };
+    });
+  },
+};
+
+const OPTIONS = {
+  absWorkingDir: ROOT,
+  format: "esm",
+  target: TARGET,
+  charset: "utf8",
+  legalComments: "none",
+  logLevel: "warning",
+  plugins: [adoptedStyles],
+};
+
+async function filesBelow(directory, pattern) {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && pattern.test(entry.name))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+}
+
+async function bundle() {
+  const pages = ["home.js", "watch.ts", "embed.ts", "docs.js"].map((name) => join(PAGES, name));
+  const styles = ["style.css", "docs.css", "watch.css", "embed.css"].map((name) =>
+    join(PAGES, name),
+  );
+  const { metafile } = await esbuild.build({
+    ...OPTIONS,
+    entryPoints: [join(SOURCE, "element", "course-video.ts"), join(PAGES, "icon.svg")].concat(
+      pages,
+      styles,
+    ),
+    outdir: DIST,
+    bundle: true,
+    splitting: true,
+    minify: true,
+    metafile: true,
+    loader: { ".svg": "copy" },
+    entryNames: "[name]-[hash]",
+    chunkNames: "[name]-[hash]",
+    assetNames: "[name]-[hash]",
+  });
+  return metafile;
+}
+
+/** Source path below src/ -> the file made of it, and the modules that it imports statically. */
+function outputsBySource({ outputs }) {
+  const found = new Map();
+  for (const [path, { entryPoint, imports, inputs }] of Object.entries(outputs)) {
+    const source = entryPoint ?? Object.keys(inputs)[0];
+    if (!source || (!entryPoint && !source.endsWith(".svg"))) continue;
+    found.set(relative(SOURCE, join(ROOT, source)), {
+      name: basename(path),
+      needs: neededBy(outputs, imports ?? []),
+    });
+  }
+  return found;
+}
+
+function neededBy(outputs, imports, seen = new Set()) {
+  for (const { path, kind } of imports) {
+    if (kind !== "import-statement" || seen.has(path)) continue;
+    seen.add(path);
+    neededBy(outputs, outputs[path].imports, seen);
+  }
+  return [...seen].map((path) => basename(path));
+}
+
+/** A page whose `{{NAME}}` are addresses, with a preload for every module that is needed at once. */
+function fillPage(html, made) {
+  const preloads = new Set();
+  const filled = html.replaceAll(/\{\{([\w./-]+)\}\}/g, (_, source) => {
+    const output = made.get(source);
+    if (!output) throw new Error(`nothing is made of ${source}`);
+    for (const name of output.needs) preloads.add(name);
+    return ADDRESS + output.name;
+  });
+  const links = [...preloads].map(
+    (name) => `  <link rel="modulepreload" href="${ADDRESS}${name}">`,
+  );
+  return filled.replace("</head>", `${links.join("\n")}${links.length ? "\n" : ""}</head>`);
+}
+
+async function writePages(made) {
+  for (const path of await filesBelow(PAGES, /\.html$/)) {
+    const html = await readFile(path, "utf8");
+    await writeFile(join(DIST, basename(path)), fillPage(html, made));
+  }
+}
+
+/** The addresses that never change: the module that other sites name, and /favicon.ico. */
+async function writeStableEntries(made) {
+  const { name } = made.get("element/course-video.ts");
+  await writeFile(join(DIST, "course-video.js"), `export * from "./${name}";\n`);
+  await copyFile(join(PAGES, "icon.svg"), join(DIST, "icon.svg"));
+}
+
+const compressions = {
+  br: (bytes) =>
+    promisify(brotliCompress)(bytes, {
+      params: { [zlib.BROTLI_PARAM_QUALITY]: zlib.BROTLI_MAX_QUALITY },
+    }),
+  gz: (bytes) => promisify(gzip)(bytes, { level: zlib.Z_BEST_COMPRESSION }),
+};
+
+async function compressAll() {
+  for (const path of await filesBelow(DIST, /\.(html|js|css|svg)$/)) {
+    const bytes = await readFile(path);
+    if (bytes.length < SMALLEST_COMPRESSED) continue;
+    for (const [extension, compress] of Object.entries(compressions)) {
+      const smaller = await compress(bytes);
+      if (smaller.length < bytes.length) await writeFile(`${path}.${extension}`, smaller);
+    }
+  }
+}
+
+async function transpileModules(directory) {
+  for (const path of await filesBelow(SOURCE, /\.(ts|js|css)$/)) {
+    const target = join(directory, relative(SOURCE, path));
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, await transpile(path));
+  }
+}
+
+async function transpile(path) {
+  const text = await readFile(path, "utf8");
+  if (path.endsWith(".shadow.css")) return `export default ${JSON.stringify(text)};`;
+  if (!path.endsWith(".ts")) return text;
+  const { code } = await esbuild.transform(text, { loader: "ts", target: TARGET });
+  return code;
+}
+
+const [flag, directory] = process.argv.slice(2);
+if (flag === "--modules") {
+  await transpileModules(directory);
+} else {
+  await rm(DIST, { recursive: true, force: true });
+  const metafile = await bundle();
+  const made = outputsBySource(metafile);
+  await writePages(made);
+  await writeStableEntries(made);
+  await compressAll();
+  // Last: make takes it for the mark that all is there.
+  await writeFile(join(DIST, "metafile.json"), JSON.stringify(metafile));
+}

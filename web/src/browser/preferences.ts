@@ -1,0 +1,60 @@
+// Choices that a viewer makes once for all videos in this browser: speed, volume, captions, quality.
+
+import { isQualityChoice, type QualityChoice } from "../playback/qualities.ts";
+import { browserStore, readJson, writeJson } from "./stores.ts";
+
+const KEY = "coursestream.preferences";
+
+export const CAPTION_SIZES = ["small", "medium", "large"] as const;
+export const CAPTION_GROUNDS = ["shaded", "solid", "none"] as const;
+
+export interface Preferences {
+  rate: number;
+  volume: number;
+  isMuted: boolean;
+  /** The language of captions; null for none. */
+  captions: string | null;
+  captionSize: (typeof CAPTION_SIZES)[number];
+  captionGround: (typeof CAPTION_GROUNDS)[number];
+  quality: QualityChoice;
+  hasPanel: boolean;
+}
+
+const DEFAULTS: Preferences = {
+  rate: 1,
+  volume: 1,
+  isMuted: false,
+  captions: null,
+  captionSize: "medium",
+  captionGround: "shaded",
+  quality: "auto",
+  hasPanel: false,
+};
+
+/** What is kept, with the default for each value that is missing or makes no sense. */
+export function readPreferences(kept: unknown = readJson(browserStore, KEY)): Preferences {
+  const found = (typeof kept === "object" && kept ? kept : {}) as Record<string, unknown>;
+  const within = (name: "rate" | "volume", least: number, most: number) => {
+    const value = found[name];
+    return typeof value === "number" && value >= least && value <= most ? value : DEFAULTS[name];
+  };
+  const oneOf = <T extends string>(name: string, values: readonly T[], other: T) =>
+    values.find((value) => value === found[name]) ?? other;
+  return {
+    rate: within("rate", 0.5, 2),
+    volume: within("volume", 0, 1),
+    isMuted: found.isMuted === true,
+    captions: typeof found.captions === "string" ? found.captions : null,
+    captionSize: oneOf("captionSize", CAPTION_SIZES, DEFAULTS.captionSize),
+    captionGround: oneOf("captionGround", CAPTION_GROUNDS, DEFAULTS.captionGround),
+    quality: isQualityChoice(found.quality) ? found.quality : DEFAULTS.quality,
+    hasPanel: found.hasPanel === true,
+  };
+}
+
+/** Keep some of them beside what other pages have kept meanwhile. */
+export function keepPreferences(changed: Partial<Preferences>): Preferences {
+  const all = { ...readPreferences(), ...changed };
+  writeJson(browserStore, KEY, all);
+  return all;
+}

@@ -1,0 +1,79 @@
+// Words on the picture: a card that says why nothing plays and what to do, an offer that can be
+// taken or left, a line about what goes on, a short flash.
+
+import { el } from "../browser/elements.ts";
+import { iconButton } from "./button.ts";
+
+const FLASH_MS = 900;
+
+export interface Action {
+  label: string;
+  run?: () => void;
+  href?: string;
+}
+
+export class Messages {
+  #flashTimer = 0;
+  card = el("div", { className: "card", hidden: true });
+  offer = el("div", { className: "offer", role: "status", hidden: true });
+  line = el("p", { className: "line", role: "status" });
+  flash = el("p", { className: "flash", ariaHidden: "true", hidden: true });
+
+  /** Cover the picture; `isAlarm` when something went wrong. */
+  showCard(title: string, text: string, actions: Action[], isAlarm = false) {
+    this.card.setAttribute("role", isAlarm ? "alert" : "group");
+    this.card.ariaLabel = isAlarm ? null : title;
+    this.card.replaceChildren(
+      el(
+        "div",
+        { className: "inside" },
+        el("h2", {}, title),
+        text && el("p", {}, text),
+        buttons(actions),
+      ),
+    );
+    this.card.hidden = false;
+  }
+
+  hideCard() {
+    this.card.hidden = true;
+    this.card.replaceChildren();
+  }
+
+  showOffer(text: string, action: Action) {
+    const dismiss = iconButton("close", "Dismiss", null, () => this.hideOffer());
+    this.offer.replaceChildren(el("span", {}, text), buttons([action]), dismiss.element);
+    this.offer.hidden = false;
+  }
+
+  hideOffer() {
+    this.offer.hidden = true;
+    this.offer.replaceChildren();
+  }
+
+  /** What goes on while playing goes on, or waits; empty for nothing. */
+  showLine(text: string) {
+    if (this.line.textContent !== text) this.line.textContent = text;
+  }
+
+  showFlash(word: string) {
+    this.flash.textContent = word;
+    this.flash.hidden = false;
+    clearTimeout(this.#flashTimer);
+    this.#flashTimer = setTimeout(() => {
+      this.flash.hidden = true;
+    }, FLASH_MS);
+  }
+}
+
+function buttons(actions: Action[]) {
+  return el(
+    "p",
+    { className: "actions" },
+    ...actions.map(({ label, run, href }) =>
+      href
+        ? el("a", { href, className: "action" }, label)
+        : el("button", { type: "button", className: "action", onclick: run }, label),
+    ),
+  );
+}

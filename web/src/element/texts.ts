@@ -1,0 +1,78 @@
+// The texts that belong to a video: captions, chapters and the storyboard's cues, fetched by grant.
+// Captions become a text track of the element's, whose cues the controls draw.
+
+import type { Playback } from "../playback/playback.ts";
+import { send } from "../service/client.ts";
+import { type Cue, parseWebVtt } from "./webvtt.ts";
+
+export class Texts {
+  #video: HTMLVideoElement;
+  #playback: () => Playback | null;
+  #captions = new Map<string, Promise<Cue[]>>();
+  #shown: TextTrack | null = null;
+  #wanted: string | null = null;
+
+  constructor(video: HTMLVideoElement, playback: () => Playback | null) {
+    this.#video = video;
+    this.#playback = playback;
+  }
+
+  get languages(): string[] {
+    return this.#playback()?.terms.captions.map(({ language }) => language) ?? [];
+  }
+
+  /** The captions of a language; none where they cannot be had. */
+  captions(language: string): Promise<Cue[]> {
+    const path = this.#playback()?.terms.captions.find((one) => one.language === language)?.url;
+    const known = this.#captions.get(language);
+    if (known || !path) return known ?? Promise.resolve([]);
+    const asked = this.#fetch(path);
+    this.#captions.set(language, asked);
+    // An outage is worth another try.
+    asked.then((cues) => cues.length || this.#captions.delete(language));
+    return asked;
+  }
+
+  chapters(): Promise<Cue[]> {
+    return this.#fetch(this.#playback()?.terms.chapters_url ?? null);
+  }
+
+  async storyboard(): Promise<{ cues: Cue[]; base: string }> {
+    const path = this.#playback()?.terms.storyboard_url ?? null;
+    return { cues: await this.#fetch(path), base: this.#playback()?.url(path ?? "/") ?? "" };
+  }
+
+  /** Caption cues as a track of this language, drawn by whoever listens to it; null for none. */
+  async show(language: string | null): Promise<TextTrack | null> {
+    this.#wanted = language;
+    const cues = language ? await this.captions(language) : [];
+    if (this.#wanted !== language) return this.#shown;
+    if (this.#shown) this.#shown.mode = "disabled";
+    this.#shown = language ? this.#track(language, cues) : null;
+    // Loaded, though the browser shows nothing of it.
+    if (this.#shown) this.#shown.mode = "hidden";
+    return this.#shown;
+  }
+
+  #track(language: string, cues: Cue[]): TextTrack {
+    const all = [...this.#video.textTracks];
+    const track =
+      all.find((one) => one.kind === "captions" && one.language === language) ??
+      this.#video.addTextTrack("captions", language, language);
+    track.mode = "hidden";
+    if (!track.cues?.length)
+      for (const { startS, endS, text } of cues) track.addCue(new VTTCue(startS, endS, text));
+    return track;
+  }
+
+  async #fetch(path: string | null): Promise<Cue[]> {
+    const playback = this.#playback();
+    if (!path || !playback) return [];
+    try {
+      const response = await send("GET", playback.url(path), { accept: "text/vtt" });
+      return parseWebVtt(await response.text());
+    } catch {
+      return []; // a video without captions is better than none
+    }
+  }
+}

@@ -1,0 +1,126 @@
+// The ladder played by hls.js: rungs, choice of quality, and addresses that follow a renewed grant.
+// Loaded only when a video has a ladder.
+
+import Hls, { type ErrorData, type HlsConfig, type Level } from "hls.js";
+import { ApiError } from "../service/client.ts";
+import type { Engine, EngineHooks } from "./engine.ts";
+import { fixedRung, highestRung, type QualityChoice, type Rung } from "./qualities.ts";
+
+const CONFIG: Partial<HlsConfig> = {
+  // The segments are fragmented MP4: there is nothing to convert, and a worker made of a blob is
+  // more than the pages' policy allows.
+  enableWorker: false,
+  capLevelToPlayerSize: true,
+  maxBufferLength: 30,
+  backBufferLength: 60,
+  // A first guess of the line, in bits a second; better than the lowest rung on every first visit.
+  abrEwmaDefaultEstimate: 3_000_000,
+  // Captions are tracks of the element's own.
+  renderTextTracksNatively: false,
+  enableWebVTT: false,
+};
+
+export class HlsEngine implements Engine {
+  #hls: Hls;
+  #hooks: EngineHooks;
+  #baseUrl: string;
+  #firstBaseUrl: string;
+  #choice: QualityChoice;
+  #soundUrl: string | null = null;
+  #hasRecovered = false;
+
+  constructor(
+    video: HTMLVideoElement,
+    url: string,
+    positionS: number,
+    choice: QualityChoice,
+    hooks: EngineHooks,
+  ) {
+    this.#hooks = hooks;
+    this.#choice = choice;
+    this.#baseUrl = this.#firstBaseUrl = directoryOf(url);
+    this.#hls = new Hls({
+      ...CONFIG,
+      startPosition: positionS,
+      xhrSetup: (xhr, asked) => xhr.open("GET", this.#current(asked), true),
+    });
+    this.#hls.on(Hls.Events.MANIFEST_PARSED, () => this.#begin());
+    this.#hls.on(Hls.Events.LEVEL_SWITCHED, () => hooks.switched(this.#rung));
+    this.#hls.on(Hls.Events.ERROR, (_, data) => this.#fail(data));
+    this.#hls.attachMedia(video);
+    this.#hls.loadSource(url);
+  }
+
+  get rungs(): Rung[] {
+    return this.#soundUrl ? [] : this.#hls.levels.map(toRung);
+  }
+
+  /** Go on by a new grant: what is buffered stays. */
+  follow(url: string) {
+    this.#baseUrl = directoryOf(url);
+    this.#hls.startLoad();
+  }
+
+  choose(choice: QualityChoice) {
+    const wasSound = this.#choice === "listen";
+    this.#choice = choice;
+    if (wasSound !== (choice === "listen")) return false;
+    this.#apply();
+    return true;
+  }
+
+  close() {
+    this.#hls.destroy();
+  }
+
+  get #rung(): Rung | null {
+    const level = this.#hls.levels[this.#hls.currentLevel];
+    return level ? toRung(level) : null;
+  }
+
+  // Playlists name their files relative to themselves, so by the grant that they came by.
+  #current(asked: string): string {
+    if (!asked.startsWith(this.#firstBaseUrl)) return asked;
+    return this.#baseUrl + asked.slice(this.#firstBaseUrl.length);
+  }
+
+  #begin() {
+    const sound = this.#hls.allAudioTracks.find(({ url }) => url);
+    if (this.#choice === "listen" && sound && !this.#soundUrl) {
+      this.#soundUrl = sound.url;
+      this.#hls.loadSource(sound.url);
+      return;
+    }
+    this.#apply();
+    this.#hooks.ready();
+  }
+
+  #apply() {
+    this.#hls.autoLevelCapping = highestRung(this.#choice, this.rungs);
+    this.#hls.nextLevel = fixedRung(this.#choice, this.rungs);
+  }
+
+  #fail({ fatal, type, details, response }: ErrorData) {
+    const status = response?.code ?? 0;
+    // Refused by the grant: without it every other request fails as well.
+    if (type === Hls.ErrorTypes.NETWORK_ERROR && (status === 401 || status === 403)) {
+      this.#hls.stopLoad();
+      return this.#hooks.failed(new ApiError(status));
+    }
+    if (!fatal) return;
+    if (type === Hls.ErrorTypes.MEDIA_ERROR && !this.#hasRecovered) {
+      this.#hasRecovered = true;
+      return this.#hls.recoverMediaError();
+    }
+    const isNetwork = type === Hls.ErrorTypes.NETWORK_ERROR;
+    this.#hooks.failed(isNetwork ? new ApiError(status) : new ApiError(415, { detail: details }));
+  }
+}
+
+function toRung({ width, height, bitrate }: Level): Rung {
+  return { height: Math.min(width || height, height), bitrate };
+}
+
+function directoryOf(url: string): string {
+  return url.slice(0, url.lastIndexOf("/") + 1);
+}

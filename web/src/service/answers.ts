@@ -1,0 +1,87 @@
+// The shapes of what the service answers and is sent, as docs/api.md and /openapi.json have them.
+
+import type { IntervalSet } from "../progress/intervals.ts";
+
+export interface Source {
+  url: string;
+  type: string;
+}
+
+export interface Captions {
+  language: string;
+  url: string;
+}
+
+/** `height` is null for sound alone. */
+export interface Size {
+  height: number | null;
+  bytes: number;
+}
+
+/** The answer to `POST /api/v1/videos/{video_id}/playback`. */
+export interface Terms {
+  grant: string;
+  expires_at: string;
+  /** The end of the addresses of media, where that is not the grant's. */
+  media_expires_at?: string;
+  session_id: string;
+  next_sequence: number;
+  stream_url: string;
+  sources: Source[];
+  hls_url: string | null;
+  sizes?: Size[];
+  thumbnails: Record<string, string>;
+  captions: Captions[];
+  chapters_url: string | null;
+  storyboard_url: string | null;
+  events_url: string;
+  resume_position: number;
+  duration: number | null;
+  completed: boolean;
+  report_interval: number;
+}
+
+export interface Progress {
+  position: number;
+  watched_seconds: number;
+  watched_ratio: number;
+  watched: IntervalSet;
+  completed: boolean;
+  completed_at: string | null;
+  updated_at: string | null;
+}
+
+export type ReportEvent = "started" | "progress" | "paused" | "seeked" | "completed" | "stopped";
+
+export interface Quality {
+  startup_ms?: number;
+  stalls?: number;
+  stalled_ms?: number;
+  dropped_frames?: number;
+  bitrate?: number;
+  height?: number;
+  error?: string;
+}
+
+export interface Report {
+  session_id: string;
+  sequence: number;
+  position: number;
+  watched: IntervalSet;
+  event: ReportEvent;
+  rate?: number;
+  delayed_s?: number;
+  quality?: Quality;
+}
+
+export interface Video {
+  id: string;
+  course_id: string;
+  module_id: string;
+  title: string;
+  status: "processing" | "ready" | "failed";
+  failure: { code: string; detail: string } | null;
+  duration: number | null;
+  thumbnails: Record<string, string>;
+  progress?: Progress | null;
+}

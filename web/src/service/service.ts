@@ -1,0 +1,76 @@
+// The calls of one viewer to one server that a player makes. The token comes from whoever embeds
+// the player: it is asked for again once when the server refuses it.
+
+import type { Progress, Report, Terms, Video } from "./answers.ts";
+import { userOf } from "./claims.ts";
+import { ApiError, sendJson } from "./client.ts";
+
+/** Gives a bearer token; `isRefused` when the last one has been refused. */
+export type TokenSource = (isRefused: boolean) => Promise<string | null> | string | null;
+
+export class Service {
+  readonly server: string;
+  #ask: TokenSource;
+  #token: string | null = null;
+
+  /** `server` is an origin, as `https://video.example.org`. */
+  constructor(server: string, ask: TokenSource) {
+    this.server = server;
+    this.#ask = ask;
+  }
+
+  /** The viewer's user id, once there is a token. */
+  async userId(): Promise<string> {
+    return userOf(await this.#currentToken());
+  }
+
+  openPlayback(videoId: string, sessionId?: string): Promise<Terms> {
+    const body = sessionId ? { session_id: sessionId } : {};
+    return this.#json("POST", `${videoPath(videoId)}/playback`, body);
+  }
+
+  openEvents(): Promise<{ events_url: string }> {
+    return this.#json("POST", "/api/v1/events/grant", {});
+  }
+
+  video(videoId: string): Promise<Video> {
+    return this.#json("GET", videoPath(videoId));
+  }
+
+  progress(videoId: string): Promise<Progress> {
+    return this.#json("GET", `${videoPath(videoId)}/progress`);
+  }
+
+  report(videoId: string, report: Report): Promise<Progress> {
+    return this.#json("PUT", `${videoPath(videoId)}/progress`, report);
+  }
+
+  async #json<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const token = await this.#currentToken();
+    const url = new URL(path, this.server).href;
+    try {
+      return await sendJson<T>(method, url, { body, token });
+    } catch (error) {
+      const isRefused = error instanceof ApiError && error.status === 401;
+      const next = isRefused ? await this.#nextToken(token) : null;
+      if (!next) throw error;
+      return sendJson<T>(method, url, { body, token: next });
+    }
+  }
+
+  async #currentToken(): Promise<string> {
+    this.#token ??= await this.#ask(false);
+    if (!this.#token) throw new ApiError(401, { code: "invalid-token", detail: "Please sign in." });
+    return this.#token;
+  }
+
+  /** Another token than the refused one; null when there is none. */
+  async #nextToken(refused: string): Promise<string | null> {
+    if (this.#token === refused) this.#token = await this.#ask(true);
+    return this.#token === refused ? null : this.#token;
+  }
+}
+
+function videoPath(id: string) {
+  return `/api/v1/videos/${encodeURIComponent(id)}`;
+}
