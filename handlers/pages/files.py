@@ -65,8 +65,7 @@ class PageFile:
 
     def headers(self, encoding: str | None) -> dict[str, str]:
         validators = self.validators(encoding)
-        coded = {} if encoding is None else {hdrs.CONTENT_ENCODING: encoding}
-        return coded | {
+        headers: dict[str, str] = {
             hdrs.CONTENT_TYPE: self.media_type,
             hdrs.ETAG: str(validators.etag),
             hdrs.LAST_MODIFIED: http_date(validators.last_modified_s),
@@ -76,3 +75,6 @@ class PageFile:
             hdrs.REFERRER_POLICY: "no-referrer",
             hdrs.X_CONTENT_TYPE_OPTIONS: "nosniff",
         }
+        if encoding is not None:
+            headers[hdrs.CONTENT_ENCODING] = encoding
+        return headers

@@ -27,8 +27,9 @@ class Policies:
         own = f"'self' {self.media_origin}".strip()
         anywhere = " http: https:" if name in (WATCH_PAGE, EMBED_PAGE) else ""
         ancestors = " ".join(self.embedding_origins) if name == EMBED_PAGE else ""
+        framed_by = ancestors or "'none'"
         return (
             f"default-src 'self'; img-src {own} blob:; media-src {own} blob:{anywhere}; "
             f"connect-src {own}; object-src 'none'; base-uri 'none'; form-action 'self'; "
-            f"require-trusted-types-for 'script'; frame-ancestors {ancestors or "'none'"}"
+            f"require-trusted-types-for 'script'; frame-ancestors {framed_by}"
         )
