@@ -24,7 +24,7 @@ DOCS_PAGE = "docs.html"
 MISSING_PAGE = "missing.html"
 ICON = "icon.svg"
 
-LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Pages:
@@ -44,7 +44,7 @@ class Pages:
             if path.suffix in MEDIA_TYPES
         }
         if not pages:
-            LOG.warning("The web pages are not built, so none is served: run `make install`.")
+            logger.warning("The web pages are not built, so none is served: run `make install`.")
         return cls(pages)
 
     def find(self, name: str) -> PageFile | None:
@@ -101,7 +101,7 @@ async def show_icon(request: web.Request) -> web.Response:
 @endpoint(
     "GET /static/{name}",
     _page(
-        "What the pages are made of, and `course-video.js`, the player for other sites",
+        "What the pages are made of, and the player as a module for other sites",
         {"text/html": TEXT, "text/css": TEXT, "text/javascript": TEXT, "image/svg+xml": TEXT},
     ),
 )
