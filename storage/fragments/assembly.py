@@ -13,7 +13,7 @@ from typing import BinaryIO
 from storage.errors import MismatchedPieces, Undecodable, wrap_os_errors
 from storage.fragments.fragmented_file import Fragment, FragmentedFile
 from storage.fragments.moving import delay_track, move_fragment
-from storage.fragments.pieces import MovieFragment, Piece, read_first_fragment, read_fragments
+from storage.fragments.pieces import MovieFragment, Piece, read_fragments, read_fragments_at
 from storage.fragments.segment_index import Reference, SegmentIndex, parse_segment_index
 from storage.fragments.segments import gather_segments
 from storage.mp4.boxes import Box, iterate_top_level, read_index
@@ -60,9 +60,8 @@ def read_assembled(path: Path) -> FragmentedFile:
         file.seek(sidx.content)
         index = parse_segment_index(file.read(sidx.stop - sidx.content))
         bare = _describe(moov.stop, index, [0] * len(index.references))
-        openings = [
-            read_first_fragment(file, moov, one.offset).keyframe_size for one in bare.fragments
-        ]
+        positions = (one.offset for one in bare.fragments)
+        openings = [one.keyframe_size for one in read_fragments_at(file, moov, positions)]
     return _describe(moov.stop, index, openings)
 
 

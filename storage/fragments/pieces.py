@@ -5,7 +5,7 @@ that is missing would be missing in all that is made of it.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO, NamedTuple
@@ -89,13 +89,18 @@ def read_fragments(file: BinaryIO) -> Piece:
     return Piece(file.read(moov.start), index, track.number, track.timescale, fragments)
 
 
-def read_first_fragment(file: BinaryIO, moov: Box, position: int) -> MovieFragment:
-    """Of those from `position` on. Raises: Truncated, Undecodable, TooComplex."""
+def read_fragments_at(
+    file: BinaryIO, moov: Box, positions: Iterable[int]
+) -> Iterator[MovieFragment]:
+    """Those that begin at these positions. Raises: Truncated, Undecodable, TooComplex."""
     size = os.fstat(file.fileno()).st_size
-    pair = [_box_at(file, position, size)]
-    pair.append(_box_at(file, pair[0].stop, size))
-    head, data = next(_pair_fragments(pair))
-    return _read_track(read_index(file, moov)).read(read_index(file, head), head, data)
+    track = _read_track(read_index(file, moov))
+    for position in positions:
+        head = _box_at(file, position, size)
+        data = _box_at(file, head.stop, size)
+        if (head.kind, data.kind) != (b"moof", b"mdat"):
+            raise Undecodable(f"no fragment at {position}")
+        yield track.read(read_index(file, head), head, data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,3 +209,16 @@ def test_an_assembled_file_that_was_cut_is_not_described(pieces: list[Path]) -> 
 
     with pytest.raises(Undecodable):
         read_assembled(path)
+
+
+def test_an_index_that_points_elsewhere_is_not_described(pieces: list[Path]) -> None:
+    """At an mdat, for instance."""
+    path, file = join(pieces, [0, 400])
+    content = path.read_bytes()
+    first = file.fragments[0]
+    moof_size = int.from_bytes(content[first.offset : first.offset + 4], "big")
+    sizes = file.index_range[0] + 8 + 32
+    path.write_bytes(content[:sizes] + moof_size.to_bytes(4, "big") + content[sizes + 4 :])
+
+    with pytest.raises(Undecodable):
+        read_assembled(path)
