@@ -24,6 +24,7 @@ from storage.ladder.facts import (
 )
 from storage.ladder.limits import Limits, piece_limits, reading_limits, sound_limits
 from storage.media.facts import encode
+from storage.sandbox.ladder_answers import require_ladder_plan
 
 _T = TypeVar("_T")
 
@@ -66,9 +67,11 @@ class LadderChildren(ABC):
         wanted = None if heights is None else [*heights]
         task = PlanTask(path, source, wanted, av1, max_pixels, segment_s, piece_s)
         limits = reading_limits(await _size(path))
-        return await self.run_idle(
+        plan = await self.run_idle(
             "plan_ladder", task, LadderPlan, limits, max_answer_bytes=_PLAN_ANSWER_BYTES
         )
+        require_ladder_plan(plan)
+        return plan
 
     async def encode_piece(
         self,
