@@ -127,6 +127,8 @@ def _command(*arguments: str) -> list[str]:
 def environ_of(settings: Mapping[str, str]) -> dict[str, str]:
     """These settings, and none of whoever measures."""
     kept = {name: value for name, value in os.environ.items() if "COURSESTREAM_" not in name}
+    # Nothing is made beside what is measured.
+    settings = {"RENDITIONS": "none", **settings}
     return kept | {f"COURSESTREAM_{name}": value for name, value in settings.items()}
 
 

@@ -21,6 +21,11 @@ QUEUED = """
 SELECT id FROM procrastinate_jobs WHERE lock = %s AND status IN ('todo', 'doing') LIMIT 1
 """
 
+ANY_QUEUED = """
+SELECT id FROM procrastinate_jobs
+WHERE starts_with(lock, %s) AND status IN ('todo', 'doing') LIMIT 1
+"""
+
 COUNT_BY_STATUS = "SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status"
 
 
@@ -33,6 +38,11 @@ async def count_by_status(queries: Queries) -> dict[str, int]:
 async def is_queued(queries: Queries, lock: str) -> bool:
     """True while a job with that lock waits or runs."""
     return await queries.fetch_one(QUEUED, (lock,)) is not None
+
+
+async def is_any_queued(queries: Queries, prefix: str) -> bool:
+    """True while a job whose lock begins so waits or runs."""
+    return await queries.fetch_one(ANY_QUEUED, (prefix,)) is not None
 
 
 async def defer(

@@ -23,6 +23,7 @@ from events.stream.hub import Hub, HubLimits
 from events.takeover.s3_urls import S3Sources
 from events.upkeep.damage import LOOK_INTERVAL_S as DAMAGE_INTERVAL_S
 from events.upkeep.damage import DamagedFiles, Repairs
+from events.upkeep.ladder_sweep import ladder_sweep
 from events.upkeep.ledger import Ledger, LedgerWriter
 from events.upkeep.membership import Membership
 from events.upkeep.pairing import pair
@@ -191,6 +192,7 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
         trash_sweep(pool, stored, config.trash_retention_s),
         Reconcile(pool, dsn, stored, config.upload_expiry_s),
         upload_sweep(pool, stored),
+        ladder_sweep(pool, stored, config.grant_ttl_s),
         Periodic("damaged files", repairs.look, DAMAGE_INTERVAL_S, OUTAGES),
         Periodic("removed files", app[keys.OPEN_FILES].forget_removed, FORGET_INTERVAL_S, OUTAGES),
     )

@@ -12,7 +12,10 @@ from procrastinate.contrib.aiopg import AiopgConnector
 from procrastinate.exceptions import ConnectorException
 
 from db.errors import DatabaseUnavailable
-from db.pool import connection_options, open_database
+from db.pool import Database, connection_options, open_database
+from events.ladder import queue, start
+from events.ladder.ladders import Ladders
+from events.ladder.options import LadderOptions, LadderSettings
 from events.media import pipeline
 from events.media.pictures import PictureSettings
 from events.media.pipeline import Pipeline
@@ -41,6 +44,14 @@ class Liveness:
     looks: str = "* * * * * */30"  # cron, the seconds last
 
 
+@dataclass(frozen=True, slots=True)
+class MediaWork:
+    """The bodies of all jobs."""
+
+    pipeline: Pipeline
+    ladders: Ladders
+
+
 async def run(config: Config, dsn: str) -> None:
     """Runs jobs until cancelled; an interrupted job is retried later."""
     async with open_database(dsn, size=CONNECTIONS) as database:
@@ -49,19 +60,40 @@ async def run(config: Config, dsn: str) -> None:
         await pipeline.enqueue_missing_pictures(database)
         if config.alternate_format:
             await pipeline.enqueue_without_alternate(database)
+        await _look_for_ladders(config, database)
+        sandbox = Sandbox(1)
+        ladders = Ladders(database, storage, sandbox, ladder_settings(config))
         pictures = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
-        work = Pipeline(
+        pipeline_work = Pipeline(
             database,
             storage,
-            Sandbox(1),
+            sandbox,
             pictures,
             has_alternate=config.alternate_format,
             completion_ratio=config.completion_ratio,
+            begin_ladder=ladders.begin,
         )
-        await take_jobs(dsn, work, Liveness())
+        await take_jobs(dsn, MediaWork(pipeline_work, ladders), Liveness())
 
 
-async def take_jobs(dsn: str, work: Pipeline, liveness: Liveness) -> None:
+def ladder_settings(config: Config) -> LadderSettings:
+    options = None
+    if config.renditions != "none":
+        heights = None if config.renditions == "auto" else config.renditions
+        options = LadderOptions(heights, config.renditions_av1)
+    return LadderSettings(options, config.storage_quota_bytes, config.storage_reserve_bytes)
+
+
+async def _look_for_ladders(config: Config, database: Database) -> None:
+    """Begins what is missing since a change of the setting, or ends what is under way."""
+    options = ladder_settings(config).options
+    if options is None:
+        await start.end_unfinished(database)
+    else:
+        await start.begin_missing(database, options)
+
+
+async def take_jobs(dsn: str, work: MediaWork, liveness: Liveness) -> None:
     """Runs one job after the other, until cancelled."""
     app = build_queue(dsn, work, liveness)
     async with app.open_async(), _queue_errors():
@@ -85,26 +117,29 @@ async def _queue_errors() -> AsyncIterator[None]:
         raise DatabaseUnavailable(f"the job queue lost its database: {exc.__cause__}") from exc
 
 
-TaskBody = Callable[[JobContext, str], Awaitable[None]]
+TaskBody = Callable[..., Awaitable[None]]
 
 
-def build_queue(dsn: str, work: Pipeline, liveness: Liveness) -> App:
-    """Builds the job queue's application; the task bodies are in `events.media.pipeline`."""
+def build_queue(dsn: str, work: MediaWork, liveness: Liveness) -> App:
+    """Builds the job queue's application; the task bodies are in `events.media.pipeline` and
+    `events.ladder.ladders`."""
     app = App(connector=AiopgConnector(dsn=dsn, maxsize=CONNECTIONS, **connection_options()))
-    _add_media_tasks(app, work)
+    _add_media_tasks(app, work.pipeline)
+    _add_ladder_tasks(app, work.ladders)
     _add_retry_of_stalled(app, liveness)
     return app
 
 
-def _add_media_tasks(app: App, work: Pipeline) -> None:
-    def media_task(name: str) -> Callable[[TaskBody], Any]:
-        retry = RetryStrategy(max_attempts=ATTEMPTS - 1, wait=2)
-        register: Callable[[TaskBody], Any] = app.task(
-            name=name, queue=pipeline.QUEUE, retry=retry, pass_context=True
-        )
-        return register
+def _media_task(app: App, name: str) -> Callable[[TaskBody], Any]:
+    retry = RetryStrategy(max_attempts=ATTEMPTS - 1, wait=2)
+    register: Callable[[TaskBody], Any] = app.task(
+        name=name, queue=pipeline.QUEUE, retry=retry, pass_context=True
+    )
+    return register
 
-    @media_task(pipeline.PROCESS_VIDEO)
+
+def _add_media_tasks(app: App, work: Pipeline) -> None:
+    @_media_task(app, pipeline.PROCESS_VIDEO)
     async def process_video(context: JobContext, video_id: str) -> None:
         if context.job.attempts >= ATTEMPTS:  # it took its workers down with it
             await work.give_up(UUID(video_id))
@@ -112,11 +147,43 @@ def _add_media_tasks(app: App, work: Pipeline) -> None:
             is_last_attempt = context.job.attempts == ATTEMPTS - 1
             await work.run(UUID(video_id), is_last_attempt=is_last_attempt)
 
-    @media_task(pipeline.MAKE_ALTERNATE)
+    @_media_task(app, pipeline.MAKE_ALTERNATE)
     async def make_alternate(context: JobContext, video_id: str) -> None:
         if context.job.attempts < ATTEMPTS:  # else it took its workers down with it
             is_last_attempt = context.job.attempts == ATTEMPTS - 1
             await work.add_alternate(UUID(video_id), is_last_attempt=is_last_attempt)
+
+
+def _add_ladder_tasks(app: App, ladders: Ladders) -> None:
+    @_media_task(app, queue.PLAN_LADDER)
+    async def plan_ladder(context: JobContext, video_id: str) -> None:
+        if context.job.attempts >= ATTEMPTS:  # it took its workers down with it
+            await ladders.give_up(UUID(video_id))
+        else:
+            await ladders.plan(UUID(video_id), is_last_attempt=_is_last(context))
+
+    @_media_task(app, queue.MAKE_PIECE)
+    async def make_ladder_piece(context: JobContext, video_id: str, lane: int) -> None:
+        if context.job.attempts >= ATTEMPTS:
+            await ladders.give_up_piece(UUID(video_id), lane)
+        else:
+            await ladders.make_piece(UUID(video_id), lane, is_last_attempt=_is_last(context))
+
+    @_media_task(app, queue.FINISH_LADDER)
+    async def finish_ladder(context: JobContext, video_id: str) -> None:
+        if context.job.attempts >= ATTEMPTS:
+            await ladders.give_up(UUID(video_id))
+        else:
+            await ladders.finish(UUID(video_id), is_last_attempt=_is_last(context))
+
+    @_media_task(app, queue.WRITE_PLAYLISTS)
+    async def write_playlists(context: JobContext, video_id: str) -> None:
+        if context.job.attempts < ATTEMPTS:
+            await ladders.write_playlists(UUID(video_id))
+
+
+def _is_last(context: JobContext) -> bool:
+    return context.job.attempts == ATTEMPTS - 1
 
 
 def _add_retry_of_stalled(app: App, liveness: Liveness) -> None:

@@ -48,10 +48,10 @@ def adopt_asset(paths: StoragePaths, temp: Path, course_id: str, video_id: UUID,
     target = paths.asset(course_id, video_id, name)
     paths.check()
     with wrap_os_errors():
-        _fsync_own_file(temp)
+        fsync_own_file(temp)
         _make_video_dir(paths, course_id, video_id)
         os.replace(temp, target)
-        _fsync_dir(target.parent)
+        fsync_dir(target.parent)
     return target
 
 
@@ -68,10 +68,10 @@ def publish_partial(
     paths.check()
     with wrap_os_errors():
         os.chmod(partial, FILE_MODE)
-        os.utime(partial)  # as in `_fsync_own_file`
+        os.utime(partial)  # as in `fsync_own_file`
         _make_video_dir(paths, course_id, video_id)
         os.link(partial, target, follow_symlinks=False)
-        _fsync_dir(target.parent)
+        fsync_dir(target.parent)
     return target
 
 
@@ -93,7 +93,7 @@ def link_asset(
         finally:
             # POSIX: rename does nothing when both are already the same file.
             draft.unlink(missing_ok=True)
-        _fsync_dir(target.parent)
+        fsync_dir(target.parent)
     return target
 
 
@@ -106,7 +106,7 @@ def remove_asset(paths: StoragePaths, course_id: str, video_id: UUID, name: str)
     paths.check()
     with wrap_os_errors(), suppress(FileNotFoundError):
         target.unlink()
-        _fsync_dir(target.parent)
+        fsync_dir(target.parent)
 
 
 def remove_video(paths: StoragePaths, course_id: str, video_id: UUID) -> None:
@@ -118,7 +118,7 @@ def remove_video(paths: StoragePaths, course_id: str, video_id: UUID) -> None:
     paths.check()
     with wrap_os_errors(), suppress(FileNotFoundError):
         shutil.rmtree(directory)
-        _fsync_dir(directory.parent)
+        fsync_dir(directory.parent)
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def scratch(paths: StoragePaths) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _fsync_own_file(path: Path) -> None:
+def fsync_own_file(path: Path) -> None:
     # Media children write files here. A symbolic link left by one in place of a file would later
     # make the server follow it.
     try:
@@ -162,10 +162,10 @@ def _make_video_dir(paths: StoragePaths, course_id: str, video_id: UUID) -> None
     for directory in (paths.course_dir(course_id), paths.video_dir(course_id, video_id)):
         with suppress(FileExistsError):
             directory.mkdir(mode=DIRECTORY_MODE)
-            _fsync_dir(directory.parent)
+            fsync_dir(directory.parent)
 
 
-def _fsync_dir(directory: Path) -> None:
+def fsync_dir(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -42,8 +42,9 @@ from storage.sandbox.children import Sandbox
 PROCESS_VIDEO, MAKE_ALTERNATE = "process_video", "make_alternate"
 QUEUE = "media"
 
-# Priorities below that of new uploads: nobody waits for these; the other format comes last.
-LEISURELY, MORE_LEISURELY = -1, -2
+# Priorities below that of new uploads: nobody waits for these. The other format comes last, after
+# all ladders: one conversion takes a worker for hours.
+LEISURELY, MORE_LEISURELY = -1, -100
 QUEUED_AT_ONCE = 200
 logger = logging.getLogger(__name__)
 
@@ -141,12 +142,17 @@ class Pipeline:
         has_alternate: bool = False,
         completion_ratio: float = 0.9,
         must_be_faithful: bool = False,
+        begin_ladder: Callable[[UUID], Awaitable[None]] | None = None,
     ) -> None:
-        """`must_be_faithful`: a file that differs from its upload is an error, for tests."""
+        """`must_be_faithful`: a file that differs from its upload is an error, for tests.
+
+        `begin_ladder` is called with each video that is ready, possibly again.
+        """
         self._database = database
         self._storage = storage
         self._has_alternate = has_alternate
         self._completion_ratio = completion_ratio
+        self._begin_ladder = begin_ladder
         self._served_files = ServedFiles(
             database, storage, sandbox, must_be_faithful=must_be_faithful
         )
@@ -162,6 +168,8 @@ class Pipeline:
                 await self._make_ready(video)
             await self._served_files.drop_original(video)
             await self._enqueue_alternate(video_id)
+            if self._begin_ladder is not None:
+                await self._begin_ladder(video_id)
             await self._pictures.complete(video_id)
         except NoLongerWanted:
             logger.info("video %s was deleted while it was worked on", video_id)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
+from db.media import ladders
 from db.pool import Database
 from db.upkeep import file_rows
 from db.upkeep.file_rows import FileRow, VideoFiles
@@ -92,6 +93,7 @@ async def survey(database: Database, storage: StoragePaths, *, is_deep: bool = F
         findings += await _faults(database, storage, page, is_deep)
         findings += await SHARED_DISK.run(_retryable, storage, page)
     findings += [_stuck(video) for video in await file_rows.list_stuck(database)]
+    findings += [_stuck_ladder(*ids) for ids in await ladders.list_stuck(database)]
     return Survey(tuple(findings), dict(sorted(usage.items())))
 
 
@@ -253,6 +255,11 @@ def _retryable(storage: StoragePaths, page: Sequence[VideoFiles]) -> list[Findin
         for video in page
         if video.is_retryable and _has_original(storage, video)
     ]
+
+
+def _stuck_ladder(video_id: UUID, course_id: str) -> Finding:
+    detail = "its renditions are being made, but have no job"
+    return Finding("stuck", course_id, video_id, None, detail)
 
 
 def _stuck(video: file_rows.StuckVideo) -> Finding:

@@ -10,11 +10,12 @@ from uuid import UUID
 from aiohttp import hdrs, web
 from msgspec.structs import asdict
 
-from db.media import text_tracks
+from db.media import ladders, text_tracks
 from db.media.text_tracks import TextTrack, TrackName
 from db.pool import Transaction
 from db.videos import Video
 from events.errors import VideoMissing
+from events.ladder import queue
 from events.log.snapshots import VideoSnapshot, snapshot
 from events.log.video_events import append_updated
 from handlers import keys
@@ -211,6 +212,7 @@ async def _put(request: web.Request, video: Video, name: TrackName) -> web.Respo
             await _require_room(transaction, video.id)
         if before is None or before.sha256 != digest:
             await text_tracks.put(transaction, video.id, name, content, digest)
+            await _enqueue_playlists(transaction, video.id, name)
             video = await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
     request.app[keys.CATALOG].forget(video.id)
     answer = CaptionedVideo(**asdict(snapshot(video)), warnings=track.warnings)
@@ -244,6 +246,7 @@ async def _delete(request: web.Request, video_id: UUID, name: TrackName) -> web.
         if await _lock_track(request, transaction, video_id, name) is None:
             raise _missing(name)
         await text_tracks.delete(transaction, video_id, name)
+        await _enqueue_playlists(transaction, video_id, name)
         await append_updated(transaction, video_id, request[keys.VIEWER].user_id)
     request.app[keys.CATALOG].forget(video_id)
     return web.Response(status=204)
@@ -293,6 +296,12 @@ async def _lock_track(
     if is_refused:
         raise PreconditionFailed
     return track
+
+
+async def _enqueue_playlists(transaction: Transaction, video_id: UUID, name: TrackName) -> None:
+    """Captions are renditions in the playlists of an adaptive ladder; chapters are not."""
+    if name.kind == "captions" and await ladders.get(transaction, video_id) is not None:
+        await queue.enqueue_playlists(transaction, video_id)
 
 
 async def _require_room(transaction: Transaction, video_id: UUID) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dotenv import dotenv_values
 
@@ -29,8 +29,6 @@ PREFIX = "COURSESTREAM_"
 # ignored.
 RESERVED: Mapping[str, str | None] = {
     "REDIS_URL": None,
-    "RENDITIONS": "none",
-    "RENDITIONS_AV1": "off",
     "ACCEL_REDIRECT": None,
     "PROGRESS_EVENT_RETENTION": None,
     "SIGN_IN_URL": None,
@@ -236,6 +234,19 @@ class Config:
     )
     thumbnail_quality: int = setting(
         "THUMBNAIL_QUALITY", "82", values.integer(1, 100), "Encoder quality of thumbnails."
+    )
+    renditions: tuple[int, ...] | Literal["none", "auto"] = setting(
+        "RENDITIONS",
+        "auto",
+        values.renditions(),
+        "Adaptive ladder, made after `ready`: `auto` is 1080, 720, 480, 240 up to the source's"
+        " size; heights are the shorter sides of pictures. What is made stays when this changes.",
+    )
+    renditions_av1: bool = setting(
+        "RENDITIONS_AV1",
+        "off",
+        values.switch(),
+        "Make the ladder in AV1, too, for clients that play it.",
     )
     alternate_format: bool = setting(
         "ALTERNATE_FORMAT",

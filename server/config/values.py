@@ -267,6 +267,20 @@ def picture_sizes() -> Rule:
     )
 
 
+def renditions() -> Rule:
+    """`none`, `auto`, or heights in pixels, the largest first."""
+
+    def parse(value: str) -> tuple[int, ...] | str:
+        if value in ("none", "auto"):
+            return value
+        heights = [_between(96, _whole_number(item), 4320) for item in _items(value)]
+        if any(height % 2 for height in heights) or not len({*heights}) == len(heights) <= 8:
+            raise ValueError
+        return tuple(sorted(heights, reverse=True))
+
+    return Rule(parse, "none, auto, or up to 8 even heights from 96 to 4320 with commas between")
+
+
 def _picture_size(item: str) -> tuple[str, int]:
     name, _, width = item.partition(":")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) or name in RESERVED_PICTURE_NAMES:

@@ -21,11 +21,14 @@ from uuid import UUID
 from db import videos
 from db.pool import Database, open_database
 from events.deletion import Deletion
+from events.ladder.ladders import Ladders
+from events.ladder.options import LadderSettings
 from events.media.pictures import PictureSettings
 from events.media.pipeline import Pipeline
 from events.upkeep.trash import sweep
-from server.worker import Liveness, build_queue, take_jobs
+from server.worker import Liveness, MediaWork, build_queue, take_jobs
 from storage.paths import StoragePaths
+from storage.sandbox.children import Sandbox
 from tests.plain_media import PlainMedia
 from tests.waiting import wait_until
 
@@ -101,7 +104,7 @@ async def work_job(order: dict[str, Any], database: Database, steps: Steps) -> N
     """The next job of the queue, as the worker does it."""
     pipeline = _pipeline(DyingPipeline, order, database, steps)
     pipeline.steps = steps
-    app = build_queue(order["dsn"], pipeline, PATIENT)
+    app = build_queue(order["dsn"], _without_ladders(pipeline, order, database), PATIENT)
     async with app.open_async():
         await app.run_worker_async(
             queues=["media"], wait=False, install_signal_handlers=False, delete_jobs="successful"
@@ -110,9 +113,9 @@ async def work_job(order: dict[str, Any], database: Database, steps: Steps) -> N
 
 async def work_jobs(order: dict[str, Any], database: Database, steps: Steps) -> None:
     """A worker that lives, and takes over what the killed ones left, until nothing is left."""
-    taking = asyncio.create_task(
-        take_jobs(order["dsn"], _pipeline(Pipeline, order, database, steps), QUICK)
-    )
+    pipeline = _pipeline(Pipeline, order, database, steps)
+    work = _without_ladders(pipeline, order, database)
+    taking = asyncio.create_task(take_jobs(order["dsn"], work, QUICK))
     for unfinished in (PROCESSING, QUEUED):
         await wait_until(
             partial(database.fetch_all, unfinished),
@@ -156,6 +159,11 @@ WORKS: dict[str, Work] = {
 def _pipeline(kind: type[Any], order: dict[str, Any], database: Database, steps: Steps) -> Any:
     storage, has_alternate = StoragePaths(Path(order["root"])), order.get("has_alternate", False)
     return kind(database, storage, DyingMedia(steps), PICTURES, has_alternate=has_alternate)
+
+
+def _without_ladders(pipeline: Pipeline, order: dict[str, Any], database: Database) -> MediaWork:
+    storage, settings = StoragePaths(Path(order["root"])), LadderSettings(None)
+    return MediaWork(pipeline, Ladders(database, storage, Sandbox(1), settings))
 
 
 async def obey(order: dict[str, Any], told: int) -> None:

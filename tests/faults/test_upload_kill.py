@@ -34,7 +34,7 @@ STEPS = [
     ("events.uploads.publication:media_facts:before", "absent"),
     ("events.uploads.publication:Publication.examine:after", "absent"),
     ("events.uploads.publication:publish_original:before", "absent"),
-    ("storage.videos:_fsync_own_file:after", "absent"),
+    ("storage.videos:fsync_own_file:after", "absent"),
     ("storage.videos:_make_video_dir:after", "absent"),
     ("storage.videos:os.replace:after", "stray"),
     ("events.uploads.publication:publish_original:after", "stray"),

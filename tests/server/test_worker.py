@@ -32,7 +32,7 @@ def config(tmp_path: Path) -> Config:
     return load_config({"COURSESTREAM_DATA_DIR": str(tmp_path)}, tmp_path / "no.env")
 
 
-async def test_asks_for_the_pictures_that_an_older_version_did_not_make(
+async def test_asks_for_pictures_and_a_ladder_that_an_older_version_did_not_make(
     dsn: str, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[Any] = []
@@ -48,4 +48,4 @@ async def test_asks_for_the_pictures_that_an_older_version_did_not_make(
 
         await worker.run(config, dsn)
 
-    assert found == [(str(VIDEO), "todo")]
+    assert found == [(str(VIDEO), "todo"), (f"{VIDEO}/ladder", "todo")]

@@ -1,0 +1,1 @@
+"""The adaptive ladder of a video: its jobs, the files made, their publication."""
