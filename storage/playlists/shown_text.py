@@ -7,6 +7,8 @@ Neither format can escape everything: a quoted string of HLS holds no quote and 
 import re
 import unicodedata
 
+from storage.language_codes import shortest_tag
+
 _MAX_LENGTH = 200
 # Control characters, surrogates, characters that are none; separators of lines.
 _UNWRITABLE = re.compile(
@@ -33,7 +35,7 @@ def quote(text: str) -> str:
 
 
 def known_language(tag: str | None) -> str | None:
-    """The tag if it is well-formed and names a language."""
+    """The tag, as short as it can be, if it is well-formed and names a language."""
     if tag is None or not _LANGUAGE.fullmatch(tag) or tag.lower() == _UNKNOWN_LANGUAGE:
         return None
-    return tag
+    return shortest_tag(tag)

@@ -53,7 +53,8 @@ def test_any_text_is_quoted_in_one_line() -> None:
     [
         pytest.param("en", "en", id="language"),
         pytest.param("zh-Hant-TW", "zh-Hant-TW", id="script and region"),
-        pytest.param("deu", "deu", id="three letters"),
+        pytest.param("deu", "de", id="of a container"),
+        pytest.param("gsw", "gsw", id="three letters"),
         pytest.param(None, None, id="none"),
         pytest.param("und", None, id="undetermined"),
         pytest.param("", None, id="empty"),
