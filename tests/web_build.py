@@ -1,4 +1,4 @@
-"""What Node makes of `web/src`: the built pages, or its modules one by one."""
+"""Products of Node from `web/src`: the built pages, or its modules one by one."""
 
 import fcntl
 import os

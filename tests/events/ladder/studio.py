@@ -209,7 +209,7 @@ class Studio:
         return {name for name in names if not name.startswith("source-")}
 
     async def unfinished(self) -> list[str]:
-        """What is left in the place of unfinished files."""
+        """Names of what is left in the place of unfinished files."""
         return await asyncio.to_thread(
             lambda: [path.name for path in self.storage.unfinished.iterdir()]
         )
