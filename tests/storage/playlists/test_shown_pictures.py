@@ -44,29 +44,29 @@ def test_pyav_seeks_to_each_picture(published: Published, rung: Rung) -> None:
 @BY_RUNG
 def test_ffmpeg_finds_each_picture_at_its_time(published: Published, rung: Rung) -> None:
     file = str(published.directory / f"{rung.name}.mp4")
-    times = run("ffprobe", "-v", "error", "-show_entries", "frame=pts_time", "-of", "csv=p=0", file)
-    gray = ["-vsync", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"]
-    pictures = run("ffmpeg", "-v", "error", "-i", file, *gray)
 
-    width, height = rung.size
-    size = width * height
-    numbers = [
-        number_of(pictures[size * n : size * (n + 1)], width, rung.size) for n in range(PICTURES)
-    ]
-    found = [float(line.strip(",")) for line in times.decode().split()]
-    assert list(zip(found, numbers, strict=True)) == EXPECTED
+    assert shown_by_ffmpeg(file, rung.size) == EXPECTED
 
 
 def test_ffmpeg_plays_the_master_playlist(published: Published) -> None:
-    """Pictures and sound of the first variant, over the byte ranges of its playlist."""
+    """The first variant, over the byte ranges of its playlist, with its sound."""
     source = str(published.directory / MASTER)
-    entries = ["-show_entries", "packet=codec_type,size"]
 
-    lines = run("ffprobe", "-v", "error", *entries, "-of", "csv=p=0", source).decode().split()
+    assert shown_by_ffmpeg(source, RUNGS[0].size) == EXPECTED
+    sound = run("ffmpeg", "-v", "error", "-i", source, "-map", "0:a:0", "-f", "s16le", "-")
+    assert len(sound) // 2 == pytest.approx(PICTURES / RATE * 48_000, abs=2048)
 
-    pictures = [line for line in lines if line.startswith("video")]
-    assert len(pictures) >= PICTURES
-    assert any(line.startswith("audio") for line in lines)
+
+def shown_by_ffmpeg(source: str, size: tuple[int, int]) -> list[tuple[float, int]]:
+    """Time and number of each picture of the first stream."""
+    entries = ["-select_streams", "v:0", "-show_entries", "frame=pts_time", "-of", "csv=p=0"]
+    times = run("ffprobe", "-v", "error", *entries, source).decode().split()
+    gray = ["-map", "0:v:0", "-vsync", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"]
+    pictures = run("ffmpeg", "-v", "error", "-i", source, *gray)
+    width, height = size
+    starts = range(0, len(pictures), width * height)
+    numbers = [number_of(pictures[start : start + width * height], width, size) for start in starts]
+    return list(zip([float(time.strip(",")) for time in times], numbers, strict=True))
 
 
 def test_sound_begins_with_the_pictures(published: Published) -> None:
