@@ -8,8 +8,9 @@ from storage.ladder.facts import LadderPlan, PiecePlaces, VideoRung
 # As for conversions: a tenth of what one core of a small server does in 2026.
 _SLOWEST_PIXELS_PER_CPU_S = 4_000_000
 _LEAST_CPU_S = 120
-# The work takes only what nobody else wants of the machine, which may be little for long.
-_MOST_WAIT_RATIO = 20
+# The work takes only what nobody else wants of the machine: of a piece that usually takes a minute
+# of one core, the clock may run for some two hours.
+_MOST_WAIT_RATIO = 4
 # Of the address space; 1080p takes half a gigabyte, and two with AV1 (docs/performance/ladder.md).
 _MEMORY_BYTES = 1 << 30
 _MEMORY_BYTES_PER_PIXEL = 128

@@ -40,7 +40,7 @@ def test_a_piece_may_take_ten_times_its_length_at_full_size() -> None:
 
     little, much = (piece_limits(one, one.piece(1)) for one in (small, large))
     assert little.cpu_s < 300 < 1000 < much.cpu_s < 3000
-    assert much.timeout_s > 10 * much.cpu_s
+    assert 2 * 3600 < much.timeout_s < 4 * 3600
     assert 1 << 30 < little.memory_bytes < much.memory_bytes < 3 << 30
     # 4.5 Mbit/s for a minute, twice.
     assert much.file_bytes > 2 * 4_500_000 / 8 * 60
