@@ -137,4 +137,5 @@ ifndef ARGS
 	$(BIN)/python -m benchmarks.s3
 	$(BIN)/python -m benchmarks.pictures
 	$(BIN)/python -m benchmarks.ladder
+	$(BIN)/python -m benchmarks.ladder_beside
 endif

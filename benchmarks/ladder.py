@@ -64,16 +64,14 @@ async def plan_of(film: Path) -> LadderPlan:
 
 
 async def encode_pieces(film: Path, plan: LadderPlan, directory: Path, at_once: int) -> None:
-    sandbox, directories = Sandbox(at_once, max_wait_s=3600), []
-    for number in range(PIECES):
-        directories.append(directory / str(number))
-        directories[-1].mkdir()
-    await asyncio.gather(
-        *(
-            sandbox.encode_piece(film, "mp4", plan, number, one, max_pixels=MAX_PIXELS)
-            for number, one in enumerate(directories)
-        )
-    )
+    sandbox = Sandbox(at_once, max_wait_s=3600)
+    async with asyncio.TaskGroup() as group:
+        for number in range(PIECES):
+            place = directory / str(number)
+            place.mkdir()
+            group.create_task(
+                sandbox.encode_piece(film, "mp4", plan, number, place, max_pixels=MAX_PIXELS)
+            )
 
 
 async def encode_by_ffmpeg(film: Path, plan: LadderPlan, directory: Path) -> None:
