@@ -109,9 +109,10 @@ def _coded_sizes(stream: Stream) -> CodedSizes | None:
 def _is_steady(file: BinaryIO, samples: Samples, sizes: CodedSizes | None) -> bool:
     if sizes is None:
         return True
-    for number in samples.keyframes():
+    for number in range(len(samples)) if sizes.needs_all else samples.keyframes():
         file.seek(samples.positions[number])
-        sizes.add(file.read(min(HEAD_BYTES, samples.sizes[number])))
+        size = samples.sizes[number]
+        sizes.add(file.read(size if sizes.needs_all else min(HEAD_BYTES, size)))
         if not sizes.is_steady:
             return False
     return True
@@ -139,7 +140,9 @@ class _Ends:
 
     def add(self, packet: "Packet[Any]", time: int) -> None:
         self._count += 1
-        if self._sizes is not None and packet.is_keyframe:
+        if self._sizes is not None and self._sizes.needs_all:
+            self._sizes.add(bytes(packet))
+        elif self._sizes is not None and packet.is_keyframe:
             self._sizes.add(bytes(memoryview(packet)[:HEAD_BYTES]))
         if self._first is None or time < _time(self._first):
             self._first = packet

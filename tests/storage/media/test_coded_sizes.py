@@ -114,6 +114,95 @@ def test_damaged_keyframe_has_no_size(codec: str, head: bytes) -> None:
     assert found.is_steady
 
 
+AT_RANDOM = {"preset": "12", "svtav1-params": "resize-mode=2"}
+ALWAYS_SMALLER = {"preset": "12", "svtav1-params": "resize-mode=1:resize-denom=12"}
+
+
+@pytest.mark.parametrize("muxer", ["webm", "mp4"])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        pytest.param({"preset": "12"}, True, id="one-size"),
+        pytest.param(AT_RANDOM, False, id="at-random"),
+        pytest.param(ALWAYS_SMALLER, False, id="smaller-but-for-keyframes"),
+    ],
+)
+def test_av1_that_changes_between_keyframes_is_found(
+    tmp_path: Path,
+    limits: MediaLimits,
+    monkeypatch: pytest.MonkeyPatch,
+    muxer: SourceFormat,
+    options: dict[str, str],
+    expected: bool,
+) -> None:
+    monkeypatch.setitem(CODERS, "av1", ("libsvtav1", options))
+    film = joined(tmp_path / "film", muxer, "av1", [LARGE])
+
+    with av.open(str(film)) as media:
+        sizes = {(one.width, one.height) for one in media.decode(video=0)}
+
+    assert (len(sizes) == 1) == expected
+    assert measure(film, muxer, limits).is_steady == expected
+
+
+def bits(*fields: str) -> bytes:
+    return int(f"{''.join(fields):0<192}", 2).to_bytes(24, "big")
+
+
+KEYFRAME = vp9_keyframe("00", "", "0010", 64)
+SHOWN, HIDDEN = "1000011000", "10000100000"
+INTRA_ONLY = "10000100100" + f"{0x498342:024b}"
+REFERENCES = "000000100100"  # the slots 0, 1 and 2
+FIRST_TO_NONE, ALL = "00000000", "11111111"
+OF_FIRST = "1"
+OWN_96 = "000" + f"{95:016b}" * 2
+OWN_64 = "000" + f"{63:016b}" * 2
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        pytest.param([bits(SHOWN, ALL, REFERENCES, OF_FIRST)], True, id="of-a-reference"),
+        pytest.param([bits(SHOWN, ALL, REFERENCES, OWN_64)], True, id="its-own-and-the-same"),
+        pytest.param([bits(SHOWN, ALL, REFERENCES, OWN_96)], False, id="its-own"),
+        pytest.param([bits(HIDDEN, ALL, REFERENCES, OWN_96)], True, id="hidden"),
+        pytest.param(
+            [bits(HIDDEN, ALL, REFERENCES, OWN_96), bits(SHOWN, ALL, REFERENCES, OF_FIRST)],
+            False,
+            id="of-a-hidden-reference",
+        ),
+        pytest.param(
+            [bits(HIDDEN, "00000010", REFERENCES, OWN_96), bits(SHOWN, ALL, REFERENCES, OF_FIRST)],
+            True,
+            id="of-another-reference",
+        ),
+        pytest.param(
+            [bits(HIDDEN, "00000010", REFERENCES, OWN_96), bits("10" "00" "1", "001")],
+            False,
+            id="a-kept-one-is-shown",
+        ),
+        pytest.param(
+            [bits(INTRA_ONLY, ALL, f"{95:016b}" * 2), bits(SHOWN, ALL, REFERENCES, OF_FIRST)],
+            False,
+            id="of-an-intra-only-one",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("is_together", [False, True], ids=["packets", "one-packet"])
+def test_vp9_that_changes_between_keyframes_is_found(
+    frames: list[bytes], expected: bool, is_together: bool
+) -> None:
+    found = CodedSizes("vp9", b"")
+    found.add(KEYFRAME)
+    if is_together:  # with an index: VP9 bitstream annex B
+        marker = bytes([0xC0 | len(frames) - 1])
+        frames = [b"".join(frames) + marker + bytes(map(len, frames)) + marker]
+    for frame in frames:
+        found.add(frame)
+
+    assert found.is_steady == expected
+
+
 def joined(path: Path, muxer: str, codec: str, sizes: list[tuple[int, int]]) -> Path:
     """One track of the packets of several encoders."""
     with av.open(str(path), "w", format=muxer) as out:
