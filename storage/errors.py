@@ -50,6 +50,10 @@ class StorageForeign(StorageGone):
     """The video storage is another one than it should be."""
 
 
+class StorageUnfit(StorageError):
+    """The file system of the video storage lacks what the storage relies on."""
+
+
 class WordedError(StorageError):
     """An error whose sentence is made where it arises."""
 

@@ -30,6 +30,7 @@ from server.commands.preparation import current_database
 from server.config.settings import Config
 from server.tables import table
 from storage.disk import SHARED_DISK
+from storage.mount_features import require_features
 from storage.paths import StoragePaths
 from storage.upkeep.trash import Restored, TrashBatch, list_trash_batches, restore_trash
 
@@ -201,6 +202,7 @@ def _done(finding: Finding) -> str:
 async def _check(storage: StoragePaths, dsn: str, options: CheckOptions) -> CheckReport:
     async with open_database(dsn, size=CONNECTIONS) as database:
         storage = await pair(database, storage, may_make=False)
+        await SHARED_DISK.run(require_features, storage)
         restored = NOTHING_RESTORED
         if options.is_restoring:
             restored = await SHARED_DISK.run(restore_trash, storage)

@@ -20,6 +20,7 @@ from server.private_files import exposed
 from server.processes import attached_database
 from server.secrets import with_secrets
 from storage.identity import hold_owner_lock
+from storage.mount_features import require_features
 from storage.paths import StoragePaths
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def current_database(config: Config) -> str:
 
 @contextmanager
 def paired_storage(config: Config, dsn: str) -> Iterator[StoragePaths]:
-    """The storage that belongs to the database, held for the block.
+    """The storage that belongs to the database, tested, and held for the block.
 
     Raises: ForeignStorage, StorageError, DatabaseError.
     """
@@ -77,6 +78,7 @@ def paired_storage(config: Config, dsn: str) -> Iterator[StoragePaths]:
             return await pair(database, unpaired)
 
     storage = asyncio.run(paired())
+    require_features(storage)
     with hold_owner_lock(storage.owner):
         yield storage
 

@@ -25,6 +25,8 @@ from server.takeover.options import ImportOptions
 from server.takeover.progress_display import ProgressDisplay, show_progress
 from server.takeover.report import write_and_print
 from server.takeover.viewer_positions import carry_viewers, open_viewer_report
+from storage.disk import SHARED_DISK
+from storage.mount_features import require_features
 from storage.paths import StoragePaths
 from storage.s3.locations import Location
 from storage.s3.object_fetch import FetchControl
@@ -71,6 +73,7 @@ class Takeover:
         """Runs the import; returns the entries with their final state."""
         async with open_database(dsn, size=CONNECTIONS) as database:
             storage = await pair(database, self.storage, may_make=False)
+            await SHARED_DISK.run(require_features, storage)
             entries = await _without_taken(database, entries)
             entries = await announce_entries(
                 database, entries, self.options.endpoint_url, self.client.meta.region_name
