@@ -24,6 +24,7 @@ from db.errors import (
     ForeignKeyViolated,
     UniqueViolated,
 )
+from db.writable_host import await_writable
 
 UNAVAILABLE = (
     psycopg2.OperationalError,
@@ -148,10 +149,12 @@ class Transaction:
 
 
 class Database:
-    """A bounded pool of connections to one database."""
+    """A bounded pool of connections to one database, on the writable one of its hosts."""
 
-    def __init__(self, pool: aiopg.Pool) -> None:
+    def __init__(self, pool: aiopg.Pool, dsn: str = "") -> None:
         self._pool = pool
+        self._dsn = dsn
+        self._finding: asyncio.Task[str] | None = None
         self.query_count = 0
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
@@ -193,8 +196,12 @@ class Database:
 
         Raises: DatabaseTimeout, DatabaseUnavailable.
         """
-        async with wrap_errors(), asyncio.timeout(ACQUIRE_TIMEOUT_S):
-            return await self._pool.acquire()
+        try:
+            async with wrap_errors(), asyncio.timeout(ACQUIRE_TIMEOUT_S):
+                return await self._pool.acquire()
+        except DatabaseTimeout:  # also of a host that has vanished
+            await self._turn_to_writable()
+            raise
 
     async def release(self, connection: aiopg.Connection) -> None:
         # A cancelled statement leaves its connection in mid-protocol.
@@ -206,8 +213,20 @@ class Database:
         await self._pool.release(connection)
 
     async def clear(self) -> None:
-        """Close idle connections: where one is dead, the others are likely to be."""
+        """Close idle connections: where one is dead, the others are likely to be.
+
+        Of several hosts the writable one is found anew. Raises: DatabaseUnavailable.
+        """
         await self._pool.clear()
+        await self._turn_to_writable()
+
+    async def _turn_to_writable(self) -> None:
+        """One search at a time, for all who wait."""
+        if "," not in self._dsn:
+            return
+        if self._finding is None or self._finding.done():
+            self._finding = asyncio.create_task(await_writable(self._dsn))
+        self._pool._dsn = await asyncio.shield(self._finding)
 
     async def _fetch_once(self, sql: str, parameters: Parameters) -> list[Row]:
         connection = await self.acquire()
@@ -221,9 +240,9 @@ class Database:
 async def open_database(dsn: str, size: int = 10) -> AsyncIterator[Database]:
     """A pool of at most `size` connections, closed with the block."""
     async with wrap_errors():
-        pool = await aiopg.create_pool(dsn, maxsize=size, **pool_options())
+        pool = await aiopg.create_pool(await await_writable(dsn), maxsize=size, **pool_options())
     try:
-        yield Database(pool)
+        yield Database(pool, dsn)
     finally:
         pool.terminate()
         await pool.wait_closed()

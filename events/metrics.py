@@ -142,6 +142,11 @@ class Metrics:
         if count is not None:
             self._held_strays.set(count)
 
+    def set_may_lose_commits(self, may_lose: bool | None) -> None:
+        """Sets if a fail-over may lose commits; None keeps the last value."""
+        if may_lose is not None:
+            self._may_lose_commits.set(may_lose)
+
     def set_media_differences(self, counts: Mapping[str, int] | None) -> None:
         """Sets the count of videos with a file that differs; None keeps the last values."""
         if counts is not None:
@@ -207,6 +212,11 @@ class Metrics:
         self._held_strays = self._gauge(
             "database_held_strays",
             "Files without a row, more than a sweep moves to the trash by itself; see `check`.",
+            latest,
+        )
+        self._may_lose_commits = self._gauge(
+            "database_may_lose_commits",
+            "1 if there are standbys, or several machines, and replication is asynchronous.",
             latest,
         )
         self._media_differences = self._gauge(

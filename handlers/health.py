@@ -21,6 +21,7 @@ from storage.errors import StorageError, StorageForeign
 CHECK_TIMEOUT_S = 3.0
 # Of our clock against the database's: tokens are allowed 30 s of leeway, some issuers' far less.
 CLOCK_WARNING_S, CLOCK_LIMIT_S = 1.0, 5.0
+ASYNCHRONOUS = "asynchronous: a fail-over of the database may lose what was acknowledged"
 
 
 @endpoint(
@@ -99,6 +100,8 @@ async def _database_state(app: web.Application) -> tuple[dict[str, str], dict[st
     clock, details = judge_clock(asked_at, state.now, answered_at)
     if contradicted is not None:
         details["secrets"] = f"not those of {contradicted}, which has run for longer"
+    if state.may_lose_commits:
+        details["replication"] = ASYNCHRONOUS
     checks = {
         "database": "ok" if state.is_writable else "read-only",
         "migrations": "pending" if app[keys.MIGRATIONS] - state.migrations else "ok",

@@ -11,6 +11,7 @@ from db import jobs
 from db.errors import DatabaseError
 from db.media import differences
 from db.pool import Database
+from db.postgres.server_state import read_server_state
 from db.progress import sessions
 from db.upkeep import storage_identity
 from events.metrics import Metrics
@@ -47,6 +48,8 @@ async def show_metrics(metrics: Metrics, database: Database) -> web.Response:
     metrics.set_database(*await _counts(database))
     metrics.set_held_strays(await _unless_away(storage_identity.read_held_strays(database)))
     metrics.set_media_differences(await _unless_away(differences.count_by_made(database)))
+    state = await _unless_away(read_server_state(database))
+    metrics.set_may_lose_commits(None if state is None else state.may_lose_commits)
     metrics.sample()
     text = await asyncio.to_thread(metrics.text)
     return web.Response(

@@ -7,7 +7,6 @@ from functools import partial
 
 from aiohttp import web
 
-from db import enrollments, videos
 from db.pool import open_database
 from db.postgres.migrations import MIGRATIONS
 from events.deletion import Deletion
@@ -34,7 +33,7 @@ from events.uploads.sweep import upload_sweep
 from events.uploads.uploads import Uploads
 from handlers import keys
 from handlers.access.document_keys import PublishedKeys
-from handlers.access.revocation import REMEMBERED_S, Revocations
+from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
 from handlers.connection.range_shortcut import RangeShortcut
 from handlers.connection.report_shortcut import ReportShortcut
@@ -49,6 +48,7 @@ from handlers.health import migration_ids
 from server.config.settings import Config
 from server.identity import token_verifier
 from server.metrics import follow, follow_ledger, follow_tail, metrics_listener
+from server.recovery import read_revocations, recovery
 from server.secrets import secrets_sha256
 from server.subscriptions import join
 from storage.disk import SHARED_DISK, open_disk, open_threads
@@ -213,20 +213,16 @@ async def _events(config: Config, dsn: str, app: web.Application) -> AsyncIterat
     hub = app[keys.HUB] = Hub(pool, limits, config.sse_heartbeat_s)
     revocations = app[keys.REVOCATIONS] = Revocations()
     join(emitter, app)
-    tail = Tail(pool, dsn, emitter, hub.deliver)
+    # Grants may be older than today's GRANT_TTL.
+    deleted_s = max(config.grant_ttl_s, config.trash_retention_s)
+    tail = Tail(pool, dsn, emitter, hub.deliver, recovery(app, deleted_s))
     follow_tail(app[keys.METRICS], tail)
     await tail.start()
     beating = Periodic("event heartbeats", hub.beat, hub.tick_s)
     beating.start()
     closer = asyncio.create_task(_close_when_stopping(app), name="hub closer")
     try:
-        revocations.load(
-            await enrollments.list_changed_versions(pool, REMEMBERED_S),
-            # Grants may be older than today's GRANT_TTL.
-            await videos.list_deleted_since(
-                pool, max(config.grant_ttl_s, config.trash_retention_s)
-            ),
-        )
+        revocations.load(*await read_revocations(pool, deleted_s))
         hub.open(tail.cursor)
         yield
     finally:

@@ -13,6 +13,7 @@ from procrastinate.exceptions import ConnectorException
 
 from db.errors import DatabaseUnavailable
 from db.pool import Database, connection_options, open_database
+from db.writable_host import await_writable
 from events.ladder import queue, start
 from events.ladder.ladders import Ladders
 from events.ladder.options import LadderOptions, LadderSettings
@@ -73,7 +74,7 @@ async def run(config: Config, dsn: str) -> None:
             completion_ratio=config.completion_ratio,
             begin_ladder=ladders.begin,
         )
-        await take_jobs(dsn, MediaWork(pipeline_work, ladders), Liveness())
+        await take_jobs(await await_writable(dsn), MediaWork(pipeline_work, ladders), Liveness())
 
 
 def ladder_settings(config: Config) -> LadderSettings:

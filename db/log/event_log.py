@@ -13,9 +13,11 @@ from db.pool import Queries, Row, Transaction
 
 CHANNEL = "event_log"
 
-# Each a statement of its own: the insert takes the ids after the lock is held. The lock makes
+# Each a statement of its own: after a fail-over the ids go on beyond those that were lost
+# (`timelines`), and the insert takes the ids after the lock is held. The lock makes
 # commit order equal id order, so a reader of id N has missed nothing before N.
 APPEND = f"""
+SELECT FROM follow_timeline();
 {lock_until_commit(AdvisoryLock.EVENT_LOG_APPEND)};
 NOTIFY event_log;
 INSERT INTO event_log (type, video_id, course_id, user_id, occurred_at, payload)

@@ -12,6 +12,7 @@ from psycopg2.extensions import quote_ident
 from psycopg2.extras import NamedTupleCursor
 
 from db.pool import Parameters, Row, connection_options, wrap_errors
+from db.writable_host import await_writable
 
 
 class Listener:
@@ -58,7 +59,7 @@ async def listen(dsn: str, channel: str) -> AsyncIterator[Listener]:
     Raises: DatabaseUnavailable.
     """
     async with wrap_errors():
-        connection = await aiopg.connect(dsn, **connection_options())
+        connection = await aiopg.connect(await await_writable(dsn), **connection_options())
     try:
         listener = Listener(connection)
         await listener.listen(channel)

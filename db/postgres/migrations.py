@@ -23,6 +23,7 @@ from yoyo.migrations import Migration, MigrationList, default_migration_table, r
 
 from db.advisory_locks import lock_migrations
 from db.errors import DatabaseError, DatabaseUnavailable
+from db.writable_host import find_writable
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 LOCK_TIMEOUT_S = 300
@@ -38,6 +39,7 @@ def migrate(dsn: str, migrations: Path = MIGRATIONS) -> list[str]:
 
     Raises: DatabaseUnavailable, MigrationFailed (everything before the failed one stays applied).
     """
+    dsn = find_writable(dsn)
     with _exclusive_backend(dsn) as backend:
         todo = backend.to_apply(_read(migrations))
         backend.apply_migrations(todo)

@@ -10,6 +10,7 @@ import aiopg
 
 from db.advisory_locks import AdvisoryLock, try_lock
 from db.pool import connection_options, wrap_errors
+from db.writable_host import await_writable
 
 
 @asynccontextmanager
@@ -19,7 +20,7 @@ async def try_sole_ownership(dsn: str, work: AdvisoryLock) -> AsyncIterator[bool
     Raises: DatabaseUnavailable.
     """
     async with wrap_errors():
-        connection = await aiopg.connect(dsn, **connection_options())
+        connection = await aiopg.connect(await await_writable(dsn), **connection_options())
     try:
         async with wrap_errors(), connection.cursor() as cursor:
             await cursor.execute(try_lock(work))

@@ -13,9 +13,10 @@ from datetime import UTC
 import msgspec
 
 from db.errors import DatabaseError
-from db.log import event_log
+from db.log import event_log, timelines
 from db.log.event_log import NewEvent
 from db.log.listener import Listener, listen
+from db.log.timelines import Timeline
 from db.pool import Database, Row, Transaction
 from events.errors import UnreadableEvent
 from events.log.emitter import Emitter
@@ -81,12 +82,18 @@ def _has_known_type(row: Row) -> bool:
     return row.type in EVENT_TYPES
 
 
+async def no_caches(_: int | None) -> None:
+    """For a process that keeps nothing of what events tell."""
+
+
 class Tail:
     """Follows the log on a connection of its own and emits its events.
 
     `cursor` is the id of the last event emitted; a listener subscribed before `start` gets every
     event after it. `deliver` is awaited after each batch, which bounds what listeners must queue.
-    `unknown_count` counts the events of types that only newer versions know.
+    `unknown_count` counts the events of types that only newer versions know. `recover` is awaited
+    when the database has failed over: with the place to go on from if events were lost that this
+    process has emitted.
     """
 
     def __init__(
@@ -95,6 +102,7 @@ class Tail:
         dsn: str,
         emitter: Emitter,
         deliver: Callable[[], Awaitable[None]],
+        recover: Callable[[int | None], Awaitable[None]] = no_caches,
     ) -> None:
         self.cursor = 0
         self.unknown_count = 0
@@ -102,6 +110,8 @@ class Tail:
         self._dsn = dsn
         self._emitter = emitter
         self._deliver = deliver
+        self._recover = recover
+        self._timeline: Timeline | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -109,6 +119,7 @@ class Tail:
 
         Raises: DatabaseUnavailable.
         """
+        self._timeline = await timelines.follow(self._database)
         self.cursor = (await event_log.read_bounds(self._database)).newest_id
         self._task = asyncio.create_task(self._follow(), name="event log tail")
 
@@ -122,6 +133,7 @@ class Tail:
         while True:
             try:
                 async with listen(self._dsn, event_log.CHANNEL) as listener:
+                    await self._follow_timeline(listener)
                     while True:
                         await self._catch_up(listener)
                         failures = 0
@@ -132,6 +144,26 @@ class Tail:
                 logger.exception("event log tail failed")
             await asyncio.sleep(RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S) - 1)])
             failures += 1
+
+    async def _follow_timeline(self, listener: Listener) -> None:
+        """Read anew what depends on events, if the database went on without some of them.
+
+        A connection of its own for each look: a server that fails over ends its connections.
+        """
+        timeline = await timelines.follow(listener)
+        newest_id = (await event_log.read_bounds(listener)).newest_id
+        is_lost = timeline.has_lost(self.cursor) or newest_id < self.cursor
+        if timeline == self._timeline and not is_lost:
+            return
+        logger.warning(
+            "the database has failed over to timeline %d; %s",
+            timeline.number,
+            f"events up to {self.cursor} are lost" if is_lost else "no event that was seen is lost",
+        )
+        cursor = min(self.cursor, newest_id)
+        await self._recover(cursor if is_lost else None)
+        self.cursor = cursor if is_lost else self.cursor
+        self._timeline = timeline
 
     async def _catch_up(self, listener: Listener) -> None:
         is_behind = True

@@ -84,6 +84,14 @@ class Hub:
     def close(self) -> None:
         """Ends every stream with a random reconnection delay."""
         self._position = None
+        self._end_all()
+
+    def restart(self, position: int) -> None:
+        """Ends every stream as `close`; new ones begin at `position`, or with a reset."""
+        self._position = position
+        self._end_all()
+
+    def _end_all(self) -> None:
         for subscribers in list(self._of_user.values()):
             for subscriber in list(subscribers):
                 subscriber.end(End.SHUTDOWN, subscriber.pack(self.farewell()))

@@ -6,7 +6,7 @@ subscriber.py.
 
 from dataclasses import dataclass
 
-from db.log import event_log
+from db.log import event_log, timelines
 from db.pool import Database
 from events.log import log
 from events.log.types import Event
@@ -47,6 +47,8 @@ class Replay:
             return Start(bounds.newest_id, is_reset=True)
         if after_id == bounds.newest_id:
             return Start(after_id)
+        if await timelines.is_lost(self._database, after_id):
+            return Start(bounds.newest_id, is_reset=True)
         missed = await event_log.count_visible(
             self._database, self._viewpoint.event_filter(), after_id, bounds.newest_id, LONGEST + 1
         )

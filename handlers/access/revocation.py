@@ -48,6 +48,9 @@ class _Lately(Generic[Key]):
     def discard(self, key: Key) -> None:
         self._notes.pop(key, None)
 
+    def clear(self) -> None:
+        self._notes.clear()
+
 
 class Revocations:
     """Changed enrolments and deleted videos; unchanged ones need no entry."""
@@ -72,6 +75,12 @@ class Revocations:
         self._applied_ids.clear()
         self._is_loaded = True
         self.changes += 1
+
+    def replace(self, versions: Mapping[tuple[str, str], int], deleted: Iterable[UUID]) -> None:
+        """As `load`, in place of all entries: the database has lost what they came from."""
+        self._versions.clear()
+        self._deleted.clear()
+        self.load(versions, deleted)
 
     def apply(self, event: EnrollmentChanged | VideoDeleted | VideoUpdated) -> None:
         self.changes += 1

@@ -85,6 +85,10 @@ class Access:
             return remembered[0]
         return await self._read(key)
 
+    def forget_all(self) -> None:
+        self._changes += 1
+        self._remembered.clear()
+
     def apply(self, event: EnrollmentChanged) -> None:
         self._changes += 1
         self._remembered.forget((event.course_id, event.user_id))

@@ -39,6 +39,10 @@ class Catalog:
         """The row, if it is cached."""
         return self._remembered.peek(video_id)
 
+    def forget_all(self) -> None:
+        self._changes += 1
+        self._remembered.clear()
+
     def forget(self, *video_ids: UUID) -> None:
         self._changes += 1
         for video_id in video_ids:

@@ -11,6 +11,7 @@ import uvloop
 from db.pool import open_database
 from db.postgres.migrations import migrate, pending
 from db.postgres.server_facts import read_server_facts
+from db.writable_host import find_writable
 from events.upkeep.pairing import pair
 from server.config.settings import Config
 from server.errors import OperatorError
@@ -47,6 +48,7 @@ def _warn_of_exposed_files(config: Config) -> None:
 
 def prepare_schema(config: Config, dsn: str) -> None:
     """Brings the embedded database up to date; any other has to be. Raises: StaleSchemaError."""
+    dsn = find_writable(dsn)
     check_server(config, read_server_facts(dsn))
     if config.has_embedded_database:
         migrate(dsn)
@@ -91,7 +93,7 @@ def run(config: Config, work: Coroutine[Any, Any, None]) -> None:
 
 
 def _require_schema(dsn: str) -> None:
-    if missing := pending(dsn):
+    if missing := pending(find_writable(dsn)):
         raise StaleSchemaError(
             f"the database lacks {', '.join(missing)}: run `run_server.py migrate` first"
         )

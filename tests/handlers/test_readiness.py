@@ -68,6 +68,30 @@ async def test_secrets_of_another_process(
     assert ("b.example" in ready.json["details"].get("secrets", "")) == (check != "ok")
 
 
+@pytest.mark.parametrize(
+    ("others", "is_told"),
+    [
+        pytest.param(0, False, id="a machine alone"),
+        pytest.param(1, True, id="two machines, no synchronous standby"),
+    ],
+)
+async def test_database_that_may_lose_commits_is_told(
+    service: Any, others: int, is_told: bool
+) -> None:
+    database = service.app[keys.DATABASE]
+    [[ours]] = await database.fetch_all("SELECT secrets_sha256 FROM web_processes")
+    for _ in range(others):
+        await database.fetch_all(JOIN, (uuid4(), ours, 60, 0))
+
+    ready = await service.ask(None, "GET", "/readyz")
+    metrics = await service.ask("svc", "GET", "/metrics")
+
+    assert ready.status == 200
+    assert ("replication" in ready.json["details"]) == is_told
+    line = f"coursestream_database_may_lose_commits {float(is_told)}"
+    assert line in metrics.body.decode().splitlines()
+
+
 async def test_a_process_that_stops_leaves_no_row(service: Any) -> None:
     database = service.app[keys.DATABASE]
     assert len(await database.fetch_all("SELECT id FROM web_processes")) == 1

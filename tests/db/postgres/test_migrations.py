@@ -118,6 +118,7 @@ ROWS = {
         INSERT INTO media_differences VALUES ('{VIDEO}', 'copy', '{{duration}}')""",
     "0044_upload_holders": """
         UPDATE uploads SET holder = 2, file_starts = '{0,4}', completing_at = now()""",
+    "0045_timelines": "INSERT INTO database_timelines VALUES (7, 0, 10)",
     "0035_web_processes": f"INSERT INTO web_processes VALUES ('{VIDEO}', 'host', 'hash')",
     "0036_ladders": f"""
         INSERT INTO ladders (video_id, work_id, options, source_sha256)

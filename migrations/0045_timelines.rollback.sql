@@ -1,0 +1,3 @@
+DROP FUNCTION follow_timeline();
+DROP FUNCTION current_timeline();
+DROP TABLE database_timelines;
