@@ -1,4 +1,4 @@
-"""Other services fetch whole files in many ranges at once, just as docs/integrating.md shows."""
+"""Other services fetch whole files in many ranges at once, just as docs/integrate.md shows."""
 
 import asyncio
 import hashlib
@@ -15,7 +15,7 @@ from tests.flows.test_download import program
 from tests.process_costs import held, metrics_of, until_held
 from tests.serving import Serve
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "integrating.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "integrate.md").read_text()
 SAMPLES = {
     name: (kind, text)
     for kind, text, name in re.findall(r"^```(\w+)\n(# (\w+), .*?)^```$", PAGE, re.M | re.S)

@@ -213,7 +213,7 @@ export class Session {
 
   #apply(type: string, event: LiveEvent) {
     if (this.#isClosed) return;
-    if (type === "reset") return this.#openAgain();
+    if (type === "reset") return this.#catchUp();
     if (type === "enrollment.changed") return this.#changeEnrollment(event);
     if (event.video_id !== this.#videoId) return;
     if (type.startsWith("playback.")) return this.#hearOfPlayback(type, event);
@@ -224,8 +224,17 @@ export class Session {
   #changeEnrollment({ user_id: userId, role }: LiveEvent) {
     if (userId !== this.#userId) return;
     // Which course this video belongs to, only the server knows here.
-    if (role !== null) return this.#openAgain();
-    this.#service.progress(this.#videoId).catch((error) => {
+    if (role !== null) this.#openAgain();
+    else this.#checkAccess();
+  }
+
+  #catchUp() {
+    if (this.isOver) void this.open();
+    else this.#checkAccess();
+  }
+
+  #checkAccess() {
+    this.#service.progress(this.#videoId).then(this.#hooks.progress, (error) => {
       if (error instanceof ApiError && error.status === 403) this.#end(403, "not-enrolled");
     });
   }

@@ -3,7 +3,7 @@
 // A page opened without one (a link in a new tab) asks the viewer's other pages of this browser.
 // Reads the token's claims to know the viewer's own id; whether it is genuine, the server decides.
 
-import { openChannel } from "../browser/between_pages.ts";
+import { lockManager, openChannel } from "../browser/between_pages.ts";
 import { keepsTab, tabStore } from "../browser/stores.ts";
 import { readClaims } from "../service/claims.ts";
 import { askWhetherToChange } from "./change_of_viewer.js";
@@ -12,6 +12,8 @@ import { takeWanted } from "./wanted.js";
 const KEY = "coursestream.token";
 const CHANNEL = "coursestream.identity";
 const PATIENCE_MS = 250;
+// Held, shared, by every page that would answer: where nobody does, nobody is waited for.
+const ANSWERING = "coursestream.answering";
 
 // Tokens that the server has refused while this page was open.
 const refused = new Set();
@@ -55,6 +57,7 @@ export function retireToken(token) {
 
 /** Whoever is signed in on other open pages of this service, each once. */
 export async function askOtherPages() {
+  if (!(await isAnyoneAnswering())) return [];
   const channel = openChannel(CHANNEL);
   const found = new Map();
   channel.onmessage = ({ data: { token } }) => {
@@ -92,6 +95,7 @@ async function isWelcome(token) {
 // Meanwhile this page vouches for who is signed in: a second such link, in a new tab, asks as well.
 async function askWhileAnswering(current, next, kept) {
   const channel = kept && answerOtherPages(kept);
+  if (kept) await showThatWeAnswer();
   try {
     return await askWhetherToChange(current, next);
   } finally {
@@ -123,7 +127,21 @@ async function askForOnly() {
   return others[0];
 }
 
+async function isAnyoneAnswering() {
+  const locks = await lockManager();
+  if (!locks) return true;
+  const { held, pending } = await locks.query();
+  return [...held, ...pending].some(({ name }) => name === ANSWERING);
+}
+
+async function showThatWeAnswer() {
+  const untilThePageGoes = () => new Promise(() => {});
+  const locks = await lockManager();
+  void locks?.request(ANSWERING, { mode: "shared" }, untilThePageGoes);
+}
+
 function answerOtherPages(identity) {
+  void showThatWeAnswer();
   const channel = openChannel(CHANNEL);
   channel.onmessage = ({ data }) => {
     if (data.refused) discard(data.refused);

@@ -4,6 +4,7 @@ import type { CourseVideoElement, ProblemDetail } from "../element/course-video.
 import "../element/course-video.ts";
 import { el, percent } from "../browser/elements.ts";
 import type { Progress, Video } from "../service/answers.ts";
+import { ApiError } from "../service/client.ts";
 import { followEvents, type LiveEvent } from "../service/live.ts";
 import { Activity } from "./activity.js";
 import { Api } from "./api.js";
@@ -13,6 +14,8 @@ import { explain, showViewer } from "./notices.js";
 import { Outline } from "./outline.js";
 import { showSignIn } from "./sign_in.js";
 import { Thumbnails } from "./thumbnails.js";
+
+const REFUSALS = [401, 403, 404];
 
 interface Identity {
   token: string;
@@ -84,8 +87,9 @@ class WatchPage {
       this.#outline = new Outline(course, this.#identity.userId);
       this.#showCourse(video);
     } catch (error) {
-      // Where nothing plays there is a better message already.
-      if (!this.#hasFailed) explain(error);
+      // What is refused to the player as well, it says by itself.
+      const isRefused = error instanceof ApiError && REFUSALS.includes(error.status);
+      if (!this.#hasFailed && !isRefused) explain(error);
     }
   }
 

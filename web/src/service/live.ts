@@ -41,7 +41,7 @@ type EventsSource = { openEvents(): Promise<{ events_url: string }>; server?: st
 interface Message {
   type: string;
   data: LiveEvent;
-  id: string;
+  id: string | null;
 }
 
 /** Call `listener` for every event the viewer may see, until the signal or the page goes away. */
@@ -82,9 +82,12 @@ class LiveEvents {
 
   /** Read one stream after another; returns, giving another page its turn, when signed out. */
   async #readStreams() {
+    let hasRead = false;
     while (!this.#signal?.aborted) {
       try {
         const { events_url: url } = await this.#service.openEvents();
+        if (hasRead && this.#lastId === null) this.#noteGap();
+        hasRead = true;
         await this.#readStream(url);
       } catch (error) {
         const status = error instanceof ApiError ? error.status : 0;
@@ -111,6 +114,13 @@ class LiveEvents {
         resolve();
       });
     });
+  }
+
+  // Without an event there is no place to resume from: whatever came meanwhile has been missed.
+  #noteGap() {
+    const message = { type: "reset", data: {} as LiveEvent, id: null };
+    this.#channel.postMessage(message);
+    this.#receive(message);
   }
 
   #spread({ type, data, lastEventId }: MessageEvent<string>) {

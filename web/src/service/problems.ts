@@ -20,7 +20,7 @@ const SITE = "Go back to your course site and open the lesson from there.";
 
 const SENTENCES: Record<string, Row> = {
   "invalid-token": ["Your sign-in has ended.", SITE, "sign-in"],
-  "not-enrolled": ["You are not or no longer enrolled in this course.", TEACHER, "retry"],
+  "not-enrolled": ["You are no longer enrolled in this course, or never were.", TEACHER, "retry"],
   "not-allowed": ["Your role in this course does not allow this.", TEACHER, null],
   "not-found": ["There is no video here, or it has been deleted.", SITE, null],
   "not-ready": [

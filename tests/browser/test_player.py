@@ -1,0 +1,257 @@
+"""The player in Chromium: what goes wrong around it, where it is embedded, and by which keys."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.browser.theatre import GRANT_TTL_S, RESULTS, Theatre, opened_theatre, play_on
+from tests.chromium import VIDEO, until
+from tests.serving import served_from
+from tests.waiting import wait_until
+from tests.web_build import WEB, built_pages
+
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
+VIOLATIONS = """async () => {
+    const { violations } = await axe.run(document);
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+}"""
+LISTENING = """() => {
+    globalThis.heard = [];
+    addEventListener('message', ({ data }) => heard.push(JSON.parse(data)));
+    globalThis.tell = (method, value, listener) => document.querySelector('iframe').contentWindow
+        .postMessage(JSON.stringify({ context: 'player.js', method, value, listener }), '*');
+}"""
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def theatre(
+    tmp_path_factory: pytest.TempPathFactory, made_cluster: Path
+) -> AsyncIterator[Theatre]:
+    await asyncio.to_thread(built_pages)
+    directory = tmp_path_factory.mktemp("theatre")
+    with served_from(directory, made_cluster) as serve:
+        async with opened_theatre(serve, directory) as theatre:
+            yield theatre
+
+
+async def _play(page: Page) -> None:
+    await page.evaluate(f"{VIDEO}.play()")
+    await play_on(page)
+
+
+@pytest.mark.parametrize("is_playing", [True, False], ids=["playing", "paused"])
+async def test_a_seek_after_the_grant_ended_in_a_pause_goes_on_as_it_was(
+    theatre: Theatre, is_playing: bool
+) -> None:
+    user_id = f"luncher-{is_playing}"
+    page = await theatre.watch(user_id)
+    await _play(page)
+    await page.keyboard.press("k")
+    await until(page, f"{VIDEO}.paused")
+    await asyncio.sleep(GRANT_TTL_S + 1)  # the grant's own time: nothing tells that it is over
+
+    if is_playing:
+        await page.keyboard.press("k")
+    await page.evaluate("document.querySelector('course-video').currentTime = 75")
+
+    await until(page, f"!{VIDEO}.seeking && {VIDEO}.readyState >= 2 && {VIDEO}.currentTime >= 75")
+    if is_playing:
+        await play_on(page)
+    else:
+        assert await page.evaluate(f"{VIDEO}.paused") is True
+        assert await page.evaluate(f"{VIDEO}.currentTime") == pytest.approx(75, abs=0.1)
+    await expect(page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_withdrawal_while_watching_says_so(theatre: Theatre) -> None:
+    page = await theatre.watch("leaver")
+    await _play(page)
+
+    async with theatre.serve.client("root", "admin") as admin:
+        await admin.delete("/api/v1/courses/c1/enrollments/leaver")
+
+    await expect(page.get_by_role("alert")).to_contain_text("no longer enrolled")
+    await expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    assert await page.evaluate(f"{VIDEO}.paused") is True
+    await page.screenshot(path=RESULTS / "withdrawn.png")
+
+
+async def test_seconds_played_without_a_network_arrive_later(theatre: Theatre) -> None:
+    page = await theatre.watch("traveller")
+    await _play(page)
+    await page.context.set_offline(True)
+    left_at = await play_on(page, for_s=2)
+    await page.context.set_offline(False)
+
+    async def seen() -> Any:
+        return (await theatre.progress("traveller"))["watched"]
+
+    watched = await wait_until(seen, lambda pieces: pieces and pieces[-1][1] >= left_at)
+    assert len(watched) == 1
+    await play_on(page)
+
+
+async def test_playing_goes_on_when_the_server_comes_back(theatre: Theatre) -> None:
+    page = await theatre.watch("patient")
+    await _play(page)
+    theatre.serve.process.kill()
+    theatre.serve.process.wait()
+    await page.evaluate(f"{VIDEO}.currentTime = 70")
+    await expect(page.locator(".line")).not_to_be_empty()
+    await page.screenshot(path=RESULTS / "server-gone.png")
+    await asyncio.to_thread(theatre.serve.start)
+
+    await until(page, f"!{VIDEO}.paused && {VIDEO}.currentTime > 71", timeout_ms=45_000)
+    await wait_until(
+        lambda: theatre.progress("patient"), lambda seen: seen["position"] > 70, within_s=30
+    )
+    await expect(page.locator(".line")).to_be_empty()
+
+
+async def test_the_element_plays_on_a_page_of_another_origin(theatre: Theatre) -> None:
+    await theatre.enrol("embedded")
+    page = await (await theatre.context()).new_page()
+    await page.goto(f"{theatre.friend}/element/embedded")
+
+    await until(page, f"{VIDEO}.readyState >= 2")
+    await _play(page)
+
+    progress = await wait_until(
+        lambda: theatre.progress("embedded"), lambda seen: seen["position"] > 0
+    )
+    assert progress["watched"]
+    await page.close()
+
+
+async def test_a_frame_is_played_by_messages(theatre: Theatre) -> None:
+    await theatre.enrol("framed")
+    page = await (await theatre.context()).new_page()
+    await page.add_init_script(f"({LISTENING})()")
+    await page.goto(f"{theatre.friend}/frame/framed")
+    await until(page, "heard.some(({ event }) => event === 'ready')")
+
+    await page.evaluate("tell('mute')")
+    await page.evaluate("tell('addEventListener', 'timeupdate', 'mine')")
+    await page.evaluate("tell('play')")
+    await until(
+        page, "heard.some(({ event, value }) => event === 'timeupdate' && value.seconds > 1)"
+    )
+    await page.evaluate(
+        "tell('pause'); tell('setCurrentTime', 12); tell('getCurrentTime', null, 'x')"
+    )
+
+    await until(
+        page, "heard.some(({ event, value }) => event === 'getCurrentTime' && value === 12)"
+    )
+    answer = await page.evaluate("heard.find(({ event }) => event === 'timeupdate')")
+    assert answer["listener"] == "mine"
+    assert answer["value"]["duration"] == pytest.approx(90, abs=0.5)
+
+
+@pytest.mark.parametrize("kind", ["frame", "element"])
+async def test_sites_that_are_not_named_cannot_embed(theatre: Theatre, kind: str) -> None:
+    await theatre.enrol("victim")
+    page = await (await theatre.context()).new_page()
+    refusals: list[str] = []
+    page.on("console", lambda message: refusals.append(message.text))
+
+    await page.goto(f"{theatre.stranger}/{kind}/victim")
+
+    wanted = "frame-ancestors" if kind == "frame" else "CORS"
+    await wait_until(lambda: any(wanted in one for one in refusals))
+    assert await page.evaluate("customElements.get('course-video')") is None
+
+
+async def test_everything_can_be_done_by_keys(theatre: Theatre) -> None:
+    page = await theatre.watch("typist")
+    press = page.keyboard.press
+
+    await press("k")
+    await play_on(page)
+    await press("k")
+    for key, claim in (
+        ("l", f"{VIDEO}.currentTime > 10"),
+        ("j", f"{VIDEO}.currentTime < 10"),
+        ("ArrowRight", f"{VIDEO}.currentTime > 5"),
+        ("5", f"{VIDEO}.currentTime === 45"),
+        ("m", f"{VIDEO}.muted"),
+        ("m", f"!{VIDEO}.muted"),
+        (">", f"{VIDEO}.playbackRate === 1.25"),
+        ("<", f"{VIDEO}.playbackRate === 1"),
+        ("Home", f"{VIDEO}.currentTime === 0"),
+    ):
+        await press(key)
+        await until(page, claim)
+    await press("c")
+    await expect(page.locator(".cue")).to_contain_text("Line 0 of <b> text")
+    await press("t")
+    await expect(page.get_by_role("searchbox")).to_be_visible()
+    await press("?")
+    await expect(page.get_by_role("dialog")).to_contain_text("Play or pause")
+    await press("Escape")
+    await page.get_by_role("button", name="Settings").focus()
+    await press("Enter")
+    await expect(page.get_by_role("menuitem", name="Speed")).to_be_focused()
+    await press("Enter")
+    await press("End")
+    await press("Enter")
+    await until(page, f"{VIDEO}.playbackRate === 2")
+    await press("Escape")
+    await expect(page.get_by_role("menu")).to_be_hidden()
+
+    await page.reload()
+    await until(page, f"{VIDEO}.readyState >= 2")
+    assert await page.evaluate(f"{VIDEO}.playbackRate") == 2
+    await expect(page.get_by_role("searchbox")).to_be_visible()
+
+
+async def test_a_search_in_the_transcript_leads_to_the_place(theatre: Theatre) -> None:
+    page = await theatre.watch("searcher")
+    await page.get_by_role("button", name="Transcript and chapters").click()
+
+    await page.get_by_role("searchbox").fill("line 40")
+    await page.get_by_role("button", name="Line 40").click()
+
+    await until(page, f"{VIDEO}.currentTime >= 40")
+    await expect(page.locator(".lines li")).to_have_count(1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_bars_anyone(theatre: Theatre, scheme: str) -> None:
+    page = await theatre.watch(f"axe-{scheme}", color_scheme=scheme)
+    await page.evaluate(AXE.read_text())
+    found = {"open": await page.evaluate(VIOLATIONS)}
+    await page.keyboard.press("c")
+    await page.keyboard.press("t")
+    found["panel"] = await page.evaluate(VIOLATIONS)
+    await page.screenshot(path=RESULTS / f"panel-{scheme}.png")
+    await page.get_by_role("button", name="Settings").click()
+    found["menu"] = await page.evaluate(VIOLATIONS)
+    await page.screenshot(path=RESULTS / f"menu-{scheme}.png")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("?")
+    found["keys"] = await page.evaluate(VIOLATIONS)
+    await page.keyboard.press("Escape")
+    async with theatre.serve.client("root", "admin") as admin:
+        await admin.delete(f"/api/v1/courses/c1/enrollments/axe-{scheme}")
+    await expect(page.get_by_role("alert")).to_be_visible()
+    found["withdrawn"] = await page.evaluate(VIOLATIONS)
+
+    assert found == {state: [] for state in found}
+
+
+async def test_reports_carry_what_playing_was_like(theatre: Theatre) -> None:
+    page = await theatre.watch("measured")
+    async with page.expect_request(lambda one: one.url.endswith("/progress")) as asked:
+        await _play(page)
+
+    quality = (await asked.value).post_data_json["quality"]
+    assert quality["startup_ms"] > 0
+    assert (quality["stalls"], quality["height"]) == (0, 180)
