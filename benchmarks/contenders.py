@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from benchmarks import product
+from benchmarks import fronted, product
 from benchmarks.load import Target
 from benchmarks.peers import nginx, programs
 from benchmarks.peers.programs import Program
@@ -54,6 +54,14 @@ def variant(name: str, *, is_by_bearer: bool = False, **settings: str) -> Conten
     return Contender(name, serve)
 
 
+def behind_nginx(name: str, settings: Mapping[str, str]) -> Contender:
+    def serve(ground: Ground, port: int) -> AbstractContextManager[Target]:
+        data_dir = ground.files.with_name(name)
+        return fronted.served(ground.seed, data_dir, port, ground.cores, settings)
+
+    return Contender(name, serve, nginx.missing)
+
+
 def nginx_peer(name: str, location: str) -> Contender:
     def serve(ground: Ground, port: int) -> AbstractContextManager[Target]:
         return nginx.served(ground.files, ground.paths, port, ground.cores.server, location)
@@ -73,6 +81,8 @@ _ALL = (
     variant("coursestream-asyncio", EVENT_LOOP="asyncio"),
     variant(NO_REPLAY, STREAM_REPLAY="off"),
     variant("coursestream-bearer", is_by_bearer=True),
+    behind_nginx("coursestream-proxied", {}),
+    behind_nginx("coursestream-accel", fronted.HANDING_OVER),
     nginx_peer(NGINX, nginx.ALONE),
     nginx_peer(NGINX_AUTH, nginx.WITH_AUTHORISATION),
     peer(FILE_RESPONSE, Program(programs.file_response)),

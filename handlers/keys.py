@@ -31,6 +31,7 @@ from handlers.connection.range_shortcut import RangeShortcut
 from handlers.connection.report_shortcut import ReportShortcut
 from handlers.connection.sender import Sender
 from handlers.delivery.catalog import Catalog
+from handlers.delivery.handover import Handover
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfers import Transfers
@@ -69,6 +70,7 @@ SESSION_NAMES = web.AppKey("session_names", SessionNames)
 PERSISTER = web.AppKey("persister", ProgressPersister)
 RANGE_SHORTCUT = web.AppKey("range_shortcut", RangeShortcut)  # absent when switched off
 REPORT_SHORTCUT = web.AppKey("report_shortcut", ReportShortcut)  # likewise
+HANDOVER = web.AppKey("handover", Handover)  # absent when every byte is sent here
 SENDER = web.AppKey("sender", Sender)
 TRANSFERS = web.AppKey("transfers", Transfers)
 STORAGE = web.AppKey("storage", StoragePaths)

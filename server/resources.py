@@ -39,6 +39,7 @@ from handlers.connection.range_shortcut import RangeShortcut
 from handlers.connection.report_shortcut import ReportShortcut
 from handlers.connection.sender import Sender
 from handlers.delivery.catalog import Catalog
+from handlers.delivery.handover import Handover
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
@@ -113,7 +114,10 @@ async def _delivery(config: Config, ledger: Ledger, app: web.Application) -> Asy
         )
         with OpenFiles(disk) as files:
             app[keys.OPEN_FILES] = files
-            if has_shortcuts(config):
+            if config.accel_redirect is not None:
+                app[keys.HANDOVER] = Handover(config.accel_redirect, app[keys.STORAGE].root)
+            # It sends bytes, and knows no nginx.
+            elif has_shortcuts(config):
                 app[keys.RANGE_SHORTCUT] = RangeShortcut(files, settings, app[keys.STOPPING].is_set)
             app[keys.SENDER] = Sender(settings, app.get(keys.RANGE_SHORTCUT))
             yield

@@ -58,6 +58,9 @@ class Admission(Protocol):
     @property
     def tally(self) -> Tally: ...
 
+    @property
+    def limited_viewer(self) -> str: ...
+
     def admits(self) -> bool:
         """True if the limits of the user allow one more. Consumes from them if so: called last."""
         ...

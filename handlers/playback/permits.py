@@ -55,6 +55,12 @@ class Claim:
     requests: TokenBucket | None
     is_paced: bool
 
+    @property
+    def limited_viewer(self) -> str:
+        """The user whose streams at once are limited; empty if this response counts for none."""
+        is_exempt = self.requests is None or self.tally.purpose == "thumbnail"
+        return "" if is_exempt else self.tally.user_id
+
     def open(self) -> Transfer:
         """Opens a transfer for an admitted request. Raises RateLimited for an excess stream."""
         self.limits.require_stream(self.roles, self._running_streams())

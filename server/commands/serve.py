@@ -29,6 +29,12 @@ from storage.upkeep.inventory import remove_unfinished
 
 logger = logging.getLogger(__name__)
 
+NOT_SEEN = (
+    "nginx sends the bytes of videos: they are missing in bytes_served, in the metrics and in the"
+    " evidence of receipts; STREAMS_PER_USER is nginx's to keep; a withdrawal ends no response"
+    " that is under way"
+)
+
 
 def add_serve(names: Any, program: ArgumentParser) -> None:
     """Add the command to the subparsers of the program, which does it without a command, too."""
@@ -44,6 +50,8 @@ def serve(config: Config, arguments: Namespace) -> int:
         require_shared_secret(config, "serve --demo")
     protect_parent()
     config = prepare(config)
+    if config.accel_redirect is not None:
+        logger.warning("ACCEL_REDIRECT: %s", NOT_SEEN)
     server_context(config)  # reports its faults before anything is started
     check_key_file(config)
     media_addresses(config)  # likewise

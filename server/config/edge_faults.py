@@ -9,11 +9,23 @@ BY_GRANT = "grant"
 
 def edge_faults(prefix: str, found: Mapping[str, Any]) -> list[str]:
     """`found` maps names of fields to values; those that are faults by themselves are missing."""
+    return [*_cdn_faults(prefix, found), *_handover_faults(prefix, found)]
+
+
+def _cdn_faults(prefix: str, found: Mapping[str, Any]) -> list[str]:
     if found.get("cdn_url") is None:
         return list(_without_edge(prefix, found))
     if found.get("cdn_signing", BY_GRANT) == BY_GRANT:
         return list(_by_grant(prefix, found))
     return list(_signed(prefix, found))
+
+
+def _handover_faults(prefix: str, found: Mapping[str, Any]) -> Iterator[str]:
+    if found.get("accel_redirect") and found.get("stream_bandwidth_limit_bytes"):
+        yield (
+            f"{prefix}STREAM_BANDWIDTH_LIMIT: found together with {prefix}ACCEL_REDIRECT, but then"
+            " nginx sends the bytes: set its limit_rate instead"
+        )
 
 
 def _without_edge(prefix: str, found: Mapping[str, Any]) -> Iterator[str]:

@@ -29,7 +29,6 @@ PREFIX = "COURSESTREAM_"
 # ignored.
 RESERVED: Mapping[str, str | None] = {
     "REDIS_URL": None,
-    "ACCEL_REDIRECT": None,
     "PROGRESS_EVENT_RETENTION": None,
     "SIGN_IN_URL": None,
     "WEBHOOK_PRIVATE": "off",
@@ -329,6 +328,15 @@ class Config:
         values.header_secret(),
         "Opens `/media/...` here to an edge, which sends it as `X-Origin-Secret`. Needed by all but"
         " `grant`.",
+    )
+
+    accel_redirect: str | None = setting(
+        "ACCEL_REDIRECT",
+        None,
+        values.location(),
+        "Internal location of an nginx before this service that stands for `STORAGE_PATH`, like"
+        " `/internal/`: nginx then sends the bytes, which are not counted here"
+        " ([edges.md](edges.md#bytes-by-nginx)).",
     )
 
     sse_heartbeat_s: int = setting(

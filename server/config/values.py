@@ -21,6 +21,7 @@ SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB":
 DURATION_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MAX_DURATION_S = 100 * 366 * 86400  # a century: date arithmetic stays in range
 MIN_SECRET_BYTES = 32  # RFC 7518 s. 3.2: an HS256 key is at least as long as its hash
+SERVED_PATHS = {"api", "docs", "embed", "media", "play", "static", "watch", "web"}
 RESERVED_PICTURE_NAMES = {"source", "alt", "storyboard", "original"}  # other files of a video
 
 
@@ -225,6 +226,24 @@ def base_url() -> Rule:
         return found.rstrip("/")
 
     return Rule(parse, f"{by_scheme.allowed}, without a query", is_secret=True)
+
+
+def location() -> Rule:
+    """A location of nginx, of which no part is a path of this service."""
+
+    def parse(value: str) -> str:
+        parts = value.strip("/").split("/")
+        is_clean = all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", part) for part in parts)
+        if value != f"/{'/'.join(parts)}/" or not is_clean or parts[0] in SERVED_PATHS:
+            raise ValueError
+        return value
+
+    served = ", ".join(sorted(SERVED_PATHS))
+    return Rule(
+        parse,
+        "a path like /internal/ of letters, digits, - and _, with a slash at both ends, not below"
+        f" {served}",
+    )
 
 
 def origins() -> Rule:

@@ -20,11 +20,10 @@ import pytest_asyncio
 
 from handlers.access.cdn_signatures import SecureLink
 from tests.deploy.conftest import fast_directory, program
-from tests.range_rows import IGNORED, ONE_RANGE, SEVERAL_RANGES, UNSATISFIABLE, filled
+from tests.deploy.ranged import BOUNDARIES, SLICE, ask, range_fields, same
 from tests.running import ROOT, free_port, wait_for
 from tests.serving import Serve, call, ready_video, served_from, write_large_mp4
 from tests.waiting import wait_until
-from tests.wire import WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -48,8 +47,9 @@ http {{
 }}
 """
 SECRET = "the origin's secret of thirty-two bytes"
+# nginx before 1.23 reads the first of two lines, and it takes a reversed range for unsatisfiable.
+OTHERWISE = ("two lines make no list", "last before first")
 KEY = "the edge's key of thirty-two bytes or more"
-SLICE = 2**20
 FILLER_BYTES = 5 * SLICE + 12_345
 VIEWERS, PIECE = 20, 2**18
 WITHDRAWN_WITHIN_S = 6.0
@@ -166,11 +166,6 @@ async def played(edge: Edge, who: str = "ada") -> Any:
     return json.loads(text)
 
 
-async def ask(url: str, path: str, *headers: str, method: str = "GET") -> WireAnswer:
-    async with connected(url, buffer_bytes=2**20) as wire:
-        return await wire.ask(f"{method} {path} HTTP/1.1", "Host: x", *headers)
-
-
 def signed(edge: Edge, expires_s: int | None = None, key: str = KEY) -> str:
     ends = int(time.time()) + 600 if expires_s is None else expires_s
     return SecureLink(key).sign(UUID(edge.video["id"]), ends).path
@@ -181,40 +176,13 @@ async def content(edge: Edge) -> bytes:
     return (await ask(edge.origin.url, (await played(edge))["stream_url"])).body
 
 
-BOUNDARIES = [
-    *(f"bytes={SLICE - 1}-{SLICE}", f"bytes={SLICE}-{SLICE}", f"bytes={SLICE - 1}-{SLICE - 1}"),
-    *(f"bytes=0-{3 * SLICE - 1}", f"bytes={2 * SLICE}-", f"bytes=-{SLICE + 1}", "bytes=7-"),
-    f"bytes={SLICE + 1}-{4 * SLICE + 1}",
-]
-# nginx before 1.23 reads the first of two lines, and it takes a reversed range for unsatisfiable.
-OTHERWISE = ("two lines make no list", "last before first")
-COMPARED = ("Content-Range", "Content-Length", "Content-Type", "ETag", "Last-Modified")
-
-
-def range_fields(size: int) -> list[list[str]]:
-    """Every row of the table, none twice, and what crosses the edge's slices."""
-    rows = [str(row.values[0]) for row in (*ONE_RANGE, *SEVERAL_RANGES, *UNSATISFIABLE)]
-    fields = [[f"Range: {one}"] for one in (*BOUNDARIES, *rows)]
-    ignored: list[Any] = [row.values[0] for row in IGNORED if row.id not in OTHERWISE]
-    fields += ignored
-    return [[filled(line, size) for line in lines] for lines in fields]
-
-
-def same(answer: WireAnswer) -> tuple[object, ...]:
-    """Fields that must be equal; the boundary between parts is by chance."""
-    boundary = answer.headers.get("Content-Type", "").partition("boundary=")[2]
-    body = answer.body.replace(boundary.encode(), b"") if boundary else answer.body
-    shown = [answer.headers.get(name, "").replace(boundary or "\0", "") for name in COMPARED]
-    return (answer.status, body, *shown) if answer.status < 400 else (answer.status, *shown[:1])
-
-
 @pytest.mark.parametrize("which", ["edge", "own_edge"])
 async def test_every_range_is_as_from_the_service(
     request: pytest.FixtureRequest, content: bytes, which: str
 ) -> None:
     edge: Edge = request.getfixturevalue(which)
     path = (await played(edge))["stream_url"]
-    asked = range_fields(len(content))
+    asked = range_fields(len(content), OTHERWISE)
 
     for fields in asked:
         for method in ("GET", "HEAD"):

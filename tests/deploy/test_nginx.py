@@ -1,41 +1,15 @@
 """deploy/nginx.conf in the nginx of Debian, in front of a running service."""
 
-import re
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from tests.deploy.conftest import Upstream, program
+from tests.deploy.conftest import Upstream
+from tests.deploy.nginx_proxy import running_nginx
 from tests.deploy.proxied import Proxy, ProxyChecks
-from tests.running import ROOT, free_port, wait_for
-
-DEPLOYED = (ROOT / "deploy" / "nginx.conf").read_text()
-# What Debian's own nginx.conf has around it, as far as it matters.
-AROUND = """
-daemon off;
-user {user};
-pid {directory}/nginx.pid;
-error_log {directory}/main-error.log warn;
-events {{ worker_connections 256; }}
-http {{
-    access_log {directory}/main-access.log;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    include {directory}/conf.d/*.conf;
-}}
-"""
+from tests.running import free_port
 
 
 @pytest.fixture(scope="module")
@@ -47,73 +21,8 @@ def tls_port() -> int:
 def proxy(
     upstream: Upstream, tls_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Proxy]:
-    nginx, directory = program("nginx"), tmp_path_factory.mktemp("nginx")
-    plain, port, gone_plain, gone_port, gone_tls = (free_port() for _ in range(5))
-    _write_certificate(directory)
-    (directory / "conf.d").mkdir()
-    here = _substituted(directory, plain, port, tls_port, upstream.port)
-    (directory / "conf.d" / "coursestream.conf").write_text(here)
-    gone = _substituted(directory, gone_plain, gone_port, gone_tls, free_port())
-    # A second site beside the first: the names that stand for the whole of nginx are its own.
-    gone = re.sub(r"\bcoursestream(_path|_rest)?\b(?!-error|\.log)", r"gone\1", gone)
-    (directory / "conf.d" / "gone.conf").write_text(gone)
-    main = directory / "nginx.conf"
-    main.write_text(AROUND.format(directory=directory, user="root"))
-    process = subprocess.Popen([nginx, "-c", str(main), "-e", str(directory / "start.log")])
-    try:
-        wait_for((directory / "nginx.pid").exists, "nginx", 10)
-        logs = [directory / name for name in _log_names(directory)]
-        yield Proxy(f"http://127.0.0.1:{port}", logs, upstream, f"http://127.0.0.1:{gone_port}")
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _log_names(directory: Path) -> list[str]:
-    return [
-        *("coursestream.log", "coursestream-error.log"),
-        *("main-access.log", "main-error.log", "start.log"),
-    ]
-
-
-def _substituted(directory: Path, plain: int, port: int, tls: int, upstream_port: int) -> str:
-    """Other ports and paths, one port without TLS, a shorter wait for events; all else as it is."""
-    text = DEPLOYED
-    for old, new in (
-        ("127.0.0.1:8080", f"127.0.0.1:{upstream_port}"),
-        ("listen 80;", f"listen 127.0.0.1:{plain};"),
-        ("listen 443 ssl http2;", f"listen 127.0.0.1:{port}; listen 127.0.0.1:{tls} ssl http2;"),
-        ("/var/log/nginx/", f"{directory}/"),
-        ("/etc/letsencrypt/live/courses.example.org/", f"{directory}/"),
-        ("proxy_read_timeout 60s;", "proxy_read_timeout 2s;"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    return re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.MULTILINE)
-
-
-def _write_certificate(directory: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "courses.example.org")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    (directory / "fullchain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (directory / "privkey.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
+    with running_nginx(upstream, tmp_path_factory.mktemp("nginx"), tls_port) as proxy:
+        yield proxy
 
 
 class TestNginx(ProxyChecks):

@@ -40,6 +40,11 @@ from tests.server.config.test_settings import LONG, SIGNED, faults, load
             "CDN_URL: found a path, but bunny",
             id="bunny below a path",
         ),
+        pytest.param(
+            {"ACCEL_REDIRECT": "/internal/", "STREAM_BANDWIDTH_LIMIT": "1MiB"},
+            "STREAM_BANDWIDTH_LIMIT: found together with COURSESTREAM_ACCEL_REDIRECT",
+            id="pacing bytes that nginx sends",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_said(settings: dict[str, str], begins: str) -> None:
