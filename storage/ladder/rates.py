@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from statistics import median
+from statistics import median_low
 
 # Usual rates of cameras and screens.
 _USUAL = (
@@ -47,7 +47,7 @@ def find_cadence(times: Sequence[int], unit: Fraction) -> Cadence:
     steps = [after - before for before, after in pairwise(times) if after > before]
     if not steps:
         return Cadence(_USUAL_RATE, is_steady=False)
-    middle = Fraction(median(steps))
+    middle = median_low(steps)  # one of them, so that it is near itself
     margin = max(middle * _JITTER_RATIO, _JITTER_S / unit)
     inliers = [step for step in steps if abs(step - middle) <= margin]
     rate = 1 / (Fraction(sum(inliers), len(inliers)) * unit)

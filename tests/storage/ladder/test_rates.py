@@ -68,6 +68,10 @@ def test_a_single_picture_has_the_usual_rate(times: list[int]) -> None:
     assert find_cadence(times, MILLISECOND) == Cadence(Fraction(25), is_steady=False)
 
 
+def test_steps_without_a_middle_have_the_rate_of_the_smaller() -> None:
+    assert find_cadence([0, 40, 1040], MILLISECOND) == Cadence(Fraction(25), is_steady=False)
+
+
 @pytest.mark.parametrize(
     ("rate", "scale"), [(Fraction(25), 12_800), (FILM, 24_000), (Fraction(1), 16_384)]
 )
