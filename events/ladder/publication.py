@@ -175,7 +175,7 @@ def _worthwhile(rungs: Sequence[ListedRung]) -> list[ListedRung]:
     """Without the rungs that save hardly a byte; the largest first, then the sounds."""
     videos = [(details_of(one.made).video, one) for one in rungs]
     sizes = [(video, one.fragmented.size) for video, one in videos if video is not None]
-    sizes.sort(key=lambda pair: (-pair[0].short_side, pair[0].name))
+    sizes.sort(key=lambda pair: (-pair[0].short_side, pair[0].codec != "h264"))
     order = [video.name for video in worthwhile(sizes)]
     by_name = {one.made.row.name: one for one in rungs}
     sounds = sorted(one.made.row.name for one in rungs if one.made.row.kind == "sound")

@@ -214,6 +214,19 @@ async def test_the_copied_rung_does_without_coded_ones_that_cannot_be_made(
     assert await studio.unfinished() == []
 
 
+async def test_av1_stands_behind_the_h264_of_its_size(studio: Studio) -> None:
+    studio.options = LadderOptions((96,), has_av1=True)
+    video_id = await studio.made()
+
+    rungs = (await studio.video(video_id)).rungs
+    assert [(row.name, row.state) for row in rungs] == [
+        ("v96", "ready"),
+        ("av96", "ready"),
+        ("audio", "ready"),
+    ]
+    assert [(row.codecs or "").partition(".")[0] for row in rungs] == ["avc1", "av01", "mp4a"]
+
+
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
