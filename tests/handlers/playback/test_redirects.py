@@ -93,6 +93,17 @@ async def test_students_see_it_and_get_what_is_known(service: Any, video: Any) -
     assert [one["id"] for one in course["modules"][0]["videos"]] == [video["id"]]
 
 
+async def test_no_edge_stands_before_s3(start_service: Any, moving: Moving) -> None:
+    """A redirect is nothing that an edge could keep."""
+    service = await start_service(CDN_URL="https://cdn.example.org")
+    await furnish(service)
+    video_id = await moving.announce(service.app[keys.DATABASE])
+
+    terms = await playback(service, {"id": str(video_id)})
+
+    assert terms["stream_url"] == f"/play/{terms['grant']}/{video_id}/in-s3"
+
+
 async def test_it_plays_from_s3_by_grant(
     service: Any, video: Any, mp4: Path, outside: aiohttp.ClientSession
 ) -> None:
