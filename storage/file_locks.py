@@ -8,7 +8,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Some network file systems have no locks: there nothing can be held, and nothing is cleaned up.
@@ -40,6 +40,30 @@ def hold_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def hold_directory(directory: Path) -> Iterator[None]:
+    """Mark a directory that is about to be made as held for the block, before it is there.
+
+    NFS keeps locks on directories to the machine, so that a file beside it is locked, too.
+    Raises: OSError.
+    """
+    lock = lock_beside(directory)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        lock_descriptor(descriptor)
+        require_linked(descriptor)
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            lock.unlink()
+        os.close(descriptor)
+
+
+def lock_beside(directory: Path) -> Path:
+    """The file that is locked for as long as the directory is held."""
+    return directory.with_name(f"{directory.name}.lock")
 
 
 def require_linked(descriptor: int) -> None:

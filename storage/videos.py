@@ -10,13 +10,13 @@ import shutil
 import stat
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
 from storage.disk import Disk
 from storage.errors import InvalidPath, wrap_os_errors
-from storage.file_locks import hold_lock
+from storage.file_locks import hold_directory, hold_lock
 from storage.paths import DIRECTORY_MODE, FILE_MODE, StoragePaths, original_name
 from storage.uploads import UploadFile
 
@@ -129,13 +129,13 @@ def scratch(paths: StoragePaths) -> Iterator[Path]:
     """
     paths.check()
     directory = paths.scratch(uuid.uuid4())
-    with wrap_os_errors():
-        directory.mkdir(mode=0o700)
-    try:
-        with hold_lock(directory):
-            yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    with ExitStack() as held:
+        with wrap_os_errors():
+            held.enter_context(hold_directory(directory))
+            directory.mkdir(mode=0o700)
+            held.callback(shutil.rmtree, directory, ignore_errors=True)
+            held.enter_context(hold_lock(directory))
+        yield directory
 
 
 def fsync_own_file(path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 from storage.errors import wrap_os_errors
-from storage.file_locks import try_exclusive_lock
+from storage.file_locks import lock_beside, try_exclusive_lock
 from storage.paths import StoragePaths, ladder_id, partial_id
 
 ALWAYS_S = float("inf")  # later than any change
@@ -81,8 +81,12 @@ def _has_row(name: str) -> bool:
 
 
 def _remove_unlocked(path: Path, before_s: float) -> bool:
-    with wrap_os_errors(), try_exclusive_lock(path) as is_free:
-        if not is_free or _last_change_s(path) >= before_s:
+    with (
+        wrap_os_errors(),
+        try_exclusive_lock(lock_beside(path)) as is_free,  # what is no directory has none
+        try_exclusive_lock(path) as is_unlocked,
+    ):
+        if not (is_free and is_unlocked) or _last_change_s(path) >= before_s:
             return False
         _remove_tree(path)
     return True

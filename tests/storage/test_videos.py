@@ -1,4 +1,5 @@
 import asyncio
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -11,6 +12,7 @@ from storage.disk import Disk
 from storage.errors import FileMissing, InvalidPath, StorageGone
 from storage.partials import hold_partial
 from storage.paths import StoragePaths, asset_name
+from storage.upkeep.inventory import remove_unfinished
 from storage.uploads import receive
 
 SOURCE = asset_name("source", "a" * 64, "mp4")
@@ -167,3 +169,23 @@ def test_scratch_directory_ends_with_its_block(paths: StoragePaths) -> None:
         assert directory.parent == paths.unfinished
 
     assert list(paths.unfinished.iterdir()) == []
+
+
+def test_scratch_directory_is_held_where_locks_of_directories_stay_on_their_machine(
+    paths: StoragePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS keeps them local: a service that starts on another machine sees none."""
+    lock = fcntl.flock
+
+    def on_another_machine(descriptor: int, operation: int) -> None:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            lock(descriptor, operation)
+
+    with videos.scratch(paths) as directory:
+        (directory / "file").write_bytes(b"x")
+        monkeypatch.setattr(fcntl, "flock", on_another_machine)
+        assert remove_unfinished(paths) == []
+        assert (directory / "file").exists()
+
+    directory.mkdir()
+    assert remove_unfinished(paths) == [directory.name]

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from storage.disk import Disk
-from storage.errors import StorageGone
+from storage.errors import FileMissing, StorageGone
 from storage.file_locks import hold_lock, try_exclusive_lock
 from storage.paths import StoragePaths
 from storage.upkeep.inventory import StoredVideo, list_stored_videos, remove_unfinished
@@ -127,7 +127,7 @@ def test_nothing_is_removed_where_the_storage_is_gone(paths: StoragePaths) -> No
 def test_directory_that_was_just_cleared_is_not_worked_in(
     paths: StoragePaths, cleared_before_its_lock: None
 ) -> None:
-    with pytest.raises(FileNotFoundError), scratch(paths):
+    with pytest.raises(FileMissing), scratch(paths):
         raise AssertionError("it is gone")
 
 
