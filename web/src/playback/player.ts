@@ -34,6 +34,7 @@ export class Player {
   #isWanted = false;
   #isOver = false;
   #isRecovering = false;
+  #isLoading = false;
   #listening = new AbortController();
 
   constructor(
@@ -70,6 +71,7 @@ export class Player {
     if (!candidate) return this.fail(new ApiError(415, { code: "cannot-play" }));
     this.#hooks.beforeLoad(positionS);
     this.#isWanted = isPlaying;
+    this.#isLoading = true;
     this.#loadedGrant = this.#playback.grant;
     this.#engine?.close();
     this.#engine = null;
@@ -125,7 +127,11 @@ export class Player {
       positionS,
       this.#quality,
       {
-        ready: () => this.#hooks.rungs(engine.rungs, null),
+        ready: () => {
+          this.#hooks.rungs(engine.rungs, null);
+          // Choosing the sound alone has attached the element once more.
+          this.#playIfWanted();
+        },
         switched: (rung) => this.#hooks.rungs(engine.rungs, rung),
         failed: (error) => this.#recover(error),
       },
@@ -147,10 +153,11 @@ export class Player {
 
   // A source that failed, or is being replaced, pauses the element without anybody's wish.
   #unwant() {
-    if (!this.#video.error && !this.#isRecovering) this.#isWanted = false;
+    if (!this.#video.error && !this.#isRecovering && !this.#isLoading) this.#isWanted = false;
   }
 
   #arrive() {
+    this.#isLoading = false;
     this.#failures = 0;
     this.#playback.confirm();
     this.#hooks.loaded();
