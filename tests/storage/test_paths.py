@@ -11,6 +11,7 @@ from storage.paths import (
     asset_hash,
     asset_name,
     is_servable,
+    ladder_id,
     original_name,
     partial_id,
 )
@@ -39,6 +40,20 @@ def test_of_unfinished_files_only_resumable_uploads_are_reported_by_name() -> No
 
     names = [paths.upload(VIDEO).name, paths.scratch(VIDEO).name, "x.part", ".part"]
     assert [partial_id(name) for name in names] == [None] * 4
+
+
+def test_pieces_of_a_ladder_lie_in_its_directory() -> None:
+    paths = StoragePaths(Path("/r"))
+
+    assert ladder_id(paths.ladder(VIDEO).name) == VIDEO
+    assert ladder_id(paths.scratch(VIDEO).name) is None
+    assert paths.piece(VIDEO, "v480-00001.mp4") == paths.ladder(VIDEO) / "v480-00001.mp4"
+
+
+@pytest.mark.parametrize("name", ["", "v480.mp4", "../v480-00001.mp4", "V480-00001.mp4"])
+def test_other_names_of_pieces_are_refused(name: str) -> None:
+    with pytest.raises(InvalidPath):
+        StoragePaths(Path("/r")).piece(VIDEO, name)
 
 
 @pytest.mark.parametrize("course_id", ["a", "A.b_c-9", "9" * 64, "a..b"])

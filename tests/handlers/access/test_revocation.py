@@ -53,6 +53,19 @@ def test_grant_of_an_enrolment_never_changed_holds(revocations: Revocations) -> 
     revocations.require(grant())
 
 
+def test_what_the_database_has_lost_is_forgotten(revocations: Revocations) -> None:
+    other = uuid4()
+    revocations.apply(changed(2))
+    revocations.apply(deleted(VIDEO))
+
+    revocations.replace({("c1", "bob"): 3}, [other])
+
+    revocations.require(grant(1))
+    assert len(revocations) == 2
+    with pytest.raises(NotEnrolled):
+        revocations.require(grant(4, other))
+
+
 def test_withdrawal_ends_older_grants(revocations: Revocations) -> None:
     revocations.apply(changed(2))
 

@@ -148,6 +148,17 @@ async def test_change_is_felt_when_the_log_tells_it() -> None:
     assert await access.role("ada", "c") is None
 
 
+async def test_nothing_is_remembered_once_all_has_to_be_read_anew() -> None:
+    database = FakeDatabase(ada="student")
+    access = access_to(database)
+    await access.role("ada", "c")
+
+    database.roles["ada"] = None
+    access.forget_all()
+
+    assert await access.role("ada", "c") is None
+
+
 async def test_what_was_read_before_a_change_is_not_remembered_after_it() -> None:
     database = FakeDatabase(ada="student")
     access = access_to(database)
