@@ -64,6 +64,7 @@ def serving(
     settings = {
         "RENDITIONS": ",".join(map(str, WIDTHS)),
         "MEDIA_WORKERS": "2",
+        "STREAM_RATE_LIMIT": "1000/second",  # every segment is fetched, as fast as it goes
         "CORS_ORIGINS": f"http://127.0.0.1:{page_port}",
     }
     with served_from(tmp_path_factory.mktemp("adaptive"), made_cluster, **settings) as serve:

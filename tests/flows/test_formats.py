@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.async_api import Page
 
 from storage.samples import ClockPainter, Slide, read_frame_number
-from tests.chromium import VIDEO, open_chromium, until
+from tests.chromium import open_chromium, until
 from tests.serving import Serve, call, commands, parent_of, served_from
 from tests.waiting import wait_until
 
@@ -23,9 +23,12 @@ RATE = 25
 SIZE = (320, 180)
 LONG_TIME_S = 60.0
 CANCELLED_WITHIN_S = 10.0
+VIDEO = "document.querySelector('video')"
 SHOW = """([url]) => {
-    document.body.innerHTML = '<video muted></video>';
-    document.querySelector('video').src = url;
+    const video = document.createElement('video');
+    video.muted = true;
+    video.src = url;
+    document.body.replaceChildren(video);
 }"""
 DRAWN = f"""() => {{
     const canvas = document.createElement('canvas');
