@@ -166,6 +166,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     storage_errors.StorageFull: (storage_errors.StorageFull(SECRET), "over-quota"),
     storage_errors.StorageReadOnly: (storage_errors.StorageReadOnly(SECRET), "unavailable"),
     storage_errors.StorageGone: (storage_errors.StorageGone(SECRET), "unavailable"),
+    storage_errors.StorageUnfit: (storage_errors.StorageUnfit(SECRET), "unavailable"),
     storage_errors.StorageForeign: (storage_errors.StorageForeign(SECRET), "unavailable"),
     storage_errors.PartialBusy: (storage_errors.PartialBusy(SECRET), "locked"),
     storage_errors.PartialLost: (storage_errors.PartialLost(SECRET), "not-found"),

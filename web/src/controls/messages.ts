@@ -14,6 +14,8 @@ export interface Action {
 
 export class Messages {
   #flashTimer = 0;
+  #offered = el("span");
+  #take = el("button", { type: "button", className: "action" });
   card = el("div", { className: "card", hidden: true });
   offer = el("div", { className: "offer", role: "status", hidden: true });
   line = el("p", { className: "line", role: "status" });
@@ -40,9 +42,15 @@ export class Messages {
     this.card.replaceChildren();
   }
 
-  showOffer(text: string, action: Action) {
+  /** Again with other words while it is shown: its button stays, someone may be pressing it. */
+  showOffer(text: string, { label, run }: { label: string; run: () => void }) {
+    this.#offered.textContent = text;
+    this.#take.textContent = label;
+    this.#take.onclick = run;
+    if (!this.offer.hidden) return;
     const dismiss = iconButton("close", "Dismiss", null, () => this.hideOffer());
-    this.offer.replaceChildren(el("span", {}, text), buttons([action]), dismiss.element);
+    const actions = el("p", { className: "actions" }, this.#take);
+    this.offer.replaceChildren(this.#offered, actions, dismiss.element);
     this.offer.hidden = false;
   }
 
