@@ -1,7 +1,7 @@
 """The player in Chromium: what goes wrong around it, where it is embedded, and by which keys."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.theatre import GRANT_TTL_S, RESULTS, Theatre, opened_theatre, play_on
 from tests.chromium import VIDEO, until
-from tests.serving import served_from
+from tests.serving import Serve, served_from
 from tests.waiting import wait_until
 from tests.web_build import WEB, built_pages
 
@@ -30,15 +30,17 @@ LISTENING = """() => {
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
+    built_pages()
+    with served_from(tmp_path_factory.mktemp("theatre"), made_cluster) as serve:
+        yield serve
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def theatre(
-    tmp_path_factory: pytest.TempPathFactory, made_cluster: Path
-) -> AsyncIterator[Theatre]:
-    await asyncio.to_thread(built_pages)
-    directory = tmp_path_factory.mktemp("theatre")
-    with served_from(directory, made_cluster) as serve:
-        async with opened_theatre(serve, directory) as theatre:
-            yield theatre
+async def theatre(serving: Serve) -> AsyncIterator[Theatre]:
+    async with opened_theatre(serving, serving.data_dir.parent) as theatre:
+        yield theatre
 
 
 async def _play(page: Page) -> None:

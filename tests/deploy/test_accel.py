@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,36 +86,41 @@ def conversations(found: Accelerated, size: int, known: WireAnswer) -> list[tupl
     return [(method, *one) for one in asked for method in ("GET", "HEAD")]
 
 
+@pytest.fixture(scope="module")
+def serving(made_cluster: Path) -> Iterator[Serve]:
+    with fast_directory() as directory, served_from(directory, made_cluster) as serve:
+        yield serve
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def accelerated(
-    made_cluster: Path, tmp_path_factory: pytest.TempPathFactory
+    serving: Serve, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Accelerated]:
     """Asked directly first, then again with the setting, behind nginx."""
-    with fast_directory() as directory, served_from(directory, made_cluster) as serve:
-        serve.settings |= {"LOG_LEVEL": "info", "STREAM_RATE_LIMIT": "1000000/second"}
-        await asyncio.to_thread(serve.start)
-        media = tmp_path_factory.mktemp("media")
-        file = await asyncio.to_thread(write_large_mp4, media, os.urandom(SLICE))
-        video = await ready_video(serve, file)
-        async with serve.client("ada") as session:
-            path = f"/api/v1/videos/{video['id']}/playback"
-            told = await wait_until(
-                lambda: call(session, "POST", path, json={}),
-                lambda told: told["storyboard_url"],
-                within_s=30,
-            )
-        found = Accelerated("", serve, video, told, serve.token("ada"), {})
-        known = await through(serve.url, found.token, "GET", told["stream_url"])
-        for asked in conversations(found, len(known.body), known):
-            found.expected[asked] = await through(serve.url, found.token, *asked)
-        await asyncio.to_thread(stop, serve.process)
-        serve.settings["ACCEL_REDIRECT"] = "/internal/"
-        await asyncio.to_thread(serve.start)
-        upstream = Upstream(serve.port, serve.output, video["id"], file)
-        storage = serve.data_dir / "storage"
-        nginx = tmp_path_factory.mktemp("nginx")
-        with running_nginx(upstream, nginx, free_port(), storage) as proxy:
-            yield Accelerated(proxy.url, serve, video, told, found.token, found.expected)
+    serving.settings |= {"LOG_LEVEL": "info", "STREAM_RATE_LIMIT": "1000000/second"}
+    await asyncio.to_thread(serving.start)
+    media = tmp_path_factory.mktemp("media")
+    file = await asyncio.to_thread(write_large_mp4, media, os.urandom(SLICE))
+    video = await ready_video(serving, file)
+    async with serving.client("ada") as session:
+        path = f"/api/v1/videos/{video['id']}/playback"
+        told = await wait_until(
+            lambda: call(session, "POST", path, json={}),
+            lambda told: told["storyboard_url"],
+            within_s=30,
+        )
+    found = Accelerated("", serving, video, told, serving.token("ada"), {})
+    known = await through(serving.url, found.token, "GET", told["stream_url"])
+    for asked in conversations(found, len(known.body), known):
+        found.expected[asked] = await through(serving.url, found.token, *asked)
+    await asyncio.to_thread(stop, serving.process)
+    serving.settings["ACCEL_REDIRECT"] = "/internal/"
+    await asyncio.to_thread(serving.start)
+    upstream = Upstream(serving.port, serving.output, video["id"], file)
+    storage = serving.data_dir / "storage"
+    nginx = tmp_path_factory.mktemp("nginx")
+    with running_nginx(upstream, nginx, free_port(), storage) as proxy:
+        yield Accelerated(proxy.url, serving, video, told, found.token, found.expected)
 
 
 async def test_every_answer_is_as_without_it(accelerated: Accelerated) -> None:
