@@ -377,7 +377,7 @@ def attempt(read: Callable[[Any], Any], hostile: Any) -> None:
 
 
 def test_a_square_would_be_seen() -> None:
-    small_s, large_s = (cost_s(partial(square, size)) for size in (300, 300 * GROWTH))
+    small_s, large_s = (cost_s(partial(square, size)) for size in (600, 600 * GROWTH))
 
     assert grows_faster_than_its_input(small_s, large_s)
 
