@@ -91,8 +91,6 @@ DELETE_UNPUBLISHED = "DELETE FROM ladders WHERE video_id = %s AND published_sour
 
 RELEASE_LANES = "UPDATE ladder_pieces SET lane = NULL WHERE video_id = %s AND NOT is_ready"
 
-CLEAR_UNMADE_RUNGS = "DELETE FROM rungs WHERE video_id = %s AND state <> 'ready'"
-
 DELETE_PIECES = "DELETE FROM ladder_pieces WHERE video_id = ANY(%s::uuid[])"
 
 ADD_PIECE = """
@@ -210,7 +208,6 @@ async def abandon(transaction: Transaction, video_ids: Sequence[UUID]) -> list[U
 async def end(transaction: Transaction, video_id: UUID) -> None:
     """End the work on a ladder for good; what is published stays."""
     await transaction.execute(DELETE_PIECES, ([str(video_id)],))
-    await transaction.execute(CLEAR_UNMADE_RUNGS, (video_id,))
     await transaction.execute(END, (video_id,))
     await transaction.execute(DELETE_UNPUBLISHED, (video_id,))
 

@@ -4,16 +4,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
 from db.media.ladders import PieceKind, PieceRow
 from db.pool import Database
-from db.space import open_reservation
 from events.ladder.options import LadderSettings
+from events.ladder.work_room import work_room
 from events.media.fidelity import MADE_HERE
-from events.media.scratch import scratch_directory
 from storage.disk import SHARED_DISK
 from storage.errors import MediaCrashed, wrap_os_errors
 from storage.formats import Container
@@ -21,7 +20,6 @@ from storage.ladder.facts import LadderPlan, Made
 from storage.ladder.pieces import adopt_piece, piece_name
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
-from storage.uploads import require_space
 
 _CODECS = re.compile(r"[A-Za-z0-9.]{1,40}")
 SOUND_BITRATE = 160_000  # what AAC of 128 kbit/s takes in fragments, at most
@@ -86,19 +84,12 @@ class PieceMaker:
         Raises: QuotaReached, StorageFull, the errors of the sandbox, DatabaseError.
         """
         needed_bytes = await self._estimate(source, piece)
-        reserve_bytes = self._settings.reserve_bytes
-        await require_space(self._storage.unfinished, needed_bytes + reserve_bytes, SHARED_DISK)
-        async with open_reservation(
-            self._database,
-            uuid4(),
-            quota_bytes=self._settings.quota_bytes,
-            most_bytes=needed_bytes,
-        ) as reservation:
-            await reservation.cover(needed_bytes)
-            async with scratch_directory(self._storage) as directory:
-                made = await self._make(source, piece, directory)
-                require_plain(made)
-                size_bytes = await SHARED_DISK.run_to_its_end(self._adopt, source, piece, made)
+        async with work_room(
+            self._database, self._storage, self._settings, needed_bytes
+        ) as directory:
+            made = await self._make(source, piece, directory)
+            require_plain(made)
+            size_bytes = await SHARED_DISK.run_to_its_end(self._adopt, source, piece, made)
         return size_bytes, [PieceFacts(one.name, one.start, one.codecs) for one in made]
 
     async def _make(self, source: PieceSource, piece: PieceRow, directory: Path) -> Sequence[Made]:

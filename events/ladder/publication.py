@@ -1,20 +1,19 @@
-"""LadderPublication of a ladder: its files, then all rows in one transaction.
+"""Publication of a ladder: its files, then all rows in one transaction.
 
 Files are named by their content, so that those of an earlier ladder, or with other captions, stay
 beside the new ones: whoever plays goes on with the names that it has. They are superseded, and go
 once no grant is left that may name them.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import uuid4
 
 from db import videos
 from db.media import ladders, rungs, text_tracks
 from db.media.ladders import LadderRow, PieceRow
 from db.media.rungs import LadderFile, MadeRung
-from db.pool import Database
-from db.space import open_reservation
+from db.pool import Database, Transaction
 from db.videos import Video
 from events.errors import NoLongerWanted
 from events.ladder.assembly import AssembledRung, assemble_rungs
@@ -22,6 +21,7 @@ from events.ladder.options import LadderSettings
 from events.ladder.playlists import ListedRung, NamedFile, write_playlists
 from events.ladder.rung_rows import details_of, grid_of, made_rung, plan_of
 from events.ladder.wanted import still_wanted
+from events.ladder.work_room import work_room
 from events.log.video_events import append_updated
 from events.media.scratch import scratch_directory
 from storage.disk import SHARED_DISK
@@ -30,7 +30,6 @@ from storage.ladder.facts import LadderPlan, VideoRung
 from storage.ladder.rungs import worthwhile
 from storage.paths import StoragePaths, asset_name
 from storage.playlists.bitrates import average_bitrate
-from storage.uploads import require_space
 from storage.videos import adopt_asset, remove_asset
 
 
@@ -53,18 +52,9 @@ class LadderPublication:
         Raises: NoLongerWanted, QuotaReached, StorageFull, the errors of the sandbox.
         """
         needed_bytes = sum(piece.size_bytes for piece in pieces)
-        needed_on_disk = needed_bytes + self._settings.reserve_bytes
-        await require_space(self._storage.unfinished, needed_on_disk, SHARED_DISK)
-        async with (
-            open_reservation(
-                self._database,
-                uuid4(),
-                quota_bytes=self._settings.quota_bytes,
-                most_bytes=needed_bytes,
-            ) as reservation,
-            scratch_directory(self._storage) as directory,
-        ):
-            await reservation.cover(needed_bytes)
+        async with work_room(
+            self._database, self._storage, self._settings, needed_bytes
+        ) as directory:
             plan = plan_of(ladder)
             assembled = await SHARED_DISK.run_to_its_end(
                 assemble_rungs, self._storage, ladder.work_id, plan, pieces, directory
@@ -85,16 +75,10 @@ class LadderPublication:
             made = await rungs.list_made(self._database, video.id)
             listed = [await self._read(video, one) for one in made]
             texts = await self._write(video, listed, directory)
-            names = await SHARED_DISK.run_to_its_end(self._place, video, texts)
-        try:
-            async with still_wanted(self._database, ladder) as transaction:
+            async with self._placed(video, ladder, texts) as transaction:
                 if await rungs.list_made(transaction, video.id) != made:
                     raise NoLongerWanted
                 await rungs.replace_texts(transaction, video.id, [one.row for one in texts])
-                await videos.touch(transaction, video.id)
-                await append_updated(transaction, video.id)
-        finally:
-            await self._discard_unnamed(video, names)
 
     async def _commit(
         self,
@@ -107,12 +91,23 @@ class LadderPublication:
         """Raises: NoLongerWanted, leaving no file behind."""
         texts = await self._write(video, listed, directory)
         kept = [one.made for one in listed]
-        names = await SHARED_DISK.run_to_its_end(self._place, video, [*media, *texts])
+        async with self._placed(video, ladder, [*media, *texts]) as transaction:
+            files = [*(_file_of(one) for one in kept), *(one.row for one in texts)]
+            await rungs.publish(transaction, video.id, kept, files)
+            await ladders.set_ready(transaction, video.id)
+
+    @asynccontextmanager
+    async def _placed(
+        self, video: Video, ladder: LadderRow, files: Sequence[NamedFile]
+    ) -> AsyncIterator[Transaction]:
+        """Puts the files in place; yields the transaction that records them.
+
+        Raises: NoLongerWanted, leaving no file behind.
+        """
+        names = await SHARED_DISK.run_to_its_end(self._place, video, files)
         try:
             async with still_wanted(self._database, ladder) as transaction:
-                files = [*(_file_of(one) for one in kept), *(one.row for one in texts)]
-                await rungs.publish(transaction, video.id, kept, files)
-                await ladders.set_ready(transaction, video.id)
+                yield transaction
                 await videos.touch(transaction, video.id)
                 await append_updated(transaction, video.id)
         finally:

@@ -61,6 +61,7 @@ async def end_unfinished(database: Database) -> None:
         async with database.transaction() as transaction:
             if await ladders.lock(transaction, video_id) is None:
                 continue
+            await rungs.set_planned(transaction, video_id, [])
             await ladders.end(transaction, video_id)
             if await videos.get(transaction, video_id) is not None:
                 await append_updated(transaction, video_id)
