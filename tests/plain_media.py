@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from storage.conversion.transcode_limits import TranscodeBudget
+from storage.conversion.transcode_limits import WorkLimits
 from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.facts import (
     END_SIDE_PX,
@@ -93,7 +93,7 @@ class PlainMedia:
         return EndPictures(bytes([self.converted_level * is_converted]) * END_SIDE_PX**2)
 
     async def transcode(
-        self, task: TranscodeTask, budget: TranscodeBudget, on_progress: OnProgress
+        self, task: TranscodeTask, budget: WorkLimits, on_progress: OnProgress
     ) -> Container:
         on_progress(0.5)
         await self.begin(f"transcode to {'/'.join(task.targets)}")

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 # A tenth of what one core of a small server does in 2026, and less than any machine in use.
-_SLOWEST_PIXELS_PER_CPU_S = 4_000_000
+SLOWEST_PIXELS_PER_CPU_S = 4_000_000
 _LEAST_CPU_S = 120
 # Six times what a stereo track takes: half an hour of Opus to AAC took 70 s, under load.
 _SOUND_CPU_S_PER_S = 0.25
@@ -23,7 +23,7 @@ _SOUND_BYTES_PER_S = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class TranscodeBudget:
+class WorkLimits:
     """Past these the work ends in a failure."""
 
     cpu_s: int
@@ -34,16 +34,23 @@ class TranscodeBudget:
 
 def transcode_budget(
     width: int, height: int, duration_s: float, frame_rate: float | None, source_bytes: int
-) -> TranscodeBudget:
+) -> WorkLimits:
     """For a picture as shown; `source_bytes` may come along as they are."""
     pixels = width * height
     all_pixels = pixels * duration_s * (frame_rate or _USUAL_RATE)
     sound_cpu_s, sound_bytes = duration_s * _SOUND_CPU_S_PER_S, duration_s * _SOUND_BYTES_PER_S
-    cpu_s = math.ceil(_LEAST_CPU_S + all_pixels / _SLOWEST_PIXELS_PER_CPU_S + sound_cpu_s)
+    cpu_s = all_pixels / SLOWEST_PIXELS_PER_CPU_S + sound_cpu_s
     made_bytes = math.ceil(all_pixels * _FILE_BITS_PER_PIXEL / 8 + sound_bytes)
-    return TranscodeBudget(
-        cpu_s=cpu_s,
-        timeout_s=float(cpu_s * _MOST_WAIT_RATIO),
-        memory_bytes=_MEMORY_BYTES + pixels * _MEMORY_BYTES_PER_PIXEL,
-        file_bytes=_FILE_BYTES + source_bytes + made_bytes,
+    memory_bytes = _MEMORY_BYTES + pixels * _MEMORY_BYTES_PER_PIXEL
+    return work_limits(cpu_s, memory_bytes, _FILE_BYTES + source_bytes + made_bytes)
+
+
+def work_limits(cpu_s: float, memory_bytes: int, file_bytes: int) -> WorkLimits:
+    """For work that takes at most that much of the processor on a slow machine."""
+    bounded_s = math.ceil(_LEAST_CPU_S + cpu_s)
+    return WorkLimits(
+        cpu_s=bounded_s,
+        timeout_s=float(bounded_s * _MOST_WAIT_RATIO),
+        memory_bytes=memory_bytes,
+        file_bytes=file_bytes,
     )

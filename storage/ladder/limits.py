@@ -1,16 +1,14 @@
 """Resource limits for the work on a ladder, in proportion to its pictures and sounds. Pure."""
 
 import math
-from dataclasses import dataclass
 
+from storage.conversion.transcode_limits import (
+    SLOWEST_PIXELS_PER_CPU_S,
+    WorkLimits,
+    work_limits,
+)
 from storage.ladder.facts import LadderPlan, PiecePlaces, VideoRung
 
-# As for conversions: a tenth of what one core of a small server does in 2026.
-_SLOWEST_PIXELS_PER_CPU_S = 4_000_000
-_LEAST_CPU_S = 120
-# The work takes only what nobody else wants of the machine: of a piece that usually takes a minute
-# of one core, the clock may run for some two hours.
-_MOST_WAIT_RATIO = 4
 # Of the address space; 1080p takes half a gigabyte, and two with AV1 (docs/performance/ladder.md).
 _MEMORY_BYTES = 1 << 30
 _MEMORY_BYTES_PER_PIXEL = 128
@@ -26,17 +24,7 @@ _SLOWEST_SOUND_RATIO = 4
 _LEAST_READ_BYTES_PER_S = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Past these the work ends in a failure."""
-
-    cpu_s: int
-    timeout_s: float
-    memory_bytes: int
-    file_bytes: int
-
-
-def piece_limits(plan: LadderPlan, piece: PiecePlaces) -> Limits:
+def piece_limits(plan: LadderPlan, piece: PiecePlaces) -> WorkLimits:
     """To encode the rungs of a piece."""
     rungs, rate = plan.coded, plan.frame_rate
     pictures = piece.stop - piece.start
@@ -48,29 +36,23 @@ def piece_limits(plan: LadderPlan, piece: PiecePlaces) -> Limits:
     memory = _MEMORY_BYTES + _AV1_MEMORY_BYTES * bool(modern)
     memory += _MEMORY_BYTES_PER_PIXEL * (plan.source_pixels + sum(map(_pixels, rungs)))
     memory += _AV1_MEMORY_BYTES_PER_PIXEL * sum(map(_pixels, modern))
-    return _limits((decoded + coded) / _SLOWEST_PIXELS_PER_CPU_S, memory, cap / 4 * length_s)
+    return _limits((decoded + coded) / SLOWEST_PIXELS_PER_CPU_S, memory, cap / 4 * length_s)
 
 
-def sound_limits(plan: LadderPlan) -> Limits:
+def sound_limits(plan: LadderPlan) -> WorkLimits:
     """To encode one track of the whole film."""
     seconds = plan.duration_s / _SLOWEST_SOUND_RATIO
     return _limits(seconds, _MEMORY_BYTES, plan.duration_s * _SOUND_BYTES_PER_S)
 
 
-def reading_limits(source_bytes: int) -> Limits:
+def reading_limits(source_bytes: int) -> WorkLimits:
     """To read all packets of the source, and write no more than them."""
     seconds = source_bytes / _LEAST_READ_BYTES_PER_S
     return _limits(seconds, _MEMORY_BYTES, source_bytes * 1.25)
 
 
-def _limits(cpu_s: float, memory_bytes: int, file_bytes: float) -> Limits:
-    bounded_s = math.ceil(_LEAST_CPU_S + cpu_s)
-    return Limits(
-        cpu_s=bounded_s,
-        timeout_s=float(bounded_s * _MOST_WAIT_RATIO),
-        memory_bytes=memory_bytes,
-        file_bytes=_FILE_BYTES + math.ceil(file_bytes),
-    )
+def _limits(cpu_s: float, memory_bytes: int, file_bytes: float) -> WorkLimits:
+    return work_limits(cpu_s, memory_bytes, _FILE_BYTES + math.ceil(file_bytes))
 
 
 def _pixels(rung: VideoRung) -> int:

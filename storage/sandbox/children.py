@@ -17,11 +17,10 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from storage.conversion.transcode_limits import TranscodeBudget
+from storage.conversion.transcode_limits import WorkLimits
 from storage.disk import SHARED_DISK
 from storage.errors import MediaCrashed, wrap_os_errors
 from storage.formats import Container, SourceFormat
-from storage.ladder.limits import Limits
 from storage.media.facts import (
     MAX_TRACK_BYTES,
     CustomThumbnailsTask,
@@ -169,7 +168,7 @@ class Sandbox(LadderChildren):
         )
 
     async def transcode(
-        self, task: TranscodeTask, budget: TranscodeBudget, on_progress: OnProgress
+        self, task: TranscodeTask, budget: WorkLimits, on_progress: OnProgress
     ) -> Container:
         """Encode anew; returns the one of the task's targets that was made. Raises: as `remux`."""
         made = await self.run(
@@ -269,7 +268,7 @@ class Sandbox(LadderChildren):
         function: str,
         task: msgspec.Struct,
         result_type: type[_T],
-        limits: Limits,
+        limits: WorkLimits,
         *,
         content: bytes = b"",
         max_answer_bytes: int | None = None,

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from storage.conversion.transcode_limits import WorkLimits
 from storage.disk import SHARED_DISK
 from storage.errors import MediaCrashed, wrap_os_errors
 from storage.formats import SourceFormat
@@ -22,7 +23,7 @@ from storage.ladder.facts import (
     PlanTask,
     SoundRung,
 )
-from storage.ladder.limits import Limits, piece_limits, reading_limits, sound_limits
+from storage.ladder.limits import piece_limits, reading_limits, sound_limits
 from storage.media.facts import encode
 from storage.sandbox.ladder_answers import require_ladder_plan
 
@@ -43,7 +44,7 @@ class LadderChildren(ABC):
         function: str,
         task: msgspec.Struct,
         result_type: type[_T],
-        limits: Limits,
+        limits: WorkLimits,
         *,
         content: bytes = b"",
         max_answer_bytes: int | None = None,
