@@ -1,7 +1,6 @@
 """deploy/nginx.conf in the nginx of Debian, in front of a running service."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,30 +11,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.deploy.conftest import Upstream, program
+from tests.deploy.conftest import Upstream
+from tests.deploy.debian_nginx import running_sites
 from tests.deploy.proxied import Proxy
-from tests.running import ROOT, free_port, wait_for
+from tests.running import ROOT, free_port
 
 DEPLOYED = (ROOT / "deploy" / "nginx.conf").read_text()
-# What Debian's own nginx.conf has around it, as far as it matters.
-AROUND = """
-daemon off;
-user {user};
-pid {directory}/nginx.pid;
-error_log {directory}/main-error.log warn;
-events {{ worker_connections 256; }}
-http {{
-    access_log {directory}/main-access.log;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    include {directory}/conf.d/*.conf;
-}}
-"""
-
-
 STORAGE = "/var/lib/coursestream/storage/"
 
 
@@ -44,7 +25,6 @@ def running_nginx(
     upstream: Upstream, directory: Path, tls_port: int, storage: Path | None = None
 ) -> Iterator[Proxy]:
     """`storage` is the service's, where nginx sends its files."""
-    nginx = program("nginx")
     plain, port, gone_plain, gone_port, gone_tls = (free_port() for _ in range(5))
     _write_certificate(directory)
     (directory / "conf.d").mkdir()
@@ -57,16 +37,9 @@ def running_nginx(
     # A second site beside the first: the names that stand for the whole of nginx are its own.
     gone = re.sub(r"\bcoursestream(_path|_rest|_viewers)?\b(?!-error|\.log)", r"gone\1", gone)
     (directory / "conf.d" / "gone.conf").write_text(gone)
-    main = directory / "nginx.conf"
-    main.write_text(AROUND.format(directory=directory, user="root"))
-    process = subprocess.Popen([nginx, "-c", str(main), "-e", str(directory / "start.log")])
-    try:
-        wait_for((directory / "nginx.pid").exists, "nginx", 10)
+    with running_sites(directory):
         logs = [directory / name for name in _log_names(directory)]
         yield Proxy(f"http://127.0.0.1:{port}", logs, upstream, f"http://127.0.0.1:{gone_port}")
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def _log_names(directory: Path) -> list[str]:

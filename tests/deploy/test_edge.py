@@ -4,12 +4,9 @@ import asyncio
 import json
 import os
 import re
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,62 +16,20 @@ import pytest
 import pytest_asyncio
 
 from handlers.access.cdn_signatures import SecureLink
-from tests.deploy.conftest import fast_directory, program
+from tests.deploy.conftest import fast_directory
+from tests.deploy.nginx_edge import KEY, SECRET, Edge, running_edge
 from tests.deploy.ranged import BOUNDARIES, SLICE, ask, range_fields, same
-from tests.running import ROOT, free_port, wait_for
 from tests.serving import Serve, call, ready_video, served_from, write_large_mp4
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-DEPLOYED = (ROOT / "deploy" / "edge.conf").read_text()
-AROUND = """
-daemon off;
-user root;
-pid {directory}/nginx.pid;
-error_log {directory}/main-error.log warn;
-events {{ worker_connections 256; }}
-http {{
-    sendfile on;
-    access_log {directory}/main-access.log;
-    log_subrequest on;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    include {directory}/conf.d/*.conf;
-}}
-"""
-SECRET = "the origin's secret of thirty-two bytes"
 # nginx before 1.23 reads the first of two lines, and it takes a reversed range for unsatisfiable.
 OTHERWISE = ("two lines make no list", "last before first")
-KEY = "the edge's key of thirty-two bytes or more"
 FILLER_BYTES = 5 * SLICE + 12_345
 VIEWERS, PIECE = 20, 2**18
 WITHDRAWN_WITHIN_S = 6.0
 WEBVTT = b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n"
-
-
-@dataclass(frozen=True)
-class Edge:
-    """A running nginx, the log of its requests with those to the origin, and the origin."""
-
-    port: int
-    directory: Path
-    origin: Serve
-    video: Any
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def lines(self) -> list[dict[str, str]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
-
-    @property
-    def log(self) -> Path:
-        return self.directory / "coursestream-edge.log"
 
 
 @pytest.fixture(scope="module")
@@ -103,54 +58,15 @@ async def video(origin: Serve, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return found
 
 
-@contextmanager
-def running(origin: Serve, video: Any, directory: Path, *, is_own: bool = False) -> Iterator[Edge]:
-    """An edge with an empty cache; `is_own`: it fetches in its own name, and checks signatures."""
-    port = free_port()
-    (directory / "conf.d").mkdir()
-    (directory / "conf.d" / "edge.conf").write_text(
-        _substituted(directory, port, origin.port, is_own=is_own)
-    )
-    main = directory / "nginx.conf"
-    main.write_text(AROUND.format(directory=directory))
-    process = subprocess.Popen(
-        [program("nginx"), "-c", str(main), "-e", str(directory / "start.log")]
-    )
-    try:
-        wait_for((directory / "nginx.pid").exists, "nginx", 10)
-        yield Edge(port, directory, origin, video)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _substituted(directory: Path, port: int, origin_port: int, *, is_own: bool) -> str:
-    """Other ports and paths, no TLS; all else as it is deployed."""
-    text = DEPLOYED
-    for old, new in (
-        ("courses.example.org:443", f"127.0.0.1:{origin_port}"),
-        ("https://coursestream_origin", "http://coursestream_origin"),
-        ("listen 443 ssl http2;", f"listen 127.0.0.1:{port};"),
-        ("/var/log/nginx/", f"{directory}/"),
-        ("/var/cache/nginx/", f"{directory}/"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    if is_own:
-        for value in (SECRET, KEY):
-            text = text.replace('default "";', f'default "{value}";', 1)
-    return re.sub(r"^ *(listen \[::\]|ssl_|proxy_ssl_).*\n", "", text, flags=re.MULTILINE)
-
-
 @pytest.fixture(scope="module")
 def edge(origin: Serve, video: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    with running(origin, video, tmp_path_factory.mktemp("edge")) as edge:
+    with running_edge(origin, video, tmp_path_factory.mktemp("edge")) as edge:
         yield edge
 
 
 @pytest.fixture(scope="module")
 def own_edge(origin: Serve, video: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    with running(origin, video, tmp_path_factory.mktemp("own"), is_own=True) as edge:
+    with running_edge(origin, video, tmp_path_factory.mktemp("own"), is_own=True) as edge:
         yield edge
 
 
@@ -360,7 +276,7 @@ async def watch(edge: Edge, path: str, content: bytes) -> int:
 async def test_a_hall_costs_the_origin_one_copy(
     origin: Serve, video: Any, content: bytes, tmp_path: Path
 ) -> None:
-    with running(origin, video, tmp_path) as edge:
+    with running_edge(origin, video, tmp_path) as edge:
         paths = [(await played(edge, f"v{n}"))["stream_url"] for n in range(VIEWERS)]
         before = await sent_bytes(origin)
 
