@@ -1,7 +1,5 @@
 """The adaptive ladder over HTTP: told of, opened by grant, kept for who plays it."""
 
-import asyncio
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +8,9 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from db.media import ladders, rungs
-from db.media.rungs import LadderFile, MadeRung, RungRow
+from db.media import rungs
 from handlers import keys
-from storage.paths import asset_name
-from storage.videos import adopt_asset
+from tests.handlers.laddering import publish_ladder
 from tests.handlers.playing import playback
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -48,54 +44,7 @@ async def publish(service: Any, video: Any, directory: Path, text: bytes = b"#")
         "dash.mpd": b"<MPD/>" + text,
         "hls.m3u8": b"#EXTM3U\n" + text,
     }
-    files = {
-        stem: await place(service, video, directory, stem, content)
-        for stem, content in contents.items()
-    }
-    made = [
-        MadeRung(row("v720", "video", files["v720.mp4"], "avc1.64001F", 720, 1280), "null"),
-        MadeRung(row("v240", "video", files["v240.mp4"], "avc1.640015", 240, 426), "null"),
-        MadeRung(row("audio", "sound", files["audio.m4a"], "mp4a.40.2"), "null"),
-    ]
-    app, video_id = service.app, UUID(video["id"])
-    async with app[keys.DATABASE].transaction() as transaction:
-        await ladders.begin(transaction, video_id, "auto", video["sha256"])
-        await rungs.publish(transaction, video_id, made, list(files.values()))
-        await ladders.set_ready(transaction, video_id)
-    app[keys.CATALOG].forget(video_id)
-    return {stem: file.file_name for stem, file in files.items()}
-
-
-def row(
-    name: str,
-    kind: Any,
-    file: LadderFile,
-    codecs: str,
-    height: int | None = None,
-    width: int | None = None,
-) -> RungRow:
-    return RungRow(
-        name,
-        kind,
-        "ready",
-        height=height,
-        width=width,
-        bitrate=1000,
-        codecs=codecs,
-        file_name=file.file_name,
-        size_bytes=file.size_bytes,
-    )
-
-
-async def place(service: Any, video: Any, directory: Path, name: str, content: bytes) -> LadderFile:
-    stem, extension = name.split(".")
-    sha256 = hashlib.sha256(content).hexdigest()
-    asset, temp = asset_name(stem, sha256, extension), directory / name
-    await asyncio.to_thread(temp.write_bytes, content)
-    storage, video_id = service.app[keys.STORAGE], UUID(video["id"])
-    await asyncio.to_thread(adopt_asset, storage, temp, video["course_id"], video_id, asset)
-    kinds: dict[str, Any] = {"hls": "hls", "dash": "dash", "captions_en": "captions"}
-    return LadderFile(asset, kinds.get(stem, "rung"), len(content), sha256)
+    return await publish_ladder(service, video, directory, contents)
 
 
 async def test_the_video_lists_its_picture_sizes(shared_service: Any, shelved: Shelved) -> None:

@@ -16,15 +16,12 @@ import pytest_asyncio
 from joserfc import jws
 from joserfc.jwk import KeySet
 
-from db.media import rungs
-from db.media.rungs import LadderFile, MadeRung, RungRow
 from db.progress.report_batch import VideoKey
 from events.offline.licences import Licence
 from handlers import keys
 from handlers.playback.offline import KIND
-from storage.paths import asset_name
 from storage.piece_hashes import PIECE_BYTES
-from storage.videos import adopt_asset
+from tests.handlers.laddering import publish_ladder
 from tests.handlers.playing import playback
 from tests.handlers.watching import Course, new_course
 from tests.serving import write_large_mp4
@@ -36,6 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:EdDSA is deprecated"),
 ]
 
+MASTER = {"hls.m3u8": b"#EXTM3U"}
 REFUSED = "403 licence-refused"
 TTL_S = 14 * 86400
 FILLER = random.Random(20261130).randbytes(2 * PIECE_BYTES + 12_345)
@@ -151,10 +149,10 @@ async def test_a_changed_file_is_noticed(
     shared_service: Any, other_video: Any, tmp_path: Path
 ) -> None:
     video = other_video
-    await publish(shared_service, video, tmp_path, {"v240.mp4": b"before" * 100})
+    await publish_ladder(shared_service, video, tmp_path, MASTER | {"v240.mp4": b"before" * 100})
     told = await licensed(shared_service, video)
     before = await read(shared_service, told["files"][0]["url"])
-    await publish(shared_service, video, tmp_path, {"v240.mp4": b"after" * 100})
+    await publish_ladder(shared_service, video, tmp_path, MASTER | {"v240.mp4": b"after" * 100})
 
     renewed = (await renew(shared_service, video, told["licence"])).json
 
@@ -165,54 +163,7 @@ async def test_a_changed_file_is_noticed(
     assert (whole.status, whole.body) == (200, b"after" * 100)
 
 
-async def publish(service: Any, video: Any, directory: Path, contents: dict[str, bytes]) -> None:
-    """Publishes files of a ladder in place of those of before."""
-    made, files = [], []
-    for name, content in ({"hls.m3u8": b"#EXTM3U"} | contents).items():
-        file = await place(service, video, directory, name, content)
-        files.append(file)
-        if file.kind == "rung":
-            made.append(rung_of(name.partition(".")[0], file))
-    app, video_id = service.app, UUID(video["id"])
-    async with app[keys.DATABASE].transaction() as transaction:
-        await transaction.execute(
-            "INSERT INTO ladders (video_id, work_id, options, source_sha256, state,"
-            " published_source_sha256) VALUES (%s, gen_random_uuid(), 'auto', %s, 'ready', %s)"
-            " ON CONFLICT DO NOTHING",
-            (video["id"], video["sha256"], video["sha256"]),
-        )
-        await rungs.publish(transaction, video_id, made, files)
-    app[keys.CATALOG].forget(video_id)
-
-
-def rung_of(name: str, file: LadderFile) -> MadeRung:
-    is_video = name.startswith("v")
-    row = RungRow(
-        name,
-        "video" if is_video else "sound",
-        "ready",
-        height=int(name[1:]) if is_video else None,
-        codecs="avc1.640015" if is_video else "mp4a.40.2",
-        file_name=file.file_name,
-        size_bytes=file.size_bytes,
-    )
-    return MadeRung(row, "null")
-
-
-async def place(service: Any, video: Any, directory: Path, name: str, content: bytes) -> LadderFile:
-    stem, extension = name.split(".")
-    sha256 = hashlib.sha256(content).hexdigest()
-    asset, temp = asset_name(stem, sha256, extension), directory / name
-    await asyncio.to_thread(temp.write_bytes, content)
-    storage = service.app[keys.STORAGE]
-    await asyncio.to_thread(
-        adopt_asset, storage, temp, video["course_id"], UUID(video["id"]), asset
-    )
-    kind: Any = "hls" if stem == "hls" else "playlist" if extension == "m3u8" else "rung"
-    return LadderFile(asset, kind, len(content), sha256)
-
-
-LADDER = {
+LADDER = MASTER | {
     "v720.mp4": b"large" * 400,
     "v720.m3u8": b"#EXTM3U large",
     "v240.mp4": b"small" * 100,
@@ -227,7 +178,7 @@ SOUND = [LADDER["audio.m4a"], LADDER["audio.m3u8"]]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def laddered(shared_service: Any, mp4: Path, tmp_path_factory: Any) -> Any:
     video = await shared_service.ready_video(mp4)
-    await publish(shared_service, video, tmp_path_factory.mktemp("ladder"), LADDER)
+    await publish_ladder(shared_service, video, tmp_path_factory.mktemp("ladder"), LADDER)
     return video
 
 
