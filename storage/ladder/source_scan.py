@@ -22,6 +22,7 @@ from storage.media.decoders import is_decodable
 from storage.media.demux import open_media, video_stream
 from storage.media.geometry import display_size, fit_size
 from storage.media.h264 import begins_with_idr, parameter_sets, prefix_bytes
+from storage.media.measure import language_of
 from storage.media.orientation import UPRIGHT, orientation_of
 from storage.media.playable import is_video_playable
 from storage.media.probe import look, sample_ratio
@@ -30,8 +31,6 @@ from storage.remux.copied_track import start_of, ticks, unit_of
 
 # As conversions do: H.264 level 5.1 ends here.
 _LONGEST_SIDE_PX = 3840
-# FFmpeg's and the format's words for a language that is not told.
-_UNTOLD = frozenset({"und", "```"})
 # In MP4 a track's title is the name of its handler, which is that of a program for the most part.
 _PROGRAMS = re.compile("handler|core media|iso media|bento4|l-smash|lavf", re.IGNORECASE)
 
@@ -150,7 +149,7 @@ def _sound(stream: AudioStream) -> Sound:
     return Sound(
         index=stream.index,
         channels=stream.channels,
-        language="" if (language := stream.metadata.get("language", "")) in _UNTOLD else language,
+        language=language_of(stream),
         title=_title(stream),
     )
 

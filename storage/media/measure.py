@@ -17,7 +17,7 @@ from storage.media.probe import probe_open
 from storage.mp4.movie import Movie
 
 # FFmpeg's and the format's words for a language that is not told.
-_UNTOLD = frozenset({"", "und", "```"})
+_UNTOLD = frozenset({"und", "```"})
 
 
 def measure(path: Path, source: SourceFormat, limits: MediaLimits) -> Measured:
@@ -45,11 +45,10 @@ def measure_open(
 
 
 def _measure_track(stream: Any, content: Content, begin_s: float) -> MeasuredTrack:
-    language = stream.language or ""
     return MeasuredTrack(
         is_picture=stream.type == "video",
         codec=stream.codec_context.codec.canonical_name,
-        language="" if language in _UNTOLD else language,
+        language=language_of(stream),
         packets=content.packets,
         start_s=round(float(content.start_s) - begin_s, 6),
         stop_s=round(float(content.stop_s) - begin_s, 6),
@@ -57,3 +56,9 @@ def _measure_track(stream: Any, content: Content, begin_s: float) -> MeasuredTra
         last=content.last,
         is_steady=content.is_steady,
     )
+
+
+def language_of(stream: Any) -> str:
+    """As the container names it; empty where it is not told."""
+    language: str = stream.language or ""
+    return "" if language in _UNTOLD else language
