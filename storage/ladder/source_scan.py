@@ -14,6 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
+from storage.bitstreams.h264 import begins_with_idr, parameter_sets, prefix_bytes
 from storage.errors import Undecodable
 from storage.formats import SourceFormat
 from storage.ladder.rungs import PictureSize
@@ -21,7 +22,6 @@ from storage.media.codec_strings import VideoFacts
 from storage.media.decoders import is_decodable
 from storage.media.demux import open_media, video_stream
 from storage.media.geometry import display_size, fit_size
-from storage.media.h264 import begins_with_idr, parameter_sets, prefix_bytes
 from storage.media.measure import language_of
 from storage.media.orientation import UPRIGHT, orientation_of
 from storage.media.playable import is_video_playable

@@ -6,7 +6,7 @@ av01), ISO/IEC 14496-3 (AAC object types). A codec without a rule here goes by F
 
 from dataclasses import dataclass
 
-from storage.media.h264 import parameter_sets
+from storage.bitstreams.h264 import parameter_sets
 
 # VP9 bitstream specification, annex A: level, luma samples a second, luma samples a picture.
 _VP9_LEVELS = (

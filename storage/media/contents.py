@@ -15,9 +15,9 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from storage.bitstreams.coded_sizes import CODECS, HEAD_BYTES, CodedSizes
 from storage.errors import FINAL, wrap_os_errors
 from storage.formats import TRAITS, SourceFormat
-from storage.media.coded_sizes import CODECS, HEAD_BYTES, CodedSizes
 from storage.media.demux import wrap_media_errors
 from storage.mp4.cutting import cut_track, hides_samples
 from storage.mp4.movie import Movie, MovieTrack, read_movie

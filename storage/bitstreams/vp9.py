@@ -7,7 +7,7 @@ or takes that of one of eight pictures that are kept for reference.
 
 from collections.abc import Iterator
 
-from storage.media.bits import Bits
+from storage.bitstreams.bits import Bits
 
 HEAD_BYTES = 24
 _SYNC = 0x498342

@@ -8,9 +8,9 @@ import av
 import pytest
 from av.video.frame import VideoFrame
 
+from storage.bitstreams.coded_sizes import CodedSizes
 from storage.conversion.transcode import transcode
 from storage.formats import TRAITS, SourceFormat
-from storage.media.coded_sizes import CodedSizes
 from storage.media.facts import MediaLimits
 from storage.media.measure import measure
 from storage.remux.preparation import prepare

@@ -6,7 +6,7 @@ A sequence header has one size for all frames; a frame that overrides it says so
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from storage.media.bits import Bits
+from storage.bitstreams.bits import Bits
 
 HEAD_BYTES = 256
 _SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6

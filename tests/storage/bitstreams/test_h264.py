@@ -1,6 +1,6 @@
 import pytest
 
-from storage.media.h264 import begins_with_idr, parameter_sets, parameter_sets_in, prefix_bytes
+from storage.bitstreams.h264 import begins_with_idr, parameter_sets, parameter_sets_in, prefix_bytes
 
 SPS, SMALL_SPS, PPS, IDR = b"\x67\x64\0\x1f\xac", b"\x27\x42\xc0\x0a", b"\x68\xee", b"\x65\x88"
 # Lengths of 4 bytes, one set of each kind.

@@ -5,9 +5,9 @@ another sample description; VP9 and AV1 may change between keyframes as well, so
 frames are looked at. Sources: RFC 6386 s. 9.1 (VP8), vp9.py, av1.py, h264.py.
 """
 
-from storage.media.av1 import Av1Headers
-from storage.media.h264 import parameter_sets, parameter_sets_in, prefix_bytes
-from storage.media.vp9 import Vp9Sizes
+from storage.bitstreams.av1 import Av1Headers
+from storage.bitstreams.h264 import parameter_sets, parameter_sets_in, prefix_bytes
+from storage.bitstreams.vp9 import Vp9Sizes
 
 HEAD_BYTES = 4096
 """Of a keyframe: parameter sets come first, behind some hundred bytes of an encoder's greetings."""
