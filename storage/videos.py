@@ -16,9 +16,9 @@ from uuid import UUID
 
 from storage.disk import Disk
 from storage.errors import InvalidPath, wrap_os_errors
-from storage.file_locks import hold_directory, hold_lock
+from storage.mount.file_locks import hold_directory, hold_lock
 from storage.paths import DIRECTORY_MODE, FILE_MODE, StoragePaths, original_name
-from storage.uploads import UploadFile
+from storage.receiving.uploads import UploadFile
 
 
 async def publish_original(

@@ -11,7 +11,7 @@ from events.ladder.options import LadderSettings
 from events.media.scratch import scratch_directory
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
-from storage.uploads import require_space
+from storage.receiving.uploads import require_space
 
 
 @asynccontextmanager

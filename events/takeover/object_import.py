@@ -35,8 +35,9 @@ from storage.errors import (
     wrap_os_errors,
 )
 from storage.media.facts import Examined, MediaLimits
-from storage.partials import PartialFile, hold_partial
 from storage.paths import StoragePaths
+from storage.receiving.partials import PartialFile, hold_partial
+from storage.receiving.uploads import require_space
 from storage.s3.checksums import Mismatch, Verified
 from storage.s3.object_fetch import FetchControl, FetchError, fetch_part
 from storage.s3.objects import Client, S3Object
@@ -44,7 +45,6 @@ from storage.s3.parts import ObjectPart, arrivals, missing_parts
 from storage.s3.verification import verify_object
 from storage.sandbox.children import Sandbox
 from storage.tasks import to_its_end
-from storage.uploads import require_space
 from storage.videos import publish_partial, remove_video
 
 _T = TypeVar("_T")

@@ -14,7 +14,7 @@ from db.pool import Database
 from db.uploads import Upload
 from events.uploads.errors import UploadGone, UploadTakenOver
 from storage.errors import StorageError
-from storage.uploads import UploadFile
+from storage.receiving.uploads import UploadFile
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import hmac
 from dataclasses import dataclass
 
 from events.uploads.errors import WrongChecksum
-from storage.uploads import Digest
+from storage.receiving.uploads import Digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from events.uploads.errors import UploadGone, UploadTakenOver
 from events.uploads.receivers import Receiver, Receivers
 from storage.disk import Disk
 from storage.errors import PartialBusy
-from storage.partials import PartialFile, hold_partial, require_free
 from storage.paths import StoragePaths
+from storage.receiving.partials import PartialFile, hold_partial, require_free
 
 logger = logging.getLogger(__name__)
 

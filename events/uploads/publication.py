@@ -19,10 +19,10 @@ from events.media.served_files import media_facts
 from events.uploads.settings import UploadSettings
 from storage.disk import Disk
 from storage.errors import StorageError
-from storage.partials import PartialFile
 from storage.paths import StoragePaths
+from storage.receiving.partials import PartialFile
+from storage.receiving.uploads import UploadFile
 from storage.sandbox.children import Sandbox
-from storage.uploads import UploadFile
 from storage.videos import publish_original, publish_partial, remove_video
 
 

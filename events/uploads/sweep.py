@@ -13,8 +13,8 @@ from db.takeover import imports
 from events.errors import OUTAGES
 from events.upkeep.pairing import require_pair
 from storage.disk import SHARED_DISK
-from storage.partials import list_partials, remove_partial
 from storage.paths import StoragePaths
+from storage.receiving.partials import list_partials, remove_partial
 from storage.tasks import Periodic
 
 logger = logging.getLogger(__name__)

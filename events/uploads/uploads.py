@@ -37,8 +37,8 @@ from events.uploads.whole_upload import WholeUpload
 from storage.disk import Disk
 from storage.errors import FINAL, MediaInterrupted, PartialLost, SandboxBusy, StorageError
 from storage.paths import StoragePaths
+from storage.receiving.uploads import Digest, UploadFile, receive, require_space
 from storage.sandbox.children import Sandbox
-from storage.uploads import Digest, UploadFile, receive, require_space
 
 Authorize = Callable[
     [], Awaitable[Module]

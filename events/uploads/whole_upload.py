@@ -6,7 +6,7 @@ from db.space import Reservation
 from db.videos import NewVideo, Video
 from events.uploads.errors import UploadTooLarge
 from events.uploads.publication import Publication, Received
-from storage.uploads import UploadFile
+from storage.receiving.uploads import UploadFile
 
 
 class WholeUpload:

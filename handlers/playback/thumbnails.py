@@ -40,7 +40,7 @@ from handlers.openapi.descriptions import (
 )
 from handlers.openapi.endpoints import endpoint
 from handlers.own_storage import require_own_storage
-from storage.uploads import UploadFile, receive
+from storage.receiving.uploads import UploadFile, receive
 
 ACCEPTED_TYPES = ("image/jpeg", "image/png", "image/webp")
 MAX_PICTURE_BYTES = 20 * 2**20  # fits a photograph of a good camera

@@ -30,7 +30,7 @@ from server.commands.preparation import current_database
 from server.config.settings import Config
 from server.tables import table
 from storage.disk import SHARED_DISK
-from storage.mount_features import require_features
+from storage.mount.features import require_features
 from storage.paths import StoragePaths
 from storage.upkeep.trash import Restored, TrashBatch, list_trash_batches, restore_trash
 

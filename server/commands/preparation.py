@@ -20,8 +20,8 @@ from server.logs import configure_logging
 from server.private_files import exposed
 from server.processes import attached_database
 from server.secrets import with_secrets
-from storage.identity import hold_owner_lock
-from storage.mount_features import require_features
+from storage.mount.features import require_features
+from storage.mount.identity import hold_owner_lock
 from storage.paths import StoragePaths
 
 logger = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from server.takeover.progress_display import ProgressDisplay, show_progress
 from server.takeover.report import write_and_print
 from server.takeover.viewer_positions import carry_viewers, open_viewer_report
 from storage.disk import SHARED_DISK
-from storage.mount_features import require_features
+from storage.mount.features import require_features
 from storage.paths import StoragePaths
 from storage.s3.locations import Location
 from storage.s3.object_fetch import FetchControl

@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 from storage.errors import wrap_os_errors
-from storage.file_locks import lock_beside, try_exclusive_lock
+from storage.mount.file_locks import lock_beside, try_exclusive_lock
 from storage.paths import StoragePaths, ladder_id, partial_id
 
 ALWAYS_S = float("inf")  # later than any change
@@ -64,8 +64,8 @@ def remove_unfinished(paths: StoragePaths, before_s: float = ALWAYS_S) -> list[s
     """Remove unfinished files unchanged since then; returns their names.
 
     Files that are held stay, however old: by this process, another one or another machine. Files of
-    resumable uploads and pieces of ladders are removed with their rows, see `storage.partials` and
-    `storage.ladder.pieces`.
+    resumable uploads and pieces of ladders are removed with their rows, see
+    `storage.receiving.partials` and `storage.ladder.pieces`.
     Raises: StorageGone, StorageReadOnly.
     """
     paths.check()

@@ -31,7 +31,7 @@ STEPS = [
     "server.takeover.announce:announce:after",  # both modules play from S3
     "db.takeover.imports:begin:before",
     "db.takeover.imports:begin:after",
-    "storage.partials:_open_exclusive:after",
+    "storage.receiving.partials:_open_exclusive:after",
     "events.takeover.object_import:fetch_part:before",
     "events.takeover.object_import:fetch_part:after",
     "db.takeover.imports:add_fetched:before",
@@ -55,7 +55,7 @@ STEPS = [
     "events.takeover.object_import:publish_partial:after",
     "db.takeover.imports:finish:before",
     "db.takeover.imports:finish:after",
-    "storage.partials:PartialFile.remove:before",
+    "storage.receiving.partials:PartialFile.remove:before",
 ]
 # Both modules of the object show the one place, or both the other.
 TURNING_STEPS = [

@@ -26,10 +26,10 @@ HEADERS = {
 # In order: where the process dies under the last piece, the second one.
 STEPS = [
     "db.uploads:claim:after#2",
-    "storage.partials:_open_exclusive:after#2",
-    "storage.partials:_cut:after#2",
-    "storage.uploads:UploadFile.finish:before#2",
-    "storage.uploads:UploadFile.finish:after#2",
+    "storage.receiving.partials:_open_exclusive:after#2",
+    "storage.receiving.partials:_cut:after#2",
+    "storage.receiving.uploads:UploadFile.finish:before#2",
+    "storage.receiving.uploads:UploadFile.finish:after#2",
     "db.uploads:advance:before#2",
     "db.uploads:advance:after#2",
     "events.uploads.publication:Publication.examine:after",
@@ -39,8 +39,8 @@ STEPS = [
     "db.uploads:complete:after",
     "events.log.log:append:after",
     "events.uploads.publication:Publication.publish_resumed:after",
-    "storage.partials:PartialFile.remove:before",
-    "storage.partials:PartialFile.remove:after",
+    "storage.receiving.partials:PartialFile.remove:before",
+    "storage.receiving.partials:PartialFile.remove:after",
 ]
 UPLOADED = "SELECT count(*) FROM videos"
 

@@ -25,12 +25,12 @@ BEFORE = (
 STEPS = [
     ("db.space:reserve:before", "absent"),
     ("db.space:reserve:after", "absent"),
-    ("storage.uploads:_open_locked:after", "absent"),
-    ("storage.uploads:UploadFile.append:after", "absent"),
-    ("storage.uploads:UploadFile.append:after#2", "absent"),
-    ("storage.uploads:UploadFile._write_all:after", "absent"),
-    ("storage.uploads:UploadFile.finish:before", "absent"),
-    ("storage.uploads:UploadFile.finish:after", "absent"),
+    ("storage.receiving.uploads:_open_locked:after", "absent"),
+    ("storage.receiving.uploads:UploadFile.append:after", "absent"),
+    ("storage.receiving.uploads:UploadFile.append:after#2", "absent"),
+    ("storage.receiving.uploads:UploadFile._write_all:after", "absent"),
+    ("storage.receiving.uploads:UploadFile.finish:before", "absent"),
+    ("storage.receiving.uploads:UploadFile.finish:after", "absent"),
     ("events.uploads.publication:media_facts:before", "absent"),
     ("events.uploads.publication:Publication.examine:after", "absent"),
     ("events.uploads.publication:publish_original:before", "absent"),
@@ -45,8 +45,8 @@ STEPS = [
     ("events.log.log:append:before", "stray"),
     ("events.log.log:append:after", "stray"),
     ("events.media.pipeline:enter:after", "complete"),
-    ("storage.uploads:_discard:before", "complete"),
-    ("storage.uploads:_discard:after", "complete"),
+    ("storage.receiving.uploads:_discard:before", "complete"),
+    ("storage.receiving.uploads:_discard:after", "complete"),
     ("handlers.uploads.form_upload:answer_json:before", "complete"),
     ("handlers.uploads.form_upload:answer_json:after", "complete"),
 ]
@@ -126,7 +126,7 @@ async def test_killed_at_any_moment_the_video_is_complete_or_absent(
 async def test_room_of_a_killed_process_is_given_back_when_it_expires(
     servers: Killed, film: bytes
 ) -> None:
-    await asyncio.to_thread(servers.start, "storage.uploads:UploadFile.finish:before")
+    await asyncio.to_thread(servers.start, "storage.receiving.uploads:UploadFile.finish:before")
     assert await upload(servers, film) is None
     await asyncio.to_thread(servers.wait_until_dead)
     count = "SELECT count(*) FROM space_reservations"

@@ -10,10 +10,10 @@ import pytest
 from storage import videos
 from storage.disk import Disk
 from storage.errors import FileMissing, InvalidPath, StorageGone
-from storage.partials import hold_partial
 from storage.paths import StoragePaths, asset_name
+from storage.receiving.partials import hold_partial
+from storage.receiving.uploads import receive
 from storage.upkeep.inventory import remove_unfinished
-from storage.uploads import receive
 
 SOURCE = asset_name("source", "a" * 64, "mp4")
 OTHER = asset_name("source", "b" * 64, "mp4")

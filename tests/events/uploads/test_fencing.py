@@ -17,7 +17,7 @@ from events.uploads.uploads import Uploads
 from storage.disk import SHARED_DISK
 from storage.errors import PartialBusy
 from storage.paths import StoragePaths
-from storage.uploads import UploadFile
+from storage.receiving.uploads import UploadFile
 from tests.events.uploads.sending import (
     FILM,
     SETTINGS,

@@ -9,7 +9,7 @@ from db import space, uploads
 from db.pool import Database, open_database
 from db.uploads import NewUpload
 from events.uploads.sweep import sweep_uploads, upload_sweep
-from storage.file_locks import hold_lock
+from storage.mount.file_locks import hold_lock
 from storage.paths import StoragePaths
 from tests.waiting import wait_until
 

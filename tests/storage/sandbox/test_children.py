@@ -336,7 +336,7 @@ def test_serving_process_never_loads_ffmpeg() -> None:
     script = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-import storage.sandbox.children, storage.uploads, storage.videos
+import storage.sandbox.children, storage.receiving.uploads, storage.videos
 import storage.containers.sniff, storage.sha256
 assert not {{"av", "PIL", "numpy"}} & set(sys.modules)
 """

@@ -6,12 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from storage import uploads
 from storage.disk import Disk
 from storage.errors import FileMissing, StorageFull, StorageGone
 from storage.paths import StoragePaths
+from storage.receiving import uploads
+from storage.receiving.uploads import BATCH_BYTES, UploadFile, receive
 from storage.upkeep.inventory import remove_unfinished
-from storage.uploads import BATCH_BYTES, UploadFile, receive
 
 
 class FullDisk:

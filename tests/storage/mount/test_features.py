@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import mount_features, mount_probe
 from storage.errors import StorageUnfit
-from storage.mount_features import mount_type, require_features
+from storage.mount import features, probe
+from storage.mount.features import mount_type, require_features
 from storage.paths import StoragePaths
 from tests.lacking import compile_lacking
 from tests.running import wait_for
@@ -31,17 +31,17 @@ def preload(monkeypatch: pytest.MonkeyPatch, lacking: Path) -> pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("lacks", "said"),
     [
-        pytest.param("locks", [mount_probe.SHARED_LOCK, mount_probe.EXCLUSIVE_LOCK], id="locks"),
-        pytest.param("shared locks", [mount_probe.SHARED_LOCK], id="shared locks"),
-        pytest.param("exclusive locks", [mount_probe.EXCLUSIVE_LOCK], id="exclusive locks"),
-        pytest.param("directory locks", [mount_probe.DIRECTORY_LOCK], id="directory locks"),
-        pytest.param("locks seen", [mount_probe.LOCKS_SEEN], id="locks of this process alone"),
-        pytest.param("links", [mount_probe.HARD_LINKS], id="links"),
-        pytest.param("rename over", [mount_probe.RENAME], id="rename"),
-        pytest.param("fsync", [mount_probe.FSYNC], id="fsync"),
-        pytest.param("directory fsync", [mount_probe.DIRECTORY_FSYNC], id="directory fsync"),
-        pytest.param("open unlink", [mount_probe.OPEN_UNLINK], id="unlink of an open file"),
-        pytest.param("visibility", [mount_probe.VISIBILITY], id="visibility"),
+        pytest.param("locks", [probe.SHARED_LOCK, probe.EXCLUSIVE_LOCK], id="locks"),
+        pytest.param("shared locks", [probe.SHARED_LOCK], id="shared locks"),
+        pytest.param("exclusive locks", [probe.EXCLUSIVE_LOCK], id="exclusive locks"),
+        pytest.param("directory locks", [probe.DIRECTORY_LOCK], id="directory locks"),
+        pytest.param("locks seen", [probe.LOCKS_SEEN], id="locks of this process alone"),
+        pytest.param("links", [probe.HARD_LINKS], id="links"),
+        pytest.param("rename over", [probe.RENAME], id="rename"),
+        pytest.param("fsync", [probe.FSYNC], id="fsync"),
+        pytest.param("directory fsync", [probe.DIRECTORY_FSYNC], id="directory fsync"),
+        pytest.param("open unlink", [probe.OPEN_UNLINK], id="unlink of an open file"),
+        pytest.param("visibility", [probe.VISIBILITY], id="visibility"),
     ],
 )
 def test_what_is_missing_is_named_and_nothing_is_left(
@@ -68,7 +68,7 @@ def test_mount_that_does_not_answer_is_refused_in_time(
     preload: pytest.MonkeyPatch, paths: StoragePaths
 ) -> None:
     preload.setenv("LACKING", "an answer")
-    preload.setattr(mount_features, "TIMEOUT_S", 0.5)
+    preload.setattr(features, "TIMEOUT_S", 0.5)
 
     started_s = time.monotonic()
     with pytest.raises(StorageUnfit, match=r"did not answer within 0\.5 s"):
@@ -94,7 +94,7 @@ def test_killed_test_leaves_only_what_the_next_start_removes(
     preload.setenv("LACKING", "an answer")
     code = (
         "import sys; from pathlib import Path; from storage.paths import StoragePaths;"
-        "from storage.mount_features import require_features;"
+        "from storage.mount.features import require_features;"
         "require_features(StoragePaths(Path(sys.argv[1])))"
     )
     program = subprocess.Popen(

@@ -16,10 +16,10 @@ from aiofiles.threadpool.binary import AsyncFileIO
 
 from storage.disk import Disk
 from storage.errors import PartialBusy, PartialLost, wrap_os_errors
-from storage.file_locks import lock_descriptor, require_linked, try_exclusive_lock
-from storage.partial_pieces import STEP_BYTES, copy_piece
+from storage.mount.file_locks import lock_descriptor, require_linked, try_exclusive_lock
 from storage.paths import FILE_MODE, StoragePaths, partial_id
-from storage.uploads import Digest, UploadFile, require_space
+from storage.receiving.partial_pieces import STEP_BYTES, copy_piece
+from storage.receiving.uploads import Digest, UploadFile, require_space
 
 
 class PartialFile:

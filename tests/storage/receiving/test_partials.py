@@ -7,10 +7,10 @@ import pytest
 
 from storage.disk import Disk
 from storage.errors import PartialBusy, PartialLost, StorageFull, StorageGone
-from storage.partials import hold_partial, list_partials, remove_partial, require_free
 from storage.paths import StoragePaths
+from storage.receiving.partials import hold_partial, list_partials, remove_partial, require_free
+from storage.receiving.uploads import BATCH_BYTES
 from storage.upkeep.inventory import remove_unfinished
-from storage.uploads import BATCH_BYTES
 from storage.videos import publish_partial
 
 

@@ -1,6 +1,6 @@
 """Self-test of the storage's mount: refuses one without the features that the storage relies on.
 
-Runs `mount_probe` as a program, within a bounded time, in a new directory among the unfinished
+Runs `probe` as a program, within a bounded time, in a new directory among the unfinished
 files. The directory is removed; after a kill the next start removes it, as any unfinished file.
 """
 
@@ -14,9 +14,9 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from storage import mount_probe
 from storage.errors import StorageFull, StorageReadOnly, StorageUnfit, wrap_os_errors
-from storage.file_locks import lock_descriptor
+from storage.mount import probe
+from storage.mount.file_locks import lock_descriptor
 from storage.paths import StoragePaths
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def _probe(paths: StoragePaths, directory: Path) -> list[str]:
     try:
         _keep_from_clean_up(descriptor)
         ran = subprocess.run(
-            [sys.executable, "-I", "-S", mount_probe.__file__, str(directory)],
+            [sys.executable, "-I", "-S", probe.__file__, str(directory)],
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,

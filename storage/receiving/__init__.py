@@ -1,0 +1,1 @@
+"""Files of uploads that are not yet published."""
