@@ -1,9 +1,9 @@
-// Builds web/dist from web/src: bundles with hashed names, the pages that name them, the stable
-// entry of the element, and br and gzip copies of each. `node build.mjs --modules DIRECTORY`
+// Builds web/dist from web/src: the pages, bundles with hashed names of what the pages name, the
+// stable entry of the element, and br and gzip copies of each. `node build.mjs --modules DIRECTORY`
 // transpiles file by file instead, for tests that import single modules.
 
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join, relative } from "node:path";
+import { basename, dirname, extname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliCompress, gzip, constants as zlib } from "node:zlib";
@@ -13,6 +13,9 @@ const ROOT = dirname(fileURLToPath(import.meta.url));
 const SOURCE = join(ROOT, "src");
 const DIST = join(ROOT, "dist");
 const PAGES = join(SOURCE, "pages");
+const ELEMENT = "element/course-video.ts";
+const NAMED = /\{\{([\w@./-]+)\}\}/g;
+const ASSET = /\.(svg|woff2)$/;
 const ADDRESS = "/static/"; // handlers/pages serves DIST here
 // Two years old or so: what has Web Locks, inert, :has() and constructable style sheets.
 const TARGET = ["es2022", "chrome111", "firefox121", "safari16.4"];
@@ -38,6 +41,8 @@ const OPTIONS = {
   target: TARGET,
   charset: "utf8",
   legalComments: "none",
+  jsx: "automatic",
+  jsxImportSource: "preact",
   logLevel: "warning",
   plugins: [adoptedStyles],
 };
@@ -49,23 +54,16 @@ async function filesBelow(directory, pattern) {
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 }
 
-async function bundle() {
-  const pages = ["home.js", "watch.ts", "embed.ts", "docs.js"].map((name) => join(PAGES, name));
-  const styles = ["style.css", "docs.css", "watch.css", "embed.css"].map((name) =>
-    join(PAGES, name),
-  );
+async function bundle(sources) {
   const { metafile } = await esbuild.build({
     ...OPTIONS,
-    entryPoints: [join(SOURCE, "element", "course-video.ts"), join(PAGES, "icon.svg")].concat(
-      pages,
-      styles,
-    ),
+    entryPoints: [...sources].map((source) => join(SOURCE, source)),
     outdir: DIST,
     bundle: true,
     splitting: true,
     minify: true,
     metafile: true,
-    loader: { ".svg": "copy" },
+    loader: { ".svg": "copy", ".woff2": "file" },
     entryNames: "[name]-[hash]",
     chunkNames: "[name]-[hash]",
     assetNames: "[name]-[hash]",
@@ -73,12 +71,19 @@ async function bundle() {
   return metafile;
 }
 
+/** The sources that pages name as `{{design/base.css}}`, and those that have stable addresses. */
+function namedSources(pages) {
+  const named = pages.flatMap(({ html }) => [...html.matchAll(NAMED)].map(([, source]) => source));
+  const entries = named.filter((source) => !source.endsWith(".woff2"));
+  return new Set([ELEMENT, "pages/icon.svg", ...entries]);
+}
+
 /** Source path below src/ -> the file made of it, and the modules that it imports statically. */
 function outputsBySource({ outputs }) {
   const found = new Map();
   for (const [path, { entryPoint, imports, inputs }] of Object.entries(outputs)) {
     const source = entryPoint ?? Object.keys(inputs)[0];
-    if (!source || (!entryPoint && !source.endsWith(".svg"))) continue;
+    if (!source || (!entryPoint && !ASSET.test(source))) continue;
     found.set(relative(SOURCE, join(ROOT, source)), {
       name: basename(path),
       needs: neededBy(outputs, imports ?? []),
@@ -99,7 +104,7 @@ function neededBy(outputs, imports, seen = new Set()) {
 /** A page whose `{{NAME}}` are addresses, with a preload for every module that is needed at once. */
 function fillPage(html, made) {
   const preloads = new Set();
-  const filled = html.replaceAll(/\{\{([\w./-]+)\}\}/g, (_, source) => {
+  const filled = html.replaceAll(NAMED, (_, source) => {
     const output = made.get(source);
     if (!output) throw new Error(`nothing is made of ${source}`);
     for (const name of output.needs) preloads.add(name);
@@ -111,16 +116,19 @@ function fillPage(html, made) {
   return filled.replace("</head>", `${links.join("\n")}${links.length ? "\n" : ""}</head>`);
 }
 
-async function writePages(made) {
-  for (const path of await filesBelow(PAGES, /\.html$/)) {
-    const html = await readFile(path, "utf8");
-    await writeFile(join(DIST, basename(path)), fillPage(html, made));
-  }
+async function readPages() {
+  const paths = await filesBelow(PAGES, /\.html$/);
+  const read = async (path) => ({ name: basename(path), html: await readFile(path, "utf8") });
+  return Promise.all(paths.map(read));
+}
+
+async function writePages(pages, made) {
+  for (const { name, html } of pages) await writeFile(join(DIST, name), fillPage(html, made));
 }
 
 /** The addresses that never change: the module that other sites name, and /favicon.ico. */
 async function writeStableEntries(made) {
-  const { name } = made.get("element/course-video.ts");
+  const { name } = made.get(ELEMENT);
   await writeFile(join(DIST, "course-video.js"), `export * from "./${name}";\n`);
   await copyFile(join(PAGES, "icon.svg"), join(DIST, "icon.svg"));
 }
@@ -145,7 +153,7 @@ async function compressAll() {
 }
 
 async function transpileModules(directory) {
-  for (const path of await filesBelow(SOURCE, /\.(ts|js|css)$/)) {
+  for (const path of await filesBelow(SOURCE, /\.(tsx?|js|css)$/)) {
     const target = join(directory, relative(SOURCE, path));
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, await transpile(path));
@@ -155,8 +163,13 @@ async function transpileModules(directory) {
 async function transpile(path) {
   const text = await readFile(path, "utf8");
   if (path.endsWith(".shadow.css")) return `export default ${JSON.stringify(text)};`;
-  if (!path.endsWith(".ts")) return text;
-  const { code } = await esbuild.transform(text, { loader: "ts", target: TARGET });
+  if (!/\.tsx?$/.test(path)) return text;
+  const { code } = await esbuild.transform(text, {
+    loader: extname(path).slice(1),
+    target: TARGET,
+    jsx: OPTIONS.jsx,
+    jsxImportSource: OPTIONS.jsxImportSource,
+  });
   return code;
 }
 
@@ -165,9 +178,10 @@ if (flag === "--modules") {
   await transpileModules(directory);
 } else {
   await rm(DIST, { recursive: true, force: true });
-  const metafile = await bundle();
+  const pages = await readPages();
+  const metafile = await bundle(namedSources(pages));
   const made = outputsBySource(metafile);
-  await writePages(made);
+  await writePages(pages, made);
   await writeStableEntries(made);
   await compressAll();
   // Last: make takes it for the mark that all is there.

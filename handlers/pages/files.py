@@ -19,10 +19,11 @@ MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
         ".css": "text/css; charset=utf-8",
         ".js": "text/javascript; charset=utf-8",
         ".svg": "image/svg+xml; charset=utf-8",
+        ".woff2": "font/woff2",
     }
 )
 # `web/build.mjs` puts a hash of the content into the names of all but pages and stable entries.
-_HASHED = re.compile(r".+-[0-9A-Z]{8}\.[a-z]+")
+_HASHED = re.compile(r".+-[0-9A-Z]{8}\.[a-z0-9]+")
 FOREVER = "public, max-age=31536000, immutable"
 # Names without a version: browsers revalidate each time and get 304.
 REVALIDATED = "no-cache"

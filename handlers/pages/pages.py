@@ -14,7 +14,15 @@ from aiohttp import hdrs, web
 from handlers.delivery.conditional import Precondition, evaluate, field_value
 from handlers.delivery.negotiation import choose
 from handlers.errors import PROBLEM_JSON, NotFound, PreconditionFailed
-from handlers.openapi.descriptions import CONDITIONS, TEXT, VALIDATORS, Answer, Operation, Tag
+from handlers.openapi.descriptions import (
+    BYTES,
+    CONDITIONS,
+    TEXT,
+    VALIDATORS,
+    Answer,
+    Operation,
+    Tag,
+)
 from handlers.openapi.endpoints import endpoint
 from handlers.pages.files import MEDIA_TYPES, PageFile
 from handlers.pages.policies import EMBED_PAGE, WATCH_PAGE, Policies
@@ -102,7 +110,13 @@ async def show_icon(request: web.Request) -> web.Response:
     "GET /static/{name}",
     _page(
         "What the pages are made of, and the player as a module for other sites",
-        {"text/html": TEXT, "text/css": TEXT, "text/javascript": TEXT, "image/svg+xml": TEXT},
+        {
+            "text/html": TEXT,
+            "text/css": TEXT,
+            "text/javascript": TEXT,
+            "image/svg+xml": TEXT,
+            "font/woff2": BYTES,
+        },
     ),
 )
 async def serve_file(request: web.Request) -> web.Response:

@@ -1,4 +1,5 @@
-// Choices that a viewer makes once for all videos in this browser: speed, volume, captions, quality.
+// Choices that a viewer makes once for all pages of this browser: language, colour scheme, and of
+// videos speed, volume, captions, quality.
 
 import { isQualityChoice, type QualityChoice } from "../playback/qualities.ts";
 import { browserStore, readJson, writeJson } from "./stores.ts";
@@ -7,6 +8,8 @@ const KEY = "coursestream.preferences";
 
 export const CAPTION_SIZES = ["small", "medium", "large"] as const;
 export const CAPTION_GROUNDS = ["shaded", "solid", "none"] as const;
+export const SCHEMES = ["system", "light", "dark"] as const;
+export type Scheme = (typeof SCHEMES)[number];
 
 export interface Preferences {
   rate: number;
@@ -18,6 +21,9 @@ export interface Preferences {
   captionGround: (typeof CAPTION_GROUNDS)[number];
   quality: QualityChoice;
   hasPanel: boolean;
+  /** The language of the pages; null for the browser's. */
+  language: string | null;
+  scheme: Scheme;
 }
 
 const DEFAULTS: Preferences = {
@@ -29,6 +35,8 @@ const DEFAULTS: Preferences = {
   captionGround: "shaded",
   quality: "auto",
   hasPanel: false,
+  language: null,
+  scheme: "system",
 };
 
 /** What is kept, with the default for each value that is missing or makes no sense. */
@@ -49,6 +57,8 @@ export function readPreferences(kept: unknown = readJson(browserStore, KEY)): Pr
     captionGround: oneOf("captionGround", CAPTION_GROUNDS, DEFAULTS.captionGround),
     quality: isQualityChoice(found.quality) ? found.quality : DEFAULTS.quality,
     hasPanel: found.hasPanel === true,
+    language: typeof found.language === "string" ? found.language : null,
+    scheme: oneOf("scheme", SCHEMES, DEFAULTS.scheme),
   };
 }
 

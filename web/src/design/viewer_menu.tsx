@@ -1,0 +1,162 @@
+// Who is signed in, and the choices of theirs that hold on every page: language, scheme, sign out.
+
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { keepPreferences, readPreferences, SCHEMES } from "../browser/preferences.ts";
+import { LANGUAGES, languageName, text } from "../texts/texts.ts";
+import { Button } from "./button.tsx";
+import { Field } from "./field.tsx";
+import { Icon } from "./icons.tsx";
+import { applyScheme } from "./scheme.ts";
+
+export interface ShownViewer {
+  userId: string;
+  name: string;
+}
+
+interface ViewerMenuProps {
+  viewer: ShownViewer | null;
+  onSignOut: (() => void) | undefined;
+}
+
+export function ViewerMenu({ viewer, onSignOut }: ViewerMenuProps) {
+  const [isOpen, setOpen] = useState(false);
+  const place = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  const id = useId();
+  useClosing(isOpen, place, (isByKey) => {
+    setOpen(false);
+    if (isByKey) button.current?.focus();
+  });
+  return (
+    <div class="viewer" ref={place}>
+      <button
+        ref={button}
+        type="button"
+        class="viewer__button"
+        aria-expanded={isOpen}
+        aria-controls={isOpen ? id : undefined}
+        aria-label={viewer ? text("common.menuOf", { name: viewer.name }) : text("common.settings")}
+        onClick={() => setOpen(!isOpen)}
+      >
+        {viewer ? <Signed {...viewer} /> : <Icon name="gear" />}
+        <Icon name="chevron" />
+      </button>
+      {isOpen && (
+        <div class="viewer__menu" id={id}>
+          {viewer && <Who {...viewer} />}
+          <LanguageChoice />
+          <SchemeChoice />
+          {viewer && onSignOut && (
+            <Button kind="quiet" onClick={onSignOut}>
+              <Icon name="door" />
+              {text("common.signOut")}
+            </Button>
+          )}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Signed({ name }: ShownViewer) {
+  return (
+    <>
+      <span class="avatar" aria-hidden="true">
+        {initials(name)}
+      </span>
+      <span class="viewer__name">{name}</span>
+    </>
+  );
+}
+
+function Who({ name, userId }: ShownViewer) {
+  return (
+    <p class="viewer__who">
+      <strong>{name}</strong>
+      {name !== userId && <span class="quiet">{userId}</span>}
+    </p>
+  );
+}
+
+function LanguageChoice() {
+  const choose = (language: string) => {
+    keepPreferences({ language });
+    location.reload();
+  };
+  return (
+    <Field
+      label={text("common.language")}
+      control={(attributes) => (
+        <select {...attributes} onChange={(event) => choose(event.currentTarget.value)}>
+          {LANGUAGES.map((tag) => (
+            <option
+              key={tag}
+              value={tag}
+              lang={tag}
+              selected={tag === document.documentElement.lang}
+            >
+              {languageName(tag, tag)}
+            </option>
+          ))}
+        </select>
+      )}
+    />
+  );
+}
+
+function SchemeChoice() {
+  const [chosen, setChosen] = useState(readPreferences().scheme);
+  const choose = (scheme: (typeof SCHEMES)[number]) => {
+    keepPreferences({ scheme });
+    applyScheme(scheme);
+    setChosen(scheme);
+  };
+  return (
+    <fieldset class="choice">
+      <legend>{text("common.scheme")}</legend>
+      <div class="choice__options">
+        {SCHEMES.map((scheme) => (
+          <label key={scheme}>
+            <input
+              type="radio"
+              name="scheme"
+              checked={scheme === chosen}
+              onChange={() => choose(scheme)}
+            />
+            {text(`common.schemes.${scheme}`)}
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}
+
+/** Close on Escape, on a press elsewhere, and when the focus goes elsewhere. */
+function useClosing(
+  isOpen: boolean,
+  place: { current: HTMLElement | null },
+  close: (isByKey: boolean) => void,
+) {
+  useEffect(() => {
+    if (!isOpen) return;
+    const listening = new AbortController();
+    const { signal } = listening;
+    const leave = ({ target }: Event) => {
+      if (target instanceof Node && !place.current?.contains(target)) close(false);
+    };
+    addEventListener("pointerdown", leave, { signal });
+    addEventListener("focusin", leave, { signal });
+    addEventListener("keydown", ({ key }) => key === "Escape" && close(true), { signal });
+    return () => listening.abort();
+  }, [isOpen]);
+}
+
+/** "Ada Lovelace" -> "AL", "ada" -> "A". */
+export function initials(name: string): string {
+  const words = name.split(/[\s._-]+/).filter(Boolean);
+  const letters = [words[0], words.length > 1 ? words.at(-1) : undefined];
+  return letters
+    .map((word) => [...(word ?? "")][0] ?? "")
+    .join("")
+    .toLocaleUpperCase();
+}

@@ -1,0 +1,77 @@
+import { describe, expect, it, vi } from "vitest";
+import type { Catalogue } from "../src/texts/catalogue.ts";
+import { de } from "../src/texts/de.ts";
+import { en } from "../src/texts/en.ts";
+import { bytes, chooseLanguage, duration, fill, percent, text } from "../src/texts/texts.ts";
+
+// Before the modules read it.
+vi.hoisted(() => vi.stubGlobal("navigator", { languages: ["en-US"] }));
+
+describe("a text", () => {
+  const german = (count: number) => fill(de, "de", "home.found", { count });
+
+  it("has its values filled in", () =>
+    expect(text("home.done", { done: 3, all: "12" })).toBe("3 of 12 completed"));
+
+  it.each([
+    [0, "0 Lektionen gefunden"],
+    [1, "1 Lektion gefunden"],
+    [12_345, "12.345 Lektionen gefunden"],
+  ])("of the count %d has the form and the number of its language", (count, said) =>
+    expect(german(count)).toBe(said),
+  );
+
+  it.each([
+    [0, "0%"],
+    [0.29, "29%"],
+    [0.999, "99%"],
+    [1.2, "100%"],
+    [null, "0%"],
+  ])("of the share %s never says more", (ratio, said) => expect(percent(ratio)).toBe(said));
+
+  it.each([
+    [20, "1 min"],
+    [754, "13 min"],
+    [3900, "1 h 5 min"],
+  ])("of %d seconds is short", (seconds, said) => expect(duration(seconds)).toBe(said));
+
+  it.each([
+    [0, "0 byte"],
+    [1500, "2 kB"],
+    [12_340_000, "12.3 MB"],
+  ])("of %d bytes has their unit", (count, said) => expect(bytes(count)).toBe(said));
+});
+
+describe("the language", () => {
+  it.each([
+    [["de", "en"], "de"],
+    [[null, "de-AT"], "de"],
+    [[null, "xx", "de"], "de"],
+    [["xx", "fr"], "en"],
+    [[], "en"],
+  ] as const)("of %j is %s", (wanted, chosen) => expect(chooseLanguage(wanted)).toBe(chosen));
+});
+
+/** Path -> text of a catalogue, its plural forms apart. */
+function flat(part: object, before = ""): [string, string][] {
+  return Object.entries(part).flatMap(([name, value]) =>
+    typeof value === "string" ? [[before + name, value]] : flat(value, `${before}${name}.`),
+  );
+}
+
+const placeholders = (said: string) =>
+  [...said.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
+
+describe.each([["de", de]] as [string, Catalogue][])("the catalogue %s", (_, catalogue) => {
+  const english = Object.fromEntries(flat(en));
+
+  it("has the placeholders of the English one", () => {
+    const differing = flat(catalogue).filter(
+      ([path, said]) => `${placeholders(said)}` !== `${placeholders(english[path] ?? said)}`,
+    );
+    expect(differing).toEqual([]);
+  });
+
+  it("leaves nothing empty", () =>
+    expect(flat(catalogue).filter(([, said]) => !said.trim())).toEqual([]));
+});
