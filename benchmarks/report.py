@@ -8,7 +8,15 @@ from typing import Any
 
 from benchmarks.contenders import FILE_RESPONSE, NGINX, NGINX_AUTH
 from benchmarks.ratios import Spread, by_round, ratio
-from benchmarks.workloads import GOALS, WORKLOADS, Goal, Sample, player_throughput, throughput
+from benchmarks.workloads import (
+    GOALS,
+    WORKLOADS,
+    Goal,
+    Sample,
+    per_second,
+    player_throughput,
+    throughput,
+)
 
 PEERS = (NGINX, NGINX_AUTH, FILE_RESPONSE)
 NONE = "-"
@@ -16,7 +24,7 @@ NONE = "-"
 FIGURES: Mapping[str, Callable[[Sample], float]] = MappingProxyType(
     {
         "MB/s": lambda one: (throughput(one) + player_throughput(one)) / 1e6,
-        "requests/s": lambda one: one.measured["requests"] / one.measured["seconds"],
+        "requests/s": lambda one: per_second(one, "requests"),
         "p50 ms": lambda one: one.measured["latency_ms"]["p50"],
         "p99 ms": lambda one: one.measured["latency_ms"]["p99"],
         "its core %": lambda one: 100 * one.server_cpu,

@@ -95,11 +95,17 @@ class Sample:
 
 def throughput(sample: Sample) -> float:
     """Bytes of bodies a second: what was only begun counts, too."""
-    return float(sample.measured["bytes"] / sample.measured["seconds"])
+    return per_second(sample, "bytes")
 
 
 def player_throughput(sample: Sample) -> float:
-    return float(sample.measured["player_bytes"] / sample.measured["seconds"])
+    return per_second(sample, "player_bytes")
+
+
+def per_second(sample: Sample, figure: str) -> float:
+    """Zero of a run so starved that its clock did not get beyond its warm-up."""
+    seconds = sample.measured["seconds"]
+    return float(sample.measured[figure] / seconds) if seconds else 0.0
 
 
 def seek_p99_ms(sample: Sample) -> float:

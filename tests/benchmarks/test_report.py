@@ -93,6 +93,12 @@ def test_no_answers_are_reported() -> None:
     assert "nothing came at all" in measured_text([sample("64k", "nginx", 0, size=0)])
 
 
+def test_a_run_without_time_is_reported() -> None:
+    starved = sample("64k", "coursestream", 0, size=0, seconds=0.0)
+
+    assert "nothing came at all" in as_text([starved, sample("64k", "nginx", 0)], FACTS)
+
+
 def test_right_answers_are_not_mentioned() -> None:
     assert "wrong" not in measured_text([sample("64k", "nginx", 0)]).lower()
 
