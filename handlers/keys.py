@@ -24,6 +24,7 @@ from handlers.access.document_keys import DocumentSigner, PublishedKeys
 from handlers.access.edge_addresses import MediaAddresses
 from handlers.access.grants import Grants
 from handlers.access.origin_secret import OriginSecret
+from handlers.access.own_origin import OwnOrigin
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
@@ -56,6 +57,7 @@ GRANTS = web.AppKey("grants", Grants)
 MEDIA_ADDRESSES = web.AppKey("media_addresses", MediaAddresses)
 ORIGIN_SECRET = web.AppKey("origin_secret", OriginSecret)
 ACCESS = web.AppKey("access", Access)
+OWN_ORIGIN = web.AppKey("own_origin", OwnOrigin)
 REVOCATIONS = web.AppKey("revocations", Revocations)
 PLAYING_LIMITS = web.AppKey("playing_limits", PlayingLimits)
 REPORT_LIMITS = web.AppKey("report_limits", ReportLimits)
@@ -93,4 +95,5 @@ IS_PREPARED = web.RequestKey(
 )  # headers were sent: no error response is possible
 IS_ROUTINE = web.RequestKey("is_routine", bool)  # frequent, not logged: ranges and reports
 VIEWER = web.RequestKey("viewer", Viewer)
+IS_BY_COOKIE = web.RequestKey("is_by_cookie", bool)  # the viewer is known by the session's cookie
 PROBLEM_CODE = web.RequestKey("problem_code", str)  # of a request that was refused

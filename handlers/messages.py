@@ -172,6 +172,15 @@ class ReportView(ProgressView, frozen=True, kw_only=True):
         )
 
 
+class SessionView(msgspec.Struct, frozen=True):
+    """The caller as the token names them; `name` null where it holds none."""
+
+    user_id: str
+    name: str | None
+    roles: list[str]
+    expires_at: datetime
+
+
 class ReceiptView(msgspec.Struct, frozen=True):
     """`receipt` is a JWS in compact form."""
 

@@ -19,9 +19,9 @@ running server publishes at `/openapi.json`, readable at `/docs`. This page list
 
 - Times are RFC 3339 UTC, durations and positions seconds, sizes bytes. JSON bodies with unknown
   fields are refused.
-- **bearer** routes take `Authorization: Bearer TOKEN`. **grant** routes carry a playback grant or
-  an events grant in the path, for `<video>` and `EventSource`, which cannot send that header.
-  **open** routes need nothing.
+- **bearer** routes take `Authorization: Bearer TOKEN`, or from pages of the same origin the cookie
+  of `POST /api/v1/session`. **grant** routes carry a playback grant or an events grant in the path,
+  for `<video>` and `EventSource`, which cannot send that header. **open** routes need nothing.
 - Lists take `?limit=` (1 to 200, default 50) and `?cursor=`, the `next_cursor` of the page before.
 - Errors are problem details (RFC 9457) with a stable `type`, all listed at the end.
 """

@@ -1,4 +1,4 @@
-"""Authentication: the bearer token of a request (RFC 6750), verified by aiohttp-jwt, to a Viewer.
+"""Authentication: the token of a request (RFC 6750), verified by aiohttp-jwt, to a Viewer.
 
 aiohttp-jwt verifies signature and claims. This module adds: parsing of the header (RFC 9110 section
 11.4: the scheme is case-insensitive), required `exp` and `sub`, a leeway for clocks, and a cache of
@@ -27,6 +27,8 @@ from storage.bounded_cache import BoundedCache
 MAX_TOKEN_LENGTH = 8 * 1024
 REMEMBERED_TOKENS = 10_000
 CLAIMS = "coursestream.claims"  # aiohttp-jwt stores what it verified under a text key
+TOKEN = web.RequestKey("token", str)  # that the request was identified by
+LONGEST_NAME = 200
 BEARER = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE)
 SERVICE = "service"
 ROLES = frozenset({"admin", SERVICE})
@@ -39,11 +41,15 @@ logging.getLogger("aiohttp_jwt").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The authenticated caller. `expires_at` is a Unix time, leeway included."""
+    """The authenticated caller. `expires_at` is a Unix time, leeway included.
+
+    `name` is what pages call the user; no right depends on it.
+    """
 
     user_id: str
     roles: frozenset[str]
     expires_at: float
+    name: str | None = None
 
     @property
     def is_privileged(self) -> bool:
@@ -57,6 +63,7 @@ class _Claims(msgspec.Struct):
     sub: Identifier
     exp: float
     roles: list[str] = []
+    name: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +89,17 @@ class TokenVerifier:
         self._keys = keys
         self._clock = clock
         self._claims_checked = {"audience": audience, "issuer": issuer}
-        self._leeway_s = leeway_s
+        self.leeway_s = leeway_s
         self._verifiers: dict[SigningKey, _KeyVerifier] = {}
         self._remembered: BoundedCache[bytes, _Verified] = BoundedCache(REMEMBERED_TOKENS)
 
     async def viewer_of(self, request: web.Request) -> Viewer:
-        """Raises InvalidToken."""
-        token = bearer_token(request.headers)
+        """Verifies the token of the header. Raises InvalidToken, Unavailable."""
+        return await self.viewer_of_token(request, bearer_token(request.headers))
+
+    async def viewer_of_token(self, request: web.Request, token: str) -> Viewer:
+        """Raises InvalidToken, Unavailable."""
+        request[TOKEN] = token
         digest = token_digest(token)
         verified = self._remembered.get(digest)
         if verified is None or not self._keys.holds(verified.key):
@@ -116,7 +127,7 @@ class TokenVerifier:
     def _verifier_of(self, key: SigningKey) -> "_KeyVerifier":
         if key not in self._verifiers:
             held = {old: one for old, one in self._verifiers.items() if self._keys.holds(old)}
-            made = _KeyVerifier(key, self._leeway_s, self._claims_checked)
+            made = _KeyVerifier(key, self.leeway_s, self._claims_checked)
             self._verifiers = {**held, key: made}
         return self._verifiers[key]
 
@@ -126,7 +137,8 @@ class TokenVerifier:
         except msgspec.ValidationError as exc:
             raise InvalidToken(f"A claim is missing or wrong: {in_words(exc)}.") from exc
         roles = frozenset(known.roles) & ROLES
-        return Viewer(known.sub, roles, known.exp + self._leeway_s)
+        name = known.name[:LONGEST_NAME] if isinstance(known.name, str) else None
+        return Viewer(known.sub, roles, known.exp + self.leeway_s, name)
 
 
 class _KeyVerifier:
@@ -194,7 +206,7 @@ def _kid_of(token: str, algorithms: frozenset[str]) -> str | None:
 
 
 async def _token_of(request: web.Request) -> str:
-    return bearer_token(request.headers)
+    return request[TOKEN]
 
 
 async def _nothing(request: web.Request) -> web.StreamResponse:

@@ -42,6 +42,7 @@ class Tag(StrEnum):
     PLAYING = "Playing"
     PROGRESS = "Progress"
     EVENTS = "Events"
+    SIGN_IN = "Signing in"
     OPERATING = "Operations"
     PAGES = "Pages"
 
@@ -182,6 +183,7 @@ HEADERS: Mapping[str, str] = {
     "Vary": "`Accept` where it chose.",
     "Retry-After": "Seconds until it is worth another try.",
     "WWW-Authenticate": "RFC 6750.",
+    "Set-Cookie": "The session's cookie, or its end.",
     "Tus-Resumable": "The version of tus that is spoken.",
     "Tus-Version": "The versions of tus that can be spoken.",
     "Tus-Extension": "What is understood beside the core.",

@@ -12,10 +12,13 @@ from typing import Any
 import msgspec
 from aiohttp import hdrs, web
 
+from handlers.access.own_origin import SAFE_METHODS
+from handlers.access.session_cookie import PLAIN_NAME, SECURE_NAME
 from handlers.errors import (
     PROBLEM_JSON,
     Internal,
     InvalidToken,
+    NotAllowed,
     NotEnrolled,
     NotFound,
     Problem,
@@ -38,6 +41,12 @@ from handlers.openapi.descriptions import (
 from handlers.openapi.endpoints import Endpoint, endpoint
 
 Schema = dict[str, Any]
+
+COOKIE = (
+    f"Set by `POST /api/v1/session`; `{PLAIN_NAME}` without TLS. Counts where no Authorization"
+    " header is sent, for requests of this origin; a write needs `Origin` or"
+    " `Sec-Fetch-Site: same-origin`, else 403."
+)
 
 DOCUMENT = web.AppKey("openapi_document", bytes)
 
@@ -87,7 +96,7 @@ def build(endpoints: Iterable[Endpoint]) -> Schema:
     schemas = Schemas(_contents(one.operation for one in ordered))
     paths: dict[str, Schema] = defaultdict(dict)
     for one in ordered:
-        name, shown = one.handler.__name__, _operation(one.path, one.operation, schemas)
+        name, shown = one.handler.__name__, _operation(one, schemas)
         paths[one.path][one.method.lower()] = {"operationId": name, **shown}
         if one.operation.has_head:
             paths[one.path]["head"] = _head(name, shown)
@@ -182,18 +191,21 @@ def _is_message(kind: Any) -> bool:
     return not isinstance(kind, dict)
 
 
-def _operation(path: str, operation: Operation, schemas: Schemas) -> Schema:
-    access = operation.access or _access_of(path)
-    names = IN_PATH.findall(path)
+def _operation(one: Endpoint, schemas: Schemas) -> Schema:
+    operation = one.operation
+    access = operation.access or _access_of(one.path)
+    names = IN_PATH.findall(one.path)
     shown: Schema = {
         "tags": [operation.tag],
         "summary": operation.summary,
-        "security": [{"bearer": []}] if access == "bearer" else [],
+        "security": [{"bearer": []}, {"cookie": []}] if access == "bearer" else [],
         "parameters": [
             *({"$ref": REF.format("parameters", f"path.{name}")} for name in names),
             *({"$ref": REF.format("parameters", name)} for name in operation.parameters),
         ],
-        "responses": _responses(operation, access, schemas, is_of_something=bool(names)),
+        "responses": _responses(
+            operation, _problems_of(one, access), schemas, is_of_something=bool(names)
+        ),
     }
     if operation.body:
         shown["requestBody"] = {
@@ -203,6 +215,12 @@ def _operation(path: str, operation: Operation, schemas: Schemas) -> Schema:
     return shown
 
 
+def _problems_of(one: Endpoint, access: Access) -> tuple[type[RequestError], ...]:
+    """Returns the problems of how the caller is known; a write by cookie may be refused."""
+    is_write = access == "bearer" and one.method not in SAFE_METHODS
+    return (*PROBLEMS_BY_ACCESS[access], *((NotAllowed,) if is_write else ()))
+
+
 def _access_of(path: str) -> Access:
     if path.startswith("/api/"):
         return "bearer"
@@ -210,11 +228,15 @@ def _access_of(path: str) -> Access:
 
 
 def _responses(
-    operation: Operation, access: Access, schemas: Schemas, *, is_of_something: bool
+    operation: Operation,
+    identifying: tuple[type[RequestError], ...],
+    schemas: Schemas,
+    *,
+    is_of_something: bool,
 ) -> Schema:
     """Returns answers and problems by status; a path with parameters adds NotFound."""
     by_status: dict[int, list[type[RequestError]]] = defaultdict(list)
-    everywhere = (*PROBLEMS_BY_ACCESS[access], Internal, Unavailable)
+    everywhere = (*identifying, Internal, Unavailable)
     missing = (NotFound,) if is_of_something else ()
     for kind in sorted({*operation.problems, *everywhere, *missing}, key=_urn):
         by_status[kind.status].append(kind)
@@ -288,7 +310,13 @@ def _components(schemas: Schemas) -> Schema:
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
                 "description": "Claims: `sub` and `exp`; `roles` may hold `admin` or `service`.",
-            }
+            },
+            "cookie": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": SECURE_NAME,
+                "description": COOKIE,
+            },
         },
     }
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from db.videos import Video
 from events.upkeep.ledger import NO_USER
 from handlers import keys
-from handlers.access.auth import SERVICE, TokenVerifier, Viewer, bearer_token, token_digest
+from handlers.access.auth import SERVICE, TOKEN, TokenVerifier, Viewer, token_digest
 from handlers.access.edge_addresses import SIGNED_LIFE_S
 from handlers.access.grants import PlaybackGrant
 from handlers.access.rate_limits import PlayingLimits
@@ -116,7 +116,7 @@ class GrantPermit:
 
 @dataclass(frozen=True, slots=True)
 class BearerPermit:
-    """A permit by bearer token: checks the verified token, the enrolment and the video's row."""
+    """A permit by token: checks the verified token, the enrolment and the video's row."""
 
     claim: Claim
     token_digest: bytes
@@ -163,7 +163,7 @@ def permit_of_bearer(request: web.Request, video: Video, purpose: Purpose) -> Be
     version = BY_OWN_RIGHT if viewer.is_privileged else UNVERSIONED
     return BearerPermit(
         _claim(request, viewer.user_id, viewer.roles, video.course_id, video.id, purpose, version),
-        token_digest(bearer_token(request.headers)),
+        token_digest(request[TOKEN]),
         viewer,
         video,
         app[keys.VERIFIER],

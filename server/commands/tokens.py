@@ -73,13 +73,14 @@ def mint_token(
     user_id: str,
     *,
     roles: Sequence[str] = (),
+    name: str | None = None,
     ttl_s: float = 3600.0,
     audience: str | None = None,
     issuer: str | None = None,
 ) -> str:
     """Mint an HS256 token with the claims that the service requires."""
     claims: dict[str, Any] = {"sub": user_id, "exp": int(time.time() + ttl_s)}
-    optional = {"roles": list(roles), "aud": audience, "iss": issuer}
+    optional = {"roles": list(roles), "name": name, "aud": audience, "iss": issuer}
     claims.update({name: value for name, value in optional.items() if value})
     return jwt.encode(claims, secret, algorithm="HS256")
 

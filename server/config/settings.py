@@ -297,7 +297,8 @@ class Config:
         "TRUSTED_PROXIES",
         None,
         values.networks(),
-        "Networks whose `X-Forwarded-For` is used for the client address in the access log.",
+        "Networks whose `X-Forwarded-*` are believed: the client address in the access log, and"
+        " whether browsers use TLS (the session's cookie is `Secure` then).",
     )
 
     cdn_url: str | None = setting(

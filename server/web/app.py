@@ -12,6 +12,7 @@ from handlers import keys
 from handlers.access.document_keys import DocumentSigner
 from handlers.access.grants import Grants
 from handlers.access.origin_secret import OriginSecret
+from handlers.access.own_origin import OwnOrigin
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.openapi import document
 from handlers.openapi.endpoints import declared, require_description
@@ -56,6 +57,7 @@ def build_app(config: Config, dsn: str) -> web.Application:
 def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.STOPPING] = asyncio.Event()
     app[PROXIES] = TrustedProxies(config.trusted_proxies)
+    app[keys.OWN_ORIGIN] = OwnOrigin(app[PROXIES].trusts)
     app[keys.GRANTS] = Grants(config.grant_secret.reveal(), config.grant_ttl_s)
     app[keys.MEDIA_ADDRESSES] = media_addresses(config)
     secret = config.cdn_origin_secret

@@ -18,6 +18,7 @@ from handlers.connection.shortcut_connection import began_s, raise_failure
 from handlers.errors import Internal, NotFound, RequestError, UnsupportedMediaType, as_request_error
 from handlers.header_values import is_packed
 from handlers.pages.pages import missing_page
+from handlers.sign_in import SESSION, identified, keep_private
 from handlers.uploads.tus_headers import TUS_RESUMABLE, VERSION
 from server.web.proxies import client_of
 
@@ -100,9 +101,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Verifies the bearer token of API requests; grants are checked by their handlers."""
-    if request.path.startswith(API) and not _is_tus_discovery(request):
-        request[keys.VIEWER] = await request.app[keys.VERIFIER].viewer_of(request)
+    """Verifies the token of API requests; grants are checked by their handlers."""
+    if request.path.startswith(API) and not _is_open(request):
+        request[keys.VIEWER] = await identified(request)
     return await handler(request)
 
 
@@ -117,6 +118,8 @@ async def add_common_headers(request: web.Request, response: web.StreamResponse)
         response.headers[TUS_RESUMABLE] = VERSION
     if request.path.startswith(MEDIA):
         response.headers["Referrer-Policy"] = "no-referrer"
+    if keys.IS_BY_COOKIE in request:
+        keep_private(response)
 
 
 def new_request_id() -> str:
@@ -134,9 +137,11 @@ def route_template(request: web.Request) -> str:
     return NO_ROUTE if resource is None else resource.canonical
 
 
-def _is_tus_discovery(request: web.Request) -> bool:
-    """True for a tus 1.0.0 OPTIONS request, which clients send without a token."""
-    return request.method == hdrs.METH_OPTIONS and request.path.startswith(UPLOADS)
+def _is_open(request: web.Request) -> bool:
+    """True for the calls that need no token: a tus 1.0.0 OPTIONS request, and signing out."""
+    if request.method == hdrs.METH_OPTIONS:
+        return request.path.startswith(UPLOADS)
+    return request.method == hdrs.METH_DELETE and request.path == SESSION
 
 
 def _log_level(request: web.Request, status: int) -> int | None:

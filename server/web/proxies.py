@@ -1,7 +1,7 @@
-"""Client addresses behind proxies: `X-Forwarded-For` is trusted only from TRUSTED_PROXIES.
+"""Proxies whose `X-Forwarded-*` are trusted (TRUSTED_PROXIES), and client addresses behind them.
 
-Only the access log uses them. All URLs in responses are relative, so `X-Forwarded-Proto` and
-`X-Forwarded-Host` are not needed and not read.
+Only the access log uses the addresses. `X-Forwarded-Proto` and `-Host` are read by
+`handlers/access/own_origin.py`, for the session's cookie; all URLs in responses are relative.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,13 +15,18 @@ MAX_HOPS = 16  # a client may send thousands of addresses that look like our pro
 
 
 class TrustedProxies:
-    """Networks of proxies whose `X-Forwarded-For` is trusted."""
+    """Networks of proxies whose `X-Forwarded-*` are trusted."""
 
     def __init__(self, networks: Sequence[str] | None) -> None:
         self._networks = [ip_network(network) for network in networks or ()]
 
     def __bool__(self) -> bool:
         return bool(self._networks)
+
+    def trusts(self, peer: str) -> bool:
+        """True for the address of a trusted proxy."""
+        address = _address(peer) if self._networks else None
+        return address is not None and self._trusts(address)
 
     def client(self, peer: str, forwarded_for: Sequence[str]) -> str:
         """Returns the nearest address that is not a trusted proxy. Each proxy appends its peer, so

@@ -19,6 +19,7 @@ from multidict import CIMultiDict
 from events.errors import UnknownEventType
 from events.log.types import parse_types
 from events.stream.frames import parse_event_id
+from handlers.access import session_cookie
 from handlers.access.auth import bearer_token
 from handlers.access.grants import Grants
 from handlers.connection.posts import Post
@@ -286,6 +287,17 @@ ATTACKS = [
         token=repeated("a", "Bearer "),
         spaces=repeated(" ", "Bearer", "a"),
         dots=repeated("a.", "Bearer "),
+    ),
+    *rows(
+        "Cookie",
+        partial(session_cookie.read, is_secure=False),
+        LINE,
+        cookies=repeated("a=b;"),
+        names=repeated("coursestream=a;"),
+        quotes=repeated('"', "coursestream="),
+        semicolons=repeated(";"),
+        spaces=repeated(" ", "coursestream", "=a"),
+        value=repeated("a.", "coursestream="),
     ),
     *rows(
         "grant",

@@ -56,6 +56,10 @@ async def test_ranges_events_and_the_stop_are_right_by_tls(
             for url in (playback["stream_url"], f"/api/v1/videos/{video['id']}/stream"):
                 found = await body_of(student, url, Range=f"bytes={first}-{last}")
                 assert found == whole[first : last + 1]
+        async with student.post("/api/v1/session") as begun:
+            cookie = begun.headers["Set-Cookie"]
+            assert cookie.startswith("__Host-coursestream=")
+            assert "Secure" in cookie.split("; ")
         async with listening(student) as stream:
             serve.process.send_signal(signal.SIGTERM)
             await stream.until_end()
