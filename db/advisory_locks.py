@@ -20,6 +20,7 @@ class AdvisoryLock(IntEnum):
     RESERVE_SPACE = 3
     """Taken in the SQL functions reserve_space and open_upload."""
     RECONCILE = 4
+    DELIVERY = 5
 
 
 def lock_until_commit(lock: AdvisoryLock) -> str:

@@ -11,6 +11,7 @@ from events.log.emitter import Emitter
 from events.media.pictures import Pictures
 from events.metrics import Metrics
 from events.offline.file_pieces import FilePieces
+from events.privacy.seal import Seal
 from events.progress.persister import ProgressPersister
 from events.progress.session_names import SessionNames
 from events.stream.hub import Hub
@@ -47,11 +48,18 @@ class PlaybackSettings:
     offline_ttl_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    may_call_private: bool
+
+
 STOPPING = web.AppKey("stopping", asyncio.Event)  # set first when the server stops
 DATABASE = web.AppKey("database", Database)
 METRICS = web.AppKey("metrics", Metrics)
 EMITTER = web.AppKey("emitter", Emitter)
 HUB = web.AppKey("hub", Hub)
+SEAL = web.AppKey("seal", Seal)
+WEBHOOK_SETTINGS = web.AppKey("webhook_settings", WebhookSettings)
 VERIFIER = web.AppKey("verifier", TokenVerifier)
 GRANTS = web.AppKey("grants", Grants)
 MEDIA_ADDRESSES = web.AppKey("media_addresses", MediaAddresses)

@@ -10,7 +10,7 @@ from server.errors import OperatorError
 
 # Besides one per connection: open videos, uploads, database connections, the log.
 OTHER_DESCRIPTORS = 1024
-OTHER_WEB_CONNECTIONS = 4  # besides the pool: the log's tail and the owners of periodic work
+OTHER_WEB_CONNECTIONS = 5  # besides the pool: the log's tail, the owners of lasting work
 WORKER_CONNECTIONS = 8  # a media worker's pool, its queue's pool, and the listening connection
 SPARE_CONNECTIONS = 13  # three are reserved for superusers; commands besides `serve` need a few
 MIN_POSTGRES_VERSION = 15

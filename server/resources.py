@@ -10,10 +10,14 @@ from aiohttp import web
 from db.pool import open_database
 from db.postgres.migrations import MIGRATIONS
 from events.deletion import Deletion
+from events.delivery.carriers import Carrier, WebhookCarrier
+from events.delivery.courier import DeliverySettings
+from events.delivery.deliverer import Deliverer
 from events.errors import OUTAGES
 from events.log.emitter import Emitter
 from events.log.log import Tail
 from events.log.retention import Retention
+from events.log.types import Event
 from events.media.pictures import Pictures, PictureSettings
 from events.offline.file_pieces import FilePieces
 from events.progress.persister import ProgressPersister
@@ -82,6 +86,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         _offline,
         partial(_upkeep, config, dsn),
         partial(_events, config, dsn),
+        partial(_delivery_to_others, config, dsn),
         partial(_persister, config),
         partial(_metrics, config),
     ]
@@ -234,6 +239,18 @@ async def _events(config: Config, dsn: str, app: web.Application) -> AsyncIterat
         await end(closer)
         await beating.stop()
         await tail.stop()
+
+
+async def _delivery_to_others(
+    config: Config, dsn: str, app: web.Application
+) -> AsyncIterator[None]:
+    carriers: dict[str, Carrier] = {"webhook": WebhookCarrier(app[keys.SEAL])}
+    settings = DeliverySettings(config.webhook_private)
+    deliverer = Deliverer(app[keys.DATABASE], dsn, carriers, settings)
+    app[keys.EMITTER].subscribe(Event, deliverer.on_event)
+    deliverer.start()
+    yield
+    await deliverer.stop()
 
 
 async def _persister(config: Config, app: web.Application) -> AsyncIterator[None]:

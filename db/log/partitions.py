@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from db.advisory_locks import AdvisoryLock, try_lock_until_commit
+from db.delivery import deliveries
 from db.pool import Queries, Transaction
 
 TRY_OWNERSHIP = try_lock_until_commit(AdvisoryLock.EVENT_LOG_PARTITIONS)
@@ -52,12 +53,14 @@ async def add_day(transaction: Transaction, day: date) -> None:
 async def drop_day(transaction: Transaction, day: date) -> None:
     """Drop the day's events, and record the highest id among them."""
     table = f"event_log_{day:%Y%m%d}"
+    await deliveries.rescue(transaction, table, datetime.max)
     await transaction.fetch_all(REMEMBER_DROPPED.format(table=table))
     await transaction.fetch_all(f"DROP TABLE {table}")
 
 
 async def clear_default(transaction: Transaction, before: datetime) -> None:
     """Delete events recorded before then that are in no day's partition."""
+    await deliveries.rescue(transaction, "event_log_default", before)
     await transaction.fetch_all(CLEAR_DEFAULT, (before,))
 
 

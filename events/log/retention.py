@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from db import clock
+from db.delivery import deliveries
 from db.errors import DatabaseError, DatabaseTimeout
 from db.log import partitions
 from db.pool import Database, Transaction
@@ -24,10 +25,11 @@ INTERVAL_S = 3600.0
 DAYS_AHEAD = 8
 ATTEMPTS = 5  # each waits for a lock for 200 ms at most
 ROWS_AT_ONCE = 1000
+DEAD_LETTERS = timedelta(days=30)
 
 
 class Retention:
-    """Hourly retention of the log, of playback sessions and of bytes served."""
+    """Hourly retention of the log, of dead letters, of playback sessions and of bytes served."""
 
     def __init__(
         self, database: Database, event_retention_s: float, session_retention_s: float
@@ -83,12 +85,22 @@ class Retention:
             async with self._database.transaction() as transaction:
                 deleted = await bytes_served.delete_before(transaction, day, ROWS_AT_ONCE)
 
+    async def delete_dead_letters(self, now: datetime) -> None:
+        """Deletes events that could not be delivered, and that nobody sent again in time."""
+        deleted = ROWS_AT_ONCE
+        while deleted == ROWS_AT_ONCE:
+            async with self._database.transaction() as transaction:
+                deleted = await deliveries.delete_dead(
+                    transaction, now - DEAD_LETTERS, ROWS_AT_ONCE
+                )
+
     async def _look(self) -> None:
         now = await clock.now(self._database)
         await self.add_days(now)
         await self.drop_days(now)
         await self.delete_sessions(now)
         await self.delete_bytes_served(now)
+        await self.delete_dead_letters(now)
         strays = await partitions.count_strays(self._database)
         if strays:
             logger.error("%d events are in no day's partition", strays)

@@ -31,7 +31,7 @@ _encode = msgspec.json.Encoder().encode
 
 def frame(event_id: int, event: Event, for_student: bool) -> bytes:
     """Serialises the event in full or in the student view."""
-    return build(event.name, _encode(_body(event, for_student)), event_id)
+    return build(event.name, _encode(body(event, for_student)), event_id)
 
 
 def reset(newest_id: int) -> bytes:
@@ -70,7 +70,7 @@ def parse_event_id(text: str | None) -> int | None:
     return event_id if event_id <= _LARGEST_ID else -1
 
 
-def _body(event: Event, for_student: bool) -> dict[str, Any]:
+def body(event: Event, for_student: bool) -> dict[str, Any]:
     is_anonymous = for_student and isinstance(event, VideoEvent)
     envelope = {
         "video_id": event.video_id,

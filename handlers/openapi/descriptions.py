@@ -43,6 +43,7 @@ class Tag(StrEnum):
     PROGRESS = "Progress"
     EVENTS = "Events"
     SIGN_IN = "Signing in"
+    WEBHOOKS = "Webhooks"
     OPERATING = "Operations"
     PAGES = "Pages"
 
@@ -154,6 +155,7 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "user_id": ("The Course Service's own identifier.", IDENTIFIER),
     "video_id": ("Made by this service.", UUID),
     "upload_id": ("Made by this service.", UUID),
+    "webhook_id": ("Chosen by whoever made it.", IDENTIFIER),
     "size": ("The name of a configured size: `small`, `medium`, `large`.", TEXT),
     "language": (
         "A language tag (BCP 47, RFC 5646), in any case.",

@@ -31,7 +31,6 @@ RESERVED: Mapping[str, str | None] = {
     "REDIS_URL": None,
     "PROGRESS_EVENT_RETENTION": None,
     "SIGN_IN_URL": None,
-    "WEBHOOK_PRIVATE": "off",
     "XAPI_ENDPOINT": None,
     "XAPI_KEY_FILE": None,
     "PSEUDONYMS": "off",
@@ -387,6 +386,14 @@ class Config:
         values.rate(),
         "Progress reports per user, with a burst of six times as many; beyond it 429, see"
         " [limits.md](limits.md).",
+    )
+
+    webhook_private: bool = setting(
+        "WEBHOOK_PRIVATE",
+        "off",
+        values.switch(),
+        "Let [webhooks](webhooks.md) call private addresses: of this machine and its networks.",
+        section="Other systems",
     )
 
     metrics_port: int | None = setting(

@@ -6,6 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 import handlers
+from events.privacy.seal import Seal
 from events.progress.session_names import SessionNames
 from events.uploads.settings import UploadSettings
 from handlers import keys
@@ -63,6 +64,8 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     secret = config.cdn_origin_secret
     app[keys.ORIGIN_SECRET] = OriginSecret(secret.reveal() if secret else None)
     app[keys.DOCUMENT_SIGNER] = DocumentSigner(config.grant_secret.reveal())
+    app[keys.SEAL] = Seal(config.grant_secret.reveal())
+    app[keys.WEBHOOK_SETTINGS] = keys.WebhookSettings(config.webhook_private)
     app[keys.SESSION_NAMES] = SessionNames(config.grant_secret.reveal())
     app[keys.PLAYING_LIMITS] = PlayingLimits(
         config.stream_rate_limit.count,

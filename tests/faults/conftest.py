@@ -86,6 +86,7 @@ def servers(dsn: str, tmp_path: Path) -> Iterator[Killed]:
         "COURSESTREAM_STORAGE_RESERVE": "0",
         # What was killed counts as unfinished until its reservation expires.
         "COURSESTREAM_UPLOADS_PER_USER": "1000",
+        "COURSESTREAM_WEBHOOK_PRIVATE": "on",
         "COURSESTREAM_REPORT_RATE_LIMIT": "1000000/second",
     }
     program = subprocess.Popen(

@@ -112,6 +112,13 @@ class Service:
         self.clients.append(session)
         return session
 
+    async def rows(self, sql: str) -> list[Any]:
+        return await self.app[keys.DATABASE].fetch_all(sql)
+
+    async def execute(self, sql: str) -> None:
+        async with self.app[keys.DATABASE].transaction() as transaction:
+            await transaction.execute(sql)
+
     async def put(self, path: str, body: dict[str, Any]) -> int:
         async with self.admin.put(f"/api/v1/{path}", json=body) as response:
             assert response.status in (200, 201), await response.text()

@@ -132,6 +132,16 @@ ENROLLMENTS = [
     hidden("DELETE courses/none/enrollments/ada"),
 ]
 
+HOOK = {"url": "https://hooks.example/", "types": ["video.ready"]}
+WEBHOOKS = [
+    row("GET webhooks", FORBIDDEN, FORBIDDEN, FORBIDDEN, "200"),
+    row("PUT webhooks/w1", FORBIDDEN, FORBIDDEN, FORBIDDEN, "201", "200", body=HOOK),
+    row("GET webhooks/w1", FORBIDDEN, FORBIDDEN, FORBIDDEN, "200"),
+    row("POST webhooks/w1/resend", FORBIDDEN, FORBIDDEN, FORBIDDEN, "202"),
+    row("GET webhooks/none", FORBIDDEN, FORBIDDEN, FORBIDDEN, MISSING),
+    row("DELETE webhooks/w1", FORBIDDEN, FORBIDDEN, FORBIDDEN, "204", MISSING),
+]
+
 VIDEOS = [
     row("GET modules/m1/videos", STRANGE, "200", "200", "200"),
     row("GET modules/m2/videos", STRANGE, STRANGE, STRANGE, "200"),
@@ -292,6 +302,7 @@ async def ids(shared_service: Any, mp4: Path) -> dict[str, str]:
         *COURSES,
         *MODULES,
         *ENROLLMENTS,
+        *WEBHOOKS,
         *VIDEOS,
         *NOTHING,
         *PLAYING,

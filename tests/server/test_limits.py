@@ -68,7 +68,7 @@ def test_an_old_server_is_refused(config: Config) -> None:
 
 
 def test_more_connections_than_the_server_allows_are_refused(config: Config) -> None:
-    needed = 10 + 4 + 8
+    needed = 10 + 5 + 8
     check_server(config, ServerFacts(15, needed))
     with pytest.raises(LimitError, match=f"up to {needed} database connections"):
         check_server(config, ServerFacts(15, needed - 1))

@@ -118,6 +118,12 @@ ROWS = {
         INSERT INTO media_differences VALUES ('{VIDEO}', 'copy', '{{duration}}')""",
     "0044_upload_holders": """
         UPDATE uploads SET holder = 2, file_starts = '{0,4}', completing_at = now()""",
+    "0055_webhooks": """
+        INSERT INTO webhooks (id, kind, url, types, sealed_secret, position)
+        VALUES ('w1', 'webhook', 'https://h/', '{video.ready}', 'sealed', 0);
+        INSERT INTO webhook_deliveries
+            (webhook_id, event_id, type, course_id, user_id, occurred_at, payload)
+        VALUES ('w1', 1, 'video.ready', 'c1', 'u1', now(), '{}')""",
     "0045_timelines": "INSERT INTO database_timelines VALUES (7, 0, 10)",
     "0035_web_processes": f"INSERT INTO web_processes VALUES ('{VIDEO}', 'host', 'hash')",
     "0036_ladders": f"""

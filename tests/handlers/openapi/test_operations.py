@@ -81,6 +81,8 @@ class Target:
         for what in ("captions/en", "chapters"):
             await self.service.ask("root", "PUT", f"videos/{self.video_id}/{what}", data=WEBVTT)
         playback = (await self.service.ask("root", "POST", f"videos/{self.video_id}/playback")).json
+        hook = {"url": "https://hooks.invalid/", "types": ["video.failed"]}
+        await self.service.put("webhooks/w1", hook)
         upload = await created(self.service, 1000, "root")
         return {
             "course_id": COURSE,
@@ -94,6 +96,7 @@ class Target:
             "language": "en",
             "sheet": await self._sheet(),
             "name": "style.css",
+            "webhook_id": "w1",
         }
 
     async def _sheet(self) -> str:

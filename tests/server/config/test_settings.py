@@ -57,6 +57,7 @@ CONTRACT = [
     ("SEEN_CLAIMS", "bounded", "believed", "believed"),
     ("REPORT_RATE_LIMIT", Rate(10, 1), "60/minute", Rate(60, 60)),
     ("STREAM_BANDWIDTH_LIMIT", None, "1MiB", 1024**2),
+    ("WEBHOOK_PRIVATE", False, "on", True),
     ("CDN_URL", None, "https://cdn.example/edge/", "https://cdn.example/edge"),
     ("CDN_SIGNING", "grant", "hmac", "hmac"),
     ("CDN_KEY_FILE", None, "/key", Path("/key")),

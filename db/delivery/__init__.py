@@ -1,0 +1,1 @@
+"""Webhooks, and the events that wait to be delivered to them."""

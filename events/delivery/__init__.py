@@ -1,0 +1,1 @@
+"""Delivery of logged events to other systems: webhooks, a learning record store."""

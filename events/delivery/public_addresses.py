@@ -1,0 +1,56 @@
+"""Addresses that webhooks may call: those of the public Internet.
+
+A webhook's address comes from outside, and must not reach what only this machine reaches: its own
+services, its network, the metadata of a cloud (server-side request forgery). Pure.
+
+Sources: the registries of special-purpose addresses (RFC 6890, kept in `ipaddress`); forms of IPv6
+that carry an IPv4 address (RFC 4291, 3056, 4380, 6052).
+"""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+TRANSLATED = IPv6Network("64:ff9b::/96")
+COMPATIBLE = IPv6Network("::/96")  # deprecated; some systems route them all the same
+PROTOCOLS = IPv4Network("192.0.0.0/24")  # RFC 6890; Python 3.11 takes most of it for global
+# Global by their numbers, but answered by the host of a virtual machine (Azure).
+HOSTS_OF_CLOUDS = frozenset({IPv4Address("168.63.129.16")})
+
+
+def is_address(text: str) -> bool:
+    """True for an address in numbers, False for a name."""
+    try:
+        ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def is_public(text: str) -> bool:
+    """False for what is no address, too."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address):
+        inner = _embedded(address)
+        if inner is not None:
+            return _is_public(inner)
+    return _is_public(address)
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    is_special = address.is_multicast or address.is_reserved or address in HOSTS_OF_CLOUDS
+    return address.is_global and not is_special and address not in PROTOCOLS
+
+
+def _embedded(address: IPv6Address) -> IPv4Address | None:
+    """Returns the IPv4 address that packets to this one end up at."""
+    if address.ipv4_mapped:
+        return address.ipv4_mapped
+    if address.sixtofour:
+        return address.sixtofour
+    if address.teredo:
+        return address.teredo[1]
+    if address in TRANSLATED or address in COMPATIBLE:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return None

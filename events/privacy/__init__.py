@@ -1,0 +1,1 @@
+"""Names that stand for people, and texts that only this installation reads."""

@@ -1,0 +1,58 @@
+import pytest
+
+from events.delivery.public_addresses import is_address, is_public
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("127.0.0.1", id="loopback"),
+        pytest.param("127.8.9.1", id="the rest of loopback"),
+        pytest.param("0.0.0.0", id="this host"),
+        pytest.param("10.1.2.3", id="private, RFC 1918"),
+        pytest.param("172.16.0.1", id="private, RFC 1918, second"),
+        pytest.param("192.168.1.1", id="private, RFC 1918, third"),
+        pytest.param("100.64.0.1", id="shared by carriers, RFC 6598"),
+        pytest.param("100.100.100.200", id="metadata of Alibaba Cloud"),
+        pytest.param("169.254.169.254", id="metadata of most clouds, link-local"),
+        pytest.param("168.63.129.16", id="the host of Azure"),
+        pytest.param("192.0.0.192", id="metadata of Oracle Cloud"),
+        pytest.param("198.18.0.1", id="benchmarks, RFC 2544"),
+        pytest.param("224.0.0.1", id="multicast"),
+        pytest.param("255.255.255.255", id="broadcast"),
+        pytest.param("::1", id="loopback, IPv6"),
+        pytest.param("::", id="unspecified, IPv6"),
+        pytest.param("fe80::1", id="link-local, IPv6"),
+        pytest.param("fe80::1%eth0", id="link-local with its interface"),
+        pytest.param("fd00:ec2::254", id="metadata of Amazon, IPv6"),
+        pytest.param("fc00::1", id="unique local, IPv6"),
+        pytest.param("ff02::1", id="multicast, IPv6"),
+        pytest.param("2001:db8::1", id="documentation, IPv6"),
+        pytest.param("::ffff:127.0.0.1", id="mapped loopback"),
+        pytest.param("::ffff:a9fe:a9fe", id="mapped link-local"),
+        pytest.param("::127.0.0.1", id="compatible loopback"),
+        pytest.param("64:ff9b::7f00:1", id="translated loopback, NAT64"),
+        pytest.param("64:ff9b:1::7f00:1", id="translated, local prefix"),
+        pytest.param("2002:7f00:1::", id="6to4 of loopback"),
+        pytest.param("2002:a9fe:a9fe::1", id="6to4 of link-local"),
+        pytest.param("2001:0:4136:e378:8000:63bf:80ff:fffe", id="Teredo of loopback"),
+        pytest.param("example.org", id="no address"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_what_is_not_of_the_public_internet_is_refused(text: str) -> None:
+    assert not is_public(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["8.8.8.8", "93.184.215.14", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"],
+)
+def test_public_addresses_are_allowed(text: str) -> None:
+    assert is_public(text)
+
+
+def test_a_name_is_no_address() -> None:
+    assert is_address("::1")
+    assert is_address("10.0.0.1")
+    assert not is_address("localhost")
