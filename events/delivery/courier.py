@@ -28,6 +28,7 @@ TAKEN_AT_ONCE = 1000
 WINDOW = 500  # the oldest waiting events, among which to choose
 LOOK_S = 2.0  # the longest wait; events and outcomes wake it earlier, what is sent again does not
 AFTER_FAULT_S = 1.0
+STOP_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Courier:
         self._settings = settings
         self._connections = connections
         self._woken = asyncio.Event()
+        self._is_stopping = False
         self._sending: dict[asyncio.Task[None], frozenset[int]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -64,7 +66,11 @@ class Courier:
         self._task = asyncio.create_task(self._run(), name=f"courier of {self.receiver.id}")
 
     async def stop(self) -> None:
+        """Lets requests that are under way end first, for a while: they would be sent again."""
         if self._task:
+            self._is_stopping = True
+            self._woken.set()
+            await asyncio.wait([self._task], timeout=STOP_PATIENCE_S)
             await end(self._task)
             self._task = None
 
@@ -76,8 +82,10 @@ class Courier:
         private = self._settings.may_call_private
         async with open_session(may_call_private=private) as session:
             try:
-                while True:
+                while not self._is_stopping:
                     await self._look_safely(session)
+                if self._sending:
+                    await asyncio.wait(self._sending)
             finally:
                 for task in list(self._sending):
                     await end(task)
@@ -95,6 +103,8 @@ class Courier:
     async def _look(self, session: aiohttp.ClientSession) -> None:
         """Sends what may be sent now, and waits until there may be more."""
         self._woken.clear()
+        if self._is_stopping:
+            return
         async with self._transaction() as transaction:
             seen = await deliveries.take(transaction, self.receiver.id, TAKEN_AT_ONCE)
         next_in_s = await self._send_due(session)

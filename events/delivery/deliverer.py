@@ -78,8 +78,7 @@ class Deliverer:
                     await self._match_couriers()
                 await asyncio.sleep(self._look_s)
         finally:
-            for webhook_id in list(self._couriers):
-                await self._dismiss(webhook_id)
+            await asyncio.gather(*(self._dismiss(one) for one in list(self._couriers)))
 
     async def _match_couriers(self) -> None:
         """Has one courier for each webhook that there is now."""
