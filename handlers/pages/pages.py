@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from handlers.delivery.conditional import Precondition, evaluate, field_value
 from handlers.delivery.negotiation import choose
 from handlers.errors import PROBLEM_JSON, NotFound, PreconditionFailed
+from handlers.messages import video_id_of
 from handlers.openapi.descriptions import (
     BYTES,
     CONDITIONS,
@@ -31,6 +32,7 @@ HOME_PAGE = "index.html"
 DOCS_PAGE = "docs.html"
 MISSING_PAGE = "missing.html"
 ICON = "icon.svg"
+EMBED = "/embed/"
 
 logger = logging.getLogger(__name__)
 
@@ -86,12 +88,14 @@ async def show_home(request: web.Request) -> web.Response:
 @endpoint("GET /watch/{video_id}", _page("A video, to watch", HTML))
 async def show_watch(request: web.Request) -> web.Response:
     """Serves the same page for every video: its script reads the id from the URL."""
+    _require_video_id(request)
     return _answer(request, WATCH_PAGE)
 
 
 @endpoint("GET /embed/{video_id}", _page("The player alone, for frames of `CORS_ORIGINS`", HTML))
 async def show_embed(request: web.Request) -> web.Response:
     """Serves the same page for every video; its policy names who may frame it."""
+    _require_video_id(request)
     return _answer(request, EMBED_PAGE)
 
 
@@ -128,18 +132,25 @@ def missing_page(request: web.Request) -> web.Response | None:
 
     None for all others: scripts and players get problem details.
     """
-    pages = request.app.get(PAGES)  # the listener for metrics has none
-    page = pages.find(MISSING_PAGE) if pages else None
+    pages = request.app.get(PAGES, Pages({}))  # the listener for metrics has none
+    page = pages.find(MISSING_PAGE)
+    framed = pages.find(EMBED_PAGE) if request.path.startswith(EMBED) else None
     if page is None or choose(request.headers.get(hdrs.ACCEPT), (PROBLEM_JSON, "text/html")) != 1:
         return None
     headers = {
         hdrs.CONTENT_TYPE: page.media_type,
-        hdrs.CONTENT_SECURITY_POLICY: page.policy,
+        hdrs.CONTENT_SECURITY_POLICY: (framed or page).policy,
         hdrs.REFERRER_POLICY: "no-referrer",
         hdrs.CACHE_CONTROL: "no-store",
         hdrs.VARY: hdrs.ACCEPT,
     }
     return web.Response(status=404, body=page.body, headers=headers)
+
+
+def _require_video_id(request: web.Request) -> None:
+    """Raises NotFound for a path that names no video: no script needs to find that out."""
+    if video_id_of(request) is None:
+        raise NotFound
 
 
 def _answer(request: web.Request, name: str) -> web.Response:

@@ -30,7 +30,6 @@ PREFIX = "COURSESTREAM_"
 RESERVED: Mapping[str, str | None] = {
     "REDIS_URL": None,
     "PROGRESS_EVENT_RETENTION": None,
-    "SIGN_IN_URL": None,
     "XAPI_ENDPOINT": None,
     "XAPI_KEY_FILE": None,
     "PSEUDONYMS": "off",
@@ -298,6 +297,13 @@ class Config:
         values.networks(),
         "Networks whose `X-Forwarded-*` are believed: the client address in the access log, and"
         " whether browsers use TLS (the session's cookie is `Secure` then).",
+    )
+    sign_in_url: str | None = setting(
+        "SIGN_IN_URL",
+        None,
+        values.page_url(),
+        "Page of the course site to which our pages send people whose token has run out; it sends"
+        " them back with `#token=`.",
     )
 
     cdn_url: str | None = setting(

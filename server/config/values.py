@@ -228,6 +228,19 @@ def base_url() -> Rule:
     return Rule(parse, f"{by_scheme.allowed}, without a query", is_secret=True)
 
 
+def page_url() -> Rule:
+    """The URL of a page, which a link may name as it is."""
+    by_scheme = url("https", "http")
+
+    def parse(value: str) -> str:
+        found: str = by_scheme.parse(value)
+        if not re.fullmatch(r"[!-~]+", found) or not _has_port(found):
+            raise ValueError
+        return found
+
+    return Rule(parse, by_scheme.allowed, is_secret=True)
+
+
 def location() -> Rule:
     """A location of nginx, of which no part is a path of this service."""
 

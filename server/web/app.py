@@ -18,6 +18,7 @@ from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.openapi import document
 from handlers.openapi.endpoints import declared, require_description
 from handlers.pages import pages
+from handlers.pages.page_settings import PAGE_SETTINGS, PageSettings
 from handlers.pages.policies import Policies
 from server.config.settings import Config
 from server.edges import media_addresses
@@ -91,4 +92,5 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     )
     policies = Policies(config.cors_origins or (), app[keys.MEDIA_ADDRESSES].origin)
     app[pages.PAGES] = pages.Pages.load(WEB / "dist", policies)
+    app[PAGE_SETTINGS] = PageSettings(config.sign_in_url)
     app[keys.METRICS] = make_metrics()

@@ -170,13 +170,17 @@ def _encoded_body_error() -> RequestError:
 
 
 def _may_be_a_page(request: web.Request) -> bool:
-    is_read = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
-    return is_read and not request.path.startswith((API, *MEDIA))
+    """True for an address that nothing has, and for the pages' own."""
+    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+        return False
+    return route_template(request) == NO_ROUTE or not request.path.startswith((API, *MEDIA))
 
 
 def _answer(request: web.Request, exc: RequestError) -> web.Response:
-    if isinstance(exc, NotFound) and _may_be_a_page(request) and (page := missing_page(request)):
-        return page
+    if isinstance(exc, NotFound) and _may_be_a_page(request):
+        if page := missing_page(request):
+            return page
+        exc.headers.setdefault(hdrs.VARY, hdrs.ACCEPT)
     response = exc.answer(request[keys.REQUEST_ID])
     if exc.status in (413, 507) or (exc.status == 415 and not request.content.is_eof()):
         response.force_close()  # the rest of the body is not worth reading
