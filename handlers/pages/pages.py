@@ -26,7 +26,7 @@ from handlers.openapi.descriptions import (
 )
 from handlers.openapi.endpoints import endpoint
 from handlers.pages.files import MEDIA_TYPES, PageFile
-from handlers.pages.policies import EMBED_PAGE, WATCH_PAGE, Policies
+from handlers.pages.policies import EMBED_PAGE, STUDIO_PAGE, WATCH_PAGE, Policies
 
 HOME_PAGE = "index.html"
 DOCS_PAGE = "docs.html"
@@ -97,6 +97,22 @@ async def show_embed(request: web.Request) -> web.Response:
     """Serves the same page for every video; its policy names who may frame it."""
     _require_video_id(request)
     return _answer(request, EMBED_PAGE)
+
+
+@endpoint("GET /studio", _page("The courses that the viewer teaches", HTML))
+async def show_studio(request: web.Request) -> web.Response:
+    """Serves the page of all of the studio: its script reads from the URL what is edited."""
+    return _answer(request, STUDIO_PAGE)
+
+
+@endpoint("GET /studio/courses/{course_id}", _page("A course, to edit", HTML))
+async def show_studio_course(request: web.Request) -> web.Response:
+    return _answer(request, STUDIO_PAGE)
+
+
+@endpoint("GET /studio/videos/{video_id}", _page("A video, to edit", HTML))
+async def show_studio_video(request: web.Request) -> web.Response:
+    return _answer(request, STUDIO_PAGE)
 
 
 @endpoint("GET /docs", _page("This document, to read", HTML))

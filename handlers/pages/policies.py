@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 WATCH_PAGE = "watch.html"
 EMBED_PAGE = "embed.html"
+STUDIO_PAGE = "studio.html"
+WITH_PLAYER = (WATCH_PAGE, EMBED_PAGE, STUDIO_PAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Policies:
 
     def of(self, name: str) -> str:
         own = f"'self' {self.media_origin}".strip()
-        anywhere = " http: https:" if name in (WATCH_PAGE, EMBED_PAGE) else ""
+        anywhere = " http: https:" if name in WITH_PLAYER else ""
         ancestors = " ".join(self.embedding_origins) if name == EMBED_PAGE else ""
         framed_by = ancestors or "'none'"
         return (

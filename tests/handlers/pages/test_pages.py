@@ -18,6 +18,9 @@ from handlers.pages.pages import (
     show_embed,
     show_home,
     show_icon,
+    show_studio,
+    show_studio_course,
+    show_studio_video,
     show_watch,
 )
 from handlers.pages.policies import Policies
@@ -27,8 +30,12 @@ SITES = ("https://lms.example", "http://localhost:3000")
 WATCH = "/watch/0198c0de-0000-7000-8000-000000000001"
 EMBED = "/embed/0198c0de-0000-7000-8000-000000000001"
 ENTRY = "/static/course-video.js"
+STUDIO = "/studio"
+STUDIO_COURSE = "/studio/courses/c1"
+STUDIO_VIDEO = "/studio/videos/0198c0de-0000-7000-8000-000000000001"
 FONT = "inter-latin-wght-*.woff2"
-ADDRESSES = ("/", WATCH, EMBED, "/favicon.ico", ENTRY)
+WITH_PLAYER = (WATCH, EMBED, STUDIO, STUDIO_COURSE, STUDIO_VIDEO)
+ADDRESSES = ("/", *WITH_PLAYER, "/favicon.ico", ENTRY)
 
 Client = TestClient[web.Request, web.Application]
 
@@ -45,6 +52,9 @@ async def client(aiohttp_client: AiohttpClient, pages: Pages) -> Client:
     app.router.add_get("/", show_home)
     app.router.add_get("/watch/{video_id}", show_watch)
     app.router.add_get("/embed/{video_id}", show_embed)
+    app.router.add_get("/studio", show_studio)
+    app.router.add_get("/studio/courses/{course_id}", show_studio_course)
+    app.router.add_get("/studio/videos/{video_id}", show_studio_video)
     app.router.add_get("/docs", show_docs)
     app.router.add_get("/favicon.ico", show_icon)
     app.router.add_get("/static/{name}", serve_file)
@@ -73,6 +83,9 @@ def _built(pattern: str) -> str:
         pytest.param("/", "text/html; charset=utf-8", "/static/home-", id="home"),
         pytest.param(WATCH, "text/html; charset=utf-8", "<course-video", id="watch"),
         pytest.param(EMBED, "text/html; charset=utf-8", "<course-video", id="embed"),
+        pytest.param(STUDIO, "text/html; charset=utf-8", "/static/studio-", id="studio"),
+        pytest.param(STUDIO_COURSE, "text/html; charset=utf-8", "/static/studio-", id="a course"),
+        pytest.param(STUDIO_VIDEO, "text/html; charset=utf-8", "/static/studio-", id="a lesson"),
         pytest.param("/docs", "text/html; charset=utf-8", "/static/docs-", id="docs"),
         pytest.param("/favicon.ico", "image/svg+xml; charset=utf-8", "<svg", id="icon"),
         # A module script of any other type is refused by every browser.
@@ -103,7 +116,7 @@ async def test_every_answer_carries_the_policies(client: Client, address: str) -
         assert "default-src 'self'" in policy
         assert "unsafe" not in policy
         assert "require-trusted-types-for 'script'" in policy
-        has_player = address in (WATCH, EMBED)
+        has_player = address in WITH_PLAYER
         assert ("media-src 'self' blob: http:" in policy) == has_player
         framed_by = " ".join(SITES) if address == EMBED else "'none'"
         assert policy.endswith(f"frame-ancestors {framed_by}")

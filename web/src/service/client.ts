@@ -57,7 +57,11 @@ function readRetryAfter(text: string | null): number {
 }
 
 export interface SendOptions {
+  /** Sent as JSON, or as it is where it has a type of its own. */
   body?: unknown;
+  bodyType?: string;
+  headers?: Record<string, string>;
+  timeoutMs?: number;
   token?: string | null;
   accept?: string;
   redirect?: RequestRedirect;
@@ -80,18 +84,26 @@ export async function sendJson<T>(method: string, url: string, options?: SendOpt
 export async function send(
   method: string,
   url: string,
-  { body, token, accept = "application/json", redirect = "follow" }: SendOptions = {},
+  {
+    body,
+    bodyType = "application/json",
+    headers: further = {},
+    timeoutMs = TIMEOUT_MS,
+    token,
+    accept = "application/json",
+    redirect = "follow",
+  }: SendOptions = {},
 ): Promise<Response> {
-  const headers: Record<string, string> = { Accept: accept };
+  const headers: Record<string, string> = { Accept: accept, ...further };
   if (token) headers.Authorization = `Bearer ${token}`;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (body !== undefined) headers["Content-Type"] = bodyType;
   let response: Response;
   try {
     response = await fetch(url, {
       method,
       headers,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body !== undefined && { body: encoded(body, bodyType) }),
+      signal: AbortSignal.timeout(timeoutMs),
       credentials: "omit",
       redirect,
       // Reports and lists are never worth a stale copy.
@@ -104,4 +116,8 @@ export async function send(
     throw readProblem(response.status, await response.text(), response.headers.get("Retry-After"));
   }
   return response;
+}
+
+function encoded(body: unknown, type: string): BodyInit {
+  return type === "application/json" ? JSON.stringify(body) : (body as BodyInit);
 }

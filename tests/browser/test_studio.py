@@ -1,0 +1,93 @@
+"""The studio from an empty server to a lecture that a student has watched, by the page alone."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.browser.studio import RESULTS, Studio, drop, opened_studio
+from tests.chromium import VIDEO, until
+from tests.serving import Serve, served_from
+from tests.web_build import built_pages
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
+    built_pages()
+    with served_from(tmp_path_factory.mktemp("studio"), made_cluster) as serve:
+        yield serve
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def studio(serving: Serve) -> AsyncIterator[Studio]:
+    async with opened_studio(serving, serving.data_dir.parent) as studio:
+        yield studio
+
+
+async def test_a_lecture_from_an_empty_server_to_a_student(studio: Studio) -> None:
+    admin = await studio.open("root", "/studio", "admin")
+    await admin.get_by_role("button", name="New course").click()
+    await admin.get_by_role("textbox", name="Title").fill("Optics")
+    await admin.get_by_role("button", name="Create").click()
+    await admin.get_by_role("button", name="New module").click()
+    await admin.get_by_role("textbox", name="Title").fill("Week 1")
+    await admin.keyboard.press("Enter")
+    await expect(admin.get_by_role("heading", name="Week 1")).to_be_visible()
+    await admin.get_by_role("tab", name="People").click()
+    await admin.get_by_role("button", name="Add people").click()
+    await admin.get_by_role("textbox").fill("tess, instructor\nada\nbob@example.org")
+    await expect(admin.get_by_role("status")).to_contain_text("2 to enrol")
+    await expect(admin.get_by_role("dialog")).to_contain_text("no e-mail address")
+    await admin.get_by_role("button", name="Enrol 2 people").click()
+    await expect(admin.get_by_role("rowheader", name="ada")).to_be_visible()
+
+    teacher = await studio.open("tess", "/studio")
+    await teacher.get_by_role("link", name="Optics").click()
+    film = await studio.film("Lecture_03-final.mp4")
+    await drop(teacher, teacher.get_by_role("region", name="Week 1"), [film])
+    lesson = teacher.locator(".lesson", has_text="Lecture 03 final")
+    await expect(lesson).to_have_attribute("data-status", "ready")
+    await lesson.get_by_role("link").click()
+    await _write_captions(teacher)
+    await _choose_picture(teacher)
+
+    await _watch(studio, teacher.url.rpartition("/")[2].partition("?")[0])
+    await teacher.get_by_role("tab", name="Who watched").click()
+    await expect(teacher.get_by_role("listitem").filter(has_text="ada")).to_contain_text("%")
+    await teacher.reload()
+    await expect(teacher.get_by_role("listitem").filter(has_text="ada")).to_contain_text("%")
+    assert "tess" not in await teacher.locator(".details").inner_text()
+
+
+async def _write_captions(page: Page) -> None:
+    await page.get_by_role("tab", name="Captions").click()
+    await page.get_by_label("Add a language").select_option("en")
+    await page.get_by_role("button", name="Add at 0:00.000").click()
+    await expect(page.get_by_role("textbox", name="Text of cue 1")).to_be_focused()
+    await page.keyboard.type("Light & shadow")
+    await page.get_by_role("textbox", name="End of cue 1").fill("0:09")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.get_by_text("Saved.")).to_be_visible()
+
+
+async def _choose_picture(page: Page) -> None:
+    await page.get_by_role("tab", name="Picture").click()
+    await until(page, f"{VIDEO}.readyState >= 1")
+    await page.evaluate("document.querySelector('course-video').currentTime = 4")
+    await page.get_by_role("button", name="Use the frame at 0:04.000").click()
+    await expect(page.get_by_text("The picture is changed.")).to_be_visible()
+    await page.screenshot(path=RESULTS / "studio-picture.png")
+
+
+async def _watch(studio: Studio, video_id: str) -> None:
+    page = await studio.open("ada", f"/watch/{video_id}")
+    await until(page, f"{VIDEO}.readyState >= 2")
+    await page.keyboard.press("c")
+    await page.evaluate(f"{VIDEO}.play()")
+    await expect(page.locator(".cue")).to_contain_text("Light & shadow")
+    await until(page, f"{VIDEO}.currentTime > 2")
+    await page.close()

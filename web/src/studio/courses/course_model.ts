@@ -1,0 +1,83 @@
+// A course as its teacher edits it: modules, lessons and their states, kept true by events.
+
+import { computed, signal } from "@preact/signals";
+import type { Course, Lesson, ModuleWithLessons } from "../service/answers.ts";
+
+const VIDEO_CHANGES = new Set([
+  "video.uploaded",
+  "video.processing",
+  "video.ready",
+  "video.failed",
+  "video.updated",
+]);
+
+export type VideoChange = Partial<Lesson> & { id: string };
+
+export class CourseModel {
+  readonly course = signal<Course | null>(null);
+  readonly modules = computed(() => this.course.value?.modules ?? []);
+  readonly lessons = computed(() => this.modules.value.flatMap(({ videos }) => videos));
+
+  /** Take the server's answer. */
+  show(course: Course) {
+    const modules = [...course.modules].sort(byPosition);
+    this.course.value = { ...course, modules };
+  }
+
+  find(videoId: string): Lesson | undefined {
+    return this.lessons.value.find(({ id }) => id === videoId);
+  }
+
+  /** Take in an event; false when it is about something this page does not know. */
+  apply(type: string, event: VideoChange & { video_id: string }): boolean {
+    if (type === "video.deleted") this.remove(event.video_id);
+    else if (VIDEO_CHANGES.has(type)) return this.put({ ...event, id: event.video_id });
+    return true;
+  }
+
+  /** Add a lesson, or change what is known about it; false when its module is unknown. */
+  put(change: VideoChange): boolean {
+    const moduleId = this.find(change.id)?.module_id ?? change.module_id;
+    const isKnown = this.modules.value.some(({ id }) => id === moduleId);
+    if (isKnown)
+      this.#change((module) => (module.id === moduleId ? withLesson(module, change) : module));
+    return isKnown;
+  }
+
+  remove(videoId: string) {
+    const without = (videos: Lesson[]) => videos.filter(({ id }) => id !== videoId);
+    this.#change((module) => ({ ...module, videos: without(module.videos) }));
+  }
+
+  /** Show this order at once; the server is told meanwhile. */
+  reorder(modules: ModuleWithLessons[]) {
+    const course = this.course.value;
+    if (course) this.course.value = { ...course, modules };
+  }
+
+  #change(change: (module: ModuleWithLessons) => ModuleWithLessons) {
+    this.reorder(this.modules.value.map(change));
+  }
+}
+
+function byPosition(a: ModuleWithLessons, b: ModuleWithLessons): number {
+  return a.position - b.position || (a.id < b.id ? -1 : 1);
+}
+
+function withLesson(module: ModuleWithLessons, change: VideoChange): ModuleWithLessons {
+  const known = module.videos.find(({ id }) => id === change.id);
+  const others = module.videos.filter(({ id }) => id !== change.id);
+  const lesson = { ...known, ...defined(change) } as Lesson;
+  const videos = [...others, lesson].sort(byAge);
+  return { ...module, videos };
+}
+
+/** Events of processing bring the ratio alone. */
+function defined(change: VideoChange): VideoChange {
+  const entries = Object.entries(change).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as VideoChange;
+}
+
+function byAge(a: Lesson, b: Lesson): number {
+  return (Date.parse(a.created_at) || 0) - (Date.parse(b.created_at) || 0);
+}

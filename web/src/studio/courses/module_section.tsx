@@ -1,0 +1,156 @@
+// One module: its handle and menu, its lessons, and the place where files are dropped.
+
+import { useState } from "preact/hooks";
+import { Icon } from "../../design/icons.tsx";
+import { showToast } from "../../design/toasts.tsx";
+import { text } from "../../texts/texts.ts";
+import { useStudio } from "../parts/context.ts";
+import { attempt } from "../parts/failures.ts";
+import { Confirm, TitleDialog } from "../parts/forms.tsx";
+import { Menu } from "../parts/menu.tsx";
+import type { ModuleWithLessons } from "../service/answers.ts";
+import { DropZone } from "../uploads/drop_zone.tsx";
+import type { CourseModel } from "./course_model.ts";
+import { LessonRow } from "./lesson_row.tsx";
+import { bringBack } from "./undo.ts";
+
+interface ModuleSectionProps {
+  model: CourseModel;
+  module: ModuleWithLessons;
+  place: number;
+  move: (to: number) => void;
+}
+
+export function ModuleSection({ model, module, place, move }: ModuleSectionProps) {
+  const { api } = useStudio();
+  const [asked, setAsked] = useState<"rename" | "delete" | null>(null);
+  const courseId = model.course.value?.id ?? "";
+  const close = () => setAsked(null);
+  const show = (change: (modules: readonly ModuleWithLessons[]) => ModuleWithLessons[]) =>
+    model.reorder(change(model.modules.value));
+  const rename = async (title: string) => {
+    await api.putModule(courseId, { ...module, title });
+    show((all) => all.map((one) => (one.id === module.id ? { ...one, title } : one)));
+  };
+  const undo = async () => {
+    const isBack = await attempt(() => bringBack(api, { id: courseId, title: "" }, [module]));
+    if (isBack) await attempt(async () => model.show(await api.course(courseId)));
+  };
+  const remove = async () => {
+    if (!(await attempt(() => api.deleteModule(courseId, module.id)))) return;
+    show((all) => all.filter(({ id }) => id !== module.id));
+    showToast({
+      message: text("studio.deleted", { name: module.title }),
+      action: { label: text("common.undo"), run: () => void undo() },
+      forMs: 30_000,
+    });
+  };
+  return (
+    <DropZone courseId={courseId} module={module}>
+      <header class="module__head">
+        <Grip name={module.title} place={place} move={move} />
+        <h2>{module.title}</h2>
+        <span class="quiet number">{text("studio.lessons", { count: module.videos.length })}</span>
+        <ModuleMenu
+          module={module}
+          place={place}
+          count={model.modules.value.length}
+          move={move}
+          ask={setAsked}
+        />
+      </header>
+      {module.videos.length > 0 && (
+        <ul class="lessons">
+          {module.videos.map((lesson) => (
+            <LessonRow key={lesson.id} model={model} lesson={lesson} />
+          ))}
+        </ul>
+      )}
+      {asked === "rename" && (
+        <TitleDialog
+          heading={text("studio.renameModule")}
+          title={module.title}
+          action={text("common.save")}
+          save={rename}
+          onClose={close}
+        />
+      )}
+      {asked === "delete" && (
+        <Confirm
+          title={text("studio.deleteModuleTitle", { name: module.title })}
+          action={text("studio.deleteModule")}
+          run={() => void remove()}
+          onClose={close}
+        >
+          {text("studio.deleteModuleText", { count: module.videos.length })}
+        </Confirm>
+      )}
+    </DropZone>
+  );
+}
+
+interface GripProps {
+  name: string;
+  place: number;
+  move: (to: number) => void;
+}
+
+function Grip({ name, place, move }: GripProps) {
+  const press = (event: KeyboardEvent) => {
+    const step = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
+    if (!step) return;
+    event.preventDefault();
+    const grip = event.currentTarget as HTMLElement;
+    move(place + step);
+    setTimeout(() => grip.focus()); // the same element, by then at its new place
+  };
+  const label = text("studio.moveModule", { name });
+  return (
+    <button
+      type="button"
+      class="button button--icon grip"
+      aria-label={label}
+      title={label}
+      onKeyDown={press}
+    >
+      <Icon name="grip" />
+    </button>
+  );
+}
+
+interface ModuleMenuProps {
+  module: ModuleWithLessons;
+  place: number;
+  count: number;
+  move: (to: number) => void;
+  ask: (what: "rename" | "delete") => void;
+}
+
+function ModuleMenu({ module, place, count, move, ask }: ModuleMenuProps) {
+  return (
+    <Menu
+      label={text("studio.more", { name: module.title })}
+      items={[
+        { label: text("studio.rename"), icon: "pencil", run: () => ask("rename") },
+        {
+          label: text("studio.moveUp"),
+          icon: "up",
+          run: () => move(place - 1),
+          isDisabled: place === 0,
+        },
+        {
+          label: text("studio.moveDown"),
+          icon: "down",
+          run: () => move(place + 1),
+          isDisabled: place === count - 1,
+        },
+        {
+          label: text("studio.deleteModule"),
+          icon: "trash",
+          run: () => ask("delete"),
+          isDangerous: true,
+        },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,33 @@
+// One of a few, side by side.
+
+import { useId } from "preact/hooks";
+
+interface ChoiceProps<Name extends string> {
+  label: string;
+  names: readonly Name[];
+  current: Name;
+  titleOf: (name: Name) => string;
+  choose: (name: Name) => void;
+}
+
+export function Choice<Name extends string>(props: ChoiceProps<Name>) {
+  const id = useId();
+  return (
+    <fieldset class="choice">
+      <legend class="visually-hidden">{props.label}</legend>
+      <div class="choice__options">
+        {props.names.map((name) => (
+          <label key={name}>
+            <input
+              type="radio"
+              name={id}
+              checked={name === props.current}
+              onChange={() => props.choose(name)}
+            />
+            {props.titleOf(name)}
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}

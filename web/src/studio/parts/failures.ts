@@ -1,0 +1,41 @@
+// Errors in the teacher's words.
+
+import { showToast } from "../../design/toasts.tsx";
+import { ApiError } from "../../service/client.ts";
+import { text } from "../../texts/texts.ts";
+
+/** What went wrong and what can be done, as one text. */
+export function inWords(error: unknown): string {
+  if (!(error instanceof ApiError)) {
+    console.error(error);
+    return text("studio.failed");
+  }
+  if (error.status === 0) return text("studio.offline");
+  if (error.status === 412) return text("studio.changedMeanwhile");
+  const { message, reference } = error;
+  const isServersFault = error.status >= 500 && reference;
+  return isServersFault ? `${message} ${text("common.reference", { reference })}` : message;
+}
+
+export function showFailure(error: unknown) {
+  showToast({ message: inWords(error), tone: "bad", forMs: 15_000 });
+}
+
+/** Run what a click asked for; a failure is shown. True when it worked. */
+export async function attempt(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    showFailure(error);
+    return false;
+  }
+}
+
+export function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 403;
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404;
+}
