@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.courses import PutOutcome
-from db.pool import Queries
+from db.pool import Queries, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,10 @@ WITH before AS (
     SELECT role FROM enrollments
     WHERE course_id = %(course_id)s AND user_id = %(user_id)s
 ), changed AS (
-    INSERT INTO enrollments AS e (course_id, user_id, role)
-    VALUES (%(course_id)s, %(user_id)s, %(role)s)
+    INSERT INTO enrollments AS e (course_id, user_id, role, version)
+    VALUES (%(course_id)s, %(user_id)s, %(role)s, 1 + coalesce((
+        SELECT version FROM enrollments WHERE course_id = %(course_id)s AND user_id = %(erased)s
+    ), 0))
     ON CONFLICT (course_id, user_id) DO UPDATE SET
         role = excluded.role,
         version = e.version + 1,
@@ -70,15 +72,22 @@ ORDER BY course_id, user_id
 
 # Version 1 was never changed, so no grant of it can have been revoked.
 CHANGED_VERSIONS = """
-SELECT course_id, user_id, version FROM enrollments
+SELECT course_id, user_id, version, sealed_user_id FROM enrollments
 WHERE version > 1 AND updated_at > now() - make_interval(secs => %s)
 """
 
 
 async def put(
-    queries: Queries, course_id: str, user_id: str, role: str
+    queries: Queries, course_id: str, user_id: str, role: str, erased_name: str = ""
 ) -> tuple[Enrollment, PutOutcome]:
-    parameters = {"course_id": course_id, "user_id": user_id, "role": role}
+    """Enrol or change the role. Versions go on from those of the user before an erasure, whose row
+    has the `erased_name`."""
+    parameters = {
+        "course_id": course_id,
+        "user_id": user_id,
+        "role": role,
+        "erased": erased_name,
+    }
     row = await queries.fetch_one(PUT, parameters)
     if row is not None:
         return Enrollment(*row[:6]), PutOutcome(row.outcome)
@@ -122,7 +131,7 @@ async def list_not_enrolled(
     return [(row.course_id, row.user_id) for row in rows]
 
 
-async def list_changed_versions(queries: Queries, within_s: float) -> dict[tuple[str, str], int]:
-    """(course_id, user_id) -> version of the enrolments changed in the last `within_s` seconds."""
-    rows = await queries.fetch_all(CHANGED_VERSIONS, (within_s,))
-    return {(row.course_id, row.user_id): row.version for row in rows}
+async def list_changed_versions(queries: Queries, within_s: float) -> list[Row]:
+    """(course_id, user_id, version, sealed_user_id) of the enrolments changed in the last
+    `within_s` seconds."""
+    return await queries.fetch_all(CHANGED_VERSIONS, (within_s,))

@@ -110,6 +110,7 @@ SELECT id FROM ended
 END_ONE = END.format("id = %s")
 END_HELD = END.format("id = %s AND holder = %s")
 END_OF_USER = END.format("course_id = %s AND user_id = %s AND video_id IS NULL")
+END_ALL_OF_USER = END.format("user_id = %s AND video_id IS NULL")
 END_OF_MODULE = END.format("module_id = %s AND video_id IS NULL")
 END_OF_COURSE = END.format("course_id = %s AND video_id IS NULL")
 END_EXPIRED = END.format("expires_at <= now()")
@@ -205,6 +206,11 @@ async def end_held(queries: Queries, upload_id: UUID, holder: int) -> bool:
 async def end_for_user(queries: Queries, course_id: str, user_id: str) -> None:
     """As `end`, for all uploads of a user who may no longer add videos to the course."""
     await queries.fetch_all(END_OF_USER, (course_id, user_id))
+
+
+async def end_all_of_user(queries: Queries, user_id: str) -> None:
+    """As `end`, for all uploads of a user who is erased."""
+    await queries.fetch_all(END_ALL_OF_USER, (user_id,))
 
 
 async def end_for_module(queries: Queries, module_id: str) -> None:

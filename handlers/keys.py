@@ -7,11 +7,14 @@ from aiohttp import web
 
 from db.pool import Database
 from events.deletion import Deletion
+from events.erasure import Erasures
 from events.log.emitter import Emitter
 from events.media.pictures import Pictures
 from events.metrics import Metrics
 from events.offline.file_pieces import FilePieces
+from events.privacy.pseudonyms import Pseudonyms
 from events.privacy.seal import Seal
+from events.privacy.sealed_people import SealedPeople
 from events.progress.persister import ProgressPersister
 from events.progress.session_names import SessionNames
 from events.stream.hub import Hub
@@ -59,6 +62,9 @@ METRICS = web.AppKey("metrics", Metrics)
 EMITTER = web.AppKey("emitter", Emitter)
 HUB = web.AppKey("hub", Hub)
 SEAL = web.AppKey("seal", Seal)
+PSEUDONYMS = web.AppKey("pseudonyms", Pseudonyms)
+SEALED_PEOPLE = web.AppKey("sealed_people", SealedPeople)
+ERASURES = web.AppKey("erasures", Erasures)
 WEBHOOK_SETTINGS = web.AppKey("webhook_settings", WebhookSettings)
 VERIFIER = web.AppKey("verifier", TokenVerifier)
 GRANTS = web.AppKey("grants", Grants)

@@ -7,19 +7,20 @@ from aiohttp import web
 
 from db import enrollments, videos
 from db.pool import Database
+from events.privacy.sealed_people import SealedPeople
 from handlers import keys
 from handlers.access.revocation import REMEMBERED_S
 
 
 async def read_revocations(
-    database: Database, deleted_s: float
+    database: Database, people: SealedPeople, deleted_s: float
 ) -> tuple[dict[tuple[str, str], int], list[UUID]]:
     """Versions of changed enrolments, and videos deleted within that time.
 
     Raises: DatabaseError.
     """
     return (
-        await enrollments.list_changed_versions(database, REMEMBERED_S),
+        people.versions(await enrollments.list_changed_versions(database, REMEMBERED_S)),
         await videos.list_deleted_since(database, deleted_s),
     )
 
@@ -28,7 +29,9 @@ def recovery(app: web.Application, deleted_s: float) -> Callable[[int | None], A
     """For the tail of the log; raises: DatabaseError."""
 
     async def recover(lost_from_id: int | None) -> None:
-        versions, deleted = await read_revocations(app[keys.DATABASE], deleted_s)
+        versions, deleted = await read_revocations(
+            app[keys.DATABASE], app[keys.SEALED_PEOPLE], deleted_s
+        )
         app[keys.REVOCATIONS].replace(versions, deleted)
         app[keys.ACCESS].forget_all()
         app[keys.CATALOG].forget_all()

@@ -13,6 +13,7 @@ from events.deletion import Deletion
 from events.delivery.carriers import Carrier, WebhookCarrier
 from events.delivery.courier import DeliverySettings
 from events.delivery.deliverer import Deliverer
+from events.erasure import Erasures
 from events.errors import OUTAGES
 from events.log.emitter import Emitter
 from events.log.log import Tail
@@ -142,6 +143,7 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         await published.publish()
         app[keys.ACCESS] = Access(pool)
         app[keys.CATALOG] = Catalog(pool)
+        app[keys.ERASURES] = Erasures(pool, app[keys.PSEUDONYMS], app[keys.SEALED_PEOPLE])
         app[keys.DELETION] = Deletion(pool, config.trash_retention_s)
         settings = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
         app[keys.PICTURES] = Pictures(pool, app[keys.STORAGE], app[keys.SANDBOX], settings)
@@ -201,6 +203,7 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
         trash_sweep(pool, stored, config.trash_retention_s),
         Reconcile(pool, dsn, stored, config.upload_expiry_s),
         upload_sweep(pool, stored),
+        app[keys.ERASURES],
         ladder_sweep(pool, stored, config.grant_ttl_s),
         Periodic("damaged files", repairs.look, DAMAGE_INTERVAL_S, OUTAGES),
         Periodic("removed files", app[keys.OPEN_FILES].forget_removed, FORGET_INTERVAL_S, OUTAGES),
@@ -224,14 +227,15 @@ async def _events(config: Config, dsn: str, app: web.Application) -> AsyncIterat
     join(emitter, app)
     # Grants may be older than today's GRANT_TTL.
     deleted_s = max(config.grant_ttl_s, config.trash_retention_s)
-    tail = Tail(pool, dsn, emitter, hub.deliver, recovery(app, deleted_s))
+    people = app[keys.SEALED_PEOPLE]
+    tail = Tail(pool, dsn, emitter, hub.deliver, recovery(app, deleted_s), people.reveal)
     follow_tail(app[keys.METRICS], tail)
     await tail.start()
     beating = Periodic("event heartbeats", hub.beat, hub.tick_s)
     beating.start()
     closer = asyncio.create_task(_close_when_stopping(app), name="hub closer")
     try:
-        revocations.load(*await read_revocations(pool, deleted_s))
+        revocations.load(*await read_revocations(pool, people, deleted_s))
         hub.open(tail.cursor)
         yield
     finally:

@@ -82,6 +82,11 @@ def _has_known_type(row: Row) -> bool:
     return row.type in EVENT_TYPES
 
 
+def as_it_is(event: Event) -> Event:
+    """For a process that need not know whom an erasure is about."""
+    return event
+
+
 async def no_caches(_: int | None) -> None:
     """For a process that keeps nothing of what events tell."""
 
@@ -93,7 +98,7 @@ class Tail:
     event after it. `deliver` is awaited after each batch, which bounds what listeners must queue.
     `unknown_count` counts the events of types that only newer versions know. `recover` is awaited
     when the database has failed over: with the place to go on from if events were lost that this
-    process has emitted.
+    process has emitted. `reveal` is applied to what is emitted.
     """
 
     def __init__(
@@ -103,6 +108,7 @@ class Tail:
         emitter: Emitter,
         deliver: Callable[[], Awaitable[None]],
         recover: Callable[[int | None], Awaitable[None]] = no_caches,
+        reveal: Callable[[Event], Event] = as_it_is,
     ) -> None:
         self.cursor = 0
         self.unknown_count = 0
@@ -111,6 +117,7 @@ class Tail:
         self._emitter = emitter
         self._deliver = deliver
         self._recover = recover
+        self._reveal = reveal
         self._timeline: Timeline | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -178,6 +185,6 @@ class Tail:
     def _emit(self, rows: Sequence[Row]) -> None:
         self.unknown_count += sum(not _has_known_type(row) for row in rows)
         for event_id, event in read_rows(rows):
-            self._emitter.emit(event_id, event)
+            self._emitter.emit(event_id, self._reveal(event))
             self.cursor = event_id
         self.cursor = rows[-1].id

@@ -14,6 +14,7 @@ from db.delivery import deliveries
 from db.errors import DatabaseError, DatabaseTimeout
 from db.log import partitions
 from db.pool import Database, Transaction
+from db.privacy import personal_rows
 from db.progress import session_names, sessions
 from db.upkeep import bytes_served
 from events.errors import OUTAGES
@@ -26,6 +27,7 @@ DAYS_AHEAD = 8
 ATTEMPTS = 5  # each waits for a lock for 200 ms at most
 ROWS_AT_ONCE = 1000
 DEAD_LETTERS = timedelta(days=30)
+ERASED_ENROLLMENTS_S = 31 * 86400.0  # no grant and no licence lives longer
 
 
 class Retention:
@@ -94,6 +96,11 @@ class Retention:
                     transaction, now - DEAD_LETTERS, ROWS_AT_ONCE
                 )
 
+    async def delete_erased_enrollments(self) -> None:
+        """Deletes what stayed of erased people while a grant of theirs could have been used."""
+        async with self._database.transaction() as transaction:
+            await personal_rows.forget_erased_enrollments(transaction, ERASED_ENROLLMENTS_S)
+
     async def _look(self) -> None:
         now = await clock.now(self._database)
         await self.add_days(now)
@@ -101,6 +108,7 @@ class Retention:
         await self.delete_sessions(now)
         await self.delete_bytes_served(now)
         await self.delete_dead_letters(now)
+        await self.delete_erased_enrollments()
         strays = await partitions.count_strays(self._database)
         if strays:
             logger.error("%d events are in no day's partition", strays)

@@ -88,11 +88,15 @@ class PlaybackStopped(PlaybackEvent, frozen=True, kw_only=True):
 
 
 class EnrollmentChanged(Event, frozen=True, kw_only=True):
-    """`role` is None after a withdrawal; `version` is the enrolment's and stays internal."""
+    """`role` is None after a withdrawal; `version` is the enrolment's and stays internal.
+
+    `sealed_user_id` is the id of an erased user, whom `user_id` does not name.
+    """
 
     name: ClassVar[str] = "enrollment.changed"
     role: str | None
     version: int
+    sealed_user_id: str | None = None
 
 
 def _leaves(event_type: type[Event]) -> Iterator[type[Event]]:

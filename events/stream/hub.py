@@ -224,7 +224,14 @@ class Hub:
                 touched += _offer_to_group(members, encoded)
                 if len(members) == OFFERS_AT_ONCE:
                     await asyncio.sleep(0)
+        if isinstance(encoded.event, EnrollmentChanged) and encoded.event.sealed_user_id:
+            self._end_streams_of(encoded.event.user_id)
         return touched
+
+    def _end_streams_of(self, user_id: str) -> None:
+        """Ends all streams of an erased user, those by bearer token, too."""
+        for subscriber in list(self._of_user.get(user_id, ())):
+            subscriber.end(End.REVOKED)
 
     def _own_streams(self, event: Event) -> Iterator[list[Subscriber]]:
         """Yields the streams of the event's user, each as a group of its own: they may have

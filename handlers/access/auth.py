@@ -30,8 +30,8 @@ CLAIMS = "coursestream.claims"  # aiohttp-jwt stores what it verified under a te
 TOKEN = web.RequestKey("token", str)  # that the request was identified by
 LONGEST_NAME = 200
 BEARER = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE)
-SERVICE = "service"
-ROLES = frozenset({"admin", SERVICE})
+ADMIN, SERVICE = "admin", "service"
+ROLES = frozenset({ADMIN, SERVICE})
 # PyJWT's errors, and others that it raises for malformed tokens: escapes in `crit`, infinite times.
 STRANGE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 

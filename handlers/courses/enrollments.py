@@ -56,7 +56,13 @@ async def put_enrollment(request: web.Request) -> web.Response:
     body = await read_json(request, EnrollmentPut)
     async with database.transaction() as transaction:
         await _require_student(transaction, viewer, course_id, user_id, wanted=body.role)
-        enrollment, outcome = await enrollments.put(transaction, course_id, user_id, body.role)
+        enrollment, outcome = await enrollments.put(
+            transaction,
+            course_id,
+            user_id,
+            body.role,
+            request.app[keys.PSEUDONYMS].after_erasure(user_id),
+        )
         changed = _changed(enrollment)
         if enrollment.role == "student":  # a former instructor may have open uploads
             await uploads.end_for_user(transaction, course_id, user_id)

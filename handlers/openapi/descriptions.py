@@ -44,6 +44,7 @@ class Tag(StrEnum):
     EVENTS = "Events"
     SIGN_IN = "Signing in"
     WEBHOOKS = "Webhooks"
+    PRIVACY = "Privacy"
     OPERATING = "Operations"
     PAGES = "Pages"
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from aiohttp import web
 
 import handlers
+from events.privacy.pseudonyms import Pseudonyms
 from events.privacy.seal import Seal
+from events.privacy.sealed_people import SealedPeople
 from events.progress.session_names import SessionNames
 from events.uploads.settings import UploadSettings
 from handlers import keys
@@ -66,6 +68,8 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.ORIGIN_SECRET] = OriginSecret(secret.reveal() if secret else None)
     app[keys.DOCUMENT_SIGNER] = DocumentSigner(config.grant_secret.reveal())
     app[keys.SEAL] = Seal(config.grant_secret.reveal())
+    app[keys.PSEUDONYMS] = Pseudonyms(config.grant_secret.reveal())
+    app[keys.SEALED_PEOPLE] = SealedPeople(app[keys.SEAL])
     app[keys.WEBHOOK_SETTINGS] = keys.WebhookSettings(config.webhook_private)
     app[keys.SESSION_NAMES] = SessionNames(config.grant_secret.reveal())
     app[keys.PLAYING_LIMITS] = PlayingLimits(

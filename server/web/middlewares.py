@@ -31,6 +31,7 @@ UPLOADS = "/api/v1/uploads"
 PLAY = "/play/"
 MEDIA = (PLAY, "/media/")
 GRANT_IN_PATH = re.compile(r"^/play/[^/]+")
+PERSON_IN_PATH = re.compile(r"(/users/)[^/]+")
 NO_ROUTE = "none"  # the route label of unknown paths and methods
 CLIENT_GONE = 499  # only logged: the client disconnected before the response
 QUIET = frozenset({"/healthz", "/readyz", "/drainz", "/metrics"})
@@ -70,7 +71,7 @@ def _log_answered(request: web.Request, status: int, duration_s: float) -> None:
         level,
         "request",
         method=request.method,
-        path=without_grant(request.path),
+        path=without_grant(without_person(request.path)),
         status=status,
         client=client_of(request),
         duration_ms=round(duration_s * 1000, 1),
@@ -129,6 +130,11 @@ def new_request_id() -> str:
 def without_grant(path: str) -> str:
     """Returns the path with its grant redacted, for logs."""
     return GRANT_IN_PATH.sub("/play/***", path)
+
+
+def without_person(path: str) -> str:
+    """Returns the path without whom it is about: an erasure must not name them in the log."""
+    return PERSON_IN_PATH.sub(r"\1***", path)
 
 
 def route_template(request: web.Request) -> str:

@@ -132,6 +132,12 @@ ENROLLMENTS = [
     hidden("DELETE courses/none/enrollments/ada"),
 ]
 
+PRIVACY = [
+    row("GET users/ada/data", FORBIDDEN, "200", FORBIDDEN, "200", FORBIDDEN),
+    row("GET users/nobody/data", FORBIDDEN, FORBIDDEN, FORBIDDEN, "200", FORBIDDEN),
+    row("DELETE users/nobody/data", FORBIDDEN, FORBIDDEN, FORBIDDEN, "204", FORBIDDEN),
+    malformed("GET users/a%20b/data"),
+]
 HOOK = {"url": "https://hooks.example/", "types": ["video.ready"]}
 WEBHOOKS = [
     row("GET webhooks", FORBIDDEN, FORBIDDEN, FORBIDDEN, "200"),
@@ -303,6 +309,7 @@ async def ids(shared_service: Any, mp4: Path) -> dict[str, str]:
         *MODULES,
         *ENROLLMENTS,
         *WEBHOOKS,
+        *PRIVACY,
         *VIDEOS,
         *NOTHING,
         *PLAYING,

@@ -118,6 +118,10 @@ ROWS = {
         INSERT INTO media_differences VALUES ('{VIDEO}', 'copy', '{{duration}}')""",
     "0044_upload_holders": """
         UPDATE uploads SET holder = 2, file_starts = '{0,4}', completing_at = now()""",
+    "0056_erasures": f"""
+        INSERT INTO erasures VALUES ('{VIDEO}', 'sealed');
+        INSERT INTO enrollments (course_id, user_id, sealed_user_id)
+        VALUES ('c1', 'erased-1', 'sealed')""",
     "0055_webhooks": """
         INSERT INTO webhooks (id, kind, url, types, sealed_secret, position)
         VALUES ('w1', 'webhook', 'https://h/', '{video.ready}', 'sealed', 0);
@@ -139,6 +143,7 @@ ROWS = {
 GIVEN_BACK = {
     "0015_unmakable_alternates": {"unmakable": 1},
     "0022_playing_from_s3": {"s3_modules": 1},
+    "0056_erasures": {"enrollments": 1},
 }
 
 

@@ -1,0 +1,1 @@
+"""The rows that are about one person: shown to them, or made anonymous."""

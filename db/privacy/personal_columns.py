@@ -1,0 +1,83 @@
+"""Columns that hold a user's id, and the treatment of each when its person is erased.
+
+A test reads the installed schema and fails on a column of text that is neither here nor in its list
+of those that hold no such id.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Erasing(Enum):
+    """The treatment of a person's rows."""
+
+    RENAME = auto()  # the figures of a course stay true, of nobody
+    DELETE = auto()  # nobody else needs them
+    WITHDRAW = auto()  # as enrolments are, so that grants end
+    WITH_PROGRESS = auto()  # renamed in the same statement as what they refer to
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalColumn:
+    """`kind` names the rows in what a person gets of them; `key` are the columns, with their types,
+    that put them in order. `hidden` columns are not the person's."""
+
+    kind: str
+    table: str
+    column: str
+    key: tuple[tuple[str, str], ...]
+    erasing: Erasing
+    hidden: tuple[str, ...] = ()
+
+
+VIDEO = ("video_id", "uuid")
+
+PERSONAL_COLUMNS = (
+    PersonalColumn(
+        "enrollment",
+        "enrollments",
+        "user_id",
+        (("course_id", "text"),),
+        Erasing.WITHDRAW,
+        ("sealed_user_id",),
+    ),
+    PersonalColumn("progress", "progress", "user_id", (VIDEO,), Erasing.RENAME),
+    PersonalColumn(
+        "playback_session",
+        "playback_sessions",
+        "user_id",
+        (VIDEO, ("session_id", "text")),
+        Erasing.WITH_PROGRESS,
+    ),
+    PersonalColumn(
+        "playback_session_name",
+        "playback_session_names",
+        "user_id",
+        (VIDEO, ("session_id", "text")),
+        Erasing.DELETE,
+    ),
+    PersonalColumn(
+        "bytes_served",
+        "bytes_served",
+        "user_id",
+        (("day", "date"), ("course_id", "text"), VIDEO, ("purpose", "text")),
+        Erasing.RENAME,
+    ),
+    PersonalColumn("video", "videos", "uploaded_by", (("id", "uuid"),), Erasing.RENAME),
+    PersonalColumn("upload", "uploads", "user_id", (("id", "uuid"),), Erasing.RENAME),
+    PersonalColumn(
+        "space_reservation",
+        "space_reservations",
+        "user_id",
+        (("upload_id", "uuid"),),
+        Erasing.RENAME,
+    ),
+    PersonalColumn("event", "event_log", "user_id", (("id", "bigint"),), Erasing.RENAME),
+    PersonalColumn(
+        "webhook_delivery",
+        "webhook_deliveries",
+        "user_id",
+        (("webhook_id", "text"), ("event_id", "bigint")),
+        Erasing.DELETE,
+    ),
+)

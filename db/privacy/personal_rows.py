@@ -1,0 +1,191 @@
+"""One person's rows: read page by page, renamed or deleted in steps that hold no lock for long."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from db.pool import Database, Queries, Row, Transaction
+from db.privacy.personal_columns import PERSONAL_COLUMNS, Erasing, PersonalColumn
+
+ROWS_AT_ONCE = 500
+
+PAGE = """
+SELECT (to_jsonb(t) - %(hidden)s::text[])::text AS shown, {texts}
+FROM {table} t WHERE {column} = %(user_id)s{after}
+ORDER BY {names} LIMIT %(limit)s
+"""
+
+# By their key, since a table of days may hold a ctid more than once.
+SOME = """
+{verb} {table} t {change} WHERE ({names}) IN (
+    SELECT {names} FROM {table} WHERE {column} = %(user_id)s LIMIT %(limit)s
+) AND {column} = %(user_id)s RETURNING 1 AS one
+"""
+
+# One statement, at whose end the foreign key holds again.
+RENAME_PROGRESS = """
+WITH meant AS MATERIALIZED (
+    SELECT video_id FROM progress WHERE user_id = %(user_id)s ORDER BY video_id LIMIT %(limit)s
+    FOR UPDATE
+), sessions AS (
+    UPDATE playback_sessions SET user_id = %(name)s
+    WHERE user_id = %(user_id)s AND video_id IN (SELECT video_id FROM meant)
+)
+UPDATE progress SET user_id = %(name)s
+WHERE user_id = %(user_id)s AND video_id IN (SELECT video_id FROM meant) RETURNING 1 AS one
+"""
+
+# An earlier erasure of the same person gives way; versions go on rising.
+FORGET_EARLIER = """
+DELETE FROM enrollments e WHERE user_id = %(name)s AND EXISTS (
+    SELECT FROM enrollments n WHERE n.course_id = e.course_id AND n.user_id = %(user_id)s
+)
+"""
+
+WITHDRAW = """
+WITH before AS MATERIALIZED (
+    SELECT course_id, role FROM enrollments WHERE user_id = %(user_id)s
+    ORDER BY course_id FOR UPDATE
+)
+UPDATE enrollments e SET user_id = %(name)s, sealed_user_id = %(sealed)s, role = NULL,
+    version = e.version + 1, updated_at = now()
+FROM before WHERE e.course_id = before.course_id AND e.user_id = %(user_id)s
+RETURNING e.course_id, e.version, before.role IS NOT NULL AS was_enrolled
+"""
+
+HAS_UPLOADED = """
+SELECT EXISTS (SELECT FROM videos WHERE uploaded_by = %(user_id)s) OR EXISTS (
+    SELECT FROM event_log WHERE user_id = %(user_id)s AND type LIKE 'video.%%'
+) AS has_uploaded
+"""
+
+# `uploaded_by` in the copies of a video that its events carry.
+RENAME_IN_EVENTS = """
+UPDATE event_log SET payload = jsonb_set(payload, '{video,uploaded_by}', to_jsonb(%(name)s::text))
+WHERE id > %(after)s AND id <= %(after)s + %(span)s AND type LIKE 'video.%%'
+  AND payload -> 'video' ->> 'uploaded_by' = %(user_id)s
+"""
+
+NEWEST_EVENT = "SELECT max(id) AS id FROM event_log"
+
+RENAME_IN_DELIVERIES = """
+UPDATE webhook_deliveries
+SET payload = jsonb_set(payload, '{video,uploaded_by}', to_jsonb(%(name)s::text))
+WHERE type LIKE 'video.%%' AND payload -> 'video' ->> 'uploaded_by' = %(user_id)s
+"""
+
+FORGET_ERASED = """
+WITH old AS (
+    SELECT course_id, user_id FROM enrollments
+    WHERE sealed_user_id IS NOT NULL AND updated_at < now() - make_interval(secs => %s)
+)
+DELETE FROM enrollments WHERE (course_id, user_id) IN (SELECT course_id, user_id FROM old)
+"""
+
+EVENTS_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """An enrolment that was ended; `version` is the one that ends its grants."""
+
+    course_id: str
+    version: int
+
+
+async def read_all(database: Database, user_id: str) -> AsyncIterator[tuple[str, str]]:
+    """Yields (kind, JSON) of every row of the person, a page at a time."""
+    for personal in PERSONAL_COLUMNS:
+        key: Sequence[str] | None = None
+        while key is None or key:
+            rows = await _page(database, personal, user_id, key)
+            for row in rows:
+                yield personal.kind, row.shown
+            key = rows[-1][1:] if len(rows) == ROWS_AT_ONCE else ()
+
+
+async def withdraw(
+    transaction: Transaction, user_id: str, name: str, sealed: str
+) -> list[Withdrawal]:
+    """End all enrolments and put `name` in their place; returns those that were not over."""
+    parameters = {"user_id": user_id, "name": name, "sealed": sealed}
+    await transaction.execute(FORGET_EARLIER, parameters)
+    rows = await transaction.fetch_all(WITHDRAW, parameters)
+    return [Withdrawal(row.course_id, row.version) for row in rows if row.was_enrolled]
+
+
+async def erase(database: Database, user_id: str, name: str) -> int:
+    """Rename or delete the person's rows but for enrolments; returns how many there were.
+
+    Each step is a transaction of its own, so it can be repeated after any of them.
+    """
+    erased = await _in_steps(database, RENAME_PROGRESS, user_id, name)
+    for personal in PERSONAL_COLUMNS:
+        if personal.erasing is Erasing.RENAME and personal.table != "progress":
+            change = f"SET {personal.column} = %(name)s"
+            erased += await _in_steps(database, _step(personal, "UPDATE", change), user_id, name)
+        elif personal.erasing is Erasing.DELETE:
+            erased += await _in_steps(database, _step(personal, "DELETE FROM", ""), user_id, name)
+    return erased
+
+
+async def has_uploaded(queries: Queries, user_id: str) -> bool:
+    """True if copies of a video in events may name the person; ask before `erase`."""
+    row = await queries.fetch_one(HAS_UPLOADED, {"user_id": user_id})
+    return bool(row and row.has_uploaded)
+
+
+async def rename_in_copies(database: Database, user_id: str, name: str) -> None:
+    """Replace the person in the copies of videos that events carry: looks through the whole log."""
+    newest = await database.fetch_one(NEWEST_EVENT)
+    for after in range(0, (newest and newest.id) or 0, EVENTS_AT_ONCE):
+        async with database.transaction() as transaction:
+            await transaction.execute(
+                RENAME_IN_EVENTS,
+                {"user_id": user_id, "name": name, "after": after, "span": EVENTS_AT_ONCE},
+            )
+    async with database.transaction() as transaction:
+        await transaction.execute(RENAME_IN_DELIVERIES, {"user_id": user_id, "name": name})
+
+
+async def forget_erased_enrollments(transaction: Transaction, older_than_s: float) -> None:
+    """Delete erased enrolments whose grants have all expired."""
+    await transaction.execute(FORGET_ERASED, (older_than_s,))
+
+
+async def _page(
+    database: Database, personal: PersonalColumn, user_id: str, key: Sequence[str] | None
+) -> list[Row]:
+    names = ", ".join(name for name, _ in personal.key)
+    given = ", ".join(f"%({name})s::{kind}" for name, kind in personal.key)
+    sql = PAGE.format(
+        texts=", ".join(f"{name}::text" for name, _ in personal.key),
+        table=personal.table,
+        column=personal.column,
+        names=names,
+        after=f" AND ({names}) > ({given})" if key else "",
+    )
+    parameters: dict[str, Any] = {
+        "user_id": user_id,
+        "hidden": list(personal.hidden),
+        "limit": ROWS_AT_ONCE,
+    }
+    parameters |= dict(zip((name for name, _ in personal.key), key or (), strict=False))
+    return await database.fetch_all(sql, parameters)
+
+
+def _step(personal: PersonalColumn, verb: str, change: str) -> str:
+    names = ", ".join(name for name, _ in personal.key)
+    return SOME.format(
+        verb=verb, table=personal.table, column=personal.column, names=names, change=change
+    )
+
+
+async def _in_steps(database: Database, sql: str, user_id: str, name: str) -> int:
+    parameters = {"user_id": user_id, "name": name, "limit": ROWS_AT_ONCE}
+    total, count = 0, ROWS_AT_ONCE
+    while count >= ROWS_AT_ONCE:
+        async with database.transaction() as transaction:
+            count = len(await transaction.fetch_all(sql, parameters))
+        total += count
+    return total

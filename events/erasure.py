@@ -1,0 +1,94 @@
+"""Erasure of one person: their grants and streams end, their rows are deleted or become nobody's.
+
+What was under way at that moment, a report or the bytes of a transfer, may still arrive: the rows
+are looked at again for two minutes. Until then the id is kept sealed.
+"""
+
+import logging
+import secrets
+from datetime import UTC, datetime
+
+from db import uploads
+from db.pool import Database
+from db.privacy import erasures, personal_rows
+from db.privacy.erasures import Erasure
+from events.errors import OUTAGES
+from events.log import log
+from events.log.types import EnrollmentChanged
+from events.privacy.pseudonyms import ERASED_PREFIX, Pseudonyms
+from events.privacy.sealed_people import SealedPeople
+from storage.tasks import Periodic
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 15.0
+OVER_AFTER_S = 120.0  # reports, the ledger, uploads at their end: each is bounded by less
+
+
+class Erasures:
+    """Erases people, and looks again at what was erased lately."""
+
+    def __init__(self, database: Database, pseudonyms: Pseudonyms, people: SealedPeople) -> None:
+        self._database = database
+        self._pseudonyms = pseudonyms
+        self._people = people
+        self._periodic = Periodic("erasures", self.look, LOOK_S, OUTAGES)
+
+    def start(self) -> None:
+        self._periodic.start()
+
+    async def stop(self) -> None:
+        await self._periodic.stop()
+
+    async def erase(self, user_id: str) -> None:
+        """Returns when no row shows the id.
+
+        Raises: DatabaseError; the rest is then erased by `look`.
+        """
+        async with self._database.transaction() as transaction:
+            await erasures.add(transaction, self._people.seal(user_id))
+        await self._erase(user_id)
+
+    async def look(self) -> None:
+        """Erases what has arrived since, and forgets erasures that are over."""
+        for erasure in await erasures.list_all(self._database, OVER_AFTER_S):
+            await self._look_at(erasure)
+
+    async def _look_at(self, erasure: Erasure) -> None:
+        user_id = self._people.user_id_of(erasure.sealed_user_id)
+        if user_id is None:
+            logger.error("an erasure was sealed by another GRANT_SECRET: request it again")
+        else:
+            await self._erase(user_id)
+        if erasure.is_over or user_id is None:
+            async with self._database.transaction() as transaction:
+                await erasures.delete(transaction, erasure.id)
+
+    async def _erase(self, user_id: str) -> None:
+        await self._withdraw(user_id)
+        # Another name each time: no row can have it already.
+        name = ERASED_PREFIX + secrets.token_hex(8)
+        has_uploaded = await personal_rows.has_uploaded(self._database, user_id)
+        await personal_rows.erase(self._database, user_id, name)
+        if has_uploaded:
+            await personal_rows.rename_in_copies(self._database, user_id, name)
+
+    async def _withdraw(self, user_id: str) -> None:
+        name, sealed = self._pseudonyms.after_erasure(user_id), self._people.seal(user_id)
+        now = datetime.now(UTC)
+        async with self._database.transaction() as transaction:
+            await uploads.end_all_of_user(transaction, user_id)
+            ended = await personal_rows.withdraw(transaction, user_id, name, sealed)
+            events = [
+                EnrollmentChanged(
+                    course_id=one.course_id,
+                    user_id=name,
+                    occurred_at=now,
+                    role=None,
+                    version=one.version,
+                    sealed_user_id=sealed,
+                )
+                for one in ended
+            ]
+            if events:
+                await log.append(transaction, events)

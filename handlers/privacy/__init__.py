@@ -1,0 +1,1 @@
+"""Endpoints about all that is kept of one person."""

@@ -1,0 +1,215 @@
+"""All that is kept of a person: shown to them, and erased to the last place."""
+
+import json
+from collections import Counter
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from db.privacy.personal_columns import PERSONAL_COLUMNS
+from handlers import keys
+from server.logs import configure_logging
+from tests.handlers.conftest import furnish
+from tests.handlers.watching import report, settled
+from tests.wire import connected
+
+WHO = "person-to-forget"
+TABLES = """
+SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+AND relkind IN ('r', 'p') AND NOT relispartition
+"""
+TUS = {"Tus-Resumable": "1.0.0", "Upload-Length": "1000"}
+
+
+def rows_naming(dsn: str, user_id: str) -> Counter[str]:
+    """Every table's rows in which the id occurs, whatever the column."""
+    found: Counter[str] = Counter()
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(TABLES)
+        for (table,) in cursor.fetchall():
+            cursor.execute(
+                f'SELECT count(*) FROM "{table}" t WHERE t::text LIKE %s', (f"%{user_id}%",)
+            )
+            found[table] += cursor.fetchall()[0][0]
+    return +found
+
+
+def files_naming(directory: Path, user_id: str) -> list[Path]:
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    return [path for path in files if user_id.encode() in path.read_bytes() + bytes(path)]
+
+
+async def lead_a_life(service: Any, mp4: Path) -> dict[str, Any]:
+    """A person who teaches one course and studies another leaves something in every table."""
+    await furnish(service)
+    await service.put("courses/c2", {"title": "Two"})
+    await service.put("courses/c2/modules/m2", {"title": "M", "position": 1})
+    await service.put(f"courses/c1/enrollments/{WHO}", {"role": "student"})
+    await service.put(f"courses/c2/enrollments/{WHO}", {"role": "instructor"})
+    hook = {"url": "https://hooks.invalid/", "types": ["video.updated", "enrollment.changed"]}
+    await service.put("webhooks/w1", hook)
+    film = await service.ready_video(mp4)
+    playback = (await service.ask(WHO, "POST", f"videos/{film['id']}/playback")).json
+    path = f"/play/{playback['grant']}/{film['id']}"
+    said = report(session_id=playback["session_id"], watched=[[0, 1]], position=1, quality={})
+    assert (await service.ask(None, "POST", f"{path}/progress", said)).said == "200"
+    name = report(session_id="named", watched=[[0, 1]])
+    assert (await service.ask(WHO, "POST", f"videos/{film['id']}/playback", {})).said == "201"
+    assert (await service.ask(WHO, "PUT", f"videos/{film['id']}/progress", name)).said == "200"
+    assert (await service.ask(None, "GET", playback["stream_url"])).status == 200
+    lecture = await service.video_row("m2", "c2", "ready")
+    await service.execute(f"UPDATE videos SET uploaded_by = '{WHO}' WHERE id = '{lecture}'")
+    assert (await service.ask("root", "PATCH", f"videos/{lecture}", {"title": "New"})).status == 200
+    metadata = "module_id bTI=,filename YS5tcDQ="
+    opened = await service.ask(WHO, "POST", "uploads", headers={**TUS, "Upload-Metadata": metadata})
+    assert opened.status == 201
+    await service.execute(
+        f"INSERT INTO playback_session_names VALUES ('{WHO}', '{film['id']}', 'x')"
+    )
+    await service.execute(
+        "INSERT INTO webhook_deliveries (webhook_id, event_id, type, video_id, course_id, user_id,"
+        " occurred_at, payload) SELECT 'w1', id, type, video_id, course_id, user_id, occurred_at,"
+        " payload FROM event_log ON CONFLICT DO NOTHING"
+    )
+    await service.app[keys.DATABASE].fetch_all("SELECT 1")
+    return {"film": film, "lecture": lecture, "path": path, "playback": playback}
+
+
+@pytest.fixture
+async def lived(start_service: Any, mp4: Path) -> tuple[Any, dict[str, Any]]:
+    service = await start_service()
+    life = await lead_a_life(service, mp4)
+    await service.execute(
+        "INSERT INTO bytes_served VALUES (now()::date, 'c1',"
+        f" '{life['film']['id']}', '{WHO}', 'stream', 7) ON CONFLICT DO NOTHING"
+    )
+    return service, life
+
+
+async def data_of(service: Any, who: str = "root") -> list[dict[str, Any]]:
+    answer = await service.ask(who, "GET", f"users/{WHO}/data")
+    assert answer.said == "200"
+    return [json.loads(line) for line in answer.body.splitlines()]
+
+
+async def test_everything_of_a_person_is_shown(lived: Any) -> None:
+    service, life = lived
+
+    lines = await data_of(service, WHO)
+
+    assert {line["kind"] for line in lines} == {one.kind for one in PERSONAL_COLUMNS}
+    (progress,) = [line["data"] for line in lines if line["kind"] == "progress"]
+    assert progress["video_id"] == life["film"]["id"]
+    assert progress["watched_s"] == 1
+    (lecture,) = [line["data"] for line in lines if line["kind"] == "video"]
+    assert lecture["id"] == life["lecture"]
+    assert all(WHO in json.dumps(line["data"]) for line in lines)
+    assert not any("sealed_user_id" in line["data"] for line in lines)
+
+
+async def test_a_long_life_comes_page_by_page(lived: Any) -> None:
+    service, life = lived
+    await service.execute(
+        "INSERT INTO playback_sessions (user_id, video_id, session_id, last_sequence, state,"
+        " position_s, started_at, last_report_at)"
+        f" SELECT '{WHO}', '{life['film']['id']}', 'many-' || n, 1, 'stopped', 0, now(), now()"
+        " FROM generate_series(1, 1200) n"
+    )
+
+    sessions = [
+        line["data"]["session_id"]
+        for line in await data_of(service)
+        if line["kind"] == "playback_session"
+    ]
+
+    assert len(sessions) == len(set(sessions)) > 1200
+
+
+async def test_an_erased_person_is_nowhere(lived: Any, dsn: str) -> None:
+    service, life = lived
+    before = rows_naming(dsn, WHO)
+    assert before.keys() >= {one.table for one in PERSONAL_COLUMNS}
+    totals = await service.rows("SELECT sum(watched_s) FROM progress")
+    log = StringIO()
+    configure_logging("debug", "json", stream=log)
+
+    assert (await service.ask("root", "DELETE", f"users/{WHO}/data")).said == "204"
+
+    assert rows_naming(dsn, WHO) == Counter()
+    assert files_naming(service.config.storage_path, WHO) == []
+    await settled(service)
+    await service.app[keys.ERASURES].look()
+    assert rows_naming(dsn, WHO) == Counter()
+    assert await data_of(service) == []
+    assert log.getvalue().count("/api/v1/users/***/data") == 2
+    assert WHO not in log.getvalue()
+    assert await service.rows("SELECT sum(watched_s) FROM progress") == totals
+    lecture = await service.ask("root", "GET", f"videos/{life['lecture']}")
+    assert lecture.json["uploaded_by"].startswith("erased-")
+
+
+async def test_erasing_leaves_everybody_else_as_they_were(lived: Any, dsn: str) -> None:
+    service, _ = lived
+    before = rows_naming(dsn, "tess")
+
+    await service.ask("root", "DELETE", f"users/{WHO}/data")
+
+    assert rows_naming(dsn, "tess") == before
+
+
+async def test_grants_and_streams_of_an_erased_person_end(lived: Any) -> None:
+    service, life = lived
+    token = service.client(WHO).headers["Authorization"]
+    async with connected(service.url) as wire:
+        await wire.send("GET /api/v1/events HTTP/1.1", "Host: x", f"Authorization: {token}")
+        await wire.reader.readuntil(b"retry:")
+
+        await service.ask("root", "DELETE", f"users/{WHO}/data")
+
+        rest = await wire.reader.readuntil(b"\r\n0\r\n\r\n")
+    assert b"enrollment.changed" in rest
+    asked = (None, "GET", life["playback"]["stream_url"])
+    assert await service.is_soon("403 not-enrolled", *asked)
+    assert await service.is_soon("403 not-enrolled", WHO, "GET", f"videos/{life['film']['id']}")
+
+
+async def test_old_grants_stay_void_after_a_restart_and_a_return(
+    lived: Any, start_service: Any
+) -> None:
+    service, life = lived
+    await service.ask("root", "DELETE", f"users/{WHO}/data")
+
+    restarted = await start_service()
+    old = await restarted.ask(None, "GET", life["playback"]["stream_url"])
+    await restarted.put(f"courses/c1/enrollments/{WHO}", {"role": "student"})
+    back = await restarted.ask(WHO, "POST", f"videos/{life['film']['id']}/playback")
+    still = await restarted.ask(None, "GET", life["playback"]["stream_url"])
+    new = await restarted.ask(None, "GET", back.json["stream_url"])
+
+    assert old.said == "403 not-enrolled"
+    assert back.said == "201"
+    assert back.json["resume_position"] == 0
+    assert still.said == "403 not-enrolled"
+    assert new.said == "200"
+    again = await restarted.ask("root", "DELETE", f"users/{WHO}/data")
+    assert again.said == "204"
+
+
+async def test_what_arrives_late_is_erased_within_two_minutes(lived: Any, dsn: str) -> None:
+    service, life = lived
+    await service.ask("root", "DELETE", f"users/{WHO}/data")
+    await service.execute(
+        "INSERT INTO progress (user_id, video_id, course_id)"
+        f" VALUES ('{WHO}', '{life['film']['id']}', 'c1')"
+    )
+
+    await service.app[keys.ERASURES].look()
+
+    assert rows_naming(dsn, WHO) == Counter()
+    await service.execute("UPDATE erasures SET requested_at = now() - interval '3 minutes'")
+    await service.app[keys.ERASURES].look()
+    assert await service.rows("SELECT FROM erasures") == []
