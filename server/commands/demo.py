@@ -16,7 +16,7 @@ from storage import samples
 from storage.samples import Slide
 
 COURSE, COURSE_TITLE = "demo", "Introduction to astronomy"
-STUDENT, INSTRUCTOR = "student", "instructor"
+STUDENT, INSTRUCTOR, ADMIN = "student", "instructor", "admin"
 READY_TIMEOUT_S = 180.0
 TOKEN_TTL_S = 7 * 86400.0
 
@@ -69,9 +69,10 @@ class DemoAddress:
 
 
 def addresses(base_url: str, mint: TokenMint) -> list[DemoAddress]:
+    roles = {STUDENT: (), INSTRUCTOR: (), ADMIN: (ADMIN,)}
     return [
-        DemoAddress(who, f"{base_url}/#token={mint(who, ttl_s=TOKEN_TTL_S)}")
-        for who in (STUDENT, INSTRUCTOR)
+        DemoAddress(who, f"{base_url}/#token={mint(who, roles=held, ttl_s=TOKEN_TTL_S)}")
+        for who, held in roles.items()
     ]
 
 

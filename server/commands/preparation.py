@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,15 +21,39 @@ from server.logs import configure_logging
 from server.private_files import exposed
 from server.processes import attached_database
 from server.secrets import with_secrets
+from server.web.listener import ListenError
+from server.web.ports import is_taken, taken
 from storage.mount.features import require_features
 from storage.mount.identity import hold_owner_lock
 from storage.paths import StoragePaths
+
+LOOPBACK = "127.0.0.1"
+PORT_PATIENCE_S = 3.0  # the processes of a server that was killed have left their port by then
+PORT_POLL_S = 0.1
 
 logger = logging.getLogger(__name__)
 
 
 class StaleSchemaError(OperatorError):
     """The database lacks migrations that this version needs."""
+
+
+def require_ports(config: Config) -> None:
+    """Reports a port that another program holds, before anything is started. Raises: ListenError.
+
+    Whoever takes one afterwards is reported when it is bound.
+    """
+    deadline_s = time.monotonic() + PORT_PATIENCE_S
+    wanted = [(config.host, config.port, "PORT")]
+    if config.metrics_port is not None:
+        wanted.append((LOOPBACK, config.metrics_port, "METRICS_PORT"))
+    for host, port, variable in wanted:
+        while is_taken(host, port):
+            if time.monotonic() > deadline_s:
+                purpose = "" if variable == "PORT" else " for metrics"
+                reason = taken(host, port, variable)
+                raise ListenError(f"cannot listen on {host}:{port}{purpose}: {reason}")
+            time.sleep(PORT_POLL_S)
 
 
 def prepare(config: Config) -> Config:

@@ -5,7 +5,13 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from server.commands import demo
-from server.commands.preparation import paired_storage, prepare, prepare_schema, run
+from server.commands.preparation import (
+    paired_storage,
+    prepare,
+    prepare_schema,
+    require_ports,
+    run,
+)
 from server.commands.tokens import require_shared_secret, token_mint
 from server.config.settings import Config
 from server.edges import media_addresses
@@ -49,6 +55,7 @@ def serve(config: Config, arguments: Namespace) -> int:
     if arguments.demo:
         require_shared_secret(config, "serve --demo")
     protect_parent()
+    require_ports(config)
     config = prepare(config)
     if config.accel_redirect is not None:
         logger.warning("ACCEL_REDIRECT: %s", NOT_SEEN)
@@ -114,7 +121,7 @@ async def _make_demo(config: Config, base_url: str) -> None:
         logger.exception("the demonstration course could not be made")
         return
     lines = [f"{address.who}: {address.url}" for address in demo.addresses(base_url, mint)]
-    _print("\n".join(["", "Open one of these; Ctrl-C stops everything.", *lines, ""]))
+    _print("\n".join(["", "Open one of these; Ctrl-C stops everything.", "", *lines, ""]))
 
 
 def _print(line: str) -> None:

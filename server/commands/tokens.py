@@ -5,7 +5,7 @@ Tokens of real users come from elsewhere.
 
 import re
 import time
-from argparse import ArgumentTypeError, Namespace
+from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -18,7 +18,37 @@ from server.config.values import duration
 from server.errors import OperatorError
 from server.secrets import with_secrets
 
-TokenMint = Callable[..., str]  # (user_id, *, roles, ttl_s) -> token
+TokenMint = Callable[..., str]  # (user_id, *, roles, name, ttl_s) -> token
+
+DESCRIPTION = """\
+Prints a bearer token (JWT, HS256) that this service accepts, for trying things out.
+In production the course site signs the tokens of its users: docs/integrate.md.
+"""
+EPILOG = """\
+roles:
+  none      an ordinary user. What such a user may do follows from the enrolment in each
+            course: a student watches, an instructor uploads, edits and sees who watches
+  admin     may do everything, in every course, without an enrolment
+  service   for programs: as admin, and without limits per user
+
+claims:
+  sub       the user id of the course site: letters, digits, `_`, `.`, `-`   (--user)
+  exp       when the token ends                                              (--ttl)
+  roles     a list; only `admin` and `service` mean something                (--role)
+  name      what pages call the user; no right depends on it                 (--name)
+  aud, iss  added where JWT_AUDIENCE and JWT_ISSUER are set
+
+examples:
+  open the pages as a user, who has to be enrolled to see a course:
+    run_server.py token --user maria --name 'Maria Sanchez' --ttl 8h
+    then open http://127.0.0.1:8080/#token=TOKEN
+  make a course, and enrol maria:
+    AUTH="Authorization: Bearer $(run_server.py token --user root --role admin)"
+    JSON='Content-Type: application/json'; API=http://127.0.0.1:8080/api/v1
+    curl -X PUT -H "$AUTH" -H "$JSON" -d '{"title": "Physics"}' $API/courses/physics
+    curl -X PUT -H "$AUTH" -H "$JSON" -d '{"role": "student"}' \\
+         $API/courses/physics/enrollments/maria
+"""
 
 
 class NoSharedSecretError(OperatorError):
@@ -31,10 +61,25 @@ class InvalidUserError(OperatorError):
 
 def add_token(names: Any) -> None:
     """Add the command to the subparsers of the program."""
-    parser = names.add_parser("token", help="print a bearer token")
-    parser.add_argument("--user", required=True, metavar="U")
-    parser.add_argument("--role", choices=("admin", "service"))
-    parser.add_argument("--ttl", type=_parse_ttl, default="1h", metavar="1h")
+    parser = names.add_parser(
+        "token",
+        help="print a bearer token",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--user", required=True, metavar="U", help="claim `sub`: the user's id")
+    parser.add_argument(
+        "--role", choices=("admin", "service"), help="claim `roles`; without it an ordinary user"
+    )
+    parser.add_argument(
+        "--ttl",
+        type=_parse_ttl,
+        default="1h",
+        metavar="1h",
+        help="claim `exp`, from now on: 90s, 15m, 24h, 7d (1h)",
+    )
+    parser.add_argument("--name", metavar="N", help="claim `name`: what pages call the user")
     parser.set_defaults(run=token, fault_code=1)
 
 
@@ -45,7 +90,8 @@ def token(config: Config, arguments: Namespace) -> int:
     if not re.fullmatch(IDENTIFIER, user_id):
         raise InvalidUserError(f"{user_id!r} is no user id: a text {IN_WORDS[IDENTIFIER]}")
     mint = token_mint(with_secrets(config))
-    print(mint(user_id, roles=(role,) if role else (), ttl_s=arguments.ttl))
+    roles = (role,) if role else ()
+    print(mint(user_id, roles=roles, name=arguments.name, ttl_s=arguments.ttl))
     return 0
 
 

@@ -23,6 +23,7 @@ from server.config.settings import Config
 from server.errors import OperatorError
 from server.stop_signals import StopSignals
 from server.web.handshakes import Gate, Handshakes
+from server.web.ports import taken
 from server.web.tls import server_context
 
 DRAIN_TIMEOUT_S = 30.0
@@ -94,7 +95,8 @@ async def bind(config: Config) -> list[socket.socket]:
     except OSError as exc:
         for one in bound:
             one.close()
-        reason = "in use" if exc.errno == errno.EADDRINUSE else exc.strerror
+        is_taken = exc.errno == errno.EADDRINUSE
+        reason = taken(config.host, config.port) if is_taken else exc.strerror
         raise ListenError(f"cannot listen on {config.host}:{config.port}: {reason}") from exc
     return bound
 

@@ -13,6 +13,7 @@ from aiohttp import ClientError, hdrs, web
 from aiohttp.typedefs import Handler
 
 from handlers import keys
+from handlers.access.own_origin import SAFE_METHODS
 from handlers.connection.refused_bytes import REQUEST_ID, SERVER
 from handlers.connection.shortcut_connection import began_s, raise_failure
 from handlers.errors import Internal, NotFound, RequestError, UnsupportedMediaType, as_request_error
@@ -151,8 +152,12 @@ def _is_open(request: web.Request) -> bool:
 
 
 def _log_level(request: web.Request, status: int) -> int | None:
-    """Returns None for no line: a line per range or report would halve the throughput."""
-    if status >= 400 or not request.get(keys.IS_ROUTINE):
+    """Returns None for no line: a line per range or report would halve the throughput.
+
+    At `info` stand changes and refusals: what is only read fills a screen with every page.
+    """
+    is_read = request.method in SAFE_METHODS
+    if status >= 400 or not (is_read or request.get(keys.IS_ROUTINE)):
         return logging.INFO
     return logging.DEBUG if _standard_access_logger.isEnabledFor(logging.DEBUG) else None
 

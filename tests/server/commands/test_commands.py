@@ -288,6 +288,24 @@ class TestToken:
         _, _, err = program("token", "--user", "ann", "--ttl", "soon")
         assert "argument --ttl: found 'soon', allowed is a duration like 90s, 15m, 24h or 7d" in err
 
+    def test_prints_a_name_for_the_pages(self, program: Program) -> None:
+        _, out, _ = program("token", "--user", "ann", "--name", "Ann Other")
+
+        claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"])
+        assert (claims["sub"], claims["name"]) == ("ann", "Ann Other")
+        assert "roles" not in claims
+
+    def test_help_explains_roles_and_claims_by_examples(self, program: Program) -> None:
+        code, out, _ = program("token", "--help")
+
+        assert code == 0
+        for role in ("none", "admin", "service"):
+            assert re.search(rf"^  {role} +\w", out, re.M)
+        for claim in ("sub", "exp", "roles", "name"):
+            assert re.search(rf"^  {claim} +\w", out, re.M)
+        assert out.count("run_server.py token --user") == 2
+        assert "enrollments/maria" in out
+
     def test_makes_no_token_that_the_server_would_refuse(self, program: Program) -> None:
         code, out, err = program("token", "--user", "ann/../bob")
         assert (code, out) == (1, "")

@@ -187,6 +187,27 @@ async def test_unknown_expectation_is_refused(server: TestServer) -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "told"),
+    [
+        pytest.param("GET", "/answer", [], id="read"),
+        pytest.param("HEAD", "/answer", [], id="looked at"),
+        pytest.param("PUT", "/read", ["info"], id="changed"),
+        pytest.param("GET", "/nowhere", ["info"], id="refused"),
+    ],
+)
+async def test_at_info_stand_changes_and_refusals(
+    session: aiohttp.ClientSession, method: str, path: str, told: list[str]
+) -> None:
+    logging.getLogger("coursestream.access").setLevel(logging.INFO)
+    with capture_logs() as lines:
+        async with session.request(method, path):
+            pass
+    logging.getLogger("coursestream.access").setLevel(logging.NOTSET)
+
+    assert [line["log_level"] for line in lines] == told
+
+
+@pytest.mark.parametrize(
     ("status", "level", "told"),
     [
         (206, logging.INFO, []),

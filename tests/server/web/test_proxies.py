@@ -73,12 +73,12 @@ async def test_log_names_the_client_and_nothing_else_is_believed(
     app = web.Application(middlewares=[middlewares.observe])
     app[PROXIES] = TrustedProxies(trusted)
     app[keys.METRICS] = Metrics()
-    app.router.add_get("/", answer)
+    app.router.add_put("/", answer)
     with capture_logs() as lines:
         async with (
             TestServer(app) as server,
             aiohttp.ClientSession() as session,
-            session.get(server.make_url("/"), headers=CLAIMS) as response,
+            session.put(server.make_url("/"), headers=CLAIMS) as response,
         ):
             seen = await response.json()
             address = server.make_url("/")
