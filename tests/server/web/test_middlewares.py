@@ -158,7 +158,10 @@ async def test_connection_lost_elsewhere_is_an_error_of_ours(
     assert [line["event"] for line in lines] == ["request failed", "request"]
 
 
-async def test_log_tells_no_grant(session: aiohttp.ClientSession) -> None:
+async def test_log_tells_no_grant(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("coursestream.access"), "level", logging.DEBUG)
     with capture_logs() as lines:
         async with session.get("/play/secret.grant/answer?secret=1") as response:
             assert response.headers["Referrer-Policy"] == "no-referrer"
@@ -241,8 +244,9 @@ async def test_a_range_served_well_is_reported_at_debug(
         pytest.param("GET", "/nowhere", "application/json, text/html;q=0.5", True, id="else-HTML"),
         pytest.param("GET", "/nowhere", "application/problem+json, text/html", False, id="tie"),
         pytest.param("POST", "/nowhere", CHROMIUM, False, id="POST"),
-        pytest.param("GET", "/api/v1/nowhere", CHROMIUM, False, id="API"),
-        pytest.param("GET", "/play/grant/nowhere", CHROMIUM, False, id="grant"),
+        pytest.param("GET", "/api/v1/nowhere", CHROMIUM, True, id="API"),
+        pytest.param("GET", "/api/v1/nowhere", "application/json", False, id="API, a program"),
+        pytest.param("GET", "/play/grant/nowhere", CHROMIUM, True, id="grant"),
     ],
 )
 async def test_a_wrong_address_is_a_page_for_browsers_and_a_problem_for_others(
