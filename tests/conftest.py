@@ -126,28 +126,28 @@ def cluster() -> Iterator[EmbeddedPostgres]:
 @pytest.fixture
 def dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
     """A migrated, empty database for this test alone."""
-    with _database(cluster, "template") as made:
+    with cloned_database(cluster, "template") as made:
         yield made
 
 
 @pytest.fixture
 def other_dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
     """As `dsn`, of another database."""
-    with _database(cluster, "template") as made:
+    with cloned_database(cluster, "template") as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def shared_dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
     """A migrated database for the tests of a module that do not mind each other."""
-    with _database(cluster, "template") as made:
+    with cloned_database(cluster, "template") as made:
         yield made
 
 
 @pytest.fixture
 def empty_dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
     """A database without any schema."""
-    with _database(cluster, "template0") as made:
+    with cloned_database(cluster, "template0") as made:
         yield made
 
 
@@ -170,7 +170,7 @@ def large_mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def _database(cluster: EmbeddedPostgres, template: str) -> Iterator[str]:
+def cloned_database(cluster: EmbeddedPostgres, template: str) -> Iterator[str]:
     name = f"test_{uuid4().hex}"
     _run(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     try:

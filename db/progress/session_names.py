@@ -19,10 +19,10 @@ ON CONFLICT DO NOTHING
 """
 
 DELETE_OLD = """
-DELETE FROM playback_session_names WHERE (user_id, video_id, session_id) IN (
-    SELECT user_id, video_id, session_id FROM playback_session_names
-    WHERE named_at < %s LIMIT %s FOR UPDATE SKIP LOCKED
-)
+DELETE FROM playback_session_names WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM playback_session_names
+    WHERE named_at < %s ORDER BY named_at LIMIT %s FOR UPDATE SKIP LOCKED
+))
 RETURNING 1
 """
 

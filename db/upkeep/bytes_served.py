@@ -35,10 +35,9 @@ WHERE user_id = %s AND video_id = %s AND purpose IN ('stream', 'download')
 """
 
 DELETE_BEFORE = """
-DELETE FROM bytes_served WHERE (day, course_id, video_id, user_id, purpose) IN (
-    SELECT day, course_id, video_id, user_id, purpose FROM bytes_served
-    WHERE day < %s LIMIT %s FOR UPDATE SKIP LOCKED
-)
+DELETE FROM bytes_served WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM bytes_served WHERE day < %s ORDER BY day LIMIT %s FOR UPDATE SKIP LOCKED
+))
 RETURNING 1
 """
 

@@ -77,14 +77,18 @@ SELECT v.id, v.course_id, v.deleted_at IS NOT NULL AS is_deleted,
             l.file_name, l.size_bytes, l.sha256
         FROM ladder_files l WHERE l.video_id = v.id
     ) f) AS files
-FROM videos v
+FROM {videos} v
 """
 
 COUNT = "SELECT count(*) AS videos FROM videos"
 
-OF_VIDEOS = SELECT + "WHERE v.id = ANY(%s::uuid[])"
+OF_VIDEOS = SELECT.format(videos="videos") + "WHERE v.id = ANY(%s::uuid[])"
 
-AFTER = SELECT + "WHERE v.id > %s ORDER BY v.id LIMIT %s"
+# Cut before the files are looked up, so that the planner knows for how few videos.
+AFTER = (
+    SELECT.format(videos="(SELECT * FROM videos WHERE id > %s ORDER BY id LIMIT %s)")
+    + "ORDER BY v.id"
+)
 
 # One statement, one snapshot: a job that ends or starts meanwhile is never missed.
 STUCK = """

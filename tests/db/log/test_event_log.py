@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -90,12 +91,19 @@ async def test_who_waits_for_the_log_gets_its_id_after_who_has_it(database: Data
     [
         pytest.param("user_id = %s AND id > %s", ("u", 0), "user_id_id_idx", id="user"),
         pytest.param("course_id = %s AND id > %s", ("c", 0), "course_id_id_idx", id="course"),
+        pytest.param(
+            "video_id = %s AND id > %s AND recorded_at > now() + interval '60 days'",
+            (str(UUID(int=1)), 0),
+            "video_id_id_idx",
+            id="video, of a day that was added later",
+        ),
     ],
 )
 async def test_each_way_to_look_has_its_index(
     database: Database, arm: str, parameters: tuple[Any, ...], index: str
 ) -> None:
     async with database.transaction() as transaction:
+        await transaction.execute("SELECT event_log_add_days(current_date + 70, 1)")
         await transaction.execute("SET LOCAL enable_seqscan = off")
         plan = await transaction.fetch_all(f"EXPLAIN SELECT FROM event_log WHERE {arm}", parameters)
 

@@ -129,6 +129,7 @@ ROWS = {
             (webhook_id, event_id, type, course_id, user_id, occurred_at, payload)
         VALUES ('w1', 1, 'video.ready', 'c1', 'u1', now(), '{}')""",
     "0045_timelines": "INSERT INTO database_timelines VALUES (7, 0, 10)",
+    "0062_large_tables": "INSERT INTO periodic_turns VALUES ('a task')",
     "0035_web_processes": f"INSERT INTO web_processes VALUES ('{VIDEO}', 'host', 'hash')",
     "0036_ladders": f"""
         INSERT INTO ladders (video_id, work_id, options, source_sha256)

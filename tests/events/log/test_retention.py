@@ -145,18 +145,29 @@ async def test_old_sessions_are_deleted_and_open_or_new_ones_kept(
             "INSERT INTO progress (user_id, video_id, course_id) VALUES ('u', %s, 'c1')",
             (str(video),),
         )
-        for session_id, state, age_days in (("a", "stopped", 91), ("b", "stopped", 89)):
+        for session_id, state, age_days in (
+            ("a", "stopped", 91),
+            ("b", "stopped", 89),
+            ("c", "paused", 91),
+        ):
             await transaction.execute(
                 "INSERT INTO playback_sessions (user_id, video_id, session_id, last_sequence,"
-                " state, position_s, started_at, last_report_at)"
-                " VALUES ('u', %s, %s, 0, %s, 0, %s, %s)",
-                (str(video), session_id, state, now - 100 * DAY, now - age_days * DAY),
+                " state, position_s, started_at, last_report_at, stopped_at)"
+                " VALUES ('u', %(video)s, %(session_id)s, 0, %(state)s, 0, %(started_at)s,"
+                " %(ended_at)s, CASE %(state)s WHEN 'stopped' THEN %(ended_at)s END)",
+                {
+                    "video": str(video),
+                    "session_id": session_id,
+                    "state": state,
+                    "started_at": now - 100 * DAY,
+                    "ended_at": now - age_days * DAY,
+                },
             )
 
     await retention.delete_sessions(now)
 
-    rows = await database.fetch_all("SELECT session_id FROM playback_sessions")
-    assert [row.session_id for row in rows] == ["b"]
+    rows = await database.fetch_all("SELECT session_id FROM playback_sessions ORDER BY 1")
+    assert [row.session_id for row in rows] == ["b", "c"]
 
 
 async def test_starting_makes_the_days_before_it_returns(

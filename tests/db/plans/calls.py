@@ -1,0 +1,373 @@
+"""A call of each function of db/ that runs a statement, as the service would make it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from db import (
+    clock,
+    courses,
+    document_keys,
+    enrollments,
+    jobs,
+    periodic_turns,
+    space,
+    upload_holders,
+    uploads,
+    videos,
+    web_processes,
+)
+from db.log import event_log, partitions, timelines
+from db.log.event_log import EventFilter, NewEvent
+from db.media import assets, differences, file_pieces, ladders, rungs, text_tracks
+from db.media.assets import RepresentationRow, StoryboardRow, ThumbnailRow
+from db.media.ladders import PieceRow
+from db.media.rungs import LadderFile, MadeRung, RungRow
+from db.media.text_tracks import TrackName
+from db.postgres import server_state
+from db.progress import evidence, progress, recount, report_batch, session_names, sessions
+from db.progress.report_batch import (
+    CappedChange,
+    LateChange,
+    ProgressChange,
+    SessionChange,
+    SessionKey,
+)
+from db.takeover import announcements, imports, references, taken_modules, viewer_positions
+from db.takeover.announcements import Announcement
+from db.takeover.viewer_positions import ViewerPosition
+from db.upkeep import bytes_served, file_rows, storage_identity, trash, trash_clock
+from db.upkeep.bytes_served import Account
+from db.uploads import NewUpload, Upload
+from db.videos import MediaFacts, NewVideo
+from tests.db.plans.seed import EVENTS, video_id
+
+PLAYBACK_TYPES = ["playback.started", "playback.progress", "playback.completed", "playback.stopped"]
+STUDENT_TYPES = ["video.ready", "video.updated", "video.deleted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`most_rows` is what it may read where that is more than others may; `reason` says why."""
+
+    function: Callable[..., Awaitable[object]]
+    arguments: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    most_rows: int = 0
+    reason: str = ""
+
+    @property
+    def title(self) -> str:
+        module = self.function.__module__.removeprefix("db.")
+        return f"{module}.{self.function.__name__}{self.name and f' {self.name}'}"
+
+
+def call(function: Callable[..., Awaitable[object]], *arguments: Any, **options: Any) -> Call:
+    return Call(function, arguments, options)
+
+
+NOW = datetime.now(UTC)
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+NO_ID = UUID(int=0)
+V = video_id(7)
+NEW = UUID(int=2**100)
+SHA256 = "0" * 64
+KEY = SessionKey("u7", V, "s7")
+FACTS = MediaFacts(3000, 1920, 1080, 25, 0, "mp4", "h264", "aac", "video/mp4", is_playable=True)
+OPEN_UPLOAD = Upload(
+    video_id(12_499), "teacher249", "c249", "c249m4", "Lecture", "a.mp4", "", 600_000_000,
+    1, 0, 0, (0,), None, NOW, NOW, is_gone=False,
+)  # fmt: skip
+RUNG = RungRow("720p", "video", "ready", height=720, width=1280, bitrate=10, codecs="avc1")
+FILE = LadderFile("720p.mp4", "rung", 10, SHA256)
+PLACE = ViewerPosition("u7", "c0", V, 10, NOW, 10, None)
+MODULE = Announcement(
+    module_id="c0m1",
+    course_id="c0",
+    title="Module",
+    position=1,
+    video_url="https://host/1",
+    bucket="lectures",
+    key="term/1",
+    etag='"e"',
+    size_bytes=10,
+    endpoint_url=None,
+    region=None,
+    filename="a.mp4",
+    uploaded_by="import-s3",
+)
+STUDENT = EventFilter(
+    "u7", False, [], ["c0", "c8"], STUDENT_TYPES, PLAYBACK_TYPES, "enrollment.changed"
+)
+TEACHER = replace(STUDENT, user_id="teacher0", instructor_course_ids=["c0"], student_course_ids=[])
+ADMIN = replace(STUDENT, user_id="root", is_privileged=True, student_course_ids=[])
+HOURLY = "by one process, once an hour"
+BY_COMMAND = "by the operator, while lectures are taken over"
+SUM = "0.2 s of 100,000 videos, when an upload begins"
+MOST_EVENTS = 10_001  # events.stream: more than these are a reset
+
+
+_LOG = (
+    call(event_log.append, [NewEvent("video.updated", V, "c0", "u7", NOW, {})]),
+    call(event_log.append_and_commit, [NewEvent("video.updated", V, "c0", "u7", NOW, {})]),
+    call(event_log.read_after, EVENTS - 100, 1000),
+    call(event_log.read_bounds),
+    call(event_log.list_roles, [f"u{number}" for number in range(500)]),
+    *(
+        Call(function, (shown, after, EVENTS, limit), name=name)
+        for function, limit in (
+            (event_log.count_visible, MOST_EVENTS),
+            (event_log.read_visible, 500),
+        )
+        for name, shown, after in (
+            ("student", STUDENT, 0),
+            ("teacher", TEACHER, EVENTS - 20_000),
+            ("admin", ADMIN, EVENTS - 5000),
+            ("admin, a video", replace(ADMIN, video_id=V), 0),
+            ("admin, a course", replace(ADMIN, course_id="c7"), 0),
+            ("admin, a user", replace(ADMIN, shown_user_id="u7"), 0),
+            ("teacher, a video", replace(TEACHER, video_id=V), 0),
+            ("grant of a video", replace(STUDENT, scope_video_id=V), 0),
+        )
+    ),
+    call(partitions.try_ownership),
+    call(partitions.list_days),
+    call(partitions.add_day, NOW.date() + timedelta(days=30)),
+    call(partitions.drop_day, NOW.date() - timedelta(days=6)),
+    call(partitions.clear_default, NOW),
+    call(partitions.count_strays),
+    call(timelines.follow),
+    call(timelines.is_lost, 7),
+)
+
+_STRUCTURE = (
+    call(clock.now),
+    call(server_state.read_server_state),
+    call(courses.put_course, "c7", "Renamed"),
+    call(courses.put_module, "c7", "c7m1", "Renamed", 1),
+    call(courses.get_course, "c7"),
+    call(courses.list_courses, "u7", every=False, after=(BEGINNING, ""), limit=51),
+    Call(courses.list_courses, ("root",), {"every": True, "after": (BEGINNING, ""), "limit": 51},
+         "all"),
+    call(courses.get_module, "c7m1"),
+    call(courses.list_modules, "c7"),
+    call(courses.delete_modules, "c7"),
+    call(courses.restore, "c7", "c7m1"),
+    call(courses.delete_course, "c7"),
+    call(document_keys.add, "kid", "x"),
+    call(document_keys.list_all),
+    call(enrollments.put, "c0", "u7", "instructor"),
+    call(enrollments.withdraw, "c0", "u7"),
+    call(enrollments.get, "c0", "u7"),
+    call(enrollments.list_of_course, "c0", after=(BEGINNING, ""), limit=51),
+    Call(enrollments.list_of_course, ("c0",),
+         {"after": (NOW - timedelta(days=20), "u7"), "limit": 51}, "in the middle"),
+    call(enrollments.list_not_enrolled, [("c0", "u7"), ("c7", "u7")]),
+    call(enrollments.list_changed_versions, 3600.0),
+    call(jobs.count_by_status),
+    call(jobs.is_queued, str(V)),
+    call(jobs.is_any_queued, "ladder:"),
+    call(jobs.defer, "finish", {}, queue="media", lock=str(V)),
+    call(periodic_turns.take, "silence-watch", 1.5),
+    call(web_processes.refresh, NEW, "host", SHA256),
+    call(web_processes.remove, NEW),
+    call(web_processes.longest_running, 30.0),
+)  # fmt: skip
+
+_VIDEOS = (
+    call(videos.insert, NewVideo(NEW, "c0", "c0m1", "Lecture", "a.mp4", "mp4", FACTS, 10, "t")),
+    call(videos.get, V),
+    call(videos.get_deleted, video_id(2000), 86_400.0),
+    call(videos.list_of_module, "c0m1", ready_only=True, after=(BEGINNING, NO_ID), limit=51),
+    call(videos.list_of_course, "c0", ready_only=True),
+    call(videos.rename, V, "Renamed"),
+    call(videos.set_processing_ratio, V, 0.5),
+    call(videos.set_served, V, SHA256),
+    call(videos.set_ready, V, FACTS),
+    call(videos.touch, V),
+    call(videos.set_failed, V, "undecodable", "Detail", is_final=True),
+    call(videos.retry, V),
+    call(videos.set_lost, V, "unavailable", "Detail"),
+    call(videos.list_matching, video_id=V),
+    Call(videos.list_matching, (), {"module_id": "c0m1"}, "of a module"),
+    Call(videos.list_matching, (), {"course_id": "c0"}, "of a course"),
+    call(videos.delete, [V]),
+    call(videos.restore, video_id(2000)),
+    call(videos.list_deleted_since, 86_400.0),
+)
+
+_MEDIA = (
+    call(assets.remove_representations, V),
+    call(assets.add_representation, video_id(1000),
+         RepresentationRow("mp4", "a.mp4", "video/mp4", 10, SHA256, is_primary=True)),
+    call(assets.add_thumbnails, V, [ThumbnailRow("small", "image/png", "a", 160, 90, 10, SHA256)]),
+    call(assets.remove_thumbnails, V),
+    call(assets.add_storyboard, V, StoryboardRow("a.vtt", 10, SHA256), []),
+    call(assets.record_unmakable, V, "storyboard", "too-complex"),
+    call(assets.list_unmakable, V),
+    call(differences.record, V, "copy", ["duration"]),
+    call(differences.clear, V, ["copy"]),
+    call(differences.count_by_made),
+    call(differences.list_found, 100),
+    call(file_pieces.list_known, V, ["a.mp4"]),
+    call(file_pieces.add, V, "a.mp4", [b"0" * 32]),
+    call(ladders.get, V),
+    call(ladders.lock, V),
+    call(ladders.begin, video_id(1000), "auto", SHA256),
+    call(ladders.set_planned, V, "{}", [("coded", 0)]),
+    call(ladders.set_ready, V),
+    call(ladders.set_failed, V, is_final=True),
+    call(ladders.abandon, [V]),
+    call(ladders.end, V),
+    call(ladders.release_lanes, V),
+    call(ladders.take_piece, V, 1),
+    call(ladders.set_piece_ready, V, PieceRow("coded", 0, 1, False, 0, None), 10, "{}"),
+    call(ladders.drop_pieces, V, "coded"),
+    call(ladders.list_pieces, V),
+    call(ladders.count_unfinished, V),
+    call(ladders.list_worked_on, [NEW]),
+    Call(
+        ladders.list_lacking, ("auto", NO_ID, 100), most_rows=25_000, reason=HOURLY
+    ),
+    call(ladders.list_unfinished),
+    call(ladders.list_stuck),
+    call(rungs.add, V, [RUNG]),
+    call(rungs.set_planned, V, [RUNG]),
+    call(rungs.publish, V, [MadeRung(RUNG, "{}")], [FILE]),
+    call(rungs.add_files, V, [FILE]),
+    call(rungs.replace_texts, V, [FILE]),
+    call(rungs.supersede, V),
+    call(rungs.clear, V),
+    call(rungs.set_failed, V, "too-complex", "Detail"),
+    call(rungs.list_made, V),
+    call(rungs.list_file_names, V),
+    call(rungs.list_playlists, V),
+    call(rungs.get_size, V, "240p.mp4"),
+    call(rungs.take_superseded, 3600.0, 100),
+    call(rungs.delete_file, V, "240p.mp4"),
+    call(text_tracks.get, V, TrackName("captions", "en")),
+    call(text_tracks.list_captions, V),
+    call(text_tracks.lock_video, V),
+    call(text_tracks.count, V),
+    call(text_tracks.put, V, TrackName("captions", "de"), "WEBVTT", SHA256),
+    call(text_tracks.delete, V, TrackName("captions", "en")),
+)  # fmt: skip
+
+_PROGRESS = (
+    call(evidence.capped_s, "u7", V),
+    call(progress.get, "u7", V),
+    call(progress.list_for_course, "c0", None, None, 201),
+    Call(progress.list_for_course, ("c0", None, (NOW - timedelta(days=20), V, "u7"), 201),
+         name="in the middle"),
+    Call(progress.list_for_course, ("c0", "u7", None, 201), name="of a user"),
+    Call(progress.list_for_course, ("c0", "nobody", None, 201), name="of nobody"),
+    call(progress.list_states, "u7", [video_id(number) for number in range(50)]),
+    call(recount.recount, V, 0.9),
+    call(report_batch.lock_and_read, [KEY]),
+    call(
+        report_batch.write,
+        [ProgressChange("u7", V, 10, NOW, "s7", "{[0,10)}", NOW)],
+        [SessionChange("u7", V, "s7", 101, "playing", 10, 1, {}, NOW, NOW)],
+        0.9,
+        [LateChange("u7", V, "s7", NOW, NOW, 10, 10)],
+        [CappedChange("u7", V, "{[0,10)}")],
+    ),
+    call(report_batch.require_writable),
+    call(session_names.read, KEY),
+    call(session_names.add, KEY),
+    call(session_names.delete_old, NOW - timedelta(days=90), 1000),
+    Call(session_names.delete_old, (NOW - timedelta(days=20), 1000), name="some"),
+    call(sessions.stop_silent, NOW, 30.0, 1800.0, 1000),
+    call(sessions.count_open),
+    call(sessions.delete_old, NOW - timedelta(days=90), 1000),
+    Call(sessions.delete_old, (NOW - timedelta(days=20), 1000), name="some"),
+)  # fmt: skip
+
+_UPLOADS = (
+    call(space.open_upload, NEW, "u7", length_bytes=10, most_count=20, quota_bytes=2**60),
+    call(space.reserve, NEW, needed_bytes=10, desired_bytes=10, quota_bytes=2**60),
+    call(space.release, NEW),
+    Call(space.read_used_bytes, most_rows=75_000, reason=SUM),
+    call(upload_holders.hold, OPEN_UPLOAD),
+    call(upload_holders.fence, OPEN_UPLOAD),
+    call(upload_holders.mark_joined, OPEN_UPLOAD.id, 0),
+    call(upload_holders.refresh_completing, {OPEN_UPLOAD.id: 0}),
+    call(uploads.create, NewUpload(NEW, "u7", "c0", "c0m1", "Title", "a.mp4", "", 10), 3600.0),
+    call(uploads.get, OPEN_UPLOAD.id),
+    call(uploads.get_settled, OPEN_UPLOAD.id),
+    call(uploads.claim, OPEN_UPLOAD.id),
+    call(uploads.read_claims, [OPEN_UPLOAD.id]),
+    call(uploads.advance, OPEN_UPLOAD.id, 100, 3600.0, 0),
+    call(uploads.complete, OPEN_UPLOAD.id, V),
+    call(uploads.end, OPEN_UPLOAD.id),
+    call(uploads.end_held, OPEN_UPLOAD.id, 0),
+    call(uploads.end_for_user, "c249", "teacher249"),
+    call(uploads.end_for_module, "c249m4"),
+    call(uploads.end_for_course, "c249"),
+    call(uploads.list_of_course, "c249", after=(BEGINNING, NO_ID), limit=51),
+    call(uploads.list_of_user, "teacher249", after=(BEGINNING, NO_ID), limit=51),
+    call(uploads.end_expired),
+    call(uploads.list_unfinished, [OPEN_UPLOAD.id]),
+    call(uploads.delete_old),
+)
+
+_UPKEEP = (
+    call(bytes_served.add, uuid4(), 1, {Account(NOW.date(), "c0", V, "u7", "stream"): 10}),
+    call(bytes_served.sent_to, "u7", V),
+    call(bytes_served.delete_before, NOW.date() - timedelta(days=90), 1000),
+    call(file_rows.read_videos, [V]),
+    Call(file_rows.count_videos, most_rows=12_500, reason=HOURLY),
+    call(file_rows.read_next, NO_ID, 100),
+    call(file_rows.list_stuck),
+    Call(
+        file_rows.list_missing_pictures,
+        ("image/jpeg", ["image/webp", "image/avif"], 100),
+        most_rows=75_000,
+        reason=HOURLY,
+    ),
+    Call(file_rows.list_missing_alternates, (100,), most_rows=25_000, reason=HOURLY),
+    call(file_rows.clear_storyboard, V),
+    call(file_rows.clear_ladder, V),
+    call(file_rows.delete_ladder_file, V, "240p.mp4"),
+    call(file_rows.clear_unmakable, V),
+    call(file_rows.clear_alternates, V),
+    call(file_rows.reset_to_original, V),
+    call(storage_identity.read_known),
+    call(storage_identity.record, "storage"),
+    call(storage_identity.adopt, "storage"),
+    call(storage_identity.forget, "storage"),
+    call(storage_identity.set_held_strays, 7),
+    call(storage_identity.read_held_strays),
+    call(trash.take_expired, NOW),
+    call(trash.delete_progress, V, 1000),
+    call(trash.delete_video, V),
+    call(trash_clock.tick, 86_400.0, 3600.0),
+)
+
+_TAKEOVER = (
+    call(announcements.announce, MODULE),
+    call(announcements.read_courses, ["c0m1"]),
+    call(announcements.list_deleted, ["c0m1"]),
+    call(announcements.set_arrived, V, "mp4", FACTS, 10, "a.mp4"),
+    call(imports.begin, "lectures", "term/1", '"e"', 10),
+    call(imports.add_fetched, V, 0, 10),
+    call(imports.clear_fetched, V),
+    call(imports.set_verified, V, SHA256, "etag"),
+    call(imports.refuse, V, "too-large"),
+    call(imports.take_over, "c0m1", V),
+    call(imports.finish, V),
+    call(imports.list_taken, ["c0m1"]),
+    call(imports.list_begun, [("lectures", "term/1", '"e"', 10)]),
+    call(imports.list_unfinished, [V]),
+    call(references.switchable, is_local=False, module_ids=["c0m1"]),
+    call(references.switch, V, ["c0m1"], is_local=False),
+    Call(taken_modules.list_modules, (None, ""), most_rows=12_500, reason=BY_COMMAND),
+    Call(viewer_positions.list_lectures, most_rows=12_500, reason=BY_COMMAND),
+    call(viewer_positions.list_changing, [PLACE]),
+    call(viewer_positions.mark_completed, [PLACE]),
+)
+
+CALLS = _LOG + _STRUCTURE + _VIDEOS + _MEDIA + _PROGRESS + _UPLOADS + _UPKEEP + _TAKEOVER

@@ -1,0 +1,171 @@
+"""Rows of a small university: as skewed as a real one, each large table above what a plan may scan.
+
+Course `c0` is the course that everyone takes. Times are days before now.
+"""
+
+from uuid import UUID
+
+import psycopg2
+
+COURSES = 250
+VIDEOS_OF_COURSE = 50
+STUDENTS = 20_000
+"""Of `c0`; each takes one other course, too."""
+SESSIONS_PLAYING = 400
+EVENTS = 120_000
+
+VIDEO_ID = "('00000000-0000-4000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid"
+
+
+def video_id(number: int) -> UUID:
+    return UUID(f"00000000-0000-4000-8000-{number:012x}")
+
+
+_STRUCTURE = f"""
+SET session_replication_role = replica;
+
+INSERT INTO courses (id, title)
+SELECT 'c' || c, 'Course ' || c FROM generate_series(0, {COURSES - 1}) AS c;
+
+INSERT INTO modules (id, course_id, title, position)
+SELECT 'c' || c || 'm' || m, 'c' || c, 'Module ' || m, m
+FROM generate_series(0, {COURSES - 1}) AS c, generate_series(0, 49) AS m;
+
+INSERT INTO enrollments (course_id, user_id, role, version, created_at, updated_at)
+SELECT course_id, 'u' || u, 'student', 1, at, at
+FROM generate_series(0, {STUDENTS - 1}) AS u,
+    unnest(ARRAY['c0', 'c' || 1 + u % {COURSES - 1}]) AS course_id,
+    LATERAL (SELECT now() - u * interval '4 minutes' AS at) AS enrolled;
+
+INSERT INTO enrollments (course_id, user_id, role)
+SELECT 'c' || c, 'teacher' || c, 'instructor' FROM generate_series(0, {COURSES - 1}) AS c;
+"""
+
+_VIDEOS = f"""
+INSERT INTO videos (id, course_id, module_id, title, original_filename, status, processing_ratio,
+    duration_s, width, height, frame_rate, container, video_codec, audio_codec, mime_type,
+    is_playable, original_size_bytes, original_sha256, uploaded_by, created_at, source_format)
+SELECT {VIDEO_ID.format(number="n")}, 'c' || n / {VIDEOS_OF_COURSE},
+    'c' || n / {VIDEOS_OF_COURSE} || 'm' || n % 5, 'Lecture ' || n, n || '.mp4', 'ready', 1,
+    3000, 1920, 1080, 25, 'mp4', 'h264', 'aac', 'video/mp4', true, 600000000,
+    md5(n::text) || md5(n::text), 'teacher' || n / {VIDEOS_OF_COURSE},
+    now() - n * interval '5 minutes', 'mp4'
+FROM generate_series(0, {COURSES * VIDEOS_OF_COURSE - 1}) AS n;
+
+UPDATE videos SET status = 'processing', processing_ratio = 0.5
+WHERE id IN (SELECT {VIDEO_ID.format(number="n")} FROM generate_series(1000, 1009) AS n);
+UPDATE videos SET deleted_at = now() - interval '1 hour'
+WHERE id IN (SELECT {VIDEO_ID.format(number="n")} FROM generate_series(2000, 2009) AS n);
+
+INSERT INTO representations (video_id, format, file_name, mime_type, size_bytes, sha256, is_primary)
+SELECT id, format, format || '-' || left(original_sha256, 16), 'video/' || format, 600000000,
+    original_sha256, format = 'mp4'
+FROM videos, unnest(ARRAY['mp4', 'webm']) AS format WHERE status = 'ready';
+
+INSERT INTO thumbnails (video_id, size_name, mime_type, file_name, width_px, height_px, size_bytes,
+    sha256)
+SELECT id, size, 'image/' || kind, size || '-' || left(original_sha256, 16) || '.' || kind, 160, 90,
+    20000, original_sha256
+FROM videos, unnest(ARRAY['small', 'large']) AS size, unnest(ARRAY['jpeg', 'webp', 'avif']) AS kind;
+
+INSERT INTO storyboard_files (video_id, part, file_name, size_bytes, sha256)
+SELECT id, part, 'storyboard-' || left(original_sha256, 16) || '.' || part, 100000, original_sha256
+FROM videos, generate_series(0, 1) AS part;
+
+INSERT INTO unmakable (video_id, what, code)
+SELECT id, 'alternate-format', 'too-complex' FROM videos;
+
+INSERT INTO text_tracks (video_id, kind, language, content, sha256)
+SELECT id, 'captions', 'en', 'WEBVTT', original_sha256 FROM videos;
+
+INSERT INTO file_pieces (video_id, file_name, sha256s)
+SELECT id, 'mp4-' || left(original_sha256, 16), decode(repeat(original_sha256, 10), 'hex')
+FROM videos;
+
+INSERT INTO ladders (video_id, work_id, options, source_sha256, published_source_sha256, state)
+SELECT id, gen_random_uuid(), 'auto', original_sha256, original_sha256, 'ready' FROM videos;
+
+INSERT INTO rungs (video_id, name, kind, position, state, height, width, bitrate, codecs, file_name,
+    size_bytes, details)
+SELECT id, rung || 'p', 'video', rung, 'ready', rung, rung * 16 / 9, 1000 * rung,
+    'avc1.4d401f', rung || 'p.mp4', 100000000, '{{}}'
+FROM videos, unnest(ARRAY[240, 480]) AS rung;
+
+INSERT INTO ladder_files (video_id, file_name, kind, size_bytes, sha256)
+SELECT id, rung || 'p.mp4', 'rung', 100000000, original_sha256
+FROM videos, unnest(ARRAY[240, 480]) AS rung;
+"""
+
+_PLAYING = f"""
+-- Every student saw some lectures of c0 and of the other course.
+INSERT INTO progress (user_id, video_id, course_id, position_s, position_at, position_session_id,
+    watched, watched_s, watched_ratio, created_at, updated_at)
+SELECT 'u' || u, {VIDEO_ID.format(number="n")}, 'c' || n / {VIDEOS_OF_COURSE}, 1000, at, 's' || n,
+    nummultirange(numrange(0, 700), numrange(900, 1000)), 800, 0.27, at, at
+FROM generate_series(0, {STUDENTS - 1}) AS u,
+    LATERAL unnest(ARRAY[
+        u % 50, (u + 7) % 50, {VIDEOS_OF_COURSE} * (1 + u % {COURSES - 1}) + u % 50
+    ]) AS n,
+    LATERAL (SELECT now() - (u * 3 + n % 3) * interval '1 minute' AS at) AS watched;
+
+INSERT INTO playback_sessions (user_id, video_id, session_id, last_sequence, state, position_s,
+    quality, started_at, last_report_at, stopped_at)
+SELECT user_id, video_id, position_session_id, 100,
+    CASE WHEN is_playing THEN 'playing' ELSE 'stopped' END, position_s, '{{"stalls": 1}}',
+    created_at, CASE WHEN is_playing THEN now() ELSE updated_at END,
+    CASE WHEN is_playing THEN NULL ELSE updated_at END
+FROM (
+    SELECT *, row_number() OVER () <= {SESSIONS_PLAYING} AS is_playing FROM progress
+) AS seen;
+
+INSERT INTO playback_session_names (user_id, video_id, session_id, named_at)
+SELECT user_id, video_id, position_session_id, created_at FROM progress;
+
+INSERT INTO bytes_served (day, course_id, video_id, user_id, purpose, bytes)
+SELECT created_at::date, course_id, video_id, user_id, 'stream', 50000000 FROM progress;
+
+SELECT event_log_add_days((now() AT TIME ZONE 'UTC')::date - 6, 9);
+INSERT INTO event_log (recorded_at, type, video_id, course_id, user_id, occurred_at, payload)
+SELECT at, CASE WHEN i % 200 = 0 THEN 'video.updated' ELSE 'playback.progress' END,
+    {VIDEO_ID.format(number="n")}, 'c' || n / {VIDEOS_OF_COURSE},
+    'u' || (i * 7919::bigint) % {STUDENTS}, at, '{{"position": 1}}'
+FROM generate_series(1, {EVENTS}) AS i,
+    LATERAL (SELECT CASE WHEN i % 5 = 0 THEN i % 50
+        ELSE (i * 7919::bigint % {COURSES * VIDEOS_OF_COURSE})::int END AS n) AS seen,
+    LATERAL (SELECT now() - interval '6 days' * (1 - i / {EVENTS}::float) AS at) AS happened
+ORDER BY i;
+"""
+
+_WORK = f"""
+INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status, attempts)
+SELECT 'media', 'finish', id::text, '{{}}', 'failed', 1 FROM videos LIMIT 500;
+
+INSERT INTO uploads (id, user_id, course_id, module_id, title, filename, metadata, length_bytes,
+    offset_bytes, video_id, expires_at, ended_at, created_at)
+SELECT id, uploaded_by, course_id, module_id, title, original_filename, '',
+    600000000, CASE WHEN n > 100 THEN 600000000 ELSE 1 END, CASE WHEN n > 100 THEN id END,
+    now() + interval '1 day', CASE WHEN n > 100 THEN now() - n * interval '1 minute' END, created_at
+FROM (SELECT *, row_number() OVER (ORDER BY id DESC) AS n FROM videos) AS uploaded;
+
+INSERT INTO s3_objects (id, bucket, key, etag, size_bytes, is_finished)
+SELECT id, 'lectures', 'term/' || id, '"e"', 600000000, true FROM videos;
+
+INSERT INTO s3_modules (module_id, object_id, video_url, video_id, taken_at, etag, size_bytes,
+    sha256, is_local)
+SELECT 'c' || n / 50 || 'm' || n % 50, {VIDEO_ID.format(number="n")}, 'https://host/' || n,
+    {VIDEO_ID.format(number="n")}, now(), '"e"', 600000000, repeat('0', 64), true
+FROM generate_series(0, {COURSES * 50 - 1}) AS n;
+"""
+
+
+def seed(dsn: str) -> None:
+    """Takes about five seconds."""
+    connection = psycopg2.connect(dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            for part in (_STRUCTURE, _VIDEOS, _PLAYING, _WORK):
+                cursor.execute(part)
+        connection.autocommit = True  # VACUUM needs it; the planner counts on its visibility map
+        connection.cursor().execute("VACUUM ANALYZE")
+    finally:
+        connection.close()
