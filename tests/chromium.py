@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 HAS_CHROMIUM = CHROMIUM.exists()
@@ -33,12 +33,29 @@ VIDEO = "(document.querySelector('course-video')?.media ?? {})"
 @asynccontextmanager
 async def open_chromium() -> AsyncIterator[Browser]:
     """Debian's Chromium; skips the test where there is none, but never in CI."""
-    if not HAS_CHROMIUM and os.environ.get("CI") != "true":
-        pytest.skip(f"needs {CHROMIUM}")
+    require_chromium()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
         yield browser
         await browser.close()
+
+
+@asynccontextmanager
+async def open_profile(directory: Path) -> AsyncIterator[BrowserContext]:
+    """Chromium with a profile that outlives it: the next one there is the browser restarted."""
+    require_chromium()
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            directory, executable_path=str(CHROMIUM), args=list(FLAGS)
+        )
+        context.set_default_timeout(TIMEOUT_MS)
+        yield context
+        await context.close()
+
+
+def require_chromium() -> None:
+    if not HAS_CHROMIUM and os.environ.get("CI") != "true":
+        pytest.skip(f"needs {CHROMIUM}")
 
 
 async def until(page: Page, claim: str, timeout_ms: int = TIMEOUT_MS) -> None:

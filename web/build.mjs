@@ -2,6 +2,7 @@
 // stable entry of the element, and br and gzip copies of each. `node build.mjs --modules DIRECTORY`
 // transpiles file by file instead, for tests that import single modules.
 
+import { createHash } from "node:crypto";
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +15,8 @@ const SOURCE = join(ROOT, "src");
 const DIST = join(ROOT, "dist");
 const PAGES = join(SOURCE, "pages");
 const ELEMENT = "element/course-video.ts";
+const WORKER = "offline/service_worker.ts";
+const KEPT_PAGE = "watch.html"; // the page that opens without a connection
 const NAMED = /\{\{([\w@./-]+)\}\}/g;
 const ASSET = /\.(svg|woff2)$/;
 const ADDRESS = "/static/"; // handlers/pages serves DIST here
@@ -133,6 +136,41 @@ async function writeStableEntries(made) {
   await copyFile(join(PAGES, "icon.svg"), join(DIST, "icon.svg"));
 }
 
+/** The service worker, with the list of all that the kept page may load, now or later. */
+async function writeWorker(metafile) {
+  const html = await readFile(join(DIST, KEPT_PAGE), "utf8");
+  const named = [...html.matchAll(/\/static\/([\w.-]+)/g)].map(([, name]) => name);
+  const files = [...loadedBy(metafile, named)].sort();
+  const version = createHash("sha256").update(html).update(files.join()).digest("hex").slice(0, 16);
+  await esbuild.build({
+    ...OPTIONS,
+    format: "iife",
+    entryPoints: [join(SOURCE, WORKER)],
+    outfile: join(DIST, "service-worker.js"),
+    bundle: true,
+    minify: true,
+    define: {
+      SHELL: JSON.stringify({ version, files: files.map((name) => ADDRESS + name) }),
+    },
+  });
+}
+
+/** The named files and the modules that they import, at once or later; of fonts the named alone. */
+function loadedBy({ outputs }, names, seen = new Set()) {
+  for (const name of names) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    const imports = outputs[`dist/${name}`]?.imports ?? [];
+    const modules = imports.filter(({ path }) => path.endsWith(".js"));
+    loadedBy(
+      { outputs },
+      modules.map(({ path }) => basename(path)),
+      seen,
+    );
+  }
+  return seen;
+}
+
 const compressions = {
   br: (bytes) =>
     promisify(brotliCompress)(bytes, {
@@ -183,6 +221,7 @@ if (flag === "--modules") {
   const made = outputsBySource(metafile);
   await writePages(pages, made);
   await writeStableEntries(made);
+  await writeWorker(metafile);
   await compressAll();
   // Last: make takes it for the mark that all is there.
   await writeFile(join(DIST, "metafile.json"), JSON.stringify(metafile));

@@ -33,6 +33,7 @@ DOCS_PAGE = "docs.html"
 MISSING_PAGE = "missing.html"
 ICON = "icon.svg"
 EMBED = "/embed/"
+WORKER = "service-worker.js"
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +125,15 @@ async def show_docs(request: web.Request) -> web.Response:
 @endpoint("GET /favicon.ico", _page("The icon", {"image/svg+xml": TEXT}))
 async def show_icon(request: web.Request) -> web.Response:
     return _answer(request, ICON)
+
+
+@endpoint(
+    "GET /service-worker.js",
+    _page("The service worker that keeps the watch page", {"text/javascript": TEXT}),
+)
+async def show_worker(request: web.Request) -> web.Response:
+    """Serves it at the root: a worker controls pages below its own address alone."""
+    return _answer(request, WORKER)
 
 
 @endpoint(

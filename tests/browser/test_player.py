@@ -129,6 +129,10 @@ async def test_the_element_plays_on_a_page_of_another_origin(theatre: Theatre) -
         lambda: theatre.progress("embedded"), lambda seen: seen["position"] > 0
     )
     assert progress["watched"]
+    await page.get_by_role("button", name="Settings").click()
+    await page.get_by_role("menuitem", name="Download").click()
+    link = page.get_by_role("dialog").get_by_role("link", name="Open it there")
+    await expect(link).to_have_attribute("href", f"{theatre.serve.url}/watch/{theatre.video_id}")
     await page.close()
 
 
@@ -240,6 +244,11 @@ async def test_nothing_bars_anyone(theatre: Theatre, scheme: str) -> None:
     await page.keyboard.press("Escape")
     await page.keyboard.press("?")
     found["keys"] = await page.evaluate(VIOLATIONS)
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Settings").click()
+    await page.get_by_role("menuitem", name="Download").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("no DRM")
+    found["downloads"] = await page.evaluate(VIOLATIONS)
     await page.keyboard.press("Escape")
     async with theatre.serve.client("root", "admin") as admin:
         await admin.delete(f"/api/v1/courses/c1/enrollments/axe-{scheme}")

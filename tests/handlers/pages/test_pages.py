@@ -22,6 +22,7 @@ from handlers.pages.pages import (
     show_studio_course,
     show_studio_video,
     show_watch,
+    show_worker,
 )
 from handlers.pages.policies import Policies
 from tests.web_build import DIST, built_pages
@@ -35,7 +36,8 @@ STUDIO_COURSE = "/studio/courses/c1"
 STUDIO_VIDEO = "/studio/videos/0198c0de-0000-7000-8000-000000000001"
 FONT = "inter-latin-wght-*.woff2"
 WITH_PLAYER = (WATCH, EMBED, STUDIO, STUDIO_COURSE, STUDIO_VIDEO)
-ADDRESSES = ("/", *WITH_PLAYER, "/favicon.ico", ENTRY)
+WORKER = "/service-worker.js"
+ADDRESSES = ("/", *WITH_PLAYER, "/favicon.ico", WORKER, ENTRY)
 
 Client = TestClient[web.Request, web.Application]
 
@@ -57,6 +59,7 @@ async def client(aiohttp_client: AiohttpClient, pages: Pages) -> Client:
     app.router.add_get("/studio/videos/{video_id}", show_studio_video)
     app.router.add_get("/docs", show_docs)
     app.router.add_get("/favicon.ico", show_icon)
+    app.router.add_get("/service-worker.js", show_worker)
     app.router.add_get("/static/{name}", serve_file)
     return await aiohttp_client(app)
 
@@ -88,6 +91,7 @@ def _built(pattern: str) -> str:
         pytest.param(STUDIO_VIDEO, "text/html; charset=utf-8", "/static/studio-", id="a lesson"),
         pytest.param("/docs", "text/html; charset=utf-8", "/static/docs-", id="docs"),
         pytest.param("/favicon.ico", "image/svg+xml; charset=utf-8", "<svg", id="icon"),
+        pytest.param(WORKER, "text/javascript; charset=utf-8", "/static/watch-", id="the worker"),
         # A module script of any other type is refused by every browser.
         pytest.param(ENTRY, "text/javascript; charset=utf-8", "export", id="the player's module"),
         pytest.param(FONT, "font/woff2", b"wOF2", id="a font"),

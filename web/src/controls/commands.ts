@@ -13,6 +13,7 @@ export interface Surroundings {
   prefer(changed: Partial<Preferences>): void;
   togglePanel(): void;
   toggleHelp(): void;
+  openDownloads(): void;
   /** A short word on the picture: "10 s back", "1.5×". */
   flash(word: string): void;
 }
@@ -127,6 +128,10 @@ export class Commands {
 
   toggleHelp() {
     this.#around.toggleHelp();
+  }
+
+  openDownloads() {
+    this.#around.openDownloads();
   }
 }
 

@@ -19,6 +19,7 @@ const SPINNER_MS = 400;
 export interface DeckHooks {
   prefer(changed: Partial<Preferences>): void;
   ladder(): Ladder;
+  openDownloads(): void;
 }
 
 export class Deck {
@@ -45,6 +46,7 @@ export class Deck {
       prefer: (changed) => hooks.prefer(changed),
       togglePanel: () => hooks.prefer({ hasPanel: Boolean(this.panel.element.hidden) }),
       toggleHelp: () => this.#toggleHelp(),
+      openDownloads: () => hooks.openDownloads(),
       flash: (word) => this.messages.showFlash(word),
     });
     this.bar = new Bar(video, this.commands, () => hooks.ladder());

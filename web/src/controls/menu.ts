@@ -14,6 +14,8 @@ export interface Choice {
 export interface Setting {
   label: string;
   choices(): Choice[];
+  /** Instead of choices: what happens, where it can. */
+  open?: () => void;
 }
 
 export class Menu {
@@ -68,14 +70,24 @@ export class Menu {
   #settingItems() {
     return this.#settings
       .map((setting) => ({ setting, choices: setting.choices() }))
-      .filter(({ choices }) => choices.length > 1)
+      .filter(({ setting, choices }) => setting.open || choices.length > 1)
       .map(({ setting, choices }) => {
+        if (setting.open) return this.#openerItem(setting.label, setting.open);
         const now = choices.find(({ isChosen }) => isChosen)?.label ?? "";
         const item = this.#item("menuitem", setting.label, () => this.#turn(setting));
         item.ariaHasPopup = "menu";
         item.append(el("span", { className: "now" }, now));
         return item;
       });
+  }
+
+  #openerItem(label: string, open: () => void) {
+    const item = this.#item("menuitem", label, () => {
+      this.close();
+      open();
+    });
+    item.ariaHasPopup = "dialog";
+    return item;
   }
 
   #choiceItems(setting: Setting) {

@@ -24,6 +24,7 @@ export function settingsOf(commands: Commands, ladder: () => Ladder): Setting[] 
       label: "Caption background",
       choices: () => looks(commands, "captionGround", CAPTION_GROUNDS),
     },
+    { label: "Download", choices: () => [], open: () => commands.openDownloads() },
   ];
 }
 

@@ -7,6 +7,8 @@ import { keepPreferences, type Preferences, readPreferences } from "../browser/p
 import { Deck } from "../controls/deck.ts";
 import { press } from "../controls/keyboard.ts";
 import type { Action } from "../controls/messages.ts";
+import type { Lesson } from "../offline/shelf.ts";
+import { canKeepLessons } from "../offline/shell.ts";
 import type { Playback } from "../playback/playback.ts";
 import type { Rung } from "../playback/qualities.ts";
 import type { Progress } from "../service/answers.ts";
@@ -42,7 +44,7 @@ export interface ProblemDetail {
 export interface CourseVideoEvents {
   "course-progress": Progress;
   "course-error": ProblemDetail;
-  "course-ready": { duration: number | null; position: number };
+  "course-ready": { duration: number | null; position: number; offlineTitle: string | null };
 }
 
 export class CourseVideoElement extends HTMLElement {
@@ -74,6 +76,7 @@ export class CourseVideoElement extends HTMLElement {
     this.#deck = new Deck(this.#video, this.#preferences, {
       prefer: (changed) => this.#prefer(changed),
       ladder: () => ({ ...this.#ladder, sizes: this.#session?.playback?.terms.sizes ?? [] }),
+      openDownloads: () => void this.#openDownloads(),
     });
     this.#texts = new Texts(this.#video, () => this.#session?.playback ?? null);
     this.#deck.commands.languages = () => this.#texts.languages;
@@ -266,6 +269,7 @@ export class CourseVideoElement extends HTMLElement {
       progress: (progress) => this.#showProgress(progress),
       waiting: (count, refused) => this.#showWaiting(count, refused),
       elsewhere: (place) => this.#offer(place),
+      removed: (lessons) => this.#tellRemoved(lessons),
     });
     void this.#session.open(this.hasAttribute("autoplay"));
   }
@@ -291,6 +295,39 @@ export class CourseVideoElement extends HTMLElement {
     this.#deck.showPoster(poster ? playback.url(poster) : null);
     this.#deck.bar.showTexts({ hasPanel: false, chapters: [] });
     this.#applyPreferences();
+    this.#showTrouble(false);
+  }
+
+  async #openDownloads() {
+    const session = this.#session;
+    if (!session?.playback) return;
+    const { terms, videoId } = session.playback;
+    const canKeep = canKeepLessons(this.server);
+    const { DownloadsDialog } = await import("../controls/downloads_dialog.ts");
+    const dialog = new DownloadsDialog({
+      downloads: canKeep ? await session.downloads() : null,
+      page: `${this.server}/watch/${encodeURIComponent(videoId)}`,
+      sizes: terms.sizes ?? [],
+      wish: {
+        videoId,
+        title: this.#title || document.title,
+        durationS: terms.duration,
+        reportIntervalS: terms.report_interval,
+        captions: this.#texts.languages,
+        positionS: this.#video.currentTime,
+      },
+      chapters: () => this.#texts.chapterText(),
+    });
+    await dialog.show(this.#deck.element);
+  }
+
+  #tellRemoved(lessons: Lesson[]) {
+    const titles = lessons.map(({ title }) => `“${title}”`).join(", ");
+    const { messages } = this.#deck;
+    messages.showOffer(`Removed from this device, since it may be kept no longer: ${titles}.`, {
+      label: "OK",
+      run: () => messages.hideOffer(),
+    });
   }
 
   // The texts come after the first picture: they must not make it wait.
@@ -298,7 +335,9 @@ export class CourseVideoElement extends HTMLElement {
     this.#applyPreferences();
     this.#deck.showPoster(null);
     const { duration, currentTime } = this.#video;
-    this.#tell("course-ready", { duration, position: currentTime });
+    const playback = this.#session?.playback;
+    const offlineTitle = playback?.files ? playback.title : null;
+    this.#tell("course-ready", { duration, position: currentTime, offlineTitle });
     void this.#showTexts();
     void this.#showStoryboard();
     this.#describe();
@@ -365,8 +404,10 @@ export class CourseVideoElement extends HTMLElement {
   }
 
   #showTrouble(isWaiting: boolean) {
-    const said = "The connection to the server is lost. Playing goes on when it is back.";
-    this.#deck.messages.showLine(isWaiting ? said : "");
+    const lost = "The connection to the server is lost. Playing goes on when it is back.";
+    const isKept = this.#session?.playback?.files;
+    const said = isKept ? "No connection: this is the copy on this device." : "";
+    this.#deck.messages.showLine(isWaiting ? lost : said);
   }
 
   #showWaiting(count: number, refused: ApiError | null) {

@@ -1,6 +1,8 @@
 // One viewing of one video: its grant, its player, its reports, and the events about it. Whoever
 // shows it is told; draws nothing.
 
+import type { Lesson } from "../offline/shelf.ts";
+import { canKeepLessons } from "../offline/shell.ts";
 import {
   type KeptSession,
   openPlayback,
@@ -24,6 +26,12 @@ const ELSEWHERE_S = 5;
 // Reports come in pairs (started, progress): one question is enough for both.
 const SETTLES_MS = 300;
 const SHORTEST_WAIT_S = 5;
+// A line that neither works nor fails is waited for so long where the lesson is on this device.
+const LINE_PATIENCE_MS = 4_000;
+// A proxy before a service that is down.
+const ABSENT = [0, 502, 503, 504];
+// What may have ended the licence of a kept lesson, too.
+const WITHDRAWN = [403, 404, 410];
 
 export interface SessionHooks {
   opened(playback: Playback): void;
@@ -36,6 +44,8 @@ export interface SessionHooks {
   waiting(count: number, refused: ApiError | null): void;
   /** The viewer has got elsewhere on another page or device; null when that is here again. */
   elsewhere(place: { positionS: number; hasStopped: boolean } | null): void;
+  /** Lessons that were kept on this device and may be no longer. */
+  removed(lessons: Lesson[]): void;
 }
 
 export class Session {
@@ -72,6 +82,12 @@ export class Session {
 
   get playback() {
     return this.#playback;
+  }
+
+  /** The downloads of this viewer. */
+  async downloads() {
+    const { downloadsOf } = await import("../offline/downloads.ts");
+    return downloadsOf(this.#service, this.#userId);
   }
 
   get isStalled() {
@@ -120,17 +136,55 @@ export class Session {
   }
 
   async #open(isPlaying: boolean, positionS: number | null) {
-    const isFirst = !this.#userId;
+    const isFirst = !this.#playback;
+    const playback = await this.#openSomehow();
+    if (this.#isClosed) return;
+    this.#playback = playback;
+    this.#userId = playback.userId;
+    this.#hooks.opened(playback);
+    await this.#connect(playback, isPlaying, positionS);
+    if (isFirst) this.#follow();
+    if (!playback.files) await this.#checkDownloads(playback.terms.resume_position);
+  }
+
+  /** By the service, or by the copy on this device where the service cannot be reached. */
+  async #openSomehow(): Promise<Playback> {
+    const online = this.#openOnline();
+    if (!canKeepLessons(this.#service.server)) return online;
+    const tooLate = new Promise<never>((_, reject) => {
+      setTimeout(() => reject(new ApiError(0)), LINE_PATIENCE_MS);
+    });
+    try {
+      return await Promise.race([online, tooLate]);
+    } catch (error) {
+      online.catch(() => {}); // late, it is not waited for any more
+      return (await this.#openKept(error)) ?? online;
+    }
+  }
+
+  async #openOnline(): Promise<Playback> {
     this.#userId = await this.#service.userId();
     const key = { userId: this.#userId, videoId: this.#videoId };
     const kept = this.#playback?.kept ?? (await reclaimSession(key));
     await this.#deliverLeftovers(kept);
-    const playback = await openPlayback(this.#service, key, kept);
-    if (this.#isClosed) return;
-    this.#playback = playback;
-    this.#hooks.opened(playback);
-    await this.#connect(playback, isPlaying, positionS);
-    if (isFirst) this.#follow();
+    return openPlayback(this.#service, key, kept);
+  }
+
+  async #openKept(error: unknown): Promise<Playback | null> {
+    if (!(error instanceof ApiError)) return null;
+    // Nobody is signed in after a restart: whoever kept the lesson may watch it, but only then.
+    const isAbsent = error.status === 401 ? !this.#userId : ABSENT.includes(error.status);
+    if (!isAbsent || (error.status === 401 && (await this.#service.isReachable()))) return null;
+    const { openKept } = await import("../offline/local_playback.ts");
+    return openKept(this.#service, this.#videoId, this.#userId);
+  }
+
+  // Only pages that the shell's worker watches over can have lessons.
+  async #checkDownloads(positionS: number | null = null) {
+    if (!canKeepLessons(this.#service.server) || !navigator.serviceWorker.controller) return;
+    const downloads = await this.downloads();
+    const removed = await downloads.contact(this.#videoId, positionS);
+    if (removed.length && !this.#isClosed) this.#hooks.removed(removed);
   }
 
   async #connect(playback: Playback, isPlaying: boolean, positionS: number | null) {
@@ -201,6 +255,7 @@ export class Session {
   #refuse(error: ApiError) {
     if (error.status !== 0) this.#meter.note(error.code || `status ${error.status}`);
     this.#hooks.failed(error);
+    if (WITHDRAWN.includes(error.status)) void this.#checkDownloads();
     if (error.code !== "not-ready") return;
     const waitMs = Math.max(SHORTEST_WAIT_S, error.retryAfterS) * 1000;
     setTimeout(() => this.isOver && void this.open(), waitMs);

@@ -2,7 +2,6 @@
 // Captions become a text track of the element's, whose cues the controls draw.
 
 import type { Playback } from "../playback/playback.ts";
-import { send } from "../service/client.ts";
 import { type Cue, parseWebVtt } from "./webvtt.ts";
 
 export class Texts {
@@ -37,6 +36,13 @@ export class Texts {
     return this.#fetch(this.#playback()?.terms.chapters_url ?? null);
   }
 
+  /** The chapters as they are stored; null where there are none. */
+  async chapterText(): Promise<string | null> {
+    const playback = this.#playback();
+    const path = playback?.terms.chapters_url;
+    return path && playback ? playback.text(path).catch(() => null) : null;
+  }
+
   async storyboard(): Promise<{ cues: Cue[]; base: string }> {
     const path = this.#playback()?.terms.storyboard_url ?? null;
     return { cues: await this.#fetch(path), base: this.#playback()?.url(path ?? "/") ?? "" };
@@ -69,8 +75,7 @@ export class Texts {
     const playback = this.#playback();
     if (!path || !playback) return [];
     try {
-      const response = await send("GET", playback.url(path), { accept: "text/vtt" });
-      return parseWebVtt(await response.text());
+      return parseWebVtt(await playback.text(path));
     } catch {
       return []; // a video without captions is better than none
     }

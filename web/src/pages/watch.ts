@@ -1,11 +1,16 @@
 // The page of one video: the player, what the video is, and the lessons around it.
 
-import type { CourseVideoElement, ProblemDetail } from "../element/course-video.ts";
+import type {
+  CourseVideoElement,
+  CourseVideoEvents,
+  ProblemDetail,
+} from "../element/course-video.ts";
 import "../element/course-video.ts";
 import { el, percent } from "../browser/elements.ts";
 import type { Progress, Video } from "../service/answers.ts";
 import { ApiError } from "../service/client.ts";
 import { followEvents, type LiveEvent } from "../service/live.ts";
+import { Service } from "../service/service.ts";
 import { Activity } from "./activity.js";
 import { Api } from "./api.js";
 import { adoptIdentity, retireToken } from "./identity.js";
@@ -16,6 +21,8 @@ import { showSignIn } from "./sign_in.js";
 import { Thumbnails } from "./thumbnails.js";
 
 const REFUSALS = [401, 403, 404];
+
+type Ready = CourseVideoEvents["course-ready"];
 
 interface Identity {
   token: string;
@@ -32,13 +39,34 @@ function byId(id: string): HTMLElement {
 
 async function open() {
   const identity: Identity | null = await adoptIdentity();
-  if (!identity) return showSignIn("Please sign in.");
-  showViewer(identity);
   const videoId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+  if (!identity)
+    return (await isServiceAway()) ? playAlone(videoId) : showSignIn("Please sign in.");
+  showViewer(identity);
   const page = new WatchPage(identity, videoId);
   page.play();
   followEvents(page.api, identity.userId, (type, event) => page.apply(type, event));
   await page.describe();
+}
+
+/** True on a page that comes from this device because the service does not answer. */
+async function isServiceAway(): Promise<boolean> {
+  if (!navigator.serviceWorker?.controller) return false;
+  return !(await new Service(location.origin, () => null).isReachable());
+}
+
+/** Play a kept lesson where nobody is signed in: a browser that was restarted knows nobody. */
+function playAlone(videoId: string) {
+  const player = byId("player") as CourseVideoElement;
+  player.addEventListener("course-ready", (event) => showTitle(detail<Ready>(event).offlineTitle));
+  player.getToken = () => null;
+  player.video = videoId;
+}
+
+function showTitle(title: string | null) {
+  if (!title) return;
+  byId("title").textContent = title;
+  document.title = `${title} · coursestream`;
 }
 
 class WatchPage {
@@ -63,8 +91,9 @@ class WatchPage {
     const player = this.#player;
     player.addEventListener("course-progress", (event) => this.#showProgress(detail(event)));
     player.addEventListener("course-error", (event) => this.#hearOfProblem(detail(event)));
-    player.addEventListener("course-ready", () => {
+    player.addEventListener("course-ready", (event) => {
       this.#hasFailed = false;
+      showTitle(detail<Ready>(event).offlineTitle);
     });
   }
 
@@ -126,8 +155,7 @@ class WatchPage {
   }
 
   #showTitle(title: string) {
-    byId("title").textContent = title;
-    document.title = `${title} · coursestream`;
+    showTitle(title);
     this.#player.videoTitle = title;
   }
 

@@ -2,8 +2,10 @@
 // Loaded only when a video has a ladder.
 
 import Hls, { type ErrorData, type HlsConfig, type Level } from "hls.js";
+import { localLoader } from "../offline/local_loader.ts";
 import { ApiError } from "../service/client.ts";
 import type { Engine, EngineHooks } from "./engine.ts";
+import type { LocalFiles } from "./playback.ts";
 import { fixedRung, highestRung, type QualityChoice, type Rung } from "./qualities.ts";
 
 const CONFIG: Partial<HlsConfig> = {
@@ -35,12 +37,14 @@ export class HlsEngine implements Engine {
     positionS: number,
     choice: QualityChoice,
     hooks: EngineHooks,
+    files: LocalFiles | null = null,
   ) {
     this.#hooks = hooks;
     this.#choice = choice;
     this.#baseUrl = this.#firstBaseUrl = directoryOf(url);
     this.#hls = new Hls({
       ...CONFIG,
+      ...(files && { loader: localLoader(files) }),
       startPosition: positionS,
       xhrSetup: (xhr, asked) => xhr.open("GET", this.#current(asked), true),
     });

@@ -3,7 +3,7 @@
 
 import { readJson, tabStore, writeJson } from "../browser/stores.ts";
 import type { Progress, Report, Terms } from "../service/answers.ts";
-import { ApiError, sendJson } from "../service/client.ts";
+import { ApiError, send, sendJson } from "../service/client.ts";
 import type { Service } from "../service/service.ts";
 import { claim } from "./ownership.ts";
 
@@ -11,16 +11,28 @@ import { claim } from "./ownership.ts";
 export interface KeptSession {
   session_id: string;
   next_sequence: number;
+  /** Where the last report was. */
+  position?: number;
 }
+
+/** Files on this device, by name. */
+export type LocalFiles = ReadonlyMap<string, Blob>;
 
 export interface PlaybackKey {
   userId: string;
   videoId: string;
 }
 
+type Keep = (kept: KeptSession, key: PlaybackKey) => void;
+
 export class Playback {
   #service: Pick<Service, "server" | "openPlayback">;
   #key: PlaybackKey;
+  #keep: Keep;
+  /** The files of a kept lesson, which are read instead of asked for. */
+  readonly files: LocalFiles | null = null;
+  /** Of a kept lesson, which nobody can be asked about. */
+  readonly title: string = "";
   #renewal: Promise<void> | null = null;
   #hasWorked = false;
   #answer: Terms;
@@ -32,11 +44,13 @@ export class Playback {
     key: PlaybackKey,
     answer: Terms,
     nextSequence: number,
+    keep: Keep = keepInTab,
   ) {
     this.#service = service;
     this.#key = key;
     this.#answer = answer;
     this.#nextSequence = nextSequence;
+    this.#keep = keep;
     this.#save();
   }
 
@@ -48,7 +62,12 @@ export class Playback {
     return this.#key.videoId;
   }
 
-  get kept(): KeptSession {
+  get userId() {
+    return this.#key.userId;
+  }
+
+  /** What a page needs to go on with this session; null for one that ends here. */
+  get kept(): KeptSession | null {
     return { session_id: this.sessionId, next_sequence: this.#nextSequence };
   }
 
@@ -88,14 +107,20 @@ export class Playback {
     return new URL(path, this.#service.server).href;
   }
 
-  get reportUrl() {
+  /** Where a beacon may go; null where there is no such place. */
+  get reportUrl(): string | null {
+    return this.#reportUrl;
+  }
+
+  get #reportUrl() {
     return this.url(`/play/${this.grant}/${this.videoId}/progress`);
   }
 
-  takeSequence() {
+  /** The number of the report about a place. */
+  takeSequence(position: number) {
     const taken = this.#nextSequence;
     this.#nextSequence += 1;
-    this.#save();
+    this.#save(position);
     return taken;
   }
 
@@ -130,8 +155,13 @@ export class Playback {
     }
   }
 
+  /** A text that the terms name: captions, chapters. */
+  async text(path: string): Promise<string> {
+    return (await send("GET", this.url(path), { accept: "text/vtt" })).text();
+  }
+
   async #post(report: Report): Promise<Progress> {
-    const answer = await sendJson<Progress>("POST", this.reportUrl, { body: report });
+    const answer = await sendJson<Progress>("POST", this.#reportUrl, { body: report });
     this.confirm();
     return answer;
   }
@@ -148,9 +178,14 @@ export class Playback {
     }
   }
 
-  #save() {
-    writeJson(tabStore, storageKey(this.#key), this.kept);
+  #save(position?: number) {
+    const kept = { session_id: this.sessionId, next_sequence: this.#nextSequence };
+    this.#keep(position === undefined ? kept : { ...kept, position }, this.#key);
   }
+}
+
+function keepInTab(kept: KeptSession, key: PlaybackKey) {
+  writeJson(tabStore, storageKey(key), kept);
 }
 
 /** The session that this tab's last page of the video used, if no other page goes on with it. */

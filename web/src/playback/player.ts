@@ -135,6 +135,7 @@ export class Player {
         switched: (rung) => this.#hooks.rungs(engine.rungs, rung),
         failed: (error) => this.#recover(error),
       },
+      this.#playback.files,
     );
     this.#engine = engine;
     this.#playIfWanted();

@@ -75,9 +75,13 @@ export class Outbox {
     this.#save();
   }
 
-  /** Hand everything to the browser for delivery after the page is gone; kept until acknowledged. */
-  beacon(url: string) {
+  /**
+   * Hand everything to the browser for delivery after the page is gone; kept until acknowledged.
+   * Without an address it is kept alone.
+   */
+  beacon(url: string | null) {
     saveLastWords({ ...this.#place, entries: this.#entries });
+    if (!url) return;
     for (const entry of this.#entries) {
       // Of a safelisted type: a beacon to another origin must not need a preflight.
       const body = new Blob([JSON.stringify(dated(entry))], { type: "text/plain" });

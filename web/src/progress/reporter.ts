@@ -203,10 +203,11 @@ export class Reporter {
     clearTimeout(this.#seekTimer);
     const durationS = this.#playback.terms.duration ?? Infinity;
     const quality = this.#measure();
+    const position = Math.round(Math.min(this.#video.currentTime, durationS) * 1000) / 1000;
     return {
       session_id: this.#playback.sessionId,
-      sequence: this.#playback.takeSequence(),
-      position: Math.round(Math.min(this.#video.currentTime, durationS) * 1000) / 1000,
+      sequence: this.#playback.takeSequence(position),
+      position,
       watched: tidy(watched, durationS, MAX_INTERVALS),
       event,
       rate, // the greatest since the last report: what it carries may have been played at that

@@ -41,6 +41,14 @@ export interface Terms {
   report_interval: number;
 }
 
+/** The answer to `POST /api/v1/videos/{video_id}/offline`, and to a renewal. */
+export interface LicenceAnswer {
+  licence: string;
+  expires_at: string;
+  files: { url: string; size: number; type: string; pieces: string[] }[];
+  renew_url: string;
+}
+
 export interface Progress {
   position: number;
   watched_seconds: number;

@@ -78,6 +78,16 @@ const SENTENCES: Record<string, Row> = {
     "Connect to the internet and open it again.",
     "retry",
   ],
+  "no-licence": [
+    "The licence of this download cannot be verified here.",
+    "Update this browser, and set the clock of this device.",
+    null,
+  ],
+  "no-room": [
+    "There is not enough room on this device.",
+    "Remove other downloads, or choose a lower quality.",
+    null,
+  ],
   "too-few": ["Too few people have watched this to show figures.", "Look again later.", null],
 };
 

@@ -1,9 +1,9 @@
 // The calls of one viewer to one server that a player makes. The token comes from whoever embeds
 // the player: it is asked for again once when the server refuses it.
 
-import type { Progress, Report, Terms, Video } from "./answers.ts";
+import type { LicenceAnswer, Progress, Report, Terms, Video } from "./answers.ts";
 import { userOf } from "./claims.ts";
-import { ApiError, sendJson } from "./client.ts";
+import { ApiError, send, sendJson } from "./client.ts";
 
 /** Gives a bearer token; `isRefused` when the last one has been refused. */
 export type TokenSource = (isRefused: boolean) => Promise<string | null> | string | null;
@@ -43,6 +43,33 @@ export class Service {
 
   report(videoId: string, report: Report): Promise<Progress> {
     return this.#json("PUT", `${videoPath(videoId)}/progress`, report);
+  }
+
+  /** A licence to keep a lesson on this device; `height` null for the sound alone. */
+  keepOffline(
+    videoId: string,
+    wish: { height: number | null; captions: string[] },
+  ): Promise<LicenceAnswer> {
+    return this.#json("POST", `${videoPath(videoId)}/offline`, wish);
+  }
+
+  renewOffline(renewUrl: string, licence: string): Promise<LicenceAnswer> {
+    return this.#json("POST", renewUrl, { licence });
+  }
+
+  /** The public keys by which what the service signs can be verified. */
+  async keys(): Promise<JsonWebKey[]> {
+    const url = new URL("/.well-known/jwks.json", this.server).href;
+    return (await sendJson<{ keys: JsonWebKey[] }>("GET", url)).keys;
+  }
+
+  /** Whether the server answers at all. */
+  isReachable(): Promise<boolean> {
+    const url = new URL("/healthz", this.server).href;
+    return send("GET", url, { accept: "*/*" }).then(
+      () => true,
+      (error) => error instanceof ApiError && error.status !== 0 && error.status < 500,
+    );
   }
 
   async #json<T>(method: string, path: string, body?: unknown): Promise<T> {
