@@ -209,6 +209,10 @@ export const de: Catalogue = {
     },
     uploads: "Uploads",
     uploadsQuiet: { one: "{count} Datei ist unterwegs", other: "{count} Dateien sind unterwegs" },
+    uploadsRefused: {
+      one: "{count} Datei wurde abgelehnt",
+      other: "{count} Dateien wurden abgelehnt",
+    },
     uploadsDone: "Alle Dateien sind angekommen",
     uploadsHint:
       "Sie können diese Seite schließen: Uploads gehen dort weiter, wo sie waren, wenn Sie zurückkommen.",
@@ -422,6 +426,7 @@ export const de: Catalogue = {
       saved: "Gespeichert.",
       unsaved: "Noch nicht gespeichert",
       discard: "Änderungen verwerfen",
+      trackDeleted: "Gelöscht.",
       deleteTrack: "Diese Untertitel löschen",
       deleteChapters: "Alle Kapitel löschen",
       warnings: {

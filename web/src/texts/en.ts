@@ -205,6 +205,7 @@ export const en = {
     },
     uploads: "Uploads",
     uploadsQuiet: { one: "{count} file on its way", other: "{count} files on their way" },
+    uploadsRefused: { one: "{count} file was refused", other: "{count} files were refused" },
     uploadsDone: "All files have arrived",
     uploadsHint: "You may close this page: uploads go on where they were when you come back.",
     clearDone: "Clear finished",
@@ -403,6 +404,7 @@ export const en = {
       saved: "Saved.",
       unsaved: "Not saved yet",
       discard: "Discard changes",
+      trackDeleted: "Deleted.",
       deleteTrack: "Delete these captions",
       deleteChapters: "Delete all chapters",
       warnings: {

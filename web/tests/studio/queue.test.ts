@@ -169,6 +169,19 @@ test.each([
   expect(queue.jobs.value[0]).toMatchObject({ state: "refused", trouble: { code } });
 });
 
+test("goes on once the teacher has signed in again", async () => {
+  const queue = await filled("a.mp4");
+  sendings[0]?.hooks.failed(401, "invalid-token", "Please sign in.");
+  expect(queue.jobs.value[0]).toMatchObject({ state: "lost", trouble: { code: "invalid-token" } });
+  leaving.abort();
+
+  const later = openQueue();
+  await later.open();
+  await settle();
+
+  expect(states(later)).toEqual(["a sending"]);
+});
+
 test("a pause stops the transfer and frees its place", async () => {
   const queue = await filled("a.mp4", "b.mp4", "c.mp4");
   const id = queue.jobs.value[0]?.id ?? "";

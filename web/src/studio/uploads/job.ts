@@ -2,8 +2,8 @@
 
 /**
  * `queued`: waits for its turn. `sending`: is on its way. `waiting`: the network or the server is
- * away; goes on by itself. `paused`: by the teacher. `lost`: the browser no longer has the file.
- * `refused`: the server does not take it. `sent`: the server has it all.
+ * away; goes on by itself. `paused`: by the teacher. `lost`: the browser no longer has the file, or
+ * the sign-in. `refused`: the server does not take it. `sent`: the server has it all.
  */
 export type JobState = "queued" | "sending" | "waiting" | "paused" | "lost" | "refused" | "sent";
 

@@ -12,6 +12,7 @@ import type { StartTransfer, Transfer } from "./transfer.ts";
 export const AT_ONCE = 2;
 const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 30_000;
+const SIGNED_OUT = "invalid-token";
 const SAVE_EVERY_MS = 1_000; // the server knows the offset; the disk's is only for showing
 
 export interface DroppedFile {
@@ -126,10 +127,13 @@ export class UploadQueue {
     for (const transfer of this.#running.values()) transfer.stop();
   }
 
-  /** Whatever was on its way when a page went away. */
+  /** Whatever was on its way when a page went away, or the sign-in ended. */
   #requeue() {
-    for (const { id, state } of this.jobs.value)
-      if (state === "sending" || state === "waiting") this.#change(id, { state: "queued" });
+    for (const { id, state, trouble } of this.jobs.value) {
+      const waited = state === "lost" && trouble?.code === SIGNED_OUT;
+      if (state === "sending" || state === "waiting" || waited)
+        this.#change(id, { state: "queued", trouble: null });
+    }
     this.#fill();
   }
 
@@ -194,7 +198,7 @@ export class UploadQueue {
   #fail(id: string, status: number, trouble: Trouble) {
     this.#running.delete(id);
     if (isPassing(status)) this.#wait(id, { ...trouble, code: trouble.code || `${status}` });
-    else this.#change(id, { state: "refused", trouble });
+    else this.#change(id, { state: trouble.code === SIGNED_OUT ? "lost" : "refused", trouble });
     this.#fill();
   }
 

@@ -19,7 +19,6 @@ export function UploadPanel() {
   const jobs = queue.jobs.value;
   if (!jobs.length) return null;
   const left = jobs.filter((job) => !isOver(job)).length;
-  const title = left ? text("studio.uploadsQuiet", { count: left }) : text("studio.uploadsDone");
   return (
     <section class="uploads card" aria-label={text("studio.uploads")}>
       <header>
@@ -32,7 +31,7 @@ export function UploadPanel() {
           }}
         >
           <Icon name="chevron" />
-          <span role="status">{title}</span>
+          <span role="status">{titleOf(jobs, left)}</span>
         </button>
         {jobs.some(isOver) && (
           <Button kind="quiet" onClick={() => queue.clear()}>
@@ -52,6 +51,13 @@ export function UploadPanel() {
       )}
     </section>
   );
+}
+
+function titleOf(jobs: readonly Job[], left: number): string {
+  const refused = jobs.filter(({ state }) => state === "refused").length;
+  if (left) return text("studio.uploadsQuiet", { count: left });
+  if (refused) return text("studio.uploadsRefused", { count: refused });
+  return text("studio.uploadsDone");
 }
 
 function JobRow({ job }: { job: Job }) {

@@ -9,6 +9,7 @@ import { showToast } from "../../design/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 import { saveFile } from "../parts/downloads.ts";
 import { FileButton } from "../parts/file_button.tsx";
+import { Menu } from "../parts/menu.tsx";
 import { Pager, ROWS_A_PAGE, usePages } from "../parts/pager.tsx";
 import type { Lesson } from "../service/answers.ts";
 import type { TrackName } from "../service/studio_api.ts";
@@ -96,6 +97,8 @@ interface ToolsProps {
 
 function Tools({ track, isChapters, preview, add, download }: ToolsProps) {
   const time = formatTime(preview.time.value);
+  const kind = isChapters ? "chapters" : "captions";
+  const hasRows = Boolean(track.rows?.length);
   return (
     <div class="tools">
       <Button onClick={add}>
@@ -112,17 +115,25 @@ function Tools({ track, isChapters, preview, add, download }: ToolsProps) {
         <Icon name="upload" />
         {text("studio.video.openFile")}
       </FileButton>
-      {track.rows?.length ? (
-        <Button kind="quiet" onClick={download}>
-          <Icon name="download" />
-          {text("studio.video.saveFile")}
-        </Button>
-      ) : null}
-      {!track.isNew && (
-        <Button kind="quiet" disabled={track.isBusy} onClick={() => void track.remove()}>
-          <Icon name="trash" />
-          {text(isChapters ? "studio.video.deleteChapters" : "studio.video.deleteTrack")}
-        </Button>
+      {(hasRows || !track.isNew) && (
+        <Menu
+          label={text("studio.more", { name: text(`studio.video.tabs.${kind}`) })}
+          items={[
+            {
+              label: text("studio.video.saveFile"),
+              icon: "download",
+              run: download,
+              isDisabled: !hasRows,
+            },
+            {
+              label: text(isChapters ? "studio.video.deleteChapters" : "studio.video.deleteTrack"),
+              icon: "trash",
+              run: () => void track.remove(),
+              isDangerous: true,
+              isDisabled: track.isBusy || track.isNew,
+            },
+          ]}
+        />
       )}
     </div>
   );

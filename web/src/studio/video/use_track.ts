@@ -1,12 +1,16 @@
 // A track under edit: its rows, whether they are saved, what the server left out of a file.
 
 import { useEffect, useState } from "preact/hooks";
+import { showToast } from "../../design/toasts.tsx";
+import { text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { showFailure } from "../parts/failures.ts";
 import { isDirty } from "../parts/navigation.ts";
 import type { CueWarning, Lesson } from "../service/answers.ts";
 import type { TrackName } from "../service/studio_api.ts";
 import { type Row, readTrack } from "./cues.ts";
+
+const UNDO_MS = 30_000;
 
 export interface EditedTrack {
   /** Undefined while it is loaded. */
@@ -16,7 +20,7 @@ export interface EditedTrack {
   isBusy: boolean;
   warnings: readonly CueWarning[];
   edit: (rows: readonly Row[]) => void;
-  save: (text: string | Blob) => Promise<boolean>;
+  save: (track: string | Blob) => Promise<boolean>;
   discard: () => void;
   remove: () => Promise<boolean>;
 }
@@ -62,6 +66,10 @@ export function useTrack(
     setBusy(false);
     return isDone;
   };
+  const restore = async (vtt: string) => {
+    changed(await api.putTrack(videoId, name, vtt, null));
+    await load();
+  };
   return {
     rows,
     isSaved,
@@ -72,9 +80,9 @@ export function useTrack(
       setRows(next);
       mark(false);
     },
-    save: (text) =>
+    save: (track) =>
       busily(async () => {
-        const { warnings: left, ...lesson } = await api.putTrack(videoId, name, text, etag);
+        const { warnings: left, ...lesson } = await api.putTrack(videoId, name, track, etag);
         setWarnings(left);
         await load();
         changed(lesson as Lesson);
@@ -82,10 +90,20 @@ export function useTrack(
     discard: () => void load().catch(showFailure),
     remove: () =>
       busily(async () => {
-        if (etag) await api.deleteTrack(videoId, name);
+        const before = etag ? await api.track(videoId, name) : null;
+        if (before) await api.deleteTrack(videoId, name);
         setWarnings([]);
         await load();
         changed(null);
+        if (before) offerUndo(() => restore(before.vtt));
       }),
   };
+}
+
+function offerUndo(restore: () => Promise<void>) {
+  showToast({
+    message: text("studio.video.trackDeleted"),
+    action: { label: text("common.undo"), run: () => void restore().catch(showFailure) },
+    forMs: UNDO_MS,
+  });
 }

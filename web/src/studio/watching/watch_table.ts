@@ -38,12 +38,14 @@ export interface PlaybackEvent {
 
 export type StudentOrder = "name" | "ratio" | "seen";
 
+const LIVE_EVERY_MS = 400;
 const words = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
 export class WatchTable {
   /** Rises with each change. */
   readonly version = signal(0);
   #cells = new Map<string, Map<string, Cell>>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
 
   /** Take a page of the server's list; what an event told meanwhile is newer. */
   add(items: readonly ProgressItem[]) {
@@ -65,7 +67,7 @@ export class WatchTable {
       completed: known?.completed || type === "playback.completed",
       seenAt: event.occurred_at,
     });
-    this.version.value += 1;
+    this.#changeSoon();
   }
 
   get hasAny(): boolean {
@@ -87,29 +89,29 @@ export class WatchTable {
 
   lessons(enrolled: readonly Enrollment[], lessons: readonly Lesson[]): LessonRow[] {
     const students = enrolled.filter(({ role }) => role === "student");
+    const rows = students.map(({ user_id: id }) => this.#cells.get(id));
     return lessons.map((lesson) => {
-      const cells = students.map(({ user_id: id }) => this.cell(id, lesson.id));
-      const begun = cells.filter((cell) => cell !== undefined && hasBegun(cell));
-      return {
-        lesson,
-        viewers: begun.length,
-        completed: cells.filter((cell) => cell?.completed).length,
-        ratio: mean(cells.map((cell) => cell?.ratio ?? 0)),
-      };
+      const sum = new Sum();
+      for (const row of rows) sum.add(row?.get(lesson.id));
+      const { completed, begun: viewers, ratio } = sum;
+      return { lesson, viewers, completed, ratio };
     });
   }
 
   #studentRow(userId: string, isEnrolled: boolean, lessons: readonly Lesson[]): StudentRow {
-    const cells = lessons.map(({ id }) => this.cell(userId, id));
-    const seen = cells.flatMap((cell) => cell?.seenAt ?? []).sort();
-    return {
-      userId,
-      isEnrolled,
-      completed: cells.filter((cell) => cell?.completed).length,
-      started: cells.filter((cell) => cell && hasBegun(cell)).length,
-      ratio: mean(cells.map((cell) => cell?.ratio ?? 0)),
-      seenAt: seen.at(-1) ?? null,
-    };
+    const cells = this.#cells.get(userId);
+    const sum = new Sum();
+    for (const { id } of lessons) sum.add(cells?.get(id));
+    const { completed, begun: started, ratio, seenAt } = sum;
+    return { userId, isEnrolled, completed, started, ratio, seenAt };
+  }
+
+  /** A whole course that watches makes more events than anybody could read. */
+  #changeSoon() {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.version.value += 1;
+    }, LIVE_EVERY_MS);
   }
 
   #put(userId: string, videoId: string, cell: Cell) {
@@ -136,6 +138,24 @@ function compareTimes(a: string | null, b: string | null): number {
   return (a ?? "") < (b ?? "") ? -1 : (a ?? "") > (b ?? "") ? 1 : 0;
 }
 
-function mean(values: readonly number[]): number {
-  return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : 0;
+/** What cells come to together; those that are missing count 0. */
+class Sum {
+  completed = 0;
+  begun = 0;
+  seenAt: string | null = null;
+  #count = 0;
+  #ratios = 0;
+
+  get ratio(): number {
+    return this.#count ? this.#ratios / this.#count : 0;
+  }
+
+  add(cell: Cell | undefined) {
+    this.#count += 1;
+    if (!cell) return;
+    this.#ratios += cell.ratio;
+    if (cell.completed) this.completed += 1;
+    if (hasBegun(cell)) this.begun += 1;
+    if (cell.seenAt && cell.seenAt > (this.seenAt ?? "")) this.seenAt = cell.seenAt;
+  }
 }
