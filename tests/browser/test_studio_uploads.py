@@ -139,7 +139,7 @@ async def _open(context: BrowserContext, serve: Serve, url: str) -> Page:
 
 
 async def _offsets(serve: Serve) -> dict[str, int]:
-    """How far each open upload of the teacher is, by the server's word."""
+    """The offset of each open upload of the teacher, by the server's word."""
     async with serve.client("tess") as client:
         found = await call(client, "GET", "/api/v1/uploads")
     return {upload["id"]: upload["offset"] for upload in found["items"]}
