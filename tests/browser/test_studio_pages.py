@@ -1,0 +1,297 @@
+"""The studio's pages: a big course stays quick, keys do everything, nothing bars anyone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, ViewportSize, expect
+
+from server.postgres.embedded import EmbeddedPostgres
+from tests.browser.studio import RESULTS, Studio, drop, opened_studio, violations
+from tests.chromium import until
+from tests.serving import Serve, call, report, served_from
+from tests.waiting import wait_until
+from tests.web_build import built_pages
+
+LESSONS, STUDENTS = 200, 500
+QUICK_MS = 200
+WIDTHS = (390, 1280, 2560)
+BIG_COURSE = f"""
+INSERT INTO courses (id, title) VALUES ('big', 'A big course');
+INSERT INTO modules (id, course_id, title, position)
+    SELECT 'big-' || n, 'big', 'Module ' || n, n FROM generate_series(0, 9) n;
+INSERT INTO enrollments (course_id, user_id, role)
+    SELECT 'big', 'student-' || n, 'student' FROM generate_series(1, {STUDENTS}) n;
+INSERT INTO enrollments (course_id, user_id, role) VALUES ('big', 'tess', 'instructor');
+INSERT INTO videos (id, course_id, module_id, title, original_filename, status, processing_ratio,
+        duration_s, width, height, container, video_codec, mime_type, is_playable,
+        original_size_bytes, uploaded_by)
+    SELECT gen_random_uuid(), 'big', 'big-' || n % 10, 'Lesson ' || n, 'lesson.mp4', 'ready', 1,
+        60, 320, 180, 'mp4', 'h264', 'video/mp4', true, 1, 'tess'
+    FROM generate_series(1, {LESSONS}) n;
+INSERT INTO progress (user_id, video_id, course_id, position_s, position_at, watched_s,
+        watched_ratio)
+    SELECT 'student-' || n, id, 'big', 30, now(), 30, 0.5
+    FROM generate_series(1, {STUDENTS}) n, videos
+    WHERE course_id = 'big' AND (n + length(title) + ascii(right(title, 1))) % 10 = 0;
+"""
+# The longest time from an input to the next paint since `begin`, by the browser's own account.
+MEASURING = """() => {
+    globalThis.slowest = 0;
+    new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) slowest = Math.max(slowest, duration);
+    }).observe({ type: 'event', durationThreshold: 16 });
+}"""
+SETTLED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
+    built_pages()
+    with served_from(tmp_path_factory.mktemp("studio"), made_cluster, RENDITIONS="none") as serve:
+        yield serve
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def studio(serving: Serve) -> AsyncIterator[Studio]:
+    async with opened_studio(serving, serving.data_dir.parent) as studio:
+        yield studio
+
+
+def _execute(serve: Serve, sql: str) -> None:
+    dsn = EmbeddedPostgres(serve.data_dir).dsn
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+async def test_a_big_course_stays_quick(studio: Studio) -> None:
+    await asyncio.to_thread(_execute, studio.serve, BIG_COURSE)
+    page = await studio.open("tess", "/studio/courses/big?view=watched")
+    await expect(page.get_by_text("Live")).to_be_visible(timeout=60_000)
+    await expect(page.get_by_text(f"1–50 of {STUDENTS}")).to_be_visible()
+    await page.evaluate(MEASURING)
+
+    sort, search = page.get_by_label("Sort by"), page.get_by_label("Search")
+    keys = iter(("7", "Backspace", "7"))
+    await _quickly(page, "sort", lambda: sort.press("ArrowDown"))
+    await _quickly(page, "search", lambda: search.press(next(keys)))
+    await search.fill("")
+    await _quickly(page, "next", lambda: page.get_by_role("button", name="Next page").click())
+    await _quickly(page, "lessons", lambda: page.get_by_text("By lesson").click())
+    await _quickly(page, "students", lambda: page.get_by_text("By student").click())
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Download CSV").click()
+    table = (await (await download.value).path()).read_text("utf-8-sig").splitlines()
+    assert len(table) == 1 + LESSONS * STUDENTS
+
+    await page.get_by_role("tab", name="Lessons").click()
+    await expect(page.locator(".lesson")).to_have_count(LESSONS)
+    more = page.get_by_role("button", name="More about Lesson 10", exact=True)
+    await _quickly(page, "menu", lambda: more.click())
+
+
+async def _quickly(page: Page, name: str, act: Callable[[], Awaitable[object]]) -> None:
+    """The best of three times: other work on the machine is not the page's."""
+    times = []
+    for _ in range(3):
+        await page.evaluate("slowest = 0")
+        await act()
+        await page.evaluate(SETTLED)
+        times.append(await page.evaluate("slowest"))
+    assert min(times) < QUICK_MS, f"{name}: {times}"
+
+
+async def test_everything_can_be_done_by_keys(studio: Studio) -> None:
+    await studio.furnish("keys", "By keys", tess="instructor", ada="student")
+    page = await studio.open("tess", "/studio/courses/keys")
+    press = page.keyboard.press
+
+    await _tab_to(page, "New module")
+    await press("Enter")
+    await expect(page.get_by_role("textbox", name="Title")).to_be_visible()
+    await _tab_to(page, "Title")
+    await page.keyboard.type("Week 2")
+    await press("Enter")
+    await _tab_to(page, "Move Week 2: drag, or press the arrow keys")
+    await press("ArrowUp")
+    await expect(page.get_by_text("Week 2 is now 1 of 2.")).to_be_attached()
+    await wait_until(lambda: _modules(studio, "keys"), lambda titles: titles[0] == "Week 2")
+    assert await _focused(page) == "Move Week 2: drag, or press the arrow keys"
+    await press("Tab")
+    await press("Enter")
+    await expect(page.get_by_role("menuitem", name="Rename")).to_be_focused()
+    await press("Escape")
+    assert await _focused(page) == "More about Week 2"
+
+    await page.get_by_role("tab", name="Lessons").focus()
+    await press("ArrowRight")
+    await expect(page.get_by_role("tab", name="People")).to_be_focused()
+    await _tab_to(page, "Add people")
+    await press("Enter")
+    await _tab_to(page, "One person a line: identifier, then the role if it is another one")
+    await page.keyboard.type("grace")
+    await _tab_to(page, "Enrol 1 person")
+    await press("Enter")
+    await expect(page.get_by_role("rowheader", name="grace")).to_be_visible()
+    await _tab_to(page, "Withdraw grace")
+    await press("Enter")
+    await _tab_to(page, "Withdraw")
+    await press("Enter")
+    await _tab_to(page, "Undo")
+    await press("Enter")
+    await expect(page.get_by_role("rowheader", name="grace")).to_be_visible()
+
+
+async def test_a_lesson_comes_back_by_undo(studio: Studio) -> None:
+    await studio.furnish("undo", "Undo", tess="instructor")
+    await studio.lesson("undo")
+    page = await studio.open("tess", "/studio/courses/undo")
+    await page.get_by_role("button", name="More about lesson").click()
+    await page.get_by_role("menuitem", name="Delete").click()
+    await expect(page.locator(".lesson")).to_have_count(0)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.locator(".lesson")).to_have_count(1)
+
+    await page.get_by_role("button", name="More about Week 1").click()
+    await page.get_by_role("menuitem", name="Delete module").click()
+    await page.get_by_role("button", name="Delete module").click()
+    await expect(page.locator(".module")).to_have_count(0)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.locator(".lesson")).to_have_attribute("data-status", "ready")
+
+
+async def test_modules_are_ordered_by_dragging(studio: Studio) -> None:
+    await studio.furnish("drag", "Drag", tess="instructor")
+    async with studio.serve.client("root", "admin") as admin:
+        for number in (2, 3):
+            path = f"/api/v1/courses/drag/modules/drag-m{number}"
+            await call(admin, "PUT", path, json={"title": f"Week {number}", "position": number})
+    page = await studio.open("tess", "/studio/courses/drag")
+
+    grip = page.get_by_role("button", name="Move Week 3")
+    await grip.drag_to(page.get_by_role("button", name="Move Week 1"))
+
+    def is_moved(titles: list[str]) -> bool:
+        return titles != ["Week 1", "Week 2", "Week 3"]
+
+    stored = await wait_until(lambda: _modules(studio, "drag"), is_moved)
+    assert stored == await page.locator(".module h2").all_inner_texts()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_bars_anyone(studio: Studio, scheme: str) -> None:
+    course = f"axe-{scheme}"
+    await studio.furnish(course, "Introduction to Optics", tess="instructor", ada="student")
+    lesson = await studio.lesson(course)
+    video = f"/studio/videos/{lesson['id']}"
+    await _watch(studio, lesson)
+    page = await studio.open("root", f"/studio/courses/{course}", "admin", color_scheme=scheme)
+    found: dict[str, list[str]] = {}
+
+    async def look(name: str) -> None:
+        await page.evaluate(SETTLED)
+        found[name] = await violations(page)
+        await _picture(page, f"studio-{name}-{scheme}")
+
+    await expect(page.locator(".lesson")).to_be_visible()
+    await look("course")
+    await page.get_by_role("button", name="More about Week 1").click()
+    await look("menu")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="New module").click()
+    await page.get_by_role("button", name="Create").click()
+    await look("dialog")
+    await page.keyboard.press("Escape")
+    damaged = studio.directory / "damaged.mp4"
+    damaged.write_bytes(b"no film" * 100)
+    await drop(page, page.get_by_role("region", name="Week 1"), [damaged])
+    await expect(page.get_by_text("Export it as MP4")).to_be_visible()
+    await look("uploads")
+    await page.get_by_role("button", name="Clear finished").click()
+
+    await page.get_by_role("tab", name="People").click()
+    await expect(page.get_by_role("rowheader", name="ada")).to_be_visible()
+    await look("people")
+    await page.get_by_role("button", name="Add people").click()
+    await page.get_by_role("dialog").get_by_role("textbox").fill("grace\nada,queen\na@b.example")
+    await look("paste")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("tab", name="Who watched").click()
+    await page.get_by_role("button", name="ada").click()
+    await look("watched-detail")
+    await page.keyboard.press("Escape")
+    await look("watched")
+
+    for view in ("picture", "captions", "chapters", "file", "watched"):
+        await page.goto(f"{studio.serve.url}{video}?view={view}")
+        await expect(page.get_by_role("tabpanel")).to_be_visible()
+        await until(page, "document.querySelector('course-video')?.media?.readyState >= 2")
+        if view == "captions":
+            await page.get_by_label("Add a language").select_option("en")
+            await page.get_by_role("button", name="Add at").click()
+            await expect(page.get_by_text("1 line has to be mended first")).to_be_visible()
+        await look(f"lesson-{view}")
+
+    await page.goto(f"{studio.serve.url}/studio")
+    await expect(page.get_by_role("link", name="Introduction to Optics").first).to_be_visible()
+    await look("courses")
+    await page.goto(f"{studio.serve.url}/studio/courses/none")
+    await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    await look("missing")
+    page = await studio.open("ada", "/studio", color_scheme=scheme)
+    await expect(page.get_by_role("heading", name="The studio is for teachers")).to_be_visible()
+    await look("refused")
+    page = await studio.open("ada", f"/studio/courses/{course}", color_scheme=scheme)
+    await expect(page.get_by_role("heading", name="You do not teach")).to_be_visible()
+    await look("refused-course")
+
+    assert found == {state: [] for state in found}
+
+
+async def _picture(page: Page, name: str) -> None:
+    height = 860
+    for width in WIDTHS:
+        await page.set_viewport_size(ViewportSize(width=width, height=height))
+        await page.screenshot(path=RESULTS / f"{name}-{width}.png")
+        too_wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert not too_wide, f"{name} at {width}"
+    await page.set_viewport_size(ViewportSize(width=1280, height=height))
+
+
+async def _watch(studio: Studio, lesson: Any) -> None:
+    async with studio.serve.client("ada") as student:
+        path = f"/api/v1/videos/{lesson['id']}/playback"
+        playback = await call(student, "POST", path, json={})
+        await report(student, playback, lesson, 4.0)
+
+
+async def _modules(studio: Studio, course_id: str) -> list[str]:
+    async with studio.serve.client("tess") as client:
+        course = await call(client, "GET", f"/api/v1/courses/{course_id}")
+    return [module["title"] for module in course["modules"]]
+
+
+async def _focused(page: Page) -> str:
+    name: str = await page.evaluate(
+        """() => {
+            const { activeElement: at } = document;
+            return at.ariaLabel ?? at.labels?.[0]?.innerText ?? at.innerText.trim();
+        }"""
+    )
+    return name
+
+
+async def _tab_to(page: Page, name: str) -> None:
+    """Presses Tab until what has that name has the focus."""
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        if await _focused(page) == name:
+            return
+    raise AssertionError(f"no Tab leads to {name}")
