@@ -7,6 +7,7 @@ from aiohttp import web
 
 from db.pool import Database
 from events.deletion import Deletion
+from events.delivery.record_store import RecordStore
 from events.erasure import Erasures
 from events.log.emitter import Emitter
 from events.media.pictures import Pictures
@@ -61,6 +62,7 @@ DATABASE = web.AppKey("database", Database)
 METRICS = web.AppKey("metrics", Metrics)
 EMITTER = web.AppKey("emitter", Emitter)
 HUB = web.AppKey("hub", Hub)
+RECORD_STORE = web.AppKey("record_store", RecordStore)  # absent without one
 SEAL = web.AppKey("seal", Seal)
 PSEUDONYMS = web.AppKey("pseudonyms", Pseudonyms)
 SEALED_PEOPLE = web.AppKey("sealed_people", SealedPeople)

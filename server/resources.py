@@ -13,6 +13,7 @@ from events.deletion import Deletion
 from events.delivery.carriers import Carrier, WebhookCarrier
 from events.delivery.courier import DeliverySettings
 from events.delivery.deliverer import Deliverer
+from events.delivery.record_store import StatementCarrier, keep_subscribed
 from events.erasure import Erasures
 from events.errors import OUTAGES
 from events.log.emitter import Emitter
@@ -248,9 +249,15 @@ async def _events(config: Config, dsn: str, app: web.Application) -> AsyncIterat
 async def _delivery_to_others(
     config: Config, dsn: str, app: web.Application
 ) -> AsyncIterator[None]:
-    carriers: dict[str, Carrier] = {"webhook": WebhookCarrier(app[keys.SEAL])}
-    settings = DeliverySettings(config.webhook_private)
-    deliverer = Deliverer(app[keys.DATABASE], dsn, carriers, settings)
+    pool, store = app[keys.DATABASE], app.get(keys.RECORD_STORE)
+    private = config.webhook_private
+    carriers: dict[str, Carrier] = {
+        "webhook": WebhookCarrier(app[keys.SEAL], may_call_private=private)
+    }
+    if store is not None:
+        carriers["xapi"] = StatementCarrier(pool, store)
+    await keep_subscribed(pool, store)
+    deliverer = Deliverer(pool, dsn, carriers, DeliverySettings())
     app[keys.EMITTER].subscribe(Event, deliverer.on_event)
     deliverer.start()
     yield

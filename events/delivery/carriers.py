@@ -25,6 +25,7 @@ class Carrier(Protocol):
 
     batch: int
     at_once: int
+    may_call_private: bool
 
     async def carry(
         self, session: aiohttp.ClientSession, receiver: Webhook, rows: Sequence[Row]
@@ -38,7 +39,14 @@ class WebhookCarrier:
     batch = 1
     at_once = 8
 
-    def __init__(self, seal: Seal, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        seal: Seal,
+        *,
+        may_call_private: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.may_call_private = may_call_private
         self._seal = seal
         self._clock = clock
 

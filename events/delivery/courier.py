@@ -33,7 +33,6 @@ STOP_PATIENCE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    may_call_private: bool = False
     pauses_s: Sequence[float] = PAUSES_S
     look_s: float = LOOK_S
 
@@ -79,7 +78,7 @@ class Courier:
         self._woken.set()
 
     async def _run(self) -> None:
-        private = self._settings.may_call_private
+        private = self._carrier.may_call_private
         async with open_session(may_call_private=private) as session:
             try:
                 while not self._is_stopping:

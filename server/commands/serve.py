@@ -24,6 +24,7 @@ from server.processes import (
     media_workers,
     owned_database,
 )
+from server.record_stores import record_store
 from server.stop_signals import StopRequested, StopSignals, raising_on_stop, stop_signals
 from server.web.processes import web_side
 from server.web.tls import own_client_context, server_context
@@ -62,6 +63,7 @@ def serve(config: Config, arguments: Namespace) -> int:
     server_context(config)  # reports its faults before anything is started
     check_key_file(config)
     media_addresses(config)  # likewise
+    record_store(config)  # likewise
     try:
         with raising_on_stop(), owned_database(config) as database:
             prepare_schema(config, database.dsn)

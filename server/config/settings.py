@@ -30,8 +30,6 @@ PREFIX = "COURSESTREAM_"
 RESERVED: Mapping[str, str | None] = {
     "REDIS_URL": None,
     "PROGRESS_EVENT_RETENTION": None,
-    "XAPI_ENDPOINT": None,
-    "XAPI_KEY_FILE": None,
     "PSEUDONYMS": "off",
 }
 
@@ -402,6 +400,20 @@ class Config:
         section="Other systems",
     )
 
+    xapi_endpoint: str | None = setting(
+        "XAPI_ENDPOINT",
+        None,
+        values.base_url(),
+        "Address of a learning record store, before `/statements`, which is told of watching in"
+        " [xAPI](webhooks.md#a-learning-record-store). Needs `XAPI_KEY_FILE`.",
+    )
+    xapi_key_file: Path | None = setting(
+        "XAPI_KEY_FILE",
+        None,
+        values.path(),
+        "The store's `key:secret` (Basic), or a token (Bearer), in one line, read at start.",
+    )
+
     metrics_port: int | None = setting(
         "METRICS_PORT",
         None,
@@ -454,6 +466,7 @@ def load_config(environ: Mapping[str, str], env_file: Path) -> Config:
         except ValueError as exc:
             faults.append(str(exc))
     faults += _half_given(given, "TLS_CERT_FILE", "TLS_KEY_FILE")
+    faults += _half_given(given, "XAPI_ENDPOINT", "XAPI_KEY_FILE")
     faults += _contradictions(found)
     faults += edge_faults(PREFIX, found)
     if faults:

@@ -25,6 +25,7 @@ from handlers.pages.policies import Policies
 from server.config.settings import Config
 from server.edges import media_addresses
 from server.metrics import make_metrics
+from server.record_stores import record_store
 from server.resources import end_uploads, resources
 from server.web import cors, middlewares
 from server.web.proxies import PROXIES, TrustedProxies
@@ -68,6 +69,8 @@ def _provide_settings(app: web.Application, config: Config) -> None:
     app[keys.ORIGIN_SECRET] = OriginSecret(secret.reveal() if secret else None)
     app[keys.DOCUMENT_SIGNER] = DocumentSigner(config.grant_secret.reveal())
     app[keys.SEAL] = Seal(config.grant_secret.reveal())
+    if (store := record_store(config)) is not None:
+        app[keys.RECORD_STORE] = store
     app[keys.PSEUDONYMS] = Pseudonyms(config.grant_secret.reveal())
     app[keys.SEALED_PEOPLE] = SealedPeople(app[keys.SEAL])
     app[keys.WEBHOOK_SETTINGS] = keys.WebhookSettings(config.webhook_private)

@@ -19,6 +19,7 @@ from db import (
     videos,
     web_processes,
 )
+from db.delivery import deliveries, watched_videos, webhooks
 from db.log import event_log, partitions, timelines
 from db.log.event_log import EventFilter, NewEvent
 from db.media import assets, differences, file_pieces, ladders, rungs, text_tracks
@@ -27,6 +28,7 @@ from db.media.ladders import PieceRow
 from db.media.rungs import LadderFile, MadeRung, RungRow
 from db.media.text_tracks import TrackName
 from db.postgres import server_state
+from db.privacy import erasures, personal_rows
 from db.progress import evidence, progress, recount, report_batch, session_names, sessions
 from db.progress.report_batch import (
     CappedChange,
@@ -141,6 +143,68 @@ _LOG = (
     call(partitions.count_strays),
     call(timelines.follow),
     call(timelines.is_lost, 7),
+)
+
+_DELIVERY = (
+    call(webhooks.get, "w1"),
+    call(webhooks.list_all),
+    call(webhooks.list_page, after=(BEGINNING, ""), limit=51),
+    call(webhooks.count),
+    call(webhooks.put, "w2", "webhook", "https://host/", ["video.ready"], "sealed"),
+    call(webhooks.delete, "w1"),
+    call(webhooks.delete_kind, "xapi"),
+    Call(
+        webhooks.read_backlog,
+        ("w1",),
+        most_rows=webhooks.MOST_COUNTED,
+        reason="a count that is shown",
+    ),
+    call(deliveries.take, "w1", 1000),
+    call(deliveries.list_waiting, "w1", 500),
+    call(deliveries.list_dead, "w1", after_id=0, limit=51),
+    call(deliveries.forget_delivered, "w1", [1]),
+    call(deliveries.note_failure, "w1", 1, attempts=0, failure="status 500", pause_s=3.0),
+    Call(
+        deliveries.resend,
+        ("w1", None, 10_000),
+        most_rows=30_000,
+        reason="a third of them is sent again",
+    ),
+    call(deliveries.delete_dead, NOW, 1000),
+    Call(
+        deliveries.rescue,
+        (f"event_log_{NOW.date() - timedelta(days=5):%Y%m%d}", NOW),
+        most_rows=EVENTS // 5,
+        reason="a day of the log, before it is dropped",
+    ),
+    call(watched_videos.read, [("u7", V)]),
+    call(erasures.add, "sealed"),
+    call(erasures.list_all, 120.0),
+    call(erasures.delete, NEW),
+    call(personal_rows.withdraw, "u7", "erased-1", "sealed"),
+    call(personal_rows.forget_erased_enrollments, 86_400.0),
+    Call(
+        personal_rows.erase,
+        ("u7", "erased-1"),
+        most_rows=12_500,
+        reason="uploads and videos have no index of their uploader; once for each erasure",
+    ),
+    Call(
+        personal_rows.has_uploaded,
+        ("u7",),
+        most_rows=12_500,
+        reason="videos have no index of their uploader; once for each erasure",
+    ),
+    Call(
+        personal_rows.rename_in_copies,
+        ("teacher0", "erased-1"),
+        most_rows=30_000,
+        reason="the log in steps, and all that waits, once for each erased teacher",
+    ),
+    Call(
+        uploads.end_all_of_user,
+        ("teacher249",),
+    ),
 )
 
 _STRUCTURE = (
@@ -370,4 +434,6 @@ _TAKEOVER = (
     call(viewer_positions.mark_completed, [PLACE]),
 )
 
-CALLS = _LOG + _STRUCTURE + _VIDEOS + _MEDIA + _PROGRESS + _UPLOADS + _UPKEEP + _TAKEOVER
+CALLS = (
+    _LOG + _DELIVERY + _STRUCTURE + _VIDEOS + _MEDIA + _PROGRESS + _UPLOADS + _UPKEEP + _TAKEOVER
+)

@@ -147,6 +147,15 @@ SELECT id, uploaded_by, course_id, module_id, title, original_filename, '',
     now() + interval '1 day', CASE WHEN n > 100 THEN now() - n * interval '1 minute' END, created_at
 FROM (SELECT *, row_number() OVER (ORDER BY id DESC) AS n FROM videos) AS uploaded;
 
+INSERT INTO webhooks (id, kind, url, types, sealed_secret, position)
+VALUES ('w1', 'webhook', 'https://host/', '{{playback.progress}}', '', {EVENTS} - 50000);
+
+INSERT INTO webhook_deliveries (webhook_id, event_id, type, video_id, course_id, user_id,
+    occurred_at, payload, died_at)
+SELECT 'w1', id, type, video_id, course_id, user_id, occurred_at, payload,
+    CASE WHEN id % 20 <> 0 THEN now() - interval '1 day' END
+FROM event_log WHERE id <= 30000;
+
 INSERT INTO s3_objects (id, bucket, key, etag, size_bytes, is_finished)
 SELECT id, 'lectures', 'term/' || id, '"e"', 600000000, true FROM videos;
 

@@ -59,8 +59,8 @@ def completed(video_id: UUID, user_id: str) -> PlaybackCompleted:
 async def delivering(
     database: Database, dsn: str, pauses_s: tuple[float, ...] = QUICK_S, private: bool = True
 ) -> AsyncIterator[Deliverer]:
-    settings = DeliverySettings(private, pauses_s, look_s=0.05)
-    carriers = {"webhook": WebhookCarrier(SEAL)}
+    settings = DeliverySettings(pauses_s, look_s=0.05)
+    carriers = {"webhook": WebhookCarrier(SEAL, may_call_private=private)}
     deliverer = Deliverer(database, dsn, carriers, settings, look_s=0.05)
     deliverer.start()
     try:

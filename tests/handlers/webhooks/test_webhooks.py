@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,3 +128,18 @@ async def test_there_are_at_most_a_hundred(service: Any) -> None:
 
     assert (await service.ask("root", "PUT", "webhooks/w101", HOOK)).said == "400 invalid-request"
     assert (await service.ask("root", "PUT", "webhooks/w100", HOOK)).said == "200"
+
+
+async def test_a_record_store_of_the_settings_is_shown_and_only_they_take_it_away(
+    start_service: Any, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("lrs:secret")
+    service = await start_service(XAPI_ENDPOINT="https://lrs.invalid", XAPI_KEY_FILE=str(key))
+
+    shown = await service.ask("root", "GET", "webhooks/xapi")
+
+    assert shown.json["kind"] == "xapi"
+    assert shown.json["url"] == "https://lrs.invalid"
+    assert "playback.completed" in shown.json["types"]
+    assert (await service.ask("root", "DELETE", "webhooks/xapi")).said == "400 invalid-request"

@@ -58,6 +58,8 @@ CONTRACT = [
     ("REPORT_RATE_LIMIT", Rate(10, 1), "60/minute", Rate(60, 60)),
     ("STREAM_BANDWIDTH_LIMIT", None, "1MiB", 1024**2),
     ("WEBHOOK_PRIVATE", False, "on", True),
+    ("XAPI_ENDPOINT", None, "https://lrs/xAPI/", "https://lrs/xAPI"),
+    ("XAPI_KEY_FILE", None, "/key", Path("/key")),
     ("CDN_URL", None, "https://cdn.example/edge/", "https://cdn.example/edge"),
     ("CDN_SIGNING", "grant", "hmac", "hmac"),
     ("CDN_KEY_FILE", None, "/key", Path("/key")),
@@ -87,6 +89,8 @@ SIGNED = {
 PARTNERS = {
     "TLS_CERT_FILE": {"TLS_KEY_FILE": "/key"},
     "TLS_KEY_FILE": {"TLS_CERT_FILE": "/cert"},
+    "XAPI_ENDPOINT": {"XAPI_KEY_FILE": "/key"},
+    "XAPI_KEY_FILE": {"XAPI_ENDPOINT": "https://lrs"},
     **{name: SIGNED for name in SIGNED if name != "CDN_URL"},
 }
 
