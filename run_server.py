@@ -7,6 +7,7 @@ from pathlib import Path
 
 from server.commands.adopt_storage import add_adopt_storage
 from server.commands.check import add_check
+from server.commands.doctor import add_doctor
 from server.commands.import_s3 import add_import_s3
 from server.commands.migrate import add_migrate
 from server.commands.serve import add_serve
@@ -32,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_web,
         add_migrate,
         add_token,
+        add_doctor,
         add_import_s3,
         add_check,
         add_adopt_storage,

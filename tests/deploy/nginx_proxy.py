@@ -26,16 +26,15 @@ def running_nginx(
 ) -> Iterator[Proxy]:
     """`storage` is the service's, where nginx sends its files."""
     plain, port, gone_plain, gone_port, gone_tls = (free_port() for _ in range(5))
-    _write_certificate(directory)
+    write_certificate(directory)
     (directory / "conf.d").mkdir()
-    here = _substituted(directory, plain, port, tls_port, upstream.port)
+    here = substituted(directory, plain, port, tls_port, upstream.port)
     if storage is not None:
         assert STORAGE in here
         here = here.replace(STORAGE, f"{storage}/")
     (directory / "conf.d" / "coursestream.conf").write_text(here)
-    gone = _substituted(directory, gone_plain, gone_port, gone_tls, free_port())
-    # A second site beside the first: the names that stand for the whole of nginx are its own.
-    gone = re.sub(r"\bcoursestream(_path|_rest|_viewers)?\b(?!-error|\.log)", r"gone\1", gone)
+    gone = substituted(directory, gone_plain, gone_port, gone_tls, free_port())
+    gone = beside(gone, "gone")
     (directory / "conf.d" / "gone.conf").write_text(gone)
     with running_sites(directory):
         logs = [directory / name for name in _log_names(directory)]
@@ -49,7 +48,12 @@ def _log_names(directory: Path) -> list[str]:
     ]
 
 
-def _substituted(directory: Path, plain: int, port: int, tls: int, upstream_port: int) -> str:
+def beside(site: str, name: str) -> str:
+    """A further site of the same nginx: the names that stand for the whole of it are its own."""
+    return re.sub(r"\bcoursestream(_path|_rest|_viewers)?\b(?!-error|\.log)", rf"{name}\1", site)
+
+
+def substituted(directory: Path, plain: int, port: int, tls: int, upstream_port: int) -> str:
     """Other ports and paths, one port without TLS, a shorter wait for events; all else as it is."""
     text = DEPLOYED
     for old, new in (
@@ -65,7 +69,7 @@ def _substituted(directory: Path, plain: int, port: int, tls: int, upstream_port
     return re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.MULTILINE)
 
 
-def _write_certificate(directory: Path) -> None:
+def write_certificate(directory: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "courses.example.org")])
     now = datetime.now(UTC)

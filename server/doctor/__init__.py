@@ -1,0 +1,1 @@
+"""Examination of a running installation through its proxies."""

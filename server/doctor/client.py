@@ -1,0 +1,157 @@
+"""The doctor's HTTP client: requests as players send them, and the hop that answered."""
+
+import re
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp import hdrs
+from multidict import CIMultiDictProxy
+
+CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 10.0, 30.0
+MOST_BYTES = 2**20  # of a body; the rest is left unread
+SMALL_BUFFER_BYTES = 2**16  # of a player that pauses: the kernel would take megabytes for it
+SERVICE = "coursestream"
+PROBLEM = "application/problem+json"
+REQUEST_ID = "X-Request-ID"
+NAMES = ("nginx", "HAProxy", "Caddy", "Apache", "cloudflare", "CloudFront", "Varnish", "Envoy")
+HAPROXY_ERROR = re.compile(rb"^<html><body><h1>\d{3} [^<]+</h1>\n")
+
+
+class Unanswered(Exception):
+    """A request got no complete answer; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response with the beginning of its body."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def is_of_service(self) -> bool:
+        """True unless it is an error that a proxy made or replaced."""
+        if self.status < 400:
+            return True
+        is_problem = self.headers.get(hdrs.CONTENT_TYPE, "").startswith(PROBLEM)
+        return is_problem and (REQUEST_ID in self.headers or b'"instance"' in self.body)
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """Names of the proxies that the headers, or the form of an error, give away."""
+        fields = (*self.headers.getall(hdrs.SERVER, ()), *self.headers.getall(hdrs.VIA, ()))
+        text = " ".join(fields).lower()
+        found = [name for name in NAMES if name.lower() in text]
+        if HAPROXY_ERROR.match(self.body):
+            found.append("HAProxy")
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def hop(self) -> str:
+        """The one that made this answer, as far as can be told."""
+        if self.is_of_service:
+            return "the service"
+        return self.proxies[0] if self.proxies else "a proxy"
+
+
+class Client:
+    """A user's requests to one installation."""
+
+    def __init__(self, url: str, token: str, context: ssl.SSLContext | bool) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        self._context = context
+        self._session: aiohttp.ClientSession | None = None
+        self.connections = 0
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator["Client"]:
+        connector = aiohttp.TCPConnector(ssl=self._context, socket_factory=_small_socket)
+        tracing = aiohttp.TraceConfig()
+        tracing.on_connection_create_end.append(self._count_connection)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
+        async with aiohttp.ClientSession(
+            connector=connector,
+            timeout=timeout,
+            auto_decompress=False,
+            trace_configs=[tracing],
+            skip_auto_headers=(hdrs.ACCEPT_ENCODING,),
+        ) as self._session:
+            yield self
+
+    async def ask(
+        self, method: str, path: str, *, most_bytes: int = MOST_BYTES, **options: Any
+    ) -> Reply:
+        """Raises: Unanswered."""
+        async with self.open(method, path, **options) as response:
+            body = await _beginning(response, most_bytes)
+            return Reply(response.status, response.headers, body)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        is_anonymous: bool = False,
+        quiet_s: float = ANSWER_TIMEOUT_S,
+        **options: Any,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A response whose body is unread; no byte for `quiet_s` ends it. Raises: Unanswered."""
+        assert self._session is not None
+        sent = dict(headers or {})
+        if not is_anonymous:
+            sent[hdrs.AUTHORIZATION] = f"Bearer {self._token}"
+        url = path if "://" in path else f"{self.url}{path}"
+        with _naming_failures(method, path):
+            async with self._session.request(
+                method,
+                url,
+                headers=sent,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=quiet_s
+                ),
+                **options,
+            ) as response:
+                yield response
+
+    async def _count_connection(self, *_: object) -> None:
+        self.connections += 1
+
+
+@contextmanager
+def _naming_failures(method: str, path: str) -> Iterator[None]:
+    shown, started_s = re.sub(r"/play/[^/]+", "/play/***", path), time.monotonic()
+    try:
+        yield
+    except (aiohttp.ClientError, TimeoutError, ConnectionError) as exc:
+        reason = str(exc) or ("no byte in time" if isinstance(exc, TimeoutError) else "cut")
+        after = f"after {time.monotonic() - started_s:.1f} s"
+        raise Unanswered(f"{method} {shown} failed {after}: {reason}") from exc
+
+
+async def _beginning(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    """The body, or its beginning; the connection of a longer one is closed."""
+    found = bytearray()
+    async for piece in response.content.iter_any():
+        found += piece
+        if len(found) >= most_bytes and not response.content.at_eof():
+            response.close()
+            break
+    return bytes(found)
+
+
+def _small_socket(info: aiohttp.AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = info
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
+    return made

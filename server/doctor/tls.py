@@ -1,0 +1,65 @@
+"""The TLS that browsers meet: a chain they trust, for how long, and HTTP/2."""
+
+import asyncio
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from server.doctor.findings import Finding, fault, ok, remark
+
+TIMEOUT_S = 10.0
+SOON_DAYS = 14
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    expires_s: float
+    protocol: str | None
+    version: str | None
+
+
+async def examine_tls(url: str, context: ssl.SSLContext) -> list[Finding]:
+    """Nothing for plain HTTP. A fault among the findings ends the examination."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or parts.hostname is None:
+        return []
+    try:
+        done = await asyncio.to_thread(_shake, parts.hostname, parts.port or 443, context)
+    except ssl.SSLCertVerificationError as exc:
+        sentence = f"browsers do not trust the certificate: {exc.verify_message}"
+        return [fault("certificate", f"{sentence}; --insecure goes on all the same")]
+    except OSError as exc:
+        return [fault("", f"no TLS connection to {parts.hostname}: {exc}")]
+    return [*_certificate(done), *_protocol(done)]
+
+
+def _shake(host: str, port: int, context: ssl.SSLContext) -> Handshake:
+    """Blocks for the handshake. Raises: OSError."""
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection((host, port), TIMEOUT_S) as plain,
+        context.wrap_socket(plain, server_hostname=host) as tls,
+    ):
+        shown = tls.getpeercert() or {}
+        until = str(shown["notAfter"]) if "notAfter" in shown else ""
+        expires_s = ssl.cert_time_to_seconds(until) if until else 0.0
+        return Handshake(expires_s, tls.selected_alpn_protocol(), tls.version())
+
+
+def _certificate(done: Handshake) -> list[Finding]:
+    if not done.expires_s:
+        return [remark("the certificate was not looked at (--insecure)")]
+    days = (done.expires_s - time.time()) / DAY_S
+    if days < SOON_DAYS:
+        return [remark(f"the certificate ends in {days:.0f} days: its renewal does not work")]
+    return [ok(f"the certificate is trusted, for {days:.0f} days more")]
+
+
+def _protocol(done: Handshake) -> list[Finding]:
+    if done.protocol == "h2":
+        return [ok(f"HTTP/2 over {done.version}")]
+    sentence = "no HTTP/2: a browser opens six connections, and the seventh tab of a course hangs"
+    return [remark(sentence, "no-http2")]

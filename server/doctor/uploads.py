@@ -1,0 +1,144 @@
+"""Uploads through the proxies: passed on as they arrive, of any size, slow ones to their end.
+
+What is uploaded never becomes a video: its length is declared a byte longer, and it is terminated.
+"""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from aiohttp import hdrs
+
+from server.doctor.client import Reply, Unanswered
+from server.doctor.findings import Finding, fault, ok, remark, skipped
+from server.doctor.installation import BOUNDARY, Installation
+
+TUS = {"Tus-Resumable": "1.0.0"}
+OCTETS = {"Content-Type": "application/offset+octet-stream"}
+CHUNK = bytes(2**16)
+EARLY_BYTES = 2**20
+SLOW_BYTES = 2**20
+FULL = 507
+FORM_HEAD = (
+    f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="doctor.mp4"\r\n\r\n'
+).encode()
+
+
+async def examine_request_buffering(inst: Installation) -> list[Finding]:
+    """A refusal that needs no body comes before the body has been sent: or a proxy collects it."""
+    found = []
+    for method, path, headers in (
+        ("PATCH", f"/api/v1/uploads/{uuid4()}", TUS | OCTETS | {"Upload-Offset": "0"}),
+        (
+            "POST",
+            f"/api/v1/modules/doctor-{uuid4()}/videos",
+            {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"},
+        ),
+    ):
+        if not await _is_early(inst, method, path, headers):
+            shown = path.rpartition("doctor-")[0] or "/api/v1/uploads/"
+            sentence = f"{method} {shown}...: bodies are collected before they are passed on"
+            found.append(fault("uploads-buffered", f"{sentence}, {inst.behind}"))
+    return found or [ok("uploads are passed on as they arrive")]
+
+
+async def _is_early(inst: Installation, method: str, path: str, headers: dict[str, str]) -> bool:
+    """True if the answer came while most of the body was held back."""
+    is_answered, was_released = asyncio.Event(), False
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal was_released
+        first = FORM_HEAD if method == "POST" else b""
+        yield first + CHUNK[len(first) :]
+        try:
+            async with asyncio.timeout(inst.waits.early_answer_s):
+                await is_answered.wait()
+        except TimeoutError:
+            was_released = True
+            for _ in range(EARLY_BYTES // len(CHUNK) - 1):
+                yield CHUNK
+
+    sent = headers | {hdrs.CONTENT_LENGTH: str(EARLY_BYTES)}
+    async with inst.client.open(method, path, headers=sent, data=body()) as response:
+        is_answered.set()
+        response.close()
+    return not was_released
+
+
+async def examine_slow_upload(inst: Installation) -> list[Finding]:
+    """A client whose network is gone for a while in the middle of a body."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield CHUNK
+        await asyncio.sleep(inst.waits.pause_s)
+        for _ in range(SLOW_BYTES // len(CHUNK) - 1):
+            yield CHUNK
+
+    try:
+        async with _upload(inst, SLOW_BYTES) as (location, findings):
+            if location is None:
+                return findings
+            reply = await _patch(inst, location, body(), SLOW_BYTES)
+            if reply.status == 204:
+                sentence = f"an upload that paused for {inst.waits.pause_s:g} s went on"
+                return [*findings, ok(sentence)]
+            sentence = f"{reply.hop} answers {reply.status} to an upload that paused"
+            return [*findings, fault("upload-cut", sentence)]
+    except Unanswered as exc:
+        sentence = f"an upload that paused for {inst.waits.pause_s:g} s was cut {inst.behind}"
+        return [fault("upload-cut", f"{sentence}: {exc}")]
+
+
+async def examine_large_upload(inst: Installation) -> list[Finding]:
+    size = inst.waits.body_bytes
+    shown = f"a body of {size / 2**20:g} MiB"
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(size // len(CHUNK)):
+            yield CHUNK
+
+    try:
+        async with _upload(inst, size) as (location, findings):
+            if location is None:
+                return findings
+            reply = await _patch(inst, location, body(), size)
+            if reply.status == 204:
+                return [*findings, ok(f"{shown} arrives")]
+            if reply.is_of_service:
+                return [*findings, remark(f"the service refuses {shown}: {reply.status}")]
+            return [*findings, fault("body-limit", f"{reply.hop} refuses {shown}: {reply.status}")]
+    except Unanswered as exc:
+        return [fault("body-limit", f"{shown} is cut {inst.behind}: {exc}")]
+
+
+@asynccontextmanager
+async def _upload(inst: Installation, size: int) -> AsyncIterator[tuple[str | None, list[Finding]]]:
+    """A path to send to, terminated at the end; None where the token may not upload."""
+    assert inst.video is not None
+    module_id = base64.b64encode(inst.video.module_id.encode()).decode()
+    headers = TUS | {"Upload-Length": str(size + 1), "Upload-Metadata": f"module_id {module_id}"}
+    made = await inst.client.ask("POST", "/api/v1/uploads", headers=headers)
+    if made.status != 201:
+        reason = "the storage is full" if made.status == FULL else "the token may not upload"
+        yield None, [skipped(f"uploads: {reason} ({made.status} of {made.hop})")]
+        return
+    told = made.headers.get(hdrs.LOCATION, "")
+    path = urlsplit(told).path
+    try:
+        yield path, [] if told == path else [_rewritten(inst, told)]
+    finally:
+        await inst.client.ask("DELETE", path, headers=TUS)
+
+
+async def _patch(inst: Installation, path: str, body: AsyncIterator[bytes], size: int) -> Reply:
+    headers = TUS | OCTETS | {"Upload-Offset": "0", hdrs.CONTENT_LENGTH: str(size)}
+    quiet_s = inst.waits.pause_s + 300
+    return await inst.client.ask("PATCH", path, headers=headers, data=body, quiet_s=quiet_s)
+
+
+def _rewritten(inst: Installation, location: str) -> Finding:
+    sentence = f"Location is made absolute ({location}) {inst.behind}; the service's is relative"
+    return fault("location-rewritten", sentence)

@@ -1,0 +1,75 @@
+"""deploy/haproxy.cfg in the HAProxy of Debian, on loopback ports."""
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.deploy.conftest import program
+from tests.listening_socket import is_listening
+from tests.running import ROOT, free_port, wait_for
+
+DEPLOYED = (ROOT / "deploy" / "haproxy.cfg").read_text()
+TLS = "bind :443 ssl crt /etc/haproxy/certificate.pem ssl-min-ver TLSv1.2 alpn h2,http/1.1"
+NODE = re.compile(r"^( +server node)(\d)( )10\.0\.0\.\d:8080(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Haproxy:
+    url: str
+    log: Path
+    admin: Path
+
+
+@contextmanager
+def running_haproxy(
+    directory: Path, nodes: Sequence[int], changes: Mapping[str, str] | None = None
+) -> Iterator[Haproxy]:
+    """In front of these ports, with further `changes` of the file."""
+    port = free_port()
+    directory.mkdir(exist_ok=True)
+    config, log = directory / "haproxy.cfg", directory / "haproxy.log"
+    config.write_text(substituted(directory, port, nodes, changes or {}))
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [program("haproxy"), "-db", "-f", str(config)], stdout=file, stderr=subprocess.STDOUT
+        )
+    try:
+
+        def is_up() -> bool:
+            assert process.poll() is None, log.read_text()
+            return is_listening(port)
+
+        wait_for(is_up, "HAProxy", 10)
+        yield Haproxy(f"http://127.0.0.1:{port}", log, directory / "admin.sock")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def substituted(
+    directory: Path, port: int, nodes: Sequence[int], changes: Mapping[str, str]
+) -> str:
+    """Other ports and paths, no TLS, the user of the test; all else as it is deployed."""
+    text = DEPLOYED
+    for old, new in {
+        "    user haproxy\n    group haproxy\n": "",
+        "log /dev/log local0": "log stdout format raw local0",
+        "/run/haproxy/admin.sock": f"{directory}/admin.sock",
+        "maxconn 40000": "maxconn 1000",
+        "bind :80\n": f"bind 127.0.0.1:{free_port()}\n",
+        TLS: f"bind 127.0.0.1:{port}",
+        **changes,
+    }.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return NODE.sub(lambda found: _node(found, nodes), text)
+
+
+def _node(found: "re.Match[str]", ports: Sequence[int]) -> str:
+    number = int(found[2])
+    if number > len(ports):
+        return ""
+    return f"{found[1]}{found[2]}{found[3]}127.0.0.1:{ports[number - 1]}{found[4]}"
