@@ -6,60 +6,24 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.conftest import furnish, url_of
 from tests.handlers.uploads.tusing import OCTETS, VERSION, metadata, patching, send
-from tests.running import free_port, start, wait_for
-from tests.serving import Serve
+from tests.several_nodes import Node, running_nodes
 from tests.waiting import wait_until
 
 TAKEN_OVER_WITHIN_S = 2.0  # the contract's
 KEPT_BYTES = 100_000
 
 
-class Node(Serve):
-    """A `serve` that shares database and storage with another."""
-
-    def start_on(self, dsn: str, storage: Path) -> None:
-        self.process = start(
-            self.data_dir,
-            self.output,
-            self.port,
-            "serve",
-            DATABASE_URL=url_of(dsn),
-            DATABASE_POOL_SIZE="3",
-            STORAGE_PATH=str(storage),
-            MEDIA_WORKERS="0",
-            STORAGE_RESERVE="0",
-            WORKERS="1",
-        )
-        wait_for(lambda: "listens on" in self.log(), "the address", 60)
-
-    @contextmanager
-    def hanging(self) -> Iterator[None]:
-        os.kill(self.process.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.process.pid, signal.SIGCONT)
-
-
 @pytest.fixture
 def nodes(dsn: str, tmp_path: Path) -> Iterator[tuple[Node, Node]]:
-    furnish(dsn)
-    made = [Node(tmp_path / name, tmp_path / f"{name}.log", free_port()) for name in "ab"]
-    with ExitStack() as running:
-        for node in made:
-            node.start_on(dsn, tmp_path / "storage")
-            running.callback(node.process.wait)
-            running.callback(node.process.kill)
-        yield made[0], made[1]
+    with running_nodes(dsn, tmp_path, "ab") as (first, second):
+        yield first, second
 
 
 async def ask(node: Node, method: str, location: str, offset: int = 0, data: bytes = b"") -> Any:
