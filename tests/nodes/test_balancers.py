@@ -49,7 +49,7 @@ class Cluster:
                 node.start_on(self.dsn, self.storage, **node.settings)
 
     def ranges_served(self) -> list[int]:
-        """How many ranges of the film each node has logged."""
+        """The number of ranges of the film that each node has logged."""
         shown = f"/{self.video_id}/source-"
         lines = [node.log().splitlines() for node in self.nodes]
         return [sum(shown in one and '"status": 206' in one for one in each) for each in lines]
