@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from server.commands.tokens import require_shared_secret, token_mint
 from server.config.settings import Config
-from server.doctor.examination import Order, examine
+from server.doctor.examination import ExaminationOrder, examine
 from server.doctor.installation import QUICK, Waits
 from server.doctor.report import written
 from server.secrets import with_secrets
@@ -47,7 +47,7 @@ def add_doctor(names: Any) -> None:
 
 def doctor(config: Config, arguments: Namespace) -> int:
     """Prints what was found. Raises: NoSharedSecretError, SecretFileError."""
-    order = Order(
+    order = ExaminationOrder(
         arguments.url,
         _token(config, arguments.token),
         QUICK if arguments.quick else Waits(heartbeat_s=config.sse_heartbeat_s),

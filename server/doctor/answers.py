@@ -4,8 +4,8 @@ from uuid import uuid4
 
 from aiohttp import hdrs
 
-from server.doctor.client import REQUEST_ID, Reply
-from server.doctor.findings import Finding, fault, ok, remark
+from server.doctor.client import REQUEST_ID, SeenReply
+from server.doctor.findings import Observation, fault, ok, remark
 from server.doctor.installation import Installation
 
 METHODS = {
@@ -17,7 +17,7 @@ REFUSED = (400, 403, 405, 501)
 TUS = {"Tus-Resumable": "1.0.0"}
 
 
-async def examine_errors(inst: Installation) -> list[Finding]:
+async def examine_errors(inst: Installation) -> list[Observation]:
     """The service's own errors arrive, each made anew: its request id is never one before."""
     unknown = uuid4()
     for path in (f"/api/v1/videos/{unknown}", f"/play/none/{unknown}/source.mp4"):
@@ -31,7 +31,7 @@ async def examine_errors(inst: Installation) -> list[Finding]:
     return [ok("errors arrive as the service makes them, and no cache keeps them")]
 
 
-async def examine_sharing(inst: Installation) -> list[Finding]:
+async def examine_sharing(inst: Installation) -> list[Observation]:
     """No cache gives one user's answer to another."""
     paths = ["/api/v1/courses?limit=1"]
     if inst.video is not None:
@@ -48,7 +48,7 @@ async def examine_sharing(inst: Installation) -> list[Finding]:
     return [ok("no cache gives private answers to others")]
 
 
-async def examine_methods(inst: Installation) -> list[Finding]:
+async def examine_methods(inst: Installation) -> list[Observation]:
     found = []
     for method, pattern in METHODS.items():
         path = pattern.format(unknown=uuid4())
@@ -63,14 +63,14 @@ async def examine_methods(inst: Installation) -> list[Finding]:
     return found or [ok("PUT, PATCH, DELETE and OPTIONS reach the service")]
 
 
-async def examine_query(inst: Installation) -> list[Finding]:
+async def examine_query(inst: Installation) -> list[Observation]:
     reply = await inst.client.ask("GET", "/api/v1/courses?limit=0")  # refused, unless it is lost
     if reply.status == 200:
         return [fault("query-lost", f"the query of an address is lost {inst.behind}")]
     return [ok("queries arrive")]
 
 
-async def examine_connections(inst: Installation) -> list[Finding]:
+async def examine_connections(inst: Installation) -> list[Observation]:
     before = inst.client.connections
     for _ in range(3):
         await inst.client.ask("GET", "/healthz", is_anonymous=True)
@@ -80,7 +80,7 @@ async def examine_connections(inst: Installation) -> list[Finding]:
     return [ok("connections are reused")]
 
 
-async def examine_security(inst: Installation) -> list[Finding]:
+async def examine_security(inst: Installation) -> list[Observation]:
     reply = await inst.client.ask("GET", "/healthz", is_anonymous=True)
     if inst.client.url.startswith("http:"):
         return [remark("no TLS: tokens and grants can be read on the way")]
@@ -91,6 +91,6 @@ async def examine_security(inst: Installation) -> list[Finding]:
     return [ok("Strict-Transport-Security is set")]
 
 
-def _is_same(first: Reply, second: Reply) -> bool:
+def _is_same(first: SeenReply, second: SeenReply) -> bool:
     request_id = first.headers.get(REQUEST_ID)
     return request_id is not None and request_id == second.headers.get(REQUEST_ID)

@@ -28,7 +28,7 @@ class Unanswered(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SeenReply:
     """A response with the beginning of its body."""
 
     status: int
@@ -88,11 +88,11 @@ class Client:
 
     async def ask(
         self, method: str, path: str, *, most_bytes: int = MOST_BYTES, **options: Any
-    ) -> Reply:
+    ) -> SeenReply:
         """Raises: Unanswered."""
         async with self.open(method, path, **options) as response:
             body = await _beginning(response, most_bytes)
-            return Reply(response.status, response.headers, body)
+            return SeenReply(response.status, response.headers, body)
 
     @asynccontextmanager
     async def open(

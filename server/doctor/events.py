@@ -8,7 +8,7 @@ import aiohttp
 from aiohttp import hdrs
 
 from server.doctor.client import Unanswered
-from server.doctor.findings import Finding, fault, ok, remark
+from server.doctor.findings import Observation, fault, ok, remark
 from server.doctor.installation import Installation
 
 QUIET = "?types=video.failed"  # heartbeats alone, as a rule
@@ -31,7 +31,7 @@ class Heard:
         return max((later - earlier for earlier, later in pairs), default=0.0)
 
 
-async def examine_events(inst: Installation) -> list[Finding]:
+async def examine_events(inst: Installation) -> list[Observation]:
     """Both addresses at once: by token and, where there is a video, by grant."""
     asked = [_examine(inst, f"/api/v1/events{QUIET}", "/api/v1/events", False)]
     if inst.video is not None:
@@ -43,7 +43,7 @@ async def examine_events(inst: Installation) -> list[Finding]:
     return [ok(f"events arrive at once, and a quiet stream lasted {lasted}")]
 
 
-async def _examine(inst: Installation, path: str, name: str, is_grant: bool) -> list[Finding]:
+async def _examine(inst: Installation, path: str, name: str, is_grant: bool) -> list[Observation]:
     heard = Heard()
     headers = {"Last-Event-ID": NO_PLACE, hdrs.ACCEPT_ENCODING: "gzip, br"}
     quiet_s = inst.waits.listen_s + inst.waits.first_event_s
@@ -64,7 +64,7 @@ async def _examine(inst: Installation, path: str, name: str, is_grant: bool) -> 
     return _judge(inst, name, heard)
 
 
-def _refused(response: aiohttp.ClientResponse, name: str) -> Finding | None:
+def _refused(response: aiohttp.ClientResponse, name: str) -> Observation | None:
     if response.status != 200:
         return fault("", f"{name} is answered {response.status}")
     if encoding := response.headers.get(hdrs.CONTENT_ENCODING):
@@ -93,7 +93,7 @@ async def _hear(response: aiohttp.ClientResponse, heard: Heard, inst: Installati
     heard.ended_s = time.monotonic() - started_s
 
 
-def _judge(inst: Installation, name: str, heard: Heard) -> list[Finding]:
+def _judge(inst: Installation, name: str, heard: Heard) -> list[Observation]:
     if heard.ended_s is None and not heard.arrivals_s:
         return [_held_back(inst, name)]
     if heard.ended_s is not None:
@@ -114,6 +114,6 @@ def _judge(inst: Installation, name: str, heard: Heard) -> list[Finding]:
     return []
 
 
-def _held_back(inst: Installation, name: str) -> Finding:
+def _held_back(inst: Installation, name: str) -> Observation:
     sentence = f"{name}: nothing within {inst.waits.first_event_s:g} s, though the service sends"
     return fault("events-buffered", f"{sentence} at once: it is held back {inst.behind}")

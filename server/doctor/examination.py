@@ -16,7 +16,7 @@ from server.doctor.answers import (
 )
 from server.doctor.client import Client, Unanswered
 from server.doctor.events import examine_events
-from server.doctor.findings import Finding, fault, skipped
+from server.doctor.findings import Observation, fault, skipped
 from server.doctor.installation import Installation, Waits
 from server.doctor.paused_player import examine_paused_player
 from server.doctor.ranges import examine_ranges
@@ -28,7 +28,7 @@ from server.doctor.uploads import (
     examine_slow_upload,
 )
 
-Check = Callable[[Installation], Awaitable[list[Finding]]]
+Check = Callable[[Installation], Awaitable[list[Observation]]]
 SHORT: tuple[Check, ...] = (
     examine_security,
     examine_query,
@@ -45,7 +45,7 @@ class Examination:
     """The answers of one examination: the proxies that were met, and what was found."""
 
     front: tuple[str, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[Observation, ...]
 
     @property
     def is_healthy(self) -> bool:
@@ -53,7 +53,7 @@ class Examination:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ExaminationOrder:
     """The installation to examine and how."""
 
     url: str
@@ -70,7 +70,7 @@ class Order:
         return context
 
 
-async def examine(order: Order) -> Examination:
+async def examine(order: ExaminationOrder) -> Examination:
     found = await examine_tls(order.url, order.context())
     if blocks(found):
         return Examination((), tuple(found))
@@ -85,7 +85,7 @@ async def examine(order: Order) -> Examination:
     return Examination(front, tuple(found))
 
 
-async def _examine(inst: Installation, order: Order) -> list[Finding]:
+async def _examine(inst: Installation, order: ExaminationOrder) -> list[Observation]:
     found = await _one(examine_token, inst)
     if blocks(found):
         return found
@@ -98,7 +98,7 @@ async def _examine(inst: Installation, order: Order) -> list[Finding]:
 
 
 @asynccontextmanager
-async def _with_video(inst: Installation, order: Order) -> AsyncIterator[Installation]:
+async def _with_video(inst: Installation, order: ExaminationOrder) -> AsyncIterator[Installation]:
     if order.makes_video:
         async with inst.with_temporary_video() as furnished:
             yield furnished
@@ -106,7 +106,7 @@ async def _with_video(inst: Installation, order: Order) -> AsyncIterator[Install
         yield await inst.with_video(order.video_id)
 
 
-async def _all(inst: Installation) -> list[Finding]:
+async def _all(inst: Installation) -> list[Observation]:
     found = [one for check in SHORT for one in await _one(check, inst)]
     long: list[Check] = [examine_events]
     if inst.video is None:
@@ -122,7 +122,7 @@ async def _all(inst: Installation) -> list[Finding]:
     return found
 
 
-async def _one(check: Check, inst: Installation) -> list[Finding]:
+async def _one(check: Check, inst: Installation) -> list[Observation]:
     """A check whose requests got no answer is a fault, and the others go on."""
     try:
         return await check(inst)

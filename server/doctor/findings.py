@@ -1,4 +1,4 @@
-"""Findings: a check's verdict in a sentence, and the fault of a proxy's configuration behind it."""
+"""Findings: a check's result in a sentence, and the fault of a proxy's configuration behind it."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -6,7 +6,7 @@ from enum import Enum
 from server.doctor.cures import CURES, Cure
 
 
-class Verdict(Enum):
+class Severity(Enum):
     """The value is the word before the sentence."""
 
     OK = "ok"
@@ -16,10 +16,10 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Observation:
     """`code` names the fault in CURES; checks that are in order have none."""
 
-    verdict: Verdict
+    severity: Severity
     sentence: str
     code: str = ""
 
@@ -28,18 +28,18 @@ class Finding:
         return CURES.get(self.code)
 
 
-def ok(sentence: str) -> Finding:
-    return Finding(Verdict.OK, sentence)
+def ok(sentence: str) -> Observation:
+    return Observation(Severity.OK, sentence)
 
 
-def remark(sentence: str, code: str = "") -> Finding:
+def remark(sentence: str, code: str = "") -> Observation:
     """Something to improve or to know; players work."""
-    return Finding(Verdict.REMARK, sentence, code)
+    return Observation(Severity.REMARK, sentence, code)
 
 
-def skipped(sentence: str) -> Finding:
-    return Finding(Verdict.SKIPPED, sentence)
+def skipped(sentence: str) -> Observation:
+    return Observation(Severity.SKIPPED, sentence)
 
 
-def fault(code: str, sentence: str) -> Finding:
-    return Finding(Verdict.FAULT, sentence, code)
+def fault(code: str, sentence: str) -> Observation:
+    return Observation(Severity.FAULT, sentence, code)

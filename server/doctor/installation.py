@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import hdrs
 
-from server.doctor.client import Client, Reply, Unanswered
+from server.doctor.client import Client, SeenReply, Unanswered
 from storage.samples import write_clock_mp4
 
 MOST_COURSES, COURSES_AT_ONCE = 50, 200
@@ -37,7 +37,7 @@ QUICK = Waits(listen_s=3.0, pause_s=0.0, body_bytes=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
+class SampleVideo:
     """A video that is ready, and addresses that play it."""
 
     id: str
@@ -55,7 +55,7 @@ class Installation:
     waits: Waits
     front: Sequence[str] = ()
     """Names of the proxies in front, as far as their headers tell."""
-    video: Video | None = None
+    video: SampleVideo | None = None
 
     @property
     def behind(self) -> str:
@@ -110,11 +110,11 @@ class Installation:
                 break
         return max(ready, key=lambda video: video["size"], default=None)
 
-    async def _playing(self, video: Any) -> Video:
+    async def _playing(self, video: Any) -> SampleVideo:
         path = f"/api/v1/videos/{video['id']}"
         playback = await self._make("POST", f"{path}/playback", json={})
         head = await self.client.ask("HEAD", f"{path}/stream")
-        return Video(
+        return SampleVideo(
             video["id"],
             video["module_id"],
             int(head.headers.get(hdrs.CONTENT_LENGTH, video["size"])),
@@ -127,7 +127,7 @@ class Installation:
 BOUNDARY = "doctor-boundary"
 
 
-def parsed(reply: Reply, method: str, path: str) -> Any:
+def parsed(reply: SeenReply, method: str, path: str) -> Any:
     """The JSON of a good answer. Raises: Unanswered."""
     try:
         answer = json.loads(reply.body)

@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp import hdrs
 
 from server.doctor.client import Unanswered
-from server.doctor.findings import Finding, fault, ok, skipped
+from server.doctor.findings import Observation, fault, ok, skipped
 from server.doctor.installation import Installation
 
 # Less than this sits in the buffers of the hops, and no transfer waits for its reader.
@@ -16,7 +16,7 @@ ENOUGH_BYTES = 12 * 2**20
 MORE_BYTES, MORE_WITHIN_S = 48 * 2**20, 15.0
 
 
-async def examine_paused_player(inst: Installation) -> list[Finding]:
+async def examine_paused_player(inst: Installation) -> list[Observation]:
     video, pause_s = inst.video, inst.waits.pause_s
     assert video is not None
     if video.size_bytes < ENOUGH_BYTES:

@@ -2,16 +2,16 @@
 
 from aiohttp import hdrs
 
-from server.doctor.client import Reply
-from server.doctor.findings import Finding, fault, ok
-from server.doctor.installation import Installation, Video
+from server.doctor.client import SeenReply
+from server.doctor.findings import Observation, fault, ok
+from server.doctor.installation import Installation, SampleVideo
 
 PIECE_BYTES = 4096
 COMPRESSING = "gzip, deflate, br, zstd"
 STALE = '"another file"'
 
 
-async def examine_ranges(inst: Installation) -> list[Finding]:
+async def examine_ranges(inst: Installation) -> list[Observation]:
     """Of both addresses: by token, as services fetch, and by grant, as players do."""
     video = inst.video
     assert video is not None
@@ -30,13 +30,13 @@ async def examine_ranges(inst: Installation) -> list[Finding]:
 class RangeChecks:
     """The requests to one address; findings are faults alone."""
 
-    def __init__(self, inst: Installation, video: Video, path: str) -> None:
+    def __init__(self, inst: Installation, video: SampleVideo, path: str) -> None:
         self._inst, self._path = inst, path
         self._size_bytes = video.size_bytes
         self._is_grant = path != video.bearer_path
         self._name = "/play/" if self._is_grant else "/api/v1/videos/.../stream"
 
-    async def all(self) -> list[Finding]:
+    async def all(self) -> list[Observation]:
         head = await self._ask(method="HEAD")
         whole = await self._ask(**{hdrs.ACCEPT_ENCODING: COMPRESSING})
         found = [*self._headers(head), *self._whole(whole)]
@@ -46,7 +46,7 @@ class RangeChecks:
             found += await self._conditions(etag)
         return found
 
-    async def _ask(self, method: str = "GET", **headers: str) -> Reply:
+    async def _ask(self, method: str = "GET", **headers: str) -> SeenReply:
         # httpx, browsers and CDNs differ in what they accept; ours say it only where it matters.
         return await self._inst.client.ask(
             method,
@@ -56,7 +56,7 @@ class RangeChecks:
             is_anonymous=self._is_grant,
         )
 
-    def _headers(self, head: Reply) -> list[Finding]:
+    def _headers(self, head: SeenReply) -> list[Observation]:
         """Of what the service always sends."""
         if head.status != 200:
             return [fault("", f"{head.hop} answered {head.status} to HEAD {self._name}")]
@@ -78,7 +78,7 @@ class RangeChecks:
             found.append(fault("response-header-lost", sentence))
         return found
 
-    def _whole(self, whole: Reply) -> list[Finding]:
+    def _whole(self, whole: SeenReply) -> list[Observation]:
         if encoding := whole.headers.get(hdrs.CONTENT_ENCODING):
             sentence = f"{self._name}: the video is compressed ({encoding}) {self._inst.behind}"
             return [fault("compressed", f"{sentence}: players cannot seek in it")]
@@ -87,7 +87,7 @@ class RangeChecks:
             return [fault("response-header-lost", sentence)]
         return []
 
-    async def _ranges(self) -> list[Finding]:
+    async def _ranges(self) -> list[Observation]:
         size, middle = self._size_bytes, self._size_bytes // 2
         known: dict[int, int] = {}
         for start, stop, field in (
@@ -106,7 +106,9 @@ class RangeChecks:
             known |= now
         return await self._past_end()
 
-    def _wrong_range(self, reply: Reply, start: int, stop: int, field: str) -> Finding | None:
+    def _wrong_range(
+        self, reply: SeenReply, start: int, stop: int, field: str
+    ) -> Observation | None:
         wanted = f"bytes {start}-{stop - 1}/{self._size_bytes}"
         said = reply.headers.get(hdrs.CONTENT_RANGE, "no Content-Range")
         if (reply.status, said, len(reply.body)) == (206, wanted, stop - start):
@@ -116,7 +118,7 @@ class RangeChecks:
         sentence = f"{self._name}: {field} is answered {got}{who}; lost {self._inst.behind}"
         return fault("range-lost", f"{sentence}. Safari does not play, nobody can seek")
 
-    async def _past_end(self) -> list[Finding]:
+    async def _past_end(self) -> list[Observation]:
         reply = await self._ask(**{hdrs.RANGE: f"bytes={self._size_bytes}-"})
         said = reply.headers.get(hdrs.CONTENT_RANGE, "no Content-Range")
         if (reply.status, said) == (416, f"bytes */{self._size_bytes}"):
@@ -124,7 +126,7 @@ class RangeChecks:
         sentence = f"{self._name}: a range past the end is answered {reply.status} and {said}"
         return [fault("range-lost", f"{sentence} {self._inst.behind}")]
 
-    async def _conditions(self, etag: str) -> list[Finding]:
+    async def _conditions(self, etag: str) -> list[Observation]:
         for tag, status in ((etag, 206), (STALE, 200)):
             reply = await self._ask(**{hdrs.RANGE: "bytes=0-1", hdrs.IF_RANGE: tag})
             if reply.status != status:

@@ -6,15 +6,15 @@ from uuid import uuid4
 
 from aiohttp import hdrs
 
-from server.doctor.client import Client, Reply
-from server.doctor.findings import Finding, fault, ok, remark
+from server.doctor.client import Client, SeenReply
+from server.doctor.findings import Observation, fault, ok, remark
 from server.doctor.installation import Installation
 
 AWAY = (502, 503, 504)
 WITHOUT_TOKEN = "This needs `Authorization"  # how the service's refusal of no token begins
 
 
-async def examine_health(client: Client) -> tuple[tuple[str, ...], list[Finding]]:
+async def examine_health(client: Client) -> tuple[tuple[str, ...], list[Observation]]:
     """Names of the proxies, and findings; a fault among them ends the examination."""
     health = await client.ask("GET", "/healthz", is_anonymous=True)
     unknown = await client.ask("GET", f"/healthz/{uuid4()}", is_anonymous=True)
@@ -27,7 +27,7 @@ async def examine_health(client: Client) -> tuple[tuple[str, ...], list[Finding]
     ]
 
 
-def _unhealthy(health: Reply) -> Finding | None:
+def _unhealthy(health: SeenReply) -> Observation | None:
     if health.status in (301, 302, 307, 308):
         there = health.headers.get(hdrs.LOCATION, "")
         return fault("", f"{health.hop} redirects to {there.removesuffix('/healthz')}: ask there")
@@ -38,7 +38,7 @@ def _unhealthy(health: Reply) -> Finding | None:
     return None
 
 
-async def _readiness(client: Client) -> list[Finding]:
+async def _readiness(client: Client) -> list[Observation]:
     ready = await client.ask("GET", "/readyz", is_anonymous=True)
     draining = await client.ask("GET", "/drainz", is_anonymous=True)
     found = []
@@ -53,17 +53,17 @@ async def _readiness(client: Client) -> list[Finding]:
     return found
 
 
-def _details(ready: Reply) -> list[str]:
+def _details(ready: SeenReply) -> list[str]:
     details = json.loads(ready.body).get("details", {})
     return [f"readyz: {name}: {text}" for name, text in details.items()]
 
 
-def _broken(ready: Reply) -> list[str]:
+def _broken(ready: SeenReply) -> list[str]:
     checks = json.loads(ready.body)["checks"]
     return [f"{name} {state}" for name, state in checks.items() if state != "ok"]
 
 
-async def examine_token(inst: Installation) -> list[Finding]:
+async def examine_token(inst: Installation) -> list[Observation]:
     """A fault among the findings ends the examination."""
     reply = await inst.client.ask("GET", "/api/v1/courses?limit=1")
     if reply.status == 401 and WITHOUT_TOKEN.encode() in reply.body:
@@ -75,5 +75,5 @@ async def examine_token(inst: Installation) -> list[Finding]:
     return [ok("the token arrives and is accepted")]
 
 
-def blocks(findings: Sequence[Finding]) -> bool:
-    return any(one.verdict.name == "FAULT" for one in findings)
+def blocks(findings: Sequence[Observation]) -> bool:
+    return any(one.severity.name == "FAULT" for one in findings)

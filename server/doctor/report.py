@@ -6,27 +6,27 @@ from itertools import groupby
 
 from server.doctor.cures import Cure
 from server.doctor.examination import Examination
-from server.doctor.findings import Finding, Verdict
+from server.doctor.findings import Observation, Severity
 
-WIDTH = max(len(verdict.value) for verdict in Verdict)
+WIDTH = max(len(severity.value) for severity in Severity)
 SPELT = {"nginx": "nginx", "haproxy": "HAProxy", "caddy": "Caddy", "apache": "Apache"}
 
 
 def written(examination: Examination) -> str:
     """Faults come last, before the count: there a terminal shows them."""
-    order = list(Verdict)
+    order = list(Severity)
     findings = sorted(
-        examination.findings, key=lambda finding: (order.index(finding.verdict), finding.code)
+        examination.findings, key=lambda finding: (order.index(finding.severity), finding.code)
     )
     groups = [list(group) for _, group in groupby(findings, key=lambda finding: finding.code)]
     lines = [line for group in groups for line in _lines(group, examination.front)]
     return "\n".join([*lines, _total(findings)])
 
 
-def _lines(findings: Sequence[Finding], front: Sequence[str]) -> Iterator[str]:
+def _lines(findings: Sequence[Observation], front: Sequence[str]) -> Iterator[str]:
     """Of one fault: each place where it showed, then its cure."""
     for finding in findings:
-        yield f"{finding.verdict.value:{WIDTH}}  {finding.sentence}"
+        yield f"{finding.severity.value:{WIDTH}}  {finding.sentence}"
     if (cure := findings[0].cure) is not None:
         for name, line in _applicable(cure, front):
             yield f"{'':{WIDTH}}    {name}: {line}"
@@ -38,10 +38,10 @@ def _applicable(cure: Cure, front: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, line) for name, line in every if name in front] or every
 
 
-def _total(findings: Sequence[Finding]) -> str:
+def _total(findings: Sequence[Observation]) -> str:
     faults, remarks = (
-        sum(finding.verdict is verdict for finding in findings)
-        for verdict in (Verdict.FAULT, Verdict.REMARK)
+        sum(finding.severity is severity for finding in findings)
+        for severity in (Severity.FAULT, Severity.REMARK)
     )
     begun = _counted(faults, "fault") if faults else "players get what they need"
     return f"{begun}; {_counted(remarks, 'remark')}"

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from server.doctor.findings import Finding, fault, ok, remark
+from server.doctor.findings import Observation, fault, ok, remark
 
 TIMEOUT_S = 10.0
 SOON_DAYS = 14
@@ -21,7 +21,7 @@ class Handshake:
     version: str | None
 
 
-async def examine_tls(url: str, context: ssl.SSLContext) -> list[Finding]:
+async def examine_tls(url: str, context: ssl.SSLContext) -> list[Observation]:
     """Nothing for plain HTTP. A fault among the findings ends the examination."""
     parts = urlsplit(url)
     if parts.scheme != "https" or parts.hostname is None:
@@ -49,7 +49,7 @@ def _shake(host: str, port: int, context: ssl.SSLContext) -> Handshake:
         return Handshake(expires_s, tls.selected_alpn_protocol(), tls.version())
 
 
-def _certificate(done: Handshake) -> list[Finding]:
+def _certificate(done: Handshake) -> list[Observation]:
     if not done.expires_s:
         return [remark("the certificate was not looked at (--insecure)")]
     days = (done.expires_s - time.time()) / DAY_S
@@ -58,7 +58,7 @@ def _certificate(done: Handshake) -> list[Finding]:
     return [ok(f"the certificate is trusted, for {days:.0f} days more")]
 
 
-def _protocol(done: Handshake) -> list[Finding]:
+def _protocol(done: Handshake) -> list[Observation]:
     if done.protocol == "h2":
         return [ok(f"HTTP/2 over {done.version}")]
     sentence = "no HTTP/2: a browser opens six connections, and the seventh tab of a course hangs"

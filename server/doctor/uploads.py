@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from aiohttp import hdrs
 
-from server.doctor.client import Reply, Unanswered
-from server.doctor.findings import Finding, fault, ok, remark, skipped
+from server.doctor.client import SeenReply, Unanswered
+from server.doctor.findings import Observation, fault, ok, remark, skipped
 from server.doctor.installation import BOUNDARY, Installation
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -27,7 +27,7 @@ FORM_HEAD = (
 ).encode()
 
 
-async def examine_request_buffering(inst: Installation) -> list[Finding]:
+async def examine_request_buffering(inst: Installation) -> list[Observation]:
     """A refusal that needs no body comes before the body has been sent: or a proxy collects it."""
     found = []
     for method, path, headers in (
@@ -68,7 +68,7 @@ async def _is_early(inst: Installation, method: str, path: str, headers: dict[st
     return not was_released
 
 
-async def examine_slow_upload(inst: Installation) -> list[Finding]:
+async def examine_slow_upload(inst: Installation) -> list[Observation]:
     """A client whose network is gone for a while in the middle of a body."""
 
     async def body() -> AsyncIterator[bytes]:
@@ -92,7 +92,7 @@ async def examine_slow_upload(inst: Installation) -> list[Finding]:
         return [fault("upload-cut", f"{sentence}: {exc}")]
 
 
-async def examine_large_upload(inst: Installation) -> list[Finding]:
+async def examine_large_upload(inst: Installation) -> list[Observation]:
     size = inst.waits.body_bytes
     shown = f"a body of {size / 2**20:g} MiB"
 
@@ -115,7 +115,9 @@ async def examine_large_upload(inst: Installation) -> list[Finding]:
 
 
 @asynccontextmanager
-async def _upload(inst: Installation, size: int) -> AsyncIterator[tuple[str | None, list[Finding]]]:
+async def _upload(
+    inst: Installation, size: int
+) -> AsyncIterator[tuple[str | None, list[Observation]]]:
     """A path to send to, terminated at the end; None where the token may not upload."""
     assert inst.video is not None
     module_id = base64.b64encode(inst.video.module_id.encode()).decode()
@@ -133,12 +135,12 @@ async def _upload(inst: Installation, size: int) -> AsyncIterator[tuple[str | No
         await inst.client.ask("DELETE", path, headers=TUS)
 
 
-async def _patch(inst: Installation, path: str, body: AsyncIterator[bytes], size: int) -> Reply:
+async def _patch(inst: Installation, path: str, body: AsyncIterator[bytes], size: int) -> SeenReply:
     headers = TUS | OCTETS | {"Upload-Offset": "0", hdrs.CONTENT_LENGTH: str(size)}
     quiet_s = inst.waits.pause_s + 300
     return await inst.client.ask("PATCH", path, headers=headers, data=body, quiet_s=quiet_s)
 
 
-def _rewritten(inst: Installation, location: str) -> Finding:
+def _rewritten(inst: Installation, location: str) -> Observation:
     sentence = f"Location is made absolute ({location}) {inst.behind}; the service's is relative"
     return fault("location-rewritten", sentence)

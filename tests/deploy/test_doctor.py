@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from server.commands.tokens import mint_token
-from server.doctor.examination import Examination, Order, examine
-from server.doctor.findings import Verdict
+from server.doctor.examination import Examination, ExaminationOrder, examine
+from server.doctor.findings import Severity
 from server.doctor.installation import Waits
 from server.doctor.report import written
 from tests.deploy.conftest import HEARTBEAT_S, Upstream, admin, upload
@@ -98,7 +98,7 @@ def examinations(
     async def one(user_id: str, url: str) -> Examination:
         token = mint_token(SECRET, user_id, roles=("service",))
         async with room:
-            return await examine(Order(url, token, WAITS, video_id=lecture.video_id))
+            return await examine(ExaminationOrder(url, token, WAITS, video_id=lecture.video_id))
 
     async def every() -> Sequence[Examination]:
         asked = [one(f"doctor-{number}", url) for number, url in enumerate(proxies.values())]
@@ -114,7 +114,7 @@ def test_the_fault_of_each_configuration_is_named_and_no_other(
     examination = examinations[program, case.name]
     report = written(examination)
 
-    found = [one for one in examination.findings if one.verdict is Verdict.FAULT]
+    found = [one for one in examination.findings if one.severity is Severity.FAULT]
     assert {one.code for one in found} == case.codes, report
     assert case.says in report
     assert examination.is_healthy is not bool(case.codes)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from server.doctor.findings import Finding
+from server.doctor.findings import Observation
 from server.doctor.tls import examine_tls
 from tests.certificates import Certificate, make_certificate
 
@@ -50,7 +50,7 @@ async def test_a_trusted_certificate_and_http2_are_in_order(months: Certificate)
     with answering(months, ["h2", "http/1.1"]) as url:
         found = await examine_tls(url, trusting(months))
 
-    assert [(one.verdict.value, one.sentence) for one in found] == [
+    assert [(one.severity.value, one.sentence) for one in found] == [
         ("ok", "the certificate is trusted, for 90 days more"),
         ("ok", "HTTP/2 over TLSv1.3"),
     ]
@@ -61,7 +61,7 @@ async def test_a_certificate_near_its_end_and_http1_alone_are_remarked(tmp_path:
     with answering(made, ["http/1.1"]) as url:
         found = await examine_tls(url, trusting(made))
 
-    assert [one.verdict.value for one in found] == ["remark", "remark"]
+    assert [one.severity.value for one in found] == ["remark", "remark"]
     assert "ends in 1 days" in found[0].sentence
     assert found[1].code == "no-http2"
 
@@ -75,6 +75,6 @@ async def test_an_untrusted_certificate_is_a_fault(months: Certificate) -> None:
 
 
 async def test_plain_http_has_no_findings() -> None:
-    none: list[Finding] = []
+    none: list[Observation] = []
 
     assert await examine_tls("http://localhost:1", ssl.create_default_context()) == none
