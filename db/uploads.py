@@ -18,6 +18,8 @@ RESERVED_LONGER_S = 900.0  # than the upload itself: its reservation must never 
 
 @dataclass(frozen=True, slots=True)
 class NewUpload:
+    """`replaces` is the video whose file it replaces; None for a new video."""
+
     id: UUID
     user_id: str
     course_id: str
@@ -26,6 +28,7 @@ class NewUpload:
     filename: str
     metadata: str
     length_bytes: int
+    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Upload:
     created_at: datetime
     expires_at: datetime
     is_gone: bool
+    replaces: UUID | None
 
     @property
     def file_number(self) -> int:
@@ -60,13 +64,15 @@ class Upload:
 
 COLUMNS = """id, user_id, course_id, module_id, title, filename, metadata, length_bytes,
     offset_bytes, claims, holder, file_starts, video_id, created_at, expires_at,
-    ended_at IS NOT NULL OR expires_at <= now() AS is_gone
+    ended_at IS NOT NULL OR expires_at <= now() AS is_gone, replaces
 """
+
+UUIDS = ("id", "video_id", "replaces")
 
 CREATE = f"""
 INSERT INTO uploads (id, user_id, course_id, module_id, title, filename, metadata, length_bytes,
-    expires_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, now() + make_interval(secs => %s))
+    replaces, expires_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, now() + make_interval(secs => %s))
 RETURNING {COLUMNS}
 """
 
@@ -142,6 +148,7 @@ async def create(queries: Queries, new: NewUpload, life_s: float) -> Upload:
             new.filename,
             new.metadata,
             new.length_bytes,
+            new.replaces,
             life_s,
         ),
     )
@@ -265,6 +272,5 @@ def optional_upload(row: Row | None) -> Upload | None:
 
 def _upload(row: Row) -> Upload:
     fields = row._asdict()
-    video_id = row.video_id and UUID(str(row.video_id))
-    converted = {"id": UUID(str(row.id)), "video_id": video_id, "file_starts": (*row.file_starts,)}
-    return Upload(**fields | converted)
+    uuids = {name: fields[name] and UUID(str(fields[name])) for name in UUIDS}
+    return Upload(**fields | uuids | {"file_starts": (*row.file_starts,)})

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from db.media.assets import RepresentationRow, ThumbnailRow
 from db.media.rungs import RungRow
-from db.pool import Queries, Row
+from db.pool import Queries, Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,20 @@ class S3Source:
     endpoint_url: str | None
     region: str | None
     is_left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacementState:
+    """Another film for the video: in the making, or failed with the reason."""
+
+    id: UUID
+    processing_ratio: float
+    failure_code: str | None
+    failure_detail: str | None
+
+    @property
+    def is_pending(self) -> bool:
+        return self.failure_code is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,13 @@ class Video:
     hls_file_name: str | None
     """None while there is no ladder of the served file."""
     dash_file_name: str | None
+    has_own_picture: bool
+    """An instructor sent the thumbnail; it shows no frame of the film."""
+    replacement: ReplacementState | None
+
+    @property
+    def is_being_replaced(self) -> bool:
+        return self.replacement is not None and self.replacement.is_pending
 
     @property
     def media(self) -> MediaFacts:
@@ -135,7 +156,9 @@ SELECT v.*,
         AS playlists,
     (SELECT json_build_array(o.bucket, o.key, o.endpoint_url, o.region, m.is_local)
      FROM s3_modules m JOIN s3_objects o ON o.id = m.object_id WHERE m.video_id = v.id)
-        AS s3_source
+        AS s3_source,
+    (SELECT json_build_array(y.id, y.processing_ratio, y.failure_code, y.failure_detail)
+     FROM replacements y WHERE y.video_id = v.id) AS replacement
 FROM videos v
 """
 
@@ -187,6 +210,7 @@ SET_PROCESSING_RATIO = """
 UPDATE videos v SET processing_ratio = %(ratio)s
 FROM (SELECT id, processing_ratio FROM videos WHERE id = %(id)s FOR UPDATE) before
 WHERE v.id = before.id AND v.deleted_at IS NULL AND v.status = 'processing'
+  AND NOT EXISTS (SELECT FROM replacements r WHERE r.video_id = v.id AND r.failure_code IS NULL)
 RETURNING before.processing_ratio
 """
 
@@ -230,6 +254,8 @@ WHERE v.deleted_at IS NULL AND (%(id)s::uuid IS NULL OR v.id = %(id)s::uuid)
 ORDER BY v.created_at, v.id FOR UPDATE OF v
 """
 )
+
+SET_OWN_PICTURE = "UPDATE videos SET has_own_picture = %s WHERE id = %s"
 
 DELETE = "UPDATE videos SET deleted_at = now() WHERE id = ANY(%s::uuid[])"
 
@@ -323,7 +349,8 @@ async def rename(queries: Queries, video_id: UUID, title: str) -> bool:
 
 
 async def set_processing_ratio(queries: Queries, video_id: UUID, ratio: float) -> float | None:
-    """Returns the previous ratio; None when the video is no longer being processed."""
+    """Returns the previous ratio; None when the video is no longer being processed, or another
+    film is to replace it."""
     row = await queries.fetch_one(SET_PROCESSING_RATIO, {"id": video_id, "ratio": ratio})
     return row.processing_ratio if row else None
 
@@ -343,6 +370,11 @@ async def set_ready(queries: Queries, video_id: UUID, served: MediaFacts) -> boo
 async def touch(queries: Queries, video_id: UUID) -> bool:
     """Record that an asset was added. False when the video is not ready, or no longer."""
     return await queries.fetch_one(TOUCH, (video_id,)) is not None
+
+
+async def set_own_picture(transaction: Transaction, video_id: UUID, *, is_own: bool) -> None:
+    """Record that the thumbnail was sent, or shows a frame."""
+    await transaction.execute(SET_OWN_PICTURE, (is_own, video_id))
 
 
 async def set_failed(
@@ -420,7 +452,14 @@ def _video(row: Row) -> Video:
         rungs=_rows(RungRow, row.rungs),
         hls_file_name=(row.playlists or {}).get("hls"),
         dash_file_name=(row.playlists or {}).get("dash"),
+        has_own_picture=row.has_own_picture,
+        replacement=_replacement(row.replacement) if row.replacement else None,
     )
+
+
+def _replacement(fields: list[Any]) -> ReplacementState:
+    identity, *rest = fields
+    return ReplacementState(UUID(identity), *rest)
 
 
 def _media(row: Row) -> MediaFacts:

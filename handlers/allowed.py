@@ -1,5 +1,7 @@
 """Look-ups of what a path names, combined with the access check: endpoints never skip it."""
 
+from uuid import UUID
+
 from aiohttp import web
 
 from db import courses, uploads
@@ -58,15 +60,29 @@ async def allowed_upload(request: web.Request) -> Upload:
 
 async def allowed_video(request: web.Request, right: Right) -> Video:
     """Returns the video of the path. Raises as above."""
+    return await allowed_video_named(request, video_id_of(request), right)
+
+
+async def allowed_video_named(request: web.Request, video_id: UUID | None, right: Right) -> Video:
+    """Returns a video that a header names, or the path. Raises as above."""
     catalog = request.app[keys.CATALOG]
-    video = await catalog.get(video_id_of(request))
+    video = await catalog.get(video_id)
     if video is None:
         refuse_missing(request[keys.VIEWER])
     await _require(request, video.course_id, right)
     # Checked again, from memory: a deletion during the check ends only transfers open by then.
-    video = await catalog.get(video_id_of(request))
+    video = await catalog.get(video_id)
     if video is None:
         refuse_missing(request[keys.VIEWER])
+    return video
+
+
+async def replaceable_video(request: web.Request, video_id: UUID | None) -> Video:
+    """Returns a video whose film the caller may replace. Raises as above; NotReady for one that is
+    still taken over from S3."""
+    video = await allowed_video_named(request, video_id, Right.EDIT)
+    if video.plays_from is not None:
+        raise NotReady("The video is still being taken over from S3.")
     return video
 
 

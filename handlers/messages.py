@@ -224,7 +224,8 @@ class EnrollmentView(msgspec.Struct, frozen=True):
 
 
 class UploadView(msgspec.Struct, frozen=True):
-    """An open upload; DELETE of /api/v1/uploads/{id} terminates it."""
+    """An open upload; DELETE of /api/v1/uploads/{id} terminates it. `replaces` is the video that it
+    is another film for."""
 
     id: UUID
     course_id: str
@@ -234,6 +235,7 @@ class UploadView(msgspec.Struct, frozen=True):
     uploaded_by: str
     length: int
     offset: int
+    replaces: UUID | None
     created_at: datetime
     expires_at: datetime
 

@@ -33,6 +33,7 @@ from events.upkeep.ledger import Ledger, LedgerWriter
 from events.upkeep.membership import Membership
 from events.upkeep.pairing import pair
 from events.upkeep.reconcile import Reconcile
+from events.upkeep.replaced_files import replaced_files_sweep
 from events.upkeep.trash import trash_sweep
 from events.uploads.receivers import LOOK_INTERVAL_S
 from events.uploads.sweep import upload_sweep
@@ -206,6 +207,7 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
         upload_sweep(pool, stored),
         app[keys.ERASURES],
         ladder_sweep(pool, stored, config.grant_ttl_s),
+        replaced_files_sweep(pool, stored),
         Periodic("damaged files", repairs.look, DAMAGE_INTERVAL_S, OUTAGES),
         Periodic("removed files", app[keys.OPEN_FILES].forget_removed, FORGET_INTERVAL_S, OUTAGES),
     )

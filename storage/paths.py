@@ -18,7 +18,8 @@ from storage.formats import EXTENSIONS
 from storage.mount.identity import StorageIdentity, read_identity, write_marker
 
 _COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_ORIGINAL = re.compile(rf"original\.({'|'.join(EXTENSIONS)})")
+# Uploads: of the video, and of another film that is to replace it.
+_ORIGINAL = re.compile(rf"(original|replacement-[0-9a-f]{{32}})\.({'|'.join(EXTENSIONS)})")
 # The stems source, alt and storyboard match it, those of rungs and playlists, and the configured
 # thumbnail names.
 _SERVABLE = re.compile(
@@ -48,9 +49,10 @@ def asset_name(stem: str, sha256_hex: str, extension: str) -> str:
     return name
 
 
-def original_name(extension: str) -> str:
-    """The name of the uploaded original, which is never servable."""
-    name = f"original.{extension}"
+def original_name(extension: str, replacement_id: UUID | None = None) -> str:
+    """The name of the uploaded original, or of the upload of a replacement; never servable."""
+    stem = "original" if replacement_id is None else f"replacement-{replacement_id.hex}"
+    name = f"{stem}.{extension}"
     if not _ORIGINAL.fullmatch(name):
         raise InvalidPath(f"not an extension: {extension!r}")
     return name

@@ -17,7 +17,7 @@ from uuid import UUID
 from storage.disk import Disk
 from storage.errors import InvalidPath, wrap_os_errors
 from storage.mount.file_locks import hold_directory, hold_lock
-from storage.paths import DIRECTORY_MODE, FILE_MODE, StoragePaths, original_name
+from storage.paths import DIRECTORY_MODE, FILE_MODE, StoragePaths
 from storage.receiving.uploads import UploadFile
 
 
@@ -26,15 +26,14 @@ async def publish_original(
     upload: UploadFile,
     course_id: str,
     video_id: UUID,
-    extension: str,
+    name: str,
     disk: Disk,
 ) -> Path:
-    """Finish `upload` and publish it as the original; returns the published path.
+    """Finish `upload` and publish it under the name of an original; returns the published path.
 
     When cancelled during the rename the file may be published all the same: the reconcile finds
     files without a row. Raises: InvalidPath, StorageFull, StorageReadOnly, StorageGone.
     """
-    name = original_name(extension)
     await upload.finish()
     return await disk.run_to_its_end(adopt_asset, paths, upload.path, course_id, video_id, name)
 
@@ -56,15 +55,15 @@ def adopt_asset(paths: StoragePaths, temp: Path, course_id: str, video_id: UUID,
 
 
 def publish_partial(
-    paths: StoragePaths, partial: Path, course_id: str, video_id: UUID, extension: str
+    paths: StoragePaths, partial: Path, course_id: str, video_id: UUID, name: str
 ) -> Path:
-    """Link the finished file of an upload to its published name.
+    """Link the finished file of an upload to its published name, that of an original.
 
     The upload's own name is removed once the row exists: a crash in between must not lose the
     upload.
     Raises: InvalidPath, FileMissing, StorageFull, StorageReadOnly, StorageGone.
     """
-    target = paths.asset(course_id, video_id, original_name(extension))
+    target = paths.asset(course_id, video_id, name)
     paths.check()
     with wrap_os_errors():
         os.chmod(partial, FILE_MODE)

@@ -1,4 +1,4 @@
-"""Recounts watched intervals that were stored before the video's duration was known."""
+"""Recounts watched intervals when a video's duration becomes known, or changes with its film."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,7 @@ WITH measured AS MATERIALIZED (
     WHERE p.video_id = %(video_id)s
 )
 UPDATE progress p SET
-    watched = m.seen,
+    watched = CASE WHEN %(cuts_watched)s THEN m.seen ELSE p.watched END,
     watched_s = m.seen_s,
     watched_ratio = least(m.seen_s / m.duration_s, 1),
     completed_at = coalesce(
@@ -56,10 +56,17 @@ class Completion:
 
 
 async def recount(
-    transaction: Transaction, video_id: UUID, completion_ratio: float
+    transaction: Transaction, video_id: UUID, completion_ratio: float, *, cuts_watched: bool
 ) -> list[Completion]:
-    """Cut the intervals to the duration and compute ratios; returns the new completions."""
-    facts: dict[str, Any] = {"video_id": str(video_id), "completion_ratio": completion_ratio}
+    """Compute ratios from what lies within the duration; returns the new completions.
+
+    `cuts_watched`: what lies beyond it is forgotten.
+    """
+    facts: dict[str, Any] = {
+        "video_id": str(video_id),
+        "completion_ratio": completion_ratio,
+        "cuts_watched": cuts_watched,
+    }
     await transaction.execute(LOCK, facts)
     rows = await transaction.fetch_all(RECOUNT, facts)
     return [

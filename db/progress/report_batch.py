@@ -61,7 +61,8 @@ LEFT JOIN LATERAL (
 """
 
 # Durations are rounded as watched seconds are, or a video watched in full could stay below 1. While
-# the duration is unknown (NULL) all intervals count as watched, with a ratio of 0.
+# the duration is unknown (NULL) all intervals count as watched, with a ratio of 0. What was watched
+# of a longer film, before a replacement, stays and does not count.
 WRITE = f"""
 INSERT INTO playback_sessions AS s (
     user_id, video_id, session_id, last_sequence, state, position_s, rate, quality,
@@ -112,7 +113,8 @@ WITH measured AS MATERIALIZED (
     ) AS w
     CROSS JOIN LATERAL watched_union(p.watched, w.counted) AS seen
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(upper(piece) - lower(piece)), 0) AS seen_s FROM unnest(seen) AS piece
+        SELECT coalesce(sum(upper(piece) - lower(piece)), 0) AS seen_s
+        FROM unnest(seen * nummultirange(numrange(0, d.duration_s))) AS piece
     ) AS l
 )
 UPDATE progress p SET

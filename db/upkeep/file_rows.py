@@ -8,7 +8,14 @@ from uuid import UUID
 from db.pool import Queries, Row, Transaction
 
 Kind = Literal[
-    "original", "representation", "alternate", "thumbnail", "storyboard", "ladder", "superseded"
+    "original",
+    "representation",
+    "alternate",
+    "thumbnail",
+    "storyboard",
+    "ladder",
+    "superseded",
+    "replacement",
 ]
 
 
@@ -16,7 +23,9 @@ Kind = Literal[
 class FileRow:
     """A file that must exist; the original only until the served file does.
 
-    A superseded one belonged to an adaptive ladder, or its playlists, before the present ones.
+    A superseded one belonged to an adaptive ladder, or its playlists, before the present ones, or
+    to a film that was replaced. A replacement is another film, as it arrived or as it is to be
+    served.
     """
 
     kind: Kind
@@ -43,6 +52,11 @@ class VideoFiles:
     is_retryable: bool
     original: FileRow
     files: tuple[FileRow, ...]
+
+    @property
+    def current_names(self) -> set[str]:
+        """Names of the files that are not left over."""
+        return {row.name for row in self.files if row.kind != "superseded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,16 @@ SELECT v.id, v.course_id, v.deleted_at IS NOT NULL AS is_deleted,
         SELECT CASE WHEN l.superseded_at IS NULL THEN 'ladder' ELSE 'superseded' END,
             l.file_name, l.size_bytes, l.sha256
         FROM ladder_files l WHERE l.video_id = v.id
+        UNION ALL
+        SELECT 'superseded', o.file_name, o.size_bytes, NULL
+        FROM replaced_files o WHERE o.video_id = v.id
+        UNION ALL
+        SELECT 'replacement', 'replacement-' || replace(r.id::text, '-', '') || '.'
+            || r.source_format, r.original_size_bytes, r.original_sha256
+        FROM replacements r WHERE r.video_id = v.id AND r.failure_code IS NULL
+        UNION ALL
+        SELECT 'replacement', r.file_name, r.size_bytes, r.sha256
+        FROM replacements r WHERE r.video_id = v.id AND r.file_name IS NOT NULL
     ) f) AS files
 FROM {videos} v
 """
@@ -93,7 +117,10 @@ AFTER = (
 # One statement, one snapshot: a job that ends or starts meanwhile is never missed.
 STUCK = """
 SELECT v.id, v.course_id FROM videos v
-WHERE v.status = 'processing' AND v.deleted_at IS NULL AND NOT EXISTS (
+WHERE v.deleted_at IS NULL AND (
+    v.status = 'processing'
+    OR EXISTS (SELECT FROM replacements r WHERE r.video_id = v.id AND r.failure_code IS NULL)
+) AND NOT EXISTS (
     SELECT FROM procrastinate_jobs j
     WHERE j.lock = v.id::text AND j.status IN ('todo', 'doing'))
 ORDER BY v.id
@@ -141,7 +168,10 @@ WITH forgotten AS (DELETE FROM ladders WHERE video_id = %(id)s)
 UPDATE ladder_files SET superseded_at = now() WHERE video_id = %(id)s AND superseded_at IS NULL
 """
 
-FORGET_LADDER_FILE = "DELETE FROM ladder_files WHERE video_id = %s AND file_name = %s"
+FORGET_SUPERSEDED = (
+    "DELETE FROM ladder_files WHERE video_id = %s AND file_name = %s AND superseded_at IS NOT NULL",
+    "DELETE FROM replaced_files WHERE video_id = %s AND file_name = %s",
+)
 
 # An asset that existed once can be made again.
 FORGET_UNMAKABLE = "DELETE FROM unmakable WHERE video_id = %s"
@@ -174,7 +204,7 @@ async def read_next(queries: Queries, video_id: UUID, limit: int) -> list[VideoF
 
 
 async def list_stuck(queries: Queries) -> list[StuckVideo]:
-    """Videos in processing without a job."""
+    """Videos in processing, or with a film that is to replace theirs, without a job."""
     rows = await queries.fetch_all(STUCK)
     return [StuckVideo(UUID(str(row.id)), row.course_id) for row in rows]
 
@@ -200,9 +230,10 @@ async def clear_ladder(transaction: Transaction, video_id: UUID) -> None:
     await transaction.execute(FORGET_LADDER, {"id": str(video_id)})
 
 
-async def delete_ladder_file(transaction: Transaction, video_id: UUID, name: str) -> None:
+async def delete_superseded(transaction: Transaction, video_id: UUID, name: str) -> None:
     """Delete the row of a superseded file, which nothing replaces."""
-    await transaction.execute(FORGET_LADDER_FILE, (str(video_id), name))
+    for statement in FORGET_SUPERSEDED:
+        await transaction.execute(statement, (str(video_id), name))
 
 
 async def clear_unmakable(transaction: Transaction, video_id: UUID) -> None:

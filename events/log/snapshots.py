@@ -27,6 +27,13 @@ class Captions(msgspec.Struct, frozen=True):
     url: str
 
 
+class ReplacementView(msgspec.Struct, frozen=True):
+    """Another film for the video: how far it is, or why the video keeps the one that it has."""
+
+    processing_ratio: float
+    failure: Failure | None
+
+
 class RenditionView(msgspec.Struct, frozen=True, kw_only=True):
     """A picture size of the adaptive ladder; what it takes is None until it is ready.
 
@@ -75,6 +82,7 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     thumbnails: dict[str, str]
     captions: list[Captions]
     chapters_url: str | None
+    replacement: ReplacementView | None
     uploaded_by: str
     created_at: datetime
     updated_at: datetime
@@ -102,7 +110,7 @@ def snapshot(video: Video) -> VideoSnapshot:
         # Playable from S3 counts as ready: clients need not know the source.
         status="ready" if video.plays_from else video.status,
         failure=_failure(video),
-        processing_ratio=video.processing_ratio,
+        processing_ratio=_processing_ratio(video),
         duration=video.duration_s,
         **{name: getattr(media, name, None) for name in FILE_FACTS},
         mime_type=getattr(primary or media, "mime_type", None),
@@ -115,6 +123,7 @@ def snapshot(video: Video) -> VideoSnapshot:
         thumbnails=thumbnail_urls(video),
         captions=captions(video, f"/api/v1/videos/{video.id}/"),
         chapters_url=chapters_url(video, f"/api/v1/videos/{video.id}/"),
+        replacement=_replacement(video),
         uploaded_by=video.uploaded_by,
         created_at=video.created_at,
         updated_at=video.updated_at,
@@ -147,6 +156,24 @@ def captions(video: Video, base: str) -> list[Captions]:
 
 def chapters_url(video: Video, base: str) -> str | None:
     return f"{base}chapters" if video.has_chapters else None
+
+
+def _processing_ratio(video: Video) -> float:
+    """That of the film which a video in processing waits for."""
+    replacement = video.replacement
+    if video.status == "processing" and replacement is not None and replacement.is_pending:
+        return replacement.processing_ratio
+    return video.processing_ratio
+
+
+def _replacement(video: Video) -> ReplacementView | None:
+    found = video.replacement
+    if found is None:
+        return None
+    failure = None
+    if found.failure_code is not None:
+        failure = Failure(found.failure_code, found.failure_detail or "")
+    return ReplacementView(found.processing_ratio, failure)
 
 
 def _rendition(row: RungRow) -> RenditionView:

@@ -133,6 +133,8 @@ class Pictures:
         async with self._database.transaction() as transaction:
             now = await _lock_video(transaction, video.id)
             if now is not None and _names(now, FIRST_KINDS) == _names(video, FIRST_KINDS):
+                if kinds == ALL_KINDS:
+                    await videos.set_own_picture(transaction, video.id, is_own=False)
                 await assets.add_thumbnails(transaction, video.id, rows)
                 await _record_change(transaction, video.id)
         await self._remove_unreferenced(video.id, _names(video, ALL_KINDS) | _file_names(rows))
@@ -148,7 +150,7 @@ class Pictures:
             made = await self._sandbox.for_owner(user_id).thumbnails(
                 source, container, sizes, quality, directory, ALL_KINDS, at_s=at_s
             )
-            return await self._replace(video.id, made, user_id)
+            return await self._replace(video, made, user_id, is_own=False)
 
     async def take_picture(
         self, video: Video, picture: Path, max_pixels: int, user_id: str
@@ -159,14 +161,19 @@ class Pictures:
             made = await self._sandbox.for_owner(user_id).custom_thumbnails(
                 picture, max_pixels, sizes, quality, directory, ALL_KINDS
             )
-            return await self._replace(video.id, made, user_id)
+            return await self._replace(video, made, user_id, is_own=True)
 
-    async def _replace(self, video_id: UUID, made: list[Picture], user_id: str) -> Video | None:
+    async def _replace(
+        self, video: Video, made: list[Picture], user_id: str, *, is_own: bool
+    ) -> Video | None:
+        """Nothing changes where another film has come, of which a frame was not chosen."""
+        video_id = video.id
         async with self._database.transaction() as transaction:
             before = await _lock_video(transaction, video_id)
-            if before is None:
-                return None
+            if before is None or not (is_own or before.primary == video.primary):
+                return before
             rows = await SHARED_DISK.run(self.place, before, made)
+            await videos.set_own_picture(transaction, video_id, is_own=is_own)
             if _file_names(rows) == _names(before, ALL_KINDS):
                 return before
             await assets.remove_thumbnails(transaction, video_id)

@@ -3,7 +3,8 @@
 `enter` makes row, event and job in one transaction. The job makes a file that browsers play and
 JPEG pictures; then the video is `ready`. More pictures follow, and the other format in a job of its
 own with a lower priority than new uploads. Every step is repeatable: a killed worker costs only the
-step it was in. A deletion cancels the work within seconds; a restored video is processed again.
+step it was in. A deletion cancels the work within seconds; a restored video is processed again. A
+film that replaces another one is made by the same job, before anything else of the video.
 """
 
 import logging
@@ -13,11 +14,10 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
-from db import jobs, space, uploads, videos
+from db import jobs, replacements, space, uploads, videos
 from db.media import assets
 from db.media.assets import ThumbnailRow
 from db.pool import Database, Transaction
-from db.progress import recount
 from db.upkeep import file_rows
 from db.videos import NewVideo, Video
 from events.errors import NoLongerWanted
@@ -32,6 +32,8 @@ from events.log.types import (
 )
 from events.media import pictures
 from events.media.pictures import Pictures, PictureSettings
+from events.media.recounting import recount_completions
+from events.media.replacement_work import INTERNAL, ReplacementWork, fail
 from events.media.scratch import scratch_directory
 from events.media.served_files import ServedFiles, lacks_alternate
 from storage.disk import SHARED_DISK
@@ -157,10 +159,13 @@ class Pipeline:
             database, storage, sandbox, must_be_faithful=must_be_faithful
         )
         self._pictures = Pictures(database, storage, sandbox, settings)
+        self._replacement_work = ReplacementWork(
+            database, storage, self._served_files, self._pictures, completion_ratio
+        )
 
     async def run(self, video_id: UUID, *, is_last_attempt: bool) -> None:
         """Makes the video ready or failed; raises errors that a retry may resolve."""
-        video = await videos.get(self._database, video_id)
+        video = await self._replaced(video_id, is_last_attempt=is_last_attempt)
         if video is None or video.status in NOTHING_TO_DO:
             return
         try:
@@ -172,7 +177,7 @@ class Pipeline:
                 await self._begin_ladder(video_id)
             await self._pictures.complete(video_id)
         except NoLongerWanted:
-            logger.info("video %s was deleted while it was worked on", video_id)
+            logger.info("video %s was deleted, or replaced, while it was worked on", video_id)
         except FINAL as exc:
             await self._fail(video, exc.code, exc.sentence, is_final=True)
         except (StorageFull, MediaInterrupted) as exc:
@@ -183,6 +188,14 @@ class Pipeline:
             if is_last_attempt:
                 await self.give_up(video_id)
             raise
+
+    async def _replaced(self, video_id: UUID, *, is_last_attempt: bool) -> Video | None:
+        """Returns the video after its replacement was made, or failed, if there is one."""
+        video = await videos.get(self._database, video_id)
+        if video is None or not video.is_being_replaced:
+            return video
+        await self._replacement_work.run(video, is_last_attempt=is_last_attempt)
+        return await videos.get(self._database, video_id)
 
     async def add_alternate(self, video_id: UUID, *, is_last_attempt: bool) -> None:
         """Adds the other format if it is enabled; raises errors that a retry may resolve."""
@@ -195,10 +208,14 @@ class Pipeline:
             logger.warning("video %s keeps only its first format: no space is left", video_id)
 
     async def give_up(self, video_id: UUID) -> None:
-        """Marks the video failed after an unexpected error."""
+        """Marks the video failed after an unexpected error, or its replacement."""
+        replacement = await replacements.get(self._database, video_id)
+        if replacement is not None:
+            await fail(self._database, replacement, *INTERNAL)
+            return
         video = await videos.get(self._database, video_id)
         if video is not None:
-            await self._fail(video, "internal", "The video could not be processed.", is_final=False)
+            await self._fail(video, *INTERNAL, is_final=False)
 
     async def _make_ready(self, video: Video) -> None:
         """Raises: NoLongerWanted. A restored video starts again from the files made by then."""
@@ -223,30 +240,17 @@ class Pipeline:
                 raise NoLongerWanted
             await assets.add_thumbnails(transaction, video.id, thumbnails)
             ready = await _get_existing(transaction, video.id)
-            completed = (
-                await self._recount_completions(transaction, ready) if ready.s3_source else []
-            )
+            completed = await self._completions(transaction, ready)
             await log.append(
                 transaction, [video_event(VideoReady, ready, ready.uploaded_by), *completed]
             )
 
-    async def _recount_completions(
-        self, transaction: Transaction, video: Video
-    ) -> list[PlaybackCompleted]:
-        """Completions of viewers who watched in S3, before the video's duration was known."""
-        found = await recount.recount(transaction, video.id, self._completion_ratio)
-        return [
-            PlaybackCompleted(
-                video_id=video.id,
-                course_id=video.course_id,
-                user_id=one.user_id,
-                occurred_at=datetime.now(UTC),
-                position_s=one.position_s,
-                watched_ratio=one.watched_ratio,
-                session_id=one.session_id or "",
-            )
-            for one in found
-        ]
+    async def _completions(self, transaction: Transaction, video: Video) -> list[PlaybackCompleted]:
+        """Of viewers who watched in S3, before the video's duration was known."""
+        if not video.s3_source:
+            return []
+        ratio = self._completion_ratio
+        return await recount_completions(transaction, video, ratio, cuts_watched=True)
 
     async def _enqueue_alternate(self, video_id: UUID) -> None:
         video = await videos.get(self._database, video_id)

@@ -6,15 +6,17 @@ does not lose it.
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn
 from uuid import UUID
 
-from db import videos
-from db.media import assets
+from db import replacements, videos
+from db.media import assets, ladders
 from db.media.assets import RepresentationRow
 from db.pool import Database
+from db.replacements import Replacement
+from db.upkeep import file_rows
 from db.videos import MediaFacts, Video
 from events.errors import NoLongerWanted, UnfaithfulMedia
 from events.log.video_events import append_updated
@@ -23,7 +25,7 @@ from events.media.fidelity import MADE_HERE, Fidelity
 from events.media.scratch import scratch_directory
 from storage.conversion.transcode_limits import transcode_budget
 from storage.disk import SHARED_DISK
-from storage.errors import FINAL
+from storage.errors import FINAL, wrap_os_errors
 from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.facts import Prepared, Probe, TranscodeTask
 from storage.paths import StoragePaths, asset_name, original_name
@@ -50,8 +52,9 @@ class ServedFile:
     sha256: str
 
     def row(self, *, is_primary: bool) -> RepresentationRow:
-        """Blocks."""
-        media, size_bytes = self.media, self.path.stat().st_size
+        """Blocks. Raises: FileMissing."""
+        with wrap_os_errors():
+            media, size_bytes = self.media, self.path.stat().st_size
         return RepresentationRow(
             media.container, self.path.name, media.mime_type, size_bytes, self.sha256, is_primary
         )
@@ -122,18 +125,49 @@ class ServedFiles:
         formats = [video.source_format] if video.source_format else [*FORMATS]
         await self.discard(video, [original_name(one) for one in formats])
 
+    async def serve_replacement(
+        self, video: Video, replacement: Replacement, report: ReportProgress
+    ) -> ServedFile:
+        """As `serve`, for another film of the video; both play until the video is switched."""
+        shown = _as_replaced(video, replacement)
+        if replacement.served is not None:
+            return await self.serve(shown, report)
+        name = original_name(_source_format(shown), replacement.id)
+        served, original_sha256 = await self._make_from(shown, name, report)
+        if not await self._record_replacement(replacement, served, original_sha256):
+            await self.discard_unnamed(video, [served.path.name])
+            raise NoLongerWanted
+        return served
+
+    async def discard_unnamed(self, video: Video, file_names: Sequence[str]) -> None:
+        """Removes those files that no row names; under the lock, so none is named meanwhile."""
+        async with self._database.transaction() as transaction:
+            await ladders.lock(transaction, video.id)
+            rows = (await file_rows.read_videos(transaction, [video.id])).get(video.id)
+            if rows is not None:
+                await self.discard(
+                    video, [one for one in file_names if one not in rows.current_names]
+                )
+
     async def _make_served(self, video: Video, report: ReportProgress) -> ServedFile:
-        original = self._path(video, original_name(_source_format(video)))
+        name = original_name(_source_format(video))
+        served, original_sha256 = await self._make_from(video, name, report)
+        if not await self._record_served(video, served, original_sha256):
+            await self._discard_unwanted(video, served)
+        return served
+
+    async def _make_from(
+        self, video: Video, name: str, report: ReportProgress
+    ) -> tuple[ServedFile, str]:
+        """Publishes the file that is made of this original; returns the original's hash, too."""
+        original = self._path(video, name)
         async with scratch_directory(self._storage) as directory:
             source, probe = await self._make_playable(video, original, directory / "made", report)
             await report(MADE_RATIO)
             served = await self._publish(video, source, "source", media_facts(probe))
-        original_sha256 = served.sha256
-        if source != original:
-            original_sha256 = await SHARED_DISK.run(sha256_file, original)
-        if not await self._record_served(video, served, original_sha256):
-            await self._discard_unwanted(video, served)
-        return served
+        if source == original:
+            return served, served.sha256
+        return served, await SHARED_DISK.run(sha256_file, original)
 
     async def _make_playable(
         self, video: Video, original: Path, target: Path, report: ReportProgress
@@ -251,15 +285,32 @@ class ServedFiles:
             await assets.add_representation(transaction, video.id, row)
         return True
 
+    async def _record_replacement(
+        self, replacement: Replacement, served: ServedFile, original_sha256: str
+    ) -> bool:
+        """Like `_record_served`. Raises: FileMissing if a file of this name has just been removed,
+        which one of the same content had left over."""
+        async with self._database.transaction() as transaction:
+            await ladders.lock(transaction, replacement.video_id)
+            row = await SHARED_DISK.run(served.row, is_primary=True)
+            return await replacements.set_served(transaction, replacement.id, row, original_sha256)
+
     async def _record_alternate(self, video: Video, served: ServedFile) -> bool:
-        """Like `_record_served`, for the other format; appends VideoUpdated."""
-        row = await SHARED_DISK.run(served.row, is_primary=False)
+        """Like `_record_replacement`, for the other format; appends VideoUpdated."""
         async with self._database.transaction() as transaction:
             if not await videos.touch(transaction, video.id):
                 return False
+            row = await SHARED_DISK.run(served.row, is_primary=False)
             await assets.add_representation(transaction, video.id, row)
             await append_updated(transaction, video.id)
         return True
+
+
+def _as_replaced(video: Video, replacement: Replacement) -> Video:
+    """The video as it is to be."""
+    made = (replacement.served,) if replacement.served is not None else ()
+    media, source_format = replacement.media, replacement.source_format
+    return replace(video, probed=media, source_format=source_format, representations=made)
 
 
 def lacks_alternate(video: Video) -> bool:

@@ -35,7 +35,7 @@ from storage.errors import (
     wrap_os_errors,
 )
 from storage.media.facts import Examined, MediaLimits
-from storage.paths import StoragePaths
+from storage.paths import StoragePaths, original_name
 from storage.receiving.partials import PartialFile, hold_partial
 from storage.receiving.uploads import require_space
 from storage.s3.checksums import Mismatch, Verified
@@ -274,7 +274,8 @@ class Importer:
     ) -> None:
         """Publishes the file, replacing what a killed import left."""
         await self._run(remove_video, self._storage, course_id, video_id)
-        await self._run(publish_partial, self._storage, file.path, course_id, video_id, extension)
+        name = original_name(extension)
+        await self._run(publish_partial, self._storage, file.path, course_id, video_id, name)
 
     async def _enter_within(
         self,

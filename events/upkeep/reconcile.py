@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
-from db import clock, jobs, videos
+from db import clock, jobs, replacements, videos
 from db.advisory_locks import AdvisoryLock
 from db.media import ladders
 from db.pool import Database, Transaction
@@ -24,6 +24,7 @@ from events.log.snapshots import video_event
 from events.log.types import VideoFailed
 from events.log.video_events import append_updated
 from events.media import pipeline
+from events.media.replacement_work import fail
 from events.upkeep.pairing import require_pair
 from events.upkeep.survey import Finding, Survey, survey
 from storage.disk import SHARED_DISK
@@ -219,6 +220,8 @@ async def _replace(database: Database, storage: StoragePaths, finding: Finding) 
     assert finding.row is not None
     if finding.row.kind == "superseded":
         return await _forget_superseded(database, finding.video_id, finding.row.name)
+    if finding.row.kind == "replacement":
+        return await _give_up_replacement(database, finding)
     if finding.row.kind in ESSENTIAL:
         return finding.has_original and await _begin_again(database, finding)
     is_queued = await _make_again(database, finding, finding.row.kind)
@@ -232,7 +235,17 @@ async def _forget_superseded(database: Database, video_id: UUID | None, name: st
     """Deletes the row of a file that is kept only for who began to play it."""
     assert video_id is not None
     async with database.transaction() as transaction:
-        await file_rows.delete_ladder_file(transaction, video_id, name)
+        await file_rows.delete_superseded(transaction, video_id, name)
+    return True
+
+
+async def _give_up_replacement(database: Database, finding: Finding) -> bool:
+    """Ends the replacement whose file is damaged: the video keeps the film that it has."""
+    assert finding.video_id is not None
+    replacement = await replacements.get(database, finding.video_id)
+    if replacement is None:
+        return False
+    await fail(database, replacement, LOST_CODE, LOST_DETAIL)
     return True
 
 

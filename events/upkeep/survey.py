@@ -264,5 +264,9 @@ def _stuck_ladder(video_id: UUID, course_id: str) -> Finding:
 
 def _stuck(video: file_rows.StuckVideo) -> Finding:
     return Finding(
-        "stuck", video.course_id, video.id, None, "it is being processed, but has no job"
+        "stuck",
+        video.course_id,
+        video.id,
+        None,
+        "it is being processed, or replaced, but has no job",
     )

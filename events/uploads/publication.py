@@ -1,4 +1,5 @@
-"""Publication of received bytes as a video: examined, put in place, inserted as a row.
+"""Publication of received bytes as a video, or as another film for one: examined, put in place,
+inserted as a row.
 
 Both ways of uploading end here. The file has its place before its row: a crash in between leaves
 only a stray file, which the reconcile removes.
@@ -12,18 +13,21 @@ from uuid import UUID
 from db import videos
 from db.errors import CommitUnknown, DatabaseError
 from db.pool import Database
+from db.replacements import NewReplacement
 from db.uploads import Upload
 from db.videos import MediaFacts, NewVideo, Video
-from events.media import pipeline
+from events.media import pipeline, replacements
 from events.media.served_files import media_facts
 from events.uploads.settings import UploadSettings
 from storage.disk import Disk
 from storage.errors import StorageError
-from storage.paths import StoragePaths
+from storage.paths import StoragePaths, original_name
 from storage.receiving.partials import PartialFile
 from storage.receiving.uploads import UploadFile
 from storage.sandbox.children import Sandbox
-from storage.videos import publish_original, publish_partial, remove_video
+from storage.videos import publish_original, publish_partial, remove_asset, remove_video
+
+NewFilm = NewVideo | NewReplacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +59,32 @@ class Publication:
         found = await sandbox.examine(path, settings.media_limits, settings.allowed_formats)
         return Received(found.source, media_facts(found.probe))
 
-    async def publish_whole(self, file: UploadFile, new: NewVideo, upload_id: UUID) -> Video | None:
-        """Publish the file and insert its row; None, and no file either, if the module is gone.
+    async def publish_whole(self, file: UploadFile, new: NewFilm, upload_id: UUID) -> Video | None:
+        """Publish the file and insert its row; None, and no file either, if the module is gone, or
+        the video that the film is for.
 
         Raises: StorageError, CommitUnknown, DatabaseError.
         """
-        extension = new.source_format
-        await publish_original(self._storage, file, new.course_id, new.id, extension, self._disk)
+        await publish_original(self._storage, file, new.course_id, *_place(new), self._disk)
         return await self._enter(new, upload_id)
 
-    async def publish_resumed(self, file: PartialFile, new: NewVideo, held: Upload) -> Video | None:
+    async def publish_resumed(self, file: PartialFile, new: NewFilm, held: Upload) -> Video | None:
         """As `publish_whole`; the file also keeps its own name, and None also for one fenced."""
         await self._disk.run_to_its_end(
-            publish_partial, self._storage, file.path, new.course_id, new.id, new.source_format
+            publish_partial, self._storage, file.path, new.course_id, *_place(new)
         )
         return await self._enter(new, held.id, held.holder)
 
     async def _enter(
-        self, new: NewVideo, upload_id: UUID, holder: int | None = None
+        self, new: NewFilm, upload_id: UUID, holder: int | None = None
     ) -> Video | None:
         try:
-            video = await pipeline.enter(self._database, new, upload_id, holder)
+            if isinstance(new, NewVideo):
+                video = await pipeline.enter(self._database, new, upload_id, holder)
+            else:
+                video = await replacements.enter(self._database, new, upload_id, holder)
         except CommitUnknown:
-            return await self._perhaps_entered(new.id)
+            return await self._perhaps_entered(new)
         except DatabaseError:
             await self._unpublish(new)
             raise
@@ -85,21 +92,38 @@ class Publication:
             await self._unpublish(new)
         return video
 
-    async def _perhaps_entered(self, video_id: UUID) -> Video:
-        """The video, if its commit took place after all.
+    async def _perhaps_entered(self, new: NewFilm) -> Video:
+        """The video, if the film's commit took place after all.
 
         Raises: CommitUnknown. The file stays then: a row that is not visible yet may name it, and
         otherwise the reconcile removes it.
         """
         try:
-            video = await videos.get(self._database, video_id)
+            video = await videos.get(self._database, _place(new)[0])
         except DatabaseError as exc:
             raise CommitUnknown from exc
-        if video is None:
+        if video is None or not _is_of(video, new):
             raise CommitUnknown
         return video
 
-    async def _unpublish(self, new: NewVideo) -> None:
+    async def _unpublish(self, new: NewFilm) -> None:
         """Remove a file without a row; if that fails, the reconcile removes it."""
+        video_id, name = _place(new)
         with suppress(StorageError):
-            await self._disk.run(remove_video, self._storage, new.course_id, new.id)
+            if isinstance(new, NewVideo):
+                await self._disk.run(remove_video, self._storage, new.course_id, video_id)
+            else:
+                await self._disk.run(remove_asset, self._storage, new.course_id, video_id, name)
+
+
+def _place(new: NewFilm) -> tuple[UUID, str]:
+    """The video that the file belongs to, and its name there."""
+    if isinstance(new, NewVideo):
+        return new.id, original_name(new.source_format)
+    return new.video_id, original_name(new.source_format, new.id)
+
+
+def _is_of(video: Video, new: NewFilm) -> bool:
+    if isinstance(new, NewVideo):
+        return video.id == new.id
+    return video.replacement is not None and video.replacement.id == new.id

@@ -1,6 +1,7 @@
 """Use cases of uploads, free of HTTP.
 
-A resumable upload is created, appended to until it is complete, and then becomes a video. Bytes are
+A resumable upload is created, appended to until it is complete, and then becomes a video, or the
+film of one. Bytes are
 durable before the row counts them; a request that is cut off keeps all that arrived, one with a
 checksum nothing. The last byte is counted only with the video, so that the last step can be retried
 after any failure. One holder writes at a time; whatever another does that was fenced is not counted
@@ -16,6 +17,7 @@ from db import space, upload_holders, uploads
 from db.courses import Module
 from db.errors import DatabaseError
 from db.pool import Database
+from db.replacements import NewReplacement
 from db.space import Reservation
 from db.uploads import NewUpload, Upload
 from db.videos import NewVideo
@@ -30,7 +32,7 @@ from events.uploads.errors import (
     WrongOffset,
 )
 from events.uploads.exclusive_access import ExclusiveAccess, Held
-from events.uploads.publication import Publication, Received
+from events.uploads.publication import NewFilm, Publication, Received
 from events.uploads.receivers import Receiver, Receivers, UploadBody
 from events.uploads.settings import UploadSettings
 from events.uploads.whole_upload import WholeUpload
@@ -262,7 +264,7 @@ class Uploads:
         return room.cover_step
 
     async def _become_video(self, held: Held, authorize: Authorize) -> Upload:
-        """Publish the upload; a refusal, or a deleted module, ends it. Raises: the refusal."""
+        """Publish the upload; a refusal, or a deleted module or video, ends it. Raises: it."""
         upload, file = held.upload, held.file
         try:
             await self._join(held)
@@ -272,7 +274,7 @@ class Uploads:
             raise
         module = await authorize()
         await self._checkpoints.require_holder(upload)  # another one's files may be gone by now
-        new = _new_video(upload, module.course_id, received)
+        new = _new_film(upload, module.course_id, received)
         if await self._publication.publish_resumed(file, new, upload) is None:
             await self._discard(held)
             await authorize()
@@ -346,7 +348,18 @@ async def _append_chunks(
         receiver.end(exc)
 
 
-def _new_video(upload: Upload, course_id: str, received: Received) -> NewVideo:
+def _new_film(upload: Upload, course_id: str, received: Received) -> NewFilm:
+    if upload.replaces is not None:
+        return NewReplacement(
+            id=uuid4(),
+            video_id=upload.replaces,
+            course_id=course_id,
+            original_filename=upload.filename,
+            source_format=received.source_format,
+            media=received.media,
+            original_size_bytes=upload.length_bytes,
+            uploaded_by=upload.user_id,
+        )
     return NewVideo(
         id=uuid4(),
         course_id=course_id,

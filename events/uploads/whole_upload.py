@@ -3,9 +3,9 @@
 from uuid import UUID
 
 from db.space import Reservation
-from db.videos import NewVideo, Video
+from db.videos import Video
 from events.uploads.errors import UploadTooLarge
-from events.uploads.publication import Publication, Received
+from events.uploads.publication import NewFilm, Publication, Received
 from storage.receiving.uploads import UploadFile
 
 
@@ -46,8 +46,8 @@ class WholeUpload:
         await self._file.finish()
         return await self._publication.examine(self._file.path, self._user_id)
 
-    async def publish(self, new: NewVideo) -> Video | None:
-        """Publish the video; None, and no file either, when the module is gone.
+    async def publish(self, new: NewFilm) -> Video | None:
+        """Publish the film; None, and no file either, when its module or video is gone.
 
         Raises: StorageError, CommitUnknown, DatabaseError.
         """

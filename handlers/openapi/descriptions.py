@@ -133,7 +133,8 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "Upload-Length": _header("Upload-Length", "Bytes of the whole file.", required=True),
     "Upload-Metadata": _header(
         "Upload-Metadata",
-        "`module_id`, `filename`, `title`: pairs of a key and a value in Base64, between commas.",
+        "`module_id`, `filename`, `title`: pairs of a key and a value in Base64, between commas."
+        " `replaces`, the id of a video, in place of `module_id`: another film for that video.",
         required=True,
     ),
     "Upload-Offset": _header("Upload-Offset", "Where the body goes on.", required=True),

@@ -43,6 +43,8 @@ from handlers.request_limits import require_request_by_bearer
 from storage.media.facts import PICTURE_TYPES
 from storage.paths import asset_hash
 
+TOLERANCE_S = 1.0  # as of reports
+
 
 @endpoint(
     "POST /api/v1/videos/{video_id}/playback",
@@ -208,9 +210,12 @@ def _sources(video: Video, base: str) -> list[Source]:
 
 
 def _place(state: ProgressState, video: Video) -> float:
-    """Limits the position to the duration, which a player's clock may exceed."""
-    duration_s = video.duration_s
-    return state.position_s if duration_s is None else min(state.position_s, duration_s)
+    """Limits the position to the duration, which a player's clock may exceed. One of a longer film,
+    before a replacement, is not of this one: it begins anew."""
+    position_s, duration_s = state.position_s, video.duration_s
+    if duration_s is None:
+        return position_s
+    return min(position_s, duration_s) if position_s <= duration_s + TOLERANCE_S else 0.0
 
 
 def _time(unix_s: float) -> datetime:

@@ -21,7 +21,7 @@ from handlers.delivery.handover import Handover, is_alike
 from handlers.delivery.open_files import Representation
 from handlers.delivery.transfers import Outcome, Transfer
 from handlers.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
-from handlers.playback.damage import noting_damage
+from handlers.playback.damage import noting_damage, noting_loss
 from handlers.playback.ladders import PLAYLIST_TYPES, RUNG_TYPES, rung_type
 from storage.media.facts import CUES_TYPE, PICTURE_TYPES
 from storage.paths import asset_hash, is_servable
@@ -46,7 +46,7 @@ async def serve(
     published = PublishedFile(
         transfer.course_id, transfer.video_id, decision.representation.file_name
     )
-    with noting_damage(request, published):
+    async with noting_loss(request, published):
         async with request.app[keys.OPEN_FILES].open(decision.representation) as file:
             request[keys.IS_ROUTINE] = True
             handover = request.app.get(keys.HANDOVER)

@@ -5,7 +5,9 @@ once the file is known to be a video and is safely stored; the rest is a backgro
 """
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from uuid import uuid4
 
 from aiohttp import hdrs, web
@@ -38,7 +40,6 @@ from handlers.uploads.multipart import MultipartReader
 RIGHTS_AGE_S = 5.0  # how long an upload may go on after its user lost the right
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries, part headers, the title
 
-
 FORM = {
     "type": "object",
     "properties": {
@@ -54,6 +55,27 @@ FORM = {
 }
 
 
+REFUSALS = (
+    *ALLOWED,
+    *BODY,
+    EmptyUpload,
+    UndecodableFile,
+    FileWithoutVideo,
+    FileTooComplex,
+    OverQuota,
+    RateLimited,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedForm:
+    """The file of a form, all of which is durable, and what it is."""
+
+    upload: WholeUpload
+    part: FilePart
+    received: Received
+
+
 @endpoint(
     "POST /api/v1/modules/{module_id}/videos",
     Operation(
@@ -63,36 +85,35 @@ FORM = {
             Answer(201, "Received and stored; processing.", {JSON: VideoSnapshot}, ("Location",)),
         ),
         body=Body({"multipart/form-data": FORM}),
-        problems=(
-            *ALLOWED,
-            *BODY,
-            EmptyUpload,
-            UndecodableFile,
-            FileWithoutVideo,
-            FileTooComplex,
-            OverQuota,
-            RateLimited,
-        ),
+        problems=REFUSALS,
     ),
 )
 async def post_video(request: web.Request) -> web.Response:
-    viewer = request[keys.VIEWER]
     module = await allowed_module(request, Right.EDIT)
+    async with receive_form(request, module.course_id) as form:
+        # Rights may have changed while hours of lecture arrived.
+        module = await allowed_module(request, Right.EDIT)
+        video = await form.upload.publish(_new_video(form, module, request[keys.VIEWER].user_id))
+    if video is None:  # the module was deleted in the last moment
+        refuse_missing(request[keys.VIEWER])
+    location = f"/api/v1/videos/{video.id}"
+    return answer_json(snapshot(video), status=201, headers={hdrs.LOCATION: location})
+
+
+@asynccontextmanager
+async def receive_form(request: web.Request, course_id: str) -> AsyncIterator[ReceivedForm]:
+    """Receives and examines the file of a form; it goes with the block unless it is published.
+
+    Raises: the refusals of a file, and as `Access.require` when the right is lost meanwhile.
+    """
     _refuse_announced_size(request)
     await require_own_storage(request)
     reader = open_form(request)
     async with _receiving(request) as upload:
         part = await file_part(reader)
-        await _append_file(request, module, reader, upload)
+        await _append_file(request, course_id, reader, upload)
         await refuse_more_parts(reader)
-        received = await upload.finish()
-        # Rights may have changed while hours of lecture arrived.
-        module = await allowed_module(request, Right.EDIT)
-        video = await upload.publish(_new_video(upload, module, part, received, viewer.user_id))
-    if video is None:  # the module was deleted in the last moment
-        refuse_missing(viewer)
-    location = f"/api/v1/videos/{video.id}"
-    return answer_json(snapshot(video), status=201, headers={hdrs.LOCATION: location})
+        yield ReceivedForm(upload, part, await upload.finish())
 
 
 def _refuse_announced_size(request: web.Request) -> None:
@@ -115,38 +136,36 @@ def _receiving(request: web.Request) -> AbstractAsyncContextManager[WholeUpload]
 
 
 async def _append_file(
-    request: web.Request, module: Module, reader: MultipartReader, upload: WholeUpload
+    request: web.Request, course_id: str, reader: MultipartReader, upload: WholeUpload
 ) -> None:
     """Append the part chunk by chunk, so that limits and rights are checked while bytes arrive."""
     clock = asyncio.get_running_loop().time
     due_s = clock() + RIGHTS_AGE_S
     while chunk := await next_chunk(reader):
         if clock() >= due_s:
-            await _require_still(request, module)
+            await _require_still(request, course_id)
             due_s = clock() + RIGHTS_AGE_S
         await upload.append(chunk)
     if upload.size_bytes == 0:
         raise EmptyUpload
 
 
-async def _require_still(request: web.Request, module: Module) -> None:
+async def _require_still(request: web.Request, course_id: str) -> None:
     """Raises: as `Access.require`; an upload of hours survives an outage of the database."""
     with suppress(DatabaseUnavailable, DatabaseTimeout):
         access, viewer = request.app[keys.ACCESS], request[keys.VIEWER]
-        await access.require(viewer, module.course_id, Right.EDIT)
+        await access.require(viewer, course_id, Right.EDIT)
 
 
-def _new_video(
-    upload: WholeUpload, module: Module, part: FilePart, received: Received, user_id: str
-) -> NewVideo:
+def _new_video(form: ReceivedForm, module: Module, user_id: str) -> NewVideo:
     return NewVideo(
         id=uuid4(),
         course_id=module.course_id,
         module_id=module.id,
-        title=part.title,
-        original_filename=part.filename,
-        source_format=received.source_format,
-        media=received.media,
-        original_size_bytes=upload.size_bytes,
+        title=form.part.title,
+        original_filename=form.part.filename,
+        source_format=form.received.source_format,
+        media=form.received.media,
+        original_size_bytes=form.upload.size_bytes,
         uploaded_by=user_id,
     )

@@ -80,6 +80,7 @@ def _view(upload: Upload) -> UploadView:
         uploaded_by=upload.user_id,
         length=upload.length_bytes,
         offset=upload.offset_bytes,
+        replaces=upload.replaces,
         created_at=upload.created_at,
         expires_at=upload.expires_at,
     )

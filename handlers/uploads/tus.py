@@ -2,23 +2,30 @@
 and termination (https://tus.io/protocols/resumable-upload).
 
 An upload belongs to its creator; each request needs the right to add videos to its course. Uploads
-are never concatenated, and their length is known from the beginning.
+are never concatenated, and their length is known from the beginning. With `replaces` an upload is
+another film for a video, whose title and place stay.
 """
 
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 from aiohttp import hdrs, web
 
+from db.courses import Module
 from db.uploads import NewUpload, Upload
 from events.uploads.checksum import Checksum
 from events.uploads.uploads import Arrival
 from handlers import keys
 from handlers.access.rate_limits import is_free
 from handlers.access.rules import Right
-from handlers.allowed import allowed_module_named, allowed_upload, own_upload
+from handlers.allowed import (
+    allowed_module_named,
+    allowed_upload,
+    own_upload,
+    replaceable_video,
+)
 from handlers.delivery.conditional import http_date
 from handlers.errors import (
     ChecksumMismatch,
@@ -28,6 +35,7 @@ from handlers.errors import (
     InvalidRequest,
     Locked,
     MethodNotAllowed,
+    NotReady,
     OffsetMismatch,
     OverQuota,
     PreconditionFailed,
@@ -89,6 +97,7 @@ RECEIVING = (
     Locked,
     ChecksumMismatch,
     OverQuota,
+    NotReady,
 )
 TUS = Operation(
     tag=Tag.VIDEOS,
@@ -201,7 +210,7 @@ async def patch_upload(request: web.Request) -> web.Response:
     checksum = parse_checksum(request.headers.get(UPLOAD_CHECKSUM))
     upload = await own_upload(request)
     if upload.video_id is None:
-        await allowed_module_named(request, upload.module_id, Right.EDIT)
+        await _target_module(request, upload)
         await require_own_storage(request)
     arrival = _arrival(request, upload, offset_bytes, checksum)
     upload = await request.app[keys.UPLOADS].append(upload.id, arrival)
@@ -261,18 +270,44 @@ async def _new_upload(request: web.Request, length_bytes: int) -> NewUpload:
     pairs = parse_metadata(",".join(request.headers.getall(UPLOAD_METADATA, ())))
     filename = kept_filename(pairs.get("filename", b"").decode("utf-8", "replace"))
     title = _text(pairs, "title", Title) if "title" in pairs else title_from(filename)
-    module_id = _text(pairs, "module_id", Identifier)
-    module = await allowed_module_named(request, module_id, Right.EDIT)
+    replaces = None
+    if "replaces" in pairs:
+        video = await replaceable_video(request, _replaced_id(pairs))
+        replaces, title, module_id, course_id = (
+            video.id,
+            video.title,
+            video.module_id,
+            video.course_id,
+        )
+    else:
+        module_id = _text(pairs, "module_id", Identifier)
+        course_id = (await allowed_module_named(request, module_id, Right.EDIT)).course_id
     return NewUpload(
         id=uuid4(),
         user_id=request[keys.VIEWER].user_id,
-        course_id=module.course_id,
-        module_id=module.id,
+        course_id=course_id,
+        module_id=module_id,
         title=title,
         filename=filename,
         metadata=build_metadata(pairs),
         length_bytes=length_bytes,
+        replaces=replaces,
     )
+
+
+async def _target_module(request: web.Request, upload: Upload) -> Module:
+    """The module of the upload, or of the video whose film it replaces. Raises: as `allowed`."""
+    module_id = upload.module_id
+    if upload.replaces is not None:
+        module_id = (await replaceable_video(request, upload.replaces)).module_id
+    return await allowed_module_named(request, module_id, Right.EDIT)
+
+
+def _replaced_id(pairs: dict[str, bytes]) -> UUID:
+    try:
+        return UUID(pairs["replaces"].decode())
+    except ValueError as exc:
+        raise InvalidRequest("`replaces` of Upload-Metadata must be the id of a video.") from exc
 
 
 def _text(pairs: dict[str, bytes], key: str, kind: Any) -> str:
@@ -291,7 +326,7 @@ def _arrival(
         offset_bytes,
         request.content_length,
         checksum,
-        partial(allowed_module_named, request, upload.module_id, Right.EDIT),
+        partial(_target_module, request, upload),
     )
 
 

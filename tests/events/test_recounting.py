@@ -15,9 +15,9 @@ STATES = "SELECT user_id, watched::text, watched_ratio FROM progress ORDER BY us
 WAITING = "SELECT pid FROM pg_locks WHERE NOT granted LIMIT 1"
 
 
-async def counted(library: Any, video_id: UUID) -> list[Completion]:
+async def counted(library: Any, video_id: UUID, *, cuts_watched: bool = True) -> list[Completion]:
     async with library.database.transaction() as transaction:
-        return await recount(transaction, video_id, 0.9)
+        return await recount(transaction, video_id, 0.9, cuts_watched=cuts_watched)
 
 
 async def test_it_is_cut_to_the_duration_and_measured_by_it(library: Any) -> None:
@@ -37,6 +37,23 @@ async def test_it_is_cut_to_the_duration_and_measured_by_it(library: Any) -> Non
         ("bob", "{[2,4)}", 0.2),
         ("cleo", "{}", 0.0),
         ("dan", "{[0,40)}", 0.0),
+    ]
+
+
+async def test_what_lies_beyond_the_duration_of_another_film_stays_and_does_not_count(
+    library: Any,
+) -> None:
+    video_id = await library.video(duration_s=10)
+    async with library.database.transaction() as transaction:
+        for user, watched in (("ada", "{[0,9),[15,20)}"), ("bob", "{[8,30)}")):
+            await transaction.execute(REPORT, (user, str(video_id), watched))
+
+    completed = await counted(library, video_id, cuts_watched=False)
+
+    assert completed == [Completion("ada", 5.0, 0.9, None)]
+    assert [tuple(row) for row in await library.database.fetch_all(STATES)] == [
+        ("ada", "{[0,9),[15,20)}", 0.9),
+        ("bob", "{[8,30)}", 0.2),
     ]
 
 

@@ -7,11 +7,13 @@ from uuid import UUID, uuid4
 
 from db import videos
 from db.pool import Database
+from db.replacements import NewReplacement
 from db.videos import MediaFacts, NewVideo, Video
-from events.media import pipeline
+from events.media import pipeline, replacements
 from events.media.pictures import Pictures, PictureSettings
 from events.media.pipeline import Pipeline
-from storage.paths import StoragePaths
+from events.upkeep import replaced_files
+from storage.paths import StoragePaths, original_name
 from tests.plain_media import INDEX_FIRST, PlainMedia, sha256
 
 SIZES = [("small", 160), ("large", 640)]
@@ -93,6 +95,19 @@ class Workshop:
         assert await pipeline.enter(self.database, new, uuid4()) is not None
         return new.id
 
+    async def replace(self, video_id: UUID, content: bytes, **media: Any) -> NewReplacement:
+        """Enter another film for the video, that was just uploaded."""
+        new = new_replacement(video_id, len(content), **media)
+        name = original_name(new.source_format, new.id)
+        path = self.storage.asset("c1", video_id, name)
+        await asyncio.to_thread(path.write_bytes, content)
+        assert await replacements.enter(self.database, new, uuid4()) is not None
+        return new
+
+    async def sweep(self) -> None:
+        """Remove the files of films that were replaced, as a minute later."""
+        await replaced_files.sweep(self.database, self.storage, 0.0)
+
     async def run(self, video_id: UUID, *, is_last_attempt: bool = False) -> None:
         await self.pipeline.run(video_id, is_last_attempt=is_last_attempt)
 
@@ -161,6 +176,20 @@ def new_video(module_id: str = "m-c1", source_format: str | None = None, **media
         media=MediaFacts(**facts),
         original_size_bytes=1,
         uploaded_by="tess",
+    )
+
+
+def new_replacement(video_id: UUID, size_bytes: int, **media: Any) -> NewReplacement:
+    film = new_video(**media)
+    return NewReplacement(
+        id=uuid4(),
+        video_id=video_id,
+        course_id=film.course_id,
+        original_filename="better.mp4",
+        source_format=film.source_format,
+        media=film.media,
+        original_size_bytes=size_bytes,
+        uploaded_by="tom",
     )
 
 

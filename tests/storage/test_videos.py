@@ -31,7 +31,9 @@ async def test_published_original_is_the_upload(paths: StoragePaths, disk: Disk)
 
     async with receive(paths, uuid4(), disk, 0) as upload:
         await upload.append(b"movie")
-        path = await videos.publish_original(paths, upload, "cs-101", video_id, "mp4", disk)
+        path = await videos.publish_original(
+            paths, upload, "cs-101", video_id, "original.mp4", disk
+        )
 
     assert path == paths.video_dir("cs-101", video_id) / "original.mp4"
     assert path.read_bytes() == b"movie"
@@ -49,7 +51,7 @@ def test_what_is_stored_is_for_its_owner_and_group(tmp_path: Path, disk: Disk, u
     async def upload_both_ways() -> None:
         async with receive(paths, uuid4(), disk, 0) as upload:
             await upload.append(b"movie")
-            await videos.publish_original(paths, upload, "c1", video_id, "mp4", disk)
+            await videos.publish_original(paths, upload, "c1", video_id, "original.mp4", disk)
         async with hold_partial(paths, upload_id, disk):
             pass
 
@@ -60,7 +62,7 @@ def test_what_is_stored_is_for_its_owner_and_group(tmp_path: Path, disk: Disk, u
         picture.write_bytes(b"by a media child")
         videos.adopt_asset(paths, picture, "c1", video_id, SOURCE)
         asyncio.run(upload_both_ways())
-        videos.publish_partial(paths, paths.partial(upload_id), "c1", video_id, "webm")
+        videos.publish_partial(paths, paths.partial(upload_id), "c1", video_id, "original.webm")
     finally:
         os.umask(before)
 
@@ -72,7 +74,7 @@ def test_what_is_stored_is_for_its_owner_and_group(tmp_path: Path, disk: Disk, u
 async def test_refused_extension_leaves_nothing(paths: StoragePaths, disk: Disk) -> None:
     with pytest.raises(InvalidPath):
         async with receive(paths, uuid4(), disk, 0) as upload:
-            await videos.publish_original(paths, upload, "cs-101", uuid4(), "exe", disk)
+            await videos.publish_original(paths, upload, "cs-101", uuid4(), "original.exe", disk)
 
     assert list(paths.unfinished.iterdir()) == list(paths.courses.iterdir()) == []
 

@@ -137,6 +137,11 @@ ROWS = {
         INSERT INTO ladder_pieces (video_id, kind, number) VALUES ('{VIDEO}', 'coded', 0);
         INSERT INTO rungs (video_id, name, kind, position) VALUES ('{VIDEO}', 'v480', 'video', 0);
         INSERT INTO ladder_files VALUES ('{VIDEO}', 'v480.mp4', 'rung', 1000, 'hash')""",
+    "0048_replacements": f"""
+        INSERT INTO replacements (video_id, id, original_filename, source_format, facts,
+            original_size_bytes, uploaded_by)
+        VALUES ('{VIDEO}', '{VIDEO}', 'b.mp4', 'mp4', '{{}}', 1000, 'u2');
+        INSERT INTO replaced_files VALUES ('{VIDEO}', 'a.mp4', 1000)""",
     "0040_file_pieces": f"INSERT INTO file_pieces VALUES ('{VIDEO}', 'v480.mp4', '')",
     "0041_course_offline": "UPDATE courses SET offline = false",
 }

@@ -96,7 +96,7 @@ async def test_published_it_keeps_its_own_name(paths: StoragePaths, disk: Disk) 
     paths.partial(upload_id).write_bytes(b"a lecture")
 
     published = await asyncio.to_thread(
-        publish_partial, paths, paths.partial(upload_id), "c1", video_id, "mp4"
+        publish_partial, paths, paths.partial(upload_id), "c1", video_id, "original.mp4"
     )
 
     assert published == paths.asset("c1", video_id, "original.mp4")

@@ -1,0 +1,62 @@
+"""Replacement of a video's film in one request, as `multipart/form-data`.
+
+The film before plays until the new one is ready; id, title, captions and progress stay.
+"""
+
+from uuid import uuid4
+
+from aiohttp import web
+
+from db.replacements import NewReplacement
+from db.videos import Video
+from events.log.snapshots import VideoSnapshot, snapshot
+from handlers import keys
+from handlers.access.rules import refuse_missing
+from handlers.allowed import replaceable_video
+from handlers.errors import NotReady
+from handlers.messages import answer_json, video_id_of
+from handlers.openapi.descriptions import JSON, Answer, Body, Operation, Tag
+from handlers.openapi.endpoints import endpoint
+from handlers.uploads.form_upload import FORM, REFUSALS, ReceivedForm, receive_form
+
+
+@endpoint(
+    "PUT /api/v1/videos/{video_id}/file",
+    Operation(
+        tag=Tag.VIDEOS,
+        summary="Replace a video's film (instructor); `title` is not taken",
+        answers=(
+            Answer(
+                200,
+                "Received and stored; the film before plays until this one is ready.",
+                {JSON: VideoSnapshot},
+            ),
+        ),
+        body=Body({"multipart/form-data": FORM}),
+        problems=(*REFUSALS, NotReady),
+    ),
+)
+async def put_file(request: web.Request) -> web.Response:
+    video = await replaceable_video(request, video_id_of(request))
+    async with receive_form(request, video.course_id) as form:
+        # Rights may have changed while hours of lecture arrived.
+        video = await replaceable_video(request, video_id_of(request))
+        user_id = request[keys.VIEWER].user_id
+        changed = await form.upload.publish(_new_replacement(form, video, user_id))
+    request.app[keys.CATALOG].forget(video.id)
+    if changed is None:  # the video was deleted in the last moment
+        refuse_missing(request[keys.VIEWER])
+    return answer_json(snapshot(changed))
+
+
+def _new_replacement(form: ReceivedForm, video: Video, user_id: str) -> NewReplacement:
+    return NewReplacement(
+        id=uuid4(),
+        video_id=video.id,
+        course_id=video.course_id,
+        original_filename=form.part.filename,
+        source_format=form.received.source_format,
+        media=form.received.media,
+        original_size_bytes=form.upload.size_bytes,
+        uploaded_by=user_id,
+    )
