@@ -1,10 +1,11 @@
 """Servers that are killed, and what is to survive it."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,11 @@ from urllib.parse import urlencode
 import psycopg2
 import pytest
 
+from db.pool import open_database
+from events.upkeep.pairing import pair
+from storage.paths import StoragePaths
 from storage.samples import write_clock_mp4
+from tests.faults.killing import Killer, Place, killing_program
 from tests.running import ROOT, SECRET, free_port, wait_for
 
 TIMEOUT_S = 15.0
@@ -128,3 +133,20 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     write_clock_mp4(path, 1)
     filler = 2**20 + 2**18
     return path.read_bytes() + filler.to_bytes(4, "big") + b"free" + bytes(filler - 8)
+
+
+@pytest.fixture(scope="module")
+def killer() -> Iterator[Killer]:
+    with killing_program() as process:
+        yield Killer(process)
+
+
+@pytest.fixture
+async def place(dsn: str, tmp_path: Path, killer: Killer) -> AsyncIterator[Place]:
+    storage = await asyncio.to_thread(StoragePaths, tmp_path)
+    async with open_database(dsn, size=2) as database:
+        async with database.transaction() as transaction:
+            await transaction.execute("INSERT INTO courses (id, title) VALUES ('c1', 'One')")
+            await transaction.execute("INSERT INTO modules VALUES ('m1', 'c1', 'M', 0)")
+        storage = await pair(database, storage)
+        yield Place(dsn, database, storage, killer)

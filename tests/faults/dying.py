@@ -16,19 +16,24 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from db import videos
 from db.pool import Database, open_database
+from db.replacements import NewReplacement
+from db.videos import MediaFacts
 from events.deletion import Deletion
 from events.ladder.ladders import Ladders
 from events.ladder.options import LadderSettings
+from events.media import replacements
 from events.media.pictures import PictureSettings
 from events.media.pipeline import Pipeline
+from events.upkeep import replaced_files
 from events.upkeep.trash import sweep
 from server.worker import Liveness, MediaWork, build_queue, take_jobs
-from storage.paths import StoragePaths
+from storage.paths import StoragePaths, original_name
 from storage.sandbox.children import Sandbox
+from storage.videos import adopt_asset
 from tests.plain_media import PlainMedia
 from tests.waiting import wait_until
 
@@ -146,6 +151,24 @@ async def work_sweep(order: dict[str, Any], database: Database, steps: Steps) ->
     steps.take("swept")
 
 
+async def work_enter(order: dict[str, Any], database: Database, steps: Steps) -> None:
+    """Another film arrives for a video, in a file of its own, as the web process does it."""
+    storage, new = StoragePaths(Path(order["root"])), _replacement(order)
+    upload = storage.upload(new.id)
+    upload.write_bytes(order["content"].encode("latin-1"))
+    steps.arm()
+    name = original_name(new.source_format, new.id)
+    adopt_asset(storage, upload, new.course_id, new.video_id, name)
+    await replacements.enter(database, new, uuid4())
+    steps.take("entered")
+
+
+async def work_sweep_replaced(order: dict[str, Any], database: Database, steps: Steps) -> None:
+    steps.arm()
+    await replaced_files.sweep(database, StoragePaths(Path(order["root"])), 0.0)
+    steps.take("swept")
+
+
 Work = Callable[[dict[str, Any], Database, Steps], Coroutine[Any, Any, None]]
 WORKS: dict[str, Work] = {
     "job": work_job,
@@ -153,7 +176,24 @@ WORKS: dict[str, Work] = {
     "delete": work_delete,
     "restore": work_restore,
     "sweep": work_sweep,
+    "enter": work_enter,
+    "sweep replaced": work_sweep_replaced,
 }
+
+
+def _replacement(order: dict[str, Any]) -> NewReplacement:
+    return NewReplacement(
+        id=uuid4(),
+        video_id=UUID(order["video_id"]),
+        course_id="c1",
+        original_filename="better.mp4",
+        source_format="mp4",
+        media=MediaFacts(
+            30.0, 640, 360, 25.0, 0, "mp4", "h264", None, "video/mp4", is_playable=True
+        ),
+        original_size_bytes=len(order["content"]),
+        uploaded_by="tom",
+    )
 
 
 def _pipeline(kind: type[Any], order: dict[str, Any], database: Database, steps: Steps) -> Any:
