@@ -46,13 +46,15 @@ async def serve(
     published = PublishedFile(
         transfer.course_id, transfer.video_id, decision.representation.file_name
     )
-    async with noting_loss(request, published):
-        async with request.app[keys.OPEN_FILES].open(decision.representation) as file:
-            request[keys.IS_ROUTINE] = True
-            handover = request.app.get(keys.HANDOVER)
-            if handover is not None and is_alike(request.method, request.headers, plan):
-                return _handed_over(handover, plan, decision, transfer)
-            return await request.app[keys.SENDER].send(request, plan, file, transfer, decision)
+    async with (
+        noting_loss(request, published),
+        request.app[keys.OPEN_FILES].open(decision.representation) as file,
+    ):
+        request[keys.IS_ROUTINE] = True
+        handover = request.app.get(keys.HANDOVER)
+        if handover is not None and is_alike(request.method, request.headers, plan):
+            return _handed_over(handover, plan, decision, transfer)
+        return await request.app[keys.SENDER].send(request, plan, file, transfer, decision)
 
 
 def _handed_over(
