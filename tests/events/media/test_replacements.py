@@ -39,7 +39,7 @@ async def ready(workshop: Workshop) -> UUID:
 
 
 def facts_of(video: Video) -> tuple[Any, ...]:
-    """What must not change while another film is made."""
+    """Facts that stay while another film is made."""
     return video.status, video.primary, video.thumbnails, video.media, video.original_filename
 
 
