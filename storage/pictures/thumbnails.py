@@ -1,12 +1,14 @@
-"""Thumbnails of a video: the best of nine candidate frames, or the frame at a chosen time.
+"""Thumbnails of a video: its first good frame, or the frame at a chosen time.
 
-Runs in a sandboxed child; one decoded frame serves every size and kind. A good candidate is neither
-black nor white nor plain, and not part of a fade; the sharpest good one wins.
+Runs in a sandboxed child; one decoded frame serves every size and kind. A good frame is neither
+black nor white nor plain, and not part of a fade. The first one among a few of the film's first
+tenth wins; where none there is good, the sharpest good one of nine from the whole film.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -23,11 +25,15 @@ from storage.media.facts import Picture, PictureKind
 from storage.pictures.picture_files import write_pictures
 from storage.pictures.stills import MAX_PIXELS, Stills
 
+_OPENING_RATIO = Fraction(1, 10)
+_OPENING_CANDIDATES = 6
 _CANDIDATES = 9
 # Candidates are judged small: enough to distinguish a slide from a blur, and quick.
 _JUDGED_WIDTH_PX = 160
 _LEAST_LUMA, _MOST_LUMA = 16, 235
 _LEAST_CONTRAST = 10
+# Text on a plain slide has this much, however bright or dark the slide.
+_CONTRAST_OF_TEXT = 20
 # For a recording of unknown length, the candidates are in the first seconds.
 _GUESSED_DURATION = 10 * av.time_base
 # In a short clip all candidates have one keyframe: they are chosen among this many frames.
@@ -77,7 +83,8 @@ def make_thumbnails(
 def score(image: Image.Image) -> Score:
     """Judge a grey picture."""
     facts = ImageStat.Stat(image)
-    is_good = _LEAST_LUMA <= facts.mean[0] <= _MOST_LUMA and facts.stddev[0] > _LEAST_CONTRAST
+    is_lit = _LEAST_LUMA <= facts.mean[0] <= _MOST_LUMA
+    is_good = facts.stddev[0] > (_LEAST_CONTRAST if is_lit else _CONTRAST_OF_TEXT)
     return Score(is_good, ImageStat.Stat(image.filter(_EDGES)).var[0])
 
 
@@ -94,14 +101,19 @@ def _difference(one: Image.Image, other: Image.Image) -> float:
 
 
 def _best_frame(media: InputContainer, stream: VideoStream, stills: Stills) -> VideoFrame:
+    """The first good one of the film's opening, else the best of all candidates."""
     best: tuple[Score, VideoFrame] | None = None
-    for frame, following in _candidates(media, stream):
+    *opening, opening_end = _targets(media, _OPENING_RATIO, _OPENING_CANDIDATES)
+    targets = [*opening, opening_end, *_targets(media, Fraction(1), _CANDIDATES)]
+    for frame, following in _candidates(media, stream, targets):
         image = stills.render_grey(frame, _JUDGED_WIDTH_PX)
         found = score(image)
         if found.is_good and (best is None or found > best[0]):
             found = Score(not _is_fading(image, following, stills), found.sharpness)
         if best is None or found > best[0]:
             best = (found, frame)
+        if best[0].is_good and (frame.time or 0) * av.time_base <= opening_end:
+            break
     if best is None:
         raise Undecodable("no picture could be decoded")
     return best[1]
@@ -115,11 +127,11 @@ def _is_fading(image: Image.Image, following: Iterator[VideoFrame], stills: Stil
 
 
 def _candidates(
-    media: InputContainer, stream: VideoStream
+    media: InputContainer, stream: VideoStream, targets: Sequence[int]
 ) -> Iterator[tuple[VideoFrame, Iterator[VideoFrame]]]:
     """Candidates, each with the frames that follow it."""
     seen_s = -1.0
-    for target in _targets(media):
+    for target in targets:
         # A live recording may have no index to seek by: the next frames have to do.
         with suppress(av.FFmpegError):
             media.seek(target, backward=True)
@@ -130,9 +142,11 @@ def _candidates(
             yield frame, frames
 
 
-def _targets(media: InputContainer) -> list[int]:
-    start, duration = media.start_time or 0, media.duration or _GUESSED_DURATION
-    return [start + duration * n // (_CANDIDATES + 1) for n in range(1, _CANDIDATES + 1)]
+def _targets(media: InputContainer, ratio: Fraction, count: int) -> list[int]:
+    """So many times, evenly over this share of the film; the end of the film is none of them."""
+    start, duration = media.start_time or 0, (media.duration or _GUESSED_DURATION) * ratio
+    parts = count if ratio < 1 else count + 1
+    return [start + int(duration * number / parts) for number in range(1, count + 1)]
 
 
 def _frame_near(frames: Iterator[VideoFrame], target_s: float, seen_s: float) -> VideoFrame | None:

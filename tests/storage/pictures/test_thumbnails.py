@@ -121,6 +121,80 @@ def test_black_opening_before_the_only_keyframe_is_passed_over(
         assert _strongest(image, (20, 22)) == "red"
 
 
+def film_of(tmp_path: Path, *pictures: tuple[int, Image.Image], keyframe_every: int = 25) -> Path:
+    """100 s, a picture each second; (second, picture) from which on it is shown."""
+    starts = dict(pictures)
+    shown, frames = plain(0), []
+    for second in range(100):
+        shown = starts.get(second, shown)
+        frames.append((1000 * second, shown))
+    return write_frames(tmp_path / "film.mp4", frames, keyframe_every=keyframe_every)
+
+
+def poster_of(path: Path, directory: Path) -> Image.Image:
+    [picture] = make_thumbnails(path, "mp4", [("small", 160)], 90, directory, ["jpg"])
+    with Image.open(picture.file) as image:
+        return image.convert("RGB")
+
+
+def slide(background: int, text: int) -> Image.Image:
+    image = plain(background)
+    ImageDraw.Draw(image).text((20, 20), "Thermodynamics\n\nLecture 1", (text,) * 3)
+    return image
+
+
+def is_shown(image: Image.Image, expected: Image.Image) -> bool:
+    return ImageStat.Stat(ImageChops.difference(image, expected)).mean[0] < 6
+
+
+@pytest.mark.parametrize("keyframe_every", [1, 5, 100])
+@pytest.mark.parametrize(
+    "opening",
+    [
+        pytest.param(plain(0), id="black"),
+        pytest.param(plain(255), id="white"),
+        pytest.param(plain(128), id="grey"),
+    ],
+)
+def test_first_picture_of_the_first_tenth_that_shows_something_wins(
+    tmp_path: Path, opening: Image.Image, keyframe_every: int
+) -> None:
+    """However sharp those after it."""
+    soft = checkers(45)
+    path = film_of(
+        tmp_path, (0, opening), (3, soft), (12, checkers(4)), keyframe_every=keyframe_every
+    )
+
+    assert is_shown(poster_of(path, tmp_path), soft)
+
+
+def test_fade_in_is_passed_over_for_a_later_picture_of_the_first_tenth(tmp_path: Path) -> None:
+    soft, sharp = checkers(45), checkers(4)
+    frames = [(40 * n, Image.blend(plain(0), soft, min(1, n / 100))) for n in range(150)]
+    frames += [(40 * n, soft if n < 300 else sharp) for n in range(150, 1600)]
+    path = write_frames(tmp_path / "clip.mp4", frames, keyframe_every=25)
+
+    assert is_shown(poster_of(path, tmp_path), soft)
+
+
+@pytest.mark.parametrize(
+    ("background", "text"), [(255, 0), (0, 255)], ids=["black on white", "white on black"]
+)
+def test_text_on_a_plain_slide_shows_something(tmp_path: Path, background: int, text: int) -> None:
+    title = slide(background, text)
+    path = film_of(tmp_path, (0, title), (11, checkers(4)))
+
+    assert is_shown(poster_of(path, tmp_path), title)
+
+
+def test_where_the_first_tenth_shows_nothing_the_sharpest_later_picture_wins(
+    tmp_path: Path,
+) -> None:
+    path = film_of(tmp_path, (11, checkers(45)), (50, checkers(4)), (75, checkers(45)))
+
+    assert is_shown(poster_of(path, tmp_path), checkers(4))
+
+
 def test_black_video_still_gets_a_picture(make_clip: Callable[..., Path], tmp_path: Path) -> None:
     path = make_clip(frames=25, silent_until=25, audio=None)
 
