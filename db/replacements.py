@@ -12,7 +12,7 @@ import msgspec
 
 from db.media.assets import RepresentationRow
 from db.pool import Queries, Row, Transaction
-from db.videos import MediaFacts
+from db.videos import MediaFacts, parameters_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,8 @@ UPDATE videos v SET status = 'ready', processing_ratio = 1, failure_code = NULL,
     uploaded_by = r.uploaded_by, is_playable = (r.facts->>'is_playable')::boolean,
     duration_s = %(duration_s)s, width = %(width)s, height = %(height)s,
     frame_rate = %(frame_rate)s, rotation = %(rotation)s, container = %(container)s,
-    video_codec = %(video_codec)s, audio_codec = %(audio_codec)s, mime_type = %(mime_type)s
+    video_codec = %(video_codec)s, audio_codec = %(audio_codec)s, mime_type = %(mime_type)s,
+    audio_tracks = %(audio_tracks)s::jsonb
 FROM replacements r
 WHERE v.id = r.video_id AND r.id = %(id)s
 """
@@ -209,7 +210,7 @@ async def switch(transaction: Transaction, made: Replacement, served: MediaFacts
     await transaction.execute(LEAVE_FILM, ids)
     for statement in FORGET_FILM:
         await transaction.execute(statement, ids)
-    await transaction.execute(SWITCH, {**asdict(served), **ids})
+    await transaction.execute(SWITCH, {**parameters_of(served), **ids})
     await transaction.execute(END, (made.id,))
 
 

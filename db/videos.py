@@ -6,9 +6,20 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
+
 from db.media.assets import RepresentationRow, ThumbnailRow
 from db.media.rungs import RungRow
 from db.pool import Queries, Row, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTrack:
+    """A sound of a file; the language is a BCP 47 tag. None where the file does not tell."""
+
+    language: str | None
+    title: str | None
+    is_default: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,8 @@ class MediaFacts:
     audio_codec: str | None
     mime_type: str
     is_playable: bool  # by browsers
+    audio_tracks: tuple[AudioTrack, ...] | None = None
+    """None where the file that is served was not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +237,13 @@ SET_READY = """
 UPDATE videos SET status = 'ready', processing_ratio = 1, updated_at = now(),
     duration_s = %(duration_s)s, width = %(width)s, height = %(height)s,
     frame_rate = %(frame_rate)s, rotation = %(rotation)s, container = %(container)s,
-    video_codec = %(video_codec)s, audio_codec = %(audio_codec)s, mime_type = %(mime_type)s
+    video_codec = %(video_codec)s, audio_codec = %(audio_codec)s, mime_type = %(mime_type)s,
+    audio_tracks = %(audio_tracks)s::jsonb
 WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
+"""
+
+SET_AUDIO_TRACKS = """
+UPDATE videos SET audio_tracks = %s::jsonb WHERE id = %s AND deleted_at IS NULL
 """
 
 TOUCH = """
@@ -363,8 +381,21 @@ async def set_served(queries: Queries, video_id: UUID, original_sha256: str) -> 
 
 async def set_ready(queries: Queries, video_id: UUID, served: MediaFacts) -> bool:
     """False when the video is no longer being processed."""
-    parameters = {"id": video_id, **asdict(served)}
+    parameters = {"id": video_id, **parameters_of(served)}
     return await queries.fetch_one(SET_READY, parameters) is not None
+
+
+async def set_audio_tracks(
+    transaction: Transaction, video_id: UUID, tracks: Sequence[AudioTrack]
+) -> None:
+    """Record the sounds of a file that is served already."""
+    await transaction.execute(SET_AUDIO_TRACKS, (msgspec.json.encode(tracks).decode(), video_id))
+
+
+def parameters_of(media: MediaFacts) -> dict[str, Any]:
+    """The facts by the names of their columns."""
+    tracks = None if media.audio_tracks is None else msgspec.json.encode(media.audio_tracks)
+    return {**asdict(media), "audio_tracks": None if tracks is None else tracks.decode()}
 
 
 async def touch(queries: Queries, video_id: UUID) -> bool:
@@ -463,7 +494,10 @@ def _replacement(fields: list[Any]) -> ReplacementState:
 
 
 def _media(row: Row) -> MediaFacts:
-    return MediaFacts(**{field.name: getattr(row, field.name) for field in fields(MediaFacts)})
+    facts = {field.name: getattr(row, field.name) for field in fields(MediaFacts)}
+    tracks = row.audio_tracks
+    known = None if tracks is None else tuple(AudioTrack(**one) for one in tracks)
+    return MediaFacts(**facts | {"audio_tracks": known})
 
 
 def _rows(kind: type[Any], aggregated: list[list[Any]] | None) -> tuple[Any, ...]:

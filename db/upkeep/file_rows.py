@@ -140,7 +140,8 @@ WHERE v.status = 'ready' AND v.deleted_at IS NULL
             SELECT FROM thumbnails t WHERE t.video_id = v.id AND t.size_name = f.size_name
               AND t.mime_type = further.mime_type))
     AND NOT EXISTS (
-        SELECT FROM unmakable u WHERE u.video_id = v.id AND u.what = 'further-pictures'))
+        SELECT FROM unmakable u WHERE u.video_id = v.id AND u.what = 'further-pictures')
+    OR v.audio_tracks IS NULL AND v.audio_codec IS NOT NULL)
   AND NOT EXISTS (
     SELECT FROM procrastinate_jobs j
     WHERE j.lock = v.id::text AND j.status IN ('todo', 'doing'))
@@ -212,7 +213,8 @@ async def list_stuck(queries: Queries) -> list[StuckVideo]:
 async def list_missing_pictures(
     queries: Queries, first: str, further: Sequence[str], limit: int
 ) -> list[UUID]:
-    """Ready videos without a job that lack a storyboard, or a `further` type of some picture.
+    """Ready videos without a job that lack a storyboard, a `further` type of some picture, or the
+    list of their sounds.
 
     Videos for which these cannot be made are left out.
     """

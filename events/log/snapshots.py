@@ -27,6 +27,14 @@ class Captions(msgspec.Struct, frozen=True):
     url: str
 
 
+class AudioTrackView(msgspec.Struct, frozen=True):
+    """A sound of the served file; the language is a BCP 47 tag, null where the file tells none."""
+
+    language: str | None
+    title: str | None
+    default: bool
+
+
 class ReplacementView(msgspec.Struct, frozen=True):
     """Another film for the video: how far it is, or why the video keeps the one that it has."""
 
@@ -79,6 +87,7 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     original_sha256: str | None
     formats: list[str]
     renditions: list[RenditionView]
+    audio_tracks: list[AudioTrackView]
     thumbnails: dict[str, str]
     captions: list[Captions]
     chapters_url: str | None
@@ -120,6 +129,7 @@ def snapshot(video: Video) -> VideoSnapshot:
         original_sha256=video.original_sha256,
         formats=[row.format for row in video.representations],
         renditions=[_rendition(row) for row in video.rungs if row.kind == "video"],
+        audio_tracks=_audio_tracks(video),
         thumbnails=thumbnail_urls(video),
         captions=captions(video, f"/api/v1/videos/{video.id}/"),
         chapters_url=chapters_url(video, f"/api/v1/videos/{video.id}/"),
@@ -156,6 +166,16 @@ def captions(video: Video, base: str) -> list[Captions]:
 
 def chapters_url(video: Video, base: str) -> str | None:
     return f"{base}chapters" if video.has_chapters else None
+
+
+def _audio_tracks(video: Video) -> list[AudioTrackView]:
+    """Of a file that was not looked at as much as its codec tells."""
+    media = video.probed
+    if media is None or media.audio_codec is None:
+        return []
+    if media.audio_tracks is None:
+        return [AudioTrackView(None, None, default=True)]
+    return [AudioTrackView(one.language, one.title, one.is_default) for one in media.audio_tracks]
 
 
 def _processing_ratio(video: Video) -> float:

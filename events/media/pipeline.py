@@ -35,7 +35,7 @@ from events.media.pictures import Pictures, PictureSettings
 from events.media.recounting import recount_completions
 from events.media.replacement_work import INTERNAL, ReplacementWork, fail
 from events.media.scratch import scratch_directory
-from events.media.served_files import ServedFiles, lacks_alternate
+from events.media.served_files import ServedFiles, lacks_alternate, lacks_sounds
 from storage.disk import SHARED_DISK
 from storage.errors import FINAL, MediaInterrupted, StorageFull
 from storage.paths import StoragePaths
@@ -176,6 +176,8 @@ class Pipeline:
             if self._begin_ladder is not None:
                 await self._begin_ladder(video_id)
             await self._pictures.complete(video_id)
+            if lacks_sounds(video):
+                await self._served_files.measure_sounds(video)
         except NoLongerWanted:
             logger.info("video %s was deleted, or replaced, while it was worked on", video_id)
         except FINAL as exc:

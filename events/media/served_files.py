@@ -5,7 +5,7 @@ does not lose it.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -17,7 +17,7 @@ from db.media.assets import RepresentationRow
 from db.pool import Database
 from db.replacements import Replacement
 from db.upkeep import file_rows
-from db.videos import MediaFacts, Video
+from db.videos import AudioTrack, MediaFacts, Video
 from events.errors import NoLongerWanted, UnfaithfulMedia
 from events.log.video_events import append_updated
 from events.media.cancellation import run_while_wanted
@@ -29,6 +29,7 @@ from storage.errors import FINAL, wrap_os_errors
 from storage.formats import TRAITS, Container, SourceFormat
 from storage.media.facts import Prepared, Probe, TranscodeTask
 from storage.paths import StoragePaths, asset_name, original_name
+from storage.playlists.shown_text import clean_text, known_language
 from storage.sandbox.children import Sandbox
 from storage.sha256 import sha256_file
 from storage.videos import adopt_asset, link_asset, remove_asset
@@ -36,6 +37,7 @@ from storage.videos import adopt_asset, link_asset, remove_asset
 logger = logging.getLogger(__name__)
 
 FORMATS: dict[str, Container] = {"mp4": "mp4", "webm": "webm"}
+UNKNOWN_SOUND = AudioTrack(None, None, is_default=True)
 # Share of making the served file; the rest is hashing it.
 MADE_RATIO = 0.9
 
@@ -114,6 +116,21 @@ class ServedFiles:
                 raise
         except NoLongerWanted:
             logger.info("video %s was deleted while its other format was made", video_id)
+
+    async def measure_sounds(self, video: Video) -> None:
+        """Looks at the sounds of a served file that was made before they were recorded."""
+        assert video.primary is not None
+        path, container = self._path(video, video.primary.file_name), video.media.container
+        try:
+            probe = await self._sandbox.probe(path, container, MADE_HERE)
+            tracks = [*_audio_tracks(probe)]
+        except FINAL as exc:
+            logger.warning("the sounds of video %s are not known: %s", video.id, exc)
+            tracks = [UNKNOWN_SOUND]
+        async with self._database.transaction() as transaction:
+            await videos.set_audio_tracks(transaction, video.id, tracks)
+            if await videos.touch(transaction, video.id):
+                await append_updated(transaction, video.id)
 
     async def discard(self, video: Video, file_names: Sequence[str]) -> None:
         """Removes files that no row names."""
@@ -317,6 +334,12 @@ def lacks_alternate(video: Video) -> bool:
     return video.status == "ready" and len(video.representations) == 1
 
 
+def lacks_sounds(video: Video) -> bool:
+    """True for a ready video with sound, made by a version that did not record which."""
+    is_known = video.probed is None or video.probed.audio_tracks is not None
+    return video.status == "ready" and not is_known and video.media.audio_codec is not None
+
+
 def _source_format(video: Video) -> SourceFormat:
     """The format of the original."""
     name = video.source_format or video.media.container
@@ -336,4 +359,12 @@ def media_facts(probe: Probe) -> MediaFacts:
         audio_codec=probe.audio_codec,
         mime_type=probe.mime_type,
         is_playable=probe.is_playable_in_browsers,
+        audio_tracks=tuple(_audio_tracks(probe)),
     )
+
+
+def _audio_tracks(probe: Probe) -> Iterator[AudioTrack]:
+    """As the file tells them: text of users, which is cleaned."""
+    for number, one in enumerate(probe.audio_tracks):
+        title = clean_text(one.title) or None
+        yield AudioTrack(known_language(one.language), title, is_default=number == 0)

@@ -3,7 +3,6 @@
 Runs in a sandboxed child; reads the whole file, decodes a few pictures.
 """
 
-import re
 from array import array
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -22,17 +21,15 @@ from storage.media.codec_strings import VideoFacts
 from storage.media.decoders import is_decodable
 from storage.media.demux import open_media, video_stream
 from storage.media.geometry import display_size, fit_size
-from storage.media.measure import language_of
 from storage.media.orientation import UPRIGHT, orientation_of
 from storage.media.playable import is_video_playable
 from storage.media.probe import look, sample_ratio
 from storage.media.stream_choice import choose_sounds
+from storage.media.track_words import language_of, title_of
 from storage.remux.copied_track import start_of, ticks, unit_of
 
 # As conversions do: H.264 level 5.1 ends here.
 _LONGEST_SIDE_PX = 3840
-# In MP4 a track's title is the name of its handler, which is that of a program for the most part.
-_PROGRAMS = re.compile("handler|core media|iso media|bento4|l-smash|lavf", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -150,10 +147,5 @@ def _sound(stream: AudioStream) -> Sound:
         index=stream.index,
         channels=stream.channels,
         language=language_of(stream),
-        title=_title(stream),
+        title=title_of(stream),
     )
-
-
-def _title(stream: AudioStream) -> str:
-    name: str = stream.metadata.get("handler_name", "")
-    return stream.metadata.get("title", "") or ("" if _PROGRAMS.search(name) else name)

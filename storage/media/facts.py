@@ -39,6 +39,13 @@ class MediaLimits(msgspec.Struct, frozen=True):
     max_streams: int
 
 
+class AudioTrack(msgspec.Struct, frozen=True, kw_only=True):
+    """A sound as the file tells it; empty where it does not."""
+
+    language: str
+    title: str
+
+
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """Facts about a video file."""
 
@@ -59,6 +66,8 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """With RFC 6381 codecs."""
     streams: int
     is_playable_in_browsers: bool
+    audio_tracks: list[AudioTrack] = []
+    """The one that is heard unless another is chosen comes first."""
 
 
 class Examined(msgspec.Struct, frozen=True):

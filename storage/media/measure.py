@@ -14,10 +14,8 @@ from storage.media.contents import Content
 from storage.media.demux import open_media
 from storage.media.facts import Measured, MeasuredTrack, MediaLimits
 from storage.media.probe import probe_open
+from storage.media.track_words import language_of
 from storage.mp4.movie import Movie
-
-# FFmpeg's and the format's words for a language that is not told.
-_UNTOLD = frozenset({"und", "```"})
 
 
 def measure(path: Path, source: SourceFormat, limits: MediaLimits) -> Measured:
@@ -56,9 +54,3 @@ def _measure_track(stream: Any, content: Content, begin_s: float) -> MeasuredTra
         last=content.last,
         is_steady=content.is_steady,
     )
-
-
-def language_of(stream: Any) -> str:
-    """As the container names it; empty where it is not told."""
-    language: str = stream.language or ""
-    return "" if language in _UNTOLD else language

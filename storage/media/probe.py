@@ -26,11 +26,12 @@ from storage.media.codec_strings import (
 from storage.media.contents import Contents, read_contents, read_indexed, span_s
 from storage.media.decoders import is_decodable, unknown_codec
 from storage.media.demux import decode_frames, open_media, require_pixels, video_stream
-from storage.media.facts import MediaLimits, Probe
+from storage.media.facts import AudioTrack, MediaLimits, Probe
 from storage.media.geometry import display_size
 from storage.media.orientation import orientation_of
 from storage.media.playable import is_playable, is_video_playable
 from storage.media.stream_choice import choose_picture, choose_sounds
+from storage.media.track_words import language_of, title_of
 from storage.mp4.movie import Movie
 
 # Outside of this a rate is an artefact of the time base (WebM recorders say 1000).
@@ -113,6 +114,7 @@ def _describe(
         streams=len(media.streams),
         is_playable_in_browsers=TRAITS[source].is_native
         and is_playable(container, facts, audio_string),
+        audio_tracks=[AudioTrack(language=language_of(one), title=title_of(one)) for one in sounds],
     )
 
 
