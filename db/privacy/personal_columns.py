@@ -64,6 +64,7 @@ PERSONAL_COLUMNS = (
         Erasing.RENAME,
     ),
     PersonalColumn("video", "videos", "uploaded_by", (("id", "uuid"),), Erasing.RENAME),
+    PersonalColumn("replacement", "replacements", "uploaded_by", (VIDEO,), Erasing.RENAME),
     PersonalColumn("upload", "uploads", "user_id", (("id", "uuid"),), Erasing.RENAME),
     PersonalColumn(
         "space_reservation",

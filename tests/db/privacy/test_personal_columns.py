@@ -38,6 +38,9 @@ procrastinate_events: type
 procrastinate_jobs: queue_name task_name lock queueing_lock args status
 procrastinate_periodic_defers: task_name periodic_id
 progress: course_id position_session_id
+replaced_files: file_name
+replacements: original_filename source_format facts original_sha256 failure_code failure_detail
+replacements: format file_name mime_type sha256
 representations: format file_name mime_type sha256
 rungs: name kind state failure_code failure_detail codecs file_name details
 s3_modules: module_id video_url etag sha256
@@ -49,7 +52,7 @@ thumbnails: size_name mime_type file_name sha256
 unmakable: what code
 uploads: course_id module_id title filename metadata file_starts
 videos: course_id module_id title original_filename status failure_code failure_detail container
-videos: video_codec audio_codec mime_type original_sha256 source_format
+videos: video_codec audio_codec audio_tracks mime_type original_sha256 source_format
 web_processes: host secrets_sha256
 webhook_deliveries: webhook_id type course_id failure
 webhooks: id kind url types sealed_secret

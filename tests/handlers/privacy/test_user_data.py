@@ -63,6 +63,11 @@ async def lead_a_life(service: Any, mp4: Path) -> dict[str, Any]:
     assert (await service.ask(None, "GET", playback["stream_url"])).status == 200
     lecture = await service.video_row("m2", "c2", "ready")
     await service.execute(f"UPDATE videos SET uploaded_by = '{WHO}' WHERE id = '{lecture}'")
+    await service.execute(
+        "INSERT INTO replacements (video_id, id, original_filename, source_format, facts,"
+        " original_size_bytes, uploaded_by)"
+        f" VALUES ('{lecture}', '{lecture}', 'b.mp4', 'mp4', '{{}}', 1, '{WHO}')"
+    )
     assert (await service.ask("root", "PATCH", f"videos/{lecture}", {"title": "New"})).status == 200
     metadata = "module_id bTI=,filename YS5tcDQ="
     opened = await service.ask(WHO, "POST", "uploads", headers={**TUS, "Upload-Metadata": metadata})
