@@ -39,7 +39,7 @@ class MediaLimits(msgspec.Struct, frozen=True):
     max_streams: int
 
 
-class AudioTrack(msgspec.Struct, frozen=True, kw_only=True):
+class ProbedSound(msgspec.Struct, frozen=True, kw_only=True):
     """A sound as the file tells it; empty where it does not."""
 
     language: str
@@ -66,7 +66,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """With RFC 6381 codecs."""
     streams: int
     is_playable_in_browsers: bool
-    audio_tracks: list[AudioTrack] = []
+    audio_tracks: list[ProbedSound] = []
     """The one that is heard unless another is chosen comes first."""
 
 

@@ -26,7 +26,7 @@ from storage.media.codec_strings import (
 from storage.media.contents import Contents, read_contents, read_indexed, span_s
 from storage.media.decoders import is_decodable, unknown_codec
 from storage.media.demux import decode_frames, open_media, require_pixels, video_stream
-from storage.media.facts import AudioTrack, MediaLimits, Probe
+from storage.media.facts import ProbedSound, MediaLimits, Probe
 from storage.media.geometry import display_size
 from storage.media.orientation import orientation_of
 from storage.media.playable import is_playable, is_video_playable
@@ -114,7 +114,9 @@ def _describe(
         streams=len(media.streams),
         is_playable_in_browsers=TRAITS[source].is_native
         and is_playable(container, facts, audio_string),
-        audio_tracks=[AudioTrack(language=language_of(one), title=title_of(one)) for one in sounds],
+        audio_tracks=[
+            ProbedSound(language=language_of(one), title=title_of(one)) for one in sounds
+        ],
     )
 
 
