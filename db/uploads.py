@@ -54,7 +54,7 @@ class Upload:
     created_at: datetime
     expires_at: datetime
     is_gone: bool
-    replaces: UUID | None
+    replaces: UUID | None = None
 
     @property
     def file_number(self) -> int:

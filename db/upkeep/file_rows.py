@@ -116,11 +116,12 @@ AFTER = (
 
 # One statement, one snapshot: a job that ends or starts meanwhile is never missed.
 STUCK = """
-SELECT v.id, v.course_id FROM videos v
-WHERE v.deleted_at IS NULL AND (
-    v.status = 'processing'
-    OR EXISTS (SELECT FROM replacements r WHERE r.video_id = v.id AND r.failure_code IS NULL)
-) AND NOT EXISTS (
+SELECT v.id, v.course_id FROM (
+    SELECT id FROM videos WHERE status = 'processing'
+    UNION
+    SELECT video_id FROM replacements WHERE failure_code IS NULL
+) unfinished JOIN videos v ON v.id = unfinished.id
+WHERE v.deleted_at IS NULL AND NOT EXISTS (
     SELECT FROM procrastinate_jobs j
     WHERE j.lock = v.id::text AND j.status IN ('todo', 'doing'))
 ORDER BY v.id

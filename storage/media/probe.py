@@ -26,7 +26,7 @@ from storage.media.codec_strings import (
 from storage.media.contents import Contents, read_contents, read_indexed, span_s
 from storage.media.decoders import is_decodable, unknown_codec
 from storage.media.demux import decode_frames, open_media, require_pixels, video_stream
-from storage.media.facts import ProbedSound, MediaLimits, Probe
+from storage.media.facts import MediaLimits, Probe, ProbedSound
 from storage.media.geometry import display_size
 from storage.media.orientation import orientation_of
 from storage.media.playable import is_playable, is_video_playable

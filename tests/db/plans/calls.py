@@ -13,6 +13,7 @@ from db import (
     enrollments,
     jobs,
     periodic_turns,
+    replacements,
     space,
     upload_holders,
     uploads,
@@ -37,10 +38,11 @@ from db.progress.report_batch import (
     SessionChange,
     SessionKey,
 )
+from db.replacements import NewReplacement, Replacement
 from db.takeover import announcements, imports, references, taken_modules, viewer_positions
 from db.takeover.announcements import Announcement
 from db.takeover.viewer_positions import ViewerPosition
-from db.upkeep import bytes_served, file_rows, storage_identity, trash, trash_clock
+from db.upkeep import bytes_served, file_rows, replaced_files, storage_identity, trash, trash_clock
 from db.upkeep.bytes_served import Account
 from db.uploads import NewUpload, Upload
 from db.videos import MediaFacts, NewVideo
@@ -79,6 +81,9 @@ NEW = UUID(int=2**100)
 SHA256 = "0" * 64
 KEY = SessionKey("u7", V, "s7")
 FACTS = MediaFacts(3000, 1920, 1080, 25, 0, "mp4", "h264", "aac", "video/mp4", is_playable=True)
+NEW_FILM = NewReplacement(NEW, V, "c0", "b.mp4", "mp4", FACTS, 10, "teacher0")
+SERVED = RepresentationRow("mp4", "source-2.mp4", "video/mp4", 10, SHA256, is_primary=True)
+FILM = Replacement(NEW, V, "b.mp4", "mp4", FACTS, 10, None, "teacher0", SERVED)
 OPEN_UPLOAD = Upload(
     video_id(12_499), "teacher249", "c249", "c249m4", "Lecture", "a.mp4", "", 600_000_000,
     1, 0, 0, (0,), None, NOW, NOW, is_gone=False,
@@ -251,6 +256,14 @@ _VIDEOS = (
     call(videos.set_processing_ratio, V, 0.5),
     call(videos.set_served, V, SHA256),
     call(videos.set_ready, V, FACTS),
+    call(videos.set_audio_tracks, V, []),
+    call(videos.set_own_picture, V, is_own=True),
+    call(replacements.put, NEW_FILM),
+    call(replacements.get, V),
+    call(replacements.report, NEW, 0.5),
+    call(replacements.set_served, NEW, SERVED, SHA256),
+    call(replacements.set_failed, FILM, "undecodable", "Detail"),
+    call(replacements.switch, FILM, FACTS),
     call(videos.touch, V),
     call(videos.set_failed, V, "undecodable", "Detail", is_final=True),
     call(videos.retry, V),
@@ -329,7 +342,7 @@ _PROGRESS = (
     Call(progress.list_for_course, ("c0", "u7", None, 201), name="of a user"),
     Call(progress.list_for_course, ("c0", "nobody", None, 201), name="of nobody"),
     call(progress.list_states, "u7", [video_id(number) for number in range(50)]),
-    call(recount.recount, V, 0.9),
+    call(recount.recount, V, 0.9, cuts_watched=False),
     call(report_batch.lock_and_read, [KEY]),
     call(
         report_batch.write,
@@ -395,7 +408,9 @@ _UPKEEP = (
     Call(file_rows.list_missing_alternates, (100,), most_rows=25_000, reason=HOURLY),
     call(file_rows.clear_storyboard, V),
     call(file_rows.clear_ladder, V),
-    call(file_rows.delete_ladder_file, V, "240p.mp4"),
+    call(file_rows.delete_superseded, V, "240p.mp4"),
+    call(replaced_files.take_video, 60.0, "make_alternate"),
+    call(replaced_files.delete, V, 60.0),
     call(file_rows.clear_unmakable, V),
     call(file_rows.clear_alternates, V),
     call(file_rows.reset_to_original, V),
