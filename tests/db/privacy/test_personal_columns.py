@@ -32,6 +32,7 @@ ladder_pieces: kind facts
 ladders: options source_sha256 published_source_sha256 state plan
 media_differences: made differences
 modules: id course_id title
+periodic_turns: task
 playback_session_names: session_id
 playback_sessions: session_id state quality
 procrastinate_events: type

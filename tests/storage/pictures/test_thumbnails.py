@@ -159,7 +159,7 @@ def is_shown(image: Image.Image, expected: Image.Image) -> bool:
 def test_first_picture_of_the_first_tenth_that_shows_something_wins(
     tmp_path: Path, opening: Image.Image, keyframe_every: int
 ) -> None:
-    """However sharp those after it."""
+    """Sharper ones after it do not count."""
     soft = checkers(45)
     path = film_of(
         tmp_path, (0, opening), (3, soft), (12, checkers(4)), keyframe_every=keyframe_every
