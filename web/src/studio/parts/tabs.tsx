@@ -1,6 +1,7 @@
 // Views of one thing beside each other, with the keys that tabs have (ARIA authoring practices).
 
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 
 interface TabsProps<Name extends string> {
   label: string;
@@ -13,6 +14,11 @@ interface TabsProps<Name extends string> {
 
 export function Tabs<Name extends string>(props: TabsProps<Name>) {
   const { names, current, choose } = props;
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const shown = list.current?.querySelector("[aria-selected=true]");
+    shown?.scrollIntoView({ inline: "nearest", block: "nearest" });
+  }, [current]);
   const press = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
     const step = stepOf(event);
     if (!step) return;
@@ -23,7 +29,7 @@ export function Tabs<Name extends string>(props: TabsProps<Name>) {
   };
   return (
     <>
-      <div class="tabs" role="tablist" aria-label={props.label} onKeyDown={press}>
+      <div ref={list} class="tabs" role="tablist" aria-label={props.label} onKeyDown={press}>
         {names.map((name) => (
           <button
             key={name}

@@ -34,7 +34,9 @@ export function PlanTable({ plan }: { plan: readonly PlannedEntry[] }) {
             <tr>
               <th scope="col">{text("studio.people.line")}</th>
               <th scope="col">{text("studio.people.user")}</th>
-              <th scope="col">{text("studio.people.role")}</th>
+              <th scope="col" class="wide-only">
+                {text("studio.people.role")}
+              </th>
               <th scope="col">{text("studio.people.what")}</th>
             </tr>
           </thead>
@@ -55,7 +57,7 @@ function PlanRow({ entry: { line, userId, role, effect, fault, words } }: { entr
     <tr>
       <td>{line}</td>
       <td class="people__name">{userId}</td>
-      <td>{fault ? "" : text(`studio.people.roles.${role}`)}</td>
+      <td class="wide-only">{fault ? "" : text(`studio.people.roles.${role}`)}</td>
       <td>
         {fault ? (
           <span class="fault">{faultInWords(fault, words)}</span>
