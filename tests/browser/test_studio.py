@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 from tests.browser.studio import RESULTS, Studio, drop, opened_studio
 from tests.chromium import VIDEO, until
 from tests.serving import Serve, served_from
+from tests.waiting import wait_until
 from tests.web_build import built_pages
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -76,9 +77,14 @@ async def _write_captions(page: Page) -> None:
 
 async def _choose_picture(page: Page) -> None:
     await page.get_by_role("tab", name="Picture").click()
-    await until(page, f"{VIDEO}.readyState >= 1")
-    await page.evaluate("document.querySelector('course-video').currentTime = 4")
-    await page.get_by_role("button", name="Use the frame at 0:04.000").click()
+    choose = page.get_by_role("button", name="Use the frame at 0:04.000")
+
+    async def is_offered() -> bool:  # the player may open anew, for the new captions
+        await page.evaluate("document.querySelector('course-video').currentTime = 4")
+        return await choose.is_visible()
+
+    await wait_until(is_offered, within_s=30)
+    await choose.click()
     await expect(page.get_by_text("The picture is changed.")).to_be_visible()
     await page.screenshot(path=RESULTS / "studio-picture.png")
 

@@ -30,8 +30,10 @@ export class Preview {
     this.element.currentTime = seconds;
   }
 
-  /** After a change of captions, chapters or the file. */
+  /** After a change of captions, chapters or the file; the place stays. */
   reload() {
+    const place = this.time.value;
+    this.element.addEventListener("course-ready", () => this.seek(place), { once: true });
     this.element.load();
   }
 
