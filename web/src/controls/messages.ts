@@ -64,6 +64,10 @@ export class Messages {
     if (this.line.textContent !== text) this.line.textContent = text;
   }
 
+  get hasLine() {
+    return this.line.textContent !== "";
+  }
+
   showFlash(word: string) {
     this.flash.textContent = word;
     this.flash.hidden = false;

@@ -26,12 +26,16 @@ const FORWARDED = [
   "pause play playing progress ratechange seeked seeking stalled suspend timeupdate volumechange waiting",
 ].flatMap((line) => line.split(" "));
 
+const STALL_MS = 1_500;
+
 /** Asked for a token at the start, and again with `isRefused` when one has ended. */
 export type GetToken = (isRefused: boolean) => Promise<string | null> | string | null;
 
 export interface Next {
   title: string;
   href: string;
+  /** Its id, for a lesson that is to be fetched ahead. */
+  video?: string;
 }
 
 export interface ProblemDetail {
@@ -61,6 +65,8 @@ export class CourseVideoElement extends HTMLElement {
   #title = "";
   #opening = 0;
   #listening: AbortController | null = null;
+  #stallTimer = 0;
+  #isStallShown = false;
 
   /** Gives the token where it is not an attribute; asked again when the token has ended. */
   getToken: GetToken | null = null;
@@ -85,6 +91,10 @@ export class CourseVideoElement extends HTMLElement {
     for (const type of FORWARDED)
       this.#video.addEventListener(type, () => this.dispatchEvent(new Event(type)));
     this.#video.addEventListener("ended", () => this.#end());
+    this.#video.addEventListener("timeupdate", () => this.#lookAhead());
+    this.#video.addEventListener("waiting", () => this.#explainStallSoon());
+    for (const type of ["playing", "pause", "seeking", "emptied"])
+      this.#video.addEventListener(type, () => this.#endStall());
     this.#video.addEventListener("play", () => this.#deck.messages.hideCard());
     this.#video.addEventListener("seeking", () => this.#deck.messages.hideCard());
   }
@@ -454,6 +464,27 @@ export class CourseVideoElement extends HTMLElement {
       { label: "Go on", href },
       { label: "Watch again", run: () => void this.#video.play() },
     ]);
+  }
+
+  #lookAhead() {
+    if (this.#next?.video) this.#session?.lookAhead(this.#next.video);
+  }
+
+  // A short wait is nothing to read about.
+  #explainStallSoon() {
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = setTimeout(() => {
+      const sentence = this.#session?.stall;
+      if (!sentence || this.#deck.messages.hasLine) return;
+      this.#isStallShown = true;
+      this.#deck.messages.showLine(sentence);
+    }, STALL_MS);
+  }
+
+  #endStall() {
+    clearTimeout(this.#stallTimer);
+    if (this.#isStallShown) this.#deck.messages.showLine("");
+    this.#isStallShown = false;
   }
 
   #describe() {

@@ -9,12 +9,14 @@ import {
   type Playback,
   reclaimSession,
 } from "../playback/playback.ts";
-import { Player } from "../playback/player.ts";
+import { Player, warmUp } from "../playback/player.ts";
+import { Prefetch, savesData, takePrefetched } from "../playback/prefetch.ts";
 import type { QualityChoice, Rung } from "../playback/qualities.ts";
 import { deliverLeftovers } from "../progress/leftovers.ts";
 import { Outbox, type OutboxState } from "../progress/outbox.ts";
 import { QualityMeter } from "../progress/quality.ts";
 import { Reporter } from "../progress/reporter.ts";
+import { explainStall } from "../progress/stalls.ts";
 import type { Progress } from "../service/answers.ts";
 import { ApiError } from "../service/client.ts";
 import { followEvents, type LiveEvent } from "../service/live.ts";
@@ -59,6 +61,7 @@ export class Session {
   #player: Player | null = null;
   #reporter: Reporter | null = null;
   #outbox: Outbox | null = null;
+  #next: Prefetch | null = null;
   #userId = "";
   #isOpening = false;
   #progressTimer = 0;
@@ -90,8 +93,27 @@ export class Session {
     return downloadsOf(this.#service, this.#userId);
   }
 
-  get isStalled() {
-    return this.#meter.isStalled;
+  /** Why playing waits, in a sentence; null while it does not. */
+  get stall(): string | null {
+    if (!this.#meter.isStalled) return null;
+    const { bits, status } = this.#player?.line ?? { bits: null, status: 0 };
+    return explainStall({
+      isOnline: navigator.onLine,
+      status,
+      lineBits: bits,
+      neededBits: this.#meter.bitrate,
+      aheadS: aheadOf(this.#video),
+      droppedRatio: this.#meter.droppedRatio,
+    });
+  }
+
+  /** Fetch what is due of the lesson after this one. */
+  lookAhead(nextVideoId: string) {
+    const { currentTime, duration } = this.#video;
+    if (!this.#playback || this.#playback.files || savesData(this.#quality)) return;
+    if (this.#next?.videoId !== nextVideoId)
+      this.#next = new Prefetch(this.#service, { userId: this.#userId, videoId: nextVideoId });
+    this.#next.look(currentTime / duration, (type) => this.#video.canPlayType(type));
   }
 
   /** True if nothing plays here, or nothing any more. */
@@ -137,6 +159,7 @@ export class Session {
 
   async #open(isPlaying: boolean, positionS: number | null) {
     const isFirst = !this.#playback;
+    warmUp();
     const playback = await this.#openSomehow();
     if (this.#isClosed) return;
     this.#playback = playback;
@@ -167,7 +190,7 @@ export class Session {
     const key = { userId: this.#userId, videoId: this.#videoId };
     const kept = this.#playback?.kept ?? (await reclaimSession(key));
     await this.#deliverLeftovers(kept);
-    return openPlayback(this.#service, key, kept);
+    return openPlayback(this.#service, key, kept, takePrefetched(key));
   }
 
   async #openKept(error: unknown): Promise<Playback | null> {
@@ -327,4 +350,12 @@ export class Session {
       this.#service.progress(this.#videoId).then(this.#hooks.progress, () => {});
     }, SETTLES_MS);
   }
+}
+
+/** Seconds that are buffered beyond the place. */
+function aheadOf({ buffered, currentTime }: HTMLVideoElement): number {
+  for (let i = 0; i < buffered.length; i += 1)
+    if (buffered.start(i) <= currentTime && currentTime < buffered.end(i))
+      return buffered.end(i) - currentTime;
+  return 0;
 }

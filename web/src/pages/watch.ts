@@ -189,7 +189,7 @@ class WatchPage {
     const lessons = this.#lessons;
     const place = lessons.findIndex(({ id }) => id === this.#videoId);
     const next = place < 0 ? undefined : lessons[place + 1];
-    const offered = next ? { title: next.title, href: `/watch/${next.id}` } : null;
+    const offered = next ? { title: next.title, href: `/watch/${next.id}`, video: next.id } : null;
     if (this.#player.next?.href !== offered?.href) this.#player.next = offered;
     byId("next").hidden = !offered;
     if (offered)

@@ -10,8 +10,15 @@ export interface EngineHooks {
   failed(error: ApiError): void;
 }
 
+/** What an engine knows of the line: bits a second, and the last refusal's status (0: none). */
+export interface Line {
+  bits: number | null;
+  status: number;
+}
+
 export interface Engine {
   readonly rungs: Rung[];
+  readonly line: Line;
   /** Go on by the address of a renewed grant. */
   follow(url: string): void;
   /** False when the source has to be loaded anew for that. */

@@ -4,7 +4,7 @@
 import Hls, { type ErrorData, type HlsConfig, type Level } from "hls.js";
 import { localLoader } from "../offline/local_loader.ts";
 import { ApiError } from "../service/client.ts";
-import type { Engine, EngineHooks } from "./engine.ts";
+import type { Engine, EngineHooks, Line } from "./engine.ts";
 import type { LocalFiles } from "./playback.ts";
 import { fixedRung, highestRung, type QualityChoice, type Rung } from "./qualities.ts";
 
@@ -30,6 +30,7 @@ export class HlsEngine implements Engine {
   #choice: QualityChoice;
   #soundUrl: string | null = null;
   #hasRecovered = false;
+  #status = 0;
 
   constructor(
     video: HTMLVideoElement,
@@ -50,6 +51,9 @@ export class HlsEngine implements Engine {
     });
     this.#hls.on(Hls.Events.MANIFEST_PARSED, () => this.#begin());
     this.#hls.on(Hls.Events.LEVEL_SWITCHED, () => hooks.switched(this.#rung));
+    this.#hls.on(Hls.Events.FRAG_LOADED, () => {
+      this.#status = 0;
+    });
     this.#hls.on(Hls.Events.ERROR, (_, data) => this.#fail(data));
     this.#hls.attachMedia(video);
     this.#hls.loadSource(url);
@@ -57,6 +61,10 @@ export class HlsEngine implements Engine {
 
   get rungs(): Rung[] {
     return this.#soundUrl ? [] : this.#hls.levels.map(toRung);
+  }
+
+  get line(): Line {
+    return { bits: this.#hls.bandwidthEstimate || null, status: this.#status };
   }
 
   /** Go on by a new grant: what is buffered stays. */
@@ -106,6 +114,7 @@ export class HlsEngine implements Engine {
 
   #fail({ fatal, type, details, response }: ErrorData) {
     const status = response?.code ?? 0;
+    this.#status = status >= 400 ? status : this.#status;
     // Refused by the grant: without it every other request fails as well.
     if (type === Hls.ErrorTypes.NETWORK_ERROR && (status === 401 || status === 403)) {
       this.#hls.stopLoad();

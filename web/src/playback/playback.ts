@@ -194,13 +194,18 @@ export async function reclaimSession(key: PlaybackKey): Promise<KeptSession | nu
   return kept && (await claim(kept.session_id)) ? kept : null;
 }
 
-/** Ask for a grant, going on with the `kept` session where there is one. */
+/**
+ * Ask for a grant, going on with the `kept` session where there is one; what was fetched ahead, as
+ * `prefetched`, needs no asking.
+ */
 export async function openPlayback(
   service: Pick<Service, "server" | "openPlayback">,
   key: PlaybackKey,
   kept: KeptSession | null,
+  prefetched: Terms | null = null,
 ): Promise<Playback> {
-  const answer = await service.openPlayback(key.videoId, kept?.session_id);
+  const answer =
+    (!kept && prefetched) || (await service.openPlayback(key.videoId, kept?.session_id));
   const isSame = answer.session_id === kept?.session_id;
   if (!isSame) await claim(answer.session_id);
   const nextSequence = Math.max(answer.next_sequence, isSame && kept ? kept.next_sequence : 0);

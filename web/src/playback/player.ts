@@ -1,7 +1,8 @@
 // The <video> element kept playing: which source, from where, and what to do when it fails.
 
+import { browserStore, readJson, writeJson } from "../browser/stores.ts";
 import { ApiError, send } from "../service/client.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, Line } from "./engine.ts";
 import type { Playback } from "./playback.ts";
 import type { QualityChoice, Rung } from "./qualities.ts";
 import { resumePlace } from "./resume.ts";
@@ -9,6 +10,13 @@ import { type Candidate, candidates, hasMediaSource } from "./sources.ts";
 
 const FIRST_PAUSE_MS = 2_000;
 const MAX_PAUSE_MS = 30_000;
+// The last lesson had a ladder: the next one has, most likely.
+const LADDER_KEY = "coursestream.ladder";
+
+/** Fetch the engine of ladders beside the terms, where a ladder is likely. */
+export function warmUp() {
+  if (readJson(browserStore, LADDER_KEY) === true) import("./hls_engine.ts").catch(() => {});
+}
 
 export interface PlayerHooks {
   beforeLoad(positionS: number): void;
@@ -56,6 +64,10 @@ export class Player {
     on("seeking", () => this.#seekWithLivingGrant());
   }
 
+  get line(): Line {
+    return this.#engine?.line ?? { bits: null, status: 0 };
+  }
+
   get isOver() {
     return this.#isOver;
   }
@@ -76,6 +88,7 @@ export class Player {
     this.#engine?.close();
     this.#engine = null;
     this.#loads += 1;
+    writeJson(browserStore, LADDER_KEY, candidate.kind === "hls.js");
     if (candidate.kind === "file") this.#loadFile(candidate, positionS);
     else void this.#loadLadder(candidate, positionS, this.#loads);
   }

@@ -14,6 +14,7 @@ export class QualityMeter {
   #stalledSinceMs: number | null = null;
   #error: string | null = null;
   #isPlaying = false;
+  #frames = { dropped: 0, all: 0 };
   /** Bits a second of the rendition that plays, where there is a choice. */
   bitrate: number | null = null;
 
@@ -42,6 +43,18 @@ export class QualityMeter {
   /** True while playing waits for data. */
   get isStalled() {
     return this.#stalledSinceMs !== null;
+  }
+
+  /** The share of frames that were not shown in time, since playing last went on. */
+  get droppedRatio(): number {
+    const { dropped, all } = this.#countFrames();
+    return (dropped - this.#frames.dropped) / Math.max(1, all - this.#frames.all);
+  }
+
+  #countFrames() {
+    const { droppedVideoFrames = 0, totalVideoFrames = 0 } =
+      this.#video.getVideoPlaybackQuality?.() ?? {};
+    return { dropped: droppedVideoFrames, all: totalVideoFrames };
   }
 
   read(): Quality {
@@ -77,5 +90,6 @@ export class QualityMeter {
     this.#stalledMs += this.#stalledNowMs;
     this.#stalledSinceMs = null;
     this.#isPlaying = isPlaying;
+    this.#frames = this.#countFrames();
   }
 }

@@ -1,0 +1,100 @@
+"""The player in Firefox: watched, sought, taken up again, reported, and kept without a server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from storage.samples import write_clock_mp4
+from tests.browser.theatre import RESULTS
+from tests.chromium import VIDEO, until
+from tests.firefox import FirefoxPage, open_firefox
+from tests.serving import Serve, ready_video, served_from
+from tests.waiting import wait_until
+from tests.web_build import built_pages
+
+LENGTH_S = 40
+PATIENCE_MS = 45_000
+ROOT = "document.querySelector('course-video').shadowRoot"
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
+    built_pages()
+    settings = {"REPORT_INTERVAL": "1s"}
+    with served_from(tmp_path_factory.mktemp("firefox"), made_cluster, **settings) as serve:
+        serve.start()
+        yield serve
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def address(serving: Serve) -> AsyncIterator[str]:
+    """The watch page of a video that `ada` may see."""
+    film = serving.data_dir.parent / "film.mp4"
+    await asyncio.to_thread(write_clock_mp4, film, LENGTH_S, (320, 180))
+    video = await ready_video(serving, film)
+    yield f"/watch/{video['id']}"
+
+
+async def shows(page: FirefoxPage, claim: str) -> None:
+    await until(page, claim, timeout_ms=PATIENCE_MS)
+
+
+async def progress(serve: Serve, address: str) -> Any:
+    async with serve.client("ada") as client:
+        path = f"/api/v1/videos/{address.removeprefix('/watch/')}/progress"
+        async with client.get(path) as answer:
+            return await answer.json()
+
+
+async def test_a_lecture_is_watched_sought_and_taken_up_again(serving: Serve, address: str) -> None:
+    async with open_firefox(serving.data_dir.parent / "viewer") as page:
+        await page.goto(f"{serving.url}{address}#token={serving.token('ada')}")
+        await shows(page, f"{VIDEO}.readyState >= 2")
+        await page.evaluate(f"{VIDEO}.muted = true")
+        await page.evaluate(f"{VIDEO}.play()")
+        await shows(page, f"{VIDEO}.currentTime > 1.5")
+        await page.evaluate(f"{VIDEO}.currentTime = 25")
+        await shows(page, f"{VIDEO}.currentTime > 26.5 && !{VIDEO}.paused")
+        await page.evaluate(f"{VIDEO}.pause()")
+        place = await page.evaluate(f"{VIDEO}.currentTime")
+        seen = await wait_until(
+            lambda: progress(serving, address), lambda now: abs(now["position"] - place) < 0.1
+        )
+        await page.reload()
+        await shows(page, f"{VIDEO}.readyState >= 2 && {VIDEO}.currentTime > 25")
+        await page.screenshot(RESULTS / "firefox.png")
+
+        assert await page.evaluate(f"{VIDEO}.currentTime") == pytest.approx(place, abs=0.2)
+    (first_from, first_to), (second_from, second_to) = seen["watched"]
+    assert (first_from, second_from) == pytest.approx((0, 25), abs=0.6)
+    assert 1 < first_to < 20
+    assert second_to == pytest.approx(place, abs=0.6)
+
+
+async def test_a_kept_lesson_plays_with_the_server_dead(serving: Serve, address: str) -> None:
+    profile = serving.data_dir.parent / "hiker"
+    async with open_firefox(profile) as page:
+        await page.goto(f"{serving.url}{address}#token={serving.token('ada')}")
+        await shows(page, f"{VIDEO}.readyState >= 2")
+        await page.evaluate(f"{ROOT}.querySelector('[aria-label=Settings]').click()")
+        await page.evaluate(f"{ROOT}.querySelector('[data-label=Download]').click()")
+        await shows(page, f"{ROOT}.querySelector('dialog .action') !== null")
+        await page.evaluate(f"{ROOT}.querySelector('dialog .action').click()")
+        await shows(page, f"{ROOT}.querySelector('dialog').textContent.includes('Kept on this')")
+    serving.process.kill()
+    await asyncio.to_thread(serving.process.wait)
+
+    async with open_firefox(profile) as page:
+        await page.goto(f"{serving.url}{address}")
+        await shows(page, f"{VIDEO}.readyState >= 2")
+        await page.evaluate(f"{VIDEO}.currentTime = 30")
+        await page.evaluate(f"{VIDEO}.muted = true")
+        await page.evaluate(f"{VIDEO}.play()")
+        await shows(page, f"{VIDEO}.currentTime > 31 && {VIDEO}.videoWidth === 320")
+        await page.screenshot(RESULTS / "firefox-offline.png")
