@@ -75,12 +75,12 @@ WHERE webhook_id = %(id)s AND event_id = %(event_id)s AND attempts = %(attempts)
 RESEND = """
 WITH again AS (
     UPDATE webhook_deliveries SET attempts = 0, due_at = clock_timestamp(), died_at = NULL
-    WHERE webhook_id = %(id)s AND died_at IS NOT NULL AND event_id IN (
+    WHERE webhook_id = %(id)s AND died_at IS NOT NULL AND event_id = ANY(ARRAY(
         SELECT event_id FROM webhook_deliveries
         WHERE webhook_id = %(id)s AND died_at IS NOT NULL
           AND (%(event_ids)s::bigint[] IS NULL OR event_id = ANY(%(event_ids)s))
         ORDER BY event_id LIMIT %(limit)s
-    )
+    ))
     RETURNING event_id
 )
 SELECT count(*) AS resent FROM again

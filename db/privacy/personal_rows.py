@@ -62,11 +62,15 @@ SELECT EXISTS (SELECT FROM videos WHERE uploaded_by = %(user_id)s) OR EXISTS (
 # `uploaded_by` in the copies of a video that its events carry.
 RENAME_IN_EVENTS = """
 UPDATE event_log SET payload = jsonb_set(payload, '{video,uploaded_by}', to_jsonb(%(name)s::text))
-WHERE id > %(after)s AND id <= %(after)s + %(span)s AND type LIKE 'video.%%'
+WHERE id > %(after)s AND id <= %(last)s AND type LIKE 'video.%%'
   AND payload -> 'video' ->> 'uploaded_by' = %(user_id)s
 """
 
-NEWEST_EVENT = "SELECT max(id) AS id FROM event_log"
+# By the events that there are: after a fail-over their ids go on far above.
+STEP = """
+SELECT max(id) AS last, count(*) AS count
+FROM (SELECT id FROM event_log WHERE id > %s ORDER BY id LIMIT %s) AS step
+"""
 
 RENAME_IN_DELIVERIES = """
 UPDATE webhook_deliveries
@@ -137,13 +141,13 @@ async def has_uploaded(queries: Queries, user_id: str) -> bool:
 
 async def rename_in_copies(database: Database, user_id: str, name: str) -> None:
     """Replace the person in the copies of videos that events carry: looks through the whole log."""
-    newest = await database.fetch_one(NEWEST_EVENT)
-    for after in range(0, (newest and newest.id) or 0, EVENTS_AT_ONCE):
+    after, count = 0, EVENTS_AT_ONCE
+    while count == EVENTS_AT_ONCE:
         async with database.transaction() as transaction:
-            await transaction.execute(
-                RENAME_IN_EVENTS,
-                {"user_id": user_id, "name": name, "after": after, "span": EVENTS_AT_ONCE},
-            )
+            [step] = await transaction.fetch_all(STEP, (after, EVENTS_AT_ONCE))
+            parameters = {"user_id": user_id, "name": name, "after": after, "last": step.last}
+            await transaction.execute(RENAME_IN_EVENTS, parameters)
+        after, count = step.last, step.count
     async with database.transaction() as transaction:
         await transaction.execute(RENAME_IN_DELIVERIES, {"user_id": user_id, "name": name})
 

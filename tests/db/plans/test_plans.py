@@ -3,11 +3,16 @@
 Measured by EXPLAIN ANALYZE in a seeded database with more rows of each kind than may be read.
 """
 
-from collections.abc import AsyncIterator, Iterator
+import importlib
+import inspect
+import pkgutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
+import db
 from db.pool import Database, open_database
 from server.postgres.embedded import EmbeddedPostgres
 from tests.conftest import cloned_database
@@ -48,3 +53,27 @@ async def test_statement_reads_no_more_than_it_has_to(database: Database, call: 
     for plan in plans:
         assert plan.read_rows <= max(MOST_ROWS, call.most_rows), plan
         assert not plan.sorts_on_disk, plan
+
+
+def test_each_function_that_runs_a_statement_is_called() -> None:
+    called = {call.function for call in CALLS}
+
+    assert [
+        f"{function.__module__}.{function.__name__}"
+        for function in _functions()
+        if function not in called
+    ] == []
+
+
+def _functions() -> Iterator[Callable[..., Awaitable[object]]]:
+    for module in pkgutil.walk_packages(db.__path__, "db."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if _runs_a_statement(value) and value.__module__ == module.name and name[0] != "_":
+                yield value
+
+
+def _runs_a_statement(value: Any) -> bool:
+    if not inspect.iscoroutinefunction(value):
+        return False
+    first = next(iter(inspect.signature(value).parameters), "")
+    return first in ("queries", "transaction", "database")
