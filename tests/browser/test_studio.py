@@ -97,3 +97,18 @@ async def _watch(studio: Studio, video_id: str) -> None:
     await expect(page.locator(".cue")).to_contain_text("Light & shadow")
     await until(page, f"{VIDEO}.currentTime > 2")
     await page.close()
+
+
+async def test_a_film_is_replaced_under_its_id(studio: Studio) -> None:
+    await studio.furnish("swap", "Swap", tess="instructor")
+    lesson = await studio.lesson("swap")
+    page = await studio.open("tess", f"/studio/videos/{lesson['id']}?view=file")
+    other = await studio.film("Second take.mp4", 4)
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Replace the file").click()
+    await (await chooser.value).set_files(other)
+    await page.get_by_role("dialog").get_by_role("button", name="Replace the file").click()
+
+    await expect(page.locator(".facts")).to_contain_text("Second take.mp4")
+    await expect(page.locator(".facts")).to_contain_text("0:04")
+    assert lesson["id"] in page.url

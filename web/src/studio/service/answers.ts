@@ -25,6 +25,8 @@ export interface Rendition {
 export interface Lesson extends Video {
   original_filename: string;
   original_size: number;
+  /** Of the file that plays. */
+  sha256: string | null;
   processing_ratio: number;
   width: number | null;
   height: number | null;

@@ -1,11 +1,17 @@
 // The file of a lesson: what it is, its qualities, download, replacement, deletion.
 
+import { useState } from "preact/hooks";
 import { clock } from "../../browser/elements.ts";
 import { Button } from "../../design/button.tsx";
+import { Dialog } from "../../design/dialog.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { bytes, text } from "../../texts/texts.ts";
 import { LessonStatus, Qualities } from "../courses/lesson_status.tsx";
+import { useStudio } from "../parts/context.ts";
+import { FileButton } from "../parts/file_button.tsx";
 import type { Lesson } from "../service/answers.ts";
+import { addFiles } from "../uploads/add_files.ts";
+import { ACCEPT } from "../uploads/names.ts";
 
 export function FileTab({ lesson, remove }: { lesson: Lesson; remove: () => void }) {
   return (
@@ -15,6 +21,7 @@ export function FileTab({ lesson, remove }: { lesson: Lesson; remove: () => void
       <LessonStatus lesson={lesson} />
       <Qualities renditions={lesson.renditions ?? []} />
       <div class="tools">
+        <Replace lesson={lesson} />
         <Button kind="danger" onClick={remove}>
           <Icon name="trash" />
           {text("studio.video.delete")}
@@ -41,5 +48,49 @@ function Facts({ lesson }: { lesson: Lesson }) {
         </div>
       ))}
     </dl>
+  );
+}
+
+function Replace({ lesson }: { lesson: Lesson }) {
+  const studio = useStudio();
+  const [file, setFile] = useState<File | null>(null);
+  const { id: replaces, course_id: courseId, module_id: moduleId, title: name } = lesson;
+  const goAhead = () => {
+    if (file)
+      void addFiles(studio, [{ file, handle: null }], {
+        userId: studio.userId,
+        courseId,
+        moduleId,
+        replaces,
+        title: name,
+      });
+    setFile(null);
+  };
+  return (
+    <>
+      <FileButton accept={ACCEPT} choose={(files) => setFile(files[0] ?? null)}>
+        <Icon name="swap" />
+        {text("studio.video.replace")}
+      </FileButton>
+      {file && (
+        <Dialog
+          title={text("studio.video.replaceTitle", { name })}
+          onClose={() => setFile(null)}
+          actions={
+            <>
+              <Button kind="quiet" onClick={() => setFile(null)}>
+                {text("common.cancel")}
+              </Button>
+              <Button onClick={goAhead}>{text("studio.video.replace")}</Button>
+            </>
+          }
+        >
+          <p>
+            <strong>{file.name}</strong> <span class="quiet number">{bytes(file.size)}</span>
+          </p>
+          <p>{text("studio.video.replaceText")}</p>
+        </Dialog>
+      )}
+    </>
   );
 }

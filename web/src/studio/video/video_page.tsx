@@ -127,6 +127,11 @@ function Stage({ lesson, preview }: { lesson: Lesson; preview: Preview }) {
   useEffect(() => {
     if (isReady) place.current?.replaceChildren(preview.element);
   }, [isReady, preview]);
+  const film = useRef(lesson.sha256);
+  useEffect(() => {
+    if (film.current && film.current !== lesson.sha256) preview.reload(); // it was replaced
+    film.current = lesson.sha256;
+  }, [lesson.sha256, preview]);
   return (
     <div class="stage">
       {isReady ? (
