@@ -10,7 +10,7 @@ const PATHS = {
   close: "M6 6l12 12M18 6 6 18",
   door: "M14 4h4a1 1 0 0 1 1 1v14a1 1 0 0 1-1 1h-4M10 16l4-4-4-4m4 4H4",
   film: "M4 5h16a1 1 0 0 1 1 1v12a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1zm3 0v14M17 5v14M3 9.5h4m-4 5h4m10-5h4m-4 5h4",
-  gear: "M12 15.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM4 12h3m10 0h3M12 4v3m0 10v3M6.3 6.3l2.2 2.2m7 7 2.2 2.2m0-11.4-2.2 2.2m-7 7-2.2 2.2",
+  gear: "M4 8h9m5 0h2M4 16h3m5 0h8M15.5 10.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM9.5 18.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z",
   people:
     "M9 11.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zm-6.5 8c.4-3.3 3-5.5 6.5-5.5s6.1 2.2 6.5 5.5M16 4.8a3.5 3.5 0 0 1 0 6.4m2.3 3.4c1.9.9 3 2.6 3.2 4.9",
   play: "M7 4.8v14.4c0 .8.9 1.3 1.6.8l10.7-7.2a1 1 0 0 0 0-1.6L8.6 4C7.9 3.5 7 4 7 4.8z",
@@ -34,9 +34,13 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS;
 
+/** Those that point along the line turn with it. */
+const ALONG: readonly IconName[] = ["arrow", "back", "door"];
+
 export function Icon({ name }: { name: IconName }) {
+  const kind = ALONG.includes(name) ? "icon icon--along" : "icon";
   return (
-    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+    <svg class={kind} viewBox="0 0 24 24" aria-hidden="true">
       <path d={PATHS[name]} />
     </svg>
   );

@@ -27,7 +27,7 @@ export function Masthead({ page, viewer, canTeach, onSignOut, contentId }: Masth
       </a>
       <header class="masthead">
         <div class="masthead__inside">
-          <a class="brand" href="/" aria-label={text("common.brand")}>
+          <a class="brand" href="/">
             <BrandIcon />
             <span class="brand__name">{text("common.brand")}</span>
           </a>

@@ -6,6 +6,7 @@ import { LANGUAGES, languageName, text } from "../texts/texts.ts";
 import { Button } from "./button.tsx";
 import { Field } from "./field.tsx";
 import { Icon } from "./icons.tsx";
+import { initials } from "./initials.ts";
 import { applyScheme } from "./scheme.ts";
 
 export interface ShownViewer {
@@ -35,10 +36,10 @@ export function ViewerMenu({ viewer, onSignOut }: ViewerMenuProps) {
         class="viewer__button"
         aria-expanded={isOpen}
         aria-controls={isOpen ? id : undefined}
-        aria-label={viewer ? text("common.menuOf", { name: viewer.name }) : text("common.settings")}
         onClick={() => setOpen(!isOpen)}
       >
         {viewer ? <Signed {...viewer} /> : <Icon name="gear" />}
+        <span class="visually-hidden">{text(viewer ? "common.account" : "common.settings")}</span>
         <Icon name="chevron" />
       </button>
       {isOpen && (
@@ -149,14 +150,4 @@ function useClosing(
     addEventListener("keydown", ({ key }) => key === "Escape" && close(true), { signal });
     return () => listening.abort();
   }, [isOpen]);
-}
-
-/** "Ada Lovelace" -> "AL", "ada" -> "A". */
-export function initials(name: string): string {
-  const words = name.split(/[\s._-]+/).filter(Boolean);
-  const letters = [words[0], words.length > 1 ? words.at(-1) : undefined];
-  return letters
-    .map((word) => [...(word ?? "")][0] ?? "")
-    .join("")
-    .toLocaleUpperCase();
 }

@@ -71,6 +71,9 @@ export class CourseVideoElement extends HTMLElement {
   /** Gives the token where it is not an attribute; asked again when the token has ended. */
   getToken: GetToken | null = null;
 
+  /** Of a page of the service itself: the user whose session's cookie stands for a token. */
+  sessionUser: string | null = null;
+
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
@@ -267,7 +270,8 @@ export class CourseVideoElement extends HTMLElement {
     this.#close();
     const videoId = this.video;
     if (!videoId) return;
-    const service = new Service(this.server, (isRefused) => this.#askToken(isRefused));
+    const ask = (isRefused: boolean) => this.#askToken(isRefused);
+    const service = new Service(this.server, ask, this.sessionUser);
     this.#session = new Session(service, videoId, this.#video, this.#preferences.quality, {
       opened: (playback) => this.#begin(playback),
       loaded: () => this.#arrive(),

@@ -89,7 +89,33 @@ export interface Video {
   title: string;
   status: "processing" | "ready" | "failed";
   failure: { code: string; detail: string } | null;
+  processing_ratio: number;
   duration: number | null;
   thumbnails: Record<string, string>;
-  progress?: Progress | null;
+  created_at: string;
+}
+
+/** A video as a course shows it: with the caller's progress. */
+export interface Lesson extends Video {
+  progress: Progress | null;
+}
+
+export type Role = "student" | "instructor";
+
+export interface CourseSummary {
+  id: string;
+  title: string;
+  /** Null for admins and services without an enrolment. */
+  role: Role | null;
+}
+
+export interface Module {
+  id: string;
+  title: string;
+  position: number;
+  videos: Lesson[];
+}
+
+export interface Course extends CourseSummary {
+  modules: Module[];
 }

@@ -104,7 +104,8 @@ export async function send(
       headers,
       ...(body !== undefined && { body: encoded(body, bodyType) }),
       signal: AbortSignal.timeout(timeoutMs),
-      credentials: "omit",
+      // Without a token the session's cookie counts, which pages of other origins never send.
+      credentials: "same-origin",
       redirect,
       // Reports and lists are never worth a stale copy.
       cache: accept === "application/json" ? "no-store" : "default",

@@ -1,5 +1,6 @@
 // The calls of one viewer to one server that a player makes. The token comes from whoever embeds
-// the player: it is asked for again once when the server refuses it.
+// the player: it is asked for again once when the server refuses it. On the service's own pages the
+// session's cookie stands for it.
 
 import type { LicenceAnswer, Progress, Report, Terms, Video } from "./answers.ts";
 import { userOf } from "./claims.ts";
@@ -11,17 +12,19 @@ export type TokenSource = (isRefused: boolean) => Promise<string | null> | strin
 export class Service {
   readonly server: string;
   #ask: TokenSource;
+  #sessionUser: string | null;
   #token: string | null = null;
 
-  /** `server` is an origin, as `https://video.example.org`. */
-  constructor(server: string, ask: TokenSource) {
+  /** `server` is an origin, as `https://video.example.org`; `sessionUser` is whose session counts. */
+  constructor(server: string, ask: TokenSource, sessionUser: string | null = null) {
     this.server = server;
     this.#ask = ask;
+    this.#sessionUser = sessionUser;
   }
 
   /** The viewer's user id, once there is a token. */
   async userId(): Promise<string> {
-    return userOf(await this.#currentToken());
+    return this.#sessionUser ?? userOf(await this.#currentToken());
   }
 
   openPlayback(videoId: string, sessionId?: string): Promise<Terms> {
@@ -73,8 +76,9 @@ export class Service {
   }
 
   async #json<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const token = await this.#currentToken();
     const url = new URL(path, this.server).href;
+    if (this.#sessionUser !== null) return sendJson<T>(method, url, { body });
+    const token = await this.#currentToken();
     try {
       return await sendJson<T>(method, url, { body, token });
     } catch (error) {

@@ -1,10 +1,5 @@
-// The frame of the studio and the page of the current address.
+// The page of the studio that the address names.
 
-import { useEffect } from "preact/hooks";
-import { ButtonLink } from "../design/button.tsx";
-import { PageShell } from "../design/page_shell.tsx";
-import { EmptyState } from "../design/states.tsx";
-import { text } from "../texts/texts.ts";
 import { CourseList } from "./courses/course_list.tsx";
 import { CoursePage } from "./courses/course_page.tsx";
 import { type Studio, StudioContext } from "./parts/context.ts";
@@ -13,27 +8,12 @@ import { Missing } from "./parts/refusal.tsx";
 import { UploadPanel } from "./uploads/upload_panel.tsx";
 import { VideoPage } from "./video/video_page.tsx";
 
-interface AppProps {
-  /** Null for someone who is not signed in. */
-  studio: Studio | null;
-  viewer: { userId: string; name: string } | null;
-}
-
-export function App({ studio, viewer }: AppProps) {
-  useEffect(() => {
-    document.title = `${text("studio.title")} · ${text("common.brand")}`;
-  }, []);
+export function App({ studio }: { studio: Studio }) {
   return (
-    <PageShell page="studio" viewer={viewer} canTeach>
-      {studio ? (
-        <StudioContext.Provider value={studio}>
-          <CurrentPage />
-          <UploadPanel />
-        </StudioContext.Provider>
-      ) : (
-        <SignIn />
-      )}
-    </PageShell>
+    <StudioContext.Provider value={studio}>
+      <CurrentPage />
+      <UploadPanel />
+    </StudioContext.Provider>
   );
 }
 
@@ -44,17 +24,4 @@ function CurrentPage() {
   if (current.page === "course")
     return <CoursePage key={current.courseId} courseId={current.courseId} view={current.view} />;
   return <VideoPage key={current.videoId} videoId={current.videoId} view={current.view} />;
-}
-
-function SignIn() {
-  return (
-    <EmptyState
-      icon="door"
-      title={text("signIn.title")}
-      isPage
-      actions={<ButtonLink href="/">{text("studio.toHome")}</ButtonLink>}
-    >
-      {text("signIn.explanation")}
-    </EmptyState>
-  );
 }

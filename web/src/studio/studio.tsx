@@ -1,9 +1,11 @@
 // The studio: where teachers make courses, bring videos and see who watched.
 
-import { render } from "preact";
-import { adoptIdentity, retireToken } from "../pages/identity.js";
+import { useEffect, useMemo } from "preact/hooks";
+import { type ContentProps, openPage } from "../pages/page.tsx";
+import { leave, noteTeaching } from "../pages/presence.ts";
 import { followEvents, type LiveEvent } from "../service/live.ts";
-import { applyLanguage } from "../texts/texts.ts";
+import type { Viewer } from "../session/viewer.ts";
+import { text } from "../texts/texts.ts";
 import { App } from "./app.tsx";
 import type { EventListener, Studio } from "./parts/context.ts";
 import { followLinks } from "./parts/navigation.ts";
@@ -12,25 +14,21 @@ import { UploadQueue } from "./uploads/queue.ts";
 import { DiskStore } from "./uploads/store.ts";
 import { terminateUpload, transfersBy } from "./uploads/transfer.ts";
 
-interface Identity {
-  token: string;
-  userId: string;
-  name: string;
-  isPrivileged: boolean;
+document.title = `${text("studio.title")} · ${text("common.brand")}`;
+openPage("studio", StudioPage);
+
+function StudioPage({ viewer }: ContentProps) {
+  const studio = useMemo(() => studioOf(viewer), [viewer]);
+  useEffect(() => {
+    noteTeaching(viewer);
+    followLinks();
+    void studio.queue.open();
+  }, [studio, viewer]);
+  return <App studio={studio} />;
 }
 
-async function open() {
-  applyLanguage();
-  const identity: Identity | null = await adoptIdentity();
-  if (!identity) return render(<App studio={null} viewer={null} />, document.body);
-  const studio = studioOf(identity);
-  followLinks();
-  render(<App studio={studio} viewer={identity} />, document.body);
-  await studio.queue.open();
-}
-
-function studioOf({ token, userId, isPrivileged }: Identity): Studio {
-  const api = new StudioApi(token, () => retireToken(token));
+function studioOf({ token, userId, isPrivileged }: Viewer): Studio {
+  const api = new StudioApi(token, () => leave("ended"));
   const queue = new UploadQueue({
     userId,
     store: new DiskStore(),
@@ -58,5 +56,3 @@ function studioOf({ token, userId, isPrivileged }: Identity): Studio {
     },
   };
 }
-
-void open();

@@ -10,9 +10,11 @@ export class Preview {
   readonly element: CourseVideoElement;
   #endS = Number.POSITIVE_INFINITY;
 
-  constructor(videoId: string, token: string | null) {
+  /** `token` is null where the session of `userId` stands for it. */
+  constructor(videoId: string, userId: string, token: string | null) {
     this.element = document.createElement("course-video") as CourseVideoElement;
     if (token) this.element.getToken = (isRefused) => (isRefused ? null : token);
+    else this.element.sessionUser = userId;
     this.element.video = videoId;
     this.element.addEventListener("timeupdate", () => this.#follow());
     this.element.addEventListener("seeked", () => this.#follow());

@@ -25,9 +25,9 @@ import { TrackEditor } from "./track_editor.tsx";
 import { useLesson } from "./use_lesson.ts";
 
 export function VideoPage({ videoId, view }: { videoId: string; view: VideoTab }) {
-  const { api, isPrivileged } = useStudio();
+  const { api, userId, isPrivileged } = useStudio();
   const { lesson, course, error, load, show } = useLesson(videoId);
-  const preview = useMemo(() => new Preview(videoId, api.token), [videoId]);
+  const preview = useMemo(() => new Preview(videoId, userId, api.token), [videoId]);
   if (error) return <LoadingFailed error={error} onRetry={load} />;
   if (!lesson || !course)
     return (

@@ -1,0 +1,203 @@
+"""The pages in Chromium: at three widths, in both schemes, for everyone."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.browser.campus import COURSES, STUDENT, TEACHER, WIDTHS, Campus, opened_campus
+from tests.browser.theatre import RESULTS
+from tests.chromium import VIDEO, until
+from tests.serving import Serve, served_from
+from tests.web_build import DIST, WEB, built_pages
+
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
+VIOLATIONS = """async () => {
+    const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+}"""
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+PAGE_WIDTH = "document.documentElement.scrollWidth"
+# Of what stands alone; links in running text are as high as their line.
+SMALL_TARGETS = """() => [...document.querySelectorAll('button, summary, select, a.button')]
+    .filter((one) => one.checkVisibility() && !one.closest('course-video'))
+    .filter((one) => one.getBoundingClientRect().height < 43.5)
+    .map((one) => one.outerHTML)"""
+FIRST_SCRIPT_BYTES = 60 * 1024
+SCRIPT = re.compile(r"/static/([\w.-]+\.js)")
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
+    built_pages()
+    RESULTS.mkdir(exist_ok=True)
+    with served_from(tmp_path_factory.mktemp("campus"), made_cluster) as serve:
+        yield serve
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def campus(serving: Serve) -> AsyncIterator[Campus]:
+    async with opened_campus(serving, serving.data_dir.parent) as campus:
+        yield campus
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def _closing(campus: Campus) -> AsyncIterator[None]:
+    """Each test begins without the pages of the last one."""
+    yield
+    for context in campus.browser.contexts:
+        await context.close()
+
+
+async def opened(campus: Campus, name: str, **options: Any) -> Page:
+    """A page in one of its states, once all that it waits for is there."""
+    begun = campus.videos["Newton’s laws in a lift"]
+    path, user_id, shown = {
+        "home": ("/", STUDENT, ".course-card"),
+        "home-teacher": ("/", TEACHER, ".activity"),
+        "course": ("/?course=physics", STUDENT, ".lesson"),
+        "empty-course": ("/?course=seminar", STUDENT, ".state"),
+        "no-courses": ("/", "newcomer", ".state"),
+        "watch": (f"/watch/{begun}", STUDENT, "#lessons .lesson"),
+        "watch-teacher": (f"/watch/{begun}", TEACHER, ".activity"),
+        "sign-in": (f"/watch/{begun}", "", ".sign-in"),
+        "missing": ("/nowhere", "", ".state"),
+        "docs": ("/docs", "", ".call"),
+    }[name]
+    page = await campus.open(path, user_id, **options)
+    await expect(page.locator(shown).first).to_be_visible()
+    if name.startswith("watch"):
+        await until(page, f"{VIDEO}.readyState >= 2")
+    await page.evaluate("document.fonts.ready.then(() => true)")
+    await page.evaluate(AXE.read_text())
+    return page
+
+
+PAGES = [
+    "home",
+    "home-teacher",
+    "course",
+    "empty-course",
+    "no-courses",
+    "watch",
+    "watch-teacher",
+    "sign-in",
+    "missing",
+    "docs",
+]
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_page_bars_nobody_at_any_width_in_any_scheme(campus: Campus, name: str) -> None:
+    page = await opened(campus, name)
+    found = {}
+    for width, size in WIDTHS.items():
+        await page.set_viewport_size(size)
+        assert await page.evaluate(PAGE_WIDTH) <= size["width"], width
+        assert await page.evaluate(SMALL_TARGETS) == [], width
+        for scheme in SCHEMES:
+            await page.emulate_media(color_scheme=scheme)
+            await page.screenshot(path=RESULTS / f"{name}-{width}-{scheme}.png")
+            found[width, scheme] = await page.evaluate(VIOLATIONS)
+
+    assert found == {state: [] for state in found}
+
+
+@pytest.mark.parametrize("name", ["home", "course", "watch"])
+async def test_a_page_can_run_from_right_to_left(campus: Campus, name: str) -> None:
+    page = await opened(campus, name)
+    await page.evaluate("document.documentElement.dir = 'rtl'")
+
+    for width, size in WIDTHS.items():
+        await page.set_viewport_size(size)
+        assert await page.evaluate(PAGE_WIDTH) <= size["width"], width
+    await page.screenshot(path=RESULTS / f"{name}-rtl.png")
+    brand = await page.locator(".brand").bounding_box()
+    assert brand is not None
+    assert brand["x"] > WIDTHS["wall"]["width"] / 2
+
+
+@pytest.mark.parametrize("name", ["home", "watch", "sign-in", "missing", "docs"])
+async def test_a_page_speaks_german(campus: Campus, name: str) -> None:
+    page = await opened(campus, name, locale="de-AT")
+
+    assert await page.evaluate("document.documentElement.lang") == "de"
+    await expect(page.get_by_role("link", name="Start", exact=True)).to_be_visible()
+    for width, size in WIDTHS.items():
+        await page.set_viewport_size(size)
+        assert await page.evaluate(PAGE_WIDTH) <= size["width"], width
+    await page.screenshot(path=RESULTS / f"{name}-german.png")
+
+
+async def test_language_and_scheme_are_chosen_by_keys_and_kept(campus: Campus) -> None:
+    page = await opened(campus, "home")
+    await page.get_by_role("button", name=STUDENT).focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("radio", name="Dark").focus()
+    await page.keyboard.press("Space")
+    await until(page, "document.documentElement.dataset.scheme === 'dark'")
+    assert await page.evaluate(VIOLATIONS) == []
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("button", name=STUDENT)).to_be_focused()
+
+    await page.keyboard.press("Enter")
+    await page.get_by_label("Language").select_option("de")
+
+    await expect(page.get_by_role("heading", name="Ihre Kurse")).to_be_visible()
+    assert await page.evaluate("document.documentElement.dataset.scheme") == "dark"
+
+
+async def test_home_goes_on_searches_and_filters(campus: Campus) -> None:
+    page = await opened(campus, "home")
+    await expect(page.get_by_role("link", name="Continue at 8:24")).to_be_visible()
+    await expect(page.locator(".course-card")).to_have_count(len(COURSES))
+
+    await page.get_by_role("searchbox").fill("perspective")
+    await expect(page.get_by_role("status")).to_have_text("1 lesson found")
+    await page.get_by_role("searchbox").fill("alchemy")
+    await expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    await page.get_by_role("button", name="Show all lessons").click()
+    await page.get_by_text("Completed", exact=True).first.click()
+    await expect(page.locator(".lesson")).to_have_count(2)
+    await page.get_by_text("All", exact=True).click()
+    await page.get_by_role("link", name="Introduction to Cell Biology").click()
+    await expect(page.locator("h1")).to_have_text("Introduction to Cell Biology")
+    await page.go_back()
+    await expect(page.locator(".course-card").first).to_be_visible()
+
+
+async def test_courses_that_do_not_come_can_be_asked_for_again(campus: Campus) -> None:
+    page = await (await campus.context()).new_page()
+    await page.route("**/api/v1/courses?*", lambda route: route.fulfill(status=503, body="{}"))
+    await page.goto(f"{campus.serve.url}/#token={campus.token(STUDENT)}")
+    await expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+    await page.unroute_all()
+
+    await page.get_by_role("button", name="Try again").click()
+
+    await expect(page.locator(".course-card").first).to_be_visible()
+
+
+async def test_the_first_picture_waits_for_no_component(campus: Campus) -> None:
+    scripts = set(SCRIPT.findall((DIST / "watch.html").read_text()))
+
+    sizes = {name: (DIST / f"{name}.br").stat().st_size for name in scripts if _has_br(name)}
+
+    assert sum(sizes.values()) <= FIRST_SCRIPT_BYTES
+    assert not any("preact" in source for name in scripts for source in _sources_of(name))
+
+
+def _has_br(name: str) -> bool:
+    return (DIST / f"{name}.br").exists()
+
+
+def _sources_of(name: str) -> list[str]:
+    outputs = json.loads((DIST / "metafile.json").read_text())["outputs"]
+    return list(outputs[f"dist/{name}"]["inputs"])

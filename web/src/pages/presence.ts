@@ -1,0 +1,55 @@
+// Who is on this page, as its components see it.
+
+import { signal } from "@preact/signals";
+import { browserStore } from "../browser/stores.ts";
+import { Api } from "../service/api.ts";
+import { type Absence, endSession, signOut } from "../session/session.ts";
+import type { Viewer } from "../session/viewer.ts";
+
+const TEACHES = "coursestream.teaches";
+
+export type Presence =
+  | { kind: "opening" }
+  | { kind: "present"; viewer: Viewer; api: Api }
+  | { kind: "absent"; reason: Absence }
+  | { kind: "failed"; error: unknown };
+
+export const presence = signal<Presence>({ kind: "opening" });
+
+/** True for whoever may prepare lessons, as far as this browser knows. */
+export const canTeach = signal(false);
+
+/** Take in the viewer once they are known. */
+export async function adopt(found: Promise<Viewer | Absence>) {
+  try {
+    const adopted = await found;
+    if (typeof adopted === "string") leave(adopted);
+    else enter(adopted);
+  } catch (error) {
+    presence.value = { kind: "failed", error };
+  }
+}
+
+function enter(viewer: Viewer) {
+  canTeach.value = viewer.isPrivileged || browserStore.getItem(TEACHES) === viewer.userId;
+  const api = new Api(viewer.token, () => leave("ended"));
+  presence.value = { kind: "present", viewer, api };
+}
+
+/** Nobody is on this page any more. */
+export function leave(reason: Absence) {
+  endSession();
+  presence.value = { kind: "absent", reason };
+}
+
+export async function signOutHere(viewer: Viewer) {
+  await signOut(viewer);
+  leave("signed-out");
+}
+
+/** Show the way to the studio, on the next pages from the beginning. */
+export function noteTeaching({ userId }: Viewer) {
+  if (canTeach.peek()) return;
+  canTeach.value = true;
+  browserStore.setItem(TEACHES, userId);
+}

@@ -1,0 +1,55 @@
+// Asks before a link changes who is signed in: whoever sent it would else see what is done then,
+// or have it counted for someone else.
+
+import { render } from "preact";
+import { Button } from "../design/button.tsx";
+import { Dialog } from "../design/dialog.tsx";
+import { text } from "../texts/texts.ts";
+import type { Viewer } from "./viewer.ts";
+
+/** Asks the viewer to continue as `next`, who is not `current`; resolves with the answer. */
+export function askWhetherToChange(current: Viewer, next: Viewer): Promise<boolean> {
+  const place = document.createElement("div");
+  document.body.append(place);
+  return new Promise((resolve) => {
+    const answer = (isChanging: boolean) => {
+      render(null, place);
+      place.remove();
+      resolve(isChanging);
+    };
+    render(<Question current={current} next={next} answer={answer} />, place);
+  });
+}
+
+interface QuestionProps {
+  current: Viewer;
+  next: Viewer;
+  answer: (isChanging: boolean) => void;
+}
+
+// Escape closes it, too: then nothing changes.
+function Question({ current, next, answer }: QuestionProps) {
+  const actions = (
+    <>
+      <Button kind="quiet" onClick={() => answer(false)}>
+        {text("signIn.stay", { name: current.name })}
+      </Button>
+      <Button onClick={() => answer(true)}>{text("signIn.change", { name: next.name })}</Button>
+    </>
+  );
+  return (
+    <Dialog
+      title={text("signIn.changeTitle", { name: named(next) })}
+      actions={actions}
+      onClose={() => answer(false)}
+    >
+      <p>{text("signIn.changeText", { next: named(next), current: named(current) })}</p>
+      <p class="quiet">{text("signIn.changeWarning")}</p>
+    </Dialog>
+  );
+}
+
+// A name is what the token says; the id is what the course goes by.
+function named({ name, userId }: Viewer): string {
+  return name === userId ? userId : `${name} (${userId})`;
+}
