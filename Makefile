@@ -44,7 +44,7 @@ $(VENV)/.installed-%: setup.cfg pyproject.toml
 
 # The tools and libraries of web/; Node is the machine's, or comes from PyPI. `npm ci` removes what
 # was there, the other stamp too.
-$(WEB_STAMP): web/package.json web/package-lock.json web/.npmrc
+$(WEB_STAMP): web/package.json web/clients/package.json web/package-lock.json web/.npmrc
 	$(call NPM_CI,)
 	@touch $@ web/node_modules/.installed-builder
 

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from docs.generators import api, architecture, configuration
+from docs.generators import api, architecture, client_config, configuration
 
 DOCS = Path(__file__).resolve().parents[1]
 PAGES = {
     "api.md": api.build,
     "architecture.svg": architecture.draw,
     "configuration.md": configuration.build,
+    "openapi-python-client.yml": client_config.build,
 }
 
 

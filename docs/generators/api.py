@@ -73,6 +73,8 @@ def _access(path: str, operation: Document) -> str:
 
 def _problems(document: Document) -> Iterator[str]:
     yield "\n## Errors\n\n| type | status and title | meaning |\n|---|---|---|\n"
-    for problem in document["components"]["schemas"]["Problem"]["properties"]["type"]["oneOf"]:
-        meaning = " ".join(problem["description"].split()).replace("|", "\\|")
-        yield f"| `{problem['const']}` | {problem['title']} | {meaning} |\n"
+    types = document["components"]["schemas"]["Problem"]["properties"]["type"]
+    for urn, described in zip(types["enum"], types["x-enum-descriptions"], strict=True):
+        title, _, sentence = described.partition(". ")
+        meaning = " ".join(sentence.split()).replace("|", "\\|")
+        yield f"| `{urn}` | {title} | {meaning} |\n"

@@ -28,7 +28,8 @@ JSON = "application/json"
 IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"}
 UUID = {"type": "string", "format": "uuid"}
 TEXT = {"type": "string"}
-BYTES: dict[str, Any] = {}  # OpenAPI 3.1: content other than text needs no schema
+# A file. `format` is of OpenAPI 3.0: most generators of clients still go by it.
+BYTES: Mapping[str, Any] = {"type": "string", "format": "binary"}
 
 Access = Literal["bearer", "grant", "open"]
 Content = Mapping[str, Any]  # media type -> a message type, or a JSON schema

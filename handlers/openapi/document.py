@@ -28,6 +28,7 @@ from handlers.errors import (
     Unavailable,
 )
 from handlers.openapi.descriptions import (
+    BYTES,
     HEADERS,
     JSON,
     PARAMETERS,
@@ -129,21 +130,45 @@ class Schemas:
 
     def content(self, content: Content) -> Schema:
         return {
-            media_type: {"schema": self._shown[kind] if _is_message(kind) else kind}
+            media_type: {"schema": self._content_schema(media_type, kind)}
             for media_type, kind in content.items()
         }
+
+    def _content_schema(self, media_type: str, kind: Any) -> Any:
+        if _is_message(kind):
+            return self._shown[kind]
+        return {**kind, "contentMediaType": media_type} if kind is BYTES else kind
 
     def problem(self, kinds: list[type[RequestError]]) -> Schema:
         """Returns a reference to the response shared by these problems of one status."""
         name = "-".join([str(kinds[0].status), *(kind.code for kind in kinds)])
-        self.problems.setdefault(name, _problem(kinds))
+        self.problems.setdefault(name, self.problem_answer(kinds))
         return {"$ref": REF.format("responses", name)}
+
+    def problem_answer(self, kinds: list[type[RequestError]]) -> Schema:
+        headers = [HEADERS_BY_PROBLEM[kind] for kind in kinds if kind in HEADERS_BY_PROBLEM]
+        return {
+            "description": " ".join(f"`{kind.code}`: {_sentence(kind)}" for kind in kinds),
+            "headers": _headers(headers),
+            "content": {PROBLEM_JSON: {"schema": self._problem_schema(kinds)}},
+        }
+
+    def _problem_schema(self, kinds: list[type[RequestError]]) -> Schema:
+        """Returns a reference to `Problem` with these types alone: clients are made of names."""
+        name = "".join([*(kind.__name__ for kind in kinds), "Problem"])
+        narrow = {"type": "object", "properties": {"type": _problem_types(kinds)}}
+        problem = {"$ref": REF.format("schemas", "Problem")}
+        self.components.setdefault(name, {"allOf": [problem, narrow]})
+        return {"$ref": REF.format("schemas", name)}
 
 
 def _plain(schema: Any) -> Any:
-    r"""Adapts a schema: `\Z` becomes `$`, since JSON Schema uses JavaScript's patterns, and a pair
-    of numbers becomes two items of one type, since many tools do not support `prefixItems`."""
+    r"""Adapts a schema: `\Z` becomes `$`, since JSON Schema uses JavaScript's patterns, a pair of
+    numbers becomes two items of one type, since many tools do not support `prefixItems`, and an
+    enumeration of one truth value a constant, since they know enumerations of text and numbers."""
     if isinstance(schema, dict):
+        if schema.get("enum") in ([True], [False]):
+            return {"type": "boolean", "const": schema["enum"][0]}
         if _is_pair(schema):
             schema = {**schema, "items": schema["prefixItems"][0]}
             del schema["prefixItems"]
@@ -243,7 +268,8 @@ def _responses(
     shown = {str(status): schemas.problem(kinds) for status, kinds in by_status.items()}
     for answer in operation.answers:
         also = by_status.get(answer.status, [])
-        shown[str(answer.status)] = _answer(answer, schemas, _problem(also) if also else {})
+        problem = schemas.problem_answer(also) if also else {}
+        shown[str(answer.status)] = _answer(answer, schemas, problem)
     return dict(sorted(shown.items()))
 
 
@@ -254,18 +280,14 @@ def _answer(answer: Answer, schemas: Schemas, problem: Schema) -> Schema:
     return {**shown, "content": content} if content else shown
 
 
-def _problem(kinds: list[type[RequestError]]) -> Schema:
-    names = [HEADERS_BY_PROBLEM[kind] for kind in kinds if kind in HEADERS_BY_PROBLEM]
-    schema = {
-        "allOf": [
-            {"$ref": REF.format("schemas", "Problem")},
-            {"properties": {"type": {"enum": [_urn(kind) for kind in kinds]}}},
-        ]
-    }
+def _problem_types(kinds: Iterable[type[RequestError]]) -> Schema:
+    """Returns the enumeration of `type`, with names and meanings as generators know them."""
+    kinds = list(kinds)
     return {
-        "description": " ".join(f"`{kind.code}`: {_sentence(kind)}" for kind in kinds),
-        "headers": _headers(names),
-        "content": {PROBLEM_JSON: {"schema": schema}},
+        "type": "string",
+        "enum": [_urn(kind) for kind in kinds],
+        "x-enum-varnames": [kind.code.replace("-", "_").upper() for kind in kinds],
+        "x-enum-descriptions": [f"{kind.status} {kind.title}. {_sentence(kind)}" for kind in kinds],
     }
 
 
@@ -285,17 +307,7 @@ def _head(name: str, shown: Schema) -> Schema:
 
 def _components(schemas: Schemas) -> Schema:
     problem = schemas.components["Problem"]
-    problem["properties"]["type"] = {
-        "type": "string",
-        "oneOf": [
-            {
-                "const": _urn(kind),
-                "title": f"{kind.status} {kind.title}",
-                "description": _sentence(kind),
-            }
-            for kind in problem_kinds()
-        ],
-    }
+    problem["properties"]["type"] = _problem_types(problem_kinds())
     return {
         "schemas": schemas.components,
         "responses": schemas.problems,

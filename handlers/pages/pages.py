@@ -122,7 +122,7 @@ async def show_docs(request: web.Request) -> web.Response:
     return _answer(request, DOCS_PAGE)
 
 
-@endpoint("GET /favicon.ico", _page("The icon", {"image/svg+xml": TEXT}))
+@endpoint("GET /favicon.ico", _page("The icon", {"image/svg+xml": BYTES}))
 async def show_icon(request: web.Request) -> web.Response:
     return _answer(request, ICON)
 
@@ -144,7 +144,7 @@ async def show_worker(request: web.Request) -> web.Response:
             "text/html": TEXT,
             "text/css": TEXT,
             "text/javascript": TEXT,
-            "image/svg+xml": TEXT,
+            "image/svg+xml": BYTES,
             "font/woff2": BYTES,
         },
     ),

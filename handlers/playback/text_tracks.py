@@ -37,11 +37,11 @@ from handlers.messages import answer_json, read_body
 from handlers.openapi.descriptions import (
     ALLOWED,
     BODY,
+    BYTES,
     CONDITIONS,
     CUES,
     GONE,
     SEEING,
-    TEXT,
     VALIDATORS,
     WATCHABLE,
     Answer,
@@ -73,7 +73,7 @@ class CaptionedVideo(VideoSnapshot, frozen=True, kw_only=True):
     warnings: tuple[CueWarning, ...]
 
 
-SUBTITLES = {media_type: TEXT for media_type in MEDIA_TYPES}
+SUBTITLES = dict.fromkeys(MEDIA_TYPES, BYTES)  # in whatever encoding they are
 
 
 def _put_track(summary: str) -> Operation:

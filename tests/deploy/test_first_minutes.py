@@ -20,7 +20,14 @@ def fresh(tmp_path: Path) -> Path:
     for name in ("Makefile", "setup.cfg", "pyproject.toml", "server", "web"):
         if name == "web":
             (tmp_path / "web").mkdir()
-            for part in ("src", "build.mjs", "package.json", "package-lock.json", ".npmrc"):
+            for part in (
+                "src",
+                "clients",
+                "build.mjs",
+                "package.json",
+                "package-lock.json",
+                ".npmrc",
+            ):
                 (tmp_path / "web" / part).symlink_to(ROOT / "web" / part)
         else:
             (tmp_path / name).symlink_to(ROOT / name)

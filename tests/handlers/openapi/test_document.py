@@ -1,6 +1,7 @@
 """The document is OpenAPI, and tells of every route, problem and message."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,11 +70,35 @@ def test_literal_paths_are_tried_before_variable_ones() -> None:
 
 
 def test_each_problem_code_is_listed_with_its_meaning(document: Any) -> None:
-    kinds = document["components"]["schemas"]["Problem"]["properties"]["type"]["oneOf"]
+    types = document["components"]["schemas"]["Problem"]["properties"]["type"]
 
     expected = {f"urn:coursestream:{code}" for code in CODES.split()}
-    assert {kind["const"] for kind in kinds} == expected
-    assert all(kind["description"] and kind["title"] for kind in kinds)
+    assert set(types["enum"]) == expected
+    assert len(types["enum"]) == len(types["x-enum-varnames"]) == len(expected)
+    for meaning in types["x-enum-descriptions"]:
+        assert re.fullmatch(r"[45]\d\d [A-Z][a-z ]+\. [A-Z].+", meaning, re.S)
+
+
+def test_each_error_lists_its_problems_by_name(document: Any) -> None:
+    for answers in document["components"]["responses"].values():
+        (content,) = answers["content"].values()
+        name = content["schema"]["$ref"].rpartition("/")[2]
+        whole, narrow = document["components"]["schemas"][name]["allOf"]
+        assert whole == {"$ref": "#/components/schemas/Problem"}
+        assert narrow["properties"]["type"]["enum"]
+
+
+def test_files_are_strings_of_bytes_with_their_media_type(document: Any) -> None:
+    found = {}
+    for _, _, operation in operations_of(document):
+        for answer in operation["responses"].values():
+            found |= answer.get("content", {})
+    media = {"video/mp4", "video/webm", "image/jpeg", "image/avif", "multipart/byteranges"}
+
+    assert media <= found.keys()
+    for media_type in media:
+        expected = {"type": "string", "format": "binary", "contentMediaType": media_type}
+        assert found[media_type]["schema"] == expected
 
 
 def test_every_call_of_the_api_needs_a_token(document: Any) -> None:

@@ -8,7 +8,7 @@ import { PageShell } from "../../design/page_shell.tsx";
 import { ErrorState } from "../../design/states.tsx";
 import { applyLanguage, text } from "../../texts/texts.ts";
 import { CallView } from "./call.tsx";
-import { anchor, callsByTag, matches, type OpenApi } from "./openapi.ts";
+import { anchor, callsByTag, matches, type OpenApi, problemsOf } from "./openapi.ts";
 import { Prose } from "./schema.tsx";
 
 const TIMEOUT_MS = 20_000;
@@ -103,19 +103,18 @@ function Document({ api }: { api: OpenApi }) {
 }
 
 function Problems({ api }: { api: OpenApi }) {
-  const kinds = api.components.schemas.Problem?.properties?.type?.oneOf ?? [];
   return (
     <section id="problems">
       <h2>{text("docs.problems")}</h2>
       <Prose words={text("docs.problemsText")} />
       <dl class="facts-list">
-        {kinds.map(({ const: urn, title, description }) => (
-          <Fragment key={urn}>
+        {problemsOf(api).map(({ code, title, meaning }) => (
+          <Fragment key={code}>
             <dt>
-              <code>{urn?.split(":").at(-1)}</code>
+              <code>{code}</code>
             </dt>
             <dd>
-              <span class="kind">{title}.</span> {description}
+              <span class="kind">{title}.</span> {meaning}
             </dd>
           </Fragment>
         ))}

@@ -8,6 +8,7 @@ export interface Schema {
   anyOf?: Schema[];
   oneOf?: Schema[];
   enum?: unknown[];
+  "x-enum-descriptions"?: string[];
   const?: string;
   title?: string;
   description?: string;
@@ -108,7 +109,7 @@ export function kind(schema: Schema | undefined): string {
   if (schema.enum) return schema.enum.map((one) => JSON.stringify(one)).join(" | ");
   if (schema.const) return JSON.stringify(schema.const);
   if (schema.type === "array") return `list of ${kind(schema.items)}`;
-  if (schema.contentMediaType && !schema.type) return "bytes";
+  if (schema.format === "binary" || (schema.contentMediaType && !schema.type)) return "bytes";
   const plain = { string: "text", null: "null" }[schema.type ?? ""] ?? schema.type ?? "anything";
   const form = schema.format === "uuid" ? "UUID" : (schema.format ?? plain);
   return [form, bounds(schema)].filter(Boolean).join(", ");
@@ -142,6 +143,15 @@ export function matches(call: Call, words: string): boolean {
     .toLowerCase()
     .split(/\s+/)
     .every((word) => all.includes(word));
+}
+
+/** The types of problems: the code, its title, and what it means. */
+export function problemsOf(api: OpenApi): { code: string; title: string; meaning: string }[] {
+  const type = api.components.schemas.Problem?.properties?.type;
+  return (type?.enum ?? []).map((urn, place) => {
+    const [title = "", ...sentences] = (type?.["x-enum-descriptions"]?.[place] ?? "").split(". ");
+    return { code: String(urn).split(":").at(-1) ?? "", title, meaning: sentences.join(". ") };
+  });
 }
 
 /** The id of a section. */
