@@ -13,6 +13,7 @@ from db.pool import Database
 from db.privacy import erasures, personal_rows
 from db.privacy.erasures import Erasure
 from events.errors import OUTAGES
+from events.insight.folding import settle
 from events.log import log
 from events.log.types import EnrollmentChanged
 from events.privacy.pseudonyms import ERASED_PREFIX, Pseudonyms
@@ -66,6 +67,7 @@ class Erasures:
 
     async def _erase(self, user_id: str) -> None:
         await self._withdraw(user_id)
+        await settle(self._database)  # changes of figures that wait name their viewers
         # Another name each time: no row can have it already.
         name = ERASED_PREFIX + secrets.token_hex(8)
         has_uploaded = await personal_rows.has_uploaded(self._database, user_id)

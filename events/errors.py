@@ -75,6 +75,10 @@ class PiecesNotReady(EventsError):
     """The hashes of a large file are still being computed."""
 
 
+class FiguresNotReady(EventsError):
+    """The figures of what was watched before are still being counted."""
+
+
 class DamagedFile(EventsError):
     """A stored file is not the one that was published, or is missing."""
 

@@ -18,7 +18,12 @@ from handlers.messages import identifier, upload_id_of, video_id_of
 
 async def allowed_course(request: web.Request, right: Right) -> Course:
     """Returns the course of the path. Raises NotFound, NotEnrolled, NotAllowed, InvalidRequest."""
-    course = await courses.get_course(request.app[keys.DATABASE], identifier(request, "course_id"))
+    return await allowed_course_named(request, identifier(request, "course_id"), right)
+
+
+async def allowed_course_named(request: web.Request, course_id: str, right: Right) -> Course:
+    """Returns a course that the query names. Raises as above."""
+    course = await courses.get_course(request.app[keys.DATABASE], course_id)
     if course is None:
         refuse_missing(request[keys.VIEWER])
     await _require(request, course.id, right)

@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from db.errors import DatabaseTimeout, DatabaseUnavailable, QuotaReached, TooManyUploads
 from events.errors import (
     DamagedFile,
+    FiguresNotReady,
     ForeignStorage,
     HubClosed,
     PersisterFull,
@@ -302,6 +303,7 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (FileUnavailable, _with_default(Unavailable)),
     (DamagedFile, _with_default(Unavailable)),
     (PiecesNotReady, _with_docstring(NotReady)),
+    (FiguresNotReady, _with_docstring(Unavailable)),
     (VideoMissing, _with_default(NotFound)),
     (ForeignStorage, _with_default(Unavailable)),
     (DatabaseUnavailable, _with_default(Unavailable)),

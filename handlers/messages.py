@@ -366,10 +366,15 @@ async def read_optional_json(request: web.Request, kind: type[Body]) -> Body:
 
 def queried_user_id(request: web.Request) -> str | None:
     """Returns `?user_id=`; None without it. Raises InvalidRequest."""
+    return queried_identifier(request, "user_id")
+
+
+def queried_identifier(request: web.Request, name: str) -> str | None:
+    """Returns an identifier of the query; None without it. Raises InvalidRequest."""
     try:
-        return msgspec.convert(request.query.get("user_id"), Identifier | None)
+        return msgspec.convert(request.query.get(name), Identifier | None)
     except msgspec.ValidationError as exc:
-        raise InvalidRequest(f"user_id: {in_words(exc)}.") from exc
+        raise InvalidRequest(f"{name}: {in_words(exc)}.") from exc
 
 
 def answer_json(

@@ -16,6 +16,7 @@ from events.delivery.deliverer import Deliverer
 from events.delivery.record_store import StatementCarrier, keep_subscribed
 from events.erasure import Erasures
 from events.errors import OUTAGES
+from events.insight.folding import folding
 from events.log.emitter import Emitter
 from events.log.log import Tail
 from events.log.retention import Retention
@@ -202,6 +203,7 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
     repairs = Repairs(pool, stored, app[keys.DAMAGED_FILES])
     others = (
         silence_watch(pool),
+        folding(pool),
         trash_sweep(pool, stored, config.trash_retention_s),
         Reconcile(pool, dsn, stored, config.upload_expiry_s),
         upload_sweep(pool, stored),

@@ -112,9 +112,18 @@ async def append(transaction: Transaction, events: Sequence[NewEvent]) -> list[i
     return [row.id for row in rows]
 
 
-async def append_and_commit(transaction: Transaction, events: Sequence[NewEvent]) -> None:
-    """Append and commit in one round trip, so that other writers wait for the database alone."""
-    await transaction.finish(APPEND, _encode(events))
+async def append_and_commit(
+    transaction: Transaction,
+    events: Sequence[NewEvent],
+    first: tuple[str, Sequence[Any]] | None = None,
+) -> None:
+    """Append and commit in one round trip, so that other writers wait for the database alone.
+
+    `first` is a statement with its parameters that is run before the lock is taken.
+    """
+    sql, parameters = first or ("", ())
+    before = f"{sql};" if sql else ""
+    await transaction.finish(before + APPEND, (*parameters, *_encode(events)))
 
 
 async def read_after(queries: Queries, after_id: int, limit: int) -> list[Row]:

@@ -57,6 +57,9 @@ PERSONAL_COLUMNS = (
         Erasing.DELETE,
     ),
     PersonalColumn(
+        "course_viewer", "course_viewers", "user_id", (("course_id", "text"),), Erasing.RENAME
+    ),
+    PersonalColumn(
         "bytes_served",
         "bytes_served",
         "user_id",

@@ -13,6 +13,8 @@ from datetime import UTC
 import msgspec
 
 from db.errors import DatabaseError
+from db.insight import changes
+from db.insight.changes import ViewingChange
 from db.log import event_log, timelines
 from db.log.event_log import NewEvent
 from db.log.listener import Listener, listen
@@ -39,9 +41,16 @@ async def append(transaction: Transaction, events: Sequence[Event]) -> list[int]
     return await event_log.append(transaction, [to_row(event) for event in events])
 
 
-async def append_and_commit(transaction: Transaction, events: Sequence[Event]) -> None:
-    """Like `append`, and commits in the same round trip: shortens the lock of frequent writers."""
-    await event_log.append_and_commit(transaction, [to_row(event) for event in events])
+async def append_and_commit(
+    transaction: Transaction, events: Sequence[Event], viewed: Sequence[ViewingChange] = ()
+) -> None:
+    """Like `append`, and commits in the same round trip: shortens the lock of frequent writers.
+
+    What was `viewed` goes with it, before the lock.
+    """
+    rows = [to_row(event) for event in events]
+    first = (changes.ADD, changes.parameters(viewed)) if viewed else None
+    await event_log.append_and_commit(transaction, rows, first)
 
 
 def to_row(event: Event) -> NewEvent:

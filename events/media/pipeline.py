@@ -15,6 +15,7 @@ from functools import partial
 from uuid import UUID
 
 from db import jobs, replacements, space, uploads, videos
+from db.insight import rollups
 from db.media import assets
 from db.media.assets import ThumbnailRow
 from db.pool import Database, Transaction
@@ -241,6 +242,7 @@ class Pipeline:
             if not await videos.set_ready(transaction, video.id, video.media):
                 raise NoLongerWanted
             await assets.add_thumbnails(transaction, video.id, thumbnails)
+            await rollups.uncount(transaction, video.id)
             ready = await _get_existing(transaction, video.id)
             completed = await self._completions(transaction, ready)
             await log.append(

@@ -34,7 +34,8 @@ from events.log.types import (
 from events.progress.database_clock import ClockDifference
 from events.progress.plausibility import NamedAt, account_of, count
 from events.progress.reports import ProgressReport
-from events.progress.watched import Piece, WatchedSet, length
+from events.progress.viewing import Viewing, united, without
+from events.progress.watched import Piece, WatchedSet, claimed_pieces, length
 
 EVENT_OF_REPORT: Mapping[str, type[PlaybackEvent]] = {
     "started": PlaybackStarted,
@@ -208,6 +209,7 @@ class Merged:
     late: Sequence[LateChange]
     capped: Sequence[CappedChange]
     applied: Sequence[AppliedReport]
+    viewings: Mapping[VideoKey, Viewing]
 
     def events(self, states: Mapping[VideoKey, ProgressState]) -> Iterator[PlaybackEvent]:
         """Yields one event per new report, and completions, given the states after the write."""
@@ -260,6 +262,7 @@ class _Batch:
         self._sessions: dict[SessionKey, _Session] = {}
         self._videos: dict[VideoKey, _Video] = {}
         self._applied: list[AppliedReport] = []
+        self._viewings: dict[VideoKey, Viewing] = {}
 
     def apply(
         self, place: int, key: SessionKey, report: ProgressReport, standing: Standing
@@ -270,13 +273,19 @@ class _Batch:
             session = self._sessions[key] = _session(standing, report)
         if video is None:
             video = self._videos[video_key] = _video(standing, report)
+            self._viewings[video_key] = Viewing(standing)
+        if session.last_sequence is None:
+            self._viewings[video_key].begun.append(report.received_at.date())
         is_new = session.apply(report)
         video.apply(report, is_new)
-        capped_s = 0.0
+        capped: list[Piece] = []
         if self._named_at is None:
             video.watched.extend(report.watched)
         else:
-            capped_s = _count(self._named_at, key, report, standing, session, video)
+            capped = _count(self._named_at, key, report, standing, session, video)
+        if is_new and report.watched:
+            self._viewings[video_key].played += _played(report, standing.duration_s, capped)
+        capped_s = length(capped) / 100
         self._applied.append(AppliedReport(place, report, video_key, standing, is_new, capped_s))
 
     def merged(self) -> Merged:
@@ -290,6 +299,7 @@ class _Batch:
             late=[change for change in late if change],
             capped=[change for change in capped if change],
             applied=self._applied,
+            viewings=self._viewings,
         )
 
 
@@ -300,8 +310,8 @@ def _count(
     standing: Standing,
     session: _Session,
     video: _Video,
-) -> float:
-    """Adds to the video what counts of the report; returns the seconds that do not."""
+) -> list[Piece]:
+    """Adds to the video what counts of the report; returns what does not."""
     made_at = effective_at(report)
     if session.account is None and not report.is_believed:
         session.account = account_of(key, standing, made_at, named_at)
@@ -311,7 +321,15 @@ def _count(
     counted = count(account, video.seen, report, made_at, standing.duration_s)
     video.watched.extend(in_seconds(counted.pieces))
     video.capped.extend(counted.capped)
-    return length(counted.capped) / 100
+    return counted.capped
+
+
+def _played(
+    report: ProgressReport, duration_s: float | None, capped: Sequence[Piece]
+) -> list[Piece]:
+    """Returns what the report says was played, seen before or not, as far as it may count."""
+    claimed = united(claimed_pieces(report.watched, duration_s))
+    return without(claimed, capped) if capped else claimed
 
 
 def _session(standing: Standing, first: ProgressReport) -> _Session:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
+from db.insight import changes
 from db.pool import Database
 from db.progress import report_batch
 from db.progress.progress import ProgressState
@@ -23,6 +24,7 @@ from db.progress.report_batch import SessionKey, Standing, VideoKey
 from events.errors import PersisterFull, PersisterStopped, VideoMissing
 from events.log import log
 from events.log.emitter import Emitter
+from events.progress import viewing
 from events.progress.database_clock import ClockDifference
 from events.progress.lane_health import LaneHealth, LaneState
 from events.progress.merging import Merged, merge, session_key, to_database_clock
@@ -265,9 +267,11 @@ class _Lane:
                 merged.late,
                 merged.capped,
             )
-            events = list(merged.events(states))
+            events, viewed = list(merged.events(states)), viewing.changes(merged.viewings, states)
             if events:
-                await log.append_and_commit(transaction, events)
+                await log.append_and_commit(transaction, events, viewed)
+            elif viewed:
+                await changes.add(transaction, viewed)
         self.commit_count += 1
         self.report_count += len(reports)
         return self._answers(reports, states, merged)

@@ -30,6 +30,9 @@ UUID = {"type": "string", "format": "uuid"}
 TEXT = {"type": "string"}
 # A file. `format` is of OpenAPI 3.0: most generators of clients still go by it.
 BYTES: Mapping[str, Any] = {"type": "string", "format": "binary"}
+DAY_OR_TIME = {
+    "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]
+}
 
 Access = Literal["bearer", "grant", "open"]
 Content = Mapping[str, Any]  # media type -> a message type, or a JSON schema
@@ -46,6 +49,7 @@ class Tag(StrEnum):
     SIGN_IN = "Signing in"
     WEBHOOKS = "Webhooks"
     PRIVACY = "Privacy"
+    ANALYTICS = "Analytics"
     OPERATING = "Operations"
     PAGES = "Pages"
 
@@ -105,6 +109,13 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "of_user": _query("user_id", "Of this user only.", IDENTIFIER),
     "of_course": _query("course_id", "Of this course only.", IDENTIFIER),
     "of_video": _query("video_id", "Of this video only.", UUID),
+    "from": _query("from", "A day (UTC) or a time; figures count from its day on.", DAY_OR_TIME),
+    "to": _query("to", "A day (UTC) or a time, exclusive.", DAY_OR_TIME),
+    "days": _query(
+        "days",
+        "The last days, today included.",
+        {"type": "integer", "enum": [1, 7, 30], "default": 7},
+    ),
     "types": _query(
         "types",
         "Only these types, separated by commas.",
@@ -214,6 +225,7 @@ SEEING = (InvalidRequest, NotEnrolled, NotFound)
 ALLOWED = (*SEEING, NotAllowed)
 BODY = (InvalidRequest, TooLarge, UnsupportedMediaType)
 WATCHABLE = (NotReady, Failed)
+CSV = "text/csv"
 CUES = {"text/vtt": TEXT}
 GONE = (Answer(204, "Gone."),)
 

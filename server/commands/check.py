@@ -8,13 +8,16 @@ import asyncio
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
+from db import clock
 from db.media import differences
 from db.media.differences import MediaDifference
 from db.pool import open_database
+from events.insight.survey import FiguresFinding, survey_figures
 from events.upkeep.pairing import pair
 from events.upkeep.reconcile import (
     DAMAGED,
@@ -39,6 +42,7 @@ COLUMNS = ("finding", "video", "path", "detail", "done")
 YOUNG = f"; changed less than {STRAY_AFTER_S / 3600:g} h ago, it may be an upload"
 TRASH_COLUMNS = ("in the trash since", "files", "bytes")
 USAGE_COLUMNS = ("course", "videos", "files", "recorded bytes", "stored bytes")
+FIGURES_COLUMNS = ("figures differ from a recount", "video", "in", "done")
 DIFFERENCE_COLUMNS = ("differs from its upload", "video", "in")
 MOST_DIFFERENCES = 1000
 SAID: dict[str, str] = {
@@ -54,6 +58,7 @@ DONE: dict[str, str] = {
     "stuck": "queued again",
     "retryable": "queued again",
 }
+COUNTED = {True: "recounted", False: "-"}
 NAMED_AT_ONCE = 5
 NOTHING_RESTORED = Restored((), ())
 
@@ -78,11 +83,13 @@ class CheckReport:
     is_repairing: bool = False
     differences: tuple[MediaDifference, ...] = ()
     """Nothing to repair: whoever uploaded them may want to look."""
+    figures: tuple[FiguresFinding, ...] = ()
 
     @property
     def exit_code(self) -> int:
         is_left = len(self.mended) < len(self.survey.findings) or self.restored.blocked
-        return 1 if is_left else 0
+        are_wrong = any(not one.is_mended for one in self.figures)
+        return 1 if is_left or are_wrong else 0
 
     @property
     def _is_held(self) -> bool:
@@ -99,6 +106,7 @@ class CheckReport:
                 for course_id, usage in self.survey.usage.items()
             ],
             "media_differences": [asdict(one) for one in self.differences],
+            "figures": [asdict(one) for one in self.figures],
             "trash": [asdict(batch) for batch in self.trash],
             "restored": asdict(self.restored),
             "are_strays_held": self._is_held,
@@ -118,8 +126,13 @@ class CheckReport:
         differing = [
             (one.made, str(one.video_id), ", ".join(one.names)) for one in self.differences
         ]
+        figures = [
+            (one.course_id, str(one.video_id), ", ".join(one.names), COUNTED[one.is_mended])
+            for one in self.figures
+        ]
         tables = (
             (COLUMNS, found),
+            (FIGURES_COLUMNS, figures),
             (DIFFERENCE_COLUMNS, differing),
             (USAGE_COLUMNS, courses),
             (TRASH_COLUMNS, trash),
@@ -141,8 +154,8 @@ class CheckReport:
 
     @property
     def _total(self) -> str:
-        found = len(self.survey.findings)
-        left = found - len(self.mended)
+        found = len(self.survey.findings) + len(self.figures)
+        left = found - len(self.mended) - sum(one.is_mended for one in self.figures)
         compared = f"{self.survey.videos} videos and {self.survey.files} files compared"
         return f"{compared}: " + (f"{found} findings, {left} left" if found else "all is well")
 
@@ -170,7 +183,9 @@ def add_check(names: Any) -> None:
     """Add the command to the subparsers of the program."""
     parser = names.add_parser("check", help="compare files with the database")
     parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--deep", action="store_true", help="read every file for its hash")
+    parser.add_argument(
+        "--deep", action="store_true", help="read every file for its hash, recount figures"
+    )
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--repair", action="store_true", help="mend what can be mended")
     change.add_argument(
@@ -185,7 +200,8 @@ def check(config: Config, arguments: Namespace) -> int:
         arguments.json, arguments.deep, arguments.repair, arguments.restore_trash
     )
     storage = StoragePaths(config.storage_path)
-    report = asyncio.run(_check(storage, current_database(config), options))
+    kept = timedelta(seconds=config.session_retention_s)
+    report = asyncio.run(_check(storage, current_database(config), options, kept))
     print(report.as_json() if options.is_json else report.as_table())
     return report.exit_code
 
@@ -199,7 +215,9 @@ def _done(finding: Finding) -> str:
     return DONE[finding.kind]
 
 
-async def _check(storage: StoragePaths, dsn: str, options: CheckOptions) -> CheckReport:
+async def _check(
+    storage: StoragePaths, dsn: str, options: CheckOptions, sessions_kept: timedelta
+) -> CheckReport:
     async with open_database(dsn, size=CONNECTIONS) as database:
         storage = await pair(database, storage, may_make=False)
         await SHARED_DISK.run(require_features, storage)
@@ -213,6 +231,10 @@ async def _check(storage: StoragePaths, dsn: str, options: CheckOptions) -> Chec
             mended = await mend(database, storage, found.findings, now_s)
         trash = await SHARED_DISK.run(list_trash_batches, storage)
         differing = await differences.list_found(database, MOST_DIFFERENCES)
+        figures: Sequence[FiguresFinding] = ()
+        if options.is_deep:
+            since = (await clock.now(database) - sessions_kept).date() + timedelta(days=1)
+            figures = await survey_figures(database, since, is_repairing=options.is_repairing)
         return CheckReport(
             survey=found,
             mended=tuple(mended),
@@ -221,4 +243,5 @@ async def _check(storage: StoragePaths, dsn: str, options: CheckOptions) -> Chec
             restored=restored,
             is_repairing=options.is_repairing,
             differences=tuple(differing),
+            figures=tuple(figures),
         )

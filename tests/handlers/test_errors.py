@@ -147,6 +147,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     PersisterFull: (PersisterFull(SECRET), "unavailable"),
     PersisterStopped: (PersisterStopped(SECRET), "unavailable"),
     events_errors.DamagedFile: (events_errors.DamagedFile(SECRET, is_there=True), "unavailable"),
+    events_errors.FiguresNotReady: (events_errors.FiguresNotReady(SECRET), "unavailable"),
     events_errors.PiecesNotReady: (events_errors.PiecesNotReady(SECRET), "not-ready"),
     VideoMissing: (VideoMissing(SECRET), "not-found"),
     events_errors.ForeignStorage: (events_errors.ForeignStorage(SECRET), "unavailable"),

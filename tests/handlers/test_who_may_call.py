@@ -260,6 +260,29 @@ SIGNING_IN = [
     pytest.param("DELETE session", None, ("204",) * len(CALLERS), id="DELETE session"),
 ]
 
+ANALYTICS = [
+    row("GET analytics/courses/c1", STRANGE, FORBIDDEN, "200", "200"),
+    row("GET analytics/courses/c1?from=2026-01-01&to=2026-01-01", STRANGE, FORBIDDEN, BAD, BAD),
+    row("GET analytics/courses/c2", STRANGE, STRANGE, STRANGE, "200"),
+    hidden("GET analytics/courses/none"),
+    hidden("GET analytics/courses/gone"),
+    malformed("GET analytics/courses/%00"),
+    row("GET analytics/courses/c1/students", STRANGE, FORBIDDEN, "200", "200"),
+    row("GET analytics/courses/c2/students", STRANGE, STRANGE, STRANGE, "200"),
+    hidden("GET analytics/courses/none/students"),
+    row("GET analytics/videos/{ready}", STRANGE, FORBIDDEN, "200", "200"),
+    row("GET analytics/videos/{processing}", STRANGE, FORBIDDEN, "200", "200"),
+    row("GET analytics/videos/{elsewhere}", STRANGE, STRANGE, STRANGE, "200"),
+    hidden("GET analytics/videos/{deleted}"),
+    hidden("GET analytics/videos/{unknown}"),
+    hidden("GET analytics/videos/{no_uuid}"),
+    row("GET analytics/popular", FORBIDDEN, FORBIDDEN, FORBIDDEN, "200"),
+    row("GET analytics/popular?course_id=c1", STRANGE, FORBIDDEN, "200", "200"),
+    row("GET analytics/popular?course_id=c2&days=30", STRANGE, STRANGE, STRANGE, "200"),
+    hidden("GET analytics/popular?course_id=none"),
+    malformed("GET analytics/popular?days=2"),
+]
+
 ADDRESSES = [
     row("GET nowhere", MISSING, MISSING, MISSING, MISSING),
     row("GET courses/", MISSING, MISSING, MISSING, MISSING),
@@ -317,6 +340,7 @@ async def ids(shared_service: Any, mp4: Path) -> dict[str, str]:
         *PLAYING,
         *NOT_READY,
         *SIGNING_IN,
+        *ANALYTICS,
         *ADDRESSES,
     ],
 )

@@ -128,6 +128,11 @@ ROWS = {
         INSERT INTO webhook_deliveries
             (webhook_id, event_id, type, course_id, user_id, occurred_at, payload)
         VALUES ('w1', 1, 'video.ready', 'c1', 'u1', now(), '{}')""",
+    "0050_viewing": f"""
+        INSERT INTO course_viewers VALUES ('c1', 'u1', 0);
+        INSERT INTO viewing_changes (changes) VALUES ('[]');
+        INSERT INTO viewing_days VALUES ('{VIDEO}', '2026-12-01', 'c1', '1', 1, 3000, 0);
+        INSERT INTO viewing_curves VALUES ('{VIDEO}', true, 3000, '{{1}}', '{{2}}')""",
     "0045_timelines": "INSERT INTO database_timelines VALUES (7, 0, 10)",
     "0062_large_tables": "INSERT INTO periodic_turns VALUES ('a task')",
     "0035_web_processes": f"INSERT INTO web_processes VALUES ('{VIDEO}', 'host', 'hash')",

@@ -80,7 +80,7 @@ async def lead_a_life(service: Any, mp4: Path) -> dict[str, Any]:
         " occurred_at, payload) SELECT 'w1', id, type, video_id, course_id, user_id, occurred_at,"
         " payload FROM event_log ON CONFLICT DO NOTHING"
     )
-    await service.app[keys.DATABASE].fetch_all("SELECT 1")
+    assert (await service.ask("root", "GET", "analytics/courses/c1")).json["viewers"] == 1
     return {"film": film, "lecture": lecture, "path": path, "playback": playback}
 
 

@@ -96,7 +96,7 @@ def test_nothing_to_tell_is_success(check: Check, storage: StoragePaths) -> None
     assert check() == (0, "0 videos and 0 files compared: all is well\n", "")
     code, out, _ = check("--json")
     lists: dict[str, list[Any]] = {
-        name: [] for name in ("findings", "courses", "media_differences", "trash")
+        name: [] for name in ("findings", "courses", "media_differences", "figures", "trash")
     }
     nothing = {"videos": 0, "files": 0, **lists}
     restored = {"files": [], "blocked": []}
@@ -197,6 +197,29 @@ def test_deep_reads_the_files(check: Check, dsn: str, mess: dict[str, Any]) -> N
 
     assert "hash-differs" not in check("--json")[1]
     assert "hash-differs" in check("--json", "--deep")[1]
+
+
+def test_deep_recounts_figures_and_repairs_them(
+    check: Check, dsn: str, storage: StoragePaths, mess: dict[str, Any]
+) -> None:
+    video = str(mess["lost"])
+    with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO progress (user_id, video_id, course_id, watched, watched_s)"
+            " VALUES ('ada', %s, 'c1', '{[0,5)}', 5)",
+            (video,),
+        )
+    connection.close()
+    assert json.loads(check("--json", "--deep")[1])["figures"] == []
+    with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE viewing_days SET watched_cs = 7")
+    connection.close()
+
+    differing = {"course_id": "c1", "video_id": video, "names": ["watched"], "is_mended": False}
+    assert json.loads(check("--json")[1])["figures"] == []
+    assert json.loads(check("--json", "--deep")[1])["figures"] == [differing]
+    assert "recounted" in check("--deep", "--repair")[1]
+    assert json.loads(check("--json", "--deep")[1])["figures"] == []
 
 
 def test_storage_without_marker_is_not_looked_at(check: Check, storage: StoragePaths) -> None:

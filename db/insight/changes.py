@@ -1,0 +1,66 @@
+"""Changes of viewing figures: written with the reports that cause them, added to the figures later.
+
+A commit of reports inserts one row, however many videos it is about: reports never wait for each
+other's figures, as they would for the row of a popular video.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from uuid import UUID
+
+import msgspec
+
+from db.pool import Queries, Row, Transaction
+
+Piece = tuple[int, int]  # [start, stop) in centiseconds
+
+ADD = "INSERT INTO viewing_changes (changes) VALUES (%s)"
+
+TAKE = """
+DELETE FROM viewing_changes WHERE id IN (SELECT id FROM viewing_changes ORDER BY id LIMIT %s)
+RETURNING changes
+"""
+
+IS_ANY_WAITING = "SELECT EXISTS (SELECT FROM viewing_changes) AS is_waiting"
+
+
+class ViewingChange(msgspec.Struct, frozen=True, array_like=True):
+    """The changes of a commit for one user in one video, on one day.
+
+    `gained` and `lost` change the set of what the user has seen; `plays` is what was played, each
+    time that it was.
+    """
+
+    video_id: UUID
+    user_id: str
+    day: date
+    watched_cs: int = 0
+    sessions: int = 0
+    completions: int = 0
+    gained: Sequence[Piece] = ()
+    lost: Sequence[Piece] = ()
+    plays: Sequence[Piece] = ()
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[ViewingChange]).decode
+
+
+def parameters(changes: Iterable[ViewingChange]) -> tuple[str]:
+    """The parameters of `ADD`."""
+    return (_encode(list(changes)).decode(),)
+
+
+async def add(transaction: Transaction, changes: Iterable[ViewingChange]) -> None:
+    await transaction.execute(ADD, parameters(changes))
+
+
+async def take(transaction: Transaction, limit: int) -> list[list[ViewingChange]]:
+    """Remove, and return, the changes of up to `limit` commits."""
+    rows: list[Row] = await transaction.fetch_all(TAKE, (limit,))
+    return [_decode(row.changes) for row in rows]
+
+
+async def is_any_waiting(queries: Queries) -> bool:
+    row = await queries.fetch_one(IS_ANY_WAITING)
+    return row is not None and row.is_waiting

@@ -1,0 +1,93 @@
+"""Addition of the changes of many commits into days and curves. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from db.insight.changes import Piece, ViewingChange
+from db.insight.rollups import Curve, Day, VideoFacts
+from events.insight.curves import Steps, added
+from events.insight.reconciliation import bits
+
+Viewer = tuple[str, str]  # course, user
+
+
+@dataclass(slots=True)
+class _Pieces:
+    gained: list[Piece] = field(default_factory=list)
+    lost: list[Piece] = field(default_factory=list)
+    plays: list[Piece] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Sums:
+    """The sums of the changes of a number of commits."""
+
+    days: dict[tuple[UUID, date], Day] = field(default_factory=dict)
+    viewers: dict[tuple[UUID, date], set[str]] = field(default_factory=lambda: defaultdict(set))
+    pieces: dict[UUID, _Pieces] = field(default_factory=lambda: defaultdict(_Pieces))
+
+    @property
+    def video_ids(self) -> Sequence[UUID]:
+        return list(self.pieces)
+
+    def add(self, changes: Iterable[ViewingChange]) -> None:
+        for change in changes:
+            key = change.video_id, change.day
+            day = self.days.get(key)
+            if day is None:
+                day = self.days[key] = Day(change.day)
+            day.sessions += change.sessions
+            day.watched_cs += change.watched_cs
+            day.completions += change.completions
+            if change.plays:
+                self.viewers[key].add(change.user_id)
+            pieces = self.pieces[change.video_id]
+            pieces.gained += change.gained
+            pieces.lost += change.lost
+            pieces.plays += change.plays
+
+    def viewers_of(self, facts: Mapping[UUID, VideoFacts]) -> set[Viewer]:
+        """Returns the viewers who need numbers."""
+        return {
+            (facts[video_id].course_id, user_id)
+            for (video_id, _), users in self.viewers.items()
+            if video_id in facts
+            for user_id in users
+        }
+
+    def numbered_days(
+        self, facts: Mapping[UUID, VideoFacts], numbers: Mapping[Viewer, int]
+    ) -> list[tuple[UUID, Day]]:
+        """Returns the days of the videos that still exist, with the sets of their viewers."""
+        for (video_id, day), users in self.viewers.items():
+            if video_id in facts:
+                course_id = facts[video_id].course_id
+                self.days[video_id, day].viewers = bits(numbers[course_id, one] for one in users)
+        return [(video_id, day) for (video_id, _), day in self.days.items() if video_id in facts]
+
+    def curves(self, facts: Mapping[UUID, VideoFacts]) -> list[Curve]:
+        return [
+            _added_to(video_id, facts[video_id], pieces)
+            for video_id, pieces in self.pieces.items()
+            if video_id in facts
+        ]
+
+
+def _added_to(video_id: UUID, facts: VideoFacts, pieces: _Pieces) -> Curve:
+    """A curve that was drawn for another duration begins anew, and waits for its recount."""
+    duration, curve = facts.duration_cs, facts.curve
+    if curve is not None and curve.duration_cs != duration:
+        curve = None
+    is_counted = curve is not None and curve.is_counted
+    if duration is None:
+        return Curve(video_id, is_counted, None, (), ())
+    steps = Steps(duration)
+    gained, lost = steps.counted(pieces.gained), steps.counted(pieces.lost)
+    viewers = [more - less for more, less in zip(gained, lost, strict=True)]
+    plays = steps.counted(pieces.plays)
+    if curve is not None:
+        viewers, plays = added(curve.viewers, viewers), added(curve.plays, plays)
+    return Curve(video_id, is_counted, duration, viewers, plays)

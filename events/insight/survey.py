@@ -1,0 +1,52 @@
+"""Survey of all figures: recounts every video that has been watched, and repairs on request."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from db.insight import recount
+from db.pool import Database
+from events.insight.folding import count_anew, count_some, settle
+
+VIDEOS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresFinding:
+    """A video whose recorded figures are not what a recount gives; `names` are theirs."""
+
+    course_id: str
+    video_id: UUID
+    names: tuple[str, ...]
+    is_mended: bool
+
+
+async def survey_figures(
+    database: Database, sessions_kept_since: date, *, is_repairing: bool
+) -> list[FiguresFinding]:
+    """Compares each video at one moment, while reports go on. Raises: DatabaseError.
+
+    What was watched before there were figures is counted first: it is no fault.
+    """
+    await settle(database)
+    while await count_some(database):
+        pass
+    found: list[FiguresFinding] = []
+    after = UUID(int=0)
+    while videos := await recount.list_next_videos(database, after, VIDEOS_AT_ONCE):
+        for video_id, has_viewing in videos:
+            if has_viewing:
+                found += await _look(database, video_id, sessions_kept_since, is_repairing)
+        after = videos[-1][0]
+    return found
+
+
+async def _look(
+    database: Database, video_id: UUID, since: date, is_repairing: bool
+) -> list[FiguresFinding]:
+    compared = await count_anew(
+        database, video_id, is_repairing=is_repairing, sessions_kept_since=since
+    )
+    if compared is None or not compared.differing:
+        return []
+    return [FiguresFinding(compared.course_id, video_id, compared.differing, is_repairing)]
