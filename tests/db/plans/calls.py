@@ -21,6 +21,12 @@ from db import (
     web_processes,
 )
 from db.delivery import deliveries, watched_videos, webhooks
+from db.insight import changes, figures, rollups
+from db.insight import recount as viewing_recount
+from db.insight.changes import ViewingChange
+from db.insight.figures import Period
+from db.insight.recount import Upkeep
+from db.insight.rollups import Curve, Day
 from db.log import event_log, partitions, timelines
 from db.log.event_log import EventFilter, NewEvent
 from db.media import assets, differences, file_pieces, ladders, rungs, text_tracks
@@ -445,6 +451,42 @@ _TAKEOVER = (
     call(viewer_positions.mark_completed, [PLACE]),
 )
 
+PERIOD = Period(NOW.date() - timedelta(days=30), NOW.date() + timedelta(days=1))
+CHANGE = ViewingChange(V, "u7", NOW.date(), plays=[(0, 100)])
+BYTES = "all users of the course are summed, for each day"
+VIEWERS = "one pass over the viewers of a video"
+
+_INSIGHT = (
+    call(changes.add, [CHANGE]),
+    call(changes.take, 100),
+    call(changes.is_any_waiting),
+    call(rollups.lock),
+    call(rollups.read_facts, [V]),
+    call(rollups.number_viewers, [("c0", "u7")]),
+    call(rollups.add_days, ["c0"], [(V, Day(NOW.date(), 1, 1, 100, 0))]),
+    call(rollups.write_curves, [Curve(V, True, 100, [1], [1])]),
+    call(rollups.read_days, V),
+    call(rollups.replace_days, "c0", V, [Day(NOW.date(), 1, 1, 100, 0)]),
+    call(rollups.uncount, V),
+    call(viewing_recount.list_viewers, V),
+    Call(viewing_recount.count_sessions, (V,), most_rows=20_000, reason=VIEWERS),
+    call(viewing_recount.count_curve, V, 5, 600, 299_750),
+    call(viewing_recount.list_uncounted_of_course, "c0"),
+    call(viewing_recount.list_uncounted, 200),
+    call(viewing_recount.list_next_videos, NO_ID, 200),
+    call(viewing_recount.read_upkeep),
+    call(viewing_recount.advance, Upkeep(V, False)),
+    call(figures.read_viewing, "c0", PERIOD),
+    call(figures.count_viewers, V),
+    Call(figures.read_bytes, ("c0", PERIOD), most_rows=100_000, reason=BYTES),
+    call(figures.count_active, "c0"),
+    call(figures.list_videos, "c0"),
+    call(figures.list_popular, PERIOD, None, 50),
+    call(figures.list_students, "c0", (BEGINNING, ""), 51),
+)
+
 CALLS = (
     _LOG + _DELIVERY + _STRUCTURE + _VIDEOS + _MEDIA + _PROGRESS + _UPLOADS + _UPKEEP + _TAKEOVER
 )
+
+CALLS += _INSIGHT
