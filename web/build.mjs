@@ -40,6 +40,7 @@ const adoptedStyles = {
 
 const OPTIONS = {
   absWorkingDir: ROOT,
+  preserveSymlinks: true, // a release is built beside the node_modules of the checkout
   format: "esm",
   target: TARGET,
   charset: "utf8",

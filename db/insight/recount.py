@@ -17,7 +17,10 @@ FROM progress WHERE video_id = %s
 
 SESSIONS = """
 SELECT (s.started_at AT TIME ZONE 'UTC')::date AS day, count(*) AS sessions
-FROM progress p JOIN playback_sessions s ON s.user_id = p.user_id AND s.video_id = p.video_id
+FROM progress p CROSS JOIN LATERAL (
+    SELECT started_at FROM playback_sessions WHERE user_id = p.user_id AND video_id = p.video_id
+    OFFSET 0  -- looked up for each viewer
+) AS s
 WHERE p.video_id = %s GROUP BY 1
 """
 
@@ -25,11 +28,15 @@ WHERE p.video_id = %s GROUP BY 1
 CURVE = """
 SELECT least((at_cs + %(half)s - 1) / %(step)s, %(last)s)
     + CASE WHEN at_cs > %(last_middle)s THEN 1 ELSE 0 END AS step, sum(change)::integer AS change
-FROM progress p CROSS JOIN LATERAL unnest(p.watched) AS piece
+FROM (
+    SELECT watched FROM progress WHERE video_id = %(video_id)s
+    OFFSET 0  -- found by the index, and not by processes that read all
+) AS p
+CROSS JOIN LATERAL unnest(p.watched) AS piece
 CROSS JOIN LATERAL (VALUES
     (round(lower(piece) * 100)::bigint, 1), (round(upper(piece) * 100)::bigint, -1)
 ) AS edges (at_cs, change)
-WHERE p.video_id = %(video_id)s GROUP BY 1
+GROUP BY 1
 """
 
 UNCOUNTED_OF_COURSE = f"""
@@ -51,7 +58,7 @@ NEXT_VIDEOS = """
 SELECT v.id::text AS video_id,
     EXISTS (SELECT FROM progress p WHERE p.video_id = v.id)
     OR EXISTS (SELECT FROM viewing_days d WHERE d.video_id = v.id) AS has_viewing
-FROM videos v WHERE v.id > %s ORDER BY v.id LIMIT %s
+FROM (SELECT id FROM videos WHERE id > %s ORDER BY id LIMIT %s) AS v ORDER BY v.id
 """
 
 UPKEEP = "SELECT counted_to::text AS counted_to, are_all_counted FROM viewing_upkeep"

@@ -454,7 +454,6 @@ _TAKEOVER = (
 PERIOD = Period(NOW.date() - timedelta(days=30), NOW.date() + timedelta(days=1))
 CHANGE = ViewingChange(V, "u7", NOW.date(), plays=[(0, 100)])
 BYTES = "all users of the course are summed, for each day"
-VIEWERS = "one pass over the viewers of a video"
 
 _INSIGHT = (
     call(changes.add, [CHANGE]),
@@ -469,7 +468,7 @@ _INSIGHT = (
     call(rollups.replace_days, "c0", V, [Day(NOW.date(), 1, 1, 100, 0)]),
     call(rollups.uncount, V),
     call(viewing_recount.list_viewers, V),
-    Call(viewing_recount.count_sessions, (V,), most_rows=20_000, reason=VIEWERS),
+    call(viewing_recount.count_sessions, V),
     call(viewing_recount.count_curve, V, 5, 600, 299_750),
     call(viewing_recount.list_uncounted_of_course, "c0"),
     call(viewing_recount.list_uncounted, 200),
