@@ -85,3 +85,19 @@ async def test_log_names_the_client_and_nothing_else_is_believed(
 
     assert [line["client"] for line in lines] == [client]
     assert seen == {"scheme": "http", "host": f"{address.host}:{address.port}"}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "peer", "is_trusted"),
+    [
+        pytest.param(TRUSTED, "10.1.1.1", True, id="ours"),
+        pytest.param(TRUSTED, "::ffff:10.1.1.1", True, id="ours, IPv4 in IPv6"),
+        pytest.param(TRUSTED, "203.0.113.5", False, id="a stranger"),
+        pytest.param(TRUSTED, "", False, id="a socket without an address"),
+        pytest.param(TrustedProxies(None), "10.1.1.1", False, id="no proxies"),
+    ],
+)
+def test_a_proxy_is_trusted_by_its_address(
+    proxies: TrustedProxies, peer: str, is_trusted: bool
+) -> None:
+    assert proxies.trusts(peer) is is_trusted
