@@ -107,23 +107,23 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Viewing:
+class ViewingCounts:
     viewers: int
     sessions: int
     watched_cs: int
     completions: int
 
 
-NO_VIEWING = Viewing(0, 0, 0, 0)
+NO_VIEWING = ViewingCounts(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Viewing of a course or a video: all of it, by day and by video."""
 
-    total: Viewing
-    days: dict[date, Viewing]
-    videos: dict[UUID, Viewing]
+    total: ViewingCounts
+    days: dict[date, ViewingCounts]
+    videos: dict[UUID, ViewingCounts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +173,8 @@ async def count_viewers(queries: Queries, video_id: UUID) -> int:
     return int(row.viewers) if row else 0
 
 
-def _viewing(row: Row) -> Viewing:
-    return Viewing(row.viewers, row.sessions, row.watched_cs, row.completions)
+def _viewing(row: Row) -> ViewingCounts:
+    return ViewingCounts(row.viewers, row.sessions, row.watched_cs, row.completions)
 
 
 async def read_bytes(

@@ -104,7 +104,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class VideoFacts:
+class CountedVideo:
     course_id: str
     duration_cs: int | None
     curve: Curve | None
@@ -126,17 +126,17 @@ async def lock(transaction: Transaction) -> None:
     await transaction.execute(LOCK)
 
 
-async def read_facts(queries: Queries, video_ids: Iterable[UUID]) -> dict[UUID, VideoFacts]:
+async def read_facts(queries: Queries, video_ids: Iterable[UUID]) -> dict[UUID, CountedVideo]:
     """Facts of the videos that exist, deleted ones included."""
     rows = await queries.fetch_all(FACTS, ([str(one) for one in video_ids],))
     return {UUID(row.video_id): _facts(row) for row in rows}
 
 
-def _facts(row: Row) -> VideoFacts:
+def _facts(row: Row) -> CountedVideo:
     curve = None
     if row.is_counted is not None:
         curve = Curve(UUID(row.video_id), row.is_counted, row.drawn_cs, row.viewers, row.plays)
-    return VideoFacts(row.course_id, row.duration_cs, curve)
+    return CountedVideo(row.course_id, row.duration_cs, curve)
 
 
 async def number_viewers(

@@ -7,7 +7,7 @@ from datetime import date
 from uuid import UUID
 
 from db.insight.changes import Piece, ViewingChange
-from db.insight.rollups import Curve, Day, VideoFacts
+from db.insight.rollups import CountedVideo, Curve, Day
 from events.insight.curves import Steps, added
 from events.insight.reconciliation import bits
 
@@ -49,7 +49,7 @@ class Sums:
             pieces.lost += change.lost
             pieces.plays += change.plays
 
-    def viewers_of(self, facts: Mapping[UUID, VideoFacts]) -> set[Viewer]:
+    def viewers_of(self, facts: Mapping[UUID, CountedVideo]) -> set[Viewer]:
         """Returns the viewers who need numbers."""
         return {
             (facts[video_id].course_id, user_id)
@@ -59,7 +59,7 @@ class Sums:
         }
 
     def numbered_days(
-        self, facts: Mapping[UUID, VideoFacts], numbers: Mapping[Viewer, int]
+        self, facts: Mapping[UUID, CountedVideo], numbers: Mapping[Viewer, int]
     ) -> list[tuple[UUID, Day]]:
         """Returns the days of the videos that still exist, with the sets of their viewers."""
         for (video_id, day), users in self.viewers.items():
@@ -68,7 +68,7 @@ class Sums:
                 self.days[video_id, day].viewers = bits(numbers[course_id, one] for one in users)
         return [(video_id, day) for (video_id, _), day in self.days.items() if video_id in facts]
 
-    def curves(self, facts: Mapping[UUID, VideoFacts]) -> list[Curve]:
+    def curves(self, facts: Mapping[UUID, CountedVideo]) -> list[Curve]:
         return [
             _added_to(video_id, facts[video_id], pieces)
             for video_id, pieces in self.pieces.items()
@@ -76,7 +76,7 @@ class Sums:
         ]
 
 
-def _added_to(video_id: UUID, facts: VideoFacts, pieces: _Pieces) -> Curve:
+def _added_to(video_id: UUID, facts: CountedVideo, pieces: _Pieces) -> Curve:
     """A curve that was drawn for another duration begins anew, and waits for its recount."""
     duration, curve = facts.duration_cs, facts.curve
     if curve is not None and curve.duration_cs != duration:

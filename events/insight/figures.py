@@ -37,7 +37,7 @@ class VideoFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
+class RetentionCurve:
     """The curve of a video; None where it would show what single viewers did."""
 
     curve: Curve | None
@@ -45,7 +45,7 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Viewing:
+class ViewingReport:
     """Viewing of a course, or of one video; `bytes_by_day` is what was sent."""
 
     figures: Figures
@@ -61,7 +61,7 @@ def average_watched_ratio(videos: Iterable[VideoFigures]) -> float:
     return sum(video.seen_durations for video in counted) / pairs if pairs else 0.0
 
 
-async def read_course(database: Database, course_id: str, period: Period) -> Viewing:
+async def read_course(database: Database, course_id: str, period: Period) -> ViewingReport:
     """Raises: FiguresNotReady, DatabaseError."""
     await settle_course(database, course_id)
     async with database.transaction() as transaction:
@@ -71,7 +71,7 @@ async def read_course(database: Database, course_id: str, period: Period) -> Vie
 
 async def read_video(
     database: Database, course_id: str, video_id: UUID, period: Period
-) -> tuple[Viewing, Retention]:
+) -> tuple[ViewingReport, RetentionCurve]:
     """Raises: FiguresNotReady, DatabaseError."""
     await settle_course(database, course_id)
     async with database.transaction() as transaction:
@@ -93,10 +93,10 @@ async def read_popular(database: Database, days: int, course_id: str | None) -> 
 
 async def _read(
     transaction: Transaction, course_id: str, period: Period, video_id: UUID | None
-) -> Viewing:
+) -> ViewingReport:
     found = await figures.read_viewing(transaction, course_id, period, video_id)
     titles = await figures.list_videos(transaction, course_id)
-    return Viewing(
+    return ViewingReport(
         found,
         [
             _video_figures(title, found)
@@ -108,18 +108,20 @@ async def _read(
     )
 
 
-async def _read_retention(transaction: Transaction, video_id: UUID) -> Retention:
+async def _read_retention(transaction: Transaction, video_id: UUID) -> RetentionCurve:
     """Withheld by all viewers there ever were: the curve is of them, whatever the period."""
     viewers = await figures.count_viewers(transaction, video_id)
     if 0 < viewers < FEWEST_VIEWERS:
-        return Retention(None, is_withheld=True)
+        return RetentionCurve(None, is_withheld=True)
     facts = (await rollups.read_facts(transaction, [video_id])).get(video_id)
     if facts is None or facts.duration_cs is None:
-        return Retention(None, is_withheld=False)
+        return RetentionCurve(None, is_withheld=False)
     if facts.curve is not None:
-        return Retention(facts.curve, is_withheld=False)
+        return RetentionCurve(facts.curve, is_withheld=False)
     nobody = [0] * Steps(facts.duration_cs).count
-    return Retention(Curve(video_id, False, facts.duration_cs, nobody, nobody), is_withheld=False)
+    return RetentionCurve(
+        Curve(video_id, False, facts.duration_cs, nobody, nobody), is_withheld=False
+    )
 
 
 def _video_figures(title: VideoTitle, found: Figures) -> VideoFigures:

@@ -6,7 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from db.insight import recount, rollups
-from db.insight.rollups import Curve, Day, VideoFacts
+from db.insight.rollups import CountedVideo, Curve, Day
 from db.pool import Transaction
 from events.insight.curves import Steps
 from events.insight.reconciliation import Recount, reconciled
@@ -47,7 +47,7 @@ async def compare(
     return Comparison(facts.course_id, days, curve, _differing(before, days, facts.curve, curve))
 
 
-async def _recounted_curve(transaction: Transaction, video_id: UUID, facts: VideoFacts) -> Curve:
+async def _recounted_curve(transaction: Transaction, video_id: UUID, facts: CountedVideo) -> Curve:
     """Plays are recorded nowhere else: they are kept, as long as the steps are the same.
 
     What was seen has been played at least once.

@@ -34,7 +34,7 @@ from events.log.types import (
 from events.progress.database_clock import ClockDifference
 from events.progress.plausibility import NamedAt, account_of, count
 from events.progress.reports import ProgressReport
-from events.progress.viewing import Viewing, united, without
+from events.progress.viewing import BatchViewing, united, without
 from events.progress.watched import Piece, WatchedSet, claimed_pieces, length
 
 EVENT_OF_REPORT: Mapping[str, type[PlaybackEvent]] = {
@@ -209,7 +209,7 @@ class Merged:
     late: Sequence[LateChange]
     capped: Sequence[CappedChange]
     applied: Sequence[AppliedReport]
-    viewings: Mapping[VideoKey, Viewing]
+    viewings: Mapping[VideoKey, BatchViewing]
 
     def events(self, states: Mapping[VideoKey, ProgressState]) -> Iterator[PlaybackEvent]:
         """Yields one event per new report, and completions, given the states after the write."""
@@ -262,7 +262,7 @@ class _Batch:
         self._sessions: dict[SessionKey, _Session] = {}
         self._videos: dict[VideoKey, _Video] = {}
         self._applied: list[AppliedReport] = []
-        self._viewings: dict[VideoKey, Viewing] = {}
+        self._viewings: dict[VideoKey, BatchViewing] = {}
 
     def apply(
         self, place: int, key: SessionKey, report: ProgressReport, standing: Standing
@@ -273,7 +273,7 @@ class _Batch:
             session = self._sessions[key] = _session(standing, report)
         if video is None:
             video = self._videos[video_key] = _video(standing, report)
-            self._viewings[video_key] = Viewing(standing)
+            self._viewings[video_key] = BatchViewing(standing)
         if session.last_sequence is None:
             self._viewings[video_key].begun.append(report.received_at.date())
         is_new = session.apply(report)

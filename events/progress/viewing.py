@@ -17,7 +17,7 @@ Intervals = Sequence[tuple[float, float]]
 
 
 @dataclass(slots=True)
-class Viewing:
+class BatchViewing:
     """One user's reports on one video in a batch.
 
     `played` is what the reports claim that are neither late nor duplicates, and that may count;
@@ -30,7 +30,7 @@ class Viewing:
 
 
 def changes(
-    viewings: Mapping[VideoKey, Viewing], states: Mapping[VideoKey, ProgressState]
+    viewings: Mapping[VideoKey, BatchViewing], states: Mapping[VideoKey, ProgressState]
 ) -> list[ViewingChange]:
     """Returns the changes of the batch, given the states after its write."""
     return [
@@ -70,7 +70,9 @@ def without(pieces: Iterable[Piece], taken: Sequence[Piece]) -> list[Piece]:
     return rest
 
 
-def _changes_of(key: VideoKey, viewing: Viewing, state: ProgressState) -> Iterator[ViewingChange]:
+def _changes_of(
+    key: VideoKey, viewing: BatchViewing, state: ProgressState
+) -> Iterator[ViewingChange]:
     today = viewing.standing.read_at.date()
     gained, lost = _difference(viewing.standing.watched, state.watched)
     plays = viewing.played

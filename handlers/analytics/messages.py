@@ -10,7 +10,12 @@ from db.insight import figures
 from db.insight.figures import NO_VIEWING, PopularVideo, Student
 from db.insight.rollups import Curve
 from events.insight.curves import Steps
-from events.insight.figures import Retention, VideoFigures, Viewing, average_watched_ratio
+from events.insight.figures import (
+    RetentionCurve,
+    VideoFigures,
+    ViewingReport,
+    average_watched_ratio,
+)
 
 
 class DayView(msgspec.Struct, frozen=True):
@@ -117,7 +122,7 @@ class PopularListing(msgspec.Struct, frozen=True):
     items: list[PopularView]
 
 
-def course_analytics(viewing: Viewing) -> CourseAnalytics:
+def course_analytics(viewing: ViewingReport) -> CourseAnalytics:
     total = viewing.figures.total
     return CourseAnalytics(
         viewers=total.viewers,
@@ -131,14 +136,14 @@ def course_analytics(viewing: Viewing) -> CourseAnalytics:
     )
 
 
-def video_analytics(viewing: Viewing, retention: Retention) -> VideoAnalytics:
+def video_analytics(viewing: ViewingReport, retention: RetentionCurve) -> VideoAnalytics:
     shown = msgspec.structs.asdict(course_analytics(viewing))
     if retention.is_withheld:
         return VideoAnalytics(**shown, retention=None, withheld="too-few")
     return VideoAnalytics(**shown, retention=RetentionView.of(retention.curve))
 
 
-def day_views(viewing: Viewing) -> list[DayView]:
+def day_views(viewing: ViewingReport) -> list[DayView]:
     days = viewing.figures.days
     return [
         _day_view(day, days.get(day, NO_VIEWING), viewing.bytes_by_day.get(day, 0))
@@ -146,5 +151,5 @@ def day_views(viewing: Viewing) -> list[DayView]:
     ]
 
 
-def _day_view(day: date, seen: figures.Viewing, sent_bytes: int) -> DayView:
+def _day_view(day: date, seen: figures.ViewingCounts, sent_bytes: int) -> DayView:
     return DayView(day, seen.viewers, seen.sessions, seen.watched_cs / 100, sent_bytes)

@@ -120,6 +120,6 @@ async def test_no_figure_scans_what_grows_with_the_installation(queries: Any) ->
     await recount.count_sessions(queries, video.video_id)
 
     assert queries.scanned & LARGE == set()
-    assert course.total == figures.Viewing(30, 1500, 150_000, 50)
-    assert of_video.total == figures.Viewing(30, 300, 30_000, 10)
+    assert course.total == figures.ViewingCounts(30, 1500, 150_000, 50)
+    assert of_video.total == figures.ViewingCounts(30, 300, 30_000, 10)
     assert len(popular) == 5

@@ -47,10 +47,10 @@ async def test_two_viewers_on_two_days_are_counted_as_worked_out_by_hand(
     found = await read(database, video)
 
     first, second = today(), today() + timedelta(days=1)
-    assert found.total == figures.Viewing(2, 3, 1200, 1)
+    assert found.total == figures.ViewingCounts(2, 3, 1200, 1)
     assert found.days == {
-        first: figures.Viewing(2, 2, 800, 0),
-        second: figures.Viewing(2, 1, 400, 1),
+        first: figures.ViewingCounts(2, 2, 800, 0),
+        second: figures.ViewingCounts(2, 1, 400, 1),
     }
     assert found.videos == {video: found.total}
     viewers, plays = await read_curve(database, video)
@@ -66,7 +66,7 @@ async def test_a_doubled_report_and_a_late_one_count_what_is_new_once(
     await reporting.report(video, "ada", (4.0, 8.0), sequence=5)
     await reporting.report(video, "ada", (2.0, 6.0), sequence=4)
 
-    assert (await read(database, video)).total == figures.Viewing(1, 1, 600, 0)
+    assert (await read(database, video)).total == figures.ViewingCounts(1, 1, 600, 0)
     assert (await read_curve(database, video))[1] == [0, 0, 1, 1, 1, 1, 1, 1, 0, 0]
 
 
@@ -89,7 +89,7 @@ async def test_who_watched_nothing_is_no_viewer_but_has_a_session(
     video = await library.video()
     await reporting.report(video, "ada", event="started")
 
-    assert (await read(database, video)).total == figures.Viewing(0, 1, 0, 0)
+    assert (await read(database, video)).total == figures.ViewingCounts(0, 1, 0, 0)
 
 
 async def test_reports_cut_in_the_middle_of_a_step_play_it_once(
@@ -121,7 +121,7 @@ async def test_five_hundred_viewers_in_one_batch_are_one_change(
     waiting = await database.fetch_all("SELECT FROM viewing_changes")
 
     assert len(waiting) <= 6
-    assert (await read(database, video)).total == figures.Viewing(500, 500, 100_000, 0)
+    assert (await read(database, video)).total == figures.ViewingCounts(500, 500, 100_000, 0)
     assert await read_curve(database, video) == ([100, 200, 200, 200, 200, 100, 0, 0, 0, 0],) * 2
 
 
@@ -146,7 +146,7 @@ async def test_several_processes_add_what_waits_only_once(
 
     await asyncio.gather(*(settle(database) for _ in range(4)))
 
-    assert (await read(database, video)).total == figures.Viewing(20, 20, 4000, 0)
+    assert (await read(database, video)).total == figures.ViewingCounts(20, 20, 4000, 0)
 
 
 async def test_a_reader_is_done_when_all_is_added_that_was_there(
@@ -219,9 +219,9 @@ async def test_progress_older_than_the_figures_is_counted_before_they_are_read(
 
     await settle_course(database, "c1")
 
-    assert (await read(database, old)).total == figures.Viewing(2, 2, 1900, 2)
+    assert (await read(database, old)).total == figures.ViewingCounts(2, 2, 1900, 2)
     assert (await read_curve(database, old))[0] == [2] * 9 + [1]
-    assert (await read(database, other)).days == {today(): figures.Viewing(1, 1, 100, 0)}
+    assert (await read(database, other)).days == {today(): figures.ViewingCounts(1, 1, 100, 0)}
     assert await recount.list_uncounted_of_course(database, "c1") == []
     assert (await rollups.read_facts(database, [unwatched]))[unwatched].curve is None
 

@@ -39,7 +39,17 @@ class TestConversion:
         video, served = await workshop.video(video_id), b"converted hevc"
         assert video.status == "ready"
         assert video.media == MediaFacts(
-            29.96, 1280, 720, 30.0, 0, made, "h264", "aac", CONVERTED.mime_type, is_playable=False
+            29.96,
+            1280,
+            720,
+            30.0,
+            0,
+            made,
+            "h264",
+            "aac",
+            CONVERTED.mime_type,
+            is_playable=False,
+            audio_tracks=(),
         )
         assert video.original_sha256 == sha256(b"hevc")
         assert video.primary is not None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from db.insight.changes import ViewingChange
 from db.progress.progress import ProgressState
 from db.progress.report_batch import Standing, VideoKey
-from events.progress.viewing import Viewing, changes, united, without
+from events.progress.viewing import BatchViewing, changes, united, without
 
 VIDEO, USER = UUID(int=1), "ada"
 TODAY, YESTERDAY = date(2026, 12, 2), date(2026, 12, 1)
@@ -21,13 +21,13 @@ PIECES = st.lists(
 )
 
 
-def viewing(*watched: tuple[float, float], **more: Any) -> Viewing:
+def viewing(*watched: tuple[float, float], **more: Any) -> BatchViewing:
     completed_at = more.pop("completed_at", None)
     standing = Standing("c1", None, None, completed_at, None, NOON, 30.0, watched)
-    return Viewing(standing, **more)
+    return BatchViewing(standing, **more)
 
 
-def changed(seen: Viewing, *watched: tuple[float, float], completed_at: Any = None) -> Any:
+def changed(seen: BatchViewing, *watched: tuple[float, float], completed_at: Any = None) -> Any:
     state = ProgressState(0.0, 0.0, 0.0, watched, completed_at, NOON)
     key = VideoKey(USER, VIDEO)
     return [_with_tuples(change) for change in changes({key: seen}, {key: state})]
