@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -117,6 +118,19 @@ class ProxyChecks:
                     await line_beginning(content, b"event: video.updated")
                     # A buffer would have kept it until the stream ends.
                     assert time.monotonic() - asked_s < MAX_WAIT_S / 2
+
+    async def test_an_event_stream_comes_back_to_a_service_that_restarts(
+        self, proxy: Proxy
+    ) -> None:
+        async with admin(proxy.gone_url) as session:
+            for path in ("/api/v1/events", "/play/grant/events"):
+                async with session.get(path) as response:
+                    assert response.status == 200
+                    assert response.content_type == "text/event-stream"
+                    assert response.headers["Cache-Control"] == "no-store"
+                    assert re.fullmatch(rb"retry: \d+\n\n", await response.read())
+            async with session.get("/api/v1/courses") as response:
+                assert response.status in (502, 503)
 
     async def test_heartbeats_keep_a_quiet_stream(self, proxy: Proxy) -> None:
         async with admin(proxy.url) as session:
