@@ -136,6 +136,7 @@ def values_of(video_id: str, playback: Any) -> dict[str, str]:
         "user_id": "ada",
         "video_id": video_id,
         "upload_id": str(uuid4()),
+        "webhook_id": "w1",
         "language": "en",
         "size": "small",
         "sheet": "1",

@@ -5,7 +5,7 @@ import server
 from server.errors import FAULTS, OperatorError
 
 # Each is caught below the commands, or answers a request.
-HANDLED_WITHIN = {"NotADemo", "ReadableByOthers", "_PasswordWanted"}
+HANDLED_WITHIN = {"NotADemo", "ReadableByOthers", "Unanswered", "_PasswordWanted"}
 
 
 def test_each_error_of_the_server_is_the_operators_or_handled_within() -> None:
