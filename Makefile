@@ -131,13 +131,21 @@ test-debug: install
 test-pure: install
 	$(PYTEST) -q --cov --cov-config=tests/pure.cfg $(PURE_TESTS)
 
+# What fails beside other work is run once more by itself, and both results are shown: the second says
+# whether the code is wrong, the first that the test has to be looked into.
+define with-second-look
+status=0; $(1) || status=$$?; [ $$status -eq 0 ] || { [ $$status -eq 1 ] \
+    && echo 'What failed, once more by itself:' \
+    && $(1) -n 0 --last-failed --last-failed-no-failures none; }
+endef
+
 test-rest: install
-	$(PYTEST) -n $(WORKERS) -m 'not alone' $(addprefix --ignore=,$(PURE_TESTS) $(DEBUG_TESTS)) \
-	    --ignore=tests/deploy/test_container.py
+	$(call with-second-look,$(PYTEST) -n $(WORKERS) -m 'not alone' \
+	    $(addprefix --ignore=,$(PURE_TESTS) $(DEBUG_TESTS)) --ignore=tests/deploy/test_container.py)
 
 # What other work on the machine would change.
 test-alone: install
-	$(PYTEST) -m alone
+	$(call with-second-look,$(PYTEST) -m alone)
 
 # The whole suite once more: before Python 3.12 measuring all of it takes too long for every run.
 coverage: install
