@@ -59,6 +59,7 @@ class FirefoxPage:
 
     async def screenshot(self, path: Path) -> None:
         told = await self._session.ask("browsingContext.captureScreenshot", context=self._context)
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(b64decode(told["data"]))
 
 
