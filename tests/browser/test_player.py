@@ -1,6 +1,7 @@
 """The player in Chromium: what goes wrong around it, where it is embedded, and by which keys."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,41 @@ async def test_nothing_bars_anyone(theatre: Theatre, scheme: str) -> None:
     found["withdrawn"] = await page.evaluate(VIOLATIONS)
 
     assert found == {state: [] for state in found}
+
+
+async def test_who_reads_german_hears_german(theatre: Theatre) -> None:
+    page = await theatre.watch("leserin", locale="de-DE")
+    await expect(page.locator("course-video .player")).to_have_attribute("lang", "de")
+    await expect(page.get_by_role("button", name="Abspielen").first).to_be_visible()
+    place = page.get_by_role("slider", name="Stelle im Video")
+    await expect(place).to_have_attribute(
+        "aria-valuetext", re.compile(r"^0 Sekunden von 1 Minute 30 Sekunden, .*0.% gesehen$")
+    )
+    await page.get_by_role("button", name="Einstellungen").click()
+    await expect(page.get_by_role("menuitem", name="Geschwindigkeit")).to_be_visible()
+    await page.get_by_role("menuitem", name="Herunterladen").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("Kopierschutz")
+    await page.keyboard.press("Escape")
+    async with theatre.serve.client("root", "admin") as admin:
+        await admin.delete("/api/v1/courses/c1/enrollments/leserin")
+    await expect(page.get_by_role("alert")).to_contain_text("nicht mehr eingeschrieben")
+    await expect(page.get_by_role("button", name="Erneut versuchen")).to_be_visible()
+    await page.evaluate(AXE.read_text())
+    assert await page.evaluate(VIOLATIONS) == []
+
+
+@pytest.mark.parametrize(
+    ("around", "button"), [("de", "Abspielen"), ("en", "Play"), ("fr", "Abspielen")]
+)
+async def test_the_element_speaks_as_the_page_around_it(
+    theatre: Theatre, around: str, button: str
+) -> None:
+    await theatre.enrol(f"guest-{around}")
+    page = await (await theatre.context(locale="de-DE")).new_page()
+    await page.goto(f"{theatre.friend}/element/guest-{around}?lang={around}")
+
+    await expect(page.get_by_role("button", name=button).first).to_be_visible()
+    await page.close()
 
 
 async def test_reports_carry_what_playing_was_like(theatre: Theatre) -> None:

@@ -26,7 +26,7 @@ CAPTIONS = "WEBVTT\n\n" + "\n\n".join(
 CHAPTERS = "WEBVTT\n\n00:00.000 --> 00:30.000\nBeginning\n\n00:30.000 --> 01:30.000\nThe rest\n"
 ELEMENT = """<!doctype html><title>Course site</title>
 <script type="module" src="{server}/static/course-video.js"></script>
-<course-video video="{video}" token="{token}"></course-video>"""
+<div lang="{lang}"><course-video video="{video}" token="{token}"></course-video></div>"""
 FRAME = """<!doctype html><title>Course site</title>
 <iframe src="{server}/embed/{video}#token={token}" allow="autoplay; fullscreen" width="640"
     height="360"></iframe>"""
@@ -125,7 +125,8 @@ async def _sites(serve: Serve, video_id: str, *ports: int) -> AsyncIterator[None
     async def show(request: web.Request) -> web.Response:
         html = {"element": ELEMENT, "frame": FRAME}[request.match_info["kind"]]
         token = serve.token(request.match_info["user"])
-        filled = html.format(server=serve.url, video=video_id, token=token)
+        lang = request.query.get("lang", "")
+        filled = html.format(server=serve.url, video=video_id, token=token, lang=lang)
         return web.Response(text=filled, content_type="text/html")
 
     app = web.Application()

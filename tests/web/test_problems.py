@@ -6,9 +6,9 @@ from handlers.errors import RequestError
 from storage.errors import StorageError
 from tests.web_build import WEB
 
-PROBLEMS = (WEB / "src" / "service" / "problems.ts").read_text()
-TABLE = PROBLEMS.partition("const SENTENCES")[2].partition("\n};")[0]
-SAID = set(re.findall(r'^  "?([a-z-]+)"?: \[', TABLE, re.MULTILINE))
+TEXTS = (WEB / "src" / "texts" / "player" / "en.ts").read_text()
+TABLE = TEXTS.partition("\n  problems: {")[2].partition("\n  },")[0]
+SAID = set(re.findall(r'^    "?([a-z-]+)"?: \{', TABLE, re.MULTILINE))
 
 
 def _codes(family: type) -> set[str]:

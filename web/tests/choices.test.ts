@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readPreferences } from "../src/browser/preferences.ts";
-import { fixedRung, highestRung, megabytes } from "../src/playback/qualities.ts";
+import { fixedRung, highestRung } from "../src/playback/qualities.ts";
 import { candidates } from "../src/playback/sources.ts";
 
 const RUNGS = [
@@ -22,12 +22,6 @@ describe("quality", () => {
   });
 
   it("of no rungs is left to the browser", () => expect(fixedRung(720, [])).toBe(-1));
-
-  it.each([
-    [1_240_000, "1.2 MB"],
-    [12_400_000, "12 MB"],
-    [1_240_000_000, "1240 MB"],
-  ])("%d bytes are %s", (bytes, expected) => expect(megabytes(bytes)).toBe(expected));
 });
 
 describe("candidates", () => {

@@ -1,8 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
-import type { Catalogue } from "../src/texts/catalogue.ts";
 import { de } from "../src/texts/de.ts";
 import { en } from "../src/texts/en.ts";
-import { bytes, chooseLanguage, duration, fill, percent, text } from "../src/texts/texts.ts";
+import { de as playerDe } from "../src/texts/player/de.ts";
+import { en as playerEn } from "../src/texts/player/en.ts";
+import { bytes, chooseLanguage, duration, percent, text } from "../src/texts/texts.ts";
+import { fill } from "../src/texts/words.ts";
 
 // Before the modules read it.
 vi.hoisted(() => vi.stubGlobal("navigator", { languages: ["en-US"] }));
@@ -62,16 +64,25 @@ function flat(part: object, before = ""): [string, string][] {
 const placeholders = (said: string) =>
   [...said.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
 
-describe.each([["de", de]] as [string, Catalogue][])("the catalogue %s", (_, catalogue) => {
-  const english = Object.fromEntries(flat(en));
+describe.each<[string, object, object]>([
+  ["of the pages", en, de],
+  ["of the player", playerEn, playerDe],
+])("the German catalogue %s", (_, original, catalogue) => {
+  const english = Object.fromEntries(flat(original));
+  const translated = flat(catalogue);
+
+  it("has every text of the English one", () => {
+    const paths = new Set(translated.map(([path]) => path));
+    expect(Object.keys(english).filter((path) => !paths.has(path))).toEqual([]);
+  });
 
   it("has the placeholders of the English one", () => {
-    const differing = flat(catalogue).filter(
+    const differing = translated.filter(
       ([path, said]) => `${placeholders(said)}` !== `${placeholders(english[path] ?? said)}`,
     );
     expect(differing).toEqual([]);
   });
 
   it("leaves nothing empty", () =>
-    expect(flat(catalogue).filter(([, said]) => !said.trim())).toEqual([]));
+    expect(translated.filter(([, said]) => !said.trim())).toEqual([]));
 });

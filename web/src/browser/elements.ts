@@ -1,4 +1,4 @@
-// Drawing for every page: elements, times and shares in words. Text only: no markup from data.
+// Drawing for every page: elements, and times by the clock. Text only: no markup from data.
 
 type Child = Node | string | number | false | null | undefined;
 
@@ -43,32 +43,4 @@ export function clock(seconds: number | null | undefined): string {
   const hours = Math.floor(whole / 3600);
   const tail = two(whole % 60);
   return hours ? `${hours}:${two(minutes)}:${tail}` : `${minutes}:${tail}`;
-}
-
-/** 3754 -> "1 hour 2 minutes 34 seconds", as a screen reader should say it. */
-export function spokenTime(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds || 0));
-  const parts = [
-    [Math.floor(whole / 3600), "hour"],
-    [Math.floor(whole / 60) % 60, "minute"],
-    [whole % 60, "second"],
-  ] as const;
-  const said = parts
-    .filter(([count]) => count)
-    .map(([count, unit]) => `${count} ${unit}${count === 1 ? "" : "s"}`);
-  return said.join(" ") || "0 seconds";
-}
-
-/** A share in words that never calls 99.6 % all of it. */
-export function percent(ratio: number | null | undefined): string {
-  return `${Math.floor(Math.min(1, Math.max(0, ratio || 0)) * 100)} %`;
-}
-
-/** The language's name in the viewer's own. */
-export function languageName(tag: string): string {
-  try {
-    return new Intl.DisplayNames([navigator.language], { type: "language" }).of(tag) ?? tag;
-  } catch {
-    return tag; // no tag that this browser knows
-  }
 }

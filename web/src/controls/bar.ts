@@ -2,6 +2,7 @@
 
 import { clock, el } from "../browser/elements.ts";
 import { type Cue, cueIndexAt, plainText } from "../element/webvtt.ts";
+import { playerText, share } from "../texts/player/texts.ts";
 import { type Button, iconButton } from "./button.ts";
 import type { Commands } from "./commands.ts";
 import { Menu } from "./menu.ts";
@@ -27,7 +28,7 @@ export class Bar {
     min: 0,
     max: 1,
     step: 0.05,
-    ariaLabel: "Volume",
+    ariaLabel: playerText("bar.volume"),
   });
   #time = el("span", { className: "time" });
   #chapter = el("button", { type: "button", className: "chapter", hidden: true });
@@ -40,21 +41,30 @@ export class Bar {
     this.#video = video;
     this.#commands = commands;
     this.timeline = new Timeline(video, commands);
-    this.#play = iconButton("play", "Play", "k", () => commands.toggle());
-    this.#mute = iconButton("loud", "Sound off", "m", () => commands.toggleMute());
-    this.#captions = iconButton("captions", "Captions", "c", () => commands.toggleCaptions());
-    this.#panel = iconButton("transcript", "Transcript and chapters", "t", () =>
+    this.#play = iconButton("play", playerText("bar.play"), "k", () => commands.toggle());
+    this.#mute = iconButton("loud", playerText("bar.soundOff"), "m", () => commands.toggleMute());
+    this.#captions = iconButton("captions", playerText("bar.captions"), "c", () =>
+      commands.toggleCaptions(),
+    );
+    this.#panel = iconButton("transcript", playerText("bar.panel"), "t", () =>
       commands.togglePanel(),
     );
     this.#pip = iconButton(
       "pip",
-      "Picture in picture",
+      playerText("bar.pictureInPicture"),
       null,
       () => void commands.togglePictureInPicture(),
     );
-    this.#cast = iconButton("cast", "Play on another device", null, () => commands.cast());
-    this.#full = iconButton("full", "Full screen", "f", () => void commands.toggleFullscreen());
-    const settings = iconButton("settings", "Settings", null, () => this.menu.toggle());
+    this.#cast = iconButton("cast", playerText("bar.cast"), null, () => commands.cast());
+    this.#full = iconButton(
+      "full",
+      playerText("bar.fullScreen"),
+      "f",
+      () => void commands.toggleFullscreen(),
+    );
+    const settings = iconButton("settings", playerText("bar.settings"), null, () =>
+      this.menu.toggle(),
+    );
     settings.element.append(this.#badge);
     this.menu = new Menu(settings.element, settingsOf(commands, ladder));
     this.element = this.#build(settings);
@@ -84,8 +94,10 @@ export class Bar {
   }
 
   #build(settings: Button) {
-    const back = iconButton("back", "10 seconds back", "j", () => this.#commands.seekBy(-JUMP_S));
-    const forward = iconButton("forward", "10 seconds forward", "l", () =>
+    const back = iconButton("back", playerText("bar.back"), "j", () =>
+      this.#commands.seekBy(-JUMP_S),
+    );
+    const forward = iconButton("forward", playerText("bar.forward"), "l", () =>
       this.#commands.seekBy(JUMP_S),
     );
     back.element.classList.add("jump");
@@ -139,20 +151,22 @@ export class Bar {
 
   /** Show whether the screen is filled; the frame hears of it, not the video. */
   showFullscreen(isFull: boolean) {
-    this.#full.show(isFull ? "unfull" : "full", isFull ? "Leave full screen" : "Full screen");
+    const said = playerText(isFull ? "bar.leaveFullScreen" : "bar.fullScreen");
+    this.#full.show(isFull ? "unfull" : "full", said);
   }
 
   #draw() {
     const { paused, ended, muted, volume } = this.#video;
-    if (ended) this.#play.show("replay", "Play again");
-    else this.#play.show(paused ? "play" : "pause", paused ? "Play" : "Pause");
+    if (ended) this.#play.show("replay", playerText("bar.playAgain"));
+    else if (paused) this.#play.show("play", playerText("bar.play"));
+    else this.#play.show("pause", playerText("bar.pause"));
     const isSilent = muted || volume === 0;
     this.#mute.show(
       isSilent ? "mute" : volume < 0.5 ? "quiet" : "loud",
-      isSilent ? "Sound on" : "Sound off",
+      playerText(isSilent ? "bar.soundOn" : "bar.soundOff"),
     );
     this.#volume.valueAsNumber = isSilent ? 0 : volume;
-    this.#volume.ariaValueText = `${Math.round((isSilent ? 0 : volume) * 100)} %`;
+    this.#volume.ariaValueText = share(isSilent ? 0 : volume);
     this.#volume.style.setProperty("--share", `${(isSilent ? 0 : volume) * 100}%`);
     this.drawPreferences();
     this.#drawPlace();

@@ -2,6 +2,7 @@
 // and the preferences; whoever draws listens to both.
 
 import type { Preferences } from "../browser/preferences.ts";
+import { playerText, share } from "../texts/player/texts.ts";
 
 export const RATES = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
 const VOLUME_STEP = 0.05;
@@ -50,7 +51,8 @@ export class Commands {
 
   seekBy(seconds: number) {
     this.seekTo(this.#video.currentTime + seconds);
-    this.#around.flash(`${Math.abs(seconds)} s ${seconds < 0 ? "back" : "forward"}`);
+    const path = seconds < 0 ? "flash.back" : "flash.forward";
+    this.#around.flash(playerText(path, { count: Math.abs(seconds) }));
   }
 
   setRate(rate: number) {
@@ -74,7 +76,7 @@ export class Commands {
 
   stepVolume(direction: 1 | -1) {
     this.setVolume((this.#video.muted ? 0 : this.#video.volume) + direction * VOLUME_STEP);
-    this.#around.flash(`Volume ${Math.round(this.#video.volume * 100)} %`);
+    this.#around.flash(playerText("flash.volume", { share: share(this.#video.volume) }));
   }
 
   toggleMute() {
@@ -90,13 +92,13 @@ export class Commands {
   toggleCaptions() {
     const { captions } = this.preferences;
     const languages = this.languages();
-    if (!languages.length) return this.#around.flash("No captions");
+    if (!languages.length) return this.#around.flash(playerText("flash.noCaptions"));
     if (captions && languages.includes(captions)) {
       this.#lastCaptions = captions;
-      this.#around.flash("Captions off");
+      this.#around.flash(playerText("flash.captionsOff"));
       return this.setCaptions(null);
     }
-    this.#around.flash("Captions on");
+    this.#around.flash(playerText("flash.captionsOn"));
     this.setCaptions(this.#lastCaptions ?? bestLanguage(languages));
   }
 

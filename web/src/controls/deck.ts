@@ -2,12 +2,13 @@
 
 import { el } from "../browser/elements.ts";
 import type { Preferences } from "../browser/preferences.ts";
+import { playerText } from "../texts/player/texts.ts";
 import { Bar } from "./bar.ts";
 import { iconButton } from "./button.ts";
 import { CaptionView } from "./caption_view.ts";
 import { Commands } from "./commands.ts";
 import { Gestures } from "./gestures.ts";
-import { KEYS } from "./keyboard.ts";
+import { keys } from "./keyboard.ts";
 import { MediaKeys } from "./media_keys.ts";
 import { Messages } from "./messages.ts";
 import { Panel } from "./panel.ts";
@@ -27,7 +28,7 @@ export class Deck {
   #idleTimer = 0;
   #spinnerTimer = 0;
   #stage: HTMLElement;
-  #big = iconButton("play", "Play", null, () => this.commands.toggle());
+  #big = iconButton("play", playerText("bar.play"), null, () => this.commands.toggle());
   #poster = el("img", { className: "poster", alt: "", hidden: true });
   commands: Commands;
   captions = new CaptionView();
@@ -98,7 +99,7 @@ export class Deck {
     const { card, offer, line, flash } = this.messages;
     return el(
       "div",
-      { className: "stage fresh" },
+      { className: "stage fresh", "data-listening": playerText("messages.listening") },
       this.#video,
       this.#poster,
       surface,
@@ -161,12 +162,12 @@ export class Deck {
   #toggleHelp() {
     const known = this.element.querySelector("dialog");
     if (known) return known.close();
-    const close = iconButton("close", "Close", null, () => dialog.close());
-    const rows = KEYS.flatMap(([keys, meaning]) => [el("dt", {}, keys), el("dd", {}, meaning)]);
+    const close = iconButton("close", playerText("close"), null, () => dialog.close());
+    const rows = keys().flatMap(([names, does]) => [el("dt", {}, names), el("dd", {}, does)]);
     const dialog = el(
       "dialog",
-      { className: "help", ariaLabel: "Keys" },
-      el("header", {}, el("h2", {}, "Keys"), close.element),
+      { className: "help", ariaLabel: playerText("keys.title") },
+      el("header", {}, el("h2", {}, playerText("keys.title")), close.element),
       el("dl", {}, ...rows),
     );
     dialog.addEventListener("close", () => dialog.remove());

@@ -4,18 +4,13 @@
 import { el } from "../browser/elements.ts";
 import type { Downloads, Wish } from "../offline/downloads.ts";
 import { isComplete, type Lesson } from "../offline/shelf.ts";
-import { megabytes } from "../playback/qualities.ts";
 import type { Size } from "../service/answers.ts";
 import { explain } from "../service/problems.ts";
+import { day, megabytes, playerText } from "../texts/player/texts.ts";
 import { iconButton } from "./button.ts";
 
 const REDRAW_MS = 500;
 const ANY_HEIGHT = 4_320;
-const PROMISE =
-  "A download is for this browser on this device, and a promise that this app keeps: it is not copy" +
-  " protection (no DRM). It ends at its date, or with your access as soon as this device is online.";
-const ELSEWHERE =
-  "Lessons are kept on the course’s own site, where they can be opened without a connection.";
 
 /** Null where nothing can be kept: then `page` is where it can. */
 export interface Offer {
@@ -33,7 +28,7 @@ export class DownloadsDialog {
   #lesson = el("section", { className: "kept" });
   #others = el("ul", { className: "kept-list" });
   #room = el("p", { className: "quiet" });
-  #bar = el("progress", { max: 1, value: 0, ariaLabel: "Download" });
+  #bar = el("progress", { max: 1, value: 0, ariaLabel: playerText("downloads.title") });
   #amount = el("span", { className: "amount" });
   #drawn = "";
   #height: number | null | undefined;
@@ -42,9 +37,13 @@ export class DownloadsDialog {
 
   constructor(offer: Offer) {
     this.#offer = offer;
-    const close = iconButton("close", "Close", null, () => this.element.close());
-    const header = el("header", {}, el("h2", {}, "Download"), close.element);
-    this.element = el("dialog", { className: "help downloads", ariaLabel: "Download" }, header);
+    const close = iconButton("close", playerText("close"), null, () => this.element.close());
+    const header = el("header", {}, el("h2", {}, playerText("downloads.title")), close.element);
+    this.element = el(
+      "dialog",
+      { className: "help downloads", ariaLabel: playerText("downloads.title") },
+      header,
+    );
     this.element.append(...(offer.downloads ? this.#parts() : [this.#elsewhere()]));
     this.element.addEventListener("close", () => this.#end());
     // Keys are for the dialog, not for the video behind it.
@@ -64,13 +63,23 @@ export class DownloadsDialog {
   }
 
   #elsewhere() {
-    const link = el("a", { href: this.#offer.page, target: "_blank" }, "Open it there");
-    return el("p", {}, `${ELSEWHERE} `, link);
+    const link = el(
+      "a",
+      { href: this.#offer.page, target: "_blank" },
+      playerText("downloads.openThere"),
+    );
+    return el("p", {}, `${playerText("downloads.elsewhere")} `, link);
   }
 
   #parts() {
-    const all = el("section", {}, el("h3", {}, "On this device"), this.#others, this.#room);
-    return [this.#lesson, all, el("p", { className: "quiet" }, PROMISE)];
+    const all = el(
+      "section",
+      {},
+      el("h3", {}, playerText("downloads.onDevice")),
+      this.#others,
+      this.#room,
+    );
+    return [this.#lesson, all, el("p", { className: "quiet" }, playerText("downloads.promise"))];
   }
 
   async #draw() {
@@ -105,19 +114,18 @@ export class DownloadsDialog {
 
   #lessonParts(state: State, lesson: Lesson | null): Node[] {
     if (state === "none") return this.#choice();
-    if (state === "complete" && lesson) return [el("p", { role: "status" }, until(lesson))];
-    const waiting = state === "waiting" && "The server does not answer. It goes on by itself.";
+    if (state === "complete") return lesson ? [el("p", { role: "status" }, until(lesson))] : [];
     const { downloads, wish } = this.#offer;
-    const pause = button("Pause", () => downloads?.pause(wish.videoId));
-    const resume = button("Resume", () => downloads?.resume(wish.videoId));
+    const pause = button(playerText("downloads.pause"), () => downloads?.pause(wish.videoId));
+    const resume = button(playerText("downloads.resume"), () => downloads?.resume(wish.videoId));
     return [
-      el("p", { role: "status" }, waiting || (state === "paused" ? "Paused" : "Downloading …")),
+      el("p", { role: "status" }, playerText(`downloads.${state}`)),
       el("p", { className: "bar-line" }, this.#bar, this.#amount),
       el(
         "p",
         { className: "actions" },
         state === "paused" ? resume : pause,
-        button("Cancel", () => downloads?.remove(wish.videoId)),
+        button(playerText("downloads.cancel"), () => downloads?.remove(wish.videoId)),
       ),
     ];
   }
@@ -125,13 +133,13 @@ export class DownloadsDialog {
   #choice(): Node[] {
     const { sizes } = this.#offer;
     const rows = sizes.map((size) => this.#sizeRow(size));
-    const legend = el("legend", {}, "Quality");
+    const legend = el("legend", {}, playerText("downloads.quality"));
     return [
       ...(rows.length ? [el("fieldset", {}, legend, ...rows)] : []),
       el(
         "p",
         { className: "actions" },
-        button("Download", () => this.#start()),
+        button(playerText("downloads.start"), () => this.#start()),
       ),
     ];
   }
@@ -142,7 +150,7 @@ export class DownloadsDialog {
     radio.onchange = () => {
       this.#height = height;
     };
-    const label = height === null ? "Sound alone" : `${height}p`;
+    const label = height === null ? playerText("downloads.soundAlone") : `${height}p`;
     return el("label", {}, radio, el("span", {}, label), el("span", {}, megabytes(bytes)));
   }
 
@@ -156,23 +164,32 @@ export class DownloadsDialog {
 
   #row(lesson: Lesson) {
     const link = el("a", { href: `/watch/${encodeURIComponent(lesson.videoId)}` }, lesson.title);
-    const remove = button("Remove", () => this.#offer.downloads?.remove(lesson.videoId));
-    remove.ariaLabel = `Remove ${lesson.title}`;
-    const facts = `${megabytes(lesson.totalBytes)}, until ${day(lesson)}`;
+    const remove = button(playerText("downloads.remove"), () =>
+      this.#offer.downloads?.remove(lesson.videoId),
+    );
+    remove.ariaLabel = playerText("downloads.removeThing", { title: lesson.title });
+    const facts = playerText("downloads.facts", {
+      size: megabytes(lesson.totalBytes),
+      day: day(lesson.expiresAtMs),
+    });
     return el("li", {}, link, el("span", { className: "quiet" }, facts), remove);
   }
 
   #showAmount(lesson: Lesson | null) {
     const { keptBytes = 0, totalBytes = 0 } = lesson ?? {};
     this.#bar.value = totalBytes ? keptBytes / totalBytes : 0;
-    const text = lesson ? `${megabytes(keptBytes)} of ${megabytes(totalBytes)}` : "";
+    const amounts = { done: megabytes(keptBytes), all: megabytes(totalBytes) };
+    const text = lesson ? playerText("downloads.amount", amounts) : "";
     if (this.#amount.textContent !== text) this.#amount.textContent = text;
   }
 
   async #showRoom() {
     const { usage, quota } = (await navigator.storage?.estimate?.()) ?? {};
     if (usage === undefined || quota === undefined) return;
-    this.#room.textContent = `${megabytes(usage)} used, room for ${megabytes(quota - usage)}.`;
+    this.#room.textContent = playerText("downloads.room", {
+      used: megabytes(usage),
+      free: megabytes(quota - usage),
+    });
   }
 }
 
@@ -181,9 +198,5 @@ function button(label: string, run: () => unknown) {
 }
 
 function until(lesson: Lesson): string {
-  return `Kept on this device until ${day(lesson)}. It plays without a connection.`;
-}
-
-function day({ expiresAtMs }: Lesson): string {
-  return new Date(expiresAtMs).toLocaleDateString(undefined, { dateStyle: "medium" });
+  return playerText("downloads.until", { day: day(lesson.expiresAtMs) });
 }

@@ -1,24 +1,28 @@
 // The keys of the player: those that viewers know from elsewhere.
 
+import { playerText } from "../texts/player/texts.ts";
 import type { Commands } from "./commands.ts";
 
 const SHORT_S = 5;
 const LONG_S = 10;
 
-export const KEYS: readonly [keys: string, meaning: string][] = [
-  ["Space, k", "Play or pause"],
-  ["← →", "5 seconds back, forward"],
-  ["j l", "10 seconds back, forward"],
-  ["↑ ↓", "Louder, quieter"],
-  ["m", "Sound off or on"],
-  ["< >", "Slower, faster"],
-  ["0 to 9", "Go to that tenth of the video"],
-  ["Home End", "Go to the beginning, the end"],
-  ["c", "Captions on or off"],
-  ["t", "Transcript and chapters"],
-  ["f", "Full screen"],
-  ["?", "These keys"],
-];
+/** The keys, with what they do. */
+export function keys(): [names: string, does: string][] {
+  return [
+    [playerText("keys.names.space"), playerText("keys.toggle")],
+    ["← →", playerText("keys.shortJump")],
+    ["j l", playerText("keys.longJump")],
+    ["↑ ↓", playerText("keys.volume")],
+    ["m", playerText("keys.mute")],
+    ["< >", playerText("keys.speed")],
+    [playerText("keys.names.digits"), playerText("keys.tenth")],
+    [playerText("keys.names.ends"), playerText("keys.ends")],
+    ["c", playerText("keys.captions")],
+    ["t", playerText("keys.panel")],
+    ["f", playerText("keys.fullScreen")],
+    ["?", playerText("keys.help")],
+  ];
+}
 
 const ACTIONS: Record<string, (commands: Commands) => void> = {
   k: (commands) => commands.toggle(),

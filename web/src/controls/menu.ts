@@ -2,6 +2,7 @@
 // ARIA practices have them for menus of radio items.
 
 import { el } from "../browser/elements.ts";
+import { playerText } from "../texts/player/texts.ts";
 import { icon } from "./icons.ts";
 
 export interface Choice {
@@ -22,7 +23,12 @@ export class Menu {
   #settings: Setting[];
   #opener: HTMLElement;
   #page: Setting | null = null;
-  element = el("div", { className: "menu", role: "menu", ariaLabel: "Settings", hidden: true });
+  element = el("div", {
+    className: "menu",
+    role: "menu",
+    ariaLabel: playerText("bar.settings"),
+    hidden: true,
+  });
 
   constructor(opener: HTMLElement, settings: Setting[]) {
     this.#opener = opener;
@@ -93,7 +99,7 @@ export class Menu {
   #choiceItems(setting: Setting) {
     const back = this.#item("menuitem", setting.label, () => this.#turn(null));
     back.classList.add("back");
-    back.ariaLabel = `Back from ${setting.label}`;
+    back.ariaLabel = playerText("settings.backFrom", { name: setting.label });
     back.prepend(icon("less"));
     const choices = setting.choices().map(({ label, note, isChosen, choose }) => {
       const item = this.#item("menuitemradio", label, () => {

@@ -2,6 +2,7 @@
 // taken or left, a line about what goes on, a short flash.
 
 import { el } from "../browser/elements.ts";
+import { playerText } from "../texts/player/texts.ts";
 import { iconButton } from "./button.ts";
 
 const FLASH_MS = 900;
@@ -48,7 +49,9 @@ export class Messages {
     this.#take.textContent = label;
     this.#take.onclick = run;
     if (!this.offer.hidden) return;
-    const dismiss = iconButton("close", "Dismiss", null, () => this.hideOffer());
+    const dismiss = iconButton("close", playerText("messages.dismiss"), null, () =>
+      this.hideOffer(),
+    );
     const actions = el("p", { className: "actions" }, this.#take);
     this.offer.replaceChildren(this.#offered, actions, dismiss.element);
     this.offer.hidden = false;

@@ -1,8 +1,9 @@
 // The panel beside the picture: the transcript, with search, and the chapters. A click on a line
 // goes there; the line that is spoken is marked and kept in view.
 
-import { clock, el, languageName } from "../browser/elements.ts";
+import { clock, el } from "../browser/elements.ts";
 import { type Cue, cueIndexAt, plainText } from "../element/webvtt.ts";
+import { languageName, playerText } from "../texts/player/texts.ts";
 import { iconButton } from "./button.ts";
 import type { Commands } from "./commands.ts";
 
@@ -16,8 +17,8 @@ export class Panel {
   #marked = -2;
   #search = el("input", {
     type: "search",
-    placeholder: "Search",
-    ariaLabel: "Search the transcript",
+    placeholder: playerText("panel.search"),
+    ariaLabel: playerText("panel.searchLabel"),
   });
   #count = el("span", { className: "count", role: "status" });
   #tabs = el("div", { className: "tabs" });
@@ -28,10 +29,10 @@ export class Panel {
   constructor(video: HTMLVideoElement, commands: Commands) {
     this.#video = video;
     this.#commands = commands;
-    const close = iconButton("close", "Close the panel", "t", () => commands.togglePanel());
+    const close = iconButton("close", playerText("panel.close"), "t", () => commands.togglePanel());
     this.element = el(
       "section",
-      { className: "panel", ariaLabel: "Transcript and chapters", hidden: true },
+      { className: "panel", ariaLabel: playerText("panel.label"), hidden: true },
       el("header", {}, this.#tabs, close.element),
       el("div", { className: "finder" }, this.#search, this.#count),
       this.#list,
@@ -75,15 +76,15 @@ export class Panel {
   #draw() {
     const { transcript, chapters } = this.#cues;
     this.#tabs.replaceChildren(
-      ...(transcript.length ? [this.#tabButton("transcript", "Transcript")] : []),
-      ...(chapters.length ? [this.#tabButton("chapters", "Chapters")] : []),
+      ...(transcript.length ? [this.#tabButton("transcript")] : []),
+      ...(chapters.length ? [this.#tabButton("chapters")] : []),
     );
     this.#drawLines();
   }
 
-  #tabButton(tab: Tab, label: string) {
+  #tabButton(tab: Tab) {
     const note = tab === "transcript" && this.#language ? languageName(this.#language) : "";
-    const button = el("button", { type: "button", title: note }, label);
+    const button = el("button", { type: "button", title: note }, playerText(`panel.${tab}`));
     button.ariaPressed = String(tab === this.#tab);
     button.onclick = () => {
       this.#chosen = tab;
@@ -105,7 +106,7 @@ export class Panel {
     this.#list.replaceChildren(...lines);
     this.#list.lang = isTranscript ? this.#language : "";
     if (!lines.length) {
-      const said = wanted ? "Nothing found." : "This video has no transcript and no chapters.";
+      const said = playerText(wanted ? "panel.nothingFound" : "panel.nothing");
       this.#list.append(el("li", { className: "none" }, said));
     }
     this.#count.textContent = wanted ? String(lines.length) : "";

@@ -1,9 +1,9 @@
 // The settings of the menu: speed, quality, captions and their look.
 
-import { languageName } from "../browser/elements.ts";
 import { CAPTION_GROUNDS, CAPTION_SIZES } from "../browser/preferences.ts";
-import { megabytes, type QualityChoice, type Rung } from "../playback/qualities.ts";
+import type { QualityChoice, Rung } from "../playback/qualities.ts";
 import type { Size } from "../service/answers.ts";
+import { languageName, megabytes, playerText } from "../texts/player/texts.ts";
 import { type Commands, RATES } from "./commands.ts";
 import type { Choice, Setting } from "./menu.ts";
 
@@ -16,21 +16,22 @@ export interface Ladder {
 
 export function settingsOf(commands: Commands, ladder: () => Ladder): Setting[] {
   return [
-    { label: "Speed", choices: () => speeds(commands) },
-    { label: "Quality", choices: () => qualities(commands, ladder()) },
-    { label: "Captions", choices: () => captions(commands) },
-    { label: "Caption size", choices: () => looks(commands, "captionSize", CAPTION_SIZES) },
+    { label: playerText("settings.speed"), choices: () => speeds(commands) },
+    { label: playerText("settings.quality"), choices: () => qualities(commands, ladder()) },
+    { label: playerText("settings.captions"), choices: () => captions(commands) },
+    { label: playerText("settings.captionSize"), choices: () => captionSizes(commands) },
+    { label: playerText("settings.captionGround"), choices: () => captionGrounds(commands) },
     {
-      label: "Caption background",
-      choices: () => looks(commands, "captionGround", CAPTION_GROUNDS),
+      label: playerText("settings.download"),
+      choices: () => [],
+      open: () => commands.openDownloads(),
     },
-    { label: "Download", choices: () => [], open: () => commands.openDownloads() },
   ];
 }
 
 function speeds(commands: Commands): Choice[] {
   return RATES.map((rate) => ({
-    label: rate === 1 ? "Normal" : `${rate}×`,
+    label: rate === 1 ? playerText("settings.normalSpeed") : `${rate}×`,
     isChosen: commands.preferences.rate === rate,
     choose: () => commands.setRate(rate),
   }));
@@ -49,12 +50,13 @@ function qualities(commands: Commands, { rungs, current, sizes }: Ladder): Choic
     isChosen: quality === choice,
     choose: () => commands.prefer({ quality: choice }),
   });
+  const now = current ? playerText("settings.now", { quality: `${current.height}p` }) : undefined;
   const heights = [...new Set(rungs.map(({ height }) => height))].sort((a, b) => b - a);
   return [
-    row("auto", "Automatic", current ? `${current.height}p now` : undefined),
+    row("auto", playerText("settings.automatic"), now),
     ...heights.map((height) => row(height, `${height}p`, noteOf(height))),
-    row("save", "Save data"),
-    row("listen", "Listen only", noteOf(null)),
+    row("save", playerText("settings.save")),
+    row("listen", playerText("settings.listen"), noteOf(null)),
   ];
 }
 
@@ -64,7 +66,11 @@ function captions(commands: Commands): Choice[] {
   const { captions: chosen } = commands.preferences;
   const isOff = chosen === null || !languages.includes(chosen);
   return [
-    { label: "Off", isChosen: isOff, choose: () => commands.setCaptions(null) },
+    {
+      label: playerText("settings.off"),
+      isChosen: isOff,
+      choose: () => commands.setCaptions(null),
+    },
     ...languages.map((language) => ({
       label: languageName(language),
       isChosen: language === chosen,
@@ -73,15 +79,20 @@ function captions(commands: Commands): Choice[] {
   ];
 }
 
-function looks<Name extends "captionSize" | "captionGround">(
-  commands: Commands,
-  name: Name,
-  values: readonly string[],
-): Choice[] {
+function captionSizes(commands: Commands): Choice[] {
   if (!commands.languages().length) return [];
-  return values.map((value) => ({
-    label: value.slice(0, 1).toUpperCase() + value.slice(1),
-    isChosen: commands.preferences[name] === value,
-    choose: () => commands.prefer({ [name]: value }),
+  return CAPTION_SIZES.map((captionSize) => ({
+    label: playerText(`settings.captionSizes.${captionSize}`),
+    isChosen: commands.preferences.captionSize === captionSize,
+    choose: () => commands.prefer({ captionSize }),
+  }));
+}
+
+function captionGrounds(commands: Commands): Choice[] {
+  if (!commands.languages().length) return [];
+  return CAPTION_GROUNDS.map((captionGround) => ({
+    label: playerText(`settings.captionGrounds.${captionGround}`),
+    isChosen: commands.preferences.captionGround === captionGround,
+    choose: () => commands.prefer({ captionGround }),
   }));
 }

@@ -1,10 +1,11 @@
 // The timeline: what has been seen, what is buffered, the chapters, and a preview of the place that
 // the pointer is at.
 
-import { clock, el, percent, spokenTime, svg } from "../browser/elements.ts";
+import { clock, el, svg } from "../browser/elements.ts";
 import type { Tile } from "../element/storyboard.ts";
 import { type Cue, cueIndexAt, plainText } from "../element/webvtt.ts";
 import { fromTimeRanges, type IntervalSet, measure } from "../progress/intervals.ts";
+import { playerText, share, spokenTime } from "../texts/player/texts.ts";
 import type { Commands } from "./commands.ts";
 
 const PREVIEW_WIDTH_PX = 176;
@@ -37,7 +38,7 @@ export class Timeline {
   tileAt: TileAt = () => null;
   element = el(
     "div",
-    { className: "timeline", role: "slider", tabIndex: 0, ariaLabel: "Place in the video" },
+    { className: "timeline", role: "slider", tabIndex: 0, ariaLabel: playerText("timeline.label") },
     this.#rail,
     this.#seenRail,
     this.#marks,
@@ -79,7 +80,7 @@ export class Timeline {
       one.setAttribute("viewBox", `0 0 ${durationS || 1} 1`);
     this.#buffered.replaceChildren(...fromTimeRanges(this.#video.buffered).map(piece));
     this.#played.setAttribute("width", String(positionS));
-    this.#knob.style.left = share(positionS, durationS);
+    this.#knob.style.left = along(positionS, durationS);
     this.#speak(positionS, durationS);
   }
 
@@ -89,9 +90,14 @@ export class Timeline {
     element.ariaValueMax = String(Math.floor(durationS));
     element.ariaValueNow = String(Math.floor(positionS));
     const chapter = this.#chapterAt(positionS);
-    const seen = durationS ? `, ${percent(measure(this.#watched) / durationS)} seen` : "";
-    const at = `${spokenTime(positionS)} of ${spokenTime(durationS)}`;
-    element.ariaValueText = `${at}${chapter ? `, ${chapter}` : ""}${seen}`;
+    const at = { place: spokenTime(positionS), length: spokenTime(durationS) };
+    const seen = durationS && { share: share(measure(this.#watched) / durationS) };
+    const said = [
+      playerText("timeline.at", at),
+      chapter,
+      seen ? playerText("timeline.seen", seen) : "",
+    ];
+    element.ariaValueText = said.filter(Boolean).join(", ");
   }
 
   get #durationS() {
@@ -109,7 +115,7 @@ export class Timeline {
     this.#marks.replaceChildren(
       ...marks.map((startS) => {
         const mark = el("div", { className: "mark" });
-        mark.style.left = share(startS, durationS);
+        mark.style.left = along(startS, durationS);
         return mark;
       }),
     );
@@ -172,9 +178,10 @@ export class Timeline {
 
   #showPreview(placeS: number) {
     const isSeen = this.#watched.some(([from, to]) => from <= placeS && placeS < to);
+    const seen = isSeen && ` · ${playerText("timeline.wasSeen")}`;
     const lines = [
       el("span", { className: "chapter" }, this.#chapterAt(placeS)),
-      el("span", {}, clock(placeS), isSeen && el("span", { className: "was-seen" }, " · seen")),
+      el("span", {}, clock(placeS), seen && el("span", { className: "was-seen" }, seen)),
     ];
     this.#label.replaceChildren(...lines);
     this.#showPicture(this.tileAt(placeS));
@@ -213,6 +220,6 @@ function piece([from, to]: [number, number]) {
   return svg("rect", { x: from, y: 0, width: to - from, height: 1 });
 }
 
-function share(positionS: number, durationS: number): string {
+function along(positionS: number, durationS: number): string {
   return `${durationS ? Math.min(100, (positionS / durationS) * 100) : 0}%`;
 }

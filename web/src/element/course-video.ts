@@ -15,6 +15,7 @@ import type { Progress } from "../service/answers.ts";
 import type { ApiError } from "../service/client.ts";
 import { explain } from "../service/problems.ts";
 import { Service } from "../service/service.ts";
+import { playerText, speakAround } from "../texts/player/texts.ts";
 import styles from "./player.shadow.css";
 import { Session } from "./session.ts";
 import { tileAt } from "./storyboard.ts";
@@ -22,9 +23,10 @@ import { Texts } from "./texts.ts";
 import type { Cue } from "./webvtt.ts";
 
 const FORWARDED = [
-  "abort canplay canplaythrough durationchange emptied ended error loadeddata loadedmetadata loadstart",
-  "pause play playing progress ratechange seeked seeking stalled suspend timeupdate volumechange waiting",
-].flatMap((line) => line.split(" "));
+  ..."abort canplay canplaythrough durationchange emptied ended error loadeddata".split(" "),
+  ..."loadedmetadata loadstart pause play playing progress ratechange seeked seeking".split(" "),
+  ..."stalled suspend timeupdate volumechange waiting".split(" "),
+];
 
 const STALL_MS = 1_500;
 
@@ -76,6 +78,7 @@ export class CourseVideoElement extends HTMLElement {
 
   constructor() {
     super();
+    const language = speakAround(this);
     const root = this.attachShadow({ mode: "open" });
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(styles);
@@ -89,6 +92,7 @@ export class CourseVideoElement extends HTMLElement {
     });
     this.#texts = new Texts(this.#video, () => this.#session?.playback ?? null);
     this.#deck.commands.languages = () => this.#texts.languages;
+    this.#deck.element.lang = language;
     root.append(this.#deck.element);
     this.#applyPreferences();
     for (const type of FORWARDED)
@@ -336,10 +340,10 @@ export class CourseVideoElement extends HTMLElement {
   }
 
   #tellRemoved(lessons: Lesson[]) {
-    const titles = lessons.map(({ title }) => `“${title}”`).join(", ");
+    const titles = lessons.map(({ title }) => playerText("messages.title", { title })).join(", ");
     const { messages } = this.#deck;
-    messages.showOffer(`Removed from this device, since it may be kept no longer: ${titles}.`, {
-      label: "OK",
+    messages.showOffer(playerText("messages.removed", { titles }), {
+      label: playerText("messages.ok"),
       run: () => messages.hideOffer(),
     });
   }
@@ -418,30 +422,24 @@ export class CourseVideoElement extends HTMLElement {
   }
 
   #showTrouble(isWaiting: boolean) {
-    const lost = "The connection to the server is lost. Playing goes on when it is back.";
     const isKept = this.#session?.playback?.files;
-    const said = isKept ? "No connection: this is the copy on this device." : "";
-    this.#deck.messages.showLine(isWaiting ? lost : said);
+    const said = isKept ? playerText("messages.kept") : "";
+    this.#deck.messages.showLine(isWaiting ? playerText("messages.lost") : said);
   }
 
   #showWaiting(count: number, refused: ApiError | null) {
     if (!count) return this.#deck.messages.showLine("");
-    const said =
-      refused?.status === 401
-        ? "Your sign-in has ended: sign in again to save your place."
-        : "Your place will be saved when the server is back.";
-    this.#deck.messages.showLine(said);
+    const path = refused?.status === 401 ? "messages.signedOut" : "messages.unsaved";
+    this.#deck.messages.showLine(playerText(path));
   }
 
   #offer(place: { positionS: number; hasStopped: boolean } | null) {
     const { messages } = this.#deck;
     if (!place) return messages.hideOffer();
-    const at = clock(place.positionS);
-    const said = place.hasStopped
-      ? `You left off at ${at} elsewhere.`
-      : `You are at ${at} in another tab or on another device.`;
-    messages.showOffer(said, {
-      label: `Continue from ${at}`,
+    const at = { time: clock(place.positionS) };
+    const path = place.hasStopped ? "messages.leftOff" : "messages.elsewhere";
+    messages.showOffer(playerText(path, at), {
+      label: playerText("messages.continueFrom", at),
       run: () => {
         messages.hideOffer();
         this.#session?.seek(place.positionS);
@@ -451,8 +449,8 @@ export class CourseVideoElement extends HTMLElement {
 
   #fail(error: ApiError) {
     const { sentence, advice, wayOut } = explain(error);
-    const again: Action = { label: "Try again", run: () => this.load() };
-    const signIn: Action = { label: "Sign in again", run: () => this.load() };
+    const again: Action = { label: playerText("messages.tryAgain"), run: () => this.load() };
+    const signIn: Action = { label: playerText("messages.signIn"), run: () => this.load() };
     const actions =
       wayOut === "retry" ? [again] : wayOut === "sign-in" && this.getToken ? [signIn] : [];
     const isPreparing = error.code === "not-ready";
@@ -464,9 +462,9 @@ export class CourseVideoElement extends HTMLElement {
   #end() {
     if (!this.#next) return;
     const { title, href } = this.#next;
-    this.#deck.messages.showCard("Next lesson", title, [
-      { label: "Go on", href },
-      { label: "Watch again", run: () => void this.#video.play() },
+    this.#deck.messages.showCard(playerText("messages.next"), title, [
+      { label: playerText("messages.goOn"), href },
+      { label: playerText("messages.watchAgain"), run: () => void this.#video.play() },
     ]);
   }
 

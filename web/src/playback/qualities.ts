@@ -33,10 +33,3 @@ function lowest(rungs: Rung[]): number {
   const [least] = rungs.toSorted((a, b) => a.bitrate - b.bitrate);
   return least ? rungs.indexOf(least) : -1;
 }
-
-/** 12_345_678 -> "12 MB": as people count what they have left. */
-export function megabytes(bytes: number): string {
-  const millions = bytes / 1e6;
-  if (millions >= 10_000) return `${Math.round(millions / 1000)} GB`;
-  return `${millions < 10 ? millions.toFixed(1) : Math.round(millions)} MB`;
-}

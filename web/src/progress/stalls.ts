@@ -1,5 +1,7 @@
 // Why playing waits, in one sentence, by what a browser can know of line, device and server. Pure.
 
+import { megabits, playerText } from "../texts/player/texts.ts";
+
 export interface StallFacts {
   isOnline: boolean;
   /** The last refusal that media met; 0 for none. */
@@ -20,16 +22,15 @@ const MANY_DROPPED = 0.2;
 /** A sentence that says what is slow, and what helps. */
 export function explainStall(facts: StallFacts): string {
   const { isOnline, status, lineBits, neededBits, aheadS, droppedRatio } = facts;
-  if (!isOnline) return "This device is offline: playing goes on when it is connected.";
-  if (status === 429) return "Too much is asked for at once: close other players of this course.";
-  if (status >= 500) return "The server is busy at the moment: playing goes on by itself.";
+  if (!isOnline) return playerText("stalls.offline");
+  if (status === 429) return playerText("stalls.tooMany");
+  if (status >= 500) return playerText("stalls.busyServer");
   if (droppedRatio > MANY_DROPPED || aheadS > ENOUGH_AHEAD_S)
-    return "This device is too busy for this quality: a lower one helps, or fewer programs.";
+    return playerText("stalls.busyDevice");
   if (lineBits !== null && neededBits !== null && lineBits < neededBits)
-    return `The line gives ${megabits(lineBits)}, this quality needs ${megabits(neededBits)}: a lower one helps.`;
-  return "The video comes slower than it plays: the line or the server is slow at the moment.";
-}
-
-function megabits(bits: number): string {
-  return `${(bits / 1e6).toFixed(1)} Mbit/s`;
+    return playerText("stalls.slowLine", {
+      line: megabits(lineBits),
+      needed: megabits(neededBits),
+    });
+  return playerText("stalls.slow");
 }

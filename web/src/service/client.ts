@@ -13,6 +13,8 @@ interface ProblemFacts {
 export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
+  /** The service's own words; empty where it said nothing. */
+  readonly detail: string;
   readonly reference: string;
   readonly retryAfterS: number;
 
@@ -23,6 +25,7 @@ export class ApiError extends Error {
     super(detail || (status ? `The server answered ${status}.` : "The server cannot be reached."));
     this.status = status;
     this.code = code;
+    this.detail = detail ?? "";
     this.reference = reference ?? "";
     this.retryAfterS = retryAfterS;
   }

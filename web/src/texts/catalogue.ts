@@ -1,4 +1,4 @@
-// The shape of a catalogue, made of the English one: what every language has to say, and which
+// The shape of a catalogue, made of its English one: what every language has to say, and which
 // values stand in which text. Types alone.
 
 import type { en } from "./en.ts";
@@ -6,25 +6,21 @@ import type { en } from "./en.ts";
 /** A text by the plural category of its count. */
 export type Plural = { other: string } & Partial<Record<Intl.LDMLPluralRule, string>>;
 
-type Same<T> = {
-  readonly [Name in keyof T]: T[Name] extends string
+/** The texts of `English` in any language. */
+export type CatalogueOf<English> = {
+  readonly [Name in keyof English]: English[Name] extends string
     ? string
-    : T[Name] extends Plural
+    : English[Name] extends Plural
       ? Plural
-      : Same<T[Name]>;
+      : CatalogueOf<English[Name]>;
 };
 
-/** All texts of a language. */
-export type Catalogue = Same<typeof en>;
-
-type KeysOf<T, Before extends string = ""> = {
-  [Name in keyof T & string]: T[Name] extends string | Plural
+/** The paths of the texts of `English`: "home.continueAt". */
+export type KeyOf<English, Before extends string = ""> = {
+  [Name in keyof English & string]: English[Name] extends string | Plural
     ? `${Before}${Name}`
-    : KeysOf<T[Name], `${Before}${Name}.`>;
-}[keyof T & string];
-
-/** The path of a text: "home.continueAt". */
-export type Key = KeysOf<typeof en>;
+    : KeyOf<English[Name], `${Before}${Name}.`>;
+}[keyof English & string];
 
 type At<T, Path extends string> = Path extends `${infer Name}.${infer Rest}`
   ? Name extends keyof T
@@ -41,6 +37,16 @@ type Placeholders<T> = T extends `${string}{${infer Name}}${infer Rest}`
     : never;
 
 /** The values of a text; a count is a number, which the language writes. */
-export type Values<Path extends Key> = {
-  [Name in Placeholders<At<typeof en, Path>>]: Name extends "count" ? number : string | number;
+type ValuesOf<English, Path extends string> = {
+  [Name in Placeholders<At<English, Path>>]: Name extends "count" ? number : string | number;
 };
+
+/** What is given beside the path of a text: its values, where it has some. */
+export type ArgumentsOf<English, Path extends string> = keyof ValuesOf<English, Path> extends never
+  ? []
+  : [values: ValuesOf<English, Path>];
+
+/** All texts of the pages in a language. */
+export type Catalogue = CatalogueOf<typeof en>;
+export type Key = KeyOf<typeof en>;
+export type Arguments<Path extends Key> = ArgumentsOf<typeof en, Path>;

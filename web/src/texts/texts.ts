@@ -1,10 +1,12 @@
-// Texts in the viewer's language: the one they chose, else their browser's, else English. A further
-// language is a file beside this one, typed as `Catalogue`, and its line in `CATALOGUES`.
+// Texts of the pages in the viewer's language: the one they chose, else their browser's, else
+// English. A further language is a file beside this one, typed as `Catalogue`, and its line in
+// `CATALOGUES`. The player, which other sites load alone, has a catalogue of its own in player/.
 
 import { readPreferences } from "../browser/preferences.ts";
-import type { Catalogue, Key, Plural, Values } from "./catalogue.ts";
+import type { Arguments, Catalogue, Key } from "./catalogue.ts";
 import { de } from "./de.ts";
 import { en } from "./en.ts";
+import { fill, firstOf, languageNameIn, localeOf, shareIn } from "./words.ts";
 
 const CATALOGUES: Record<string, Catalogue> = { de, en };
 
@@ -14,15 +16,14 @@ const RIGHT_TO_LEFT = new Set(["ar", "dv", "fa", "ckb", "he", "ps", "sd", "ug", 
 
 /** The first language that is wanted and there is a catalogue of. */
 export function chooseLanguage(wanted: readonly (string | null)[]): string {
-  const tags = wanted.filter((tag) => tag !== null).map((tag) => tag.toLowerCase().split("-")[0]);
-  return tags.find((tag): tag is string => tag !== undefined && tag in CATALOGUES) ?? "en";
+  return firstOf(LANGUAGES, wanted);
 }
 
 const browsers: readonly string[] = globalThis.navigator?.languages ?? []; // Node has none
 
 /** The language of this page. Its numbers and dates are those of the browser's region. */
 export const language = chooseLanguage([readPreferences().language, ...browsers]);
-const locale = browsers.find((tag) => tag.split("-")[0] === language) ?? language;
+const locale = localeOf(language, browsers);
 
 /** Tell the browser, and with it screen readers, which language the page is in. */
 export function applyLanguage(root: HTMLElement = document.documentElement) {
@@ -30,38 +31,14 @@ export function applyLanguage(root: HTMLElement = document.documentElement) {
   root.dir = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
 }
 
-type Arguments<Path extends Key> = keyof Values<Path> extends never ? [] : [values: Values<Path>];
-
 /** The text at a path of the catalogue, its placeholders filled. */
 export function text<Path extends Key>(path: Path, ...[values]: Arguments<Path>): string {
   return fill(CATALOGUES[language] ?? en, locale, path, values ?? {});
 }
 
-/** `text` for any catalogue; pure. */
-export function fill(
-  catalogue: Catalogue,
-  tag: string,
-  path: Key,
-  values: Readonly<Record<string, string | number>>,
-): string {
-  const found = path
-    .split(".")
-    .reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], catalogue);
-  const form = typeof found === "string" ? found : formOf(found as Plural, tag, values.count);
-  return form.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-    const value = values[name] ?? "";
-    return typeof value === "number" ? new Intl.NumberFormat(tag).format(value) : value;
-  });
-}
-
-function formOf(forms: Plural, tag: string, count: string | number | undefined): string {
-  return forms[new Intl.PluralRules(tag).select(Number(count ?? 0))] ?? forms.other;
-}
-
 /** A share that never calls 99.6 % all of it: "12%", in German "12 %". */
 export function percent(ratio: number | null | undefined): string {
-  const whole = Math.floor(Math.min(1, Math.max(0, ratio || 0)) * 100 + 1e-9);
-  return new Intl.NumberFormat(locale, { style: "percent" }).format(whole / 100);
+  return shareIn(locale, ratio);
 }
 
 /** A length for the eye: "12 min", "1 h 5 min"; what is under a minute is one. */
@@ -90,9 +67,5 @@ export function bytes(count: number): string {
 
 /** The name of a language, in that of the page or another one; the tag where it has none. */
 export function languageName(tag: string, inLanguage: string = language): string {
-  try {
-    return new Intl.DisplayNames([inLanguage], { type: "language" }).of(tag) ?? tag;
-  } catch {
-    return tag;
-  }
+  return languageNameIn(inLanguage, tag);
 }

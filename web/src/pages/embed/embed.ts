@@ -4,11 +4,14 @@
 
 import "../../element/course-video.ts";
 import type { CourseVideoElement } from "../../element/course-video.ts";
+import { speakAround } from "../../texts/player/texts.ts";
 import { Remote } from "./remote.ts";
 
 const PATIENCE_MS = 10_000;
 
 const player = document.querySelector("course-video") as CourseVideoElement;
+// A page without a language of its own has the player's.
+document.documentElement.lang = speakAround(player);
 const remote = new Remote(player, window.parent);
 let handedOver = takeFragmentToken();
 let handOver: (token: string) => void = () => {};
