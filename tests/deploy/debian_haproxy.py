@@ -13,7 +13,8 @@ from tests.running import ROOT, free_port, wait_for
 
 DEPLOYED = (ROOT / "deploy" / "haproxy.cfg").read_text()
 TLS = "bind :443 ssl crt /etc/haproxy/certificate.pem ssl-min-ver TLSv1.2 alpn h2,http/1.1"
-NODE = re.compile(r"^( +server node)(\d)( )10\.0\.0\.\d:8080(.*)$", re.MULTILINE)
+NODE = re.compile(r"(?<=presetenv NODE)(\d) 10\.0\.0\.\d:8080$", re.MULTILINE)
+SERVER = re.compile(r'^ +server node(\d) "\$\{NODE\1\}" .*\n', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,9 @@ def substituted(
     }.items():
         assert old in text, old
         text = text.replace(old, new)
-    return NODE.sub(lambda found: _node(found, nodes), text)
+    text = SERVER.sub(lambda found: found[0] if int(found[1]) <= len(nodes) else "", text)
+    return NODE.sub(lambda found: f"{found[1]} {_address(int(found[1]), nodes)}", text)
 
 
-def _node(found: "re.Match[str]", ports: Sequence[int]) -> str:
-    number = int(found[2])
-    if number > len(ports):
-        return ""
-    return f"{found[1]}{found[2]}{found[3]}127.0.0.1:{ports[number - 1]}{found[4]}"
+def _address(number: int, ports: Sequence[int]) -> str:
+    return f"127.0.0.1:{ports[number - 1]}" if number <= len(ports) else "none"
