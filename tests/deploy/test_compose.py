@@ -80,7 +80,7 @@ def test_every_service_is_confined(services: dict[str, Any], name: str) -> None:
 def test_the_image_is_the_one_that_make_image_builds(services: dict[str, Any], name: str) -> None:
     version = re.findall(r"^version = (.+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
 
-    assert services[name]["image"] == f"coursestream:{version[0]}"
+    assert services[name]["image"] == f"localhost/coursestream:{version[0]}"
     assert services[name]["pull_policy"] == "never"
     assert "VOLUME /data\n" in CONTAINERFILE
     assert services[name]["volumes"] == ["data:/data"]
