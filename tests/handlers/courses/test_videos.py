@@ -16,8 +16,8 @@ from tests.waiting import wait_until
 FIELDS = """
     id course_id module_id title original_filename status failure processing_ratio duration width
     height frame_rate rotation container video_codec audio_codec mime_type size sha256
-    original_size original_sha256 formats renditions thumbnails captions chapters_url uploaded_by
-    created_at updated_at
+    original_size original_sha256 formats renditions audio_tracks thumbnails captions chapters_url
+    replacement uploaded_by created_at updated_at
 """
 MADE_LATER = ("size", "sha256", "original_sha256")
 
