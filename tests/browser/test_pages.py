@@ -143,6 +143,7 @@ async def test_language_and_scheme_are_chosen_by_keys_and_kept(campus: Campus) -
     await page.get_by_role("radio", name="Dark").focus()
     await page.keyboard.press("Space")
     await until(page, "document.documentElement.dataset.scheme === 'dark'")
+    await until(page, "document.getAnimations().length === 0")  # colours go over into each other
     assert await page.evaluate(VIOLATIONS) == []
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("button", name=STUDENT)).to_be_focused()
