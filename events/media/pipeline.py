@@ -10,7 +10,6 @@ film that replaces another one is made by the same job, before anything else of 
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
@@ -27,14 +26,20 @@ from events.log.snapshots import video_event
 from events.log.types import (
     PlaybackCompleted,
     VideoFailed,
-    VideoProcessing,
     VideoReady,
     VideoUploaded,
 )
+from events.log.video_events import append_processing
 from events.media import pictures
 from events.media.pictures import Pictures, PictureSettings
 from events.media.recounting import recount_completions
-from events.media.replacement_work import INTERNAL, ReplacementWork, fail
+from events.media.replacement_work import (
+    INTERNAL,
+    PICTURED_RATIO,
+    SERVED_RATIO,
+    ReplacementWork,
+    fail,
+)
 from events.media.scratch import scratch_directory
 from events.media.served_files import ServedFiles, lacks_alternate, lacks_sounds
 from storage.disk import SHARED_DISK
@@ -53,9 +58,6 @@ logger = logging.getLogger(__name__)
 
 # The statuses of videos without a file that could be worked on.
 NOTHING_TO_DO = ("announced", "failed")
-
-# `processing_ratio` after each step.
-SERVED_RATIO, PICTURED_RATIO = 0.9, 0.95
 
 
 async def enter(
@@ -264,18 +266,9 @@ class Pipeline:
 
     async def _report_progress(self, video: Video, ratio: float) -> bool:
         """Stores the progress and publishes changed values; False once processing is unwanted."""
-        event = VideoProcessing(
-            video_id=video.id,
-            course_id=video.course_id,
-            user_id=video.uploaded_by,
-            occurred_at=datetime.now(UTC),
-            processing_ratio=ratio,
-        )
         async with self._database.transaction() as transaction:
             before = await videos.set_processing_ratio(transaction, video.id, ratio)
-            if before is not None and before != ratio:
-                await log.append(transaction, [event])
-        return before is not None
+            return await append_processing(transaction, video, video.uploaded_by, ratio, before)
 
     async def _fail(self, video: Video, code: str, detail: str, *, is_final: bool) -> None:
         """Marks the video failed and removes its served files; the original stays for a retry."""

@@ -7,7 +7,6 @@ the video as it is, and its reason with it. Each step is repeatable, as in `pipe
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from db import replacements, videos
 from db.media import assets
@@ -17,8 +16,8 @@ from db.videos import Video
 from events.errors import NoLongerWanted
 from events.log import log
 from events.log.snapshots import video_event
-from events.log.types import VideoProcessing, VideoReady, VideoUpdated
-from events.log.video_events import append_updated
+from events.log.types import VideoReady, VideoUpdated
+from events.log.video_events import append_processing, append_updated
 from events.media.pictures import Pictures
 from events.media.recounting import recount_completions
 from events.media.scratch import scratch_directory
@@ -30,7 +29,7 @@ from storage.paths import StoragePaths
 
 logger = logging.getLogger(__name__)
 
-# `processing_ratio` after each step, as of a new video.
+# `processing_ratio` after each step, of a new video as of a replacement.
 SERVED_RATIO, PICTURED_RATIO = 0.9, 0.95
 INTERNAL = ("internal", "The video could not be processed.")
 
@@ -126,18 +125,11 @@ class ReplacementWork:
 
     async def _report(self, video: Video, replacement: Replacement, ratio: float) -> bool:
         """Stores the progress and publishes changed values; False once it is unwanted."""
-        event = VideoProcessing(
-            video_id=video.id,
-            course_id=video.course_id,
-            user_id=replacement.uploaded_by,
-            occurred_at=datetime.now(UTC),
-            processing_ratio=ratio,
-        )
         async with self._database.transaction() as transaction:
             before = await replacements.report(transaction, replacement.id, ratio)
-            if before is not None and before != ratio:
-                await log.append(transaction, [event])
-        return before is not None
+            return await append_processing(
+                transaction, video, replacement.uploaded_by, ratio, before
+            )
 
 
 async def _lock(transaction: Transaction, replacement: Replacement) -> Video:
