@@ -30,7 +30,7 @@ DEBUG_TESTS := tests/events tests/handlers/delivery
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: install run web-builder test lint format docs dist image coverage mutants bench
+.PHONY: install run web-builder test lint format docs dist image coverage mutants bench bench-guard
 .PHONY: test-image test-pure test-debug test-rest test-alone test-web
 
 # All tools of web/ first: they hold those that build the pages.
@@ -178,3 +178,9 @@ ifndef ARGS
 	$(BIN)/python -m benchmarks.ladder
 	$(BIN)/python -m benchmarks.ladder_beside
 endif
+	$(BIN)/python -m benchmarks.page build/bench
+
+# `make bench-guard BASE=v1.2`: fails where this checkout serves slower than that commit, beyond noise.
+BASE ?= HEAD~1
+bench-guard: install
+	$(BIN)/python -m benchmarks.guard $(BASE) $(ARGS)

@@ -9,15 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import machine, report
-from benchmarks.contenders import CONTENDERS, Ground
+from benchmarks.contenders import CONTENDERS, Contender, Ground
 from benchmarks.isolation import CONGESTION_CONTROL, CannotIsolate, congestion_control
 from benchmarks.load import Generator, Target
 from benchmarks.media import ensure_mp4
 from benchmarks.processes import allow_many_files, choose_cores, favour
-from benchmarks.product import seed
+from benchmarks.product import ROOT, Seed, seed
 from benchmarks.profile import no_profiler, profiler
 from benchmarks.rounds import Rounds
 from benchmarks.workloads import WORKLOADS, Sample, Workload
+
+Plan = Sequence[tuple[Workload, Sequence[str]]]
+"""Workloads, each with the names of those who run it."""
 
 FIRST_PORT = 8101
 TEXT, JSON = "results.txt", "results.json"
@@ -32,12 +35,16 @@ def compare(options: Namespace) -> int:
     plan = [(WORKLOADS[name], names_for(WORKLOADS[name], options)) for name in options.workloads]
     print(f"about {estimated_s(plan, options) / 60:.0f} minutes", flush=True)
     scratch: Path = options.inside
-    with everybody(scratch, plan, is_favoured=options.realtime) as (generator, targets):
+    seeded = seeded_by(ROOT, scratch.with_name("seed"))
+    with everybody(scratch, seeded, plan, CONTENDERS, is_favoured=options.realtime) as (
+        generator,
+        targets,
+    ):
         watch = profiler(options.output) if options.profile else no_profiler
         rounds = Rounds(generator, targets, watch)
         samples: list[Sample] = []
         for workload, names in plan:
-            samples += _measured(rounds, workload, names, options)
+            samples += measured(rounds, workload, names, options)
             _write(options.output, samples, facts)  # an interrupted run leaves what it had
     print(f"\n{(options.output / TEXT).read_text()}\nwritten: {options.output}", flush=True)
     return WRONG_ANSWERS if report.fault_lines(samples) else 0
@@ -49,7 +56,7 @@ def names_for(workload: Workload, options: Namespace) -> list[str]:
     return [name for name in names if CONTENDERS[name].missing() is None]
 
 
-def estimated_s(plan: Sequence[tuple[Workload, Sequence[str]]], options: Namespace) -> float:
+def estimated_s(plan: Plan, options: Namespace) -> float:
     runs = 0.0
     for workload, names in plan:
         asked = workload.asked(options.seconds)
@@ -58,16 +65,25 @@ def estimated_s(plan: Sequence[tuple[Workload, Sequence[str]]], options: Namespa
     return runs + 60
 
 
+def seeded_by(checkout: Path, data_dir: Path) -> Seed:
+    """Raises: CannotStart."""
+    print("seeing to the videos (uploading them takes a minute, the first time)", flush=True)
+    return seed(data_dir, ensure_mp4(data_dir.with_name("video.mp4")), checkout)
+
+
 @contextlib.contextmanager
 def everybody(
-    scratch: Path, plan: Sequence[tuple[Workload, Sequence[str]]], *, is_favoured: bool
+    scratch: Path,
+    seeded: Seed,
+    plan: Plan,
+    contenders: Mapping[str, Contender],
+    *,
+    is_favoured: bool,
 ) -> Iterator[tuple[Generator, Mapping[str, Target]]]:
-    """All contenders of the plan, listening; favoured ones come before all else of the machine."""
+    """Those that the plan names, listening; favoured ones come before all else of the machine."""
     cores = choose_cores()
     generator = Generator(scratch, cores.generator, is_favoured=is_favoured)
     allow_many_files()
-    print("seeing to the videos (uploading them takes a minute, the first time)", flush=True)
-    seeded = seed(scratch.with_name("seed"), ensure_mp4(scratch.with_name("video.mp4")))
     ground = Ground(seeded, _linked(seeded.published(), scratch / "files"), cores)
     os.sched_setaffinity(0, {cores.others})
     wanted = dict.fromkeys(name for _, names in plan for name in names)
@@ -75,7 +91,7 @@ def everybody(
         targets = {}
         for port, name in enumerate(wanted, start=FIRST_PORT):
             print(f"starting {name}", flush=True)
-            targets[name] = stack.enter_context(CONTENDERS[name].serve(ground, port))
+            targets[name] = stack.enter_context(contenders[name].serve(ground, port))
             if is_favoured:
                 for pid in targets[name].pids:
                     favour(pid)
@@ -91,7 +107,7 @@ def _linked(videos: Sequence[Path], directory: Path) -> Path:
     return directory
 
 
-def _measured(
+def measured(
     rounds: Rounds, workload: Workload, names: Sequence[str], options: Namespace
 ) -> list[Sample]:
     began_s = time.monotonic()

@@ -15,6 +15,7 @@ from benchmarks.product import Seed
 
 PRODUCT = "coursestream"
 NO_REPLAY = "coursestream-no-replay"
+BY_BEARER = "coursestream-bearer"
 NGINX = "nginx"
 NGINX_AUTH = "nginx-auth"
 FILE_RESPONSE = "file-response"
@@ -44,11 +45,19 @@ class Contender:
     """Why it cannot be measured here."""
 
 
-def variant(name: str, *, is_by_bearer: bool = False, **settings: str) -> Contender:
+def variant(
+    name: str, *, is_by_bearer: bool = False, checkout: Path = product.ROOT, **settings: str
+) -> Contender:
     def serve(ground: Ground, port: int) -> AbstractContextManager[Target]:
         data_dir = ground.files.with_name(name)
         return product.served(
-            ground.seed, data_dir, port, ground.cores, settings, is_by_bearer=is_by_bearer
+            ground.seed,
+            data_dir,
+            port,
+            ground.cores,
+            settings,
+            is_by_bearer=is_by_bearer,
+            checkout=checkout,
         )
 
     return Contender(name, serve)
@@ -80,7 +89,7 @@ _ALL = (
     variant(PRODUCT),
     variant("coursestream-asyncio", EVENT_LOOP="asyncio"),
     variant(NO_REPLAY, STREAM_REPLAY="off"),
-    variant("coursestream-bearer", is_by_bearer=True),
+    variant(BY_BEARER, is_by_bearer=True),
     behind_nginx("coursestream-proxied", {}),
     behind_nginx("coursestream-accel", fronted.HANDING_OVER),
     nginx_peer(NGINX, nginx.ALONE),

@@ -70,6 +70,7 @@ static struct {
     const char *host, *port, *header, *targets;
     int connections, players, seekers;
     long range;                 /* 0: whole files, without a Range field */
+    long piece;                 /* of a player, one after the other; 0: to the end of the file */
     long rate;                  /* bytes a second and player */
     double seconds, warmup, interval;
     bool fresh;                 /* a new connection for each request */
@@ -171,15 +172,35 @@ static long random_first(long size, long length)
     return random_number() % ((size - length) / ALIGNMENT + 1) * ALIGNMENT;
 }
 
+/* Where the last piece ended, until the file does. */
+static bool choose_next_piece(struct connection *c)
+{
+    if (!options.piece || !c->target || c->last + 1 >= c->target->size)
+        return false;
+    c->first = c->last + 1;
+    return true;
+}
+
+static void choose_piece(struct connection *c)
+{
+    if (!choose_next_piece(c)) {        /* from somewhere in the first half */
+        c->target = &targets[random_number() % target_count];
+        c->first = random_first(c->target->size, c->target->size / 2);
+    }
+    long left = c->target->size - c->first;
+    c->last = c->first + (options.piece && options.piece < left ? options.piece : left) - 1;
+}
+
 static void choose_bytes(struct connection *c)
 {
+    if (c->role == PLAYER) {
+        choose_piece(c);
+        return;
+    }
     c->target = &targets[random_number() % target_count];
     long size = c->target->size;
     long length = c->role == SEEKER ? SEEK_BYTES : options.range;
-    if (c->role == PLAYER) {            /* from somewhere in the first half to the end */
-        c->first = random_first(size, size / 2);
-        c->last = size - 1;
-    } else if (length && length < size) {
+    if (length && length < size) {
         c->first = random_first(size, length);
         c->last = c->first + length - 1;
     } else {
@@ -197,7 +218,7 @@ static void ask(struct connection *c)
 {
     char request[REQUEST_LIMIT], range[80] = "";
     choose_bytes(c);
-    if (c->role == PLAYER)
+    if (c->role == PLAYER && !options.piece)
         snprintf(range, sizeof range, "Range: bytes=%ld-\r\n", c->first);
     else if (is_ranged(c))
         snprintf(range, sizeof range, "Range: bytes=%ld-%ld\r\n", c->first, c->last);
@@ -518,6 +539,7 @@ static const struct option names[] = {
     {"fresh", no_argument, 0, 'f'},
     {"players", required_argument, 0, 'P'},
     {"rate", required_argument, 0, 'R'},
+    {"piece", required_argument, 0, 'I'},
     {"seekers", required_argument, 0, 'S'},
     {"seconds", required_argument, 0, 's'},
     {"warmup", required_argument, 0, 'w'},
@@ -540,6 +562,7 @@ static void read_options(int count, char **values)
         case 'u': options.unaligned = true; break;
         case 'P': options.players = atoi(optarg); break;
         case 'R': options.rate = atol(optarg); break;
+        case 'I': options.piece = atol(optarg); break;
         case 'S': options.seekers = atoi(optarg); break;
         case 's': options.seconds = atof(optarg); break;
         case 'w': options.warmup = atof(optarg); break;

@@ -8,13 +8,16 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.contenders import NGINX
-
-EXCEPT = "players"  # they are as fast as they are told to be
+from benchmarks.workloads import WORKLOADS
 
 
 def draw(results: dict[str, Any], stem: Path) -> list[Path]:
     """PNG and SVG beside each other."""
-    shares = {name: found for name, found in results["shares"].items() if name != EXCEPT and found}
+    shares = {
+        name: found
+        for name, found in results["shares"].items()
+        if found and not WORKLOADS[name].is_paced
+    }
     figure = Figure(figsize=(max(6, 2.2 * len(shares)), 5), layout="constrained")
     axes = figure.subplots()
     contenders = sorted({name for found in shares.values() for name in found} - {NGINX})

@@ -57,13 +57,13 @@ class Seed:
         return [file for file in files if file.stat().st_size in sizes]
 
 
-def seed(data_dir: Path, video: Path) -> Seed:
+def seed(data_dir: Path, video: Path, checkout: Path = ROOT) -> Seed:
     """Sees to it that the data hold that video many times. Raises: CannotStart."""
     data_dir.mkdir(exist_ok=True)
     log = data_dir.with_suffix(".log")
     log.unlink(missing_ok=True)
     environ = environ_of(_settings(data_dir, SEED_PORT, {"MEDIA_WORKERS": "2"}))
-    with running(_command("serve"), log, environ) as process:
+    with running(_command(checkout, "serve"), log, environ) as process:
         wait_for_port(process, SEED_PORT, log)
         admin = _token(environ, "bench-admin", "--role", "admin")
         student = _token(environ, STUDENT, "--ttl", "12h")
@@ -86,11 +86,11 @@ def served(
     settings: Mapping[str, str],
     *,
     is_by_bearer: bool,
+    checkout: Path = ROOT,
 ) -> Iterator[Target]:
     _copy(seeded.data_dir, data_dir)
-    with serving(
-        _settings(data_dir, port, settings), data_dir.with_suffix(".log"), cores
-    ) as process:
+    log = data_dir.with_suffix(".log")
+    with serving(_settings(data_dir, port, settings), log, cores, checkout=checkout) as process:
         pids = (process.pid,)
         if is_by_bearer:
             yield Target(port, seeded.by_bearer, f"Authorization: Bearer {seeded.token}", pids)
@@ -100,10 +100,10 @@ def served(
 
 @contextlib.contextmanager
 def serving(
-    settings: Mapping[str, str], log: Path, cores: Cores, *options: str
+    settings: Mapping[str, str], log: Path, cores: Cores, *options: str, checkout: Path = ROOT
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Its web process on the server's core; database and media worker elsewhere."""
-    command = pinned(cores.others, _command("serve", *options))
+    command = pinned(cores.others, _command(checkout, "serve", *options))
     with running(command, log, environ_of(settings)) as process:
         wait_for_port(process, int(settings["PORT"]), log)
         pin(process.pid, cores.server)
@@ -120,8 +120,8 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source / "storage", target / "storage", copy_function=os.link)
 
 
-def _command(*arguments: str) -> list[str]:
-    return [sys.executable, str(ROOT / "run_server.py"), *arguments]
+def _command(checkout: Path, *arguments: str) -> list[str]:
+    return [sys.executable, str(checkout / "run_server.py"), *arguments]
 
 
 def environ_of(settings: Mapping[str, str]) -> dict[str, str]:
@@ -138,7 +138,7 @@ def _settings(data_dir: Path, port: int, changes: Mapping[str, str]) -> dict[str
 
 
 def _token(environ: Mapping[str, str], user: str, *options: str) -> str:
-    command = [*_command("token", "--user", user), *options]
+    command = [*_command(ROOT, "token", "--user", user), *options]
     return subprocess.check_output(command, env=environ, text=True).strip()
 
 

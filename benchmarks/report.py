@@ -13,6 +13,7 @@ from benchmarks.workloads import (
     WORKLOADS,
     Goal,
     Sample,
+    cpu_s_per_gb,
     per_second,
     player_throughput,
     throughput,
@@ -27,6 +28,7 @@ FIGURES: Mapping[str, Callable[[Sample], float]] = MappingProxyType(
         "requests/s": lambda one: per_second(one, "requests"),
         "p50 ms": lambda one: one.measured["latency_ms"]["p50"],
         "p99 ms": lambda one: one.measured["latency_ms"]["p99"],
+        "its s/GB": cpu_s_per_gb,
         "its core %": lambda one: 100 * one.server_cpu,
         "generator's %": lambda one: 100 * one.generator_cpu,
         "KiB more": lambda one: one.grown_bytes / 1024,
@@ -132,7 +134,7 @@ def share(samples: Sequence[Sample], workload: str, contender: str) -> Spread | 
 
 
 def share_rows(samples: Sequence[Sample]) -> list[list[str]]:
-    workloads = [name for name in workloads_of(samples) if name != "players"]
+    workloads = [name for name in workloads_of(samples) if not WORKLOADS[name].is_paced]
     rows = [["who", *(WORKLOADS[name].title for name in workloads)]]
     for contender in contenders_of(samples):
         spreads = [share(samples, workload, contender) for workload in workloads]
@@ -145,7 +147,7 @@ def absolute_rows(samples: Sequence[Sample]) -> list[list[str]]:
     for workload in workloads_of(samples):
         for contender in contenders_of(samples, workload):
             found = (by_round(samples, workload, contender, f).values() for f in FIGURES.values())
-            rows.append([workload, contender, *(f"{median(values):,.1f}" for values in found)])
+            rows.append([workload, contender, *(f"{median(values):,.2f}" for values in found)])
     return rows
 
 

@@ -5,12 +5,20 @@ from dataclasses import dataclass, field
 from math import inf
 from types import MappingProxyType
 
-from benchmarks.contenders import FILE_RESPONSE, NGINX, NGINX_AUTH, NO_REPLAY, PRODUCT
+from benchmarks.contenders import (
+    BY_BEARER,
+    FILE_RESPONSE,
+    NGINX,
+    NGINX_AUTH,
+    NO_REPLAY,
+    PRODUCT,
+)
 from benchmarks.load import Asked, Measured
 
 PLAYERS = 1000
 MAIN = (PRODUCT, "coursestream-asyncio", NGINX, NGINX_AUTH, FILE_RESPONSE)
 BESIDE = ("go", "uvicorn", "granian")
+BOTH_WAYS = (PRODUCT, BY_BEARER, NGINX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +35,17 @@ class Workload:
     is_usual: bool = True
     """Run when no workload is named."""
 
+    @property
+    def is_paced(self) -> bool:
+        """As fast as its players are told to be."""
+        return "--players" in self.arguments
+
     def asked(self, seconds: float) -> Asked:
         return Asked(self.arguments, max(seconds, self.least_seconds), self.warmup_s)
+
+
+def players(rate: int, *others: str) -> tuple[str, ...]:
+    return ("--players", str(PLAYERS), "--rate", str(rate), "--seekers", "8", *others)
 
 
 def ranges(size_bytes: int, connections: int = 64) -> tuple[str, ...]:
@@ -40,16 +57,29 @@ _ALL = (
     Workload(
         "players",
         "1,000 slow players and 8 who seek",
-        ("--players", str(PLAYERS), "--rate", "300000", "--seekers", "8"),
+        players(300_000),
         (*MAIN, NO_REPLAY),
         least_seconds=5.0,
         warmup_s=2.5,
     ),
-    Workload("64k", "64 KiB", ranges(64 << 10), (*MAIN, NO_REPLAY, "coursestream-bearer", *BESIDE)),
+    # As browsers ask whose buffer holds some seconds: a piece, and later the next one.
+    Workload(
+        "pieces",
+        "1,000 players at 400 KB/s in pieces of 2 MiB, and 8 who seek",
+        players(400_000, "--piece", str(2 << 20)),
+        (PRODUCT, NGINX),
+        least_seconds=5.0,
+        warmup_s=2.5,
+    ),
+    Workload("64k", "64 KiB", ranges(64 << 10), (*MAIN, NO_REPLAY, BY_BEARER, *BESIDE)),
+    Workload("96k", "96 KiB", ranges(96 << 10, 48), BOTH_WAYS),
     Workload("1m", "1 MiB", ranges(1 << 20), (*MAIN, NO_REPLAY, *BESIDE)),
+    Workload("1536k", "1.5 MiB from anywhere", (*ranges(3 << 19), "--unaligned"), (PRODUCT, NGINX)),
+    Workload("6m", "6 MiB from anywhere", (*ranges(6 << 20), "--unaligned"), (PRODUCT, NGINX)),
     Workload("8m", "8 MiB", ranges(8 << 20), (*MAIN, *BESIDE)),
     Workload("whole", "whole files", ranges(0), (*MAIN, *BESIDE)),
     Workload("64k-1000", "64 KiB, 1,000 connections", ranges(64 << 10, 1000), MAIN, warmup_s=1.5),
+    Workload("96k-800", "96 KiB, 800 connections", ranges(96 << 10, 800), BOTH_WAYS, warmup_s=1.5),
     Workload(
         "fresh",
         "64 KiB, a connection each",
@@ -108,6 +138,12 @@ def per_second(sample: Sample, figure: str) -> float:
     return float(sample.measured[figure] / seconds) if seconds else 0.0
 
 
+def cpu_s_per_gb(sample: Sample) -> float:
+    """Of the server's core, over the whole run; without end when no byte came."""
+    bytes_per_s = throughput(sample) + player_throughput(sample)
+    return sample.server_cpu / bytes_per_s * 1e9 if bytes_per_s else inf
+
+
 def seek_p99_ms(sample: Sample) -> float:
     """Without end when not one seek came to its end."""
     return float(sample.measured["latency_ms"]["p99"]) if sample.measured["requests"] else inf
@@ -142,10 +178,32 @@ def _bounds(nginx: float, nginx_auth: float | None, file_response: float) -> dic
 
 GOALS = (
     Goal("64 KiB ranges, 64 connections", "64k", _bounds(0.75, 1.5, 10), aim=0.9),
+    Goal("the same by bearer", "64k", _bounds(0.75, 1.5, 10), aim=0.9, judged=BY_BEARER),
+    Goal("96 KiB, 48 connections", "96k", {NGINX: 0.75}, aim=0.9),
+    Goal("the same by bearer", "96k", {NGINX: 0.75}, aim=0.9, judged=BY_BEARER),
     Goal("1 MiB", "1m", _bounds(0.9, 1.05, 3), aim=1.0),
+    Goal("1.5 MiB from anywhere", "1536k", {NGINX: 0.9}, aim=1.0),
+    Goal("6 MiB from anywhere", "6m", {NGINX: 0.95}, aim=1.0),
     Goal("8 MiB", "8m", _bounds(0.95, 0.95, 1.4), aim=1.0),
-    Goal("whole files", "whole", _bounds(0.9, 0.9, 1.0), aim=1.0),
+    Goal("whole files", "whole", _bounds(0.95, 0.95, 1.0), aim=1.0),
     Goal("64 KiB, 1,000 connections", "64k-1000", _bounds(0.65, None, 7), aim=0.9),
+    Goal("96 KiB, 800 connections", "96k-800", {NGINX: 0.65}, aim=0.9),
+    Goal(
+        "processor a GB, 1,000 players in pieces of 2 MiB",
+        "pieces",
+        {NGINX: 1.3},
+        aim=1.1,
+        value=cpu_s_per_gb,
+        is_less_better=True,
+    ),
+    Goal(
+        "seek p99 beside them",
+        "pieces",
+        {NGINX: 1.5},
+        aim=1.1,
+        value=seek_p99_ms,
+        is_less_better=True,
+    ),
     Goal(
         "seek p99 while 1,000 slow players play",
         "players",
@@ -156,7 +214,7 @@ GOALS = (
     Goal(
         "resident KiB a slow player",
         "players",
-        limit=12,
+        limit=8,
         value=player_kib,
         is_less_better=True,
     ),
@@ -167,4 +225,5 @@ GOALS = (
         aim=0.45,
         judged=NO_REPLAY,
     ),
+    Goal("a connection each, with replay", "fresh", {NGINX: 0.45}, aim=0.6),
 )

@@ -148,6 +148,24 @@ def _range(first: int, last: int, size: int = SIZE_BYTES) -> str:
     return f"Content-Range: bytes {first}-{last}/{size}\r\n"
 
 
+def test_players_ask_for_one_piece_after_the_other(generator: Generator) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def answer(first: int, last: int) -> tuple[str, int, str]:
+        asked.append((first, last))
+        return "206 Partial Content", last - first + 1, _range(first, last)
+
+    with answering(answer) as target:
+        player = ("--players", "1", "--seekers", "0", "--rate", "1000000", "--piece", "9000")
+        found = generator.run(target, Asked(player, 0.5, warmup_s=0.0))
+
+    assert (found["errors"], found["first_error"]) == (0, "")
+    assert len(asked) > 2
+    for (first, last), (_, before) in zip(asked[1:], asked, strict=False):
+        assert first == before + 1
+        assert last - first == 8999
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
