@@ -73,12 +73,21 @@ async def begin_session(request: web.Request) -> web.Response:
     Operation(
         tag=Tag.SIGN_IN,
         summary="Who the caller is, and until when",
-        answers=(Answer(200, "The caller.", {JSON: SessionView}, ("Cache-Control",)),),
+        answers=(
+            Answer(200, "The caller.", {JSON: SessionView}, ("Cache-Control",)),
+            Answer(204, "Nobody: neither token nor cookie.", headers=("Cache-Control",)),
+        ),
+        access="optional",
     ),
 )
 async def get_session(request: web.Request) -> web.Response:
-    """Tells a page whose cookie it sends, which no script can read."""
-    viewer = request[keys.VIEWER]
+    """Tells a page whose cookie it sends, which no script can read.
+
+    Every page asks, a newcomer's too: 401 would be an error in the browser's console.
+    """
+    if hdrs.AUTHORIZATION not in request.headers and _session_of(request) is None:
+        return web.Response(status=204, headers={hdrs.CACHE_CONTROL: "no-store"})
+    viewer = request[keys.VIEWER] = await identified(request)
     view = SessionView(
         viewer.user_id, viewer.name, sorted(viewer.roles), _as_time(_token_expiry(request))
     )

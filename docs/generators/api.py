@@ -21,7 +21,8 @@ running server publishes at `/openapi.json`, readable at `/docs`. This page list
   fields are refused.
 - **bearer** routes take `Authorization: Bearer TOKEN`, or from pages of the same origin the cookie
   of `POST /api/v1/session`. **grant** routes carry a playback grant or an events grant in the path,
-  for `<video>` and `EventSource`, which cannot send that header. **open** routes need nothing.
+  for `<video>` and `EventSource`, which cannot send that header. **open** routes need nothing;
+  **optional** ones answer without a token, too.
 - Lists take `?limit=` (1 to 200, default 50) and `?cursor=`, the `next_cursor` of the page before.
 - Errors are problem details (RFC 9457) with a stable `type`, all listed at the end.
 """
@@ -67,7 +68,7 @@ def _row(methods: str, path: str, operation: Document) -> str:
 
 def _access(path: str, operation: Document) -> str:
     if operation["security"]:
-        return "bearer"
+        return "optional" if {} in operation["security"] else "bearer"
     return "grant" if "{grant}" in path else "open"
 
 

@@ -34,7 +34,7 @@ DAY_OR_TIME = {
     "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]
 }
 
-Access = Literal["bearer", "grant", "open"]
+Access = Literal["bearer", "optional", "grant", "open"]
 Content = Mapping[str, Any]  # media type -> a message type, or a JSON schema
 
 

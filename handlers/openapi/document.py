@@ -55,8 +55,14 @@ REF = "#/components/{}/{}"
 IN_PATH = re.compile(r"{(\w+)}")
 PROBLEMS_BY_ACCESS: Mapping[Access, tuple[type[RequestError], ...]] = {
     "bearer": (InvalidToken,),
+    "optional": (InvalidToken,),
     "grant": (InvalidToken, NotEnrolled),
     "open": (),
+}
+TOKENS: list[Schema] = [{"bearer": []}, {"cookie": []}]
+SECURITY_BY_ACCESS: Mapping[Access, list[Schema]] = {
+    "bearer": TOKENS,
+    "optional": [*TOKENS, {}],
 }
 HEADERS_BY_PROBLEM: Mapping[type[RequestError], str] = {
     InvalidToken: "WWW-Authenticate",
@@ -223,7 +229,7 @@ def _operation(one: Endpoint, schemas: Schemas) -> Schema:
     shown: Schema = {
         "tags": [operation.tag],
         "summary": operation.summary,
-        "security": [{"bearer": []}, {"cookie": []}] if access == "bearer" else [],
+        "security": SECURITY_BY_ACCESS.get(access, []),
         "parameters": [
             *({"$ref": REF.format("parameters", f"path.{name}")} for name in names),
             *({"$ref": REF.format("parameters", name)} for name in operation.parameters),

@@ -35,6 +35,7 @@ GRANT_IN_PATH = re.compile(r"^/play/[^/]+")
 PERSON_IN_PATH = re.compile(r"(/users/)[^/]+")
 NO_ROUTE = "none"  # the route label of unknown paths and methods
 CLIENT_GONE = 499  # only logged: the client disconnected before the response
+READ_OR_ENDED = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_DELETE})
 QUIET = frozenset({"/healthz", "/readyz", "/drainz", "/metrics"})
 
 
@@ -145,10 +146,10 @@ def route_template(request: web.Request) -> str:
 
 
 def _is_open(request: web.Request) -> bool:
-    """True for the calls that need no token: a tus 1.0.0 OPTIONS request, and signing out."""
+    """True for the calls that need no token: a tus 1.0.0 OPTIONS request, and those of sessions."""
     if request.method == hdrs.METH_OPTIONS:
         return request.path.startswith(UPLOADS)
-    return request.method == hdrs.METH_DELETE and request.path == SESSION
+    return request.method in READ_OR_ENDED and request.path == SESSION
 
 
 def _log_level(request: web.Request, status: int) -> int | None:

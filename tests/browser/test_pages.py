@@ -186,6 +186,19 @@ async def test_courses_that_do_not_come_can_be_asked_for_again(campus: Campus) -
     await expect(page.locator(".course-card").first).to_be_visible()
 
 
+async def test_the_console_of_a_newcomer_stays_clean(campus: Campus) -> None:
+    page = await (await campus.context()).new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{page.url}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"{page.url}: {error}"))
+
+    for path in ("/", "/studio", f"/watch/{campus.videos['The membrane']}", "/docs"):
+        await page.goto(f"{campus.serve.url}{path}", wait_until="networkidle")
+        await expect(page.locator(".sign-in, .call").first).to_be_visible()
+
+    assert said == []
+
+
 async def test_the_first_picture_waits_for_no_component(campus: Campus) -> None:
     scripts = set(SCRIPT.findall((DIST / "watch.html").read_text()))
 

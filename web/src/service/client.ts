@@ -70,11 +70,14 @@ export interface SendOptions {
   redirect?: RequestRedirect;
 }
 
-/** The parsed JSON response; a body that is no JSON (a login page on the way) is an error. */
+/**
+ * The parsed JSON response, null where it has no content; a body that is no JSON (a login page on
+ * the way) is an error.
+ */
 export async function sendJson<T>(method: string, url: string, options?: SendOptions): Promise<T> {
   const response = await send(method, url, options);
   try {
-    return await response.json();
+    return response.status === 204 ? (null as T) : await response.json();
   } catch (cause) {
     throw Object.assign(new ApiError(0), { cause });
   }

@@ -104,7 +104,8 @@ async function confirm(kept: Viewer) {
 /** Whose session this browser holds; null for nobody's. */
 async function askServer(): Promise<Viewer | null> {
   try {
-    return viewerOfSession(await sendJson<SessionView>("GET", SESSION));
+    const session = await sendJson<SessionView | null>("GET", SESSION);
+    return session && viewerOfSession(session);
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) return null;
     throw error;

@@ -15,7 +15,7 @@ export interface Viewer {
   token: string | null;
 }
 
-/** What `GET /api/v1/session` answers. */
+/** What `GET /api/v1/session` answers where somebody is signed in. */
 export interface SessionView {
   user_id: string;
   name: string | null;
