@@ -101,6 +101,8 @@ class Video:
     has_own_picture: bool
     """An instructor sent the thumbnail; it shows no frame of the film."""
     replacement: ReplacementState | None
+    position: int | None
+    """Its place in the module; None comes after those that have one, oldest first."""
 
     @property
     def is_being_replaced(self) -> bool:
@@ -210,13 +212,18 @@ LIST_OF_COURSE = (
     + f"""
 WHERE v.course_id = %(course_id)s AND v.deleted_at IS NULL
   AND (NOT %(ready_only)s OR {WATCHABLE})
-ORDER BY v.created_at, v.id
+ORDER BY v.position, v.created_at, v.id
 """
 )
 
 RENAME = """
 UPDATE videos SET title = %(title)s, updated_at = now()
 WHERE id = %(id)s AND deleted_at IS NULL AND title <> %(title)s RETURNING id
+"""
+
+SET_POSITION = """
+UPDATE videos SET position = %(position)s, updated_at = now()
+WHERE id = %(id)s AND deleted_at IS NULL AND position IS DISTINCT FROM %(position)s RETURNING id
 """
 
 SET_PROCESSING_RATIO = """
@@ -346,6 +353,7 @@ async def list_of_module(
     after: tuple[datetime, UUID],
     limit: int,
 ) -> list[Video]:
+    """Videos of a module, oldest first: their positions may change between two pages."""
     parameters = {
         "module_id": module_id,
         "ready_only": ready_only,
@@ -357,6 +365,7 @@ async def list_of_module(
 
 
 async def list_of_course(queries: Queries, course_id: str, *, ready_only: bool) -> list[Video]:
+    """Videos of a course; those of each module in its order."""
     parameters = {"course_id": course_id, "ready_only": ready_only}
     return [_video(row) for row in await queries.fetch_all(LIST_OF_COURSE, parameters)]
 
@@ -364,6 +373,12 @@ async def list_of_course(queries: Queries, course_id: str, *, ready_only: bool) 
 async def rename(queries: Queries, video_id: UUID, title: str) -> bool:
     """False when the title is unchanged or the video is deleted."""
     return await queries.fetch_one(RENAME, {"id": video_id, "title": title}) is not None
+
+
+async def set_position(queries: Queries, video_id: UUID, position: int | None) -> bool:
+    """False when the position is unchanged or the video is deleted."""
+    parameters = {"id": video_id, "position": position}
+    return await queries.fetch_one(SET_POSITION, parameters) is not None
 
 
 async def set_processing_ratio(queries: Queries, video_id: UUID, ratio: float) -> float | None:
@@ -485,6 +500,7 @@ def _video(row: Row) -> Video:
         dash_file_name=(row.playlists or {}).get("dash"),
         has_own_picture=row.has_own_picture,
         replacement=_replacement(row.replacement) if row.replacement else None,
+        position=row.position,
     )
 
 

@@ -30,6 +30,7 @@ BODY_TIMEOUT_S = 30.0  # for some kilobytes; a client that sends nothing must no
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_CONTROL_CHARACTERS)]
 Identifier = Annotated[str, Meta(pattern=IDENTIFIER)]
 SessionId = Annotated[str, Meta(pattern=SESSION_ID)]
+Position = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Role = Literal["student", "instructor"]
 
 Body = TypeVar("Body")
@@ -49,7 +50,7 @@ class CoursePut(Request, frozen=True):
 
 class ModulePut(Request, frozen=True):
     title: Title
-    position: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    position: Position
 
 
 class EnrollmentPut(Request, frozen=True):
@@ -57,7 +58,14 @@ class EnrollmentPut(Request, frozen=True):
 
 
 class VideoPatch(Request, frozen=True):
-    title: Title
+    """At least one of them. `position` null is after the videos that have one."""
+
+    title: Title | UnsetType = UNSET
+    position: Position | UnsetType | None = UNSET
+
+    def __post_init__(self) -> None:
+        if self.title is UNSET and self.position is UNSET:
+            raise ValueError("A title or a position is required")
 
 
 class ThumbnailPut(Request, frozen=True):

@@ -60,6 +60,7 @@ class RenditionView(msgspec.Struct, frozen=True, kw_only=True):
 class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The API's video object.
 
+    `position` is its place in the module; null comes after those that have one, oldest first.
     `size` (bytes) and `sha256` describe the served file; None until there is one. The media facts
     are None until the file has been probed.
     """
@@ -67,6 +68,7 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     course_id: str
     module_id: str
+    position: int | None
     title: str
     original_filename: str
     status: str
@@ -114,6 +116,7 @@ def snapshot(video: Video) -> VideoSnapshot:
         id=video.id,
         course_id=video.course_id,
         module_id=video.module_id,
+        position=video.position,
         title=video.title,
         original_filename=video.original_filename,
         # Playable from S3 counts as ready: clients need not know the source.

@@ -1,11 +1,13 @@
-"""Video endpoints: list, show, rename, delete, restore."""
+"""Video endpoints: list, show, rename and place, delete, restore."""
 
 from datetime import datetime
 from uuid import UUID
 
 from aiohttp import web
+from msgspec import UNSET
 
 from db import courses, videos
+from db.pool import Transaction
 from db.videos import Video
 from events.log.snapshots import VideoSnapshot, snapshot
 from events.log.video_events import append_updated
@@ -72,22 +74,22 @@ async def get_video(request: web.Request) -> web.Response:
     "PATCH /api/v1/videos/{video_id}",
     Operation(
         tag=Tag.VIDEOS,
-        summary="Rename a video (instructor)",
+        summary="Rename a video, or place it in its module (instructor)",
         answers=(Answer(200, "The video.", {JSON: VideoSnapshot}),),
         body=Body({JSON: VideoPatch}),
         problems=(*ALLOWED, *BODY),
     ),
 )
 async def patch_video(request: web.Request) -> web.Response:
-    """Renames a video."""
+    """Renames or places a video."""
     video = await allowed_video(request, Right.EDIT)
     body = await read_json(request, VideoPatch)
     async with request.app[keys.DATABASE].transaction() as transaction:
-        if await videos.rename(transaction, video.id, body.title):
+        if await _change(transaction, video.id, body):
             await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
-        renamed = await videos.get(transaction, video.id)
+        changed = await videos.get(transaction, video.id)
     request.app[keys.CATALOG].forget(video.id)
-    return answer_json(snapshot(renamed or video))
+    return answer_json(snapshot(changed or video))
 
 
 @endpoint(
@@ -127,6 +129,16 @@ async def restore_video(request: web.Request) -> web.Response:
     if restored is None:  # it left the trash in the last moment
         refuse_missing(viewer)
     return answer_json(snapshot(restored))
+
+
+async def _change(transaction: Transaction, video_id: UUID, body: VideoPatch) -> bool:
+    """False when the video is as the body has it, or deleted."""
+    is_changed = False
+    if body.title is not UNSET:
+        is_changed = await videos.rename(transaction, video_id, body.title)
+    if body.position is not UNSET:
+        is_changed |= await videos.set_position(transaction, video_id, body.position)
+    return is_changed
 
 
 async def _restorable_video(request: web.Request) -> Video | None:

@@ -40,6 +40,14 @@ INSERT INTO progress (user_id, video_id, course_id, position_s, position_at, wat
     FROM generate_series(1, {STUDENTS}) n, videos
     WHERE course_id = 'big' AND (n + length(title) + ascii(right(title, 1))) % 10 = 0;
 """
+FOUR_LESSONS = """
+INSERT INTO videos (id, course_id, module_id, title, original_filename, status, processing_ratio,
+        duration_s, width, height, container, video_codec, mime_type, is_playable,
+        original_size_bytes, uploaded_by, created_at)
+    SELECT gen_random_uuid(), 'rows', 'rows-m1', title, 'lesson.mp4', 'ready', 1,
+        60, 320, 180, 'mp4', 'h264', 'video/mp4', true, 1, 'tess', now() + n * interval '1 ms'
+    FROM unnest('{One,Two,Three,Four}'::text[]) WITH ORDINALITY lesson (title, n);
+"""
 # The longest time from an input to the next paint since `begin`, by the browser's own account.
 MEASURING = """() => {
     globalThis.slowest = 0;
@@ -185,6 +193,30 @@ async def test_modules_are_ordered_by_dragging(studio: Studio) -> None:
     assert stored == await page.locator(".module h2").all_inner_texts()
 
 
+async def test_lessons_are_ordered_by_dragging_and_by_keys(studio: Studio) -> None:
+    await studio.furnish("rows", "Rows", tess="instructor", ada="student")
+    await asyncio.to_thread(_execute, studio.serve, FOUR_LESSONS)
+    page = await studio.open("tess", "/studio/courses/rows")
+    student = await studio.open("ada", "/?course=rows")
+    await expect(student.locator(".lesson").first).to_contain_text("One")
+
+    await page.get_by_role("button", name="Move Four").drag_to(page.get_by_text("One"))
+    order = await wait_until(lambda: _lessons(studio, "rows"), lambda order: order[3] != "Four")
+    assert await page.locator(".lesson__title").all_inner_texts() == order
+    await page.get_by_role("button", name="Move Four").press("Home")  # moves nothing
+    grip = page.get_by_role("button", name="Move One")
+    for _ in range(4):
+        await grip.press("ArrowDown")
+    await expect(page.get_by_text("One is now 4 of 4.")).to_be_attached()
+    assert await _focused(page) == "Move One: drag, or press the arrow keys"
+    order = await wait_until(lambda: _lessons(studio, "rows"), lambda order: order[3] == "One")
+
+    await expect(student.locator(".lesson").last).to_contain_text("One")
+    await expect(page.locator(".lesson__title")).to_have_text(order)
+    await page.reload()
+    await expect(page.locator(".lesson__title")).to_have_text(order)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nothing_bars_anyone(studio: Studio, scheme: str) -> None:
     course = f"axe-{scheme}"
@@ -276,6 +308,12 @@ async def _modules(studio: Studio, course_id: str) -> list[str]:
     async with studio.serve.client("tess") as client:
         course = await call(client, "GET", f"/api/v1/courses/{course_id}")
     return [module["title"] for module in course["modules"]]
+
+
+async def _lessons(studio: Studio, course_id: str) -> list[str]:
+    async with studio.serve.client("ada") as client:
+        course = await call(client, "GET", f"/api/v1/courses/{course_id}")
+    return [video["title"] for video in course["modules"][0]["videos"]]
 
 
 async def _focused(page: Page) -> str:

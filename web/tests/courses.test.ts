@@ -13,6 +13,7 @@ function lesson(id: string, progress: Seen = null, more: Partial<Lesson> = {}): 
     id,
     course_id: "c",
     module_id: "m",
+    position: null,
     title: id,
     status: "ready",
     failure: null,
@@ -72,6 +73,16 @@ describe("an outline", () => {
     outline.apply("video.updated", event({ ...restored, video_id: "a" }));
     expect([ids(outline), outline.find("a")?.title]).toEqual(["a b", "A"]);
     expect(outline.find("a")?.progress?.watched_ratio).toBe(0.1);
+  });
+
+  it("has a lesson where an event places it: those without a place come last", () => {
+    const outline = open();
+    outline.apply("video.updated", event({ video_id: "b", position: 5 }));
+    expect(ids(outline)).toBe("b a");
+    outline.apply("video.updated", event({ video_id: "a", position: 4 }));
+    expect(ids(outline)).toBe("a b");
+    outline.apply("video.updated", event({ video_id: "a", position: null }));
+    expect(ids(outline)).toBe("b a");
   });
 
   it.each([

@@ -255,6 +255,7 @@ _VIDEOS = (
     call(videos.list_of_module, "c0m1", ready_only=True, after=(BEGINNING, NO_ID), limit=51),
     call(videos.list_of_course, "c0", ready_only=True),
     call(videos.rename, V, "Renamed"),
+    call(videos.set_position, V, 1024),
     call(videos.set_processing_ratio, V, 0.5),
     call(videos.set_served, V, SHA256),
     call(videos.set_ready, V, FACTS),

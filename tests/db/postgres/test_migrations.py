@@ -148,6 +148,7 @@ ROWS = {
         VALUES ('{VIDEO}', '{VIDEO}', 'b.mp4', 'mp4', '{{}}', 1000, 'u2');
         INSERT INTO replaced_files VALUES ('{VIDEO}', 'a.mp4', 1000)""",
     "0049_audio_tracks": "UPDATE videos SET audio_tracks = '[]'",
+    "0069_lesson_positions": "UPDATE videos SET position = 1",
     "0040_file_pieces": f"INSERT INTO file_pieces VALUES ('{VIDEO}', 'v480.mp4', '')",
     "0041_course_offline": "UPDATE courses SET offline = false",
 }

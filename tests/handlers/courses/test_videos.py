@@ -14,8 +14,8 @@ from tests.handlers.uploads.uploading import IDENTITY_FILES
 from tests.waiting import wait_until
 
 FIELDS = """
-    id course_id module_id title original_filename status failure processing_ratio duration width
-    height frame_rate rotation container video_codec audio_codec mime_type size sha256
+    id course_id module_id position title original_filename status failure processing_ratio duration
+    width height frame_rate rotation container video_codec audio_codec mime_type size sha256
     original_size original_sha256 formats renditions audio_tracks thumbnails captions chapters_url
     replacement uploaded_by created_at updated_at
 """
@@ -157,6 +157,78 @@ async def test_renamed_video_is_seen_and_published_once(service: Any) -> None:
     assert shown == {**before, "title": "New", "updated_at": shown["updated_at"]}
     assert shown["updated_at"] > before["updated_at"]
     assert await events_of(service, video_id) == ["video.updated"]
+
+
+async def test_module_is_watched_in_the_order_of_positions(service: Any) -> None:
+    first, second, third, unready = [
+        await service.video_row(status=status) for status in ("ready",) * 3 + ("processing",)
+    ]
+    places = {third: 10, second: 20}
+    for video_id, position in places.items():
+        body = {"position": position}
+        assert (await service.ask("tess", "PATCH", f"videos/{video_id}", body)).said == "200"
+
+    course = (await service.ask("ada", "GET", "courses/c1")).json
+    taught = (await service.ask("tess", "GET", "courses/c1")).json
+    listed = (await service.ask("ada", "GET", "modules/m1/videos")).json["items"]
+
+    shown = course["modules"][0]["videos"]
+    assert [video["id"] for video in shown] == [third, second, first]
+    assert [video["position"] for video in shown] == [10, 20, None]
+    assert [video["id"] for video in taught["modules"][0]["videos"]][2:] == [first, unready]
+    # A list that is paged keeps the order that nobody can change between two pages.
+    assert [video["id"] for video in listed] == [first, second, third]
+    assert [video["position"] for video in listed] == [None, 20, 10]
+
+
+async def test_pages_of_a_module_lose_no_video_that_is_moved_meanwhile(service: Any) -> None:
+    made = [await service.video_row() for _ in range(5)]
+    first = (await service.ask("tess", "GET", "modules/m1/videos?limit=2")).json
+
+    for position, video_id in enumerate(reversed(made)):
+        await service.ask("tess", "PATCH", f"videos/{video_id}", {"position": position})
+    path = f"modules/m1/videos?cursor={first['next_cursor']}"
+    rest = (await service.ask("tess", "GET", path)).json
+
+    assert [video["id"] for video in (*first["items"], *rest["items"])] == made
+
+
+async def test_placed_video_is_published_once_and_keeps_its_place(service: Any) -> None:
+    video_id = await service.video_row()
+    path = f"videos/{video_id}"
+
+    placed = await service.ask("tess", "PATCH", path, {"position": 7})
+    again = await service.ask("tess", "PATCH", path, {"position": 7})
+    await service.ask("tess", "DELETE", path)
+    restored = await service.ask("tess", "POST", f"{path}/restore")
+    both = await service.ask("tess", "PATCH", path, {"position": None, "title": "New"})
+
+    assert placed.json == again.json
+    assert (placed.json["position"], restored.json["position"]) == (7, 7)
+    assert (both.json["position"], both.json["title"]) == (None, "New")
+    changes = ["video.updated", "video.deleted", "video.updated", "video.updated"]
+    assert await events_of(service, video_id) == changes
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"position": -1}, id="negative"),
+        pytest.param({"position": 2**31}, id="too large"),
+        pytest.param({"position": 1.5}, id="no whole number"),
+        pytest.param({"position": "1"}, id="text"),
+        pytest.param({"title": None, "position": 1}, id="no title"),
+    ],
+)
+async def test_place_that_makes_no_sense_changes_nothing(service: Any, body: Any) -> None:
+    video_id = await service.video_row()
+    before = (await service.ask("tess", "GET", f"videos/{video_id}")).json
+
+    answer = await service.ask("tess", "PATCH", f"videos/{video_id}", body)
+
+    assert answer.said == "400 invalid-request"
+    assert (await service.ask("tess", "GET", f"videos/{video_id}")).json == before
 
 
 async def test_deleted_video_is_hidden_at_once(service: Any, mp4: Path) -> None:

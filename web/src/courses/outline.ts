@@ -2,6 +2,7 @@
 
 import type { Course, Lesson, Module, Progress, Role, Video } from "../service/answers.ts";
 import type { LiveEvent } from "../service/live.ts";
+import { byPlace } from "./lesson_order.ts";
 
 const VIDEO_CHANGES = new Set([
   "video.uploaded",
@@ -66,7 +67,7 @@ export class Outline {
     const lesson = { ...before, ...change } as Lesson;
     module.videos = [...module.videos.filter(({ id }) => id !== change.id), lesson];
     // A restored video goes back to its place.
-    module.videos.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at));
+    module.videos.sort(byPlace);
     return true;
   }
 

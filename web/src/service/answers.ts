@@ -86,6 +86,8 @@ export interface Video {
   id: string;
   course_id: string;
   module_id: string;
+  /** Its place in the module; null comes after those that have one, oldest first. */
+  position: number | null;
   title: string;
   status: "processing" | "ready" | "failed";
   failure: { code: string; detail: string } | null;

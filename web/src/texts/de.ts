@@ -194,7 +194,7 @@ export const de: Catalogue = {
     noModules: "Beginnen Sie mit einem Modul",
     noModulesText:
       "Ein Modul enthält die Lektionen einer Woche, eines Kapitels oder eines Themas. Ziehen Sie dann Ihre Videos hinein.",
-    moveModule: "{name} verschieben: ziehen oder Pfeiltasten drücken",
+    move: "{name} verschieben: ziehen oder Pfeiltasten drücken",
     moveUp: "Nach oben",
     moveDown: "Nach unten",
     movedTo: "{name} ist jetzt {place} von {all}.",

@@ -190,7 +190,7 @@ export const en = {
     noModules: "Start with a module",
     noModulesText:
       "A module holds the lessons of a week, a chapter or a topic. Then drop your videos into it.",
-    moveModule: "Move {name}: drag, or press the arrow keys",
+    move: "Move {name}: drag, or press the arrow keys",
     moveUp: "Move up",
     moveDown: "Move down",
     movedTo: "{name} is now {place} of {all}.",

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { CourseModel } from "../../src/studio/courses/course_model.ts";
-import { lastPosition, moved, placements } from "../../src/studio/courses/order.ts";
+import { lastPosition, moved, placements, rearranged } from "../../src/studio/courses/order.ts";
 import type { Course, Lesson } from "../../src/studio/service/answers.ts";
 import { identifierFor, isIdentifier } from "../../src/studio/service/identifiers.ts";
 import { routeOf } from "../../src/studio/service/routes.ts";
 
-function module(id: string, position: number) {
-  return { id, title: id, position, videos: [] as Lesson[] };
+function module(id: string, position: number, videos: Lesson[] = []) {
+  return { id, title: id, position, videos };
 }
 
 describe("the order of modules", () => {
@@ -41,6 +41,46 @@ describe("the order of modules", () => {
     expect(placements(moved(modules, from, to), `m${from}`)).toEqual(wanted);
   });
 
+  const [a, b, c] = [
+    { id: "v0", position: 1024 },
+    { id: "v1", position: 2048 },
+    { id: "v2", position: 3072 },
+  ];
+  test.each([
+    [
+      "among lessons without a place: up to it",
+      [null, null, null],
+      2,
+      1,
+      [a, { ...c, position: 2048 }],
+    ],
+    ["to their front by one request", [null, null, null], 2, 0, [{ id: "v2", position: 1023 }]],
+    ["behind what has a place", [5, null, null], 2, 1, [{ id: "v2", position: 1029 }]],
+    [
+      "to the end of what has none: all",
+      [null, null],
+      0,
+      1,
+      [
+        { ...b, position: 1024 },
+        { ...a, position: 2048 },
+      ],
+    ],
+    ["out of what has a place", [5, 6, null], 0, 1, [{ id: "v0", position: 1030 }]],
+  ])("%s", (_, positions, from, to, wanted) => {
+    const lessons = positions.map((position, i) => ({ id: `v${i}`, position }));
+    expect(placements(moved(lessons, from, to), `v${from}`)).toEqual(wanted);
+  });
+
+  test.each([
+    [0, 0],
+    [0, -1],
+    [1, 2],
+    [2, 0],
+  ])("from %d to %d nothing moves", (from, to) => {
+    expect(rearranged([module("a", 1), module("b", 2)], from, to)).toBeNull();
+  });
+
   test("a new module comes last", () => {
     expect(lastPosition([module("a", 3), module("b", 2048)])).toBe(3072);
     expect(lastPosition([])).toBe(1024);
@@ -67,6 +107,25 @@ describe("a course", () => {
 
     model.apply("video.deleted", event);
     expect(model.lessons.value).toEqual([]);
+  });
+
+  test("keeps a lesson where it is moved to, whatever older events say", () => {
+    const model = new CourseModel();
+    const lesson = (id: string, position: number, at: number) =>
+      ({ id, module_id: "m1", position, updated_at: `2026-12-01T10:00:0${at}Z` }) as Lesson;
+    const ids = () => model.lessons.value.map(({ id }) => id).join(" ");
+    model.show({ ...course, modules: [module("m1", 1, [lesson("a", 1, 0), lesson("b", 2, 0)])] });
+    const done = model.holdPlaces();
+    model.reorderLessons("m1", [lesson("b", 2, 0), lesson("a", 5, 0)]);
+
+    model.put(lesson("a", 3, 1));
+    model.put(lesson("a", 1, 2));
+    expect(ids()).toBe("b a");
+    done();
+    model.put(lesson("a", 1, 1));
+    expect(ids()).toBe("b a");
+    model.put(lesson("a", 1, 3));
+    expect(ids()).toBe("a b");
   });
 
   test("says so when an event is about a module that it does not know", () => {

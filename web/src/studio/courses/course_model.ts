@@ -1,6 +1,7 @@
 // A course as its teacher edits it: modules, lessons and their states, kept true by events.
 
 import { computed, signal } from "@preact/signals";
+import { byPlace } from "../../courses/lesson_order.ts";
 import type { Course, Lesson, ModuleWithLessons } from "../service/answers.ts";
 
 const VIDEO_CHANGES = new Set([
@@ -16,6 +17,7 @@ export type VideoChange = Partial<Lesson> & { id: string };
 export class CourseModel {
   readonly course = signal<Course | null>(null);
   readonly modules = computed(() => this.course.value?.modules ?? []);
+  #holders = 0; // moves that are not yet stored
   readonly lessons = computed(() => this.modules.value.flatMap(({ videos }) => videos));
 
   /** Take the server's answer. */
@@ -39,8 +41,11 @@ export class CourseModel {
   put(change: VideoChange): boolean {
     const moduleId = this.find(change.id)?.module_id ?? change.module_id;
     const isKnown = this.modules.value.some(({ id }) => id === moduleId);
+    const place = this.#keptPlace(change);
     if (isKnown)
-      this.#change((module) => (module.id === moduleId ? withLesson(module, change) : module));
+      this.#change((module) =>
+        module.id === moduleId ? withLesson(module, { ...change, ...place }) : module,
+      );
     return isKnown;
   }
 
@@ -53,6 +58,26 @@ export class CourseModel {
   reorder(modules: ModuleWithLessons[]) {
     const course = this.course.value;
     if (course) this.course.value = { ...course, modules };
+  }
+
+  reorderLessons(moduleId: string, videos: Lesson[]) {
+    this.#change((module) => (module.id === moduleId ? { ...module, videos } : module));
+  }
+
+  /** Let no event put lessons back until the returned function is called: they are being moved. */
+  holdPlaces(): () => void {
+    this.#holders += 1;
+    return () => {
+      this.#holders -= 1;
+    };
+  }
+
+  /** The place of a known lesson, where the change has none that is newer. */
+  #keptPlace({ id, updated_at: updatedAt }: VideoChange): Pick<Lesson, "position"> | null {
+    const known = this.find(id);
+    if (!known) return null;
+    const isOlder = updatedAt !== undefined && Date.parse(updatedAt) < Date.parse(known.updated_at);
+    return this.#holders || isOlder ? { position: known.position } : null;
   }
 
   #change(change: (module: ModuleWithLessons) => ModuleWithLessons) {
@@ -68,7 +93,7 @@ function withLesson(module: ModuleWithLessons, change: VideoChange): ModuleWithL
   const known = module.videos.find(({ id }) => id === change.id);
   const others = module.videos.filter(({ id }) => id !== change.id);
   const lesson = { ...known, ...defined(change) } as Lesson;
-  const videos = [...others, lesson].sort(byAge);
+  const videos = [...others, lesson].sort(byPlace);
   return { ...module, videos };
 }
 
@@ -76,8 +101,4 @@ function withLesson(module: ModuleWithLessons, change: VideoChange): ModuleWithL
 function defined(change: VideoChange): VideoChange {
   const entries = Object.entries(change).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as VideoChange;
-}
-
-function byAge(a: Lesson, b: Lesson): number {
-  return (Date.parse(a.created_at) || 0) - (Date.parse(b.created_at) || 0);
 }

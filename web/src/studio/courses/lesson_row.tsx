@@ -13,15 +13,27 @@ import type { Lesson } from "../service/answers.ts";
 import { videoAddress } from "../service/routes.ts";
 import type { CourseModel } from "./course_model.ts";
 import { deleteLesson } from "./delete_lesson.ts";
+import { Grip } from "./grip.tsx";
 import { LessonStatus } from "./lesson_status.tsx";
+import { placeItems } from "./place_items.ts";
 
-export function LessonRow({ model, lesson }: { model: CourseModel; lesson: Lesson }) {
+interface LessonRowProps {
+  model: CourseModel;
+  lesson: Lesson;
+  place: number;
+  /** How many lessons the module has. */
+  count: number;
+  move: (to: number) => void;
+}
+
+export function LessonRow({ model, lesson, place, count, move }: LessonRowProps) {
   const { api } = useStudio();
   const [isRenaming, setRenaming] = useState(false);
   const { id, title } = lesson;
   const rename = async (wanted: string) => void model.put(await api.renameVideo(id, wanted));
   return (
     <li class="lesson" data-video={id} data-status={lesson.status}>
+      <Grip class="lesson__grip" name={title} place={place} move={move} />
       <span class="lesson__picture">
         <Picture lesson={lesson} />
         {lesson.duration !== null && <span class="length number">{clock(lesson.duration)}</span>}
@@ -47,6 +59,7 @@ export function LessonRow({ model, lesson }: { model: CourseModel; lesson: Lesso
             icon: "caption",
             run: () => go(videoAddress(id, "captions")),
           },
+          ...placeItems(place, count, move),
           {
             label: text("common.delete"),
             icon: "trash",

@@ -1,7 +1,6 @@
 // One module: its handle and menu, its lessons, and the place where files are dropped.
 
 import { useState } from "preact/hooks";
-import { Icon } from "../../design/icons.tsx";
 import { showToast } from "../../design/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
@@ -11,18 +10,23 @@ import { Menu } from "../parts/menu.tsx";
 import type { ModuleWithLessons } from "../service/answers.ts";
 import { DropZone } from "../uploads/drop_zone.tsx";
 import type { CourseModel } from "./course_model.ts";
+import { Grip } from "./grip.tsx";
 import { LessonRow } from "./lesson_row.tsx";
+import type { Moving } from "./moving.ts";
+import { placeItems } from "./place_items.ts";
+import { useSorting } from "./sorting.ts";
 import { bringBack } from "./undo.ts";
 
 interface ModuleSectionProps {
   model: CourseModel;
   module: ModuleWithLessons;
   place: number;
-  move: (to: number) => void;
+  moving: Moving;
 }
 
-export function ModuleSection({ model, module, place, move }: ModuleSectionProps) {
+export function ModuleSection({ model, module, place, moving }: ModuleSectionProps) {
   const { api } = useStudio();
+  const move = (to: number) => moving.module(place, to);
   const [asked, setAsked] = useState<"rename" | "delete" | null>(null);
   const courseId = model.course.value?.id ?? "";
   const close = () => setAsked(null);
@@ -48,7 +52,7 @@ export function ModuleSection({ model, module, place, move }: ModuleSectionProps
   return (
     <DropZone courseId={courseId} module={module}>
       <header class="module__head">
-        <Grip name={module.title} place={place} move={move} />
+        <Grip class="module__grip" name={module.title} place={place} move={move} />
         <h2>{module.title}</h2>
         <span class="quiet number">{text("studio.lessons", { count: module.videos.length })}</span>
         <ModuleMenu
@@ -59,13 +63,7 @@ export function ModuleSection({ model, module, place, move }: ModuleSectionProps
           ask={setAsked}
         />
       </header>
-      {module.videos.length > 0 && (
-        <ul class="lessons">
-          {module.videos.map((lesson) => (
-            <LessonRow key={lesson.id} model={model} lesson={lesson} />
-          ))}
-        </ul>
-      )}
+      {module.videos.length > 0 && <Lessons model={model} module={module} moving={moving} />}
       {asked === "rename" && (
         <TitleDialog
           heading={text("studio.renameModule")}
@@ -89,32 +87,22 @@ export function ModuleSection({ model, module, place, move }: ModuleSectionProps
   );
 }
 
-interface GripProps {
-  name: string;
-  place: number;
-  move: (to: number) => void;
-}
-
-function Grip({ name, place, move }: GripProps) {
-  const press = (event: KeyboardEvent) => {
-    const step = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
-    if (!step) return;
-    event.preventDefault();
-    const grip = event.currentTarget as HTMLElement;
-    move(place + step);
-    setTimeout(() => grip.focus()); // the same element, by then at its new place
-  };
-  const label = text("studio.moveModule", { name });
+function Lessons({ model, module, moving }: Omit<ModuleSectionProps, "place">) {
+  const move = (from: number, to: number) => moving.lesson(module, from, to);
+  const list = useSorting<HTMLUListElement>(".lesson__grip", ".lesson", move);
   return (
-    <button
-      type="button"
-      class="button button--icon grip"
-      aria-label={label}
-      title={label}
-      onKeyDown={press}
-    >
-      <Icon name="grip" />
-    </button>
+    <ul class="lessons" ref={list}>
+      {module.videos.map((lesson, place) => (
+        <LessonRow
+          key={lesson.id}
+          model={model}
+          lesson={lesson}
+          place={place}
+          count={module.videos.length}
+          move={(to) => move(place, to)}
+        />
+      ))}
+    </ul>
   );
 }
 
@@ -132,18 +120,7 @@ function ModuleMenu({ module, place, count, move, ask }: ModuleMenuProps) {
       label={text("studio.more", { name: module.title })}
       items={[
         { label: text("studio.rename"), icon: "pencil", run: () => ask("rename") },
-        {
-          label: text("studio.moveUp"),
-          icon: "up",
-          run: () => move(place - 1),
-          isDisabled: place === 0,
-        },
-        {
-          label: text("studio.moveDown"),
-          icon: "down",
-          run: () => move(place + 1),
-          isDisabled: place === count - 1,
-        },
+        ...placeItems(place, count, move),
         {
           label: text("studio.deleteModule"),
           icon: "trash",

@@ -81,6 +81,11 @@ export class StudioApi {
     return this.#json("PATCH", videoUrl(id), { body: { title } });
   }
 
+  /** `position` is its place in the module. */
+  place(id: string, position: number | null): Promise<Lesson> {
+    return this.#json("PATCH", videoUrl(id), { body: { position } });
+  }
+
   async deleteVideo(id: string) {
     await this.#send("DELETE", videoUrl(id));
   }
