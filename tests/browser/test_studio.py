@@ -1,5 +1,7 @@
 """The studio from an empty server to a lecture that a student has watched, by the page alone."""
 
+import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.studio import RESULTS, Studio, drop, opened_studio
 from tests.chromium import VIDEO, until
-from tests.serving import Serve, served_from
+from tests.serving import Serve, call, served_from
 from tests.waiting import wait_until
 from tests.web_build import built_pages
 
@@ -99,7 +101,7 @@ async def _watch(studio: Studio, video_id: str) -> None:
     await page.close()
 
 
-async def test_a_film_is_replaced_under_its_id(studio: Studio) -> None:
+async def test_a_film_is_replaced_under_its_id_and_saved(studio: Studio) -> None:
     await studio.furnish("swap", "Swap", tess="instructor")
     lesson = await studio.lesson("swap")
     page = await studio.open("tess", f"/studio/videos/{lesson['id']}?view=file")
@@ -112,3 +114,11 @@ async def test_a_film_is_replaced_under_its_id(studio: Studio) -> None:
     await expect(page.locator(".facts")).to_contain_text("Second take.mp4")
     await expect(page.locator(".facts")).to_contain_text("0:04")
     assert lesson["id"] in page.url
+    async with page.expect_download() as saving:
+        await page.get_by_role("link", name="Download").click()
+    saved = await saving.value
+    assert saved.suggested_filename == "Second take.mp4"
+    async with studio.serve.client("tess") as teacher:
+        shown = await call(teacher, "GET", f"/api/v1/videos/{lesson['id']}")
+    content = await asyncio.to_thread((await saved.path()).read_bytes)
+    assert hashlib.sha256(content).hexdigest() == shown["sha256"]

@@ -32,9 +32,15 @@ export function Button({ kind, children, label, onClick, type, disabled }: Butto
   );
 }
 
-export function ButtonLink({ kind, children, label, href }: Look & { href: string }) {
+interface ButtonLinkProps extends Look {
+  href: string;
+  /** What the link leads to is saved, under the name that the server gives it. */
+  isDownload?: boolean;
+}
+
+export function ButtonLink({ kind, children, label, href, isDownload }: ButtonLinkProps) {
   return (
-    <a class={classOf(kind)} aria-label={label} href={href}>
+    <a class={classOf(kind)} aria-label={label} href={href} download={isDownload}>
       {children}
     </a>
   );

@@ -25,7 +25,8 @@ export interface Rendition {
 export interface Lesson extends Video {
   original_filename: string;
   original_size: number;
-  /** Of the file that plays. */
+  /** Of the file that plays; null until there is one. */
+  size: number | null;
   sha256: string | null;
   processing_ratio: number;
   width: number | null;

@@ -81,6 +81,11 @@ export class StudioApi {
     return this.#json("PATCH", videoUrl(id), { body: { title } });
   }
 
+  /** A plain link to the file; null where no cookie opens it. */
+  downloadUrl(id: string): string | null {
+    return this.token ? null : `${videoUrl(id)}/download`;
+  }
+
   /** `position` is its place in the module. */
   place(id: string, position: number | null): Promise<Lesson> {
     return this.#json("PATCH", videoUrl(id), { body: { position } });

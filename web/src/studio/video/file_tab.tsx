@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { clock } from "../../browser/elements.ts";
-import { Button } from "../../design/button.tsx";
+import { Button, ButtonLink } from "../../design/button.tsx";
 import { Dialog } from "../../design/dialog.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { bytes, text } from "../../texts/texts.ts";
@@ -21,6 +21,7 @@ export function FileTab({ lesson, remove }: { lesson: Lesson; remove: () => void
       <LessonStatus lesson={lesson} />
       <Qualities renditions={lesson.renditions ?? []} />
       <div class="tools">
+        <Download lesson={lesson} />
         <Replace lesson={lesson} />
         <Button kind="danger" onClick={remove}>
           <Icon name="trash" />
@@ -48,6 +49,17 @@ function Facts({ lesson }: { lesson: Lesson }) {
         </div>
       ))}
     </dl>
+  );
+}
+
+function Download({ lesson: { id, size, status } }: { lesson: Lesson }) {
+  const address = useStudio().api.downloadUrl(id);
+  if (!address || size === null || status !== "ready") return null;
+  return (
+    <ButtonLink kind="quiet" href={address} isDownload>
+      <Icon name="download" />
+      {text("studio.video.download", { size: bytes(size) })}
+    </ButtonLink>
   );
 }
 
