@@ -222,6 +222,42 @@ async def test_a_withdrawn_lesson_is_removed_at_the_next_contact(study: Study) -
     await asyncio.to_thread(study.serve.start)
 
 
+async def sign_out(page: Page, user_id: str, choice: str | None) -> None:
+    """`choice` is a button of the question about kept lessons; None where there is none."""
+    await page.get_by_role("button", name=user_id).click()
+    await page.get_by_role("button", name="Sign out").click()
+    if choice is not None:
+        question = page.get_by_role("dialog")
+        await expect(question).to_contain_text("Keep 1 lesson on this device?")
+        await expect(question.get_by_role("listitem")).to_have_text("lecture.mp4")
+        await page.screenshot(path=RESULTS / "sign-out.png")
+        await question.get_by_role("button", name=choice).click()
+
+
+async def test_who_signs_out_decides_on_the_lessons_kept(study: Study) -> None:
+    await study.enrol("guest")
+    async with open_profile(study.directory / "guest") as context:
+        page = await study.watch(context, "guest")
+        await keep(page)
+        await page.keyboard.press("Escape")
+        await sign_out(page, "guest", "Close")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        assert len(await context.cookies()) == 1
+
+        await sign_out(page, "guest", "Keep and sign out")
+        await expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+        assert await context.cookies() == []
+
+        # The first page, where no player is, knows of them, too.
+        await page.goto(f"{study.serve.url}/#token={study.serve.token('guest')}")
+        await sign_out(page, "guest", "Remove and sign out")
+        await expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+        await page.goto(f"{study.serve.url}/#token={study.serve.token('guest')}")
+        await sign_out(page, "guest", None)
+        await expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+        assert await page.evaluate("navigator.serviceWorker.getRegistrations()") == []
+
+
 async def test_one_height_of_a_ladder_is_kept(study: Study) -> None:
     study.serve.settings["RENDITIONS"] = "180,96"
     await study.stop()

@@ -262,6 +262,12 @@ export class Downloads {
   }
 }
 
+/** Remove all that a viewer keeps here. A download of theirs in another tab ends by it. */
+export async function removeAll(userId: string): Promise<void> {
+  for (const lesson of await listLessons(userId)) await removeLesson(lesson);
+  if (!(await listLessons()).length) await forgetShell();
+}
+
 const known = new Map<string, Downloads>();
 
 /** The downloads of a viewer: the same ones, whichever player of this page asks. */

@@ -42,7 +42,10 @@ export function leave(reason: Absence) {
   presence.value = { kind: "absent", reason };
 }
 
+/** Ends the session; who keeps lessons on this device is asked about them, and may stay. */
 export async function signOutHere(viewer: Viewer) {
+  const { settleKeptLessons } = await import("../session/kept_lessons.tsx");
+  if (!(await settleKeptLessons(viewer.userId))) return;
   await signOut(viewer);
   leave("signed-out");
 }

@@ -1,7 +1,7 @@
 // Asks before a link changes who is signed in: whoever sent it would else see what is done then,
 // or have it counted for someone else.
 
-import { render } from "preact";
+import { ask } from "../design/ask.ts";
 import { Button } from "../design/button.tsx";
 import { Dialog } from "../design/dialog.tsx";
 import { text } from "../texts/texts.ts";
@@ -9,16 +9,7 @@ import type { Viewer } from "./viewer.ts";
 
 /** Asks the viewer to continue as `next`, who is not `current`; resolves with the answer. */
 export function askWhetherToChange(current: Viewer, next: Viewer): Promise<boolean> {
-  const place = document.createElement("div");
-  document.body.append(place);
-  return new Promise((resolve) => {
-    const answer = (isChanging: boolean) => {
-      render(null, place);
-      place.remove();
-      resolve(isChanging);
-    };
-    render(<Question current={current} next={next} answer={answer} />, place);
-  });
+  return ask((answer) => <Question current={current} next={next} answer={answer} />);
 }
 
 interface QuestionProps {

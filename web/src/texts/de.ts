@@ -112,6 +112,18 @@ export const de: Catalogue = {
     changeWarning: "Wenn Sie das nicht erwartet haben, bleiben Sie, wer Sie sind.",
     stay: "{name} bleiben",
     change: "Weiter als {name}",
+    keptTitle: {
+      one: "{count} Lektion auf diesem Gerät behalten?",
+      other: "{count} Lektionen auf diesem Gerät behalten?",
+    },
+    keptText: {
+      one: "Wer dieses Gerät benutzt, kann sie ansehen, bis sie entfernt wird. Sie belegt {size}.",
+      other:
+        "Wer dieses Gerät benutzt, kann sie ansehen, bis sie entfernt werden. Sie belegen {size}.",
+    },
+    keptHint: "Von einem Gerät, das Sie mit anderen teilen, entfernen Sie sie besser.",
+    keepLessons: "Behalten und abmelden",
+    removeLessons: "Entfernen und abmelden",
   },
   errors: {
     unopened: "Diese Seite konnte nicht geöffnet werden",
@@ -373,7 +385,7 @@ export const de: Catalogue = {
     video: {
       back: "Zurück zu {name}",
       watch: "Öffnen, wie Lernende es sehen",
-      download: "Herunterladen",
+      download: "Herunterladen ({size})",
       replace: "Datei ersetzen",
       replaceTitle: "Datei von „{name}“ ersetzen?",
       replaceText:

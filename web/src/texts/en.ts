@@ -111,6 +111,17 @@ export const en = {
     changeWarning: "If you did not expect that, stay who you are.",
     stay: "Stay {name}",
     change: "Go on as {name}",
+    keptTitle: {
+      one: "Keep {count} lesson on this device?",
+      other: "Keep {count} lessons on this device?",
+    },
+    keptText: {
+      one: "Whoever uses this device can watch it until it is removed. It takes {size}.",
+      other: "Whoever uses this device can watch them until they are removed. They take {size}.",
+    },
+    keptHint: "Best removed from a device that you share.",
+    keepLessons: "Keep and sign out",
+    removeLessons: "Remove and sign out",
   },
   errors: {
     unopened: "This page could not be opened",
@@ -354,7 +365,7 @@ export const en = {
     video: {
       back: "Back to {name}",
       watch: "Open as students see it",
-      download: "Download",
+      download: "Download ({size})",
       replace: "Replace the file",
       replaceTitle: "Replace the file of “{name}”?",
       replaceText:
