@@ -59,7 +59,10 @@ def substituted(directory: Path, plain: int, port: int, tls: int, upstream_port:
     for old, new in (
         ("127.0.0.1:8080", f"127.0.0.1:{upstream_port}"),
         ("listen 80;", f"listen 127.0.0.1:{plain};"),
-        ("listen 443 ssl http2;", f"listen 127.0.0.1:{port}; listen 127.0.0.1:{tls} ssl http2;"),
+        (
+            "listen 443 ssl http2 sndbuf=256k;",
+            f"listen 127.0.0.1:{port} sndbuf=256k; listen 127.0.0.1:{tls} ssl http2;",
+        ),
         ("/var/log/nginx/", f"{directory}/"),
         ("/etc/letsencrypt/live/courses.example.org/", f"{directory}/"),
         ("proxy_read_timeout 60s;", "proxy_read_timeout 2s;"),

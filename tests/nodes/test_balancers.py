@@ -5,9 +5,8 @@ The players' ranges go to one node, by the video; that one fails.
 
 import asyncio
 import random
-import re
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +15,13 @@ import pytest
 
 from server.commands.tokens import mint_token
 from tests.deploy.debian_haproxy import running_haproxy
-from tests.deploy.debian_nginx import running_sites
-from tests.deploy.nginx_proxy import write_certificate
+from tests.deploy.nginx_nodes import running_nginx_nodes
 from tests.faults.conftest import url_of
 from tests.nodes.players import Audience, attended
-from tests.running import ROOT, SECRET, free_port, start, stop
+from tests.running import SECRET, free_port, start, stop
 from tests.serving import call, ready_video_of, write_large_mp4
 from tests.several_nodes import Node, running_nodes
 
-NGINX = (ROOT / "deploy" / "nginx-nodes.conf").read_text()
 # The longest wait for a range: the time in which a balancer finds out that a node hangs.
 WITHIN_S = {"HAProxy": 2.0, "nginx": 3.0}
 FILM_BYTES = 4 * 2**20
@@ -119,26 +116,6 @@ def balancer(
     else:
         with running_nginx_nodes(tmp_path, ports) as url:
             yield request.param, url
-
-
-@contextmanager
-def running_nginx_nodes(directory: Path, nodes: Sequence[int]) -> Iterator[str]:
-    port, text = free_port(), NGINX
-    write_certificate(directory)
-    for old, new in (
-        ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
-        ("listen 443 ssl http2 sndbuf=256k;", f"listen 127.0.0.1:{port} sndbuf=256k;"),
-        ("/var/log/nginx/", f"{directory}/"),
-        ("/etc/letsencrypt/live/courses.example.org/", f"{directory}/"),
-        *((f"10.0.0.{number}:8080", f"127.0.0.1:{up}") for number, up in enumerate(nodes, 1)),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    (directory / "conf.d").mkdir()
-    text = re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.MULTILINE)
-    (directory / "conf.d" / "coursestream.conf").write_text(text)
-    with running_sites(directory):
-        yield f"http://127.0.0.1:{port}"
 
 
 async def kill(node: Node, audience: Audience) -> None:
