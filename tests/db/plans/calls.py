@@ -138,7 +138,7 @@ _LOG = (
         for name, shown, after in (
             ("student", STUDENT, 0),
             ("teacher", TEACHER, EVENTS - 20_000),
-            ("admin", ADMIN, EVENTS - 5000),
+            ("admin", ADMIN, EVENTS - 1000),
             ("admin, a video", replace(ADMIN, video_id=V), 0),
             ("admin, a course", replace(ADMIN, course_id="c7"), 0),
             ("admin, a user", replace(ADMIN, shown_user_id="u7"), 0),
