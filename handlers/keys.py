@@ -41,6 +41,7 @@ from handlers.delivery.handover import Handover
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfers import Transfers
+from handlers.user_agents import UserAgents
 from storage.disk import Disk
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
@@ -60,6 +61,7 @@ class WebhookSettings:
 STOPPING = web.AppKey("stopping", asyncio.Event)  # set first when the server stops
 DATABASE = web.AppKey("database", Database)
 METRICS = web.AppKey("metrics", Metrics)
+USER_AGENTS = web.AppKey("user_agents", UserAgents)
 EMITTER = web.AppKey("emitter", Emitter)
 HUB = web.AppKey("hub", Hub)
 RECORD_STORE = web.AppKey("record_store", RecordStore)  # absent without one

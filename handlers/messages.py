@@ -106,6 +106,7 @@ class Quality(Request, frozen=True):
     dropped_frames: Count | None = None
     bitrate: Annotated[float, Meta(ge=0)] | None = None
     height: Count | None = None
+    network: Literal["slow-2g", "2g", "3g", "4g"] | None = None
     error: Annotated[str, Meta(max_length=1000)] | None = None
 
 

@@ -54,6 +54,7 @@ from handlers.delivery.read_ahead import ReadAhead
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfers import Transfers
 from handlers.health import migration_ids
+from handlers.user_agents import UserAgents
 from server.config.settings import Config
 from server.identity import token_verifier
 from server.metrics import follow, follow_ledger, follow_tail, metrics_listener
@@ -273,6 +274,7 @@ async def _persister(config: Config, app: web.Application) -> AsyncIterator[None
     reports = ProgressPersister(app[keys.DATABASE], config.completion_ratio, named_at=named_at)
     app[keys.PERSISTER] = reports
     app[keys.EMITTER].subscribe_reports(reports.on_report)
+    user_agents = app[keys.USER_AGENTS] = await UserAgents.load()
     if has_shortcuts(config):
         app[keys.REPORT_SHORTCUT] = ReportShortcut(
             app[keys.GRANTS],
@@ -282,6 +284,7 @@ async def _persister(config: Config, app: web.Application) -> AsyncIterator[None
             app[keys.REPORT_LIMITS],
             app[keys.STOPPING].is_set,
             config.max_duration_s,
+            user_agents,
         )
     follow(app, reports)
     reports.start()

@@ -6,6 +6,8 @@ other's figures, as they would for the row of a popular video.
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from operator import add as add_integers
+from operator import sub as subtract_integers
 from uuid import UUID
 
 import msgspec
@@ -24,11 +26,60 @@ RETURNING changes
 IS_ANY_WAITING = "SELECT EXISTS (SELECT FROM viewing_changes) AS is_waiting"
 
 
+class QualityFigures(msgspec.Struct, frozen=True, array_like=True):
+    """Sums over sessions; docs/analytics.md defines the figures that are made of them.
+
+    `startups_N`: sessions whose startup took at most N ms; `startup_points`: thousandths of a
+    point; `bits` and `height_lines` are sums over the `bitrate_ms` and `height_ms` in which they
+    were known.
+    """
+
+    sessions: int = 0
+    starts: int = 0
+    failures: int = 0
+    errors: int = 0
+    startups: int = 0
+    startup_ms: int = 0
+    startup_points: int = 0
+    startups_500: int = 0
+    startups_1000: int = 0
+    startups_2000: int = 0
+    startups_4000: int = 0
+    startups_8000: int = 0
+    stalled_sessions: int = 0
+    stalls: int = 0
+    stalled_ms: int = 0
+    played_ms: int = 0
+    dropped_frames: int = 0
+    bitrate_ms: int = 0
+    bits: int = 0
+    height_ms: int = 0
+    height_lines: int = 0
+
+    def __add__(self, other: "QualityFigures") -> "QualityFigures":
+        return QualityFigures(*map(add_integers, _values(self), _values(other)))
+
+    def __sub__(self, other: "QualityFigures") -> "QualityFigures":
+        return QualityFigures(*map(subtract_integers, _values(self), _values(other)))
+
+
+_values = msgspec.structs.astuple
+NO_QUALITY = QualityFigures()
+
+
+class Conditions(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """The kind of device, family of browser and type of network of a session."""
+
+    device: str
+    browser: str
+    network: str
+
+
 class ViewingChange(msgspec.Struct, frozen=True, array_like=True):
     """The changes of a commit for one user in one video, on one day.
 
     `gained` and `lost` change the set of what the user has seen; `plays` is what was played, each
-    time that it was.
+    time that it was. A change of `quality` is one of nothing else.
     """
 
     video_id: UUID
@@ -40,6 +91,7 @@ class ViewingChange(msgspec.Struct, frozen=True, array_like=True):
     gained: Sequence[Piece] = ()
     lost: Sequence[Piece] = ()
     plays: Sequence[Piece] = ()
+    quality: tuple[Conditions, QualityFigures] | None = None
 
 
 _encode = msgspec.json.Encoder().encode

@@ -40,7 +40,8 @@ ORDER BY user_id, video_id FOR UPDATE;
 SELECT k.place - 1 AS place, v.course_id, v.duration_s, clock_timestamp() AS now,
     CASE WHEN p.position_at <= clock_timestamp() THEN p.position_at END AS position_at,
     p.position_session_id, p.completed_at, p.watched::text AS watched,
-    s.last_sequence, s.claims_until, s.allowed_s, s.counted_s,
+    s.last_sequence, s.claims_until, s.allowed_s, s.counted_s, s.started_at,
+    s.measures::text AS measures,
     coalesce(s.claims_since, s.started_at, n.named_at) AS began_at
 FROM ROWS FROM (json_to_recordset(%(keys)s) AS (user_id text, video_id uuid, session_id text))
     WITH ORDINALITY AS k (user_id, video_id, session_id, place)
@@ -49,7 +50,7 @@ CROSS JOIN LATERAL (
     SELECT * FROM progress WHERE user_id = k.user_id AND video_id = k.video_id OFFSET 0
 ) AS p
 LEFT JOIN LATERAL (
-    SELECT last_sequence, started_at, claims_since, claims_until, allowed_s, counted_s
+    SELECT last_sequence, started_at, claims_since, claims_until, allowed_s, counted_s, measures
     FROM playback_sessions
     WHERE user_id = k.user_id AND video_id = k.video_id AND session_id = k.session_id OFFSET 0
 ) AS s ON true
@@ -66,17 +67,18 @@ LEFT JOIN LATERAL (
 WRITE = f"""
 INSERT INTO playback_sessions AS s (
     user_id, video_id, session_id, last_sequence, state, position_s, rate, quality,
-    started_at, last_report_at, stopped_at, claims_since, claims_until, allowed_s, counted_s
+    started_at, last_report_at, stopped_at, claims_since, claims_until, allowed_s, counted_s,
+    measures
 )
 SELECT user_id, video_id, session_id, last_sequence, state, position_s, rate, quality,
     started_at, last_report_at, CASE state WHEN 'stopped' THEN last_report_at END,
-    claims_since, claims_until, allowed_s, counted_s
+    claims_since, claims_until, allowed_s, counted_s, measures
 FROM json_to_recordset(%(sessions)s) AS c (
     user_id text, video_id uuid, session_id text, last_sequence bigint, state text,
     position_s double precision, rate double precision, quality jsonb,
     started_at timestamptz, last_report_at timestamptz,
     claims_since timestamptz, claims_until timestamptz,
-    allowed_s double precision, counted_s double precision
+    allowed_s double precision, counted_s double precision, measures jsonb
 )
 ON CONFLICT (user_id, video_id, session_id) DO UPDATE SET
     last_sequence = excluded.last_sequence,
@@ -89,7 +91,8 @@ ON CONFLICT (user_id, video_id, session_id) DO UPDATE SET
     claims_since = coalesce(excluded.claims_since, s.claims_since),
     claims_until = coalesce(excluded.claims_until, s.claims_until),
     allowed_s = coalesce(excluded.allowed_s, s.allowed_s),
-    counted_s = coalesce(excluded.counted_s, s.counted_s);
+    counted_s = coalesce(excluded.counted_s, s.counted_s),
+    measures = coalesce(excluded.measures, s.measures);
 
 WITH measured AS MATERIALIZED (
     SELECT c.*, seen, l.seen_s, d.duration_s
@@ -187,7 +190,8 @@ class ClaimAccount(msgspec.Struct):
 class Standing(msgspec.Struct, frozen=True):
     """A session and its video before the batch; None: never set. `read_at`: the database's time.
 
-    `began_at` is when the session was named, or first reported. `duration_s` None: not known yet.
+    `began_at` is when the session was named, or first reported, `started_at` only the latter.
+    `duration_s` None: not known yet. `measures` are JSON.
     """
 
     course_id: str
@@ -200,6 +204,8 @@ class Standing(msgspec.Struct, frozen=True):
     watched: tuple[tuple[float, float], ...] = ()
     began_at: datetime | None = None
     account: ClaimAccount | None = None
+    started_at: datetime | None = None
+    measures: str | None = None
 
 
 class ProgressChange(msgspec.Struct, frozen=True):
@@ -231,6 +237,7 @@ class SessionChange(msgspec.Struct, frozen=True):
     claims_until: datetime | None = None
     allowed_s: float | None = None
     counted_s: float | None = None
+    measures: msgspec.Struct | None = None
 
 
 class LateChange(msgspec.Struct, frozen=True):
@@ -277,6 +284,8 @@ def _standing(row: Row) -> Standing:
         parse_pieces(row.watched),
         row.began_at,
         account,
+        row.started_at,
+        row.measures,
     )
 
 

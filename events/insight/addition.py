@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from db.insight.changes import Piece, ViewingChange
+from db.insight.changes import Conditions, Piece, QualityFigures, ViewingChange
+from db.insight.quality import NumberedQuality, QualityKey
 from db.insight.rollups import CountedVideo, Curve, Day
 from events.insight.curves import Steps, added
+from events.insight.quality import QualityDay, Viewer, numbered
 from events.insight.reconciliation import bits
-
-Viewer = tuple[str, str]  # course, user
 
 
 @dataclass(slots=True)
@@ -29,12 +29,17 @@ class Sums:
     viewers: dict[tuple[UUID, date], set[str]] = field(default_factory=lambda: defaultdict(set))
     pieces: dict[UUID, _Pieces] = field(default_factory=lambda: defaultdict(_Pieces))
 
+    qualities: dict[QualityKey, QualityDay] = field(default_factory=dict)
+
     @property
     def video_ids(self) -> Sequence[UUID]:
-        return list(self.pieces)
+        return list(self.pieces.keys() | {key.video_id for key in self.qualities})
 
     def add(self, changes: Iterable[ViewingChange]) -> None:
         for change in changes:
+            if change.quality is not None:
+                self._add_quality(change, *change.quality)
+                continue
             key = change.video_id, change.day
             day = self.days.get(key)
             if day is None:
@@ -49,14 +54,34 @@ class Sums:
             pieces.lost += change.lost
             pieces.plays += change.plays
 
+    def _add_quality(
+        self, change: ViewingChange, conditions: Conditions, figures: QualityFigures
+    ) -> None:
+        key = QualityKey(change.video_id, change.day, conditions)
+        day = self.qualities.setdefault(key, QualityDay())
+        day.figures += figures
+        day.users.add(change.user_id)
+
     def viewers_of(self, facts: Mapping[UUID, CountedVideo]) -> set[Viewer]:
         """Returns the viewers who need numbers."""
+        watching = [(video_id, users) for (video_id, _), users in self.viewers.items()]
+        measured = [(key.video_id, day.users) for key, day in self.qualities.items()]
         return {
             (facts[video_id].course_id, user_id)
-            for (video_id, _), users in self.viewers.items()
+            for video_id, users in watching + measured
             if video_id in facts
             for user_id in users
         }
+
+    def numbered_qualities(
+        self, facts: Mapping[UUID, CountedVideo], numbers: Mapping[Viewer, int]
+    ) -> list[NumberedQuality]:
+        """Returns the quality of the videos that still exist, with the sets of their viewers."""
+        return [
+            numbered(facts[key.video_id].course_id, key, day, numbers)
+            for key, day in self.qualities.items()
+            if key.video_id in facts
+        ]
 
     def numbered_days(
         self, facts: Mapping[UUID, CountedVideo], numbers: Mapping[Viewer, int]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from db.insight import changes, recount, rollups
+from db.insight import changes, quality, recount, rollups
 from db.insight.recount import Upkeep
 from db.insight.rollups import Curve, Day
 from db.pool import Database, Transaction
@@ -87,6 +87,9 @@ async def count_anew(
         if found is not None and is_repairing:
             await rollups.replace_days(transaction, found.course_id, video_id, found.days)
             await rollups.write_curves(transaction, [found.curve])
+            if found.quality is not None:
+                days = found.quality
+                await quality.replace_days(transaction, video_id, days.since, days.days)
         return found
 
 
@@ -127,4 +130,5 @@ async def _fold(transaction: Transaction) -> int:
         await rollups.add_days(transaction, course_ids, days)
         curves: Sequence[Curve] = sums.curves(facts)
         await rollups.write_curves(transaction, curves)
+        await quality.add(transaction, sums.numbered_qualities(facts, numbers))
     return len(taken)

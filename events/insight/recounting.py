@@ -9,17 +9,22 @@ from db.insight import recount, rollups
 from db.insight.rollups import CountedVideo, Curve, Day
 from db.pool import Transaction
 from events.insight.curves import Steps
+from events.insight.quality import QualityRecount, recount_quality
 from events.insight.reconciliation import Recount, reconciled
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The figures that a recount leads to; `differing` names those that are recorded otherwise."""
+    """The figures that a recount leads to; `differing` names those that are recorded otherwise.
+
+    `quality` is None where it is not known which sessions are kept.
+    """
 
     course_id: str
     days: Sequence[Day]
     curve: Curve
     differing: tuple[str, ...]
+    quality: QualityRecount | None = None
 
 
 async def compare(
@@ -44,7 +49,13 @@ async def compare(
         ),
     )
     curve = await _recounted_curve(transaction, video_id, facts)
-    return Comparison(facts.course_id, days, curve, _differing(before, days, facts.curve, curve))
+    differing = _differing(before, days, facts.curve, curve)
+    if sessions_kept_since is None:
+        return Comparison(facts.course_id, days, curve, differing)
+    measured = await recount_quality(transaction, facts.course_id, video_id, sessions_kept_since)
+    if measured.differs:
+        differing = (*differing, "quality")
+    return Comparison(facts.course_id, days, curve, differing, measured)
 
 
 async def _recounted_curve(transaction: Transaction, video_id: UUID, facts: CountedVideo) -> Curve:

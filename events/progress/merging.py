@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from db.insight.changes import ViewingChange
 from db.progress.progress import ProgressState
 from db.progress.report_batch import (
     CappedChange,
@@ -32,6 +33,7 @@ from events.log.types import (
     PlaybackStopped,
 )
 from events.progress.database_clock import ClockDifference
+from events.progress.measures import MeasuredSession
 from events.progress.plausibility import NamedAt, account_of, count
 from events.progress.reports import ProgressReport
 from events.progress.viewing import BatchViewing, united, without
@@ -96,6 +98,7 @@ class _Session:
     account: ClaimAccount | None = None  # None: what it claims is not bounded
     rate: float | None = None
     quality: dict[str, Any] = field(default_factory=dict)
+    measures: MeasuredSession | None = None
 
     def apply(self, report: ProgressReport) -> bool:
         """Applies a report; False when it is late or a duplicate."""
@@ -107,6 +110,13 @@ class _Session:
         self.rate = self.rate if report.rate is None else report.rate
         self.quality |= report.quality or {}
         return True
+
+    def measure(self, report: ProgressReport, standing: Standing, played_cs: int) -> None:
+        if self.measures is None:
+            self.measures = MeasuredSession(
+                standing.measures, (standing.started_at or self.started_at).date()
+            )
+        self.measures.add(report, played_cs)
 
     def change(self, key: SessionKey) -> SessionChange | None:
         if self.latest is None:
@@ -127,6 +137,7 @@ class _Session:
             claims_until=account.reported_at if account else None,
             allowed_s=account.allowed_s if account else None,
             counted_s=account.counted_s if account else None,
+            measures=self.measures.now if self.measures else None,
         )
 
     def late_change(self, key: SessionKey) -> LateChange | None:
@@ -210,6 +221,7 @@ class Merged:
     capped: Sequence[CappedChange]
     applied: Sequence[AppliedReport]
     viewings: Mapping[VideoKey, BatchViewing]
+    measured: Sequence[ViewingChange] = ()
 
     def events(self, states: Mapping[VideoKey, ProgressState]) -> Iterator[PlaybackEvent]:
         """Yields one event per new report, and completions, given the states after the write."""
@@ -283,8 +295,12 @@ class _Batch:
             video.watched.extend(report.watched)
         else:
             capped = _count(self._named_at, key, report, standing, session, video)
+        played: list[Piece] = []
         if is_new and report.watched:
-            self._viewings[video_key].played += _played(report, standing.duration_s, capped)
+            played = _played(report, standing.duration_s, capped)
+            self._viewings[video_key].played += played
+        if is_new and report.quality is not None:
+            session.measure(report, standing, length(played))
         capped_s = length(capped) / 100
         self._applied.append(AppliedReport(place, report, video_key, standing, is_new, capped_s))
 
@@ -300,6 +316,11 @@ class _Batch:
             capped=[change for change in capped if change],
             applied=self._applied,
             viewings=self._viewings,
+            measured=[
+                session.measures.change(key.user_id, key.video_id)
+                for key, session in sessions
+                if session.measures
+            ],
         )
 
 

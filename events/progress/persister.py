@@ -267,7 +267,8 @@ class _Lane:
                 merged.late,
                 merged.capped,
             )
-            events, viewed = list(merged.events(states)), viewing.changes(merged.viewings, states)
+            events = list(merged.events(states))
+            viewed = [*viewing.changes(merged.viewings, states), *merged.measured]
             if events:
                 await log.append_and_commit(transaction, events, viewed)
             elif viewed:

@@ -19,6 +19,7 @@ class ProgressReport(msgspec.Struct, frozen=True):
     """One report, already validated against the contract's bounds.
 
     `watched` holds [from, to] in seconds; `delayed_s` is the time it waited in the client;
+    `device` and `browser` are of the few that the parser of user agents tells apart;
     `is_believed`: what it claims to have watched is not bounded.
     """
 
@@ -34,6 +35,8 @@ class ProgressReport(msgspec.Struct, frozen=True):
     rate: float | None = None
     delayed_s: float = 0.0
     quality: dict[str, Any] | None = None
+    device: str = "other"
+    browser: str = "other"
     is_believed: bool = False
 
 

@@ -35,6 +35,7 @@ from handlers.connection.posts import Post
 from handlers.delivery.head import DateText
 from handlers.messages import ReportView, video_id_of
 from handlers.progress.reports import refusal_of, report_by_grant
+from handlers.user_agents import UserAgent, UserAgents
 
 ROUTE = "/play/{grant}/{video_id}/progress"
 _NEVER_REMEMBERED = (
@@ -67,6 +68,7 @@ class ReportShortcut:
         limits: ReportLimits,
         is_stopping: Callable[[], bool],
         longest_s: float,
+        user_agents: UserAgents,
         *,
         capacity: int = KNOWN_REQUESTS,
     ) -> None:
@@ -77,6 +79,7 @@ class ReportShortcut:
         self._metrics = metrics
         self._limits = limits
         self._is_stopping = is_stopping
+        self._user_agents = user_agents
         self._longest_s = longest_s  # of a video whose file was not probed yet
         self._known: KnownRequests[_KnownReport] = KnownRequests(capacity)
         self._date = DateText()
@@ -93,6 +96,7 @@ class ReportShortcut:
             request.client_max_size,
             request.match_info["grant"],
             video_id_of(request),
+            self._user_agents.read(request.headers.get(hdrs.USER_AGENT)),
             fill(head_template(200, response.headers.items())),
         )
         self._known.remember(head, known)
@@ -115,7 +119,7 @@ class ReportShortcut:
 
     def _hand_over(self, known: "_KnownReport", body: bytes) -> asyncio.Future[ProgressState]:
         grant = held_grant(self._grants, self._revocations, known.token, known.video_id)
-        report = report_by_grant(grant, body, self._longest_s)
+        report = report_by_grant(grant, body, self._longest_s, known.user_agent)
         # Last: a report that the full path will answer is counted there.
         self._limits.require(grant.user_id, grant.roles, time.monotonic())
         return hand_over(self._emitter, report)
@@ -163,6 +167,7 @@ class _KnownReport:
     most_bytes: int
     token: str
     video_id: UUID | None
+    user_agent: UserAgent
     answer_head: bytes
 
 

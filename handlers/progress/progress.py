@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from db.progress import progress
 from db.progress.progress import CourseProgress
@@ -47,6 +47,7 @@ from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, NO_UUID, page_of
 from handlers.progress.reports import refusal_of, report_by_grant, report_of
 from handlers.request_limits import require_report
+from handlers.user_agents import UserAgent
 
 BEACON = {**TEXT, "contentMediaType": JSON, "description": "JSON as for `application/json`."}
 
@@ -74,6 +75,7 @@ async def put_progress(request: web.Request) -> web.Response:
         video.id,
         video.course_id,
         viewer.user_id,
+        _user_agent(request),
         is_believed=SERVICE in viewer.roles,
     )
     return await _answer(request, report, is_told_more=viewer.is_privileged)
@@ -93,7 +95,8 @@ async def post_progress(request: web.Request) -> web.Response:
     """Stores a report by grant, as `navigator.sendBeacon` sends it, with any Content-Type."""
     grant = granted(request)
     require_report(request, grant.user_id, grant.roles)
-    report = report_by_grant(grant, await read_body(request), _longest_s(request))
+    body = await read_body(request)
+    report = report_by_grant(grant, body, _longest_s(request), _user_agent(request))
     return await _answer(request, report, is_told_more=grant.is_privileged)
 
 
@@ -161,6 +164,10 @@ async def _answer(
         raise refusal_of(exc, is_told_more=is_told_more) from exc
     request[keys.IS_ROUTINE] = True
     return answer_json(ReportView.after(state))
+
+
+def _user_agent(request: web.Request) -> UserAgent:
+    return request.app[keys.USER_AGENTS].read(request.headers.get(hdrs.USER_AGENT))
 
 
 def _longest_s(request: web.Request) -> float:

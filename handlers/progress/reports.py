@@ -16,11 +16,14 @@ from handlers.access.auth import SERVICE
 from handlers.access.grants import PlaybackGrant
 from handlers.errors import InvalidRequest, NotEnrolled, NotFound
 from handlers.messages import ProgressPut, Quality, decode_json
+from handlers.user_agents import UserAgent
 
 TOLERANCE_S = 1.0  # a player's clock may exceed the container's duration
 
 
-def report_by_grant(grant: PlaybackGrant, body: bytes, longest_s: float) -> ProgressReport:
+def report_by_grant(
+    grant: PlaybackGrant, body: bytes, longest_s: float, user_agent: UserAgent
+) -> ProgressReport:
     """Parses a body as a report of the grant's user. Raises InvalidRequest."""
     said, duration_s = decode_json(body, ProgressPut), grant.duration_s
     return report_of(
@@ -30,6 +33,7 @@ def report_by_grant(grant: PlaybackGrant, body: bytes, longest_s: float) -> Prog
         grant.video_id,
         grant.course_id,
         grant.user_id,
+        user_agent,
         is_believed=SERVICE in grant.roles,
     )
 
@@ -50,6 +54,7 @@ def report_of(
     video_id: UUID,
     course_id: str,
     user_id: str,
+    user_agent: UserAgent,
     *,
     is_believed: bool,
 ) -> ProgressReport:
@@ -71,6 +76,8 @@ def report_of(
         rate=said.rate,
         delayed_s=said.delayed_s,
         quality=_measured(said.quality) if said.quality else None,
+        device=user_agent.device,
+        browser=user_agent.browser,
         received_at=datetime.now(UTC),
         is_believed=is_believed,
     )

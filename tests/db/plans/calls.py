@@ -21,10 +21,11 @@ from db import (
     web_processes,
 )
 from db.delivery import deliveries, watched_videos, webhooks
-from db.insight import changes, figures, rollups
+from db.insight import changes, figures, quality, rollups
 from db.insight import recount as viewing_recount
-from db.insight.changes import ViewingChange
+from db.insight.changes import Conditions, QualityFigures, ViewingChange
 from db.insight.figures import Period
+from db.insight.quality import NumberedQuality, QualityKey
 from db.insight.recount import Upkeep
 from db.insight.rollups import Curve, Day
 from db.log import event_log, partitions, timelines
@@ -454,6 +455,12 @@ _TAKEOVER = (
 
 PERIOD = Period(NOW.date() - timedelta(days=30), NOW.date() + timedelta(days=1))
 CHANGE = ViewingChange(V, "u7", NOW.date(), plays=[(0, 100)])
+QUALITY = NumberedQuality(
+    "c0",
+    QualityKey(V, NOW.date(), Conditions("phone", "Safari", "4g")),
+    viewers=1,
+    figures=QualityFigures(sessions=1),
+)
 BYTES = "all users of the course are summed, for each day"
 
 _INSIGHT = (
@@ -476,6 +483,12 @@ _INSIGHT = (
     call(viewing_recount.list_next_videos, NO_ID, 200),
     call(viewing_recount.read_upkeep),
     call(viewing_recount.advance, Upkeep(V, False)),
+    call(quality.add, [QUALITY]),
+    call(quality.read_days, "c0", V, NOW.date() - timedelta(days=30)),
+    call(quality.replace_days, V, NOW.date() - timedelta(days=30), [QUALITY]),
+    call(quality.list_sessions, V, NOW.date() - timedelta(days=30)),
+    call(quality.read_groups, "c0", PERIOD),
+    Call(quality.read_groups, ("c0", PERIOD, V), name="of a video"),
     call(figures.read_viewing, "c0", PERIOD),
     call(figures.count_viewers, V),
     Call(figures.read_bytes, ("c0", PERIOD), most_rows=100_000, reason=BYTES),

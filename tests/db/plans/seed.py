@@ -124,6 +124,12 @@ SELECT user_id, video_id, position_session_id, created_at FROM progress;
 INSERT INTO bytes_served (day, course_id, video_id, user_id, purpose, bytes)
 SELECT created_at::date, course_id, video_id, user_id, 'stream', 50000000 FROM progress;
 
+INSERT INTO quality_days
+SELECT id, now()::date - n, 'phone', 'Safari', '4g', course_id, '1', 1, 1, 0, 0, 1, 900, 89888,
+    0, 1, 1, 1, 1, 1, 2, 1000, 9000, 0, 0, 0, 0, 0
+FROM videos, generate_series(0, 3) AS n;
+UPDATE playback_sessions SET measures = '{{"stalls": 1}}';
+
 SELECT event_log_add_days((now() AT TIME ZONE 'UTC')::date - 6, 9);
 INSERT INTO event_log (recorded_at, type, video_id, course_id, user_id, occurred_at, payload)
 SELECT at, CASE WHEN i % 200 = 0 THEN 'video.updated' ELSE 'playback.progress' END,

@@ -1,0 +1,176 @@
+"""Quality of playback by video, day, device, browser and network: added, read and recounted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from db.insight.changes import Conditions, QualityFigures
+from db.insight.figures import OF_COURSE, OF_VIDEO, WIDTH, Period
+from db.insight.rollups import from_bits, to_bits
+from db.pool import Queries, Row, Transaction
+
+FIGURES = QualityFigures.__struct_fields__
+COLUMNS = ", ".join(FIGURES)
+
+ADD = f"""
+INSERT INTO quality_days AS q (
+    video_id, day, device, browser, network, course_id, viewers, {COLUMNS}
+)
+SELECT video_id, day, device, browser, network, course_id, viewers::varbit, {COLUMNS}
+FROM json_to_recordset(%(days)s) AS a (
+    video_id uuid, day date, device text, browser text, network text, course_id text,
+    viewers text, {", ".join(f"{name} bigint" for name in FIGURES)}
+)
+ON CONFLICT (video_id, day, device, browser, network) DO UPDATE SET
+    viewers = viewers_united(q.viewers, excluded.viewers),
+    {", ".join(f"{name} = q.{name} + excluded.{name}" for name in FIGURES)}
+"""
+
+READ_DAYS = f"""
+SELECT day, device, browser, network, viewers::text AS viewers, {COLUMNS}
+FROM quality_days WHERE video_id = %s AND day >= %s
+"""
+
+DELETE_DAYS = "DELETE FROM quality_days WHERE video_id = %s AND day >= %s"
+
+# A day is of UTC, as everywhere.
+SESSIONS = """
+SELECT (s.started_at AT TIME ZONE 'UTC')::date AS day, s.user_id, s.measures::text AS measures
+FROM progress p CROSS JOIN LATERAL (
+    SELECT started_at, user_id, measures FROM playback_sessions
+    WHERE user_id = p.user_id AND video_id = p.video_id AND measures IS NOT NULL
+    OFFSET 0  -- looked up for each viewer
+) AS s
+WHERE p.video_id = %s AND s.started_at >= %s
+"""
+
+# Groupings of the same days: all, by day, by video, and by each of the conditions.
+SUMMED = f"""
+SELECT q.day, q.video_id::text AS video_id, q.device, q.browser, q.network,
+    coalesce(bit_count(bit_or(q.viewers)), 0) AS viewers,
+    {", ".join(f"coalesce(sum(q.{name}), 0)::bigint AS {name}" for name in FIGURES)}
+FROM (
+    SELECT day, video_id, course_id, device, browser, network, viewers::bit({{width}}) AS viewers,
+        {COLUMNS}
+    FROM quality_days
+    WHERE {{chosen}} AND day >= %(since)s AND day < %(until)s
+) AS q
+JOIN videos v ON v.id = q.video_id AND v.course_id = q.course_id AND v.deleted_at IS NULL
+GROUP BY GROUPING SETS ((), (q.day), (q.video_id), (q.device), (q.browser), (q.network))
+"""
+GROUPINGS = ("day", "video_id", "device", "browser", "network")
+
+
+class QualityKey(msgspec.Struct, frozen=True, order=True):
+    video_id: UUID
+    day: date
+    conditions: Conditions
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedQuality:
+    """Figures of a key; `viewers` are the numbers of its viewers, as bits of an integer."""
+
+    course_id: str
+    key: QualityKey
+    viewers: int
+    figures: QualityFigures
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSession:
+    """A session that is kept; `measures` are JSON."""
+
+    day: date
+    user_id: str
+    measures: str
+
+
+@dataclass(frozen=True, slots=True)
+class QualityGroup:
+    """The figures of what has `value` in `grouping`, one of `GROUPINGS`; None: of all."""
+
+    grouping: str | None
+    value: Any
+    viewers: int
+    figures: QualityFigures
+
+
+async def add(transaction: Transaction, days: Iterable[NumberedQuality]) -> None:
+    rows = [
+        {
+            "video_id": one.key.video_id,
+            "day": one.key.day,
+            "course_id": one.course_id,
+            "viewers": to_bits(one.viewers),
+            **_named(one.key.conditions),
+            **_named(one.figures),
+        }
+        for one in days
+    ]
+    if rows:
+        await transaction.execute(ADD, {"days": msgspec.json.encode(rows).decode()})
+
+
+async def read_days(
+    queries: Queries, course_id: str, video_id: UUID, since: date
+) -> list[NumberedQuality]:
+    """A video's figures from that day on."""
+    rows = await queries.fetch_all(READ_DAYS, (str(video_id), since))
+    return [
+        NumberedQuality(
+            course_id,
+            QualityKey(video_id, row.day, Conditions(row.device, row.browser, row.network)),
+            from_bits(row.viewers),
+            _figures(row),
+        )
+        for row in rows
+    ]
+
+
+async def replace_days(
+    transaction: Transaction, video_id: UUID, since: date, days: Iterable[NumberedQuality]
+) -> None:
+    """Puts others in the place of a video's figures from that day on."""
+    await transaction.execute(DELETE_DAYS, (str(video_id), since))
+    await add(transaction, days)
+
+
+async def list_sessions(queries: Queries, video_id: UUID, since: date) -> list[MeasuredSession]:
+    """Sessions with measures that began on that day or later."""
+    rows = await queries.fetch_all(SESSIONS, (str(video_id), since))
+    return [MeasuredSession(row.day, row.user_id, row.measures) for row in rows]
+
+
+async def read_groups(
+    queries: Queries, course_id: str, period: Period, video_id: UUID | None = None
+) -> list[QualityGroup]:
+    """Figures of a course, or of one of its videos, in every grouping."""
+    width = await queries.fetch_one(WIDTH, (course_id,))
+    assert width is not None
+    sql = SUMMED.format(width=width.width, chosen=OF_COURSE if video_id is None else OF_VIDEO)
+    parameters = {
+        "course_id": course_id,
+        "video_id": str(video_id),
+        "since": period.since,
+        "until": period.until,
+    }
+    return [_group(row) for row in await queries.fetch_all(sql, parameters)]
+
+
+def _group(row: Row) -> QualityGroup:
+    grouping = next((name for name in GROUPINGS if getattr(row, name) is not None), None)
+    value = getattr(row, grouping) if grouping else None
+    return QualityGroup(grouping, value, row.viewers, _figures(row))
+
+
+def _figures(row: Row) -> QualityFigures:
+    return QualityFigures(*(getattr(row, name) for name in FIGURES))
+
+
+def _named(values: Conditions | QualityFigures) -> dict[str, Any]:
+    return msgspec.structs.asdict(values)

@@ -1,0 +1,75 @@
+"""Quality of playback: sums by video, day and conditions, and their recount from sessions."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from db.insight import figures as moment
+from db.insight import quality, rollups
+from db.insight.changes import NO_QUALITY, QualityFigures
+from db.insight.figures import Period
+from db.insight.quality import MeasuredSession, NumberedQuality, QualityGroup, QualityKey
+from db.pool import Database, Transaction
+from events.insight.reconciliation import bits
+from events.progress.measures import parse_measures
+
+Viewer = tuple[str, str]  # course, user
+
+
+@dataclass(slots=True)
+class QualityDay:
+    """Figures and viewers of a key while they are summed."""
+
+    figures: QualityFigures = NO_QUALITY
+    users: set[str] = field(default_factory=set)
+
+
+def numbered(
+    course_id: str, key: QualityKey, day: QualityDay, numbers: Mapping[Viewer, int]
+) -> NumberedQuality:
+    viewers = bits(numbers[course_id, user_id] for user_id in day.users)
+    return NumberedQuality(course_id, key, viewers, day.figures)
+
+
+def summed(video_id: UUID, sessions: Iterable[MeasuredSession]) -> Mapping[QualityKey, QualityDay]:
+    """Returns the figures that sessions add up to."""
+    days: dict[QualityKey, QualityDay] = defaultdict(QualityDay)
+    for session in sessions:
+        measures = parse_measures(session.measures)
+        day = days[QualityKey(video_id, session.day, measures.conditions)]
+        day.figures += measures.figures()
+        day.users.add(session.user_id)
+    return days
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRecount:
+    """The figures from `since` on that sessions lead to, and whether others are recorded."""
+
+    since: date
+    days: Sequence[NumberedQuality]
+    differs: bool
+
+
+async def recount_quality(
+    transaction: Transaction, course_id: str, video_id: UUID, since: date
+) -> QualityRecount:
+    """Recounts a video's quality of the days whose sessions are all kept."""
+    recorded = await quality.read_days(transaction, course_id, video_id, since)
+    found = summed(video_id, await quality.list_sessions(transaction, video_id, since))
+    users = {(course_id, user_id) for day in found.values() for user_id in day.users}
+    numbers = await rollups.number_viewers(transaction, users)
+    days = [numbered(course_id, key, day, numbers) for key, day in found.items()]
+    differs = {one.key: one for one in recorded} != {one.key: one for one in days}
+    return QualityRecount(since, days, differs)
+
+
+async def read_quality(
+    database: Database, course_id: str, period: Period, video_id: UUID | None = None
+) -> list[QualityGroup]:
+    """Quality of a course or a video in every grouping. The figures must be settled."""
+    async with database.transaction() as transaction:
+        await transaction.execute(moment.AT_ONE_MOMENT)
+        return await quality.read_groups(transaction, course_id, period, video_id)

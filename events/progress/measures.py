@@ -1,0 +1,150 @@
+"""Measures of a session: what its reports say of the quality of playing, summed up. Pure.
+
+Players count from the opening of their page on, so a count that has fallen began anew. What they
+say is bounded: no single viewer can spoil the figures of a course.
+"""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from db.insight.changes import NO_QUALITY, Conditions, QualityFigures, ViewingChange
+from events.progress.reports import ProgressReport
+
+MOST_STARTUP_MS = 120_000
+MOST_STALLS = 1000  # those below are of one report
+MOST_STALLED_MS = 600_000
+MOST_DROPPED_FRAMES = 1_000_000
+MOST_BITRATE = 1_000_000_000
+MOST_HEIGHT = 16_384
+LEAST_RATE = 0.1
+UNKNOWN_NETWORK = "unknown"
+SCORED_S = 8.0  # of startup, for half of the score
+
+
+class SessionMeasures(msgspec.Struct, omit_defaults=True):
+    """Sums of a session; `last_*` is what its newest report said, `startup_ms` -1: not known."""
+
+    device: str = "other"
+    browser: str = "other"
+    network: str = UNKNOWN_NETWORK
+    startup_ms: int = -1
+    has_error: bool = False
+    stalls: int = 0
+    stalled_ms: int = 0
+    dropped_frames: int = 0
+    played_ms: int = 0
+    bitrate_ms: int = 0
+    bits: int = 0
+    height_ms: int = 0
+    height_lines: int = 0
+    last_stalls: int = 0
+    last_stalled_ms: int = 0
+    last_dropped_frames: int = 0
+
+    @property
+    def conditions(self) -> Conditions:
+        return Conditions(self.device, self.browser, self.network)
+
+    def add(self, quality: dict[str, Any], played_cs: int, rate: float | None) -> None:
+        """Adds a report's `quality` and what it says was played."""
+        said = quality.get
+        if (startup_ms := said("startup_ms")) is not None and self.startup_ms < 0:
+            self.startup_ms = int(min(startup_ms, MOST_STARTUP_MS))
+        if "error" in quality:
+            self.has_error = True
+        if (stalls := said("stalls")) is not None:
+            self.stalls += _growth(self.last_stalls, stalls, MOST_STALLS)
+            self.last_stalls = stalls
+        if (stalled_ms := said("stalled_ms")) is not None:
+            stalled = int(min(stalled_ms, 2**53))
+            self.stalled_ms += _growth(self.last_stalled_ms, stalled, MOST_STALLED_MS)
+            self.last_stalled_ms = stalled
+        if (dropped := said("dropped_frames")) is not None:
+            self.dropped_frames += _growth(self.last_dropped_frames, dropped, MOST_DROPPED_FRAMES)
+            self.last_dropped_frames = dropped
+        if played_cs:
+            self._play(quality, round(played_cs * 10 / max(rate or 1.0, LEAST_RATE)))
+
+    def _play(self, quality: dict[str, Any], played_ms: int) -> None:
+        self.played_ms += played_ms
+        if (bitrate := quality.get("bitrate")) is not None:
+            self.bitrate_ms += played_ms
+            self.bits += int(min(bitrate, MOST_BITRATE)) * played_ms // 1000
+        if (height := quality.get("height")) is not None:
+            self.height_ms += played_ms
+            self.height_lines += min(height, MOST_HEIGHT) * played_ms
+
+    def figures(self) -> QualityFigures:
+        """Returns what the session adds to the figures of its day."""
+        startup_ms, is_known = self.startup_ms, self.startup_ms >= 0
+        has_started = is_known or self.played_ms > 0
+        return QualityFigures(
+            sessions=1,
+            starts=int(has_started),
+            failures=int(self.has_error and not has_started),
+            errors=int(self.has_error),
+            startups=int(is_known),
+            startup_ms=startup_ms if is_known else 0,
+            startup_points=score_points(startup_ms) if is_known else 0,
+            startups_500=int(is_known and startup_ms <= 500),
+            startups_1000=int(is_known and startup_ms <= 1000),
+            startups_2000=int(is_known and startup_ms <= 2000),
+            startups_4000=int(is_known and startup_ms <= 4000),
+            startups_8000=int(is_known and startup_ms <= 8000),
+            stalled_sessions=int(self.stalls > 0),
+            stalls=self.stalls,
+            stalled_ms=self.stalled_ms,
+            played_ms=self.played_ms,
+            dropped_frames=self.dropped_frames,
+            bitrate_ms=self.bitrate_ms,
+            bits=self.bits,
+            height_ms=self.height_ms,
+            height_lines=self.height_lines,
+        )
+
+
+_decode = msgspec.json.Decoder(SessionMeasures).decode
+
+
+class MeasuredSession:
+    """A session's measures while a batch is merged; `day` is that on which it began."""
+
+    __slots__ = ("_before", "_day", "now")
+
+    def __init__(self, stored: str | None, day: date) -> None:
+        """`stored` are its measures as JSON, None before the first."""
+        self.now: SessionMeasures | None = None
+        self._day = day
+        self._before = NO_QUALITY
+        if stored is not None:
+            self.now = parse_measures(stored)
+            self._before = self.now.figures()
+
+    def add(self, report: ProgressReport, played_cs: int) -> None:
+        """Adds a report that has measured something."""
+        quality = report.quality or {}
+        if self.now is None:
+            network = quality.get("network", UNKNOWN_NETWORK)
+            self.now = SessionMeasures(report.device, report.browser, network)
+        self.now.add(quality, played_cs, report.rate)
+
+    def change(self, user_id: str, video_id: UUID) -> ViewingChange:
+        assert self.now is not None  # made for a report that has measured something
+        changed = self.now.conditions, self.now.figures() - self._before
+        return ViewingChange(video_id, user_id, self._day, quality=changed)
+
+
+def parse_measures(text: str) -> SessionMeasures:
+    return _decode(text)
+
+
+def score_points(startup_ms: int) -> int:
+    """Mux's Startup Time Score, 100 * 8 / (8 + seconds), in thousandths of a point."""
+    return round(100_000 * SCORED_S / (SCORED_S + startup_ms / 1000))
+
+
+def _growth(last: int, said: int, most: int) -> int:
+    return min(said - last if said >= last else said, most)
