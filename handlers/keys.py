@@ -9,6 +9,7 @@ from db.pool import Database
 from events.deletion import Deletion
 from events.delivery.record_store import RecordStore
 from events.erasure import Erasures
+from events.insight.cmcd_sessions import CmcdSessions
 from events.log.emitter import Emitter
 from events.media.pictures import Pictures
 from events.metrics import Metrics
@@ -38,6 +39,7 @@ from handlers.connection.report_shortcut import ReportShortcut
 from handlers.connection.sender import Sender
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.handover import Handover
+from handlers.delivery.media_measurer import MediaMeasurer
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfers import Transfers
@@ -61,6 +63,8 @@ class WebhookSettings:
 STOPPING = web.AppKey("stopping", asyncio.Event)  # set first when the server stops
 DATABASE = web.AppKey("database", Database)
 METRICS = web.AppKey("metrics", Metrics)
+CMCD_SESSIONS = web.AppKey("cmcd_sessions", CmcdSessions)
+MEDIA_MEASURER = web.AppKey("media_measurer", MediaMeasurer)
 USER_AGENTS = web.AppKey("user_agents", UserAgents)
 EMITTER = web.AppKey("emitter", Emitter)
 HUB = web.AppKey("hub", Hub)

@@ -4,7 +4,6 @@ Read by `ua-parser`, whose families are folded into a few: figures are kept by t
 takes time in proportion to the text, of which only the beginning is read; what it found is kept.
 """
 
-import asyncio
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -43,17 +42,15 @@ UNKNOWN = UserAgent()
 
 
 class UserAgents:
-    """Reads user agents; those that are asked for again and again once only."""
+    """Reads user agents; those that are asked for again and again once only.
+
+    To make it takes a fifth of a second, on no event loop.
+    """
 
     def __init__(self) -> None:
         browsers, systems, _ = load_lazy_builtins()
         self._resolve = Resolver((browsers, systems, []))  # models of devices cost most
         self._read = lru_cache(REMEMBERED)(self._parse)
-
-    @classmethod
-    async def load(cls) -> "UserAgents":
-        """Builds the matcher in a thread: that takes a fifth of a second."""
-        return await asyncio.to_thread(cls)
 
     def read(self, text: str | None) -> UserAgent:
         return self._read(text[:MOST_LETTERS]) if text else UNKNOWN

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import partial
 
 from aiohttp import web
@@ -16,6 +17,7 @@ from events.delivery.deliverer import Deliverer
 from events.delivery.record_store import StatementCarrier, keep_subscribed
 from events.erasure import Erasures
 from events.errors import OUTAGES
+from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.folding import folding
 from events.log.emitter import Emitter
 from events.log.log import Tail
@@ -48,6 +50,7 @@ from handlers.connection.report_shortcut import ReportShortcut
 from handlers.connection.sender import Sender
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.handover import Handover
+from handlers.delivery.media_measurer import MediaMeasurer
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
@@ -71,6 +74,7 @@ FILE_THREADS = 4
 S3_SOURCE_THREADS = 4  # they sign URLs or wait for S3; started on demand
 PROBES_AT_ONCE = 2
 TEXTS_AT_ONCE = 2
+LAST_STORE_S = 5.0
 FORGET_INTERVAL_S = 5.0  # bounds how long a deleted file still takes space
 
 Resource = Callable[[web.Application], AsyncIterator[None]]
@@ -93,6 +97,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         partial(_events, config, dsn),
         partial(_delivery_to_others, config, dsn),
         partial(_persister, config),
+        _media_measures,
         partial(_metrics, config),
     ]
 
@@ -117,6 +122,9 @@ async def _storage(config: Config, dsn: str, app: web.Application) -> AsyncItera
 async def _delivery(config: Config, ledger: Ledger, app: web.Application) -> AsyncIterator[None]:
     app[keys.TRANSFERS] = Transfers(on_finished=ledger.finish)
     app[keys.DAMAGED_FILES] = DamagedFiles()
+    user_agents = app[keys.USER_AGENTS] = await asyncio.to_thread(UserAgents)
+    sessions = app[keys.CMCD_SESSIONS] = CmcdSessions()
+    measurer = app[keys.MEDIA_MEASURER] = MediaMeasurer(sessions, user_agents)
     async with open_disk(FILE_THREADS, "file") as disk:
         app[keys.REPRESENTATIONS] = Representations(app[keys.STORAGE], disk)
         settings = PumpSettings(
@@ -128,7 +136,9 @@ async def _delivery(config: Config, ledger: Ledger, app: web.Application) -> Asy
                 app[keys.HANDOVER] = Handover(config.accel_redirect, app[keys.STORAGE].root)
             # It sends bytes, and knows no nginx.
             elif has_shortcuts(config):
-                app[keys.RANGE_SHORTCUT] = RangeShortcut(files, settings, app[keys.STOPPING].is_set)
+                app[keys.RANGE_SHORTCUT] = RangeShortcut(
+                    files, settings, app[keys.STOPPING].is_set, measurer
+                )
             app[keys.SENDER] = Sender(settings, app.get(keys.RANGE_SHORTCUT))
             yield
 
@@ -274,7 +284,6 @@ async def _persister(config: Config, app: web.Application) -> AsyncIterator[None
     reports = ProgressPersister(app[keys.DATABASE], config.completion_ratio, named_at=named_at)
     app[keys.PERSISTER] = reports
     app[keys.EMITTER].subscribe_reports(reports.on_report)
-    user_agents = app[keys.USER_AGENTS] = await UserAgents.load()
     if has_shortcuts(config):
         app[keys.REPORT_SHORTCUT] = ReportShortcut(
             app[keys.GRANTS],
@@ -284,12 +293,23 @@ async def _persister(config: Config, app: web.Application) -> AsyncIterator[None
             app[keys.REPORT_LIMITS],
             app[keys.STOPPING].is_set,
             config.max_duration_s,
-            user_agents,
+            app[keys.USER_AGENTS],
         )
     follow(app, reports)
     reports.start()
     yield
     await reports.stop()
+
+
+async def _media_measures(app: web.Application) -> AsyncIterator[None]:
+    sessions, pool = app[keys.CMCD_SESSIONS], app[keys.DATABASE]
+    storing = sessions.storing(pool)
+    storing.start()
+    yield
+    await storing.stop()
+    with suppress(TimeoutError, *OUTAGES):
+        async with asyncio.timeout(LAST_STORE_S):
+            await sessions.store(pool)
 
 
 async def _metrics(config: Config, app: web.Application) -> AsyncIterator[None]:

@@ -37,7 +37,7 @@ FROM quality_days WHERE video_id = %s AND day >= %s
 
 DELETE_DAYS = "DELETE FROM quality_days WHERE video_id = %s AND day >= %s"
 
-# A day is of UTC, as everywhere.
+# Those of reports, then those of requests. A day is of UTC, as everywhere.
 SESSIONS = """
 SELECT (s.started_at AT TIME ZONE 'UTC')::date AS day, s.user_id, s.measures::text AS measures
 FROM progress p CROSS JOIN LATERAL (
@@ -45,7 +45,11 @@ FROM progress p CROSS JOIN LATERAL (
     WHERE user_id = p.user_id AND video_id = p.video_id AND measures IS NOT NULL
     OFFSET 0  -- looked up for each viewer
 ) AS s
-WHERE p.video_id = %s AND s.started_at >= %s
+WHERE p.video_id = %(video_id)s AND s.started_at >= %(since)s
+UNION ALL
+SELECT (started_at AT TIME ZONE 'UTC')::date AS day, user_id, measures::text AS measures
+FROM cmcd_sessions
+WHERE video_id = %(video_id)s AND started_at >= %(since)s AND measures IS NOT NULL
 """
 
 # Groupings of the same days: all, by day, by video, and by each of the conditions.
@@ -60,6 +64,7 @@ FROM (
     WHERE {{chosen}} AND day >= %(since)s AND day < %(until)s
 ) AS q
 JOIN videos v ON v.id = q.video_id AND v.course_id = q.course_id AND v.deleted_at IS NULL
+WHERE v.course_id = %(course_id)s  -- or all videos would be read for those of one course
 GROUP BY GROUPING SETS ((), (q.day), (q.video_id), (q.device), (q.browser), (q.network))
 """
 GROUPINGS = ("day", "video_id", "device", "browser", "network")
@@ -82,7 +87,7 @@ class NumberedQuality:
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredSession:
+class KeptSession:
     """A session that is kept; `measures` are JSON."""
 
     day: date
@@ -140,10 +145,10 @@ async def replace_days(
     await add(transaction, days)
 
 
-async def list_sessions(queries: Queries, video_id: UUID, since: date) -> list[MeasuredSession]:
+async def list_sessions(queries: Queries, video_id: UUID, since: date) -> list[KeptSession]:
     """Sessions with measures that began on that day or later."""
-    rows = await queries.fetch_all(SESSIONS, (str(video_id), since))
-    return [MeasuredSession(row.day, row.user_id, row.measures) for row in rows]
+    rows = await queries.fetch_all(SESSIONS, {"video_id": str(video_id), "since": since})
+    return [KeptSession(row.day, row.user_id, row.measures) for row in rows]
 
 
 async def read_groups(

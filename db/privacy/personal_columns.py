@@ -57,6 +57,13 @@ PERSONAL_COLUMNS = (
         Erasing.DELETE,
     ),
     PersonalColumn(
+        "cmcd_session",
+        "cmcd_sessions",
+        "user_id",
+        (VIDEO, ("session_id", "text")),
+        Erasing.RENAME,
+    ),
+    PersonalColumn(
         "course_viewer", "course_viewers", "user_id", (("course_id", "text"),), Erasing.RENAME
     ),
     PersonalColumn(

@@ -10,7 +10,7 @@ from db.insight import figures as moment
 from db.insight import quality, rollups
 from db.insight.changes import NO_QUALITY, QualityFigures
 from db.insight.figures import Period
-from db.insight.quality import MeasuredSession, NumberedQuality, QualityGroup, QualityKey
+from db.insight.quality import KeptSession, NumberedQuality, QualityGroup, QualityKey
 from db.pool import Database, Transaction
 from events.insight.reconciliation import bits
 from events.progress.measures import parse_measures
@@ -33,7 +33,7 @@ def numbered(
     return NumberedQuality(course_id, key, viewers, day.figures)
 
 
-def summed(video_id: UUID, sessions: Iterable[MeasuredSession]) -> Mapping[QualityKey, QualityDay]:
+def summed(video_id: UUID, sessions: Iterable[KeptSession]) -> Mapping[QualityKey, QualityDay]:
     """Returns the figures that sessions add up to."""
     days: dict[QualityKey, QualityDay] = defaultdict(QualityDay)
     for session in sessions:

@@ -32,6 +32,7 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
     network: str = UNKNOWN_NETWORK
     startup_ms: int = -1
     has_error: bool = False
+    has_played: bool = False  # as far as its requests tell
     stalls: int = 0
     stalled_ms: int = 0
     dropped_frames: int = 0
@@ -80,7 +81,7 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
     def figures(self) -> QualityFigures:
         """Returns what the session adds to the figures of its day."""
         startup_ms, is_known = self.startup_ms, self.startup_ms >= 0
-        has_started = is_known or self.played_ms > 0
+        has_started = is_known or self.has_played or self.played_ms > 0
         return QualityFigures(
             sessions=1,
             starts=int(has_started),

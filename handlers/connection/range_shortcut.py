@@ -3,7 +3,7 @@
 Players, downloaders and load testers repeat a request with only the digits of Range changed. What
 permitted the first response is checked again each time (`Permit`). Any other difference takes the
 full path, which decides and is remembered anew. So no entry expires, and no HTTP is parsed here: a
-request is recognized by all its bytes without the digits.
+request is recognized by all its bytes without the digits and without CMCD, which decides nothing.
 
 Never remembered: other methods and versions, bodies, Expect, Upgrade, preconditions, several
 ranges, suffixes; If-Range only with the very ETag.
@@ -20,8 +20,9 @@ from typing import NamedTuple, Protocol
 from aiohttp import HttpVersion11, hdrs, web
 
 from handlers.connection.known_requests import KNOWN_REQUESTS, KnownRequests, fill, head_template
-from handlers.delivery import head
+from handlers.delivery import cmcd, head
 from handlers.delivery.head import DateText
+from handlers.delivery.media_measurer import MediaMeasurer
 from handlers.delivery.open_files import OpenFile, OpenFiles, Representation
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
@@ -97,15 +98,16 @@ class Shape(NamedTuple):
 
 
 class RangeRequest(NamedTuple):
-    """A recognizable request, and the digits of its Range, if it has one."""
+    """A recognizable request, and the digits of its Range, if it has one; `cmcd` is in no shape."""
 
     shape: Shape
     first: int | None
     last: int | None
+    cmcd: tuple[bytes, ...] = ()
 
     def span(self, size_bytes: int) -> ByteSpan | None:
         """The requested bytes; None where the full path has to decide."""
-        _, start, last = self
+        start, last = self.first, self.last
         if start is None:
             return ByteSpan(0, size_bytes)
         stop = size_bytes if last is None or last >= size_bytes else last + 1
@@ -120,6 +122,8 @@ class ShortcutAnswer(NamedTuple):
     file: OpenFile
     claim: Admission
     series: tuple[str, str, int]  # the labels of its count: method, route, status
+    cmcd: tuple[bytes, ...] = ()
+    user_agent: str | None = None
 
 
 @dataclass(slots=True)
@@ -129,6 +133,7 @@ class _KnownRange:
     head: str
     decision: CachedDecision
     series: tuple[str, str, int]
+    user_agent: str | None
     filled: bytes = b""
     filled_at: int = 0
 
@@ -141,6 +146,7 @@ class RangeShortcut:
         files: OpenFiles,
         settings: PumpSettings,
         is_stopping: Callable[[], bool],
+        measurer: MediaMeasurer | None = None,
         *,
         capacity: int = KNOWN_REQUESTS,
     ) -> None:
@@ -148,6 +154,7 @@ class RangeShortcut:
         self.answered: Counter[tuple[str, str, int]] = Counter()
         self._files = files
         self._is_stopping = is_stopping
+        self._measurer = measurer
         self._known: KnownRequests[_KnownRange] = KnownRequests(capacity)
         self._date = DateText()
         self._random = random.Random()
@@ -162,6 +169,11 @@ class RangeShortcut:
         """
         if shape is not None and (asked := _asked_again(data, shape)) is not None:
             return asked
+        if cmcd.NAME in data:
+            without, texts = cmcd.split(data)
+            if texts:
+                asked = self.recognize(without, shape)
+                return None if asked is None else asked._replace(cmcd=texts)
         if not data.startswith(b"GET ") or data.find(_END_OF_HEAD) != len(data) - 4:
             return None
         at = data.find(_BEFORE_DIGITS)
@@ -186,7 +198,15 @@ class RangeShortcut:
         if span is None or file is None:
             return None
         self._known.renew(asked.shape.key)
-        return ShortcutAnswer(self._head(known, span), span, file, permit.claim, known.series)
+        return ShortcutAnswer(
+            self._head(known, span),
+            span,
+            file,
+            permit.claim,
+            known.series,
+            asked.cmcd,
+            known.user_agent,
+        )
 
     def admits(self, answer: ShortcutAnswer) -> bool:
         """True if the limits of the user allow it. Called when it is sent: of responses decided in
@@ -194,6 +214,8 @@ class RangeShortcut:
         if not answer.claim.admits():
             return False
         self.answered[answer.series] += 1
+        if answer.cmcd and self._measurer is not None:
+            self._measurer.note(answer.claim.tally, answer.user_agent, answer.cmcd)
         return True
 
     def remember(
@@ -210,7 +232,9 @@ class RangeShortcut:
         resource = request.match_info.route.resource
         route = "" if resource is None else resource.canonical
         series = (request.method, route, plan.status)
-        known = _KnownRange(head_template(plan.status, fields, _HOLES), decision, series)
+        template = head_template(plan.status, fields, _HOLES)
+        user_agent = request.headers.get(hdrs.USER_AGENT)
+        known = _KnownRange(template, decision, series, user_agent)
         self._known.remember(asked.shape.key, known)
 
     def _head(self, known: _KnownRange, span: ByteSpan) -> bytes:

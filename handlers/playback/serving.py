@@ -6,7 +6,7 @@ The endpoint has checked identity, limits and access before.
 import secrets
 from typing import NamedTuple
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from db.media import rungs
 from db.media.assets import RepresentationRow, ThumbnailRow
@@ -16,6 +16,7 @@ from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.connection.range_shortcut import CachedDecision
 from handlers.delivery import ranges
+from handlers.delivery.cmcd import texts_of
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.handover import Handover, is_alike
 from handlers.delivery.open_files import Representation
@@ -37,6 +38,7 @@ async def serve(
     decision: CachedDecision,
 ) -> web.StreamResponse:
     """Plans and sends. Raises PreconditionFailed, RangeNotSatisfiable with the planned headers."""
+    _measure(request, decision)
     boundary = secrets.token_hex(16)
     plan = ranges.plan(request.method, request.headers, facts, boundary=boundary)
     if plan.status == 412:
@@ -55,6 +57,13 @@ async def serve(
         if handover is not None and is_alike(request.method, request.headers, plan):
             return _handed_over(handover, plan, decision, transfer)
         return await request.app[keys.SENDER].send(request, plan, file, transfer, decision)
+
+
+def _measure(request: web.Request, decision: CachedDecision) -> None:
+    texts = texts_of(request.rel_url.raw_query_string, request.headers)
+    if texts:
+        user_agent = request.headers.get(hdrs.USER_AGENT)
+        request.app[keys.MEDIA_MEASURER].note(decision.permit.claim.tally, user_agent, texts)
 
 
 def _handed_over(

@@ -12,11 +12,12 @@ from aiohttp.typedefs import Handler, Middleware
 
 SHARED = ("/api/v1/", "/play/", "/media/", "/static/")
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-# Request headers that need a preflight: tokens, ranges and conditions, EventSource, tus.
+# Request headers that need a preflight: tokens, ranges and conditions, EventSource, tus, CMCD.
 REQUEST_HEADERS = (
     "Authorization, Content-Type, Range, If-Range, If-Match, If-None-Match, If-Modified-Since,"
     " If-Unmodified-Since, Last-Event-ID, Cache-Control, Tus-Resumable, Upload-Length,"
-    " Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Defer-Length, X-HTTP-Method-Override"
+    " Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Defer-Length, X-HTTP-Method-Override,"
+    " CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status"
 )
 EXPOSED_HEADERS = (
     "Content-Range, Content-Length, ETag, Accept-Ranges, X-Request-ID, Location, Retry-After,"

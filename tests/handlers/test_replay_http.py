@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -242,3 +243,49 @@ async def test_ranges_and_reports_are_repeated_on_one_connection(
     for _ in range(3):
         assert await asking.is_replayed()
         assert await reporter.is_repeated()
+
+
+async def test_an_answer_with_cmcd_replays_like_any_other_and_is_measured(
+    service: Service, wire: Wire, video: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the query and in fields, with other values each time; nothing of it is in the log."""
+    asking = await asker(service, wire, video, "told", "grant")
+    before = asking.replayed
+    target = asking.lines[0].split()[1]
+    bodies = set()
+    for number in range(5):
+        said = quote(f'bl={number},bs,br=2000,d=4000,ot=v,sid="marked-{number % 2}"', safe="")
+        line = f"GET {target}?CMCD={said} HTTP/1.1"
+        answer = await wire.ask(line, "Host: x", "Range: bytes=3-8")
+        bodies.add((answer.status, answer.body))
+    for number in range(5):
+        session = f'CMCD-Session: sid="marked-0",pr={number}.5'
+        request = f"CMCD-Request: su,nor={number}"
+        answer = await wire.ask(*asking.lines, session, request, "Range: bytes=3-8")
+        bodies.add((answer.status, answer.body))
+    assert len(bodies) == 1
+    assert asking.replayed == before + 10
+
+    await service.app[keys.CMCD_SESSIONS].store(service.app[keys.DATABASE])
+    rows = await service.app[keys.DATABASE].fetch_all(
+        "SELECT session_id, measures FROM cmcd_sessions WHERE user_id = 'told' ORDER BY session_id"
+    )
+    assert [(row.session_id, row.measures["stalls"]) for row in rows] == [
+        ("marked-0", 3),
+        ("marked-1", 2),
+    ]
+    assert "marked" not in caplog.text
+    assert "CMCD" not in caplog.text
+
+
+@pytest.mark.parametrize("said", ["%00", "%22%22%22", "a" * 2000, "sid=%22x", "%ff%fe", ""])
+async def test_malformed_cmcd_is_no_error_and_changes_no_answer(
+    service: Service, wire: Wire, video: Any, said: str
+) -> None:
+    asking = await asker(service, wire, video, "odd", "grant")
+    plain = await asking.ask(3, 8)
+    target = asking.lines[0].split()[1]
+
+    told = await wire.ask(f"GET {target}?CMCD={said} HTTP/1.1", "Host: x", "Range: bytes=3-8")
+
+    assert (told.status, told.body) == (plain.status, plain.body)

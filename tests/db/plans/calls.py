@@ -21,9 +21,10 @@ from db import (
     web_processes,
 )
 from db.delivery import deliveries, watched_videos, webhooks
-from db.insight import changes, figures, quality, rollups
+from db.insight import changes, cmcd, figures, quality, rollups
 from db.insight import recount as viewing_recount
 from db.insight.changes import Conditions, QualityFigures, ViewingChange
+from db.insight.cmcd import CmcdKey
 from db.insight.figures import Period
 from db.insight.quality import NumberedQuality, QualityKey
 from db.insight.recount import Upkeep
@@ -53,6 +54,7 @@ from db.upkeep import bytes_served, file_rows, replaced_files, storage_identity,
 from db.upkeep.bytes_served import Account
 from db.uploads import NewUpload, Upload
 from db.videos import MediaFacts, NewVideo
+from events.progress.measures import SessionMeasures
 from tests.db.plans.seed import EVENTS, video_id
 
 PLAYBACK_TYPES = ["playback.started", "playback.progress", "playback.completed", "playback.stopped"]
@@ -483,6 +485,9 @@ _INSIGHT = (
     call(viewing_recount.list_next_videos, NO_ID, 200),
     call(viewing_recount.read_upkeep),
     call(viewing_recount.advance, Upkeep(V, False)),
+    call(cmcd.lock_and_read, [CmcdKey("u7", V, "s7")]),
+    call(cmcd.write, {CmcdKey("u7", V, "s7"): SessionMeasures()}),
+    call(cmcd.delete_old, NOW - timedelta(days=90), 1000),
     call(quality.add, [QUALITY]),
     call(quality.read_days, "c0", V, NOW.date() - timedelta(days=30)),
     call(quality.replace_days, V, NOW.date() - timedelta(days=30), [QUALITY]),

@@ -22,6 +22,7 @@ WHERE table_schema = 'public' AND NOT relispartition AND table_name !~ '^_?yoyo'
 # PERSONAL_COLUMNS.
 OF_NOBODY = """
 bytes_served: course_id purpose
+cmcd_sessions: session_id measures
 course_viewers: course_id
 courses: id title
 document_keys: kid public_x

@@ -161,7 +161,8 @@ async def test_standings_tell_what_is_known_and_leave_out_missing_videos(
         standings = await report_batch.lock_and_read(transaction, [known, missing])
 
     read_at = standings[known].read_at
-    assert standings == {known: Standing("c1", NOW, "s", None, 7, read_at, 100.0, (), NOW)}
+    expected = Standing("c1", NOW, "s", None, 7, read_at, 100.0, (), NOW, started_at=NOW)
+    assert standings == {known: expected}
 
 
 async def test_a_course_is_listed_in_a_stable_order_page_by_page(

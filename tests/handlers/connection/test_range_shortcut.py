@@ -288,3 +288,15 @@ def test_each_answer_has_an_id_of_its_own(world):
 
     assert len(ids) == 3
     assert all(one.endswith(b"\r\n") for one in ids)
+
+
+@pytest.mark.parametrize(
+    "lines", [["CMCD-Request: bl=900"], ["CMCD-Session: sid=x", "CMCD-Object: br=1"]]
+)
+def test_a_request_with_other_cmcd_is_known(world, lines):
+    assert world.teach("Range: bytes=0-6", "CMCD-Request: bl=100,bs")
+
+    assert world.answer("Range: bytes=0-6", *lines).span == ByteSpan(0, 7)
+    assert world.answer("Range: bytes=0-6").span == ByteSpan(0, 7)
+    assert world.answer("Range: bytes=0-6", *lines, "X: y") is None
+    assert world.answer("Range: bytes=0-6", *lines, "Content-Length: 3") is None

@@ -61,6 +61,9 @@ async def lead_a_life(service: Any, mp4: Path) -> dict[str, Any]:
     assert (await service.ask(WHO, "POST", f"videos/{film['id']}/playback", {})).said == "201"
     assert (await service.ask(WHO, "PUT", f"videos/{film['id']}/progress", name)).said == "200"
     assert (await service.ask(None, "GET", playback["stream_url"])).status == 200
+    told = f"{playback['stream_url']}?CMCD=sid%3D%22x%22"
+    assert (await service.ask(None, "GET", told)).status == 200
+    await service.app[keys.CMCD_SESSIONS].store(service.app[keys.DATABASE])
     lecture = await service.video_row("m2", "c2", "ready")
     await service.execute(f"UPDATE videos SET uploaded_by = '{WHO}' WHERE id = '{lecture}'")
     await service.execute(

@@ -1,0 +1,133 @@
+"""Sessions as media requests tell of them (CMCD): summed in memory, stored by one task.
+
+Players of others send no reports; what they say with each request is summed up by session, and
+what the sums gained is added to the stored ones every 15 s, in one transaction with the change of
+the figures. Bounded: sessions beyond the bound are not measured, and counted. What is in memory
+when a process is killed is lost; a stop stores it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import msgspec
+
+from db.insight import changes, cmcd
+from db.insight.changes import NO_QUALITY, ViewingChange
+from db.insight.cmcd import CmcdKey, StoredSession
+from db.pool import Database, Transaction
+from events.errors import OUTAGES
+from events.progress.measures import (
+    MOST_BITRATE,
+    MOST_STALLED_MS,
+    MOST_STARTUP_MS,
+    SessionMeasures,
+    parse_measures,
+)
+from storage.tasks import Periodic
+
+INTERVAL_S = 15.0
+MOST_SESSIONS = 10_000
+SESSIONS_AT_ONCE = 200
+MOST_OBJECT_MS = 60_000
+
+
+class MediaRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as its player described it; None: not said. `bitrate` is in bits a second."""
+
+    session_id: str
+    is_picture: bool = False
+    is_starved: bool = False
+    is_startup: bool = False
+    bitrate: int | None = None
+    duration_ms: int | None = None
+    startup_ms: int | None = None
+    starved_ms: int | None = None
+    has_error: bool = False
+
+
+@dataclass(slots=True)
+class CmcdSessions:
+    """The sessions of a process that are not stored yet."""
+
+    dropped_count: int = 0
+    _sessions: dict[CmcdKey, SessionMeasures] = field(default_factory=dict)
+
+    def note(self, key: CmcdKey, device: str, browser: str, said: MediaRequest) -> None:
+        """Adds a request to its session. Never blocks, never raises."""
+        measures = self._sessions.get(key)
+        if measures is None:
+            if len(self._sessions) >= MOST_SESSIONS:
+                self.dropped_count += 1
+                return
+            measures = self._sessions[key] = SessionMeasures(device, browser)
+        add_request(measures, said)
+
+    def storing(self, database: Database) -> Periodic:
+        """Returns the task that stores them."""
+        return Periodic("CMCD sessions", partial(self.store, database), INTERVAL_S, OUTAGES)
+
+    async def store(self, database: Database) -> None:
+        """Stores all that is there now. Raises: DatabaseError; what is not stored stays."""
+        waiting = sorted(self._sessions)
+        for start in range(0, len(waiting), SESSIONS_AT_ONCE):
+            taken = {key: self._sessions.pop(key) for key in waiting[start:][:SESSIONS_AT_ONCE]}
+            try:
+                async with database.transaction() as transaction:
+                    await _add(transaction, taken)
+            except BaseException:
+                self._put_back(taken)
+                raise
+
+    def _put_back(self, taken: Mapping[CmcdKey, SessionMeasures]) -> None:
+        for key, measures in taken.items():
+            newer = self._sessions.get(key)
+            self._sessions[key] = measures if newer is None else summed(measures, newer)
+
+
+def add_request(measures: SessionMeasures, said: MediaRequest) -> None:
+    """Adds a request: a starved buffer is a stall, and a picture's bitrate lasts its duration."""
+    if said.startup_ms is not None and measures.startup_ms < 0:
+        measures.startup_ms = min(said.startup_ms, MOST_STARTUP_MS)
+    measures.has_error = measures.has_error or said.has_error
+    measures.stalls += said.is_starved
+    measures.stalled_ms += min(said.starved_ms or 0, MOST_STALLED_MS)
+    measures.has_played = measures.has_played or (said.is_picture and not said.is_startup)
+    if said.is_picture and said.bitrate is not None and said.duration_ms is not None:
+        duration_ms = min(said.duration_ms, MOST_OBJECT_MS)
+        measures.bitrate_ms += duration_ms
+        measures.bits += min(said.bitrate, MOST_BITRATE) * duration_ms // 1000
+
+
+def summed(first: SessionMeasures, more: SessionMeasures) -> SessionMeasures:
+    """Returns the measures of a session of which two parts were summed apart."""
+    return msgspec.structs.replace(
+        first,
+        startup_ms=more.startup_ms if first.startup_ms < 0 else first.startup_ms,
+        has_error=first.has_error or more.has_error,
+        has_played=first.has_played or more.has_played,
+        stalls=first.stalls + more.stalls,
+        stalled_ms=first.stalled_ms + more.stalled_ms,
+        bitrate_ms=first.bitrate_ms + more.bitrate_ms,
+        bits=first.bits + more.bits,
+    )
+
+
+async def _add(transaction: Transaction, sessions: Mapping[CmcdKey, SessionMeasures]) -> None:
+    """Sessions that report by themselves, and those of videos that are gone, are left out."""
+    stored = await cmcd.lock_and_read(transaction, sessions)
+    now = {key: _total(before, sessions[key]) for key, before in stored.items()}
+    await cmcd.write(transaction, now)
+    changed = [_change(key, before, now[key]) for key, before in stored.items()]
+    if changed:
+        await changes.add(transaction, changed)
+
+
+def _total(before: StoredSession, more: SessionMeasures) -> SessionMeasures:
+    return more if before.measures is None else summed(parse_measures(before.measures), more)
+
+
+def _change(key: CmcdKey, before: StoredSession, now: SessionMeasures) -> ViewingChange:
+    old = NO_QUALITY if before.measures is None else parse_measures(before.measures).figures()
+    quality = now.conditions, now.figures() - old
+    return ViewingChange(key.video_id, key.user_id, before.day, quality=quality)

@@ -1,0 +1,160 @@
+"""CMCD as players write it, taken out of requests; the malformed is dropped."""
+
+import time
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from events.insight.cmcd_sessions import MediaRequest
+from handlers.delivery.cmcd import MOST_LETTERS, parse, split, texts_of
+
+SID = 'sid="6e2fb550-c457-11e9-bb97-0800200c9a66"'
+SESSION = "6e2fb550-c457-11e9-bb97-0800200c9a66"
+HLS_JS = (
+    f'bl=21300,br=3200,bs,cid="c",d=4004,mtp=25400,nor="..%2Fb.mp4",ot=v,sf=h,{SID},st=v,tb=6000'
+)
+
+
+def media(**said: Any) -> MediaRequest:
+    return MediaRequest(session_id=SESSION, **said)
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        pytest.param([SID], media(), id="session-alone"),
+        pytest.param(
+            [HLS_JS],
+            media(is_picture=True, is_starved=True, bitrate=3_200_000, duration_ms=4004),
+            id="query-of-hls.js",
+        ),
+        pytest.param(
+            ["br=3200,d=4004,ot=av,tb=6000", 'bl=21300,su,nor="a"', SID, "rtp=15000"],
+            media(is_picture=True, is_startup=True, bitrate=3_200_000, duration_ms=4004),
+            id="header-fields",
+        ),
+        pytest.param([f" {SID} , ot=a"], media(), id="spaces-and-sound"),
+        pytest.param([f"bs=?0,su=?0,{SID}"], media(), id="false"),
+        pytest.param([f"bs=true,{SID}"], media(), id="not-a-boolean"),
+        pytest.param([f"br=-5,d=1.5,{SID}"], media(duration_ms=1), id="negative-and-decimal"),
+        pytest.param([f'br="9",ot="v",{SID}'], media(), id="texts-for-numbers"),
+        pytest.param([f"br=99999999999999,{SID}"], media(), id="beyond-any-bitrate"),
+        pytest.param(
+            [f'v=2,br=(3000;v 128;a),ot=v,msd=900,bsd=250,sta=p,ec=("a"),x.y-z="?",{SID}'],
+            media(
+                is_picture=True, bitrate=3_000_000, startup_ms=900, starved_ms=250, has_error=True
+            ),
+            id="version-2",
+        ),
+        pytest.param([f"br=(),{SID}"], media(), id="empty-inner-list"),
+        pytest.param([f"br=1,,{SID}", SID], media(), id="malformed-beside-good"),
+        pytest.param([f"br=1,{SID},", SID], media(), id="trailing-comma"),
+        pytest.param([f"BR=1,{SID}"], None, id="upper-case-key"),
+        pytest.param(['sid=""'], None, id="empty-session"),
+        pytest.param([f'sid="{"x" * 65}"'], None, id="long-session"),
+        pytest.param(["sid=bare"], None, id="session-as-a-token"),
+        pytest.param(["br=1"], None, id="no-session"),
+        pytest.param([""], None, id="nothing"),
+        pytest.param([], None, id="no-text"),
+        pytest.param([f"{SID}{' ' * MOST_LETTERS}"], None, id="too-long"),
+        pytest.param([f"é={SID}"], None, id="not-ascii"),
+    ],
+)
+def test_what_a_player_said(texts: list[str], said: MediaRequest | None) -> None:
+    assert parse([text.encode() for text in texts]) == said
+
+
+def head(target: str, *fields: str) -> bytes:
+    return "\r\n".join([f"GET {target} HTTP/1.1", "Host: x", *fields, "", ""]).encode()
+
+
+QUERY = quote(HLS_JS, safe="")
+
+
+@pytest.mark.parametrize(
+    ("data", "without", "texts"),
+    [
+        pytest.param(head(f"/v?CMCD={QUERY}"), head("/v"), [HLS_JS], id="query-alone"),
+        pytest.param(head(f"/v?a=b&CMCD={QUERY}"), head("/v?a=b"), [HLS_JS], id="query-last"),
+        pytest.param(head(f"/v?CMCD={QUERY}&a=b"), head("/v?a=b"), [HLS_JS], id="query-first"),
+        pytest.param(
+            head(f"/v?a=b&CMCD={QUERY}&c"), head("/v?a=b&c"), [HLS_JS], id="query-between"
+        ),
+        pytest.param(
+            head("/v", "CMCD-Request: bl=1", "A: b", "cmcd-session: sid=x"),
+            head("/v", "A: b"),
+            [" bl=1", " sid=x"],
+            id="fields",
+        ),
+        pytest.param(
+            head("/v?CMCD=bs", "CMCD-Object:br=1"), head("/v"), ["bs", "br=1"], id="query-and-field"
+        ),
+        pytest.param(head("/v?XCMCD=1"), head("/v?XCMCD=1"), [], id="another-parameter"),
+        pytest.param(head("/CMCD=1"), head("/CMCD=1"), [], id="in-the-path"),
+        pytest.param(head("/v?CMCD=a#b"), head("/v?CMCD=a#b"), [], id="before-a-fragment"),
+        pytest.param(head("/v", "A: ?CMCD=1"), head("/v", "A: ?CMCD=1"), [], id="in-a-field"),
+        pytest.param(
+            head("/v", "CMCD-Status: a", " folded: b"),
+            head("/v", "CMCD-Status: a", " folded: b"),
+            [],
+            id="folded",
+        ),
+        pytest.param(
+            head("/v", "CMCD-Status: a\x00b"), head("/v", "CMCD-Status: a\x00b"), [], id="control"
+        ),
+        pytest.param(
+            head("/v", "CMCD-Status: é"), head("/v", "CMCD-Status: é"), [], id="not-ascii"
+        ),
+        pytest.param(
+            head("/v", "CMCD-Other: a"), head("/v", "CMCD-Other: a"), [], id="other-field"
+        ),
+        pytest.param(b"no head CMCD=", b"no head CMCD=", [], id="no-head"),
+    ],
+)
+def test_requests_are_alike_without_it(data: bytes, without: bytes, texts: list[str]) -> None:
+    assert split(data) == (without, tuple(text.encode() for text in texts))
+
+
+printable = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
+
+
+@given(value=printable, place=st.integers(0, 2), query=printable)
+def test_whatever_a_player_writes_the_rest_of_its_request_stays(
+    value: str, place: int, query: str
+) -> None:
+    fields = ["Range: bytes=0-1", "User-Agent: y"]
+    told = [*fields[:place], f"CMCD-Request:{value}", *fields[place:]]
+
+    without, texts = split(head(f"/v?CMCD={quote(query, safe='')}", *told))
+
+    assert without == head("/v", *fields)
+    assert texts == (query.encode(), value.encode())
+
+
+def test_a_parsed_request_has_the_same_texts() -> None:
+    headers = CIMultiDict({"cmcd-session": "sid=x", "CMCD-Request": "bl=1", "A": "b"})
+
+    assert texts_of(f"a=b&CMCD={QUERY}&c=d", headers) == (HLS_JS.encode(), b"bl=1", b"sid=x")
+    assert texts_of("XCMCD=1", CIMultiDict()) == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["a=1;" * 256, "a=(" * 341, 'a="' + '\\"' * 500, "," * 1024, "a=1," * 256, "a" * 1024]
+)
+def test_a_hostile_text_takes_no_longer_than_a_good_one(text: str) -> None:
+    parse([text.encode()])
+    began_s = time.thread_time()
+    assert parse([text.encode()]) is None
+    assert time.thread_time() - began_s < 0.05
+
+
+@pytest.mark.parametrize("piece", ["?CMCD=", "&CMCD=", "CMCD-Request:", "\r\nCMCD-Request:", "%"])
+def test_hostile_bytes_are_split_in_linear_time(piece: str) -> None:
+    data = head("/v" + piece * 2000, piece * 2000)
+    began_s = time.thread_time()
+    split(data)
+    assert time.thread_time() - began_s < 0.1
