@@ -165,11 +165,26 @@ class Metrics:
 
     def text(self) -> bytes:
         """Returns Prometheus' text format. Blocks briefly: reads /proc or the shared directory."""
+        return generate_latest(self._of_all_processes())
+
+    def numbers(self, *names: str) -> dict[str, dict[str, float]]:
+        """Returns series without labels, or with one: name -> value of the label -> number.
+
+        Blocks as `text` does.
+        """
+        found: dict[str, dict[str, float]] = {name: {} for name in names}
+        for family in self._of_all_processes().collect():
+            numbers = found.get(family.name.removeprefix(PREFIX))
+            if numbers is not None:
+                numbers |= {"".join(one.labels.values()): one.value for one in family.samples}
+        return found
+
+    def _of_all_processes(self) -> CollectorRegistry:
         if self._shared_directory is None:
-            return generate_latest(self._registry)
+            return self._registry
         everyones = CollectorRegistry()
         MultiProcessCollector(everyones, str(self._shared_directory))  # type: ignore[no-untyped-call]
-        return generate_latest(everyones)
+        return everyones
 
     def _make_request_series(self) -> None:
         self._requests = self._counter(

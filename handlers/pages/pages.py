@@ -29,6 +29,7 @@ from handlers.pages.files import MEDIA_TYPES, PageFile
 from handlers.pages.policies import EMBED_PAGE, STUDIO_PAGE, WATCH_PAGE, Policies
 
 HOME_PAGE = "index.html"
+DASHBOARD_PAGE = "dashboard.html"
 DOCS_PAGE = "docs.html"
 MISSING_PAGE = "missing.html"
 ICON = "icon.svg"
@@ -114,6 +115,27 @@ async def show_studio_course(request: web.Request) -> web.Response:
 @endpoint("GET /studio/videos/{video_id}", _page("A video, to edit", HTML))
 async def show_studio_video(request: web.Request) -> web.Response:
     return _answer(request, STUDIO_PAGE)
+
+
+@endpoint("GET /dashboard", _page("What is watched in the courses that the viewer teaches", HTML))
+async def show_dashboard(request: web.Request) -> web.Response:
+    """Serves the page of all figures: its script reads from the URL of what they are."""
+    return _answer(request, DASHBOARD_PAGE)
+
+
+@endpoint("GET /dashboard/courses/{course_id}", _page("What is watched in a course", HTML))
+async def show_dashboard_course(request: web.Request) -> web.Response:
+    return _answer(request, DASHBOARD_PAGE)
+
+
+@endpoint("GET /dashboard/videos/{video_id}", _page("What is watched of a video", HTML))
+async def show_dashboard_video(request: web.Request) -> web.Response:
+    return _answer(request, DASHBOARD_PAGE)
+
+
+@endpoint("GET /dashboard/server", _page("The service, for who runs it", HTML))
+async def show_dashboard_server(request: web.Request) -> web.Response:
+    return _answer(request, DASHBOARD_PAGE)
 
 
 @endpoint("GET /docs", _page("This document, to read", HTML))

@@ -298,6 +298,8 @@ ANALYTICS = [
     row("GET analytics/popular?course_id=c2&days=30", STRANGE, STRANGE, STRANGE, "200"),
     hidden("GET analytics/popular?course_id=none"),
     malformed("GET analytics/popular?days=2"),
+    row("GET analytics/server", FORBIDDEN, FORBIDDEN, FORBIDDEN, "200"),
+    row("GET analytics/storage", FORBIDDEN, FORBIDDEN, FORBIDDEN, "200"),
 ]
 
 ADDRESSES = [

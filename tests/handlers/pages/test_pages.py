@@ -14,6 +14,10 @@ from handlers.pages.pages import (
     PAGES,
     Pages,
     serve_file,
+    show_dashboard,
+    show_dashboard_course,
+    show_dashboard_server,
+    show_dashboard_video,
     show_docs,
     show_embed,
     show_home,
@@ -34,10 +38,15 @@ ENTRY = "/static/course-video.js"
 STUDIO = "/studio"
 STUDIO_COURSE = "/studio/courses/c1"
 STUDIO_VIDEO = "/studio/videos/0198c0de-0000-7000-8000-000000000001"
+DASHBOARD = "/dashboard"
+DASHBOARD_COURSE = "/dashboard/courses/c1"
+DASHBOARD_VIDEO = "/dashboard/videos/0198c0de-0000-7000-8000-000000000001"
+DASHBOARD_SERVER = "/dashboard/server"
+DASHBOARDS = (DASHBOARD, DASHBOARD_COURSE, DASHBOARD_VIDEO, DASHBOARD_SERVER)
 FONT = "inter-latin-wght-*.woff2"
 WITH_PLAYER = (WATCH, EMBED, STUDIO, STUDIO_COURSE, STUDIO_VIDEO)
 WORKER = "/service-worker.js"
-ADDRESSES = ("/", *WITH_PLAYER, "/favicon.ico", WORKER, ENTRY)
+ADDRESSES = ("/", *WITH_PLAYER, *DASHBOARDS, "/favicon.ico", WORKER, ENTRY)
 
 Client = TestClient[web.Request, web.Application]
 
@@ -57,6 +66,10 @@ async def client(aiohttp_client: AiohttpClient, pages: Pages) -> Client:
     app.router.add_get("/studio", show_studio)
     app.router.add_get("/studio/courses/{course_id}", show_studio_course)
     app.router.add_get("/studio/videos/{video_id}", show_studio_video)
+    app.router.add_get("/dashboard", show_dashboard)
+    app.router.add_get("/dashboard/courses/{course_id}", show_dashboard_course)
+    app.router.add_get("/dashboard/videos/{video_id}", show_dashboard_video)
+    app.router.add_get("/dashboard/server", show_dashboard_server)
     app.router.add_get("/docs", show_docs)
     app.router.add_get("/favicon.ico", show_icon)
     app.router.add_get("/service-worker.js", show_worker)
@@ -89,6 +102,10 @@ def _built(pattern: str) -> str:
         pytest.param(STUDIO, "text/html; charset=utf-8", "/static/studio-", id="studio"),
         pytest.param(STUDIO_COURSE, "text/html; charset=utf-8", "/static/studio-", id="a course"),
         pytest.param(STUDIO_VIDEO, "text/html; charset=utf-8", "/static/studio-", id="a lesson"),
+        *(
+            pytest.param(page, "text/html; charset=utf-8", "/static/dashboard-", id=page)
+            for page in DASHBOARDS
+        ),
         pytest.param("/docs", "text/html; charset=utf-8", "/static/docs-", id="docs"),
         pytest.param("/favicon.ico", "image/svg+xml; charset=utf-8", "<svg", id="icon"),
         pytest.param(WORKER, "text/javascript; charset=utf-8", "/static/watch-", id="the worker"),

@@ -6,7 +6,7 @@ import { BrandIcon } from "./icons.tsx";
 import { Toasts } from "./toasts.tsx";
 import { type ShownViewer, ViewerMenu } from "./viewer_menu.tsx";
 
-export type PageName = "home" | "studio" | "watch" | "docs" | "other";
+export type PageName = "home" | "studio" | "dashboard" | "watch" | "docs" | "other";
 
 export interface MastheadProps {
   page: PageName;
@@ -38,6 +38,11 @@ export function Masthead({ page, viewer, canTeach, onSignOut, contentId }: Masth
             {canTeach && (
               <PageLink href="/studio" isCurrent={page === "studio"}>
                 {text("common.studio")}
+              </PageLink>
+            )}
+            {canTeach && (
+              <PageLink href="/dashboard" isCurrent={page === "dashboard"}>
+                {text("common.dashboard")}
               </PageLink>
             )}
           </nav>

@@ -45,6 +45,22 @@ export class Api {
     return (await this.#noticingRefusal(asked)).blob();
   }
 
+  /** The answer at an address of the API. */
+  read<T>(url: string): Promise<T> {
+    return this.#json("GET", url);
+  }
+
+  /** The table at an address, as CSV. */
+  async csv(url: string): Promise<Blob> {
+    const asked = send("GET", url, { token: this.token, accept: "text/csv" });
+    return (await this.#noticingRefusal(asked)).blob();
+  }
+
+  async vtt(url: string): Promise<string> {
+    const asked = send("GET", url, { token: this.token, accept: "text/vtt" });
+    return (await this.#noticingRefusal(asked)).text();
+  }
+
   #json<T>(method: string, url: string, body?: unknown): Promise<T> {
     return this.#noticingRefusal(sendJson<T>(method, url, { body, token: this.token }));
   }

@@ -5,7 +5,7 @@ import { browserStore, readJson, writeJson } from "../browser/stores.ts";
 
 const KEY = "coursestream.wanted";
 const MAX_AGE_MS = 15 * 60_000;
-const PAGES = /^\/(watch\/[\w-]+|studio)$/;
+const PAGES = /^\/(watch\/[\w-]+|studio|dashboard(?:\/(?:server|(?:courses|videos)\/[\w.-]+))?)$/;
 
 /** Remember the page that this one is; the first page needs no remembering. */
 export function rememberWanted(path: string) {

@@ -54,6 +54,34 @@ export function dateTime(at: string | number | Date): string {
   return new Intl.DateTimeFormat(locale, form).format(new Date(at));
 }
 
+/** A UTC day without its time: "Dec 1", with the year "Dec 1, 2026". */
+export function day(at: string | number, form: "short" | "long" = "long"): string {
+  const year = form === "long" ? ({ year: "numeric" } as const) : {};
+  const options = { day: "numeric", month: "short", timeZone: "UTC", ...year } as const;
+  return new Intl.DateTimeFormat(locale, options).format(new Date(at));
+}
+
+/** The time of day, to the second: "9:30:05 AM". */
+export function timeOfDay(at: number): string {
+  return new Intl.DateTimeFormat(locale, { timeStyle: "medium" }).format(at);
+}
+
+/** A number with at most so many digits after the point: "1,234.5". */
+export function number(value: number, digits = 0): string {
+  return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
+}
+
+/** Hours that were watched: "0.4 h", "1,234 h". */
+export function hours(seconds: number): string {
+  const count = seconds / 3600;
+  return new Intl.NumberFormat(locale, {
+    style: "unit",
+    unit: "hour",
+    unitDisplay: "short",
+    maximumFractionDigits: count < 10 ? 2 : count < 100 ? 1 : 0,
+  }).format(count);
+}
+
 /** A size in the unit that suits it: "12.3 MB". */
 export function bytes(count: number): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];

@@ -1,8 +1,8 @@
 // What each line of a pasted list would do; the lines at fault first.
 
 import { Chip } from "../../design/chip.tsx";
+import { Pager, usePages } from "../../design/pager.tsx";
 import { text } from "../../texts/texts.ts";
-import { Pager, usePages } from "../parts/pager.tsx";
 import type { Effect, Fault, PlannedEntry } from "./roster.ts";
 
 const ROWS = 20;

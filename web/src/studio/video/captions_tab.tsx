@@ -1,10 +1,10 @@
 // Captions by language.
 
 import { useState } from "preact/hooks";
+import { Choice } from "../../design/choice.tsx";
 import { Field } from "../../design/field.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { languageName, language as pageLanguage, text } from "../../texts/texts.ts";
-import { Choice } from "../parts/choice.tsx";
 import { isDirty } from "../parts/navigation.ts";
 import type { Lesson } from "../service/answers.ts";
 import { remainingLanguages } from "./languages.ts";

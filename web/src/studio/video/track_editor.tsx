@@ -1,16 +1,16 @@
 // Captions of a language, or chapters, as a list of lines with times, beside the playing film.
 
 import { useEffect, useState } from "preact/hooks";
+import { saveFile } from "../../browser/downloads.ts";
 import { Button } from "../../design/button.tsx";
 import { Chip } from "../../design/chip.tsx";
 import { Icon } from "../../design/icons.tsx";
+import { Pager, ROWS_A_PAGE, usePages } from "../../design/pager.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { showToast } from "../../design/toasts.tsx";
 import { text } from "../../texts/texts.ts";
-import { saveFile } from "../parts/downloads.ts";
 import { FileButton } from "../parts/file_button.tsx";
 import { Menu } from "../parts/menu.tsx";
-import { Pager, ROWS_A_PAGE, usePages } from "../parts/pager.tsx";
 import type { Lesson } from "../service/answers.ts";
 import type { TrackName } from "../service/studio_api.ts";
 import { CueRow } from "./cue_row.tsx";

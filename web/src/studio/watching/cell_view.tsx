@@ -1,8 +1,8 @@
 // One student's progress in one lesson.
 
 import { Chip } from "../../design/chip.tsx";
+import { Share } from "../../design/share.tsx";
 import { text } from "../../texts/texts.ts";
-import { Share } from "./share.tsx";
 import { type Cell, hasBegun } from "./watch_table.ts";
 
 export function CellView({ cell }: { cell: Cell | undefined }) {

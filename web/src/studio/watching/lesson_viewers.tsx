@@ -2,9 +2,9 @@
 
 import { useState } from "preact/hooks";
 import { TextField } from "../../design/field.tsx";
+import { Pager, usePages } from "../../design/pager.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { text } from "../../texts/texts.ts";
-import { Pager, usePages } from "../parts/pager.tsx";
 import type { Enrollment } from "../service/answers.ts";
 import { CellView } from "./cell_view.tsx";
 import { sortedStudents, type WatchTable } from "./watch_table.ts";

@@ -3,12 +3,12 @@
 import { useMemo, useState } from "preact/hooks";
 import { Dialog } from "../../design/dialog.tsx";
 import { TextField } from "../../design/field.tsx";
+import { Pager, usePages } from "../../design/pager.tsx";
+import { Share } from "../../design/share.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { text } from "../../texts/texts.ts";
-import { Pager, usePages } from "../parts/pager.tsx";
 import type { Lesson } from "../service/answers.ts";
 import { LessonViewers } from "./lesson_viewers.tsx";
-import { Share } from "./share.tsx";
 import type { WatchedListProps } from "./students_table.tsx";
 import type { LessonRow } from "./watch_table.ts";
 

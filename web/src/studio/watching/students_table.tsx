@@ -3,12 +3,12 @@
 import { useMemo, useState } from "preact/hooks";
 import { Dialog } from "../../design/dialog.tsx";
 import { Field, TextField } from "../../design/field.tsx";
+import { Pager, usePages } from "../../design/pager.tsx";
+import { Share } from "../../design/share.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { dateTime, text } from "../../texts/texts.ts";
-import { Pager, usePages } from "../parts/pager.tsx";
 import type { Enrollment, Lesson } from "../service/answers.ts";
 import { CellView } from "./cell_view.tsx";
-import { Share } from "./share.tsx";
 import {
   type StudentOrder,
   type StudentRow,

@@ -1,14 +1,14 @@
 // Who watched how far, by student or by lesson, live and from the database.
 
 import { useMemo, useState } from "preact/hooks";
+import { saveFile } from "../../browser/downloads.ts";
 import { Button } from "../../design/button.tsx";
 import { Chip } from "../../design/chip.tsx";
+import { Choice } from "../../design/choice.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { EmptyState, ErrorState } from "../../design/states.tsx";
 import { text } from "../../texts/texts.ts";
 import type { CourseModel } from "../courses/course_model.ts";
-import { Choice } from "../parts/choice.tsx";
-import { saveFile } from "../parts/downloads.ts";
 import { inWords } from "../parts/failures.ts";
 import { LessonsTable } from "./lessons_table.tsx";
 import { progressCsv } from "./progress_csv.ts";

@@ -1,9 +1,9 @@
 // Long lists a page at a time: what is drawn stays small, and keys and screen readers reach all.
 
 import { useState } from "preact/hooks";
-import { Button } from "../../design/button.tsx";
-import { Icon } from "../../design/icons.tsx";
-import { text } from "../../texts/texts.ts";
+import { text } from "../texts/texts.ts";
+import { Button } from "./button.tsx";
+import { Icon } from "./icons.tsx";
 
 export const ROWS_A_PAGE = 50;
 

@@ -1,7 +1,11 @@
-// Files made in the page, saved by the browser.
+// Files that a page made or fetched, saved by the browser.
 
 export function saveFile(name: string, content: string, type: string) {
-  const address = URL.createObjectURL(new Blob([content], { type }));
+  saveBlob(name, new Blob([content], { type }));
+}
+
+export function saveBlob(name: string, content: Blob) {
+  const address = URL.createObjectURL(content);
   const link = document.createElement("a");
   link.href = address;
   link.download = name;

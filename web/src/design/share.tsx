@@ -1,7 +1,7 @@
 // A share as a bar with its figure.
 
-import { ProgressBar } from "../../design/progress_bar.tsx";
-import { percent, text } from "../../texts/texts.ts";
+import { percent, text } from "../texts/texts.ts";
+import { ProgressBar } from "./progress_bar.tsx";
 
 export function Share({ ratio }: { ratio: number }) {
   const share = percent(ratio);

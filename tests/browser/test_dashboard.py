@@ -1,0 +1,300 @@
+"""The dashboard in Chromium: its figures are the API's, follow reports live, and bar nobody."""
+
+import asyncio
+import re
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, ViewportSize, expect
+
+from server.postgres.embedded import EmbeddedPostgres
+from tests.browser.studio import RESULTS, Studio, opened_studio, violations
+from tests.serving import Serve, call, served_from
+from tests.web_build import built_pages
+
+LENGTH_S = 60
+WIDTHS = (390, 1280, 2560)
+SETTLED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
+# Everyone sees the beginning, most skip 20 to 30, three see 40 to 50 again and again.
+VIEWERS: dict[str, list[list[list[float]]]] = {
+    "ada": [[[0, 60]], [[40, 50]], [[40, 50]]],
+    "bob": [[[0, 20], [30, 55]], [[40, 50]], [[38, 50]]],
+    "cho": [[[0, 20], [30, 50]], [[42, 50]], [[40, 50]]],
+    "dee": [[[0, 20], [30, 48]]],
+    "eli": [[[0, 18], [32, 44]]],
+    "fay": [[[0, 9]]],
+}
+YESTERDAY = "UPDATE viewing_days SET day = day - %s WHERE day = current_date"
+FAILED = """
+INSERT INTO videos (id, course_id, module_id, title, original_filename, status, failure_code,
+        failure_detail, duration_s, width, height, container, video_codec, mime_type, is_playable,
+        original_size_bytes, uploaded_by)
+    VALUES (gen_random_uuid(), 'optics', 'optics-m1', 'Lens grinding', 'l.mp4', 'failed',
+        'undecodable', 'The file is damaged at 0:12.', 60, 320, 180, 'mp4', 'h264', 'video/mp4',
+        true, 1000, 'tess')
+"""
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass
+class Taught:
+    """A studio whose course has a lesson that is watched, and one that hardly is."""
+
+    studio: Studio
+    watched: Any
+    lonely: Any
+
+    async def watch(self, user_id: str, video: Any, *reports: list[list[float]]) -> None:
+        """Reports of one session, each of the intervals that were played since the last."""
+        async with self.studio.serve.client(user_id) as student:
+            path = f"/api/v1/videos/{video['id']}/playback"
+            playback = await call(student, "POST", path, json={})
+            for sequence, watched in enumerate(reports, playback["next_sequence"]):
+                said = {
+                    "session_id": playback["session_id"],
+                    "sequence": sequence,
+                    "position": watched[-1][1],
+                    "watched": watched,
+                    "event": "progress",
+                }
+                path = f"/api/v1/videos/{video['id']}/progress"
+                await call(student, "PUT", path, json=said)
+
+    async def read(self, path: str) -> Any:
+        async with self.studio.serve.client("root", "admin") as admin:
+            return await call(admin, "GET", f"/api/v1/analytics/{path}")
+
+    async def execute(self, sql: str, *parameters: Any) -> None:
+        await asyncio.to_thread(_execute, self.studio.serve, sql, parameters)
+
+
+def _write_film(path: Path) -> None:
+    """A film that changes all the time, of few frames: its length costs nothing."""
+    source = f"testsrc2=size=320x180:rate=2:duration={LENGTH_S}"
+    subprocess.run(
+        [
+            *("ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264"),
+            *("-preset", "ultrafast", "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path)),
+        ],
+        check=True,
+        timeout=60,
+    )
+
+
+def _execute(serve: Serve, sql: str, parameters: tuple[Any, ...]) -> None:
+    dsn = EmbeddedPostgres(serve.data_dir).dsn
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
+    built_pages()
+    directory = tmp_path_factory.mktemp("dashboard")
+    with served_from(directory, made_cluster, RENDITIONS="none") as serve:
+        yield serve
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def taught(serving: Serve) -> AsyncIterator[Taught]:
+    async with opened_studio(serving, serving.data_dir.parent) as studio:
+        students = dict.fromkeys([*VIEWERS, "gus"], "student")
+        await studio.furnish("optics", "Introduction to Optics", tess="instructor", **students)
+        await studio.furnish("empty", "History of Optics", tess="instructor")
+        await asyncio.to_thread(_write_film, studio.directory / "lesson.mp4")
+        watched = await studio.lesson("optics")
+        taught = Taught(studio, watched, await studio.lesson("optics"))
+        await taught.execute(FAILED)
+        for days, (user_id, reports) in enumerate(VIEWERS.items(), 1):
+            await taught.watch(user_id, watched, *reports)
+            await taught.read("courses/optics")  # the reports are added up
+            await taught.execute(YESTERDAY, days * days)
+        await taught.watch("ada", taught.lonely, [[0, 5]])
+        yield taught
+
+
+def _tile(page: Page, name: str) -> Any:
+    return page.locator(".tile", has_text=name).locator("dd").first
+
+
+async def test_figures_are_those_of_the_api_and_follow_a_report(taught: Taught) -> None:
+    page = await taught.studio.open("tess", "/dashboard")
+    card = page.locator(".figure-card", has_text="Introduction to Optics")
+    figures = await taught.read("courses/optics")
+    await expect(card.locator("dd").first).to_have_text(str(figures["active_now"]))
+    await card.get_by_role("link").click()
+    await page.get_by_text("All", exact=True).click()
+    await _shows(page, figures)
+
+    await taught.watch("gus", taught.watched, [[0, 60]])
+
+    after = await taught.read("courses/optics")
+    assert after["viewers"] == figures["viewers"] + 1
+    assert after["active_now"] == figures["active_now"] + 1
+    await _shows(page, after)
+    await expect(page.locator(".activity")).to_contain_text("gus")
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="gus"))
+    await expect(row).to_contain_text("1 of 1")
+    assert "period=all" in page.url
+
+
+async def _shows(page: Page, figures: Any) -> None:
+    await expect(_tile(page, "Watching now")).to_have_text(str(figures["active_now"]))
+    await expect(_tile(page, "Viewers")).to_have_text(str(figures["viewers"]))
+    await expect(_tile(page, "Sessions")).to_have_text(str(figures["sessions"]))
+    await expect(_tile(page, "Completions")).to_have_text(str(figures["completions"]))
+    hours = f"{figures['watched_seconds'] / 3600:.2f}".rstrip("0")
+    await expect(_tile(page, "Watched").first).to_have_text(f"{hours} hr")
+    for video in figures["videos"]:
+        row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{video['video_id']}']"))
+        await expect(row.get_by_role("cell").first).to_have_text(str(video["viewers"]))
+
+
+async def test_a_day_is_chosen_by_keys_and_all_are_a_table(taught: Taught) -> None:
+    page = await taught.studio.open("tess", "/dashboard/courses/optics?period=week")
+    chart = page.get_by_role("slider", name="Day by day")
+    await chart.focus()
+    await page.keyboard.press("Home")
+    before = await chart.get_attribute("aria-valuetext")
+    await page.keyboard.press("End")
+
+    figures = await taught.read("courses/optics")
+    last = figures["days"][-1]
+    said = f"{last['viewers']} viewer"
+    await expect(chart).to_have_attribute("aria-valuetext", _containing(said))
+    assert before != await chart.get_attribute("aria-valuetext")
+    await page.get_by_text("All", exact=True).click()
+    await page.get_by_text("As a table").click()
+    rows = page.locator(".chart__table tbody tr")
+    await expect(rows).to_have_count(len(figures["days"]))
+    await expect(rows.first.get_by_role("cell").first).to_have_text(str(last["viewers"]))
+
+
+def _containing(text: str) -> re.Pattern[str]:
+    return re.compile(re.escape(text))
+
+
+async def test_the_curve_shows_each_second_with_its_picture(taught: Taught) -> None:
+    page = await taught.studio.open("tess", f"/dashboard/videos/{taught.watched['id']}")
+    curve = page.get_by_role("slider", name="Retention curve")
+    picture = page.locator(".retention__now img")
+    await expect(picture).to_be_visible()
+    beginning = await picture.get_attribute("style")
+    retention = (await taught.read(f"videos/{taught.watched['id']}"))["retention"]
+    await expect(page.locator(".retention__figures")).to_contain_text(str(retention["viewers"][0]))
+
+    await page.get_by_role("button", name="0:40–0:50").click()
+
+    said = f"0:40: {retention['viewers'][40]} viewers, {retention['plays'][40]} plays"
+    await expect(curve).to_have_attribute("aria-valuetext", said)
+    assert await picture.get_attribute("style") != beginning
+    await expect(page.get_by_role("button", name="0:20–0:30")).to_be_visible()
+    await curve.press("ArrowRight")
+    await expect(curve).to_have_attribute("aria-valuetext", _containing("0:41: "))
+
+    box = await curve.bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    await page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2)
+    last = f"{retention['viewers'][-1]} viewer"
+    await expect(curve).to_have_attribute("aria-valuetext", _containing(last))
+
+
+async def test_a_curve_of_too_few_is_withheld_in_words(taught: Taught) -> None:
+    page = await taught.studio.open("tess", f"/dashboard/videos/{taught.lonely['id']}")
+    await expect(page.get_by_text("Too few viewers for a curve")).to_be_visible()
+    await expect(page.get_by_role("slider", name="Retention curve")).to_have_count(0)
+    await expect(_tile(page, "Viewers")).to_have_text("1")
+
+
+async def test_tables_are_saved_as_the_service_writes_them(taught: Taught) -> None:
+    page = await taught.studio.open("tess", "/dashboard/courses/optics?period=all")
+    for of, path in (("Lessons", "courses/optics"), ("Students", "courses/optics/students")):
+        async with page.expect_download() as download:
+            await page.get_by_role("button", name=f"CSV{of}").click()
+        saved = (await (await download.value).path()).read_text()
+        async with (
+            taught.studio.serve.client("tess", headers={"Accept": "text/csv"}) as teacher,
+            teacher.get(f"/api/v1/analytics/{path}") as answer,
+        ):
+            assert saved == await answer.text()
+
+
+async def test_the_operator_sees_the_server_live(taught: Taught) -> None:
+    page = await taught.studio.open("root", "/dashboard", "admin")
+    await page.get_by_role("link", name="The server").click()
+    server = await taught.read("server")
+    await expect(_tile(page, "Reports stored")).to_have_text(str(server["reports_stored"]))
+    await expect(page.get_by_text("Everything is in order")).to_be_visible()
+    problem = page.get_by_role("row", name="Lens grinding")
+    await expect(problem).to_contain_text("The file is damaged at 0:12.")
+    storage = page.get_by_role("row", name="Introduction to Optics")
+    await expect(storage).to_contain_text("MB")
+
+    await taught.watch("ada", taught.lonely, [[5, 6]])
+
+    await expect(_tile(page, "Reports stored")).to_have_text(str(server["reports_stored"] + 1))
+    await expect(page.get_by_role("slider", name="Bytes sent")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_bars_anyone(taught: Taught, scheme: str) -> None:
+    found: dict[str, list[str]] = {}
+
+    async def look(page: Page, name: str) -> None:
+        await page.evaluate(SETTLED)
+        found[name] = await violations(page)
+        await _picture(page, f"dashboard-{name}-{scheme}")
+
+    page = await taught.studio.open("tess", "/dashboard", color_scheme=scheme)
+    await expect(page.locator(".figure-card")).to_have_count(2)
+    await expect(page.locator(".figure-card__figures[aria-busy=true]")).to_have_count(0)
+    await look(page, "courses")
+    await page.goto(f"{taught.studio.serve.url}/dashboard/courses/optics?period=month")
+    await expect(page.get_by_role("rowheader", name="fay")).to_be_visible()
+    await look(page, "course")
+    await page.goto(f"{taught.studio.serve.url}/dashboard/videos/{taught.watched['id']}")
+    await expect(page.locator(".strip img").first).to_be_visible()
+    await page.get_by_role("button", name="0:40–0:50").click()
+    await look(page, "video")
+    await page.goto(f"{taught.studio.serve.url}/dashboard/videos/{taught.lonely['id']}")
+    await expect(page.get_by_text("Too few viewers")).to_be_visible()
+    await look(page, "withheld")
+    await page.goto(f"{taught.studio.serve.url}/dashboard/courses/empty")
+    await expect(page.get_by_text("Nobody is enrolled yet")).to_be_visible()
+    await look(page, "empty")
+    await page.goto(f"{taught.studio.serve.url}/dashboard/server")
+    await expect(page.get_by_text("This page is for whoever runs")).to_be_visible()
+    await look(page, "refused")
+    await page.route("**/analytics/courses/**", lambda route: route.fulfill(status=503))
+    await page.goto(f"{taught.studio.serve.url}/dashboard/courses/optics")
+    await expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    await look(page, "failed")
+
+    german = {"color_scheme": scheme, "locale": "de"}
+    page = await taught.studio.open("root", "/dashboard/server", "admin", **german)
+    await expect(page.get_by_role("slider", name="Gesendete Bytes")).to_be_visible()
+    await look(page, "server")
+    await page.goto(f"{taught.studio.serve.url}/dashboard/courses/none")
+    await expect(page.get_by_role("heading", name="Hier ist nichts")).to_be_visible()
+    await look(page, "missing")
+
+    assert found == {state: [] for state in found}
+
+
+async def _picture(page: Page, name: str) -> None:
+    for width in WIDTHS:
+        await page.set_viewport_size(ViewportSize(width=width, height=860))
+        await page.evaluate(SETTLED)
+        await page.screenshot(path=RESULTS / f"{name}-{width}.png", full_page=True)
+        too_wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert not too_wide, f"{name} at {width}"
+    await page.set_viewport_size(ViewportSize(width=1280, height=860))

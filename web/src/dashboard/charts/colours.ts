@@ -1,0 +1,41 @@
+// The design's colours for canvases, which know no custom properties, and the scheme they belong to.
+
+import { signal } from "@preact/signals";
+
+const NAMES = [
+  "text-quiet",
+  "border",
+  "accent",
+  "accent-soft",
+  "warning",
+  "warning-soft",
+  "danger-soft",
+] as const;
+
+export type Colours = Record<(typeof NAMES)[number], string>;
+
+/** Rises whenever the colours may have changed: charts draw anew. */
+export const schemeVersion = signal(0);
+
+/** What the colours are at this moment. */
+export function readColours(): Colours {
+  const probe = document.createElement("span");
+  probe.hidden = true;
+  document.body.append(probe);
+  const found = NAMES.map((name) => {
+    probe.style.color = `var(--color-${name})`;
+    return [name, getComputedStyle(probe).color];
+  });
+  probe.remove();
+  return Object.fromEntries(found);
+}
+
+/** Notice that the viewer, or their system, chose another scheme; once a page. */
+export function followScheme() {
+  const change = () => {
+    schemeVersion.value += 1;
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", change);
+  const observer = new MutationObserver(change);
+  observer.observe(document.documentElement, { attributeFilter: ["data-scheme"] });
+}

@@ -1,0 +1,72 @@
+// What stands in the place of figures: that they load, are not for this viewer, or not to be had.
+
+import { ButtonLink } from "../../design/button.tsx";
+import { Chip } from "../../design/chip.tsx";
+import { EmptyState, ErrorState } from "../../design/states.tsx";
+import { FailureText } from "../../pages/failure.tsx";
+import { ApiError } from "../../service/client.ts";
+import { text } from "../../texts/texts.ts";
+import type { Fresh } from "./use_fresh.ts";
+
+/** The page without an answer yet. */
+export function Unanswered({ error, reload }: Fresh<unknown>) {
+  if (!error) return <Waiting />;
+  const status = error instanceof ApiError ? error.status : 0;
+  if (status === 403) return <Refused kind="course" />;
+  if (status === 404) return <Missing />;
+  return (
+    <ErrorState title={text("dashboard.notLoaded")} onRetry={reload} isPage>
+      <FailureText error={error} />
+    </ErrorState>
+  );
+}
+
+export function Refused({ kind }: { kind: "dashboard" | "course" | "server" }) {
+  return (
+    <EmptyState
+      icon="door"
+      isPage
+      title={text(`dashboard.refused.${kind}`)}
+      actions={<ButtonLink href="/">{text("dashboard.toHome")}</ButtonLink>}
+    >
+      {text(`dashboard.refused.${kind}Text`)}
+    </EmptyState>
+  );
+}
+
+export function Missing() {
+  return (
+    <EmptyState
+      icon="search"
+      isPage
+      title={text("dashboard.missing")}
+      actions={<ButtonLink href="/dashboard">{text("dashboard.toDashboard")}</ButtonLink>}
+    >
+      {text("dashboard.missingText")}
+    </EmptyState>
+  );
+}
+
+/** Says whether figures follow what happens. */
+export function Freshness({ error }: { error: unknown }) {
+  if (!error) return <Chip kind="ready">{text("dashboard.live")}</Chip>;
+  return (
+    <Chip kind="waiting" icon="alert">
+      {text("dashboard.stale")}
+    </Chip>
+  );
+}
+
+function Waiting() {
+  return (
+    <div aria-busy="true">
+      <p class="visually-hidden">{text("common.loading")}</p>
+      <div class="tiles">
+        {[1, 2, 3, 4, 5, 6].map((number) => (
+          <div key={number} class="skeleton tile__skeleton" />
+        ))}
+      </div>
+      <div class="skeleton chart__skeleton" />
+    </div>
+  );
+}

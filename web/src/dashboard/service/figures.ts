@@ -1,0 +1,123 @@
+// Figures as the service answers them; docs/analytics.md defines each.
+
+import type { Api } from "../../service/api.ts";
+
+export interface DayFigures {
+  day: string;
+  viewers: number;
+  sessions: number;
+  watched_seconds: number;
+  bytes: number;
+}
+
+export interface VideoRow {
+  video_id: string;
+  title: string;
+  viewers: number;
+  completions: number;
+  average_watched_ratio: number;
+  watched_seconds: number;
+}
+
+export interface CourseFigures {
+  viewers: number;
+  sessions: number;
+  watched_seconds: number;
+  completions: number;
+  average_watched_ratio: number;
+  active_now: number;
+  days: DayFigures[];
+  videos: VideoRow[];
+}
+
+/** Unique viewers and plays of each step of `step` seconds. */
+export interface Retention {
+  step: number;
+  viewers: number[];
+  plays: number[];
+}
+
+export interface VideoFigures extends CourseFigures {
+  retention: Retention | null;
+  withheld?: "too-few";
+}
+
+export interface StudentRow {
+  user_id: string;
+  videos_completed: number;
+  videos_started: number;
+  watched_seconds: number;
+  last_seen_at: string | null;
+}
+
+export interface StudentPage {
+  items: StudentRow[];
+  next_cursor: string | null;
+}
+
+export interface Problem {
+  kind: "video" | "replacement" | "rendition" | "webhook";
+  subject_id: string;
+  course_id: string | null;
+  title: string | null;
+  code: string | null;
+  detail: string | null;
+  count: number;
+  at: string | null;
+}
+
+export interface ServerFigures {
+  playbacks: { playing: number; paused: number };
+  transfers: Record<string, number>;
+  sent_bytes: Record<string, number>;
+  event_streams: number;
+  events_waiting: number;
+  reports_waiting: number;
+  reports_stored: number;
+  damaged_files: number;
+  jobs: { waiting: number; running: number; failed: number };
+  problems: Problem[];
+}
+
+export interface StorageFigures {
+  disk_bytes: number;
+  free_bytes: number;
+  used_bytes: number;
+  quota_bytes: number | null;
+  courses: { course_id: string; title: string; videos: number; bytes: number }[];
+}
+
+/** What `/readyz` answers: a fault by the name of each check, and details in words. */
+export interface Readiness {
+  status: string;
+  checks: Record<string, string>;
+  details?: Record<string, string>;
+}
+
+const ROOT = "/api/v1/analytics";
+
+/** The address of a course's figures; `since` is their first day, null for all time. */
+export function courseFiguresUrl(courseId: string, since: string | null): string {
+  return `${ROOT}/courses/${encodeURIComponent(courseId)}${since ? `?from=${since}` : ""}`;
+}
+
+export function videoFiguresUrl(videoId: string, since: string | null): string {
+  return `${ROOT}/videos/${encodeURIComponent(videoId)}${since ? `?from=${since}` : ""}`;
+}
+
+export function studentsUrl(courseId: string): string {
+  return `${ROOT}/courses/${encodeURIComponent(courseId)}/students`;
+}
+
+export function readStudents(
+  api: Api,
+  courseId: string,
+  cursor: string | null,
+  limit: number,
+): Promise<StudentPage> {
+  const query = new URLSearchParams({ limit: `${limit}`, ...(cursor && { cursor }) });
+  return api.read(`${studentsUrl(courseId)}?${query}`);
+}
+
+export const SERVER_URL = `${ROOT}/server`;
+export const STORAGE_URL = `${ROOT}/storage`;
