@@ -3,7 +3,7 @@
 import asyncio
 import re
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from tests.web_build import built_pages
 LENGTH_S = 60
 WIDTHS = (390, 1280, 2560)
 SETTLED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
+PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # Everyone sees the beginning, most skip 20 to 30, three see 40 to 50 again and again.
 VIEWERS: dict[str, list[list[list[float]]]] = {
     "ada": [[[0, 60]], [[40, 50]], [[40, 50]]],
@@ -81,7 +82,7 @@ def _write_film(path: Path) -> None:
     source = f"testsrc2=size=320x180:rate=2:duration={LENGTH_S}"
     subprocess.run(
         [
-            *("ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264"),
+            *("ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264", "-g", "4"),
             *("-preset", "ultrafast", "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path)),
         ],
         check=True,
@@ -151,8 +152,8 @@ async def _shows(page: Page, figures: Any) -> None:
     await expect(_tile(page, "Viewers")).to_have_text(str(figures["viewers"]))
     await expect(_tile(page, "Sessions")).to_have_text(str(figures["sessions"]))
     await expect(_tile(page, "Completions")).to_have_text(str(figures["completions"]))
-    hours = f"{figures['watched_seconds'] / 3600:.2f}".rstrip("0")
-    await expect(_tile(page, "Watched").first).to_have_text(f"{hours} hr")
+    minutes = round(figures["watched_seconds"] / 60)
+    await expect(_tile(page, "Watched").first).to_have_text(f"{minutes} min")
     for video in figures["videos"]:
         row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{video['video_id']}']"))
         await expect(row.get_by_role("cell").first).to_have_text(str(video["viewers"]))
@@ -202,8 +203,8 @@ async def test_the_curve_shows_each_second_with_its_picture(taught: Taught) -> N
 
     box = await curve.bounding_box()
     assert box is not None
-    await page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
-    await page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2)
+    await page.mouse.move(box["x"] + box["width"] - 24, box["y"] + box["height"] / 2)
+    await page.mouse.move(box["x"] + box["width"] - 20, box["y"] + box["height"] / 2)
     last = f"{retention['viewers'][-1]} viewer"
     await expect(curve).to_have_attribute("aria-valuetext", _containing(last))
 
@@ -215,15 +216,32 @@ async def test_a_curve_of_too_few_is_withheld_in_words(taught: Taught) -> None:
     await expect(_tile(page, "Viewers")).to_have_text("1")
 
 
+async def test_teachers_see_in_the_player_what_was_rewatched(taught: Taught) -> None:
+    path = f"/watch/{taught.watched['id']}"
+    page = await taught.studio.open("tess", path)
+    await expect(page.locator("course-video .heat path")).to_be_attached()
+    await page.locator("course-video .timeline").hover()
+    await expect(page.locator("course-video .heat")).to_have_css("opacity", "1")
+    await page.screenshot(path=RESULTS / "dashboard-heat.png")
+
+    student = await taught.studio.open("fay", path)
+    asked: list[str] = []
+    student.on("request", lambda request: asked.append(request.url))
+    await student.reload()
+    await expect(student.get_by_text("In this course")).to_be_visible()
+    assert not [url for url in asked if "/analytics/" in url]
+    await expect(student.locator("course-video .heat path")).to_have_count(0)
+
+
 async def test_tables_are_saved_as_the_service_writes_them(taught: Taught) -> None:
     page = await taught.studio.open("tess", "/dashboard/courses/optics?period=all")
     for of, path in (("Lessons", "courses/optics"), ("Students", "courses/optics/students")):
         async with page.expect_download() as download:
-            await page.get_by_role("button", name=f"CSV{of}").click()
+            await page.get_by_role("button", name=f"CSV {of}").click()
         saved = (await (await download.value).path()).read_text()
         async with (
-            taught.studio.serve.client("tess", headers={"Accept": "text/csv"}) as teacher,
-            teacher.get(f"/api/v1/analytics/{path}") as answer,
+            taught.studio.serve.client("tess") as teacher,
+            teacher.get(f"/api/v1/analytics/{path}", headers={"Accept": "text/csv"}) as answer,
         ):
             assert saved == await answer.text()
 
@@ -250,10 +268,13 @@ async def test_nothing_bars_anyone(taught: Taught, scheme: str) -> None:
     found: dict[str, list[str]] = {}
 
     async def look(page: Page, name: str) -> None:
+        await page.evaluate("scrollTo(0, 0)")
         await page.evaluate(SETTLED)
         found[name] = await violations(page)
         await _picture(page, f"dashboard-{name}-{scheme}")
 
+    german = {"color_scheme": scheme, "locale": "de"}
+    server = await taught.studio.open("root", "/dashboard/server", "admin", **german)
     page = await taught.studio.open("tess", "/dashboard", color_scheme=scheme)
     await expect(page.locator(".figure-card")).to_have_count(2)
     await expect(page.locator(".figure-card__figures[aria-busy=true]")).to_have_count(0)
@@ -265,6 +286,17 @@ async def test_nothing_bars_anyone(taught: Taught, scheme: str) -> None:
     await expect(page.locator(".strip img").first).to_be_visible()
     await page.get_by_role("button", name="0:40–0:50").click()
     await look(page, "video")
+    await expect(server.get_by_role("slider", name="Gesendete Bytes")).to_be_visible()
+    await look(server, "server")
+    if scheme == "light":  # the others are of parts that were looked at
+        await _look_at_what_is_not_there(taught, page, server, look)
+
+    assert found == {state: [] for state in found}
+
+
+async def _look_at_what_is_not_there(
+    taught: Taught, page: Page, server: Page, look: Callable[[Page, str], Awaitable[None]]
+) -> None:
     await page.goto(f"{taught.studio.serve.url}/dashboard/videos/{taught.lonely['id']}")
     await expect(page.get_by_text("Too few viewers")).to_be_visible()
     await look(page, "withheld")
@@ -279,21 +311,15 @@ async def test_nothing_bars_anyone(taught: Taught, scheme: str) -> None:
     await expect(page.get_by_role("button", name="Try again")).to_be_visible()
     await look(page, "failed")
 
-    german = {"color_scheme": scheme, "locale": "de"}
-    page = await taught.studio.open("root", "/dashboard/server", "admin", **german)
-    await expect(page.get_by_role("slider", name="Gesendete Bytes")).to_be_visible()
-    await look(page, "server")
-    await page.goto(f"{taught.studio.serve.url}/dashboard/courses/none")
-    await expect(page.get_by_role("heading", name="Hier ist nichts")).to_be_visible()
-    await look(page, "missing")
-
-    assert found == {state: [] for state in found}
+    await server.goto(f"{taught.studio.serve.url}/dashboard/courses/none")
+    await expect(server.get_by_role("heading", name="Hier ist nichts")).to_be_visible()
+    await look(server, "missing")
 
 
 async def _picture(page: Page, name: str) -> None:
     for width in WIDTHS:
         await page.set_viewport_size(ViewportSize(width=width, height=860))
-        await page.evaluate(SETTLED)
+        await page.evaluate(PAINTED)
         await page.screenshot(path=RESULTS / f"{name}-{width}.png", full_page=True)
         too_wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert not too_wide, f"{name} at {width}"

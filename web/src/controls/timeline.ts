@@ -7,6 +7,7 @@ import { type Cue, cueIndexAt, plainText } from "../element/webvtt.ts";
 import { fromTimeRanges, type IntervalSet, measure } from "../progress/intervals.ts";
 import { playerText, share, spokenTime } from "../texts/player/texts.ts";
 import type { Commands } from "./commands.ts";
+import { type Heat, heatPath } from "./heat.ts";
 
 const PREVIEW_WIDTH_PX = 176;
 const STEP_S = 5;
@@ -22,6 +23,7 @@ export class Timeline {
   #seen = svg("g", { class: "seen" });
   #rail = rail("rail", this.#buffered, this.#played);
   #seenRail = rail("seen-rail", this.#seen);
+  #heat = rail("heat");
   #marks = el("div", { className: "marks" });
   #knob = el("div", { className: "knob" });
   #picture = el("div", { className: "picture" });
@@ -39,6 +41,7 @@ export class Timeline {
   element = el(
     "div",
     { className: "timeline", role: "slider", tabIndex: 0, ariaLabel: playerText("timeline.label") },
+    this.#heat,
     this.#rail,
     this.#seenRail,
     this.#marks,
@@ -68,6 +71,13 @@ export class Timeline {
     this.draw();
   }
 
+  /** How often each part was played, for those who teach; null for nobody else. */
+  showHeat(heat: Heat | null) {
+    const path = heat ? heatPath(heat) : "";
+    this.#heat.replaceChildren(...(path ? [svg("path", { d: path })] : []));
+    this.element.classList.toggle("heated", path !== "");
+  }
+
   showChapters(chapters: readonly Cue[]) {
     this.#chapters = chapters;
     this.#drawMarks();
@@ -76,7 +86,7 @@ export class Timeline {
   draw() {
     const durationS = this.#durationS;
     const positionS = this.#dragS ?? this.#video.currentTime;
-    for (const one of [this.#rail, this.#seenRail])
+    for (const one of [this.#heat, this.#rail, this.#seenRail])
       one.setAttribute("viewBox", `0 0 ${durationS || 1} 1`);
     this.#buffered.replaceChildren(...fromTimeRanges(this.#video.buffered).map(piece));
     this.#played.setAttribute("width", String(positionS));

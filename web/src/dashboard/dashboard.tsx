@@ -1,8 +1,7 @@
 // The dashboard: what is watched, for teachers; what the service does, for who runs it.
 
-import { useEffect, useMemo } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { type ContentProps, openPage } from "../pages/page.tsx";
-import { noteTeaching } from "../pages/presence.ts";
 import type { Api } from "../service/api.ts";
 import { followEvents, type LiveEvent } from "../service/live.ts";
 import type { Viewer } from "../session/viewer.ts";
@@ -22,9 +21,6 @@ openPage("dashboard", DashboardPage);
 
 function DashboardPage({ viewer, api }: ContentProps) {
   const dashboard = useMemo(() => dashboardOf(viewer, api), [viewer, api]);
-  useEffect(() => {
-    if (viewer.isPrivileged) noteTeaching(viewer);
-  }, [viewer]);
   return (
     <DashboardContext.Provider value={dashboard}>
       <CurrentPage />

@@ -5,6 +5,7 @@
 import { clock } from "../browser/elements.ts";
 import { keepPreferences, type Preferences, readPreferences } from "../browser/preferences.ts";
 import { Deck } from "../controls/deck.ts";
+import type { Heat } from "../controls/heat.ts";
 import { press } from "../controls/keyboard.ts";
 import type { Action } from "../controls/messages.ts";
 import type { Lesson } from "../offline/shelf.ts";
@@ -181,6 +182,11 @@ export class CourseVideoElement extends HTMLElement {
     this.#next = next;
     this.#describe();
     if (this.#video.ended) this.#end();
+  }
+
+  /** How often each part was played, drawn above the timeline; null for nothing. */
+  set heat(heat: Heat | null) {
+    this.#deck.bar.timeline.showHeat(heat);
   }
 
   get chapters(): { start: number; title: string }[] {

@@ -71,15 +71,15 @@ export function number(value: number, digits = 0): string {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
 }
 
-/** Hours that were watched: "0.4 h", "1,234 h". */
-export function hours(seconds: number): string {
-  const count = seconds / 3600;
+/** Time in the unit that suits it, for sums: "45 sec", "12 min", "1,234.5 hr". */
+export function timeSum(seconds: number): string {
+  const [unit, length] =
+    seconds < 60 ? ["second", 1] : seconds < 7200 ? ["minute", 60] : ["hour", 3600];
   return new Intl.NumberFormat(locale, {
     style: "unit",
-    unit: "hour",
-    unitDisplay: "short",
-    maximumFractionDigits: count < 10 ? 2 : count < 100 ? 1 : 0,
-  }).format(count);
+    unit,
+    maximumFractionDigits: unit === "hour" ? 1 : 0,
+  } as Intl.NumberFormatOptions).format(seconds / length);
 }
 
 /** A size in the unit that suits it: "12.3 MB". */

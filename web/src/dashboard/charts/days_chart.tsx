@@ -4,7 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { Choice } from "../../design/choice.tsx";
 import { Pager, usePages } from "../../design/pager.tsx";
-import { bytes, day, hours, number, text } from "../../texts/texts.ts";
+import { bytes, day, number, text, timeSum } from "../../texts/texts.ts";
 import type { DayFigures } from "../service/figures.ts";
 import type { Colours } from "./colours.ts";
 import { everyDay, figureOf, METRICS, type Metric } from "./days.ts";
@@ -97,13 +97,13 @@ function bars(colours: Colours, days: readonly DayFigures[], metric: Metric): Pl
 
 function axisText(value: number, metric: Metric): string {
   if (metric === "bytes") return bytes(value);
-  return metric === "watched" ? hours(value * 3600) : number(value);
+  return metric === "watched" ? timeSum(value * 3600) : number(value);
 }
 
 function sentenceOf(one: DayFigures, metric: Metric): string {
   const figures = {
     viewers: () => text("dashboard.viewersOn", { count: one.viewers }),
-    watched: () => text("dashboard.watchedOn", { time: hours(one.watched_seconds) }),
+    watched: () => text("dashboard.watchedOn", { time: timeSum(one.watched_seconds) }),
     sessions: () => text("dashboard.sessionsOn", { count: one.sessions }),
     bytes: () => text("dashboard.sentOn", { size: bytes(one.bytes) }),
   };
@@ -137,7 +137,7 @@ function DaysTable({ days }: { days: readonly DayFigures[] }) {
               <tr key={one.day}>
                 <th scope="row">{day(one.day)}</th>
                 <td>{number(one.viewers)}</td>
-                <td>{hours(one.watched_seconds)}</td>
+                <td>{timeSum(one.watched_seconds)}</td>
                 <td class="wide-only">{number(one.sessions)}</td>
                 <td class="wide-only">{bytes(one.bytes)}</td>
               </tr>

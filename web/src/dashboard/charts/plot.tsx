@@ -6,6 +6,8 @@ import uPlot from "uplot";
 import { type Colours, readColours, schemeVersion } from "./colours.ts";
 
 const PAGE_OF_POINTS = 10;
+const PADDING_PX = 16; // of marks at the right end; the strip below a curve ends there, too
+const X_SIZE_PX = 32;
 
 export type PlotOptions = Omit<uPlot.Options, "width" | "height">;
 
@@ -77,11 +79,14 @@ export function Plot(props: PlotProps) {
 function draw(element: HTMLElement, latest: { current: PlotProps }): uPlot {
   const { options, data, height } = latest.current;
   const built = options(readColours());
-  const noteCursor = ({ cursor: { idx } }: uPlot) => {
-    if (typeof idx === "number" && idx !== latest.current.index) latest.current.choose(idx);
+  // Without an event it is this page that moved the cursor.
+  const noteCursor = ({ cursor: { idx, event } }: uPlot) => {
+    if (event && typeof idx === "number" && idx !== latest.current.index)
+      latest.current.choose(idx);
   };
   const complete: uPlot.Options = {
     legend: { show: false },
+    padding: [8, PADDING_PX, 0, 0],
     ...built,
     cursor: { y: false, drag: { setScale: false, x: false, y: false }, ...built.cursor },
     hooks: { ...built.hooks, setCursor: [noteCursor] },
@@ -116,6 +121,7 @@ function pointByKey(key: string, index: number, last: number): number | null {
 /** An axis in the design's type; `values` writes its marks. */
 export function axis(colours: Colours, more: uPlot.Axis): uPlot.Axis {
   return {
+    size: X_SIZE_PX,
     stroke: colours["text-quiet"],
     font: '12px "Inter Variable", system-ui, sans-serif',
     grid: { stroke: colours.border, width: 1 },

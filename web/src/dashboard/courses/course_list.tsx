@@ -5,8 +5,9 @@ import { ButtonLink } from "../../design/button.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { Pager, usePages } from "../../design/pager.tsx";
 import { EmptyState } from "../../design/states.tsx";
+import { noteTeaching } from "../../pages/presence.ts";
 import type { CourseSummary } from "../../service/answers.ts";
-import { hours, number, text } from "../../texts/texts.ts";
+import { number, text, timeSum } from "../../texts/texts.ts";
 import { firstDay } from "../charts/days.ts";
 import { useDashboard } from "../parts/context.ts";
 import { Refused, Unanswered } from "../parts/trouble.tsx";
@@ -26,6 +27,10 @@ export function CourseList() {
     api.courses().then((all) => setCourses(all.filter(isShown)), setError);
   };
   useEffect(load, []);
+  const teaches = viewer.isPrivileged || (courses?.length ?? 0) > 0;
+  useEffect(() => {
+    if (teaches) noteTeaching(viewer);
+  }, [teaches, viewer]);
   const pages = usePages(courses ?? [], CARDS_A_PAGE);
   if (!courses) return <Unanswered value={undefined} error={error} reload={load} />;
   if (!courses.length && !viewer.isPrivileged) return <Refused kind="dashboard" />;
@@ -74,7 +79,7 @@ function CourseCard({ course: { id, title } }: { course: CourseSummary }) {
           <Figure name={text("dashboard.metrics.viewers")} value={value && number(value.viewers)} />
           <Figure
             name={text("dashboard.metrics.watched")}
-            value={value && hours(value.watched_seconds)}
+            value={value && timeSum(value.watched_seconds)}
           />
         </dl>
       )}

@@ -5,6 +5,7 @@ import { Activity, ActivityPanel } from "../../courses/activity.tsx";
 import { ButtonLink } from "../../design/button.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { EmptyState } from "../../design/states.tsx";
+import { noteTeaching } from "../../pages/presence.ts";
 import type { CourseSummary } from "../../service/answers.ts";
 import { text } from "../../texts/texts.ts";
 import { DaysChart } from "../charts/days_chart.tsx";
@@ -18,11 +19,15 @@ import { StudentsTable } from "./students_table.tsx";
 import { VideosTable } from "./videos_table.tsx";
 
 export function CoursePage({ courseId }: { courseId: string }) {
+  const { viewer } = useDashboard();
   const { period, since, choose } = usePeriod();
   const isChangedBy = isPlayingIn(courseId);
   const figures = useFresh<CourseFigures>(courseFiguresUrl(courseId, since), { isChangedBy });
   const course = useFresh<CourseSummary>(`/api/v1/courses/${encodeURIComponent(courseId)}`);
   const title = course.value?.title ?? courseId;
+  useEffect(() => {
+    if (figures.value) noteTeaching(viewer); // nobody else is answered
+  }, [figures.value, viewer]);
   useEffect(() => {
     document.title = `${title} · ${text("dashboard.title")} · ${text("common.brand")}`;
   }, [title]);

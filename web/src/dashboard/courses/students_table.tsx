@@ -5,7 +5,7 @@ import { Button } from "../../design/button.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { EmptyState, ErrorState } from "../../design/states.tsx";
 import { FailureText } from "../../pages/failure.tsx";
-import { dateTime, hours, text } from "../../texts/texts.ts";
+import { dateTime, text, timeSum } from "../../texts/texts.ts";
 import { useDashboard } from "../parts/context.ts";
 import { CsvButton } from "../parts/csv_button.tsx";
 import { Refresher } from "../parts/refresher.ts";
@@ -146,7 +146,7 @@ function Rows({ rows }: { rows: readonly StudentRow[] }) {
               <td>
                 {text("dashboard.of", { count: row.videos_completed, all: row.videos_started })}
               </td>
-              <td>{hours(row.watched_seconds)}</td>
+              <td>{timeSum(row.watched_seconds)}</td>
               <td class="wide-only quiet">
                 {row.last_seen_at ? dateTime(row.last_seen_at) : text("dashboard.never")}
               </td>

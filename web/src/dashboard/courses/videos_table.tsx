@@ -5,7 +5,7 @@ import { Choice } from "../../design/choice.tsx";
 import { Pager, usePages } from "../../design/pager.tsx";
 import { Share } from "../../design/share.tsx";
 import { EmptyState } from "../../design/states.tsx";
-import { hours, number, text } from "../../texts/texts.ts";
+import { number, text, timeSum } from "../../texts/texts.ts";
 import { CsvButton } from "../parts/csv_button.tsx";
 import { courseFiguresUrl, type VideoRow } from "../service/figures.ts";
 import { videoFiguresAddress } from "../service/routes.ts";
@@ -87,7 +87,7 @@ function Rows({ rows }: { rows: readonly VideoRow[] }) {
                 <Share ratio={row.average_watched_ratio} />
               </td>
               <td class="wide-only">{number(row.completions)}</td>
-              <td class="wide-only">{hours(row.watched_seconds)}</td>
+              <td class="wide-only">{timeSum(row.watched_seconds)}</td>
             </tr>
           ))}
         </tbody>

@@ -31,8 +31,7 @@ export function CsvButton({ url, name, of }: CsvButtonProps) {
   return (
     <Button kind="quiet" disabled={isBusy} onClick={() => void save()}>
       <Icon name="download" />
-      {text("dashboard.csv")}
-      <span class="visually-hidden">{of}</span>
+      {text("dashboard.csv")} <span class="visually-hidden">{of}</span>
     </Button>
   );
 }

@@ -1,6 +1,7 @@
 // Figures side by side: a name, a number, and what it means where that is not plain.
 
-import { hours, number, percent, text } from "../../texts/texts.ts";
+import type { ComponentChildren } from "preact";
+import { number, percent, text, timeSum } from "../../texts/texts.ts";
 import type { CourseFigures } from "../service/figures.ts";
 
 interface TileProps {
@@ -21,15 +22,23 @@ export function Tile({ name, value, isLive, hint }: TileProps) {
   );
 }
 
+export function Tiles({ children }: { children: ComponentChildren }) {
+  return (
+    <div class="tiles-frame">
+      <dl class="tiles">{children}</dl>
+    </div>
+  );
+}
+
 export function ViewingTiles({ figures }: { figures: CourseFigures }) {
   return (
-    <dl class="tiles">
+    <Tiles>
       <Tile name={text("dashboard.activeNow")} value={number(figures.active_now)} isLive />
       <Tile name={text("dashboard.metrics.viewers")} value={number(figures.viewers)} />
-      <Tile name={text("dashboard.metrics.watched")} value={hours(figures.watched_seconds)} />
+      <Tile name={text("dashboard.metrics.watched")} value={timeSum(figures.watched_seconds)} />
       <Tile name={text("dashboard.metrics.sessions")} value={number(figures.sessions)} />
       <Tile name={text("dashboard.completions")} value={number(figures.completions)} />
       <Tile name={text("dashboard.average")} value={percent(figures.average_watched_ratio)} />
-    </dl>
+    </Tiles>
   );
 }

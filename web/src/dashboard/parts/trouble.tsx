@@ -61,10 +61,12 @@ function Waiting() {
   return (
     <div aria-busy="true">
       <p class="visually-hidden">{text("common.loading")}</p>
-      <div class="tiles">
-        {[1, 2, 3, 4, 5, 6].map((number) => (
-          <div key={number} class="skeleton tile__skeleton" />
-        ))}
+      <div class="tiles-frame">
+        <div class="tiles">
+          {[1, 2, 3, 4, 5, 6].map((number) => (
+            <div key={number} class="skeleton tile__skeleton" />
+          ))}
+        </div>
       </div>
       <div class="skeleton chart__skeleton" />
     </div>

@@ -5,7 +5,7 @@ import { Chip } from "../../design/chip.tsx";
 import { number, text } from "../../texts/texts.ts";
 import { ratesOf, type Sample, withSample } from "../charts/rates.ts";
 import { useDashboard } from "../parts/context.ts";
-import { Tile } from "../parts/tiles.tsx";
+import { Tile, Tiles } from "../parts/tiles.tsx";
 import { Freshness, Refused, Unanswered } from "../parts/trouble.tsx";
 import { useFresh } from "../parts/use_fresh.ts";
 import { SERVER_URL, type ServerFigures } from "../service/figures.ts";
@@ -90,7 +90,7 @@ function Health() {
 function LiveTiles({ figures }: { figures: ServerFigures }) {
   const { playbacks, jobs } = figures;
   return (
-    <dl class="tiles">
+    <Tiles>
       <Tile
         name={text("dashboard.server.watching")}
         value={number(playbacks.playing)}
@@ -118,7 +118,7 @@ function LiveTiles({ figures }: { figures: ServerFigures }) {
         hint={text("dashboard.server.jobsText", { running: jobs.running, waiting: jobs.waiting })}
       />
       <Tile name={text("dashboard.server.failedJobs")} value={number(jobs.failed)} />
-    </dl>
+    </Tiles>
   );
 }
 

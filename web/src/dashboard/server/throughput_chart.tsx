@@ -11,6 +11,8 @@ import { dayTicks } from "../charts/ticks.ts";
 const HEIGHT_PX = 200;
 const MARK_PX = 110;
 const Y_SIZE_PX = 72;
+const PADDING_PX = 36; // of the newest time, at the right end
+const FEWEST_RATES = 24; // of two minutes: the newest is at the right from the beginning
 
 export function ThroughputChart({ rates }: { rates: readonly Rate[] }) {
   const [chosenMs, chooseMs] = useState<number | null>(null);
@@ -49,14 +51,15 @@ export function ThroughputChart({ rates }: { rates: readonly Rate[] }) {
 function line(colours: Colours, rates: readonly Rate[]): PlotOptions {
   const label = (index: number) => (rates[index] ? timeOfDay(rates[index].atMs) : "");
   return {
+    padding: [8, PADDING_PX, 0, 0],
     scales: {
-      x: { time: false, range: () => [0, Math.max(1, rates.length - 1)] },
+      x: { time: false, range: () => [Math.min(0, rates.length - FEWEST_RATES), rates.length - 1] },
       y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1000] },
     },
     axes: [
       axis(colours, {
         grid: { show: false },
-        splits: (plot) => dayTicks(rates.length, marksAlong(plot, MARK_PX)),
+        splits: (plot) => timeTicks(rates.length, marksAlong(plot, MARK_PX)),
         values: (_, marks) => marks.map(label),
       }),
       axis(colours, {
@@ -74,6 +77,13 @@ function line(colours: Colours, rates: readonly Rate[]): PlotOptions {
       },
     ],
   };
+}
+
+/** Marks that fit, though the first minutes fill a part of the width alone. */
+function timeTicks(count: number, most: number): number[] {
+  const room = Math.max(FEWEST_RATES, count);
+  const marks = dayTicks(room, most).map((index) => index - room + count);
+  return marks.filter((index) => index >= 0);
 }
 
 function sentenceOf({ atMs, bytesPerS, reportsPerS }: Rate): string {

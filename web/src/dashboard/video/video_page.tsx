@@ -4,9 +4,11 @@ import { useEffect } from "preact/hooks";
 import { ButtonLink } from "../../design/button.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { EmptyState } from "../../design/states.tsx";
+import { noteTeaching } from "../../pages/presence.ts";
 import type { Video } from "../../service/answers.ts";
 import { text } from "../../texts/texts.ts";
 import { DaysChart } from "../charts/days_chart.tsx";
+import { useDashboard } from "../parts/context.ts";
 import { CsvButton } from "../parts/csv_button.tsx";
 import { PeriodChoice, usePeriod } from "../parts/period_choice.tsx";
 import { ViewingTiles } from "../parts/tiles.tsx";
@@ -17,6 +19,7 @@ import { courseFiguresAddress } from "../service/routes.ts";
 import { RetentionChart } from "./retention_chart.tsx";
 
 export function VideoPage({ videoId }: { videoId: string }) {
+  const { viewer } = useDashboard();
   const { period, since, choose } = usePeriod();
   const url = videoFiguresUrl(videoId, since);
   const figures = useFresh<VideoFigures>(url, {
@@ -24,6 +27,9 @@ export function VideoPage({ videoId }: { videoId: string }) {
   });
   const video = useFresh<Video>(`/api/v1/videos/${encodeURIComponent(videoId)}`);
   const title = video.value?.title;
+  useEffect(() => {
+    if (figures.value) noteTeaching(viewer); // nobody else is answered
+  }, [figures.value, viewer]);
   useEffect(() => {
     if (title) document.title = `${title} · ${text("dashboard.title")} · ${text("common.brand")}`;
   }, [title]);

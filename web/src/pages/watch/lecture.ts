@@ -3,6 +3,8 @@
 import { computed, signal } from "@preact/signals";
 import { Activity } from "../../courses/activity.tsx";
 import { Outline } from "../../courses/outline.ts";
+import { heatOf } from "../../dashboard/charts/curve.ts";
+import { type VideoFigures, videoFiguresUrl } from "../../dashboard/service/figures.ts";
 import type {
   CourseVideoElement,
   CourseVideoEvents,
@@ -66,12 +68,20 @@ export class Lecture {
       this.course.value = { outline };
       this.progress.value = outline.find(this.videoId)?.progress ?? this.progress.value;
       if (course.role === "instructor") noteTeaching(this.#viewer);
+      if (this.isTaught) void this.#showHeat();
       this.error.value = null;
     } catch (error) {
       // What is refused to the player as well, it says by itself.
       const isRefused = error instanceof ApiError && REFUSALS.includes(error.status);
       if (!this.#hasFailed && !isRefused) this.error.value = error;
     }
+  }
+
+  async #showHeat() {
+    const url = videoFiguresUrl(this.videoId, null);
+    const figures = await this.api.read<VideoFigures>(url).catch(() => null); // it is an extra
+    const retention = figures?.retention;
+    if (retention) this.#player.heat = { stepS: retention.step, plays: heatOf(retention) };
   }
 
   // The copy on this device plays without what is around it.
