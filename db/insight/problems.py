@@ -35,7 +35,7 @@ ORDER BY at DESC NULLS LAST, subject_id LIMIT %s
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ServiceProblem:
     """`subject_id` is of a video or a webhook; `count` how many renditions or deliveries."""
 
     kind: Kind
@@ -48,5 +48,5 @@ class Problem:
     at: datetime | None
 
 
-async def list_problems(queries: Queries, limit: int) -> list[Problem]:
-    return [Problem(*row) for row in await queries.fetch_all(PROBLEMS, (limit,))]
+async def list_problems(queries: Queries, limit: int) -> list[ServiceProblem]:
+    return [ServiceProblem(*row) for row in await queries.fetch_all(PROBLEMS, (limit,))]

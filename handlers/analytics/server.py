@@ -3,7 +3,6 @@
 The numbers are those of `/metrics`, of all processes of this machine, in a form that a page reads.
 """
 
-import asyncio
 import os
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +12,7 @@ from aiohttp import web
 
 from db import jobs, space
 from db.insight import problems, storage_shares
-from db.insight.problems import Kind, Problem
+from db.insight.problems import Kind, ServiceProblem
 from db.insight.storage_shares import StorageShare
 from db.progress import sessions
 from handlers import keys
@@ -61,7 +60,7 @@ class ProblemView(msgspec.Struct, frozen=True):
     at: datetime | None
 
     @staticmethod
-    def of(problem: Problem) -> "ProblemView":
+    def of(problem: ServiceProblem) -> "ProblemView":
         return msgspec.convert(problem, ProblemView, from_attributes=True)
 
 
@@ -115,7 +114,7 @@ async def get_server(request: web.Request) -> web.Response:
     _require_operator(request)
     metrics, database = request.app[keys.METRICS], request.app[keys.DATABASE]
     metrics.sample()
-    numbers = await asyncio.to_thread(metrics.numbers, *FOLLOWED)
+    numbers = await request.app[keys.DISK].run(metrics.numbers, *FOLLOWED)
     return answer_json(
         _server_view(
             numbers,
@@ -161,7 +160,7 @@ def _server_view(
     numbers: Mapping[str, Mapping[str, float]],
     playbacks: Mapping[str, int],
     by_status: Mapping[str, int],
-    found: list[Problem],
+    found: list[ServiceProblem],
 ) -> ServerView:
     def number(name: str) -> int:
         return int(sum(numbers[name].values()))

@@ -238,12 +238,12 @@ async def test_tables_are_saved_as_the_service_writes_them(taught: Taught) -> No
     for of, path in (("Lessons", "courses/optics"), ("Students", "courses/optics/students")):
         async with page.expect_download() as download:
             await page.get_by_role("button", name=f"CSV {of}").click()
-        saved = (await (await download.value).path()).read_text()
+        saved = (await (await download.value).path()).read_bytes()
         async with (
             taught.studio.serve.client("tess") as teacher,
             teacher.get(f"/api/v1/analytics/{path}", headers={"Accept": "text/csv"}) as answer,
         ):
-            assert saved == await answer.text()
+            assert saved == await answer.read()
 
 
 async def test_the_operator_sees_the_server_live(taught: Taught) -> None:

@@ -169,13 +169,19 @@ export const de: Catalogue = {
     missing: "Hier ist nichts",
     missingText: "Vielleicht wurde es gelöscht, oder die Adresse ist unvollständig.",
     refused: {
-      dashboard: "Die Auswertung ist für Lehrende",
-      dashboardText: "Sie unterrichten hier keinen Kurs.",
-      course: "Sie unterrichten diesen Kurs nicht",
-      courseText:
-        "Seine Zahlen sind für seine Lehrenden. Wer ihn leitet, kann Sie als solche eintragen.",
-      server: "Diese Seite ist für die, die den Server betreiben",
-      serverText: "Ihre Zahlen verraten etwas über alle Kurse.",
+      dashboard: {
+        title: "Die Auswertung ist für Lehrende",
+        explanation: "Sie unterrichten hier keinen Kurs.",
+      },
+      course: {
+        title: "Sie unterrichten diesen Kurs nicht",
+        explanation:
+          "Seine Zahlen sind für seine Lehrenden. Wer ihn leitet, kann Sie als solche eintragen.",
+      },
+      server: {
+        title: "Diese Seite ist für die, die den Server betreiben",
+        explanation: "Ihre Zahlen verraten etwas über alle Kurse.",
+      },
     },
     live: "Live",
     stale: "Keine Verbindung: diese Zahlen sind älter",

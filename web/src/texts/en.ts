@@ -167,12 +167,19 @@ export const en = {
     missing: "There is nothing here",
     missingText: "It may have been deleted, or the address is incomplete.",
     refused: {
-      dashboard: "The dashboard is for teachers",
-      dashboardText: "You do not teach a course here.",
-      course: "You do not teach this course",
-      courseText: "Its figures are for its instructors. Ask whoever runs it to enrol you as one.",
-      server: "This page is for whoever runs the server",
-      serverText: "Its numbers tell of everyone’s courses.",
+      dashboard: {
+        title: "The dashboard is for teachers",
+        explanation: "You do not teach a course here.",
+      },
+      course: {
+        title: "You do not teach this course",
+        explanation:
+          "Its figures are for its instructors. Ask whoever runs it to enrol you as one.",
+      },
+      server: {
+        title: "This page is for whoever runs the server",
+        explanation: "Its numbers tell of everyone’s courses.",
+      },
     },
     live: "Live",
     stale: "No connection: these figures are older",

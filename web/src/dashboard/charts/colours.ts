@@ -12,7 +12,8 @@ const NAMES = [
   "danger-soft",
 ] as const;
 
-export type Colours = Record<(typeof NAMES)[number], string>;
+/** Colours by their names; `font` is the family of the page. */
+export type Colours = Record<(typeof NAMES)[number] | "font", string>;
 
 /** Rises whenever the colours may have changed: charts draw anew. */
 export const schemeVersion = signal(0);
@@ -27,7 +28,8 @@ export function readColours(): Colours {
     return [name, getComputedStyle(probe).color];
   });
   probe.remove();
-  return Object.fromEntries(found);
+  const { fontFamily: font } = getComputedStyle(document.body);
+  return { ...Object.fromEntries(found), font };
 }
 
 /** Notice that the viewer, or their system, chose another scheme; once a page. */

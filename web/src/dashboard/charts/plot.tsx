@@ -7,6 +7,7 @@ import { type Colours, readColours, schemeVersion } from "./colours.ts";
 
 const PAGE_OF_POINTS = 10;
 const PADDING_PX = 16; // of marks at the right end; the strip below a curve ends there, too
+const TEXT_PX = 12;
 const X_SIZE_PX = 32;
 
 export type PlotOptions = Omit<uPlot.Options, "width" | "height">;
@@ -123,7 +124,7 @@ export function axis(colours: Colours, more: uPlot.Axis): uPlot.Axis {
   return {
     size: X_SIZE_PX,
     stroke: colours["text-quiet"],
-    font: '12px "Inter Variable", system-ui, sans-serif',
+    font: [`${TEXT_PX}px`, colours.font].join(" "),
     grid: { stroke: colours.border, width: 1 },
     ticks: { show: false },
     ...more,

@@ -26,10 +26,10 @@ export function Refused({ kind }: { kind: "dashboard" | "course" | "server" }) {
     <EmptyState
       icon="door"
       isPage
-      title={text(`dashboard.refused.${kind}`)}
+      title={text(`dashboard.refused.${kind}.title`)}
       actions={<ButtonLink href="/">{text("dashboard.toHome")}</ButtonLink>}
     >
-      {text(`dashboard.refused.${kind}Text`)}
+      {text(`dashboard.refused.${kind}.explanation`)}
     </EmptyState>
   );
 }
