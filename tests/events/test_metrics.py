@@ -168,6 +168,17 @@ def test_times_of_creation_are_left_out() -> None:
     assert [name for name in told(metrics) if "_created" in name] == []
 
 
+def test_numbers_are_those_of_one_label_or_none() -> None:
+    metrics = Metrics()
+    metrics.gauge("streams", "Open.", lambda: {"": 3})
+    metrics.count("sent_bytes", "Sent.", lambda: {"stream": 7, "download": 0}, label="purpose")
+    metrics.sample()
+
+    numbers = metrics.numbers("streams", "sent_bytes")
+
+    assert numbers == {"streams": {"": 3}, "sent_bytes": {"stream": 7, "download": 0}}
+
+
 def test_several_processes_add_up_whichever_is_asked(tmp_path: Path) -> None:
     _, ended = _run_process(tmp_path)
     found, asked = _run_process(tmp_path)
@@ -176,6 +187,9 @@ def test_several_processes_add_up_whichever_is_asked(tmp_path: Path) -> None:
     assert found["statements_total"] == 20
     assert found["streams"] == 6
     assert found['database_jobs{status="todo"}'] == 7
+
+    numbers = Metrics(shared_directory=tmp_path).numbers("streams", "statements", "nothing")
+    assert numbers == {"streams": {"": 6}, "statements": {"": 20}, "nothing": {}}
 
     for pid in (ended, asked):
         mark_process_dead(pid, str(tmp_path))
