@@ -30,6 +30,10 @@ class TooManySubscribers(EventsError):
         self.is_per_user = is_per_user
 
 
+class BoardUnavailable(EventsError):
+    """Other processes cannot be reached: the board of shared limits does not answer."""
+
+
 class HubClosed(EventsError):
     """The server is stopping and takes no new event streams."""
 

@@ -115,9 +115,16 @@ class Metrics:
 
         self._samples.append(sample)
 
-    def gauge(self, name: str, documentation: str, read: Read, label: str | None = None) -> None:
-        """Follows gauges by label value; the values of several processes are added."""
-        gauge = self._gauge(name, documentation, "livesum", *_labels(label))
+    def gauge(
+        self,
+        name: str,
+        documentation: str,
+        read: Read,
+        label: str | None = None,
+        mode: GaugeMode = "livesum",
+    ) -> None:
+        """Follows gauges by label value; by default the values of several processes are added."""
+        gauge = self._gauge(name, documentation, mode, *_labels(label))
 
         def sample() -> None:
             for key, number in read().items():

@@ -20,6 +20,7 @@ from events.progress.persister import ProgressPersister
 from events.stream.hub import Hub
 from events.upkeep.damage import DamagedFiles
 from events.upkeep.ledger import LedgerWriter
+from events.usage.exchange import Exchange
 from handlers import keys
 from handlers.connection.protocols import protocol_factory
 from handlers.delivery.transfers import PURPOSES, Transfers
@@ -141,6 +142,26 @@ def follow_tail(metrics: Metrics, tail: Tail) -> None:
         "events_unknown",
         "Events of types that only a newer version knows, passed over.",
         lambda: {"": tail.unknown_count},
+    )
+
+
+def follow_exchange(metrics: Metrics, exchange: Exchange) -> None:
+    metrics.gauge(
+        "processes_sharing_limits",
+        "Web processes whose exchange of limits works; the others count for themselves.",
+        lambda: {"": exchange.is_up},
+    )
+    metrics.count(
+        "limits_exchange_failures",
+        "Exchanges of limits with other processes that failed.",
+        lambda: {"": exchange.failure_count},
+    )
+    metrics.gauge(
+        "cluster_streams",
+        "Streams of viewers in all processes that share limits, equal on every machine.",
+        exchange.totals,
+        label="limit",
+        mode="livemostrecent",
     )
 
 

@@ -41,6 +41,9 @@ from events.upkeep.trash import trash_sweep
 from events.uploads.receivers import LOOK_INTERVAL_S
 from events.uploads.sweep import upload_sweep
 from events.uploads.uploads import Uploads
+from events.usage.exchange import ConcurrencyLimit, Exchange, SharedLimits
+from events.usage.postings import Others
+from events.usage.redis_board import RedisBoard
 from handlers import keys
 from handlers.access.document_keys import PublishedKeys
 from handlers.access.revocation import Revocations
@@ -60,7 +63,7 @@ from handlers.health import migration_ids
 from handlers.user_agents import UserAgents
 from server.config.settings import Config
 from server.identity import token_verifier
-from server.metrics import follow, follow_ledger, follow_tail, metrics_listener
+from server.metrics import follow, follow_exchange, follow_ledger, follow_tail, metrics_listener
 from server.recovery import read_revocations, recovery
 from server.secrets import secrets_sha256
 from server.subscriptions import join
@@ -75,6 +78,7 @@ S3_SOURCE_THREADS = 4  # they sign URLs or wait for S3; started on demand
 PROBES_AT_ONCE = 2
 TEXTS_AT_ONCE = 2
 LAST_STORE_S = 5.0
+STREAMS, EVENT_STREAMS = "streams", "event_streams"  # limits of things at once, as they are shared
 FORGET_INTERVAL_S = 5.0  # bounds how long a deleted file still takes space
 
 Resource = Callable[[web.Application], AsyncIterator[None]]
@@ -82,11 +86,11 @@ Resource = Callable[[web.Application], AsyncIterator[None]]
 
 def resources(config: Config, dsn: str) -> list[Resource]:
     """Returns the contexts for `Application.cleanup_ctx`."""
-    ledger = Ledger()
+    ledger, others = Ledger(), Others()
     return [
         partial(_identity, config),
         partial(_storage, config, dsn),
-        partial(_delivery, config, ledger),
+        partial(_delivery, config, ledger, others),
         _old_places,
         partial(_database, config, dsn),
         partial(_membership, config),
@@ -94,10 +98,11 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         _uploads,
         _offline,
         partial(_upkeep, config, dsn),
-        partial(_events, config, dsn),
+        partial(_events, config, dsn, others),
         partial(_delivery_to_others, config, dsn),
         partial(_persister, config),
         _media_measures,
+        partial(_shared_limits, config, others),
         partial(_metrics, config),
     ]
 
@@ -119,8 +124,10 @@ async def _storage(config: Config, dsn: str, app: web.Application) -> AsyncItera
         yield
 
 
-async def _delivery(config: Config, ledger: Ledger, app: web.Application) -> AsyncIterator[None]:
-    app[keys.TRANSFERS] = Transfers(on_finished=ledger.finish)
+async def _delivery(
+    config: Config, ledger: Ledger, others: Others, app: web.Application
+) -> AsyncIterator[None]:
+    app[keys.TRANSFERS] = Transfers(ledger.finish, _elsewhere(config, others, STREAMS))
     app[keys.DAMAGED_FILES] = DamagedFiles()
     user_agents = app[keys.USER_AGENTS] = await asyncio.to_thread(UserAgents)
     sessions = app[keys.CMCD_SESSIONS] = CmcdSessions()
@@ -233,12 +240,15 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
     await retention.stop()
 
 
-async def _events(config: Config, dsn: str, app: web.Application) -> AsyncIterator[None]:
+async def _events(
+    config: Config, dsn: str, others: Others, app: web.Application
+) -> AsyncIterator[None]:
     """Emitter, hub and tail; follows the log before reading the tables, so no event is missed."""
     pool, emitter = app[keys.DATABASE], Emitter()
     app[keys.EMITTER] = emitter
     limits = HubLimits(config.sse_backlog, config.sse_per_user, config.sse_total)
-    hub = app[keys.HUB] = Hub(pool, limits, config.sse_heartbeat_s)
+    elsewhere = _elsewhere(config, others, EVENT_STREAMS)
+    hub = app[keys.HUB] = Hub(pool, limits, config.sse_heartbeat_s, elsewhere=elsewhere)
     revocations = app[keys.REVOCATIONS] = Revocations()
     join(emitter, app)
     # Grants may be older than today's GRANT_TTL.
@@ -310,6 +320,33 @@ async def _media_measures(app: web.Application) -> AsyncIterator[None]:
     with suppress(TimeoutError, *OUTAGES):
         async with asyncio.timeout(LAST_STORE_S):
             await sessions.store(pool)
+
+
+def _elsewhere(config: Config, others: Others, limit: str) -> Callable[[str], int] | None:
+    """Returns the counter of what a user has in other processes, if they are known."""
+    return None if config.redis_url is None else others.counter(limit)
+
+
+async def _shared_limits(
+    config: Config, others: Others, app: web.Application
+) -> AsyncIterator[None]:
+    if config.redis_url is None:
+        yield
+        return
+    transfers, hub = app[keys.TRANSFERS], app[keys.HUB]
+    running = {
+        STREAMS: ConcurrencyLimit(
+            transfers.streams_by_user, config.streams_per_user, transfers.end_surplus
+        ),
+        EVENT_STREAMS: ConcurrencyLimit(hub.count_by_user, config.sse_per_user),
+    }
+    taken = {**app[keys.PLAYING_LIMITS].shared(), **app[keys.REPORT_LIMITS].shared()}
+    limits = SharedLimits(taken, running)
+    exchange = Exchange(RedisBoard(config.redis_url.reveal()), limits, others)
+    follow_exchange(app[keys.METRICS], exchange)
+    exchange.start()
+    yield
+    await exchange.stop()
 
 
 async def _metrics(config: Config, app: web.Application) -> AsyncIterator[None]:

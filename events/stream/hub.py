@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from db.pool import Database
@@ -45,7 +45,7 @@ class Hub:
     """Registry of the event streams of this process.
 
     Subscribe `publish` to the emitter for every event, have the tail call `deliver` after each
-    batch, and call `beat` every `tick_s`.
+    batch, and call `beat` every `tick_s`. `elsewhere` returns a user's streams in other processes.
     """
 
     def __init__(
@@ -54,12 +54,14 @@ class Hub:
         limits: HubLimits = HubLimits(),
         heartbeat_s: float = 15.0,
         randomness: random.Random | None = None,
+        elsewhere: Callable[[str], int] | None = None,
     ) -> None:
         self.evicted_count = 0
         self.refused_counts = Counter({"user": 0, "total": 0})
         self._database = database
         self._roles = RoleLookup(database)
         self._limits = limits
+        self._elsewhere = elsewhere
         self._random = randomness or random.Random()
         self._position: int | None = None
         self._published: list[tuple[int, Event]] = []
@@ -76,6 +78,10 @@ class Hub:
     def waiting_count(self) -> int:
         """Number of events in all backlogs."""
         return sum(one.backlog_count for users in self._of_user.values() for one in users)
+
+    def count_by_user(self) -> dict[str, int]:
+        """Returns the number of streams in this process."""
+        return {user_id: len(streams) for user_id, streams in self._of_user.items()}
 
     def open(self, position: int) -> None:
         """Starts at the tail's cursor; before it, and after `close`, `subscribe` is refused."""
@@ -199,9 +205,10 @@ class Hub:
     def _check_limits(self, user_id: str) -> None:
         if self._position is None:
             raise HubClosed
-        if self._count_of(user_id) >= self._limits.per_user:
+        elsewhere = 0 if self._elsewhere is None else self._elsewhere(user_id)
+        if self._count_of(user_id) + elsewhere >= self._limits.per_user:
             self._dismiss_gone(user_id)
-        if self._count_of(user_id) >= self._limits.per_user:
+        if self._count_of(user_id) + elsewhere >= self._limits.per_user:
             self.refused_counts["user"] += 1
             raise TooManySubscribers(is_per_user=True)
         if self._count >= self._limits.total:

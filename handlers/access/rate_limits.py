@@ -9,7 +9,7 @@ draft-ietf-httpapi-ratelimit-headers-11; successful responses do not, which the 
 
 import math
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from weakref import WeakValueDictionary
 
 from handlers.access.auth import SERVICE
@@ -25,6 +25,8 @@ BANDWIDTH_BURST_S = 0.1
 # To have a bucket forgotten before it is full, an attacker needs this many signed identities within
 # the seconds in which it refills.
 MAX_USERS = 100_000
+# However much other processes gave a user, or a faulty board says they did.
+LONGEST_DEBT_S = 60.0
 
 
 class UserBuckets:
@@ -47,6 +49,18 @@ class UserBuckets:
 
     def of(self, user_id: str, now_s: float) -> TokenBucket:
         return self._remembered.get(user_id) or self._remember(user_id, now_s)
+
+    def collect(self) -> dict[str, float]:
+        """Returns what each user took since the last call."""
+        taken = {}
+        for user_id, bucket in list(self._held.items()):
+            if bucket.taken:
+                taken[user_id], bucket.taken = bucket.taken, 0.0
+        return taken
+
+    def charge(self, user_id: str, amount: float, now_s: float) -> None:
+        """Takes from a user what another process gave."""
+        self.of(user_id, now_s).charge(amount, now_s, LONGEST_DEBT_S)
 
     def _remember(self, user_id: str, now_s: float) -> TokenBucket:
         self._forget(now_s)
@@ -71,6 +85,10 @@ class ReportLimits:
         depth = REPORT_BURST * reports
         self._reports = UserBuckets(reports / period_s, depth, max_users)
         self._policy = f'"reports";q={depth};w={REPORT_BURST * period_s}'
+
+    def shared(self) -> Mapping[str, UserBuckets]:
+        """The buckets that processes share, by name."""
+        return {"reports": self._reports}
 
     def take(self, user_id: str, roles: Collection[str], now_s: float) -> float:
         """Takes one and returns 0.0, or takes nothing and returns the seconds to wait."""
@@ -112,6 +130,11 @@ class PlayingLimits:
             f'"requests";q={BURST * requests};w={BURST * period_s},'
             f' "streams";q={streams};qu="concurrent-requests"'
         )
+
+    def shared(self) -> Mapping[str, UserBuckets]:
+        """The buckets that processes share, by name."""
+        shared = {"requests": self._requests}
+        return shared if self._bandwidth is None else shared | {"bandwidth": self._bandwidth}
 
     def requests_of(self, user_id: str, roles: Collection[str], now_s: float) -> TokenBucket | None:
         """Returns the user's bucket for `admit`; None for an exempt user."""

@@ -7,7 +7,7 @@ closes the connection.
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum
 from functools import partial
@@ -44,13 +44,15 @@ class Transfer:
     """One response on its way to one client. `sent_bytes` counts the body alone, at any time.
 
     `version` is that of the enrolment which allowed it. `bandwidth`, in bytes, is shared by all
-    transfers of a user; None is no limit. Its runner sets `on_end`, which is called to stop it.
+    transfers of a user; None is no limit. It `is_counted` among the streams of a user who may have
+    so many at once. Its runner sets `on_end`, which is called to stop it.
     """
 
     __slots__ = (
         "_transfers",
         "bandwidth",
         "course_id",
+        "is_counted",
         "is_ended",
         "is_launched",
         "on_end",
@@ -71,6 +73,8 @@ class Transfer:
         purpose: Purpose,
         version: float,
         bandwidth: TokenBucket | None,
+        *,
+        is_counted: bool,
     ) -> None:
         self._transfers = transfers
         self.user_id = user_id
@@ -79,6 +83,7 @@ class Transfer:
         self.purpose: Purpose = purpose
         self.version = version
         self.bandwidth = bandwidth
+        self.is_counted = is_counted
         self.sent_bytes = 0
         self.outcome: Outcome | None = None
         self.is_ended = False
@@ -162,9 +167,14 @@ class Tally:
 
 class Transfers:
     """The transfers that run in this process. `on_finished` is called with each when it is over,
-    and periodically with tallies."""
+    and periodically with tallies. `elsewhere` returns a user's streams in other processes."""
 
-    def __init__(self, on_finished: Callable[[Transfer | Tally], None] | None = None) -> None:
+    def __init__(
+        self,
+        on_finished: Callable[[Transfer | Tally], None] | None = None,
+        elsewhere: Callable[[str], int] | None = None,
+    ) -> None:
+        self._elsewhere = elsewhere
         self._on_finished = on_finished
         self._running: set[Transfer] = set()
         self._tallies: list[Tally] = []
@@ -188,11 +198,17 @@ class Transfers:
         purpose: Purpose,
         version: float = UNVERSIONED,
         bandwidth: TokenBucket | None = None,
+        *,
+        is_limited: bool = True,
     ) -> Transfer:
-        """A transfer that runs until its `finish`."""
-        transfer = Transfer(self, user_id, course_id, video_id, purpose, version, bandwidth)
+        """A transfer that runs until its `finish`; `is_limited`: its user may have only so many."""
+        is_counted = is_limited and purpose in STREAMS
+        transfer = Transfer(
+            *(self, user_id, course_id, video_id, purpose, version, bandwidth),
+            is_counted=is_counted,
+        )
         self._running.add(transfer)
-        if purpose in STREAMS:
+        if is_counted:
             self._streams[user_id] += 1
         if len(self._running) == 1:
             self._idle.clear()
@@ -201,7 +217,7 @@ class Transfers:
     def forget(self, transfer: Transfer) -> None:
         """Called by a transfer that is over."""
         self._running.discard(transfer)
-        if transfer.purpose in STREAMS:
+        if transfer.is_counted:
             self._streams[transfer.user_id] -= 1
             if not self._streams[transfer.user_id]:
                 del self._streams[transfer.user_id]
@@ -231,8 +247,13 @@ class Transfers:
         return sum(transfer.purpose == purpose for transfer in self._running)
 
     def streams_of(self, user_id: str) -> int:
-        """Number of running streams and downloads of a user."""
-        return self._streams.get(user_id, 0)
+        """Number of running streams and downloads of a limited user, in all processes."""
+        own = self._streams.get(user_id, 0)
+        return own if self._elsewhere is None else own + self._elsewhere(user_id)
+
+    def streams_by_user(self) -> Mapping[str, int]:
+        """Number of running streams and downloads in this process."""
+        return self._streams
 
     def sent_bytes(self, purpose: Purpose) -> int:
         """Of bodies, for this purpose, those included that are on their way."""
@@ -260,6 +281,12 @@ class Transfers:
     def end_for_video(self, video_id: UUID) -> int:
         """End every transfer of a deleted video; returns their number."""
         return self._end_where(lambda t: t.video_id == video_id)
+
+    def end_surplus(self, user_id: str, kept: int) -> None:
+        """End streams of a user until `kept` are left."""
+        running = [t for t in self._running if t.user_id == user_id and t.is_counted]
+        for transfer in running[kept:]:
+            transfer.end()
 
     async def drain(self, timeout_s: float) -> int:
         """Let transfers finish for `timeout_s`, then end the rest; returns their number."""

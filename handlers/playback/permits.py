@@ -76,7 +76,9 @@ class Claim:
         tally = self.tally
         bandwidth = self.limits.bandwidth(tally.user_id, self.roles, time.monotonic())
         return self.transfers.open(
-            tally.user_id, tally.course_id, tally.video_id, tally.purpose, self.version, bandwidth
+            *(tally.user_id, tally.course_id, tally.video_id, tally.purpose),
+            *(self.version, bandwidth),
+            is_limited=self.requests is not None,
         )
 
     def _running_streams(self) -> int:

@@ -28,7 +28,6 @@ PREFIX = "COURSESTREAM_"
 # Variables of later features and the value that each has until then: any other is refused, never
 # ignored.
 RESERVED: Mapping[str, str | None] = {
-    "REDIS_URL": None,
     "PROGRESS_EVENT_RETENTION": None,
     "PSEUDONYMS": "off",
 }
@@ -125,6 +124,13 @@ class Config:
     )
     database_pool_size: int = setting(
         "DATABASE_POOL_SIZE", "10", values.integer(1, 1000), "Database connections per process."
+    )
+    redis_url: Secret | None = setting(
+        "REDIS_URL",
+        None,
+        values.redis_url(),
+        "Redis 7 or Valkey 8, by which limits per user hold over all processes and machines, see"
+        " [limits.md](limits.md); unset or away: in each process.",
     )
 
     # Empty when not set: `server.secrets.with_secrets` fills both.
@@ -357,7 +363,7 @@ class Config:
         "Events queued for one stream before it is dropped.",
     )
     sse_per_user: int = setting(
-        "SSE_PER_USER", "16", values.integer(1, 10**5), "Event streams per user in each process."
+        "SSE_PER_USER", "16", values.integer(1, 10**5), "Event streams per user."
     )
     sse_total: int = setting(
         "SSE_TOTAL", "20000", values.integer(1, 10**6), "Event streams per process."

@@ -201,6 +201,22 @@ def database_url() -> Rule:
     return Rule(parse, by_scheme.allowed, is_secret=True)
 
 
+def redis_url() -> Rule:
+    """A URL that redis-py accepts; `/1` at its end is a database's number."""
+    by_scheme = secret_url("redis", "rediss")
+
+    def parse(value: str) -> Secret:
+        parts = urlsplit(_url(value, ("redis", "rediss")))
+        if not parts.hostname or not re.fullmatch(r"/?[0-9]{0,4}", parts.path) or parts.query:
+            raise ValueError
+        if not _has_port(value):
+            raise ValueError
+        found: Secret = by_scheme.parse(value)
+        return found
+
+    return Rule(parse, f"{by_scheme.allowed}, without a query", is_secret=True)
+
+
 def url(*schemes: str) -> Rule:
     """A URL with a host and without a password, which would not be redacted."""
 

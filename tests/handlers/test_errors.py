@@ -26,6 +26,7 @@ from db.errors import (
 )
 from events import errors as events_errors
 from events.errors import (
+    BoardUnavailable,
     EventsError,
     HubClosed,
     PersisterFull,
@@ -141,6 +142,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     EventsError: (EventsError(SECRET), "internal"),
     UnknownEventType: (UnknownEventType(SECRET), "internal"),  # its handler answers 400
     UnreadableEvent: (UnreadableEvent(SECRET), "internal"),
+    BoardUnavailable: (BoardUnavailable(SECRET), "internal"),  # no request meets it
     UnfaithfulMedia: (UnfaithfulMedia(SECRET), "internal"),  # in tests of the media pipeline
     TooManySubscribers: (TooManySubscribers(is_per_user=False), "unavailable"),
     HubClosed: (HubClosed(SECRET), "unavailable"),

@@ -59,3 +59,26 @@ def test_never_more_than_depth_and_refill_passes(
         passed += amount if bucket.take(amount, now_s) == 0.0 else 0.0
 
     assert passed <= depth + rate * now_s * (1 + 1e-9) + 1e-6
+
+
+def test_what_was_counted_elsewhere_is_charged_but_not_taken():
+    bucket = TokenBucket(10, 5, 0.0)
+    bucket.take(2, 0.0)
+    bucket.owe(1, 0.0)
+
+    bucket.charge(4, 0.0, 60)
+
+    assert bucket.taken == 3
+    assert bucket.level(0.0) == pytest.approx(-2)
+    assert bucket.take(1, 0.0) == pytest.approx(0.3)
+
+
+def test_a_charge_is_for_so_long_and_never_gives():
+    bucket = TokenBucket(10, 5, 0.0)
+    bucket.charge(1e9, 0.0, 60)
+    assert bucket.level(0.0) == pytest.approx(-600)
+    bucket.owe(100, 0.0)
+
+    bucket.charge(1, 0.0, 60)
+
+    assert bucket.level(0.0) == pytest.approx(-700)

@@ -291,3 +291,35 @@ class TestReports:
 
         assert {found.take("svc", ("service",), 0.0) for _ in range(100)} == {0.0}
         assert sum(found.take("root", ("admin",), 0.0) == 0.0 for _ in range(100)) == 6
+
+
+class TestSharing:
+    def test_each_bucket_is_shared_by_its_name(self) -> None:
+        assert set(limits().shared()) == {"requests"}
+        assert set(limits(bandwidth_bytes_per_s=1000).shared()) == {"requests", "bandwidth"}
+        assert set(ReportLimits(10, 1).shared()) == {"reports"}
+
+    def test_what_was_taken_is_collected_once(self) -> None:
+        buckets = UserBuckets(10, 20)
+        buckets.of("ada", 0.0).take(3, 0.0)
+        buckets.of("bob", 0.0)
+
+        assert buckets.collect() == {"ada": 3}
+        assert buckets.collect() == {}
+
+    def test_a_transfer_whose_bucket_was_forgotten_is_collected(self) -> None:
+        buckets = UserBuckets(10, 20)
+        held = buckets.of("ada", 0.0)
+        buckets.of("bob", 1.0)
+        assert len(buckets) == 1
+        held.owe(5, 2.0)
+
+        assert buckets.collect() == {"ada": 5}
+
+    def test_a_user_unknown_here_is_charged_for_what_was_given_elsewhere(self) -> None:
+        buckets = UserBuckets(10, 20)
+
+        buckets.charge("ada", 25, 0.0)
+
+        assert buckets.of("ada", 0.0).take(1, 0.0) == pytest.approx(0.6)
+        assert buckets.collect() == {}

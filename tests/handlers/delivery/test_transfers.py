@@ -66,6 +66,21 @@ async def test_counts_are_by_purpose_and_user():
     assert await transfers.drain(0) == 3
 
 
+async def test_streams_elsewhere_count_and_surplus_ones_end():
+    transfers = Transfers(elsewhere={"ann": 3}.get)
+    tasks = await started(transfers, ANN, ANN_ELSEWHERE)
+    with transfers.open(*ANN, is_limited=False) as of_a_service:
+        assert transfers.streams_of("ann") == 2 + 3
+        assert transfers.streams_by_user() == {"ann": 2}
+
+        transfers.end_surplus("ann", 1)
+
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        assert len(ended) == 1
+        assert not of_a_service.is_ended
+    await transfers.drain(0)
+
+
 def test_who_runs_is_reported_one_by_one():
     transfers = Transfers()
     with transfers.open(*ANN), transfers.open(*BOB):

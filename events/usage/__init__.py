@@ -1,0 +1,1 @@
+"""Use of the limits per user, shared by all processes and machines."""

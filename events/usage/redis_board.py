@@ -1,0 +1,72 @@
+"""The board in Redis 7 or Valkey 8: a key for each process, which expires, and a set of their ids.
+
+A cluster (`CLUSTER`) is not supported: the keys are read together.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from events.errors import BoardUnavailable
+from events.usage.board import LEASE_S
+
+PREFIX = "coursestream:usage:"
+PROCESSES = "coursestream:processes"
+# Well within a lease, so that a slow answer is found out before the own posting expires.
+TIMEOUT_S = 1.0
+MAX_PROCESSES = 1024
+
+
+class RedisBoard:
+    """Two round trips for an exchange. Connects at the first, and again after a failure."""
+
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+        self._redis: Any = Redis.from_url(
+            url,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=2,
+            client_name="coursestream",
+            driver_info=None,  # it would read the version of redis-py from the disk
+        )
+
+    async def exchange(self, process_id: str, posting: bytes) -> Mapping[str, bytes]:
+        try:
+            return await self._exchange(process_id, posting)
+        except (RedisError, OSError, TimeoutError) as exc:
+            raise BoardUnavailable(str(exc)) from exc
+
+    async def remove(self, process_id: str) -> None:
+        try:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.delete(PREFIX + process_id)
+                pipeline.srem(PROCESSES, process_id)
+                await pipeline.execute()
+        except (RedisError, OSError, TimeoutError) as exc:
+            raise BoardUnavailable(str(exc)) from exc
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def _exchange(self, process_id: str, posting: bytes) -> dict[str, bytes]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.set(PREFIX + process_id, posting, px=int(LEASE_S * 1000))
+            pipeline.sadd(PROCESSES, process_id)
+            pipeline.smembers(PROCESSES)
+            members = (await pipeline.execute())[-1]
+        others = sorted({one.decode() for one in members} - {process_id})[:MAX_PROCESSES]
+        if not others:
+            return {}
+        found = await self._redis.mget([PREFIX + other for other in others])
+        postings = dict(zip(others, found, strict=True))
+        await self._forget([other for other, one in postings.items() if one is None])
+        return {other: one for other, one in postings.items() if one is not None}
+
+    async def _forget(self, expired: list[str]) -> None:
+        if expired:
+            await self._redis.srem(PROCESSES, *expired)
