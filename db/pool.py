@@ -6,6 +6,7 @@ sent with BEGIN, is repeated: after it nothing may run twice.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -155,7 +156,28 @@ class Database:
         self._pool = pool
         self._dsn = dsn
         self._finding: asyncio.Task[str] | None = None
+        self._waiting_since_s: dict[object, float] = {}  # the oldest first
         self.query_count = 0
+
+    @property
+    def size(self) -> int:
+        """The most connections that there may be."""
+        return self._pool.maxsize or 0
+
+    @property
+    def busy_count(self) -> int:
+        """Connections in use."""
+        return int(self._pool.size - self._pool.freesize)
+
+    @property
+    def waiting_count(self) -> int:
+        """Callers without a connection yet."""
+        return len(self._waiting_since_s)
+
+    def oldest_wait_s(self) -> float:
+        """Seconds that the first of them has waited; 0.0 while nobody waits."""
+        since_s = next(iter(self._waiting_since_s.values()), None)
+        return 0.0 if since_s is None else time.monotonic() - since_s
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Rows of a statement that may safely run twice: a read."""
@@ -196,12 +218,16 @@ class Database:
 
         Raises: DatabaseTimeout, DatabaseUnavailable.
         """
+        wait = object()
+        self._waiting_since_s[wait] = time.monotonic()
         try:
             async with wrap_errors(), asyncio.timeout(ACQUIRE_TIMEOUT_S):
                 return await self._pool.acquire()
         except DatabaseTimeout:  # also of a host that has vanished
             await self._turn_to_writable()
             raise
+        finally:
+            del self._waiting_since_s[wait]
 
     async def release(self, connection: aiopg.Connection) -> None:
         # A cancelled statement leaves its connection in mid-protocol.

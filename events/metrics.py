@@ -13,7 +13,7 @@ periodically; `text` returns the sum over all processes. When a process ends, it
 
 import sys
 from collections import Counter as Tally
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +28,9 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from events.distributions import BucketCounts
+from events.exposition import CopiedHistogram, Fact, Facts, copying
 
 PREFIX = "coursestream_"
 # From a cached range to an upload of hours, with the contract's bounds of 5 s and 30 s.
@@ -50,6 +53,8 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double every series
         self._shared_directory = shared_directory
         self._registry = CollectorRegistry()
+        self._facts = Facts(PREFIX)
+        self._registry.register(self._facts)
         self._samples: list[Callable[[], None]] = []
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._received_of: dict[str, Counter] = {}
@@ -132,6 +137,24 @@ class Metrics:
 
         self._samples.append(sample)
 
+    def histogram(
+        self,
+        name: str,
+        documentation: str,
+        read: Callable[[], Mapping[str, BucketCounts]],
+        bounds: Sequence[float],
+        label: str | None = None,
+    ) -> None:
+        """Follows distributions by label value; without a label, the one key is ""."""
+        histogram = CopiedHistogram(
+            PREFIX + name, documentation, _labels(label), buckets=bounds, registry=self._registry
+        )
+        self._samples.append(copying(histogram, read, is_labelled=label is not None))
+
+    def set_facts(self, facts: Sequence[Fact]) -> None:
+        """Sets the series that the next text tells beside those of the processes."""
+        self._facts.facts = facts
+
     def set_database(
         self, jobs: Mapping[str, int] | None, playbacks: Mapping[str, int] | None = None
     ) -> None:
@@ -190,6 +213,7 @@ class Metrics:
         if self._shared_directory is None:
             return self._registry
         everyones = CollectorRegistry()
+        everyones.register(self._facts)
         MultiProcessCollector(everyones, str(self._shared_directory))  # type: ignore[no-untyped-call]
         return everyones
 

@@ -22,6 +22,7 @@ from events.progress.session_names import SessionNames
 from events.stream.hub import Hub
 from events.takeover.s3_urls import S3Sources
 from events.upkeep.damage import DamagedFiles
+from events.upkeep.installation import InstallationFigures
 from events.upkeep.membership import Membership
 from events.uploads.settings import UploadSettings
 from events.uploads.uploads import Uploads
@@ -66,6 +67,7 @@ METRICS = web.AppKey("metrics", Metrics)
 CMCD_SESSIONS = web.AppKey("cmcd_sessions", CmcdSessions)
 MEDIA_MEASURER = web.AppKey("media_measurer", MediaMeasurer)
 USER_AGENTS = web.AppKey("user_agents", UserAgents)
+INSTALLATION = web.AppKey("installation", InstallationFigures)
 EMITTER = web.AppKey("emitter", Emitter)
 HUB = web.AppKey("hub", Hub)
 RECORD_STORE = web.AppKey("record_store", RecordStore)  # absent without one
@@ -99,6 +101,7 @@ SENDER = web.AppKey("sender", Sender)
 TRANSFERS = web.AppKey("transfers", Transfers)
 STORAGE = web.AppKey("storage", StoragePaths)
 DISK = web.AppKey("disk", Disk)  # for uploads, and for queries about the storage
+FILE_DISK = web.AppKey("file_disk", Disk)  # for files that are sent
 SANDBOX = web.AppKey("sandbox", Sandbox)
 TEXT_SANDBOX = web.AppKey("text_sandbox", Sandbox)  # text tracks do not queue behind videos
 S3_SOURCES = web.AppKey("s3_sources", S3Sources)

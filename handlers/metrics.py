@@ -40,22 +40,35 @@ async def get_metrics(request: web.Request) -> web.Response:
     viewer = await request.app[keys.VERIFIER].viewer_of(request)
     if not viewer.is_privileged:
         raise NotAllowed("Only service and admin read the metrics.")
-    return await show_metrics(request.app[keys.METRICS], request.app[keys.DATABASE])
+    return await show_metrics(request.app)
 
 
-async def show_metrics(metrics: Metrics, database: Database) -> web.Response:
+async def show_metrics(app: web.Application) -> web.Response:
     """Samples and returns all metrics; during a database outage without the database's own."""
-    metrics.set_database(*await _counts(database))
-    metrics.set_held_strays(await _unless_away(storage_identity.read_held_strays(database)))
-    metrics.set_media_differences(await _unless_away(differences.count_by_made(database)))
-    state = await _unless_away(read_server_state(database))
-    metrics.set_may_lose_commits(None if state is None else state.may_lose_commits)
+    metrics, installation = app[keys.METRICS], app[keys.INSTALLATION]
+    facts = await installation.storage_facts()
+    if await _sample_database(metrics, app[keys.DATABASE]):
+        facts += await installation.database_facts()
+    metrics.set_facts(facts)
     metrics.sample()
     text = await asyncio.to_thread(metrics.text)
     return web.Response(
         body=text,
         headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_PLAIN_0_0_4, hdrs.CACHE_CONTROL: "no-store"},
     )
+
+
+async def _sample_database(metrics: Metrics, database: Database) -> bool:
+    """Returns False while it does not answer: each further question would wait as long."""
+    of_jobs, of_playbacks = await _counts(database)
+    metrics.set_database(of_jobs, of_playbacks)
+    if of_jobs is None:
+        return False
+    metrics.set_held_strays(await _unless_away(storage_identity.read_held_strays(database)))
+    metrics.set_media_differences(await _unless_away(differences.count_by_made(database)))
+    state = await _unless_away(read_server_state(database))
+    metrics.set_may_lose_commits(None if state is None else state.may_lose_commits)
+    return True
 
 
 async def _counts(database: Database) -> tuple[dict[str, int], dict[str, int]] | tuple[None, None]:

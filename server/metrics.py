@@ -23,9 +23,9 @@ from events.upkeep.ledger import LedgerWriter
 from events.usage.exchange import Exchange
 from handlers import keys
 from handlers.connection.protocols import protocol_factory
-from handlers.delivery.transfers import PURPOSES, Transfers
 from handlers.metrics import show_metrics
 from server.config.settings import Config
+from server.delivery_metrics import follow_refusals, follow_transfers
 from server.web import middlewares
 from server.web.listener import ListenError
 from storage.tasks import end
@@ -43,28 +43,14 @@ def make_metrics(environ: Mapping[str, str] = os.environ) -> Metrics:
 def follow(app: web.Application, persister: ProgressPersister) -> None:
     """Follows the counters of the application's components."""
     metrics, database = app[keys.METRICS], app[keys.DATABASE]
-    _follow_transfers(metrics, app[keys.TRANSFERS])
+    follow_transfers(metrics, app[keys.TRANSFERS])
+    follow_refusals(metrics, app[keys.PLAYING_LIMITS], app[keys.REPORT_LIMITS])
     _follow_damage(metrics, app[keys.DAMAGED_FILES])
     _follow_shortcuts(metrics, app)
     _follow_event_streams(metrics, app[keys.HUB])
     _follow_reports(metrics, persister)
     metrics.gauge("tasks", "Tasks of the event loop.", lambda: {"": len(asyncio.all_tasks())})
     metrics.count("database_queries", "Statements sent.", lambda: {"": database.query_count})
-
-
-def _follow_transfers(metrics: Metrics, transfers: Transfers) -> None:
-    metrics.gauge(
-        "transfers_running",
-        "Answers with a video's or a picture's bytes that are on their way.",
-        lambda: {purpose: transfers.count(purpose) for purpose in PURPOSES},
-        label="purpose",
-    )
-    metrics.count(
-        "sent_bytes",
-        "Bytes of videos and pictures that were sent.",
-        lambda: {purpose: transfers.sent_bytes(purpose) for purpose in PURPOSES},
-        label="purpose",
-    )
 
 
 def _follow_damage(metrics: Metrics, damaged: DamagedFiles) -> None:
@@ -117,6 +103,12 @@ def _follow_reports(metrics: Metrics, persister: ProgressPersister) -> None:
         "Progress reports that no commit has taken up yet.",
         lambda: {"": persister.waiting_count},
     )
+    metrics.gauge(
+        "progress_commit_age_seconds",
+        "How long the oldest commit of reports under way has taken; reports wait as long.",
+        lambda: {"": persister.longest_commit_s()},
+        mode="livemax",
+    )
     metrics.count(
         "progress_reports_committed", "Progress reports.", lambda: {"": persister.report_count}
     )
@@ -127,7 +119,7 @@ def _follow_reports(metrics: Metrics, persister: ProgressPersister) -> None:
     )
     metrics.count(
         "progress_capped_seconds",
-        "Seconds that these claimed beyond it; they were not counted.",
+        "Seconds that progress reports claimed beyond what could be played; not counted.",
         lambda: {"": persister.capped_s},
     )
     metrics.count(
@@ -142,6 +134,12 @@ def follow_tail(metrics: Metrics, tail: Tail) -> None:
         "events_unknown",
         "Events of types that only a newer version knows, passed over.",
         lambda: {"": tail.unknown_count},
+    )
+    metrics.gauge(
+        "event_log_lag_seconds",
+        "Since this process had emitted all of the event log: a second while all is well.",
+        lambda: {"": tail.lag_s},
+        mode="livemax",
     )
 
 
@@ -170,6 +168,12 @@ def follow_ledger(metrics: Metrics, writer: LedgerWriter) -> None:
         "ledger_accounts_waiting",
         "Accounts with bytes sent that are not written to the database yet.",
         lambda: {"": writer.waiting_count},
+    )
+    metrics.gauge(
+        "ledger_unwritten_seconds",
+        "Since all bytes sent were in the ledger: seconds while all is well.",
+        lambda: {"": writer.unwritten_s},
+        mode="livemax",
     )
     metrics.count(
         "ledger_write_failures",
@@ -218,7 +222,7 @@ def _loopback_app(app: web.Application) -> web.Application:
     """Serves `/metrics` alone, with the error responses and headers of the main application."""
 
     async def get_metrics(_: web.Request) -> web.Response:
-        return await show_metrics(app[keys.METRICS], app[keys.DATABASE])
+        return await show_metrics(app)
 
     own = web.Application(middlewares=[middlewares.observe, middlewares.answer_errors])
     own.on_response_prepare.append(middlewares.add_common_headers)

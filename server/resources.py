@@ -24,6 +24,7 @@ from events.log.log import Tail
 from events.log.retention import Retention
 from events.log.types import Event
 from events.media.pictures import Pictures, PictureSettings
+from events.media.steps import MediaSteps
 from events.offline.file_pieces import FilePieces
 from events.progress.persister import ProgressPersister
 from events.progress.sessions import silence_watch
@@ -31,6 +32,7 @@ from events.stream.hub import Hub, HubLimits
 from events.takeover.s3_urls import S3Sources
 from events.upkeep.damage import LOOK_INTERVAL_S as DAMAGE_INTERVAL_S
 from events.upkeep.damage import DamagedFiles, Repairs
+from events.upkeep.installation import InstallationFigures
 from events.upkeep.ladder_sweep import ladder_sweep
 from events.upkeep.ledger import Ledger, LedgerWriter
 from events.upkeep.membership import Membership
@@ -63,6 +65,8 @@ from handlers.health import migration_ids
 from handlers.user_agents import UserAgents
 from server.config.settings import Config
 from server.identity import token_verifier
+from server.load_metrics import follow_load
+from server.loop_lag import LoopLag
 from server.metrics import follow, follow_exchange, follow_ledger, follow_tail, metrics_listener
 from server.recovery import read_revocations, recovery
 from server.secrets import secrets_sha256
@@ -133,6 +137,7 @@ async def _delivery(
     sessions = app[keys.CMCD_SESSIONS] = CmcdSessions()
     measurer = app[keys.MEDIA_MEASURER] = MediaMeasurer(sessions, user_agents)
     async with open_disk(FILE_THREADS, "file") as disk:
+        app[keys.FILE_DISK] = disk
         app[keys.REPRESENTATIONS] = Representations(app[keys.STORAGE], disk)
         settings = PumpSettings(
             ReadAhead(disk), config.stream_window_bytes, config.stream_stall_timeout_s
@@ -168,7 +173,10 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         app[keys.DELETION] = Deletion(pool, config.trash_retention_s)
         settings = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
         app[keys.PICTURES] = Pictures(pool, app[keys.STORAGE], app[keys.SANDBOX], settings)
-        yield
+        steps = MediaSteps(pool)
+        app[keys.SANDBOX].timing = app[keys.TEXT_SANDBOX].timing = steps.timing
+        async with steps.kept():
+            yield
 
 
 async def _membership(config: Config, app: web.Application) -> AsyncIterator[None]:
@@ -350,8 +358,15 @@ async def _shared_limits(
 
 
 async def _metrics(config: Config, app: web.Application) -> AsyncIterator[None]:
+    lag, disk = LoopLag(), app[keys.DISK]
+    installation = InstallationFigures(app[keys.DATABASE], app[keys.STORAGE].root, disk)
+    app[keys.INSTALLATION] = installation
+    follow_load(app[keys.METRICS], app, lag)
+    lag.start()
     async with metrics_listener(app, config):
         yield
+    await installation.stop()
+    await lag.stop()
 
 
 def has_shortcuts(config: Config) -> bool:

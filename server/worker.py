@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -20,11 +21,12 @@ from events.ladder.options import LadderOptions, LadderSettings
 from events.media import pipeline
 from events.media.pictures import PictureSettings
 from events.media.pipeline import Pipeline
+from events.media.steps import MediaSteps
 from events.upkeep.pairing import pair
 from server.config.settings import Config
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
-from storage.sandbox.children import Sandbox
+from storage.sandbox.children import Sandbox, Timing
 
 ATTEMPTS = 3
 # Time for the running step to end. Whoever stops the worker must wait longer, or the queue closes
@@ -47,10 +49,11 @@ class Liveness:
 
 @dataclass(frozen=True, slots=True)
 class MediaWork:
-    """The bodies of all jobs."""
+    """The bodies of all jobs; each runs in a block of `timing`, by its name."""
 
     pipeline: Pipeline
     ladders: Ladders
+    timing: Timing = nullcontext
 
 
 async def run(config: Config, dsn: str) -> None:
@@ -62,7 +65,8 @@ async def run(config: Config, dsn: str) -> None:
         if config.alternate_format:
             await pipeline.enqueue_without_alternate(database)
         await _look_for_ladders(config, database)
-        sandbox = Sandbox(1)
+        sandbox, steps = Sandbox(1), MediaSteps(database)
+        sandbox.timing = steps.timing
         ladders = Ladders(database, storage, sandbox, ladder_settings(config))
         pictures = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
         pipeline_work = Pipeline(
@@ -74,7 +78,9 @@ async def run(config: Config, dsn: str) -> None:
             completion_ratio=config.completion_ratio,
             begin_ladder=ladders.begin,
         )
-        await take_jobs(await await_writable(dsn), MediaWork(pipeline_work, ladders), Liveness())
+        work = MediaWork(pipeline_work, ladders, steps.timing)
+        async with steps.kept():
+            await take_jobs(await await_writable(dsn), work, Liveness())
 
 
 def ladder_settings(config: Config) -> LadderSettings:
@@ -125,22 +131,38 @@ def build_queue(dsn: str, work: MediaWork, liveness: Liveness) -> App:
     """Builds the job queue's application; the task bodies are in `events.media.pipeline` and
     `events.ladder.ladders`."""
     app = App(connector=AiopgConnector(dsn=dsn, maxsize=CONNECTIONS, **connection_options()))
-    _add_media_tasks(app, work.pipeline)
-    _add_ladder_tasks(app, work.ladders)
+    tasks = _Tasks(app, work.timing)
+    _add_media_tasks(tasks, work.pipeline)
+    _add_ladder_tasks(tasks, work.ladders)
     _add_retry_of_stalled(app, liveness)
     return app
 
 
-def _media_task(app: App, name: str) -> Callable[[TaskBody], Any]:
-    retry = RetryStrategy(max_attempts=ATTEMPTS - 1, wait=2)
-    register: Callable[[TaskBody], Any] = app.task(
-        name=name, queue=pipeline.QUEUE, retry=retry, pass_context=True
-    )
-    return register
+@dataclass(frozen=True, slots=True)
+class _Tasks:
+    """Registers the bodies of jobs."""
+
+    app: App
+    timing: Timing
+
+    def task(self, name: str) -> Callable[[TaskBody], Any]:
+        retry = RetryStrategy(max_attempts=ATTEMPTS - 1, wait=2)
+        register: Callable[[TaskBody], Any] = self.app.task(
+            name=name, queue=pipeline.QUEUE, retry=retry, pass_context=True
+        )
+        return lambda body: register(self._timed(name, body))
+
+    def _timed(self, name: str, body: TaskBody) -> TaskBody:
+        @wraps(body)
+        async def timed(*arguments: Any, **named: Any) -> None:
+            with self.timing(name):
+                await body(*arguments, **named)
+
+        return timed
 
 
-def _add_media_tasks(app: App, work: Pipeline) -> None:
-    @_media_task(app, pipeline.PROCESS_VIDEO)
+def _add_media_tasks(tasks: _Tasks, work: Pipeline) -> None:
+    @tasks.task(pipeline.PROCESS_VIDEO)
     async def process_video(context: JobContext, video_id: str) -> None:
         if context.job.attempts >= ATTEMPTS:  # it took its workers down with it
             await work.give_up(UUID(video_id))
@@ -148,36 +170,36 @@ def _add_media_tasks(app: App, work: Pipeline) -> None:
             is_last_attempt = context.job.attempts == ATTEMPTS - 1
             await work.run(UUID(video_id), is_last_attempt=is_last_attempt)
 
-    @_media_task(app, pipeline.MAKE_ALTERNATE)
+    @tasks.task(pipeline.MAKE_ALTERNATE)
     async def make_alternate(context: JobContext, video_id: str) -> None:
         if context.job.attempts < ATTEMPTS:  # else it took its workers down with it
             is_last_attempt = context.job.attempts == ATTEMPTS - 1
             await work.add_alternate(UUID(video_id), is_last_attempt=is_last_attempt)
 
 
-def _add_ladder_tasks(app: App, ladders: Ladders) -> None:
-    @_media_task(app, queue.PLAN_LADDER)
+def _add_ladder_tasks(tasks: _Tasks, ladders: Ladders) -> None:
+    @tasks.task(queue.PLAN_LADDER)
     async def plan_ladder(context: JobContext, video_id: str) -> None:
         if context.job.attempts >= ATTEMPTS:  # it took its workers down with it
             await ladders.give_up(UUID(video_id))
         else:
             await ladders.plan(UUID(video_id), is_last_attempt=_is_last(context))
 
-    @_media_task(app, queue.MAKE_PIECE)
+    @tasks.task(queue.MAKE_PIECE)
     async def make_ladder_piece(context: JobContext, video_id: str, lane: int) -> None:
         if context.job.attempts >= ATTEMPTS:
             await ladders.give_up_piece(UUID(video_id), lane)
         else:
             await ladders.make_piece(UUID(video_id), lane, is_last_attempt=_is_last(context))
 
-    @_media_task(app, queue.FINISH_LADDER)
+    @tasks.task(queue.FINISH_LADDER)
     async def finish_ladder(context: JobContext, video_id: str) -> None:
         if context.job.attempts >= ATTEMPTS:
             await ladders.give_up(UUID(video_id))
         else:
             await ladders.finish(UUID(video_id), is_last_attempt=_is_last(context))
 
-    @_media_task(app, queue.WRITE_PLAYLISTS)
+    @tasks.task(queue.WRITE_PLAYLISTS)
     async def write_playlists(context: JobContext, video_id: str) -> None:
         if context.job.attempts < ATTEMPTS:
             await ladders.write_playlists(UUID(video_id))

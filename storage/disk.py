@@ -7,7 +7,7 @@ waits for it first, which writers need: the file may be closed or removed next.
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from aiofiles.threadpool.binary import AsyncFileIO
 
 from storage.errors import wrap_os_errors
 from storage.tasks import to_its_end
+from storage.threads import Threads
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -30,6 +31,10 @@ class Disk:
 
     def __init__(self, executor: Executor | None = None) -> None:
         self._executor = executor
+
+    @property
+    def threads(self) -> Executor | None:
+        return self._executor
 
     def start(
         self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
@@ -78,14 +83,14 @@ SHARED_DISK = Disk()
 @asynccontextmanager
 async def open_disk(count: int, name: str) -> AsyncIterator[Disk]:
     """A disk with `count` threads of its own, closed as `open_threads`."""
-    async with open_threads(count, name) as executor:
-        yield Disk(executor)
+    async with open_threads(count, name) as threads:
+        yield Disk(threads)
 
 
 @asynccontextmanager
-async def open_threads(count: int, name: str) -> AsyncIterator[Executor]:
+async def open_threads(count: int, name: str) -> AsyncIterator[Threads]:
     """An executor of its own; running work is awaited at the end, off the loop."""
-    executor = ThreadPoolExecutor(count, name)
+    executor = Threads(count, name)
     try:
         yield executor
     finally:

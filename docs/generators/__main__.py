@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from docs.generators import api, architecture, client_config, configuration
+from docs.generators import api, architecture, client_config, configuration, dashboard
 
 DOCS = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -10,6 +10,7 @@ PAGES = {
     "architecture.svg": architecture.draw,
     "configuration.md": configuration.build,
     "openapi-python-client.yml": client_config.build,
+    "../deploy/grafana/coursestream.json": dashboard.build,
 }
 
 

@@ -7,6 +7,7 @@ the same.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC
 
@@ -121,6 +122,7 @@ class Tail:
     ) -> None:
         self.cursor = 0
         self.unknown_count = 0
+        self._current_at_s = time.monotonic()
         self._database = database
         self._dsn = dsn
         self._emitter = emitter
@@ -129,6 +131,11 @@ class Tail:
         self._reveal = reveal
         self._timeline: Timeline | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds since everything in the log was emitted: up to POLL_S while all is well."""
+        return time.monotonic() - self._current_at_s
 
     async def start(self) -> None:
         """Starts after the newest event.
@@ -190,6 +197,7 @@ class Tail:
                 self._emit(rows[start : start + EMITTED_AT_ONCE])
                 await self._deliver()
                 await asyncio.sleep(0)
+        self._current_at_s = time.monotonic()
 
     def _emit(self, rows: Sequence[Row]) -> None:
         self.unknown_count += sum(not _has_known_type(row) for row in rows)

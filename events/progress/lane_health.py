@@ -26,6 +26,10 @@ class LaneHealth:
     def end(self) -> None:
         self._began_s = None
 
+    def commit_s(self, now_s: float) -> float:
+        """Seconds since the commit under way began; 0.0 between two."""
+        return 0.0 if self._began_s is None else now_s - self._began_s
+
     def stored(self, now_s: float) -> None:
         self._stored_s, self._failed_s = now_s, None
         self._refused_users.clear()

@@ -123,6 +123,11 @@ class ProgressPersister:
         """Number of queued reports that are in no commit yet."""
         return sum(lane.waiting_count for lane in self._lanes)
 
+    def longest_commit_s(self) -> float:
+        """Seconds since the oldest commit under way began: reports wait at least as long."""
+        now_s = time.monotonic()
+        return max(lane.health.commit_s(now_s) for lane in self._lanes)
+
     async def can_store(self) -> bool:
         """True if reports can be stored; probes the database when there were only failures lately.
 

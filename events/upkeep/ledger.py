@@ -7,6 +7,7 @@ adds only once. A killed process loses at most one interval.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -129,12 +130,18 @@ class LedgerWriter:
         self._writer_id = uuid4()
         self._batch: dict[Account, int] = {}
         self._batch_number = 0
+        self._written_at_s = time.monotonic()
         self._periodic = Periodic("ledger", self.flush, INTERVAL_S, OUTAGES)
 
     @property
     def waiting_count(self) -> int:
         """Number of accounts with unwritten bytes."""
         return len(self._ledger) + len(self._batch)
+
+    @property
+    def unwritten_s(self) -> float:
+        """Seconds since all was written: up to INTERVAL_S while all is well."""
+        return time.monotonic() - self._written_at_s
 
     def start(self) -> None:
         self._periodic.start()
@@ -160,6 +167,7 @@ class LedgerWriter:
             self._batch = self._ledger.take(MAX_BATCH)
             self._batch_number += 1
             await self._write()
+        self._written_at_s = time.monotonic()
 
     async def _write(self) -> None:
         if not self._batch:

@@ -93,6 +93,10 @@ class TokenVerifier:
         self._verifiers: dict[SigningKey, _KeyVerifier] = {}
         self._remembered: BoundedCache[bytes, _Verified] = BoundedCache(REMEMBERED_TOKENS)
 
+    @property
+    def remembered_count(self) -> int:
+        return len(self._remembered)
+
     async def viewer_of(self, request: web.Request) -> Viewer:
         """Verifies the token of the header. Raises InvalidToken, Unavailable."""
         return await self.viewer_of_token(request, bearer_token(request.headers))

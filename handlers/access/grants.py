@@ -71,6 +71,10 @@ class Grants:
         self._ttl_s = ttl_s
         self._remembered: BoundedCache[str, PlaybackGrant] = BoundedCache(REMEMBERED_GRANTS)
 
+    @property
+    def remembered_count(self) -> int:
+        return len(self._remembered)
+
     def expiry(self, *, privileged: bool) -> float:
         """Returns the Unix time at which a grant minted now expires, in whole seconds as in JWT."""
         ttl_s = min(self._ttl_s, PRIVILEGED_TTL_S) if privileged else self._ttl_s

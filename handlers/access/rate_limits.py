@@ -8,7 +8,7 @@ draft-ietf-httpapi-ratelimit-headers-11; successful responses do not, which the 
 """
 
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Mapping
 from weakref import WeakValueDictionary
 
@@ -82,6 +82,7 @@ class ReportLimits:
     times as many. Each accepted report is an event, so this also bounds the log's growth."""
 
     def __init__(self, reports: int, period_s: int, max_users: int = MAX_USERS) -> None:
+        self.refused_count = 0
         depth = REPORT_BURST * reports
         self._reports = UserBuckets(reports / period_s, depth, max_users)
         self._policy = f'"reports";q={depth};w={REPORT_BURST * period_s}'
@@ -98,6 +99,7 @@ class ReportLimits:
         """Takes one report. Raises RateLimited."""
         wait_s = self.take(user_id, roles, now_s)
         if wait_s > 0.0:
+            self.refused_count += 1
             raise _refusal(
                 "You report more often than you may; send this report again later.",
                 "reports",
@@ -117,6 +119,7 @@ class PlayingLimits:
         bandwidth_bytes_per_s: int | None = None,
         max_users: int = MAX_USERS,
     ) -> None:
+        self.refused_counts = Counter({"requests": 0, "streams": 0})
         self._requests = UserBuckets(requests / period_s, BURST * requests, max_users)
         self._streams = streams
         self._bandwidth = (
@@ -153,11 +156,13 @@ class PlayingLimits:
             return
         wait_s = self._requests.of(user_id, now_s).take(1.0, now_s)
         if wait_s > 0.0:
+            self.refused_counts["requests"] += 1
             raise _refusal("You ask more often than you may.", "requests", self._policy, wait_s)
 
     def require_stream(self, roles: Collection[str], running_streams: int) -> None:
         """Raises RateLimited, with a short delay: the end of a running stream is unknown."""
         if running_streams >= self._streams and not is_free(roles):
+            self.refused_counts["streams"] += 1
             raise RateLimited(
                 f"You have {running_streams} streams at once already.",
                 retry_after_s=RETRY_SOON_S,

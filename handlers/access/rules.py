@@ -63,6 +63,10 @@ class Access:
         if right not in RIGHTS[role]:
             raise NotAllowed
 
+    @property
+    def remembered_count(self) -> int:
+        return len(self._remembered)
+
     async def may(self, viewer: Viewer, course_id: str, right: Right) -> bool:
         """True if a viewer who has access has this right, too."""
         if viewer.is_privileged:

@@ -42,6 +42,8 @@ class Sender:
         """Send the planned response. A launched transfer finishes by itself, any other has its
         outcome on return; `transfer.sent_bytes` counts the body."""
         connection = request.protocol
+        if plan.body_bytes:
+            transfer.note_asked(plan.body_bytes)
         if not plan.body_bytes or not isinstance(connection, Connection):
             return await write(request, plan, file, transfer, self._settings)
         if not connection.can_launch(request):

@@ -184,7 +184,7 @@ class ShortcutConnection(Connection):
         sent_bytes = 0 if claim.is_paced else pump.send_at_once(head, span, file)
         body_bytes = sent_bytes - len(head)
         if body_bytes == span.stop - span.start:
-            claim.tally.add(body_bytes)
+            claim.tally.note_sent(body_bytes)
             pump.last = (claim.tally, body_bytes)
             self._end_at_once()
         else:
@@ -193,6 +193,7 @@ class ShortcutConnection(Connection):
     def _send_rest(self, answer: ShortcutAnswer, settings: PumpSettings, sent_bytes: int) -> None:
         head, (start, stop), file, claim, *_ = answer
         transfer = claim.open_admitted()
+        transfer.note_asked(stop - start)
         transfer.sent_bytes = max(0, sent_bytes - len(head))
         rest = (Part(b"", ByteSpan(start + transfer.sent_bytes, stop)),)
         is_full = sent_bytes > 0

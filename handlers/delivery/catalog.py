@@ -22,6 +22,10 @@ class Catalog:
         self._remembered: BoundedCache[UUID, Video] = BoundedCache(REMEMBERED_VIDEOS)
         self._changes = 0
 
+    @property
+    def remembered_count(self) -> int:
+        return len(self._remembered)
+
     async def get(self, video_id: UUID | None) -> Video | None:
         """None when there is no such video, or no longer."""
         if video_id is None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from handlers.delivery.errors import FileTruncated
+from handlers.delivery.figures import FULL_AFTER_S, Doing
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.outcomes import log_end, outcome_of
 from handlers.delivery.ranges import ByteSpan, Part
@@ -54,6 +55,7 @@ class Pump:
     __slots__ = (
         "_at",
         "_file",
+        "_has_begun",
         "_is_corked",
         "_is_running",
         "_is_watching",
@@ -63,6 +65,7 @@ class Pump:
         "_pause",
         "_pause_s",
         "_reading",
+        "_sent_at_s",
         "_settings",
         "_socket",
         "_stall_clock",
@@ -129,13 +132,15 @@ class Pump:
         reads."""
         self._is_running = True
         self._transfer = transfer
+        self._has_begun = transfer.sent_bytes > 0
+        self._sent_at_s = self._loop.time()
         self._file = file.hold()
         self._parts = iter(parts)
         self._take_part()
         self._text = head + self._text
         self._uncounted_bytes = len(head)
         self._set_pace(transfer.bandwidth)
-        transfer.on_end = self._abort
+        transfer.on_end, transfer.doing = self._abort, self._doing
         if transfer.is_ended:
             self._abort()
         elif self._pause_s > 0.0:
@@ -175,6 +180,9 @@ class Pump:
         except (OSError, FileTruncated) as exc:
             self._end(exc)
             return
+        if not self._has_begun and self._transfer.sent_bytes:
+            self._has_begun = True
+            self._transfer.note_first_byte()
         if self._text or self._at < self._stop or self._take_part():
             self._wait()
         else:
@@ -200,6 +208,7 @@ class Pump:
             file.found_short()
             raise FileTruncated
         self._at = start + sent_bytes
+        self._sent_at_s = self._loop.time()
         self._transfer.sent_bytes += sent_bytes
         if self._transfer.bandwidth is not None:
             self._pause_s = self._transfer.bandwidth.owe(sent_bytes, time.monotonic())
@@ -210,6 +219,15 @@ class Pump:
             return False
         self._text, self._at, self._stop = part.prefix, part.span.start, part.span.stop
         return True
+
+    def _doing(self) -> Doing:
+        """The wait of the response under way; asked between turns of the loop."""
+        if self._reading is not None:
+            return Doing.DISK
+        if self._pause is not None:
+            return Doing.PACED
+        is_full = self._loop.time() - self._sent_at_s > FULL_AFTER_S
+        return Doing.CLIENT if is_full else Doing.SENDING
 
     def _wait(self) -> None:
         """For the disk, for the bandwidth, or for room: a slow client may take any time as long as

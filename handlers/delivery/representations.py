@@ -30,6 +30,10 @@ class Representations:
         self._disk = disk
         self._remembered: BoundedCache[Name, Facts] = BoundedCache(REMEMBERED_FILES)
 
+    @property
+    def remembered_count(self) -> int:
+        return len(self._remembered)
+
     async def find(
         self,
         course_id: str,

@@ -6,6 +6,7 @@ closes the connection.
 
 import asyncio
 import math
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from functools import partial
 from typing import Literal, Self, get_args
 from uuid import UUID
 
+from handlers.delivery.figures import Doing, PurposeFigures
 from handlers.token_bucket import TokenBucket
 
 Purpose = Literal["stream", "download", "thumbnail"]
@@ -40,18 +42,29 @@ class Outcome(Enum):
     FAILED = "failed"
 
 
+BROKEN = tuple(one for one in Outcome if one is not Outcome.COMPLETE)
+
+
+def reason_of(outcome: Outcome) -> str:
+    """Name of an outcome in the metrics."""
+    return outcome.name.lower()
+
+
 class Transfer:
     """One response on its way to one client. `sent_bytes` counts the body alone, at any time.
 
     `version` is that of the enrolment which allowed it. `bandwidth`, in bytes, is shared by all
     transfers of a user; None is no limit. It `is_counted` among the streams of a user who may have
-    so many at once. Its runner sets `on_end`, which is called to stop it.
+    so many at once. Its runner sets `on_end`, which is called to stop it, and `doing`, which tells
+    what it does.
     """
 
     __slots__ = (
+        "_opened_s",
         "_transfers",
         "bandwidth",
         "course_id",
+        "doing",
         "is_counted",
         "is_ended",
         "is_launched",
@@ -76,6 +89,7 @@ class Transfer:
         *,
         is_counted: bool,
     ) -> None:
+        self._opened_s = time.monotonic()
         self._transfers = transfers
         self.user_id = user_id
         self.course_id = course_id
@@ -89,6 +103,7 @@ class Transfer:
         self.is_ended = False
         self.is_launched = False  # it goes on by itself when its handler has returned
         self.on_end: Callable[[], None] | None = None
+        self.doing: Callable[[], Doing] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -109,8 +124,21 @@ class Transfer:
     def finish(self, outcome: Outcome | None) -> None:
         """Record its end and remove it from the running ones."""
         self.outcome = outcome
-        self.on_end = None
+        self.on_end = self.doing = None
         self._transfers.forget(self)
+
+    def note_asked(self, size_bytes: int) -> None:
+        """Count the size of the body that it is to send."""
+        self._transfers.figures[self.purpose].asked_bytes.observe(size_bytes)
+
+    def note_first_byte(self) -> None:
+        """The first bytes of its body were sent just now."""
+        waited_s = time.monotonic() - self._opened_s
+        self._transfers.figures[self.purpose].first_byte_s.observe(waited_s)
+
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self._opened_s
 
     def take_back(self, size_bytes: int) -> None:
         """Uncount bytes of a finished transfer that its client did not receive."""
@@ -138,7 +166,15 @@ class Tally:
     They do not run and cannot be ended, so they are no transfers, only their sum counts.
     """
 
-    __slots__ = ("_transfers", "course_id", "purpose", "sent_bytes", "user_id", "video_id")
+    __slots__ = (
+        "_asked_bytes",
+        "_transfers",
+        "course_id",
+        "purpose",
+        "sent_bytes",
+        "user_id",
+        "video_id",
+    )
 
     def __init__(
         self,
@@ -154,6 +190,12 @@ class Tally:
         self.video_id = video_id
         self.purpose: Purpose = purpose
         self.sent_bytes = 0
+        self._asked_bytes = transfers.figures[purpose].asked_bytes
+
+    def note_sent(self, size_bytes: int) -> None:
+        """Count a whole response."""
+        self._asked_bytes.observe(size_bytes)
+        self.add(size_bytes)
 
     def add(self, size_bytes: int) -> None:
         if self.sent_bytes == 0:
@@ -180,6 +222,8 @@ class Transfers:
         self._tallies: list[Tally] = []
         self._streams: Counter[str] = Counter()  # by user
         self._sent_bytes: Counter[Purpose] = Counter()
+        self.figures = {purpose: PurposeFigures() for purpose in PURPOSES}
+        self.broken_counts = Counter({reason_of(one): 0 for one in BROKEN})
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -221,6 +265,7 @@ class Transfers:
             self._streams[transfer.user_id] -= 1
             if not self._streams[transfer.user_id]:
                 del self._streams[transfer.user_id]
+        self._note_end(transfer)
         self._report(transfer)
         if not self._running:
             self._idle.set()
@@ -245,6 +290,14 @@ class Transfers:
     def count(self, purpose: Purpose) -> int:
         """Number of running transfers for this purpose."""
         return sum(transfer.purpose == purpose for transfer in self._running)
+
+    def count_by_doing(self) -> Counter[str]:
+        """Number of running transfers by what they do; one that is about to begin is sending."""
+        counts = Counter({one.value: 0 for one in Doing})
+        counts.update(
+            (one.doing() if one.doing is not None else Doing.SENDING).value for one in self._running
+        )
+        return counts
 
     def streams_of(self, user_id: str) -> int:
         """Number of running streams and downloads of a limited user, in all processes."""
@@ -295,6 +348,13 @@ class Transfers:
         ended = self._end_where(lambda _: True)
         await self._is_idle_within(_LONGEST_FAREWELL_S)
         return ended
+
+    def _note_end(self, transfer: Transfer) -> None:
+        """Only of those that sent something: others answered with a head alone."""
+        if transfer.sent_bytes:
+            self.figures[transfer.purpose].duration_s.observe(transfer.age_s)
+        if transfer.outcome in BROKEN:
+            self.broken_counts[reason_of(transfer.outcome)] += 1
 
     def _report(self, ended: Transfer | Tally) -> None:
         self._sent_bytes[ended.purpose] += ended.sent_bytes

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from aiohttp import web
 
 from handlers.delivery.errors import FileTruncated
+from handlers.delivery.figures import FULL_AFTER_S, Doing
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.outcomes import log_end, outcome_of
 from handlers.delivery.pump import PumpSettings
@@ -60,12 +61,16 @@ class _Writer:
         self._response = response
         self._transfer = transfer
         self._settings = settings
+        self._waits_for = Doing.SENDING
+        self._began_writing_s = time.monotonic()
 
     def __enter__(self) -> "_Writer":
         self._socket: socket.socket = self._transport.get_extra_info("socket").dup()
+        self._transfer.doing = self._doing
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._transfer.doing = None
         self._socket.close()
 
     async def write(self, plan: TransferPlan, file: OpenFile) -> None:
@@ -95,6 +100,7 @@ class _Writer:
         chunk_bytes = min(_CHUNK_BYTES, self._settings.window_for(self._transfer.bandwidth))
         for start in range(part.span.start, part.span.stop, chunk_bytes):
             span = ByteSpan(start, min(start + chunk_bytes, part.span.stop))
+            self._waits_for = Doing.DISK
             await self._settings.read_ahead.make_resident(file, span)
             # A read from the page cache.
             chunk = os.pread(file.descriptor, span.size_bytes, start)
@@ -107,13 +113,21 @@ class _Writer:
         await self._keep_pace(0)  # for what other responses to the user took beyond the limit
         if self._transport.is_closing():
             raise ConnectionResetError
+        if not self._transfer.sent_bytes:
+            self._transfer.note_first_byte()
         self._transfer.sent_bytes += len(chunk)
+        self._waits_for, self._began_writing_s = Doing.CLIENT, time.monotonic()
         await self._response.write(chunk)
         await self._keep_pace(len(chunk))
+
+    def _doing(self) -> Doing:
+        is_full = time.monotonic() - self._began_writing_s > FULL_AFTER_S
+        return Doing.SENDING if self._waits_for is Doing.CLIENT and not is_full else self._waits_for
 
     async def _keep_pace(self, sent_bytes: int) -> None:
         bandwidth = self._transfer.bandwidth
         if bandwidth is not None:
+            self._waits_for = Doing.PACED
             await asyncio.sleep(bandwidth.owe(sent_bytes, time.monotonic()))
 
     @contextmanager

@@ -11,9 +11,10 @@ kernel may refuse.
 import copy
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -54,6 +55,7 @@ from storage.sandbox.pool import ChildPool
 from storage.text_track import RewrittenTrack
 
 _T = TypeVar("_T")
+Timing = Callable[[str], AbstractContextManager[Any]]
 
 MEMORY_BYTES = 1 << 30
 MAX_ANSWER_BYTES = 64 * 1024
@@ -68,13 +70,21 @@ _SCANNED_BYTES_PER_S = 20_000_000
 
 
 class Sandbox(LadderChildren):
-    """Runs media functions, at most `max_concurrency` at once, others after up to `max_wait_s`."""
+    """Runs media functions, at most `max_concurrency` at once, others after up to `max_wait_s`.
+
+    Each runs in a block of `timing`, by the function's name.
+    """
 
     def __init__(
         self, max_concurrency: int, *, max_wait_s: float = 60.0, child: Child | None = None
     ) -> None:
         self._pool = ChildPool(child or Child(), max_concurrency, max_wait_s)
         self._owner: str | None = None
+        self.timing: Timing = nullcontext
+
+    @property
+    def pool(self) -> ChildPool:
+        return self._pool
 
     def for_owner(self, owner: str) -> Self:
         """The same sandbox for the work of one user, who never takes all of its slots."""
@@ -314,4 +324,5 @@ class Sandbox(LadderChildren):
         budget = Budget(memory_bytes, cpu_s or math.ceil(timeout_s) + 1, file_bytes, nice, is_idle)
         order = Order(function, msgspec.Raw(encode(task)), budget, os.getpid())
         call = Call(order, timeout_s, content, max_answer_bytes, on_progress)
-        return await self._pool.run(call, result_type, most_interruptions, self._owner)
+        with self.timing(function):
+            return await self._pool.run(call, result_type, most_interruptions, self._owner)

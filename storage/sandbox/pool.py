@@ -14,6 +14,7 @@ from storage.errors import SandboxBusy, StorageError
 from storage.sandbox.answers import decode_result
 from storage.sandbox.child_process import Call, Child, run_child
 from storage.sandbox.outcome import final_error
+from storage.waits import PoolWaits
 
 _T = TypeVar("_T")
 
@@ -30,6 +31,9 @@ class ChildPool:
     """Children, at most `max_concurrency` at once; further calls wait for up to `max_wait_s`."""
 
     def __init__(self, child: Child, max_concurrency: int, max_wait_s: float) -> None:
+        self.size = max_concurrency
+        self.busy_count = 0
+        self.waits = PoolWaits()
         self._child = child
         self._slots = asyncio.Semaphore(max_concurrency)
         self._slots_per_owner = max(1, max_concurrency - 1)
@@ -60,6 +64,21 @@ class ChildPool:
 
     @asynccontextmanager
     async def _slot(self, owner: str | None) -> AsyncIterator[None]:
+        """Raises: SandboxBusy."""
+        wait = self.waits.begin()
+        try:
+            async with self._share_of(owner):
+                self.waits.end(wait)
+                self.busy_count += 1
+                try:
+                    yield
+                finally:
+                    self.busy_count -= 1
+        finally:
+            self.waits.end(wait)
+
+    @asynccontextmanager
+    async def _share_of(self, owner: str | None) -> AsyncIterator[None]:
         """Raises: SandboxBusy."""
         give_up_at_s = asyncio.get_running_loop().time() + self._max_wait_s
         if owner is None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import aiohttp
 import pytest
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from db import jobs
@@ -16,10 +17,11 @@ from handlers import keys
 from handlers import metrics as metrics_module
 from tests.handlers.conftest import Service, StartService
 from tests.listening import listening
-from tests.running import free_port
+from tests.running import ROOT, free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+PAGE = ROOT / "docs" / "metrics.md"
 MORE_TASKS = 200  # more than a service has that nobody uses; its own come and go
 
 
@@ -106,6 +108,10 @@ async def test_reports_statements_and_jobs_are_reported(shared_service: Service,
     assert found["database_playbacks playing"] == before["database_playbacks playing"] + 1
     # No media worker takes it up here.
     assert found["database_jobs todo"] == before["database_jobs todo"] + 1
+    waiting = "database_task_jobs todo process_video"
+    assert found[waiting] == before.get(waiting, 0) + 1
+    assert found["storage_free_bytes"] > 0
+    assert "database_stored_bytes" in found
 
 
 async def test_media_that_differ_from_their_upload_are_counted(shared_service: Service) -> None:
@@ -179,7 +185,8 @@ async def test_database_that_is_away_does_not_hide_the_rest(
     found = await scrape(shared_service)
 
     assert found["database_up"] == 0
-    assert found["event_subscribers"] == 0
+    assert found["event_subscribers"] == found["storage_up"] - 1 == 0
+    assert "database_stored_bytes" not in found
 
 
 async def test_database_that_is_silent_does_not_hold_the_rest(
@@ -197,3 +204,60 @@ async def test_counting_needs_no_statement(shared_service: Service) -> None:
     await shared_service.ask(None, "GET", "/healthz")
 
     assert shared_service.app[keys.DATABASE].query_count - before <= 1  # the log's tail polls
+
+
+async def test_ranges_transfers_pools_and_caches_are_reported(
+    shared_service: Service, mp4: Path
+) -> None:
+    video = await shared_service.ready_video(mp4)
+    playback = (await shared_service.ask("ada", "POST", f"videos/{video['id']}/playback")).json
+    before = await scrape(shared_service)
+    for _ in range(3):  # the second and the third are repeated on the connection
+        sent = await shared_service.ask(
+            None, "GET", playback["stream_url"], headers={"Range": "bytes=0-1023"}
+        )
+        assert sent.status == 206
+    found = await scrape(shared_service)
+
+    for bound in ("1024.0", "+Inf"):
+        name = f"range_bytes_bucket {bound} stream"
+        assert found[name] == before[name] + 3
+    assert found["range_bytes_sum stream"] == before["range_bytes_sum stream"] + 3 * 1024
+    assert found["transfer_duration_seconds_count stream"] >= 1
+    assert found["transfer_first_byte_seconds_count stream"] >= 1
+    assert found["transfers_by_state sending"] == found["transfers_by_state client"] == 0
+    assert found["transfers_broken_total stalled"] == before["transfers_broken_total stalled"]
+    assert found["pool_size database"] == shared_service.config.database_pool_size
+    assert found["pool_waiting upload_threads"] == 0
+    assert found["pool_oldest_wait_seconds media_children"] == 0
+    assert found["cache_entries open_files"] >= 1
+    assert found["loop_lag_seconds_count"] > 0
+    assert found["event_log_lag_seconds"] < 5
+    assert found["ledger_unwritten_seconds"] < 60
+    assert found["progress_commit_age_seconds"] == 0
+
+
+async def test_refused_reports_are_counted_by_their_limit(shared_service: Service) -> None:
+    limits = shared_service.app[keys.REPORT_LIMITS]
+    before = (await scrape(shared_service))["refusals_total reports"]
+    limits.refused_count += 1
+
+    assert (await scrape(shared_service))["refusals_total reports"] == before + 1
+
+
+async def test_page_defines_every_metric_as_the_service_does(shared_service: Service) -> None:
+    text = (await shared_service.ask("svc", "GET", "/metrics")).body.decode()
+    told = {
+        f"| `{name_of(family)}` | {family.type} | {family.documentation} |"
+        for family in text_string_to_metric_families(text)
+        if family.name.startswith("coursestream_")
+    }
+    defined = {line for line in PAGE.read_text().splitlines() if line.startswith("| `")}
+
+    assert sorted(told - defined) == []
+    assert sorted(defined - told) == []
+
+
+def name_of(family: Metric) -> str:
+    """As expressions name it: of a counter with its ending."""
+    return f"{family.name}_total" if family.type == "counter" else family.name

@@ -31,10 +31,11 @@ from db.insight.recount import Upkeep
 from db.insight.rollups import Curve, Day
 from db.log import event_log, partitions, timelines
 from db.log.event_log import EventFilter, NewEvent
-from db.media import assets, differences, file_pieces, ladders, rungs, text_tracks
+from db.media import assets, differences, file_pieces, ladders, rungs, steps, text_tracks
 from db.media.assets import RepresentationRow, StoryboardRow, ThumbnailRow
 from db.media.ladders import PieceRow
 from db.media.rungs import LadderFile, MadeRung, RungRow
+from db.media.steps import StepCounts
 from db.media.text_tracks import TrackName
 from db.postgres import server_state
 from db.privacy import erasures, personal_rows
@@ -50,7 +51,15 @@ from db.replacements import NewReplacement, Replacement
 from db.takeover import announcements, imports, references, taken_modules, viewer_positions
 from db.takeover.announcements import Announcement
 from db.takeover.viewer_positions import ViewerPosition
-from db.upkeep import bytes_served, file_rows, replaced_files, storage_identity, trash, trash_clock
+from db.upkeep import (
+    bytes_served,
+    file_rows,
+    operating_figures,
+    replaced_files,
+    storage_identity,
+    trash,
+    trash_clock,
+)
 from db.upkeep.bytes_served import Account
 from db.uploads import NewUpload, Upload
 from db.videos import MediaFacts, NewVideo
@@ -397,6 +406,17 @@ _UPLOADS = (
     call(uploads.delete_old),
 )
 
+_OPERATING = (
+    call(operating_figures.count_jobs),
+    call(operating_figures.count_renditions),
+    call(operating_figures.count_ladders),
+    call(operating_figures.count_deliveries),
+    call(operating_figures.count_open_uploads),
+    call(operating_figures.read_standbys),
+    call(steps.add, [StepCounts("remux", "done", [0, 1], 0.5)]),
+    call(steps.list_all),
+)
+
 _UPKEEP = (
     call(bytes_served.add, uuid4(), 1, {Account(NOW.date(), "c0", V, "u7", "stream"): 10}),
     call(bytes_served.sent_to, "u7", V),
@@ -507,4 +527,4 @@ CALLS = (
     _LOG + _DELIVERY + _STRUCTURE + _VIDEOS + _MEDIA + _PROGRESS + _UPLOADS + _UPKEEP + _TAKEOVER
 )
 
-CALLS += _INSIGHT
+CALLS += _INSIGHT + _OPERATING

@@ -135,6 +135,7 @@ ROWS = {
         INSERT INTO viewing_curves VALUES ('{VIDEO}', true, 3000, '{{1}}', '{{2}}')""",
     "0045_timelines": "INSERT INTO database_timelines VALUES (7, 0, 10)",
     "0062_large_tables": "INSERT INTO periodic_turns VALUES ('a task')",
+    "0063_media_steps": "INSERT INTO media_steps VALUES ('remux', 'done', '{1, 0}', 0.5)",
     "0064_quality": f"""
         INSERT INTO quality_days VALUES ('{VIDEO}', '2026-12-01', 'phone', 'Safari', '4g', 'c1',
             '1', 1, 1, 0, 0, 1, 900, 89888, 0, 1, 1, 1, 1, 1, 2, 1000, 9000, 0, 0, 0, 0, 0)""",

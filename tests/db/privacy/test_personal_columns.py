@@ -34,6 +34,7 @@ ladder_files: file_name kind sha256
 ladder_pieces: kind facts
 ladders: options source_sha256 published_source_sha256 state plan
 media_differences: made differences
+media_steps: step outcome counts
 modules: id course_id title
 periodic_turns: task
 playback_session_names: session_id

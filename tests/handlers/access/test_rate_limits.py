@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from handlers.access.rate_limits import (
     BANDWIDTH_BURST_S,
+    REPORT_BURST,
     PlayingLimits,
     ReportLimits,
     UserBuckets,
@@ -97,6 +98,22 @@ class TestRequests:
 
         with pytest.raises(RateLimited):
             found.require_request("root", ("admin",), 0.0)
+
+
+def test_refusals_are_counted_by_limit() -> None:
+    playing, reports = limits(1, 3600, streams=1), ReportLimits(1, 3600)
+    admitted(playing)
+    for _ in range(2):
+        refusal(playing)
+    with pytest.raises(RateLimited):
+        playing.require_stream(ADA, 1)
+    for _ in range(REPORT_BURST):
+        reports.require("ada", ADA, 0.0)
+    with pytest.raises(RateLimited):
+        reports.require("ada", ADA, 0.0)
+
+    assert playing.refused_counts == {"requests": 2, "streams": 1}
+    assert reports.refused_count == 1
 
 
 @given(

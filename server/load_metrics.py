@@ -1,0 +1,119 @@
+"""Metrics of load: what waits for a thread, a connection or a child, and what the caches hold."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from aiohttp import web
+
+from db.pool import Database
+from events.distributions import SHORT_BOUNDS_S
+from events.metrics import Metrics
+from handlers import keys
+from server.loop_lag import LoopLag
+from storage.disk import Disk
+from storage.sandbox.pool import ChildPool
+from storage.threads import Threads
+
+
+class Load(NamedTuple):
+    """A pool at the moment."""
+
+    size: int
+    busy_count: int
+    waiting_count: int
+    oldest_wait_s: float
+
+
+ReadLoad = Callable[[], Load]
+
+
+def follow_load(metrics: Metrics, app: web.Application, lag: LoopLag) -> None:
+    """Follows the application's pools, its caches and its loop."""
+    _follow_pools(metrics, _pools(app))
+    _follow_caches(metrics, app)
+    metrics.histogram(
+        "loop_lag_seconds",
+        "Delay of a timer of the event loop: every client of the process waits as long.",
+        lambda: {"": lag.seconds},
+        SHORT_BOUNDS_S,
+    )
+
+
+def _pools(app: web.Application) -> dict[str, ReadLoad]:
+    database, sandbox, texts = app[keys.DATABASE], app[keys.SANDBOX], app[keys.TEXT_SANDBOX]
+    threads = {
+        "upload_threads": app[keys.DISK],
+        "file_threads": app[keys.FILE_DISK],
+    }
+    return {
+        "database": lambda: _load_of_database(database),
+        "media_children": lambda: _load_of(sandbox.pool),
+        "text_children": lambda: _load_of(texts.pool),
+        **{name: _reader(disk) for name, disk in threads.items()},
+    }
+
+
+def _reader(disk: Disk) -> ReadLoad:
+    threads = disk.threads
+    assert isinstance(threads, Threads)
+    return lambda: _load_of(threads)
+
+
+def _load_of(pool: ChildPool | Threads) -> Load:
+    return Load(pool.size, pool.busy_count, len(pool.waits), pool.waits.oldest_s())
+
+
+def _load_of_database(database: Database) -> Load:
+    return Load(
+        database.size, database.busy_count, database.waiting_count, database.oldest_wait_s()
+    )
+
+
+def _follow_pools(metrics: Metrics, pools: dict[str, ReadLoad]) -> None:
+    metrics.gauge(
+        "pool_size",
+        "Connections, threads or children that there may be.",
+        lambda: {name: read().size for name, read in pools.items()},
+        label="pool",
+    )
+    metrics.gauge(
+        "pool_busy",
+        "Connections, threads or children at work.",
+        lambda: {name: read().busy_count for name, read in pools.items()},
+        label="pool",
+    )
+    metrics.gauge(
+        "pool_waiting",
+        "Calls that wait for a connection, a thread or a child.",
+        lambda: {name: read().waiting_count for name, read in pools.items()},
+        label="pool",
+    )
+    metrics.gauge(
+        "pool_oldest_wait_seconds",
+        "How long the first waiting call has waited; of all processes the longest.",
+        lambda: {name: read().oldest_wait_s for name, read in pools.items()},
+        label="pool",
+        mode="livemax",
+    )
+
+
+def _follow_caches(metrics: Metrics, app: web.Application) -> None:
+    metrics.gauge(
+        "cache_entries",
+        "Entries of the caches in memory; none grows beyond its bound.",
+        lambda: _cache_sizes(app),
+        label="cache",
+    )
+
+
+def _cache_sizes(app: web.Application) -> dict[str, int]:
+    shortcut = app.get(keys.RANGE_SHORTCUT)
+    return {
+        "enrolments": app[keys.ACCESS].remembered_count,
+        "grants": app[keys.GRANTS].remembered_count,
+        "open_files": len(app[keys.OPEN_FILES]),
+        "representations": app[keys.REPRESENTATIONS].remembered_count,
+        "requests": 0 if shortcut is None else len(shortcut),
+        "tokens": app[keys.VERIFIER].remembered_count,
+        "videos": app[keys.CATALOG].remembered_count,
+    }
