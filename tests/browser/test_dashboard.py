@@ -41,6 +41,11 @@ INSERT INTO videos (id, course_id, module_id, title, original_filename, status, 
         'undecodable', 'The file is damaged at 0:12.', 60, 320, 180, 'mp4', 'h264', 'video/mp4',
         true, 1000, 'tess')
 """
+CROWD = """
+INSERT INTO enrollments (course_id, user_id, role, created_at)
+    SELECT 'crowd', 'student-' || n, 'student', now() + n * interval '1 second'
+    FROM generate_series(1, 60) n
+"""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -246,6 +251,20 @@ async def test_tables_are_saved_as_the_service_writes_them(taught: Taught) -> No
             assert saved == await answer.read()
 
 
+async def test_students_come_a_page_at_a_time(taught: Taught) -> None:
+    await taught.studio.furnish("crowd", "A crowd", tom="instructor")
+    await taught.execute(CROWD)
+    page = await taught.studio.open("tom", "/dashboard/courses/crowd")
+    students = page.get_by_role("region", name="Students")
+    await expect(students.get_by_text("1–50")).to_be_visible()
+    await students.get_by_role("button", name="Next page").click()
+    await expect(students.get_by_text("51–60")).to_be_visible()
+    await expect(students.get_by_role("rowheader").first).to_have_text("student-51")
+    await expect(students.get_by_role("button", name="Next page")).to_be_disabled()
+    await students.get_by_role("button", name="Previous page").click()
+    await expect(students.get_by_role("rowheader").first).to_have_text("student-1")
+
+
 async def test_the_operator_sees_the_server_live(taught: Taught) -> None:
     page = await taught.studio.open("root", "/dashboard", "admin")
     await page.get_by_role("link", name="The server").click()
@@ -256,6 +275,11 @@ async def test_the_operator_sees_the_server_live(taught: Taught) -> None:
     await expect(problem).to_contain_text("The file is damaged at 0:12.")
     storage = page.get_by_role("row", name="Introduction to Optics")
     await expect(storage).to_contain_text("MB")
+    await page.get_by_text("30 days", exact=True).click()
+    first = (await taught.read("popular?days=30"))["items"][0]
+    row = page.get_by_role("region", name="Most watched").get_by_role("row").nth(1)
+    await expect(row.locator(f"a[href$='{first['video_id']}']")).to_be_visible()
+    await expect(row.get_by_role("cell").first).to_have_text(str(first["viewers"]))
 
     await taught.watch("ada", taught.lonely, [[5, 6]])
 

@@ -268,6 +268,7 @@ export const de: Catalogue = {
       measuring: "Gemessen, seit diese Seite offen ist; der erste Wert kommt in einigen Sekunden.",
       rate: "{time}: {size} und {reports} Meldungen je Sekunde",
     },
+    popular: { title: "Am meisten gesehen", days: { one: "{count} Tag", other: "{count} Tage" } },
     problems: {
       title: "Probleme",
       none: "Keine Probleme",

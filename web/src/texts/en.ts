@@ -263,6 +263,7 @@ export const en = {
       measuring: "Measured since this page was opened; the first value comes in some seconds.",
       rate: "{time}: {size} and {reports} reports a second",
     },
+    popular: { title: "Most watched", days: { one: "{count} day", other: "{count} days" } },
     problems: {
       title: "Problems",
       none: "No problems",

@@ -1,5 +1,6 @@
 // What stands in the place of figures: that they load, are not for this viewer, or not to be had.
 
+import type { ComponentChildren } from "preact";
 import { ButtonLink } from "../../design/button.tsx";
 import { Chip } from "../../design/chip.tsx";
 import { EmptyState, ErrorState } from "../../design/states.tsx";
@@ -16,6 +17,22 @@ export function Unanswered({ error, reload }: Fresh<unknown>) {
   if (status === 404) return <Missing />;
   return (
     <ErrorState title={text("dashboard.notLoaded")} onRetry={reload} isPage>
+      <FailureText error={error} />
+    </ErrorState>
+  );
+}
+
+interface PartProps<T> {
+  fresh: Fresh<T>;
+  children: (value: T) => ComponentChildren;
+}
+
+/** A part of a page with an answer of its own. */
+export function Part<T>({ fresh: { value, error, reload }, children }: PartProps<T>) {
+  if (value !== undefined) return <>{children(value)}</>;
+  if (!error) return <div class="skeleton tile__skeleton" aria-busy="true" />;
+  return (
+    <ErrorState title={text("dashboard.notLoaded")} onRetry={reload}>
       <FailureText error={error} />
     </ErrorState>
   );

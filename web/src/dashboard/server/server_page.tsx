@@ -9,6 +9,7 @@ import { Tile, Tiles } from "../parts/tiles.tsx";
 import { Freshness, Refused, Unanswered } from "../parts/trouble.tsx";
 import { useFresh } from "../parts/use_fresh.ts";
 import { SERVER_URL, type ServerFigures } from "../service/figures.ts";
+import { PopularSection } from "./popular_section.tsx";
 import { ProblemsTable } from "./problems_table.tsx";
 import { StorageSection } from "./storage_section.tsx";
 import { ThroughputChart } from "./throughput_chart.tsx";
@@ -42,6 +43,7 @@ function Server() {
         <LiveTiles figures={figures} />
         <ThroughputChart rates={ratesOf(samples)} />
         <ProblemsTable problems={figures.problems} damagedFiles={figures.damaged_files} />
+        <PopularSection />
         <StorageSection />
       </div>
     </>

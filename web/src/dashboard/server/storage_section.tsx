@@ -3,6 +3,7 @@
 import { Pager, usePages } from "../../design/pager.tsx";
 import { ProgressBar } from "../../design/progress_bar.tsx";
 import { bytes, number, percent, text } from "../../texts/texts.ts";
+import { Part } from "../parts/trouble.tsx";
 import { useFresh } from "../parts/use_fresh.ts";
 import { STORAGE_URL, type StorageFigures } from "../service/figures.ts";
 import { courseFiguresAddress } from "../service/routes.ts";
@@ -11,11 +12,11 @@ const EVERY_MS = 60_000;
 const COURSES_A_PAGE = 10;
 
 export function StorageSection() {
-  const { value } = useFresh<StorageFigures>(STORAGE_URL, { everyMs: EVERY_MS });
+  const storage = useFresh<StorageFigures>(STORAGE_URL, { everyMs: EVERY_MS });
   return (
     <section aria-labelledby="storage-title">
       <h2 id="storage-title">{text("dashboard.storage.title")}</h2>
-      {value ? <Storage storage={value} /> : <div class="skeleton tile__skeleton" />}
+      <Part fresh={storage}>{(value) => <Storage storage={value} />}</Part>
     </section>
   );
 }

@@ -1,7 +1,5 @@
 // Figures as the service answers them; docs/analytics.md defines each.
 
-import type { Api } from "../../service/api.ts";
-
 export interface DayFigures {
   day: string;
   viewers: number;
@@ -53,6 +51,14 @@ export interface StudentRow {
 export interface StudentPage {
   items: StudentRow[];
   next_cursor: string | null;
+}
+
+export interface PopularRow {
+  video_id: string;
+  course_id: string;
+  title: string;
+  viewers: number;
+  watched_seconds: number;
 }
 
 export interface Problem {
@@ -109,14 +115,16 @@ export function studentsUrl(courseId: string): string {
   return `${ROOT}/courses/${encodeURIComponent(courseId)}/students`;
 }
 
-export function readStudents(
-  api: Api,
-  courseId: string,
-  cursor: string | null,
-  limit: number,
-): Promise<StudentPage> {
+export function studentsPageUrl(courseId: string, cursor: string | null, limit: number): string {
   const query = new URLSearchParams({ limit: `${limit}`, ...(cursor && { cursor }) });
-  return api.read(`${studentsUrl(courseId)}?${query}`);
+  return `${studentsUrl(courseId)}?${query}`;
+}
+
+export const POPULAR_DAYS = ["1", "7", "30"] as const;
+export type PopularDays = (typeof POPULAR_DAYS)[number];
+
+export function popularUrl(days: PopularDays): string {
+  return `${ROOT}/popular?days=${days}`;
 }
 
 export const SERVER_URL = `${ROOT}/server`;
