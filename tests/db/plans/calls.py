@@ -21,7 +21,7 @@ from db import (
     web_processes,
 )
 from db.delivery import deliveries, watched_videos, webhooks
-from db.insight import changes, cmcd, figures, quality, rollups
+from db.insight import changes, cmcd, figures, problems, quality, rollups, storage_shares
 from db.insight import recount as viewing_recount
 from db.insight.changes import Conditions, QualityFigures, ViewingChange
 from db.insight.cmcd import CmcdKey
@@ -131,6 +131,7 @@ TEACHER = replace(STUDENT, user_id="teacher0", instructor_course_ids=["c0"], stu
 ADMIN = replace(STUDENT, user_id="root", is_privileged=True, student_course_ids=[])
 HOURLY = "by one process, once an hour"
 BY_COMMAND = "by the operator, while lectures are taken over"
+SHOWN = "0.2 s of 100,000 videos, for an operator's page, and once in five minutes for the metrics"
 SUM = "0.2 s of 100,000 videos, when an upload begins"
 MOST_EVENTS = 10_001  # events.stream: more than these are a reset
 
@@ -413,6 +414,8 @@ _OPERATING = (
     call(operating_figures.count_deliveries),
     call(operating_figures.count_open_uploads),
     call(operating_figures.read_standbys),
+    Call(storage_shares.list_shares, (20,), most_rows=75_000, reason=SHOWN),
+    Call(problems.list_problems, (100,), most_rows=30_000, reason=SHOWN),
     call(steps.add, [StepCounts("remux", "done", [0, 1], 0.5)]),
     call(steps.list_all),
 )
