@@ -5,6 +5,7 @@
 import type { LicenceAnswer, Progress, Report, Terms, Video } from "./answers.ts";
 import { userOf } from "./claims.ts";
 import { ApiError, send, sendJson } from "./client.ts";
+import { videoUrl } from "./urls.ts";
 
 /** Gives a bearer token; `isRefused` when the last one has been refused. */
 export type TokenSource = (isRefused: boolean) => Promise<string | null> | string | null;
@@ -29,7 +30,7 @@ export class Service {
 
   openPlayback(videoId: string, sessionId?: string): Promise<Terms> {
     const body = sessionId ? { session_id: sessionId } : {};
-    return this.#json("POST", `${videoPath(videoId)}/playback`, body);
+    return this.#json("POST", `${videoUrl(videoId)}/playback`, body);
   }
 
   openEvents(): Promise<{ events_url: string }> {
@@ -37,15 +38,15 @@ export class Service {
   }
 
   video(videoId: string): Promise<Video> {
-    return this.#json("GET", videoPath(videoId));
+    return this.#json("GET", videoUrl(videoId));
   }
 
   progress(videoId: string): Promise<Progress> {
-    return this.#json("GET", `${videoPath(videoId)}/progress`);
+    return this.#json("GET", `${videoUrl(videoId)}/progress`);
   }
 
   report(videoId: string, report: Report): Promise<Progress> {
-    return this.#json("PUT", `${videoPath(videoId)}/progress`, report);
+    return this.#json("PUT", `${videoUrl(videoId)}/progress`, report);
   }
 
   /** A licence to keep a lesson on this device; `height` null for the sound alone. */
@@ -53,7 +54,7 @@ export class Service {
     videoId: string,
     wish: { height: number | null; captions: string[] },
   ): Promise<LicenceAnswer> {
-    return this.#json("POST", `${videoPath(videoId)}/offline`, wish);
+    return this.#json("POST", `${videoUrl(videoId)}/offline`, wish);
   }
 
   renewOffline(renewUrl: string, licence: string): Promise<LicenceAnswer> {
@@ -100,8 +101,4 @@ export class Service {
     if (this.#token === refused) this.#token = await this.#ask(true);
     return this.#token === refused ? null : this.#token;
   }
-}
-
-function videoPath(id: string) {
-  return `/api/v1/videos/${encodeURIComponent(id)}`;
 }

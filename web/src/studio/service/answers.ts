@@ -69,8 +69,3 @@ export interface CueWarning {
   line: number;
   detail: string;
 }
-
-export interface Page<T> {
-  items: T[];
-  next_cursor: string | null;
-}

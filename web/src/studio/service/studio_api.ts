@@ -1,6 +1,8 @@
 // What a teacher asks of the service, and changes.
 
-import { ApiError, type SendOptions, send, sendJson } from "../../service/client.ts";
+import { ApiError } from "../../service/client.ts";
+import { COURSES, courseUrl, videoUrl } from "../../service/urls.ts";
+import { ViewerClient } from "../../service/viewer_client.ts";
 import type {
   Course,
   CourseSummary,
@@ -8,15 +10,12 @@ import type {
   Enrollment,
   Lesson,
   Module,
-  Page,
   ProgressItem,
   Role,
 } from "./answers.ts";
 
-const PAGE_SIZE = 200;
 const MAX_PAGES = 2_000; // 400,000 rows of progress
 const PICTURE_TIMEOUT_MS = 150_000; // all sizes are made before the answer comes
-const PICTURES = "image/webp, image/*;q=0.8";
 
 /** A track of a video: `captions/de`, `chapters`. */
 export type TrackName = "chapters" | `captions/${string}`;
@@ -27,58 +26,49 @@ export interface Track {
   etag: string | null;
 }
 
-export class StudioApi {
-  readonly token: string | null;
-  #refused: () => void;
-
-  /** `refused` is called when the sign-in has ended. */
-  constructor(token: string | null, refused: () => void) {
-    this.token = token;
-    this.#refused = refused;
-  }
-
+export class StudioApi extends ViewerClient {
   courses(): Promise<CourseSummary[]> {
-    return this.#everything("/api/v1/courses");
+    return this.everything(COURSES, MAX_PAGES);
   }
 
   course(id: string): Promise<Course> {
-    return this.#json("GET", courseUrl(id));
+    return this.json("GET", courseUrl(id));
   }
 
   putCourse(id: string, title: string): Promise<CourseSummary> {
-    return this.#json("PUT", courseUrl(id), { body: { title } });
+    return this.json("PUT", courseUrl(id), { body: { title } });
   }
 
   async deleteCourse(id: string) {
-    await this.#send("DELETE", courseUrl(id));
+    await this.send("DELETE", courseUrl(id));
   }
 
   putModule(courseId: string, { id, title, position }: Module): Promise<Module> {
-    return this.#json("PUT", moduleUrl(courseId, id), { body: { title, position } });
+    return this.json("PUT", moduleUrl(courseId, id), { body: { title, position } });
   }
 
   async deleteModule(courseId: string, id: string) {
-    await this.#send("DELETE", moduleUrl(courseId, id));
+    await this.send("DELETE", moduleUrl(courseId, id));
   }
 
   enrollments(courseId: string): Promise<Enrollment[]> {
-    return this.#everything(`${courseUrl(courseId)}/enrollments`);
+    return this.everything(`${courseUrl(courseId)}/enrollments`, MAX_PAGES);
   }
 
   enrol(courseId: string, userId: string, role: Role): Promise<Enrollment> {
-    return this.#json("PUT", enrollmentUrl(courseId, userId), { body: { role } });
+    return this.json("PUT", enrollmentUrl(courseId, userId), { body: { role } });
   }
 
   async withdraw(courseId: string, userId: string) {
-    await this.#send("DELETE", enrollmentUrl(courseId, userId));
+    await this.send("DELETE", enrollmentUrl(courseId, userId));
   }
 
   video(id: string): Promise<Lesson> {
-    return this.#json("GET", videoUrl(id));
+    return this.json("GET", videoUrl(id));
   }
 
   renameVideo(id: string, title: string): Promise<Lesson> {
-    return this.#json("PATCH", videoUrl(id), { body: { title } });
+    return this.json("PATCH", videoUrl(id), { body: { title } });
   }
 
   /** A plain link to the file; null where no cookie opens it. */
@@ -88,31 +78,31 @@ export class StudioApi {
 
   /** `position` is its place in the module. */
   place(id: string, position: number | null): Promise<Lesson> {
-    return this.#json("PATCH", videoUrl(id), { body: { position } });
+    return this.json("PATCH", videoUrl(id), { body: { position } });
   }
 
   async deleteVideo(id: string) {
-    await this.#send("DELETE", videoUrl(id));
+    await this.send("DELETE", videoUrl(id));
   }
 
   restoreVideo(id: string): Promise<Lesson> {
-    return this.#json("POST", `${videoUrl(id)}/restore`);
+    return this.json("POST", `${videoUrl(id)}/restore`);
   }
 
   chooseFrame(id: string, at: number): Promise<Lesson> {
     const options = { body: { at }, timeoutMs: PICTURE_TIMEOUT_MS };
-    return this.#json("PUT", `${videoUrl(id)}/thumbnail`, options);
+    return this.json("PUT", `${videoUrl(id)}/thumbnail`, options);
   }
 
   sendPicture(id: string, picture: Blob): Promise<Lesson> {
     const options = { body: picture, bodyType: picture.type, timeoutMs: PICTURE_TIMEOUT_MS };
-    return this.#json("PUT", `${videoUrl(id)}/thumbnail`, options);
+    return this.json("PUT", `${videoUrl(id)}/thumbnail`, options);
   }
 
   /** Null where there is none yet. */
   async track(videoId: string, name: TrackName): Promise<Track | null> {
     try {
-      const response = await this.#send("GET", trackUrl(videoId, name), { accept: "text/vtt" });
+      const response = await this.send("GET", trackUrl(videoId, name), { accept: "text/vtt" });
       return { vtt: await response.text(), etag: response.headers.get("ETag") };
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return null;
@@ -129,67 +119,23 @@ export class StudioApi {
   ): Promise<Lesson & { warnings: CueWarning[] }> {
     const headers: Record<string, string> = etag ? { "If-Match": etag } : { "If-None-Match": "*" };
     const options = { body: text, bodyType: "text/vtt", headers };
-    return this.#json("PUT", trackUrl(videoId, name), options);
+    return this.json("PUT", trackUrl(videoId, name), options);
   }
 
   async deleteTrack(videoId: string, name: TrackName) {
-    await this.#send("DELETE", trackUrl(videoId, name));
+    await this.send("DELETE", trackUrl(videoId, name));
   }
 
   /** Everyone's progress in a course, page by page. */
   progress(courseId: string): AsyncGenerator<ProgressItem[]> {
-    return this.#pages(`${courseUrl(courseId)}/progress`);
-  }
-
-  async picture(url: string): Promise<Blob> {
-    return (await this.#send("GET", url, { accept: PICTURES })).blob();
-  }
-
-  openEvents(): Promise<{ events_url: string }> {
-    return this.#json("POST", "/api/v1/events/grant", { body: {} });
+    return this.pages(`${courseUrl(courseId)}/progress`, MAX_PAGES);
   }
 
   /** The most bytes that a file may have; null where the server does not say. */
   async mostBytes(): Promise<number | null> {
-    const response = await this.#send("OPTIONS", "/api/v1/uploads");
+    const response = await this.send("OPTIONS", "/api/v1/uploads");
     return Number(response.headers.get("Tus-Max-Size")) || null;
   }
-
-  async #everything<T>(url: string): Promise<T[]> {
-    const items: T[] = [];
-    for await (const page of this.#pages<T>(url)) items.push(...page);
-    return items;
-  }
-
-  async *#pages<T>(url: string): AsyncGenerator<T[]> {
-    let cursor: string | null = null;
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const query = new URLSearchParams({ limit: `${PAGE_SIZE}`, ...(cursor && { cursor }) });
-      const answer: Page<T> = await this.#json("GET", `${url}?${query}`);
-      yield answer.items;
-      cursor = answer.next_cursor;
-      if (!cursor) return;
-    }
-  }
-
-  #json<T>(method: string, url: string, options: SendOptions = {}): Promise<T> {
-    return this.#noticing(sendJson<T>(method, url, { ...options, token: this.token }));
-  }
-
-  #send(method: string, url: string, options: SendOptions = {}): Promise<Response> {
-    return this.#noticing(send(method, url, { ...options, token: this.token }));
-  }
-
-  #noticing<T>(answer: Promise<T>): Promise<T> {
-    return answer.catch((error: unknown) => {
-      if (error instanceof ApiError && error.status === 401) this.#refused();
-      throw error;
-    });
-  }
-}
-
-function courseUrl(id: string) {
-  return `/api/v1/courses/${encodeURIComponent(id)}`;
 }
 
 function moduleUrl(courseId: string, id: string) {
@@ -198,10 +144,6 @@ function moduleUrl(courseId: string, id: string) {
 
 function enrollmentUrl(courseId: string, userId: string) {
   return `${courseUrl(courseId)}/enrollments/${encodeURIComponent(userId)}`;
-}
-
-function videoUrl(id: string) {
-  return `/api/v1/videos/${encodeURIComponent(id)}`;
 }
 
 function trackUrl(videoId: string, name: TrackName) {
