@@ -1,9 +1,10 @@
 // Who is signed in, and the choices of theirs that hold on every page: language, scheme, sign out.
 
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import { keepPreferences, readPreferences, SCHEMES } from "../browser/preferences.ts";
 import { LANGUAGES, languageName, text } from "../texts/texts.ts";
 import { Button } from "./button.tsx";
+import { useClosing } from "./closing.ts";
 import { Field } from "./field.tsx";
 import { Icon } from "./icons.tsx";
 import { initials } from "./initials.ts";
@@ -130,24 +131,4 @@ function SchemeChoice() {
       </div>
     </fieldset>
   );
-}
-
-/** Close on Escape, on a press elsewhere, and when the focus goes elsewhere. */
-function useClosing(
-  isOpen: boolean,
-  place: { current: HTMLElement | null },
-  close: (isByKey: boolean) => void,
-) {
-  useEffect(() => {
-    if (!isOpen) return;
-    const listening = new AbortController();
-    const { signal } = listening;
-    const leave = ({ target }: Event) => {
-      if (target instanceof Node && !place.current?.contains(target)) close(false);
-    };
-    addEventListener("pointerdown", leave, { signal });
-    addEventListener("focusin", leave, { signal });
-    addEventListener("keydown", ({ key }) => key === "Escape" && close(true), { signal });
-    return () => listening.abort();
-  }, [isOpen]);
 }

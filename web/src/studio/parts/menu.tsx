@@ -1,6 +1,7 @@
 // Further actions on a thing, behind three dots.
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { useClosing } from "../../design/closing.ts";
 import { Icon, type IconName } from "../../design/icons.tsx";
 
 export interface MenuItem {
@@ -19,17 +20,9 @@ export function Menu({ label, items }: { label: string; items: readonly MenuItem
     setOpen(false);
     if (isByKey) button.current?.focus();
   };
+  useClosing(isOpen, place, close);
   useEffect(() => {
-    if (!isOpen) return;
     place.current?.querySelector<HTMLElement>("[role=menuitem]:not(:disabled)")?.focus();
-    const leave = ({ target }: Event) =>
-      target instanceof Node && !place.current?.contains(target) && close(false);
-    addEventListener("pointerdown", leave);
-    addEventListener("focusin", leave);
-    return () => {
-      removeEventListener("pointerdown", leave);
-      removeEventListener("focusin", leave);
-    };
   }, [isOpen]);
   return (
     <div class="menu" ref={place}>
@@ -72,7 +65,7 @@ export function Menu({ label, items }: { label: string; items: readonly MenuItem
 
 function move(
   event: KeyboardEvent & { currentTarget: HTMLElement },
-  close: (byKey: boolean) => void,
+  close: (isByKey: boolean) => void,
 ) {
   const items = [...event.currentTarget.querySelectorAll<HTMLElement>("button:not(:disabled)")];
   const at = items.indexOf(document.activeElement as HTMLElement);
@@ -82,7 +75,7 @@ function move(
     Home: 0,
     End: items.length - 1,
   };
-  if (event.key === "Escape" || event.key === "Tab") return close(true);
+  if (event.key === "Tab") return close(true);
   const next = places[event.key];
   if (next === undefined) return;
   event.preventDefault();
