@@ -17,6 +17,7 @@ const PAGES = join(SOURCE, "pages");
 const ELEMENT = "element/course-video.ts";
 const WORKER = "offline/service_worker.ts";
 const KEPT_PAGE = "watch.html"; // the page that opens without a connection
+const INCLUDED = /^ *\{\{([\w./-]+\.html)\}\}\n/gm;
 const NAMED = /\{\{([\w@./-]+)\}\}/g;
 const ASSET = /\.(svg|woff2)$/;
 const ADDRESS = "/static/"; // handlers/pages serves DIST here
@@ -122,8 +123,18 @@ function fillPage(html, made) {
 
 async function readPages() {
   const paths = await filesBelow(PAGES, /\.html$/);
-  const read = async (path) => ({ name: basename(path), html: await readFile(path, "utf8") });
-  return Promise.all(paths.map(read));
+  return Promise.all(
+    paths.map(async (path) => ({ name: basename(path), html: await withIncludes(path) })),
+  );
+}
+
+/** A page with the files in the places of their names, as `{{design/head.html}}`. */
+async function withIncludes(path) {
+  const html = await readFile(path, "utf8");
+  const names = new Set([...html.matchAll(INCLUDED)].map(([, name]) => name));
+  const parts = await Promise.all([...names].map((name) => readFile(join(SOURCE, name), "utf8")));
+  const included = new Map([...names].map((name, i) => [name, parts[i]]));
+  return html.replaceAll(INCLUDED, (_, name) => included.get(name));
 }
 
 async function writePages(pages, made) {
