@@ -14,15 +14,9 @@ from storage.mp4.faststart import move_index_to_front
 from storage.samples import write_clock_mp4
 from tests.chromium import TIMEOUT_MS, open_chromium
 from tests.serving import Serve, call, processed
-from tests.web_build import WEB
 
 DESKTOP = ViewportSize(width=1280, height=860)
 RESULTS = Path(__file__).resolve().parents[2] / "test-results"
-AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
-VIOLATIONS = """async () => {
-    const { violations } = await axe.run();
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-}"""
 
 
 @dataclass
@@ -110,11 +104,3 @@ async def drop(page: Page, target: Locator, files: Sequence[Path]) -> None:
         event = {"type": kind, **place, "data": data}
         await devtools.send("Input.dispatchDragEvent", event)
     await devtools.detach()
-
-
-async def violations(page: Page) -> list[str]:
-    """The faults that axe-core finds on the page as it is."""
-    if not await page.evaluate("'axe' in globalThis"):
-        await page.evaluate(AXE.read_text())
-    found: list[str] = await page.evaluate(VIOLATIONS)
-    return found

@@ -10,17 +10,13 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.campus import COURSES, STUDENT, TEACHER, WIDTHS, Campus, opened_campus
 from tests.browser.theatre import RESULTS
 from tests.chromium import VIDEO, until
 from tests.serving import Serve, served_from
-from tests.web_build import DIST, WEB, built_pages
+from tests.web_build import DIST, built_pages
 
-AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
-VIOLATIONS = """async () => {
-    const { violations } = await axe.run(document, { resultTypes: ['violations'] });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-}"""
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PAGE_WIDTH = "document.documentElement.scrollWidth"
 # Of what stands alone; links in running text are as high as their line.
@@ -76,7 +72,6 @@ async def opened(campus: Campus, name: str, **options: Any) -> Page:
     if name.startswith("watch"):
         await until(page, f"{VIDEO}.readyState >= 2")
     await page.evaluate("document.fonts.ready.then(() => true)")
-    await page.evaluate(AXE.read_text())
     return page
 
 
@@ -105,7 +100,7 @@ async def test_a_page_bars_nobody_at_any_width_in_any_scheme(campus: Campus, nam
         for scheme in SCHEMES:
             await page.emulate_media(color_scheme=scheme)
             await page.screenshot(path=RESULTS / f"{name}-{width}-{scheme}.png")
-            found[width, scheme] = await page.evaluate(VIOLATIONS)
+            found[width, scheme] = await violations(page)
 
     assert found == {state: [] for state in found}
 
@@ -144,7 +139,7 @@ async def test_language_and_scheme_are_chosen_by_keys_and_kept(campus: Campus) -
     await page.keyboard.press("Space")
     await until(page, "document.documentElement.dataset.scheme === 'dark'")
     await until(page, "document.getAnimations().length === 0")  # colours go over into each other
-    assert await page.evaluate(VIOLATIONS) == []
+    assert await violations(page) == []
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("button", name=STUDENT)).to_be_focused()
 
