@@ -6,6 +6,7 @@ import io
 import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from storage.mp4.faststart import move_index_to_front
 from storage.piece_hashes import PIECE_BYTES
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
+from tests.browser.axe import violations
 from tests.browser.theatre import RESULTS, play_on
 from tests.chromium import TIMEOUT_MS, VIDEO, open_profile, until
 from tests.serving import Serve, call, ready_video_of, served_from
@@ -26,6 +28,14 @@ from tests.web_build import built_pages
 LENGTH_S = 40
 FILLER = random.Random(20261201).randbytes(2 * PIECE_BYTES + 54_321)
 SLOW_BYTES_PER_S = 4_000_000
+SLOW = {
+    "offline": False,
+    "latency": 0,
+    "uploadThroughput": -1,
+    "downloadThroughput": SLOW_BYTES_PER_S,
+}
+FULL_BYTES = PIECE_BYTES + 2_000_000  # one piece, and the page
+LICENCE_LIFE = timedelta(days=14)
 LADDER_TIMEOUT_S = 120
 # The picture at a second, as a PNG.
 SHOWN_AT = f"""async (second) => {{
@@ -145,6 +155,18 @@ async def play_without_server(study: Study, profile: Path) -> None:
         await until(page, f"{VIDEO}.readyState >= 2 && {VIDEO}.currentTime > 21")
 
 
+async def refuses_after_the_end(study: Study, profile: Path) -> None:
+    """Opens the kept lesson a day after its licence has ended, by the clock of the device."""
+    async with open_profile(profile) as context:
+        await context.clock.set_fixed_time(datetime.now(UTC) + LICENCE_LIFE + timedelta(days=1))
+        page = await study.watch(context, None)
+        refusal = page.get_by_role("alert")
+        await expect(refusal).to_contain_text("This video may no longer be played offline.")
+        await expect(refusal).to_contain_text("Connect to the internet")
+        await page.screenshot(path=RESULTS / "offline-ended.png")
+        assert await violations(page) == []
+
+
 async def reaches_the_service(study: Study, user_id: str) -> None:
     """Waits for the seconds that were watched without it."""
 
@@ -179,11 +201,7 @@ async def test_a_download_goes_on_in_the_middle_of_a_piece_after_a_restart(study
         page = await study.watch(context, "commuter")
         await open_dialog(page)
         network = await context.new_cdp_session(page)
-        limits = {"offline": False, "latency": 0, "uploadThroughput": -1}
-        await network.send(
-            "Network.emulateNetworkConditions",
-            {**limits, "downloadThroughput": SLOW_BYTES_PER_S},
-        )
+        await network.send("Network.emulateNetworkConditions", SLOW)
         await page.get_by_role("button", name="Download", exact=True).click()
         await expect(page.locator("dialog .amount")).to_contain_text("4.2 MB of")
         await page.get_by_role("button", name="Pause").click()
@@ -231,6 +249,7 @@ async def sign_out(page: Page, user_id: str, choice: str | None) -> None:
         await expect(question).to_contain_text("Keep 1 lesson on this device?")
         await expect(question.get_by_role("listitem")).to_have_text("lecture.mp4")
         await page.screenshot(path=RESULTS / "sign-out.png")
+        assert await violations(page) == []
         await question.get_by_role("button", name=choice).click()
 
 
@@ -258,7 +277,33 @@ async def test_who_signs_out_decides_on_the_lessons_kept(study: Study) -> None:
         assert await page.evaluate("navigator.serviceWorker.getRegistrations()") == []
 
 
-async def test_one_height_of_a_ladder_is_kept(study: Study) -> None:
+async def test_a_full_disk_pauses_a_download_until_there_is_room(study: Study) -> None:
+    await study.enrol("hoarder")
+    async with open_profile(study.directory / "hoarder") as context:
+        page = await study.watch(context, "hoarder")
+        faults: list[object] = []
+        page.on("pageerror", lambda fault: faults.append(fault))
+        await open_dialog(page)
+        browser = await context.new_cdp_session(page)
+        await browser.send("Network.emulateNetworkConditions", SLOW)
+        await page.get_by_role("button", name="Download", exact=True).click()
+        await expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+        disk = {"origin": study.serve.url}
+        await browser.send("Storage.overrideQuotaForOrigin", {**disk, "quotaSize": FULL_BYTES})
+        refusal = page.get_by_role("dialog").get_by_role("alert")
+        await expect(refusal).to_contain_text("There is not enough room on this device.")
+        await expect(page.get_by_role("status").filter(has_text="Paused")).to_be_visible()
+        await page.screenshot(path=RESULTS / "download-full.png")
+        assert await violations(page) == []
+
+        assert faults == []
+        await browser.send("Storage.overrideQuotaForOrigin", disk)
+        await page.get_by_role("button", name="Resume").click()
+        await expect(page.get_by_role("status").filter(has_text="Kept")).to_be_visible()
+
+
+async def test_one_height_of_a_ladder_is_kept_until_its_licence_ends(study: Study) -> None:
     study.serve.settings["RENDITIONS"] = "180,96"
     await study.stop()
     await asyncio.to_thread(study.serve.start)
@@ -278,3 +323,4 @@ async def test_one_height_of_a_ladder_is_kept(study: Study) -> None:
     await study.stop()
 
     await play_without_server(study, profile)
+    await refuses_after_the_end(study, profile)

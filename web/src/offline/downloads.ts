@@ -8,6 +8,7 @@ import { type Claims, isCurrent, licensedBytes, verifyLicence } from "./licence.
 import {
   changeLesson,
   isComplete,
+  isFullDisk,
   keepOnly,
   type Lesson,
   listLessons,
@@ -284,8 +285,7 @@ function isRefusal({ code }: ApiError): boolean {
 
 function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  const isFull = error instanceof DOMException && error.name === "QuotaExceededError";
-  if (isFull) return new ApiError(413, { code: "no-room" });
+  if (isFullDisk(error)) return new ApiError(413, { code: "no-room" });
   throw error;
 }
 

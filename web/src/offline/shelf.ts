@@ -63,6 +63,11 @@ export function isComplete({ keptBytes, totalBytes }: Lesson): boolean {
   return keptBytes >= totalBytes;
 }
 
+/** True for the error of a write that no room was left for. */
+export function isFullDisk(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "QuotaExceededError";
+}
+
 /** All lessons of a viewer, or of everybody; none where the browser keeps nothing. */
 export async function listLessons(userId?: string): Promise<Lesson[]> {
   try {

@@ -4,7 +4,7 @@
 
 import { ApiError, readProblem } from "../service/client.ts";
 import type { LicensedFile } from "./licence.ts";
-import type { Piece } from "./shelf.ts";
+import { isFullDisk, type Piece } from "./shelf.ts";
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 const MAX_SILENCE_MS = 30_000;
@@ -60,7 +60,8 @@ async function pour(url: string, offset: number, writer: PieceWriter, signal: Ab
     }
   } catch (cause) {
     signal.throwIfAborted();
-    throw cause instanceof ApiError ? cause : Object.assign(new ApiError(0), { cause });
+    if (cause instanceof ApiError || isFullDisk(cause)) throw cause;
+    throw Object.assign(new ApiError(0), { cause });
   } finally {
     watch.end();
     await writer.keepRest();
