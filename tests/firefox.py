@@ -17,6 +17,7 @@ import pytest
 FIREFOX = Path("/usr/bin/firefox-esr")
 START_TIMEOUT_S = 60
 ANSWER_TIMEOUT_S = 60
+ENTER = "\ue007"  # as WebDriver names the key
 PREFERENCES = {
     "media.autoplay.default": 0,
     "browser.shell.checkDefaultBrowser": False,
@@ -56,6 +57,26 @@ class FirefoxPage:
         )
         assert told["type"] == "success", told["exceptionDetails"]["text"]
         return json.loads(told["result"]["value"])
+
+    async def type(self, text: str) -> None:
+        """Presses a key for each character; `ENTER` is one of them."""
+        presses = [{"type": kind, "value": one} for one in text for kind in ("keyDown", "keyUp")]
+        keys = {"type": "key", "id": "keyboard", "actions": presses}
+        await self._session.ask("input.performActions", context=self._context, actions=[keys])
+
+    async def choose_files(self, expression: str, *files: Path) -> None:
+        """Chooses files for the `<input type=file>` that the expression is."""
+        told = await self._session.ask(
+            "script.evaluate",
+            expression=expression,
+            target={"context": self._context},
+            awaitPromise=False,
+        )
+        element = {"sharedId": told["result"]["sharedId"]}
+        names = [str(file) for file in files]
+        await self._session.ask(
+            "input.setFiles", context=self._context, element=element, files=names
+        )
 
     async def screenshot(self, path: Path) -> None:
         told = await self._session.ask("browsingContext.captureScreenshot", context=self._context)

@@ -1,4 +1,4 @@
-"""The player in Firefox: watched, sought, taken up again, reported, and kept without a server."""
+"""Firefox: a lecture watched, sought, taken up again and kept; the studio fills a course."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +11,7 @@ import pytest_asyncio
 from storage.samples import write_clock_mp4
 from tests.browser.theatre import RESULTS
 from tests.chromium import VIDEO, until
-from tests.firefox import FirefoxPage, open_firefox
+from tests.firefox import ENTER, FirefoxPage, open_firefox
 from tests.serving import Serve, ready_video, served_from
 from tests.waiting import wait_until
 from tests.web_build import built_pages
@@ -75,6 +75,40 @@ async def test_a_lecture_is_watched_sought_and_taken_up_again(serving: Serve, ad
     assert (first_from, second_from) == pytest.approx((0, 25), abs=0.6)
     assert 1 < first_to < 20
     assert second_to == pytest.approx(place, abs=0.6)
+
+
+async def press(page: FirefoxPage, name: str) -> None:
+    """Presses the button with this text, once it is there."""
+    buttons = "[...document.querySelectorAll('button')]"
+    button = f"{buttons}.find((one) => one.textContent.trim() === '{name}')"
+    await shows(page, f"{button} !== undefined")
+    await page.evaluate(f"{button}.click()")
+
+
+async def enter_title(page: FirefoxPage, title: str) -> None:
+    await shows(page, "document.querySelector('dialog input') !== null")
+    await page.evaluate("document.querySelector('dialog input').focus()")
+    await page.type(title + ENTER)
+    await shows(page, "document.querySelector('dialog') === null")
+
+
+async def test_a_course_gets_a_film_in_the_studio(serving: Serve) -> None:
+    film = serving.data_dir.parent / "Lecture_03-final.mp4"
+    await asyncio.to_thread(write_clock_mp4, film, 4)
+    async with open_firefox(serving.data_dir.parent / "teacher") as page:
+        await page.goto(f"{serving.url}/studio#token={serving.token('root', 'admin')}")
+        await press(page, "New course")
+        await enter_title(page, "Optics")
+        await press(page, "New module")
+        await enter_title(page, "Week 1")
+        await shows(page, "document.querySelector('.module h2')?.textContent === 'Week 1'")
+
+        await page.choose_files("document.querySelector('.module input[type=file]')", film)
+
+        await shows(page, "document.querySelector('.lesson')?.dataset.status === 'ready'")
+        await page.screenshot(RESULTS / "firefox-studio.png")
+        title = await page.evaluate("document.querySelector('.lesson__title').textContent")
+    assert title == "Lecture 03 final"
 
 
 async def test_a_kept_lesson_plays_with_the_server_dead(serving: Serve, address: str) -> None:
