@@ -15,7 +15,8 @@ import pytest_asyncio
 from playwright.async_api import Page, ViewportSize, expect
 
 from server.postgres.embedded import EmbeddedPostgres
-from tests.browser.studio import RESULTS, Studio, opened_studio, violations
+from tests.browser.axe import violations
+from tests.browser.studio import RESULTS, Studio, opened_studio
 from tests.serving import Serve, call, served_from
 from tests.web_build import built_pages
 

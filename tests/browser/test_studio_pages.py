@@ -12,7 +12,8 @@ import pytest_asyncio
 from playwright.async_api import Page, ViewportSize, expect
 
 from server.postgres.embedded import EmbeddedPostgres
-from tests.browser.studio import RESULTS, Studio, drop, opened_studio, violations
+from tests.browser.axe import violations
+from tests.browser.studio import RESULTS, Studio, drop, opened_studio
 from tests.chromium import until
 from tests.serving import Serve, call, report, served_from
 from tests.waiting import wait_until
@@ -48,6 +49,8 @@ INSERT INTO videos (id, course_id, module_id, title, original_filename, status, 
         60, 320, 180, 'mp4', 'h264', 'video/mp4', true, 1, 'tess', now() + n * interval '1 ms'
     FROM unnest('{One,Two,Three,Four}'::text[]) WITH ORDINALITY lesson (title, n);
 """
+COURSE_VIEWS = ("lessons", "people", "watched")
+VIDEO_VIEWS = ("picture", "captions", "chapters", "file", "watched")
 # The longest time from an input to the next paint since `begin`, by the browser's own account.
 MEASURING = """() => {
     globalThis.slowest = 0;
@@ -285,6 +288,30 @@ async def test_nothing_bars_anyone(studio: Studio, scheme: str) -> None:
     await look("refused-course")
 
     assert found == {state: [] for state in found}
+
+
+@pytest.mark.parametrize("look", ["german", "rtl"])
+async def test_the_studio_fits_german_and_right_to_left(studio: Studio, look: str) -> None:
+    course = f"look-{look}"
+    await studio.furnish(course, "Introduction to Optics", tess="instructor", ada="student")
+    lesson = await studio.lesson(course)
+    await _watch(studio, lesson)
+    locale = "de-AT" if look == "german" else "en"
+    page = await studio.open("root", "/studio", "admin", locale=locale)
+    views = {
+        "courses": "/studio",
+        **{name: f"/studio/courses/{course}?view={name}" for name in COURSE_VIEWS},
+        **{f"lesson-{name}": f"/studio/videos/{lesson['id']}?view={name}" for name in VIDEO_VIEWS},
+    }
+    for name, path in views.items():
+        await page.goto(studio.serve.url + path)
+        await expect(page.locator(".course-card, [role=tabpanel]").first).to_be_visible()
+        if look == "rtl":
+            await page.evaluate("document.documentElement.dir = 'rtl'")
+        await page.evaluate(SETTLED)
+        await _picture(page, f"studio-{look}-{name}")
+
+    assert await page.evaluate("document.documentElement.lang") == locale[:2]
 
 
 async def _picture(page: Page, name: str) -> None:

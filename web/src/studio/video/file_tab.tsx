@@ -45,7 +45,9 @@ function Facts({ lesson }: { lesson: Lesson }) {
       {facts.map(([term, value]) => (
         <div key={term}>
           <dt class="quiet">{term}</dt>
-          <dd>{value}</dd>
+          <dd>
+            <bdi>{value}</bdi>
+          </dd>
         </div>
       ))}
     </dl>
