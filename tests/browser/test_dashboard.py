@@ -231,6 +231,7 @@ async def test_teachers_see_in_the_player_what_was_rewatched(taught: Taught) -> 
     await page.screenshot(path=RESULTS / "dashboard-heat.png")
 
     student = await taught.studio.open("fay", path)
+    await expect(student.get_by_text("In this course")).to_be_visible()  # signed in
     asked: list[str] = []
     student.on("request", lambda request: asked.append(request.url))
     await student.reload()
