@@ -45,7 +45,6 @@ from events.uploads.sweep import upload_sweep
 from events.uploads.uploads import Uploads
 from events.usage.exchange import ConcurrencyLimit, Exchange, SharedLimits
 from events.usage.postings import Others
-from events.usage.redis_board import RedisBoard
 from handlers import keys
 from handlers.access.document_keys import PublishedKeys
 from handlers.access.revocation import Revocations
@@ -341,6 +340,9 @@ async def _shared_limits(
     if config.redis_url is None:
         yield
         return
+    # Costs each process 7 MB and a tenth of a second, which only those pay who share.
+    from events.usage.redis_board import RedisBoard
+
     transfers, hub = app[keys.TRANSFERS], app[keys.HUB]
     running = {
         STREAMS: ConcurrencyLimit(
