@@ -10,6 +10,7 @@ from events.deletion import Deletion
 from events.delivery.record_store import RecordStore
 from events.erasure import Erasures
 from events.insight.cmcd_sessions import CmcdSessions
+from events.insight.observations import Observations
 from events.log.emitter import Emitter
 from events.media.pictures import Pictures
 from events.metrics import Metrics
@@ -44,6 +45,7 @@ from handlers.delivery.media_measurer import MediaMeasurer
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.representations import Representations
 from handlers.delivery.transfers import Transfers
+from handlers.delivery.watching import TransferWatch
 from handlers.user_agents import UserAgents
 from storage.disk import Disk
 from storage.paths import StoragePaths
@@ -64,6 +66,8 @@ class WebhookSettings:
 STOPPING = web.AppKey("stopping", asyncio.Event)  # set first when the server stops
 DATABASE = web.AppKey("database", Database)
 METRICS = web.AppKey("metrics", Metrics)
+OBSERVATIONS = web.AppKey("observations", Observations)
+TRANSFER_WATCH = web.AppKey("transfer_watch", TransferWatch)
 CMCD_SESSIONS = web.AppKey("cmcd_sessions", CmcdSessions)
 MEDIA_MEASURER = web.AppKey("media_measurer", MediaMeasurer)
 USER_AGENTS = web.AppKey("user_agents", UserAgents)

@@ -19,6 +19,7 @@ from events.erasure import Erasures
 from events.errors import OUTAGES
 from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.folding import folding
+from events.insight.observations import Observations
 from events.log.emitter import Emitter
 from events.log.log import Tail
 from events.log.retention import Retention
@@ -59,7 +60,8 @@ from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
 from handlers.delivery.representations import Representations
-from handlers.delivery.transfers import Transfers
+from handlers.delivery.transfers import Tally, Transfer, Transfers
+from handlers.delivery.watching import TransferWatch
 from handlers.health import migration_ids
 from handlers.user_agents import UserAgents
 from server.config.settings import Config
@@ -130,7 +132,10 @@ async def _storage(config: Config, dsn: str, app: web.Application) -> AsyncItera
 async def _delivery(
     config: Config, ledger: Ledger, others: Others, app: web.Application
 ) -> AsyncIterator[None]:
-    app[keys.TRANSFERS] = Transfers(ledger.finish, _elsewhere(config, others, STREAMS))
+    observations = app[keys.OBSERVATIONS] = Observations()
+    finish = partial(_finish, ledger, app)
+    transfers = app[keys.TRANSFERS] = Transfers(finish, _elsewhere(config, others, STREAMS))
+    app[keys.TRANSFER_WATCH] = TransferWatch(transfers, observations)
     app[keys.DAMAGED_FILES] = DamagedFiles()
     user_agents = app[keys.USER_AGENTS] = await asyncio.to_thread(UserAgents)
     sessions = app[keys.CMCD_SESSIONS] = CmcdSessions()
@@ -152,6 +157,11 @@ async def _delivery(
                 )
             app[keys.SENDER] = Sender(settings, app.get(keys.RANGE_SHORTCUT))
             yield
+
+
+def _finish(ledger: Ledger, app: web.Application, ended: Transfer | Tally) -> None:
+    ledger.finish(ended)
+    app[keys.TRANSFER_WATCH].finished(ended)
 
 
 async def _old_places(app: web.Application) -> AsyncIterator[None]:
@@ -320,13 +330,21 @@ async def _persister(config: Config, app: web.Application) -> AsyncIterator[None
 
 async def _media_measures(app: web.Application) -> AsyncIterator[None]:
     sessions, pool = app[keys.CMCD_SESSIONS], app[keys.DATABASE]
-    storing = sessions.storing(pool)
-    storing.start()
+    observations = app[keys.OBSERVATIONS]
+    tasks = (
+        sessions.storing(pool),
+        app[keys.TRANSFER_WATCH].looking,
+        observations.storing(pool),
+    )
+    for task in tasks:
+        task.start()
     yield
-    await storing.stop()
+    for task in reversed(tasks):
+        await task.stop()
     with suppress(TimeoutError, *OUTAGES):
         async with asyncio.timeout(LAST_STORE_S):
             await sessions.store(pool)
+            await observations.store(pool)
 
 
 def _elsewhere(config: Config, others: Others, limit: str) -> Callable[[str], int] | None:

@@ -64,6 +64,9 @@ PERSONAL_COLUMNS = (
         Erasing.RENAME,
     ),
     PersonalColumn(
+        "session_moment", "session_moments", "user_id", (("id", "bigint"),), Erasing.DELETE
+    ),
+    PersonalColumn(
         "course_viewer", "course_viewers", "user_id", (("course_id", "text"),), Erasing.RENAME
     ),
     PersonalColumn(

@@ -160,6 +160,15 @@ FROM (
 WHERE p.user_id = united.user_id AND p.video_id = united.video_id;
 """
 
+# Left with the other statements of the batch.
+WRITE_MOMENTS = """
+INSERT INTO session_moments (user_id, video_id, session_id, at, kind, details)
+SELECT user_id, video_id, session_id, at, kind, details
+FROM json_to_recordset(%(moments)s) AS m (
+    user_id text, video_id uuid, session_id text, at timestamptz, kind text, details jsonb
+);
+"""
+
 REQUIRE_WRITABLE = "UPDATE progress SET updated_at = updated_at WHERE false"
 
 
@@ -260,6 +269,18 @@ class CappedChange(msgspec.Struct, frozen=True):
     capped: str
 
 
+class Moment(msgspec.Struct, frozen=True):
+    """A moment of a session: `kind` and what belongs to it. Without a session id it is seen by the
+    server, of the viewer."""
+
+    user_id: str
+    video_id: UUID
+    session_id: str
+    at: datetime
+    kind: str
+    details: dict[str, Any]
+
+
 async def lock_and_read(
     transaction: Transaction, keys: Iterable[SessionKey]
 ) -> dict[SessionKey, Standing]:
@@ -296,6 +317,7 @@ async def write(
     completion_ratio: float,
     late: Sequence[LateChange] = (),
     capped: Sequence[CappedChange] = (),
+    moments: Sequence[Moment] = (),
 ) -> dict[VideoKey, ProgressState]:
     """Store at most one change per key; returns the resulting states."""
     parameters = {
@@ -303,9 +325,11 @@ async def write(
         "sessions": _json(sessions),
         "late": _json(late),
         "capped": _json(capped),
+        "moments": _json(moments),
         "completion_ratio": completion_ratio,
     }
     seldom = (WRITE_LATE if late else "") + (WRITE_CAPPED if capped else "")
+    seldom += WRITE_MOMENTS if moments else ""
     rows = await transaction.fetch_all(seldom + WRITE, parameters)
     keys = [VideoKey(change.user_id, change.video_id) for change in progress]
     return {keys[row.place]: build_state(row) for row in rows}

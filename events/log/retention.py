@@ -12,7 +12,7 @@ from functools import partial
 from db import clock
 from db.delivery import deliveries
 from db.errors import DatabaseError, DatabaseTimeout
-from db.insight import cmcd
+from db.insight import cmcd, moments
 from db.log import partitions
 from db.pool import Database, Transaction
 from db.privacy import personal_rows
@@ -83,6 +83,10 @@ class Retention:
         while deleted == ROWS_AT_ONCE:
             async with self._database.transaction() as transaction:
                 deleted = await cmcd.delete_old(transaction, before, ROWS_AT_ONCE)
+        deleted = ROWS_AT_ONCE
+        while deleted == ROWS_AT_ONCE:
+            async with self._database.transaction() as transaction:
+                deleted = await moments.delete_old(transaction, before, ROWS_AT_ONCE)
 
     async def delete_bytes_served(self, now: datetime) -> None:
         """Deletes the days that ended before the retention period."""

@@ -4,13 +4,15 @@ Players count from the opening of their page on, so a count that has fallen bega
 say is bounded: no single viewer can spoil the figures of a course.
 """
 
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from db.insight.changes import NO_QUALITY, Conditions, QualityFigures, ViewingChange
+from db.progress.report_batch import Moment
 from events.progress.reports import ProgressReport
 
 MOST_STARTUP_MS = 120_000
@@ -19,6 +21,8 @@ MOST_STALLED_MS = 600_000
 MOST_DROPPED_FRAMES = 1_000_000
 MOST_BITRATE = 1_000_000_000
 MOST_HEIGHT = 16_384
+MOST_MOMENTS = 300  # of a session
+NOTED_DROPPED_FRAMES = 5  # of a report
 LEAST_RATE = 0.1
 UNKNOWN_NETWORK = "unknown"
 SCORED_S = 8.0  # of startup, for half of the score
@@ -44,6 +48,7 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
     last_stalls: int = 0
     last_stalled_ms: int = 0
     last_dropped_frames: int = 0
+    moments: int = 0
 
     @property
     def conditions(self) -> Conditions:
@@ -113,29 +118,57 @@ _decode = msgspec.json.Decoder(SessionMeasures).decode
 class MeasuredSession:
     """A session's measures while a batch is merged; `day` is that on which it began."""
 
-    __slots__ = ("_before", "_day", "now")
+    __slots__ = ("_before", "_day", "moments", "now")
 
     def __init__(self, stored: str | None, day: date) -> None:
         """`stored` are its measures as JSON, None before the first."""
         self.now: SessionMeasures | None = None
+        self.moments: list[Moment] = []
         self._day = day
         self._before = NO_QUALITY
         if stored is not None:
             self.now = parse_measures(stored)
             self._before = self.now.figures()
 
-    def add(self, report: ProgressReport, played_cs: int) -> None:
-        """Adds a report that has measured something."""
+    def add(self, report: ProgressReport, played_cs: int, made_at: datetime) -> None:
+        """Adds a report that has measured something, made at that time."""
         quality = report.quality or {}
         if self.now is None:
             network = quality.get("network", UNKNOWN_NETWORK)
             self.now = SessionMeasures(report.device, report.browser, network)
+        before = msgspec.structs.replace(self.now)
         self.now.add(quality, played_cs, report.rate)
+        for kind, details in _noteworthy(report, before, self.now):
+            if self.now.moments < MOST_MOMENTS:
+                self.now.moments += 1
+                self.moments.append(
+                    Moment(
+                        report.user_id, report.video_id, report.session_id, made_at, kind, details
+                    )
+                )
 
     def change(self, user_id: str, video_id: UUID) -> ViewingChange:
         assert self.now is not None  # made for a report that has measured something
         changed = self.now.conditions, self.now.figures() - self._before
         return ViewingChange(video_id, user_id, self._day, quality=changed)
+
+
+def _noteworthy(
+    report: ProgressReport, before: SessionMeasures, now: SessionMeasures
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields what a report says that one wants to know when playing went wrong."""
+    place = {"position": report.position_s}
+    if now.startup_ms != before.startup_ms:
+        yield "shown", {"startup_ms": now.startup_ms}
+    if now.stalls != before.stalls or now.stalled_ms != before.stalled_ms:
+        waited_ms = now.stalled_ms - before.stalled_ms
+        yield "stalled", {**place, "stalls": now.stalls - before.stalls, "stalled_ms": waited_ms}
+    if (dropped := now.dropped_frames - before.dropped_frames) >= NOTED_DROPPED_FRAMES:
+        yield "frames-dropped", {**place, "frames": dropped}
+    if now.has_error and not before.has_error:
+        yield "error", {**place, "message": (report.quality or {})["error"]}
+    if report.event != "progress":
+        yield report.event, place
 
 
 def parse_measures(text: str) -> SessionMeasures:

@@ -18,6 +18,7 @@ from db.progress.report_batch import (
     CappedChange,
     ClaimAccount,
     LateChange,
+    Moment,
     PlaybackState,
     ProgressChange,
     SessionChange,
@@ -116,7 +117,7 @@ class _Session:
             self.measures = MeasuredSession(
                 standing.measures, (standing.started_at or self.started_at).date()
             )
-        self.measures.add(report, played_cs)
+        self.measures.add(report, played_cs, effective_at(report))
 
     def change(self, key: SessionKey) -> SessionChange | None:
         if self.latest is None:
@@ -222,6 +223,7 @@ class Merged:
     applied: Sequence[AppliedReport]
     viewings: Mapping[VideoKey, BatchViewing]
     measured: Sequence[ViewingChange] = ()
+    moments: Sequence[Moment] = ()
 
     def events(self, states: Mapping[VideoKey, ProgressState]) -> Iterator[PlaybackEvent]:
         """Yields one event per new report, and completions, given the states after the write."""
@@ -320,6 +322,12 @@ class _Batch:
                 session.measures.change(key.user_id, key.video_id)
                 for key, session in sessions
                 if session.measures
+            ],
+            moments=[
+                moment
+                for _, session in sessions
+                if session.measures
+                for moment in session.measures.moments
             ],
         )
 

@@ -271,6 +271,7 @@ class _Lane:
                 self._completion_ratio,
                 merged.late,
                 merged.capped,
+                merged.moments,
             )
             events = list(merged.events(states))
             viewed = [*viewing.changes(merged.viewings, states), *merged.measured]

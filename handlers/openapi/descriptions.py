@@ -170,6 +170,10 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "video_id": ("Made by this service.", UUID),
     "upload_id": ("Made by this service.", UUID),
     "webhook_id": ("Chosen by whoever made it.", IDENTIFIER),
+    "session_id": (
+        "As reports name it.",
+        {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+    ),
     "size": ("The name of a configured size: `small`, `medium`, `large`.", TEXT),
     "language": (
         "A language tag (BCP 47, RFC 5646), in any case.",

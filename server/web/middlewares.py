@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import time
+from contextlib import suppress
 
 import structlog
 from aiohttp import ClientError, hdrs, web
@@ -34,6 +35,7 @@ MEDIA = (PLAY, "/media/")
 GRANT_IN_PATH = re.compile(r"^/play/[^/]+")
 PERSON_IN_PATH = re.compile(r"(/users/)[^/]+")
 NO_ROUTE = "none"  # the route label of unknown paths and methods
+TOLD_REFUSALS = frozenset({"not-enrolled", "not-found", "rate-limited", "unavailable"})
 CLIENT_GONE = 499  # only logged: the client disconnected before the response
 READ_OR_ENDED = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_DELETE})
 QUIET = frozenset({"/healthz", "/readyz", "/drainz", "/metrics"})
@@ -93,6 +95,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             return web.Response(status=CLIENT_GONE)
         request_error = as_request_error(exc)
         request[keys.PROBLEM_CODE] = request_error.code
+        _note_refusal(request, request_error.code)
         if isinstance(request_error, Internal):
             logger.exception("request failed")
         elif request_error.status >= 500:
@@ -100,6 +103,15 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if request.get(keys.IS_PREPARED):
             return _abort(request)
         return _answer(request, request_error)
+
+
+def _note_refusal(request: web.Request, code: str) -> None:
+    """Remembers what a player was refused by its grant, valid or not any more, for its timeline."""
+    if code not in TOLD_REFUSALS or "grant" not in request.match_info:
+        return
+    with suppress(RequestError):
+        grant = request.app[keys.GRANTS].playback(request.match_info["grant"])
+        request.app[keys.OBSERVATIONS].refuse((grant.user_id, grant.video_id), code)
 
 
 @web.middleware

@@ -21,7 +21,17 @@ from db import (
     web_processes,
 )
 from db.delivery import deliveries, watched_videos, webhooks
-from db.insight import changes, cmcd, figures, problems, quality, rollups, storage_shares
+from db.insight import (
+    changes,
+    cmcd,
+    figures,
+    moments,
+    problems,
+    quality,
+    rollups,
+    session_search,
+    storage_shares,
+)
 from db.insight import recount as viewing_recount
 from db.insight.changes import Conditions, QualityFigures, ViewingChange
 from db.insight.cmcd import CmcdKey
@@ -29,6 +39,7 @@ from db.insight.figures import Period
 from db.insight.quality import NumberedQuality, QualityKey
 from db.insight.recount import Upkeep
 from db.insight.rollups import Curve, Day
+from db.insight.session_search import Searcher
 from db.log import event_log, partitions, timelines
 from db.log.event_log import EventFilter, NewEvent
 from db.media import assets, differences, file_pieces, ladders, rungs, steps, text_tracks
@@ -43,6 +54,7 @@ from db.progress import evidence, progress, recount, report_batch, session_names
 from db.progress.report_batch import (
     CappedChange,
     LateChange,
+    Moment,
     ProgressChange,
     SessionChange,
     SessionKey,
@@ -486,6 +498,8 @@ QUALITY = NumberedQuality(
     viewers=1,
     figures=QualityFigures(sessions=1),
 )
+STUDENT_SEARCH, HELP_DESK = Searcher("u7", False), Searcher("root", True)
+FIRST_SESSION = (BEGINNING, "", NO_ID, "")
 BYTES = "all users of the course are summed, for each day"
 
 _INSIGHT = (
@@ -511,6 +525,18 @@ _INSIGHT = (
     call(cmcd.lock_and_read, [CmcdKey("u7", V, "s7")]),
     call(cmcd.write, {CmcdKey("u7", V, "s7"): SessionMeasures()}),
     call(cmcd.delete_old, NOW - timedelta(days=90), 1000),
+    call(moments.add, [Moment("u7", V, "s7", NOW, "stalled", {})]),
+    call(moments.read, "u7", V, "s7", NOW - timedelta(days=1), NOW, 1000),
+    call(moments.list_stalls_after, 0, 1000),
+    call(moments.newest_stall),
+    call(moments.delete_old, NOW - timedelta(days=90), 1000),
+    Call(session_search.search, (STUDENT_SEARCH, "u7", None, BEGINNING, NOW, FIRST_SESSION, 51)),
+    Call(
+        session_search.search,
+        (HELP_DESK, None, V, BEGINNING, NOW, FIRST_SESSION, 51),
+        name="of a video",
+    ),
+    call(session_search.get, STUDENT_SEARCH, "u7", "s7"),
     call(quality.add, [QUALITY]),
     call(quality.read_days, "c0", V, NOW.date() - timedelta(days=30)),
     call(quality.replace_days, V, NOW.date() - timedelta(days=30), [QUALITY]),

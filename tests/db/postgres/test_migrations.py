@@ -140,6 +140,9 @@ ROWS = {
         INSERT INTO quality_days VALUES ('{VIDEO}', '2026-12-01', 'phone', 'Safari', '4g', 'c1',
             '1', 1, 1, 0, 0, 1, 900, 89888, 0, 1, 1, 1, 1, 1, 2, 1000, 9000, 0, 0, 0, 0, 0)""",
     "0065_cmcd_sessions": f"INSERT INTO cmcd_sessions VALUES ('u1', '{VIDEO}', 'sid')",
+    "0066_session_moments": f"""
+        INSERT INTO session_moments (user_id, video_id, session_id, at, kind, details)
+        VALUES ('u1', '{VIDEO}', 's1', now(), 'stalled', '{{}}')""",
     "0035_web_processes": f"INSERT INTO web_processes VALUES ('{VIDEO}', 'host', 'hash')",
     "0036_ladders": f"""
         INSERT INTO ladders (video_id, work_id, options, source_sha256)

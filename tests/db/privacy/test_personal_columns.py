@@ -51,6 +51,7 @@ representations: format file_name mime_type sha256
 rungs: name kind state failure_code failure_detail codecs file_name details
 s3_modules: module_id video_url etag sha256
 s3_objects: bucket key etag sha256 verified_by refused_for endpoint_url region
+session_moments: session_id kind details
 storage_identity: instance_id database_id
 storyboard_files: file_name sha256
 text_tracks: kind language content sha256

@@ -8,10 +8,17 @@ import msgspec
 import pytest
 
 from db.insight.changes import Conditions, QualityFigures
-from events.progress.measures import MeasuredSession, SessionMeasures, parse_measures, score_points
+from events.progress.measures import (
+    MOST_MOMENTS,
+    MeasuredSession,
+    SessionMeasures,
+    parse_measures,
+    score_points,
+)
 from events.progress.reports import ProgressReport
 
 VIDEO, DAY = UUID(int=1), date(2026, 12, 1)
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 REPORT = ProgressReport(
     "ada", VIDEO, "c1", "s", 0, 0.0, (), "progress", datetime(2026, 12, 1, tzinfo=UTC)
 )
@@ -126,7 +133,7 @@ def test_a_session_goes_on_from_what_is_stored() -> None:
     stored = msgspec.json.encode(measured(({"stalls": 2}, 3, None))).decode()
     session = MeasuredSession(stored, DAY)
     report: Any = msgspec.structs.replace(REPORT, quality={"stalls": 5, "network": "3g"})
-    session.add(report, 100)
+    session.add(report, 100, NOON)
 
     change = session.change("ada", VIDEO)
 
@@ -139,8 +146,8 @@ def test_a_session_goes_on_from_what_is_stored() -> None:
 
 def test_a_new_session_takes_the_conditions_of_its_first_report() -> None:
     session = MeasuredSession(None, DAY)
-    session.add(msgspec.structs.replace(REPORT, quality={"network": "2g"}, device="phone"), 0)
-    session.add(msgspec.structs.replace(REPORT, quality={"network": "4g"}, device="tv"), 0)
+    session.add(msgspec.structs.replace(REPORT, quality={"network": "2g"}, device="phone"), 0, NOON)
+    session.add(msgspec.structs.replace(REPORT, quality={"network": "4g"}, device="tv"), 0, NOON)
 
     quality = session.change("ada", VIDEO).quality
 
@@ -151,3 +158,36 @@ def test_measures_survive_their_storing() -> None:
     measures = measured(({"startup_ms": 3, "stalls": 2, "error": "x"}, 3, None))
 
     assert parse_measures(msgspec.json.encode(measures).decode()) == measures
+
+
+def noted(*reports: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Kinds and details of the moments of reports given as (event, quality)."""
+    session = MeasuredSession(None, DAY)
+    for event, quality in reports:
+        session.add(msgspec.structs.replace(REPORT, event=event, quality=quality), 0, NOON)
+    return [(one.kind, one.details) for one in session.moments]
+
+
+def test_moments_are_what_changes_and_what_is_done() -> None:
+    found = noted(
+        ("started", {"startup_ms": 900, "stalls": 0}),
+        ("progress", {"startup_ms": 900, "stalls": 0, "dropped_frames": 4}),
+        ("progress", {"stalls": 1, "stalled_ms": 250, "dropped_frames": 9}),
+        ("progress", {"stalls": 1, "stalled_ms": 400, "error": "decoding"}),
+        ("paused", {"error": "decoding"}),
+    )
+
+    place = {"position": 0.0}
+    assert found == [
+        ("shown", {"startup_ms": 900}),
+        ("started", place),
+        ("stalled", {**place, "stalls": 1, "stalled_ms": 250}),
+        ("frames-dropped", {**place, "frames": 5}),
+        ("stalled", {**place, "stalls": 0, "stalled_ms": 150}),
+        ("error", {**place, "message": "decoding"}),
+        ("paused", place),
+    ]
+
+
+def test_moments_of_a_session_are_bounded() -> None:
+    assert len(noted(*[("seeked", {"stalls": 0})] * (MOST_MOMENTS + 9))) == MOST_MOMENTS

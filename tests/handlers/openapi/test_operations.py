@@ -97,6 +97,7 @@ class Target:
             "sheet": await self._sheet(),
             "name": "style.css",
             "webhook_id": "w1",
+            "session_id": "s1",
         }
 
     async def _sheet(self) -> str:

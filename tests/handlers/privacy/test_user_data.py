@@ -55,7 +55,9 @@ async def lead_a_life(service: Any, mp4: Path) -> dict[str, Any]:
     film = await service.ready_video(mp4)
     playback = (await service.ask(WHO, "POST", f"videos/{film['id']}/playback")).json
     path = f"/play/{playback['grant']}/{film['id']}"
-    said = report(session_id=playback["session_id"], watched=[[0, 1]], position=1, quality={})
+    said = report(
+        session_id=playback["session_id"], watched=[[0, 1]], position=1, quality={"stalls": 1}
+    )
     assert (await service.ask(None, "POST", f"{path}/progress", said)).said == "200"
     name = report(session_id="named", watched=[[0, 1]])
     assert (await service.ask(WHO, "POST", f"videos/{film['id']}/playback", {})).said == "201"

@@ -1,0 +1,117 @@
+"""Playback sessions as a help desk looks for them: of a user or a video, by time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from db.pool import Queries, Row
+
+# Found by the viewer or the video, whose progress leads to the sessions. Instructors see those of
+# the courses that they teach, everyone their own.
+SEARCH = """
+SELECT s.started_at, p.user_id, p.video_id::text AS video_id, s.session_id, p.course_id,
+    s.last_report_at, s.state, s.measures::text AS measures
+FROM progress p CROSS JOIN LATERAL (
+    SELECT session_id, started_at, last_report_at, state, measures FROM playback_sessions
+    WHERE user_id = p.user_id AND video_id = p.video_id
+    OFFSET 0  -- looked up for each viewer
+) AS s
+JOIN videos v ON v.id = p.video_id AND v.deleted_at IS NULL
+WHERE {chosen} AND (%(sees_all)s OR p.user_id = %(viewer)s OR EXISTS (
+    SELECT FROM enrollments e WHERE e.course_id = p.course_id AND e.user_id = %(viewer)s
+      AND e.role = 'instructor'
+))
+"""
+PAGE = """
+  AND s.started_at >= %(since)s AND s.started_at < %(until)s
+  AND (s.started_at, p.user_id, p.video_id, s.session_id)
+    > (%(after_time)s, %(after_user)s, %(after_video)s::uuid, %(after_session)s)
+ORDER BY s.started_at, p.user_id, p.video_id, s.session_id LIMIT %(limit)s
+"""
+NEWEST = """
+  AND s.session_id = %(session_id)s ORDER BY s.last_report_at DESC LIMIT 1
+"""
+OF_USER, OF_VIDEO = "p.user_id = %(user_id)s", "p.video_id = %(video_id)s"
+
+SessionPlace = tuple[datetime, str, UUID, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """The caller who looks for sessions; `sees_all`: admins and services."""
+
+    user_id: str
+    sees_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSession:
+    """`measures` are JSON; None where the session measured nothing."""
+
+    started_at: datetime
+    user_id: str
+    video_id: UUID
+    session_id: str
+    course_id: str
+    last_report_at: datetime
+    state: str
+    measures: str | None
+
+    @property
+    def place(self) -> SessionPlace:
+        return self.started_at, self.user_id, self.video_id, self.session_id
+
+
+async def search(
+    queries: Queries,
+    searcher: Searcher,
+    user_id: str | None,
+    video_id: UUID | None,
+    since: datetime,
+    until: datetime,
+    after: SessionPlace,
+    limit: int,
+) -> list[FoundSession]:
+    """Sessions of a user, of a video or of both that the searcher may see, the oldest first."""
+    chosen = [OF_USER] * (user_id is not None) + [OF_VIDEO] * (video_id is not None)
+    parameters: dict[str, Any] = {
+        **_of(searcher),
+        "user_id": user_id,
+        "video_id": str(video_id),
+        "since": since,
+        "until": until,
+        "after_time": after[0],
+        "after_user": after[1],
+        "after_video": str(after[2]),
+        "after_session": after[3],
+        "limit": limit,
+    }
+    sql = SEARCH.format(chosen=" AND ".join(chosen)) + PAGE
+    return [_session(row) for row in await queries.fetch_all(sql, parameters)]
+
+
+async def get(
+    queries: Queries, searcher: Searcher, user_id: str, session_id: str
+) -> FoundSession | None:
+    """A session of a user that the searcher may see; of several of that name the newest."""
+    parameters = {**_of(searcher), "user_id": user_id, "session_id": session_id}
+    row = await queries.fetch_one(SEARCH.format(chosen=OF_USER) + NEWEST, parameters)
+    return None if row is None else _session(row)
+
+
+def _of(searcher: Searcher) -> dict[str, Any]:
+    return {"viewer": searcher.user_id, "sees_all": searcher.sees_all}
+
+
+def _session(row: Row) -> FoundSession:
+    return FoundSession(
+        row.started_at,
+        row.user_id,
+        UUID(row.video_id),
+        row.session_id,
+        row.course_id,
+        row.last_report_at,
+        row.state,
+        row.measures,
+    )

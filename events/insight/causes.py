@@ -1,0 +1,132 @@
+"""The cause of a session's stalls, from what its player said and what the server saw. Pure.
+
+Each stall is looked at with the server's observations of the time around it. Of the server's own
+waits each explains a stall that it lasted at least half as long as; that a client's socket was full
+explains one only where none of them does, since every player that has read enough fills it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+Cause = Literal[
+    "viewer-line", "viewer-device", "server-disk", "limit", "server-busy", "gone", "unknown"
+]
+
+BEFORE = timedelta(seconds=10)  # a buffer runs dry some time after what it waits for
+AFTER = timedelta(seconds=1)
+EXPLAINING_SHARE = 0.5  # of the time stalled
+LEAST_WAIT_S = 0.2
+MANY_DROPPED_FRAMES = 25
+
+SENTENCES: Mapping[Cause | None, str] = {
+    None: "Playing did not wait, and nothing was refused.",
+    "gone": "What was played was no longer there for the viewer: withdrawn, deleted or expired.",
+    "limit": "The limits of this service held the viewer's bytes back.",
+    "server-busy": "The server was too busy to answer in time.",
+    "server-disk": "The server waited for its disk.",
+    "viewer-line": "The server had bytes ready for all that time; the line to the viewer was too"
+    " slow for them.",
+    "viewer-device": "The bytes were there in time; the viewer's device did not keep up with them.",
+    "unknown": "Playing waited, and what was seen does not tell why.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A time for which a player waited, that ended at `at` or before."""
+
+    at: datetime
+    stalled_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServedTime:
+    """The server's work for the viewer between two times, in seconds; `sent_bytes` to them."""
+
+    since: datetime
+    until: datetime
+    client_s: float = 0.0
+    disk_s: float = 0.0
+    paced_s: float = 0.0
+    lag_s: float = 0.0
+    sent_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRefusal:
+    """A request that was refused, by its problem's code, or a transfer that was ended."""
+
+    at: datetime
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    stalls: Sequence[Stall] = ()
+    served: Sequence[ServedTime] = ()
+    refusals: Sequence[SeenRefusal] = ()
+    dropped_frames: int = 0
+    has_error: bool = False
+
+
+GONE_CODES = frozenset({"ended", "not-enrolled", "not-allowed", "not-found", "invalid-token"})
+LIMIT_CODES = frozenset({"rate-limited"})
+BUSY_CODES = frozenset({"unavailable"})
+
+
+def cause_of(evidence: Evidence) -> Cause | None:
+    """Returns the cause of most of the time stalled; None where nothing went wrong."""
+    refused = _refused(evidence.refusals)
+    if not evidence.stalls:
+        if refused is not None:
+            return refused
+        if evidence.dropped_frames >= MANY_DROPPED_FRAMES:
+            return "viewer-device"
+        return "unknown" if evidence.has_error else None
+    blamed: Counter[Cause] = Counter()
+    for stall in evidence.stalls:
+        blamed[_cause_of_stall(stall, evidence)] += max(1, round(stall.stalled_s * 1000))
+    (most, _), *_ = blamed.most_common()
+    return most
+
+
+def sentence_of(cause: Cause | None) -> str:
+    return SENTENCES[cause]
+
+
+def _cause_of_stall(stall: Stall, evidence: Evidence) -> Cause:
+    since = stall.at - timedelta(seconds=stall.stalled_s) - BEFORE
+    until = stall.at + AFTER
+    refused = _refused(one for one in evidence.refusals if since <= one.at <= until)
+    if refused is not None:
+        return refused
+    served = [one for one in evidence.served if one.since < until and one.until > since]
+    waits: tuple[tuple[Cause, float], ...] = (
+        ("server-disk", sum(one.disk_s for one in served)),
+        ("server-busy", sum(one.lag_s for one in served)),
+        ("limit", sum(one.paced_s for one in served)),
+    )
+    cause, waited_s = max(waits, key=lambda wait: wait[1])
+    if _explains(waited_s, stall):
+        return cause
+    if evidence.dropped_frames >= MANY_DROPPED_FRAMES:
+        return "viewer-device"
+    if _explains(sum(one.client_s for one in served), stall):
+        return "viewer-line"
+    return "unknown"
+
+
+def _explains(waited_s: float, stall: Stall) -> bool:
+    return waited_s >= max(LEAST_WAIT_S, stall.stalled_s * EXPLAINING_SHARE)
+
+
+def _refused(refusals: Iterable[SeenRefusal]) -> Cause | None:
+    codes = {one.code for one in refusals}
+    if codes & GONE_CODES:
+        return "gone"
+    if codes & LIMIT_CODES:
+        return "limit"
+    return "server-busy" if codes & BUSY_CODES else None

@@ -1,0 +1,54 @@
+"""The watch on running transfers: once a second, what each of them waits for."""
+
+import time
+from datetime import UTC, datetime
+
+from events.insight.observations import Observations, Window
+from handlers.delivery.figures import Doing
+from handlers.delivery.transfers import STREAMS, Outcome, Tally, Transfer, Transfers
+from storage.tasks import Periodic
+
+INTERVAL_S = 1.0
+LEAST_LAG_S = 0.2  # less is nothing that a viewer notices
+
+
+class TransferWatch:
+    """Adds what transfers do to the windows of their viewers; and how late the loop is itself."""
+
+    def __init__(self, transfers: Transfers, observations: Observations) -> None:
+        self._transfers = transfers
+        self._observations = observations
+        self._seen_bytes: dict[Transfer, int] = {}
+        self._looked_s: float | None = None
+        self.looking = Periodic("transfer watch", self.look, INTERVAL_S)
+
+    async def look(self) -> None:
+        now_s, now = time.monotonic(), datetime.now(UTC)
+        elapsed_s = INTERVAL_S if self._looked_s is None else now_s - self._looked_s
+        late_s, self._looked_s = elapsed_s - INTERVAL_S, now_s
+        seen: dict[Transfer, int] = {}
+        for transfer in self._transfers:
+            if transfer.purpose in STREAMS:
+                window = self._observations.window((transfer.user_id, transfer.video_id), now)
+                seen[transfer] = transfer.sent_bytes
+                window.sent_bytes += transfer.sent_bytes - self._seen_bytes.get(transfer, 0)
+                _add(window, transfer, elapsed_s, late_s)
+        self._seen_bytes = seen
+
+    def finished(self, ended: Transfer | Tally) -> None:
+        """Notes a transfer that the server ended: withdrawn, deleted, stopping."""
+        if isinstance(ended, Transfer) and ended.outcome is Outcome.ENDED:
+            self._observations.refuse((ended.user_id, ended.video_id), "ended")
+
+
+def _add(window: Window, transfer: Transfer, elapsed_s: float, late_s: float) -> None:
+    window.watched_s += elapsed_s
+    if late_s > LEAST_LAG_S:
+        window.lag_s = max(window.lag_s, late_s)
+    doing = Doing.SENDING if transfer.doing is None else transfer.doing()
+    if doing is Doing.DISK:
+        window.disk_s += elapsed_s
+    elif doing is Doing.PACED:
+        window.paced_s += elapsed_s
+    else:  # there is something to send, and the client's socket takes it when it takes it
+        window.client_s += elapsed_s
