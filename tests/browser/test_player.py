@@ -10,17 +10,15 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.theatre import GRANT_TTL_S, RESULTS, Theatre, opened_theatre, play_on
 from tests.chromium import VIDEO, until
 from tests.serving import Serve, served_from
 from tests.waiting import wait_until
-from tests.web_build import WEB, built_pages
+from tests.web_build import built_pages
 
-AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
-VIOLATIONS = """async () => {
-    const { violations } = await axe.run(document);
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-}"""
+SLOW_BYTES_PER_S = 20_000
+PATIENCE_MS = 30_000
 LISTENING = """() => {
     globalThis.heard = [];
     addEventListener('message', ({ data }) => heard.push(JSON.parse(data)));
@@ -230,30 +228,49 @@ async def test_a_search_in_the_transcript_leads_to_the_place(theatre: Theatre) -
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nothing_bars_anyone(theatre: Theatre, scheme: str) -> None:
     page = await theatre.watch(f"axe-{scheme}", color_scheme=scheme)
-    await page.evaluate(AXE.read_text())
-    found = {"open": await page.evaluate(VIOLATIONS)}
+    found = {"open": await violations(page)}
     await page.keyboard.press("c")
     await page.keyboard.press("t")
-    found["panel"] = await page.evaluate(VIOLATIONS)
+    found["panel"] = await violations(page)
     await page.screenshot(path=RESULTS / f"panel-{scheme}.png")
     await page.get_by_role("button", name="Settings").click()
-    found["menu"] = await page.evaluate(VIOLATIONS)
+    found["menu"] = await violations(page)
     await page.screenshot(path=RESULTS / f"menu-{scheme}.png")
     await page.keyboard.press("Escape")
     await page.keyboard.press("?")
-    found["keys"] = await page.evaluate(VIOLATIONS)
+    found["keys"] = await violations(page)
     await page.keyboard.press("Escape")
     await page.get_by_role("button", name="Settings").click()
     await page.get_by_role("menuitem", name="Download").click()
     await expect(page.get_by_role("dialog")).to_contain_text("no DRM")
-    found["downloads"] = await page.evaluate(VIOLATIONS)
+    found["downloads"] = await violations(page)
     await page.keyboard.press("Escape")
     async with theatre.serve.client("root", "admin") as admin:
         await admin.delete(f"/api/v1/courses/c1/enrollments/axe-{scheme}")
     await expect(page.get_by_role("alert")).to_be_visible()
-    found["withdrawn"] = await page.evaluate(VIOLATIONS)
+    found["withdrawn"] = await violations(page)
 
     assert found == {state: [] for state in found}
+
+
+async def test_a_line_that_is_too_slow_is_named_in_a_sentence(theatre: Theatre) -> None:
+    page = await theatre.watch("villager")
+    await _play(page)
+    network = await page.context.new_cdp_session(page)
+    limits = {"offline": False, "latency": 0, "uploadThroughput": -1}
+    slow = {**limits, "downloadThroughput": SLOW_BYTES_PER_S}
+    await network.send("Network.emulateNetworkConditions", slow)
+
+    await page.evaluate(f"{VIDEO}.currentTime = 60")
+
+    line = page.locator(".line")
+    await expect(line).to_contain_text("slow", timeout=PATIENCE_MS)
+    await page.screenshot(path=RESULTS / "stall.png")
+    assert await violations(page) == []
+    usual = {**limits, "downloadThroughput": -1}
+    await network.send("Network.emulateNetworkConditions", usual)
+    await play_on(page)
+    await expect(line).to_be_empty()
 
 
 async def test_who_reads_german_hears_german(theatre: Theatre) -> None:
@@ -273,8 +290,7 @@ async def test_who_reads_german_hears_german(theatre: Theatre) -> None:
         await admin.delete("/api/v1/courses/c1/enrollments/leserin")
     await expect(page.get_by_role("alert")).to_contain_text("nicht mehr eingeschrieben")
     await expect(page.get_by_role("button", name="Erneut versuchen")).to_be_visible()
-    await page.evaluate(AXE.read_text())
-    assert await page.evaluate(VIOLATIONS) == []
+    assert await violations(page) == []
 
 
 @pytest.mark.parametrize(

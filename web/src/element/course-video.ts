@@ -103,6 +103,8 @@ export class CourseVideoElement extends HTMLElement {
     this.#video.addEventListener("waiting", () => this.#explainStallSoon());
     for (const type of ["playing", "pause", "seeking", "emptied"])
       this.#video.addEventListener(type, () => this.#endStall());
+    // Who seeks while playing waits already: no further `waiting` is fired.
+    this.#video.addEventListener("seeking", () => this.#explainStallSoon());
     this.#video.addEventListener("play", () => this.#deck.messages.hideCard());
     this.#video.addEventListener("seeking", () => this.#deck.messages.hideCard());
   }

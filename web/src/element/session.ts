@@ -95,7 +95,10 @@ export class Session {
 
   /** Why playing waits, in a sentence; null while it does not. */
   get stall(): string | null {
-    if (!this.#meter.isStalled) return null;
+    // A place that was sought is the viewer's own doing, but waited for like any other.
+    const { paused, readyState } = this.#video;
+    const isWaiting = !paused && readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+    if (!this.#meter.isStalled && !isWaiting) return null;
     const { bits, status } = this.#player?.line ?? { bits: null, status: 0 };
     return explainStall({
       isOnline: navigator.onLine,
