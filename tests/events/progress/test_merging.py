@@ -252,3 +252,32 @@ def test_the_report_that_showed_something_is_the_one_that_completed() -> None:
         ("playback.completed", 9.0),
         ("playback.progress", 2.0),
     ]
+
+
+def test_a_session_that_measures_changes_figures_and_has_moments() -> None:
+    """On the day on which it began; reports that measure nothing, or come late, change nothing."""
+    began = T0 - timedelta(days=1)
+    standings = {KEY: replace(NEW, last_sequence=4, started_at=began), LAPTOP: NEW}
+    stalled = {"stalls": 1, "stalled_ms": 200}
+
+    merged = merge(
+        [
+            report(5, quality=stalled, watched=((0.0, 2.0),)),
+            report(6, quality=stalled),
+            report(3, quality={"stalls": 9}),
+            report(0, session_id="laptop"),
+        ],
+        standings,
+    )
+
+    (change,) = merged.measured
+    assert change.quality is not None
+    assert (change.day, change.quality[1].stalls, change.quality[1].played_ms) == (
+        began.date(),
+        1,
+        2000,
+    )
+    assert [(one.kind, one.session_id) for one in merged.moments] == [("stalled", "phone")]
+    stored = {one.session_id: one.measures for one in merged.sessions}
+    assert stored["laptop"] is None
+    assert stored["phone"] is not None
