@@ -1,0 +1,3 @@
+DROP INDEX replacements_failed;
+DROP INDEX rungs_failed;
+DROP INDEX videos_failed;
