@@ -151,6 +151,7 @@ def test_is_read_once_and_only_the_latest_are_remembered(
     tokens = [grants.mint(playback_grant()) for _ in range(3)]
     first, second, third = [grants.playback(token) for token in tokens]
 
+    assert grants.remembered_count == 2
     assert grants.playback(tokens[2]) is third
     assert grants.playback(tokens[1]) is second
     assert grants.playback(tokens[0]) is not first

@@ -178,6 +178,7 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for user_id in ("u1", "u2", "u3", "u3", "u2"):
         await access.role(user_id, "c")
     assert database.asked == 3
+    assert access.remembered_count == 2
     await access.role("u1", "c")  # the first was forgotten
     assert database.asked == 4
 

@@ -194,6 +194,7 @@ def test_a_feature_that_is_not_built_may_be_declined(variable: str, text: str | 
         ("REDIS_URL", "http://h:6379"),
         ("REDIS_URL", "redis://"),
         ("REDIS_URL", "redis://h:x/0"),
+        ("REDIS_URL", "redis://h:0/0"),
         ("REDIS_URL", "redis://h/courses"),
         ("REDIS_URL", "redis://h/0?socket_timeout=900"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
