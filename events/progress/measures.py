@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from db.insight.changes import NO_QUALITY, Conditions, QualityFigures, ViewingChange
+from db.insight.changes import Conditions, QualityFigures, ViewingChange
 from db.progress.report_batch import Moment
 from events.progress.reports import ProgressReport
 
@@ -54,6 +54,15 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
     def conditions(self) -> Conditions:
         return Conditions(self.device, self.browser, self.network)
 
+    @property
+    def has_started(self) -> bool:
+        return self.startup_ms >= 0 or self.has_played or self.played_ms > 0
+
+    @property
+    def kind(self) -> tuple[int, bool, bool, bool]:
+        """All that the counts of sessions in its figures go by; seldom changed by a report."""
+        return self.startup_ms, self.has_started, self.has_error, self.stalls > 0
+
     def add(self, quality: dict[str, Any], played_cs: int, rate: float | None) -> None:
         """Adds a report's `quality` and what it says was played."""
         said = quality.get
@@ -86,7 +95,7 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
     def figures(self) -> QualityFigures:
         """Returns what the session adds to the figures of its day."""
         startup_ms, is_known = self.startup_ms, self.startup_ms >= 0
-        has_started = is_known or self.has_played or self.played_ms > 0
+        has_started = self.has_started
         return QualityFigures(
             sessions=1,
             starts=int(has_started),
@@ -115,6 +124,24 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
 _decode = msgspec.json.Decoder(SessionMeasures).decode
 
 
+def gained(before: SessionMeasures | None, now: SessionMeasures) -> QualityFigures:
+    """Returns what the figures of the day change by: for most reports a few sums."""
+    if before is None:
+        return now.figures()
+    if now.kind != before.kind:
+        return now.figures() - before.figures()
+    return QualityFigures(
+        stalls=now.stalls - before.stalls,
+        stalled_ms=now.stalled_ms - before.stalled_ms,
+        played_ms=now.played_ms - before.played_ms,
+        dropped_frames=now.dropped_frames - before.dropped_frames,
+        bitrate_ms=now.bitrate_ms - before.bitrate_ms,
+        bits=now.bits - before.bits,
+        height_ms=now.height_ms - before.height_ms,
+        height_lines=now.height_lines - before.height_lines,
+    )
+
+
 class MeasuredSession:
     """A session's measures while a batch is merged; `day` is that on which it began."""
 
@@ -125,10 +152,10 @@ class MeasuredSession:
         self.now: SessionMeasures | None = None
         self.moments: list[Moment] = []
         self._day = day
-        self._before = NO_QUALITY
+        self._before: SessionMeasures | None = None
         if stored is not None:
-            self.now = parse_measures(stored)
-            self._before = self.now.figures()
+            self._before = parse_measures(stored)
+            self.now = msgspec.structs.replace(self._before)
 
     def add(self, report: ProgressReport, played_cs: int, made_at: datetime) -> None:
         """Adds a report that has measured something, made at that time."""
@@ -149,7 +176,7 @@ class MeasuredSession:
 
     def change(self, user_id: str, video_id: UUID) -> ViewingChange:
         assert self.now is not None  # made for a report that has measured something
-        changed = self.now.conditions, self.now.figures() - self._before
+        changed = self.now.conditions, gained(self._before, self.now)
         return ViewingChange(video_id, user_id, self._day, quality=changed)
 
 

@@ -6,12 +6,15 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from db.insight.changes import Conditions, QualityFigures
 from events.progress.measures import (
     MOST_MOMENTS,
     MeasuredSession,
     SessionMeasures,
+    gained,
     parse_measures,
     score_points,
 )
@@ -191,3 +194,28 @@ def test_moments_are_what_changes_and_what_is_done() -> None:
 
 def test_moments_of_a_session_are_bounded() -> None:
     assert len(noted(*[("seeked", {"stalls": 0})] * (MOST_MOMENTS + 9))) == MOST_MOMENTS
+
+
+COUNTS = st.integers(0, 3)
+QUALITIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "startup_ms": st.sampled_from([0, 500, 9000]),
+        "error": st.just("decode"),
+        "stalls": COUNTS,
+        "stalled_ms": COUNTS,
+        "dropped_frames": COUNTS,
+        "bitrate": st.just(1e6),
+        "height": st.just(720),
+    },
+)
+
+
+@given(st.lists(st.tuples(QUALITIES, st.integers(0, 2), st.sampled_from([None, 2.0]))), QUALITIES)
+def test_what_a_report_gains_is_the_difference_of_the_figures(
+    earlier: list[tuple[dict[str, Any], int, float | None]], quality: dict[str, Any]
+) -> None:
+    before, now = measured(*earlier), measured(*earlier, (quality, 1, None))
+
+    assert gained(before, now) == now.figures() - before.figures()
+    assert gained(None, now) == now.figures()
