@@ -120,18 +120,6 @@ test: install
 	$(MAKE) --no-print-directory test-rest
 	$(MAKE) --no-print-directory test-alone
 
-test-image: install
-	$(PYTEST) -q tests/deploy/test_container.py
-
-test-web: install
-	cd web && $(NPM) run --silent test
-
-test-debug: install
-	PYTHONASYNCIODEBUG=1 $(PYTEST) -q $(addprefix --ignore=,$(PURE_TESTS)) $(DEBUG_TESTS)
-
-test-pure: install
-	$(PYTEST) -q --cov --cov-config=tests/pure.cfg $(PURE_TESTS)
-
 # What fails beside other work is run once more by itself, and both results are shown: the second says
 # whether the code is wrong, the first that the test has to be looked into. A pass that hangs, which the
 # guard ends with 124, begins again.
@@ -142,6 +130,19 @@ status=0; $(1) || status=$$?; case $$status in \
 124) echo 'The pass, once more:' && $(1) ;; \
 *) exit $$status ;; esac
 endef
+
+test-image: install
+	$(PYTEST) -q tests/deploy/test_container.py
+
+test-web: install
+	cd web && $(NPM) run --silent test
+
+test-debug: install
+	$(call with-second-look,PYTHONASYNCIODEBUG=1 $(PYTEST) -q -o cache_dir=.pytest_cache/debug \
+	    $(addprefix --ignore=,$(PURE_TESTS)) $(DEBUG_TESTS))
+
+test-pure: install
+	$(PYTEST) -q --cov --cov-config=tests/pure.cfg $(PURE_TESTS)
 
 test-rest: install
 	$(call with-second-look,$(PYTEST) -n $(WORKERS) -m 'not alone' \

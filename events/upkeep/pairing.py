@@ -65,6 +65,8 @@ async def pair(database: Database, storage: StoragePaths, *, may_make: bool = Tr
     is_first_meeting = known is None
     if is_first_meeting:
         _refuse_to_meet(storage, before, is_used=is_used)
+    if before is None and not is_first_meeting:  # perhaps both were made between the two looks
+        before = await SHARED_DISK.run(_identity_if_any, storage)
     if before is None and not (is_first_meeting and may_make):
         raise _refusal(NOT_THERE, storage)
     known, identity = await _introduce(database, storage, known)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from db.pool import Database, open_database
+from db.pool import Database, Queries, open_database
 from db.upkeep import storage_identity
 from events.errors import ForeignStorage
 from events.upkeep.pairing import adopt, pair, require_pair
@@ -56,6 +56,22 @@ async def test_starts_at_once_agree(database: Database, place: StoragePaths) -> 
     storages = await asyncio.gather(*(pair(database, place) for _ in range(8)))
 
     assert len(set(storages)) == 1
+
+
+async def test_start_is_overtaken_by_one_that_makes_both(
+    database: Database, place: StoragePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its look at the storage and that at the database."""
+    read_known, faster = storage_identity.read_known, list[StoragePaths]()
+
+    async def overtaken(queries: Queries) -> storage_identity.KnownStorage | None:
+        monkeypatch.setattr(storage_identity, "read_known", read_known)
+        faster.append(await pair(database, place))
+        return await read_known(queries)
+
+    monkeypatch.setattr(storage_identity, "read_known", overtaken)
+
+    assert [await pair(database, place)] == faster
 
 
 async def test_of_two_databases_that_meet_a_new_storage_at_once_one_has_it(
