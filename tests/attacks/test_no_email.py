@@ -137,6 +137,7 @@ def values_of(video_id: str, playback: Any) -> dict[str, str]:
         "video_id": video_id,
         "upload_id": str(uuid4()),
         "webhook_id": "w1",
+        "session_id": "s1",
         "language": "en",
         "size": "small",
         "sheet": "1",
