@@ -157,4 +157,5 @@ def test_selectors_find_the_pods(resources: Resources) -> None:
 def test_the_metric_to_scale_by_exists() -> None:
     (name,) = METRIC.findall((HERE / "web.yaml").read_text())
 
-    assert f"`coursestream_{name}`" in (ROOT / "docs" / "metrics.md").read_text()  # held to a scrape
+    told = (ROOT / "docs" / "metrics.md").read_text()  # held to a scrape
+    assert f"`coursestream_{name}`" in told
