@@ -21,6 +21,7 @@ from db.postgres.migrations import migrate
 from server.postgres.embedded import EmbeddedPostgres
 from server.web import middlewares
 from tests.making import made_once, make_cluster
+from tests.ordinary_priority import renounce_real_time
 from tests.serving import Serve, served_from, write_large_mp4
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +67,10 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_configure() -> None:
+    renounce_real_time()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
