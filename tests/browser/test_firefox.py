@@ -86,9 +86,11 @@ async def press(page: FirefoxPage, name: str) -> None:
 
 
 async def enter_title(page: FirefoxPage, title: str) -> None:
-    await shows(page, "document.querySelector('dialog input') !== null")
-    await page.evaluate("document.querySelector('dialog input').focus()")
-    await page.type(title + ENTER)
+    field = "document.querySelector('dialog[open] input')"
+    await shows(page, f"{field} && ({field}.focus(), document.activeElement === {field})")
+    await page.type(title)
+    await shows(page, f"{field}.value === '{title}'")
+    await page.type(ENTER)
     await shows(page, "document.querySelector('dialog') === null")
 
 
