@@ -4,8 +4,6 @@ Every floor above may use it; it knows nothing of storage.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class PoolWaits:
@@ -30,11 +28,3 @@ class PoolWaits:
 
     def end(self, wait: object) -> None:
         self._since_s.pop(wait, None)
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        wait = self.begin()
-        try:
-            yield
-        finally:
-            self.end(wait)

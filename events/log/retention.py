@@ -71,39 +71,22 @@ class Retention:
 
     async def delete_sessions(self, now: datetime) -> None:
         before = now - self._session_retention
-        deleted = ROWS_AT_ONCE
-        while deleted == ROWS_AT_ONCE:
-            async with self._database.transaction() as transaction:
-                deleted = await sessions.delete_old(transaction, before, ROWS_AT_ONCE)
-        deleted = ROWS_AT_ONCE
-        while deleted == ROWS_AT_ONCE:
-            async with self._database.transaction() as transaction:
-                deleted = await session_names.delete_old(transaction, before, ROWS_AT_ONCE)
-        deleted = ROWS_AT_ONCE
-        while deleted == ROWS_AT_ONCE:
-            async with self._database.transaction() as transaction:
-                deleted = await cmcd.delete_old(transaction, before, ROWS_AT_ONCE)
-        deleted = ROWS_AT_ONCE
-        while deleted == ROWS_AT_ONCE:
-            async with self._database.transaction() as transaction:
-                deleted = await moments.delete_old(transaction, before, ROWS_AT_ONCE)
+        for delete_old in (
+            sessions.delete_old,
+            session_names.delete_old,
+            cmcd.delete_old,
+            moments.delete_old,
+        ):
+            await self._delete_in_rounds(partial(delete_old, before=before))
 
     async def delete_bytes_served(self, now: datetime) -> None:
         """Deletes the days that ended before the retention period."""
         day = (now - self._session_retention).date()
-        deleted = ROWS_AT_ONCE
-        while deleted == ROWS_AT_ONCE:
-            async with self._database.transaction() as transaction:
-                deleted = await bytes_served.delete_before(transaction, day, ROWS_AT_ONCE)
+        await self._delete_in_rounds(partial(bytes_served.delete_before, day=day))
 
     async def delete_dead_letters(self, now: datetime) -> None:
         """Deletes events that could not be delivered, and that nobody sent again in time."""
-        deleted = ROWS_AT_ONCE
-        while deleted == ROWS_AT_ONCE:
-            async with self._database.transaction() as transaction:
-                deleted = await deliveries.delete_dead(
-                    transaction, now - DEAD_LETTERS, ROWS_AT_ONCE
-                )
+        await self._delete_in_rounds(partial(deliveries.delete_dead, before=now - DEAD_LETTERS))
 
     async def delete_erased_enrollments(self) -> None:
         """Deletes what stayed of erased people while a grant of theirs could have been used."""
@@ -121,6 +104,13 @@ class Retention:
         strays = await partitions.count_strays(self._database)
         if strays:
             logger.error("%d events are in no day's partition", strays)
+
+    async def _delete_in_rounds(self, delete: Callable[..., Awaitable[int]]) -> None:
+        """Calls `delete` with a transaction and a `limit` of rows until it finds fewer."""
+        deleted = ROWS_AT_ONCE
+        while deleted == ROWS_AT_ONCE:
+            async with self._database.transaction() as transaction:
+                deleted = await delete(transaction, limit=ROWS_AT_ONCE)
 
     async def _own(self, work: Callable[[Transaction], Awaitable[None]]) -> None:
         """Runs `work` under the ownership lock, or leaves it to the next run."""

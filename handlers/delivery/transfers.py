@@ -133,8 +133,12 @@ class Transfer:
 
     def note_first_byte(self) -> None:
         """The first bytes of its body were sent just now."""
-        waited_s = time.monotonic() - self._opened_s
-        self._transfers.figures[self.purpose].first_byte_s.observe(waited_s)
+        self._transfers.figures[self.purpose].first_byte_s.observe(self.age_s)
+
+    @property
+    def state(self) -> Doing:
+        """What it does at the moment; one that is about to begin is sending."""
+        return Doing.SENDING if self.doing is None else self.doing()
 
     @property
     def age_s(self) -> float:
@@ -292,11 +296,9 @@ class Transfers:
         return sum(transfer.purpose == purpose for transfer in self._running)
 
     def count_by_doing(self) -> Counter[str]:
-        """Number of running transfers by what they do; one that is about to begin is sending."""
+        """Number of running transfers by their state."""
         counts = Counter({one.value: 0 for one in Doing})
-        counts.update(
-            (one.doing() if one.doing is not None else Doing.SENDING).value for one in self._running
-        )
+        counts.update(one.state.value for one in self._running)
         return counts
 
     def streams_of(self, user_id: str) -> int:

@@ -45,10 +45,10 @@ def _add(window: Window, transfer: Transfer, elapsed_s: float, late_s: float) ->
     window.watched_s += elapsed_s
     if late_s > LEAST_LAG_S:
         window.lag_s = max(window.lag_s, late_s)
-    doing = Doing.SENDING if transfer.doing is None else transfer.doing()
-    if doing is Doing.DISK:
+    state = transfer.state
+    if state is Doing.DISK:
         window.disk_s += elapsed_s
-    elif doing is Doing.PACED:
+    elif state is Doing.PACED:
         window.paced_s += elapsed_s
     else:  # there is something to send, and the client's socket takes it when it takes it
         window.client_s += elapsed_s
