@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 
 from db.insight import changes, cmcd
-from db.insight.changes import NO_QUALITY, ViewingChange
+from db.insight.changes import ViewingChange
 from db.insight.cmcd import CmcdKey, StoredSession
 from db.pool import Database, Transaction
 from events.errors import OUTAGES
@@ -22,6 +22,7 @@ from events.progress.measures import (
     MOST_STALLED_MS,
     MOST_STARTUP_MS,
     SessionMeasures,
+    gained,
     parse_measures,
 )
 from storage.tasks import Periodic
@@ -116,18 +117,24 @@ def summed(first: SessionMeasures, more: SessionMeasures) -> SessionMeasures:
 async def _add(transaction: Transaction, sessions: Mapping[CmcdKey, SessionMeasures]) -> None:
     """Sessions that report by themselves, and those of videos that are gone, are left out."""
     stored = await cmcd.lock_and_read(transaction, sessions)
-    now = {key: _total(before, sessions[key]) for key, before in stored.items()}
+    before = {key: _measures(one) for key, one in stored.items()}
+    now = {
+        key: sessions[key] if old is None else summed(old, sessions[key])
+        for key, old in before.items()
+    }
     await cmcd.write(transaction, now)
-    changed = [_change(key, before, now[key]) for key, before in stored.items()]
+    changed = [
+        ViewingChange(
+            key.video_id,
+            key.user_id,
+            one.day,
+            quality=(now[key].conditions, gained(before[key], now[key])),
+        )
+        for key, one in stored.items()
+    ]
     if changed:
         await changes.add(transaction, changed)
 
 
-def _total(before: StoredSession, more: SessionMeasures) -> SessionMeasures:
-    return more if before.measures is None else summed(parse_measures(before.measures), more)
-
-
-def _change(key: CmcdKey, before: StoredSession, now: SessionMeasures) -> ViewingChange:
-    old = NO_QUALITY if before.measures is None else parse_measures(before.measures).figures()
-    quality = now.conditions, now.figures() - old
-    return ViewingChange(key.video_id, key.user_id, before.day, quality=quality)
+def _measures(stored: StoredSession) -> SessionMeasures | None:
+    return None if stored.measures is None else parse_measures(stored.measures)
