@@ -7,7 +7,6 @@ add them up. What reads many rows is read again after minutes, beside the answer
 import asyncio
 import logging
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from events.errors import OUTAGES
 from events.exposition import Fact, Labels
 from events.media.steps import BOUNDS_S, UNEXPECTED
 from storage.disk import Disk
-from storage.errors import wrap_os_errors
+from storage.mount.space import read_space
 from storage.tasks import end
 
 logger = logging.getLogger(__name__)
@@ -140,8 +139,7 @@ class InstallationFigures:
         """Returns the figures of the storage, within `TIMEOUT_S`."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                with wrap_os_errors():
-                    found = await self._disk.run(os.statvfs, self._storage_root)
+                found = await read_space(self._storage_root, self._disk)
         except (*OUTAGES, TimeoutError):
             return [_number("storage_up", "Whether the storage answers.", 0)]
         return [
@@ -149,12 +147,12 @@ class InstallationFigures:
             _number(
                 "storage_size_bytes",
                 "Size of the file system of the storage.",
-                found.f_blocks * found.f_frsize,
+                found.size_bytes,
             ),
             _number(
                 "storage_free_bytes",
                 "Bytes of the storage's file system that are free for this service.",
-                found.f_bavail * found.f_frsize,
+                found.free_bytes,
             ),
         ]
 

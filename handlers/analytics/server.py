@@ -3,7 +3,6 @@
 The numbers are those of `/metrics`, of all processes of this machine, in a form that a page reads.
 """
 
-import os
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -20,6 +19,7 @@ from handlers.errors import NotAllowed
 from handlers.messages import answer_json
 from handlers.openapi.descriptions import JSON, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
+from storage.mount.space import read_space
 
 MOST_PROBLEMS = 100
 MOST_COURSES = 100
@@ -137,12 +137,12 @@ async def get_server(request: web.Request) -> web.Response:
 async def get_storage(request: web.Request) -> web.Response:
     _require_operator(request)
     app = request.app
-    disk = await app[keys.DISK].run(os.statvfs, app[keys.STORAGE].root)
+    disk = await read_space(app[keys.STORAGE].root, app[keys.DISK])
     shares = await storage_shares.list_shares(app[keys.DATABASE], MOST_COURSES)
     return answer_json(
         StorageView(
-            disk_bytes=disk.f_blocks * disk.f_frsize,
-            free_bytes=disk.f_bavail * disk.f_frsize,
+            disk_bytes=disk.size_bytes,
+            free_bytes=disk.free_bytes,
             used_bytes=await space.read_used_bytes(app[keys.DATABASE]),
             quota_bytes=app[keys.UPLOAD_SETTINGS].quota_bytes,
             courses=[StorageShareView.of(share) for share in shares],

@@ -14,6 +14,7 @@ from uuid import UUID
 from storage.disk import Disk
 from storage.errors import StorageFull, wrap_os_errors
 from storage.mount.file_locks import lock_descriptor, require_linked
+from storage.mount.space import read_space
 from storage.paths import FILE_MODE, StoragePaths
 from storage.tasks import to_its_end
 
@@ -156,9 +157,7 @@ def _open_locked(path: str, flags: int) -> int:
 
 async def require_space(directory: Path, wanted_bytes: int, disk: Disk) -> None:
     """Raises: StorageFull unless `wanted_bytes` are free to an ordinary user."""
-    with wrap_os_errors():
-        free = await disk.run(os.statvfs, directory)
-    if free.f_bavail * free.f_frsize < wanted_bytes:
+    if (await read_space(directory, disk)).free_bytes < wanted_bytes:
         raise StorageFull
 
 
