@@ -137,7 +137,7 @@ class Transfer:
 
     @property
     def state(self) -> Doing:
-        """What it does at the moment; one that is about to begin is sending."""
+        """Sending, or its wait, at the moment; one that is about to begin is sending."""
         return Doing.SENDING if self.doing is None else self.doing()
 
     @property
