@@ -66,9 +66,10 @@ from handlers.health import migration_ids
 from handlers.user_agents import UserAgents
 from server.config.settings import Config
 from server.identity import token_verifier
-from server.load_metrics import follow_load
-from server.loop_lag import LoopLag
-from server.metrics import follow, follow_exchange, follow_ledger, follow_tail, metrics_listener
+from server.metrics.components import follow, follow_exchange, follow_ledger, follow_tail
+from server.metrics.listener import metrics_listener
+from server.metrics.load import follow_load
+from server.metrics.loop_lag import LoopLag
 from server.recovery import read_revocations, recovery
 from server.secrets import secrets_sha256
 from server.subscriptions import join

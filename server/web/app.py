@@ -24,7 +24,7 @@ from handlers.pages.page_settings import PAGE_SETTINGS, PageSettings
 from handlers.pages.policies import Policies
 from server.config.settings import Config
 from server.edges import media_addresses
-from server.metrics import make_metrics
+from server.metrics.listener import make_metrics
 from server.record_stores import record_store
 from server.resources import end_uploads, resources
 from server.web import cors, middlewares

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from server.config.settings import Config
-from server.metrics import SHARED_DIRECTORY
+from server.metrics.listener import SHARED_DIRECTORY
 from server.processes import Children
 from server.stop_signals import StopSignals
 from server.web.app import build_app

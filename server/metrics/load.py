@@ -9,7 +9,7 @@ from db.pool import Database
 from events.distributions import SHORT_BOUNDS_S
 from events.metrics import Metrics
 from handlers import keys
-from server.loop_lag import LoopLag
+from server.metrics.loop_lag import LoopLag
 from storage.disk import Disk
 from storage.sandbox.pool import ChildPool
 from storage.threads import Threads

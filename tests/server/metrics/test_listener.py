@@ -13,7 +13,7 @@ from aiohttp import web
 from events.metrics import Metrics
 from handlers import keys
 from server.config.settings import Config, load_config
-from server.metrics import make_metrics, metrics_listener
+from server.metrics.listener import make_metrics, metrics_listener
 from server.web.listener import ListenError
 from tests.running import free_port
 from tests.wire import WireAnswer, connected

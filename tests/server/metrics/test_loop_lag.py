@@ -3,7 +3,7 @@
 import time
 
 from events.distributions import SHORT_BOUNDS_S
-from server.loop_lag import LoopLag
+from server.metrics.loop_lag import LoopLag
 from tests.waiting import wait_until
 
 INTERVAL_S = 0.01

@@ -1,0 +1,1 @@
+"""Metrics wiring: what is followed, and the listener that tells it."""
