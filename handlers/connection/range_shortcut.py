@@ -122,8 +122,14 @@ class ShortcutAnswer(NamedTuple):
     file: OpenFile
     claim: Admission
     series: tuple[str, str, int]  # the labels of its count: method, route, status
-    cmcd: tuple[bytes, ...] = ()
-    user_agent: str | None = None
+    said: "PlayerTexts | None" = None
+
+
+class PlayerTexts(NamedTuple):
+    """Texts of a player about itself: its `User-Agent`, and CMCD, not decoded yet."""
+
+    user_agent: str | None
+    cmcd: tuple[bytes, ...]
 
 
 @dataclass(slots=True)
@@ -198,15 +204,8 @@ class RangeShortcut:
         if span is None or file is None:
             return None
         self._known.renew(asked.shape.key)
-        return ShortcutAnswer(
-            self._head(known, span),
-            span,
-            file,
-            permit.claim,
-            known.series,
-            asked.cmcd,
-            known.user_agent,
-        )
+        said = PlayerTexts(known.user_agent, asked.cmcd) if asked.cmcd else None
+        return ShortcutAnswer(self._head(known, span), span, file, permit.claim, known.series, said)
 
     def admits(self, answer: ShortcutAnswer) -> bool:
         """True if the limits of the user allow it. Called when it is sent: of responses decided in
@@ -214,8 +213,8 @@ class RangeShortcut:
         if not answer.claim.admits():
             return False
         self.answered[answer.series] += 1
-        if answer.cmcd and self._measurer is not None:
-            self._measurer.note(answer.claim.tally, answer.user_agent, answer.cmcd)
+        if answer.said is not None and self._measurer is not None:
+            self._measurer.note(answer.claim.tally, *answer.said)
         return True
 
     def remember(

@@ -179,7 +179,7 @@ class ShortcutConnection(Connection):
 
     def _send(self, answer: ShortcutAnswer, settings: PumpSettings) -> None:
         """Most responses to players fit into the socket at once, and need no transfer."""
-        head, span, file, claim, *_ = answer
+        head, span, file, claim, _, _ = answer
         pump = self._pump or self._make_pump(settings)
         sent_bytes = 0 if claim.is_paced else pump.send_at_once(head, span, file)
         body_bytes = sent_bytes - len(head)
@@ -191,7 +191,7 @@ class ShortcutConnection(Connection):
             self._send_rest(answer, settings, sent_bytes)
 
     def _send_rest(self, answer: ShortcutAnswer, settings: PumpSettings, sent_bytes: int) -> None:
-        head, (start, stop), file, claim, *_ = answer
+        head, (start, stop), file, claim, _, _ = answer
         transfer = claim.open_admitted()
         transfer.note_asked(stop - start)
         transfer.sent_bytes = max(0, sent_bytes - len(head))
