@@ -41,11 +41,11 @@ from handlers.connection.report_shortcut import ReportShortcut
 from handlers.connection.sender import Sender
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.handover import Handover
-from handlers.delivery.media_measurer import MediaMeasurer
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.representations import Representations
-from handlers.delivery.transfers import Transfers
-from handlers.delivery.watching import TransferWatch
+from handlers.transfers.media_measurer import MediaMeasurer
+from handlers.transfers.transfers import Transfers
+from handlers.transfers.watching import TransferWatch
 from handlers.user_agents import UserAgents
 from storage.disk import Disk
 from storage.paths import StoragePaths

@@ -55,14 +55,14 @@ from handlers.connection.report_shortcut import ReportShortcut
 from handlers.connection.sender import Sender
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.handover import Handover
-from handlers.delivery.media_measurer import MediaMeasurer
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
 from handlers.delivery.representations import Representations
-from handlers.delivery.transfers import Tally, Transfer, Transfers
-from handlers.delivery.watching import TransferWatch
 from handlers.health import migration_ids
+from handlers.transfers.media_measurer import MediaMeasurer
+from handlers.transfers.transfers import Tally, Transfer, Transfers
+from handlers.transfers.watching import TransferWatch
 from handlers.user_agents import UserAgents
 from server.config.settings import Config
 from server.identity import token_verifier

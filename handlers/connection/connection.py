@@ -18,7 +18,7 @@ from handlers.connection.state import BUFFERING, BUSY, PARSING, ConnectionEvent,
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.pump import Pump, PumpSettings
 from handlers.delivery.ranges import Part
-from handlers.delivery.transfers import Outcome, Transfer
+from handlers.transfers.transfers import Outcome, Transfer
 
 
 class Connection(RefusingBytes):

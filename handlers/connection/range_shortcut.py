@@ -20,13 +20,14 @@ from typing import NamedTuple, Protocol
 from aiohttp import HttpVersion11, hdrs, web
 
 from handlers.connection.known_requests import KNOWN_REQUESTS, KnownRequests, fill, head_template
-from handlers.delivery import cmcd, head
+from handlers.delivery import head
 from handlers.delivery.head import DateText
-from handlers.delivery.media_measurer import MediaMeasurer
 from handlers.delivery.open_files import OpenFile, OpenFiles, Representation
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
-from handlers.delivery.transfers import Tally, Transfer
+from handlers.transfers import cmcd
+from handlers.transfers.media_measurer import MediaMeasurer
+from handlers.transfers.transfers import Tally, Transfer
 
 # As every client writes it. No file size has more than 15 digits.
 _BEFORE_DIGITS = b"ange: bytes="

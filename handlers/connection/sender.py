@@ -19,8 +19,8 @@ from handlers.delivery.head import DateText
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import TransferPlan
-from handlers.delivery.transfers import Transfer
 from handlers.delivery.writing import write
+from handlers.transfers.transfers import Transfer
 
 
 class Sender:

@@ -13,7 +13,7 @@ from handlers.connection.report_shortcut import Fallback, ReportShortcut
 from handlers.connection.state import ConnectionEvent, State, next_state
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part
-from handlers.delivery.transfers import Outcome
+from handlers.transfers.transfers import Outcome
 
 # Bound once for the path of each repeat request: before CPython 3.12 looking a member up in its
 # enumeration takes longer than the transition.

@@ -4,7 +4,7 @@ import errno
 import logging
 
 from handlers.delivery.errors import FileTruncated
-from handlers.delivery.transfers import Outcome, Transfer
+from handlers.transfers.transfers import Outcome, Transfer
 
 logger = logging.getLogger(__name__)
 

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from handlers.delivery.errors import FileTruncated
-from handlers.delivery.figures import FULL_AFTER_S, Doing
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.outcomes import log_end, outcome_of
 from handlers.delivery.ranges import ByteSpan, Part
 from handlers.delivery.read_ahead import ReadAhead
-from handlers.delivery.transfers import Outcome, Tally, Transfer
-from handlers.delivery.unsent import StallClock, drop_unsent, unsent_bytes
 from handlers.token_bucket import TokenBucket
+from handlers.transfers.figures import FULL_AFTER_S, Doing
+from handlers.transfers.transfers import Outcome, Tally, Transfer
+from handlers.transfers.unsent import StallClock, drop_unsent, unsent_bytes
 
 # Below, holding back the last segment saves no packet worth its two system calls (measured).
 CORK_FROM_BYTES = 128 * 1024

@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from aiohttp import web
 
 from handlers.delivery.errors import FileTruncated
-from handlers.delivery.figures import FULL_AFTER_S, Doing
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.outcomes import log_end, outcome_of
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
-from handlers.delivery.transfers import Outcome, Transfer
-from handlers.delivery.unsent import StallClock, drop_unsent, unsent_bytes
+from handlers.transfers.figures import FULL_AFTER_S, Doing
+from handlers.transfers.transfers import Outcome, Transfer
+from handlers.transfers.unsent import StallClock, drop_unsent, unsent_bytes
 
 # The transport's high-water mark: with more it makes its writer wait.
 _CHUNK_BYTES = 64 * 1024

@@ -8,13 +8,13 @@ from aiohttp import web
 
 from handlers.allowed import video_for_edge
 from handlers.connection.range_shortcut import CachedDecision
-from handlers.delivery.transfers import Purpose
 from handlers.errors import NotAllowed, PreconditionFailed, RangeNotSatisfiable
 from handlers.openapi.descriptions import RANGES, WATCHABLE, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 from handlers.playback.byte_answers import ASSET_BYTES, bytes_answers
 from handlers.playback.permits import permit_of_edge
 from handlers.playback.serving import BESIDE_VIDEO, find_named, serve
+from handlers.transfers.transfers import Purpose
 
 
 @endpoint(

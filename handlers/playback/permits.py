@@ -22,7 +22,9 @@ from handlers.access.rate_limits import PlayingLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access, Right
 from handlers.delivery.catalog import Catalog
-from handlers.delivery.transfers import (
+from handlers.errors import Unavailable
+from handlers.token_bucket import TokenBucket
+from handlers.transfers.transfers import (
     BY_OWN_RIGHT,
     UNVERSIONED,
     Purpose,
@@ -30,8 +32,6 @@ from handlers.delivery.transfers import (
     Transfer,
     Transfers,
 )
-from handlers.errors import Unavailable
-from handlers.token_bucket import TokenBucket
 
 BY_BEARER = "private, no-cache"
 # Names are by hash, so a cache of many viewers may keep a file for good; a browser, as long as a

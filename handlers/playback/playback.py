@@ -17,7 +17,6 @@ from handlers.delivery import ranges
 from handlers.delivery.conditional import field_value
 from handlers.delivery.disposition import attachment
 from handlers.delivery.negotiation import choose
-from handlers.delivery.transfers import Purpose
 from handlers.errors import (
     InvalidRequest,
     NotAcceptable,
@@ -46,6 +45,7 @@ from handlers.playback.permits import permit_of_bearer, permit_of_grant
 from handlers.playback.redirects import IN_S3, redirect_by_bearer, redirect_by_grant
 from handlers.playback.serving import BESIDE_VIDEO, find, find_granted, serve
 from handlers.request_limits import require_request, require_request_by_bearer
+from handlers.transfers.transfers import Purpose
 from storage.media.facts import CUES_TYPE, PICTURE_TYPES
 
 BY_ACCEPT: dict[str, str] = {hdrs.VARY: hdrs.ACCEPT}

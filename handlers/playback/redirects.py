@@ -14,8 +14,8 @@ from db.videos import S3Source, Video
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.delivery.disposition import attachment
-from handlers.delivery.transfers import Purpose
 from handlers.errors import NotFound
+from handlers.transfers.transfers import Purpose
 
 IN_S3 = "in-s3"  # the asset's name
 BEARER_LIFE_S = 15 * 60.0  # like a privileged grant

@@ -16,14 +16,14 @@ from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.connection.range_shortcut import CachedDecision
 from handlers.delivery import ranges
-from handlers.delivery.cmcd import texts_of
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.handover import Handover, is_alike
 from handlers.delivery.open_files import Representation
-from handlers.delivery.transfers import Outcome, Transfer
 from handlers.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
 from handlers.playback.damage import noting_damage, noting_loss
 from handlers.playback.ladders import PLAYLIST_TYPES, RUNG_TYPES, rung_type
+from handlers.transfers.cmcd import texts_of
+from handlers.transfers.transfers import Outcome, Transfer
 from storage.media.facts import CUES_TYPE, PICTURE_TYPES
 from storage.paths import asset_hash, is_servable
 

@@ -3,7 +3,7 @@
 from events.distributions import LONG_BOUNDS_S, SHORT_BOUNDS_S, SIZE_BOUNDS
 from events.metrics import Metrics
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
-from handlers.delivery.transfers import PURPOSES, Transfers
+from handlers.transfers.transfers import PURPOSES, Transfers
 
 
 def follow_transfers(metrics: Metrics, transfers: Transfers) -> None:

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from handlers import keys
-from handlers.delivery.transfers import PURPOSES
+from handlers.transfers.transfers import PURPOSES
 from tests.handlers.conftest import Service
 from tests.handlers.uploads.uploading import AFTER, BEFORE
 from tests.waiting import wait_until

@@ -23,8 +23,8 @@ from handlers.delivery import ranges
 from handlers.delivery.open_files import OpenFiles, Representation
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
-from handlers.delivery.transfers import Transfer, Transfers
 from handlers.token_bucket import TokenBucket
+from handlers.transfers.transfers import Transfer, Transfers
 from storage.disk import Disk
 from tests.certificates import make_certificate
 

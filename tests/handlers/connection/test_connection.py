@@ -10,7 +10,7 @@ from handlers.connection import aiohttp_private, closing
 from handlers.connection.connection import Connection
 from handlers.connection.input_buffer import BUFFERED_BYTES
 from handlers.connection.state import State
-from handlers.delivery.transfers import Outcome
+from handlers.transfers.transfers import Outcome
 from tests.waiting import wait_until
 
 MIB = 2**20

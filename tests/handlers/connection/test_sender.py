@@ -15,8 +15,8 @@ import tracemalloc
 import pytest
 
 from handlers.delivery.open_files import OpenFile
-from handlers.delivery.transfers import Outcome
 from handlers.token_bucket import TokenBucket
+from handlers.transfers.transfers import Outcome
 from tests.page_cache import evict
 
 MIB = 2**20

@@ -15,8 +15,8 @@ from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
 from handlers.access.signing_keys import SigningKey
 from handlers.delivery.catalog import Catalog
-from handlers.delivery.transfers import Tally, Transfers
 from handlers.playback import permits
+from handlers.transfers.transfers import Tally, Transfers
 
 VIDEO_ID, COURSE = UUID(int=7), "c1"
 KEY = SigningKey("k", "HS256")

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from handlers.delivery import pump, writing
-from handlers.delivery.figures import Doing
-from handlers.delivery.transfers import Tally
 from handlers.token_bucket import TokenBucket
+from handlers.transfers.figures import Doing
+from handlers.transfers.transfers import Tally
 from tests.handlers.delivering import VIDEO_ID
 from tests.waiting import wait_until
 

@@ -4,8 +4,8 @@ import time
 from datetime import UTC, datetime
 
 from events.insight.observations import Observations, Window
-from handlers.delivery.figures import Doing
-from handlers.delivery.transfers import STREAMS, Outcome, Tally, Transfer, Transfers
+from handlers.transfers.figures import Doing
+from handlers.transfers.transfers import STREAMS, Outcome, Tally, Transfer, Transfers
 from storage.tasks import Periodic
 
 INTERVAL_S = 1.0

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from handlers.delivery.transfers import Outcome, Tally, Transfers
+from handlers.transfers.transfers import Outcome, Tally, Transfers
 
 VIDEO, OTHER_VIDEO = UUID(int=1), UUID(int=2)
 

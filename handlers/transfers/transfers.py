@@ -15,8 +15,8 @@ from functools import partial
 from typing import Literal, Self, get_args
 from uuid import UUID
 
-from handlers.delivery.figures import Doing, PurposeFigures
 from handlers.token_bucket import TokenBucket
+from handlers.transfers.figures import Doing, PurposeFigures
 
 Purpose = Literal["stream", "download", "thumbnail"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from fcntl import ioctl
 from termios import TIOCOUTQ
 
-from handlers.delivery.transfers import Transfer
+from handlers.transfers.transfers import Transfer
 
 LOOKS_A_TIMEOUT = 4  # checks within a time-out
 

@@ -3,8 +3,8 @@
 from db.insight.cmcd import CmcdKey
 from events.insight.cmcd_sessions import CmcdSessions
 from events.upkeep.ledger import NO_USER
-from handlers.delivery import cmcd
-from handlers.delivery.transfers import Tally
+from handlers.transfers import cmcd
+from handlers.transfers.transfers import Tally
 from handlers.user_agents import UserAgents
 
 
