@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 _START_CODE = b"\0\0\1"
 # ITU-T H.264 s. 7.3.1: the type of a unit is in five bits, however important it says it is.
-_TYPE_BITS, _SPS = 31, 7
+_TYPE_BITS, _SEI, _SPS = 31, 6, 7
 _SLICE, _IDR_SLICE = 1, 5
 
 
@@ -36,8 +36,15 @@ def parameter_sets(extradata: bytes) -> Iterator[bytes]:
 
 def parameter_sets_in(sample: bytes, prefix: int | None) -> Iterator[bytes]:
     """Sequence parameter sets in a sample; `prefix` as `prefix_bytes` returns it."""
-    units = _started_units(sample) if prefix is None else _prefixed_units(sample, prefix)
-    return (unit for unit in units if unit[0] & _TYPE_BITS == _SPS)
+    return (unit for unit in _units(sample, prefix) if unit[0] & _TYPE_BITS == _SPS)
+
+
+def without_messages(sample: bytes, prefix: int | None) -> bytes:
+    """The sample without supplemental enhancement information (s. 7.3.2.3)."""
+    kept = [unit for unit in _units(sample, prefix) if unit[0] & _TYPE_BITS != _SEI]
+    if prefix is None:
+        return b"".join(_START_CODE + unit for unit in kept)
+    return b"".join(len(unit).to_bytes(prefix, "big") + unit for unit in kept)
 
 
 def begins_with_idr(sample: bytes | memoryview, prefix: int) -> bool:
@@ -53,6 +60,10 @@ def begins_with_idr(sample: bytes | memoryview, prefix: int) -> bool:
             return kind == _IDR_SLICE
         position = start + int.from_bytes(sample[position:start], "big")
     return False
+
+
+def _units(sample: bytes, prefix: int | None) -> Iterator[bytes]:
+    return _started_units(sample) if prefix is None else _prefixed_units(sample, prefix)
 
 
 def _started_units(sample: bytes) -> Iterator[bytes]:

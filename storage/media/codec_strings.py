@@ -44,6 +44,8 @@ class VideoFacts:
     frame_rate: float | None
     is_interlaced: bool = False
     """True if its pictures are made of two fields each."""
+    is_turned_by_messages: bool = False
+    """True if it is shown otherwise than its track says."""
 
 
 def mime_type(container: str, video: str, audio: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Orientation: how a player turns and mirrors a coded picture. Pure, but for `orientation_of`.
+"""Orientation: how a player turns and mirrors a coded picture. Only `parse_matrix` is pure.
 
 The display matrix of a track or frame says where each coded pixel is shown (ISO/IEC 14496-12
 s. 6.2.2, FFmpeg's display.h). Of all matrices the nearest of the eight counts that keep whole
@@ -9,7 +9,12 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from storage.bitstreams.h264 import prefix_bytes, without_messages
+from storage.media.demux import decode_packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,31 @@ def orientation_of(frame: VideoFrame) -> Orientation:
     """As the frame's own display matrix says, which is the track's where it has none."""
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     return UPRIGHT if matrix is None else parse_matrix(bytes(matrix))
+
+
+def is_turned_by_messages(
+    stream: VideoStream, packets: "list[Packet[VideoStream]]", first: VideoFrame
+) -> bool:
+    """True if H.264 that begins with these is shown otherwise than its track says.
+
+    Display orientation messages (ITU-T H.264 s. D.2.27) turn it then; browsers heed none.
+    Leaves the decoder at its beginning.
+    """
+    shown = orientation_of(first)
+    return shown != UPRIGHT and _without_messages(stream, packets) != shown
+
+
+def _without_messages(
+    stream: VideoStream, packets: "list[Packet[VideoStream]]"
+) -> Orientation | None:
+    """As the track alone says; None if nothing can be decoded."""
+    prefix = prefix_bytes(stream.codec_context.extradata or b"")
+    bare = (Packet(without_messages(bytes(packet), prefix)) for packet in packets)
+    stream.codec_context.flush_buffers()
+    frames = (frame for packet in bare for frame in decode_packet(stream, packet))
+    first = next(frames, None)
+    stream.codec_context.flush_buffers()
+    return None if first is None else orientation_of(first)
 
 
 def parse_matrix(matrix: bytes) -> Orientation:

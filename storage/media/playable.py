@@ -37,8 +37,8 @@ def can_hold_sound(container: Container, sound: str, rate: int) -> bool:
 
 
 def is_video_playable(container: Container, video: VideoFacts) -> bool:
-    """No browser mends the combs of interlaced pictures."""
-    if video.is_interlaced:
+    """No browser mends the combs of interlaced pictures, or heeds more than the track's matrix."""
+    if video.is_interlaced or video.is_turned_by_messages:
         return False
     match video.codec:
         case "h264":

@@ -5,13 +5,16 @@ of a large upload would take too long. Limits are checked against the header and
 was decoded.
 """
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -25,10 +28,10 @@ from storage.media.codec_strings import (
 )
 from storage.media.contents import Contents, read_contents, read_indexed, span_s
 from storage.media.decoders import is_decodable, unknown_codec
-from storage.media.demux import decode_frames, open_media, require_pixels, video_stream
+from storage.media.demux import decode_packets, open_media, require_pixels, video_stream
 from storage.media.facts import MediaLimits, Probe, ProbedSound
 from storage.media.geometry import display_size
-from storage.media.orientation import orientation_of
+from storage.media.orientation import is_turned_by_messages, orientation_of
 from storage.media.playable import is_playable, is_video_playable
 from storage.media.stream_choice import choose_picture, choose_sounds
 from storage.media.track_words import language_of, title_of
@@ -129,19 +132,34 @@ def served_container(source: SourceFormat, facts: VideoFacts) -> Container:
 def look(
     media: InputContainer, stream: VideoStream, max_pixels: int
 ) -> tuple[VideoFrame, VideoFacts]:
-    """The first picture, and what header and first pictures tell. Raises: as `decode_frames`."""
-    frames = decode_frames(media, stream, max_pixels)
+    """The first picture, and what header and first pictures tell. Raises: as `decode_packets`."""
+    taken: list[Packet[VideoStream]] = []
+    frames = decode_packets(stream, _noted(media.demux(stream), taken), max_pixels)
     first = next(frames, None)
     if first is None:
         raise Undecodable("no picture could be decoded")
-    # Of a recording with fields the first pictures may be whole ones. Only H.264 of that kind
-    # would be copied.
-    more = frames if stream.codec_context.codec.canonical_name == "h264" else ()
-    later = (frame.interlaced_frame for frame in islice(more, _PICTURES_LOOKED_AT))
-    return first, _video_facts(stream, first, first.interlaced_frame or any(later))
+    facts = _video_facts(stream, first)
+    # Only H.264 that is turned or has fields would be copied.
+    if facts.codec == "h264":
+        # Of a recording with fields the first pictures may be whole ones.
+        looked_at = chain([first], islice(frames, _PICTURES_LOOKED_AT))
+        facts = replace(
+            facts,
+            is_interlaced=any(frame.interlaced_frame for frame in looked_at),
+            is_turned_by_messages=is_turned_by_messages(stream, taken, first),
+        )
+    return first, facts
 
 
-def _video_facts(stream: VideoStream, frame: VideoFrame, is_interlaced: bool) -> VideoFacts:
+def _noted(
+    packets: "Iterable[Packet[VideoStream]]", taken: "list[Packet[VideoStream]]"
+) -> "Iterator[Packet[VideoStream]]":
+    for packet in packets:
+        taken.append(packet)
+        yield packet
+
+
+def _video_facts(stream: VideoStream, frame: VideoFrame) -> VideoFacts:
     decoder = stream.codec_context
     return VideoFacts(
         codec=decoder.codec.canonical_name,
@@ -152,7 +170,7 @@ def _video_facts(stream: VideoStream, frame: VideoFrame, is_interlaced: bool) ->
         width=frame.width,
         height=frame.height,
         frame_rate=_frame_rate(stream),
-        is_interlaced=is_interlaced,
+        is_interlaced=frame.interlaced_frame,
     )
 
 

@@ -1,6 +1,12 @@
 import pytest
 
-from storage.bitstreams.h264 import begins_with_idr, parameter_sets, parameter_sets_in, prefix_bytes
+from storage.bitstreams.h264 import (
+    begins_with_idr,
+    parameter_sets,
+    parameter_sets_in,
+    prefix_bytes,
+    without_messages,
+)
 
 SPS, SMALL_SPS, PPS, IDR = b"\x67\x64\0\x1f\xac", b"\x27\x42\xc0\x0a", b"\x68\xee", b"\x65\x88"
 # Lengths of 4 bytes, one set of each kind.
@@ -54,6 +60,21 @@ def test_parameter_sets_in_a_sample(
 
 
 SLICE, SEI = b"\x41\x9a", b"\x06\x05"
+
+
+@pytest.mark.parametrize(
+    ("sample", "prefix", "expected"),
+    [
+        pytest.param(
+            b"\0\0\0\2" + SEI + b"\0\0\0\2" + IDR, 4, b"\0\0\0\2" + IDR, id="lengths of 4"
+        ),
+        pytest.param(b"\2" + SEI + b"\2" + IDR + b"\2" + SEI, 1, b"\2" + IDR, id="lengths of 1"),
+        pytest.param(b"\0\0\0\1" + SEI + b"\0\0\1" + IDR, None, b"\0\0\1" + IDR, id="start codes"),
+        pytest.param(b"\2" + SEI, 1, b"", id="nothing else"),
+    ],
+)
+def test_messages_are_left_out(sample: bytes, prefix: int | None, expected: bytes) -> None:
+    assert without_messages(sample, prefix) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import av
 import pytest
+from av.bitstream import BitStreamFilterContext
 from PIL import Image
 
 from storage.media.facts import MediaLimits
@@ -18,9 +19,10 @@ from tests.storage.transcoding import Workbench
 
 COLOURS = {"R": (230, 20, 20), "G": (20, 200, 20), "B": (20, 20, 230), "W": (240, 240, 240)}
 SIZE = (160, 96)
+UPRIGHT_MATRIX = (1, 0, 0, 1)
 # (a, b, c, d) of the matrix; red, green, blue and white corners as shown: the upper ones first.
 ORIENTATIONS = [
-    pytest.param((1, 0, 0, 1), "RGBW", 0, id="upright"),
+    pytest.param(UPRIGHT_MATRIX, "RGBW", 0, id="upright"),
     pytest.param((-1, 0, 0, 1), "GRWB", 0, id="mirrored"),
     pytest.param((-1, 0, 0, -1), "WBGR", 180, id="upside-down"),
     pytest.param((1, 0, 0, -1), "BWRG", 180, id="mirrored-upside-down"),
@@ -48,8 +50,13 @@ def _name(image: Image.Image, x: int, y: int) -> str:
     return min(COLOURS, key=distance)
 
 
-def write_turned(path: Path, matrix: tuple[int, ...], codec: str) -> Path:
-    """A second with a colour in each corner, whose track says that it is shown by `matrix`."""
+def write_turned(
+    path: Path, matrix: tuple[int, ...], codec: str, message: str | None = None
+) -> Path:
+    """A second with a colour in each corner, whose track says that it is shown by `matrix`.
+
+    `message`: an option of FFmpeg's h264_metadata, for a message at each keyframe of H.264.
+    """
     width, height = SIZE
     image = Image.new("RGB", SIZE)
     for place, colour in enumerate(COLOURS.values()):
@@ -57,6 +64,8 @@ def write_turned(path: Path, matrix: tuple[int, ...], codec: str) -> Path:
         image.paste(colour, (x, y, x + width // 2, y + height // 2))
     frames = ((at_ms, image) for at_ms in range(0, 1000, 100))
     write_frames(path, frames, size=SIZE, codec=codec)
+    if message:
+        _insert_messages(path, message)
     content = bytearray(path.read_bytes())
     at = content.index(b"tkhd") + 44
     a, b, c, d = (value << 16 for value in matrix)
@@ -110,6 +119,57 @@ def test_copied_picture_keeps_its_matrix(
 
     make_thumbnails(bench.target, "mp4", [("small", 80)], 90, tmp_path, ["jpg"])
     assert corners(Image.open(tmp_path / "small.jpg")) == shown
+
+
+def _insert_messages(path: Path, message: str) -> None:
+    plain = path.rename(path.with_stem("plain"))
+    with av.open(str(plain)) as media, av.open(str(path), "w") as out:
+        stream = media.streams.video[0]
+        made = out.add_stream_from_template(stream)
+        insert = BitStreamFilterContext(
+            f"h264_metadata=display_orientation=insert:{message}", stream, made
+        )
+        for packet in media.demux(stream):
+            for ready in insert.filter(packet if packet.size else None):
+                ready.stream = made
+                out.mux(ready)
+
+
+# Messages of ITU-T H.264 s. D.2.27: how the film is turned and mirrored, and what its track says.
+BY_MESSAGES = [
+    pytest.param("rotate=90", UPRIGHT_MATRIX, "GWRB", False, id="turned"),
+    pytest.param("rotate=180", UPRIGHT_MATRIX, "WBGR", False, id="upside-down"),
+    pytest.param("flip=horizontal", UPRIGHT_MATRIX, "GRWB", False, id="mirrored"),
+    pytest.param("rotate=90", (0, 1, -1, 0), "GWRB", False, id="the-track-says-otherwise"),
+    pytest.param("rotate=90", (0, -1, 1, 0), "GWRB", True, id="the-track-says-the-same"),
+    pytest.param("rotate=0", (0, 1, -1, 0), "BRWG", True, id="the-track-alone-says-so"),
+]
+
+
+@pytest.mark.parametrize(("message", "matrix", "shown", "is_copied"), BY_MESSAGES)
+def test_film_turned_by_its_stream_is_shown_so_everywhere(
+    tmp_path: Path,
+    bench: Workbench,
+    message: str,
+    matrix: tuple[int, ...],
+    shown: str,
+    is_copied: bool,
+) -> None:
+    source = write_turned(tmp_path / "a.mp4", matrix, "libx264", message)
+
+    found = probe(source, "mp4", bench.limits)
+    assert found.is_playable_in_browsers == is_copied
+    make_thumbnails(source, "mp4", [("small", 80)], 90, tmp_path, ["jpg"])
+    assert corners(Image.open(tmp_path / "small.jpg")) == shown
+
+    for target in ("mp4", "webm"):
+        bench.make(source, target)
+
+        film = probe(bench.target, target, bench.limits)
+        assert (film.width, film.height) == (found.width, found.height)
+        assert film.is_playable_in_browsers
+        make_thumbnails(bench.target, target, [("small", 80)], 90, tmp_path, ["jpg"])
+        assert corners(Image.open(tmp_path / "small.jpg")) == shown
 
 
 @pytest.mark.parametrize(
