@@ -10,7 +10,7 @@ import re
 import struct
 from pathlib import Path
 
-from storage.sandbox.kernel import call
+from storage.confinement.kernel import call
 
 CAP_SYS_NICE = 1 << 23
 _VERSION_3 = 0x20080522  # capset(2)

@@ -14,6 +14,11 @@ from typing import Any
 
 import msgspec
 
+from storage.confinement import namespaces
+from storage.confinement.files import Files
+from storage.confinement.kernel import die_with_parent, set_no_new_privileges
+from storage.confinement.layers import Confinement, confine
+from storage.confinement.priority import give_way
 from storage.errors import MediaInterrupted, StorageError
 from storage.ladder.facts import CopyRungTask, EncodePieceTask, EncodeSoundTask, PlanTask
 from storage.media.facts import (
@@ -30,11 +35,7 @@ from storage.media.facts import (
     decode,
     encode,
 )
-from storage.sandbox import files, namespaces
-from storage.sandbox.confinement import Confinement, confine
-from storage.sandbox.files import Files
-from storage.sandbox.kernel import die_with_parent, set_no_new_privileges
-from storage.sandbox.priority import give_way
+from storage.sandbox import files
 
 _MAX_DETAIL_CHARS = 500
 _MAX_DESCRIPTORS = 16

@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
+from storage.confinement.layers import Confinement
 from storage.conversion.transcode_limits import WorkLimits
 from storage.disk import SHARED_DISK
 from storage.errors import MediaCrashed, wrap_os_errors
@@ -48,7 +49,6 @@ from storage.media.facts import (
 from storage.sandbox.answers import require_end_pictures, require_requested, require_storyboard
 from storage.sandbox.child import CONFINEMENT, Budget, NoTask, Order
 from storage.sandbox.child_process import Call, Child, OnProgress
-from storage.sandbox.confinement import Confinement
 from storage.sandbox.ladder_children import LadderChildren
 from storage.sandbox.outcome import MOST_CHILDREN
 from storage.sandbox.pool import ChildPool

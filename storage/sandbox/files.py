@@ -5,10 +5,8 @@ right to a directory: no other file can be created, removed or renamed there.
 """
 
 import os
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 
+from storage.confinement.files import Files
 from storage.errors import wrap_os_errors
 from storage.ladder.facts import CopyRungTask, EncodePieceTask, EncodeSoundTask, PlanTask
 from storage.media.facts import (
@@ -24,16 +22,6 @@ from storage.media.facts import (
     TranscodeTask,
     sheet_file,
 )
-
-_PROGRAM = Path(__file__).resolve().parents[2]
-# FFmpeg makes random numbers of the clock, slowly, where it has no device for them.
-_OF_THE_SYSTEM = (Path("/lib"), Path("/lib64"), Path("/usr/lib"), Path("/dev/urandom"))
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    read: tuple[Path, ...] = ()
-    written: tuple[Path, ...] = ()
 
 
 def probe_files(task: ProbeTask | ExamineTask | PlanTask | EndsTask) -> Files:
@@ -76,18 +64,3 @@ def create_outputs(files: Files) -> None:
         for path in files.written:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             os.close(os.open(path, flags, 0o666))
-
-
-def library_paths() -> list[Path]:
-    """Paths that Python and the libraries load from late.
-
-    Without this program's own directory: an .env with secrets, or the storage, may be in it.
-    """
-    prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
-    of_python = [
-        path
-        for path in map(Path, sys.path)
-        if path != _PROGRAM and any(path.is_relative_to(one) for one in prefixes)
-    ]
-    found = [path for path in (*of_python, *_OF_THE_SYSTEM) if path.exists()]
-    return [path for path in found if not set(path.parents) & set(found)]

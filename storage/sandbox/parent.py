@@ -1,7 +1,7 @@
 """Protection of the process that starts sandboxed children, before the first of them."""
 
-from storage.sandbox import landlock
-from storage.sandbox.kernel import hide_memory
+from storage.confinement import landlock
+from storage.confinement.kernel import hide_memory
 
 
 def protect_parent() -> None:

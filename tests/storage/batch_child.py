@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from storage.confinement.files import Files
 from storage.errors import StorageError
 from storage.examination import examine
 from storage.media.facts import MediaLimits, Probe
@@ -11,7 +12,6 @@ from storage.media.probe import probe
 from storage.sandbox import child
 from storage.sandbox.child import FUNCTIONS, Function
 from storage.sandbox.child_process import Child
-from storage.sandbox.files import Files
 
 BATCH_CHILD = Child(__name__, (Path(__file__).resolve().parents[2],))
 

@@ -11,11 +11,11 @@ import av
 import msgspec
 import pytest
 
+from storage.confinement.kernel import call
 from storage.errors import MediaInterrupted, Undecodable
 from storage.ladder.facts import LadderPlan, Made
 from storage.samples import read_frame_number, write_clock_mp4
 from storage.sandbox.children import Sandbox
-from storage.sandbox.kernel import call
 from tests.storage.sandbox.living import processes
 from tests.waiting import wait_until
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import msgspec
 
-from storage.sandbox import child, file_root, landlock, namespaces, system_calls
+from storage.confinement import file_root, landlock, namespaces, system_calls
+from storage.confinement.files import Files
+from storage.sandbox import child
 from storage.sandbox.child import Function
-from storage.sandbox.files import Files
 
 
 class Attack(msgspec.Struct, frozen=True):

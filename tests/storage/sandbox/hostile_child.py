@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
+from storage.confinement.files import Files
 from storage.errors import FileMissing, NoVideo
 from storage.media.facts import TranscodeTask
 from storage.sandbox import child
 from storage.sandbox.child import FUNCTIONS, Function
-from storage.sandbox.files import Files
 
 _DESCRIPTORS = 64
 

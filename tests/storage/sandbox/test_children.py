@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from storage.confinement.files import Files
+from storage.confinement.layers import Confinement
 from storage.conversion.transcode_limits import transcode_budget
 from storage.errors import (
     FileMissing,
@@ -31,8 +33,6 @@ from storage.media.facts import (
 from storage.sandbox import files
 from storage.sandbox.child_process import Child
 from storage.sandbox.children import Sandbox
-from storage.sandbox.confinement import Confinement
-from storage.sandbox.files import Files
 from tests.storage.sandbox.living import is_running, processes
 
 HERE = Path(__file__).resolve().parent

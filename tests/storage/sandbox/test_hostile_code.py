@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from storage.confinement.layers import Confinement
 from storage.errors import MediaCrashed
 from storage.sandbox.child_process import Child
 from storage.sandbox.children import Sandbox
-from storage.sandbox.confinement import Confinement
 from tests.storage.sandbox.attacking_child import Attack
 from tests.storage.sandbox.living import processes
 

@@ -6,7 +6,7 @@ A kernel or container that refuses a part of it leaves the others in effect.
 import os
 from contextlib import suppress
 
-from storage.sandbox.kernel import call
+from storage.confinement.kernel import call
 
 _NICEST = 19
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}

@@ -7,7 +7,7 @@ all files that the other layers leave visible; root may own a storage that other
 import os
 import struct
 
-from storage.sandbox.kernel import call, prctl
+from storage.confinement.kernel import call, prctl
 
 # Below 65,536, where a container's users may end; above the range that systemd allocates.
 USER = 65533

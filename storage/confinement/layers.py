@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from storage.sandbox import file_root, landlock, system_calls, user
-from storage.sandbox.files import Files, library_paths
+from storage.confinement import file_root, landlock, system_calls, user
+from storage.confinement.files import Files, library_paths
 
 # Threads; of all children together where they share a user of their own.
 _MOST_PROCESSES = 256

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.sandbox import system_calls
+from storage.confinement import system_calls
 
 ROOT = Path(__file__).resolve().parents[3]
 MACHINE = os.uname().machine
@@ -22,7 +22,7 @@ needs_numbers = pytest.mark.skipif(
 RENOUNCED = """
 import ctypes, os, sys
 sys.path.insert(0, sys.argv[1])
-from storage.sandbox.system_calls import install_filter
+from storage.confinement.system_calls import install_filter
 ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # no new privileges
 libc = ctypes.CDLL(None, use_errno=True)
 assert install_filter()

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from storage.sandbox.kernel import call
+from storage.confinement.kernel import call
 
 _MOUNTS, _HOST_NAME, _IPC = 0x00020000, 0x04000000, 0x08000000
 _USER, _PROCESSES, _NETWORK = 0x10000000, 0x20000000, 0x40000000
