@@ -11,10 +11,10 @@ from db.media.ladders import PieceRow
 from events.ladder.pieces import PieceFacts
 from storage.fragments.assembly import assemble
 from storage.fragments.fragmented_file import FragmentedFile
+from storage.hashes import sha256_file
 from storage.ladder.facts import LadderPlan, SoundRung, VideoRung
 from storage.ladder.pieces import piece_name
 from storage.paths import StoragePaths
-from storage.sha256 import sha256_file
 
 
 @dataclass(frozen=True, slots=True)

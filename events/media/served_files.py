@@ -27,11 +27,11 @@ from storage.conversion.transcode_limits import transcode_budget
 from storage.disk import SHARED_DISK
 from storage.errors import FINAL, wrap_os_errors
 from storage.formats import TRAITS, Container, SourceFormat
+from storage.hashes import sha256_file
 from storage.media.facts import Prepared, Probe, TranscodeTask
 from storage.paths import StoragePaths, asset_name, original_name
 from storage.playlists.shown_text import clean_text, known_language
 from storage.sandbox.children import Sandbox
-from storage.sha256 import sha256_file
 from storage.videos import adopt_asset, link_asset, remove_asset
 
 logger = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from db.videos import Video
 from events.log.video_events import append_updated
 from events.media.scratch import scratch_directory
 from storage.disk import SHARED_DISK
+from storage.hashes import sha256_file
 from storage.media.facts import Storyboard
 from storage.paths import StoragePaths, asset_name
 from storage.pictures.storyboard_cues import write_cues
 from storage.sandbox.children import Sandbox
-from storage.sha256 import sha256_file
 from storage.videos import adopt_asset
 
 

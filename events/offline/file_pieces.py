@@ -13,8 +13,8 @@ from db.pool import Database
 from events.errors import DamagedFile, PiecesNotReady
 from storage.disk import SHARED_DISK, Disk
 from storage.errors import FileMissing
+from storage.hashes import PieceHashes, hash_pieces
 from storage.paths import StoragePaths, asset_hash
-from storage.piece_hashes import PieceHashes, hash_pieces
 from storage.tasks import end
 
 PATIENCE_S = 5.0

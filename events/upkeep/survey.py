@@ -18,8 +18,8 @@ from db.upkeep import file_rows
 from db.upkeep.file_rows import FileRow, VideoFiles
 from storage.disk import SHARED_DISK
 from storage.errors import FileMissing
+from storage.hashes import sha256_file
 from storage.paths import StoragePaths
-from storage.sha256 import sha256_file
 from storage.upkeep.inventory import StoredVideo, list_stored_videos
 
 Kind = Literal["stray", "missing", "size-differs", "hash-differs", "stuck", "retryable"]

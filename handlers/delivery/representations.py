@@ -14,8 +14,8 @@ from handlers.delivery.open_files import Representation
 from storage.bounded_cache import BoundedCache
 from storage.disk import Disk
 from storage.errors import FileMissing, wrap_os_errors
+from storage.hashes import sha256_file
 from storage.paths import StoragePaths, asset_hash, is_servable
-from storage.sha256 import sha256_file
 
 REMEMBERED_FILES = 20_000
 LARGEST_HASHED_BYTES = 16 << 20  # far more than a picture takes, far less than would take long

@@ -58,8 +58,8 @@ from handlers.playback.grants import grant_for
 from handlers.playback.offline_files import KeptFile, choose_media, choose_poster
 from handlers.request_limits import require_request_by_bearer
 from storage.captions.language_tags import canonical_tag
+from storage.hashes import PIECE_BYTES
 from storage.media.facts import CUES_TYPE
-from storage.piece_hashes import PIECE_BYTES
 
 KIND = "coursestream-licence+jwt"
 # A licence holds a line for each 4 MiB: this is one of 30 GB.

@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 from storage.errors import wrap_os_errors
+from storage.hashes import sha256_file
 from storage.media.facts import Picture, PictureKind
 from storage.pictures.stills import fitting_height
-from storage.sha256 import sha256_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from PIL import Image
 
 from storage.errors import Undecodable, wrap_os_errors
 from storage.formats import Container
+from storage.hashes import sha256_file
 from storage.media.demux import decode_packets, open_media, video_stream
 from storage.media.facts import (
     MAX_TILES,
@@ -30,7 +31,6 @@ from storage.media.facts import (
     sheet_file,
 )
 from storage.pictures.stills import MAX_PIXELS, Stills
-from storage.sha256 import sha256_file
 
 TILE_WIDTH_PX = 160
 # Closer tiles are indistinguishable on a scrubber of some hundred pixels.

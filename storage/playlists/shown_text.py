@@ -7,7 +7,7 @@ Neither format can escape everything: a quoted string of HLS holds no quote and 
 import re
 import unicodedata
 
-from storage.language_codes import shortest_tag
+from storage.playlists.language_codes import shortest_tag
 
 _MAX_LENGTH = 200
 # Control characters, surrogates, characters that are none; separators of lines.

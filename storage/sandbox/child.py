@@ -114,13 +114,13 @@ FUNCTIONS: Mapping[str, Function] = {
     ),
     "plan_ladder": Function("storage.ladder.planning", "plan_ladder", PlanTask, files.probe_files),
     "encode_piece": Function(
-        "storage.ladder.piece", "encode_piece", EncodePieceTask, files.piece_files
+        "storage.ladder.output.piece", "encode_piece", EncodePieceTask, files.piece_files
     ),
     "copy_rung": Function(
-        "storage.ladder.copied_rung", "copy_rung", CopyRungTask, files.rung_files
+        "storage.ladder.output.copied_rung", "copy_rung", CopyRungTask, files.rung_files
     ),
     "encode_sound": Function(
-        "storage.ladder.sound", "encode_sound", EncodeSoundTask, files.rung_files
+        "storage.ladder.output.sound", "encode_sound", EncodeSoundTask, files.rung_files
     ),
     "thumbnails": Function(
         "storage.pictures.thumbnails", "make_thumbnails", ThumbnailsTask, files.picture_files

@@ -15,8 +15,8 @@ import pytest_asyncio
 from PIL import Image
 from playwright.async_api import BrowserContext, Page, expect
 
+from storage.hashes import PIECE_BYTES
 from storage.mp4.faststart import move_index_to_front
-from storage.piece_hashes import PIECE_BYTES
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
 from tests.browser.axe import violations
 from tests.browser.theatre import RESULTS, play_on

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from storage.sha256 import sha256_file
+from storage.hashes import sha256_file
 from tests.handlers.uploads.tusing import VERSION, metadata, patching, send
 from tests.npm import installed
 from tests.serving import Serve, call, processed, until_silent, write_large_mp4

@@ -17,10 +17,10 @@ from db.pool import Database
 from db.videos import Video
 from events.ladder.ladders import Ladders
 from events.ladder.options import LadderOptions, LadderSettings
+from storage.hashes import sha256_file
 from storage.ladder.facts import LadderPlan, Made, SoundRung
 from storage.paths import StoragePaths, asset_name
 from storage.sandbox.children import Sandbox
-from storage.sha256 import sha256_file
 from storage.videos import adopt_asset
 from tests.events.workshop import new_video
 

@@ -16,8 +16,8 @@ from db.pool import Database
 from events.errors import DamagedFile, PiecesNotReady
 from events.offline import file_pieces as offline
 from events.offline.file_pieces import FilePieces
+from storage.hashes import PIECE_BYTES, hash_pieces
 from storage.paths import StoragePaths, asset_name
-from storage.piece_hashes import PIECE_BYTES, hash_pieces
 from tests.events.conftest import Library
 from tests.waiting import wait_until
 

@@ -20,7 +20,7 @@ from db.progress.report_batch import VideoKey
 from events.offline.licences import Licence
 from handlers import keys
 from handlers.playback.offline import KIND
-from storage.piece_hashes import PIECE_BYTES
+from storage.hashes import PIECE_BYTES
 from tests.handlers.laddering import publish_ladder
 from tests.handlers.playing import playback
 from tests.handlers.watching import Course, new_course

@@ -10,7 +10,7 @@ import av
 import m3u8
 
 from handlers import keys
-from storage.piece_hashes import PIECE_BYTES
+from storage.hashes import PIECE_BYTES
 from storage.samples import write_clock_mp4
 from tests.events.ladder.studio import Studio
 

@@ -17,11 +17,11 @@ from PIL import Image
 from storage.containers.sniff import sniff_file
 from storage.fragments.assembly import assemble
 from storage.fragments.fragmented_file import FragmentedFile
-from storage.ladder.copied_rung import copy_rung
 from storage.ladder.facts import LadderPlan, Made, VideoRung
-from storage.ladder.piece import encode_piece
+from storage.ladder.output.copied_rung import copy_rung
+from storage.ladder.output.piece import encode_piece
+from storage.ladder.output.sound import encode_sound
 from storage.ladder.planning import plan_ladder
-from storage.ladder.sound import encode_sound
 from storage.media.facts import encode
 from tests.storage.rungs import number_of, paint
 

@@ -337,7 +337,7 @@ def test_serving_process_never_loads_ffmpeg() -> None:
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 import storage.sandbox.children, storage.receiving.uploads, storage.videos
-import storage.containers.sniff, storage.sha256
+import storage.containers.sniff, storage.hashes
 assert not {{"av", "PIL", "numpy"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -16,9 +16,9 @@ from av.container import InputContainer, OutputContainer
 from storage.errors import Undecodable
 from storage.formats import SourceFormat
 from storage.ladder.facts import Made
-from storage.ladder.made import describe
+from storage.ladder.output.description import describe
+from storage.ladder.output.video_file import open_fragments
 from storage.ladder.rates import place
-from storage.ladder.video_file import open_fragments
 from storage.media.demux import open_media, video_stream, wrap_media_errors
 from storage.media.facts import decode
 from storage.remux.copied_track import AnyPacket, unit_of

@@ -13,9 +13,9 @@ from av.video.frame import VideoFrame
 from storage.errors import Undecodable
 from storage.formats import SourceFormat
 from storage.ladder.facts import Made, PiecePlaces, VideoRung
-from storage.ladder.made import describe
-from storage.ladder.piece_pictures import Row, piece_pictures
-from storage.ladder.video_file import CodedRung, open_fragments
+from storage.ladder.output.description import describe
+from storage.ladder.output.piece_pictures import Row, piece_pictures
+from storage.ladder.output.video_file import CodedRung, open_fragments
 from storage.media.demux import open_media, wrap_media_errors
 
 

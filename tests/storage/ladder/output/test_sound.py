@@ -9,8 +9,8 @@ import pytest
 
 from storage.errors import Undecodable
 from storage.ladder.facts import SoundRung
+from storage.ladder.output.sound import encode_sound
 from storage.ladder.planning import plan_ladder
-from storage.ladder.sound import encode_sound
 from tests.storage.ladder.films import (
     MANY_PIXELS,
     STEADY,

@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from storage.conversion.filters import PictureFilter
 from storage.ladder.facts import PiecePlaces
-from storage.ladder.pacing import fill, skip_unseen
+from storage.ladder.output.pacing import fill, skip_unseen
 from storage.ladder.rates import place
 from storage.media.demux import decode_frames, video_stream
 from storage.media.probe import sample_ratio

@@ -18,7 +18,7 @@ from storage.conversion.filters import SoundFilter
 from storage.errors import Undecodable
 from storage.formats import SourceFormat
 from storage.ladder.facts import Made, SoundRung
-from storage.ladder.made import describe
+from storage.ladder.output.description import describe
 from storage.media.demux import decode_packet, open_media, wrap_media_errors
 from storage.remux.copied_track import AnyPacket, start_of, ticks
 

@@ -1,4 +1,4 @@
-"""SHA-256 of each piece of a stored file, by which a download is verified as it arrives. Blocks."""
+"""SHA-256 of stored files, whole and piece by piece. Blocks for as long as reading takes."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from storage.errors import MediaInterrupted, wrap_os_errors
 
+# A download of pieces is verified as it arrives.
 PIECE_BYTES = 4 << 20
 
 
@@ -15,6 +16,15 @@ class PieceHashes(NamedTuple):
     """Of the whole file, in hex."""
     pieces: list[bytes]
     """Of each 4 MiB; an empty file has none."""
+
+
+def sha256_file(path: Path) -> str:
+    """The hash in lower-case hex.
+
+    Raises: FileMissing, StorageGone.
+    """
+    with wrap_os_errors(), path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_pieces(path: Path, is_wanted: Callable[[], bool]) -> PieceHashes:

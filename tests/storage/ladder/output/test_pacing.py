@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage.ladder.pacing import fill, skip_unseen
+from storage.ladder.output.pacing import fill, skip_unseen
 
 
 def row(text: str) -> list[tuple[int, str]]:

@@ -1,6 +1,6 @@
 import pytest
 
-from storage.language_codes import shortest_tag
+from storage.playlists.language_codes import shortest_tag
 
 
 @pytest.mark.parametrize(

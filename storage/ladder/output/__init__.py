@@ -1,0 +1,1 @@
+"""Files of a ladder, written in sandboxed children."""
