@@ -65,13 +65,13 @@ from handlers.transfers.transfers import Tally, Transfer, Transfers
 from handlers.transfers.watching import TransferWatch
 from handlers.user_agents import UserAgents
 from server.config.settings import Config
-from server.identity import token_verifier
+from server.credentials.identity import token_verifier
+from server.credentials.secrets import secrets_sha256
 from server.metrics.components import follow, follow_exchange, follow_ledger, follow_tail
 from server.metrics.listener import metrics_listener
 from server.metrics.load import follow_load
 from server.metrics.loop_lag import LoopLag
 from server.recovery import read_revocations, recovery
-from server.secrets import secrets_sha256
 from server.subscriptions import join
 from storage.disk import SHARED_DISK, open_disk, open_threads
 from storage.paths import StoragePaths

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from server.commands.tokens import require_shared_secret, token_mint
 from server.config.settings import Config
+from server.credentials.secrets import with_secrets
 from server.doctor.examination import ExaminationOrder, examine
 from server.doctor.installation import QUICK, Waits
 from server.doctor.report import written
-from server.secrets import with_secrets
 
 USER, TTL_S = "doctor", 1800
 

@@ -15,12 +15,12 @@ from db.postgres.server_facts import read_server_facts
 from db.writable_host import find_writable
 from events.upkeep.pairing import pair
 from server.config.settings import Config
+from server.credentials.private_files import exposed
+from server.credentials.secrets import with_secrets
 from server.errors import OperatorError
 from server.limits import check_server, with_descriptors
 from server.logs import configure_logging
-from server.private_files import exposed
 from server.processes import attached_database
-from server.secrets import with_secrets
 from server.web.listener import ListenError
 from server.web.ports import is_taken, taken
 from storage.mount.features import require_features

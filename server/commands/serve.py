@@ -14,8 +14,9 @@ from server.commands.preparation import (
 )
 from server.commands.tokens import require_shared_secret, token_mint
 from server.config.settings import Config
-from server.edges import media_addresses
-from server.identity import check_key_file
+from server.credentials.edges import media_addresses
+from server.credentials.identity import check_key_file
+from server.credentials.record_stores import record_store
 from server.postgres.keeper import keep_running
 from server.processes import (
     STOP_TIMEOUT_S,
@@ -24,7 +25,6 @@ from server.processes import (
     media_workers,
     owned_database,
 )
-from server.record_stores import record_store
 from server.stop_signals import StopRequested, StopSignals, raising_on_stop, stop_signals
 from server.web.processes import web_side
 from server.web.tls import own_client_context, server_context

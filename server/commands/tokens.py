@@ -15,8 +15,8 @@ import jwt
 from handlers.messages import IDENTIFIER, IN_WORDS
 from server.config.settings import Config
 from server.config.values import duration
+from server.credentials.secrets import with_secrets
 from server.errors import OperatorError
-from server.secrets import with_secrets
 
 TokenMint = Callable[..., str]  # (user_id, *, roles, name, ttl_s) -> token
 

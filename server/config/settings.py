@@ -133,7 +133,7 @@ class Config:
         " [limits.md](limits.md); unset or away: in each process.",
     )
 
-    # Empty when not set: `server.secrets.with_secrets` fills both.
+    # Empty when not set: `server.credentials.secrets.with_secrets` fills both.
     jwt_secret: Secret = setting(
         "JWT_SECRET",
         "",

@@ -20,10 +20,10 @@ from types import TracebackType
 import psycopg2
 from psycopg2.extensions import make_dsn
 
+from server.credentials.private_files import ReadableByOthers, require_private
 from server.postgres.account import PostgresError, ServerAccount, choose_account, program
 from server.postgres.cluster import PORT, Cluster, is_private
 from server.postgres.ownership import Ownership
-from server.private_files import ReadableByOthers, require_private
 
 USER = "coursestream"
 DATABASE = "coursestream"

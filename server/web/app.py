@@ -23,9 +23,9 @@ from handlers.pages import pages
 from handlers.pages.page_settings import PAGE_SETTINGS, PageSettings
 from handlers.pages.policies import Policies
 from server.config.settings import Config
-from server.edges import media_addresses
+from server.credentials.edges import media_addresses
+from server.credentials.record_stores import record_store
 from server.metrics.listener import make_metrics
-from server.record_stores import record_store
 from server.resources import end_uploads, resources
 from server.web import cors, middlewares
 from server.web.proxies import PROXIES, TrustedProxies

@@ -20,7 +20,7 @@ from handlers import keys
 from handlers.connection.protocols import protocol_factory
 from server.commands.tokens import mint_token
 from server.config.settings import Config, load_config
-from server.secrets import with_secrets
+from server.credentials.secrets import with_secrets
 from server.web.app import build_app
 from storage.samples import write_clock_mp4, write_clock_webm
 from tests.waiting import wait_until

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from server.config.settings import load_config
-from server.secrets import with_secrets
+from server.credentials.secrets import with_secrets
 from server.stop_signals import StopSignals
 from server.web import listener as listening_module
 from server.web.app import build_app

@@ -19,7 +19,7 @@ from joserfc.jwk import KeySet
 from db.progress.report_batch import VideoKey
 from events.offline.licences import Licence
 from handlers import keys
-from handlers.playback.offline import KIND
+from handlers.offline.licences import KIND
 from storage.hashes import PIECE_BYTES
 from tests.handlers.laddering import publish_ladder
 from tests.handlers.playing import playback

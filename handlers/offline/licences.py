@@ -42,6 +42,7 @@ from handlers.messages import (
     read_json,
     video_id_of,
 )
+from handlers.offline.kept_files import KeptFile, choose_media, choose_poster
 from handlers.openapi.descriptions import (
     BODY,
     JSON,
@@ -55,7 +56,6 @@ from handlers.openapi.descriptions import (
 from handlers.openapi.endpoints import endpoint
 from handlers.playback.damage import noting_damage
 from handlers.playback.grants import grant_for
-from handlers.playback.offline_files import KeptFile, choose_media, choose_poster
 from handlers.request_limits import require_request_by_bearer
 from storage.captions.language_tags import canonical_tag
 from storage.hashes import PIECE_BYTES

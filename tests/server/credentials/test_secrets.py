@@ -8,7 +8,12 @@ import pytest
 
 from server.config.settings import Config, load_config
 from server.config.values import Secret
-from server.secrets import GRANT_SECRET_FILE, JWT_SECRET_FILE, SecretFileError, with_secrets
+from server.credentials.secrets import (
+    GRANT_SECRET_FILE,
+    JWT_SECRET_FILE,
+    SecretFileError,
+    with_secrets,
+)
 
 
 @pytest.fixture

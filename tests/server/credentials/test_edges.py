@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from handlers.access.cdn_signatures import HmacLink
 from handlers.access.edge_addresses import MediaAddresses
 from server.config.settings import load_config
-from server.edges import EdgeKeyError, media_addresses
+from server.credentials.edges import EdgeKeyError, media_addresses
 
 LONG = "k" * 32
 VIDEO = UUID(int=7)

@@ -6,7 +6,7 @@ import pytest
 
 from db.media.assets import RepresentationRow, ThumbnailRow
 from db.media.rungs import LadderFile, RungRow
-from handlers.playback.offline_files import KeptFile, choose_media, choose_poster
+from handlers.offline.kept_files import KeptFile, choose_media, choose_poster
 
 H264, AV1 = "avc1.64001E", "av01.0.04M.08"
 SERVED = RepresentationRow("mp4", "source-0.mp4", "video/mp4", 1000, "", is_primary=True)

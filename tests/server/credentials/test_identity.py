@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from server.config.settings import Config, load_config
-from server.identity import KeyFileError, check_key_file, token_verifier
+from server.credentials.identity import KeyFileError, check_key_file, token_verifier
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from server.config.settings import Config
 from server.config.values import MIN_SECRET_BYTES, Secret
+from server.credentials.private_files import ReadableByOthers, require_private
 from server.errors import OperatorError
-from server.private_files import ReadableByOthers, require_private
 
 JWT_SECRET_FILE = "jwt-secret"
 GRANT_SECRET_FILE = "grant-secret"

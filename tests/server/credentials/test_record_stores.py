@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from server.config.settings import Config, load_config
-from server.record_stores import RecordStoreKeyError, record_store
+from server.credentials.record_stores import RecordStoreKeyError, record_store
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from server.config.settings import load_config
-from server.private_files import exposed
+from server.credentials.private_files import exposed
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/none"
 
 

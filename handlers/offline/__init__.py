@@ -1,0 +1,1 @@
+"""Endpoints of lessons that are kept offline."""

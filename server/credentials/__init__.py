@@ -1,0 +1,1 @@
+"""Keys and secrets of the service, read as configured."""
