@@ -1,7 +1,9 @@
 """`python -m benchmarks.guard BASE`: this checkout beside an earlier commit, measured in turns.
 
-Both serve the same videos at once. A workload counts as lost when the median of its rounds' ratios
-is worse than the tolerance, and so many rounds are worse that chance alone hardly explains it.
+Both serve the same videos at once, and are judged by processor time a byte, which a busy machine
+changes far less than bytes a second. A workload counts as lost when the median of its rounds'
+ratios is worse than the tolerance, and so many rounds are worse that chance alone hardly explains
+it.
 """
 
 import json
@@ -9,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from math import comb
+from math import comb, inf
 from pathlib import Path
 
 from benchmarks import isolation, machine, report
@@ -30,7 +32,7 @@ from benchmarks.processes import CannotStart
 from benchmarks.product import ROOT
 from benchmarks.ratios import Spread, by_round
 from benchmarks.rounds import Rounds
-from benchmarks.workloads import WORKLOADS, Sample, Workload, cpu_s_per_gb, throughput
+from benchmarks.workloads import WORKLOADS, Sample, cpu_s_per_gb
 
 NOW, BASE = "now", "base"
 GUARDED = ("pieces", "64k", "1536k", "64k-1000", "fresh")
@@ -54,30 +56,20 @@ def by_chance(worse: int, rounds: int) -> float:
     return sum(comb(rounds, count) for count in range(worse, rounds + 1)) / 2.0**rounds
 
 
-def gains(samples: Sequence[Sample], workload: Workload) -> list[float]:
-    """Of each round: bytes a second, or for players the processor time of a byte."""
-    value: Callable[[Sample], float] = cpu_s_per_gb if workload.is_paced else throughput
-    now = by_round(samples, workload.name, NOW, value)
-    base = by_round(samples, workload.name, BASE, value)
-    pairs = [(now[number], base[number]) for number in sorted(now) if number in base]
-    if workload.is_paced:
-        pairs = [(theirs, ours) for ours, theirs in pairs]
-    return [better / worse for better, worse in pairs if worse > 0]
+def gains(samples: Sequence[Sample], workload: str) -> list[float]:
+    """Of each round: bytes that a second of processor time sends, as a share of the base's."""
+    now = by_round(samples, workload, NOW, cpu_s_per_gb)
+    base = by_round(samples, workload, BASE, cpu_s_per_gb)
+    return [base[number] / now[number] for number in sorted(now) if 0 < base.get(number, 0) < inf]
 
 
 def verdicts(samples: Sequence[Sample], workloads: Sequence[str]) -> list[list[str]]:
-    rows = [["workload", "measured", "now, base = 1", "verdict"]]
+    rows = [["workload", "bytes a processor second, base = 1", "verdict"]]
     for name in workloads:
-        found = gains(samples, WORKLOADS[name])
+        found = gains(samples, name)
         spread = Spread.of(found)
-        rows.append(
-            [
-                WORKLOADS[name].title,
-                "bytes a processor second" if WORKLOADS[name].is_paced else "bytes a second",
-                report.shown(spread) if spread else report.NONE,
-                "LOST" if lost(found) else "kept",
-            ]
-        )
+        shown = report.shown(spread) if spread else report.NONE
+        rows.append([WORKLOADS[name].title, shown, "LOST" if lost(found) else "kept"])
     return rows
 
 
@@ -143,7 +135,7 @@ def _tell(samples: Sequence[Sample], options: Namespace) -> int:
     print(f"\n{report.table(rows)}\n\n{report.measured_text(samples)}", flush=True)
     if report.fault_lines(samples):
         return WRONG_ANSWERS
-    return LOST if any(lost(gains(samples, WORKLOADS[name])) for name in options.workloads) else 0
+    return LOST if any(lost(gains(samples, name)) for name in options.workloads) else 0
 
 
 def _parser() -> ArgumentParser:

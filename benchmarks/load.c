@@ -87,6 +87,7 @@ static struct latencies whole, first_byte;
 static double start_s;          /* of what is measured, after the warm-up */
 static bool is_measuring;
 static long requests, bytes, player_bytes, opened, errors;
+static long all_bytes;           /* those of the warm-up, too */
 static char first_error[160];
 static int poller;
 
@@ -285,6 +286,7 @@ static void finish(struct connection *c)
 static void count_body(struct connection *c, long size)
 {
     c->left -= size;
+    all_bytes += size;
     if (is_measuring)
         *(c->role == PLAYER ? &player_bytes : &bytes) += size;
     if (c->left < 0)
@@ -487,8 +489,8 @@ static void print_result(double seconds, const double *series, int intervals)
 {
     struct timespec cpu;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-    printf("{\"seconds\": %.3f, \"requests\": %ld, \"bytes\": %ld, \"player_bytes\": %ld, ",
-           seconds, requests, bytes, player_bytes);
+    printf("{\"seconds\": %.3f, \"requests\": %ld, \"bytes\": %ld, \"player_bytes\": %ld, "
+           "\"all_bytes\": %ld, ", seconds, requests, bytes, player_bytes, all_bytes);
     print_latencies("latency_ms", &whole);
     print_latencies("first_byte_ms", &first_byte);
     printf("\"series\": [");

@@ -39,13 +39,14 @@ class Rounds:
             measured = self._generator.run(
                 target, asked, lambda: sizes.append(resident_bytes(target.pids))
             )
-        took_s = time.monotonic() - began_s
+        took_s, used_s = time.monotonic() - began_s, cpu_s(target.pids) - cpu_before_s
         return Sample(
             workload.name,
             name,
             number,
             measured,
-            server_cpu=(cpu_s(target.pids) - cpu_before_s) / took_s,
+            server_cpu=used_s / took_s,
+            server_cpu_s=used_s,
             generator_cpu=measured["cpu_s"] / took_s,
             grown_bytes=max(sizes) - self._before[name],
         )

@@ -118,6 +118,8 @@ class Sample:
     measured: Measured
     server_cpu: float = 0.0
     """Share of its core that it got: of a run that is to be its most, nearly all or disturbed."""
+    server_cpu_s: float = 0.0
+    """The same in seconds, of the whole run."""
     generator_cpu: float = 0.0
     grown_bytes: int = 0
     """Its resident memory above that before all runs."""
@@ -140,8 +142,8 @@ def per_second(sample: Sample, figure: str) -> float:
 
 def cpu_s_per_gb(sample: Sample) -> float:
     """Of the server's core, over the whole run; without end when no byte came."""
-    bytes_per_s = throughput(sample) + player_throughput(sample)
-    return sample.server_cpu / bytes_per_s * 1e9 if bytes_per_s else inf
+    size = sample.measured["all_bytes"]
+    return sample.server_cpu_s / size * 1e9 if size else inf
 
 
 def seek_p99_ms(sample: Sample) -> float:

@@ -36,32 +36,47 @@ def test_chance_is_that_of_a_coin(worse: int, rounds: int, chance: float) -> Non
     assert by_chance(worse, rounds) == chance
 
 
-def test_ranges_gain_by_bytes_a_second() -> None:
-    samples = [sample("64k", NOW, 0, 50), sample("64k", BASE, 0, 100), sample("64k", NOW, 1, 70)]
-
-    assert gains(samples, WORKLOADS["64k"]) == [0.5]
-
-
-def test_players_gain_by_processor_time_a_byte() -> None:
-    """They get the same bytes from everybody."""
+def test_gain_is_by_processor_time_a_byte() -> None:
+    """Half the bytes in half of the processor time is no loss, whatever the machine did."""
     samples = [
-        Sample("pieces", name, 0, measured(player_bytes=100), server_cpu=cpu)
+        sample("64k", NOW, 0, 50, server_cpu_s=0.4),
+        sample("64k", BASE, 0, 100, server_cpu_s=0.4),
+        sample("64k", NOW, 1, 50, server_cpu_s=0.4),
+        sample("64k", BASE, 1, 100, server_cpu_s=0.8),
+        sample("64k", NOW, 2, 70, server_cpu_s=0.4),
+    ]
+
+    assert gains(samples, "64k") == [0.5, 1.0]
+
+
+def test_round_without_a_byte_of_the_base_says_nothing() -> None:
+    samples = [
+        sample("64k", NOW, 0, 50, server_cpu_s=0.4),
+        sample("64k", BASE, 0, 0, server_cpu_s=0.4),
+    ]
+
+    assert gains(samples, "64k") == []
+
+
+def test_players_are_judged_by_what_they_read() -> None:
+    samples = [
+        Sample("pieces", name, 0, measured(player_bytes=100), server_cpu_s=cpu)
         for name, cpu in ((NOW, 0.4), (BASE, 0.2))
     ]
 
-    assert gains(samples, WORKLOADS["pieces"]) == [0.5]
+    assert gains(samples, "pieces") == [0.5]
 
 
 def test_each_workload_has_its_verdict() -> None:
     samples = [
-        sample("64k", name, number, size)
+        sample("64k", name, number, size, server_cpu_s=0.5)
         for name, size in ((NOW, 80), (BASE, 100))
         for number in range(5)
     ]
 
     _, found, missing = verdicts(samples, ["64k", "fresh"])
-    assert found == ["64 KiB", "bytes a second", "0.80 (0.80 to 0.80)", "LOST"]
-    assert missing[2:] == ["-", "kept"]
+    assert found == ["64 KiB", "0.80 (0.80 to 0.80)", "LOST"]
+    assert missing[1:] == ["-", "kept"]
 
 
 def test_usual_workloads_exist() -> None:
