@@ -221,11 +221,6 @@ UPDATE videos SET title = %(title)s, updated_at = now()
 WHERE id = %(id)s AND deleted_at IS NULL AND title <> %(title)s RETURNING id
 """
 
-SET_POSITION = """
-UPDATE videos SET position = %(position)s, updated_at = now()
-WHERE id = %(id)s AND deleted_at IS NULL AND position IS DISTINCT FROM %(position)s RETURNING id
-"""
-
 SET_PROCESSING_RATIO = """
 UPDATE videos v SET processing_ratio = %(ratio)s
 FROM (SELECT id, processing_ratio FROM videos WHERE id = %(id)s FOR UPDATE) before
@@ -373,12 +368,6 @@ async def list_of_course(queries: Queries, course_id: str, *, ready_only: bool) 
 async def rename(queries: Queries, video_id: UUID, title: str) -> bool:
     """False when the title is unchanged or the video is deleted."""
     return await queries.fetch_one(RENAME, {"id": video_id, "title": title}) is not None
-
-
-async def set_position(queries: Queries, video_id: UUID, position: int | None) -> bool:
-    """False when the position is unchanged or the video is deleted."""
-    parameters = {"id": video_id, "position": position}
-    return await queries.fetch_one(SET_POSITION, parameters) is not None
 
 
 async def set_processing_ratio(queries: Queries, video_id: UUID, ratio: float) -> float | None:

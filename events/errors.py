@@ -79,6 +79,10 @@ class PiecesNotReady(EventsError):
     """The hashes of a large file are still being computed."""
 
 
+class OrderMismatch(EventsError):
+    """The list does not name each of the things to order exactly once; they may have changed."""
+
+
 class FiguresNotReady(EventsError):
     """The figures of what was watched before are still being counted."""
 

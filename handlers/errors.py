@@ -17,6 +17,7 @@ from events.errors import (
     FiguresNotReady,
     ForeignStorage,
     HubClosed,
+    OrderMismatch,
     PersisterFull,
     PersisterStopped,
     PiecesNotReady,
@@ -136,6 +137,12 @@ class ModuleElsewhere(RequestError):
     """The module belongs to another course and never moves."""
 
     status, code, title = 409, "module-elsewhere", "Module belongs to another course"
+
+
+class OrderRefused(RequestError):
+    """The list must name each thing that is there exactly once. What is there may have changed."""
+
+    status, code, title = 409, "order-mismatch", "Order of other things"
 
 
 class OffsetMismatch(RequestError):
@@ -305,6 +312,7 @@ LOWER_LAYERS: tuple[tuple[type[Exception], Callable[[Any], RequestError]], ...] 
     (PiecesNotReady, _with_docstring(NotReady)),
     (FiguresNotReady, _with_docstring(Unavailable)),
     (VideoMissing, _with_default(NotFound)),
+    (OrderMismatch, _with_default(OrderRefused)),
     (ForeignStorage, _with_default(Unavailable)),
     (DatabaseUnavailable, _with_default(Unavailable)),
     (DatabaseTimeout, _with_default(Unavailable)),

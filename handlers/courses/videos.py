@@ -6,7 +6,7 @@ from uuid import UUID
 from aiohttp import web
 from msgspec import UNSET
 
-from db import courses, videos
+from db import courses, positions, videos
 from db.pool import Transaction
 from db.videos import Video
 from events.log.snapshots import VideoSnapshot, snapshot
@@ -137,7 +137,7 @@ async def _change(transaction: Transaction, video_id: UUID, body: VideoPatch) ->
     if body.title is not UNSET:
         is_changed = await videos.rename(transaction, video_id, body.title)
     if body.position is not UNSET:
-        is_changed |= await videos.set_position(transaction, video_id, body.position)
+        is_changed |= await positions.set_video(transaction, video_id, body.position)
     return is_changed
 
 

@@ -57,6 +57,7 @@ CODES = {
     "method-not-allowed": 405,
     "not-acceptable": 406,
     "module-elsewhere": 409,
+    "order-mismatch": 409,
     "not-ready": 409,
     "failed": 409,
     "offset-mismatch": 409,
@@ -152,6 +153,7 @@ LOWER: dict[type[Exception], tuple[Exception, str]] = {
     events_errors.FiguresNotReady: (events_errors.FiguresNotReady(SECRET), "unavailable"),
     events_errors.PiecesNotReady: (events_errors.PiecesNotReady(SECRET), "not-ready"),
     VideoMissing: (VideoMissing(SECRET), "not-found"),
+    events_errors.OrderMismatch: (events_errors.OrderMismatch(SECRET), "order-mismatch"),
     events_errors.ForeignStorage: (events_errors.ForeignStorage(SECRET), "unavailable"),
     events_errors.NotTaken: (events_errors.NotTaken("x", SECRET), "internal"),  # in the import
     events_errors.NoLongerWanted: (events_errors.NoLongerWanted(SECRET), "internal"),  # in a worker

@@ -14,6 +14,7 @@ NO_TOKEN = "401 invalid-token"
 STRANGE = "403 not-enrolled"
 FORBIDDEN = "403 not-allowed"
 MISSING = "404 not-found"
+UNFIT = "409 order-mismatch"
 REFUSED = "403 licence-refused"
 BAD = "400 invalid-request"
 UNSUPPORTED = "415 unsupported-format"
@@ -90,6 +91,16 @@ MODULES = [
     hidden("DELETE courses/c2/modules/m1"),
     hidden("DELETE courses/c1/modules/m-gone"),
     hidden("DELETE courses/gone/modules/m4"),
+    row("PUT courses/c1/order", STRANGE, FORBIDDEN, UNFIT, UNFIT, body={"modules": ["none"]}),
+    row("PUT courses/c2/order", STRANGE, STRANGE, STRANGE, "200", body={"modules": ["m2"]}),
+    hidden("PUT courses/none/order", {"modules": []}),
+    hidden("PUT courses/gone/order", {"modules": ["m4"]}),
+    row("PUT modules/m1/order", STRANGE, FORBIDDEN, UNFIT, UNFIT, body={"videos": []}),
+    row("PUT modules/m2/order", STRANGE, STRANGE, STRANGE, UNFIT, body={"videos": []}),
+    hidden("PUT modules/none/order", {"videos": []}),
+    hidden("PUT modules/m-gone/order", {"videos": []}),
+    hidden("PUT modules/m4/order", {"videos": []}),
+    malformed("PUT modules/.m/order", {"videos": []}),
 ]
 
 ENROLLMENTS = [

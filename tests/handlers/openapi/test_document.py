@@ -19,6 +19,7 @@ CODES = """
     method-not-allowed not-acceptable not-ready failed precondition-failed range-not-satisfiable
     offset-mismatch checksum-mismatch locked empty too-large over-quota unsupported-format
     undecodable no-video too-complex rate-limited unavailable internal licence-refused
+    order-mismatch
 """
 
 

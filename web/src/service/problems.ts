@@ -30,6 +30,7 @@ const WAYS_OUT: Record<Code, WayOut> = {
   "method-not-allowed": "retry",
   "not-acceptable": null,
   "module-elsewhere": null,
+  "order-mismatch": "retry",
   "precondition-failed": "retry",
   "range-not-satisfiable": "retry",
   "offset-mismatch": "retry",

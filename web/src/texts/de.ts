@@ -328,6 +328,8 @@ export const de: Catalogue = {
       "Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
     changedMeanwhile:
       "Jemand anderes hat dies inzwischen geändert. Laden Sie die Seite neu, um den jetzigen Stand zu sehen.",
+    listChanged:
+      "Inzwischen ist etwas hinzugekommen oder entfernt worden. Bitte verschieben Sie noch einmal.",
     more: "Mehr zu {name}",
     rename: "Umbenennen",
     renameThing: "{name} umbenennen",

@@ -312,6 +312,7 @@ export const en = {
     offline: "The server cannot be reached. Check your connection, then try again.",
     changedMeanwhile:
       "Someone else has changed this meanwhile. Reload the page to see what it is now.",
+    listChanged: "Something was added or removed meanwhile. Please move it once more.",
     more: "More about {name}",
     rename: "Rename",
     renameThing: "Rename {name}",

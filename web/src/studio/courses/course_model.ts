@@ -2,7 +2,8 @@
 
 import { computed, signal } from "@preact/signals";
 import { byPlace } from "../../courses/lesson_order.ts";
-import type { Course, Lesson, ModuleWithLessons } from "../service/answers.ts";
+import type { Course, Lesson, ModuleWithLessons, Placed } from "../service/answers.ts";
+import { placed } from "./order.ts";
 
 const VIDEO_CHANGES = new Set([
   "video.uploaded",
@@ -44,7 +45,7 @@ export class CourseModel {
     const place = this.#keptPlace(change);
     if (isKnown)
       this.#change((module) =>
-        module.id === moduleId ? withLesson(module, { ...change, ...place }) : module,
+        module.id === moduleId ? this.#withLesson(module, { ...change, ...place }) : module,
       );
     return isKnown;
   }
@@ -64,12 +65,21 @@ export class CourseModel {
     this.#change((module) => (module.id === moduleId ? { ...module, videos } : module));
   }
 
-  /** Let no event put lessons back until the returned function is called: they are being moved. */
+  /** Let no event put things back until the returned function is called: they are being moved. */
   holdPlaces(): () => void {
     this.#holders += 1;
     return () => {
       this.#holders -= 1;
+      if (this.#holders) return;
+      this.reorder([...this.modules.value].sort(byPosition));
+      this.#change((module) => ({ ...module, videos: [...module.videos].sort(byPlace) }));
     };
+  }
+
+  /** The positions that the service gave to modules or lessons, which stand in their order. */
+  takePlaces(given: readonly Placed[]) {
+    this.reorder(placed(this.modules.value, given));
+    this.#change((module) => ({ ...module, videos: placed(module.videos, given) }));
   }
 
   /** The place of a known lesson, where the change has none that is newer. */
@@ -80,6 +90,13 @@ export class CourseModel {
     return this.#holders || isOlder ? { position: known.position } : null;
   }
 
+  #withLesson(module: ModuleWithLessons, change: VideoChange): ModuleWithLessons {
+    const place = module.videos.findIndex(({ id }) => id === change.id);
+    const lesson = { ...module.videos[place], ...defined(change) } as Lesson;
+    const videos = place < 0 ? [...module.videos, lesson] : module.videos.with(place, lesson);
+    return { ...module, videos: this.#holders ? videos : videos.sort(byPlace) };
+  }
+
   #change(change: (module: ModuleWithLessons) => ModuleWithLessons) {
     this.reorder(this.modules.value.map(change));
   }
@@ -87,14 +104,6 @@ export class CourseModel {
 
 function byPosition(a: ModuleWithLessons, b: ModuleWithLessons): number {
   return a.position - b.position || (a.id < b.id ? -1 : 1);
-}
-
-function withLesson(module: ModuleWithLessons, change: VideoChange): ModuleWithLessons {
-  const known = module.videos.find(({ id }) => id === change.id);
-  const others = module.videos.filter(({ id }) => id !== change.id);
-  const lesson = { ...known, ...defined(change) } as Lesson;
-  const videos = [...others, lesson].sort(byPlace);
-  return { ...module, videos };
 }
 
 /** Events of processing bring the ratio alone. */

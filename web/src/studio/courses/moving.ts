@@ -1,14 +1,14 @@
 // Moving modules in their course, and lessons in their module: shown and announced at once, and
-// stored one move after the other.
+// stored one order after the other.
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { showFailure } from "../parts/failures.ts";
-import type { ModuleWithLessons } from "../service/answers.ts";
+import type { ModuleWithLessons, Placed } from "../service/answers.ts";
 import type { CourseModel } from "./course_model.ts";
-import { rearranged } from "./order.ts";
+import { moved } from "./order.ts";
 
 export interface Moving {
   /** The last move, for screen readers. */
@@ -17,20 +17,23 @@ export interface Moving {
   lesson(module: ModuleWithLessons, from: number, to: number): void;
 }
 
-/** `reload` is called when a move could not be stored. */
+/** `reload` is called when an order could not be stored. */
 export function useMoving(model: CourseModel, courseId: string, reload: () => void): Moving {
   const { api } = useStudio();
   const spoken = useSignal("");
   const stored = useRef(Promise.resolve());
+  const newest = useRef(new Map<string, object>()); // by list: only its last order is sent
   const announce = (order: readonly { title: string }[], to: number) => {
     const name = order[to]?.title ?? "";
     spoken.value = text("studio.movedTo", { name, place: to + 1, all: order.length });
   };
-  const store = <T>(changed: readonly T[], put: (one: T) => Promise<unknown>) => {
+  const store = (list: string, put: () => Promise<Placed[]>) => {
+    const turn = {};
+    newest.current.set(list, turn);
     const done = model.holdPlaces();
     stored.current = stored.current
       .then(async () => {
-        for (const one of changed) await put(one);
+        if (newest.current.get(list) === turn) model.takePlaces(await put());
       })
       .catch((error: unknown) => {
         showFailure(error);
@@ -41,18 +44,22 @@ export function useMoving(model: CourseModel, courseId: string, reload: () => vo
   return {
     spoken,
     module(from, to) {
-      const move = rearranged(model.modules.value, from, to);
-      if (!move) return;
-      model.reorder(move.order);
-      announce(move.order, to);
-      store(move.changed, (one) => api.putModule(courseId, one));
+      const order = moved(model.modules.value, from, to);
+      if (!order) return;
+      model.reorder(order);
+      announce(order, to);
+      store("", () => api.orderModules(courseId, idsOf(order)));
     },
     lesson(module, from, to) {
-      const move = rearranged(module.videos, from, to);
-      if (!move) return;
-      model.reorderLessons(module.id, move.order);
-      announce(move.order, to);
-      store(move.changed, async ({ id, position }) => model.put(await api.place(id, position)));
+      const order = moved(module.videos, from, to);
+      if (!order) return;
+      model.reorderLessons(module.id, order);
+      announce(order, to);
+      store(module.id, () => api.orderLessons(module.id, idsOf(order)));
     },
   };
+}
+
+function idsOf(things: readonly Placed[]): string[] {
+  return things.map(({ id }) => id);
 }

@@ -12,6 +12,7 @@ export function inWords(error: unknown): string {
   }
   if (error.status === 0) return text("studio.offline");
   if (error.status === 412) return text("studio.changedMeanwhile");
+  if (error.code === "order-mismatch") return text("studio.listChanged");
   const { message, reference } = error;
   const isServersFault = error.status >= 500 && reference;
   return isServersFault ? `${message} ${text("common.reference", { reference })}` : message;

@@ -44,6 +44,12 @@ export interface Module {
   position: number;
 }
 
+/** Where something stands in its list; without a position behind the others. */
+export interface Placed {
+  id: string;
+  position: number | null;
+}
+
 export interface ModuleWithLessons extends Module {
   videos: Lesson[];
 }

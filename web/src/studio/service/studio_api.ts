@@ -10,6 +10,7 @@ import type {
   Enrollment,
   Lesson,
   Module,
+  Placed,
   ProgressItem,
   Role,
 } from "./answers.ts";
@@ -76,9 +77,17 @@ export class StudioApi extends ViewerClient {
     return this.token ? null : `${videoUrl(id)}/download`;
   }
 
-  /** `position` is its place in the module. */
-  place(id: string, position: number | null): Promise<Lesson> {
-    return this.json("PATCH", videoUrl(id), { body: { position } });
+  /** Put all modules of a course into this order. */
+  async orderModules(courseId: string, ids: readonly string[]): Promise<Placed[]> {
+    const body = { modules: ids };
+    const url = `${courseUrl(courseId)}/order`;
+    return (await this.json<{ modules: Placed[] }>("PUT", url, { body })).modules;
+  }
+
+  /** Put all lessons of a module into this order. */
+  async orderLessons(moduleId: string, ids: readonly string[]): Promise<Placed[]> {
+    const url = `/api/v1/modules/${encodeURIComponent(moduleId)}/order`;
+    return (await this.json<{ videos: Placed[] }>("PUT", url, { body: { videos: ids } })).videos;
   }
 
   async deleteVideo(id: string) {

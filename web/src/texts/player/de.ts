@@ -202,6 +202,10 @@ export const de: PlayerCatalogue = {
       sentence: "Diese Lektion gehört zu einem anderen Kurs.",
       advice: "Gehen Sie zurück zu Ihrer Kursseite und öffnen Sie die Lektion von dort.",
     },
+    "order-mismatch": {
+      sentence: "Inzwischen ist etwas hinzugekommen oder entfernt worden.",
+      advice: "Laden Sie die Seite neu, um den jetzigen Stand zu sehen.",
+    },
     "precondition-failed": {
       sentence: "Jemand anderes hat das inzwischen geändert.",
       advice: "Laden Sie die Seite neu, um den jetzigen Stand zu sehen.",

@@ -198,6 +198,10 @@ export const en = {
       sentence: "This lesson belongs to another course.",
       advice: "Go back to your course site and open the lesson from there.",
     },
+    "order-mismatch": {
+      sentence: "Something was added or removed meanwhile.",
+      advice: "Reload the page to see what it is now.",
+    },
     "precondition-failed": {
       sentence: "Someone else has changed this meanwhile.",
       advice: "Reload the page to see what it is now.",
