@@ -409,19 +409,23 @@ async def test_a_session_never_uses_a_number_twice(
 
 # Reporter: what was really watched
 
-REPORTER = """async () => {
+REPORTER = """async (readyState) => {
     const { Reporter } = await import('/web/progress/reporter.ts');
     const video = new EventTarget();
     const ranges = (pairs) => ({
         length: pairs.length, start: (i) => pairs[i][0], end: (i) => pairs[i][1] });
     Object.assign(video, { played: ranges([]), currentTime: 0, paused: true, ended: false,
-        playbackRate: 1, readyState: 4, seeking: false });
+        playbackRate: 1, readyState, seeking: false });
     globalThis.reports = [];
     globalThis.beacons = 0;
     const playback = { sessionId: 's', terms: { duration: 40, report_interval: 5 },
         takeSequence: () => reports.length, reportUrl: '' };
     const outbox = {
-        keep: (report) => reports.push(report), flush() {}, beacon() { beacons += 1; } };
+        keep: (report, madeAtMs = Date.now()) => {
+            reports.push(report);
+            globalThis.ageMs = Date.now() - madeAtMs;
+        },
+        flush() {}, beacon() { beacons += 1; } };
     globalThis.reporter = new Reporter(video, playback, outbox);
     reporter.expectPosition(0);
     reporter.listen();
@@ -439,7 +443,7 @@ REPORTER = """async () => {
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def reporter(page: Page) -> Page:
-    await page.evaluate(REPORTER)
+    await page.evaluate(REPORTER, 4)
     return page
 
 
@@ -576,6 +580,28 @@ async def test_a_page_that_only_looked_reports_nothing(reporter: Page) -> None:
     await reporter.evaluate("dispatchEvent(new Event('pagehide'))")
 
     assert await _reports(reporter) == []
+
+
+async def test_who_leaves_before_the_first_picture_is_counted(page: Page) -> None:
+    await page.evaluate(REPORTER, 0)
+    await page.evaluate("reporter.expectPosition(17)")
+    await page.clock.run_for(9_000)
+
+    await page.evaluate("dispatchEvent(new Event('pagehide'))")
+
+    assert await _reports(page) == [("stopped", 17, [])]
+    assert await page.evaluate("beacons") == 1
+    # Of when the page was opened: another device has been elsewhere since.
+    assert await page.evaluate("ageMs") >= 9_000
+
+
+async def test_who_leaves_after_the_first_picture_is_no_exit(page: Page) -> None:
+    await page.evaluate(REPORTER, 0)
+
+    await page.evaluate("at({ readyState: 4 }, 'loadeddata')")
+    await page.evaluate("dispatchEvent(new Event('pagehide'))")
+
+    assert await _reports(page) == []
 
 
 async def test_a_closed_reporter_leaves_the_element_to_the_next(reporter: Page) -> None:

@@ -4,8 +4,9 @@
 import Hls, { type ErrorData, type HlsConfig, type Level } from "hls.js";
 import { localLoader } from "../offline/local_loader.ts";
 import { ApiError } from "../service/client.ts";
+import { telling } from "./cmcd.ts";
 import type { Engine, EngineHooks, Line } from "./engine.ts";
-import type { LocalFiles } from "./playback.ts";
+import type { Playback } from "./playback.ts";
 import { fixedRung, highestRung, type QualityChoice, type Rung } from "./qualities.ts";
 
 const CONFIG: Partial<HlsConfig> = {
@@ -34,18 +35,18 @@ export class HlsEngine implements Engine {
 
   constructor(
     video: HTMLVideoElement,
+    playback: Playback,
     url: string,
     positionS: number,
     choice: QualityChoice,
     hooks: EngineHooks,
-    files: LocalFiles | null = null,
   ) {
     this.#hooks = hooks;
     this.#choice = choice;
     this.#baseUrl = this.#firstBaseUrl = directoryOf(url);
     this.#hls = new Hls({
       ...CONFIG,
-      ...(files && { loader: localLoader(files) }),
+      ...(playback.files ? { loader: localLoader(playback.files) } : told(playback, url, video)),
       startPosition: positionS,
       xhrSetup: (xhr, asked) => xhr.open("GET", this.#current(asked), true),
     });
@@ -128,6 +129,15 @@ export class HlsEngine implements Engine {
     const isNetwork = type === Hls.ErrorTypes.NETWORK_ERROR;
     this.#hooks.failed(isNetwork ? new ApiError(status) : new ApiError(415, { detail: details }));
   }
+}
+
+function told(playback: Playback, url: string, video: HTMLVideoElement) {
+  const origins = {
+    media: new URL(url).origin,
+    service: playback.server,
+    page: location.origin,
+  };
+  return telling(playback, origins, () => video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
 }
 
 function toRung({ width, height, bitrate }: Level): Rung {

@@ -71,6 +71,11 @@ export class Playback {
     return { session_id: this.sessionId, next_sequence: this.#nextSequence };
   }
 
+  /** The service's own origin. */
+  get server() {
+    return this.#service.server;
+  }
+
   get grant() {
     return this.#answer.grant;
   }

@@ -136,6 +136,7 @@ export class Player {
     if (this.#isOver || load !== this.#loads) return;
     const engine: Engine = new HlsEngine(
       this.#video,
+      this.#playback,
       this.#playback.url(url),
       positionS,
       this.#quality,
@@ -148,7 +149,6 @@ export class Player {
         switched: (rung) => this.#hooks.rungs(engine.rungs, rung),
         failed: (error) => this.#recover(error),
       },
-      this.#playback.files,
     );
     this.#engine = engine;
     this.#playIfWanted();

@@ -68,9 +68,9 @@ export class Outbox {
     return this.#saving;
   }
 
-  /** Keep a report; `flush` or `beacon` sends it. */
-  keep(report: Report) {
-    this.#entries.push({ madeAtMs: Date.now(), report });
+  /** Keep a report about that time; `flush` or `beacon` sends it. */
+  keep(report: Report, madeAtMs = Date.now()) {
+    this.#entries.push({ madeAtMs, report });
     while (this.#entries.length > MAX_REPORTS) this.#mergeOldest();
     this.#save();
   }

@@ -1,8 +1,9 @@
 // What playing was like on this page: startup, stalls, dropped frames, the picture's height. The
 // figures are sums since the page opened: the server keeps the last ones of a session.
 
-import type { Quality } from "../service/answers.ts";
+import type { Network, Quality } from "../service/answers.ts";
 
+const NETWORKS: readonly unknown[] = ["slow-2g", "2g", "3g", "4g"] satisfies Network[];
 const MAX_ERROR_LENGTH = 200;
 
 export class QualityMeter {
@@ -60,6 +61,7 @@ export class QualityMeter {
   read(): Quality {
     const dropped = this.#video.getVideoPlaybackQuality?.().droppedVideoFrames;
     const height = this.#video.videoHeight;
+    const network = networkOf(navigator);
     return {
       ...(this.#startupMs !== null && { startup_ms: this.#startupMs }),
       stalls: this.#stalls,
@@ -67,6 +69,7 @@ export class QualityMeter {
       ...(dropped !== undefined && { dropped_frames: dropped }),
       ...(height > 0 && { height }),
       ...(this.bitrate !== null && { bitrate: Math.round(this.bitrate) }),
+      ...(network !== null && { network }),
       ...(this.#error !== null && { error: this.#error }),
     };
   }
@@ -92,4 +95,11 @@ export class QualityMeter {
     this.#isPlaying = isPlaying;
     this.#frames = this.#countFrames();
   }
+}
+
+/** The kind of line, where the browser tells; by its speed alone, which is what playing feels. */
+export function networkOf(browser: object): Network | null {
+  const { connection } = browser as { connection?: { effectiveType?: unknown } };
+  const type = connection?.effectiveType;
+  return NETWORKS.includes(type) ? (type as Network) : null;
 }

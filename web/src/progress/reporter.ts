@@ -37,7 +37,9 @@ export class Reporter {
   #rate: number;
   #topRate: number;
   #isStarted = false;
+  #hasShown = false;
   #isOver = false;
+  #openedAtMs = Date.now();
   #lastAtMs = 0;
   #lastPositionS: number | null = null;
   #seekTimer = 0;
@@ -68,6 +70,7 @@ export class Reporter {
       on(this.#video, type, () => this.#look());
     on(this.#video, "seeking", () => this.#jump());
     on(this.#video, "emptied", () => this.#steps.jump());
+    on(this.#video, "loadeddata", () => this.#show());
     on(this.#video, "playing", () => this.#start());
     on(this.#video, "timeupdate", () => this.#reportIfDue());
     on(this.#video, "pause", () => this.#video.ended || this.#report("paused"));
@@ -77,6 +80,7 @@ export class Reporter {
     on(window, "pagehide", () => this.leave());
     // A stalled or hidden player gives no timeupdate, but the viewer is still there.
     this.#dueTimer = setInterval(() => this.#reportIfDue(), this.#intervalMs);
+    if (this.#video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) this.#show();
     if (isPlaying) this.#start();
   }
 
@@ -90,7 +94,7 @@ export class Reporter {
 
   /** Send the last report, for a page or an element that goes away. */
   leave() {
-    if (!this.#isOver && (this.#isStarted || this.#hasNews())) this.#sendAway("stopped");
+    if (!this.#isOver) this.#sayGoodbye();
     this.#isOver = true;
   }
 
@@ -146,6 +150,22 @@ export class Reporter {
     return subtract(this.#seen(), this.#reported);
   }
 
+  #show() {
+    this.#hasShown = true;
+  }
+
+  #sayGoodbye() {
+    if (this.#isStarted || this.#hasNews()) this.#sendAway("stopped");
+    else if (!this.#hasShown) this.#tellExit();
+  }
+
+  // Nothing was shown: who waits in vain is not forgotten. The place is that which was known when the
+  // page opened, so it is of that time: a device that plays meanwhile knows better.
+  #tellExit() {
+    this.#outbox.keep(this.#compose("stopped", this.#lastPositionS ?? 0), this.#openedAtMs);
+    this.#outbox.beacon(this.#playback.reportUrl);
+  }
+
   #start() {
     if (this.#isStarted) return;
     this.#isStarted = true;
@@ -191,7 +211,7 @@ export class Reporter {
     this.#outbox.beacon(this.#playback.reportUrl);
   }
 
-  #compose(event: ReportEvent): Report {
+  #compose(event: ReportEvent, placeS = this.#video.currentTime): Report {
     const seen = this.#seen();
     const watched = union(this.#carried, subtract(seen, this.#reported));
     this.#carried = [];
@@ -199,11 +219,11 @@ export class Reporter {
     const rate = this.#topRate;
     this.#topRate = this.#rate;
     this.#lastAtMs = performance.now();
-    this.#lastPositionS = this.#video.currentTime;
+    this.#lastPositionS = placeS;
     clearTimeout(this.#seekTimer);
     const durationS = this.#playback.terms.duration ?? Infinity;
     const quality = this.#measure();
-    const position = Math.round(Math.min(this.#video.currentTime, durationS) * 1000) / 1000;
+    const position = Math.round(Math.min(placeS, durationS) * 1000) / 1000;
     return {
       session_id: this.#playback.sessionId,
       sequence: this.#playback.takeSequence(position),

@@ -68,8 +68,12 @@ export interface Quality {
   dropped_frames?: number;
   bitrate?: number;
   height?: number;
+  network?: Network;
   error?: string;
 }
+
+/** The kinds of line that browsers tell apart, by their speed (Network Information API). */
+export type Network = "slow-2g" | "2g" | "3g" | "4g";
 
 export interface Report {
   session_id: string;
