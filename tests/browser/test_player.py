@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 from tests.browser.axe import violations
 from tests.browser.theatre import GRANT_TTL_S, RESULTS, Theatre, opened_theatre, play_on
 from tests.chromium import VIDEO, until
-from tests.serving import Serve, served_from
+from tests.serving import Serve, call, served_from
 from tests.waiting import wait_until
 from tests.web_build import built_pages
 
@@ -315,3 +315,23 @@ async def test_reports_carry_what_playing_was_like(theatre: Theatre) -> None:
     quality = (await asked.value).post_data_json["quality"]
     assert quality["startup_ms"] > 0
     assert (quality["stalls"], quality["height"]) == (0, 180)
+    assert quality["network"] == await page.evaluate("navigator.connection.effectiveType")
+
+
+async def test_who_leaves_before_the_first_picture_is_a_session(theatre: Theatre) -> None:
+    token = await theatre.enrol("quitter")
+    page = await (await theatre.context()).new_page()
+    await page.route("**/play/**/*.mp4", lambda _: asyncio.sleep(0))  # asked for, never answered
+    async with page.expect_request("**/play/**/*.mp4"):
+        await page.goto(f"{theatre.serve.url}/watch/{theatre.video_id}#token={token}")
+    await page.goto("about:blank")
+
+    async with theatre.serve.client("quitter") as client:
+        found = await wait_until(
+            lambda: call(client, "GET", "/api/v1/analytics/sessions"),
+            lambda told: [one for one in told["items"] if one["quality"]],
+        )
+    (session,) = found["items"]
+    assert session["quality"]["startup_ms"] is None
+    assert session["quality"]["played_seconds"] == 0
+    assert session["quality"]["has_error"] is False

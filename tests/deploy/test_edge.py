@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import aiohttp
@@ -289,6 +290,27 @@ async def test_a_hall_costs_the_origin_one_copy(
     assert fetched <= 1.05 * len(content)
     assert cache["HIT"] / cache.total() >= 0.95, cache
     assert len(paths) * len(content) / fetched > 19
+
+
+async def test_what_players_say_is_in_no_key_and_no_log(
+    origin: Serve, video: Any, tmp_path: Path
+) -> None:
+    with running_edge(origin, video, tmp_path, is_own=True) as edge:
+        granted = (await played(edge))["stream_url"]
+        for path in (granted, signed(edge) + granted.rpartition("/")[2]):
+            plain = await ask(edge.url, path, "Range: bytes=3-8")
+            for number in range(4):
+                said = quote(f'bl={number}00,ot=v,sid="marked-{number}"', safe="")
+                query = await ask(edge.url, f"{path}?CMCD={said}", "Range: bytes=3-8")
+                session = f'CMCD-Session: sid="marked-{number}"'
+                fields = await ask(edge.url, path, session, "Range: bytes=3-8")
+                assert same(query) == same(fields) == same(plain)
+
+        asset = granted.rpartition("/")[2]
+        media = [line for line in edge.lines() if line["path"].endswith(asset)]
+        cache = Counter(line["cache"] for line in media)
+        assert (cache["MISS"], cache["HIT"]) == (1, 17)
+        assert "marked" not in edge.log.read_text() + origin.log()
 
 
 async def test_withdrawal_reaches_the_edge_within_six_seconds(edge: Edge) -> None:

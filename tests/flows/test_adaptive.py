@@ -16,21 +16,18 @@ import aiohttp
 import m3u8
 import pytest
 import pytest_asyncio
-from aiohttp import web
 from mpegdash.parser import MPEGDASHParser
 from PIL import Image
 from playwright.async_api import Page
 
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
 from tests.chromium import open_chromium
-from tests.npm import installed
+from tests.flows.players import site_of_players
 from tests.serving import Serve, call, ready_video, served_from
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-HERE = Path(__file__).parent
-PLAYERS = ("hls.js@1.7.4", "dashjs@5.2.1", "shaka-player@5.2.12")
 WIDTHS, DURATION_S = {180: 320, 96: 170}, 100
 # The job of a killed worker is taken up after its heartbeats have been missing for 30 s.
 LADDER_TIMEOUT_S = 240
@@ -155,17 +152,8 @@ async def test_the_manifest_names_indexes_of_the_same_files(lesson: Lesson) -> N
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pages(page_port: int, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The page of the players, of another origin than the service."""
-    directory = tmp_path_factory.mktemp("players")
-    for package in PLAYERS:
-        modules = await asyncio.to_thread(installed, package, directory)
-    app = web.Application()
-    app.router.add_static("/modules", modules)
-    app.router.add_static("/", HERE)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", page_port).start()
-    yield f"http://127.0.0.1:{page_port}/adaptive_page.html"
-    await runner.cleanup()
+    async with site_of_players(tmp_path_factory.mktemp("players"), page_port) as url:
+        yield url
 
 
 @pytest_asyncio.fixture(loop_scope="module")
