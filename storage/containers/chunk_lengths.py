@@ -12,6 +12,9 @@ from storage.containers.sound_headers import id3_bytes, xing_bytes
 from storage.errors import TooComplex, Truncated, Undecodable
 
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
+# A WAV that went through a pipe: GStreamer tells 0x7FFF0000 bytes of samples, SoX 0x7FFFF000,
+# arecord 0x80000000; the headers before them are counted as well.
+_PIPED_WAVE_SIZES = range(0x7FFF0000, 0x80001000)
 # Some writers count the eight bytes of the chunk's own header.
 _RIFF_TOLERANCE_BYTES = 8
 _MAX_RIFF_CHUNKS = 4096  # of 1 GiB each, as OpenDML cuts an AVI
@@ -40,6 +43,8 @@ def check_riff(file: BinaryIO, size: int) -> None:
         header = _read(file, position, 12)
         length = int.from_bytes(header[4:8], "little")
         if header[:4] != b"RIFF" or length in _UNKNOWN_SIZES:
+            return
+        if header[8:] == b"WAVE" and length in _PIPED_WAVE_SIZES:
             return
         _require(position + 8 + length, size + _RIFF_TOLERANCE_BYTES)
         position += 8 + length + length % 2

@@ -66,6 +66,9 @@ WHOLE: list[tuple[Check, bytes, str]] = [
     (check_riff, riff(b"AVI ", b"1") + b"\0" + riff(b"AVIX", b"1234"), "padded"),
     (check_riff, riff(b"WAVE", b"samples", 0), "unfinished-0"),
     (check_riff, riff(b"AVI ", b"pictures", 0xFFFFFFFF), "unfinished-all-bits"),
+    (check_riff, riff(b"WAVE", b"samples", 0x7FFF0000 + 36), "piped-by-gstreamer"),
+    (check_riff, riff(b"WAVE", b"samples", 0x7FFFF000 + 36), "piped-by-sox"),
+    (check_riff, riff(b"WAVE", b"samples", 0x80000000 + 36), "piped-by-arecord"),
     (check_riff, riff(b"AVI ", b"12") + b"\n" * 20, "line-feeds-behind-avi"),
     (check_asf, asf(134), "asf"),
     (check_asf, asf(100), "asf-with-bytes-behind"),
@@ -92,6 +95,8 @@ WHOLE: list[tuple[Check, bytes, str]] = [
 ]
 CUT: list[tuple[Check, bytes, type[StorageError], str]] = [
     (check_riff, riff(b"WAVE", b"samples", 4 + 7 + 9), Truncated, "wav"),
+    (check_riff, riff(b"WAVE", b"samples", 0x7FFE0000), Truncated, "wav-of-nearly-2-gib"),
+    (check_riff, riff(b"AVI ", b"pictures", 0x7FFFF024), Truncated, "avi-of-nearly-2-gib"),
     (check_riff, riff(b"AVI ", b"12") + riff(b"AVIX", b"1234", 100), Truncated, "second-chunk"),
     (check_asf, asf(135), Truncated, "asf"),
     (check_asf, asf(134)[:-1], Truncated, "asf-header"),

@@ -27,6 +27,12 @@ PACKAGES = {
     "lena": ("npm", "audio-lena@3.0.1", "package"),
     "ebml": ("npm", "ebml@3.0.0", "package/media"),
     "mux": ("npm", "mux.js@7.1.0", "package/test/segments"),
+    "gnome": ("deb", "gnome-user-docs", "usr/share/help/C/gnome-help/figures"),
+    "xine": ("deb", "xine-ui", "usr/share/xine"),
+    "linphone": ("deb", "linphone-common", "usr/share/sounds/linphone"),
+    "freedesktop": ("deb", "sound-theme-freedesktop", "usr/share/sounds/freedesktop/stereo"),
+    "puredata": ("deb", "puredata-doc", "usr/share/puredata/doc/sound"),
+    "supercollider": ("deb", "supercollider-common", "usr/share/SuperCollider/sounds"),
 }
 POSTER = "avc1.64001F"
 # package, file, format found, codecs of the film, its seconds.
@@ -68,6 +74,17 @@ FILMS = [
     ("mutagen", "silence-2.wma", "wmv", f"{POSTER}, mp4a.40.2", 3.65),
     ("mutagen", "silence-3.wma", "wmv", f"{POSTER}, mp4a.40.2", 3.65),
     ("mutagen", "silence-2s-PCM-16000-08-ID3v23.wav", "wav", f"{POSTER}, mp4a.40.2", 2.0),
+    ("gnome", "display-dual-monitors.webm", "webm", "vp8", 37.1),
+    ("xine", "skins/xine-ui_logo.mpg", "mpg", "avc1.64001E", 1.0),
+    ("linphone", "silence.mkv", "mkv", f"{POSTER}, opus", 6.0),
+    ("linphone", "rings/leaving_dreams.mkv", "mkv", f"{POSTER}, opus", 12.2),
+    ("linphone", "hello8000.wav", "wav", f"{POSTER}, mp4a.40.2", 11.3),
+    ("linphone", "hello16000.wav", "wav", f"{POSTER}, mp4a.40.2", 10.6),
+    ("linphone", "incoming_chat.wav", "wav", f"{POSTER}, mp4a.40.2", 0.58),
+    ("freedesktop", "service-login.oga", "ogg", f"{POSTER}, mp4a.40.2", 2.2),
+    ("freedesktop", "audio-channel-side-left.oga", "ogg", f"{POSTER}, mp4a.40.2", 1.4),
+    ("puredata", "voice.wav", "wav", f"{POSTER}, mp4a.40.2", 1.4),
+    ("supercollider", "a11wlk01.wav", "wav", f"{POSTER}, mp4a.40.2", 4.3),
 ]
 REFUSED = [
     ("mux", "dash-608-captions-init.mp4", "Truncated"),
@@ -80,6 +97,9 @@ REFUSED = [
     ("mutagen", "flac_application.flac", "Undecodable"),
     ("mutagen", "adif.aac", "UnsupportedFormat"),
     ("mutagen", "emptyfile.mp3", "UnsupportedFormat"),
+    # A picture alone, without a container that tells its times.
+    ("xine", "visuals/default.mpv", "UnsupportedFormat"),
+    ("puredata", "bell.aiff", "UnsupportedFormat"),
 ]
 
 
