@@ -15,6 +15,7 @@ from events.log.emitter import Emitter
 from events.media.pictures import Pictures
 from events.metrics import Metrics
 from events.offline.file_pieces import FilePieces
+from events.privacy.people import People
 from events.privacy.pseudonyms import Pseudonyms
 from events.privacy.seal import Seal
 from events.privacy.sealed_people import SealedPeople
@@ -77,6 +78,7 @@ HUB = web.AppKey("hub", Hub)
 RECORD_STORE = web.AppKey("record_store", RecordStore)  # absent without one
 SEAL = web.AppKey("seal", Seal)
 PSEUDONYMS = web.AppKey("pseudonyms", Pseudonyms)
+PEOPLE = web.AppKey("people", People)
 SEALED_PEOPLE = web.AppKey("sealed_people", SealedPeople)
 ERASURES = web.AppKey("erasures", Erasures)
 WEBHOOK_SETTINGS = web.AppKey("webhook_settings", WebhookSettings)

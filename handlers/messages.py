@@ -373,11 +373,6 @@ async def read_optional_json(request: web.Request, kind: type[Body]) -> Body:
     return await read_json(request, kind)
 
 
-def queried_user_id(request: web.Request) -> str | None:
-    """Returns `?user_id=`; None without it. Raises InvalidRequest."""
-    return queried_identifier(request, "user_id")
-
-
 def queried_identifier(request: web.Request, name: str) -> str | None:
     """Returns an identifier of the query; None without it. Raises InvalidRequest."""
     try:

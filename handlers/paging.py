@@ -11,11 +11,13 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
+from events.privacy.seal import Seal
 from handlers.errors import InvalidRequest
 from handlers.messages import Listing
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 MAX_CURSOR_LENGTH = 512
+PLACE = "cursor"  # of sealed ones
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 NO_UUID = UUID(int=0)  # before every other
 
@@ -25,17 +27,21 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A requested page; one row more than `limit` is fetched to detect a next page."""
+    """A requested page; one row more than `limit` is fetched to detect a next page.
+
+    A `seal` keeps the keys in its cursors from those who receive them.
+    """
 
     limit: int
     cursor: str | None
+    seal: Seal | None = None
 
     def after(self, kind: type[Key], first: Key) -> Key:
         """Returns the cursor's key, or `first` without a cursor. Raises InvalidRequest."""
         if self.cursor is None:
             return first
         try:
-            return _checked(msgspec.json.decode(_decode(self.cursor), type=kind))
+            return _checked(msgspec.json.decode(self._opened(self.cursor), type=kind))
         except (msgspec.MsgspecError, binascii.Error, ValueError) as exc:
             raise InvalidRequest("The cursor is not one that this list gave.") from exc
 
@@ -49,10 +55,19 @@ class Page:
         """Builds the listing from up to `fetch_limit` rows."""
         shown = rows[: self.limit]
         more = len(rows) > self.limit
-        return Listing([show(row) for row in shown], _encode(key(shown[-1])) if more else None)
+        cursor = self._closed(_encode(key(shown[-1]))) if more else None
+        return Listing([show(row) for row in shown], cursor)
+
+    def _closed(self, cursor: str) -> str:
+        return cursor if self.seal is None else self.seal.seal(cursor, PLACE)
+
+    def _opened(self, cursor: str) -> bytes:
+        if self.seal is None:
+            return _decode(cursor)
+        return _decode(self.seal.unseal(cursor, PLACE) or "")
 
 
-def page_of(request: web.Request) -> Page:
+def page_of(request: web.Request, seal: Seal | None = None) -> Page:
     """Raises InvalidRequest for a limit outside 1 to 200."""
     text = request.query.get("limit", str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_LIMIT):
@@ -60,7 +75,7 @@ def page_of(request: web.Request) -> Page:
     cursor = request.query.get("cursor")
     if cursor is not None and len(cursor) > MAX_CURSOR_LENGTH:
         raise InvalidRequest("The cursor is not one that this list gave.")
-    return Page(int(text), cursor)
+    return Page(int(text), cursor, seal)
 
 
 def _encode(key: Any) -> str:

@@ -27,6 +27,7 @@ from events.log.types import Event
 from events.media.pictures import Pictures, PictureSettings
 from events.media.steps import MediaSteps
 from events.offline.file_pieces import FilePieces
+from events.privacy.people import People
 from events.progress.persister import ProgressPersister
 from events.progress.sessions import silence_watch
 from events.stream.hub import Hub, HubLimits
@@ -179,6 +180,8 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         await published.publish()
         app[keys.ACCESS] = Access(pool)
         app[keys.CATALOG] = Catalog(pool)
+        pseudonyms = app[keys.PSEUDONYMS] if config.pseudonyms else None
+        app[keys.PEOPLE] = People(pool, pseudonyms)
         app[keys.ERASURES] = Erasures(pool, app[keys.PSEUDONYMS], app[keys.SEALED_PEOPLE])
         app[keys.DELETION] = Deletion(pool, config.trash_retention_s)
         settings = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)

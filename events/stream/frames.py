@@ -18,6 +18,7 @@ from events.log.types import (
     VideoEvent,
     VideoSnapshotEvent,
 )
+from events.privacy.naming import IDS, Naming
 
 HEARTBEAT = b":\n\n"
 LAST_CHUNK = b"0\r\n\r\n"  # without trailers (RFC 9112, section 7.1)
@@ -29,9 +30,9 @@ _LARGEST_ID = 2**63 - 1
 _encode = msgspec.json.Encoder().encode
 
 
-def frame(event_id: int, event: Event, for_student: bool) -> bytes:
+def frame(event_id: int, event: Event, for_student: bool, naming: Naming = IDS) -> bytes:
     """Serialises the event in full or in the student view."""
-    return build(event.name, _encode(body(event, for_student)), event_id)
+    return build(event.name, _encode(naming.fields(body(event, for_student))), event_id)
 
 
 def reset(newest_id: int) -> bytes:

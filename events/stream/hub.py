@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from db.pool import Database
 from events.errors import HubClosed, TooManySubscribers
 from events.log.types import EnrollmentChanged, Event, VideoDeleted
+from events.privacy.naming import Naming, people_in
 from events.stream import frames
 from events.stream.audiences import Audiences
 from events.stream.heartbeats import Heartbeats
@@ -226,9 +227,12 @@ class Hub:
         if isinstance(encoded.event, EnrollmentChanged):
             self._learn_role(encoded.event, encoded)
         touched: list[Subscriber] = []
-        for group in [*self._audiences.of(encoded.event), *self._own_streams(encoded.event)]:
+        for subscriber in self._own_streams(encoded.event):
+            touched += _offer_to_group([subscriber], encoded, subscriber.viewpoint.scope.naming)
+        for group in self._audiences.of(encoded.event):
+            naming = group[0].viewpoint.scope.naming.of_bystanders
             for members in _slices(group, OFFERS_AT_ONCE):
-                touched += _offer_to_group(members, encoded)
+                touched += _offer_to_group(members, encoded, naming)
                 if len(members) == OFFERS_AT_ONCE:
                     await asyncio.sleep(0)
         if isinstance(encoded.event, EnrollmentChanged) and encoded.event.sealed_user_id:
@@ -240,13 +244,12 @@ class Hub:
         for subscriber in list(self._of_user.get(user_id, ())):
             subscriber.end(End.REVOKED)
 
-    def _own_streams(self, event: Event) -> Iterator[list[Subscriber]]:
-        """Yields the streams of the event's user, each as a group of its own: they may have
-        learnt of roles at different times.
+    def _own_streams(self, event: Event) -> list[Subscriber]:
+        """Returns the streams of the people in the event, which come first and one by one: they may
+        have learnt of roles at different times, and are shown their own ids.
         """
-        for subscriber in self._of_user.get(event.user_id, ()):
-            if subscriber in self._audiences:
-                yield [subscriber]
+        own = [one for user_id in people_in(event) for one in self._of_user.get(user_id, ())]
+        return [subscriber for subscriber in own if subscriber in self._audiences]
 
     def _learn_role(self, event: EnrollmentChanged, encoded: Encoded) -> None:
         for subscriber in self._of_user.get(event.user_id, ()):
@@ -257,7 +260,8 @@ class Hub:
             self._audiences.index(subscriber)
             if viewpoint.is_revoked():
                 is_visible = viewpoint.is_farewell(event)
-                subscriber.revoke(encoded.frame(View.FULL, subscriber.pack) if is_visible else None)
+                framed = encoded.frame(View.FULL, subscriber.pack, viewpoint.scope.naming)
+                subscriber.revoke(framed if is_visible else None)
 
     def _beat(self, subscriber: Subscriber) -> None:
         if self._heartbeats.is_expired(subscriber):
@@ -300,12 +304,14 @@ class Subscription:
         self._hub.dismiss(self.subscriber)
 
 
-def _offer_to_group(members: Sequence[Subscriber], encoded: Encoded) -> list[Subscriber]:
+def _offer_to_group(
+    members: Sequence[Subscriber], encoded: Encoded, naming: Naming
+) -> list[Subscriber]:
     """Offers the event to a group that sees it alike; returns the streams to flush."""
     viewpoint, pack = members[0].viewpoint, members[0].pack
     event = encoded.event
     view = viewpoint.view_of(event)
-    framed = encoded.frame(view, pack) if view else None
+    framed = encoded.frame(view, pack, naming) if view else None
     if isinstance(event, VideoDeleted) and event.video_id == viewpoint.scope.video_id:
         for subscriber in members:
             subscriber.revoke(framed)

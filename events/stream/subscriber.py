@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Protocol
 
 from events.log.types import Event
+from events.privacy.naming import IDS, Naming
 from events.stream import frames
 from events.stream.missed_events import EventPage, Replay, Start
 from events.stream.visibility import View, Viewpoint
@@ -54,21 +55,22 @@ class Wire(Protocol):
 
 
 class Encoded:
-    """An event's frames, encoded and packed once per view for all streams."""
+    """An event's frames, encoded and packed once per view and naming for all streams."""
 
     __slots__ = ("_frames", "event", "event_id")
 
     def __init__(self, event_id: int, event: Event) -> None:
         self.event_id = event_id
         self.event = event
-        self._frames: dict[tuple[View, Pack], tuple[int, bytes]] = {}
+        self._frames: dict[tuple[View, Pack, Naming], tuple[int, bytes]] = {}
 
-    def frame(self, view: View, pack: Pack) -> tuple[int, bytes]:
+    def frame(self, view: View, pack: Pack, naming: Naming = IDS) -> tuple[int, bytes]:
         """Returns (event id, packed frame), as backlogs keep it."""
-        found = self._frames.get((view, pack))
+        key = view, pack, naming
+        found = self._frames.get(key)
         if found is None:
-            frame = frames.frame(self.event_id, self.event, view is View.STUDENT)
-            found = self._frames[view, pack] = self.event_id, pack(frame)
+            frame = frames.frame(self.event_id, self.event, view is View.STUDENT, naming)
+            found = self._frames[key] = self.event_id, pack(frame)
         return found
 
 
@@ -246,7 +248,8 @@ class Subscriber:
     def _frames_of(self, page: EventPage) -> list[bytes]:
         # Roles may have changed while the page was read.
         seen = ((entry, self.viewpoint.view_of(entry[1])) for entry in page.events)
-        return [frames.frame(*entry, view is View.STUDENT) for entry, view in seen if view]
+        naming = self.viewpoint.scope.naming
+        return [frames.frame(*entry, view is View.STUDENT, naming) for entry, view in seen if view]
 
 
 def _joined(backlog: list[tuple[int, bytes]]) -> bytes:

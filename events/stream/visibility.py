@@ -22,6 +22,7 @@ from events.log.types import (
     VideoUpdated,
     kinds_of,
 )
+from events.privacy.naming import IDS, Naming
 
 Role = Literal["student", "instructor"]
 
@@ -39,7 +40,8 @@ class Scope:
     """A stream's user, and the extent of its credential.
 
     A playback grant opens one video's events: `video_id`, with the course and the enrolment
-    version it is bound to (no version for admin and service, who need no enrolment).
+    version it is bound to (no version for admin and service, who need no enrolment). `naming` is
+    how the user sees others.
     """
 
     user_id: str
@@ -47,6 +49,7 @@ class Scope:
     video_id: UUID | None = None
     course_id: str | None = None
     enrollment_version: int | None = None
+    naming: Naming = IDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from aiohttp import web
 from db.insight import figures as rows
 from db.pool import Database
 from events.insight import figures
+from events.privacy.naming import Naming
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_course, allowed_course_named
@@ -35,7 +36,8 @@ from handlers.openapi.descriptions import (
     Tag,
 )
 from handlers.openapi.endpoints import endpoint
-from handlers.paging import BEGINNING, page_of
+from handlers.paging import BEGINNING
+from handlers.people import naming_of, page_of_people
 
 STUDENTS_AT_ONCE = 1000  # of a CSV
 
@@ -73,14 +75,19 @@ async def get_course_analytics(request: web.Request) -> web.StreamResponse:
 async def list_students(request: web.Request) -> web.StreamResponse:
     """Lists enrolled students, also those who have not watched yet."""
     course = await allowed_course(request, Right.READ_EVERYONE)
-    database, page = request.app[keys.DATABASE], page_of(request)
+    database, page = request.app[keys.DATABASE], page_of_people(request)
+    naming = naming_of(request)
     after = page.after(tuple[datetime, str], (BEGINNING, ""))
     if wants_csv(request):
-        pages = _all_students(database, course.id)
+        pages = _all_students(database, course.id, naming)
         return await answer_csv(request, StudentView, pages, f"{course.id}-students")
     found = await rows.list_students(database, course.id, after, page.fetch_limit)
     return answer_json(
-        page.answer(found, StudentView.of, lambda row: (row.created_at, row.user_id))
+        page.answer(
+            found,
+            lambda row: StudentView.of(row, naming),
+            lambda row: (row.created_at, row.user_id),
+        )
     )
 
 
@@ -107,8 +114,10 @@ async def get_popular(request: web.Request) -> web.StreamResponse:
     return answer_json(PopularListing(items))
 
 
-async def _all_students(database: Database, course_id: str) -> AsyncIterator[list[msgspec.Struct]]:
+async def _all_students(
+    database: Database, course_id: str, naming: Naming
+) -> AsyncIterator[list[msgspec.Struct]]:
     after = (BEGINNING, "")
     while found := await rows.list_students(database, course_id, after, STUDENTS_AT_ONCE):
-        yield [StudentView.of(student) for student in found]
+        yield [StudentView.of(student, naming) for student in found]
         after = (found[-1].created_at, found[-1].user_id)

@@ -16,6 +16,7 @@ from events.insight.figures import (
     ViewingReport,
     average_watched_ratio,
 )
+from events.privacy.naming import Naming
 
 
 class DayView(msgspec.Struct, frozen=True):
@@ -92,9 +93,9 @@ class StudentView(msgspec.Struct, frozen=True):
     last_seen_at: datetime | None
 
     @staticmethod
-    def of(student: Student) -> "StudentView":
+    def of(student: Student, naming: Naming) -> "StudentView":
         return StudentView(
-            student.user_id,
+            naming.shown(student.user_id),
             student.videos_completed,
             student.videos_started,
             student.watched_cs / 100,

@@ -10,15 +10,17 @@ from aiohttp import web
 from db.insight import session_search
 from db.insight.session_search import FoundSession, Searcher
 from events.insight.timelines import ExplainedSession, read_timeline
+from events.privacy.naming import Naming
 from events.progress.measures import SessionMeasures, parse_measures
 from handlers import keys
 from handlers.access.rules import refuse_missing
 from handlers.analytics.periods import period_of
 from handlers.errors import InvalidRequest
-from handlers.messages import Listing, SessionId, answer_json, queried_user_id
+from handlers.messages import Listing, SessionId, answer_json
 from handlers.openapi.descriptions import JSON, PAGED, SEEING, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
-from handlers.paging import BEGINNING, NO_UUID, page_of
+from handlers.paging import BEGINNING, NO_UUID
+from handlers.people import naming_of, page_of_people, queried_user_id
 
 
 class SessionQualityView(msgspec.Struct, frozen=True):
@@ -86,10 +88,11 @@ class SessionTimeline(PlaybackSessionView, frozen=True, kw_only=True):
 )
 async def list_sessions(request: web.Request) -> web.Response:
     """Lists sessions by their beginning; without a user or a video the caller's own."""
-    user_id, video_id = queried_user_id(request), _queried_video_id(request)
+    user_id, video_id = await queried_user_id(request), _queried_video_id(request)
     if user_id is None and video_id is None:
         user_id = request[keys.VIEWER].user_id
-    period, page = period_of(request.query), page_of(request)
+    period, page = period_of(request.query), page_of_people(request)
+    naming = naming_of(request)
     rows = await session_search.search(
         request.app[keys.DATABASE],
         _searcher(request),
@@ -100,7 +103,7 @@ async def list_sessions(request: web.Request) -> web.Response:
         page.after(tuple[datetime, str, UUID, str], (BEGINNING, "", NO_UUID, "")),
         page.fetch_limit,
     )
-    return answer_json(page.answer(rows, _view, lambda row: row.place))
+    return answer_json(page.answer(rows, lambda row: _view(row, naming), lambda row: row.place))
 
 
 @endpoint(
@@ -115,7 +118,7 @@ async def list_sessions(request: web.Request) -> web.Response:
 )
 async def explain_session(request: web.Request) -> web.Response:
     database, viewer = request.app[keys.DATABASE], request[keys.VIEWER]
-    user_id = queried_user_id(request) or viewer.user_id
+    user_id = await queried_user_id(request) or viewer.user_id
     try:
         session_id = msgspec.convert(request.match_info["session_id"], SessionId)
     except msgspec.ValidationError:
@@ -123,7 +126,8 @@ async def explain_session(request: web.Request) -> web.Response:
     found = await session_search.get(database, _searcher(request), user_id, session_id)
     if found is None:
         refuse_missing(viewer)
-    return answer_json(_timeline(found, await read_timeline(database, found)))
+    timeline = await read_timeline(database, found)
+    return answer_json(_timeline(found, timeline, naming_of(request)))
 
 
 def _searcher(request: web.Request) -> Searcher:
@@ -142,11 +146,11 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(0, tzinfo=UTC))
 
 
-def _fields(row: FoundSession) -> dict[str, Any]:
+def _fields(row: FoundSession, naming: Naming) -> dict[str, Any]:
     measures = None if row.measures is None else parse_measures(row.measures)
     return {
         "session_id": row.session_id,
-        "user_id": row.user_id,
+        "user_id": naming.shown(row.user_id),
         "video_id": row.video_id,
         "course_id": row.course_id,
         "started_at": row.started_at,
@@ -156,12 +160,15 @@ def _fields(row: FoundSession) -> dict[str, Any]:
     }
 
 
-def _view(row: FoundSession) -> PlaybackSessionView:
-    return PlaybackSessionView(**_fields(row))
+def _view(row: FoundSession, naming: Naming) -> PlaybackSessionView:
+    return PlaybackSessionView(**_fields(row, naming))
 
 
-def _timeline(row: FoundSession, timeline: ExplainedSession) -> SessionTimeline:
+def _timeline(row: FoundSession, timeline: ExplainedSession, naming: Naming) -> SessionTimeline:
     moments = [{"at": one.at, "kind": one.kind, **one.details} for one in timeline.moments]
     return SessionTimeline(
-        **_fields(row), timeline=moments, cause=timeline.cause, sentence=timeline.sentence
+        **_fields(row, naming),
+        timeline=moments,
+        cause=timeline.cause,
+        sentence=timeline.sentence,
     )

@@ -13,8 +13,7 @@ from db import courses, videos
 from db.courses import Course, EnrolledCourse, Module, PutOutcome
 from db.progress import progress
 from db.progress.progress import ProgressState
-from db.videos import Video
-from events.log.snapshots import snapshot
+from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
 from handlers.allowed import allowed_course, allowed_module
@@ -48,6 +47,7 @@ from handlers.openapi.descriptions import (
 )
 from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, page_of
+from handlers.people import shown_video
 
 
 @endpoint(
@@ -119,11 +119,12 @@ async def get_course(request: web.Request) -> web.Response:
     sees_unready = await access.may(viewer, course.id, Right.SEE_UNREADY)
     modules = await courses.list_modules(database, course.id)
     found = await videos.list_of_course(database, course.id, ready_only=not sees_unready)
+    shown = [shown_video(request, video) for video in found]
     states = await progress.list_states(database, viewer.user_id, [video.id for video in found])
     role = await access.role(viewer.user_id, course.id)
     return answer_json(
         CourseView(
-            course.id, course.title, role, _module_views(modules, found, states), _switch(course)
+            course.id, course.title, role, _module_views(modules, shown, states), _switch(course)
         )
     )
 
@@ -205,7 +206,7 @@ def _module_view(module: Module) -> ModuleView:
 
 
 def _module_views(
-    modules: list[Module], found: list[Video], states: dict[UUID, ProgressState]
+    modules: list[Module], found: list[VideoSnapshot], states: dict[UUID, ProgressState]
 ) -> list[CourseModule]:
     by_module = defaultdict(list)
     for video in found:
@@ -216,5 +217,5 @@ def _module_views(
     ]
 
 
-def _watched_video(video: Video, state: ProgressState | None) -> WatchedVideo:
-    return WatchedVideo(**msgspec.structs.asdict(snapshot(video)), progress=ProgressView.of(state))
+def _watched_video(video: VideoSnapshot, state: ProgressState | None) -> WatchedVideo:
+    return WatchedVideo(**msgspec.structs.asdict(video), progress=ProgressView.of(state))

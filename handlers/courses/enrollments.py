@@ -10,6 +10,7 @@ from db.enrollments import Enrollment
 from db.pool import Transaction
 from events.log import log
 from events.log.types import EnrollmentChanged
+from events.privacy.naming import Naming
 from handlers import keys
 from handlers.access.auth import Viewer
 from handlers.access.rules import Right
@@ -36,7 +37,8 @@ from handlers.openapi.descriptions import (
     put_answers,
 )
 from handlers.openapi.endpoints import endpoint
-from handlers.paging import BEGINNING, page_of
+from handlers.paging import BEGINNING
+from handlers.people import named_user_id, naming_of, page_of_people
 
 
 @endpoint(
@@ -70,7 +72,7 @@ async def put_enrollment(request: web.Request) -> web.Response:
             await log.append(transaction, [changed])
     request.app[keys.ACCESS].apply(changed)  # here at once, in other processes by the log
     status = 201 if outcome is PutOutcome.CREATED else 200
-    return answer_json(_enrollment_view(enrollment), status=status)
+    return answer_json(_enrollment_view(enrollment, naming_of(request)), status=status)
 
 
 @endpoint(
@@ -111,7 +113,7 @@ async def delete_enrollment(request: web.Request) -> web.Response:
 async def list_enrollments(request: web.Request) -> web.Response:
     database = request.app[keys.DATABASE]
     course = await allowed_course(request, Right.ENROLL)
-    page = page_of(request)
+    page, naming = page_of_people(request), naming_of(request)
     found = await enrollments.list_of_course(
         database,
         course.id,
@@ -119,15 +121,19 @@ async def list_enrollments(request: web.Request) -> web.Response:
         limit=page.fetch_limit,
     )
     return answer_json(
-        page.answer(found, _enrollment_view, lambda one: (one.created_at, one.user_id))
+        page.answer(
+            found,
+            lambda one: _enrollment_view(one, naming),
+            lambda one: (one.created_at, one.user_id),
+        )
     )
 
 
 async def _enrollment_of(request: web.Request) -> tuple[str, str]:
     """Returns (course_id, user_id) of the path, after the check of the right to enrol."""
-    user_id = identifier(request, "user_id")
+    name = identifier(request, "user_id")
     course = await allowed_course(request, Right.ENROLL)
-    return course.id, user_id
+    return course.id, await named_user_id(request, name)
 
 
 async def _require_student(
@@ -155,10 +161,10 @@ def _changed(enrollment: Enrollment) -> EnrollmentChanged:
     )
 
 
-def _enrollment_view(enrollment: Enrollment) -> EnrollmentView:
+def _enrollment_view(enrollment: Enrollment, naming: Naming) -> EnrollmentView:
     return EnrollmentView(
         enrollment.course_id,
-        enrollment.user_id,
+        naming.shown(enrollment.user_id),
         enrollment.role,
         enrollment.created_at,
         enrollment.updated_at,

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from db import courses, positions, videos
 from db.pool import Transaction
 from db.videos import Video
-from events.log.snapshots import VideoSnapshot, snapshot
+from events.log.snapshots import VideoSnapshot
 from events.log.video_events import append_updated
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
@@ -29,6 +29,7 @@ from handlers.openapi.descriptions import (
 )
 from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, NO_UUID, page_of
+from handlers.people import shown_video
 
 
 @endpoint(
@@ -54,7 +55,13 @@ async def list_videos(request: web.Request) -> web.Response:
         after=page.after(tuple[datetime, UUID], (BEGINNING, NO_UUID)),
         limit=page.fetch_limit,
     )
-    return answer_json(page.answer(found, snapshot, lambda video: (video.created_at, video.id)))
+    return answer_json(
+        page.answer(
+            found,
+            lambda video: shown_video(request, video),
+            lambda video: (video.created_at, video.id),
+        )
+    )
 
 
 @endpoint(
@@ -67,7 +74,7 @@ async def list_videos(request: web.Request) -> web.Response:
     ),
 )
 async def get_video(request: web.Request) -> web.Response:
-    return answer_json(snapshot(await allowed_video(request, Right.WATCH)))
+    return answer_json(shown_video(request, await allowed_video(request, Right.WATCH)))
 
 
 @endpoint(
@@ -89,7 +96,7 @@ async def patch_video(request: web.Request) -> web.Response:
             await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
         changed = await videos.get(transaction, video.id)
     request.app[keys.CATALOG].forget(video.id)
-    return answer_json(snapshot(changed or video))
+    return answer_json(shown_video(request, changed or video))
 
 
 @endpoint(
@@ -128,7 +135,7 @@ async def restore_video(request: web.Request) -> web.Response:
     restored = await request.app[keys.DELETION].restore(video, viewer.user_id)
     if restored is None:  # it left the trash in the last moment
         refuse_missing(viewer)
-    return answer_json(snapshot(restored))
+    return answer_json(shown_video(request, restored))
 
 
 async def _change(transaction: Transaction, video_id: UUID, body: VideoPatch) -> bool:

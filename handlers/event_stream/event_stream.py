@@ -9,6 +9,7 @@ its connection keeps it and its request ends.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -18,6 +19,8 @@ from aiohttp.http import StreamWriter
 
 from events.errors import HubClosed, UnknownEventType
 from events.log.types import parse_types
+from events.privacy.naming import Naming
+from events.privacy.people import NOBODY
 from events.stream import frames
 from events.stream.hub import Hub, Subscription
 from events.stream.subscriber import End, Subscriber
@@ -70,7 +73,8 @@ STREAM = (
 async def get_events(request: web.Request) -> web.StreamResponse:
     """Streams all events that the caller may see."""
     viewer = request[keys.VIEWER]
-    scope = Scope(viewer.user_id, viewer.is_privileged)
+    naming = _naming(request, viewer.user_id, is_privileged=viewer.is_privileged)
+    scope = Scope(viewer.user_id, viewer.is_privileged, naming=naming)
     return await _stream(request, scope, viewer.expires_at)
 
 
@@ -88,10 +92,13 @@ async def get_events(request: web.Request) -> web.StreamResponse:
 async def get_events_by_grant(request: web.Request) -> web.StreamResponse:
     """Streams by an events grant all that its user may see, by a playback grant its video's."""
     grant = request.app[keys.GRANTS].events(request.match_info["grant"])
+    naming = _naming(request, grant.user_id, is_privileged=grant.is_privileged)
     if not isinstance(grant, PlaybackGrant):
-        return await _stream(request, Scope(grant.user_id, grant.is_privileged), grant.expires_at)
+        scope = Scope(grant.user_id, grant.is_privileged, naming=naming)
+        return await _stream(request, scope, grant.expires_at)
     scope = Scope(
-        grant.user_id, grant.is_privileged, grant.video_id, grant.course_id, grant.version
+        *(grant.user_id, grant.is_privileged, grant.video_id, grant.course_id, grant.version),
+        naming,
     )
     is_revoked = partial(request.app[keys.REVOCATIONS].is_revoked, grant)
     return await _stream(request, scope, grant.expires_at, is_revoked)
@@ -103,7 +110,7 @@ async def _stream(
     expires_at: float,
     is_revoked: Callable[[], bool] = lambda: False,
 ) -> web.StreamResponse:
-    filters, after_id = _filters(request), _after_id(request)
+    filters, after_id = await _filters(request, scope), _after_id(request)
     hub, pack = request.app[keys.HUB], _pack(request)
     subscription = hub.subscribe(scope, filters, after_id, pack, expires_at)
     try:
@@ -253,12 +260,16 @@ def _last(subscriber: Subscriber) -> bytes:
     return frames.LAST_CHUNK if subscriber.pack is frames.chunk else b""
 
 
-def _filters(request: web.Request) -> Filters:
+def _naming(request: web.Request, user_id: str, *, is_privileged: bool) -> Naming:
+    return request.app[keys.PEOPLE].naming(user_id, sees_ids=is_privileged)
+
+
+async def _filters(request: web.Request, scope: Scope) -> Filters:
     """Raises InvalidRequest."""
     query = request.query
     types = query.get("types")
     try:
-        return Filters(
+        filters = Filters(
             video_id=msgspec.convert(query.get("video_id"), UUID | None),
             course_id=msgspec.convert(query.get("course_id"), Identifier | None),
             user_id=msgspec.convert(query.get("user_id"), Identifier | None),
@@ -268,6 +279,10 @@ def _filters(request: web.Request) -> Filters:
         raise InvalidRequest(f"A filter is wrong: {in_words(exc)}.") from exc
     except UnknownEventType as exc:
         raise InvalidRequest(f"A filter is wrong: {exc}.") from exc
+    if filters.user_id is None:
+        return filters
+    found = await request.app[keys.PEOPLE].find(scope.naming, filters.user_id)
+    return replace(filters, user_id=found or NOBODY)
 
 
 def _after_id(request: web.Request) -> int | None:

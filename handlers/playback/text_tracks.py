@@ -16,7 +16,7 @@ from db.pool import Transaction
 from db.videos import Video
 from events.errors import VideoMissing
 from events.ladder import queue
-from events.log.snapshots import VideoSnapshot, snapshot
+from events.log.snapshots import VideoSnapshot
 from events.log.video_events import append_updated
 from handlers import keys
 from handlers.access.rules import Right
@@ -51,6 +51,7 @@ from handlers.openapi.descriptions import (
     put_answers,
 )
 from handlers.openapi.endpoints import endpoint
+from handlers.people import shown_video
 from handlers.playback.permits import BY_BEARER
 from handlers.request_limits import require_request, require_request_by_bearer
 from storage.captions.language_tags import canonical_tag
@@ -215,7 +216,7 @@ async def _put(request: web.Request, video: Video, name: TrackName) -> web.Respo
             await _enqueue_playlists(transaction, video.id, name)
             video = await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
     request.app[keys.CATALOG].forget(video.id)
-    answer = CaptionedVideo(**asdict(snapshot(video)), warnings=track.warnings)
+    answer = CaptionedVideo(**asdict(shown_video(request, video)), warnings=track.warnings)
     return answer_json(answer, status=201 if before is None else 200)
 
 

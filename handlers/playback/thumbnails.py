@@ -12,7 +12,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from db.videos import Video
-from events.log.snapshots import VideoSnapshot, snapshot
+from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
 from handlers.allowed import allowed_video, require_ready
@@ -40,6 +40,7 @@ from handlers.openapi.descriptions import (
 )
 from handlers.openapi.endpoints import endpoint
 from handlers.own_storage import require_own_storage
+from handlers.people import shown_video
 from storage.receiving.uploads import UploadFile, receive
 
 ACCEPTED_TYPES = ("image/jpeg", "image/png", "image/webp")
@@ -80,7 +81,7 @@ async def put_thumbnail(request: web.Request) -> web.Response:
     request.app[keys.CATALOG].forget(video.id)
     if changed is None:  # deleted meanwhile
         refuse_missing(request[keys.VIEWER])
-    return answer_json(snapshot(changed))
+    return answer_json(shown_video(request, changed))
 
 
 async def _choose_frame(request: web.Request, video: Video) -> Video | None:

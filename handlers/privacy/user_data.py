@@ -1,21 +1,25 @@
 """Endpoints about all that is kept of one person: shown to them, erased by an admin."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
 
 from db.pool import Database
 from db.privacy import personal_rows
+from events.privacy.naming import Naming
 from handlers import keys
 from handlers.access.auth import ADMIN
 from handlers.errors import InvalidRequest, NotAllowed
 from handlers.messages import identifier
 from handlers.openapi.descriptions import GONE, TEXT, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
+from handlers.people import naming_of
 
 JSON_LINES = "application/jsonl"
 WRITTEN_AT_ONCE = 64 * 1024
+COPY = '"video"'  # as it stands in a row that holds a copy of a video
 
 
 @endpoint(
@@ -47,7 +51,7 @@ async def get_user_data(request: web.Request) -> web.StreamResponse:
     )
     if request.method == hdrs.METH_HEAD:
         return response
-    pages = _pieces(request.app[keys.DATABASE], user_id)
+    pages = _pieces(request.app[keys.DATABASE], user_id, naming_of(request))
     first = await anext(pages, b"")  # a fault of the database is told before the answer has begun
     await response.prepare(request)
     await response.write(first)
@@ -74,12 +78,23 @@ async def delete_user_data(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def _pieces(database: Database, user_id: str) -> AsyncIterator[bytes]:
+async def _pieces(database: Database, user_id: str, naming: Naming) -> AsyncIterator[bytes]:
     """Yields lines in pieces that are worth a write."""
     lines = bytearray()
     async for kind, shown in personal_rows.read_all(database, user_id):
-        lines += msgspec.json.encode({"kind": kind, "data": msgspec.Raw(shown.encode())}) + b"\n"
+        lines += msgspec.json.encode({"kind": kind, "data": _shown(shown, naming)}) + b"\n"
         if len(lines) >= WRITTEN_AT_ONCE:
             yield bytes(lines)
             lines.clear()
     yield bytes(lines)
+
+
+def _shown(row: str, naming: Naming) -> msgspec.Raw | dict[str, Any]:
+    """Returns a row as it is, or with the others in its copy of a video as the caller sees them."""
+    if naming.pseudonyms is None or COPY not in row:
+        return msgspec.Raw(row.encode())
+    shown: dict[str, Any] = msgspec.json.decode(row)
+    payload = shown.get("payload")
+    if isinstance(payload, dict) and isinstance(payload.get("video"), dict):
+        payload["video"] = naming.fields(payload["video"])
+    return shown

@@ -27,7 +27,6 @@ from handlers.messages import (
     ProgressView,
     ReportView,
     answer_json,
-    queried_user_id,
     read_body,
     read_json,
 )
@@ -44,7 +43,8 @@ from handlers.openapi.descriptions import (
     Tag,
 )
 from handlers.openapi.endpoints import endpoint
-from handlers.paging import BEGINNING, NO_UUID, page_of
+from handlers.paging import BEGINNING, NO_UUID
+from handlers.people import naming_of, page_of_people, queried_user_id
 from handlers.progress.reports import refusal_of, report_by_grant, report_of
 from handlers.request_limits import require_report
 from handlers.user_agents import UserAgent
@@ -131,12 +131,12 @@ async def list_progress(request: web.Request) -> web.Response:
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     access = request.app[keys.ACCESS]
     course = await allowed_course(request, Right.WATCH)
-    wanted = queried_user_id(request)
+    wanted = await queried_user_id(request)
     if not await access.may(viewer, course.id, Right.READ_EVERYONE):
         if wanted not in (None, viewer.user_id):
             raise NotAllowed
         wanted = viewer.user_id
-    page = page_of(request)
+    page, naming = page_of_people(request), naming_of(request)
     rows = await progress.list_for_course(
         database,
         course.id,
@@ -145,13 +145,17 @@ async def list_progress(request: web.Request) -> web.Response:
         limit=page.fetch_limit,
     )
     return answer_json(
-        page.answer(rows, _item, lambda row: (row.created_at, row.video_id, row.user_id))
+        page.answer(
+            rows,
+            lambda row: _item(row, naming.shown(row.user_id)),
+            lambda row: (row.created_at, row.video_id, row.user_id),
+        )
     )
 
 
-def _item(row: CourseProgress) -> ProgressItem:
+def _item(row: CourseProgress, user_name: str) -> ProgressItem:
     shown = msgspec.structs.asdict(ProgressView.of(row.state))
-    return ProgressItem(video_id=row.video_id, user_id=row.user_id, **shown)
+    return ProgressItem(video_id=row.video_id, user_id=user_name, **shown)
 
 
 async def _answer(

@@ -11,9 +11,10 @@ from handlers.access.document_keys import KeySet
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video
 from handlers.errors import NotAllowed
-from handlers.messages import ReceiptView, answer_json, queried_user_id
+from handlers.messages import ReceiptView, answer_json, queried_identifier
 from handlers.openapi.descriptions import ALLOWED, JSON, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
+from handlers.people import named_user_id, naming_of
 
 KIND = "coursestream-receipt+jwt"
 KEY_SET = "application/jwk-set+json"
@@ -34,13 +35,14 @@ async def get_receipt(request: web.Request) -> web.Response:
     """Signs what is known now of the caller, or for instructors of another user."""
     video = await allowed_video(request, Right.WATCH)
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
-    user_id = queried_user_id(request) or viewer.user_id
-    if user_id != viewer.user_id and not await request.app[keys.ACCESS].may(
+    name = queried_identifier(request, "user_id") or viewer.user_id
+    if name != viewer.user_id and not await request.app[keys.ACCESS].may(
         viewer, video.course_id, Right.READ_EVERYONE
     ):
         raise NotAllowed
+    user_id = await named_user_id(request, name)
     receipt = write_receipt(
-        user_id,
+        naming_of(request).shown(user_id),
         video,
         await progress.get(database, user_id, video.id),
         await evidence.capped_s(database, user_id, video.id),

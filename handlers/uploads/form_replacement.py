@@ -9,7 +9,7 @@ from aiohttp import web
 
 from db.replacements import NewReplacement
 from db.videos import Video
-from events.log.snapshots import VideoSnapshot, snapshot
+from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import refuse_missing
 from handlers.allowed import replaceable_video
@@ -17,6 +17,7 @@ from handlers.errors import NotReady
 from handlers.messages import answer_json, video_id_of
 from handlers.openapi.descriptions import JSON, Answer, Body, Operation, Tag
 from handlers.openapi.endpoints import endpoint
+from handlers.people import shown_video
 from handlers.uploads.form_upload import FORM, REFUSALS, ReceivedForm, receive_form
 
 
@@ -46,7 +47,7 @@ async def put_file(request: web.Request) -> web.Response:
     request.app[keys.CATALOG].forget(video.id)
     if changed is None:  # the video was deleted in the last moment
         refuse_missing(request[keys.VIEWER])
-    return answer_json(snapshot(changed))
+    return answer_json(shown_video(request, changed))
 
 
 def _new_replacement(form: ReceivedForm, video: Video, user_id: str) -> NewReplacement:

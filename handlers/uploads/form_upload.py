@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from db.courses import Module
 from db.errors import DatabaseTimeout, DatabaseUnavailable
 from db.videos import NewVideo
-from events.log.snapshots import VideoSnapshot, snapshot
+from events.log.snapshots import VideoSnapshot
 from events.uploads.publication import Received
 from events.uploads.whole_upload import WholeUpload, too_large
 from handlers import keys
@@ -34,6 +34,7 @@ from handlers.messages import answer_json
 from handlers.openapi.descriptions import ALLOWED, BODY, JSON, Answer, Body, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 from handlers.own_storage import require_own_storage
+from handlers.people import shown_video
 from handlers.uploads.form import FilePart, file_part, next_chunk, open_form, refuse_more_parts
 from handlers.uploads.multipart import MultipartReader
 
@@ -97,7 +98,7 @@ async def post_video(request: web.Request) -> web.Response:
     if video is None:  # the module was deleted in the last moment
         refuse_missing(request[keys.VIEWER])
     location = f"/api/v1/videos/{video.id}"
-    return answer_json(snapshot(video), status=201, headers={hdrs.LOCATION: location})
+    return answer_json(shown_video(request, video), status=201, headers={hdrs.LOCATION: location})
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from db import uploads
 from db.uploads import Upload
+from events.privacy.naming import Naming
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.allowed import allowed_course
@@ -16,6 +17,7 @@ from handlers.messages import Listing, UploadView, answer_json
 from handlers.openapi.descriptions import ALLOWED, JSON, PAGED, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, NO_UUID, Page, page_of
+from handlers.people import naming_of
 
 FIRST = (BEGINNING, NO_UUID)
 
@@ -40,7 +42,7 @@ async def list_uploads(request: web.Request) -> web.Response:
         after=page.after(tuple[datetime, UUID], FIRST),
         limit=page.fetch_limit,
     )
-    return _answer(page, found)
+    return _answer(page, found, naming_of(request))
 
 
 @endpoint(
@@ -63,21 +65,23 @@ async def list_course_uploads(request: web.Request) -> web.Response:
         after=page.after(tuple[datetime, UUID], FIRST),
         limit=page.fetch_limit,
     )
-    return _answer(page, found)
+    return _answer(page, found, naming_of(request))
 
 
-def _answer(page: Page, found: Sequence[Upload]) -> web.Response:
-    return answer_json(page.answer(found, _view, lambda one: (one.created_at, one.id)))
+def _answer(page: Page, found: Sequence[Upload], naming: Naming) -> web.Response:
+    return answer_json(
+        page.answer(found, lambda one: _view(one, naming), lambda one: (one.created_at, one.id))
+    )
 
 
-def _view(upload: Upload) -> UploadView:
+def _view(upload: Upload, naming: Naming) -> UploadView:
     return UploadView(
         id=upload.id,
         course_id=upload.course_id,
         module_id=upload.module_id,
         title=upload.title,
         filename=upload.filename,
-        uploaded_by=upload.user_id,
+        uploaded_by=naming.shown(upload.user_id),
         length=upload.length_bytes,
         offset=upload.offset_bytes,
         replaces=upload.replaces,

@@ -29,7 +29,6 @@ PREFIX = "COURSESTREAM_"
 # ignored.
 RESERVED: Mapping[str, str | None] = {
     "PROGRESS_EVENT_RETENTION": None,
-    "PSEUDONYMS": "off",
 }
 
 
@@ -418,6 +417,15 @@ class Config:
         None,
         values.path(),
         "The store's `key:secret` (Basic), or a token (Bearer), in one line, read at start.",
+    )
+
+    pseudonyms: bool = setting(
+        "PSEUDONYMS",
+        "off",
+        values.switch(),
+        "All but admins and services see stable [pseudonyms](privacy.md#pseudonyms) instead of the"
+        " ids of others.",
+        section="Privacy",
     )
 
     metrics_port: int | None = setting(

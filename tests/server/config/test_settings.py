@@ -61,6 +61,7 @@ CONTRACT = [
     ("WEBHOOK_PRIVATE", False, "on", True),
     ("XAPI_ENDPOINT", None, "https://lrs/xAPI/", "https://lrs/xAPI"),
     ("XAPI_KEY_FILE", None, "/key", Path("/key")),
+    ("PSEUDONYMS", False, "on", True),
     ("CDN_URL", None, "https://cdn.example/edge/", "https://cdn.example/edge"),
     ("CDN_SIGNING", "grant", "hmac", "hmac"),
     ("CDN_KEY_FILE", None, "/key", Path("/key")),
