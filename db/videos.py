@@ -103,6 +103,8 @@ class Video:
     replacement: ReplacementState | None
     position: int | None
     """Its place in the module; None comes after those that have one, oldest first."""
+    version: int
+    """Of all that is here: the id of the video's last event."""
 
     @property
     def is_being_replaced(self) -> bool:
@@ -146,6 +148,7 @@ class NewVideo:
 
 SELECT = """
 SELECT v.*,
+    coalesce((SELECT n.event_id FROM video_versions n WHERE n.video_id = v.id), 0) AS version,
     (SELECT json_agg(json_build_array(r.format, r.file_name, r.mime_type, r.size_bytes, r.sha256,
                                       r.is_primary) ORDER BY r.is_primary DESC, r.format)
      FROM representations r WHERE r.video_id = v.id) AS representations,
@@ -490,6 +493,7 @@ def _video(row: Row) -> Video:
         has_own_picture=row.has_own_picture,
         replacement=_replacement(row.replacement) if row.replacement else None,
         position=row.position,
+        version=row.version,
     )
 
 

@@ -6,12 +6,13 @@ from aiohttp import web
 
 from db import courses, uploads
 from db.courses import Course, Module
+from db.playing_terms import PlayingTerms
 from db.uploads import Upload
 from db.videos import Video
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.access.revocation import held_grant
-from handlers.access.rules import Right, refuse_missing
+from handlers.access.rules import Right, refuse_missing, require_right
 from handlers.errors import Failed, NotFound, NotReady
 from handlers.messages import identifier, upload_id_of, video_id_of
 
@@ -80,6 +81,23 @@ async def allowed_video_named(request: web.Request, video_id: UUID | None, right
     if video is None:
         refuse_missing(request[keys.VIEWER])
     return video
+
+
+async def playable_video(request: web.Request) -> tuple[Video, PlayingTerms]:
+    """Returns the video of the path and the terms on which its viewer may play it, both of now: no
+    cache decides. Raises as above."""
+    viewer, video_id = request[keys.VIEWER], video_id_of(request)
+    if video_id is None:
+        refuse_missing(viewer)
+    terms = await request.app[keys.PLAYING_TERMS].read(viewer.user_id, video_id)
+    if terms.course_id is None:
+        refuse_missing(viewer)
+    if not viewer.is_privileged:
+        require_right(terms.role, Right.WATCH)
+    video = await request.app[keys.CATALOG].get_version(video_id, terms.video_version)
+    if video is None:
+        refuse_missing(viewer)
+    return video, terms
 
 
 async def replaceable_video(request: web.Request, video_id: UUID | None) -> Video:

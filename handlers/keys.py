@@ -9,6 +9,8 @@ from db.pool import Database
 from events.deletion import Deletion
 from events.delivery.record_store import RecordStore
 from events.erasure import Erasures
+from events.hot.playing import PlayingTermsReader
+from events.hot.video_facts import VideoFacts
 from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.observations import Observations
 from events.log.emitter import Emitter
@@ -92,6 +94,8 @@ REVOCATIONS = web.AppKey("revocations", Revocations)
 PLAYING_LIMITS = web.AppKey("playing_limits", PlayingLimits)
 REPORT_LIMITS = web.AppKey("report_limits", ReportLimits)
 CATALOG = web.AppKey("catalog", Catalog)
+VIDEO_FACTS = web.AppKey("video_facts", VideoFacts)
+PLAYING_TERMS = web.AppKey("playing_terms", PlayingTermsReader)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)
 DAMAGED_FILES = web.AppKey("damaged_files", DamagedFiles)

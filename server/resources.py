@@ -17,6 +17,8 @@ from events.delivery.deliverer import Deliverer
 from events.delivery.record_store import StatementCarrier, keep_subscribed
 from events.erasure import Erasures
 from events.errors import OUTAGES
+from events.hot.playing import PlayingTermsReader
+from events.hot.video_facts import VideoFacts
 from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.folding import folding
 from events.insight.observations import Observations
@@ -68,7 +70,13 @@ from handlers.user_agents import UserAgents
 from server.config.settings import Config
 from server.credentials.identity import token_verifier
 from server.credentials.secrets import secrets_sha256
-from server.metrics.components import follow, follow_exchange, follow_ledger, follow_tail
+from server.metrics.components import (
+    follow,
+    follow_exchange,
+    follow_facts,
+    follow_ledger,
+    follow_tail,
+)
 from server.metrics.listener import metrics_listener
 from server.metrics.load import follow_load
 from server.metrics.loop_lag import LoopLag
@@ -100,6 +108,7 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         partial(_delivery, config, ledger, others),
         _old_places,
         partial(_database, config, dsn),
+        partial(_video_facts, config),
         partial(_membership, config),
         partial(_accounting, ledger),
         _uploads,
@@ -179,7 +188,6 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         published = app[keys.PUBLISHED_KEYS] = PublishedKeys(pool, app[keys.DOCUMENT_SIGNER])
         await published.publish()
         app[keys.ACCESS] = Access(pool)
-        app[keys.CATALOG] = Catalog(pool)
         pseudonyms = app[keys.PSEUDONYMS] if config.pseudonyms else None
         app[keys.PEOPLE] = People(pool, pseudonyms)
         app[keys.ERASURES] = Erasures(pool, app[keys.PSEUDONYMS], app[keys.SEALED_PEOPLE])
@@ -190,6 +198,22 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         app[keys.SANDBOX].timing = app[keys.TEXT_SANDBOX].timing = steps.timing
         async with steps.kept():
             yield
+
+
+async def _video_facts(config: Config, app: web.Application) -> AsyncIterator[None]:
+    shelf = None
+    if config.redis_url is not None:
+        # As for the exchange of limits: only those pay for it who share.
+        from events.hot.redis_shelf import RedisShelf
+
+        shelf = RedisShelf(config.redis_url.reveal())
+    facts = app[keys.VIDEO_FACTS] = VideoFacts(app[keys.DATABASE], shelf)
+    terms = app[keys.PLAYING_TERMS] = PlayingTermsReader(app[keys.DATABASE])
+    catalog = app[keys.CATALOG] = Catalog(facts)
+    follow_facts(app[keys.METRICS], catalog, facts, terms)
+    yield
+    await terms.stop()
+    await facts.stop()
 
 
 async def _membership(config: Config, app: web.Application) -> AsyncIterator[None]:

@@ -25,6 +25,8 @@ RETURNING 1
 
 DELETE_JOBS = "DELETE FROM procrastinate_jobs WHERE lock = %s AND status = 'todo'"
 
+DELETE_VERSION = "DELETE FROM video_versions WHERE video_id = %s"
+
 DELETE_VIDEO = "DELETE FROM videos WHERE id = %s"
 
 
@@ -48,4 +50,5 @@ async def delete_progress(transaction: Transaction, video_id: UUID, limit: int) 
 async def delete_video(transaction: Transaction, video_id: UUID) -> None:
     """Delete the video with the rows of its files and its waiting jobs."""
     await transaction.execute(DELETE_JOBS, (str(video_id),))
+    await transaction.execute(DELETE_VERSION, (str(video_id),))
     await transaction.execute(DELETE_VIDEO, (str(video_id),))

@@ -43,6 +43,14 @@ def refuse_missing(viewer: Viewer) -> NoReturn:
     raise NotFound if viewer.is_privileged else NotEnrolled
 
 
+def require_right(role: str | None, right: Right) -> None:
+    """Raises NotEnrolled without a role, NotAllowed."""
+    if role is None:
+        raise NotEnrolled
+    if right not in RIGHTS[role]:
+        raise NotAllowed
+
+
 class Access:
     """Checks rights against enrolments cached for at most five seconds."""
 
@@ -55,13 +63,8 @@ class Access:
 
     async def require(self, viewer: Viewer, course_id: str, right: Right) -> None:
         """Raises NotEnrolled, NotAllowed."""
-        if viewer.is_privileged:
-            return
-        role = await self.role(viewer.user_id, course_id)
-        if role is None:
-            raise NotEnrolled
-        if right not in RIGHTS[role]:
-            raise NotAllowed
+        if not viewer.is_privileged:
+            require_right(await self.role(viewer.user_id, course_id), right)
 
     @property
     def remembered_count(self) -> int:

@@ -1,14 +1,14 @@
 """Recently requested videos, so that a range by bearer token needs no database query.
 
-A bounded cache of rows, invalidated by the event log. Playback grants do not need it: they carry
-what they permit.
+A bounded cache of rows, invalidated by the event log; whoever was told a version by the database
+gets no older one. Playback grants do not need it: they carry what they permit.
 """
 
+from collections.abc import Awaitable
 from uuid import UUID
 
-from db import videos
-from db.pool import Database
 from db.videos import Video
+from events.hot.video_facts import VideoFacts
 from storage.bounded_cache import BoundedCache
 
 REMEMBERED_VIDEOS = 10_000
@@ -17,8 +17,9 @@ REMEMBERED_VIDEOS = 10_000
 class Catalog:
     """`get` returns a cached row where it can; `forget` is called for every change."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, facts: VideoFacts) -> None:
+        self.hit_count = 0
+        self._facts = facts
         self._remembered: BoundedCache[UUID, Video] = BoundedCache(REMEMBERED_VIDEOS)
         self._changes = 0
 
@@ -32,12 +33,17 @@ class Catalog:
             return None
         video = self._remembered.get(video_id)
         if video is not None:
+            self.hit_count += 1
             return video
-        changes = self._changes
-        video = await videos.get(self._database, video_id)
-        if video is not None and changes == self._changes:
-            self._remembered.put(video.id, video)
-        return video
+        return await self._remember(self._facts.read(video_id))
+
+    async def get_version(self, video_id: UUID, version: int) -> Video | None:
+        """That version or a newer one, whatever is cached here."""
+        video = self._remembered.get(video_id)
+        if video is not None and video.version >= version:
+            self.hit_count += 1
+            return video
+        return await self._remember(self._facts.read_version(video_id, version))
 
     def known(self, video_id: UUID) -> Video | None:
         """The row, if it is cached."""
@@ -51,3 +57,10 @@ class Catalog:
         self._changes += 1
         for video_id in video_ids:
             self._remembered.forget(video_id)
+
+    async def _remember(self, reading: Awaitable[Video | None]) -> Video | None:
+        changes = self._changes
+        video = await reading
+        if video is not None and changes == self._changes:
+            self._remembered.put(video.id, video)
+        return video

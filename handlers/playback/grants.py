@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from db import clock, enrollments
-from db.progress import progress, session_names
+from db import enrollments
+from db.progress import session_names
 from db.progress.progress import ProgressState
 from db.progress.report_batch import SessionKey, VideoKey
 from db.videos import Video
@@ -14,8 +14,7 @@ from handlers import keys
 from handlers.access.auth import Viewer
 from handlers.access.edge_addresses import MediaPlace
 from handlers.access.grants import EventsGrant, PlaybackGrant
-from handlers.access.rules import Right
-from handlers.allowed import allowed_video, require_ready
+from handlers.allowed import playable_video, require_ready
 from handlers.errors import NotEnrolled, RateLimited
 from handlers.messages import (
     EventsGrantPost,
@@ -59,19 +58,21 @@ TOLERANCE_S = 1.0  # as of reports
 async def post_playback(request: web.Request) -> web.Response:
     """Issues a playback grant with everything else that a player needs."""
     require_request_by_bearer(request)
-    viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
-    video = await allowed_video(request, Right.WATCH)
+    viewer = request[keys.VIEWER]
+    video, terms = await playable_video(request)
     body = await read_optional_json(request, PlaybackPost)
     await _require_playable(request, video)
-    grant = await grant_for(request, viewer, video)
-    state = await progress.get(database, viewer.user_id, video.id)
+    version = None if viewer.is_privileged else terms.enrollment_version
+    grant = _grant(request, viewer, video, version)
     user_and_video = VideoKey(viewer.user_id, video.id)
-    session_id, next_sequence = await _named_session(request, user_and_video, body.session_id)
+    session_id, next_sequence = await _named_session(
+        request, user_and_video, body.session_id, terms.read_at
+    )
     token = request.app[keys.GRANTS].mint(grant)
     place = _place_of_media(request, video, token, grant)
     report_interval_s = request.app[keys.PLAYBACK_SETTINGS].report_interval_s
     answer = _playback_view(
-        video, state, token, grant, place, session_id, next_sequence, report_interval_s
+        video, terms.progress, token, grant, place, session_id, next_sequence, report_interval_s
     )
     response = answer_json(answer, status=201)
     request.app[keys.MEDIA_ADDRESSES].set_cookies(response, place, request.host)
@@ -123,6 +124,12 @@ async def grant_for(request: web.Request, viewer: Viewer, video: Video) -> Playb
         if enrollment is None or enrollment.role is None:
             raise NotEnrolled
         version = enrollment.version
+    return _grant(request, viewer, video, version)
+
+
+def _grant(
+    request: web.Request, viewer: Viewer, video: Video, version: int | None
+) -> PlaybackGrant:
     return PlaybackGrant(
         user_id=viewer.user_id,
         video_id=video.id,
@@ -147,7 +154,7 @@ def _place_of_media(
 
 
 async def _named_session(
-    request: web.Request, video: VideoKey, wanted_id: str | None
+    request: web.Request, video: VideoKey, wanted_id: str | None, now: datetime
 ) -> tuple[str, int]:
     """Returns a session's id and its next sequence; from now on it has a start.
 
@@ -155,7 +162,7 @@ async def _named_session(
     """
     database, names = request.app[keys.DATABASE], request.app[keys.SESSION_NAMES]
     if wanted_id is None:
-        return names.new(video, await clock.now(database)), 0
+        return names.new(video, now), 0
     key = SessionKey(video.user_id, video.video_id, wanted_id)
     known = await session_names.read(database, key)
     if not known.is_known and names.named_at(key) is None:

@@ -13,6 +13,7 @@ from db import (
     enrollments,
     jobs,
     periodic_turns,
+    playing_terms,
     positions,
     replacements,
     space,
@@ -49,6 +50,7 @@ from db.media.ladders import PieceRow
 from db.media.rungs import LadderFile, MadeRung, RungRow
 from db.media.steps import StepCounts
 from db.media.text_tracks import TrackName
+from db.playing_terms import Viewing
 from db.postgres import server_state
 from db.privacy import erasures, personal_rows
 from db.progress import evidence, progress, recount, report_batch, session_names, sessions
@@ -369,6 +371,7 @@ _MEDIA = (
 _PROGRESS = (
     call(evidence.capped_s, "u7", V),
     call(progress.get, "u7", V),
+    call(playing_terms.read, [Viewing(f"u{number}", video_id(number)) for number in range(200)]),
     call(progress.list_for_course, "c0", None, None, 201),
     Call(progress.list_for_course, ("c0", None, (NOW - timedelta(days=20), V, "u7"), 201),
          name="in the middle"),

@@ -47,6 +47,7 @@ progress: course_id position_session_id
 replaced_files: file_name
 replacements: original_filename source_format facts original_sha256 failure_code failure_detail
 replacements: format file_name mime_type sha256
+outline_versions: course_id
 representations: format file_name mime_type sha256
 rungs: name kind state failure_code failure_detail codecs file_name details
 s3_modules: module_id video_url etag sha256

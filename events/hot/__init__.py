@@ -1,0 +1,1 @@
+"""Facts of frequently played videos, and what pressing play reads."""

@@ -1,0 +1,113 @@
+"""The shelf: entries by video in Redis 7 or Valkey 8, the newest version of each, bounded.
+
+Nothing depends on what it says: entries are believed only if their version is the database's. It
+may be wiped, hang, lie or be away; after a failure it is not asked for a second.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from events.hot.entries import VERSION_DIGITS, key_of
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 0.1  # longer than that, and the database answers sooner
+AWAY_S = 1.0  # after a failure
+MOST_ENTRIES = 10_000
+KEPT_S = 3600
+CONNECTIONS = 4
+KEPT = "coursestream:facts:kept"  # a sorted set of keys, by the time of the last use in ms
+
+# A writer that comes late, with an older version than the one there, changes nothing. Of entries
+# beyond `MOST_ENTRIES`, those that were not used for the longest leave.
+PUT = f"""
+local there = redis.call('GETRANGE', KEYS[1], 0, {VERSION_DIGITS - 1})
+local version = string.sub(ARGV[1], 1, {VERSION_DIGITS})
+if string.match(there, '^%d+$') and #there == {VERSION_DIGITS} and there > version then
+    return 0
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+redis.call('ZADD', KEYS[2], ARGV[2], KEYS[1])
+local surplus = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[4])
+if surplus > 0 then
+    for index, entry in ipairs(redis.call('ZPOPMIN', KEYS[2], surplus)) do
+        if index % 2 == 1 then redis.call('DEL', entry) end
+    end
+end
+return 1
+"""
+
+_T = TypeVar("_T")
+
+
+class RedisShelf:
+    """`get` and `put` never fail: while Redis is away there is nothing, and nothing is kept."""
+
+    def __init__(
+        self, url: str, timeout_s: float = TIMEOUT_S, most_entries: int = MOST_ENTRIES
+    ) -> None:
+        self.failure_count = 0
+        self._most_entries = most_entries
+        self._away_until_s = 0.0
+        self._pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=timeout_s,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),
+            client_name="coursestream-facts",
+            driver_info=None,  # it would read the version of redis-py from the disk
+        )
+        self._redis: Any = Redis(connection_pool=self._pool)
+        self._put = self._redis.register_script(PUT)
+
+    @property
+    def is_away(self) -> bool:
+        return time.monotonic() < self._away_until_s
+
+    async def get(self, video_id: UUID) -> bytes | None:
+        return await self._try(lambda: self._get(key_of(video_id)))
+
+    async def put(self, video_id: UUID, entry: bytes) -> bool:
+        """False for an entry that is older than the one there, or was not kept."""
+        return bool(await self._try(lambda: self._keep(key_of(video_id), entry)))
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+        await self._pool.aclose()
+
+    async def _get(self, key: str) -> bytes | None:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.get(key)
+            pipeline.zadd(KEPT, {key: _now_ms()}, xx=True)
+            found: bytes | None = (await pipeline.execute())[0]
+        return found
+
+    async def _keep(self, key: str, entry: bytes) -> int:
+        arguments: list[bytes | int] = [entry, _now_ms(), KEPT_S * 1000, self._most_entries]
+        kept: int = await self._put(keys=[key, KEPT], args=arguments)
+        return kept
+
+    async def _try(self, call: Callable[[], Awaitable[_T]]) -> _T | None:
+        if self.is_away:
+            return None
+        try:
+            return await call()
+        except (RedisError, OSError, TimeoutError) as exc:
+            self._away_until_s = time.monotonic() + AWAY_S
+            self.failure_count += 1
+            logger.debug("facts of videos are not shared for a second: %s", exc)
+            return None
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
