@@ -1,4 +1,4 @@
-"""Facts of videos over a real database and a real Redis, which is wiped, lies, hangs and is away."""
+"""Facts of videos over a real database and a real Redis that is wiped, lies, hangs and is away."""
 
 import asyncio
 import time
