@@ -47,6 +47,7 @@ from events.upkeep.trash import trash_sweep
 from events.uploads.receivers import LOOK_INTERVAL_S
 from events.uploads.sweep import upload_sweep
 from events.uploads.uploads import Uploads
+from events.usage.board import Board
 from events.usage.exchange import ConcurrencyLimit, Exchange, SharedLimits
 from events.usage.postings import Others
 from handlers import keys
@@ -99,13 +100,17 @@ FORGET_INTERVAL_S = 5.0  # bounds how long a deleted file still takes space
 Resource = Callable[[web.Application], AsyncIterator[None]]
 
 
-def resources(config: Config, dsn: str) -> list[Resource]:
-    """Returns the contexts for `Application.cleanup_ctx`."""
+def resources(config: Config, dsn: str, board: Board | None = None) -> list[Resource]:
+    """Returns the contexts for `Application.cleanup_ctx`.
+
+    Limits are shared over Redis, if it is set, else over the `board` of the machine's processes.
+    """
     ledger, others = Ledger(), Others()
+    known = others if _is_shared(config, board) else None
     return [
         partial(_identity, config),
         partial(_storage, config, dsn),
-        partial(_delivery, config, ledger, others),
+        partial(_delivery, config, ledger, known),
         _old_places,
         partial(_database, config, dsn),
         partial(_video_facts, config),
@@ -114,11 +119,11 @@ def resources(config: Config, dsn: str) -> list[Resource]:
         _uploads,
         _offline,
         partial(_upkeep, config, dsn),
-        partial(_events, config, dsn, others),
+        partial(_events, config, dsn, known),
         partial(_delivery_to_others, config, dsn),
         partial(_persister, config),
         _media_measures,
-        partial(_shared_limits, config, others),
+        partial(_shared_limits, config, others, board),
         partial(_metrics, config),
     ]
 
@@ -141,11 +146,11 @@ async def _storage(config: Config, dsn: str, app: web.Application) -> AsyncItera
 
 
 async def _delivery(
-    config: Config, ledger: Ledger, others: Others, app: web.Application
+    config: Config, ledger: Ledger, others: Others | None, app: web.Application
 ) -> AsyncIterator[None]:
     observations = app[keys.OBSERVATIONS] = Observations()
     finish = partial(_finish, ledger, app)
-    transfers = app[keys.TRANSFERS] = Transfers(finish, _elsewhere(config, others, STREAMS))
+    transfers = app[keys.TRANSFERS] = Transfers(finish, _elsewhere(others, STREAMS))
     app[keys.TRANSFER_WATCH] = TransferWatch(transfers, observations)
     app[keys.DAMAGED_FILES] = DamagedFiles()
     user_agents = app[keys.USER_AGENTS] = await asyncio.to_thread(UserAgents)
@@ -286,13 +291,13 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
 
 
 async def _events(
-    config: Config, dsn: str, others: Others, app: web.Application
+    config: Config, dsn: str, others: Others | None, app: web.Application
 ) -> AsyncIterator[None]:
     """Emitter, hub and tail; follows the log before reading the tables, so no event is missed."""
     pool, emitter = app[keys.DATABASE], Emitter()
     app[keys.EMITTER] = emitter
     limits = HubLimits(config.sse_backlog, config.sse_per_user, config.sse_total)
-    elsewhere = _elsewhere(config, others, EVENT_STREAMS)
+    elsewhere = _elsewhere(others, EVENT_STREAMS)
     hub = app[keys.HUB] = Hub(pool, limits, config.sse_heartbeat_s, elsewhere=elsewhere)
     revocations = app[keys.REVOCATIONS] = Revocations()
     join(emitter, app)
@@ -375,20 +380,31 @@ async def _media_measures(app: web.Application) -> AsyncIterator[None]:
             await observations.store(pool)
 
 
-def _elsewhere(config: Config, others: Others, limit: str) -> Callable[[str], int] | None:
+def _is_shared(config: Config, board: Board | None) -> bool:
+    return config.redis_url is not None or board is not None
+
+
+def _elsewhere(others: Others | None, limit: str) -> Callable[[str], int] | None:
     """Returns the counter of what a user has in other processes, if they are known."""
-    return None if config.redis_url is None else others.counter(limit)
+    return None if others is None else others.counter(limit)
 
 
-async def _shared_limits(
-    config: Config, others: Others, app: web.Application
-) -> AsyncIterator[None]:
+def _board(config: Config, local: Board | None) -> Board | None:
     if config.redis_url is None:
-        yield
-        return
+        return local
     # Costs each process 7 MB and a tenth of a second, which only those pay who share.
     from events.usage.redis_board import RedisBoard
 
+    return RedisBoard(config.redis_url.reveal())
+
+
+async def _shared_limits(
+    config: Config, others: Others, local: Board | None, app: web.Application
+) -> AsyncIterator[None]:
+    board = _board(config, local)
+    if board is None:
+        yield
+        return
     transfers, hub = app[keys.TRANSFERS], app[keys.HUB]
     running = {
         STREAMS: ConcurrencyLimit(
@@ -398,7 +414,7 @@ async def _shared_limits(
     }
     taken = {**app[keys.PLAYING_LIMITS].shared(), **app[keys.REPORT_LIMITS].shared()}
     limits = SharedLimits(taken, running)
-    exchange = Exchange(RedisBoard(config.redis_url.reveal()), limits, others)
+    exchange = Exchange(board, limits, others)
     follow_exchange(app[keys.METRICS], exchange)
     exchange.start()
     yield

@@ -11,6 +11,7 @@ from events.privacy.seal import Seal
 from events.privacy.sealed_people import SealedPeople
 from events.progress.session_names import SessionNames
 from events.uploads.settings import UploadSettings
+from events.usage.board import Board
 from handlers import keys
 from handlers.access.document_keys import DocumentSigner
 from handlers.access.grants import Grants
@@ -36,8 +37,11 @@ WEB = Path(__file__).resolve().parents[2] / "web"
 MAX_JSON_BYTES = 64 * 1024
 
 
-def build_app(config: Config, dsn: str) -> web.Application:
-    """Builds all but the listener; needs a migrated database and a config with its secrets."""
+def build_app(config: Config, dsn: str, board: Board | None = None) -> web.Application:
+    """Builds all but the listener; needs a migrated database and a config with its secrets.
+
+    `board` is shared with other web processes of this machine.
+    """
     app = web.Application(
         middlewares=[
             middlewares.observe,
@@ -54,7 +58,7 @@ def build_app(config: Config, dsn: str) -> web.Application:
     require_description(app.router)
     app[document.DOCUMENT] = document.encode(document.build(endpoints))
     _provide_settings(app, config)
-    app.cleanup_ctx.extend(resources(config, dsn))
+    app.cleanup_ctx.extend(resources(config, dsn, board))
     app.on_shutdown.append(end_uploads)
     return app
 

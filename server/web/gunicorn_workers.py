@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -28,6 +28,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from db.errors import DatabaseError
 from events.errors import ForeignStorage
+from events.usage.memory_board import MemoryBoard, share_memory
 from server.config.settings import Config
 from server.processes import die_with_parent
 from server.stop_signals import StopSignals
@@ -41,6 +42,7 @@ HUNG_AFTER_S = 60  # a worker whose event loop is blocked for this long is kille
 BEAT_S = 1.0
 GRACE_S = 15.0  # besides the drain: for the persister and the pools
 RESTART_PAUSE_S = 1.0  # limits the restart rate of a worker that cannot start
+SPARE_SLOTS = 4  # for workers that are ending while others have begun
 MEMORY = Path("/dev/shm")  # heartbeats on a disk would wait for it
 
 logger = logging.getLogger(__name__)
@@ -68,6 +70,8 @@ class _Application(BaseApplication):
         self.ready = ready
         self._dsn = dsn
         self._listeners = listeners
+        self._memory = share_memory(config.workers + SPARE_SLOTS)
+        self._slot = 0
         super().__init__()
 
     def load_config(self) -> None:
@@ -80,6 +84,7 @@ class _Application(BaseApplication):
             "graceful_timeout": int(DRAIN_TIMEOUT_S + GRACE_S),
             "control_socket_disable": True,
             "worker_tmp_dir": str(MEMORY) if MEMORY.is_dir() else None,
+            "pre_fork": _give_slot,
             "post_fork": _tie_to_arbiter,
             "child_exit": _forget_gauges,
         }
@@ -87,13 +92,21 @@ class _Application(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:  # gunicorn hands it through; it need not be WSGI
-        return build_app(self.config, self._dsn)
+        return build_app(self.config, self._dsn, MemoryBoard(self._memory, self._slot))
+
+    def give_slot(self, worker: "_WebWorker", living: Iterable["_WebWorker"]) -> None:
+        """For the worker that is forked next: one that no living one has."""
+        taken = {one.slot for one in living}
+        worker.slot = self._slot = next(
+            slot for slot in range(self.config.workers + SPARE_SLOTS) if slot not in taken
+        )
 
 
 class _WebWorker(Worker):
     """One web process. SIGTERM stops it in order; SIGINT and SIGQUIT skip the drain."""
 
     app: _Application
+    slot = 0
 
     def init_signals(self) -> None:
         for number in self.SIGNALS:
@@ -153,6 +166,11 @@ class _Log(Logger):
 
     def setup(self, cfg: object) -> None:
         self.error_log.propagate = True
+
+
+def _give_slot(arbiter: Arbiter, worker: _WebWorker) -> None:
+    living = cast("Iterable[_WebWorker]", arbiter.WORKERS.values())
+    worker.app.give_slot(worker, living)
 
 
 def _tie_to_arbiter(arbiter: Arbiter, worker: Worker) -> None:

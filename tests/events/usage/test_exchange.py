@@ -1,4 +1,5 @@
-"""SharedLimits of one user over several processes and a real Redis, which is killed and wiped, too.
+"""SharedLimits of one user over several processes, by shared memory and by a real Redis, which is
+killed and wiped, too.
 
 The clock is the test's: a minute of requests takes a second.
 """
@@ -8,13 +9,16 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import count
 
 import msgspec
 import pytest
 
-from events.usage import redis_board
-from events.usage.board import LEASE_S
+from events.usage import memory_board as memory_board_module
+from events.usage import redis_board as redis_board_module
+from events.usage.board import LEASE_S, Board
 from events.usage.exchange import INTERVAL_S, ConcurrencyLimit, Exchange, SharedLimits
+from events.usage.memory_board import MemoryBoard, share_memory
 from events.usage.postings import Others, Posting
 from events.usage.redis_board import RedisBoard
 from handlers.access.rate_limits import BURST, UserBuckets
@@ -38,7 +42,7 @@ class Clock:
 class Process:
     """The part of a web process that matters: buckets, streams, and an exchange."""
 
-    url: str
+    board: Board
     clock: Clock
     buckets: UserBuckets = field(init=False)
     streams: dict[str, int] = field(default_factory=dict)
@@ -50,7 +54,7 @@ class Process:
         self.buckets = UserBuckets(RATE, BURST * RATE)
         running = ConcurrencyLimit(lambda: self.streams, STREAMS, self.keep)
         limits = SharedLimits({"requests": self.buckets}, {"streams": running})
-        self.exchange = Exchange(RedisBoard(self.url), limits, self.others, self.clock)
+        self.exchange = Exchange(self.board, limits, self.others, self.clock)
 
     def keep(self, user_id: str, kept: int) -> None:
         self.streams[user_id] = kept
@@ -74,11 +78,30 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def process(redis_server: RedisServer, clock: Clock) -> AsyncIterator[Callable[[], Process]]:
+def redis_board(redis_server: RedisServer) -> Callable[[], Board]:
+    return lambda: RedisBoard(redis_server.url)
+
+
+@pytest.fixture
+def memory_board() -> Callable[[], Board]:
+    memory, slots = share_memory(8), count()
+    return lambda: MemoryBoard(memory, next(slots))
+
+
+@pytest.fixture(params=["memory", "redis"])
+def new_board(request: pytest.FixtureRequest) -> Callable[[], Board]:
+    board: Callable[[], Board] = request.getfixturevalue(f"{request.param}_board")
+    return board
+
+
+@pytest.fixture
+async def process(
+    new_board: Callable[[], Board], clock: Clock
+) -> AsyncIterator[Callable[[], Process]]:
     async with AsyncExitStack() as stack:
 
         def make() -> Process:
-            made = Process(redis_server.url, clock)
+            made = Process(new_board(), clock)
             stack.push_async_callback(made.exchange.stop)
             return made
 
@@ -97,11 +120,11 @@ async def steps(processes: list[Process], duration_s: float, tries: int = TRIES_
             await one.exchange.step()
 
 
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("number", [2, 4])
 async def test_the_rate_of_a_user_holds_over_processes(
-    count: int, process: Callable[[], Process]
+    number: int, process: Callable[[], Process]
 ) -> None:
-    processes = [process() for _ in range(count)]
+    processes = [process() for _ in range(number)]
     await steps(processes, 2.0, tries=0)
 
     await steps(processes, MINUTE_S, tries=20)
@@ -143,7 +166,8 @@ async def test_nobody_below_the_limit_is_refused(process: Callable[[], Process])
 async def test_what_a_killed_process_had_comes_back(
     process: Callable[[], Process], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_board, "LEASE_S", 0.3)
+    for module in (memory_board_module, redis_board_module):
+        monkeypatch.setattr(module, "LEASE_S", 0.3)
     killed, left = process(), process()
     killed.streams["ada"] = STREAMS
     await killed.exchange.step()
@@ -181,6 +205,7 @@ async def test_surplus_streams_of_two_processes_end(process: Callable[[], Proces
     assert second.streams == {"ada": STREAMS - 6, "eve": STREAMS}
 
 
+@pytest.mark.parametrize("new_board", ["redis"], indirect=True)
 async def test_without_redis_each_process_counts_for_itself(
     redis_server: RedisServer,
     process: Callable[[], Process],
@@ -211,6 +236,7 @@ async def test_without_redis_each_process_counts_for_itself(
     assert lines[-1] == "limits are shared again"
 
 
+@pytest.mark.parametrize("new_board", ["redis"], indirect=True)
 async def test_a_wiped_redis_is_filled_again(
     redis_server: RedisServer, process: Callable[[], Process]
 ) -> None:
@@ -226,6 +252,7 @@ async def test_a_wiped_redis_is_filled_again(
     assert here.others.running("streams", "ada") == 4
 
 
+@pytest.mark.parametrize("new_board", ["redis"], indirect=True)
 @pytest.mark.parametrize(
     "text",
     [
@@ -247,6 +274,7 @@ async def test_what_is_no_posting_is_passed_over(
     await strange.close()
 
 
+@pytest.mark.parametrize("new_board", ["redis"], indirect=True)
 async def test_an_enormous_charge_is_a_minute_long(
     redis_server: RedisServer, process: Callable[[], Process], clock: Clock
 ) -> None:
@@ -271,8 +299,7 @@ async def test_a_redis_that_hangs_holds_nobody_up(clock: Clock) -> None:
 
     async with await asyncio.start_server(silence, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        one = Process(f"redis://127.0.0.1:{port}/0", clock)
-        one.exchange._board = RedisBoard(f"redis://127.0.0.1:{port}/0", timeout_s=0.05)
+        one = Process(RedisBoard(f"redis://127.0.0.1:{port}/0", timeout_s=0.05), clock)
         await one.exchange.step()
 
         assert one.exchange.failure_count == 1
