@@ -19,6 +19,7 @@ import uvloop
 WARM_UP_S = 1.0
 STEP_S, END_S = 5.0, 3000.0
 TICK_S = 0.001
+WELL = (b"HTTP/1.1 200 ", b"HTTP/1.1 201 ")
 
 
 class Player(asyncio.Protocol):
@@ -55,7 +56,7 @@ class Player(asyncio.Protocol):
         head, is_whole, body = self._received.partition(b"\r\n\r\n")
         if is_whole and len(body) >= _length(head):
             self._received = b""
-            self._run.answered(self, head.startswith(b"HTTP/1.1 200 "), self._due_s)
+            self._run.answered(self, head.startswith(WELL), self._due_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._run.errors += 1

@@ -10,7 +10,7 @@ from events.deletion import Deletion
 from events.delivery.record_store import RecordStore
 from events.erasure import Erasures
 from events.hot.playing import PlayingTermsReader
-from events.hot.video_facts import VideoFacts
+from events.hot.video_facts import VideoReader
 from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.observations import Observations
 from events.log.emitter import Emitter
@@ -94,7 +94,7 @@ REVOCATIONS = web.AppKey("revocations", Revocations)
 PLAYING_LIMITS = web.AppKey("playing_limits", PlayingLimits)
 REPORT_LIMITS = web.AppKey("report_limits", ReportLimits)
 CATALOG = web.AppKey("catalog", Catalog)
-VIDEO_FACTS = web.AppKey("video_facts", VideoFacts)
+VIDEO_FACTS = web.AppKey("video_facts", VideoReader)
 PLAYING_TERMS = web.AppKey("playing_terms", PlayingTermsReader)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)

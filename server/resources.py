@@ -18,7 +18,7 @@ from events.delivery.record_store import StatementCarrier, keep_subscribed
 from events.erasure import Erasures
 from events.errors import OUTAGES
 from events.hot.playing import PlayingTermsReader
-from events.hot.video_facts import VideoFacts
+from events.hot.video_facts import VideoReader
 from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.folding import folding
 from events.insight.observations import Observations
@@ -212,7 +212,7 @@ async def _video_facts(config: Config, app: web.Application) -> AsyncIterator[No
         from events.hot.redis_shelf import RedisShelf
 
         shelf = RedisShelf(config.redis_url.reveal())
-    facts = app[keys.VIDEO_FACTS] = VideoFacts(app[keys.DATABASE], shelf)
+    facts = app[keys.VIDEO_FACTS] = VideoReader(app[keys.DATABASE], shelf)
     terms = app[keys.PLAYING_TERMS] = PlayingTermsReader(app[keys.DATABASE])
     catalog = app[keys.CATALOG] = Catalog(facts)
     follow_facts(app[keys.METRICS], catalog, facts, terms)

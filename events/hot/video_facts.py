@@ -18,7 +18,7 @@ from storage.tasks import end
 MOST_PUTS = 32  # under way; what is beyond them is not kept on the shelf
 
 
-class VideoFacts:
+class VideoReader:
     """Reads videos; `shelf` is None without Redis. Ended by `stop`."""
 
     def __init__(self, database: Database, shelf: Shelf | None = None) -> None:

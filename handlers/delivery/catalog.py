@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from uuid import UUID
 
 from db.videos import Video
-from events.hot.video_facts import VideoFacts
+from events.hot.video_facts import VideoReader
 from storage.bounded_cache import BoundedCache
 
 REMEMBERED_VIDEOS = 10_000
@@ -17,7 +17,7 @@ REMEMBERED_VIDEOS = 10_000
 class Catalog:
     """`get` returns a cached row where it can; `forget` is called for every change."""
 
-    def __init__(self, facts: VideoFacts) -> None:
+    def __init__(self, facts: VideoReader) -> None:
         self.hit_count = 0
         self._facts = facts
         self._remembered: BoundedCache[UUID, Video] = BoundedCache(REMEMBERED_VIDEOS)

@@ -128,8 +128,9 @@ class Config:
         "REDIS_URL",
         None,
         values.redis_url(),
-        "Redis 7 or Valkey 8, by which limits per user hold over all processes and machines, see"
-        " [limits.md](limits.md); unset or away: in each process.",
+        "Redis 7 or Valkey 8, by which limits per user hold over all machines, and which keeps the"
+        " facts of videos that are played, see [limits.md](limits.md); unset: limits hold over the"
+        " processes of one machine; away: in each process.",
     )
 
     # Empty when not set: `server.credentials.secrets.with_secrets` fills both.

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from events.hot.playing import PlayingTermsReader
-from events.hot.video_facts import VideoFacts
+from events.hot.video_facts import VideoReader
 from events.log.log import Tail
 from events.metrics import Metrics
 from events.progress.persister import ProgressPersister
@@ -142,7 +142,7 @@ def follow_exchange(metrics: Metrics, exchange: Exchange) -> None:
 
 
 def follow_facts(
-    metrics: Metrics, catalog: Catalog, facts: VideoFacts, terms: PlayingTermsReader
+    metrics: Metrics, catalog: Catalog, facts: VideoReader, terms: PlayingTermsReader
 ) -> None:
     metrics.count(
         "video_facts",

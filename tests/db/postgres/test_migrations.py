@@ -157,6 +157,9 @@ ROWS = {
         INSERT INTO replaced_files VALUES ('{VIDEO}', 'a.mp4', 1000)""",
     "0049_audio_tracks": "UPDATE videos SET audio_tracks = '[]'",
     "0069_lesson_positions": "UPDATE videos SET position = 1",
+    "0072_fact_versions": f"""
+        INSERT INTO event_log (type, video_id, course_id, user_id, occurred_at, payload)
+        VALUES ('video.updated', '{VIDEO}', 'c1', 'u1', now(), '{{}}')""",
     "0040_file_pieces": f"INSERT INTO file_pieces VALUES ('{VIDEO}', 'v480.mp4', '')",
     "0041_course_offline": "UPDATE courses SET offline = false",
 }

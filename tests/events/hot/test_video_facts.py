@@ -18,7 +18,7 @@ from db.videos import Video
 from events.hot import redis_shelf
 from events.hot.entries import encode, key_of
 from events.hot.redis_shelf import KEPT, RedisShelf
-from events.hot.video_facts import VideoFacts
+from events.hot.video_facts import VideoReader
 from events.log.types import VideoDeleted, VideoUpdated
 from tests.events.hot.test_entries import VIDEO
 from tests.redis_server import RedisServer, running_redis
@@ -45,12 +45,12 @@ async def shelf(redis_server: RedisServer) -> AsyncIterator[RedisShelf]:
 @pytest.fixture
 async def process(
     redis_server: RedisServer, database: Database, shelf: RedisShelf
-) -> AsyncIterator[Callable[..., VideoFacts]]:
+) -> AsyncIterator[Callable[..., VideoReader]]:
     """Makes the facts of a web process that has nothing in its memory."""
     async with AsyncExitStack() as stack:
 
-        def make(url: str = redis_server.url, timeout_s: float = 5.0) -> VideoFacts:
-            facts = VideoFacts(database, RedisShelf(url, timeout_s=timeout_s))
+        def make(url: str = redis_server.url, timeout_s: float = 5.0) -> VideoReader:
+            facts = VideoReader(database, RedisShelf(url, timeout_s=timeout_s))
             stack.push_async_callback(facts.stop)
             return facts
 
@@ -224,7 +224,7 @@ async def test_a_redis_that_hangs_holds_nobody_up_for_long(
 
 async def test_without_redis_facts_are_the_databases(library: Any, database: Database) -> None:
     video_id = await library.video()
-    facts = VideoFacts(database)
+    facts = VideoReader(database)
 
     assert (await facts.read_version(video_id, 0)).id == video_id
     assert (facts.read_counts["database"], facts.failure_count) == (1, 0)
@@ -257,7 +257,7 @@ async def test_the_shelf_keeps_those_that_were_used_last(redis_server: RedisServ
 async def test_no_late_writer_brings_an_old_version_back(
     writings: list[int], shelf: RedisShelf
 ) -> None:
-    """Whatever the order in which processes write what they read: the newest stays."""
+    """Processes write what they read, in any order: the newest stays."""
     video_id = uuid4()
     newest = -1
     for version in writings:
