@@ -5,10 +5,12 @@ Each is one transaction with its events in the log. Files and rows stay until th
 
 from uuid import UUID
 
-from db import courses, uploads, videos
+from db import courses
 from db.media import ladders
 from db.pool import Database, Transaction
-from db.videos import Video
+from db.uploads import uploads
+from db.videos import videos
+from db.videos.video import Video
 from events.log import log
 from events.log.snapshots import video_event
 from events.log.types import VideoDeleted

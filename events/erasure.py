@@ -8,10 +8,10 @@ import logging
 import secrets
 from datetime import UTC, datetime
 
-from db import uploads
 from db.pool import Database
 from db.privacy import erasures, personal_rows
 from db.privacy.erasures import Erasure
+from db.uploads import uploads
 from events.errors import OUTAGES
 from events.insight.folding import settle
 from events.log import log

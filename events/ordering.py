@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from db import positions, videos
+from db import positions
 from db.pool import Database
+from db.videos import videos
 from events.errors import OrderMismatch
 from events.log import log
 from events.log.snapshots import video_event

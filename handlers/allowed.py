@@ -4,11 +4,12 @@ from uuid import UUID
 
 from aiohttp import web
 
-from db import courses, uploads
+from db import courses
 from db.courses import Course, Module
 from db.playing_terms import PlayingTerms
-from db.uploads import Upload
-from db.videos import Video
+from db.uploads import uploads
+from db.uploads.uploads import Upload
+from db.videos.video import Video
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.access.revocation import held_grant

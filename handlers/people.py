@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from db.videos import Video
+from db.videos.video import Video
 from events.log.snapshots import VideoSnapshot, snapshot
 from events.privacy.naming import Naming
 from events.privacy.people import NOBODY

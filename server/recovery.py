@@ -5,8 +5,9 @@ from uuid import UUID
 
 from aiohttp import web
 
-from db import enrollments, videos
+from db import enrollments
 from db.pool import Database
+from db.videos import videos
 from events.privacy.sealed_people import SealedPeople
 from handlers import keys
 from handlers.access.revocation import REMEMBERED_S

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from db.pool import Queries, Transaction
-from db.videos import MediaFacts
+from db.videos.video import MediaFacts
 
 # Endpoint and region are those of the newest import.
 OBJECT = """

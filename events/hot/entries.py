@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from db.videos import Video
+from db.videos.video import Video
 
 VERSION_DIGITS = (
     20  # as many as 2**63 has, and a sign's worth more: texts compare as the numbers do

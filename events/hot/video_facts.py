@@ -8,9 +8,9 @@ import asyncio
 from collections import Counter
 from uuid import UUID
 
-from db import videos
 from db.pool import Database
-from db.videos import Video
+from db.videos import videos
+from db.videos.video import Video
 from events.hot import entries
 from events.hot.entries import Shelf
 from storage.tasks import end

@@ -11,11 +11,11 @@ from uuid import UUID
 
 import msgspec
 
-from db import videos
 from db.media import ladders, rungs
 from db.media.ladders import LadderRow, PieceRow, State
 from db.pool import Database
-from db.videos import Video
+from db.videos import videos
+from db.videos.video import Video
 from events.ladder import queue, start
 from events.ladder.failures import INTERNAL, Failures
 from events.ladder.options import LadderSettings

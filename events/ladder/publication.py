@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from db import videos
 from db.media import ladders, rungs, text_tracks
 from db.media.ladders import LadderRow, PieceRow
 from db.media.rungs import LadderFile, MadeRung
 from db.pool import Database, Transaction
-from db.videos import Video
+from db.videos import processing
+from db.videos.video import Video
 from events.errors import NoLongerWanted
 from events.ladder.assembly import AssembledRung, assemble_rungs
 from events.ladder.options import LadderSettings
@@ -108,7 +108,7 @@ class LadderPublication:
         try:
             async with still_wanted(self._database, ladder) as transaction:
                 yield transaction
-                await videos.touch(transaction, video.id)
+                await processing.touch(transaction, video.id)
                 await append_updated(transaction, video.id)
         finally:
             await self._discard_unnamed(video, names)

@@ -8,12 +8,12 @@ import logging
 from fractions import Fraction
 from uuid import UUID
 
-from db import videos
 from db.media import ladders, rungs
 from db.media.ladders import LadderRow
 from db.media.rungs import RungRow
 from db.pool import Database, Transaction
-from db.videos import Video
+from db.videos import videos
+from db.videos.video import Video
 from events.ladder import queue
 from events.ladder.options import LadderOptions
 from events.ladder.rung_rows import video_row

@@ -7,10 +7,10 @@ for the old one ends, and nothing of it is recorded.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from db import videos
 from db.media import ladders
 from db.media.ladders import LadderRow
 from db.pool import Database, Transaction
+from db.videos import videos
 from events.errors import NoLongerWanted
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from db.media.rungs import RungRow
-from db.videos import Video
+from db.videos.video import Video
 from events.log.types import VideoSnapshotEvent
 
 SnapshotEvent = TypeVar("SnapshotEvent", bound=VideoSnapshotEvent)

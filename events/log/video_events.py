@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from db import videos
 from db.pool import Transaction
-from db.videos import Video
+from db.videos import videos
+from db.videos.video import Video
 from events.log import log
 from events.log.snapshots import video_event
 from events.log.types import VideoProcessing, VideoUpdated

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from db import videos
 from db.media import assets
 from db.media.assets import Extra, ThumbnailRow
 from db.pool import Database, Queries, Transaction
 from db.upkeep import file_rows
-from db.videos import Video
+from db.videos import processing, videos
+from db.videos.video import Video
 from events.log.video_events import append_updated
 from events.media.scratch import scratch_directory
 from events.media.storyboards import Storyboards
@@ -134,7 +134,7 @@ class Pictures:
             now = await _lock_video(transaction, video.id)
             if now is not None and _names(now, FIRST_KINDS) == _names(video, FIRST_KINDS):
                 if kinds == ALL_KINDS:
-                    await videos.set_own_picture(transaction, video.id, is_own=False)
+                    await processing.set_own_picture(transaction, video.id, is_own=False)
                 await assets.add_thumbnails(transaction, video.id, rows)
                 await _record_change(transaction, video.id)
         await self._remove_unreferenced(video.id, _names(video, ALL_KINDS) | _file_names(rows))
@@ -173,7 +173,7 @@ class Pictures:
             if before is None or not (is_own or before.primary == video.primary):
                 return before
             rows = await SHARED_DISK.run(self.place, before, made)
-            await videos.set_own_picture(transaction, video_id, is_own=is_own)
+            await processing.set_own_picture(transaction, video_id, is_own=is_own)
             if _file_names(rows) == _names(before, ALL_KINDS):
                 return before
             await assets.remove_thumbnails(transaction, video_id)
@@ -235,7 +235,7 @@ async def _record_change(
     transaction: Transaction, video_id: UUID, user_id: str | None = None
 ) -> Video:
     """Records the change of a video whose row is locked."""
-    await videos.touch(transaction, video_id)
+    await processing.touch(transaction, video_id)
     return await append_updated(transaction, video_id, user_id)
 
 

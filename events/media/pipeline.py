@@ -13,13 +13,15 @@ from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
-from db import jobs, replacements, space, uploads, videos
+from db import jobs, space
 from db.insight import rollups
 from db.media import assets
 from db.media.assets import ThumbnailRow
 from db.pool import Database, Transaction
 from db.upkeep import file_rows
-from db.videos import NewVideo, Video
+from db.uploads import uploads
+from db.videos import processing, replacements, videos
+from db.videos.video import NewVideo, Video
 from events.errors import NoLongerWanted
 from events.log import log
 from events.log.snapshots import video_event
@@ -241,7 +243,7 @@ class Pipeline:
     async def _commit(self, video: Video, thumbnails: list[ThumbnailRow]) -> None:
         """Marks the video ready. Raises: NoLongerWanted, changing nothing, if not processing."""
         async with self._database.transaction() as transaction:
-            if not await videos.set_ready(transaction, video.id, video.media):
+            if not await processing.set_ready(transaction, video.id, video.media):
                 raise NoLongerWanted
             await assets.add_thumbnails(transaction, video.id, thumbnails)
             await rollups.uncount(transaction, video.id)
@@ -267,13 +269,15 @@ class Pipeline:
     async def _report_progress(self, video: Video, ratio: float) -> bool:
         """Stores the progress and publishes changed values; False once processing is unwanted."""
         async with self._database.transaction() as transaction:
-            before = await videos.set_processing_ratio(transaction, video.id, ratio)
+            before = await processing.set_processing_ratio(transaction, video.id, ratio)
             return await append_processing(transaction, video, video.uploaded_by, ratio, before)
 
     async def _fail(self, video: Video, code: str, detail: str, *, is_final: bool) -> None:
         """Marks the video failed and removes its served files; the original stays for a retry."""
         async with self._database.transaction() as transaction:
-            if not await videos.set_failed(transaction, video.id, code, detail, is_final=is_final):
+            if not await processing.set_failed(
+                transaction, video.id, code, detail, is_final=is_final
+            ):
                 return
             made = await assets.remove_representations(transaction, video.id)
             failed = await _get_existing(transaction, video.id)

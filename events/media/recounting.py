@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from db.pool import Transaction
 from db.progress import recount
-from db.videos import Video
+from db.videos.video import Video
 from events.log.types import PlaybackCompleted
 
 

@@ -8,11 +8,11 @@ the video as it is, and its reason with it. Each step is repeatable, as in `pipe
 import logging
 from dataclasses import replace
 
-from db import replacements, videos
 from db.media import assets
 from db.pool import Database, Transaction
-from db.replacements import Replacement
-from db.videos import Video
+from db.videos import replacements, videos
+from db.videos.replacements import Replacement
+from db.videos.video import Video
 from events.errors import NoLongerWanted
 from events.log import log
 from events.log.snapshots import video_event

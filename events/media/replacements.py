@@ -6,10 +6,12 @@ replacements the one that was received later wins.
 
 from uuid import UUID
 
-from db import replacements, space, uploads, videos
+from db import space
 from db.pool import Database
-from db.replacements import NewReplacement
-from db.videos import Video
+from db.uploads import uploads
+from db.videos import replacements, videos
+from db.videos.replacements import NewReplacement
+from db.videos.video import Video
 from events.errors import NoLongerWanted
 from events.log.video_events import append_updated
 from events.media import pipeline

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal, NoReturn
 from uuid import UUID
 
-from db import replacements, videos
 from db.media import assets, ladders
 from db.media.assets import RepresentationRow
 from db.pool import Database
-from db.replacements import Replacement
 from db.upkeep import file_rows
-from db.videos import AudioTrack, MediaFacts, Video
+from db.videos import processing, replacements, videos
+from db.videos.replacements import Replacement
+from db.videos.video import AudioTrack, MediaFacts, Video
 from events.errors import NoLongerWanted, UnfaithfulMedia
 from events.log.video_events import append_updated
 from events.media.cancellation import run_while_wanted
@@ -128,8 +128,8 @@ class ServedFiles:
             logger.warning("the sounds of video %s are not known: %s", video.id, exc)
             tracks = [UNKNOWN_SOUND]
         async with self._database.transaction() as transaction:
-            await videos.set_audio_tracks(transaction, video.id, tracks)
-            if await videos.touch(transaction, video.id):
+            await processing.set_audio_tracks(transaction, video.id, tracks)
+            if await processing.touch(transaction, video.id):
                 await append_updated(transaction, video.id)
 
     async def discard(self, video: Video, file_names: Sequence[str]) -> None:
@@ -297,7 +297,7 @@ class ServedFiles:
         """Records the served file; False when the video was deleted meanwhile."""
         row = await SHARED_DISK.run(served.row, is_primary=True)
         async with self._database.transaction() as transaction:
-            if not await videos.set_served(transaction, video.id, original_sha256):
+            if not await processing.set_served(transaction, video.id, original_sha256):
                 return False
             await assets.add_representation(transaction, video.id, row)
         return True
@@ -315,7 +315,7 @@ class ServedFiles:
     async def _record_alternate(self, video: Video, served: ServedFile) -> bool:
         """Like `_record_replacement`, for the other format; appends VideoUpdated."""
         async with self._database.transaction() as transaction:
-            if not await videos.touch(transaction, video.id):
+            if not await processing.touch(transaction, video.id):
                 return False
             row = await SHARED_DISK.run(served.row, is_primary=False)
             await assets.add_representation(transaction, video.id, row)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from db import videos
 from db.media import assets
 from db.media.assets import StoryboardRow
 from db.pool import Database
-from db.videos import Video
+from db.videos import processing
+from db.videos.video import Video
 from events.log.video_events import append_updated
 from events.media.scratch import scratch_directory
 from storage.disk import SHARED_DISK
@@ -37,7 +37,7 @@ class Storyboards:
             board = await self._make(video, directory)
             cues, sheets = await SHARED_DISK.run(self._place, video, board, directory)
         async with self._database.transaction() as transaction:
-            if await videos.touch(transaction, video.id):
+            if await processing.touch(transaction, video.id):
                 await assets.add_storyboard(transaction, video.id, cues, sheets)
                 await append_updated(transaction, video.id)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from db.progress.progress import ProgressState
-from db.videos import Video
+from db.videos.video import Video
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,10 +7,11 @@ Announcing again keeps the module's video and its progress.
 from collections.abc import Sequence
 from itertools import islice
 
-from db import courses, videos
+from db import courses
 from db.pool import Database, Transaction
 from db.takeover import announcements
 from db.takeover.announcements import Announcement
+from db.videos import videos
 from events.errors import NotTaken, deleted_video_fault
 from events.log import log
 from events.log.snapshots import video_event

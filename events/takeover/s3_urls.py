@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
-from db.videos import S3Source
+from db.videos.video import S3Source
 from storage.s3.errors import S3SourceUnavailable
 
 _T = TypeVar("_T")

@@ -6,10 +6,10 @@ switching back fetches nothing.
 
 from collections.abc import Collection
 
-from db import videos
 from db.pool import Database, Transaction
 from db.takeover import references
 from db.takeover.references import SwitchedModule
+from db.videos import videos
 from events.log import log
 from events.log.snapshots import video_event
 from events.log.types import VideoUpdated

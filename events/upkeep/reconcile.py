@@ -11,13 +11,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
-from db import clock, jobs, replacements, videos
+from db import clock, jobs
 from db.advisory_locks import AdvisoryLock
 from db.media import ladders
 from db.pool import Database, Transaction
 from db.upkeep import file_rows, storage_identity
 from db.upkeep.file_rows import Kind
 from db.upkeep.sole_owner import try_sole_ownership
+from db.videos import processing, replacements, videos
 from events.errors import OUTAGES, ForeignStorage
 from events.log import log
 from events.log.snapshots import video_event
@@ -208,7 +209,7 @@ async def _requeue(database: Database, finding: Finding) -> bool:
 async def _retry(database: Database, finding: Finding) -> bool:
     assert finding.video_id is not None
     async with database.transaction() as transaction:
-        if not await videos.retry(transaction, finding.video_id):
+        if not await processing.retry(transaction, finding.video_id):
             return False
         await pipeline.enqueue(transaction, finding.video_id)
         await append_updated(transaction, finding.video_id)
@@ -285,7 +286,7 @@ async def _begin_again(database: Database, finding: Finding) -> bool:
 async def _give_up(database: Database, finding: Finding) -> bool:
     assert finding.video_id is not None
     async with database.transaction() as transaction:
-        if not await videos.set_lost(transaction, finding.video_id, LOST_CODE, LOST_DETAIL):
+        if not await processing.set_lost(transaction, finding.video_id, LOST_CODE, LOST_DETAIL):
             return False
         video = await videos.get(transaction, finding.video_id)
         assert video is not None

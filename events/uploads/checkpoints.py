@@ -8,10 +8,10 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from db import uploads
 from db.errors import DatabaseError
 from db.pool import Database
-from db.uploads import Upload
+from db.uploads import uploads
+from db.uploads.uploads import Upload
 from events.uploads.errors import UploadGone, UploadTakenOver
 from storage.errors import StorageError
 from storage.receiving.uploads import UploadFile

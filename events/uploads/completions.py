@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from db import upload_holders
 from db.pool import Database
-from db.uploads import Upload
+from db.uploads import upload_holders
+from db.uploads.uploads import Upload
 
 LEAST_S = 120.0
 BYTES_PER_S = 10_000_000  # of a slow disk; half of what the sandbox allows for an examination

@@ -2,8 +2,9 @@
 
 The newer request claims the upload in the database, which ends the older one (`receivers`), and
 waits for the lock of its file, which is released once the older one has ended. One that has not
-ended by then hangs, with its machine or its disk: the newer request fences it (`db.upload_holders`)
-and goes on in a file of its own, for the other may wake in the middle of a write.
+ended by then hangs, with its machine or its disk: the newer request fences it
+(`db.uploads.upload_holders`) and goes on in a file of its own, for the other may wake in the middle
+of a write.
 """
 
 import asyncio
@@ -15,9 +16,9 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
-from db import upload_holders, uploads
 from db.pool import Database
-from db.uploads import Upload
+from db.uploads import upload_holders, uploads
+from db.uploads.uploads import Upload
 from events.uploads.errors import UploadGone, UploadTakenOver
 from events.uploads.receivers import Receiver, Receivers
 from storage.disk import Disk

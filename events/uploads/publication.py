@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from db import videos
 from db.errors import CommitUnknown, DatabaseError
 from db.pool import Database
-from db.replacements import NewReplacement
-from db.uploads import Upload
-from db.videos import MediaFacts, NewVideo, Video
+from db.uploads.uploads import Upload
+from db.videos import videos
+from db.videos.replacements import NewReplacement
+from db.videos.video import MediaFacts, NewVideo, Video
 from events.media import pipeline, replacements
 from events.media.served_files import media_facts
 from events.uploads.settings import UploadSettings

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from db.pool import Database
-from db.uploads import Upload, read_claims
+from db.uploads.uploads import Upload, read_claims
 from events.uploads.errors import UploadsStopping, UploadStalled, UploadTakenOver
 
 SILENCE_S = 120.0  # a client that is silent for longer is gone

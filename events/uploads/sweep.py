@@ -7,9 +7,9 @@ refused, became a video, or its process died before it could clean up.
 import logging
 from uuid import UUID
 
-from db import uploads
 from db.pool import Database
 from db.takeover import imports
+from db.uploads import uploads
 from events.errors import OUTAGES
 from events.upkeep.pairing import require_pair
 from storage.disk import SHARED_DISK

@@ -13,14 +13,15 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from db import space, upload_holders, uploads
+from db import space
 from db.courses import Module
 from db.errors import DatabaseError
 from db.pool import Database
-from db.replacements import NewReplacement
 from db.space import Reservation
-from db.uploads import NewUpload, Upload
-from db.videos import NewVideo
+from db.uploads import upload_holders, uploads
+from db.uploads.uploads import NewUpload, Upload
+from db.videos.replacements import NewReplacement
+from db.videos.video import NewVideo
 from events.uploads.checkpoints import Checkpoints
 from events.uploads.checksum import Checksum
 from events.uploads.completions import Completions

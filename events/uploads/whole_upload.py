@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from db.space import Reservation
-from db.videos import Video
+from db.videos.video import Video
 from events.uploads.errors import UploadTooLarge
 from events.uploads.publication import NewFilm, Publication, Received
 from storage.receiving.uploads import UploadFile

@@ -9,10 +9,11 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
-from db import courses, videos
+from db import courses
 from db.courses import Course, EnrolledCourse, Module, PutOutcome
 from db.progress import progress
 from db.progress.progress import ProgressState
+from db.videos import videos
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing

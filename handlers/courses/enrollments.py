@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from db import enrollments, uploads
+from db import enrollments
 from db.courses import PutOutcome
 from db.enrollments import Enrollment
 from db.pool import Transaction
+from db.uploads import uploads
 from events.log import log
 from events.log.types import EnrollmentChanged
 from events.privacy.naming import Naming

@@ -6,9 +6,10 @@ from uuid import UUID
 from aiohttp import web
 from msgspec import UNSET
 
-from db import courses, positions, videos
+from db import courses, positions
 from db.pool import Transaction
-from db.videos import Video
+from db.videos import videos
+from db.videos.video import Video
 from events.log.snapshots import VideoSnapshot
 from events.log.video_events import append_updated
 from handlers import keys

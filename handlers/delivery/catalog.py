@@ -7,7 +7,7 @@ gets no older one. Playback grants do not need it: they carry what they permit.
 from collections.abc import Awaitable
 from uuid import UUID
 
-from db.videos import Video
+from db.videos.video import Video
 from events.hot.video_facts import VideoReader
 from storage.bounded_cache import BoundedCache
 

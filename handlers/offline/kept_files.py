@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from db.media.assets import ThumbnailRow
 from db.media.rungs import LadderFile, RungRow
-from db.videos import Video
+from db.videos.video import Video
 from handlers.playback.ladders import PLAYLIST_TYPES, RUNG_TYPES, rung_type
 from storage.media.facts import PICTURE_TYPES
 

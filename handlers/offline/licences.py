@@ -15,7 +15,7 @@ from db import clock, courses
 from db.media import rungs, text_tracks
 from db.media.text_tracks import TrackName
 from db.progress.report_batch import VideoKey
-from db.videos import Video
+from db.videos.video import Video
 from events.errors import DamagedFile
 from events.offline.licences import Licence, LicensedFile, lifetime
 from events.upkeep.damage import PublishedFile

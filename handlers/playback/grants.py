@@ -8,7 +8,7 @@ from db import enrollments
 from db.progress import session_names
 from db.progress.progress import ProgressState
 from db.progress.report_batch import SessionKey, VideoKey
-from db.videos import Video
+from db.videos.video import Video
 from events.log.snapshots import captions, chapters_url
 from handlers import keys
 from handlers.access.auth import Viewer

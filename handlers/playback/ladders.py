@@ -1,7 +1,7 @@
 """The adaptive ladder as clients see it: media types of files, sizes of the lesson. Pure."""
 
 from db.media.rungs import RungRow
-from db.videos import Video
+from db.videos.video import Video
 from handlers.messages import LessonSize
 from storage.paths import asset_hash
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from db.videos import Video
+from db.videos.video import Video
 from events.upkeep.ledger import NO_USER
 from handlers import keys
 from handlers.access.auth import SERVICE, TOKEN, TokenVerifier, Viewer, token_digest

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from aiohttp import hdrs, web
 
 from db.media.assets import RepresentationRow, ThumbnailRow
-from db.videos import Video
+from db.videos.video import Video
 from handlers.access.rules import Right
 from handlers.allowed import allowed_video, granted, require_ready
 from handlers.connection.range_shortcut import CachedDecision

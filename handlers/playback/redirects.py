@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 
-from db.videos import S3Source, Video
+from db.videos.video import S3Source, Video
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from handlers.delivery.disposition import attachment

@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 
 from db.media import rungs
 from db.media.assets import RepresentationRow, ThumbnailRow
-from db.videos import Video
+from db.videos.video import Video
 from events.upkeep.damage import PublishedFile
 from handlers import keys
 from handlers.access.grants import PlaybackGrant

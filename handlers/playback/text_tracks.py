@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 from db.media import ladders, text_tracks
 from db.media.text_tracks import TextTrack, TrackName
 from db.pool import Transaction
-from db.videos import Video
+from db.videos.video import Video
 from events.errors import VideoMissing
 from events.ladder import queue
 from events.log.snapshots import VideoSnapshot

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from db.videos import Video
+from db.videos.video import Video
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from db.replacements import NewReplacement
-from db.videos import Video
+from db.videos.replacements import NewReplacement
+from db.videos.video import Video
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import refuse_missing

@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 
 from db.courses import Module
 from db.errors import DatabaseTimeout, DatabaseUnavailable
-from db.videos import NewVideo
+from db.videos.video import NewVideo
 from events.log.snapshots import VideoSnapshot
 from events.uploads.publication import Received
 from events.uploads.whole_upload import WholeUpload, too_large

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from aiohttp import web
 
-from db import uploads
-from db.uploads import Upload
+from db.uploads import uploads
+from db.uploads.uploads import Upload
 from events.privacy.naming import Naming
 from handlers import keys
 from handlers.access.rules import Right

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from db.courses import Module
-from db.uploads import NewUpload, Upload
+from db.uploads.uploads import NewUpload, Upload
 from events.uploads.checksum import Checksum
 from events.uploads.uploads import Arrival
 from handlers import keys

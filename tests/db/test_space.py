@@ -12,11 +12,12 @@ import psycopg2
 import psycopg2.extras
 import pytest
 
-from db import space, uploads
+from db import space
 from db.errors import DatabaseUnavailable, QuotaReached, TooManyUploads
 from db.pool import Database, open_database
 from db.space import LIFE_S, RENEW_AFTER_S, RETRY_AFTER_S, STEP_BYTES, Reservation
-from db.uploads import NewUpload
+from db.uploads import uploads
+from db.uploads.uploads import NewUpload
 
 WRITERS = 8
 ROUNDS = 25

@@ -5,9 +5,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db import courses, uploads
+from db import courses
 from db.pool import Database
-from db.uploads import NewUpload
+from db.uploads import uploads
+from db.uploads.uploads import NewUpload
 from events.deletion import Deletion
 from tests.events.workshop import Workshop
 

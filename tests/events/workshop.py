@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from db import videos
 from db.pool import Database
-from db.replacements import NewReplacement
-from db.videos import MediaFacts, NewVideo, Video
+from db.videos import videos
+from db.videos.replacements import NewReplacement
+from db.videos.video import MediaFacts, NewVideo, Video
 from events.media import pipeline, replacements
 from events.media.pictures import Pictures, PictureSettings
 from events.media.pipeline import Pipeline

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from db import videos
 from db.pool import Database, open_database
-from db.replacements import NewReplacement
-from db.videos import MediaFacts
+from db.videos import videos
+from db.videos.replacements import NewReplacement
+from db.videos.video import MediaFacts
 from events.deletion import Deletion
 from events.ladder.ladders import Ladders
 from events.ladder.options import LadderSettings

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from db.pool import Database
-from db.videos import MediaFacts, NewVideo
+from db.videos.video import MediaFacts, NewVideo
 from events.media import pipeline
 from events.upkeep.reconcile import mend, reconcile
 from events.upkeep.survey import survey

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from db import videos
+from db.videos import videos
 from events.media import pipeline
 from tests.faults.killing import Place
 from tests.plain_media import INDEX_FIRST, INDEX_LAST

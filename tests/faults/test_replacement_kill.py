@@ -7,8 +7,8 @@ left over.
 import asyncio
 from uuid import UUID
 
-from db import videos
-from db.videos import Video
+from db.videos import videos
+from db.videos.video import Video
 from tests.faults.killing import Place
 from tests.plain_media import INDEX_FIRST, INDEX_LAST, sha256
 

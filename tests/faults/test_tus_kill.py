@@ -25,18 +25,18 @@ HEADERS = {
 }
 # In order: where the process dies under the last piece, the second one.
 STEPS = [
-    "db.uploads:claim:after#2",
+    "db.uploads.uploads:claim:after#2",
     "storage.receiving.partials:_open_exclusive:after#2",
     "storage.receiving.partials:_cut:after#2",
     "storage.receiving.uploads:UploadFile.finish:before#2",
     "storage.receiving.uploads:UploadFile.finish:after#2",
-    "db.uploads:advance:before#2",
-    "db.uploads:advance:after#2",
+    "db.uploads.uploads:advance:before#2",
+    "db.uploads.uploads:advance:after#2",
     "events.uploads.publication:Publication.examine:after",
     "storage.videos:_make_video_dir:after",
     "events.uploads.publication:publish_partial:after",
-    "db.videos:insert:after",
-    "db.uploads:complete:after",
+    "db.videos.videos:insert:after",
+    "db.uploads.uploads:complete:after",
     "events.log.log:append:after",
     "events.uploads.publication:Publication.publish_resumed:after",
     "storage.receiving.partials:PartialFile.remove:before",

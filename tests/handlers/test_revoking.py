@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from db import videos
+from db.videos import videos
 from handlers import keys
 from handlers.access.rules import Access
 from tests.handlers.playing import (

@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from db import uploads
 from db.media import differences
 from db.upkeep import operating_figures, storage_identity
 from db.upkeep.operating_figures import Standbys
-from db.uploads import NewUpload
+from db.uploads import uploads
+from db.uploads.uploads import NewUpload
 from events.media.steps import MediaSteps
 from events.progress.persister import ProgressPersister
 from events.stream.hub import Hub

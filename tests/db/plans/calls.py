@@ -15,11 +15,7 @@ from db import (
     periodic_turns,
     playing_terms,
     positions,
-    replacements,
     space,
-    upload_holders,
-    uploads,
-    videos,
     web_processes,
 )
 from db.delivery import deliveries, watched_videos, webhooks
@@ -62,7 +58,6 @@ from db.progress.report_batch import (
     SessionChange,
     SessionKey,
 )
-from db.replacements import NewReplacement, Replacement
 from db.takeover import announcements, imports, references, taken_modules, viewer_positions
 from db.takeover.announcements import Announcement
 from db.takeover.viewer_positions import ViewerPosition
@@ -76,8 +71,11 @@ from db.upkeep import (
     trash_clock,
 )
 from db.upkeep.bytes_served import Account
-from db.uploads import NewUpload, Upload
-from db.videos import MediaFacts, NewVideo
+from db.uploads import upload_holders, uploads
+from db.uploads.uploads import NewUpload, Upload
+from db.videos import processing, replacements, videos
+from db.videos.replacements import NewReplacement, Replacement
+from db.videos.video import MediaFacts, NewVideo
 from events.progress.measures import SessionMeasures
 from tests.db.plans.seed import EVENTS, video_id
 
@@ -288,21 +286,21 @@ _VIDEOS = (
     call(positions.of_videos, "c0m1"),
     call(positions.set_videos, {V: 1024}),
     call(positions.set_video, V, 1024),
-    call(videos.set_processing_ratio, V, 0.5),
-    call(videos.set_served, V, SHA256),
-    call(videos.set_ready, V, FACTS),
-    call(videos.set_audio_tracks, V, []),
-    call(videos.set_own_picture, V, is_own=True),
+    call(processing.set_processing_ratio, V, 0.5),
+    call(processing.set_served, V, SHA256),
+    call(processing.set_ready, V, FACTS),
+    call(processing.set_audio_tracks, V, []),
+    call(processing.set_own_picture, V, is_own=True),
     call(replacements.put, NEW_FILM),
     call(replacements.get, V),
     call(replacements.report, NEW, 0.5),
     call(replacements.set_served, NEW, SERVED, SHA256),
     call(replacements.set_failed, FILM, "undecodable", "Detail"),
     call(replacements.switch, FILM, FACTS),
-    call(videos.touch, V),
-    call(videos.set_failed, V, "undecodable", "Detail", is_final=True),
-    call(videos.retry, V),
-    call(videos.set_lost, V, "unavailable", "Detail"),
+    call(processing.touch, V),
+    call(processing.set_failed, V, "undecodable", "Detail", is_final=True),
+    call(processing.retry, V),
+    call(processing.set_lost, V, "unavailable", "Detail"),
     call(videos.list_matching, video_id=V),
     Call(videos.list_matching, (), {"module_id": "c0m1"}, "of a module"),
     Call(videos.list_matching, (), {"course_id": "c0"}, "of a course"),

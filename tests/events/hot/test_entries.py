@@ -8,7 +8,7 @@ import pytest
 
 from db.media.assets import RepresentationRow, ThumbnailRow
 from db.media.rungs import RungRow
-from db.videos import AudioTrack, MediaFacts, ReplacementState, S3Source, Video
+from db.videos.video import AudioTrack, MediaFacts, ReplacementState, S3Source, Video
 from events.hot import entries
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db import videos
 from db.pool import Database
-from db.videos import Video
+from db.videos import videos
+from db.videos.video import Video
 from events.hot import redis_shelf
 from events.hot.entries import encode, key_of
 from events.hot.redis_shelf import KEPT, RedisShelf

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from db import videos
 from db.media import assets
 from db.media.assets import RepresentationRow
 from db.pool import Database
-from db.videos import Video
+from db.videos import processing, videos
+from db.videos.video import Video
 from events.ladder.ladders import Ladders
 from events.ladder.options import LadderOptions, LadderSettings
 from storage.hashes import sha256_file
@@ -144,9 +144,9 @@ class Studio:
         row = await asyncio.to_thread(self._place, new.id, film or self.film)
         async with self.database.transaction() as transaction:
             assert await videos.insert(transaction, new)
-            assert await videos.set_served(transaction, new.id, row.sha256)
+            assert await processing.set_served(transaction, new.id, row.sha256)
             await assets.add_representation(transaction, new.id, row)
-            assert await videos.set_ready(transaction, new.id, new.media)
+            assert await processing.set_ready(transaction, new.id, new.media)
         return new.id
 
     def _place(self, video_id: UUID, film: Path) -> RepresentationRow:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from db import space, videos
+from db import space
 from db.media import ladders
+from db.videos import videos
 from events.deletion import Deletion
 from events.ladder import start
 from events.ladder.options import LadderOptions

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from db.videos import Video
+from db.videos.video import Video
 from events.media import pipeline
 from events.media.pictures import PictureSettings
 from events.media.pipeline import Pipeline

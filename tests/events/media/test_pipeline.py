@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db import videos
+from db.videos import processing
 from events.media import pictures, pipeline, served_files, storyboards
 from storage.errors import (
     MediaCrashed,
@@ -273,7 +273,7 @@ async def test_last_attempt_leaves_no_video_processing(
 
 async def retried(workshop: Workshop, video_id: UUID) -> bool:
     async with workshop.database.transaction() as transaction:
-        return await videos.retry(transaction, video_id)
+        return await processing.retry(transaction, video_id)
 
 
 async def test_cancelled_attempt_is_no_failure_even_if_it_is_the_last(workshop: Workshop) -> None:

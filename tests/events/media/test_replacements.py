@@ -11,7 +11,7 @@ import pytest
 from db import space
 from db.media import rungs
 from db.media.rungs import LadderFile
-from db.videos import Video
+from db.videos.video import Video
 from events.log.snapshots import snapshot
 from events.media import pictures, replacements, served_files, storyboards
 from events.upkeep.reconcile import mend

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from db import videos
 from db.errors import DatabaseUnavailable
-from db.videos import MediaFacts
+from db.videos import processing
+from db.videos.video import MediaFacts
 from events.media import cancellation, pipeline
 from events.upkeep import reconcile
 from storage.errors import MediaTimedOut, StorageFull, Undecodable
@@ -117,7 +117,7 @@ class TestConversion:
 
         async def work() -> None:
             with monkeypatch.context() as patched:
-                patched.setattr(videos, "set_processing_ratio", away)
+                patched.setattr(processing, "set_processing_ratio", away)
                 await looked.wait()
 
         workshop.sandbox.failures["transcode to mp4/webm"] = work

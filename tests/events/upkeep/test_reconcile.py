@@ -12,10 +12,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db import space, videos
+from db import space
 from db.advisory_locks import AdvisoryLock
 from db.pool import Database
 from db.upkeep.sole_owner import try_sole_ownership
+from db.videos import processing
 from events.errors import ForeignStorage
 from events.upkeep.reconcile import Reconcile, mend, reconcile
 from events.upkeep.survey import Usage, survey
@@ -262,7 +263,9 @@ async def test_repair_begins_a_lost_video_again_from_its_original(shelf: Shelf) 
 async def failed(shelf: Shelf, code: str, *, is_final: bool) -> UUID:
     video_id = await shelf.processing(has_job=False)
     async with shelf.database.transaction() as transaction:
-        assert await videos.set_failed(transaction, video_id, code, "It failed.", is_final=is_final)
+        assert await processing.set_failed(
+            transaction, video_id, code, "It failed.", is_final=is_final
+        )
     return video_id
 
 

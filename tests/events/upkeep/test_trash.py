@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from db import videos
 from db.pool import Database
+from db.videos import videos
 from events.upkeep import trash
 from events.upkeep.trash import interval_s, sweep, trash_sweep
 from storage.errors import StorageGone

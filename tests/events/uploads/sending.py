@@ -4,10 +4,10 @@ import asyncio
 from typing import Any, Self
 from uuid import UUID, uuid4
 
-from db import uploads
 from db.courses import Module
 from db.pool import Database
-from db.uploads import NewUpload, Upload
+from db.uploads import uploads
+from db.uploads.uploads import NewUpload, Upload
 from events.uploads.settings import UploadSettings
 from events.uploads.uploads import Arrival, Uploads
 from storage.media.facts import Examined, MediaLimits

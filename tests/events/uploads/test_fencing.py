@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from db import upload_holders, uploads
 from db.pool import Database
+from db.uploads import upload_holders, uploads
 from events.media import pipeline
 from events.uploads import exclusive_access
 from events.uploads.errors import UploadError, UploadTakenOver

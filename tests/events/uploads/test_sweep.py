@@ -5,9 +5,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db import space, uploads
+from db import space
 from db.pool import Database, open_database
-from db.uploads import NewUpload
+from db.uploads import uploads
+from db.uploads.uploads import NewUpload
 from events.uploads.sweep import sweep_uploads, upload_sweep
 from storage.mount.file_locks import hold_lock
 from storage.paths import StoragePaths

@@ -10,7 +10,7 @@ import pytest
 from db import courses
 from db.courses import Module
 from db.pool import Database
-from db.videos import NewVideo
+from db.videos.video import NewVideo
 from events.uploads.checksum import Checksum
 from events.uploads.errors import (
     UploadGone,

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from db import videos
+from db.videos import videos
+from db.videos.video import NewVideo
 from handlers import keys
 from tests.handlers.uploads.uploading import IDENTITY_FILES
 from tests.waiting import wait_until
@@ -347,7 +348,7 @@ async def test_module_deleted_during_an_upload_waits_for_it_and_takes_it_along(
         video_id = await service.video_row()
         existing = await videos.get(transaction, UUID(video_id))
         assert existing is not None
-        new = videos.NewVideo(
+        new = NewVideo(
             id=UUID(int=1),
             course_id="c1",
             module_id="m1",

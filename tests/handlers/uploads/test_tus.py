@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db import uploads
+from db.uploads import uploads
 from handlers import keys
 from tests.handlers.conftest import Service
 from tests.handlers.uploads.tusing import (

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from db import videos
 from db.errors import CommitUnknown
 from db.pool import Transaction
+from db.videos import videos
 from events.media import pipeline
 from handlers import keys
 from tests.handlers.outage import cut_connections, no_database

@@ -16,9 +16,9 @@ import psycopg2
 import pytest
 
 import run_server
-from db import videos
 from db.pool import open_database
 from db.upkeep import file_rows
+from db.videos import processing, videos
 from events.media.served_files import ServedFiles
 from events.takeover.verify import Verifier
 from storage.mp4.faststart import move_index_to_front
@@ -121,7 +121,7 @@ class Taken:
                 assert video is not None
                 served = await served_files.serve(video, is_wanted)
                 async with database.transaction() as transaction:
-                    assert await videos.set_ready(transaction, video_id, served.media)
+                    assert await processing.set_ready(transaction, video_id, served.media)
                 await served_files.drop_original(video)
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from db.media.assets import RepresentationRow
 from db.pool import Queries, Row, Transaction
-from db.videos import MediaFacts, parameters_of
+from db.videos.video import MediaFacts, parameters_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,150 +1,15 @@
-"""Video rows: reading, state transitions, soft deletion."""
+"""Video rows: reading, renaming, soft deletion."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
-
-import msgspec
 
 from db.media.assets import RepresentationRow, ThumbnailRow
 from db.media.rungs import RungRow
-from db.pool import Queries, Row, Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class AudioTrack:
-    """A sound of a file; the language is a BCP 47 tag. None where the file does not tell."""
-
-    language: str | None
-    title: str | None
-    is_default: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MediaFacts:
-    """Facts of a file, as probed."""
-
-    duration_s: float
-    width: int
-    height: int
-    frame_rate: float | None
-    rotation: int
-    container: Literal["mp4", "webm"]
-    video_codec: str
-    audio_codec: str | None
-    mime_type: str
-    is_playable: bool  # by browsers
-    audio_tracks: tuple[AudioTrack, ...] | None = None
-    """None where the file that is served was not looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class S3Source:
-    """The S3 object that a video is taken over from; `is_left` once the local video replaces it."""
-
-    bucket: str
-    key: str
-    endpoint_url: str | None
-    region: str | None
-    is_left: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ReplacementState:
-    """Another film for the video: in the making, or failed with the reason."""
-
-    id: UUID
-    processing_ratio: float
-    failure_code: str | None
-    failure_detail: str | None
-
-    @property
-    def is_pending(self) -> bool:
-        return self.failure_code is None
-
-
-@dataclass(frozen=True, slots=True)
-class Video:
-    """`probed` is None until the file has been fetched (`status` announced)."""
-
-    id: UUID
-    course_id: str
-    module_id: str
-    title: str
-    original_filename: str
-    status: str
-    failure_code: str | None
-    failure_detail: str | None
-    processing_ratio: float
-    probed: MediaFacts | None
-    original_size_bytes: int
-    original_sha256: str | None
-    uploaded_by: str
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None
-    representations: tuple[RepresentationRow, ...]
-    thumbnails: tuple[ThumbnailRow, ...]
-    caption_languages: tuple[str, ...]
-    has_chapters: bool
-    storyboard_file_name: str | None
-    s3_source: S3Source | None
-    source_format: str | None
-    """Format of the upload; None in rows older than the column."""
-    rungs: tuple[RungRow, ...]
-    """Of the adaptive ladder, also those that are still to be made."""
-    hls_file_name: str | None
-    """None while there is no ladder of the served file."""
-    dash_file_name: str | None
-    has_own_picture: bool
-    """An instructor sent the thumbnail; it shows no frame of the film."""
-    replacement: ReplacementState | None
-    position: int | None
-    """Its place in the module; None comes after those that have one, oldest first."""
-    version: int
-    """Of all that is here: the id of the video's last event."""
-
-    @property
-    def is_being_replaced(self) -> bool:
-        return self.replacement is not None and self.replacement.is_pending
-
-    @property
-    def media(self) -> MediaFacts:
-        """Facts of a video whose file is here."""
-        assert self.probed is not None
-        return self.probed
-
-    @property
-    def duration_s(self) -> float | None:
-        """None until the file has been probed."""
-        return self.probed.duration_s if self.probed else None
-
-    @property
-    def plays_from(self) -> S3Source | None:
-        """The S3 source, until the video is ready here and its reference is switched."""
-        is_here = self.status == "ready" and self.s3_source is not None and self.s3_source.is_left
-        return None if is_here else self.s3_source
-
-    @property
-    def primary(self) -> RepresentationRow | None:
-        """The file described by `size` and `sha256`; None until it was made."""
-        return next((row for row in self.representations if row.is_primary), None)
-
-
-@dataclass(frozen=True, slots=True)
-class NewVideo:
-    id: UUID
-    course_id: str
-    module_id: str
-    title: str
-    original_filename: str
-    source_format: str
-    media: MediaFacts
-    original_size_bytes: int
-    uploaded_by: str
-
+from db.pool import Queries, Row
+from db.videos.video import AudioTrack, MediaFacts, NewVideo, ReplacementState, S3Source, Video
 
 SELECT = """
 SELECT v.*,
@@ -180,6 +45,7 @@ SELECT v.*,
 FROM videos v
 """
 
+
 INSERT = """
 INSERT INTO videos (id, course_id, module_id, title, original_filename, duration_s, width, height,
     frame_rate, rotation, container, video_codec, audio_codec, mime_type, is_playable,
@@ -191,14 +57,18 @@ FOR SHARE  -- who deletes one of them waits, and then finds this video, too
 RETURNING id
 """
 
+
 GET = SELECT + "WHERE v.id = %s AND v.deleted_at IS NULL"
 
+
 GET_DELETED = SELECT + "WHERE v.id = %s AND v.deleted_at > now() - make_interval(secs => %s)"
+
 
 # A video with an S3 source can be watched there until it is ready.
 WATCHABLE = """
 (v.status = 'ready' OR EXISTS (SELECT FROM s3_modules m WHERE m.video_id = v.id))
 """
+
 
 LIST_OF_MODULE = (
     SELECT
@@ -210,6 +80,7 @@ ORDER BY v.created_at, v.id LIMIT %(limit)s
 """
 )
 
+
 LIST_OF_COURSE = (
     SELECT
     + f"""
@@ -219,54 +90,12 @@ ORDER BY v.position, v.created_at, v.id
 """
 )
 
+
 RENAME = """
 UPDATE videos SET title = %(title)s, updated_at = now()
 WHERE id = %(id)s AND deleted_at IS NULL AND title <> %(title)s RETURNING id
 """
 
-SET_PROCESSING_RATIO = """
-UPDATE videos v SET processing_ratio = %(ratio)s
-FROM (SELECT id, processing_ratio FROM videos WHERE id = %(id)s FOR UPDATE) before
-WHERE v.id = before.id AND v.deleted_at IS NULL AND v.status = 'processing'
-  AND NOT EXISTS (SELECT FROM replacements r WHERE r.video_id = v.id AND r.failure_code IS NULL)
-RETURNING before.processing_ratio
-"""
-
-SET_SERVED = """
-UPDATE videos SET original_sha256 = %(original_sha256)s
-WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
-"""
-
-# From now on the row describes the served file.
-SET_READY = """
-UPDATE videos SET status = 'ready', processing_ratio = 1, updated_at = now(),
-    duration_s = %(duration_s)s, width = %(width)s, height = %(height)s,
-    frame_rate = %(frame_rate)s, rotation = %(rotation)s, container = %(container)s,
-    video_codec = %(video_codec)s, audio_codec = %(audio_codec)s, mime_type = %(mime_type)s,
-    audio_tracks = %(audio_tracks)s::jsonb
-WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
-"""
-
-SET_AUDIO_TRACKS = """
-UPDATE videos SET audio_tracks = %s::jsonb WHERE id = %s AND deleted_at IS NULL
-"""
-
-TOUCH = """
-UPDATE videos SET updated_at = now()
-WHERE id = %s AND deleted_at IS NULL AND status = 'ready' RETURNING id
-"""
-
-SET_FAILED = """
-UPDATE videos SET status = 'failed', failure_code = %(code)s, failure_detail = %(detail)s,
-    is_failure_final = %(is_final)s, updated_at = now()
-WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
-"""
-
-RETRY = """
-UPDATE videos SET status = 'processing', processing_ratio = 0, failure_code = NULL,
-    failure_detail = NULL, updated_at = now()
-WHERE id = %s AND deleted_at IS NULL AND status = 'failed' AND NOT is_failure_final RETURNING id
-"""
 
 LIST_MATCHING = (
     SELECT
@@ -278,19 +107,14 @@ ORDER BY v.created_at, v.id FOR UPDATE OF v
 """
 )
 
-SET_OWN_PICTURE = "UPDATE videos SET has_own_picture = %s WHERE id = %s"
 
 DELETE = "UPDATE videos SET deleted_at = now() WHERE id = ANY(%s::uuid[])"
+
 
 RESTORE = """
 UPDATE videos SET deleted_at = NULL WHERE id = %s AND deleted_at IS NOT NULL RETURNING id
 """
 
-SET_LOST = """
-UPDATE videos SET status = 'failed', failure_code = %(code)s, failure_detail = %(detail)s,
-    updated_at = now()
-WHERE id = %(id)s AND deleted_at IS NULL AND status <> 'failed' RETURNING id
-"""
 
 # Videos purged from the trash are known only by the log.
 DELETED_SINCE = """
@@ -371,67 +195,6 @@ async def list_of_course(queries: Queries, course_id: str, *, ready_only: bool) 
 async def rename(queries: Queries, video_id: UUID, title: str) -> bool:
     """False when the title is unchanged or the video is deleted."""
     return await queries.fetch_one(RENAME, {"id": video_id, "title": title}) is not None
-
-
-async def set_processing_ratio(queries: Queries, video_id: UUID, ratio: float) -> float | None:
-    """Returns the previous ratio; None when the video is no longer being processed, or another
-    film is to replace it."""
-    row = await queries.fetch_one(SET_PROCESSING_RATIO, {"id": video_id, "ratio": ratio})
-    return row.processing_ratio if row else None
-
-
-async def set_served(queries: Queries, video_id: UUID, original_sha256: str) -> bool:
-    """False when the video is no longer being processed."""
-    parameters = {"id": video_id, "original_sha256": original_sha256}
-    return await queries.fetch_one(SET_SERVED, parameters) is not None
-
-
-async def set_ready(queries: Queries, video_id: UUID, served: MediaFacts) -> bool:
-    """False when the video is no longer being processed."""
-    parameters = {"id": video_id, **parameters_of(served)}
-    return await queries.fetch_one(SET_READY, parameters) is not None
-
-
-async def set_audio_tracks(
-    transaction: Transaction, video_id: UUID, tracks: Sequence[AudioTrack]
-) -> None:
-    """Record the sounds of a file that is served already."""
-    await transaction.execute(SET_AUDIO_TRACKS, (msgspec.json.encode(tracks).decode(), video_id))
-
-
-def parameters_of(media: MediaFacts) -> dict[str, Any]:
-    """The facts by the names of their columns."""
-    tracks = None if media.audio_tracks is None else msgspec.json.encode(media.audio_tracks)
-    return {**asdict(media), "audio_tracks": None if tracks is None else tracks.decode()}
-
-
-async def touch(queries: Queries, video_id: UUID) -> bool:
-    """Record that an asset was added. False when the video is not ready, or no longer."""
-    return await queries.fetch_one(TOUCH, (video_id,)) is not None
-
-
-async def set_own_picture(transaction: Transaction, video_id: UUID, *, is_own: bool) -> None:
-    """Record that the thumbnail was sent, or shows a frame."""
-    await transaction.execute(SET_OWN_PICTURE, (is_own, video_id))
-
-
-async def set_failed(
-    queries: Queries, video_id: UUID, code: str, detail: str, *, is_final: bool
-) -> bool:
-    """Fail the video, finally if a retry would fail alike. False unless it is being processed."""
-    parameters = {"id": video_id, "code": code, "detail": detail, "is_final": is_final}
-    return await queries.fetch_one(SET_FAILED, parameters) is not None
-
-
-async def retry(queries: Queries, video_id: UUID) -> bool:
-    """Process a failed video again; False when it has not failed, or finally."""
-    return await queries.fetch_one(RETRY, (video_id,)) is not None
-
-
-async def set_lost(queries: Queries, video_id: UUID, code: str, detail: str) -> bool:
-    """Fail a video that was ready; False when it is deleted or had failed before."""
-    parameters = {"id": video_id, "code": code, "detail": detail}
-    return await queries.fetch_one(SET_LOST, parameters) is not None
 
 
 async def list_matching(

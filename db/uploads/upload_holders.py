@@ -9,9 +9,9 @@ earlier holder does later is refused by the statements that count bytes (`upload
 from collections.abc import Mapping
 from uuid import UUID
 
-from db import uploads
 from db.pool import Queries
-from db.uploads import COLUMNS, Upload, optional_upload
+from db.uploads import uploads
+from db.uploads.uploads import COLUMNS, Upload, optional_upload
 
 COMPLETION_SILENT_S = 2.0  # a holder that completes an upload and is silent for longer hangs
 MOST_FILES = 16

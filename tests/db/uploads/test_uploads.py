@@ -5,9 +5,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db import space, uploads
+from db import space
 from db.pool import Database, open_database
-from db.uploads import NewUpload
+from db.uploads import uploads
+from db.uploads.uploads import NewUpload
 
 LIFE_S = 3600.0
 RESERVATION_OUTLIVES = """

@@ -1,0 +1,1 @@
+"""Rows of resumable uploads, and the processes that may write to them."""

@@ -1,0 +1,1 @@
+"""Rows of videos, their processing, and the films that replace theirs."""
