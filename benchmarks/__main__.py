@@ -6,10 +6,11 @@ import tempfile
 from argparse import Namespace
 from importlib.util import find_spec
 
-from benchmarks import arguments, comparison, isolation, own_server
-from benchmarks.contenders import CONTENDERS
-from benchmarks.load import LoadError
-from benchmarks.processes import CannotStart
+from benchmarks import arguments, comparison, own_server
+from benchmarks.measurement import isolation
+from benchmarks.measurement.load import LoadError
+from benchmarks.servers.contenders import CONTENDERS
+from benchmarks.servers.processes import CannotStart
 
 
 def main(given: list[str]) -> int:

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.contenders import CONTENDERS
+from benchmarks.measurement.profile import py_spy
+from benchmarks.measurement.workloads import USUAL, WORKLOADS
 from benchmarks.own_server import http_address
-from benchmarks.profile import py_spy
-from benchmarks.workloads import USUAL, WORKLOADS
+from benchmarks.servers.contenders import CONTENDERS
 
 QUICK_SECONDS, QUICK_ROUNDS = 1.0, 2
 SECONDS, ROUNDS = 2.5, 5

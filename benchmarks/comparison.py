@@ -8,16 +8,16 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import machine, report
-from benchmarks.contenders import CONTENDERS, Contender, Ground
-from benchmarks.isolation import CONGESTION_CONTROL, CannotIsolate, congestion_control
-from benchmarks.load import Generator, Target
-from benchmarks.media import ensure_mp4
-from benchmarks.processes import allow_many_files, choose_cores, favour
-from benchmarks.product import ROOT, Seed, seed
-from benchmarks.profile import no_profiler, profiler
-from benchmarks.rounds import Rounds
-from benchmarks.workloads import WORKLOADS, Sample, Workload
+from benchmarks.measurement import machine, report
+from benchmarks.measurement.isolation import CONGESTION_CONTROL, CannotIsolate, congestion_control
+from benchmarks.measurement.load import Generator, Target
+from benchmarks.measurement.media import ensure_mp4
+from benchmarks.measurement.profile import no_profiler, profiler
+from benchmarks.measurement.rounds import Rounds
+from benchmarks.measurement.workloads import WORKLOADS, Sample, Workload
+from benchmarks.servers.contenders import CONTENDERS, Contender, Ground
+from benchmarks.servers.processes import allow_many_files, choose_cores, favour
+from benchmarks.servers.product import ROOT, Seed, seed
 
 Plan = Sequence[tuple[Workload, Sequence[str]]]
 """Workloads, each with the names of those who run it."""

@@ -20,9 +20,10 @@ from pathlib import Path
 from statistics import median
 from subprocess import PIPE
 
-from benchmarks.hubs import HUBS, Hub, Stage
-from benchmarks.measurement import options_of, run_isolated
-from benchmarks.processes import (
+from benchmarks.measurement.frame import options_of, run_isolated
+from benchmarks.measurement.rounds import rotated
+from benchmarks.servers.hubs import HUBS, Hub, Stage
+from benchmarks.servers.processes import (
     CannotStart,
     Cores,
     allow_many_files,
@@ -31,7 +32,6 @@ from benchmarks.processes import (
     pinned,
     resident_bytes,
 )
-from benchmarks.rounds import rotated
 
 SOURCE = Path(__file__).with_name("listen.c")
 FIRST_PORT = 8201

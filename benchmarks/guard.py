@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from math import comb, inf
 from pathlib import Path
 
-from benchmarks import isolation, machine, report
 from benchmarks.arguments import SECONDS, between, some_of
 from benchmarks.comparison import (
     JSON,
@@ -26,13 +25,14 @@ from benchmarks.comparison import (
     measured,
     seeded_by,
 )
-from benchmarks.contenders import variant
-from benchmarks.load import LoadError
-from benchmarks.processes import CannotStart
-from benchmarks.product import ROOT
-from benchmarks.ratios import Spread, by_round
-from benchmarks.rounds import Rounds
-from benchmarks.workloads import WORKLOADS, Sample, cpu_s_per_gb
+from benchmarks.measurement import isolation, machine, report
+from benchmarks.measurement.load import LoadError
+from benchmarks.measurement.ratios import Spread, by_round
+from benchmarks.measurement.rounds import Rounds
+from benchmarks.measurement.workloads import WORKLOADS, Sample, cpu_s_per_gb
+from benchmarks.servers.contenders import variant
+from benchmarks.servers.processes import CannotStart
+from benchmarks.servers.product import ROOT
 
 NOW, BASE = "now", "base"
 GUARDED = ("pieces", "64k", "1536k", "64k-1000", "fresh")

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measurement import options_of, run, spread
+from benchmarks.measurement.frame import options_of, run, spread
 from storage.ladder.facts import LadderPlan, VideoRung
 from storage.sandbox.children import Sandbox
 

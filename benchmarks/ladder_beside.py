@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.ladder import encode_pieces, ensure_film, plan_of
-from benchmarks.load import Asked, Generator, Measured, Target
-from benchmarks.measurement import options_of, run_isolated, spread
-from benchmarks.processes import choose_cores
-from benchmarks.product import serving, stop
+from benchmarks.measurement.frame import options_of, run_isolated, spread
+from benchmarks.measurement.load import Asked, Generator, Measured, Target
+from benchmarks.measurement.workloads import ranges
+from benchmarks.servers.processes import choose_cores
+from benchmarks.servers.product import serving, stop
 from benchmarks.uploads import PORT, RANGE_BYTES, SECRET, ready_video, settings_of, write_film
-from benchmarks.workloads import ranges
 from server.commands.tokens import mint_token
 from storage.ladder.facts import LadderPlan
 

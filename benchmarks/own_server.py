@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from benchmarks import report
-from benchmarks.api import call, client, path_by_bearer, path_by_grant
-from benchmarks.isolation import congestion_control
-from benchmarks.load import Generator, Target
-from benchmarks.processes import allow_many_files
-from benchmarks.rounds import Rounds
-from benchmarks.workloads import WORKLOADS
+from benchmarks.measurement import report
+from benchmarks.measurement.isolation import congestion_control
+from benchmarks.measurement.load import Generator, Target
+from benchmarks.measurement.rounds import Rounds
+from benchmarks.measurement.workloads import WORKLOADS
+from benchmarks.servers.api import call, client, path_by_bearer, path_by_grant
+from benchmarks.servers.processes import allow_many_files
 
 MOST_VIDEOS = 1000
 

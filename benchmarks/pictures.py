@@ -19,7 +19,7 @@ from pathlib import Path
 
 import av
 
-from benchmarks.measurement import options_of, run, spread
+from benchmarks.measurement.frame import options_of, run, spread
 from storage.media.facts import MAX_TILES, PictureKind
 from storage.samples import write_clock_mp4
 from storage.sandbox.children import Sandbox

@@ -7,8 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.contenders import NGINX
-from benchmarks.workloads import WORKLOADS
+from benchmarks.measurement.workloads import WORKLOADS
+from benchmarks.servers.contenders import NGINX
 
 
 def draw(results: dict[str, Any], stem: Path) -> list[Path]:

@@ -22,8 +22,8 @@ from uuid import UUID, uuid4
 
 import psycopg2
 
-from benchmarks.measurement import options_of, run_isolated, spread
-from benchmarks.processes import (
+from benchmarks.measurement.frame import options_of, run_isolated, spread
+from benchmarks.servers.processes import (
     Cores,
     allow_many_files,
     choose_cores,
@@ -32,10 +32,11 @@ from benchmarks.processes import (
     running,
     wait_for_port,
 )
-from benchmarks.product import serving, stop
+from benchmarks.servers.product import serving, stop
 from handlers.access.grants import Grants, PlaybackGrant
 from server.postgres.embedded import EmbeddedPostgres
 
+REPORT_CLIENT = "benchmarks.measurement.report_client"
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT, ECHO, NAIVE = "coursestream", "echo", "naive"
 PORTS = {PRODUCT: 8101, ECHO: 8102, NAIVE: 8102}
@@ -76,7 +77,12 @@ class Bench:
     def run(self, contender: str, seconds: float, rate: float = 0.0) -> Sample:
         pids = [self._pids[contender]]
         commits, cpu = _commits(), cpu_s(pids)
-        client = [sys.executable, "-m", "benchmarks.report_client", str(PORTS[contender])]
+        client = [
+            sys.executable,
+            "-m",
+            "benchmarks.measurement.report_client",
+            str(PORTS[contender]),
+        ]
         targets = str(self._directory / contender)
         command = pinned(self._cores.generator, [*client, targets, str(seconds), str(rate)])
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)

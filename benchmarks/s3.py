@@ -27,8 +27,8 @@ from urllib.parse import urlencode
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from psycopg2.extensions import parse_dsn
 
-from benchmarks.measurement import options_of, run_isolated, spread
-from benchmarks.processes import cpu_s, running, wait_for_port
+from benchmarks.measurement.frame import options_of, run_isolated, spread
+from benchmarks.servers.processes import cpu_s, running, wait_for_port
 from benchmarks.uploads import write_film
 from db.postgres.migrations import migrate
 from events.takeover.object_import import PART_BYTES

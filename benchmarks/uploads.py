@@ -22,11 +22,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.api import call, client, path_by_bearer
-from benchmarks.measurement import options_of, run_isolated, spread
-from benchmarks.nginx import nginx
-from benchmarks.processes import Cores, choose_cores, cpu_s, pinned
-from benchmarks.product import serving, stop
+from benchmarks.measurement.frame import options_of, run_isolated, spread
+from benchmarks.servers.api import call, client, path_by_bearer
+from benchmarks.servers.nginx import nginx
+from benchmarks.servers.processes import Cores, choose_cores, cpu_s, pinned
+from benchmarks.servers.product import serving, stop
 from server.commands.tokens import mint_token
 from storage.mp4.faststart import move_index_to_front
 from storage.samples import write_clock_mp4

@@ -11,8 +11,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.load import Target
-from benchmarks.nginx import PROGRAM, nginx
+from benchmarks.measurement.load import Target
+from benchmarks.servers.nginx import PROGRAM, nginx
 
 AUTHORISATION_PORTS = 100  # above the port of the server that asks
 ALONE = "root {files};"

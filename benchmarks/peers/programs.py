@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.load import Target
-from benchmarks.processes import CannotStart, children, pinned, running, wait_for_port
+from benchmarks.measurement.load import Target
+from benchmarks.servers.processes import CannotStart, children, pinned, running, wait_for_port
 
 HERE = Path(__file__).parent
 STARLETTE = "benchmarks.peers.starlette_app:app"

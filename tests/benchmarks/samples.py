@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.workloads import Sample
+from benchmarks.measurement.workloads import Sample
 
 
 def measured(size: int = 0, player_bytes: int = 0, **given: Any) -> dict[str, Any]:

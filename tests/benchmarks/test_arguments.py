@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import arguments, isolation
+from benchmarks import arguments
 from benchmarks.__main__ import main
 from benchmarks.comparison import estimated_s, names_for
-from benchmarks.contenders import CONTENDERS
-from benchmarks.workloads import GOALS, WORKLOADS
+from benchmarks.measurement import isolation
+from benchmarks.measurement.workloads import GOALS, WORKLOADS
+from benchmarks.servers.contenders import CONTENDERS
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_WHOLE_RUN_S = 25 * 60

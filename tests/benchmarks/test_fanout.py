@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from benchmarks.fanout import Run, table
-from benchmarks.hubs import HUBS
+from benchmarks.servers.hubs import HUBS
 
 OPTIONS = Namespace(rounds=3, events=20, streams=5000)
 

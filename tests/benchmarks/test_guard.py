@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.guard import BASE, GUARDED, NOW, by_chance, checked_out, gains, lost, verdicts
-from benchmarks.processes import CannotStart
-from benchmarks.product import ROOT
-from benchmarks.workloads import WORKLOADS, Sample
+from benchmarks.measurement.workloads import WORKLOADS, Sample
+from benchmarks.servers.processes import CannotStart
+from benchmarks.servers.product import ROOT
 from tests.benchmarks.samples import measured, sample
 
 

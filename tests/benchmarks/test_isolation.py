@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.isolation import congestion_control, isolated
+from benchmarks.measurement.isolation import congestion_control, isolated
 from tests.running import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = """
 import json, socket
-from benchmarks.isolation import congestion_control, prepare_network
+from benchmarks.measurement.isolation import congestion_control, prepare_network
 prepare_network()
 listener = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(listener.getsockname())

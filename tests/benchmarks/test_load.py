@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.load import Asked, Generator, LoadError, Target, compiled
-from benchmarks.processes import cpu_s, resident_bytes, running, wait_for_port
-from benchmarks.rounds import Rounds
-from benchmarks.workloads import WORKLOADS
+from benchmarks.measurement.load import Asked, Generator, LoadError, Target, compiled
+from benchmarks.measurement.rounds import Rounds
+from benchmarks.measurement.workloads import WORKLOADS
+from benchmarks.servers.processes import cpu_s, resident_bytes, running, wait_for_port
 from tests.running import free_port
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler to build it with")

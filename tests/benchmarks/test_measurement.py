@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measurement import options_of, run, run_isolated, spread
+from benchmarks.measurement.frame import options_of, run, run_isolated, spread
 
 
 def measure(options: Namespace) -> Iterable[str]:

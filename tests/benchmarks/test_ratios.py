@@ -4,9 +4,9 @@ from math import inf
 
 import pytest
 
-from benchmarks.ratios import Spread, by_round, ratio
-from benchmarks.rounds import rotated
-from benchmarks.workloads import Sample, throughput
+from benchmarks.measurement.ratios import Spread, by_round, ratio
+from benchmarks.measurement.rounds import rotated
+from benchmarks.measurement.workloads import Sample, throughput
 from tests.benchmarks.samples import sample
 
 

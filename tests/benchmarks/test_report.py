@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.ratios import Spread
-from benchmarks.report import as_json, as_text, goal_rows, measured_text, table, verdict
-from benchmarks.workloads import (
+from benchmarks.measurement.ratios import Spread
+from benchmarks.measurement.report import as_json, as_text, goal_rows, measured_text, table, verdict
+from benchmarks.measurement.workloads import (
     GOALS,
     WORKLOADS,
     Goal,

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from benchmarks.report_client import Player, Run
+from benchmarks.measurement.report_client import Player, Run
 from benchmarks.reports import ECHO, NAIVE, PRODUCT, Sample, verdicts
 from tests.waiting import wait_until
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import product
-from benchmarks.load import Target
-from benchmarks.nginx import nginx
-from benchmarks.processes import Cores
-from benchmarks.product import Seed
+from benchmarks.measurement.load import Target
+from benchmarks.servers import product
+from benchmarks.servers.nginx import nginx
+from benchmarks.servers.processes import Cores
+from benchmarks.servers.product import Seed
 
 INNER_PORTS = 200  # above the port of nginx
 PREFIX = "/internal/"

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.processes import children, pinned, running, wait_for_port, wait_until
+from benchmarks.servers.processes import children, pinned, running, wait_for_port, wait_until
 
 PROGRAM = "nginx"
 # Paths are below the directory that `-p` names.

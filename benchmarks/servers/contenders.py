@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from benchmarks import fronted, product
-from benchmarks.load import Target
+from benchmarks.measurement.load import Target
 from benchmarks.peers import nginx, programs
 from benchmarks.peers.programs import Program
-from benchmarks.processes import Cores
-from benchmarks.product import Seed
+from benchmarks.servers import fronted, product
+from benchmarks.servers.processes import Cores
+from benchmarks.servers.product import Seed
 
 PRODUCT = "coursestream"
 NO_REPLAY = "coursestream-no-replay"

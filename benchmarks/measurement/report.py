@@ -6,9 +6,8 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any
 
-from benchmarks.contenders import FILE_RESPONSE, NGINX, NGINX_AUTH
-from benchmarks.ratios import Spread, by_round, ratio
-from benchmarks.workloads import (
+from benchmarks.measurement.ratios import Spread, by_round, ratio
+from benchmarks.measurement.workloads import (
     GOALS,
     WORKLOADS,
     Goal,
@@ -18,6 +17,7 @@ from benchmarks.workloads import (
     player_throughput,
     throughput,
 )
+from benchmarks.servers.contenders import FILE_RESPONSE, NGINX, NGINX_AUTH
 
 PEERS = (NGINX, NGINX_AUTH, FILE_RESPONSE)
 NONE = "-"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.isolation import congestion_control
+from benchmarks.measurement.isolation import congestion_control
 
 PACKAGES = ("aiohttp", "uvloop", "starlette", "uvicorn", "granian")
 PROGRAMS: Mapping[str, Sequence[str]] = {

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.api import call, client, path_by_bearer, path_by_grant
-from benchmarks.load import Target
-from benchmarks.processes import CannotStart, Cores, pin, pinned, running, wait_for_port
+from benchmarks.measurement.load import Target
+from benchmarks.servers.api import call, client, path_by_bearer, path_by_grant
+from benchmarks.servers.processes import CannotStart, Cores, pin, pinned, running, wait_for_port
 from server.config.settings import RESERVED
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 COURSE, MODULE, STUDENT = "bench", "bench-1", "bench-student"
 VIDEOS = 20
 SEED_PORT = 8100

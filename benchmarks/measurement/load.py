@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
-from benchmarks.processes import favour, pinned
+from benchmarks.servers.processes import favour, pinned
 
 SOURCE = Path(__file__).with_name("load.c")
 SPARE_S = 30.0

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks import isolation, machine
-from benchmarks.processes import CannotStart
+from benchmarks.measurement import isolation, machine
+from benchmarks.servers.processes import CannotStart
 
 Measure = Callable[[Namespace], Iterable[str]]
 """Says its findings, line by line."""

@@ -21,13 +21,13 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.api import call, client
-from benchmarks.nginx import nginx
-from benchmarks.processes import CannotStart, Cores, pinned, running, wait_for_port
-from benchmarks.product import serving
+from benchmarks.servers.api import call, client
+from benchmarks.servers.nginx import nginx
+from benchmarks.servers.processes import CannotStart, Cores, pinned, running, wait_for_port
+from benchmarks.servers.product import serving
 from server.commands.tokens import mint_token
 
-PEERS = Path(__file__).with_name("peers")
+PEERS = Path(__file__).resolve().parents[1] / "peers"
 NCHAN_MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 DEMO_TIMEOUT_S = 120.0
 SECRET = "the benchmarks' own secret of thirty-two bytes"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf
 from statistics import median
 
-from benchmarks.workloads import Sample
+from benchmarks.measurement.workloads import Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarks.load import Asked, Generator, Target
-from benchmarks.processes import cpu_s, resident_bytes
-from benchmarks.profile import Profiler, no_profiler
-from benchmarks.workloads import Sample, Workload, ranges
+from benchmarks.measurement.load import Asked, Generator, Target
+from benchmarks.measurement.profile import Profiler, no_profiler
+from benchmarks.measurement.workloads import Sample, Workload, ranges
+from benchmarks.servers.processes import cpu_s, resident_bytes
 
 WARMING = Asked(ranges(64 << 10, 16), 0.3, 0.1)
 SETTLE_S = 0.1

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from math import inf
 from types import MappingProxyType
 
-from benchmarks.contenders import (
+from benchmarks.measurement.load import Asked, Measured
+from benchmarks.servers.contenders import (
     BY_BEARER,
     FILE_RESPONSE,
     NGINX,
@@ -13,7 +14,6 @@ from benchmarks.contenders import (
     NO_REPLAY,
     PRODUCT,
 )
-from benchmarks.load import Asked, Measured
 
 PLAYERS = 1000
 MAIN = (PRODUCT, "coursestream-asyncio", NGINX, NGINX_AUTH, FILE_RESPONSE)

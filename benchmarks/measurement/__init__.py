@@ -1,0 +1,1 @@
+"""Measuring: an isolated place, loads, rounds, and figures of many rounds."""

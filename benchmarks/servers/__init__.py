@@ -1,0 +1,1 @@
+"""Servers that are measured, and how they are started."""
