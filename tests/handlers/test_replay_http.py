@@ -14,7 +14,7 @@ import pytest_asyncio
 from handlers import keys
 from handlers.access import rules
 from tests.handlers.conftest import Service, StartService, furnish
-from tests.handlers.reporting import Reporter
+from tests.handlers.progress.reporting import Reporter
 from tests.handlers.watching import Player, open_playback, settled
 from tests.waiting import wait_until
 from tests.wire import Wire, WireAnswer, connected

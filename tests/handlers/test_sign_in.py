@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from server.commands.tokens import mint_token
+from tests.handlers.access.over_http.test_cors_http import ALLOWED
 from tests.handlers.conftest import SECRET, Service, StartService, furnish
-from tests.handlers.test_cors_http import ALLOWED
 from tests.wire import connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -22,7 +22,7 @@ from handlers import keys
 from handlers.connection.known_requests import KnownRequests
 from handlers.connection.protocols import is_busy
 from tests.handlers.conftest import Service, StartService
-from tests.handlers.reporting import WITHIN_S, Reporter, said_by
+from tests.handlers.progress.reporting import WITHIN_S, Reporter, said_by
 from tests.handlers.watching import Course, new_course, new_player, report
 from tests.waiting import wait_until
 from tests.wire import Wire, connected

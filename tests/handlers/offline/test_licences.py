@@ -21,7 +21,7 @@ from events.offline.licences import Licence
 from handlers import keys
 from handlers.offline.licences import KIND
 from storage.hashes import PIECE_BYTES
-from tests.handlers.laddering import publish_ladder
+from tests.handlers.playback.laddering import publish_ladder
 from tests.handlers.playing import playback
 from tests.handlers.watching import Course, new_course
 from tests.serving import write_large_mp4

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from db.media import rungs
 from handlers import keys
-from tests.handlers.laddering import publish_ladder
+from tests.handlers.playback.laddering import publish_ladder
 from tests.handlers.playing import playback
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

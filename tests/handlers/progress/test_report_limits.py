@@ -16,7 +16,7 @@ from handlers import keys
 from tests.answers import comparable
 from tests.handlers.conftest import Service, StartService
 from tests.handlers.connection.test_report_shortcut import until_handed_over
-from tests.handlers.reporting import Reporter, said_by
+from tests.handlers.progress.reporting import Reporter, said_by
 from tests.handlers.watching import Course, Player, new_course, new_player, report
 from tests.wire import WireAnswer, connected
 
