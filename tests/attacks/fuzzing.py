@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tests.answers import is_last
+from tests.service.answers import is_last
 from tests.wire import Wire, WireAnswer
 
 A_CONVERSATION = 20  # answers

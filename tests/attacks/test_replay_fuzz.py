@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 
 from handlers import keys
-from tests.answers import comparable
 from tests.attacks.fuzzing import Fuzzer, converse
 from tests.handlers.conftest import Service, StartService, furnish
+from tests.service.answers import comparable
 from tests.wire import connected
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("quiet")]

@@ -17,9 +17,9 @@ import pytest_asyncio
 from events.progress import plausibility
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
-from tests.answers import comparable
 from tests.attacks.fuzzing import Fuzzer, converse
 from tests.handlers.conftest import Service, StartService, furnish
+from tests.service.answers import comparable
 from tests.wire import WireAnswer, connected
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("quiet")]

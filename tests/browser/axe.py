@@ -2,7 +2,7 @@
 
 from playwright.async_api import Page
 
-from tests.web_build import WEB
+from tests.programs.web_build import WEB
 
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 VIOLATIONS = """async () => {

@@ -12,7 +12,7 @@ import aiohttp
 from PIL import Image, ImageDraw, ImageFont
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
-from tests.chromium import TIMEOUT_MS, open_chromium
+from tests.programs.chromium import TIMEOUT_MS, open_chromium
 from tests.serving import Serve, call, processed, report
 
 STUDENT, TEACHER = "maria.lopez", "j.okafor"

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, Viewpor
 
 from storage.mp4.faststart import move_index_to_front
 from storage.samples import write_clock_mp4
-from tests.chromium import TIMEOUT_MS, open_chromium
+from tests.programs.chromium import TIMEOUT_MS, open_chromium
 from tests.serving import Serve, call, processed
 
 DESKTOP = ViewportSize(width=1280, height=860)

@@ -17,8 +17,8 @@ from playwright.async_api import Page, ViewportSize, expect
 from server.postgres.embedded import EmbeddedPostgres
 from tests.browser.axe import violations
 from tests.browser.studio import RESULTS, Studio, opened_studio
+from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, served_from
-from tests.web_build import built_pages
 
 LENGTH_S = 60
 WIDTHS = (390, 1280, 2560)

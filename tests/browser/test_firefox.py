@@ -10,11 +10,11 @@ import pytest_asyncio
 
 from storage.samples import write_clock_mp4
 from tests.browser.theatre import RESULTS
-from tests.chromium import VIDEO, until
-from tests.firefox import ENTER, FirefoxPage, open_firefox
+from tests.programs.chromium import VIDEO, until
+from tests.programs.firefox import ENTER, FirefoxPage, open_firefox
+from tests.programs.web_build import built_pages
 from tests.serving import Serve, ready_video, served_from
 from tests.waiting import wait_until
-from tests.web_build import built_pages
 
 LENGTH_S = 40
 PATIENCE_MS = 45_000

@@ -20,10 +20,10 @@ from storage.mp4.faststart import move_index_to_front
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
 from tests.browser.axe import violations
 from tests.browser.theatre import RESULTS, play_on
-from tests.chromium import TIMEOUT_MS, VIDEO, open_profile, until
+from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_profile, until
+from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, ready_video_of, served_from
 from tests.waiting import wait_until
-from tests.web_build import built_pages
 
 LENGTH_S = 40
 FILLER = random.Random(20261201).randbytes(2 * PIECE_BYTES + 54_321)

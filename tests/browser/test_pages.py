@@ -13,9 +13,9 @@ from playwright.async_api import Page, expect
 from tests.browser.axe import violations
 from tests.browser.campus import COURSES, STUDENT, TEACHER, WIDTHS, Campus, opened_campus
 from tests.browser.theatre import RESULTS
-from tests.chromium import VIDEO, until
+from tests.programs.chromium import VIDEO, until
+from tests.programs.web_build import DIST, built_pages
 from tests.serving import Serve, served_from
-from tests.web_build import DIST, built_pages
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PAGE_WIDTH = "document.documentElement.scrollWidth"

@@ -12,10 +12,10 @@ from playwright.async_api import Page, expect
 
 from tests.browser.axe import violations
 from tests.browser.theatre import GRANT_TTL_S, RESULTS, Theatre, opened_theatre, play_on
-from tests.chromium import VIDEO, until
+from tests.programs.chromium import VIDEO, until
+from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, served_from
 from tests.waiting import wait_until
-from tests.web_build import built_pages
 
 SLOW_BYTES_PER_S = 20_000
 PATIENCE_MS = 30_000

@@ -10,10 +10,10 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.browser.studio import RESULTS, Studio, drop, opened_studio
-from tests.chromium import VIDEO, until
+from tests.programs.chromium import VIDEO, until
+from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, served_from
 from tests.waiting import wait_until
-from tests.web_build import built_pages
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

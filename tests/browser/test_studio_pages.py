@@ -14,10 +14,10 @@ from playwright.async_api import Page, ViewportSize, expect
 from server.postgres.embedded import EmbeddedPostgres
 from tests.browser.axe import violations
 from tests.browser.studio import RESULTS, Studio, drop, opened_studio
-from tests.chromium import until
+from tests.programs.chromium import until
+from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, report, served_from
 from tests.waiting import wait_until
-from tests.web_build import built_pages
 
 LESSONS, STUDENTS = 200, 500
 QUICK_MS = 200

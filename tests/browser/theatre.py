@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
-from tests.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
+from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
 from tests.running import free_port
 from tests.serving import Serve, call, ready_video_of
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.range_rows import IGNORED, ONE_RANGE, SEVERAL_RANGES, UNSATISFIABLE, filled
+from tests.service.range_rows import IGNORED, ONE_RANGE, SEVERAL_RANGES, UNSATISFIABLE, filled
 from tests.wire import WireAnswer, connected
 
 SLICE = 2**20  # of deploy/edge.conf

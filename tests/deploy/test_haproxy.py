@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import make_certificate
 from tests.deploy.conftest import Upstream, program
 from tests.deploy.debian_haproxy import TLS, running_haproxy, substituted
 from tests.deploy.proxied import Proxy, ProxyChecks
+from tests.programs.certificates import make_certificate
 from tests.running import free_port
 
 

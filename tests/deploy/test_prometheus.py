@@ -22,8 +22,8 @@ from tests.deploy.conftest import program
 from tests.handlers.outage import no_database
 from tests.listening_socket import is_listening
 from tests.running import ROOT, free_port, wait_for
+from tests.service.shown_metrics import RULES, alerts, panel_expressions
 from tests.serving import Serve, ready_video, served_from
-from tests.shown_metrics import RULES, alerts, panel_expressions
 from tests.waiting import wait_until
 
 DEPLOYED = ROOT / "deploy" / "prometheus"

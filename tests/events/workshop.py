@@ -14,7 +14,7 @@ from events.media.pictures import Pictures, PictureSettings
 from events.media.pipeline import Pipeline
 from events.upkeep import replaced_files
 from storage.paths import StoragePaths, original_name
-from tests.plain_media import INDEX_FIRST, PlainMedia, sha256
+from tests.films.plain_media import INDEX_FIRST, PlainMedia, sha256
 
 SIZES = [("small", 160), ("large", 640)]
 SHEET = f"storyboard-{sha256(b'tiles')[:16]}.jpg"

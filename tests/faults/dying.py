@@ -34,7 +34,7 @@ from server.worker import Liveness, MediaWork, build_queue, take_jobs
 from storage.paths import StoragePaths, original_name
 from storage.sandbox.children import Sandbox
 from storage.videos import adopt_asset
-from tests.plain_media import PlainMedia
+from tests.films.plain_media import PlainMedia
 from tests.waiting import wait_until
 
 FILE_STEPS = ("replace", "link", "mkdir", "unlink", "rmdir", "fsync")

@@ -17,7 +17,7 @@ from db.pool import open_database
 from events.uploads.sweep import sweep_uploads
 from storage.paths import StoragePaths
 from tests.faults.conftest import url_of
-from tests.object_store import BUCKET, object_store
+from tests.programs.object_store import BUCKET, object_store
 from tests.running import ROOT
 
 PART_BYTES = 8 * 1024 * 1024

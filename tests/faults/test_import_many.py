@@ -15,9 +15,9 @@ import pytest
 
 from storage.samples import write_clock_mp4, write_clock_webm
 from tests.faults.conftest import url_of
-from tests.object_store import ObjectStore, object_store
+from tests.programs.object_store import ObjectStore, object_store
 from tests.running import ROOT
-from tests.takeovers import Takeover, padded, s3
+from tests.service.takeovers import Takeover, padded, s3
 
 IS_FULL = os.environ.get("FULL") == "1"
 OBJECTS, KILLS = (500, 12) if IS_FULL else (30, 2)

@@ -13,7 +13,7 @@ import pytest
 from db.videos import videos
 from events.media import pipeline
 from tests.faults.killing import Place
-from tests.plain_media import INDEX_FIRST, INDEX_LAST
+from tests.films.plain_media import INDEX_FIRST, INDEX_LAST
 
 ORIGINALS = {"in order": INDEX_FIRST, "index last": INDEX_LAST}
 

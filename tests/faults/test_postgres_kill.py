@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 
 from storage.samples import write_clock_mp4
-from tests.listening import listening
 from tests.running import STOP_TIMEOUT_S
+from tests.service.listening import listening
 from tests.serving import Serve, call, ready_video, served_from, status_of
 from tests.waiting import wait_until
 

@@ -12,9 +12,9 @@ import pytest
 
 from server.commands.tokens import mint_token
 from tests.faults.conftest import Killed
-from tests.receiving import SECRET as HOOK_SECRET
-from tests.receiving import Receiver, receiving
 from tests.running import SECRET
+from tests.service.receiving import SECRET as HOOK_SECRET
+from tests.service.receiving import Receiver, receiving
 from tests.waiting import wait_until
 
 USERS = [f"user{n}" for n in range(6)]

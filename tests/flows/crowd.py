@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from tests.flows.conftest import Classroom
-from tests.lectures import (
+from tests.films.lectures import (
     SMALL_BUFFER_BYTES,
     Watcher,
     parts_of,
@@ -21,6 +20,7 @@ from tests.lectures import (
     request_lines,
     watching,
 )
+from tests.flows.conftest import Classroom
 
 PIECE_BYTES = 16 * 1024
 LONGEST_BREAK_S = 2.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tests.npm import installed
+from tests.programs.npm import installed
 
 PLAYERS = ("hls.js@1.7.4", "dashjs@5.2.1", "shaka-player@5.2.12")
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
-from tests.chromium import CHROMIUM, FLAGS, TIMEOUT_MS, VIDEO, open_chromium, until
+from tests.programs.chromium import CHROMIUM, FLAGS, TIMEOUT_MS, VIDEO, open_chromium, until
 
 THROWS = """for (const name of ['localStorage', 'sessionStorage'])
   Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError'); } });

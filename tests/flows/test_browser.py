@@ -20,7 +20,7 @@ from playwright.async_api import (
 )
 
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
-from tests.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
+from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
 from tests.serving import call
 from tests.waiting import wait_until
 

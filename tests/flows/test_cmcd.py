@@ -15,12 +15,12 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, Request
 
 from storage.samples import write_clock_mp4
-from tests.chromium import VIDEO, open_chromium, until
 from tests.flows.players import site_of_players
+from tests.programs.chromium import VIDEO, open_chromium, until
+from tests.programs.web_build import built_pages
 from tests.running import free_port
 from tests.serving import Serve, call, ready_video, served_from
 from tests.waiting import wait_until
-from tests.web_build import built_pages
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -11,8 +11,8 @@ import pytest
 
 from server.commands.tokens import mint_token
 from storage.samples import write_clock_mp4
-from tests.listening import Stream, Told, listening
 from tests.running import SECRET, Service
+from tests.service.listening import Stream, Told, listening
 
 COURSE, ELSEWHERE = "flow-events", "flow-events-elsewhere"
 MODULE = "flow-events-1"

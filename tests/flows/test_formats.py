@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.async_api import Page
 
 from storage.samples import ClockPainter, Slide, read_frame_number
-from tests.chromium import open_chromium, until
+from tests.programs.chromium import open_chromium, until
 from tests.serving import Serve, call, commands, parent_of, served_from
 from tests.waiting import wait_until
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.flows.conftest import Classroom
 from tests.flows.test_download import program
-from tests.process_costs import held, metrics_of, until_held
+from tests.service.process_costs import held, metrics_of, until_held
 from tests.serving import Serve
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "integrate.md").read_text()

@@ -15,8 +15,8 @@ import pytest
 from playwright.async_api import expect
 
 from storage.samples import write_clock_mp4
-from tests.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
-from tests.object_store import BUCKET, ObjectStore, object_store
+from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
+from tests.programs.object_store import BUCKET, ObjectStore, object_store
 from tests.running import ROOT
 from tests.serving import Serve, call, served_from
 from tests.waiting import wait_until

@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.listening import listening
 from tests.running import SECRET, STOP_TIMEOUT_S
+from tests.service.listening import listening
 from tests.serving import (
     Serve,
     call,

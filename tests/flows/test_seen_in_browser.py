@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from tests.chromium import VIDEO, open_chromium, until
+from tests.programs.chromium import VIDEO, open_chromium, until
 
 CHAPTERS = "WEBVTT\n\n00:00.000 --> 00:10.000\nOne\n\n00:10.000 --> 00:30.000\nTwo\n"
 EDGE_S = 0.6  # what a browser plays beyond the place that a test asks for, on a busy machine

@@ -11,9 +11,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.films.lectures import SMALL_BUFFER_BYTES, Watcher
 from tests.flows.conftest import IS_FULL, STALL_TIMEOUT_S, WAYS, Classroom
-from tests.lectures import SMALL_BUFFER_BYTES, Watcher
-from tests.process_costs import held, private_bytes, until_held
+from tests.service.process_costs import held, private_bytes, until_held
 
 PLAYERS = 1000 if IS_FULL else 150
 PLAY_S = 60.0 if IS_FULL else 3.0

@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.films.lectures import SMALL_BUFFER_BYTES
 from tests.flows.conftest import IS_FULL, WAYS, Classroom
 from tests.flows.crowd import KINDS, crowd
-from tests.lectures import SMALL_BUFFER_BYTES
-from tests.process_costs import held, private_bytes, until_held
 from tests.running import STOP_TIMEOUT_S
+from tests.service.process_costs import held, private_bytes, until_held
 from tests.serving import until_silent
 
 CLIENTS = 500

@@ -12,8 +12,8 @@ import psycopg2
 import pytest
 
 from server.postgres.embedded import EmbeddedPostgres
-from tests.listening import listening
 from tests.running import STOP_TIMEOUT_S
+from tests.service.listening import listening
 from tests.serving import (
     Serve,
     call,

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import IS_FULL, Classroom
-from tests.lectures import (
+from tests.films.lectures import (
     SMALL_BUFFER_BYTES,
     Watcher,
     file_of,
@@ -25,8 +24,9 @@ from tests.lectures import (
     request_lines,
     watching,
 )
-from tests.page_cache import evict
-from tests.process_costs import held, private_bytes, until_held
+from tests.films.page_cache import evict
+from tests.flows.conftest import IS_FULL, Classroom
+from tests.service.process_costs import held, private_bytes, until_held
 from tests.wire import Wire
 
 CUTS = 2000 if IS_FULL else 300

@@ -4,7 +4,7 @@ from typing import Any
 
 from playwright.async_api import Page
 
-from tests.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
+from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
 from tests.serving import call
 from tests.waiting import wait_until
 

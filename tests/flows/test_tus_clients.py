@@ -14,7 +14,7 @@ import pytest
 
 from storage.hashes import sha256_file
 from tests.handlers.uploads.tusing import VERSION, metadata, patching, send
-from tests.npm import installed
+from tests.programs.npm import installed
 from tests.serving import Serve, call, processed, until_silent, write_large_mp4
 from tests.waiting import wait_until
 

@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 
 from tests.handlers.uploads.tusing import VERSION, metadata, patching, send
-from tests.listening import listening
-from tests.process_costs import metrics_of
 from tests.running import STOP_TIMEOUT_S
+from tests.service.listening import listening
+from tests.service.process_costs import metrics_of
 from tests.serving import (
     Serve,
     call,

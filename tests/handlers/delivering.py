@@ -26,7 +26,7 @@ from handlers.delivery.read_ahead import ReadAhead
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.transfers import Transfer, Transfers
 from storage.disk import Disk
-from tests.certificates import make_certificate
+from tests.programs.certificates import make_certificate
 
 # The fixtures for conftest.py, and both event loops that the service may run on.
 __all__ = [

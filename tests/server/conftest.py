@@ -8,9 +8,9 @@ import pytest
 import run_server
 from storage.samples import write_clock_mp4
 from tests.faults.conftest import url_of
-from tests.npm import installed
-from tests.object_store import S3RVER, ObjectStore, object_store, s3rver_store
-from tests.takeovers import Takeover
+from tests.programs.npm import installed
+from tests.programs.object_store import S3RVER, ObjectStore, object_store, s3rver_store
+from tests.service.takeovers import Takeover
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ from server.stop_signals import StopSignals
 from server.web import listener as listening_module
 from server.web.app import build_app
 from server.web.listener import listening
+from tests.films.lectures import SMALL_BUFFER_BYTES, Lecture, Watcher, watching
 from tests.handlers.conftest import COURSE, MODULE, SECRET, Service
-from tests.lectures import SMALL_BUFFER_BYTES, Lecture, Watcher, watching
 from tests.serving import write_large_mp4
 
 KEEPALIVE_S = 1.0

@@ -15,10 +15,10 @@ import pytest
 import run_server
 from storage.s3 import object_fetch
 from storage.s3.objects import READ_TIMEOUT_S
-from tests.object_store import BUCKET, ObjectStore, before_both
+from tests.programs.object_store import BUCKET, ObjectStore, before_both
+from tests.programs.store_gate import Cut, Gate, Refusal, Request, gate_before
 from tests.running import ROOT, wait_for
-from tests.store_gate import Cut, Gate, Refusal, Request, gate_before
-from tests.takeovers import VIDEOS, Takeover, padded, s3
+from tests.service.takeovers import VIDEOS, Takeover, padded, s3
 
 MIB = 1024 * 1024
 PART_BYTES = 8 * MIB

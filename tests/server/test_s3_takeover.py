@@ -16,8 +16,8 @@ from storage.s3 import object_fetch
 from storage.s3.object_fetch import FetchError
 from storage.s3.parts import ObjectPart
 from storage.samples import write_clock_webm
-from tests.object_store import BUCKET, ObjectStore, before_both
-from tests.takeovers import VIDEOS, Takeover, padded, s3
+from tests.programs.object_store import BUCKET, ObjectStore, before_both
+from tests.service.takeovers import VIDEOS, Takeover, padded, s3
 
 OBJECTS = 6
 PART_BYTES = 8 * 1024 * 1024

@@ -16,7 +16,7 @@ from playwright.async_api import Page
 from storage.mp4.boxes import Node
 from storage.remux.preparation import prepare
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
-from tests.chromium import open_chromium
+from tests.programs.chromium import open_chromium
 from tests.storage.mp4.editing import cut, edit_index, traks
 
 # Its length, and a picture of it at each of the times.

@@ -24,7 +24,7 @@ from storage.formats import TRAITS
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from storage.sandbox.children import Sandbox
-from tests.hostile_files import mp4_of_duration, mutated, webm_of_duration
+from tests.films.hostile_files import mp4_of_duration, mutated, webm_of_duration
 from tests.storage.batch_child import BATCH_CHILD, Batch, Outcome
 
 IS_FULL = bool(os.environ.get("FULL"))

@@ -16,7 +16,7 @@ import pytest
 from storage.errors import MediaCrashed, MediaInterrupted, MediaTimedOut, StorageError, TooComplex
 from storage.media.facts import MediaLimits
 from storage.sandbox.children import Sandbox
-from tests.hostile_files import mutated
+from tests.films.hostile_files import mutated
 from tests.storage.batch_child import BATCH_CHILD, Batch, Outcome
 from tests.storage.containers.test_completeness import AS_LONG_AS_THEY_ARE, KINDS
 

@@ -14,7 +14,7 @@ from storage.conversion.transcode import transcode
 from storage.formats import Container
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
-from tests.chromium import open_chromium
+from tests.programs.chromium import open_chromium
 
 # Support by MediaSource, the answer of canPlayType, and the size of the decoded picture.
 JUDGE = """async ([mediaType, base64]) => {

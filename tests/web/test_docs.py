@@ -13,8 +13,8 @@ from handlers.openapi import document
 from handlers.openapi.endpoints import declared
 from handlers.pages.files import MEDIA_TYPES
 from handlers.pages.policies import Policies
-from tests.chromium import TIMEOUT_MS, open_chromium
-from tests.web_build import DIST, built_pages
+from tests.programs.chromium import TIMEOUT_MS, open_chromium
+from tests.programs.web_build import DIST, built_pages
 
 ORIGIN = "http://localhost"
 DOCUMENT = document.build(declared(handlers))

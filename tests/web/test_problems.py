@@ -4,7 +4,7 @@ import re
 
 from handlers.errors import RequestError
 from storage.errors import StorageError
-from tests.web_build import WEB
+from tests.programs.web_build import WEB
 
 TEXTS = (WEB / "src" / "texts" / "player" / "en.ts").read_text()
 TABLE = TEXTS.partition("\n  problems: {")[2].partition("\n  },")[0]

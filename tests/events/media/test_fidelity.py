@@ -9,7 +9,7 @@ import pytest
 from db.media import differences
 from storage.media.facts import Measured, Prepared
 from tests.events.workshop import Workshop
-from tests.plain_media import CONVERTED, IN_ORDER, INDEX_LAST
+from tests.films.plain_media import CONVERTED, IN_ORDER, INDEX_LAST
 
 
 async def found(workshop: Workshop, video_id: UUID) -> dict[str, tuple[str, ...]]:

@@ -23,7 +23,7 @@ from storage.errors import (
     Undecodable,
 )
 from tests.events.workshop import CUES, STORYBOARD, Killed, Workshop, names_of
-from tests.plain_media import INDEX_FIRST, read
+from tests.films.plain_media import INDEX_FIRST, read
 
 EXTRAS = ("webp+avif", "storyboard")
 FURTHER = sorted(set(names_of(INDEX_FIRST)) - set(names_of(INDEX_FIRST, kinds=("jpg",))))

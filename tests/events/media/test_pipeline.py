@@ -24,7 +24,7 @@ from storage.errors import (
     UnsupportedFormat,
 )
 from tests.events.workshop import SIZES, Killed, Workshop, names_of, new_video
-from tests.plain_media import INDEX_FIRST, INDEX_LAST, read, sha256
+from tests.films.plain_media import INDEX_FIRST, INDEX_LAST, read, sha256
 
 
 async def test_uploaded_video_has_row_event_and_job(workshop: Workshop) -> None:

@@ -25,7 +25,7 @@ from tests.events.workshop import (
     names_of,
     new_replacement,
 )
-from tests.plain_media import INDEX_FIRST, INDEX_LAST, sha256
+from tests.films.plain_media import INDEX_FIRST, INDEX_LAST, sha256
 
 OLD, NEW = INDEX_FIRST, b"remuxed " + INDEX_LAST
 FINAL, PASSING = Undecodable("/srv/secret"), MediaInterrupted("x")

@@ -15,7 +15,7 @@ from events.upkeep import reconcile
 from storage.errors import MediaTimedOut, StorageFull, Undecodable
 from storage.formats import Container
 from tests.events.workshop import CONVERTED_STORYBOARD, Killed, Workshop, names_of
-from tests.plain_media import CONVERTED, INDEX_FIRST, sha256
+from tests.films.plain_media import CONVERTED, INDEX_FIRST, sha256
 from tests.waiting import wait_until
 
 A_DAY_FROM_NOW = time.time() + 24 * 3600

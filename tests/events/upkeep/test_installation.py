@@ -17,7 +17,7 @@ from events.upkeep import installation as installation_module
 from events.upkeep.installation import InstallationFigures, course_facts, step_facts
 from storage.disk import SHARED_DISK
 from tests.handlers.outage import no_database
-from tests.queued_rows import DELIVERIES, UNFINISHED
+from tests.service.queued_rows import DELIVERIES, UNFINISHED
 
 Found = dict[str, Any]
 

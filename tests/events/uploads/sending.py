@@ -12,7 +12,7 @@ from events.uploads.settings import UploadSettings
 from events.uploads.uploads import Arrival, Uploads
 from storage.media.facts import Examined, MediaLimits
 from storage.paths import StoragePaths
-from tests.plain_media import CONVERTED
+from tests.films.plain_media import CONVERTED
 
 FILM = b"a lecture" * 1000
 SETTINGS = UploadSettings(

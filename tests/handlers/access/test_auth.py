@@ -12,7 +12,7 @@ from aiohttp.test_utils import make_mocked_request
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.signing_keys import OnlyKey, SigningKey, parse_public_key, shared_secret
 from handlers.errors import InvalidToken
-from tests.issuer import OTHER_P256_KEY, P256_KEY, RSA_KEY, pem_of, sign
+from tests.programs.issuer import OTHER_P256_KEY, P256_KEY, RSA_KEY, pem_of, sign
 
 SECRET = "a secret of at least thirty-two bytes, and of sixty-four for SHA-512"
 DAY_S = 86400  # tokens of the tables are made long before the last of them is tried

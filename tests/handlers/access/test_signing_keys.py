@@ -22,7 +22,7 @@ from handlers.access.signing_keys import (
     parse_public_key,
     shared_secret,
 )
-from tests.issuer import ED25519_KEY, P256_KEY, RSA_KEY, jwk_of, pem_of
+from tests.programs.issuer import ED25519_KEY, P256_KEY, RSA_KEY, jwk_of, pem_of
 
 P384_KEY = ec.generate_private_key(ec.SECP384R1())
 SMALL_RSA_KEY = rsa.generate_private_key(65537, 1024)

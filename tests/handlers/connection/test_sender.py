@@ -17,7 +17,7 @@ import pytest
 from handlers.delivery.open_files import OpenFile
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.transfers import Outcome
-from tests.page_cache import evict
+from tests.films.page_cache import evict
 
 MIB = 2**20
 TURN_S, NOTICED_S = 0.005, 0.02  # a bucket of 50 ms makes good what is shorter

@@ -38,7 +38,7 @@ from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET
 from tests.handlers.outage import cut_connections
 from tests.handlers.watching import Course, new_course, new_player, settled
-from tests.listening import PATIENCE_S, Stream, Told, listening
+from tests.service.listening import PATIENCE_S, Stream, Told, listening
 from tests.waiting import wait_until
 from tests.wire import Wire, connected
 

@@ -16,8 +16,8 @@ from db.media import differences
 from handlers import keys
 from handlers import metrics as metrics_module
 from tests.handlers.conftest import Service, StartService
-from tests.listening import listening
 from tests.running import ROOT, free_port
+from tests.service.listening import listening
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

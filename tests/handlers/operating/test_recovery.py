@@ -7,7 +7,7 @@ from typing import Any
 from events.log.types import EnrollmentChanged
 from handlers import keys
 from server.recovery import recovery
-from tests.listening import listening
+from tests.service.listening import listening
 
 
 async def test_withdrawal_that_the_database_lost_is_forgotten(service: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from tests.handlers.conftest import Service, StartService, furnish
-from tests.web_build import built_pages
+from tests.programs.web_build import built_pages
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -29,7 +29,7 @@ from handlers.pages.pages import (
     show_worker,
 )
 from handlers.pages.policies import Policies
-from tests.web_build import DIST, built_pages
+from tests.programs.web_build import DIST, built_pages
 
 SITES = ("https://lms.example", "http://localhost:3000")
 WATCH = "/watch/0198c0de-0000-7000-8000-000000000001"

@@ -20,8 +20,8 @@ from handlers import keys
 from tests.handlers.conftest import furnish
 from tests.handlers.playing import playback, stream_of
 from tests.handlers.watching import settled
-from tests.moving import Moving
-from tests.object_store import BUCKET, ObjectStore, object_store
+from tests.programs.object_store import BUCKET, ObjectStore, object_store
+from tests.service.moving import Moving
 
 UNKNOWN = ("duration", "width", "height", "rotation", "container", "video_codec", "mime_type")
 JOBS = "SELECT count(*) AS count FROM procrastinate_jobs WHERE status = 'todo'"

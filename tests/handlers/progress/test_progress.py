@@ -21,7 +21,7 @@ from tests.handlers.watching import (
     open_playback,
     report,
 )
-from tests.listening import listening
+from tests.service.listening import listening
 from tests.waiting import wait_until
 
 on_shared_loop = pytest.mark.asyncio(loop_scope="module")

@@ -13,11 +13,11 @@ from db.errors import DatabaseTimeout
 from events.log.emitter import Emitter
 from events.progress.reports import ReportReceived
 from handlers import keys
-from tests.answers import comparable
 from tests.handlers.conftest import Service, StartService
 from tests.handlers.connection.test_report_shortcut import until_handed_over
 from tests.handlers.progress.reporting import Reporter, said_by
 from tests.handlers.watching import Course, Player, new_course, new_player, report
+from tests.service.answers import comparable
 from tests.wire import WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

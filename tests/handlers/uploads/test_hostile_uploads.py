@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from handlers import keys
+from tests.films.hostile_files import mp4_of_duration, mp4_of_tracks, scripts, webm
 from tests.handlers.uploads.uploading import is_nothing_left
-from tests.hostile_files import mp4_of_duration, mp4_of_tracks, scripts, webm
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.receiving import SECRET, receiving
+from tests.service.receiving import SECRET, receiving
 from tests.waiting import wait_until
 
 URL = "https://hooks.example/coursestream"

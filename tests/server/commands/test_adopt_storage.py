@@ -9,7 +9,7 @@ import pytest
 import run_server
 from events.errors import ForeignStorage
 from tests.faults.conftest import url_of
-from tests.pairing import paired_storage
+from tests.service.pairing import paired_storage
 
 Adopt = Callable[..., tuple[int, str, str]]
 VIDEO = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")

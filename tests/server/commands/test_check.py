@@ -16,7 +16,7 @@ from psycopg2.extensions import parse_dsn
 
 import run_server
 from storage.paths import StoragePaths
-from tests.pairing import paired_storage
+from tests.service.pairing import paired_storage
 
 SECRET = "a secret of at least thirty-two bytes"
 

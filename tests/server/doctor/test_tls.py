@@ -12,7 +12,7 @@ import pytest
 
 from server.doctor.findings import Observation
 from server.doctor.tls import examine_tls
-from tests.certificates import Certificate, make_certificate
+from tests.programs.certificates import Certificate, make_certificate
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from storage.paths import StoragePaths
 from storage.s3 import object_fetch
 from storage.samples import write_clock_mp4
 from tests.faults.conftest import url_of
-from tests.object_store import BUCKET, ObjectStore
+from tests.programs.object_store import BUCKET, ObjectStore
 
 MB = 1_000_000
 ARRIVED_BYTES = 400_000

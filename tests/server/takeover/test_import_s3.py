@@ -16,7 +16,7 @@ import run_server
 from db.takeover.legacy import LegacyModule
 from server.takeover.inventory import plain_title, read_manifest
 from tests.faults.conftest import url_of
-from tests.object_store import BUCKET, ObjectStore
+from tests.programs.object_store import BUCKET, ObjectStore
 from tests.running import ROOT
 
 LEGACY = """

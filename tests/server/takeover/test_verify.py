@@ -26,7 +26,7 @@ from storage.paths import StoragePaths
 from storage.s3 import objects
 from storage.samples import write_clock_mp4
 from storage.sandbox.children import Sandbox
-from tests.object_store import BUCKET, ObjectStore
+from tests.programs.object_store import BUCKET, ObjectStore
 
 
 @dataclass(frozen=True)

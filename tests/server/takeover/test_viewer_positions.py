@@ -18,7 +18,7 @@ from events.takeover.viewer_positions import Backfill
 from storage.paths import StoragePaths
 from storage.samples import write_clock_mp4
 from tests.faults.conftest import url_of
-from tests.object_store import BUCKET, ObjectStore
+from tests.programs.object_store import BUCKET, ObjectStore
 
 LEGACY = f"""
 CREATE SCHEMA academy;

@@ -23,7 +23,7 @@ from server.web import listener as listening_module
 from server.web.handshakes import Handshakes
 from server.web.listener import listening
 from server.web.tls import TlsError, own_client_context, server_context
-from tests.certificates import DAY, Certificate, make_certificate
+from tests.programs.certificates import DAY, Certificate, make_certificate
 
 LOOPS = [
     pytest.param(asyncio.new_event_loop, id="asyncio"),

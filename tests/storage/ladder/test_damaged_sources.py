@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import StorageError
-from tests.hostile_files import mutated
+from tests.films.hostile_files import mutated
 from tests.storage.ladder.films import STEADY, Film, Sounds, make_ladder, shown_in
 
 FILMS = 25

@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from tests.chromium import open_chromium
+from tests.programs.chromium import open_chromium
 from tests.storage.ladder.films import Film, Ladder, make_ladder
 from tests.storage.media_source import read_parts, show_numbers
 

@@ -14,7 +14,7 @@ from storage.media.facts import (
     encode,
     sheet_file,
 )
-from tests.plain_media import IN_ORDER
+from tests.films.plain_media import IN_ORDER
 
 
 @pytest.mark.parametrize(

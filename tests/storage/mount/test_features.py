@@ -13,7 +13,7 @@ from storage.errors import StorageUnfit
 from storage.mount import features, probe
 from storage.mount.features import mount_type, require_features
 from storage.paths import StoragePaths
-from tests.lacking import compile_lacking
+from tests.programs.lacking import compile_lacking
 from tests.running import wait_for
 
 

@@ -12,8 +12,8 @@ import pytest
 from mpegdash.parser import MPEGDASHParser
 
 from storage.fragments.assembly import read_assembled
-from tests.npm import installed
-from tests.registries import fetched
+from tests.programs.npm import installed
+from tests.programs.registries import fetched
 from tests.storage.playlists.published import MANIFEST, MASTER, RUNGS, Published
 from tests.storage.rungs import PICTURES, RATE, SEGMENT
 

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from tests.chromium import open_chromium
+from tests.programs.chromium import open_chromium
 from tests.storage.media_source import read_parts, show_numbers
 from tests.storage.playlists.published import Published
 from tests.storage.rungs import PICTURES, RATE, SEGMENT

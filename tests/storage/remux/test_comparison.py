@@ -13,7 +13,7 @@ from storage.media.facts import Measured, MeasuredTrack
 from storage.media.measure import measure
 from storage.pictures.end_pictures import draw_ends
 from storage.remux.comparison import compare_conversion, compare_copy, compare_pictures
-from tests.plain_media import IN_ORDER
+from tests.films.plain_media import IN_ORDER
 from tests.storage.frames import plain, write_frames
 from tests.storage.transcoding import Workbench
 

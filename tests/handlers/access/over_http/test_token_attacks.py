@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 
 from handlers.access.auth import MAX_TOKEN_LENGTH
 from server.logs import configure_logging
-from tests.issuer import (
+from tests.programs.issuer import (
     ED25519_KEY,
     OTHER_P256_KEY,
     P256_KEY,

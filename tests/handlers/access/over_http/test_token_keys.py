@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
-from tests.issuer import ED25519_KEY, P256_KEY, RSA_KEY, Issuer, jwk_of, pem_of, sign
+from tests.programs.issuer import ED25519_KEY, P256_KEY, RSA_KEY, Issuer, jwk_of, pem_of, sign
 from tests.waiting import wait_until
 
 

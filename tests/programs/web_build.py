@@ -9,7 +9,7 @@ import pytest
 
 from tests.making import made_once
 
-WEB = Path(__file__).resolve().parents[1] / "web"
+WEB = Path(__file__).resolve().parents[2] / "web"
 DIST = WEB / "dist"
 BUILD_TIMEOUT_S = 300
 

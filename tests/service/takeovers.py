@@ -11,7 +11,7 @@ import psycopg2
 
 import run_server
 from storage.paths import StoragePaths
-from tests.object_store import BUCKET, ObjectStore
+from tests.programs.object_store import BUCKET, ObjectStore
 
 VIDEOS = """SELECT module_id, course_id, title, original_filename, id::text FROM videos
 WHERE status <> 'announced' ORDER BY 1"""

@@ -16,7 +16,7 @@ from server.takeover.import_s3 import import_settings
 from storage.s3.locations import Location
 from storage.s3.object_fetch import FetchControl
 from storage.s3.objects import look_up
-from tests.object_store import BUCKET, REGION, ObjectStore
+from tests.programs.object_store import BUCKET, REGION, ObjectStore
 
 OF_MODULE = "SELECT video_id FROM s3_modules WHERE module_id = %s"
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.registries import run_or_skip
+from tests.programs.registries import run_or_skip
 
 _INSTALL = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
 
