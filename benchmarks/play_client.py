@@ -13,7 +13,7 @@ from functools import partial
 
 import uvloop
 
-from benchmarks.report_client import WARM_UP_S, Player, Run
+from benchmarks.measurement.report_client import WARM_UP_S, Player, Run
 
 CONNECTIONS = 400
 

@@ -24,9 +24,9 @@ from urllib.parse import quote
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from benchmarks.measurement import options_of, run_isolated
-from benchmarks.processes import allow_many_files, running, wait_for_port
-from benchmarks.product import ROOT, environ_of, stop
+from benchmarks.measurement.frame import options_of, run_isolated
+from benchmarks.servers.processes import allow_many_files, running, wait_for_port
+from benchmarks.servers.product import ROOT, environ_of, stop
 from db.postgres.migrations import migrate
 from server.commands.tokens import mint_token
 from server.postgres.embedded import EmbeddedPostgres

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from events.usage.board import LEASE_S
-from tests.process_costs import metrics_of
+from tests.service.process_costs import metrics_of
 from tests.serving import Serve, ready_video, served_from
 from tests.waiting import wait_until
 from tests.wire import connected

@@ -10,7 +10,7 @@ import structlog
 from handlers import keys
 from tests.handlers.conftest import StartService, furnish
 from tests.handlers.playing import playback
-from tests.redis_server import RedisServer, running_redis
+from tests.programs.redis_server import RedisServer, running_redis
 from tests.waiting import wait_until
 
 CUES = b"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nHello\n"

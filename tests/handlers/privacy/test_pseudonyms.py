@@ -9,7 +9,6 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from tests.service.listening import listening
 
 import handlers
 from handlers import keys
@@ -18,6 +17,7 @@ from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET, Answer
 from tests.handlers.privacy.life import WHO, lead_a_life
 from tests.handlers.watching import report, settled
+from tests.service.listening import listening
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
