@@ -15,6 +15,7 @@ from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.observations import Observations
 from events.log.emitter import Emitter
 from events.media.pictures import Pictures
+from events.media.traces import Traces
 from events.metrics import Metrics
 from events.offline.file_pieces import FilePieces
 from events.privacy.people import People
@@ -69,6 +70,7 @@ class WebhookSettings:
 STOPPING = web.AppKey("stopping", asyncio.Event)  # set first when the server stops
 DATABASE = web.AppKey("database", Database)
 METRICS = web.AppKey("metrics", Metrics)
+TRACES = web.AppKey("traces", Traces)
 OBSERVATIONS = web.AppKey("observations", Observations)
 TRANSFER_WATCH = web.AppKey("transfer_watch", TransferWatch)
 CMCD_SESSIONS = web.AppKey("cmcd_sessions", CmcdSessions)

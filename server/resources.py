@@ -83,6 +83,7 @@ from server.metrics.load import follow_load
 from server.metrics.loop_lag import LoopLag
 from server.recovery import read_revocations, recovery
 from server.subscriptions import join
+from server.tracing.collector import open_traces
 from storage.disk import SHARED_DISK, open_disk, open_threads
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
@@ -108,6 +109,7 @@ def resources(config: Config, dsn: str, board: Board | None = None) -> list[Reso
     ledger, others = Ledger(), Others()
     known = others if _is_shared(config, board) else None
     return [
+        partial(_traces, config),
         partial(_identity, config),
         partial(_storage, config, dsn),
         partial(_delivery, config, ledger, known),
@@ -126,6 +128,12 @@ def resources(config: Config, dsn: str, board: Board | None = None) -> list[Reso
         partial(_shared_limits, config, others, board),
         partial(_metrics, config),
     ]
+
+
+async def _traces(config: Config, app: web.Application) -> AsyncIterator[None]:
+    async with open_traces(config, "web") as traces:
+        app[keys.TRACES] = traces
+        yield
 
 
 async def _identity(config: Config, app: web.Application) -> AsyncIterator[None]:
@@ -199,7 +207,7 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         app[keys.DELETION] = Deletion(pool, config.trash_retention_s)
         settings = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
         app[keys.PICTURES] = Pictures(pool, app[keys.STORAGE], app[keys.SANDBOX], settings)
-        steps = MediaSteps(pool)
+        steps = MediaSteps(pool, app[keys.TRACES])
         app[keys.SANDBOX].timing = app[keys.TEXT_SANDBOX].timing = steps.timing
         async with steps.kept():
             yield
@@ -247,6 +255,7 @@ async def _uploads(app: web.Application) -> AsyncIterator[None]:
         app[keys.DISK],
         app[keys.SANDBOX],
         app[keys.UPLOAD_SETTINGS],
+        app[keys.TRACES],
     )
     looking = Periodic("claimed uploads", uploads.look, LOOK_INTERVAL_S, OUTAGES)
     looking.start()

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -22,8 +22,10 @@ from events.media import pipeline
 from events.media.pictures import PictureSettings
 from events.media.pipeline import Pipeline
 from events.media.steps import MediaSteps
+from events.media.traces import Traces
 from events.upkeep.pairing import pair
 from server.config.settings import Config
+from server.tracing.collector import open_traces
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox, Timing
@@ -54,18 +56,22 @@ class MediaWork:
     pipeline: Pipeline
     ladders: Ladders
     timing: Timing = nullcontext
+    traces: Traces = field(default_factory=Traces)
 
 
 async def run(config: Config, dsn: str) -> None:
     """Runs jobs until cancelled; an interrupted job is retried later."""
-    async with open_database(dsn, size=CONNECTIONS) as database:
+    async with (
+        open_traces(config, "worker") as traces,
+        open_database(dsn, size=CONNECTIONS) as database,
+    ):
         storage = await SHARED_DISK.run(StoragePaths, config.storage_path)
         storage = await pair(database, storage)
         await pipeline.enqueue_missing_pictures(database)
         if config.alternate_format:
             await pipeline.enqueue_without_alternate(database)
         await _look_for_ladders(config, database)
-        sandbox, steps = Sandbox(1), MediaSteps(database)
+        sandbox, steps = Sandbox(1), MediaSteps(database, traces)
         sandbox.timing = steps.timing
         ladders = Ladders(database, storage, sandbox, ladder_settings(config))
         pictures = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
@@ -77,8 +83,9 @@ async def run(config: Config, dsn: str) -> None:
             has_alternate=config.alternate_format,
             completion_ratio=config.completion_ratio,
             begin_ladder=ladders.begin,
+            traces=traces,
         )
-        work = MediaWork(pipeline_work, ladders, steps.timing)
+        work = MediaWork(pipeline_work, ladders, steps.timing, traces)
         async with steps.kept():
             await take_jobs(await await_writable(dsn), work, Liveness())
 
@@ -131,7 +138,7 @@ def build_queue(dsn: str, work: MediaWork, liveness: Liveness) -> App:
     """Builds the job queue's application; the task bodies are in `events.media.pipeline` and
     `events.ladder.ladders`."""
     app = App(connector=AiopgConnector(dsn=dsn, maxsize=CONNECTIONS, **connection_options()))
-    tasks = _Tasks(app, work.timing)
+    tasks = _Tasks(app, work.timing, work.traces)
     _add_media_tasks(tasks, work.pipeline)
     _add_ladder_tasks(tasks, work.ladders)
     _add_retry_of_stalled(app, liveness)
@@ -144,6 +151,7 @@ class _Tasks:
 
     app: App
     timing: Timing
+    traces: Traces
 
     def task(self, name: str) -> Callable[[TaskBody], Any]:
         retry = RetryStrategy(max_attempts=ATTEMPTS - 1, wait=2)
@@ -154,9 +162,9 @@ class _Tasks:
 
     def _timed(self, name: str, body: TaskBody) -> TaskBody:
         @wraps(body)
-        async def timed(*arguments: Any, **named: Any) -> None:
-            with self.timing(name):
-                await body(*arguments, **named)
+        async def timed(context: JobContext, video_id: str, **named: Any) -> None:
+            with self.traces.of(UUID(video_id)), self.timing(name):
+                await body(context, video_id, **named)
 
         return timed
 

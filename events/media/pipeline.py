@@ -44,6 +44,7 @@ from events.media.replacement_work import (
 )
 from events.media.scratch import scratch_directory
 from events.media.served_files import ServedFiles, lacks_alternate, lacks_sounds
+from events.media.traces import Traces
 from storage.disk import SHARED_DISK
 from storage.errors import FINAL, MediaInterrupted, StorageFull
 from storage.paths import StoragePaths
@@ -150,6 +151,7 @@ class Pipeline:
         completion_ratio: float = 0.9,
         must_be_faithful: bool = False,
         begin_ladder: Callable[[UUID], Awaitable[None]] | None = None,
+        traces: Traces | None = None,
     ) -> None:
         """`must_be_faithful`: a file that differs from its upload is an error, for tests.
 
@@ -160,6 +162,7 @@ class Pipeline:
         self._has_alternate = has_alternate
         self._completion_ratio = completion_ratio
         self._begin_ladder = begin_ladder
+        self._traces = traces or Traces()
         self._served_files = ServedFiles(
             database, storage, sandbox, must_be_faithful=must_be_faithful
         )
@@ -252,6 +255,7 @@ class Pipeline:
             await log.append(
                 transaction, [video_event(VideoReady, ready, ready.uploaded_by), *completed]
             )
+        self._traces.settle(video.id, video.created_at)
 
     async def _completions(self, transaction: Transaction, video: Video) -> list[PlaybackCompleted]:
         """Of viewers who watched in S3, before the video's duration was known."""
@@ -282,6 +286,7 @@ class Pipeline:
             made = await assets.remove_representations(transaction, video.id)
             failed = await _get_existing(transaction, video.id)
             await log.append(transaction, [video_event(VideoFailed, failed, failed.uploaded_by)])
+        self._traces.settle(video.id, video.created_at, code)
         await self._served_files.discard(video, made)
 
 

@@ -16,7 +16,7 @@ from db.media.steps import StepCounts
 from db.pool import Database
 from events.distributions import LONG_BOUNDS_S, Distribution
 from events.errors import OUTAGES
-from storage.errors import StorageError
+from events.media.traces import DONE, Traces, outcome_of
 from storage.tasks import Periodic
 
 logger = logging.getLogger(__name__)
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 BOUNDS_S = LONG_BOUNDS_S
 INTERVAL_S = 5.0
 STOP_TIMEOUT_S = 2.0
-DONE, UNEXPECTED, STOPPED = "done", "internal", "stopped"
 
 
 class MediaSteps:
     """Times steps, and writes what was timed in a block of `kept`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, traces: Traces | None = None) -> None:
         self._database = database
+        self._traces = traces or Traces()
         self._timed: dict[tuple[str, str], Distribution] = {}
         self._periodic = Periodic("media steps", self.flush, INTERVAL_S, OUTAGES)
 
@@ -47,13 +47,15 @@ class MediaSteps:
 
     @contextmanager
     def timing(self, step: str) -> Iterator[None]:
-        """Times the block; its outcome is the code of what it raises, or `done`."""
+        """Times the block, a span of its video's trace; its outcome is the code of what it raises,
+        or `done`."""
         began_s = time.monotonic()
         outcome = DONE
         try:
-            yield
+            with self._traces.step(step):
+                yield
         except BaseException as exc:
-            outcome = _code_of(exc)
+            outcome = outcome_of(exc)
             raise
         finally:
             self.note(step, outcome, time.monotonic() - began_s)
@@ -88,9 +90,3 @@ class MediaSteps:
         for key, older in timed.items():
             found = self._timed.setdefault(key, Distribution(BOUNDS_S))
             found.add(older)
-
-
-def _code_of(fault: BaseException) -> str:
-    if isinstance(fault, StorageError):
-        return fault.code
-    return UNEXPECTED if isinstance(fault, Exception) else STOPPED

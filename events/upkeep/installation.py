@@ -21,7 +21,8 @@ from db.upkeep.operating_figures import QueuedJobs
 from events.distributions import Distribution
 from events.errors import OUTAGES
 from events.exposition import Fact, Labels
-from events.media.steps import BOUNDS_S, UNEXPECTED
+from events.media.steps import BOUNDS_S
+from events.media.traces import UNEXPECTED
 from storage.disk import Disk
 from storage.mount.space import read_space
 from storage.tasks import end

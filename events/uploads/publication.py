@@ -5,7 +5,9 @@ Both ways of uploading end here. The file has its place before its row: a crash 
 only a stray file, which the reconcile removes.
 """
 
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -18,6 +20,7 @@ from db.videos.replacements import NewReplacement
 from db.videos.video import MediaFacts, NewVideo, Video
 from events.media import pipeline, replacements
 from events.media.served_files import media_facts
+from events.media.traces import Traces
 from events.uploads.settings import UploadSettings
 from storage.disk import Disk
 from storage.errors import StorageError
@@ -46,12 +49,14 @@ class Publication:
         disk: Disk,
         sandbox: Sandbox,
         settings: UploadSettings,
+        traces: Traces | None = None,
     ) -> None:
         self._database = database
         self._storage = storage
         self._disk = disk
         self._sandbox = sandbox
         self._settings = settings
+        self._traces = traces or Traces()
 
     async def examine(self, path: Path, user_id: str) -> Received:
         """Examine a user's file by its content. Raises: RefusedFormat, the media errors."""
@@ -59,21 +64,33 @@ class Publication:
         found = await sandbox.examine(path, settings.media_limits, settings.allowed_formats)
         return Received(found.source, media_facts(found.probe))
 
-    async def publish_whole(self, file: UploadFile, new: NewFilm, upload_id: UUID) -> Video | None:
+    async def publish_whole(
+        self, file: UploadFile, new: NewFilm, upload_id: UUID, began_ns: int
+    ) -> Video | None:
         """Publish the file and insert its row; None, and no file either, if the module is gone, or
-        the video that the film is for.
+        the video that the film is for. The upload began at `began_ns`.
 
         Raises: StorageError, CommitUnknown, DatabaseError.
         """
-        await publish_original(self._storage, file, new.course_id, *_place(new), self._disk)
-        return await self._enter(new, upload_id)
+        with self._traced(new, began_ns):
+            await publish_original(self._storage, file, new.course_id, *_place(new), self._disk)
+            return await self._enter(new, upload_id)
 
     async def publish_resumed(self, file: PartialFile, new: NewFilm, held: Upload) -> Video | None:
         """As `publish_whole`; the file also keeps its own name, and None also for one fenced."""
-        await self._disk.run_to_its_end(
-            publish_partial, self._storage, file.path, new.course_id, *_place(new)
-        )
-        return await self._enter(new, held.id, held.holder)
+        with self._traced(new, int(held.created_at.timestamp() * 1e9)):
+            await self._disk.run_to_its_end(
+                publish_partial, self._storage, file.path, new.course_id, *_place(new)
+            )
+            return await self._enter(new, held.id, held.holder)
+
+    @contextmanager
+    def _traced(self, new: NewFilm, began_ns: int) -> Iterator[None]:
+        """Begins the video's trace with its upload; the block publishes it."""
+        video_id, _ = _place(new)
+        self._traces.note(video_id, "upload", began_ns, time.time_ns())
+        with self._traces.of(video_id), self._traces.step("publish"):
+            yield
 
     async def _enter(
         self, new: NewFilm, upload_id: UUID, holder: int | None = None

@@ -22,6 +22,7 @@ from db.uploads import upload_holders, uploads
 from db.uploads.uploads import NewUpload, Upload
 from db.videos.replacements import NewReplacement
 from db.videos.video import NewVideo
+from events.media.traces import Traces
 from events.uploads.checkpoints import Checkpoints
 from events.uploads.checksum import Checksum
 from events.uploads.completions import Completions
@@ -72,6 +73,7 @@ class Uploads:
         disk: Disk,
         sandbox: Sandbox,
         settings: UploadSettings,
+        traces: Traces | None = None,
     ) -> None:
         self._database = database
         self._storage = storage
@@ -81,7 +83,7 @@ class Uploads:
         self._access = ExclusiveAccess(database, storage, disk, self._receivers)
         self._checkpoints = Checkpoints(database, settings.expiry_s)
         self._completions = Completions(database)
-        self._publication = Publication(database, storage, disk, sandbox, settings)
+        self._publication = Publication(database, storage, disk, sandbox, settings, traces)
 
     async def create(self, new: NewUpload, *, is_exempt: bool) -> Upload:
         """Create an upload, reserving a step of its space, or all of a small one.

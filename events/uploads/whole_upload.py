@@ -1,5 +1,6 @@
 """An upload in one request: received, examined, published, or removed without a trace."""
 
+import time
 from uuid import UUID
 
 from db.space import Reservation
@@ -27,6 +28,7 @@ class WholeUpload:
         self._room = room
         self._publication = publication
         self._max_size_bytes = max_size_bytes
+        self._began_ns = time.time_ns()
 
     @property
     def size_bytes(self) -> int:
@@ -51,7 +53,7 @@ class WholeUpload:
 
         Raises: StorageError, CommitUnknown, DatabaseError.
         """
-        return await self._publication.publish_whole(self._file, new, self._id)
+        return await self._publication.publish_whole(self._file, new, self._id, self._began_ns)
 
 
 def too_large(limit_bytes: int) -> UploadTooLarge:

@@ -21,6 +21,7 @@ from server.errors import OperatorError
 from server.limits import check_server, with_descriptors
 from server.logs import configure_logging
 from server.processes import attached_database
+from server.tracing.collector import require_packages
 from server.web.listener import ListenError
 from server.web.ports import is_taken, taken
 from storage.mount.features import require_features
@@ -58,6 +59,7 @@ def require_ports(config: Config) -> None:
 
 def prepare(config: Config) -> Config:
     """Fills in kept secrets, configures the logs and raises the limit of open files."""
+    require_packages(config)
     config = with_secrets(config)
     secrets = [config.jwt_secret, config.grant_secret]
     secrets += filter(None, (config.database_url, config.cdn_origin_secret))

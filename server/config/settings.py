@@ -24,6 +24,7 @@ from server.errors import OperatorError
 from storage.media.facts import MediaLimits
 
 PREFIX = "COURSESTREAM_"
+OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"  # that programs agree on
 
 # Variables of later features and the value that each has until then: any other is refused, never
 # ignored.
@@ -436,6 +437,14 @@ class Config:
         "Port of a separate listener for `/metrics` on 127.0.0.1, without a token.",
         section="Observability",
     )
+    otlp_endpoint: str | None = setting(
+        OTLP,
+        None,
+        values.base_url(),
+        "Address of an OpenTelemetry collector, before `/v1/traces`, which is sent the [traces]"
+        "(metrics.md#traces) of videos from upload to ready; read without the prefix, too. Needs"
+        " `make install EXTRAS=otel`.",
+    )
     log_level: str = setting(
         "LOG_LEVEL",
         "info",
@@ -471,7 +480,8 @@ SETTINGS: Mapping[str, Field[Any]] = {
 def load_config(environ: Mapping[str, str], env_file: Path) -> Config:
     """Loads settings from the file, overridden by the environment. Raises: ConfigError."""
     from_file = _prefixed(_read_env_file(env_file))
-    given = from_file | _prefixed(environ)
+    shared = {OTLP: environ[OTLP]} if environ.get(OTLP) else {}
+    given = shared | from_file | _prefixed(environ)
     faults = [_unknown(name) for name in sorted(given.keys() - SETTINGS.keys() - RESERVED.keys())]
     faults += [_not_built(name) for name, text in given.items() if not _is_without(name, text)]
     found: dict[str, Any] = {}

@@ -62,6 +62,7 @@ CONTRACT = [
     ("XAPI_ENDPOINT", None, "https://lrs/xAPI/", "https://lrs/xAPI"),
     ("XAPI_KEY_FILE", None, "/key", Path("/key")),
     ("PSEUDONYMS", False, "on", True),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", None, "http://collector:4318/", "http://collector:4318"),
     ("CDN_URL", None, "https://cdn.example/edge/", "https://cdn.example/edge"),
     ("CDN_SIGNING", "grant", "hmac", "hmac"),
     ("CDN_KEY_FILE", None, "/key", Path("/key")),

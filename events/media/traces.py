@@ -1,0 +1,126 @@
+"""Traces of videos, from upload to ready: spans of what web and worker processes do for one video.
+
+The ids of a trace and of its root follow from the video's id, so that processes which never speak
+to each other add to one trace. The root is exported last, when the video is ready or failed.
+Without `export` all of it costs a comparison.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+from storage.errors import StorageError
+
+DONE, UNEXPECTED, STOPPED = "done", "internal", "stopped"
+ROOT_NAME = "video"
+ID_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A piece of work; `outcome` is the code of its error, or `done`. Times are Unix times."""
+
+    trace_id: int
+    span_id: int
+    parent_id: int | None
+    name: str
+    began_ns: int
+    ended_ns: int
+    outcome: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The span within which work is done."""
+
+    trace_id: int
+    span_id: int
+
+
+_within: ContextVar[_Place | None] = ContextVar("span", default=None)
+
+
+class Traces:
+    """Makes spans; `export` takes each at once, and never waits or raises."""
+
+    def __init__(self, export: Callable[[Span], None] | None = None) -> None:
+        self._export = export
+
+    @contextmanager
+    def of(self, video_id: UUID) -> Iterator[None]:
+        """Has the steps of the block belong to a video."""
+        if self._export is None:
+            yield
+            return
+        token = _within.set(_Place(video_id.int, root_id(video_id)))
+        try:
+            yield
+        finally:
+            _within.reset(token)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Makes the block a span, within that around it; nothing outside of a video's work."""
+        parent = _within.get()
+        if self._export is None or parent is None:
+            yield
+            return
+        place, began_ns, outcome = _Place(parent.trace_id, _new_id()), time.time_ns(), DONE
+        token = _within.set(place)
+        try:
+            yield
+        except BaseException as exc:
+            outcome = outcome_of(exc)
+            raise
+        finally:
+            _within.reset(token)
+            self._export(_span(place, parent.span_id, name, began_ns, time.time_ns(), outcome))
+
+    def note(self, video_id: UUID, name: str, began_ns: int, ended_ns: int) -> None:
+        """Adds work that was done before the video had an id."""
+        if self._export is not None:
+            place = _Place(video_id.int, _new_id())
+            self._export(_span(place, root_id(video_id), name, began_ns, ended_ns, DONE))
+
+    def settle(self, video_id: UUID, began: datetime, outcome: str = DONE) -> None:
+        """Ends the trace of a video that is ready, or failed with a code."""
+        if self._export is not None:
+            place, began_ns = _Place(video_id.int, root_id(video_id)), int(began.timestamp() * 1e9)
+            self._export(_span(place, None, ROOT_NAME, began_ns, time.time_ns(), outcome))
+
+
+def root_id(video_id: UUID) -> int:
+    return int.from_bytes(sha256(video_id.bytes).digest()[:ID_BYTES]) or 1
+
+
+def outcome_of(fault: BaseException) -> str:
+    """Returns the code of an error of storage, or a word for any other."""
+    if isinstance(fault, StorageError):
+        return fault.code
+    return UNEXPECTED if isinstance(fault, Exception) else STOPPED
+
+
+def _new_id() -> int:
+    return int.from_bytes(os.urandom(ID_BYTES)) or 1
+
+
+def _span(
+    place: _Place, parent_id: int | None, name: str, began_ns: int, ended_ns: int, outcome: str
+) -> Span:
+    return Span(
+        trace_id=place.trace_id,
+        span_id=place.span_id,
+        parent_id=parent_id,
+        name=name,
+        began_ns=began_ns,
+        ended_ns=max(began_ns, ended_ns),
+        outcome=outcome,
+        attributes={"video_id": str(UUID(int=place.trace_id)), "outcome": outcome},
+    )

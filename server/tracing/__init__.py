@@ -1,0 +1,1 @@
+"""Traces of videos for an OpenTelemetry collector."""
