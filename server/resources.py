@@ -106,13 +106,13 @@ def resources(config: Config, dsn: str, board: Board | None = None) -> list[Reso
 
     Limits are shared over Redis, if it is set, else over the `board` of the machine's processes.
     """
-    ledger, others = Ledger(), Others()
+    ledger, others, lag = Ledger(), Others(), LoopLag()
     known = others if _is_shared(config, board) else None
     return [
         partial(_traces, config),
         partial(_identity, config),
         partial(_storage, config, dsn),
-        partial(_delivery, config, ledger, known),
+        partial(_delivery, config, ledger, known, lag),
         _old_places,
         partial(_database, config, dsn),
         partial(_video_facts, config),
@@ -126,7 +126,7 @@ def resources(config: Config, dsn: str, board: Board | None = None) -> list[Reso
         partial(_persister, config),
         _media_measures,
         partial(_shared_limits, config, others, board),
-        partial(_metrics, config),
+        partial(_metrics, config, lag),
     ]
 
 
@@ -154,12 +154,16 @@ async def _storage(config: Config, dsn: str, app: web.Application) -> AsyncItera
 
 
 async def _delivery(
-    config: Config, ledger: Ledger, others: Others | None, app: web.Application
+    config: Config,
+    ledger: Ledger,
+    others: Others | None,
+    lag: LoopLag,
+    app: web.Application,
 ) -> AsyncIterator[None]:
     observations = app[keys.OBSERVATIONS] = Observations()
     finish = partial(_finish, ledger, app)
     transfers = app[keys.TRANSFERS] = Transfers(finish, _elsewhere(others, STREAMS))
-    app[keys.TRANSFER_WATCH] = TransferWatch(transfers, observations)
+    app[keys.TRANSFER_WATCH] = TransferWatch(transfers, observations, lag.take_longest_s)
     app[keys.DAMAGED_FILES] = DamagedFiles()
     user_agents = app[keys.USER_AGENTS] = await asyncio.to_thread(UserAgents)
     sessions = app[keys.CMCD_SESSIONS] = CmcdSessions()
@@ -430,8 +434,8 @@ async def _shared_limits(
     await exchange.stop()
 
 
-async def _metrics(config: Config, app: web.Application) -> AsyncIterator[None]:
-    lag, disk = LoopLag(), app[keys.DISK]
+async def _metrics(config: Config, lag: LoopLag, app: web.Application) -> AsyncIterator[None]:
+    disk = app[keys.DISK]
     installation = InstallationFigures(app[keys.DATABASE], app[keys.STORAGE].root, disk)
     app[keys.INSTALLATION] = installation
     follow_load(app[keys.METRICS], app, lag)

@@ -18,6 +18,7 @@ class LoopLag:
     def __init__(self, interval_s: float = INTERVAL_S) -> None:
         self.seconds = Distribution(SHORT_BOUNDS_S)
         self._interval_s = interval_s
+        self._longest_s = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -28,9 +29,16 @@ class LoopLag:
             await end(self._task)
             self._task = None
 
+    def take_longest_s(self) -> float:
+        """Returns the longest lag since the last call."""
+        longest_s, self._longest_s = self._longest_s, 0.0
+        return longest_s
+
     async def _measure(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             due_s = loop.time() + self._interval_s
             await asyncio.sleep(self._interval_s)
-            self.seconds.observe(max(0.0, loop.time() - due_s))
+            late_s = max(0.0, loop.time() - due_s)
+            self.seconds.observe(late_s)
+            self._longest_s = max(self._longest_s, late_s)
