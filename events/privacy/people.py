@@ -5,7 +5,7 @@ or they could find out whose a pseudonym is.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from db.pool import Queries
 from db.privacy import people
@@ -41,7 +41,7 @@ class People:
 
     async def _search(self, pseudonyms: Pseudonyms, reader_id: str, name: str) -> str | None:
         searched = 0
-        async for page in people.list_pages(self._queries, reader_id, READ_AT_ONCE):
+        async for page in self._pages(reader_id):
             for user_ids in _slices(page):
                 found = pseudonyms.find(name, user_ids)
                 if found is not None:
@@ -51,6 +51,18 @@ class People:
             if searched >= MOST_SEARCHED:
                 break
         return None
+
+    async def _pages(self, teacher_id: str) -> AsyncIterator[list[str]]:
+        """Yields the people of the teacher's courses, some of them several times."""
+        for course_id in await people.list_taught(self._queries, teacher_id):
+            for table in people.PEOPLE_TABLES:
+                page, after_id = [""] * READ_AT_ONCE, ""
+                while len(page) == READ_AT_ONCE:
+                    page = await people.list_people(
+                        self._queries, table, course_id, after_id, READ_AT_ONCE
+                    )
+                    yield page
+                    after_id = page[-1] if page else ""
 
 
 def _slices(user_ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -48,7 +48,7 @@ from db.media.steps import StepCounts
 from db.media.text_tracks import TrackName
 from db.playing_terms import Viewing
 from db.postgres import server_state
-from db.privacy import erasures, personal_rows
+from db.privacy import erasures, people, personal_rows
 from db.progress import evidence, progress, recount, report_batch, session_names, sessions
 from db.progress.report_batch import (
     CappedChange,
@@ -214,6 +214,9 @@ _DELIVERY = (
     call(erasures.add, "sealed"),
     call(erasures.list_all, 120.0),
     call(erasures.delete, NEW),
+    call(people.list_taught, "teacher0"),
+    call(people.list_people, "enrollments", "c0", "", 5000),
+    Call(people.list_people, ("course_viewers", "c0", "", 5000), name="who watched"),
     call(personal_rows.withdraw, "u7", "erased-1", "sealed"),
     call(personal_rows.forget_erased_enrollments, 86_400.0),
     Call(
