@@ -16,7 +16,8 @@ from playwright.async_api import Page, ViewportSize, expect
 
 from server.postgres.embedded import EmbeddedPostgres
 from tests.browser.axe import violations
-from tests.browser.studio import RESULTS, Studio, opened_studio
+from tests.browser.pictures import take_picture
+from tests.browser.studio import Studio, opened_studio
 from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, served_from
 
@@ -230,7 +231,7 @@ async def test_teachers_see_in_the_player_what_was_rewatched(taught: Taught) -> 
     await expect(page.locator("course-video .heat path")).to_be_attached()
     await page.locator("course-video .timeline").hover()
     await expect(page.locator("course-video .heat")).to_have_css("opacity", "1")
-    await page.screenshot(path=RESULTS / "dashboard-heat.png")
+    await take_picture(page, "dashboard-heat")
 
     student = await taught.studio.open("fay", path)
     await expect(student.get_by_text("In this course")).to_be_visible()  # signed in
@@ -348,7 +349,7 @@ async def _picture(page: Page, name: str) -> None:
     for width in WIDTHS:
         await page.set_viewport_size(ViewportSize(width=width, height=860))
         await page.evaluate(PAINTED)
-        await page.screenshot(path=RESULTS / f"{name}-{width}.png", full_page=True)
+        await take_picture(page, f"{name}-{width}", full_page=True)
         too_wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert not too_wide, f"{name} at {width}"
     await page.set_viewport_size(ViewportSize(width=1280, height=860))

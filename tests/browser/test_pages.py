@@ -12,6 +12,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.axe import violations
 from tests.browser.campus import COURSES, STUDENT, TEACHER, WIDTHS, Campus, opened_campus
+from tests.browser.pictures import take_picture
 from tests.browser.theatre import RESULTS
 from tests.programs.chromium import VIDEO, until
 from tests.programs.web_build import DIST, built_pages
@@ -99,7 +100,7 @@ async def test_a_page_bars_nobody_at_any_width_in_any_scheme(campus: Campus, nam
         assert await page.evaluate(SMALL_TARGETS) == [], width
         for scheme in SCHEMES:
             await page.emulate_media(color_scheme=scheme)
-            await page.screenshot(path=RESULTS / f"{name}-{width}-{scheme}.png")
+            await take_picture(page, f"{name}-{width}-{scheme}")
             found[width, scheme] = await violations(page)
 
     assert found == {state: [] for state in found}
@@ -113,7 +114,7 @@ async def test_a_page_can_run_from_right_to_left(campus: Campus, name: str) -> N
     for width, size in WIDTHS.items():
         await page.set_viewport_size(size)
         assert await page.evaluate(PAGE_WIDTH) <= size["width"], width
-    await page.screenshot(path=RESULTS / f"{name}-rtl.png")
+    await take_picture(page, f"{name}-rtl")
     brand = await page.locator(".brand").bounding_box()
     assert brand is not None
     assert brand["x"] > WIDTHS["wall"]["width"] / 2
@@ -128,7 +129,7 @@ async def test_a_page_speaks_german(campus: Campus, name: str) -> None:
     for width, size in WIDTHS.items():
         await page.set_viewport_size(size)
         assert await page.evaluate(PAGE_WIDTH) <= size["width"], width
-    await page.screenshot(path=RESULTS / f"{name}-german.png")
+    await take_picture(page, f"{name}-german")
 
 
 async def test_language_and_scheme_are_chosen_by_keys_and_kept(campus: Campus) -> None:

@@ -13,7 +13,8 @@ from playwright.async_api import Page, ViewportSize, expect
 
 from server.postgres.embedded import EmbeddedPostgres
 from tests.browser.axe import violations
-from tests.browser.studio import RESULTS, Studio, drop, opened_studio
+from tests.browser.pictures import take_picture
+from tests.browser.studio import Studio, drop, opened_studio
 from tests.programs.chromium import until
 from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, report, served_from
@@ -318,7 +319,7 @@ async def _picture(page: Page, name: str) -> None:
     height = 860
     for width in WIDTHS:
         await page.set_viewport_size(ViewportSize(width=width, height=height))
-        await page.screenshot(path=RESULTS / f"{name}-{width}.png")
+        await take_picture(page, f"{name}-{width}")
         too_wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert not too_wide, f"{name} at {width}"
     await page.set_viewport_size(ViewportSize(width=1280, height=height))
