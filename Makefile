@@ -178,6 +178,7 @@ ifndef ARGS
 	$(BIN)/python -m benchmarks.pictures
 	$(BIN)/python -m benchmarks.ladder
 	$(BIN)/python -m benchmarks.ladder_beside
+	$(BIN)/python -m benchmarks.insight
 endif
 	$(BIN)/python -m benchmarks.page build/bench
 

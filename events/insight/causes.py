@@ -27,8 +27,8 @@ SENTENCES: Mapping[Cause | None, str] = {
     "limit": "The limits of this service held the viewer's bytes back.",
     "server-busy": "The server was too busy to answer in time.",
     "server-disk": "The server waited for its disk.",
-    "viewer-line": "The server had bytes ready for all that time; the line to the viewer was too"
-    " slow for them.",
+    "viewer-line": "The server had bytes ready for all that time; the way to the viewer was too"
+    " slow for them: their line, or a proxy on it.",
     "viewer-device": "The bytes were there in time; the viewer's device did not keep up with them.",
     "unknown": "Playing waited, and what was seen does not tell why.",
 }

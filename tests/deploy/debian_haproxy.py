@@ -22,6 +22,7 @@ class Haproxy:
     url: str
     log: Path
     admin: Path
+    process_id: int
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def running_haproxy(
             return is_listening(port)
 
         wait_for(is_up, "HAProxy", 10)
-        yield Haproxy(f"http://127.0.0.1:{port}", log, directory / "admin.sock")
+        yield Haproxy(f"http://127.0.0.1:{port}", log, directory / "admin.sock", process.pid)
     finally:
         process.terminate()
         process.wait(10)

@@ -1,0 +1,148 @@
+"""Causes of stalls, staged between the service and its viewers, and what it says of them."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tests.deploy.conftest import fast_directory
+from tests.deploy.debian_haproxy import Haproxy, running_haproxy
+from tests.own_network import in_own_network
+from tests.serving import Serve, call, ready_video, served_from, write_large_mp4
+from tests.waiting import wait_until
+from tests.wire import Wire, connected
+
+LINE = ("tbf", "rate", "8mbit", "burst", "32kb", "latency", "400ms")
+STALLED_MS = 2000
+WATCHED_S = 3.5  # of real time: the service looks once a second
+SHOWN_WITHIN_S = 7.0  # observations are stored every 5 s
+
+
+def test_each_cause_is_told_by_what_was_seen(made_cluster: Path, tmp_path: Path) -> None:
+    assert in_own_network(lambda: _stage_all(made_cluster, tmp_path)) == {
+        "slow line": "viewer-line",
+        "proxy that stands still": "viewer-line",  # "their line, or a proxy on it"
+        "bytes from an edge": "unknown",
+        "killed node": "unknown",
+    }
+
+
+def _stage_all(cluster: Path, directory: Path) -> dict[str, str]:
+    with fast_directory() as fast, served_from(fast, cluster) as serve:
+        film = write_large_mp4(fast)
+        serve.start()
+        video = asyncio.run(ready_video(serve, film))
+        with running_haproxy(directory / "haproxy", [serve.port]) as proxy:
+            return asyncio.run(_stage(serve, proxy, video))
+
+
+async def _stage(serve: Serve, proxy: Haproxy, video: Any) -> dict[str, str]:
+    found = {}
+    async with _viewing(serve, video, "line") as viewing:
+        with _slow_line():
+            async with viewing.reading(serve.url):
+                await asyncio.sleep(WATCHED_S)
+        found["slow line"] = await viewing.explained()
+    async with _viewing(serve, video, "proxy") as viewing, viewing.reading(proxy.url):
+        with _standing_still(proxy.process_id):
+            await asyncio.sleep(WATCHED_S)
+            found["proxy that stands still"] = await viewing.explained()
+    async with _viewing(serve, video, "edge") as viewing:
+        found["bytes from an edge"] = await viewing.explained()
+    async with _viewing(serve, video, "node") as viewing:
+        async with viewing.reading(proxy.url):
+            await asyncio.sleep(WATCHED_S)
+            serve.process.kill()
+            serve.process.wait()
+        await asyncio.to_thread(serve.start)
+        found["killed node"] = await viewing.explained()
+    return found
+
+
+@contextmanager
+def _slow_line() -> Iterator[None]:
+    subprocess.run(["tc", "qdisc", "add", "dev", "lo", "root", *LINE], check=True)
+    yield
+    subprocess.run(["tc", "qdisc", "del", "dev", "lo", "root"], check=True)
+
+
+@contextmanager
+def _standing_still(process_id: int) -> Iterator[None]:
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process_id, signal.SIGCONT)
+
+
+class _Viewing:
+    def __init__(self, serve: Serve, video: Any, user_id: str, granted: Any) -> None:
+        self._serve, self._user_id, self._granted = serve, user_id, granted
+        self._report = f"/play/{granted['grant']}/{video['id']}/progress"
+
+    @asynccontextmanager
+    async def reading(self, url: str) -> AsyncIterator[None]:
+        """Reads the film through that address as fast as it comes."""
+        async with connected(url) as wire:
+            await wire.send(f"GET {self._granted['stream_url']} HTTP/1.1", "Host: x")
+            assert (await wire.head()).status == 200
+            reading = asyncio.create_task(_read(wire))
+            try:
+                yield
+            finally:
+                reading.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reading
+
+    async def say(self, sequence: int, **quality: Any) -> None:
+        said = {
+            "session_id": self._granted["session_id"],
+            "sequence": sequence,
+            "position": 1,
+            "watched": [],
+            "event": "progress",
+            "quality": quality,
+        }
+        async with self._serve.client(self._user_id) as client:
+            await call(client, "POST", self._report, json=said)
+
+    async def explained(self) -> str:
+        """The cause once the observations of the stall are stored."""
+        await self.say(1, stalls=1, stalled_ms=STALLED_MS)
+        path = f"/api/v1/analytics/sessions/{self._granted['session_id']}"
+        async with self._serve.client(self._user_id) as client:
+
+            async def shown() -> Any:
+                return await call(client, "GET", path)
+
+            with suppress(AssertionError):  # nothing comes where nothing was seen
+                await wait_until(
+                    shown, lambda seen: "served" in _kinds(seen), within_s=SHOWN_WITHIN_S
+                )
+            cause: str = (await shown())["cause"]
+            return cause
+
+
+def _kinds(session: Any) -> set[str]:
+    return {moment["kind"] for moment in session["timeline"]}
+
+
+async def _read(wire: Wire) -> None:
+    with suppress(ConnectionError):
+        while await wire.reader.read(2**16):
+            pass
+
+
+@asynccontextmanager
+async def _viewing(serve: Serve, video: Any, user_id: str) -> AsyncIterator[_Viewing]:
+    async with serve.client("root", "admin") as admin, serve.client(user_id) as client:
+        path = f"/api/v1/courses/c1/enrollments/{user_id}"
+        await call(admin, "PUT", path, json={"role": "student"})
+        granted = await call(client, "POST", f"/api/v1/videos/{video['id']}/playback", json={})
+    viewing = _Viewing(serve, video, user_id, granted)
+    await viewing.say(0, startup_ms=100, stalls=0)
+    yield viewing
