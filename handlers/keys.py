@@ -9,6 +9,7 @@ from db.pool import Database
 from events.deletion import Deletion
 from events.delivery.record_store import RecordStore
 from events.erasure import Erasures
+from events.hot.hottest import Plays
 from events.hot.playing import PlayingTermsReader
 from events.hot.video_facts import VideoReader
 from events.insight.cmcd_sessions import CmcdSessions
@@ -97,6 +98,7 @@ PLAYING_LIMITS = web.AppKey("playing_limits", PlayingLimits)
 REPORT_LIMITS = web.AppKey("report_limits", ReportLimits)
 CATALOG = web.AppKey("catalog", Catalog)
 VIDEO_FACTS = web.AppKey("video_facts", VideoReader)
+PLAYS = web.AppKey("plays", Plays)  # absent without Redis
 PLAYING_TERMS = web.AppKey("playing_terms", PlayingTermsReader)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)
 REPRESENTATIONS = web.AppKey("representations", Representations)

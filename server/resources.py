@@ -17,8 +17,6 @@ from events.delivery.deliverer import Deliverer
 from events.delivery.record_store import StatementCarrier, keep_subscribed
 from events.erasure import Erasures
 from events.errors import OUTAGES
-from events.hot.playing import PlayingTermsReader
-from events.hot.video_facts import VideoReader
 from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.folding import folding
 from events.insight.observations import Observations
@@ -57,7 +55,6 @@ from handlers.access.rules import Access
 from handlers.connection.range_shortcut import RangeShortcut
 from handlers.connection.report_shortcut import ReportShortcut
 from handlers.connection.sender import Sender
-from handlers.delivery.catalog import Catalog
 from handlers.delivery.handover import Handover
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.pump import PumpSettings
@@ -71,10 +68,10 @@ from handlers.user_agents import UserAgents
 from server.config.settings import Config
 from server.credentials.identity import token_verifier
 from server.credentials.secrets import secrets_sha256
+from server.hot_videos import hot_videos
 from server.metrics.components import (
     follow,
     follow_exchange,
-    follow_facts,
     follow_ledger,
     follow_tail,
 )
@@ -115,7 +112,7 @@ def resources(config: Config, dsn: str, board: Board | None = None) -> list[Reso
         partial(_delivery, config, ledger, known, lag),
         _old_places,
         partial(_database, config, dsn),
-        partial(_video_facts, config),
+        partial(hot_videos, config),
         partial(_membership, config),
         partial(_accounting, ledger),
         _uploads,
@@ -215,22 +212,6 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         app[keys.SANDBOX].timing = app[keys.TEXT_SANDBOX].timing = steps.timing
         async with steps.kept():
             yield
-
-
-async def _video_facts(config: Config, app: web.Application) -> AsyncIterator[None]:
-    shelf = None
-    if config.redis_url is not None:
-        # As for the exchange of limits: only those pay for it who share.
-        from events.hot.redis_shelf import RedisShelf
-
-        shelf = RedisShelf(config.redis_url.reveal())
-    facts = app[keys.VIDEO_FACTS] = VideoReader(app[keys.DATABASE], shelf)
-    terms = app[keys.PLAYING_TERMS] = PlayingTermsReader(app[keys.DATABASE])
-    catalog = app[keys.CATALOG] = Catalog(facts)
-    follow_facts(app[keys.METRICS], catalog, facts, terms)
-    yield
-    await terms.stop()
-    await facts.stop()
 
 
 async def _membership(config: Config, app: web.Application) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ may be wiped, hang, lie or be away; after a failure it is not asked for a second
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -80,6 +80,11 @@ class RedisShelf:
     async def put(self, video_id: UUID, entry: bytes) -> bool:
         """False for an entry that is older than the one there, or was not kept."""
         return bool(await self._try(lambda: self._keep(key_of(video_id), entry)))
+
+    async def run_script(self, text: str, keys: Sequence[str], arguments: Sequence[str]) -> Any:
+        """The script's answer; None while Redis is away."""
+        script = self._redis.register_script(text)
+        return await self._try(lambda: script(keys=keys, args=arguments))
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -62,6 +62,8 @@ async def post_playback(request: web.Request) -> web.Response:
     video, terms = await playable_video(request)
     body = await read_optional_json(request, PlaybackPost)
     await _require_playable(request, video)
+    if keys.PLAYS in request.app:
+        request.app[keys.PLAYS].note(video.id)
     version = None if viewer.is_privileged else terms.enrollment_version
     grant = _grant(request, viewer, video, version)
     user_and_video = VideoKey(viewer.user_id, video.id)

@@ -4,8 +4,6 @@ import asyncio
 
 from aiohttp import web
 
-from events.hot.playing import PlayingTermsReader
-from events.hot.video_facts import VideoReader
 from events.log.log import Tail
 from events.metrics import Metrics
 from events.progress.persister import ProgressPersister
@@ -14,7 +12,6 @@ from events.upkeep.damage import DamagedFiles
 from events.upkeep.ledger import LedgerWriter
 from events.usage.exchange import Exchange
 from handlers import keys
-from handlers.delivery.catalog import Catalog
 from server.metrics.delivery import follow_refusals, follow_transfers
 
 
@@ -138,35 +135,6 @@ def follow_exchange(metrics: Metrics, exchange: Exchange) -> None:
         exchange.totals,
         label="limit",
         mode="livemostrecent",
-    )
-
-
-def follow_facts(
-    metrics: Metrics, catalog: Catalog, facts: VideoReader, terms: PlayingTermsReader
-) -> None:
-    metrics.count(
-        "video_facts",
-        "Looks at the facts of a video, by where they were found.",
-        lambda: {"memory": catalog.hit_count, **facts.read_counts},
-        label="source",
-    )
-    metrics.count(
-        "video_facts_outdated",
-        "Entries in Redis that were not of the version which the database told, and not used.",
-        lambda: {"": facts.outdated_count},
-    )
-    metrics.count(
-        "video_facts_failures",
-        "Calls of Redis for the facts of a video that failed; it is left alone for a second.",
-        lambda: {"": facts.failure_count},
-    )
-    metrics.count(
-        "playing_terms", "Enrolments read to begin playing.", lambda: {"": terms.asked_count}
-    )
-    metrics.count(
-        "playing_terms_statements",
-        "Statements that read them; fewer than those when the database is slow.",
-        lambda: {"": terms.statement_count},
     )
 
 

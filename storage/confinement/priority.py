@@ -19,6 +19,10 @@ def give_way() -> None:
         os.nice(_NICEST)
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    # Only some of the kernel's disk schedulers look at it.
+    let_others_read_first()
+
+
+def let_others_read_first() -> None:
+    """The disk's part of it, for this thread. Only some of the kernel's schedulers look at it."""
     with suppress(OSError, KeyError):
         call("syscall", _IOPRIO_SET[os.uname().machine], _WHO_PROCESS, 0, _IDLE_CLASS)
