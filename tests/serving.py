@@ -217,13 +217,19 @@ async def processed(session: aiohttp.ClientSession, path: str, within_s: float =
     )
 
 
-async def report(session: aiohttp.ClientSession, playback: Any, video: Any, position: float) -> Any:
+async def report(
+    session: aiohttp.ClientSession,
+    playback: Any,
+    video: Any,
+    position: float,
+    event: str = "progress",
+) -> Any:
     body = {
         "session_id": playback["session_id"],
         "sequence": playback["next_sequence"],
         "position": position,
         "watched": [[0, position]],
-        "event": "progress",
+        "event": event,
     }
     return await call(
         session, "POST", f"/play/{playback['grant']}/{video['id']}/progress", json=body

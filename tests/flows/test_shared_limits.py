@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 
 from events.usage.board import LEASE_S
-from tests.programs.redis_server import running_redis
-from tests.service.several_nodes import Node, running_nodes
-from tests.serving import ready_video_of, write_large_mp4
+from tests.redis_server import running_redis
+from tests.serving import call, ready_video_of, report, write_large_mp4
+from tests.several_nodes import Node, running_nodes
 from tests.waiting import wait_until
 from tests.wire import connected
 
@@ -98,6 +98,38 @@ async def test_requests_taken_on_one_node_are_missing_on_the_other(
         )
 
     assert refused[1].startswith('"requests";r=0')
+
+
+async def test_watchers_are_the_same_figure_on_every_node(
+    nodes: tuple[Node, ...], video: Any
+) -> None:
+    """Two viewers play by different nodes, one stops."""
+    paths = [f"/api/v1/analytics/{one}" for one in ("courses/c1", f"videos/{video['id']}")]
+    async with AsyncExitStack() as sessions:
+        viewers = [
+            await sessions.enter_async_context(node.client(who, "admin"))
+            for node, who in zip(nodes, ("ann", "bob"), strict=True)
+        ]
+        admins = [
+            await sessions.enter_async_context(node.client("root", "admin")) for node in nodes
+        ]
+
+        async def figures() -> set[int]:
+            return {
+                (await call(one, "GET", path))["active_now"] for one in admins for path in paths
+            }
+
+        playbacks = [
+            await call(one, "POST", f"/api/v1/videos/{video['id']}/playback", json={})
+            for one in viewers
+        ]
+        for one, playback in zip(viewers, playbacks, strict=True):
+            await report(one, playback, video, 1.0)
+        await wait_until(figures, lambda seen: seen == {2}, within_s=SEEN_WITHIN_S)
+
+        stopped = {**playbacks[0], "next_sequence": playbacks[0]["next_sequence"] + 1}
+        await report(viewers[0], stopped, video, 2.0, event="stopped")
+        await wait_until(figures, lambda seen: seen == {1}, within_s=SEEN_WITHIN_S)
 
 
 async def test_what_ran_on_a_node_that_was_killed_is_given_back(
