@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from db.errors import DatabaseError
-from db.videos import Video
+from db.videos.video import Video
 from events.hot.hottest import Plays, Ranking
 from events.hot.video_facts import VideoReader
 from storage.bounded_cache import BoundedCache

@@ -18,7 +18,7 @@ from events.progress.reports import ProgressReport
 from events.upkeep.pairing import pair
 from storage.paths import StoragePaths
 from tests.events.workshop import FakeSandbox, Workshop
-from tests.redis_server import KINDS, RedisServer, running_redis
+from tests.programs.redis_server import KINDS, RedisServer, running_redis
 
 VIDEO_COLUMNS = (
     "id, course_id, module_id, title, original_filename, duration_s, width, height, container,"

@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 
 from events.usage.board import LEASE_S
-from tests.redis_server import running_redis
+from tests.programs.redis_server import running_redis
+from tests.service.several_nodes import Node, running_nodes
 from tests.serving import call, ready_video_of, report, write_large_mp4
-from tests.several_nodes import Node, running_nodes
 from tests.waiting import wait_until
 from tests.wire import connected
 

@@ -7,7 +7,7 @@ import pytest
 
 from storage.errors import StorageError
 from storage.page_cache import PIECE_BYTES, bring_in
-from tests.page_cache import evict, resident_pages
+from tests.films.page_cache import evict, resident_pages
 
 SIZE_BYTES = PIECE_BYTES + 3 * 2**20 + 5
 

@@ -21,7 +21,7 @@ from events.hot.redis_shelf import KEPT, RedisShelf
 from events.hot.video_facts import VideoReader
 from events.log.types import VideoDeleted, VideoUpdated
 from tests.events.hot.test_entries import VIDEO
-from tests.redis_server import RedisServer
+from tests.programs.redis_server import RedisServer
 from tests.waiting import wait_until
 
 SLOW_S = 0.05

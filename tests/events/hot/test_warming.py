@@ -19,8 +19,8 @@ from events.hot.video_facts import VideoReader
 from events.hot.warming import Warming, room_bytes
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
-from tests.page_cache import evict, resident_pages
-from tests.redis_server import RedisServer
+from tests.films.page_cache import evict, resident_pages
+from tests.programs.redis_server import RedisServer
 
 FILM, SIZE_BYTES = "source-0123456789abcdef.mp4", 3 * 2**20
 
