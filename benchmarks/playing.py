@@ -25,7 +25,7 @@ import psycopg2
 from psycopg2.extensions import parse_dsn
 
 from benchmarks.measurement.frame import options_of, run_isolated
-from benchmarks.servers.processes import allow_many_files, running, wait_for_port
+from benchmarks.servers.processes import allow_many_files, children, cpu_s, running, wait_for_port
 from benchmarks.servers.product import ROOT, environ_of, stop
 from db.postgres.migrations import migrate
 from server.commands.tokens import mint_token
@@ -74,7 +74,8 @@ class Place:
 
 
 @contextlib.contextmanager
-def service(place: Place, *, with_redis: bool) -> Iterator[None]:
+def service(place: Place, *, with_redis: bool) -> Iterator[int]:
+    """Yields its process id."""
     parameters = parse_dsn(place.postgres.dsn)
     password = Path(parameters["passfile"]).read_text().strip().rpartition(":")[2]
     user, name = quote(parameters["user"]), parameters["dbname"]
@@ -95,7 +96,7 @@ def service(place: Place, *, with_redis: bool) -> Iterator[None]:
     command = [sys.executable, str(place.checkout / "run_server.py"), "serve"]
     with running(command, place.log, environ_of(settings)) as process:
         wait_for_port(process, METRICS_PORT, place.log)  # the other one listens before
-        yield
+        yield process.pid
         stop(process)
 
 
@@ -109,17 +110,25 @@ def slow_database(place: Place, delay_ms: int) -> Iterator[None]:
         yield
 
 
-def press(place: Place, which: str, seconds: float, rate: float) -> dict[str, float]:
-    """Returns the findings of the viewers, and the statements for each that was answered."""
+def press(place: Place, which: str, options: Namespace, pid: int) -> dict[str, float]:
+    """Returns the findings of the viewers, with statements and processor time for each."""
+    seconds, rate = options.seconds, options.rate
     file = str(place.directory / which)
     client = [sys.executable, "-m", "benchmarks.play_client", str(PORT), file]
-    before = _statements()
+    before, cpu_before_s = _statements(), cpu_s(_family(pid))
     done = subprocess.run(
         [*client, str(seconds), str(rate)], cwd=ROOT, stdout=subprocess.PIPE, check=True
     )
     found: dict[str, float] = json.loads(done.stdout)
     answered = max(found["per_second"] * (seconds + WARM_UP_S), 1.0)
-    return found | {"statements": (_statements() - before) / answered}
+    return found | {
+        "statements": (_statements() - before) / answered,
+        "cpu_us": (cpu_s(_family(pid)) - cpu_before_s) / answered * 1e6,
+    }
+
+
+def _family(pid: int) -> list[int]:
+    return [pid, *(one for child in children(pid) for one in _family(child))]
 
 
 def _statements() -> float:
@@ -134,6 +143,7 @@ def shown(name: str, found: dict[str, float]) -> str:
     return (
         f"{name:30} {found['per_second']:6.0f}/s   p50 {found['p50_ms']:7.1f} ms"
         f"   p99 {found['p99_ms']:7.1f} ms   {found['statements']:4.2f} statements each"
+        f"   {found['cpu_us']:5.0f} µs"
         f"   {found['errors']:.0f} errors"
     )
 
@@ -161,10 +171,10 @@ def once(
     place: Place, delay_ms: int, which: str, options: Namespace, *, with_redis: bool
 ) -> dict[str, float]:
     if with_redis and which == "library":  # its facts were used before, elsewhere
-        with slow_database(place, 0), service(place, with_redis=True):
-            press(place, which, options.seconds, options.rate)
-    with slow_database(place, delay_ms), service(place, with_redis=with_redis):
-        return press(place, which, options.seconds, options.rate)
+        with slow_database(place, 0), service(place, with_redis=True) as pid:
+            press(place, which, options, pid)
+    with slow_database(place, delay_ms), service(place, with_redis=with_redis) as pid:
+        return press(place, which, options, pid)
 
 
 @contextlib.contextmanager
