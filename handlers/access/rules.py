@@ -5,6 +5,7 @@ those of their role in the course. Others get the same response whether a resour
 `refuse_missing` gives it for a missing one.
 """
 
+import math
 import time
 from enum import Enum, auto
 from typing import NoReturn
@@ -59,7 +60,7 @@ class Access:
         self._remembered = BoundedCache[tuple[str, str], tuple[str | None, float]](
             REMEMBERED_ENROLLMENTS
         )
-        self._changes = 0
+        self.changes = 0
 
     async def require(self, viewer: Viewer, course_id: str, right: Right) -> None:
         """Raises NotEnrolled, NotAllowed."""
@@ -77,12 +78,13 @@ class Access:
         role = await self.role(viewer.user_id, course_id)
         return role is not None and right in RIGHTS[role]
 
-    def is_known_to_allow(self, viewer: Viewer, course_id: str, right: Right) -> bool:
-        """Like `may`, from the cache only; False if the enrolment is not cached."""
+    def known_until_s(self, viewer: Viewer, course_id: str, right: Right) -> float:
+        """Like `may`, from the cache only: the monotonic time up to which it allows this, unless
+        there are `changes`; 0.0 if it does not, or the enrolment is not cached."""
         if viewer.is_privileged:
-            return True
+            return math.inf
         role, until_s = self._remembered.peek((course_id, viewer.user_id)) or (None, 0.0)
-        return role is not None and right in RIGHTS[role] and time.monotonic() < until_s
+        return until_s if role is not None and right in RIGHTS[role] else 0.0
 
     async def role(self, user_id: str, course_id: str) -> str | None:
         """Returns the user's role; None if not enrolled."""
@@ -93,18 +95,18 @@ class Access:
         return await self._read(key)
 
     def forget_all(self) -> None:
-        self._changes += 1
+        self.changes += 1
         self._remembered.clear()
 
     def apply(self, event: EnrollmentChanged) -> None:
-        self._changes += 1
+        self.changes += 1
         self._remembered.forget((event.course_id, event.user_id))
 
     async def _read(self, key: tuple[str, str]) -> str | None:
-        changes = self._changes
+        changes = self.changes
         enrollment = await enrollments.get(self._database, *key)
         role = enrollment.role if enrollment else None
-        if changes == self._changes:  # else the row may be older than an applied event
+        if changes == self.changes:  # else the row may be older than an applied event
             self._remember(key, role)
         return role
 

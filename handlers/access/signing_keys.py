@@ -58,7 +58,7 @@ class OnlyKey:
         self.algorithms = frozenset({key.algorithm})
 
     def holds(self, key: SigningKey) -> bool:
-        return key == self._key
+        return key is self._key or key == self._key
 
     async def find(self, kid: str | None) -> SigningKey:
         return self._key

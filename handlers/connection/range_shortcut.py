@@ -19,7 +19,13 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from handlers.connection.known_requests import KNOWN_REQUESTS, KnownRequests, fill, head_template
+from handlers.connection.known_requests import (
+    KNOWN_REQUESTS,
+    MOST_HEAD_BYTES,
+    fill,
+    head_template,
+)
+from handlers.connection.next_turn import NextTurn
 from handlers.delivery import head
 from handlers.delivery.head import DateText
 from handlers.delivery.open_files import OpenFile, OpenFiles, Representation
@@ -28,11 +34,11 @@ from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
 from handlers.transfers import cmcd
 from handlers.transfers.media_measurer import MediaMeasurer
 from handlers.transfers.transfers import Tally, Transfer
+from storage.bounded_cache import BoundedCache
 
 # As every client writes it. No file size has more than 15 digits.
 _BEFORE_DIGITS = b"ange: bytes="
-_DIGITS = re.compile(rb"([0-9]{1,15})-([0-9]{0,15})")
-_RANGE = re.compile(rb"\r\n[Rr]" + _BEFORE_DIGITS + _DIGITS.pattern + rb"\r\n")
+_RANGE = re.compile(rb"\r\n[Rr]" + _BEFORE_DIGITS + rb"([0-9]{1,15})-([0-9]{0,15})\r\n")
 _END_OF_HEAD = b"\r\n\r\n"
 _NEVER_REMEMBERED = (
     hdrs.CONTENT_LENGTH,
@@ -90,29 +96,13 @@ class CachedDecision(NamedTuple):
     permit: Permit
 
 
-class Shape(NamedTuple):
-    """A request without the digits of its Range, and its key."""
+class RangeRequest(NamedTuple):
+    """A recognizable request: `key` is its bytes without CMCD and, if it has a Range, with other
+    digits."""
 
     key: bytes
-    before: bytes
-    after: bytes  # empty without a Range
-
-
-class RangeRequest(NamedTuple):
-    """A recognizable request, and the digits of its Range, if it has one; `cmcd` is in no shape."""
-
-    shape: Shape
     first: int | None
     last: int | None
-    cmcd: tuple[bytes, ...] = ()
-
-    def span(self, size_bytes: int) -> ByteSpan | None:
-        """The requested bytes; None where the full path has to decide."""
-        start, last = self.first, self.last
-        if start is None:
-            return ByteSpan(0, size_bytes)
-        stop = size_bytes if last is None or last >= size_bytes else last + 1
-        return ByteSpan(start, stop) if start < stop else None
 
 
 class ShortcutAnswer(NamedTuple):
@@ -123,26 +113,21 @@ class ShortcutAnswer(NamedTuple):
     file: OpenFile
     claim: Admission
     series: tuple[str, str, int]  # the labels of its count: method, route, status
-    said: "PlayerTexts | None" = None
-
-
-class PlayerTexts(NamedTuple):
-    """Texts of a player about itself: its `User-Agent`, and CMCD, not decoded yet."""
-
     user_agent: str | None
-    cmcd: tuple[bytes, ...]
+    cmcd: tuple[bytes, ...] = ()  # not decoded yet
 
 
 @dataclass(slots=True)
 class _KnownRange:
-    """`head` is a template; `filled` has everything that is valid for a second."""
+    """`head` and `file` are as they were in the second `refreshed_at`."""
 
-    head: str
+    template: str
     decision: CachedDecision
     series: tuple[str, str, int]
     user_agent: str | None
-    filled: bytes = b""
-    filled_at: int = 0
+    head: bytes = b""
+    file: OpenFile | None = None
+    refreshed_at: int = 0
 
 
 class RangeShortcut:
@@ -158,55 +143,57 @@ class RangeShortcut:
         capacity: int = KNOWN_REQUESTS,
     ) -> None:
         self.settings = settings
+        self.next_turn = NextTurn()
         self.answered: Counter[tuple[str, str, int]] = Counter()
         self._files = files
         self._is_stopping = is_stopping
         self._measurer = measurer
-        self._known: KnownRequests[_KnownRange] = KnownRequests(capacity)
+        self._known: BoundedCache[bytes, _KnownRange] = BoundedCache(capacity)
         self._date = DateText()
         self._random = random.Random()
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def recognize(self, data: bytes, shape: Shape | None = None) -> RangeRequest | None:
-        """The request, if these bytes are one whole GET and nothing else.
+    def answer(self, data: bytes) -> ShortcutAnswer | None:
+        """None where the full path has to decide. A known key is that of one whole GET and nothing
+        else: only digits replaced its digits."""
+        key, first, last = _split(data)
+        known = self._known.peek(key)
+        if known is not None:
+            return self._answer(known, key, first, last)
+        return self._answer_without_cmcd(data) if cmcd.NAME in data else None
 
-        `shape` is that of the client's last repeat request: mostly it is the same again.
-        """
-        if shape is not None and (asked := _asked_again(data, shape)) is not None:
-            return asked
+    def _answer_without_cmcd(self, data: bytes) -> ShortcutAnswer | None:
+        without, texts = cmcd.split(data)
+        answer = self.answer(without) if texts else None
+        return None if answer is None else answer._replace(cmcd=texts)
+
+    def _answer(
+        self, known: _KnownRange, key: bytes, first: int | None, last: int | None
+    ) -> ShortcutAnswer | None:
+        if self._is_stopping() or not known.decision.permit.holds():
+            return None
+        now = int(time.time())
+        if known.refreshed_at != now:
+            self._refresh(known, key, now)
+        file = known.file
+        if file is None or not file.is_kept:
+            return None
+        span = _span(first, last, file.size_bytes)
+        if span is None:
+            return None
+        claim = known.decision.permit.claim
+        head = self._head(known, span)
+        return ShortcutAnswer(head, span, file, claim, known.series, known.user_agent)
+
+    def recognize(self, data: bytes) -> RangeRequest | None:
+        """The request, if these bytes are one whole GET and nothing else, so that the response
+        could be remembered."""
         if cmcd.NAME in data:
-            without, texts = cmcd.split(data)
-            if texts:
-                asked = self.recognize(without, shape)
-                return None if asked is None else asked._replace(cmcd=texts)
-        if not data.startswith(b"GET ") or data.find(_END_OF_HEAD) != len(data) - 4:
-            return None
-        at = data.find(_BEFORE_DIGITS)
-        found = None if at < 0 else _RANGE.match(data, at - 3)
-        if found is None:
-            return RangeRequest(Shape(self._known.key(data), data, b""), None, None)
-        before, after = data[: found.start(1)], data[found.end(2) :]
-        # No head holds a NUL: it marks the place, so that no two requests become one.
-        shape = Shape(self._known.key(before, b"\0", after), before, after)
-        return RangeRequest(shape, *_digits(found))
-
-    def answer(self, asked: RangeRequest) -> ShortcutAnswer | None:
-        """None where the full path has to decide."""
-        known = self._known.get(asked.shape.key)
-        if known is None or self._is_stopping():
-            return None
-        representation, permit = known.decision
-        if not permit.holds():
-            return None
-        span = asked.span(representation.size_bytes)
-        file = self._files.held(representation)
-        if span is None or file is None:
-            return None
-        self._known.renew(asked.shape.key)
-        said = PlayerTexts(known.user_agent, asked.cmcd) if asked.cmcd else None
-        return ShortcutAnswer(self._head(known, span), span, file, permit.claim, known.series, said)
+            data, _ = cmcd.split(data)
+        is_whole = data.startswith(b"GET ") and data.find(_END_OF_HEAD) == len(data) - 4
+        return RangeRequest(*_split(data)) if is_whole and len(data) <= MOST_HEAD_BYTES else None
 
     def admits(self, answer: ShortcutAnswer) -> bool:
         """True if the limits of the user allow it. Called when it is sent: of responses decided in
@@ -214,8 +201,8 @@ class RangeShortcut:
         if not answer.claim.admits():
             return False
         self.answered[answer.series] += 1
-        if answer.said is not None and self._measurer is not None:
-            self._measurer.note(answer.claim.tally, *answer.said)
+        if answer.cmcd and self._measurer is not None:
+            self._measurer.note(answer.claim.tally, answer.user_agent, answer.cmcd)
         return True
 
     def remember(
@@ -235,44 +222,49 @@ class RangeShortcut:
         template = head_template(plan.status, fields, _HOLES)
         user_agent = request.headers.get(hdrs.USER_AGENT)
         known = _KnownRange(template, decision, series, user_agent)
-        self._known.remember(asked.shape.key, known)
+        self._known.put(asked.key, known)
 
     def _head(self, known: _KnownRange, span: ByteSpan) -> bytes:
-        now = int(time.time())
-        if known.filled_at != now:
-            known.filled, known.filled_at = self._fill(known), now
         start, stop = span
-        return known.filled % {
+        return known.head % {
             b"length": stop - start,
             b"first": start,
             b"last": stop - 1,
             b"request_id": self._random.getrandbits(128),
         }
 
-    def _fill(self, known: _KnownRange) -> bytes:
+    def _refresh(self, known: _KnownRange, key: bytes, now: int) -> None:
+        """Everything that is valid for a second: neither entry nor file was used less recently."""
         representation, permit = known.decision
-        return fill(
-            known.head,
+        self._known.renew(key)
+        known.file = self._files.held(representation)
+        known.head = fill(
+            known.template,
             size=str(representation.size_bytes),
             cache_control=permit.cache_control(),
             date=self._date.text(),
         )
+        known.refreshed_at = now
 
 
-def _asked_again(data: bytes, shape: Shape) -> RangeRequest | None:
-    """Only digits may replace the digits, so it is one whole GET again."""
-    before, after = shape.before, shape.after
-    if not after:
-        return RangeRequest(shape, None, None) if data == before else None
-    if not (data.startswith(before) and data.endswith(after)):
-        return None
-    found = _DIGITS.fullmatch(data, len(before), len(data) - len(after))
-    return None if found is None else RangeRequest(shape, *_digits(found))
-
-
-def _digits(found: re.Match[bytes]) -> tuple[int, int | None]:
+def _split(data: bytes) -> tuple[bytes, int | None, int | None]:
+    """The key and the digits. A key has the digits of one byte, so that no request without digits
+    has the same."""
+    at = data.rfind(_BEFORE_DIGITS)  # it mostly stands near the end
+    found = None if at < 0 else _RANGE.match(data, at - 3)
+    if found is None:
+        return data, None, None
     first, last = found.groups()
-    return int(first), int(last) if last else None
+    key = b"".join((data[: found.start(1)], b"0-0", data[found.end(2) :]))
+    return key, int(first), int(last) if last else None
+
+
+def _span(first: int | None, last: int | None, size_bytes: int) -> ByteSpan | None:
+    """The requested bytes; None where the full path has to decide."""
+    if first is None:
+        return ByteSpan(0, size_bytes)
+    stop = size_bytes if last is None or last >= size_bytes else last + 1
+    return ByteSpan(first, stop) if first < stop else None
 
 
 def _is_repeatable(
@@ -289,6 +281,6 @@ def _is_repeatable(
     is_range = asked.first is not None
     if len(headers.getall(hdrs.RANGE, ())) != is_range:
         return False
-    span = asked.span(representation.size_bytes)
+    span = _span(asked.first, asked.last, representation.size_bytes)
     is_as_asked = span is not None and plan.parts == (Part(b"", span),)
     return is_as_asked and plan.status == (206 if is_range else 200)

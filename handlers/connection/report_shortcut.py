@@ -30,12 +30,13 @@ from events.progress.persister import hand_over
 from handlers.access.grants import Grants
 from handlers.access.rate_limits import ReportLimits
 from handlers.access.revocation import Revocations, held_grant
-from handlers.connection.known_requests import KNOWN_REQUESTS, KnownRequests, fill, head_template
+from handlers.connection.known_requests import KNOWN_REQUESTS, fill, head_template
 from handlers.connection.posts import Post
 from handlers.delivery.head import DateText
 from handlers.messages import ReportView, video_id_of
 from handlers.progress.reports import refusal_of, report_by_grant
 from handlers.user_agents import UserAgent, UserAgents
+from storage.bounded_cache import BoundedCache
 
 ROUTE = "/play/{grant}/{video_id}/progress"
 _NEVER_REMEMBERED = (
@@ -81,7 +82,7 @@ class ReportShortcut:
         self._is_stopping = is_stopping
         self._user_agents = user_agents
         self._longest_s = longest_s  # of a video whose file was not probed yet
-        self._known: KnownRequests[_KnownReport] = KnownRequests(capacity)
+        self._known: BoundedCache[bytes, _KnownReport] = BoundedCache(capacity)
         self._date = DateText()
         self._random = random.Random()
 
@@ -99,12 +100,12 @@ class ReportShortcut:
             self._user_agents.read(request.headers.get(hdrs.USER_AGENT)),
             fill(head_template(200, response.headers.items())),
         )
-        self._known.remember(head, known)
+        self._known.put(head, known)
 
     def begin(self, post: Post, respond: Respond) -> bool:
         """False where the full path has to answer. `respond` is called once, after the return."""
         asked, body = post
-        known = self._known.get(asked)
+        known = self._known.peek(asked)
         if known is None or len(body) > known.most_bytes or self._is_stopping():
             return False
         try:

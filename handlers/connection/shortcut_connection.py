@@ -8,7 +8,7 @@ from aiohttp import StreamReader, web
 
 from handlers.connection.connection import Connection
 from handlers.connection.posts import Post
-from handlers.connection.range_shortcut import RangeRequest, RangeShortcut, Shape, ShortcutAnswer
+from handlers.connection.range_shortcut import RangeRequest, RangeShortcut, ShortcutAnswer
 from handlers.connection.report_shortcut import Fallback, ReportShortcut
 from handlers.connection.state import ConnectionEvent, State, next_state
 from handlers.delivery.pump import PumpSettings
@@ -32,7 +32,6 @@ class ShortcutConnection(Connection):
         "_post_head",
         "_range_shortcut",
         "_report_shortcut",
-        "_shape",
         "asked",
     )
 
@@ -48,7 +47,6 @@ class ShortcutConnection(Connection):
         # None as well once the parser's place is unknown: no input is recognized from then on.
         self._range_shortcut = range_shortcut
         self._report_shortcut = report_shortcut
-        self._shape: Shape | None = None  # of the request that was repeated last
         self._post_head: bytes | None = None  # of the POST that is being handled, if it was whole
         self._fallback: tuple[StreamReader, Fallback] | None = None
 
@@ -100,21 +98,18 @@ class ShortcutConnection(Connection):
             self._parse_request(data, post)
 
     def _takes_range_shortcut(self, data: bytes) -> bool:
-        self.asked = None
-        if self._range_shortcut is None:
+        self.asked, shortcut = None, self._range_shortcut
+        if shortcut is None:
             return False
-        self.asked = asked = self._range_shortcut.recognize(data, self._shape)
-        if asked is None or not self._has_way():
-            return False
-        answer = self._range_shortcut.answer(asked)
+        answer = shortcut.answer(data) if self._has_way() else None
         if answer is None:
+            self.asked = shortcut.recognize(data)
             return False
-        self._shape = asked.shape
         answer.file.hold()
         self.state = _SHORTCUT_STATE
         # What one turn of the loop decides is sent in the next: deciding together and sending
         # together keeps each in the processor's cache, and is a quarter faster (measured).
-        self.loop.call_soon(self._send_admitted, answer, self._range_shortcut, data)
+        shortcut.next_turn.add(self.loop, (self._send_admitted, answer, shortcut, data))
         return True
 
     def _takes_report_shortcut(self, data: bytes, post: Post) -> bool:
@@ -148,7 +143,7 @@ class ShortcutConnection(Connection):
         self._post_head = post.head if post is not None and is_next and is_between else None
 
     def _forgo_shortcuts(self) -> None:
-        self._range_shortcut = self._report_shortcut = self._shape = None
+        self._range_shortcut = self._report_shortcut = None
 
     def _end_report(self, data: bytes, post: Post, answer: bytes | Fallback) -> None:
         if self.transport is None:
@@ -179,7 +174,7 @@ class ShortcutConnection(Connection):
 
     def _send(self, answer: ShortcutAnswer, settings: PumpSettings) -> None:
         """Most responses to players fit into the socket at once, and need no transfer."""
-        head, span, file, claim, _, _ = answer
+        head, span, file, claim = answer[:4]
         pump = self._pump or self._make_pump(settings)
         sent_bytes = 0 if claim.is_paced else pump.send_at_once(head, span, file)
         body_bytes = sent_bytes - len(head)
@@ -191,7 +186,7 @@ class ShortcutConnection(Connection):
             self._send_rest(answer, settings, sent_bytes)
 
     def _send_rest(self, answer: ShortcutAnswer, settings: PumpSettings, sent_bytes: int) -> None:
-        head, (start, stop), file, claim, _, _ = answer
+        head, (start, stop), file, claim = answer[:4]
         transfer = claim.open_admitted()
         transfer.note_asked(stop - start)
         transfer.sent_bytes = max(0, sent_bytes - len(head))

@@ -55,15 +55,17 @@ class OpenFile:
     """A descriptor with the number of its holders; the last one to release it closes it.
 
     `warm_until_s` maps the start of a block of the file to the monotonic time up to which it is
-    taken to be in the page cache. `on_short` is called when it turned out to have lost bytes.
+    taken to be in the page cache. `on_short` is called when it turned out to have lost bytes. It
+    `is_kept` while it may be lent: not after it was deleted.
     """
 
-    __slots__ = ("_holders", "descriptor", "on_short", "size_bytes", "warm_until_s")
+    __slots__ = ("_holders", "descriptor", "is_kept", "on_short", "size_bytes", "warm_until_s")
 
     def __init__(self, descriptor: int, size_bytes: int) -> None:
         self.on_short: Callable[[], None] | None = None
         self.descriptor = descriptor
         self.size_bytes = size_bytes
+        self.is_kept = False
         self.warm_until_s: dict[int, float] = {}
         self._holders = 1
 
@@ -130,8 +132,7 @@ class OpenFiles:
 
     def forget(self, path: Path) -> None:
         """Release a deleted file, so that its space is freed when its last transfer ends."""
-        if (file := self._files.forget(path)) is not None:
-            file.release()
+        _let_go(self._files.forget(path))
 
     async def forget_removed(self) -> None:
         """Release files that were deleted or changed their length meanwhile."""
@@ -182,8 +183,15 @@ class OpenFiles:
             return
         file = opened.result()
         file.on_short = partial(self._drop, path, file)
-        if (oldest := self._files.put(path, file)) is not None:
-            oldest.release()
+        file.is_kept = True
+        _let_go(self._files.put(path, file))
+
+
+def _let_go(file: OpenFile | None) -> None:
+    """Release a file that left the cache, if one did."""
+    if file is not None:
+        file.is_kept = False
+        file.release()
 
 
 def _open_checked(path: Path, size_bytes: int) -> OpenFile:

@@ -116,7 +116,7 @@ class GrantPermit:
         return stands
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BearerPermit:
     """A permit by token: checks the verified token, the enrolment and the video's row."""
 
@@ -127,16 +127,27 @@ class BearerPermit:
     verifier: TokenVerifier
     access: Access
     catalog: Catalog
+    _seen_changes: int = field(default=-1, init=False)
+    """Value of `access.changes` when the enrolment was last found to allow it."""
+    _until_s: float = field(default=0.0, init=False)
+    """The monotonic time up to which the enrolment found then may be believed."""
 
     def holds(self) -> bool:
-        return (
-            self.verifier.known(self.token_digest) == self.viewer
-            and self.catalog.known(self.video.id) is self.video
-            and self.access.is_known_to_allow(self.viewer, self.video.course_id, Right.WATCH)
-        )
+        viewer = self.verifier.known(self.token_digest)
+        if viewer is not self.viewer and viewer != self.viewer:
+            return False
+        if self.catalog.known(self.video.id) is not self.video:
+            return False
+        is_unchanged = self._seen_changes == self.access.changes
+        return (is_unchanged and time.monotonic() < self._until_s) or self._still_stands()
 
     def cache_control(self) -> str:
         return BY_BEARER
+
+    def _still_stands(self) -> bool:
+        self._seen_changes = self.access.changes
+        self._until_s = self.access.known_until_s(self.viewer, self.video.course_id, Right.WATCH)
+        return time.monotonic() < self._until_s
 
 
 @dataclass(frozen=True, slots=True)

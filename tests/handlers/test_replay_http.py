@@ -136,7 +136,7 @@ async def test_an_enrolment_too_old_is_read_again_once(
 ) -> None:
     asking = await asker(service, wire, video, "old", "bearer")
 
-    service.app[keys.ACCESS]._remembered.clear()
+    service.app[keys.ACCESS].forget_all()
 
     assert not await asking.is_replayed()
     assert await asking.is_replayed()

@@ -1,47 +1,8 @@
-"""The store of known requests, and the heads of their answers."""
+"""Heads of answers to known requests."""
 
 import pytest
 
-from handlers.connection.known_requests import KnownRequests, fill, head_template
-
-
-def test_the_least_recently_used_is_forgotten():
-    known = KnownRequests[int](2)
-    known.remember(b"a", 1)
-    known.remember(b"b", 2)
-    known.renew(b"a")
-
-    known.remember(b"c", 3)
-
-    assert len(known) == 2
-    assert [known.get(key) for key in (b"a", b"b", b"c")] == [1, None, 3]
-
-
-def test_reading_renews_nothing():
-    known = KnownRequests[int](1)
-    known.remember(b"a", 1)
-    assert known.get(b"a") == 1
-
-    known.remember(b"b", 2)
-
-    assert known.get(b"a") is None
-
-
-def test_what_is_remembered_again_is_replaced_and_renewed():
-    known = KnownRequests[int](2)
-    for key, value in ((b"a", 1), (b"b", 2), (b"a", 3), (b"c", 4)):
-        known.remember(key, value)
-
-    assert [known.get(key) for key in (b"a", b"b", b"c")] == [3, None, 4]
-
-
-def test_a_key_is_of_all_the_bytes_and_of_one_store():
-    known = KnownRequests[int]()
-
-    assert known.key(b"ab", b"c") == known.key(b"a", b"bc") != known.key(b"abd")
-    assert known.key(b"abc") != KnownRequests[int]().key(b"abc")
-    assert len(known.key(b"x" * 10_000)) == 16
-
+from handlers.connection.known_requests import fill, head_template
 
 FIELDS = [
     ("Content-Length", "7"),

@@ -6,7 +6,8 @@ import pytest
 from aiohttp import HttpVersion10, HttpVersion11
 from multidict import CIMultiDict
 
-from handlers.connection.range_shortcut import CachedDecision, RangeRequest, RangeShortcut, Shape
+from handlers.connection.known_requests import MOST_HEAD_BYTES
+from handlers.connection.range_shortcut import CachedDecision, RangeRequest, RangeShortcut
 from handlers.delivery.open_files import Representation
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan, plan
 
@@ -43,7 +44,7 @@ class Permit:
 
 class Files:
     def __init__(self):
-        self.file = SimpleNamespace(size_bytes=SIZE)
+        self.file = SimpleNamespace(size_bytes=SIZE, is_kept=True)
 
     def held(self, representation):
         return self.file
@@ -75,8 +76,7 @@ class World:
         return len(self.shortcut) == 1
 
     def answer(self, *lines):
-        asked = self.shortcut.recognize(head(*lines))
-        answer = None if asked is None else self.shortcut.answer(asked)
+        answer = self.shortcut.answer(head(*lines))
         return answer if answer is not None and self.shortcut.admits(answer) else None
 
 
@@ -211,18 +211,30 @@ def test_the_place_of_the_digits_is_part_of_a_request(world):
     before = world.shortcut.recognize(head("Range: bytes=1-2", "Range: bytes="))
     behind = world.shortcut.recognize(head("Range: bytes=", "Range: bytes=1-2"))
 
-    assert before.shape.key != behind.shape.key
+    assert before.key != behind.key
 
 
-def test_what_is_kept_tells_no_request(world):
-    data = head("Authorization: Bearer secret")
+def test_no_bytes_without_digits_are_taken_for_a_range(world):
+    """A key stands for digits by digits: no other bytes are taken for it."""
+    assert world.teach("Range: bytes=0-6")
+    key = world.shortcut.recognize(head("Range: bytes=5-9")).key
 
-    assert world.shortcut.recognize(data).shape.key != World().shortcut.recognize(data).shape.key
+    assert world.shortcut.recognize(key).first == 0
+    assert world.answer("Range: bytes=\0") is None
+    assert world.answer("Range: bytes=-") is None
+
+
+def test_a_request_with_a_large_head_is_not_looked_at(world):
+    fields = head("Range: bytes=0-6", "X: ")
+    padded = fields.replace(b"X: ", b"X: " + b"x" * (MOST_HEAD_BYTES - len(fields)))
+
+    assert world.shortcut.recognize(padded).first == 0
+    assert world.shortcut.recognize(padded.replace(b"X: ", b"X: x")) is None
 
 
 def test_a_decision_for_other_bytes_is_not_learnt(world):
     """The plan must be what the digits say."""
-    asked = RangeRequest(Shape(b"k", b"", b""), 0, 5)
+    asked = RangeRequest(b"k", 0, 5)
     request = SimpleNamespace(
         method="GET",
         version=HttpVersion11,
@@ -245,7 +257,7 @@ def withdraw(world):
 
 
 def close_file(world):
-    world.files.file = None
+    world.files.file.is_kept = False
 
 
 def stop(world):

@@ -19,8 +19,8 @@ from events.errors import PersisterFull, PersisterStopped, VideoMissing
 from events.log.emitter import Emitter
 from events.progress.reports import ReportReceived
 from handlers import keys
-from handlers.connection.known_requests import KnownRequests
 from handlers.connection.protocols import is_busy
+from storage.bounded_cache import BoundedCache
 from tests.handlers.conftest import Service, StartService
 from tests.handlers.progress.reporting import WITHIN_S, Reporter, said_by
 from tests.handlers.watching import Course, new_course, new_player, report
@@ -370,7 +370,7 @@ async def test_the_least_recently_used_is_forgotten(
     course: Course, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports = course.service.app[keys.REPORT_SHORTCUT]
-    monkeypatch.setattr(reports, "_known", KnownRequests(2))
+    monkeypatch.setattr(reports, "_known", BoundedCache(2))
     first, second = await new_reporter(course, wire), await new_reporter(course, wire)
     assert await first.is_repeated()
 
