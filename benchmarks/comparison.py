@@ -15,6 +15,7 @@ from benchmarks.measurement.media import ensure_mp4
 from benchmarks.measurement.profile import no_profiler, profiler
 from benchmarks.measurement.rounds import Rounds
 from benchmarks.measurement.workloads import WORKLOADS, Sample, Workload
+from benchmarks.servers import interpreters
 from benchmarks.servers.contenders import CONTENDERS, Contender, Ground
 from benchmarks.servers.processes import allow_many_files, choose_cores, favour
 from benchmarks.servers.product import ROOT, Seed, seed
@@ -31,7 +32,7 @@ def compare(options: Namespace) -> int:
     """Says the exit code."""
     if congestion_control() != CONGESTION_CONTROL:
         raise CannotIsolate(f"TCP is not under {CONGESTION_CONTROL} here. Nothing was measured.")
-    facts = machine.facts()
+    facts = {**machine.facts(), **interpreters.facts()}
     plan = [(WORKLOADS[name], names_for(WORKLOADS[name], options)) for name in options.workloads]
     print(f"about {estimated_s(plan, options) / 60:.0f} minutes", flush=True)
     scratch: Path = options.inside

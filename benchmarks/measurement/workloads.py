@@ -12,13 +12,14 @@ from benchmarks.servers.contenders import (
     NGINX,
     NGINX_AUTH,
     NO_REPLAY,
+    OTHER_PYTHON,
     PRODUCT,
 )
 
 PLAYERS = 1000
 MAIN = (PRODUCT, "coursestream-asyncio", NGINX, NGINX_AUTH, FILE_RESPONSE)
 BESIDE = ("go", "uvicorn", "granian")
-BOTH_WAYS = (PRODUCT, BY_BEARER, NGINX)
+BOTH_WAYS = (PRODUCT, BY_BEARER, OTHER_PYTHON, NGINX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,9 @@ _ALL = (
         least_seconds=5.0,
         warmup_s=2.5,
     ),
-    Workload("64k", "64 KiB", ranges(64 << 10), (*MAIN, NO_REPLAY, BY_BEARER, *BESIDE)),
+    Workload(
+        "64k", "64 KiB", ranges(64 << 10), (*MAIN, NO_REPLAY, BY_BEARER, OTHER_PYTHON, *BESIDE)
+    ),
     Workload("96k", "96 KiB", ranges(96 << 10, 48), BOTH_WAYS),
     Workload("1m", "1 MiB", ranges(1 << 20), (*MAIN, NO_REPLAY, *BESIDE)),
     Workload("1536k", "1.5 MiB from anywhere", (*ranges(3 << 19), "--unaligned"), (PRODUCT, NGINX)),

@@ -1,5 +1,6 @@
 """Everybody who is measured: variants of the product, and its peers."""
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,13 +10,14 @@ from types import MappingProxyType
 from benchmarks.measurement.load import Target
 from benchmarks.peers import nginx, programs
 from benchmarks.peers.programs import Program
-from benchmarks.servers import fronted, product
+from benchmarks.servers import fronted, interpreters, product
 from benchmarks.servers.processes import Cores
 from benchmarks.servers.product import Seed
 
 PRODUCT = "coursestream"
 NO_REPLAY = "coursestream-no-replay"
 BY_BEARER = "coursestream-bearer"
+OTHER_PYTHON = "coursestream-other-python"
 NGINX = "nginx"
 NGINX_AUTH = "nginx-auth"
 FILE_RESPONSE = "file-response"
@@ -46,7 +48,13 @@ class Contender:
 
 
 def variant(
-    name: str, *, is_by_bearer: bool = False, checkout: Path = product.ROOT, **settings: str
+    name: str,
+    *,
+    is_by_bearer: bool = False,
+    checkout: Path = product.ROOT,
+    python: Callable[[], str] = lambda: sys.executable,
+    missing: Callable[[], str | None] = lambda: None,
+    **settings: str,
 ) -> Contender:
     def serve(ground: Ground, port: int) -> AbstractContextManager[Target]:
         data_dir = ground.files.with_name(name)
@@ -58,9 +66,10 @@ def variant(
             settings,
             is_by_bearer=is_by_bearer,
             checkout=checkout,
+            python=python(),
         )
 
-    return Contender(name, serve)
+    return Contender(name, serve, missing)
 
 
 def behind_nginx(name: str, settings: Mapping[str, str]) -> Contender:
@@ -90,6 +99,7 @@ _ALL = (
     variant("coursestream-asyncio", EVENT_LOOP="asyncio"),
     variant(NO_REPLAY, STREAM_REPLAY="off"),
     variant(BY_BEARER, is_by_bearer=True),
+    variant(OTHER_PYTHON, python=interpreters.other, missing=interpreters.missing),
     behind_nginx("coursestream-proxied", {}),
     behind_nginx("coursestream-accel", fronted.HANDING_OVER),
     nginx_peer(NGINX, nginx.ALONE),

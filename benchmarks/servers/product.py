@@ -87,10 +87,12 @@ def served(
     *,
     is_by_bearer: bool,
     checkout: Path = ROOT,
+    python: str = sys.executable,
 ) -> Iterator[Target]:
     _copy(seeded.data_dir, data_dir)
     log = data_dir.with_suffix(".log")
-    with serving(_settings(data_dir, port, settings), log, cores, checkout=checkout) as process:
+    ours = _settings(data_dir, port, settings)
+    with serving(ours, log, cores, checkout=checkout, python=python) as process:
         pids = (process.pid,)
         if is_by_bearer:
             yield Target(port, seeded.by_bearer, f"Authorization: Bearer {seeded.token}", pids)
@@ -100,10 +102,15 @@ def served(
 
 @contextlib.contextmanager
 def serving(
-    settings: Mapping[str, str], log: Path, cores: Cores, *options: str, checkout: Path = ROOT
+    settings: Mapping[str, str],
+    log: Path,
+    cores: Cores,
+    *options: str,
+    checkout: Path = ROOT,
+    python: str = sys.executable,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Its web process on the server's core; database and media worker elsewhere."""
-    command = pinned(cores.others, _command(checkout, "serve", *options))
+    command = pinned(cores.others, _command(checkout, "serve", *options, python=python))
     with running(command, log, environ_of(settings)) as process:
         wait_for_port(process, int(settings["PORT"]), log)
         pin(process.pid, cores.server)
@@ -120,8 +127,8 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source / "storage", target / "storage", copy_function=os.link)
 
 
-def _command(checkout: Path, *arguments: str) -> list[str]:
-    return [sys.executable, str(checkout / "run_server.py"), *arguments]
+def _command(checkout: Path, *arguments: str, python: str = sys.executable) -> list[str]:
+    return [python, str(checkout / "run_server.py"), *arguments]
 
 
 def environ_of(settings: Mapping[str, str]) -> dict[str, str]:
