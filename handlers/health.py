@@ -51,7 +51,8 @@ async def get_drainz(request: web.Request) -> web.Response:
 
     Raises: NotFound.
     """
-    if request.app[keys.STOPPING].is_set():
+    request.app[keys.BALANCERS].note()
+    if request.app[keys.LEAVING].is_set():
         raise NotFound("This process is stopping.")
     return answer_json(Health())
 
@@ -70,10 +71,11 @@ async def get_drainz(request: web.Request) -> web.Response:
 async def get_readyz(request: web.Request) -> web.Response:
     """200 when a writable database, migrations, clock, secrets, storage and the persister are in
     order, else 503 and which is not."""
+    request.app[keys.BALANCERS].note()
     of_database, details = await _database_state(request.app)
     is_database_up = of_database["database"] == "ok"
     faults = {
-        "server": "stopping" if request.app[keys.STOPPING].is_set() else "ok",
+        "server": "stopping" if request.app[keys.LEAVING].is_set() else "ok",
         **of_database,
         "storage": await _storage_state(request, is_database_up=is_database_up),
         "progress": await _progress_state(request.app[keys.PERSISTER]),

@@ -41,6 +41,7 @@ from handlers.access.own_origin import OwnOrigin
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
+from handlers.balancers import Balancers
 from handlers.connection.range_shortcut import RangeShortcut
 from handlers.connection.report_shortcut import ReportShortcut
 from handlers.connection.sender import Sender
@@ -68,7 +69,9 @@ class WebhookSettings:
     may_call_private: bool
 
 
-STOPPING = web.AppKey("stopping", asyncio.Event)  # set first when the server stops
+LEAVING = web.AppKey("leaving", asyncio.Event)  # set first when the server stops, for balancers
+STOPPING = web.AppKey("stopping", asyncio.Event)  # set once nobody new is let in
+BALANCERS = web.AppKey("balancers", Balancers)
 DATABASE = web.AppKey("database", Database)
 METRICS = web.AppKey("metrics", Metrics)
 TRACES = web.AppKey("traces", Traces)

@@ -8,7 +8,7 @@ its connection keeps it and its request ends.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from uuid import UUID
@@ -17,6 +17,7 @@ import msgspec
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http import StreamWriter
 
+from db.errors import DatabaseTimeout, DatabaseUnavailable
 from events.errors import HubClosed, UnknownEventType
 from events.log.types import parse_types
 from events.privacy.naming import Naming
@@ -113,34 +114,32 @@ async def _stream(
     filters, after_id = await _filters(request, scope), _after_id(request)
     hub, pack = request.app[keys.HUB], _pack(request)
     subscription = hub.subscribe(scope, filters, after_id, pack, expires_at)
-    try:
-        return await _open(request, subscription, is_revoked)
-    except HubClosed:
-        return _reconnect(hub)
-
-
-async def _open(
-    request: web.Request, subscription: Subscription, is_revoked: Callable[[], bool]
-) -> web.StreamResponse:
-    """Raises: HubClosed, before the response has begun."""
-    async with subscription as subscriber:
+    async with AsyncExitStack() as stack:
+        try:
+            subscriber = await stack.enter_async_context(subscription)
+        except (HubClosed, DatabaseUnavailable, DatabaseTimeout):
+            return _reconnect(hub)
         # Checked after subscribing: a later revocation ends the stream.
         if subscriber.end_reason is not None or is_revoked():
             return web.Response(status=204)  # EventSource does not reconnect after a 204
-        response = web.StreamResponse(headers=HEADERS)
-        if request.method == hdrs.METH_HEAD:
-            return response
-        await response.prepare(request)
-        wire = TransportWire(request.protocol)
-        try:
-            return await _feed(request, response, subscription, wire)
-        except (ConnectionError, TimeoutError):
-            wire.cut()  # disconnected or stalled
+        return await _open(request, subscription)
+
+
+async def _open(request: web.Request, subscription: Subscription) -> web.StreamResponse:
+    response = web.StreamResponse(headers=HEADERS)
+    if request.method == hdrs.METH_HEAD:
+        return response
+    await response.prepare(request)
+    wire = TransportWire(request.protocol)
+    try:
+        return await _feed(request, response, subscription, wire)
+    except (ConnectionError, TimeoutError):
+        wire.cut()  # disconnected or stalled
     return response
 
 
 def _reconnect(hub: Hub) -> web.Response:
-    """Returns a stream that ends at once, of a server that stops.
+    """Returns a stream that ends at once, of a server that stops or is without its database.
 
     `EventSource` never reconnects after a status other than 200 (HTML, section 9.2.3). The
     connection closes so that a balancer chooses another server.

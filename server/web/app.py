@@ -18,6 +18,7 @@ from handlers.access.grants import Grants
 from handlers.access.origin_secret import OriginSecret
 from handlers.access.own_origin import OwnOrigin
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
+from handlers.balancers import Balancers
 from handlers.openapi import document
 from handlers.openapi.endpoints import declared, require_description
 from handlers.pages import pages
@@ -64,7 +65,9 @@ def build_app(config: Config, dsn: str, board: Board | None = None) -> web.Appli
 
 
 def _provide_settings(app: web.Application, config: Config) -> None:
+    app[keys.LEAVING] = asyncio.Event()
     app[keys.STOPPING] = asyncio.Event()
+    app[keys.BALANCERS] = Balancers()
     app[PROXIES] = TrustedProxies(config.trusted_proxies)
     app[keys.OWN_ORIGIN] = OwnOrigin(app[PROXIES].trusts)
     app[keys.GRANTS] = Grants(config.grant_secret.reveal(), config.grant_ttl_s)

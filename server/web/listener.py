@@ -1,7 +1,8 @@
 """The listener of a web process, and its graceful stop in the contract's order.
 
-`STOPPING` is set (readyz answers 503, event streams end), listeners close, idle connections close,
-transfers and reports may finish, then the application's resources close.
+`LEAVING` is set (readyz answers 503, drainz 404), balancers that watch are given time to see it,
+listeners close, `STOPPING` is set (event streams end), idle connections close, transfers and
+reports may finish, then the application's resources close.
 """
 
 import asyncio
@@ -27,7 +28,8 @@ from server.web.ports import taken
 from server.web.tls import server_context
 
 DRAIN_TIMEOUT_S = 30.0
-LAST_CALL_S = 1.0  # load balancers see readyz fail, and requests on their way arrive
+SEEN_LEAVING_S = 1.2  # two checks of deploy/haproxy.cfg, on connections of their own
+LAST_CALL_S = 1.0  # requests on their way arrive
 LAST_TIMEOUT_S = 1.0  # for handlers to notice that they were cancelled
 KEEPALIVE_TIMEOUT_S = 75.0  # above the 60 s after which proxies close
 POLL_S = 0.05
@@ -67,8 +69,10 @@ async def listening(
         try:
             yield url
         finally:
-            app[keys.STOPPING].set()
+            app[keys.LEAVING].set()
+            await signals.unless_hurried(_wait_for_balancers(app))
             await _stop_accepting(servers)
+            app[keys.STOPPING].set()
             if handshakes is not None:
                 handshakes.stop_accepting()
                 await handshakes.close(LAST_CALL_S)
@@ -138,6 +142,15 @@ async def _listen(
         return []
     loop, gate = asyncio.get_running_loop(), partial(Gate, make)
     return [await loop.create_server(gate, sock=one, backlog=BACKLOG) for one in sockets]
+
+
+async def _wait_for_balancers(app: web.Application) -> None:
+    """Serves on while they learn from the health addresses that nothing new is to come here.
+
+    A check that is refused a connection tells them of a failure, and they end what still runs.
+    """
+    if app[keys.BALANCERS].are_watching():
+        await asyncio.sleep(SEEN_LEAVING_S)
 
 
 async def _stop_accepting(servers: Sequence[asyncio.Server]) -> None:

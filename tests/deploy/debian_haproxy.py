@@ -1,6 +1,8 @@
 """deploy/haproxy.cfg in the HAProxy of Debian, on loopback ports."""
 
+import csv
 import re
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ DEPLOYED = (ROOT / "deploy" / "haproxy.cfg").read_text()
 TLS = "bind :443 ssl crt /etc/haproxy/certificate.pem ssl-min-ver TLSv1.2 alpn h2,http/1.1"
 NODE = re.compile(r"(?<=presetenv NODE)(\d) 10\.0\.0\.\d:8080$", re.MULTILINE)
 SERVER = re.compile(r'^ +server node(\d) "\$\{NODE\1\}" .*\n', re.MULTILINE)
+ANSWER_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,26 @@ class Haproxy:
     admin: Path
     process_id: int
 
+    def ask(self, command: str) -> str:
+        """The answer of its administrative socket."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(ANSWER_TIMEOUT_S)
+            connection.connect(str(self.admin))
+            connection.sendall(f"{command}\n".encode())
+            return b"".join(iter(lambda: connection.recv(2**16), b"")).decode()
+
+    def servers(self, backend: str) -> dict[str, dict[str, str]]:
+        """Its figures and states of each server of the backend, by name."""
+        rows = csv.DictReader(self.ask("show stat").removeprefix("# ").splitlines())
+        found = [row for row in rows if row["pxname"] == backend]
+        return {row["svname"]: row for row in found if row["svname"] != "BACKEND"}
+
 
 @contextmanager
 def running_haproxy(
-    directory: Path, nodes: Sequence[int], changes: Mapping[str, str] | None = None
+    directory: Path, nodes: Sequence[int | str], changes: Mapping[str, str] | None = None
 ) -> Iterator[Haproxy]:
-    """In front of these ports, with further `changes` of the file."""
+    """In front of these ports or addresses, with further `changes` of the file."""
     port = free_port()
     directory.mkdir(exist_ok=True)
     config, log = directory / "haproxy.cfg", directory / "haproxy.log"
@@ -52,7 +69,7 @@ def running_haproxy(
 
 
 def substituted(
-    directory: Path, port: int, nodes: Sequence[int], changes: Mapping[str, str]
+    directory: Path, port: int, nodes: Sequence[int | str], changes: Mapping[str, str]
 ) -> str:
     """Other ports and paths, no TLS, the user of the test; all else as it is deployed."""
     text = DEPLOYED
@@ -71,5 +88,6 @@ def substituted(
     return NODE.sub(lambda found: f"{found[1]} {_address(int(found[1]), nodes)}", text)
 
 
-def _address(number: int, ports: Sequence[int]) -> str:
-    return f"127.0.0.1:{ports[number - 1]}" if number <= len(ports) else "none"
+def _address(number: int, nodes: Sequence[int | str]) -> str:
+    node = nodes[number - 1] if number <= len(nodes) else "none"
+    return f"127.0.0.1:{node}" if isinstance(node, int) else node

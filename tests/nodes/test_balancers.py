@@ -18,7 +18,7 @@ from tests.deploy.debian_haproxy import running_haproxy
 from tests.deploy.nginx_nodes import running_nginx_nodes
 from tests.faults.conftest import url_of
 from tests.nodes.players import Audience, attended
-from tests.running import SECRET, free_port, start, stop
+from tests.running import SECRET, free_port, start, stop, wait_for
 from tests.service.several_nodes import Node, running_nodes
 from tests.serving import call, ready_video_of, write_large_mp4
 
@@ -156,3 +156,21 @@ async def test_a_node_fails_and_nobody_notices(
         assert ids == sorted(set(ids))
         times = [audience.times_heard(title, heard) for title in audience.sent]
         assert max(times) == 1, "a request was done twice, or an event came twice"
+
+
+def test_haproxy_hears_that_a_node_leaves_before_it_is_gone(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Its checks have a connection each, which a closed listener refuses: a failure, to it."""
+    cluster.revive()
+    with running_haproxy(tmp_path / "haproxy", [node.port for node in cluster.nodes]) as haproxy:
+
+        def node() -> dict[str, str]:
+            return haproxy.servers("alive")["node1"]
+
+        wait_for(lambda: node()["check_status"] == "L7OK", "a check", 10)
+        cluster.nodes[0].process.send_signal(signal.SIGTERM)
+        left = wait_for(lambda: (state := node()["status"]) != "UP" and state, "its leaving", 10)
+        assert cluster.nodes[0].process.wait(60) == 0
+
+    assert left == "NOLB"  # no load balancing: what runs goes on

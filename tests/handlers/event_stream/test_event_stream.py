@@ -852,11 +852,19 @@ async def test_a_stream_that_opens_while_the_server_stops_is_not_turned_away_for
     service: Any, dsn: str
 ) -> None:
     async with held_up(service, dsn, "ada", EVENTS) as opening:
+        service.app[keys.LEAVING].set()
         service.app[keys.STOPPING].set()
         assert (await service.ask(None, "GET", "/readyz")).status == 503
         assert (await service.ask(None, "GET", "/drainz")).said == "404 not-found"
 
     assert_is_told_to_reconnect(await opening)
+
+
+async def test_a_stream_that_the_database_does_not_let_in_is_not_turned_away_for_good(
+    service: Any, dsn: str
+) -> None:
+    async with held_up(service, dsn, "ada", EVENTS) as opening:
+        assert_is_told_to_reconnect(await opening)
 
 
 def assert_is_told_to_reconnect(answer: Any) -> None:

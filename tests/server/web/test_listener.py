@@ -11,6 +11,7 @@ from aiohttp import web
 
 from events.metrics import Metrics
 from handlers import keys
+from handlers.balancers import Balancers
 from server.config.settings import Config, load_config
 from server.stop_signals import StopSignals
 from server.web import listener as listening_module
@@ -32,7 +33,9 @@ class FakeApp:
         self.entered = asyncio.Event()
         self.release = asyncio.Event()
         self.app = web.Application()
+        self.app[keys.LEAVING] = asyncio.Event()
         self.app[keys.STOPPING] = asyncio.Event()
+        self.app[keys.BALANCERS] = Balancers()
         self.metrics = self.app[keys.METRICS] = Metrics()
         self.app.add_routes(
             [
@@ -133,7 +136,35 @@ async def test_readiness_ends_before_the_listener_closes(server: Server) -> None
         await server.fake.entered.wait()
         server.signals.receive()
         await wait_until(lambda: refuses_connections(url))
-        assert server.fake.app[keys.STOPPING].is_set()
+        assert server.fake.app[keys.LEAVING].is_set()
+
+
+async def test_balancers_that_watch_see_it_leave_while_it_serves(server: Server) -> None:
+    url = await server.url
+    server.fake.app[keys.BALANCERS].note()
+    async with getting(url + "/events") as stream:
+        await server.fake.entered.wait()
+        server.signals.receive()
+        await asyncio.wait_for(server.fake.app[keys.LEAVING].wait(), 10)
+
+        async with getting(url + "/") as body:
+            assert await body == "ok"
+        assert not server.fake.app[keys.STOPPING].is_set()
+        assert await stream == "retry: 2000\n\n"
+        await server.stopped()
+    assert refuses_connections(url)
+
+
+async def test_a_second_signal_does_not_wait_for_balancers(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening_module, "SEEN_LEAVING_S", 60.0)
+    url = await server.url
+    server.fake.app[keys.BALANCERS].note()
+    server.signals.receive()
+    server.signals.receive()
+    await server.stopped()
+    assert refuses_connections(url)
 
 
 @pytest.mark.parametrize("turns", range(4))

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from events.metrics import Metrics
 from handlers import keys
+from handlers.balancers import Balancers
 from server.config.settings import Config, load_config
 from server.stop_signals import StopSignals
 from server.web import listener as listening_module
@@ -111,7 +112,9 @@ def app_with_a_body() -> web.Application:
         return web.Response(body=BODY)
 
     app = web.Application()
+    app[keys.LEAVING] = asyncio.Event()
     app[keys.STOPPING] = asyncio.Event()
+    app[keys.BALANCERS] = Balancers()
     app[keys.METRICS] = Metrics()
     app.router.add_get("/", answer)
     return app
