@@ -77,7 +77,7 @@ from db.videos import processing, replacements, videos
 from db.videos.replacements import NewReplacement, Replacement
 from db.videos.video import MediaFacts, NewVideo
 from events.progress.measures import SessionMeasures
-from tests.db.plans.seed import EVENTS, video_id
+from tests.db.plans.seed import EVENTS, SCALE, video_id
 
 PLAYBACK_TYPES = ["playback.started", "playback.progress", "playback.completed", "playback.stopped"]
 STUDENT_TYPES = ["video.ready", "video.updated", "video.deleted"]
@@ -207,7 +207,7 @@ _DELIVERY = (
     Call(
         deliveries.rescue,
         (f"event_log_{NOW.date() - timedelta(days=5):%Y%m%d}", NOW),
-        most_rows=EVENTS // 5,
+        most_rows=EVENTS // SCALE // 5,
         reason="a day of the log, before it is dropped",
     ),
     call(watched_videos.read, [("u7", V)]),

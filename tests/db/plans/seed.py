@@ -1,18 +1,23 @@
 """Rows of a small university: as skewed as a real one, each large table above what a plan may scan.
 
-Course `c0` is the course that everyone takes. Times are days before now.
+Course `c0` is the course that everyone takes. Times are days before now. With FULL=1 a large
+university: 100,000 videos, five million seen by someone and as many sessions, a log of 20 million.
 """
 
+import os
 from uuid import UUID
 
 import psycopg2
 
-COURSES = 250
+IS_FULL = bool(os.environ.get("FULL"))
+SCALE = 8 if IS_FULL else 1
+COURSES = 250 * SCALE
 VIDEOS_OF_COURSE = 50
-STUDENTS = 20_000
+STUDENTS = 100_000 if IS_FULL else 20_000
 """Of `c0`; each takes one other course, too."""
+SEEN, SEEN_OF_OTHER = (25, 25) if IS_FULL else (2, 1)
 SESSIONS_PLAYING = 400
-EVENTS = 120_000
+EVENTS = 20_000_000 if IS_FULL else 120_000
 
 VIDEO_ID = "('00000000-0000-4000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid"
 
@@ -103,9 +108,12 @@ INSERT INTO progress (user_id, video_id, course_id, position_s, position_at, pos
 SELECT 'u' || u, {VIDEO_ID.format(number="n")}, 'c' || n / {VIDEOS_OF_COURSE}, 1000, at, 's' || n,
     nummultirange(numrange(0, 700), numrange(900, 1000)), 800, 0.27, at, at
 FROM generate_series(0, {STUDENTS - 1}) AS u,
-    LATERAL unnest(ARRAY[
-        u % 50, (u + 7) % 50, {VIDEOS_OF_COURSE} * (1 + u % {COURSES - 1}) + u % 50
-    ]) AS n,
+    LATERAL (
+        SELECT (u + 7 * k) % 50 AS n FROM generate_series(0, {SEEN - 1}) AS k
+        UNION ALL
+        SELECT {VIDEOS_OF_COURSE} * (1 + u % {COURSES - 1}) + (u + 7 * k) % 50
+        FROM generate_series(0, {SEEN_OF_OTHER - 1}) AS k
+    ) AS videos,
     LATERAL (SELECT now() - (u * 3 + n % 3) * interval '1 minute' AS at) AS watched;
 
 INSERT INTO playback_sessions (user_id, video_id, session_id, last_sequence, state, position_s,
@@ -174,7 +182,7 @@ FROM generate_series(0, {COURSES * 50 - 1}) AS n;
 
 
 def seed(dsn: str) -> None:
-    """Takes about five seconds."""
+    """Takes about five seconds; with FULL=1 about half an hour, and 20 GB."""
     connection = psycopg2.connect(dsn)
     try:
         with connection, connection.cursor() as cursor:
