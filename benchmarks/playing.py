@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from argparse import Namespace
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from benchmarks.servers.processes import allow_many_files, children, cpu_s, runn
 from benchmarks.servers.product import ROOT, environ_of, stop
 from db.postgres.migrations import migrate
 from server.commands.tokens import mint_token
+from server.metrics.listener import SAMPLE_INTERVAL_S
 from server.postgres.embedded import EmbeddedPostgres
 
 PORT, METRICS_PORT, RELAY_PORT, REDIS_PORT = 8111, 8112, 8113, 8114
@@ -36,6 +38,7 @@ JWT_SECRET = "the tokens of a measurement, thirty-two bytes or more"
 DELAYS_MS = (0, 5, 50)
 VIDEOS = {"class": 20, "library": 5000}
 WARM_UP_S = 1.0  # of the client
+SETTLE_S = SAMPLE_INTERVAL_S + 1.0  # then each process knows the counters of the other
 LIBRARY = """
 INSERT INTO courses (id, title) VALUES ('bench', 'Benchmarks');
 INSERT INTO modules (id, course_id, title, position) VALUES ('bench', 'bench', 'Benchmarks', 1);
@@ -132,6 +135,7 @@ def _family(pid: int) -> list[int]:
 
 
 def _statements() -> float:
+    time.sleep(SETTLE_S)
     url = f"http://127.0.0.1:{METRICS_PORT}/metrics"
     with urllib.request.urlopen(url, timeout=10) as response:
         text = response.read().decode()
