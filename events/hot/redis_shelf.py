@@ -4,6 +4,7 @@ Nothing depends on what it says: entries are believed only if their version is t
 may be wiped, hang, lie or be away; after a failure it is not asked for a second.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +25,7 @@ AWAY_S = 1.0  # after a failure
 MOST_ENTRIES = 10_000
 KEPT_S = 3600
 CONNECTIONS = 4
+MOST_WAITING = 256  # for one of them; beyond it there is nothing, too
 KEPT = "coursestream:facts:kept"  # a sorted set of keys, by the time of the last use in ms
 
 # A writer that comes late, with an older version than the one there, changes nothing. Of entries
@@ -57,6 +59,8 @@ class RedisShelf:
         self.failure_count = 0
         self._most_entries = most_entries
         self._away_until_s = 0.0
+        self._waiting_count = 0
+        self._turns = asyncio.Semaphore(CONNECTIONS)  # waiting for one is no failure of Redis
         self._pool = BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,
@@ -103,8 +107,16 @@ class RedisShelf:
         return kept
 
     async def _try(self, call: Callable[[], Awaitable[_T]]) -> _T | None:
-        if self.is_away:
+        if self._waiting_count >= MOST_WAITING:
             return None
+        self._waiting_count += 1
+        try:
+            async with self._turns:
+                return None if self.is_away else await self._call(call)
+        finally:
+            self._waiting_count -= 1
+
+    async def _call(self, call: Callable[[], Awaitable[_T]]) -> _T | None:
         try:
             return await call()
         except (RedisError, OSError, TimeoutError) as exc:

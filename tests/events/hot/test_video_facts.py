@@ -225,6 +225,19 @@ async def test_without_redis_facts_are_the_databases(library: Any, database: Dat
     await facts.stop()
 
 
+async def test_who_waits_for_a_connection_is_no_failure(shelf: RedisShelf) -> None:
+    """More at once than there are connections, and than can have been answered in a moment."""
+    video_id = uuid4()
+    await shelf.put(video_id, entry := encode(replace(VIDEO, id=video_id)))
+
+    found = await asyncio.gather(
+        *(shelf.get(video_id) for _ in range(redis_shelf.MOST_WAITING + 1))
+    )
+
+    assert found.count(entry) == redis_shelf.MOST_WAITING
+    assert shelf.failure_count == 0
+
+
 async def test_the_shelf_keeps_those_that_were_used_last(redis_server: RedisServer) -> None:
     shelf, ids = RedisShelf(redis_server.url, timeout_s=5.0, most_entries=3), []
     await shelf._redis.flushall()
