@@ -13,6 +13,9 @@ from storage.errors import Undecodable
 
 AnyPacket: TypeAlias = "Packet[Any]"
 
+# Their clock begins anew after 26.5 hours; what was before that has times below 0. In other files
+# only what no player shows begins there: a decoder's run-up.
+_WRAPPING = frozenset({"mpegts", "mpeg"})
 _MOST_REORDERED = 32  # pictures; H.264 has at most 16
 
 
@@ -61,7 +64,8 @@ class CopiedTrack:
 
 def start_of(media: InputContainer) -> Fraction:
     """By how much everything comes too late; a single stream may begin later than that."""
-    return max(Fraction(0), Fraction(media.start_time or 0, av.time_base))
+    start_s = Fraction(media.start_time or 0, av.time_base)
+    return start_s if media.format.name in _WRAPPING else max(Fraction(0), start_s)
 
 
 def ticks(time_s: Fraction, stream: Stream) -> int:

@@ -124,6 +124,28 @@ def test_picture_and_sound_stay_in_step(
     assert flash_s == pytest.approx(2, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("muxer", "video", "audio"),
+    [
+        pytest.param("mpegts", "libx264", "aac", id="copied"),
+        pytest.param("mpegts", "mpeg2video", "mp2", id="anew"),
+        pytest.param("vob", "mpeg2video", "mp2", id="program-stream"),
+    ],
+)
+def test_clock_that_begins_anew_in_the_middle_cuts_nothing_off(
+    tmp_path: Path, bench: Workbench, muxer: str, video: str, audio: str
+) -> None:
+    source = tmp_path / f"wrap.{muxer}"
+    wrap_s = 2**33 / 90_000
+    _write_flash(source, muxer, video, audio, flash_at_s=2, late_s=wrap_s - 1)
+
+    bench.make(source, "mp4", duration_s=3)
+
+    assert _flash_s(bench.target) == pytest.approx(2, abs=0.1)
+    assert _beep_s(bench.target) == pytest.approx(2, abs=0.1)
+    assert len(times_of(bench.target)) == 3 * RATE
+
+
 def test_gap_in_the_sound_stays_silent(tmp_path: Path, bench: Workbench) -> None:
     source = tmp_path / "gap.matroska"
     _write_flash(source, "matroska", "mpeg4", "flac", flash_at_s=2, gap_s=(0.5, 1.5))
@@ -160,10 +182,11 @@ def _write_flash(
     audio: str,
     *,
     flash_at_s: float,
-    late_s: int = 0,
+    late_s: float = 0,
     gap_s: tuple[float, float] = (0, 0),
 ) -> None:
     """Write three seconds, black and silent, except for a flash with a beep."""
+    late = round(late_s * RATE)
     with av.open(str(path), "w", format=muxer) as out:
         picture = out.add_stream(video, rate=RATE)
         picture.width, picture.height, picture.pix_fmt = 160, 90, "yuv420p"
@@ -171,9 +194,9 @@ def _write_flash(
         sound.layout = "mono"
         for number in range(3 * RATE):
             time_s = number / RATE
-            out.mux(picture.encode(_black_or_white(number + late_s * RATE, time_s >= flash_at_s)))
+            out.mux(picture.encode(_black_or_white(number + late, time_s >= flash_at_s)))
             if not gap_s[0] <= time_s < gap_s[1]:
-                out.mux(sound.encode(_beep(number + late_s * RATE, time_s >= flash_at_s)))
+                out.mux(sound.encode(_beep(number + late, time_s >= flash_at_s)))
         out.mux(picture.encode(None))
         out.mux(sound.encode(None))
 
