@@ -1,8 +1,8 @@
 """Sweep of adaptive ladders: pieces that no work needs, and files that no grant names any more.
 
 A piece's directory is wanted while a row says that its work is under way; the row is committed
-before the directory is made. A sweep killed in between leaves files without rows, which reconcile
-finds.
+before the directory is made. Superseded files go before their rows: a sweep that is killed in
+between is repeated, and leaves no file without a row.
 """
 
 import logging
@@ -57,7 +57,7 @@ async def _sweep_superseded(database: Database, storage: StoragePaths, after_s: 
     while True:
         async with database.transaction() as transaction:
             taken = await rungs.take_superseded(transaction, after_s, FILES_AT_ONCE)
-        for course_id, video_id, name in taken:
-            await SHARED_DISK.run(remove_asset, storage, course_id, video_id, name)
+            for course_id, video_id, name in taken:
+                await SHARED_DISK.run(remove_asset, storage, course_id, video_id, name)
         if len(taken) < FILES_AT_ONCE:
             return

@@ -24,59 +24,27 @@ from db.videos.replacements import NewReplacement
 from db.videos.video import MediaFacts
 from events.deletion import Deletion
 from events.ladder.ladders import Ladders
-from events.ladder.options import LadderSettings
+from events.ladder.options import LadderOptions, LadderSettings
 from events.media import replacements
 from events.media.pictures import PictureSettings
 from events.media.pipeline import Pipeline
-from events.upkeep import replaced_files
+from events.upkeep import ladder_sweep, replaced_files
 from events.upkeep.trash import sweep
 from server.worker import Liveness, MediaWork, build_queue, take_jobs
 from storage.paths import StoragePaths, original_name
 from storage.sandbox.children import Sandbox
 from storage.videos import adopt_asset
+from tests.faults.ladder_media import RememberedLadder
+from tests.faults.steps import Steps
 from tests.films.plain_media import PlainMedia
 from tests.waiting import wait_until
 
-FILE_STEPS = ("replace", "link", "mkdir", "unlink", "rmdir", "fsync")
 PICTURES = PictureSettings([("small", 160), ("large", 640)], 82)
 PATIENT = Liveness(looks="0 0 1 1 *")  # a victim takes over from no other victim
 QUICK = Liveness(heartbeat_s=0.2, stalled_after_s=1.0, looks="* * * * * *")
 PROCESSING = "SELECT id FROM videos WHERE status = 'processing'"
 QUEUED = "SELECT id FROM procrastinate_jobs WHERE task_name <> 'retry_stalled'"
 RETENTION_S = 3600.0
-
-
-class Steps:
-    """Counts them; the one that must not be taken takes the process with it."""
-
-    def __init__(self, die_at: int | None, told: int) -> None:
-        self._left = die_at
-        self._told = told
-
-    def take(self, name: str) -> None:
-        os.write(self._told, f"{name}\n".encode())
-        if self._left is not None:
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            self._left -= 1
-
-    def before(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def stepping(*arguments: Any, **options: Any) -> Any:
-            self.take(name)
-            return function(*arguments, **options)
-
-        return stepping
-
-    def arm(self) -> None:
-        for name in FILE_STEPS:
-            setattr(os, name, self.before(name, getattr(os, name)))
-        run = Database.run
-
-        async def stepping(self_: Database, connection: Any, sql: str, *rest: Any) -> Any:
-            self.take(" ".join(sql.split())[:60])
-            return await run(self_, connection, sql, *rest)
-
-        Database.run = stepping  # type: ignore[method-assign, assignment]
 
 
 class DyingMedia(PlainMedia):
@@ -105,11 +73,32 @@ class DyingPipeline(Pipeline):
         self.steps.take("the job is done")
 
 
+class DyingLadders(Ladders):
+    """Its steps count from where the first job begins."""
+
+    steps: Steps
+
+    async def plan(self, video_id: UUID, *, is_last_attempt: bool) -> None:
+        self.steps.arm()
+        await super().plan(video_id, is_last_attempt=is_last_attempt)
+        self.steps.take("planned")
+
+    async def make_piece(self, video_id: UUID, lane: int, *, is_last_attempt: bool) -> None:
+        await super().make_piece(video_id, lane, is_last_attempt=is_last_attempt)
+        self.steps.take("a piece is made")
+
+    async def finish(self, video_id: UUID, *, is_last_attempt: bool) -> None:
+        await super().finish(video_id, is_last_attempt=is_last_attempt)
+        self.steps.take("finished")
+
+
 async def work_job(order: dict[str, Any], database: Database, steps: Steps) -> None:
     """The next job of the queue, as the worker does it."""
     pipeline = _pipeline(DyingPipeline, order, database, steps)
     pipeline.steps = steps
-    app = build_queue(order["dsn"], _without_ladders(pipeline, order, database), PATIENT)
+    ladders = _ladders(DyingLadders, order, database, steps)
+    ladders.steps = steps
+    app = build_queue(order["dsn"], MediaWork(pipeline, ladders), PATIENT)
     async with app.open_async():
         await app.run_worker_async(
             queues=["media"], wait=False, install_signal_handlers=False, delete_jobs="successful"
@@ -119,7 +108,7 @@ async def work_job(order: dict[str, Any], database: Database, steps: Steps) -> N
 async def work_jobs(order: dict[str, Any], database: Database, steps: Steps) -> None:
     """A worker that lives, and takes over what the killed ones left, until nothing is left."""
     pipeline = _pipeline(Pipeline, order, database, steps)
-    work = _without_ladders(pipeline, order, database)
+    work = MediaWork(pipeline, _ladders(Ladders, order, database, steps))
     taking = asyncio.create_task(take_jobs(order["dsn"], work, QUICK))
     for unfinished in (PROCESSING, QUEUED):
         await wait_until(
@@ -169,6 +158,12 @@ async def work_sweep_replaced(order: dict[str, Any], database: Database, steps: 
     steps.take("swept")
 
 
+async def work_sweep_ladders(order: dict[str, Any], database: Database, steps: Steps) -> None:
+    steps.arm()
+    await ladder_sweep.sweep(database, StoragePaths(Path(order["root"])), 0.0)
+    steps.take("swept")
+
+
 Work = Callable[[dict[str, Any], Database, Steps], Coroutine[Any, Any, None]]
 WORKS: dict[str, Work] = {
     "job": work_job,
@@ -178,6 +173,7 @@ WORKS: dict[str, Work] = {
     "sweep": work_sweep,
     "enter": work_enter,
     "sweep replaced": work_sweep_replaced,
+    "sweep ladders": work_sweep_ladders,
 }
 
 
@@ -201,9 +197,13 @@ def _pipeline(kind: type[Any], order: dict[str, Any], database: Database, steps:
     return kind(database, storage, DyingMedia(steps), PICTURES, has_alternate=has_alternate)
 
 
-def _without_ladders(pipeline: Pipeline, order: dict[str, Any], database: Database) -> MediaWork:
-    storage, settings = StoragePaths(Path(order["root"])), LadderSettings(None)
-    return MediaWork(pipeline, Ladders(database, storage, Sandbox(1), settings))
+def _ladders(kind: type[Any], order: dict[str, Any], database: Database, steps: Steps) -> Any:
+    storage = StoragePaths(Path(order["root"]))
+    if "film" not in order:
+        return kind(database, storage, Sandbox(1), LadderSettings(None))
+    options = LadderOptions(tuple(order["heights"]))
+    sandbox = RememberedLadder(Path(order["film"]), steps)
+    return kind(database, storage, sandbox, LadderSettings(options))
 
 
 async def obey(order: dict[str, Any], told: int) -> None:

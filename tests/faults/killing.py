@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -91,13 +92,22 @@ class Place:
         )
 
     async def kill_everywhere(
-        self, work: str, prepare: Callable[[], Awaitable[UUID]], **settings: Any
+        self,
+        work: str,
+        prepare: Callable[[], Awaitable[UUID]],
+        *,
+        is_repetitive: bool = False,
+        **settings: Any,
     ) -> AsyncIterator[tuple[UUID, str]]:
-        """(video, step) for each step right before which a victim was killed."""
+        """(video, step) for each step right before which a victim was killed.
+
+        Of work that `is_repetitive` only the first and the last of steps that are alike.
+        """
         alive = await self.order(work, video_id=str(await prepare()), **settings)
         assert not alive["was_killed"]
+        telling = _telling(alive["steps"]) if is_repetitive else range(len(alive["steps"]))
         for die_at, step in enumerate(alive["steps"]):
-            if IS_FULL or not step.startswith(HARMLESS):
+            if IS_FULL or (die_at in telling and not step.startswith(HARMLESS)):
                 video_id = await prepare()
                 answer = await self.order(work, die_at=die_at, video_id=str(video_id), **settings)
                 assert answer == {"was_killed": True, "steps": alive["steps"][: die_at + 1]}
@@ -145,3 +155,11 @@ class Place:
         tables = ("videos", "representations", "thumbnails", "storyboard_files", "progress")
         rows = [await self.database.fetch_one(f"SELECT count(*) AS n FROM {t}") for t in tables]
         return [row.n for row in rows if row]
+
+
+def _telling(steps: list[str]) -> set[int]:
+    """Places of the first and the last of the same steps after the same steps."""
+    pairs = list(pairwise(["", *steps]))
+    last = {pair: place for place, pair in enumerate(pairs)}
+    first = {pair: place for place, pair in reversed([*enumerate(pairs)])}
+    return {*first.values(), *last.values()}
