@@ -1,4 +1,4 @@
-"""PoolWaits for something of which there is too little: how many there are, and since when.
+"""Waits for something of which there is too little: how many there are, and since when.
 
 Every floor above may use it; it knows nothing of storage.
 """

@@ -1,4 +1,4 @@
-"""RetentionCurve curves: viewers and plays of each step of a video. Pure.
+"""Retention curves: viewers and plays of each step of a video. Pure.
 
 A step is as many whole seconds as give at most 600 of them. Its middle stands for it: whoever has
 seen the middle has seen the step, and each pass over it is one play, however reports cut the time.

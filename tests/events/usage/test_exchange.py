@@ -1,4 +1,4 @@
-"""SharedLimits of one user over several processes, by shared memory and by a real Redis, which is
+"""Limits of one user over several processes, by shared memory and by a real Redis, which is
 killed and wiped, too.
 
 The clock is the test's: a minute of requests takes a second.
