@@ -15,6 +15,7 @@ const SOURCE = join(ROOT, "src");
 const DIST = join(ROOT, "dist");
 const PAGES = join(SOURCE, "pages");
 const ELEMENT = "element/course-video.ts";
+const SHARED = "shared.ts";
 const WORKER = "offline/service_worker.ts";
 const KEPT_PAGE = "watch.html"; // the page that opens without a connection
 const INCLUDED = /^ *\{\{([\w./-]+\.html)\}\}\n/gm;
@@ -39,6 +40,19 @@ const adoptedStyles = {
   },
 };
 
+/** Entries in front of which `shared.ts` is put. */
+const inFrontOf = (entries) => ({
+  name: "shared-in-front",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.tsx?$/ }, async ({ path }) => {
+      if (!entries.has(relative(SOURCE, path))) return undefined;
+      const text = await readFile(path, "utf8");
+      const first = `import ${JSON.stringify(join(SOURCE, SHARED))};\n`;
+      return { contents: first + text, loader: extname(path).slice(1) };
+    });
+  },
+});
+
 const OPTIONS = {
   absWorkingDir: ROOT,
   preserveSymlinks: true, // a release is built beside the node_modules of the checkout
@@ -59,8 +73,33 @@ async function filesBelow(directory, pattern) {
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 }
 
+/** Bundles twice: first to see which entries there are, and which of them need what is shared. */
 async function bundle(sources) {
-  const { metafile } = await esbuild.build({
+  const options = bundleOptions(sources);
+  const { metafile } = await esbuild.build({ ...options, write: false });
+  const plugins = [...OPTIONS.plugins, inFrontOf(entriesThatShare(metafile))];
+  return (await esbuild.build({ ...options, plugins })).metafile;
+}
+
+function entriesThatShare({ inputs, outputs }) {
+  const shared = reachedFrom(inputs, `src/${SHARED}`);
+  const entries = Object.values(outputs).map(({ entryPoint }) => entryPoint ?? "");
+  const isShared = (path) => shared.has(path);
+  const sharing = entries.filter((entry) => [...reachedFrom(inputs, entry)].some(isShared));
+  return new Set(sharing.map((entry) => relative("src", entry)));
+}
+
+/** The modules that one imports at once, with itself. */
+function reachedFrom(inputs, path, seen = new Set()) {
+  if (seen.has(path)) return seen;
+  seen.add(path);
+  for (const { path: next, kind } of inputs[path]?.imports ?? [])
+    if (kind === "import-statement") reachedFrom(inputs, next, seen);
+  return seen;
+}
+
+function bundleOptions(sources) {
+  return {
     ...OPTIONS,
     entryPoints: [...sources].map((source) => join(SOURCE, source)),
     outdir: DIST,
@@ -72,15 +111,14 @@ async function bundle(sources) {
     entryNames: "[name]-[hash]",
     chunkNames: "[name]-[hash]",
     assetNames: "[name]-[hash]",
-  });
-  return metafile;
+  };
 }
 
 /** The sources that pages name as `{{design/base.css}}`, and those that have stable addresses. */
 function namedSources(pages) {
   const named = pages.flatMap(({ html }) => [...html.matchAll(NAMED)].map(([, source]) => source));
   const entries = named.filter((source) => !source.endsWith(".woff2"));
-  return new Set([ELEMENT, "pages/icon.svg", ...entries]);
+  return new Set([ELEMENT, SHARED, "pages/icon.svg", ...entries]);
 }
 
 /** Source path below src/ -> the file made of it, and the modules that it imports statically. */

@@ -5,10 +5,11 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.axe import violations
 from tests.browser.campus import COURSES, STUDENT, TEACHER, WIDTHS, Campus, opened_campus
@@ -17,6 +18,7 @@ from tests.browser.theatre import RESULTS
 from tests.programs.chromium import VIDEO, until
 from tests.programs.web_build import DIST, built_pages
 from tests.serving import Serve, served_from
+from tests.waiting import wait_until
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PAGE_WIDTH = "document.documentElement.scrollWidth"
@@ -26,6 +28,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('button, summary, select,
     .filter((one) => one.getBoundingClientRect().height < 43.5)
     .map((one) => one.outerHTML)"""
 FIRST_SCRIPT_BYTES = 60 * 1024
+FIRST_SCRIPTS = 9
 SCRIPT = re.compile(r"/static/([\w.-]+\.js)")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -200,8 +203,32 @@ async def test_the_first_picture_waits_for_no_component(campus: Campus) -> None:
 
     sizes = {name: (DIST / f"{name}.br").stat().st_size for name in scripts if _has_br(name)}
 
+    assert len(scripts) <= FIRST_SCRIPTS
     assert sum(sizes.values()) <= FIRST_SCRIPT_BYTES
     assert not any("preact" in source for name in scripts for source in _sources_of(name))
+
+
+async def test_the_terms_are_asked_for_before_the_modules_are_there(campus: Campus) -> None:
+    """Once, and nothing else is asked of the service before the film is."""
+    home = await campus.open("/", STUDENT)
+    await expect(home.locator(".course-card").first).to_be_visible()
+    page = await home.context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(f"{one.method} {urlsplit(one.url).path}"))
+    terms = f"POST /api/v1/videos/{campus.videos['The membrane']}/playback"
+
+    async def after_the_terms(route: Route) -> None:
+        await wait_until(lambda: terms in asked)
+        await route.continue_()
+
+    await page.route(re.compile(r"/static/(watch|chunk)-\w+\.js"), after_the_terms)
+    await page.goto(f"{campus.serve.url}/watch/{campus.videos['The membrane']}")
+    await until(page, f"{VIDEO}.readyState >= 2")
+
+    film = next(number for number, one in enumerate(asked) if one.endswith(".mp4"))
+    calls = [one for one in asked[:film] if "/api/" in one]
+    assert sorted(calls) == ["GET /api/v1/session", terms]
+    assert asked.count(terms) == 1
 
 
 def _has_br(name: str) -> bool:

@@ -258,9 +258,11 @@ async def test_last_words_of_a_page_join_what_it_had_stored(outbox: Page) -> Non
             await outbox.saved;
             keep(1);
             outbox.beacon('/nowhere');  // and the page is gone before the database has it
-            const left = localStorage.length;
+            const words = () => Object.keys(localStorage)
+                .filter((key) => key.startsWith('coursestream.unsent/')).length;
+            const left = words();
             const kept = (await unsent()).map(({ report }) => report.sequence);
-            return [left, kept, localStorage.length];
+            return [left, kept, words()];
         }"""
     )
 
@@ -282,6 +284,29 @@ async def test_reports_older_than_the_server_takes_are_forgotten(outbox: Page) -
     )
 
     assert ages == [1, 30]
+
+
+async def test_web_storage_tells_at_once_whether_reports_wait(outbox: Page) -> None:
+    """What asks for the terms before all else cannot look into IndexedDB."""
+    marks = await outbox.evaluate(
+        """async () => {
+            const marks = () => Object.keys(localStorage)
+                .filter((key) => key.startsWith('coursestream.unsent')).length;
+            const { saveUnsent, listUnsent } = await import('/web/progress/unsent.ts');
+            const place = { server, userId: 'ada', videoId: 'v', sessionId: 's' };
+            const entries = [{ madeAtMs: Date.now(), report: { sequence: 0 } }];
+            const found = [marks()];
+            await saveUnsent({ ...place, entries });
+            found.push(marks());
+            await saveUnsent({ ...place, entries: [] });
+            found.push(marks());
+            localStorage.setItem('coursestream.unsent:of a page that was killed', 'true');
+            await listUnsent(server, 'ada');
+            return [...found, marks()];
+        }"""
+    )
+
+    assert marks == [0, 1, 0, 0]
 
 
 async def test_leftovers_are_delivered_unless_a_living_page_owns_them(outbox: Page) -> None:

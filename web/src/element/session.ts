@@ -3,6 +3,7 @@
 
 import type { Lesson } from "../offline/shelf.ts";
 import { canKeepLessons } from "../offline/shell.ts";
+import { takeEarlyTerms } from "../playback/early_terms.ts";
 import {
   type KeptSession,
   openPlayback,
@@ -191,6 +192,12 @@ export class Session {
   async #openOnline(): Promise<Playback> {
     this.#userId = await this.#service.userId();
     const key = { userId: this.#userId, videoId: this.#videoId };
+    const early = await takeEarlyTerms(key);
+    if (early) {
+      // Asked for where nothing waited that would move the place: what does now need not hold up.
+      void this.#deliverLeftovers(null);
+      return openPlayback(this.#service, key, null, early);
+    }
     const kept = this.#playback?.kept ?? (await reclaimSession(key));
     await this.#deliverLeftovers(kept);
     return openPlayback(this.#service, key, kept, takePrefetched(key));

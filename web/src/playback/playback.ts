@@ -212,7 +212,7 @@ export async function openPlayback(
   const answer =
     (!kept && prefetched) || (await service.openPlayback(key.videoId, kept?.session_id));
   const isSame = answer.session_id === kept?.session_id;
-  if (!isSame) await claim(answer.session_id);
+  if (!isSame) void claim(answer.session_id); // new, so nobody else's
   const nextSequence = Math.max(answer.next_sequence, isSame && kept ? kept.next_sequence : 0);
   return new Playback(service, key, answer, nextSequence);
 }

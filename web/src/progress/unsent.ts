@@ -10,6 +10,8 @@ import type { Report } from "../service/answers.ts";
 
 const DATABASE = "coursestream";
 const PREFIX = "coursestream.unsent/";
+// Before what web storage knows to be in IndexedDB, where nobody can look at once.
+const MARK = "coursestream.unsent:";
 const MAX_WAIT_MS = 30 * 24 * 3600 * 1000; // what `delayed_s` may be
 
 export interface Entry {
@@ -57,6 +59,7 @@ export async function readUnsent(place: Place): Promise<Entry[]> {
 export async function listUnsent(server: string, userId: string): Promise<Unsent[]> {
   await adoptLastWords();
   const all = await (await database())?.getAll("unsent");
+  if (all?.length === 0) unmark(); // a page was killed between the two
   return (all ?? storedUnsent()).filter((kept) => kept.server === server && kept.userId === userId);
 }
 
@@ -65,8 +68,13 @@ export async function saveUnsent(unsent: Unsent): Promise<void> {
   const key = keyOf(unsent);
   const store = await database();
   if (!store) return saveLastWords(unsent);
-  if (unsent.entries.length) await store.put("unsent", unsent, key);
-  else await store.delete("unsent", key);
+  if (unsent.entries.length) {
+    writeJson(browserStore, MARK + key, true);
+    await store.put("unsent", unsent, key);
+  } else {
+    await store.delete("unsent", key);
+    browserStore.removeItem(MARK + key);
+  }
   browserStore.removeItem(key);
 }
 
@@ -83,12 +91,17 @@ async function readStored(key: string): Promise<Unsent | null> {
   return isUnsent(kept) ? fresh(kept) : null;
 }
 
+function unmark() {
+  for (const key of storedKeys()) if (key.startsWith(MARK)) browserStore.removeItem(key);
+}
+
 async function adoptLastWords() {
   const store = await database();
   if (!store) return;
   for (const words of storedUnsent()) {
     const key = keyOf(words);
     const known = await store.get("unsent", key);
+    writeJson(browserStore, MARK + key, true);
     await store.put(
       "unsent",
       { ...words, entries: joined(known?.entries ?? [], words.entries) },
@@ -103,9 +116,12 @@ function joined(...lists: Entry[][]): Entry[] {
   return [...bySequence.values()].sort((a, b) => a.report.sequence - b.report.sequence);
 }
 
+function storedKeys(): string[] {
+  return Array.from({ length: browserStore.length }, (_, i) => browserStore.key(i) ?? "");
+}
+
 function storedUnsent(): Unsent[] {
-  const keys = Array.from({ length: browserStore.length }, (_, i) => browserStore.key(i) ?? "");
-  return keys
+  return storedKeys()
     .filter((key) => key.startsWith(PREFIX))
     .map((key) => readJson(browserStore, key))
     .filter(isUnsent)

@@ -7,11 +7,36 @@ import { type Absence, adoptViewer } from "../../session/session.ts";
 import type { Viewer } from "../../session/viewer.ts";
 import { applyLanguage } from "../../texts/texts.ts";
 
+// On a slow line the page must not look empty until the player has its terms.
+const FRAME_PATIENCE_MS = 600;
+
 applyLanguage();
 const player = document.getElementById("player") as CourseVideoElement;
 const videoId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const opened = open();
-void import("./frame.tsx").then(({ drawFrame }) => drawFrame(player, videoId, opened));
+void (async () => {
+  await Promise.race([playerIsBusy(), opened.then(needsFrame), patience()]).catch(() => {});
+  const { drawFrame } = await import("./frame.tsx");
+  await drawFrame(player, videoId, opened);
+})();
+
+/** The source is being fetched, or will not be: what stands around the player keeps nobody up. */
+function playerIsBusy(): Promise<unknown> {
+  return new Promise((resolve) => {
+    for (const type of ["loadstart", "course-error"])
+      player.addEventListener(type, resolve, { once: true });
+  });
+}
+
+/** Settles where nobody plays, who is to be told so. */
+function needsFrame(found: Viewer | Absence | null): Promise<void> {
+  const isPlaying = typeof found === "object";
+  return isPlaying ? new Promise(() => {}) : Promise.resolve();
+}
+
+function patience(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, FRAME_PATIENCE_MS));
+}
 
 /** The viewer, for whom it plays; null where the copy on this device plays for whoever kept it. */
 async function open(): Promise<Viewer | Absence | null> {
