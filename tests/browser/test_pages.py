@@ -27,6 +27,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('button, summary, select,
     .filter((one) => one.checkVisibility() && !one.closest('course-video'))
     .filter((one) => one.getBoundingClientRect().height < 43.5)
     .map((one) => one.outerHTML)"""
+GROUND = "one => getComputedStyle(one).backgroundColor"
 FIRST_SCRIPT_BYTES = 60 * 1024
 FIRST_SCRIPTS = 9
 SCRIPT = re.compile(r"/static/([\w.-]+\.js)")
@@ -107,6 +108,17 @@ async def test_a_page_bars_nobody_at_any_width_in_any_scheme(campus: Campus, nam
             found[width, scheme] = await violations(page)
 
     assert found == {state: [] for state in found}
+
+
+async def test_the_state_of_the_lesson_that_is_open_stands_out_from_its_row(
+    campus: Campus,
+) -> None:
+    page = await opened(campus, "watch")
+    row = page.locator("#lessons .lesson__row[aria-current]")
+    await row.hover()
+
+    grounds = [await part.evaluate(GROUND) for part in (row, row.locator(".chip"))]
+    assert len({*grounds}) == 2
 
 
 @pytest.mark.parametrize("name", ["home", "course", "watch"])

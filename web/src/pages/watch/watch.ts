@@ -7,23 +7,23 @@ import { type Absence, adoptViewer } from "../../session/session.ts";
 import type { Viewer } from "../../session/viewer.ts";
 import { applyLanguage } from "../../texts/texts.ts";
 
-// On a slow line the page must not look empty until the player has its terms.
-const FRAME_PATIENCE_MS = 600;
+// On a slow line the page must not look empty until there is a picture.
+const FRAME_PATIENCE_MS = 400;
 
 applyLanguage();
 const player = document.getElementById("player") as CourseVideoElement;
 const videoId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const opened = open();
 void (async () => {
-  await Promise.race([playerIsBusy(), opened.then(needsFrame), patience()]).catch(() => {});
+  await Promise.race([playerHasBegun(), opened.then(needsFrame), patience()]).catch(() => {});
   const { drawFrame } = await import("./frame.tsx");
   await drawFrame(player, videoId, opened);
 })();
 
-/** The source is being fetched, or will not be: what stands around the player keeps nobody up. */
-function playerIsBusy(): Promise<unknown> {
+/** The first picture is there, or will not be: what stands around the player keeps nobody up. */
+function playerHasBegun(): Promise<unknown> {
   return new Promise((resolve) => {
-    for (const type of ["loadstart", "course-error"])
+    for (const type of ["loadeddata", "course-error"])
       player.addEventListener(type, resolve, { once: true });
   });
 }
