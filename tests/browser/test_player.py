@@ -132,6 +132,16 @@ async def test_the_element_plays_on_a_page_of_another_origin(theatre: Theatre) -
     await page.close()
 
 
+async def test_what_a_page_sets_before_the_module_is_there_counts(theatre: Theatre) -> None:
+    await theatre.enrol("quick")
+    page = await (await theatre.context()).new_page()
+    await page.goto(f"{theatre.friend}/early/quick")
+
+    await until(page, f"{VIDEO}.readyState >= 2")
+    assert await page.evaluate(f"{VIDEO}.playbackRate") == 1.5
+    await page.close()
+
+
 async def test_a_frame_is_played_by_messages(theatre: Theatre) -> None:
     await theatre.enrol("framed")
     page = await (await theatre.context()).new_page()

@@ -27,9 +27,19 @@ CHAPTERS = "WEBVTT\n\n00:00.000 --> 00:30.000\nBeginning\n\n00:30.000 --> 01:30.
 ELEMENT = """<!doctype html><title>Course site</title>
 <script type="module" src="{server}/static/course-video.js"></script>
 <div lang="{lang}"><course-video video="{video}" token="{token}"></course-video></div>"""
+EARLY = """<!doctype html><title>Course site</title><course-video></course-video>
+<script>
+  const element = document.querySelector("course-video");
+  element.getToken = () => "{token}";
+  element.playbackRate = 1.5;
+  element.video = "{video}";
+</script>
+<script type="module" src="{server}/static/course-video.js"></script>"""
 FRAME = """<!doctype html><title>Course site</title>
 <iframe src="{server}/embed/{video}#token={token}" allow="autoplay; fullscreen" width="640"
     height="360"></iframe>"""
+
+PAGES = {"element": ELEMENT, "early": EARLY, "frame": FRAME}
 
 
 def write_noise_mp4(path: Path) -> None:
@@ -123,7 +133,7 @@ async def opened_theatre(serve: Serve, directory: Path) -> AsyncIterator[Theatre
 @asynccontextmanager
 async def _sites(serve: Serve, video_id: str, *ports: int) -> AsyncIterator[None]:
     async def show(request: web.Request) -> web.Response:
-        html = {"element": ELEMENT, "frame": FRAME}[request.match_info["kind"]]
+        html = PAGES[request.match_info["kind"]]
         token = serve.token(request.match_info["user"])
         lang = request.query.get("lang", "")
         filled = html.format(server=serve.url, video=video_id, token=token, lang=lang)

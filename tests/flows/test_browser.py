@@ -287,6 +287,21 @@ async def test_a_session_outlives_its_page_and_signing_out_ends_it_everywhere(
     await expect(second.locator("h1")).to_have_text("Please sign in")
 
 
+async def test_who_signs_out_without_the_server_is_told_that_it_failed(
+    context: BrowserContext, service: Any
+) -> None:
+    page = await _open(context, service, "/", service.student_token)
+    await expect(page.locator(".lesson").first).to_be_visible()
+    await context.set_offline(True)
+
+    await page.get_by_role("button", name="student").click()
+    await page.get_by_role("button", name="Sign out").click()
+
+    await expect(page.locator(".toasts")).to_contain_text("You are still signed in")
+    await expect(page.locator(".lesson").first).to_be_visible()
+    await context.set_offline(False)
+
+
 async def test_a_link_that_renews_who_is_signed_in_asks_nothing(
     context: BrowserContext, service: Any
 ) -> None:

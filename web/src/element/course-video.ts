@@ -29,6 +29,11 @@ const FORWARDED = [
   ..."stalled suspend timeupdate volumechange waiting".split(" "),
 ];
 
+// What a page may have set before this module was there.
+const SETTABLE = [
+  ..."server video token videoTitle next heat currentTime volume muted playbackRate".split(" "),
+] as (keyof CourseVideoElement)[];
+
 const STALL_MS = 1_500;
 
 /** Asked for a token at the start, and again with `isRefused` when one has ended. */
@@ -72,10 +77,10 @@ export class CourseVideoElement extends HTMLElement {
   #isStallShown = false;
 
   /** Gives the token where it is not an attribute; asked again when the token has ended. */
-  getToken: GetToken | null = null;
+  getToken: GetToken | null = early(this, "getToken");
 
   /** Of a page of the service itself: the user whose session's cookie stands for a token. */
-  sessionUser: string | null = null;
+  sessionUser: string | null = early(this, "sessionUser");
 
   constructor() {
     super();
@@ -110,6 +115,7 @@ export class CourseVideoElement extends HTMLElement {
   }
 
   connectedCallback() {
+    this.#takeEarly();
     this.#listening = new AbortController();
     const { signal } = this.#listening;
     const target = this.getAttribute("hotkeys") === "page" ? document : this;
@@ -269,6 +275,17 @@ export class CourseVideoElement extends HTMLElement {
 
   set playbackRate(rate: number) {
     this.#deck.commands.setRate(rate);
+  }
+
+  // On an element without its class they are mere values, in the way of the accessors.
+  #takeEarly() {
+    const plain = this as Record<string, unknown>;
+    for (const name of SETTABLE) {
+      if (!Object.hasOwn(this, name)) continue;
+      const value = plain[name];
+      delete plain[name];
+      plain[name] = value;
+    }
   }
 
   // Several attributes set in a row are one opening.
@@ -514,3 +531,11 @@ export class CourseVideoElement extends HTMLElement {
 }
 
 if (!customElements.get("course-video")) customElements.define("course-video", CourseVideoElement);
+
+/** The value that a page has given to a property before the element had its class. */
+function early<Name extends "getToken" | "sessionUser">(
+  element: CourseVideoElement,
+  name: Name,
+): CourseVideoElement[Name] | null {
+  return Object.hasOwn(element, name) ? element[name] : null;
+}

@@ -2,9 +2,12 @@
 
 import { signal } from "@preact/signals";
 import { browserStore } from "../browser/stores.ts";
+import { showToast } from "../design/toasts.tsx";
 import { Api } from "../service/api.ts";
+import { ApiError } from "../service/client.ts";
 import { type Absence, endSession, signOut } from "../session/session.ts";
 import type { Viewer } from "../session/viewer.ts";
+import { text } from "../texts/texts.ts";
 
 const TEACHES = "coursestream.teaches";
 
@@ -46,7 +49,14 @@ export function leave(reason: Absence) {
 export async function signOutHere(viewer: Viewer) {
   const { settleKeptLessons } = await import("../session/kept_lessons.tsx");
   if (!(await settleKeptLessons(viewer.userId))) return;
-  await signOut(viewer);
+  try {
+    await signOut(viewer);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    // Only the server can take the cookie away: whoever leaves this device must know that it did not.
+    showToast({ message: text("signIn.notSignedOut"), tone: "bad", forMs: Infinity });
+    return;
+  }
   leave("signed-out");
 }
 

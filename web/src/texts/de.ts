@@ -95,6 +95,8 @@ export const de: Catalogue = {
     title: "Bitte melden Sie sich an",
     ended: "Ihre Anmeldung ist abgelaufen",
     signedOut: "Sie sind abgemeldet",
+    notSignedOut:
+      "Sie sind noch angemeldet: der Server ist nicht erreichbar. Melden Sie sich später erneut ab.",
     explanation: "Öffnen Sie diesen Dienst über den Link auf Ihrer Kursseite: er meldet Sie an.",
     back: "Danach kommen Sie zu diesem Video zurück.",
     again:

@@ -96,6 +96,7 @@ export const en = {
     title: "Please sign in",
     ended: "Your sign-in has ended",
     signedOut: "You are signed out",
+    notSignedOut: "You are still signed in: the server cannot be reached. Sign out again later.",
     explanation: "Open this service through the link in your course site: it signs you in.",
     back: "You then come back to this video.",
     again: "If you came that way and still see this page, go back there and follow the link again.",
