@@ -287,7 +287,7 @@ async def test_reports_older_than_the_server_takes_are_forgotten(outbox: Page) -
 
 
 async def test_web_storage_tells_at_once_whether_reports_wait(outbox: Page) -> None:
-    """What asks for the terms before all else cannot look into IndexedDB."""
+    """The script that asks for the terms before all else cannot look into IndexedDB."""
     marks = await outbox.evaluate(
         """async () => {
             const marks = () => Object.keys(localStorage)

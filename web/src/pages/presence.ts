@@ -47,17 +47,22 @@ export function leave(reason: Absence) {
 
 /** Ends the session; who keeps lessons on this device is asked about them, and may stay. */
 export async function signOutHere(viewer: Viewer) {
-  const { settleKeptLessons } = await import("../session/kept_lessons.tsx");
-  if (!(await settleKeptLessons(viewer.userId))) return;
+  // Without the server there is no such file either, unless an earlier page has fetched it.
+  const kept = await import("../session/kept_lessons.tsx").catch(() => null);
+  if (kept && !(await kept.settleKeptLessons(viewer.userId))) return;
+  if (kept && (await isSignedOut(viewer))) return leave("signed-out");
+  // Only the server can take the cookie away: whoever leaves this device must know that it did not.
+  showToast({ message: text("signIn.notSignedOut"), tone: "bad", forMs: Infinity });
+}
+
+async function isSignedOut(viewer: Viewer): Promise<boolean> {
   try {
     await signOut(viewer);
+    return true;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    // Only the server can take the cookie away: whoever leaves this device must know that it did not.
-    showToast({ message: text("signIn.notSignedOut"), tone: "bad", forMs: Infinity });
-    return;
+    return false;
   }
-  leave("signed-out");
 }
 
 /** Show the way to the studio, on the next pages from the beginning. */
