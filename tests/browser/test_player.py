@@ -224,6 +224,30 @@ async def test_everything_can_be_done_by_keys(theatre: Theatre) -> None:
     await expect(page.get_by_role("searchbox")).to_be_visible()
 
 
+async def test_fingers_jump_by_double_taps_and_far_by_a_swipe(theatre: Theatre) -> None:
+    page = await theatre.watch("toucher", has_touch=True)
+    surface = await page.locator(".surface").bounding_box()
+    assert surface is not None
+    left, y = surface["x"], surface["y"] + surface["height"] / 3
+    at = [left + surface["width"] * share for share in (0.1, 0.5, 0.9)]
+    touch = await page.context.new_cdp_session(page)
+
+    async def drag(*xs: float) -> None:
+        for number, x in enumerate(xs):
+            kind = "touchMove" if number else "touchStart"
+            points = [{"x": x, "y": y}]
+            await touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        await touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    for x, second in ((at[2], 10), (at[0], 0)):
+        await drag(x)
+        await drag(x)
+        await until(page, f"Math.abs({VIDEO}.currentTime - {second}) < 0.1")
+    await drag(at[0], at[0] + 40, at[1])
+    await until(page, f"{VIDEO}.currentTime > 30")
+    assert await page.evaluate(f"{VIDEO}.paused")
+
+
 async def test_a_search_in_the_transcript_leads_to_the_place(theatre: Theatre) -> None:
     page = await theatre.watch("searcher")
     await page.get_by_role("button", name="Transcript and chapters").click()
