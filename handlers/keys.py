@@ -14,6 +14,8 @@ from events.hot.playing import PlayingTermsReader
 from events.hot.video_facts import VideoReader
 from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.observations import Observations
+from events.insight.ranking import Standings
+from events.insight.stored_bytes import StoredBytes
 from events.log.emitter import Emitter
 from events.media.pictures import Pictures
 from events.media.traces import Traces
@@ -75,6 +77,8 @@ BALANCERS = web.AppKey("balancers", Balancers)
 DATABASE = web.AppKey("database", Database)
 METRICS = web.AppKey("metrics", Metrics)
 TRACES = web.AppKey("traces", Traces)
+STANDINGS = web.AppKey("standings", Standings)
+STORED_BYTES = web.AppKey("stored_bytes", StoredBytes)
 OBSERVATIONS = web.AppKey("observations", Observations)
 TRANSFER_WATCH = web.AppKey("transfer_watch", TransferWatch)
 CMCD_SESSIONS = web.AppKey("cmcd_sessions", CmcdSessions)

@@ -20,6 +20,8 @@ from events.errors import OUTAGES
 from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.folding import folding
 from events.insight.observations import Observations
+from events.insight.ranking import standings
+from events.insight.stored_bytes import stored_bytes
 from events.log.emitter import Emitter
 from events.log.log import Tail
 from events.log.retention import Retention
@@ -206,6 +208,8 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         app[keys.PEOPLE] = People(pool, pseudonyms)
         app[keys.ERASURES] = Erasures(pool, app[keys.PSEUDONYMS], app[keys.SEALED_PEOPLE])
         app[keys.DELETION] = Deletion(pool, config.trash_retention_s)
+        app[keys.STANDINGS] = standings(pool)
+        app[keys.STORED_BYTES] = stored_bytes(pool)
         settings = PictureSettings(list(config.thumbnail_sizes), config.thumbnail_quality)
         app[keys.PICTURES] = Pictures(pool, app[keys.STORAGE], app[keys.SANDBOX], settings)
         steps = MediaSteps(pool, app[keys.TRACES])

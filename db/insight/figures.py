@@ -1,12 +1,11 @@
-"""Figures of courses, videos and students, as they are shown.
+"""Figures of courses and videos, as they are shown.
 
 A course's viewers are bits of equally long strings here, so that unions over any days and videos
 are PostgreSQL's own `bit_or`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -80,23 +79,6 @@ CROSS JOIN LATERAL (
 ORDER BY u.viewers DESC, l.watched_cs DESC, l.video_id LIMIT %(limit)s
 """
 
-STUDENTS = """
-SELECT e.created_at, e.user_id, p.completed, p.started, p.watched_cs, p.last_seen_at
-FROM (
-    SELECT created_at, user_id FROM enrollments
-    WHERE course_id = %(course_id)s AND role = 'student'
-      AND (created_at, user_id) > (%(after_time)s, %(after_id)s)
-    ORDER BY created_at, user_id LIMIT %(limit)s
-) AS e CROSS JOIN LATERAL (
-    SELECT count(p.completed_at) AS completed, count(*) AS started,
-        coalesce(sum(round(p.watched_s::numeric * 100)), 0)::bigint AS watched_cs,
-        max(p.updated_at) AS last_seen_at
-    FROM progress p JOIN videos v ON v.id = p.video_id AND v.deleted_at IS NULL
-    WHERE p.user_id = e.user_id AND p.course_id = %(course_id)s
-) AS p
-ORDER BY e.created_at, e.user_id
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -140,16 +122,6 @@ class PopularVideo:
     title: str
     viewers: int
     watched_cs: int
-
-
-@dataclass(frozen=True, slots=True)
-class Student:
-    created_at: datetime
-    user_id: str
-    videos_completed: int
-    videos_started: int
-    watched_cs: int
-    last_seen_at: datetime | None
 
 
 async def read_viewing(
@@ -209,19 +181,6 @@ async def list_popular(
         PopularVideo(UUID(row.video_id), row.course_id, row.title, row.viewers, row.watched_cs)
         for row in await queries.fetch_all(sql, parameters)
     ]
-
-
-async def list_students(
-    queries: Queries, course_id: str, after: tuple[datetime, str], limit: int
-) -> Sequence[Student]:
-    """Students who are enrolled, in the order of their enrolment."""
-    parameters = {
-        "course_id": course_id,
-        "after_time": after[0],
-        "after_id": after[1],
-        "limit": limit,
-    }
-    return [Student(*row) for row in await queries.fetch_all(STUDENTS, parameters)]
 
 
 def _parameters(course_id: str | None, period: Period, video_id: UUID | None) -> dict[str, Any]:

@@ -9,9 +9,12 @@ from typing import Literal
 
 from db.pool import Queries
 
+MOST_DEAD = 1_000  # deliveries of a webhook that are counted
+
 Kind = Literal["video", "replacement", "rendition", "webhook"]
 
-# A rendition says once for all of its heights what failed; a webhook says the newest failure.
+# A rendition says once for all of its heights what failed; a webhook says what the last of the
+# events failed with, and counts no further than is worth a look.
 PROBLEMS = """
 SELECT 'video' AS kind, v.id::text AS subject_id, v.course_id, v.title, v.failure_code AS code,
     v.failure_detail AS detail, 1 AS count, v.updated_at AS at
@@ -27,16 +30,24 @@ FROM rungs r JOIN ladders l ON l.video_id = r.video_id
 JOIN videos v ON v.id = r.video_id AND v.deleted_at IS NULL
 WHERE r.state = 'failed' GROUP BY v.id, l.updated_at
 UNION ALL
-SELECT 'webhook', d.webhook_id, NULL, NULL, NULL,
-    (array_agg(d.failure ORDER BY d.died_at DESC))[1], count(*), max(d.died_at)
-FROM webhook_deliveries d WHERE d.died_at IS NOT NULL GROUP BY d.webhook_id
-ORDER BY at DESC NULLS LAST, subject_id LIMIT %s
+SELECT 'webhook', w.id, NULL, NULL, NULL, newest.failure, counted.dead, newest.died_at
+FROM webhooks w CROSS JOIN LATERAL (
+    SELECT d.failure, d.died_at FROM webhook_deliveries d
+    WHERE d.webhook_id = w.id AND d.died_at IS NOT NULL ORDER BY d.event_id DESC LIMIT 1
+) AS newest CROSS JOIN LATERAL (
+    SELECT count(*) AS dead FROM (
+        SELECT FROM webhook_deliveries d
+        WHERE d.webhook_id = w.id AND d.died_at IS NOT NULL LIMIT %(most_dead)s
+    ) AS dead
+) AS counted
+ORDER BY at DESC NULLS LAST, subject_id LIMIT %(limit)s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceProblem:
-    """`subject_id` is of a video or a webhook; `count` how many renditions or deliveries."""
+    """`subject_id` is of a video or a webhook; `count` how many renditions, or deliveries up to
+    `MOST_DEAD`."""
 
     kind: Kind
     subject_id: str
@@ -49,4 +60,5 @@ class ServiceProblem:
 
 
 async def list_problems(queries: Queries, limit: int) -> list[ServiceProblem]:
-    return [ServiceProblem(*row) for row in await queries.fetch_all(PROBLEMS, (limit,))]
+    parameters = {"limit": limit, "most_dead": MOST_DEAD}
+    return [ServiceProblem(*row) for row in await queries.fetch_all(PROBLEMS, parameters)]

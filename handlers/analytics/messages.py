@@ -7,8 +7,9 @@ from uuid import UUID
 import msgspec
 
 from db.insight import figures
-from db.insight.figures import NO_VIEWING, PopularVideo, Student
+from db.insight.figures import NO_VIEWING, PopularVideo
 from db.insight.rollups import Curve
+from db.insight.students import Student
 from events.insight.curves import Steps
 from events.insight.figures import (
     RetentionCurve,
@@ -84,22 +85,30 @@ class VideoAnalytics(CourseAnalytics, frozen=True, kw_only=True):
 
 
 class StudentView(msgspec.Struct, frozen=True):
-    """`last_seen_at` is null for who never watched."""
+    """`last_seen_at` is null for who never watched, `stopped_in` (a video, with its title and the
+    position in it) for who completed the lesson that they watched last, too."""
 
     user_id: str
     videos_completed: int
     videos_started: int
     watched_seconds: float
     last_seen_at: datetime | None
+    stopped_in: UUID | None
+    stopped_in_title: str | None
+    stopped_at: float | None
 
     @staticmethod
     def of(student: Student, naming: Naming) -> "StudentView":
+        place = student.stopped_at
         return StudentView(
             naming.shown(student.user_id),
             student.videos_completed,
             student.videos_started,
             student.watched_cs / 100,
             student.last_seen_at,
+            place.video_id if place else None,
+            place.title if place else None,
+            place.position_s if place else None,
         )
 
 

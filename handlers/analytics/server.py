@@ -9,8 +9,8 @@ from datetime import datetime
 import msgspec
 from aiohttp import web
 
-from db import jobs, space
-from db.insight import problems, storage_shares
+from db import jobs
+from db.insight import problems
 from db.insight.problems import Kind, ServiceProblem
 from db.insight.storage_shares import StorageShare
 from db.progress import sessions
@@ -91,7 +91,8 @@ class StorageShareView(msgspec.Struct, frozen=True):
 
 
 class StorageView(msgspec.Struct, frozen=True, kw_only=True):
-    """`used_bytes` is what the quota counts; the largest courses come first."""
+    """`used_bytes` is what the quota counts; the largest courses come first. Both may be seconds
+    old, since all files are summed up; the disk's are of this moment."""
 
     disk_bytes: int
     free_bytes: int
@@ -138,14 +139,14 @@ async def get_storage(request: web.Request) -> web.Response:
     _require_operator(request)
     app = request.app
     disk = await read_space(app[keys.STORAGE].root, app[keys.DISK])
-    shares = await storage_shares.list_shares(app[keys.DATABASE], MOST_COURSES)
+    stored = await app[keys.STORED_BYTES].get(MOST_COURSES)
     return answer_json(
         StorageView(
             disk_bytes=disk.size_bytes,
             free_bytes=disk.free_bytes,
-            used_bytes=await space.read_used_bytes(app[keys.DATABASE]),
+            used_bytes=stored.used_bytes,
             quota_bytes=app[keys.UPLOAD_SETTINGS].quota_bytes,
-            courses=[StorageShareView.of(share) for share in shares],
+            courses=[StorageShareView.of(share) for share in stored.courses],
         )
     )
 

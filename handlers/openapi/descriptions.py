@@ -116,6 +116,26 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "The last days, today included.",
         {"type": "integer", "enum": [1, 7, 30], "default": 7},
     ),
+    "sort_students": _query(
+        "sort",
+        "By which figure; students of equal figures by name.",
+        {
+            "type": "string",
+            "enum": [
+                "enrolled",
+                "user_id",
+                "videos_completed",
+                "watched_seconds",
+                "last_seen_at",
+            ],
+            "default": "enrolled",
+        },
+    ),
+    "direction": _query(
+        "direction",
+        "Rising or falling; who never watched was seen before all others.",
+        {"type": "string", "enum": ["asc", "desc"], "default": "asc"},
+    ),
     "types": _query(
         "types",
         "Only these types, separated by commas.",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from db.insight import figures, recount, rollups
+from db.insight import figures, recount, rollups, students
 from db.insight.figures import Period
 from db.pool import Database, open_database
 
@@ -113,7 +113,7 @@ async def test_no_figure_scans_what_grows_with_the_installation(queries: Any) ->
     await figures.count_active(queries, "c7")
     await figures.count_active(queries, "c7", video.video_id)
     await figures.count_viewers(queries, video.video_id)
-    await figures.list_students(queries, "c7", (BEGINNING, ""), 51)
+    await students.list_students(queries, "c7", (BEGINNING, ""), 51)
     await rollups.read_facts(queries, [video.video_id])
     await recount.list_uncounted_of_course(queries, "c7")
     await recount.list_viewers(queries, video.video_id)

@@ -29,6 +29,7 @@ from db.insight import (
     rollups,
     session_search,
     storage_shares,
+    students,
 )
 from db.insight import recount as viewing_recount
 from db.insight.changes import Conditions, QualityFigures, ViewingChange
@@ -144,7 +145,9 @@ TEACHER = replace(STUDENT, user_id="teacher0", instructor_course_ids=["c0"], stu
 ADMIN = replace(STUDENT, user_id="root", is_privileged=True, student_course_ids=[])
 HOURLY = "by one process, once an hour"
 BY_COMMAND = "by the operator, while lectures are taken over"
-SHOWN = "0.2 s of 100,000 videos, for an operator's page, and once in five minutes for the metrics"
+SHOWN = (
+    "0.2 s of 100,000 videos, kept for 4 s (remembered.py), and every five minutes for the metrics"
+)
 SUM = "0.2 s of 100,000 videos, when an upload begins"
 MOST_EVENTS = 10_001  # events.stream: more than these are a reset
 
@@ -436,7 +439,7 @@ _OPERATING = (
     call(operating_figures.count_open_uploads),
     call(operating_figures.read_standbys),
     Call(storage_shares.list_shares, (20,), most_rows=75_000, reason=SHOWN),
-    Call(problems.list_problems, (100,), most_rows=30_000, reason=SHOWN),
+    call(problems.list_problems, 100),
     call(steps.add, [StepCounts("remux", "done", [0, 1], 0.5)]),
     call(steps.list_all),
 )
@@ -509,6 +512,7 @@ QUALITY = NumberedQuality(
 )
 STUDENT_SEARCH, HELP_DESK = Searcher("u7", False), Searcher("root", True)
 FIRST_SESSION = (BEGINNING, "", NO_ID, "")
+RANKED = "all progress of a course is summed up, at most a twentieth of the time (ranking.py)"
 BYTES = "all users of the course are summed, for each day"
 
 _INSIGHT = (
@@ -558,7 +562,9 @@ _INSIGHT = (
     call(figures.count_active, "c0"),
     call(figures.list_videos, "c0"),
     call(figures.list_popular, PERIOD, None, 50),
-    call(figures.list_students, "c0", (BEGINNING, ""), 51),
+    call(students.list_students, "c0", (BEGINNING, ""), 51),
+    call(students.list_named, "c0", [f"u{number}" for number in range(51)]),
+    Call(students.list_standings, ("c0",), most_rows=100_000, reason=RANKED),
 )
 
 CALLS = (

@@ -207,6 +207,9 @@ async def test_students_are_listed_in_pages_with_how_far_they_are(course: Course
         "videos_started": 0,
         "watched_seconds": 0.0,
         "last_seen_at": None,
+        "stopped_in": None,
+        "stopped_in_title": None,
+        "stopped_at": None,
     }
     assert first["items"][0] == {"user_id": course.student, **never}
     seen = first["items"][1]
@@ -216,6 +219,9 @@ async def test_students_are_listed_in_pages_with_how_far_they_are(course: Course
         "videos_completed": 0,
         "videos_started": 2,
         "watched_seconds": 9.0,
+        "stopped_in": other,
+        "stopped_in_title": "Title",
+        "stopped_at": 0.0,
     }
     assert rest == {"items": [{"user_id": "ida", **never}], "next_cursor": None}
 
@@ -336,7 +342,7 @@ async def test_tables_are_csv_where_that_is_accepted(course: Course) -> None:
 async def test_all_students_are_streamed_as_csv(
     course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.analytics.courses.STUDENTS_AT_ONCE", 2)
+    monkeypatch.setattr("handlers.analytics.students.AT_ONCE", 2)
     for number in range(4):
         await course.enroll(f"learner-{number}")
 
@@ -344,7 +350,7 @@ async def test_all_students_are_streamed_as_csv(
 
     assert found[0] == list(StudentView.__struct_fields__)
     assert [row[0] for row in found[1:]] == [course.student, *(f"learner-{n}" for n in range(4))]
-    assert found[1][1:] == ["0", "0", "0.0", ""]
+    assert found[1][1:] == ["0", "0", "0.0", "", "", "", ""]
 
 
 @pytest.mark.parametrize(("text", "shown"), WIDE_CELLS.items())

@@ -1,0 +1,137 @@
+"""How far the students of a course are; where each of them stopped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from db.pool import Queries, Row
+
+# Of the videos that are not deleted. `stopped` is the lesson of the newest report.
+FIGURES = """
+CROSS JOIN LATERAL (
+    SELECT count(p.completed_at) AS completed, count(*) AS started,
+        coalesce(sum(round(p.watched_s::numeric * 100)), 0)::bigint AS watched_cs,
+        max(p.updated_at) AS last_seen_at
+    FROM progress p JOIN videos v ON v.id = p.video_id AND v.deleted_at IS NULL
+    WHERE p.user_id = e.user_id AND p.course_id = %(course_id)s
+) AS p
+LEFT JOIN LATERAL (
+    SELECT p.video_id::text AS video_id, v.title, p.position_s, p.completed_at IS NULL AS is_open
+    FROM progress p JOIN videos v ON v.id = p.video_id AND v.deleted_at IS NULL
+    WHERE p.user_id = e.user_id AND p.course_id = %(course_id)s
+    ORDER BY p.updated_at DESC, p.video_id LIMIT 1
+) AS stopped ON true
+"""
+COLUMNS = """
+e.created_at, e.user_id, p.completed, p.started, p.watched_cs, p.last_seen_at,
+stopped.video_id, stopped.title, stopped.position_s, stopped.is_open
+"""
+
+BY_ENROLLMENT = f"""
+SELECT {COLUMNS}
+FROM (
+    SELECT created_at, user_id FROM enrollments
+    WHERE course_id = %(course_id)s AND role = 'student'
+      AND (created_at, user_id) > (%(after_time)s, %(after_id)s)
+    ORDER BY created_at, user_id LIMIT %(limit)s
+) AS e {FIGURES}
+ORDER BY e.created_at, e.user_id
+"""
+
+NAMED = f"""
+SELECT {COLUMNS}
+FROM (
+    SELECT created_at, user_id FROM enrollments
+    WHERE course_id = %(course_id)s AND role = 'student' AND user_id = ANY(%(user_ids)s)
+) AS e {FIGURES}
+"""
+
+# All progress of the course is summed up: who asks remembers the answer (`events.insight.ranking`).
+ALL = """
+SELECT e.created_at, e.user_id, coalesce(p.completed, 0) AS completed,
+    coalesce(p.watched_s, 0) AS watched_s, p.last_seen_at
+FROM enrollments e LEFT JOIN (
+    SELECT p.user_id, count(p.completed_at) AS completed, sum(p.watched_s) AS watched_s,
+        max(p.updated_at) AS last_seen_at
+    FROM progress p JOIN videos v ON v.id = p.video_id AND v.deleted_at IS NULL
+    WHERE p.course_id = %(course_id)s GROUP BY p.user_id
+) AS p ON p.user_id = e.user_id
+WHERE e.course_id = %(course_id)s AND e.role = 'student'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedPlace:
+    """Where a student stopped in a lesson that they have not completed."""
+
+    video_id: UUID
+    title: str
+    position_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    created_at: datetime
+    user_id: str
+    videos_completed: int
+    videos_started: int
+    watched_cs: int
+    last_seen_at: datetime | None
+    stopped_at: StoppedPlace | None
+    """None, too, where the lesson they watched last is completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What students of a course are sorted by."""
+
+    created_at: datetime
+    user_id: str
+    videos_completed: int
+    watched_s: float
+    last_seen_at: datetime | None
+
+
+async def list_students(
+    queries: Queries, course_id: str, after: tuple[datetime, str], limit: int
+) -> Sequence[Student]:
+    """Students who are enrolled, in the order of their enrolment."""
+    parameters = {
+        "course_id": course_id,
+        "after_time": after[0],
+        "after_id": after[1],
+        "limit": limit,
+    }
+    return [_student(row) for row in await queries.fetch_all(BY_ENROLLMENT, parameters)]
+
+
+async def list_named(
+    queries: Queries, course_id: str, user_ids: Sequence[str]
+) -> Sequence[Student]:
+    """Those of these users who are enrolled as students, in the order of the ids."""
+    parameters = {"course_id": course_id, "user_ids": list(user_ids)}
+    rows = await queries.fetch_all(NAMED, parameters)
+    found = {row.user_id: _student(row) for row in rows}
+    return [found[user_id] for user_id in user_ids if user_id in found]
+
+
+async def list_standings(queries: Queries, course_id: str) -> list[Standing]:
+    """Reads all progress of the course."""
+    rows = await queries.fetch_all(ALL, {"course_id": course_id})
+    return [Standing(*row) for row in rows]
+
+
+def _student(row: Row) -> Student:
+    place = None
+    if row.video_id is not None and row.is_open:
+        place = StoppedPlace(UUID(row.video_id), row.title, row.position_s)
+    return Student(
+        row.created_at,
+        row.user_id,
+        row.completed,
+        row.started,
+        row.watched_cs,
+        row.last_seen_at,
+        place,
+    )
