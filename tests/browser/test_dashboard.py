@@ -20,6 +20,7 @@ from tests.browser.pictures import take_picture
 from tests.browser.studio import Studio, opened_studio
 from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, served_from
+from tests.waiting import wait_until
 
 LENGTH_S = 60
 WIDTHS = (390, 1280, 2560)
@@ -34,6 +35,8 @@ VIEWERS: dict[str, list[list[list[float]]]] = {
     "eli": [[[0, 18], [32, 44]]],
     "fay": [[[0, 9]]],
 }
+QUALITY = {"startup_ms": 640, "stalls": 1, "stalled_ms": 150, "error": None}
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 YESTERDAY = "UPDATE viewing_days SET day = day - %s WHERE day = current_date"
 FAILED = """
 INSERT INTO videos (id, course_id, module_id, title, original_filename, status, failure_code,
@@ -74,9 +77,10 @@ class Taught:
                     "position": watched[-1][1],
                     "watched": watched,
                     "event": event,
+                    "quality": QUALITY,
                 }
                 path = f"/api/v1/videos/{video['id']}/progress"
-                await call(student, "PUT", path, json=said)
+                await call(student, "PUT", path, json=said, headers={"User-Agent": FIREFOX})
 
     async def read(self, path: str) -> Any:
         async with self.studio.serve.client("root", "admin") as admin:
@@ -132,7 +136,8 @@ async def taught(serving: Serve) -> AsyncIterator[Taught]:
 
 
 def _tile(page: Page, name: str) -> Any:
-    return page.locator(".tile", has_text=name).locator("dd").first
+    named = page.get_by_text(name, exact=True)
+    return page.locator(".tile").filter(has=named).locator("dd").first
 
 
 async def test_figures_are_those_of_the_api_and_follow_a_report(taught: Taught) -> None:
@@ -152,7 +157,7 @@ async def test_figures_are_those_of_the_api_and_follow_a_report(taught: Taught) 
     await _shows(page, after)
     await expect(page.locator(".activity")).to_contain_text("gus")
     row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="gus"))
-    await expect(row).to_contain_text("1 of 1")
+    await expect(row).to_contain_text("1 of 3")
     assert "period=all" in page.url
 
 
@@ -162,7 +167,7 @@ async def _shows(page: Page, figures: Any) -> None:
     await expect(_tile(page, "Sessions")).to_have_text(str(figures["sessions"]))
     await expect(_tile(page, "Completions")).to_have_text(str(figures["completions"]))
     minutes = round(figures["watched_seconds"] / 60)
-    await expect(_tile(page, "Watched").first).to_have_text(f"{minutes} min")
+    await expect(_tile(page, "Watched")).to_have_text(f"{minutes} min")
     for video in figures["videos"]:
         row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{video['video_id']}']"))
         await expect(row.get_by_role("cell").first).to_have_text(str(video["viewers"]))
@@ -268,6 +273,70 @@ async def test_students_come_a_page_at_a_time(taught: Taught) -> None:
     await expect(students.get_by_role("button", name="Next page")).to_be_disabled()
     await students.get_by_role("button", name="Previous page").click()
     await expect(students.get_by_role("rowheader").first).to_have_text("student-1")
+
+
+async def test_students_are_sorted_and_lead_to_where_they_stopped(taught: Taught) -> None:
+    page = await taught.studio.open("tess", "/dashboard/courses/optics?period=all")
+    students = page.get_by_role("region", name="Students")
+    by_name = students.get_by_role("columnheader", name="Student", exact=True)
+    for sort, head, direction, said in (
+        ("user_id", "Student", "asc", "ascending"),
+        ("user_id", "Student", "desc", "descending"),
+        ("watched_seconds", "Watched", "desc", "descending"),
+        ("last_seen_at", "Last seen", "desc", "descending"),
+        ("videos_completed", "Completed", "desc", "descending"),
+    ):
+        await students.get_by_role("button", name=head, exact=True).click()
+        column = students.get_by_role("columnheader", name=head, exact=True)
+        await expect(column).to_have_attribute("aria-sort", said)
+        path = f"courses/optics/students?sort={sort}&direction={direction}"
+        listed = (await taught.read(path))["items"]
+        names = [student["user_id"] for student in listed]
+        await expect(students.get_by_role("rowheader")).to_have_text(names)
+    assert await by_name.get_attribute("aria-sort") is None
+
+    dee = next(student for student in listed if student["user_id"] == "dee")
+    assert (dee["stopped_in"], dee["stopped_at"]) == (taught.watched["id"], 48.0)
+    await students.get_by_role("row", name="dee").get_by_role("link").click()
+    place = page.locator("course-video")
+    await wait_until(lambda: place.evaluate("(player) => player.currentTime"), lambda at: at == 48)
+
+
+async def test_quality_is_that_of_the_api(taught: Taught) -> None:
+    for path in ("courses/optics", f"videos/{taught.watched['id']}"):
+        page = await taught.studio.open("tess", f"/dashboard/{path}?period=all")
+        quality = page.get_by_role("region", name="How well it played")
+        await expect(quality).to_be_visible()
+        figures = await taught.read(f"{path}/quality")
+        score, startup, stalled, errors, sessions = _quality(figures["all"])
+        await expect(_tile(page, "Startup score")).to_have_text(score)
+        await expect(_tile(page, "Startup")).to_have_text(startup)
+        await expect(_tile(page, "Time stalled")).to_have_text(stalled)
+        await expect(_tile(page, "Sessions with errors")).to_have_text(errors)
+        await expect(_tile(page, "Measured sessions")).to_have_text(sessions)
+        for group, of, name in (
+            ("Device", "desktop", "Computer"),
+            ("Browser", "Firefox", "Firefox"),
+        ):
+            await quality.get_by_text(group, exact=True).first.click()
+            shown = next(one for one in figures[f"{group.lower()}s"] if one["of"] == of)
+            cells = quality.get_by_role("row", name=name).get_by_role("cell")
+            await expect(cells).to_have_text(_quality(shown))
+
+
+def _quality(figures: Any) -> list[str]:
+    """Score, startup, time stalled, sessions with errors, sessions: as the page writes them."""
+
+    def short(number: float) -> str:
+        return f"{number:.2f}".rstrip("0").rstrip(".")
+
+    return [
+        f"{figures['startup_score']:.0f}",
+        f"{short(figures['startup_ms'] / 1000)} s",
+        f"{short(100 * figures['stall_ratio'])}%",
+        str(figures["sessions_with_errors"]),
+        str(figures["sessions"]),
+    ]
 
 
 async def test_the_operator_sees_the_server_live(taught: Taught) -> None:

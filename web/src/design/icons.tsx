@@ -26,6 +26,7 @@ const PATHS = {
   pause: "M8.5 5v14m7-14v14",
   pencil: "m4 20 1-4L16.5 4.5a2 2 0 0 1 3 3L8 19z",
   plus: "M12 5v14M5 12h14",
+  sort: "M8 10l4-4 4 4M8 14l4 4 4-4",
   swap: "M4 8h14m-4-4 4 4-4 4M20 16H6m4-4-4 4 4 4",
   trash: "M4 7h16M9.5 7V4.5h5V7M6.5 7l.8 12.5h9.4L17.5 7M10 11v5m4-5v5",
   up: "M12 19V5m-6 6 6-6 6 6",

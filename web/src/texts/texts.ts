@@ -71,6 +71,12 @@ export function number(value: number, digits = 0): string {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
 }
 
+/** A share that is mostly far below one percent: "0.08%". */
+export function smallShare(ratio: number): string {
+  const form = { style: "percent", maximumFractionDigits: 2 } as const;
+  return new Intl.NumberFormat(locale, form).format(ratio);
+}
+
 /** Time in the unit that suits it, for sums: "45 sec", "12 min", "1,234.5 hr". */
 export function timeSum(seconds: number): string {
   const [unit, length] =

@@ -14,7 +14,13 @@ import { PeriodChoice, usePeriod } from "../parts/period_choice.tsx";
 import { ViewingTiles } from "../parts/tiles.tsx";
 import { Freshness, Unanswered } from "../parts/trouble.tsx";
 import { isPlayingIn, useFresh } from "../parts/use_fresh.ts";
-import { type CourseFigures, courseFiguresUrl, type VideoRow } from "../service/figures.ts";
+import { QualitySection } from "../quality/quality_section.tsx";
+import {
+  type CourseFigures,
+  courseFiguresUrl,
+  qualityUrl,
+  type VideoRow,
+} from "../service/figures.ts";
 import { StudentsTable } from "./students_table.tsx";
 import { VideosTable } from "./videos_table.tsx";
 
@@ -85,7 +91,13 @@ function Figures({ courseId, since, figures }: FiguresProps) {
           </EmptyState>
         )}
         <VideosTable courseId={courseId} since={since} videos={figures.videos} />
-        <StudentsTable courseId={courseId} />
+        <StudentsTable courseId={courseId} lessons={figures.videos.length} />
+        <QualitySection
+          url={qualityUrl(courseFiguresUrl(courseId, since))}
+          name={courseId}
+          isChangedBy={isPlayingIn(courseId)}
+          titles={titlesOf(figures.videos)}
+        />
       </div>
       <LiveViewers courseId={courseId} videos={figures.videos} />
     </div>
@@ -99,6 +111,10 @@ function LiveViewers({ courseId, videos }: { courseId: string; videos: readonly 
     () => listen((type, event) => event.course_id === courseId && activity.apply(type, event)),
     [courseId],
   );
-  const titles = new Map(videos.map(({ video_id: id, title }) => [id, title]));
+  const titles = titlesOf(videos);
   return <ActivityPanel activity={activity} titleOf={(id) => titles.get(id) ?? null} />;
+}
+
+function titlesOf(videos: readonly VideoRow[]): Map<string, string> {
+  return new Map(videos.map(({ video_id: id, title }) => [id, title]));
 }

@@ -1,6 +1,7 @@
-// The students of a course, a page at a time as the service lists them: by their enrolment.
+// The students of a course, a page at a time, by the figure that the reader chooses.
 
 import { useState } from "preact/hooks";
+import { clock } from "../../browser/elements.ts";
 import { Button } from "../../design/button.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { EmptyState } from "../../design/states.tsx";
@@ -9,27 +10,44 @@ import { CsvButton } from "../parts/csv_button.tsx";
 import { Part } from "../parts/trouble.tsx";
 import { isPlayingIn, useFresh } from "../parts/use_fresh.ts";
 import {
+  type StudentFigure,
+  type StudentOrder,
   type StudentPage,
   type StudentRow,
   studentsPageUrl,
   studentsUrl,
 } from "../service/figures.ts";
+import { SortHead } from "./sort_head.tsx";
 
 const ROWS_A_PAGE = 50;
+const BY_ENROLMENT: StudentOrder = { figure: "enrolled", isDescending: false };
 
-export function StudentsTable({ courseId }: { courseId: string }) {
+interface StudentsTableProps {
+  courseId: string;
+  /** How many lessons the course has. */
+  lessons: number;
+}
+
+export function StudentsTable({ courseId, lessons }: StudentsTableProps) {
+  const [order, setOrder] = useState(BY_ENROLMENT);
   const [cursors, turn] = useState<readonly (string | null)[]>([null]); // to this page, and before
   const isPlaying = isPlayingIn(courseId);
-  const url = studentsPageUrl(courseId, cursors.at(-1) ?? null, ROWS_A_PAGE);
+  const url = studentsPageUrl(courseId, order, cursors.at(-1) ?? null, ROWS_A_PAGE);
   const students = useFresh<StudentPage>(url, {
     isChangedBy: (type, event) =>
       isPlaying(type, event) || (type === "enrollment.changed" && event.course_id === courseId),
   });
+  const sort = (next: StudentOrder) => {
+    setOrder(next);
+    turn([null]);
+  };
   return (
     <section aria-labelledby="students-title">
       <h2 id="students-title">{text("dashboard.students")}</h2>
       <div class="tools">
-        <p class="quiet">{text("dashboard.studentsOrder")}</p>
+        <p class="quiet">
+          {text(order.figure === "enrolled" ? "dashboard.studentsOrder" : "dashboard.studentsAll")}
+        </p>
         <CsvButton
           url={studentsUrl(courseId)}
           name={`${courseId}-students`}
@@ -40,7 +58,7 @@ export function StudentsTable({ courseId }: { courseId: string }) {
         {(page) =>
           page.items.length || cursors.length > 1 ? (
             <>
-              <Rows rows={page.items} />
+              <Rows rows={page.items} lessons={lessons} order={order} sort={sort} />
               <Turning page={page} cursors={cursors} turn={turn} />
             </>
           ) : (
@@ -89,35 +107,59 @@ function Turning({ page, cursors, turn }: TurningProps) {
   );
 }
 
-function Rows({ rows }: { rows: readonly StudentRow[] }) {
+interface RowsProps {
+  rows: readonly StudentRow[];
+  lessons: number;
+  order: StudentOrder;
+  sort: (order: StudentOrder) => void;
+}
+
+function Rows({ rows, lessons, order, sort }: RowsProps) {
+  const head = (figure: StudentFigure, title: string, className = "") => (
+    <SortHead figure={figure} title={title} order={order} sort={sort} class={className} />
+  );
   return (
     <div class="table-frame card">
       <table class="table">
         <thead>
           <tr>
-            <th scope="col">{text("dashboard.student")}</th>
-            <th scope="col">{text("dashboard.completedOfStarted")}</th>
-            <th scope="col">{text("dashboard.metrics.watched")}</th>
-            <th scope="col" class="wide-only">
-              {text("dashboard.lastSeen")}
-            </th>
+            {head("user_id", text("dashboard.student"))}
+            {head("videos_completed", text("dashboard.completedOfAll"))}
+            {head("watched_seconds", text("dashboard.metrics.watched"), "wide-only")}
+            {head("last_seen_at", text("dashboard.lastSeen"), "wide-only")}
+            <th scope="col">{text("dashboard.stoppedAt")}</th>
           </tr>
         </thead>
         <tbody>
           {rows.map((row) => (
             <tr key={row.user_id}>
               <th scope="row">{row.user_id}</th>
-              <td>
-                {text("dashboard.of", { count: row.videos_completed, all: row.videos_started })}
-              </td>
-              <td>{timeSum(row.watched_seconds)}</td>
+              <td>{text("dashboard.of", { count: row.videos_completed, all: lessons })}</td>
+              <td class="wide-only">{timeSum(row.watched_seconds)}</td>
               <td class="wide-only quiet">
                 {row.last_seen_at ? dateTime(row.last_seen_at) : text("dashboard.never")}
+              </td>
+              <td>
+                <Stopped row={row} />
               </td>
             </tr>
           ))}
         </tbody>
       </table>
     </div>
+  );
+}
+
+function Stopped({
+  row: { stopped_in: id, stopped_in_title: title, stopped_at },
+}: {
+  row: StudentRow;
+}) {
+  if (id === null) return <span class="quiet">–</span>;
+  const at = Math.floor(stopped_at ?? 0);
+  return (
+    <a href={`/watch/${encodeURIComponent(id)}?t=${at}`}>
+      {text("dashboard.stoppedIn", { title: title ?? "", time: clock(at) })}
+    </a>
   );
 }

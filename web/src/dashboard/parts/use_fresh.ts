@@ -63,3 +63,9 @@ export function isPlayingIn(courseId: string) {
   return (type: string, event: LiveEvent) =>
     type.startsWith("playback.") && event.course_id === courseId;
 }
+
+/** True for events of people who watch this lesson. */
+export function isPlayingOf(videoId: string) {
+  return (type: string, event: LiveEvent) =>
+    type.startsWith("playback.") && event.video_id === videoId;
+}

@@ -46,7 +46,43 @@ export interface StudentRow {
   videos_started: number;
   watched_seconds: number;
   last_seen_at: string | null;
+  /** The lesson that was watched last and is not completed, and the place in it. */
+  stopped_in: string | null;
+  stopped_in_title: string | null;
+  stopped_at: number | null;
 }
+
+export type StudentFigure =
+  | "enrolled"
+  | "user_id"
+  | "videos_completed"
+  | "watched_seconds"
+  | "last_seen_at";
+
+export interface StudentOrder {
+  figure: StudentFigure;
+  isDescending: boolean;
+}
+
+/** Quality of playback of one group; all but `viewers` is null where it is withheld. */
+export interface QualityRow {
+  of: string;
+  viewers: number;
+  withheld: "too-few" | null;
+  sessions: number | null;
+  exits_before_start: number | null;
+  failures_before_start: number | null;
+  sessions_with_errors: number | null;
+  startup_ms: number | null;
+  startup_score: number | null;
+  sessions_with_stalls: number | null;
+  stall_ratio: number | null;
+}
+
+export const QUALITY_GROUPS = ["devices", "browsers", "networks", "days", "videos"] as const;
+export type QualityGroup = (typeof QUALITY_GROUPS)[number];
+
+export type QualityFigures = { all: QualityRow } & Record<QualityGroup, QualityRow[]>;
 
 export interface StudentPage {
   items: StudentRow[];
@@ -115,9 +151,21 @@ export function studentsUrl(courseId: string): string {
   return `${ROOT}/courses/${encodeURIComponent(courseId)}/students`;
 }
 
-export function studentsPageUrl(courseId: string, cursor: string | null, limit: number): string {
-  const query = new URLSearchParams({ limit: `${limit}`, ...(cursor && { cursor }) });
-  return `${studentsUrl(courseId)}?${query}`;
+export function studentsPageUrl(
+  courseId: string,
+  { figure, isDescending }: StudentOrder,
+  cursor: string | null,
+  limit: number,
+): string {
+  const direction = isDescending ? "desc" : "asc";
+  const order = { sort: figure, direction, limit: `${limit}` };
+  return `${studentsUrl(courseId)}?${new URLSearchParams({ ...order, ...(cursor && { cursor }) })}`;
+}
+
+/** The address of the quality of a course or a video, by that of its figures. */
+export function qualityUrl(figuresUrl: string): string {
+  const [path, query] = figuresUrl.split("?");
+  return `${path}/quality${query ? `?${query}` : ""}`;
 }
 
 export const POPULAR_DAYS = ["1", "7", "30"] as const;

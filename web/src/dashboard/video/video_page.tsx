@@ -13,8 +13,9 @@ import { CsvButton } from "../parts/csv_button.tsx";
 import { PeriodChoice, usePeriod } from "../parts/period_choice.tsx";
 import { ViewingTiles } from "../parts/tiles.tsx";
 import { Freshness, Unanswered } from "../parts/trouble.tsx";
-import { useFresh } from "../parts/use_fresh.ts";
-import { type VideoFigures, videoFiguresUrl } from "../service/figures.ts";
+import { isPlayingOf, useFresh } from "../parts/use_fresh.ts";
+import { QualitySection } from "../quality/quality_section.tsx";
+import { qualityUrl, type VideoFigures, videoFiguresUrl } from "../service/figures.ts";
 import { courseFiguresAddress } from "../service/routes.ts";
 import { RetentionChart } from "./retention_chart.tsx";
 
@@ -23,7 +24,7 @@ export function VideoPage({ videoId }: { videoId: string }) {
   const { period, since, choose } = usePeriod();
   const url = videoFiguresUrl(videoId, since);
   const figures = useFresh<VideoFigures>(url, {
-    isChangedBy: (type, event) => type.startsWith("playback.") && event.video_id === videoId,
+    isChangedBy: isPlayingOf(videoId),
   });
   const video = useFresh<Video>(`/api/v1/videos/${encodeURIComponent(videoId)}`);
   const title = video.value?.title;
@@ -82,6 +83,11 @@ function Figures({ videoId, since, figures }: FiguresProps) {
       <ViewingTiles figures={figures} />
       <Retention videoId={videoId} figures={figures} />
       {figures.days.length > 0 && <DaysChart days={figures.days} since={since} />}
+      <QualitySection
+        url={qualityUrl(videoFiguresUrl(videoId, since))}
+        name={videoId}
+        isChangedBy={isPlayingOf(videoId)}
+      />
     </div>
   );
 }

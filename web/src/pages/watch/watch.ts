@@ -13,6 +13,7 @@ const FRAME_PATIENCE_MS = 400;
 applyLanguage();
 const player = document.getElementById("player") as CourseVideoElement;
 const videoId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+beginAt(location.search);
 const opened = open();
 void (async () => {
   await Promise.race([playerHasBegun(), opened.then(needsFrame), patience()]).catch(() => {});
@@ -46,6 +47,16 @@ async function open(): Promise<Viewer | Absence | null> {
   else if (await isServiceAway()) return playAlone();
   if (adopted instanceof Error) throw adopted;
   return adopted;
+}
+
+/** Begin at the second that a link names (`?t=754`), once; later the lesson goes on as always. */
+function beginAt(address: string) {
+  const startS = Number.parseFloat(new URLSearchParams(address).get("t") ?? "");
+  if (!(startS >= 0)) return;
+  const seek = () => {
+    player.currentTime = startS;
+  };
+  player.addEventListener("course-ready", seek, { once: true });
 }
 
 function play({ userId, token }: Viewer) {
