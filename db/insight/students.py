@@ -83,8 +83,8 @@ class Student:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What students of a course are sorted by."""
+class StudentStanding:
+    """The figures by which students of a course are sorted."""
 
     created_at: datetime
     user_id: str
@@ -116,10 +116,10 @@ async def list_named(
     return [found[user_id] for user_id in user_ids if user_id in found]
 
 
-async def list_standings(queries: Queries, course_id: str) -> list[Standing]:
+async def list_standings(queries: Queries, course_id: str) -> list[StudentStanding]:
     """Reads all progress of the course."""
     rows = await queries.fetch_all(ALL, {"course_id": course_id})
-    return [Standing(*row) for row in rows]
+    return [StudentStanding(*row) for row in rows]
 
 
 def _student(row: Row) -> Student:

@@ -10,19 +10,19 @@ from heapq import nlargest, nsmallest
 from typing import Literal
 
 from db.insight import students
-from db.insight.students import Standing
+from db.insight.students import StudentStanding
 from db.pool import Database
 from events.insight.remembered import Remembered
 
 Figure = Literal["enrolled", "user_id", "videos_completed", "watched_seconds", "last_seen_at"]
 Place = tuple[float | str, str]
 """The figure of a student, and who it is: what a cursor holds."""
-Standings = Remembered[str, Sequence[Standing]]
+Standings = Remembered[str, Sequence[StudentStanding]]
 """By course."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class StudentOrder:
     figure: Figure = "enrolled"
     is_descending: bool = False
 
@@ -36,15 +36,15 @@ NEVER_S = -1.0  # before all times
 def standings(database: Database) -> Standings:
     """Returns the figures of the students of a course, some seconds old."""
 
-    async def read(course_id: str) -> Sequence[Standing]:
+    async def read(course_id: str) -> Sequence[StudentStanding]:
         return await students.list_standings(database, course_id)
 
     return Remembered(read, capacity=KEPT_COURSES, least_s=KEPT_S)
 
 
 def ranked(
-    standings: Sequence[Standing],
-    order: Order,
+    standings: Sequence[StudentStanding],
+    order: StudentOrder,
     after: Place | None,
     limit: int,
     shown: Callable[[str], str] = str,
@@ -60,7 +60,7 @@ def ranked(
     return nsmallest(limit, (one for one in placed if after is None or one[0] > after))
 
 
-def _place(standing: Standing, figure: Figure, shown: str) -> Place:
+def _place(standing: StudentStanding, figure: Figure, shown: str) -> Place:
     match figure:
         case "user_id":
             return shown, shown

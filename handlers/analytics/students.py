@@ -9,7 +9,7 @@ from aiohttp import web
 
 from db.insight import students
 from db.pool import Database
-from events.insight.ranking import Figure, Order, Place, ranked
+from events.insight.ranking import Figure, Place, StudentOrder, ranked
 from events.privacy.naming import Naming
 from handlers import keys
 from handlers.access.rules import Right
@@ -45,7 +45,7 @@ async def list_students(request: web.Request) -> web.StreamResponse:
     if wants_csv(request):
         pages = _all_students(request.app[keys.DATABASE], course.id, naming_of(request))
         return await answer_csv(request, StudentView, pages, f"{course.id}-students")
-    if order == Order():
+    if order == StudentOrder():
         return answer_json(await _by_enrollment(request, course.id, page))
     return answer_json(await _by_figure(request, course.id, page, order))
 
@@ -61,7 +61,7 @@ async def _by_enrollment(request: web.Request, course_id: str, page: Page) -> Li
 
 
 async def _by_figure(
-    request: web.Request, course_id: str, page: Page, order: Order
+    request: web.Request, course_id: str, page: Page, order: StudentOrder
 ) -> Listing[StudentView]:
     """The order may be some seconds old, what it shows of each student is not."""
     kind: Any = tuple[str, str] if order.figure == "user_id" else tuple[float, str]
@@ -78,14 +78,14 @@ async def _by_figure(
     return Listing(shown, listing.next_cursor)
 
 
-def _order_of(query: Mapping[str, str]) -> Order:
+def _order_of(query: Mapping[str, str]) -> StudentOrder:
     """Raises InvalidRequest."""
     figure, direction = query.get("sort", "enrolled"), query.get("direction", "asc")
     if figure not in FIGURES:
         raise InvalidRequest(f"sort must be one of {', '.join(FIGURES)}.")
     if direction not in DIRECTIONS:
         raise InvalidRequest("direction must be asc or desc.")
-    return Order(FIGURES[figure], DIRECTIONS[direction])
+    return StudentOrder(FIGURES[figure], DIRECTIONS[direction])
 
 
 async def _all_students(

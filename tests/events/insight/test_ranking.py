@@ -6,18 +6,20 @@ from typing import get_args
 
 import pytest
 
-from db.insight.students import Standing
-from events.insight.ranking import Figure, Order, Place, ranked
+from db.insight.students import StudentStanding
+from events.insight.ranking import Figure, Place, StudentOrder, ranked
 
 MONDAY = datetime(2026, 11, 30, tzinfo=UTC)
 
 
 def standing(
     user_id: str, enrolled: int, completed: int, watched_s: float, seen: int | None
-) -> Standing:
+) -> StudentStanding:
     """Enrolled, and seen, so many hours after Monday began."""
     seen_at = None if seen is None else MONDAY + timedelta(hours=seen)
-    return Standing(MONDAY + timedelta(hours=enrolled), user_id, completed, watched_s, seen_at)
+    return StudentStanding(
+        MONDAY + timedelta(hours=enrolled), user_id, completed, watched_s, seen_at
+    )
 
 
 CLASS = [
@@ -28,7 +30,9 @@ CLASS = [
 ]
 
 
-def pages(order: Order, limit: int, class_: Sequence[Standing] = CLASS) -> list[list[str]]:
+def pages(
+    order: StudentOrder, limit: int, class_: Sequence[StudentStanding] = CLASS
+) -> list[list[str]]:
     found: list[list[str]] = []
     after: Place | None = None
     while page := ranked(class_, order, after, limit):
@@ -48,15 +52,15 @@ def pages(order: Order, limit: int, class_: Sequence[Standing] = CLASS) -> list[
     ],
 )
 def test_students_are_in_the_order_of_the_figure(figure: Figure, rising: list[str]) -> None:
-    assert pages(Order(figure), 4) == [rising]
-    assert pages(Order(figure, is_descending=True), 4) == [rising[::-1]]
+    assert pages(StudentOrder(figure), 4) == [rising]
+    assert pages(StudentOrder(figure, is_descending=True), 4) == [rising[::-1]]
 
 
 @pytest.mark.parametrize("figure", get_args(Figure))
 @pytest.mark.parametrize("is_descending", [False, True])
 def test_pages_lose_and_double_nobody(figure: Figure, *, is_descending: bool) -> None:
     equal = [standing(f"u{number}", 1, 1, 1, None) for number in range(5)]
-    order = Order(figure, is_descending)
+    order = StudentOrder(figure, is_descending)
 
     single = [user_id for page in pages(order, 1, [*CLASS, *equal]) for user_id in page]
 
@@ -68,6 +72,6 @@ def test_equal_figures_are_in_the_order_of_the_names_that_are_shown() -> None:
     names = {"ada": "p-z", "dee": "p-a"}
     both = [one for one in CLASS if one.user_id in names]
 
-    found = ranked(both, Order("videos_completed"), None, 2, names.__getitem__)
+    found = ranked(both, StudentOrder("videos_completed"), None, 2, names.__getitem__)
 
     assert found == [((3.0, "p-a"), "dee"), ((3.0, "p-z"), "ada")]
