@@ -106,7 +106,7 @@ function JobActions({ job }: { job: Job }) {
       {needsFile && <ChooseAgain job={job} />}
       <Button
         kind="icon"
-        label={text("studio.cancelThing", { name: title })}
+        label={text(isOver(job) ? "studio.hideThing" : "studio.cancelThing", { name: title })}
         onClick={() => void queue.cancel(id)}
       >
         <Icon name="close" />

@@ -78,7 +78,7 @@ export function TrackEditor({ lesson, name, preview, changed }: TrackEditorProps
           icon="caption"
           title={text(isChapters ? "studio.video.noChapters" : "studio.video.noCaptions")}
         >
-          {text(isChapters ? "studio.video.noChaptersText" : "studio.video.noCaptionsText")}
+          {text(isChapters ? "studio.video.noChaptersText" : "studio.video.noLinesText")}
         </EmptyState>
       )}
       <Pager pages={pages} />
