@@ -1,4 +1,4 @@
-"""How far the students of a course are; where each of them stopped."""
+"""Progress of the students of a course, and the place at which each of them stopped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ WHERE e.course_id = %(course_id)s AND e.role = 'student'
 
 @dataclass(frozen=True, slots=True)
 class StoppedPlace:
-    """Where a student stopped in a lesson that they have not completed."""
+    """The place at which a student stopped in a lesson that they have not completed."""
 
     video_id: UUID
     title: str
