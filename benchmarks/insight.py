@@ -23,8 +23,7 @@ import psycopg2
 from benchmarks.arguments import between
 from benchmarks.measurement import machine
 from benchmarks.measurement.report import table
-from db.insight import figures as figure_rows
-from db.insight import session_search
+from db.insight import session_search, students
 from db.insight.figures import Period
 from db.insight.session_search import Searcher
 from db.pool import Database, open_database
@@ -105,9 +104,7 @@ READINGS: Mapping[str, Reading] = {
     "a video with its curve": lambda db, by: figures.read_video(db, *video_of(by), ALL_TIME),
     "popular, a week": lambda db, by: figures.read_popular(db, 7, course_of(by)),
     "popular everywhere, a month": lambda db, _: figures.read_popular(db, 30, None),
-    "students, 50": lambda db, by: figure_rows.list_students(
-        db, course_of(by), (BEGINNING, ""), 51
-    ),
+    "students, 50": lambda db, by: students.list_students(db, course_of(by), (BEGINNING, ""), 51),
     "progress, 50": lambda db, by: progress.list_for_course(
         db, course_of(by), None, after=(BEGINNING, NO_ID, ""), limit=51
     ),
