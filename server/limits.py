@@ -2,7 +2,7 @@
 
 import logging
 import resource
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from db.postgres.server_facts import ServerFacts
 from server.config.settings import Config
@@ -52,6 +52,24 @@ def needed_connections(config: Config) -> int:
 def embedded_connections(config: Config) -> int:
     """Returns `max_connections` for the embedded server: the needed ones and spare ones."""
     return needed_connections(config) + SPARE_CONNECTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionNeed:
+    """Database connections: the most that one `serve` takes, and how many there are for all."""
+
+    needed: int
+    allowed: int
+
+    def __str__(self) -> str:
+        return (
+            f"each `serve` with these settings takes up to {self.needed} connections, the database"
+            f" server allows {self.allowed} in all"
+        )
+
+
+def connection_need(config: Config, facts: ServerFacts) -> ConnectionNeed:
+    return ConnectionNeed(needed_connections(config), facts.max_connections)
 
 
 def check_server(config: Config, facts: ServerFacts) -> None:

@@ -7,7 +7,7 @@ faults remain for an operator; 2: the check failed.
 import asyncio
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,8 @@ from db import clock
 from db.media import differences
 from db.media.differences import MediaDifference
 from db.pool import open_database
+from db.postgres.server_facts import read_server_facts
+from db.writable_host import find_writable
 from events.insight.survey import FiguresFinding, survey_figures
 from events.upkeep.pairing import pair
 from events.upkeep.reconcile import (
@@ -31,6 +33,7 @@ from events.upkeep.reconcile import (
 from events.upkeep.survey import Finding, Survey, survey
 from server.commands.preparation import current_database
 from server.config.settings import Config
+from server.limits import ConnectionNeed, connection_need
 from server.tables import table
 from storage.disk import SHARED_DISK
 from storage.mount.features import require_features
@@ -84,6 +87,7 @@ class CheckReport:
     differences: tuple[MediaDifference, ...] = ()
     """Nothing to repair: whoever uploaded them may want to look."""
     figures: tuple[FiguresFinding, ...] = ()
+    connections: ConnectionNeed | None = None
 
     @property
     def exit_code(self) -> int:
@@ -110,6 +114,7 @@ class CheckReport:
             "trash": [asdict(batch) for batch in self.trash],
             "restored": asdict(self.restored),
             "are_strays_held": self._is_held,
+            "database_connections": self.connections and asdict(self.connections),
         }
         return msgspec.json.format(msgspec.json.encode(answer)).decode()
 
@@ -142,7 +147,7 @@ class CheckReport:
 
     @property
     def _remarks(self) -> list[str]:
-        remarks = []
+        remarks = [] if self.connections is None else [str(self.connections)]
         if self.restored.files:
             remarks.append(f"{len(self.restored.files)} files were put back from the trash")
         if self.restored.blocked:
@@ -201,7 +206,10 @@ def check(config: Config, arguments: Namespace) -> int:
     )
     storage = StoragePaths(config.storage_path)
     kept = timedelta(seconds=config.session_retention_s)
-    report = asyncio.run(_check(storage, current_database(config), options, kept))
+    dsn = current_database(config)
+    report = asyncio.run(_check(storage, dsn, options, kept))
+    need = connection_need(config, read_server_facts(find_writable(dsn)))
+    report = replace(report, connections=need)
     print(report.as_json() if options.is_json else report.as_table())
     return report.exit_code
 

@@ -93,14 +93,19 @@ def kinds(out: str) -> list[tuple[str, str | None, bool]]:
 
 
 def test_nothing_to_tell_is_success(check: Check, storage: StoragePaths) -> None:
-    assert check() == (0, "0 videos and 0 files compared: all is well\n", "")
+    code, out, err = check()
+    needed, last = out.splitlines()
+    assert (code, last, err) == (0, "0 videos and 0 files compared: all is well", "")
+    assert needed.startswith("each `serve` with these settings takes up to 23 connections")
     code, out, _ = check("--json")
     lists: dict[str, list[Any]] = {
         name: [] for name in ("findings", "courses", "media_differences", "figures", "trash")
     }
     nothing = {"videos": 0, "files": 0, **lists}
     restored = {"files": [], "blocked": []}
-    assert (code, json.loads(out)) == (
+    told = json.loads(out)
+    assert told.pop("database_connections") == {"needed": 23, "allowed": 97}
+    assert (code, told) == (
         0,
         nothing | {"restored": restored, "are_strays_held": False},
     )
