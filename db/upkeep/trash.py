@@ -16,10 +16,13 @@ WHERE v.deleted_at <= %s
 ORDER BY v.deleted_at, v.id LIMIT 1 FOR UPDATE OF v SKIP LOCKED
 """
 
-DELETE_PROGRESS = """
-DELETE FROM progress WHERE (user_id, video_id) IN (
-    SELECT user_id, video_id FROM progress WHERE video_id = %s LIMIT %s
-)
+# A row for each session, or more. Cascading from the video, they would all go in one statement.
+DETAILS = ("session_moments", "cmcd_sessions", "playback_session_names", "quality_days")
+
+DELETE_SOME = """
+DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM {table} WHERE video_id = %s LIMIT %s
+))
 RETURNING 1
 """
 
@@ -42,13 +45,23 @@ async def take_expired(transaction: Transaction, expired_at: datetime) -> Trashe
     return TrashedVideo(UUID(str(row.id)), row.course_id) if row else None
 
 
+async def delete_details(transaction: Transaction, video_id: UUID, limit: int) -> int:
+    """Delete up to `limit` rows of each kind that tell how it was played; returns their number."""
+    return sum([await _delete_some(transaction, table, video_id, limit) for table in DETAILS])
+
+
 async def delete_progress(transaction: Transaction, video_id: UUID, limit: int) -> int:
     """Delete progress and sessions of up to `limit` users; returns the number of users."""
-    return len(await transaction.fetch_all(DELETE_PROGRESS, (str(video_id), limit)))
+    return await _delete_some(transaction, "progress", video_id, limit)
 
 
 async def delete_video(transaction: Transaction, video_id: UUID) -> None:
-    """Delete the video with the rows of its files and its waiting jobs."""
+    """Delete the video with the rows of its files and its waiting jobs; its viewers' rows first."""
     await transaction.execute(DELETE_JOBS, (str(video_id),))
     await transaction.execute(DELETE_VERSION, (str(video_id),))
     await transaction.execute(DELETE_VIDEO, (str(video_id),))
+
+
+async def _delete_some(transaction: Transaction, table: str, video_id: UUID, limit: int) -> int:
+    sql = DELETE_SOME.format(table=table)
+    return len(await transaction.fetch_all(sql, (str(video_id), limit)))

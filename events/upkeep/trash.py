@@ -8,7 +8,7 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
-from db.pool import Database
+from db.pool import Database, Transaction
 from db.upkeep import trash, trash_clock
 from db.upkeep.trash import TrashedVideo
 from events.errors import OUTAGES
@@ -25,7 +25,7 @@ LONGEST_INTERVAL_S = 3600.0
 SHORTEST_INTERVAL_S = 0.5
 SHORTEST_STEP_S = 60.0  # a busy machine may sweep late
 LOOKS_A_RETENTION = 4  # a short retention is exceeded by a quarter at most
-ROWS_AT_ONCE = 2000  # a course's progress in one statement could exceed the statement time-out
+ROWS_AT_ONCE = 500  # each read from a slow disk, with its sessions, within the statement time-out
 
 
 def trash_sweep(database: Database, storage: StoragePaths, retention_s: float) -> Periodic:
@@ -70,11 +70,21 @@ async def sweep(database: Database, storage: StoragePaths, retention_s: float) -
 
 
 async def _delete_rows(database: Database, expired_at: datetime) -> TrashedVideo | None:
-    """Deletes all rows of one expired video in one transaction."""
-    async with database.transaction() as transaction:
-        video = await trash.take_expired(transaction, expired_at)
-        if video is not None:
-            while await trash.delete_progress(transaction, video.id, ROWS_AT_ONCE) == ROWS_AT_ONCE:
-                pass
-            await trash.delete_video(transaction, video.id)
-    return video
+    """Deletes all rows of one expired video: details in rounds, then the others at once.
+
+    Another process may go on where one was killed. Progress is whole until the video goes.
+    """
+    while True:
+        async with database.transaction() as transaction:
+            video = await trash.take_expired(transaction, expired_at)
+            if video is None:
+                return None
+            if not await trash.delete_details(transaction, video.id, ROWS_AT_ONCE):
+                await _delete_rest(transaction, video.id)
+                return video
+
+
+async def _delete_rest(transaction: Transaction, video_id: UUID) -> None:
+    while await trash.delete_progress(transaction, video_id, ROWS_AT_ONCE) == ROWS_AT_ONCE:
+        pass
+    await trash.delete_video(transaction, video_id)

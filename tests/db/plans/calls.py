@@ -474,8 +474,9 @@ _UPKEEP = (
     call(storage_identity.set_held_strays, 7),
     call(storage_identity.read_held_strays),
     call(trash.take_expired, NOW),
-    call(trash.delete_progress, V, 1000),
-    call(trash.delete_video, V),
+    call(trash.delete_details, V, 500),
+    call(trash.delete_progress, V, 500),
+    call(trash.delete_video, video_id(2000)),  # the viewers of V would have gone before
     call(trash_clock.tick, 86_400.0, 3600.0),
 )
 

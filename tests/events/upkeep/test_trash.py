@@ -134,6 +134,58 @@ async def test_what_has_left_the_trash_is_still_known_as_deleted(
     assert await videos.list_deleted_since(database, 3600) == [gone]
 
 
+async def test_video_with_many_viewers_goes_in_rounds(
+    database: Database, library: Any, storage: StoragePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All rows of a large course in one statement would exceed its time-out, at each sweep."""
+    monkeypatch.setattr(trash, "ROWS_AT_ONCE", 2)
+    video_id = await full_video(library, storage, 70.0)
+    await play_often(database, video_id)
+    for table in PLAYED:
+        await refuse_large_deletes(database, table, 2)
+
+    assert await sweep(database, storage, 60.0) == [video_id]
+
+    left = [await database.fetch_all(f"SELECT FROM {table}") for table in PLAYED]
+    assert left == [[]] * len(PLAYED)
+
+
+PLAYED = ("progress", "session_moments", "cmcd_sessions", "playback_session_names", "quality_days")
+
+
+async def play_often(database: Database, video_id: UUID) -> None:
+    """Rows of five sessions in each of `PLAYED` but for progress, which has them."""
+    async with database.transaction() as transaction:
+        for statement in (
+            "INSERT INTO session_moments (user_id, video_id, session_id, at, kind, details)"
+            " SELECT 'u' || n, %s, 's', now(), 'stalled', '{}' FROM generate_series(1, 5) AS n",
+            "INSERT INTO cmcd_sessions (user_id, video_id, session_id)"
+            " SELECT 'u' || n, %s, 's' FROM generate_series(1, 5) AS n",
+            "INSERT INTO playback_session_names (user_id, video_id, session_id)"
+            " SELECT 'u' || n, %s, 's' FROM generate_series(1, 5) AS n",
+            "INSERT INTO quality_days SELECT %s, now()::date - n, 'phone', 'Safari', '4g', 'c1',"
+            " '1', 1, 1, 0, 0, 1, 900, 89888, 0, 1, 1, 1, 1, 1, 2, 1000, 9000, 0, 0, 0, 0, 0"
+            " FROM generate_series(1, 5) AS n",
+        ):
+            await transaction.execute(statement, (str(video_id),))
+
+
+async def refuse_large_deletes(database: Database, table: str, most_rows: int) -> None:
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            f"""
+            CREATE FUNCTION refuse_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF (SELECT count(*) FROM gone) > {most_rows} THEN
+                    RAISE 'too many rows of {table} at once';
+                END IF;
+                RETURN NULL;
+            END $$;
+            CREATE TRIGGER refuse AFTER DELETE ON {table} REFERENCING OLD TABLE AS gone
+            FOR EACH STATEMENT EXECUTE FUNCTION refuse_{table}();
+            """
+        )
+
+
 @pytest.mark.parametrize(
     ("retention_s", "expected_s"), [(0, 0.5), (1, 0.5), (60, 15), (24 * 3600, 3600)]
 )
