@@ -111,11 +111,11 @@ async def _stream(
     expires_at: float,
     is_revoked: Callable[[], bool] = lambda: False,
 ) -> web.StreamResponse:
-    filters, after_id = await _filters(request, scope), _after_id(request)
-    hub, pack = request.app[keys.HUB], _pack(request)
-    subscription = hub.subscribe(scope, filters, after_id, pack, expires_at)
+    hub, after_id, pack = request.app[keys.HUB], _after_id(request), _pack(request)
     async with AsyncExitStack() as stack:
         try:
+            filters = await _filters(request, scope)
+            subscription = hub.subscribe(scope, filters, after_id, pack, expires_at)
             subscriber = await stack.enter_async_context(subscription)
         except (HubClosed, DatabaseUnavailable, DatabaseTimeout):
             return _reconnect(hub)
@@ -264,7 +264,7 @@ def _naming(request: web.Request, user_id: str, *, is_privileged: bool) -> Namin
 
 
 async def _filters(request: web.Request, scope: Scope) -> Filters:
-    """Raises InvalidRequest."""
+    """Raises: InvalidRequest, DatabaseUnavailable, DatabaseTimeout."""
     query = request.query
     types = query.get("types")
     try:

@@ -36,7 +36,7 @@ from handlers.access.grants import EventsGrant
 from handlers.connection import aiohttp_private
 from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET
-from tests.handlers.outage import cut_connections
+from tests.handlers.outage import cut_connections, no_database
 from tests.handlers.watching import Course, new_course, new_player, settled
 from tests.service.listening import PATIENCE_S, Stream, Told, listening
 from tests.waiting import wait_until
@@ -865,6 +865,15 @@ async def test_a_stream_that_the_database_does_not_let_in_is_not_turned_away_for
 ) -> None:
     async with held_up(service, dsn, "ada", EVENTS) as opening:
         assert_is_told_to_reconnect(await opening)
+
+
+async def test_a_filter_that_the_database_does_not_look_up_turns_nobody_away_for_good(
+    start_service: Any, cluster: Any, dsn: str
+) -> None:
+    service = await start_service(PSEUDONYMS="on")
+    student = service.app[keys.PSEUDONYMS].of("bob")
+    async with no_database(cluster, dsn):
+        assert_is_told_to_reconnect(await service.ask("ada", "GET", f"{EVENTS}?user_id={student}"))
 
 
 def assert_is_told_to_reconnect(answer: Any) -> None:
