@@ -133,7 +133,12 @@ UNFINISHED = """
 SELECT id FROM uploads WHERE id = ANY(%s::uuid[]) AND ended_at IS NULL AND video_id IS NULL
 """
 
-FORGET = "DELETE FROM uploads WHERE ended_at < now() - make_interval(secs => %s)"
+FORGET = """
+DELETE FROM uploads WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM uploads WHERE ended_at < now() - make_interval(secs => %s)
+    ORDER BY ended_at LIMIT %s FOR UPDATE SKIP LOCKED
+))
+"""
 
 
 async def create(queries: Queries, new: NewUpload, life_s: float) -> Upload:
@@ -257,9 +262,9 @@ async def list_unfinished(queries: Queries, upload_ids: Sequence[UUID]) -> set[U
     return {UUID(str(row.id)) for row in rows}
 
 
-async def delete_old(queries: Queries) -> None:
-    """Delete the rows of uploads that ended more than `REMEMBERED_S` ago."""
-    await queries.fetch_all(FORGET, (REMEMBERED_S,))
+async def delete_old(queries: Queries, limit: int) -> None:
+    """Delete up to `limit` rows of uploads that ended more than `REMEMBERED_S` ago."""
+    await queries.fetch_all(FORGET, (REMEMBERED_S, limit))
 
 
 def reservation_life_s(life_s: float) -> float:

@@ -20,6 +20,7 @@ from storage.tasks import Periodic
 logger = logging.getLogger(__name__)
 
 INTERVAL_S = 20.0  # the contract allows at most a minute's delay
+FORGOTTEN_AT_ONCE = 1000  # each sweep goes on where the last one ended
 
 
 def upload_sweep(database: Database, storage: StoragePaths) -> Periodic:
@@ -35,7 +36,7 @@ async def sweep_uploads(database: Database, storage: StoragePaths) -> list[UUID]
     await require_pair(database, storage)
     if expired := await uploads.end_expired(database):
         logger.info("%d uploads have expired", expired)
-    await uploads.delete_old(database)
+    await uploads.delete_old(database, FORGOTTEN_AT_ONCE)
     # List files first: a file is made after its row, so a new one always has a row.
     found = await SHARED_DISK.run(list_partials, storage)
     needed = await uploads.list_unfinished(database, found) | await imports.list_unfinished(

@@ -428,7 +428,7 @@ _UPLOADS = (
     call(uploads.list_of_user, "teacher249", after=(BEGINNING, NO_ID), limit=51),
     call(uploads.end_expired),
     call(uploads.list_unfinished, [OPEN_UPLOAD.id]),
-    call(uploads.delete_old),
+    call(uploads.delete_old, 1000),
 )
 
 _OPERATING = (

@@ -158,7 +158,7 @@ INSERT INTO uploads (id, user_id, course_id, module_id, title, filename, metadat
     offset_bytes, video_id, expires_at, ended_at, created_at)
 SELECT id, uploaded_by, course_id, module_id, title, original_filename, '',
     600000000, CASE WHEN n > 100 THEN 600000000 ELSE 1 END, CASE WHEN n > 100 THEN id END,
-    now() + interval '1 day', CASE WHEN n > 100 THEN now() - n * interval '1 minute' END, created_at
+    now() + interval '1 day', CASE WHEN n > 100 THEN now() - n * interval '1 hour' END, created_at
 FROM (SELECT *, row_number() OVER (ORDER BY id DESC) AS n FROM videos) AS uploaded;
 
 INSERT INTO webhooks (id, kind, url, types, sealed_secret, position)
