@@ -39,13 +39,9 @@ DELETE_DAYS = "DELETE FROM quality_days WHERE video_id = %s AND day >= %s"
 
 # Those of reports, then those of requests. A day is of UTC, as everywhere.
 SESSIONS = """
-SELECT (s.started_at AT TIME ZONE 'UTC')::date AS day, s.user_id, s.measures::text AS measures
-FROM progress p CROSS JOIN LATERAL (
-    SELECT started_at, user_id, measures FROM playback_sessions
-    WHERE user_id = p.user_id AND video_id = p.video_id AND measures IS NOT NULL
-    OFFSET 0  -- looked up for each viewer
-) AS s
-WHERE p.video_id = %(video_id)s AND s.started_at >= %(since)s
+SELECT (started_at AT TIME ZONE 'UTC')::date AS day, user_id, measures::text AS measures
+FROM playback_sessions
+WHERE video_id = %(video_id)s AND started_at >= %(since)s AND measures IS NOT NULL
 UNION ALL
 SELECT (started_at AT TIME ZONE 'UTC')::date AS day, user_id, measures::text AS measures
 FROM cmcd_sessions

@@ -7,32 +7,29 @@ from uuid import UUID
 
 from db.pool import Queries, Row
 
-# Found by the viewer or the video, whose progress leads to the sessions. Instructors see those of
-# the courses that they teach, everyone their own.
+# Instructors see those of the courses that they teach, everyone their own.
 SEARCH = """
-SELECT s.started_at, p.user_id, p.video_id::text AS video_id, s.session_id, p.course_id,
+SELECT s.started_at, s.user_id, s.video_id::text AS video_id, s.session_id, p.course_id,
     s.last_report_at, s.state, s.measures::text AS measures
-FROM progress p CROSS JOIN LATERAL (
-    SELECT session_id, started_at, last_report_at, state, measures FROM playback_sessions
-    WHERE user_id = p.user_id AND video_id = p.video_id
-    OFFSET 0  -- looked up for each viewer
-) AS s
-JOIN videos v ON v.id = p.video_id AND v.deleted_at IS NULL
-WHERE {chosen} AND (%(sees_all)s OR p.user_id = %(viewer)s OR EXISTS (
+FROM playback_sessions s
+JOIN progress p ON p.user_id = s.user_id AND p.video_id = s.video_id
+JOIN videos v ON v.id = s.video_id AND v.deleted_at IS NULL
+WHERE {chosen} AND (%(sees_all)s OR s.user_id = %(viewer)s OR EXISTS (
     SELECT FROM enrollments e WHERE e.course_id = p.course_id AND e.user_id = %(viewer)s
       AND e.role = 'instructor'
 ))
 """
+# A page of a video's sessions goes on in their index, where the last one ended.
 PAGE = """
-  AND s.started_at >= %(since)s AND s.started_at < %(until)s
-  AND (s.started_at, p.user_id, p.video_id, s.session_id)
+  AND s.started_at >= greatest(%(since)s, %(after_time)s) AND s.started_at < %(until)s
+  AND (s.started_at, s.user_id, s.video_id, s.session_id)
     > (%(after_time)s, %(after_user)s, %(after_video)s::uuid, %(after_session)s)
-ORDER BY s.started_at, p.user_id, p.video_id, s.session_id LIMIT %(limit)s
+ORDER BY s.started_at, s.user_id, s.video_id, s.session_id LIMIT %(limit)s
 """
 NEWEST = """
   AND s.session_id = %(session_id)s ORDER BY s.last_report_at DESC LIMIT 1
 """
-OF_USER, OF_VIDEO = "p.user_id = %(user_id)s", "p.video_id = %(video_id)s"
+OF_USER, OF_VIDEO = "s.user_id = %(user_id)s", "s.video_id = %(video_id)s"
 
 SessionPlace = tuple[datetime, str, UUID, str]
 

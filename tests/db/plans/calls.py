@@ -86,7 +86,10 @@ STUDENT_TYPES = ["video.ready", "video.updated", "video.deleted"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`most_rows` is what it may read where that is more than others may; `reason` says why."""
+    """`most_rows` is what it may read where that is more than others may; `reason` says why.
+
+    `page_rows` is what it may read where that is less, however many there are.
+    """
 
     function: Callable[..., Awaitable[object]]
     arguments: tuple[Any, ...] = ()
@@ -94,6 +97,7 @@ class Call:
     name: str = ""
     most_rows: int = 0
     reason: str = ""
+    page_rows: int = 0
 
     @property
     def title(self) -> str:
@@ -549,6 +553,13 @@ _INSIGHT = (
         session_search.search,
         (HELP_DESK, None, V, BEGINNING, NOW, FIRST_SESSION, 51),
         name="of a video",
+        page_rows=100,
+    ),
+    Call(
+        session_search.search,
+        (HELP_DESK, None, V, BEGINNING, NOW, (NOW - timedelta(days=20), "u7", V, "s7"), 51),
+        name="of a video, in the middle",
+        page_rows=100,
     ),
     call(session_search.get, STUDENT_SEARCH, "u7", "s7"),
     call(quality.add, [QUALITY]),

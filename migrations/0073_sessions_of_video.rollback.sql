@@ -1,0 +1,1 @@
+DROP INDEX playback_sessions_of_video;
