@@ -25,6 +25,7 @@ from events.insight.stored_bytes import stored_bytes
 from events.log.emitter import Emitter
 from events.log.log import Tail
 from events.log.retention import Retention
+from events.log.thinning import periodic_thinning
 from events.log.types import Event
 from events.media.pictures import Pictures, PictureSettings
 from events.media.steps import MediaSteps
@@ -268,6 +269,7 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
     retention = Retention(pool, config.event_retention_s, config.session_retention_s)
     repairs = Repairs(pool, stored, app[keys.DAMAGED_FILES])
     others = (
+        periodic_thinning(pool, config.progress_event_retention_s),
         silence_watch(pool),
         folding(pool),
         trash_sweep(pool, stored, config.trash_retention_s),

@@ -20,7 +20,6 @@ import aiohttp
 from benchmarks.measurement.load import Target
 from benchmarks.servers.api import call, client, path_by_bearer, path_by_grant
 from benchmarks.servers.processes import CannotStart, Cores, pin, pinned, running, wait_for_port
-from server.config.settings import RESERVED
 
 ROOT = Path(__file__).resolve().parents[2]
 COURSE, MODULE, STUDENT = "bench", "bench-1", "bench-student"
@@ -140,8 +139,7 @@ def environ_of(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _settings(data_dir: Path, port: int, changes: Mapping[str, str]) -> dict[str, str]:
-    ours = {**SETTINGS, **changes, "DATA_DIR": str(data_dir), "PORT": str(port)}
-    return {name: value for name, value in ours.items() if name not in RESERVED}
+    return {**SETTINGS, **changes, "DATA_DIR": str(data_dir), "PORT": str(port)}
 
 
 def _token(environ: Mapping[str, str], user: str, *options: str) -> str:

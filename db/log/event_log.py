@@ -35,7 +35,8 @@ id, type, video_id::text AS video_id, course_id, user_id, occurred_at, payload::
 READ_AFTER = f"SELECT {COLUMNS} FROM event_log WHERE id > %s ORDER BY id LIMIT %s"
 
 BOUNDS = """
-SELECT dropped_id, greatest(dropped_id, (SELECT max(id) FROM event_log)) AS newest_id
+SELECT dropped_id, greatest(dropped_id, thinned_id) AS thinned_id,
+    greatest(dropped_id, thinned_id, (SELECT max(id) FROM event_log)) AS newest_id
 FROM event_log_retention
 """
 
@@ -100,9 +101,13 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Highest id dropped by retention, and the newest id; 0 for none."""
+    """Highest ids up to which all was dropped, up to which progress was, and that there is.
+
+    0 for none.
+    """
 
     dropped_id: int
+    thinned_id: int
     newest_id: int
 
 
@@ -133,7 +138,7 @@ async def read_after(queries: Queries, after_id: int, limit: int) -> list[Row]:
 async def read_bounds(queries: Queries) -> Bounds:
     row = await queries.fetch_one(BOUNDS)
     assert row is not None  # inserted by the migration
-    return Bounds(row.dropped_id, row.newest_id)
+    return Bounds(row.dropped_id, row.thinned_id, row.newest_id)
 
 
 async def list_roles(queries: Queries, user_ids: list[str]) -> list[Row]:

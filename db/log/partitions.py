@@ -34,6 +34,10 @@ UPDATE event_log_retention SET dropped_id = greatest(dropped_id, (SELECT max(id)
 COUNT_DEFAULT = "SELECT count(*) AS strays FROM event_log_default"
 
 
+def partition_of(day: date) -> str:
+    return f"event_log_{day:%Y%m%d}"
+
+
 async def try_ownership(transaction: Transaction) -> bool:
     """True for one transaction at a time; also sets a short lock time-out for it."""
     await transaction.fetch_all(YIELD_QUICKLY)
@@ -52,7 +56,7 @@ async def add_day(transaction: Transaction, day: date) -> None:
 
 async def drop_day(transaction: Transaction, day: date) -> None:
     """Drop the day's events, and record the highest id among them."""
-    table = f"event_log_{day:%Y%m%d}"
+    table = partition_of(day)
     await deliveries.rescue(transaction, table, datetime.max)
     await transaction.fetch_all(REMEMBER_DROPPED.format(table=table))
     await transaction.fetch_all(f"DROP TABLE {table}")

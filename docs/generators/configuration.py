@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from server.config.settings import PREFIX, RESERVED, SETTINGS
+from server.config.settings import PREFIX, SETTINGS
 
 HEAD = f"""\
 # Configuration
@@ -19,11 +19,6 @@ TABLE = """
 | variable | default | allowed | meaning |
 |---|---|---|---|
 """
-NOT_BUILT = """
-## Reserved
-
-Not supported yet, and refused at any value but the one named:
-"""
 
 
 def build() -> str:
@@ -38,6 +33,3 @@ def _lines() -> Iterator[str]:
         default = f"`{setting['default']}`" if setting["default"] else "unset"
         allowed = setting["rule"].allowed.replace("|", "\\|")
         yield f"| `{variable}` | {default} | {allowed} | {setting['meaning']} |\n"
-    yield NOT_BUILT
-    for variable, value in RESERVED.items():
-        yield f"- `{variable}`" + (f" (`{value}`)\n" if value else "\n")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from db.log import event_log, timelines
 from db.pool import Database
 from events.log import log
+from events.log.thinning import THINNED_TYPE
 from events.log.types import Event
 from events.stream.visibility import Viewpoint
 
@@ -43,7 +44,7 @@ class Replay:
 
     async def start(self, after_id: int) -> Start:
         bounds = await event_log.read_bounds(self._database)
-        if not bounds.dropped_id <= after_id <= bounds.newest_id:
+        if not self._lost_id(bounds) <= after_id <= bounds.newest_id:
             return Start(bounds.newest_id, is_reset=True)
         if after_id == bounds.newest_id:
             return Start(after_id)
@@ -63,7 +64,12 @@ class Replay:
         )
         # Queried after reading, so that it covers everything dropped before.
         bounds = await event_log.read_bounds(self._database)
-        if bounds.dropped_id > after_id:
+        if self._lost_id(bounds) > after_id:
             return Start(max(bounds.newest_id, up_to_id), is_reset=True)
         reached = rows[-1].id if len(rows) == PAGE else up_to_id
         return EventPage(log.read_rows(rows), reached)
+
+    def _lost_id(self, bounds: event_log.Bounds) -> int:
+        """The highest id up to which an event may be missing that the stream would show."""
+        shows_thinned = self._viewpoint.filters.shows(THINNED_TYPE)
+        return bounds.thinned_id if shows_thinned else bounds.dropped_id

@@ -61,12 +61,15 @@ class Filters:
     user_id: str | None = None
     types: frozenset[str] | None = None
 
+    def shows(self, event_type: str) -> bool:
+        return self.types is None or event_type in self.types
+
     def admit(self, event: Event, shown_user_id: str | None) -> bool:
         return (
             (self.video_id is None or event.video_id == self.video_id)
             and (self.course_id is None or event.course_id == self.course_id)
             and (self.user_id is None or shown_user_id == self.user_id)
-            and (self.types is None or event.name in self.types)
+            and self.shows(event.name)
         )
 
 

@@ -26,12 +26,6 @@ from storage.media.facts import MediaLimits
 PREFIX = "COURSESTREAM_"
 OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"  # that programs agree on
 
-# Variables of later features and the value that each has until then: any other is refused, never
-# ignored.
-RESERVED: Mapping[str, str | None] = {
-    "PROGRESS_EVENT_RETENTION": None,
-}
-
 
 class ConfigError(OperatorError):
     """The settings have faults; `faults` holds one sentence each."""
@@ -378,6 +372,12 @@ class Config:
     event_retention_s: int = setting(
         "EVENT_RETENTION", "7d", values.duration(), "How far back `Last-Event-ID` can resume."
     )
+    progress_event_retention_s: int = setting(
+        "PROGRESS_EVENT_RETENTION",
+        "24h",
+        values.duration(),
+        "The same for event streams that show `playback.progress`: how long it is kept.",
+    )
     completion_ratio: float = setting(
         "COMPLETION_RATIO", "0.9", values.ratio(), "Share of a video watched that completes it."
     )
@@ -482,8 +482,7 @@ def load_config(environ: Mapping[str, str], env_file: Path) -> Config:
     from_file = _prefixed(_read_env_file(env_file))
     shared = {OTLP: environ[OTLP]} if environ.get(OTLP) else {}
     given = shared | from_file | _prefixed(environ)
-    faults = [_unknown(name) for name in sorted(given.keys() - SETTINGS.keys() - RESERVED.keys())]
-    faults += [_not_built(name) for name, text in given.items() if not _is_without(name, text)]
+    faults = [_unknown(name) for name in sorted(given.keys() - SETTINGS.keys())]
     found: dict[str, Any] = {}
     for variable, item in SETTINGS.items():
         try:
@@ -531,21 +530,9 @@ def _half_given(given: Mapping[str, str], *pair: str) -> list[str]:
 
 
 def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, [*SETTINGS, *RESERVED], n=1)
+    close = difflib.get_close_matches(name, SETTINGS, n=1)
     hint = f"; did you mean {PREFIX}{close[0]}?" if close else ""
     return f"{PREFIX}{name} is not a known setting{hint}"
-
-
-def _is_without(variable: str, given: str) -> bool:
-    """True unless `given` asks for a feature that does not exist yet."""
-    return variable not in RESERVED or given in ("", RESERVED[variable])
-
-
-def _not_built(variable: str) -> str:
-    """Returns a fault without the value, which may be a secret."""
-    value = RESERVED[variable]
-    only = "leave it unset" if value is None else f"allowed is {value}"
-    return f"{PREFIX}{variable}: found a value not shown here, not supported yet: {only}"
 
 
 def _value(variable: str, given: str | None, found: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.privacy.seal import Seal
 from handlers.errors import InvalidRequest
 from handlers.paging import BEGINNING, Page, page_of
 
@@ -48,6 +49,21 @@ def test_cursor_leads_on_after_the_last_item() -> None:
 
     assert first.items == ["id1", "id2"]
     assert page(f"cursor={first.next_cursor}").after(KEY, (BEGINNING, "")) == rows[1]
+
+
+def test_sealed_cursor_leads_on_and_shows_no_key() -> None:
+    seal = Seal("secret")
+    first = Page(1, None, seal).answer(["anna", "bert"], str, str)
+
+    assert first.next_cursor is not None
+    assert b"anna" not in base64.urlsafe_b64decode(first.next_cursor)
+    assert Page(1, first.next_cursor, seal).after(str, "") == "anna"
+
+
+@pytest.mark.parametrize("cursor", ["ImFubmEi", "", "€", Seal("another").seal('"anna"', "cursor")])
+def test_cursor_that_was_not_sealed_here_is_refused(cursor: str) -> None:
+    with pytest.raises(InvalidRequest):
+        Page(1, cursor, Seal("secret")).after(str, "")
 
 
 def test_last_page_has_no_cursor() -> None:

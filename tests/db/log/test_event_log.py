@@ -33,7 +33,7 @@ async def append_hastily(database: Database) -> None:
 
 
 async def test_an_empty_log_begins_and_ends_at_zero(database: Database) -> None:
-    assert await event_log.read_bounds(database) == event_log.Bounds(0, 0)
+    assert await event_log.read_bounds(database) == event_log.Bounds(0, 0, 0)
     assert await event_log.read_after(database, 0, 10) == []
 
 

@@ -39,7 +39,7 @@ from db.insight.quality import NumberedQuality, QualityKey
 from db.insight.recount import Upkeep
 from db.insight.rollups import Curve, Day
 from db.insight.session_search import Searcher
-from db.log import event_log, partitions, timelines
+from db.log import event_log, partitions, thinning, timelines
 from db.log.event_log import EventFilter, NewEvent
 from db.media import assets, differences, file_pieces, ladders, rungs, steps, text_tracks
 from db.media.assets import RepresentationRow, StoryboardRow, ThumbnailRow
@@ -89,6 +89,7 @@ class Call:
     """`most_rows` is what it may read where that is more than others may; `reason` says why.
 
     `page_rows` is what it may read where that is less, however many there are.
+    `before` is a call that it needs to have been made.
     """
 
     function: Callable[..., Awaitable[object]]
@@ -98,6 +99,7 @@ class Call:
     most_rows: int = 0
     reason: str = ""
     page_rows: int = 0
+    before: "Call | None" = None
 
     @property
     def title(self) -> str:
@@ -115,6 +117,8 @@ NO_ID = UUID(int=0)
 V = video_id(7)
 NEW = UUID(int=2**100)
 SHA256 = "0" * 64
+THIN_DAY = NOW.date() - timedelta(days=6)
+THIN = call(thinning.begin, THIN_DAY)
 KEY = SessionKey("u7", V, "s7")
 FACTS = MediaFacts(3000, 1920, 1080, 25, 0, "mp4", "h264", "aac", "video/mp4", is_playable=True)
 NEW_FILM = NewReplacement(NEW, V, "c0", "b.mp4", "mp4", FACTS, 10, "teacher0")
@@ -185,6 +189,11 @@ _LOG = (
     call(partitions.drop_day, NOW.date() - timedelta(days=6)),
     call(partitions.clear_default, NOW),
     call(partitions.count_strays),
+    call(thinning.last_day),
+    call(thinning.is_awaited, THIN_DAY, "playback.progress"),
+    THIN,
+    replace(call(thinning.copy, THIN_DAY, "playback.progress", 0, 9000), before=THIN),
+    replace(call(thinning.try_replacement, THIN_DAY, 7), before=THIN),
     call(timelines.follow),
     call(timelines.is_lost, 7),
 )

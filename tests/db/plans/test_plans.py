@@ -65,6 +65,8 @@ async def test_statement_reads_no_more_than_it_has_to(database: Database, call: 
     plans = []
     with suppress(Undone):
         async with database.transaction() as transaction:
+            if call.before is not None:
+                await call.before.function(transaction, *call.before.arguments)
             explaining = Explaining(transaction)
             await call.function(explaining, *call.arguments, **call.options)
             plans = explaining.plans

@@ -70,7 +70,7 @@ async def test_old_days_are_dropped_and_how_far_they_went_is_kept(
     dropped = await retention.drop_days(now)
 
     assert dropped == [old_day.date()]
-    assert await event_log.read_bounds(database) == event_log.Bounds(ids[1], ids[3])
+    assert await event_log.read_bounds(database) == event_log.Bounds(ids[1], ids[1], ids[3])
     assert [row.id for row in await event_log.read_after(database, 0, 10)] == ids[2:]
 
 
@@ -81,7 +81,7 @@ async def test_a_log_whose_every_event_was_dropped_remembers_the_newest(
 
     await retention.drop_days(now + 9 * DAY)
 
-    assert await event_log.read_bounds(database) == event_log.Bounds(ids[1], ids[1])
+    assert await event_log.read_bounds(database) == event_log.Bounds(ids[1], ids[1], ids[1])
 
 
 async def test_dropping_an_empty_day_loses_nothing(
@@ -89,7 +89,7 @@ async def test_dropping_an_empty_day_loses_nothing(
 ) -> None:
     await retention.drop_days(now + 9 * DAY)
 
-    assert await event_log.read_bounds(database) == event_log.Bounds(0, 0)
+    assert await event_log.read_bounds(database) == event_log.Bounds(0, 0, 0)
 
 
 async def test_strays_are_cleared_when_old_and_do_not_stop_other_days(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from server.config.settings import PREFIX, RESERVED, SETTINGS, Config, ConfigError, load_config
+from server.config.settings import PREFIX, SETTINGS, Config, ConfigError, load_config
 from server.config.values import Rate, Secret
 from storage.media.facts import MediaLimits
 
@@ -75,6 +75,7 @@ CONTRACT = [
     ("SESSION_RETENTION", 90 * 86400, "1d", 86400),
     ("METRICS_PORT", None, "9100", 9100),
     ("EVENT_RETENTION", 7 * 86400, "1h", 3600),
+    ("PROGRESS_EVENT_RETENTION", 86400, "2h", 7200),
     ("COMPLETION_RATIO", 0.9, "1", 1.0),
     ("REPORT_INTERVAL", 5, "1s", 1),
     ("CORS_ORIGINS", None, "https://a.example", ("https://a.example",)),
@@ -127,17 +128,6 @@ def test_default(variable: str, default: object) -> None:
 )
 def test_allowed_value(variable: str, text: str, value: object) -> None:
     assert value_of(load(**{**PARTNERS.get(variable, {}), variable: text}), variable) == value
-
-
-@pytest.mark.parametrize("variable", RESERVED)
-def test_a_feature_that_is_not_built_is_refused(variable: str) -> None:
-    (fault,) = faults(**{variable: "hunter2"})
-    assert fault.startswith(f"{PREFIX}{variable}: found a value not shown here, not supported yet")
-
-
-@pytest.mark.parametrize(("variable", "text"), RESERVED.items())
-def test_a_feature_that_is_not_built_may_be_declined(variable: str, text: str | None) -> None:
-    assert load(**{variable: text or ""}) == load()
 
 
 @pytest.mark.parametrize(
