@@ -1,8 +1,10 @@
 """deploy/haproxy.cfg in the HAProxy of Debian, in front of a running service."""
 
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -40,3 +42,23 @@ def test_haproxy_accepts_the_file_with_its_certificate(tmp_path: Path) -> None:
     )
 
     assert (found.returncode, found.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        pytest.param(b"", b"", id="opened ahead"),
+        pytest.param(
+            b"GET / HTTP/1.1\r\n", b"HTTP/1.1 408 Request Time-out\r\n", id="half a request"
+        ),
+    ],
+)
+def test_a_connection_that_asks_for_nothing_is_not_answered(
+    tmp_path: Path, sent: bytes, answer: bytes
+) -> None:
+    hasty = {"timeout http-request 10s": "timeout http-request 100ms"}
+    with running_haproxy(tmp_path, [free_port()], hasty) as haproxy:
+        found = urlsplit(haproxy.url)
+        with socket.create_connection((found.hostname, found.port), 10) as connection:
+            connection.sendall(sent)
+            assert connection.makefile("rb").readline() == answer
