@@ -75,6 +75,7 @@ class Exchange:
         self._clock = clock
         self._sums = {name: PostedSums() for name in limits.taken}
         self._has_warned = False
+        self._number = 0
         self._read_at_s = -LEASE_S
         self._periodic = Periodic("shared limits", self.step, INTERVAL_S)
 
@@ -109,9 +110,11 @@ class Exchange:
 
     def _posting(self) -> Posting:
         limits = self._limits
+        self._number += 1
         return Posting(
             {name: self._sums[name].add(one.collect()) for name, one in limits.taken.items()},
             {name: dict(one.count_by_user()) for name, one in limits.running.items()},
+            self._number,
         )
 
     def _have_read(self, found: Mapping[str, bytes]) -> None:

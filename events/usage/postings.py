@@ -12,6 +12,9 @@ import msgspec
 # A user is posted for so many postings after the last use. More than one, so that every reader has
 # met the end of a sum before the user's next sum begins at zero.
 QUIET_POSTINGS = 8
+# Half a second each. A process that has posted nothing new for so many was probably killed: what
+# ran there comes back here before its posting expires, and must not be refused.
+SILENT_READINGS = 3
 
 
 class Posting(msgspec.Struct, frozen=True):
@@ -19,6 +22,8 @@ class Posting(msgspec.Struct, frozen=True):
 
     taken: dict[str, dict[str, float]] = {}
     running: dict[str, dict[str, int]] = {}
+    number: int = 0
+    """Grows with each of a process; 0 from a version that did not count them."""
 
 
 class Charge(NamedTuple):
@@ -56,6 +61,7 @@ class Others:
 
     def __init__(self) -> None:
         self._postings: dict[str, Posting] = {}
+        self._repeats: dict[str, int] = {}  # readings that brought nothing new, by process
         # By limit and user, filled between two readings: adding up takes a microsecond each time.
         self._counted: dict[str, dict[str, int]] = {}
 
@@ -69,6 +75,12 @@ class Others:
         ago.
         """
         before, self._postings = self._postings, dict(postings)
+        self._repeats = {
+            process_id: self._repeats.get(process_id, 0) + 1
+            for process_id, posting in self._postings.items()
+            if posting.number and process_id in before
+            if posting.number == before[process_id].number
+        }
         for counted in self._counted.values():
             counted.clear()
         return [
@@ -81,24 +93,30 @@ class Others:
     def running(self, limit: str, user_id: str) -> int:
         """Of a user, in all other processes."""
         return sum(
-            posting.running.get(limit, _NOTHING).get(user_id, 0)
-            for posting in self._postings.values()
+            posting.running.get(limit, _NOTHING).get(user_id, 0) for _, posting in self._living()
         )
 
     def running_before(self, process_id: str, limit: str, user_id: str) -> int:
         """Of a user, in the processes that come before `process_id`."""
         return sum(
             posting.running.get(limit, _NOTHING).get(user_id, 0)
-            for other_id, posting in self._postings.items()
+            for other_id, posting in self._living()
             if other_id < process_id
         )
 
     def total(self, limit: str) -> int:
         """Of all users, in all other processes."""
         return sum(
-            sum(posting.running.get(limit, _NOTHING).values())
-            for posting in self._postings.values()
+            sum(posting.running.get(limit, _NOTHING).values()) for _, posting in self._living()
         )
+
+    def _living(self) -> list[tuple[str, Posting]]:
+        """Without processes that were probably killed."""
+        return [
+            (process_id, posting)
+            for process_id, posting in self._postings.items()
+            if self._repeats.get(process_id, 0) < SILENT_READINGS
+        ]
 
     def counter(self, limit: str) -> Callable[[str], int]:
         """Returns `running` of a limit, for each request."""

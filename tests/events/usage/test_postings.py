@@ -1,8 +1,16 @@
 """Charges from one reading of postings to the next, whatever was missed between."""
 
+import msgspec
 import pytest
 
-from events.usage.postings import QUIET_POSTINGS, Charge, Others, PostedSums, Posting
+from events.usage.postings import (
+    QUIET_POSTINGS,
+    SILENT_READINGS,
+    Charge,
+    Others,
+    PostedSums,
+    Posting,
+)
 
 
 def taken(**sums: float) -> Posting:
@@ -52,6 +60,23 @@ def test_running_ones_are_counted_by_user_and_in_all() -> None:
     assert others.running("event_streams", "ada") == 0
     assert others.total("streams") == 6
     assert len(others) == 3
+
+
+def test_what_ran_in_a_process_that_posts_nothing_new_does_not_count() -> None:
+    others = Others()
+    count = others.counter("streams")
+    silent, old = running(ada=2), running(ada=3)
+    silent = msgspec.structs.replace(silent, number=7)
+    for living in range(SILENT_READINGS):
+        others.read({"a": silent, "b": old, "c": Posting(number=living)})
+        assert count("ada") == others.total("streams") == 5
+
+    others.read({"a": silent, "b": old, "c": Posting(number=SILENT_READINGS)})
+    assert count("ada") == others.running("streams", "ada") == others.total("streams") == 3
+    assert others.running_before("b", "streams", "ada") == 0
+
+    others.read({"a": msgspec.structs.replace(silent, number=8)})
+    assert count("ada") == 2, "it was only slow"
 
 
 def test_a_sum_grows_and_ends_after_it_was_quiet() -> None:
