@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-from db.pool import open_database
+from db.pool import Database, open_database
 from db.takeover import taken_modules
 from db.takeover.taken_modules import TakenModule
 from events.takeover.verify import Verifier
@@ -24,6 +24,7 @@ from storage.paths import StoragePaths
 from storage.s3.objects import Client, open_client
 
 CONNECTIONS = 2
+MODULES_AT_ONCE = 1000
 
 
 def verify_s3(config: Config, dsn: str, options: ImportOptions) -> int:
@@ -40,9 +41,22 @@ async def _verify(
 ) -> list[Entry]:
     async with open_database(dsn, size=CONNECTIONS) as database:
         storage = await pair(database, storage, may_make=False)
-        taken = await taken_modules.list_modules(database, options.bucket, options.prefix)
+        taken = await _list_taken(database, options)
         verifier = Verifier(database, storage, executor, client)
         return await _verify_all(verifier, taken, options)
+
+
+async def _list_taken(database: Database, options: ImportOptions) -> list[TakenModule]:
+    taken: list[TakenModule] = []
+    while page := await taken_modules.list_modules(
+        database,
+        options.bucket,
+        options.prefix,
+        after=taken[-1].module.id if taken else "",
+        limit=MODULES_AT_ONCE,
+    ):
+        taken += page
+    return taken
 
 
 async def _verify_all(

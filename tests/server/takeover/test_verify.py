@@ -21,6 +21,7 @@ from db.upkeep import file_rows
 from db.videos import processing, videos
 from events.media.served_files import ServedFiles
 from events.takeover.verify import Verifier
+from server.takeover import verify
 from storage.mp4.faststart import move_index_to_front
 from storage.paths import StoragePaths
 from storage.s3 import objects
@@ -137,7 +138,9 @@ def taken(
     films: Films,
     own_settings: None,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Taken:
+    monkeypatch.setattr(verify, "MODULES_AT_ONCE", 1)  # each is read by itself
     store.put("week/a.mp4", films.ordered)
     store.put("week/b.mp4", films.disordered)
     made = Taken(dsn, tmp_path, store, capsys)
