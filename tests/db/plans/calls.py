@@ -325,7 +325,7 @@ _VIDEOS = (
     Call(videos.list_matching, (), {"course_id": "c0"}, "of a course"),
     call(videos.delete, [V]),
     call(videos.restore, video_id(2000)),
-    call(videos.list_deleted_since, 86_400.0),
+    Call(videos.list_deleted_since, (86_400.0,), page_rows=20),
 )
 
 _MEDIA = (
