@@ -152,12 +152,16 @@ STUDENT = EventFilter(
 TEACHER = replace(STUDENT, user_id="teacher0", instructor_course_ids=["c0"], student_course_ids=[])
 ADMIN = replace(STUDENT, user_id="root", is_privileged=True, student_course_ids=[])
 HOURLY = "by one process, once an hour"
+VIEWERS = 6_500
+ALL_VIEWERS = "all viewers of one video, when its film changes or `check --deep` recounts it"
 BY_COMMAND = "by the operator, while lectures are taken over"
 SHOWN = (
     "0.2 s of 100,000 videos, kept for 4 s (remembered.py), and every five minutes for the metrics"
 )
 SUM = "0.2 s of 100,000 videos, when an upload begins"
 MOST_EVENTS = 10_001  # events.stream: more than these are a reset
+OLDEST_RESUMED = max(0, EVENTS - 1_900_000)
+"""A student of `c0` may see one event of 200: after this one nearly as many as are no reset."""
 
 
 _LOG = (
@@ -173,7 +177,7 @@ _LOG = (
             (event_log.read_visible, 500),
         )
         for name, shown, after in (
-            ("student", STUDENT, 0),
+            ("student", STUDENT, OLDEST_RESUMED),
             ("teacher", TEACHER, EVENTS - 20_000),
             ("admin", ADMIN, EVENTS - 1000),
             ("admin, a video", replace(ADMIN, video_id=V), 0),
@@ -395,7 +399,7 @@ _PROGRESS = (
     Call(progress.list_for_course, ("c0", "u7", None, 201), name="of a user"),
     Call(progress.list_for_course, ("c0", "nobody", None, 201), name="of nobody"),
     call(progress.list_states, "u7", [video_id(number) for number in range(50)]),
-    call(recount.recount, V, 0.9, cuts_watched=False),
+    Call(recount.recount, (V, 0.9), {"cuts_watched": False}, most_rows=VIEWERS, reason=ALL_VIEWERS),
     call(report_batch.lock_and_read, [KEY]),
     call(
         report_batch.write,
@@ -548,9 +552,14 @@ _INSIGHT = (
     call(rollups.read_days, V),
     call(rollups.replace_days, "c0", V, [Day(NOW.date(), 1, 1, 100, 0)]),
     call(rollups.uncount, V),
-    call(viewing_recount.list_viewers, V),
-    call(viewing_recount.count_sessions, V),
-    call(viewing_recount.count_curve, V, 5, 600, 299_750),
+    Call(viewing_recount.list_viewers, (V,), most_rows=VIEWERS, reason=ALL_VIEWERS),
+    Call(viewing_recount.count_sessions, (V,), most_rows=VIEWERS, reason=ALL_VIEWERS),
+    Call(
+        viewing_recount.count_curve,
+        (V, 5, 600, 299_750),
+        most_rows=VIEWERS,
+        reason=ALL_VIEWERS,
+    ),
     call(viewing_recount.list_uncounted_of_course, "c0"),
     call(viewing_recount.list_uncounted, 200),
     call(viewing_recount.list_next_videos, NO_ID, 200),
@@ -581,7 +590,12 @@ _INSIGHT = (
     call(quality.add, [QUALITY]),
     call(quality.read_days, "c0", V, NOW.date() - timedelta(days=30)),
     call(quality.replace_days, V, NOW.date() - timedelta(days=30), [QUALITY]),
-    call(quality.list_sessions, V, NOW.date() - timedelta(days=30)),
+    Call(
+        quality.list_sessions,
+        (V, NOW.date() - timedelta(days=30)),
+        most_rows=VIEWERS,
+        reason=ALL_VIEWERS,
+    ),
     call(quality.read_groups, "c0", PERIOD),
     Call(quality.read_groups, ("c0", PERIOD, V), name="of a video"),
     call(figures.read_viewing, "c0", PERIOD),
