@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.deploy.conftest import fast_directory
 from tests.deploy.debian_haproxy import Haproxy, running_haproxy
 from tests.own_network import in_own_network
@@ -22,6 +24,7 @@ WATCHED_S = 3.5  # of real time: the service looks once a second
 SHOWN_WITHIN_S = 7.0  # observations are stored every 5 s
 
 
+@pytest.mark.alone
 def test_each_cause_is_told_by_what_was_seen(made_cluster: Path, tmp_path: Path) -> None:
     assert in_own_network(lambda: _stage_all(made_cluster, tmp_path)) == {
         "slow line": "viewer-line",
