@@ -5,7 +5,7 @@ statements on one pooled connection. A result was always read after its call.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 from db.errors import DatabaseTimeout, DatabaseUnavailable
@@ -45,7 +45,8 @@ class RoleLookup:
             rows = await event_log.list_roles(self._database, list(asked))
         except (DatabaseUnavailable, DatabaseTimeout) as exc:
             # Fails all waiting calls: each later batch would wait for a time-out of its own.
-            _fail({**self._pending, **asked}, exc)
+            # A user may be among both, who was asked for again meanwhile.
+            _fail([*asked.values(), *self._pending.values()], exc)
             self._pending.clear()
         except BaseException:
             for found in asked.values():
@@ -66,8 +67,8 @@ def _resolve(asked: Mapping[str, _Found], rows: Sequence[Row]) -> None:
         found.set_result(rows_of[user_id])
 
 
-def _fail(asked: Mapping[str, _Found], exc: DatabaseUnavailable | DatabaseTimeout) -> None:
-    for found in asked.values():
+def _fail(asked: Iterable[_Found], exc: DatabaseUnavailable | DatabaseTimeout) -> None:
+    for found in asked:
         found.set_exception(
             type(exc)(str(exc))
         )  # a shared one would collect a traceback per caller

@@ -103,11 +103,11 @@ async def test_all_who_wait_learn_at_once_that_the_database_is_away(
     lookup: RoleLookup, library: Any, gate: Gate
 ) -> None:
     gate.failure = DatabaseUnavailable()
-    tasks = await ask(lookup, "a", "b", "c")
+    tasks = await ask(lookup, "a", "b", "c", "a")
     gate.is_open.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
 
-    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 3
+    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 4
     assert gate.asked == [["a"]]
     gate.failure = None
     assert await lookup.of("a") == []
