@@ -231,6 +231,40 @@ async def test_pages_lead_to_everybody_once(lived: Any) -> None:
     assert sorted(names) == sorted(["tess", *(pseudonym(service, one) for one in people)])
 
 
+@pytest.mark.parametrize(
+    "figure", ["user_id", "videos_completed", "watched_seconds", "last_seen_at"]
+)
+async def test_the_order_of_students_tells_nothing_of_their_ids(lived: Any, figure: str) -> None:
+    """All are equal in every figure: to a teacher they are in the order of their pseudonyms."""
+    service, _ = lived
+    students = [f"equal-{number}" for number in range(6)]
+    await service.put("courses/equal", {"title": "Equals"})
+    await service.put("courses/equal/enrollments/tess", {"role": "instructor"})
+    for student in students:
+        await service.put(f"courses/equal/enrollments/{student}", {"role": "student"})
+
+    rising = [pseudonym(service, student) for student in students]
+    assert rising != sorted(rising)  # else the order of the ids would pass, too
+    for direction, wanted in (("asc", sorted(rising)), ("desc", sorted(rising)[::-1])):
+        query = f"?sort={figure}&direction={direction}"
+        assert await _ranked(service, "tess", query) == wanted
+        assert await _ranked(service, "tess", f"{query}&limit=1") == wanted
+    assert await _ranked(service, "root", f"?sort={figure}") == students
+
+
+async def _ranked(service: Any, caller: str, query: str) -> list[str]:
+    """The students of the course of equals on all pages, which show no id in their cursors."""
+    names, cursor = [], ""
+    while cursor is not None:
+        path = f"analytics/courses/equal/students{query}{cursor and f'&cursor={cursor}'}"
+        answer = await service.ask(caller, "GET", path)
+        assert answer.said == "200", answer.body
+        assert caller == "root" or b"equal-" not in unfolded(answer.body)
+        names += [one["user_id"] for one in answer.json["items"]]
+        cursor = answer.json["next_cursor"]
+    return names
+
+
 async def test_missed_and_live_events_show_others_by_pseudonym(lived: Any) -> None:
     service, life = lived
     film, name = life["film"]["id"], pseudonym(service, WHO)
