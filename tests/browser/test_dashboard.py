@@ -344,7 +344,7 @@ async def test_the_operator_sees_the_server_live(taught: Taught) -> None:
     await page.get_by_role("link", name="The server").click()
     server = await taught.read("server")
     await expect(_tile(page, "Reports stored")).to_have_text(str(server["reports_stored"]))
-    await expect(page.get_by_text("Everything is in order")).to_be_visible()
+    await expect(page.get_by_text("The service is in order")).to_be_visible()
     problem = page.get_by_role("row", name="Lens grinding")
     await expect(problem).to_contain_text("The file is damaged at 0:12.")
     storage = page.get_by_role("row", name="Introduction to Optics")

@@ -158,6 +158,19 @@ def _click(page: Page, name: str) -> Callable[[], Awaitable[object]]:
     return page.get_by_role("button", name=name).click
 
 
+async def test_a_withdrawal_leaves_the_focus_at_the_list(studio: Studio) -> None:
+    await studio.furnish("left", "Left", tess="instructor", ada="student", bob="student")
+    page = await studio.open("tess", "/studio/courses/left?view=people")
+    await page.get_by_role("button", name="Withdraw ada").press("Enter")
+    await page.get_by_role("dialog").get_by_role("button", name="Withdraw").press("Enter")
+    await expect(page.get_by_text("ada is withdrawn.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Withdraw ada")).to_have_count(0)
+
+    await page.keyboard.press("Tab")
+
+    await expect(page.get_by_role("button", name="Withdraw bob")).to_be_focused()
+
+
 async def test_everything_can_be_done_by_keys(studio: Studio) -> None:
     await studio.furnish("keys", "By keys", tess="instructor", ada="student")
     page = await studio.open("tess", "/studio/courses/keys")

@@ -38,7 +38,7 @@ describe("a text", () => {
   ])("of %d seconds is short", (seconds, said) => expect(duration(seconds)).toBe(said));
 
   it.each([
-    [0, "0 byte"],
+    [0, "0 bytes"],
     [1500, "2 kB"],
     [12_340_000, "12.3 MB"],
   ])("of %d bytes has their unit", (count, said) => expect(bytes(count)).toBe(said));

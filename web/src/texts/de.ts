@@ -98,7 +98,7 @@ export const de: Catalogue = {
     notSignedOut:
       "Sie sind noch angemeldet: der Server ist nicht erreichbar. Melden Sie sich später erneut ab.",
     explanation: "Öffnen Sie diesen Dienst über den Link auf Ihrer Kursseite: er meldet Sie an.",
-    back: "Danach kommen Sie zu diesem Video zurück.",
+    back: "Danach kommen Sie auf diese Seite zurück.",
     again:
       "Wenn Sie von dort kommen und trotzdem diese Seite sehen, gehen Sie zurück und folgen Sie dem" +
       " Link erneut.",
@@ -294,7 +294,7 @@ export const de: Catalogue = {
     server: {
       title: "Der Server",
       health: "Zustand",
-      ready: "Alles in Ordnung",
+      ready: "Der Dienst ist in Ordnung",
       unready: "Nicht in Ordnung",
       watching: "Sehen jetzt zu",
       paused: { one: "{count} pausiert", other: "{count} pausieren" },

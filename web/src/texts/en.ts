@@ -98,7 +98,7 @@ export const en = {
     signedOut: "You are signed out",
     notSignedOut: "You are still signed in: the server cannot be reached. Sign out again later.",
     explanation: "Open this service through the link in your course site: it signs you in.",
-    back: "You then come back to this video.",
+    back: "You then come back to this page.",
     again: "If you came that way and still see this page, go back there and follow the link again.",
     toSite: "Sign in at your course site",
     continueAs: "Continue as {name}",
@@ -287,7 +287,7 @@ export const en = {
     server: {
       title: "The server",
       health: "Health",
-      ready: "Everything is in order",
+      ready: "The service is in order",
       unready: "Not in order",
       watching: "Watching now",
       paused: { one: "{count} paused", other: "{count} paused" },

@@ -95,6 +95,7 @@ export function bytes(count: number): string {
   return new Intl.NumberFormat(locale, {
     style: "unit",
     unit: units[power] ?? "byte",
+    unitDisplay: power ? "short" : "long", // "0 byte" is what the short one says
     maximumFractionDigits: power > 1 ? 1 : 0,
   }).format(count / 1000 ** power);
 }

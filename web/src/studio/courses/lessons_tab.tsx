@@ -42,17 +42,19 @@ export function LessonsTab({ model, reload }: { model: CourseModel; reload: () =
           />
         ))}
       </div>
-      {!modules.length && (
-        <EmptyState icon="shelf" title={text("studio.noModules")}>
+      {modules.length ? (
+        <p class="add">
+          <NewModule kind="quiet" onClick={() => setAdding(true)} />
+        </p>
+      ) : (
+        <EmptyState
+          icon="shelf"
+          title={text("studio.noModules")}
+          actions={<NewModule kind="plain" onClick={() => setAdding(true)} />}
+        >
           {text("studio.noModulesText")}
         </EmptyState>
       )}
-      <p class="add">
-        <Button kind={modules.length ? "quiet" : "plain"} onClick={() => setAdding(true)}>
-          <Icon name="plus" />
-          {text("studio.newModule")}
-        </Button>
-      </p>
       {isAdding && (
         <TitleDialog
           heading={text("studio.newModule")}
@@ -63,5 +65,14 @@ export function LessonsTab({ model, reload }: { model: CourseModel; reload: () =
         />
       )}
     </>
+  );
+}
+
+function NewModule({ kind, onClick }: { kind: "quiet" | "plain"; onClick: () => void }) {
+  return (
+    <Button kind={kind} onClick={onClick}>
+      <Icon name="plus" />
+      {text("studio.newModule")}
+    </Button>
   );
 }

@@ -1,7 +1,7 @@
 // Who is enrolled in a course: list, roles, withdrawal, and the way to enrol many at once.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../design/button.tsx";
 import { TextField } from "../../design/field.tsx";
 import { Icon } from "../../design/icons.tsx";
@@ -58,11 +58,17 @@ interface PeopleTableProps {
   people: readonly Enrollment[];
   add: ComponentChildren;
   setRole: (userId: string, role: Role) => void;
-  withdraw: (person: Enrollment) => void;
+  /** Returns if they are withdrawn. */
+  withdraw: (person: Enrollment) => Promise<boolean>;
 }
 
 function PeopleTable({ people, add, setRole, withdraw }: PeopleTableProps) {
   const [wanted, setWanted] = useState("");
+  const frame = useRef<HTMLDivElement>(null);
+  // The button that had the focus leaves with its row.
+  const leave = async (person: Enrollment) => {
+    if (await withdraw(person)) frame.current?.focus({ preventScroll: true });
+  };
   const words = wanted.trim().toLowerCase();
   const found = words
     ? people.filter(({ user_id: id }) => id.toLowerCase().includes(words))
@@ -76,7 +82,7 @@ function PeopleTable({ people, add, setRole, withdraw }: PeopleTableProps) {
         {add}
       </div>
       {found.length ? (
-        <div class="table-frame card">
+        <div class="table-frame card" ref={frame} tabIndex={-1}>
           <table class="table people">
             <thead>
               <tr>
@@ -96,7 +102,7 @@ function PeopleTable({ people, add, setRole, withdraw }: PeopleTableProps) {
                   key={person.user_id}
                   person={person}
                   setRole={setRole}
-                  withdraw={withdraw}
+                  withdraw={(one) => void leave(one)}
                 />
               ))}
             </tbody>
@@ -132,7 +138,7 @@ function usePeople(courseId: string) {
     showToast({ message: text("studio.people.changed", { name: userId, role: word }) });
   };
   const withdraw = async ({ user_id: userId, role }: Enrollment) => {
-    if (!(await attempt(() => api.withdraw(courseId, userId)))) return;
+    if (!(await attempt(() => api.withdraw(courseId, userId)))) return false;
     setPeople((all) => all?.filter((one) => one.user_id !== userId));
     const undo = async () => {
       if (role && (await attempt(() => api.enrol(courseId, userId, role)))) load();
@@ -142,12 +148,13 @@ function usePeople(courseId: string) {
       action: { label: text("common.undo"), run: () => void undo() },
       forMs: 30_000,
     });
+    return true;
   };
   return {
     people,
     error,
     load,
     setRole: (userId: string, role: Role) => void setRole(userId, role),
-    withdraw: (person: Enrollment) => void withdraw(person),
+    withdraw,
   };
 }

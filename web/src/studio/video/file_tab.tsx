@@ -6,7 +6,7 @@ import { Button, ButtonLink } from "../../design/button.tsx";
 import { Dialog } from "../../design/dialog.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { bytes, text } from "../../texts/texts.ts";
-import { LessonStatus, Qualities } from "../courses/lesson_status.tsx";
+import { Qualities } from "../courses/lesson_status.tsx";
 import { useStudio } from "../parts/context.ts";
 import { FileButton } from "../parts/file_button.tsx";
 import type { Lesson } from "../service/answers.ts";
@@ -18,8 +18,12 @@ export function FileTab({ lesson, remove }: { lesson: Lesson; remove: () => void
     <div class="stack">
       <h2>{text("studio.video.fileFacts")}</h2>
       <Facts lesson={lesson} />
-      <LessonStatus lesson={lesson} />
-      <Qualities renditions={lesson.renditions ?? []} />
+      {!!lesson.renditions?.length && (
+        <div>
+          <p class="quiet">{text("studio.qualities")}</p>
+          <Qualities renditions={lesson.renditions} />
+        </div>
+      )}
       <div class="tools">
         <Download lesson={lesson} />
         <Replace lesson={lesson} />
