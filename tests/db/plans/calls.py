@@ -586,6 +586,12 @@ _INSIGHT = (
         name="of a video, in the middle",
         page_rows=100,
     ),
+    Call(
+        session_search.search,
+        (STUDENT_SEARCH, None, V, BEGINNING, NOW, FIRST_SESSION, 51),
+        name="of a video, one's own",
+        page_rows=100,
+    ),
     call(session_search.get, STUDENT_SEARCH, "u7", "s7"),
     call(quality.add, [QUALITY]),
     call(quality.read_days, "c0", V, NOW.date() - timedelta(days=30)),
