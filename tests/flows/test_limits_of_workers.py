@@ -89,7 +89,11 @@ async def test_streams_of_a_user_hold_over_processes_and_after_a_kill(
         os.kill(killed, signal.SIGKILL)
 
         await until_running(several, 0, LEASE_S + KNOWN_WITHIN_S)
-        assert await answer_of(several, others[0], processes - {killed}, path) == 206
+        await wait_until(  # each process notices by itself
+            lambda: answer_of(several, others[0], processes - {killed}, path),
+            lambda status: status == 206,
+            within_s=KNOWN_WITHIN_S,
+        )
     now = await wait_until(
         several.web_processes, lambda seen: len(seen) == len(processes), within_s=20
     )
