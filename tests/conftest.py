@@ -122,7 +122,7 @@ def cluster() -> Iterator[EmbeddedPostgres]:
     """The one PostgreSQL of this test process; holds the migrated database `template`."""
     directory = Path(tempfile.mkdtemp(prefix="coursestream-test-", dir=_fast_directory()))
     directory.chmod(0o711)
-    with _reaped(directory), EmbeddedPostgres(directory, HASTY_SETTINGS) as postgres:
+    with reaped(directory), EmbeddedPostgres(directory, HASTY_SETTINGS) as postgres:
         _run(postgres, "CREATE DATABASE template")
         migrate(postgres.dsn_of("template"), MIGRATIONS)
         yield postgres
@@ -191,7 +191,7 @@ def _run(cluster: EmbeddedPostgres, statement: str) -> None:
 
 
 @contextmanager
-def _reaped(directory: Path) -> Iterator[None]:
+def reaped(directory: Path) -> Iterator[None]:
     """The directory and a server in it go away even when this process is killed."""
     reaper = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("cluster_reaper.py")), str(directory)],

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +67,16 @@ def free_port() -> int:
             return port
 
 
-def start(data_dir: Path, output: Path, port: int, *arguments: str, **settings: str) -> Any:
-    """`run_server.py` with a clean environment; its output goes to a file."""
+def start(
+    data_dir: Path,
+    output: Path,
+    port: int,
+    *arguments: str,
+    root: Path = ROOT,
+    prefix: Sequence[str] = (),
+    **settings: str,
+) -> Any:
+    """`run_server.py` of `root` with a clean environment; its output goes to a file."""
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith("COURSESTREAM_")
     }
@@ -81,7 +89,7 @@ def start(data_dir: Path, output: Path, port: int, *arguments: str, **settings: 
     }
     with output.open("ab") as file:
         return subprocess.Popen(
-            [sys.executable, str(ROOT / "run_server.py"), *arguments],
+            [*prefix, sys.executable, str(root / "run_server.py"), *arguments],
             env=environ,
             stdout=file,
             stderr=subprocess.STDOUT,

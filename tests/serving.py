@@ -5,7 +5,7 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +122,12 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def kill_all(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 async def until_gone(pids: set[int], timeout_s: float = 10.0) -> None:
     await wait_until(lambda: not any(map(is_alive, pids)), within_s=timeout_s)
 
@@ -158,9 +164,7 @@ def served_from(directory: Path, cluster: Path | None = None, **settings: str) -
         if served.process is not None and served.process.poll() is None:
             served.process.kill()
             served.process.wait()
-        for pid in served.cluster.process_ids():
-            with suppress(ProcessLookupError):  # it may be ending already
-                os.kill(pid, signal.SIGKILL)
+        kill_all(served.cluster.process_ids())
 
 
 def write_large_mp4(directory: Path, filler: bytes | None = None) -> Path:

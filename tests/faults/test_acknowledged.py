@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import random
-import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, closing, suppress
@@ -14,14 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import aiohttp
 import psycopg2
 import pytest
 
 from storage.samples import write_clock_mp4
-from tests.serving import Serve, call, ready_video, served_from, until_gone
+from tests.service.reporting import Player
+from tests.serving import Serve, call, kill_all, ready_video, served_from, until_gone
 from tests.waiting import wait_until
 
 IS_FULL = bool(os.environ.get("FULL"))
@@ -29,44 +28,9 @@ ROUNDS = 20 if IS_FULL else 3
 USERS = 50
 ENROLLED = 8
 DURATION_S = 36_000.0
-STEP_S, SEEN_S = 1.0, 0.5  # apart by more than the gaps that are closed
 PAUSE_S = 0.02
 GONE = (aiohttp.ClientError, TimeoutError, OSError)
 COURSE = "/api/v1/courses/c1"
-
-
-@dataclass
-class Player:
-    """Reports one place after the other, each as often as it takes."""
-
-    session: aiohttp.ClientSession
-    url: str
-    session_id: str = field(default_factory=lambda: uuid4().hex)
-    acknowledged: int = -1  # sequences are 0, 1, 2 …
-    sent: int = -1
-
-    async def step(self) -> None:
-        self.sent = self.acknowledged + 1
-        at_s = self.sent * STEP_S
-        report = {
-            "session_id": self.session_id,
-            "sequence": self.sent,
-            "position": at_s,
-            "watched": [[at_s, at_s + SEEN_S]],
-            "event": "progress",
-        }
-        async with self.session.post(self.url, json=report) as response:
-            assert response.status in (200, 503), await response.text()
-            if response.status == 200:
-                self.acknowledged = self.sent
-
-    def lost(self, kept: Any) -> int:
-        """Counts acknowledged reports that `kept` does not show; it may show the one in doubt."""
-        seen = {start for start, _ in kept["watched"]}
-        wanted = {n * STEP_S for n in range(self.acknowledged + 1)}
-        assert seen <= wanted | {self.sent * STEP_S}
-        is_moved_back = self.acknowledged >= 0 and kept["position"] < self.acknowledged * STEP_S
-        return len(wanted - seen) + is_moved_back
 
 
 @dataclass
@@ -172,7 +136,7 @@ async def test_what_was_acknowledged_is_there_after_everything_was_killed(
                 await uploader.next_acknowledged()
                 await asyncio.sleep(chance.uniform(0.0, 0.8))
                 name, victims = await victims_of(served, chance)
-                kill(victims)
+                kill_all(victims)
                 killed[name] += 1
                 await asyncio.sleep(chance.uniform(0.0, 1.0))
                 await kill_everything(served, chance)
@@ -304,12 +268,6 @@ async def kill_everything(served: Serve, chance: random.Random) -> None:
     found = {served.process.pid, *await served.web_processes(), *await served.workers()}
     pids = sorted(found | await served.database())
     chance.shuffle(pids)
-    kill(pids)
+    kill_all(pids)
     await asyncio.to_thread(served.process.wait, 10)
     await until_gone(set(pids))
-
-
-def kill(pids: Any) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)

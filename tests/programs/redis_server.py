@@ -19,25 +19,27 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 class RedisServer:
     """Started and killed as often as a test likes; it forgets everything each time."""
 
-    def __init__(self, directory: Path, kind: Kind = "redis") -> None:
+    def __init__(self, directory: Path, kind: Kind = "redis", address: str = "127.0.0.1") -> None:
         self._program = program("redis-server") if kind == "redis" else str(get_binary_path())
+        self._address = address
         self.port = free_port()
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self._address}:{self.port}/0"
 
     def start(self) -> None:
         self._process = subprocess.Popen(
             [
-                *(self._program, "--port", str(self.port), "--bind", "127.0.0.1"),
+                *(self._program, "--port", str(self.port), "--bind", self._address),
                 *("--save", "", "--appendonly", "no", "--dir", str(self._directory)),
+                *("--protected-mode", "no"),
             ],
             stdout=subprocess.DEVNULL,
         )
-        wait_for(lambda: is_listening(self.port), "Redis", 10)
+        wait_for(lambda: is_listening(self.port, self._address), "Redis", 10)
 
     def kill(self) -> None:
         if self._process is not None:

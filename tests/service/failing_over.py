@@ -65,7 +65,7 @@ def failover(directory: Path, cluster: Path) -> Iterator[Failover]:
     copy_tree(cluster, directory / "first")
     with ExitStack() as running:
         first = running.enter_context(EmbeddedPostgres(directory / "first", SETTINGS))
-        _copy(first, directory)
+        copy_cluster(first, directory)
         second = EmbeddedPostgres(directory / "second", SETTINGS)
         standby = running.enter_context(ExitStack())
         standby.enter_context(second)
@@ -74,7 +74,8 @@ def failover(directory: Path, cluster: Path) -> Iterator[Failover]:
         yield Failover(dsn, first, second, standby)
 
 
-def _copy(first: EmbeddedPostgres, directory: Path) -> None:
+def copy_cluster(first: EmbeddedPostgres, directory: Path, **address: str) -> None:
+    """Makes `second` a standby of `first`, which it finds at its socket or at the address."""
     source, target = directory / "first" / "postgres", directory / "second" / "postgres"
     target.mkdir(parents=True)
     for one in (directory, target.parent, target):
@@ -87,7 +88,9 @@ def _copy(first: EmbeddedPostgres, directory: Path) -> None:
     private = copy / "password"
     shutil.copy(source / "password", private)
     account.give(private)
-    conninfo = psycopg2.extensions.make_dsn(first.dsn, passfile=str(private), dbname=None)
+    conninfo = psycopg2.extensions.make_dsn(
+        first.dsn, passfile=str(private), dbname=None, **address
+    )
     backup = copy / "cluster"
     account.run(
         [

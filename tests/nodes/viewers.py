@@ -1,0 +1,137 @@
+"""Viewers and listeners of one film, and the teacher who renames it all the time."""
+
+import asyncio
+import json
+import random
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import aiohttp
+
+RANGE_BYTES = 2**16
+AGAIN_S = 0.05  # before a player asks again
+EVENT_AGAIN_S = 0.5  # a browser waits for seconds
+LONGEST_LINE_S = 30.0
+PATIENCE_S = 20.0
+TEACHER_PATIENCE_S = 5.0  # what hangs may be done later, but once
+CHANGED = "video.updated"
+FAILURES = (aiohttp.ClientError, TimeoutError, ConnectionError)
+
+
+@dataclass
+class Record:
+    """The worst that the crowd met since the record began."""
+
+    longest_wait_s: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+    ended_for_good: list[str] = field(default_factory=list)
+    resets: int = 0
+
+
+@dataclass
+class Viewer:
+    """Asks for one range after the other, each until it has it; `file` is what they must be."""
+
+    session: aiohttp.ClientSession
+    path: str
+    file: bytes
+    chance: random.Random
+    ranges: int = 0
+
+    async def watch(self, record: Callable[[], Record]) -> None:
+        start = self.chance.randrange(len(self.file) - RANGE_BYTES)
+        asked_s = time.monotonic()
+        while not await self._has_range(start, record()):
+            await asyncio.sleep(AGAIN_S)
+        found = record()
+        found.longest_wait_s = max(found.longest_wait_s, time.monotonic() - asked_s)
+        self.ranges += 1
+
+    async def _has_range(self, start: int, record: Record) -> bool:
+        wanted = {"Range": f"bytes={start}-{start + RANGE_BYTES - 1}"}
+        timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
+        try:
+            async with self.session.get(self.path, headers=wanted, timeout=timeout) as response:
+                body = await response.read()
+        except FAILURES:
+            return False
+        if response.status == 206 and body != self.file[start : start + RANGE_BYTES]:
+            record.wrong.append(f"{start}: {len(body)} other bytes")
+        return response.status == 206
+
+
+@dataclass
+class Listener:
+    """An EventSource: after 200 it comes back, after anything else it never does.
+
+    Its line breaks from time to time, as that of a phone.
+    """
+
+    session: aiohttp.ClientSession
+    path: str
+    ids: list[int] = field(default_factory=list)
+    last_id: str = ""
+    state: str = "new"
+
+    def __str__(self) -> str:
+        return f"{self.state}, at {self.last_id}, heard {self.ids[-1:]}"
+
+    async def listen(self, record: Callable[[], Record]) -> None:
+        self.state = f"opening since {time.monotonic():.1f}"
+        async with self.session.get(
+            self.path,
+            headers={"Last-Event-ID": self.last_id} if self.last_id else {},
+            timeout=aiohttp.ClientTimeout(total=None, sock_read=PATIENCE_S),
+        ) as response:
+            kind = response.headers.get("Content-Type", "")
+            if response.status != 200 or not kind.startswith("text/event-stream"):
+                self.state = f"ended by {response.status}: {await response.text()}"
+                record().ended_for_good.append(self.state)
+                await asyncio.Event().wait()
+            self.state = f"open since {time.monotonic():.1f}"
+            async with asyncio.timeout(random.uniform(0, LONGEST_LINE_S)):
+                await self._hear(response.content, record)
+
+    async def _hear(self, lines: aiohttp.StreamReader, record: Callable[[], Record]) -> None:
+        name, data = "", ""
+        async for line in lines:
+            key, _, value = line.decode().rstrip("\n").partition(": ")
+            if key == "id":
+                self.last_id = value
+            elif key == "event":
+                name = value
+            elif key == "data":
+                data = value
+            elif not key and name:
+                if name == CHANGED and data:
+                    self.ids.append(int(self.last_id))
+                record().resets += name == "reset"
+                name = data = ""
+
+    def missed_or_doubled(self, told: list[int]) -> list[int]:
+        """Ids which it did not hear once and in order; `told` are all until some moment."""
+        heard = self.ids[: bisect_right(self.ids, told[-1])]
+        expected = told[bisect_left(told, self.ids[0]) :]
+        return [] if heard == expected else sorted({*heard} ^ {*expected}) or heard
+
+
+@dataclass
+class Teacher:
+    """Renames the film; each name is sent once."""
+
+    session: aiohttp.ClientSession
+    path: str
+    acknowledged: list[str] = field(default_factory=list)
+
+    async def rename(self) -> None:
+        title = f"renamed {uuid4()}"
+        timeout = aiohttp.ClientTimeout(total=TEACHER_PATIENCE_S)
+        async with self.session.patch(
+            self.path, json={"title": title}, timeout=timeout
+        ) as response:
+            if response.status == 200:
+                assert (await response.json())["title"] == title, json.dumps(title)
+                self.acknowledged.append(title)
