@@ -449,13 +449,20 @@ export class CourseVideoElement extends HTMLElement {
   #showTrouble(isWaiting: boolean) {
     const isKept = this.#session?.playback?.files;
     const said = isKept ? playerText("messages.kept") : "";
-    this.#deck.messages.showLine(isWaiting ? playerText("messages.lost") : said);
+    this.#showLine(isWaiting ? playerText("messages.lost") : said);
   }
 
   #showWaiting(count: number, refused: ApiError | null) {
-    if (!count) return this.#deck.messages.showLine("");
+    if (!count) return this.#showLine("");
     const path = refused?.status === 401 ? "messages.signedOut" : "messages.unsaved";
-    this.#deck.messages.showLine(playerText(path));
+    this.#showLine(playerText(path));
+  }
+
+  // That there is nothing else to say leaves the sentence of a stall until it ends.
+  #showLine(text: string) {
+    if (!text && this.#isStallShown) return;
+    this.#isStallShown = false;
+    this.#deck.messages.showLine(text);
   }
 
   #offer(place: { positionS: number; hasStopped: boolean } | null) {
