@@ -665,19 +665,23 @@ async def test_a_database_that_is_away_is_503_and_the_report_counts_when_sent_ag
     course = await new_course(service)
     player = await new_player(course)
     await player.say(position=1)
-    answers, task_counts = [], []
+    answers, streams, task_counts = [], [], []
 
     async with no_database(cluster, dsn), asyncio.timeout(6):
         for _ in range(3):
-            answers += await asyncio.gather(
+            stream, *others = await asyncio.gather(
+                service.ask(player.user_id, "GET", "events"),
                 *(player.post(sequence=n, position=n) for n in range(2, 12)),
                 player.put(sequence=12),
                 service.ask(player.user_id, "GET", player.bearer_path),
                 service.ask(course.instructor, "GET", f"courses/{course.id}/progress"),
-                service.ask(player.user_id, "GET", "events"),
             )
+            streams.append(stream)
+            answers += others
             task_counts.append(len(asyncio.all_tasks()))
 
+    assert {stream.status for stream in streams} == {200}  # any other ends an `EventSource`
+    assert all(stream.body.startswith(b"retry:") for stream in streams)
     assert {answer.said for answer in answers} == {"503 unavailable"}
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
     assert max(task_counts) <= task_counts[0] + 1, "something piles up"
