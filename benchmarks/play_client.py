@@ -4,16 +4,10 @@
 Checks every status, and prints one line of JSON as `report_client` does.
 """
 
-import asyncio
-import json
-import sys
-import time
 from collections.abc import Iterator
 from functools import partial
 
-import uvloop
-
-from benchmarks.measurement.report_client import WARM_UP_S, Player, Run
+from benchmarks.measurement.report_client import MakePlayer, Player, Run, main
 
 CONNECTIONS = 400
 
@@ -34,27 +28,9 @@ class Viewers(Player):
         )
 
 
-async def measure(port: int, targets: list[list[str]], seconds: float, rate: float) -> None:
-    run, loop, each = Run(rate), asyncio.get_running_loop(), iter(targets)
-    viewers: list[Player] = []
-    for _ in range(CONNECTIONS):
-        _, one = await loop.create_connection(partial(Viewers, run, each), "127.0.0.1", port)
-        viewers.append(one)
-    going = asyncio.create_task(run.keep_going(viewers))
-    await asyncio.sleep(WARM_UP_S)
-    run.is_counting, began_s = True, time.perf_counter()
-    await asyncio.sleep(seconds)
-    run.is_counting = False
-    print(json.dumps(run.found(time.perf_counter() - began_s)), flush=True)
-    going.cancel()
-
-
-def main() -> None:
-    port, file, seconds, rate = sys.argv[1:]
-    with open(file) as lines:
-        targets = [line.split() for line in lines]
-    uvloop.run(measure(int(port), targets, float(seconds), float(rate)))
+def _pressing_play(targets: list[list[str]]) -> list[MakePlayer]:
+    return [partial(Viewers, targets=iter(targets))] * CONNECTIONS
 
 
 if __name__ == "__main__":
-    main()
+    main(_pressing_play)

@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import cast
 
@@ -121,15 +122,14 @@ class Run:
         }
 
 
-async def measure(port: int, targets: list[list[str]], seconds: float, rate: float) -> None:
+MakePlayer = Callable[[Run], Player]
+
+
+async def measure(port: int, makers: list[MakePlayer], seconds: float, rate: float) -> None:
     run, loop = Run(rate), asyncio.get_running_loop()
     players = []
-    for path, session_id in targets:
-        _, player = await loop.create_connection(
-            partial(Player, run, path, session_id),
-            "127.0.0.1",
-            port,
-        )
+    for make in makers:
+        _, player = await loop.create_connection(partial(make, run), "127.0.0.1", port)
         players.append(player)
     going = asyncio.create_task(run.keep_going(players))
     await asyncio.sleep(WARM_UP_S)
@@ -140,12 +140,17 @@ async def measure(port: int, targets: list[list[str]], seconds: float, rate: flo
     going.cancel()
 
 
-def main() -> None:
+def main(makers_of: Callable[[list[list[str]]], list[MakePlayer]]) -> None:
+    """Measures with a player for each maker; it gets the words of each line of the file."""
     port, file, seconds, rate = sys.argv[1:]
     with open(file) as lines:
-        targets = [line.split() for line in lines]
-    uvloop.run(measure(int(port), targets, float(seconds), float(rate)))
+        makers = makers_of([line.split() for line in lines])
+    uvloop.run(measure(int(port), makers, float(seconds), float(rate)))
+
+
+def _reporting(targets: list[list[str]]) -> list[MakePlayer]:
+    return [partial(Player, path=path, session_id=name) for path, name in targets]
 
 
 if __name__ == "__main__":
-    main()
+    main(_reporting)
