@@ -6,17 +6,16 @@ A day that a webhook still has to take progress from stays whole until it was ta
 import asyncio
 from datetime import date, datetime, timedelta
 
-from db import clock, periodic_turns
+from db import clock
 from db.errors import DatabaseTimeout
 from db.log import partitions, thinning
 from db.pool import Database, Transaction
-from events.errors import OUTAGES
 from events.log.types import PlaybackProgressed
+from events.turns import in_turns
 from storage.tasks import Periodic
 
 INTERVAL_S = 3600.0
-TURN_S = 1800.0  # no other process tries for so long
-TASK = "event log thinning"
+TASK = "event-log-thinning"
 THINNED_TYPE = PlaybackProgressed.name
 ROWS_AT_ONCE = 10_000
 ATTEMPTS = 20
@@ -27,13 +26,9 @@ def periodic_thinning(database: Database, retention_s: float) -> Periodic:
     """Returns the hourly task that thins the days that ended `retention_s` ago."""
 
     async def look() -> None:
-        async with database.transaction() as transaction:
-            is_our_turn = await periodic_turns.take(transaction, TASK, TURN_S)
-        if is_our_turn:
-            before = await clock.now(database) - timedelta(seconds=retention_s)
-            await thin_days(database, before)
+        await thin_days(database, await clock.now(database) - timedelta(seconds=retention_s))
 
-    return Periodic("event log thinning", look, INTERVAL_S, (*OUTAGES, DatabaseTimeout))
+    return in_turns(database, TASK, look, INTERVAL_S)
 
 
 async def thin_days(database: Database, before: datetime) -> list[date]:

@@ -5,19 +5,18 @@ One of all processes looks at a time; each session is ended once.
 
 from datetime import datetime
 
-from db import clock, periodic_turns
+from db import clock
 from db.pool import Database
 from db.progress import sessions
 from db.progress.sessions import SilentSession
-from events.errors import OUTAGES
 from events.log import log
 from events.log.types import PlaybackStopped
+from events.turns import in_turns
 from storage.tasks import Periodic
 
 PLAYING_S = 30.0
 PAUSED_S = 30 * 60.0
 INTERVAL_S = 2.0
-MOST_OF_IT = 0.75  # of an interval after its own last turn, a process is on time for the next
 TASK = "silence-watch"
 BATCH = 1000
 
@@ -26,12 +25,9 @@ def silence_watch(database: Database, interval_s: float = INTERVAL_S) -> Periodi
     """Returns the periodic task that ends silent sessions every `interval_s`."""
 
     async def look() -> None:
-        async with database.transaction() as transaction:
-            is_our_turn = await periodic_turns.take(transaction, TASK, interval_s * MOST_OF_IT)
-        if is_our_turn:
-            await stop_silent_sessions(database, await clock.now(database))
+        await stop_silent_sessions(database, await clock.now(database))
 
-    return Periodic("silence watch", look, interval_s, OUTAGES)
+    return in_turns(database, TASK, look, interval_s)
 
 
 async def stop_silent_sessions(database: Database, now: datetime) -> int:
