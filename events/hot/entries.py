@@ -12,9 +12,8 @@ import msgspec
 
 from db.videos.video import Video
 
-VERSION_DIGITS = (
-    20  # as many as 2**63 has, and a sign's worth more: texts compare as the numbers do
-)
+# As many as 2**63 has, and a sign's worth more: texts compare as the numbers do.
+VERSION_DIGITS = 20
 MAX_BYTES = 256 * 1024
 _SHAPE = sha256(msgspec.json.encode(msgspec.json.schema(Video))).hexdigest()[:12]
 PREFIX = f"coursestream:facts:{_SHAPE}:"

@@ -36,11 +36,11 @@ class RedisRanking:
     async def exchange(self, plays: Mapping[UUID, int]) -> Sequence[UUID] | None:
         arguments = [text for one, count in plays.items() for text in (str(one), str(count))]
         found = await self._shelf.run_script(EXCHANGE, [HOT, HALVED], arguments)
-        return None if found is None else [UUID(one.decode()) for one in found if _is_id(one)]
+        return None if found is None else [one for text in found if (one := _id_of(text))]
 
 
-def _is_id(text: bytes) -> bool:
+def _id_of(text: bytes) -> UUID | None:
     try:
-        return bool(UUID(text.decode()))
+        return UUID(text.decode())
     except ValueError:
-        return False
+        return None

@@ -12,11 +12,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from events.hot.entries import VERSION_DIGITS, key_of
+from events.redis_options import FAILURES, redis_options
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +63,7 @@ class RedisShelf:
             url,
             max_connections=CONNECTIONS,
             timeout=timeout_s,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            client_name="coursestream-facts",
-            driver_info=None,  # it would read the version of redis-py from the disk
+            **redis_options("coursestream-facts", timeout_s),
         )
         self._redis: Any = Redis(connection_pool=self._pool)
         self._put = self._redis.register_script(PUT)
@@ -119,7 +113,7 @@ class RedisShelf:
     async def _call(self, call: Callable[[], Awaitable[_T]]) -> _T | None:
         try:
             return await call()
-        except (RedisError, OSError, TimeoutError) as exc:
+        except FAILURES as exc:
             self._away_until_s = time.monotonic() + AWAY_S
             self.failure_count += 1
             logger.debug("facts of videos are not shared for a second: %s", exc)

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from events.errors import BoardUnavailable
+from events.redis_options import FAILURES, redis_options
 from events.usage.board import LEASE_S
 
 PREFIX = "coursestream:usage:"
@@ -26,19 +24,13 @@ class RedisBoard:
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
         self._redis: Any = Redis.from_url(
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=2,
-            client_name="coursestream",
-            driver_info=None,  # it would read the version of redis-py from the disk
+            url, max_connections=2, **redis_options("coursestream", timeout_s)
         )
 
     async def exchange(self, process_id: str, posting: bytes) -> Mapping[str, bytes]:
         try:
             return await self._exchange(process_id, posting)
-        except (RedisError, OSError, TimeoutError) as exc:
+        except FAILURES as exc:
             raise BoardUnavailable(str(exc)) from exc
 
     async def remove(self, process_id: str) -> None:
@@ -47,7 +39,7 @@ class RedisBoard:
                 pipeline.delete(PREFIX + process_id)
                 pipeline.srem(PROCESSES, process_id)
                 await pipeline.execute()
-        except (RedisError, OSError, TimeoutError) as exc:
+        except FAILURES as exc:
             raise BoardUnavailable(str(exc)) from exc
 
     async def close(self) -> None:

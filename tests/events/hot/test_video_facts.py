@@ -28,15 +28,6 @@ SLOW_S = 0.05
 
 
 @pytest.fixture
-async def shelf(redis_server: RedisServer) -> AsyncIterator[RedisShelf]:
-    """Empty; patient, as the machine of tests may be busy."""
-    shelf = RedisShelf(redis_server.url, timeout_s=5.0)
-    await shelf._redis.flushall()
-    yield shelf
-    await shelf.close()
-
-
-@pytest.fixture
 async def process(
     redis_server: RedisServer, database: Database, shelf: RedisShelf
 ) -> AsyncIterator[Callable[..., VideoReader]]:

@@ -26,14 +26,6 @@ FILM, SIZE_BYTES = "source-0123456789abcdef.mp4", 3 * 2**20
 
 
 @pytest.fixture
-async def shelf(redis_server: RedisServer) -> AsyncIterator[RedisShelf]:
-    shelf = RedisShelf(redis_server.url, timeout_s=5.0)
-    await shelf._redis.flushall()
-    yield shelf
-    await shelf.close()
-
-
-@pytest.fixture
 def ranking(shelf: RedisShelf) -> RedisRanking:
     return RedisRanking(shelf)
 

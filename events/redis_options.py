@@ -1,0 +1,20 @@
+"""Settings and failures of connections to Redis, the same for all that is kept there."""
+
+from typing import Any
+
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+FAILURES = (RedisError, OSError, TimeoutError)
+
+
+def redis_options(client_name: str, timeout_s: float) -> dict[str, Any]:
+    """Each call fails after the time-out, and is not repeated."""
+    return {
+        "client_name": client_name,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "retry": Retry(NoBackoff(), 0),
+        "driver_info": None,  # it would read the version of redis-py from the disk
+    }
