@@ -106,14 +106,13 @@ async def list_students(
     return [_student(row) for row in await queries.fetch_all(BY_ENROLLMENT, parameters)]
 
 
-async def list_named(
+async def find_named(
     queries: Queries, course_id: str, user_ids: Sequence[str]
-) -> Sequence[Student]:
-    """Those of these users who are enrolled as students, in the order of the ids."""
+) -> dict[str, Student]:
+    """Those of these users who are enrolled as students, by id."""
     parameters = {"course_id": course_id, "user_ids": list(user_ids)}
     rows = await queries.fetch_all(NAMED, parameters)
-    found = {row.user_id: _student(row) for row in rows}
-    return [found[user_id] for user_id in user_ids if user_id in found]
+    return {row.user_id: _student(row) for row in rows}
 
 
 async def list_standings(queries: Queries, course_id: str) -> list[StudentStanding]:

@@ -16,12 +16,10 @@ WHERE v.id = before.id AND v.deleted_at IS NULL AND v.status = 'processing'
 RETURNING before.processing_ratio
 """
 
-
 SET_SERVED = """
 UPDATE videos SET original_sha256 = %(original_sha256)s
 WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
 """
-
 
 # From now on the row describes the served file.
 SET_READY = """
@@ -33,17 +31,14 @@ UPDATE videos SET status = 'ready', processing_ratio = 1, updated_at = now(),
 WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
 """
 
-
 SET_AUDIO_TRACKS = """
 UPDATE videos SET audio_tracks = %s::jsonb WHERE id = %s AND deleted_at IS NULL
 """
-
 
 TOUCH = """
 UPDATE videos SET updated_at = now()
 WHERE id = %s AND deleted_at IS NULL AND status = 'ready' RETURNING id
 """
-
 
 SET_FAILED = """
 UPDATE videos SET status = 'failed', failure_code = %(code)s, failure_detail = %(detail)s,
@@ -51,16 +46,13 @@ UPDATE videos SET status = 'failed', failure_code = %(code)s, failure_detail = %
 WHERE id = %(id)s AND deleted_at IS NULL AND status = 'processing' RETURNING id
 """
 
-
 RETRY = """
 UPDATE videos SET status = 'processing', processing_ratio = 0, failure_code = NULL,
     failure_detail = NULL, updated_at = now()
 WHERE id = %s AND deleted_at IS NULL AND status = 'failed' AND NOT is_failure_final RETURNING id
 """
 
-
 SET_OWN_PICTURE = "UPDATE videos SET has_own_picture = %s WHERE id = %s"
-
 
 SET_LOST = """
 UPDATE videos SET status = 'failed', failure_code = %(code)s, failure_detail = %(detail)s,

@@ -45,7 +45,6 @@ SELECT v.*,
 FROM videos v
 """
 
-
 INSERT = """
 INSERT INTO videos (id, course_id, module_id, title, original_filename, duration_s, width, height,
     frame_rate, rotation, container, video_codec, audio_codec, mime_type, is_playable,
@@ -57,9 +56,7 @@ FOR SHARE  -- who deletes one of them waits, and then finds this video, too
 RETURNING id
 """
 
-
 GET = SELECT + "WHERE v.id = %s AND v.deleted_at IS NULL"
-
 
 GET_DELETED = SELECT + "WHERE v.id = %s AND v.deleted_at > now() - make_interval(secs => %s)"
 
@@ -68,7 +65,6 @@ GET_DELETED = SELECT + "WHERE v.id = %s AND v.deleted_at > now() - make_interval
 WATCHABLE = """
 (v.status = 'ready' OR EXISTS (SELECT FROM s3_modules m WHERE m.video_id = v.id))
 """
-
 
 LIST_OF_MODULE = (
     SELECT
@@ -96,7 +92,6 @@ UPDATE videos SET title = %(title)s, updated_at = now()
 WHERE id = %(id)s AND deleted_at IS NULL AND title <> %(title)s RETURNING id
 """
 
-
 LIST_MATCHING = (
     SELECT
     + """
@@ -110,11 +105,9 @@ ORDER BY v.created_at, v.id FOR UPDATE OF v
 
 DELETE = "UPDATE videos SET deleted_at = now() WHERE id = ANY(%s::uuid[])"
 
-
 RESTORE = """
 UPDATE videos SET deleted_at = NULL WHERE id = %s AND deleted_at IS NOT NULL RETURNING id
 """
-
 
 # Videos purged from the trash are known only by the log.
 DELETED_SINCE = """

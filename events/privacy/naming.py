@@ -27,6 +27,8 @@ class Naming:
         return self.pseudonyms.of(user_id)
 
     def video(self, video: VideoSnapshot) -> VideoSnapshot:
+        if self.pseudonyms is None:
+            return video
         return msgspec.structs.replace(video, uploaded_by=self.shown(video.uploaded_by))
 
     def fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:

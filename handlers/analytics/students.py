@@ -69,10 +69,9 @@ async def _by_figure(
     standings = await request.app[keys.STANDINGS].get(course_id)
     naming = naming_of(request)
     places = ranked(standings, order, after, page.fetch_limit, naming.shown)
-    named = await students.list_named(
+    found = await students.find_named(
         request.app[keys.DATABASE], course_id, [user_id for _, user_id in places]
     )
-    found = {student.user_id: student for student in named}
     listing = page.answer(places, lambda one: found.get(one[1]), lambda one: one[0])
     shown = [StudentView.of(student, naming) for student in listing.items if student is not None]
     return Listing(shown, listing.next_cursor)

@@ -611,7 +611,7 @@ _INSIGHT = (
     call(figures.list_videos, "c0"),
     call(figures.list_popular, PERIOD, None, 50),
     call(students.list_students, "c0", (BEGINNING, ""), 51),
-    call(students.list_named, "c0", [f"u{number}" for number in range(51)]),
+    call(students.find_named, "c0", [f"u{number}" for number in range(51)]),
     Call(students.list_standings, ("c0",), most_rows=100_000, reason=RANKED),
 )
 
