@@ -204,7 +204,7 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         app[keys.DATABASE] = pool
         published = app[keys.PUBLISHED_KEYS] = PublishedKeys(pool, app[keys.DOCUMENT_SIGNER])
         await published.publish()
-        app[keys.ACCESS] = Access(pool)
+        access = app[keys.ACCESS] = Access(pool)
         pseudonyms = app[keys.PSEUDONYMS] if config.pseudonyms else None
         app[keys.PEOPLE] = People(pool, pseudonyms)
         app[keys.ERASURES] = Erasures(pool, app[keys.PSEUDONYMS], app[keys.SEALED_PEOPLE])
@@ -217,6 +217,7 @@ async def _database(config: Config, dsn: str, app: web.Application) -> AsyncIter
         app[keys.SANDBOX].timing = app[keys.TEXT_SANDBOX].timing = steps.timing
         async with steps.kept():
             yield
+        await access.stop()
 
 
 async def _membership(config: Config, app: web.Application) -> AsyncIterator[None]:

@@ -6,6 +6,7 @@ nobody has to trust it.
 
 import asyncio
 from collections import Counter
+from functools import partial
 from uuid import UUID
 
 from db.pool import Database
@@ -13,6 +14,7 @@ from db.videos import videos
 from db.videos.video import Video
 from events.hot import entries
 from events.hot.entries import Shelf
+from storage.shared_reads import SharedReads
 from storage.tasks import end
 
 MOST_PUTS = 32  # under way; what is beyond them is not kept on the shelf
@@ -26,7 +28,7 @@ class VideoReader:
         self.outdated_count = 0
         self._database = database
         self._shelf = shelf
-        self._reading: dict[UUID, asyncio.Task[Video | None]] = {}
+        self._reads = SharedReads[tuple[UUID, int], Video | None]()
         self._putting: set[asyncio.Task[None]] = set()
 
     @property
@@ -43,30 +45,15 @@ class VideoReader:
 
     async def read_version(self, video_id: UUID, version: int) -> Video | None:
         """That version, or a newer one. Raises: DatabaseError."""
-        video = await asyncio.shield(self._start(video_id, version))
-        if video is not None and video.version >= version:
-            return video
-        return await self.read(video_id)  # that reading began before the version was told
+        find = partial(self._find, video_id, version)
+        # A reading for another version may have begun before this one was told.
+        return await self._reads.get((video_id, version), find)
 
     async def stop(self) -> None:
-        for task in [*self._reading.values(), *self._putting]:
+        for task in list(self._putting):
             await end(task)
         if self._shelf is not None:
             await self._shelf.close()
-
-    def _start(self, video_id: UUID, version: int) -> asyncio.Task[Video | None]:
-        reading = self._reading.get(video_id)
-        if reading is None:
-            name = "facts of a video"
-            reading = asyncio.create_task(self._find(video_id, version), name=name)
-            self._reading[video_id] = reading
-            reading.add_done_callback(lambda task: self._have_read(video_id, task))
-        return reading
-
-    def _have_read(self, video_id: UUID, task: asyncio.Task[Video | None]) -> None:
-        del self._reading[video_id]
-        if not task.cancelled():
-            task.exception()  # seen, should all askers have gone
 
     async def _find(self, video_id: UUID, version: int) -> Video | None:
         return await self._on_shelf(video_id, version) or await self.read(video_id)

@@ -8,7 +8,8 @@ those of their role in the course. Others get the same response whether a resour
 import math
 import time
 from enum import Enum, auto
-from typing import NoReturn
+from functools import partial
+from typing import NamedTuple, NoReturn
 
 from db import enrollments
 from db.pool import Database
@@ -16,8 +17,11 @@ from events.log.types import EnrollmentChanged
 from handlers.access.auth import Viewer
 from handlers.errors import NotAllowed, NotEnrolled, NotFound
 from storage.bounded_cache import BoundedCache
+from storage.shared_reads import SharedReads
 
 ENROLLMENT_AGE_S = 5.0  # a withdrawal takes effect within this time even without the log
+# What is in use is read again before it expires: a player's thousand connections need not wait.
+RENEWAL_AGE_S = 3.0
 REMEMBERED_ENROLLMENTS = 50_000
 
 
@@ -52,15 +56,28 @@ def require_right(role: str | None, right: Right) -> None:
         raise NotAllowed
 
 
+Key = tuple[str, str]  # course, user
+
+
+class _Enrollment(NamedTuple):
+    """As it was read; the times are monotonic."""
+
+    role: str | None
+    renewed_from_s: float
+    until_s: float
+
+
 class Access:
-    """Checks rights against enrolments cached for at most five seconds."""
+    """Checks rights against enrolments cached for at most five seconds. Ended by `stop`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._remembered = BoundedCache[tuple[str, str], tuple[str | None, float]](
-            REMEMBERED_ENROLLMENTS
-        )
+        self._remembered = BoundedCache[Key, _Enrollment](REMEMBERED_ENROLLMENTS)
+        self._reads = SharedReads[Key, str | None]()
         self.changes = 0
+
+    async def stop(self) -> None:
+        await self._reads.stop()
 
     async def require(self, viewer: Viewer, course_id: str, right: Right) -> None:
         """Raises NotEnrolled, NotAllowed."""
@@ -79,30 +96,45 @@ class Access:
         return role is not None and right in RIGHTS[role]
 
     def known_until_s(self, viewer: Viewer, course_id: str, right: Right) -> float:
-        """Like `may`, from the cache only: the monotonic time up to which it allows this, unless
-        there are `changes`; 0.0 if it does not, or the enrolment is not cached."""
+        """Like `may`, from the cache only: the monotonic time up to which it allows this without
+        being asked again, unless there are `changes`; 0.0 if it does not, or knows nothing."""
         if viewer.is_privileged:
             return math.inf
-        role, until_s = self._remembered.peek((course_id, viewer.user_id)) or (None, 0.0)
-        return until_s if role is not None and right in RIGHTS[role] else 0.0
+        now_s = time.monotonic()
+        known = self._known((course_id, viewer.user_id), now_s)
+        if known is None or known.role is None or right not in RIGHTS[known.role]:
+            return 0.0
+        return known.until_s if now_s >= known.renewed_from_s else known.renewed_from_s
 
     async def role(self, user_id: str, course_id: str) -> str | None:
         """Returns the user's role; None if not enrolled."""
         key = (course_id, user_id)
-        remembered = self._remembered.get(key)
-        if remembered is not None and time.monotonic() < remembered[1]:
-            return remembered[0]
-        return await self._read(key)
+        known = self._known(key, time.monotonic())
+        if known is not None:
+            return known.role
+        return await self._reads.get(key, partial(self._read, key))
 
     def forget_all(self) -> None:
         self.changes += 1
         self._remembered.clear()
+        self._reads.forget_all()
 
     def apply(self, event: EnrollmentChanged) -> None:
         self.changes += 1
-        self._remembered.forget((event.course_id, event.user_id))
+        key = (event.course_id, event.user_id)
+        self._remembered.forget(key)
+        self._reads.forget(key)
 
-    async def _read(self, key: tuple[str, str]) -> str | None:
+    def _known(self, key: Key, now_s: float) -> _Enrollment | None:
+        """The enrolment, unless it has expired; one that is about to is renewed meanwhile."""
+        known = self._remembered.get(key)
+        if known is None or now_s >= known.until_s:
+            return None
+        if now_s >= known.renewed_from_s:
+            self._reads.begin(key, partial(self._read, key))
+        return known
+
+    async def _read(self, key: Key) -> str | None:
         changes = self.changes
         enrollment = await enrollments.get(self._database, *key)
         role = enrollment.role if enrollment else None
@@ -110,5 +142,7 @@ class Access:
             self._remember(key, role)
         return role
 
-    def _remember(self, key: tuple[str, str], role: str | None) -> None:
-        self._remembered.put(key, (role, time.monotonic() + ENROLLMENT_AGE_S))
+    def _remember(self, key: Key, role: str | None) -> None:
+        now_s = time.monotonic()
+        known = _Enrollment(role, now_s + RENEWAL_AGE_S, now_s + ENROLLMENT_AGE_S)
+        self._remembered.put(key, known)

@@ -4,12 +4,13 @@ A bounded cache of rows, invalidated by the event log; whoever was told a versio
 gets no older one. Playback grants do not need it: they carry what they permit.
 """
 
-from collections.abc import Awaitable
+from functools import partial
 from uuid import UUID
 
 from db.videos.video import Video
 from events.hot.video_facts import VideoReader
 from storage.bounded_cache import BoundedCache
+from storage.shared_reads import Read, SharedReads
 
 REMEMBERED_VIDEOS = 10_000
 
@@ -21,6 +22,7 @@ class Catalog:
         self.hit_count = 0
         self._facts = facts
         self._remembered: BoundedCache[UUID, Video] = BoundedCache(REMEMBERED_VIDEOS)
+        self._reads = SharedReads[UUID, Video | None]()
         self._changes = 0
 
     @property
@@ -35,7 +37,8 @@ class Catalog:
         if video is not None:
             self.hit_count += 1
             return video
-        return await self._remember(self._facts.read(video_id))
+        read = partial(self._facts.read, video_id)
+        return await self._reads.get(video_id, partial(self._remember, read))
 
     async def get_version(self, video_id: UUID, version: int) -> Video | None:
         """That version or a newer one, whatever is cached here."""
@@ -43,7 +46,7 @@ class Catalog:
         if video is not None and video.version >= version:
             self.hit_count += 1
             return video
-        return await self._remember(self._facts.read_version(video_id, version))
+        return await self._remember(partial(self._facts.read_version, video_id, version))
 
     def known(self, video_id: UUID) -> Video | None:
         """The row, if it is cached."""
@@ -52,15 +55,17 @@ class Catalog:
     def forget_all(self) -> None:
         self._changes += 1
         self._remembered.clear()
+        self._reads.forget_all()
 
     def forget(self, *video_ids: UUID) -> None:
         self._changes += 1
         for video_id in video_ids:
             self._remembered.forget(video_id)
+            self._reads.forget(video_id)
 
-    async def _remember(self, reading: Awaitable[Video | None]) -> Video | None:
+    async def _remember(self, read: Read[Video | None]) -> Video | None:
         changes = self._changes
-        video = await reading
+        video = await read()
         if video is not None and changes == self._changes:
             self._remembered.put(video.id, video)
         return video

@@ -6,6 +6,7 @@ match the hash in the name. The ETag is that part of the content's SHA-256, so t
 with bearer tokens and grants, and in every process.
 """
 
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from storage.disk import Disk
 from storage.errors import FileMissing, wrap_os_errors
 from storage.hashes import sha256_file
 from storage.paths import StoragePaths, asset_hash, is_servable
+from storage.shared_reads import SharedReads
 
 REMEMBERED_FILES = 20_000
 LARGEST_HASHED_BYTES = 16 << 20  # far more than a picture takes, far less than would take long
@@ -29,6 +31,7 @@ class Representations:
         self._storage = storage
         self._disk = disk
         self._remembered: BoundedCache[Name, Facts] = BoundedCache(REMEMBERED_FILES)
+        self._reads = SharedReads[tuple[Name, int | None], Facts | None]()
 
     @property
     def remembered_count(self) -> int:
@@ -51,7 +54,10 @@ class Representations:
         if not is_servable(asset):
             return None
         name = (course_id, video_id, asset)
-        facts = self._remembered.get(name) or await self._read(name, size_bytes)
+        facts = self._remembered.get(name)
+        if facts is None:
+            read = partial(self._read, name, size_bytes)
+            facts = await self._reads.get((name, size_bytes), read)
         if facts is None:
             return None
         path, stored_bytes, changed_s = facts

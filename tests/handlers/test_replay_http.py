@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from db import enrollments
 from handlers import keys
 from handlers.access import rules
 from tests.handlers.conftest import Service, StartService, furnish
@@ -140,6 +142,28 @@ async def test_an_enrolment_too_old_is_read_again_once(
 
     assert not await asking.is_replayed()
     assert await asking.is_replayed()
+
+
+async def test_many_connections_of_a_user_whose_enrolment_expired_read_it_once(
+    service: Service, wire: Wire, video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A player or downloader with many connections fills the pool, and gets 503, otherwise."""
+    asking = await asker(service, wire, video, "many", "bearer")
+    read, asked = enrollments.get, []
+
+    async def counted(*arguments: Any) -> Any:
+        asked.append(arguments[1:])
+        return await read(*arguments)
+
+    monkeypatch.setattr(enrollments, "get", counted)
+    async with AsyncExitStack() as stack:
+        wires = [await stack.enter_async_context(connected(service.url)) for _ in range(20)]
+        service.app[keys.ACCESS].forget_all()
+        lines = [*asking.lines, "Range: bytes=0-9"]
+        answers = await asyncio.gather(*(one.ask(*lines) for one in wires))
+
+    assert [answer.status for answer in answers] == [206] * 20
+    assert asked == [("c1", "many")]
 
 
 async def test_a_file_that_is_not_open_is_opened_the_full_way(

@@ -1,5 +1,6 @@
 """Access rules: the table of rights, and the cache of enrolments with its bounds."""
 
+import asyncio
 import math
 import time
 from datetime import UTC, datetime
@@ -43,6 +44,7 @@ class FakeDatabase:
     async def fetch_one(self, sql: str, parameters: Any) -> Row | None:
         self.asked += 1
         course_id, user_id = parameters
+        await asyncio.sleep(0)
         row = Row(course_id, user_id, self.roles[user_id]) if user_id in self.roles else None
         self.while_reading()
         return row
@@ -132,6 +134,7 @@ async def test_withdrawal_is_felt_in_time_even_if_the_log_is_silent(
     assert await access.role("ada", "c") == "student"
     now_s += 0.01
     assert await access.role("ada", "c") is None
+    await access.stop()
 
     database.roles["ada"] = "instructor"
     now_s += 60
@@ -169,6 +172,66 @@ async def test_what_was_read_before_a_change_is_not_remembered_after_it() -> Non
     database.roles["ada"] = None
 
     assert await access.role("ada", "c") is None
+
+
+async def test_a_thousand_connections_of_a_user_ask_once() -> None:
+    database = FakeDatabase(ada="student")
+    access = access_to(database)
+
+    roles = await asyncio.gather(*(access.role("ada", "c") for _ in range(1000)))
+
+    assert roles == ["student"] * 1000
+    assert database.asked == 1
+
+
+async def test_who_asks_after_a_change_shares_no_reading_from_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = FakeDatabase(ada="student")
+    access = access_to(database)
+    read, go_on = asyncio.Event(), asyncio.Event()
+    fetch_one = database.fetch_one
+
+    async def slowly(*arguments: Any) -> Row | None:
+        row = await fetch_one(*arguments)
+        read.set()
+        await go_on.wait()
+        return row
+
+    monkeypatch.setattr(database, "fetch_one", slowly)
+    before = asyncio.create_task(access.role("ada", "c"))
+    await read.wait()
+    database.roles["ada"] = None
+    access.apply(changed(None))
+    after = asyncio.create_task(access.role("ada", "c"))
+    await asyncio.sleep(0)
+    go_on.set()
+
+    assert await before == "student"
+    assert await after is None
+    assert await access.role("ada", "c") is None
+
+
+async def test_what_is_in_use_is_renewed_before_it_expires(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    database = FakeDatabase(ada="student")
+    access = access_to(database)
+    await access.role("ada", "c")
+    assert access.known_until_s(ADA, "c", Right.WATCH) == 1003.0
+
+    now_s = 1003.0
+    for _ in range(100):
+        assert access.known_until_s(ADA, "c", Right.WATCH) == 1005.0
+    assert await access.role("ada", "c") == "student"
+    for _ in range(5):  # turns of the loop; its clock stands still
+        await asyncio.sleep(0)
+
+    assert database.asked == 2
+    assert access.known_until_s(ADA, "c", Right.WATCH) == 1006.0
+    await access.stop()
 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,7 +185,7 @@ def test_a_change_of_somebody_else_takes_nothing_from_a_bearer(world):
     assert bearer.holds()
 
 
-def test_an_enrolment_is_believed_for_five_seconds(world, monkeypatch):
+async def test_an_enrolment_is_believed_for_five_seconds(world, monkeypatch):
     now_s, used = time.monotonic(), world.by_bearer
     monkeypatch.setattr(time, "monotonic", lambda: now_s + 4.9)
     assert used.holds()
@@ -196,6 +196,7 @@ def test_an_enrolment_is_believed_for_five_seconds(world, monkeypatch):
 
     world.access._remember((COURSE, "ann"), "student")
     assert used.holds()
+    await world.access.stop()
 
 
 def test_max_age_falls(world):
