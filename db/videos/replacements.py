@@ -12,7 +12,7 @@ import msgspec
 
 from db.media.assets import RepresentationRow
 from db.pool import Queries, Row, Transaction
-from db.videos.video import MediaFacts, parameters_of
+from db.videos.video import MediaFacts, ReceivedFile, parameters_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,7 @@ class NewReplacement:
     id: UUID
     video_id: UUID
     course_id: str
-    original_filename: str
-    source_format: str
-    media: MediaFacts
-    original_size_bytes: int
-    uploaded_by: str
+    file: ReceivedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +168,7 @@ async def put(transaction: Transaction, new: NewReplacement) -> None:
     """Add it in place of an earlier one, whose files are left over; a failed video is processed
     again."""
     await transaction.execute(LEAVE_REPLACEMENT, {"video_id": new.video_id, "id": None})
-    facts = msgspec.json.encode(new.media).decode()
-    await transaction.execute(PUT, {**_plain(new), "facts": facts})
+    await transaction.execute(PUT, _parameters(new))
     await transaction.execute(BEGIN, (new.video_id,))
 
 
@@ -214,9 +209,17 @@ async def switch(transaction: Transaction, made: Replacement, served: MediaFacts
     await transaction.execute(END, (made.id,))
 
 
-def _plain(new: NewReplacement) -> dict[str, Any]:
-    names = ("id", "video_id", "original_filename", "source_format", "original_size_bytes")
-    return {name: getattr(new, name) for name in (*names, "uploaded_by")}
+def _parameters(new: NewReplacement) -> dict[str, Any]:
+    file = new.file
+    return {
+        "id": new.id,
+        "video_id": new.video_id,
+        "original_filename": file.original_filename,
+        "source_format": file.source_format,
+        "facts": msgspec.json.encode(file.media).decode(),
+        "original_size_bytes": file.original_size_bytes,
+        "uploaded_by": file.uploaded_by,
+    }
 
 
 def _replacement(row: Row) -> Replacement:

@@ -132,16 +132,23 @@ class Video:
 
 
 @dataclass(frozen=True, slots=True)
-class NewVideo:
-    id: UUID
-    course_id: str
-    module_id: str
-    title: str
+class ReceivedFile:
+    """A file that a user sent, and what it was found to be."""
+
     original_filename: str
     source_format: str
     media: MediaFacts
     original_size_bytes: int
     uploaded_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewVideo:
+    id: UUID
+    course_id: str
+    module_id: str
+    title: str
+    file: ReceivedFile
 
 
 def parameters_of(media: MediaFacts) -> dict[str, Any]:

@@ -121,13 +121,13 @@ WHERE e.type = 'video.deleted' AND e.recorded_at > now() - make_interval(secs =>
 
 async def insert(queries: Queries, video: NewVideo) -> bool:
     """False when the module or course is deleted."""
-    media = video.media
+    file, media = video.file, video.file.media
     row = await queries.fetch_one(
         INSERT,
         (
             video.id,
             video.title,
-            video.original_filename,
+            file.original_filename,
             media.duration_s,
             media.width,
             media.height,
@@ -138,9 +138,9 @@ async def insert(queries: Queries, video: NewVideo) -> bool:
             media.audio_codec,
             media.mime_type,
             media.is_playable,
-            video.original_size_bytes,
-            video.uploaded_by,
-            video.source_format,
+            file.original_size_bytes,
+            file.uploaded_by,
+            file.source_format,
             video.course_id,
             video.module_id,
         ),

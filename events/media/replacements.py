@@ -36,6 +36,6 @@ async def enter(
             await replacements.put(transaction, new)
             await pipeline.enqueue(transaction, new.video_id)
             await space.release(transaction, upload_id)
-            return await append_updated(transaction, new.video_id, new.uploaded_by)
+            return await append_updated(transaction, new.video_id, new.file.uploaded_by)
     except NoLongerWanted:
         return None

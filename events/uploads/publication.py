@@ -8,7 +8,6 @@ only a stray file, which the reconcile removes.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from db.pool import Database
 from db.uploads.uploads import Upload
 from db.videos import videos
 from db.videos.replacements import NewReplacement
-from db.videos.video import MediaFacts, NewVideo, Video
+from db.videos.video import NewVideo, ReceivedFile, Video
 from events.media import pipeline, replacements
 from events.media.served_files import media_facts
 from events.media.traces import Traces
@@ -31,14 +30,6 @@ from storage.sandbox.children import Sandbox
 from storage.videos import publish_original, publish_partial, remove_asset, remove_video
 
 NewFilm = NewVideo | NewReplacement
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """Facts of a received file, by its content."""
-
-    source_format: str
-    media: MediaFacts
 
 
 class Publication:
@@ -58,11 +49,13 @@ class Publication:
         self._settings = settings
         self._traces = traces or Traces()
 
-    async def examine(self, path: Path, user_id: str) -> Received:
-        """Examine a user's file by its content. Raises: RefusedFormat, the media errors."""
+    async def examine(
+        self, path: Path, size_bytes: int, filename: str, user_id: str
+    ) -> ReceivedFile:
+        """A user's file by its content. Raises: RefusedFormat, the media errors."""
         settings, sandbox = self._settings, self._sandbox.for_owner(user_id)
         found = await sandbox.examine(path, settings.media_limits, settings.allowed_formats)
-        return Received(found.source, media_facts(found.probe))
+        return ReceivedFile(filename, found.source, media_facts(found.probe), size_bytes, user_id)
 
     async def publish_whole(
         self, file: UploadFile, new: NewFilm, upload_id: UUID, began_ns: int
@@ -136,8 +129,8 @@ class Publication:
 def _place(new: NewFilm) -> tuple[UUID, str]:
     """The video that the file belongs to, and its name there."""
     if isinstance(new, NewVideo):
-        return new.id, original_name(new.source_format)
-    return new.video_id, original_name(new.source_format, new.id)
+        return new.id, original_name(new.file.source_format)
+    return new.video_id, original_name(new.file.source_format, new.id)
 
 
 def _is_of(video: Video, new: NewFilm) -> bool:

@@ -21,7 +21,7 @@ from db.space import Reservation
 from db.uploads import upload_holders, uploads
 from db.uploads.uploads import NewUpload, Upload
 from db.videos.replacements import NewReplacement
-from db.videos.video import NewVideo
+from db.videos.video import NewVideo, ReceivedFile
 from events.media.traces import Traces
 from events.uploads.checkpoints import Checkpoints
 from events.uploads.checksum import Checksum
@@ -34,7 +34,7 @@ from events.uploads.errors import (
     WrongOffset,
 )
 from events.uploads.exclusive_access import ExclusiveAccess, Held
-from events.uploads.publication import NewFilm, Publication, Received
+from events.uploads.publication import NewFilm, Publication
 from events.uploads.receivers import Receiver, Receivers, UploadBody
 from events.uploads.settings import UploadSettings
 from events.uploads.whole_upload import WholeUpload
@@ -271,7 +271,9 @@ class Uploads:
         upload, file = held.upload, held.file
         try:
             await self._join(held)
-            received = await self._publication.examine(file.path, upload.user_id)
+            received = await self._publication.examine(
+                file.path, upload.length_bytes, upload.filename, upload.user_id
+            )
         except (PartialLost, *FINAL):
             await self._discard(held)
             raise
@@ -351,26 +353,7 @@ async def _append_chunks(
         receiver.end(exc)
 
 
-def _new_film(upload: Upload, course_id: str, received: Received) -> NewFilm:
+def _new_film(upload: Upload, course_id: str, file: ReceivedFile) -> NewFilm:
     if upload.replaces is not None:
-        return NewReplacement(
-            id=uuid4(),
-            video_id=upload.replaces,
-            course_id=course_id,
-            original_filename=upload.filename,
-            source_format=received.source_format,
-            media=received.media,
-            original_size_bytes=upload.length_bytes,
-            uploaded_by=upload.user_id,
-        )
-    return NewVideo(
-        id=uuid4(),
-        course_id=course_id,
-        module_id=upload.module_id,
-        title=upload.title,
-        original_filename=upload.filename,
-        source_format=received.source_format,
-        media=received.media,
-        original_size_bytes=upload.length_bytes,
-        uploaded_by=upload.user_id,
-    )
+        return NewReplacement(uuid4(), upload.replaces, course_id, file)
+    return NewVideo(uuid4(), course_id, upload.module_id, upload.title, file)

@@ -4,9 +4,9 @@ import time
 from uuid import UUID
 
 from db.space import Reservation
-from db.videos.video import Video
+from db.videos.video import ReceivedFile, Video
 from events.uploads.errors import UploadTooLarge
-from events.uploads.publication import NewFilm, Publication, Received
+from events.uploads.publication import NewFilm, Publication
 from storage.receiving.uploads import UploadFile
 
 
@@ -43,10 +43,11 @@ class WholeUpload:
         await self._room.cover_step(size_bytes)
         await self._file.append(chunk)
 
-    async def finish(self) -> Received:
-        """Facts of the file, all of which is durable. Raises: StorageError."""
-        await self._file.finish()
-        return await self._publication.examine(self._file.path, self._user_id)
+    async def finish(self, filename: str) -> ReceivedFile:
+        """The file, all of which is durable. Raises: StorageError, as `Publication.examine`."""
+        file = self._file
+        await file.finish()
+        return await self._publication.examine(file.path, file.offset, filename, self._user_id)
 
     async def publish(self, new: NewFilm) -> Video | None:
         """Publish the film; None, and no file either, when its module or video is gone.

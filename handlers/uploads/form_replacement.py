@@ -8,7 +8,6 @@ from uuid import uuid4
 from aiohttp import web
 
 from db.videos.replacements import NewReplacement
-from db.videos.video import Video
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import refuse_missing
@@ -18,7 +17,7 @@ from handlers.messages import answer_json, video_id_of
 from handlers.openapi.descriptions import JSON, Answer, Body, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 from handlers.people import shown_video
-from handlers.uploads.form_upload import FORM, REFUSALS, ReceivedForm, receive_form
+from handlers.uploads.form_upload import FORM, REFUSALS, receive_form
 
 
 @endpoint(
@@ -42,22 +41,9 @@ async def put_file(request: web.Request) -> web.Response:
     async with receive_form(request, video.course_id) as form:
         # Rights may have changed while hours of lecture arrived.
         video = await replaceable_video(request, video_id_of(request))
-        user_id = request[keys.VIEWER].user_id
-        changed = await form.upload.publish(_new_replacement(form, video, user_id))
+        new = NewReplacement(uuid4(), video.id, video.course_id, form.file)
+        changed = await form.upload.publish(new)
     request.app[keys.CATALOG].forget(video.id)
     if changed is None:  # the video was deleted in the last moment
         refuse_missing(request[keys.VIEWER])
     return answer_json(shown_video(request, changed))
-
-
-def _new_replacement(form: ReceivedForm, video: Video, user_id: str) -> NewReplacement:
-    return NewReplacement(
-        id=uuid4(),
-        video_id=video.id,
-        course_id=video.course_id,
-        original_filename=form.part.filename,
-        source_format=form.received.source_format,
-        media=form.received.media,
-        original_size_bytes=form.upload.size_bytes,
-        uploaded_by=user_id,
-    )

@@ -12,11 +12,9 @@ from uuid import uuid4
 
 from aiohttp import hdrs, web
 
-from db.courses import Module
 from db.errors import DatabaseTimeout, DatabaseUnavailable
-from db.videos.video import NewVideo
+from db.videos.video import NewVideo, ReceivedFile
 from events.log.snapshots import VideoSnapshot
-from events.uploads.publication import Received
 from events.uploads.whole_upload import WholeUpload, too_large
 from handlers import keys
 from handlers.access.rate_limits import is_free
@@ -35,7 +33,7 @@ from handlers.openapi.descriptions import ALLOWED, BODY, JSON, Answer, Body, Ope
 from handlers.openapi.endpoints import endpoint
 from handlers.own_storage import require_own_storage
 from handlers.people import shown_video
-from handlers.uploads.form import FilePart, file_part, next_chunk, open_form, refuse_more_parts
+from handlers.uploads.form import file_part, next_chunk, open_form, refuse_more_parts
 from handlers.uploads.multipart import MultipartReader
 
 RIGHTS_AGE_S = 5.0  # how long an upload may go on after its user lost the right
@@ -70,11 +68,11 @@ REFUSALS = (
 
 @dataclass(frozen=True, slots=True)
 class ReceivedForm:
-    """The file of a form, all of which is durable, and what it is."""
+    """The file of a form, all of which is durable, and its title."""
 
     upload: WholeUpload
-    part: FilePart
-    received: Received
+    title: str
+    file: ReceivedFile
 
 
 @endpoint(
@@ -94,7 +92,8 @@ async def post_video(request: web.Request) -> web.Response:
     async with receive_form(request, module.course_id) as form:
         # Rights may have changed while hours of lecture arrived.
         module = await allowed_module(request, Right.EDIT)
-        video = await form.upload.publish(_new_video(form, module, request[keys.VIEWER].user_id))
+        new = NewVideo(uuid4(), module.course_id, module.id, form.title, form.file)
+        video = await form.upload.publish(new)
     if video is None:  # the module was deleted in the last moment
         refuse_missing(request[keys.VIEWER])
     location = f"/api/v1/videos/{video.id}"
@@ -114,7 +113,7 @@ async def receive_form(request: web.Request, course_id: str) -> AsyncIterator[Re
         part = await file_part(reader)
         await _append_file(request, course_id, reader, upload)
         await refuse_more_parts(reader)
-        yield ReceivedForm(upload, part, await upload.finish())
+        yield ReceivedForm(upload, part.title, await upload.finish(part.filename))
 
 
 def _refuse_announced_size(request: web.Request) -> None:
@@ -156,17 +155,3 @@ async def _require_still(request: web.Request, course_id: str) -> None:
     with suppress(DatabaseUnavailable, DatabaseTimeout):
         access, viewer = request.app[keys.ACCESS], request[keys.VIEWER]
         await access.require(viewer, course_id, Right.EDIT)
-
-
-def _new_video(form: ReceivedForm, module: Module, user_id: str) -> NewVideo:
-    return NewVideo(
-        id=uuid4(),
-        course_id=module.course_id,
-        module_id=module.id,
-        title=form.part.title,
-        original_filename=form.part.filename,
-        source_format=form.received.source_format,
-        media=form.received.media,
-        original_size_bytes=form.upload.size_bytes,
-        uploaded_by=user_id,
-    )

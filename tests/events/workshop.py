@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from db.pool import Database
 from db.videos import videos
 from db.videos.replacements import NewReplacement
-from db.videos.video import MediaFacts, NewVideo, Video
+from db.videos.video import MediaFacts, NewVideo, ReceivedFile, Video
 from events.media import pipeline, replacements
 from events.media.pictures import Pictures, PictureSettings
 from events.media.pipeline import Pipeline
@@ -90,7 +90,7 @@ class Workshop:
         new = new_video(**media)
         directory = self.storage.video_dir("c1", new.id)
         await asyncio.to_thread(directory.mkdir, parents=True)
-        original = directory / f"original.{new.source_format}"
+        original = directory / f"original.{new.file.source_format}"
         await asyncio.to_thread(original.write_bytes, content)
         assert await pipeline.enter(self.database, new, uuid4()) is not None
         return new.id
@@ -98,7 +98,7 @@ class Workshop:
     async def replace(self, video_id: UUID, content: bytes, **media: Any) -> NewReplacement:
         """Enter another film for the video, that was just uploaded."""
         new = new_replacement(video_id, len(content), **media)
-        name = original_name(new.source_format, new.id)
+        name = original_name(new.file.source_format, new.id)
         path = self.storage.asset("c1", video_id, name)
         await asyncio.to_thread(path.write_bytes, content)
         assert await replacements.enter(self.database, new, uuid4()) is not None
@@ -166,31 +166,15 @@ def new_video(module_id: str = "m-c1", source_format: str | None = None, **media
         "is_playable": True,
         **media,
     }
-    return NewVideo(
-        id=uuid4(),
-        course_id="c1",
-        module_id=module_id,
-        title="Lecture",
-        original_filename="lecture.mp4",
-        source_format=source_format or facts["container"],
-        media=MediaFacts(**facts),
-        original_size_bytes=1,
-        uploaded_by="tess",
-    )
+    source_format = source_format or facts["container"]
+    file = ReceivedFile("lecture.mp4", source_format, MediaFacts(**facts), 1, "tess")
+    return NewVideo(uuid4(), "c1", module_id, "Lecture", file)
 
 
 def new_replacement(video_id: UUID, size_bytes: int, **media: Any) -> NewReplacement:
     film = new_video(**media)
-    return NewReplacement(
-        id=uuid4(),
-        video_id=video_id,
-        course_id=film.course_id,
-        original_filename="better.mp4",
-        source_format=film.source_format,
-        media=film.media,
-        original_size_bytes=size_bytes,
-        uploaded_by="tom",
-    )
+    file = ReceivedFile("better.mp4", film.file.source_format, film.file.media, size_bytes, "tom")
+    return NewReplacement(uuid4(), video_id, film.course_id, file)
 
 
 def names_of(

@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 from db.pool import Database, open_database
 from db.videos import videos
 from db.videos.replacements import NewReplacement
-from db.videos.video import MediaFacts
+from db.videos.video import MediaFacts, ReceivedFile
 from events.deletion import Deletion
 from events.ladder.ladders import Ladders
 from events.ladder.options import LadderOptions, LadderSettings
@@ -146,7 +146,7 @@ async def work_enter(order: dict[str, Any], database: Database, steps: Steps) ->
     upload = storage.upload(new.id)
     upload.write_bytes(order["content"].encode("latin-1"))
     steps.arm()
-    name = original_name(new.source_format, new.id)
+    name = original_name(new.file.source_format, new.id)
     adopt_asset(storage, upload, new.course_id, new.video_id, name)
     await replacements.enter(database, new, uuid4())
     steps.take("entered")
@@ -178,18 +178,9 @@ WORKS: dict[str, Work] = {
 
 
 def _replacement(order: dict[str, Any]) -> NewReplacement:
-    return NewReplacement(
-        id=uuid4(),
-        video_id=UUID(order["video_id"]),
-        course_id="c1",
-        original_filename="better.mp4",
-        source_format="mp4",
-        media=MediaFacts(
-            30.0, 640, 360, 25.0, 0, "mp4", "h264", None, "video/mp4", is_playable=True
-        ),
-        original_size_bytes=len(order["content"]),
-        uploaded_by="tom",
-    )
+    media = MediaFacts(30.0, 640, 360, 25.0, 0, "mp4", "h264", None, "video/mp4", is_playable=True)
+    file = ReceivedFile("better.mp4", "mp4", media, len(order["content"]), "tom")
+    return NewReplacement(uuid4(), UUID(order["video_id"]), "c1", file)
 
 
 def _pipeline(kind: type[Any], order: dict[str, Any], database: Database, steps: Steps) -> Any:

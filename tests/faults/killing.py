@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from db.pool import Database
-from db.videos.video import MediaFacts, NewVideo
+from db.videos.video import MediaFacts, NewVideo, ReceivedFile
 from events.media import pipeline
 from events.upkeep.reconcile import mend, reconcile
 from events.upkeep.survey import survey
@@ -67,19 +67,11 @@ class Place:
     killer: Killer
 
     async def upload(self, content: bytes, *, is_playable: bool = True) -> UUID:
-        new = NewVideo(
-            id=uuid4(),
-            course_id="c1",
-            module_id="m1",
-            title="t",
-            original_filename="f.mp4",
-            source_format="mp4",
-            media=MediaFacts(
-                30.0, 640, 360, 25.0, 0, "mp4", "h264", None, "video/mp4", is_playable=is_playable
-            ),
-            original_size_bytes=len(content),
-            uploaded_by="tess",
+        media = MediaFacts(
+            30.0, 640, 360, 25.0, 0, "mp4", "h264", None, "video/mp4", is_playable=is_playable
         )
+        file = ReceivedFile("f.mp4", "mp4", media, len(content), "tess")
+        new = NewVideo(uuid4(), "c1", "m1", "t", file)
         path = self.storage.asset("c1", new.id, "original.mp4")
         await asyncio.to_thread(path.parent.mkdir, parents=True)
         await asyncio.to_thread(path.write_bytes, content)

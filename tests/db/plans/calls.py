@@ -76,7 +76,7 @@ from db.uploads import upload_holders, uploads
 from db.uploads.uploads import NewUpload, Upload
 from db.videos import processing, replacements, videos
 from db.videos.replacements import NewReplacement, Replacement
-from db.videos.video import MediaFacts, NewVideo
+from db.videos.video import MediaFacts, NewVideo, ReceivedFile
 from events.progress.measures import SessionMeasures
 from tests.db.plans.seed import EVENTS, SCALE, video_id
 
@@ -121,7 +121,8 @@ THIN_DAY = NOW.date() - timedelta(days=6)
 THIN = call(thinning.begin, THIN_DAY)
 KEY = SessionKey("u7", V, "s7")
 FACTS = MediaFacts(3000, 1920, 1080, 25, 0, "mp4", "h264", "aac", "video/mp4", is_playable=True)
-NEW_FILM = NewReplacement(NEW, V, "c0", "b.mp4", "mp4", FACTS, 10, "teacher0")
+NEW_FILE = ReceivedFile("b.mp4", "mp4", FACTS, 10, "teacher0")
+NEW_FILM = NewReplacement(NEW, V, "c0", NEW_FILE)
 SERVED = RepresentationRow("mp4", "source-2.mp4", "video/mp4", 10, SHA256, is_primary=True)
 FILM = Replacement(NEW, V, "b.mp4", "mp4", FACTS, 10, None, "teacher0", SERVED)
 OPEN_UPLOAD = Upload(
@@ -300,7 +301,7 @@ _STRUCTURE = (
 )  # fmt: skip
 
 _VIDEOS = (
-    call(videos.insert, NewVideo(NEW, "c0", "c0m1", "Lecture", "a.mp4", "mp4", FACTS, 10, "t")),
+    call(videos.insert, NewVideo(NEW, "c0", "c0m1", "Lecture", NEW_FILE)),
     call(videos.get, V),
     call(videos.get_deleted, video_id(2000), 86_400.0),
     call(videos.list_of_module, "c0m1", ready_only=True, after=(BEGINNING, NO_ID), limit=51),

@@ -146,7 +146,7 @@ class Studio:
             assert await videos.insert(transaction, new)
             assert await processing.set_served(transaction, new.id, row.sha256)
             await assets.add_representation(transaction, new.id, row)
-            assert await processing.set_ready(transaction, new.id, new.media)
+            assert await processing.set_ready(transaction, new.id, new.file.media)
         return new.id
 
     def _place(self, video_id: UUID, film: Path) -> RepresentationRow:

@@ -229,18 +229,8 @@ async def test_whole_upload_stays_only_as_a_video(
 ) -> None:
     async with made.receive("tess", least_bytes=0, most_bytes=len(FILM), is_exempt=False) as upload:
         await upload.append(FILM)
-        received = await upload.finish()
-        new = NewVideo(
-            id=uuid4(),
-            course_id="c1",
-            module_id="m-c1",
-            title="Title",
-            original_filename="a.mp4",
-            source_format=received.source_format,
-            media=received.media,
-            original_size_bytes=upload.size_bytes,
-            uploaded_by="tess",
-        )
+        file = await upload.finish("a.mp4")
+        new = NewVideo(uuid4(), "c1", "m-c1", "Title", file)
         if is_published:
             assert await upload.publish(new) is not None
 

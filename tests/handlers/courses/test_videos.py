@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from db.videos import videos
-from db.videos.video import NewVideo
+from db.videos.video import NewVideo, ReceivedFile
 from handlers import keys
 from tests.handlers.uploads.uploading import IDENTITY_FILES
 from tests.waiting import wait_until
@@ -348,17 +348,8 @@ async def test_module_deleted_during_an_upload_waits_for_it_and_takes_it_along(
         video_id = await service.video_row()
         existing = await videos.get(transaction, UUID(video_id))
         assert existing is not None
-        new = NewVideo(
-            id=UUID(int=1),
-            course_id="c1",
-            module_id="m1",
-            title="Late",
-            original_filename="a.mp4",
-            source_format="mp4",
-            media=existing.media,
-            original_size_bytes=1,
-            uploaded_by="tess",
-        )
+        file = ReceivedFile("a.mp4", "mp4", existing.media, 1, "tess")
+        new = NewVideo(UUID(int=1), "c1", "m1", "Late", file)
         assert await videos.insert(transaction, new)
         deleting = asyncio.create_task(service.ask("tess", "DELETE", "courses/c1/modules/m1"))
         await asyncio.wait([deleting], timeout=0.2)
