@@ -43,7 +43,7 @@ MADE_FILES = ("copy", "conversion", "alternate")
 
 GaugeMode = Literal["livesum", "livemostrecent", "livemax"]
 Numbers = Mapping[str, float]  # label value -> number
-Read = Callable[[], Numbers]
+Read = Callable[[], Numbers | float]  # a number alone where there is no label
 
 
 class Metrics:
@@ -108,12 +108,12 @@ class Metrics:
         self._samples.append(sample)
 
     def count(self, name: str, documentation: str, read: Read, label: str | None = None) -> None:
-        """Follows monotonic counters by label value; without a label, the one key is ""."""
+        """Follows monotonic counters by label value, or one without a label."""
         counter = self._counter(name, documentation, *_labels(label))
         before: dict[str, float] = {}
 
         def sample() -> None:
-            for key, number in read().items():
+            for key, number in _by_key(read()).items():
                 series = counter.labels(key) if label else counter
                 series.inc(max(0.0, number - before.get(key, 0.0)))
                 before[key] = number
@@ -128,11 +128,12 @@ class Metrics:
         label: str | None = None,
         mode: GaugeMode = "livesum",
     ) -> None:
-        """Follows gauges by label value; by default the values of several processes are added."""
+        """Follows gauges by label value, or one without a label; by default the values of several
+        processes are added."""
         gauge = self._gauge(name, documentation, mode, *_labels(label))
 
         def sample() -> None:
-            for key, number in read().items():
+            for key, number in _by_key(read()).items():
                 (gauge.labels(key) if label else gauge).set(number)
 
         self._samples.append(sample)
@@ -311,6 +312,11 @@ class Metrics:
         if series is None:
             series = self._received_of[route] = self._received_bytes.labels(route)
         return series
+
+
+def _by_key(found: Numbers | float) -> Numbers:
+    """A number without a label has the key ""."""
+    return found if isinstance(found, Mapping) else {"": found}
 
 
 def _labels(label: str | None) -> tuple[str, ...]:

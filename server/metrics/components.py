@@ -24,20 +24,20 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
     _follow_shortcuts(metrics, app)
     _follow_event_streams(metrics, app[keys.HUB])
     _follow_reports(metrics, persister)
-    metrics.gauge("tasks", "Tasks of the event loop.", lambda: {"": len(asyncio.all_tasks())})
-    metrics.count("database_queries", "Statements sent.", lambda: {"": database.query_count})
+    metrics.gauge("tasks", "Tasks of the event loop.", lambda: len(asyncio.all_tasks()))
+    metrics.count("database_queries", "Statements sent.", lambda: database.query_count)
 
 
 def _follow_damage(metrics: Metrics, damaged: DamagedFiles) -> None:
     metrics.gauge(
         "damaged_files",
         "Published files that are not as recorded, as far as somebody asked for them.",
-        lambda: {"": len(damaged)},
+        lambda: len(damaged),
     )
     metrics.count(
         "damaged_files_noted",
         "Published files that were to be sent and were not as recorded.",
-        lambda: {"": damaged.noted_count},
+        lambda: damaged.noted_count,
     )
 
 
@@ -48,16 +48,16 @@ def _follow_shortcuts(metrics: Metrics, app: web.Application) -> None:
         metrics.count(
             "requests_replayed",
             "Requests answered as one like them was before; among those of http_requests.",
-            lambda: {"": ranges.answered.total() + reports.answered_count},
+            lambda: ranges.answered.total() + reports.answered_count,
         )
 
 
 def _follow_event_streams(metrics: Metrics, hub: Hub) -> None:
-    metrics.gauge("event_subscribers", "Open event streams.", lambda: {"": len(hub)})
+    metrics.gauge("event_subscribers", "Open event streams.", lambda: len(hub))
     metrics.count(
         "event_subscribers_evicted",
         "Event streams dropped because nobody read them.",
-        lambda: {"": hub.evicted_count},
+        lambda: hub.evicted_count,
     )
     metrics.count(
         "event_subscribers_refused",
@@ -68,7 +68,7 @@ def _follow_event_streams(metrics: Metrics, hub: Hub) -> None:
     metrics.gauge(
         "events_waiting",
         "Events in the backlogs of streams whose clients do not keep up.",
-        lambda: {"": hub.waiting_count},
+        lambda: hub.waiting_count,
     )
 
 
@@ -76,31 +76,29 @@ def _follow_reports(metrics: Metrics, persister: ProgressPersister) -> None:
     metrics.gauge(
         "progress_reports_waiting",
         "Progress reports that no commit has taken up yet.",
-        lambda: {"": persister.waiting_count},
+        lambda: persister.waiting_count,
     )
     metrics.gauge(
         "progress_commit_age_seconds",
         "How long the oldest commit of reports under way has taken; reports wait as long.",
-        lambda: {"": persister.longest_commit_s()},
+        lambda: persister.longest_commit_s(),
         mode="livemax",
     )
-    metrics.count(
-        "progress_reports_committed", "Progress reports.", lambda: {"": persister.report_count}
-    )
+    metrics.count("progress_reports_committed", "Progress reports.", lambda: persister.report_count)
     metrics.count(
         "progress_reports_capped",
         "Progress reports that claimed more seconds than could have been played.",
-        lambda: {"": persister.capped_count},
+        lambda: persister.capped_count,
     )
     metrics.count(
         "progress_capped_seconds",
         "Seconds that progress reports claimed beyond what could be played; not counted.",
-        lambda: {"": persister.capped_s},
+        lambda: persister.capped_s,
     )
     metrics.count(
         "progress_commits",
         "Transactions that stored progress reports.",
-        lambda: {"": persister.commit_count},
+        lambda: persister.commit_count,
     )
 
 
@@ -108,12 +106,12 @@ def follow_tail(metrics: Metrics, tail: Tail) -> None:
     metrics.count(
         "events_unknown",
         "Events of types that only a newer version knows, passed over.",
-        lambda: {"": tail.unknown_count},
+        lambda: tail.unknown_count,
     )
     metrics.gauge(
         "event_log_lag_seconds",
         "Since this process had emitted all of the event log: a second while all is well.",
-        lambda: {"": tail.lag_s},
+        lambda: tail.lag_s,
         mode="livemax",
     )
 
@@ -122,12 +120,12 @@ def follow_exchange(metrics: Metrics, exchange: Exchange) -> None:
     metrics.gauge(
         "processes_sharing_limits",
         "Web processes whose exchange of limits works; the others count for themselves.",
-        lambda: {"": exchange.is_up},
+        lambda: exchange.is_up,
     )
     metrics.count(
         "limits_exchange_failures",
         "Exchanges of limits with other processes that failed.",
-        lambda: {"": exchange.failure_count},
+        lambda: exchange.failure_count,
     )
     metrics.gauge(
         "cluster_streams",
@@ -142,21 +140,21 @@ def follow_ledger(metrics: Metrics, writer: LedgerWriter) -> None:
     metrics.gauge(
         "ledger_accounts_waiting",
         "Accounts with bytes sent that are not written to the database yet.",
-        lambda: {"": writer.waiting_count},
+        lambda: writer.waiting_count,
     )
     metrics.gauge(
         "ledger_unwritten_seconds",
         "Since all bytes sent were in the ledger: seconds while all is well.",
-        lambda: {"": writer.unwritten_s},
+        lambda: writer.unwritten_s,
         mode="livemax",
     )
     metrics.count(
         "ledger_write_failures",
         "Batches of the ledger that the database did not take; they are sent again.",
-        lambda: {"": writer.failure_count},
+        lambda: writer.failure_count,
     )
     metrics.count(
         "ledger_lost_bytes",
         "Bytes sent that the ledger does not tell, their batch having been refused.",
-        lambda: {"": writer.lost_bytes},
+        lambda: writer.lost_bytes,
     )

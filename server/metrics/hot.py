@@ -19,20 +19,18 @@ def follow_facts(
     metrics.count(
         "video_facts_outdated",
         "Entries in Redis that were not of the version which the database told, and not used.",
-        lambda: {"": facts.outdated_count},
+        lambda: facts.outdated_count,
     )
     metrics.count(
         "video_facts_failures",
         "Calls of Redis for the facts of a video that failed; it is left alone for a second.",
-        lambda: {"": facts.failure_count},
+        lambda: facts.failure_count,
     )
-    metrics.count(
-        "playing_terms", "Enrolments read to begin playing.", lambda: {"": terms.asked_count}
-    )
+    metrics.count("playing_terms", "Enrolments read to begin playing.", lambda: terms.asked_count)
     metrics.count(
         "playing_terms_statements",
         "Statements that read them; fewer than those when the database is slow.",
-        lambda: {"": terms.statement_count},
+        lambda: terms.statement_count,
     )
 
 
@@ -40,11 +38,11 @@ def follow_warming(metrics: Metrics, warming: Warming) -> None:
     metrics.gauge(
         "hot_videos",
         "Videos that are played most, in all processes; up to a hundred.",
-        lambda: {"": warming.hot_count},
+        lambda: warming.hot_count,
         mode="livemax",
     )
     metrics.count(
         "warmed_bytes",
         "Bytes of hot videos that were read into the page cache before anybody asked.",
-        lambda: {"": warming.warmed_bytes},
+        lambda: warming.warmed_bytes,
     )

@@ -21,8 +21,8 @@ from pathlib import Path
 from events.metrics import Metrics
 
 metrics = Metrics("1.2", Path(sys.argv[1]))
-metrics.gauge("streams", "Open.", lambda: {"": 3})
-metrics.count("statements", "Sent.", lambda: {"": 10})
+metrics.gauge("streams", "Open.", lambda: 3)
+metrics.count("statements", "Sent.", lambda: 10)
 for _ in range(2):
     metrics.began("/a")
     metrics.answered("GET", "/a", 200, 0.002)
@@ -170,7 +170,7 @@ def test_times_of_creation_are_left_out() -> None:
 
 def test_numbers_are_those_of_one_label_or_none() -> None:
     metrics = Metrics()
-    metrics.gauge("streams", "Open.", lambda: {"": 3})
+    metrics.gauge("streams", "Open.", lambda: 3)
     metrics.count("sent_bytes", "Sent.", lambda: {"stream": 7, "download": 0}, label="purpose")
     metrics.sample()
 
