@@ -1,4 +1,5 @@
-"""Firefox: a lecture watched, sought, taken up again and kept; the studio fills a course."""
+"""Firefox: a lecture watched, sought, taken up again and kept; the studio from an empty list to a
+lecture with captions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -86,17 +87,21 @@ async def press(page: FirefoxPage, name: str) -> None:
 
 
 async def enter_title(page: FirefoxPage, title: str) -> None:
-    field = "document.querySelector('dialog[open] input')"
-    await shows(page, f"{field} && ({field}.focus(), document.activeElement === {field})")
-    await page.type(title)
-    await shows(page, f"{field}.value === '{title}'")
+    await enter(page, "dialog[open] input", title)
     await page.type(ENTER)
     await shows(page, "document.querySelector('dialog') === null")
 
 
-async def test_a_course_gets_a_film_in_the_studio(serving: Serve) -> None:
+async def enter(page: FirefoxPage, selector: str, words: str) -> None:
+    field = f"document.querySelector('{selector}')"
+    await shows(page, f"{field} && ({field}.focus(), document.activeElement === {field})")
+    await page.type(words)
+    await shows(page, f"{field}.value === '{words}'")
+
+
+async def test_a_lecture_from_an_empty_studio_to_a_student(serving: Serve) -> None:
     film = serving.data_dir.parent / "Lecture_03-final.mp4"
-    await asyncio.to_thread(write_clock_mp4, film, 4)
+    await asyncio.to_thread(write_clock_mp4, film, 8)
     async with open_firefox(serving.data_dir.parent / "teacher") as page:
         await page.goto(f"{serving.url}/studio#token={serving.token('root', 'admin')}")
         await press(page, "New course")
@@ -104,13 +109,44 @@ async def test_a_course_gets_a_film_in_the_studio(serving: Serve) -> None:
         await press(page, "New module")
         await enter_title(page, "Week 1")
         await shows(page, "document.querySelector('.module h2')?.textContent === 'Week 1'")
-
         await page.choose_files("document.querySelector('.module input[type=file]')", film)
-
         await shows(page, "document.querySelector('.lesson')?.dataset.status === 'ready'")
-        await page.screenshot(RESULTS / "firefox-studio.png")
         title = await page.evaluate("document.querySelector('.lesson__title').textContent")
+        lesson = await page.evaluate("document.querySelector('a.lesson__title').href")
+        await press(page, "People")
+        await press(page, "Add people")
+        await enter(page, "dialog[open] textarea", "grace")
+        await press(page, "Enrol 1 person")
+        await shows(page, "document.querySelector('tbody th')?.textContent === 'grace'")
+
+        await page.goto(f"{lesson}?view=captions")
+        await _write_captions(page)
+        await page.screenshot(RESULTS / "firefox-studio.png")
     assert title == "Lecture 03 final"
+    await _see_captions(serving, lesson.rpartition("/")[2])
+
+
+async def _write_captions(page: FirefoxPage) -> None:
+    languages = "document.querySelector('[role=tabpanel] select')"
+    await shows(page, f"{languages} !== null")
+    chosen = "new Event('change', { bubbles: true })"
+    await page.evaluate(f"{languages}.value = 'en', {languages}.dispatchEvent({chosen})")
+    await press(page, "Add at 0:00.000")
+    await enter(page, "[role=tabpanel] textarea", "Light & shadow")
+    await press(page, "Save")
+    await shows(page, "document.querySelector('.toasts').textContent.includes('Saved.')")
+
+
+async def _see_captions(serving: Serve, video_id: str) -> None:
+    async with open_firefox(serving.data_dir.parent / "student") as page:
+        await page.goto(f"{serving.url}/watch/{video_id}#token={serving.token('grace')}")
+        await shows(page, f"{VIDEO}.readyState >= 2")
+        await page.evaluate(f"{VIDEO}.currentTime = 1")
+        await page.type("c")
+        await shows(page, f"{ROOT}.querySelector('.cue')?.textContent === 'Light & shadow'")
+        await page.evaluate(f"{VIDEO}.muted = true, {VIDEO}.play()")
+        await shows(page, f"{VIDEO}.currentTime > 2")
+        await page.screenshot(RESULTS / "firefox-captions.png")
 
 
 async def test_a_kept_lesson_plays_with_the_server_dead(serving: Serve, address: str) -> None:

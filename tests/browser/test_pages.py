@@ -186,6 +186,29 @@ async def test_home_goes_on_searches_and_filters(campus: Campus) -> None:
     await expect(page.locator(".course-card").first).to_be_visible()
 
 
+async def test_a_course_begins_with_the_lesson_to_go_on_with(campus: Campus) -> None:
+    page = await opened(campus, "course")
+    hero = page.get_by_role("region", name="Newton’s laws in a lift")
+    await expect(hero).to_contain_text("Week 1: Motion")
+    await expect(hero.get_by_role("link", name="Continue at 8:24")).to_be_visible()
+
+    teacher = await campus.open("/?course=physics", TEACHER)
+    await expect(teacher.locator(".lesson").first).to_be_visible()
+    await expect(teacher.locator(".hero")).to_have_count(0)
+
+
+async def test_an_empty_course_says_so_once(campus: Campus) -> None:
+    page = await opened(campus, "empty-course")
+    await expect(page.get_by_text("This course has no lessons yet.")).to_have_count(1)
+
+
+async def test_teachers_are_not_told_how_little_they_saw(campus: Campus) -> None:
+    page = await opened(campus, "watch-teacher")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Newton’s laws in a lift")
+    await expect(page.locator("#lessons .lesson")).to_have_count(3)
+    await expect(page.get_by_text("% seen")).to_have_count(0)
+
+
 async def test_courses_that_do_not_come_can_be_asked_for_again(campus: Campus) -> None:
     page = await (await campus.context()).new_page()
     await page.route("**/api/v1/courses?*", lambda route: route.fulfill(status=503, body="{}"))

@@ -158,6 +158,17 @@ def _click(page: Page, name: str) -> Callable[[], Awaitable[object]]:
     return page.get_by_role("button", name=name).click
 
 
+async def test_a_long_list_of_people_leaves_its_buttons_in_sight(studio: Studio) -> None:
+    await studio.furnish("long", "Long", tess="instructor")
+    phone = ViewportSize(width=390, height=844)
+    page = await studio.open("tess", "/studio/courses/long?view=people", viewport=phone)
+    await page.get_by_role("button", name="Add people").click()
+    people = [f"student-{number}" for number in range(60)]
+    await page.get_by_role("dialog").get_by_role("textbox").fill("\n".join(people))
+
+    await expect(page.get_by_role("button", name="Enrol 60 people")).to_be_in_viewport(ratio=1)
+
+
 async def test_a_withdrawal_leaves_the_focus_at_the_list(studio: Studio) -> None:
     await studio.furnish("left", "Left", tess="instructor", ada="student", bob="student")
     page = await studio.open("tess", "/studio/courses/left?view=people")

@@ -7,7 +7,8 @@ import { EmptyState } from "../../design/states.tsx";
 import type { Module } from "../../service/answers.ts";
 import { text } from "../../texts/texts.ts";
 import { CourseFacts } from "./course_card.tsx";
-import { shownLessons } from "./search.ts";
+import { Hero } from "./hero.tsx";
+import { lessonToResume, shownLessons } from "./search.ts";
 import type { Shelf } from "./shelf.ts";
 import { follow } from "./view.ts";
 
@@ -31,8 +32,11 @@ export function CourseView({ shelf, course, hasOthers }: CourseViewProps) {
       )}
       <header class="course__head">
         <Heading id={`course-${course.id}`}>{course.title}</Heading>
-        <CourseFacts course={course} isTaught={isTaught} />
+        {(isTaught || course.modules.length > 0) && (
+          <CourseFacts course={course} isTaught={isTaught} />
+        )}
       </header>
+      {hasOthers && !isTaught && <Resumed shelf={shelf} course={course} />}
       {course.modules.map((module) => (
         <ModuleView
           key={module.id}
@@ -49,6 +53,13 @@ export function CourseView({ shelf, course, hasOthers }: CourseViewProps) {
       )}
     </article>
   );
+}
+
+function Resumed({ shelf, course }: { shelf: Shelf; course: Outline }) {
+  const lesson = lessonToResume([course])?.lesson;
+  if (!lesson) return null;
+  const module = course.modules.find(({ id }) => id === lesson.module_id);
+  return <Hero lesson={lesson} within={module?.title} api={shelf.api} />;
 }
 
 interface ModuleViewProps {

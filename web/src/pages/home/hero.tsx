@@ -2,7 +2,6 @@
 
 import { clock } from "../../browser/elements.ts";
 import { placeOf, standingOf } from "../../courses/lesson_state.ts";
-import type { Outline } from "../../courses/outline.ts";
 import { Picture } from "../../courses/picture.tsx";
 import { ButtonLink } from "../../design/button.tsx";
 import { Icon } from "../../design/icons.tsx";
@@ -12,12 +11,13 @@ import type { Api } from "../../service/api.ts";
 import { duration, percent, text } from "../../texts/texts.ts";
 
 interface HeroProps {
-  course: Outline;
   lesson: Lesson;
+  /** The title of what holds the lesson, where the page does not show it already. */
+  within: string | undefined;
   api: Api;
 }
 
-export function Hero({ course, lesson, api }: HeroProps) {
+export function Hero({ lesson, within, api }: HeroProps) {
   const isBegun = standingOf(lesson) === "active";
   const ratio = lesson.progress?.watched_ratio ?? 0;
   return (
@@ -26,7 +26,7 @@ export function Hero({ course, lesson, api }: HeroProps) {
       <div class="hero__words">
         <p class="hero__kind">{text(isBegun ? "home.continueWatching" : "home.startHere")}</p>
         <h2 id="hero-title">{lesson.title}</h2>
-        <p class="quiet">{course.title}</p>
+        {within && <p class="quiet">{within}</p>}
         {isBegun && (
           <ProgressBar value={ratio} label={text("lesson.progress", { share: percent(ratio) })} />
         )}

@@ -59,7 +59,7 @@ function Courses({ shelf, courses }: { shelf: Shelf; courses: readonly Outline[]
   const [only] = courses;
   return (
     <>
-      {resumed && <Hero {...resumed} api={shelf.api} />}
+      {resumed && <Hero lesson={resumed.lesson} within={resumed.course.title} api={shelf.api} />}
       <Toolbar words={words} filter={filter} />
       {isSearching ? (
         <Results shelf={shelf} courses={courses} words={words} filter={filter} />

@@ -96,7 +96,7 @@ function Facts({ lecture }: { lecture: Lecture }) {
             {text("watch.completed")}
           </Chip>
         )}
-        {ratio !== undefined && (
+        {ratio !== undefined && !(lecture.isTaught && ratio === 0) && (
           <span id="ratio" class="quiet number">
             {text("watch.seen", { share: percent(ratio) })}
           </span>

@@ -1,7 +1,6 @@
 // A course in the studio: its lessons, its people, who watched.
 
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { showToast } from "../../design/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { attempt } from "../parts/failures.ts";
@@ -10,6 +9,7 @@ import { Menu } from "../parts/menu.tsx";
 import { go } from "../parts/navigation.ts";
 import { LoadingFailed, Refusal } from "../parts/refusal.tsx";
 import { Tabs } from "../parts/tabs.tsx";
+import { offerUndo } from "../parts/undo_offer.ts";
 import { PeopleTab } from "../people/people_tab.tsx";
 import type { Course } from "../service/answers.ts";
 import { COURSE_TABS, type CourseTab, courseAddress } from "../service/routes.ts";
@@ -95,11 +95,7 @@ function CourseHeading({ course, model }: { course: Course; model: CourseModel }
       if (await attempt(() => bringBack(studio.api, kept, kept.modules, true)))
         go(courseAddress(course.id));
     };
-    showToast({
-      message: text("studio.deleted", { name: course.title }),
-      action: { label: text("common.undo"), run: () => void undo() },
-      forMs: 30_000,
-    });
+    offerUndo(text("studio.deleted", { name: course.title }), undo);
   };
   return (
     <header class="heading">

@@ -3,11 +3,10 @@
 import { showToast } from "../../design/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 import { attempt } from "../parts/failures.ts";
+import { offerUndo } from "../parts/undo_offer.ts";
 import type { Lesson } from "../service/answers.ts";
 import type { StudioApi } from "../service/studio_api.ts";
 import type { CourseModel } from "./course_model.ts";
-
-const UNDO_MS = 30_000;
 
 /** True when it is deleted; `model` shows the course that the lesson is part of, if any does. */
 export async function deleteLesson(
@@ -23,10 +22,6 @@ export async function deleteLesson(
       model?.put(lesson);
       showToast({ message: text("studio.restored", { name }) });
     });
-  showToast({
-    message: text("studio.deleted", { name }),
-    action: { label: text("common.undo"), run: () => void undo() },
-    forMs: UNDO_MS,
-  });
+  offerUndo(text("studio.deleted", { name }), undo);
   return true;
 }

@@ -1,12 +1,12 @@
 // One module: its handle and menu, its lessons, and the place where files are dropped.
 
 import { useState } from "preact/hooks";
-import { showToast } from "../../design/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { attempt } from "../parts/failures.ts";
 import { Confirm, TitleDialog } from "../parts/forms.tsx";
 import { Menu } from "../parts/menu.tsx";
+import { offerUndo } from "../parts/undo_offer.ts";
 import type { ModuleWithLessons } from "../service/answers.ts";
 import { DropZone } from "../uploads/drop_zone.tsx";
 import type { CourseModel } from "./course_model.ts";
@@ -43,11 +43,7 @@ export function ModuleSection({ model, module, place, moving }: ModuleSectionPro
   const remove = async () => {
     if (!(await attempt(() => api.deleteModule(courseId, module.id)))) return;
     show((all) => all.filter(({ id }) => id !== module.id));
-    showToast({
-      message: text("studio.deleted", { name: module.title }),
-      action: { label: text("common.undo"), run: () => void undo() },
-      forMs: 30_000,
-    });
+    offerUndo(text("studio.deleted", { name: module.title }), undo);
   };
   return (
     <DropZone courseId={courseId} module={module}>

@@ -11,6 +11,7 @@ import { showToast } from "../../design/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { attempt, inWords } from "../parts/failures.ts";
+import { offerUndo } from "../parts/undo_offer.ts";
 import type { Enrollment, Role } from "../service/answers.ts";
 import { PasteDialog } from "./paste_dialog.tsx";
 import { PersonRow } from "./person_row.tsx";
@@ -143,11 +144,7 @@ function usePeople(courseId: string) {
     const undo = async () => {
       if (role && (await attempt(() => api.enrol(courseId, userId, role)))) load();
     };
-    showToast({
-      message: text("studio.people.withdrawn", { name: userId }),
-      action: { label: text("common.undo"), run: () => void undo() },
-      forMs: 30_000,
-    });
+    offerUndo(text("studio.people.withdrawn", { name: userId }), undo);
     return true;
   };
   return {

@@ -1,16 +1,14 @@
 // A track under edit: its rows, whether they are saved, what the server left out of a file.
 
 import { useEffect, useState } from "preact/hooks";
-import { showToast } from "../../design/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { showFailure } from "../parts/failures.ts";
 import { isDirty } from "../parts/navigation.ts";
+import { offerUndo } from "../parts/undo_offer.ts";
 import type { CueWarning, Lesson } from "../service/answers.ts";
 import type { TrackName } from "../service/studio_api.ts";
 import { type Row, readTrack } from "./cues.ts";
-
-const UNDO_MS = 30_000;
 
 export interface EditedTrack {
   /** Undefined while it is loaded. */
@@ -95,15 +93,10 @@ export function useTrack(
         setWarnings([]);
         await load();
         changed(null);
-        if (before) offerUndo(() => restore(before.vtt));
+        if (before)
+          offerUndo(text("studio.video.trackDeleted"), () =>
+            restore(before.vtt).catch(showFailure),
+          );
       }),
   };
-}
-
-function offerUndo(restore: () => Promise<void>) {
-  showToast({
-    message: text("studio.video.trackDeleted"),
-    action: { label: text("common.undo"), run: () => void restore().catch(showFailure) },
-    forMs: UNDO_MS,
-  });
 }
