@@ -110,6 +110,11 @@ async def get(
     return Enrollment(*row) if row else None
 
 
+async def is_enrolled(queries: Queries, course_id: str, user_id: str) -> bool:
+    enrollment = await get(queries, course_id, user_id)
+    return enrollment is not None and enrollment.role is not None
+
+
 async def list_of_course(
     queries: Queries, course_id: str, *, after: tuple[datetime, str], limit: int
 ) -> list[Enrollment]:

@@ -1,6 +1,6 @@
 """Moments of playback sessions: what their players said, and what the server saw."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,17 @@ SELECT at, kind, details FROM session_moments
 WHERE user_id = %(user_id)s AND video_id = %(video_id)s AND at >= %(since)s AND at <= %(until)s
   AND session_id IN ('', %(session_id)s)
 ORDER BY at, id LIMIT %(limit)s
+"""
+
+# The people whom these processes waited for at each of some times, of those who reported stalls.
+WAITING = """
+SELECT asked.place, count(DISTINCT m.user_id) AS people
+FROM unnest(%(since)s::timestamptz[], %(until)s::timestamptz[]) WITH ORDINALITY
+    AS asked (since, until, place)
+JOIN session_moments m ON m.at >= asked.since AND m.at <= asked.until
+WHERE m.kind = 'served' AND m.user_id <> '' AND m.details->>'process' = ANY(%(processes)s)
+  AND (m.details->>'waited_for_client_s')::float8 >= 1
+GROUP BY asked.place
 """
 
 STALLS_AFTER = """
@@ -83,6 +94,21 @@ async def read(
     }
     rows = await queries.fetch_all(READ, parameters)
     return [ReadMoment(row.at, row.kind, row.details) for row in rows]
+
+
+async def count_waiting(
+    queries: Queries, spans: Sequence[tuple[datetime, datetime]], processes: Collection[str]
+) -> list[int]:
+    """Returns for each span of time the number of people who waited for their bytes in it, of
+    those who have reported stalls and were served by these processes."""
+    parameters = {
+        "since": [since for since, _ in spans],
+        "until": [until for _, until in spans],
+        "processes": list(processes),
+    }
+    rows = await queries.fetch_all(WAITING, parameters)
+    found = {row.place: row.people for row in rows}
+    return [found.get(place, 0) for place in range(1, len(spans) + 1)]
 
 
 async def list_stalls_after(queries: Queries, after_id: int, limit: int) -> Sequence[ReportedStall]:

@@ -7,20 +7,22 @@ from uuid import UUID
 
 from db.pool import Queries, Row
 
-# Of the videos that are not deleted. `stopped` is the lesson of the newest report.
+# Of the videos that are not deleted; each row of progress is read once. `stopped` is the lesson of
+# the newest report.
 FIGURES = """
 CROSS JOIN LATERAL (
     SELECT count(p.completed_at) AS completed, count(*) AS started,
         coalesce(sum(round(p.watched_s::numeric * 100)), 0)::bigint AS watched_cs,
-        max(p.updated_at) AS last_seen_at
+        max(p.updated_at) AS last_seen_at,
+        (array_agg(p.video_id ORDER BY p.updated_at DESC, p.video_id))[1] AS newest_id
     FROM progress p JOIN videos v ON v.id = p.video_id AND v.deleted_at IS NULL
     WHERE p.user_id = e.user_id AND p.course_id = %(course_id)s
 ) AS p
 LEFT JOIN LATERAL (
-    SELECT p.video_id::text AS video_id, v.title, p.position_s, p.completed_at IS NULL AS is_open
-    FROM progress p JOIN videos v ON v.id = p.video_id AND v.deleted_at IS NULL
-    WHERE p.user_id = e.user_id AND p.course_id = %(course_id)s
-    ORDER BY p.updated_at DESC, p.video_id LIMIT 1
+    SELECT v.id::text AS video_id, v.title, newest.position_s,
+        newest.completed_at IS NULL AS is_open
+    FROM progress newest JOIN videos v ON v.id = newest.video_id
+    WHERE newest.user_id = e.user_id AND newest.video_id = p.newest_id
 ) AS stopped ON true
 """
 COLUMNS = """

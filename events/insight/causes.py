@@ -2,7 +2,8 @@
 
 Each stall is looked at with the server's observations of the time around it. Of the server's own
 waits each explains a stall that it lasted at least half as long as; that a client's socket was full
-explains one only where none of them does, since every player that has read enough fills it.
+explains one only where none of them does, since every player that has read enough fills it. A line
+is its viewer's own: of a wait that most viewers shared the cause lies where their ways are one.
 """
 
 from collections import Counter
@@ -12,14 +13,24 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Cause = Literal[
-    "viewer-line", "viewer-device", "server-disk", "limit", "server-busy", "gone", "unknown"
+    "viewer-line",
+    "viewer-device",
+    "proxy",
+    "edge",
+    "server-disk",
+    "limit",
+    "server-busy",
+    "gone",
+    "unknown",
 ]
 
 BEFORE = timedelta(seconds=10)  # a buffer runs dry some time after what it waits for
 AFTER = timedelta(seconds=1)
 EXPLAINING_SHARE = 0.5  # of the time stalled
 LEAST_WAIT_S = 0.2
-MANY_DROPPED_FRAMES = 25
+MANY_DROPPED_FRAMES = 25  # around a stall, or within `BEFORE`
+LEAST_SHARING = 3  # viewers
+SHARED_BY = 0.5  # of the viewers served at the time
 
 SENTENCES: Mapping[Cause | None, str] = {
     None: "Playing did not wait, and nothing was refused.",
@@ -29,6 +40,10 @@ SENTENCES: Mapping[Cause | None, str] = {
     "server-disk": "The server waited for its disk.",
     "viewer-line": "The server had bytes ready for all that time; the way to the viewer was too"
     " slow for them: their line, or a proxy on it.",
+    "proxy": "The server had bytes ready for all that time, and most of its viewers waited at once:"
+    " a proxy, or the network that they share on the way from it, was too slow.",
+    "edge": "The viewer's bytes come by an edge, and this server held none of them back: the edge,"
+    " its link to this server, or the viewer's line behind it was too slow.",
     "viewer-device": "The bytes were there in time; the viewer's device did not keep up with them.",
     "unknown": "Playing waited, and what was seen does not tell why.",
 }
@@ -36,10 +51,21 @@ SENTENCES: Mapping[Cause | None, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """A time for which a player waited, that ended at `at` or before."""
+    """A time for which a player waited, that ended at `at` or before. `is_shared`: so many others
+    waited for their bytes as well that it is no line of one viewer."""
 
     at: datetime
     stalled_s: float
+    is_shared: bool = False
+
+    @property
+    def since(self) -> datetime:
+        """The beginning of what may have caused it."""
+        return self.at - timedelta(seconds=self.stalled_s) - BEFORE
+
+    @property
+    def until(self) -> datetime:
+        return self.at + AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +90,25 @@ class SeenRefusal:
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedFrames:
+    """Frames that were not shown in time since the report before."""
+
+    at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
+    """`served`: to the viewer, or to edges. `is_by_edge`: viewers fetch their bytes there.
+    `is_whole`: no process that may have seen more has ended or begun meanwhile."""
+
     stalls: Sequence[Stall] = ()
     served: Sequence[ServedTime] = ()
     refusals: Sequence[SeenRefusal] = ()
-    dropped_frames: int = 0
+    dropped: Sequence[DroppedFrames] = ()
     has_error: bool = False
+    is_by_edge: bool = False
+    is_whole: bool = True
 
 
 GONE_CODES = frozenset({"ended", "not-enrolled", "not-allowed", "not-found", "invalid-token"})
@@ -83,7 +122,7 @@ def cause_of(evidence: Evidence) -> Cause | None:
     if not evidence.stalls:
         if refused is not None:
             return refused
-        if evidence.dropped_frames >= MANY_DROPPED_FRAMES:
+        if any(_are_many(evidence, one.at - BEFORE, one.at) for one in evidence.dropped):
             return "viewer-device"
         return "unknown" if evidence.has_error else None
     blamed: Counter[Cause] = Counter()
@@ -97,9 +136,13 @@ def sentence_of(cause: Cause | None) -> str:
     return SENTENCES[cause]
 
 
+def is_shared(waiting: int, served: int) -> bool:
+    """True if so many of the viewers served at a time, who are `served`, were `waiting`."""
+    return waiting >= LEAST_SHARING and waiting >= served * SHARED_BY
+
+
 def _cause_of_stall(stall: Stall, evidence: Evidence) -> Cause:
-    since = stall.at - timedelta(seconds=stall.stalled_s) - BEFORE
-    until = stall.at + AFTER
+    since, until = stall.since, stall.until
     refused = _refused(one for one in evidence.refusals if since <= one.at <= until)
     if refused is not None:
         return refused
@@ -112,11 +155,23 @@ def _cause_of_stall(stall: Stall, evidence: Evidence) -> Cause:
     cause, waited_s = max(waits, key=lambda wait: wait[1])
     if _explains(waited_s, stall):
         return cause
-    if evidence.dropped_frames >= MANY_DROPPED_FRAMES:
+    if _are_many(evidence, since, until):
         return "viewer-device"
-    if _explains(sum(one.client_s for one in served), stall):
-        return "viewer-line"
-    return "unknown"
+    return _cause_on_the_way(stall, served, evidence)
+
+
+def _cause_on_the_way(stall: Stall, served: Sequence[ServedTime], evidence: Evidence) -> Cause:
+    were_ready = _explains(sum(one.client_s for one in served), stall)
+    if evidence.is_by_edge:
+        return "edge" if were_ready or evidence.is_whole else "unknown"
+    if not were_ready:
+        return "unknown"
+    return "proxy" if stall.is_shared else "viewer-line"
+
+
+def _are_many(evidence: Evidence, since: datetime, until: datetime) -> bool:
+    frames = sum(one.count for one in evidence.dropped if since <= one.at <= until)
+    return frames >= MANY_DROPPED_FRAMES
 
 
 def _explains(waited_s: float, stall: Stall) -> bool:

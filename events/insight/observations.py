@@ -4,13 +4,14 @@ A process watches what its transfers wait for, second by second, and remembers t
 viewer. They are stored where a player has reported a stall, by whichever process it did; refusals
 and ended transfers, which are rare, always. Bounded: the viewers longest without a transfer are
 forgotten first, and so are refusals beyond the bound. A killed process takes its windows along.
+Edges that fetch in their own name are one viewer of each video, `EDGES`.
 """
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from db.insight import moments
 from db.pool import Database
@@ -25,13 +26,16 @@ MOST_REFUSALS = 1000
 STORE_INTERVAL_S = 5.0
 STALLS_AT_ONCE = 1000
 SERVED, REFUSED = "served", "refused"
+EDGES = ""  # as a user
+VIEWERS, PROCESS = "viewers", "process"  # details of how many were served beside, and by which
 
 Viewer = tuple[str, UUID]  # user, video
 
 
 @dataclass(slots=True)
 class Window:
-    """The waits of a viewer's transfers for up to `WINDOW_S`, in seconds of watching them."""
+    """The waits of a viewer's transfers for up to `WINDOW_S`, in seconds of watching them.
+    `viewers`: the number of people who had transfers at the time."""
 
     began_at: datetime
     watched_s: float = 0.0
@@ -40,17 +44,22 @@ class Window:
     paced_s: float = 0.0
     lag_s: float = 0.0
     sent_bytes: int = 0
+    viewers: int = 0
     is_stored: bool = False
 
-    def moment(self, viewer: Viewer) -> Moment:
-        details = {
+    def moment(self, viewer: Viewer, process: str) -> Moment:
+        details: dict[str, object] = {
             "seconds": round(self.watched_s, 1),
             "waited_for_client_s": round(self.client_s, 1),
             "waited_for_disk_s": round(self.disk_s, 1),
             "paced_s": round(self.paced_s, 1),
             "late_s": round(self.lag_s, 1),
             "bytes": self.sent_bytes,
+            VIEWERS: self.viewers,
+            PROCESS: process,
         }
+        if viewer[0] == EDGES:
+            details["to"] = "edge"
         return Moment(*viewer, "", self.began_at, SERVED, details)
 
 
@@ -61,6 +70,7 @@ class Observations:
     _windows: OrderedDict[Viewer, deque[Window]] = field(default_factory=OrderedDict)
     _refusals: dict[tuple[Viewer, str], datetime] = field(default_factory=dict)
     _newest_stall: int | None = None
+    _process: str = field(default_factory=lambda: uuid4().hex[:8])
 
     def window(self, viewer: Viewer, now: datetime) -> Window:
         """Returns the viewer's window of this moment."""
@@ -87,7 +97,7 @@ class Observations:
         if self._newest_stall is None:
             self._newest_stall = await moments.newest_stall(database)
         stalls = await moments.list_stalls_after(database, self._newest_stall, STALLS_AT_ONCE)
-        viewers = {(stall.user_id, stall.video_id) for stall in stalls}
+        viewers = {(who, stall.video_id) for stall in stalls for who in (stall.user_id, EDGES)}
         windows = [
             (viewer, window)
             for viewer in viewers
@@ -95,7 +105,7 @@ class Observations:
             if not window.is_stored
         ]
         refusals = dict(self._refusals)
-        found = [window.moment(viewer) for viewer, window in windows]
+        found = [window.moment(viewer, self._process) for viewer, window in windows]
         found += [
             Moment(*viewer, "", at, REFUSED, {"code": code})
             for (viewer, code), at in refusals.items()

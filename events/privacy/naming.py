@@ -8,7 +8,7 @@ import msgspec
 
 from events.log.snapshots import VideoSnapshot
 from events.log.types import Event, VideoSnapshotEvent
-from events.privacy.pseudonyms import Pseudonyms
+from events.privacy.pseudonyms import PREFIX, Pseudonyms
 
 UPLOADER = "uploaded_by"
 FIELDS = ("user_id", UPLOADER)  # of answers and events that hold a user id
@@ -25,6 +25,10 @@ class Naming:
         if self.pseudonyms is None or user_id == self.reader_id:
             return user_id
         return self.pseudonyms.of(user_id)
+
+    def hides(self, user_id: str) -> bool:
+        """True of an id that the reader never sees, as of any that is no pseudonym."""
+        return not user_id.startswith(PREFIX) and self.shown(user_id) != user_id
 
     def video(self, video: VideoSnapshot) -> VideoSnapshot:
         if self.pseudonyms is None:

@@ -126,7 +126,8 @@ async def explain_session(request: web.Request) -> web.Response:
     found = await session_search.get(database, _searcher(request), user_id, session_id)
     if found is None:
         refuse_missing(viewer)
-    timeline = await read_timeline(database, found)
+    is_by_edge = bool(request.app[keys.MEDIA_ADDRESSES].url)
+    timeline = await read_timeline(database, found, is_by_edge=is_by_edge)
     return answer_json(_timeline(found, timeline, naming_of(request)))
 
 

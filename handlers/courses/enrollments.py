@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from db import enrollments
-from db.courses import PutOutcome
+from db.courses import Course, PutOutcome
 from db.enrollments import Enrollment
 from db.pool import Transaction
 from db.uploads import uploads
@@ -41,6 +41,8 @@ from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING
 from handlers.people import named_user_id, naming_of, page_of_people
 
+INSTRUCTORS_BY_OTHERS = "Only admin and service manage the enrolments of instructors."
+
 
 @endpoint(
     "PUT /api/v1/courses/{course_id}/enrollments/{user_id}",
@@ -54,17 +56,39 @@ from handlers.people import named_user_id, naming_of, page_of_people
 )
 async def put_enrollment(request: web.Request) -> web.Response:
     """Enrols a user or changes the role. An instructor may enrol students only."""
+    course, name = await _course_and_name(request)
+    body, naming = await read_json(request, EnrollmentPut), naming_of(request)
+    if naming.hides(name):
+        return await _enroll_by_id(request, course.id, name, body.role)
+    user_id = await named_user_id(request, name)
+    enrollment, outcome = await _put(request, course.id, user_id, body.role)
+    status = 201 if outcome is PutOutcome.CREATED else 200
+    return answer_json(_enrollment_view(enrollment, naming), status=status)
+
+
+async def _enroll_by_id(
+    request: web.Request, course_id: str, user_id: str, role: str
+) -> web.Response:
+    """Enrols a student whose id the teacher knows and whose pseudonym is hidden. The answer is the
+    same, and nothing changes, when they are enrolled: it would tell whose a pseudonym is."""
+    if role != "student":
+        raise NotAllowed(INSTRUCTORS_BY_OTHERS)
+    if not await enrollments.is_enrolled(request.app[keys.DATABASE], course_id, user_id):
+        await _put(request, course_id, user_id, role)
+    now = datetime.now(UTC)
+    return answer_json(EnrollmentView(course_id, user_id, role, now, now), status=201)
+
+
+async def _put(
+    request: web.Request, course_id: str, user_id: str, role: str
+) -> tuple[Enrollment, PutOutcome]:
+    """Raises: NotAllowed."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
-    course_id, user_id = await _enrollment_of(request)
-    body = await read_json(request, EnrollmentPut)
+    erased_name = request.app[keys.PSEUDONYMS].after_erasure(user_id)
     async with database.transaction() as transaction:
-        await _require_student(transaction, viewer, course_id, user_id, wanted=body.role)
+        await _require_student(transaction, viewer, course_id, user_id, wanted=role)
         enrollment, outcome = await enrollments.put(
-            transaction,
-            course_id,
-            user_id,
-            body.role,
-            request.app[keys.PSEUDONYMS].after_erasure(user_id),
+            transaction, course_id, user_id, role, erased_name
         )
         changed = _changed(enrollment)
         if enrollment.role == "student":  # a former instructor may have open uploads
@@ -72,8 +96,7 @@ async def put_enrollment(request: web.Request) -> web.Response:
         if outcome is not PutOutcome.UNCHANGED:
             await log.append(transaction, [changed])
     request.app[keys.ACCESS].apply(changed)  # here at once, in other processes by the log
-    status = 201 if outcome is PutOutcome.CREATED else 200
-    return answer_json(_enrollment_view(enrollment, naming_of(request)), status=status)
+    return enrollment, outcome
 
 
 @endpoint(
@@ -88,13 +111,14 @@ async def put_enrollment(request: web.Request) -> web.Response:
 async def delete_enrollment(request: web.Request) -> web.Response:
     """Withdraws a user: grants are revoked, transfers, event streams and uploads end."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
-    course_id, user_id = await _enrollment_of(request)
+    course, name = await _course_and_name(request)
+    user_id = await named_user_id(request, name)
     async with database.transaction() as transaction:
-        await _require_student(transaction, viewer, course_id, user_id)
-        withdrawn = await enrollments.withdraw(transaction, course_id, user_id)
+        await _require_student(transaction, viewer, course.id, user_id)
+        withdrawn = await enrollments.withdraw(transaction, course.id, user_id)
         if withdrawn is None:
             raise NotFound("This user is not enrolled here.")
-        await uploads.end_for_user(transaction, course_id, user_id)
+        await uploads.end_for_user(transaction, course.id, user_id)
         changed = _changed(withdrawn)
         await log.append(transaction, [changed])
     request.app[keys.ACCESS].apply(changed)
@@ -130,11 +154,11 @@ async def list_enrollments(request: web.Request) -> web.Response:
     )
 
 
-async def _enrollment_of(request: web.Request) -> tuple[str, str]:
-    """Returns (course_id, user_id) of the path, after the check of the right to enrol."""
+async def _course_and_name(request: web.Request) -> tuple[Course, str]:
+    """Returns the course and the name of the user in the path, after the check of the right to
+    enrol."""
     name = identifier(request, "user_id")
-    course = await allowed_course(request, Right.ENROLL)
-    return course.id, await named_user_id(request, name)
+    return await allowed_course(request, Right.ENROLL), name
 
 
 async def _require_student(
@@ -149,7 +173,7 @@ async def _require_student(
         return
     enrollment = await enrollments.get(transaction, course_id, user_id, locked=True)
     if "instructor" in (wanted, enrollment.role if enrollment else None):
-        raise NotAllowed("Only admin and service manage the enrolments of instructors.")
+        raise NotAllowed(INSTRUCTORS_BY_OTHERS)
 
 
 def _changed(enrollment: Enrollment) -> EnrollmentChanged:

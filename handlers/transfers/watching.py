@@ -34,12 +34,14 @@ class TransferWatch:
         elapsed_s = INTERVAL_S if self._looked_s is None else now_s - self._looked_s
         lag_s, self._looked_s = self._take_lag_s(), now_s
         seen: dict[Transfer, int] = {}
-        for transfer in self._transfers:
-            if transfer.purpose in STREAMS:
-                window = self._observations.window((transfer.user_id, transfer.video_id), now)
-                seen[transfer] = transfer.sent_bytes
-                window.sent_bytes += transfer.sent_bytes - self._seen_bytes.get(transfer, 0)
-                _add(window, transfer, elapsed_s, lag_s)
+        running = [one for one in self._transfers if one.purpose in STREAMS]
+        viewers = len({one.user_id for one in running})
+        for transfer in running:
+            window = self._observations.window((transfer.user_id, transfer.video_id), now)
+            window.viewers = max(window.viewers, viewers)
+            seen[transfer] = transfer.sent_bytes
+            window.sent_bytes += transfer.sent_bytes - self._seen_bytes.get(transfer, 0)
+            _add(window, transfer, elapsed_s, lag_s)
         self._seen_bytes = seen
 
     def finished(self, ended: Transfer | Tally) -> None:

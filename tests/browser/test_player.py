@@ -18,6 +18,7 @@ from tests.serving import Serve, call, served_from
 from tests.waiting import wait_until
 
 SLOW_BYTES_PER_S = 20_000
+CPU_THROTTLING, MANY_FRAMES = 50, 60
 PATIENCE_MS = 30_000
 LISTENING = """() => {
     globalThis.heard = [];
@@ -350,6 +351,24 @@ async def test_reports_carry_what_playing_was_like(theatre: Theatre) -> None:
     assert quality["startup_ms"] > 0
     assert (quality["stalls"], quality["height"]) == (0, 180)
     assert quality["network"] == await page.evaluate("navigator.connection.effectiveType")
+
+
+async def test_a_device_that_does_not_keep_up_is_named_to_the_help_desk(theatre: Theatre) -> None:
+    page = await theatre.watch("old-phone")
+    await _play(page)
+    device = await page.context.new_cdp_session(page)
+    await device.send("Emulation.setCPUThrottlingRate", {"rate": CPU_THROTTLING})
+    await until(page, f"{VIDEO}.getVideoPlaybackQuality().droppedVideoFrames >= {MANY_FRAMES}")
+    await device.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+
+    async with theatre.serve.client("old-phone") as client:
+        [session] = (await call(client, "GET", "/api/v1/analytics/sessions"))["items"]
+        path = f"/api/v1/analytics/sessions/{session['session_id']}"
+        told = await wait_until(
+            lambda: call(client, "GET", path), lambda told: told["cause"] is not None
+        )
+    assert told["cause"] == "viewer-device", told
+    assert "the viewer's device did not keep up" in told["sentence"]
 
 
 async def test_who_leaves_before_the_first_picture_is_a_session(theatre: Theatre) -> None:

@@ -123,3 +123,25 @@ async def test_no_figure_scans_what_grows_with_the_installation(queries: Any) ->
     assert course.total == figures.ViewingCounts(30, 1500, 150_000, 50)
     assert of_video.total == figures.ViewingCounts(30, 300, 30_000, 10)
     assert len(popular) == 5
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "united"),
+    [
+        ("", "", ""),
+        ("", "01", "01"),
+        ("01", "", "01"),
+        ("101", "011", "111"),
+        ("1", "0101", "1101"),
+        ("0101", "1", "1101"),
+    ],
+)
+async def test_sets_of_viewers_are_united_whatever_their_lengths(
+    database: Database, one: str, other: str, united: str
+) -> None:
+    row = await database.fetch_one(
+        "SELECT viewers_united(%s::varbit, %s::varbit)::text AS united", (one, other)
+    )
+
+    assert row is not None
+    assert row.united == united

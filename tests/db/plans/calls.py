@@ -285,6 +285,7 @@ _STRUCTURE = (
     call(enrollments.put, "c0", "u7", "instructor"),
     call(enrollments.withdraw, "c0", "u7"),
     call(enrollments.get, "c0", "u7"),
+    call(enrollments.is_enrolled, "c0", "u7"),
     call(enrollments.list_of_course, "c0", after=(BEGINNING, ""), limit=51),
     Call(enrollments.list_of_course, ("c0",),
          {"after": (NOW - timedelta(days=20), "u7"), "limit": 51}, "in the middle"),
@@ -298,6 +299,7 @@ _STRUCTURE = (
     call(web_processes.refresh, NEW, "host", SHA256),
     call(web_processes.remove, NEW),
     call(web_processes.longest_running, 30.0),
+    call(web_processes.have_changed, NOW - timedelta(minutes=1), NOW, 30.0),
 )  # fmt: skip
 
 _VIDEOS = (
@@ -571,6 +573,7 @@ _INSIGHT = (
     call(cmcd.delete_old, NOW - timedelta(days=90), 1000),
     call(moments.add, [Moment("u7", V, "s7", NOW, "stalled", {})]),
     call(moments.read, "u7", V, "s7", NOW - timedelta(days=1), NOW, 1000),
+    call(moments.count_waiting, [(NOW - timedelta(minutes=1), NOW)] * 20, ["a", "b"]),
     call(moments.list_stalls_after, 0, 1000),
     call(moments.newest_stall),
     call(moments.delete_old, NOW - timedelta(days=90), 1000),

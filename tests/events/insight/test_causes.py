@@ -7,11 +7,13 @@ import pytest
 
 from events.insight.causes import (
     SENTENCES,
+    DroppedFrames,
     Evidence,
     SeenRefusal,
     ServedTime,
     Stall,
     cause_of,
+    is_shared,
     sentence_of,
 )
 
@@ -22,8 +24,12 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def stall(seconds: float = 0.0, stalled_s: float = 4.0) -> Stall:
-    return Stall(at(seconds), stalled_s)
+def stall(seconds: float = 0.0, stalled_s: float = 4.0, *, is_shared: bool = False) -> Stall:
+    return Stall(at(seconds), stalled_s, is_shared)
+
+
+def dropped(*counts: int, seconds: float = 0.0) -> list[DroppedFrames]:
+    return [DroppedFrames(at(seconds), count) for count in counts]
 
 
 def served(seconds: float = -4.0, **waits: float) -> ServedTime:
@@ -66,12 +72,66 @@ def served(seconds: float = -4.0, **waits: float) -> ServedTime:
             id="at-other-times",
         ),
         pytest.param(
-            {"stalls": [stall()], "served": [served(client_s=4)], "dropped_frames": 25},
+            {"stalls": [stall()], "served": [served(client_s=4)], "dropped": dropped(20, 5)},
             "viewer-device",
             id="frames-dropped",
         ),
-        pytest.param({"dropped_frames": 25}, "viewer-device", id="frames-dropped-without-a-stall"),
-        pytest.param({"dropped_frames": 24}, None, id="a-few-frames"),
+        pytest.param(
+            {
+                "stalls": [stall()],
+                "served": [served(client_s=4)],
+                "dropped": dropped(200, seconds=60),
+            },
+            "viewer-line",
+            id="frames-dropped-at-another-time",
+        ),
+        pytest.param(
+            {"dropped": dropped(25)}, "viewer-device", id="frames-dropped-without-a-stall"
+        ),
+        pytest.param({"dropped": dropped(24)}, None, id="a-few-frames"),
+        pytest.param(
+            {"dropped": [*dropped(20), *dropped(20, seconds=11)]}, None, id="a-few-now-and-then"
+        ),
+        pytest.param(
+            {"dropped": [*dropped(20), *dropped(5, seconds=10)]},
+            "viewer-device",
+            id="frames-dropped-within-10-seconds",
+        ),
+        pytest.param(
+            {"stalls": [stall(is_shared=True)], "served": [served(client_s=4)]},
+            "proxy",
+            id="most-viewers-waited-at-once",
+        ),
+        pytest.param(
+            {"stalls": [stall(is_shared=True)], "served": [served(client_s=4, disk_s=2)]},
+            "server-disk",
+            id="most-viewers-waited-for-the-disk",
+        ),
+        pytest.param(
+            {"stalls": [stall(is_shared=True)]}, "unknown", id="others-waited-and-nothing-seen"
+        ),
+        pytest.param({"stalls": [stall()], "is_by_edge": True}, "edge", id="bytes-of-an-edge"),
+        pytest.param(
+            {"stalls": [stall()], "is_by_edge": True, "is_whole": False},
+            "unknown",
+            id="bytes-of-an-edge-and-a-killed-process",
+        ),
+        pytest.param(
+            {
+                "stalls": [stall()],
+                "served": [served(client_s=4)],
+                "is_by_edge": True,
+                "is_whole": False,
+            },
+            "edge",
+            id="an-edge-that-took-no-bytes",
+        ),
+        pytest.param(
+            {"stalls": [stall()], "served": [served(disk_s=4)], "is_by_edge": True},
+            "server-disk",
+            id="an-edge-that-waited-for-the-disk",
+        ),
+        pytest.param({"is_by_edge": True}, None, id="an-edge-without-a-stall"),
         pytest.param({"has_error": True}, "unknown", id="an-error-alone"),
         pytest.param({"refusals": [SeenRefusal(NOON, "ended")]}, "gone", id="ended"),
         pytest.param({"refusals": [SeenRefusal(NOON, "not-enrolled")]}, "gone", id="withdrawn"),
@@ -113,4 +173,14 @@ def test_cause_of(evidence: dict[str, Any], cause: str | None) -> None:
 
 
 def test_each_cause_has_a_sentence_of_its_own() -> None:
-    assert len({sentence_of(cause) for cause in SENTENCES}) == len(SENTENCES) == 8
+    assert len({sentence_of(cause) for cause in SENTENCES}) == len(SENTENCES) == 10
+
+
+@pytest.mark.parametrize(
+    ("waiting", "served", "expected"),
+    [(2, 2, False), (3, 3, True), (3, 6, True), (3, 7, False), (0, 0, False), (50, 101, False)],
+)
+def test_a_wait_is_shared_by_half_of_the_viewers_and_no_less_than_three(
+    waiting: int, served: int, expected: bool
+) -> None:
+    assert is_shared(waiting, served) is expected

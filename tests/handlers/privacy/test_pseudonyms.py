@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Container
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -187,18 +188,68 @@ async def test_a_teacher_addresses_people_by_pseudonym(
 async def test_an_id_names_nobody_to_a_teacher(lived: Any) -> None:
     """Else a list of ids could be tried until each pseudonym has a face."""
     service, life = lived
-    film, student = life["film"]["id"], {"role": "student"}
+    film = life["film"]["id"]
     asked = [
         await service.ask("tess", "GET", f"courses/c1/progress?user_id={WHO}"),
         await service.ask("tess", "GET", f"analytics/sessions?user_id={WHO}"),
         await service.ask("tess", "GET", f"videos/{film}/receipt?user_id={WHO}"),
-        await service.ask("tess", "PUT", f"courses/c1/enrollments/{WHO}", student),
-        await service.ask("tess", "PUT", "courses/c1/enrollments/newcomer", student),
         await service.ask("tess", "DELETE", f"courses/c1/enrollments/{WHO}"),
     ]
 
-    assert [one.said for one in asked] == ["200", "200", *["404 not-found"] * 4]
+    assert [one.said for one in asked] == ["200", "200", *["404 not-found"] * 2]
     assert [one.json["items"] for one in asked[:2]] == [[], []]
+
+
+async def test_a_teacher_enrols_newcomers_by_id_and_learns_nothing_of_who_is_enrolled(
+    lived: Any,
+) -> None:
+    service, _ = lived
+    await service.put("courses/c4", {"title": "Four"})
+    await service.put("courses/c4/enrollments/nils", {"role": "student"})
+    before = await enrolled(service, "root")
+
+    answers = []
+    for user_id in (WHO, COLLEAGUE, "nils", "nora"):
+        path = f"courses/c1/enrollments/{user_id}"
+        answers.append((user_id, await service.ask("tess", "PUT", path, {"role": "student"})))
+
+    for user_id, answer in answers:
+        assert (answer.said, answer.json["user_id"]) == ("201", user_id)
+        assert answer.json["created_at"] == answer.json["updated_at"]
+        written = datetime.fromisoformat(answer.json["created_at"])
+        assert abs(datetime.now(UTC) - written) < timedelta(minutes=1)
+        assert pseudonym(service, user_id).encode() not in answer.body
+    assert len({len(unnamed(answer.body, user_id)) for user_id, answer in answers}) == 1
+    assert await enrolled(service, "root") == before | {"nils": "student", "nora": "student"}
+    shown = await enrolled(service, "tess")
+    assert shown[pseudonym(service, "nils")] == "student"
+    assert not {"nils", "nora", WHO, COLLEAGUE} & set(shown)
+    for newcomer in ("nils", "nora"):
+        assert (
+            await service.ask("root", "DELETE", f"courses/c1/enrollments/{newcomer}")
+        ).said == "204"
+
+
+async def test_a_teacher_makes_nobody_a_teacher_by_id(lived: Any) -> None:
+    service, _ = lived
+    before = await enrolled(service, "root")
+
+    for user_id in (WHO, COLLEAGUE, "stranger"):
+        path = f"courses/c1/enrollments/{user_id}"
+        answer = await service.ask("tess", "PUT", path, {"role": "instructor"})
+        assert answer.said == "403 not-allowed"
+
+    assert await enrolled(service, "root") == before
+
+
+async def enrolled(service: Any, who: str) -> dict[str, str]:
+    """Roles in the course by the names that its list shows."""
+    items = (await service.ask(who, "GET", "courses/c1/enrollments?limit=200")).json["items"]
+    return {one["user_id"]: one["role"] for one in items}
+
+
+def unnamed(body: bytes, user_id: str) -> bytes:
+    return body.replace(user_id.encode(), b"")
 
 
 async def test_pseudonyms_of_other_courses_name_nobody(lived: Any) -> None:
