@@ -174,12 +174,15 @@ def make_lecture(dsn: str) -> str:
     return video_id
 
 
-def write_targets(directory: Path, video_id: str, users: int) -> None:
+def write_targets(
+    directory: Path, video_id: str, users: int, *, is_measuring: bool = False
+) -> None:
     """Every player its own grant and session; the peers' addresses are as long."""
+    more = " measuring" if is_measuring else ""
     grants = Grants(GRANT_SECRET, TTL_S)
     tokens = [grants.mint(grant_of(f"user-{n}", video_id, grants)) for n in range(users)]
     for name, last in ((PRODUCT, "progress"), (ECHO, ECHO), (NAIVE, NAIVE)):
-        lines = [f"/play/{one}/{video_id}/{last} session-{n}" for n, one in enumerate(tokens)]
+        lines = [f"/play/{one}/{video_id}/{last} session-{n}{more}" for n, one in enumerate(tokens)]
         (directory / name).write_text("\n".join(lines))
 
 

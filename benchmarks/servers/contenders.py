@@ -53,6 +53,7 @@ def variant(
     is_by_bearer: bool = False,
     checkout: Path = product.ROOT,
     python: Callable[[], str] = lambda: sys.executable,
+    program: str = product.PROGRAM,
     missing: Callable[[], str | None] = lambda: None,
     **settings: str,
 ) -> Contender:
@@ -67,6 +68,7 @@ def variant(
             is_by_bearer=is_by_bearer,
             checkout=checkout,
             python=python(),
+            program=program,
         )
 
     return Contender(name, serve, missing)

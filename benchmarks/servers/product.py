@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COURSE, MODULE, STUDENT = "bench", "bench-1", "bench-student"
 VIDEOS = 20
 SEED_PORT = 8100
+PROGRAM = "run_server.py"
 READY_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 60.0
 
@@ -87,11 +88,12 @@ def served(
     is_by_bearer: bool,
     checkout: Path = ROOT,
     python: str = sys.executable,
+    program: str = PROGRAM,
 ) -> Iterator[Target]:
     _copy(seeded.data_dir, data_dir)
     log = data_dir.with_suffix(".log")
     ours = _settings(data_dir, port, settings)
-    with serving(ours, log, cores, checkout=checkout, python=python) as process:
+    with serving(ours, log, cores, checkout=checkout, python=python, program=program) as process:
         pids = (process.pid,)
         if is_by_bearer:
             yield Target(port, seeded.by_bearer, f"Authorization: Bearer {seeded.token}", pids)
@@ -107,9 +109,11 @@ def serving(
     *options: str,
     checkout: Path = ROOT,
     python: str = sys.executable,
+    program: str = PROGRAM,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Its web process on the server's core; database and media worker elsewhere."""
-    command = pinned(cores.others, _command(checkout, "serve", *options, python=python))
+    arguments = _command(checkout, "serve", *options, python=python, program=program)
+    command = pinned(cores.others, arguments)
     with running(command, log, environ_of(settings)) as process:
         wait_for_port(process, int(settings["PORT"]), log)
         pin(process.pid, cores.server)
@@ -126,8 +130,10 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source / "storage", target / "storage", copy_function=os.link)
 
 
-def _command(checkout: Path, *arguments: str, python: str = sys.executable) -> list[str]:
-    return [python, str(checkout / "run_server.py"), *arguments]
+def _command(
+    checkout: Path, *arguments: str, python: str = sys.executable, program: str = PROGRAM
+) -> list[str]:
+    return [python, str(checkout / program), *arguments]
 
 
 def environ_of(settings: Mapping[str, str]) -> dict[str, str]:

@@ -123,14 +123,11 @@ async def test_an_edge_is_blamed_if_all_processes_were_there(
     database: Database, library: Any, began_s: float, last_seen_s: float, cause: str
 ) -> None:
     video_id = await library.video()
-    await database.execute(
+    began, last_seen = (NOW + timedelta(seconds=s) for s in (began_s, last_seen_s))
+    await database.fetch_all(
         "INSERT INTO web_processes (id, host, secrets_sha256, started_at, seen_at)"
-        " VALUES (%s, 'host', 'x', %s, %s)",
-        (
-            str(uuid4()),
-            NOW + timedelta(seconds=began_s),
-            NOW + timedelta(seconds=last_seen_s),
-        ),
+        " VALUES (%s, 'host', 'x', %s, %s) RETURNING 1",
+        (str(uuid4()), began, last_seen),
     )
 
     assert (await explained(database, video_id, [], is_by_edge=True)).cause == cause
@@ -142,7 +139,9 @@ async def test_a_process_that_was_just_seen_is_not_killed(database: Database) ->
     later, minute = now + timedelta(minutes=1), timedelta(minutes=1)
 
     changed = await web_processes.have_changed(database, now - minute, later, SILENT_S)
-    await database.execute("UPDATE web_processes SET started_at = started_at - interval '1 hour'")
+    await database.fetch_all(
+        "UPDATE web_processes SET started_at = started_at - interval '1 hour' RETURNING 1"
+    )
     unchanged = await web_processes.have_changed(database, now - minute, later, SILENT_S)
 
     assert (changed, unchanged) == (True, False)
