@@ -32,7 +32,8 @@ PROGRAMS = {ON: PROGRAM, OFF: "benchmarks/servers/without_figures.py"}
 PORTS = {ON: 8101, OFF: 8102}
 WORKLOADS_MEASURED = ("64k", "1536k", "pieces")
 USERS = 400
-MOST_LOST = {"ranges": 0.03, "reports": 0.05}
+RANGES, REPORTS = "ranges", "reports"
+MOST_LOST = {RANGES: 0.03, REPORTS: 0.05}
 
 
 class Service:
@@ -68,13 +69,11 @@ def reported_to(directory: Path, name: str, cores: Cores) -> Iterator[Service]:
         stop(process)
 
 
-def measure_reports(options: Namespace, directory: Path) -> list[float]:
+def measure_reports(options: Namespace, directory: Path, cores: Cores) -> list[float]:
     """Of each round, what reports cost without figures, as a share of what they cost with them."""
     found = []
     with ExitStack() as stack:
-        on, off = (
-            stack.enter_context(reported_to(directory, name, choose_cores())) for name in PORTS
-        )
+        on, off = (stack.enter_context(reported_to(directory, name, cores)) for name in PORTS)
         for number in range(options.rounds):
             turns = (on, off) if number % 2 else (off, on)
             taken = {one: one.report_us(options.seconds) for one in turns}
@@ -91,18 +90,21 @@ def measure_ranges(options: Namespace, directory: Path) -> Iterator[tuple[str, l
         rounds = Rounds(load, targets)
         for workload, names in plan:
             samples = measured(rounds, workload, names, options)
-            yield workload.title, gains(samples, workload.name)
+            found = gains(samples, workload.name)
+            print(line_of(workload.title, found, RANGES), flush=True)
+            yield workload.title, found
 
 
 def measure(options: Namespace) -> list[str]:
     allow_many_files()
+    cores = choose_cores()  # before this process leaves those that are measured
     with tempfile.TemporaryDirectory(dir=options.output) as scratch:
         directory = Path(scratch)
         ranges = dict(measure_ranges(options, directory))
         (directory / "reports").mkdir()
-        reports = measure_reports(options, directory / "reports")
-    lines = [line_of(f"ranges, {title}", found, "ranges") for title, found in ranges.items()]
-    return [*lines, line_of("reports", reports, "reports")]
+        reports = measure_reports(options, directory / "reports", cores)
+    lines = [line_of(f"ranges, {title}", found, RANGES) for title, found in ranges.items()]
+    return [*lines, line_of("reports", reports, REPORTS)]
 
 
 def line_of(name: str, found: Sequence[float], kind: str) -> str:

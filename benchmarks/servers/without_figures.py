@@ -6,6 +6,7 @@ Switched off where each begins, so that what it computes and writes is gone too.
 """
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import run_server
@@ -27,17 +28,33 @@ class NoDistribution(Distribution):
         pass
 
 
-def switch_off() -> None:
-    def nothing(*_: object) -> Any:
-        return None
+def nothing(*_: object) -> None:
+    """Does nothing."""
 
-    viewing.changes = lambda *_: []
-    merging._Session.measure = nothing  # type: ignore[method-assign]
-    media_measurer.MediaMeasurer.note = nothing  # type: ignore[method-assign]
-    observations.Observations.refuse = nothing  # type: ignore[method-assign]
-    watching.TransferWatch.finished = nothing  # type: ignore[method-assign]
-    watching.INTERVAL_S = observations.STORE_INTERVAL_S = cmcd_sessions.INTERVAL_S = SELDOM_S
-    figures.Distribution = NoDistribution  # type: ignore[assignment, misc]
+
+def no_changes(*_: object) -> list[object]:
+    """Finds nothing that follows from a batch of reports."""
+    return []
+
+
+REPLACED: Sequence[tuple[Any, str, object]] = (
+    (viewing, "changes", no_changes),
+    (merging._Session, "measure", nothing),
+    (media_measurer.MediaMeasurer, "note", nothing),
+    (observations.Observations, "refuse", nothing),
+    (watching.TransferWatch, "finished", nothing),
+    (watching, "INTERVAL_S", SELDOM_S),
+    (observations, "STORE_INTERVAL_S", SELDOM_S),
+    (cmcd_sessions, "INTERVAL_S", SELDOM_S),
+    (figures, "Distribution", NoDistribution),
+)
+
+
+def switch_off() -> None:
+    for owner, name, replacement in REPLACED:
+        if not hasattr(owner, name):
+            raise AttributeError(f"{owner!r} has no {name} to switch off")
+        setattr(owner, name, replacement)
 
 
 if __name__ == "__main__":

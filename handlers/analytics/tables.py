@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -11,10 +11,10 @@ from aiohttp import hdrs, web
 from handlers.delivery.conditional import field_value
 from handlers.delivery.negotiation import choose
 from handlers.openapi.descriptions import CSV, JSON
+from handlers.streamed import send_pieces
 
 # Excel and LibreOffice, and the wide forms that input methods of East Asia write.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-WRITE_TIMEOUT_S = 30.0
 
 
 def wants_csv(request: web.Request) -> bool:
@@ -29,7 +29,6 @@ async def answer_csv(
     name: str,
 ) -> web.StreamResponse:
     """Streams pages of rows below the field names of their type."""
-    columns = kind.__struct_fields__
     answer = web.StreamResponse(
         headers={
             hdrs.CONTENT_TYPE: f"{CSV}; charset=utf-8",
@@ -38,12 +37,7 @@ async def answer_csv(
             hdrs.VARY: hdrs.ACCEPT,
         }
     )
-    await answer.prepare(request)
-    await answer.write(_lines([columns]))
-    async for page in pages:
-        await answer.write(_lines([getattr(row, name) for name in columns] for row in page))
-    await answer.write_eof()
-    return answer
+    return await send_pieces(request, answer, _pieces(kind.__struct_fields__, pages))
 
 
 async def single_page(rows: Iterable[msgspec.Struct]) -> AsyncIterator[Iterable[msgspec.Struct]]:
@@ -57,6 +51,18 @@ def cell(value: Any) -> str:
     text = value if isinstance(value, str) else str(msgspec.to_builtins(value))
     is_formula = isinstance(value, str) and text.startswith(FORMULA_STARTS)
     return f"'{text}" if is_formula else text
+
+
+async def _pieces(
+    columns: Sequence[str], pages: AsyncIterator[Iterable[msgspec.Struct]]
+) -> AsyncGenerator[bytes, None]:
+    """The names come with the first page: where that fails, the answer has not begun."""
+    head = _lines([columns])
+    async for page in pages:
+        yield head + _lines([getattr(row, name) for name in columns] for row in page)
+        head = b""
+    if head:
+        yield head
 
 
 def _lines(rows: Iterable[Sequence[Any]]) -> bytes:

@@ -1,6 +1,6 @@
 """Endpoints about all that is kept of one person: shown to them, erased by an admin."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from handlers.messages import identifier
 from handlers.openapi.descriptions import GONE, TEXT, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 from handlers.people import naming_of
+from handlers.streamed import send_pieces
 
 JSON_LINES = "application/jsonl"
 WRITTEN_AT_ONCE = 64 * 1024
@@ -51,14 +52,8 @@ async def get_user_data(request: web.Request) -> web.StreamResponse:
     )
     if request.method == hdrs.METH_HEAD:
         return response
-    pages = _pieces(request.app[keys.DATABASE], user_id, naming_of(request))
-    first = await anext(pages, b"")  # a fault of the database is told before the answer has begun
-    await response.prepare(request)
-    await response.write(first)
-    async for piece in pages:
-        await response.write(piece)
-    await response.write_eof()
-    return response
+    pieces = _pieces(request.app[keys.DATABASE], user_id, naming_of(request))
+    return await send_pieces(request, response, pieces)
 
 
 @endpoint(
@@ -78,7 +73,7 @@ async def delete_user_data(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def _pieces(database: Database, user_id: str, naming: Naming) -> AsyncIterator[bytes]:
+async def _pieces(database: Database, user_id: str, naming: Naming) -> AsyncGenerator[bytes, None]:
     """Yields lines in pieces that are worth a write."""
     lines = bytearray()
     async for kind, shown in personal_rows.read_all(database, user_id):
