@@ -16,6 +16,10 @@ const DIST = join(ROOT, "dist");
 const PAGES = join(SOURCE, "pages");
 const ELEMENT = "element/course-video.ts";
 const SHARED = "shared.ts";
+const ENGINE = "playback/hls_engine.ts";
+// Loaded by the element alone, so behind it: else what both need were a file of its own.
+const BEHIND_ELEMENT = new Set(["controls/downloads_dialog.ts"]);
+const CLASSIC = /(^|\/)early\.ts$/; // scripts of one file that a page waits for
 const WORKER = "offline/service_worker.ts";
 const KEPT_PAGE = "watch.html"; // the page that opens without a connection
 const INCLUDED = /^ *\{\{([\w./-]+\.html)\}\}\n/gm;
@@ -40,15 +44,33 @@ const adoptedStyles = {
   },
 };
 
-/** Entries in front of which `shared.ts` is put. */
+/** Letters keep the font that they were first drawn in: the page must not move when another comes. */
+const keptFonts = {
+  name: "kept-fonts",
+  setup({ onLoad }) {
+    onLoad({ filter: /@fontsource.*\.css$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8");
+      return {
+        contents: text.replaceAll("font-display: swap", "font-display: optional"),
+        loader: "css",
+      };
+    });
+  },
+};
+
+/** Puts `shared.ts` in front of these entries, and the element in front of what is behind it. */
 const inFrontOf = (entries) => ({
-  name: "shared-in-front",
+  name: "in-front",
   setup({ onLoad }) {
     onLoad({ filter: /\.tsx?$/ }, async ({ path }) => {
-      if (!entries.has(relative(SOURCE, path))) return undefined;
-      const text = await readFile(path, "utf8");
-      const first = `import ${JSON.stringify(join(SOURCE, SHARED))};\n`;
-      return { contents: first + text, loader: extname(path).slice(1) };
+      const source = relative(SOURCE, path);
+      const first = [];
+      if (entries.has(source)) first.push(SHARED);
+      if (BEHIND_ELEMENT.has(source)) first.push(ELEMENT);
+      if (!first.length) return undefined;
+      const imports = first.map((one) => `import ${JSON.stringify(join(SOURCE, one))};\n`);
+      const contents = imports.join("") + (await readFile(path, "utf8"));
+      return { contents, loader: extname(path).slice(1) };
     });
   },
 });
@@ -63,7 +85,7 @@ const OPTIONS = {
   jsx: "automatic",
   jsxImportSource: "preact",
   logLevel: "warning",
-  plugins: [adoptedStyles],
+  plugins: [adoptedStyles, keptFonts],
 };
 
 async function filesBelow(directory, pattern) {
@@ -73,12 +95,30 @@ async function filesBelow(directory, pattern) {
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 }
 
+/** All that the pages name, with the metadata of each output. */
+async function bundleAll(sources) {
+  const isClassic = (source) => CLASSIC.test(source);
+  const modules = await bundle(sources.filter((source) => !isClassic(source)));
+  const scripts = await bundleScripts(sources.filter(isClassic), outputsBySource(modules));
+  return { outputs: { ...modules.outputs, ...scripts.outputs } };
+}
+
 /** Bundles twice: first to see which entries there are, and which of them need what is shared. */
 async function bundle(sources) {
   const options = bundleOptions(sources);
   const { metafile } = await esbuild.build({ ...options, write: false });
   const plugins = [...OPTIONS.plugins, inFrontOf(entriesThatShare(metafile))];
   return (await esbuild.build({ ...options, plugins })).metafile;
+}
+
+async function bundleScripts(sources, made) {
+  const { metafile } = await esbuild.build({
+    ...bundleOptions(sources),
+    format: "iife",
+    splitting: false,
+    define: { HLS_ENGINE: JSON.stringify(ADDRESS + made.get(ENGINE).name) },
+  });
+  return metafile;
 }
 
 function entriesThatShare({ inputs, outputs }) {
@@ -101,7 +141,7 @@ function reachedFrom(inputs, path, seen = new Set()) {
 function bundleOptions(sources) {
   return {
     ...OPTIONS,
-    entryPoints: [...sources].map((source) => join(SOURCE, source)),
+    entryPoints: sources.map((source) => join(SOURCE, source)),
     outdir: DIST,
     bundle: true,
     splitting: true,
@@ -118,7 +158,7 @@ function bundleOptions(sources) {
 function namedSources(pages) {
   const named = pages.flatMap(({ html }) => [...html.matchAll(NAMED)].map(([, source]) => source));
   const entries = named.filter((source) => !source.endsWith(".woff2"));
-  return new Set([ELEMENT, SHARED, "pages/icon.svg", ...entries]);
+  return [...new Set([ELEMENT, SHARED, "pages/icon.svg", ...entries])];
 }
 
 /** Source path below src/ -> the file made of it, and the modules that it imports statically. */
@@ -267,7 +307,7 @@ if (flag === "--modules") {
 } else {
   await rm(DIST, { recursive: true, force: true });
   const pages = await readPages();
-  const metafile = await bundle(namedSources(pages));
+  const metafile = await bundleAll(namedSources(pages));
   const made = outputsBySource(metafile);
   await writePages(pages, made);
   await writeStableEntries(made);

@@ -29,7 +29,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('button, summary, select,
     .map((one) => one.outerHTML)"""
 GROUND = "one => getComputedStyle(one).backgroundColor"
 FIRST_SCRIPT_BYTES = 60 * 1024
-FIRST_SCRIPTS = 9
+FIRST_SCRIPTS = 5
 SCRIPT = re.compile(r"/static/([\w.-]+\.js)")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -263,6 +263,7 @@ async def test_a_search_in_the_transcript_leads_to_the_place(theatre: Theatre) -
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nothing_bars_anyone(theatre: Theatre, scheme: str) -> None:
     page = await theatre.watch(f"axe-{scheme}", color_scheme=scheme)
+    await expect(page.locator("#title")).to_be_visible()  # it comes after the picture
     found = {"open": await violations(page)}
     await page.keyboard.press("c")
     await page.keyboard.press("t")

@@ -5,6 +5,7 @@
 import "./browser/between_pages.ts";
 import "./browser/elements.ts";
 import "./browser/preferences.ts";
+import "./browser/stored_names.ts";
 import "./browser/stores.ts";
 import "./element/storyboard.ts";
 import "./offline/shell.ts";
@@ -15,4 +16,5 @@ import "./progress/leftovers.ts";
 import "./service/claims.ts";
 import "./service/live.ts";
 import "./service/urls.ts";
+import "./texts/language.ts";
 import "./texts/words.ts";

@@ -2,9 +2,8 @@
 // videos speed, volume, captions, quality.
 
 import { isQualityChoice, type QualityChoice } from "../playback/qualities.ts";
+import { PREFERENCES } from "./stored_names.ts";
 import { browserStore, readJson, writeJson } from "./stores.ts";
-
-const KEY = "coursestream.preferences";
 
 export const CAPTION_SIZES = ["small", "medium", "large"] as const;
 export const CAPTION_GROUNDS = ["shaded", "solid", "none"] as const;
@@ -40,7 +39,7 @@ const DEFAULTS: Preferences = {
 };
 
 /** What is kept, with the default for each value that is missing or makes no sense. */
-export function readPreferences(kept: unknown = readJson(browserStore, KEY)): Preferences {
+export function readPreferences(kept: unknown = readJson(browserStore, PREFERENCES)): Preferences {
   const found = (typeof kept === "object" && kept ? kept : {}) as Record<string, unknown>;
   const within = (name: "rate" | "volume", least: number, most: number) => {
     const value = found[name];
@@ -65,6 +64,6 @@ export function readPreferences(kept: unknown = readJson(browserStore, KEY)): Pr
 /** Keep some of them beside what other pages have kept meanwhile. */
 export function keepPreferences(changed: Partial<Preferences>): Preferences {
   const all = { ...readPreferences(), ...changed };
-  writeJson(browserStore, KEY, all);
+  writeJson(browserStore, PREFERENCES, all);
   return all;
 }

@@ -46,6 +46,11 @@ export function readJson(store: Store, key: string): unknown {
   }
 }
 
+/** Under which names anything is kept. */
+export function storedNames(store: Store): string[] {
+  return Array.from({ length: store.length }, (_, i) => store.key(i) ?? "");
+}
+
 /** Keep a value as JSON; false when the store is full or forbidden. */
 export function writeJson(store: Store, key: string, value: unknown): boolean {
   try {

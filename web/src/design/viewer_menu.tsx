@@ -2,7 +2,8 @@
 
 import { useId, useRef, useState } from "preact/hooks";
 import { keepPreferences, readPreferences, SCHEMES } from "../browser/preferences.ts";
-import { LANGUAGES, languageName, text } from "../texts/texts.ts";
+import { LANGUAGES } from "../texts/language.ts";
+import { languageName, text } from "../texts/texts.ts";
 import { Button } from "./button.tsx";
 import { useClosing } from "./closing.ts";
 import { Field } from "./field.tsx";

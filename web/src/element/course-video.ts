@@ -336,7 +336,9 @@ export class CourseVideoElement extends HTMLElement {
     const { terms } = playback;
     const poster = terms.thumbnails.large ?? Object.values(terms.thumbnails)[0];
     this.#deck.showPoster(poster ? playback.url(poster) : null);
-    this.#deck.bar.showTexts({ hasPanel: false, chapters: [] });
+    // The button is there before what it opens: another one would move when it comes.
+    const hasPanel = terms.captions.length > 0 || terms.chapters_url !== null;
+    this.#deck.bar.showTexts({ hasPanel, chapters: [] });
     this.#applyPreferences();
     this.#showTrouble(false);
   }

@@ -8,7 +8,8 @@ import type { Api } from "../service/api.ts";
 import { adoptViewer } from "../session/session.ts";
 import { SignIn } from "../session/sign_in.tsx";
 import type { Viewer } from "../session/viewer.ts";
-import { applyLanguage, text } from "../texts/texts.ts";
+import { applyLanguage } from "../texts/language.ts";
+import { text } from "../texts/texts.ts";
 import { FailureText } from "./failure.tsx";
 import { adopt, canTeach, type Presence, presence, signOutHere } from "./presence.ts";
 

@@ -1,5 +1,6 @@
 // The terms that a script of the page has asked for before its modules were there.
 
+import { lessonKey } from "../browser/stored_names.ts";
 import type { Terms } from "../service/answers.ts";
 import type { PlaybackKey } from "./playback.ts";
 
@@ -13,9 +14,9 @@ declare global {
 }
 
 /** Those of this viewer and lesson, for one use; null when there are none. */
-export async function takeEarlyTerms({ userId, videoId }: PlaybackKey): Promise<Terms | null> {
+export async function takeEarlyTerms(key: PlaybackKey): Promise<Terms | null> {
   const early = globalThis.coursestreamEarly;
   globalThis.coursestreamEarly = null;
-  if (early?.place !== `${userId}/${videoId}`) return null;
+  if (early?.place !== lessonKey(key)) return null;
   return (await early.answer.catch(() => null)) as Terms | null;
 }

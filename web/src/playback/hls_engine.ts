@@ -16,6 +16,9 @@ const CONFIG: Partial<HlsConfig> = {
   capLevelToPlayerSize: true,
   maxBufferLength: 30,
   backBufferLength: 60,
+  // The first piece shown is the first one fetched: none goes ahead to measure the line.
+  testBandwidth: false,
+  startFragPrefetch: true,
   // A first guess of the line, in bits a second; better than the lowest rung on every first visit.
   abrEwmaDefaultEstimate: 3_000_000,
   // Captions are tracks of the element's own.

@@ -1,6 +1,7 @@
 // One playback of one video by this page: its grant, its session, its sequence numbers.
 // A reload goes on with the session; a grant that has died is replaced once, never in a loop.
 
+import { sessionName } from "../browser/stored_names.ts";
 import { readJson, tabStore, writeJson } from "../browser/stores.ts";
 import type { Progress, Report, Terms } from "../service/answers.ts";
 import { ApiError, send, sendJson } from "../service/client.ts";
@@ -190,12 +191,12 @@ export class Playback {
 }
 
 function keepInTab(kept: KeptSession, key: PlaybackKey) {
-  writeJson(tabStore, storageKey(key), kept);
+  writeJson(tabStore, sessionName(key), kept);
 }
 
 /** The session that this tab's last page of the video used, if no other page goes on with it. */
 export async function reclaimSession(key: PlaybackKey): Promise<KeptSession | null> {
-  const kept = readJson(tabStore, storageKey(key)) as KeptSession | null;
+  const kept = readJson(tabStore, sessionName(key)) as KeptSession | null;
   return kept && (await claim(kept.session_id)) ? kept : null;
 }
 
@@ -215,8 +216,4 @@ export async function openPlayback(
   if (!isSame) void claim(answer.session_id); // new, so nobody else's
   const nextSequence = Math.max(answer.next_sequence, isSame && kept ? kept.next_sequence : 0);
   return new Playback(service, key, answer, nextSequence);
-}
-
-function storageKey({ userId, videoId }: PlaybackKey) {
-  return `coursestream.playback/${userId}/${videoId}`;
 }

@@ -1,6 +1,7 @@
 // The next lesson fetched ahead, so that it begins at once: its terms in the middle of this one, its
 // first bytes towards the end. Nothing of it for a viewer who saves data.
 
+import { prefetchedName } from "../browser/stored_names.ts";
 import { readJson, tabStore, writeJson } from "../browser/stores.ts";
 import type { Terms } from "../service/answers.ts";
 import type { Service } from "../service/service.ts";
@@ -20,13 +21,10 @@ interface Kept {
   atMs: number;
 }
 
-const storageKey = ({ userId, videoId }: PlaybackKey) =>
-  `coursestream.prefetched/${userId}/${videoId}`;
-
 /** The terms that the page before has fetched, for one use. */
 export function takePrefetched(key: PlaybackKey, nowMs = Date.now()): Terms | null {
-  const kept = readJson(tabStore, storageKey(key)) as Kept | null;
-  tabStore.removeItem(storageKey(key));
+  const kept = readJson(tabStore, prefetchedName(key)) as Kept | null;
+  tabStore.removeItem(prefetchedName(key));
   if (!kept || nowMs - kept.atMs > MAX_AGE_MS) return null;
   const endsAtMs = Date.parse(kept.terms.media_expires_at ?? kept.terms.expires_at);
   return endsAtMs - nowMs > LEAST_LEFT_MS ? kept.terms : null;
@@ -64,7 +62,7 @@ export class Prefetch {
 
   async #fetchTerms(): Promise<Terms> {
     const terms = await this.#service.openPlayback(this.#key.videoId);
-    writeJson(tabStore, storageKey(this.#key), { terms, atMs: Date.now() });
+    writeJson(tabStore, prefetchedName(this.#key), { terms, atMs: Date.now() });
     return terms;
   }
 

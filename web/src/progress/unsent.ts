@@ -5,13 +5,11 @@
 // is synchronous, and the next reader moves them over.
 
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
-import { browserStore, readJson, writeJson } from "../browser/stores.ts";
+import { UNSENT, UNSENT_ELSEWHERE } from "../browser/stored_names.ts";
+import { browserStore, readJson, storedNames, writeJson } from "../browser/stores.ts";
 import type { Report } from "../service/answers.ts";
 
 const DATABASE = "coursestream";
-const PREFIX = "coursestream.unsent/";
-// Before what web storage knows to be in IndexedDB, where nobody can look at once.
-const MARK = "coursestream.unsent:";
 const MAX_WAIT_MS = 30 * 24 * 3600 * 1000; // what `delayed_s` may be
 
 export interface Entry {
@@ -45,7 +43,7 @@ function database() {
 }
 
 function keyOf({ server, userId, videoId, sessionId }: Place): string {
-  return `${PREFIX}${server}/${userId}/${videoId}/${sessionId}`;
+  return `${UNSENT}${server}/${userId}/${videoId}/${sessionId}`;
 }
 
 /** The kept reports of one session, in the order they were made. */
@@ -69,11 +67,11 @@ export async function saveUnsent(unsent: Unsent): Promise<void> {
   const store = await database();
   if (!store) return saveLastWords(unsent);
   if (unsent.entries.length) {
-    writeJson(browserStore, MARK + key, true);
+    writeJson(browserStore, UNSENT_ELSEWHERE + key, true);
     await store.put("unsent", unsent, key);
   } else {
     await store.delete("unsent", key);
-    browserStore.removeItem(MARK + key);
+    browserStore.removeItem(UNSENT_ELSEWHERE + key);
   }
   browserStore.removeItem(key);
 }
@@ -92,7 +90,8 @@ async function readStored(key: string): Promise<Unsent | null> {
 }
 
 function unmark() {
-  for (const key of storedKeys()) if (key.startsWith(MARK)) browserStore.removeItem(key);
+  for (const key of storedNames(browserStore))
+    if (key.startsWith(UNSENT_ELSEWHERE)) browserStore.removeItem(key);
 }
 
 async function adoptLastWords() {
@@ -101,7 +100,7 @@ async function adoptLastWords() {
   for (const words of storedUnsent()) {
     const key = keyOf(words);
     const known = await store.get("unsent", key);
-    writeJson(browserStore, MARK + key, true);
+    writeJson(browserStore, UNSENT_ELSEWHERE + key, true);
     await store.put(
       "unsent",
       { ...words, entries: joined(known?.entries ?? [], words.entries) },
@@ -116,13 +115,9 @@ function joined(...lists: Entry[][]): Entry[] {
   return [...bySequence.values()].sort((a, b) => a.report.sequence - b.report.sequence);
 }
 
-function storedKeys(): string[] {
-  return Array.from({ length: browserStore.length }, (_, i) => browserStore.key(i) ?? "");
-}
-
 function storedUnsent(): Unsent[] {
-  return storedKeys()
-    .filter((key) => key.startsWith(PREFIX))
+  return storedNames(browserStore)
+    .filter((key) => key.startsWith(UNSENT))
     .map((key) => readJson(browserStore, key))
     .filter(isUnsent)
     .map(fresh);

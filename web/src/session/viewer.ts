@@ -1,10 +1,9 @@
 // The viewer as pages know them: from a token's claims, or from what the server says of a session.
 // What is kept for the next page holds no token; whether any of it is true, the server decides.
 
+import { VIEWER } from "../browser/stored_names.ts";
 import { browserStore, readJson, writeJson } from "../browser/stores.ts";
 import { readClaims } from "../service/claims.ts";
-
-const KEY = "coursestream.viewer";
 
 export interface Viewer {
   userId: string;
@@ -49,7 +48,7 @@ function isPrivileged(roles: unknown): boolean {
 
 /** Who was signed in when the last page was open, in whatever tab. */
 export function readKeptViewer(): Viewer | null {
-  const kept = readJson(browserStore, KEY) as Partial<Viewer> | null;
+  const kept = readJson(browserStore, VIEWER) as Partial<Viewer> | null;
   if (typeof kept?.userId !== "string" || typeof kept.expiresAtMs !== "number") return null;
   const { userId, expiresAtMs } = kept;
   const name = typeof kept.name === "string" ? kept.name : userId;
@@ -57,9 +56,9 @@ export function readKeptViewer(): Viewer | null {
 }
 
 export function keepViewer(viewer: Viewer) {
-  writeJson(browserStore, KEY, { ...viewer, token: null });
+  writeJson(browserStore, VIEWER, { ...viewer, token: null });
 }
 
 export function forgetViewer() {
-  browserStore.removeItem(KEY);
+  browserStore.removeItem(VIEWER);
 }

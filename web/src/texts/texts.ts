@@ -1,39 +1,18 @@
-// Texts of the pages in the viewer's language: the one they chose, else their browser's, else
-// English. A further language is a file beside this one, typed as `Catalogue`, and its line in
-// `CATALOGUES`. The player, which other sites load alone, has a catalogue of its own in player/.
+// Texts of the pages in the viewer's language. A further language is a file beside this one, typed as
+// `Catalogue`, its name in language.ts and its line in `CATALOGUES`. The player, which other sites
+// load alone, has a catalogue of its own in player/.
 
-import { readPreferences } from "../browser/preferences.ts";
 import type { Arguments, Catalogue, Key } from "./catalogue.ts";
 import { de } from "./de.ts";
 import { en } from "./en.ts";
-import { fill, firstOf, languageNameIn, localeOf, shareIn } from "./words.ts";
+import { type Language, language, locale } from "./language.ts";
+import { fill, languageNameIn, shareIn } from "./words.ts";
 
-const CATALOGUES: Record<string, Catalogue> = { de, en };
-
-export const LANGUAGES: readonly string[] = Object.keys(CATALOGUES);
-// What Intl.Locale knows of directions is not in every browser yet.
-const RIGHT_TO_LEFT = new Set(["ar", "dv", "fa", "ckb", "he", "ps", "sd", "ug", "ur", "yi"]);
-
-/** The first language that is wanted and there is a catalogue of. */
-export function chooseLanguage(wanted: readonly (string | null)[]): string {
-  return firstOf(LANGUAGES, wanted);
-}
-
-const browsers: readonly string[] = globalThis.navigator?.languages ?? []; // Node has none
-
-/** The language of this page. Its numbers and dates are those of the browser's region. */
-export const language = chooseLanguage([readPreferences().language, ...browsers]);
-const locale = localeOf(language, browsers);
-
-/** Tell the browser, and with it screen readers, which language the page is in. */
-export function applyLanguage(root: HTMLElement = document.documentElement) {
-  root.lang = language;
-  root.dir = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
-}
+const CATALOGUES: Record<Language, Catalogue> = { de, en };
 
 /** The text at a path of the catalogue, its placeholders filled. */
 export function text<Path extends Key>(path: Path, ...[values]: Arguments<Path>): string {
-  return fill(CATALOGUES[language] ?? en, locale, path, values ?? {});
+  return fill(CATALOGUES[language], locale, path, values ?? {});
 }
 
 /** A share that never calls 99.6 % all of it: "12%", in German "12 %". */

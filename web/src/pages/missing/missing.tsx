@@ -4,7 +4,8 @@ import { render } from "preact";
 import { ButtonLink } from "../../design/button.tsx";
 import { PageShell } from "../../design/page_shell.tsx";
 import { EmptyState } from "../../design/states.tsx";
-import { applyLanguage, text } from "../../texts/texts.ts";
+import { applyLanguage } from "../../texts/language.ts";
+import { text } from "../../texts/texts.ts";
 
 applyLanguage();
 document.title = `${text("errors.missingTitle")} · ${text("common.brand")}`;

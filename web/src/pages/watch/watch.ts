@@ -5,10 +5,12 @@ import type { CourseVideoElement } from "../../element/course-video.ts";
 import { Service } from "../../service/service.ts";
 import { type Absence, adoptViewer } from "../../session/session.ts";
 import type { Viewer } from "../../session/viewer.ts";
-import { applyLanguage } from "../../texts/texts.ts";
+import { applyLanguage } from "../../texts/language.ts";
 
 // On a slow line the page must not look empty until there is a picture.
 const FRAME_PATIENCE_MS = 400;
+const FONT_PATIENCE_MS = 600;
+const FONT = "1em 'Inter Variable'";
 
 applyLanguage();
 const player = document.getElementById("player") as CourseVideoElement;
@@ -16,8 +18,9 @@ const videoId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 beginAt(location.search);
 const opened = open();
 void (async () => {
-  await Promise.race([playerHasBegun(), opened.then(needsFrame), patience()]).catch(() => {});
-  const { drawFrame } = await import("./frame.tsx");
+  const ready = [playerHasBegun(), opened.then(needsFrame), patience(FRAME_PATIENCE_MS)];
+  await Promise.race(ready).catch(() => {});
+  const [{ drawFrame }] = await Promise.all([import("./frame.tsx"), settleFont()]);
   await drawFrame(player, videoId, opened);
 })();
 
@@ -35,8 +38,16 @@ function needsFrame(found: Viewer | Absence | null): Promise<void> {
   return isPlaying ? new Promise(() => {}) : Promise.resolve();
 }
 
-function patience(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, FRAME_PATIENCE_MS));
+/** Letters keep the font that they are first drawn in: another one would move the page. */
+async function settleFont() {
+  const isThere = document.fonts.load(FONT).then(() => true);
+  const isLate = patience(FONT_PATIENCE_MS).then(() => false);
+  if (!(await Promise.race([isThere, isLate]).catch(() => false)))
+    document.documentElement.dataset.font = "system";
+}
+
+function patience(waitMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, waitMs));
 }
 
 /** The viewer, for whom it plays; null where the copy on this device plays for whoever kept it. */
