@@ -17,13 +17,12 @@ import msgspec
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http import StreamWriter
 
-from db.errors import DatabaseTimeout, DatabaseUnavailable
-from events.errors import HubClosed, UnknownEventType
+from events.errors import UnknownEventType
 from events.log.types import parse_types
 from events.privacy.naming import Naming
 from events.privacy.people import NOBODY
 from events.stream import frames
-from events.stream.hub import Hub, Subscription
+from events.stream.hub import Subscription
 from events.stream.subscriber import End, Subscriber
 from events.stream.visibility import Filters, Scope
 from handlers import keys
@@ -105,6 +104,21 @@ async def get_events_by_grant(request: web.Request) -> web.StreamResponse:
     return await _stream(request, scope, grant.expires_at, is_revoked)
 
 
+def is_event_stream(request: web.Request) -> bool:
+    return request.match_info.handler in (get_events, get_events_by_grant)
+
+
+def reconnect(request: web.Request) -> web.Response:
+    """Returns a stream that ends at once, of a server that stops, is full or lacks what it needs.
+
+    `EventSource` never reconnects after a status other than 200 (HTML, section 9.2.3). The
+    connection closes so that a balancer chooses another server.
+    """
+    response = web.Response(headers=HEADERS, body=request.app[keys.HUB].farewell())
+    response.force_close()
+    return response
+
+
 async def _stream(
     request: web.Request,
     scope: Scope,
@@ -112,13 +126,10 @@ async def _stream(
     is_revoked: Callable[[], bool] = lambda: False,
 ) -> web.StreamResponse:
     hub, after_id, pack = request.app[keys.HUB], _after_id(request), _pack(request)
+    filters = await _filters(request, scope)
+    subscription = hub.subscribe(scope, filters, after_id, pack, expires_at)
     async with AsyncExitStack() as stack:
-        try:
-            filters = await _filters(request, scope)
-            subscription = hub.subscribe(scope, filters, after_id, pack, expires_at)
-            subscriber = await stack.enter_async_context(subscription)
-        except (HubClosed, DatabaseUnavailable, DatabaseTimeout):
-            return _reconnect(hub)
+        subscriber = await stack.enter_async_context(subscription)
         # Checked after subscribing: a later revocation ends the stream.
         if subscriber.end_reason is not None or is_revoked():
             return web.Response(status=204)  # EventSource does not reconnect after a 204
@@ -135,17 +146,6 @@ async def _open(request: web.Request, subscription: Subscription) -> web.StreamR
         return await _feed(request, response, subscription, wire)
     except (ConnectionError, TimeoutError):
         wire.cut()  # disconnected or stalled
-    return response
-
-
-def _reconnect(hub: Hub) -> web.Response:
-    """Returns a stream that ends at once, of a server that stops or is without its database.
-
-    `EventSource` never reconnects after a status other than 200 (HTML, section 9.2.3). The
-    connection closes so that a balancer chooses another server.
-    """
-    response = web.Response(headers=HEADERS, body=hub.farewell())
-    response.force_close()
     return response
 
 

@@ -7,6 +7,8 @@ reports may finish, then the application's resources close.
 
 import asyncio
 import errno
+import random
+import re
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +19,7 @@ from uuid import uuid4
 import msgspec
 from aiohttp import web
 
+from events.stream import frames
 from handlers import keys
 from handlers.connection.protocols import is_busy, protocol_factory
 from handlers.errors import Unavailable
@@ -36,6 +39,7 @@ POLL_S = 0.05
 BACKLOG = 4096
 MAX_REFUSED = 256  # connections waiting for their 503; further ones are just closed
 REFUSAL_TIMEOUT_S = 5.0
+OF_EVENT_SOURCE = re.compile(rb"\r\naccept:[ \t]*text/event-stream\b", re.IGNORECASE)  # HTML, 9.2.2
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
@@ -213,7 +217,8 @@ def _limited_factory(
 
 
 class Refusal(asyncio.Protocol):
-    """Answers the first request of an excess connection with 503, then closes it."""
+    """Answers the first request of an excess connection with 503, then closes it; an `EventSource`,
+    which would never ask again after a 503, is told to come back."""
 
     def __init__(self, refused: "set[Refusal]") -> None:
         self._refused = refused
@@ -228,7 +233,7 @@ class Refusal(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(REFUSAL_TIMEOUT_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        self._transport.write(_refusal())
+        self._transport.write(_farewell() if OF_EVENT_SOURCE.search(data) else _refusal())
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -247,6 +252,22 @@ def _refusal() -> bytes:
         f"Content-Length: {len(body)}\r\n"
         "Retry-After: 5\r\n"
         f"X-Request-ID: {request_id}\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _farewell() -> bytes:
+    """Readable by pages of any origin: there is nothing in it, and browsers come back only then."""
+    body = frames.retry(random.randint(*frames.RETRY_MS))
+    head = (
+        "HTTP/1.1 200 OK\r\n"
+        "Content-Type: text/event-stream\r\n"
+        "Cache-Control: no-store\r\n"
+        "Access-Control-Allow-Origin: *\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        f"X-Request-ID: {uuid4().hex}\r\n"
         "X-Content-Type-Options: nosniff\r\n"
         "Connection: close\r\n\r\n"
     )

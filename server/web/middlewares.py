@@ -17,7 +17,15 @@ from handlers import keys
 from handlers.access.own_origin import SAFE_METHODS
 from handlers.connection.refused_bytes import REQUEST_ID, SERVER
 from handlers.connection.shortcut_connection import began_s, raise_failure
-from handlers.errors import Internal, NotFound, RequestError, UnsupportedMediaType, as_request_error
+from handlers.errors import (
+    Internal,
+    NotFound,
+    RequestError,
+    Unavailable,
+    UnsupportedMediaType,
+    as_request_error,
+)
+from handlers.event_stream.event_stream import is_event_stream, reconnect
 from handlers.header_values import is_packed
 from handlers.pages.pages import missing_page
 from handlers.sign_in import SESSION, identified, keep_private
@@ -96,6 +104,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         request_error = as_request_error(exc)
         request[keys.PROBLEM_CODE] = request_error.code
         _note_refusal(request, request_error.code)
+        if _ends_event_source(request, request_error):
+            return reconnect(request)
         if isinstance(request_error, Internal):
             logger.exception("request failed")
         elif request_error.status >= 500:
@@ -103,6 +113,12 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if request.get(keys.IS_PREPARED):
             return _abort(request)
         return _answer(request, request_error)
+
+
+def _ends_event_source(request: web.Request, exc: RequestError) -> bool:
+    """True for a refusal that waiting helps, where a browser would never ask again."""
+    is_new = not request.get(keys.IS_PREPARED)
+    return is_new and isinstance(exc, Unavailable) and is_event_stream(request)
 
 
 def _note_refusal(request: web.Request, code: str) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -258,6 +259,30 @@ async def test_a_connection_too_many_is_answered_503_and_counted(config: Config)
         assert await held == "slow"
     async with getting(url + "/") as body:
         assert await body == "ok"
+    told = await asyncio.to_thread(server.fake.metrics.text)
+    assert b"\ncoursestream_connections_refused_total 1.0\n" in told
+    server.signals.receive()
+    await server.stopped()
+
+
+async def test_an_event_source_on_a_connection_too_many_is_told_to_come_back(
+    config: Config,
+) -> None:
+    """It gives up for good after a status other than 200 (HTML, section 9.2.3)."""
+    server = Server(FakeApp(), replace(config, max_connections=1))
+    url = await server.url
+    async with getting(url + "/slow") as held:
+        await server.fake.entered.wait()
+        headers = {"Accept": "text/event-stream"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.get(url + "/play/x/events") as response,
+        ):
+            assert (response.status, response.content_type) == (200, "text/event-stream")
+            assert response.headers["Access-Control-Allow-Origin"] == "*", "else it gives up, too"
+            assert re.fullmatch(rb"retry: [234]\d{3}\n\n", await response.read())
+        server.fake.release.set()
+        assert await held == "slow"
     told = await asyncio.to_thread(server.fake.metrics.text)
     assert b"\ncoursestream_connections_refused_total 1.0\n" in told
     server.signals.receive()
