@@ -4,7 +4,8 @@ from uuid import UUID
 
 from aiohttp import web
 
-from db import courses
+from db import course_outlines, courses
+from db.course_outlines import Outline
 from db.courses import Course, Module
 from db.playing_terms import PlayingTerms
 from db.uploads import uploads
@@ -30,6 +31,17 @@ async def allowed_course_named(request: web.Request, course_id: str, right: Righ
         refuse_missing(request[keys.VIEWER])
     await _require(request, course.id, right)
     return course
+
+
+async def allowed_outline(request: web.Request) -> tuple[Course, Outline]:
+    """Returns the course of the path with its outline, for who may watch it. Raises as above."""
+    course_id = identifier(request, "course_id")
+    told = await course_outlines.get_course(request.app[keys.DATABASE], course_id)
+    if told is None:
+        refuse_missing(request[keys.VIEWER])
+    course, version = told
+    await _require(request, course.id, Right.WATCH)
+    return course, await request.app[keys.OUTLINES].get(course.id, version)
 
 
 async def allowed_module(request: web.Request, right: Right) -> Module:

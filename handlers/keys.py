@@ -10,6 +10,7 @@ from events.deletion import Deletion
 from events.delivery.record_store import RecordStore
 from events.erasure import Erasures
 from events.hot.hottest import Plays
+from events.hot.outlines import OutlineReader
 from events.hot.playing import PlayingTermsReader
 from events.hot.video_facts import VideoReader
 from events.insight.cmcd_sessions import CmcdSessions
@@ -105,6 +106,7 @@ PLAYING_LIMITS = web.AppKey("playing_limits", PlayingLimits)
 REPORT_LIMITS = web.AppKey("report_limits", ReportLimits)
 CATALOG = web.AppKey("catalog", Catalog)
 VIDEO_FACTS = web.AppKey("video_facts", VideoReader)
+OUTLINES = web.AppKey("outlines", OutlineReader)
 PLAYS = web.AppKey("plays", Plays)  # absent without Redis
 PLAYING_TERMS = web.AppKey("playing_terms", PlayingTermsReader)
 OPEN_FILES = web.AppKey("open_files", OpenFiles)

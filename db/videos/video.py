@@ -120,6 +120,11 @@ class Video:
         return self.probed.duration_s if self.probed else None
 
     @property
+    def is_watchable(self) -> bool:
+        """As `videos.WATCHABLE`."""
+        return self.status == "ready" or self.s3_source is not None
+
+    @property
     def plays_from(self) -> S3Source | None:
         """The S3 source, until the video is ready here and its reference is switched."""
         is_here = self.status == "ready" and self.s3_source is not None and self.s3_source.is_left

@@ -1,4 +1,4 @@
-"""The shelf: entries by video in Redis 7 or Valkey 8, the newest version of each, bounded.
+"""The shelf: entries of one kind in Redis 7 or Valkey 8, the newest version of each, bounded.
 
 Nothing depends on what it says: entries are believed only if their version is the database's. It
 may be wiped, hang, lie or be away; after a failure it is not asked for a second.
@@ -13,21 +13,20 @@ from uuid import UUID
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
-from events.hot.entries import VERSION_DIGITS, key_of
+from events.hot.entries import VERSION_DIGITS, VIDEOS, Kind
 from events.redis_options import FAILURES, redis_options
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 0.1  # longer than that, and the database answers sooner
 AWAY_S = 1.0  # after a failure
-MOST_ENTRIES = 10_000
 KEPT_S = 3600
 CONNECTIONS = 4
 MOST_WAITING = 256  # for one of them; beyond it there is nothing, too
-KEPT = "coursestream:facts:kept"  # a sorted set of keys, by the time of the last use in ms
 
+# `KEYS[2]` is a sorted set of keys, by the time of the last use in ms.
 # A writer that comes late, with an older version than the one there, changes nothing. Of entries
-# beyond `MOST_ENTRIES`, those that were not used for the longest leave.
+# beyond the most of their kind, those that were not used for the longest leave.
 PUT = f"""
 local there = redis.call('GETRANGE', KEYS[1], 0, {VERSION_DIGITS - 1})
 local version = string.sub(ARGV[1], 1, {VERSION_DIGITS})
@@ -51,11 +50,9 @@ _T = TypeVar("_T")
 class RedisShelf:
     """`get` and `put` never fail: while Redis is away there is nothing, and nothing is kept."""
 
-    def __init__(
-        self, url: str, timeout_s: float = TIMEOUT_S, most_entries: int = MOST_ENTRIES
-    ) -> None:
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S, kind: Kind[Any] = VIDEOS) -> None:
         self.failure_count = 0
-        self._most_entries = most_entries
+        self._kind = kind
         self._away_until_s = 0.0
         self._waiting_count = 0
         self._turns = asyncio.Semaphore(CONNECTIONS)  # waiting for one is no failure of Redis
@@ -72,12 +69,12 @@ class RedisShelf:
     def is_away(self) -> bool:
         return time.monotonic() < self._away_until_s
 
-    async def get(self, video_id: UUID) -> bytes | None:
-        return await self._try(lambda: self._get(key_of(video_id)))
+    async def get(self, facts_id: UUID | str) -> bytes | None:
+        return await self._try(lambda: self._get(self._kind.key_of(facts_id)))
 
-    async def put(self, video_id: UUID, entry: bytes) -> bool:
+    async def put(self, facts_id: UUID | str, entry: bytes) -> bool:
         """False for an entry that is older than the one there, or was not kept."""
-        return bool(await self._try(lambda: self._keep(key_of(video_id), entry)))
+        return bool(await self._try(lambda: self._keep(self._kind.key_of(facts_id), entry)))
 
     async def run_script(self, text: str, keys: Sequence[str], arguments: Sequence[str]) -> Any:
         """The script's answer; None while Redis is away."""
@@ -91,13 +88,14 @@ class RedisShelf:
     async def _get(self, key: str) -> bytes | None:
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.get(key)
-            pipeline.zadd(KEPT, {key: _now_ms()}, xx=True)
+            pipeline.zadd(self._kind.kept_key, {key: _now_ms()}, xx=True)
             found: bytes | None = (await pipeline.execute())[0]
         return found
 
     async def _keep(self, key: str, entry: bytes) -> int:
-        arguments: list[bytes | int] = [entry, _now_ms(), KEPT_S * 1000, self._most_entries]
-        kept: int = await self._put(keys=[key, KEPT], args=arguments)
+        kind = self._kind
+        arguments: list[bytes | int] = [entry, _now_ms(), KEPT_S * 1000, kind.most_entries]
+        kept: int = await self._put(keys=[key, kind.kept_key], args=arguments)
         return kept
 
     async def _try(self, call: Callable[[], Awaitable[_T]]) -> _T | None:
@@ -116,7 +114,7 @@ class RedisShelf:
         except FAILURES as exc:
             self._away_until_s = time.monotonic() + AWAY_S
             self.failure_count += 1
-            logger.debug("facts of videos are not shared for a second: %s", exc)
+            logger.debug("facts are not shared for a second: %s", exc)
             return None
 
 

@@ -1,6 +1,7 @@
 """Course and module endpoints."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -13,11 +14,10 @@ from db import courses
 from db.courses import Course, EnrolledCourse, Module, PutOutcome
 from db.progress import progress
 from db.progress.progress import ProgressState
-from db.videos import videos
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
-from handlers.allowed import allowed_course, allowed_module
+from handlers.allowed import allowed_course, allowed_module, allowed_outline
 from handlers.errors import InvalidRequest, ModuleElsewhere, NotAllowed, NotEnrolled
 from handlers.messages import (
     CourseModule,
@@ -116,16 +116,19 @@ async def get_course(request: web.Request) -> web.Response:
     """Returns a course with its modules and their videos, each with the caller's progress."""
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     access = request.app[keys.ACCESS]
-    course = await allowed_course(request, Right.WATCH)
+    course, outline = await allowed_outline(request)
     sees_unready = await access.may(viewer, course.id, Right.SEE_UNREADY)
-    modules = await courses.list_modules(database, course.id)
-    found = await videos.list_of_course(database, course.id, ready_only=not sees_unready)
+    found = [video for video in outline.videos if sees_unready or video.is_watchable]
     shown = [shown_video(request, video) for video in found]
     states = await progress.list_states(database, viewer.user_id, [video.id for video in found])
     role = await access.role(viewer.user_id, course.id)
     return answer_json(
         CourseView(
-            course.id, course.title, role, _module_views(modules, shown, states), _switch(course)
+            course.id,
+            course.title,
+            role,
+            _module_views(outline.modules, shown, states),
+            _switch(course),
         )
     )
 
@@ -207,7 +210,7 @@ def _module_view(module: Module) -> ModuleView:
 
 
 def _module_views(
-    modules: list[Module], found: list[VideoSnapshot], states: dict[UUID, ProgressState]
+    modules: Sequence[Module], found: list[VideoSnapshot], states: dict[UUID, ProgressState]
 ) -> list[CourseModule]:
     by_module = defaultdict(list)
     for video in found:

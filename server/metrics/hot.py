@@ -1,5 +1,6 @@
 """Counters of facts, terms and warming, as metrics follow them."""
 
+from events.hot.outlines import OutlineReader
 from events.hot.playing import PlayingTermsReader
 from events.hot.video_facts import VideoReader
 from events.hot.warming import Warming
@@ -31,6 +32,15 @@ def follow_facts(
         "playing_terms_statements",
         "Statements that read them; fewer than those when the database is slow.",
         lambda: terms.statement_count,
+    )
+
+
+def follow_outlines(metrics: Metrics, outlines: OutlineReader) -> None:
+    metrics.count(
+        "course_outlines",
+        "Looks at the outline of a course, by where it was found.",
+        lambda: {"memory": outlines.hit_count, **outlines.read_counts},
+        label="source",
     )
 
 

@@ -6,10 +6,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from db.course_outlines import Outline
+from db.courses import Module
 from db.media.assets import RepresentationRow, ThumbnailRow
 from db.media.rungs import RungRow
 from db.videos.video import AudioTrack, MediaFacts, ReplacementState, S3Source, Video
 from events.hot import entries
+from events.hot.entries import OUTLINES, VIDEOS
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 ID = UUID(int=7)
@@ -52,24 +55,24 @@ VIDEO = Video(
 
 
 def test_facts_come_back_as_they_were() -> None:
-    entry = entries.encode(VIDEO)
+    entry = VIDEOS.encode(VIDEO)
 
     assert entry is not None
-    assert entries.decode(entry, ID, 12345) == VIDEO
+    assert VIDEOS.decode(entry, ID, 12345) == VIDEO
 
 
 @pytest.mark.parametrize(
     ("entry", "video_id", "version"),
     [
-        pytest.param(entries.encode(VIDEO), ID, 12346, id="an older version"),
-        pytest.param(entries.encode(VIDEO), ID, 12344, id="a newer version"),
-        pytest.param(entries.encode(VIDEO), UUID(int=8), 12345, id="another video"),
+        pytest.param(VIDEOS.encode(VIDEO), ID, 12346, id="an older version"),
+        pytest.param(VIDEOS.encode(VIDEO), ID, 12344, id="a newer version"),
+        pytest.param(VIDEOS.encode(VIDEO), UUID(int=8), 12345, id="another video"),
         pytest.param(b"", ID, 0, id="nothing"),
         pytest.param(b"foreign bytes", ID, 12345, id="foreign bytes"),
         pytest.param(entries.version_text(12345), ID, 12345, id="a version alone"),
         pytest.param(entries.version_text(12345) + b"\x81\xa1a\x01", ID, 12345, id="another shape"),
         pytest.param(
-            entries.version_text(12346) + (entries.encode(VIDEO) or b"")[20:],
+            entries.version_text(12346) + (VIDEOS.encode(VIDEO) or b"")[20:],
             ID,
             12346,
             id="a version that its facts are not of",
@@ -77,7 +80,7 @@ def test_facts_come_back_as_they_were() -> None:
     ],
 )
 def test_all_else_is_no_entry(entry: bytes, video_id: UUID, version: int) -> None:
-    assert entries.decode(entry, video_id, version) is None
+    assert VIDEOS.decode(entry, video_id, version) is None
 
 
 def test_versions_compare_as_texts() -> None:
@@ -88,4 +91,15 @@ def test_versions_compare_as_texts() -> None:
 
 
 def test_facts_that_are_too_large_are_no_entry() -> None:
-    assert entries.encode(replace(VIDEO, title="x" * entries.MAX_BYTES)) is None
+    assert VIDEOS.encode(replace(VIDEO, title="x" * VIDEOS.max_bytes)) is None
+
+
+def test_outlines_come_back_as_they_were() -> None:
+    outline = Outline("c1", (Module("m1", "c1", "Über", 3),), (VIDEO, VIDEO), 17)
+    entry = OUTLINES.encode(outline)
+
+    assert entry is not None
+    assert OUTLINES.decode(entry, "c1", 17) == outline
+    assert OUTLINES.decode(entry, "c1", 18) is None
+    assert OUTLINES.decode(entry, "c2", 17) is None
+    assert OUTLINES.key_of("c1") != VIDEOS.key_of("c1")

@@ -16,8 +16,8 @@ from db.pool import Database
 from db.videos import videos
 from db.videos.video import Video
 from events.hot import redis_shelf
-from events.hot.entries import encode, key_of
-from events.hot.redis_shelf import KEPT, RedisShelf
+from events.hot.entries import VIDEOS, Kind
+from events.hot.redis_shelf import RedisShelf
 from events.hot.video_facts import VideoReader
 from events.log.types import VideoDeleted, VideoUpdated
 from tests.events.hot.test_entries import VIDEO
@@ -146,10 +146,10 @@ async def test_a_snapshot_of_before_is_not_believed_by_a_process_that_starts(
 ) -> None:
     """The process has seen no event; the database alone tells it that this was long ago."""
     video = await shelved(library, happened, process, shelf)
-    snapshot = await shelf._redis.dump(key_of(video.id))
+    snapshot = await shelf._redis.dump(VIDEOS.key_of(video.id))
     version = await rename(library, happened, video.id, "second")
     await process().read_version(video.id, version)
-    await shelf._redis.restore(key_of(video.id), 0, snapshot, replace=True)
+    await shelf._redis.restore(VIDEOS.key_of(video.id), 0, snapshot, replace=True)
 
     facts = process()
     assert (await facts.read_version(video.id, version)).title == "second"
@@ -161,10 +161,10 @@ async def test_foreign_bytes_are_passed_over_and_replaced(
     library: Any, happened: Any, process: Any, shelf: RedisShelf
 ) -> None:
     video = await shelved(library, happened, process, shelf)
-    await shelf._redis.set(key_of(video.id), b"zzzzzzzzzzzzzzzzzzzzzzzzzzz")
+    await shelf._redis.set(VIDEOS.key_of(video.id), b"zzzzzzzzzzzzzzzzzzzzzzzzzzz")
 
     assert await process().read_version(video.id, video.version) == video
-    await wait_until(lambda: shelf.get(video.id), lambda entry: entry == encode(video))
+    await wait_until(lambda: shelf.get(video.id), lambda entry: entry == VIDEOS.encode(video))
 
 
 async def test_a_redis_that_is_away_costs_one_attempt_a_second(
@@ -219,7 +219,7 @@ async def test_without_redis_facts_are_the_databases(library: Any, database: Dat
 async def test_who_waits_for_a_connection_is_no_failure(shelf: RedisShelf) -> None:
     """More at once than there are connections, and than can have been answered in a moment."""
     video_id = uuid4()
-    await shelf.put(video_id, entry := encode(replace(VIDEO, id=video_id)))
+    await shelf.put(video_id, entry := VIDEOS.encode(replace(VIDEO, id=video_id)))
 
     found = await asyncio.gather(
         *(shelf.get(video_id) for _ in range(redis_shelf.MOST_WAITING + 1))
@@ -230,21 +230,22 @@ async def test_who_waits_for_a_connection_is_no_failure(shelf: RedisShelf) -> No
 
 
 async def test_the_shelf_keeps_those_that_were_used_last(redis_server: RedisServer) -> None:
-    shelf, ids = RedisShelf(redis_server.url, timeout_s=5.0, most_entries=3), []
+    three = Kind("facts", Video, 3, VIDEOS.max_bytes)
+    shelf, ids = RedisShelf(redis_server.url, timeout_s=5.0, kind=three), []
     await shelf._redis.flushall()
     for _ in range(3):
         ids.append(uuid4())
-        assert await shelf.put(ids[-1], encode(replace(VIDEO, id=ids[-1])))
+        assert await shelf.put(ids[-1], VIDEOS.encode(replace(VIDEO, id=ids[-1])))
         await asyncio.sleep(0.002)  # two uses in the same millisecond count as one
     await shelf.get(ids[0])
     await asyncio.sleep(0.002)
 
-    assert await shelf.put(fourth := uuid4(), encode(replace(VIDEO, id=fourth)))
+    assert await shelf.put(fourth := uuid4(), VIDEOS.encode(replace(VIDEO, id=fourth)))
 
     assert [await shelf.get(one) is not None for one in (*ids, fourth)] == [True, False, True, True]
-    assert await shelf._redis.zcard(KEPT) == 3
+    assert await shelf._redis.zcard(VIDEOS.kept_key) == 3
     assert await shelf._redis.dbsize() == 4, "nothing without a bound, nothing that never ends"
-    assert 0 < await shelf._redis.ttl(key_of(fourth)) <= redis_shelf.KEPT_S
+    assert 0 < await shelf._redis.ttl(VIDEOS.key_of(fourth)) <= redis_shelf.KEPT_S
     await shelf.close()
 
 
@@ -259,8 +260,10 @@ async def test_no_late_writer_brings_an_old_version_back(
     video_id = uuid4()
     newest = -1
     for version in writings:
-        entry = encode(replace(VIDEO, id=video_id, version=version))
+        entry = VIDEOS.encode(replace(VIDEO, id=video_id, version=version))
         assert await shelf.put(video_id, entry) == (version >= newest)
         newest = max(newest, version)
 
-        assert await shelf.get(video_id) == encode(replace(VIDEO, id=video_id, version=newest))
+        assert await shelf.get(video_id) == VIDEOS.encode(
+            replace(VIDEO, id=video_id, version=newest)
+        )

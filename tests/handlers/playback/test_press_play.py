@@ -9,10 +9,12 @@ import structlog
 
 from handlers import keys
 from tests.handlers.conftest import StartService, furnish
-from tests.handlers.playing import playback
+from tests.handlers.playing import playback, stream_of
+from tests.handlers.uploads.test_replacement import put_file
 from tests.programs.redis_server import RedisServer, running_redis
 from tests.waiting import wait_until
 
+BUSY_S = 4.0
 CUES = b"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nHello\n"
 
 
@@ -116,3 +118,69 @@ async def test_a_process_that_hears_no_events_says_nothing_old(
     await here.ask("tess", "DELETE", f"videos/{video['id']}")
     assert (await there.ask("tess", "POST", path, {})).said == "403 not-enrolled"
     assert (await there.ask("root", "POST", path, {})).said == "404 not-found"
+
+
+async def film_shown_by(service: Any, video: Any) -> tuple[str, str]:
+    """The film that pressing play gives, and the one in the course's outline."""
+    sources = (await playback(service, video))["sources"]
+    course = (await service.ask("ada", "GET", "courses/c1")).json
+    [shown] = course["modules"][0]["videos"]
+    return sources[0]["url"].rpartition("/")[2], shown["sha256"]
+
+
+async def test_a_replaced_film_is_what_every_process_gives_at_once(
+    two: tuple[Any, Any, Any], monkeypatch: pytest.MonkeyPatch, webm: Path
+) -> None:
+    """Redis and both memories are hot with the film before, and the second hears no events."""
+    here, there, video = two
+    before = await film_shown_by(here, video)
+    await until_shelved(here, video)
+    shelf = here.app[keys.OUTLINES]._shelf
+    await wait_until(lambda: shelf.get("c1"), bool)
+    assert (await film_shown_by(there, video))[1] == before[1] == video["sha256"]
+    assert there.app[keys.OUTLINES].read_counts == {"shelf": 1, "database": 0}
+    monkeypatch.setattr(there.app[keys.CATALOG], "forget", lambda *_: None)
+
+    await put_file(here, video, webm.read_bytes())
+    await here.process(video["id"])  # returns with the commit of the switch
+
+    name, digest = await film_shown_by(there, video)
+    assert name.endswith(".webm")
+    assert digest not in ("", None, video["sha256"])
+    assert (await film_shown_by(here, video)) == (name, digest)
+
+
+async def test_a_process_that_hears_of_a_replaced_film_streams_it_within_a_second(
+    two: tuple[Any, Any, Any], webm: Path
+) -> None:
+    """By bearer token no statement tells the version: the log does."""
+    here, there, video = two
+    await film_shown_by(here, video)
+    await film_shown_by(there, video)
+
+    async def etag() -> str:
+        return str((await there.ask("ada", "HEAD", stream_of(video))).headers["ETag"])
+
+    assert await etag() == f'"{video["sha256"][:16]}"'
+    await put_file(here, video, webm.read_bytes())
+    await here.process(video["id"])
+
+    _, digest = await film_shown_by(here, video)
+    # A second, and what a busy machine takes for asking.
+    await wait_until(etag, lambda told: told == f'"{digest[:16]}"', within_s=1.0 + BUSY_S)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_course_costs_its_viewers_two_statements(
+    shared_service: Any, video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its version with its title, and the viewer's own progress."""
+    for who in ("ada", "tess", "root"):
+        await shared_service.ask(who, "GET", "courses/c1")
+    statements = Statements(shared_service, monkeypatch)
+
+    for who in ("ada", "tess", "root"):
+        assert (await shared_service.ask(who, "GET", "courses/c1")).said == "200"
+
+    kinds = ["outline" if "outline_versions" in sql else "progress" for sql in statements.sent]
+    assert kinds == ["outline", "progress"] * 3
