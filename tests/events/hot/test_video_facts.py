@@ -149,6 +149,7 @@ async def test_a_snapshot_of_before_is_not_believed_by_a_process_that_starts(
     snapshot = await shelf._redis.dump(VIDEOS.key_of(video.id))
     version = await rename(library, happened, video.id, "second")
     await process().read_version(video.id, version)
+    await wait_until(lambda: shelf.get(video.id), lambda entry: b"second" in entry)
     await shelf._redis.restore(VIDEOS.key_of(video.id), 0, snapshot, replace=True)
 
     facts = process()
