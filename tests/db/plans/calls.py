@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from db import (
     clock,
+    course_outlines,
     courses,
     document_keys,
     enrollments,
@@ -270,6 +271,8 @@ _STRUCTURE = (
     call(courses.put_course, "c7", "Renamed"),
     call(courses.put_module, "c7", "c7m1", "Renamed", 1),
     call(courses.get_course, "c7"),
+    call(course_outlines.get_course, "c7"),
+    call(course_outlines.read, "c7", 1),
     call(courses.list_courses, "u7", every=False, after=(BEGINNING, ""), limit=51),
     Call(courses.list_courses, ("root",), {"every": True, "after": (BEGINNING, ""), "limit": 51},
          "all"),
