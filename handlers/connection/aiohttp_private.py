@@ -7,9 +7,11 @@ version without these names.
 import asyncio
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import StreamReader, web
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.tcp_helpers import tcp_keepalive
 
 # Attributes of RequestHandler, the protocol of a connection.
 ATTRIBUTES = frozenset(
@@ -17,7 +19,9 @@ ATTRIBUTES = frozenset(
         "_buffer_paused",
         "_close",
         "_current_request",
+        "_keepalive_handle",
         "_loop",
+        "_manager",
         "_messages",
         "_next_keepalive_close_time",
         "_reading_paused",
@@ -68,6 +72,19 @@ class ExposedHandler(web.RequestHandler):
 
     # The same descriptor: a property would be a call on the path of each repeat request.
     loop: asyncio.AbstractEventLoop = _LOOP
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """As aiohttp does, without its task: who seeks opens a connection for one range, which
+        needs none, and a task is a third of what such a connection costs."""
+        BaseProtocol.connection_made(self, transport)
+        real_transport = cast(asyncio.Transport, transport)
+        tcp_keepalive(real_transport)
+        assert self._manager is not None
+        self._manager.connection_made(self, real_transport)
+        self.restart_keepalive()
+        self._keepalive_handle = self._loop.call_at(
+            self._next_keepalive_close_time, self._process_keepalive
+        )
 
     def handler_ready(self) -> None:
         """Called when aiohttp begins to wait for the next request: no handler runs any more."""
@@ -137,14 +154,31 @@ class ExposedHandler(web.RequestHandler):
             self._task_handler.cancel()
             self._task_handler = None
 
-    def restart_task(self) -> None:
-        """Handle requests again after `end_task`."""
-        self._task_handler = self._loop.create_task(self.start())
+    def need_task(self) -> None:
+        """Begin the task that handles requests, if there is none."""
+        if self._task_handler is None:
+            self._task_handler = self._loop.create_task(self.start())
+
+    def close(self) -> None:
+        super().close()
+        if self._task_handler is None and self.may_expire():  # else it closes at its end
+            self.force_close()
 
     def _process_keepalive(self) -> None:
         if not self.may_expire():
             self.restart_keepalive()
+        elif self._task_handler is None and self._is_due():
+            self.force_close()
         super()._process_keepalive()
+
+    def _is_due(self) -> bool:
+        return self._loop.time() >= self._next_keepalive_close_time
+
+
+def connection_count(server: web.Server) -> int:
+    """The number of its connections, without the list of them that `connections` makes anew."""
+    known = getattr(server, "_connections", None)
+    return len(server.connections if known is None else known)
 
 
 def is_handling(connection: web.RequestHandler) -> bool:

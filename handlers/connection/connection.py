@@ -28,7 +28,7 @@ class Connection(RefusingBytes):
 
     def __init__(self, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
-        self.state = State.STARTING
+        self.state = State.IDLE
         self._input: InputBuffer | None = None
         self._pump: Pump | None = None
         self._on_lost: Callable[[], None] | None = None  # of the stream that is carried
@@ -83,8 +83,6 @@ class Connection(RefusingBytes):
             return
         self._on_lost = None
         self._end_response(Outcome.COMPLETE if is_whole else Outcome.ENDED)
-        if self.state is State.STARTING:
-            self.restart_task()
 
     async def until_free(self) -> None:
         """Return when the next request may be handled, if it was parsed already."""
@@ -168,6 +166,7 @@ class Connection(RefusingBytes):
         self.feed(data)
         if self.state is State.IDLE and self.queued:
             self._on(ConnectionEvent.REQUEST_QUEUED)
+            self.need_task()
 
     def _has_way(self) -> bool:
         """Past the transport: nothing of an earlier response is in it, nothing to be encrypted."""

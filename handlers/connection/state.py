@@ -11,8 +11,7 @@ from enum import StrEnum
 class State(StrEnum):
     """`handler` is aiohttp's: it has returned when aiohttp waits for the next request."""
 
-    STARTING = "aiohttp's task does not wait for a request yet"
-    IDLE = "aiohttp waits for a request"
+    IDLE = "aiohttp waits for a request, or has no task yet"
     HANDLING = "a handler runs"
     RETURNING = "the response is complete, its handler has not returned"
     LAUNCHED = "a response is being sent, its handler has not returned"
@@ -40,7 +39,6 @@ class ConnectionEvent(StrEnum):
 # Input arrives in order: what may not be parsed yet is buffered.
 BUFFERING = frozenset(
     {
-        State.STARTING,
         State.RETURNING,
         State.LAUNCHED,
         State.SENDING,
@@ -52,10 +50,6 @@ PARSING = frozenset({State.IDLE, State.HANDLING})
 BUSY = BUFFERING | {State.HANDLING}
 
 TRANSITIONS: dict[State, dict[ConnectionEvent, State]] = {
-    State.STARTING: {
-        ConnectionEvent.HANDLER_READY: State.IDLE,
-        ConnectionEvent.CONNECTION_LOST: State.CLOSED,
-    },
     State.IDLE: {
         ConnectionEvent.REQUEST_QUEUED: State.HANDLING,
         ConnectionEvent.SHORTCUT_TAKEN: State.SENDING,
@@ -98,8 +92,8 @@ TRANSITIONS: dict[State, dict[ConnectionEvent, State]] = {
         ConnectionEvent.CONNECTION_LOST: State.CLOSED,
     },
     State.STREAMING: {
-        # aiohttp's task was ended for the stream: another has to start.
-        ConnectionEvent.RESPONSE_SENT: State.STARTING,
+        # aiohttp's task was ended for the stream: the next request begins another.
+        ConnectionEvent.RESPONSE_SENT: State.IDLE,
         ConnectionEvent.LAST_RESPONSE_SENT: State.LINGERING,
         ConnectionEvent.RESPONSE_ABORTED: State.CLOSED,
         ConnectionEvent.CONNECTION_LOST: State.CLOSED,

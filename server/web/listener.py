@@ -21,6 +21,7 @@ from aiohttp import web
 
 from events.stream import frames
 from handlers import keys
+from handlers.connection.aiohttp_private import connection_count
 from handlers.connection.protocols import is_busy, protocol_factory
 from handlers.errors import Unavailable
 from server.config.settings import Config
@@ -138,7 +139,7 @@ async def _listen(
     server = runner.server
 
     def count_connections() -> int:
-        return len(server.connections) + (0 if handshakes is None else len(handshakes))
+        return connection_count(server) + (0 if handshakes is None else len(handshakes))
 
     make = _limited_factory(count_connections, serving, config.max_connections, count)
     if handshakes is not None:

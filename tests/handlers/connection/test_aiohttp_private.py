@@ -9,7 +9,12 @@ from aiohttp import StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
 
 from handlers.connection import aiohttp_private
-from handlers.connection.aiohttp_private import is_handling, mismatch, read_arrived
+from handlers.connection.aiohttp_private import (
+    connection_count,
+    is_handling,
+    mismatch,
+    read_arrived,
+)
 
 ROOT = Path(__file__).parents[3]
 FLOORS = ("handlers", "server", "events", "storage", "db")
@@ -99,3 +104,27 @@ def test_no_other_module_reads_private_names_of_aiohttp():
                 if isinstance(node, ast.Attribute) and node.attr in private:
                     assert path.parent.name != "connection", f"{path}: {node.attr}"
                     assert ast.unparse(node.value) in ("self", "super()"), f"{path}: {node.attr}"
+
+
+@pytest.mark.parametrize("is_listed", [False, True], ids=["as expected", "another aiohttp"])
+def test_connections_are_counted(is_listed):
+    """Each new one is: a list of ten thousand, made for that, took longer than all else."""
+
+    class Installed:
+        _connections = dict.fromkeys(range(3))
+
+        @property
+        def connections(self):
+            raise AssertionError
+
+    class Another:
+        connections = range(3)
+
+    assert connection_count(Another() if is_listed else Installed()) == 3
+
+
+async def test_the_installed_server_keeps_its_connections_as_expected():
+    async def handle(request):
+        raise AssertionError
+
+    assert web.Server(handle)._connections == {}

@@ -93,6 +93,35 @@ async def test_what_is_sent_meanwhile_is_held_up_to_a_bound(
         await sending
 
 
+async def test_a_connection_has_a_task_from_its_first_request_on(launching, connected, video):
+    async with launching(video) as delivery, connected(delivery) as client:
+        connection = await connection_of(delivery)
+        assert connection._task_handler is None
+
+        await client.ask()
+        await client.read_head()
+
+        assert connection._task_handler is not None
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHo"], ids=["nothing", "half a head"])
+async def test_a_client_that_asks_nothing_is_let_go(launching, connected, video, sent):
+    async with launching(video, keepalive_timeout_s=0.1) as delivery, connected(delivery) as client:
+        await send(client, sent)
+
+        assert await client.read() == b""
+        await wait_until(lambda: not delivery.connections)
+
+
+async def test_a_connection_without_a_task_can_be_closed(launching, connected, video):
+    async with launching(video) as delivery, connected(delivery) as client:
+        connection = await connection_of(delivery)
+
+        connection.close()
+
+        assert await client.read() == b""
+
+
 async def test_the_keepalive_timer_spares_a_launched_answer(launching, connected, tmp_path):
     path = tmp_path / "slow.mp4"
     path.write_bytes(bytes(8 * MIB))

@@ -201,7 +201,8 @@ async def test_a_report_in_pieces_goes_the_full_way(reporter: Reporter) -> None:
         f"Content-Length: {len(body)}",
         body=body[:-9],
     )
-    await asyncio.sleep(0)
+    connection = connection_of(reporter)
+    await wait_until(connection.is_receiving)
     reporter.wire.writer.write(body[-9:])
 
     assert (await reporter.wire.answer()).status == 200

@@ -14,59 +14,59 @@ from handlers.connection.state import (
 
 LIVES = [
     pytest.param(
-        ["HANDLER_READY", "REQUEST_QUEUED", "HANDLER_READY"],
-        ["IDLE", "HANDLING", "IDLE"],
+        ["REQUEST_QUEUED", "HANDLER_READY"],
+        ["HANDLING", "IDLE"],
         id="aiohttp answers",
     ),
     pytest.param(
-        ["HANDLER_READY", "REQUEST_QUEUED", "RESPONSE_WRITTEN", "HANDLER_READY"],
-        ["IDLE", "HANDLING", "RETURNING", "IDLE"],
+        ["REQUEST_QUEUED", "RESPONSE_WRITTEN", "HANDLER_READY"],
+        ["HANDLING", "RETURNING", "IDLE"],
         id="aiohttp has answered a report",
     ),
     pytest.param(
-        ["HANDLER_READY", "REQUEST_QUEUED", "RESPONSE_LAUNCHED", "HANDLER_READY", "RESPONSE_SENT"],
-        ["IDLE", "HANDLING", "LAUNCHED", "SENDING", "IDLE"],
+        ["REQUEST_QUEUED", "RESPONSE_LAUNCHED", "HANDLER_READY", "RESPONSE_SENT"],
+        ["HANDLING", "LAUNCHED", "SENDING", "IDLE"],
         id="the handler returns before its response is sent",
     ),
     pytest.param(
-        ["HANDLER_READY", "REQUEST_QUEUED", "RESPONSE_LAUNCHED", "RESPONSE_SENT", "HANDLER_READY"],
-        ["IDLE", "HANDLING", "LAUNCHED", "RETURNING", "IDLE"],
+        ["REQUEST_QUEUED", "RESPONSE_LAUNCHED", "RESPONSE_SENT", "HANDLER_READY"],
+        ["HANDLING", "LAUNCHED", "RETURNING", "IDLE"],
         id="the response is sent before its handler returns",
     ),
     pytest.param(
-        ["HANDLER_READY", "REQUEST_QUEUED", "RESPONSE_LAUNCHED", "RESPONSE_SENT", "REQUEST_QUEUED"],
-        ["IDLE", "HANDLING", "LAUNCHED", "RETURNING", "HANDLING"],
+        ["REQUEST_QUEUED", "RESPONSE_LAUNCHED", "RESPONSE_SENT", "REQUEST_QUEUED"],
+        ["HANDLING", "LAUNCHED", "RETURNING", "HANDLING"],
         id="a pipelined request",
     ),
     pytest.param(
-        ["HANDLER_READY", "SHORTCUT_TAKEN", "RESPONSE_SENT"],
-        ["IDLE", "SENDING", "IDLE"],
+        ["SHORTCUT_TAKEN", "RESPONSE_SENT"],
+        ["SENDING", "IDLE"],
         id="a shortcut",
     ),
     pytest.param(
-        ["HANDLER_READY", "SHORTCUT_TAKEN", "RESPONSE_LAUNCHED", "RESPONSE_SENT"],
-        ["IDLE", "SENDING", "SENDING", "IDLE"],
+        ["SHORTCUT_TAKEN", "RESPONSE_LAUNCHED", "RESPONSE_SENT"],
+        ["SENDING", "SENDING", "IDLE"],
         id="a shortcut to a slow client",
     ),
     pytest.param(
-        ["HANDLER_READY", "SHORTCUT_TAKEN", "SHORTCUT_DECLINED", "REQUEST_QUEUED"],
-        ["IDLE", "SENDING", "IDLE", "HANDLING"],
+        ["SHORTCUT_TAKEN", "SHORTCUT_DECLINED", "REQUEST_QUEUED"],
+        ["SENDING", "IDLE", "HANDLING"],
         id="a shortcut that declines",
     ),
     pytest.param(
-        ["HANDLER_READY", "REQUEST_QUEUED", "STREAM_CARRIED", "HANDLER_READY", "RESPONSE_SENT"],
-        ["IDLE", "HANDLING", "CARRIED", "STREAMING", "STARTING"],
+        ["REQUEST_QUEUED", "STREAM_CARRIED", "HANDLER_READY", "RESPONSE_SENT"],
+        ["HANDLING", "CARRIED", "STREAMING", "IDLE"],
         id="a stream",
     ),
     pytest.param(
-        ["HANDLER_READY", "REQUEST_QUEUED", "STREAM_CARRIED", "RESPONSE_SENT", "HANDLER_READY"],
-        ["IDLE", "HANDLING", "CARRIED", "RETURNING", "IDLE"],
+        ["REQUEST_QUEUED", "STREAM_CARRIED", "RESPONSE_SENT", "HANDLER_READY"],
+        ["HANDLING", "CARRIED", "RETURNING", "IDLE"],
         id="a stream that ends at once",
     ),
     *(
         pytest.param(
-            ["HANDLER_READY", "REQUEST_QUEUED", *more, "LAST_RESPONSE_SENT", "CONNECTION_LOST"],
-            ["IDLE", "HANDLING", *states, "LINGERING", "CLOSED"],
+            ["REQUEST_QUEUED", *more, "LAST_RESPONSE_SENT", "CONNECTION_LOST"],
+            ["HANDLING", *states, "LINGERING", "CLOSED"],
             id=f"the last of a connection, {states[-1]}",
         )
         for more, states in [
@@ -78,8 +78,8 @@ LIVES = [
     ),
     *(
         pytest.param(
-            ["HANDLER_READY", "REQUEST_QUEUED", *more, "RESPONSE_ABORTED", "CONNECTION_LOST"],
-            ["IDLE", "HANDLING", *states, "CLOSED", "CLOSED"],
+            ["REQUEST_QUEUED", *more, "RESPONSE_ABORTED", "CONNECTION_LOST"],
+            ["HANDLING", *states, "CLOSED", "CLOSED"],
             id=f"aborted, {states[-1]}",
         )
         for more, states in [
@@ -91,24 +91,22 @@ LIVES = [
     ),
     pytest.param(
         [
-            "HANDLER_READY",
             "REQUEST_QUEUED",
             "RESPONSE_LAUNCHED",
             "LAST_RESPONSE_SENT",
             "HANDLER_READY",
         ],
-        ["IDLE", "HANDLING", "LAUNCHED", "LINGERING", "LINGERING"],
+        ["HANDLING", "LAUNCHED", "LINGERING", "LINGERING"],
         id="the handler returns after the last response",
     ),
     pytest.param(
         [
-            "HANDLER_READY",
             "REQUEST_QUEUED",
             "RESPONSE_LAUNCHED",
             "RESPONSE_ABORTED",
             "HANDLER_READY",
         ],
-        ["IDLE", "HANDLING", "LAUNCHED", "CLOSED", "CLOSED"],
+        ["HANDLING", "LAUNCHED", "CLOSED", "CLOSED"],
         id="the handler returns after its response was aborted",
     ),
 ]
@@ -116,7 +114,7 @@ LIVES = [
 
 @pytest.mark.parametrize(("events", "states"), LIVES)
 def test_a_connection_goes_through(events: list[str], states: list[str]) -> None:
-    state, seen = State.STARTING, []
+    state, seen = State.IDLE, []
     for event in events:
         state = next_state(state, ConnectionEvent[event])
         seen.append(state.name)
@@ -132,7 +130,7 @@ def test_every_connection_can_be_lost(state: State) -> None:
 @pytest.mark.parametrize(
     ("state", "event"),
     [
-        pytest.param(State.STARTING, ConnectionEvent.REQUEST_QUEUED, id="input is buffered"),
+        pytest.param(State.SENDING, ConnectionEvent.REQUEST_QUEUED, id="input is buffered"),
         pytest.param(State.IDLE, ConnectionEvent.HANDLER_READY, id="it waits already"),
         pytest.param(State.IDLE, ConnectionEvent.RESPONSE_LAUNCHED, id="nothing was asked"),
         pytest.param(
@@ -158,7 +156,6 @@ def test_what_cannot_happen_is_a_local_fault(state: State, event: ConnectionEven
 @pytest.mark.parametrize(
     ("state", "input_is", "is_busy"),
     [
-        (State.STARTING, "buffered", True),
         (State.IDLE, "parsed", False),
         (State.HANDLING, "parsed", True),
         (State.RETURNING, "buffered", True),
