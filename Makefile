@@ -179,6 +179,7 @@ ifndef ARGS
 	$(BIN)/python -m benchmarks.ladder
 	$(BIN)/python -m benchmarks.ladder_beside
 	$(BIN)/python -m benchmarks.insight
+	$(BIN)/python -m benchmarks.figures_cost
 endif
 	$(BIN)/python -m benchmarks.page build/bench
 

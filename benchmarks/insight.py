@@ -2,7 +2,8 @@
 
 A course of 5,000 students and 200 videos, five times: 5 million rows of progress, and figures of
 30 days, in a PostgreSQL of its own. Each reading that teachers wait for is made many times, of
-courses and videos by chance, over one connection. The goal is a 95th percentile below 100 ms.
+courses and videos by chance, over one connection. The goal is a 95th percentile below 100 ms. On a
+machine that does other things as well, believe the processor time of PostgreSQL.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -23,6 +25,7 @@ import psycopg2
 from benchmarks.arguments import between
 from benchmarks.measurement import machine
 from benchmarks.measurement.report import table
+from benchmarks.servers.processes import cpu_s
 from db.insight import session_search, students
 from db.insight.figures import Period
 from db.insight.session_search import Searcher
@@ -30,6 +33,7 @@ from db.pool import Database, open_database
 from db.postgres.migrations import migrate
 from db.progress import progress
 from events.insight import figures
+from server.postgres.cluster import Cluster
 from server.postgres.embedded import EmbeddedPostgres
 
 COURSES, STUDENTS, VIDEOS, DAYS = 5, 5_000, 200, 30
@@ -132,13 +136,25 @@ def seed(dsn: str) -> None:
             cursor.execute("VACUUM ANALYZE")
 
 
-async def measure(dsn: str, times: int) -> dict[str, list[float]]:
-    """Returns milliseconds by reading; the first of each only warms up."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Milliseconds of each time, and of processor time on average."""
+
+    each_ms: Sequence[float]
+    cpu_ms: float
+
+
+async def measure(dsn: str, times: int, processes: Callable[[], Sequence[int]]) -> dict[str, Taken]:
+    """Returns by reading what it takes; the first of each only warms up. `processes` are those of
+    PostgreSQL."""
     chance, found = random.Random(1), {}
     async with open_database(dsn, size=2) as database:
         for name, reading in READINGS.items():
             await reading(database, chance)
-            found[name] = [await _timed(reading(database, chance)) for _ in range(times)]
+            pids = processes()
+            began_s = cpu_s(pids)
+            each_ms = [await _timed(reading(database, chance)) for _ in range(times)]
+            found[name] = Taken(each_ms, (cpu_s(pids) - began_s) / times * 1000)
     return found
 
 
@@ -148,12 +164,13 @@ async def _timed(work: Awaitable[object]) -> float:
     return (time.perf_counter() - began_s) * 1000
 
 
-def rows_of(found: Mapping[str, Sequence[float]]) -> list[list[str]]:
-    rows = [["reading", "median, ms", "95 %, ms", "goal"]]
-    for name, taken_ms in found.items():
-        p95 = statistics.quantiles(taken_ms, n=20)[-1]
+def rows_of(found: Mapping[str, Taken]) -> list[list[str]]:
+    rows = [["reading", "processor, ms", "median, ms", "95 %, ms", "goal"]]
+    for name, taken in found.items():
+        p95 = statistics.quantiles(taken.each_ms, n=20)[-1]
         met = "met" if p95 < GOAL_MS else "MISSED"
-        rows.append([name, f"{statistics.median(taken_ms):.1f}", f"{p95:.1f}", met])
+        median = statistics.median(taken.each_ms)
+        rows.append([name, f"{taken.cpu_ms:.1f}", f"{median:.1f}", f"{p95:.1f}", met])
     return rows
 
 
@@ -163,11 +180,12 @@ def main(given: Sequence[str]) -> int:
         tempfile.TemporaryDirectory(prefix="insight-", dir=options.directory) as directory,
         EmbeddedPostgres(Path(directory)) as postgres,
     ):
+        cluster = Cluster(Path(directory).resolve() / "postgres")
         migrate(postgres.dsn)
         began_s = time.monotonic()
         seed(postgres.dsn)
         print(f"seeded in {time.monotonic() - began_s:.0f} s", flush=True)
-        found = asyncio.run(measure(postgres.dsn, options.times))
+        found = asyncio.run(measure(postgres.dsn, options.times, cluster.process_ids))
     print(*(f"{name}: {value}" for name, value in machine.facts().items()), sep="\n")
     print(f"\n{table(rows_of(found))}")
     return 0

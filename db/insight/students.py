@@ -7,16 +7,18 @@ from uuid import UUID
 
 from db.pool import Queries, Row
 
-# Of the videos that are not deleted; each row of progress is read once. `stopped` is the lesson of
-# the newest report.
+# Of the videos that are not deleted. Progress is found by its primary key, in this course alone and
+# once: most students have watched in other courses as well. `stopped` is the lesson of the newest
+# report.
 FIGURES = """
 CROSS JOIN LATERAL (
     SELECT count(p.completed_at) AS completed, count(*) AS started,
         coalesce(sum(round(p.watched_s::numeric * 100)), 0)::bigint AS watched_cs,
         max(p.updated_at) AS last_seen_at,
         (array_agg(p.video_id ORDER BY p.updated_at DESC, p.video_id))[1] AS newest_id
-    FROM progress p JOIN videos v ON v.id = p.video_id AND v.deleted_at IS NULL
-    WHERE p.user_id = e.user_id AND p.course_id = %(course_id)s
+    FROM progress p WHERE p.user_id = e.user_id AND p.video_id = ANY(ARRAY(
+        SELECT v.id FROM videos v WHERE v.course_id = %(course_id)s AND v.deleted_at IS NULL
+    ))
 ) AS p
 LEFT JOIN LATERAL (
     SELECT v.id::text AS video_id, v.title, newest.position_s,

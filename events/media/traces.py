@@ -50,8 +50,18 @@ _within: ContextVar[_Place | None] = ContextVar("span", default=None)
 class Traces:
     """Makes spans; `export` takes each at once, and never waits or raises."""
 
-    def __init__(self, export: Callable[[Span], None] | None = None) -> None:
+    def __init__(
+        self,
+        export: Callable[[Span], None] | None = None,
+        dropped_count: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._export = export
+        self._dropped_count = dropped_count
+
+    @property
+    def dropped_count(self) -> int:
+        """Number of spans that no collector took."""
+        return self._dropped_count()
 
     @contextmanager
     def of(self, video_id: UUID) -> Iterator[None]:

@@ -24,6 +24,12 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
     _follow_shortcuts(metrics, app)
     _follow_event_streams(metrics, app[keys.HUB])
     _follow_reports(metrics, persister)
+    traces = app[keys.TRACES]
+    metrics.count(
+        "dropped_spans",
+        "Spans of traces that no collector took: it was away, or slower than the work.",
+        lambda: traces.dropped_count,
+    )
     metrics.gauge("tasks", "Tasks of the event loop.", lambda: len(asyncio.all_tasks()))
     metrics.count("database_queries", "Statements sent.", lambda: database.query_count)
 

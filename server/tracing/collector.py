@@ -24,7 +24,7 @@ async def open_traces(config: Config, role: str) -> AsyncIterator[Traces]:
         return
     export = (await asyncio.to_thread(_otlp)).SpanExport(config.otlp_endpoint, role)
     try:
-        yield Traces(export)
+        yield Traces(export, lambda: export.dropped_count)
     finally:
         await asyncio.to_thread(export.close)
 

@@ -1,11 +1,12 @@
 """Results of the benchmark of reports, and the arithmetic of its players."""
 
 import asyncio
+import json
 from typing import Any, cast
 
 import pytest
 
-from benchmarks.measurement.report_client import Player, Run
+from benchmarks.measurement.report_client import MeasuringPlayer, Player, Run
 from benchmarks.reports import ECHO, NAIVE, PRODUCT, Sample, verdicts
 from tests.waiting import wait_until
 
@@ -82,3 +83,29 @@ def test_only_what_was_answered_well_while_counting_is_found(*, is_counting: boo
     assert found["reports"] == int(is_counting)
     assert found["per_second"] == int(is_counting) / 2
     assert found["errors"] == 1
+
+
+class FakeTransport:
+    """Keeps what was written."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+
+@pytest.mark.parametrize(
+    ("kind", "measures"),
+    [(Player, set()), (MeasuringPlayer, {"quality"})],
+    ids=["plain", "measuring"],
+)
+def test_reports_are_those_of_a_player(kind: type[Player], measures: set[str]) -> None:
+    player, transport = kind(Run(1.0), "/play/g/v/progress", "s"), FakeTransport()
+    player._transport = cast(asyncio.Transport, transport)
+    player.report(0.0)
+
+    head, _, body = transport.written.partition(b"\r\n\r\n")
+    report = json.loads(body)
+    assert head.endswith(f"Content-Length: {len(body)}".encode())
+    assert report.keys() - {"session_id", "sequence", "position", "watched", "event"} == measures

@@ -60,6 +60,7 @@ def test_a_collector_that_is_away_costs_nothing_but_its_spans(
     assert spent_s < 2
     assert 0 < dropped_at_once <= MOST_WAITING
     assert export.dropped_count >= MOST_WAITING
+    assert Traces(export, lambda: export.dropped_count).dropped_count == export.dropped_count
     assert closing_s < 10
     assert f"{export.dropped_count} spans were dropped" in caplog.text
     assert caplog.text.count("the collector is away") == 1

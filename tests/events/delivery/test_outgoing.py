@@ -1,0 +1,90 @@
+"""Requests to receivers: whatever a private address is written as, nothing is sent there."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import aiohttp
+import pytest
+
+from events.delivery.outgoing import PrivateAddress, PublicResolver, open_session, post
+
+
+class Listener:
+    """A server of this machine that counts who connects."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.connections = 0
+
+    async def called(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        writer.close()
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    found = Listener()
+    async with await asyncio.start_server(found.called, "127.0.0.1", 0) as server:
+        found.port = server.sockets[0].getsockname()[1]
+        yield found
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("127.0.0.1", id="dotted"),
+        pytest.param("2130706433", id="one decimal number"),
+        pytest.param("127.1", id="short"),
+        pytest.param("0x7f.0.0.1", id="hexadecimal"),
+        pytest.param("0177.0.0.1", id="octal"),
+        pytest.param("0.0.0.0", id="any address"),
+        pytest.param("0", id="any address, short"),
+        pytest.param("localhost", id="a name"),
+        pytest.param("[::ffff:127.0.0.1]", id="mapped into IPv6"),
+        pytest.param("[::ffff:7f00:1]", id="mapped, hexadecimal"),
+        pytest.param("[::1]", id="IPv6"),
+    ],
+)
+async def test_no_form_of_a_private_address_is_called(listener: Listener, host: str) -> None:
+    async with open_session(may_call_private=False) as session:
+        with pytest.raises((OSError, aiohttp.ClientError, ValueError)):
+            await post(session, f"http://{host}:{listener.port}/", b"{}", {})
+
+    assert listener.connections == 0
+
+
+async def test_the_same_address_is_called_where_that_is_allowed(listener: Listener) -> None:
+    async with open_session(may_call_private=True) as session:
+        with pytest.raises(aiohttp.ClientError):  # it closes at once
+            await post(session, f"http://127.0.0.1:{listener.port}/", b"{}", {})
+
+    assert listener.connections >= 1
+
+
+class Rebinding(aiohttp.abc.AbstractResolver):
+    """A name server whose answers change."""
+
+    def __init__(self, *answers: Sequence[str]) -> None:
+        self._answers = iter(answers)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[Any]:
+        return [
+            {"hostname": host, "host": one, "port": port, "family": family, "proto": 0, "flags": 0}
+            for one in next(self._answers)
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_each_answer_of_a_name_is_checked_and_all_its_addresses() -> None:
+    resolver = PublicResolver(Rebinding(["8.8.8.8"], ["127.0.0.1"], ["8.8.8.8", "10.0.0.1"]))
+
+    assert [one["host"] for one in await resolver.resolve("example.org")] == ["8.8.8.8"]
+    for _ in range(2):
+        with pytest.raises(PrivateAddress):
+            await resolver.resolve("example.org")
