@@ -28,7 +28,9 @@ from storage.media.orientation import Orientation, orientation_of
 # H.264 level 5.1, the highest that hardware decoders commonly have, ends here.
 _LONGEST_SIDE_PX = 3840
 
-_RGB = 0  # the matrix, ITU-T H.273
+# Matrices, ITU-T H.273, and the filter's words for those that video has.
+_RGB, _BT709 = 0, 1
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
 # Nobody hears less as a gap between lips and voice; recorders' clocks jitter by some milliseconds.
 _MOST_ADRIFT_S = 0.03
 
@@ -52,7 +54,7 @@ _TONE_MAPPED = f"{_TO_BT709}:out_primaries=bt709:out_transfer=bt709:intent=perce
 
 
 class PictureFilter:
-    """`width` and `height` of what comes out are those of the first picture, as shown."""
+    """`width`, `height` and `matrix` of what comes out are those of the first picture, as shown."""
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class PictureFilter:
         orientation = orientation_of(first)
         shown = display_size(first.width, first.height, sample_ratio, orientation.rotation)
         self.width, self.height = fit_size(*shown, longest_side_px)
+        self.matrix, _, _ = shown_colours(first)
         self._upright = _upright(orientation)
         self._graph = PictureGraph(threads)
         self._has_fields = False
@@ -71,7 +74,7 @@ class PictureFilter:
     def __call__(self, frame: VideoFrame) -> Iterator[VideoFrame]:
         """Yields the frames that are ready, each at its own time. Raises: av.FFmpegError."""
         self._has_fields = self._has_fields or frame.interlaced_frame
-        scale = f"{self.width}:{self.height}:{_colours(frame)}"
+        scale = f"{self.width}:{self.height}:{_colours(frame, self.matrix)}"
         chain = [
             *(_DEINTERLACED if self._has_fields else []),
             *self._upright,
@@ -133,12 +136,27 @@ def _upright(orientation: Orientation) -> Chain:
     return (_TRANSPOSITIONS if orientation.is_transposed else _FLIPS)[flips]
 
 
-def _colours(frame: VideoFrame) -> str:
-    """Conversion of the colours: tags of plain video stay, and so do its values."""
+def shown_colours(frame: VideoFrame) -> tuple[int, int, int]:
+    """Matrix, transfer and primaries (ITU-T H.273) of what comes out for it, as first picture."""
+    if frame.color_trc in HDR_CURVES:
+        return _BT709, _BT709, _BT709
+    is_rgb = frame.colorspace == _RGB or has_alpha(frame)
+    matrix = _BT709 if is_rgb else int(frame.colorspace)
+    return matrix, int(frame.color_trc), int(frame.color_primaries)
+
+
+def _colours(frame: VideoFrame, matrix: int) -> str:
+    """Conversion of the colours: tags of plain video stay, and so do its values, but for pictures
+    of another matrix than the first one.
+    """
     if frame.color_trc in HDR_CURVES:
         return _TONE_MAPPED
-    is_rgb = frame.colorspace == _RGB or has_alpha(frame)
-    return _TO_BT709 if is_rgb else "out_range=tv"
+    found, _, _ = shown_colours(frame)
+    if frame.colorspace != found:
+        return _TO_BT709
+    if matrix != found and matrix in _MATRICES and found in _MATRICES:
+        return f"out_color_matrix={_MATRICES[matrix]}:out_range=tv"
+    return "out_range=tv"
 
 
 def _pull_all(graph: Graph) -> Iterator[AudioFrame]:

@@ -34,6 +34,14 @@ class VideoRung(msgspec.Struct, frozen=True, kw_only=True):
     """In bits a second; over a few seconds it may be more."""
 
 
+class Colours(msgspec.Struct, frozen=True):
+    """Tags of encoded pictures, ITU-T H.273; one for the film, or its pieces would not fit."""
+
+    matrix: int
+    transfer: int
+    primaries: int
+
+
 class SoundRung(msgspec.Struct, frozen=True, kw_only=True):
     """A track of sound, as AAC."""
 
@@ -72,6 +80,8 @@ class LadderPlan(msgspec.Struct, frozen=True, kw_only=True):
     videos: tuple[VideoRung, ...]
     """The largest first, those of one size side by side."""
     sounds: tuple[SoundRung, ...]
+    colours: Colours | None = None
+    """None in plans of earlier versions: each piece has those of its first picture."""
 
     @property
     def frame_rate(self) -> Fraction:
@@ -135,6 +145,7 @@ class EncodePieceTask(msgspec.Struct, frozen=True):
     timescale: int
     picture_offset: int
     max_pixels: int
+    colours: Colours | None
 
 
 class CopyRungTask(msgspec.Struct, frozen=True):

@@ -57,6 +57,7 @@ def plan_ladder(
         segment_starts=tuple(unit * one for one in starts),
         piece_starts=tuple(unit * one for one in pieces),
         videos=rungs,
+        colours=found.colours,
         sounds=tuple(_sound_rung(number, one) for number, one in enumerate(found.sounds)),
     )
 

@@ -14,8 +14,10 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from storage.bitstreams.h264 import begins_with_idr, parameter_sets, prefix_bytes
+from storage.conversion.filters import shown_colours
 from storage.errors import Undecodable
 from storage.formats import SourceFormat
+from storage.ladder.facts import Colours
 from storage.ladder.rungs import PictureSize
 from storage.media.codec_strings import VideoFacts
 from storage.media.decoders import is_decodable
@@ -61,6 +63,8 @@ class ScannedSource:
     """Facts for a plan."""
 
     size: PictureSize
+    colours: Colours
+    """Of what the pictures are converted to."""
     unit: Fraction
     """Seconds, of the picture's times."""
     start: int
@@ -78,7 +82,7 @@ def scan(path: Path, source: SourceFormat, max_pixels: int) -> ScannedSource:
     with open_media(path, source) as media:
         first, facts = look(media, video_stream(media), max_pixels)
         ratio = sample_ratio(video_stream(media))
-        orientation = orientation_of(first)
+        orientation, colours = orientation_of(first), Colours(*shown_colours(first))
     shown = display_size(first.width, first.height, ratio, orientation.rotation)
     size = PictureSize(*fit_size(*shown, _LONGEST_SIDE_PX))
     is_as_coded = orientation == UPRIGHT and (first.width, first.height) == (
@@ -87,11 +91,16 @@ def scan(path: Path, source: SourceFormat, max_pixels: int) -> ScannedSource:
     )
     # From its beginning: pictures were looked at.
     with open_media(path, source) as media:
-        return _read(media, size, facts, is_as_coded=is_as_coded)
+        return _read(media, size, colours, facts, is_as_coded=is_as_coded)
 
 
 def _read(
-    media: InputContainer, size: PictureSize, facts: VideoFacts, *, is_as_coded: bool
+    media: InputContainer,
+    size: PictureSize,
+    colours: Colours,
+    facts: VideoFacts,
+    *,
+    is_as_coded: bool,
 ) -> ScannedSource:
     picture = video_stream(media)
     sounds = [one for one in choose_sounds(media) if is_decodable(one)]
@@ -108,6 +117,7 @@ def _read(
         raise Undecodable("no picture with a time")
     return ScannedSource(
         size=size,
+        colours=colours,
         unit=unit_of(picture),
         start=start,
         is_plain_h264=prefix is not None and is_as_coded and packets.is_whole,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from storage.errors import MediaCrashed
-from storage.ladder.facts import LadderPlan, SoundRung, VideoRung
+from storage.ladder.facts import Colours, LadderPlan, SoundRung, VideoRung
 
 _MOST_RUNGS, _MOST_SIDE_PX = 64, 1 << 14
 _MOST_BITRATE = 100_000_000
@@ -32,6 +32,7 @@ def require_ladder_plan(plan: LadderPlan) -> None:
         and sum(rung.is_copied for rung in plan.videos) <= 1
         and all(map(_is_plain_video, plan.videos))
         and all(_is_plain_sound(n, rung) for n, rung in enumerate(plan.sounds))
+        and (plan.colours is None or _are_plain_colours(plan.colours))
     )
     if not is_sound:
         raise MediaCrashed("the plan of the ladder is inconsistent")
@@ -54,3 +55,8 @@ def _is_plain_video(rung: VideoRung) -> bool:
 
 def _is_plain_sound(number: int, rung: SoundRung) -> bool:
     return rung.name == ("audio" if number == 0 else f"audio{number}") and rung.stream_index >= 0
+
+
+def _are_plain_colours(colours: Colours) -> bool:
+    """True for numbers that fit the headers of films; encoders know which they take."""
+    return all(0 <= one < 256 for one in (colours.matrix, colours.transfer, colours.primaries))

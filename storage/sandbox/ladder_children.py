@@ -99,6 +99,7 @@ class LadderChildren(ABC):
             plan.timescale,
             plan.picture_offset,
             max_pixels,
+            plan.colours,
         )
         limits = piece_limits(plan, piece)
         made = await self.run_idle("encode_piece", task, list[Made], limits)

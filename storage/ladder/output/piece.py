@@ -10,9 +10,10 @@ from pathlib import Path
 
 from av.video.frame import VideoFrame
 
+from storage.conversion.filters import shown_colours
 from storage.errors import Undecodable
 from storage.formats import SourceFormat
-from storage.ladder.facts import Made, PiecePlaces, VideoRung
+from storage.ladder.facts import Colours, Made, PiecePlaces, VideoRung
 from storage.ladder.output.description import describe
 from storage.ladder.output.piece_pictures import Row, piece_pictures
 from storage.ladder.output.video_file import CodedRung, open_fragments
@@ -29,6 +30,7 @@ def encode_piece(
     timescale: int,
     picture_offset: int,
     max_pixels: int,
+    colours: Colours | None,
 ) -> list[Made]:
     """Write one of `files` for each of `rungs`, in the order of their sizes.
 
@@ -39,9 +41,10 @@ def encode_piece(
     with open_media(path, source) as media, wrap_media_errors(), ExitStack() as stack:
         outs = [stack.enter_context(open_fragments(file, timescale)) for file in files]
         coded: list[CodedRung] = []
-        for place, picture in piece_pictures(media, row, piece, size, max_pixels):
+        for place, picture in piece_pictures(media, row, piece, size, max_pixels, colours):
+            colours = colours or Colours(*shown_colours(picture))
             coded = coded or [
-                CodedRung(out, rung, row.rate, piece.start, picture)
+                CodedRung(out, rung, row.rate, piece.start, colours)
                 for out, rung in zip(outs, rungs, strict=True)
             ]
             _encode(coded, place, picture, is_key=place in piece.keyframes)

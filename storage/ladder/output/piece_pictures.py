@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from storage.conversion.filters import PictureFilter
-from storage.ladder.facts import PiecePlaces
+from storage.ladder.facts import Colours, PiecePlaces
 from storage.ladder.output.pacing import fill, skip_unseen
 from storage.ladder.rates import place
 from storage.media.demux import decode_frames, video_stream
@@ -38,7 +38,12 @@ class Row:
 
 
 def piece_pictures(
-    media: InputContainer, row: Row, piece: PiecePlaces, size: tuple[int, int], max_pixels: int
+    media: InputContainer,
+    row: Row,
+    piece: PiecePlaces,
+    size: tuple[int, int],
+    max_pixels: int,
+    colours: Colours | None,
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Yields each place of the piece with its picture, the same object where it stays.
 
@@ -48,18 +53,23 @@ def piece_pictures(
     unit = unit_of(picture)
     decoded = _decode_from(media, picture, row, piece.start, max_pixels)
     seen = skip_unseen(((row.place_of(one, unit), one) for one in decoded), piece.start)
-    frames = _filter(picture, (frame for _, frame in seen), size)
+    frames = _filter(picture, (frame for _, frame in seen), size, colours)
     return fill(((row.place_of(one, unit), one) for one in frames), piece.start, piece.stop)
 
 
 def _filter(
-    picture: VideoStream, frames: Iterator[VideoFrame], size: tuple[int, int]
+    picture: VideoStream,
+    frames: Iterator[VideoFrame],
+    size: tuple[int, int],
+    colours: Colours | None,
 ) -> Iterator[VideoFrame]:
     first = next(frames, None)
     if first is None:
         return
     made = PictureFilter(first, sample_ratio(picture), threads=1)
     made.width, made.height = size
+    if colours is not None:
+        made.matrix = colours.matrix
     for frame in chain((first,), frames):
         yield from made(frame)
     yield from made.flush()

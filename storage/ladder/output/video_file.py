@@ -16,7 +16,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from storage.conversion.graphs import PictureGraph
-from storage.ladder.facts import VideoRung
+from storage.ladder.facts import Colours, VideoRung
 from storage.remux.copied_track import AnyPacket
 
 # B-frames that others refer to save nothing here, and delay decoding by one picture more.
@@ -24,6 +24,7 @@ _X264 = "keyint=infinite:scenecut=0:open-gop=0:b-pyramid=none"
 # A preset of SVT-AV1 as quick as x264's, and what looks alike at it.
 _AV1_PRESET, _AV1_CRF = 9, 40
 _BUFFER_S = 2
+_LIMITED_RANGE = 1  # as the filter makes it
 
 
 @contextmanager
@@ -41,13 +42,13 @@ class CodedRung:
     """A rung of a piece, encoded picture by picture; `start` is its first place."""
 
     def __init__(
-        self, out: OutputContainer, rung: VideoRung, rate: Fraction, start: int, like: VideoFrame
+        self, out: OutputContainer, rung: VideoRung, rate: Fraction, start: int, colours: Colours
     ) -> None:
         self._out, self._rung, self._start = out, rung, start
         self._unit = rung.every / rate
         self._graph = PictureGraph(threads=1)
         self._scaled: tuple[VideoFrame, VideoFrame] | None = None
-        self._stream = _open_stream(out, rung, 1 / self._unit, like)
+        self._stream = _open_stream(out, rung, 1 / self._unit, colours)
         self.count = 0
 
     def shows(self, place: int) -> bool:
@@ -82,7 +83,7 @@ class CodedRung:
 
 
 def _open_stream(
-    out: OutputContainer, rung: VideoRung, rate: Fraction, like: VideoFrame
+    out: OutputContainer, rung: VideoRung, rate: Fraction, colours: Colours
 ) -> VideoStream:
     encoder, options = _encoder(rung)
     stream = out.add_stream(encoder, rate=rate, options=options)
@@ -90,8 +91,8 @@ def _open_stream(
     stream.width, stream.height, stream.pix_fmt = rung.width, rung.height, "yuv420p"
     coder = stream.codec_context
     coder.time_base = 1 / rate
-    coder.color_range, coder.colorspace = like.color_range, like.colorspace
-    coder.color_trc, coder.color_primaries = like.color_trc, like.color_primaries
+    coder.color_range, coder.colorspace = _LIMITED_RANGE, colours.matrix
+    coder.color_trc, coder.color_primaries = colours.transfer, colours.primaries
     return stream
 
 

@@ -161,6 +161,7 @@ def encode_one_piece(film: Path, plan: LadderPlan, number: int, directory: Path)
         plan.timescale,
         plan.picture_offset,
         MANY_PIXELS,
+        plan.colours,
     )
 
 

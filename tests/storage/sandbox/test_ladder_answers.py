@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from storage.errors import MediaCrashed
-from storage.ladder.facts import LadderPlan, SoundRung, VideoRung
+from storage.ladder.facts import Colours, LadderPlan, SoundRung, VideoRung
 from storage.sandbox.ladder_answers import require_ladder_plan
 
 RUNG = VideoRung(
@@ -38,6 +38,7 @@ PLAN = LadderPlan(
 
 def test_a_plan_of_a_film_is_taken() -> None:
     require_ladder_plan(PLAN)
+    require_ladder_plan(replace(PLAN, colours=Colours(1, 2, 255)))
     require_ladder_plan(replace(PLAN, sounds=(SOUND, replace(SOUND, name="audio1"))))
 
 
@@ -65,6 +66,8 @@ def test_a_plan_of_a_film_is_taken() -> None:
         pytest.param({"videos": (replace(RUNG, height=1 << 15),)}, id="a huge height"),
         pytest.param({"videos": (replace(RUNG, every=0),)}, id="every no picture"),
         pytest.param({"videos": (replace(RUNG, max_bitrate=0),)}, id="no bitrate"),
+        pytest.param({"colours": Colours(1, 256, 1)}, id="no transfer"),
+        pytest.param({"colours": Colours(-1, 1, 1)}, id="no matrix"),
         pytest.param({"sounds": (replace(SOUND, name="/audio"),)}, id="a sound elsewhere"),
         pytest.param({"sounds": (SOUND, SOUND)}, id="a sound twice"),
         pytest.param({"sounds": (replace(SOUND, stream_index=-1),)}, id="no stream"),
