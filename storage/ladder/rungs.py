@@ -26,6 +26,8 @@ _OWN_RATIO = 1.2
 _HALF_RATE_SHORT_SIDE, _HALF_RATE_ABOVE = 480, 30
 # Less of a saving than this is not worth a switch, nor the disk.
 _WORTHLESS_RATIO = 0.8
+# SVT-AV1 takes no picture of 2 pixels, and one that fails would take its H.264 siblings with it.
+_LEAST_AV1_SIDE_PX = 16
 _PREFIXES: dict[VideoCodec, str] = {"h264": "v", "av1": "av"}
 
 
@@ -73,7 +75,7 @@ def choose_rungs(
     """The largest first; `is_copied`: the source's packets are the top rung in H.264."""
     rungs: list[VideoRung] = []
     for size in _sizes(source, heights, has_own=is_copied):
-        for codec in codecs:
+        for codec in codecs if size.short_side >= _LEAST_AV1_SIDE_PX else ("h264",):
             rungs.append(_rung(size, rate, codec, is_copied and size == source))
     return tuple(rungs)
 

@@ -66,6 +66,14 @@ def test_rungs_of_a_source(
     assert names(rungs) == expected
 
 
+def test_tiny_pictures_are_not_encoded_in_av1() -> None:
+    source, codecs = PictureSize(64, 16), ("h264", "av1")
+
+    rungs = choose_rungs(source, (16, 14), USUAL, is_copied=False, codecs=codecs)
+
+    assert names(rungs) == "v16:64x16 av16:64x16 v14:56x14"
+
+
 def test_each_size_in_each_codec_but_av1_is_never_copied() -> None:
     rungs = choose_rungs(PictureSize(854, 480), None, USUAL, is_copied=True, codecs=("h264", "av1"))
 
