@@ -15,7 +15,9 @@ import pytest
 
 from server.commands.tokens import mint_token
 from tests.films.lectures import Lecture, Watcher, grants_for, make_lecture, watching
+from tests.flows.players import PLAYERS
 from tests.making import copy_tree, made_once
+from tests.programs.npm import installed
 from tests.programs.web_build import built_pages
 from tests.running import SECRET, Service, free_port, printed_addresses, start, stop, wait_for
 from tests.serving import Serve, served_from
@@ -42,6 +44,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     copy_tree(made / "data", data_dir)
     with _demo(data_dir) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def player_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The players of others, for `site_of_players`."""
+    return installed(tmp_path_factory.mktemp("players"), *PLAYERS)
 
 
 def _make_demo(directory: Path) -> None:

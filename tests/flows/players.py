@@ -1,23 +1,18 @@
 """The page with the players of others, served from another origin than the service."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
 
-from tests.programs.npm import installed
-
 PLAYERS = ("hls.js@1.7.4", "dashjs@5.2.1", "shaka-player@5.2.12")
 HERE = Path(__file__).parent
 
 
 @asynccontextmanager
-async def site_of_players(directory: Path, port: int) -> AsyncIterator[str]:
-    """The address of the page; skips the test where the players cannot be had."""
-    for package in PLAYERS:
-        modules = await asyncio.to_thread(installed, package, directory)
+async def site_of_players(modules: Path, port: int) -> AsyncIterator[str]:
+    """The address of the page."""
     app = web.Application()
     app.router.add_static("/modules", modules)
     app.router.add_static("/", HERE)

@@ -150,9 +150,9 @@ async def test_the_manifest_names_indexes_of_the_same_files(lesson: Lesson) -> N
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pages(page_port: int, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+async def pages(page_port: int, player_modules: Path) -> AsyncIterator[str]:
     """The page of the players, of another origin than the service."""
-    async with site_of_players(tmp_path_factory.mktemp("players"), page_port) as url:
+    async with site_of_players(player_modules, page_port) as url:
         yield url
 
 

@@ -79,10 +79,12 @@ def serving(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lesson(
-    serving: Serve, tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int]
+    serving: Serve,
+    tmp_path_factory: pytest.TempPathFactory,
+    ports: tuple[int, int],
+    player_modules: Path,
 ) -> AsyncIterator[Lesson]:
-    directory = tmp_path_factory.mktemp("film")
-    film = directory / "film.mp4"
+    film = tmp_path_factory.mktemp("film") / "film.mp4"
     await asyncio.to_thread(write_clock_mp4, film, DURATION_S, (320, 180))
     video = await ready_video(serving, film)
     async with serving.client("ada") as ada:
@@ -92,7 +94,7 @@ async def lesson(
             within_s=LADDER_TIMEOUT_S,
         )
     async with (
-        site_of_players(directory, ports[0]) as players,
+        site_of_players(player_modules, ports[0]) as players,
         site_of_element(serving, video["id"], ports[1]) as site,
         open_chromium() as browser,
     ):

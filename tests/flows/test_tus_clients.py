@@ -31,7 +31,7 @@ Command = Callable[[str, str, Path, Path], list[str]]
 @pytest.fixture(scope="session")
 def tus_js(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Installs tus-js-client; skips the test where that fails, but never in CI."""
-    return installed(TUS_JS, tmp_path_factory.mktemp("tus-js"))
+    return installed(tmp_path_factory.mktemp("tus-js"), TUS_JS)
 
 
 @pytest.fixture(params=["tuspy", "tus-js-client"])

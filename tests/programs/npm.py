@@ -7,7 +7,7 @@ from tests.programs.registries import run_or_skip
 _INSTALL = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
 
 
-def installed(package: str, directory: Path) -> Path:
-    """Its `node_modules`; skips the test where it cannot be had, but never in CI."""
-    run_or_skip([*_INSTALL, package], directory)
+def installed(directory: Path, *packages: str) -> Path:
+    """Their `node_modules`; skips the test where they cannot be had, but never in CI."""
+    run_or_skip([*_INSTALL, *packages], directory)
     return directory / "node_modules"

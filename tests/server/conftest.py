@@ -15,7 +15,7 @@ from tests.service.takeovers import Takeover
 
 @pytest.fixture(scope="session")
 def s3rver_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return installed(S3RVER, tmp_path_factory.mktemp("s3rver"))
+    return installed(tmp_path_factory.mktemp("s3rver"), S3RVER)
 
 
 @pytest.fixture(scope="module")

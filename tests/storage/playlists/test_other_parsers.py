@@ -26,8 +26,7 @@ LABEL = "Dr. \u201dBob\u201d & <Alice> { $x}"
 @pytest.fixture(scope="session")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("readers")
-    installed("hls-parser@0.16.1", directory)
-    return installed("mp4box@2.4.1", directory)
+    return installed(directory, "hls-parser@0.16.1", "mp4box@2.4.1")
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,12 @@
 // The ladder played by hls.js: rungs, choice of quality, and addresses that follow a renewed grant.
 // Loaded only when a video has a ladder.
 
-import Hls, { type ErrorData, type HlsConfig, type Level } from "hls.js";
+import Hls, { type ErrorData, type FragBufferedData, type HlsConfig, type Level } from "hls.js";
 import { localLoader } from "../offline/local_loader.ts";
 import { ApiError } from "../service/client.ts";
 import { telling } from "./cmcd.ts";
 import type { Engine, EngineHooks, Line } from "./engine.ts";
+import { LineRecovery } from "./line_recovery.ts";
 import type { Playback } from "./playback.ts";
 import { fixedRung, highestRung, type QualityChoice, type Rung } from "./qualities.ts";
 
@@ -14,7 +15,9 @@ const CONFIG: Partial<HlsConfig> = {
   // more than the pages' policy allows.
   enableWorker: false,
   capLevelToPlayerSize: true,
+  // Else it would fetch 60 MB ahead, of slides the whole lesson. A minute lasts through a tunnel.
   maxBufferLength: 30,
+  maxMaxBufferLength: 60,
   backBufferLength: 60,
   // The first piece shown is the first one fetched: none goes ahead to measure the line.
   testBandwidth: false,
@@ -35,6 +38,7 @@ export class HlsEngine implements Engine {
   #soundUrl: string | null = null;
   #hasRecovered = false;
   #status = 0;
+  #recovery = new LineRecovery();
 
   constructor(
     video: HTMLVideoElement,
@@ -58,6 +62,7 @@ export class HlsEngine implements Engine {
     this.#hls.on(Hls.Events.FRAG_LOADED, () => {
       this.#status = 0;
     });
+    this.#hls.on(Hls.Events.FRAG_BUFFERED, (_, data) => this.#weigh(data));
     this.#hls.on(Hls.Events.ERROR, (_, data) => this.#fail(data));
     this.#hls.attachMedia(video);
     this.#hls.loadSource(url);
@@ -114,6 +119,13 @@ export class HlsEngine implements Engine {
   #apply() {
     this.#hls.autoLevelCapping = highestRung(this.#choice, this.rungs);
     this.#hls.nextLevel = fixedRung(this.#choice, this.rungs);
+  }
+
+  #weigh({ frag, stats: { loaded, loading } }: FragBufferedData) {
+    if (frag.type !== "main" || frag.sn === "initSegment") return;
+    const load = { bits: 8 * loaded, seconds: (loading.end - loading.start) / 1000 };
+    const estimate = this.#recovery.judge(load, this.#hls.bandwidthEstimate);
+    if (estimate !== null) this.#hls.bandwidthEstimate = estimate;
   }
 
   #fail({ fatal, type, details, response }: ErrorData) {
