@@ -7,15 +7,18 @@ are looked at again for two minutes. Until then the id is kept sealed.
 import logging
 import secrets
 from datetime import UTC, datetime
+from uuid import UUID
 
 from db.pool import Database
 from db.privacy import erasures, personal_rows
 from db.privacy.erasures import Erasure
 from db.uploads import uploads
+from db.videos import videos
 from events.errors import OUTAGES
 from events.insight.folding import settle
 from events.log import log
-from events.log.types import EnrollmentChanged
+from events.log.snapshots import video_event
+from events.log.types import EnrollmentChanged, VideoUpdated
 from events.privacy.pseudonyms import ERASED_PREFIX, Pseudonyms
 from events.privacy.sealed_people import SealedPeople
 from storage.tasks import Periodic
@@ -71,9 +74,22 @@ class Erasures:
         # Another name each time: no row can have it already.
         name = ERASED_PREFIX + secrets.token_hex(8)
         has_uploaded = await personal_rows.has_uploaded(self._database, user_id)
+        if has_uploaded:
+            await self._rename_uploads(user_id, name)
         await personal_rows.erase(self._database, user_id, name)
         if has_uploaded:
             await personal_rows.rename_in_copies(self._database, user_id, name)
+
+    async def _rename_uploads(self, user_id: str, name: str) -> None:
+        """With an event of each video: whoever keeps its facts, in memory or Redis, reads anew."""
+        ids: list[UUID] | None = None
+        while ids is None or ids:
+            async with self._database.transaction() as transaction:
+                ids = await personal_rows.rename_uploads(transaction, user_id, name)
+                found = [await videos.get(transaction, video_id) for video_id in ids]
+                events = [video_event(VideoUpdated, video, name) for video in found if video]
+                if events:
+                    await log.append(transaction, events)
 
     async def _withdraw(self, user_id: str) -> None:
         name, sealed = self._pseudonyms.after_erasure(user_id), self._people.seal(user_id)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from db.pool import Database, Queries, Row, Transaction
 from db.privacy.personal_columns import PERSONAL_COLUMNS, Erasing, PersonalColumn
@@ -57,6 +58,12 @@ HAS_UPLOADED = """
 SELECT EXISTS (SELECT FROM videos WHERE uploaded_by = %(user_id)s) OR EXISTS (
     SELECT FROM event_log WHERE user_id = %(user_id)s AND type LIKE 'video.%%'
 ) AS has_uploaded
+"""
+
+RENAME_UPLOADS = """
+UPDATE videos SET uploaded_by = %(name)s
+WHERE id IN (SELECT id FROM videos WHERE uploaded_by = %(user_id)s LIMIT %(limit)s)
+RETURNING id
 """
 
 # `uploaded_by` in the copies of a video that its events carry.
@@ -137,6 +144,13 @@ async def has_uploaded(queries: Queries, user_id: str) -> bool:
     """True if copies of a video in events may name the person; ask before `erase`."""
     row = await queries.fetch_one(HAS_UPLOADED, {"user_id": user_id})
     return bool(row and row.has_uploaded)
+
+
+async def rename_uploads(transaction: Transaction, user_id: str, name: str) -> list[UUID]:
+    """Rename the uploader of some of the person's videos; none when all are renamed."""
+    parameters = {"user_id": user_id, "name": name, "limit": ROWS_AT_ONCE}
+    rows = await transaction.fetch_all(RENAME_UPLOADS, parameters)
+    return [UUID(str(row.id)) for row in rows]
 
 
 async def rename_in_copies(database: Database, user_id: str, name: str) -> None:

@@ -248,6 +248,12 @@ _DELIVERY = (
         reason="uploads and videos have no index of their uploader; once for each erasure",
     ),
     Call(
+        personal_rows.rename_uploads,
+        ("u7", "erased-1"),
+        most_rows=12_500,
+        reason="videos have no index of their uploader; once for each erasure",
+    ),
+    Call(
         personal_rows.has_uploaded,
         ("u7",),
         most_rows=12_500,

@@ -15,6 +15,8 @@ from handlers import keys
 from server.logs import configure_logging
 from tests.handlers.privacy.life import WHO, lead_a_life
 from tests.handlers.watching import settled
+from tests.programs.redis_server import running_redis
+from tests.waiting import wait_until
 from tests.wire import connected
 
 TABLES = """
@@ -112,6 +114,30 @@ async def test_an_erased_person_is_nowhere(lived: Any, dsn: str) -> None:
     assert await service.rows("SELECT sum(watched_s) FROM progress") == totals
     lecture = await service.ask("root", "GET", f"videos/{life['lecture']}")
     assert lecture.json["uploaded_by"].startswith("erased-")
+
+
+async def test_what_is_kept_hot_of_videos_names_no_erased_uploader(
+    start_service: Any, mp4: Path, tmp_path: Path
+) -> None:
+    """Two processes have the video and its course in memory, and in a Redis."""
+    with running_redis(tmp_path) as redis:
+        here = await start_service(REDIS_URL=redis.url)
+        life = await lead_a_life(here, mp4)
+        there = await start_service(REDIS_URL=redis.url)
+        paths = ("courses/c2", f"videos/{life['lecture']}")
+
+        async def naming(service: Any) -> list[str]:
+            answers = [await service.ask("root", "GET", path) for path in paths]
+            return [
+                path for path, one in zip(paths, answers, strict=True) if WHO.encode() in one.body
+            ]
+
+        assert await naming(here) == await naming(there) == list(paths)
+
+        assert (await here.ask("root", "DELETE", f"users/{WHO}/data")).said == "204"
+
+        assert await naming(here) == []
+        await wait_until(lambda: naming(there), lambda found: found == [])
 
 
 async def test_erasing_leaves_everybody_else_as_they_were(lived: Any, dsn: str) -> None:
