@@ -347,6 +347,7 @@ async def test_the_operator_sees_the_server_live(taught: Taught) -> None:
     await expect(page.get_by_text("The service is in order")).to_be_visible()
     problem = page.get_by_role("row", name="Lens grinding")
     await expect(problem).to_contain_text("The file is damaged at 0:12.")
+    await expect(problem).to_contain_text("Copy it from the camera again")
     storage = page.get_by_role("row", name="Introduction to Optics")
     await expect(storage).to_contain_text("MB")
     await page.get_by_text("30 days", exact=True).click()

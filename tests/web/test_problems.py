@@ -1,4 +1,4 @@
-"""Every error that the service can give is a sentence in the player."""
+"""Every error of the service is a sentence in the player, every failure of a file one in lists."""
 
 import re
 
@@ -9,6 +9,9 @@ from tests.programs.web_build import WEB
 TEXTS = (WEB / "src" / "texts" / "player" / "en.ts").read_text()
 TABLE = TEXTS.partition("\n  problems: {")[2].partition("\n  },")[0]
 SAID = set(re.findall(r'^    "?([a-z-]+)"?: \{', TABLE, re.MULTILINE))
+
+FAILURES = (WEB / "src" / "courses" / "failure.ts").read_text()
+REASONS = set(re.findall(r'^  "?([a-z-]+)"?: "', FAILURES, re.MULTILINE))
 
 
 def _codes(family: type) -> set[str]:
@@ -23,3 +26,7 @@ def test_every_code_of_a_refusal_has_its_sentence() -> None:
 
 def test_the_codes_of_storage_reach_clients_as_those() -> None:
     assert {"undecodable", "no-video", "too-complex"} <= _codes(StorageError) & SAID
+
+
+def test_every_code_of_a_failed_file_has_its_sentence() -> None:
+    assert _codes(StorageError) | {"internal"} == REASONS

@@ -50,11 +50,12 @@ describe("a lesson", () => {
 
   it("that is prepared says how far, one that failed says why", () => {
     const preparing = lesson("v", null, { status: "processing", processing_ratio: 0.4 });
-    const failure = { code: "no-video", detail: "The file holds no video." };
-    const failed = lesson("v", null, { status: "failed", failure });
-    expect([preparing, failed].map(describeLesson)).toEqual([
+    const failed = (code: string) =>
+      lesson("v", null, { status: "failed", failure: { code, detail: "Said by the server." } });
+    expect([preparing, failed("no-video"), failed("newer")].map(describeLesson)).toEqual([
       "Being prepared, 40%",
-      "The file holds no video.",
+      "The file holds sound alone. Export it with a picture.",
+      "Said by the server.",
     ]);
   });
 });

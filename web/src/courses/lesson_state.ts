@@ -4,6 +4,7 @@ import { clock } from "../browser/elements.ts";
 import { resumePlace } from "../playback/resume.ts";
 import type { Lesson } from "../service/answers.ts";
 import { percent, text } from "../texts/texts.ts";
+import { failureInWords } from "./failure.ts";
 
 export const STANDINGS = ["fresh", "active", "done"] as const;
 /** Of a viewer in a lesson. */
@@ -24,7 +25,7 @@ export function describe(lesson: Lesson): string {
   const { status, failure, progress, duration } = lesson;
   if (status === "processing")
     return text("lesson.preparing", { share: percent(lesson.processing_ratio) });
-  if (status === "failed") return failure?.detail ?? text("lesson.failed");
+  if (status === "failed") return failure ? failureInWords(failure) : text("lesson.failed");
   const standing = standingOf(lesson);
   if (standing === "done") return text("lesson.completed");
   if (standing === "fresh") return text("lesson.fresh");

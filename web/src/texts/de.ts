@@ -69,6 +69,19 @@ export const de: Catalogue = {
     at: "Bei {time}",
     preparing: "Wird vorbereitet, {share}",
     failed: "Diese Datei konnte nicht vorbereitet werden.",
+    failures: {
+      unsupportedFormat:
+        "Das ist kein Videoformat, das der Server kennt. Exportieren Sie es als MP4 und fügen Sie es erneut hinzu.",
+      undecodable:
+        "Die Datei ist beschädigt oder unvollständig. Kopieren Sie sie noch einmal von der Kamera, oder exportieren Sie sie neu.",
+      noVideo: "Die Datei enthält nur Ton. Exportieren Sie sie mit Bild.",
+      tooComplex:
+        "Das Bild ist größer oder der Film länger, als erlaubt ist. Exportieren Sie ihn kleiner.",
+      timedOut:
+        "Die Datei vorzubereiten hat zu lange gedauert. Exportieren Sie sie als MP4, oder kleiner.",
+      outOfSpace: "Auf dem Server war kein Platz mehr. Fragen Sie den Betreiber.",
+      internal: "Der Server konnte diese Datei nicht vorbereiten. Fragen Sie den Betreiber.",
+    },
     progress: "Gesehen: {share}",
     preparation: "Vorbereitung: {share}",
   },
@@ -467,13 +480,6 @@ export const de: Catalogue = {
         "Die Datei ist größer, als der Server erlaubt. Exportieren Sie sie kleiner, oder fragen Sie den Betreiber.",
       overQuota:
         "Auf dem Server ist kein Platz mehr. Löschen Sie Lektionen, die niemand braucht, oder fragen Sie den Betreiber.",
-      unsupportedFormat:
-        "Das ist kein Videoformat, das der Server kennt. Exportieren Sie es als MP4 und fügen Sie es erneut hinzu.",
-      undecodable:
-        "Die Datei ist beschädigt oder unvollständig. Kopieren Sie sie noch einmal von der Kamera, oder exportieren Sie sie neu.",
-      noVideo: "Die Datei enthält nur Ton. Exportieren Sie sie mit Bild.",
-      tooComplex:
-        "Das Bild ist größer oder der Film länger, als erlaubt ist. Exportieren Sie ihn kleiner.",
       empty: "Die Datei ist leer. Kopieren Sie sie noch einmal von der Kamera.",
       signIn:
         "Ihre Anmeldung ist abgelaufen. Melden Sie sich erneut an: der Upload geht dort weiter, wo er war.",

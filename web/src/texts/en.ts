@@ -70,6 +70,17 @@ export const en = {
     at: "At {time}",
     preparing: "Being prepared, {share}",
     failed: "This file could not be prepared.",
+    failures: {
+      unsupportedFormat:
+        "This is no video format that the server knows. Export it as MP4 and add it again.",
+      undecodable:
+        "The file is damaged or incomplete. Copy it from the camera again, or export it anew.",
+      noVideo: "The file holds sound alone. Export it with a picture.",
+      tooComplex: "The picture is larger, or the film longer, than is allowed. Export it smaller.",
+      timedOut: "Preparing the file took too long. Export it as MP4, or smaller.",
+      outOfSpace: "There was no room left on the server. Ask whoever runs this service.",
+      internal: "The server failed to prepare this file. Ask whoever runs this service.",
+    },
     progress: "Seen: {share}",
     preparation: "Preparation: {share}",
   },
@@ -440,12 +451,6 @@ export const en = {
         "The file is larger than the server allows. Export it smaller, or ask whoever runs this service.",
       overQuota:
         "There is no room left on the server. Delete lessons that nobody needs, or ask whoever runs this service.",
-      unsupportedFormat:
-        "This is no video format that the server knows. Export it as MP4 and add it again.",
-      undecodable:
-        "The file is damaged or incomplete. Copy it from the camera again, or export it anew.",
-      noVideo: "The file holds sound alone. Export it with a picture.",
-      tooComplex: "The picture is larger, or the film longer, than is allowed. Export it smaller.",
       empty: "The file is empty. Copy it from the camera again.",
       signIn: "Your sign-in has ended. Sign in again: the upload goes on where it was.",
       notAllowed: "You may no longer add lessons to this course. Ask whoever runs it.",

@@ -1,5 +1,6 @@
 // What went wrong and is still so, with the way to each thing.
 
+import { sentenceOf } from "../../courses/failure.ts";
 import { EmptyState } from "../../design/states.tsx";
 import { dateTime, text } from "../../texts/texts.ts";
 import type { Problem } from "../service/figures.ts";
@@ -47,13 +48,31 @@ function Rows({ problems }: { problems: readonly Problem[] }) {
                   {text(`dashboard.problems.kinds.${problem.kind}`, { count: problem.count })}
                 </span>
               </th>
-              <td>{problem.detail ?? problem.code}</td>
+              <td>
+                <Reason problem={problem} />
+              </td>
               <td class="wide-only quiet">{problem.at ? dateTime(problem.at) : "–"}</td>
             </tr>
           ))}
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** In the language of the page, and what the server itself says of it. */
+function Reason({ problem: { code, detail } }: { problem: Problem }) {
+  const sentence = code && sentenceOf(code);
+  if (!sentence) return <>{detail ?? code}</>;
+  return (
+    <>
+      {sentence}
+      {detail && (
+        <span class="quiet problems__kind" lang="en">
+          {detail}
+        </span>
+      )}
+    </>
   );
 }
 

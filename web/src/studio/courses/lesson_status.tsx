@@ -1,9 +1,9 @@
 // How far the preparation of a lesson is: the film itself, then its further qualities.
 
+import { failureInWords } from "../../courses/failure.ts";
 import { Chip } from "../../design/chip.tsx";
 import { percent, text } from "../../texts/texts.ts";
 import type { Lesson, Rendition } from "../service/answers.ts";
-import { troubleInWords } from "../uploads/words.ts";
 
 export function LessonStatus({ lesson }: { lesson: Lesson }) {
   const { status, processing_ratio: ratio, failure } = lesson;
@@ -19,7 +19,7 @@ export function LessonStatus({ lesson }: { lesson: Lesson }) {
         <Chip kind="failed" icon="alert">
           {text("studio.status.failed")}
         </Chip>
-        {failure && <p class="lesson__failure">{troubleInWords(failure)}</p>}
+        {failure && <p class="lesson__failure">{failureInWords(failure)}</p>}
       </>
     );
   const isSharper = (lesson.renditions ?? []).some(isUnfinished);

@@ -1,5 +1,6 @@
 // The state of an upload as a sentence, with the way out where it stands still.
 
+import { sentenceOf } from "../../courses/failure.ts";
 import { bytes, percent, text } from "../../texts/texts.ts";
 import { type Job, ratioOf, type Trouble } from "./job.ts";
 
@@ -8,10 +9,6 @@ const SENTENCES = {
   "file-changed": "fileChanged",
   "too-large": "tooLarge",
   "over-quota": "overQuota",
-  "unsupported-format": "unsupportedFormat",
-  undecodable: "undecodable",
-  "no-video": "noVideo",
-  "too-complex": "tooComplex",
   empty: "empty",
   "invalid-token": "signIn",
   "not-allowed": "notAllowed",
@@ -22,7 +19,8 @@ const SENTENCES = {
 export function troubleInWords({ code, detail }: Trouble, share = ""): string {
   if (code === "file-gone") return text("studio.trouble.fileGone", { share });
   const known = SENTENCES[code as keyof typeof SENTENCES];
-  return known ? text(`studio.trouble.${known}`) : text("studio.trouble.unknown", { detail });
+  if (known) return text(`studio.trouble.${known}`);
+  return sentenceOf(code) ?? text("studio.trouble.unknown", { detail });
 }
 
 export function stateInWords(job: Job): string {
