@@ -169,6 +169,25 @@ async def test_a_long_list_of_people_leaves_its_buttons_in_sight(studio: Studio)
     await expect(page.get_by_role("button", name="Enrol 60 people")).to_be_in_viewport(ratio=1)
 
 
+async def test_nobody_is_said_not_to_have_watched_before_it_is_known(studio: Studio) -> None:
+    await studio.furnish("slow", "Slow", tess="instructor", ada="student")
+    lesson = await studio.lesson("slow")
+    page = await studio.open("tess", f"/studio/videos/{lesson['id']}?view=file")
+    is_to_come = asyncio.Event()
+
+    async def wait(route: Route) -> None:
+        await is_to_come.wait()
+        await route.continue_()
+
+    await page.route("**/courses/slow/progress?*", wait)
+    await page.get_by_role("tab", name="Who watched").click()
+    await expect(page.get_by_text("0 rows loaded")).to_be_visible()
+    await expect(page.locator(".details")).to_have_text("ada")
+    is_to_come.set()
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    await expect(page.locator(".details")).to_contain_text("Not started")
+
+
 async def test_a_withdrawal_leaves_the_focus_at_the_list(studio: Studio) -> None:
     await studio.furnish("left", "Left", tess="instructor", ada="student", bob="student")
     page = await studio.open("tess", "/studio/courses/left?view=people")

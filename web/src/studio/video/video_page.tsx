@@ -170,7 +170,7 @@ function View({ view, lesson, preview, show, load, remove }: ViewProps) {
 }
 
 function Viewers({ lesson }: { lesson: Lesson }) {
-  const { table, enrolled, error, load } = useWatched(lesson.course_id);
-  if (error) return <LoadingFailed error={error} onRetry={load} />;
-  return <LessonViewers table={table} enrolled={enrolled} videoId={lesson.id} />;
+  const watched = useWatched(lesson.course_id);
+  if (watched.error) return <LoadingFailed error={watched.error} onRetry={watched.load} />;
+  return <LessonViewers watched={watched} videoId={lesson.id} />;
 }

@@ -5,23 +5,24 @@ import { TextField } from "../../design/field.tsx";
 import { Pager, usePages } from "../../design/pager.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { text } from "../../texts/texts.ts";
-import type { Enrollment } from "../service/answers.ts";
 import { CellView } from "./cell_view.tsx";
-import { sortedStudents, type WatchTable } from "./watch_table.ts";
+import { LoadingChip } from "./loading_chip.tsx";
+import type { Watched } from "./use_watched.ts";
+import { sortedStudents } from "./watch_table.ts";
 
 interface LessonViewersProps {
-  table: WatchTable;
-  enrolled: readonly Enrollment[];
+  watched: Watched;
   videoId: string;
 }
 
-export function LessonViewers({ table, enrolled, videoId }: LessonViewersProps) {
+export function LessonViewers({ watched, videoId }: LessonViewersProps) {
+  const { table, enrolled, loading } = watched;
   const [wanted, setWanted] = useState("");
   void table.version.value;
   const students = sortedStudents(table.students(enrolled, []), "name");
   const words = wanted.trim().toLowerCase();
   const pages = usePages(students.filter(({ userId }) => userId.toLowerCase().includes(words)));
-  if (!students.length)
+  if (!students.length && loading === null)
     return (
       <EmptyState icon="people" title={text("studio.watched.empty")}>
         {text("studio.watched.emptyText")}
@@ -29,14 +30,18 @@ export function LessonViewers({ table, enrolled, videoId }: LessonViewersProps) 
     );
   return (
     <>
+      <LoadingChip watched={watched} />
       <TextField label={text("studio.watched.search")} value={wanted} onInput={setWanted} />
       <ul class="details">
-        {pages.shown.map(({ userId }) => (
-          <li key={userId}>
-            <span>{userId}</span>
-            <CellView cell={table.cell(userId, videoId)} />
-          </li>
-        ))}
+        {pages.shown.map(({ userId }) => {
+          const cell = table.cell(userId, videoId);
+          return (
+            <li key={userId}>
+              <span>{userId}</span>
+              {(cell || loading === null) && <CellView cell={cell} />}
+            </li>
+          );
+        })}
       </ul>
       <Pager pages={pages} />
     </>

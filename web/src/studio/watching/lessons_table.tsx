@@ -12,7 +12,8 @@ import { LessonViewers } from "./lesson_viewers.tsx";
 import type { WatchedListProps } from "./students_table.tsx";
 import type { LessonRow } from "./watch_table.ts";
 
-export function LessonsTable({ table, enrolled, lessons }: WatchedListProps) {
+export function LessonsTable({ watched, lessons }: WatchedListProps) {
+  const { table, enrolled } = watched;
   const [wanted, setWanted] = useState("");
   const [detailed, setDetailed] = useState<Lesson | null>(null);
   const version = table.version.value;
@@ -36,7 +37,7 @@ export function LessonsTable({ table, enrolled, lessons }: WatchedListProps) {
       <Pager pages={pages} />
       {detailed && (
         <Dialog title={detailed.title} isWide onClose={() => setDetailed(null)}>
-          <LessonViewers table={table} enrolled={enrolled} videoId={detailed.id} />
+          <LessonViewers watched={watched} videoId={detailed.id} />
         </Dialog>
       )}
     </>

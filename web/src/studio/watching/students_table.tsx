@@ -7,8 +7,9 @@ import { Pager, usePages } from "../../design/pager.tsx";
 import { Share } from "../../design/share.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { dateTime, text } from "../../texts/texts.ts";
-import type { Enrollment, Lesson } from "../service/answers.ts";
+import type { Lesson } from "../service/answers.ts";
 import { CellView } from "./cell_view.tsx";
+import type { Watched } from "./use_watched.ts";
 import {
   type StudentOrder,
   type StudentRow,
@@ -19,12 +20,12 @@ import {
 const ORDERS: readonly StudentOrder[] = ["name", "ratio", "seen"];
 
 export interface WatchedListProps {
-  table: WatchTable;
-  enrolled: readonly Enrollment[];
+  watched: Watched;
   lessons: readonly Lesson[];
 }
 
-export function StudentsTable({ table, enrolled, lessons }: WatchedListProps) {
+export function StudentsTable({ watched, lessons }: WatchedListProps) {
+  const { table, enrolled, loading } = watched;
   const [wanted, setWanted] = useState("");
   const [order, setOrder] = useState<StudentOrder>("name");
   const [detailed, setDetailed] = useState<string | null>(null);
@@ -60,7 +61,7 @@ export function StudentsTable({ table, enrolled, lessons }: WatchedListProps) {
       {rows.length ? (
         <Rows rows={pages.shown} lessons={lessons} show={setDetailed} />
       ) : (
-        <EmptyState icon="search" title={text("studio.watched.noMatch")} />
+        loading === null && <EmptyState icon="search" title={text("studio.watched.noMatch")} />
       )}
       <Pager pages={pages} />
       {detailed !== null && (

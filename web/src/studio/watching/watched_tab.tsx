@@ -3,7 +3,6 @@
 import { useMemo, useState } from "preact/hooks";
 import { saveFile } from "../../browser/downloads.ts";
 import { Button } from "../../design/button.tsx";
-import { Chip } from "../../design/chip.tsx";
 import { Choice } from "../../design/choice.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { EmptyState, ErrorState } from "../../design/states.tsx";
@@ -11,9 +10,10 @@ import { text } from "../../texts/texts.ts";
 import type { CourseModel } from "../courses/course_model.ts";
 import { inWords } from "../parts/failures.ts";
 import { LessonsTable } from "./lessons_table.tsx";
+import { LoadingChip } from "./loading_chip.tsx";
 import { progressCsv } from "./progress_csv.ts";
 import { StudentsTable } from "./students_table.tsx";
-import { useWatched, type Watched } from "./use_watched.ts";
+import { useWatched } from "./use_watched.ts";
 
 const VIEWS = ["byStudent", "byLesson"] as const;
 
@@ -58,15 +58,10 @@ export function WatchedTab({ model, courseId }: { model: CourseModel; courseId: 
         </Button>
       </div>
       {view === "byStudent" ? (
-        <StudentsTable table={table} enrolled={enrolled} lessons={lessons} />
+        <StudentsTable watched={watched} lessons={lessons} />
       ) : (
-        <LessonsTable table={table} enrolled={enrolled} lessons={lessons} />
+        <LessonsTable watched={watched} lessons={lessons} />
       )}
     </>
   );
-}
-
-function LoadingChip({ watched: { loading } }: { watched: Watched }) {
-  if (loading === null) return <Chip kind="ready">{text("studio.watched.live")}</Chip>;
-  return <Chip kind="waiting">{text("studio.watched.loading", { count: loading })}</Chip>;
 }
