@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
@@ -52,6 +52,31 @@ def adopt_asset(paths: StoragePaths, temp: Path, course_id: str, video_id: UUID,
         os.replace(temp, target)
         fsync_dir(target.parent)
     return target
+
+
+def flush_files(temps: Iterable[Path]) -> None:
+    """Bring finished files to the disk, which may take long; `adopt_flushed` then takes moments.
+
+    Raises: as `adopt_asset`.
+    """
+    with wrap_os_errors():
+        for temp in temps:
+            fsync_own_file(temp)
+
+
+def adopt_flushed(
+    paths: StoragePaths, files: Iterable[tuple[Path, str]], course_id: str, video_id: UUID
+) -> None:
+    """Publish files that are on the disk, each under its name, in their order.
+
+    Raises: as `adopt_asset`.
+    """
+    paths.check()
+    with wrap_os_errors():
+        _make_video_dir(paths, course_id, video_id)
+        for temp, name in files:
+            os.replace(temp, paths.asset(course_id, video_id, name))
+        fsync_dir(paths.video_dir(course_id, video_id))
 
 
 def publish_partial(

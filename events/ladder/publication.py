@@ -1,4 +1,7 @@
-"""Publication of a ladder: its files, then all rows in one transaction.
+"""Publication of a ladder: its rows and its files, in one transaction.
+
+The rows come first: they hold off the sweep of superseded files, which may be about to remove one
+of the same name. The files are flushed before, so that nobody waits long for the video's lock.
 
 Files are named by their content, so that those of an earlier ladder, or with other captions, stay
 beside the new ones: whoever plays goes on with the names that it has. They are superseded, and go
@@ -30,7 +33,7 @@ from storage.ladder.facts import LadderPlan, VideoRung
 from storage.ladder.rungs import worthwhile
 from storage.paths import StoragePaths, asset_name
 from storage.playlists.bitrates import average_bitrate
-from storage.videos import adopt_asset, remove_asset
+from storage.videos import adopt_flushed, flush_files, remove_asset
 
 
 class LadderPublication:
@@ -100,18 +103,22 @@ class LadderPublication:
     async def _placed(
         self, video: Video, ladder: LadderRow, files: Sequence[NamedFile]
     ) -> AsyncIterator[Transaction]:
-        """Puts the files in place; yields the transaction that records them.
+        """Yields the transaction that records the files, then puts them in place.
 
         Raises: NoLongerWanted, leaving no file behind.
         """
-        names = await SHARED_DISK.run_to_its_end(self._place, video, files)
+        await SHARED_DISK.run_to_its_end(flush_files, [file.path for file in files])
+        named = [(file.path, file.row.file_name) for file in files]
         try:
             async with still_wanted(self._database, ladder) as transaction:
                 yield transaction
+                await SHARED_DISK.run_to_its_end(
+                    adopt_flushed, self._storage, named, video.course_id, video.id
+                )
                 await processing.touch(transaction, video.id)
                 await append_updated(transaction, video.id)
         finally:
-            await self._discard_unnamed(video, names)
+            await self._discard_unnamed(video, [name for _, name in named])
 
     async def _kept(self, video: Video, ladder: LadderRow) -> list[ListedRung]:
         """The published rungs that the new ones fit."""
@@ -133,12 +140,6 @@ class LadderPublication:
             return []
         captions = await text_tracks.list_captions(self._database, video.id)
         return await SHARED_DISK.run(write_playlists, listed, captions, directory)
-
-    def _place(self, video: Video, files: Sequence[NamedFile]) -> list[str]:
-        """Puts the files in place, in their order. Blocks."""
-        for file in files:
-            adopt_asset(self._storage, file.path, video.course_id, video.id, file.row.file_name)
-        return [file.row.file_name for file in files]
 
     async def _discard_unnamed(self, video: Video, names: Sequence[str]) -> None:
         """Removes files that no row names: they are no longer wanted."""

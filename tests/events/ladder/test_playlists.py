@@ -14,6 +14,12 @@ HOUR_S = 3600.0
 CUES = "WEBVTT\n\n00:00.000 --> 00:02.000\nHello\n"
 
 
+async def delete_captions(studio: Studio, video_id: UUID, language: str) -> None:
+    async with studio.database.transaction() as transaction:
+        await text_tracks.delete(transaction, video_id, TrackName("captions", language))
+        await queue.enqueue_playlists(transaction, video_id)
+
+
 async def put_captions(studio: Studio, video_id: UUID, language: str, content: str) -> None:
     digest = hashlib.sha256(content.encode()).hexdigest()
     async with studio.database.transaction() as transaction:
@@ -88,9 +94,7 @@ async def test_playlists_with_the_captions_of_before_are_current_again(studio: S
     name = (await studio.video(video_id)).hls_file_name
     await put_captions(studio, video_id, "de", CUES)
     await studio.run_jobs()
-    async with studio.database.transaction() as transaction:
-        await text_tracks.delete(transaction, video_id, TrackName("captions", "de"))
-        await queue.enqueue_playlists(transaction, video_id)
+    await delete_captions(studio, video_id, "de")
     await studio.run_jobs()
     await grow_older(studio, 3 * HOUR_S)
     await sweep(studio.database, studio.storage, grant_ttl_s=HOUR_S)
