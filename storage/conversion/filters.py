@@ -8,6 +8,7 @@ filters are then built anew, and what comes out stays as it was. For sandboxed c
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from av.audio.frame import AudioFrame
@@ -97,6 +98,7 @@ class SoundFilter:
         self._target = f"sample_fmts={sample_format}:channel_layouts={layout}:sample_rates={rate}"
         self._source: tuple[Any, ...] = ()
         self._graph: Graph | None = None
+        self._stop_s = Fraction(0)
 
     def __call__(self, frame: AudioFrame) -> Iterator[AudioFrame]:
         """Raises: av.FFmpegError."""
@@ -106,14 +108,20 @@ class SoundFilter:
             self._graph, self._source = self._build(frame), source
         assert self._graph is not None
         self._graph.push(frame)
-        yield from _pull_all(self._graph)
+        yield from self._pull_all(self._graph)
 
     def flush(self) -> Iterator[AudioFrame]:
         """Yields the frames that were held back."""
         if self._graph is not None:
             self._graph.push(None)
-            yield from _pull_all(self._graph)
+            yield from self._pull_all(self._graph)
             self._graph = None
+
+    def _pull_all(self, graph: Graph) -> Iterator[AudioFrame]:
+        for frame in _pull_all(graph):
+            assert frame.pts is not None
+            self._stop_s = Fraction(frame.pts + frame.samples, frame.sample_rate)
+            yield frame
 
     def _build(self, frame: AudioFrame) -> Graph:
         graph = Graph()
@@ -123,9 +131,9 @@ class SoundFilter:
             layout=frame.layout.name,
             time_base=frame.time_base,
         )
-        steady = f"async=1:min_hard_comp={_MOST_ADRIFT_S}"
-        if not self._source:
-            steady += ":first_pts=0"
+        # Joined sounds may overlap: what another format brings follows what came out.
+        first_pts = ceil(self._stop_s * frame.sample_rate)
+        steady = f"async=1:min_hard_comp={_MOST_ADRIFT_S}:first_pts={first_pts}"
         return link_filters(
             graph, source, [("aresample", steady), ("aformat", self._target), ("abuffersink", None)]
         )

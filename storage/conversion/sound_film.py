@@ -23,7 +23,7 @@ from storage.media.demux import decode_packet, open_media, wrap_media_errors
 from storage.media.facts import MediaLimits, Probe
 from storage.media.probe import require_duration, require_streams, scan_duration_s, sound_codec
 from storage.media.stream_choice import choose_sounds
-from storage.remux.copied_track import AnyPacket, start_of
+from storage.remux.copied_track import AnyPacket, mux, start_of
 from storage.remux.packet_copy import MUXERS, verify
 
 _KEYFRAME_EVERY = 60  # pictures, and seconds
@@ -77,8 +77,13 @@ def make_sound_film(
     duration_s: float,
     max_pixels: int,
     report: Callable[[float], None],
+    *,
+    anew: bool = False,
 ) -> None:
-    """Write `target`. Raises: NoVideo, Undecodable, TooComplex, FileMissing, StorageFull."""
+    """Write `target`; `anew` copies no sound.
+
+    Raises: CannotCopy unless `anew`, NoVideo, Undecodable, TooComplex, FileMissing, StorageFull.
+    """
     with open_media(path, source) as media:
         poster = make_poster(media, max_pixels)
     muxer, options = MUXERS[made]
@@ -88,7 +93,7 @@ def make_sound_film(
         av.open(f"file:{target}", "w", format=muxer, options=options) as out,
     ):
         picture = _PosterTrack(out, CODINGS[made], poster)
-        sounds = sound_tracks(media, out, made)
+        sounds = sound_tracks(media, out, made, anew=anew)
         if not sounds:
             raise NoVideo
         _carry_over(media, out, picture, sounds, duration_s, report)
@@ -109,18 +114,13 @@ def _carry_over(
             begins_s = packet.dts * packet.time_base - start_s
             stop_s = max(stop_s, begins_s + (packet.duration or 0) * packet.time_base)
             report(float(begins_s) / duration_s)
-            _mux(out, picture.until(begins_s))
-        _mux(out, sounds[packet.stream.index].convert(packet))
-    _mux(out, picture.end_at(stop_s))
+            mux(out, picture.until(begins_s))
+        mux(out, sounds[packet.stream.index].convert(packet))
+    mux(out, picture.end_at(stop_s))
     for track in sounds.values():
-        _mux(out, track.flush())
+        mux(out, track.flush())
     if not any(track.has_content for track in sounds.values()):
         raise Undecodable("no sound could be decoded")
-
-
-def _mux(out: OutputContainer, packets: Iterator[AnyPacket]) -> None:
-    for packet in packets:
-        out.mux(packet)
 
 
 class _PosterTrack:

@@ -5,6 +5,7 @@ others. What browsers do not show is left out: data, subtitles, cover pictures.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
@@ -23,7 +24,7 @@ from storage.media.orientation import UPRIGHT, orientation_of
 from storage.media.playable import is_video_playable
 from storage.media.probe import look
 from storage.mp4.movie import read_movie
-from storage.remux.copied_track import CopiedTrack, start_of
+from storage.remux.copied_track import CannotCopy, CopiedTrack, mux, start_of
 from storage.remux.mp4_plan import cuts_something_off
 from storage.remux.packet_copy import MUXERS, verify
 from storage.remux.stream_marks import carry_marks, carry_title
@@ -47,11 +48,32 @@ def transcode(
 
     Raises: Undecodable, NoVideo, TooComplex, FileMissing, StorageFull.
     """
+    make = partial(_make, path, source, target, targets, duration_s, max_pixels, report)
+    try:
+        return make(anew=anew)
+    except CannotCopy:
+        if anew:
+            raise
+        return make(anew=True)
+
+
+def _make(
+    path: Path,
+    source: SourceFormat,
+    target: Path,
+    targets: list[Container],
+    duration_s: float,
+    max_pixels: int,
+    report: Report,
+    *,
+    anew: bool,
+) -> Container:
+    """Raises: CannotCopy unless `anew`, and as `transcode`."""
     try:
         first, facts = _first_look(path, source, max_pixels)
     except NoVideo:
         made = "mp4" if "mp4" in targets else targets[0]
-        make_sound_film(path, source, target, made, duration_s, max_pixels, report)
+        make_sound_film(path, source, target, made, duration_s, max_pixels, report, anew=anew)
         return made
     home = TRAITS[source].container
     may_stay = home in targets and is_video_playable(home, facts)
@@ -132,11 +154,9 @@ def _carry_over(
     for packet in media.demux([media.streams[index] for index in tracks]):
         if packet.dts is not None:
             report(float(packet.dts * packet.time_base) / duration_s)
-        for ready in tracks[packet.stream.index].convert(packet):
-            out.mux(ready)
+        mux(out, tracks[packet.stream.index].convert(packet))
     for track in tracks.values():
-        for ready in track.flush():
-            out.mux(ready)
+        mux(out, track.flush())
     picture, *_ = tracks.values()
     if not picture.has_content:
         raise Undecodable("no picture could be decoded")

@@ -20,7 +20,8 @@ from tests.films.hostile_files import mutated
 from tests.storage.batch_child import BATCH_CHILD, Batch, Outcome
 from tests.storage.containers.test_completeness import AS_LONG_AS_THEY_ARE, KINDS
 
-MUTANTS, BATCH_FILES = (5000, 100) if os.environ.get("FULL") else (100, 100)
+IS_FULL = bool(os.environ.get("FULL"))
+MUTANTS, BATCH_FILES = (5000, 100) if IS_FULL else (100, 100)
 ALLOWED = ["mp4", "webm", "mov", "mkv", "avi", "ts", "mpg", "wmv", "flv", "mxf", "ogv", "audio"]
 CLIPS: dict[str, dict[str, Any]] = {
     **KINDS,
@@ -32,6 +33,7 @@ HANGS = {MediaTimedOut.__name__, MediaInterrupted.__name__}
 UNFINISHED = (MediaCrashed, MediaTimedOut, MediaInterrupted, TooComplex)
 
 
+@pytest.mark.timeout(3600 if IS_FULL else 300)
 @pytest.mark.parametrize("kind", CLIPS)
 async def test_broken_files_are_examined_or_refused(
     make_clip: Callable[..., Path], limits: MediaLimits, tmp_path: Path, kind: str

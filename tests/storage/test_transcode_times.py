@@ -146,6 +146,42 @@ def test_clock_that_begins_anew_in_the_middle_cuts_nothing_off(
     assert len(times_of(bench.target)) == 3 * RATE
 
 
+@pytest.mark.parametrize(
+    ("audio", "overlap_s"),
+    [
+        pytest.param("aac", 0, id="other-sound"),
+        pytest.param("aac", 0.08, id="other-sound-overlapping"),
+        pytest.param("mp2", 0.08, id="anew-overlapping"),
+    ],
+)
+def test_joined_streams_are_whole(
+    tmp_path: Path, bench: Workbench, audio: str, overlap_s: float
+) -> None:
+    parts = [tmp_path / "first.mpegts", tmp_path / "second.mpegts"]
+    _write_flash(parts[0], "mpegts", "libx264", audio, flash_at_s=9)
+    late_s = 3 - overlap_s
+    _write_flash(
+        parts[1], "mpegts", "libx264", audio, flash_at_s=2, late_s=late_s, sound=(44_100, "stereo")
+    )
+    source = _join(parts, tmp_path / "joined.mpegts")
+
+    bench.make(source, "mp4", duration_s=6)
+
+    assert _flash_s(bench.target) == pytest.approx(late_s + 2, abs=0.1)
+    assert _beep_s(bench.target) == pytest.approx(_flash_s(bench.target), abs=IN_STEP_S)
+    assert _heard_s(bench.target) == pytest.approx(late_s + 3, abs=0.1)
+
+
+def _join(parts: list[Path], path: Path) -> Path:
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def _heard_s(path: Path) -> float:
+    with av.open(str(path)) as media:
+        return sum(frame.samples / frame.sample_rate for frame in media.decode(audio=0))
+
+
 def test_gap_in_the_sound_stays_silent(tmp_path: Path, bench: Workbench) -> None:
     source = tmp_path / "gap.matroska"
     _write_flash(source, "matroska", "mpeg4", "flac", flash_at_s=2, gap_s=(0.5, 1.5))
@@ -184,21 +220,25 @@ def _write_flash(
     flash_at_s: float,
     late_s: float = 0,
     gap_s: tuple[float, float] = (0, 0),
+    sound: tuple[int, str] = (48_000, "mono"),
 ) -> None:
     """Write three seconds, black and silent, except for a flash with a beep."""
     late = round(late_s * RATE)
     with av.open(str(path), "w", format=muxer) as out:
         picture = out.add_stream(video, rate=RATE)
         picture.width, picture.height, picture.pix_fmt = 160, 90, "yuv420p"
-        sound = out.add_stream(audio, rate=48_000)
-        sound.layout = "mono"
+        rate, layout = sound
+        heard = out.add_stream(audio, rate=rate)
+        heard.layout = layout
+        fit = AudioResampler(heard.codec_context.format, layout, rate)
         for number in range(3 * RATE):
             time_s = number / RATE
             out.mux(picture.encode(_black_or_white(number + late, time_s >= flash_at_s)))
             if not gap_s[0] <= time_s < gap_s[1]:
-                out.mux(sound.encode(_beep(number + late, time_s >= flash_at_s)))
+                for beep in fit.resample(_beep(number + late, time_s >= flash_at_s)):
+                    out.mux(heard.encode(beep))
         out.mux(picture.encode(None))
-        out.mux(sound.encode(None))
+        out.mux(heard.encode(None))
 
 
 def _black_or_white(number: int, is_white: bool) -> av.VideoFrame:
