@@ -85,7 +85,8 @@ def _read(content: bytes, clean: TextCleaner) -> Subtitles:
         if count > MAX_CUES:
             raise InvalidSubtitles.at(block.number, f"there are more than {MAX_CUES} cues")
         try:
-            if count > 1:
+            # The first block of a file without a signature has to be a cue, or a cue's number.
+            if count > 1 or is_webvtt or block.lines[0].isdecimal():
                 _require_times(block)
             cues.append(_cue(block, clean, is_webvtt=is_webvtt))
         except _CueLeftOut as exc:
@@ -159,15 +160,19 @@ def _timings(block: Block, place: int) -> tuple[int, int, str]:
 
 def _require_times(block: Block) -> None:
     """Leave out text without times: it follows an empty line within a cue, or nothing at all."""
-    if not any(ARROW in line for line in block.lines):
+    if not any(_may_be_times(line) for line in block.lines):
         raise _CueLeftOut(block.number, "text without times: an empty line ends a cue")
 
 
 def _require_no_times(block: Block) -> None:
     """Refuse an arrow after a number: it begins the next cue, whose words would be lost."""
     for number, line in enumerate(block.lines, block.number):
-        if ARROW in line and line.lstrip()[:1].isdecimal():
+        if _may_be_times(line):
             raise InvalidSubtitles.at(number, "an empty line is missing before these times")
+
+
+def _may_be_times(line: str) -> bool:
+    return ARROW in line and line.lstrip()[:1].isdecimal()
 
 
 def _require_short(text: str, number: int) -> None:

@@ -142,6 +142,21 @@ LATER = "00:00:05.000 --> 00:00:06.000"
             id="SRT",
         ),
         pytest.param(
+            b"1\n\n00:00:01,000 --> 00:00:02,000\nHello\n",
+            [(1, "text without times: an empty line ends a cue")],
+            id="empty line before the first times",
+        ),
+        pytest.param(
+            webvtt("opening", "", TIMES, "Hello"),
+            [(3, "text without times: an empty line ends a cue")],
+            id="empty line before the first times of WebVTT",
+        ),
+        pytest.param(
+            webvtt(TIMES, "Hello", "", "lost --> words"),
+            [(6, "text without times: an empty line ends a cue")],
+            id="empty line before an arrow",
+        ),
+        pytest.param(
             webvtt(TIMES, "Hello", "", *["lost", ""] * 300),
             [(6 + 2 * n, "text without times: an empty line ends a cue") for n in range(100)],
             id="at most 100",
@@ -165,7 +180,7 @@ def test_a_faulty_cue_costs_only_itself(content: bytes, warnings: list[tuple[int
         pytest.param(b"Once upon a time\nthere was\n", 2, "times", id="prose"),
         pytest.param(b"{}", 2, "times", id="one line"),
         pytest.param(b"WEBVTT\n" + TIMES.encode() + b"\na", 2, "empty line", id="header and cue"),
-        pytest.param(b"WEBVTT\n\nonce\n\nupon", 4, "times", id="WebVTT prose"),
+        pytest.param(b"WEBVTT\n\nonce\n\nupon", 3, "times", id="WebVTT prose"),
         pytest.param(webvtt(TIMES, "a", "", "00:05 --> 00:06", "b"), 6, "times", id="short times"),
         pytest.param(webvtt(TIMES, "a", "2", TIMES, "b"), 6, "empty line", id="none between cues"),
         pytest.param(webvtt("00:00:2.0 --> 00:00:03.000", "a"), 3, "times", id="malformed time"),
