@@ -237,11 +237,11 @@ def test_the_database_fails_over(cluster: Cluster, hall: Crowd) -> None:
     assert taken_s < FAILED_OVER_WITHIN_S + WAKE_UPS * record.longest_pause_s
 
 
-def test_each_video_that_was_acknowledged_is_what_was_sent(hall: Crowd) -> None:
+def test_each_video_that_was_acknowledged_is_what_was_sent(cluster: Cluster, hall: Crowd) -> None:
     hall.wait_until_all_finished_one()
     finished = {video: digest for one in hall.uploaders for video, digest in one.finished.items()}
 
-    assert hall.run(hall.digests(finished)) == finished
+    assert hall.run(hall.digests(finished, cluster.storage)) == finished
 
 
 def restart(cluster: Cluster, node: Service, *environ: str) -> None:
