@@ -4,11 +4,18 @@ import { signal } from "@preact/signals";
 import type { CourseVideoElement } from "../../element/course-video.ts";
 import "../../element/course-video.ts";
 
+interface Wanted {
+  placeS: number;
+  isPlaying: boolean;
+}
+
 export class Preview {
   /** The place in seconds, as often as the browser says it. */
   readonly time = signal(0);
   readonly element: CourseVideoElement;
   #endS = Number.POSITIVE_INFINITY;
+  /** What to do once the film has loaded; null while none is loading. */
+  #next: Wanted | null = null;
 
   /** `token` is null where the session of `userId` stands for it. */
   constructor(videoId: string, userId: string, token: string | null) {
@@ -23,23 +30,40 @@ export class Preview {
   /** Play from one second to another. */
   play(startS: number, endS: number) {
     this.#endS = endS;
-    this.element.currentTime = startS;
-    void this.element.play();
+    this.#goTo({ placeS: startS, isPlaying: true });
   }
 
   seek(seconds: number) {
     this.#endS = Number.POSITIVE_INFINITY;
-    this.element.currentTime = seconds;
+    this.#goTo({ placeS: seconds, isPlaying: false });
   }
 
-  /** After a change of captions, chapters or the file; the place stays. */
+  /** After a change of captions, chapters or the file; goes on at the place, or where it is sent
+   * meanwhile. */
   reload() {
-    const place = this.time.value;
-    this.element.addEventListener("course-ready", () => this.seek(place), { once: true });
+    if (!this.#next)
+      this.element.addEventListener("course-ready", () => this.#goOn(), { once: true });
+    this.#next ??= { placeS: this.time.value, isPlaying: false };
     this.element.load();
   }
 
+  #goTo(wanted: Wanted) {
+    if (this.#next) {
+      this.#next = wanted;
+      return;
+    }
+    this.element.currentTime = wanted.placeS;
+    if (wanted.isPlaying) void this.element.play();
+  }
+
+  #goOn() {
+    const wanted = this.#next;
+    this.#next = null;
+    if (wanted) this.#goTo(wanted);
+  }
+
   #follow() {
+    if (this.#next) return; // an empty player says that it is at 0
     const { currentTime } = this.element;
     this.time.value = currentTime;
     if (currentTime < this.#endS) return;
