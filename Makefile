@@ -180,6 +180,7 @@ ifndef ARGS
 	$(BIN)/python -m benchmarks.ladder_beside
 	$(BIN)/python -m benchmarks.insight
 	$(BIN)/python -m benchmarks.figures_cost
+	$(BIN)/python -m benchmarks.first_frame
 endif
 	$(BIN)/python -m benchmarks.page build/bench
 

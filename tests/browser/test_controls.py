@@ -5,11 +5,12 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Request, expect
 
 from storage.samples import write_clock_mp4
 from tests.browser.campus import WIDTHS
@@ -22,6 +23,7 @@ from tests.waiting import wait_until
 # The higher rung is above the height at which data is saved, 360.
 SIZE, HEIGHTS, LENGTH_S = (480, 400), (400, 180), 60
 LADDER_TIMEOUT_S = 120
+NEWCOMER, STUDENT = "newcomer", {"role": "student"}  # who has not got anywhere yet
 LATENCY_MS = 120  # so that what comes late is painted late
 SHIFTS = """
 globalThis.shifts = [];
@@ -35,6 +37,30 @@ RUNG = re.compile(r"v\d+-\w+\.(m3u8|mp4)")
 # The menu is as high as what it shows, so that its upper edge moves from list to list.
 MENU_SHIFT = 0.001
 SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# Each further than the player has fetched ahead, and away from the one before.
+SEEKS_S = (50, 2, 42, 10, 57)
+MOST_OF_BARE, SEEK_LEEWAY_MS = 4, 400  # it has a playlist to look at, and two files
+BARE = """async (id) => {
+    const answer = await fetch(`/api/v1/videos/${id}/playback`, {
+        method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json' },
+    });
+    globalThis.bare = document.createElement('video');
+    bare.muted = true;
+    bare.preload = 'auto';
+    document.body.append(bare);
+    bare.src = (await answer.json()).sources[0].url;
+    await new Promise((done) => bare.addEventListener('loadeddata', done, { once: true }));
+}"""
+# Milliseconds until the picture of the place is presented.
+SEEK = """(second) => new Promise((done) => {
+    const video = MEDIA;
+    const soughtMs = performance.now();
+    const look = (_, { mediaTime }) => Math.abs(mediaTime - second) < 0.5
+        ? done(performance.now() - soughtMs)
+        : video.requestVideoFrameCallback(look);
+    video.requestVideoFrameCallback(look);
+    video.currentTime = second;
+})"""
 MEDIA_KEYS = """
 globalThis.acts = {};
 const set = MediaSession.prototype.setActionHandler;
@@ -64,10 +90,10 @@ class Lesson:
     browser: Browser
     video_id: str
 
-    async def watch(self, width: str = "desk", script: str = "") -> Page:
+    async def watch(self, script: str = "", user_id: str = "ada") -> Page:
         """The watch page in a browser of its own, with the first picture on it."""
-        page = await self.blank(width, script)
-        await self.open(page)
+        page = await self.blank(script=script)
+        await self.open(page, user_id)
         return page
 
     async def blank(self, width: str = "desk", script: str = "") -> Page:
@@ -77,8 +103,8 @@ class Lesson:
         await page.add_init_script(script)
         return page
 
-    async def open(self, page: Page) -> None:
-        token = self.serve.token("ada")
+    async def open(self, page: Page, user_id: str = "ada") -> None:
+        token = self.serve.token(user_id)
         await page.goto(f"{self.serve.url}/watch/{self.video_id}#token={token}")
         await until(page, f"{VIDEO}.readyState >= 2")
 
@@ -107,6 +133,7 @@ async def lesson(serving: Serve) -> AsyncIterator[Lesson]:
     await asyncio.to_thread(write_clock_mp4, film, 2, (320, 180))
     await ready_video(serving, film)
     async with serving.client("root", "admin") as admin:
+        await call(admin, "PUT", f"/api/v1/courses/c1/enrollments/{NEWCOMER}", json=STUDENT)
         path = f"/api/v1/videos/{video['id']}"
         for what, text in (("captions/en", CAPTIONS), ("chapters", CHAPTERS)):
             async with admin.put(f"{path}/{what}", data=text) as answer:
@@ -194,6 +221,51 @@ async def test_the_menu_tells_each_quality_and_its_megabytes(lesson: Lesson) -> 
     ]
 
 
+async def test_the_chosen_quality_is_played_from_the_first_piece_of_the_next_page(
+    lesson: Lesson,
+) -> None:
+    page = await lesson.watch()
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url.rpartition("/")[2]))
+    for choice, height in (("Save data", 180), ("400p", 400)):
+        await choose(page, "Quality", choice)
+        asked.clear()
+
+        await page.reload()
+        await until(page, f"{VIDEO}.readyState >= 2")
+
+        assert await page.evaluate(f"{VIDEO}.videoHeight") == height
+        assert {name.partition("-")[0] for name in asked if RUNG.match(name)} == {f"v{height}"}
+
+
+async def test_a_seek_shows_its_picture_about_as_soon_as_a_bare_video_does(lesson: Lesson) -> None:
+    page = await lesson.watch()
+    await page.evaluate(BARE, lesson.video_id)
+    took_ms: dict[str, list[float]] = {"ours": [], "bare": []}
+    for second in SEEKS_S:
+        for name, media in (("ours", VIDEO), ("bare", "bare")):
+            took_ms[name].append(await page.evaluate(SEEK.replace("MEDIA", media), second))
+
+    assert median(took_ms["ours"]) < MOST_OF_BARE * median(took_ms["bare"]) + SEEK_LEEWAY_MS, (
+        took_ms
+    )
+
+
+async def test_a_seek_asks_for_no_more_than_the_pieces_it_shows(lesson: Lesson) -> None:
+    page = await lesson.watch()
+    await until(page, f"{VIDEO}.buffered.length && {VIDEO}.buffered.end(0) >= 30")
+    asked: list[Request] = []
+    page.on("request", lambda one: asked.append(one))
+
+    await page.evaluate(SEEK.replace("MEDIA", VIDEO), 55)
+    asked = [one for one in asked if lesson.video_id in one.url]  # the next one is fetched ahead
+    pieces = [(one.url, one.headers.get("range")) for one in asked if "/play/" in one.url]
+
+    # A piece of the picture and one of the sound; the next ones may have been asked for as well.
+    assert not [one.url for one in asked if one.url.endswith(("/playback", ".m3u8"))]
+    assert 2 <= len(set(pieces)) == len(pieces) <= 6, pieces
+
+
 async def test_who_only_listens_is_sent_no_pictures(lesson: Lesson) -> None:
     page = await lesson.watch()
     await page.evaluate(f"{VIDEO}.play()")
@@ -210,7 +282,8 @@ async def test_who_only_listens_is_sent_no_pictures(lesson: Lesson) -> None:
 
 
 async def test_captions_look_as_chosen_and_after_a_reload(lesson: Lesson) -> None:
-    page = await lesson.watch()
+    """From the first pause on, in which browsers have no active cues."""
+    page = await lesson.watch(user_id=NEWCOMER)
     await page.keyboard.press("c")
     cue = page.locator(".cue").first
     await expect(cue).to_be_visible()

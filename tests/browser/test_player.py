@@ -143,6 +143,17 @@ async def test_what_a_page_sets_before_the_module_is_there_counts(theatre: Theat
     await page.close()
 
 
+async def test_a_way_to_a_token_that_comes_after_the_module_opens_the_video(
+    theatre: Theatre,
+) -> None:
+    await theatre.enrol("late")
+    page = await (await theatre.context()).new_page()
+    await page.goto(f"{theatre.friend}/late/late")
+
+    await until(page, f"{VIDEO}.readyState >= 2")
+    await page.close()
+
+
 async def test_a_frame_is_played_by_messages(theatre: Theatre) -> None:
     await theatre.enrol("framed")
     page = await (await theatre.context()).new_page()

@@ -35,11 +35,17 @@ EARLY = """<!doctype html><title>Course site</title><course-video></course-video
   element.video = "{video}";
 </script>
 <script type="module" src="{server}/static/course-video.js"></script>"""
+LATE = """<!doctype html><title>Course site</title>
+<script type="module" src="{server}/static/course-video.js"></script>
+<course-video video="{video}"></course-video>
+<script type="module">
+  document.querySelector("course-video").getToken = async () => "{token}";
+</script>"""
 FRAME = """<!doctype html><title>Course site</title>
 <iframe src="{server}/embed/{video}#token={token}" allow="autoplay; fullscreen" width="640"
     height="360"></iframe>"""
 
-PAGES = {"element": ELEMENT, "early": EARLY, "frame": FRAME}
+PAGES = {"element": ELEMENT, "early": EARLY, "late": LATE, "frame": FRAME}
 
 
 def write_noise_mp4(path: Path) -> None:

@@ -31,7 +31,7 @@ export class Deck {
   #big = iconButton("play", playerText("bar.play"), null, () => this.commands.toggle());
   #poster = el("img", { className: "poster", alt: "", hidden: true });
   commands: Commands;
-  captions = new CaptionView();
+  captions: CaptionView;
   messages = new Messages();
   bar: Bar;
   panel: Panel;
@@ -50,6 +50,7 @@ export class Deck {
       openDownloads: () => hooks.openDownloads(),
       flash: (word) => this.messages.showFlash(word),
     });
+    this.captions = new CaptionView(video);
     this.bar = new Bar(video, this.commands, () => hooks.ladder());
     this.panel = new Panel(video, this.commands);
     this.mediaKeys = new MediaKeys(video, this.commands);

@@ -31,7 +31,9 @@ const FORWARDED = [
 
 // What a page may have set before this module was there.
 const SETTABLE = [
-  ..."server video token videoTitle next heat currentTime volume muted playbackRate".split(" "),
+  ..."getToken server video token videoTitle next heat currentTime volume muted playbackRate".split(
+    " ",
+  ),
 ] as (keyof CourseVideoElement)[];
 
 const STALL_MS = 1_500;
@@ -76,11 +78,10 @@ export class CourseVideoElement extends HTMLElement {
   #stallTimer = 0;
   #isStallShown = false;
 
-  /** Gives the token where it is not an attribute; asked again when the token has ended. */
-  getToken: GetToken | null = early(this, "getToken");
+  #getToken: GetToken | null = null;
 
   /** Of a page of the service itself: the user whose session's cookie stands for a token. */
-  sessionUser: string | null = early(this, "sessionUser");
+  sessionUser: string | null = earlyUser(this);
 
   constructor() {
     super();
@@ -133,8 +134,7 @@ export class CourseVideoElement extends HTMLElement {
 
   attributeChangedCallback(name: string, before: string | null, after: string | null) {
     // A token beside the one in use is for the next time that it is asked for.
-    const isWaiting = this.#session === null || this.#session.isOver;
-    if (before !== after && (name !== "token" || isWaiting)) this.#openSoon();
+    if (before !== after && (name !== "token" || this.#isWaiting)) this.#openSoon();
   }
 
   /** Open the video anew: as after an error, or with another `getToken`. */
@@ -169,6 +169,18 @@ export class CourseVideoElement extends HTMLElement {
 
   set token(token: string) {
     this.setAttribute("token", token);
+  }
+
+  /** Gives the token where it is not an attribute; asked again when the token has ended. */
+  get getToken(): GetToken | null {
+    return this.#getToken;
+  }
+
+  /** Set after the module is there, it opens what could not be opened without. */
+  set getToken(ask: GetToken | null) {
+    const isOther = ask !== this.#getToken;
+    this.#getToken = ask;
+    if (isOther && this.#isWaiting) this.#openSoon();
   }
 
   /** The title that the system shows beside its media keys. */
@@ -275,6 +287,10 @@ export class CourseVideoElement extends HTMLElement {
 
   set playbackRate(rate: number) {
     this.#deck.commands.setRate(rate);
+  }
+
+  get #isWaiting() {
+    return this.#session === null || this.#session.isOver;
   }
 
   // On an element without its class they are mere values, in the way of the accessors.
@@ -541,10 +557,7 @@ export class CourseVideoElement extends HTMLElement {
 
 if (!customElements.get("course-video")) customElements.define("course-video", CourseVideoElement);
 
-/** The value that a page has given to a property before the element had its class. */
-function early<Name extends "getToken" | "sessionUser">(
-  element: CourseVideoElement,
-  name: Name,
-): CourseVideoElement[Name] | null {
-  return Object.hasOwn(element, name) ? element[name] : null;
+/** The user that a page has named before the element had its class. */
+function earlyUser(element: CourseVideoElement): string | null {
+  return Object.hasOwn(element, "sessionUser") ? element.sessionUser : null;
 }

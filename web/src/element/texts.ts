@@ -53,11 +53,11 @@ export class Texts {
     this.#wanted = language;
     const cues = language ? await this.captions(language) : [];
     if (this.#wanted !== language) return this.#shown;
-    if (this.#shown) this.#shown.mode = "disabled";
-    this.#shown = language ? this.#track(language, cues) : null;
-    // Loaded, though the browser shows nothing of it.
-    if (this.#shown) this.#shown.mode = "hidden";
-    return this.#shown;
+    const track = language ? this.#track(language, cues) : null;
+    // One that is shown already stays: turned off and on in a pause, it would have no cue of now.
+    if (this.#shown && this.#shown !== track) this.#shown.mode = "disabled";
+    this.#shown = track;
+    return track;
   }
 
   #track(language: string, cues: Cue[]): TextTrack {
@@ -65,7 +65,7 @@ export class Texts {
     const track =
       all.find((one) => one.kind === "captions" && one.language === language) ??
       this.#video.addTextTrack("captions", language, language);
-    track.mode = "hidden";
+    track.mode = "hidden"; // loaded, though the browser shows nothing of it
     if (!track.cues?.length)
       for (const { startS, endS, text } of cues) track.addCue(new VTTCue(startS, endS, text));
     return track;
