@@ -17,6 +17,7 @@ from storage.conversion.poster import POSTER_UNIT, make_poster
 from storage.conversion.tracks import CODINGS, Coding, Track, sound_tracks
 from storage.errors import NoVideo, Truncated, Undecodable
 from storage.formats import Container, SourceFormat
+from storage.media import one_clock
 from storage.media.codec_strings import mime_type
 from storage.media.decoders import is_decodable
 from storage.media.demux import decode_packet, open_media, wrap_media_errors
@@ -109,7 +110,7 @@ def _carry_over(
     report: Callable[[float], None],
 ) -> None:
     start_s, stop_s = start_of(media), Fraction(0)
-    for packet in media.demux([media.streams[index] for index in sounds]):
+    for packet in one_clock.demux(media, [media.streams[index] for index in sounds]):
         if packet.dts is not None:
             begins_s = packet.dts * packet.time_base - start_s
             stop_s = max(stop_s, begins_s + (packet.duration or 0) * packet.time_base)

@@ -18,6 +18,7 @@ from storage.conversion.sound_film import make_sound_film
 from storage.conversion.tracks import CODINGS, Track, sound_tracks
 from storage.errors import FINAL, NoVideo, Undecodable, wrap_os_errors
 from storage.formats import TRAITS, Container, SourceFormat
+from storage.media import one_clock
 from storage.media.codec_strings import VideoFacts
 from storage.media.demux import open_media, video_stream, wrap_media_errors
 from storage.media.orientation import UPRIGHT, orientation_of
@@ -151,7 +152,7 @@ def _carry_over(
     duration_s: float,
     report: Report,
 ) -> None:
-    for packet in media.demux([media.streams[index] for index in tracks]):
+    for packet in one_clock.demux(media, [media.streams[index] for index in tracks]):
         if packet.dts is not None:
             report(float(packet.dts * packet.time_base) / duration_s)
         mux(out, tracks[packet.stream.index].convert(packet))

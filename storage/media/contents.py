@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from storage.bitstreams.coded_sizes import CODECS, HEAD_BYTES, CodedSizes
 from storage.errors import FINAL, wrap_os_errors
 from storage.formats import TRAITS, SourceFormat
+from storage.media import one_clock
 from storage.media.demux import wrap_media_errors
 from storage.mp4.cutting import cut_track, hides_samples
 from storage.mp4.movie import Movie, MovieTrack, read_movie
@@ -168,7 +169,7 @@ def _time(packet: "Packet[Any]") -> int:
 def _read_packets(media: InputContainer) -> Contents:
     ends: dict[int, _Ends] = {}
     with wrap_media_errors():
-        for packet in media.demux([*media.streams.video, *media.streams.audio]):
+        for packet in one_clock.demux(media, [*media.streams.video, *media.streams.audio]):
             if not packet.size or (packet.pts is None and packet.dts is None):
                 continue
             if packet.stream_index not in ends:

@@ -10,6 +10,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from storage.errors import Undecodable
+from storage.media.one_clock import WITH_CLOCKS
 
 AnyPacket: TypeAlias = "Packet[Any]"
 
@@ -18,9 +19,6 @@ class CannotCopy(Undecodable):
     """The packets of a track cannot be copied; coding them anew may succeed."""
 
 
-# Their clock begins anew after 26.5 hours; what was before that has times below 0. In other files
-# only what no player shows begins there: a decoder's run-up.
-_WRAPPING = frozenset({"mpegts", "mpeg"})
 _ADTS_BYTES = 7
 _MOST_REORDERED = 32  # pictures; H.264 has at most 16
 
@@ -108,9 +106,13 @@ def mux(out: OutputContainer, packets: Iterable[AnyPacket]) -> None:
 
 
 def start_of(media: InputContainer) -> Fraction:
-    """By how much everything comes too late; a single stream may begin later than that."""
+    """By how much everything comes too late; a single stream may begin later than that.
+
+    What is before the end of a clock, after 26.5 hours, has times below 0. In files without such a
+    clock only what no player shows begins there: a decoder's run-up.
+    """
     start_s = Fraction(media.start_time or 0, av.time_base)
-    return start_s if media.format.name in _WRAPPING else max(Fraction(0), start_s)
+    return start_s if media.format.name in WITH_CLOCKS else max(Fraction(0), start_s)
 
 
 def ticks(time_s: Fraction, stream: Stream) -> int:

@@ -172,6 +172,33 @@ def test_joined_streams_are_whole(
     assert _heard_s(bench.target) == pytest.approx(late_s + 3, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("muxer", "video", "audio"),
+    [
+        pytest.param("mpegts", "libx264", "aac", id="copied"),
+        pytest.param("mpegts", "mpeg2video", "mp2", id="anew"),
+        pytest.param("vob", "mpeg2video", "mp2", id="program-stream"),
+    ],
+)
+@pytest.mark.parametrize(
+    "begins_s", [[0, 0], [1000, 0], [50_000, 0], [0, 50_000], [7, 3]], ids=lambda at: str(at[0])
+)
+def test_joined_streams_with_clocks_of_their_own_are_whole(
+    tmp_path: Path, bench: Workbench, muxer: str, video: str, audio: str, begins_s: list[int]
+) -> None:
+    parts = [tmp_path / f"first.{muxer}", tmp_path / f"second.{muxer}"]
+    for part, late_s, flash_at_s in zip(parts, begins_s, (9, 2), strict=True):
+        _write_flash(part, muxer, video, audio, flash_at_s=flash_at_s, late_s=late_s)
+    source = _join(parts, tmp_path / f"joined.{muxer}")
+
+    bench.make(source, "mp4", duration_s=6)
+
+    assert _flash_s(bench.target) == pytest.approx(5, abs=0.1)
+    assert _beep_s(bench.target) == pytest.approx(_flash_s(bench.target), abs=IN_STEP_S)
+    assert len(times_of(bench.target)) == 6 * RATE
+    assert probe(bench.target, "mp4", bench.limits).duration_s == pytest.approx(6, abs=0.2)
+
+
 def _join(parts: list[Path], path: Path) -> Path:
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     return path
