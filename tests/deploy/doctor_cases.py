@@ -22,7 +22,7 @@ def case(name: str, changes: Mapping[str, str], *codes: str, says: str) -> Case:
 SERVER = "    client_max_body_size 0;\n"
 EVERY_LOCATION = "    proxy_http_version 1.1;\n"
 UNBUFFERED = "        proxy_request_buffering off;\n"
-EVENTS = "proxy_read_timeout 2s;"  # 60 s, as tests/deploy/nginx_proxy.py shortens it
+EVENTS = "proxy_read_timeout 2s;"  # 60 s, as tests/deploy/proxies/nginx_proxy.py shortens it
 
 NGINX = (
     case("as deployed", {}, says="players get what they need"),

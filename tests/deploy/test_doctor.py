@@ -17,10 +17,10 @@ from server.doctor.findings import Severity
 from server.doctor.installation import Waits
 from server.doctor.report import written
 from tests.deploy.conftest import HEARTBEAT_S, Upstream, admin, upload
-from tests.deploy.debian_haproxy import running_haproxy
-from tests.deploy.debian_nginx import running_sites
 from tests.deploy.doctor_cases import HAPROXY, NGINX, Case
-from tests.deploy.nginx_proxy import beside, substituted, write_certificate
+from tests.deploy.proxies.debian_haproxy import running_haproxy
+from tests.deploy.proxies.debian_nginx import running_sites
+from tests.deploy.proxies.nginx_proxy import beside, substituted, write_certificate
 from tests.running import ROOT, SECRET, free_port
 from tests.serving import write_large_mp4
 

@@ -19,7 +19,7 @@ from db.pool import open_database
 from events.upkeep.pairing import pair
 from storage.paths import StoragePaths
 from storage.samples import write_clock_mp4
-from tests.faults.killing import Killer, Place, killing_program
+from tests.faults.kills.killing import Killer, Place, killing_program
 from tests.running import ROOT, SECRET, free_port, wait_for
 
 TIMEOUT_S = 15.0

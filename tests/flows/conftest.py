@@ -15,7 +15,7 @@ import pytest
 
 from server.commands.tokens import mint_token
 from tests.films.lectures import Lecture, Watcher, grants_for, make_lecture, watching
-from tests.flows.players import PLAYERS
+from tests.flows.players.players import PLAYERS
 from tests.making import copy_tree, made_once
 from tests.programs.npm import installed
 from tests.programs.web_build import built_pages

@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from server.commands.tokens import mint_token
-from tests.deploy.debian_haproxy import Haproxy, running_haproxy
+from tests.deploy.proxies.debian_haproxy import Haproxy, running_haproxy
 from tests.faults.conftest import furnish
 from tests.nodes.crowd import Film, playback_at
 from tests.nodes.databases import Database, Databases, running_databases

@@ -18,7 +18,7 @@ from storage.formats import Container
 from storage.media.facts import MediaLimits
 from storage.paths import StoragePaths
 from storage.upkeep.inventory import remove_unfinished
-from tests.storage.transcoding import Workbench
+from tests.storage.films.transcoding import Workbench
 
 RATE = 25
 

@@ -82,7 +82,7 @@ async def test_endless_film_is_too_complex(send: Send, film: bytes) -> None:
 
 @pytest.mark.parametrize("film", ["mp4", "webm"])
 async def test_cut_film_is_refused(send: Send, film: str, request: pytest.FixtureRequest) -> None:
-    """At every sixteenth of the kilobytes at which `tests/storage/test_cut_films.py` cuts."""
+    """At every sixteenth of the kilobytes at which `tests/storage/films/test_cut_films.py` cuts."""
     path: Path = request.getfixturevalue(film)
     content = await asyncio.to_thread(path.read_bytes)
 

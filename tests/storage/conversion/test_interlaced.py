@@ -11,7 +11,7 @@ from PIL import Image
 
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
-from tests.storage.transcoding import Workbench, times_of
+from tests.storage.films.transcoding import Workbench, times_of
 
 SIZE = (320, 240)
 # A bar that moves between the two fields of a picture: 12 pixels each 50th of a second.

@@ -14,7 +14,7 @@ from storage.examination import examine
 from storage.formats import Container
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
-from tests.storage.transcoding import Workbench, packets_of, times_of
+from tests.storage.films.transcoding import Workbench, packets_of, times_of
 
 KINDS: dict[str, dict[str, Any]] = {
     "mp3": {"muxer": "mp3", "audio": "libmp3lame"},

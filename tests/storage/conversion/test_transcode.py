@@ -13,8 +13,8 @@ from PIL import Image
 from storage.errors import FileMissing, TooComplex, Undecodable
 from storage.formats import Container
 from storage.media.probe import probe
-from tests.storage.frames import bars, write_deep
-from tests.storage.transcoding import IN_STEP_S, Workbench, packets_of, times_of
+from tests.storage.films.frames import bars, write_deep
+from tests.storage.films.transcoding import IN_STEP_S, Workbench, packets_of, times_of
 
 MKV: dict[str, Any] = {"muxer": "matroska"}
 

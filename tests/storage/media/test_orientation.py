@@ -14,8 +14,8 @@ from storage.media.orientation import UPRIGHT, Orientation, parse_matrix
 from storage.media.probe import probe
 from storage.pictures.storyboard import make_storyboard
 from storage.pictures.thumbnails import make_thumbnails
-from tests.storage.frames import write_frames
-from tests.storage.transcoding import Workbench
+from tests.storage.films.frames import write_frames
+from tests.storage.films.transcoding import Workbench
 
 COLOURS = {"R": (230, 20, 20), "G": (20, 200, 20), "B": (20, 20, 230), "W": (240, 240, 240)}
 SIZE = (160, 96)

@@ -13,7 +13,7 @@ from storage.examination import examine
 from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from tests.programs.registries import fetched
-from tests.storage.transcoding import Workbench
+from tests.storage.films.transcoding import Workbench
 
 ALLOWED = ["mp4", "webm", "mov", "mkv", "avi", "ts", "mpg", "wmv", "flv", "mxf", "ogv", "audio"]
 PACKAGES = {

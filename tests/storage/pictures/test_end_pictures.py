@@ -17,9 +17,9 @@ from storage.pictures.end_pictures import draw_ends
 from storage.remux.comparison import compare_pictures
 from storage.samples import write_clock_mp4
 from tests.storage.conversion.test_interlaced import write_fields
-from tests.storage.frames import plain, write_frames
+from tests.storage.films.frames import plain, write_frames
+from tests.storage.films.transcoding import Workbench
 from tests.storage.media.test_orientation import write_turned
-from tests.storage.transcoding import Workbench
 
 MIRRORED, CLOCKWISE = (-1, 0, 0, 1), (0, 1, -1, 0)
 BOTH = ["first-picture", "last-picture"]

@@ -11,7 +11,7 @@ from storage.conversion import graphs
 from storage.media.demux import first_frame, open_media, video_stream
 from storage.pictures import stills
 from storage.pictures.stills import MAX_PIXELS, Stills, fitting_height
-from tests.storage.frames import bars, write_deep
+from tests.storage.films.frames import bars, write_deep
 
 BT709, PQ, BT2020_10, HLG = 1, 16, 14, 18
 WHITE_LEVEL = 722  # 203 cd/m² in PQ, 10 bits, limited range: graphics white of ITU-R BT.2408

@@ -13,7 +13,7 @@ from storage.media.demux import decode_packets
 from storage.media.facts import MAX_TILES, Storyboard
 from storage.pictures import storyboard
 from storage.pictures.storyboard import make_storyboard
-from tests.storage.frames import MILLISECOND, level_at, plain, write_frames
+from tests.storage.films.frames import MILLISECOND, level_at, plain, write_frames
 
 CPU_S = 1000.0
 

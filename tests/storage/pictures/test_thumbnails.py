@@ -11,7 +11,7 @@ from storage.errors import NoVideo
 from storage.media.demux import open_media
 from storage.pictures import thumbnails
 from storage.pictures.thumbnails import is_fade, make_thumbnails, score
-from tests.storage.frames import level_at, plain, write_frames
+from tests.storage.films.frames import level_at, plain, write_frames
 
 WEBM = {"muxer": "webm", "video": "libvpx-vp9", "audio": "libopus"}
 

@@ -14,8 +14,8 @@ from storage.media.measure import measure
 from storage.pictures.end_pictures import draw_ends
 from storage.remux.comparison import compare_conversion, compare_copy, compare_pictures
 from tests.films.plain_media import IN_ORDER
-from tests.storage.frames import plain, write_frames
-from tests.storage.transcoding import Workbench
+from tests.storage.films.frames import plain, write_frames
+from tests.storage.films.transcoding import Workbench
 
 PICTURE = MeasuredTrack(
     is_picture=True,

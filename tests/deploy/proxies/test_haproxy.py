@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.deploy.conftest import Upstream, program
-from tests.deploy.debian_haproxy import TLS, running_haproxy, substituted
-from tests.deploy.proxied import Proxy, ProxyChecks
+from tests.deploy.proxies.debian_haproxy import TLS, running_haproxy, substituted
+from tests.deploy.proxies.proxied import Proxy, ProxyChecks
 from tests.programs.certificates import make_certificate
 from tests.running import free_port
 

@@ -10,7 +10,7 @@ from typing import Any
 from storage.formats import SourceFormat
 from storage.ladder.facts import LadderPlan, Made, SoundRung
 from storage.sandbox.children import Sandbox
-from tests.faults.steps import Steps
+from tests.faults.kills.steps import Steps
 
 SEGMENT_S, PIECE_S = 2.0, 4.0
 

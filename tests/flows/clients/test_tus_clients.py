@@ -18,7 +18,7 @@ from tests.programs.npm import installed
 from tests.serving import Serve, call, processed, until_silent, write_large_mp4
 from tests.waiting import wait_until
 
-HERE = Path(__file__).with_name("clients")
+HERE = Path(__file__).parent
 TUS_JS = "tus-js-client@4.3.1"
 IS_FULL = os.environ.get("FULL") == "1"
 RUN_TIMEOUT_S = 120

@@ -25,7 +25,7 @@ from storage.media.facts import MediaLimits
 from storage.media.probe import probe
 from storage.sandbox.children import Sandbox
 from tests.films.hostile_files import mp4_of_duration, mutated, webm_of_duration
-from tests.storage.batch_child import BATCH_CHILD, Batch, Outcome
+from tests.storage.fuzz.batch_child import BATCH_CHILD, Batch, Outcome
 
 IS_FULL = bool(os.environ.get("FULL"))
 INPUTS = 1_000_000 if IS_FULL else 20_000

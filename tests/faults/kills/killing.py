@@ -21,7 +21,7 @@ from events.upkeep.survey import survey
 from storage.paths import StoragePaths
 from storage.upkeep.inventory import remove_unfinished
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 IS_FULL = bool(os.environ.get("FULL"))
 # Until COMMIT nothing that was sent can be seen, and a killed process loses nothing that it wrote:
 # killing before each of these finds the same as killing before the next step.

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from db.videos import videos
 from db.videos.video import Video
-from tests.faults.killing import Place
+from tests.faults.kills.killing import Place
 from tests.films.plain_media import INDEX_FIRST, INDEX_LAST, sha256
 
 OLD, NEW = sha256(INDEX_FIRST), sha256(b"remuxed " + INDEX_LAST)

@@ -34,8 +34,8 @@ from server.worker import Liveness, MediaWork, build_queue, take_jobs
 from storage.paths import StoragePaths, original_name
 from storage.sandbox.children import Sandbox
 from storage.videos import adopt_asset
-from tests.faults.ladder_media import RememberedLadder
-from tests.faults.steps import Steps
+from tests.faults.kills.ladder_media import RememberedLadder
+from tests.faults.kills.steps import Steps
 from tests.films.plain_media import PlainMedia
 from tests.waiting import wait_until
 

@@ -10,7 +10,7 @@ from storage.formats import SourceFormat
 from storage.media.facts import MediaLimits
 from storage.samples import write_clock_mp4, write_clock_webm
 from storage.sandbox.children import Sandbox
-from tests.storage.batch_child import BATCH_CHILD, Batch, Outcome
+from tests.storage.fuzz.batch_child import BATCH_CHILD, Batch, Outcome
 
 
 @pytest.mark.parametrize(

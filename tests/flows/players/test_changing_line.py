@@ -15,8 +15,8 @@ from urllib.parse import urljoin
 import pytest
 from playwright.async_api import Browser, Page, Request, ViewportSize
 
-from tests.flows.players import site_of_players
-from tests.flows.shaped_line import ShapedLine
+from tests.flows.players.players import site_of_players
+from tests.flows.players.shaped_line import ShapedLine
 from tests.own_network import in_own_network
 from tests.programs.chromium import VIDEO, open_chromium, until
 from tests.programs.web_build import built_pages

@@ -11,8 +11,8 @@ from av.audio.resampler import AudioResampler
 
 from storage.formats import Container
 from storage.media.probe import probe
-from tests.storage.frames import plain, write_frames
-from tests.storage.transcoding import IN_STEP_S, Workbench, times_of
+from tests.storage.films.frames import plain, write_frames
+from tests.storage.films.transcoding import IN_STEP_S, Workbench, times_of
 
 RATE = 25
 

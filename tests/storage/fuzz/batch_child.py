@@ -13,7 +13,7 @@ from storage.sandbox import child
 from storage.sandbox.child import FUNCTIONS, Function
 from storage.sandbox.child_process import Child
 
-BATCH_CHILD = Child(__name__, (Path(__file__).resolve().parents[2],))
+BATCH_CHILD = Child(__name__, (Path(__file__).resolve().parents[3],))
 
 
 class Batch(msgspec.Struct, frozen=True):

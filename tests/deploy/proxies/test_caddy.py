@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deploy.conftest import Upstream, program
-from tests.deploy.proxied import Proxy, ProxyChecks
+from tests.deploy.proxies.proxied import Proxy, ProxyChecks
 from tests.running import ROOT, free_port, wait_for
 
 DEPLOYED = (ROOT / "deploy" / "Caddyfile").read_text()

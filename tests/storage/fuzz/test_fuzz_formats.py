@@ -17,8 +17,8 @@ from storage.errors import MediaCrashed, MediaInterrupted, MediaTimedOut, Storag
 from storage.media.facts import MediaLimits
 from storage.sandbox.children import Sandbox
 from tests.films.hostile_files import mutated
-from tests.storage.batch_child import BATCH_CHILD, Batch, Outcome
 from tests.storage.containers.test_completeness import AS_LONG_AS_THEY_ARE, KINDS
+from tests.storage.fuzz.batch_child import BATCH_CHILD, Batch, Outcome
 
 IS_FULL = bool(os.environ.get("FULL"))
 MUTANTS, BATCH_FILES = (5000, 100) if IS_FULL else (100, 100)

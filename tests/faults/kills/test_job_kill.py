@@ -12,7 +12,7 @@ import pytest
 
 from db.videos import videos
 from events.media import pipeline
-from tests.faults.killing import Place
+from tests.faults.kills.killing import Place
 from tests.films.plain_media import INDEX_FIRST, INDEX_LAST
 
 ORIGINALS = {"in order": INDEX_FIRST, "index last": INDEX_LAST}

@@ -16,8 +16,8 @@ from events.ladder import start
 from events.ladder.options import LadderOptions
 from events.upkeep import ladder_sweep
 from storage.samples import write_clock_mp4
-from tests.faults.killing import Place
-from tests.faults.ladder_media import noted_work
+from tests.faults.kills.killing import Place
+from tests.faults.kills.ladder_media import noted_work
 from tests.films.plain_media import INDEX_FIRST
 
 # One is copied, the other coded in pieces.

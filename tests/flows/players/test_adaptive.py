@@ -21,7 +21,7 @@ from PIL import Image
 from playwright.async_api import Page
 
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
-from tests.flows.players import site_of_players
+from tests.flows.players.players import site_of_players
 from tests.programs.chromium import open_chromium
 from tests.serving import Serve, call, ready_video, served_from
 from tests.waiting import wait_until

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deploy.conftest import Upstream
-from tests.deploy.nginx_proxy import running_nginx
-from tests.deploy.proxied import Proxy, ProxyChecks
+from tests.deploy.proxies.nginx_proxy import running_nginx
+from tests.deploy.proxies.proxied import Proxy, ProxyChecks
 from tests.running import free_port
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows.clients.test_download import program
 from tests.flows.conftest import Classroom
-from tests.flows.test_download import program
 from tests.service.process_costs import held, metrics_of, until_held
 from tests.serving import Serve
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "integrate.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "integrate.md").read_text()
 SAMPLES = {
     name: (kind, text)
     for kind, text, name in re.findall(r"^```(\w+)\n(# (\w+), .*?)^```$", PAGE, re.M | re.S)

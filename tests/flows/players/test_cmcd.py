@@ -15,7 +15,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, Request
 
 from storage.samples import write_clock_mp4
-from tests.flows.players import site_of_players
+from tests.flows.players.players import site_of_players
 from tests.programs.chromium import VIDEO, open_chromium, until
 from tests.programs.web_build import built_pages
 from tests.running import free_port
