@@ -45,9 +45,9 @@ from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
 from handlers.balancers import Balancers
-from handlers.connection.range_shortcut import RangeShortcut
-from handlers.connection.report_shortcut import ReportShortcut
 from handlers.connection.sender import Sender
+from handlers.connection.shortcuts.range_shortcut import RangeShortcut
+from handlers.connection.shortcuts.report_shortcut import ReportShortcut
 from handlers.delivery.catalog import Catalog
 from handlers.delivery.handover import Handover
 from handlers.delivery.open_files import OpenFiles

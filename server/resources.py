@@ -55,9 +55,9 @@ from handlers import keys
 from handlers.access.document_keys import PublishedKeys
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
-from handlers.connection.range_shortcut import RangeShortcut
-from handlers.connection.report_shortcut import ReportShortcut
 from handlers.connection.sender import Sender
+from handlers.connection.shortcuts.range_shortcut import RangeShortcut
+from handlers.connection.shortcuts.report_shortcut import ReportShortcut
 from handlers.delivery.handover import Handover
 from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.pump import PumpSettings

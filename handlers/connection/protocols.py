@@ -10,9 +10,9 @@ from aiohttp import web
 
 from handlers.connection.aiohttp_private import is_handling, mismatch
 from handlers.connection.connection import Connection
-from handlers.connection.range_shortcut import RangeShortcut
-from handlers.connection.report_shortcut import ReportShortcut
-from handlers.connection.shortcut_connection import ShortcutConnection
+from handlers.connection.shortcuts.range_shortcut import RangeShortcut
+from handlers.connection.shortcuts.report_shortcut import ReportShortcut
+from handlers.connection.shortcuts.shortcut_connection import ShortcutConnection
 from handlers.connection.state import BUSY
 
 logger = logging.getLogger(__name__)

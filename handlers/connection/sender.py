@@ -12,8 +12,8 @@ from aiohttp.http import SERVER_SOFTWARE
 
 from handlers.connection.carrying import Launched
 from handlers.connection.connection import Connection
-from handlers.connection.range_shortcut import CachedDecision, RangeShortcut
-from handlers.connection.shortcut_connection import ShortcutConnection
+from handlers.connection.shortcuts.range_shortcut import CachedDecision, RangeShortcut
+from handlers.connection.shortcuts.shortcut_connection import ShortcutConnection
 from handlers.delivery import head
 from handlers.delivery.head import DateText
 from handlers.delivery.open_files import OpenFile

@@ -14,7 +14,7 @@ from db.videos.video import Video
 from events.upkeep.damage import PublishedFile
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
-from handlers.connection.range_shortcut import CachedDecision
+from handlers.connection.shortcuts.range_shortcut import CachedDecision
 from handlers.delivery import ranges
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.handover import Handover, is_alike

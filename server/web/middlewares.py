@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 from handlers import keys
 from handlers.access.own_origin import SAFE_METHODS
 from handlers.connection.refused_bytes import REQUEST_ID, SERVER
-from handlers.connection.shortcut_connection import began_s, raise_failure
+from handlers.connection.shortcuts.shortcut_connection import began_s, raise_failure
 from handlers.errors import (
     Internal,
     NotFound,

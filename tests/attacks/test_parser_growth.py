@@ -22,7 +22,7 @@ from events.stream.frames import parse_event_id
 from handlers.access import session_cookie
 from handlers.access.auth import bearer_token
 from handlers.access.grants import Grants
-from handlers.connection.posts import Post
+from handlers.connection.shortcuts.posts import Post
 from handlers.delivery.conditional import ETag, Validators, evaluate, parse_etags, parse_http_date
 from handlers.delivery.disposition import attachment
 from handlers.delivery.negotiation import choose

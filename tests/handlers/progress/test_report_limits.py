@@ -14,7 +14,7 @@ from events.log.emitter import Emitter
 from events.progress.reports import ReportReceived
 from handlers import keys
 from tests.handlers.conftest import Service, StartService
-from tests.handlers.connection.test_report_shortcut import until_handed_over
+from tests.handlers.connection.shortcuts.test_report_shortcut import until_handed_over
 from tests.handlers.progress.reporting import Reporter, said_by
 from tests.handlers.watching import Course, Player, new_course, new_player, report
 from tests.service.answers import comparable
@@ -184,7 +184,7 @@ async def test_replayed_or_not_the_limit_says_the_same(
 ) -> None:
     clock, rng = Clock(), random.Random(12)
     monkeypatch.setattr("handlers.request_limits.time", clock)
-    monkeypatch.setattr("handlers.connection.report_shortcut.time", clock)
+    monkeypatch.setattr("handlers.connection.shortcuts.report_shortcut.time", clock)
     on, off = [
         await start_shared_service(
             REPORT_RATE_LIMIT=f"{RATE}/second",

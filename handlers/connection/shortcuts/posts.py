@@ -7,7 +7,7 @@ accepted, without the digits of Content-Length; here as many bytes of a body fol
 import re
 from typing import NamedTuple
 
-from handlers.connection.known_requests import MOST_HEAD_BYTES
+from handlers.connection.shortcuts.known_requests import MOST_HEAD_BYTES
 
 _END_OF_HEAD = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,7})\r\n")

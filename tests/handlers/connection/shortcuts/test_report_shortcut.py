@@ -333,7 +333,7 @@ async def test_the_time_until_it_failed_counts(
     reporter: Reporter, handed_over: list[ReportReceived], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_minute_ago = SimpleNamespace(monotonic=lambda: time.monotonic() - 60)
-    monkeypatch.setattr("handlers.connection.report_shortcut.time", a_minute_ago)
+    monkeypatch.setattr("handlers.connection.shortcuts.report_shortcut.time", a_minute_ago)
     durations = []
     metrics = reporter.player.service.app[keys.METRICS]
     monkeypatch.setattr(metrics, "answered", lambda *told: durations.append(told[3]))

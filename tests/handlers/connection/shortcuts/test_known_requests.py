@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.connection.known_requests import fill, head_template
+from handlers.connection.shortcuts.known_requests import fill, head_template
 
 FIELDS = [
     ("Content-Length", "7"),

@@ -7,9 +7,9 @@ from typing import Any
 from aiohttp import StreamReader, web
 
 from handlers.connection.connection import Connection
-from handlers.connection.posts import Post
-from handlers.connection.range_shortcut import RangeRequest, RangeShortcut, ShortcutAnswer
-from handlers.connection.report_shortcut import Fallback, ReportShortcut
+from handlers.connection.shortcuts.posts import Post
+from handlers.connection.shortcuts.range_shortcut import RangeRequest, RangeShortcut, ShortcutAnswer
+from handlers.connection.shortcuts.report_shortcut import Fallback, ReportShortcut
 from handlers.connection.state import ConnectionEvent, State, next_state
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part

@@ -19,13 +19,13 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from handlers.connection.known_requests import (
+from handlers.connection.next_turn import NextTurn
+from handlers.connection.shortcuts.known_requests import (
     KNOWN_REQUESTS,
     MOST_HEAD_BYTES,
     fill,
     head_template,
 )
-from handlers.connection.next_turn import NextTurn
 from handlers.delivery import head
 from handlers.delivery.head import DateText
 from handlers.delivery.open_files import OpenFile, OpenFiles, Representation

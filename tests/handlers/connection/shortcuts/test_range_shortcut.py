@@ -6,8 +6,8 @@ import pytest
 from aiohttp import HttpVersion10, HttpVersion11
 from multidict import CIMultiDict
 
-from handlers.connection.known_requests import MOST_HEAD_BYTES
-from handlers.connection.range_shortcut import CachedDecision, RangeRequest, RangeShortcut
+from handlers.connection.shortcuts.known_requests import MOST_HEAD_BYTES
+from handlers.connection.shortcuts.range_shortcut import CachedDecision, RangeRequest, RangeShortcut
 from handlers.delivery.open_files import Representation
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan, plan
 

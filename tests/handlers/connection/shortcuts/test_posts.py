@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers.connection.known_requests import MOST_HEAD_BYTES
-from handlers.connection.posts import Post
+from handlers.connection.shortcuts.known_requests import MOST_HEAD_BYTES
+from handlers.connection.shortcuts.posts import Post
 
 HEAD = "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\nX-Note: n\r\n\r\n"
 

@@ -30,8 +30,8 @@ from events.progress.persister import hand_over
 from handlers.access.grants import Grants
 from handlers.access.rate_limits import ReportLimits
 from handlers.access.revocation import Revocations, held_grant
-from handlers.connection.known_requests import KNOWN_REQUESTS, fill, head_template
-from handlers.connection.posts import Post
+from handlers.connection.shortcuts.known_requests import KNOWN_REQUESTS, fill, head_template
+from handlers.connection.shortcuts.posts import Post
 from handlers.delivery.head import DateText
 from handlers.messages import ReportView, video_id_of
 from handlers.progress.reports import refusal_of, report_by_grant

@@ -1,0 +1,1 @@
+"""Shortcuts: requests answered from their bytes, before aiohttp parses them."""
