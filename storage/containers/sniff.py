@@ -35,8 +35,9 @@ _PREFIXES: tuple[tuple[bytes, SourceFormat], ...] = (
     (b"fLaC", "flac"),
 )
 _RIFF_KINDS: dict[bytes, SourceFormat] = {b"AVI ": "avi", b"WAVE": "wav"}
-# ISO/IEC 13818-1 s. 2.4.3.2; camcorders put a time of arrival before each packet.
-_TS_SYNC, _TS_PACKETS, _TS_LAYOUTS = 0x47, 8, ((0, 188), (4, 192))
+# ISO/IEC 13818-1 s. 2.4.3.2; camcorders put a time of arrival before each packet, receivers its
+# parity behind it. What is recorded off the air may begin anywhere in one.
+_TS_SYNC, _TS_PACKETS, _TS_LENGTHS = 0x47, 8, (188, 192, 204)
 
 
 def sniff(head: bytes) -> SourceFormat:
@@ -96,9 +97,9 @@ def _of_riff(head: bytes) -> SourceFormat | None:
 
 
 def _of_transport_packets(head: bytes) -> SourceFormat | None:
-    for first, step in _TS_LAYOUTS:
-        found = head[first : first + step * _TS_PACKETS : step]
-        if found == bytes([_TS_SYNC]) * _TS_PACKETS:
+    wanted = bytes([_TS_SYNC]) * _TS_PACKETS
+    for length in _TS_LENGTHS:
+        if any(head[at::length][:_TS_PACKETS] == wanted for at in range(length)):
             return "ts"
     return None
 
