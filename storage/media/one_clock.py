@@ -3,8 +3,8 @@
 Of transport and program streams that were joined, or whose recorder started again, another clock
 begins in the middle: its packets are moved to follow those before. Every stream finds the next
 clock by itself, since their packets are interleaved, but all are moved alike, so that picture and
-sound stay together. A single wrong time costs nothing: the clock before is found again.
-For sandboxed children.
+sound stay together. A packet whose time follows by no clock waits for the one behind it, which
+tells whether that time is wrong: damage moves nothing. For sandboxed children.
 """
 
 from collections import deque
@@ -34,13 +34,21 @@ def demux(media: InputContainer, streams: Iterable[Stream]) -> "Iterator[Packet[
 
 
 class _Place:
-    """The place of a stream: its clock, by what that is moved, and the packet before."""
+    """The place of a stream: by what its clock is moved, and the packet before."""
 
     def __init__(self) -> None:
         self.moved_s = Fraction(0)
         self.stop_s: Fraction | None = None
         self.delay = 0
         """From a packet's decoding to its showing."""
+        self.astray: Packet[Any] | None = None
+        """Follows by no known clock; the packet behind it tells whether its time is wrong."""
+
+    def is_followed(self, begin_s: Fraction, moved_s: Fraction) -> bool:
+        """True if a packet may come next by a clock that is moved so."""
+        if self.stop_s is None:
+            return True
+        return -_MOST_BACK_S <= begin_s + moved_s - self.stop_s <= _MOST_AHEAD_S
 
 
 class _Clocks:
@@ -54,33 +62,61 @@ class _Clocks:
     def follow(self, packets: "Iterable[Packet[Any]]") -> "Iterator[Packet[Any]]":
         for packet in packets:
             place = self._places.setdefault(packet.stream_index, _Place())
-            if packet.dts is not None and packet.time_base:
-                self._take(packet, packet.dts, packet.time_base, place)
-            if place.moved_s and packet.time_base:
-                _move(packet, round(place.moved_s / packet.time_base))
-            yield packet
+            begin_s = _begin_s(packet)
+            if (astray := place.astray) is not None:
+                place.astray = None
+                is_wrong = begin_s is None or place.is_followed(begin_s, place.moved_s)
+                yield self._settle(astray, place, is_wrong=is_wrong)
+            moved_s = self._find(begin_s, place)
+            if moved_s is None:
+                place.astray = packet
+            else:
+                yield self._time(packet, place, moved_s)
 
-    def _take(self, packet: "Packet[Any]", dts: int, unit_s: Fraction, place: _Place) -> None:
-        begin_s = dts * unit_s
-        place.moved_s = self._before_s = self._find(begin_s, place)
-        end_s = begin_s + place.moved_s + (packet.duration or 0) * unit_s
-        place.stop_s = end_s if place.stop_s is None else max(place.stop_s, end_s)
-        if packet.pts is not None:
-            if abs(packet.pts - dts) * unit_s > _MOST_AHEAD_S:
-                packet.pts = dts + place.delay  # where clocks meet FFmpeg may read a time of each
-            place.delay = packet.pts - dts
-
-    def _find(self, begin_s: Fraction, place: _Place) -> Fraction:
-        """Returns by what the clock is moved that a packet of the place's stream is timed by."""
+    def _find(self, begin_s: Fraction | None, place: _Place) -> Fraction | None:
+        """Returns by what the clock of a packet is moved; None if it follows by none."""
+        if begin_s is None:
+            return place.moved_s
         if place.stop_s is None:
             return self._before_s
-        for moved_s in (place.moved_s, *self._moved_s):
-            if -_MOST_BACK_S <= begin_s + moved_s - place.stop_s <= _MOST_AHEAD_S:
-                return moved_s
-        if 0 < begin_s + place.moved_s - place.stop_s <= _LONGEST_GAP_S:
-            return place.moved_s
-        self._moved_s.appendleft(place.stop_s - begin_s)
-        return self._moved_s[0]
+        known = (place.moved_s, *self._moved_s)
+        return next((moved for moved in known if place.is_followed(begin_s, moved)), None)
+
+    def _settle(self, packet: "Packet[Any]", place: _Place, *, is_wrong: bool) -> "Packet[Any]":
+        begin_s, stop_s = _begin_s(packet), place.stop_s
+        assert begin_s is not None
+        assert stop_s is not None
+        if (found_s := self._find(begin_s, place)) is not None:  # by another stream, meanwhile
+            return self._time(packet, place, found_s)
+        if is_wrong:
+            return self._time(packet, place, stop_s - begin_s, alone=True)
+        if 0 < begin_s + place.moved_s - stop_s <= _LONGEST_GAP_S:
+            return self._time(packet, place, place.moved_s)
+        self._moved_s.appendleft(stop_s - begin_s)
+        return self._time(packet, place, self._moved_s[0])
+
+    def _time(
+        self, packet: "Packet[Any]", place: _Place, moved_s: Fraction, *, alone: bool = False
+    ) -> "Packet[Any]":
+        """Moves a packet; `alone`: those behind it are not moved so."""
+        if not alone:
+            place.moved_s = self._before_s = moved_s
+        unit_s = packet.time_base
+        if packet.dts is not None and unit_s:
+            if packet.pts is not None:
+                if abs(packet.pts - packet.dts) * unit_s > _MOST_AHEAD_S:
+                    packet.pts = packet.dts + place.delay  # FFmpeg read one time of each clock
+                place.delay = packet.pts - packet.dts
+            end_s = (packet.dts + (packet.duration or 0)) * unit_s + moved_s
+            place.stop_s = end_s if place.stop_s is None else max(place.stop_s, end_s)
+        if moved_s and unit_s:
+            _move(packet, round(moved_s / unit_s))
+        return packet
+
+
+def _begin_s(packet: "Packet[Any]") -> Fraction | None:
+    unit_s = packet.time_base
+    return None if packet.dts is None or unit_s is None else packet.dts * unit_s
 
 
 def _move(packet: "Packet[Any]", by: int) -> None:
