@@ -23,7 +23,7 @@ from tests.waiting import wait_until
 
 LENGTH_S = 8
 SETTINGS = {"REPORT_INTERVAL": "1s", "THUMBNAIL_SIZES": "large:160"}
-KILLED_IMPORT = ROOT / "tests" / "faults" / "killed_import.py"
+KILLED_IMPORT = ROOT / "tests" / "faults" / "kills" / "killed_import.py"
 
 
 @dataclass(frozen=True)
