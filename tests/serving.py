@@ -64,9 +64,10 @@ class Serve:
         return self.output.read_text(errors="replace") if self.output.exists() else ""
 
     async def workers(self) -> set[int]:
-        """The media workers that it started."""
+        """The media workers that it started. Their children have the same name until they exec."""
         mark = f"--child-of {self.process.pid}"
-        return {pid for pid, command in (await commands()).items() if mark in command}
+        found = {pid for pid, command in (await commands()).items() if mark in command}
+        return {pid for pid in found if parent_of(pid) not in found}
 
     async def web_processes(self) -> set[int]:
         """Those of several that share the port, without the one that started them."""

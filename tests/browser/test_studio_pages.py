@@ -410,6 +410,7 @@ async def test_the_studio_fits_german_and_right_to_left(studio: Studio, look: st
     await _watch(studio, lesson)
     locale = "de-AT" if look == "german" else "en"
     page = await studio.open("root", "/studio", "admin", locale=locale)
+    await expect(page.locator(".course-card").first).to_be_visible()  # signed in
     views = {
         "courses": "/studio",
         **{name: f"/studio/courses/{course}?view={name}" for name in COURSE_VIEWS},

@@ -204,7 +204,7 @@ async def test_line_at_fault_crosses_the_border() -> None:
     with pytest.raises(InvalidSubtitles) as caught:
         await Sandbox(1).text_track("chapters", b"WEBVTT\n\nx")
 
-    assert caught.value.sentence.startswith("Line 4: times are expected here")
+    assert caught.value.sentence.startswith("Line 3: text without times")
 
 
 def test_time_of_a_childs_child_counts() -> None:
