@@ -58,9 +58,10 @@ async def test_each_player_is_in_step(serving: Serve, playback: Any, site: str) 
     names = ("stream_url", "hls_url", "dash_url")
     film, hls, dash = (urljoin(serving.url, playback[name]) for name in names)
     async with open_chromium() as browser:
-        sent = await _lag(browser, site, "native", film, film)
-        away = {name: await _lag(browser, site, name, hls, dash) - sent for name in PLAYERS}
+        ladders = (_lag(browser, site, name, hls, dash) for name in PLAYERS)
+        sent, *found = await asyncio.gather(_lag(browser, site, "native", film, film), *ladders)
 
+    away = {name: lag - sent for name, lag in zip(PLAYERS, found, strict=True)}
     assert away == pytest.approx(dict.fromkeys(PLAYERS, 0), abs=IN_STEP_S)
 
 
