@@ -17,7 +17,7 @@ from storage.errors import Undecodable
 from storage.formats import Container, SourceFormat
 from storage.media.demux import open_media, video_stream, wrap_media_errors
 from storage.media.stream_choice import choose_sounds
-from storage.remux.copied_track import CopiedTrack, start_of
+from storage.remux.copied_track import CopiedTrack, mux, start_of
 from storage.remux.stream_marks import carry_marks, carry_title
 from storage.remux.webm_picture import (
     padding_for,
@@ -63,11 +63,9 @@ def _copy_packets(
     if element:
         out.streams[0].metadata["title"] = padding_for(element)
     for packet in media.demux(wanted):
-        for ready in tracks[packet.stream_index].convert(packet):
-            out.mux(ready)
+        mux(out, tracks[packet.stream_index].convert(packet))
     for track in tracks.values():
-        for ready in track.flush():
-            out.mux(ready)
+        mux(out, track.flush())
 
 
 def verify(target: Path) -> None:

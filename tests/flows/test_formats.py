@@ -14,13 +14,12 @@ import pytest
 from PIL import Image
 from playwright.async_api import Page
 
-from storage.samples import ClockPainter, Slide, read_frame_number
+from storage.samples import read_frame_number
+from tests.films.clock_films import RATE, write_clock
 from tests.programs.chromium import open_chromium, until
 from tests.serving import Serve, call, commands, parent_of, served_from
 from tests.waiting import wait_until
 
-RATE = 25
-SIZE = (320, 180)
 LONG_TIME_S = 60.0
 CANCELLED_WITHIN_S = 10.0
 VIDEO = "document.querySelector('video')"
@@ -66,7 +65,7 @@ async def page(service: Serve) -> AsyncIterator[Page]:
 async def test_hevc_is_played_by_a_browser_in_both_formats(
     teacher: aiohttp.ClientSession, page: Page, tmp_path: Path
 ) -> None:
-    await asyncio.to_thread(_write_clock, tmp_path / "hevc.mp4", "libx265", 4.0)
+    await asyncio.to_thread(write_clock, tmp_path / "hevc.mp4", "libx265", 4 * RATE)
 
     video = await _uploaded(teacher, tmp_path / "hevc.mp4")
     assert (video["status"], video["video_codec"]) == ("processing", "hevc")
@@ -87,7 +86,7 @@ async def test_hevc_is_played_by_a_browser_in_both_formats(
 async def test_format_is_chosen_by_accept_and_by_name(
     teacher: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    await asyncio.to_thread(_write_clock, tmp_path / "plain.mp4", "libx264", 1.0)
+    await asyncio.to_thread(write_clock, tmp_path / "plain.mp4", "libx264", RATE)
     video = await _uploaded(teacher, tmp_path / "plain.mp4")
     video = await _until(teacher, video, lambda video: video["formats"] == ["mp4", "webm"])
 
@@ -153,22 +152,6 @@ async def _shown_second(page: Page) -> float:
     picture: str = await page.evaluate(DRAWN)
     with Image.open(BytesIO(base64.b64decode(picture.partition(",")[2]))) as image:
         return read_frame_number(image) / RATE
-
-
-def _write_clock(path: Path, codec: str, duration_s: float) -> None:
-    frames = round(duration_s * RATE)
-    painter = ClockPainter(SIZE, Slide(), frames)
-    options = {"preset": "ultrafast"}
-    if codec == "libx265":
-        options["x265-params"] = "log-level=none"
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream(codec, rate=RATE, options=options)
-        (stream.width, stream.height), stream.pix_fmt = SIZE, "yuv420p"
-        for number in range(frames):
-            frame = av.VideoFrame.from_image(painter.frame(number))
-            frame.pts, frame.time_base = number, Fraction(1, RATE)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
 
 
 def _write_still(path: Path, frames: int) -> None:

@@ -102,25 +102,28 @@ def write_pulses(
         for number in range(DURATION_S * RATE):
             is_pulse = number >= RATE and number % RATE < RATE // 5
             place = number + late_s * RATE
-            out.mux(picture.encode(_picture(place, is_pulse)))
+            out.mux(picture.encode(flash(place, is_white=is_pulse)))
             if number >= sound_from_s * RATE:
-                for frame in fit.resample(_sound(place, is_pulse)):
+                for frame in fit.resample(beep(place, is_loud=is_pulse)):
                     out.mux(sound.encode(frame))
         out.mux(picture.encode(None))
         out.mux(sound.encode(None))
     return path
 
 
-def _picture(number: int, is_pulse: bool) -> av.VideoFrame:
-    frame = av.VideoFrame.from_image(Image.new("RGB", SIZE, (255 * is_pulse,) * 3))
+def flash(number: int, *, is_white: bool) -> av.VideoFrame:
+    """The picture of a place, in frames: white or black."""
+    frame = av.VideoFrame.from_image(Image.new("RGB", SIZE, (255 * is_white,) * 3))
     frame.pts, frame.time_base = number, Fraction(1, RATE)
     return frame
 
 
-def _sound(number: int, is_pulse: bool) -> av.AudioFrame:
+def beep(number: int, *, is_loud: bool) -> av.AudioFrame:
+    """The sound that belongs to a picture: a square wave or silence."""
     length = SOUND_RATE // RATE
-    beep = array("h", (20_000 if n // 24 % 2 else -20_000 for n in range(length)))
+    wave = array("h", (20_000 if n // 24 % 2 else -20_000 for n in range(length)))
     frame = av.AudioFrame("s16", "mono", length)
-    frame.planes[0].update(beep.tobytes() if is_pulse else bytes(2 * length))
-    frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, number * length, Fraction(1, 48_000)
+    frame.planes[0].update(wave.tobytes() if is_loud else bytes(2 * length))
+    frame.sample_rate, frame.pts = SOUND_RATE, number * length
+    frame.time_base = Fraction(1, SOUND_RATE)
     return frame

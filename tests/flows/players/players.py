@@ -16,10 +16,17 @@ async def site_of_players(modules: Path, port: int) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_static("/modules", modules)
     app.router.add_static("/", HERE)
+    async with running_site(app, port) as url:
+        yield f"{url}/adaptive_page.html"
+
+
+@asynccontextmanager
+async def running_site(app: web.Application, port: int) -> AsyncIterator[str]:
+    """The address of a site of the test's own, another origin than the service's."""
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     try:
-        yield f"http://127.0.0.1:{port}/adaptive_page.html"
+        yield f"http://127.0.0.1:{port}"
     finally:
         await runner.cleanup()

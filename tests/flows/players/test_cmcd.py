@@ -15,7 +15,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, Request
 
 from storage.samples import write_clock_mp4
-from tests.flows.players.players import site_of_players
+from tests.flows.players.players import running_site, site_of_players
 from tests.programs.chromium import VIDEO, open_chromium, until
 from tests.programs.web_build import built_pages
 from tests.running import free_port
@@ -110,13 +110,8 @@ async def site_of_element(serve: Serve, video_id: str, port: int) -> AsyncIterat
 
     app = web.Application()
     app.router.add_get("/{user}", show)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        await runner.cleanup()
+    async with running_site(app, port) as url:
+        yield url
 
 
 class Heard:

@@ -4,7 +4,6 @@ original: each tells its number."""
 import base64
 import io
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -12,12 +11,13 @@ import pytest
 from PIL import Image
 
 from storage.formats import Container
-from storage.samples import ClockPainter, Slide, read_frame_number
+from storage.samples import read_frame_number
+from tests.films.clock_films import RATE, write_clock
 from tests.programs.chromium import open_chromium
 from tests.storage.films.test_cut_in_chromium import LOOK
 from tests.storage.films.transcoding import Workbench
 
-SIZE, FRAMES, RATE = (320, 180), 150, 25
+FRAMES = 150
 PLACES_S = [0.02, 0.5, 1.1, 1.94, 2.02, 3.3, 4.06, 4.7, 5.5, 5.94]
 SOURCES: dict[str, tuple[str, str, Container]] = {
     "transport-stream": ("mpegts", "mpeg2video", "mp4"),
@@ -50,7 +50,7 @@ class Conversion:
 def conversions(tmp_path: Path, bench: Workbench) -> list[Conversion]:
     made = []
     for name, (muxer, codec, target) in SOURCES.items():
-        source = _write_clock(tmp_path / name, muxer, codec)
+        source = write_clock(tmp_path / name, codec, FRAMES, muxer)
         bench.make(source, target, duration_s=FRAMES / RATE)
         content = base64.b64encode(bench.target.read_bytes()).decode()
         made.append(Conversion(name, content, _decoded(source)))
@@ -67,21 +67,6 @@ async def test_each_place_shows_the_picture_of_the_original(conversions: list[Co
             shown[one.name] = [_number(base64.b64decode(picture)) for picture in pictures]
 
     assert shown == {one.name: one.expected() for one in conversions}
-
-
-def _write_clock(path: Path, muxer: str, codec: str) -> Path:
-    painter = ClockPainter(SIZE, Slide(), FRAMES)
-    quiet = {"x265-params": "log-level=none"} if codec == "libx265" else {}
-    with av.open(str(path), "w", format=muxer) as out:
-        stream = out.add_stream(codec, rate=RATE, options={**quiet, "b": "4M"})
-        (stream.width, stream.height), stream.gop_size = SIZE, 50
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        for number in range(FRAMES):
-            frame = av.VideoFrame.from_image(painter.frame(number))
-            frame.pts, frame.time_base = number, Fraction(1, RATE)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return path
 
 
 def _decoded(source: Path) -> list[tuple[float, int]]:

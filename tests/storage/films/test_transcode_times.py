@@ -11,10 +11,9 @@ from av.audio.resampler import AudioResampler
 
 from storage.formats import Container
 from storage.media.probe import probe
+from tests.programs.lip_sync import RATE, SIZE, beep, flash
 from tests.storage.films.frames import plain, write_frames
 from tests.storage.films.transcoding import IN_STEP_S, Workbench, times_of
-
-RATE = 25
 
 
 def test_times_of_frames_at_no_steady_rate_are_kept(tmp_path: Path, bench: Workbench) -> None:
@@ -253,31 +252,16 @@ def _write_flash(
     late = round(late_s * RATE)
     with av.open(str(path), "w", format=muxer) as out:
         picture = out.add_stream(video, rate=RATE)
-        picture.width, picture.height, picture.pix_fmt = 160, 90, "yuv420p"
+        (picture.width, picture.height), picture.pix_fmt = SIZE, "yuv420p"
         rate, layout = sound
         heard = out.add_stream(audio, rate=rate)
         heard.layout = layout
         fit = AudioResampler(heard.codec_context.format, layout, rate)
         for number in range(3 * RATE):
             time_s = number / RATE
-            out.mux(picture.encode(_black_or_white(number + late, time_s >= flash_at_s)))
+            out.mux(picture.encode(flash(number + late, is_white=time_s >= flash_at_s)))
             if not gap_s[0] <= time_s < gap_s[1]:
-                for beep in fit.resample(_beep(number + late, time_s >= flash_at_s)):
-                    out.mux(heard.encode(beep))
+                for frame in fit.resample(beep(number + late, is_loud=time_s >= flash_at_s)):
+                    out.mux(heard.encode(frame))
         out.mux(picture.encode(None))
         out.mux(heard.encode(None))
-
-
-def _black_or_white(number: int, is_white: bool) -> av.VideoFrame:
-    frame = av.VideoFrame.from_image(plain(255 * is_white))
-    frame.pts, frame.time_base = number, Fraction(1, RATE)
-    return frame
-
-
-def _beep(number: int, is_loud: bool) -> av.AudioFrame:
-    length = 48_000 // RATE
-    loud = array("h", (20_000 if n // 24 % 2 else -20_000 for n in range(length)))
-    frame = av.AudioFrame("s16", "mono", length)
-    frame.planes[0].update(loud.tobytes() if is_loud else bytes(2 * length))
-    frame.sample_rate, frame.pts, frame.time_base = 48_000, number * length, Fraction(1, 48_000)
-    return frame
