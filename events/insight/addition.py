@@ -58,9 +58,10 @@ class Sums:
         self, change: ViewingChange, conditions: Conditions, figures: QualityFigures
     ) -> None:
         key = QualityKey(change.video_id, change.day, conditions)
-        day = self.qualities.setdefault(key, QualityDay())
-        day.figures += figures
-        day.users.add(change.user_id)
+        day = self.qualities.get(key)
+        if day is None:
+            day = self.qualities[key] = QualityDay()
+        day.add(change.user_id, figures)
 
     def viewers_of(self, facts: Mapping[UUID, CountedVideo]) -> set[Viewer]:
         """Returns the viewers who need numbers."""

@@ -8,12 +8,14 @@ from uuid import UUID
 
 from db.insight import figures as moment
 from db.insight import quality, rollups
-from db.insight.changes import NO_QUALITY, QualityFigures
+from db.insight.changes import QualityFigures, total
 from db.insight.figures import Period
 from db.insight.quality import KeptSession, NumberedQuality, QualityGroup, QualityKey
 from db.pool import Database, Transaction
 from events.insight.reconciliation import bits
 from events.progress.measures import parse_measures
+
+MOST_PARTS = 256  # that wait to be summed up together
 
 Viewer = tuple[str, str]  # course, user
 
@@ -22,8 +24,18 @@ Viewer = tuple[str, str]  # course, user
 class QualityDay:
     """Figures and viewers of a key while they are summed."""
 
-    figures: QualityFigures = NO_QUALITY
     users: set[str] = field(default_factory=set)
+    _parts: list[QualityFigures] = field(default_factory=list)
+
+    @property
+    def figures(self) -> QualityFigures:
+        return total(self._parts)
+
+    def add(self, user_id: str, figures: QualityFigures) -> None:
+        self.users.add(user_id)
+        self._parts.append(figures)
+        if len(self._parts) == MOST_PARTS:
+            self._parts = [total(self._parts)]
 
 
 def numbered(
@@ -39,8 +51,7 @@ def summed(video_id: UUID, sessions: Iterable[KeptSession]) -> Mapping[QualityKe
     for session in sessions:
         measures = parse_measures(session.measures)
         day = days[QualityKey(video_id, session.day, measures.conditions)]
-        day.figures += measures.figures()
-        day.users.add(session.user_id)
+        day.add(session.user_id, measures.figures())
     return days
 
 

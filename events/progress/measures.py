@@ -4,15 +4,16 @@ Players count from the opening of their page on, so a count that has fallen bega
 say is bounded: no single viewer can spoil the figures of a course.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from db.insight.changes import Conditions, QualityFigures, ViewingChange
-from db.progress.report_batch import Moment
+from db.insight.changes import Conditions, QualityFigures, ViewingChange, total
+from db.progress.report_batch import Moment, SessionKey
 from events.progress.reports import ProgressReport
 
 MOST_STARTUP_MS = 120_000
@@ -26,6 +27,8 @@ NOTED_DROPPED_FRAMES = 5  # of a report
 LEAST_RATE = 0.1
 UNKNOWN_NETWORK = "unknown"
 SCORED_S = 8.0  # of startup, for half of the score
+
+Noteworthy = tuple[str, dict[str, Any]]  # kind of moment, details
 
 
 class SessionMeasures(msgspec.Struct, omit_defaults=True):
@@ -59,12 +62,28 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
         return self.startup_ms >= 0 or self.has_played or self.played_ms > 0
 
     @property
-    def kind(self) -> tuple[int, bool, bool, bool]:
-        """All that the counts of sessions in its figures go by; seldom changed by a report."""
-        return self.startup_ms, self.has_started, self.has_error, self.stalls > 0
+    def kind(self) -> tuple[int, bool, bool, int]:
+        """All that the counts of its figures go by; seldom changed by a report."""
+        return self.startup_ms, self.has_started, self.has_error, self.stalls
+
+    def has_news(self, quality: dict[str, Any]) -> bool:
+        """False where `add_counts` would change nothing, as of most reports."""
+        said = quality.get
+        return (
+            said("dropped_frames", self.last_dropped_frames) != self.last_dropped_frames
+            or said("stalled_ms", self.last_stalled_ms) != self.last_stalled_ms
+            or said("stalls", self.last_stalls) != self.last_stalls
+            or (self.startup_ms < 0 and "startup_ms" in quality)
+            or "error" in quality
+        )
 
     def add(self, quality: dict[str, Any], played_cs: int, rate: float | None) -> None:
         """Adds a report's `quality` and what it says was played."""
+        self.add_counts(quality)
+        self.add_time(quality, played_cs, rate)
+
+    def add_counts(self, quality: dict[str, Any]) -> None:
+        """Adds startup, errors, stalls and dropped frames."""
         said = quality.get
         if (startup_ms := said("startup_ms")) is not None and self.startup_ms < 0:
             self.startup_ms = int(min(startup_ms, MOST_STARTUP_MS))
@@ -80,10 +99,14 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
         if (dropped := said("dropped_frames")) is not None:
             self.dropped_frames += _growth(self.last_dropped_frames, dropped, MOST_DROPPED_FRAMES)
             self.last_dropped_frames = dropped
-        if played_cs:
-            self._play(quality, round(played_cs * 10 / max(rate or 1.0, LEAST_RATE)))
 
-    def _play(self, quality: dict[str, Any], played_ms: int) -> None:
+    def add_time(self, quality: dict[str, Any], played_cs: int, rate: float | None) -> None:
+        """Adds what was played, at the bitrate and height that `quality` says."""
+        if not played_cs:
+            return
+        played_ms = played_cs * 10
+        if rate is not None and rate != 1.0:
+            played_ms = round(played_ms / max(rate, LEAST_RATE))
         self.played_ms += played_ms
         if (bitrate := quality.get("bitrate")) is not None:
             self.bitrate_ms += played_ms
@@ -131,7 +154,6 @@ def gained(before: SessionMeasures | None, now: SessionMeasures) -> QualityFigur
     if now.kind != before.kind:
         return now.figures() - before.figures()
     return QualityFigures(
-        stalls=now.stalls - before.stalls,
         stalled_ms=now.stalled_ms - before.stalled_ms,
         played_ms=now.played_ms - before.played_ms,
         dropped_frames=now.dropped_frames - before.dropped_frames,
@@ -154,35 +176,70 @@ class MeasuredSession:
         self._day = day
         self._before: SessionMeasures | None = None
         if stored is not None:
-            self._before = parse_measures(stored)
-            self.now = msgspec.structs.replace(self._before)
+            self.now = parse_measures(stored)
+            self._before = copy(self.now)
 
     def add(self, report: ProgressReport, played_cs: int, made_at: datetime) -> None:
         """Adds a report that has measured something, made at that time."""
-        quality = report.quality or {}
-        if self.now is None:
+        quality, now = report.quality or {}, self.now
+        if now is None:
             network = quality.get("network", UNKNOWN_NETWORK)
-            self.now = SessionMeasures(report.device, report.browser, network)
-        before = msgspec.structs.replace(self.now)
-        self.now.add(quality, played_cs, report.rate)
-        for kind, details in _noteworthy(report, before, self.now):
+            now = self.now = SessionMeasures(report.device, report.browser, network)
+        if report.event != "progress" or now.has_news(quality):
+            before = copy(now)
+            now.add_counts(quality)
+            self._note(_noteworthy(report, before, now), report, made_at)
+        now.add_time(quality, played_cs, report.rate)
+
+    def _note(
+        self, noteworthy: Iterable[Noteworthy], report: ProgressReport, made_at: datetime
+    ) -> None:
+        assert self.now is not None
+        for kind, details in noteworthy:
             if self.now.moments < MOST_MOMENTS:
                 self.now.moments += 1
-                self.moments.append(
-                    Moment(
-                        report.user_id, report.video_id, report.session_id, made_at, kind, details
-                    )
-                )
+                user_id, video_id, session_id = report.user_id, report.video_id, report.session_id
+                self.moments.append(Moment(user_id, video_id, session_id, made_at, kind, details))
 
-    def change(self, user_id: str, video_id: UUID) -> ViewingChange:
+    def change(self, key: SessionKey) -> ViewingChange:
         assert self.now is not None  # made for a report that has measured something
         changed = self.now.conditions, gained(self._before, self.now)
-        return ViewingChange(video_id, user_id, self._day, quality=changed)
+        return ViewingChange(key.video_id, key.user_id, self._day, quality=changed)
+
+    @property
+    def is_first(self) -> bool:
+        """True while nothing of it is stored."""
+        return self._before is None
+
+
+def changes_of(sessions: Iterable[tuple[SessionKey, MeasuredSession]]) -> list[ViewingChange]:
+    """Returns what a batch changes of the figures.
+
+    A session's first change names its viewer. Later ones on the same day and conditions are summed
+    up in the name of one of them, who is among the viewers already.
+    """
+    first: list[ViewingChange] = []
+    later: dict[tuple[UUID, date, Conditions], list[ViewingChange]] = {}
+    for key, session in sessions:
+        change = session.change(key)
+        if session.is_first or change.quality is None:
+            first.append(change)
+        else:
+            later.setdefault((key.video_id, change.day, change.quality[0]), []).append(change)
+    return first + [_summed(changes) for changes in later.values()]
+
+
+def _summed(changes: Sequence[ViewingChange]) -> ViewingChange:
+    one = changes[0]
+    if len(changes) == 1 or one.quality is None:
+        return one
+    figures = total([change.quality[1] for change in changes if change.quality])
+    return msgspec.structs.replace(one, quality=(one.quality[0], figures))
 
 
 def _noteworthy(
     report: ProgressReport, before: SessionMeasures, now: SessionMeasures
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Iterator[Noteworthy]:
     """Yields what a report says that one wants to know when playing went wrong."""
     place = {"position": report.position_s}
     if now.startup_ms != before.startup_ms:

@@ -34,7 +34,7 @@ from events.log.types import (
     PlaybackStopped,
 )
 from events.progress.database_clock import ClockDifference
-from events.progress.measures import MeasuredSession
+from events.progress.measures import MeasuredSession, changes_of
 from events.progress.plausibility import NamedAt, account_of, count
 from events.progress.reports import ProgressReport
 from events.progress.viewing import BatchViewing, united, without
@@ -318,11 +318,9 @@ class _Batch:
             capped=[change for change in capped if change],
             applied=self._applied,
             viewings=self._viewings,
-            measured=[
-                session.measures.change(key.user_id, key.video_id)
-                for key, session in sessions
-                if session.measures
-            ],
+            measured=changes_of(
+                (key, session.measures) for key, session in sessions if session.measures
+            ),
             moments=[
                 moment
                 for _, session in sessions

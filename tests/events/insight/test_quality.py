@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.insight import figures, quality
-from db.insight.changes import NO_QUALITY, QualityFigures
+from db.insight.changes import QualityFigures, total
 from db.pool import Database
 from events.insight.folding import count_anew, settle
 from events.insight.survey import survey_figures
@@ -64,7 +64,7 @@ async def test_two_viewers_are_summed_as_worked_out_by_hand(
     bob = QualityFigures(sessions=1)
     tomorrow = today() + timedelta(days=1)
     assert found == {
-        (None, None): (2, ada + bob),
+        (None, None): (2, total([ada, bob])),
         ("day", today()): (1, ada),
         ("day", tomorrow): (1, bob),
         ("video_id", str(video)): (1, ada),
@@ -73,7 +73,7 @@ async def test_two_viewers_are_summed_as_worked_out_by_hand(
         ("device", "other"): (1, bob),
         ("browser", "Safari"): (1, ada),
         ("browser", "other"): (1, bob),
-        ("network", "unknown"): (2, ada + bob),
+        ("network", "unknown"): (2, total([ada, bob])),
     }
     assert (await groups(database, video))[None, None] == (1, ada)
 
@@ -84,7 +84,7 @@ async def test_sessions_that_measure_nothing_are_in_no_figure(
     video = await library.video(duration_s=30.0)
     await reporting.report(video, "ada", (0.0, 4.0))
 
-    assert await groups(database) == {(None, None): (0, NO_QUALITY)}
+    assert await groups(database) == {(None, None): (0, QualityFigures())}
 
 
 async def test_late_and_doubled_reports_measure_nothing(

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.insight.changes import Conditions, QualityFigures
+from db.insight.changes import Conditions, QualityFigures, total
+from db.progress.report_batch import SessionKey
 from events.progress.measures import (
     MOST_MOMENTS,
     MeasuredSession,
     SessionMeasures,
+    changes_of,
     gained,
     parse_measures,
     score_points,
@@ -21,6 +23,7 @@ from events.progress.measures import (
 from events.progress.reports import ProgressReport
 
 VIDEO, DAY = UUID(int=1), date(2026, 12, 1)
+KEY = SessionKey("ada", VIDEO, "s")
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 REPORT = ProgressReport(
     "ada", VIDEO, "c1", "s", 0, 0.0, (), "progress", datetime(2026, 12, 1, tzinfo=UTC)
@@ -138,7 +141,7 @@ def test_a_session_goes_on_from_what_is_stored() -> None:
     report: Any = msgspec.structs.replace(REPORT, quality={"stalls": 5, "network": "3g"})
     session.add(report, 100, NOON)
 
-    change = session.change("ada", VIDEO)
+    change = session.change(KEY)
 
     assert change.quality == (
         Conditions("desktop", "Chrome", "unknown"),
@@ -152,7 +155,7 @@ def test_a_new_session_takes_the_conditions_of_its_first_report() -> None:
     session.add(msgspec.structs.replace(REPORT, quality={"network": "2g"}, device="phone"), 0, NOON)
     session.add(msgspec.structs.replace(REPORT, quality={"network": "4g"}, device="tv"), 0, NOON)
 
-    quality = session.change("ada", VIDEO).quality
+    quality = session.change(KEY).quality
 
     assert quality == (Conditions("phone", "other", "2g"), QualityFigures(sessions=1))
 
@@ -219,3 +222,41 @@ def test_what_a_report_gains_is_the_difference_of_the_figures(
 
     assert gained(before, now) == now.figures() - before.figures()
     assert gained(None, now) == now.figures()
+
+
+def reported(user_id: str, video: int, stored: str | None, quality: dict[str, Any]) -> Any:
+    session = MeasuredSession(stored, DAY)
+    session.add(msgspec.structs.replace(REPORT, quality=quality), 100, NOON)
+    return SessionKey(user_id, UUID(int=video), "s"), session
+
+
+STORED = st.sampled_from([None, SessionMeasures("tv", stalls=1), SessionMeasures(played_ms=5)])
+
+
+@given(st.lists(st.tuples(st.integers(1, 2), STORED, QUALITIES), max_size=12))
+def test_a_batch_changes_the_figures_by_what_its_sessions_gain(sessions: Any) -> None:
+    """Every first change names its viewer, and later ones of the same conditions are one change."""
+    batch = [
+        reported(f"user-{n}", video, msgspec.json.encode(kept).decode() if kept else None, quality)
+        for n, (video, kept, quality) in enumerate(sessions)
+    ]
+
+    changes = changes_of(batch)
+
+    alone = [session.change(key) for key, session in batch]
+    assert by_key(changes) == by_key(alone)
+    new = {key.user_id for key, session in batch if session.is_first}
+    assert new <= {change.user_id for change in changes} <= {key.user_id for key, _ in batch}
+    known = {key_of(session.change(key)) for key, session in batch if not session.is_first}
+    assert len(changes) == len(new) + len(known)
+
+
+def key_of(change: Any) -> Any:
+    return change.video_id, change.day, change.quality[0]
+
+
+def by_key(changes: Any) -> Any:
+    return {
+        key: total([change.quality[1] for change in changes if key_of(change) == key])
+        for key in {key_of(change) for change in changes}
+    }
