@@ -172,6 +172,7 @@ bench: install
 	$(BIN)/python -m benchmarks $(ARGS)
 ifndef ARGS
 	$(BIN)/python -m benchmarks.reports
+	$(BIN)/python -m benchmarks.pressing
 	$(BIN)/python -m benchmarks.fanout
 	$(BIN)/python -m benchmarks.uploads
 	$(BIN)/python -m benchmarks.s3

@@ -1,15 +1,18 @@
 """Viewers who press play, a program by itself: each once, at a rate, whatever the answers take.
 
 `python -m benchmarks.play_client PORT FILE SECONDS RATE`; a line of the file is a path and a token.
+At rate 0 as many as a server answers, on fewer connections, the same viewers again and again.
 Checks every status, and prints one line of JSON as `report_client` does.
 """
 
+import sys
 from collections.abc import Iterator
 from functools import partial
+from itertools import cycle
 
 from benchmarks.measurement.report_client import MakePlayer, Player, Run, main
 
-CONNECTIONS = 400
+CONNECTIONS, WITHOUT_PAUSE = 400, 64
 
 
 class Viewers(Player):
@@ -32,5 +35,9 @@ def _pressing_play(targets: list[list[str]]) -> list[MakePlayer]:
     return [partial(Viewers, targets=iter(targets))] * CONNECTIONS
 
 
+def _pressing_without_pause(targets: list[list[str]]) -> list[MakePlayer]:
+    return [partial(Viewers, targets=cycle(targets))] * WITHOUT_PAUSE
+
+
 if __name__ == "__main__":
-    main(_pressing_play)
+    main(_pressing_play if float(sys.argv[4]) else _pressing_without_pause)

@@ -12,13 +12,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 from db.pool import Queries, Row
-from db.progress.progress import STATE, ProgressState, build_state
 
+# Not the watched seconds: a long set of them costs more to read than everything else together.
 # LIMIT keeps each a look-up by key, however many are asked: joined freely, hundreds of viewers make
 # PostgreSQL read a table of enrolments from end to end.
-READ = f"""
-SELECT v.course_id, coalesce(n.event_id, 0) AS video_version, e.role, e.version, {STATE},
-    clock_timestamp() AS read_at
+READ = """
+SELECT v.course_id, coalesce(n.event_id, 0) AS video_version, e.role, e.version, p.position_s,
+    p.completed_at IS NOT NULL AS is_completed, clock_timestamp() AS read_at
 FROM unnest(%s::text[], %s::uuid[]) WITH ORDINALITY AS asked (user_id, video_id, place)
 LEFT JOIN LATERAL (
     SELECT id, course_id FROM videos WHERE id = asked.video_id AND deleted_at IS NULL LIMIT 1
@@ -31,7 +31,8 @@ LEFT JOIN LATERAL (
     WHERE course_id = v.course_id AND user_id = asked.user_id LIMIT 1
 ) e ON true
 LEFT JOIN LATERAL (
-    SELECT * FROM progress WHERE user_id = asked.user_id AND video_id = v.id LIMIT 1
+    SELECT position_s, completed_at FROM progress
+    WHERE user_id = asked.user_id AND video_id = v.id LIMIT 1
 ) p ON true
 ORDER BY asked.place
 """
@@ -47,13 +48,15 @@ class Viewing(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class PlayingTerms:
     """`course_id` is None for a video that does not exist, or no longer; `role` is None, and
-    `enrollment_version`, for a user who is not enrolled. `read_at` is the database's clock."""
+    `enrollment_version`, for a user who is not enrolled; `position_s` is None before the first
+    report. `read_at` is the database's clock."""
 
     course_id: str | None
     video_version: int
     role: str | None
     enrollment_version: int | None
-    progress: ProgressState | None
+    position_s: float | None
+    is_completed: bool
     read_at: datetime
 
 
@@ -70,6 +73,7 @@ def _terms(row: Row) -> PlayingTerms:
         row.video_version,
         row.role,
         row.version if row.role is not None else None,
-        None if row.position_s is None else build_state(row),
+        row.position_s,
+        row.is_completed,
         row.read_at,
     )

@@ -141,7 +141,7 @@ REQUEST_ID = web.RequestKey("request_id", str)
 IS_PREPARED = web.RequestKey(
     "is_prepared", bool
 )  # headers were sent: no error response is possible
-IS_ROUTINE = web.RequestKey("is_routine", bool)  # frequent, not logged: ranges and reports
+IS_ROUTINE = web.RequestKey("is_routine", bool)  # frequent, not logged: ranges, reports
 VIEWER = web.RequestKey("viewer", Viewer)
 IS_BY_COOKIE = web.RequestKey("is_by_cookie", bool)  # the viewer is known by the session's cookie
 PROBLEM_CODE = web.RequestKey("problem_code", str)  # of a request that was refused

@@ -1,7 +1,7 @@
-"""Baselines for a report, each a program by itself.
+"""Baselines for a report and for a press of the play button, each a program by itself.
 
 `echo` is an aiohttp handler that reads and answers JSON and does nothing else; `naive` upserts and
-commits each report by itself.
+commits each report by itself; `empty` is the least that aiohttp answers as JSON.
 """
 
 import sys
@@ -34,6 +34,10 @@ async def echo(request: web.Request) -> web.Response:
     return web.json_response({"position": body["position"], "watched": body["watched"]})
 
 
+async def empty(_: web.Request) -> web.Response:
+    return web.json_response({})
+
+
 async def naive(request: web.Request) -> web.Response:
     body = await request.json()
     values = body["session_id"], body["sequence"], body["position"]
@@ -56,6 +60,7 @@ def build_app(dsn: str) -> web.Application:
     app.cleanup_ctx.append(database)
     app.router.add_post("/play/{grant}/{video_id}/echo", echo)
     app.router.add_post("/play/{grant}/{video_id}/naive", naive)
+    app.router.add_post("/api/v1/videos/{video_id}/empty", empty)
     return app
 
 

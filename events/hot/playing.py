@@ -1,8 +1,9 @@
 """Terms of playing for many viewers in few statements.
 
-A look-up is sent at once while fewer than `AT_ONCE` statements are under way, so in calm times
-nobody waits; when the database is slow, those who come meanwhile share the next statement. None
-shares one that began before it was asked, so an answer is never older than its question.
+All who ask in one turn of the event loop share a statement, which is sent at its end while fewer
+than `AT_ONCE` are under way, so in calm times nobody waits; when the database is slow, those who
+come meanwhile share the next one. None shares one that began before it was asked, so an answer is
+never older than its question.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ MOST_IN_ONE = 200
 MOST_WAITING = 10_000
 PATIENCE_S = 5.0
 
+Waiter = asyncio.Future[PlayingTerms]
+
 
 class PlayingTermsReader:
     """Reads terms; ended by `stop`."""
@@ -27,31 +30,37 @@ class PlayingTermsReader:
         self.asked_count = 0
         self.statement_count = 0
         self._database = database
-        self._waiting: dict[Viewing, asyncio.Future[PlayingTerms]] = {}
+        self._waiting: dict[Viewing, list[Waiter]] = {}
         self._sending: set[asyncio.Task[None]] = set()
+        self._is_turn_open = False
 
     async def read(self, user_id: str, video_id: UUID) -> PlayingTerms:
         """Raises: DatabaseError."""
         self.asked_count += 1
-        viewing = Viewing(user_id, video_id)
-        found = self._waiting.get(viewing) or self._ask(viewing)
+        loop = asyncio.get_running_loop()
+        found: Waiter = loop.create_future()
+        self._ask(Viewing(user_id, video_id), found)
+        patience = loop.call_later(PATIENCE_S, _give_up, found)
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await asyncio.shield(found)
-        except TimeoutError as exc:
-            raise DatabaseTimeout from exc
+            return await found
+        finally:
+            patience.cancel()
 
     async def stop(self) -> None:
         for task in list(self._sending):
             await end(task)
 
-    def _ask(self, viewing: Viewing) -> asyncio.Future[PlayingTerms]:
+    def _ask(self, viewing: Viewing, found: Waiter) -> None:
         if len(self._waiting) >= MOST_WAITING:
             raise DatabaseTimeout
-        found = asyncio.get_running_loop().create_future()
-        self._waiting[viewing] = found
+        self._waiting.setdefault(viewing, []).append(found)
+        if not self._is_turn_open:
+            self._is_turn_open = True
+            found.get_loop().call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._is_turn_open = False
         self._send_waiting()
-        return found
 
     def _send_waiting(self) -> None:
         while self._waiting and len(self._sending) < AT_ONCE:
@@ -68,7 +77,7 @@ class PlayingTermsReader:
         if not task.cancelled():
             self._send_waiting()
 
-    async def _send(self, batch: dict[Viewing, asyncio.Future[PlayingTerms]]) -> None:
+    async def _send(self, batch: dict[Viewing, list[Waiter]]) -> None:
         try:
             terms = await playing_terms.read(self._database, list(batch))
         except DatabaseError as exc:
@@ -77,13 +86,19 @@ class PlayingTermsReader:
             _fail(batch, DatabaseError(str(exc)))
             raise
         else:
-            for future, one in zip(batch.values(), terms, strict=True):
-                if not future.done():
-                    future.set_result(one)
+            for waiters, one in zip(batch.values(), terms, strict=True):
+                for waiter in waiters:
+                    if not waiter.done():
+                        waiter.set_result(one)
 
 
-def _fail(batch: dict[Viewing, asyncio.Future[PlayingTerms]], exc: DatabaseError) -> None:
-    for future in batch.values():
-        if not future.done():
-            future.set_exception(exc)
-            future.exception()  # seen, should its asker have gone
+def _give_up(waiter: Waiter) -> None:
+    if not waiter.done():
+        waiter.set_exception(DatabaseTimeout())
+
+
+def _fail(batch: dict[Viewing, list[Waiter]], exc: DatabaseError) -> None:
+    for waiters in batch.values():
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(exc)

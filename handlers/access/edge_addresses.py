@@ -64,6 +64,8 @@ class MediaAddresses:
 
     def set_cookies(self, response: web.Response, place: MediaPlace, host: str) -> None:
         """Sets the cookies of a place on a response of this server, which is called `host`."""
+        if not place.cookies:
+            return
         parts = urlsplit(place.base)
         is_secure = parts.scheme == "https"
         for name, value in place.cookies.items():

@@ -13,6 +13,7 @@ from uuid import UUID
 import jwt
 import msgspec
 
+from handlers.access import compact_jws
 from handlers.access.auth import STRANGE
 from handlers.errors import InvalidToken
 from storage.bounded_cache import BoundedCache
@@ -83,11 +84,8 @@ class Grants:
     def mint(self, grant: Grant) -> str:
         claims: dict[str, Any] = msgspec.to_builtins(grant)
         expires_at = claims.pop("expires_at")
-        return jwt.encode(
-            {**claims, "exp": int(expires_at), "aud": _audience(type(grant))},
-            self._secret,
-            algorithm="HS256",
-        )
+        claims |= {"exp": int(expires_at), "aud": _audience(type(grant))}
+        return compact_jws.sign(msgspec.json.encode(claims), self._secret.encode())
 
     def playback(self, token: str) -> PlaybackGrant:
         """Raises InvalidToken."""

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from db import enrollments
+from db.playing_terms import PlayingTerms
 from db.progress import session_names
-from db.progress.progress import ProgressState
 from db.progress.report_batch import SessionKey, VideoKey
 from db.videos.video import Video
 from events.log.snapshots import captions, chapters_url
@@ -57,6 +57,7 @@ TOLERANCE_S = 1.0  # as of reports
 )
 async def post_playback(request: web.Request) -> web.Response:
     """Issues a playback grant with everything else that a player needs."""
+    request[keys.IS_ROUTINE] = True
     require_request_by_bearer(request)
     viewer = request[keys.VIEWER]
     video, terms = await playable_video(request)
@@ -74,7 +75,7 @@ async def post_playback(request: web.Request) -> web.Response:
     place = _place_of_media(request, video, token, grant)
     report_interval_s = request.app[keys.PLAYBACK_SETTINGS].report_interval_s
     answer = _playback_view(
-        video, terms.progress, token, grant, place, session_id, next_sequence, report_interval_s
+        video, terms, token, grant, place, session_id, next_sequence, report_interval_s
     )
     response = answer_json(answer, status=201)
     request.app[keys.MEDIA_ADDRESSES].set_cookies(response, place, request.host)
@@ -174,7 +175,7 @@ async def _named_session(
 
 def _playback_view(
     video: Video,
-    state: ProgressState | None,
+    terms: PlayingTerms,
     token: str,
     grant: PlaybackGrant,
     place: MediaPlace,
@@ -184,7 +185,6 @@ def _playback_view(
 ) -> PlaybackView:
     base = place.base
     sources = _sources(video, base)
-    is_completed = state is not None and state.completed
     return PlaybackView(
         grant=token,
         expires_at=_time(grant.expires_at),
@@ -205,9 +205,9 @@ def _playback_view(
         chapters_url=chapters_url(video, base),
         storyboard_url=video.storyboard_file_name and base + video.storyboard_file_name,
         events_url=f"/play/{token}/events",
-        resume_position=0.0 if state is None or is_completed else _place(state, video),
+        resume_position=_place(terms, video),
         duration=video.duration_s,
-        completed=is_completed,
+        completed=terms.is_completed,
         report_interval=report_interval_s,
     )
 
@@ -218,10 +218,12 @@ def _sources(video: Video, base: str) -> list[Source]:
     return [Source(base + row.file_name, row.mime_type) for row in video.representations]
 
 
-def _place(state: ProgressState, video: Video) -> float:
+def _place(terms: PlayingTerms, video: Video) -> float:
     """Limits the position to the duration, which a player's clock may exceed. One of a longer film,
-    before a replacement, is not of this one: it begins anew."""
-    position_s, duration_s = state.position_s, video.duration_s
+    before a replacement, is not of this one: it begins anew, as after completion."""
+    position_s, duration_s = terms.position_s, video.duration_s
+    if position_s is None or terms.is_completed:
+        return 0.0
     if duration_s is None:
         return position_s
     return min(position_s, duration_s) if position_s <= duration_s + TOLERANCE_S else 0.0

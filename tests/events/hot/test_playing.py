@@ -3,17 +3,30 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from db.errors import DatabaseError, DatabaseTimeout
+from db.playing_terms import PlayingTerms
 from db.pool import Database
 from events.hot import playing
 from events.hot.playing import AT_ONCE, MOST_IN_ONE, PlayingTermsReader
 from events.log.types import VideoUpdated
 
+Terms = asyncio.Task[PlayingTerms]
 LOCKED = "LOCK TABLE enrollments IN ACCESS EXCLUSIVE MODE"
+
+
+async def in_turns(reader: PlayingTermsReader, *asked: tuple[str, UUID]) -> list[Terms]:
+    """Asks each in a turn of the loop of its own, which is a statement of its own."""
+    tasks = []
+    for who, video_id in asked:
+        before = reader.statement_count
+        tasks.append(asyncio.create_task(reader.read(who, video_id)))
+        while reader.statement_count == before:
+            await asyncio.sleep(0)
+    return tasks
 
 
 @pytest.fixture
@@ -32,7 +45,7 @@ async def test_terms_of_a_student(library: Any, reader: PlayingTermsReader, happ
 
     assert (terms.course_id, terms.video_version) == ("c1", event_id)
     assert (terms.role, terms.enrollment_version) == ("student", version)
-    assert terms.progress is None
+    assert (terms.position_s, terms.is_completed) == (None, False)
 
 
 async def test_terms_of_who_was_withdrawn_and_who_never_was(
@@ -58,6 +71,33 @@ async def test_terms_of_a_video_that_is_deleted_or_never_was(
     assert (await reader.read("ada", uuid4())).course_id is None
 
 
+async def test_who_ask_in_one_turn_share_a_statement(
+    library: Any, reader: PlayingTermsReader
+) -> None:
+    video_id = await library.video()
+    await library.enroll("ada", "student")
+
+    asked = [reader.read(who, video_id) for who in ("ada", "eve", "ada")]
+    terms = await asyncio.gather(*asked)
+
+    assert [one.role for one in terms] == ["student", None, "student"]
+    assert reader.statement_count == 1
+
+
+async def test_who_leaves_takes_nothing_from_the_others(
+    library: Any, reader: PlayingTermsReader
+) -> None:
+    video_id = await library.video()
+    await library.enroll("ada", "student")
+    gone, stays = [asyncio.create_task(reader.read("ada", video_id)) for _ in range(2)]
+    while reader.asked_count < 2:
+        await asyncio.sleep(0)
+    gone.cancel()
+
+    assert (await stays).role == "student"
+    assert gone.cancelled()
+
+
 async def test_many_who_come_while_the_database_is_slow_share_statements(
     library: Any, database: Database, reader: PlayingTermsReader
 ) -> None:
@@ -66,11 +106,12 @@ async def test_many_who_come_while_the_database_is_slow_share_statements(
         await library.enroll(f"u{number}", "student")
     async with database.transaction() as transaction:
         await transaction.execute(LOCKED)
+        await in_turns(reader, *[("eve", video_id)] * AT_ONCE)
         asked = [
             asyncio.create_task(reader.read(f"u{number}", video_id))
             for number in range(2 * MOST_IN_ONE)
         ]
-        while reader.asked_count < len(asked):
+        while reader.asked_count < AT_ONCE + len(asked):
             await asyncio.sleep(0)
     terms = await asyncio.gather(*asked)
 
@@ -88,9 +129,7 @@ async def test_who_asks_after_a_withdrawal_learns_of_it(
     await library.enroll("ada", "student")
     async with database.transaction() as transaction:
         await transaction.execute(LOCKED)
-        before = [asyncio.create_task(reader.read(who, video_id)) for who in ("ada", "eve")]
-        while reader.statement_count < AT_ONCE:
-            await asyncio.sleep(0)
+        before = await in_turns(reader, ("ada", video_id), ("eve", video_id))
         await transaction.execute("UPDATE enrollments SET role = NULL, version = 2")
         after = asyncio.create_task(reader.read("ada", video_id))
         await asyncio.sleep(0)
@@ -123,7 +162,8 @@ async def test_what_waits_is_bounded_in_number_and_in_time(
     video_id = await library.video()
     async with database.transaction() as transaction:
         await transaction.execute(LOCKED)
-        waiting = [asyncio.create_task(reader.read(f"u{n}", video_id)) for n in range(AT_ONCE + 1)]
+        waiting = await in_turns(reader, ("u0", video_id), ("u1", video_id))
+        waiting.append(asyncio.create_task(reader.read("u2", video_id)))
         while reader.asked_count <= AT_ONCE:
             await asyncio.sleep(0)
         with pytest.raises(DatabaseTimeout):
