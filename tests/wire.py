@@ -6,6 +6,7 @@ bodies that carry a Content-Length or end with the connection; no other is expec
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -71,9 +72,13 @@ class Wire:
 
 @asynccontextmanager
 async def connected(
-    url: str, *, buffer_bytes: int = 2**16, receive_buffer_bytes: int | None = None
+    url: str,
+    tls: ssl.SSLContext | None = None,
+    *,
+    buffer_bytes: int = 2**16,
+    receive_buffer_bytes: int | None = None,
 ) -> AsyncIterator[Wire]:
-    """A connection to the server of `url`.
+    """A connection to the server of `url`, by TLS if it is one of `https`.
 
     `buffer_bytes` is how far it reads ahead of the test; `receive_buffer_bytes` what the kernel
     takes for it (twice that, on Linux), which else grows to megabytes.
@@ -85,7 +90,12 @@ async def connected(
         own.setblocking(False)
         async with asyncio.timeout(LONGEST_WAIT_S):
             await asyncio.get_running_loop().sock_connect(own, _address(url))
-            reader, writer = await asyncio.open_connection(sock=own, limit=buffer_bytes)
+            reader, writer = await asyncio.open_connection(
+                sock=own,
+                limit=buffer_bytes,
+                ssl=tls,
+                server_hostname=None if tls is None else "localhost",
+            )
     except BaseException:
         own.close()
         raise

@@ -16,6 +16,7 @@ from handlers.connection.input_buffer import InputBuffer
 from handlers.connection.refused_bytes import RefusingBytes
 from handlers.connection.state import BUFFERING, BUSY, PARSING, ConnectionEvent, State, next_state
 from handlers.delivery.open_files import OpenFile
+from handlers.delivery.outlets import outlet_of
 from handlers.delivery.pump import Pump, PumpSettings
 from handlers.delivery.ranges import Part
 from handlers.transfers.transfers import Outcome, Transfer
@@ -38,7 +39,7 @@ class Connection(RefusingBytes):
     # Responses that outlive their handler.
 
     def can_launch(self, request: web.BaseRequest) -> bool:
-        """True if a response may bypass the transport, and the request is complete."""
+        """True if the connection may send a response itself, and the request is complete."""
         return self.can_carry(request) and self._has_way()
 
     def can_carry(self, request: web.BaseRequest) -> bool:
@@ -57,7 +58,7 @@ class Connection(RefusingBytes):
         is_full: bool = False,
     ) -> None:
         """Begin to send; `transfer` is finished when all is sent or never will be. `is_full`: the
-        socket has no room at present. Raises: ConnectionResetError."""
+        outlet has no room at present. Raises: ConnectionResetError."""
         if self.state is State.CLOSED:
             raise ConnectionResetError
         self._on(ConnectionEvent.RESPONSE_LAUNCHED)
@@ -130,6 +131,11 @@ class Connection(RefusingBytes):
             on_lost()
         self._set_free()
 
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._pump is not None:
+            self._pump.have_room()
+
     def close(self) -> None:
         """The response under way, if there is one, is the last."""
         if self.state in BUSY:
@@ -169,21 +175,18 @@ class Connection(RefusingBytes):
             self.need_task()
 
     def _has_way(self) -> bool:
-        """Past the transport: nothing of an earlier response is in it, nothing to be encrypted."""
+        """True if a response would overtake nothing: what bypasses the transport, which all does
+        but TLS, needs it to hold nothing of an earlier one."""
         transport = self.transport
         return (
             transport is not None
             and not transport.is_closing()
-            and transport.get_write_buffer_size() == 0
-            and self.ssl_context is None
+            and (transport.get_write_buffer_size() == 0 or self.ssl_context is not None)
         )
 
     def _make_pump(self, settings: PumpSettings) -> Pump:
-        """Its socket is a duplicate, since a descriptor number that the transport closes may by the
-        next turn of the loop be the socket of another user."""
         assert self.transport is not None
-        own = self.transport.get_extra_info("socket").dup()
-        self._pump = Pump(own, settings, self._end_response)
+        self._pump = Pump(outlet_of(self.transport), settings, self._end_response)
         return self._pump
 
     # The end of a response, and perhaps of the connection.
@@ -191,7 +194,7 @@ class Connection(RefusingBytes):
     def _end_response(self, outcome: Outcome) -> None:
         has_more = bool(self.queued or self._input)
         if outcome is not Outcome.COMPLETE:
-            self._abort()
+            self._abort(outcome)
         elif self._closing is not None and self._closing.is_due(has_more=has_more):
             self._linger(self._closing)
         else:
@@ -222,10 +225,14 @@ class Connection(RefusingBytes):
     def _has_response_begun(self) -> bool:
         return self.state is not State.HANDLING or self.is_writing()
 
-    def _abort(self) -> None:
+    def _abort(self, outcome: Outcome) -> None:
         """A response that ends in the middle must not look complete."""
         self._on(ConnectionEvent.RESPONSE_ABORTED)
-        if self.transport is not None:
+        if self.transport is None:
+            return
+        if outcome is Outcome.TRUNCATED:  # the bytes sent are right: let them arrive
+            self.transport.close()
+        else:
             self.transport.abort()
 
     def _linger(self, closing: Closing) -> None:

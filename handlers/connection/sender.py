@@ -2,9 +2,9 @@
 
 It decides no status and adds only Date and, where HTTP requires it, Connection. A response is
 launched on its connection and outlives its handler, or it goes through aiohttp's writer while its
-handler waits: over TLS, behind bytes that are still to be written, and where the connection is not
-ours. Once the head is sent there is no error response: the connection is aborted, and logged with
-the bytes sent.
+handler waits: without TLS behind bytes that are still to be written, and where the connection is
+not ours. Once the head is sent there is no error response: the connection is aborted, and logged
+with the bytes sent.
 """
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web

@@ -1,14 +1,11 @@
-"""Sends text and spans of a file into a socket, as fast as the client reads them.
+"""Sends text and spans of a file out of a connection, as fast as the client reads them.
 
-One sendfile per wake-up moves a window of the file from the page cache into the kernel's buffer;
-between windows the loop serves other clients, and sent bytes are counted and paced. A window is
-sent only when it is resident. A waiting client takes no memory of this process. It knows nothing
-of HTTP and does not decide what is sent.
+Each wake-up moves a window of the file from the page cache into the connection's `Outlet`; between
+windows the loop serves other clients, and sent bytes are counted and paced. A window is sent only
+when it is resident. It knows nothing of HTTP and does not decide what is sent.
 """
 
 import asyncio
-import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +13,13 @@ from dataclasses import dataclass
 from handlers.delivery.errors import FileTruncated
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.outcomes import log_end, outcome_of
+from handlers.delivery.outlets import Outlet
 from handlers.delivery.ranges import ByteSpan, Part
 from handlers.delivery.read_ahead import ReadAhead
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.figures import FULL_AFTER_S, Doing
 from handlers.transfers.transfers import Outcome, Tally, Transfer
-from handlers.transfers.unsent import StallClock, drop_unsent, unsent_bytes
+from handlers.transfers.unsent import StallClock
 
 # Below, holding back the last segment saves no packet worth its two system calls (measured).
 CORK_FROM_BYTES = 128 * 1024
@@ -47,7 +45,7 @@ class PumpSettings:
 
 
 class Pump:
-    """The pump of one connection: one response at a time. It owns the socket; `close` closes it.
+    """The pump of one connection: one response at a time. It owns the outlet; `close` closes it.
 
     `on_end` is called when a response was sent, or never will be.
     """
@@ -61,13 +59,13 @@ class Pump:
         "_is_watching",
         "_loop",
         "_on_end",
+        "_outlet",
         "_parts",
         "_pause",
         "_pause_s",
         "_reading",
         "_sent_at_s",
         "_settings",
-        "_socket",
         "_stall_clock",
         "_stop",
         "_text",
@@ -86,13 +84,13 @@ class Pump:
 
     def __init__(
         self,
-        own: socket.socket,
+        outlet: Outlet,
         settings: PumpSettings,
         on_end: Callable[[Outcome], None],
     ) -> None:
         # The account of the last complete response, and its bytes: the client may still reset.
         self.last: tuple[Transfer | Tally, int] | None = None
-        self._socket = own
+        self._outlet = outlet
         self._loop = asyncio.get_running_loop()
         self._settings = settings
         self._on_end = on_end
@@ -107,17 +105,14 @@ class Pump:
         """Send as much of a head and a resident span as there is room for; return the bytes sent.
         `start` continues with the rest, also after an error."""
         start, stop = span
-        own, size_bytes, sent_bytes = self._socket, stop - start, 0
+        settings = self._settings
+        if stop - start > settings.window_bytes:
+            return 0
         try:
-            if size_bytes <= self._settings.window_bytes and self._settings.read_ahead.is_resident(
-                file, start, stop
-            ):
-                sent_bytes = own.send(head, socket.MSG_MORE)
-                if sent_bytes == len(head):
-                    sent_bytes += os.sendfile(own.fileno(), file.descriptor, start, size_bytes)
+            is_resident = settings.read_ahead.is_resident(file, start, stop)
         except OSError:
-            pass
-        return sent_bytes
+            return 0
+        return self._outlet.send_at_once(head, file, start, stop) if is_resident else 0
 
     def start(
         self,
@@ -128,7 +123,7 @@ class Pump:
         *,
         is_full: bool = False,
     ) -> None:
-        """Send what there is room for, unless the socket is full; the rest follows as the client
+        """Send what there is room for, unless the outlet is full; the rest follows as the client
         reads."""
         self._is_running = True
         self._transfer = transfer
@@ -160,8 +155,12 @@ class Pump:
             self._abort()
         elif is_reset and self.last is not None:
             account, size_bytes = self.last
-            account.take_back(min(unsent_bytes(self._socket), size_bytes))
-        self._socket.close()
+            account.take_back(min(self._outlet.unsent_bytes(), size_bytes))
+        self._outlet.close()
+
+    def have_room(self) -> None:
+        """The transport has written all that it held back."""
+        self._outlet.have_room()
 
     def _set_pace(self, bandwidth: TokenBucket | None) -> None:
         """Wait first for what other responses to the user took beyond the limit."""
@@ -189,21 +188,20 @@ class Pump:
             self._end(None)
 
     def _send_text(self) -> None:
-        more = socket.MSG_MORE if self._at < self._stop else 0
-        sent_bytes = self._socket.send(self._text, more)
+        sent_bytes = self._outlet.send(self._text, has_more=self._at < self._stop)
         self._text = self._text[sent_bytes:]
         uncounted_bytes = min(sent_bytes, self._uncounted_bytes)
         self._uncounted_bytes -= uncounted_bytes
         self._transfer.sent_bytes += sent_bytes - uncounted_bytes
 
     def _send_window(self) -> None:
-        """A short write means that the socket is full, without another call that says EAGAIN."""
+        """A short write means that the outlet is full, without another call that says so."""
         file, start = self._file, self._at
         stop = min(start + self._window_bytes, self._stop)
         if not self._settings.read_ahead.is_resident(file, start, stop):
             self._read_in(ByteSpan(start, stop))
             return
-        sent_bytes = os.sendfile(self._socket.fileno(), file.descriptor, start, stop - start)
+        sent_bytes = self._outlet.send_file(file, start, stop)
         if sent_bytes == 0:
             file.found_short()
             raise FileTruncated
@@ -245,14 +243,14 @@ class Pump:
             self._watch(True)
 
     def _watch(self, is_wanted: bool) -> None:
-        """Add or remove the callback for room in the socket."""
+        """Add or remove the callback for room in the outlet."""
         if is_wanted == self._is_watching:
             return
         self._is_watching = is_wanted
         if is_wanted:
-            self._loop.add_writer(self._socket.fileno(), self._turn)
+            self._outlet.watch(self._turn)
         else:
-            self._loop.remove_writer(self._socket.fileno())
+            self._outlet.unwatch()
 
     def _go_on(self) -> None:
         self._pause, self._pause_s = None, 0.0
@@ -289,7 +287,7 @@ class Pump:
         if outcome in (Outcome.COMPLETE, Outcome.TRUNCATED):
             self._cork(False)
         else:
-            drop_unsent(self._socket, transfer)
+            self._outlet.drop_unsent(transfer)
         if fault is not None:
             log_end(transfer, outcome, fault)
         self.last = (transfer, transfer.sent_bytes) if outcome is Outcome.COMPLETE else None
@@ -313,8 +311,8 @@ class Pump:
         if is_corked == self._is_corked:
             return
         self._is_corked = is_corked
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, is_corked)
+        self._outlet.cork(is_corked)
 
     def _taken_and_waiting(self) -> tuple[int, int]:
-        waiting = unsent_bytes(self._socket)
+        waiting = self._outlet.unsent_bytes()
         return self._transfer.sent_bytes - waiting, waiting

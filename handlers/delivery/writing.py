@@ -1,8 +1,8 @@
 """Responses through aiohttp's writer, a chunk at a time, while the handler waits.
 
-For TLS, since bytes written to the socket would be plaintext, and wherever a response cannot be
-launched. A waiting client takes two chunks of memory, and their encryption. Bytes in the
-transport's buffer count as sent until the client disconnects.
+For responses that cannot be launched: `outlets` has the ways of those that can. A waiting client
+takes two chunks of memory, and over TLS their encryption. Bytes in the transport's buffer count as
+sent until the client disconnects.
 """
 
 import asyncio

@@ -19,6 +19,7 @@ from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from tests.attacks.fuzzing import Fuzzer, converse
 from tests.handlers.conftest import Service, StartService, furnish
+from tests.programs.certificates import make_certificate
 from tests.service.answers import comparable
 from tests.wire import WireAnswer, connected
 
@@ -61,10 +62,16 @@ class Twins:
         return f"/play/{grants.mint(grant)}/{self.video_id}/progress"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def twins(start_shared_service: StartService) -> Twins:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["plain", "tls"])
+async def twins(
+    request: pytest.FixtureRequest,
+    start_shared_service: StartService,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Twins:
+    own = make_certificate(tmp_path_factory.mktemp("tls"))
+    tls = own.settings if request.param == "tls" else {}
     on, off = [
-        await start_shared_service(STREAM_REPLAY=switch, CORS_ORIGINS=ORIGIN)
+        await start_shared_service(STREAM_REPLAY=switch, CORS_ORIGINS=ORIGIN, **tls)
         for switch in ("on", "off")
     ]
     await furnish(on)
@@ -171,7 +178,9 @@ def alike(answer: WireAnswer) -> tuple[Any, ...]:
 async def outcome(twins: Twins, service: Service, seed: int) -> list[Any]:
     said: list[Any] = []
     player = Player(twins.target(service, seed), seed)
-    async with connected(service.url) as wire:
+    if service.trusted is not None:
+        player.share_broken = 0.0  # TLS has no half-close, by which both would say what they have
+    async with connected(service.url, service.trusted) as wire:
         try:
             async with asyncio.timeout(60):
                 await converse(wire, player, said, alike)

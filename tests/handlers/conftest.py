@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from server.commands.tokens import mint_token
 from server.config.settings import Config, load_config
 from server.credentials.secrets import with_secrets
 from server.web.app import build_app
+from server.web.tls import own_client_context, server_context
 from storage.samples import write_clock_mp4, write_clock_webm
 from tests.waiting import wait_until
 
@@ -59,17 +61,23 @@ class Service:
     server: "Listener"
     config: Config
     clients: list[aiohttp.ClientSession]
+    trusted: ssl.SSLContext | None = None
+    """Of its clients, if it serves by TLS."""
     sessions: dict[str | None, aiohttp.ClientSession] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.port}"
+        scheme = "http" if self.trusted is None else "https"
+        return f"{scheme}://127.0.0.1:{self.server.port}"
 
     def client(self, user_id: str, *roles: str) -> aiohttp.ClientSession:
         """A session that speaks as this user; closed with the service."""
         token = mint_token(SECRET, user_id, roles=roles)
         session = aiohttp.ClientSession(
-            self.url, headers={"Authorization": f"Bearer {token}"}, raise_for_status=False
+            self.url,
+            headers={"Authorization": f"Bearer {token}"},
+            raise_for_status=False,
+            connector=aiohttp.TCPConnector(ssl=self.trusted or True),
         )
         self.clients.append(session)
         return session
@@ -108,7 +116,8 @@ class Service:
 
     def anonymous(self) -> aiohttp.ClientSession:
         """A session without a token."""
-        session = aiohttp.ClientSession(self.url)
+        connector = aiohttp.TCPConnector(ssl=self.trusted or True)
+        session = aiohttp.ClientSession(self.url, connector=connector)
         self.clients.append(session)
         return session
 
@@ -184,7 +193,8 @@ class Service:
 class Listener:
     """The application behind connections like those of the product, on a port of its own."""
 
-    def __init__(self, app: web.Application) -> None:
+    def __init__(self, app: web.Application, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True
         )
@@ -200,7 +210,7 @@ class Listener:
             report_shortcut=self._runner.app.get(keys.REPORT_SHORTCUT),
         )
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(protocols, "127.0.0.1", 0)
+        self._listener = await loop.create_server(protocols, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -238,9 +248,12 @@ async def _running(dsn: str, directory: Path, settings: dict[str, str]) -> Async
         del environ["JWT_SECRET"]
     named = {f"COURSESTREAM_{name}": value for name, value in environ.items()}
     config, app = await asyncio.to_thread(_built, named, directory, dsn)
-    server = Listener(app)
+    own = await asyncio.to_thread(server_context, config)
+    trusted = None if own is None else await asyncio.to_thread(own_client_context, config)
+    assert not isinstance(trusted, bool)
+    server = Listener(app, own)
     await server.open()
-    service = Service(app, server, config, [])
+    service = Service(app, server, config, [], trusted)
     try:
         yield service
     finally:

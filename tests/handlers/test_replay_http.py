@@ -18,6 +18,7 @@ from handlers.access import rules
 from tests.handlers.conftest import Service, StartService, furnish
 from tests.handlers.progress.reporting import Reporter
 from tests.handlers.watching import Player, open_playback, settled
+from tests.programs.certificates import make_certificate
 from tests.waiting import wait_until
 from tests.wire import Wire, WireAnswer, connected
 
@@ -26,12 +27,19 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 WITHIN_S = 5.0
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def service(start_shared_service: StartService) -> AsyncIterator[Service]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["plain", "tls"])
+async def service(
+    request: pytest.FixtureRequest,
+    start_shared_service: StartService,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Service]:
     """On a busy machine, too, an enrolment is read again only when a test says so."""
+    own = make_certificate(tmp_path_factory.mktemp("tls"))
+    settings = {"STREAM_RATE_LIMIT": "40/hour", "STREAMS_PER_USER": "2"}
+    settings |= own.settings if request.param == "tls" else {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rules, "ENROLLMENT_AGE_S", 600.0)
-        service = await start_shared_service(STREAM_RATE_LIMIT="40/hour", STREAMS_PER_USER="2")
+        service = await start_shared_service(**settings)
         await furnish(service)
         yield service
 
@@ -67,7 +75,7 @@ class Asker:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def wire(service: Service) -> AsyncIterator[Wire]:
-    async with connected(service.url) as wire:
+    async with connected(service.url, service.trusted) as wire:
         yield wire
 
 
@@ -157,7 +165,10 @@ async def test_many_connections_of_a_user_whose_enrolment_expired_read_it_once(
 
     monkeypatch.setattr(enrollments, "get", counted)
     async with AsyncExitStack() as stack:
-        wires = [await stack.enter_async_context(connected(service.url)) for _ in range(20)]
+        wires = [
+            await stack.enter_async_context(connected(service.url, service.trusted))
+            for _ in range(20)
+        ]
         service.app[keys.ACCESS].forget_all()
         lines = [*asking.lines, "Range: bytes=0-9"]
         answers = await asyncio.gather(*(one.ask(*lines) for one in wires))
@@ -214,7 +225,7 @@ async def test_a_server_that_stops_repeats_nothing(
     service = await start_shared_service()
     await furnish(service)
     video = await service.ready_video(mp4)
-    async with connected(service.url) as wire:
+    async with connected(service.url, service.trusted) as wire:
         asking = await asker(service, wire, video, "last", "grant")
 
         service.app[keys.STOPPING].set()
@@ -227,7 +238,7 @@ async def test_what_one_connection_taught_serves_another(
 ) -> None:
     asking = await asker(service, wire, video, "seeker", "grant")
 
-    async with connected(service.url) as other:
+    async with connected(service.url, service.trusted) as other:
         assert await Asker(service, other, asking.lines).is_replayed()
 
 
@@ -273,7 +284,8 @@ async def test_an_answer_with_cmcd_replays_like_any_other_and_is_measured(
     service: Service, wire: Wire, video: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In the query and in fields, with other values each time; nothing of it is in the log."""
-    asking = await asker(service, wire, video, "told", "grant")
+    who = "told" if service.trusted is None else "told-by-tls"
+    asking = await asker(service, wire, video, who, "grant")
     before = asking.replayed
     target = asking.lines[0].split()[1]
     bodies = set()
@@ -292,7 +304,8 @@ async def test_an_answer_with_cmcd_replays_like_any_other_and_is_measured(
 
     await service.app[keys.CMCD_SESSIONS].store(service.app[keys.DATABASE])
     rows = await service.app[keys.DATABASE].fetch_all(
-        "SELECT session_id, measures FROM cmcd_sessions WHERE user_id = 'told' ORDER BY session_id"
+        "SELECT session_id, measures FROM cmcd_sessions WHERE user_id = %s ORDER BY session_id",
+        [who],
     )
     assert [(row.session_id, row.measures["stalls"]) for row in rows] == [
         ("marked-0", 3),
