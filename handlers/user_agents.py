@@ -4,7 +4,7 @@ Read by `ua-parser`, whose families are folded into a few: figures are kept by t
 takes time in proportion to the text, of which only the beginning is read; what it found is kept.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ua_parser import Domain, PartialResult
@@ -44,12 +44,11 @@ UNKNOWN = UserAgent()
 class UserAgents:
     """Reads user agents; those that are asked for again and again once only.
 
-    To make it takes a fifth of a second, on no event loop.
+    To make the first one of a process takes a fifth of a second, on no event loop.
     """
 
     def __init__(self) -> None:
-        browsers, systems, _ = load_lazy_builtins()
-        self._resolve = Resolver((browsers, systems, []))  # models of devices cost most
+        self._resolve = _resolver()
         self._read = lru_cache(REMEMBERED)(self._parse)
 
     def read(self, text: str | None) -> UserAgent:
@@ -58,6 +57,12 @@ class UserAgents:
     def _parse(self, text: str) -> UserAgent:
         found = self._resolve(text, Domain.USER_AGENT | Domain.OS)
         return UserAgent(_device(found, text), _browser(found))
+
+
+@cache
+def _resolver() -> Resolver:
+    browsers, systems, _ = load_lazy_builtins()
+    return Resolver((browsers, systems, []))  # models of devices cost most
 
 
 def _browser(found: PartialResult) -> str:

@@ -20,7 +20,7 @@ from blockbuster import BlockBuster
 from db.postgres.migrations import migrate
 from server.postgres.embedded import EmbeddedPostgres
 from server.web import middlewares
-from tests.making import made_once, make_cluster
+from tests.making import add_coming_days, made_once, make_cluster
 from tests.ordinary_priority import renounce_real_time
 from tests.serving import Serve, served_from, write_large_mp4
 
@@ -119,12 +119,17 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[EmbeddedPostgres]:
-    """The one PostgreSQL of this test process; holds the migrated database `template`."""
+    """The one PostgreSQL of this test process.
+
+    Holds the databases `migrated` and `template`, which also has what a service's start adds to it.
+    """
     directory = Path(tempfile.mkdtemp(prefix="coursestream-test-", dir=_fast_directory()))
     directory.chmod(0o711)
     with reaped(directory), EmbeddedPostgres(directory, HASTY_SETTINGS) as postgres:
-        _run(postgres, "CREATE DATABASE template")
-        migrate(postgres.dsn_of("template"), MIGRATIONS)
+        _run(postgres, "CREATE DATABASE migrated")
+        migrate(postgres.dsn_of("migrated"), MIGRATIONS)
+        _run(postgres, "CREATE DATABASE template TEMPLATE migrated STRATEGY FILE_COPY")
+        add_coming_days(postgres.dsn_of("template"))
         yield postgres
 
 

@@ -4,16 +4,23 @@ import fcntl
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from db.postgres.migrations import MIGRATIONS, migrate
+from events.log.retention import DAYS_AHEAD
 from server.postgres.cluster import Cluster
 from server.postgres.embedded import EmbeddedPostgres
 
 # No test cuts the power; what a killed process gave to the kernel is written all the same.
 UNSYNCED = "\nfsync = off\nfull_page_writes = off\n"
+# What the first start of a service adds to the two days of the migrations, in as many transactions.
+ADD_COMING_DAYS = f"""
+SELECT event_log_add_days((now() AT TIME ZONE 'UTC')::date + 2, {DAYS_AHEAD - 1})
+"""
 PASSABLE = 0o711  # as `serve` makes it: PostgreSQL may run as another user
 
 
@@ -37,9 +44,17 @@ def make_cluster(data_dir: Path) -> None:
     """Makes the embedded PostgreSQL of a DATA_DIR, with the schema in it."""
     with EmbeddedPostgres(data_dir, {"fsync": "off"}) as postgres:
         migrate(postgres.dsn, MIGRATIONS)
+        add_coming_days(postgres.dsn)
     settings = Cluster(data_dir / "postgres").directory / "postgresql.conf"
     with settings.open("a") as file:
         file.write(UNSYNCED)
+
+
+def add_coming_days(dsn: str) -> None:
+    """Makes the event log's days to come, so that not each service of a test makes them."""
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(ADD_COMING_DAYS)
 
 
 def copy_tree(made: Path, target: Path) -> None:

@@ -1,6 +1,7 @@
 """The aiohttp application: its middlewares, routes and resources."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
 
 from aiohttp import web
@@ -20,7 +21,7 @@ from handlers.access.own_origin import OwnOrigin
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.balancers import Balancers
 from handlers.openapi import document
-from handlers.openapi.endpoints import declared, require_description
+from handlers.openapi.endpoints import Endpoint, declared, require_description
 from handlers.pages import pages
 from handlers.pages.page_settings import PAGE_SETTINGS, PageSettings
 from handlers.pages.policies import Policies
@@ -54,14 +55,20 @@ def build_app(config: Config, dsn: str, board: Board | None = None) -> web.Appli
     )
     app.on_response_prepare.append(middlewares.add_common_headers)
     app.on_response_prepare.extend(cors.signals(config.cors_origins))
-    endpoints = declared(handlers)
+    endpoints, app[document.DOCUMENT] = _described()
     app.add_routes([one.route() for one in endpoints])
     require_description(app.router)
-    app[document.DOCUMENT] = document.encode(document.build(endpoints))
     _provide_settings(app, config)
     app.cleanup_ctx.extend(resources(config, dsn, board))
     app.on_shutdown.append(end_uploads)
     return app
+
+
+@cache
+def _described() -> tuple[list[Endpoint], bytes]:
+    """Returns the endpoints, and the document of them: the same for all applications."""
+    endpoints = declared(handlers)
+    return endpoints, document.encode(document.build(endpoints))
 
 
 def _provide_settings(app: web.Application, config: Config) -> None:

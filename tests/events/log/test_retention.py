@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,8 +12,17 @@ from db.upkeep import bytes_served
 from db.upkeep.bytes_served import Account
 from events.log.retention import DAYS_AHEAD, Retention
 from events.log.types import EnrollmentChanged
+from server.postgres.embedded import EmbeddedPostgres
+from tests.conftest import cloned_database
 
 DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
+    """A database in which no service has been started: the coming days are not there."""
+    with cloned_database(cluster, "migrated") as made:
+        yield made
 
 
 @pytest.fixture
