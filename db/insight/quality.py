@@ -48,20 +48,30 @@ FROM cmcd_sessions
 WHERE video_id = %(video_id)s AND started_at >= %(since)s AND measures IS NOT NULL
 """
 
-# Groupings of the same days: all, by day, by video, and by each of the conditions.
+# Groupings of the same days: all, by day, by video, and by each of the conditions. `few_viewers`
+# are those of all groups of a grouping that have fewer than `fewest`, each viewer once.
 SUMMED = f"""
-SELECT q.day, q.video_id::text AS video_id, q.device, q.browser, q.network,
-    coalesce(bit_count(bit_or(q.viewers)), 0) AS viewers,
-    {", ".join(f"coalesce(sum(q.{name}), 0)::bigint AS {name}" for name in FIGURES)}
-FROM (
-    SELECT day, video_id, course_id, device, browser, network, viewers::bit({{width}}) AS viewers,
-        {COLUMNS}
-    FROM quality_days
-    WHERE {{chosen}} AND day >= %(since)s AND day < %(until)s
-) AS q
-JOIN videos v ON v.id = q.video_id AND v.course_id = q.course_id AND v.deleted_at IS NULL
-WHERE v.course_id = %(course_id)s  -- or all videos would be read for those of one course
-GROUP BY GROUPING SETS ((), (q.day), (q.video_id), (q.device), (q.browser), (q.network))
+WITH summed AS (
+    SELECT q.day, q.video_id::text AS video_id, q.device, q.browser, q.network,
+        grouping(q.day, q.video_id, q.device, q.browser, q.network) AS grouped,
+        bit_or(q.viewers) AS seen,
+        {", ".join(f"coalesce(sum(q.{name}), 0)::bigint AS {name}" for name in FIGURES)}
+    FROM (
+        SELECT day, video_id, course_id, device, browser, network,
+            viewers::bit({{width}}) AS viewers, {COLUMNS}
+        FROM quality_days
+        WHERE {{chosen}} AND day >= %(since)s AND day < %(until)s
+    ) AS q
+    JOIN videos v ON v.id = q.video_id AND v.course_id = q.course_id AND v.deleted_at IS NULL
+    WHERE v.course_id = %(course_id)s  -- or all videos would be read for those of one course
+    GROUP BY GROUPING SETS ((), (q.day), (q.video_id), (q.device), (q.browser), (q.network))
+)
+SELECT day, video_id, device, browser, network, {COLUMNS},
+    coalesce(bit_count(seen), 0) AS viewers,
+    coalesce(bit_count(
+        bit_or(seen) FILTER (WHERE bit_count(seen) < %(fewest)s) OVER (PARTITION BY grouped)
+    ), 0) AS few_viewers
+FROM summed
 """
 GROUPINGS = ("day", "video_id", "device", "browser", "network")
 
@@ -93,12 +103,16 @@ class KeptSession:
 
 @dataclass(frozen=True, slots=True)
 class QualityGroup:
-    """The figures of what has `value` in `grouping`, one of `GROUPINGS`; None: of all."""
+    """The figures of what has `value` in `grouping`, one of `GROUPINGS`; None: of all.
+
+    `few_viewers` is the number of viewers of all groups of the grouping that have few.
+    """
 
     grouping: str | None
     value: Any
     viewers: int
     figures: QualityFigures
+    few_viewers: int
 
 
 async def add(transaction: Transaction, days: Iterable[NumberedQuality]) -> None:
@@ -148,9 +162,10 @@ async def list_sessions(queries: Queries, video_id: UUID, since: date) -> list[K
 
 
 async def read_groups(
-    queries: Queries, course_id: str, period: Period, video_id: UUID | None = None
+    queries: Queries, course_id: str, period: Period, fewest: int, video_id: UUID | None = None
 ) -> list[QualityGroup]:
-    """Figures of a course, or of one of its videos, in every grouping."""
+    """Figures of a course, or of one of its videos, in every grouping; fewer than `fewest` viewers
+    are few."""
     width = await queries.fetch_one(WIDTH, (course_id,))
     assert width is not None
     sql = SUMMED.format(width=width.width, chosen=OF_COURSE if video_id is None else OF_VIDEO)
@@ -159,6 +174,7 @@ async def read_groups(
         "video_id": str(video_id),
         "since": period.since,
         "until": period.until,
+        "fewest": fewest,
     }
     return [_group(row) for row in await queries.fetch_all(sql, parameters)]
 
@@ -166,7 +182,7 @@ async def read_groups(
 def _group(row: Row) -> QualityGroup:
     grouping = next((name for name in GROUPINGS if getattr(row, name) is not None), None)
     value = getattr(row, grouping) if grouping else None
-    return QualityGroup(grouping, value, row.viewers, _figures(row))
+    return QualityGroup(grouping, value, row.viewers, _figures(row), row.few_viewers)
 
 
 def _figures(row: Row) -> QualityFigures:

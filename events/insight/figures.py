@@ -11,9 +11,9 @@ from db.insight.figures import NO_VIEWING, Figures, Period, PopularVideo, VideoT
 from db.insight.rollups import Curve
 from db.pool import Database, Transaction
 from events.insight.curves import Steps
+from events.insight.disclosure import FEWEST_VIEWERS
 from events.insight.folding import settle_all, settle_course
 
-FEWEST_VIEWERS = 5  # of an anonymous curve
 MOST_POPULAR = 50
 
 

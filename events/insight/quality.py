@@ -12,6 +12,7 @@ from db.insight.changes import QualityFigures, total
 from db.insight.figures import Period
 from db.insight.quality import KeptSession, NumberedQuality, QualityGroup, QualityKey
 from db.pool import Database, Transaction
+from events.insight.disclosure import FEWEST_VIEWERS
 from events.insight.reconciliation import bits
 from events.progress.measures import parse_measures
 
@@ -83,4 +84,4 @@ async def read_quality(
     """Quality of a course or a video in every grouping. The figures must be settled."""
     async with database.transaction() as transaction:
         await transaction.execute(moment.AT_ONE_MOMENT)
-        return await quality.read_groups(transaction, course_id, period, video_id)
+        return await quality.read_groups(transaction, course_id, period, FEWEST_VIEWERS, video_id)

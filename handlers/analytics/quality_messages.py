@@ -1,25 +1,24 @@
 """Message types of playback quality; `docs/analytics.md` defines each figure."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from db.insight.changes import QualityFigures
 from db.insight.quality import QualityGroup
-from events.insight.figures import FEWEST_VIEWERS
+from events.insight.disclosure import Shown, Withheld, disclosed
 
 
 class QualityView(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of a day, a video, a kind of device, a browser or a network, whose name is `of`.
 
-    All but `viewers` are null where they would show what single viewers met with, and averages of
-    nothing are.
+    All but `viewers` are null where they, or all other groups together, would show what single
+    viewers met with, and averages of nothing are.
     """
 
     of: str
     viewers: int
-    withheld: Literal["too-few"] | None = None
+    withheld: Withheld | None = None
     sessions: int | None = None
     exits_before_start: int | None = None
     failures_before_start: int | None = None
@@ -41,13 +40,6 @@ class QualityView(msgspec.Struct, frozen=True, kw_only=True):
     bitrate: float | None = None
     height: float | None = None
 
-    @staticmethod
-    def of_group(group: QualityGroup) -> "QualityView":
-        of = "all" if group.grouping is None else str(group.value)
-        if 0 < group.viewers < FEWEST_VIEWERS:
-            return QualityView(of=of, viewers=group.viewers, withheld="too-few")
-        return _view(of, group.viewers, group.figures)
-
 
 class QualityAnalytics(msgspec.Struct, frozen=True):
     all: QualityView
@@ -59,21 +51,33 @@ class QualityAnalytics(msgspec.Struct, frozen=True):
 
 
 def quality_analytics(groups: Sequence[QualityGroup]) -> QualityAnalytics:
-    (total,) = (group for group in groups if group.grouping is None)
+    shown = disclosed(groups)
+    (total,) = _views(shown, None)
     return QualityAnalytics(
-        QualityView.of_group(total),
-        quality_views(groups, "day"),
-        quality_views(groups, "video_id"),
-        quality_views(groups, "device"),
-        quality_views(groups, "browser"),
-        quality_views(groups, "network"),
+        total,
+        _views(shown, "day"),
+        _views(shown, "video_id"),
+        _views(shown, "device"),
+        _views(shown, "browser"),
+        _views(shown, "network"),
     )
 
 
 def quality_views(groups: Sequence[QualityGroup], grouping: str) -> list[QualityView]:
     """Returns those of one grouping, by name."""
-    views = [QualityView.of_group(group) for group in groups if group.grouping == grouping]
+    return _views(disclosed(groups), grouping)
+
+
+def _views(shown: Iterable[Shown], grouping: str | None) -> list[QualityView]:
+    views = [_view_of(group, withheld) for group, withheld in shown if group.grouping == grouping]
     return sorted(views, key=lambda view: view.of)
+
+
+def _view_of(group: QualityGroup, withheld: Withheld | None) -> QualityView:
+    of = "all" if group.grouping is None else str(group.value)
+    if withheld:
+        return QualityView(of=of, viewers=group.viewers, withheld=withheld)
+    return _view(of, group.viewers, group.figures)
 
 
 def _view(of: str, viewers: int, sums: QualityFigures) -> QualityView:

@@ -37,7 +37,7 @@ def note(
 async def figures(database: Database) -> tuple[int, QualityFigures]:
     await settle(database)
     (total,) = [
-        one for one in await quality.read_groups(database, "c1", EVER) if one.grouping is None
+        one for one in await quality.read_groups(database, "c1", EVER, 1) if one.grouping is None
     ]
     return total.viewers, total.figures
 

@@ -26,7 +26,7 @@ def today() -> date:
 async def groups(database: Database, video: UUID | None = None) -> dict[Any, Any]:
     """Viewers and figures by (grouping, value)."""
     await settle(database)
-    found = await quality.read_groups(database, "c1", EVER, video)
+    found = await quality.read_groups(database, "c1", EVER, 1, video)
     return {(one.grouping, one.value): (one.viewers, one.figures) for one in found}
 
 
@@ -164,7 +164,7 @@ async def test_viewers_of_two_days_are_counted_once(
 
     assert found[None, None][0] == 1
     assert found[None, None][1].sessions == 2
-    first = await quality.read_groups(database, "c1", figures.Period(BEGINNING, today()))
+    first = await quality.read_groups(database, "c1", figures.Period(BEGINNING, today()), 1)
     assert [(one.grouping, one.viewers) for one in first] == [(None, 0)]
 
 
@@ -266,3 +266,32 @@ def _count(rows: list[Any]) -> tuple[int, ...]:
         total("startup_ms"),
         sum("has_error" in row.measures for row in rows),
     )
+
+
+async def test_viewers_of_small_groups_are_counted_once_each(
+    database: Database, library: Any, reporting: Reporting
+) -> None:
+    """Ada and Bob on phones and in Safari, Ada on a tablet as well, five at their desks."""
+    video = await library.video(duration_s=30.0)
+    played = [("ada", "phone"), ("bob", "phone"), ("ada", "tablet")]
+    played += [(f"user-{number}", "desktop") for number in range(5)]
+    for place, (user, device) in enumerate(played):
+        more = {"device": device, "session_id": f"session-{place}"}
+        await reporting.report(video, user, quality={"stalls": 1}, **more)
+    await settle(database)
+
+    found = {
+        (one.grouping, one.value): (one.viewers, one.few_viewers)
+        for one in await quality.read_groups(database, "c1", EVER, 5)
+    }
+
+    assert found == {
+        (None, None): (7, 0),
+        ("day", today()): (7, 0),
+        ("video_id", str(video)): (7, 0),
+        ("device", "phone"): (2, 2),
+        ("device", "tablet"): (1, 2),
+        ("device", "desktop"): (5, 2),
+        ("browser", "other"): (7, 0),
+        ("network", "unknown"): (7, 0),
+    }

@@ -300,6 +300,7 @@ export const de: Catalogue = {
       withheldText:
         "Diese Zahlen erscheinen ab der fünften Person: vorher würden sie Einzelne zeigen.",
       rowWithheld: "Zu wenige Zuschauer",
+      rowCovers: "Nicht gezeigt: Es verriete die wenigen anderen",
       empty: "Noch nichts gemessen",
       emptyText: "Diese Zahlen erscheinen, sobald in diesem Zeitraum jemand zuschaut.",
       secondsShort: "{seconds} s",

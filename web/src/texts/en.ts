@@ -291,6 +291,7 @@ export const en = {
       withheldText:
         "These figures appear with the fifth viewer: before, they would tell of single people.",
       rowWithheld: "Too few viewers",
+      rowCovers: "Withheld: it would tell of the few others",
       empty: "Nothing measured yet",
       emptyText: "These figures appear as soon as somebody watches in this period.",
       secondsShort: "{seconds} s",

@@ -154,7 +154,11 @@ function Cells({ row }: { row: QualityRow }) {
   if (row.withheld)
     return (
       <td colSpan={5} class="quiet">
-        {text("dashboard.quality.rowWithheld")}
+        {text(
+          row.withheld === "too-few"
+            ? "dashboard.quality.rowWithheld"
+            : "dashboard.quality.rowCovers",
+        )}
       </td>
     );
   return (

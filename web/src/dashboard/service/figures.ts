@@ -68,7 +68,7 @@ export interface StudentOrder {
 export interface QualityRow {
   of: string;
   viewers: number;
-  withheld: "too-few" | null;
+  withheld: "too-few" | "others-too-few" | null;
   sessions: number | null;
   exits_before_start: number | null;
   failures_before_start: number | null;
