@@ -63,7 +63,7 @@ from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
 from handlers.delivery.representations import Representations
-from handlers.health import migration_ids
+from handlers.operating.health import migration_ids
 from handlers.transfers.media_measurer import MediaMeasurer
 from handlers.transfers.transfers import Tally, Transfer, Transfers
 from handlers.transfers.watching import TransferWatch

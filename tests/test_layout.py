@@ -27,7 +27,7 @@ OFF_THE_LOOP = {
     "storage/disk.py",
     "storage/sandbox/child_process.py",  # reads /proc
     "events/takeover/s3_urls.py",  # boto3 signs, and waits for S3
-    "handlers/metrics.py",  # reads /proc, or the directory that processes share
+    "handlers/operating/metrics.py",  # reads /proc, or the directory that processes share
 }
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 API = (ROOT / "docs" / "api.md").read_text()

@@ -154,7 +154,7 @@ function bundleOptions(sources) {
   };
 }
 
-/** The sources that pages name as `{{design/base.css}}`, and those that have stable addresses. */
+/** The sources that pages name as `{{design/styles/base.css}}`, and those that have stable addresses. */
 function namedSources(pages) {
   const named = pages.flatMap(({ html }) => [...html.matchAll(NAMED)].map(([, source]) => source));
   const entries = named.filter((source) => !source.endsWith(".woff2"));

@@ -17,7 +17,7 @@ from aiohttp import web
 from events.metrics import Metrics
 from handlers import keys
 from handlers.connection.protocols import protocol_factory
-from handlers.metrics import show_metrics
+from handlers.operating.metrics import show_metrics
 from server.config.settings import Config
 from server.web import middlewares
 from server.web.listener import ListenError

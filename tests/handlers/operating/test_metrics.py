@@ -14,7 +14,7 @@ from db import jobs
 from db.errors import DatabaseUnavailable
 from db.media import differences
 from handlers import keys
-from handlers import metrics as metrics_module
+from handlers.operating import metrics as metrics_module
 from tests.handlers.conftest import Service, StartService
 from tests.running import ROOT, free_port
 from tests.service.listening import listening

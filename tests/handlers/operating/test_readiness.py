@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from handlers import keys
-from handlers.health import judge_clock
+from handlers.operating.health import judge_clock
 from tests.handlers.outage import cut_connections
 from tests.waiting import wait_until
 

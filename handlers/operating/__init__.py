@@ -1,0 +1,1 @@
+"""Operation of a process: its health and its metrics over HTTP."""
