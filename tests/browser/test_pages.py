@@ -4,14 +4,14 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.axe import violations
+from tests.browser.axe import violations, violations_in_schemes
 from tests.browser.campus import COURSES, STUDENT, TEACHER, WIDTHS, Campus, opened_campus
 from tests.browser.pictures import take_picture
 from tests.browser.theatre import RESULTS
@@ -20,7 +20,6 @@ from tests.programs.web_build import DIST, built_pages
 from tests.serving import Serve, served_from
 from tests.waiting import wait_until
 
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PAGE_WIDTH = "document.documentElement.scrollWidth"
 # Of what stands alone; links in running text are as high as their line.
 SMALL_TARGETS = """() => [...document.querySelectorAll('button, summary, select, a.button')]
@@ -102,11 +101,7 @@ async def test_a_page_bars_nobody_at_any_width_in_any_scheme(campus: Campus, nam
         await page.set_viewport_size(size)
         assert await page.evaluate(PAGE_WIDTH) <= size["width"], width
         assert await page.evaluate(SMALL_TARGETS) == [], width
-        for scheme in SCHEMES:
-            await page.emulate_media(color_scheme=scheme)
-            await until(page, "document.getAnimations().length === 0")  # colours go over
-            await take_picture(page, f"{name}-{width}-{scheme}")
-            found[width, scheme] = await violations(page)
+        found[width] = await violations_in_schemes(page, f"{name}-{width}")
 
     assert found == {state: [] for state in found}
 
