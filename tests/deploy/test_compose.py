@@ -23,7 +23,8 @@ REQUIRED = re.compile(r"\$\{(\w+):\?[^}]+\}")
 ANY_VARIABLE = re.compile(r"\$\{?\w+")
 NAMED_SETTING = re.compile(rf"{PREFIX}(\w+)")
 OURS = ("node1", "node2", "worker", "migrate")
-SECRETS = {"JWT_SECRET", "GRANT_SECRET", "POSTGRES_PASSWORD"}
+ENGINES = ("balancer", "database", "valkey")
+SECRETS = {"JWT_SECRET", "GRANT_SECRET", "POSTGRES_PASSWORD", "VALKEY_PASSWORD"}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_it_follows_the_specification() -> None:
     """Merged first: the keys of YAML are no part of the specification."""
     read = compose_spec.PyCompose.from_json(json.dumps(yaml.safe_load(TEXT)))
 
-    assert set(read.service_names()) == {*OURS, "balancer", "database"}
+    assert set(read.service_names()) == {*OURS, *ENGINES}
 
 
 def test_no_secret_has_a_value_here() -> None:
@@ -60,11 +61,13 @@ def test_its_settings_are_valid(services: dict[str, Any], name: str, tmp_path: P
     assert (config.has_embedded_database, config.media_workers) == (False, 0)
     database = services["database"]["networks"]["nodes"]["ipv4_address"]
     assert f"@{database}/coursestream" in given["COURSESTREAM_DATABASE_URL"]
+    valkey = services["valkey"]["networks"]["nodes"]["ipv4_address"]
+    assert given["COURSESTREAM_REDIS_URL"].endswith(f"@{valkey}")
     balancer = services["balancer"]["networks"]["nodes"]["ipv4_address"]
     assert list(config.trusted_proxies) == [f"{balancer}/32"]
 
 
-@pytest.mark.parametrize("name", [*OURS, "balancer", "database"])
+@pytest.mark.parametrize("name", [*OURS, *ENGINES])
 def test_every_service_is_confined(services: dict[str, Any], name: str) -> None:
     service = services[name]
 

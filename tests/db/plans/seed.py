@@ -5,6 +5,9 @@ university: 100,000 videos, five million seen by someone and as many sessions, a
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from uuid import UUID
 
 import psycopg2
@@ -27,8 +30,6 @@ def video_id(number: int) -> UUID:
 
 
 _STRUCTURE = f"""
-SET session_replication_role = replica;
-
 INSERT INTO courses (id, title)
 SELECT 'c' || c, 'Course ' || c FROM generate_series(0, {COURSES - 1}) AS c;
 
@@ -101,44 +102,58 @@ SELECT id, rung || 'p.mp4', 'rung', 100000000, original_sha256
 FROM videos, unnest(ARRAY[240, 480]) AS rung;
 """
 
-_PLAYING = f"""
--- Every student saw some lectures of c0 and of the other course.
+_SEEN = f"""
+    SELECT 'u' || u AS user_id, {VIDEO_ID.format(number="n")} AS video_id,
+        'c' || n / {VIDEOS_OF_COURSE} AS course_id, 's' || n AS session_id, at,
+        u * {SEEN + SEEN_OF_OTHER} + k < {SESSIONS_PLAYING} AS is_playing
+    FROM generate_series(0, {STUDENTS - 1}) AS u,
+        LATERAL (
+            SELECT k, (u + 7 * k) % 50 AS n FROM generate_series(0, {SEEN - 1}) AS k
+            UNION ALL
+            SELECT k + {SEEN}, {VIDEOS_OF_COURSE} * (1 + u % {COURSES - 1}) + (u + 7 * k) % 50
+            FROM generate_series(0, {SEEN_OF_OTHER - 1}) AS k
+        ) AS videos,
+        LATERAL (SELECT now() - (u * 3 + n % 3) * interval '1 minute' AS at) AS watched
+"""
+"""Every student saw some lectures of c0 and of the other course."""
+
+_PROGRESS = f"""
+TRUNCATE progress, playback_sessions;
+
 INSERT INTO progress (user_id, video_id, course_id, position_s, position_at, position_session_id,
     watched, watched_s, watched_ratio, created_at, updated_at)
-SELECT 'u' || u, {VIDEO_ID.format(number="n")}, 'c' || n / {VIDEOS_OF_COURSE}, 1000, at, 's' || n,
+SELECT user_id, video_id, course_id, 1000, at, session_id,
     nummultirange(numrange(0, 700), numrange(900, 1000)), 800, 0.27, at, at
-FROM generate_series(0, {STUDENTS - 1}) AS u,
-    LATERAL (
-        SELECT (u + 7 * k) % 50 AS n FROM generate_series(0, {SEEN - 1}) AS k
-        UNION ALL
-        SELECT {VIDEOS_OF_COURSE} * (1 + u % {COURSES - 1}) + (u + 7 * k) % 50
-        FROM generate_series(0, {SEEN_OF_OTHER - 1}) AS k
-    ) AS videos,
-    LATERAL (SELECT now() - (u * 3 + n % 3) * interval '1 minute' AS at) AS watched;
+FROM ({_SEEN}) AS seen;
 
 INSERT INTO playback_sessions (user_id, video_id, session_id, last_sequence, state, position_s,
-    quality, started_at, last_report_at, stopped_at)
-SELECT user_id, video_id, position_session_id, 100,
-    CASE WHEN is_playing THEN 'playing' ELSE 'stopped' END, position_s, '{{"stalls": 1}}',
-    created_at, CASE WHEN is_playing THEN now() ELSE updated_at END,
-    CASE WHEN is_playing THEN NULL ELSE updated_at END
-FROM (
-    SELECT *, row_number() OVER () <= {SESSIONS_PLAYING} AS is_playing FROM progress
-) AS seen;
+    quality, measures, started_at, last_report_at, stopped_at)
+SELECT user_id, video_id, session_id, 100,
+    CASE WHEN is_playing THEN 'playing' ELSE 'stopped' END, 1000, '{{"stalls": 1}}',
+    '{{"stalls": 1}}', at, CASE WHEN is_playing THEN now() ELSE at END,
+    CASE WHEN is_playing THEN NULL ELSE at END
+FROM ({_SEEN}) AS seen;
+"""
+
+_BESIDE = f"""
+TRUNCATE playback_session_names, bytes_served;
 
 INSERT INTO playback_session_names (user_id, video_id, session_id, named_at)
-SELECT user_id, video_id, position_session_id, created_at FROM progress;
+SELECT user_id, video_id, session_id, at FROM ({_SEEN}) AS seen;
 
 INSERT INTO bytes_served (day, course_id, video_id, user_id, purpose, bytes)
-SELECT created_at::date, course_id, video_id, user_id, 'stream', 50000000 FROM progress;
+SELECT at::date, course_id, video_id, user_id, 'stream', 50000000 FROM ({_SEEN}) AS seen;
 
 INSERT INTO quality_days
 SELECT id, now()::date - n, 'phone', 'Safari', '4g', course_id, '1', 1, 1, 0, 0, 1, 900, 89888,
     0, 1, 1, 1, 1, 1, 2, 1000, 9000, 0, 0, 0, 0, 0
 FROM videos, generate_series(0, 3) AS n;
-UPDATE playback_sessions SET measures = '{{"stalls": 1}}';
+"""
 
-SELECT event_log_add_days((now() AT TIME ZONE 'UTC')::date - 6, 9);
+# In the order of `i`, as generate_series makes them: to sort them would take longer.
+_LOG = f"""
+TRUNCATE event_log;
+
 INSERT INTO event_log (recorded_at, type, video_id, course_id, user_id, occurred_at, payload)
 SELECT at, CASE WHEN i % 200 = 0 THEN 'video.updated' ELSE 'playback.progress' END,
     {VIDEO_ID.format(number="n")}, 'c' || n / {VIDEOS_OF_COURSE},
@@ -146,8 +161,7 @@ SELECT at, CASE WHEN i % 200 = 0 THEN 'video.updated' ELSE 'playback.progress' E
 FROM generate_series(1, {EVENTS}) AS i,
     LATERAL (SELECT CASE WHEN i % 5 = 0 THEN i % 50
         ELSE (i * 7919::bigint % {COURSES * VIDEOS_OF_COURSE})::int END AS n) AS seen,
-    LATERAL (SELECT now() - interval '6 days' * (1 - i / {EVENTS}::float) AS at) AS happened
-ORDER BY i;
+    LATERAL (SELECT now() - interval '6 days' * (1 - i / {EVENTS}::float) AS at) AS happened;
 """
 
 _WORK = f"""
@@ -181,14 +195,49 @@ FROM generate_series(0, {COURSES * 50 - 1}) AS n;
 """
 
 
+_LARGE = (
+    "progress",
+    "playback_sessions",
+    "playback_session_names",
+    "bytes_served",
+    "event_log",
+)
+_BEFORE = f"""
+SELECT event_log_add_days((now() AT TIME ZONE 'UTC')::date - 6, 9);
+
+-- No index of theirs is kept up row by row: REINDEX makes them, and makes them valid again.
+UPDATE pg_index SET indisready = false, indisvalid = false
+FROM unnest('{{{",".join(_LARGE)}}}'::regclass[]) AS large, pg_partition_tree(large) AS part
+WHERE indrelid = part.relid AND part.isleaf;
+"""
+AT_ONCE = 3
+
+
 def seed(dsn: str) -> None:
-    """Takes about five seconds; with FULL=1 about half an hour, and 20 GB."""
-    connection = psycopg2.connect(dsn)
-    try:
-        with connection, connection.cursor() as cursor:
-            for part in (_STRUCTURE, _VIDEOS, _PLAYING, _WORK):
-                cursor.execute(part)
-        connection.autocommit = True  # VACUUM needs it; the planner counts on its visibility map
-        connection.cursor().execute("VACUUM ANALYZE")
-    finally:
-        connection.close()
+    """Takes about five seconds; with FULL=1 some ten minutes of processor time, and 20 GB.
+
+    A table emptied in the transaction that fills it is not logged (`wal_level` = minimal).
+    """
+    _run(dsn, _BEFORE, _STRUCTURE, _VIDEOS)
+    with ThreadPoolExecutor(AT_ONCE) as beside:
+        list(beside.map(partial(_run, dsn), (_LOG, _PROGRESS, _BESIDE)))
+        list(beside.map(partial(_finish, dsn), reversed(_LARGE)))
+    _run(dsn, _WORK)
+    _finish(dsn)
+
+
+def _run(dsn: str, *parts: str) -> None:
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")  # without triggers
+        for part in parts:
+            cursor.execute(part)
+
+
+def _finish(dsn: str, table: str = "") -> None:
+    """The planner counts on the visibility map of VACUUM."""
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            if table:
+                cursor.execute(f"REINDEX TABLE {table}")
+            cursor.execute(f"VACUUM ANALYZE {table}")

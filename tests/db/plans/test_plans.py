@@ -5,6 +5,7 @@ Measured by EXPLAIN ANALYZE in a seeded database with more rows of each kind tha
 
 import importlib
 import inspect
+import os
 import pkgutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -27,7 +28,13 @@ MOST_ROWS = 10_000
 WORK_MEM_KB = 512 * SCALE
 """In proportion to the rows: among 100,000 videos 4 MB, the default of PostgreSQL. What sorts on
 disk there does so here, too."""
-LARGE = {"shared_buffers": "1GB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB"}
+LARGE_SETTINGS = HASTY_SETTINGS | {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "maintenance_work_mem": "1GB",
+    "max_parallel_maintenance_workers": "1",
+}
+SEEDED = "seeded"
 
 
 class Undone(Exception):
@@ -37,9 +44,12 @@ class Undone(Exception):
 @pytest.fixture(scope="module")
 def seeded_dsn(request: pytest.FixtureRequest) -> Iterator[str]:
     if IS_FULL:
-        with on_disk() as made:
-            seed(made)
-            yield made
+        with full_directory() as directory, EmbeddedPostgres(directory, LARGE_SETTINGS) as postgres:
+            migrate(postgres.dsn, MIGRATIONS)
+            if not (directory / SEEDED).exists():
+                seed(postgres.dsn)
+                (directory / SEEDED).touch()
+            yield postgres.dsn
         return
     with cloned_database(request.getfixturevalue("cluster"), "template") as made:
         seed(made)
@@ -47,14 +57,14 @@ def seeded_dsn(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @contextmanager
-def on_disk() -> Iterator[str]:
-    """A database too large for shared memory."""
-    with tempfile.TemporaryDirectory(prefix="coursestream-full-") as directory:
-        home = Path(directory)
-        home.chmod(0o711)
-        with EmbeddedPostgres(home, HASTY_SETTINGS | LARGE) as postgres:
-            migrate(postgres.dsn, MIGRATIONS)
-            yield postgres.dsn
+def full_directory() -> Iterator[Path]:
+    """On a disk, since it is too large for shared memory; PLANS_DIR is kept, and used again."""
+    if kept := os.environ.get("PLANS_DIR"):
+        yield Path(kept)
+        return
+    with tempfile.TemporaryDirectory(prefix="coursestream-full-") as made:
+        Path(made).chmod(0o711)
+        yield Path(made)
 
 
 @pytest.fixture
