@@ -10,7 +10,7 @@ from db.pool import Queries, Row
 # Instructors see those of the courses that they teach, everyone their own.
 SEARCH = """
 SELECT s.started_at, s.user_id, s.video_id::text AS video_id, s.session_id, p.course_id,
-    s.last_report_at, s.state, s.measures::text AS measures
+    s.last_report_at, s.state, s.measures::text AS measures, v.title
 FROM playback_sessions s
 JOIN progress p ON p.user_id = s.user_id AND p.video_id = s.video_id
 JOIN videos v ON v.id = s.video_id AND v.deleted_at IS NULL
@@ -58,6 +58,7 @@ class FoundSession:
     last_report_at: datetime
     state: str
     measures: str | None
+    title: str
 
     @property
     def place(self) -> SessionPlace:
@@ -122,4 +123,5 @@ def _session(row: Row) -> FoundSession:
         row.last_report_at,
         row.state,
         row.measures,
+        row.title,
     )

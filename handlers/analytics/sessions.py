@@ -56,12 +56,13 @@ class SessionQualityView(msgspec.Struct, frozen=True):
 
 
 class PlaybackSessionView(msgspec.Struct, frozen=True, kw_only=True):
-    """`quality` is null where the session measured nothing."""
+    """`title` is the video's; `quality` is null where the session measured nothing."""
 
     session_id: str
     user_id: str
     video_id: UUID
     course_id: str
+    title: str
     started_at: datetime
     last_report_at: datetime
     state: str
@@ -154,6 +155,7 @@ def _fields(row: FoundSession, naming: Naming) -> dict[str, Any]:
         "user_id": naming.shown(row.user_id),
         "video_id": row.video_id,
         "course_id": row.course_id,
+        "title": row.title,
         "started_at": row.started_at,
         "last_report_at": row.last_report_at,
         "state": row.state,

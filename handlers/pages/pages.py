@@ -138,6 +138,16 @@ async def show_dashboard_server(request: web.Request) -> web.Response:
     return _answer(request, DASHBOARD_PAGE)
 
 
+@endpoint("GET /dashboard/sessions", _page("Playback sessions, found by user and day", HTML))
+async def show_dashboard_sessions(request: web.Request) -> web.Response:
+    return _answer(request, DASHBOARD_PAGE)
+
+
+@endpoint("GET /dashboard/sessions/{session_id}", _page("A session, and why it stalled", HTML))
+async def show_dashboard_session(request: web.Request) -> web.Response:
+    return _answer(request, DASHBOARD_PAGE)
+
+
 @endpoint("GET /docs", _page("This document, to read", HTML))
 async def show_docs(request: web.Request) -> web.Response:
     """Serves the page that renders `/openapi.json`."""

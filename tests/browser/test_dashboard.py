@@ -297,7 +297,7 @@ async def test_students_are_sorted_and_lead_to_where_they_stopped(taught: Taught
 
     dee = next(student for student in listed if student["user_id"] == "dee")
     assert (dee["stopped_in"], dee["stopped_at"]) == (taught.watched["id"], 48.0)
-    await students.get_by_role("row", name="dee").get_by_role("link").click()
+    await students.get_by_role("row", name="dee").get_by_role("cell").get_by_role("link").click()
     place = page.locator("course-video")
     await wait_until(lambda: place.evaluate("(player) => player.currentTime"), lambda at: at == 48)
 
@@ -337,6 +337,46 @@ def _quality(figures: Any) -> list[str]:
         str(figures["sessions_with_errors"]),
         str(figures["sessions"]),
     ]
+
+
+async def test_a_help_desk_finds_a_session_and_its_cause(taught: Taught) -> None:
+    """From the table of students to a session, by its user and day; the sentence is the API's."""
+    page = await taught.studio.open("tess", "/dashboard/courses/optics?period=all")
+    await page.get_by_role("region", name="Students").get_by_role("link", name="bob").click()
+    await expect(page.get_by_label("User")).to_have_value("bob")
+    found = (await taught.read("sessions?user_id=bob"))["items"]
+    links = page.get_by_role("rowheader").get_by_role("link")
+    await expect(links).to_have_count(len(found))
+
+    await page.get_by_label("Day (UTC)").fill("2020-01-01")
+    await page.get_by_role("button", name="Find").click()
+    await expect(page.get_by_text("Nothing was played")).to_be_visible()
+    await page.get_by_label("Day (UTC)").fill(found[0]["started_at"][:10])
+    await page.get_by_role("button", name="Find").click()
+    await links.last.click()
+
+    session = await taught.read(f"sessions/{found[0]['session_id']}?user_id=bob")
+    await expect(page.get_by_role("heading", level=1)).to_have_text(found[0]["title"])
+    verdict = page.get_by_role("region", name="Why it waited")
+    await expect(verdict).to_have_text(session["sentence"])
+    rows = page.get_by_role("region", name="What happened").locator("tbody tr")
+    await expect(rows).to_have_count(len(session["timeline"]))
+    await expect(rows.filter(has_text="Waited for 0.2 s")).to_have_count(1)
+    await expect(_tile(page, "Waited")).to_have_text("1 ×, 0.2 s")
+
+
+async def test_students_find_their_own_sessions_alone(taught: Taught) -> None:
+    page = await taught.studio.open("fay", f"/watch/{taught.watched['id']}")
+    await page.get_by_role("button", name="Your account").click()
+    await page.get_by_role("link", name="Your playback sessions").click()
+    await expect(page.get_by_role("rowheader")).to_have_count(1)
+    await expect(page.get_by_label("User")).to_have_count(0)
+    await page.get_by_role("rowheader").get_by_role("link").click()
+    await expect(page.get_by_role("region", name="Why it waited")).to_be_visible()
+
+    other = (await taught.read("sessions?user_id=bob"))["items"][0]["session_id"]
+    await page.goto(f"{taught.studio.serve.url}/dashboard/sessions/{other}?user_id=bob")
+    await expect(page.get_by_text("There is nothing here")).to_be_visible()
 
 
 async def test_the_operator_sees_the_server_live(taught: Taught) -> None:
@@ -383,6 +423,13 @@ async def test_nothing_bars_anyone(taught: Taught) -> None:
     await expect(page.locator(".strip img").first).to_be_visible()
     await page.get_by_role("button", name="0:40–0:50").click()
     await look(page, "video")
+    session = (await taught.read("sessions?user_id=bob"))["items"][0]["session_id"]
+    await page.goto(f"{taught.studio.serve.url}/dashboard/sessions?user_id=bob")
+    await expect(page.get_by_role("rowheader").first).to_be_visible()
+    await look(page, "sessions")
+    await page.goto(f"{taught.studio.serve.url}/dashboard/sessions/{session}?user_id=bob")
+    await expect(page.get_by_role("region", name="Why it waited")).to_be_visible()
+    await look(page, "session")
     await expect(server.get_by_role("slider", name="Gesendete Bytes")).to_be_visible()
     await look(server, "server")
     await _look_at_what_is_not_there(taught, page, server, look)

@@ -36,7 +36,7 @@ async def explained(
     """The session of ada, beside what is found of others."""
     async with database.transaction() as transaction:
         await moments.add(transaction, [stalled("ada", video_id), *found])
-    session = FoundSession(NOW, "ada", video_id, "s-ada", "c1", NOW, "playing", None)
+    session = FoundSession(NOW, "ada", video_id, "s-ada", "c1", NOW, "playing", None, "Optics")
     return await read_timeline(database, session, is_by_edge=is_by_edge)
 
 

@@ -17,6 +17,8 @@ from handlers.pages.pages import (
     show_dashboard,
     show_dashboard_course,
     show_dashboard_server,
+    show_dashboard_session,
+    show_dashboard_sessions,
     show_dashboard_video,
     show_docs,
     show_embed,
@@ -42,7 +44,16 @@ DASHBOARD = "/dashboard"
 DASHBOARD_COURSE = "/dashboard/courses/c1"
 DASHBOARD_VIDEO = "/dashboard/videos/0198c0de-0000-7000-8000-000000000001"
 DASHBOARD_SERVER = "/dashboard/server"
-DASHBOARDS = (DASHBOARD, DASHBOARD_COURSE, DASHBOARD_VIDEO, DASHBOARD_SERVER)
+DASHBOARD_SESSIONS = "/dashboard/sessions"
+DASHBOARD_SESSION = "/dashboard/sessions/s-1"
+DASHBOARDS = (
+    DASHBOARD,
+    DASHBOARD_COURSE,
+    DASHBOARD_VIDEO,
+    DASHBOARD_SERVER,
+    DASHBOARD_SESSIONS,
+    DASHBOARD_SESSION,
+)
 FONT = "inter-latin-wght-*.woff2"
 WITH_PLAYER = (WATCH, EMBED, STUDIO, STUDIO_COURSE, STUDIO_VIDEO)
 WORKER = "/service-worker.js"
@@ -70,6 +81,8 @@ async def client(aiohttp_client: AiohttpClient, pages: Pages) -> Client:
     app.router.add_get("/dashboard/courses/{course_id}", show_dashboard_course)
     app.router.add_get("/dashboard/videos/{video_id}", show_dashboard_video)
     app.router.add_get("/dashboard/server", show_dashboard_server)
+    app.router.add_get("/dashboard/sessions", show_dashboard_sessions)
+    app.router.add_get("/dashboard/sessions/{session_id}", show_dashboard_session)
     app.router.add_get("/docs", show_docs)
     app.router.add_get("/favicon.ico", show_icon)
     app.router.add_get("/service-worker.js", show_worker)

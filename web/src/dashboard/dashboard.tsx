@@ -1,4 +1,5 @@
-// The dashboard: what is watched, for teachers; what the service does, for who runs it.
+// The dashboard: what is watched, for teachers; what the service does, for who runs it; sessions, for
+// a help desk and for everyone of their own.
 
 import { useMemo } from "preact/hooks";
 import { type ContentProps, openPage } from "../pages/page.tsx";
@@ -13,6 +14,9 @@ import { type Dashboard, DashboardContext, type EventListener } from "./parts/co
 import { Missing } from "./parts/trouble.tsx";
 import { ServerPage } from "./server/server_page.tsx";
 import { routeOf } from "./service/routes.ts";
+import { searchOf } from "./service/sessions.ts";
+import { SessionPage } from "./sessions/session_page.tsx";
+import { SessionsPage } from "./sessions/sessions_page.tsx";
 import { VideoPage } from "./video/video_page.tsx";
 
 document.title = `${text("dashboard.title")} · ${text("common.brand")}`;
@@ -34,6 +38,9 @@ function CurrentPage() {
   if (route.page === "courses") return <CourseList />;
   if (route.page === "course") return <CoursePage courseId={route.courseId} />;
   if (route.page === "video") return <VideoPage videoId={route.videoId} />;
+  if (route.page === "sessions") return <SessionsPage />;
+  if (route.page === "session")
+    return <SessionPage sessionId={route.sessionId} userId={searchOf(location.search).userId} />;
   return <ServerPage />;
 }
 

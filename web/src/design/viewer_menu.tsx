@@ -49,6 +49,12 @@ export function ViewerMenu({ viewer, onSignOut }: ViewerMenuProps) {
           {viewer && <Who {...viewer} />}
           <LanguageChoice />
           <SchemeChoice />
+          {viewer && (
+            <a class="button button--quiet" href="/dashboard/sessions">
+              <Icon name="clock" />
+              {text("common.ownSessions")}
+            </a>
+          )}
           {viewer && onSignOut && (
             <Button kind="quiet" onClick={onSignOut}>
               <Icon name="door" />

@@ -100,6 +100,8 @@ describe("the address", () => {
     ["/dashboard/videos/v1", { page: "video", videoId: "v1" }],
     ["/dashboard/server", { page: "server" }],
     ["/dashboard/server/more", null],
+    ["/dashboard/sessions", { page: "sessions" }],
+    ["/dashboard/sessions/s%2D1", { page: "session", sessionId: "s-1" }],
     ["/dashboard/courses", null],
     ["/dashboard/courses/c1/more", null],
     ["/studio", null],

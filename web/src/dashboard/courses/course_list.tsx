@@ -41,12 +41,18 @@ export function CourseList() {
           <h1>{text("dashboard.title")}</h1>
           <p class="quiet">{text("dashboard.intro")}</p>
         </div>
-        {viewer.isPrivileged && (
-          <ButtonLink kind="quiet" href="/dashboard/server">
-            <Icon name="gear" />
-            {text("dashboard.server.title")}
+        <div class="heading__actions">
+          <ButtonLink kind="quiet" href="/dashboard/sessions">
+            <Icon name="search" />
+            {text("dashboard.sessions.title")}
           </ButtonLink>
-        )}
+          {viewer.isPrivileged && (
+            <ButtonLink kind="quiet" href="/dashboard/server">
+              <Icon name="gear" />
+              {text("dashboard.server.title")}
+            </ButtonLink>
+          )}
+        </div>
       </header>
       {!courses.length && (
         <EmptyState icon="shelf" title={text("dashboard.noCourses")}>

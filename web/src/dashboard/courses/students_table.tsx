@@ -17,6 +17,7 @@ import {
   studentsPageUrl,
   studentsUrl,
 } from "../service/figures.ts";
+import { sessionsAddress } from "../service/routes.ts";
 import { SortHead } from "./sort_head.tsx";
 
 const ROWS_A_PAGE = 50;
@@ -133,7 +134,9 @@ function Rows({ rows, lessons, order, sort }: RowsProps) {
         <tbody>
           {rows.map((row) => (
             <tr key={row.user_id}>
-              <th scope="row">{row.user_id}</th>
+              <th scope="row">
+                <a href={sessionsAddress({ userId: row.user_id, day: "" })}>{row.user_id}</a>
+              </th>
               <td>{text("dashboard.of", { count: row.videos_completed, all: lessons })}</td>
               <td class="wide-only">{timeSum(row.watched_seconds)}</td>
               <td class="wide-only quiet">

@@ -1,10 +1,14 @@
 // The addresses of the dashboard's pages. Pure.
 
+import type { SessionSearch } from "./sessions.ts";
+
 export type Route =
   | { page: "courses" }
   | { page: "course"; courseId: string }
   | { page: "video"; videoId: string }
-  | { page: "server" };
+  | { page: "server" }
+  | { page: "sessions" }
+  | { page: "session"; sessionId: string };
 
 /** The page of an address; null where the dashboard has none. */
 export function routeOf(pathname: string): Route | null {
@@ -12,6 +16,8 @@ export function routeOf(pathname: string): Route | null {
   if (room !== "dashboard" || rest.length) return null;
   if (kind === undefined) return { page: "courses" };
   if (kind === "server" && id === undefined) return { page: "server" };
+  if (kind === "sessions" && id === undefined) return { page: "sessions" };
+  if (kind === "sessions" && id) return { page: "session", sessionId: decodeURIComponent(id) };
   if (kind === "courses" && id) return { page: "course", courseId: decodeURIComponent(id) };
   if (kind === "videos" && id) return { page: "video", videoId: decodeURIComponent(id) };
   return null;
@@ -23,4 +29,18 @@ export function courseFiguresAddress(courseId: string): string {
 
 export function videoFiguresAddress(videoId: string): string {
   return `/dashboard/videos/${encodeURIComponent(videoId)}`;
+}
+
+/** The address of somebody's sessions, of one's own without a user. */
+export function sessionsAddress({ userId, day }: SessionSearch): string {
+  return `/dashboard/sessions${queryOf({ user_id: userId, day })}`;
+}
+
+export function sessionAddress(sessionId: string, userId: string): string {
+  return `/dashboard/sessions/${encodeURIComponent(sessionId)}${queryOf({ user_id: userId })}`;
+}
+
+function queryOf(said: Record<string, string>): string {
+  const query = `${new URLSearchParams(Object.entries(said).filter(([, value]) => value))}`;
+  return query && `?${query}`;
 }

@@ -1,0 +1,90 @@
+// Playback sessions as the service answers them, and the addresses of those answers. Pure.
+
+export interface SessionQuality {
+  device: string;
+  browser: string;
+  network: string;
+  startup_ms: number | null;
+  stalls: number;
+  stalled_seconds: number;
+  played_seconds: number;
+  dropped_frames: number;
+  bitrate: number | null;
+  height: number | null;
+  has_error: boolean;
+}
+
+export interface SessionRow {
+  session_id: string;
+  user_id: string;
+  video_id: string;
+  title: string;
+  started_at: string;
+  last_report_at: string;
+  quality: SessionQuality | null;
+}
+
+export interface SessionPage {
+  items: SessionRow[];
+  next_cursor: string | null;
+}
+
+/** What happened at a time; which of the fields there are, its kind says. */
+export interface Moment {
+  at: string;
+  kind: string;
+  position?: number;
+  startup_ms?: number;
+  stalls?: number;
+  stalled_ms?: number;
+  frames?: number;
+  message?: string;
+  code?: string;
+  seconds?: number;
+  bytes?: number;
+  waited_for_client_s?: number;
+  waited_for_disk_s?: number;
+  paced_s?: number;
+  late_s?: number;
+  to?: string;
+}
+
+export interface SessionTimeline extends SessionRow {
+  timeline: Moment[];
+  cause: string | null;
+  sentence: string;
+}
+
+/** Whose sessions of which UTC day; empty: one's own, of the last week. */
+export interface SessionSearch {
+  userId: string;
+  day: string;
+}
+
+export const MOST_SESSIONS = 100;
+const ROOT = "/api/v1/analytics/sessions";
+const DAY_MS = 86_400_000;
+const DAYS_BACK = 7;
+
+export function searchOf(query: string): SessionSearch {
+  const said = new URLSearchParams(query);
+  return { userId: said.get("user_id") ?? "", day: said.get("day") ?? "" };
+}
+
+export function sessionsUrl({ userId, day }: SessionSearch, nowMs = Date.now()): string {
+  const since = Date.parse(day);
+  const span: Record<string, string> = Number.isNaN(since)
+    ? { from: dayOf(nowMs - DAYS_BACK * DAY_MS) }
+    : { from: dayOf(since), to: dayOf(since + DAY_MS) };
+  const more = { ...span, limit: `${MOST_SESSIONS}` };
+  return `${ROOT}?${new URLSearchParams({ ...(userId && { user_id: userId }), ...more })}`;
+}
+
+export function sessionUrl(sessionId: string, userId: string): string {
+  const query = userId && `?${new URLSearchParams({ user_id: userId })}`;
+  return `${ROOT}/${encodeURIComponent(sessionId)}${query}`;
+}
+
+function dayOf(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 10);
+}

@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { sessionAddress, sessionsAddress } from "../../src/dashboard/service/routes.ts";
+import {
+  type Moment,
+  type SessionQuality,
+  searchOf,
+  sessionsUrl,
+  sessionUrl,
+} from "../../src/dashboard/service/sessions.ts";
+import {
+  causeOf,
+  deviceOf,
+  sayMoment,
+  stallsOf,
+  toneOf,
+} from "../../src/dashboard/sessions/words.ts";
+
+const NOON_MS = Date.parse("2026-12-02T12:00:00Z");
+const QUALITY = {
+  device: "phone",
+  browser: "Safari",
+  stalls: 2,
+  stalled_seconds: 4.25,
+} as SessionQuality;
+
+describe("addresses of sessions", () => {
+  it("are those of the last week without a day, and of one day with it", () => {
+    expect(sessionsUrl({ userId: "", day: "" }, NOON_MS)).toBe(
+      "/api/v1/analytics/sessions?from=2026-11-25&limit=100",
+    );
+    expect(sessionsUrl({ userId: "a&b", day: "2026-12-31" }, NOON_MS)).toBe(
+      "/api/v1/analytics/sessions?user_id=a%26b&from=2026-12-31&to=2027-01-01&limit=100",
+    );
+    expect(sessionUrl("s/1", "ada")).toBe("/api/v1/analytics/sessions/s%2F1?user_id=ada");
+    expect(sessionUrl("s", "")).toBe("/api/v1/analytics/sessions/s");
+  });
+
+  it("say again what was searched for", () => {
+    const search = { userId: "a b", day: "2026-12-01" };
+    expect(searchOf(new URL(sessionsAddress(search), "http://x").search)).toEqual(search);
+    expect(sessionsAddress({ userId: "", day: "" })).toBe("/dashboard/sessions");
+    expect(sessionAddress("s", "ada")).toBe("/dashboard/sessions/s?user_id=ada");
+    expect(searchOf("")).toEqual({ userId: "", day: "" });
+  });
+});
+
+describe("a session in words", () => {
+  it.each<[Partial<Moment>, string]>([
+    [{ kind: "shown", startup_ms: 640 }, "First picture after 0.6 s"],
+    [{ kind: "seeked", position: 75 }, "Moved to 1:15"],
+    [{ kind: "stalled", position: 9, stalled_ms: 2500 }, "Waited for 2.5 s at 0:09"],
+    [{ kind: "frames-dropped", position: 9, frames: 30 }, "30 pictures not shown in time, at 0:09"],
+    [{ kind: "error", position: 3, message: "decode" }, "Error at 0:03: decode"],
+    [{ kind: "refused", code: "rate-limited" }, "Refused: rate-limited"],
+    [{ kind: "served", bytes: 2_000_000, seconds: 5 }, "2 MB sent in 5 s"],
+    [
+      { kind: "served", bytes: 0, seconds: 5, paced_s: 4, late_s: 0, to: "edge" },
+      "0 bytes sent to the edge in 5 s · held back by limits 4 s",
+    ],
+    [{ kind: "later-kind" }, "later-kind"],
+  ])("%j", (moment, said) => expect(sayMoment({ at: "", ...moment } as Moment)).toBe(said));
+
+  it("names causes that it knows", () => {
+    expect(causeOf(null)).toBe("Playing did not wait, and nothing was refused.");
+    expect(causeOf("server-disk")).toBe("The server waited for its disk.");
+    expect(causeOf("of-tomorrow")).toBeNull();
+  });
+
+  it("tells the device and the waits", () => {
+    expect(deviceOf(QUALITY)).toBe("Phone, Safari");
+    expect(deviceOf({ ...QUALITY, device: "other", browser: "other" })).toBe("Unknown");
+    expect(stallsOf(QUALITY)).toBe("2 ×, 4.3 s");
+    expect(stallsOf({ ...QUALITY, stalls: 0 })).toBe("0");
+    expect([deviceOf(null), stallsOf(null)]).toEqual(["–", "–"]);
+  });
+
+  it("marks what went wrong", () => {
+    const tones = ["error", "refused", "stalled", "frames-dropped", "paused"];
+    expect(tones.map((kind) => toneOf({ at: "", kind }))).toEqual([
+      "failed",
+      "failed",
+      "waiting",
+      "waiting",
+      "plain",
+    ]);
+  });
+});
