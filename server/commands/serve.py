@@ -4,7 +4,6 @@ import logging
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from server.commands import demo
 from server.commands.preparation import (
     paired_storage,
     prepare,
@@ -108,6 +107,9 @@ async def _stop(children: Children, signals: StopSignals) -> None:
 
 
 async def _make_demo(config: Config, base_url: str) -> None:
+    # It loads PyAV and Pillow, which serving does without: 10 MB and a tenth of each start.
+    from server.commands import demo
+
     mint = token_mint(config)
     _print("making the demonstration course, some ten seconds the first time")
     try:

@@ -14,7 +14,6 @@ from typing import Any
 from aiohttp import hdrs
 
 from server.doctor.client import Client, SeenReply, Unanswered
-from storage.samples import write_clock_mp4
 
 MOST_COURSES, COURSES_AT_ONCE = 50, 200
 READY_WITHIN_S, POLL_S = 300.0, 0.5
@@ -141,6 +140,9 @@ def parsed(reply: SeenReply, method: str, path: str) -> Any:
 
 def _film() -> bytes:
     """A form with a film of seconds. Blocks for a second."""
+    # It loads PyAV and Pillow, for which the other commands, all loaded with this, have no use.
+    from storage.samples import write_clock_mp4
+
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "doctor.mp4"
         write_clock_mp4(path, TEMPORARY_VIDEO_S)

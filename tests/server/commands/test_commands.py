@@ -365,3 +365,8 @@ def test_faults_of_the_settings_are_reported_at_once(
 def test_every_command_has_help(program: Program, command: str) -> None:
     code, out, _ = program(command, "--help")
     assert (code, out[:5]) == (0, "usage")
+
+
+def test_no_command_loads_codecs_before_it_needs_them() -> None:
+    code = "import sys, run_server; assert not {'av', 'PIL'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
