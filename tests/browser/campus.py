@@ -65,7 +65,7 @@ COURSES = (
 
 
 def paint_film(film: Film, course: str, path: Path) -> None:
-    """A slide as a film of a frame every five seconds: its length costs nothing."""
+    """A slide as a film of a frame every twenty seconds: its length costs nothing."""
     slide = Image.new("RGB", (640, 360), film.ground)
     draw = ImageDraw.Draw(slide)
     draw.rectangle((0, 310, 640, 360), fill="#f8fafc")
@@ -75,7 +75,7 @@ def paint_film(film: Film, course: str, path: Path) -> None:
     slide.save(still)
     subprocess.run(
         [
-            *("ffmpeg", "-v", "error", "-loop", "1", "-framerate", "1/5", "-i", str(still)),
+            *("ffmpeg", "-v", "error", "-loop", "1", "-framerate", "1/20", "-i", str(still)),
             *("-t", str(film.length_s), "-c:v", "libx264", "-preset", "ultrafast"),
             *("-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path)),
         ],
