@@ -1,9 +1,9 @@
 """Read-ahead into the page cache of bytes that are about to be sent, off the event loop.
 
-preadv2(RWF_NOWAIT), which copies resident pages and refuses disk access, detects warm blocks; a
-thread of a separate pool reads cold ones. A block that was warm counts as warm for seconds, so a
-popular file costs next to nothing to check. The bytes are discarded: sendfile sends from the page
-cache.
+mincore detects warm blocks; where it says no, preadv2(RWF_NOWAIT) decides, which copies resident
+pages and refuses disk access. A thread of a separate pool reads cold ones. A block that was warm
+counts as warm for seconds, so a popular file costs next to nothing to check. The bytes are
+discarded: sendfile sends from the page cache.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import time
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.ranges import ByteSpan
 from storage.disk import Disk
+from storage.residency import is_in_memory
 
 # The unit of checks, reads and the cache of warm blocks: the kernel's own read-ahead.
 BLOCK_BYTES = 1 << 20
@@ -71,8 +72,14 @@ class ReadAhead:
         file.warm_until_s[start] = time.monotonic() + _BELIEVED_WARM_S
 
     def _is_resident(self, file: OpenFile, start: int) -> bool:
-        buffers = [self._scratch] * _SLICES_A_BLOCK
         expected = min(BLOCK_BYTES, file.size_bytes - start)
+        return is_in_memory(file.descriptor, start, expected) or self._is_read(
+            file, start, expected
+        )
+
+    def _is_read(self, file: OpenFile, start: int, expected: int) -> bool:
+        """As far as the kernel copies it without the disk."""
+        buffers = [self._scratch] * _SLICES_A_BLOCK
         try:
             return os.preadv(file.descriptor, buffers, start, os.RWF_NOWAIT) >= expected
         except OSError as exc:

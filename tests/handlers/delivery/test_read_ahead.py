@@ -6,10 +6,12 @@ import threading
 
 import pytest
 
+from handlers.delivery import read_ahead as module
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.ranges import ByteSpan
 from handlers.delivery.read_ahead import BLOCK_BYTES, ReadAhead
 from storage.disk import Disk
+from storage.residency import is_in_memory
 from tests.waiting import wait_until
 
 
@@ -21,8 +23,14 @@ def file(video, content):
 
 
 @pytest.fixture
-def no_nowait(monkeypatch):
-    """A file system that cannot say what is in memory."""
+def untold(monkeypatch):
+    """A file of another user, of which the kernel does not tell what is in memory."""
+    monkeypatch.setattr(module, "is_in_memory", lambda *_: False)
+
+
+@pytest.fixture
+def no_nowait(monkeypatch, untold):
+    """A file system that cannot say either, by what it copies."""
     real = os.preadv
 
     def preadv(descriptor, buffers, offset, flags=0):
@@ -34,6 +42,23 @@ def no_nowait(monkeypatch):
 
 
 async def test_what_is_in_memory_is_not_read(serving, video, file):
+    async with serving(video) as delivery:
+        await ReadAhead(Disk(delivery.pool)).make_resident(file, ByteSpan(0, file.size_bytes))
+
+        assert delivery.pool.jobs == []
+
+
+async def test_what_the_kernel_does_not_tell_is_seen_by_what_it_copies(
+    serving, video, file, untold
+):
+    async with serving(video) as delivery:
+        await ReadAhead(Disk(delivery.pool)).make_resident(file, ByteSpan(0, file.size_bytes))
+
+        assert delivery.pool.jobs == []
+
+
+async def test_what_the_kernel_tells_is_not_copied(serving, video, file, no_nowait, monkeypatch):
+    monkeypatch.setattr(module, "is_in_memory", is_in_memory)
     async with serving(video) as delivery:
         await ReadAhead(Disk(delivery.pool)).make_resident(file, ByteSpan(0, file.size_bytes))
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from handlers.delivery import pump, writing
+from handlers.delivery import pump, read_ahead, writing
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.figures import Doing
 from handlers.transfers.transfers import Tally
@@ -63,6 +63,7 @@ async def test_disk_is_waited_for(serving, connected, video, monkeypatch):
     async with serving(video) as delivery, connected(delivery) as client:
         await client.ask("HEAD")  # opens the file
         await client.read_head()
+        monkeypatch.setattr(read_ahead, "is_in_memory", lambda *_: False)
         monkeypatch.setattr(os, "preadv", cold)
         for _ in range(2):
             delivery.pool.submit(disk.wait)
