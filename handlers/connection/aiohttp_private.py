@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from aiohttp import StreamReader, web
-from aiohttp.base_protocol import BaseProtocol
-from aiohttp.tcp_helpers import tcp_keepalive
 
 # Attributes of RequestHandler, the protocol of a connection.
 ATTRIBUTES = frozenset(
@@ -75,12 +73,12 @@ class ExposedHandler(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As aiohttp does, without its task: who seeks opens a connection for one known range,
-        which needs none, and the task is a tenth of what such a connection costs (measured)."""
-        BaseProtocol.connection_made(self, transport)
-        real_transport = cast(asyncio.Transport, transport)
-        tcp_keepalive(real_transport)
+        which needs none, and the task is a tenth of what such a connection costs (measured).
+
+        TCP_NODELAY and SO_KEEPALIVE it has from its listener."""
+        self.transport = transport = cast(asyncio.Transport, transport)
         assert self._manager is not None
-        self._manager.connection_made(self, real_transport)
+        self._manager.connection_made(self, transport)
         self.restart_keepalive()
         self._keepalive_handle = self._loop.call_at(
             self._next_keepalive_close_time, self._process_keepalive

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from events.metrics import Metrics
 from handlers import keys
-from handlers.connection.protocols import protocol_factory
+from handlers.connection.protocols import prepare, protocol_factory
 from handlers.operating.metrics import show_metrics
 from server.config.settings import Config
 from server.web import middlewares
@@ -83,10 +83,13 @@ async def _listen(runner: web.AppRunner, port: int, *, is_shared: bool) -> async
     protocol = protocol_factory(runner.server)
     loop = asyncio.get_running_loop()
     try:
-        return await loop.create_server(protocol, LOOPBACK, port, reuse_port=is_shared)
+        server = await loop.create_server(protocol, LOOPBACK, port, reuse_port=is_shared)
     except OSError as exc:
         reason = "in use" if exc.errno == errno.EADDRINUSE else os.strerror(exc.errno or 0)
         raise ListenError(f"cannot listen on {LOOPBACK}:{port} for metrics: {reason}") from exc
+    for one in server.sockets:
+        prepare(one)
+    return server
 
 
 async def _sample_for_others(app: web.Application) -> None:

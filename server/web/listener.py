@@ -22,7 +22,7 @@ from aiohttp import web
 from events.stream import frames
 from handlers import keys
 from handlers.connection.aiohttp_private import connection_count
-from handlers.connection.protocols import is_busy, protocol_factory
+from handlers.connection.protocols import is_busy, prepare, protocol_factory
 from handlers.errors import Unavailable
 from server.config.settings import Config
 from server.errors import OperatorError
@@ -38,6 +38,9 @@ LAST_TIMEOUT_S = 1.0  # for handlers to notice that they were cancelled
 KEEPALIVE_TIMEOUT_S = 75.0  # above the 60 s after which proxies close
 POLL_S = 0.05
 BACKLOG = 4096
+# uvloop accepts one connection by a descriptor in each turn of its loop: with several of them it
+# does alike work together, and a connection costs a tenth less (measured).
+ACCEPTED_A_TURN = 4
 MAX_REFUSED = 256  # connections waiting for their 503; further ones are just closed
 REFUSAL_TIMEOUT_S = 5.0
 OF_EVENT_SOURCE = re.compile(rb"\r\naccept:[ \t]*text/event-stream\b", re.IGNORECASE)  # HTML, 9.2.2
@@ -129,6 +132,8 @@ async def _listen(
     handshakes: Handshakes | None,
 ) -> list[asyncio.Server]:
     assert runner.server is not None
+    for one in sockets:
+        prepare(one)
     count = runner.app[keys.METRICS].refused
     serving = protocol_factory(
         runner.server,
@@ -146,7 +151,16 @@ async def _listen(
         handshakes.listen(sockets, make)
         return []
     loop, gate = asyncio.get_running_loop(), partial(Gate, make)
-    return [await loop.create_server(gate, sock=one, backlog=BACKLOG) for one in sockets]
+    return [
+        await loop.create_server(gate, sock=same, backlog=BACKLOG)
+        for one in sockets
+        for same in (one, *(one.dup() for _ in range(_more_descriptors(loop))))
+    ]
+
+
+def _more_descriptors(loop: asyncio.AbstractEventLoop) -> int:
+    """Of a listener, beside the first. asyncio accepts all that wait."""
+    return 0 if isinstance(loop, asyncio.BaseEventLoop) else ACCEPTED_A_TURN - 1
 
 
 async def _wait_for_balancers(app: web.Application) -> None:

@@ -18,7 +18,7 @@ from aiohttp import web
 from events.media.pictures import PictureSettings
 from events.media.pipeline import Pipeline
 from handlers import keys
-from handlers.connection.protocols import protocol_factory
+from handlers.connection.protocols import prepare, protocol_factory
 from server.commands.tokens import mint_token
 from server.config.settings import Config, load_config
 from server.credentials.secrets import with_secrets
@@ -211,6 +211,7 @@ class Listener:
         )
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(protocols, "127.0.0.1", 0, ssl=self._tls)
+        prepare(self._listener.sockets[0])
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ import pytest
 import uvloop
 from aiohttp import web
 
-from handlers.connection.protocols import protocol_factory
+from handlers.connection.protocols import prepare, protocol_factory
 from handlers.connection.sender import Sender
 from handlers.delivery import ranges
 from handlers.delivery.open_files import OpenFiles, Representation
@@ -146,6 +146,7 @@ async def serve(
             0,
             ssl=tls,
         )
+        prepare(listener.sockets[0])
         delivery.address = listener.sockets[0].getsockname()
         try:
             with delivery.files:

@@ -143,6 +143,57 @@ def test_the_listener_speaks_tls_and_says_so_in_its_address(
     run(loop, ask())
 
 
+async def tell_options(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    own = request.transport.get_extra_info("socket")
+    options = (socket.SOL_SOCKET, socket.SO_KEEPALIVE), (socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    return web.json_response([bool(own.getsockopt(*option)) for option in options])
+
+
+@pytest.mark.parametrize("is_encrypted", [True, False])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_connections_notice_a_lost_client_and_hold_nothing_back(
+    own: Certificate, loop: Callable[[], asyncio.AbstractEventLoop], *, is_encrypted: bool
+) -> None:
+    config = config_with(own.certificate, own.key)
+    client = own_client_context(config)
+    if not is_encrypted:
+        config = replace(config, tls_cert_file=None, tls_key_file=None)
+
+    async def ask() -> None:
+        app = app_with_a_body()
+        app.router.add_get("/options", tell_options)
+        async with (
+            listening(app, config, StopSignals()) as url,
+            aiohttp.ClientSession() as session,
+            session.get(f"{url}/options", ssl=client) as response,  # type: ignore[arg-type]
+        ):
+            assert await response.json() == [True, True]
+
+    run(loop, ask())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_waits_for_a_listener_is_accepted_and_refused_once_it_closed(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    config = replace(load_config({}, Path("/nonexistent/.env")), port=0)
+
+    async def ask() -> None:
+        async with listening(app_with_a_body(), config, StopSignals()) as url:
+            address = ("127.0.0.1", int(url.rpartition(":")[2]))
+            waiting = [socket.create_connection(address) for _ in range(20)]
+            for client in waiting:
+                reader, writer = await asyncio.open_connection(sock=client)
+                writer.write(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+                assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+                writer.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
+
+    run(loop, ask())
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_connection_too_many_is_answered_503_by_tls_too(
     own: Certificate, loop: Callable[[], asyncio.AbstractEventLoop]
