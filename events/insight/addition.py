@@ -30,6 +30,7 @@ class Sums:
     pieces: dict[UUID, _Pieces] = field(default_factory=lambda: defaultdict(_Pieces))
 
     qualities: dict[QualityKey, QualityDay] = field(default_factory=dict)
+    _places: dict[tuple[UUID, date], tuple[Day, set[str], _Pieces]] = field(default_factory=dict)
 
     @property
     def video_ids(self) -> Sequence[UUID]:
@@ -41,15 +42,16 @@ class Sums:
                 self._add_quality(change, *change.quality)
                 continue
             key = change.video_id, change.day
-            day = self.days.get(key)
-            if day is None:
+            place = self._places.get(key)
+            if place is None:
                 day = self.days[key] = Day(change.day)
+                place = self._places[key] = day, self.viewers[key], self.pieces[change.video_id]
+            day, viewers, pieces = place
             day.sessions += change.sessions
             day.watched_cs += change.watched_cs
             day.completions += change.completions
             if change.plays:
-                self.viewers[key].add(change.user_id)
-            pieces = self.pieces[change.video_id]
+                viewers.add(change.user_id)
             pieces.gained += change.gained
             pieces.lost += change.lost
             pieces.plays += change.plays

@@ -4,15 +4,16 @@ Players count from the opening of their page on, so a count that has fallen bega
 say is bounded: no single viewer can spoil the figures of a course.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from copy import copy
 from datetime import date, datetime
+from operator import sub
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from db.insight.changes import Conditions, QualityFigures, ViewingChange, total
+from db.insight.changes import Conditions, QualityFigures, ViewingChange
 from db.progress.report_batch import Moment, SessionKey
 from events.progress.reports import ProgressReport
 
@@ -28,6 +29,8 @@ LEAST_RATE = 0.1
 UNKNOWN_NETWORK = "unknown"
 SCORED_S = 8.0  # of startup, for half of the score
 
+Growth = tuple[int, ...]  # of the figures from `stalled_ms` on
+SAME_COUNTS = (0,) * QualityFigures.__struct_fields__.index("stalled_ms")
 Noteworthy = tuple[str, dict[str, Any]]  # kind of moment, details
 
 
@@ -65,6 +68,19 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
     def kind(self) -> tuple[int, bool, bool, int]:
         """All that the counts of its figures go by; seldom changed by a report."""
         return self.startup_ms, self.has_started, self.has_error, self.stalls
+
+    @property
+    def growing(self) -> Growth:
+        """The figures that a report adds to, whatever its kind: those from `stalled_ms` on."""
+        return (
+            self.stalled_ms,
+            self.played_ms,
+            self.dropped_frames,
+            self.bitrate_ms,
+            self.bits,
+            self.height_ms,
+            self.height_lines,
+        )
 
     def has_news(self, quality: dict[str, Any]) -> bool:
         """False where `add_counts` would change nothing, as of most reports."""
@@ -148,36 +164,36 @@ _decode = msgspec.json.Decoder(SessionMeasures).decode
 
 
 def gained(before: SessionMeasures | None, now: SessionMeasures) -> QualityFigures:
-    """Returns what the figures of the day change by: for most reports a few sums."""
+    """Returns what the figures of the day change by."""
     if before is None:
         return now.figures()
     if now.kind != before.kind:
         return now.figures() - before.figures()
-    return QualityFigures(
-        stalled_ms=now.stalled_ms - before.stalled_ms,
-        played_ms=now.played_ms - before.played_ms,
-        dropped_frames=now.dropped_frames - before.dropped_frames,
-        bitrate_ms=now.bitrate_ms - before.bitrate_ms,
-        bits=now.bits - before.bits,
-        height_ms=now.height_ms - before.height_ms,
-        height_lines=now.height_lines - before.height_lines,
-    )
+    return figures_of([_difference(before.growing, now.growing)])
+
+
+def _difference(before: Growth, now: Growth) -> Growth:
+    return tuple(map(sub, now, before))
+
+
+def figures_of(growths: Iterable[Growth]) -> QualityFigures:
+    return QualityFigures(*SAME_COUNTS, *map(sum, zip(*growths, strict=True)))
 
 
 class MeasuredSession:
     """A session's measures while a batch is merged; `day` is that on which it began."""
 
-    __slots__ = ("_before", "_day", "moments", "now")
+    __slots__ = ("_growing", "_kind", "_stored", "day", "moments", "now")
 
     def __init__(self, stored: str | None, day: date) -> None:
         """`stored` are its measures as JSON, None before the first."""
         self.now: SessionMeasures | None = None
         self.moments: list[Moment] = []
-        self._day = day
-        self._before: SessionMeasures | None = None
+        self.day = day
+        self._stored = stored
         if stored is not None:
-            self.now = parse_measures(stored)
-            self._before = copy(self.now)
+            self.now = now = parse_measures(stored)
+            self._kind, self._growing = now.kind, now.growing
 
     def add(self, report: ProgressReport, played_cs: int, made_at: datetime) -> None:
         """Adds a report that has measured something, made at that time."""
@@ -201,40 +217,42 @@ class MeasuredSession:
                 user_id, video_id, session_id = report.user_id, report.video_id, report.session_id
                 self.moments.append(Moment(user_id, video_id, session_id, made_at, kind, details))
 
+    def growth(self) -> Growth | None:
+        """Returns what it has grown by; None where it changes the counts of sessions."""
+        now = self.now
+        if self._stored is None or now is None or now.kind != self._kind:
+            return None
+        return _difference(self._growing, now.growing)
+
     def change(self, key: SessionKey) -> ViewingChange:
         assert self.now is not None  # made for a report that has measured something
-        changed = self.now.conditions, gained(self._before, self.now)
-        return ViewingChange(key.video_id, key.user_id, self._day, quality=changed)
-
-    @property
-    def is_first(self) -> bool:
-        """True while nothing of it is stored."""
-        return self._before is None
+        before = None if self._stored is None else parse_measures(self._stored)
+        changed = self.now.conditions, gained(before, self.now)
+        return ViewingChange(key.video_id, key.user_id, self.day, quality=changed)
 
 
 def changes_of(sessions: Iterable[tuple[SessionKey, MeasuredSession]]) -> list[ViewingChange]:
     """Returns what a batch changes of the figures.
 
-    A session's first change names its viewer. Later ones on the same day and conditions are summed
-    up in the name of one of them, who is among the viewers already.
+    Sessions that have only grown are one change per video, day and conditions, in the name of one
+    of their viewers, who is among those of that day already.
     """
-    first: list[ViewingChange] = []
-    later: dict[tuple[UUID, date, Conditions], list[ViewingChange]] = {}
+    changes: list[ViewingChange] = []
+    growing: dict[tuple[UUID, date, str, str, str], tuple[str, list[Growth]]] = {}
     for key, session in sessions:
-        change = session.change(key)
-        if session.is_first or change.quality is None:
-            first.append(change)
+        growth, now = session.growth(), session.now
+        if growth is None or now is None:
+            changes.append(session.change(key))
+            continue
+        place = key.video_id, session.day, now.device, now.browser, now.network
+        if (found := growing.get(place)) is None:
+            growing[place] = key.user_id, [growth]
         else:
-            later.setdefault((key.video_id, change.day, change.quality[0]), []).append(change)
-    return first + [_summed(changes) for changes in later.values()]
-
-
-def _summed(changes: Sequence[ViewingChange]) -> ViewingChange:
-    one = changes[0]
-    if len(changes) == 1 or one.quality is None:
-        return one
-    figures = total([change.quality[1] for change in changes if change.quality])
-    return msgspec.structs.replace(one, quality=(one.quality[0], figures))
+            found[1].append(growth)
+    for (video_id, day, *conditions), (user_id, growths) in growing.items():
+        changed = Conditions(*conditions), figures_of(growths)
+        changes.append(ViewingChange(video_id, user_id, day, quality=changed))
+    return changes
 
 
 def _noteworthy(

@@ -76,7 +76,7 @@ def _changes_of(
     today = viewing.standing.read_at.date()
     gained, lost = _difference(viewing.standing.watched, state.watched)
     plays = viewing.played
-    if gained:  # also by a late report, or by a small gap that was closed
+    if gained and gained != plays:  # by a late report, or by a small gap that was closed
         plays = plays + without(gained, united(sorted(plays)))
     completed_on = None
     if state.completed_at is not None and viewing.standing.completed_at is None:

@@ -7,8 +7,9 @@ whole: it is never an error. Nothing of it decides an answer.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -22,6 +23,7 @@ FIELDS = ("CMCD-Object", "CMCD-Request", "CMCD-Session", "CMCD-Status")
 NAME = b"CMCD"
 MOST_LETTERS = 1024  # of each text
 MOST_INTEGER = 10**9
+MOST_REMEMBERED = 4096  # texts and their values: at most 8 MB
 MOST_SESSION_LETTERS = 64
 PICTURES = ("v", "av")
 
@@ -83,8 +85,12 @@ def parse(texts: Iterable[bytes]) -> MediaRequest | None:
     )
 
 
-def _dictionary(text: bytes) -> dict[str, Any]:
-    """Returns the values without their parameters; of an inner list the first."""
+@lru_cache(MOST_REMEMBERED)
+def _dictionary(text: bytes) -> Mapping[str, Any]:
+    """Returns the values without their parameters; of an inner list the first.
+
+    Of four fields a session repeats one with each request, and segments of a quality share theirs.
+    """
     if len(text) > MOST_LETTERS:
         return {}
     try:

@@ -235,7 +235,7 @@ STORED = st.sampled_from([None, SessionMeasures("tv", stalls=1), SessionMeasures
 
 @given(st.lists(st.tuples(st.integers(1, 2), STORED, QUALITIES), max_size=12))
 def test_a_batch_changes_the_figures_by_what_its_sessions_gain(sessions: Any) -> None:
-    """Every first change names its viewer, and later ones of the same conditions are one change."""
+    """Viewers who are new are named; sessions that only grow are one change per conditions."""
     batch = [
         reported(f"user-{n}", video, msgspec.json.encode(kept).decode() if kept else None, quality)
         for n, (video, kept, quality) in enumerate(sessions)
@@ -245,10 +245,12 @@ def test_a_batch_changes_the_figures_by_what_its_sessions_gain(sessions: Any) ->
 
     alone = [session.change(key) for key, session in batch]
     assert by_key(changes) == by_key(alone)
-    new = {key.user_id for key, session in batch if session.is_first}
-    assert new <= {change.user_id for change in changes} <= {key.user_id for key, _ in batch}
-    known = {key_of(session.change(key)) for key, session in batch if not session.is_first}
-    assert len(changes) == len(new) + len(known)
+    counted = {key.user_id for key, session in batch if session.growth() is None}
+    new = {f"user-{n}" for n, (_, kept, _) in enumerate(sessions) if kept is None}
+    named = {change.user_id for change in changes}
+    assert new <= counted <= named <= {key.user_id for key, _ in batch}
+    growing = {key_of(session.change(key)) for key, session in batch if session.growth()}
+    assert len(changes) == len(counted) + len(growing)
 
 
 def key_of(change: Any) -> Any:

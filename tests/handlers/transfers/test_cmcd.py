@@ -158,3 +158,15 @@ def test_hostile_bytes_are_split_in_linear_time(piece: str) -> None:
     began_s = time.thread_time()
     split(data)
     assert time.thread_time() - began_s < 0.1
+
+
+def test_fields_that_are_remembered_mean_the_same_beside_others() -> None:
+    session = b'sid="s"'
+    first, second = (parse([session, text]) for text in (b"br=100", b"su"))
+    again = parse([session, b"br=100"])
+
+    assert first is not None
+    assert second is not None
+    assert (first.bitrate, first.is_startup) == (100_000, False)
+    assert (second.bitrate, second.is_startup) == (None, True)
+    assert again == first
