@@ -17,7 +17,7 @@ from tests.serving import until_silent
 
 CLIENTS = 500
 STUDENTS = CLIENTS // 4
-SOAK_S = 600.0 if IS_FULL else 6.0
+SOAK_S = 600.0 if IS_FULL else 3.0
 WARM_UP_S = 120.0 if IS_FULL else 2.0
 GROWTH_BYTES = 4 * 2**20  # as much as if each client left 8 KiB behind
 READERS_AT_THE_END = 8
