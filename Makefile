@@ -19,8 +19,9 @@ NPM := PATH="$$PATH:$(CURDIR)/$(BIN)" npm
 VERSION := $(shell sed -n 's/^version = //p' setup.cfg)
 RELEASE := coursestream-$(VERSION)
 MUTANTS := build/mutants
-# How many processes share the tests. Tests wait for processes and browsers as long as they compute.
-WORKERS ?= $(shell nproc)
+# How many processes share the tests: more than there are processors, of which as many left over a
+# quarter, since tests wait for processes, browsers and clocks, too.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 # A test has 300 s and its process 320 s: after 480 s without a dot something else hangs.
 PYTEST := $(BIN)/python tests/silence_guard.py 480 $(BIN)/python -m pytest
 # These run once: the first with coverage, the second in asyncio's debug mode.
