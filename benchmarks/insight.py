@@ -13,8 +13,8 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -38,6 +38,7 @@ from server.postgres.embedded import EmbeddedPostgres
 
 COURSES, STUDENTS, VIDEOS, DAYS = 5, 5_000, 200, 30
 GOAL_MS = 100.0
+SEEDED = "seeded-insight"
 BEGINNING, NO_ID = datetime.min.replace(tzinfo=UTC), UUID(int=0)
 ID = "('00000000-0000-4000-8000-' || lpad({}::text, 12, '0'))::uuid"
 
@@ -176,25 +177,39 @@ def rows_of(found: Mapping[str, Taken]) -> list[list[str]]:
 
 def main(given: Sequence[str]) -> int:
     options = _options(given)
-    with (
-        tempfile.TemporaryDirectory(prefix="insight-", dir=options.directory) as directory,
-        EmbeddedPostgres(Path(directory)) as postgres,
-    ):
-        cluster = Cluster(Path(directory).resolve() / "postgres")
+    with _place(options) as directory, EmbeddedPostgres(directory) as postgres:
+        cluster = Cluster(directory / "postgres")
         migrate(postgres.dsn)
-        began_s = time.monotonic()
-        seed(postgres.dsn)
-        print(f"seeded in {time.monotonic() - began_s:.0f} s", flush=True)
+        _ensure_seeded(postgres.dsn, directory / SEEDED)
         found = asyncio.run(measure(postgres.dsn, options.times, cluster.process_ids))
     print(*(f"{name}: {value}" for name, value in machine.facts().items()), sep="\n")
     print(f"\n{table(rows_of(found))}")
     return 0
 
 
+@contextmanager
+def _place(options: Namespace) -> Iterator[Path]:
+    if options.kept is not None:
+        yield options.kept.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="insight-", dir=options.directory) as made:
+        yield Path(made).resolve()
+
+
+def _ensure_seeded(dsn: str, mark: Path) -> None:
+    if mark.exists():
+        return
+    began_s = time.monotonic()
+    seed(dsn)
+    mark.touch()
+    print(f"seeded in {time.monotonic() - began_s:.0f} s", flush=True)
+
+
 def _options(given: Sequence[str]) -> Namespace:
     parser = ArgumentParser(prog="python -m benchmarks.insight", description=__doc__)
     parser.add_argument("--times", type=between(20, 10_000, int), default=100, metavar="N")
     parser.add_argument("--directory", type=Path, help="for the database: some 3 GB", metavar="D")
+    parser.add_argument("--kept", type=Path, metavar="D", help="the database, made or used again")
     return parser.parse_args(given)
 
 

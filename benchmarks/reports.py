@@ -39,12 +39,23 @@ from server.postgres.embedded import EmbeddedPostgres
 REPORT_CLIENT = "benchmarks.measurement.report_client"
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT, ECHO, NAIVE = "coursestream", "echo", "naive"
+PATHS = ((PRODUCT, "progress"), (ECHO, ECHO), (NAIVE, NAIVE))
+SPARE = 40  # rows of a page of the sample, most of them of the same user
 PORTS = {PRODUCT: 8101, ECHO: 8102, NAIVE: 8102}
 METRICS_PORT = 8103
 GRANT_SECRET = "the grants of a measurement, thirty-two bytes or more"
 DURATION_S, TTL_S = 3600.0, 6 * 3600.0
 GOALS = {ECHO: 0.6, NAIVE: 1.5}
 MOST_P99_MS, MOST_COMMITS = 100.0, 200.0
+# Of a given DATA_DIR nothing is repaired, made or dropped meanwhile.
+AS_IT_IS = {"MEDIA_WORKERS": "0", "EVENT_RETENTION": "30d", "PROGRESS_EVENT_RETENTION": "30d"}
+# From pages all over the table, as the viewers of a moment are.
+SEEN = """
+SELECT DISTINCT ON (user_id) user_id, video_id::text, videos.course_id, videos.duration_s
+FROM progress TABLESAMPLE SYSTEM (%s) JOIN videos ON videos.id = video_id
+WHERE deleted_at IS NULL AND status = 'ready'
+LIMIT %s
+"""
 LECTURE = """
 INSERT INTO courses (id, title) VALUES ('bench', 'Benchmarks');
 INSERT INTO modules (id, course_id, title, position) VALUES ('bench', 'bench', 'Benchmarks', 1);
@@ -112,7 +123,7 @@ def measure(options: Namespace) -> list[str]:
     allow_many_files()
     with (
         tempfile.TemporaryDirectory(dir=options.output) as directory,
-        everybody(Path(directory), options.users) as bench,
+        everybody(Path(directory), options.users, options.data_dir) as bench,
     ):
         rounds = [
             {name: bench.run(name, options.seconds) for name in (ECHO, NAIVE, PRODUCT)}
@@ -140,12 +151,20 @@ def verdicts(rounds: Sequence[dict[str, Sample]], half: Sequence[Sample]) -> Ite
 
 
 @contextlib.contextmanager
-def everybody(directory: Path, users: int) -> Iterator[Bench]:
-    """The service as users run it, its database and the peers on what is left of the machine."""
-    cores, data_dir, log = choose_cores(), directory / "data", directory / "log"
-    with serving(settings_of(data_dir), log, cores) as service:
+def everybody(directory: Path, users: int, given: Path | None = None) -> Iterator[Bench]:
+    """The service as users run it, its database and the peers on what is left of the machine.
+
+    With a DATA_DIR `given`, its viewers report about what they have seen already.
+    """
+    cores, log = choose_cores(), directory / "log"
+    data_dir = given or directory / "data"
+    settings = settings_of(data_dir) | (AS_IT_IS if given else {})
+    with serving(settings, log, cores) as service:
         dsn = EmbeddedPostgres(data_dir).dsn
-        write_targets(directory, make_lecture(dsn), users)
+        if given is None:
+            write_targets(directory, make_lecture(dsn), users)
+        else:
+            write_seen_targets(directory, find_seen(dsn, users))
         app = [sys.executable, "-m", "benchmarks.peers.json_app", dsn, str(PORTS[ECHO])]
         with running(pinned(cores.server, app), log) as peers:
             wait_for_port(peers, PORTS[ECHO], log)
@@ -174,6 +193,43 @@ def make_lecture(dsn: str) -> str:
     return video_id
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A video that a user has watched some of."""
+
+    user_id: str
+    video_id: str
+    course_id: str
+    duration_s: float
+
+
+def find_seen(dsn: str, count: int) -> list[Seen]:
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW fsync")
+        assert cursor.fetchone() == ("on",)
+        cursor.execute(
+            "SELECT greatest(reltuples, 1) FROM pg_class WHERE oid = 'progress'::regclass"
+        )
+        [(rows,)] = cursor.fetchall()
+        cursor.execute(SEEN, (min(100.0, 100.0 * SPARE * count / rows), count))
+        found = [
+            Seen(user_id, video_id, course_id, float(duration_s))
+            for user_id, video_id, course_id, duration_s in cursor.fetchall()
+        ]
+    print(f"{len(found)} viewers of {rows:.0f} rows of progress", flush=True)
+    return found
+
+
+def write_seen_targets(directory: Path, seen: Sequence[Seen]) -> None:
+    grants = Grants(GRANT_SECRET, TTL_S)
+    for name, last in PATHS:
+        lines = [
+            f"/play/{grants.mint(_grant(one, grants))}/{one.video_id}/{last} session-{number}"
+            for number, one in enumerate(seen)
+        ]
+        (directory / name).write_text("\n".join(lines))
+
+
 def write_targets(
     directory: Path, video_id: str, users: int, *, is_measuring: bool = False
 ) -> None:
@@ -181,18 +237,22 @@ def write_targets(
     more = " measuring" if is_measuring else ""
     grants = Grants(GRANT_SECRET, TTL_S)
     tokens = [grants.mint(grant_of(f"user-{n}", video_id, grants)) for n in range(users)]
-    for name, last in ((PRODUCT, "progress"), (ECHO, ECHO), (NAIVE, NAIVE)):
+    for name, last in PATHS:
         lines = [f"/play/{one}/{video_id}/{last} session-{n}{more}" for n, one in enumerate(tokens)]
         (directory / name).write_text("\n".join(lines))
 
 
 def grant_of(user_id: str, video_id: str, grants: Grants) -> PlaybackGrant:
+    return _grant(Seen(user_id, video_id, "bench", DURATION_S), grants)
+
+
+def _grant(seen: Seen, grants: Grants) -> PlaybackGrant:
     return PlaybackGrant(
-        user_id=user_id,
-        video_id=UUID(video_id),
-        course_id="bench",
+        user_id=seen.user_id,
+        video_id=UUID(seen.video_id),
+        course_id=seen.course_id,
         version=1,
-        duration_s=DURATION_S,
+        duration_s=seen.duration_s,
         media_types={"mp4": "video/mp4"},
         expires_at=grants.expiry(privileged=False),
     )
@@ -210,6 +270,7 @@ def main(given: list[str]) -> int:
     parser = options_of("reports", __doc__)
     parser.add_argument("--users", type=int, default=800)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--data-dir", type=Path, help="an installation that is stopped: written to")
     return run_isolated(parser, given, measure)
 
 

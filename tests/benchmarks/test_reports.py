@@ -2,12 +2,24 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from benchmarks.measurement.report_client import MeasuringPlayer, Player, Run
-from benchmarks.reports import ECHO, NAIVE, PRODUCT, Sample, verdicts
+from benchmarks.reports import (
+    ECHO,
+    GRANT_SECRET,
+    NAIVE,
+    PRODUCT,
+    TTL_S,
+    Sample,
+    Seen,
+    verdicts,
+    write_seen_targets,
+)
+from handlers.access.grants import Grants
 from tests.waiting import wait_until
 
 
@@ -36,6 +48,19 @@ def test_ratios_are_those_within_each_round() -> None:
         "commits a second: 30 [10 to 90] (at most 200)",
         "errors: 12",
     ]
+
+
+def test_viewers_report_about_what_they_have_seen(tmp_path: Path) -> None:
+    video_id = "00000000-0000-4000-8000-000000000007"
+
+    write_seen_targets(tmp_path, [Seen("u7", video_id, "c0", 300.0)])
+
+    assert {file.name for file in tmp_path.iterdir()} == {PRODUCT, ECHO, NAIVE}
+    path, session = (tmp_path / PRODUCT).read_text().split()
+    _, _, token, video, last = path.split("/")
+    grant = Grants(GRANT_SECRET, TTL_S).playback(token)
+    assert (video, last, session) == (video_id, "progress", "session-0")
+    assert (grant.user_id, grant.course_id, grant.duration_s) == ("u7", "c0", 300.0)
 
 
 class FakePlayer:

@@ -1,5 +1,9 @@
-"""The image that `make image` builds serves on a read-only root file system, not as root."""
+"""The image that `make image` builds serves on a read-only root file system, not as root.
 
+So it does in the composition of deploy/compose.yaml, with all that belongs to it.
+"""
+
+import asyncio
 import json
 import os
 import shutil
@@ -11,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.conftest import fast_directory
+from storage.samples import write_clock_webm
+from tests.deploy import composition
+from tests.deploy.conftest import admin, fast_directory
 from tests.running import ROOT, free_port
+from tests.serving import ready_video_of
 
 PROGRAMS = ("mmdebstrap", "buildah", "podman", "runc")
 MISSING = [name for name in PROGRAMS if shutil.which(name) is None]
@@ -41,6 +48,7 @@ class Store:
     """Images and containers of this test alone."""
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.options = next(filter(works, (options_of(directory, each) for each in DRIVERS)))
 
     def buildah(self, *arguments: str) -> str:
@@ -49,6 +57,19 @@ class Store:
     def podman(self, *arguments: str) -> str:
         runtime = ("--cgroup-manager", "cgroupfs", "--runtime", "runc")
         return run("podman", *self.options, *runtime, *arguments)
+
+    @property
+    def places(self) -> dict[str, str]:
+        values = dict(zip(self.options[::2], self.options[1::2], strict=True))
+        return {
+            "driver": values["--storage-driver"],
+            "root": values["--root"],
+            "runroot": values["--runroot"],
+        }
+
+    def build(self, directory: Path, name: str) -> None:
+        options = ("--isolation", "chroot", "--network", "host", "--format", "docker")
+        self.buildah("build", *options, *volumes(), "--tag", name, str(directory))
 
 
 def options_of(directory: Path, driver: str) -> list[str]:
@@ -59,6 +80,10 @@ def options_of(directory: Path, driver: str) -> list[str]:
 def works(options: list[str]) -> bool:
     command = ["buildah", *options, "info"]
     return subprocess.run(command, capture_output=True, timeout=START_TIMEOUT_S).returncode == 0
+
+
+def volumes() -> list[str]:
+    return [f"--volume={path}:{path}:ro" for path in REGISTRIES if Path(path).exists()]
 
 
 def run(*command: str) -> str:
@@ -86,11 +111,10 @@ def _store(directory: Path) -> Iterator[Store]:
     store.buildah("add", "base", str(base), "/")
     store.buildah("commit", "--quiet", "base", "localhost/debian")
     base.unlink()
-    volumes = " ".join(f"--volume {path}:{path}:ro" for path in REGISTRIES if Path(path).exists())
     run(
         *("make", "image", "BASE=localhost/debian", f"IMAGE={IMAGE}"),
         f"BUILDER=buildah {' '.join(store.options)}",
-        f"BUILD_FLAGS=--isolation chroot --network host {volumes}",
+        f"BUILD_FLAGS=--isolation chroot --network host {' '.join(volumes())}",
     )
     yield store
     store.podman("rm", "--all", "--force", "--time", "1")
@@ -133,3 +157,39 @@ def until_ready(url: str) -> dict[str, dict[str, str]]:
         except OSError:
             assert time.monotonic() < deadline, "it does not get ready"
             time.sleep(0.2)
+
+
+@pytest.fixture
+def made(store: Store, tmp_path: Path) -> composition.Composition:
+    """The composition of this machine, with all images that it names."""
+    found = composition.prepared(tmp_path, store.places)
+    if reason := found.why_no_network():
+        pytest.skip(f"containers get no network here: {reason}")
+    store.buildah("tag", IMAGE, composition.image_of("node1"))
+    (tmp_path / "engines").mkdir()
+    composition.build_engines(tmp_path / "engines", store.build)
+    return found
+
+
+def test_the_composition_makes_videos_and_goes_on_without_a_node(
+    made: composition.Composition, tmp_path: Path
+) -> None:
+    with composition.running(made):
+        readiness = until_ready(f"{made.url}/readyz")
+        asyncio.run(upload(made.url, tmp_path / "film.webm"))
+        users = {name: made.execute(name, "id", "-un") for name in (*composition.COMMANDS, "node1")}
+        asking_valkey = made.valkey_clients()
+        made.kill("node1")
+        without = until_ready(f"{made.url}/readyz")
+
+    assert set(readiness["checks"].values()) == set(without["checks"].values()) == {"ok"}
+    engines = {"database": "postgres", "balancer": "haproxy", "valkey": "valkey"}
+    assert users == {**engines, "node1": "coursestream"}
+    assert all(made.address(node) in asking_valkey for node in (11, 12))
+
+
+async def upload(url: str, film: Path) -> None:
+    """A node takes it, and the worker makes it ready."""
+    await asyncio.to_thread(write_clock_webm, film)
+    async with admin(url) as session:
+        await ready_video_of(session, film)

@@ -79,7 +79,7 @@ from db.videos import processing, replacements, videos
 from db.videos.replacements import NewReplacement, Replacement
 from db.videos.video import MediaFacts, NewVideo, ReceivedFile
 from events.progress.measures import SessionMeasures
-from tests.db.plans.seed import EVENTS, SCALE, video_id
+from tests.db.plans.seed import EVENTS, SCALE, SEEN, SEEN_OF_OTHER, STUDENTS, video_id
 
 PLAYBACK_TYPES = ["playback.started", "playback.progress", "playback.completed", "playback.stopped"]
 STUDENT_TYPES = ["video.ready", "video.updated", "video.deleted"]
@@ -625,7 +625,12 @@ _INSIGHT = (
     call(figures.list_popular, PERIOD, None, 50),
     call(students.list_students, "c0", (BEGINNING, ""), 51),
     call(students.find_named, "c0", [f"u{number}" for number in range(51)]),
-    Call(students.list_standings, ("c0",), most_rows=100_000, reason=RANKED),
+    Call(
+        students.list_standings,
+        ("c0",),
+        most_rows=max(100_000, STUDENTS * (SEEN + SEEN_OF_OTHER) // SCALE),
+        reason=RANKED,
+    ),
 )
 
 CALLS = (

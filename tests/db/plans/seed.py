@@ -165,6 +165,8 @@ FROM generate_series(1, {EVENTS}) AS i,
 """
 
 _WORK = f"""
+UPDATE viewing_upkeep SET are_all_counted = true;
+
 INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status, attempts)
 SELECT 'media', 'finish', id::text, '{{}}', 'failed', 1 FROM videos LIMIT 500;
 
