@@ -26,7 +26,14 @@ import psycopg2
 from psycopg2.extensions import parse_dsn
 
 from benchmarks.measurement.frame import options_of, run_isolated
-from benchmarks.servers.processes import allow_many_files, children, cpu_s, running, wait_for_port
+from benchmarks.servers.processes import (
+    allow_many_files,
+    cpu_s,
+    family,
+    favour_all,
+    running,
+    wait_for_port,
+)
 from benchmarks.servers.product import ROOT, environ_of, stop
 from db.postgres.migrations import migrate
 from server.commands.tokens import mint_token
@@ -118,7 +125,9 @@ def press(place: Place, which: str, options: Namespace, pid: int) -> dict[str, f
     seconds, rate = options.seconds, options.rate
     file = str(place.directory / which)
     client = [sys.executable, "-m", "benchmarks.play_client", str(PORT), file]
-    before, cpu_before_s = _statements(), cpu_s(_family(pid))
+    if options.realtime:
+        favour_all()
+    before, cpu_before_s = _statements(), cpu_s(family(pid))
     done = subprocess.run(
         [*client, str(seconds), str(rate)], cwd=ROOT, stdout=subprocess.PIPE, check=True
     )
@@ -126,12 +135,8 @@ def press(place: Place, which: str, options: Namespace, pid: int) -> dict[str, f
     answered = max(found["per_second"] * (seconds + WARM_UP_S), 1.0)
     return found | {
         "statements": (_statements() - before) / answered,
-        "cpu_us": (cpu_s(_family(pid)) - cpu_before_s) / answered * 1e6,
+        "cpu_us": (cpu_s(family(pid)) - cpu_before_s) / answered * 1e6,
     }
-
-
-def _family(pid: int) -> list[int]:
-    return [pid, *(one for child in children(pid) for one in _family(child))]
 
 
 def _statements() -> float:
@@ -161,8 +166,8 @@ def measure(options: Namespace) -> Iterator[str]:
         running(redis, place.log) as process,
     ):
         wait_for_port(process, REDIS_PORT, place.log)
-        for delay_ms in DELAYS_MS:
-            for which in VIDEOS:
+        for delay_ms in options.delays:
+            for which in options.videos:
                 for with_redis in (False, True):
                     found = once(place, delay_ms, which, options, with_redis=with_redis)
                     redis_text = "with Redis" if with_redis else "without"
@@ -211,6 +216,9 @@ def main(given: list[str]) -> int:
     parser = options_of("playing", __doc__)
     parser.add_argument("--rate", type=float, default=1000.0)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--delays", type=int, nargs="+", default=DELAYS_MS, metavar="MS")
+    parser.add_argument("--videos", nargs="+", choices=VIDEOS, default=tuple(VIDEOS))
+    parser.add_argument("--realtime", action="store_true", help="before all else of the machine")
     parser.add_argument("--checkout", type=Path, default=ROOT)
     return run_isolated(parser, given, measure)
 

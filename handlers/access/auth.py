@@ -19,6 +19,7 @@ import msgspec
 from aiohttp import hdrs, web
 from aiohttp_jwt import JWTMiddleware
 
+from handlers.access.prepared_keys import remember_prepared_keys
 from handlers.access.signing_keys import Keys, SigningKey
 from handlers.errors import InvalidToken
 from handlers.messages import Identifier, in_words
@@ -86,6 +87,7 @@ class TokenVerifier:
         leeway_s: float = 30.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        remember_prepared_keys()
         self._keys = keys
         self._clock = clock
         self._claims_checked = {"audience": audience, "issuer": issuer}
