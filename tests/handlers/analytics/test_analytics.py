@@ -2,12 +2,14 @@
 
 import csv
 import io
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from benchmarks.servers.processes import resident_bytes
 from handlers import keys
 from handlers.analytics.messages import StudentView
 from handlers.analytics.tables import cell
@@ -16,6 +18,7 @@ from tests.handlers.watching import Course, new_course, report
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BAD = "400 invalid-request"
+MOST_GROWN_BYTES = 16 << 20  # all rows at once take 57 MB
 WIDE_CELLS = {
     "=1+1": "'=1+1",
     "-2+3": "'-2+3",
@@ -351,6 +354,26 @@ async def test_all_students_are_streamed_as_csv(
     assert found[0] == list(StudentView.__struct_fields__)
     assert [row[0] for row in found[1:]] == [course.student, *(f"learner-{n}" for n in range(4))]
     assert found[1][1:] == ["0", "0", "0.0", "", "", "", ""]
+
+
+async def test_a_hundred_thousand_students_are_streamed_in_little_memory(course: Course) -> None:
+    for first in range(0, 100_000, 10_000):  # more at once exceed the time of a statement
+        await course.service.execute(
+            "INSERT INTO enrollments (course_id, user_id, role, created_at)"
+            f" SELECT '{course.id}', 'crowd-' || n, 'student', now() + n * interval '1 ms'"
+            f" FROM generate_series({first + 1}, {first + 10_000}) n"
+        )
+    lines, most_bytes, before_bytes = 0, 0, resident_bytes([os.getpid()])
+    async with (
+        course.service.client(course.instructor) as client,
+        client.get(f"/api/v1/analytics/courses/{course.id}/students", **CSV) as answer,
+    ):
+        async for piece in answer.content.iter_any():
+            lines += piece.count(b"\n")
+            most_bytes = max(most_bytes, resident_bytes([os.getpid()]))
+
+    assert lines == 1 + 1 + 100_000
+    assert most_bytes - before_bytes < MOST_GROWN_BYTES
 
 
 @pytest.mark.parametrize(("text", "shown"), WIDE_CELLS.items())
