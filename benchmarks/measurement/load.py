@@ -1,6 +1,10 @@
-"""The generator `load.c`: compiled, pointed at a server, its line of JSON read."""
+"""The generator `load.c`: compiled, pointed at a server, its line of JSON read.
+
+It speaks TLS where OpenSSL's headers are there to compile it with.
+"""
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -12,7 +16,8 @@ from typing import Any
 
 from benchmarks.servers.processes import favour, pinned
 
-SOURCE = Path(__file__).with_name("load.c")
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("load.c", "tls.c"))
+WITH_TLS = ("-DWITH_TLS", "-lssl", "-lcrypto")
 SPARE_S = 30.0
 WATCH_S = 0.5
 
@@ -31,6 +36,7 @@ class Target:
     pids: tuple[int, ...] = ()
     """Of the processes that serve; empty when they are somewhere else."""
     host: str = "127.0.0.1"
+    is_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,8 @@ class Generator:
         where = ["--host", target.host, "--port", str(target.port), "--header", target.header]
         when = ["--seconds", str(asked.seconds), "--warmup", str(asked.warmup_s)]
         files = ["--targets", str(self._targets)]
-        command = [str(self._program), *where, *files, *when, *asked.arguments]
+        how = ["--tls"] if target.is_tls else []
+        command = [str(self._program), *where, *files, *when, *how, *asked.arguments]
         return command if self._core is None else pinned(self._core, command)
 
 
@@ -100,8 +107,18 @@ def compiled(directory: Path, flags: Sequence[str] = ("-O2", "-Wall", "-Wextra")
     if compiler is None:
         raise LoadError("there is no C compiler `cc` (Debian's package gcc)")
     program = directory / "load"
-    command = [compiler, "-std=gnu11", *flags, "-o", str(program), str(SOURCE)]
+    libraries = () if tls_missing() else WITH_TLS
+    sources = map(str, SOURCES)
+    command = [compiler, "-std=gnu11", *flags, "-o", str(program), *sources, *libraries]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise LoadError(done.stderr)
     return program
+
+
+def tls_missing() -> str | None:
+    """The reason why it cannot be compiled with TLS."""
+    compiler = shutil.which("cc")
+    looking = [compiler or "false", "-E", "-include", "openssl/ssl.h", "-x", "c", os.devnull]
+    found = subprocess.run(looking, capture_output=True).returncode == 0
+    return None if found else "OpenSSL's headers are missing (Debian's package libssl-dev)"

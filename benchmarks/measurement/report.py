@@ -99,8 +99,11 @@ def _against(goal: Goal, samples: Sequence[Sample], peer: str) -> str:
     if peer not in goal.bounds:
         return NONE
     ours = by_round(samples, goal.workload, goal.judged, goal.value)
-    theirs = by_round(samples, goal.workload, peer, goal.value)
     aim = goal.aim if peer == NGINX else None
+    if peer == NGINX:
+        theirs = _of_nginx(samples, goal.workload, goal.value)
+    else:
+        theirs = by_round(samples, goal.workload, peer, goal.value)
     return verdict(goal, ratio(ours, theirs), goal.bounds[peer], aim)
 
 
@@ -130,7 +133,13 @@ def shown(spread: Spread) -> str:
 
 def share(samples: Sequence[Sample], workload: str, contender: str) -> Spread | None:
     ours = by_round(samples, workload, contender, throughput)
-    return ratio(ours, by_round(samples, workload, NGINX, throughput))
+    return ratio(ours, _of_nginx(samples, workload, throughput))
+
+
+def _of_nginx(
+    samples: Sequence[Sample], workload: str, value: Callable[[Sample], float]
+) -> Mapping[int, float]:
+    return by_round(samples, workload, WORKLOADS[workload].nginx, value)
 
 
 def share_rows(samples: Sequence[Sample]) -> list[list[str]]:

@@ -11,14 +11,17 @@ from benchmarks.servers.contenders import (
     FILE_RESPONSE,
     NGINX,
     NGINX_AUTH,
+    NGINX_TLS,
     NO_REPLAY,
     OTHER_PYTHON,
     PRODUCT,
+    PRODUCT_TLS,
 )
 
 PLAYERS = 1000
 MAIN = (PRODUCT, "coursestream-asyncio", NGINX, NGINX_AUTH, FILE_RESPONSE)
 BESIDE = ("go", "uvicorn", "granian")
+BY_TLS = (PRODUCT_TLS, NGINX_TLS)
 BOTH_WAYS = (PRODUCT, BY_BEARER, OTHER_PYTHON, NGINX)
 
 
@@ -35,6 +38,8 @@ class Workload:
     most_rounds: int = 100
     is_usual: bool = True
     """Run when no workload is named."""
+    nginx: str = NGINX
+    """The one of the contenders that is compared with as nginx."""
 
     @property
     def is_paced(self) -> bool:
@@ -98,6 +103,8 @@ _ALL = (
         (*ranges(64 << 10), "--fresh"),
         (*MAIN, NO_REPLAY),
     ),
+    Workload("tls-64k", "64 KiB by TLS 1.3", ranges(64 << 10), BY_TLS, nginx=NGINX_TLS),
+    Workload("tls-1m", "1 MiB by TLS 1.3", ranges(1 << 20), BY_TLS, nginx=NGINX_TLS),
     Workload(
         "64k-unaligned",
         "64 KiB from anywhere",
@@ -248,4 +255,6 @@ GOALS = (
         judged=NO_REPLAY,
     ),
     Goal("a connection each, with replay", "fresh", {NGINX: 0.45}, aim=0.6),
+    Goal("64 KiB by TLS 1.3", "tls-64k", {NGINX: 0.5}, aim=1.0, judged=PRODUCT_TLS),
+    Goal("1 MiB by TLS 1.3", "tls-1m", {NGINX: 0.85}, aim=1.0, judged=PRODUCT_TLS),
 )

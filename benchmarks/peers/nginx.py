@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.measurement.load import Target
+from benchmarks.servers.encrypted import Certificate
 from benchmarks.servers.nginx import PROGRAM, nginx
 
 AUTHORISATION_PORTS = 100  # above the port of the server that asks
 ALONE = "root {files};"
 WITH_AUTHORISATION = "root {files}; auth_request /authorised;"
+
+TLS = "ssl; ssl_protocols TLSv1.3; ssl_certificate {own.chain}; ssl_certificate_key {own.key}"
 
 HTTP = """
 types {{ video/mp4 mp4; }}
@@ -31,7 +34,7 @@ server {{
     return 204;
 }}
 server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096 {tls};
     location / {{ {location} }}
     location = /authorised {{
         internal;
@@ -52,9 +55,16 @@ def missing() -> str | None:
 
 @contextlib.contextmanager
 def served(
-    files: Path, paths: tuple[tuple[str, int], ...], port: int, core: int, location: str
+    files: Path,
+    paths: tuple[tuple[str, int], ...],
+    port: int,
+    core: int,
+    location: str,
+    own: Certificate | None = None,
 ) -> Iterator[Target]:
+    """By TLS with a certificate."""
     authorisation_port, root = port + AUTHORISATION_PORTS, location.format(files=files)
-    http = HTTP.format(port=port, authorisation_port=authorisation_port, location=root)
+    tls = "" if own is None else TLS.format(own=own)
+    http = HTTP.format(port=port, authorisation_port=authorisation_port, location=root, tls=tls)
     with nginx(files.with_name(f"nginx-{port}"), http, port, core) as pids:
         yield Target(port, paths, pids=pids)

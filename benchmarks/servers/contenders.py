@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from benchmarks.measurement.load import Target
+from benchmarks.measurement.load import Target, tls_missing
 from benchmarks.peers import nginx, programs
 from benchmarks.peers.programs import Program
-from benchmarks.servers import fronted, interpreters, product
+from benchmarks.servers import encrypted, fronted, interpreters, product
 from benchmarks.servers.processes import Cores
 from benchmarks.servers.product import Seed
 
@@ -19,6 +19,8 @@ NO_REPLAY = "coursestream-no-replay"
 BY_BEARER = "coursestream-bearer"
 OTHER_PYTHON = "coursestream-other-python"
 NGINX = "nginx"
+PRODUCT_TLS = "coursestream-tls"
+NGINX_TLS = "nginx-tls"
 NGINX_AUTH = "nginx-auth"
 FILE_RESPONSE = "file-response"
 
@@ -89,6 +91,25 @@ def nginx_peer(name: str, location: str) -> Contender:
     return Contender(name, serve, nginx.missing)
 
 
+def product_by_tls(name: str) -> Contender:
+    def serve(ground: Ground, port: int) -> AbstractContextManager[Target]:
+        own = encrypted.certificate(ground.files.parent)
+        plain = variant(name, TLS_CERT_FILE=str(own.chain), TLS_KEY_FILE=str(own.key))
+        return encrypted.by_tls(plain.serve(ground, port))
+
+    return Contender(name, serve, tls_missing)
+
+
+def nginx_by_tls(name: str) -> Contender:
+    def serve(ground: Ground, port: int) -> AbstractContextManager[Target]:
+        own = encrypted.certificate(ground.files.parent)
+        core = ground.cores.server
+        served = nginx.served(ground.files, ground.paths, port, core, nginx.ALONE, own)
+        return encrypted.by_tls(served)
+
+    return Contender(name, serve, lambda: nginx.missing() or tls_missing())
+
+
 def peer(name: str, program: Program) -> Contender:
     def serve(ground: Ground, port: int) -> AbstractContextManager[Target]:
         return programs.served(ground.files, ground.paths, port, ground.cores.server, program)
@@ -106,6 +127,8 @@ _ALL = (
     behind_nginx("coursestream-accel", fronted.HANDING_OVER),
     nginx_peer(NGINX, nginx.ALONE),
     nginx_peer(NGINX_AUTH, nginx.WITH_AUTHORISATION),
+    product_by_tls(PRODUCT_TLS),
+    nginx_by_tls(NGINX_TLS),
     peer(FILE_RESPONSE, Program(programs.file_response)),
     peer("go", Program(programs.go, tool="go")),
     peer("uvicorn", Program(programs.uvicorn, ("starlette", "uvicorn", "httptools"))),

@@ -2,7 +2,9 @@
 
 import re
 import shutil
+import socket
 import socketserver
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -13,9 +15,17 @@ from typing import Any
 
 import pytest
 
-from benchmarks.measurement.load import Asked, Generator, LoadError, Target, compiled
+from benchmarks.measurement.load import (
+    Asked,
+    Generator,
+    LoadError,
+    Target,
+    compiled,
+    tls_missing,
+)
 from benchmarks.measurement.rounds import Rounds
 from benchmarks.measurement.workloads import WORKLOADS
+from benchmarks.servers.encrypted import by_tls, certificate
 from benchmarks.servers.processes import cpu_s, resident_bytes, running, wait_for_port
 from tests.running import free_port
 
@@ -112,7 +122,7 @@ Answer = Callable[[int, int], tuple[str, int, str]]
 
 
 @contextmanager
-def answering(answer: Answer) -> Iterator[Target]:
+def answering(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Target]:
     """A server that says what it is told to."""
 
     class Handler(socketserver.StreamRequestHandler):
@@ -133,6 +143,14 @@ def answering(answer: Answer) -> Iterator[Target]:
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
+
+        def finish_request(self, request: Any, client_address: Any) -> None:
+            """In the thread of the connection."""
+            wrapped: socket.socket = request
+            if tls is not None:
+                wrapped = tls.wrap_socket(request, server_side=True)
+            with wrapped:
+                super().finish_request(wrapped, client_address)
 
         def handle_error(self, *_: object) -> None:
             """A client that does not like the answer goes away."""
@@ -207,6 +225,40 @@ def test_wrong_answers_are_noticed(generator: Generator, answer: Answer, said: s
 
     assert found["errors"] > 0
     assert found["first_error"].startswith(said)
+    assert found["requests"] == 0
+
+
+@pytest.fixture(scope="module")
+def tls(directory: Path) -> ssl.SSLContext:
+    if reason := tls_missing():
+        pytest.skip(reason)
+    own = certificate(directory)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own.chain, own.key)
+    return context
+
+
+@pytest.mark.parametrize("arguments", [[], ["--fresh"]], ids=["kept", "a connection each"])
+@pytest.mark.parametrize("size", [1, 16384, RANGE_BYTES + 1])
+def test_ranges_are_asked_for_by_tls(
+    generator: Generator, tls: ssl.SSLContext, size: int, arguments: list[str]
+) -> None:
+    def answer(first: int, last: int) -> tuple[str, int, str]:
+        return "206 P", last - first + 1, _range(first, last)
+
+    with by_tls(answering(answer, tls)) as target:
+        found = run(generator, target, "--range", str(size), *arguments)
+
+    assert (found["errors"], found["first_error"]) == (0, "")
+    assert found["requests"] > 4
+    assert found["bytes"] == pytest.approx(found["requests"] * size, rel=0.3)
+
+
+@pytest.mark.usefixtures("tls")
+def test_a_server_without_tls_is_an_error(generator: Generator, files: Target) -> None:
+    found = run(generator, replace(files, is_tls=True))
+
+    assert found["first_error"].startswith("TLS handshake")
     assert found["requests"] == 0
 
 
