@@ -64,6 +64,25 @@ async def line_beginning(content: aiohttp.StreamReader, start: bytes) -> bytes:
     raise AssertionError("the stream ended")
 
 
+class UnbufferedChecks:
+    """Subclasses give the fixture `proxy`."""
+
+    @pytest.mark.parametrize(
+        "asked", ["POST /api/v1/modules/m1/videos", "PATCH /api/v1/uploads/none"]
+    )
+    async def test_an_upload_is_refused_while_it_arrives(self, proxy: Proxy, asked: str) -> None:
+        """One that collects it first waits for a body that never comes (Go does, so Caddy, too)."""
+        host, _, port = proxy.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        try:
+            writer.write(f"{asked} HTTP/1.1\r\nHost: {host}\r\n".encode())
+            writer.write(b"Content-Length: 1000000\r\n\r\n" + bytes(1000))
+            async with asyncio.timeout(MAX_WAIT_S):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+        finally:
+            writer.close()
+
+
 class ProxyChecks:
     """Subclasses give the fixture `proxy`."""
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.deploy.conftest import Upstream, program
 from tests.deploy.proxies.debian_haproxy import TLS, running_haproxy, substituted
-from tests.deploy.proxies.proxied import Proxy, ProxyChecks
+from tests.deploy.proxies.proxied import Proxy, ProxyChecks, UnbufferedChecks
 from tests.programs.certificates import make_certificate
 from tests.running import free_port
 
@@ -25,7 +25,7 @@ def proxy(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield Proxy(here.url, [here.log, gone.log], upstream, gone.url)
 
 
-class TestHaproxy(ProxyChecks):
+class TestHaproxy(ProxyChecks, UnbufferedChecks):
     """All that must hold through a proxy."""
 
 

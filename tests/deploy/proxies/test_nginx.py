@@ -8,7 +8,7 @@ import pytest
 
 from tests.deploy.conftest import Upstream
 from tests.deploy.proxies.nginx_proxy import running_nginx
-from tests.deploy.proxies.proxied import Proxy, ProxyChecks
+from tests.deploy.proxies.proxied import Proxy, ProxyChecks, UnbufferedChecks
 from tests.running import free_port
 
 
@@ -25,7 +25,7 @@ def proxy(
         yield proxy
 
 
-class TestNginx(ProxyChecks):
+class TestNginx(ProxyChecks, UnbufferedChecks):
     """All that must hold through a proxy."""
 
     def test_tls_offers_http2(self, proxy: Proxy, tls_port: int) -> None:

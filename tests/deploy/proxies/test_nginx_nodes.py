@@ -6,7 +6,7 @@ import pytest
 
 from tests.deploy.conftest import Upstream
 from tests.deploy.proxies.nginx_nodes import running_nginx_nodes
-from tests.deploy.proxies.proxied import Proxy, ProxyChecks
+from tests.deploy.proxies.proxied import Proxy, ProxyChecks, UnbufferedChecks
 from tests.running import free_port
 
 LOGS = ("coursestream.log", "coursestream-error.log", "main-access.log", "main-error.log")
@@ -23,5 +23,5 @@ def proxy(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield Proxy(url, logs, upstream, gone_url)
 
 
-class TestNginxNodes(ProxyChecks):
+class TestNginxNodes(ProxyChecks, UnbufferedChecks):
     """All that must hold through a proxy."""
