@@ -25,7 +25,8 @@ MAX_CODING_LENGTH = 64
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _MEDIA_TYPE = re.compile(rf"[ \t]*+({_TOKEN}/{_TOKEN})[ \t]*+(?:;|\Z)")
 _PARAMETER = re.compile(
-    r';(?P<name>[^=;]*+)(?:=[ \t]*+(?:"(?P<quoted>(?:[^"\\]++|\\.)*+)[^;]*+|(?P<plain>[^;]*+)))?+',
+    r";(?P<name>[^=;]*+)"
+    r'(?:=[ \t]*+(?:"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*)[^;]*+|(?P<plain>[^;]*+)))?',
     re.DOTALL,
 )
 _LATIN_1 = frozenset({"iso-8859-1", "latin-1", "us-ascii"})
