@@ -15,7 +15,7 @@ from benchmarks.servers.processes import Cores
 from benchmarks.servers.product import Seed
 
 PRODUCT = "coursestream"
-NO_REPLAY = "coursestream-no-replay"
+NO_SHORTCUT = "coursestream-no-shortcut"
 BY_BEARER = "coursestream-bearer"
 OTHER_PYTHON = "coursestream-other-python"
 NGINX = "nginx"
@@ -120,7 +120,7 @@ def peer(name: str, program: Program) -> Contender:
 _ALL = (
     variant(PRODUCT),
     variant("coursestream-asyncio", EVENT_LOOP="asyncio"),
-    variant(NO_REPLAY, STREAM_REPLAY="off"),
+    variant(NO_SHORTCUT, STREAM_REPLAY="off"),
     variant(BY_BEARER, is_by_bearer=True),
     variant(OTHER_PYTHON, python=interpreters.other, missing=interpreters.missing),
     behind_nginx("coursestream-proxied", {}),

@@ -121,7 +121,7 @@ ROWS: dict[str, Sequence[Panel]] = {
             (_rate("event_subscribers_refused_total", "limit"), "event streams, {{limit}}"),
         ),
         _lines(
-            "Repeated on the connection",
+            "Answered by the shortcut",
             SHARE,
             (f"{_rate('requests_replayed_total')} / {_rate('http_requests_total')}", "share"),
         ),

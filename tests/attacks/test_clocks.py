@@ -34,17 +34,17 @@ async def test_grant_is_judged_by_the_clock_of_now(
     shared_service: Service, video: Any, jump: Any
 ) -> None:
     asked = await shared_service.ask("ada", "POST", f"videos/{video['id']}/playback", {})
-    replay = shared_service.app[keys.RANGE_SHORTCUT]
+    shortcut = shared_service.app[keys.RANGE_SHORTCUT]
     async with connected(shared_service.url) as wire:
         for by_s in JUMPS_S:
             jump(by_s)
-            answered_before = replay.answered.total()
+            answered_before = shortcut.answered.total()
 
             said = [await status_of_range(wire, asked.json["stream_url"]) for _ in range(REPEATS)]
 
             is_over = by_s > shared_service.config.grant_ttl_s
             assert set(said) == {401 if is_over else 206}
-            assert (replay.answered.total() > answered_before) is not is_over
+            assert (shortcut.answered.total() > answered_before) is not is_over
 
 
 async def status_of_range(wire: Wire, target: str) -> int:

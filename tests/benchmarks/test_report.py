@@ -68,9 +68,9 @@ def test_goal_row_compares_the_judged_with_each_peer() -> None:
     ]
 
 
-def test_first_requests_are_judged_without_replay() -> None:
+def test_first_requests_are_judged_without_shortcut() -> None:
     samples = [
-        sample("fresh", "coursestream-no-replay", 0, size=20),
+        sample("fresh", "coursestream-no-shortcut", 0, size=20),
         sample("fresh", "coursestream", 0, size=90),
         sample("fresh", "nginx", 0, size=100),
     ]

@@ -26,8 +26,8 @@ START_TIMEOUT_S = 180.0
 IS_FULL = os.environ.get("FULL") == "1"
 # What no client may be able to tell apart.
 WAYS = [
-    pytest.param({"STREAM_REPLAY": "on", "EVENT_LOOP": "asyncio"}, id="replay-asyncio"),
-    pytest.param({"STREAM_REPLAY": "off", "EVENT_LOOP": "uvloop"}, id="no-replay-uvloop"),
+    pytest.param({"STREAM_REPLAY": "on", "EVENT_LOOP": "asyncio"}, id="shortcut-asyncio"),
+    pytest.param({"STREAM_REPLAY": "off", "EVENT_LOOP": "uvloop"}, id="no-shortcut-uvloop"),
 ]
 STALL_TIMEOUT_S = 5
 LECTURE_BYTES = 16 * 2**20  # more than what the kernels hold between a server and a small buffer

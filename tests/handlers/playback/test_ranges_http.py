@@ -309,7 +309,7 @@ async def test_a_body_with_a_get_does_not_shift_the_next_answer(target: Target, 
 
 async def test_repeated_requests_are_remembered(service: Service, wire: Wire) -> None:
     """Stands last: what the tests before it asked three times was answered from memory, or not."""
-    replay = service.app.get(keys.RANGE_SHORTCUT)
+    shortcut = service.app.get(keys.RANGE_SHORTCUT)
 
-    assert (replay is None) == (not service.config.stream_replay)
-    assert replay is None or replay.answered.total() > 60
+    assert (shortcut is None) == (not service.config.stream_replay)
+    assert shortcut is None or shortcut.answered.total() > 60

@@ -179,7 +179,7 @@ def bodies(rng: random.Random) -> bytes:
     return rng.choices([text, rng.choice(broken)], [20, 1])[0]
 
 
-async def test_replayed_or_not_the_limit_says_the_same(
+async def test_by_the_shortcut_or_not_the_limit_says_the_same(
     start_shared_service: StartService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, rng = Clock(), random.Random(12)

@@ -393,7 +393,7 @@ async def test_a_server_that_stops_repeats_nothing(start_shared_service: StartSe
 
 
 @pytest.mark.parametrize("setting", [{"STREAM_REPLAY": "off"}, {"LOG_LEVEL": "debug"}])
-async def test_it_is_switched_off_with_replay(
+async def test_it_is_switched_off_with_the_setting(
     start_shared_service: StartService, setting: dict[str, str]
 ) -> None:
     service = await start_shared_service(**setting)

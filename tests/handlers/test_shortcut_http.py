@@ -53,24 +53,24 @@ class Asker:
     lines: list[str]
 
     @property
-    def replayed(self) -> int:
+    def shortcut_count(self) -> int:
         return self.service.app[keys.RANGE_SHORTCUT].answered.total()
 
     async def ask(self, first: int = 0, last: int = 9) -> WireAnswer:
         return await self.wire.ask(*self.lines, f"Range: bytes={first}-{last}")
 
-    async def is_replayed(self) -> bool:
-        before = self.replayed
+    async def takes_the_shortcut(self) -> bool:
+        before = self.shortcut_count
         answer = await self.ask(3, 8)
         assert (answer.status, len(answer.body)) == (206, 6), answer
-        return self.replayed == before + 1
+        return self.shortcut_count == before + 1
 
     async def until(self, status: int) -> None:
-        """It is answered so within five seconds, and never replayed again."""
+        """It is answered so within five seconds, and never by the shortcut again."""
         await wait_until(self.ask, lambda seen: seen.status == status, within_s=WITHIN_S)
-        before = self.replayed
+        before = self.shortcut_count
         assert (await self.ask(3, 8)).status == status
-        assert self.replayed == before
+        assert self.shortcut_count == before
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -95,7 +95,7 @@ async def asker(service: Service, wire: Wire, video: Any, who: str, by: str) -> 
     asker = Asker(service, wire, [f"GET {target} HTTP/1.1", "Host: x", *fields])
     await settled(service)  # else the enrolment's event makes it forget what it learns now
     await asker.ask()
-    assert await asker.is_replayed()
+    assert await asker.takes_the_shortcut()
     return asker
 
 
@@ -137,8 +137,8 @@ async def test_a_video_that_changed_is_read_again(service: Service, wire: Wire, 
 
     service.app[keys.CATALOG].forget(UUID(video["id"]))
 
-    assert not await asking.is_replayed()
-    assert await asking.is_replayed()
+    assert not await asking.takes_the_shortcut()
+    assert await asking.takes_the_shortcut()
 
 
 async def test_an_enrolment_too_old_is_read_again_once(
@@ -148,8 +148,8 @@ async def test_an_enrolment_too_old_is_read_again_once(
 
     service.app[keys.ACCESS].forget_all()
 
-    assert not await asking.is_replayed()
-    assert await asking.is_replayed()
+    assert not await asking.takes_the_shortcut()
+    assert await asking.takes_the_shortcut()
 
 
 async def test_many_connections_of_a_user_whose_enrolment_expired_read_it_once(
@@ -186,8 +186,8 @@ async def test_a_file_that_is_not_open_is_opened_the_full_way(
     for path in list(files._files):
         files.forget(path)
 
-    assert not await asking.is_replayed()
-    assert await asking.is_replayed()
+    assert not await asking.takes_the_shortcut()
+    assert await asking.takes_the_shortcut()
 
 
 async def test_a_file_that_was_removed_is_not_served(
@@ -200,9 +200,9 @@ async def test_a_file_that_was_removed_is_not_served(
 
     await service.app[keys.OPEN_FILES].forget_removed()
 
-    before = asking.replayed
+    before = asking.shortcut_count
     assert (await asking.ask()).status >= 400
-    assert asking.replayed == before
+    assert asking.shortcut_count == before
 
 
 @pytest.mark.parametrize("by", ["grant", "bearer"])
@@ -210,13 +210,13 @@ async def test_repeated_requests_are_limited(
     service: Service, wire: Wire, video: Any, by: str
 ) -> None:
     asking = await asker(service, wire, video, f"greedy-{by}", by)
-    began = asking.replayed
+    began = asking.shortcut_count
 
     answers = [(await asking.ask()).status for _ in range(90)]
 
     assert answers[-1] == 429
     assert 206 not in answers[answers.index(429) :]
-    assert asking.replayed - began == answers.count(206) > 60
+    assert asking.shortcut_count - began == answers.count(206) > 60
 
 
 async def test_a_server_that_stops_repeats_nothing(
@@ -230,7 +230,7 @@ async def test_a_server_that_stops_repeats_nothing(
 
         service.app[keys.STOPPING].set()
 
-        assert not await asking.is_replayed()
+        assert not await asking.takes_the_shortcut()
 
 
 async def test_what_one_connection_taught_serves_another(
@@ -239,7 +239,7 @@ async def test_what_one_connection_taught_serves_another(
     asking = await asker(service, wire, video, "seeker", "grant")
 
     async with connected(service.url, service.trusted) as other:
-        assert await Asker(service, other, asking.lines).is_replayed()
+        assert await Asker(service, other, asking.lines).takes_the_shortcut()
 
 
 async def test_repeated_requests_are_counted(service: Service, wire: Wire, video: Any) -> None:
@@ -247,7 +247,7 @@ async def test_repeated_requests_are_counted(service: Service, wire: Wire, video
 
     before = await requests(service)
     for _ in range(3):
-        assert await asking.is_replayed()
+        assert await asking.takes_the_shortcut()
 
     assert await requests(service) == before + 3
 
@@ -276,17 +276,17 @@ async def test_ranges_and_reports_are_repeated_on_one_connection(
 
     assert not await reporter.is_repeated()
     for _ in range(3):
-        assert await asking.is_replayed()
+        assert await asking.takes_the_shortcut()
         assert await reporter.is_repeated()
 
 
-async def test_an_answer_with_cmcd_replays_like_any_other_and_is_measured(
+async def test_an_answer_with_cmcd_takes_it_like_any_other_and_is_measured(
     service: Service, wire: Wire, video: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In the query and in fields, with other values each time; nothing of it is in the log."""
     who = "told" if service.trusted is None else "told-by-tls"
     asking = await asker(service, wire, video, who, "grant")
-    before = asking.replayed
+    before = asking.shortcut_count
     target = asking.lines[0].split()[1]
     bodies = set()
     for number in range(5):
@@ -300,7 +300,7 @@ async def test_an_answer_with_cmcd_replays_like_any_other_and_is_measured(
         answer = await wire.ask(*asking.lines, session, request, "Range: bytes=3-8")
         bodies.add((answer.status, answer.body))
     assert len(bodies) == 1
-    assert asking.replayed == before + 10
+    assert asking.shortcut_count == before + 10
 
     await service.app[keys.CMCD_SESSIONS].store(service.app[keys.DATABASE])
     rows = await service.app[keys.DATABASE].fetch_all(
