@@ -19,8 +19,8 @@ NPM := PATH="$$PATH:$(CURDIR)/$(BIN)" npm
 VERSION := $(shell sed -n 's/^version = //p' setup.cfg)
 RELEASE := coursestream-$(VERSION)
 MUTANTS := build/mutants
-# How many processes share the tests: more than there are processors, of which as many left over a
-# quarter, since tests wait for processes, browsers and clocks, too.
+# Processes that share the tests: one more than there are cores, since tests wait, too, for processes,
+# browsers and clocks.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 # A test has 300 s and its process 320 s: after 480 s without a dot something else hangs.
 PYTEST := $(BIN)/python tests/silence_guard.py 480 $(BIN)/python -m pytest
@@ -105,7 +105,7 @@ dist: $(WEB_STAMP)
 # Of the release, so that no local file gets into it. BUILDER=podman does it, too.
 BUILDER ?= buildah
 IMAGE ?= coursestream:$(VERSION)
-BASE ?= docker.io/library/debian:bookworm-slim
+image: BASE ?= docker.io/library/debian:bookworm-slim
 image: dist
 	rm -rf build/image && mkdir -p build/image
 	tar --extract --strip-components=1 --directory=build/image --file=build/$(RELEASE).tar.gz
@@ -186,7 +186,7 @@ ifndef ARGS
 endif
 	$(BIN)/python -m benchmarks.page build/bench
 
-# `make bench-guard BASE=v1.2`: fails where this checkout serves slower than that commit, beyond noise.
-BASE ?= HEAD~1
+# `make bench-guard BASE=HEAD~20`: fails where this checkout serves slower than that commit, beyond noise.
+bench-guard: BASE ?= HEAD~1
 bench-guard: install
 	$(BIN)/python -m benchmarks.guard $(BASE) $(ARGS)
