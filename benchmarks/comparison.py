@@ -1,4 +1,4 @@
-"""The whole comparison, from inside the isolated place: everybody started, measured, told."""
+"""The whole comparison, from inside the isolated place: everybody started, measured, reported."""
 
 import contextlib
 import json

@@ -1,6 +1,6 @@
 """Terms on which users may play videos, read for many of them at once.
 
-One statement tells all that a press of the play button needs of the present: the enrolment, the
+One statement returns all that a press of the play button needs of the present: the enrolment, the
 progress, the clock, and the version of the video's facts, by which a copy of them is known to be
 true.
 """

@@ -1,5 +1,5 @@
 """Distributions of numbers: counts by bucket and a sum, kept so cheaply that every answer can be
-counted; Prometheus is told of them as histograms when it asks.
+counted; Prometheus reads them as histograms when it asks.
 
 Pure.
 """

@@ -2,7 +2,7 @@
 
 A `CopiedHistogram` takes over counts that its owner keeps, rather than one number at a time.
 `Facts` are series that were just read, each time all of them: what has gone since the last time is
-told no longer. They belong to no process, so the one that is asked tells them alone.
+served no longer. They belong to no process, so the one that is asked serves them alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

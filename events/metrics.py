@@ -153,7 +153,7 @@ class Metrics:
         self._samples.append(copying(histogram, read, is_labelled=label is not None))
 
     def set_facts(self, facts: Sequence[Fact]) -> None:
-        """Sets the series that the next text tells beside those of the processes."""
+        """Sets the series that the next text has beside those of the processes."""
         self._facts.facts = facts
 
     def set_database(

@@ -138,9 +138,8 @@ MEMBERSHIP = web.AppKey("membership", Membership)
 MIGRATIONS = web.AppKey("migrations", frozenset[str])
 
 REQUEST_ID = web.RequestKey("request_id", str)
-IS_PREPARED = web.RequestKey(
-    "is_prepared", bool
-)  # headers were sent: no error response is possible
+# Headers were sent: no error response is possible.
+IS_PREPARED = web.RequestKey("is_prepared", bool)
 IS_ROUTINE = web.RequestKey("is_routine", bool)  # frequent, not logged: ranges, reports
 VIEWER = web.RequestKey("viewer", Viewer)
 IS_BY_COOKIE = web.RequestKey("is_by_cookie", bool)  # the viewer is known by the session's cookie

@@ -113,7 +113,7 @@ def resources(config: Config, dsn: str, board: Board | None = None) -> list[Reso
         partial(_identity, config),
         partial(_storage, config, dsn),
         partial(_delivery, config, ledger, known, lag),
-        _old_places,
+        _s3_sources,
         partial(_database, config, dsn),
         partial(hot_videos, config),
         partial(_membership, config),
@@ -192,7 +192,7 @@ def _finish(ledger: Ledger, app: web.Application, ended: Transfer | Tally) -> No
     app[keys.TRANSFER_WATCH].finished(ended)
 
 
-async def _old_places(app: web.Application) -> AsyncIterator[None]:
+async def _s3_sources(app: web.Application) -> AsyncIterator[None]:
     async with open_threads(S3_SOURCE_THREADS, "s3") as executor:
         app[keys.S3_SOURCES] = S3Sources(executor)
         yield

@@ -68,7 +68,7 @@ class WordedError(StorageError):
 
 
 class InvalidSubtitles(WordedError):
-    """The file is neither WebVTT nor SRT; the sentence tells the line at fault."""
+    """The file is neither WebVTT nor SRT; the sentence names the line at fault."""
 
     @classmethod
     def at(cls, line: int, fault: str) -> "InvalidSubtitles":

@@ -1,4 +1,4 @@
-"""Facts of videos and of what people saw of them, that statements to a record store tell."""
+"""Facts of videos, and of what people saw of them, for statements to a record store."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

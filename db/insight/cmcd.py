@@ -1,4 +1,4 @@
-"""Sessions of which media requests tell (CMCD): their sums, stored beside those of reports."""
+"""Sessions that media requests report (CMCD): their sums, stored beside those of reports."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

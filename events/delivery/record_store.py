@@ -1,6 +1,6 @@
 """The learning record store of the settings: statements in batches, through the same delivery.
 
-Progress is told at each tenth of a video that a person has seen; reports come every few seconds.
+Progress is sent at each tenth of a video that a person has seen; reports come every few seconds.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from storage.bounded_cache import BoundedCache
 WEBHOOK_ID = "xapi"
 VERSION = "1.0.3"
 REMEMBERED = 50_000
-STEPS = 10  # of a video, at each of which progress is told
+STEPS = 10  # of a video, at each of which progress is sent
 CONFLICT = 409  # a statement of that id is stored, with what was true when it was sent first
 REFUSED = (400, 409, 413)  # of a batch perhaps because of one statement
 
@@ -119,7 +119,7 @@ class StatementCarrier:
         }
         attempts = await self._post(session, built)
         for attempt in attempts:
-            if attempt.failure is not None:  # progress must not be taken for told
+            if attempt.failure is not None:  # progress must not be taken for sent
                 event = events[attempt.event_id]
                 self._told.forget((event.user_id, event.video_id))
         return attempts

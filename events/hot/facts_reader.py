@@ -1,7 +1,7 @@
 """Facts, each read once for all who ask at once: from the shelf, or the database.
 
-A copy is true if it has the version that the database told. So the shelf needs no invalidation, and
-nobody has to trust it.
+A copy is true if it has the version that the database returned. So the shelf needs no invalidation,
+and nobody has to trust it.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ Id = TypeVar("Id", bound=UUID | str)
 class FactsReader(Generic[Id, Facts]):
     """Reads facts; `shelf` is None without Redis. Ended by `stop`.
 
-    `load` reads the database, for somebody to whom it told the version given; None when there is
+    `load` reads the database, for somebody who got the version given from it; None when there is
     nothing, or no longer.
     """
 

@@ -10,7 +10,7 @@ from events.hot.facts_reader import FactsReader
 
 
 class VideoReader(FactsReader[UUID, Video]):
-    """Reads videos; the row tells its version itself."""
+    """Reads videos; the row carries its version itself."""
 
     def __init__(self, database: Database, shelf: Shelf | None = None) -> None:
         async def load(video_id: UUID, _: int) -> Video | None:

@@ -1,4 +1,4 @@
-"""Sessions as media requests tell of them (CMCD): summed in memory, stored by one task.
+"""Sessions as media requests report them (CMCD): summed in memory, stored by one task.
 
 Players of others send no reports; what they say with each request is summed up by session, and
 what the sums gained is added to the stored ones every 15 s, in one transaction with the change of

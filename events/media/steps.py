@@ -1,6 +1,6 @@
 """Durations of media work, step by step: kept here for some seconds, then added to the database's.
 
-Workers answer no requests, so their metrics are told by the web processes, from the database. A
+Workers answer no requests, so the web processes serve their metrics, from the database. A
 killed worker loses what it has not written; the figures are none that anything depends on.
 """
 

@@ -1,6 +1,6 @@
 """The whole installation in figures for its operators: queues, storage, standbys, media work.
 
-They are the same whichever process is asked, so the one that is asked tells them, and nobody may
+They are the same whichever process is asked, so the one that is asked reports them, and nobody may
 add them up. What reads many rows is read again after minutes, beside the answers.
 """
 
@@ -180,7 +180,7 @@ def job_facts(found: Sequence[QueuedJobs]) -> list[Fact]:
 
 
 def step_facts(found: Sequence[steps.StepCounts]) -> list[Fact]:
-    """A step in another version's buckets is told once it is counted in ours.
+    """A step in another version's buckets is reported once it is counted in ours.
 
     Each step has a series of unexpected failures from the beginning: an increase from nothing is
     none for Prometheus.

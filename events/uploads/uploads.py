@@ -1,11 +1,10 @@
 """Use cases of uploads, free of HTTP.
 
 A resumable upload is created, appended to until it is complete, and then becomes a video, or the
-film of one. Bytes are
-durable before the row counts them; a request that is cut off keeps all that arrived, one with a
-checksum nothing. The last byte is counted only with the video, so that the last step can be retried
-after any failure. One holder writes at a time; whatever another does that was fenced is not counted
-(`exclusive_access`). An upload in one request is received by `receive`.
+film of one. Bytes are durable before the row counts them; a request that is cut off keeps all that
+arrived, one with a checksum nothing. The last byte is counted only with the video, so that the last
+step can be retried after any failure. One holder writes at a time; what a fenced one does is not
+counted (`exclusive_access`). An upload in one request is received by `receive`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -44,10 +43,10 @@ from storage.paths import StoragePaths
 from storage.receiving.uploads import Digest, UploadFile, receive, require_space
 from storage.sandbox.children import Sandbox
 
-Authorize = Callable[
-    [], Awaitable[Module]
-]  # returns the module, or raises the reason for a refusal
-Cover = Callable[[int], Awaitable[None]]  # makes space for so many bytes, or raises
+# Returns the module, or raises the reason for a refusal.
+Authorize = Callable[[], Awaitable[Module]]
+# Makes space for so many bytes, or raises.
+Cover = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Postings: use of the limits per user, as processes tell it to each other.
+"""Postings: use of the limits per user, as processes report it to each other.
 
 Pure. `taken` are sums that only grow while they are posted, so that a posting that nobody read is
 contained in the next; `running` are numbers of now.

@@ -1,6 +1,6 @@
 """Recently requested videos, so that a range by bearer token needs no database query.
 
-A bounded cache of rows, invalidated by the event log; whoever was told a version by the database
+A bounded cache of rows, invalidated by the event log; whoever got a version from the database
 gets no older one. Playback grants do not need it: they carry what they permit.
 """
 

@@ -71,7 +71,7 @@ HEADERS_BY_PROBLEM: Mapping[type[RequestError], str] = {
     Unavailable: "Retry-After",
 }
 INTRODUCTION = """\
-Course videos: uploaded, streamed by byte range, their progress kept, what happens told as
+Course videos: uploaded, streamed by byte range, their progress kept, what happens published as
 server-sent events. Times are RFC 3339 UTC, durations and positions seconds, sizes bytes.
 Unknown fields of a body are refused. Lists go from the oldest on, a page at a time."""
 

@@ -1,6 +1,6 @@
 """Figures of delivery for operators: the sizes of answers, and how long they take.
 
-Kept by `Transfers`, told by the metrics; no person and no video is in them.
+Kept by `Transfers`, read by the metrics; no person and no video is in them.
 """
 
 from enum import Enum

@@ -114,7 +114,7 @@ TUS = Operation(
 
 
 @endpoint("OPTIONS /api/v1/uploads", TUS)
-async def tell_uploads(request: web.Request) -> web.Response:
+async def describe_tus(request: web.Request) -> web.Response:
     return web.Response(
         status=204,
         headers={
@@ -127,9 +127,9 @@ async def tell_uploads(request: web.Request) -> web.Response:
 
 
 @endpoint("OPTIONS /api/v1/uploads/{upload_id}", TUS)
-async def tell_upload(request: web.Request) -> web.Response:
+async def describe_tus_at_upload(request: web.Request) -> web.Response:
     """The same answer for each upload, existing or not."""
-    return await tell_uploads(request)
+    return await describe_tus(request)
 
 
 @endpoint(

@@ -1,1 +1,1 @@
-"""Metrics wiring: what is followed, and the listener that tells it."""
+"""Metrics wiring: what is followed, and the listener that serves it."""

@@ -1,4 +1,4 @@
-"""The metrics of this process, and METRICS_PORT, where they are told without a token.
+"""The metrics of this process, and METRICS_PORT, which serves them without a token.
 
 With several web processes, their parent sets `PROMETHEUS_MULTIPROC_DIR` (see `events/metrics.py`);
 they share the port, and each of them returns the sum of all.

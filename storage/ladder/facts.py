@@ -51,7 +51,7 @@ class SoundRung(msgspec.Struct, frozen=True, kw_only=True):
     """In the source."""
     channels: Literal[1, 2]
     language: str
-    """As the source tells it, ISO 639-2 for the most part; empty where it does not."""
+    """As the source has it, ISO 639-2 for the most part; empty where it does not."""
     title: str
     is_default: bool
 

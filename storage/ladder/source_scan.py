@@ -1,4 +1,4 @@
-"""The source of a ladder: what its header tells, and what its packets are.
+"""The source of a ladder: the facts of its header, and its packets.
 
 Runs in a sandboxed child; reads the whole file, decodes a few pictures.
 """

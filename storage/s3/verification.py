@@ -1,4 +1,4 @@
-"""Verification of a fetched file with the checksums that S3 reports for its object.
+"""Checksums of an S3 object, read from its HEAD answers, and the verification of a file by them.
 
 The ETag of a multipart upload depends on the size of each part. S3 reports it by a HEAD of the
 part, which is one request per part: only the first is requested, unless the parts prove to be of
