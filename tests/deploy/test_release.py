@@ -56,3 +56,11 @@ def test_tarball_holds_all_that_runs_and_nothing_local(tmp_path: Path) -> None:
     assert not (release / "web" / "node_modules").exists()
     # Nothing of it is older than what it is made of: `make install` needs no Node there.
     assert "npm" not in run("make", "--dry-run", "web/dist/metafile.json", cwd=release)
+
+
+def test_a_benchmark_is_compared_with_a_commit_and_an_image_made_of_an_image() -> None:
+    guard = run("make", "--dry-run", "bench-guard", cwd=ROOT)
+    image = run("make", "--dry-run", "image", cwd=ROOT)
+
+    assert "-m benchmarks.guard HEAD~1" in guard
+    assert "--build-arg BASE=docker.io/" in image
