@@ -38,6 +38,11 @@ class Distribution:
         self.counts[bisect_left(self._bounds, number)] += 1
         self.total += number
 
+    def observe_alike(self, number: float, count: int) -> None:
+        """Counts the same number so many times."""
+        self.counts[bisect_left(self._bounds, number)] += count
+        self.total += number * count
+
     def add(self, other: "Distribution") -> None:
         """Counts what another one of the same bounds has counted."""
         self.counts = [one + more for one, more in zip(self.counts, other.counts, strict=True)]

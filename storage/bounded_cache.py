@@ -5,21 +5,33 @@ When full it evicts the entry that was put or renewed the longest ago. For one e
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class BoundedCache(Generic[Key, Value]):
-    """`get` renews an entry that it finds, `peek` does not. No value may be None."""
+class CacheFigures(NamedTuple):
+    """The number of entries, and of look-ups that found one and that did not, so far."""
 
-    __slots__ = ("_capacity", "_entries", "peek", "renew")
+    entry_count: int
+    hit_count: int
+    miss_count: int
+
+
+class BoundedCache(Generic[Key, Value]):
+    """`get` renews an entry that it finds, `peek` does not. No value may be None.
+
+    `get` is counted, `peek` is not: it is a dictionary's own method.
+    """
+
+    __slots__ = ("_capacity", "_entries", "_hit_count", "_miss_count", "peek", "renew")
 
     peek: Callable[[Key], Value | None]
     renew: Callable[[Key], None]
 
     def __init__(self, capacity: int) -> None:
+        self._hit_count = self._miss_count = 0
         self._capacity = capacity
         self._entries: OrderedDict[Key, Value] = OrderedDict()
         # Bound methods, to save a call: a range that is answered at once reads several caches.
@@ -42,9 +54,20 @@ class BoundedCache(Generic[Key, Value]):
 
     def get(self, key: Key) -> Value | None:
         value = self._entries.get(key)
-        if value is not None:
+        if value is None:
+            self._miss_count += 1
+        else:
+            self._hit_count += 1
             self._entries.move_to_end(key)
         return value
+
+    def count_stale(self) -> None:
+        """Counts the entry that `get` has just returned as not found: it is too old to be used."""
+        self._hit_count -= 1
+        self._miss_count += 1
+
+    def figures(self) -> CacheFigures:
+        return CacheFigures(len(self._entries), self._hit_count, self._miss_count)
 
     def put(self, key: Key, value: Value) -> Value | None:
         """Insert or renew an entry; returns the value that was evicted for it, if any."""

@@ -57,6 +57,15 @@ UPLOADS = """
 SELECT count(*) AS uploads FROM (SELECT FROM uploads WHERE ended_at IS NULL LIMIT %s) AS looked_at
 """
 
+VIEWING_CHANGES = """
+SELECT
+    (SELECT count(*) FROM (SELECT FROM viewing_changes LIMIT %s) AS looked_at) AS waiting,
+    coalesce((
+        SELECT extract(epoch FROM clock_timestamp() - added_at)
+        FROM viewing_changes ORDER BY id LIMIT 1
+    ), 0)::float8 AS oldest_s
+"""
+
 # Without the right to see it, the lag of each is NULL.
 STANDBYS = """
 SELECT count(*) AS standbys, coalesce(extract(epoch FROM max(replay_lag)), 0)::float8 AS lag_s
@@ -80,6 +89,14 @@ class Deliveries:
 
     waiting: int
     dead: int
+    oldest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingChanges:
+    """Changes of viewing figures that are not added yet, one for each commit of reports."""
+
+    count: int
     oldest_s: float
 
 
@@ -123,6 +140,11 @@ async def count_deliveries(queries: Queries) -> Deliveries:
 async def count_open_uploads(queries: Queries) -> int:
     row = await queries.fetch_one(UPLOADS, (MOST_COUNTED,))
     return int(row.uploads) if row else 0
+
+
+async def count_viewing_changes(queries: Queries) -> WaitingChanges:
+    [row] = await queries.fetch_all(VIEWING_CHANGES, (MOST_COUNTED,))
+    return WaitingChanges(row.waiting, row.oldest_s)
 
 
 async def read_standbys(queries: Queries) -> Standbys:

@@ -89,6 +89,12 @@ _ERRORS = (
     f"[$__rate_interval])) / {_rate('http_requests_total')}"
 )
 _LAG = f"histogram_quantile(0.99, {_rate('loop_lag_seconds_bucket', 'le')})"
+_HITS, _MISSES = _rate("cache_hits_total", "cache"), _rate("cache_misses_total", "cache")
+_FOUND = f"{_HITS} / ({_HITS} + {_MISSES})"
+# A repeated request has the whole turn of the loop for its first byte.
+_FIRST_BYTES = " + ".join(
+    _rate(f"{name}_seconds_bucket", "le") for name in ("transfer_first_byte", "replay")
+)
 _FREE = f"{_most('storage_free_bytes')} / {_most('storage_size_bytes')}"
 
 ROWS: dict[str, Sequence[Panel]] = {
@@ -108,7 +114,11 @@ ROWS: dict[str, Sequence[Panel]] = {
         _by_label("Transfers by purpose", NUMBER, _sum, "transfers_running", "purpose"),
         _by_label("Answers", "reqps", _rate, "http_requests_total", "status"),
         _p95("Answer begins, 95 %", "http_request_duration_seconds", "method, route"),
-        _quantiles("First byte of a transfer", "transfer_first_byte_seconds"),
+        _lines(
+            "First byte of an answer",
+            SECONDS,
+            *((f"histogram_quantile({one}, {_FIRST_BYTES})", f"{one:.0%}") for one in QUANTILES),
+        ),
         _quantiles("Duration of a transfer", "transfer_duration_seconds"),
         _quantiles("Size of a range", "range_bytes", BYTES),
         _by_label("Transfers broken", "ops", _rate, "transfers_broken_total", "reason"),
@@ -139,6 +149,7 @@ ROWS: dict[str, Sequence[Panel]] = {
         _by_label("Longest wait for a pool", SECONDS, _most, "pool_oldest_wait_seconds", "pool"),
         _lines("Statements", "ops", (_rate("database_queries_total"), "statements")),
         _by_label("Entries of caches", NUMBER, _sum, "cache_entries", "cache"),
+        _lines("Found in a cache", SHARE, (_FOUND, "{{cache}}")),
         _by_label("Versions", NUMBER, _sum, "build_info", "version, python"),
     ),
     "Reports and events": (
@@ -160,6 +171,7 @@ ROWS: dict[str, Sequence[Panel]] = {
             (_sum("events_waiting"), "events"),
             (_rate("event_subscribers_evicted_total"), "streams dropped a second"),
         ),
+        _lines("Oldest event waiting", SECONDS, (_most("events_waiting_oldest_seconds"), "age")),
         _lines(
             "Event log",
             SECONDS,
@@ -168,6 +180,24 @@ ROWS: dict[str, Sequence[Panel]] = {
         ),
         _by_label("Events to be delivered", NUMBER, _most, "database_deliveries", "state"),
         _lines("Oldest of these", SECONDS, (_most("database_deliveries_oldest_seconds"), "age")),
+        _lines(
+            "Not in the figures yet",
+            NUMBER,
+            (_most("database_viewing_changes"), "commits of reports"),
+            (_sum("cmcd_sessions_waiting"), "sessions by CMCD"),
+            (_sum("refusals_waiting"), "refused requests"),
+        ),
+        _lines(
+            "Oldest of these commits",
+            SECONDS,
+            (_most("database_viewing_changes_oldest_seconds"), "age"),
+        ),
+        _lines(
+            "Lost to the figures",
+            "ops",
+            (_rate("cmcd_requests_dropped_total"), "requests with CMCD"),
+            (_rate("refusals_dropped_total"), "refused requests"),
+        ),
     ),
     "Uploads and media": (
         _by_label("Bytes received", RATE, _rate, "http_received_bytes_total", "route"),

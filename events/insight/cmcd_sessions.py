@@ -54,6 +54,9 @@ class CmcdSessions:
     dropped_count: int = 0
     _sessions: dict[CmcdKey, SessionMeasures] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        return len(self._sessions)
+
     def note(self, key: CmcdKey, device: str, browser: str, said: MediaRequest) -> None:
         """Adds a request to its session. Never blocks, never raises."""
         measures = self._sessions.get(key)

@@ -65,8 +65,9 @@ class Window:
 
 @dataclass(slots=True)
 class Observations:
-    """The windows and refusals of a process."""
+    """The windows and refusals of a process. `dropped_count`: refusals beyond the bound."""
 
+    dropped_count: int = 0
     _windows: OrderedDict[Viewer, deque[Window]] = field(default_factory=OrderedDict)
     _refusals: dict[tuple[Viewer, str], datetime] = field(default_factory=dict)
     _newest_stall: int | None = None
@@ -86,8 +87,17 @@ class Observations:
 
     def refuse(self, viewer: Viewer, code: str) -> None:
         """Notes a refused request, or an ended transfer; of those that repeat, the first."""
+        if (viewer, code) in self._refusals:
+            return
         if len(self._refusals) < MOST_REFUSALS:
-            self._refusals.setdefault((viewer, code), datetime.now(UTC))
+            self._refusals[viewer, code] = datetime.now(UTC)
+        else:
+            self.dropped_count += 1
+
+    @property
+    def refusal_count(self) -> int:
+        """Number of refusals that are not stored yet."""
+        return len(self._refusals)
 
     def storing(self, database: Database) -> Periodic:
         return Periodic("observations", partial(self.store, database), STORE_INTERVAL_S, OUTAGES)

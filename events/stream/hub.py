@@ -23,6 +23,7 @@ from events.stream import frames
 from events.stream.audiences import Audiences
 from events.stream.heartbeats import Heartbeats
 from events.stream.missed_events import Replay, Start
+from events.stream.published_times import PublishedTimes
 from events.stream.role_lookup import RoleLookup
 from events.stream.subscriber import Encoded, End, Pack, Subscriber
 from events.stream.visibility import Filters, Scope, View, Viewpoint
@@ -66,6 +67,7 @@ class Hub:
         self._random = randomness or random.Random()
         self._position: int | None = None
         self._published: list[tuple[int, Event]] = []
+        self._published_at = PublishedTimes()
         self._of_user: dict[str, set[Subscriber]] = {}
         self._count = 0
         self._audiences = Audiences()
@@ -79,6 +81,13 @@ class Hub:
     def waiting_count(self) -> int:
         """Number of events in all backlogs."""
         return sum(one.backlog_count for users in self._of_user.values() for one in users)
+
+    @property
+    def oldest_wait_s(self) -> float:
+        """Age of the oldest event in any backlog; 0.0 while all are empty."""
+        streams = (one for users in self._of_user.values() for one in users)
+        firsts = [one.first_waiting_id for one in streams if one.backlog_count]
+        return self._published_at.age_s(min(firsts)) if firsts else 0.0
 
     def count_by_user(self) -> dict[str, int]:
         """Returns the number of streams in this process."""
@@ -110,6 +119,7 @@ class Hub:
     def publish(self, event_id: int, event: Event) -> None:
         """Listener for the emitter."""
         self._published.append((event_id, event))
+        self._published_at.note(event_id)
 
     async def deliver(self) -> None:
         """Offers published events to the streams that may see them, one by one, then flushes."""

@@ -123,6 +123,11 @@ class Subscriber:
         return len(self._backlog)
 
     @property
+    def first_waiting_id(self) -> int:
+        """The id of the first event in the backlog, which is not empty."""
+        return self._backlog[0][0]
+
+    @property
     def is_gone(self) -> bool:
         return self._wire is not None and self._wire.is_gone
 

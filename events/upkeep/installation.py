@@ -62,6 +62,7 @@ class InstallationFigures:
                     *job_facts(await operating_figures.count_jobs(database)),
                     *step_facts(await steps.list_all(database)),
                     *await self._queues(),
+                    *await self._viewing_changes(),
                     *await self._standbys(),
                     *await self._courses(),
                 ]
@@ -102,6 +103,21 @@ class InstallationFigures:
                 "database_uploads_open",
                 "Resumable uploads that are not finished; up to 10,000.",
                 await operating_figures.count_open_uploads(self._database),
+            ),
+        ]
+
+    async def _viewing_changes(self) -> list[Fact]:
+        waiting = await operating_figures.count_viewing_changes(self._database)
+        return [
+            _number(
+                "database_viewing_changes",
+                "Commits of reports that are not in the figures of viewing yet; up to 10,000.",
+                waiting.count,
+            ),
+            _number(
+                "database_viewing_changes_oldest_seconds",
+                "How long the oldest of these has waited: 15 s while all is well.",
+                waiting.oldest_s,
             ),
         ]
 

@@ -23,7 +23,7 @@ from handlers.access.prepared_keys import remember_prepared_keys
 from handlers.access.signing_keys import Keys, SigningKey
 from handlers.errors import InvalidToken
 from handlers.messages import Identifier, in_words
-from storage.bounded_cache import BoundedCache
+from storage.bounded_cache import BoundedCache, CacheFigures
 
 MAX_TOKEN_LENGTH = 8 * 1024
 REMEMBERED_TOKENS = 10_000
@@ -95,9 +95,8 @@ class TokenVerifier:
         self._verifiers: dict[SigningKey, _KeyVerifier] = {}
         self._remembered: BoundedCache[bytes, _Verified] = BoundedCache(REMEMBERED_TOKENS)
 
-    @property
-    def remembered_count(self) -> int:
-        return len(self._remembered)
+    def cache_figures(self) -> CacheFigures:
+        return self._remembered.figures()
 
     async def viewer_of(self, request: web.Request) -> Viewer:
         """Verifies the token of the header. Raises InvalidToken, Unavailable."""
@@ -108,7 +107,10 @@ class TokenVerifier:
         request[TOKEN] = token
         digest = token_digest(token)
         verified = self._remembered.get(digest)
-        if verified is None or not self._keys.holds(verified.key):
+        if verified is not None and not self._keys.holds(verified.key):
+            self._remembered.count_stale()
+            verified = None
+        if verified is None:
             verified = await self._verified(request, token)
             self._remembered.put(digest, verified)
         if verified.viewer.expires_at <= self._clock():

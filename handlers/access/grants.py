@@ -16,7 +16,7 @@ import msgspec
 from handlers.access import compact_jws
 from handlers.access.auth import STRANGE
 from handlers.errors import InvalidToken
-from storage.bounded_cache import BoundedCache
+from storage.bounded_cache import BoundedCache, CacheFigures
 
 PLAYBACK_AUDIENCE = "coursestream:playback"
 EVENTS_AUDIENCE = "coursestream:events"
@@ -72,9 +72,8 @@ class Grants:
         self._ttl_s = ttl_s
         self._remembered: BoundedCache[str, PlaybackGrant] = BoundedCache(REMEMBERED_GRANTS)
 
-    @property
-    def remembered_count(self) -> int:
-        return len(self._remembered)
+    def cache_figures(self) -> CacheFigures:
+        return self._remembered.figures()
 
     def expiry(self, *, privileged: bool) -> float:
         """Returns the Unix time at which a grant minted now expires, in whole seconds as in JWT."""

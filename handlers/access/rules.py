@@ -16,7 +16,7 @@ from db.pool import Database
 from events.log.types import EnrollmentChanged
 from handlers.access.auth import Viewer
 from handlers.errors import NotAllowed, NotEnrolled, NotFound
-from storage.bounded_cache import BoundedCache
+from storage.bounded_cache import BoundedCache, CacheFigures
 from storage.shared_reads import SharedReads
 
 ENROLLMENT_AGE_S = 5.0  # a withdrawal takes effect within this time even without the log
@@ -84,9 +84,8 @@ class Access:
         if not viewer.is_privileged:
             require_right(await self.role(viewer.user_id, course_id), right)
 
-    @property
-    def remembered_count(self) -> int:
-        return len(self._remembered)
+    def cache_figures(self) -> CacheFigures:
+        return self._remembered.figures()
 
     async def may(self, viewer: Viewer, course_id: str, right: Right) -> bool:
         """True if a viewer who has access has this right, too."""
@@ -128,7 +127,10 @@ class Access:
     def _known(self, key: Key, now_s: float) -> _Enrollment | None:
         """The enrolment, unless it has expired; one that is about to is renewed meanwhile."""
         known = self._remembered.get(key)
-        if known is None or now_s >= known.until_s:
+        if known is None:
+            return None
+        if now_s >= known.until_s:
+            self._remembered.count_stale()
             return None
         if now_s >= known.renewed_from_s:
             self._reads.begin(key, partial(self._read, key))

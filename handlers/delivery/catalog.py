@@ -9,7 +9,7 @@ from uuid import UUID
 
 from db.videos.video import Video
 from events.hot.video_facts import VideoReader
-from storage.bounded_cache import BoundedCache
+from storage.bounded_cache import BoundedCache, CacheFigures
 from storage.shared_reads import Read, SharedReads
 
 REMEMBERED_VIDEOS = 10_000
@@ -25,9 +25,8 @@ class Catalog:
         self._reads = SharedReads[UUID, Video | None]()
         self._changes = 0
 
-    @property
-    def remembered_count(self) -> int:
-        return len(self._remembered)
+    def cache_figures(self) -> CacheFigures:
+        return self._remembered.figures()
 
     async def get(self, video_id: UUID | None) -> Video | None:
         """None when there is no such video, or no longer."""

@@ -18,7 +18,7 @@ from typing import Self
 
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.ranges import Headers, RepresentationFacts
-from storage.bounded_cache import BoundedCache
+from storage.bounded_cache import BoundedCache, CacheFigures
 from storage.disk import Disk
 
 
@@ -93,6 +93,7 @@ class OpenFiles:
         self._files: BoundedCache[Path, OpenFile] = BoundedCache(capacity)
         self._opening: dict[Path, asyncio.Future[OpenFile]] = {}
         self._is_closed = False
+        self._hit_count = self._miss_count = 0
 
     def __enter__(self) -> Self:
         return self
@@ -109,6 +110,10 @@ class OpenFiles:
 
     def __len__(self) -> int:
         return len(self._files)
+
+    def cache_figures(self) -> CacheFigures:
+        """Of `open`: `held` is asked by who can do without."""
+        return CacheFigures(len(self), self._hit_count, self._miss_count)
 
     @asynccontextmanager
     async def open(self, representation: Representation) -> AsyncIterator[OpenFile]:
@@ -153,6 +158,13 @@ class OpenFiles:
             self.forget(path)
 
     async def _take(self, representation: Representation) -> OpenFile:
+        if (file := self.held(representation)) is not None:
+            self._hit_count += 1
+            return file.hold()
+        self._miss_count += 1
+        return await self._open_anew(representation)
+
+    async def _open_anew(self, representation: Representation) -> OpenFile:
         # A loop, since another file may have pushed this one out before we were woken.
         while (file := self.held(representation)) is None:
             self.forget(representation.path)  # of another length, if it was open at all

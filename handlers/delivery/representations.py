@@ -12,7 +12,7 @@ from uuid import UUID
 
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.open_files import Representation
-from storage.bounded_cache import BoundedCache
+from storage.bounded_cache import BoundedCache, CacheFigures
 from storage.disk import Disk
 from storage.errors import FileMissing, wrap_os_errors
 from storage.hashes import sha256_file
@@ -33,9 +33,8 @@ class Representations:
         self._remembered: BoundedCache[Name, Facts] = BoundedCache(REMEMBERED_FILES)
         self._reads = SharedReads[tuple[Name, int | None], Facts | None]()
 
-    @property
-    def remembered_count(self) -> int:
-        return len(self._remembered)
+    def cache_figures(self) -> CacheFigures:
+        return self._remembered.figures()
 
     async def find(
         self,

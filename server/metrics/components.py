@@ -4,6 +4,9 @@ import asyncio
 
 from aiohttp import web
 
+from events.distributions import SHORT_BOUNDS_S
+from events.insight.cmcd_sessions import CmcdSessions
+from events.insight.observations import Observations
 from events.log.log import Tail
 from events.metrics import Metrics
 from events.progress.persister import ProgressPersister
@@ -24,6 +27,7 @@ def follow(app: web.Application, persister: ProgressPersister) -> None:
     _follow_shortcuts(metrics, app)
     _follow_event_streams(metrics, app[keys.HUB])
     _follow_reports(metrics, persister)
+    _follow_measures(metrics, app[keys.CMCD_SESSIONS], app[keys.OBSERVATIONS])
     traces = app[keys.TRACES]
     metrics.count(
         "dropped_spans",
@@ -48,6 +52,13 @@ def _follow_damage(metrics: Metrics, damaged: DamagedFiles) -> None:
 
 
 def _follow_shortcuts(metrics: Metrics, app: web.Application) -> None:
+    turns = app[keys.RANGE_SHORTCUT].next_turn.durations_s if keys.RANGE_SHORTCUT in app else None
+    metrics.histogram(
+        "replay_seconds",
+        "From reading a repeated request until all answers of that turn of the loop were sent.",
+        lambda: {} if turns is None else {"": turns},
+        SHORT_BOUNDS_S,
+    )
     if keys.RANGE_SHORTCUT in app:
         ranges, reports = app[keys.RANGE_SHORTCUT], app[keys.REPORT_SHORTCUT]
         metrics.count_answered(lambda: ranges.answered)
@@ -75,6 +86,12 @@ def _follow_event_streams(metrics: Metrics, hub: Hub) -> None:
         "events_waiting",
         "Events in the backlogs of streams whose clients do not keep up.",
         lambda: hub.waiting_count,
+    )
+    metrics.gauge(
+        "events_waiting_oldest_seconds",
+        "Age of the oldest event in a backlog, to a second; of all processes the greatest.",
+        lambda: hub.oldest_wait_s,
+        mode="livemax",
     )
 
 
@@ -105,6 +122,29 @@ def _follow_reports(metrics: Metrics, persister: ProgressPersister) -> None:
         "progress_commits",
         "Transactions that stored progress reports.",
         lambda: persister.commit_count,
+    )
+
+
+def _follow_measures(metrics: Metrics, sessions: CmcdSessions, observations: Observations) -> None:
+    metrics.gauge(
+        "cmcd_sessions_waiting",
+        "Sessions told by media requests (CMCD) whose sums are not stored yet; at most 10,000.",
+        lambda: len(sessions),
+    )
+    metrics.count(
+        "cmcd_requests_dropped",
+        "Requests whose CMCD is in no figure: as many sessions waited as may.",
+        lambda: sessions.dropped_count,
+    )
+    metrics.gauge(
+        "refusals_waiting",
+        "Refused requests not stored for the timelines of sessions yet; at most 1,000.",
+        lambda: observations.refusal_count,
+    )
+    metrics.count(
+        "refusals_dropped",
+        "Refused requests missing from the timelines: as many waited as may.",
+        lambda: observations.dropped_count,
     )
 
 

@@ -1,7 +1,7 @@
 """Metrics of load: what waits for a thread, a connection or a child, and what the caches hold."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from aiohttp import web
 
@@ -10,6 +10,7 @@ from events.distributions import SHORT_BOUNDS_S
 from events.metrics import Metrics
 from handlers import keys
 from server.metrics.loop_lag import LoopLag
+from storage.bounded_cache import CacheFigures
 from storage.disk import Disk
 from storage.sandbox.pool import ChildPool
 from storage.threads import Threads
@@ -22,6 +23,10 @@ class Load(NamedTuple):
     busy_count: int
     waiting_count: int
     oldest_wait_s: float
+
+
+class Cache(Protocol):
+    def cache_figures(self) -> CacheFigures: ...
 
 
 ReadLoad = Callable[[], Load]
@@ -101,19 +106,32 @@ def _follow_caches(metrics: Metrics, app: web.Application) -> None:
     metrics.gauge(
         "cache_entries",
         "Entries of the caches in memory; none grows beyond its bound.",
-        lambda: _cache_sizes(app),
+        lambda: {name: one.entry_count for name, one in _caches(app).items()},
+        label="cache",
+    )
+    metrics.count(
+        "cache_hits",
+        "Look-ups that found what they needed in memory.",
+        lambda: {name: one.hit_count for name, one in _caches(app).items()},
+        label="cache",
+    )
+    metrics.count(
+        "cache_misses",
+        "Look-ups that had to read, open or verify it.",
+        lambda: {name: one.miss_count for name, one in _caches(app).items()},
         label="cache",
     )
 
 
-def _cache_sizes(app: web.Application) -> dict[str, int]:
-    shortcut = app.get(keys.RANGE_SHORTCUT)
-    return {
-        "enrolments": app[keys.ACCESS].remembered_count,
-        "grants": app[keys.GRANTS].remembered_count,
-        "open_files": len(app[keys.OPEN_FILES]),
-        "representations": app[keys.REPRESENTATIONS].remembered_count,
-        "requests": 0 if shortcut is None else len(shortcut),
-        "tokens": app[keys.VERIFIER].remembered_count,
-        "videos": app[keys.CATALOG].remembered_count,
+def _caches(app: web.Application) -> dict[str, CacheFigures]:
+    caches: dict[str, Cache] = {
+        "enrolments": app[keys.ACCESS],
+        "grants": app[keys.GRANTS],
+        "open_files": app[keys.OPEN_FILES],
+        "representations": app[keys.REPRESENTATIONS],
+        "tokens": app[keys.VERIFIER],
+        "videos": app[keys.CATALOG],
     }
+    if keys.RANGE_SHORTCUT in app:
+        caches["requests"] = app[keys.RANGE_SHORTCUT]
+    return {name: one.cache_figures() for name, one in caches.items()}

@@ -81,6 +81,9 @@ PER_ALERT: dict[str, dict[str, tuple[str, str]]] = {
         'coursestream_pool_oldest_wait_seconds{%s, pool="media_children"}': ("9x500", "9x500"),
     },
     "CoursestreamEventLogBehind": {"coursestream_event_log_lag_seconds{%s}": ("11x500", "1x500")},
+    "CoursestreamFiguresBehind": {
+        "coursestream_database_viewing_changes_oldest_seconds{%s}": ("301x500", "16x500")
+    },
     "CoursestreamLedgerBehind": {"coursestream_ledger_unwritten_seconds{%s}": ("121x500", "5x500")},
     "CoursestreamLedgerLost": {"coursestream_ledger_lost_bytes_total{%s}": ("0+5x500", "5x500")},
     "CoursestreamMayLoseCommits": {

@@ -1,6 +1,6 @@
 import pytest
 
-from storage.bounded_cache import BoundedCache
+from storage.bounded_cache import BoundedCache, CacheFigures
 
 Cache = BoundedCache[str, int]
 
@@ -64,3 +64,13 @@ def test_a_forgotten_entry_makes_room(cache: Cache) -> None:
 def test_a_cleared_one_is_empty(cache: Cache) -> None:
     cache.clear()
     assert (len(cache), cache.peek("a")) == (0, None)
+
+
+def test_look_ups_are_counted_and_a_stale_entry_is_one_that_was_not_found(cache: Cache) -> None:
+    for key in ("a", "a", "b", "c"):
+        cache.get(key)
+    cache.peek("a")
+    cache.get("b")
+    cache.count_stale()
+
+    assert cache.figures() == CacheFigures(entry_count=2, hit_count=3, miss_count=2)

@@ -34,7 +34,7 @@ from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
 from handlers.transfers import cmcd
 from handlers.transfers.media_measurer import MediaMeasurer
 from handlers.transfers.transfers import Tally, Transfer
-from storage.bounded_cache import BoundedCache
+from storage.bounded_cache import BoundedCache, CacheFigures
 
 # As every client writes it. No file size has more than 15 digits.
 _BEFORE_DIGITS = b"ange: bytes="
@@ -145,6 +145,7 @@ class RangeShortcut:
         self.settings = settings
         self.next_turn = NextTurn()
         self.answered: Counter[tuple[str, str, int]] = Counter()
+        self._remembered_count = 0
         self._files = files
         self._is_stopping = is_stopping
         self._measurer = measurer
@@ -154,6 +155,10 @@ class RangeShortcut:
 
     def __len__(self) -> int:
         return len(self._known)
+
+    def cache_figures(self) -> CacheFigures:
+        """A response that had to be remembered was looked for and not found."""
+        return CacheFigures(len(self._known), self.answered.total(), self._remembered_count)
 
     def answer(self, data: bytes) -> ShortcutAnswer | None:
         """None where the full path has to decide. A known key is that of one whole GET and nothing
@@ -223,6 +228,7 @@ class RangeShortcut:
         user_agent = request.headers.get(hdrs.USER_AGENT)
         known = _KnownRange(template, decision, series, user_agent)
         self._known.put(asked.key, known)
+        self._remembered_count += 1
 
     def _head(self, known: _KnownRange, span: ByteSpan) -> bytes:
         start, stop = span

@@ -466,6 +466,7 @@ _OPERATING = (
     call(operating_figures.count_ladders),
     call(operating_figures.count_deliveries),
     call(operating_figures.count_open_uploads),
+    call(operating_figures.count_viewing_changes),
     call(operating_figures.read_standbys),
     Call(storage_shares.list_shares, (20,), most_rows=75_000, reason=SHOWN),
     call(problems.list_problems, 100),

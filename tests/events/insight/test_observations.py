@@ -50,10 +50,11 @@ def test_refusals_are_bounded_and_those_that_repeat_counted_once(
 ) -> None:
     monkeypatch.setattr(observations, "MOST_REFUSALS", 2)
     seen, video = Observations(), uuid4()
-    for user in ("ada", "ada", "bob", "cleo"):
+    for user in ("ada", "ada", "bob", "cleo", "ada"):
         seen.refuse((user, video), "ended")
 
     assert [user for (user, _), _ in seen._refusals] == ["ada", "bob"]
+    assert (seen.refusal_count, seen.dropped_count) == (2, 1)
 
 
 async def test_windows_are_stored_once_where_a_stall_was_reported(

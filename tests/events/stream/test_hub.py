@@ -587,12 +587,13 @@ async def test_a_slow_client_gets_what_waited_and_then_is_live_again(
             await other.read(len(ids))
         assert len(slow.client.unread) == 1  # the opening; the rest waits in the backlog
         assert process.hub.waiting_count == 5
+        assert process.hub.oldest_wait_s > 0.0
         await slow.read(5)
         ids += await library.append(happened(VideoReady))
         await slow.read(6)
 
     assert slow.ids == ids
-    assert process.hub.waiting_count == 0
+    assert (process.hub.waiting_count, process.hub.oldest_wait_s) == (0, 0.0)
 
 
 async def test_others_have_their_turn_while_an_event_is_delivered(

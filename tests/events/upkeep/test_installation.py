@@ -68,6 +68,8 @@ async def test_nothing_is_under_way_in_an_empty_installation(
         "database_deliveries": {"waiting": 0, "dead": 0},
         "database_deliveries_oldest_seconds": 0,
         "database_uploads_open": 0,
+        "database_viewing_changes": 0,
+        "database_viewing_changes_oldest_seconds": 0,
         "database_standbys": 0,
         "database_standby_lag_seconds": 0,
         "database_course_bytes": {},
@@ -101,6 +103,22 @@ async def test_queues_are_told_with_their_age(
     assert found["database_renditions_unfinished"] == {"waiting": 1, "processing": 1}
     assert found["database_deliveries"] == {"waiting": 3, "dead": 2}
     assert found["database_deliveries_oldest_seconds"] == pytest.approx(3600, abs=60)
+
+
+async def test_changes_of_figures_that_wait_are_told_with_the_age_of_the_oldest(
+    database: Database, installation: InstallationFigures
+) -> None:
+    await run(
+        database,
+        "INSERT INTO viewing_changes (changes, added_at) VALUES"
+        " ('[]', now() - interval '1 hour'), ('[]', now() - interval '1 minute');"
+        "INSERT INTO viewing_changes (changes) VALUES ('[]')",
+    )
+
+    found = by_name(await installation.database_facts())
+
+    assert found["database_viewing_changes"] == 3
+    assert found["database_viewing_changes_oldest_seconds"] == pytest.approx(3600, abs=60)
 
 
 async def test_storage_is_told_by_course_and_read_again_after_a_while(

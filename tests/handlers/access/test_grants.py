@@ -14,6 +14,7 @@ from handlers.access.grants import (
     PlaybackGrant,
 )
 from handlers.errors import InvalidToken
+from storage.bounded_cache import CacheFigures
 
 SECRET = "a secret of at least thirty-two bytes"
 FAR_FUTURE = 9_000_000_000
@@ -151,7 +152,7 @@ def test_is_read_once_and_only_the_latest_are_remembered(
     tokens = [grants.mint(playback_grant()) for _ in range(3)]
     first, second, third = [grants.playback(token) for token in tokens]
 
-    assert grants.remembered_count == 2
+    assert grants.cache_figures() == CacheFigures(entry_count=2, hit_count=0, miss_count=3)
     assert grants.playback(tokens[2]) is third
     assert grants.playback(tokens[1]) is second
     assert grants.playback(tokens[0]) is not first

@@ -13,6 +13,7 @@ from handlers.access import rules
 from handlers.access.auth import Viewer
 from handlers.access.rules import Access, Right, refuse_missing
 from handlers.errors import NotAllowed, NotEnrolled, NotFound, RequestError
+from storage.bounded_cache import CacheFigures
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ADA = Viewer("ada", frozenset(), 0.0)
@@ -242,7 +243,7 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for user_id in ("u1", "u2", "u3", "u3", "u2"):
         await access.role(user_id, "c")
     assert database.asked == 3
-    assert access.remembered_count == 2
+    assert access.cache_figures() == CacheFigures(entry_count=2, hit_count=2, miss_count=3)
     await access.role("u1", "c")  # the first was forgotten
     assert database.asked == 4
 

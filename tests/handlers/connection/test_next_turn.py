@@ -2,6 +2,10 @@
 
 import asyncio
 
+import pytest
+
+from events.distributions import SHORT_BOUNDS_S
+from handlers.connection import next_turn
 from handlers.connection.next_turn import NextTurn
 
 
@@ -37,3 +41,21 @@ async def test_a_call_that_fails_keeps_none_behind_it_from_running():
 
     assert done == [1, 2, 3]
     assert [type(one) for one in failures] == [TypeError]
+
+
+async def test_each_call_is_counted_with_the_time_of_its_turn(monkeypatch):
+    loop, turn = asyncio.get_running_loop(), NextTurn()
+    now_s = 100.0
+    monkeypatch.setattr(next_turn, "monotonic", lambda: now_s)
+
+    def takes_20_ms():
+        nonlocal now_s
+        now_s += 0.02
+
+    for call in ((takes_20_ms,), (takes_20_ms,), (list,)):
+        turn.add(loop, call)
+    await asyncio.sleep(0)
+
+    counted = dict(zip(SHORT_BOUNDS_S, turn.durations_s.counts, strict=False))
+    assert counted[0.05] == sum(turn.durations_s.counts) == 3
+    assert turn.durations_s.total == pytest.approx(0.12)

@@ -9,6 +9,7 @@ import pytest
 
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.open_files import OpenFiles, Representation
+from storage.bounded_cache import CacheFigures
 from storage.disk import Disk
 
 
@@ -57,6 +58,7 @@ async def test_a_file_is_opened_once_however_many_ask(pool, stored):
         assert len({await task for task in [asyncio.create_task(ask()) for _ in range(20)]}) == 1
         assert len({await ask() for _ in range(20)}) == 1
         assert pool.opened == 1
+        assert files.cache_figures() == CacheFigures(entry_count=1, hit_count=20, miss_count=20)
 
 
 async def test_the_least_recently_used_file_leaves(pool, stored):

@@ -10,11 +10,13 @@ from uuid import uuid4
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from db.insight.cmcd import CmcdKey
 from db.media import differences
 from db.upkeep import operating_figures, storage_identity
 from db.upkeep.operating_figures import Standbys
 from db.uploads import uploads
 from db.uploads.uploads import NewUpload
+from events.insight.cmcd_sessions import MediaRequest
 from events.media.steps import MediaSteps
 from events.progress.persister import ProgressPersister
 from events.stream.hub import Hub
@@ -120,6 +122,12 @@ def suffer(service: Service, owners: dict[str, Any], monkeypatch: pytest.MonkeyP
     ledger._ledger.add("ada", "c1", uuid4(), "stream", 10)
     monkeypatch.setattr(ProgressPersister, "waiting_count", 3)
     monkeypatch.setattr(Hub, "waiting_count", 3)
+    monkeypatch.setattr(Hub, "oldest_wait_s", 3.0)
+    app[keys.CMCD_SESSIONS].dropped_count += 1
+    app[keys.OBSERVATIONS].dropped_count += 1
+    app[keys.OBSERVATIONS].refuse(("ada", uuid4()), "ended")
+    request = MediaRequest(session_id="s")
+    app[keys.CMCD_SESSIONS].note(CmcdKey("ada", uuid4(), "s"), "", "", request)
 
     async def behind(_: object) -> Standbys:
         return Standbys(1, 40.0)

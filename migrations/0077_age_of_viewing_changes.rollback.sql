@@ -1,0 +1,1 @@
+ALTER TABLE viewing_changes DROP COLUMN added_at;
