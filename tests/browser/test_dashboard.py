@@ -35,9 +35,19 @@ VIEWERS: dict[str, list[list[list[float]]]] = {
     "eli": [[[0, 18], [32, 44]]],
     "fay": [[[0, 9]]],
 }
-QUALITY = {"startup_ms": 640, "stalls": 1, "stalled_ms": 150, "error": None}
+QUALITY = {
+    **{"startup_ms": 640, "stalls": 1, "stalled_ms": 150, "error": None},
+    **{"bitrate": 2_400_000, "height": 720},
+}
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 YESTERDAY = "UPDATE viewing_days SET day = day - %s WHERE day = current_date"
+# As it was before: with a lower picture the longer ago, and nothing on the days between.
+EARLIER = """
+CREATE TEMP TABLE earlier ON COMMIT DROP AS SELECT * FROM quality_days WHERE day = current_date;
+UPDATE earlier SET day = day - %(days)s, bits = bits * (20 - %(days)s) / 20,
+    height_lines = height_lines * (30 - %(days)s) / 30, stalls = stalls + %(days)s;
+INSERT INTO quality_days SELECT * FROM earlier;
+"""
 FAILED = """
 INSERT INTO videos (id, course_id, module_id, title, original_filename, status, failure_code,
         failure_detail, duration_s, width, height, container, video_codec, mime_type, is_playable,
@@ -87,6 +97,7 @@ class Taught:
             return await call(admin, "GET", f"/api/v1/analytics/{path}")
 
     async def execute(self, sql: str, *parameters: Any) -> None:
+        """With parameters by place, or one mapping of them by name."""
         await asyncio.to_thread(_execute, self.studio.serve, sql, parameters)
 
 
@@ -106,7 +117,8 @@ def _write_film(path: Path) -> None:
 def _execute(serve: Serve, sql: str, parameters: tuple[Any, ...]) -> None:
     dsn = EmbeddedPostgres(serve.data_dir).dsn
     with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
+        named = len(parameters) == 1 and isinstance(parameters[0], dict)
+        cursor.execute(sql, parameters[0] if named else parameters)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +144,9 @@ async def taught(serving: Serve) -> AsyncIterator[Taught]:
             await taught.read("courses/optics")  # the reports are added up
             await taught.execute(YESTERDAY, days * days)
         await taught.watch("ada", taught.lonely, [[0, 5]], event="stopped")
+        await taught.read("courses/optics/quality")  # the reports are added up
+        for days in (1, 2, 3, 6, 8):
+            await taught.execute(EARLIER, {"days": days})
         yield taught
 
 
@@ -308,11 +323,13 @@ async def test_quality_is_that_of_the_api(taught: Taught) -> None:
         quality = page.get_by_role("region", name="How well it played")
         await expect(quality).to_be_visible()
         figures = await taught.read(f"{path}/quality")
-        score, startup, stalled, errors, sessions = _quality(figures["all"])
+        score, startup, stalled, errors, bitrate, height, sessions = _quality(figures["all"])
         await expect(_tile(page, "Startup score")).to_have_text(score)
         await expect(_tile(page, "Startup")).to_have_text(startup)
         await expect(_tile(page, "Time stalled")).to_have_text(stalled)
         await expect(_tile(page, "Sessions with errors")).to_have_text(errors)
+        await expect(_tile(page, "Bitrate")).to_have_text(bitrate)
+        await expect(_tile(page, "Picture")).to_have_text(height)
         await expect(_tile(page, "Measured sessions")).to_have_text(sessions)
         for group, of, name in (
             ("Device", "desktop", "Computer"),
@@ -325,18 +342,46 @@ async def test_quality_is_that_of_the_api(taught: Taught) -> None:
 
 
 def _quality(figures: Any) -> list[str]:
-    """Score, startup, time stalled, sessions with errors, sessions: as the page writes them."""
+    """Score, startup, time stalled, sessions with errors, bitrate, height, sessions: as written."""
 
-    def short(number: float) -> str:
-        return f"{number:.2f}".rstrip("0").rstrip(".")
+    def short(number: float, digits: int = 2) -> str:
+        return f"{number:.{digits}f}".rstrip("0").rstrip(".")
 
     return [
         f"{figures['startup_score']:.0f}",
         f"{short(figures['startup_ms'] / 1000)} s",
         f"{short(100 * figures['stall_ratio'])}%",
         str(figures["sessions_with_errors"]),
+        f"{short(figures['bitrate'] / 1e6, 1)} Mbit/s",
+        f"{figures['height']:.0f} lines",
         str(figures["sessions"]),
     ]
+
+
+async def test_quality_over_time_is_that_of_the_api(taught: Taught) -> None:
+    page = await taught.studio.open("tess", "/dashboard/courses/optics?period=all")
+    chart = page.get_by_role("slider", name="Quality by day")
+    days = (await taught.read("courses/optics/quality"))["days"]
+    shown = days[-1]
+    score, startup, stalled, _, bitrate, height, _ = _quality(shown)
+    for metric, value in (
+        ("Bitrate", bitrate),
+        ("Picture", height),
+        ("Startup", startup),
+        ("Time stalled", stalled),
+        ("Stalls", str(shown["stalls"])),
+        ("Startup score", score),
+    ):
+        await page.locator(".quality__chart").get_by_text(metric, exact=True).click()
+        await chart.press("End")
+        await expect(chart).to_have_attribute("aria-valuetext", _containing(f": {metric} {value}"))
+
+    for key in ("Home", *["ArrowRight"] * 4):  # eight days ago was one, four nothing
+        await chart.press(key)
+    await expect(chart).to_have_attribute("aria-valuetext", _containing("nothing measured"))
+    await page.emulate_media(color_scheme="dark")
+    await page.evaluate(SETTLED)
+    await take_picture(page, "dashboard-quality-dark", full_page=True)
 
 
 async def test_a_help_desk_finds_a_session_and_its_cause(taught: Taught) -> None:

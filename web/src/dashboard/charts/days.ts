@@ -25,14 +25,18 @@ export function everyDay(
   now: Date,
 ): DayFigures[] {
   const byDay = new Map(known.map((figures) => [figures.day, figures]));
+  return daysUntil(now, since, byDay.keys()).map(
+    (day) => byDay.get(day) ?? { day, viewers: 0, sessions: 0, watched_seconds: 0, bytes: 0 },
+  );
+}
+
+/** All days from `since`, or from the first that is known, until today. */
+export function daysUntil(now: Date, since: string | null, known: Iterable<string>): string[] {
   const least = dayBefore(now.getTime(), FEWEST_DAYS - 1);
-  const first = since ?? [least, ...byDay.keys()].sort()[0] ?? least;
-  const all: DayFigures[] = [];
-  for (let at = Date.parse(first); at <= now.getTime(); at += DAY_MS) {
-    const day = dayBefore(at, 0);
-    all.push(byDay.get(day) ?? { day, viewers: 0, sessions: 0, watched_seconds: 0, bytes: 0 });
-  }
-  return all;
+  const first = since ?? [least, ...known].sort()[0] ?? least;
+  const days: string[] = [];
+  for (let at = Date.parse(first); at <= now.getTime(); at += DAY_MS) days.push(dayBefore(at, 0));
+  return days;
 }
 
 /** The figure that a chart shows; watched time in hours. */

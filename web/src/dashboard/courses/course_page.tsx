@@ -95,6 +95,7 @@ function Figures({ courseId, since, figures }: FiguresProps) {
         <QualitySection
           url={qualityUrl(courseFiguresUrl(courseId, since))}
           name={courseId}
+          since={since}
           isChangedBy={isPlayingIn(courseId)}
           titles={titlesOf(figures.videos)}
         />

@@ -22,10 +22,16 @@ export function Tile({ name, value, isLive, hint }: TileProps) {
   );
 }
 
-export function Tiles({ children }: { children: ComponentChildren }) {
+interface TilesProps {
+  children: ComponentChildren;
+  /** Eight figures in place of six. */
+  isEight?: boolean;
+}
+
+export function Tiles({ children, isEight }: TilesProps) {
   return (
     <div class="tiles-frame">
-      <dl class="tiles">{children}</dl>
+      <dl class={isEight ? "tiles tiles--eight" : "tiles"}>{children}</dl>
     </div>
   );
 }

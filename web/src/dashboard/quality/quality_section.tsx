@@ -17,38 +17,37 @@ import {
   type QualityRow,
 } from "../service/figures.ts";
 import { videoFiguresAddress } from "../service/routes.ts";
-import { score, stalledShare, startupTime } from "./words.ts";
+import { QualityChart } from "./quality_chart.tsx";
+import { bitrate, pictureHeight, score, stalledShare, startupTime } from "./words.ts";
 
 interface QualitySectionProps {
   url: string;
   /** The name of the file that the table is saved as. */
   name: string;
+  /** The first day of the chosen period; null for all time. */
+  since: string | null;
   isChangedBy: (type: string, event: LiveEvent) => boolean;
   /** Titles of the lessons of a course; a single lesson has none. */
   titles?: ReadonlyMap<string, string>;
 }
 
-export function QualitySection({ url, name, isChangedBy, titles }: QualitySectionProps) {
+export function QualitySection({ isChangedBy, ...shown }: QualitySectionProps) {
+  const { url } = shown;
   const quality = useFresh<QualityFigures>(url, { isChangedBy });
   return (
     <section aria-labelledby="quality-title">
       <h2 id="quality-title">{text("dashboard.quality.title")}</h2>
       <p class="quiet quality__words">{text("dashboard.quality.explanation")}</p>
-      <Part fresh={quality}>
-        {(figures) => <Quality figures={figures} url={url} name={name} titles={titles} />}
-      </Part>
+      <Part fresh={quality}>{(figures) => <Quality figures={figures} {...shown} />}</Part>
     </section>
   );
 }
 
-interface QualityProps {
+interface QualityProps extends Omit<QualitySectionProps, "isChangedBy"> {
   figures: QualityFigures;
-  url: string;
-  name: string;
-  titles: ReadonlyMap<string, string> | undefined;
 }
 
-function Quality({ figures, url, name, titles }: QualityProps) {
+function Quality({ figures, url, name, since, titles }: QualityProps) {
   const [group, choose] = useState<QualityGroup>("devices");
   const { all } = figures;
   if (all.withheld)
@@ -67,6 +66,7 @@ function Quality({ figures, url, name, titles }: QualityProps) {
   return (
     <>
       <QualityTiles all={all} />
+      <QualityChart rows={figures.days} since={since} />
       <div class="tools quality__tools">
         <Choice
           label={text("dashboard.quality.by")}
@@ -84,7 +84,7 @@ function Quality({ figures, url, name, titles }: QualityProps) {
 
 function QualityTiles({ all }: { all: QualityRow }) {
   return (
-    <Tiles>
+    <Tiles isEight>
       <Tile
         name={text("dashboard.quality.score")}
         value={score(all.startup_score)}
@@ -96,6 +96,8 @@ function QualityTiles({ all }: { all: QualityRow }) {
         value={stalledShare(all.stall_ratio)}
         hint={text("dashboard.quality.stalledHint", { count: all.sessions_with_stalls ?? 0 })}
       />
+      <Tile name={text("dashboard.quality.metrics.bitrate")} value={bitrate(all.bitrate)} />
+      <Tile name={text("dashboard.quality.metrics.height")} value={pictureHeight(all.height)} />
       <Tile
         name={text("dashboard.quality.errors")}
         value={number(all.sessions_with_errors ?? 0)}
@@ -110,7 +112,7 @@ function QualityTiles({ all }: { all: QualityRow }) {
 interface RowsProps {
   group: QualityGroup;
   rows: readonly QualityRow[];
-  titles: ReadonlyMap<string, string> | undefined;
+  titles?: ReadonlyMap<string, string> | undefined;
 }
 
 function Rows({ group, rows, titles }: RowsProps) {
@@ -128,6 +130,12 @@ function Rows({ group, rows, titles }: RowsProps) {
               </th>
               <th scope="col">{text("dashboard.quality.stalled")}</th>
               <th scope="col">{text("dashboard.quality.errorsShort")}</th>
+              <th scope="col" class="wide-only">
+                {text("dashboard.quality.metrics.bitrate")}
+              </th>
+              <th scope="col" class="wide-only">
+                {text("dashboard.quality.metrics.height")}
+              </th>
               <th scope="col" class="wide-only">
                 {text("dashboard.quality.sessions")}
               </th>
@@ -153,7 +161,7 @@ function Rows({ group, rows, titles }: RowsProps) {
 function Cells({ row }: { row: QualityRow }) {
   if (row.withheld)
     return (
-      <td colSpan={5} class="quiet">
+      <td colSpan={7} class="quiet">
         {text(
           row.withheld === "too-few"
             ? "dashboard.quality.rowWithheld"
@@ -167,6 +175,8 @@ function Cells({ row }: { row: QualityRow }) {
       <td class="wide-only">{startupTime(row.startup_ms)}</td>
       <td>{stalledShare(row.stall_ratio)}</td>
       <td>{number(row.sessions_with_errors ?? 0)}</td>
+      <td class="wide-only">{bitrate(row.bitrate)}</td>
+      <td class="wide-only">{pictureHeight(row.height)}</td>
       <td class="wide-only">{number(row.sessions ?? 0)}</td>
     </>
   );

@@ -76,7 +76,11 @@ export interface QualityRow {
   startup_ms: number | null;
   startup_score: number | null;
   sessions_with_stalls: number | null;
+  stalls: number | null;
   stall_ratio: number | null;
+  /** Bits a second, over the time in which they were known; lines of the picture likewise. */
+  bitrate: number | null;
+  height: number | null;
 }
 
 export const QUALITY_GROUPS = ["devices", "browsers", "networks", "days", "videos"] as const;

@@ -8,7 +8,7 @@ import { dateTime, number, text, timeSum } from "../../texts/texts.ts";
 import { Tile, Tiles } from "../parts/tiles.tsx";
 import { Missing, Unanswered } from "../parts/trouble.tsx";
 import { useFresh } from "../parts/use_fresh.ts";
-import { startupTime } from "../quality/words.ts";
+import { pictureHeight, startupTime } from "../quality/words.ts";
 import { sessionsAddress } from "../service/routes.ts";
 import { type SessionQuality, type SessionTimeline, sessionUrl } from "../service/sessions.ts";
 import { Timeline } from "./timeline.tsx";
@@ -72,14 +72,7 @@ function Measures({ quality }: { quality: SessionQuality }) {
           value={timeSum(quality.played_seconds)}
           hint={text("dashboard.sessions.playedHint")}
         />
-        <Tile
-          name={text("dashboard.sessions.picture")}
-          value={
-            quality.height === null
-              ? "–"
-              : text("dashboard.sessions.lines", { count: Math.round(quality.height) })
-          }
-        />
+        <Tile name={text("dashboard.sessions.picture")} value={pictureHeight(quality.height)} />
         <Tile name={text("dashboard.sessions.dropped")} value={number(quality.dropped_frames)} />
         <Tile name={text("dashboard.sessions.device")} value={deviceOf(quality)} />
       </Tiles>

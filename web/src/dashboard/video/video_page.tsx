@@ -86,6 +86,7 @@ function Figures({ videoId, since, figures }: FiguresProps) {
       <QualitySection
         url={qualityUrl(videoFiguresUrl(videoId, since))}
         name={videoId}
+        since={since}
         isChangedBy={isPlayingOf(videoId)}
       />
     </div>
