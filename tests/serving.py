@@ -197,13 +197,18 @@ async def ready_video(serve: Serve, file: Path) -> Any:
         return await ready_video_of(admin, file)
 
 
-async def ready_video_of(admin: aiohttp.ClientSession, file: Path) -> Any:
+async def furnish(admin: aiohttp.ClientSession) -> None:
+    """A course with a module, where `ada` is a student."""
     for path, body in (
         ("", {"title": "Course"}),
         ("/enrollments/ada", {"role": "student"}),
         ("/modules/m1", {"title": "Module", "position": 1}),
     ):
         await call(admin, "PUT", f"/api/v1/courses/c1{path}", json=body)
+
+
+async def ready_video_of(admin: aiohttp.ClientSession, file: Path) -> Any:
+    await furnish(admin)
     with file.open("rb") as opened:
         form = aiohttp.FormData()
         form.add_field("file", opened, filename="lecture.mp4")
