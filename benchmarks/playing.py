@@ -37,8 +37,8 @@ from benchmarks.servers.processes import (
 from benchmarks.servers.product import ROOT, environ_of, stop
 from db.postgres.migrations import migrate
 from server.commands.tokens import mint_token
-from server.metrics.listener import SAMPLE_INTERVAL_S
 from server.postgres.embedded import EmbeddedPostgres
+from server.web.metrics_listener import SAMPLE_INTERVAL_S
 
 PORT, METRICS_PORT, RELAY_PORT, REDIS_PORT = 8111, 8112, 8113, 8114
 JWT_SECRET = "the tokens of a measurement, thirty-two bytes or more"

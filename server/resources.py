@@ -78,7 +78,6 @@ from server.metrics.components import (
     follow_ledger,
     follow_tail,
 )
-from server.metrics.listener import metrics_listener
 from server.metrics.load import follow_load
 from server.metrics.loop_lag import LoopLag
 from server.recovery import read_revocations, recovery
@@ -126,7 +125,7 @@ def resources(config: Config, dsn: str, board: Board | None = None) -> list[Reso
         partial(_persister, config),
         _media_measures,
         partial(_shared_limits, config, others, board),
-        partial(_metrics, config, lag),
+        partial(_metrics, lag),
     ]
 
 
@@ -422,14 +421,13 @@ async def _shared_limits(
     await exchange.stop()
 
 
-async def _metrics(config: Config, lag: LoopLag, app: web.Application) -> AsyncIterator[None]:
+async def _metrics(lag: LoopLag, app: web.Application) -> AsyncIterator[None]:
     disk = app[keys.DISK]
     installation = InstallationFigures(app[keys.DATABASE], app[keys.STORAGE].root, disk)
     app[keys.INSTALLATION] = installation
     follow_load(app[keys.METRICS], app, lag)
     lag.start()
-    async with metrics_listener(app, config):
-        yield
+    yield
     await installation.stop()
     await lag.stop()
 

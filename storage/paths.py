@@ -15,7 +15,7 @@ from uuid import UUID
 
 from storage.errors import InvalidPath, StorageForeign, StorageGone, wrap_os_errors
 from storage.formats import EXTENSIONS
-from storage.mount.identity import StorageIdentity, read_identity, write_marker
+from storage.identity import StorageIdentity, read_identity, write_marker
 
 _COURSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 # Uploads: of the video, and of another film that is to replace it.

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from storage.disk import Disk
 from storage.errors import InvalidPath, wrap_os_errors
-from storage.mount.file_locks import hold_directory, hold_lock
+from storage.file_locks import hold_directory, hold_lock
 from storage.paths import DIRECTORY_MODE, FILE_MODE, StoragePaths
 from storage.receiving.uploads import UploadFile
 

@@ -14,7 +14,7 @@ from db.upkeep.storage_identity import KnownStorage
 from events.errors import ForeignStorage
 from storage.disk import SHARED_DISK, Disk
 from storage.errors import StorageError, StorageFull, StorageGone, StorageReadOnly
-from storage.mount.identity import (
+from storage.identity import (
     Owner,
     StorageIdentity,
     claim,

@@ -24,8 +24,8 @@ from server.processes import attached_database
 from server.tracing.collector import require_packages
 from server.web.listener import ListenError
 from server.web.ports import is_taken, taken
+from storage.identity import hold_owner_lock
 from storage.mount.features import require_features
-from storage.mount.identity import hold_owner_lock
 from storage.paths import StoragePaths
 
 LOOPBACK = "127.0.0.1"

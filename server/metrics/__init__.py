@@ -1,1 +1,1 @@
-"""Metrics wiring: what is followed, and the listener that serves it."""
+"""Metrics wiring: the parts of a process that its series follow."""

@@ -1,7 +1,7 @@
 """The aiohttp application: its middlewares, routes and resources."""
 
 import asyncio
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from aiohttp import web
@@ -28,9 +28,9 @@ from handlers.pages.policies import Policies
 from server.config.settings import Config
 from server.credentials.edges import media_addresses
 from server.credentials.record_stores import record_store
-from server.metrics.listener import make_metrics
 from server.resources import end_uploads, resources
 from server.web import cors, middlewares
+from server.web.metrics_listener import make_metrics, metrics_listener
 from server.web.proxies import PROXIES, TrustedProxies
 
 WEB = Path(__file__).resolve().parents[2] / "web"
@@ -60,6 +60,7 @@ def build_app(config: Config, dsn: str, board: Board | None = None) -> web.Appli
     require_description(app.router)
     _provide_settings(app, config)
     app.cleanup_ctx.extend(resources(config, dsn, board))
+    app.cleanup_ctx.append(partial(metrics_listener, config=config))
     app.on_shutdown.append(end_uploads)
     return app
 

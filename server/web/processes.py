@@ -14,13 +14,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from server.config.settings import Config
-from server.metrics.listener import SHARED_DIRECTORY
 from server.processes import Children
 from server.stop_signals import StopSignals
 from server.web.app import build_app
 from server.web.garbage import calm_collector
 from server.web.gunicorn_workers import GRACE_S
 from server.web.listener import DRAIN_TIMEOUT_S, ListenError, base_url, bind, listening
+from server.web.metrics_listener import SHARED_DIRECTORY
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = DRAIN_TIMEOUT_S + GRACE_S + 5.0

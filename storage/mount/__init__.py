@@ -1,1 +1,1 @@
-"""The file system that the storage lies on: its features, its identity, its locks."""
+"""The file system that the storage lies on: its features and its free space."""

@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from storage.errors import StorageFull, StorageReadOnly, StorageUnfit, wrap_os_errors
+from storage.file_locks import lock_descriptor
 from storage.mount import probe
-from storage.mount.file_locks import lock_descriptor
 from storage.paths import StoragePaths
 
 logger = logging.getLogger(__name__)

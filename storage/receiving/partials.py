@@ -16,7 +16,7 @@ from aiofiles.threadpool.binary import AsyncFileIO
 
 from storage.disk import Disk
 from storage.errors import PartialBusy, PartialLost, wrap_os_errors
-from storage.mount.file_locks import lock_descriptor, require_linked, try_exclusive_lock
+from storage.file_locks import lock_descriptor, require_linked, try_exclusive_lock
 from storage.paths import FILE_MODE, StoragePaths, partial_id
 from storage.receiving.partial_pieces import STEP_BYTES, copy_piece
 from storage.receiving.uploads import Digest, UploadFile, require_space

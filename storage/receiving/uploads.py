@@ -13,7 +13,7 @@ from uuid import UUID
 
 from storage.disk import Disk
 from storage.errors import StorageFull, wrap_os_errors
-from storage.mount.file_locks import lock_descriptor, require_linked
+from storage.file_locks import lock_descriptor, require_linked
 from storage.mount.space import read_space
 from storage.paths import FILE_MODE, StoragePaths
 from storage.tasks import to_its_end

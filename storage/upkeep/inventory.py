@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 from storage.errors import wrap_os_errors
-from storage.mount.file_locks import lock_beside, try_exclusive_lock
+from storage.file_locks import lock_beside, try_exclusive_lock
 from storage.paths import StoragePaths, ladder_id, partial_id
 
 ALWAYS_S = float("inf")  # later than any change

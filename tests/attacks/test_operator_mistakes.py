@@ -27,7 +27,7 @@ from events.uploads.sweep import sweep_uploads
 from server.commands import demo
 from server.commands.tokens import mint_token
 from storage.errors import StorageError
-from storage.mount.identity import hold_owner_lock
+from storage.identity import hold_owner_lock
 from storage.paths import StoragePaths
 from storage.upkeep.inventory import remove_unfinished
 from storage.upkeep.trash import restore_trash

@@ -13,7 +13,7 @@ from db.upkeep import storage_identity
 from events.errors import ForeignStorage
 from events.upkeep.pairing import adopt, pair, require_pair
 from storage.errors import StorageForeign, StorageGone
-from storage.mount.identity import Owner, hold_owner_lock, replace_owner
+from storage.identity import Owner, hold_owner_lock, replace_owner
 from storage.paths import StoragePaths
 
 

@@ -21,7 +21,7 @@ from events.errors import ForeignStorage
 from events.upkeep.reconcile import Reconcile, mend, reconcile
 from events.upkeep.survey import Usage, survey
 from storage.errors import StorageGone
-from storage.mount.file_locks import hold_lock
+from storage.file_locks import hold_lock
 from storage.paths import StoragePaths
 from tests.waiting import wait_until
 

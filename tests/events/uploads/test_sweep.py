@@ -10,7 +10,7 @@ from db.pool import Database, open_database
 from db.uploads import uploads
 from db.uploads.uploads import NewUpload
 from events.uploads.sweep import sweep_uploads, upload_sweep
-from storage.mount.file_locks import hold_lock
+from storage.file_locks import hold_lock
 from storage.paths import StoragePaths
 from tests.waiting import wait_until
 

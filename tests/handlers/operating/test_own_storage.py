@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from handlers import keys
-from storage.mount.identity import Owner, replace_owner
+from storage.identity import Owner, replace_owner
 from storage.paths import StoragePaths
 from tests.handlers.uploads.tusing import create, created, patch
 

@@ -11,7 +11,7 @@ import pytest
 
 from storage.disk import Disk
 from storage.errors import FileMissing, StorageGone
-from storage.mount.file_locks import hold_lock, try_exclusive_lock
+from storage.file_locks import hold_lock, try_exclusive_lock
 from storage.paths import StoragePaths
 from storage.receiving.uploads import receive
 from storage.upkeep.inventory import StoredVideo, list_stored_videos, remove_unfinished

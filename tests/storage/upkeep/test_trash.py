@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import InvalidPath, StorageForeign, StorageGone
-from storage.mount.identity import Owner, claim
+from storage.identity import Owner, claim
 from storage.paths import StoragePaths
 from storage.upkeep.trash import (
     empty_trash,

@@ -13,8 +13,8 @@ from aiohttp import web
 from events.metrics import Metrics
 from handlers import keys
 from server.config.settings import Config, load_config
-from server.metrics.listener import make_metrics, metrics_listener
 from server.web.listener import ListenError
+from server.web.metrics_listener import make_metrics, metrics_listener
 from tests.running import free_port
 from tests.wire import WireAnswer, connected
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.errors import StorageGone, wrap_os_errors
-from storage.mount.file_locks import hold_lock, try_exclusive_lock
+from storage.file_locks import hold_lock, try_exclusive_lock
 
 
 @dataclass(frozen=True, slots=True)
