@@ -11,7 +11,7 @@ from typing import TypeVar
 from pyee.asyncio import AsyncIOEventEmitter
 
 from events.log.types import Event, kinds_of
-from events.progress.reports import ReportReceived
+from events.reports import ReportReceived
 
 logger = logging.getLogger(__name__)
 

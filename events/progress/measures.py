@@ -15,7 +15,7 @@ import msgspec
 
 from db.insight.changes import Conditions, QualityFigures, ViewingChange
 from db.progress.report_batch import Moment, SessionKey
-from events.progress.reports import ProgressReport
+from events.reports import ProgressReport
 
 MOST_STARTUP_MS = 120_000
 MOST_STALLS = 1000  # those below are of one report

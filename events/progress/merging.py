@@ -36,9 +36,9 @@ from events.log.types import (
 from events.progress.database_clock import ClockDifference
 from events.progress.measures import MeasuredSession, changes_of
 from events.progress.plausibility import NamedAt, account_of, count
-from events.progress.reports import ProgressReport
 from events.progress.viewing import BatchViewing, united, without
 from events.progress.watched import Piece, WatchedSet, claimed_pieces, length
+from events.reports import ProgressReport
 
 EVENT_OF_REPORT: Mapping[str, type[PlaybackEvent]] = {
     "started": PlaybackStarted,

@@ -29,7 +29,7 @@ from events.progress.database_clock import ClockDifference
 from events.progress.lane_health import LaneHealth, LaneState
 from events.progress.merging import Merged, merge, session_key, to_database_clock
 from events.progress.plausibility import NamedAt
-from events.progress.reports import ProgressReport, ReportReceived
+from events.reports import ProgressReport, ReportReceived
 from storage.tasks import end
 
 logger = logging.getLogger(__name__)

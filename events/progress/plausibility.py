@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from db.progress.report_batch import ClaimAccount, SessionKey, Standing
-from events.progress.reports import ProgressReport
 from events.progress.watched import Piece, WatchedSet, claimed_pieces, length
+from events.reports import ProgressReport
 
 SLACK_S = 10.0
 LEAST_RATE = 2.0

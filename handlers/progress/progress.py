@@ -14,7 +14,7 @@ from db.progress import progress
 from db.progress.progress import CourseProgress
 from events.errors import VideoMissing
 from events.progress.persister import submit
-from events.progress.reports import ProgressReport
+from events.reports import ProgressReport
 from handlers import keys
 from handlers.access.auth import SERVICE
 from handlers.access.rules import Right
@@ -45,7 +45,7 @@ from handlers.openapi.descriptions import (
 from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, NO_UUID
 from handlers.people import naming_of, page_of_people, queried_user_id
-from handlers.progress.reports import refusal_of, report_by_grant, report_of
+from handlers.reports import refusal_of, report_by_grant, report_of
 from handlers.request_limits import require_report
 from handlers.user_agents import UserAgent
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from db.pool import Database, open_database
 from events.log import log
 from events.log.types import EnrollmentChanged, Event, PlaybackProgressed
-from events.progress.reports import ProgressReport
+from events.reports import ProgressReport
 from events.upkeep.pairing import pair
 from storage.paths import StoragePaths
 from tests.events.workshop import FakeSandbox, Workshop

@@ -34,7 +34,7 @@ from handlers.connection.shortcuts.known_requests import KNOWN_REQUESTS, fill, h
 from handlers.connection.shortcuts.posts import Post
 from handlers.delivery.head import DateText
 from handlers.messages import ReportView, video_id_of
-from handlers.progress.reports import refusal_of, report_by_grant
+from handlers.reports import refusal_of, report_by_grant
 from handlers.user_agents import UserAgent, UserAgents
 from storage.bounded_cache import BoundedCache
 

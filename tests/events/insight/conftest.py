@@ -12,7 +12,7 @@ from db.pool import Database
 from db.progress import report_batch
 from events.log.emitter import Emitter
 from events.progress.persister import ProgressPersister, submit
-from events.progress.reports import ProgressReport
+from events.reports import ProgressReport
 
 
 class Reporting:

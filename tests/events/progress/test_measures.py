@@ -20,7 +20,7 @@ from events.progress.measures import (
     parse_measures,
     score_points,
 )
-from events.progress.reports import ProgressReport
+from events.reports import ProgressReport
 
 VIDEO, DAY = UUID(int=1), date(2026, 12, 1)
 KEY = SessionKey("ada", VIDEO, "s")

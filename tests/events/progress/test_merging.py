@@ -9,7 +9,7 @@ from db.progress.progress import ProgressState
 from db.progress.report_batch import ClaimAccount, SessionKey, Standing, VideoKey
 from events.progress.database_clock import ClockDifference
 from events.progress.merging import merge, multirange, to_database_clock
-from events.progress.reports import ProgressReport
+from events.reports import ProgressReport
 
 VIDEO = UUID("00000000-0000-4000-8000-000000000001")
 T0 = datetime(2025, 1, 1, tzinfo=UTC)

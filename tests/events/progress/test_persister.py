@@ -21,7 +21,7 @@ from events.log.retention import Retention
 from events.log.types import Event
 from events.progress.persister import LANES, ProgressPersister, submit, utc_now
 from events.progress.plausibility import NamedAt
-from events.progress.reports import ProgressReport
+from events.reports import ProgressReport
 from tests.waiting import wait_until
 
 ReportOf = Callable[..., ProgressReport]

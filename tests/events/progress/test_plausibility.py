@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from events.progress.plausibility import SLACK_S, allow, opened, room
-from events.progress.reports import ProgressReport
+from events.reports import ProgressReport
 from tests.events.progress.players import Habits, HonestPlayer, Server, at, report
 
 # Of all kinds together.

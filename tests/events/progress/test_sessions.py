@@ -10,8 +10,8 @@ from db.pool import Database
 from events.log import log
 from events.log.types import PlaybackStopped
 from events.progress.persister import ProgressPersister
-from events.progress.reports import ProgressReport, ReportReceived
 from events.progress.sessions import silence_watch, stop_silent_sessions
+from events.reports import ProgressReport, ReportReceived
 from tests.waiting import wait_until
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)

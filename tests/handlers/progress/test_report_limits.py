@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from db.errors import DatabaseTimeout
 from events.log.emitter import Emitter
-from events.progress.reports import ReportReceived
+from events.reports import ReportReceived
 from handlers import keys
 from tests.handlers.conftest import Service, StartService
 from tests.handlers.connection.shortcuts.test_report_shortcut import until_handed_over

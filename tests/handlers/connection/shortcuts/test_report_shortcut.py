@@ -17,7 +17,7 @@ from db.errors import DatabaseTimeout, DatabaseUnavailable
 from db.progress.progress import get
 from events.errors import PersisterFull, PersisterStopped, VideoMissing
 from events.log.emitter import Emitter
-from events.progress.reports import ReportReceived
+from events.reports import ReportReceived
 from handlers import keys
 from handlers.connection.protocols import is_busy
 from storage.bounded_cache import BoundedCache

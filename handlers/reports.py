@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from events.errors import VideoMissing
-from events.progress.reports import ProgressReport
+from events.reports import ProgressReport
 from handlers.access.auth import SERVICE
 from handlers.access.grants import PlaybackGrant
 from handlers.errors import InvalidRequest, NotEnrolled, NotFound
