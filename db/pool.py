@@ -6,7 +6,6 @@ sent with BEGIN, is repeated: after it nothing may run twice.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ import psycopg2.errors
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR
 from psycopg2.extras import NamedTupleCursor
 
+from concurrency.waits import PoolWaits
 from db.errors import (
     CommitUnknown,
     DatabaseError,
@@ -156,7 +156,7 @@ class Database:
         self._pool = pool
         self._dsn = dsn
         self._finding: asyncio.Task[str] | None = None
-        self._waiting_since_s: dict[object, float] = {}  # the oldest first
+        self.waits = PoolWaits()  # for a connection
         self.query_count = 0
 
     @property
@@ -168,16 +168,6 @@ class Database:
     def busy_count(self) -> int:
         """Connections in use."""
         return int(self._pool.size - self._pool.freesize)
-
-    @property
-    def waiting_count(self) -> int:
-        """Callers without a connection yet."""
-        return len(self._waiting_since_s)
-
-    def oldest_wait_s(self) -> float:
-        """Seconds that the first of them has waited; 0.0 while nobody waits."""
-        since_s = next(iter(self._waiting_since_s.values()), None)
-        return 0.0 if since_s is None else time.monotonic() - since_s
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Rows of a statement that may safely run twice: a read."""
@@ -218,8 +208,7 @@ class Database:
 
         Raises: DatabaseTimeout, DatabaseUnavailable.
         """
-        wait = object()
-        self._waiting_since_s[wait] = time.monotonic()
+        wait = self.waits.begin()
         try:
             async with wrap_errors(), asyncio.timeout(ACQUIRE_TIMEOUT_S):
                 return await self._pool.acquire()
@@ -227,7 +216,7 @@ class Database:
             await self._turn_to_writable()
             raise
         finally:
-            del self._waiting_since_s[wait]
+            self.waits.end(wait)
 
     async def release(self, connection: aiopg.Connection) -> None:
         # A cancelled statement leaves its connection in mid-protocol.

@@ -8,6 +8,7 @@ from functools import partial
 
 from aiohttp import web
 
+from concurrency.tasks import Periodic, end
 from db.pool import open_database
 from db.postgres.migrations import MIGRATIONS
 from events.deletion import Deletion
@@ -86,7 +87,6 @@ from server.tracing.collector import open_traces
 from storage.disk import SHARED_DISK, open_disk, open_threads
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
-from storage.tasks import Periodic, end
 
 UPLOAD_THREADS = 4  # not the default executor: it has few threads, and resolves host names
 FILE_THREADS = 4

@@ -16,9 +16,9 @@ from typing import Literal, ParamSpec, TypeVar
 import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
+from concurrency.tasks import to_its_end
+from concurrency.threads import Threads
 from storage.errors import wrap_os_errors
-from storage.tasks import to_its_end
-from storage.threads import Threads
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

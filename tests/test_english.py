@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("server", "handlers", "events", "storage", "db", "benchmarks", "docs", "tests")
+FLOORS = ("server", "handlers", "events", "storage", "db", "concurrency")
+SOURCES = (*FLOORS, "benchmarks", "docs", "tests")
 QUESTION = re.compile(r"(What|Who|Whose|How|Whether|Which|Where)(ever)?\b")
 
 

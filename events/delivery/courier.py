@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from concurrency.tasks import end
 from db.delivery import deliveries
 from db.delivery.webhooks import Webhook
 from db.errors import DatabaseError
@@ -20,7 +21,6 @@ from events.delivery.attempts import PAUSES_S, Attempt, pause_after
 from events.delivery.carriers import Carrier
 from events.delivery.ordering import choose
 from events.delivery.outgoing import open_session
-from storage.tasks import end
 
 logger = logging.getLogger(__name__)
 

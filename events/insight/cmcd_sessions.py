@@ -12,6 +12,7 @@ from functools import partial
 
 import msgspec
 
+from concurrency.tasks import Periodic
 from db.insight import changes, cmcd
 from db.insight.changes import ViewingChange
 from db.insight.cmcd import CmcdKey, StoredSession
@@ -25,7 +26,6 @@ from events.progress.measures import (
     gained,
     parse_measures,
 )
-from storage.tasks import Periodic
 
 INTERVAL_S = 15.0
 MOST_SESSIONS = 10_000

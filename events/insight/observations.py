@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid4
 
+from concurrency.tasks import Periodic
 from db.insight import moments
 from db.pool import Database
 from db.progress.report_batch import Moment
 from events.errors import OUTAGES
-from storage.tasks import Periodic
 
 WINDOW_S = 5
 WINDOWS = 24

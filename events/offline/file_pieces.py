@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+from concurrency.tasks import end
 from db.media import file_pieces
 from db.pool import Database
 from events.errors import DamagedFile, PiecesNotReady
@@ -15,7 +16,6 @@ from storage.disk import SHARED_DISK, Disk
 from storage.errors import FileMissing
 from storage.hashes import PieceHashes, hash_pieces
 from storage.paths import StoragePaths, asset_hash
-from storage.tasks import end
 
 PATIENCE_S = 5.0
 MOST_WAITING = 256  # files; whoever asks for more is told to come again

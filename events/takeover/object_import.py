@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 from uuid import UUID
 
+from concurrency.tasks import to_its_end
 from db import space
 from db.errors import DatabaseError, QuotaReached
 from db.pool import Database, Transaction
@@ -44,7 +45,6 @@ from storage.s3.objects import Client, S3Object
 from storage.s3.parts import ObjectPart, arrivals, missing_parts
 from storage.s3.verification import verify_object
 from storage.sandbox.children import Sandbox
-from storage.tasks import to_its_end
 from storage.videos import publish_partial, remove_video
 
 _T = TypeVar("_T")

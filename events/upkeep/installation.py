@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from concurrency.tasks import end
 from db import space
 from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
 from db.insight import storage_shares
@@ -25,7 +26,6 @@ from events.media.steps import BOUNDS_S
 from events.media.traces import UNEXPECTED
 from storage.disk import Disk
 from storage.mount.space import read_space
-from storage.tasks import end
 
 logger = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ between is repeated, and leaves no file without a row.
 import logging
 from uuid import UUID
 
+from concurrency.tasks import Periodic
 from db.media import ladders, rungs
 from db.pool import Database
 from events.errors import OUTAGES
@@ -15,7 +16,6 @@ from events.upkeep.pairing import require_pair
 from storage.disk import SHARED_DISK
 from storage.ladder.pieces import list_ladders, remove_ladder
 from storage.paths import StoragePaths
-from storage.tasks import Periodic
 from storage.videos import remove_asset
 
 logger = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
+from concurrency.tasks import Periodic
 from db import clock, jobs
 from db.advisory_locks import AdvisoryLock
 from db.media import ladders
@@ -31,7 +32,6 @@ from events.upkeep.survey import Finding, Survey, survey
 from storage.disk import SHARED_DISK
 from storage.errors import StorageError
 from storage.paths import StoragePaths
-from storage.tasks import Periodic
 from storage.upkeep.inventory import remove_unfinished
 from storage.upkeep.trash import move_to_trash, new_batch_name
 from storage.videos import remove_asset

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 from uuid import UUID
 
+from concurrency.tasks import Periodic
 from db.pool import Database
 from db.upkeep import file_rows, replaced_files
 from events.errors import OUTAGES
@@ -15,7 +16,6 @@ from events.media.pipeline import MAKE_ALTERNATE
 from events.upkeep.pairing import require_pair
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
-from storage.tasks import Periodic
 from storage.videos import remove_asset
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
+from concurrency.tasks import Periodic
 from db.pool import Database, Transaction
 from db.upkeep import trash, trash_clock
 from db.upkeep.trash import TrashedVideo
@@ -15,7 +16,6 @@ from events.errors import OUTAGES
 from events.upkeep.pairing import require_pair
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
-from storage.tasks import Periodic
 from storage.upkeep.trash import empty_trash
 from storage.videos import remove_video
 

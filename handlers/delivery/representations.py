@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from concurrency.bounded_cache import BoundedCache, CacheFigures
+from concurrency.shared_reads import SharedReads
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.open_files import Representation
-from storage.bounded_cache import BoundedCache, CacheFigures
 from storage.disk import Disk
 from storage.errors import FileMissing, wrap_os_errors
 from storage.hashes import sha256_file
 from storage.paths import StoragePaths, asset_hash, is_servable
-from storage.shared_reads import SharedReads
 
 REMEMBERED_FILES = 20_000
 LARGEST_HASHED_BYTES = 16 << 20  # far more than a picture takes, far less than would take long

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from concurrency.tasks import Periodic
 from events.insight.observations import Observations, Window
 from handlers.transfers.figures import Doing
 from handlers.transfers.transfers import STREAMS, Outcome, Tally, Transfer, Transfers
-from storage.tasks import Periodic
 
 INTERVAL_S = 1.0
 LEAST_LAG_S = 0.2  # less is nothing that a viewer notices

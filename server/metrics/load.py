@@ -5,15 +5,15 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import web
 
+from concurrency.bounded_cache import CacheFigures
+from concurrency.threads import Threads
 from db.pool import Database
 from events.distributions import SHORT_BOUNDS_S
 from events.metrics import Metrics
 from handlers import keys
 from server.metrics.loop_lag import LoopLag
-from storage.bounded_cache import CacheFigures
 from storage.disk import Disk
 from storage.sandbox.pool import ChildPool
-from storage.threads import Threads
 
 
 class Load(NamedTuple):
@@ -51,7 +51,7 @@ def _pools(app: web.Application) -> dict[str, ReadLoad]:
         "file_threads": app[keys.FILE_DISK],
     }
     return {
-        "database": lambda: _load_of_database(database),
+        "database": lambda: _load_of(database),
         "media_children": lambda: _load_of(sandbox.pool),
         "text_children": lambda: _load_of(texts.pool),
         **{name: _reader(disk) for name, disk in threads.items()},
@@ -64,14 +64,8 @@ def _reader(disk: Disk) -> ReadLoad:
     return lambda: _load_of(threads)
 
 
-def _load_of(pool: ChildPool | Threads) -> Load:
+def _load_of(pool: ChildPool | Database | Threads) -> Load:
     return Load(pool.size, pool.busy_count, len(pool.waits), pool.waits.oldest_s())
-
-
-def _load_of_database(database: Database) -> Load:
-    return Load(
-        database.size, database.busy_count, database.waiting_count, database.oldest_wait_s()
-    )
 
 
 def _follow_pools(metrics: Metrics, pools: dict[str, ReadLoad]) -> None:

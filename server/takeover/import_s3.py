@@ -11,6 +11,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
+from concurrency.tasks import end
 from db.pool import Database, open_database
 from db.takeover import imports
 from events.errors import NotTaken
@@ -32,7 +33,6 @@ from storage.s3.locations import Location
 from storage.s3.object_fetch import FetchControl
 from storage.s3.objects import Client, look_up, open_client
 from storage.sandbox.children import Sandbox
-from storage.tasks import end
 
 CONNECTIONS = 4
 PROBES_AT_ONCE = 2

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from concurrency.tasks import to_its_end
 from storage.disk import Disk
 from storage.errors import StorageFull, wrap_os_errors
 from storage.file_locks import lock_descriptor, require_linked
 from storage.mount.space import read_space
 from storage.paths import FILE_MODE, StoragePaths
-from storage.tasks import to_its_end
 
 BATCH_BYTES = 1024 * 1024
 # statvfs costs a thread hop: one per 16 MiB spares most writes.

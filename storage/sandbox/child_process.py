@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from concurrency.tasks import to_its_end
 from storage.disk import SHARED_DISK
 from storage.errors import MediaCrashed, MediaInterrupted
 from storage.media.facts import PROGRESS_MARK, encode
 from storage.sandbox.child import Order
 from storage.sandbox.outcome import TimedOut, classify_end
-from storage.tasks import to_its_end
 
 OnProgress = Callable[[float], None]
 """Called on the loop with the finished share, 0 to 1; cheap, and never raises."""

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from concurrency.waits import PoolWaits
 from storage.errors import SandboxBusy, StorageError
 from storage.sandbox.answers import decode_result
 from storage.sandbox.child_process import Call, Child, run_child
 from storage.sandbox.outcome import final_error
-from storage.waits import PoolWaits
 
 _T = TypeVar("_T")
 

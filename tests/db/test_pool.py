@@ -416,21 +416,21 @@ async def test_exhausted_pool_is_a_timeout(
     assert await database.fetch_all("SELECT 1") == [(1,)]
 
 
-async def test_pool_tells_who_is_at_work_and_who_waits(database: Database) -> None:
-    assert (database.size, database.busy_count, database.waiting_count) == (SIZE, 0, 0)
-    assert database.oldest_wait_s() == 0.0
+async def test_pool_counts_busy_connections_and_waiting_callers(database: Database) -> None:
+    assert (database.size, database.busy_count, len(database.waits)) == (SIZE, 0, 0)
+    assert database.waits.oldest_s() == 0.0
     async with AsyncExitStack() as stack:
         for _ in range(SIZE):
             transaction = await stack.enter_async_context(database.transaction())
             await transaction.execute("SELECT 1")
         waiting = [asyncio.create_task(database.fetch_all("SELECT 1")) for _ in range(2)]
-        await wait_until(lambda: database.waiting_count == 2)
-        first_s = database.oldest_wait_s()
-        await wait_until(lambda: database.oldest_wait_s() > first_s > 0.0)
+        await wait_until(lambda: len(database.waits) == 2)
+        first_s = database.waits.oldest_s()
+        await wait_until(lambda: database.waits.oldest_s() > first_s > 0.0)
         assert database.busy_count == SIZE
 
     await asyncio.gather(*waiting)
-    assert (database.busy_count, database.waiting_count) == (0, 0)
+    assert (database.busy_count, len(database.waits)) == (0, 0)
 
 
 async def test_database_that_never_was_is_unavailable_quickly(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tests.running import ROOT
 
-PARTS = ("db", "events", "handlers", "migrations", "server", "storage", "web/dist")
+PACKAGES = ("concurrency", "db", "events", "handlers", "server", "storage")
+PARTS = (*PACKAGES, "migrations", "web/dist")
 NAME = "9000_next_version"
 MIGRATION = """-- A column that the next version has, and this one does not know.
 -- depends: {last}

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from concurrency.tasks import end
 from events.errors import FiguresNotReady
 from events.insight import remembered
 from events.insight.remembered import Remembered
-from storage.tasks import end
 
 
 class Reads:

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
+from concurrency.threads import Threads
 from storage.disk import open_disk, open_threads
-from storage.threads import Threads
 from tests.waiting import wait_until
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from storage.bounded_cache import BoundedCache, CacheFigures
+from concurrency.bounded_cache import BoundedCache, CacheFigures
 
 Cache = BoundedCache[str, int]
 

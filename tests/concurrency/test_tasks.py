@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from storage.tasks import end
+from concurrency.tasks import end
 
 
 async def deaf(times: int) -> None:

@@ -1,7 +1,4 @@
-"""Asyncio tasks: reliable cancellation, awaiting to completion, periodic steps.
-
-Shared by every floor, which is why it is at the bottom; it knows nothing of storage.
-"""
+"""Asyncio tasks: reliable cancellation, awaiting to completion, periodic steps."""
 
 import asyncio
 import logging

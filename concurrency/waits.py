@@ -1,7 +1,4 @@
-"""Waits for something of which there is too little: how many there are, and since when.
-
-Every floor above may use it; it knows nothing of storage.
-"""
+"""Waits for something of which there is too little: how many there are, and since when."""
 
 import time
 

@@ -1,6 +1,6 @@
 """Readings that everyone shares who asks for the same key while one is under way.
 
-Shared by every floor, like `tasks`. Whoever asks first reads, in its own task and under its own
+Whoever asks first reads, in its own task and under its own
 time-outs; if it is cancelled, the next of those who wait reads in its place.
 """
 
@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
-from storage.tasks import end
+from concurrency.tasks import end
 
 MOST_AHEAD = 32  # begun for nobody yet; what is beyond them is read when it is asked for
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from storage import shared_reads
-from storage.shared_reads import SharedReads
+from concurrency import shared_reads
+from concurrency.shared_reads import SharedReads
 
 
 class Source:

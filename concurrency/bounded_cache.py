@@ -1,4 +1,4 @@
-"""Mapping with a bounded number of entries; every floor may import it.
+"""Mapping with a bounded number of entries.
 
 When full it evicts the entry that was put or renewed the longest ago. For one event loop: no locks.
 """

@@ -1,10 +1,10 @@
-"""A pool of threads that tells how many calls wait for one of them, and since when."""
+"""A pool of threads that counts the calls waiting for one of them, and knows since when."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from storage.waits import PoolWaits
+from concurrency.waits import PoolWaits
 
 _T = TypeVar("_T")
 
