@@ -19,8 +19,8 @@ from db.errors import DatabaseError
 from db.pool import Database, Row, Transaction
 from events.delivery.attempts import PAUSES_S, Attempt, pause_after
 from events.delivery.carriers import Carrier
-from events.delivery.ordering import choose
 from events.delivery.outgoing import open_session
+from events.delivery.schedule import choose
 
 logger = logging.getLogger(__name__)
 

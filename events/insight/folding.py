@@ -18,7 +18,7 @@ from db.insight.rollups import Curve, Day
 from db.pool import Database, Transaction
 from events.errors import OUTAGES, FiguresNotReady
 from events.insight.addition import Sums
-from events.insight.recounting import Comparison, compare
+from events.insight.comparison import Comparison, compare
 
 COMMITS_AT_ONCE = 100
 INTERVAL_S = 15.0

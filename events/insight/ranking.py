@@ -12,12 +12,12 @@ from typing import Literal
 from db.insight import students
 from db.insight.students import StudentStanding
 from db.pool import Database
-from events.insight.remembered import Remembered
+from events.insight.query_cache import QueryCache
 
 Figure = Literal["enrolled", "user_id", "videos_completed", "watched_seconds", "last_seen_at"]
 Place = tuple[float | str, str]
 """The figure of a student, and who it is: what a cursor holds."""
-Standings = Remembered[str, Sequence[StudentStanding]]
+Standings = QueryCache[str, Sequence[StudentStanding]]
 """By course."""
 
 
@@ -39,7 +39,7 @@ def standings(database: Database) -> Standings:
     async def read(course_id: str) -> Sequence[StudentStanding]:
         return await students.list_standings(database, course_id)
 
-    return Remembered(read, capacity=KEPT_COURSES, least_s=KEPT_S)
+    return QueryCache(read, capacity=KEPT_COURSES, least_s=KEPT_S)
 
 
 def ranked(

@@ -10,7 +10,7 @@ from db import space
 from db.insight import storage_shares
 from db.insight.storage_shares import StorageShare
 from db.pool import Database
-from events.insight.remembered import Remembered
+from events.insight.query_cache import QueryCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Shares:
     courses: Sequence[StorageShare]
 
 
-StoredBytes = Remembered[int, Shares]
+StoredBytes = QueryCache[int, Shares]
 """By the number of courses."""
 
 
@@ -32,4 +32,4 @@ def stored_bytes(database: Database) -> StoredBytes:
             await storage_shares.list_shares(database, most_courses),
         )
 
-    return Remembered(read)
+    return QueryCache(read)

@@ -12,7 +12,7 @@ from db.pool import Database, Transaction
 from events.errors import NoLongerWanted
 from events.ladder import queue
 from events.ladder.rung_rows import plan_of
-from events.ladder.wanted import still_wanted
+from events.ladder.staleness import lock_current
 from events.log.video_events import append_updated
 from storage.disk import SHARED_DISK
 from storage.errors import FINAL, MediaInterrupted, SandboxBusy, StorageFull
@@ -79,7 +79,7 @@ class Failures:
             failure.code,
         )
         try:
-            async with still_wanted(self._database, ladder) as transaction:
+            async with lock_current(self._database, ladder) as transaction:
                 if piece is not None and names:
                     await _fail_rungs(transaction, ladder, piece, names, failure)
                 else:

@@ -22,7 +22,7 @@ from events.ladder.options import LadderSettings
 from events.ladder.pieces import PieceFacts, PieceMaker, PieceSource, list_pieces
 from events.ladder.publication import LadderPublication
 from events.ladder.rung_rows import plan_of, planned_rows, without_made
-from events.ladder.wanted import is_wanted, still_wanted
+from events.ladder.staleness import is_current, lock_current
 from events.log.video_events import append_updated
 from events.media.cancellation import run_while_wanted
 from events.media.fidelity import MADE_HERE
@@ -75,7 +75,7 @@ class Ladders:
                 max_pixels=MADE_HERE.max_pixels,
                 av1=options.has_av1,
             )
-            plan = await run_while_wanted(work, lambda: is_wanted(self._database, ladder))
+            plan = await run_while_wanted(work, lambda: is_current(self._database, ladder))
             await self._record_plan(ladder, plan)
 
     async def make_piece(self, video_id: UUID, lane: int, *, is_last_attempt: bool) -> None:
@@ -87,7 +87,7 @@ class Ladders:
         async with self._failures.recorded(ladder, piece, is_last_attempt=is_last_attempt):
             work = self._pieces.make(source, piece)
             size_bytes, facts = await run_while_wanted(
-                work, lambda: is_wanted(self._database, ladder)
+                work, lambda: is_current(self._database, ladder)
             )
             await self._record_piece(ladder, piece, size_bytes, facts)
 
@@ -157,7 +157,7 @@ class Ladders:
     async def _record_plan(self, ladder: LadderRow, planned: LadderPlan) -> None:
         """Raises: NoLongerWanted."""
         video_id = ladder.video_id
-        async with still_wanted(self._database, ladder) as transaction:
+        async with lock_current(self._database, ladder) as transaction:
             made = await rungs.list_made(transaction, video_id)
             plan = without_made(planned, made)
             pieces = list_pieces(plan)
@@ -175,6 +175,6 @@ class Ladders:
     ) -> None:
         """Raises: NoLongerWanted."""
         video_id, text = ladder.video_id, msgspec.json.encode(facts).decode()
-        async with still_wanted(self._database, ladder) as transaction:
+        async with lock_current(self._database, ladder) as transaction:
             await ladders.set_piece_ready(transaction, video_id, piece, size_bytes, text)
             await queue.enqueue_next(transaction, video_id, piece.lane)

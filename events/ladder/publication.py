@@ -23,7 +23,7 @@ from events.ladder.assembly import AssembledRung, assemble_rungs
 from events.ladder.options import LadderSettings
 from events.ladder.playlists import ListedRung, NamedFile, write_playlists
 from events.ladder.rung_rows import details_of, grid_of, made_rung, plan_of
-from events.ladder.wanted import still_wanted
+from events.ladder.staleness import lock_current
 from events.ladder.work_room import work_room
 from events.log.video_events import append_updated
 from events.media.scratch import scratch_directory
@@ -110,7 +110,7 @@ class LadderPublication:
         await SHARED_DISK.run_to_its_end(flush_files, [file.path for file in files])
         named = [(file.path, file.row.file_name) for file in files]
         try:
-            async with still_wanted(self._database, ladder) as transaction:
+            async with lock_current(self._database, ladder) as transaction:
                 yield transaction
                 await SHARED_DISK.run_to_its_end(
                     adopt_flushed, self._storage, named, video.course_id, video.id

@@ -33,8 +33,8 @@ from events.log.types import (
 )
 from events.log.video_events import append_processing
 from events.media import pictures
+from events.media.completion_recount import recount_completions
 from events.media.pictures import Pictures, PictureSettings
-from events.media.recounting import recount_completions
 from events.media.replacement_work import (
     INTERNAL,
     PICTURED_RATIO,

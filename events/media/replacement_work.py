@@ -18,8 +18,8 @@ from events.log import log
 from events.log.snapshots import video_event
 from events.log.types import VideoReady, VideoUpdated
 from events.log.video_events import append_processing, append_updated
+from events.media.completion_recount import recount_completions
 from events.media.pictures import Pictures
-from events.media.recounting import recount_completions
 from events.media.scratch import scratch_directory
 from events.media.served_files import ServedFile, ServedFiles
 from storage.disk import SHARED_DISK

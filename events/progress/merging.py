@@ -37,7 +37,7 @@ from events.progress.database_clock import ClockDifference
 from events.progress.measures import MeasuredSession, changes_of
 from events.progress.plausibility import NamedAt, account_of, count
 from events.progress.viewing import BatchViewing, united, without
-from events.progress.watched import Piece, WatchedSet, claimed_pieces, length
+from events.progress.watched_set import Piece, WatchedSet, claimed_pieces, length
 from events.reports import ProgressReport
 
 EVENT_OF_REPORT: Mapping[str, type[PlaybackEvent]] = {

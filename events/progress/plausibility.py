@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from db.progress.report_batch import ClaimAccount, SessionKey, Standing
-from events.progress.watched import Piece, WatchedSet, claimed_pieces, length
+from events.progress.watched_set import Piece, WatchedSet, claimed_pieces, length
 from events.reports import ProgressReport
 
 SLACK_S = 10.0

@@ -11,7 +11,7 @@ from datetime import date
 from db.insight.changes import ViewingChange
 from db.progress.progress import ProgressState
 from db.progress.report_batch import Standing, VideoKey
-from events.progress.watched import Piece, length
+from events.progress.watched_set import Piece, length
 
 Intervals = Sequence[tuple[float, float]]
 

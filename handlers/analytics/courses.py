@@ -5,7 +5,6 @@ from aiohttp import web
 from events.insight import figures
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.allowed import allowed_course, allowed_course_named
 from handlers.analytics.messages import (
     CourseAnalytics,
     PopularListing,
@@ -15,6 +14,7 @@ from handlers.analytics.messages import (
 )
 from handlers.analytics.periods import period_of, recent_days_of
 from handlers.analytics.tables import answer_csv, single_page, wants_csv
+from handlers.authorisation import allowed_course, allowed_course_named
 from handlers.errors import NotAllowed
 from handlers.messages import answer_json, queried_identifier
 from handlers.openapi.descriptions import (

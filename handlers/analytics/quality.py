@@ -9,7 +9,6 @@ from events.insight.folding import settle
 from events.insight.quality import read_quality
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.allowed import allowed_course, allowed_video
 from handlers.analytics.periods import period_of
 from handlers.analytics.quality_messages import (
     QualityAnalytics,
@@ -18,6 +17,7 @@ from handlers.analytics.quality_messages import (
     quality_views,
 )
 from handlers.analytics.tables import answer_csv, single_page, wants_csv
+from handlers.authorisation import allowed_course, allowed_video
 from handlers.messages import answer_json
 from handlers.openapi.descriptions import ALLOWED, CSV, JSON, TEXT, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint

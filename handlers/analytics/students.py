@@ -13,9 +13,9 @@ from events.insight.ranking import Figure, Place, StudentOrder, ranked
 from events.privacy.naming import Naming
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.allowed import allowed_course
 from handlers.analytics.messages import StudentView
 from handlers.analytics.tables import answer_csv, wants_csv
+from handlers.authorisation import allowed_course
 from handlers.errors import InvalidRequest
 from handlers.messages import Listing, answer_json
 from handlers.openapi.descriptions import ALLOWED, CSV, JSON, PAGED, TEXT, Answer, Operation, Tag

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from handlers.delivery.conditional import field_value
 from handlers.delivery.negotiation import choose
 from handlers.openapi.descriptions import CSV, JSON
-from handlers.streamed import send_pieces
+from handlers.streamed_bodies import send_pieces
 
 # Excel and LibreOffice, and the wide forms that input methods of East Asia write.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

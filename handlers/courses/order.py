@@ -6,10 +6,10 @@ from uuid import UUID
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from events.ordering import order_modules, order_videos
+from events.courses.order import order_modules, order_videos
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.allowed import allowed_course, allowed_module
+from handlers.authorisation import allowed_course, allowed_module
 from handlers.errors import OrderRefused
 from handlers.messages import Identifier, Request, answer_json, read_json
 from handlers.openapi.descriptions import ALLOWED, BODY, JSON, Answer, Body, Operation, Tag

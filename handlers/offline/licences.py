@@ -23,7 +23,7 @@ from handlers import keys
 from handlers.access.edge_addresses import MediaPlace
 from handlers.access.grants import PlaybackGrant
 from handlers.access.rules import Right
-from handlers.allowed import allowed_video, require_ready
+from handlers.authorisation import allowed_video, require_ready
 from handlers.delivery.errors import FileUnavailable
 from handlers.errors import (
     InvalidRequest,

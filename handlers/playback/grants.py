@@ -14,7 +14,7 @@ from handlers import keys
 from handlers.access.auth import Viewer
 from handlers.access.edge_addresses import MediaPlace
 from handlers.access.grants import EventsGrant, PlaybackGrant
-from handlers.allowed import playable_video, require_ready
+from handlers.authorisation import playable_video, require_ready
 from handlers.errors import NotEnrolled, RateLimited
 from handlers.messages import (
     EventsGrantPost,

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from db.media.assets import RepresentationRow, ThumbnailRow
 from db.videos.video import Video
 from handlers.access.rules import Right
-from handlers.allowed import allowed_video, granted, require_ready
+from handlers.authorisation import allowed_video, granted, require_ready
 from handlers.connection.shortcuts.range_shortcut import CachedDecision
 from handlers.delivery import ranges
 from handlers.delivery.conditional import field_value

@@ -20,7 +20,7 @@ from events.log.snapshots import VideoSnapshot
 from events.log.video_events import append_updated
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.allowed import allowed_video, granted, video_for_edge
+from handlers.authorisation import allowed_video, granted, video_for_edge
 from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate, http_date
 from handlers.errors import (
     EmptyUpload,

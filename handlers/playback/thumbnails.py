@@ -15,7 +15,7 @@ from db.videos.video import Video
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
-from handlers.allowed import allowed_video, require_ready
+from handlers.authorisation import allowed_video, require_ready
 from handlers.errors import (
     EmptyUpload,
     FileTooComplex,

@@ -16,7 +16,7 @@ from handlers.messages import identifier
 from handlers.openapi.descriptions import GONE, TEXT, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 from handlers.people import naming_of
-from handlers.streamed import send_pieces
+from handlers.streamed_bodies import send_pieces
 
 JSON_LINES = "application/jsonl"
 WRITTEN_AT_ONCE = 64 * 1024

@@ -18,7 +18,7 @@ from events.reports import ProgressReport
 from handlers import keys
 from handlers.access.auth import SERVICE
 from handlers.access.rules import Right
-from handlers.allowed import allowed_course, allowed_video, granted
+from handlers.authorisation import allowed_course, allowed_video, granted
 from handlers.errors import InvalidRequest, NotAllowed, RateLimited, TooLarge
 from handlers.messages import (
     Listing,

@@ -19,7 +19,7 @@ from events.uploads.whole_upload import WholeUpload, too_large
 from handlers import keys
 from handlers.access.rate_limits import is_free
 from handlers.access.rules import Right, refuse_missing
-from handlers.allowed import allowed_module
+from handlers.authorisation import allowed_module
 from handlers.errors import (
     EmptyUpload,
     FileTooComplex,

@@ -20,7 +20,7 @@ from events.uploads.uploads import Arrival
 from handlers import keys
 from handlers.access.rate_limits import is_free
 from handlers.access.rules import Right
-from handlers.allowed import (
+from handlers.authorisation import (
     allowed_module_named,
     allowed_upload,
     own_upload,

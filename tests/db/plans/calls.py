@@ -158,7 +158,7 @@ VIEWERS = 6_500
 ALL_VIEWERS = "all viewers of one video, when its film changes or `check --deep` recounts it"
 BY_COMMAND = "by the operator, while lectures are taken over"
 SHOWN = (
-    "0.2 s of 100,000 videos, kept for 4 s (remembered.py), and every five minutes for the metrics"
+    "0.2 s of 100,000 videos, kept for 4 s (query_cache.py), and every five minutes for the metrics"
 )
 SUM = "0.2 s of 100,000 videos, when an upload begins"
 MOST_EVENTS = 10_001  # events.stream: more than these are a reset

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from events.ladder import publication
-from events.ladder.wanted import still_wanted
+from events.ladder.staleness import lock_current
 from events.log.video_events import append_updated
 from events.upkeep.ladder_sweep import sweep
 from events.upkeep.survey import survey
@@ -48,10 +48,10 @@ async def test_files_swept_right_before_their_publication_are_placed_again(
         due = await studio.files(video_id)
         await sweep(studio.database, studio.storage, HOUR_S)
         assert await studio.files(video_id) < due
-        async with still_wanted(*arguments) as transaction:
+        async with lock_current(*arguments) as transaction:
             yield transaction
 
-    monkeypatch.setattr(publication, "still_wanted", swept_before)
+    monkeypatch.setattr(publication, "lock_current", swept_before)
     await studio.run_jobs()
 
     await _require_whole(studio, video_id)

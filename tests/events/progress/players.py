@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from db.progress.progress import parse_pieces
 from db.progress.report_batch import ClaimAccount, LateChange, SessionChange, SessionKey, Standing
 from events.progress.merging import merge, session_key
-from events.progress.watched import WatchedSet, claimed_pieces, length
+from events.progress.watched_set import WatchedSet, claimed_pieces, length
 from events.reports import ProgressReport
 
 T0 = datetime(2026, 11, 30, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Bodies sent piece by piece as they are made, so that their size costs no memory.
+"""Response bodies sent piece by piece as they are made, so that their size costs no memory.
 
 A client that takes no byte for `WRITE_TIMEOUT_S` is given up, and with it what makes the pieces.
 """

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.positions import LARGEST, STEP, changed_positions
+from events.courses.positions import LARGEST, STEP, changed_positions
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from handlers import streamed
+from handlers import streamed_bodies
 from handlers.analytics.tables import answer_csv
-from handlers.streamed import send_pieces
+from handlers.streamed_bodies import send_pieces
 from tests.wire import connected
 
 ROWS, AT_ONCE = 100_000, 500
@@ -69,7 +69,7 @@ async def test_a_hundred_thousand_rows_cost_no_memory(serving: Serving) -> None:
 async def test_who_does_not_read_is_given_up_with_what_makes_the_pieces(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streamed, "WRITE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(streamed_bodies, "WRITE_TIMEOUT_S", 0.2)
     is_closed = asyncio.Event()
 
     async def endless() -> AsyncGenerator[bytes, None]:

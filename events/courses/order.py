@@ -1,4 +1,4 @@
-"""Puts the modules of a course, or the videos of a module, into an order.
+"""Order of the modules of a course and of the videos of a module, as a teacher sets it.
 
 Each is one transaction with its events in the log: all of them move, or none.
 """
@@ -10,11 +10,11 @@ from uuid import UUID
 from db import positions
 from db.pool import Database
 from db.videos import videos
+from events.courses.positions import changed_positions
 from events.errors import OrderMismatch
 from events.log import log
 from events.log.snapshots import video_event
 from events.log.types import VideoUpdated
-from events.positions import changed_positions
 
 Key = TypeVar("Key")
 

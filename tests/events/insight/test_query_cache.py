@@ -1,4 +1,4 @@
-"""Remembered readings: shared, kept the longer the more they cost, never waited for long."""
+"""QueryCache readings: shared, kept the longer the more they cost, never waited for long."""
 
 import asyncio
 
@@ -6,8 +6,8 @@ import pytest
 
 from concurrency.tasks import end
 from events.errors import FiguresNotReady
-from events.insight import remembered
-from events.insight.remembered import Remembered
+from events.insight import query_cache
+from events.insight.query_cache import QueryCache
 
 
 class Reads:
@@ -40,7 +40,7 @@ async def reads() -> Reads:
 async def test_a_reading_is_kept_the_longer_the_more_it_took(
     reads: Reads, takes_s: float, least_s: float, kept_s: float
 ) -> None:
-    kept = Remembered(reads, least_s=least_s, clock=reads.clock)
+    kept = QueryCache(reads, least_s=least_s, clock=reads.clock)
     reads.takes_s = takes_s
     assert await kept.get("a") == 1
 
@@ -51,19 +51,19 @@ async def test_a_reading_is_kept_the_longer_the_more_it_took(
 
 
 async def test_what_costs_nothing_is_read_each_time(reads: Reads) -> None:
-    kept = Remembered(reads, clock=reads.clock)
+    kept = QueryCache(reads, clock=reads.clock)
 
     assert [await kept.get("a") for _ in range(3)] == [1, 2, 3]
 
 
 async def test_many_who_ask_at_once_cause_one_reading(reads: Reads) -> None:
-    kept = Remembered(reads, least_s=5.0)
+    kept = QueryCache(reads, least_s=5.0)
 
     assert await asyncio.gather(*(kept.get("a") for _ in range(9))) == [1] * 9
 
 
 async def test_what_is_asked_for_no_more_is_forgotten(reads: Reads) -> None:
-    kept = Remembered(reads, capacity=2, least_s=5.0)
+    kept = QueryCache(reads, capacity=2, least_s=5.0)
     for key in "abccba":
         await kept.get(key)
 
@@ -73,8 +73,8 @@ async def test_what_is_asked_for_no_more_is_forgotten(reads: Reads) -> None:
 async def test_nobody_waits_for_ever_for_the_readings_of_others(
     reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remembered, "MOST_WAITING_S", 0.01)
-    kept = Remembered(reads, least_s=5.0)
+    monkeypatch.setattr(query_cache, "MOST_WAITING_S", 0.01)
+    kept = QueryCache(reads, least_s=5.0)
     reads.is_free.clear()
     first = asyncio.create_task(kept.get("a"))
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The answer to an edge that asks whether a grant still stands.
+"""Authorisation for edges: tells them whether a grant still stands.
 
 For nginx's `auth_request` and its like: a status and nothing else. It counts for no limit, since an
 edge asks for many ranges at once and keeps the answer for seconds.
@@ -7,7 +7,7 @@ edge asks for many ranges at once and keeps the answer for seconds.
 from aiohttp import hdrs, web
 
 from handlers import keys
-from handlers.allowed import granted
+from handlers.authorisation import granted
 from handlers.errors import InvalidToken, NotEnrolled, Unavailable
 from handlers.openapi.descriptions import Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint

@@ -1,4 +1,4 @@
-"""Readings that cost much, kept for a while and shared by everyone who asks meanwhile.
+"""Cache of expensive queries: a result is kept for a while and shared by all who ask meanwhile.
 
 What takes long to read is kept for long: reading takes a twentieth of the time at most, however
 many pages are open.
@@ -26,7 +26,7 @@ class _Reading(Generic[Value]):
     until_s: float
 
 
-class Remembered(Generic[Key, Value]):
+class QueryCache(Generic[Key, Value]):
     """The last few readings by key, each kept for `least_s` or more; one is made at a time."""
 
     def __init__(

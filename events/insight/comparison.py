@@ -1,4 +1,4 @@
-"""A video's recorded figures beside a recount."""
+"""Comparison of a video's recorded figures with a recount."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

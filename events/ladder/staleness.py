@@ -1,4 +1,4 @@
-"""Checks that the work on a ladder is still wanted.
+"""Staleness of work on a ladder: whether its result is still wanted.
 
 A deletion, another source and a changed setting give the ladder another `work_id`; whoever works
 for the old one ends, and nothing of it is recorded.
@@ -14,13 +14,13 @@ from db.videos import videos
 from events.errors import NoLongerWanted
 
 
-async def is_wanted(database: Database, ladder: LadderRow) -> bool:
+async def is_current(database: Database, ladder: LadderRow) -> bool:
     now = await ladders.get(database, ladder.video_id)
     return now is not None and _is_same_work(now, ladder)
 
 
 @asynccontextmanager
-async def still_wanted(database: Database, ladder: LadderRow) -> AsyncIterator[Transaction]:
+async def lock_current(database: Database, ladder: LadderRow) -> AsyncIterator[Transaction]:
     """A transaction that holds the ladder of a video. Raises: NoLongerWanted."""
     async with database.transaction() as transaction:
         now = await ladders.lock(transaction, ladder.video_id)

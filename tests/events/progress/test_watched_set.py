@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from db.pool import Database
 from events.progress.merging import in_seconds, multirange
-from events.progress.watched import Piece, WatchedSet, claimed_pieces, length
+from events.progress.watched_set import Piece, WatchedSet, claimed_pieces, length
 
 SECONDS = st.integers(0, 1500).map(lambda centiseconds: centiseconds / 100)
 INTERVALS = st.lists(st.tuples(SECONDS, SECONDS).map(lambda pair: tuple(sorted(pair))), max_size=8)

@@ -1,4 +1,4 @@
-"""Completions found when the duration of a video becomes known, or changes with its film."""
+"""Recount of completions when the duration of a video becomes known, or changes with its film."""
 
 from datetime import UTC, datetime
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.delivery.ordering import choose
+from events.delivery.schedule import choose
 
 
 def row(number: int, type: str, video: str | None, user: str, due_in_s: float = 0.0) -> Any:

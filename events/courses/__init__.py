@@ -1,0 +1,1 @@
+"""Courses: the order of modules and videos."""
