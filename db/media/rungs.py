@@ -13,6 +13,15 @@ FileKind = Literal["rung", "captions", "playlist", "hls", "dash"]
 
 
 @dataclass(frozen=True, slots=True)
+class RungFile:
+    """The published file of a rung; `codecs` as in RFC 6381."""
+
+    name: str
+    size_bytes: int
+    codecs: str
+
+
+@dataclass(frozen=True, slots=True)
 class RungRow:
     """A picture size, or a track of sound; what was made of it is None until it is ready.
 
@@ -31,6 +40,13 @@ class RungRow:
     file_name: str | None = None
     size_bytes: int | None = None
 
+    @property
+    def file(self) -> RungFile | None:
+        """None until it is published."""
+        if self.file_name is None or self.size_bytes is None or self.codecs is None:
+            return None
+        return RungFile(self.file_name, self.size_bytes, self.codecs)
+
 
 @dataclass(frozen=True, slots=True)
 class MadeRung:
@@ -38,6 +54,11 @@ class MadeRung:
 
     row: RungRow
     details: str
+
+    @property
+    def file(self) -> RungFile:
+        assert self.row.file is not None
+        return self.row.file
 
 
 @dataclass(frozen=True, slots=True)

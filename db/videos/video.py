@@ -135,6 +135,12 @@ class Video:
         """The file described by `size` and `sha256`; None until it was made."""
         return next((row for row in self.representations if row.is_primary), None)
 
+    @property
+    def served_file(self) -> RepresentationRow:
+        """The `primary` file of a video whose file was made."""
+        assert self.primary is not None
+        return self.primary
+
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFile:

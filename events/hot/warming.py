@@ -87,9 +87,7 @@ class Warming:
         """The film that all players know, then its ladder, the smallest sizes first."""
         found = [(one.file_name, one.size_bytes) for one in video.representations[:1]]
         rungs = [
-            (one.file_name, one.size_bytes)
-            for one in video.rungs
-            if one.file_name is not None and one.size_bytes is not None
+            (file.name, file.size_bytes) for one in video.rungs if (file := one.file) is not None
         ]
         for name, size_bytes in (*found, *sorted(rungs, key=lambda one: one[1])):
             yield self._storage.asset(video.course_id, video.id, name), size_bytes

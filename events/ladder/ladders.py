@@ -150,9 +150,9 @@ class Ladders:
         return ladder, piece, PieceSource(path, container, ladder.work_id, plan_of(ladder))
 
     def _source(self, video: Video) -> tuple[Path, Container]:
-        assert video.primary is not None
-        path = self._storage.asset(video.course_id, video.id, video.primary.file_name)
-        return path, FORMATS[video.primary.format]
+        served = video.served_file
+        path = self._storage.asset(video.course_id, video.id, served.file_name)
+        return path, FORMATS[served.format]
 
     async def _record_plan(self, ladder: LadderRow, planned: LadderPlan) -> None:
         """Raises: NoLongerWanted."""

@@ -111,31 +111,27 @@ def _videos(rungs: Sequence[ListedRung]) -> Iterator[VideoRendition]:
 
 def _video(one: ListedRung, details: RungDetails) -> VideoRendition:
     assert details.video is not None
-    row = one.made.row
-    assert row.file_name is not None
-    assert row.codecs is not None
+    file = one.made.file
     return VideoRendition(
-        row.name,
-        row.file_name,
+        one.made.row.name,
+        file.name,
         details.video.width,
         details.video.height,
         frame_rate_of(details),
-        row.codecs,
+        file.codecs,
         one.fragmented,
     )
 
 
 def _sounds(rungs: Sequence[ListedRung]) -> Iterator[SoundRendition]:
     for one in rungs:
-        sound, row = details_of(one.made).sound, one.made.row
+        sound, file = details_of(one.made).sound, one.made.file
         if sound is None:
             continue
-        assert row.file_name is not None
-        assert row.codecs is not None
         yield SoundRendition(
-            row.name,
-            row.file_name,
-            row.codecs,
+            one.made.row.name,
+            file.name,
+            file.codecs,
             sound.channels,
             sound.language or None,
             sound.title or None,

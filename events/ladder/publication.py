@@ -65,7 +65,7 @@ class LadderPublication:
             made = [_describe(plan, one) for one in assembled]
             kept = await self._kept(video, ladder)
             listed = _worthwhile([*(rung for rung, _ in made), *kept])
-            published = {one.made.row.file_name for one in listed}
+            published = {one.made.file.name for one in listed}
             media = [file for _, file in made if file.row.file_name in published]
             await self._commit(video, ladder, listed, media, directory)
 
@@ -129,8 +129,7 @@ class LadderPublication:
         return [await self._read(video, one) for one in made if details_of(one).grid == grid]
 
     async def _read(self, video: Video, made: MadeRung) -> ListedRung:
-        assert made.row.file_name is not None
-        path = self._storage.asset(video.course_id, video.id, made.row.file_name)
+        path = self._storage.asset(video.course_id, video.id, made.file.name)
         return ListedRung(made, await SHARED_DISK.run(read_assembled, path))
 
     async def _write(
@@ -179,7 +178,4 @@ def _worthwhile(rungs: Sequence[ListedRung]) -> list[ListedRung]:
 
 
 def _file_of(made: MadeRung) -> LadderFile:
-    row = made.row
-    assert row.file_name is not None
-    assert row.size_bytes is not None
-    return LadderFile(row.file_name, "rung", row.size_bytes, details_of(made).sha256)
+    return LadderFile(made.file.name, "rung", made.file.size_bytes, details_of(made).sha256)

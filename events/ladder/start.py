@@ -68,8 +68,7 @@ async def end_unfinished(database: Database) -> None:
 
 
 def _is_current(ladder: LadderRow, video: Video, options: LadderOptions) -> bool:
-    assert video.primary is not None
-    is_same = (ladder.options, ladder.source_sha256) == (options.text, video.primary.sha256)
+    is_same = (ladder.options, ladder.source_sha256) == (options.text, video.served_file.sha256)
     return is_same and (ladder.state != "failed" or ladder.is_failure_final)
 
 
@@ -81,8 +80,7 @@ async def _begin_anew(
     *,
     is_backlog: bool,
 ) -> None:
-    assert video.primary is not None
-    source_sha256 = video.primary.sha256
+    source_sha256 = video.served_file.sha256
     if before is not None and before.published_source_sha256 not in (None, source_sha256):
         await rungs.clear(transaction, video.id)
     await ladders.begin(transaction, video.id, options.text, source_sha256)

@@ -195,8 +195,7 @@ class Pictures:
             remove_asset(self._storage, video.course_id, video.id, name)
 
     def _source(self, video: Video) -> Path:
-        assert video.primary is not None
-        return self._storage.asset(video.course_id, video.id, video.primary.file_name)
+        return self._storage.asset(video.course_id, video.id, video.served_file.file_name)
 
     async def _make(
         self,

@@ -119,8 +119,7 @@ class ServedFiles:
 
     async def measure_sounds(self, video: Video) -> None:
         """Looks at the sounds of a served file that was made before they were recorded."""
-        assert video.primary is not None
-        path, container = self._path(video, video.primary.file_name), video.media.container
+        path, container = self._path(video, video.served_file.file_name), video.media.container
         try:
             probe = await self._sandbox.probe(path, container, MADE_HERE)
             tracks = [*_audio_tracks(probe)]
@@ -227,16 +226,16 @@ class ServedFiles:
         return Prepared("converted", "the copy differs", prepared.upload)
 
     async def _make_alternate(self, video: Video) -> None:
-        assert video.primary is not None
-        source = self._path(video, video.primary.file_name)
-        targets = [container for container in FORMATS.values() if container != video.primary.format]
+        source_file = video.served_file
+        source = self._path(video, source_file.file_name)
+        targets = [container for container in FORMATS.values() if container != source_file.format]
 
         async def report(_: float) -> bool:
             return await videos.get(self._database, video.id) is not None
 
         async with scratch_directory(self._storage) as directory:
             target = directory / "made"
-            source_format = FORMATS[video.primary.format]
+            source_format = FORMATS[source_file.format]
             container = await self._transcode(video, source, source_format, target, targets, report)
             probe = await self._fidelity.check_alternate(
                 video.id, (source, source_format), (target, container)

@@ -42,8 +42,7 @@ class Storyboards:
                 await append_updated(transaction, video.id)
 
     async def _make(self, video: Video, directory: Path) -> Storyboard:
-        assert video.primary is not None
-        source = self._storage.asset(video.course_id, video.id, video.primary.file_name)
+        source = self._storage.asset(video.course_id, video.id, video.served_file.file_name)
         container = video.media.container
         return await self._sandbox.storyboard(source, container, self._quality, directory)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from db.media.assets import ThumbnailRow
 from db.media.rungs import LadderFile, RungRow
 from db.videos.video import Video
-from handlers.playback.ladders import PLAYLIST_TYPES, RUNG_TYPES, rung_type
+from handlers.playback.ladders import PLAYLIST_TYPES, rung_type
 from storage.media.facts import PICTURE_TYPES
 
 _EVERYWHERE = "avc1"
@@ -57,11 +57,10 @@ def _nearest(pictures: list[RungRow], height: int) -> RungRow:
 def _with_playlists(rows: Sequence[RungRow], playlists: Sequence[LadderFile]) -> list[KeptFile]:
     found = []
     for row in rows:
-        assert row.file_name is not None
-        assert row.size_bytes is not None
-        extension = row.file_name.rpartition(".")[2]
-        media_type = rung_type(extension, row.codecs) if row.codecs else RUNG_TYPES[extension]
-        found.append(KeptFile(row.file_name, row.size_bytes, media_type))
+        if (file := row.file) is None:
+            continue
+        media_type = rung_type(file.name.rpartition(".")[2], file.codecs)
+        found.append(KeptFile(file.name, file.size_bytes, media_type))
         found += [
             KeptFile(one.file_name, one.size_bytes, PLAYLIST_TYPES["m3u8"])
             for one in playlists

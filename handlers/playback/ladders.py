@@ -20,9 +20,9 @@ def granted_rungs(video: Video) -> dict[str, tuple[int, str]]:
     if video.hls_file_name is None:
         return {}
     return {
-        asset_hash(row.file_name): (row.size_bytes, row.codecs)
+        asset_hash(file.name): (file.size_bytes, file.codecs)
         for row in video.rungs
-        if row.file_name is not None and row.size_bytes is not None and row.codecs is not None
+        if (file := row.file) is not None
     }
 
 

@@ -170,6 +170,7 @@ def _recorded_facts(video: Video, name: str, extension: str) -> AssetFacts | Non
         if row.file_name == name:
             return AssetFacts(row.mime_type, row.size_bytes)
     for rung in video.rungs:
-        if rung.file_name == name and rung.codecs and extension in RUNG_TYPES:
-            return AssetFacts(rung_type(extension, rung.codecs), rung.size_bytes)
+        file = rung.file
+        if file is not None and file.name == name and extension in RUNG_TYPES:
+            return AssetFacts(rung_type(extension, file.codecs), file.size_bytes)
     return None

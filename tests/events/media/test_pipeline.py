@@ -67,15 +67,15 @@ async def test_video_becomes_ready(
     video = await workshop.video(video_id)
     assert (video.status, video.processing_ratio) == ("ready", 1)
     assert video.original_sha256 == sha256(original)
-    assert video.primary is not None
-    assert (video.primary.sha256, video.primary.size_bytes) == (sha256(served), len(served))
-    assert (video.primary.format, video.primary.mime_type) == (container, video.media.mime_type)
+    file = video.served_file
+    assert (file.sha256, file.size_bytes) == (sha256(served), len(served))
+    assert (file.format, file.mime_type) == (container, video.media.mime_type)
     assert [(row.size_name, row.width_px, row.mime_type) for row in video.thumbnails] == [
         (*size, f"image/{kind}") for size in SIZES for kind in ("avif", "jpeg", "webp")
     ]
     assert workshop.sandbox.calls == [*calls, "thumbnails", "webp+avif", "storyboard"]
     assert await workshop.files(video_id) == names_of(served, container)
-    path = workshop.storage.asset("c1", video_id, video.primary.file_name)
+    path = workshop.storage.asset("c1", video_id, file.file_name)
     assert await read(path) == served
 
 

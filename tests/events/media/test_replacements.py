@@ -64,8 +64,7 @@ async def test_another_film_takes_the_place_of_the_one_that_plays(workshop: Work
 
     video = await workshop.video(video_id)
     assert seen == [facts_of(before)] * 2
-    assert video.primary is not None
-    assert (video.primary.sha256, video.original_sha256) == (sha256(NEW), sha256(INDEX_LAST))
+    assert (video.served_file.sha256, video.original_sha256) == (sha256(NEW), sha256(INDEX_LAST))
     assert (video.original_filename, video.uploaded_by) == ("better.mp4", "tom")
     assert video.original_size_bytes == len(INDEX_LAST)
     assert (video.title, video.created_at) == (before.title, before.created_at)
@@ -232,8 +231,7 @@ async def test_the_same_film_again_changes_no_byte(workshop: Workshop) -> None:
 
     assert await workshop.files(video_id) == names_of(OLD)
     video = await workshop.video(video_id)
-    assert video.primary is not None
-    path = workshop.storage.asset("c1", video_id, video.primary.file_name)
+    path = workshop.storage.asset("c1", video_id, video.served_file.file_name)
     assert await asyncio.to_thread(path.read_bytes) == OLD
 
 

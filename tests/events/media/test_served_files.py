@@ -52,9 +52,8 @@ class TestConversion:
             audio_tracks=(),
         )
         assert video.original_sha256 == sha256(b"hevc")
-        assert video.primary is not None
-        assert (video.primary.format, video.primary.sha256) == (made, sha256(served))
-        assert video.primary.mime_type == CONVERTED.mime_type
+        assert (video.served_file.format, video.served_file.sha256) == (made, sha256(served))
+        assert video.served_file.mime_type == CONVERTED.mime_type
         assert workshop.sandbox.calls[:3] == ["probe", "transcode to mp4/webm", "probe"]
         assert await workshop.files(video_id) == names_of(served, made, board=CONVERTED_STORYBOARD)
 

@@ -39,10 +39,9 @@ async def playing(place: Place, video_id: UUID) -> tuple[Video, str]:
     video = await videos.get(place.database, video_id)
     assert video is not None
     assert video.status == "ready"
-    assert video.primary is not None
-    path = place.storage.asset("c1", video_id, video.primary.file_name)
-    assert sha256(await asyncio.to_thread(path.read_bytes)) == video.primary.sha256
-    return video, video.primary.sha256
+    path = place.storage.asset("c1", video_id, video.served_file.file_name)
+    assert sha256(await asyncio.to_thread(path.read_bytes)) == video.served_file.sha256
+    return video, video.served_file.sha256
 
 
 async def test_a_film_whose_arrival_is_killed_has_arrived_or_has_not(place: Place) -> None:
