@@ -18,6 +18,7 @@ from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
 from handlers.authorisation import allowed_course, allowed_module, allowed_outline
+from handlers.changed_videos import forget_changed
 from handlers.errors import InvalidRequest, ModuleElsewhere, NotAllowed, NotEnrolled
 from handlers.messages import (
     CourseModule,
@@ -146,7 +147,7 @@ async def delete_course(request: web.Request) -> web.Response:
     """Soft-deletes a course with its modules and videos."""
     course = await allowed_course(request, Right.ADMINISTER)
     gone = await request.app[keys.DELETION].delete_course(course.id, request[keys.VIEWER].user_id)
-    request.app[keys.CATALOG].forget(*gone)
+    forget_changed(request, *gone)
     return web.Response(status=204)
 
 
@@ -189,7 +190,7 @@ async def delete_module(request: web.Request) -> web.Response:
     gone = await request.app[keys.DELETION].delete_module(
         module.course_id, module.id, viewer.user_id
     )
-    request.app[keys.CATALOG].forget(*gone)
+    forget_changed(request, *gone)
     return web.Response(status=204)
 
 

@@ -10,6 +10,7 @@ from events.courses.order import order_modules, order_videos
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.authorisation import allowed_course, allowed_module
+from handlers.changed_videos import forget_changed
 from handlers.errors import OrderRefused
 from handlers.messages import Identifier, Request, answer_json, read_json
 from handlers.openapi.descriptions import ALLOWED, BODY, JSON, Answer, Body, Operation, Tag
@@ -85,5 +86,5 @@ async def put_order_of_videos(request: web.Request) -> web.Response:
     body = await read_json(request, VideosOrder, MOST_BYTES)
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     placed = await order_videos(database, module.id, body.videos, viewer.user_id)
-    request.app[keys.CATALOG].forget(*placed)
+    forget_changed(request, *placed)
     return answer_json(VideosInOrder([PlacedVideo(*pair) for pair in placed.items()]))

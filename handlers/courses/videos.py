@@ -15,6 +15,7 @@ from events.log.video_events import append_updated
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
 from handlers.authorisation import allowed_module, allowed_video
+from handlers.changed_videos import forget_changed
 from handlers.messages import Listing, VideoPatch, answer_json, read_json, video_id_of
 from handlers.openapi.descriptions import (
     ALLOWED,
@@ -96,7 +97,7 @@ async def patch_video(request: web.Request) -> web.Response:
         if await _change(transaction, video.id, body):
             await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
         changed = await videos.get(transaction, video.id)
-    request.app[keys.CATALOG].forget(video.id)
+    forget_changed(request, video.id)
     return answer_json(shown_video(request, changed or video))
 
 
@@ -113,7 +114,7 @@ async def delete_video(request: web.Request) -> web.Response:
     """Soft-deletes a video; its files are removed after the trash retention."""
     video = await allowed_video(request, Right.EDIT)
     gone = await request.app[keys.DELETION].delete_video(video.id, request[keys.VIEWER].user_id)
-    request.app[keys.CATALOG].forget(*gone)
+    forget_changed(request, *gone)
     return web.Response(status=204)
 
 

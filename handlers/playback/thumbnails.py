@@ -16,6 +16,7 @@ from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
 from handlers.authorisation import allowed_video, require_ready
+from handlers.changed_videos import forget_changed
 from handlers.errors import (
     EmptyUpload,
     FileTooComplex,
@@ -78,7 +79,7 @@ async def put_thumbnail(request: web.Request) -> web.Response:
         changed = await _choose_frame(request, video)
     else:
         raise UnsupportedMediaType(f"The body must be JSON or one of {', '.join(ACCEPTED_TYPES)}.")
-    request.app[keys.CATALOG].forget(video.id)
+    forget_changed(request, video.id)
     if changed is None:  # deleted meanwhile
         refuse_missing(request[keys.VIEWER])
     return answer_json(shown_video(request, changed))
