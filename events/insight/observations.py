@@ -7,12 +7,13 @@ forgotten first, and so are refusals beyond the bound. A killed process takes it
 Edges that fetch in their own name are one viewer of each video, `EDGES`.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid4
 
+from concurrency.bounded_cache import BoundedCache
 from concurrency.tasks import Periodic
 from db.insight import moments
 from db.pool import Database
@@ -68,7 +69,9 @@ class Observations:
     """The windows and refusals of a process. `dropped_count`: refusals beyond the bound."""
 
     dropped_count: int = 0
-    _windows: OrderedDict[Viewer, deque[Window]] = field(default_factory=OrderedDict)
+    _windows: BoundedCache[Viewer, deque[Window]] = field(
+        default_factory=lambda: BoundedCache(MOST_VIEWERS)
+    )
     _refusals: dict[tuple[Viewer, str], datetime] = field(default_factory=dict)
     _newest_stall: int | None = None
     _process: str = field(default_factory=lambda: uuid4().hex[:8])
@@ -77,10 +80,8 @@ class Observations:
         """Returns the viewer's window of this moment."""
         windows = self._windows.get(viewer)
         if windows is None:
-            windows = self._windows[viewer] = deque(maxlen=WINDOWS)
-            if len(self._windows) > MOST_VIEWERS:
-                self._windows.popitem(last=False)
-        self._windows.move_to_end(viewer)
+            windows = deque(maxlen=WINDOWS)
+            self._windows.put(viewer, windows)
         if not windows or (now - windows[-1].began_at).total_seconds() >= WINDOW_S:
             windows.append(Window(now))
         return windows[-1]
@@ -111,7 +112,7 @@ class Observations:
         windows = [
             (viewer, window)
             for viewer in viewers
-            for window in self._windows.get(viewer, ())
+            for window in self._windows.peek(viewer) or ()
             if not window.is_stored
         ]
         refusals = dict(self._refusals)

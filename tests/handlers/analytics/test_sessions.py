@@ -89,7 +89,7 @@ class Viewing:
         await wait_until(lambda: self.seen(waited), lambda seconds: seconds >= 1.0, within_s=20)
 
     async def seen(self, waited: str) -> float:
-        windows = self.observations._windows.get(self.viewer, ())
+        windows = self.observations._windows.peek(self.viewer) or ()
         return sum(getattr(window, waited) for window in windows)
 
     async def explained(self, **quality: Any) -> Any:
