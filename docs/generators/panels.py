@@ -93,7 +93,7 @@ _HITS, _MISSES = _rate("cache_hits_total", "cache"), _rate("cache_misses_total",
 _FOUND = f"{_HITS} / ({_HITS} + {_MISSES})"
 # A repeated request has the whole turn of the loop for its first byte.
 _FIRST_BYTES = " + ".join(
-    _rate(f"{name}_seconds_bucket", "le") for name in ("transfer_first_byte", "replay")
+    _rate(f"{name}_seconds_bucket", "le") for name in ("transfer_first_byte", "shortcut")
 )
 _FREE = f"{_most('storage_free_bytes')} / {_most('storage_size_bytes')}"
 
