@@ -64,7 +64,7 @@ def test_upload_and_media_work_are_one_trace(
 def test_resumed_upload_is_one_span_from_its_first_request_to_its_last(
     served: Serve, collector: Collector, tmp_path: Path
 ) -> None:
-    """Whatever its client says of traces, each of its requests adds to the trace of the video."""
+    """Each of its requests adds to the trace of the video, whatever its client says of traces."""
     file = tmp_path / "clock.mp4"
     write_clock_mp4(file, 2)
 
