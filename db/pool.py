@@ -241,7 +241,7 @@ class Database:
             return
         if self._finding is None or self._finding.done():
             self._finding = asyncio.create_task(await_writable(self._dsn))
-        self._pool._dsn = await asyncio.shield(self._finding)
+        redirect(self._pool, await asyncio.shield(self._finding))
 
     async def _fetch_once(self, sql: str, parameters: Parameters) -> list[Row]:
         connection = await self.acquire()
@@ -249,6 +249,16 @@ class Database:
             return await self.run(connection, sql, parameters)
         finally:
             await self.release(connection)
+
+
+def redirect(pool: aiopg.Pool, dsn: str) -> None:
+    """Lets the pool open its next connections to another server.
+
+    aiopg has no public way. Raises: DatabaseError where its private one is another.
+    """
+    if not hasattr(pool, "_dsn"):
+        raise DatabaseError("This version of aiopg keeps the address of its server elsewhere.")
+    pool._dsn = dsn
 
 
 @asynccontextmanager

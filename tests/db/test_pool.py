@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
@@ -21,7 +22,7 @@ from db.errors import (
     UniqueViolated,
 )
 from db.log.listener import listen
-from db.pool import Database, open_database
+from db.pool import Database, open_database, redirect
 from tests.waiting import wait_until
 
 SIZE = 3
@@ -473,3 +474,16 @@ async def test_standby_is_unavailable(database: Database) -> None:
 
     with pytest.raises(DatabaseUnavailable):
         await write()
+
+
+async def test_pool_connects_to_the_server_that_it_was_redirected_to(dsn: str) -> None:
+    async with open_database(dsn, size=1) as database:
+        redirect(database._pool, make_dsn(dsn, application_name="another"))
+        await database._pool.clear()
+
+        assert await database.fetch_all("SHOW application_name") == [("another",)]
+
+
+def test_pool_of_another_aiopg_is_not_redirected_in_vain() -> None:
+    with pytest.raises(DatabaseError, match="aiopg"):
+        redirect(SimpleNamespace(), "host=two")
