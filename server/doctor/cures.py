@@ -111,8 +111,8 @@ CURES: Mapping[str, Cure] = {
         apache="`LimitRequestBody 0`",
     ),
     "uploads-buffered": Cure(
-        nginx="`proxy_request_buffering off;` in the locations of /api/v1/uploads and"
-        " /api/v1/modules/.../videos",
+        nginx="`proxy_request_buffering off;` in the locations of /api/v1/uploads,"
+        " /api/v1/modules/.../videos and /api/v1/videos/.../file",
         caddy="remove `request_buffers` (`buffer_requests`) of reverse_proxy",
         apache="no `SetEnv proxy-sendcl 1` and no mod_request for uploads",
     ),

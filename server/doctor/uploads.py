@@ -22,6 +22,7 @@ CHUNK = bytes(2**16)
 EARLY_BYTES = 2**20
 SLOW_BYTES = 2**20
 FULL = 507
+FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 FORM_HEAD = (
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="doctor.mp4"\r\n\r\n'
 ).encode()
@@ -31,16 +32,12 @@ async def examine_request_buffering(inst: Installation) -> list[Observation]:
     """A refusal that needs no body comes before the body has been sent: or a proxy collects it."""
     found = []
     for method, path, headers in (
-        ("PATCH", f"/api/v1/uploads/{uuid4()}", TUS | OCTETS | {"Upload-Offset": "0"}),
-        (
-            "POST",
-            f"/api/v1/modules/doctor-{uuid4()}/videos",
-            {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"},
-        ),
+        ("PATCH", "/api/v1/uploads/...", TUS | OCTETS | {"Upload-Offset": "0"}),
+        ("POST", "/api/v1/modules/.../videos", FORM),
+        ("PUT", "/api/v1/videos/.../file", FORM),
     ):
-        if not await _is_early(inst, method, path, headers):
-            shown = path.rpartition("doctor-")[0] or "/api/v1/uploads/"
-            sentence = f"{method} {shown}...: bodies are collected before they are passed on"
+        if not await _is_early(inst, method, path.replace("...", str(uuid4())), headers):
+            sentence = f"{method} {path}: bodies are collected before they are passed on"
             found.append(fault("uploads-buffered", f"{sentence}, {inst.behind}"))
     return found or [ok("uploads are passed on as they arrive")]
 
@@ -51,7 +48,7 @@ async def _is_early(inst: Installation, method: str, path: str, headers: dict[st
 
     async def body() -> AsyncIterator[bytes]:
         nonlocal was_released
-        first = FORM_HEAD if method == "POST" else b""
+        first = FORM_HEAD if headers is FORM else b""
         yield first + CHUNK[len(first) :]
         try:
             async with asyncio.timeout(inst.waits.early_answer_s):

@@ -57,6 +57,12 @@ NGINX = (
         says="nginx: `proxy_request_buffering off;`",
     ),
     case(
+        "films in the place of others collected",
+        {"|videos/[^/]+/file)$": ")$"},
+        "uploads-buffered",
+        says="PUT /api/v1/videos/.../file: bodies are collected before they are passed on",
+    ),
+    case(
         "events cut",
         {EVENTS: "proxy_read_timeout 500ms;"},
         "events-cut",

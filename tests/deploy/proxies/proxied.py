@@ -68,7 +68,12 @@ class UnbufferedChecks:
     """Subclasses give the fixture `proxy`."""
 
     @pytest.mark.parametrize(
-        "asked", ["POST /api/v1/modules/m1/videos", "PATCH /api/v1/uploads/none"]
+        "asked",
+        [
+            "POST /api/v1/modules/m1/videos",
+            "PUT /api/v1/videos/00000000-0000-4000-8000-000000000007/file",
+            "PATCH /api/v1/uploads/none",
+        ],
     )
     async def test_an_upload_is_refused_while_it_arrives(self, proxy: Proxy, asked: str) -> None:
         """One that collects it first waits for a body that never comes (Go does, so Caddy, too)."""

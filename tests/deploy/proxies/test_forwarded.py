@@ -2,20 +2,15 @@
 
 import socket
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from tests.deploy.proxies.debian_haproxy import running_haproxy
-from tests.deploy.proxies.nginx_nodes import running_nginx_nodes
+from tests.deploy.proxies.balancers import BALANCERS, Balancer
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 TIMEOUT_S = 30.0
-
-Balancer = Callable[[Path, int], AbstractContextManager[str]]
 
 
 def node(listener: socket.socket, heads: list[str]) -> None:
@@ -33,26 +28,14 @@ def node(listener: socket.socket, heads: list[str]) -> None:
                 heads.append(head)
 
 
-@contextmanager
-def behind_nginx(directory: Path, port: int) -> Iterator[str]:
-    with running_nginx_nodes(directory, [port] * 3) as url:
-        yield url
-
-
-@contextmanager
-def behind_haproxy(directory: Path, port: int) -> Iterator[str]:
-    with running_haproxy(directory, [port]) as haproxy:
-        yield haproxy.url
-
-
-@pytest.mark.parametrize("balancer", [behind_nginx, behind_haproxy], ids=["nginx", "HAProxy"])
+@pytest.mark.parametrize("balancer", BALANCERS)
 def test_a_node_learns_of_the_viewer(balancer: Balancer, tmp_path: Path) -> None:
     heads: list[str] = []
     path = "/api/v1/videos/00000000-0000-4000-8000-000000000007/stream"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = Thread(target=node, args=(listener, heads))
         serving.start()
-        with balancer(tmp_path, listener.getsockname()[1]) as url:
+        with balancer(tmp_path, [listener.getsockname()[1]] * 3) as url:
             asked = urllib.request.Request(
                 url + path, headers={"Host": "films.example.org", "X-Forwarded-For": "192.0.2.1"}
             )
