@@ -1,13 +1,30 @@
-"""Version and connection limit of the PostgreSQL server; read at start, before there is a loop."""
+"""Facts of a PostgreSQL server, and who uses it; read at start, before there is a loop."""
 
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg2
 
 from db.errors import DatabaseUnavailable
 
 CONNECT_TIMEOUT_S = 10
+_FACTS = """
+SELECT current_setting('server_version_num')::int / 10000,
+    current_setting('max_connections')::int
+        - current_setting('superuser_reserved_connections')::int
+"""
+_RUNNING = """
+SELECT
+    (
+        SELECT count(*) FROM web_processes
+        WHERE seen_at > clock_timestamp() - make_interval(secs => %(silent_s)s)
+    ),
+    (
+        SELECT count(*) FROM procrastinate_workers
+        WHERE last_heartbeat > clock_timestamp() - make_interval(secs => %(silent_s)s)
+    )
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +35,31 @@ class ServerFacts:
     max_connections: int
 
 
+@dataclass(frozen=True, slots=True)
+class RunningProcesses:
+    """Processes on all machines that use the database; the killed ones of the last seconds, too."""
+
+    web_processes: int
+    media_workers: int
+
+
 def read_server_facts(dsn: str) -> ServerFacts:
     """Raises: DatabaseUnavailable."""
+    return ServerFacts(*_read(dsn, _FACTS, {}))
+
+
+def read_running(dsn: str, silent_s: float) -> RunningProcesses:
+    """The schema is up to date. Raises: DatabaseUnavailable."""
+    return RunningProcesses(*_read(dsn, _RUNNING, {"silent_s": silent_s}))
+
+
+def _read(dsn: str, sql: str, parameters: dict[str, Any]) -> tuple[int, int]:
     try:
         with closing(psycopg2.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S)) as connection:
             cursor = connection.cursor()
-            cursor.execute(
-                "SELECT current_setting('max_connections')::int"
-                " - current_setting('superuser_reserved_connections')::int"
-            )
+            cursor.execute(sql, parameters)
             row = cursor.fetchone()
-            return ServerFacts(connection.server_version // 10000, row[0] if row else 0)
+            assert row is not None
+            return row[0], row[1]
     except psycopg2.Error as exc:
         raise DatabaseUnavailable(str(exc).strip()) from exc

@@ -17,9 +17,10 @@ from db import clock
 from db.media import differences
 from db.media.differences import MediaDifference
 from db.pool import open_database
-from db.postgres.server_facts import read_server_facts
+from db.postgres.server_facts import read_running, read_server_facts
 from db.writable_host import find_writable
 from events.insight.survey import FiguresFinding, survey_figures
+from events.upkeep.membership import SILENT_S
 from events.upkeep.pairing import pair
 from events.upkeep.reconcile import (
     DAMAGED,
@@ -208,7 +209,9 @@ def check(config: Config, arguments: Namespace) -> int:
     kept = timedelta(seconds=config.session_retention_s)
     dsn = current_database(config)
     report = asyncio.run(_check(storage, dsn, options, kept))
-    need = connection_need(config, read_server_facts(find_writable(dsn)))
+    primary = find_writable(dsn)
+    running = read_running(primary, SILENT_S)
+    need = connection_need(config, read_server_facts(primary), running)
     report = replace(report, connections=need)
     print(report.as_json() if options.is_json else report.as_table())
     return report.exit_code

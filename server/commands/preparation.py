@@ -11,14 +11,15 @@ import uvloop
 
 from db.pool import open_database
 from db.postgres.migrations import migrate, pending
-from db.postgres.server_facts import read_server_facts
+from db.postgres.server_facts import read_running, read_server_facts
 from db.writable_host import find_writable
+from events.upkeep.membership import SILENT_S
 from events.upkeep.pairing import pair
 from server.config.settings import Config
 from server.credentials.private_files import exposed
 from server.credentials.secrets import with_secrets
 from server.errors import OperatorError
-from server.limits import check_server, with_descriptors
+from server.limits import check_server, warn_of_few_connections, with_descriptors
 from server.logs import configure_logging
 from server.processes import attached_database
 from server.tracing.collector import require_packages
@@ -76,11 +77,13 @@ def _warn_of_exposed_files(config: Config) -> None:
 def prepare_schema(config: Config, dsn: str) -> None:
     """Brings the embedded database up to date; any other has to be. Raises: StaleSchemaError."""
     dsn = find_writable(dsn)
-    check_server(config, read_server_facts(dsn))
+    facts = read_server_facts(dsn)
+    check_server(config, facts)
     if config.has_embedded_database:
         migrate(dsn)
     else:
         _require_schema(dsn)
+        warn_of_few_connections(config, facts, read_running(dsn, SILENT_S))
 
 
 def current_database(config: Config) -> str:

@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from db.postgres.server_facts import ServerFacts, read_server_facts
+from db.postgres.server_facts import RunningProcesses, ServerFacts, read_server_facts
 from server.config.settings import Config, load_config
-from server.limits import LimitError, check_server, embedded_connections, fit_connections
+from server.limits import (
+    LimitError,
+    check_server,
+    embedded_connections,
+    fit_connections,
+    warn_of_few_connections,
+)
+from server.worker import CONNECTIONS
 
 
 @pytest.fixture
@@ -68,11 +75,23 @@ def test_an_old_server_is_refused(config: Config) -> None:
 
 
 def test_more_connections_than_the_server_allows_are_refused(config: Config) -> None:
-    needed = 10 + 5 + 8
+    needed = 10 + 3 + 2 * CONNECTIONS
     check_server(config, ServerFacts(15, needed))
     with pytest.raises(LimitError, match=f"up to {needed} database connections"):
         check_server(config, ServerFacts(15, needed - 1))
-    check_server(replace(config, media_workers=0), ServerFacts(15, needed - 8))
+    check_server(replace(config, media_workers=0), ServerFacts(15, needed - 6))
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+def test_too_few_connections_for_all_machines_are_warned_of(
+    config: Config, caplog: pytest.LogCaptureFixture, *, is_short: bool
+) -> None:
+    needed = (10 + 3 + 6) + 4 * (10 + 3) + 2 * 6
+
+    warn_of_few_connections(config, ServerFacts(15, needed - is_short), RunningProcesses(4, 2))
+
+    assert ("(web processes: 4, media workers: 2)" in caplog.text) is is_short
+    assert (f"set its max_connections to {needed + 13}" in caplog.text) is is_short
 
 
 def test_the_embedded_server_holds_the_defaults(config: Config, dsn: str) -> None:

@@ -96,7 +96,8 @@ def test_nothing_to_tell_is_success(check: Check, storage: StoragePaths) -> None
     code, out, err = check()
     needed, last = out.splitlines()
     assert (code, last, err) == (0, "0 videos and 0 files compared: all is well", "")
-    assert needed.startswith("each `serve` with these settings takes up to 23 connections")
+    assert needed.startswith("each `serve` with these settings takes up to 19 connections")
+    assert needed.endswith("those that run now (web processes: 0, media workers: 0)")
     code, out, _ = check("--json")
     lists: dict[str, list[Any]] = {
         name: [] for name in ("findings", "courses", "media_differences", "figures", "trash")
@@ -104,11 +105,42 @@ def test_nothing_to_tell_is_success(check: Check, storage: StoragePaths) -> None
     nothing = {"videos": 0, "files": 0, **lists}
     restored = {"files": [], "blocked": []}
     told = json.loads(out)
-    assert told.pop("database_connections") == {"needed": 23, "allowed": 97}
+    assert told.pop("database_connections") == {
+        "needed": 19,
+        "allowed": 97,
+        "web_processes": 0,
+        "media_workers": 0,
+        "needed_by_all": 0,
+    }
     assert (code, told) == (
         0,
         nothing | {"restored": restored, "are_strays_held": False},
     )
+
+
+def test_connections_are_counted_for_all_processes_that_run(
+    check: Check, dsn: str, storage: StoragePaths
+) -> None:
+    with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO web_processes (id, host, secrets_sha256, seen_at) SELECT"
+            " gen_random_uuid(), 'elsewhere', 'x', now() - make_interval(secs => age_s)"
+            " FROM unnest('{0, 9, 60}'::int[]) AS age_s"
+        )
+        cursor.execute(
+            "INSERT INTO procrastinate_workers (last_heartbeat)"
+            " VALUES (now()), (now() - interval '1 minute')"
+        )
+    connection.close()
+
+    _, out, _ = check("--json")
+
+    told = json.loads(out)["database_connections"]
+    assert (told["web_processes"], told["media_workers"]) == (2, 1)
+    assert told["needed_by_all"] == 2 * 13 + 6
+    _, out, _ = check()
+    assert "max_connections = 45 is needed" in out
+    assert "(web processes: 2, media workers: 1)" in out
 
 
 def test_media_that_differ_from_their_upload_are_listed_and_no_fault(
