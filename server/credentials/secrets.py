@@ -39,13 +39,20 @@ def with_secrets(config: Config) -> Config:
 
 
 def secrets_sha256(config: Config) -> str:
-    """Returns a fingerprint of what signs and verifies tokens and grants; `config` has its secrets.
+    """Returns a fingerprint of what signs and verifies tokens, grants and addresses at an edge, and
+    of what edges fetch by; `config` has its secrets.
 
-    Blocks briefly.
+    The same as ever without an edge: while versions change, machines of both compare it. Blocks
+    briefly.
     """
     key_file = config.jwt_public_key_file
     public_key = config.jwt_jwks_url or (key_file.read_text() if key_file else "")
-    parts = (config.jwt_secret.reveal(), public_key, config.grant_secret.reveal())
+    parts = [config.jwt_secret.reveal(), public_key, config.grant_secret.reveal()]
+    if config.cdn_origin_secret is not None:
+        parts.append(f"origin {config.cdn_origin_secret.reveal()}")
+    if config.cdn_key_file is not None:
+        key = config.cdn_key_file.read_bytes().rstrip(b"\r\n")
+        parts.append(f"{config.cdn_signing} {key.hex()}")
     return hashlib.sha256("\0".join((FINGERPRINT_PURPOSE, *parts)).encode()).hexdigest()
 
 

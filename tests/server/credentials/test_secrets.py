@@ -12,6 +12,7 @@ from server.credentials.secrets import (
     GRANT_SECRET_FILE,
     JWT_SECRET_FILE,
     SecretFileError,
+    secrets_sha256,
     with_secrets,
 )
 
@@ -99,3 +100,36 @@ def test_a_data_dir_that_cannot_be_made_is_reported(config: Config) -> None:
     config.data_dir.write_text("a file")
     with pytest.raises(SecretFileError, match="data"):
         with_secrets(config)
+
+
+def test_what_machines_must_share_is_in_the_fingerprint(config: Config, tmp_path: Path) -> None:
+    key, other_key = tmp_path / "key", tmp_path / "other"
+    key.write_text("a key of an edge with thirty-two bytes")
+    other_key.write_text("another key of an edge, as long as it")
+    plain = replace(config, jwt_secret=Secret("x" * 32), grant_secret=Secret("y" * 32))
+    edge = replace(plain, cdn_signing="hmac", cdn_key_file=key, cdn_origin_secret=Secret("z" * 32))
+    configs = [
+        plain,
+        replace(plain, jwt_secret=Secret("X" * 32)),
+        replace(plain, grant_secret=Secret("Y" * 32)),
+        edge,
+        replace(edge, cdn_origin_secret=Secret("Z" * 32)),
+        replace(edge, cdn_key_file=other_key),
+        replace(edge, cdn_signing="bunny"),
+    ]
+
+    found = [secrets_sha256(each) for each in configs]
+
+    assert len({*found}) == len(configs)
+    key.write_text(key.read_text() + "\n")  # as an editor leaves it
+    assert secrets_sha256(edge) == found[3]
+
+
+def test_the_fingerprint_without_an_edge_stays_the_same_from_version_to_version(
+    config: Config,
+) -> None:
+    plain = replace(config, jwt_secret=Secret("x" * 32), grant_secret=Secret("y" * 32))
+
+    assert secrets_sha256(plain) == (
+        "fcecd9ebe17c7aa1804462a07e4e71c3269c393d25a338246b770a064b627f9e"
+    )
