@@ -52,7 +52,7 @@ def compare(options: Namespace) -> int:
 
 
 def names_for(workload: Workload, options: Namespace) -> list[str]:
-    """Of the contenders asked for or usual, those that can be measured here."""
+    """The contenders asked for or usual that can be measured here."""
     names = options.contenders or workload.contenders
     return [name for name in names if CONTENDERS[name].missing() is None]
 
@@ -81,7 +81,7 @@ def everybody(
     *,
     is_favoured: bool,
 ) -> Iterator[tuple[Generator, Mapping[str, Target]]]:
-    """Those that the plan names, listening; favoured ones come before all else of the machine."""
+    """Contenders of the plan, listening; favoured ones come before all else of the machine."""
     cores = choose_cores()
     generator = Generator(scratch, cores.generator, is_favoured=is_favoured)
     allow_many_files()

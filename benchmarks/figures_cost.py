@@ -70,7 +70,7 @@ def reported_to(directory: Path, name: str, cores: Cores) -> Iterator[Service]:
 
 
 def measure_reports(options: Namespace, directory: Path, cores: Cores) -> list[float]:
-    """Of each round, what reports cost without figures, as a share of what they cost with them."""
+    """Cost of reports without figures in each round, as a share of their cost with them."""
     found = []
     with ExitStack() as stack:
         on, off = (stack.enter_context(reported_to(directory, name, cores)) for name in PORTS)

@@ -43,7 +43,7 @@ LOST = 1  # the exit code
 
 
 def lost(gains: Sequence[float], tolerance: float = TOLERANCE) -> bool:
-    """Of the rounds' gains (1: as before, less: worse) by a sign test and their median."""
+    """True for a loss, by a sign test of the rounds' gains (1: as before) and their median."""
     spread = Spread.of(gains)
     if spread is None or spread.median >= 1 - tolerance:
         return False
@@ -57,7 +57,7 @@ def by_chance(worse: int, rounds: int) -> float:
 
 
 def gains(samples: Sequence[Sample], workload: str) -> list[float]:
-    """Of each round: bytes that a second of processor time sends, as a share of the base's."""
+    """Gain of each round: bytes that a second of processor time sends, as a share of the base's."""
     now = by_round(samples, workload, NOW, cpu_s_per_gb)
     base = by_round(samples, workload, BASE, cpu_s_per_gb)
     return [base[number] / now[number] for number in sorted(now) if 0 < base.get(number, 0) < inf]

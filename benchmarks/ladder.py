@@ -89,7 +89,7 @@ async def encode_by_ffmpeg(film: Path, plan: LadderPlan, directory: Path) -> Non
 
 
 def settings_of(rung: VideoRung) -> list[str]:
-    """Those of `storage/ladder/output/video_file.py`."""
+    """Encoder settings like those of `storage/ladder/output/video_file.py`."""
     cap = rung.max_bitrate
     parameters = "keyint=infinite:scenecut=0:open-gop=0:b-pyramid=none"
     return [

@@ -83,7 +83,7 @@ async def _target(url: str, token: str, *, is_by_bearer: bool) -> Target:
 
 
 async def _ready_videos(viewer: aiohttp.ClientSession) -> list[Any]:
-    """Those of the first courses that the token shows."""
+    """Ready videos of the first courses that the token shows."""
     found: list[Any] = []
     for course in (await call(viewer, "GET", "courses?limit=200"))["items"]:
         modules = (await call(viewer, "GET", f"courses/{course['id']}"))["modules"]

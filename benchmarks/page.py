@@ -27,13 +27,13 @@ svg {{ max-width: 100%; height: auto; background: white; }}
 
 
 def page(directory: Path) -> str:
-    """Of each report the text, below it its plots; what began with the same word is together."""
+    """The text of each report, below it its plots; what began with the same word is together."""
     parts = [_part(text, _plots_of(text)) for text in _reports(directory)]
     return _PAGE.format(title=TITLE, parts="\n".join(parts))
 
 
 def _reports(directory: Path) -> list[Path]:
-    """That of the videos first."""
+    """Reports, that of the videos first."""
     return sorted(directory.glob("*.txt"), key=lambda file: (file.stem != "results", file.stem))
 
 

@@ -48,7 +48,7 @@ class Cost:
 
 
 def cost_of(work: Callable[[Path, Path], None], lecture: Path) -> Cost:
-    """Of the children that the work starts and awaits."""
+    """Cost of the children that the work starts and awaits."""
     began_s, before_s = time.perf_counter(), children_cpu_s()
     with tempfile.TemporaryDirectory(dir=lecture.parent) as directory:
         work(lecture, Path(directory))
@@ -96,7 +96,7 @@ def _shifted(source: Path, times: int) -> "Iterator[av.Packet[av.stream.Stream]]
 
 
 def by_service(lecture: Path, directory: Path) -> None:
-    """As the media worker does it: three children, one after the other."""
+    """Pictures as the media worker makes them: three children, one after the other."""
 
     async def make() -> None:
         sandbox = Sandbox(1)

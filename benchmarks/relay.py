@@ -20,7 +20,7 @@ Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 async def pass_on(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_s: float
 ) -> None:
-    """In order; what comes later is not delayed by what came before."""
+    """Passes bytes on in order; what comes later is not delayed by what came before."""
     now = asyncio.get_running_loop().time
     waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(WAITING)
 

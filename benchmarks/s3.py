@@ -86,7 +86,7 @@ def by_fetching(bench: Bench, keys: Sequence[str], target: Path) -> None:
 
 
 def by_verifying(bench: Bench, keys: Sequence[str], target: Path) -> None:
-    """As `Importer` does it, without its ledger."""
+    """Verifies like `Importer`, without its ledger."""
     with (
         ThreadPoolExecutor(CONNECTIONS) as fetching,
         ThreadPoolExecutor(CONNECTIONS) as verifying,

@@ -41,7 +41,7 @@ GOAL = 1.8
 
 
 def web_processes(pid: int, count: int) -> list[int]:
-    """Those of a `serve`: itself, or as many as share its port. Raises: CannotStart."""
+    """Processes of a `serve`: itself, or as many as share its port. Raises: CannotStart."""
     if count == 1:
         return [pid]
     deadline = time.monotonic() + START_TIMEOUT_S

@@ -41,7 +41,7 @@ class SharedReads(Generic[Key, Value]):
         task.add_done_callback(self._have_read_ahead)
 
     def forget(self, key: Key) -> None:
-        """From now on nobody shares a reading that began before."""
+        """Lets nobody share a reading that began before."""
         self._under_way.pop(key, None)
 
     def forget_all(self) -> None:

@@ -6,7 +6,7 @@ from db.pool import Queries
 
 
 async def now(queries: Queries) -> datetime:
-    """In UTC."""
+    """The time of the server in UTC."""
     rows = await queries.fetch_all("SELECT clock_timestamp() AS now")
     at: datetime = rows[0].now
     return at

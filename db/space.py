@@ -139,7 +139,7 @@ class Reservation:
             await self._renew()
 
     async def cover_step(self, size_bytes: int) -> None:
-        """As `cover`, up to 64 MiB ahead of the bytes."""
+        """Like `cover`, up to 64 MiB ahead of the bytes."""
         await self.cover(size_bytes, min(size_bytes + STEP_BYTES, self._most_bytes))
 
     async def _renew(self) -> None:

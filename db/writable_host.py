@@ -48,5 +48,5 @@ def find_writable(dsn: str) -> str:
 
 
 async def await_writable(dsn: str) -> str:
-    """As `find_writable`, on a thread."""
+    """Like `find_writable`, on a thread."""
     return await asyncio.to_thread(find_writable, dsn) if "," in dsn else dsn

@@ -81,7 +81,7 @@ class Erasures:
             await personal_rows.rename_in_copies(self._database, user_id, name)
 
     async def _rename_uploads(self, user_id: str, name: str) -> None:
-        """With an event of each video: whoever keeps its facts, in memory or Redis, reads anew."""
+        """Renames the uploader, with an event of each video: caches of its facts read anew."""
         ids: list[UUID] | None = None
         while ids is None or ids:
             async with self._database.transaction() as transaction:

@@ -1,4 +1,8 @@
-"""Look-ups of what a path names, combined with the access check: endpoints never skip it."""
+"""Look-ups of what a path names, combined with the access check: endpoints never skip it.
+
+`allowed_...` functions raise NotFound, to strangers NotEnrolled, NotAllowed where the role does not
+suffice, and InvalidRequest for what is no id.
+"""
 
 from uuid import UUID
 
@@ -20,12 +24,12 @@ from handlers.messages import identifier, upload_id_of, video_id_of
 
 
 async def allowed_course(request: web.Request, right: Right) -> Course:
-    """Returns the course of the path. Raises NotFound, NotEnrolled, NotAllowed, InvalidRequest."""
+    """Returns the course of the path."""
     return await allowed_course_named(request, identifier(request, "course_id"), right)
 
 
 async def allowed_course_named(request: web.Request, course_id: str, right: Right) -> Course:
-    """Returns a course that the query names. Raises as above."""
+    """Returns a course that the query names."""
     course = await courses.get_course(request.app[keys.DATABASE], course_id)
     if course is None:
         refuse_missing(request[keys.VIEWER])
@@ -34,7 +38,7 @@ async def allowed_course_named(request: web.Request, course_id: str, right: Righ
 
 
 async def allowed_outline(request: web.Request) -> tuple[Course, Outline]:
-    """Returns the course of the path with its outline, for who may watch it. Raises as above."""
+    """Returns the course of the path with its outline, for who may watch it."""
     course_id = identifier(request, "course_id")
     told = await course_outlines.get_course(request.app[keys.DATABASE], course_id)
     if told is None:
@@ -45,7 +49,7 @@ async def allowed_outline(request: web.Request) -> tuple[Course, Outline]:
 
 
 async def allowed_module(request: web.Request, right: Right) -> Module:
-    """Returns the module of the path, checked against the path's course. Raises as above."""
+    """Returns the module of the path, checked against the path's course."""
     module = await courses.get_module(request.app[keys.DATABASE], identifier(request, "module_id"))
     if module and "course_id" in request.match_info:
         module = module if module.course_id == identifier(request, "course_id") else None
@@ -53,7 +57,7 @@ async def allowed_module(request: web.Request, right: Right) -> Module:
 
 
 async def allowed_module_named(request: web.Request, module_id: str, right: Right) -> Module:
-    """Returns a module that a header or a form names. Raises as above."""
+    """Returns a module that a header or a form names."""
     module = await courses.get_module(request.app[keys.DATABASE], module_id)
     return await _allowed(request, module, right)
 
@@ -61,7 +65,7 @@ async def allowed_module_named(request: web.Request, module_id: str, right: Righ
 async def own_upload(request: web.Request) -> Upload:
     """Returns the upload of the path, which is visible only to its creator.
 
-    Raises as above; NotFound, too, when it has ended.
+    Raises as `allowed_...`; NotFound, too, when it has ended.
     """
     upload_id = upload_id_of(request)
     upload = await uploads.get(request.app[keys.DATABASE], upload_id) if upload_id else None
@@ -78,12 +82,12 @@ async def allowed_upload(request: web.Request) -> Upload:
 
 
 async def allowed_video(request: web.Request, right: Right) -> Video:
-    """Returns the video of the path. Raises as above."""
+    """Returns the video of the path."""
     return await allowed_video_named(request, video_id_of(request), right)
 
 
 async def allowed_video_named(request: web.Request, video_id: UUID | None, right: Right) -> Video:
-    """Returns a video that a header names, or the path. Raises as above."""
+    """Returns a video that a header names, or the path."""
     catalog = request.app[keys.CATALOG]
     video = await catalog.get(video_id)
     if video is None:
@@ -98,7 +102,7 @@ async def allowed_video_named(request: web.Request, video_id: UUID | None, right
 
 async def playable_video(request: web.Request) -> tuple[Video, PlayingTerms]:
     """Returns the video of the path and the terms on which its viewer may play it, both of now: no
-    cache decides. Raises as above."""
+    cache decides."""
     viewer, video_id = request[keys.VIEWER], video_id_of(request)
     if video_id is None:
         refuse_missing(viewer)
@@ -114,7 +118,7 @@ async def playable_video(request: web.Request) -> tuple[Video, PlayingTerms]:
 
 
 async def replaceable_video(request: web.Request, video_id: UUID | None) -> Video:
-    """Returns a video whose film the caller may replace. Raises as above; NotReady for one that is
+    """Returns a video whose film the caller may replace. Raises NotReady for one that is
     still taken over from S3."""
     video = await allowed_video_named(request, video_id, Right.EDIT)
     if video.plays_from is not None:

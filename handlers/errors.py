@@ -275,7 +275,7 @@ def _with_docstring(kind: type[RequestError]) -> Callable[[Any], RequestError]:
 
 
 def _worded(kind: type[RequestError]) -> Callable[[Any], RequestError]:
-    """With the sentence that the error was raised with."""
+    """Converts to `kind` with the sentence that the error was raised with."""
     return lambda exc: kind(str(exc))
 
 

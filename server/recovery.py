@@ -27,7 +27,7 @@ async def read_revocations(
 
 
 def recovery(app: web.Application, deleted_s: float) -> Callable[[int | None], Awaitable[None]]:
-    """For the tail of the log; raises: DatabaseError."""
+    """Reads the tables anew for the tail of the log; raises: DatabaseError."""
 
     async def recover(lost_from_id: int | None) -> None:
         versions, deleted = await read_revocations(

@@ -51,7 +51,7 @@ class Disk:
     async def run_to_its_end(
         self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        """As `run`, but a cancellation takes effect only once `call` has ended."""
+        """Like `run`, but a cancellation takes effect only once `call` has ended."""
         return await to_its_end(self.start(call, *args, **kwargs))
 
     @asynccontextmanager

@@ -107,7 +107,7 @@ class StoragePaths:
 
     @property
     def marker(self) -> Path:
-        """Without this file the mount is gone, and no file may be touched."""
+        """The marker: without this file the mount is gone, and no file may be touched."""
         return self.root / ".coursestream"
 
     @property

@@ -15,7 +15,7 @@ Measure = Callable[[Namespace], Iterable[str]]
 
 
 def options_of(name: str, description: str | None) -> ArgumentParser:
-    """Those that all have; others may be added."""
+    """Options that all have; others may be added."""
     parser = ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
     parser.set_defaults(name=name)
     parser.add_argument("--rounds", type=int, default=5)
@@ -34,7 +34,7 @@ def run(options: Namespace, measure: Measure) -> int:
 
 
 def run_isolated(parser: ArgumentParser, given: Sequence[str], measure: Measure) -> int:
-    """As `run`, in a place of its own (isolation.py)."""
+    """Like `run`, in a place of its own (isolation.py)."""
     parser.add_argument("--inside", action="store_true", help=SUPPRESS)
     options = parser.parse_args(given)
     try:

@@ -36,6 +36,6 @@ def by_round(
 
 
 def ratio(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Spread | None:
-    """Of one to the other, round by round; None when no round has both."""
+    """Ratio of one to the other, round by round; None when no round has both."""
     both = [number for number in sorted(ours) if 0 < theirs.get(number, 0) < inf]
     return Spread.of([ours[number] / theirs[number] for number in both])

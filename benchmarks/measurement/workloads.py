@@ -43,7 +43,7 @@ class Workload:
 
     @property
     def is_paced(self) -> bool:
-        """As fast as its players are told to be."""
+        """True if it is as fast as its players are told to be."""
         return "--players" in self.arguments
 
     def asked(self, seconds: float) -> Asked:
@@ -160,13 +160,13 @@ def per_second(sample: Sample, figure: str) -> float:
 
 
 def cpu_s_per_gb(sample: Sample) -> float:
-    """Of the server's core, over the whole run; without end when no byte came."""
+    """Seconds of the server's core, over the whole run; without end when no byte came."""
     size = sample.measured["all_bytes"]
     return sample.server_cpu_s / size * 1e9 if size else inf
 
 
 def seek_p99_ms(sample: Sample) -> float:
-    """Without end when not one seek came to its end."""
+    """Milliseconds; without end when not one seek came to its end."""
     return float(sample.measured["latency_ms"]["p99"]) if sample.measured["requests"] else inf
 
 

@@ -62,7 +62,7 @@ def served(
     location: str,
     own: Certificate | None = None,
 ) -> Iterator[Target]:
-    """By TLS with a certificate."""
+    """The configuration for TLS with a certificate."""
     authorisation_port, root = port + AUTHORISATION_PORTS, location.format(files=files)
     tls = "" if own is None else TLS.format(own=own)
     http = HTTP.format(port=port, authorisation_port=authorisation_port, location=root, tls=tls)

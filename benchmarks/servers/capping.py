@@ -53,7 +53,7 @@ def preferred(controller: Path = CONTROLLER) -> Iterator[None]:
 
 
 def _remove(group: Path, controller: Path) -> None:
-    """With what its process has started since, which is in there, too."""
+    """Removes it with what its process has started since, which is in there, too."""
     for pid in (group / "cgroup.procs").read_text().split():
         with contextlib.suppress(ProcessLookupError):
             (controller / "cgroup.procs").write_text(pid)

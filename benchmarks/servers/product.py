@@ -137,7 +137,7 @@ def _command(
 
 
 def environ_of(settings: Mapping[str, str]) -> dict[str, str]:
-    """These settings, and none of whoever measures."""
+    """Environment of these settings, and none of whoever measures."""
     kept = {name: value for name, value in os.environ.items() if "COURSESTREAM_" not in name}
     # Nothing is made beside what is measured.
     settings = {"RENDITIONS": "none", **settings}

@@ -134,7 +134,7 @@ async def list_waiting(queries: Queries, webhook_id: str, limit: int) -> list[Ro
 
 
 async def list_dead(queries: Queries, webhook_id: str, *, after_id: int, limit: int) -> list[Row]:
-    """Those given up, as rows of the log with `attempts`, `failure` and `died_at`."""
+    """Deliveries given up, as rows of the log with `attempts`, `failure` and `died_at`."""
     return await queries.fetch_all(DEAD, (webhook_id, after_id, limit))
 
 

@@ -31,7 +31,7 @@ class WatchedFacts:
 async def read(
     queries: Queries, keys: Iterable[ViewerOfVideo]
 ) -> dict[ViewerOfVideo, WatchedFacts]:
-    """Those of videos that are there."""
+    """Facts of videos that are there."""
     asked = [{"user_id": user_id, "video_id": video_id} for user_id, video_id in set(keys)]
     rows = await queries.fetch_all(READ, (msgspec.json.encode(asked).decode(),))
     return {

@@ -92,7 +92,7 @@ async def count_sessions(queries: Queries, video_id: UUID) -> dict[date, int]:
 async def count_curve(
     queries: Queries, video_id: UUID, step_s: int, count: int, last_middle_cs: int
 ) -> dict[int, int]:
-    """By how many viewers each step differs from the one before."""
+    """Number of viewers by which each step differs from the one before."""
     parameters: dict[str, Any] = {
         "video_id": str(video_id),
         "half": step_s * 50,

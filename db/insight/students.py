@@ -116,7 +116,7 @@ async def list_students(
 async def find_named(
     queries: Queries, course_id: str, user_ids: Sequence[str]
 ) -> dict[str, Student]:
-    """Those of these users who are enrolled as students, by id."""
+    """The users among these who are enrolled as students, by id."""
     parameters = {"course_id": course_id, "user_ids": list(user_ids)}
     rows = await queries.fetch_all(NAMED, parameters)
     return {row.user_id: _student(row) for row in rows}

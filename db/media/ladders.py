@@ -248,7 +248,7 @@ async def count_unfinished(queries: Queries, video_id: UUID) -> tuple[int, int]:
 
 
 async def list_worked_on(queries: Queries, work_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the given works that are still wanted."""
+    """The given works that are still wanted."""
     rows = await queries.fetch_all(LIST_WORKED_ON, ([str(one) for one in work_ids],))
     return {UUID(str(row.work_id)) for row in rows}
 

@@ -144,7 +144,7 @@ async def list_taken(queries: Queries, module_ids: Collection[str]) -> set[str]:
 async def list_begun(
     queries: Queries, objects: Sequence[tuple[str, str, str, int]]
 ) -> dict[tuple[str, str], ImportedObject]:
-    """By bucket and key, those objects that are partly fetched or refused, and unchanged."""
+    """Objects that are partly fetched or refused, and unchanged, by bucket and key."""
     columns = [list(column) for column in zip(*objects, strict=True)] or [[], [], [], []]
     rows = await queries.fetch_all(BEGUN, columns)
     return {(row.bucket, row.key): _build_object(row) for row in rows}

@@ -48,7 +48,7 @@ async def switchable(
     bucket: str | None = None,
     prefix: str = "",
 ) -> list[tuple[UUID, list[str]]]:
-    """By object, the taken modules whose active source is the other one."""
+    """The taken modules whose active source is the other one, by object."""
     parameters = {
         "is_local": is_local,
         "module_ids": None if module_ids is None else list(module_ids),

@@ -61,7 +61,7 @@ class ViewerPosition(msgspec.Struct, frozen=True):
 
 
 async def list_lectures(queries: Queries) -> dict[str, Lecture]:
-    """By module, the videos that were taken over and still exist."""
+    """Videos that were taken over and still exist, by module."""
     return {
         row.module_id: Lecture(UUID(str(row.video_id)), row.course_id, row.duration_s)
         for row in await queries.fetch_all(LECTURES)

@@ -167,7 +167,7 @@ async def get(queries: Queries, upload_id: UUID) -> Upload | None:
 
 
 async def get_settled(queries: Queries, upload_id: UUID) -> Upload | None:
-    """As `get`, after any commit in progress that might turn the upload into a video."""
+    """Like `get`, after any commit in progress that might turn the upload into a video."""
     return optional_upload(await queries.fetch_one(GET_SETTLED, (upload_id,)))
 
 
@@ -211,27 +211,27 @@ async def end(queries: Queries, upload_id: UUID) -> None:
 
 
 async def end_held(queries: Queries, upload_id: UUID, holder: int) -> bool:
-    """As `end`, by its holder; False when that is another one, or the upload has ended."""
+    """Like `end`, by its holder; False when that is another one, or the upload has ended."""
     return bool(await queries.fetch_all(END_HELD, (upload_id, holder)))
 
 
 async def end_for_user(queries: Queries, course_id: str, user_id: str) -> None:
-    """As `end`, for all uploads of a user who may no longer add videos to the course."""
+    """Like `end`, for all uploads of a user who may no longer add videos to the course."""
     await queries.fetch_all(END_OF_USER, (course_id, user_id))
 
 
 async def end_all_of_user(queries: Queries, user_id: str) -> None:
-    """As `end`, for all uploads of a user who is erased."""
+    """Like `end`, for all uploads of a user who is erased."""
     await queries.fetch_all(END_ALL_OF_USER, (user_id,))
 
 
 async def end_for_module(queries: Queries, module_id: str) -> None:
-    """As `end`, for all uploads to a deleted module."""
+    """Like `end`, for all uploads to a deleted module."""
     await queries.fetch_all(END_OF_MODULE, (module_id,))
 
 
 async def end_for_course(queries: Queries, course_id: str) -> None:
-    """As `end`, for all uploads to a deleted course."""
+    """Like `end`, for all uploads to a deleted course."""
     await queries.fetch_all(END_OF_COURSE, (course_id,))
 
 
@@ -246,7 +246,7 @@ async def list_of_course(
 async def list_of_user(
     queries: Queries, user_id: str, *, after: tuple[datetime, UUID], limit: int
 ) -> list[Upload]:
-    """As `list_of_course`, for a user in all courses."""
+    """Like `list_of_course`, for a user in all courses."""
     rows = await queries.fetch_all(OPEN_OF_USER, (user_id, *after, limit))
     return [_upload(row) for row in rows]
 

@@ -121,7 +121,7 @@ class Video:
 
     @property
     def is_watchable(self) -> bool:
-        """As `videos.WATCHABLE`."""
+        """The rule of `videos.WATCHABLE`."""
         return self.status == "ready" or self.s3_source is not None
 
     @property

@@ -80,7 +80,7 @@ def _p95(title: str, name: str, labels: str, make: Make = _rate) -> Panel:
 
 
 def _rate_of_whole(name: str, by: str) -> str:
-    """Of counters that all processes tell alike."""
+    """Rate of counters that all processes tell alike."""
     return f"max by ({by}) (rate({_of(name)}[$__rate_interval]))"
 
 

@@ -54,7 +54,7 @@ class FactsReader(Generic[Id, Facts]):
         return facts
 
     async def read_version(self, facts_id: Id, version: int) -> Facts | None:
-        """That version, or a newer one. Raises: DatabaseError."""
+        """The facts of that version or a newer one. Raises: DatabaseError."""
         find = partial(self._find, facts_id, version)
         # A reading for another version may have begun before this one was told.
         return await self._reads.get((facts_id, version), find)

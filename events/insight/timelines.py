@@ -41,7 +41,7 @@ class ExplainedSession:
 async def read_timeline(
     queries: Queries, session: FoundSession, *, is_by_edge: bool
 ) -> ExplainedSession:
-    """Of a session whose bytes come by an edge, also what the edges waited for.
+    """The timeline of a session; if its bytes come by an edge, also what the edges waited for.
 
     Raises: DatabaseError.
     """
@@ -118,7 +118,7 @@ def _viewers(served: Iterable[ReadMoment], since: datetime, until: datetime) -> 
 
 
 def _shown(moment: ReadMoment) -> ReadMoment:
-    """Without what is of the process, and not of the session."""
+    """The moment without details of the process, which are not of the session."""
     details = {name: said for name, said in moment.details.items() if name not in OF_THE_PROCESS}
     return replace(moment, details=details)
 

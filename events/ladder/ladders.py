@@ -117,7 +117,7 @@ class Ladders:
             await self._failures.record(ladder, None, INTERNAL)
 
     async def give_up_piece(self, video_id: UUID, lane: int) -> None:
-        """As `give_up`, for the piece that the lane holds."""
+        """Like `give_up`, for the piece that the lane holds."""
         taken = await self._take(video_id, lane)
         if taken is not None:
             ladder, piece, _ = taken

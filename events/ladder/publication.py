@@ -167,7 +167,7 @@ def _describe(plan: LadderPlan, one: AssembledRung) -> tuple[ListedRung, NamedFi
 
 
 def _worthwhile(rungs: Sequence[ListedRung]) -> list[ListedRung]:
-    """Without the rungs that save hardly a byte; the largest first, then the sounds."""
+    """The rungs, but for those that save hardly a byte; the largest first, then the sounds."""
     videos = [(details_of(one.made).video, one) for one in rungs]
     sizes = [(video, one.fragmented.size) for video, one in videos if video is not None]
     sizes.sort(key=lambda pair: (-pair[0].short_side, pair[0].codec != "h264"))

@@ -70,7 +70,7 @@ async def has_jobs(transaction: Transaction, video_id: UUID) -> bool:
 
 
 async def _defer(transaction: Transaction, task: str, video_id: UUID, priority: int) -> None:
-    """These never overlap: each of them reads or replaces the whole ladder."""
+    """Queues a job that never overlaps others: each reads or replaces the whole ladder."""
     lock = f"{_prefix(video_id)}ladder"
     arguments = {"video_id": str(video_id)}
     await jobs.defer(transaction, task, arguments, queue=QUEUE, lock=lock, priority=priority)

@@ -93,12 +93,12 @@ def _has_known_type(row: Row) -> bool:
 
 
 def as_it_is(event: Event) -> Event:
-    """For a process that need not know whom an erasure is about."""
+    """Returns the event; for a process that need not know whom an erasure is about."""
     return event
 
 
 async def no_caches(_: int | None) -> None:
-    """For a process that keeps nothing of what events tell."""
+    """Does nothing; for a process that keeps nothing of what events tell."""
 
 
 class Tail:

@@ -172,7 +172,7 @@ def chapters_url(video: Video, base: str) -> str | None:
 
 
 def _audio_tracks(video: Video) -> list[AudioTrackView]:
-    """Of a file that was not looked at as much as its codec tells."""
+    """The sounds of a file; of one not looked at as much as its codec tells."""
     media = video.probed
     if media is None or media.audio_codec is None:
         return []
@@ -182,7 +182,7 @@ def _audio_tracks(video: Video) -> list[AudioTrackView]:
 
 
 def _processing_ratio(video: Video) -> float:
-    """That of the film which a video in processing waits for."""
+    """Progress of the film which a video in processing waits for."""
     replacement = video.replacement
     if video.status == "processing" and replacement is not None and replacement.is_pending:
         return replacement.processing_ratio

@@ -258,7 +258,7 @@ class Pipeline:
         self._traces.settle(video.id, video.created_at)
 
     async def _completions(self, transaction: Transaction, video: Video) -> list[PlaybackCompleted]:
-        """Of viewers who watched in S3, before the video's duration was known."""
+        """Completions of viewers who watched in S3, before the video's duration was known."""
         if not video.s3_source:
             return []
         ratio = self._completion_ratio

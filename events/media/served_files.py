@@ -144,7 +144,7 @@ class ServedFiles:
     async def serve_replacement(
         self, video: Video, replacement: Replacement, report: ReportProgress
     ) -> ServedFile:
-        """As `serve`, for another film of the video; both play until the video is switched."""
+        """Like `serve`, for another film of the video; both play until the video is switched."""
         shown = _as_replaced(video, replacement)
         if replacement.served is not None:
             return await self.serve(shown, report)
@@ -363,7 +363,7 @@ def media_facts(probe: Probe) -> MediaFacts:
 
 
 def _audio_tracks(probe: Probe) -> Iterator[AudioTrack]:
-    """As the file tells them: text of users, which is cleaned."""
+    """Sounds as the file describes them: text of users, which is cleaned."""
     for number, one in enumerate(probe.audio_tracks):
         title = clean_text(one.title) or None
         yield AudioTrack(known_language(one.language), title, is_default=number == 0)

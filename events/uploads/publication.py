@@ -70,7 +70,7 @@ class Publication:
             return await self._enter(new, upload_id)
 
     async def publish_resumed(self, file: PartialFile, new: NewFilm, held: Upload) -> Video | None:
-        """As `publish_whole`; the file also keeps its own name, and None also for one fenced."""
+        """Like `publish_whole`; the file also keeps its own name, and None also for one fenced."""
         with self._traced(new, int(held.created_at.timestamp() * 1e9)):
             await self._disk.run_to_its_end(
                 publish_partial, self._storage, file.path, new.course_id, *_place(new)

@@ -122,7 +122,7 @@ class Uploads:
         return await self._receivers.run(receiver, self._append(upload_id, arrival, receiver))
 
     async def append_first(self, upload_id: UUID, arrival: Arrival) -> Upload:
-        """As `append`, at once; an error ends the upload, whose address no client has yet.
+        """Like `append`, at once; an error ends the upload, whose address no client has yet.
 
         If it could not be examined now it lacks its last byte: sending that retries.
         """
@@ -309,7 +309,7 @@ def _is_complete(upload: Upload, arrival: Arrival) -> bool:
 
 
 async def _no_quota(_: int) -> None:
-    """Without a quota only the disk's free space counts, while it is written to."""
+    """Considers nothing: without a quota only the disk's free space counts, while writing."""
 
 
 def _refuse_excess(upload: Upload, announced_bytes: int | None) -> None:

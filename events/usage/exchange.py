@@ -130,7 +130,7 @@ class Exchange:
         self.is_up, self._has_warned = True, False
 
     def _end_surplus(self, name: str, running: ConcurrencyLimit) -> None:
-        """Of a user who has more than allowed, processes keep them in the order of their ids."""
+        """Ends a user's surplus here; processes keep theirs in the order of their ids."""
         for user_id, count in list(running.count_by_user().items()):
             if count + self._others.running(name, user_id) > running.most:
                 before = self._others.running_before(self.process_id, name, user_id)

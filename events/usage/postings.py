@@ -91,13 +91,13 @@ class Others:
         ]
 
     def running(self, limit: str, user_id: str) -> int:
-        """Of a user, in all other processes."""
+        """Number of a user in all other processes."""
         return sum(
             posting.running.get(limit, _NOTHING).get(user_id, 0) for _, posting in self._living()
         )
 
     def running_before(self, process_id: str, limit: str, user_id: str) -> int:
-        """Of a user, in the processes that come before `process_id`."""
+        """Number of a user in the processes that come before `process_id`."""
         return sum(
             posting.running.get(limit, _NOTHING).get(user_id, 0)
             for other_id, posting in self._living()
@@ -105,13 +105,13 @@ class Others:
         )
 
     def total(self, limit: str) -> int:
-        """Of all users, in all other processes."""
+        """Number of all users in all other processes."""
         return sum(
             sum(posting.running.get(limit, _NOTHING).values()) for _, posting in self._living()
         )
 
     def _living(self) -> list[tuple[str, Posting]]:
-        """Without processes that were probably killed."""
+        """Postings, but for those of processes that were probably killed."""
         return [
             (process_id, posting)
             for process_id, posting in self._postings.items()

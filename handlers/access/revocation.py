@@ -77,7 +77,7 @@ class Revocations:
         self.changes += 1
 
     def replace(self, versions: Mapping[tuple[str, str], int], deleted: Iterable[UUID]) -> None:
-        """As `load`, in place of all entries: the database has lost what they came from."""
+        """Like `load`, in place of all entries: the database has lost what they came from."""
         self._versions.clear()
         self._deleted.clear()
         self.load(versions, deleted)

@@ -18,7 +18,7 @@ RECENT_DAYS: Mapping[str, Literal[1, 7, 30]] = {"1": 1, "7": 7, "30": 30}
 
 
 def period_of(query: Mapping[str, str]) -> Period:
-    """Without `from` it begins with the first day, without `to` it has no end.
+    """The period asked for: without `from` from the first day, without `to` without an end.
 
     Raises InvalidRequest.
     """

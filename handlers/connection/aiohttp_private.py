@@ -72,7 +72,7 @@ class ExposedHandler(web.RequestHandler):
     loop: asyncio.AbstractEventLoop = _LOOP
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """As aiohttp does, without its task: who seeks opens a connection for one known range,
+        """Like aiohttp's, without its task: who seeks opens a connection for one known range,
         which needs none, and the task is a tenth of what such a connection costs (measured).
 
         TCP_NODELAY and SO_KEEPALIVE it has from its listener."""

@@ -204,7 +204,7 @@ class Connection(RefusingBytes):
         self._set_free()
 
     def _go_on(self) -> None:
-        """To what was buffered, once no response is under way."""
+        """Goes on to buffered input, once no response is under way."""
         if self.state is State.RETURNING and self.queued:
             self._on(ConnectionEvent.REQUEST_QUEUED)
         if self.state in BUFFERING:

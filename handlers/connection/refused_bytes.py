@@ -59,7 +59,7 @@ def _refusal(status: int, exc: BaseException | None) -> RequestError:
 
 
 def _answer(exc: RequestError) -> web.Response:
-    """With the fields that the application adds to its own responses."""
+    """Builds the response with the fields that the application adds to its own responses."""
     request_id = os.urandom(16).hex()
     response = exc.answer(request_id)
     response.headers[REQUEST_ID] = request_id

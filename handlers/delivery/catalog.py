@@ -40,7 +40,7 @@ class Catalog:
         return await self._reads.get(video_id, partial(self._remember, read))
 
     async def get_version(self, video_id: UUID, version: int) -> Video | None:
-        """That version or a newer one, whatever is cached here."""
+        """The video in that version or a newer one, whatever is cached here."""
         video = self._remembered.get(video_id)
         if video is not None and video.version >= version:
             self.hit_count += 1

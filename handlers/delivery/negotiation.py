@@ -51,7 +51,7 @@ def _parse(accept: str | None) -> list[tuple[str, str, float]]:
 
 
 def _weight(offer: str, ranges: Sequence[tuple[str, str, float]]) -> float:
-    """That of the most specific range that matches, 0 when none does."""
+    """The weight of the most specific range that matches, 0 when none does."""
     kind, subtype = offer.split("/")
     for wanted in ((kind, subtype), (kind, "*"), ("*", "*")):
         weights = [weight for *media_range, weight in ranges if tuple(media_range) == wanted]

@@ -112,7 +112,7 @@ class OpenFiles:
         return len(self._files)
 
     def cache_figures(self) -> CacheFigures:
-        """Of `open`: `held` is asked by who can do without."""
+        """Figures of `open`: `held` is asked by who can do without."""
         return CacheFigures(len(self), self._hit_count, self._miss_count)
 
     @asynccontextmanager

@@ -49,7 +49,7 @@ class Outlet(Protocol):
         """Called when the transport has written what it held back."""
 
     def unsent_bytes(self) -> int:
-        """Of what was sent, the bytes that the client has not acknowledged."""
+        """Bytes that were sent and that the client has not acknowledged."""
 
     def drop_unsent(self, transfer: Transfer) -> None:
         """Discard them, and subtract them from the account."""
@@ -194,8 +194,8 @@ class TransportOutlet:
 
 
 def outlet_of(transport: asyncio.Transport) -> Outlet:
-    """That of a connection. Its socket is a duplicate, since a descriptor number that the transport
-    closes may by the next turn of the loop be the socket of another user."""
+    """The outlet of a connection. Its socket is a duplicate: a descriptor number that the
+    transport closes may by the next turn of the loop be the socket of another user."""
     own = transport.get_extra_info("socket").dup()
     if transport.get_extra_info("sslcontext") is None:
         return SocketOutlet(own)

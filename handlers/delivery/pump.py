@@ -228,8 +228,8 @@ class Pump:
         return Doing.CLIENT if is_full else Doing.SENDING
 
     def _wait(self) -> None:
-        """For the disk, for the bandwidth, or for room: a slow client may take any time as long as
-        it acknowledges anything."""
+        """Waits for the disk, for the bandwidth, or for room: a slow client may take any time as
+        long as it acknowledges anything."""
         if self._stall_clock is None:
             self._stall_clock = StallClock(
                 self._loop, self._settings.stall_timeout_s, self._taken_and_waiting, self._stall

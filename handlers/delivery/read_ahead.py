@@ -78,7 +78,7 @@ class ReadAhead:
         )
 
     def _is_read(self, file: OpenFile, start: int, expected: int) -> bool:
-        """As far as the kernel copies it without the disk."""
+        """True if the kernel copies it without the disk."""
         buffers = [self._scratch] * _SLICES_A_BLOCK
         try:
             return os.preadv(file.descriptor, buffers, start, os.RWF_NOWAIT) >= expected

@@ -47,7 +47,7 @@ def choose_poster(thumbnails: Iterable[ThumbnailRow]) -> KeptFile | None:
 
 
 def _nearest(pictures: list[RungRow], height: int) -> RungRow:
-    """In the codec that every client plays, where there is a choice."""
+    """The next lower picture, or the lowest; of two codecs the one that every client plays."""
     everywhere = [row for row in pictures if (row.codecs or "").startswith(_EVERYWHERE)]
     ordered = sorted(everywhere or pictures, key=lambda row: row.height or 0)
     lower = [row for row in ordered if (row.height or 0) <= height]

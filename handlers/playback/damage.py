@@ -25,8 +25,8 @@ def noting_damage(request: web.Request, published: PublishedFile) -> Iterator[No
 
 @asynccontextmanager
 async def noting_loss(request: web.Request, published: PublishedFile) -> AsyncIterator[None]:
-    """As `noting_damage`, of a file that was known. Raises NotFound where no row names it any more:
-    another film, picture or ladder has taken its place."""
+    """Like `noting_damage`, of a file that was known. Raises NotFound where no row names it any
+    more: another film, picture or ladder has taken its place."""
     try:
         with noting_damage(request, published):
             yield

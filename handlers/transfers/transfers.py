@@ -207,7 +207,7 @@ class Tally:
         self.sent_bytes += size_bytes
 
     def take_back(self, size_bytes: int) -> None:
-        """As of a transfer."""
+        """Uncount bytes, like those of a transfer."""
         self._transfers.take_back(self, size_bytes)
 
 
@@ -311,7 +311,7 @@ class Transfers:
         return self._streams
 
     def sent_bytes(self, purpose: Purpose) -> int:
-        """Of bodies, for this purpose, those included that are on their way."""
+        """Bytes of bodies sent for this purpose, those included that are on their way."""
         untold: list[Transfer | Tally] = [*self._running, *self._tallies]
         return self._sent_bytes[purpose] + sum(
             one.sent_bytes for one in untold if one.purpose == purpose

@@ -152,7 +152,7 @@ async def delete_webhook(request: web.Request) -> web.Response:
     ),
 )
 async def resend(request: web.Request) -> web.Response:
-    """At most 10,000 at once; the deliverer finds them within seconds."""
+    """Queues events again, at most 10,000 at once; the deliverer finds them within seconds."""
     webhook = await _webhook_of(request)
     body = await read_optional_json(request, WebhookResend)
     event_ids = None

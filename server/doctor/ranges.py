@@ -12,7 +12,7 @@ STALE = '"another file"'
 
 
 async def examine_ranges(inst: Installation) -> list[Observation]:
-    """Of both addresses: by token, as services fetch, and by grant, as players do."""
+    """Examines both addresses: by token, as services fetch, and by grant, as players do."""
     video = inst.video
     assert video is not None
     found = []
@@ -57,7 +57,7 @@ class RangeChecks:
         )
 
     def _headers(self, head: SeenReply) -> list[Observation]:
-        """Of what the service always sends."""
+        """Examines the fields that the service always sends."""
         if head.status != 200:
             return [fault("", f"{head.hop} answered {head.status} to HEAD {self._name}")]
         etag = head.headers.get(hdrs.ETAG)

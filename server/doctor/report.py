@@ -24,7 +24,7 @@ def written(examination: Examination) -> str:
 
 
 def _lines(findings: Sequence[Observation], front: Sequence[str]) -> Iterator[str]:
-    """Of one fault: each place where it showed, then its cure."""
+    """Lists each place of one fault where it showed, then its cure."""
     for finding in findings:
         yield f"{finding.severity.value:{WIDTH}}  {finding.sentence}"
     if (cure := findings[0].cure) is not None:

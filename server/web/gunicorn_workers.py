@@ -95,7 +95,7 @@ class _Application(BaseApplication):
         return build_app(self.config, self._dsn, MemoryBoard(self._memory, self._slot))
 
     def give_slot(self, worker: "_WebWorker", living: Iterable["_WebWorker"]) -> None:
-        """For the worker that is forked next: one that no living one has."""
+        """Gives the worker that is forked next a slot that no living one has."""
         taken = {one.slot for one in living}
         worker.slot = self._slot = next(
             slot for slot in range(self.config.workers + SPARE_SLOTS) if slot not in taken

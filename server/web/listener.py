@@ -159,7 +159,7 @@ async def _listen(
 
 
 def _more_descriptors(loop: asyncio.AbstractEventLoop) -> int:
-    """Of a listener, beside the first. asyncio accepts all that wait."""
+    """Number of descriptors of a listener beside the first; asyncio accepts all that wait."""
     return 0 if isinstance(loop, asyncio.BaseEventLoop) else ACCEPTED_A_TURN - 1
 
 

@@ -70,7 +70,7 @@ def read_captions(content: bytes) -> Subtitles:
 
 
 def read_chapters(content: bytes) -> Subtitles:
-    """As `read_captions`, with titles for text. Raises: InvalidSubtitles."""
+    """Like `read_captions`, with titles for text. Raises: InvalidSubtitles."""
     return _read(content, lambda text, start_ms, end_ms: clean_title(text))
 
 

@@ -63,7 +63,7 @@ def check_asf(file: BinaryIO, size: int) -> None:
 
 
 def _asf_objects(file: BinaryIO, stop: int) -> Iterator[tuple[bytes, int]]:
-    """Those inside the header: their kind, and where their content starts."""
+    """Objects inside the header: their kind, and where their content starts."""
     position = 30
     for _ in range(_MAX_ASF_OBJECTS):
         if position >= stop:
@@ -138,7 +138,7 @@ def check_ogg(file: BinaryIO, size: int) -> None:
 
 
 def check_mp3(file: BinaryIO, size: int) -> None:
-    """By the size that encoders note in the first frame. Raises: Truncated."""
+    """Compares the file with the size that encoders note in the first frame. Raises: Truncated."""
     start = id3_bytes(_read(file, 0, 10))
     noted = xing_bytes(_read(file, start, 64))
     _require(start + noted, size + _MP3_TOLERANCE_BYTES)

@@ -23,7 +23,7 @@ _BARS = (0.06, 0.14, 0.24, 0.12, 0.32, 0.2, 0.4, 0.26, 0.16, 0.3, 0.1, 0.18, 0.0
 
 
 def make_poster(media: InputContainer, max_pixels: int) -> VideoFrame:
-    """As an encoder wants it: 8-bit 4:2:0, with even sides."""
+    """A picture as an encoder wants it: 8-bit 4:2:0, with even sides."""
     picture = _cover(media, max_pixels) or _frame(draw_plain())
     picture.pts, picture.time_base = 0, POSTER_UNIT
     (poster,) = PictureFilter(picture, None, threads=1, longest_side_px=_LONGEST_SIDE_PX)(picture)

@@ -115,7 +115,7 @@ class SoundTrack:
 def sound_tracks(
     media: InputContainer, out: OutputContainer, made: Container, *, anew: bool = False
 ) -> dict[int, Track]:
-    """By the index of the stream that each is made from. `anew`: none is copied."""
+    """Tracks by the index of the stream that each is made from. `anew`: none is copied."""
     start_s, tracks = start_of(media), dict[int, Track]()
     for sound in choose_sounds(media):
         if not anew and can_hold_sound(made, sound_codec(sound)[1], sound.rate):

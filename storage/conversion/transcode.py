@@ -132,7 +132,7 @@ def _tracks(
     anew: bool,
     may_copy_picture: bool,
 ) -> dict[int, Track]:
-    """By the index of the stream that each is made from; the picture's comes first."""
+    """Tracks by the index of the stream that each is made from; the picture's comes first."""
     stream, start_s, coding = video_stream(media), start_of(media), CODINGS[made]
     # A WebM has no place for the orientation that an MP4 tells of.
     is_turned = orientation_of(first) != UPRIGHT

@@ -35,7 +35,7 @@ class WorkLimits:
 def transcode_budget(
     width: int, height: int, duration_s: float, frame_rate: float | None, source_bytes: int
 ) -> WorkLimits:
-    """For a picture as shown; `source_bytes` may come along as they are."""
+    """Budget for a picture as shown; `source_bytes` may come along as they are."""
     pixels = width * height
     all_pixels = pixels * duration_s * (frame_rate or _USUAL_RATE)
     sound_cpu_s, sound_bytes = duration_s * _SOUND_CPU_S_PER_S, duration_s * _SOUND_BYTES_PER_S
@@ -46,7 +46,7 @@ def transcode_budget(
 
 
 def work_limits(cpu_s: float, memory_bytes: int, file_bytes: int) -> WorkLimits:
-    """For work that takes at most that much of the processor on a slow machine."""
+    """Limits for work that takes at most that much of the processor on a slow machine."""
     bounded_s = math.ceil(_LEAST_CPU_S + cpu_s)
     return WorkLimits(
         cpu_s=bounded_s,

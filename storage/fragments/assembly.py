@@ -72,7 +72,7 @@ class _Source:
     fragments: Sequence[MovieFragment]
 
     def placed(self, *, is_delayed: bool) -> "_Source":
-        """With its fragments as they are in the result, but for their positions."""
+        """The file with its fragments as they are in the result, but for their positions."""
         moved = [one.moved(self.shift, is_delayed=is_delayed) for one in self.fragments]
         return replace(self, fragments=moved)
 

@@ -48,7 +48,7 @@ class MovieFragment(NamedTuple):
 
     @property
     def keyframe_size(self) -> int:
-        """Of these the bytes through its first sample."""
+        """Bytes of the fragment through its first sample."""
         return self.first_stop - self.position + self.growth
 
     def moved(self, shift: int, *, is_delayed: bool) -> "MovieFragment":
@@ -92,7 +92,7 @@ def read_fragments(file: BinaryIO) -> Piece:
 def read_fragments_at(
     file: BinaryIO, moov: Box, positions: Iterable[int]
 ) -> Iterator[MovieFragment]:
-    """Those that begin at these positions. Raises: Truncated, Undecodable, TooComplex."""
+    """Fragments that begin at these positions. Raises: Truncated, Undecodable, TooComplex."""
     size = os.fstat(file.fileno()).st_size
     track = _read_track(read_index(file, moov))
     for position in positions:

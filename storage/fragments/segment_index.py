@@ -39,7 +39,7 @@ class SegmentIndex:
 
     @property
     def size(self) -> int:
-        """Of the box."""
+        """Bytes of the box."""
         return 8 + _HEADER_BYTES + _ENTRY_BYTES * len(self.references)
 
     def serialize(self) -> bytes:

@@ -35,7 +35,7 @@ def gather_segments(
 def _choose(
     fragments: Sequence[MovieFragment], openings: list[int], starts: Sequence[int], most: int
 ) -> Iterator[int]:
-    """Of the fragments that may begin a segment those at `starts`, but for the first."""
+    """The fragments that may begin a segment and lie at `starts`, but for the first."""
     times = [fragments[number].start for number in openings]
     end = max(one.end for one in fragments)
     for start in starts:

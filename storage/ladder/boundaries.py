@@ -51,7 +51,7 @@ def copied_starts(
 def piece_starts(
     starts: Sequence[int], picture_count: int, rate: Fraction, piece_s: Fraction
 ) -> tuple[int, ...]:
-    """Those of the segments' starts that begin pieces of about `piece_s`."""
+    """The segments' starts that begin pieces of about `piece_s`."""
     length = piece_s * rate
     found = [0]
     while True:

@@ -25,7 +25,7 @@ _LEAST_READ_BYTES_PER_S = 2_000_000
 
 
 def piece_limits(plan: LadderPlan, piece: PiecePlaces) -> WorkLimits:
-    """To encode the rungs of a piece."""
+    """Limits to encode the rungs of a piece."""
     rungs, rate = plan.coded, plan.frame_rate
     pictures = piece.stop - piece.start
     decoded = plan.source_pixels * float(pictures + _MOST_BEFORE_S * rate)
@@ -40,13 +40,13 @@ def piece_limits(plan: LadderPlan, piece: PiecePlaces) -> WorkLimits:
 
 
 def sound_limits(plan: LadderPlan) -> WorkLimits:
-    """To encode one track of the whole film."""
+    """Limits to encode one track of the whole film."""
     seconds = plan.duration_s / _SLOWEST_SOUND_RATIO
     return _limits(seconds, _MEMORY_BYTES, plan.duration_s * _SOUND_BYTES_PER_S)
 
 
 def reading_limits(source_bytes: int) -> WorkLimits:
-    """To read all packets of the source, and write no more than them."""
+    """Limits to read all packets of the source, and write no more than them."""
     seconds = source_bytes / _LEAST_READ_BYTES_PER_S
     return _limits(seconds, _MEMORY_BYTES, source_bytes * 1.25)
 

@@ -82,7 +82,7 @@ def _lay_grid(source: ScannedSource) -> _Grid:
 
 
 def _places(source: ScannedSource, grid: _Grid) -> list[int]:
-    """In the order of decoding."""
+    """Places of pictures in the order of decoding."""
     return [place(time - grid.phase, source.unit, grid.rate) for time in source.packets.times]
 
 

@@ -43,7 +43,7 @@ class Cadence:
 
 
 def find_cadence(times: Sequence[int], unit: Fraction) -> Cadence:
-    """Of pictures at these times, rising, in `unit` seconds."""
+    """The cadence of pictures at these times, rising, in `unit` seconds."""
     steps = [after - before for before, after in pairwise(times) if after > before]
     if not steps:
         return Cadence(_USUAL_RATE, is_steady=False)
@@ -86,7 +86,7 @@ def place(time: int, unit: Fraction, rate: Fraction) -> int:
 
 
 def phase(time: int, unit: Fraction, rate: Fraction) -> int:
-    """By how much the first picture of a steady film comes after its place, in `unit` seconds;
+    """Delay of the first picture of a steady film after its place, in `unit` seconds;
     negative for before it.
 
     From half a picture on it may be the earlier place: then a film that begins with 21 ms of the

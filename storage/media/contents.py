@@ -46,7 +46,7 @@ Contents = dict[int, Content]
 
 
 def read_contents(path: Path, source: SourceFormat, media: InputContainer) -> Contents:
-    """Of pictures and sound; `media` is the open file, which may be read to its end.
+    """Contents of pictures and sound; `media` is the open file, which may be read to its end.
 
     Raises: Undecodable, TooComplex, FileMissing.
     """
@@ -57,8 +57,8 @@ def read_contents(path: Path, source: SourceFormat, media: InputContainer) -> Co
 def read_indexed(
     path: Path, source: SourceFormat, media: InputContainer, movie: Movie | None = None
 ) -> Contents | None:
-    """By the index alone, which may have been read already as `movie`; None without one that can be
-    read, though FFmpeg may understand it.
+    """Contents by the index alone, which may have been read already as `movie`; None without one
+    that can be read, though FFmpeg may understand it.
 
     Raises: FileMissing.
     """
@@ -71,7 +71,7 @@ def read_indexed(
 
 
 def span_s(contents: Contents) -> float:
-    """From the first to the end of the last; 0 when there is nothing."""
+    """Seconds from the first to the end of the last; 0 when there is nothing."""
     if not contents:
         return 0.0
     start_s = min(one.start_s for one in contents.values())

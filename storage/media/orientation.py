@@ -45,7 +45,7 @@ _MATRIX = struct.Struct("=9i")
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:
-    """As the frame's own display matrix says, which is the track's where it has none."""
+    """Orientation by the frame's own display matrix, which is the track's where it has none."""
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     return UPRIGHT if matrix is None else parse_matrix(bytes(matrix))
 
@@ -65,7 +65,7 @@ def is_turned_by_messages(
 def _without_messages(
     stream: VideoStream, packets: "list[Packet[VideoStream]]"
 ) -> Orientation | None:
-    """As the track alone says; None if nothing can be decoded."""
+    """Orientation by the track alone; None if nothing can be decoded."""
     prefix = prefix_bytes(stream.codec_context.extradata or b"")
     bare = (Packet(without_messages(bytes(packet), prefix)) for packet in packets)
     stream.codec_context.flush_buffers()

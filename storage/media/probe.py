@@ -215,7 +215,7 @@ def _contents(
 
 
 def film_contents(media: InputContainer, contents: Contents) -> Contents:
-    """Those of the streams that are shown and heard."""
+    """Contents of the streams that are shown and heard."""
     film = [choose_picture(media), *choose_sounds(media)]
     return {one.index: contents[one.index] for one in film if one.index in contents}
 
@@ -225,6 +225,6 @@ def _duration_s(media: InputContainer, contents: Contents | None) -> float:
 
 
 def scan_duration_s(path: Path, source: SourceFormat) -> float:
-    """From the first to the end of the last packet; reads the whole file, decodes nothing."""
+    """Seconds from the first packet to the end of the last; reads the file, decodes nothing."""
     with open_media(path, source) as media:
         return span_s(read_contents(path, source, media))

@@ -72,7 +72,7 @@ def _pixels(stream: VideoStream) -> int:
 
 
 def _length(stream: VideoStream) -> float:
-    """In seconds, as the header says, or a tag in Matroska; 0 where neither does."""
+    """Length in seconds, as the header says, or a tag in Matroska; 0 where neither does."""
     if stream.duration:
         return float(stream.duration * (stream.time_base or 0))
     found = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))

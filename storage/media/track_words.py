@@ -10,7 +10,7 @@ _PROGRAMS = re.compile("handler|core media|iso media|bento4|l-smash|lavf", re.IG
 
 
 def language_of(stream: Any) -> str:
-    """As the container names it; empty where it is not told."""
+    """The language as the container names it; empty where it is not told."""
     language: str = stream.language or ""
     return "" if language in _UNTOLD else language
 

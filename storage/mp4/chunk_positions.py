@@ -9,7 +9,7 @@ _LARGEST_32_BIT = 2**32 - 1
 
 
 def read_positions(node: Node) -> "array[int]":
-    """Of the chunks of a track. Raises: Undecodable."""
+    """Positions of the chunks of a track. Raises: Undecodable."""
     code, width = ("I", 4) if node.kind == b"stco" else ("Q", 8)
     count = int.from_bytes(node.content[4:8], "big")
     stored = node.content[8 : 8 + count * width]
@@ -22,7 +22,7 @@ def read_positions(node: Node) -> "array[int]":
 
 
 def write_positions(node: Node, positions: "array[int]") -> None:
-    """In 32 bits where they suffice and the table has been such before."""
+    """Writes the table, in 32 bits where they suffice and the table has been such before."""
     if node.kind == b"stco" and (not positions or max(positions) <= _LARGEST_32_BIT):
         stored = array("I", positions)
     else:

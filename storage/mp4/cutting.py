@@ -95,8 +95,8 @@ def _kept(track: MovieTrack, start: int, stop: int) -> list[int]:
 
 
 def _require_decodable(samples: Samples, numbers: list[int], marks: list[bool], stop: int) -> None:
-    """Without the hidden pictures. Those that are shown before the keyframe that they follow
-    are no reference of others: H.264 and HEVC alike.
+    """Requires that a track decodes without the hidden pictures. Those that are shown before the
+    keyframe that they follow are no reference of others: H.264 and HEVC alike.
     """
     first, last = numbers[0], numbers[-1]
     if first > 0 and not samples.is_sync[first]:

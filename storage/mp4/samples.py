@@ -57,7 +57,7 @@ class Samples:
         return self.times[number] + self.delays[number]
 
     def shown_span(self) -> tuple[int, int]:
-        """From the first that is shown to the end of the last."""
+        """Span from the first that is shown to the end of the last."""
         first, last = self.shown_ends()
         return self.shown_at(first), self.shown_at(last) + self.duration(last)
 
@@ -70,7 +70,7 @@ class Samples:
 
 
 def read_samples(stbl: Node) -> Samples:
-    """Those that the tables list; a fragmented file lists none.
+    """Samples that the tables list; a fragmented file lists none.
 
     Raises: Undecodable when they disagree, TooComplex.
     """
@@ -162,7 +162,7 @@ def _runs(node: Node) -> Iterator[tuple[int, int]]:
 
 
 def _read_sync(stss: Node | None, samples: Samples) -> None:
-    """Without the table all are: ISO/IEC 14496-12 s. 8.6.2."""
+    """Marks sync samples; without the table all are: ISO/IEC 14496-12 s. 8.6.2."""
     if stss is None:
         samples.is_sync = bytearray(b"\1") * len(samples)
         return
@@ -189,7 +189,7 @@ def _read_chunks(stbl: Node, samples: Samples) -> None:
 
 
 def _extend_positions(samples: Samples, starts: "array[int]", count: int) -> None:
-    """Those of the next samples, `count` in each chunk."""
+    """Adds the positions of the next samples, `count` in each chunk."""
     number = len(samples.positions)
     if count == 1:  # each sample alone, as FFmpeg often writes: half a million in a long film
         samples.positions.extend(starts[: len(samples) - number])

@@ -89,7 +89,7 @@ def _chunk_table(samples: Samples, counts: list[int], used: list[int]) -> Node:
 
 
 def _descriptions(stsd: Node, used: list[int]) -> Node:
-    """Those that samples use."""
+    """Descriptions that samples use."""
     boxes = list(parse_boxes(stsd.content, 8))
     kept = [stsd.content[boxes[n - 1].start : boxes[n - 1].stop] for n in used if n <= len(boxes)]
     return Node(b"stsd", stsd.content[:4] + _words([len(kept)]) + b"".join(kept))

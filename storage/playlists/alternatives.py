@@ -26,7 +26,7 @@ class Alternative(Generic[T]):
 def list_alternatives(
     renditions: Sequence[T], default: T | None = None
 ) -> Iterator[Alternative[T]]:
-    """In their order."""
+    """The alternatives in their order."""
     labels: set[str] = set()
     languages: set[str | None] = set()
     for number, rendition in enumerate(renditions, start=1):

@@ -23,7 +23,7 @@ class _Stretch(NamedTuple):
 
 
 def media_playlist(file_name: str, fragmented: FragmentedFile) -> str:
-    """Of a rendition of pictures or sound: its segments as byte ranges of one file."""
+    """Playlist of a rendition of pictures or sound: its segments as byte ranges of one file."""
     stretches = [
         _Stretch(one.offset, one.size, one.start + one.duration) for one in fragmented.fragments
     ]
@@ -42,7 +42,7 @@ def iframe_playlist(file_name: str, fragmented: FragmentedFile) -> str:
 
 
 def text_playlist(file_name: str, duration_s: Fraction) -> str:
-    """Of captions: one WebVTT file as long as the film."""
+    """Playlist of captions: one WebVTT file as long as the film."""
     lines = _head(max(1, ceil(duration_s)))
     return _finish([*lines, _extinf(round(duration_s * _PER_SECOND)), file_name])
 

@@ -70,5 +70,5 @@ class Presentation:
 
     @property
     def duration_s(self) -> Fraction:
-        """Of the longest."""
+        """Seconds of the longest."""
         return max(one.fragmented.duration_s for one in self.media)

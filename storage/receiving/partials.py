@@ -33,7 +33,7 @@ class PartialFile:
 
     @property
     def descriptor(self) -> int:
-        """For writing at any position; valid while the file is held."""
+        """Descriptor for writing at any position; valid while the file is held."""
         return self._file.fileno()
 
     async def resume(

@@ -106,7 +106,7 @@ def mux(out: OutputContainer, packets: Iterable[AnyPacket]) -> None:
 
 
 def start_of(media: InputContainer) -> Fraction:
-    """By how much everything comes too late; a single stream may begin later than that.
+    """Delay by which everything comes too late; a single stream may begin later than that.
 
     What is before the end of a clock, after 26.5 hours, has times below 0. In files without such a
     clock only what no player shows begins there: a decoder's run-up.

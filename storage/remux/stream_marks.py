@@ -14,7 +14,7 @@ _STORED = ("alpha_mode", "stereo_mode")
 
 
 def carry_marks(source: Any, made: Any, *, is_copy: bool) -> None:
-    """From stream to stream, before the first packet is written."""
+    """Copies marks from stream to stream, before the first packet is written."""
     names = (*_WORDS, *_STORED) if is_copy else _WORDS
     for name in names:
         if name in source.metadata:
@@ -23,6 +23,6 @@ def carry_marks(source: Any, made: Any, *, is_copy: bool) -> None:
 
 
 def carry_title(media: InputContainer, out: OutputContainer) -> None:
-    """Of the film. Nothing else: where and by whom it was recorded is nobody's business."""
+    """Copies the film's title alone: where and by whom it was recorded is nobody's business."""
     if "title" in media.metadata:
         out.metadata["title"] = media.metadata["title"]

@@ -21,7 +21,7 @@ _MOST_ELEMENTS = 1000
 
 
 def read_picture_element(path: Path, number: int) -> bytes:
-    """Of the track of pictures with this number, from 0: its Video element, and how long its
+    """Video element of the track of pictures with this number, from 0, and how long its
     pictures last; empty when there is none where it is expected. Raises: FileMissing.
     """
     with wrap_os_errors(), path.open("rb") as file:

@@ -48,7 +48,7 @@ def list_stored_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
 
 
 def walk_videos(paths: StoragePaths) -> Iterator[StoredVideo]:
-    """As `list_stored_videos`, in any storage."""
+    """Like `list_stored_videos`, in any storage."""
     for course in _entries(paths.courses):
         if not course.is_dir(follow_symlinks=False):
             yield _stray_file(course, "")

@@ -51,7 +51,7 @@ class ShortcutConnection(Connection):
         self._fallback: tuple[StreamReader, Fallback] | None = None
 
     def fallback(self, request: web.BaseRequest) -> Fallback | None:
-        """That of `request`, identified by its body: each has its own."""
+        """The fallback of `request`, identified by its body: each has its own."""
         if self._fallback is None or self._fallback[0] is not request.content:
             return None
         return self._fallback[1]

@@ -96,7 +96,7 @@ def _decode_from(
 
 
 def _timed(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-    """Without those that have no time of their own, or an earlier one than the one before."""
+    """Pictures, but for those without a time, or with an earlier one than the one before."""
     last: int | None = None
     for frame in frames:
         if frame.pts is not None and (last is None or frame.pts > last):
