@@ -21,12 +21,17 @@ FROM json_to_recordset(%s) AS m (
 JOIN videos v ON v.id = m.video_id
 """
 
-# The server's are of the viewer: those of the time of a session are of that session.
+# The server's bear the session of the grant, or none. One that never reported is of a player that
+# names its sessions by itself, so what was seen then may be of this session.
 READ = """
-SELECT at, kind, details FROM session_moments
-WHERE user_id = %(user_id)s AND video_id = %(video_id)s AND at >= %(since)s AND at <= %(until)s
-  AND session_id IN ('', %(session_id)s)
-ORDER BY at, id LIMIT %(limit)s
+SELECT m.at, m.kind, m.details FROM session_moments m
+WHERE m.user_id = %(user_id)s AND m.video_id = %(video_id)s
+  AND m.at >= %(since)s AND m.at <= %(until)s
+  AND (m.session_id IN ('', %(session_id)s) OR (m.kind IN ('served', 'refused') AND NOT EXISTS (
+    SELECT FROM playback_sessions s WHERE s.user_id = m.user_id AND s.video_id = m.video_id
+      AND s.session_id = m.session_id
+  )))
+ORDER BY m.at, m.id LIMIT %(limit)s
 """
 
 # The people whom these processes waited for at each of some times, of those who reported stalls.

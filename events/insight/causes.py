@@ -2,8 +2,9 @@
 
 Each stall is looked at with the server's observations of the time around it. Of the server's own
 waits each explains a stall that it lasted at least half as long as; that a client's socket was full
-explains one only where none of them does, since every player that has read enough fills it. A line
-is its viewer's own: of a wait that most viewers shared the cause lies where their ways are one.
+explains one only where none of them does, since every player that has read enough fills it, and
+only while its viewer read: a paused or hung player takes nothing. A line is its viewer's own: of a
+wait that most viewers shared the cause lies where their ways are one.
 """
 
 from collections import Counter
@@ -59,9 +60,13 @@ class Stall:
     is_shared: bool = False
 
     @property
+    def began_at(self) -> datetime:
+        return self.at - timedelta(seconds=self.stalled_s)
+
+    @property
     def since(self) -> datetime:
         """The beginning of what may have caused it."""
-        return self.at - timedelta(seconds=self.stalled_s) - BEFORE
+        return self.began_at - BEFORE
 
     @property
     def until(self) -> datetime:
@@ -164,9 +169,22 @@ def _cause_on_the_way(stall: Stall, served: Sequence[ServedTime], evidence: Evid
     were_ready = _explains(sum(one.client_s for one in served), stall)
     if evidence.is_by_edge:
         return "edge" if were_ready or evidence.is_whole else "unknown"
-    if not were_ready:
-        return "unknown"
-    return "proxy" if stall.is_shared else "viewer-line"
+    if stall.is_shared:
+        return "proxy" if were_ready else "unknown"
+    return "viewer-line" if _explains(_waited_for_reader_s(stall, served), stall) else "unknown"
+
+
+def _waited_for_reader_s(stall: Stall, served: Sequence[ServedTime]) -> float:
+    """Returns for how long the socket of a viewer who read was full.
+
+    Bytes have to move: in the same window, or for windows of the stall at any time of it, since a
+    line that was cut moves some when it is back. Where none moved, the player read nothing.
+    """
+    during = [one for one in served if one.until > stall.began_at]
+    if during and not any(one.sent_bytes for one in during):
+        return 0.0
+    before = [one for one in served if one.until <= stall.began_at and one.sent_bytes]
+    return sum(one.client_s for one in (*before, *during))
 
 
 def _are_many(evidence: Evidence, since: datetime, until: datetime) -> bool:

@@ -4,7 +4,8 @@ A process watches what its transfers wait for, second by second, and remembers t
 viewer. They are stored where a player has reported a stall, by whichever process it did; refusals
 and ended transfers, which are rare, always. Bounded: the viewers longest without a transfer are
 forgotten first, and so are refusals beyond the bound. A killed process takes its windows along.
-Edges that fetch in their own name are one viewer of each video, `EDGES`.
+A user who plays a video in two tabs is two viewers, by the sessions of their grants. Edges that
+fetch in their own name are one viewer of each video, `EDGES`.
 """
 
 from collections import deque
@@ -30,13 +31,13 @@ SERVED, REFUSED = "served", "refused"
 EDGES = ""  # as a user
 VIEWERS, PROCESS = "viewers", "process"  # details of how many were served beside, and by which
 
-Viewer = tuple[str, UUID]  # user, video
+Viewer = tuple[str, UUID, str]  # user, video, session; the last is empty where nothing names it
 
 
 @dataclass(slots=True)
 class Window:
-    """The waits of a viewer's transfers for up to `WINDOW_S`, in seconds of watching them.
-    `viewers`: the number of people who had transfers at the time."""
+    """The waits of a viewer's transfers for up to `WINDOW_S`, in seconds of watching them; several
+    that wait for the same are one wait. `viewers`: people who had transfers at the time."""
 
     began_at: datetime
     watched_s: float = 0.0
@@ -61,7 +62,7 @@ class Window:
         }
         if viewer[0] == EDGES:
             details["to"] = "edge"
-        return Moment(*viewer, "", self.began_at, SERVED, details)
+        return Moment(*viewer, self.began_at, SERVED, details)
 
 
 @dataclass(slots=True)
@@ -108,18 +109,18 @@ class Observations:
         if self._newest_stall is None:
             self._newest_stall = await moments.newest_stall(database)
         stalls = await moments.list_stalls_after(database, self._newest_stall, STALLS_AT_ONCE)
-        viewers = {(who, stall.video_id) for stall in stalls for who in (stall.user_id, EDGES)}
+        asked = {(who, stall.video_id) for stall in stalls for who in (stall.user_id, EDGES)}
         windows = [
             (viewer, window)
-            for viewer in viewers
-            for window in self._windows.peek(viewer) or ()
+            for viewer, remembered in (self._windows.items() if asked else ())
+            if viewer[:2] in asked
+            for window in remembered
             if not window.is_stored
         ]
         refusals = dict(self._refusals)
         found = [window.moment(viewer, self._process) for viewer, window in windows]
         found += [
-            Moment(*viewer, "", at, REFUSED, {"code": code})
-            for (viewer, code), at in refusals.items()
+            Moment(*viewer, at, REFUSED, {"code": code}) for (viewer, code), at in refusals.items()
         ]
         if found:
             async with database.transaction() as transaction:

@@ -44,7 +44,8 @@ class PlaybackGrant(Grant, frozen=True, kw_only=True):
 
     `duration_s` is None until the file has been probed. `sizes_bytes` holds the lengths of the
     playable files, by the hash digits of their names; empty in grants of older versions. `rungs`
-    holds length and codecs of the files of the adaptive ladder in the same way.
+    holds length and codecs of the files of the adaptive ladder in the same way. `session_id` is
+    that of the playback; empty in grants that are given without one.
     """
 
     video_id: UUID
@@ -54,6 +55,7 @@ class PlaybackGrant(Grant, frozen=True, kw_only=True):
     media_types: dict[str, str]
     sizes_bytes: dict[str, int] = {}
     rungs: dict[str, tuple[int, str]] = {}
+    session_id: str = ""
 
 
 class EventsGrant(Grant, frozen=True, kw_only=True):

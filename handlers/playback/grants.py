@@ -66,11 +66,11 @@ async def post_playback(request: web.Request) -> web.Response:
     if keys.PLAYS in request.app:
         request.app[keys.PLAYS].note(video.id)
     version = None if viewer.is_privileged else terms.enrollment_version
-    grant = _grant(request, viewer, video, version)
     user_and_video = VideoKey(viewer.user_id, video.id)
     session_id, next_sequence = await _named_session(
         request, user_and_video, body.session_id, terms.read_at
     )
+    grant = _grant(request, viewer, video, version, session_id)
     token = request.app[keys.GRANTS].mint(grant)
     place = _place_of_media(request, video, token, grant)
     report_interval_s = request.app[keys.PLAYBACK_SETTINGS].report_interval_s
@@ -131,7 +131,11 @@ async def grant_for(request: web.Request, viewer: Viewer, video: Video) -> Playb
 
 
 def _grant(
-    request: web.Request, viewer: Viewer, video: Video, version: int | None
+    request: web.Request,
+    viewer: Viewer,
+    video: Video,
+    version: int | None,
+    session_id: str = "",
 ) -> PlaybackGrant:
     return PlaybackGrant(
         user_id=viewer.user_id,
@@ -142,6 +146,7 @@ def _grant(
         media_types={row.format: row.mime_type for row in video.representations},
         sizes_bytes={asset_hash(row.file_name): row.size_bytes for row in video.representations},
         rungs=granted_rungs(video),
+        session_id=session_id,
         roles=sorted(viewer.roles),
         expires_at=request.app[keys.GRANTS].expiry(privileged=viewer.is_privileged),
     )

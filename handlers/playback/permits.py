@@ -45,6 +45,7 @@ class Claim:
 
     `requests` is None for an exempt user; bytes leave as fast as the client takes them unless it
     `is_paced`. `tally` counts responses that were sent at once; any other has its own transfer.
+    `session_id` is that of the grant.
     """
 
     transfers: Transfers
@@ -54,6 +55,7 @@ class Claim:
     tally: Tally
     requests: TokenBucket | None
     is_paced: bool
+    session_id: str = ""
 
     @property
     def limited_viewer(self) -> str:
@@ -77,7 +79,7 @@ class Claim:
         bandwidth = self.limits.bandwidth(tally.user_id, self.roles, time.monotonic())
         return self.transfers.open(
             *(tally.user_id, tally.course_id, tally.video_id, tally.purpose),
-            *(self.version, bandwidth),
+            *(self.version, bandwidth, self.session_id),
             is_limited=self.requests is not None,
         )
 
@@ -189,7 +191,8 @@ def permit_of_grant(request: web.Request, grant: PlaybackGrant, purpose: Purpose
     """Returns the permit of a valid grant, with the enrolment version it depends on."""
     version = BY_OWN_RIGHT if grant.version is None else grant.version
     claim = _claim(
-        request, grant.user_id, grant.roles, grant.course_id, grant.video_id, purpose, version
+        *(request, grant.user_id, grant.roles, grant.course_id, grant.video_id, purpose, version),
+        grant.session_id,
     )
     return GrantPermit(claim, grant, request.app[keys.REVOCATIONS])
 
@@ -208,6 +211,7 @@ def _claim(
     video_id: UUID,
     purpose: Purpose,
     version: float,
+    session_id: str = "",
 ) -> Claim:
     transfers, limits = request.app[keys.TRANSFERS], request.app[keys.PLAYING_LIMITS]
     now_s = time.monotonic()
@@ -219,4 +223,5 @@ def _claim(
         Tally(transfers, user_id, course_id, video_id, purpose),
         limits.requests_of(user_id, roles, now_s),
         limits.bandwidth(user_id, roles, now_s) is not None,
+        session_id,
     )

@@ -53,7 +53,8 @@ def reason_of(outcome: Outcome) -> str:
 class Transfer:
     """One response on its way to one client. `sent_bytes` counts the body alone, at any time.
 
-    `version` is that of the enrolment which allowed it. `bandwidth`, in bytes, is shared by all
+    `version` is that of the enrolment which allowed it, `session_id` that of the grant; a token has
+    none. `bandwidth`, in bytes, is shared by all
     transfers of a user; None is no limit. It `is_counted` among the streams of a user who may have
     so many at once. Its runner sets `on_end`, which is called to stop it, and `doing`, which tells
     what it does.
@@ -72,6 +73,7 @@ class Transfer:
         "outcome",
         "purpose",
         "sent_bytes",
+        "session_id",
         "user_id",
         "version",
         "video_id",
@@ -86,6 +88,7 @@ class Transfer:
         purpose: Purpose,
         version: float,
         bandwidth: TokenBucket | None,
+        session_id: str,
         *,
         is_counted: bool,
     ) -> None:
@@ -97,6 +100,7 @@ class Transfer:
         self.purpose: Purpose = purpose
         self.version = version
         self.bandwidth = bandwidth
+        self.session_id = session_id
         self.is_counted = is_counted
         self.sent_bytes = 0
         self.outcome: Outcome | None = None
@@ -246,13 +250,14 @@ class Transfers:
         purpose: Purpose,
         version: float = UNVERSIONED,
         bandwidth: TokenBucket | None = None,
+        session_id: str = "",
         *,
         is_limited: bool = True,
     ) -> Transfer:
         """A transfer that runs until its `finish`; `is_limited`: its user may have only so many."""
         is_counted = is_limited and purpose in STREAMS
         transfer = Transfer(
-            *(self, user_id, course_id, video_id, purpose, version, bandwidth),
+            *(self, user_id, course_id, video_id, purpose, version, bandwidth, session_id),
             is_counted=is_counted,
         )
         self._running.add(transfer)

@@ -1,16 +1,26 @@
 """The watch on running transfers: once a second, what each of them waits for."""
 
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from concurrency.tasks import Periodic
-from events.insight.observations import Observations, Window
+from events.insight.observations import Observations, Viewer, Window
 from handlers.transfers.figures import Doing
 from handlers.transfers.transfers import STREAMS, Outcome, Tally, Transfer, Transfers
 
 INTERVAL_S = 1.0
 LEAST_LAG_S = 0.2  # less is nothing that a viewer notices
+WAITING_FOR_US = frozenset({Doing.DISK, Doing.PACED})
+
+
+@dataclass(slots=True)
+class _Seen:
+    """States of a viewer's transfers at a moment, and the bytes that they sent since the last."""
+
+    states: set[Doing] = field(default_factory=set)
+    sent_bytes: int = 0
 
 
 class TransferWatch:
@@ -33,31 +43,42 @@ class TransferWatch:
         now_s, now = time.monotonic(), datetime.now(UTC)
         elapsed_s = INTERVAL_S if self._looked_s is None else now_s - self._looked_s
         lag_s, self._looked_s = self._take_lag_s(), now_s
-        seen: dict[Transfer, int] = {}
         running = [one for one in self._transfers if one.purpose in STREAMS]
         viewers = len({one.user_id for one in running})
-        for transfer in running:
-            window = self._observations.window((transfer.user_id, transfer.video_id), now)
+        since = now - timedelta(seconds=elapsed_s)
+        for viewer, seen in self._seen(running).items():
+            window = self._observations.window(viewer, since)
             window.viewers = max(window.viewers, viewers)
-            seen[transfer] = transfer.sent_bytes
-            window.sent_bytes += transfer.sent_bytes - self._seen_bytes.get(transfer, 0)
-            _add(window, transfer, elapsed_s, lag_s)
-        self._seen_bytes = seen
+            _add(window, seen, elapsed_s, lag_s)
+
+    def _seen(self, running: Iterable[Transfer]) -> dict[Viewer, _Seen]:
+        found: dict[Viewer, _Seen] = {}
+        seen_bytes: dict[Transfer, int] = {}
+        for transfer in running:
+            viewer = (transfer.user_id, transfer.video_id, transfer.session_id)
+            seen = found.get(viewer)
+            if seen is None:
+                seen = found[viewer] = _Seen()
+            seen.states.add(transfer.state)
+            seen_bytes[transfer] = transfer.sent_bytes
+            seen.sent_bytes += transfer.sent_bytes - self._seen_bytes.get(transfer, 0)
+        self._seen_bytes = seen_bytes
+        return found
 
     def finished(self, ended: Transfer | Tally) -> None:
         """Notes a transfer that the server ended: withdrawn, deleted, stopping."""
         if isinstance(ended, Transfer) and ended.outcome is Outcome.ENDED:
-            self._observations.refuse((ended.user_id, ended.video_id), "ended")
+            self._observations.refuse((ended.user_id, ended.video_id, ended.session_id), "ended")
 
 
-def _add(window: Window, transfer: Transfer, elapsed_s: float, lag_s: float) -> None:
+def _add(window: Window, seen: _Seen, elapsed_s: float, lag_s: float) -> None:
     window.watched_s += elapsed_s
+    window.sent_bytes += seen.sent_bytes
     if lag_s > LEAST_LAG_S:
         window.lag_s = max(window.lag_s, lag_s)
-    state = transfer.state
-    if state is Doing.DISK:
+    if Doing.DISK in seen.states:
         window.disk_s += elapsed_s
-    elif state is Doing.PACED:
+    if Doing.PACED in seen.states:
         window.paced_s += elapsed_s
-    else:  # there is something to send, and the client's socket takes it when it takes it
+    if seen.states - WAITING_FOR_US:  # a client's socket takes what is there when it takes it
         window.client_s += elapsed_s

@@ -127,7 +127,8 @@ def _note_refusal(request: web.Request, code: str) -> None:
         return
     with suppress(RequestError):
         grant = request.app[keys.GRANTS].playback(request.match_info["grant"])
-        request.app[keys.OBSERVATIONS].refuse((grant.user_id, grant.video_id), code)
+        viewer = (grant.user_id, grant.video_id, grant.session_id)
+        request.app[keys.OBSERVATIONS].refuse(viewer, code)
 
 
 @web.middleware

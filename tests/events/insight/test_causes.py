@@ -32,8 +32,8 @@ def dropped(*counts: int, seconds: float = 0.0) -> list[DroppedFrames]:
     return [DroppedFrames(at(seconds), count) for count in counts]
 
 
-def served(seconds: float = -4.0, **waits: float) -> ServedTime:
-    return ServedTime(at(seconds), at(seconds + 5), **waits)  # type: ignore[arg-type]
+def served(seconds: float = -4.0, sent_bytes: int = 9, **waits: float) -> ServedTime:
+    return ServedTime(at(seconds), at(seconds + 5), sent_bytes=sent_bytes, **waits)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,41 @@ def served(seconds: float = -4.0, **waits: float) -> ServedTime:
         ),
         pytest.param(
             {"stalls": [stall()], "served": [served(client_s=1)]}, "unknown", id="too-little"
+        ),
+        pytest.param(
+            {"stalls": [stall(stalled_s=1)], "served": [served(-10.5, 0, client_s=5)]},
+            "unknown",
+            id="a-pause-before-it-in-which-nothing-was-read",
+        ),
+        pytest.param(
+            {"stalls": [stall(stalled_s=1)], "served": [served(-10.5, client_s=5)]},
+            "viewer-line",
+            id="a-slow-line-before-it",
+        ),
+        pytest.param(
+            {
+                "stalls": [stall()],
+                "served": [served(-9, client_s=5), served(-4, 0, client_s=5)],
+            },
+            "unknown",
+            id="a-decoder-that-hung-and-read-no-more",
+        ),
+        pytest.param(
+            {
+                "stalls": [stall(stalled_s=12)],
+                "served": [
+                    served(-14, 0, client_s=5),
+                    served(-9, 0, client_s=5),
+                    served(client_s=1),
+                ],
+            },
+            "viewer-line",
+            id="a-line-that-was-cut-and-is-back",
+        ),
+        pytest.param(
+            {"stalls": [stall(is_shared=True)], "served": [served(-4, 0, client_s=4)]},
+            "proxy",
+            id="a-proxy-that-takes-nothing-of-anybody",
         ),
         pytest.param(
             {"stalls": [stall()], "served": [served(client_s=4, disk_s=2)]},

@@ -26,7 +26,7 @@ async def stored(database: Database) -> list[tuple[str, str]]:
 
 
 def test_windows_follow_each_other_and_the_oldest_are_forgotten() -> None:
-    seen, viewer = Observations(), ("ada", uuid4())
+    seen, viewer = Observations(), ("ada", uuid4(), "s")
     first = seen.window(viewer, NOW)
 
     assert seen.window(viewer, later(WINDOW_S - 1)) is first
@@ -40,9 +40,9 @@ def test_who_was_served_longest_ago_is_forgotten_first(monkeypatch: pytest.Monke
     monkeypatch.setattr(observations, "MOST_VIEWERS", 2)
     seen, video = Observations(), uuid4()
     for user in ("ada", "bob", "ada", "cleo"):
-        seen.window((user, video), NOW)
+        seen.window((user, video, "s"), NOW)
 
-    assert [user for user, _ in seen._windows] == ["ada", "cleo"]
+    assert [user for user, *_ in seen._windows] == ["ada", "cleo"]
 
 
 def test_refusals_are_bounded_and_those_that_repeat_counted_once(
@@ -51,9 +51,9 @@ def test_refusals_are_bounded_and_those_that_repeat_counted_once(
     monkeypatch.setattr(observations, "MOST_REFUSALS", 2)
     seen, video = Observations(), uuid4()
     for user in ("ada", "ada", "bob", "cleo", "ada"):
-        seen.refuse((user, video), "ended")
+        seen.refuse((user, video, "s"), "ended")
 
-    assert [user for (user, _), _ in seen._refusals] == ["ada", "bob"]
+    assert [user for (user, *_), _ in seen._refusals] == ["ada", "bob"]
     assert (seen.refusal_count, seen.dropped_count) == (2, 1)
 
 
@@ -62,7 +62,7 @@ async def test_windows_are_stored_once_where_a_stall_was_reported(
 ) -> None:
     video, seen = await library.video(duration_s=30.0), Observations()
     for user in ("ada", "bob"):
-        seen.window((user, video), NOW).client_s += 1
+        seen.window((user, video, "s"), NOW).client_s += 1
     await seen.store(database)
     await reporting.report(video, "ada", quality={"stalls": 1})
     await reporting.report(video, "bob", quality={"stalls": 0})
@@ -77,7 +77,7 @@ async def test_stalls_reported_before_the_process_began_are_not_its_own(
 ) -> None:
     video, seen = await library.video(duration_s=30.0), Observations()
     await reporting.report(video, "ada", quality={"stalls": 1})
-    seen.window(("ada", video), NOW)
+    seen.window(("ada", video, "s"), NOW)
     await seen.store(database)
 
     assert await stored(database) == [("ada", "stalled")]
@@ -87,7 +87,7 @@ async def test_what_could_not_be_stored_is_stored_later(
     database: Database, library: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     video, seen = await library.video(duration_s=30.0), Observations()
-    seen.refuse(("ada", video), "rate-limited")
+    seen.refuse(("ada", video, "s"), "rate-limited")
 
     async def fail(*_: Any) -> None:
         raise DatabaseError("away")
@@ -103,7 +103,7 @@ async def test_what_could_not_be_stored_is_stored_later(
 
 async def test_what_is_of_a_video_that_is_gone_is_dropped(database: Database) -> None:
     seen = Observations()
-    seen.refuse(("ada", UUID(int=9)), "not-found")
+    seen.refuse(("ada", UUID(int=9), "s"), "not-found")
     await seen.store(database)
 
     assert await stored(database) == []

@@ -15,6 +15,7 @@ from db.pool import Database
 from db.progress.report_batch import Moment
 from events.insight.observations import EDGES, Window
 from events.insight.timelines import SILENT_S, ExplainedSession, read_timeline
+from tests.events.insight.conftest import Reporting
 
 NOW = datetime.now(UTC) - timedelta(hours=2)
 SERVER_ONLY = {"viewers", "process"}
@@ -25,9 +26,11 @@ def stalled(user_id: str, video_id: UUID) -> Moment:
     return Moment(user_id, video_id, f"s-{user_id}", NOW, "stalled", details)
 
 
-def served(user_id: str, video_id: UUID, process: str = "one", **waits: Any) -> Moment:
+def served(
+    user_id: str, video_id: UUID, process: str = "one", session_id: str = "", **waits: Any
+) -> Moment:
     window = Window(NOW - timedelta(seconds=4), 5.0, sent_bytes=9, **waits)
-    return window.moment((user_id, video_id), process)
+    return window.moment((user_id, video_id, session_id), process)
 
 
 async def explained(
@@ -78,6 +81,28 @@ async def test_others_whose_bytes_were_not_ready_here_share_no_wait(
     told = await explained(database, video_id, [own, *beside])
 
     assert told.cause == "viewer-line"
+
+
+@pytest.mark.parametrize(
+    ("session_id", "cause"),
+    [
+        pytest.param("", "server-disk", id="by-token"),
+        pytest.param("s-ada", "server-disk", id="its-own"),
+        pytest.param("tab", "unknown", id="of-another-tab"),
+        pytest.param("granted", "server-disk", id="granted-and-never-reported"),
+    ],
+)
+async def test_what_another_tab_waited_for_is_no_evidence(
+    database: Database, library: Any, reporting: Reporting, session_id: str, cause: str
+) -> None:
+    video_id = await library.video()
+    await reporting.report(video_id, "ada", session_id="tab")
+
+    told = await explained(
+        database, video_id, [served("ada", video_id, session_id=session_id, disk_s=4.0)]
+    )
+
+    assert told.cause == cause
 
 
 async def test_a_session_shows_nothing_of_the_process(database: Database, library: Any) -> None:

@@ -56,7 +56,7 @@ class Viewing:
 
     def __init__(self, service: Service, user: str, video: Any, granted: Any) -> None:
         self.service, self.user, self.granted = service, user, granted
-        self.viewer = user, UUID(video["id"])
+        self.viewer = user, UUID(video["id"]), granted["session_id"]
         self.path = f"/play/{granted['grant']}/{video['id']}/progress"
 
     @classmethod
@@ -207,6 +207,41 @@ async def test_a_paused_tab_has_nothing_wrong(service: Service, video: Any) -> N
 
     assert shown["cause"] is None
     assert [one["kind"] for one in shown["timeline"]] == ["shown", "started", "paused"]
+
+
+async def test_a_paused_tab_that_goes_on_and_stalls_has_no_slow_line(
+    service: Service, video: Any
+) -> None:
+    """Its socket was full for all of the pause, and nothing was read."""
+    viewing = await Viewing.begin(service, "resumed", video)
+
+    async def unread_s() -> float:
+        windows = viewing.observations._windows.peek(viewing.viewer) or ()
+        return sum(window.client_s for window in windows if not window.sent_bytes)
+
+    async with viewing.playing() as wire:
+        await wire.head()
+        await viewing.say(1, "paused", stalls=0)
+        await wait_until(unread_s, lambda seconds: seconds >= 1.0, within_s=20)
+        await viewing.say(2, "started", stalls=1, stalled_ms=1000)
+        shown = await viewing.shown()
+
+    assert shown["cause"] == "unknown"
+    assert "served" in {one["kind"] for one in shown["timeline"]}
+
+
+async def test_the_waits_of_one_tab_are_no_evidence_of_another(
+    service: Service, video: Any
+) -> None:
+    first = await Viewing.begin(service, "two-tabs", video)
+    second = await Viewing.begin(service, "two-tabs", video)
+    async with first.playing() as wire:
+        await wire.head()
+        await first.until("client_s")
+        own, other = await first.explained(**STALLED), await second.explained(**STALLED)
+
+    assert (own["cause"], other["cause"]) == ("viewer-line", "unknown")
+    assert "served" not in {one["kind"] for one in other["timeline"]}
 
 
 async def test_a_device_that_drops_frames_does_not_keep_up(service: Service, video: Any) -> None:

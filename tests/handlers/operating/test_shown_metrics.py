@@ -125,7 +125,7 @@ def suffer(service: Service, owners: dict[str, Any], monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Hub, "oldest_wait_s", 3.0)
     app[keys.CMCD_SESSIONS].dropped_count += 1
     app[keys.OBSERVATIONS].dropped_count += 1
-    app[keys.OBSERVATIONS].refuse(("ada", uuid4()), "ended")
+    app[keys.OBSERVATIONS].refuse(("ada", uuid4(), "s"), "ended")
     request = MediaRequest(session_id="s")
     app[keys.CMCD_SESSIONS].note(CmcdKey("ada", uuid4(), "s"), "", "", request)
 
