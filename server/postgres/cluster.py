@@ -25,6 +25,9 @@ SETTINGS = {
     "max_connections": "100",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # Statements hold their parameters, and the detail of an error the values of a row.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "jit": "off",  # every statement here is short
 }
 

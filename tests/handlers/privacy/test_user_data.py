@@ -1,23 +1,27 @@
 """All that is kept of a person: shown to them, and erased to the last place."""
 
+import asyncio
 import json
 from collections import Counter
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
+from redis import Redis
 
 from db.privacy.personal_columns import PERSONAL_COLUMNS
 from handlers import keys
 from server.logs import configure_logging
+from server.postgres.embedded import EmbeddedPostgres
 from tests.handlers.privacy.life import WHO, lead_a_life
-from tests.handlers.watching import settled
+from tests.handlers.watching import report, settled
 from tests.programs.redis_server import running_redis
 from tests.waiting import wait_until
-from tests.wire import connected
+from tests.wire import Wire, connected
 
 TABLES = """
 SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
@@ -43,6 +47,51 @@ def files_naming(directory: Path, user_id: str) -> list[Path]:
     return [path for path in files if user_id.encode() in path.read_bytes() + bytes(path)]
 
 
+def fail_in_database(dsn: str, user_id: str) -> None:
+    """A statement about the person that PostgreSQL refuses, and may log."""
+    with (
+        closing(psycopg2.connect(dsn)) as connection,
+        connection.cursor() as cursor,
+        pytest.raises(psycopg2.Error),
+    ):
+        cursor.execute("SELECT %s, 1 / 0", (user_id,))
+
+
+def redis_naming(url: str, user_id: str) -> list[bytes]:
+    """The keys in which the id occurs, or in whose values it does."""
+    with closing(Redis.from_url(url)) as redis:
+        return [key for key in redis.scan_iter() if user_id.encode() in key + _value(redis, key)]
+
+
+def _value(redis: Any, key: bytes) -> bytes:
+    readers: dict[bytes, Callable[[bytes], Any]] = {
+        b"string": redis.get,
+        b"set": redis.smembers,
+        b"hash": redis.hgetall,
+        b"list": lambda key: redis.lrange(key, 0, -1),
+        b"zset": lambda key: redis.zrange(key, 0, -1),
+        b"none": lambda _: None,  # it has just expired
+    }
+    return repr(readers[redis.type(key)](key)).encode()
+
+
+async def come_back(service: Any, life: dict[str, Any]) -> None:
+    """The person tries an old token, and old grants to play, to report and to listen."""
+    assert await service.is_soon("403 not-enrolled", None, "GET", life["playback"]["stream_url"])
+    film = f"videos/{life['film']['id']}"
+    assert await service.is_soon("403 not-enrolled", WHO, "GET", film)
+    said = report(session_id="back", watched=[[0, 1]])
+    for asked in (
+        (None, "POST", f"{life['path']}/progress", said),
+        (WHO, "POST", f"{film}/playback", {}),
+        (WHO, "PUT", f"{film}/progress", said),
+        (WHO, "GET", "courses/c2"),
+    ):
+        assert (await service.ask(*asked)).status == 403, asked
+    stream = await service.ask(None, "GET", life["playback"]["events_url"])
+    assert stream.said == "204"  # an EventSource asks no more
+
+
 @pytest.fixture
 async def lived(start_service: Any, mp4: Path) -> tuple[Any, dict[str, Any]]:
     service = await start_service()
@@ -52,6 +101,16 @@ async def lived(start_service: Any, mp4: Path) -> tuple[Any, dict[str, Any]]:
         f" '{life['film']['id']}', '{WHO}', 'stream', 7) ON CONFLICT DO NOTHING"
     )
     return service, life
+
+
+@asynccontextmanager
+async def listening(service: Any, who: str) -> AsyncIterator[Wire]:
+    """An open event stream of this user."""
+    token = service.client(who).headers["Authorization"]
+    async with connected(service.url) as wire:
+        await wire.send("GET /api/v1/events HTTP/1.1", "Host: x", f"Authorization: {token}")
+        await wire.reader.readuntil(b"retry:")
+        yield wire
 
 
 async def data_of(service: Any, who: str = "root") -> list[dict[str, Any]]:
@@ -93,7 +152,7 @@ async def test_a_long_life_comes_page_by_page(lived: Any) -> None:
     assert len(sessions) == len(set(sessions)) > 1200
 
 
-async def test_an_erased_person_is_nowhere(lived: Any, dsn: str) -> None:
+async def test_an_erased_person_is_nowhere(lived: Any, dsn: str, cluster: EmbeddedPostgres) -> None:
     service, life = lived
     before = rows_naming(dsn, WHO)
     assert before.keys() >= {one.table for one in PERSONAL_COLUMNS}
@@ -101,16 +160,24 @@ async def test_an_erased_person_is_nowhere(lived: Any, dsn: str) -> None:
     log = StringIO()
     configure_logging("debug", "json", stream=log)
 
-    assert (await service.ask("root", "DELETE", f"users/{WHO}/data")).said == "204"
+    assert files_naming(service.config.data_dir, life["film"]["id"]) != []
+    async with listening(service, WHO) as wire:
+        assert (await service.ask("root", "DELETE", f"users/{WHO}/data")).said == "204"
 
-    assert rows_naming(dsn, WHO) == Counter()
-    assert files_naming(service.config.storage_path, WHO) == []
+        assert rows_naming(dsn, WHO) == Counter()
+        await wire.reader.readuntil(b"\r\n0\r\n\r\n")
+    await come_back(service, life)
+    fail_in_database(dsn, WHO)
     await settled(service)
     await service.app[keys.ERASURES].look()
     assert rows_naming(dsn, WHO) == Counter()
+    assert files_naming(service.config.data_dir, WHO) == []
     assert await data_of(service) == []
     assert log.getvalue().count("/api/v1/users/***/data") == 2
     assert WHO not in log.getvalue()
+    server_log = cluster._cluster.log_file.read_text()
+    assert "division by zero" in server_log
+    assert WHO not in server_log
     assert await service.rows("SELECT sum(watched_s) FROM progress") == totals
     lecture = await service.ask("root", "GET", f"videos/{life['lecture']}")
     assert lecture.json["uploaded_by"].startswith("erased-")
@@ -139,6 +206,12 @@ async def test_what_is_kept_hot_of_videos_names_no_erased_uploader(
         assert await naming(here) == []
         await wait_until(lambda: naming(there), lambda found: found == [])
 
+        async def kept(text: str) -> list[bytes]:
+            return await asyncio.to_thread(redis_naming, redis.url, text)
+
+        assert await kept("coursestream") != []
+        await wait_until(lambda: kept(WHO), lambda found: found == [], within_s=15)
+
 
 async def test_erasing_leaves_everybody_else_as_they_were(lived: Any, dsn: str) -> None:
     service, _ = lived
@@ -151,11 +224,7 @@ async def test_erasing_leaves_everybody_else_as_they_were(lived: Any, dsn: str) 
 
 async def test_grants_and_streams_of_an_erased_person_end(lived: Any) -> None:
     service, life = lived
-    token = service.client(WHO).headers["Authorization"]
-    async with connected(service.url) as wire:
-        await wire.send("GET /api/v1/events HTTP/1.1", "Host: x", f"Authorization: {token}")
-        await wire.reader.readuntil(b"retry:")
-
+    async with listening(service, WHO) as wire:
         await service.ask("root", "DELETE", f"users/{WHO}/data")
 
         rest = await wire.reader.readuntil(b"\r\n0\r\n\r\n")

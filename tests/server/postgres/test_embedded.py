@@ -139,6 +139,32 @@ def test_settings_keep_commits_durable_by_default(data_dir: Path) -> None:
         assert scalar(postgres.dsn, "SHOW synchronous_commit") == "on"
 
 
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        pytest.param(
+            "INSERT INTO people VALUES (%s)", psycopg2.IntegrityError, id="value-of-a-row"
+        ),
+        pytest.param("SELECT %s, 1 / 0", psycopg2.DataError, id="parameter"),
+        pytest.param("SELECT %s FROM missing", psycopg2.ProgrammingError, id="statement"),
+    ],
+)
+def test_the_log_names_nobody(data_dir: Path, statement: str, error: type[Exception]) -> None:
+    with (
+        EmbeddedPostgres(data_dir, QUICK) as postgres,
+        closing(psycopg2.connect(postgres.dsn)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("CREATE TABLE people (id text PRIMARY KEY)")
+        cursor.execute("INSERT INTO people VALUES ('somebody')")
+        with pytest.raises(error):
+            cursor.execute(statement, ("somebody",))
+
+    log = Cluster(data_dir / "postgres").log_file.read_text()
+    assert "ERROR:  " in log
+    assert "somebody" not in log
+
+
 def test_an_odd_path_is_no_obstacle(made_cluster: Path, tmp_path: Path) -> None:
     data_dir = tmp_path / 'it\'s $HOME, "a" `b` é'
     shutil.copytree(made_cluster, data_dir)
