@@ -20,7 +20,9 @@ from db.pool import Database, Transaction
 from events.errors import OUTAGES
 from events.progress.measures import (
     MOST_BITRATE,
+    MOST_DROPPED_FRAMES,
     MOST_STALLED_MS,
+    MOST_STALLS,
     MOST_STARTUP_MS,
     SessionMeasures,
     gained,
@@ -34,16 +36,24 @@ MOST_OBJECT_MS = 60_000
 
 
 class MediaRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as its player described it; None: not said. `bitrate` is in bits a second."""
+    """A request as its player described it; None: not said. `bitrate` is in bits a second.
+
+    `is_starved` and `starved_ms` are of the time since the request before; `stalls`, `stalled_ms`
+    and `dropped_frames` are counts since the session began.
+    """
 
     session_id: str
     is_picture: bool = False
     is_starved: bool = False
-    is_startup: bool = False
+    has_started: bool = False
     bitrate: int | None = None
     duration_ms: int | None = None
+    position_ms: int | None = None
     startup_ms: int | None = None
     starved_ms: int | None = None
+    stalls: int | None = None
+    stalled_ms: int | None = None
+    dropped_frames: int | None = None
     has_error: bool = False
 
 
@@ -90,28 +100,53 @@ class CmcdSessions:
 
 
 def add_request(measures: SessionMeasures, said: MediaRequest) -> None:
-    """Adds a request: a starved buffer is a stall, and a picture's bitrate lasts its duration."""
+    """Adds a request: a starved buffer is a stall, and a picture's bitrate lasts its duration.
+
+    Where a player tells counts of the session, the highest holds: requests overtake each other.
+    """
     if said.startup_ms is not None and measures.startup_ms < 0:
         measures.startup_ms = min(said.startup_ms, MOST_STARTUP_MS)
     measures.has_error = measures.has_error or said.has_error
-    measures.stalls += said.is_starved
-    measures.stalled_ms += min(said.starved_ms or 0, MOST_STALLED_MS)
-    measures.has_played = measures.has_played or (said.is_picture and not said.is_startup)
+    measures.has_played = measures.has_played or said.has_started
+    if said.is_starved or said.stalls is not None:
+        measures.last_stalls = _highest(measures.last_stalls, said.stalls, MOST_STALLS)
+        measures.stalls = measures.last_stalls or measures.stalls + said.is_starved
+    if said.starved_ms is not None or said.stalled_ms is not None:
+        starved_ms = min(said.starved_ms or 0, MOST_STALLED_MS)
+        highest_ms = _highest(measures.last_stalled_ms, said.stalled_ms, MOST_STALLED_MS)
+        measures.last_stalled_ms = highest_ms
+        measures.stalled_ms = highest_ms or measures.stalled_ms + starved_ms
+    if said.dropped_frames is not None:
+        measures.dropped_frames = measures.last_dropped_frames = _highest(
+            measures.last_dropped_frames, said.dropped_frames, MOST_DROPPED_FRAMES
+        )
     if said.is_picture and said.bitrate is not None and said.duration_ms is not None:
         duration_ms = min(said.duration_ms, MOST_OBJECT_MS)
         measures.bitrate_ms += duration_ms
         measures.bits += min(said.bitrate, MOST_BITRATE) * duration_ms // 1000
 
 
+def _highest(known: int, said: int | None, most: int) -> int:
+    """Returns the higher count; of one request no more than `most` are believed."""
+    return known if said is None else max(known, min(said, known + most))
+
+
 def summed(first: SessionMeasures, more: SessionMeasures) -> SessionMeasures:
     """Returns the measures of a session of which two parts were summed apart."""
+    stalls = max(first.last_stalls, more.last_stalls)
+    stalled_ms = max(first.last_stalled_ms, more.last_stalled_ms)
+    dropped_frames = max(first.last_dropped_frames, more.last_dropped_frames)
     return msgspec.structs.replace(
         first,
         startup_ms=more.startup_ms if first.startup_ms < 0 else first.startup_ms,
         has_error=first.has_error or more.has_error,
         has_played=first.has_played or more.has_played,
-        stalls=first.stalls + more.stalls,
-        stalled_ms=first.stalled_ms + more.stalled_ms,
+        stalls=stalls or first.stalls + more.stalls,
+        stalled_ms=stalled_ms or first.stalled_ms + more.stalled_ms,
+        dropped_frames=dropped_frames,
+        last_stalls=stalls,
+        last_stalled_ms=stalled_ms,
+        last_dropped_frames=dropped_frames,
         bitrate_ms=first.bitrate_ms + more.bitrate_ms,
         bits=first.bits + more.bits,
     )

@@ -1,4 +1,4 @@
-"""CMCD, what players say with their requests for media (CTA-5004, and keys of CTA-5004-B). Pure.
+"""CMCD, what players say with their requests for media (CTA-5004 and version 2, CTA-5004-B). Pure.
 
 It comes as the query parameter `CMCD` or in the fields `CMCD-Object`, `-Request`, `-Session` and
 `-Status`, each a dictionary of structured fields (RFC 9651). `split` takes it out of a request's
@@ -26,6 +26,8 @@ MOST_INTEGER = 10**9
 MOST_REMEMBERED = 4096  # texts and their values: at most 8 MB
 MOST_SESSION_LETTERS = 64
 PICTURES = ("v", "av")
+NOT_STARTED, STARTED = ("s", "d"), ("p", "k", "r", "a", "e")  # states of a player
+FATAL = "f"
 
 _PRINTABLE = rb"[\x20-\x7e]{0,1024}+"
 # Neither a folded field nor one that another field begins in is cut.
@@ -69,25 +71,30 @@ def parse(texts: Iterable[bytes]) -> MediaRequest | None:
     session_id = said.get("sid")
     if not isinstance(session_id, str) or not 0 < len(session_id) <= MOST_SESSION_LETTERS:
         return None
-    kind = said.get("ot")
-    is_picture = isinstance(kind, Token) and str(kind) in PICTURES
-    bitrate = _integer(said.get("br"))
+    state = _token(said.get("sta"))
+    is_picture = _token(said.get("ot")) in PICTURES
+    is_loaded = is_picture and said.get("su") is not True  # all that version 1 says
+    bitrate = _of_pictures(said.get("br"))
     return MediaRequest(
         session_id=session_id,
         is_picture=is_picture,
         is_starved=said.get("bs") is True,
-        is_startup=said.get("su") is True,
+        has_started=state in STARTED or (state not in NOT_STARTED and is_loaded),
         bitrate=None if bitrate is None else bitrate * 1000,
         duration_ms=_integer(said.get("d")),
+        position_ms=_integer(said.get("pt")),
         startup_ms=_integer(said.get("msd")),
-        starved_ms=_integer(said.get("bsd")),
-        has_error="ec" in said,
+        starved_ms=_total(said.get("bsd")),
+        stalls=_total(said.get("bsa")),
+        stalled_ms=_total(said.get("bsda")),
+        dropped_frames=_integer(said.get("dfa")),
+        has_error=bool(said.get("ec")) or state == FATAL,
     )
 
 
 @lru_cache(MOST_REMEMBERED)
 def _dictionary(text: bytes) -> Mapping[str, Any]:
-    """Returns the values without their parameters; of an inner list the first.
+    """Returns the values; of an inner list its members, each with the object type that it is of.
 
     Of four fields a session repeats one with each request, and segments of a quality share theirs.
     """
@@ -102,8 +109,29 @@ def _dictionary(text: bytes) -> Mapping[str, Any]:
 
 def _value(value: Any) -> Any:
     if isinstance(value, list):
-        return value[0][0] if value else None
+        return [(member, next(iter(parameters), None)) for member, parameters in value]
     return value
+
+
+def _of_pictures(value: Any) -> int | None:
+    """Returns what is said of pictures, or, where no type is named, of the object asked for."""
+    if not isinstance(value, list):
+        return _integer(value)
+    members = {object_type: member for member, object_type in reversed(value)}
+    named = [members[one] for one in (*PICTURES, None) if one in members]
+    return _integer(named[0]) if named else None
+
+
+def _total(value: Any) -> int | None:
+    """Returns the sum of an inner list, whatever its members are of."""
+    if not isinstance(value, list):
+        return _integer(value)
+    counts = [_integer(member) for member, _ in value]
+    return sum(one for one in counts if one is not None) if counts else None
+
+
+def _token(value: Any) -> str | None:
+    return str(value) if isinstance(value, Token) else None
 
 
 def _integer(value: Any) -> int | None:

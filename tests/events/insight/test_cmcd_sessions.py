@@ -47,9 +47,9 @@ async def test_requests_are_summed_as_worked_out_by_hand(
 ) -> None:
     """Two segments of 4 s at 2 Mbit/s, the second after a starved buffer, in two stores."""
     video = await library.video()
-    note(sessions, video, is_startup=True, startup_ms=2000, **SEGMENT)
+    note(sessions, video, startup_ms=2000, **SEGMENT)
     await sessions.store(database)
-    note(sessions, video, is_starved=True, starved_ms=300, **SEGMENT)
+    note(sessions, video, is_starved=True, has_started=True, starved_ms=300, **SEGMENT)
     note(sessions, video, startup_ms=9)
     await sessions.store(database)
 
@@ -71,6 +71,46 @@ async def test_requests_are_summed_as_worked_out_by_hand(
             bits=16_000_000,
         ),
     )
+
+
+STARVED = {"is_starved": True, "starved_ms": 100}
+
+
+@pytest.mark.parametrize(
+    ("parts", "counts"),
+    [
+        pytest.param([[STARVED], [STARVED, STARVED]], (3, 300, 0), id="since-the-request-before"),
+        pytest.param(
+            [
+                [{**STARVED, "stalls": 1, "stalled_ms": 150, "dropped_frames": 4}],
+                [{**STARVED, "stalls": 3, "stalled_ms": 500, "dropped_frames": 9}],
+            ],
+            (3, 500, 9),
+            id="since-the-session-began",
+        ),
+        pytest.param(
+            [
+                [{"stalls": 3, "stalled_ms": 500, "dropped_frames": 9}],
+                [{"stalls": 2, "stalled_ms": 300, "dropped_frames": 5}, STARVED],
+            ],
+            (3, 500, 9),
+            id="overtaken",
+        ),
+        pytest.param([[STARVED, STARVED], [{"stalls": 1}]], (1, 200, 0), id="a-count-corrects"),
+        pytest.param([[{"stalls": 10**9}]], (1000, 0, 0), id="beyond-belief"),
+    ],
+)
+async def test_counts_of_a_session_are_its_highest(
+    database: Database, library: Any, sessions: CmcdSessions, parts: Any, counts: Any
+) -> None:
+    video = await library.video()
+    for requests in parts:
+        for said in requests:
+            note(sessions, video, **said)
+        await sessions.store(database)
+
+    _, summed = await figures(database)
+    assert (summed.stalls, summed.stalled_ms, summed.dropped_frames) == counts
 
 
 async def test_processes_add_to_the_same_session(

@@ -28,7 +28,8 @@ HEIGHTS, DURATION_S = (180, 96), 40
 LADDER_TIMEOUT_S = 120
 STORED_WITHIN_S = 40  # sums are stored every 15 s
 PLAYERS = ("hls", "dash", "shaka", "shaka on dash")
-TOLD = [(player, is_in_fields) for player in PLAYERS for is_in_fields in (False, True)]
+FORMS = ((False, 1), (True, 1), (False, 2))  # is in fields, version
+TOLD = [(player, *form) for player in PLAYERS for form in FORMS]
 ELEMENT = """<!doctype html><title>Course site</title>
 <script type="module" src="{server}/static/course-video.js"></script>
 <course-video video="{video}" token="{token}" muted></course-video>"""
@@ -146,9 +147,9 @@ async def counted(serve: Serve, pattern: str) -> float:
     return sum(map(float, found))
 
 
-async def played_by(lesson: Lesson, player: str, *, is_in_fields: bool) -> Heard:
+async def played_by(lesson: Lesson, player: str, *, is_in_fields: bool, version: int) -> Heard:
     """Plays the first seconds as a user of its own, whose session has the user's name."""
-    user_id = f"{player.replace(' ', '-')}-{is_in_fields}"
+    user_id = f"{player.replace(' ', '-')}-{is_in_fields}-{version}"
     await lesson.enrol(user_id)
     async with lesson.serve.client(user_id) as client:
         path = f"/api/v1/videos/{lesson.video['id']}/playback"
@@ -157,7 +158,7 @@ async def played_by(lesson: Lesson, player: str, *, is_in_fields: bool) -> Heard
     page = await lesson.browser.new_page()
     heard = Heard(page)
     await page.goto(lesson.players)
-    told = {"sid": f"sid-{user_id}", "isInFields": is_in_fields}
+    told = {"sid": f"sid-{user_id}", "isInFields": is_in_fields, "version": version}
     await page.evaluate("(given) => load(...given)", [player, *addresses, told])
     await page.evaluate("video.playbackRate = 4; video.play()")
     await until(page, "video.currentTime > 8")
@@ -169,11 +170,12 @@ async def played_by(lesson: Lesson, player: str, *, is_in_fields: bool) -> Heard
 async def test_the_players_of_others_are_measured_and_answered_like_any(lesson: Lesson) -> None:
     by_shortcut = await counted(lesson.serve, "requests_replayed_total")
     ranges = 0
-    for player, is_in_fields in TOLD:
-        heard = await played_by(lesson, player, is_in_fields=is_in_fields)
+    for player, is_in_fields, version in TOLD:
+        heard = await played_by(lesson, player, is_in_fields=is_in_fields, version=version)
         told = heard.in_fields if is_in_fields else heard.in_query
         silent = heard.in_query if is_in_fields else heard.in_fields
         assert (len(told), silent) == (len(heard.requests), []), player
+        assert all(("v%3D2" in one) == (version == 2) for one in heard.in_query), player
         ranges += sum("range" in one.headers for one in heard.requests)
 
     # All but the first one of each file and form.

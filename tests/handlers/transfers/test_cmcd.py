@@ -29,12 +29,18 @@ def media(**said: Any) -> MediaRequest:
         pytest.param([SID], media(), id="session-alone"),
         pytest.param(
             [HLS_JS],
-            media(is_picture=True, is_starved=True, bitrate=3_200_000, duration_ms=4004),
+            media(
+                is_picture=True,
+                is_starved=True,
+                has_started=True,
+                bitrate=3_200_000,
+                duration_ms=4004,
+            ),
             id="query-of-hls.js",
         ),
         pytest.param(
             ["br=3200,d=4004,ot=av,tb=6000", 'bl=21300,su,nor="a"', SID, "rtp=15000"],
-            media(is_picture=True, is_startup=True, bitrate=3_200_000, duration_ms=4004),
+            media(is_picture=True, bitrate=3_200_000, duration_ms=4004),
             id="header-fields",
         ),
         pytest.param([f" {SID} , ot=a"], media(), id="spaces-and-sound"),
@@ -44,13 +50,33 @@ def media(**said: Any) -> MediaRequest:
         pytest.param([f'br="9",ot="v",{SID}'], media(), id="texts-for-numbers"),
         pytest.param([f"br=99999999999999,{SID}"], media(), id="beyond-any-bitrate"),
         pytest.param(
-            [f'v=2,br=(3000;v 128;a),ot=v,msd=900,bsd=250,sta=p,ec=("a"),x.y-z="?",{SID}'],
+            [f'v=2,br=(128;a 3000;v),ot=v,msd=900,pt=7000,sta=p,ec=("a"),x.y-z="?",{SID}'],
             media(
-                is_picture=True, bitrate=3_000_000, startup_ms=900, starved_ms=250, has_error=True
+                is_picture=True,
+                has_started=True,
+                bitrate=3_000_000,
+                position_ms=7000,
+                startup_ms=900,
+                has_error=True,
             ),
             id="version-2",
         ),
-        pytest.param([f"br=(),{SID}"], media(), id="empty-inner-list"),
+        pytest.param(
+            [f"bs,bsd=(250;v 100;a 50),bsa=(3;v 1;a),bsda=(900;v 400;a),dfa=12,{SID}"],
+            media(is_starved=True, starved_ms=400, stalls=4, stalled_ms=1300, dropped_frames=12),
+            id="starvation-and-frames",
+        ),
+        pytest.param([f"bsd=250,bsa=2,{SID}"], media(starved_ms=250, stalls=2), id="no-inner-list"),
+        pytest.param([f'bsd=(-5 "x" 7),{SID}'], media(starved_ms=7), id="members-that-are-none"),
+        pytest.param([f"br=(3000),ot=a,{SID}"], media(bitrate=3_000_000), id="of-what-is-asked"),
+        pytest.param([f"br=(128;a 900),{SID}"], media(bitrate=900_000), id="without-a-type"),
+        pytest.param([f"br=(128;a),{SID}"], media(), id="of-sound-alone"),
+        pytest.param([f"br=(2000;av),{SID}"], media(bitrate=2_000_000), id="of-both-in-one"),
+        pytest.param([f"br=(),bsd=(),ec=(),{SID}"], media(), id="empty-inner-lists"),
+        pytest.param([f"sta=d,ot=v,{SID}"], media(is_picture=True), id="loaded-ahead"),
+        pytest.param([f"sta=a,ot=m,{SID}"], media(has_started=True), id="paused"),
+        pytest.param([f"sta=f,{SID}"], media(has_error=True), id="fatal"),
+        pytest.param([f'sta="p",{SID}'], media(), id="state-as-a-text"),
         pytest.param([f"br=1,,{SID}", SID], media(), id="malformed-beside-good"),
         pytest.param([f"br=1,{SID},", SID], media(), id="trailing-comma"),
         pytest.param([f"BR=1,{SID}"], None, id="upper-case-key"),
@@ -162,11 +188,11 @@ def test_hostile_bytes_are_split_in_linear_time(piece: str) -> None:
 
 def test_fields_that_are_remembered_mean_the_same_beside_others() -> None:
     session = b'sid="s"'
-    first, second = (parse([session, text]) for text in (b"br=100", b"su"))
+    first, second = (parse([session, text]) for text in (b"br=100", b"bs"))
     again = parse([session, b"br=100"])
 
     assert first is not None
     assert second is not None
-    assert (first.bitrate, first.is_startup) == (100_000, False)
-    assert (second.bitrate, second.is_startup) == (None, True)
+    assert (first.bitrate, first.is_starved) == (100_000, False)
+    assert (second.bitrate, second.is_starved) == (None, True)
     assert again == first
