@@ -24,7 +24,11 @@ ORDER BY k.user_id, k.video_id, k.session_id
 ON CONFLICT DO NOTHING;
 
 SELECT c.user_id, c.video_id::text AS video_id, c.session_id,
-    (c.started_at AT TIME ZONE 'UTC')::date AS day, c.measures::text AS measures
+    (c.started_at AT TIME ZONE 'UTC')::date AS day, c.measures::text AS measures,
+    EXISTS (
+        SELECT FROM playback_sessions s WHERE s.user_id = c.user_id AND s.video_id = c.video_id
+          AND s.session_id = c.session_id AND s.measures IS NOT NULL
+    ) AS has_reports
 FROM cmcd_sessions c
 WHERE (c.user_id, c.video_id, c.session_id) IN (
     SELECT user_id, video_id, session_id FROM json_to_recordset(%(keys)s)
@@ -58,10 +62,12 @@ class CmcdKey(msgspec.Struct, frozen=True, order=True):
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """`day` is that on which it began; `measures` are JSON, None for a new one."""
+    """`day` is that on which it began; `measures` are JSON, None for a new one. `has_reports`: it
+    measures by reports since."""
 
     day: date
     measures: str | None
+    has_reports: bool
 
 
 async def lock_and_read(
@@ -71,7 +77,7 @@ async def lock_and_read(
     rows = await transaction.fetch_all(LOCK_AND_READ, {"keys": _json(sorted(keys))})
     return {
         CmcdKey(row.user_id, UUID(row.video_id), row.session_id): StoredSession(
-            row.day, row.measures
+            row.day, row.measures, row.has_reports
         )
         for row in rows
     }

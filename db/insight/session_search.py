@@ -1,4 +1,7 @@
-"""Playback sessions as a help desk looks for them: of a user or a video, by time."""
+"""Playback sessions as a help desk looks for them: of a user or a video, by time.
+
+They are those of reports, and those that requests alone tell of (CMCD).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,16 +11,28 @@ from uuid import UUID
 from db.pool import Queries, Row
 
 # Instructors see those of the courses that they teach, everyone their own.
-SEARCH = """
+VISIBLE = """{{chosen}} AND (%(sees_all)s OR s.user_id = %(viewer)s OR EXISTS (
+    SELECT FROM enrollments e WHERE e.course_id = {course} AND e.user_id = %(viewer)s
+      AND e.role = 'instructor'
+))"""
+OF_REPORTS = f"""
 SELECT s.started_at, s.user_id, s.video_id::text AS video_id, s.session_id, p.course_id,
     s.last_report_at, s.state, s.measures::text AS measures, v.title
 FROM playback_sessions s
 JOIN progress p ON p.user_id = s.user_id AND p.video_id = s.video_id
 JOIN videos v ON v.id = s.video_id AND v.deleted_at IS NULL
-WHERE {chosen} AND (%(sees_all)s OR s.user_id = %(viewer)s OR EXISTS (
-    SELECT FROM enrollments e WHERE e.course_id = p.course_id AND e.user_id = %(viewer)s
-      AND e.role = 'instructor'
-))
+WHERE {VISIBLE.format(course="p.course_id")}
+"""
+# Requests say nothing of a pause or an end.
+OF_REQUESTS = f"""
+SELECT s.started_at, s.user_id, s.video_id::text AS video_id, s.session_id, v.course_id,
+    s.last_at AS last_report_at, 'unknown' AS state, s.measures::text AS measures, v.title
+FROM cmcd_sessions s
+JOIN videos v ON v.id = s.video_id AND v.deleted_at IS NULL
+WHERE {VISIBLE.format(course="v.course_id")} AND NOT EXISTS (
+    SELECT FROM playback_sessions r
+    WHERE r.user_id = s.user_id AND r.video_id = s.video_id AND r.session_id = s.session_id
+)
 """
 # A page of a video's sessions goes on in their index, where the last one ended.
 PAGE = """
@@ -26,8 +41,15 @@ PAGE = """
     > (%(after_time)s, %(after_user)s, %(after_video)s::uuid, %(after_session)s)
 ORDER BY s.started_at, s.user_id, s.video_id, s.session_id LIMIT %(limit)s
 """
-NEWEST = """
-  AND s.session_id = %(session_id)s ORDER BY s.last_report_at DESC LIMIT 1
+NAMED = "AND s.session_id = %(session_id)s"
+BOTH = "({reports} {part}) UNION ALL ({requests} {part})"
+SEARCH = f"""
+{BOTH.format(reports=OF_REPORTS, requests=OF_REQUESTS, part=PAGE)}
+ORDER BY started_at, user_id, video_id, session_id LIMIT %(limit)s
+"""
+NEWEST = f"""
+{BOTH.format(reports=OF_REPORTS, requests=OF_REQUESTS, part=NAMED)}
+ORDER BY last_report_at DESC LIMIT 1
 """
 TEACHES = """
 SELECT true AS teaches FROM videos v JOIN enrollments e ON e.course_id = v.course_id
@@ -91,8 +113,8 @@ async def search(
         "after_session": after[3],
         "limit": limit,
     }
-    sql = SEARCH.format(chosen=" AND ".join(chosen)) + PAGE
-    return [_session(row) for row in await queries.fetch_all(sql, parameters)]
+    rows = await queries.fetch_all(SEARCH.format(chosen=" AND ".join(chosen)), parameters)
+    return [_session(row) for row in rows]
 
 
 async def get(
@@ -100,7 +122,7 @@ async def get(
 ) -> FoundSession | None:
     """A session of a user that the searcher may see; of several of that name the newest."""
     parameters = {**_of(searcher), "user_id": user_id, "session_id": session_id}
-    row = await queries.fetch_one(SEARCH.format(chosen=OF_USER) + NEWEST, parameters)
+    row = await queries.fetch_one(NEWEST.format(chosen=OF_USER), parameters)
     return None if row is None else _session(row)
 
 

@@ -2,25 +2,30 @@
 
 Players of others send no reports; what they say with each request is summed up by session, and
 what the sums gained is added to the stored ones every 15 s, in one transaction with the change of
-the figures. Bounded: sessions beyond the bound are not measured, and counted. What is in memory
-when a process is killed is lost; a stop stores it.
+the figures. A starved buffer is a moment of its session's timeline as well. Bounded: sessions
+beyond the bound are not measured, and counted. What is in memory when a process is killed is lost;
+a stop stores it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import msgspec
 
 from concurrency.tasks import Periodic
-from db.insight import changes, cmcd
+from db.insight import changes, cmcd, moments
 from db.insight.changes import ViewingChange
 from db.insight.cmcd import CmcdKey, StoredSession
 from db.pool import Database, Transaction
+from db.progress.report_batch import Moment
 from events.errors import OUTAGES
 from events.progress.measures import (
     MOST_BITRATE,
     MOST_DROPPED_FRAMES,
+    MOST_MOMENTS,
     MOST_STALLED_MS,
     MOST_STALLS,
     MOST_STARTUP_MS,
@@ -30,6 +35,7 @@ from events.progress.measures import (
 )
 
 INTERVAL_S = 15.0
+STALLED = "stalled"
 MOST_SESSIONS = 10_000
 SESSIONS_AT_ONCE = 200
 MOST_OBJECT_MS = 60_000
@@ -63,6 +69,7 @@ class CmcdSessions:
 
     dropped_count: int = 0
     _sessions: dict[CmcdKey, SessionMeasures] = field(default_factory=dict)
+    _stalls: dict[CmcdKey, list[Moment]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -76,6 +83,8 @@ class CmcdSessions:
                 return
             measures = self._sessions[key] = SessionMeasures(device, browser)
         add_request(measures, said)
+        if said.is_starved or said.starved_ms:
+            self._note_stall(key, measures, said)
 
     def storing(self, database: Database) -> Periodic:
         """Returns the task that stores them."""
@@ -85,18 +94,38 @@ class CmcdSessions:
         """Stores all that is there now. Raises: DatabaseError; what is not stored stays."""
         waiting = sorted(self._sessions)
         for start in range(0, len(waiting), SESSIONS_AT_ONCE):
-            taken = {key: self._sessions.pop(key) for key in waiting[start:][:SESSIONS_AT_ONCE]}
+            keys = waiting[start:][:SESSIONS_AT_ONCE]
+            taken = {key: self._sessions.pop(key) for key in keys}
+            stalls = {key: self._stalls.pop(key) for key in keys if key in self._stalls}
             try:
                 async with database.transaction() as transaction:
-                    await _add(transaction, taken)
+                    await _add(transaction, taken, stalls)
             except BaseException:
-                self._put_back(taken)
+                self._put_back(taken, stalls)
                 raise
 
-    def _put_back(self, taken: Mapping[CmcdKey, SessionMeasures]) -> None:
+    def _note_stall(self, key: CmcdKey, measures: SessionMeasures, said: MediaRequest) -> None:
+        if measures.moments >= MOST_MOMENTS:
+            return
+        measures.moments += 1
+        details: dict[str, Any] = {"stalls": 1, "stalled_ms": said.starved_ms or 0}
+        if said.position_ms is not None:
+            details["position"] = said.position_ms / 1000
+        moment = Moment(
+            key.user_id, key.video_id, key.session_id, datetime.now(UTC), STALLED, details
+        )
+        self._stalls.setdefault(key, []).append(moment)
+
+    def _put_back(
+        self,
+        taken: Mapping[CmcdKey, SessionMeasures],
+        stalls: Mapping[CmcdKey, list[Moment]],
+    ) -> None:
         for key, measures in taken.items():
             newer = self._sessions.get(key)
             self._sessions[key] = measures if newer is None else summed(measures, newer)
+        for key, found in stalls.items():
+            self._stalls[key] = [*found, *self._stalls.get(key, ())]
 
 
 def add_request(measures: SessionMeasures, said: MediaRequest) -> None:
@@ -149,12 +178,18 @@ def summed(first: SessionMeasures, more: SessionMeasures) -> SessionMeasures:
         last_dropped_frames=dropped_frames,
         bitrate_ms=first.bitrate_ms + more.bitrate_ms,
         bits=first.bits + more.bits,
+        moments=first.moments + more.moments,
     )
 
 
-async def _add(transaction: Transaction, sessions: Mapping[CmcdKey, SessionMeasures]) -> None:
+async def _add(
+    transaction: Transaction,
+    sessions: Mapping[CmcdKey, SessionMeasures],
+    stalls: Mapping[CmcdKey, list[Moment]],
+) -> None:
     """Sessions that report by themselves, and those of videos that are gone, are left out."""
-    stored = await cmcd.lock_and_read(transaction, sessions)
+    found = await cmcd.lock_and_read(transaction, sessions)
+    stored = {key: one for key, one in found.items() if not one.has_reports}
     before = {key: _measures(one) for key, one in stored.items()}
     now = {
         key: sessions[key] if old is None else summed(old, sessions[key])
@@ -172,6 +207,13 @@ async def _add(transaction: Transaction, sessions: Mapping[CmcdKey, SessionMeasu
     ]
     if changed:
         await changes.add(transaction, changed)
+    new = [
+        moment
+        for key, old in before.items()
+        for moment in stalls.get(key, ())[: MOST_MOMENTS - (old.moments if old else 0)]
+    ]
+    if new:
+        await moments.add(transaction, new)
 
 
 def _measures(stored: StoredSession) -> SessionMeasures | None:

@@ -15,6 +15,7 @@ from events.insight import cmcd_sessions
 from events.insight.cmcd_sessions import CmcdSessions, MediaRequest
 from events.insight.folding import count_anew, settle
 from events.log.retention import Retention
+from events.progress.measures import MOST_MOMENTS
 from tests.events.insight.conftest import Reporting
 from tests.events.insight.counting import EVER
 
@@ -156,6 +157,55 @@ async def test_a_session_that_reports_by_itself_counts_by_its_reports(
     assert await database.fetch_all("SELECT FROM cmcd_sessions") == []
 
 
+async def moments_of(database: Database) -> list[tuple[str, Any]]:
+    rows = await database.fetch_all(
+        "SELECT session_id, details FROM session_moments WHERE kind = 'stalled' ORDER BY id"
+    )
+    return [(row.session_id, row.details) for row in rows]
+
+
+async def test_starved_requests_are_moments_of_their_session(
+    database: Database, library: Any, sessions: CmcdSessions
+) -> None:
+    video = await library.video()
+    note(sessions, video, **SEGMENT)
+    note(sessions, video, is_starved=True)
+    note(sessions, video, starved_ms=250, position_ms=7500)
+    await sessions.store(database)
+    await sessions.store(database)
+
+    assert await moments_of(database) == [
+        ("x", {"stalls": 1, "stalled_ms": 0}),
+        ("x", {"stalls": 1, "stalled_ms": 250, "position": 7.5}),
+    ]
+
+
+async def test_a_session_has_so_many_moments_and_no_more(
+    database: Database, library: Any, sessions: CmcdSessions
+) -> None:
+    video = await library.video()
+    for _ in range(2):
+        for _ in range(MOST_MOMENTS - 1):
+            note(sessions, video, is_starved=True)
+        await sessions.store(database)
+
+    assert len(await moments_of(database)) == MOST_MOMENTS
+
+
+async def test_a_session_that_reports_later_is_told_by_its_reports_from_then_on(
+    database: Database, library: Any, sessions: CmcdSessions, reporting: Reporting
+) -> None:
+    video = await library.video()
+    note(sessions, video, is_starved=True)
+    await sessions.store(database)
+    await reporting.report(video, "ada", session_id="x", quality={"stalls": 0})
+    note(sessions, video, is_starved=True)
+    await sessions.store(database)
+
+    assert len(await moments_of(database)) == 1
+    assert (await figures(database))[1].stalls == 1
+
+
 async def test_sessions_of_a_video_that_is_gone_are_dropped(
     database: Database, sessions: CmcdSessions
 ) -> None:
@@ -183,6 +233,7 @@ async def test_what_could_not_be_stored_is_stored_later(
     await sessions.store(database)
 
     assert (await figures(database))[1].stalls == 2
+    assert len(await moments_of(database)) == 2
 
 
 def test_sessions_beyond_the_bound_are_counted_and_not_kept(

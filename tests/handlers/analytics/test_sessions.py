@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -289,6 +290,39 @@ async def test_sessions_are_offered_to_their_viewer_and_to_who_teaches(course: C
     assert await ids("root", f"{of_student}&to={tomorrow}") == every
     first = (await course.service.ask("root", "GET", f"{desk}{of_student}&limit=2")).json
     assert await ids("root", f"{of_student}&cursor={first['next_cursor']}") == every[2:]
+
+
+async def test_a_session_that_requests_alone_tell_of_is_found_and_explained(
+    service: Service, video: Any
+) -> None:
+    """hls.js, dash.js and Shaka send CMCD, and no reports."""
+    await service.put("courses/c1/enrollments/foreign", {"role": "student"})
+    viewing = Viewing(service, "foreign", video, await playback(service, video, "foreign"))
+    await viewing.observations.store(service.app[keys.DATABASE])
+
+    async def cmcd(said: str) -> None:
+        path = f"{viewing.granted['stream_url']}?CMCD={quote(said)}"
+        answer = await service.ask(None, "GET", path, headers={"Range": "bytes=0-9"})
+        assert answer.status == 206
+
+    async with viewing.playing() as wire:
+        await wire.head()
+        await viewing.until("client_s")
+        await cmcd('ot=v,sid="told"')
+        await cmcd('bs,ot=v,sid="told",v=2,bsd=(1500),pt=2000')
+        await service.app[keys.CMCD_SESSIONS].store(service.app[keys.DATABASE])
+        await viewing.observations.store(service.app[keys.DATABASE])
+    found = await service.ask("tess", "GET", "analytics/sessions?user_id=foreign")
+    (told,) = [one for one in found.json["items"] if one["session_id"] == "told"]
+    shown = (await service.ask("foreign", "GET", "analytics/sessions/told")).json
+
+    assert (told["state"], told["quality"]["stalled_seconds"]) == ("unknown", 1.5)
+    assert shown["quality"] == told["quality"]
+    (stalled,) = [one for one in shown["timeline"] if one["kind"] == "stalled"]
+    assert (stalled["position"], stalled["stalled_ms"]) == (2.0, 1500)
+    assert shown["cause"] == "viewer-line"
+    stranger = await service.ask("zoe", "GET", "analytics/sessions/told?user_id=foreign")
+    assert stranger.said == STRANGE
 
 
 @pytest.mark.parametrize("query", ["?video_id=x", "?from=x", "?cursor=x", "?user_id=%00"])
