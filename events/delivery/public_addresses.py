@@ -11,7 +11,13 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 TRANSLATED = IPv6Network("64:ff9b::/96")
 COMPATIBLE = IPv6Network("::/96")  # deprecated; some systems route them all the same
-PROTOCOLS = IPv4Network("192.0.0.0/24")  # RFC 6890; Python 3.11 takes most of it for global
+# Python 3.11 takes these, or most of them, for global.
+SPECIAL = (
+    IPv4Network("192.0.0.0/24"),  # protocols, RFC 6890
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4, RFC 7526
+    IPv6Network("3fff::/20"),  # documentation, RFC 9637
+    IPv6Network("fec0::/10"),  # site-local, RFC 3879
+)
 # Global by their numbers, but answered by the host of a virtual machine (Azure).
 HOSTS_OF_CLOUDS = frozenset({IPv4Address("168.63.129.16")})
 
@@ -40,7 +46,9 @@ def is_public(text: str) -> bool:
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
     is_special = address.is_multicast or address.is_reserved or address in HOSTS_OF_CLOUDS
-    return address.is_global and not is_special and address not in PROTOCOLS
+    return (
+        address.is_global and not is_special and not any(address in network for network in SPECIAL)
+    )
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:

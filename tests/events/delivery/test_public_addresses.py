@@ -17,6 +17,7 @@ from events.delivery.public_addresses import is_address, is_public
         pytest.param("169.254.169.254", id="metadata of most clouds, link-local"),
         pytest.param("168.63.129.16", id="the host of Azure"),
         pytest.param("192.0.0.192", id="metadata of Oracle Cloud"),
+        pytest.param("192.88.99.1", id="relays of 6to4, RFC 7526"),
         pytest.param("198.18.0.1", id="benchmarks, RFC 2544"),
         pytest.param("224.0.0.1", id="multicast"),
         pytest.param("255.255.255.255", id="broadcast"),
@@ -26,6 +27,9 @@ from events.delivery.public_addresses import is_address, is_public
         pytest.param("fe80::1%eth0", id="link-local with its interface"),
         pytest.param("fd00:ec2::254", id="metadata of Amazon, IPv6"),
         pytest.param("fc00::1", id="unique local, IPv6"),
+        pytest.param("fec0::1", id="site-local, RFC 3879"),
+        pytest.param("feff:ffff::1", id="the rest of site-local"),
+        pytest.param("3fff:fff::1", id="documentation, RFC 9637"),
         pytest.param("ff02::1", id="multicast, IPv6"),
         pytest.param("2001:db8::1", id="documentation, IPv6"),
         pytest.param("::ffff:127.0.0.1", id="mapped loopback"),
@@ -46,7 +50,14 @@ def test_what_is_not_of_the_public_internet_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["8.8.8.8", "93.184.215.14", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"],
+    [
+        "8.8.8.8",
+        "192.88.100.1",
+        "93.184.215.14",
+        "2606:4700:4700::1111",
+        "::ffff:8.8.8.8",
+        "64:ff9b::808:808",
+    ],
 )
 def test_public_addresses_are_allowed(text: str) -> None:
     assert is_public(text)
