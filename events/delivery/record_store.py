@@ -27,7 +27,6 @@ from events.log.types import PlaybackEvent, PlaybackProgressed
 WEBHOOK_ID = "xapi"
 VERSION = "1.0.3"
 REMEMBERED = 50_000
-STEPS = 10  # of a video, at each of which progress is sent
 CONFLICT = 409  # a statement of that id is stored, with what was true when it was sent first
 REFUSED = (400, 409, 413)  # of a batch perhaps because of one statement
 
@@ -95,7 +94,7 @@ class StatementCarrier:
     def _is_news(self, event: PlaybackEvent) -> bool:
         if not isinstance(event, PlaybackProgressed):
             return True
-        key, step = (event.user_id, event.video_id), int(event.watched_ratio * STEPS)
+        key, step = (event.user_id, event.video_id), statements.step_of(event)
         is_news = step > (self._told.get(key) or 0)
         if is_news:
             self._told.put(key, step)

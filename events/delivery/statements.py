@@ -2,7 +2,8 @@
 
 Sources: xAPI 1.0.3 (Data, sections 2.4 and 4); the video profile 1.0.3
 (https://w3id.org/xapi/video) for initialized, completed and terminated; ADL's vocabulary for
-progressed. A statement's id follows from its event, so one that is sent twice is stored once.
+progressed. A statement's id follows from its event, so one that is sent twice is stored once; that
+of progress from the tenth that was reached, whichever event and process tells it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ VERBS: Mapping[type[PlaybackEvent], str] = {
 }
 TYPES = tuple(sorted(kind.name for kind in VERBS))
 NO_FACTS = WatchedFacts("", None, ())
+STEPS = 10  # of a video, at each of which progress is sent
 
 
 def build(
@@ -36,7 +38,7 @@ def build(
     """`home_page` is that of the accounts whose names are the user ids."""
     verb = VERBS[type(event)]
     return {
-        "id": str(uuid5(event.video_id, f"{event_id} {verb}")),
+        "id": str(_id(event_id, event)),
         "actor": {
             "objectType": "Agent",
             "account": {"homePage": home_page, "name": event.user_id},
@@ -47,6 +49,18 @@ def build(
         "context": _context(event, facts),
         "timestamp": event.occurred_at.isoformat(),
     }
+
+
+def step_of(event: PlaybackProgressed) -> int:
+    """Returns the tenths of the video that were seen."""
+    return int(event.watched_ratio * STEPS)
+
+
+def _id(event_id: int, event: PlaybackEvent) -> UUID:
+    source = f"{event_id} {VERBS[type(event)]}"
+    if isinstance(event, PlaybackProgressed):
+        source = f"{VERBS[type(event)]} {step_of(event)} {event.user_id}"
+    return uuid5(event.video_id, source)
 
 
 def _video(video_id: UUID, facts: WatchedFacts) -> dict[str, Any]:

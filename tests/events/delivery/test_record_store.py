@@ -185,6 +185,34 @@ def test_a_statement_follows_from_its_event() -> None:
     assert extensions[f"{statements.EXTENSIONS}played-segments"] == "0[.]12.5[,]20[.]40"
 
 
+async def test_another_process_tells_a_tenth_as_the_same_statement(
+    database: Database, dsn: str, library: Any, store: Store
+) -> None:
+    """It took over, and does not know what was told before; the person has seen more since."""
+    video_id = await library.video()
+    for ratio in (0.31, 0.34, 0.35):
+        async with telling(database, dsn, store.url):
+            await library.append(happened(PlaybackProgressed, video_id, ratio=ratio))
+            await told(database)
+
+    assert store.received == 3
+    assert len(store.statements) == 1
+
+
+def test_progress_of_others_and_of_other_tenths_is_another_statement() -> None:
+    video_id = uuid4()
+    events = [
+        happened(PlaybackProgressed, video_id, "ada", ratio=0.31),
+        happened(PlaybackProgressed, video_id, "ada", ratio=0.42),
+        happened(PlaybackProgressed, video_id, "bob", ratio=0.31),
+        happened(PlaybackProgressed, uuid4(), "ada", ratio=0.31),
+    ]
+
+    ids = {statements.build(7, one, statements.NO_FACTS, HOME)["id"] for one in events}
+
+    assert len(ids) == len(events)
+
+
 @pytest.mark.parametrize(
     ("issuer", "expected"),
     [
