@@ -1,4 +1,4 @@
-"""The changelog names the version of setup.cfg, and has its sections in one order."""
+"""The changelog: its last release is the version of setup.cfg, its sections have one order."""
 
 import re
 from pathlib import Path
@@ -31,3 +31,4 @@ def test_each_version_has_each_section_once_in_the_usual_order() -> None:
 
         assert sections == [one for one in SECTIONS if one in sections]
         assert "\n\n\n" not in version
+        assert not re.search(r"^- .*\n(?:  .*\n)*\n- ", version, re.MULTILINE), "a gap in a list"
