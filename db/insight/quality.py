@@ -48,14 +48,14 @@ FROM cmcd_sessions
 WHERE video_id = %(video_id)s AND started_at >= %(since)s AND measures IS NOT NULL
 """
 
-# Groupings of the same days: all, by day, by video, and by each of the conditions. `few_viewers`
-# are those of all groups of a grouping that have fewer than `fewest`, each viewer once.
+# Groupings of the same days: all, by day, by video, and by each of the conditions. Rows are summed
+# twice, into parts that are few, and these into the other groupings. `few_viewers` are those of all
+# groups of a grouping that have fewer than `fewest`, each viewer once.
 SUMMED = f"""
-WITH summed AS (
+WITH parts AS MATERIALIZED (
     SELECT q.day, q.video_id::text AS video_id, q.device, q.browser, q.network,
-        grouping(q.day, q.video_id, q.device, q.browser, q.network) AS grouped,
         bit_or(q.viewers) AS seen,
-        {", ".join(f"coalesce(sum(q.{name}), 0)::bigint AS {name}" for name in FIGURES)}
+        {", ".join(f"sum(q.{name})::bigint AS {name}" for name in FIGURES)}
     FROM (
         SELECT day, video_id, course_id, device, browser, network,
             viewers::bit({{width}}) AS viewers, {COLUMNS}
@@ -64,7 +64,16 @@ WITH summed AS (
     ) AS q
     JOIN videos v ON v.id = q.video_id AND v.course_id = q.course_id AND v.deleted_at IS NULL
     WHERE v.course_id = %(course_id)s  -- or all videos would be read for those of one course
-    GROUP BY GROUPING SETS ((), (q.day), (q.video_id), (q.device), (q.browser), (q.network))
+    GROUP BY GROUPING SETS ((q.day, q.device, q.browser, q.network), (q.video_id))
+), summed AS (
+    SELECT p.day, NULL AS video_id, p.device, p.browser, p.network,
+        grouping(p.day, p.device, p.browser, p.network) AS grouped, bit_or(p.seen) AS seen,
+        {", ".join(f"coalesce(sum(p.{name}), 0)::bigint AS {name}" for name in FIGURES)}
+    FROM parts p WHERE p.day IS NOT NULL
+    GROUP BY GROUPING SETS ((), (p.day), (p.device), (p.browser), (p.network))
+    UNION ALL
+    SELECT day, video_id, device, browser, network, -1 AS grouped, seen, {COLUMNS}
+    FROM parts WHERE video_id IS NOT NULL
 )
 SELECT day, video_id, device, browser, network, {COLUMNS},
     coalesce(bit_count(seen), 0) AS viewers,
