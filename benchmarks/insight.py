@@ -2,8 +2,9 @@
 
 A course of 5,000 students and 200 videos, five times: 5 million rows of progress, and figures of
 30 days, in a PostgreSQL of its own. Each reading that teachers wait for is made many times, of
-courses and videos by chance, over one connection. The goal is a 95th percentile below 100 ms. On a
-machine that does other things as well, believe the processor time of PostgreSQL.
+courses and videos by chance, over one connection. The goal is a 95th percentile below 100 ms, for
+what is kept for all who ask a longer one; a goal that is missed is exit status 1. On a machine that
+does other things as well, believe the processor time of PostgreSQL.
 """
 
 import asyncio
@@ -33,11 +34,15 @@ from db.pool import Database, open_database
 from db.postgres.migrations import migrate
 from db.progress import progress
 from events.insight import figures
+from events.insight.quality import read_quality
+from events.insight.ranking import StudentOrder, ranked
 from server.postgres.cluster import Cluster
 from server.postgres.embedded import EmbeddedPostgres
 
 COURSES, STUDENTS, VIDEOS, DAYS = 5, 5_000, 200, 30
 GOAL_MS = 100.0
+# Kept for twenty times as long as they take, for all who ask: one waits, rarely.
+KEPT_GOALS_MS = {"popular everywhere, a month": 500.0, "students sorted, 50": 2000.0}
 SEEDED = "seeded-insight"
 BEGINNING, NO_ID = datetime.min.replace(tzinfo=UTC), UUID(int=0)
 ID = "('00000000-0000-4000-8000-' || lpad({}::text, 12, '0'))::uuid"
@@ -80,6 +85,19 @@ FROM generate_series(0, %(courses)s * %(videos)s - 1) n, generate_series(0, %(da
 INSERT INTO viewing_curves (video_id, is_counted, duration_cs, viewers, plays)
 SELECT id, true, 300000, array_fill(4000, ARRAY[600]), array_fill(5000, ARRAY[600]) FROM videos;
 UPDATE viewing_upkeep SET are_all_counted = true;
+INSERT INTO quality_days (video_id, day, device, browser, network, course_id, viewers, sessions,
+    starts, failures, errors, startups, startup_ms, startup_points, startups_500, startups_1000,
+    startups_2000, startups_4000, startups_8000, stalled_sessions, stalls, stalled_ms, played_ms,
+    dropped_frames, bitrate_ms, bits, height_ms, height_lines)
+SELECT {ID.format("n")}, now()::date - d, device, browser, network, 'c' || n / %(videos)s,
+    (repeat('0', d) || repeat('1', %(students)s - d))::varbit, 80,
+    78, 1, 2, 78, 62400, 7000000, 20, 50,
+    70, 77, 78, 9, 12, 4800, 64000000,
+    40, 60000000, 144000000000, 60000000, 43200000000
+FROM generate_series(0, %(courses)s * %(videos)s - 1) n, generate_series(0, %(days)s - 1) d,
+    (VALUES ('desktop', 'Chrome', '4g'), ('desktop', 'Firefox', 'unknown'),
+        ('desktop', 'Edge', '4g'), ('phone', 'Safari', 'unknown'), ('phone', 'Chrome', '3g'),
+        ('tablet', 'Safari', 'unknown')) AS c (device, browser, network);
 INSERT INTO bytes_served (day, course_id, video_id, user_id, purpose, bytes)
 SELECT now()::date - d, 'c' || n / %(videos)s, {ID.format("n")}, 'u' || u, 'stream', 50000000
 FROM generate_series(0, %(courses)s * %(videos)s - 1) n, generate_series(0, %(days)s - 1) d,
@@ -103,13 +121,28 @@ def month() -> Period:
 
 ALL_TIME = Period(date(2020, 1, 1), date(2100, 1, 1))
 
+
+async def _quality_of_video(database: Database, course_id: str, video_id: UUID) -> object:
+    return await read_quality(database, course_id, ALL_TIME, video_id)
+
+
+async def _sorted_students(database: Database, course_id: str) -> object:
+    """As nobody has asked for a while."""
+    order = StudentOrder("watched_seconds", is_descending=True)
+    return ranked(await students.list_standings(database, course_id), order, None, 51)
+
+
 READINGS: Mapping[str, Reading] = {
     "a course, all time": lambda db, by: figures.read_course(db, course_of(by), ALL_TIME),
     "a course, a month": lambda db, by: figures.read_course(db, course_of(by), month()),
     "a video with its curve": lambda db, by: figures.read_video(db, *video_of(by), ALL_TIME),
     "popular, a week": lambda db, by: figures.read_popular(db, 7, course_of(by)),
     "popular everywhere, a month": lambda db, _: figures.read_popular(db, 30, None),
+    "quality of a course, all time": lambda db, by: read_quality(db, course_of(by), ALL_TIME),
+    "quality of a course, a month": lambda db, by: read_quality(db, course_of(by), month()),
+    "quality of a video": lambda db, by: _quality_of_video(db, *video_of(by)),
     "students, 50": lambda db, by: students.list_students(db, course_of(by), (BEGINNING, ""), 51),
+    "students sorted, 50": lambda db, by: _sorted_students(db, course_of(by)),
     "progress, 50": lambda db, by: progress.list_for_course(
         db, course_of(by), None, after=(BEGINNING, NO_ID, ""), limit=51
     ),
@@ -144,6 +177,10 @@ class Taken:
     each_ms: Sequence[float]
     cpu_ms: float
 
+    @property
+    def p95_ms(self) -> float:
+        return statistics.quantiles(self.each_ms, n=20)[-1]
+
 
 async def measure(dsn: str, times: int, processes: Callable[[], Sequence[int]]) -> dict[str, Taken]:
     """Returns by reading what it takes; the first of each only warms up. `processes` are those of
@@ -165,13 +202,21 @@ async def _timed(work: Awaitable[object]) -> float:
     return (time.perf_counter() - began_s) * 1000
 
 
+def goal_ms(name: str) -> float:
+    return KEPT_GOALS_MS.get(name, GOAL_MS)
+
+
+def missed(found: Mapping[str, Taken]) -> list[str]:
+    """Returns the readings that take longer than they may."""
+    return [name for name, taken in found.items() if taken.p95_ms >= goal_ms(name)]
+
+
 def rows_of(found: Mapping[str, Taken]) -> list[list[str]]:
-    rows = [["reading", "processor, ms", "median, ms", "95 %, ms", "goal"]]
+    rows = [["reading", "processor, ms", "median, ms", "95 %, ms", "goal, ms"]]
     for name, taken in found.items():
-        p95 = statistics.quantiles(taken.each_ms, n=20)[-1]
-        met = "met" if p95 < GOAL_MS else "MISSED"
+        goal = f"{goal_ms(name):,.0f}, {'MISSED' if name in missed(found) else 'met'}"
         median = statistics.median(taken.each_ms)
-        rows.append([name, f"{taken.cpu_ms:.1f}", f"{median:.1f}", f"{p95:.1f}", met])
+        rows.append([name, f"{taken.cpu_ms:.1f}", f"{median:.1f}", f"{taken.p95_ms:.1f}", goal])
     return rows
 
 
@@ -184,7 +229,7 @@ def main(given: Sequence[str]) -> int:
         found = asyncio.run(measure(postgres.dsn, options.times, cluster.process_ids))
     print(*(f"{name}: {value}" for name, value in machine.facts().items()), sep="\n")
     print(f"\n{table(rows_of(found))}")
-    return 0
+    return 1 if missed(found) else 0
 
 
 @contextmanager
