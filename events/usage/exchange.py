@@ -23,6 +23,7 @@ from events.usage.postings import Others, PostedSums, Posting
 logger = logging.getLogger(__name__)
 
 INTERVAL_S = 0.5
+CHARGES_A_TURN = 1000  # about a millisecond, after which requests have their turn
 LAST_WORD_S = 1.0  # for the removal of the posting at the stop
 
 
@@ -99,7 +100,7 @@ class Exchange:
         except BoardUnavailable as exc:
             self._be_alone(exc)
         else:
-            self._have_read(found)
+            await self._have_read(found)
 
     def totals(self) -> dict[str, int]:
         """The numbers of things at once in all processes, by limit."""
@@ -117,11 +118,13 @@ class Exchange:
             self._number,
         )
 
-    def _have_read(self, found: Mapping[str, bytes]) -> None:
+    async def _have_read(self, found: Mapping[str, bytes]) -> None:
         now_s = self._read_at_s = self._clock()
-        for charge in self._others.read(_decoded(found)):
+        for number, charge in enumerate(self._others.read(await _decoded(found)), 1):
             if (limit := self._limits.taken.get(charge.limit)) is not None:
                 limit.charge(charge.user_id, charge.amount, now_s)
+            if number % CHARGES_A_TURN == 0:
+                await asyncio.sleep(0)
         for name, running in self._limits.running.items():
             if running.end_surplus is not None:
                 self._end_surplus(name, running)
@@ -149,12 +152,16 @@ class Exchange:
             self._has_warned = True
 
 
-def _decoded(found: Mapping[str, bytes]) -> dict[str, Posting]:
-    """Postings of other versions and foreign bytes are passed over."""
+async def _decoded(found: Mapping[str, bytes]) -> dict[str, Posting]:
+    """Postings of other versions and foreign bytes are passed over.
+
+    Between two of them requests have their turn: one of 2 MiB, the most, takes milliseconds.
+    """
     postings = {}
     for process_id, text in found.items():
         try:
             postings[process_id] = msgspec.msgpack.decode(text, type=Posting)
         except msgspec.MsgspecError:
             continue
+        await asyncio.sleep(0)
     return postings

@@ -4,7 +4,7 @@ Pure. `taken` are sums that only grow while they are posted, so that a posting t
 contained in the next; `running` are numbers of now.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -68,8 +68,8 @@ class Others:
     def __len__(self) -> int:
         return len(self._postings)
 
-    def read(self, postings: Mapping[str, Posting]) -> list[Charge]:
-        """Replaces the last reading; returns what was taken since.
+    def read(self, postings: Mapping[str, Posting]) -> Iterator[Charge]:
+        """Replaces the last reading at once; returns what was taken since.
 
         Of a process that was not in the last reading nothing is charged: what it took may be long
         ago.
@@ -83,12 +83,12 @@ class Others:
         }
         for counted in self._counted.values():
             counted.clear()
-        return [
+        return (
             charge
-            for process_id, posting in self._postings.items()
+            for process_id, posting in postings.items()
             if process_id in before
             for charge in _since(before[process_id], posting)
-        ]
+        )
 
     def running(self, limit: str, user_id: str) -> int:
         """Number of a user in all other processes."""
@@ -134,12 +134,10 @@ class Others:
 _NOTHING: dict[str, int] = {}
 
 
-def _since(before: Posting, now: Posting) -> list[Charge]:
-    charges = []
+def _since(before: Posting, now: Posting) -> Iterator[Charge]:
     for limit, sums in now.taken.items():
         earlier = before.taken.get(limit, {})
         for user_id, taken in sums.items():
             amount = taken - earlier.get(user_id, 0.0)
             if amount > 0.0:
-                charges.append(Charge(limit, user_id, amount))
-    return charges
+                yield Charge(limit, user_id, amount)

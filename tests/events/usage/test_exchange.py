@@ -17,7 +17,13 @@ import pytest
 from events.usage import memory_board as memory_board_module
 from events.usage import redis_board as redis_board_module
 from events.usage.board import LEASE_S, Board
-from events.usage.exchange import INTERVAL_S, ConcurrencyLimit, Exchange, SharedLimits
+from events.usage.exchange import (
+    CHARGES_A_TURN,
+    INTERVAL_S,
+    ConcurrencyLimit,
+    Exchange,
+    SharedLimits,
+)
 from events.usage.memory_board import MemoryBoard, share_memory
 from events.usage.postings import Others, Posting
 from events.usage.redis_board import RedisBoard
@@ -315,3 +321,40 @@ async def test_a_redis_that_hangs_holds_nobody_up(clock: Clock) -> None:
 
         assert one.exchange.failure_count == 1
         await one.exchange.stop()
+
+
+class FullBoard:
+    """Of each of the others, a posting in which every user has taken once more."""
+
+    def __init__(self, processes: int, users: int) -> None:
+        self._processes, self._users, self._number = processes, users, 0
+
+    async def exchange(self, process_id: str, posting: bytes) -> dict[str, bytes]:
+        self._number += 1
+        taken = {f"user-{user}": float(self._number) for user in range(self._users)}
+        posted = msgspec.msgpack.encode(Posting({"requests": taken}, {}, self._number))
+        return {f"process-{number}": posted for number in range(self._processes)}
+
+    async def remove(self, process_id: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+async def test_requests_have_their_turn_while_many_users_are_charged(clock: Clock) -> None:
+    processes, users = 3, 2 * CHARGES_A_TURN
+    process = Process(FullBoard(processes, users), clock)
+    await process.exchange.step()
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    others = asyncio.create_task(take_turns())
+    await process.exchange.step()
+    others.cancel()
+
+    assert turns >= processes + processes * users // CHARGES_A_TURN
+    assert process.try_requests(BURST * RATE, "user-0") == BURST * RATE - processes

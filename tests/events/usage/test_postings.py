@@ -38,15 +38,15 @@ def test_what_was_taken_between_two_readings_is_charged(
     others = Others()
     others.read({"b": before})
 
-    assert others.read({"b": now}) == [Charge("requests", *charge) for charge in charges]
+    assert list(others.read({"b": now})) == [Charge("requests", *charge) for charge in charges]
 
 
 def test_a_process_that_appears_is_not_charged_for_its_past() -> None:
     others = Others()
 
-    assert others.read({"b": taken(ada=1000.0)}) == []
-    assert others.read({}) == []
-    assert others.read({"b": taken(ada=2000.0)}) == []
+    assert list(others.read({"b": taken(ada=1000.0)})) == []
+    assert list(others.read({})) == []
+    assert list(others.read({"b": taken(ada=2000.0)})) == []
 
 
 def test_running_ones_are_counted_by_user_and_in_all() -> None:
