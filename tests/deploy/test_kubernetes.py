@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ SECRETS = {
     "DATABASE_URL": "postgresql://coursestream:z@database/coursestream",
 }
 COMMANDS = {"Deployment/web": "serve", "Deployment/worker": "worker", "Job/migrate": "migrate"}
-METRIC = re.compile(rf"metric: \{{name: {METRICS_PREFIX}(\w+)\}}")
 
 Resources = dict[str, dict[str, Any]]
 
@@ -39,8 +39,8 @@ def build(directory: Path) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.fixture(scope="module")
-def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
-    """By kind and name, with secrets filled in as an operator does."""
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With secrets filled in as an operator does."""
     directory = tmp_path_factory.mktemp("kubernetes") / "copy"
     shutil.copytree(HERE, directory, ignore=shutil.ignore_patterns("secrets.env"))
     example = (HERE / "secrets.env.example").read_text()
@@ -48,10 +48,33 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
         assert f"COURSESTREAM_{name}=\n" in example
         example = example.replace(f"COURSESTREAM_{name}=\n", f"COURSESTREAM_{name}={value}\n")
     (directory / "secrets.env").write_text(example)
+    return directory
+
+
+def built_resources(directory: Path) -> Resources:
+    """By kind and name."""
     built = build(directory)
     assert (built.returncode, built.stderr) == (0, "")
     found = yaml.safe_load_all(built.stdout)
     return {f"{one['kind']}/{one['metadata']['name']}": one for one in found}
+
+
+@pytest.fixture(scope="module")
+def resources(directory: Path) -> Resources:
+    return built_resources(directory)
+
+
+@pytest.fixture(scope="module")
+def by_streams(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Resources:
+    """The same with the component, switched on as docs/several-machines.md says."""
+    copy = tmp_path_factory.mktemp("streams") / "copy"
+    shutil.copytree(directory, copy)
+    example = (copy / "streams" / "secrets.env.example").read_text()
+    (copy / "streams" / "secrets.env").write_text(example.replace("token=", "token=abc"))
+    text = (copy / "kustomization.yaml").read_text()
+    assert "\n#components: [streams]\n" in text
+    (copy / "kustomization.yaml").write_text(text.replace("#components:", "components:"))
+    return built_resources(copy)
 
 
 def pod(resources: Resources, name: str) -> dict[str, Any]:
@@ -154,8 +177,34 @@ def test_selectors_find_the_pods(resources: Resources) -> None:
     assert claim["accessModes"] == ["ReadWriteMany"]
 
 
-def test_the_metric_to_scale_by_exists() -> None:
-    (name,) = METRIC.findall((HERE / "web.yaml").read_text())
+def test_streams_scale_the_nodes_beside_their_processors(
+    resources: Resources, by_streams: Resources
+) -> None:
+    before, after = (
+        each["HorizontalPodAutoscaler/web"]["spec"] for each in (resources, by_streams)
+    )
+    streams, processors = after["metrics"]
 
-    told = (ROOT / "docs" / "metrics.md").read_text()  # held to a scrape
-    assert f"`coursestream_{name}`" in told
+    assert set(by_streams) - set(resources) == {"PodMonitor/web", "Secret/metrics-token"}
+    assert before["metrics"] == [processors]
+    assert before == {**after, "metrics": before["metrics"]}
+    name = streams["pods"]["metric"]["name"]
+    assert name.startswith(METRICS_PREFIX)
+    assert f"`{name}`" in (ROOT / "docs" / "metrics.md").read_text()  # held to a scrape
+    (rule,) = yaml.safe_load((HERE / "streams" / "adapter-rules.yaml").read_text())["rules"]
+    assert rule["seriesQuery"].partition("{")[0] == name
+    kubernetes_validate.validate(by_streams["HorizontalPodAutoscaler/web"], NEWEST, strict=True)
+
+
+def test_prometheus_reads_the_metrics_of_the_nodes_by_a_token(by_streams: Resources) -> None:
+    monitor = by_streams["PodMonitor/web"]
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    (container,) = pod(by_streams, "Deployment/web")["containers"]
+    key = endpoint["authorization"]["credentials"]
+    secret = by_streams[f"Secret/{key['name']}"]
+
+    labels = by_streams["Deployment/web"]["spec"]["template"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"] == labels
+    assert endpoint["port"] in [port["name"] for port in container["ports"]]
+    assert b64decode(secret["data"][key["key"]]) == b"abc"
+    assert monitor["metadata"]["namespace"] == secret["metadata"]["namespace"] == "coursestream"
