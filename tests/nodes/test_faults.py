@@ -1,10 +1,10 @@
 """Machines that die, hang, or are cut off, under a lecture hall: nobody notices.
 
 Acknowledged and lost: nothing. Events missed or doubled, wrong bytes: none. No `EventSource` ended,
-and no player waited for longer than two seconds for a range, and what the machine itself was late:
-between asking and having lie some wake-ups, each of which other work may put off.
+and no player waited for longer than two seconds for a range, and what the machine itself was late
+meanwhile: between asking and having lie some wake-ups, each of which other work may put off.
 
-The six scenarios that prove most always run: a killed node and web process, a hung node, a
+Those that prove most always run: a killed node, web process and balancer, a hung node, a
 partition, a storage that hangs, a fail-over. `NODES=1` adds the others, `FULL=1` a larger hall.
 """
 
@@ -20,7 +20,7 @@ import pytest
 from tests.nodes.altered import hanging_storage, next_version, shifted_clock
 from tests.nodes.cluster import PATIENT, Cluster, Service, running_cluster
 from tests.nodes.crowd import Crowd, Size, at_work
-from tests.nodes.viewers import Record
+from tests.nodes.viewers import Record, Span
 from tests.running import wait_for
 from tests.serving import kill_all
 
@@ -33,7 +33,6 @@ SIZE = (
 )
 LONGEST_WAIT_S = 2.0
 FAILED_OVER_WITHIN_S = 5.0
-WAKE_UPS = 8  # player, balancer, node, its disk thread, and back; each as late as the latest seen
 A_WHILE_S = 6.0  # past the time-outs that a cut, hung or stopped part runs into
 CHANGES = (
     "SELECT id, payload->'video'->>'title' FROM event_log"
@@ -84,10 +83,10 @@ def unnoticed(cluster: Cluster, hall: Crowd) -> Iterator[Record]:
     }
     print(
         f"longest wait for a range {record.longest_wait_s:.2f} s, {len(told)} changes,"
-        f" the machine paused for up to {record.longest_pause_s:.2f} s"
+        f" the machine paused for up to {max(one.length_s for one in record.pauses):.2f} s"
     )
     assert found == {name: [] for name in found}
-    assert record.longest_wait_s < LONGEST_WAIT_S + WAKE_UPS * record.longest_pause_s
+    assert record.too_long(LONGEST_WAIT_S) == []
 
 
 def node_of_the_film(cluster: Cluster, hall: Crowd) -> Service:
@@ -130,6 +129,13 @@ def kill_standby(cluster: Cluster, hall: Crowd) -> None:
     cluster.databases.wait_until_synchronous()
 
 
+def kill_balancer(cluster: Cluster, hall: Crowd) -> None:
+    """It is started again at once, as systemd does, and knows nothing of the nodes."""
+    cluster.haproxy.kill()
+    cluster.balancer.run(cluster.haproxy.start)
+    hall.wait_until_all_got_on()
+
+
 def kill_redis(cluster: Cluster, hall: Crowd) -> None:
     cluster.redis.kill()
     hall.wait_until_all_got_on()
@@ -146,6 +152,7 @@ A_BACKEND = (
     "kill",
     [
         pytest.param(kill_web_process, id="web process"),
+        pytest.param(kill_balancer, id="balancer"),
         pytest.param(kill_worker, id="media worker", marks=only_with_nodes),
         pytest.param(kill_backends, id="backend", marks=only_with_nodes),
         pytest.param(kill_standby, id="standby", marks=only_with_nodes),
@@ -232,9 +239,9 @@ def test_the_database_fails_over(cluster: Cluster, hall: Crowd) -> None:
         databases.second.promote()
         cluster.primary = databases.second
         wait_for(lambda: len(hall.teacher.acknowledged) > before, "an acknowledgement", 120)
-        taken_s = time.monotonic() - died_s
-        print(f"failed over in {taken_s:.2f} s")
-    assert taken_s < FAILED_OVER_WITHIN_S + WAKE_UPS * record.longest_pause_s
+        taken = Span(died_s, time.monotonic())
+        print(f"failed over in {taken.length_s:.2f} s")
+    assert record.too_long(FAILED_OVER_WITHIN_S, [taken]) == []
 
 
 def test_each_video_that_was_acknowledged_is_what_was_sent(cluster: Cluster, hall: Crowd) -> None:

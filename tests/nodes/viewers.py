@@ -5,11 +5,13 @@ import json
 import random
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import uuid4
 
 import aiohttp
+import pytest
 
 RANGE_BYTES = 2**16
 AGAIN_S = 0.05  # before a player asks again
@@ -20,28 +22,68 @@ PATIENCE_S = 20.0
 TEACHER_PATIENCE_S = 5.0  # what hangs may be done later, but once
 CHANGED = "video.updated"
 FAILURES = (aiohttp.ClientError, TimeoutError, ConnectionError)
+WAKE_UPS = 8  # player, balancer, node, its disk thread, and back; each as late as the latest seen
+MOST_EXCUSED_S = 2.0  # a machine that is later than that proves nothing
+
+
+class Span(NamedTuple):
+    """From one moment to another."""
+
+    began_s: float
+    ended_s: float
+
+    @property
+    def length_s(self) -> float:
+        return self.ended_s - self.began_s
+
+    def overlaps(self, other: "Span") -> bool:
+        return self.began_s < other.ended_s and other.began_s < self.ended_s
 
 
 @dataclass
 class Record:
-    """The worst that the crowd met since the record began.
+    """What the crowd met since the record began.
 
-    `longest_pause_s`: how late the machine woke somebody who had nothing to do but to sleep.
+    `waits`: those for a range. `pauses`: the time by which the machine woke somebody too late who
+    had nothing to do but to sleep.
     """
 
-    longest_wait_s: float = 0.0
-    longest_pause_s: float = 0.0
+    waits: list[Span] = field(default_factory=list)
+    pauses: list[Span] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     ended_for_good: list[str] = field(default_factory=list)
     resets: int = 0
 
+    @property
+    def longest_wait_s(self) -> float:
+        return max((wait.length_s for wait in self.waits), default=0.0)
+
+    def excused_s(self, wait: Span) -> float:
+        """The part of a wait that may be the machine's: by the longest pause meanwhile alone."""
+        pauses = (pause.length_s for pause in self.pauses if pause.overlaps(wait))
+        return WAKE_UPS * max(pauses, default=0.0)
+
+    def too_long(self, within_s: float, waits: Iterable[Span] | None = None) -> list[str]:
+        """The waits, else all for ranges, that are longer than the service may make them.
+
+        Skips the test if they are but for what the machine itself may be guilty of.
+        """
+        found, unjudged = [], []
+        for wait in self.waits if waits is None else waits:
+            excused_s = self.excused_s(wait)
+            shown = f"{wait.length_s:.2f} s, of which {excused_s:.2f} s may be the machine's"
+            if wait.length_s >= within_s + min(excused_s, MOST_EXCUSED_S):
+                (unjudged if excused_s > MOST_EXCUSED_S else found).append(shown)
+        if unjudged and not found:
+            pytest.skip(f"all else was right, but the machine was too busy: {unjudged[0]}")
+        return found
+
 
 async def tick(record: Callable[[], Record]) -> None:
     """Notes how late its own timer is, which other work on the machine alone makes it."""
-    began_s = time.monotonic()
+    due_s = time.monotonic() + TICK_S
     await asyncio.sleep(TICK_S)
-    late_s = time.monotonic() - began_s - TICK_S
-    record().longest_pause_s = max(record().longest_pause_s, late_s)
+    record().pauses.append(Span(due_s, time.monotonic()))
 
 
 @dataclass
@@ -59,8 +101,7 @@ class Viewer:
         asked_s = time.monotonic()
         while not await self._has_range(start, record()):
             await asyncio.sleep(AGAIN_S)
-        found = record()
-        found.longest_wait_s = max(found.longest_wait_s, time.monotonic() - asked_s)
+        record().waits.append(Span(asked_s, time.monotonic()))
         self.ranges += 1
 
     async def _has_range(self, start: int, record: Record) -> bool:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.deploy.conftest import program
@@ -20,12 +20,42 @@ SERVER = re.compile(r'^ +server node(\d) "\$\{NODE\1\}" .*\n', re.MULTILINE)
 ANSWER_TIMEOUT_S = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Haproxy:
-    url: str
+    """One that is started with `config`, as often as a test likes."""
+
+    port: int
+    config: Path
     log: Path
     admin: Path
-    process_id: int
+    process: "subprocess.Popen[bytes]" = field(init=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def process_id(self) -> int:
+        return self.process.pid
+
+    def start(self) -> None:
+        """Waits until it listens."""
+        command = [program("haproxy"), "-db", "-f", str(self.config)]
+        with self.log.open("ab") as file:
+            self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        wait_for(self._is_up, "HAProxy", 10)
+
+    def _is_up(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        return is_listening(self.port)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
 
     def ask(self, command: str) -> str:
         """The answer of its administrative socket."""
@@ -51,21 +81,12 @@ def running_haproxy(
     directory.mkdir(exist_ok=True)
     config, log = directory / "haproxy.cfg", directory / "haproxy.log"
     config.write_text(substituted(directory, port, nodes, changes or {}))
-    with log.open("ab") as file:
-        process = subprocess.Popen(
-            [program("haproxy"), "-db", "-f", str(config)], stdout=file, stderr=subprocess.STDOUT
-        )
+    haproxy = Haproxy(port, config, log, directory / "admin.sock")
     try:
-
-        def is_up() -> bool:
-            assert process.poll() is None, log.read_text()
-            return is_listening(port)
-
-        wait_for(is_up, "HAProxy", 10)
-        yield Haproxy(f"http://127.0.0.1:{port}", log, directory / "admin.sock", process.pid)
+        haproxy.start()
+        yield haproxy
     finally:
-        process.terminate()
-        process.wait(10)
+        haproxy.stop()
 
 
 def substituted(
