@@ -1,6 +1,7 @@
-"""Periods of figures: `?from=` and `?to=`, days or times, `to` exclusive. Pure.
+"""Periods: `?from=` and `?to=`, days or times, `to` exclusive. Pure.
 
-Figures are kept by UTC day: a period holds the days that it touches.
+Figures are kept by UTC day: their period holds the days that it touches. What has a time of its own
+is asked for to the moment; a day means its midnight.
 """
 
 from collections.abc import Mapping
@@ -30,6 +31,18 @@ def period_of(query: Mapping[str, str]) -> Period:
     if period.since >= period.until:
         raise InvalidRequest("from must be before to.")
     return period
+
+
+def moments_of(query: Mapping[str, str]) -> tuple[datetime, datetime]:
+    """Returns the moments between which something is asked for, with defaults as `period_of`.
+
+    Raises InvalidRequest.
+    """
+    since = _moment("from", query.get("from", FIRST.isoformat()))
+    until = _moment("to", query.get("to", LAST.isoformat()))
+    if since >= until:
+        raise InvalidRequest("from must be before to.")
+    return since, until
 
 
 def recent_days_of(query: Mapping[str, str]) -> Literal[1, 7, 30]:

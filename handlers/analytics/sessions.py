@@ -1,6 +1,6 @@
 """Playback sessions for a help desk: found by user, video and time, each with its timeline."""
 
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from events.privacy.naming import Naming
 from events.progress.measures import SessionMeasures, parse_measures
 from handlers import keys
 from handlers.access.rules import refuse_missing
-from handlers.analytics.periods import period_of
+from handlers.analytics.periods import moments_of
 from handlers.errors import InvalidRequest
 from handlers.messages import Listing, SessionId, answer_json
 from handlers.openapi.descriptions import JSON, PAGED, SEEING, Answer, Operation, Tag
@@ -92,15 +92,15 @@ async def list_sessions(request: web.Request) -> web.Response:
     user_id, video_id = await queried_user_id(request), _queried_video_id(request)
     if user_id is None and video_id is None:
         user_id = request[keys.VIEWER].user_id
-    period, page = period_of(request.query), page_of_people(request)
+    (since, until), page = moments_of(request.query), page_of_people(request)
     naming = naming_of(request)
     rows = await session_search.search(
         request.app[keys.DATABASE],
         _searcher(request),
         user_id,
         video_id,
-        _midnight(period.since),
-        _midnight(period.until),
+        since,
+        until,
         page.after(tuple[datetime, str, UUID, str], (BEGINNING, "", NO_UUID, "")),
         page.fetch_limit,
     )
@@ -142,10 +142,6 @@ def _queried_video_id(request: web.Request) -> UUID | None:
         return msgspec.convert(request.query.get("video_id"), UUID | None, strict=False)
     except msgspec.ValidationError as exc:
         raise InvalidRequest("video_id must be a UUID.") from exc
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(0, tzinfo=UTC))
 
 
 def _fields(row: FoundSession, naming: Naming) -> dict[str, Any]:

@@ -109,7 +109,11 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "of_user": _query("user_id", "Of this user only.", IDENTIFIER),
     "of_course": _query("course_id", "Of this course only.", IDENTIFIER),
     "of_video": _query("video_id", "Of this video only.", UUID),
-    "from": _query("from", "A day (UTC) or a time; figures count from its day on.", DAY_OR_TIME),
+    "from": _query(
+        "from",
+        "A day (UTC) or a time; figures count from its day on, sessions from the time.",
+        DAY_OR_TIME,
+    ),
     "to": _query("to", "A day (UTC) or a time, exclusive.", DAY_OR_TIME),
     "days": _query(
         "days",

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg2
 import pytest
@@ -397,7 +398,10 @@ async def test_a_help_desk_finds_a_session_and_its_cause(taught: Taught) -> None
     await page.get_by_role("button", name="Find").click()
     await expect(page.get_by_text("Nothing was played")).to_be_visible()
     await page.get_by_label("Day (UTC)").fill(found[0]["started_at"][:10])
+    began_at = found[0]["started_at"][11:16]
+    await page.get_by_label("From (UTC)").fill(began_at)
     await page.get_by_role("button", name="Find").click()
+    await expect(page).to_have_url(re.compile(rf"[?&]time={quote(began_at, safe='')}"))
     await links.last.click()
 
     session = await taught.read(f"sessions/{found[0]['session_id']}?user_id=bob")

@@ -288,6 +288,11 @@ async def test_sessions_are_offered_to_their_viewer_and_to_who_teaches(course: C
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
     assert await ids("root", f"{of_student}&from={tomorrow}") == []
     assert await ids("root", f"{of_student}&to={tomorrow}") == every
+    began = (await course.service.ask("root", "GET", f"{desk}{of_student}")).json["items"]
+    second, third = (quote(one["started_at"]) for one in began[1:])
+    assert await ids("root", f"{of_student}&from={second}") == every[1:]
+    assert await ids("root", f"{of_student}&to={second}") == every[:1]
+    assert await ids("root", f"{of_student}&from={second}&to={third}") == every[1:2]
     first = (await course.service.ask("root", "GET", f"{desk}{of_student}&limit=2")).json
     assert await ids("root", f"{of_student}&cursor={first['next_cursor']}") == every[2:]
 
@@ -325,7 +330,17 @@ async def test_a_session_that_requests_alone_tell_of_is_found_and_explained(
     assert stranger.said == STRANGE
 
 
-@pytest.mark.parametrize("query", ["?video_id=x", "?from=x", "?cursor=x", "?user_id=%00"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?video_id=x",
+        "?from=x",
+        "?from=2026-01-02T10:00:00",
+        "?from=2026-01-02&to=2026-01-02",
+        "?cursor=x",
+        "?user_id=%00",
+    ],
+)
 async def test_a_malformed_search_is_refused(course: Course, query: str) -> None:
     answer = await course.service.ask("root", "GET", f"analytics/sessions{query}")
 

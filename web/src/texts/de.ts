@@ -323,6 +323,7 @@ export const de: Catalogue = {
       title: "Sitzungen",
       intro: "Wann jemand zugeschaut hat, wie gut es lief und warum es wartete",
       user: "Person",
+      from: "Ab (UTC)",
       find: "Suchen",
       began: "Beginn",
       device: "Gerät",
@@ -355,6 +356,8 @@ export const de: Catalogue = {
         completed: "Am Ende angekommen bei {place}",
         stopped: "Beendet bei {place}",
         shown: "Erstes Bild nach {time}",
+        waited: "Wartete {time}",
+        starved: "Der Puffer war leer",
         stalled: "{time} gewartet bei {place}",
         dropped: {
           one: "{count} Bild nicht rechtzeitig gezeigt, bei {place}",

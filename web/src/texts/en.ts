@@ -314,6 +314,7 @@ export const en = {
       title: "Playback sessions",
       intro: "When somebody watched, how well it played, and why it waited",
       user: "User",
+      from: "From (UTC)",
       find: "Find",
       began: "Began",
       device: "Device",
@@ -345,6 +346,8 @@ export const en = {
         completed: "Reached the end at {place}",
         stopped: "Stopped at {place}",
         shown: "First picture after {time}",
+        waited: "Waited for {time}",
+        starved: "The buffer ran dry",
         stalled: "Waited for {time} at {place}",
         dropped: {
           one: "{count} picture not shown in time, at {place}",

@@ -31,16 +31,22 @@ describe("addresses of sessions", () => {
     expect(sessionsUrl({ userId: "a&b", day: "2026-12-31" }, NOON_MS)).toBe(
       "/api/v1/analytics/sessions?user_id=a%26b&from=2026-12-31&to=2027-01-01&limit=100",
     );
+    expect(sessionsUrl({ userId: "", day: "2026-12-31", time: "14:05" }, NOON_MS)).toBe(
+      "/api/v1/analytics/sessions?from=2026-12-31T14%3A05Z&to=2027-01-01&limit=100",
+    );
+    expect(sessionsUrl({ userId: "", day: "", time: "14:05" }, NOON_MS)).toBe(
+      "/api/v1/analytics/sessions?from=2026-11-25&limit=100",
+    );
     expect(sessionUrl("s/1", "ada")).toBe("/api/v1/analytics/sessions/s%2F1?user_id=ada");
     expect(sessionUrl("s", "")).toBe("/api/v1/analytics/sessions/s");
   });
 
   it("say again what was searched for", () => {
-    const search = { userId: "a b", day: "2026-12-01" };
+    const search = { userId: "a b", day: "2026-12-01", time: "14:05" };
     expect(searchOf(new URL(sessionsAddress(search), "http://x").search)).toEqual(search);
     expect(sessionsAddress({ userId: "", day: "" })).toBe("/dashboard/sessions");
     expect(sessionAddress("s", "ada")).toBe("/dashboard/sessions/s?user_id=ada");
-    expect(searchOf("")).toEqual({ userId: "", day: "" });
+    expect(searchOf("")).toEqual({ userId: "", day: "", time: "" });
   });
 });
 
@@ -49,6 +55,8 @@ describe("a session in words", () => {
     [{ kind: "shown", startup_ms: 640 }, "First picture after 0.6 s"],
     [{ kind: "seeked", position: 75 }, "Moved to 1:15"],
     [{ kind: "stalled", position: 9, stalled_ms: 2500 }, "Waited for 2.5 s at 0:09"],
+    [{ kind: "stalled", stalled_ms: 2500 }, "Waited for 2.5 s"],
+    [{ kind: "stalled", stalled_ms: 0 }, "The buffer ran dry"],
     [{ kind: "frames-dropped", position: 9, frames: 30 }, "30 pictures not shown in time, at 0:09"],
     [{ kind: "error", position: 3, message: "decode" }, "Error at 0:03: decode"],
     [{ kind: "refused", code: "rate-limited" }, "Refused: rate-limited"],

@@ -32,8 +32,8 @@ export function videoFiguresAddress(videoId: string): string {
 }
 
 /** The address of somebody's sessions, of one's own without a user. */
-export function sessionsAddress({ userId, day }: SessionSearch): string {
-  return `/dashboard/sessions${queryOf({ user_id: userId, day })}`;
+export function sessionsAddress({ userId, day, time = "" }: SessionSearch): string {
+  return `/dashboard/sessions${queryOf({ user_id: userId, day, time })}`;
 }
 
 export function sessionAddress(sessionId: string, userId: string): string {

@@ -55,10 +55,11 @@ export interface SessionTimeline extends SessionRow {
   sentence: string;
 }
 
-/** Whose sessions of which UTC day; empty: one's own, of the last week. */
+/** Whose sessions of which UTC day, from which time of it on; empty: one's own, of the last week. */
 export interface SessionSearch {
   userId: string;
   day: string;
+  time?: string;
 }
 
 export const MOST_SESSIONS = 100;
@@ -68,14 +69,19 @@ const DAYS_BACK = 7;
 
 export function searchOf(query: string): SessionSearch {
   const said = new URLSearchParams(query);
-  return { userId: said.get("user_id") ?? "", day: said.get("day") ?? "" };
+  const given = (name: string) => said.get(name) ?? "";
+  return { userId: given("user_id"), day: given("day"), time: given("time") };
 }
 
-export function sessionsUrl({ userId, day }: SessionSearch, nowMs = Date.now()): string {
-  const since = Date.parse(day);
-  const span: Record<string, string> = Number.isNaN(since)
+export function sessionsUrl({ userId, day, time }: SessionSearch, nowMs = Date.now()): string {
+  const midnight = Date.parse(day);
+  const moment = time ? `${day}T${time}Z` : "";
+  const span: Record<string, string> = Number.isNaN(midnight)
     ? { from: dayOf(nowMs - DAYS_BACK * DAY_MS) }
-    : { from: dayOf(since), to: dayOf(since + DAY_MS) };
+    : {
+        from: Number.isNaN(Date.parse(moment)) ? dayOf(midnight) : moment,
+        to: dayOf(midnight + DAY_MS),
+      };
   const more = { ...span, limit: `${MOST_SESSIONS}` };
   return `${ROOT}?${new URLSearchParams({ ...(userId && { user_id: userId }), ...more })}`;
 }

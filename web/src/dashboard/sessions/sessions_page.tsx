@@ -1,4 +1,4 @@
-// Playback sessions of somebody: a help desk finds them by user and day, everyone finds their own.
+// Playback sessions of somebody: a help desk finds them by user, day and time, everyone finds their own.
 
 import { useEffect, useState } from "preact/hooks";
 import { Button } from "../../design/button.tsx";
@@ -61,10 +61,11 @@ function SearchForm({ search, look }: SearchFormProps) {
   const { viewer } = useDashboard();
   const [userId, setUserId] = useState(search.userId);
   const [day, setDay] = useState(search.day);
+  const [time, setTime] = useState(search.time ?? "");
   const asksForUser = canTeach.value || search.userId !== "";
   const submit = (event: Event) => {
     event.preventDefault();
-    look({ userId: userId.trim(), day });
+    look({ userId: userId.trim(), day, time: day && time });
   };
   return (
     <form class="tools sessions__search" onSubmit={submit}>
@@ -85,6 +86,19 @@ function SearchForm({ search, look }: SearchFormProps) {
             name="day"
             value={day}
             onInput={(event) => setDay(event.currentTarget.value)}
+            {...attributes}
+          />
+        )}
+      />
+      <Field
+        label={text("dashboard.sessions.from")}
+        control={(attributes) => (
+          <input
+            type="time"
+            name="time"
+            value={time}
+            disabled={!day}
+            onInput={(event) => setTime(event.currentTarget.value)}
             {...attributes}
           />
         )}

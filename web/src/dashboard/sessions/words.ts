@@ -63,6 +63,10 @@ export function sayMoment(moment: Moment): string {
     });
   if (kind === "stalled") {
     const time = seconds((moment.stalled_ms ?? 0) / 1000);
+    if (moment.position === undefined)
+      return text(`dashboard.sessions.moments.${moment.stalled_ms ? "waited" : "starved"}`, {
+        time,
+      });
     return text("dashboard.sessions.moments.stalled", { place, time });
   }
   if (kind === "frames-dropped")
