@@ -32,7 +32,7 @@ describe("addresses of sessions", () => {
       "/api/v1/analytics/sessions?user_id=a%26b&from=2026-12-31&to=2027-01-01&limit=100",
     );
     expect(sessionsUrl({ userId: "", day: "2026-12-31", time: "14:05" }, NOON_MS)).toBe(
-      "/api/v1/analytics/sessions?from=2026-12-31T14%3A05Z&to=2027-01-01&limit=100",
+      "/api/v1/analytics/sessions?from=2026-12-31T14%3A05%3A00.000Z&to=2027-01-01&limit=100",
     );
     expect(sessionsUrl({ userId: "", day: "", time: "14:05" }, NOON_MS)).toBe(
       "/api/v1/analytics/sessions?from=2026-11-25&limit=100",

@@ -75,11 +75,11 @@ export function searchOf(query: string): SessionSearch {
 
 export function sessionsUrl({ userId, day, time }: SessionSearch, nowMs = Date.now()): string {
   const midnight = Date.parse(day);
-  const moment = time ? `${day}T${time}Z` : "";
+  const momentMs = Date.parse(time ? `${day}T${time}Z` : "");
   const span: Record<string, string> = Number.isNaN(midnight)
     ? { from: dayOf(nowMs - DAYS_BACK * DAY_MS) }
     : {
-        from: Number.isNaN(Date.parse(moment)) ? dayOf(midnight) : moment,
+        from: Number.isNaN(momentMs) ? dayOf(midnight) : new Date(momentMs).toISOString(),
         to: dayOf(midnight + DAY_MS),
       };
   const more = { ...span, limit: `${MOST_SESSIONS}` };
