@@ -72,6 +72,24 @@ async def test_a_seek_after_the_grant_ended_in_a_pause_goes_on_as_it_was(
     await expect(page.get_by_role("alert")).to_have_count(0)
 
 
+async def test_a_seek_after_the_grant_was_renewed_goes_on(theatre: Theatre) -> None:
+    page = await theatre.watch("diner")
+    await _play(page)
+    await page.keyboard.press("k")
+    await until(page, f"{VIDEO}.paused")
+    await asyncio.sleep(GRANT_TTL_S + 1)
+    # No report shows the page that the new grant holds: a second renewal would be refused.
+    await page.route("**/progress", lambda route: route.abort())
+
+    async with page.expect_response("**/playback"):
+        await page.keyboard.press("k")
+    await page.evaluate("document.querySelector('course-video').currentTime = 75")
+
+    await until(page, f"!{VIDEO}.seeking && {VIDEO}.readyState >= 2 && {VIDEO}.currentTime >= 75")
+    await play_on(page)
+    await expect(page.get_by_role("alert")).to_have_count(0)
+
+
 async def test_withdrawal_while_watching_says_so(theatre: Theatre) -> None:
     page = await theatre.watch("leaver")
     await _play(page)

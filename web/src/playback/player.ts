@@ -192,10 +192,12 @@ export class Player {
     );
   }
 
+  // A file goes on with the address that it has, and so with the old grant, until it is loaded anew.
   #follow() {
-    this.#loadedGrant = this.#playback.grant;
     const candidate = this.#candidates[this.#candidateIndex];
-    if (candidate) this.#engine?.follow(this.#playback.url(candidate.url));
+    if (!this.#engine || !candidate) return;
+    this.#loadedGrant = this.#playback.grant;
+    this.#engine.follow(this.#playback.url(candidate.url));
   }
 
   /** One recovery at a time, from the place where playing is to be then. */
