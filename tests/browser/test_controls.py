@@ -104,8 +104,9 @@ class Lesson:
         return page
 
     async def open(self, page: Page, user_id: str = "ada") -> None:
+        """From the beginning, wherever the test before has stopped."""
         token = self.serve.token(user_id)
-        await page.goto(f"{self.serve.url}/watch/{self.video_id}#token={token}")
+        await page.goto(f"{self.serve.url}/watch/{self.video_id}?t=0#token={token}")
         await until(page, f"{VIDEO}.readyState >= 2")
 
     async def sizes(self) -> dict[int | None, float]:
