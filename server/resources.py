@@ -64,9 +64,11 @@ from handlers.delivery.open_files import OpenFiles
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
 from handlers.delivery.representations import Representations
+from handlers.delivery.room import RoomWatch
 from handlers.operating.health import migration_ids
 from handlers.transfers.media_measurer import MediaMeasurer
 from handlers.transfers.transfers import Tally, Transfer, Transfers
+from handlers.transfers.unsent import StallWatch
 from handlers.transfers.watching import TransferWatch
 from handlers.user_agents import UserAgents
 from server.config.settings import Config
@@ -170,10 +172,9 @@ async def _delivery(
     async with open_disk(FILE_THREADS, "file") as disk:
         app[keys.FILE_DISK] = disk
         app[keys.REPRESENTATIONS] = Representations(app[keys.STORAGE], disk)
-        settings = PumpSettings(
-            ReadAhead(disk), config.stream_window_bytes, config.stream_stall_timeout_s
-        )
-        with OpenFiles(disk) as files:
+        stalls = StallWatch(config.stream_stall_timeout_s)
+        with OpenFiles(disk) as files, RoomWatch() as room:
+            settings = PumpSettings(ReadAhead(disk), room, stalls, config.stream_window_bytes)
             app[keys.OPEN_FILES] = files
             if config.accel_redirect is not None:
                 app[keys.HANDOVER] = Handover(config.accel_redirect, app[keys.STORAGE].root)

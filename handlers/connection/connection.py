@@ -186,7 +186,7 @@ class Connection(RefusingBytes):
 
     def _make_pump(self, settings: PumpSettings) -> Pump:
         assert self.transport is not None
-        self._pump = Pump(outlet_of(self.transport), settings, self._end_response)
+        self._pump = Pump(outlet_of(self.transport, settings.room), settings, self._end_response)
         return self._pump
 
     # The end of a response, and perhaps of the connection.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from handlers.delivery.open_files import OpenFile
+from handlers.delivery.room import RoomWatch
 from handlers.transfers.transfers import Transfer
 from handlers.transfers.unsent import drop_unsent, unsent_bytes
 
@@ -40,10 +41,11 @@ class Outlet(Protocol):
     def cork(self, is_corked: bool) -> None:
         """Hold back segments that are not full."""
 
-    def watch(self, on_room: Callable[[], None]) -> None:
-        """Call back in each turn of the loop in which there is room, until `unwatch`."""
+    def wait(self, on_room: Callable[[], None]) -> None:
+        """Call back once, in a later turn of the loop in which there is room, unless `cancel` comes
+        first."""
 
-    def unwatch(self) -> None: ...
+    def cancel(self) -> None: ...
 
     def have_room(self) -> None:
         """Called when the transport has written what it held back."""
@@ -60,11 +62,11 @@ class Outlet(Protocol):
 class SocketOutlet:
     """Past the transport, which must hold nothing of an earlier response."""
 
-    __slots__ = ("_loop", "_socket")
+    __slots__ = ("_room", "_socket")
 
-    def __init__(self, own: socket.socket) -> None:
+    def __init__(self, own: socket.socket, room: RoomWatch) -> None:
         self._socket = own
-        self._loop = asyncio.get_running_loop()
+        self._room = room
 
     def send(self, text: bytes, *, has_more: bool) -> int:
         return self._socket.send(text, socket.MSG_MORE if has_more else 0)
@@ -85,11 +87,11 @@ class SocketOutlet:
     def cork(self, is_corked: bool) -> None:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, is_corked)
 
-    def watch(self, on_room: Callable[[], None]) -> None:
-        self._loop.add_writer(self._socket.fileno(), on_room)
+    def wait(self, on_room: Callable[[], None]) -> None:
+        self._room.wait(self._socket.fileno(), on_room)
 
-    def unwatch(self) -> None:
-        self._loop.remove_writer(self._socket.fileno())
+    def cancel(self) -> None:
+        self._room.cancel(self._socket.fileno())
 
     def have_room(self) -> None:
         """Nothing: what it sends never is in the transport."""
@@ -101,6 +103,7 @@ class SocketOutlet:
         drop_unsent(self._socket, transfer)
 
     def close(self) -> None:
+        self._room.forget(self._socket.fileno())
         self._socket.close()
 
 
@@ -143,11 +146,11 @@ class TransportOutlet:
     def cork(self, is_corked: bool) -> None:
         """Nothing: chunks are larger than segments."""
 
-    def watch(self, on_room: Callable[[], None]) -> None:
+    def wait(self, on_room: Callable[[], None]) -> None:
         self._on_room = on_room
         self.have_room()
 
-    def unwatch(self) -> None:
+    def cancel(self) -> None:
         self._on_room = None
 
     def have_room(self) -> None:
@@ -165,9 +168,10 @@ class TransportOutlet:
 
     def _tell(self) -> None:
         self._call = None
-        if self._on_room is not None and self._has_room():
-            self._on_room()
-            self.have_room()
+        if self._has_room():
+            on_room, self._on_room = self._on_room, None
+            if on_room is not None:
+                on_room()
 
     def _has_room(self) -> bool:
         return self._transport.get_write_buffer_size() == 0
@@ -193,10 +197,10 @@ class TransportOutlet:
         return at - start
 
 
-def outlet_of(transport: asyncio.Transport) -> Outlet:
+def outlet_of(transport: asyncio.Transport, room: RoomWatch) -> Outlet:
     """The outlet of a connection. Its socket is a duplicate: a descriptor number that the
     transport closes may by the next turn of the loop be the socket of another user."""
     own = transport.get_extra_info("socket").dup()
     if transport.get_extra_info("sslcontext") is None:
-        return SocketOutlet(own)
+        return SocketOutlet(own, room)
     return TransportOutlet(own, transport)

@@ -16,10 +16,11 @@ from handlers.delivery.outcomes import log_end, outcome_of
 from handlers.delivery.outlets import Outlet
 from handlers.delivery.ranges import ByteSpan, Part
 from handlers.delivery.read_ahead import ReadAhead
+from handlers.delivery.room import RoomWatch
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.figures import FULL_AFTER_S, Doing
 from handlers.transfers.transfers import Outcome, Tally, Transfer
-from handlers.transfers.unsent import StallClock
+from handlers.transfers.unsent import StallWatch
 
 # Below, holding back the last segment saves no packet worth its two system calls (measured).
 CORK_FROM_BYTES = 128 * 1024
@@ -30,11 +31,12 @@ _LEAST_WINDOW_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class PumpSettings:
-    """Settings of all pumps. `stall_timeout_s`: how long a client may acknowledge nothing."""
+    """Settings and services of all pumps."""
 
     read_ahead: ReadAhead
+    room: RoomWatch
+    stalls: StallWatch
     window_bytes: int = 2 << 20
-    stall_timeout_s: float = 30.0
 
     def window_for(self, bandwidth: TokenBucket | None) -> int:
         """The bytes to send per wake-up."""
@@ -54,9 +56,9 @@ class Pump:
         "_at",
         "_file",
         "_has_begun",
+        "_has_waited",
         "_is_corked",
         "_is_running",
-        "_is_watching",
         "_loop",
         "_on_end",
         "_outlet",
@@ -66,7 +68,6 @@ class Pump:
         "_reading",
         "_sent_at_s",
         "_settings",
-        "_stall_clock",
         "_stop",
         "_text",
         "_transfer",
@@ -95,11 +96,10 @@ class Pump:
         self._settings = settings
         self._on_end = on_end
         self._is_running = False
+        self._has_waited = False
         self._is_corked = False
-        self._is_watching = False
         self._pause: asyncio.TimerHandle | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._stall_clock: StallClock | None = None
 
     def send_at_once(self, head: bytes, span: ByteSpan, file: OpenFile) -> int:
         """Send as much of a head and a resident span as there is room for; return the bytes sent.
@@ -161,6 +161,13 @@ class Pump:
     def have_room(self) -> None:
         """The transport has written all that it held back."""
         self._outlet.have_room()
+
+    def taken_and_waiting(self) -> tuple[int, int]:
+        waiting = self._outlet.unsent_bytes()
+        return self._transfer.sent_bytes - waiting, waiting
+
+    def stall(self) -> None:
+        self._end(TimeoutError())
 
     def _set_pace(self, bandwidth: TokenBucket | None) -> None:
         """Wait first for what other responses to the user took beyond the limit."""
@@ -230,27 +237,15 @@ class Pump:
     def _wait(self) -> None:
         """Waits for the disk, for the bandwidth, or for room: a slow client may take any time as
         long as it acknowledges anything."""
-        if self._stall_clock is None:
-            self._stall_clock = StallClock(
-                self._loop, self._settings.stall_timeout_s, self._taken_and_waiting, self._stall
-            )
+        if not self._has_waited:
+            self._has_waited = True
+            self._settings.stalls.add(self)
         if self._reading is not None:
-            self._watch(False)
-        elif self._pause_s > 0.0:
-            self._watch(False)
+            return
+        if self._pause_s > 0.0:
             self._pause = self._loop.call_later(self._pause_s, self._go_on)
         else:
-            self._watch(True)
-
-    def _watch(self, is_wanted: bool) -> None:
-        """Add or remove the callback for room in the outlet."""
-        if is_wanted == self._is_watching:
-            return
-        self._is_watching = is_wanted
-        if is_wanted:
-            self._outlet.watch(self._turn)
-        else:
-            self._outlet.unwatch()
+            self._outlet.wait(self._turn)
 
     def _go_on(self) -> None:
         self._pause, self._pause_s = None, 0.0
@@ -275,9 +270,6 @@ class Pump:
     def _abort(self) -> None:
         self._end(ConnectionAbortedError())
 
-    def _stall(self) -> None:
-        self._end(TimeoutError())
-
     def _end(self, fault: BaseException | None) -> None:
         self._is_running = False
         transfer = self._transfer
@@ -297,14 +289,15 @@ class Pump:
     def _rest(self) -> None:
         """Release what the response held; no callback follows."""
         self._file.release()
-        if self._stall_clock is None:  # it never waited
+        if not self._has_waited:
             return
-        self._watch(False)
+        self._has_waited = False
+        self._settings.stalls.discard(self)
+        self._outlet.cancel()
         for waiting in (self._pause, self._reading):
             if waiting is not None:
                 waiting.cancel()
-        self._stall_clock.stop()
-        self._pause = self._reading = self._stall_clock = None
+        self._pause = self._reading = None
 
     def _cork(self, is_corked: bool) -> None:
         """Keeps segments full between windows."""
@@ -312,7 +305,3 @@ class Pump:
             return
         self._is_corked = is_corked
         self._outlet.cork(is_corked)
-
-    def _taken_and_waiting(self) -> tuple[int, int]:
-        waiting = self._outlet.unsent_bytes()
-        return self._transfer.sent_bytes - waiting, waiting

@@ -21,7 +21,7 @@ from handlers.delivery.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
 from handlers.transfers.figures import FULL_AFTER_S, Doing
 from handlers.transfers.transfers import Outcome, Transfer
-from handlers.transfers.unsent import StallClock, drop_unsent, unsent_bytes
+from handlers.transfers.unsent import drop_unsent, unsent_bytes
 
 # The transport's high-water mark: with more it makes its writer wait.
 _CHUNK_BYTES = 64 * 1024
@@ -76,7 +76,7 @@ class _Writer:
     async def write(self, plan: TransferPlan, file: OpenFile) -> None:
         try:
             async with self._transfer.until_ended() as interrupt:
-                with self._watching_for_stall(interrupt):
+                with self._watched_for_stall(interrupt):
                     await self._response.prepare(self._request)
                     for part in plan.parts:
                         await self._write_part(part, file)
@@ -131,16 +131,18 @@ class _Writer:
             await asyncio.sleep(bandwidth.owe(sent_bytes, time.monotonic()))
 
     @contextmanager
-    def _watching_for_stall(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        timeout_s = self._settings.stall_timeout_s
-        clock = StallClock(loop, timeout_s, self._taken_and_waiting, interrupt)
+    def _watched_for_stall(self, interrupt: Callable[[], None]) -> Iterator[None]:
+        self._interrupt = interrupt
+        self._settings.stalls.add(self)
         try:
             yield
         finally:
-            clock.stop()
+            self._settings.stalls.discard(self)
 
-    def _taken_and_waiting(self) -> tuple[int, int]:
+    def stall(self) -> None:
+        self._interrupt()
+
+    def taken_and_waiting(self) -> tuple[int, int]:
         waiting = unsent_bytes(self._socket) + self._transport.get_write_buffer_size()
         return self._transfer.sent_bytes - waiting, waiting
 

@@ -5,10 +5,11 @@ discarding them, and the detection of clients that stopped reading.
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
 from fcntl import ioctl
 from termios import TIOCOUTQ
+from typing import Protocol
 
+from concurrency.shared_timer import SharedTimer
 from handlers.transfers.transfers import Transfer
 
 LOOKS_A_TIMEOUT = 4  # checks within a time-out
@@ -33,42 +34,41 @@ def drop_unsent(own: socket.socket, transfer: Transfer, buffered_bytes: int = 0)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
 
-class StallClock:
-    """Calls `on_stall` once a client has acknowledged nothing for `timeout_s`.
+class Recipient(Protocol):
+    """The runner of a transfer that waits for its client."""
 
-    `read` returns the bytes that it has acknowledged, and those that it has not: the kernel reports
-    room only when a third of its buffer, up to megabytes, is free.
-    """
+    def taken_and_waiting(self) -> tuple[int, int]:
+        """The bytes that the client has acknowledged, and those that it has not."""
+        ...
 
-    __slots__ = ("_loop", "_on_stall", "_read", "_taken", "_taken_at_s", "_timeout_s", "_timer")
+    def stall(self) -> None:
+        """Called once it has acknowledged nothing for the time-out."""
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        timeout_s: float,
-        read: Callable[[], tuple[int, int]],
-        on_stall: Callable[[], None],
-    ) -> None:
-        self._loop = loop
+
+class StallWatch:
+    """Detects who has acknowledged nothing for `timeout_s`: the kernel reports room only when a
+    third of its buffer, up to megabytes, is free."""
+
+    def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._read = read
-        self._on_stall = on_stall
-        self._taken: int | None = None  # not checked yet
-        self._taken_at_s = 0.0
-        self._timer = self._set()
+        self._loop = asyncio.get_running_loop()
+        self._timer = SharedTimer(timeout_s / LOOKS_A_TIMEOUT, self._look)
+        # What each had taken when it was first seen to have, and when; hardly any waits so long.
+        self._taken: dict[Recipient, tuple[int, float]] = {}
 
-    def stop(self) -> None:
-        self._timer.cancel()
+    def add(self, recipient: Recipient) -> None:
+        self._timer.add(recipient)
 
-    def _set(self) -> asyncio.TimerHandle:
-        return self._loop.call_later(self._timeout_s / LOOKS_A_TIMEOUT, self._look)
+    def discard(self, recipient: Recipient) -> None:
+        self._timer.discard(recipient)
+        self._taken.pop(recipient, None)
 
-    def _look(self) -> None:
-        taken, waiting = self._read()
+    def _look(self, recipient: Recipient) -> None:
+        taken, waiting = recipient.taken_and_waiting()
         now_s = self._loop.time()
-        if taken != self._taken or not waiting:
-            self._taken, self._taken_at_s = taken, now_s
-        elif now_s - self._taken_at_s >= self._timeout_s:
-            self._on_stall()
-            return
-        self._timer = self._set()
+        taken_before, since_s = self._taken.get(recipient, (None, now_s))
+        if taken != taken_before or not waiting:
+            self._taken[recipient] = (taken, now_s)
+        elif now_s - since_s >= self._timeout_s:
+            self.discard(recipient)
+            recipient.stall()

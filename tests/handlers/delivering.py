@@ -23,8 +23,10 @@ from handlers.delivery import ranges
 from handlers.delivery.open_files import OpenFiles, Representation
 from handlers.delivery.pump import PumpSettings
 from handlers.delivery.read_ahead import ReadAhead
+from handlers.delivery.room import RoomWatch
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.transfers import Transfer, Transfers
+from handlers.transfers.unsent import StallWatch
 from storage.disk import Disk
 from tests.programs.certificates import make_certificate
 
@@ -67,14 +69,22 @@ class CountingPool(ThreadPoolExecutor):
 class Delivery:
     """A delivery under test; `finished` collects ended transfers."""
 
-    def __init__(self, path: Path, pool: CountingPool, **pace: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        pool: CountingPool,
+        room: RoomWatch,
+        stall_timeout_s: float = 30.0,
+        **pace: float,
+    ) -> None:
         self.serve(path)
         self.pool = pool
         self.files = OpenFiles(Disk(pool))
         self.started: asyncio.Queue[Transfer] = asyncio.Queue()
         self.finished: asyncio.Queue[Transfer] = asyncio.Queue()
         self.transfers = Transfers(self.finished.put_nowait)
-        self.sender = Sender(PumpSettings(ReadAhead(Disk(pool)), **pace))
+        stalls = StallWatch(stall_timeout_s)
+        self.sender = Sender(PumpSettings(ReadAhead(Disk(pool)), room, stalls, **pace))
         self.bandwidth: TokenBucket | None = None
         self.address = ("127.0.0.1", 0)
         self.handler_task: asyncio.Task[object] | None = None
@@ -131,8 +141,8 @@ async def serve(
     **pace: float,
 ) -> AsyncIterator[Delivery]:
     """Serve the file at `path` until the block ends, over our connections or aiohttp's own."""
-    with CountingPool() as pool:
-        delivery = Delivery(path, pool, **pace)
+    with CountingPool() as pool, RoomWatch() as room:
+        delivery = Delivery(path, pool, room, **pace)
         app = web.Application()
         app.on_response_prepare.append(hide_server)
         app.router.add_get("/", delivery.handle)
