@@ -11,6 +11,10 @@ from typing import Any, cast
 
 from aiohttp import StreamReader, web
 
+from concurrency.shared_timer import SharedTimer
+
+LOOKS_A_TIMEOUT = 4  # for idle connections, within the keep-alive time-out
+
 # Attributes of RequestHandler, the protocol of a connection.
 ATTRIBUTES = frozenset(
     {
@@ -31,7 +35,6 @@ ATTRIBUTES = frozenset(
 )
 # Its methods that are called or overridden, with their parameters.
 METHODS = {
-    "_process_keepalive": ["self"],
     "close": ["self"],
     "connection_lost": ["self", "exc"],
     "connection_made": ["self", "transport"],
@@ -63,13 +66,27 @@ def mismatch(protocol: type = web.RequestHandler, body: type = StreamReader) -> 
     return None
 
 
+class _NoTimer:
+    """In the place of aiohttp's keep-alive timer: while there is one, it makes no other."""
+
+    def cancel(self) -> None:
+        """Nothing: `IdleWatch` closes what is idle."""
+
+
+_NO_TIMER = cast(asyncio.Handle, _NoTimer())
+
+
 class ExposedHandler(web.RequestHandler):
     """aiohttp's protocol of a connection: what is private there, under names of ours."""
 
-    __slots__ = ()
+    __slots__ = ("_idle",)
 
     # The same descriptor: a property would be a call on the path of each repeat request.
     loop: asyncio.AbstractEventLoop = _LOOP
+
+    def __init__(self, server: web.Server, idle: "IdleWatch", **options: Any) -> None:
+        super().__init__(server, **options)
+        self._idle = idle
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Like aiohttp's, without its task: who seeks opens a connection for one known range,
@@ -80,9 +97,12 @@ class ExposedHandler(web.RequestHandler):
         assert self._manager is not None
         self._manager.connection_made(self, transport)
         self.restart_keepalive()
-        self._keepalive_handle = self._loop.call_at(
-            self._next_keepalive_close_time, self._process_keepalive
-        )
+        self._keepalive_handle = _NO_TIMER
+        self._idle.add(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._idle.discard(self)
+        super().connection_lost(exc)
 
     def handler_ready(self) -> None:
         """Called when aiohttp begins to wait for the next request: no handler runs any more."""
@@ -162,15 +182,23 @@ class ExposedHandler(web.RequestHandler):
         if self._task_handler is None and self.may_expire():  # else it closes at its end
             self.force_close()
 
-    def _process_keepalive(self) -> None:
+    def close_if_idle(self) -> None:
+        """Close it if it has waited for a request for longer than the keep-alive time-out."""
         if not self.may_expire():
             self.restart_keepalive()
-        elif self._task_handler is None and self._is_due():
+        elif self._loop.time() >= self._next_keepalive_close_time and self._awaits_request():
             self.force_close()
-        super()._process_keepalive()
 
-    def _is_due(self) -> bool:
-        return self._loop.time() >= self._next_keepalive_close_time
+    def _awaits_request(self) -> bool:
+        return self._task_handler is None or not is_handling(self)
+
+
+IdleWatch = SharedTimer[ExposedHandler]
+
+
+def idle_watch(timeout_s: float) -> IdleWatch:
+    """Closes idle connections soon after the keep-alive time-out."""
+    return SharedTimer(timeout_s / LOOKS_A_TIMEOUT, ExposedHandler.close_if_idle)
 
 
 def connection_count(server: web.Server) -> int:

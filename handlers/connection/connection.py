@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from handlers.connection.aiohttp_private import IdleWatch
 from handlers.connection.closing import Closing
 from handlers.connection.input_buffer import InputBuffer
 from handlers.connection.refused_bytes import RefusingBytes
@@ -27,8 +28,8 @@ class Connection(RefusingBytes):
 
     __slots__ = ("_closing", "_free", "_input", "_on_lost", "_pump", "state")
 
-    def __init__(self, server: web.Server, **options: Any) -> None:
-        super().__init__(server, **options)
+    def __init__(self, server: web.Server, idle: IdleWatch, **options: Any) -> None:
+        super().__init__(server, idle, **options)
         self.state = State.IDLE
         self._input: InputBuffer | None = None
         self._pump: Pump | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from handlers.connection.aiohttp_private import is_handling, mismatch
+from handlers.connection.aiohttp_private import idle_watch, is_handling, mismatch
 from handlers.connection.connection import Connection
 from handlers.connection.shortcuts.range_shortcut import RangeShortcut
 from handlers.connection.shortcuts.report_shortcut import ReportShortcut
@@ -39,9 +39,10 @@ def protocol_factory(
     if found := mismatch():
         logger.warning("videos are sent more slowly: %s", found)
         return partial(web.RequestHandler, server, **options)
+    idle = idle_watch(keepalive_timeout_s)
     if range_shortcut is None and report_shortcut is None:
-        return partial(Connection, server, **options)
-    return partial(ShortcutConnection, server, range_shortcut, report_shortcut, **options)
+        return partial(Connection, server, idle, **options)
+    return partial(ShortcutConnection, server, idle, range_shortcut, report_shortcut, **options)
 
 
 def prepare(listener: socket.socket) -> None:

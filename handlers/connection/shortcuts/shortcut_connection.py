@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import StreamReader, web
 
+from handlers.connection.aiohttp_private import IdleWatch
 from handlers.connection.connection import Connection
 from handlers.connection.shortcuts.posts import Post
 from handlers.connection.shortcuts.range_shortcut import RangeRequest, RangeShortcut, ShortcutAnswer
@@ -38,11 +39,12 @@ class ShortcutConnection(Connection):
     def __init__(
         self,
         server: web.Server,
+        idle: IdleWatch,
         range_shortcut: RangeShortcut | None,
         report_shortcut: ReportShortcut | None,
         **options: Any,
     ) -> None:
-        super().__init__(server, **options)
+        super().__init__(server, idle, **options)
         self.asked: RangeRequest | None = None
         # None as well once the parser's place is unknown: no input is recognized from then on.
         self._range_shortcut = range_shortcut

@@ -122,6 +122,22 @@ async def test_a_connection_without_a_task_can_be_closed(launching, connected, v
         assert await client.read() == b""
 
 
+async def test_connections_share_the_keepalive_timer(launching, connected, video):
+    async with launching(video) as delivery, connected(delivery) as client:
+        connection = await connection_of(delivery)
+        shared = connection._keepalive_handle
+        await client.ask(Range="bytes=0-9")
+        await client.read_head()
+        await client.read_body(10)
+        async with connected(delivery) as other:
+            await other.ask()
+            await wait_until(lambda: len(delivery.connections) == 2)
+            timers = [one._keepalive_handle for one in delivery.connections]
+
+    assert timers == [shared, shared]
+    assert not isinstance(shared, asyncio.TimerHandle)
+
+
 async def test_the_keepalive_timer_spares_a_launched_answer(launching, connected, tmp_path):
     path = tmp_path / "slow.mp4"
     path.write_bytes(bytes(8 * MIB))
