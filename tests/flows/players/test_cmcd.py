@@ -180,12 +180,16 @@ async def test_the_players_of_others_are_measured_and_answered_like_any(lesson: 
 
     # All but the first one of each file and form.
     assert await counted(lesson.serve, "requests_replayed_total") - by_shortcut > ranges / 3
-    quality = await wait_until(
-        lesson.quality, lambda told: told["all"]["sessions"] == len(TOLD), within_s=STORED_WITHIN_S
-    )
+
+    def are_all_stored(told: Any) -> bool:
+        """The last requests of a session may be stored after its first ones."""
+        total = told["all"]
+        return (total["sessions"], total["exits_before_start"]) == (len(TOLD), 0)
+
+    quality = await wait_until(lesson.quality, are_all_stored, within_s=STORED_WITHIN_S)
     total = quality["all"]
     assert total["viewers"] == len(TOLD)
-    assert total["exits_before_start"] == total["sessions_with_errors"] == 0
+    assert total["sessions_with_errors"] == 0
     assert 10_000 < total["bitrate"] < 1_000_000
     assert [(one["of"], one["sessions"]) for one in quality["devices"]] == [("desktop", len(TOLD))]
     assert "sid-" not in lesson.serve.log()
