@@ -230,12 +230,13 @@ class Uploads:
     async def _receive(self, receiver: Receiver, held: Held, checksum: Checksum | None) -> int:
         """Receive the body; returns the durable offset."""
         upload, digest = held.upload, checksum.start() if checksum else None
-        growing, cover = await self._resumed(held, digest), self._room(upload)
+        growing = await self._resumed(held, digest)
+        reception = _Reception(receiver, growing, upload.length_bytes, self._room(upload))
         if checksum is None or digest is None:
             async with self._checkpoints.during(growing, upload) as consider:
-                await _take(receiver, growing, upload, cover, consider)
+                await reception.run(consider)
         else:
-            await _take(receiver, growing, upload, cover, lambda: None)
+            await reception.run(lambda: None)
             if receiver.fault is not None:
                 raise receiver.fault
             checksum.verify(digest)
@@ -318,38 +319,35 @@ def _refuse_excess(upload: Upload, announced_bytes: int | None) -> None:
         raise UploadTooLarge(f"The upload lacks {left_bytes} bytes, not {announced_bytes}.")
 
 
-async def _take(
-    receiver: Receiver,
-    file: UploadFile,
-    upload: Upload,
-    cover: Cover,
-    consider: Callable[[], None],
-) -> None:
-    """Append what arrives. A full disk ends it like a broken connection."""
-    try:
-        await _append_chunks(receiver, file, upload, cover, consider)
-        await file.finish()
-    except StorageError as exc:
-        receiver.end(exc)
+@dataclass(frozen=True, slots=True)
+class _Reception:
+    """A body on its way into the file of an upload that is `length_bytes` long."""
 
+    receiver: Receiver
+    file: UploadFile
+    length_bytes: int
+    cover: Cover
 
-async def _append_chunks(
-    receiver: Receiver,
-    file: UploadFile,
-    upload: Upload,
-    cover: Cover,
-    consider: Callable[[], None],
-) -> None:
-    """Stops at a chunk without space or past the length; earlier chunks are kept."""
-    try:
-        while chunk := await receiver.next_chunk():
-            if file.offset + len(chunk) > upload.length_bytes:
-                raise UploadTooLarge(f"The upload has {upload.length_bytes} bytes, not more.")
-            await cover(file.offset + len(chunk))
-            await file.append(chunk)
-            consider()
-    except (UploadTooLarge, DatabaseError) as exc:
-        receiver.end(exc)
+    async def run(self, consider: Callable[[], None]) -> None:
+        """Append what arrives. A full disk ends it like a broken connection."""
+        try:
+            await self._append_chunks(consider)
+            await self.file.finish()
+        except StorageError as exc:
+            self.receiver.end(exc)
+
+    async def _append_chunks(self, consider: Callable[[], None]) -> None:
+        """Stops at a chunk without space or past the length; earlier chunks are kept."""
+        try:
+            while chunk := await self.receiver.next_chunk():
+                stop = self.file.offset + len(chunk)
+                if stop > self.length_bytes:
+                    raise UploadTooLarge(f"The upload has {self.length_bytes} bytes, not more.")
+                await self.cover(stop)
+                await self.file.append(chunk)
+                consider()
+        except (UploadTooLarge, DatabaseError) as exc:
+            self.receiver.end(exc)
 
 
 def _new_film(upload: Upload, course_id: str, file: ReceivedFile) -> NewFilm:

@@ -50,33 +50,51 @@ def reason_of(outcome: Outcome) -> str:
     return outcome.name.lower()
 
 
-class Transfer:
-    """One response on its way to one client. `sent_bytes` counts the body alone, at any time.
+class CountedBytes:
+    """Bytes sent to a user of a video; `sent_bytes` counts bodies alone, at any time."""
+
+    __slots__ = ("_transfers", "course_id", "purpose", "sent_bytes", "user_id", "video_id")
+
+    def __init__(
+        self,
+        transfers: "Transfers",
+        user_id: str,
+        course_id: str,
+        video_id: UUID,
+        purpose: Purpose,
+    ) -> None:
+        self._transfers = transfers
+        self.user_id = user_id
+        self.course_id = course_id
+        self.video_id = video_id
+        self.purpose: Purpose = purpose
+        self.sent_bytes = 0
+
+    def take_back(self, size_bytes: int) -> None:
+        """Uncount bytes that the client did not receive after all."""
+        self._transfers.take_back(self, size_bytes)
+
+
+class Transfer(CountedBytes):
+    """One response on its way to one client.
 
     `version` is that of the enrolment which allowed it, `session_id` that of the grant; a token has
-    none. `bandwidth`, in bytes, is shared by all
-    transfers of a user; None is no limit. It `is_counted` among the streams of a user who may have
-    so many at once. Its runner sets `on_end`, which is called to stop it, and `doing`, which tells
-    what it does.
+    none. `bandwidth`, in bytes, is shared by all transfers of a user; None is no limit. It
+    `is_counted` among the streams of a user who may have so many at once. Its runner sets `on_end`,
+    which is called to stop it, and `doing`, which tells what it does.
     """
 
     __slots__ = (
         "_opened_s",
-        "_transfers",
         "bandwidth",
-        "course_id",
         "doing",
         "is_counted",
         "is_ended",
         "is_launched",
         "on_end",
         "outcome",
-        "purpose",
-        "sent_bytes",
         "session_id",
-        "user_id",
         "version",
-        "video_id",
     )
 
     def __init__(
@@ -92,17 +110,12 @@ class Transfer:
         *,
         is_counted: bool,
     ) -> None:
+        super().__init__(transfers, user_id, course_id, video_id, purpose)
         self._opened_s = time.monotonic()
-        self._transfers = transfers
-        self.user_id = user_id
-        self.course_id = course_id
-        self.video_id = video_id
-        self.purpose: Purpose = purpose
         self.version = version
         self.bandwidth = bandwidth
         self.session_id = session_id
         self.is_counted = is_counted
-        self.sent_bytes = 0
         self.outcome: Outcome | None = None
         self.is_ended = False
         self.is_launched = False  # it goes on by itself when its handler has returned
@@ -148,10 +161,6 @@ class Transfer:
     def age_s(self) -> float:
         return time.monotonic() - self._opened_s
 
-    def take_back(self, size_bytes: int) -> None:
-        """Uncount bytes of a finished transfer that its client did not receive."""
-        self._transfers.take_back(self, size_bytes)
-
     @asynccontextmanager
     async def until_ended(self) -> AsyncIterator[Callable[[], None]]:
         """Run a block that `end`, or what it is given, interrupts at its next await.
@@ -168,21 +177,13 @@ class Transfer:
                 self.on_end = None
 
 
-class Tally:
+class Tally(CountedBytes):
     """The sum of responses to one user of one video that were sent in one call.
 
     They do not run and cannot be ended, so they are no transfers, only their sum counts.
     """
 
-    __slots__ = (
-        "_asked_bytes",
-        "_transfers",
-        "course_id",
-        "purpose",
-        "sent_bytes",
-        "user_id",
-        "video_id",
-    )
+    __slots__ = ("_asked_bytes",)
 
     def __init__(
         self,
@@ -192,12 +193,7 @@ class Tally:
         video_id: UUID,
         purpose: Purpose,
     ) -> None:
-        self._transfers = transfers
-        self.user_id = user_id
-        self.course_id = course_id
-        self.video_id = video_id
-        self.purpose: Purpose = purpose
-        self.sent_bytes = 0
+        super().__init__(transfers, user_id, course_id, video_id, purpose)
         self._asked_bytes = transfers.figures[purpose].asked_bytes
 
     def note_sent(self, size_bytes: int) -> None:
@@ -209,10 +205,6 @@ class Tally:
         if self.sent_bytes == 0:
             self._transfers.note(self)
         self.sent_bytes += size_bytes
-
-    def take_back(self, size_bytes: int) -> None:
-        """Uncount bytes, like those of a transfer."""
-        self._transfers.take_back(self, size_bytes)
 
 
 class Transfers:
@@ -283,7 +275,7 @@ class Transfers:
         """Called by a tally whose sum is no longer zero."""
         self._tallies.append(tally)
 
-    def take_back(self, counted: Transfer | Tally, size_bytes: int) -> None:
+    def take_back(self, counted: CountedBytes, size_bytes: int) -> None:
         """Count less by so much for whom it was counted."""
         if size_bytes:
             own = Tally(self, counted.user_id, counted.course_id, counted.video_id, counted.purpose)
@@ -317,9 +309,9 @@ class Transfers:
 
     def sent_bytes(self, purpose: Purpose) -> int:
         """Bytes of bodies sent for this purpose, those included that are on their way."""
-        untold: list[Transfer | Tally] = [*self._running, *self._tallies]
+        unreported: list[CountedBytes] = [*self._running, *self._tallies]
         return self._sent_bytes[purpose] + sum(
-            one.sent_bytes for one in untold if one.purpose == purpose
+            one.sent_bytes for one in unreported if one.purpose == purpose
         )
 
     def end_for(
