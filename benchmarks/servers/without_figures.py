@@ -39,7 +39,7 @@ def no_changes(*_: object) -> list[object]:
 
 REPLACED: Sequence[tuple[Any, str, object]] = (
     (viewing, "changes", no_changes),
-    (merging._Session, "measure", nothing),
+    (merging._SessionProgress, "measure", nothing),
     (media_measurer.MediaMeasurer, "note", nothing),
     (observations.Observations, "refuse", nothing),
     (watching.TransferWatch, "finished", nothing),

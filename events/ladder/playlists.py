@@ -48,7 +48,7 @@ def write_playlists(
     rungs: Sequence[ListedRung], captions: Sequence[tuple[str, str]], directory: Path
 ) -> list[NamedFile]:
     """Writes captions (language and WebVTT) and playlists; what names others comes after them."""
-    files = _Files(directory)
+    files = _WrittenTexts(directory)
     texts = tuple(_write_captions(files, *one) for one in captions)
     shown = Presentation(tuple(_videos(rungs)), tuple(_sounds(rungs)), texts)
     playlists = {
@@ -77,7 +77,7 @@ def write_playlists(
     return files.written
 
 
-class _Files:
+class _WrittenTexts:
     """Texts written to a directory, in order."""
 
     def __init__(self, directory: Path) -> None:
@@ -96,7 +96,7 @@ class _Files:
         return name
 
 
-def _write_captions(files: _Files, language: str, content: str) -> TextRendition:
+def _write_captions(files: _WrittenTexts, language: str, content: str) -> TextRendition:
     name = f"captions_{_NOT_OF_A_NAME.sub('_', language.lower())}"
     file_name = files.write(name[:_MOST_NAME_CHARS], "vtt", "captions", content)
     return TextRendition(name[:_MOST_NAME_CHARS], file_name, language, None)

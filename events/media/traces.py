@@ -37,14 +37,14 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _CurrentSpan:
     """The span within which work is done."""
 
     trace_id: int
     span_id: int
 
 
-_within: ContextVar[_Place | None] = ContextVar("span", default=None)
+_within: ContextVar[_CurrentSpan | None] = ContextVar("span", default=None)
 
 
 class Traces:
@@ -69,7 +69,7 @@ class Traces:
         if self._export is None:
             yield
             return
-        token = _within.set(_Place(video_id.int, root_id(video_id)))
+        token = _within.set(_CurrentSpan(video_id.int, root_id(video_id)))
         try:
             yield
         finally:
@@ -82,8 +82,8 @@ class Traces:
         if self._export is None or parent is None:
             yield
             return
-        place, began_ns, outcome = _Place(parent.trace_id, _new_id()), time.time_ns(), DONE
-        token = _within.set(place)
+        current, began_ns, outcome = _CurrentSpan(parent.trace_id, _new_id()), time.time_ns(), DONE
+        token = _within.set(current)
         try:
             yield
         except BaseException as exc:
@@ -91,19 +91,20 @@ class Traces:
             raise
         finally:
             _within.reset(token)
-            self._export(_span(place, parent.span_id, name, began_ns, time.time_ns(), outcome))
+            self._export(_span(current, parent.span_id, name, began_ns, time.time_ns(), outcome))
 
     def note(self, video_id: UUID, name: str, began_ns: int, ended_ns: int) -> None:
         """Adds work that was done before the video had an id."""
         if self._export is not None:
-            place = _Place(video_id.int, _new_id())
-            self._export(_span(place, root_id(video_id), name, began_ns, ended_ns, DONE))
+            current = _CurrentSpan(video_id.int, _new_id())
+            self._export(_span(current, root_id(video_id), name, began_ns, ended_ns, DONE))
 
     def settle(self, video_id: UUID, began: datetime, outcome: str = DONE) -> None:
         """Ends the trace of a video that is ready, or failed with a code."""
         if self._export is not None:
-            place, began_ns = _Place(video_id.int, root_id(video_id)), int(began.timestamp() * 1e9)
-            self._export(_span(place, None, ROOT_NAME, began_ns, time.time_ns(), outcome))
+            root, began_ns = root_id(video_id), int(began.timestamp() * 1e9)
+            current = _CurrentSpan(video_id.int, root)
+            self._export(_span(current, None, ROOT_NAME, began_ns, time.time_ns(), outcome))
 
 
 def root_id(video_id: UUID) -> int:
@@ -122,15 +123,20 @@ def _new_id() -> int:
 
 
 def _span(
-    place: _Place, parent_id: int | None, name: str, began_ns: int, ended_ns: int, outcome: str
+    current: _CurrentSpan,
+    parent_id: int | None,
+    name: str,
+    began_ns: int,
+    ended_ns: int,
+    outcome: str,
 ) -> Span:
     return Span(
-        trace_id=place.trace_id,
-        span_id=place.span_id,
+        trace_id=current.trace_id,
+        span_id=current.span_id,
         parent_id=parent_id,
         name=name,
         began_ns=began_ns,
         ended_ns=max(began_ns, ended_ns),
         outcome=outcome,
-        attributes={"video_id": str(UUID(int=place.trace_id)), "outcome": outcome},
+        attributes={"video_id": str(UUID(int=current.trace_id)), "outcome": outcome},
     )

@@ -89,7 +89,7 @@ def in_seconds(pieces: Iterable[Piece]) -> Iterator[tuple[float, float]]:
 
 
 @dataclass(slots=True)
-class _Session:
+class _SessionProgress:
     """One playback session's state while a batch is merged."""
 
     last_sequence: int | None
@@ -156,7 +156,7 @@ class _Session:
 
 
 @dataclass(slots=True)
-class _Video:
+class _VideoProgress:
     """One user's progress in one video while a batch is merged."""
 
     position_at: datetime | None
@@ -273,8 +273,8 @@ class _Batch:
 
     def __init__(self, named_at: NamedAt | None) -> None:
         self._named_at = named_at
-        self._sessions: dict[SessionKey, _Session] = {}
-        self._videos: dict[VideoKey, _Video] = {}
+        self._sessions: dict[SessionKey, _SessionProgress] = {}
+        self._videos: dict[VideoKey, _VideoProgress] = {}
         self._applied: list[AppliedReport] = []
         self._viewings: dict[VideoKey, BatchViewing] = {}
 
@@ -335,8 +335,8 @@ def _count(
     key: SessionKey,
     report: ProgressReport,
     standing: Standing,
-    session: _Session,
-    video: _Video,
+    session: _SessionProgress,
+    video: _VideoProgress,
 ) -> list[Piece]:
     """Adds to the video what counts of the report; returns what does not."""
     made_at = effective_at(report)
@@ -359,12 +359,12 @@ def _played(
     return without(claimed, capped) if capped else claimed
 
 
-def _session(standing: Standing, first: ProgressReport) -> _Session:
-    return _Session(standing.last_sequence, first.received_at, first.received_at)
+def _session(standing: Standing, first: ProgressReport) -> _SessionProgress:
+    return _SessionProgress(standing.last_sequence, first.received_at, first.received_at)
 
 
-def _video(standing: Standing, first: ProgressReport) -> _Video:
-    return _Video(standing.position_at, standing.position_session_id, first.received_at)
+def _video(standing: Standing, first: ProgressReport) -> _VideoProgress:
+    return _VideoProgress(standing.position_at, standing.position_session_id, first.received_at)
 
 
 def _event(

@@ -59,8 +59,8 @@ def require_right(role: str | None, right: Right) -> None:
 Key = tuple[str, str]  # course, user
 
 
-class _Enrollment(NamedTuple):
-    """As it was read; the times are monotonic."""
+class _CachedRole(NamedTuple):
+    """A role as it was read, None for a stranger; the times are monotonic."""
 
     role: str | None
     renewed_from_s: float
@@ -72,7 +72,7 @@ class Access:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._remembered = BoundedCache[Key, _Enrollment](REMEMBERED_ENROLLMENTS)
+        self._remembered = BoundedCache[Key, _CachedRole](REMEMBERED_ENROLLMENTS)
         self._reads = SharedReads[Key, str | None]()
         self.changes = 0
 
@@ -124,7 +124,7 @@ class Access:
         self._remembered.forget(key)
         self._reads.forget(key)
 
-    def _known(self, key: Key, now_s: float) -> _Enrollment | None:
+    def _known(self, key: Key, now_s: float) -> _CachedRole | None:
         """The enrolment, unless it has expired; one that is about to is renewed meanwhile."""
         known = self._remembered.get(key)
         if known is None:
@@ -146,5 +146,5 @@ class Access:
 
     def _remember(self, key: Key, role: str | None) -> None:
         now_s = time.monotonic()
-        known = _Enrollment(role, now_s + RENEWAL_AGE_S, now_s + ENROLLMENT_AGE_S)
+        known = _CachedRole(role, now_s + RENEWAL_AGE_S, now_s + ENROLLMENT_AGE_S)
         self._remembered.put(key, known)

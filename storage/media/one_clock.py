@@ -33,8 +33,8 @@ def demux(media: InputContainer, streams: Iterable[Stream]) -> "Iterator[Packet[
     return _Clocks().follow(packets) if media.format.name in WITH_CLOCKS else packets
 
 
-class _Place:
-    """The place of a stream: by what its clock is moved, and the packet before."""
+class _StreamClock:
+    """The clock of a stream: by what it is moved, and the packet before."""
 
     def __init__(self) -> None:
         self.moved_s = Fraction(0)
@@ -57,11 +57,11 @@ class _Clocks:
     def __init__(self) -> None:
         self._moved_s = deque([Fraction(0)], maxlen=_MOST_CLOCKS)
         self._before_s = Fraction(0)
-        self._places: dict[int, _Place] = {}
+        self._places: dict[int, _StreamClock] = {}
 
     def follow(self, packets: "Iterable[Packet[Any]]") -> "Iterator[Packet[Any]]":
         for packet in packets:
-            place = self._places.setdefault(packet.stream_index, _Place())
+            place = self._places.setdefault(packet.stream_index, _StreamClock())
             begin_s = _begin_s(packet)
             if (astray := place.astray) is not None:
                 place.astray = None
@@ -73,7 +73,7 @@ class _Clocks:
             else:
                 yield self._time(packet, place, moved_s)
 
-    def _find(self, begin_s: Fraction | None, place: _Place) -> Fraction | None:
+    def _find(self, begin_s: Fraction | None, place: _StreamClock) -> Fraction | None:
         """Returns by what the clock of a packet is moved; None if it follows by none."""
         if begin_s is None:
             return place.moved_s
@@ -82,7 +82,9 @@ class _Clocks:
         known = (place.moved_s, *self._moved_s)
         return next((moved for moved in known if place.is_followed(begin_s, moved)), None)
 
-    def _settle(self, packet: "Packet[Any]", place: _Place, *, is_wrong: bool) -> "Packet[Any]":
+    def _settle(
+        self, packet: "Packet[Any]", place: _StreamClock, *, is_wrong: bool
+    ) -> "Packet[Any]":
         begin_s, stop_s = _begin_s(packet), place.stop_s
         assert begin_s is not None
         assert stop_s is not None
@@ -96,7 +98,7 @@ class _Clocks:
         return self._time(packet, place, self._moved_s[0])
 
     def _time(
-        self, packet: "Packet[Any]", place: _Place, moved_s: Fraction, *, alone: bool = False
+        self, packet: "Packet[Any]", place: _StreamClock, moved_s: Fraction, *, alone: bool = False
     ) -> "Packet[Any]":
         """Moves a packet; `alone`: those behind it are not moved so."""
         if not alone:
