@@ -127,7 +127,7 @@ async def _quality_of_video(database: Database, course_id: str, video_id: UUID) 
 
 
 async def _sorted_students(database: Database, course_id: str) -> object:
-    """As nobody has asked for a while."""
+    """The order of students when nobody has asked for a while."""
     order = StudentOrder("watched_seconds", is_descending=True)
     return ranked(await students.list_standings(database, course_id), order, None, 51)
 

@@ -42,7 +42,7 @@ class Span(NamedTuple):
 
 @dataclass
 class Record:
-    """What the crowd met since the record began.
+    """Findings of the crowd since the record began.
 
     `waits`: those for a range. `pauses`: the time by which the machine woke somebody too late who
     had nothing to do but to sleep.
