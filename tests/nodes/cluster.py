@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from server.commands.tokens import mint_token
-from tests.deploy.proxies.debian_haproxy import Haproxy, running_haproxy
+from tests.deploy.proxies.debian_haproxy import Haproxy, running_haproxy, substituted
 from tests.faults.conftest import furnish
 from tests.nodes.crowd import Film, playback_at
 from tests.nodes.databases import Database, Databases, running_databases
@@ -106,6 +106,9 @@ class Cluster:
     def wait_until_unready(self, node: Service) -> None:
         wait_for(lambda: self.status_of(node, "/readyz") == 503, "doubts of itself", WITHIN_S)
 
+    def wait_until_ready(self, node: Service) -> None:
+        wait_for(lambda: self.status_of(node, "/readyz") == 200, "readiness", WITHIN_S)
+
     def wait_until_balanced(self, node: Service) -> None:
         """Until HAProxy gives the node all kinds of requests."""
         name = f"node{self.nodes.index(node) + 1}"
@@ -115,6 +118,13 @@ class Cluster:
 
         wait_for(is_up, f"{name} behind HAProxy", WITHIN_S)
 
+    def balance(self, count: int) -> None:
+        """Reloads HAProxy with that many nodes in its file."""
+        haproxy, nodes = self.haproxy, self.nodes[:count]
+        addresses = [f"{node.machine.address}:{PORT}" for node in nodes]
+        config = substituted(haproxy.config.parent, haproxy.port, addresses, {})
+        self.balancer.run(lambda: haproxy.reload(config))
+
     def migrate(self, root: Path) -> None:
         """By the machine of the worker, with the version of `root`."""
         one = replace(self.worker, command="migrate")
@@ -122,7 +132,9 @@ class Cluster:
         assert one.process.wait(WITHIN_S) == 0, one.log()
 
     def revive(self) -> None:
-        """Starts what a failed test left dead."""
+        """Starts what a failed test left dead, and balances what it left out."""
+        if len(self.haproxy.servers("api")) < len(self.nodes):
+            self.balance(len(self.nodes))
         for node in self.nodes:
             if node.process.poll() is not None:
                 node.begin()

@@ -231,6 +231,24 @@ def test_a_new_version_with_a_migration_comes_node_by_node(
             cluster.wait_until_balanced(node)
 
 
+@only_with_nodes
+def test_one_node_becomes_three(cluster: Cluster, hall: Crowd) -> None:
+    """As docs/several-machines.md does it, behind a balancer that has one node in its file."""
+    with unnoticed(cluster, hall):
+        for node in cluster.nodes[1:]:
+            assert node.stop() == 0
+        cluster.balance(1)
+        hall.wait_until_all_got_on()
+        began_s = time.monotonic()
+        for count, node in enumerate(cluster.nodes[1:], 2):
+            node.begin()
+            cluster.wait_until_ready(node)
+            cluster.balance(count)
+            cluster.wait_until_balanced(node)
+            hall.wait_until_all_got_on()
+        print(f"grew in {time.monotonic() - began_s:.1f} s")
+
+
 def test_the_database_fails_over(cluster: Cluster, hall: Crowd) -> None:
     databases = cluster.databases
     with unnoticed(cluster, hall) as record:

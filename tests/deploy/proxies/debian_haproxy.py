@@ -5,7 +5,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class Haproxy:
     log: Path
     admin: Path
     process: "subprocess.Popen[bytes]" = field(init=False)
+    _ending: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -38,9 +39,9 @@ class Haproxy:
     def process_id(self) -> int:
         return self.process.pid
 
-    def start(self) -> None:
+    def start(self, *arguments: str) -> None:
         """Waits until it listens."""
-        command = [program("haproxy"), "-db", "-f", str(self.config)]
+        command = [program("haproxy"), "-db", "-f", str(self.config), *arguments]
         with self.log.open("ab") as file:
             self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         wait_for(self._is_up, "HAProxy", 10)
@@ -49,13 +50,26 @@ class Haproxy:
         assert self.process.poll() is None, self.log.read_text()
         return is_listening(self.port)
 
+    def reload(self, config: str) -> None:
+        """Another process takes over the port; the one before ends with what it has begun."""
+        self.config.write_text(config)
+        self._ending.append(self.process)
+        self.start("-sf", str(self.process.pid))
+        wait_for(self._has_taken_over, "the new HAProxy", 10)
+
+    def _has_taken_over(self) -> bool:
+        with suppress(OSError):
+            return f"\nPid: {self.process.pid}\n" in self.ask("show info")
+        return False
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(10)
+        for process in (*self._ending, self.process):
+            process.terminate()
+            process.wait(10)
 
     def ask(self, command: str) -> str:
         """The answer of its administrative socket."""
