@@ -21,6 +21,7 @@ class AdvisoryLock(IntEnum):
     """Taken in the SQL functions reserve_space and open_upload."""
     RECONCILE = 4
     DELIVERY = 5
+    STORAGE_TOTALS = 6
 
 
 def lock_until_commit(lock: AdvisoryLock) -> str:

@@ -1,12 +1,12 @@
 """Storage quota: space reserved in steps ahead of the bytes, and the limit of a user's open
 uploads.
 
-Used space is the sum over the rows of published files; reserved space is granted to uploads in
-progress. Their sum never exceeds the quota, however many processes reserve at once: one statement
-decides. Space granted ahead of received bytes is at most a quarter of the free space, so that no
-client can take all of it by asking. A reservation that is not renewed expires, so that a killed
-process returns its space. Free space on the disk is the business of `storage`: no reservation is
-made of it.
+Used space is the sum of all courses' totals (`db.insight.storage_totals`); reserved space is
+granted to uploads in progress. Their sum never exceeds the quota, however many processes reserve at
+once: one statement decides. Space granted ahead of received bytes is at most a quarter of the free
+space, so that no client can take all of it by asking. A reservation that is not renewed expires, so
+that a killed process returns its space. Free space on the disk is the business of `storage`: no
+reservation is made of it.
 """
 
 import asyncio
@@ -96,7 +96,7 @@ async def release(queries: Queries, upload_id: UUID) -> None:
 
 
 async def read_used_bytes(queries: Queries) -> int:
-    """The bytes of all published files, by their rows."""
+    """The bytes of all published files."""
     row = await queries.fetch_one(USED)
     assert row is not None
     return int(row.used_bytes)

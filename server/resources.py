@@ -22,6 +22,7 @@ from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.folding import folding
 from events.insight.observations import Observations
 from events.insight.ranking import standings
+from events.insight.storage_totals import storage_folding
 from events.insight.stored_bytes import stored_bytes
 from events.log.emitter import Emitter
 from events.log.log import Tail
@@ -273,6 +274,7 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
         periodic_thinning(pool, config.progress_event_retention_s),
         silence_watch(pool),
         folding(pool),
+        storage_folding(pool),
         trash_sweep(pool, stored, config.trash_retention_s),
         Reconcile(pool, dsn, stored, config.upload_expiry_s),
         upload_sweep(pool, stored),

@@ -1,6 +1,6 @@
 """The bytes that the quota counts, in all and by course, as an operator's page shows them.
 
-The rows of all files are summed up, so what was read is kept for a while.
+Videos of the largest courses are counted, so what was read is kept for a while.
 """
 
 from collections.abc import Sequence

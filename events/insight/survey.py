@@ -13,10 +13,13 @@ VIDEOS_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class FiguresFinding:
-    """A video whose recorded figures are not what a recount gives; `names` are theirs."""
+    """A video whose recorded figures are not what a recount gives; `names` are theirs.
+
+    `video_id` is None where they are the course's own.
+    """
 
     course_id: str
-    video_id: UUID
+    video_id: UUID | None
     names: tuple[str, ...]
     is_mended: bool
 

@@ -19,6 +19,7 @@ from db.media.differences import MediaDifference
 from db.pool import open_database
 from db.postgres.server_facts import read_running, read_server_facts
 from db.writable_host import find_writable
+from events.insight.storage_totals import survey_storage
 from events.insight.survey import FiguresFinding, survey_figures
 from events.upkeep.membership import SILENT_S
 from events.upkeep.pairing import pair
@@ -133,7 +134,7 @@ class CheckReport:
             (one.made, str(one.video_id), ", ".join(one.names)) for one in self.differences
         ]
         figures = [
-            (one.course_id, str(one.video_id), ", ".join(one.names), COUNTED[one.is_mended])
+            (one.course_id, str(one.video_id or "-"), ", ".join(one.names), COUNTED[one.is_mended])
             for one in self.figures
         ]
         tables = (
@@ -242,10 +243,11 @@ async def _check(
             mended = await mend(database, storage, found.findings, now_s)
         trash = await SHARED_DISK.run(list_trash_batches, storage)
         differing = await differences.list_found(database, MOST_DIFFERENCES)
-        figures: Sequence[FiguresFinding] = ()
+        figures: list[FiguresFinding] = []
         if options.is_deep:
             since = (await clock.now(database) - sessions_kept).date() + timedelta(days=1)
             figures = await survey_figures(database, since, is_repairing=options.is_repairing)
+            figures += await survey_storage(database, is_repairing=options.is_repairing)
         return CheckReport(
             survey=found,
             mended=tuple(mended),

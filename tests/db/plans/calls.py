@@ -30,6 +30,7 @@ from db.insight import (
     rollups,
     session_search,
     storage_shares,
+    storage_totals,
     students,
 )
 from db.insight import recount as viewing_recount
@@ -157,10 +158,7 @@ HOURLY = "by one process, once an hour"
 VIEWERS = 6_500
 ALL_VIEWERS = "all viewers of one video, when its film changes or `check --deep` recounts it"
 BY_COMMAND = "by the operator, while lectures are taken over"
-SHOWN = (
-    "0.2 s of 100,000 videos, kept for 4 s (query_cache.py), and every five minutes for the metrics"
-)
-SUM = "0.2 s of 100,000 videos, when an upload begins"
+BY_CHECK = "the rows of all files, by the operator, with `check --deep`"
 MOST_EVENTS = 10_001  # events.stream: more than these are a reset
 OLDEST_RESUMED = max(0, EVENTS - 1_900_000)
 """A student of `c0` may see one event of 200: after this one nearly as many as are no reset."""
@@ -210,7 +208,12 @@ _DELIVERY = (
     call(webhooks.list_page, after=(BEGINNING, ""), limit=51),
     call(webhooks.count),
     call(webhooks.put, "w2", "webhook", "https://host/", ["video.ready"], "sealed"),
-    call(webhooks.delete, "w1"),
+    Call(
+        webhooks.delete,
+        ("w1",),
+        most_rows=30_000,
+        reason="all its deliveries go with it, by an admin",
+    ),
     call(webhooks.delete_kind, "xapi"),
     Call(
         webhooks.read_backlog,
@@ -436,7 +439,7 @@ _UPLOADS = (
     call(space.open_upload, NEW, "u7", length_bytes=10, most_count=20, quota_bytes=2**60),
     call(space.reserve, NEW, needed_bytes=10, desired_bytes=10, quota_bytes=2**60),
     call(space.release, NEW),
-    Call(space.read_used_bytes, most_rows=75_000, reason=SUM),
+    call(space.read_used_bytes),
     call(upload_holders.hold, OPEN_UPLOAD),
     call(upload_holders.fence, OPEN_UPLOAD),
     call(upload_holders.mark_joined, OPEN_UPLOAD.id, 0),
@@ -468,7 +471,10 @@ _OPERATING = (
     call(operating_figures.count_open_uploads),
     call(operating_figures.count_viewing_changes),
     call(operating_figures.read_standbys),
-    Call(storage_shares.list_shares, (20,), most_rows=75_000, reason=SHOWN),
+    call(storage_shares.list_shares, 20),
+    call(storage_totals.fold, 5000),
+    Call(storage_totals.list_differences, most_rows=150_000, reason=BY_CHECK),
+    Call(storage_totals.correct, most_rows=150_000, reason=BY_CHECK),
     call(problems.list_problems, 100),
     call(steps.add, [StepCounts("remux", "done", [0, 1], 0.5)]),
     call(steps.list_all),

@@ -21,6 +21,8 @@ STUDENTS = 100_000 if IS_FULL else 20_000
 SEEN, SEEN_OF_OTHER = (25, 25) if IS_FULL else (2, 1)
 SESSIONS_PLAYING = 400
 EVENTS = 20_000_000 if IS_FULL else 120_000
+STORAGE_CHANGES = 1000
+"""What gathers within an interval of their folding, and more."""
 
 VIDEO_ID = "('00000000-0000-4000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid"
 
@@ -100,6 +102,11 @@ FROM videos, unnest(ARRAY[240, 480]) AS rung;
 INSERT INTO ladder_files (video_id, file_name, kind, size_bytes, sha256)
 SELECT id, rung || 'p.mp4', 'rung', 100000000, original_sha256
 FROM videos, unnest(ARRAY[240, 480]) AS rung;
+
+INSERT INTO storage_of_courses (course_id, bytes)
+SELECT course_id, counted_bytes FROM storage_differences;
+INSERT INTO storage_changes (course_id, bytes)
+SELECT 'c' || n % {COURSES}, 0 FROM generate_series(1, {STORAGE_CHANGES}) AS n;
 """
 
 _SEEN = f"""

@@ -35,6 +35,12 @@ LARGE_SETTINGS = HASTY_SETTINGS | {
     "max_parallel_maintenance_workers": "1",
 }
 SEEDED = "seeded"
+READER = """
+CREATE FUNCTION pg_temp.read_videos() RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT count(*) FROM videos WHERE title <> '');
+END $$
+"""
 
 
 class Undone(Exception):
@@ -89,6 +95,20 @@ async def test_statement_reads_no_more_than_it_has_to(database: Database, call: 
     for plan in plans:
         assert plan.read_rows <= (call.page_rows or max(MOST_ROWS, call.most_rows * SCALE)), plan
         assert not plan.sorts_on_disk, plan
+
+
+async def test_rows_that_a_function_reads_count(database: Database) -> None:
+    plans = []
+    with suppress(Undone):
+        async with database.transaction() as transaction:
+            await transaction.execute(READER)
+            explaining = Explaining(transaction)
+            [row] = await explaining.fetch_all("SELECT pg_temp.read_videos() AS videos")
+            plans = explaining.plans
+            raise Undone
+
+    assert [(plan.read_rows, plan.relation) for plan in plans] == [(row.videos, "videos, nested")]
+    assert row.videos > MOST_ROWS
 
 
 def test_each_function_that_runs_a_statement_is_called() -> None:

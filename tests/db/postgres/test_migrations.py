@@ -160,6 +160,9 @@ ROWS = {
     "0072_fact_versions": f"""
         INSERT INTO event_log (type, video_id, course_id, user_id, occurred_at, payload)
         VALUES ('video.updated', '{VIDEO}', 'c1', 'u1', now(), '{{}}')""",
+    "0086_storage_totals": """
+        INSERT INTO storage_of_courses VALUES ('c1', 1000);
+        INSERT INTO storage_changes VALUES ('c1', 1000)""",
     "0040_file_pieces": f"INSERT INTO file_pieces VALUES ('{VIDEO}', 'v480.mp4', '')",
     "0041_course_offline": "UPDATE courses SET offline = false",
 }
@@ -280,6 +283,20 @@ def test_older_failures_are_verdicts_or_can_be_tried_again(empty_dsn: str, tmp_p
     ]
     refused = "SELECT key FROM s3_objects WHERE refused_for IS NOT NULL"
     assert column(empty_dsn, refused) == ["sound"]
+
+
+def test_files_stored_before_count_for_the_quota(empty_dsn: str, tmp_path: Path) -> None:
+    for path in REAL_MIGRATIONS.iterdir():
+        if path.name < "0086":
+            shutil.copy(path, tmp_path)
+    migrate(empty_dsn, tmp_path)
+    with connected(empty_dsn) as connection:
+        connection.cursor().execute(TAKEN_BEFORE)
+
+    migrate(empty_dsn, REAL_MIGRATIONS)
+
+    assert column(empty_dsn, "SELECT used_bytes FROM storage_used") == [7]
+    assert column(empty_dsn, "SELECT course_id FROM storage_differences") == []
 
 
 def test_every_migration_is_applied_and_undone_with_data_in_the_tables(

@@ -23,6 +23,7 @@ WHERE table_schema = 'public' AND NOT relispartition AND table_name !~ '^_?yoyo'
 OF_NOBODY = """
 bytes_served: course_id purpose
 cmcd_sessions: session_id measures
+course_storage: course_id
 course_viewers: course_id
 courses: id title
 document_keys: kid public_x
@@ -53,7 +54,10 @@ rungs: name kind state failure_code failure_detail codecs file_name details
 s3_modules: module_id video_url etag sha256
 s3_objects: bucket key etag sha256 verified_by refused_for endpoint_url region
 session_moments: session_id kind details
+storage_changes: course_id
+storage_differences: course_id
 storage_identity: instance_id database_id
+storage_of_courses: course_id
 storyboard_files: file_name sha256
 text_tracks: kind language content sha256
 thumbnails: size_name mime_type file_name sha256

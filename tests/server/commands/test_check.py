@@ -259,6 +259,19 @@ def test_deep_recounts_figures_and_repairs_them(
     assert json.loads(check("--json", "--deep")[1])["figures"] == []
 
 
+def test_deep_recounts_storage_by_course_and_repairs_it(
+    check: Check, dsn: str, mess: dict[str, Any]
+) -> None:
+    with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO storage_changes VALUES ('c1', 7)")
+    connection.close()
+
+    differing = {"course_id": "c1", "video_id": None, "names": ["storage"], "is_mended": False}
+    assert json.loads(check("--json", "--deep")[1])["figures"] == [differing]
+    assert "storage  recounted" in check("--deep", "--repair")[1]
+    assert json.loads(check("--json", "--deep")[1])["figures"] == []
+
+
 def test_storage_without_marker_is_not_looked_at(check: Check, storage: StoragePaths) -> None:
     storage.marker.unlink()
 
