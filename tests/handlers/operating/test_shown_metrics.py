@@ -10,13 +10,13 @@ from uuid import uuid4
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from db.insight.cmcd import CmcdKey
 from db.media import differences
 from db.upkeep import operating_figures, storage_identity
-from db.upkeep.operating_figures import Standbys
+from db.upkeep.operating_figures import Standbys, WaitingChanges
 from db.uploads import uploads
 from db.uploads.uploads import NewUpload
-from events.insight.cmcd_sessions import MediaRequest
+from events.insight.cmcd_sessions import CmcdSessions
+from events.insight.observations import Observations
 from events.media.steps import MediaSteps
 from events.progress.persister import ProgressPersister
 from events.stream.hub import Hub
@@ -125,14 +125,17 @@ def suffer(service: Service, owners: dict[str, Any], monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Hub, "oldest_wait_s", 3.0)
     app[keys.CMCD_SESSIONS].dropped_count += 1
     app[keys.OBSERVATIONS].dropped_count += 1
-    app[keys.OBSERVATIONS].refuse(("ada", uuid4(), "s"), "ended")
-    request = MediaRequest(session_id="s")
-    app[keys.CMCD_SESSIONS].note(CmcdKey("ada", uuid4(), "s"), "", "", request)
+    monkeypatch.setattr(Observations, "refusal_count", 3)
+    monkeypatch.setattr(CmcdSessions, "__len__", lambda _: 3)
+
+    async def unfolded(_: object) -> WaitingChanges:
+        return WaitingChanges(3, 40.0)
 
     async def behind(_: object) -> Standbys:
         return Standbys(1, 40.0)
 
     monkeypatch.setattr(operating_figures, "read_standbys", behind)
+    monkeypatch.setattr(operating_figures, "count_viewing_changes", unfolded)
 
 
 async def test_every_metric_shown_exists_and_moves(
