@@ -41,7 +41,8 @@ UPLOADS = "/api/v1/uploads"
 PLAY = "/play/"
 MEDIA = (PLAY, "/media/")
 GRANT_IN_PATH = re.compile(r"^/play/[^/]+")
-PERSON_IN_PATH = re.compile(r"(/users/)[^/]+")
+# The path is decoded, so that an id may hold slashes and line breaks.
+PERSON_IN_PATH = re.compile(r"(?s)(/users/).+?(?=(?:/data)?\Z)")
 NO_ROUTE = "none"  # the route label of unknown paths and methods
 TOLD_REFUSALS = frozenset({"not-enrolled", "not-found", "rate-limited", "unavailable"})
 CLIENT_GONE = 499  # only logged: the client disconnected before the response
