@@ -71,10 +71,27 @@ def parse(texts: Iterable[bytes]) -> MediaRequest | None:
     session_id = said.get("sid")
     if not isinstance(session_id, str) or not 0 < len(session_id) <= MOST_SESSION_LETTERS:
         return None
-    state = _token(said.get("sta"))
-    is_picture = _token(said.get("ot")) in PICTURES
-    is_loaded = is_picture and said.get("su") is not True  # all that version 1 says
-    bitrate = _of_pictures(said.get("br"))
+    kind = said.get("ot")
+    is_picture = isinstance(kind, Token) and str(kind) in PICTURES
+    is_loaded = is_picture and said.get("su") is not True
+    if "v" in said:  # which has to be there from version 2 on
+        return _of_version_2(said, session_id, is_picture=is_picture, is_loaded=is_loaded)
+    bitrate = _integer(said.get("br"))
+    return MediaRequest(
+        session_id=session_id,
+        is_picture=is_picture,
+        is_starved=said.get("bs") is True,
+        has_started=is_loaded,
+        bitrate=None if bitrate is None else bitrate * 1000,
+        duration_ms=_integer(said.get("d")),
+    )
+
+
+def _of_version_2(
+    said: Mapping[str, Any], session_id: str, *, is_picture: bool, is_loaded: bool
+) -> MediaRequest:
+    """`is_loaded`: a picture was asked for without hurry, which is all that version 1 says."""
+    state, bitrate = _token(said.get("sta")), _of_pictures(said.get("br"))
     return MediaRequest(
         session_id=session_id,
         is_picture=is_picture,

@@ -62,21 +62,28 @@ def media(**said: Any) -> MediaRequest:
             id="version-2",
         ),
         pytest.param(
-            [f"bs,bsd=(250;v 100;a 50),bsa=(3;v 1;a),bsda=(900;v 400;a),dfa=12,{SID}"],
+            [f"v=2,bs,bsd=(250;v 100;a 50),bsa=(3;v 1;a),bsda=(900;v 400;a),dfa=12,{SID}"],
             media(is_starved=True, starved_ms=400, stalls=4, stalled_ms=1300, dropped_frames=12),
             id="starvation-and-frames",
         ),
-        pytest.param([f"bsd=250,bsa=2,{SID}"], media(starved_ms=250, stalls=2), id="no-inner-list"),
-        pytest.param([f'bsd=(-5 "x" 7),{SID}'], media(starved_ms=7), id="members-that-are-none"),
-        pytest.param([f"br=(3000),ot=a,{SID}"], media(bitrate=3_000_000), id="of-what-is-asked"),
-        pytest.param([f"br=(128;a 900),{SID}"], media(bitrate=900_000), id="without-a-type"),
-        pytest.param([f"br=(128;a),{SID}"], media(), id="of-sound-alone"),
-        pytest.param([f"br=(2000;av),{SID}"], media(bitrate=2_000_000), id="of-both-in-one"),
-        pytest.param([f"br=(),bsd=(),ec=(),{SID}"], media(), id="empty-inner-lists"),
-        pytest.param([f"sta=d,ot=v,{SID}"], media(is_picture=True), id="loaded-ahead"),
-        pytest.param([f"sta=a,ot=m,{SID}"], media(has_started=True), id="paused"),
-        pytest.param([f"sta=f,{SID}"], media(has_error=True), id="fatal"),
-        pytest.param([f'sta="p",{SID}'], media(), id="state-as-a-text"),
+        pytest.param(
+            [f"v=2,bsd=250,bsa=2,{SID}"], media(starved_ms=250, stalls=2), id="no-inner-list"
+        ),
+        pytest.param(
+            [f'v=2,bsd=(-5 "x" 7),{SID}'], media(starved_ms=7), id="members-that-are-none"
+        ),
+        pytest.param(
+            [f"v=2,br=(3000),ot=a,{SID}"], media(bitrate=3_000_000), id="of-what-is-asked"
+        ),
+        pytest.param([f"v=2,br=(128;a 900),{SID}"], media(bitrate=900_000), id="without-a-type"),
+        pytest.param([f"v=2,br=(128;a),{SID}"], media(), id="of-sound-alone"),
+        pytest.param([f"v=2,br=(2000;av),{SID}"], media(bitrate=2_000_000), id="of-both-in-one"),
+        pytest.param([f"v=2,br=(),bsd=(),ec=(),{SID}"], media(), id="empty-inner-lists"),
+        pytest.param([f"v=2,sta=d,ot=v,{SID}"], media(is_picture=True), id="loaded-ahead"),
+        pytest.param([f"v=2,sta=a,ot=m,{SID}"], media(has_started=True), id="paused"),
+        pytest.param([f"v=2,sta=f,{SID}"], media(has_error=True), id="fatal"),
+        pytest.param([f'v=2,sta="p",{SID}'], media(), id="state-as-a-text"),
+        pytest.param([f"bsa=(3),msd=9,sta=p,{SID}"], media(), id="version-2-without-saying-so"),
         pytest.param([f"br=1,,{SID}", SID], media(), id="malformed-beside-good"),
         pytest.param([f"br=1,{SID},", SID], media(), id="trailing-comma"),
         pytest.param([f"BR=1,{SID}"], None, id="upper-case-key"),
