@@ -48,7 +48,7 @@ def split(data: bytes) -> tuple[bytes, tuple[bytes, ...]]:
     if found is not None:
         mark, text, more = found.groups()
         data = data[: found.start()] + (mark if more else b"") + data[found.end() :]
-        texts.append(unquote_to_bytes(text))
+        texts.append(_decoded(text))
     fields = _FIELD.findall(data)
     if fields:
         data = _FIELD.sub(b"", data)
@@ -58,9 +58,14 @@ def split(data: bytes) -> tuple[bytes, tuple[bytes, ...]]:
 def texts_of(query: str, headers: MultiMapping[str]) -> tuple[bytes, ...]:
     """Returns the texts of a parsed request; `query` is not decoded."""
     found = _IN_QUERY.search(query)
-    in_query = [unquote_to_bytes(found.group(1))] if found else []
+    in_query = [_decoded(found.group(1).encode())] if found else []
     in_fields = [headers[name].encode("latin-1", "replace") for name in FIELDS if name in headers]
     return (*in_query, *in_fields)
+
+
+def _decoded(text: bytes) -> bytes:
+    """A space may be a plus: dash.js writes its address as browsers write forms."""
+    return unquote_to_bytes(text.replace(b"+", b" "))
 
 
 def parse(texts: Iterable[bytes]) -> MediaRequest | None:

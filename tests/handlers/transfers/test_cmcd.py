@@ -126,6 +126,12 @@ QUERY = quote(HLS_JS, safe="")
         pytest.param(
             head("/v?CMCD=bs", "CMCD-Object:br=1"), head("/v"), ["bs", "br=1"], id="query-and-field"
         ),
+        pytest.param(
+            head("/v?CMCD=br%3D(79%3Bv+66%3Ba),a%3D%2B"),
+            head("/v"),
+            ["br=(79;v 66;a),a=+"],
+            id="query-of-dash.js",
+        ),
         pytest.param(head("/v?XCMCD=1"), head("/v?XCMCD=1"), [], id="another-parameter"),
         pytest.param(head("/CMCD=1"), head("/CMCD=1"), [], id="in-the-path"),
         pytest.param(head("/v?CMCD=a#b"), head("/v?CMCD=a#b"), [], id="before-a-fragment"),
@@ -172,6 +178,7 @@ def test_a_parsed_request_has_the_same_texts() -> None:
     headers = CIMultiDict({"cmcd-session": "sid=x", "CMCD-Request": "bl=1", "A": "b"})
 
     assert texts_of(f"a=b&CMCD={QUERY}&c=d", headers) == (HLS_JS.encode(), b"bl=1", b"sid=x")
+    assert texts_of("CMCD=br%3D(79%3Bv+66%3Ba)", CIMultiDict()) == (b"br=(79;v 66;a)",)
     assert texts_of("XCMCD=1", CIMultiDict()) == ()
 
 
