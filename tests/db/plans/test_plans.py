@@ -21,7 +21,7 @@ from db.postgres.migrations import MIGRATIONS, migrate
 from server.postgres.embedded import EmbeddedPostgres
 from tests.conftest import HASTY_SETTINGS, cloned_database
 from tests.db.plans.calls import CALLS, Call
-from tests.db.plans.explaining import Explaining
+from tests.db.plans.explaining import Explaining, Plan
 from tests.db.plans.seed import IS_FULL, SCALE, seed
 
 MOST_ROWS = 10_000
@@ -73,6 +73,17 @@ def full_directory() -> Iterator[Path]:
         yield Path(made)
 
 
+def write_down(call: Call, plans: list[Plan]) -> None:
+    """Append a line for each statement to the file that PLANS_FILE names."""
+    if path := os.environ.get("PLANS_FILE"):
+        lines = [
+            f"{plan.read_rows:>9} {plan.relation or '-':<30} {call.title}: {plan.sql}\n"
+            for plan in plans
+        ]
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.writelines(lines)
+
+
 @pytest.fixture
 async def database(seeded_dsn: str) -> AsyncIterator[Database]:
     async with open_database(seeded_dsn, size=1) as opened:
@@ -92,6 +103,7 @@ async def test_statement_reads_no_more_than_it_has_to(database: Database, call: 
             plans = explaining.plans
             raise Undone
 
+    write_down(call, plans)
     for plan in plans:
         assert plan.read_rows <= (call.page_rows or max(MOST_ROWS, call.most_rows * SCALE)), plan
         assert not plan.sorts_on_disk, plan
