@@ -115,7 +115,7 @@ image: dist
 # The migrations' way up, down and up again is one of the tests. First what computes or downloads,
 # side by side, each with one process; its output appears when it ends. Each pass names what failed.
 test: install
-	$(BIN)/python -m compileall -q run_server.py server handlers events storage db concurrency
+	$(BIN)/python -m compileall -q run_server.py server handlers events storage db
 	$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target \
 	    lint test-image test-debug test-pure test-web
 	$(MAKE) --no-print-directory test-rest

@@ -16,7 +16,6 @@ import psycopg2.errors
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR
 from psycopg2.extras import NamedTupleCursor
 
-from concurrency.waits import PoolWaits
 from db.errors import (
     CommitUnknown,
     DatabaseError,
@@ -26,6 +25,7 @@ from db.errors import (
     UniqueViolated,
 )
 from db.writable_host import await_writable
+from storage.concurrency.waits import PoolWaits
 
 UNAVAILABLE = (
     psycopg2.OperationalError,

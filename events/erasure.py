@@ -9,7 +9,6 @@ import secrets
 from datetime import UTC, datetime
 from uuid import UUID
 
-from concurrency.tasks import Periodic
 from db.pool import Database
 from db.privacy import erasures, personal_rows
 from db.privacy.erasures import Erasure
@@ -22,6 +21,7 @@ from events.log.snapshots import video_event
 from events.log.types import EnrollmentChanged, VideoUpdated
 from events.privacy.pseudonyms import ERASED_PREFIX, Pseudonyms
 from events.privacy.sealed_people import SealedPeople
+from storage.concurrency.tasks import Periodic
 
 logger = logging.getLogger(__name__)
 

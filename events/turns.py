@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from concurrency.tasks import Periodic
 from db import periodic_turns
 from db.pool import Database
 from events.errors import OUTAGES
+from storage.concurrency.tasks import Periodic
 
 MOST_OF_IT = 0.75  # of an interval after its own last turn, a process is on time for the next
 

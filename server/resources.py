@@ -8,7 +8,6 @@ from functools import partial
 
 from aiohttp import web
 
-from concurrency.tasks import Periodic, end
 from db.pool import open_database
 from db.postgres.migrations import MIGRATIONS
 from events.deletion import Deletion
@@ -87,6 +86,7 @@ from server.metrics.loop_lag import LoopLag
 from server.recovery import read_revocations, recovery
 from server.subscriptions import join
 from server.tracing.collector import open_traces
+from storage.concurrency.tasks import Periodic, end
 from storage.disk import SHARED_DISK, open_disk, open_threads
 from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
-from concurrency.tasks import PATIENCE_S, end
+from storage.concurrency.tasks import PATIENCE_S, end
 
 _Item = TypeVar("_Item")
 

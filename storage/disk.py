@@ -16,8 +16,8 @@ from typing import Literal, ParamSpec, TypeVar
 import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
-from concurrency.tasks import to_its_end
-from concurrency.threads import Threads
+from storage.concurrency.tasks import to_its_end
+from storage.concurrency.threads import Threads
 from storage.errors import wrap_os_errors
 
 _P = ParamSpec("_P")

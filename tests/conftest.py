@@ -40,7 +40,7 @@ HASTY_SETTINGS = {
 SHARED_MEMORY = Path("/dev/shm")
 ENOUGH_SHARED_MEMORY_BYTES = 2 * 1024**3
 
-OUR_PACKAGES = ("server", "handlers", "storage", "events", "db", "concurrency")
+OUR_PACKAGES = ("server", "handlers", "storage", "events", "db")
 # What our code may block the loop with: blocked call, then the file and function allowed to.
 ALLOWED_BLOCKING_CALLS = (
     # A log line goes to a pipe or a terminal; the reader is the operator's.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = ("server", "handlers", "events", "storage", "db", "concurrency")
+FLOORS = ("server", "handlers", "events", "storage", "db")
 SOURCES = (*FLOORS, "benchmarks", "docs", "tests")
 QUESTION = re.compile(r"(What|Who|Whose|How|Whether|Which|Where)(ever)?\b")
 # "Of the box." says whose, not what: the signature does not say it either.

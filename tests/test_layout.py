@@ -16,7 +16,7 @@ from handlers.openapi.endpoints import Endpoint, declared
 from server.config.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("server", "handlers", "events", "storage", "db", "concurrency")
+PACKAGES = ("server", "handlers", "events", "storage", "db")
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for package in PACKAGES
@@ -44,7 +44,7 @@ def test_imports_go_only_down() -> None:
 def test_storage_work_leaves_the_loop_through_one_door() -> None:
     found = {
         str(path.relative_to(ROOT))
-        for package in ("handlers", "events", "storage", "concurrency")
+        for package in ("handlers", "events", "storage")
         for path in (ROOT / package).rglob("*.py")
         if re.search(r"\b(run_in_executor|to_thread)\(", path.read_text())
     }

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from concurrency.tasks import end
 from db.delivery import deliveries
 from db.delivery.webhooks import Webhook
 from db.errors import DatabaseError
@@ -21,6 +20,7 @@ from events.delivery.attempts import PAUSES_S, Attempt, pause_after
 from events.delivery.carriers import Carrier
 from events.delivery.outgoing import open_session
 from events.delivery.schedule import choose
+from storage.concurrency.tasks import end
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from concurrency.tasks import end
 from db.advisory_locks import AdvisoryLock
 from db.delivery import webhooks
 from db.delivery.webhooks import Webhook
@@ -14,6 +13,7 @@ from db.upkeep.sole_owner import Candidate, stand_by
 from events.delivery.carriers import Carrier
 from events.delivery.courier import Courier, DeliverySettings
 from events.log.types import Event
+from storage.concurrency.tasks import end
 
 logger = logging.getLogger(__name__)
 

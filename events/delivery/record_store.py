@@ -12,7 +12,6 @@ import aiohttp
 import msgspec
 from aiohttp import hdrs
 
-from concurrency.bounded_cache import BoundedCache
 from db.delivery import watched_videos, webhooks
 from db.delivery.webhooks import Webhook
 from db.pool import Database, Row
@@ -23,6 +22,7 @@ from events.delivery.outgoing import Reply
 from events.errors import UnreadableEvent
 from events.log import log
 from events.log.types import PlaybackEvent, PlaybackProgressed
+from storage.concurrency.bounded_cache import BoundedCache
 
 WEBHOOK_ID = "xapi"
 VERSION = "1.0.3"

@@ -11,9 +11,9 @@ from functools import partial
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from concurrency.shared_reads import SharedReads
-from concurrency.tasks import end
 from events.hot.entries import Facts, Kind, Shelf
+from storage.concurrency.shared_reads import SharedReads
+from storage.concurrency.tasks import end
 
 MOST_PUTS = 32  # under way; what is beyond them is not kept on the shelf
 

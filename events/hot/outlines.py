@@ -5,12 +5,12 @@ Whoever asks has read the version in the database, which every change of a cours
 video raises in its own transaction. So nobody gets an outline from before their question.
 """
 
-from concurrency.bounded_cache import BoundedCache
 from db import course_outlines
 from db.course_outlines import Outline
 from db.pool import Database
 from events.hot.entries import OUTLINES, Shelf
 from events.hot.facts_reader import FactsReader
+from storage.concurrency.bounded_cache import BoundedCache
 
 REMEMBERED = 32
 MOST_VIDEOS = 500  # of a remembered one: some 5 KB each

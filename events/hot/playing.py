@@ -9,11 +9,11 @@ never older than its question.
 import asyncio
 from uuid import UUID
 
-from concurrency.tasks import end
 from db import playing_terms
 from db.errors import DatabaseError, DatabaseTimeout
 from db.playing_terms import PlayingTerms, Viewing
 from db.pool import Database
+from storage.concurrency.tasks import end
 
 AT_ONCE = 2  # leaves connections of the pool to all else
 MOST_IN_ONE = 200

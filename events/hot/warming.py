@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
-from concurrency.bounded_cache import BoundedCache
-from concurrency.tasks import Periodic
 from db.errors import DatabaseError
 from db.videos.video import Video
 from events.hot.hottest import Plays, Ranking
 from events.hot.video_facts import VideoReader
+from storage.concurrency.bounded_cache import BoundedCache
+from storage.concurrency.tasks import Periodic
 from storage.disk import Disk
 from storage.errors import StorageError
 from storage.page_cache import PIECE_BYTES, bring_in

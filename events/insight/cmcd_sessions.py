@@ -15,7 +15,6 @@ from typing import Any
 
 import msgspec
 
-from concurrency.tasks import Periodic
 from db.insight import changes, cmcd, moments
 from db.insight.changes import ViewingChange
 from db.insight.cmcd import CmcdKey, StoredSession
@@ -33,6 +32,7 @@ from events.progress.measures import (
     gained,
     parse_measures,
 )
+from storage.concurrency.tasks import Periodic
 
 INTERVAL_S = 15.0
 STALLED = "stalled"

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from concurrency.tasks import Periodic
 from db.insight import changes, quality, recount, rollups
 from db.insight.recount import Upkeep
 from db.insight.rollups import Curve, Day
@@ -19,6 +18,7 @@ from db.pool import Database, Transaction
 from events.errors import OUTAGES, FiguresNotReady
 from events.insight.addition import Sums
 from events.insight.comparison import Comparison, compare
+from storage.concurrency.tasks import Periodic
 
 COMMITS_AT_ONCE = 100
 INTERVAL_S = 15.0

@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid4
 
-from concurrency.bounded_cache import BoundedCache
-from concurrency.tasks import Periodic
 from db.insight import moments
 from db.pool import Database
 from db.progress.report_batch import Moment
 from events.errors import OUTAGES
+from storage.concurrency.bounded_cache import BoundedCache
+from storage.concurrency.tasks import Periodic
 
 WINDOW_S = 5
 WINDOWS = 24

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from concurrency.bounded_cache import BoundedCache
 from events.errors import FiguresNotReady
+from storage.concurrency.bounded_cache import BoundedCache
 
 KEPT_TIMES_READING = 20
 MOST_WAITING_S = 10.0

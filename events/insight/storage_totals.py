@@ -1,10 +1,10 @@
 """Upkeep of the totals of storage by course: moves changes into them, finds and mends faults."""
 
-from concurrency.tasks import Periodic
 from db.insight import storage_totals
 from db.pool import Database
 from events.insight.survey import FiguresFinding
 from events.turns import in_turns
+from storage.concurrency.tasks import Periodic
 
 INTERVAL_S = 15.0
 TASK = "storage-totals"

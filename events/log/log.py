@@ -13,7 +13,6 @@ from datetime import UTC
 
 import msgspec
 
-from concurrency.tasks import end
 from db.errors import DatabaseError
 from db.insight import changes
 from db.insight.changes import ViewingChange
@@ -25,6 +24,7 @@ from db.pool import Database, Row, Transaction
 from events.errors import UnreadableEvent
 from events.log.emitter import Emitter
 from events.log.types import EVENT_TYPES, PAYLOADS, Event
+from storage.concurrency.tasks import end
 
 logger = logging.getLogger(__name__)
 

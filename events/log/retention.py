@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from concurrency.tasks import Periodic
 from db import clock
 from db.delivery import deliveries
 from db.errors import DatabaseError, DatabaseTimeout
@@ -20,6 +19,7 @@ from db.privacy import personal_rows
 from db.progress import session_names, sessions
 from db.upkeep import bytes_served
 from events.errors import OUTAGES
+from storage.concurrency.tasks import Periodic
 
 logger = logging.getLogger(__name__)
 

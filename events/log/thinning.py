@@ -6,13 +6,13 @@ A day that a webhook still has to take progress from stays whole until it was ta
 import asyncio
 from datetime import date, datetime, timedelta
 
-from concurrency.tasks import Periodic
 from db import clock
 from db.errors import DatabaseTimeout
 from db.log import partitions, thinning
 from db.pool import Database, Transaction
 from events.log.types import PlaybackProgressed
 from events.turns import in_turns
+from storage.concurrency.tasks import Periodic
 
 INTERVAL_S = 3600.0
 TASK = "event-log-thinning"

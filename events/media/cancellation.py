@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from concurrency.tasks import end
 from db.errors import DatabaseTimeout, DatabaseUnavailable
 from events.errors import NoLongerWanted
+from storage.concurrency.tasks import end
 
 _T = TypeVar("_T")
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from concurrency.tasks import Periodic
 from db.errors import DatabaseError
 from db.media import steps
 from db.media.steps import StepCounts
@@ -18,6 +17,7 @@ from db.pool import Database
 from events.distributions import LONG_BOUNDS_S, Distribution
 from events.errors import OUTAGES
 from events.media.traces import DONE, Traces, outcome_of
+from storage.concurrency.tasks import Periodic
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from concurrency.tasks import end
 from db.media import file_pieces
 from db.pool import Database
 from events.errors import DamagedFile, PiecesNotReady
+from storage.concurrency.tasks import end
 from storage.disk import SHARED_DISK, Disk
 from storage.errors import FileMissing
 from storage.hashes import PieceHashes, hash_pieces

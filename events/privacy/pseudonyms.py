@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from concurrency.bounded_cache import BoundedCache
+from storage.concurrency.bounded_cache import BoundedCache
 
 PURPOSE = b"coursestream pseudonyms, 1"  # changing it renames everybody
 KEY_BYTES = 32

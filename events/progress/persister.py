@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from concurrency.tasks import end
 from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
 from db.insight import changes
 from db.pool import Database
@@ -31,6 +30,7 @@ from events.progress.lane_health import LaneHealth, LaneState
 from events.progress.merging import Merged, merge, session_key, to_database_clock
 from events.progress.plausibility import NamedAt
 from events.reports import ProgressReport, ReportReceived
+from storage.concurrency.tasks import end
 
 logger = logging.getLogger(__name__)
 

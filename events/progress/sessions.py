@@ -5,7 +5,6 @@ One of all processes looks at a time; each session is ended once.
 
 from datetime import datetime
 
-from concurrency.tasks import Periodic
 from db import clock
 from db.pool import Database
 from db.progress import sessions
@@ -13,6 +12,7 @@ from db.progress.sessions import SilentSession
 from events.log import log
 from events.log.types import PlaybackStopped
 from events.turns import in_turns
+from storage.concurrency.tasks import Periodic
 
 PLAYING_S = 30.0
 PAUSED_S = 30 * 60.0

@@ -15,7 +15,6 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 from uuid import UUID
 
-from concurrency.tasks import to_its_end
 from db import space
 from db.errors import DatabaseError, QuotaReached
 from db.pool import Database, Transaction
@@ -26,6 +25,7 @@ from db.takeover.legacy import LegacyModule
 from events.errors import NotTaken, deleted_video_fault
 from events.media import pipeline
 from events.media.served_files import media_facts
+from storage.concurrency.tasks import to_its_end
 from storage.disk import Disk
 from storage.errors import (
     FINAL,

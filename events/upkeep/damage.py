@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
 
-from concurrency.bounded_cache import BoundedCache
 from db.pool import Database
 from events.errors import ForeignStorage
 from events.upkeep.pairing import require_pair
 from events.upkeep.reconcile import make_again
 from events.upkeep.survey import faults_of
+from storage.concurrency.bounded_cache import BoundedCache
 from storage.paths import StoragePaths
 
 logger = logging.getLogger(__name__)

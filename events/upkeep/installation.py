@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from concurrency.tasks import end
 from db import space
 from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
 from db.insight import storage_shares
@@ -24,6 +23,7 @@ from events.errors import OUTAGES
 from events.exposition import Fact, Labels
 from events.media.steps import BOUNDS_S
 from events.media.traces import UNEXPECTED
+from storage.concurrency.tasks import end
 from storage.disk import Disk
 from storage.mount.space import read_space
 

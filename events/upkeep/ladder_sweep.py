@@ -8,11 +8,11 @@ between is repeated, and leaves no file without a row.
 import logging
 from uuid import UUID
 
-from concurrency.tasks import Periodic
 from db.media import ladders, rungs
 from db.pool import Database
 from events.errors import OUTAGES
 from events.upkeep.pairing import require_pair
+from storage.concurrency.tasks import Periodic
 from storage.disk import SHARED_DISK
 from storage.ladder.pieces import list_ladders, remove_ladder
 from storage.paths import StoragePaths

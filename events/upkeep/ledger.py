@@ -14,12 +14,12 @@ from itertools import islice
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from concurrency.tasks import Periodic
 from db.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
 from db.pool import Database
 from db.upkeep import bytes_served
 from db.upkeep.bytes_served import Account
 from events.errors import OUTAGES
+from storage.concurrency.tasks import Periodic
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ stay so. Killed processes count for `SILENT_S`.
 from contextlib import suppress
 from uuid import uuid4
 
-from concurrency.tasks import Periodic
 from db import web_processes
 from db.pool import Database
 from events.errors import OUTAGES
+from storage.concurrency.tasks import Periodic
 
 REFRESH_INTERVAL_S = 10.0
 SILENT_S = 3 * REFRESH_INTERVAL_S

@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
-from concurrency.tasks import Periodic
 from db import clock, jobs
 from db.advisory_locks import AdvisoryLock
 from db.media import ladders
@@ -29,6 +28,7 @@ from events.media import pipeline
 from events.media.replacement_work import fail
 from events.upkeep.pairing import require_pair
 from events.upkeep.survey import Finding, Survey, survey
+from storage.concurrency.tasks import Periodic
 from storage.disk import SHARED_DISK
 from storage.errors import StorageError
 from storage.paths import StoragePaths

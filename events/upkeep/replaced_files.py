@@ -8,12 +8,12 @@ import logging
 from collections.abc import Iterable
 from uuid import UUID
 
-from concurrency.tasks import Periodic
 from db.pool import Database
 from db.upkeep import file_rows, replaced_files
 from events.errors import OUTAGES
 from events.media.pipeline import MAKE_ALTERNATE
 from events.upkeep.pairing import require_pair
+from storage.concurrency.tasks import Periodic
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
 from storage.videos import remove_asset

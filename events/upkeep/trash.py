@@ -8,12 +8,12 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
-from concurrency.tasks import Periodic
 from db.pool import Database, Transaction
 from db.upkeep import trash, trash_clock
 from db.upkeep.trash import TrashedVideo
 from events.errors import OUTAGES
 from events.upkeep.pairing import require_pair
+from storage.concurrency.tasks import Periodic
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
 from storage.upkeep.trash import empty_trash

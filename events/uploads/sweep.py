@@ -7,12 +7,12 @@ refused, became a video, or its process died before it could clean up.
 import logging
 from uuid import UUID
 
-from concurrency.tasks import Periodic
 from db.pool import Database
 from db.takeover import imports
 from db.uploads import uploads
 from events.errors import OUTAGES
 from events.upkeep.pairing import require_pair
+from storage.concurrency.tasks import Periodic
 from storage.disk import SHARED_DISK
 from storage.paths import StoragePaths
 from storage.receiving.partials import list_partials, remove_partial

@@ -15,10 +15,10 @@ from uuid import uuid4
 
 import msgspec
 
-from concurrency.tasks import Periodic
 from events.errors import BoardUnavailable
 from events.usage.board import LEASE_S, Board
 from events.usage.postings import Others, PostedSums, Posting
+from storage.concurrency.tasks import Periodic
 
 logger = logging.getLogger(__name__)
 

@@ -19,11 +19,11 @@ import msgspec
 from aiohttp import hdrs, web
 from aiohttp_jwt import JWTMiddleware
 
-from concurrency.bounded_cache import BoundedCache, CacheFigures
 from handlers.access.prepared_keys import remember_prepared_keys
 from handlers.access.signing_keys import Keys, SigningKey
 from handlers.errors import InvalidToken
 from handlers.messages import Identifier, in_words
+from storage.concurrency.bounded_cache import BoundedCache, CacheFigures
 
 MAX_TOKEN_LENGTH = 8 * 1024
 REMEMBERED_TOKENS = 10_000

@@ -13,10 +13,10 @@ from uuid import UUID
 import jwt
 import msgspec
 
-from concurrency.bounded_cache import BoundedCache, CacheFigures
 from handlers.access import compact_jws
 from handlers.access.auth import STRANGE
 from handlers.errors import InvalidToken
+from storage.concurrency.bounded_cache import BoundedCache, CacheFigures
 
 PLAYBACK_AUDIENCE = "coursestream:playback"
 EVENTS_AUDIENCE = "coursestream:events"

@@ -15,7 +15,6 @@ from typing import Self
 import aiohttp
 from aiohttp import hdrs
 
-from concurrency.tasks import Periodic, end
 from handlers.access.signing_keys import (
     MAX_KID_LENGTH,
     PUBLIC_KEY_ALGORITHMS,
@@ -24,6 +23,7 @@ from handlers.access.signing_keys import (
     parse_key_set,
 )
 from handlers.errors import Unavailable
+from storage.concurrency.tasks import Periodic, end
 
 REFRESH_INTERVAL_S = 60.0  # bounds how long a withdrawn key still works
 UNKNOWN_KID_PAUSE_S = 5.0

@@ -11,13 +11,13 @@ from enum import Enum, auto
 from functools import partial
 from typing import NamedTuple, NoReturn
 
-from concurrency.bounded_cache import BoundedCache, CacheFigures
-from concurrency.shared_reads import SharedReads
 from db import enrollments
 from db.pool import Database
 from events.log.types import EnrollmentChanged
 from handlers.access.auth import Viewer
 from handlers.errors import NotAllowed, NotEnrolled, NotFound
+from storage.concurrency.bounded_cache import BoundedCache, CacheFigures
+from storage.concurrency.shared_reads import SharedReads
 
 ENROLLMENT_AGE_S = 5.0  # a withdrawal takes effect within this time even without the log
 # What is in use is read again before it expires: a player's thousand connections need not wait.

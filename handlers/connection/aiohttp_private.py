@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from aiohttp import StreamReader, web
 
-from concurrency.shared_timer import SharedTimer
+from storage.concurrency.shared_timer import SharedTimer
 
 LOOKS_A_TIMEOUT = 4  # for idle connections, within the keep-alive time-out
 

@@ -7,10 +7,10 @@ gets no older one. Playback grants do not need it: they carry what they permit.
 from functools import partial
 from uuid import UUID
 
-from concurrency.bounded_cache import BoundedCache, CacheFigures
-from concurrency.shared_reads import Read, SharedReads
 from db.videos.video import Video
 from events.hot.video_facts import VideoReader
+from storage.concurrency.bounded_cache import BoundedCache, CacheFigures
+from storage.concurrency.shared_reads import Read, SharedReads
 
 REMEMBERED_VIDEOS = 10_000
 

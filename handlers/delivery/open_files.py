@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from concurrency.bounded_cache import BoundedCache, CacheFigures
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.ranges import Headers, RepresentationFacts
+from storage.concurrency.bounded_cache import BoundedCache, CacheFigures
 from storage.disk import Disk
 
 

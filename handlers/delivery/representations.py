@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from concurrency.bounded_cache import BoundedCache, CacheFigures
-from concurrency.shared_reads import SharedReads
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.open_files import Representation
+from storage.concurrency.bounded_cache import BoundedCache, CacheFigures
+from storage.concurrency.shared_reads import SharedReads
 from storage.disk import Disk
 from storage.errors import FileMissing, wrap_os_errors
 from storage.hashes import sha256_file

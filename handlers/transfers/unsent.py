@@ -9,8 +9,8 @@ from fcntl import ioctl
 from termios import TIOCOUTQ
 from typing import Protocol
 
-from concurrency.shared_timer import SharedTimer
 from handlers.transfers.transfers import Transfer
+from storage.concurrency.shared_timer import SharedTimer
 
 LOOKS_A_TIMEOUT = 4  # checks within a time-out
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from concurrency.tasks import Periodic
 from events.insight.observations import Observations, Viewer, Window
 from handlers.transfers.figures import Doing
 from handlers.transfers.transfers import STREAMS, Outcome, Tally, Transfer, Transfers
+from storage.concurrency.tasks import Periodic
 
 INTERVAL_S = 1.0
 LEAST_LAG_S = 0.2  # less is nothing that a viewer notices

@@ -5,13 +5,13 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import web
 
-from concurrency.bounded_cache import CacheFigures
-from concurrency.threads import Threads
 from db.pool import Database
 from events.distributions import SHORT_BOUNDS_S
 from events.metrics import Metrics
 from handlers import keys
 from server.metrics.loop_lag import LoopLag
+from storage.concurrency.bounded_cache import CacheFigures
+from storage.concurrency.threads import Threads
 from storage.disk import Disk
 from storage.sandbox.pool import ChildPool
 

@@ -6,8 +6,8 @@ blocking alone, so what takes less than an interval is seen in part; how often i
 
 import asyncio
 
-from concurrency.tasks import end
 from events.distributions import SHORT_BOUNDS_S, Distribution
+from storage.concurrency.tasks import end
 
 INTERVAL_S = 0.1
 

@@ -9,9 +9,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from concurrency.tasks import end
 from server.postgres.account import PostgresError
 from server.postgres.embedded import EmbeddedPostgres
+from storage.concurrency.tasks import end
 
 CHECK_S = 0.5
 FIRST_PAUSE_S = 1.0

@@ -11,7 +11,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-from concurrency.tasks import end
 from db.pool import Database, open_database
 from db.takeover import imports
 from events.errors import NotTaken
@@ -26,6 +25,7 @@ from server.takeover.options import ImportOptions
 from server.takeover.progress_display import ProgressDisplay, show_progress
 from server.takeover.report import write_and_print
 from server.takeover.viewer_positions import carry_viewers, open_viewer_report
+from storage.concurrency.tasks import end
 from storage.disk import SHARED_DISK
 from storage.mount.features import require_features
 from storage.paths import StoragePaths

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from concurrency.tasks import to_its_end
 from db.pool import open_database
 from db.takeover import viewer_positions
 from db.takeover.legacy import LegacyProgress, read_progress
@@ -28,6 +27,7 @@ from server.stop_signals import stop_signals
 from server.takeover.errors import ReportError
 from server.takeover.options import ImportOptions
 from server.takeover.progress_display import show_places
+from storage.concurrency.tasks import to_its_end
 
 Batches = Iterator[list[LegacyProgress]]
 USER_ID = re.compile(IDENTIFIER)

@@ -26,7 +26,6 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 from prometheus_client.multiprocess import mark_process_dead
 
-from concurrency.tasks import end
 from db.errors import DatabaseError
 from events.errors import ForeignStorage
 from events.usage.memory_board import MemoryBoard, share_memory
@@ -36,6 +35,7 @@ from server.stop_signals import StopSignals
 from server.web.app import build_app
 from server.web.garbage import calm_collector
 from server.web.listener import DRAIN_TIMEOUT_S, ListenError, listening
+from storage.concurrency.tasks import end
 from storage.errors import StorageError
 
 HUNG_AFTER_S = 60  # a worker whose event loop is blocked for this long is killed

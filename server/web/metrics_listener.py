@@ -14,7 +14,6 @@ from pathlib import Path
 
 from aiohttp import web
 
-from concurrency.tasks import end
 from events.metrics import Metrics
 from handlers import keys
 from handlers.connection.protocols import prepare, protocol_factory
@@ -22,6 +21,7 @@ from handlers.operating.metrics import show_metrics
 from server.config.settings import Config
 from server.web import middlewares
 from server.web.listener import ListenError
+from storage.concurrency.tasks import end
 
 LOOPBACK = "127.0.0.1"
 SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from concurrency.tasks import to_its_end
+from storage.concurrency.tasks import to_its_end
 from storage.disk import Disk
 from storage.errors import StorageFull, wrap_os_errors
 from storage.file_locks import lock_descriptor, require_linked

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from concurrency.tasks import to_its_end
+from storage.concurrency.tasks import to_its_end
 from storage.disk import SHARED_DISK
 from storage.errors import MediaCrashed, MediaInterrupted
 from storage.media.facts import PROGRESS_MARK, encode

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from concurrency.waits import PoolWaits
+from storage.concurrency.waits import PoolWaits
 from storage.errors import SandboxBusy, StorageError
 from storage.sandbox.answers import decode_result
 from storage.sandbox.child_process import Call, Child, run_child

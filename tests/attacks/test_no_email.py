@@ -23,7 +23,7 @@ from tests.wire import connected
 
 ENDPOINTS = declared(handlers)  # looks through the package, which blocks
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("server", "handlers", "events", "storage", "db", "concurrency")
+OURS = ("server", "handlers", "events", "storage", "db")
 # What aiohttp's request answers with the help of `email`, or of a parser of its own that is not
 # measured here; `handlers.header_values`, `multipart` and `delivery.conditional` stand for them.
 ANSWERED_BY_EMAIL = frozenset(

@@ -69,7 +69,7 @@ def test_files_that_are_named_exist(page: str) -> None:
 
 
 def parent_of(path: str) -> str:
-    """The module of what is named in one: `concurrency.tasks.end`."""
+    """The module of what is named in one: `storage.concurrency.tasks.end`."""
     return f"{path.rpartition('/')[0]}.py"
 
 

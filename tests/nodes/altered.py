@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.running import ROOT
 
-PACKAGES = ("concurrency", "db", "events", "handlers", "server", "storage")
+PACKAGES = ("db", "events", "handlers", "server", "storage")
 PARTS = (*PACKAGES, "migrations", "web/dist")
 NAME = "9000_next_version"
 MIGRATION = """-- A column that the next version has, and this one does not know.

@@ -19,7 +19,6 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from concurrency.bounded_cache import BoundedCache, CacheFigures
 from handlers.connection.next_turn import NextTurn
 from handlers.connection.shortcuts.known_requests import (
     KNOWN_REQUESTS,
@@ -35,6 +34,7 @@ from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
 from handlers.transfers import cmcd
 from handlers.transfers.media_measurer import MediaMeasurer
 from handlers.transfers.transfers import Tally, Transfer
+from storage.concurrency.bounded_cache import BoundedCache, CacheFigures
 
 # As every client writes it. No file size has more than 15 digits.
 _BEFORE_DIGITS = b"ange: bytes="

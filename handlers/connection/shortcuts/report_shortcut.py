@@ -23,7 +23,6 @@ from uuid import UUID
 import msgspec
 from aiohttp import HttpVersion11, hdrs, web
 
-from concurrency.bounded_cache import BoundedCache
 from db.progress.progress import ProgressState
 from events.log.emitter import Emitter
 from events.metrics import Metrics
@@ -37,6 +36,7 @@ from handlers.delivery.head import DateText
 from handlers.messages import ReportView, video_id_of
 from handlers.reports import refusal_of, report_by_grant
 from handlers.user_agents import UserAgent, UserAgents
+from storage.concurrency.bounded_cache import BoundedCache
 
 ROUTE = "/play/{grant}/{video_id}/progress"
 _NEVER_REMEMBERED = (

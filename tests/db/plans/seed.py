@@ -22,7 +22,7 @@ SEEN, SEEN_OF_OTHER = (25, 25) if IS_FULL else (2, 1)
 SESSIONS_PLAYING = 400
 EVENTS = 20_000_000 if IS_FULL else 120_000
 STORAGE_CHANGES = 1000
-"""What gathers within an interval of their folding, and more."""
+"""As many as gather within an interval of their folding, and more."""
 
 VIDEO_ID = "('00000000-0000-4000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid"
 

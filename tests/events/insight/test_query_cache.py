@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from concurrency.tasks import end
 from events.errors import FiguresNotReady
 from events.insight import query_cache
 from events.insight.query_cache import QueryCache
+from storage.concurrency.tasks import end
 
 
 class Reads:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import pytest
 
-from concurrency.tasks import end
 from db.log import event_log
 from db.pool import Database
 from events.errors import HubClosed, TooManySubscribers
@@ -27,6 +26,7 @@ from events.stream.heartbeats import Heartbeats
 from events.stream.hub import Hub, HubLimits
 from events.stream.subscriber import End, Subscriber
 from events.stream.visibility import Filters, Scope
+from storage.concurrency.tasks import end
 
 ME, TEACHER, ADMIN = Scope("me"), Scope("teacher"), Scope("admin", is_privileged=True)
 

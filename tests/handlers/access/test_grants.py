@@ -6,7 +6,6 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from concurrency.bounded_cache import CacheFigures
 from handlers.access import grants as grants_module
 from handlers.access.grants import (
     PLAYBACK_AUDIENCE,
@@ -15,6 +14,7 @@ from handlers.access.grants import (
     PlaybackGrant,
 )
 from handlers.errors import InvalidToken
+from storage.concurrency.bounded_cache import CacheFigures
 
 SECRET = "a secret of at least thirty-two bytes"
 FAR_FUTURE = 9_000_000_000

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from concurrency.bounded_cache import CacheFigures
 from events.log.types import EnrollmentChanged
 from handlers.access import rules
 from handlers.access.auth import Viewer
 from handlers.access.rules import Access, Right, refuse_missing
 from handlers.errors import NotAllowed, NotEnrolled, NotFound, RequestError
+from storage.concurrency.bounded_cache import CacheFigures
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ADA = Viewer("ada", frozenset(), 0.0)

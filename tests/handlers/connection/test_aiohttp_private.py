@@ -17,7 +17,7 @@ from handlers.connection.aiohttp_private import (
 )
 
 ROOT = Path(__file__).parents[3]
-FLOORS = ("handlers", "server", "events", "storage", "db", "concurrency")
+FLOORS = ("handlers", "server", "events", "storage", "db")
 
 
 def test_the_installed_aiohttp_is_as_expected():

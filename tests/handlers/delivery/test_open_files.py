@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from concurrency.bounded_cache import CacheFigures
 from handlers.delivery.errors import FileUnavailable
 from handlers.delivery.open_files import OpenFiles, Representation
+from storage.concurrency.bounded_cache import CacheFigures
 from storage.disk import Disk
 
 

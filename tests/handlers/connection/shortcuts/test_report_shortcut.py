@@ -13,7 +13,6 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from concurrency.bounded_cache import BoundedCache
 from db.errors import DatabaseTimeout, DatabaseUnavailable
 from db.progress.progress import get
 from events.errors import PersisterFull, PersisterStopped, VideoMissing
@@ -21,6 +20,7 @@ from events.log.emitter import Emitter
 from events.reports import ReportReceived
 from handlers import keys
 from handlers.connection.protocols import is_busy
+from storage.concurrency.bounded_cache import BoundedCache
 from tests.handlers.conftest import Service, StartService
 from tests.handlers.progress.reporting import WITHIN_S, Reporter, said_by
 from tests.handlers.watching import Course, new_course, new_player, report

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from concurrency.shared_timer import SharedTimer
+from storage.concurrency.shared_timer import SharedTimer
 from tests.waiting import wait_until
 
 INTERVAL_S = 0.08

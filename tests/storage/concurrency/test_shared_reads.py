@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from concurrency import shared_reads
-from concurrency.shared_reads import SharedReads
+from storage.concurrency import shared_reads
+from storage.concurrency.shared_reads import SharedReads
 
 
 class Source:

@@ -1,6 +1,6 @@
 import pytest
 
-from concurrency.bounded_cache import BoundedCache, CacheFigures
+from storage.concurrency.bounded_cache import BoundedCache, CacheFigures
 
 Cache = BoundedCache[str, int]
 

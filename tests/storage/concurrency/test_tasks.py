@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from concurrency.tasks import end
+from storage.concurrency.tasks import end
 
 
 async def deaf(times: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from concurrency.waits import PoolWaits
+from storage.concurrency.waits import PoolWaits
 
 _T = TypeVar("_T")
 

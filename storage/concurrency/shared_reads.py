@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
-from concurrency.tasks import end
+from storage.concurrency.tasks import end
 
 MOST_AHEAD = 32  # begun for nobody yet; what is beyond them is read when it is asked for
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from concurrency.threads import Threads
+from storage.concurrency.threads import Threads
 from storage.disk import open_disk, open_threads
 from tests.waiting import wait_until
 
