@@ -56,14 +56,12 @@ def _nearest(pictures: list[RungRow], height: int) -> RungRow:
 
 def _with_playlists(rows: Sequence[RungRow], playlists: Sequence[LadderFile]) -> list[KeptFile]:
     found = []
-    for row in rows:
-        if (file := row.file) is None:
-            continue
+    for name, file in [(row.name, row.file) for row in rows if row.file is not None]:
         media_type = rung_type(file.name.rpartition(".")[2], file.codecs)
         found.append(KeptFile(file.name, file.size_bytes, media_type))
         found += [
             KeptFile(one.file_name, one.size_bytes, PLAYLIST_TYPES["m3u8"])
             for one in playlists
-            if one.file_name.startswith(f"{row.name}-")
+            if one.file_name.startswith(f"{name}-")
         ]
     return found

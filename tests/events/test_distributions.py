@@ -22,6 +22,13 @@ def test_number_is_counted_once(numbers: list[float], counts: list[int]) -> None
     assert (found.counts, found.total) == (counts, sum(numbers))
 
 
+def test_number_is_counted_so_many_times() -> None:
+    found = Distribution((1.0, 2.0))
+    found.observe_alike(1.5, 20)
+
+    assert (found.counts, found.total) == ([0, 20, 0], 30)
+
+
 def test_counts_of_another_one_are_added() -> None:
     found, other = Distribution((1.0, 2.0)), Distribution((1.0, 2.0))
     found.observe(0.5)
