@@ -54,7 +54,7 @@ interface TextFieldProps extends Omit<FieldProps, "control"> {
 
 /** One line of text. */
 export function TextField({ label, hint, error, onInput, ...input }: TextFieldProps) {
-  const tell = (event: { currentTarget: HTMLInputElement }) => onInput(event.currentTarget.value);
+  const tell = teller(onInput);
   return (
     <Field
       label={label}
@@ -63,4 +63,28 @@ export function TextField({ label, hint, error, onInput, ...input }: TextFieldPr
       control={(attributes) => <input type="text" onInput={tell} {...input} {...attributes} />}
     />
   );
+}
+
+interface MomentFieldProps {
+  label: string;
+  type: "date" | "time";
+  value: string;
+  onInput: (value: string) => void;
+  name: string;
+  disabled?: boolean;
+}
+
+/** A day or a time of day, as text. */
+export function MomentField({ label, onInput, ...input }: MomentFieldProps) {
+  const tell = teller(onInput);
+  return (
+    <Field
+      label={label}
+      control={(attributes) => <input onInput={tell} {...input} {...attributes} />}
+    />
+  );
+}
+
+function teller(onInput: (value: string) => void) {
+  return (event: { currentTarget: HTMLInputElement }) => onInput(event.currentTarget.value);
 }

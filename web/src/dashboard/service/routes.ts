@@ -1,6 +1,6 @@
 // The addresses of the dashboard's pages. Pure.
 
-import type { SessionSearch } from "./sessions.ts";
+import { queryOf, type SessionSearch } from "./sessions.ts";
 
 export type Route =
   | { page: "courses" }
@@ -38,9 +38,4 @@ export function sessionsAddress({ userId, day, time = "" }: SessionSearch): stri
 
 export function sessionAddress(sessionId: string, userId: string): string {
   return `/dashboard/sessions/${encodeURIComponent(sessionId)}${queryOf({ user_id: userId })}`;
-}
-
-function queryOf(said: Record<string, string>): string {
-  const query = `${new URLSearchParams(Object.entries(said).filter(([, value]) => value))}`;
-  return query && `?${query}`;
 }

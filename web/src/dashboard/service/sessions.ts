@@ -82,13 +82,17 @@ export function sessionsUrl({ userId, day, time }: SessionSearch, nowMs = Date.n
         from: Number.isNaN(momentMs) ? dayOf(midnight) : new Date(momentMs).toISOString(),
         to: dayOf(midnight + DAY_MS),
       };
-  const more = { ...span, limit: `${MOST_SESSIONS}` };
-  return `${ROOT}?${new URLSearchParams({ ...(userId && { user_id: userId }), ...more })}`;
+  return `${ROOT}${queryOf({ user_id: userId, ...span, limit: `${MOST_SESSIONS}` })}`;
 }
 
 export function sessionUrl(sessionId: string, userId: string): string {
-  const query = userId && `?${new URLSearchParams({ user_id: userId })}`;
-  return `${ROOT}/${encodeURIComponent(sessionId)}${query}`;
+  return `${ROOT}/${encodeURIComponent(sessionId)}${queryOf({ user_id: userId })}`;
+}
+
+/** The query that says this, without what is empty. */
+export function queryOf(said: Record<string, string>): string {
+  const query = `${new URLSearchParams(Object.entries(said).filter(([, value]) => value))}`;
+  return query && `?${query}`;
 }
 
 function dayOf(atMs: number): string {

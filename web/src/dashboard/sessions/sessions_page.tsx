@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { Button } from "../../design/button.tsx";
-import { Field, TextField } from "../../design/field.tsx";
+import { MomentField, TextField } from "../../design/field.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { canTeach } from "../../pages/presence.ts";
@@ -78,30 +78,20 @@ function SearchForm({ search, look }: SearchFormProps) {
           name="user_id"
         />
       )}
-      <Field
+      <MomentField
         label={text("dashboard.day")}
-        control={(attributes) => (
-          <input
-            type="date"
-            name="day"
-            value={day}
-            onInput={(event) => setDay(event.currentTarget.value)}
-            {...attributes}
-          />
-        )}
+        type="date"
+        value={day}
+        onInput={setDay}
+        name="day"
       />
-      <Field
+      <MomentField
         label={text("dashboard.sessions.from")}
-        control={(attributes) => (
-          <input
-            type="time"
-            name="time"
-            value={time}
-            disabled={!day}
-            onInput={(event) => setTime(event.currentTarget.value)}
-            {...attributes}
-          />
-        )}
+        type="time"
+        value={time}
+        onInput={setTime}
+        name="time"
+        disabled={!day}
       />
       <Button type="submit">
         <Icon name="search" />
