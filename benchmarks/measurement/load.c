@@ -2,7 +2,8 @@
  * Asks an HTTP/1.1 server for byte ranges over many connections, as fast as one core goes.
  *
  * Bodies are thrown away in the kernel (MSG_TRUNC, tcp(7)), so that asking costs far less than
- * answering; with --tls they are decrypted first, which costs less than encrypting. Every answer is checked: status, Content-Range, length. Prints one line of JSON.
+ * answering; with --tls they are decrypted first, which costs less than encrypting. Every answer is
+ * checked: status, Content-Range, length. Prints one line of JSON.
  *
  * Two kinds of work: as many requests as the connections take, or (--players) slow players that
  * read at a steady rate while seekers, each on a new connection, tell how long a seek takes.
