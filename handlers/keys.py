@@ -13,9 +13,9 @@ from events.hot.hottest import Plays
 from events.hot.outlines import OutlineReader
 from events.hot.playing import PlayingTermsReader
 from events.hot.video_facts import VideoReader
-from events.insight.cmcd_sessions import CmcdSessions
-from events.insight.observations import Observations
 from events.insight.ranking import Standings
+from events.insight.sessions.cmcd_sessions import CmcdSessions
+from events.insight.sessions.observations import Observations
 from events.insight.stored_bytes import StoredBytes
 from events.log.emitter import Emitter
 from events.media.pictures import Pictures

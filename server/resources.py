@@ -17,11 +17,10 @@ from events.delivery.deliverer import Deliverer
 from events.delivery.record_store import StatementCarrier, keep_subscribed
 from events.erasure import Erasures
 from events.errors import OUTAGES
-from events.insight.cmcd_sessions import CmcdSessions
 from events.insight.folding import folding
-from events.insight.observations import Observations
 from events.insight.ranking import standings
-from events.insight.storage_totals import storage_folding
+from events.insight.sessions.cmcd_sessions import CmcdSessions
+from events.insight.sessions.observations import Observations
 from events.insight.stored_bytes import stored_bytes
 from events.log.emitter import Emitter
 from events.log.log import Tail
@@ -45,6 +44,7 @@ from events.upkeep.membership import Membership
 from events.upkeep.pairing import pair
 from events.upkeep.reconcile import Reconcile
 from events.upkeep.replaced_files import replaced_files_sweep
+from events.upkeep.storage_totals import storage_folding
 from events.upkeep.trash import trash_sweep
 from events.uploads.receivers import LOOK_INTERVAL_S
 from events.uploads.sweep import upload_sweep
@@ -61,10 +61,10 @@ from handlers.connection.shortcuts.range_shortcut import RangeShortcut
 from handlers.connection.shortcuts.report_shortcut import ReportShortcut
 from handlers.delivery.handover import Handover
 from handlers.delivery.open_files import OpenFiles
-from handlers.delivery.pump import PumpSettings
-from handlers.delivery.read_ahead import ReadAhead
+from handlers.delivery.output.pump import PumpSettings
+from handlers.delivery.output.read_ahead import ReadAhead
+from handlers.delivery.output.room import RoomWatch
 from handlers.delivery.representations import Representations
-from handlers.delivery.room import RoomWatch
 from handlers.operating.health import migration_ids
 from handlers.transfers.media_measurer import MediaMeasurer
 from handlers.transfers.transfers import Tally, Transfer, Transfers

@@ -47,8 +47,8 @@ ALLOWED_BLOCKING_CALLS = (
     ("io.TextIOWrapper.write", "logging/__init__.py", "emit"),
     ("io.TextIOWrapper.write", "server/takeover/progress_display.py", "_print"),
     # The socket does not block, and the window was read into memory before.
-    ("os.sendfile", "handlers/delivery/outlets.py", "send_file"),
-    ("os.sendfile", "handlers/delivery/outlets.py", "send_at_once"),
+    ("os.sendfile", "handlers/delivery/output/outlets.py", "send_file"),
+    ("os.sendfile", "handlers/delivery/output/outlets.py", "send_at_once"),
 )
 
 # What is in them takes longest, mostly waiting: begun first, nothing long is left for the end.

@@ -11,7 +11,7 @@ from typing import Any
 
 import run_server
 from events.distributions import Distribution
-from events.insight import cmcd_sessions, observations
+from events.insight.sessions import cmcd_sessions, observations
 from events.progress import merging, viewing
 from handlers.transfers import figures, media_measurer, watching
 

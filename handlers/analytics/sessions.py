@@ -9,7 +9,7 @@ from aiohttp import web
 
 from db.insight import session_search
 from db.insight.session_search import FoundSession, Searcher
-from events.insight.timelines import ExplainedSession, read_timeline
+from events.insight.sessions.timelines import ExplainedSession, read_timeline
 from events.privacy.naming import Naming
 from events.progress.measures import SessionMeasures, parse_measures
 from handlers import keys

@@ -17,8 +17,8 @@ from handlers.connection.input_buffer import InputBuffer
 from handlers.connection.refused_bytes import RefusingBytes
 from handlers.connection.state import BUFFERING, BUSY, PARSING, ConnectionEvent, State, next_state
 from handlers.delivery.open_files import OpenFile
-from handlers.delivery.outlets import outlet_of
-from handlers.delivery.pump import Pump, PumpSettings
+from handlers.delivery.output.outlets import outlet_of
+from handlers.delivery.output.pump import Pump, PumpSettings
 from handlers.delivery.ranges import Part
 from handlers.transfers.transfers import Outcome, Transfer
 

@@ -17,9 +17,9 @@ from handlers.connection.shortcuts.shortcut_connection import ShortcutConnection
 from handlers.delivery import head
 from handlers.delivery.head import DateText
 from handlers.delivery.open_files import OpenFile
-from handlers.delivery.pump import PumpSettings
+from handlers.delivery.output.pump import PumpSettings
+from handlers.delivery.output.writing import write
 from handlers.delivery.ranges import TransferPlan
-from handlers.delivery.writing import write
 from handlers.transfers.transfers import Transfer
 
 

@@ -17,7 +17,7 @@ import http_sf
 from http_sf import Token
 from multidict import MultiMapping
 
-from events.insight.cmcd_sessions import MediaRequest
+from events.insight.sessions.cmcd_sessions import MediaRequest
 
 FIELDS = ("CMCD-Object", "CMCD-Request", "CMCD-Session", "CMCD-Status")
 NAME = b"CMCD"

@@ -1,7 +1,7 @@
 """The measurer of media requests: what players say of themselves goes to their sessions."""
 
 from db.insight.cmcd import CmcdKey
-from events.insight.cmcd_sessions import CmcdSessions
+from events.insight.sessions.cmcd_sessions import CmcdSessions
 from events.upkeep.ledger import NO_USER
 from handlers.transfers import cmcd
 from handlers.transfers.transfers import Tally

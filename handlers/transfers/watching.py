@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from events.insight.observations import Observations, Viewer, Window
+from events.insight.sessions.observations import Observations, Viewer, Window
 from handlers.transfers.figures import Doing
 from handlers.transfers.transfers import STREAMS, Outcome, Tally, Transfer, Transfers
 from storage.concurrency.tasks import Periodic

@@ -19,7 +19,6 @@ from db.media.differences import MediaDifference
 from db.pool import open_database
 from db.postgres.server_facts import read_running, read_server_facts
 from db.writable_host import find_writable
-from events.insight.storage_totals import survey_storage
 from events.insight.survey import FiguresFinding, survey_figures
 from events.upkeep.membership import SILENT_S
 from events.upkeep.pairing import pair
@@ -32,6 +31,7 @@ from events.upkeep.reconcile import (
     mend,
     safe_now_s,
 )
+from events.upkeep.storage_totals import survey_storage
 from events.upkeep.survey import Finding, Survey, survey
 from server.commands.preparation import current_database
 from server.config.settings import Config

@@ -5,8 +5,8 @@ import asyncio
 from aiohttp import web
 
 from events.distributions import SHORT_BOUNDS_S
-from events.insight.cmcd_sessions import CmcdSessions
-from events.insight.observations import Observations
+from events.insight.sessions.cmcd_sessions import CmcdSessions
+from events.insight.sessions.observations import Observations
 from events.log.log import Tail
 from events.metrics import Metrics
 from events.progress.persister import ProgressPersister

@@ -21,9 +21,9 @@ from handlers.connection.protocols import prepare, protocol_factory
 from handlers.connection.sender import Sender
 from handlers.delivery import ranges
 from handlers.delivery.open_files import OpenFiles, Representation
-from handlers.delivery.pump import PumpSettings
-from handlers.delivery.read_ahead import ReadAhead
-from handlers.delivery.room import RoomWatch
+from handlers.delivery.output.pump import PumpSettings
+from handlers.delivery.output.read_ahead import ReadAhead
+from handlers.delivery.output.room import RoomWatch
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.transfers import Transfer, Transfers
 from handlers.transfers.unsent import StallWatch

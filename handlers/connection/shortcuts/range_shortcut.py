@@ -29,7 +29,7 @@ from handlers.connection.shortcuts.known_requests import (
 from handlers.delivery import head
 from handlers.delivery.head import DateText
 from handlers.delivery.open_files import OpenFile, OpenFiles, Representation
-from handlers.delivery.pump import PumpSettings
+from handlers.delivery.output.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
 from handlers.transfers import cmcd
 from handlers.transfers.media_measurer import MediaMeasurer

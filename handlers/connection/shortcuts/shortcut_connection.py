@@ -12,7 +12,7 @@ from handlers.connection.shortcuts.posts import Post
 from handlers.connection.shortcuts.range_shortcut import RangeRequest, RangeShortcut, ShortcutAnswer
 from handlers.connection.shortcuts.report_shortcut import Fallback, ReportShortcut
 from handlers.connection.state import ConnectionEvent, State, next_state
-from handlers.delivery.pump import PumpSettings
+from handlers.delivery.output.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part
 from handlers.transfers.transfers import Outcome
 

@@ -13,10 +13,10 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from events.insight.causes import SENTENCES
-from events.insight.observations import Observations
+from events.insight.sessions.causes import SENTENCES
+from events.insight.sessions.observations import Observations
 from handlers import keys
-from handlers.delivery.read_ahead import ReadAhead
+from handlers.delivery.output.read_ahead import ReadAhead
 from tests.handlers.conftest import Service, StartService, furnish
 from tests.handlers.playing import playback, write_filled_mp4
 from tests.handlers.watching import Course, new_course, new_player, report

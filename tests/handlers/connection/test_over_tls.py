@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from handlers.connection.state import State
-from handlers.delivery.outlets import CHUNK_BYTES
+from handlers.delivery.output.outlets import CHUNK_BYTES
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.transfers import Outcome
 from tests.waiting import wait_until

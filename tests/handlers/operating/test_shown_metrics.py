@@ -15,8 +15,8 @@ from db.upkeep import operating_figures, storage_identity
 from db.upkeep.operating_figures import Standbys, WaitingChanges
 from db.uploads import uploads
 from db.uploads.uploads import NewUpload
-from events.insight.cmcd_sessions import CmcdSessions
-from events.insight.observations import Observations
+from events.insight.sessions.cmcd_sessions import CmcdSessions
+from events.insight.sessions.observations import Observations
 from events.media.steps import MediaSteps
 from events.progress.persister import ProgressPersister
 from events.stream.hub import Hub

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from events.insight.cmcd_sessions import MediaRequest
+from events.insight.sessions.cmcd_sessions import MediaRequest
 from handlers.transfers.cmcd import MOST_LETTERS, parse, split, texts_of
 
 SID = 'sid="6e2fb550-c457-11e9-bb97-0800200c9a66"'

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from handlers.delivery import pump, read_ahead, writing
+from handlers.delivery.output import pump, read_ahead, writing
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.figures import Doing
 from handlers.transfers.transfers import Tally

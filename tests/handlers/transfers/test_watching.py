@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from events.insight.observations import Observations, Window
+from events.insight.sessions.observations import Observations, Window
 from handlers.transfers.figures import Doing
 from handlers.transfers.transfers import Transfer, Transfers
 from handlers.transfers.watching import TransferWatch

@@ -16,8 +16,8 @@ from aiohttp import web
 
 from handlers.delivery.errors import FileTruncated
 from handlers.delivery.open_files import OpenFile
-from handlers.delivery.outcomes import log_end, outcome_of
-from handlers.delivery.pump import PumpSettings
+from handlers.delivery.output.outcomes import log_end, outcome_of
+from handlers.delivery.output.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
 from handlers.transfers.figures import FULL_AFTER_S, Doing
 from handlers.transfers.transfers import Outcome, Transfer

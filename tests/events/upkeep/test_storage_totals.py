@@ -25,8 +25,8 @@ from db.upkeep import file_rows, replaced_files, trash
 from db.videos import processing, replacements, videos
 from db.videos.replacements import NewReplacement
 from db.videos.video import MediaFacts, NewVideo, ReceivedFile
-from events.insight.storage_totals import fold_all, storage_folding, survey_storage
 from events.insight.survey import FiguresFinding
+from events.upkeep.storage_totals import fold_all, storage_folding, survey_storage
 from tests.waiting import wait_until
 
 COURSES = ("c1", "c2")

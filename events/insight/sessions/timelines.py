@@ -11,7 +11,7 @@ from db.insight import moments
 from db.insight.moments import ReadMoment
 from db.insight.session_search import FoundSession
 from db.pool import Queries
-from events.insight.causes import (
+from events.insight.sessions.causes import (
     Cause,
     DroppedFrames,
     Evidence,
@@ -22,7 +22,7 @@ from events.insight.causes import (
     is_shared,
     sentence_of,
 )
-from events.insight.observations import EDGES, PROCESS, REFUSED, SERVED, VIEWERS
+from events.insight.sessions.observations import EDGES, PROCESS, REFUSED, SERVED, VIEWERS
 
 MOST_MOMENTS = 1000
 MOST_COMPARED = 20  # stalls that are looked for among other viewers, the longest

@@ -13,8 +13,8 @@ from db.insight import moments
 from db.insight.session_search import FoundSession
 from db.pool import Database
 from db.progress.report_batch import Moment
-from events.insight.observations import EDGES, Window
-from events.insight.timelines import SILENT_S, ExplainedSession, read_timeline
+from events.insight.sessions.observations import EDGES, Window
+from events.insight.sessions.timelines import SILENT_S, ExplainedSession, read_timeline
 from tests.events.insight.conftest import Reporting
 
 NOW = datetime.now(UTC) - timedelta(hours=2)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from handlers.delivery.errors import FileTruncated
 from handlers.delivery.open_files import OpenFile
-from handlers.delivery.outcomes import log_end, outcome_of
-from handlers.delivery.outlets import Outlet
+from handlers.delivery.output.outcomes import log_end, outcome_of
+from handlers.delivery.output.outlets import Outlet
+from handlers.delivery.output.read_ahead import ReadAhead
+from handlers.delivery.output.room import RoomWatch
 from handlers.delivery.ranges import ByteSpan, Part
-from handlers.delivery.read_ahead import ReadAhead
-from handlers.delivery.room import RoomWatch
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.figures import FULL_AFTER_S, Doing
 from handlers.transfers.transfers import Outcome, Tally, Transfer

@@ -9,8 +9,8 @@ import pytest
 from db.errors import DatabaseError
 from db.insight import moments
 from db.pool import Database
-from events.insight import observations
-from events.insight.observations import WINDOW_S, WINDOWS, Observations
+from events.insight.sessions import observations
+from events.insight.sessions.observations import WINDOW_S, WINDOWS, Observations
 from tests.events.insight.conftest import Reporting
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from events.insight.causes import (
+from events.insight.sessions.causes import (
     SENTENCES,
     DroppedFrames,
     Evidence,

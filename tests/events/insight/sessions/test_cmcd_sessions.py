@@ -11,9 +11,9 @@ from db.insight import changes, cmcd, quality
 from db.insight.changes import QualityFigures
 from db.insight.cmcd import CmcdKey
 from db.pool import Database
-from events.insight import cmcd_sessions
-from events.insight.cmcd_sessions import CmcdSessions, MediaRequest
 from events.insight.folding import count_anew, settle
+from events.insight.sessions import cmcd_sessions
+from events.insight.sessions.cmcd_sessions import CmcdSessions, MediaRequest
 from events.log.retention import Retention
 from events.progress.measures import MOST_MOMENTS
 from tests.events.insight.conftest import Reporting

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from handlers.delivery.room import RoomWatch
+from handlers.delivery.output.room import RoomWatch
 
 LONGEST_WAIT_S = 5.0
 

@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from handlers.delivery import read_ahead as module
 from handlers.delivery.open_files import OpenFile
+from handlers.delivery.output import read_ahead as module
+from handlers.delivery.output.read_ahead import BLOCK_BYTES, ReadAhead
 from handlers.delivery.ranges import ByteSpan
-from handlers.delivery.read_ahead import BLOCK_BYTES, ReadAhead
 from storage.disk import Disk
 from storage.residency import is_in_memory
 from tests.waiting import wait_until

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from handlers.delivery.open_files import OpenFile
-from handlers.delivery.room import RoomWatch
+from handlers.delivery.output.room import RoomWatch
 from handlers.transfers.transfers import Transfer
 from handlers.transfers.unsent import drop_unsent, unsent_bytes
 
