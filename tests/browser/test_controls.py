@@ -228,15 +228,34 @@ async def test_the_chosen_quality_is_played_from_the_first_piece_of_the_next_pag
     page = await lesson.watch()
     asked: list[str] = []
     page.on("request", lambda one: asked.append(one.url.rpartition("/")[2]))
+    page.on("framenavigated", lambda _: asked.clear())  # what the page before went on to ask for
     for choice, height in (("Save data", 180), ("400p", 400)):
         await choose(page, "Quality", choice)
-        asked.clear()
 
         await page.reload()
         await until(page, f"{VIDEO}.readyState >= 2")
 
         assert await page.evaluate(f"{VIDEO}.videoHeight") == height
         assert {name.partition("-")[0] for name in asked if RUNG.match(name)} == {f"v{height}"}
+
+
+async def test_saving_data_outlasts_a_larger_picture(lesson: Lesson) -> None:
+    page = await lesson.blank("phone")
+    await lesson.open(page)
+    await choose(page, "Quality", "Save data")
+    await page.reload()
+    await until(page, f"{VIDEO}.readyState >= 2")
+    small = await page.evaluate(f"{VIDEO}.clientWidth")
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url.rpartition("/")[2]))
+
+    await page.set_viewport_size(WIDTHS["desk"])
+    await until(page, f"{VIDEO}.clientWidth > {small}")
+    await page.evaluate(f"{VIDEO}.currentTime = {LENGTH_S / 2}")
+    await page.evaluate(f"{VIDEO}.play()")
+    await play_on(page)
+
+    assert {name.partition("-")[0] for name in asked if RUNG.match(name)} == {"v180"}
 
 
 async def test_a_seek_shows_its_picture_about_as_soon_as_a_bare_video_does(lesson: Lesson) -> None:

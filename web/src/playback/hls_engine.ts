@@ -1,7 +1,13 @@
 // The ladder played by hls.js: rungs, choice of quality, and addresses that follow a renewed grant.
 // Loaded only when a video has a ladder.
 
-import Hls, { type ErrorData, type FragBufferedData, type HlsConfig, type Level } from "hls.js";
+import Hls, {
+  CapLevelController,
+  type ErrorData,
+  type FragBufferedData,
+  type HlsConfig,
+  type Level,
+} from "hls.js";
 import { localLoader } from "../offline/local_loader.ts";
 import { ApiError } from "../service/client.ts";
 import { telling } from "./cmcd.ts";
@@ -54,6 +60,7 @@ export class HlsEngine implements Engine {
     this.#hls = new Hls({
       ...CONFIG,
       ...(playback.files ? { loader: localLoader(playback.files) } : told(playback, url, video)),
+      capLevelController: cappedBy(() => highestRung(this.#choice, this.rungs)),
       startPosition: positionS,
       xhrSetup: (xhr, asked) => xhr.open("GET", this.#current(asked), true),
     });
@@ -153,6 +160,16 @@ function told(playback: Playback, url: string, video: HTMLVideoElement) {
     page: location.origin,
   };
   return telling(playback, origins, () => video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
+}
+
+/** The cap by the size of the picture, which hls.js sets anew with each size, below one of ours. */
+function cappedBy(highest: () => number) {
+  return class extends CapLevelController {
+    override getMaxLevel(capLevelIndex: number): number {
+      const [bySize, byChoice] = [super.getMaxLevel(capLevelIndex), highest()];
+      return byChoice < 0 ? bySize : Math.min(bySize, byChoice);
+    }
+  };
 }
 
 function toRung({ width, height, bitrate }: Level): Rung {
