@@ -271,6 +271,33 @@ async def test_quality_is_that_of_the_api(taught: Taught) -> None:
             await expect(cells).to_have_text(_quality(shown))
 
 
+async def test_quality_over_time_is_that_of_the_api(taught: Taught) -> None:
+    page = await taught.studio.open("tess", "/dashboard/courses/optics?period=all")
+    chart = page.get_by_role("slider", name="Quality by day")
+    days = (await taught.read("courses/optics/quality"))["days"]
+    shown = days[-1]
+    score, startup, stalled, _, bitrate, height, _ = _quality(shown)
+    for metric, value in (
+        ("Bitrate", bitrate),
+        ("Picture", height),
+        ("Startup", startup),
+        ("Time stalled", stalled),
+        ("Stalls", str(shown["stalls"])),
+        ("Startup score", score),
+    ):
+        await page.locator(".quality__chart").get_by_text(metric, exact=True).click()
+        await page.mouse.move(0, 0)  # over the chart it would choose a day, too
+        await chart.press("End")
+        await expect(chart).to_have_attribute("aria-valuetext", _containing(f": {metric} {value}"))
+
+    for key in ("Home", *["ArrowRight"] * 4):  # eight days ago was one, four nothing
+        await chart.press(key)
+    await expect(chart).to_have_attribute("aria-valuetext", _containing("nothing measured"))
+    await page.emulate_media(color_scheme="dark")
+    await page.evaluate(SETTLED)
+    await take_picture(page, "dashboard-quality-dark", full_page=True)
+
+
 async def test_teachers_see_in_the_player_what_was_rewatched(taught: Taught) -> None:
     path = f"/watch/{taught.watched['id']}"
     page = await taught.studio.open("tess", path)
@@ -358,33 +385,6 @@ def _quality(figures: Any) -> list[str]:
         f"{figures['height']:.0f} lines",
         str(figures["sessions"]),
     ]
-
-
-async def test_quality_over_time_is_that_of_the_api(taught: Taught) -> None:
-    page = await taught.studio.open("tess", "/dashboard/courses/optics?period=all")
-    chart = page.get_by_role("slider", name="Quality by day")
-    days = (await taught.read("courses/optics/quality"))["days"]
-    shown = days[-1]
-    score, startup, stalled, _, bitrate, height, _ = _quality(shown)
-    for metric, value in (
-        ("Bitrate", bitrate),
-        ("Picture", height),
-        ("Startup", startup),
-        ("Time stalled", stalled),
-        ("Stalls", str(shown["stalls"])),
-        ("Startup score", score),
-    ):
-        await page.locator(".quality__chart").get_by_text(metric, exact=True).click()
-        await page.mouse.move(0, 0)  # over the chart it would choose a day, too
-        await chart.press("End")
-        await expect(chart).to_have_attribute("aria-valuetext", _containing(f": {metric} {value}"))
-
-    for key in ("Home", *["ArrowRight"] * 4):  # eight days ago was one, four nothing
-        await chart.press(key)
-    await expect(chart).to_have_attribute("aria-valuetext", _containing("nothing measured"))
-    await page.emulate_media(color_scheme="dark")
-    await page.evaluate(SETTLED)
-    await take_picture(page, "dashboard-quality-dark", full_page=True)
 
 
 async def test_a_help_desk_finds_a_session_and_its_cause(taught: Taught) -> None:
