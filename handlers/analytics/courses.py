@@ -14,7 +14,7 @@ from handlers.analytics.messages import (
 )
 from handlers.analytics.periods import period_of, recent_days_of
 from handlers.analytics.tables import answer_csv, single_page, wants_csv
-from handlers.authorisation import allowed_course, allowed_course_named
+from handlers.checks.authorisation import allowed_course, allowed_course_named
 from handlers.errors import NotAllowed
 from handlers.messages import answer_json, queried_identifier
 from handlers.openapi.descriptions import (

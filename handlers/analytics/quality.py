@@ -17,7 +17,7 @@ from handlers.analytics.quality_messages import (
     quality_views,
 )
 from handlers.analytics.tables import answer_csv, single_page, wants_csv
-from handlers.authorisation import allowed_course, allowed_video
+from handlers.checks.authorisation import allowed_course, allowed_video
 from handlers.messages import answer_json
 from handlers.openapi.descriptions import ALLOWED, CSV, JSON, TEXT, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint

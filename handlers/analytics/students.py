@@ -15,7 +15,7 @@ from handlers import keys
 from handlers.access.rules import Right
 from handlers.analytics.messages import StudentView
 from handlers.analytics.tables import answer_csv, wants_csv
-from handlers.authorisation import allowed_course
+from handlers.checks.authorisation import allowed_course
 from handlers.errors import InvalidRequest
 from handlers.messages import Listing, answer_json
 from handlers.openapi.descriptions import ALLOWED, CSV, JSON, PAGED, TEXT, Answer, Operation, Tag

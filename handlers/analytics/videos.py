@@ -8,7 +8,7 @@ from handlers.access.rules import Right
 from handlers.analytics.messages import DayView, VideoAnalytics, day_views, video_analytics
 from handlers.analytics.periods import period_of
 from handlers.analytics.tables import answer_csv, single_page, wants_csv
-from handlers.authorisation import allowed_video
+from handlers.checks.authorisation import allowed_video
 from handlers.messages import answer_json
 from handlers.openapi.descriptions import ALLOWED, CSV, JSON, TEXT, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint

@@ -17,8 +17,8 @@ from db.progress.progress import ProgressState
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
-from handlers.authorisation import allowed_course, allowed_module, allowed_outline
 from handlers.changed_videos import forget_changed
+from handlers.checks.authorisation import allowed_course, allowed_module, allowed_outline
 from handlers.errors import InvalidRequest, ModuleElsewhere, NotAllowed, NotEnrolled
 from handlers.messages import (
     CourseModule,

@@ -15,7 +15,7 @@ from events.privacy.naming import Naming
 from handlers import keys
 from handlers.access.auth import Viewer
 from handlers.access.rules import Right
-from handlers.authorisation import allowed_course
+from handlers.checks.authorisation import allowed_course
 from handlers.errors import NotAllowed, NotFound
 from handlers.messages import (
     EnrollmentPut,

@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 from events.courses.order import order_modules, order_videos
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.authorisation import allowed_course, allowed_module
 from handlers.changed_videos import forget_changed
+from handlers.checks.authorisation import allowed_course, allowed_module
 from handlers.errors import OrderRefused
 from handlers.messages import Identifier, Request, answer_json, read_json
 from handlers.openapi.descriptions import ALLOWED, BODY, JSON, Answer, Body, Operation, Tag

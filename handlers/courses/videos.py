@@ -14,8 +14,8 @@ from events.log.snapshots import VideoSnapshot
 from events.log.video_events import append_updated
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
-from handlers.authorisation import allowed_module, allowed_video
 from handlers.changed_videos import forget_changed
+from handlers.checks.authorisation import allowed_module, allowed_video
 from handlers.messages import Listing, VideoPatch, answer_json, read_json, video_id_of
 from handlers.openapi.descriptions import (
     ALLOWED,

@@ -23,7 +23,8 @@ from handlers import keys
 from handlers.access.edge_addresses import MediaPlace
 from handlers.access.grants import PlaybackGrant
 from handlers.access.rules import Right
-from handlers.authorisation import allowed_video, require_ready
+from handlers.checks.authorisation import allowed_video, require_ready
+from handlers.checks.request_limits import require_request_by_bearer
 from handlers.delivery.errors import FileUnavailable
 from handlers.errors import (
     InvalidRequest,
@@ -56,7 +57,6 @@ from handlers.openapi.descriptions import (
 from handlers.openapi.endpoints import endpoint
 from handlers.playback.damage import noting_damage
 from handlers.playback.grants import grant_for
-from handlers.request_limits import require_request_by_bearer
 from storage.captions.language_tags import canonical_tag
 from storage.hashes import PIECE_BYTES
 from storage.media.facts import CUES_TYPE

@@ -11,11 +11,11 @@ from db.postgres.server_state import read_server_state
 from events.errors import ForeignStorage
 from events.progress.persister import ProgressPersister
 from handlers import keys
+from handlers.checks.own_storage import require_own_storage
 from handlers.errors import NotFound
 from handlers.messages import Health, Readiness, answer_json
 from handlers.openapi.descriptions import JSON, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
-from handlers.own_storage import require_own_storage
 from storage.errors import StorageError, StorageForeign
 
 CHECK_TIMEOUT_S = 3.0

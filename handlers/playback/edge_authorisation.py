@@ -7,7 +7,7 @@ edge asks for many ranges at once and keeps the answer for seconds.
 from aiohttp import hdrs, web
 
 from handlers import keys
-from handlers.authorisation import granted
+from handlers.checks.authorisation import granted
 from handlers.errors import InvalidToken, NotEnrolled, Unavailable
 from handlers.openapi.descriptions import Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint

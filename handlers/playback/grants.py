@@ -14,7 +14,8 @@ from handlers import keys
 from handlers.access.auth import Viewer
 from handlers.access.edge_addresses import MediaPlace
 from handlers.access.grants import EventsGrant, PlaybackGrant
-from handlers.authorisation import playable_video, require_ready
+from handlers.checks.authorisation import playable_video, require_ready
+from handlers.checks.request_limits import require_request_by_bearer
 from handlers.errors import NotEnrolled, RateLimited
 from handlers.messages import (
     EventsGrantPost,
@@ -38,7 +39,6 @@ from handlers.openapi.descriptions import (
 from handlers.openapi.endpoints import endpoint
 from handlers.playback.ladders import granted_rungs, lesson_sizes
 from handlers.playback.redirects import IN_S3, type_of
-from handlers.request_limits import require_request_by_bearer
 from storage.media.facts import PICTURE_TYPES
 from storage.paths import asset_hash
 

@@ -6,7 +6,7 @@ secret. The path, the plan and the way bytes leave are those of every other clie
 
 from aiohttp import web
 
-from handlers.authorisation import video_for_edge
+from handlers.checks.authorisation import video_for_edge
 from handlers.connection.shortcuts.range_shortcut import CachedDecision
 from handlers.errors import NotAllowed, PreconditionFailed, RangeNotSatisfiable
 from handlers.openapi.descriptions import RANGES, WATCHABLE, Operation, Tag

@@ -11,7 +11,8 @@ from aiohttp import hdrs, web
 from db.media.assets import RepresentationRow, ThumbnailRow
 from db.videos.video import Video
 from handlers.access.rules import Right
-from handlers.authorisation import allowed_video, granted, require_ready
+from handlers.checks.authorisation import allowed_video, granted, require_ready
+from handlers.checks.request_limits import require_request, require_request_by_bearer
 from handlers.connection.shortcuts.range_shortcut import CachedDecision
 from handlers.delivery import ranges
 from handlers.delivery.conditional import field_value
@@ -44,7 +45,6 @@ from handlers.playback.ladders import RUNG_TYPES
 from handlers.playback.permits import permit_of_bearer, permit_of_grant
 from handlers.playback.redirects import IN_S3, redirect_by_bearer, redirect_by_grant
 from handlers.playback.serving import BESIDE_VIDEO, find, find_granted, serve
-from handlers.request_limits import require_request, require_request_by_bearer
 from handlers.transfers.transfers import Purpose
 from storage.media.facts import CUES_TYPE, PICTURE_TYPES
 

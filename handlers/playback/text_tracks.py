@@ -20,8 +20,9 @@ from events.log.snapshots import VideoSnapshot
 from events.log.video_events import append_updated
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.authorisation import allowed_video, granted, video_for_edge
 from handlers.changed_videos import forget_changed
+from handlers.checks.authorisation import allowed_video, granted, video_for_edge
+from handlers.checks.request_limits import require_request, require_request_by_bearer
 from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate, http_date
 from handlers.errors import (
     EmptyUpload,
@@ -54,7 +55,6 @@ from handlers.openapi.descriptions import (
 from handlers.openapi.endpoints import endpoint
 from handlers.people import shown_video
 from handlers.playback.permits import BY_BEARER
-from handlers.request_limits import require_request, require_request_by_bearer
 from storage.captions.language_tags import canonical_tag
 from storage.captions.subtitles import CueWarning
 from storage.media.facts import MAX_TRACK_BYTES, TrackKind

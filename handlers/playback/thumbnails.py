@@ -15,8 +15,9 @@ from db.videos.video import Video
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
-from handlers.authorisation import allowed_video, require_ready
 from handlers.changed_videos import forget_changed
+from handlers.checks.authorisation import allowed_video, require_ready
+from handlers.checks.own_storage import require_own_storage
 from handlers.errors import (
     EmptyUpload,
     FileTooComplex,
@@ -40,7 +41,6 @@ from handlers.openapi.descriptions import (
     Tag,
 )
 from handlers.openapi.endpoints import endpoint
-from handlers.own_storage import require_own_storage
 from handlers.people import shown_video
 from storage.receiving.uploads import UploadFile, receive
 

@@ -18,7 +18,8 @@ from events.reports import ProgressReport
 from handlers import keys
 from handlers.access.auth import SERVICE
 from handlers.access.rules import Right
-from handlers.authorisation import allowed_course, allowed_video, granted
+from handlers.checks.authorisation import allowed_course, allowed_video, granted
+from handlers.checks.request_limits import require_report
 from handlers.errors import InvalidRequest, NotAllowed, RateLimited, TooLarge
 from handlers.messages import (
     Listing,
@@ -46,7 +47,6 @@ from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, NO_UUID
 from handlers.people import naming_of, page_of_people, queried_user_id
 from handlers.reports import refusal_of, report_by_grant, report_of
-from handlers.request_limits import require_report
 from handlers.user_agents import UserAgent
 
 BEACON = {**TEXT, "contentMediaType": JSON, "description": "JSON as for `application/json`."}

@@ -9,7 +9,7 @@ from events.progress.receipts import write_receipt
 from handlers import keys
 from handlers.access.document_keys import KeySet
 from handlers.access.rules import Right
-from handlers.authorisation import allowed_video
+from handlers.checks.authorisation import allowed_video
 from handlers.errors import NotAllowed
 from handlers.messages import ReceiptView, answer_json, queried_identifier
 from handlers.openapi.descriptions import ALLOWED, JSON, Answer, Operation, Tag

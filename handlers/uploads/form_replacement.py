@@ -11,8 +11,8 @@ from db.videos.replacements import NewReplacement
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import refuse_missing
-from handlers.authorisation import replaceable_video
 from handlers.changed_videos import forget_changed
+from handlers.checks.authorisation import replaceable_video
 from handlers.errors import NotReady
 from handlers.messages import answer_json, video_id_of
 from handlers.openapi.descriptions import JSON, Answer, Body, Operation, Tag

@@ -19,7 +19,8 @@ from events.uploads.whole_upload import WholeUpload, too_large
 from handlers import keys
 from handlers.access.rate_limits import is_free
 from handlers.access.rules import Right, refuse_missing
-from handlers.authorisation import allowed_module
+from handlers.checks.authorisation import allowed_module
+from handlers.checks.own_storage import require_own_storage
 from handlers.errors import (
     EmptyUpload,
     FileTooComplex,
@@ -31,7 +32,6 @@ from handlers.errors import (
 from handlers.messages import answer_json
 from handlers.openapi.descriptions import ALLOWED, BODY, JSON, Answer, Body, Operation, Tag
 from handlers.openapi.endpoints import endpoint
-from handlers.own_storage import require_own_storage
 from handlers.people import shown_video
 from handlers.uploads.form import file_part, next_chunk, open_form, refuse_more_parts
 from handlers.uploads.multipart import MultipartReader

@@ -11,7 +11,7 @@ from db.uploads.uploads import Upload
 from events.privacy.naming import Naming
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.authorisation import allowed_course
+from handlers.checks.authorisation import allowed_course
 from handlers.errors import InvalidRequest
 from handlers.messages import Listing, UploadView, answer_json
 from handlers.openapi.descriptions import ALLOWED, JSON, PAGED, Answer, Operation, Tag

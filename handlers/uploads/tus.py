@@ -20,12 +20,13 @@ from events.uploads.uploads import Arrival
 from handlers import keys
 from handlers.access.rate_limits import is_free
 from handlers.access.rules import Right
-from handlers.authorisation import (
+from handlers.checks.authorisation import (
     allowed_module_named,
     allowed_upload,
     own_upload,
     replaceable_video,
 )
+from handlers.checks.own_storage import require_own_storage
 from handlers.delivery.conditional import http_date
 from handlers.errors import (
     ChecksumMismatch,
@@ -57,7 +58,6 @@ from handlers.openapi.descriptions import (
     Tag,
 )
 from handlers.openapi.endpoints import endpoint
-from handlers.own_storage import require_own_storage
 from handlers.uploads.form import kept_filename, title_from
 from handlers.uploads.request_body import RequestBody
 from handlers.uploads.tus_headers import (

@@ -183,7 +183,7 @@ async def test_by_the_shortcut_or_not_the_limit_says_the_same(
     start_shared_service: StartService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, rng = Clock(), random.Random(12)
-    monkeypatch.setattr("handlers.request_limits.time", clock)
+    monkeypatch.setattr("handlers.checks.request_limits.time", clock)
     monkeypatch.setattr("handlers.connection.shortcuts.report_shortcut.time", clock)
     on, off = [
         await start_shared_service(
