@@ -36,7 +36,6 @@ from events.upkeep.membership import Membership
 from events.uploads.settings import UploadSettings
 from events.uploads.uploads import Uploads
 from handlers.access.auth import TokenVerifier, Viewer
-from handlers.access.document_keys import DocumentSigner, PublishedKeys
 from handlers.access.edge_addresses import MediaAddresses
 from handlers.access.grants import Grants
 from handlers.access.origin_secret import OriginSecret
@@ -44,6 +43,7 @@ from handlers.access.own_origin import OwnOrigin
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
+from handlers.access.signatures.document_keys import DocumentSigner, PublishedKeys
 from handlers.balancers import Balancers
 from handlers.connection.sender import Sender
 from handlers.connection.shortcuts.range_shortcut import RangeShortcut

@@ -53,9 +53,9 @@ from events.usage.board import Board
 from events.usage.exchange import ConcurrencyLimit, Exchange, SharedLimits
 from events.usage.postings import Others
 from handlers import keys
-from handlers.access.document_keys import PublishedKeys
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
+from handlers.access.signatures.document_keys import PublishedKeys
 from handlers.connection.sender import Sender
 from handlers.connection.shortcuts.range_shortcut import RangeShortcut
 from handlers.connection.shortcuts.report_shortcut import ReportShortcut

@@ -19,8 +19,8 @@ import msgspec
 from aiohttp import hdrs, web
 from aiohttp_jwt import JWTMiddleware
 
-from handlers.access.prepared_keys import remember_prepared_keys
-from handlers.access.signing_keys import Keys, SigningKey
+from handlers.access.token_keys.prepared_keys import remember_prepared_keys
+from handlers.access.token_keys.signing_keys import Keys, SigningKey
 from handlers.errors import InvalidToken
 from handlers.messages import Identifier, in_words
 from storage.concurrency.bounded_cache import BoundedCache, CacheFigures

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from handlers.access.cdn_signatures import Signing
+from handlers.access.signatures.cdn_signatures import Signing
 
 # Withdrawal takes no less than what is left of a signature; renewing it costs a request.
 SIGNED_LIFE_S = 15 * 60

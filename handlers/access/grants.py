@@ -13,8 +13,8 @@ from uuid import UUID
 import jwt
 import msgspec
 
-from handlers.access import compact_jws
 from handlers.access.auth import STRANGE
+from handlers.access.signatures import compact_jws
 from handlers.errors import InvalidToken
 from storage.concurrency.bounded_cache import BoundedCache, CacheFigures
 

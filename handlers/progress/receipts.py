@@ -7,8 +7,8 @@ from db.progress import evidence, progress
 from db.upkeep import bytes_served
 from events.progress.receipts import write_receipt
 from handlers import keys
-from handlers.access.document_keys import KeySet
 from handlers.access.rules import Right
+from handlers.access.signatures.document_keys import KeySet
 from handlers.checks.authorisation import allowed_video
 from handlers.errors import NotAllowed
 from handlers.messages import ReceiptView, answer_json, queried_identifier

@@ -7,14 +7,14 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from handlers.access.cdn_signatures import (
+from handlers.access.edge_addresses import MediaAddresses
+from handlers.access.signatures.cdn_signatures import (
     BunnyToken,
     CloudFrontCookies,
     HmacLink,
     SecureLink,
     Signing,
 )
-from handlers.access.edge_addresses import MediaAddresses
 from server.config.settings import Config
 from server.config.values import MIN_SECRET_BYTES
 from server.errors import OperatorError

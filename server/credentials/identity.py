@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from handlers.access.auth import TokenVerifier
-from handlers.access.issuer_keys import IssuerKeys
-from handlers.access.signing_keys import (
+from handlers.access.token_keys.issuer_keys import IssuerKeys
+from handlers.access.token_keys.signing_keys import (
     Keys,
     OnlyKey,
     SigningKey,

@@ -14,11 +14,11 @@ from events.progress.session_names import SessionNames
 from events.uploads.settings import UploadSettings
 from events.usage.board import Board
 from handlers import keys
-from handlers.access.document_keys import DocumentSigner
 from handlers.access.grants import Grants
 from handlers.access.origin_secret import OriginSecret
 from handlers.access.own_origin import OwnOrigin
 from handlers.access.rate_limits import PlayingLimits, ReportLimits
+from handlers.access.signatures.document_keys import DocumentSigner
 from handlers.balancers import Balancers
 from handlers.openapi import document
 from handlers.openapi.endpoints import Endpoint, declared, require_description

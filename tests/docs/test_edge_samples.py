@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from handlers.access.cdn_signatures import HmacLink
+from handlers.access.signatures.cdn_signatures import HmacLink
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "edges.md"
 KEY, VIDEO, EXPIRES = "k" * 32, UUID(int=7), 1_900_000_000

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from handlers.access.cdn_signatures import SecureLink
+from handlers.access.signatures.cdn_signatures import SecureLink
 from tests.deploy.conftest import fast_directory
 from tests.deploy.proxies.nginx_edge import KEY, SECRET, Edge, running_edge
 from tests.deploy.proxies.ranged import BOUNDARIES, SLICE, ask, range_fields, same

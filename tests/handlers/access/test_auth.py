@@ -10,7 +10,12 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from handlers.access.auth import TokenVerifier, Viewer
-from handlers.access.signing_keys import OnlyKey, SigningKey, parse_public_key, shared_secret
+from handlers.access.token_keys.signing_keys import (
+    OnlyKey,
+    SigningKey,
+    parse_public_key,
+    shared_secret,
+)
 from handlers.errors import InvalidToken
 from tests.programs.issuer import OTHER_P256_KEY, P256_KEY, RSA_KEY, pem_of, sign
 

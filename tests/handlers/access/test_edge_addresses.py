@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from aiohttp import web
 
-from handlers.access.cdn_signatures import HmacLink, SignedPlace
 from handlers.access.edge_addresses import MediaAddresses, MediaPlace, common_domain
+from handlers.access.signatures.cdn_signatures import HmacLink, SignedPlace
 
 VIDEO = UUID(int=7)
 NOON = 1_900_000_200  # a multiple of five minutes

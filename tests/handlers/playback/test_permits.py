@@ -13,7 +13,7 @@ from handlers.access.grants import PlaybackGrant
 from handlers.access.rate_limits import PlayingLimits
 from handlers.access.revocation import Revocations
 from handlers.access.rules import Access
-from handlers.access.signing_keys import SigningKey
+from handlers.access.token_keys.signing_keys import SigningKey
 from handlers.delivery.catalog import Catalog
 from handlers.playback import permits
 from handlers.transfers.transfers import Tally, Transfers

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from handlers.access.cdn_signatures import HmacLink
 from handlers.access.edge_addresses import MediaAddresses
+from handlers.access.signatures.cdn_signatures import HmacLink
 from server.config.settings import load_config
 from server.credentials.edges import EdgeKeyError, media_addresses
 

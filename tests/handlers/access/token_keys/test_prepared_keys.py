@@ -5,7 +5,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from handlers.access.prepared_keys import remember_prepared_keys
+from handlers.access.token_keys.prepared_keys import remember_prepared_keys
 
 SECRET, OTHER_SECRET = "one secret of thirty-two bytes or more", "another of thirty-two or more!!!!"
 PRIVATE, OTHER = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())

@@ -11,7 +11,7 @@ from typing import Any
 
 import jwt
 
-from handlers.access.signing_keys import HS256, MAX_KEYS, PUBLIC_KEY_ALGORITHMS
+from handlers.access.token_keys.signing_keys import HS256, MAX_KEYS, PUBLIC_KEY_ALGORITHMS
 
 REMEMBERED_KEYS = 2 * MAX_KEYS  # of an issuer, before and after it changed all of them
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from handlers.access.signing_keys import (
+from handlers.access.token_keys.signing_keys import (
     MAX_KEYS,
     MAX_KID_LENGTH,
     OnlyKey,

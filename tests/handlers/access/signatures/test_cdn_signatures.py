@@ -10,7 +10,7 @@ from botocore.signers import CloudFrontSigner
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1
 
-from handlers.access.cdn_signatures import (
+from handlers.access.signatures.cdn_signatures import (
     BunnyToken,
     CloudFrontCookies,
     HmacLink,

@@ -8,7 +8,12 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 
 from db.document_keys import DocumentKey
-from handlers.access.document_keys import READ_INTERVAL_S, DocumentSigner, PublicKey, PublishedKeys
+from handlers.access.signatures.document_keys import (
+    READ_INTERVAL_S,
+    DocumentSigner,
+    PublicKey,
+    PublishedKeys,
+)
 
 # RFC 9864 prefers the name `Ed25519`, which few libraries know yet.
 pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")

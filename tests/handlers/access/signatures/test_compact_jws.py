@@ -3,7 +3,7 @@
 import jwt
 import pytest
 
-from handlers.access import compact_jws
+from handlers.access.signatures import compact_jws
 
 KEY = "a secret of thirty-two bytes or more"
 

@@ -15,7 +15,7 @@ from typing import Self
 import aiohttp
 from aiohttp import hdrs
 
-from handlers.access.signing_keys import (
+from handlers.access.token_keys.signing_keys import (
     MAX_KID_LENGTH,
     PUBLIC_KEY_ALGORITHMS,
     SigningKey,

@@ -1,0 +1,1 @@
+"""Keys that verify the tokens of an issuer."""
