@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
-from db import periodic_turns
 from db.pool import Database
+from db.processes import periodic_turns
 from events.errors import OUTAGES
 from storage.concurrency.tasks import Periodic
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from db import clock
 from db.insight import figures, rollups
 from db.insight.figures import NO_VIEWING, Figures, Period, PopularVideo, VideoTitle
 from db.insight.rollups import Curve
 from db.pool import Database, Transaction
+from db.processes import clock
 from events.insight.curves import Steps
 from events.insight.disclosure import FEWEST_VIEWERS
 from events.insight.folding import settle_all, settle_course

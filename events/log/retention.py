@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from db import clock
 from db.delivery import deliveries
 from db.errors import DatabaseError, DatabaseTimeout
 from db.insight import cmcd, moments
 from db.log import partitions
 from db.pool import Database, Transaction
 from db.privacy import personal_rows
+from db.processes import clock
 from db.progress import session_names, sessions
 from db.upkeep import bytes_served
 from events.errors import OUTAGES

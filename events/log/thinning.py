@@ -6,10 +6,10 @@ A day that a webhook still has to take progress from stays whole until it was ta
 import asyncio
 from datetime import date, datetime, timedelta
 
-from db import clock
 from db.errors import DatabaseTimeout
 from db.log import partitions, thinning
 from db.pool import Database, Transaction
+from db.processes import clock
 from events.log.types import PlaybackProgressed
 from events.turns import in_turns
 from storage.concurrency.tasks import Periodic

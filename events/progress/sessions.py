@@ -5,8 +5,8 @@ One of all processes looks at a time; each session is ended once.
 
 from datetime import datetime
 
-from db import clock
 from db.pool import Database
+from db.processes import clock
 from db.progress import sessions
 from db.progress.sessions import SilentSession
 from events.log import log

@@ -8,8 +8,8 @@ stay so. Killed processes count for `SILENT_S`.
 from contextlib import suppress
 from uuid import uuid4
 
-from db import web_processes
 from db.pool import Database
+from db.processes import web_processes
 from events.errors import OUTAGES
 from storage.concurrency.tasks import Periodic
 

@@ -11,10 +11,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
-from db import clock, jobs
+from db import jobs
 from db.advisory_locks import AdvisoryLock
 from db.media import ladders
 from db.pool import Database, Transaction
+from db.processes import clock
 from db.upkeep import file_rows, storage_identity
 from db.upkeep.file_rows import Kind
 from db.upkeep.sole_owner import try_sole_ownership

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from db import clock, courses
+from db import courses
 from db.media import rungs, text_tracks
 from db.media.text_tracks import TrackName
+from db.processes import clock
 from db.progress.report_batch import VideoKey
 from db.videos.video import Video
 from events.errors import DamagedFile

@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs, web
 
-from db import clock
+from db.processes import clock
 from db.progress import evidence, progress
 from db.upkeep import bytes_served
 from events.progress.receipts import write_receipt

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from db import clock
 from db.media import differences
 from db.media.differences import MediaDifference
 from db.pool import open_database
 from db.postgres.server_facts import read_running, read_server_facts
+from db.processes import clock
 from db.writable_host import find_writable
 from events.insight.survey import FiguresFinding, survey_figures
 from events.upkeep.membership import SILENT_S

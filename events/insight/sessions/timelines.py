@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from heapq import nlargest
 from operator import attrgetter
 
-from db import web_processes
 from db.insight import moments
 from db.insight.moments import ReadMoment
 from db.insight.session_search import FoundSession
 from db.pool import Queries
+from db.processes import web_processes
 from events.insight.sessions.causes import (
     Cause,
     DroppedFrames,

@@ -7,17 +7,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from db import (
-    clock,
     course_outlines,
     courses,
     document_keys,
     enrollments,
     jobs,
-    periodic_turns,
     playing_terms,
     positions,
     space,
-    web_processes,
 )
 from db.delivery import deliveries, watched_videos, webhooks
 from db.insight import (
@@ -52,6 +49,7 @@ from db.media.text_tracks import TrackName
 from db.playing_terms import Viewing
 from db.postgres import server_state
 from db.privacy import erasures, people, personal_rows
+from db.processes import clock, periodic_turns, web_processes
 from db.progress import evidence, progress, recount, report_batch, session_names, sessions
 from db.progress.report_batch import (
     CappedChange,

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db import web_processes
 from db.insight import moments
 from db.insight.session_search import FoundSession
 from db.pool import Database
+from db.processes import web_processes
 from db.progress.report_batch import Moment
 from events.insight.sessions.observations import EDGES, Window
 from events.insight.sessions.timelines import SILENT_S, ExplainedSession, read_timeline

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from db import periodic_turns
 from db.pool import Database, open_database
+from db.processes import periodic_turns
 
 LONG_S = 60.0
 
