@@ -18,7 +18,7 @@ const ELEMENT = "element/course-video.ts";
 const SHARED = "shared.ts";
 const ENGINE = "playback/hls_engine.ts";
 // Loaded by the element alone, so behind it: else what both need were a file of its own.
-const BEHIND_ELEMENT = new Set(["controls/downloads_dialog.ts"]);
+const BEHIND_ELEMENT = new Set(["controls/panels/downloads_dialog.ts"]);
 const CLASSIC = /(^|\/)early\.ts$/; // scripts of one file that a page waits for
 const WORKER = "offline/service_worker.ts";
 const KEPT_PAGE = "watch.html"; // the page that opens without a connection
@@ -206,7 +206,7 @@ async function readPages() {
   );
 }
 
-/** A page with the files in the places of their names, as `{{design/head.html}}`. */
+/** A page with the files in the places of their names, as `{{design/page/head.html}}`. */
 async function withIncludes(path) {
   const html = await readFile(path, "utf8");
   const names = new Set([...html.matchAll(INCLUDED)].map(([, name]) => name));

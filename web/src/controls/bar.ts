@@ -4,9 +4,9 @@ import { clock, el } from "../browser/elements.ts";
 import { type Cue, cueIndexAt, plainText } from "../element/webvtt.ts";
 import { playerText, share } from "../texts/player/texts.ts";
 import { type Button, iconButton } from "./button.ts";
-import type { Commands } from "./commands.ts";
-import { Menu } from "./menu.ts";
-import { type Ladder, settingsOf } from "./settings.ts";
+import type { Commands } from "./input/commands.ts";
+import { Menu } from "./panels/menu.ts";
+import { type Ladder, settingsOf } from "./panels/settings.ts";
 import { Timeline } from "./timeline.ts";
 
 const JUMP_S = 10;

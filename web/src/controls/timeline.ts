@@ -6,8 +6,8 @@ import type { Tile } from "../element/storyboard.ts";
 import { type Cue, cueIndexAt, plainText } from "../element/webvtt.ts";
 import { fromTimeRanges, type IntervalSet, measure } from "../progress/intervals.ts";
 import { playerText, share, spokenTime } from "../texts/player/texts.ts";
-import type { Commands } from "./commands.ts";
 import { type Heat, heatPath } from "./heat.ts";
+import type { Commands } from "./input/commands.ts";
 
 const PREVIEW_WIDTH_PX = 176;
 const STEP_S = 5;

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { clock } from "../browser/elements.ts";
-import { initials } from "../design/initials.ts";
+import { initials } from "../design/page/initials.ts";
 import { ProgressBar } from "../design/progress_bar.tsx";
 import type { LiveEvent } from "../service/live.ts";
 import { percent, text } from "../texts/texts.ts";

@@ -6,7 +6,7 @@ import { clock } from "../browser/elements.ts";
 import { keepPreferences, type Preferences, readPreferences } from "../browser/preferences.ts";
 import { Deck } from "../controls/deck.ts";
 import type { Heat } from "../controls/heat.ts";
-import { press } from "../controls/keyboard.ts";
+import { press } from "../controls/input/keyboard.ts";
 import type { Action } from "../controls/messages.ts";
 import type { Lesson } from "../offline/shelf.ts";
 import { canKeepLessons } from "../offline/shell.ts";
@@ -364,7 +364,7 @@ export class CourseVideoElement extends HTMLElement {
     if (!session?.playback) return;
     const { terms, videoId } = session.playback;
     const canKeep = canKeepLessons(this.server);
-    const { DownloadsDialog } = await import("../controls/downloads_dialog.ts");
+    const { DownloadsDialog } = await import("../controls/panels/downloads_dialog.ts");
     const dialog = new DownloadsDialog({
       downloads: canKeep ? await session.downloads() : null,
       page: `${this.server}/watch/${encodeURIComponent(videoId)}`,

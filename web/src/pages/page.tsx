@@ -2,7 +2,7 @@
 // one.
 
 import { type ComponentType, render } from "preact";
-import { type PageName, PageShell } from "../design/page_shell.tsx";
+import { type PageName, PageShell } from "../design/page/page_shell.tsx";
 import { ErrorState } from "../design/states.tsx";
 import type { Api } from "../service/api.ts";
 import { adoptViewer } from "../session/session.ts";

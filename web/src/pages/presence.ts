@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { browserStore } from "../browser/stores.ts";
-import { showToast } from "../design/toasts.tsx";
+import { showToast } from "../design/overlays/toasts.tsx";
 import { Api } from "../service/api.ts";
 import { ApiError } from "../service/client.ts";
 import { type Absence, endSession, signOut } from "../session/session.ts";

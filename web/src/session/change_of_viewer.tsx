@@ -1,9 +1,9 @@
 // Asks before a link changes who is signed in: whoever sent it would else see what is done then,
 // or have it counted for someone else.
 
-import { ask } from "../design/ask.ts";
 import { Button } from "../design/button.tsx";
-import { Dialog } from "../design/dialog.tsx";
+import { ask } from "../design/overlays/ask.ts";
+import { Dialog } from "../design/overlays/dialog.tsx";
 import { text } from "../texts/texts.ts";
 import type { Viewer } from "./viewer.ts";
 

@@ -1,9 +1,9 @@
 // Asks, before somebody signs out, what becomes of the lessons that they keep on this device: others
 // may use it, and whoever does can watch them.
 
-import { ask } from "../design/ask.ts";
 import { Button } from "../design/button.tsx";
-import { Dialog } from "../design/dialog.tsx";
+import { ask } from "../design/overlays/ask.ts";
+import { Dialog } from "../design/overlays/dialog.tsx";
 import { removeAll } from "../offline/downloads.ts";
 import { type Lesson, listLessons } from "../offline/shelf.ts";
 import { bytes, text } from "../texts/texts.ts";

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { saveBlob } from "../../browser/downloads.ts";
 import { Button } from "../../design/button.tsx";
 import { Icon } from "../../design/icons.tsx";
-import { showToast } from "../../design/toasts.tsx";
+import { showToast } from "../../design/overlays/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 import { useDashboard } from "./context.ts";
 

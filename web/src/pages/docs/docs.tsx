@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { Fragment, render } from "preact";
 import { useEffect } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
-import { PageShell } from "../../design/page_shell.tsx";
+import { PageShell } from "../../design/page/page_shell.tsx";
 import { ErrorState } from "../../design/states.tsx";
 import { applyLanguage } from "../../texts/language.ts";
 import { text } from "../../texts/texts.ts";

@@ -2,7 +2,7 @@
 
 import { render } from "preact";
 import { ButtonLink } from "../../design/button.tsx";
-import { PageShell } from "../../design/page_shell.tsx";
+import { PageShell } from "../../design/page/page_shell.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { applyLanguage } from "../../texts/language.ts";
 import { text } from "../../texts/texts.ts";

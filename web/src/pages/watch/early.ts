@@ -12,7 +12,7 @@ import {
   UNSENT_ELSEWHERE,
 } from "../../browser/stored_names.ts";
 import { browserStore, storedNames, tabStore } from "../../browser/stores.ts";
-import { applyScheme } from "../../design/scheme.ts";
+import { applyScheme } from "../../design/page/scheme.ts";
 import { hasMediaSource } from "../../playback/sources.ts";
 import type { Terms } from "../../service/answers.ts";
 import { readKeptViewer } from "../../session/viewer.ts";

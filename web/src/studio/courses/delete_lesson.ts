@@ -1,6 +1,6 @@
 // Deleting a lesson at once, with a way back.
 
-import { showToast } from "../../design/toasts.tsx";
+import { showToast } from "../../design/overlays/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 import { attempt } from "../parts/failures.ts";
 import { offerUndo } from "../parts/undo_offer.ts";

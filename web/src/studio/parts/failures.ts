@@ -1,6 +1,6 @@
 // Errors in the teacher's words.
 
-import { showToast } from "../../design/toasts.tsx";
+import { showToast } from "../../design/overlays/toasts.tsx";
 import { ApiError } from "../../service/client.ts";
 import { text } from "../../texts/texts.ts";
 

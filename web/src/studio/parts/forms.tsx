@@ -3,8 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { useId, useState } from "preact/hooks";
 import { Button } from "../../design/button.tsx";
-import { Dialog } from "../../design/dialog.tsx";
 import { TextField } from "../../design/field.tsx";
+import { Dialog } from "../../design/overlays/dialog.tsx";
 import { text } from "../../texts/texts.ts";
 import { inWords } from "./failures.ts";
 

@@ -1,8 +1,8 @@
 // Further actions on a thing, behind three dots.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useClosing } from "../../design/closing.ts";
 import { Icon, type IconName } from "../../design/icons.tsx";
+import { useClosing } from "../../design/overlays/closing.ts";
 
 export interface MenuItem {
   label: string;

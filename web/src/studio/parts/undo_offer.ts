@@ -1,6 +1,6 @@
 // The way back from what was deleted or withdrawn.
 
-import { showToast } from "../../design/toasts.tsx";
+import { showToast } from "../../design/overlays/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 
 const OFFERED_MS = 30_000;

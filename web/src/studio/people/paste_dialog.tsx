@@ -2,10 +2,10 @@
 
 import { useMemo, useState } from "preact/hooks";
 import { Button } from "../../design/button.tsx";
-import { Dialog } from "../../design/dialog.tsx";
 import { Field } from "../../design/field.tsx";
+import { Dialog } from "../../design/overlays/dialog.tsx";
+import { showToast } from "../../design/overlays/toasts.tsx";
 import { ProgressBar } from "../../design/progress_bar.tsx";
-import { showToast } from "../../design/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { inWords } from "../parts/failures.ts";

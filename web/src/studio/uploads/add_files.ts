@@ -1,6 +1,6 @@
 // Files for a module into the queue, and in words what was left out.
 
-import { showToast } from "../../design/toasts.tsx";
+import { showToast } from "../../design/overlays/toasts.tsx";
 import { bytes, text } from "../../texts/texts.ts";
 import type { Studio } from "../parts/context.ts";
 import type { Target } from "./job.ts";

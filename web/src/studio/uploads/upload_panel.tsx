@@ -3,8 +3,8 @@
 import { useSignal } from "@preact/signals";
 import { Button } from "../../design/button.tsx";
 import { Icon } from "../../design/icons.tsx";
+import { showToast } from "../../design/overlays/toasts.tsx";
 import { ProgressBar } from "../../design/progress_bar.tsx";
-import { showToast } from "../../design/toasts.tsx";
 import { bytes, text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { FileButton } from "../parts/file_button.tsx";

@@ -3,8 +3,8 @@
 import { useState } from "preact/hooks";
 import { clock } from "../../browser/elements.ts";
 import { Button, ButtonLink } from "../../design/button.tsx";
-import { Dialog } from "../../design/dialog.tsx";
 import { Icon } from "../../design/icons.tsx";
+import { Dialog } from "../../design/overlays/dialog.tsx";
 import { bytes, text } from "../../texts/texts.ts";
 import { Qualities } from "../courses/lesson_status.tsx";
 import { useStudio } from "../parts/context.ts";

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { Button } from "../../design/button.tsx";
 import { Icon } from "../../design/icons.tsx";
-import { showToast } from "../../design/toasts.tsx";
+import { showToast } from "../../design/overlays/toasts.tsx";
 import { text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { attempt } from "../parts/failures.ts";

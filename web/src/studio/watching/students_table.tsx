@@ -1,8 +1,8 @@
 // The students of a course with how far each has come; one of them in detail.
 
 import { useMemo, useState } from "preact/hooks";
-import { Dialog } from "../../design/dialog.tsx";
 import { Field, TextField } from "../../design/field.tsx";
+import { Dialog } from "../../design/overlays/dialog.tsx";
 import { Pager, usePages } from "../../design/pager.tsx";
 import { Share } from "../../design/share.tsx";
 import { EmptyState } from "../../design/states.tsx";

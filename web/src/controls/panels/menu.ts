@@ -1,9 +1,9 @@
 // A menu with pages: a list of settings, each with a list of its choices. Keyboard and focus as the
 // ARIA practices have them for menus of radio items.
 
-import { el } from "../browser/elements.ts";
-import { playerText } from "../texts/player/texts.ts";
-import { icon } from "./icons.ts";
+import { el } from "../../browser/elements.ts";
+import { playerText } from "../../texts/player/texts.ts";
+import { icon } from "../icons.ts";
 
 export interface Choice {
   label: string;

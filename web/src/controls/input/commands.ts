@@ -1,8 +1,8 @@
 // Everything that a viewer can tell the player, by button, key, touch or media key. Knows the video
 // and the preferences; whoever draws listens to both.
 
-import type { Preferences } from "../browser/preferences.ts";
-import { playerText, share } from "../texts/player/texts.ts";
+import type { Preferences } from "../../browser/preferences.ts";
+import { playerText, share } from "../../texts/player/texts.ts";
 
 export const RATES = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
 const VOLUME_STEP = 0.05;

@@ -1,11 +1,11 @@
 // The panel beside the picture: the transcript, with search, and the chapters. A click on a line
 // goes there; the line that is spoken is marked and kept in view.
 
-import { clock, el } from "../browser/elements.ts";
-import { type Cue, cueIndexAt, plainText } from "../element/webvtt.ts";
-import { languageName, playerText } from "../texts/player/texts.ts";
-import { iconButton } from "./button.ts";
-import type { Commands } from "./commands.ts";
+import { clock, el } from "../../browser/elements.ts";
+import { type Cue, cueIndexAt, plainText } from "../../element/webvtt.ts";
+import { languageName, playerText } from "../../texts/player/texts.ts";
+import { iconButton } from "../button.ts";
+import type { Commands } from "../input/commands.ts";
 
 type Tab = "transcript" | "chapters";
 

@@ -2,9 +2,9 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { text } from "../texts/texts.ts";
-import { Button } from "./button.tsx";
-import { Icon } from "./icons.tsx";
+import { text } from "../../texts/texts.ts";
+import { Button } from "../button.tsx";
+import { Icon } from "../icons.tsx";
 
 interface DialogProps {
   title: string;

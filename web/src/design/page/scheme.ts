@@ -1,6 +1,6 @@
 // The colour scheme that the viewer has chosen, on the root of the page.
 
-import { readPreferences, type Scheme } from "../browser/preferences.ts";
+import { readPreferences, type Scheme } from "../../browser/preferences.ts";
 
 /** Show the page in this scheme; "system" leaves it to the browser. */
 export function applyScheme(scheme: Scheme = readPreferences().scheme) {

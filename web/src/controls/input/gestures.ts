@@ -1,7 +1,7 @@
 // Touch and mouse on the picture: a click plays or pauses, a tap shows the controls, a double tap
 // at a side seeks, a double click fills the screen, a swipe along the picture seeks far.
 
-import { clock } from "../browser/elements.ts";
+import { clock } from "../../browser/elements.ts";
 import type { Commands } from "./commands.ts";
 
 const DOUBLE_TAP_MS = 300;

@@ -1,10 +1,10 @@
 // The settings of the menu: speed, quality, captions and their look.
 
-import { CAPTION_GROUNDS, CAPTION_SIZES } from "../browser/preferences.ts";
-import type { QualityChoice, Rung } from "../playback/qualities.ts";
-import type { Size } from "../service/answers.ts";
-import { languageName, megabytes, playerText } from "../texts/player/texts.ts";
-import { type Commands, RATES } from "./commands.ts";
+import { CAPTION_GROUNDS, CAPTION_SIZES } from "../../browser/preferences.ts";
+import type { QualityChoice, Rung } from "../../playback/qualities.ts";
+import type { Size } from "../../service/answers.ts";
+import { languageName, megabytes, playerText } from "../../texts/player/texts.ts";
+import { type Commands, RATES } from "../input/commands.ts";
 import type { Choice, Setting } from "./menu.ts";
 
 /** The rungs that can be chosen, the one that plays, and how large each is. */

@@ -1,13 +1,13 @@
 // The dialog of downloads: this lesson with a choice of quality, progress, pause and removal; all
 // lessons on this device; and what a download is.
 
-import { el } from "../browser/elements.ts";
-import type { Downloads, Wish } from "../offline/downloads.ts";
-import { isComplete, type Lesson } from "../offline/shelf.ts";
-import type { Size } from "../service/answers.ts";
-import { explain } from "../service/problems.ts";
-import { day, megabytes, playerText } from "../texts/player/texts.ts";
-import { iconButton } from "./button.ts";
+import { el } from "../../browser/elements.ts";
+import type { Downloads, Wish } from "../../offline/downloads.ts";
+import { isComplete, type Lesson } from "../../offline/shelf.ts";
+import type { Size } from "../../service/answers.ts";
+import { explain } from "../../service/problems.ts";
+import { day, megabytes, playerText } from "../../texts/player/texts.ts";
+import { iconButton } from "../button.ts";
 
 const REDRAW_MS = 500;
 const ANY_HEIGHT = 4_320;

@@ -1,9 +1,9 @@
 // The frame of a page: skip link, masthead, content, messages.
 
 import type { ComponentChildren } from "preact";
-import { text } from "../texts/texts.ts";
-import { BrandIcon } from "./icons.tsx";
-import { Toasts } from "./toasts.tsx";
+import { text } from "../../texts/texts.ts";
+import { BrandIcon } from "../icons.tsx";
+import { Toasts } from "../overlays/toasts.tsx";
 import { type ShownViewer, ViewerMenu } from "./viewer_menu.tsx";
 
 export type PageName = "home" | "studio" | "dashboard" | "watch" | "docs" | "other";

@@ -1,6 +1,6 @@
 // The keys of the player: those that viewers know from elsewhere.
 
-import { playerText } from "../texts/player/texts.ts";
+import { playerText } from "../../texts/player/texts.ts";
 import type { Commands } from "./commands.ts";
 
 const SHORT_S = 5;

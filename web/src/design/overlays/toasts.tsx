@@ -3,9 +3,9 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { text } from "../texts/texts.ts";
-import { Button } from "./button.tsx";
-import { Icon } from "./icons.tsx";
+import { text } from "../../texts/texts.ts";
+import { Button } from "../button.tsx";
+import { Icon } from "../icons.tsx";
 
 const SHOWN_MS = 8_000;
 const MAX_SHOWN = 4;

@@ -1,13 +1,13 @@
 // Who is signed in, and the choices of theirs that hold on every page: language, scheme, sign out.
 
 import { useId, useRef, useState } from "preact/hooks";
-import { keepPreferences, readPreferences, SCHEMES } from "../browser/preferences.ts";
-import { LANGUAGES } from "../texts/language.ts";
-import { languageName, text } from "../texts/texts.ts";
-import { Button } from "./button.tsx";
-import { useClosing } from "./closing.ts";
-import { Field } from "./field.tsx";
-import { Icon } from "./icons.tsx";
+import { keepPreferences, readPreferences, SCHEMES } from "../../browser/preferences.ts";
+import { LANGUAGES } from "../../texts/language.ts";
+import { languageName, text } from "../../texts/texts.ts";
+import { Button } from "../button.tsx";
+import { Field } from "../field.tsx";
+import { Icon } from "../icons.tsx";
+import { useClosing } from "../overlays/closing.ts";
 import { initials } from "./initials.ts";
 import { applyScheme } from "./scheme.ts";
 
