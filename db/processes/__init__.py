@@ -1,1 +1,1 @@
-"""What processes share in the database besides rows: a clock, turns, a list of themselves."""
+"""A clock for all processes of an installation, turns that one takes, and a list of them."""

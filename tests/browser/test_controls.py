@@ -13,8 +13,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Request, expect
 
 from storage.samples import write_clock_mp4
-from tests.browser.campus import WIDTHS
-from tests.browser.theatre import CAPTIONS, CHAPTERS, play_on
+from tests.browser.support.campus import WIDTHS
+from tests.browser.support.theatre import CAPTIONS, CHAPTERS, play_on
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
 from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, ready_video, served_from

@@ -16,9 +16,9 @@ import pytest_asyncio
 from playwright.async_api import Page, ViewportSize, expect
 
 from server.postgres.embedded import EmbeddedPostgres
-from tests.browser.axe import violations_in_schemes
-from tests.browser.pictures import take_picture
-from tests.browser.studio import Studio, opened_studio
+from tests.browser.support.axe import violations_in_schemes
+from tests.browser.support.pictures import take_picture
+from tests.browser.support.studio import Studio, opened_studio
 from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, served_from
 from tests.waiting import wait_until

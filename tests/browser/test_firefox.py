@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from storage.samples import write_clock_mp4
-from tests.browser.theatre import RESULTS
+from tests.browser.support.pictures import RESULTS
 from tests.programs.chromium import VIDEO, until
 from tests.programs.firefox import ENTER, FirefoxPage, open_firefox
 from tests.programs.web_build import built_pages

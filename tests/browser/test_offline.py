@@ -18,8 +18,9 @@ from playwright.async_api import BrowserContext, Page, expect
 from storage.hashes import PIECE_BYTES
 from storage.mp4.faststart import move_index_to_front
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
-from tests.browser.axe import violations
-from tests.browser.theatre import RESULTS, play_on
+from tests.browser.support.axe import violations
+from tests.browser.support.pictures import RESULTS
+from tests.browser.support.theatre import play_on
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_profile, until
 from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, ready_video_of, served_from

@@ -11,10 +11,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.axe import violations, violations_in_schemes
-from tests.browser.campus import COURSES, STUDENT, TEACHER, WIDTHS, Campus, opened_campus
-from tests.browser.pictures import take_picture
-from tests.browser.theatre import RESULTS
+from tests.browser.support.axe import violations, violations_in_schemes
+from tests.browser.support.campus import COURSES, STUDENT, TEACHER, WIDTHS, Campus, opened_campus
+from tests.browser.support.pictures import RESULTS, take_picture
 from tests.programs.chromium import VIDEO, until
 from tests.programs.web_build import DIST, built_pages
 from tests.serving import Serve, served_from

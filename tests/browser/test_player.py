@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.browser.axe import violations, violations_in_schemes
-from tests.browser.theatre import GRANT_TTL_S, RESULTS, Theatre, opened_theatre, play_on
+from tests.browser.support.axe import violations, violations_in_schemes
+from tests.browser.support.pictures import RESULTS
+from tests.browser.support.theatre import GRANT_TTL_S, Theatre, opened_theatre, play_on
 from tests.programs.chromium import VIDEO, until
 from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, served_from

@@ -15,7 +15,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page
 
 from storage.samples import write_clock_mp4
-from tests.browser.theatre import play_on
+from tests.browser.support.theatre import play_on
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
 from tests.programs.web_build import WEB, built_pages
 from tests.running import free_port, wait_for
@@ -23,7 +23,7 @@ from tests.serving import Serve, call, ready_video, served_from
 from tests.waiting import wait_until
 
 ESBUILD = WEB / "node_modules" / ".bin" / "esbuild"
-DJANGO_SITE = Path(__file__).with_name("django_site.py")
+DJANGO_SITE = Path(__file__).parent / "support" / "django_site.py"
 DOCS = (WEB.parent / "docs" / "integrate.md").read_text()
 MOUNT = """
 import { createElement } from "react";

@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.browser.studio import RESULTS, Studio, drop, opened_studio
+from tests.browser.support.pictures import RESULTS
+from tests.browser.support.studio import Studio, drop, opened_studio
 from tests.programs.chromium import VIDEO, until
 from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, served_from

@@ -15,9 +15,9 @@ import pytest_asyncio
 from playwright.async_api import CDPSession, Page, Route, ViewportSize, expect
 
 from server.postgres.embedded import EmbeddedPostgres
-from tests.browser.axe import violations_in_schemes
-from tests.browser.pictures import RESULTS, take_picture
-from tests.browser.studio import Studio, drop, opened_studio
+from tests.browser.support.axe import violations_in_schemes
+from tests.browser.support.pictures import RESULTS, take_picture
+from tests.browser.support.studio import Studio, drop, opened_studio
 from tests.programs.chromium import until
 from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, report, served_from

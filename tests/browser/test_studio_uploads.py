@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, Request, async_playwright, expect
 
-from tests.browser.line import opened_line
-from tests.browser.studio import DESKTOP, drop, prepare, write_film
+from tests.browser.support.line import opened_line
+from tests.browser.support.studio import DESKTOP, drop, prepare, write_film
 from tests.programs.chromium import CHROMIUM, FLAGS, open_chromium
 from tests.programs.web_build import built_pages
 from tests.serving import Serve, call, served_from

@@ -17,12 +17,12 @@ import pytest
 
 import handlers
 from handlers.openapi.endpoints import Endpoint, declared
-from tests.attacks.answers import status_of
+from tests.attacks.parsing.answers import status_of
 from tests.handlers.conftest import Service
 from tests.wire import connected
 
 ENDPOINTS = declared(handlers)  # looks through the package, which blocks
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 OURS = ("server", "handlers", "events", "storage", "db")
 # What aiohttp's request answers with the help of `email`, or of a parser of its own that is not
 # measured here; `handlers.header_values`, `multipart` and `delivery.conditional` stand for them.

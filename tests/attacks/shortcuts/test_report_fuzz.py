@@ -17,7 +17,7 @@ import pytest_asyncio
 from events.progress import plausibility
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
-from tests.attacks.fuzzing import Fuzzer, converse
+from tests.attacks.shortcuts.fuzzing import Fuzzer, converse
 from tests.handlers.conftest import Service, StartService, furnish
 from tests.programs.certificates import make_certificate
 from tests.service.answers import comparable

@@ -4,7 +4,7 @@ from typing import Literal
 
 from playwright.async_api import Page
 
-from tests.browser.pictures import take_picture
+from tests.browser.support.pictures import take_picture
 from tests.programs.chromium import until
 from tests.programs.web_build import WEB
 

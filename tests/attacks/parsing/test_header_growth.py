@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.attacks.answers import status_of
-from tests.attacks.costs import MOST_S
+from tests.attacks.parsing.answers import status_of
+from tests.attacks.parsing.costs import MOST_S
 from tests.handlers.conftest import Service
 from tests.wire import connected
 

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from handlers import keys
-from tests.attacks.fuzzing import Fuzzer, converse
+from tests.attacks.shortcuts.fuzzing import Fuzzer, converse
 from tests.handlers.conftest import Service, StartService, furnish
 from tests.programs.certificates import make_certificate
 from tests.service.answers import comparable

@@ -16,7 +16,6 @@ from tests.programs.chromium import TIMEOUT_MS, open_chromium
 from tests.serving import Serve, call, processed
 
 DESKTOP = ViewportSize(width=1280, height=860)
-RESULTS = Path(__file__).resolve().parents[2] / "test-results"
 
 
 @dataclass

@@ -18,7 +18,6 @@ from tests.serving import Serve, call, ready_video_of
 GRANT_TTL_S = 4
 LENGTH_S = 90
 DESKTOP = ViewportSize(width=1180, height=820)
-RESULTS = Path(__file__).resolve().parents[2] / "test-results"
 CAPTIONS = "WEBVTT\n\n" + "\n\n".join(
     f"00:{second:02d}.000 --> 00:{second + 4:02d}.000\nLine {second} <b>of</b> &lt;b&gt; text"
     for second in range(0, 55, 5)

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.async_api import Page
 
-RESULTS = Path(__file__).resolve().parents[2] / "test-results"
+RESULTS = Path(__file__).resolve().parents[3] / "test-results"
 ARE_WANTED = bool(os.environ.get("PICTURES"))
 
 

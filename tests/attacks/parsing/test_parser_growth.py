@@ -37,7 +37,7 @@ from handlers.uploads.tus_headers import parse_checksum, parse_metadata, parse_s
 from server.web.app import MAX_JSON_BYTES
 from server.web.proxies import TrustedProxies
 from storage.captions.language_tags import canonical_tag
-from tests.attacks.costs import GROWTH, MOST_S, cost_s, grows_faster_than_its_input
+from tests.attacks.parsing.costs import GROWTH, MOST_S, cost_s, grows_faster_than_its_input
 
 LINE = 8 * 1024  # aiohttp's limit of a header line, and of the address
 FIELD = 100 * LINE  # of one name there can be as many lines as a request may have
