@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.measurement.profile import py_spy
-from benchmarks.measurement.workloads import USUAL, WORKLOADS
+from benchmarks.measurement.workloads import USUAL, WITHOUT_TLS, WORKLOADS
 from benchmarks.own_server import http_address
 from benchmarks.servers.contenders import CONTENDERS
 
@@ -24,10 +24,17 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error("--url and --token need each other")
     if found.soak:
         found.workloads = ("soak",)
+    found.workloads = found.workloads or _usual(found.url)
+    if found.url and (by_tls := set(found.workloads) - set(WITHOUT_TLS)):
+        parser.error(f"--url is asked without TLS, not by {', '.join(sorted(by_tls))}")
     found.seconds = found.seconds or (QUICK_SECONDS if found.quick else SECONDS)
     found.output = found.output.resolve()
     found.rounds = found.rounds or (QUICK_ROUNDS if found.quick else ROUNDS)
     return found
+
+
+def _usual(url: str | None) -> tuple[str, ...]:
+    return tuple(name for name in USUAL if url is None or name in WITHOUT_TLS)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,7 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workloads",
         type=some_of(WORKLOADS),
-        default=USUAL,
         metavar="A,B",
         help=f"of {', '.join(WORKLOADS)}",
     )

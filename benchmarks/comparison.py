@@ -52,8 +52,12 @@ def compare(options: Namespace) -> int:
 
 
 def names_for(workload: Workload, options: Namespace) -> list[str]:
-    """The contenders asked for or usual that can be measured here."""
-    names = options.contenders or workload.contenders
+    """The contenders asked for or usual that can be measured here. A row by TLS is measured by TLS:
+    where nobody asked for ends it, and likewise where all do, the row has its usual ones."""
+    asked = [
+        name for name in options.contenders or () if CONTENDERS[name].is_tls == workload.is_tls
+    ]
+    names = asked or workload.contenders
     return [name for name in names if CONTENDERS[name].missing() is None]
 
 

@@ -29,7 +29,7 @@ from benchmarks.measurement import isolation, machine, report
 from benchmarks.measurement.load import LoadError
 from benchmarks.measurement.ratios import Spread, by_round
 from benchmarks.measurement.rounds import Rounds
-from benchmarks.measurement.workloads import WORKLOADS, Sample, cpu_s_per_gb
+from benchmarks.measurement.workloads import WITHOUT_TLS, WORKLOADS, Sample, cpu_s_per_gb
 from benchmarks.servers.contenders import variant
 from benchmarks.servers.processes import CannotStart
 from benchmarks.servers.product import ROOT
@@ -142,7 +142,7 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m benchmarks.guard", description=__doc__)
     parser.add_argument("base", metavar="BASE", help="a commit, a branch or a tag")
     parser.add_argument(
-        "--workloads", type=some_of(WORKLOADS), default=GUARDED, metavar="A,B", help="of the report"
+        "--workloads", type=some_of(WITHOUT_TLS), default=GUARDED, metavar="A,B", help="of the report"
     )
     parser.add_argument("--rounds", type=between(5, 100, int), default=ROUNDS, metavar="N")
     parser.add_argument("--seconds", type=between(0.1, 60, float), default=SECONDS, metavar="S")

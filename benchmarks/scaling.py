@@ -21,7 +21,7 @@ from benchmarks.measurement.load import Generator, Target
 from benchmarks.measurement.ratios import Spread, by_round, ratio
 from benchmarks.measurement.report import measured_text, shown, table
 from benchmarks.measurement.rounds import Rounds
-from benchmarks.measurement.workloads import WORKLOADS, Sample, throughput
+from benchmarks.measurement.workloads import WITHOUT_TLS, WORKLOADS, Sample, throughput
 from benchmarks.servers import capping, product
 from benchmarks.servers.processes import (
     POLL_S,
@@ -114,7 +114,7 @@ def main(given: list[str]) -> int:
     parser = options_of("scaling", __doc__)
     parser.add_argument("--seconds", type=between(0.5, 60, float), default=2.0)
     parser.add_argument("--share", type=between(0.05, 0.9, float), default=SHARE)
-    parser.add_argument("--workloads", type=some_of(WORKLOADS), default=("64k", "1m"))
+    parser.add_argument("--workloads", type=some_of(WITHOUT_TLS), default=("64k", "1m"))
     return run_isolated(parser, given, measure)
 
 

@@ -38,8 +38,13 @@ class Workload:
     most_rounds: int = 100
     is_usual: bool = True
     """Run when no workload is named."""
-    nginx: str = NGINX
-    """The one of the contenders that is compared with as nginx."""
+    is_tls: bool = False
+    """A row of those contenders alone that end TLS."""
+
+    @property
+    def nginx(self) -> str:
+        """The one of the contenders that is compared with as nginx."""
+        return NGINX_TLS if self.is_tls else NGINX
 
     @property
     def is_paced(self) -> bool:
@@ -103,8 +108,8 @@ _ALL = (
         (*ranges(64 << 10), "--fresh"),
         (*MAIN, NO_SHORTCUT),
     ),
-    Workload("tls-64k", "64 KiB by TLS 1.3", ranges(64 << 10), BY_TLS, nginx=NGINX_TLS),
-    Workload("tls-1m", "1 MiB by TLS 1.3", ranges(1 << 20), BY_TLS, nginx=NGINX_TLS),
+    Workload("tls-64k", "64 KiB by TLS 1.3", ranges(64 << 10), BY_TLS, is_tls=True),
+    Workload("tls-1m", "1 MiB by TLS 1.3", ranges(1 << 20), BY_TLS, is_tls=True),
     Workload(
         "64k-unaligned",
         "64 KiB from anywhere",
@@ -124,6 +129,9 @@ _ALL = (
     ),
 )
 WORKLOADS: Mapping[str, Workload] = MappingProxyType({one.name: one for one in _ALL})
+WITHOUT_TLS: Mapping[str, Workload] = MappingProxyType(
+    {one.name: one for one in _ALL if not one.is_tls}
+)
 USUAL = tuple(one.name for one in _ALL if one.is_usual)
 
 

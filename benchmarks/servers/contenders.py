@@ -47,6 +47,7 @@ class Contender:
     """On that port, for as long as the context lasts."""
     missing: Callable[[], str | None] = lambda: None
     """Why it cannot be measured here."""
+    is_tls: bool = False
 
 
 def variant(
@@ -97,7 +98,7 @@ def product_by_tls(name: str) -> Contender:
         plain = variant(name, TLS_CERT_FILE=str(own.chain), TLS_KEY_FILE=str(own.key))
         return encrypted.by_tls(plain.serve(ground, port))
 
-    return Contender(name, serve, tls_missing)
+    return Contender(name, serve, tls_missing, is_tls=True)
 
 
 def nginx_by_tls(name: str) -> Contender:
@@ -107,7 +108,7 @@ def nginx_by_tls(name: str) -> Contender:
         served = nginx.served(ground.files, ground.paths, port, core, nginx.ALONE, own)
         return encrypted.by_tls(served)
 
-    return Contender(name, serve, lambda: nginx.missing() or tls_missing())
+    return Contender(name, serve, lambda: nginx.missing() or tls_missing(), is_tls=True)
 
 
 def peer(name: str, program: Program) -> Contender:

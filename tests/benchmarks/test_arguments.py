@@ -10,7 +10,7 @@ from benchmarks import arguments
 from benchmarks.__main__ import main
 from benchmarks.comparison import estimated_s, names_for
 from benchmarks.measurement import isolation
-from benchmarks.measurement.workloads import GOALS, WORKLOADS
+from benchmarks.measurement.workloads import GOALS, WITHOUT_TLS, WORKLOADS, Workload
 from benchmarks.servers.contenders import CONTENDERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +52,38 @@ def test_contenders_asked_for_run_in_every_workload() -> None:
 
 
 @pytest.mark.parametrize(
+    ("workload", "asked", "found"),
+    [
+        ("64k", "coursestream-tls,nginx", ["nginx"]),
+        ("64k", "coursestream-tls,nginx-tls", [*WORKLOADS["64k"].contenders]),
+        ("tls-64k", "coursestream-tls,nginx", ["coursestream-tls"]),
+        ("tls-64k", "coursestream,nginx", ["coursestream-tls", "nginx-tls"]),
+    ],
+)
+def test_rows_by_tls_are_measured_by_tls_and_no_others(
+    workload: str, asked: str, found: list[str]
+) -> None:
+    options = arguments.parse(["--contenders", asked])
+
+    names = names_for(WORKLOADS[workload], options)
+
+    assert names == [name for name in found if CONTENDERS[name].missing() is None]
+    assert all(CONTENDERS[name].is_tls == WORKLOADS[workload].is_tls for name in names)
+
+
+@pytest.mark.parametrize("workload", WORKLOADS.values(), ids=WORKLOADS)
+def test_usual_contenders_end_tls_where_their_row_does(workload: Workload) -> None:
+    assert {CONTENDERS[name].is_tls for name in workload.contenders} == {workload.is_tls}
+    assert CONTENDERS[workload.nginx].is_tls == workload.is_tls
+
+
+def test_own_server_is_asked_for_the_usual_rows_without_tls() -> None:
+    options = arguments.parse(["--url", "http://127.0.0.1:8080", "--token", "any"])
+
+    assert set(options.workloads) == {goal.workload for goal in GOALS} & set(WITHOUT_TLS)
+
+
+@pytest.mark.parametrize(
     ("given", "said"),
     [
         pytest.param(["--workloads", "64k,65k"], "unknown: 65k; there are", id="workload"),
@@ -62,6 +94,11 @@ def test_contenders_asked_for_run_in_every_workload() -> None:
         pytest.param(["--no-namespace"], "unrecognized arguments", id="no namespace"),
         pytest.param(["--url", "http://127.0.0.1:1"], "need each other", id="no token"),
         pytest.param(["--token", "x"], "need each other", id="no address"),
+        pytest.param(
+            ["--url", "http://127.0.0.1:1", "--token", "x", "--workloads", "64k,tls-64k"],
+            "without TLS, not by tls-64k",
+            id="row by TLS",
+        ),
         pytest.param(
             ["--url", "https://127.0.0.1", "--token", "x"], "no TLS, no path", id="with TLS"
         ),

@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.guard import BASE, GUARDED, NOW, by_chance, checked_out, gains, lost, verdicts
+from benchmarks.guard import (
+    BASE,
+    GUARDED,
+    NOW,
+    by_chance,
+    checked_out,
+    gains,
+    lost,
+    main,
+    verdicts,
+)
 from benchmarks.measurement.workloads import WORKLOADS, Sample
 from benchmarks.servers.processes import CannotStart
 from benchmarks.servers.product import ROOT
@@ -81,6 +91,13 @@ def test_each_workload_has_its_verdict() -> None:
 
 def test_usual_workloads_exist() -> None:
     assert set(GUARDED) <= set(WORKLOADS)
+
+
+def test_rows_by_tls_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["HEAD", "--workloads", "64k,tls-64k"])
+
+    assert "unknown: tls-64k" in capsys.readouterr().err
 
 
 def test_commit_is_checked_out_beside_and_removed(tmp_path: Path) -> None:
