@@ -142,7 +142,11 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m benchmarks.guard", description=__doc__)
     parser.add_argument("base", metavar="BASE", help="a commit, a branch or a tag")
     parser.add_argument(
-        "--workloads", type=some_of(WITHOUT_TLS), default=GUARDED, metavar="A,B", help="of the report"
+        "--workloads",
+        type=some_of(WITHOUT_TLS),
+        default=GUARDED,
+        metavar="A,B",
+        help="of the report",
     )
     parser.add_argument("--rounds", type=between(5, 100, int), default=ROUNDS, metavar="N")
     parser.add_argument("--seconds", type=between(0.1, 60, float), default=SECONDS, metavar="S")

@@ -54,7 +54,7 @@ class FormatTraits:
     is_timed: bool = True
     """True if each picture has its time of presentation: only then can pictures be copied."""
     knows_length: bool = False
-    """True if its header tells how long it is, rather than its packets."""
+    """True if its header states its duration, rather than its packets."""
 
 
 TRAITS: Mapping[SourceFormat, FormatTraits] = {

@@ -47,7 +47,7 @@ async def take_expired(transaction: Transaction, expired_at: datetime) -> Trashe
 
 
 async def delete_details(transaction: Transaction, video_id: UUID, limit: int) -> int:
-    """Delete up to `limit` rows of each kind that tell how it was played; returns their number."""
+    """Delete up to `limit` rows of each kind of how it was played; returns their number."""
     return sum([await _delete_some(transaction, table, video_id, limit) for table in DETAILS])
 
 

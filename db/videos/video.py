@@ -13,7 +13,7 @@ from db.media.rungs import RungRow
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """A sound of a file; the language is a BCP 47 tag. None where the file does not tell."""
+    """A sound of a file; the language is a BCP 47 tag. None where the file states none."""
 
     language: str | None
     title: str | None

@@ -98,7 +98,7 @@ def as_it_is(event: Event) -> Event:
 
 
 async def no_caches(_: int | None) -> None:
-    """Does nothing; for a process that keeps nothing of what events tell."""
+    """Does nothing; for a process that keeps nothing that events change."""
 
 
 class Tail:

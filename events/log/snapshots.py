@@ -28,7 +28,7 @@ class Captions(msgspec.Struct, frozen=True):
 
 
 class AudioTrackView(msgspec.Struct, frozen=True):
-    """A sound of the served file; the language is a BCP 47 tag, null where the file tells none."""
+    """A sound of the served file; the language is a BCP 47 tag, null where the file states none."""
 
     language: str | None
     title: str | None
@@ -172,7 +172,7 @@ def chapters_url(video: Video, base: str) -> str | None:
 
 
 def _audio_tracks(video: Video) -> list[AudioTrackView]:
-    """The sounds of a file; of one not looked at as much as its codec tells."""
+    """The sounds of a file; of one not probed yet, what its codec implies."""
     media = video.probed
     if media is None or media.audio_codec is None:
         return []

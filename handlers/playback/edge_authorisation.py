@@ -1,4 +1,4 @@
-"""Authorisation for edges: tells them whether a grant still stands.
+"""Authorisation for edges: whether a grant is still valid.
 
 For nginx's `auth_request` and its like: a status and nothing else. It counts for no limit, since an
 edge asks for many ranges at once and keeps the answer for seconds.

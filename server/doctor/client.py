@@ -55,7 +55,7 @@ class SeenReply:
 
     @property
     def hop(self) -> str:
-        """The one that made this answer, as far as can be told."""
+        """The one that made this answer, as far as headers show."""
         if self.is_of_service:
             return "the service"
         return self.proxies[0] if self.proxies else "a proxy"

@@ -53,7 +53,7 @@ class Installation:
     client: Client
     waits: Waits
     front: Sequence[str] = ()
-    """Names of the proxies in front, as far as their headers tell."""
+    """Names of the proxies in front, as far as their headers show."""
     video: SampleVideo | None = None
 
     @property

@@ -46,7 +46,7 @@ class Av1Headers:
 
 
 def _overrides_size(bits: Bits, sequence: Sequence) -> bool:
-    """The bit `frame_size_override_flag`; switch frames always tell their size."""
+    """The bit `frame_size_override_flag`; switch frames always signal their size."""
     if sequence.is_reduced or bits.take(1):  # a still picture, or one that was kept
         return False
     kind, is_shown = bits.take(2), bits.take(1)
@@ -88,7 +88,7 @@ def _read_sequence(bits: Bits) -> Sequence:
 
 
 def _read_operating_points(bits: Bits) -> int:
-    """Returns the number of bits of a frame's presentation time; 0 where frames tell none."""
+    """Returns the number of bits of a frame's presentation time; 0 where frames carry none."""
     has_model, is_even, delay_bits, time_bits = 0, 0, 0, 0
     if bits.take(1):  # timing
         bits.take(64)
@@ -120,7 +120,7 @@ def _skip_uvlc(bits: Bits) -> None:
 
 
 def _obus(unit: bytes) -> Iterator[tuple[int, bytes]]:
-    """Open bitstream units that tell their size: kind and content."""
+    """Open bitstream units that signal their size: kind and content."""
     position = 0
     while position < len(unit) and unit[position] & 2:
         kind = unit[position] >> 3 & 15

@@ -57,7 +57,7 @@ class CodedSizes:
         self._is_begun = True
 
     def _compare(self, header: object) -> None:
-        """Takes what fixes the size; nothing where a frame does not tell it."""
+        """Takes what fixes the size; nothing where a frame does not signal it."""
         # Parameters in the first keyframe replace those of the file's header.
         if header and self._last and self._is_begun and header != self._last:
             self.is_steady = False

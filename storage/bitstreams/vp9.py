@@ -94,7 +94,7 @@ def _skip_colours(bits: Bits, profile: int) -> None:
 
 
 def _frames(packet: bytes) -> Iterator[bytes]:
-    """The frames of a packet; several are told by an index at its end."""
+    """The frames of a packet; several are listed by an index at its end."""
     marker = packet[-1] if packet else 0
     count, width = (marker & 7) + 1, (marker >> 3 & 3) + 1
     start = len(packet) - 2 - count * width

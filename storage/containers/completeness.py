@@ -1,4 +1,4 @@
-"""Completeness of an uploaded file, as far as its container tells.
+"""Completeness of an uploaded file, as far as its container states.
 
 Reads only headers of boxes, elements and chunks; what is inside them is for FFmpeg, in a sandbox,
 which opens a cut faststart MP4 without a word. Time is linear in the number of headers, and that
@@ -49,7 +49,7 @@ def check_file(path: Path) -> None:
 
 
 def check_lengths(file: BinaryIO, size: int) -> None:
-    """All that the container tells of lies inside the `size` bytes of the file.
+    """All that the container declares lies inside the `size` bytes of the file.
 
     Raises: Truncated, Undecodable, TooComplex, UnsupportedFormat.
     """

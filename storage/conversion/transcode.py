@@ -116,7 +116,7 @@ def _first_look(path: Path, source: SourceFormat, max_pixels: int) -> tuple[Vide
 
 
 def _is_shape_coded(stream: VideoStream) -> bool:
-    """True if the codec knows the shape of its pixels: what the container alone tells is lost."""
+    """True if the codec knows the shape of its pixels: what only the container states is lost."""
     told, coded = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
     return (told or 1) == (coded or 1)
 

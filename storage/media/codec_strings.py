@@ -103,7 +103,7 @@ def vp9_profile(facts: VideoFacts) -> int:
 
 
 def _vp9_level(facts: VideoFacts) -> int:
-    """The lowest level whose limits hold the picture; WebM does not tell one."""
+    """The lowest level whose limits hold the picture; WebM states none."""
     picture = facts.width * facts.height
     samples_per_s = picture * (facts.frame_rate or 30)
     for level, max_samples_per_s, max_picture in _VP9_LEVELS:

@@ -40,7 +40,7 @@ class MediaLimits(msgspec.Struct, frozen=True):
 
 
 class ProbedSound(msgspec.Struct, frozen=True, kw_only=True):
-    """A sound as the file tells it; empty where it does not."""
+    """A sound as the file describes it; empty where it does not."""
 
     language: str
     title: str
@@ -56,7 +56,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """As shown, after rotation and sample aspect ratio."""
     height: int
     frame_rate: float | None
-    """None when the file does not tell a plausible one."""
+    """None when the file states no plausible one."""
     rotation: int
     """Clockwise, 0, 90, 180 or 270: what a player turns the coded picture by."""
     video_codec: str

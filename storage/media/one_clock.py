@@ -42,7 +42,7 @@ class _StreamClock:
         self.delay = 0
         """From a packet's decoding to its showing."""
         self.astray: Packet[Any] | None = None
-        """Follows by no known clock; the packet behind it tells whether its time is wrong."""
+        """Follows by no known clock; the packet behind it shows whether its time is wrong."""
 
     def is_followed(self, begin_s: Fraction, moved_s: Fraction) -> bool:
         """True if a packet may come next by a clock that is moved so."""

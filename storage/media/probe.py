@@ -132,7 +132,7 @@ def served_container(source: SourceFormat, facts: VideoFacts) -> Container:
 def look(
     media: InputContainer, stream: VideoStream, max_pixels: int
 ) -> tuple[VideoFrame, VideoFacts]:
-    """The first picture, and what header and first pictures tell. Raises: as `decode_packets`."""
+    """The first picture, and what header and first pictures state. Raises: as `decode_packets`."""
     taken: list[Packet[VideoStream]] = []
     frames = decode_packets(stream, _noted(media.demux(stream), taken), max_pixels)
     first = next(frames, None)
@@ -184,7 +184,7 @@ def sound_codec(stream: AudioStream) -> tuple[str, str]:
 
 
 def sample_ratio(stream: VideoStream) -> Fraction | None:
-    """Sample aspect ratio; None when nothing tells."""
+    """Sample aspect ratio; None when nothing states it."""
     return stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
 
 
@@ -203,7 +203,7 @@ def _contents(
     most_read_bytes: int,
     movie: Movie | None,
 ) -> Contents | None:
-    """None of a file that would take too long to read and has a header that tells its length."""
+    """None of a file that would take too long to read and has a header that states its length."""
     if (found := read_indexed(path, source, media, movie)) is not None:
         return film_contents(media, found)
     is_large = path.stat().st_size > most_read_bytes

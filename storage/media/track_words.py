@@ -10,13 +10,13 @@ _PROGRAMS = re.compile("handler|core media|iso media|bento4|l-smash|lavf", re.IG
 
 
 def language_of(stream: Any) -> str:
-    """The language as the container names it; empty where it is not told."""
+    """The language as the container names it; empty where there is none."""
     language: str = stream.language or ""
     return "" if language in _UNTOLD else language
 
 
 def title_of(stream: Any) -> str:
-    """Empty where it is not told. FFmpeg writes a title to MP4 as a name."""
+    """Empty where there is none. FFmpeg writes a title to MP4 as a name."""
     words = stream.metadata
     handler: str = words.get("handler_name", "")
     title: str = words.get("title", "") or words.get("name", "")

@@ -60,7 +60,7 @@ class Movie:
     boxes: list[Box]
     moov: Node
     header_scale: int
-    """Units a second in which the header tells its times."""
+    """Units a second of the times in the header."""
     duration_s: Fraction
     """As the header says."""
     tracks: list[MovieTrack]

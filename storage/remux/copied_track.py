@@ -70,7 +70,7 @@ class CopiedTrack:
 
 
 class _Setup:
-    """Of a stream's decoder, which a copy tells once: in joined streams it changes on the way."""
+    """Of a stream's decoder, which a copy states once: in joined streams it changes on the way."""
 
     def __init__(self, source: Stream) -> None:
         decoder = source.codec_context
