@@ -275,7 +275,7 @@ class Metrics:
         )
         self._playbacks = self._gauge(
             "database_playbacks",
-            "Playbacks that report to any process, equal on every machine.",
+            "Playbacks that report, equal on every machine; from 5,000 on up to 30 s old.",
             latest,
             "state",
         )

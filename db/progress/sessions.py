@@ -1,27 +1,19 @@
-"""Playback sessions: stops the silent ones, deletes the old ones."""
+"""Playback sessions: counts the open ones, deletes the old ones."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import datetime
 
 from db.pool import Queries, Transaction
 
-# SKIP LOCKED keeps processes that sweep at the same time from blocking each other, and leaves alone
-# a session that a report is reviving at that moment.
-STOP_SILENT = """
-WITH silent AS (
-    SELECT user_id, video_id, session_id FROM playback_sessions
-    WHERE state <> 'stopped' AND last_report_at < CASE state
-        WHEN 'paused' THEN %(paused_before)s::timestamptz
-        ELSE %(playing_before)s::timestamptz END
-    ORDER BY user_id, video_id, session_id LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
-)
-UPDATE playback_sessions s SET state = 'stopped', stopped_at = %(now)s
-FROM silent JOIN progress p ON p.user_id = silent.user_id AND p.video_id = silent.video_id
-WHERE s.user_id = silent.user_id AND s.video_id = silent.video_id
-  AND s.session_id = silent.session_id
-RETURNING s.user_id, s.video_id, s.session_id, s.position_s, p.course_id, p.watched_ratio
+EXACT_BELOW = 5000
+
+COUNTED_BEFORE = """
+SELECT coalesce(sum(playing), 0) AS playing, coalesce(sum(paused), 0) AS paused FROM silence_slices
+"""
+
+COUNT_OPEN = """
+SELECT count(*) FILTER (WHERE state = 'playing') AS playing,
+    count(*) FILTER (WHERE state = 'paused') AS paused
+FROM playback_sessions WHERE state <> 'stopped'
 """
 
 DELETE_OLD = """
@@ -32,48 +24,16 @@ DELETE FROM playback_sessions WHERE ctid = ANY(ARRAY(
 RETURNING 1
 """
 
-COUNT_OPEN = """
-SELECT state, count(*) FROM playback_sessions WHERE state <> 'stopped' GROUP BY state
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class SilentSession:
-    user_id: str
-    video_id: UUID
-    session_id: str
-    course_id: str
-    position_s: float
-    watched_ratio: float
-
-
-async def stop_silent(
-    transaction: Transaction, now: datetime, playing_s: float, paused_s: float, limit: int
-) -> list[SilentSession]:
-    """Mark as stopped, and return, open sessions whose last report is longer ago than that."""
-    parameters = {
-        "now": now,
-        "playing_before": now - timedelta(seconds=playing_s),
-        "paused_before": now - timedelta(seconds=paused_s),
-        "limit": limit,
-    }
-    rows = await transaction.fetch_all(STOP_SILENT, parameters)
-    return [
-        SilentSession(
-            row.user_id,
-            UUID(str(row.video_id)),
-            row.session_id,
-            row.course_id,
-            row.position_s,
-            row.watched_ratio,
-        )
-        for row in rows
-    ]
-
 
 async def count_open(queries: Queries) -> dict[str, int]:
-    """Open sessions by state: `playing`, `paused`."""
-    return {row.state: row.count for row in await queries.fetch_all(COUNT_OPEN)}
+    """Open sessions by state: `playing`, `paused`.
+
+    From `EXACT_BELOW` on as they were when their slices were looked at: up to 30 s ago.
+    """
+    [row] = await queries.fetch_all(COUNTED_BEFORE)
+    if row.playing + row.paused < EXACT_BELOW:
+        [row] = await queries.fetch_all(COUNT_OPEN)
+    return {"playing": row.playing, "paused": row.paused}
 
 
 async def delete_old(transaction: Transaction, before: datetime, limit: int) -> int:

@@ -1,24 +1,23 @@
 """Ends playback sessions whose reports stopped, as those of a killed browser do.
 
-One of all processes looks at a time; each session is ended once.
+One of all processes looks at a time, at the slices of sessions that are due; each session is ended
+once.
 """
 
 from datetime import datetime
 
 from db.pool import Database
 from db.processes import clock
-from db.progress import sessions
-from db.progress.sessions import SilentSession
+from db.progress import silence
+from db.progress.silence import SilentSession
 from events.log import log
 from events.log.types import PlaybackStopped
 from events.turns import in_turns
 from storage.concurrency.tasks import Periodic
 
-PLAYING_S = 30.0
-PAUSED_S = 30 * 60.0
 INTERVAL_S = 2.0
 TASK = "silence-watch"
-BATCH = 1000
+BATCH = 2000
 
 
 def silence_watch(database: Database, interval_s: float = INTERVAL_S) -> Periodic:
@@ -35,12 +34,13 @@ async def stop_silent_sessions(database: Database, now: datetime) -> int:
     total = 0
     while True:
         async with database.transaction() as transaction:
-            silent = await sessions.stop_silent(transaction, now, PLAYING_S, PAUSED_S, BATCH)
+            slices = await silence.take_due(transaction, now, BATCH)
+            if not slices:
+                return total
+            silent = await silence.stop_silent(transaction, now, slices)
             if silent:
                 await log.append(transaction, [_stopped(session, now) for session in silent])
         total += len(silent)
-        if len(silent) < BATCH:
-            return total
 
 
 def _stopped(session: SilentSession, now: datetime) -> PlaybackStopped:

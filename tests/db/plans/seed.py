@@ -19,7 +19,7 @@ VIDEOS_OF_COURSE = 50
 STUDENTS = 100_000 if IS_FULL else 20_000
 """Of `c0`; each takes one other course, too."""
 SEEN, SEEN_OF_OTHER = (25, 25) if IS_FULL else (2, 1)
-SESSIONS_PLAYING = 400
+SESSIONS_PLAYING = 100_000 if IS_FULL else 12_000
 EVENTS = 20_000_000 if IS_FULL else 120_000
 STORAGE_CHANGES = 1000
 """As many as gather within an interval of their folding, and more."""
@@ -140,6 +140,8 @@ SELECT user_id, video_id, session_id, 100,
     '{{"stalls": 1}}', at, CASE WHEN is_playing THEN now() ELSE at END,
     CASE WHEN is_playing THEN NULL ELSE at END
 FROM ({_SEEN}) AS seen;
+
+UPDATE silence_slices SET playing = {SESSIONS_PLAYING} / 256;
 """
 
 _BESIDE = f"""
