@@ -34,7 +34,7 @@ from db.pool import Database, open_database
 from db.postgres.migrations import migrate
 from db.progress import progress
 from events.insight import figures
-from events.insight.quality import read_quality
+from events.insight.quality import read_quality, sum_up_quality
 from events.insight.ranking import StudentOrder, ranked
 from server.postgres.cluster import Cluster
 from server.postgres.embedded import EmbeddedPostgres
@@ -98,6 +98,7 @@ FROM generate_series(0, %(courses)s * %(videos)s - 1) n, generate_series(0, %(da
     (VALUES ('desktop', 'Chrome', '4g'), ('desktop', 'Firefox', 'unknown'),
         ('desktop', 'Edge', '4g'), ('phone', 'Safari', 'unknown'), ('phone', 'Chrome', '3g'),
         ('tablet', 'Safari', 'unknown')) AS c (device, browser, network);
+INSERT INTO quality_unsummed (course_id, day) SELECT DISTINCT course_id, day FROM quality_days;
 INSERT INTO bytes_served (day, course_id, video_id, user_id, purpose, bytes)
 SELECT now()::date - d, 'c' || n / %(videos)s, {ID.format("n")}, 'u' || u, 'stream', 50000000
 FROM generate_series(0, %(courses)s * %(videos)s - 1) n, generate_series(0, %(days)s - 1) d,
@@ -187,6 +188,8 @@ async def measure(dsn: str, times: int, processes: Callable[[], Sequence[int]]) 
     PostgreSQL."""
     chance, found = random.Random(1), {}
     async with open_database(dsn, size=2) as database:
+        while await sum_up_quality(database):  # as a service does within seconds
+            pass
         for name, reading in READINGS.items():
             await reading(database, chance)
             pids = processes()

@@ -48,32 +48,53 @@ FROM cmcd_sessions
 WHERE video_id = %(video_id)s AND started_at >= %(since)s AND measures IS NOT NULL
 """
 
-# Groupings of the same days: all, by day, by video, and by each of the conditions. Rows are summed
-# twice, into parts that are few, and these into the other groupings. `few_viewers` are those of all
-# groups of a grouping that have fewer than `fewest`, each viewer once.
+PARTS = "q.video_id, q.device, q.browser, q.network"
+
+
+def sums_of(table: str) -> str:
+    """The columns of figures, each a sum over rows of the table."""
+    return ", ".join(f"coalesce(sum({table}.{name}), 0)::bigint AS {name}" for name in FIGURES)
+
+
+COUNTED = f"""
+SELECT q.day, {PARTS}, bit_or(q.viewers) AS seen, {sums_of("q")}
+FROM (
+    SELECT day, video_id, course_id, device, browser, network,
+        viewers::bit({{width}}) AS viewers, {COLUMNS}
+    FROM quality_days WHERE {{chosen}} AND day >= %(since)s AND day < %(until)s
+) AS q
+JOIN videos v ON v.id = q.video_id AND v.course_id = q.course_id AND v.deleted_at IS NULL
+WHERE v.course_id = %(course_id)s  -- or all videos would be read for those of one course
+GROUP BY GROUPING SETS ((q.day, q.device, q.browser, q.network), (q.day, q.video_id))
+"""
+
+# Days that are summed up already, the others counted; or all counted, of a video.
+SUMS_OF_COURSE = f"""
+SELECT day, video_id, device, browser, network, viewers::bit({{width}}) AS seen, {COLUMNS}
+FROM quality_sums
+WHERE course_id = %(course_id)s AND day >= %(since)s AND day < %(until)s
+    AND day <> ALL (ARRAY(SELECT day FROM unsummed))
+UNION ALL TABLE counted
+"""
+UNSUMMED_OF_COURSE = f"{OF_COURSE} AND day = ANY (ARRAY(SELECT day FROM unsummed))"
+
+# Groupings of the same days: all, by day, by video, and by each of the conditions. Parts are summed
+# up once more: they are few. `few_viewers` are those of all groups of a grouping that have fewer
+# than `fewest`, each viewer once.
 SUMMED = f"""
-WITH parts AS MATERIALIZED (
-    SELECT q.day, q.video_id::text AS video_id, q.device, q.browser, q.network,
-        bit_or(q.viewers) AS seen,
-        {", ".join(f"sum(q.{name})::bigint AS {name}" for name in FIGURES)}
-    FROM (
-        SELECT day, video_id, course_id, device, browser, network,
-            viewers::bit({{width}}) AS viewers, {COLUMNS}
-        FROM quality_days
-        WHERE {{chosen}} AND day >= %(since)s AND day < %(until)s
-    ) AS q
-    JOIN videos v ON v.id = q.video_id AND v.course_id = q.course_id AND v.deleted_at IS NULL
-    WHERE v.course_id = %(course_id)s  -- or all videos would be read for those of one course
-    GROUP BY GROUPING SETS ((q.day, q.device, q.browser, q.network), (q.video_id))
-), summed AS (
+WITH unsummed AS MATERIALIZED (
+    SELECT DISTINCT day FROM quality_unsummed
+    WHERE course_id = %(course_id)s AND day >= %(since)s AND day < %(until)s
+), counted AS MATERIALIZED ({{counted}}), parts AS NOT MATERIALIZED ({{parts}}), summed AS (
     SELECT p.day, NULL AS video_id, p.device, p.browser, p.network,
         grouping(p.day, p.device, p.browser, p.network) AS grouped, bit_or(p.seen) AS seen,
-        {", ".join(f"coalesce(sum(p.{name}), 0)::bigint AS {name}" for name in FIGURES)}
-    FROM parts p WHERE p.day IS NOT NULL
+        {sums_of("p")}
+    FROM parts p WHERE p.video_id IS NULL
     GROUP BY GROUPING SETS ((), (p.day), (p.device), (p.browser), (p.network))
     UNION ALL
-    SELECT day, video_id, device, browser, network, -1 AS grouped, seen, {COLUMNS}
-    FROM parts WHERE video_id IS NOT NULL
+    SELECT NULL, p.video_id::text, NULL, NULL, NULL, -1 AS grouped, bit_or(p.seen) AS seen,
+        {sums_of("p")}
+    FROM parts p WHERE p.video_id IS NOT NULL GROUP BY p.video_id
 )
 SELECT day, video_id, device, browser, network, {COLUMNS},
     coalesce(bit_count(seen), 0) AS viewers,
@@ -82,6 +103,12 @@ SELECT day, video_id, device, browser, network, {COLUMNS},
     ), 0) AS few_viewers
 FROM summed
 """
+OF_ONE_COURSE = SUMMED.format(
+    counted=COUNTED.format(chosen=UNSUMMED_OF_COURSE, width="{width}"), parts=SUMS_OF_COURSE
+)
+OF_ONE_VIDEO = SUMMED.format(
+    counted=COUNTED.format(chosen=OF_VIDEO, width="{width}"), parts="TABLE counted"
+)
 GROUPINGS = ("day", "video_id", "device", "browser", "network")
 
 
@@ -177,7 +204,7 @@ async def read_groups(
     are few."""
     width = await queries.fetch_one(WIDTH, (course_id,))
     assert width is not None
-    sql = SUMMED.format(width=width.width, chosen=OF_COURSE if video_id is None else OF_VIDEO)
+    sql = (OF_ONE_COURSE if video_id is None else OF_ONE_VIDEO).format(width=width.width)
     parameters = {
         "course_id": course_id,
         "video_id": str(video_id),
@@ -185,7 +212,9 @@ async def read_groups(
         "until": period.until,
         "fewest": fewest,
     }
-    return [_group(row) for row in await queries.fetch_all(sql, parameters)]
+    return [
+        _group(row) for row in await queries.fetch_all(sql.format(width=width.width), parameters)
+    ]
 
 
 def _group(row: Row) -> QualityGroup:

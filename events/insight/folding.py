@@ -18,6 +18,7 @@ from db.pool import Database, Transaction
 from events.errors import OUTAGES, FiguresNotReady
 from events.insight.addition import Sums
 from events.insight.comparison import Comparison, compare
+from events.insight.quality import sum_up_quality
 from storage.concurrency.tasks import Periodic
 
 COMMITS_AT_ONCE = 100
@@ -32,6 +33,8 @@ def folding(database: Database, interval_s: float = INTERVAL_S) -> Periodic:
     async def look() -> None:
         await settle(database)
         while await count_some(database):
+            pass
+        while await sum_up_quality(database):
             pass
 
     return Periodic("viewing figures", look, interval_s, OUTAGES)

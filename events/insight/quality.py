@@ -7,7 +7,7 @@ from datetime import date
 from uuid import UUID
 
 from db.insight import figures as moment
-from db.insight import quality, rollups
+from db.insight import quality, quality_sums, rollups
 from db.insight.changes import QualityFigures, total
 from db.insight.figures import Period
 from db.insight.quality import KeptSession, NumberedQuality, QualityGroup, QualityKey
@@ -17,6 +17,7 @@ from events.insight.reconciliation import bits
 from events.progress.measures import parse_measures
 
 MOST_PARTS = 256  # that wait to be summed up together
+DAYS_AT_ONCE = 20  # of courses; whoever reads figures meanwhile waits for them
 
 Viewer = tuple[str, str]  # course, user
 
@@ -76,6 +77,12 @@ async def recount_quality(
     days = [numbered(course_id, key, day, numbers) for key, day in found.items()]
     differs = {one.key: one for one in recorded} != {one.key: one for one in days}
     return QualityRecount(since, days, differs)
+
+
+async def sum_up_quality(database: Database) -> bool:
+    """Sums up some of the courses' days in advance; False when none is left."""
+    async with database.transaction() as transaction:
+        return await quality_sums.sum_up(transaction, DAYS_AT_ONCE) == DAYS_AT_ONCE
 
 
 async def read_quality(

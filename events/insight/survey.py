@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from db.insight import recount
+from db.insight import quality_sums, recount
 from db.pool import Database
 from events.insight.folding import count_anew, count_some, settle
+from events.insight.quality import sum_up_quality
 
 VIDEOS_AT_ONCE = 200
 
@@ -41,7 +42,23 @@ async def survey_figures(
             if has_viewing:
                 found += await _look(database, video_id, sessions_kept_since, is_repairing)
         after = videos[-1][0]
-    return found
+    return found + await _survey_sums(database, is_repairing)
+
+
+async def _survey_sums(database: Database, is_repairing: bool) -> list[FiguresFinding]:
+    """Compares the sums of each course by day, and has those that differ summed up anew."""
+    differing: set[str] = set()
+    after = quality_sums.BEFORE_ALL
+    while day := await quality_sums.next_day(database, after):
+        after = day
+        if await quality_sums.differs(database, day):
+            differing.add(day.course_id)
+            if is_repairing:
+                async with database.transaction() as transaction:
+                    await quality_sums.mark(transaction, day)
+    while await sum_up_quality(database):
+        pass
+    return [FiguresFinding(one, None, ("quality",), is_repairing) for one in sorted(differing)]
 
 
 async def _look(

@@ -24,6 +24,7 @@ from db.insight import (
     moments,
     problems,
     quality,
+    quality_sums,
     rollups,
     session_search,
     storage_shares,
@@ -35,6 +36,7 @@ from db.insight.changes import Conditions, QualityFigures, ViewingChange
 from db.insight.cmcd import CmcdKey
 from db.insight.figures import Period
 from db.insight.quality import NumberedQuality, QualityKey
+from db.insight.quality_sums import CourseDay
 from db.insight.recount import Upkeep
 from db.insight.rollups import Curve, Day
 from db.insight.session_search import Searcher
@@ -642,6 +644,10 @@ _INSIGHT = (
     ),
     call(quality.read_groups, "c0", PERIOD, 5),
     Call(quality.read_groups, ("c0", PERIOD, 5, V), name="of a video"),
+    call(quality_sums.sum_up, 20),
+    call(quality_sums.next_day, CourseDay("c0", NOW.date() - timedelta(days=3))),
+    call(quality_sums.differs, CourseDay("c0", NOW.date() - timedelta(days=3))),
+    call(quality_sums.mark, CourseDay("c0", NOW.date() - timedelta(days=3))),
     call(figures.read_viewing, "c0", PERIOD),
     call(figures.count_viewers, V),
     Call(figures.read_bytes, ("c0", PERIOD), most_rows=100_000, reason=BYTES),

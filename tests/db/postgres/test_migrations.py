@@ -139,6 +139,14 @@ ROWS = {
     "0064_quality": f"""
         INSERT INTO quality_days VALUES ('{VIDEO}', '2026-12-01', 'phone', 'Safari', '4g', 'c1',
             '1', 1, 1, 0, 0, 1, 900, 89888, 0, 1, 1, 1, 1, 1, 2, 1000, 9000, 0, 0, 0, 0, 0)""",
+    "0090_quality_sums": f"""
+        INSERT INTO quality_sums (video_id, day, course_id, viewers, sessions, starts, failures,
+            errors, startups, startup_ms, startup_points, startups_500, startups_1000,
+            startups_2000, startups_4000, startups_8000, stalled_sessions, stalls, stalled_ms,
+            played_ms, dropped_frames, bitrate_ms, bits, height_ms, height_lines)
+        VALUES ('{VIDEO}', '2026-12-01', 'c1', '1', 1, 1, 0, 0, 1, 900, 89888, 0, 1, 1, 1, 1, 1,
+            2, 1000, 9000, 0, 0, 0, 0, 0);
+        INSERT INTO quality_unsummed VALUES ('c1', '2026-12-01')""",
     "0065_cmcd_sessions": f"INSERT INTO cmcd_sessions VALUES ('u1', '{VIDEO}', 'sid')",
     "0066_session_moments": f"""
         INSERT INTO session_moments (user_id, video_id, session_id, at, kind, details)

@@ -42,6 +42,8 @@ playback_session_names: session_id
 playback_sessions: session_id state quality measures
 procrastinate_events: type
 quality_days: device browser network course_id
+quality_sums: device browser network course_id
+quality_unsummed: course_id
 procrastinate_jobs: queue_name task_name lock queueing_lock args status
 procrastinate_periodic_defers: task_name periodic_id
 progress: course_id position_session_id
