@@ -86,6 +86,14 @@ WITH again AS (
 SELECT count(*) AS resent FROM again
 """
 
+DELETE_GIVEN_UP = """
+DELETE FROM webhook_deliveries WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM webhook_deliveries WHERE webhook_id = %s AND died_at IS NOT NULL
+    ORDER BY event_id LIMIT %s FOR UPDATE SKIP LOCKED
+))
+RETURNING 1
+"""
+
 DELETE_DEAD = """
 WITH old AS (
     SELECT ctid FROM webhook_deliveries WHERE died_at < %s ORDER BY died_at LIMIT %s
@@ -188,6 +196,12 @@ async def delete_dead(transaction: Transaction, before: datetime, limit: int) ->
     """Delete those that died before then; returns how many."""
     row = await transaction.fetch_one(DELETE_DEAD, (before, limit))
     return int(row.deleted) if row else 0
+
+
+async def delete_given_up(transaction: Transaction, webhook_id: str, limit: int) -> int:
+    """Delete some of a webhook's dead ones, but those that another process is deleting; returns
+    how many."""
+    return len(await transaction.fetch_all(DELETE_GIVEN_UP, (webhook_id, limit)))
 
 
 async def rescue(transaction: Transaction, table: str, before: datetime) -> None:

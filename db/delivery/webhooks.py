@@ -68,8 +68,6 @@ RETURNING CASE WHEN EXISTS (SELECT FROM before) THEN 'changed' ELSE 'created' EN
 
 DELETE = "DELETE FROM webhooks WHERE id = %s RETURNING id"
 
-DELETE_KIND = "DELETE FROM webhooks WHERE kind = %s"
-
 BACKLOG = """
 SELECT
     (SELECT count(*) FROM (SELECT FROM webhook_deliveries
@@ -120,12 +118,8 @@ async def put(
 
 
 async def delete(transaction: Transaction, webhook_id: str) -> bool:
-    """Delete it with all that waits for it. False when there was none."""
+    """Delete it with all that waits for it, in one statement. False when there was none."""
     return await transaction.fetch_one(DELETE, (webhook_id,)) is not None
-
-
-async def delete_kind(transaction: Transaction, kind: Kind) -> None:
-    await transaction.execute(DELETE_KIND, (kind,))
 
 
 async def read_backlog(queries: Queries, webhook_id: str) -> Backlog:

@@ -19,6 +19,7 @@ from events.delivery import outgoing, statements
 from events.delivery.attempts import Attempt
 from events.delivery.carriers import UNREACHED
 from events.delivery.outgoing import Reply
+from events.delivery.removal import delete_webhook
 from events.errors import UnreadableEvent
 from events.log import log
 from events.log.types import PlaybackEvent, PlaybackProgressed
@@ -54,12 +55,12 @@ def home_page_of(issuer: str | None, endpoint: str) -> str:
 
 async def keep_subscribed(database: Database, store: RecordStore | None) -> None:
     """Has the log followed for the store, or no longer. Raises: DatabaseError."""
+    if store is None:
+        await delete_webhook(database, WEBHOOK_ID)
+        return
     async with database.transaction() as transaction:
-        if store is None:
-            await webhooks.delete_kind(transaction, "xapi")
-        else:
-            types = statements.TYPES
-            await webhooks.put(transaction, WEBHOOK_ID, "xapi", store.endpoint, types, None)
+        types = statements.TYPES
+        await webhooks.put(transaction, WEBHOOK_ID, "xapi", store.endpoint, types, None)
 
 
 class StatementCarrier:

@@ -11,7 +11,7 @@ from db.courses import PutOutcome
 from db.delivery import deliveries, webhooks
 from db.delivery.webhooks import MOST_WEBHOOKS, Webhook
 from db.pool import Queries, Row, Transaction
-from events.delivery import signatures
+from events.delivery import removal, signatures
 from events.delivery.bodies import data_of, event_id_of, message_id
 from events.delivery.carriers import SECRET_PLACE
 from events.delivery.public_addresses import is_address, is_public
@@ -136,8 +136,7 @@ async def delete_webhook(request: web.Request) -> web.Response:
     webhook = await _webhook_of(request)
     if webhook.id == OF_SETTINGS:
         raise InvalidRequest("`xapi` goes when the settings no longer name it.")
-    async with request.app[keys.DATABASE].transaction() as transaction:
-        await webhooks.delete(transaction, webhook.id)
+    await removal.delete_webhook(request.app[keys.DATABASE], webhook.id)
     return web.Response(status=204)
 
 

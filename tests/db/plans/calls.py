@@ -226,13 +226,7 @@ _DELIVERY = (
     call(webhooks.list_page, after=(BEGINNING, ""), limit=51),
     call(webhooks.count),
     call(webhooks.put, "w2", "webhook", "https://host/", ["video.ready"], "sealed"),
-    Call(
-        webhooks.delete,
-        ("w1",),
-        most_rows=30_000,
-        reason="all its deliveries go with it, by an admin",
-    ),
-    call(webhooks.delete_kind, "xapi"),
+    Call(webhooks.delete, ("w1",), before=call(deliveries.delete_given_up, "w1", 30_000)),
     Call(
         webhooks.read_backlog,
         ("w1",),
@@ -240,6 +234,7 @@ _DELIVERY = (
         reason="a count that is shown",
     ),
     call(deliveries.take, "w1", 1000),
+    call(deliveries.delete_given_up, "w1", 5000),
     call(deliveries.list_waiting, "w1", 500),
     call(deliveries.list_dead, "w1", after_id=0, limit=51),
     call(deliveries.forget_delivered, "w1", [1]),
