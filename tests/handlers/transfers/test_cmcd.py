@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from events.insight.sessions.cmcd_sessions import MediaRequest
-from handlers.transfers.cmcd import MOST_LETTERS, parse, split, texts_of
+from handlers.transfers.cmcd import (
+    MOST_LETTERS,
+    _dictionary,
+    _parsed,
+    parse,
+    split,
+    texts_of,
+)
 
 SID = 'sid="6e2fb550-c457-11e9-bb97-0800200c9a66"'
 SESSION = "6e2fb550-c457-11e9-bb97-0800200c9a66"
@@ -210,3 +217,32 @@ def test_fields_that_are_remembered_mean_the_same_beside_others() -> None:
     assert (first.bitrate, first.is_starved) == (100_000, False)
     assert (second.bitrate, second.is_starved) == (None, True)
     assert again == first
+
+
+keys = st.from_regex(r"[a-z*][a-z0-9_.*-]{0,3}", fullmatch=True) | st.just("A")
+values = st.one_of(
+    st.integers(-(10**15), 10**15).map(str),
+    st.text(st.characters(min_codepoint=30, max_codepoint=128), max_size=5).map('"{}"'.format),
+    st.from_regex(r"[A-Za-z*][!-~]{0,4}", fullmatch=True),
+    st.from_regex(r"-?[0-9]{1,13}\.[0-9]{0,4}", fullmatch=True),
+    st.sampled_from(["?0", "?1", "?2", "", "-", "(1 2)", "1;a", ":YQ==:", "@1", '"', '""']),
+)
+members = st.one_of(keys, st.tuples(keys, values).map("=".join))
+dictionaries = st.tuples(
+    st.lists(members, max_size=5), st.sampled_from([",", ",", ",", ", ", ",,"])
+).map(lambda given: given[1].join(given[0]))
+
+
+@given(dictionaries)
+def test_plain_dictionaries_are_read_as_the_parser_of_structured_fields_reads_them(
+    text: str,
+) -> None:
+    try:
+        expected = _parsed(text.encode())
+    except ValueError:
+        expected = {}
+
+    found = _dictionary(text.encode())
+
+    assert found == expected
+    assert [type(value) for value in found.values()] == [type(one) for one in expected.values()]
