@@ -25,7 +25,6 @@ from events.insight.stored_bytes import stored_bytes
 from events.log.emitter import Emitter
 from events.log.log import Tail
 from events.log.retention import Retention
-from events.log.thinning import periodic_thinning
 from events.log.types import Event
 from events.media.pictures import Pictures, PictureSettings
 from events.media.steps import MediaSteps
@@ -268,10 +267,14 @@ async def end_uploads(app: web.Application) -> None:
 
 async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterator[None]:
     pool, stored = app[keys.DATABASE], app[keys.STORAGE]
-    retention = Retention(pool, config.event_retention_s, config.session_retention_s)
+    retention = Retention(
+        pool,
+        config.event_retention_s,
+        config.progress_event_retention_s,
+        config.session_retention_s,
+    )
     repairs = Repairs(pool, stored, app[keys.DAMAGED_FILES])
     others = (
-        periodic_thinning(pool, config.progress_event_retention_s),
         silence_watch(pool),
         folding(pool),
         storage_folding(pool),

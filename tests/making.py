@@ -11,15 +11,16 @@ import psycopg2
 import pytest
 
 from db.postgres.migrations import MIGRATIONS, migrate
-from events.log.retention import DAYS_AHEAD
+from events.log.retention import DAYS_AHEAD, HOURS_AHEAD
 from server.postgres.cluster import Cluster
 from server.postgres.embedded import EmbeddedPostgres
 
 # No test cuts the power; what a killed process gave to the kernel is written all the same.
 UNSYNCED = "\nfsync = off\nfull_page_writes = off\n"
-# What the first start of a service adds to the two days of the migrations, in as many transactions.
+# What the first start of a service adds to the migrations' partitions, in as many transactions.
 ADD_COMING_DAYS = f"""
-SELECT event_log_add_days((now() AT TIME ZONE 'UTC')::date + 2, {DAYS_AHEAD - 1})
+SELECT event_log_add_days((now() AT TIME ZONE 'UTC')::date, {DAYS_AHEAD + 1});
+SELECT event_log_add_hours(now(), {HOURS_AHEAD + 1})
 """
 PASSABLE = 0o711  # as `serve` makes it: PostgreSQL may run as another user
 

@@ -34,6 +34,19 @@ id, type, video_id::text AS video_id, course_id, user_id, occurred_at, payload::
 
 READ_AFTER = f"SELECT {COLUMNS} FROM event_log WHERE id > %s ORDER BY id LIMIT %s"
 
+# Planned once, since planning for all partitions takes longer than reading. The plan has to do for
+# partitions that were empty then: nothing but the order of the index.
+PREPARE_TAIL = f"""
+SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+SET enable_sort = off;
+PREPARE event_log_tail (bigint, integer) AS
+SELECT {COLUMNS} FROM event_log WHERE id > $1 ORDER BY id LIMIT $2
+"""
+
+READ_TAIL = "EXECUTE event_log_tail (%s, %s)"
+
 BOUNDS = """
 SELECT dropped_id, greatest(dropped_id, thinned_id) AS thinned_id,
     greatest(dropped_id, thinned_id, (SELECT max(id) FROM event_log)) AS newest_id
@@ -133,6 +146,16 @@ async def append_and_commit(
 
 async def read_after(queries: Queries, after_id: int, limit: int) -> list[Row]:
     return await queries.fetch_all(READ_AFTER, (after_id, limit))
+
+
+async def prepare_tail(queries: Queries) -> None:
+    """Prepare `read_tail` on a connection that does nothing else."""
+    await queries.fetch_all(PREPARE_TAIL)
+
+
+async def read_tail(queries: Queries, after_id: int, limit: int) -> list[Row]:
+    """Like `read_after`, in a third of its time, on a prepared connection."""
+    return await queries.fetch_all(READ_TAIL, (after_id, limit))
 
 
 async def read_bounds(queries: Queries) -> Bounds:

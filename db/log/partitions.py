@@ -1,10 +1,15 @@
-"""Daily partitions of the event log: made ahead, dropped when old."""
+"""Partitions of the event log, made ahead, dropped when old: hours of progress, days of the rest.
 
-from datetime import date, datetime
+Days recorded before there were hours (children of `event_log` itself) hold both.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
 
 from db.advisory_locks import AdvisoryLock, try_lock_until_commit
 from db.delivery import deliveries
 from db.pool import Queries, Transaction
+
+PROGRESS = "playback.progress"
 
 TRY_OWNERSHIP = try_lock_until_commit(AdvisoryLock.EVENT_LOG_PARTITIONS)
 
@@ -13,29 +18,60 @@ TRY_OWNERSHIP = try_lock_until_commit(AdvisoryLock.EVENT_LOG_PARTITIONS)
 YIELD_QUICKLY = "SET LOCAL lock_timeout = '200ms'"
 
 ADD_DAY = "SELECT event_log_add_days(%s, 1)"
+ADD_HOUR = "SELECT event_log_add_hours(%s, 1)"
 
 DAYS = """
 SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day
 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = 'event_log'::regclass AND c.relname ~ '^event_log_[0-9]{8}$'
+WHERE i.inhparent IN ('event_log'::regclass, 'event_log_others'::regclass)
+  AND c.relname ~ '^event_log_[0-9]{8}$'
+ORDER BY 1
+"""
+
+HOURS = """
+SELECT to_timestamp(right(c.relname, 10) || '+00', 'YYYYMMDDHH24TZH') AS hour
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'event_log_progress'::regclass
+  AND c.relname ~ '^event_log_progress_[0-9]{10}$'
 ORDER BY 1
 """
 
 REMEMBER_DROPPED = """
+UPDATE event_log_retention SET dropped_id = greatest(
+    dropped_id, (SELECT max(id) FROM event_log WHERE recorded_at < %s)
+)
+"""
+
+IS_AWAITED = """
+SELECT EXISTS (
+    SELECT FROM webhooks WHERE %s = ANY(types) AND position < (SELECT max(id) FROM {table})
+) AS is_awaited
+"""
+
+REMEMBER_DROPPED_PROGRESS = """
 UPDATE event_log_retention
-SET dropped_id = greatest(dropped_id, (SELECT max(id) FROM {table}))
+SET thinned_id = greatest(thinned_id, (SELECT max(id) FROM {table}))
 """
 
 CLEAR_DEFAULT = """
-WITH gone AS (DELETE FROM event_log_default WHERE recorded_at < %s RETURNING id)
+WITH gone AS (DELETE FROM {table} WHERE recorded_at < %s RETURNING id)
 UPDATE event_log_retention SET dropped_id = greatest(dropped_id, (SELECT max(id) FROM gone))
 """
 
-COUNT_DEFAULT = "SELECT count(*) AS strays FROM event_log_default"
+# The first of them: what was recorded before the days that had been made for both kinds.
+DEFAULTS = ("event_log_default", "event_log_others_default", "event_log_progress_default")
+
+COUNT_DEFAULTS = f"""
+SELECT {" + ".join(f"(SELECT count(*) FROM {table})" for table in DEFAULTS)} AS strays
+"""
 
 
 def partition_of(day: date) -> str:
     return f"event_log_{day:%Y%m%d}"
+
+
+def partition_of_hour(hour: datetime) -> str:
+    return f"event_log_progress_{hour:%Y%m%d%H}"
 
 
 async def try_ownership(transaction: Transaction) -> bool:
@@ -50,25 +86,47 @@ async def list_days(queries: Queries) -> list[date]:
     return [row.day for row in await queries.fetch_all(DAYS)]
 
 
+async def list_hours(queries: Queries) -> list[datetime]:
+    """The beginnings of the hours that have a partition for progress, oldest first, in UTC."""
+    return [row.hour.astimezone(UTC) for row in await queries.fetch_all(HOURS)]
+
+
 async def add_day(transaction: Transaction, day: date) -> None:
     await transaction.fetch_all(ADD_DAY, (day,))
 
 
+async def add_hour(transaction: Transaction, hour: datetime) -> None:
+    await transaction.fetch_all(ADD_HOUR, (hour,))
+
+
 async def drop_day(transaction: Transaction, day: date) -> None:
-    """Drop the day's events, and record the highest id among them."""
-    table = partition_of(day)
-    await deliveries.rescue(transaction, table, datetime.max)
-    await transaction.fetch_all(REMEMBER_DROPPED.format(table=table))
+    """Drop the day's events with the progress left of it, and record the highest id among them."""
+    end = datetime.combine(day + timedelta(days=1), time(), UTC)
+    await deliveries.rescue(transaction, "event_log", end)
+    await transaction.execute(REMEMBER_DROPPED, (end,))
+    hours = [hour for hour in await list_hours(transaction) if hour.date() == day]
+    tables = ", ".join([partition_of(day), *map(partition_of_hour, hours)])
+    await transaction.fetch_all(f"DROP TABLE {tables}")
+
+
+async def drop_hour(transaction: Transaction, hour: datetime) -> None:
+    """Drop the hour's progress, and record the highest id; not while a webhook has to take it."""
+    table = partition_of_hour(hour)
+    row = await transaction.fetch_one(IS_AWAITED.format(table=table), (PROGRESS,))
+    if row and row.is_awaited:
+        return
+    await transaction.execute(REMEMBER_DROPPED_PROGRESS.format(table=table))
     await transaction.fetch_all(f"DROP TABLE {table}")
 
 
-async def clear_default(transaction: Transaction, before: datetime) -> None:
-    """Delete events recorded before then that are in no day's partition."""
-    await deliveries.rescue(transaction, "event_log_default", before)
-    await transaction.fetch_all(CLEAR_DEFAULT, (before,))
+async def clear_defaults(transaction: Transaction, before: datetime) -> None:
+    """Delete events recorded before then that are in no day's or hour's partition."""
+    for table in DEFAULTS:
+        await deliveries.rescue(transaction, table, before)
+        await transaction.fetch_all(CLEAR_DEFAULT.format(table=table), (before,))
 
 
 async def count_strays(queries: Queries) -> int:
-    """Count events in no day's partition: none, as long as partitions are made in time."""
-    row = await queries.fetch_one(COUNT_DEFAULT)
+    """Count events in no day's or hour's partition: none, if these are made in time."""
+    row = await queries.fetch_one(COUNT_DEFAULTS)
     return int(row.strays) if row else 0

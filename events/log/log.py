@@ -157,6 +157,7 @@ class Tail:
             try:
                 async with listen(self._dsn, event_log.CHANNEL) as listener:
                     await self._follow_timeline(listener)
+                    await event_log.prepare_tail(listener)
                     while True:
                         await self._catch_up(listener)
                         failures = 0
@@ -191,7 +192,7 @@ class Tail:
     async def _catch_up(self, listener: Listener) -> None:
         is_behind = True
         while is_behind:
-            rows = await event_log.read_after(listener, self.cursor, BATCH)
+            rows = await event_log.read_tail(listener, self.cursor, BATCH)
             is_behind = len(rows) == BATCH
             for start in range(0, len(rows), EMITTED_AT_ONCE):
                 self._emit(rows[start : start + EMITTED_AT_ONCE])

@@ -1,7 +1,9 @@
-"""Retention of the event log: creates its daily partitions ahead and drops old ones.
+"""Retention of the event log: creates its partitions ahead and drops old ones.
 
-One process at a time does this. When another process is doing it, or a lock is not available at
-once, the work waits for the next run: partitions are created days before they are needed.
+Progress, nearly all of the log, has partitions of single hours and is kept for a shorter time than
+the rest, which has partitions of days. One process at a time does this. When another process is
+doing it, or a lock is not available at once, the work waits for the next run: partitions are
+created hours before they are needed.
 """
 
 import logging
@@ -24,7 +26,9 @@ from storage.concurrency.tasks import Periodic
 logger = logging.getLogger(__name__)
 
 INTERVAL_S = 3600.0
-DAYS_AHEAD = 8
+DAYS_AHEAD = 1
+HOURS_AHEAD = 4
+HOUR = timedelta(hours=1)
 ATTEMPTS = 5  # each waits for a lock for 200 ms at most
 ROWS_AT_ONCE = 1000
 DEAD_LETTERS = timedelta(days=30)
@@ -35,30 +39,47 @@ class Retention:
     """Hourly retention of the log, of dead letters, of playback sessions and of bytes served."""
 
     def __init__(
-        self, database: Database, event_retention_s: float, session_retention_s: float
+        self,
+        database: Database,
+        event_retention_s: float,
+        progress_event_retention_s: float,
+        session_retention_s: float,
     ) -> None:
         self._database = database
         self._event_retention = timedelta(seconds=event_retention_s)
+        self._progress_event_retention = timedelta(seconds=progress_event_retention_s)
         self._session_retention = timedelta(seconds=session_retention_s)
         self._periodic = Periodic("retention", self._look, INTERVAL_S, OUTAGES)
 
     async def start(self) -> None:
-        """Returns once the partitions of the coming days exist.
+        """Returns once the partitions of the coming days and hours exist.
 
         Raises: DatabaseUnavailable.
         """
-        await self.add_days(await clock.now(self._database))
+        await self.add_partitions(await clock.now(self._database))
         self._periodic.start()
 
     async def stop(self) -> None:
         await self._periodic.stop()
 
-    async def add_days(self, now: datetime) -> None:
-        existing = await partitions.list_days(self._database)
+    async def add_partitions(self, now: datetime) -> None:
+        days = await partitions.list_days(self._database)
         for ahead in range(DAYS_AHEAD + 1):
             day = now.date() + timedelta(days=ahead)
-            if day not in existing:
+            if day not in days:
                 await self._own(partial(partitions.add_day, day=day))
+        hours = await partitions.list_hours(self._database)
+        for ahead in range(HOURS_AHEAD + 1):
+            hour = now.replace(minute=0, second=0, microsecond=0) + ahead * HOUR
+            if hour not in hours:
+                await self._own(partial(partitions.add_hour, hour=hour))
+
+    async def drop_hours(self, now: datetime) -> None:
+        """Drops progress of the hours that ended before its retention period."""
+        since = now - self._progress_event_retention
+        for hour in await partitions.list_hours(self._database):
+            if hour + HOUR <= since:
+                await self._own(partial(partitions.drop_hour, hour=hour))
 
     async def drop_days(self, now: datetime) -> list[date]:
         """Drops the days that ended before the retention period; returns them."""
@@ -66,7 +87,7 @@ class Retention:
         old = [day for day in await partitions.list_days(self._database) if day < since.date()]
         for day in old:
             await self._own(partial(partitions.drop_day, day=day))
-        await self._own(partial(partitions.clear_default, before=since))
+        await self._own(partial(partitions.clear_defaults, before=since))
         return old
 
     async def delete_sessions(self, now: datetime) -> None:
@@ -95,7 +116,8 @@ class Retention:
 
     async def _look(self) -> None:
         now = await clock.now(self._database)
-        await self.add_days(now)
+        await self.add_partitions(now)
+        await self.drop_hours(now)
         await self.drop_days(now)
         await self.delete_sessions(now)
         await self.delete_bytes_served(now)
@@ -103,7 +125,7 @@ class Retention:
         await self.delete_erased_enrollments()
         strays = await partitions.count_strays(self._database)
         if strays:
-            logger.error("%d events are in no day's partition", strays)
+            logger.error("%d events are in no partition of their day or hour", strays)
 
     async def _delete_in_rounds(self, delete: Callable[..., Awaitable[int]]) -> None:
         """Calls `delete` with a transaction and a `limit` of rows until it finds fewer."""

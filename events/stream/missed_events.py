@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from db.log import event_log, timelines
 from db.pool import Database
 from events.log import log
-from events.log.thinning import THINNED_TYPE
-from events.log.types import Event
+from events.log.types import Event, PlaybackProgressed
 from events.stream.visibility import Viewpoint
 
 LONGEST = 10_000  # events visible to the stream; further behind, a reset is cheaper
@@ -71,5 +70,5 @@ class Replay:
 
     def _lost_id(self, bounds: event_log.Bounds) -> int:
         """The highest id up to which an event may be missing that the stream would show."""
-        shows_thinned = self._viewpoint.filters.shows(THINNED_TYPE)
-        return bounds.thinned_id if shows_thinned else bounds.dropped_id
+        shows_progress = self._viewpoint.filters.shows(PlaybackProgressed.name)
+        return bounds.thinned_id if shows_progress else bounds.dropped_id

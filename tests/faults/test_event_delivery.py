@@ -273,9 +273,9 @@ async def test_what_retention_dropped_is_published_as_a_reset_and_nothing_else_i
         begin_id = await newest_id(database)
         up_to_date.last_id, behind.last_id = str(begin_id), str(begin_id - 1)
         reading = asyncio.create_task(up_to_date.run(random.Random(1)))
-        retention = Retention(database, DAY.total_seconds(), DAY.total_seconds())
+        retention = Retention(database, DAY.total_seconds(), 86400.0, DAY.total_seconds())
         assert await retention.drop_days(datetime.now(UTC) + 2 * DAY)
-        await retention.add_days(datetime.now(UTC))
+        await retention.add_partitions(datetime.now(UTC))
         ids = [event_id for _ in range(20) for event_id in await tell(database)]
         up_to_date.newest_id = behind.newest_id = ids[-1]
         await reading

@@ -45,6 +45,38 @@ async def test_reading_goes_on_after_an_id_and_stops_at_the_limit(database: Data
     assert [row.id for row in rows] == ids[2:4]
 
 
+async def test_a_prepared_tail_reads_what_came_later_in_partitions_made_later(
+    database: Database, dsn: str
+) -> None:
+    async with listen(dsn, event_log.CHANNEL) as listener:
+        await event_log.prepare_tail(listener)
+        ids = await append(database, *[TOLD] * 5)
+        assert [row.id for row in await event_log.read_tail(listener, ids[1], 2)] == ids[2:4]
+
+        async with database.transaction() as transaction:
+            await transaction.execute("SELECT event_log_add_days(current_date + 70, 1)")
+            await transaction.execute(
+                "UPDATE event_log SET recorded_at = current_date + 70.5 * interval '1 day'"
+                " WHERE id = %s",
+                (ids[3],),
+            )
+        assert [row.id for row in await event_log.read_tail(listener, 0, 10)] == ids
+
+
+async def test_a_prepared_tail_reads_in_the_order_of_the_indexes(
+    database: Database, dsn: str
+) -> None:
+    """Nothing is sorted or read whole, whatever the partitions were like when it was planned."""
+    async with listen(dsn, event_log.CHANNEL) as listener:
+        await event_log.prepare_tail(listener)
+        rows = await listener.fetch_all("EXPLAIN EXECUTE event_log_tail (0, 10)")
+
+    plan = "\n".join(row[0] for row in rows)
+    assert "Merge Append" in plan
+    assert "Seq Scan" not in plan
+    assert "Sort  (" not in plan
+
+
 async def test_appending_is_one_round_trip(database: Database) -> None:
     async with database.transaction() as transaction:
         before = database.query_count

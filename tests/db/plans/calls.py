@@ -40,7 +40,7 @@ from db.insight.quality_sums import CourseDay
 from db.insight.recount import Upkeep
 from db.insight.rollups import Curve, Day
 from db.insight.session_search import Searcher
-from db.log import event_log, partitions, thinning, timelines
+from db.log import event_log, partitions, timelines
 from db.log.event_log import EventFilter, NewEvent
 from db.media import assets, differences, file_pieces, ladders, rungs, steps, text_tracks
 from db.media.assets import RepresentationRow, StoryboardRow, ThumbnailRow
@@ -137,8 +137,7 @@ NO_ID = UUID(int=0)
 V = video_id(7)
 NEW = UUID(int=2**100)
 SHA256 = "0" * 64
-THIN_DAY = NOW.date() - timedelta(days=6)
-THIN = call(thinning.begin, THIN_DAY)
+HOUR = NOW.replace(minute=0, second=0, microsecond=0)
 KEY = SessionKey("u7", V, "s7")
 FACTS = MediaFacts(3000, 1920, 1080, 25, 0, "mp4", "h264", "aac", "video/mp4", is_playable=True)
 NEW_FILE = ReceivedFile("b.mp4", "mp4", FACTS, 10, "teacher0")
@@ -182,10 +181,14 @@ OLDEST_RESUMED = max(0, EVENTS - 1_900_000)
 """A student of `c0` may see one event of 200: after this one nearly as many as are no reset."""
 
 
+PREPARED = call(event_log.prepare_tail)
+
 _LOG = (
     call(event_log.append, [NewEvent("video.updated", V, "c0", "u7", NOW, {})]),
     call(event_log.append_and_commit, [NewEvent("video.updated", V, "c0", "u7", NOW, {})]),
     call(event_log.read_after, EVENTS - 100, 1000),
+    PREPARED,
+    replace(call(event_log.read_tail, EVENTS - 100, 1000), before=PREPARED),
     call(event_log.read_bounds),
     call(event_log.list_roles, [f"u{number}" for number in range(500)]),
     *(
@@ -209,13 +212,11 @@ _LOG = (
     call(partitions.list_days),
     call(partitions.add_day, NOW.date() + timedelta(days=30)),
     call(partitions.drop_day, NOW.date() - timedelta(days=6)),
-    call(partitions.clear_default, NOW),
+    call(partitions.list_hours),
+    call(partitions.add_hour, HOUR + timedelta(days=30)),
+    call(partitions.drop_hour, HOUR - timedelta(hours=25)),
+    call(partitions.clear_defaults, NOW),
     call(partitions.count_strays),
-    call(thinning.last_day),
-    call(thinning.is_awaited, THIN_DAY, "playback.progress"),
-    THIN,
-    replace(call(thinning.copy, THIN_DAY, "playback.progress", 0, 9000), before=THIN),
-    replace(call(thinning.try_replacement, THIN_DAY, 7), before=THIN),
     call(timelines.follow),
     call(timelines.is_lost, 7),
 )

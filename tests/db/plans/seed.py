@@ -164,13 +164,16 @@ _LOG = f"""
 TRUNCATE event_log;
 
 INSERT INTO event_log (recorded_at, type, video_id, course_id, user_id, occurred_at, payload)
-SELECT at, CASE WHEN i % 200 = 0 THEN 'video.updated' ELSE 'playback.progress' END,
+SELECT at, CASE WHEN i % 200 = 0 THEN 'video.updated' WHEN i % 200 <= 20 THEN 'playback.started'
+        ELSE 'playback.progress' END,
     {VIDEO_ID.format(number="n")}, 'c' || n / {VIDEOS_OF_COURSE},
     'u' || (i * 7919::bigint) % {STUDENTS}, at, '{{"position": 1}}'
 FROM generate_series(1, {EVENTS}) AS i,
     LATERAL (SELECT CASE WHEN i % 5 = 0 THEN i % 50
         ELSE (i * 7919::bigint % {COURSES * VIDEOS_OF_COURSE})::int END AS n) AS seen,
-    LATERAL (SELECT now() - interval '6 days' * (1 - i / {EVENTS}::float) AS at) AS happened;
+    LATERAL (SELECT now() - (1 - i / {EVENTS}::float)
+        * CASE WHEN i % 200 <= 20 THEN interval '6 days' ELSE interval '25 hours' END AS at
+    ) AS happened;
 """
 
 _WORK = f"""
@@ -193,7 +196,7 @@ INSERT INTO webhook_deliveries (webhook_id, event_id, type, video_id, course_id,
     occurred_at, payload, died_at)
 SELECT 'w1', id, type, video_id, course_id, user_id, occurred_at, payload,
     CASE WHEN id % 20 <> 0 THEN now() - interval '1 day' END
-FROM event_log WHERE id <= 30000;
+FROM event_log WHERE id <= 30000 ORDER BY id;
 
 INSERT INTO s3_objects (id, bucket, key, etag, size_bytes, is_finished)
 SELECT id, 'lectures', 'term/' || id, '"e"', 600000000, true FROM videos;
@@ -215,6 +218,7 @@ _LARGE = (
 )
 _BEFORE = f"""
 SELECT event_log_add_days((now() AT TIME ZONE 'UTC')::date - 6, 9);
+SELECT event_log_add_hours(now() - interval '25 hours', 32);
 
 -- No index of theirs is kept up row by row: REINDEX makes them, and makes them valid again.
 UPDATE pg_index SET indisready = false, indisvalid = false

@@ -256,8 +256,8 @@ async def test_what_the_log_drops_before_it_was_taken_becomes_a_dead_letter(
     await hook("http://127.0.0.1:9/")
     now = datetime.now(UTC)
     old = now - timedelta(days=8)
-    retention = Retention(database, 7 * 86400, 90 * 86400)
-    await retention.add_days(old)
+    retention = Retention(database, 7 * 86400, 86400.0, 90 * 86400)
+    await retention.add_partitions(old)
     ids = await library.append(changed("ada"), completed(uuid4(), "ada"), changed("bob"))
     async with database.transaction() as transaction:
         await transaction.execute(
@@ -281,7 +281,7 @@ async def test_dead_letters_go_after_a_month(database: Database, library: Any, h
         await deliveries.note_failure(
             transaction, "h1", event_id, attempts=0, failure="status 500", pause_s=None
         )
-    retention = Retention(database, 7 * 86400, 90 * 86400)
+    retention = Retention(database, 7 * 86400, 86400.0, 90 * 86400)
 
     await retention.delete_dead_letters(datetime.now(UTC) + timedelta(days=29))
     assert await deliveries.list_dead(database, "h1", after_id=0, limit=9)

@@ -10,7 +10,7 @@ from db.log import event_log, partitions
 from db.pool import Database
 from db.upkeep import bytes_served
 from db.upkeep.bytes_served import Account
-from events.log.retention import DAYS_AHEAD, Retention
+from events.log.retention import DAYS_AHEAD, HOUR, HOURS_AHEAD, Retention
 from events.log.types import EnrollmentChanged
 from server.postgres.embedded import EmbeddedPostgres
 from tests.conftest import cloned_database
@@ -27,7 +27,7 @@ def dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture
 def retention(database: Database) -> Retention:
-    return Retention(database, event_retention_s=7 * 86400, session_retention_s=90 * 86400)
+    return Retention(database, 7 * 86400, 86400, 90 * 86400)
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ async def age(database: Database, event_id: int, recorded_at: datetime) -> None:
 async def test_the_coming_days_are_made_and_those_that_exist_left_alone(
     database: Database, retention: Retention, now: datetime
 ) -> None:
-    await retention.add_days(now)
-    await retention.add_days(now + DAY)
+    await retention.add_partitions(now)
+    await retention.add_partitions(now + DAY)
 
     days = await partitions.list_days(database)
     expected = [now.date() + n * DAY for n in range(DAYS_AHEAD + 2)]
@@ -62,7 +62,7 @@ async def test_the_coming_days_are_made_and_those_that_exist_left_alone(
 async def test_events_land_in_their_days_partition(
     database: Database, retention: Retention, library: Any, now: datetime
 ) -> None:
-    await retention.add_days(now)
+    await retention.add_partitions(now)
     await library.append(changed(1))
 
     assert await partitions.count_strays(database) == 0
@@ -72,7 +72,7 @@ async def test_old_days_are_dropped_and_how_far_they_went_is_kept(
     database: Database, retention: Retention, library: Any, now: datetime
 ) -> None:
     old_day, kept_day = now - 8 * DAY, now - 7 * DAY
-    await retention.add_days(old_day)
+    await retention.add_partitions(old_day)
     ids = await library.append(changed(1), changed(2), changed(3), changed(4))
     for event_id, recorded_at in zip(ids, (old_day, old_day, kept_day), strict=False):
         await age(database, event_id, recorded_at)
@@ -107,15 +107,15 @@ async def test_strays_are_cleared_when_old_and_do_not_stop_other_days(
 ) -> None:
     ids = await library.append(changed(1), changed(2))
     await age(database, ids[0], now - 30 * DAY)
-    await age(database, ids[1], now + 5 * DAY)  # a clock was wrong
+    await age(database, ids[1], now + 2 * DAY)  # a clock was wrong
 
     with caplog.at_level(logging.ERROR):
-        await retention.add_days(now)
+        await retention.add_partitions(now + 2 * DAY)
         await retention.drop_days(now)
 
     days = await partitions.list_days(database)
-    assert now.date() + 5 * DAY not in days
-    assert now.date() + 6 * DAY in days
+    assert now.date() + 2 * DAY not in days
+    assert now.date() + 3 * DAY in days
     assert "partitions" in caplog.text
     assert await partitions.count_strays(database) == 1
     assert (await event_log.read_bounds(database)).dropped_id == ids[0]
@@ -127,9 +127,9 @@ async def test_only_one_process_at_a_time_looks_after_the_days(
     before = await partitions.list_days(database)
     async with database.transaction() as owner:
         assert await partitions.try_ownership(owner)
-        await retention.add_days(now)
+        await retention.add_partitions(now + DAY)
         assert await partitions.list_days(database) == before
-    await retention.add_days(now)
+    await retention.add_partitions(now + DAY)
     assert len(await partitions.list_days(database)) > len(before)
 
 
@@ -186,6 +186,10 @@ async def test_starting_makes_the_days_before_it_returns(
     await retention.start()
     try:
         assert now.date() + DAYS_AHEAD * DAY in await partitions.list_days(database)
+        last = now + HOURS_AHEAD * HOUR
+        assert partitions.partition_of_hour(last) in map(
+            partitions.partition_of_hour, await partitions.list_hours(database)
+        )
     finally:
         await retention.stop()
 

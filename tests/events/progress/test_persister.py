@@ -534,7 +534,7 @@ async def test_names_are_kept_as_long_as_sessions(database: Database, library: A
             "UPDATE playback_session_names SET named_at = now() - interval '2 days'"
             " WHERE session_id = 'old'"
         )
-    await Retention(database, 7 * 86400.0, 86400.0).delete_sessions(utc_now())
+    await Retention(database, 7 * 86400.0, 86400.0, 86400.0).delete_sessions(utc_now())
 
     rows = await database.fetch_all("SELECT session_id FROM playback_session_names")
     assert [row.session_id for row in rows] == ["new"]

@@ -261,7 +261,7 @@ async def test_old_sessions_are_deleted(
             ("old",),
         )
     [row] = await database.fetch_all("SELECT now() AS now")
-    await Retention(database, 86_400.0, 86_400.0).delete_sessions(row.now)
+    await Retention(database, 86_400.0, 86400.0, 86_400.0).delete_sessions(row.now)
 
     rows = await database.fetch_all("SELECT session_id FROM cmcd_sessions")
     assert [row.session_id for row in rows] == ["new"]
