@@ -68,11 +68,12 @@ class Claim:
         self.limits.require_stream(self.roles, self._running_streams())
         return self.open_admitted()
 
-    def admits(self) -> bool:
-        """Takes one request from the limits if they allow it; call it last."""
+    def admits(self, begun: int = 0) -> bool:
+        """Takes one request from the limits if they allow it; call it last. `begun` streams of the
+        user do not run yet."""
         if self.requests is None:
             return True
-        return self.limits.admit(self.requests, self._running_streams(), time.monotonic())
+        return self.limits.admit(self.requests, begun + self._running_streams(), time.monotonic())
 
     def open_admitted(self) -> Transfer:
         tally = self.tally

@@ -52,7 +52,7 @@ def _follow_damage(metrics: Metrics, damaged: DamagedFiles) -> None:
 
 
 def _follow_shortcuts(metrics: Metrics, app: web.Application) -> None:
-    turns = app[keys.RANGE_SHORTCUT].next_turn.durations_s if keys.RANGE_SHORTCUT in app else None
+    turns = app[keys.RANGE_SHORTCUT].batch.durations_s if keys.RANGE_SHORTCUT in app else None
     metrics.histogram(
         "shortcut_seconds",
         "From reading a repeated request until all answers of that turn of the loop were sent.",

@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from handlers.connection.next_turn import NextTurn
+from handlers.connection.shortcuts.answers import Admission, AnswerBatch, ShortcutAnswer
 from handlers.connection.shortcuts.known_requests import (
     KNOWN_REQUESTS,
     MOST_HEAD_BYTES,
@@ -33,7 +33,6 @@ from handlers.delivery.output.pump import PumpSettings
 from handlers.delivery.ranges import ByteSpan, Part, TransferPlan
 from handlers.transfers import cmcd
 from handlers.transfers.media_measurer import MediaMeasurer
-from handlers.transfers.transfers import Tally, Transfer
 from storage.concurrency.bounded_cache import BoundedCache, CacheFigures
 
 # As every client writes it. No file size has more than 15 digits.
@@ -55,25 +54,6 @@ _HOLES: dict[str, str] = {
     hdrs.CONTENT_RANGE: "bytes %(first)s-%(last)s/%(size)s",
     hdrs.CACHE_CONTROL: "%(cache_control)s",
 }
-
-
-class Admission(Protocol):
-    """The recipient and its limits."""
-
-    @property
-    def is_paced(self) -> bool: ...
-
-    @property
-    def tally(self) -> Tally: ...
-
-    @property
-    def limited_viewer(self) -> str: ...
-
-    def admits(self) -> bool:
-        """True if the limits of the user allow one more. Consumes from them if so: called last."""
-        ...
-
-    def open_admitted(self) -> Transfer: ...
 
 
 class Permit(Protocol):
@@ -105,18 +85,6 @@ class RangeRequest(NamedTuple):
     last: int | None
 
 
-class ShortcutAnswer(NamedTuple):
-    """A response that can be sent at once, if `RangeShortcut.admits` it."""
-
-    head: bytes
-    span: ByteSpan
-    file: OpenFile
-    claim: Admission
-    series: tuple[str, str, int]  # the labels of its count: method, route, status
-    user_agent: str | None
-    cmcd: tuple[bytes, ...] = ()  # not decoded yet
-
-
 @dataclass(slots=True)
 class _KnownRange:
     """`head` and `file` are as they were in the second `refreshed_at`."""
@@ -142,8 +110,7 @@ class RangeShortcut:
         *,
         capacity: int = KNOWN_REQUESTS,
     ) -> None:
-        self.settings = settings
-        self.next_turn = NextTurn()
+        self.batch = AnswerBatch(self.admits, settings)
         self.answered: Counter[tuple[str, str, int]] = Counter()
         self._remembered_count = 0
         self._files = files
@@ -200,10 +167,10 @@ class RangeShortcut:
         is_whole = data.startswith(b"GET ") and data.find(_END_OF_HEAD) == len(data) - 4
         return RangeRequest(*_split(data)) if is_whole and len(data) <= MOST_HEAD_BYTES else None
 
-    def admits(self, answer: ShortcutAnswer) -> bool:
-        """True if the limits of the user allow it. Called when it is sent: of responses decided in
-        one iteration of the loop each must be counted before the next is checked."""
-        if not answer.claim.admits():
+    def admits(self, answer: ShortcutAnswer, begun: int = 0) -> bool:
+        """True if the limits of the user allow it. Called just before it is sent: of responses
+        decided in one iteration of the loop each must be counted before the next is checked."""
+        if not answer.claim.admits(begun):
             return False
         self.answered[answer.series] += 1
         if answer.cmcd and self._measurer is not None:

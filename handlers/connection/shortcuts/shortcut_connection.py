@@ -8,11 +8,12 @@ from aiohttp import StreamReader, web
 
 from handlers.connection.aiohttp_private import IdleWatch
 from handlers.connection.connection import Connection
+from handlers.connection.shortcuts.answers import ShortcutAnswer
 from handlers.connection.shortcuts.posts import Post
-from handlers.connection.shortcuts.range_shortcut import RangeRequest, RangeShortcut, ShortcutAnswer
+from handlers.connection.shortcuts.range_shortcut import RangeRequest, RangeShortcut
 from handlers.connection.shortcuts.report_shortcut import Fallback, ReportShortcut
 from handlers.connection.state import ConnectionEvent, State, next_state
-from handlers.delivery.output.pump import PumpSettings
+from handlers.delivery.output.pump import PumpSettings, Send
 from handlers.delivery.ranges import ByteSpan, Part
 from handlers.transfers.transfers import Outcome
 
@@ -79,6 +80,31 @@ class ShortcutConnection(Connection):
         self._forgo_shortcuts()
         super().close()
 
+    # Answers of the range shortcut.
+
+    def decline(self, data: bytes) -> None:
+        self._parse_declined(data)
+        self._go_on()
+
+    def begin(self, answer: ShortcutAnswer, settings: PumpSettings) -> Send | None:
+        head, span, file, claim = answer[:4]
+        pump = self._pump or self._make_pump(settings)
+        send = None if claim.is_paced else pump.at_once(head, span, file)
+        if send is None:
+            self._send_rest(answer, settings, 0)
+        return send
+
+    def conclude(self, answer: ShortcutAnswer, settings: PumpSettings, sent_bytes: int) -> None:
+        """Most responses to players fit into the socket at once, and need no transfer."""
+        head, span, _, claim = answer[:4]
+        body_bytes = sent_bytes - len(head)
+        if body_bytes == span.stop - span.start and self._pump is not None:
+            claim.tally.note_sent(body_bytes)
+            self._pump.last = (claim.tally, body_bytes)
+            self._end_at_once()
+        else:
+            self._send_rest(answer, settings, sent_bytes)
+
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
@@ -107,11 +133,8 @@ class ShortcutConnection(Connection):
         if answer is None:
             self.asked = shortcut.recognize(data)
             return False
-        answer.file.hold()
         self.state = _SHORTCUT_STATE
-        # What one turn of the loop decides is sent in the next: deciding together and sending
-        # together keeps each in the processor's cache, and is a quarter faster (measured).
-        shortcut.next_turn.add(self.loop, (self._send_admitted, answer, shortcut, data))
+        shortcut.batch.add(self, answer, data)
         return True
 
     def _takes_report_shortcut(self, data: bytes, post: Post) -> bool:
@@ -154,38 +177,14 @@ class ShortcutConnection(Connection):
             self.transport.write(answer)
             self._end_at_once()
         else:
-            self._decline(data, post)
+            self._parse_declined(data, post)
             if self.queued:  # not when aiohttp is closing, and ignores input
                 self._fallback = (self.queued[-1][1], answer)
             self._go_on()
 
-    def _send_admitted(
-        self, answer: ShortcutAnswer, range_shortcut: RangeShortcut, data: bytes
-    ) -> None:
-        if self.transport is not None:
-            if range_shortcut.admits(answer):
-                self._send(answer, range_shortcut.settings)
-            else:
-                self._decline(data)
-                self._go_on()
-        answer.file.release()
-
-    def _decline(self, data: bytes, post: Post | None = None) -> None:
+    def _parse_declined(self, data: bytes, post: Post | None = None) -> None:
         self._on(ConnectionEvent.SHORTCUT_DECLINED)
         self._parse_request(data, post)
-
-    def _send(self, answer: ShortcutAnswer, settings: PumpSettings) -> None:
-        """Most responses to players fit into the socket at once, and need no transfer."""
-        head, span, file, claim = answer[:4]
-        pump = self._pump or self._make_pump(settings)
-        sent_bytes = 0 if claim.is_paced else pump.send_at_once(head, span, file)
-        body_bytes = sent_bytes - len(head)
-        if body_bytes == span.stop - span.start:
-            claim.tally.note_sent(body_bytes)
-            pump.last = (claim.tally, body_bytes)
-            self._end_at_once()
-        else:
-            self._send_rest(answer, settings, sent_bytes)
 
     def _send_rest(self, answer: ShortcutAnswer, settings: PumpSettings, sent_bytes: int) -> None:
         head, (start, stop), file, claim = answer[:4]

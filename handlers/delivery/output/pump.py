@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from handlers.delivery.errors import FileTruncated
 from handlers.delivery.open_files import OpenFile
@@ -27,6 +28,9 @@ CORK_FROM_BYTES = 128 * 1024
 # With a limit, a window is a twentieth of a second's worth: what a player takes for smooth.
 _WINDOWS_A_SECOND = 20
 _LEAST_WINDOW_BYTES = 4096
+
+# Returns the bytes sent; errors of the socket and of the file end it early.
+Send = Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +105,20 @@ class Pump:
         self._pause: asyncio.TimerHandle | None = None
         self._reading: asyncio.Task[None] | None = None
 
-    def send_at_once(self, head: bytes, span: ByteSpan, file: OpenFile) -> int:
-        """Send as much of a head and a resident span as there is room for; return the bytes sent.
-        `start` continues with the rest, also after an error."""
+    def at_once(self, head: bytes, span: ByteSpan, file: OpenFile) -> Send | None:
+        """The call that sends as much of a head and a resident span as there is room for. `start`
+        continues with the rest, also after an error. None if it needs more than one window."""
         start, stop = span
         settings = self._settings
         if stop - start > settings.window_bytes:
-            return 0
+            return None
         try:
             is_resident = settings.read_ahead.is_resident(file, start, stop)
         except OSError:
-            return 0
-        return self._outlet.send_at_once(head, file, start, stop) if is_resident else 0
+            return None
+        if not is_resident:
+            return None
+        return partial(self._outlet.send_at_once, head, file, start, stop)
 
     def start(
         self,

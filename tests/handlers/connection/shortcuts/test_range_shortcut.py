@@ -37,7 +37,7 @@ class Permit:
     def cache_control(self):
         return "private, max-age=5"
 
-    def admits(self):
+    def admits(self, begun):
         self.admitted += self.is_admitted
         return self.is_admitted
 
