@@ -8,7 +8,7 @@ served no longer. They belong to no process, so the one that is asked serves the
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Literal
+from typing import Literal, TypeVar
 
 from prometheus_client import Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from events.distributions import BucketCounts
 
 Labels = tuple[str, ...]
+Key = TypeVar("Key", bound=str | Labels)  # the value of a label, or of several
 
 
 class CopiedHistogram(Histogram):
@@ -33,16 +34,20 @@ class CopiedHistogram(Histogram):
 
 
 def copying(
-    histogram: CopiedHistogram, read: Callable[[], Mapping[str, BucketCounts]], *, is_labelled: bool
+    histogram: CopiedHistogram,
+    read: Callable[[], Mapping[Key, BucketCounts]],
+    *,
+    is_labelled: bool,
 ) -> Callable[[], None]:
     """Returns a function that adds to the histogram what is new since its last call."""
-    before: dict[str, tuple[list[float], float]] = {}
+    before: dict[Key, tuple[list[float], float]] = {}
 
     def sample() -> None:
         for key, found in read().items():
             counts, total = list(found.counts), found.total
             old_counts, old_total = before.get(key, ([0.0] * len(counts), 0.0))
-            series = histogram.labels(key) if is_labelled else histogram
+            values = (key,) if isinstance(key, str) else key
+            series = histogram.labels(*values) if is_labelled else histogram
             new = [count - old for count, old in zip(counts, old_counts, strict=True)]
             series.add(new, total - old_total)
             before[key] = counts, total

@@ -1,8 +1,9 @@
 """Prometheus metrics: the series and their text format; knows no HTTP and no database.
 
 Requests are counted as they are answered, by route template and never by path, so the number of
-series is bounded by the number of routes. Every other series copies (`sample`) a number that its
-owner keeps anyway, when Prometheus scrapes: being followed costs the owner nothing.
+series is bounded by the number of routes. Every series copies (`sample`) a number that its owner
+keeps anyway, here or elsewhere, when Prometheus scrapes: with several processes each change of a
+series is a write to a mapped file.
 
 With several web processes, each needs `PROMETHEUS_MULTIPROC_DIR` in its environment before
 prometheus-client is imported (an empty directory, new for each start of the service), and the same
@@ -13,7 +14,9 @@ periodically; `text` returns the sum over all processes. When a process ends, it
 
 import sys
 from collections import Counter as Tally
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -22,15 +25,14 @@ from prometheus_client import (
     Counter,
     Gauge,
     GCCollector,
-    Histogram,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from events.distributions import BucketCounts
-from events.exposition import CopiedHistogram, Fact, Facts, copying
+from events.distributions import BucketCounts, Distribution
+from events.exposition import CopiedHistogram, Fact, Facts, Key, Labels, copying
 
 PREFIX = "coursestream_"
 # From a cached range to an upload of hours, with the contract's bounds of 5 s and 30 s.
@@ -42,6 +44,7 @@ PLAYBACK_STATES = ("playing", "paused")
 MADE_FILES = ("copy", "conversion", "alternate")
 
 GaugeMode = Literal["livesum", "livemostrecent", "livemax"]
+Answer = tuple[str, str, int]  # method, route, status
 Numbers = Mapping[str, float]  # label value -> number
 Read = Callable[[], Numbers | float]  # a number alone where there is no label
 
@@ -56,8 +59,10 @@ class Metrics:
         self._facts = Facts(PREFIX)
         self._registry.register(self._facts)
         self._samples: list[Callable[[], None]] = []
-        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._received_of: dict[str, Counter] = {}
+        self._answered: Tally[Answer] = Tally()
+        self._durations = defaultdict[Labels, Distribution](
+            partial(Distribution, DURATION_BUCKETS_S)
+        )
         self._make_request_series()
         self._make_database_series()
         self._set_build(version)
@@ -80,13 +85,13 @@ class Metrics:
     ) -> None:
         """Records the answer to a request counted by `began`."""
         self._running[route] -= 1
-        requests, durations = self._series(method, route, status)
-        requests.inc()
-        durations.observe(duration_s)
+        shown = method if method in METHODS else OTHER
+        self._answered[shown, route, status] += 1
+        self._durations[shown, route].observe(duration_s)
         if received_bytes:
-            self._received(route).inc(received_bytes)
+            self._received[route] += received_bytes
         if problem is not None:
-            self._problems.labels(problem).inc()
+            self._problems[problem] += 1
 
     def passed_on(self, route: str) -> None:
         """Uncounts a request counted by `began`: another handler counts it again."""
@@ -96,14 +101,15 @@ class Metrics:
         """Counts a connection refused by MAX_CONNECTIONS."""
         self._refused.inc()
 
-    def count_answered(self, read: Callable[[], Mapping[tuple[str, str, int], int]]) -> None:
+    def count_answered(self, read: Callable[[], Mapping[Answer, int]]) -> None:
         """Follows answer counts, (method, route, status) -> total, of requests not `answered`."""
-        before: dict[tuple[str, str, int], int] = {}
+        before: dict[Answer, int] = {}
 
         def sample() -> None:
-            for series, number in read().items():
-                self._series(*series)[0].inc(number - before.get(series, 0))
-                before[series] = number
+            for (method, route, status), number in read().items():
+                series = self._requests.labels(method, route, str(status))
+                series.inc(number - before.get((method, route, status), 0))
+                before[method, route, status] = number
 
         self._samples.append(sample)
 
@@ -142,15 +148,17 @@ class Metrics:
         self,
         name: str,
         documentation: str,
-        read: Callable[[], Mapping[str, BucketCounts]],
+        read: Callable[[], Mapping[Key, BucketCounts]],
         bounds: Sequence[float],
-        label: str | None = None,
+        label: str | Labels = (),
     ) -> None:
-        """Follows distributions by label value; without a label, the one key is ""."""
+        """Follows distributions by label value, or by the values of several labels; without a
+        label, the one key is ""."""
+        labels = (label,) if isinstance(label, str) else label
         histogram = CopiedHistogram(
-            PREFIX + name, documentation, _labels(label), buckets=bounds, registry=self._registry
+            PREFIX + name, documentation, labels, buckets=bounds, registry=self._registry
         )
-        self._samples.append(copying(histogram, read, is_labelled=label is not None))
+        self._samples.append(copying(histogram, read, is_labelled=bool(labels)))
 
     def set_facts(self, facts: Sequence[Fact]) -> None:
         """Sets the series that the next text has beside those of the processes."""
@@ -222,18 +230,22 @@ class Metrics:
         self._requests = self._counter(
             "http_requests", "Requests that were answered.", "method", "route", "status"
         )
-        self._durations = Histogram(
-            PREFIX + "http_request_duration_seconds",
+        self.count_answered(lambda: self._answered)
+        self.histogram(
+            "http_request_duration_seconds",
             "From the head of a request to its answer; of videos and pictures, to the first bytes.",
+            lambda: self._durations,
+            DURATION_BUCKETS_S,
             ("method", "route"),
-            buckets=DURATION_BUCKETS_S,
-            registry=self._registry,
         )
-        self._problems = self._counter("problems", "Errors answered.", "code")
-        self._received_bytes = self._counter(
+        self._problems: Tally[str] = Tally()
+        self.count("problems", "Errors answered.", lambda: self._problems, label="code")
+        self._received: Tally[str] = Tally()
+        self.count(
             "http_received_bytes",
             "Bytes of requests' bodies: reports, and above all uploads.",
-            "route",
+            lambda: self._received,
+            label="route",
         )
         self._refused = self._counter(
             "connections_refused", "Connections past MAX_CONNECTIONS: answered 503, or just closed."
@@ -295,23 +307,6 @@ class Metrics:
         return Gauge(
             PREFIX + name, documentation, labels, registry=self._registry, multiprocess_mode=mode
         )
-
-    def _series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-        """Returns cached series: looking them up by label costs more than counting."""
-        shown = method if method in METHODS else OTHER
-        series = self._answered.get((shown, route, status))
-        if series is None:
-            series = self._answered[shown, route, status] = (
-                self._requests.labels(shown, route, str(status)),
-                self._durations.labels(shown, route),
-            )
-        return series
-
-    def _received(self, route: str) -> Counter:
-        series = self._received_of.get(route)
-        if series is None:
-            series = self._received_of[route] = self._received_bytes.labels(route)
-        return series
 
 
 def _by_key(found: Numbers | float) -> Numbers:

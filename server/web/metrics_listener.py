@@ -93,10 +93,16 @@ async def _listen(runner: web.AppRunner, port: int, *, is_shared: bool) -> async
 
 
 async def _sample_for_others(app: web.Application) -> None:
-    """Sample periodically: other processes see only values in the shared directory."""
-    while app[keys.METRICS].is_shared:
-        app[keys.METRICS].sample()
-        await asyncio.sleep(SAMPLE_INTERVAL_S)
+    """Sample periodically and at the end: others see only values in the shared directory."""
+    metrics = app[keys.METRICS]
+    if not metrics.is_shared:
+        return
+    try:
+        while True:
+            metrics.sample()
+            await asyncio.sleep(SAMPLE_INTERVAL_S)
+    finally:
+        metrics.sample()
 
 
 def _version() -> str:

@@ -100,6 +100,18 @@ async def test_beside_others_the_numbers_are_kept_fresh(config: Config, tmp_path
         await sampled.wait()
 
 
+async def test_beside_others_the_last_numbers_of_a_process_are_kept(
+    config: Config, tmp_path: Path
+) -> None:
+    metrics = Metrics(shared_directory=tmp_path)
+    sampled = noticing(metrics)
+    async with metrics_listener(app_with(metrics), config):
+        await sampled.wait()
+        sampled.clear()
+
+    assert sampled.is_set()
+
+
 def test_shared_directory_of_the_environment_joins_processes(tmp_path: Path) -> None:
     assert make_metrics({"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}).is_shared
     assert not make_metrics({}).is_shared
