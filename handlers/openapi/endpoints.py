@@ -20,6 +20,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SomeHandler = TypeVar("SomeHandler", bound=Handler)
 
 _MARK = "__endpoint__"
+_FREQUENT = frozenset({"playback", "progress"})
 
 
 class Undescribed(Exception):
@@ -63,7 +64,8 @@ def endpoint(
 def declared(package: ModuleType) -> list[Endpoint]:
     """Returns the endpoints of all modules below `package`, in routing order.
 
-    aiohttp takes the first path that matches, so literal segments come before variable ones.
+    aiohttp tries one path after the other and takes the first that matches, so literal segments
+    come before variable ones, and of literals those that most requests ask for.
     """
     return sorted(_all(package), key=_place)
 
@@ -85,4 +87,5 @@ def _all(package: ModuleType) -> Iterator[Endpoint]:
 
 
 def _place(one: Endpoint) -> tuple[object, ...]:
-    return ([("{" in segment, segment) for segment in one.path.split("/")], one.method)
+    segments = one.path.split("/")
+    return ([("{" in each, each not in _FREQUENT, each) for each in segments], one.method)

@@ -70,6 +70,15 @@ def test_literal_paths_are_tried_before_variable_ones() -> None:
     assert paths.index("/play/{grant}/{video_id}/chapters") < asset
 
 
+def test_paths_that_most_requests_ask_for_are_tried_first() -> None:
+    paths = list(dict.fromkeys(one.path for one in declared(handlers)))
+
+    beside = [path for path in paths if path.startswith("/api/v1/videos/{video_id}/")]
+    assert beside[:2] == [
+        f"/api/v1/videos/{{video_id}}/{last}" for last in ("playback", "progress")
+    ]
+
+
 def test_each_problem_code_is_listed_with_its_meaning(document: Any) -> None:
     types = document["components"]["schemas"]["Problem"]["properties"]["type"]
 
