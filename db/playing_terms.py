@@ -6,18 +6,20 @@ true.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from db.pool import Queries, Row
+import msgspec
+
+from db.pool import Queries
 
 # Not the watched seconds: a long set of them costs more to read than everything else together.
 # LIMIT keeps each a look-up by key, however many are asked: joined freely, hundreds of viewers make
 # PostgreSQL read a table of enrolments from end to end.
 READ = """
-SELECT v.course_id, coalesce(n.event_id, 0) AS video_version, e.role, e.version, p.position_s,
+SELECT v.course_id, coalesce(n.event_id, 0) AS video_version, e.role,
+    CASE WHEN e.role IS NOT NULL THEN e.version END AS enrollment_version, p.position_s,
     p.completed_at IS NOT NULL AS is_completed, clock_timestamp() AS read_at
 FROM unnest(%s::text[], %s::uuid[]) WITH ORDINALITY AS asked (user_id, video_id, place)
 LEFT JOIN LATERAL (
@@ -45,11 +47,13 @@ class Viewing(NamedTuple):
     video_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class PlayingTerms:
-    """`course_id` is None for a video that does not exist, or no longer; `role` is None, and
+class PlayingTerms(msgspec.Struct, frozen=True):
+    """A row of the statement.
+
+    `course_id` is None for a video that does not exist, or no longer; `role` is None, and
     `enrollment_version`, for a user who is not enrolled; `position_s` is None before the first
-    report. `read_at` is the database's clock."""
+    report. `read_at` is the database's clock.
+    """
 
     course_id: str | None
     video_version: int
@@ -64,16 +68,4 @@ async def read(queries: Queries, viewings: Sequence[Viewing]) -> list[PlayingTer
     """Returns the terms of each, in order."""
     user_ids = [one.user_id for one in viewings]
     video_ids = [str(one.video_id) for one in viewings]
-    return [_terms(row) for row in await queries.fetch_all(READ, (user_ids, video_ids))]
-
-
-def _terms(row: Row) -> PlayingTerms:
-    return PlayingTerms(
-        row.course_id,
-        row.video_version,
-        row.role,
-        row.version if row.role is not None else None,
-        row.position_s,
-        row.is_completed,
-        row.read_at,
-    )
+    return [PlayingTerms(*row) for row in await queries.fetch_all(READ, (user_ids, video_ids))]

@@ -7,12 +7,14 @@ never older than its question.
 """
 
 import asyncio
+from itertools import islice
 from uuid import UUID
 
 from db import playing_terms
 from db.errors import DatabaseError, DatabaseTimeout
 from db.playing_terms import PlayingTerms, Viewing
 from db.pool import Database
+from storage.concurrency.shared_timer import SharedTimer
 from storage.concurrency.tasks import end
 
 AT_ONCE = 2  # leaves connections of the pool to all else
@@ -33,6 +35,7 @@ class PlayingTermsReader:
         self._waiting: dict[Viewing, list[Waiter]] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self._is_turn_open = False
+        self._patience = SharedTimer(PATIENCE_S, _give_up)
 
     async def read(self, user_id: str, video_id: UUID) -> PlayingTerms:
         """Raises: DatabaseError."""
@@ -40,11 +43,11 @@ class PlayingTermsReader:
         loop = asyncio.get_running_loop()
         found: Waiter = loop.create_future()
         self._ask(Viewing(user_id, video_id), found)
-        patience = loop.call_later(PATIENCE_S, _give_up, found)
+        self._patience.add(found)
         try:
             return await found
         finally:
-            patience.cancel()
+            self._patience.discard(found)
 
     async def stop(self) -> None:
         for task in list(self._sending):
@@ -64,9 +67,10 @@ class PlayingTermsReader:
 
     def _send_waiting(self) -> None:
         while self._waiting and len(self._sending) < AT_ONCE:
-            batch = dict(list(self._waiting.items())[:MOST_IN_ONE])
-            for viewing in batch:
-                del self._waiting[viewing]
+            batch, self._waiting = self._waiting, {}
+            if len(batch) > MOST_IN_ONE:
+                items = iter(batch.items())
+                batch, self._waiting = dict(islice(items, MOST_IN_ONE)), dict(items)
             self.statement_count += 1
             task = asyncio.create_task(self._send(batch), name="playing terms")
             self._sending.add(task)

@@ -155,10 +155,11 @@ async def test_a_failure_is_told_to_each_and_ends_with_its_statement(
 
 
 async def test_what_waits_is_bounded_in_number_and_in_time(
-    library: Any, database: Database, reader: PlayingTermsReader, monkeypatch: pytest.MonkeyPatch
+    library: Any, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(playing, "MOST_WAITING", 1)
     monkeypatch.setattr(playing, "PATIENCE_S", 0.05)
+    reader = PlayingTermsReader(database)
     video_id = await library.video()
     async with database.transaction() as transaction:
         await transaction.execute(LOCKED)
@@ -172,3 +173,4 @@ async def test_what_waits_is_bounded_in_number_and_in_time(
         for one in waiting:
             with pytest.raises(DatabaseTimeout):
                 await one
+    await reader.stop()
