@@ -70,7 +70,7 @@ class Grants:
 
     def __init__(self, secret: str, ttl_s: float, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._secret = secret
+        self._secret, self._key = secret, secret.encode()
         self._ttl_s = ttl_s
         self._remembered: BoundedCache[str, PlaybackGrant] = BoundedCache(REMEMBERED_GRANTS)
 
@@ -86,7 +86,7 @@ class Grants:
         claims: dict[str, Any] = msgspec.to_builtins(grant)
         expires_at = claims.pop("expires_at")
         claims |= {"exp": int(expires_at), "aud": _audience(type(grant))}
-        return compact_jws.sign(msgspec.json.encode(claims), self._secret.encode())
+        return compact_jws.sign(msgspec.json.encode(claims), self._key)
 
     def playback(self, token: str) -> PlaybackGrant:
         """Raises InvalidToken."""

@@ -5,16 +5,19 @@ which takes longer than to sign. Verifying is PyJWT's.
 """
 
 import hmac
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 
-HEADER = b'{"alg":"HS256","typ":"JWT"}'
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def sign(payload: bytes, key: bytes) -> str:
     """Returns the token of a payload; the key must have 256 bits or more (RFC 7518 section 3.2)."""
-    signed = _base64url(HEADER) + b"." + _base64url(payload)
+    signed = HEADER + _base64url(payload)
     return (signed + b"." + _base64url(hmac.digest(key, signed, "sha256"))).decode()
 
 
 def _base64url(content: bytes) -> bytes:
-    return urlsafe_b64encode(content).rstrip(b"=")
+    return b2a_base64(content, newline=False).translate(_URL_SAFE, b"=")
+
+
+HEADER = _base64url(b'{"alg":"HS256","typ":"JWT"}') + b"."
