@@ -61,6 +61,22 @@ from storage.paths import StoragePaths
 from storage.sandbox.children import Sandbox
 
 
+@dataclass(slots=True)
+class RequestNotes:
+    """Facts of a request, noted as it is answered: a key each would cost an exception where there
+    is none."""
+
+    request_id: str
+    is_routine: bool = False
+    """Frequent, not logged: ranges, reports."""
+    is_by_cookie: bool = False
+    """The viewer is known by the session's cookie."""
+    is_prepared: bool = False
+    """Headers were sent: no error response is possible."""
+    problem_code: str | None = None
+    """Of a request that was refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlaybackSettings:
     report_interval_s: float
@@ -137,10 +153,5 @@ PLAYBACK_SETTINGS = web.AppKey("playback_settings", PlaybackSettings)
 MEMBERSHIP = web.AppKey("membership", Membership)
 MIGRATIONS = web.AppKey("migrations", frozenset[str])
 
-REQUEST_ID = web.RequestKey("request_id", str)
-# Headers were sent: no error response is possible.
-IS_PREPARED = web.RequestKey("is_prepared", bool)
-IS_ROUTINE = web.RequestKey("is_routine", bool)  # frequent, not logged: ranges, reports
+NOTES = web.RequestKey("notes", RequestNotes)  # of all that reach the middlewares
 VIEWER = web.RequestKey("viewer", Viewer)
-IS_BY_COOKIE = web.RequestKey("is_by_cookie", bool)  # the viewer is known by the session's cookie
-PROBLEM_CODE = web.RequestKey("problem_code", str)  # of a request that was refused

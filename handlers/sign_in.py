@@ -32,7 +32,7 @@ async def identified(request: web.Request) -> Viewer:
     token = None if hdrs.AUTHORIZATION in request.headers else _session_of(request)
     if token is None:
         return await verifier.viewer_of(request)
-    request[keys.IS_BY_COOKIE] = True
+    request[keys.NOTES].is_by_cookie = True
     try:
         return await verifier.viewer_of_token(request, token)
     except InvalidToken as exc:

@@ -6,9 +6,12 @@ middleware. Errors that it raises between parser and application are converted h
 
 import logging
 import os
+from collections.abc import Coroutine
+from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import LineTooLong
+from multidict import istr
 
 from handlers.connection.aiohttp_private import ExposedHandler
 from handlers.errors import Internal, InvalidRequest, RequestError, as_request_error
@@ -16,7 +19,9 @@ from handlers.errors import Internal, InvalidRequest, RequestError, as_request_e
 logger = logging.getLogger(__name__)
 
 SERVER = "coursestream"
-REQUEST_ID = "X-Request-ID"
+# Names that a header's map need not fold to lower case each time.
+REQUEST_ID = istr("X-Request-ID")
+CONTENT_TYPE_OPTIONS = istr("X-Content-Type-Options")
 
 
 class RefusingBytes(ExposedHandler):
@@ -42,12 +47,12 @@ class RefusingBytes(ExposedHandler):
         response.force_close()
         return response
 
-    async def finish_response(
+    def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
         if isinstance(resp, web.HTTPException):  # raised before the first middleware
             resp = _answer(as_request_error(resp))
-        return await super().finish_response(request, resp, start_time)
+        return super().finish_response(request, resp, start_time)
 
 
 def _refusal(status: int, exc: BaseException | None) -> RequestError:
@@ -63,6 +68,6 @@ def _answer(exc: RequestError) -> web.Response:
     request_id = os.urandom(16).hex()
     response = exc.answer(request_id)
     response.headers[REQUEST_ID] = request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers[CONTENT_TYPE_OPTIONS] = "nosniff"
     response.headers[hdrs.SERVER] = SERVER
     return response

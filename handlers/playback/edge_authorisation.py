@@ -32,11 +32,11 @@ from handlers.playback.permits import cache_control
 )
 async def authorise(request: web.Request) -> web.Response:
     """Answers without a body, and ignores preconditions: nothing but the status is read."""
-    request[keys.IS_ROUTINE] = True
+    request[keys.NOTES].is_routine = True
     try:
         grant = granted(request)
     except (InvalidToken, NotEnrolled, Unavailable) as exc:
-        request[keys.PROBLEM_CODE] = exc.code
+        request[keys.NOTES].problem_code = exc.code
         headers = {**exc.headers, hdrs.CACHE_CONTROL: "no-store"}
         return web.Response(status=exc.status, headers=headers)
     return web.Response(status=204, headers={hdrs.CACHE_CONTROL: cache_control(grant)})

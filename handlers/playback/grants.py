@@ -12,8 +12,8 @@ from db.videos.video import Video
 from events.log.snapshots import captions, chapters_url
 from handlers import keys
 from handlers.access.auth import Viewer
-from handlers.access.edge_addresses import MediaPlace
-from handlers.access.grants import EventsGrant, PlaybackGrant
+from handlers.access.edge_addresses import MediaAddresses, MediaPlace
+from handlers.access.grants import EventsGrant, Grants, PlaybackGrant
 from handlers.checks.authorisation import playable_video, require_ready
 from handlers.checks.request_limits import require_request_by_bearer
 from handlers.errors import NotEnrolled, RateLimited
@@ -57,28 +57,29 @@ TOLERANCE_S = 1.0  # as of reports
 )
 async def post_playback(request: web.Request) -> web.Response:
     """Issues a playback grant with everything else that a player needs."""
-    request[keys.IS_ROUTINE] = True
+    request[keys.NOTES].is_routine = True
     require_request_by_bearer(request)
-    viewer = request[keys.VIEWER]
+    app, viewer = request.app, request[keys.VIEWER]
     video, terms = await playable_video(request)
     body = await read_optional_json(request, PlaybackPost)
-    await _require_playable(request, video)
-    if keys.PLAYS in request.app:
-        request.app[keys.PLAYS].note(video.id)
+    await _require_playable(app, video)
+    if (plays := app.get(keys.PLAYS)) is not None:
+        plays.note(video.id)
     version = None if viewer.is_privileged else terms.enrollment_version
     user_and_video = VideoKey(viewer.user_id, video.id)
     session_id, next_sequence = await _named_session(
-        request, user_and_video, body.session_id, terms.read_at
+        app, user_and_video, body.session_id, terms.read_at
     )
-    grant = _grant(request, viewer, video, version, session_id)
-    token = request.app[keys.GRANTS].mint(grant)
-    place = _place_of_media(request, video, token, grant)
-    report_interval_s = request.app[keys.PLAYBACK_SETTINGS].report_interval_s
+    grants, addresses = app[keys.GRANTS], app[keys.MEDIA_ADDRESSES]
+    grant = _grant(grants, viewer, video, version, session_id)
+    token = grants.mint(grant)
+    place = _place_of_media(addresses, video, token, grant)
+    report_interval_s = app[keys.PLAYBACK_SETTINGS].report_interval_s
     answer = _playback_view(
         video, terms, token, grant, place, session_id, next_sequence, report_interval_s
     )
     response = answer_json(answer, status=201)
-    request.app[keys.MEDIA_ADDRESSES].set_cookies(response, place, request.host)
+    addresses.set_cookies(response, place, request.host)
     return response
 
 
@@ -106,7 +107,7 @@ async def post_events_grant(request: web.Request) -> web.Response:
     return answer_json(answer, status=201)
 
 
-async def _require_playable(request: web.Request, video: Video) -> None:
+async def _require_playable(app: web.Application, video: Video) -> None:
     """Checks that the video plays here or from S3: a player could not interpret S3's errors.
 
     Raises NotReady, Failed, S3SourceGone, S3SourceUnavailable.
@@ -114,7 +115,7 @@ async def _require_playable(request: web.Request, video: Video) -> None:
     if video.plays_from is None:
         require_ready(video)
     else:
-        await request.app[keys.S3_SOURCES].require_there(video.plays_from)
+        await app[keys.S3_SOURCES].require_there(video.plays_from)
 
 
 async def grant_for(request: web.Request, viewer: Viewer, video: Video) -> PlaybackGrant:
@@ -127,11 +128,11 @@ async def grant_for(request: web.Request, viewer: Viewer, video: Video) -> Playb
         if enrollment is None or enrollment.role is None:
             raise NotEnrolled
         version = enrollment.version
-    return _grant(request, viewer, video, version)
+    return _grant(request.app[keys.GRANTS], viewer, video, version)
 
 
 def _grant(
-    request: web.Request,
+    grants: Grants,
     viewer: Viewer,
     video: Video,
     version: int | None,
@@ -148,27 +149,26 @@ def _grant(
         rungs=granted_rungs(video),
         session_id=session_id,
         roles=sorted(viewer.roles),
-        expires_at=request.app[keys.GRANTS].expiry(privileged=viewer.is_privileged),
+        expires_at=grants.expiry(privileged=viewer.is_privileged),
     )
 
 
 def _place_of_media(
-    request: web.Request, video: Video, token: str, grant: PlaybackGrant
+    addresses: MediaAddresses, video: Video, token: str, grant: PlaybackGrant
 ) -> MediaPlace:
     """Returns the edge's, but for a video in S3: it is a redirect that no edge could keep."""
-    addresses = request.app[keys.MEDIA_ADDRESSES]
     place_of = addresses.at_origin if video.plays_from else addresses.at_edge
     return place_of(video.id, token, grant.expires_at)
 
 
 async def _named_session(
-    request: web.Request, video: VideoKey, wanted_id: str | None, now: datetime
+    app: web.Application, video: VideoKey, wanted_id: str | None, now: datetime
 ) -> tuple[str, int]:
     """Returns a session's id and its next sequence; from now on it has a start.
 
     Ids made here hold it. One that a client made up, and never reported by, gets a row.
     """
-    database, names = request.app[keys.DATABASE], request.app[keys.SESSION_NAMES]
+    database, names = app[keys.DATABASE], app[keys.SESSION_NAMES]
     if wanted_id is None:
         return names.new(video, now), 0
     key = SessionKey(video.user_id, video.video_id, wanted_id)

@@ -57,6 +57,6 @@ async def _redirect(
     address = await request.app[keys.S3_SOURCES].address(
         place, life_s, method=request.method, disposition=disposition
     )
-    request[keys.IS_ROUTINE] = True
+    request[keys.NOTES].is_routine = True
     headers = {hdrs.LOCATION: address, hdrs.CACHE_CONTROL: "private, no-store"}
     return web.Response(status=307, headers=headers)

@@ -52,7 +52,7 @@ async def serve(
         noting_loss(request, published),
         request.app[keys.OPEN_FILES].open(decision.representation) as file,
     ):
-        request[keys.IS_ROUTINE] = True
+        request[keys.NOTES].is_routine = True
         handover = request.app.get(keys.HANDOVER)
         if handover is not None and is_alike(request.method, request.headers, plan):
             return _handed_over(handover, plan, decision, transfer)

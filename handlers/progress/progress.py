@@ -166,7 +166,7 @@ async def _answer(
         state = await submit(request.app[keys.EMITTER], report)
     except VideoMissing as exc:
         raise refusal_of(exc, is_told_more=is_told_more) from exc
-    request[keys.IS_ROUTINE] = True
+    request[keys.NOTES].is_routine = True
     return answer_json(ReportView.after(state))
 
 

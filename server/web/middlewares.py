@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from handlers import keys
 from handlers.access.own_origin import SAFE_METHODS
-from handlers.connection.refused_bytes import REQUEST_ID, SERVER
+from handlers.connection.refused_bytes import CONTENT_TYPE_OPTIONS, REQUEST_ID, SERVER
 from handlers.connection.shortcuts.shortcut_connection import began_s, raise_failure
 from handlers.errors import (
     Internal,
@@ -53,12 +53,12 @@ QUIET = frozenset({"/healthz", "/readyz", "/drainz", "/metrics"})
 @web.middleware
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Assigns the request id, then counts and logs the request."""
-    request[keys.REQUEST_ID] = request_id = new_request_id()
+    notes = request[keys.NOTES] = keys.RequestNotes(new_request_id())
     metrics, route = request.app[keys.METRICS], route_template(request)
     metrics.began(route)
     started_s = began_s(request)
     status = CLIENT_GONE
-    bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+    bound = structlog.contextvars.bind_contextvars(request_id=notes.request_id)
     try:
         response = await handler(request)
         status = response.status
@@ -71,7 +71,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
             status,
             duration_s,
             request.content.total_bytes,
-            request.get(keys.PROBLEM_CODE),
+            notes.problem_code,
         )
         _log_answered(request, status, duration_s)
         structlog.contextvars.reset_contextvars(**bound)
@@ -103,7 +103,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if _is_disconnected(request) and isinstance(exc, ConnectionError | ClientError):
             return web.Response(status=CLIENT_GONE)
         request_error = as_request_error(exc)
-        request[keys.PROBLEM_CODE] = request_error.code
+        notes = request[keys.NOTES]
+        notes.problem_code = request_error.code
         _note_refusal(request, request_error.code)
         if _ends_event_source(request, request_error):
             return reconnect(request)
@@ -111,14 +112,14 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             logger.exception("request failed")
         elif request_error.status >= 500:
             logger.warning("request refused", status=request_error.status, reason=str(exc))
-        if request.get(keys.IS_PREPARED):
+        if notes.is_prepared:
             return _abort(request)
         return _answer(request, request_error)
 
 
 def _ends_event_source(request: web.Request, exc: RequestError) -> bool:
     """True for a refusal that waiting helps, where a browser would never ask again."""
-    is_new = not request.get(keys.IS_PREPARED)
+    is_new = not request[keys.NOTES].is_prepared
     return is_new and isinstance(exc, Unavailable) and is_event_stream(request)
 
 
@@ -142,16 +143,18 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
 
 async def add_common_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Adds the headers of every response (an `on_response_prepare` signal)."""
-    request[keys.IS_PREPARED] = True
     # aiohttp refuses a wrong Expect header before all middlewares: such a request has no id yet.
-    response.headers.setdefault(REQUEST_ID, request.get(keys.REQUEST_ID) or new_request_id())
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers[hdrs.SERVER] = SERVER
-    if request.path.startswith(UPLOADS):
-        response.headers[TUS_RESUMABLE] = VERSION
-    if request.path.startswith(MEDIA):
-        response.headers["Referrer-Policy"] = "no-referrer"
-    if keys.IS_BY_COOKIE in request:
+    notes = request.get(keys.NOTES) or keys.RequestNotes(new_request_id())
+    notes.is_prepared = True
+    headers, path = response.headers, request.path
+    headers.setdefault(REQUEST_ID, notes.request_id)
+    headers[CONTENT_TYPE_OPTIONS] = "nosniff"
+    headers[hdrs.SERVER] = SERVER
+    if path.startswith(UPLOADS):
+        headers[TUS_RESUMABLE] = VERSION
+    if path.startswith(MEDIA):
+        headers["Referrer-Policy"] = "no-referrer"
+    if notes.is_by_cookie:
         keep_private(response)
 
 
@@ -189,7 +192,7 @@ def _log_level(request: web.Request, status: int) -> int | None:
     At `info` stand changes and refusals: what is only read fills a screen with every page.
     """
     is_read = request.method in SAFE_METHODS
-    if status >= 400 or not (is_read or request.get(keys.IS_ROUTINE)):
+    if status >= 400 or not (is_read or request[keys.NOTES].is_routine):
         return logging.INFO
     return logging.DEBUG if _standard_access_logger.isEnabledFor(logging.DEBUG) else None
 
@@ -224,7 +227,7 @@ def _answer(request: web.Request, exc: RequestError) -> web.Response:
         if page := missing_page(request):
             return page
         exc.headers.setdefault(hdrs.VARY, hdrs.ACCEPT)
-    response = exc.answer(request[keys.REQUEST_ID])
+    response = exc.answer(request[keys.NOTES].request_id)
     if exc.status in (413, 507) or (exc.status == 415 and not request.content.is_eof()):
         response.force_close()  # the rest of the body is not worth reading
     return response

@@ -127,7 +127,7 @@ class ShortcutConnection(Connection):
 
     def _takes_range_shortcut(self, data: bytes) -> bool:
         self.asked, shortcut = None, self._range_shortcut
-        if shortcut is None:
+        if shortcut is None or not data.startswith(b"GET "):
             return False
         answer = shortcut.answer(data) if self._has_way() else None
         if answer is None:

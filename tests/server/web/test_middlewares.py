@@ -31,7 +31,7 @@ async def answer(request: web.Request) -> web.Response:
 
 
 async def deliver(request: web.Request) -> web.Response:
-    request[keys.IS_ROUTINE] = True
+    request[keys.NOTES].is_routine = True
     return web.Response(status=int(request.query["status"]))
 
 
