@@ -27,6 +27,8 @@ PYTEST := $(BIN)/python tests/silence_guard.py 480 $(BIN)/python -m pytest
 # These run once: the first with coverage, the second in asyncio's debug mode.
 PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' tests/pure.cfg)
 DEBUG_TESTS := tests/events tests/handlers/delivery
+# To collect all others takes as long as one of these.
+ALONE_TESTS := $(shell grep --recursive --files-with-matches 'mark\.alone' tests)
 # Services and their children are started hundreds of times: from bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -151,7 +153,7 @@ test-rest: install
 
 # What other work on the machine would change.
 test-alone: install
-	$(call with-second-look,$(PYTEST) -m alone)
+	$(call with-second-look,$(PYTEST) -m alone $(ALONE_TESTS))
 
 # The whole suite once more: before Python 3.12 measuring all of it takes too long for every run.
 coverage: install
