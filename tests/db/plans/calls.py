@@ -122,7 +122,7 @@ async def end_most(transaction: Transaction) -> None:
     """Most sessions end; the planner's statistics are of the time before."""
     await transaction.execute(
         "UPDATE playback_sessions SET state = 'stopped', stopped_at = now()"
-        f" WHERE state <> 'stopped' AND {silence.SLICE} < 200"
+        f" WHERE state <> 'stopped' AND {silence.SLICE} < 250"
     )
     await transaction.execute("UPDATE silence_slices SET playing = 0")
 
