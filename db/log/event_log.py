@@ -47,6 +47,11 @@ SELECT {COLUMNS} FROM event_log WHERE id > $1 ORDER BY id LIMIT $2
 
 READ_TAIL = "EXECUTE event_log_tail (%s, %s)"
 
+DROPPED = """
+SELECT dropped_id, greatest(dropped_id, thinned_id) AS thinned_id FROM event_log_retention
+"""
+
+# The newest is looked for in every partition.
 BOUNDS = """
 SELECT dropped_id, greatest(dropped_id, thinned_id) AS thinned_id,
     greatest(dropped_id, thinned_id, (SELECT max(id) FROM event_log)) AS newest_id
@@ -113,14 +118,17 @@ class EventFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """Highest ids up to which all was dropped, up to which progress was, and that there is.
-
-    0 for none.
-    """
+class Dropped:
+    """Highest ids up to which all was dropped, and up to which progress was. 0 for none."""
 
     dropped_id: int
     thinned_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds(Dropped):
+    """And the highest id that there is. 0 for none."""
+
     newest_id: int
 
 
@@ -156,6 +164,12 @@ async def prepare_tail(queries: Queries) -> None:
 async def read_tail(queries: Queries, after_id: int, limit: int) -> list[Row]:
     """Like `read_after`, in a third of its time, on a prepared connection."""
     return await queries.fetch_all(READ_TAIL, (after_id, limit))
+
+
+async def read_dropped(queries: Queries) -> Dropped:
+    row = await queries.fetch_one(DROPPED)
+    assert row is not None  # inserted by the migration
+    return Dropped(row.dropped_id, row.thinned_id)
 
 
 async def read_bounds(queries: Queries) -> Bounds:

@@ -62,13 +62,13 @@ class Replay:
             self._database, self._viewpoint.event_filter(), after_id, up_to_id, PAGE
         )
         # Queried after reading, so that it covers everything dropped before.
-        bounds = await event_log.read_bounds(self._database)
-        if self._lost_id(bounds) > after_id:
+        if self._lost_id(await event_log.read_dropped(self._database)) > after_id:
+            bounds = await event_log.read_bounds(self._database)
             return Start(max(bounds.newest_id, up_to_id), is_reset=True)
         reached = rows[-1].id if len(rows) == PAGE else up_to_id
         return EventPage(log.read_rows(rows), reached)
 
-    def _lost_id(self, bounds: event_log.Bounds) -> int:
+    def _lost_id(self, dropped: event_log.Dropped) -> int:
         """The highest id up to which an event may be missing that the stream would show."""
         shows_progress = self._viewpoint.filters.shows(PlaybackProgressed.name)
-        return bounds.thinned_id if shows_progress else bounds.dropped_id
+        return dropped.thinned_id if shows_progress else dropped.dropped_id

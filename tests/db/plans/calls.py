@@ -189,6 +189,7 @@ _LOG = (
     call(event_log.read_after, EVENTS - 100, 1000),
     PREPARED,
     replace(call(event_log.read_tail, EVENTS - 100, 1000), before=PREPARED),
+    call(event_log.read_dropped),
     call(event_log.read_bounds),
     call(event_log.list_roles, [f"u{number}" for number in range(500)]),
     *(
