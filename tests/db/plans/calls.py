@@ -575,6 +575,7 @@ STUDENT_SEARCH, HELP_DESK = Searcher("u7", False), Searcher("root", True)
 FIRST_SESSION = (BEGINNING, "", NO_ID, "")
 RANKED = "all progress of a course is summed up, at most a twentieth of the time (ranking.py)"
 BYTES = "all users of the course are summed, for each day"
+PLAYING = "those who play in the course at this moment: with FULL=1 half of all viewers do"
 
 _INSIGHT = (
     call(changes.add, [CHANGE]),
@@ -648,7 +649,7 @@ _INSIGHT = (
     call(figures.read_viewing, "c0", PERIOD),
     call(figures.count_viewers, V),
     Call(figures.read_bytes, ("c0", PERIOD), most_rows=100_000, reason=BYTES),
-    call(figures.count_active, "c0"),
+    Call(figures.count_active, ("c0",), most_rows=60_000, reason=PLAYING),
     call(figures.list_videos, "c0"),
     call(figures.list_popular, PERIOD, None, 50),
     call(students.list_students, "c0", (BEGINNING, ""), 51),
