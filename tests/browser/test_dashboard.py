@@ -37,9 +37,17 @@ VIEWERS: dict[str, list[list[list[float]]]] = {
     "fay": [[[0, 9]]],
 }
 QUALITY = {
-    **{"startup_ms": 640, "stalls": 1, "stalled_ms": 150, "error": None},
+    **{"stalls": 1, "stalled_ms": 150, "error": None},
     **{"bitrate": 2_400_000, "height": 720},
 }
+STARTUPS_MS = {"ada": 400, "eli": 1800, "fay": 5000}
+STARTUPS_WITHIN = (
+    ("0.5", "startups_within_500_ms"),
+    ("1", "startups_within_1_s"),
+    ("2", "startups_within_2_s"),
+    ("4", "startups_within_4_s"),
+    ("8", "startups_within_8_s"),
+)
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 YESTERDAY = "UPDATE viewing_days SET day = day - %s WHERE day = current_date"
 # As it was before: with a lower picture the longer ago, and nothing on the days between.
@@ -88,7 +96,7 @@ class Taught:
                     "position": watched[-1][1],
                     "watched": watched,
                     "event": event,
-                    "quality": QUALITY,
+                    "quality": {**QUALITY, "startup_ms": STARTUPS_MS.get(user_id, 640)},
                 }
                 path = f"/api/v1/videos/{video['id']}/progress"
                 await call(student, "PUT", path, json=said, headers={"User-Agent": FIREFOX})
@@ -261,6 +269,10 @@ async def test_quality_is_that_of_the_api(taught: Taught) -> None:
         await expect(_tile(page, "Bitrate")).to_have_text(bitrate)
         await expect(_tile(page, "Picture")).to_have_text(height)
         await expect(_tile(page, "Measured sessions")).to_have_text(sessions)
+        for bound, figure in STARTUPS_WITHIN:
+            percent = 100 * figures["all"][figure] // figures["all"]["startups"]
+            bar = quality.get_by_role("progressbar", name=f"Within {bound} s: {percent}%")
+            await expect(bar).to_have_attribute("aria-valuenow", str(percent))
         for group, of, name in (
             ("Device", "desktop", "Computer"),
             ("Browser", "Firefox", "Firefox"),

@@ -305,6 +305,8 @@ export const de: Catalogue = {
       empty: "Noch nichts gemessen",
       emptyText: "Diese Zahlen erscheinen, sobald in diesem Zeitraum jemand zuschaut.",
       secondsShort: "{seconds} s",
+      soon: "Wie schnell es begann",
+      within: "In {seconds}\u00a0s",
       megabits: "{rate} Mbit/s",
       byDay: "Qualität nach Tagen",
       metrics: {

@@ -296,6 +296,8 @@ export const en = {
       empty: "Nothing measured yet",
       emptyText: "These figures appear as soon as somebody watches in this period.",
       secondsShort: "{seconds} s",
+      soon: "How soon it started",
+      within: "Within {seconds}\u00a0s",
       megabits: "{rate} Mbit/s",
       byDay: "Quality by day",
       metrics: {

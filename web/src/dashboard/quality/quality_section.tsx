@@ -18,6 +18,7 @@ import {
 } from "../service/figures.ts";
 import { videoFiguresAddress } from "../service/routes.ts";
 import { QualityChart } from "./quality_chart.tsx";
+import { StartupShares } from "./startup_shares.tsx";
 import { bitrate, pictureHeight, score, stalledShare, startupTime } from "./words.ts";
 
 interface QualitySectionProps {
@@ -66,6 +67,7 @@ function Quality({ figures, url, name, since, titles }: QualityProps) {
   return (
     <>
       <QualityTiles all={all} />
+      <StartupShares all={all} />
       <QualityChart rows={figures.days} since={since} />
       <div class="tools quality__tools">
         <Choice

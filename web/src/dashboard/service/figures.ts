@@ -75,6 +75,12 @@ export interface QualityRow {
   sessions_with_errors: number | null;
   startup_ms: number | null;
   startup_score: number | null;
+  startups: number | null;
+  startups_within_500_ms: number | null;
+  startups_within_1_s: number | null;
+  startups_within_2_s: number | null;
+  startups_within_4_s: number | null;
+  startups_within_8_s: number | null;
   sessions_with_stalls: number | null;
   stalls: number | null;
   stall_ratio: number | null;
