@@ -504,7 +504,7 @@ async def _look_at_what_is_not_there(
     taught: Taught, page: Page, server: Page, look: Callable[[Page, str], Awaitable[None]]
 ) -> None:
     await page.goto(f"{taught.studio.serve.url}/dashboard/videos/{taught.lonely['id']}")
-    await expect(page.get_by_text("Too few viewers")).to_be_visible()
+    await expect(page.get_by_text("Too few viewers", exact=True)).to_be_visible()
     await look(page, "withheld")
     await page.goto(f"{taught.studio.serve.url}/dashboard/courses/empty")
     await expect(page.get_by_text("Nobody is enrolled yet")).to_be_visible()

@@ -483,6 +483,7 @@ async def test_silence_stops_a_playback_once(course: Course) -> None:
                 " WHERE video_id = %s",
                 (player.video_id,),
             )
+            await transaction.execute("UPDATE silence_slices SET due_at = now()")
         told = await stream.until_type("playback.stopped")
 
     assert [one.type for one in told] == ["playback.progress", "playback.stopped"]
