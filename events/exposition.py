@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from events.distributions import BucketCounts
 
 Labels = tuple[str, ...]
-Key = TypeVar("Key", bound=str | Labels)  # the value of a label, or of several
+Key = TypeVar("Key", bound=str | tuple[str | int, ...])  # the value of a label, or of several
 
 
 class CopiedHistogram(Histogram):

@@ -103,28 +103,12 @@ class Metrics:
 
     def count_answered(self, read: Callable[[], Mapping[Answer, int]]) -> None:
         """Follows answer counts, (method, route, status) -> total, of requests not `answered`."""
-        before: dict[Answer, int] = {}
-
-        def sample() -> None:
-            for (method, route, status), number in read().items():
-                series = self._requests.labels(method, route, str(status))
-                series.inc(number - before.get((method, route, status), 0))
-                before[method, route, status] = number
-
-        self._samples.append(sample)
+        self._follow(self._requests, read, is_labelled=True)
 
     def count(self, name: str, documentation: str, read: Read, label: str | None = None) -> None:
         """Follows monotonic counters by label value, or one without a label."""
         counter = self._counter(name, documentation, *_labels(label))
-        before: dict[str, float] = {}
-
-        def sample() -> None:
-            for key, number in _by_key(read()).items():
-                series = counter.labels(key) if label else counter
-                series.inc(max(0.0, number - before.get(key, 0.0)))
-                before[key] = number
-
-        self._samples.append(sample)
+        self._follow(counter, lambda: _by_key(read()), is_labelled=label is not None)
 
     def gauge(
         self,
@@ -307,6 +291,21 @@ class Metrics:
         return Gauge(
             PREFIX + name, documentation, labels, registry=self._registry, multiprocess_mode=mode
         )
+
+    def _follow(
+        self, counter: Counter, read: Callable[[], Mapping[Key, float]], *, is_labelled: bool
+    ) -> None:
+        """Has each sample add to the counter what is new since the one before."""
+        before: dict[Key, float] = {}
+
+        def sample() -> None:
+            for key, number in read().items():
+                values = (key,) if isinstance(key, str) else key
+                series = counter.labels(*values) if is_labelled else counter
+                series.inc(max(0.0, number - before.get(key, 0.0)))
+                before[key] = number
+
+        self._samples.append(sample)
 
 
 def _by_key(found: Numbers | float) -> Numbers:
