@@ -7,6 +7,7 @@ again.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from db.pool import Queries, Row, Transaction
 
@@ -104,7 +105,7 @@ SELECT count(*) AS deleted FROM gone
 """
 
 # The newest of a day are kept, or a receiver that is away would fill the disk.
-RESCUE = f"""
+_RESCUED = f"""
 WITH behind AS MATERIALIZED (
     SELECT id, types, position FROM webhooks
     WHERE position < (SELECT max(id) FROM {{table}} WHERE recorded_at < %(before)s) FOR UPDATE
@@ -119,13 +120,15 @@ WITH behind AS MATERIALIZED (
     FROM passed JOIN {{table}} e ON e.id = event_id WHERE place <= %(most)s
     ON CONFLICT DO NOTHING
 )
-UPDATE webhooks w SET
-    position = (SELECT max(id) FROM {{table}} WHERE recorded_at < %(before)s),
-    lost_count = lost_count + (
-        SELECT count(*) FROM passed WHERE passed.webhook_id = w.id AND place > %(most)s
-    )
+UPDATE webhooks w SET {{moved}} lost_count = lost_count + (
+    SELECT count(*) FROM passed WHERE passed.webhook_id = w.id AND place > %(most)s
+)
 FROM behind WHERE w.id = behind.id
 """
+RESCUE = _RESCUED.format(
+    table="event_log",
+    moved="position = (SELECT max(id) FROM event_log WHERE recorded_at < %(before)s),",
+)
 
 
 async def take(transaction: Transaction, webhook_id: str, limit: int) -> int:
@@ -204,7 +207,17 @@ async def delete_given_up(transaction: Transaction, webhook_id: str, limit: int)
     return len(await transaction.fetch_all(DELETE_GIVEN_UP, (webhook_id, limit)))
 
 
-async def rescue(transaction: Transaction, table: str, before: datetime) -> None:
-    """Keep what webhooks have not taken yet of a part of the log that is about to be dropped."""
-    parameters = {"before": before, "failure": PASSED, "most": MOST_RESCUED}
-    await transaction.execute(RESCUE.format(table=table), parameters)
+async def rescue(transaction: Transaction, before: datetime) -> None:
+    """Keep what webhooks have not taken yet of the days that are about to be dropped, and move
+    them past these."""
+    await transaction.execute(RESCUE, _rescue_parameters(before))
+
+
+async def rescue_strays(transaction: Transaction, table: str, before: datetime) -> None:
+    """Like `rescue`, of events that lie among others which stay: no webhook is moved past those."""
+    sql = _RESCUED.format(table=table, moved="")
+    await transaction.execute(sql, _rescue_parameters(before))
+
+
+def _rescue_parameters(before: datetime) -> dict[str, Any]:
+    return {"before": before, "failure": PASSED, "most": MOST_RESCUED}

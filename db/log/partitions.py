@@ -102,7 +102,7 @@ async def add_hour(transaction: Transaction, hour: datetime) -> None:
 async def drop_day(transaction: Transaction, day: date) -> None:
     """Drop the day's events with the progress left of it, and record the highest id among them."""
     end = datetime.combine(day + timedelta(days=1), time(), UTC)
-    await deliveries.rescue(transaction, "event_log", end)
+    await deliveries.rescue(transaction, end)
     await transaction.execute(REMEMBER_DROPPED, (end,))
     hours = [hour for hour in await list_hours(transaction) if hour.date() == day]
     tables = ", ".join([partition_of(day), *map(partition_of_hour, hours)])
@@ -122,7 +122,7 @@ async def drop_hour(transaction: Transaction, hour: datetime) -> None:
 async def clear_defaults(transaction: Transaction, before: datetime) -> None:
     """Delete events recorded before then that are in no day's or hour's partition."""
     for table in DEFAULTS:
-        await deliveries.rescue(transaction, table, before)
+        await deliveries.rescue_strays(transaction, table, before)
         await transaction.fetch_all(CLEAR_DEFAULT.format(table=table), (before,))
 
 

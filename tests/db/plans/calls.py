@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -246,10 +246,11 @@ _DELIVERY = (
     call(deliveries.delete_dead, NOW, 1000),
     Call(
         deliveries.rescue,
-        (f"event_log_{NOW.date() - timedelta(days=5):%Y%m%d}", NOW),
+        (datetime.combine(NOW.date() - timedelta(days=5), time(), UTC),),
         most_rows=EVENTS // SCALE // 5,
         reason="a day of the log, before it is dropped",
     ),
+    call(deliveries.rescue_strays, "event_log_others_default", NOW),
     call(watched_videos.read, [("u7", V)]),
     call(erasures.add, "sealed"),
     call(erasures.list_all, 120.0),

@@ -8,6 +8,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
+from db.delivery import deliveries
 from db.log import event_log, partitions
 from db.log.event_log import Bounds
 from db.pool import Database
@@ -285,3 +286,33 @@ async def test_progress_without_its_hour_is_kept_counted_and_cleared(
 
     assert await partitions.count_strays(database) == 0
     assert (await event_log.read_bounds(database)).dropped_id == event_id
+
+
+async def test_clearing_strays_takes_nothing_else_from_a_webhook(
+    database: Database, retention: Retention, library: Any, now: datetime
+) -> None:
+    """They lie between events of both kinds, in two defaults; some of the log is not yet old."""
+    await retention.add_partitions(now)
+    events = [progressed(n) if n % 2 else changed(n) for n in range(6)]
+    ids = await library.append(*events)
+    await age(database, [ids[1], ids[2], ids[3], ids[4]], now - 30 * DAY)
+    await add_webhook(database, "playback.progress", 0)
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "UPDATE webhooks SET types = '{playback.progress,enrollment.changed}'"
+        )
+    assert await partitions.count_strays(database) == 4
+
+    await retention.drop_days(now)
+    await retention.drop_days(now)
+    assert await partitions.count_strays(database) == 0
+    async with database.transaction() as transaction:
+        await deliveries.take(transaction, "w", 100)
+
+    rows = await database.fetch_all(
+        "SELECT event_id, died_at IS NOT NULL AS is_dead FROM webhook_deliveries ORDER BY 1"
+    )
+    assert [row.event_id for row in rows] == ids
+    assert [row.event_id for row in rows if row.is_dead] == ids[1:5]
+    [row] = await database.fetch_all("SELECT position, lost_count FROM webhooks")
+    assert (row.position, row.lost_count) == (ids[5], 0)
