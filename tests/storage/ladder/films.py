@@ -50,6 +50,7 @@ class Film:
     """Pictures at these seconds."""
 
     times: Sequence[Fraction] = STEADY
+    size: tuple[int, int] = SIZE
     codec: str = "libx264"
     options: dict[str, str] = field(default_factory=dict)
     muxer: str = "mp4"
@@ -63,7 +64,7 @@ class Film:
         with av.open(str(path), "w", format=self.muxer) as out:
             rate = round(1 / (self.times[1] - self.times[0]))
             picture = out.add_stream(self.codec, rate=rate, options=self.options)
-            (picture.width, picture.height), picture.pix_fmt = SIZE, self.pixel_format
+            (picture.width, picture.height), picture.pix_fmt = self.size, self.pixel_format
             picture.codec_context.time_base = self.unit
             if self.sample_ratio:
                 picture.codec_context.sample_aspect_ratio = self.sample_ratio
@@ -71,7 +72,7 @@ class Film:
                 picture.set_display_rotation(self.counterclockwise_deg)
             tracks = [_add_sound(out, one) for one in self.sounds]
             for number, time in enumerate(self.times):
-                frame = paint(number, SIZE).reformat(format=self.pixel_format)
+                frame = paint(number, self.size).reformat(format=self.pixel_format)
                 frame.pts, frame.time_base = round(time / self.unit), self.unit
                 out.mux(picture.encode(frame))
             out.mux(picture.encode(None))
