@@ -27,14 +27,17 @@ PYTEST := $(BIN)/python tests/silence_guard.py 480 $(BIN)/python -m pytest
 # These run once: the first with coverage, the second in asyncio's debug mode.
 PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' tests/pure.cfg)
 DEBUG_TESTS := tests/events tests/handlers/delivery
+# The product as others meet it: browsers and players, proxies, containers, several machines.
+SYSTEM_TESTS := tests/browser tests/deploy tests/flows tests/nodes
 # To collect all others takes as long as one of these.
 ALONE_TESTS := $(shell grep --recursive --files-with-matches 'mark\.alone' tests)
+ALONE_SYSTEM_TESTS := $(filter $(addsuffix /%,$(SYSTEM_TESTS)),$(ALONE_TESTS))
 # Services and their children are started hundreds of times: from bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
 .PHONY: install run web-builder test lint format docs dist image coverage mutants bench bench-guard
-.PHONY: test-image test-pure test-debug test-rest test-alone test-web
+.PHONY: test-all test-image test-pure test-debug test-rest test-system test-alone test-alone-system test-web
 
 # All tools of web/ first: they hold those that build the pages.
 install: $(STAMP) $(if $(filter dev,$(EXTRAS)),$(WEB_STAMP)) $(WEB_BUILD)
@@ -116,12 +119,13 @@ image: dist
 
 # The migrations' way up, down and up again is one of the tests. First what computes or downloads,
 # side by side, each with one process; its output appears when it ends. Each pass names what failed.
-test: install
+test test-all: install
 	$(BIN)/python -m compileall -q run_server.py server handlers events storage db
 	$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target \
-	    lint test-image test-debug test-pure test-web
+	    lint test-debug test-pure test-web $(if $(filter test-all,$@),test-image)
 	$(MAKE) --no-print-directory test-rest
 	$(MAKE) --no-print-directory test-alone
+	$(if $(filter test-all,$@),$(MAKE) --no-print-directory test-system test-alone-system)
 
 # What fails beside other work is run once more by itself, and both results are shown: the second says
 # whether the code is wrong, the first that the test has to be looked into. A pass that hangs, which the
@@ -149,11 +153,18 @@ test-pure: install
 
 test-rest: install
 	$(call with-second-look,$(PYTEST) -n $(WORKERS) -m 'not alone' \
-	    $(addprefix --ignore=,$(PURE_TESTS) $(DEBUG_TESTS)) --ignore=tests/deploy/test_container.py)
+	    $(addprefix --ignore=,$(PURE_TESTS) $(DEBUG_TESTS) $(SYSTEM_TESTS)))
+
+test-system: install
+	$(call with-second-look,$(PYTEST) -n $(WORKERS) -m 'not alone' \
+	    --ignore=tests/deploy/test_container.py $(SYSTEM_TESTS))
 
 # What other work on the machine would change.
 test-alone: install
-	$(call with-second-look,$(PYTEST) -m alone $(ALONE_TESTS))
+	$(call with-second-look,$(PYTEST) -m alone $(filter-out $(ALONE_SYSTEM_TESTS),$(ALONE_TESTS)))
+
+test-alone-system: install
+	$(call with-second-look,$(PYTEST) -m alone $(ALONE_SYSTEM_TESTS))
 
 # The whole suite once more: before Python 3.12 measuring all of it takes too long for every run.
 coverage: install

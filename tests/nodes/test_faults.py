@@ -40,7 +40,8 @@ CHANGES = (
 )
 pytestmark = pytest.mark.alone
 only_with_nodes = pytest.mark.skipif(
-    not (IS_FULL or os.environ.get("NODES")), reason="three minutes more: NODES=1 make test-alone"
+    not (IS_FULL or os.environ.get("NODES")),
+    reason="three minutes more: NODES=1 make test-alone-system",
 )
 
 
