@@ -70,6 +70,9 @@ async def test_from_change_to_receiver_and_back_from_the_dead(start_service: Any
         await service.put("courses/c1/enrollments/ada", {"role": "student"})
         await wait_until(lambda: receiver.accepted)
         (received,) = receiver.accepted
+        await wait_until(
+            lambda: service.rows("SELECT FROM webhook_deliveries"), lambda left: not left
+        )
         await service.execute(
             "INSERT INTO webhook_deliveries (webhook_id, event_id, type, course_id, user_id,"
             " occurred_at, payload, failure, died_at) SELECT 'w1', id, type, course_id, user_id,"
