@@ -130,19 +130,20 @@ class RangeShortcut:
     def answer(self, data: bytes) -> ShortcutAnswer | None:
         """None where the full path has to decide. A known key is that of one whole GET and nothing
         else: only digits replaced its digits."""
+        texts: tuple[bytes, ...] = ()
+        if cmcd.NAME in data:
+            data, texts = cmcd.split(data)
         key, first, last = _split(data)
         known = self._known.peek(key)
-        if known is not None:
-            return self._answer(known, key, first, last)
-        return self._answer_without_cmcd(data) if cmcd.NAME in data else None
-
-    def _answer_without_cmcd(self, data: bytes) -> ShortcutAnswer | None:
-        without, texts = cmcd.split(data)
-        answer = self.answer(without) if texts else None
-        return None if answer is None else answer._replace(cmcd=texts)
+        return None if known is None else self._answer(known, key, first, last, texts)
 
     def _answer(
-        self, known: _KnownRange, key: bytes, first: int | None, last: int | None
+        self,
+        known: _KnownRange,
+        key: bytes,
+        first: int | None,
+        last: int | None,
+        texts: tuple[bytes, ...],
     ) -> ShortcutAnswer | None:
         if self._is_stopping() or not known.decision.permit.holds():
             return None
@@ -157,7 +158,7 @@ class RangeShortcut:
             return None
         claim = known.decision.permit.claim
         head = self._head(known, span)
-        return ShortcutAnswer(head, span, file, claim, known.series, known.user_agent)
+        return ShortcutAnswer(head, span, file, claim, known.series, known.user_agent, texts)
 
     def recognize(self, data: bytes) -> RangeRequest | None:
         """The request, if these bytes are one whole GET and nothing else, so that the response

@@ -2,7 +2,7 @@
 
 import time
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -11,9 +11,13 @@ from multidict import CIMultiDict
 
 from events.insight.sessions.cmcd_sessions import MediaRequest
 from handlers.transfers.cmcd import (
+    _USUAL,
+    KEYS,
     MOST_LETTERS,
+    _decoded,
     _dictionary,
     _parsed,
+    _request,
     parse,
     split,
     texts_of,
@@ -219,15 +223,25 @@ def test_fields_that_are_remembered_mean_the_same_beside_others() -> None:
     assert again == first
 
 
-keys = st.from_regex(r"[a-z*][a-z0-9_.*-]{0,3}", fullmatch=True) | st.just("A")
-values = st.one_of(
-    st.integers(-(10**15), 10**15).map(str),
-    st.text(st.characters(min_codepoint=30, max_codepoint=128), max_size=5).map('"{}"'.format),
-    st.from_regex(r"[A-Za-z*][!-~]{0,4}", fullmatch=True),
+keys = st.one_of(
+    st.sampled_from(sorted(KEYS)), st.from_regex(r"[a-z*][a-z0-9_.*-]{0,3}", fullmatch=True)
+) | st.just("A")
+integers = st.integers(-(10**15), 10**15).map(str)
+strings = st.text(st.characters(min_codepoint=30, max_codepoint=128), max_size=5).map('"{}"'.format)
+tokens = st.from_regex(r"[A-Za-z*][!-~]{0,4}", fullmatch=True)
+bare = st.one_of(
+    integers,
+    strings,
+    tokens,
     st.from_regex(r"-?[0-9]{1,13}\.[0-9]{0,4}", fullmatch=True),
-    st.sampled_from(["?0", "?1", "?2", "", "-", "(1 2)", "1;a", ":YQ==:", "@1", '"', '""']),
+    st.sampled_from(["?0", "?1", "?2", "", "-", ":YQ==:", "@1", '"', '""']),
 )
-members = st.one_of(keys, st.tuples(keys, values).map("=".join))
+items = st.one_of(bare, st.tuples(bare, keys).map(";".join), st.just("1;a=2"))
+inner_lists = st.tuples(
+    st.sampled_from(["({})", "({})", "( {})", "({}", "{})"]),
+    st.lists(items, max_size=3).map(" ".join),
+).map(lambda given: given[0].format(given[1]))
+members = st.one_of(keys, st.tuples(keys, st.one_of(items, inner_lists)).map("=".join))
 dictionaries = st.tuples(
     st.lists(members, max_size=5), st.sampled_from([",", ",", ",", ", ", ",,"])
 ).map(lambda given: given[1].join(given[0]))
@@ -246,3 +260,48 @@ def test_plain_dictionaries_are_read_as_the_parser_of_structured_fields_reads_th
 
     assert found == expected
     assert [type(value) for value in found.values()] == [type(one) for one in expected.values()]
+
+
+kilobits = st.sampled_from(["0", "3200", "1000000000", "1000000001", "-1", "1.5"])
+texts = st.sampled_from(['"c"', '""', '"a,br=9,b"', '"\\\\"'])
+FORMS_OF_VERSION_1 = {
+    "bl": integers,
+    "br": kilobits,
+    "bs": st.just(""),
+    "cid": texts,
+    "d": kilobits,
+    "nor": texts,
+    "ot": st.sampled_from(["v", "av", "a", "m"]),
+    "pr": st.sampled_from(["1", "1.25"]),
+    "rtp": integers,
+    "sf": tokens,
+    "st": st.sampled_from(["v", "l"]),
+    "su": st.just(""),
+    "tb": integers,
+}
+session_ids = st.sampled_from([f'"{SESSION}"', f'"{"x" * 64}"', f'"{"x" * 65}"', '""', "x"])
+
+
+@given(
+    given=st.fixed_dictionaries({"sid": session_ids}, optional=FORMS_OF_VERSION_1),
+    more=st.sampled_from(
+        ["", "", "", ",v=1", ",v=2", ",x-own=a", ",", ",bs", ' ,br="'],
+    ),
+)
+def test_a_usual_query_is_read_as_any_other(given: dict[str, str], more: str) -> None:
+    members = [f"{name}={given[name]}" if given[name] else name for name in sorted(given)]
+    text = (",".join(members) + more).encode()
+
+    assert parse([text]) == _request([text])
+
+
+def test_queries_of_players_are_usual() -> None:
+    """Those of hls.js, dash.js and Shaka, which sort their keys, take the quick way."""
+    without_a_hurry, in_a_hurry = HLS_JS, HLS_JS.replace("st=v,", "st=v,su,")
+
+    assert all(_USUAL.match(text.encode()) for text in (without_a_hurry, in_a_hurry, SID))
+
+
+@given(st.text(st.sampled_from('%+ 23DCcdBb5=,";a/'), max_size=20))
+def test_escapes_are_decoded_once(text: str) -> None:
+    assert _decoded(text.encode()) == unquote_to_bytes(text.replace("+", " "))
