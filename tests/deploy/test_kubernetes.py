@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 from base64 import b64decode
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
+from cloudcoil.models.prometheus_operator.v1 import PodMonitor
 
 from events.metrics import PREFIX as METRICS_PREFIX
 from server.config.settings import load_config
@@ -194,6 +196,26 @@ def test_streams_scale_the_nodes_beside_their_processors(
     (rule,) = yaml.safe_load((HERE / "streams" / "adapter-rules.yaml").read_text())["rules"]
     assert rule["seriesQuery"].partition("{")[0] == name
     kubernetes_validate.validate(by_streams["HorizontalPodAutoscaler/web"], NEWEST, strict=True)
+
+
+def test_the_pod_monitor_is_right_by_its_schema(by_streams: Resources) -> None:
+    monitor = by_streams["PodMonitor/web"]
+
+    assert _known_to_operator(monitor) == monitor
+
+
+def test_a_misspelt_field_of_the_pod_monitor_is_found(by_streams: Resources) -> None:
+    monitor = deepcopy(by_streams["PodMonitor/web"])
+    monitor["spec"]["podMetricsEndpoints"][0]["intervall"] = "15s"
+
+    assert _known_to_operator(monitor) == by_streams["PodMonitor/web"]
+
+
+def _known_to_operator(monitor: dict[str, Any]) -> dict[str, Any]:
+    """The fields that the operator's types have, their values valid; others are left out."""
+    model = PodMonitor.model_validate(monitor)
+    known: dict[str, Any] = model.model_dump(by_alias=True, exclude_unset=True)
+    return known
 
 
 def test_prometheus_reads_the_metrics_of_the_nodes_by_a_token(by_streams: Resources) -> None:
