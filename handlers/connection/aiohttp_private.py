@@ -6,7 +6,8 @@ version without these names.
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from aiohttp import StreamReader, web
@@ -19,14 +20,22 @@ LOOKS_A_TIMEOUT = 4  # for idle connections, within the keep-alive time-out
 ATTRIBUTES = frozenset(
     {
         "_buffer_paused",
+        "_cache",
         "_close",
         "_current_request",
+        "_drain_waiter",
+        "_force_close",
         "_keepalive_handle",
+        "_keepalive_timeout",
         "_loop",
         "_manager",
         "_messages",
         "_next_keepalive_close_time",
+        "_parser",
+        "_paused",
+        "_payload_parser",
         "_reading_paused",
+        "_request_in_progress",
         "_task_handler",
         "_upgraded",
         "_waiter",
@@ -45,6 +54,16 @@ METHODS = {
     "handle_error": ["self", "request", "status", "exc", "message"],
     "start": ["self"],
 }
+# Those that may run before `__init__` of aiohttp has, and what they set before they read it.
+EARLY_METHODS = (
+    "close",
+    "connection_lost",
+    "force_close",
+    "pause_writing",
+    "resume_writing",
+    "shutdown",
+)
+SET_BY_THEM = frozenset({"_handler_waiter", "_request_factory", "_request_handler"})
 # Likewise of StreamReader, the body of a request.
 BODY_METHODS = {"_read_nowait": ["self", "n"]}
 
@@ -61,6 +80,8 @@ def mismatch(protocol: type = web.RequestHandler, body: type = StreamReader) -> 
         if name := _changed_method(kind, methods):
             owner = "RequestHandler" if kind is protocol else "StreamReader"
             return f"{owner}.{name} takes other parameters"
+    if unset := _names_of_early_methods(protocol) & slots - ATTRIBUTES - SET_BY_THEM:
+        return f"RequestHandler reads {', '.join(sorted(unset))} before it parses"
     if "_waiter" not in protocol.start.__code__.co_names:  # type: ignore[attr-defined]
         return "RequestHandler.start waits for requests in another way"
     return None
@@ -74,19 +95,33 @@ class _NoTimer:
 
 
 _NO_TIMER = cast(asyncio.Handle, _NoTimer())
+# Of all connections that aiohttp has not parsed for.
+_NONE_QUEUED: deque[Any] = deque(maxlen=0)
 
 
 class ExposedHandler(web.RequestHandler):
     """aiohttp's protocol of a connection: what is private there, under names of ours."""
 
-    __slots__ = ("_idle",)
+    __slots__ = ("_idle", "_options")
 
     # The same descriptor: a property would be a call on the path of each repeat request.
     loop: asyncio.AbstractEventLoop = _LOOP
 
-    def __init__(self, server: web.Server, idle: "IdleWatch", **options: Any) -> None:
-        super().__init__(server, **options)
+    def __init__(self, server: web.Server, idle: "IdleWatch", options: Mapping[str, Any]) -> None:
+        """Like aiohttp's, without its parser and what else serves parsed requests alone: that is
+        made when there are bytes to be parsed, which of a player's later connections are none."""
         self._idle = idle
+        self._options = options
+        self._loop = options["loop"]
+        self._keepalive_timeout = options["keepalive_timeout"]
+        self._manager = server
+        self.transport = self._parser = self._payload_parser = None
+        self._messages = _NONE_QUEUED
+        self._current_request = self._task_handler = self._drain_waiter = None
+        _WAITER.__set__(self, None)
+        self._paused = self._reading_paused = self._buffer_paused = self._upgraded = False
+        self._close = self._force_close = self._request_in_progress = False
+        self._cache = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Like aiohttp's, without its task: who seeks opens a connection for one known range,
@@ -130,10 +165,29 @@ class ExposedHandler(web.RequestHandler):
 
     def feed(self, data: bytes) -> None:
         """Have aiohttp parse; `queued` grows."""
+        if self._parser is None and not (self._close or self._force_close):
+            self._begin_parsing()
         super().data_received(data)
 
+    def _begin_parsing(self) -> None:
+        """aiohttp's own beginning of a connection, without what happened before."""
+        assert self._manager is not None
+        transport, is_paused, expires_s = (
+            self.transport,
+            self._paused,
+            self._next_keepalive_close_time,
+        )
+        super().__init__(self._manager, **self._options)
+        self.transport, self._paused, self._next_keepalive_close_time = (
+            transport,
+            is_paused,
+            expires_s,
+        )
+        self._keepalive_handle = _NO_TIMER
+
     def drop_queued(self) -> None:
-        self._messages.clear()
+        if self._messages:
+            self._messages.clear()
 
     @property
     def is_upgrading(self) -> bool:
@@ -233,3 +287,8 @@ def _changed_method(kind: type, methods: dict[str, list[str]]) -> str | None:
         if method is None or list(inspect.signature(method).parameters) != parameters:
             return name
     return None
+
+
+def _names_of_early_methods(protocol: type) -> set[str]:
+    methods = (vars(base).get(name) for base in protocol.__mro__ for name in EARLY_METHODS)
+    return {name for method in methods if method for name in method.__code__.co_names}

@@ -6,7 +6,7 @@ ends the connection.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -28,8 +28,8 @@ class Connection(RefusingBytes):
 
     __slots__ = ("_closing", "_free", "_input", "_on_lost", "_pump", "state")
 
-    def __init__(self, server: web.Server, idle: IdleWatch, **options: Any) -> None:
-        super().__init__(server, idle, **options)
+    def __init__(self, server: web.Server, idle: IdleWatch, options: Mapping[str, Any]) -> None:
+        super().__init__(server, idle, options)
         self.state = State.IDLE
         self._input: InputBuffer | None = None
         self._pump: Pump | None = None

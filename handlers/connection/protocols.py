@@ -41,8 +41,8 @@ def protocol_factory(
         return partial(web.RequestHandler, server, **options)
     idle = idle_watch(keepalive_timeout_s)
     if range_shortcut is None and report_shortcut is None:
-        return partial(Connection, server, idle, **options)
-    return partial(ShortcutConnection, server, idle, range_shortcut, report_shortcut, **options)
+        return partial(Connection, server, idle, options)
+    return partial(ShortcutConnection, server, idle, options, range_shortcut, report_shortcut)
 
 
 def prepare(listener: socket.socket) -> None:

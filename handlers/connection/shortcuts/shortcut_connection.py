@@ -1,6 +1,7 @@
 """A connection that answers repeat requests itself, before aiohttp parses them."""
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -41,11 +42,11 @@ class ShortcutConnection(Connection):
         self,
         server: web.Server,
         idle: IdleWatch,
+        options: Mapping[str, Any],
         range_shortcut: RangeShortcut | None,
         report_shortcut: ReportShortcut | None,
-        **options: Any,
     ) -> None:
-        super().__init__(server, idle, **options)
+        super().__init__(server, idle, options)
         self.asked: RangeRequest | None = None
         # None as well once the parser's place is unknown: no input is recognized from then on.
         self._range_shortcut = range_shortcut

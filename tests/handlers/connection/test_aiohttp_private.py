@@ -45,11 +45,19 @@ class OtherWaiting(web.RequestHandler):
         raise AssertionError
 
 
+class OtherEnding(web.RequestHandler):
+    __slots__ = ()
+
+    def connection_lost(self, exc):
+        self._message_tail = self._message_tail[:0]
+
+
 @pytest.mark.parametrize(
     ("protocol", "reason"),
     [
-        (Stripped, "has no _buffer_paused, _close"),
+        (Stripped, "has no _buffer_paused, _cache"),
         (OtherParameters, "data_received takes other"),
+        (OtherEnding, "reads _message_tail before it parses"),
         (OtherWaiting, "waits for requests in another way"),
     ],
 )

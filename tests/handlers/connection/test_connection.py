@@ -93,15 +93,34 @@ async def test_what_is_sent_meanwhile_is_held_up_to_a_bound(
         await sending
 
 
-async def test_a_connection_has_a_task_from_its_first_request_on(launching, connected, video):
+async def test_a_connection_has_task_and_parser_from_its_first_request_on(
+    launching, connected, video
+):
     async with launching(video) as delivery, connected(delivery) as client:
         connection = await connection_of(delivery)
         assert connection._task_handler is None
+        assert connection._parser is None
 
         await client.ask()
         await client.read_head()
 
         assert connection._task_handler is not None
+        assert connection._parser is not None
+
+
+async def test_what_happened_before_a_connection_parses_still_holds(launching, connected, video):
+    async with launching(video) as delivery, connected(delivery) as client:
+        connection = await connection_of(delivery)
+        connection.pause_writing()
+        expires_s = connection._next_keepalive_close_time
+
+        await send(client, b"GET / ")
+        await wait_until(lambda: connection._parser is not None)
+
+        assert connection.writing_paused
+        assert connection._next_keepalive_close_time == expires_s
+        assert connection.transport is not None
+        connection.resume_writing()
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHo"], ids=["nothing", "half a head"])
