@@ -107,6 +107,14 @@ async def add(transaction: Transaction, changes: Iterable[ViewingChange]) -> Non
     await transaction.execute(ADD, parameters(changes))
 
 
+async def add_duration(transaction: Transaction, video_id: UUID, day: date) -> None:
+    """Have a video counted again whose duration is no longer that of its curve.
+
+    A change that adds nothing: whoever adds it finds the new duration.
+    """
+    await add(transaction, [ViewingChange(video_id, "", day)])
+
+
 async def take(transaction: Transaction, limit: int) -> list[list[ViewingChange]]:
     """Remove, and return, the changes of up to `limit` commits."""
     rows: list[Row] = await transaction.fetch_all(TAKE, (limit,))

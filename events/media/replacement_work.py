@@ -7,7 +7,9 @@ the video as it is, and its reason with it. Each step is repeatable, as in `pipe
 
 import logging
 from dataclasses import replace
+from datetime import UTC, datetime
 
+from db.insight import changes
 from db.media import assets
 from db.pool import Database, Transaction
 from db.videos import replacements, videos
@@ -120,6 +122,8 @@ class ReplacementWork:
         completed = await recount_completions(
             transaction, video, self._completion_ratio, cuts_watched=False
         )
+        if video.duration_s != before.duration_s:
+            await changes.add_duration(transaction, video.id, datetime.now(UTC).date())
         switched = video_event(kind, video, video.uploaded_by)
         await log.append(transaction, [switched, *completed])
 

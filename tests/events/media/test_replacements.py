@@ -3,6 +3,7 @@
 import asyncio
 import os
 from contextlib import suppress
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,8 @@ from db import space
 from db.media import rungs
 from db.media.rungs import LadderFile
 from db.videos.video import Video
+from events.insight.figures import read_popular
+from events.insight.survey import survey_figures
 from events.log.snapshots import snapshot
 from events.media import pictures, replacements, served_files, storyboards
 from events.upkeep.reconcile import mend
@@ -372,6 +375,24 @@ async def test_seconds_seen_stay_and_are_judged_by_the_new_duration(workshop: Wo
     ]
     completed = "SELECT user_id FROM event_log WHERE type = 'playback.completed'"
     assert await workshop.database.fetch_all(completed) == [("ada",)]
+
+
+async def test_figures_agree_with_a_recount_by_the_new_duration(workshop: Workshop) -> None:
+    """The new film is 29.96 s long, the one before 30 s."""
+    database, video_id = workshop.database, await ready(workshop)
+    async with database.transaction() as transaction:
+        for user in ("ada", "bob"):
+            await transaction.execute(REPORT, (user, str(video_id), "{[0,30)}", "2026-01-01"))
+        await transaction.execute("UPDATE progress SET watched_s = 30, watched_ratio = 1")
+    await survey_figures(database, date(2026, 1, 1), is_repairing=True)
+    await workshop.replace(video_id, b"x", is_playable=False)
+    await workshop.run(video_id)
+
+    [popular] = await read_popular(database, 1, None)
+    differing = await survey_figures(database, date(2026, 1, 1), is_repairing=False)
+
+    assert popular.watched_cs == 2 * 2996
+    assert differing == []
 
 
 async def test_the_ladder_of_the_film_before_goes(workshop: Workshop) -> None:
