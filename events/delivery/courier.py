@@ -120,9 +120,10 @@ class Courier:
         room = (self._carrier.at_once - len(self._sending)) * self._carrier.batch
         if room == 0:
             return None
+        # Before reading: what is delivered meanwhile is still among the rows.
+        busy = frozenset[int]().union(*self._sending.values())
         async with self._connections:
             waiting = await deliveries.list_waiting(self._database, self.receiver.id, WINDOW)
-        busy = frozenset[int]().union(*self._sending.values())
         choice = choose(waiting, busy, room, in_one_request=self._carrier.batch > 1)
         for start in range(0, len(choice.rows), self._carrier.batch):
             self._begin(session, choice.rows[start : start + self._carrier.batch])

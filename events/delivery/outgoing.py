@@ -8,6 +8,8 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -20,6 +22,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=15.0, connect=5.0)
 MOST_RECEIVED_BYTES = 64 * 1024
 CONNECTIONS = 8
 USER_AGENT = "coursestream"
+MOST_DIGITS, MOST_DATE_LETTERS = 12, 40  # of a `Retry-After`; its wish is bounded later
 
 
 class PrivateAddress(OSError):
@@ -78,7 +81,10 @@ async def post(
 ) -> Reply:
     """Raises: OSError, aiohttp.ClientError, TimeoutError, ValueError for a URL that is none."""
     async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
-        return Reply(response.status, await _beginning(response), _retry_after_s(response.headers))
+        wish = response.headers.get(hdrs.RETRY_AFTER, "")
+        return Reply(
+            response.status, await _beginning(response), retry_after_s(wish, datetime.now(UTC))
+        )
 
 
 def in_words(failure: Exception) -> str:
@@ -122,7 +128,13 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     return bytes(received)
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float:
-    """Returns 0 without one, and for the form of a date."""
-    text = headers.get(hdrs.RETRY_AFTER, "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0.0
+def retry_after_s(text: str, now: datetime) -> float:
+    """Parses `Retry-After` (RFC 9110, section 10.2.3), seconds or a date; 0 for what is neither."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:MOST_DIGITS])
+    try:
+        at = parsedate_to_datetime(text[:MOST_DATE_LETTERS])
+    except (ValueError, OverflowError):
+        return 0.0
+    return max(0.0, (at.replace(tzinfo=UTC) - now).total_seconds())

@@ -101,4 +101,9 @@ def _context(event: PlaybackEvent, facts: WatchedFacts) -> dict[str, Any]:
 
 def played_segments(watched: Sequence[tuple[float, float]]) -> str:
     """Returns the profile's form: `0[.]12.5[,]20[.]40`."""
-    return "[,]".join(f"{start:g}[.]{stop:g}" for start, stop in watched)
+    return "[,]".join(f"{_seconds(start)}[.]{_seconds(stop)}" for start, stop in watched)
+
+
+def _seconds(at: float) -> str:
+    """Returns hundredths, in which seconds seen are kept, without trailing zeros."""
+    return f"{at:.2f}".rstrip("0").rstrip(".")

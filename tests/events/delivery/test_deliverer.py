@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from db.delivery import deliveries, webhooks
-from db.pool import Database
+from db.pool import Database, Queries, Row
 from events.delivery.bodies import event_id_of, message_id
 from events.delivery.carriers import SECRET_PLACE, WebhookCarrier
 from events.delivery.courier import DeliverySettings
@@ -178,6 +178,29 @@ async def test_a_slow_receiver_delays_no_other(
             assert not slow.accepted
             slow.open_for.set()
             await wait_until(lambda: len(slow.accepted), lambda count: count == 40)
+
+
+async def test_what_is_delivered_while_the_waiting_are_read_is_not_sent_again(
+    database: Database, dsn: str, library: Any, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, read = asyncio.Event(), deliveries.list_waiting
+
+    async def read_slowly(queries: Queries, webhook_id: str, limit: int) -> list[Row]:
+        rows = await read(queries, webhook_id, limit)
+        [courier] = deliverer._couriers.values()
+        if courier._sending:
+            held.set()
+            await wait_until(lambda: len(courier._sending), lambda count: not count)
+        return rows
+
+    async with receiving(open_for=held) as receiver:
+        await hook(receiver.url)
+        monkeypatch.setattr(deliveries, "list_waiting", read_slowly)
+        async with delivering(database, dsn) as deliverer:
+            ids = [await library.append(changed("ada")) for _ in range(3)]
+            await wait_until(lambda: len(receiver.ids), lambda count: count >= 3)
+
+    assert receiver.ids == [message_id(one) for [one] in ids]
 
 
 async def test_one_deliverer_of_several_delivers_and_another_takes_over(

@@ -3,12 +3,19 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
 
-from events.delivery.outgoing import PrivateAddress, PublicResolver, open_session, post
+from events.delivery.outgoing import (
+    PrivateAddress,
+    PublicResolver,
+    open_session,
+    post,
+    retry_after_s,
+)
 
 
 class Listener:
@@ -61,6 +68,24 @@ async def test_the_same_address_is_called_where_that_is_allowed(listener: Listen
             await post(session, f"http://127.0.0.1:{listener.port}/", b"{}", {})
 
     assert listener.connections >= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "wish_s"),
+    [
+        pytest.param("", 0.0, id="none"),
+        pytest.param("120", 120.0, id="seconds"),
+        pytest.param("1" * 400, 111_111_111_111.0, id="too many digits"),
+        pytest.param("Wed, 02 Dec 2026 17:01:30 GMT", 90.0, id="a date"),
+        pytest.param("Wednesday, 02-Dec-26 17:01:30 GMT", 90.0, id="an obsolete date"),
+        pytest.param("Wed, 02 Dec 2026 16:59:00 GMT", 0.0, id="a date that is over"),
+        pytest.param("soon", 0.0, id="a word"),
+        pytest.param("-5", 0.0, id="below zero"),
+        pytest.param("Wed, 99 Dec 99999 99:99:99 GMT", 0.0, id="no date"),
+    ],
+)
+def test_a_receiver_names_its_pause_in_seconds_or_by_a_date(text: str, wish_s: float) -> None:
+    assert retry_after_s(text, datetime(2026, 12, 2, 17, tzinfo=UTC)) == wish_s
 
 
 class Rebinding(aiohttp.abc.AbstractResolver):

@@ -185,6 +185,12 @@ def test_a_statement_follows_from_its_event() -> None:
     assert extensions[f"{statements.EXTENSIONS}played-segments"] == "0[.]12.5[,]20[.]40"
 
 
+def test_segments_late_in_a_long_film_are_exact_to_the_hundredth() -> None:
+    assert statements.played_segments([(0.01, 10000.25), (86399.99, 86400.0)]) == (
+        "0.01[.]10000.25[,]86399.99[.]86400"
+    )
+
+
 async def test_another_process_tells_a_tenth_as_the_same_statement(
     database: Database, dsn: str, library: Any, store: Store
 ) -> None:
