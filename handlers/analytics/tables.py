@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from typing import Any
 
@@ -14,7 +15,9 @@ from handlers.openapi.descriptions import CSV, JSON
 from handlers.streamed_bodies import send_pieces
 
 # Excel and LibreOffice, and the wide forms that input methods of East Asia write.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA_STARTS = "=+\\-@\t\r\n＝＋－＠"
+# Where the list separator is `;` (German, French, ...), or a tab, it divides a cell of ours.
+FORMULA = re.compile(f"(^|[;\t])(?=[{FORMULA_STARTS}])")
 
 
 def wants_csv(request: web.Request) -> bool:
@@ -45,12 +48,12 @@ async def single_page(rows: Iterable[msgspec.Struct]) -> AsyncIterator[Iterable[
 
 
 def cell(value: Any) -> str:
-    """Returns a value as a cell: a text that a spreadsheet would compute begins with `'`."""
+    """Returns a value as a cell: `'` stands before what a spreadsheet would compute."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else str(msgspec.to_builtins(value))
-    is_formula = isinstance(value, str) and text.startswith(FORMULA_STARTS)
-    return f"'{text}" if is_formula else text
+    if isinstance(value, str):
+        return FORMULA.sub(r"\1'", value)
+    return str(msgspec.to_builtins(value))
 
 
 async def _pieces(
