@@ -70,7 +70,7 @@ def report_of(
         course_id=course_id,
         session_id=said.session_id,
         sequence=said.sequence,
-        position_s=said.position,
+        position_s=said.position + 0.0,  # not -0.0, which clients and tables would show
         watched=tuple(said.watched),
         event=said.event,
         rate=said.rate,

@@ -266,7 +266,7 @@ def _naming(request: web.Request, user_id: str, *, is_privileged: bool) -> Namin
 async def _filters(request: web.Request, scope: Scope) -> Filters:
     """Raises: InvalidRequest, DatabaseUnavailable, DatabaseTimeout."""
     query = request.query
-    types = query.get("types")
+    types = ",".join(query.getall("types")) if "types" in query else None
     try:
         filters = Filters(
             video_id=msgspec.convert(query.get("video_id"), UUID | None),

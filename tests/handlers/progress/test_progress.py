@@ -425,6 +425,13 @@ async def test_nobody_is_sent_to_a_place_past_the_end(player: Player) -> None:
 
 
 @on_shared_loop
+async def test_a_place_has_no_sign(player: Player) -> None:
+    await player.say(sequence=1, position=-0.0)
+
+    assert str((await player.reload())["resume_position"]) == "0.0"
+
+
+@on_shared_loop
 async def test_a_reloaded_page_goes_on_from_next_sequence(player: Player) -> None:
     session_id = player.playback["session_id"]
     assert player.playback["next_sequence"] == 0
