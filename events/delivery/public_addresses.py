@@ -8,6 +8,8 @@ that carry an IPv4 address (RFC 4291, 3056, 4380, 6052).
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from socket import inet_aton, inet_ntoa
+from urllib.parse import unquote
 
 TRANSLATED = IPv6Network("64:ff9b::/96")
 COMPATIBLE = IPv6Network("::/96")  # deprecated; some systems route them all the same
@@ -21,6 +23,8 @@ SPECIAL = (
 # Global by their numbers, but answered by the host of a virtual machine (Azure).
 HOSTS_OF_CLOUDS = frozenset({IPv4Address("168.63.129.16")})
 
+LOCALHOST = "localhost"  # and the names below it: always this machine (RFC 6761, section 6.3)
+
 
 def is_address(text: str) -> bool:
     """True for an address in numbers, False for a name."""
@@ -29,6 +33,20 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_private_host(host: str) -> bool:
+    """True for the host of a URL that is private without being looked up: an address in any form
+    that resolvers take for one (`127.1`, `0x7f.0.0.1`, `2130706433`), or `localhost`."""
+    name = unquote(host).rstrip(".").lower()
+    if is_address(name):
+        return not is_public(name)
+    if name == LOCALHOST or name.endswith(f".{LOCALHOST}"):
+        return True
+    try:
+        return not is_public(inet_ntoa(inet_aton(name)))
+    except (OSError, UnicodeError):
+        return False
 
 
 def is_public(text: str) -> bool:

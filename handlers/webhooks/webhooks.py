@@ -14,7 +14,7 @@ from db.pool import Queries, Row, Transaction
 from events.delivery import removal, signatures
 from events.delivery.bodies import data_of, event_id_of, message_id
 from events.delivery.carriers import SECRET_PLACE
-from events.delivery.public_addresses import is_address, is_public
+from events.delivery.public_addresses import is_private_host
 from events.errors import UnknownEventType
 from events.log.types import RESET, parse_types
 from handlers import keys
@@ -186,8 +186,7 @@ def _require_address(url: str, *, may_be_private: bool) -> None:
         raise InvalidRequest("url: `https://` or `http://`, a host, no fragment.")
     if "@" in parts.netloc:
         raise InvalidRequest("url: without a user or a password, which would be shown.")
-    host = parts.hostname or ""
-    if not may_be_private and is_address(host) and not is_public(host):
+    if not may_be_private and is_private_host(parts.hostname or ""):
         raise InvalidRequest("url: a private address, which WEBHOOK_PRIVATE does not allow.")
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from events.delivery.public_addresses import is_address, is_public
+from events.delivery.public_addresses import is_address, is_private_host, is_public
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,29 @@ def test_a_name_is_no_address() -> None:
     assert is_address("::1")
     assert is_address("10.0.0.1")
     assert not is_address("localhost")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_private"),
+    [
+        pytest.param("127.0.0.1", True, id="dotted"),
+        pytest.param("127.0.0.1.", True, id="with the root's dot"),
+        pytest.param("2130706433", True, id="one number"),
+        pytest.param("127.1", True, id="short"),
+        pytest.param("0x7F.0.0.1", True, id="hexadecimal"),
+        pytest.param("0177.0.0.1", True, id="octal"),
+        pytest.param("0", True, id="any address, short"),
+        pytest.param("%31%32%37.0.0.1", True, id="percent-encoded"),
+        pytest.param("::ffff:10.0.0.1", True, id="mapped into IPv6"),
+        pytest.param("LocalHost", True, id="this machine by name"),
+        pytest.param("lms.localhost", True, id="a name below it"),
+        pytest.param("16843009", False, id="a public address, one number"),
+        pytest.param("1.1.1.1", False, id="a public address"),
+        pytest.param("hooks.example", False, id="a name"),
+        pytest.param("mylocalhost", False, id="a name that ends alike"),
+        pytest.param("%ff.example", False, id="no text"),
+        pytest.param("", False, id="nothing"),
+    ],
+)
+def test_hosts_that_are_private_without_being_looked_up(host: str, is_private: bool) -> None:
+    assert is_private_host(host) is is_private

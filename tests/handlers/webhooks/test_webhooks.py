@@ -47,6 +47,7 @@ async def test_a_secret_that_was_given_is_never_shown_and_not_stored_as_it_is(
         pytest.param({"url": "https://[::1/"}, id="no address"),
         pytest.param({"url": "http://127.0.0.1/"}, id="a private address"),
         pytest.param({"url": "http://[::ffff:10.0.0.1]/"}, id="a private address, mapped"),
+        pytest.param({"url": "http://2130706433/"}, id="a private address, one number"),
         pytest.param({"types": []}, id="no types"),
         pytest.param({"types": ["video.watched"]}, id="an unknown type"),
         pytest.param({"types": ["reset"]}, id="a type of streams alone"),
