@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 WRITE_TIMEOUT_S = 30.0
 
@@ -15,12 +15,14 @@ WRITE_TIMEOUT_S = 30.0
 async def send_pieces(
     request: web.Request, response: web.StreamResponse, pieces: AsyncGenerator[bytes, None]
 ) -> web.StreamResponse:
-    """Sends all pieces; a fault before the first one is answered like any other.
+    """Sends all pieces, to HEAD none; a fault before the first one is answered like any other.
 
     Raises: ConnectionResetError for a client that does not read, and as `pieces`.
     """
     async with aclosing(pieces):
         first = await anext(pieces, b"")
+        if request.method == hdrs.METH_HEAD:
+            return response
         await response.prepare(request)
         await _write(request, response, first)
         async for piece in pieces:

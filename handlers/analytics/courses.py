@@ -13,10 +13,10 @@ from handlers.analytics.messages import (
     course_analytics,
 )
 from handlers.analytics.periods import period_of, recent_days_of
-from handlers.analytics.tables import answer_csv, single_page, wants_csv
+from handlers.analytics.tables import answer_csv, answer_figures, single_page, wants_csv
 from handlers.checks.authorisation import allowed_course, allowed_course_named
 from handlers.errors import NotAllowed
-from handlers.messages import answer_json, queried_identifier
+from handlers.messages import queried_identifier
 from handlers.openapi.descriptions import (
     ALLOWED,
     CSV,
@@ -46,7 +46,7 @@ async def get_course_analytics(request: web.Request) -> web.StreamResponse:
     if wants_csv(request):
         videos = [WatchedVideoView.of(video) for video in viewing.videos]
         return await answer_csv(request, WatchedVideoView, single_page(videos), course.id)
-    return answer_json(course_analytics(viewing))
+    return answer_figures(course_analytics(viewing))
 
 
 @endpoint(
@@ -69,4 +69,4 @@ async def get_popular(request: web.Request) -> web.StreamResponse:
     items = [PopularView.of(video) for video in popular]
     if wants_csv(request):
         return await answer_csv(request, PopularView, single_page(items), "popular")
-    return answer_json(PopularListing(items))
+    return answer_figures(PopularListing(items))

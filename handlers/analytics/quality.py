@@ -16,9 +16,8 @@ from handlers.analytics.quality_messages import (
     quality_analytics,
     quality_views,
 )
-from handlers.analytics.tables import answer_csv, single_page, wants_csv
+from handlers.analytics.tables import answer_csv, answer_figures, single_page, wants_csv
 from handlers.checks.authorisation import allowed_course, allowed_video
-from handlers.messages import answer_json
 from handlers.openapi.descriptions import ALLOWED, CSV, JSON, TEXT, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 
@@ -40,7 +39,7 @@ async def get_course_quality(request: web.Request) -> web.StreamResponse:
     groups = await _groups(request, course.id)
     if wants_csv(request):
         return await _answer_csv(request, groups, "video_id", course.id)
-    return answer_json(quality_analytics(groups))
+    return answer_figures(quality_analytics(groups))
 
 
 @endpoint(
@@ -58,7 +57,7 @@ async def get_video_quality(request: web.Request) -> web.StreamResponse:
     groups = await _groups(request, video.course_id, video.id)
     if wants_csv(request):
         return await _answer_csv(request, groups, "day", str(video.id))
-    return answer_json(quality_analytics(groups))
+    return answer_figures(quality_analytics(groups))
 
 
 async def _groups(

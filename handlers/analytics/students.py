@@ -14,10 +14,10 @@ from events.privacy.naming import Naming
 from handlers import keys
 from handlers.access.rules import Right
 from handlers.analytics.messages import StudentView
-from handlers.analytics.tables import answer_csv, wants_csv
+from handlers.analytics.tables import answer_csv, answer_figures, wants_csv
 from handlers.checks.authorisation import allowed_course
 from handlers.errors import InvalidRequest
-from handlers.messages import Listing, answer_json
+from handlers.messages import Listing
 from handlers.openapi.descriptions import ALLOWED, CSV, JSON, PAGED, TEXT, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 from handlers.paging import BEGINNING, Page
@@ -46,8 +46,8 @@ async def list_students(request: web.Request) -> web.StreamResponse:
         pages = _all_students(request.app[keys.DATABASE], course.id, naming_of(request))
         return await answer_csv(request, StudentView, pages, f"{course.id}-students")
     if order == StudentOrder():
-        return answer_json(await _by_enrollment(request, course.id, page))
-    return answer_json(await _by_figure(request, course.id, page, order))
+        return answer_figures(await _by_enrollment(request, course.id, page))
+    return answer_figures(await _by_figure(request, course.id, page, order))
 
 
 async def _by_enrollment(request: web.Request, course_id: str, page: Page) -> Listing[StudentView]:

@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 
 from handlers.delivery.conditional import field_value
 from handlers.delivery.negotiation import choose
+from handlers.messages import answer_json
 from handlers.openapi.descriptions import CSV, JSON
 from handlers.streamed_bodies import send_pieces
 
@@ -23,6 +24,11 @@ FORMULA = re.compile(f"(^|[;\t])(?=[{FORMULA_STARTS}])")
 def wants_csv(request: web.Request) -> bool:
     """True where `Accept` prefers CSV; like the rest of the API, JSON is for all others."""
     return choose(field_value(request.headers, hdrs.ACCEPT), (JSON, CSV)) == 1
+
+
+def answer_figures(content: msgspec.Struct) -> web.Response:
+    """Returns as JSON what `Accept` may have as a table."""
+    return answer_json(content, headers={hdrs.VARY: hdrs.ACCEPT})
 
 
 async def answer_csv(

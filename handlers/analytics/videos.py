@@ -7,9 +7,8 @@ from handlers import keys
 from handlers.access.rules import Right
 from handlers.analytics.messages import DayView, VideoAnalytics, day_views, video_analytics
 from handlers.analytics.periods import period_of
-from handlers.analytics.tables import answer_csv, single_page, wants_csv
+from handlers.analytics.tables import answer_csv, answer_figures, single_page, wants_csv
 from handlers.checks.authorisation import allowed_video
-from handlers.messages import answer_json
 from handlers.openapi.descriptions import ALLOWED, CSV, JSON, TEXT, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 
@@ -32,4 +31,4 @@ async def get_video_analytics(request: web.Request) -> web.StreamResponse:
     )
     if wants_csv(request):
         return await answer_csv(request, DayView, single_page(day_views(viewing)), str(video.id))
-    return answer_json(video_analytics(viewing, retention))
+    return answer_figures(video_analytics(viewing, retention))

@@ -50,8 +50,6 @@ async def get_user_data(request: web.Request) -> web.StreamResponse:
             hdrs.CONTENT_DISPOSITION: f'attachment; filename="{user_id}.jsonl"',
         }
     )
-    if request.method == hdrs.METH_HEAD:
-        return response
     pieces = _pieces(request.app[keys.DATABASE], user_id, naming_of(request))
     return await send_pieces(request, response, pieces)
 

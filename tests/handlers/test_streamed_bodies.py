@@ -66,6 +66,18 @@ async def test_a_hundred_thousand_rows_cost_no_memory(serving: Serving) -> None:
     assert peak_bytes < 3 * MIB
 
 
+async def test_head_gets_the_headers_alone(serving: Serving) -> None:
+    url = await serving(lambda request: answer_csv(request, Row, pages(), "rows"))
+    head = b"HEAD / HTTP/1.1\r\nHost: x\r\nConnection: %b\r\n\r\n"
+    async with connected(url) as wire:
+        wire.writer.write(head % b"keep-alive" + head % b"close")
+        first, second, rest = (await wire.rest()).split(b"\r\n\r\n")
+
+    assert [one.split(b"\r\n")[0] for one in (first, second)] == [b"HTTP/1.1 200 OK"] * 2
+    assert b"Content-Type: text/csv" in first
+    assert rest == b""
+
+
 async def test_who_does_not_read_is_given_up_with_what_makes_the_pieces(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:

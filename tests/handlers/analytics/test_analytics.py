@@ -342,7 +342,9 @@ async def test_tables_are_csv_where_that_is_accepted(course: Course) -> None:
     popular = rows(await read(course, f"popular?course_id={course.id}", **CSV))
     assert popular[1][:2] == [video, course.id]
     both = {"headers": {"Accept": "text/csv;q=0.5, application/json"}}
-    assert (await read(course, f"courses/{course.id}", **both)).json["viewers"] == 1
+    as_json = await read(course, f"courses/{course.id}", **both)
+    assert as_json.json["viewers"] == 1
+    assert as_json.headers["Vary"] == "Accept"
 
 
 async def test_all_students_are_streamed_as_csv(
