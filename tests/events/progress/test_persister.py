@@ -61,6 +61,22 @@ async def names(database: Database) -> list[str]:
     return [row.type for row in rows]
 
 
+async def test_a_known_viewer_does_not_wait_for_whoever_replaces_the_film(
+    emitter: Emitter, library: Any, database: Database, report_of: ReportOf
+) -> None:
+    """That one waits for the viewers' rows in turn."""
+    video = await library.video(duration_s=30.0)
+    await submit(emitter, report_of(video, 0))
+    async with database.transaction() as replacing:
+        await replacing.fetch_all("SELECT FROM videos WHERE id = %s FOR UPDATE", (str(video),))
+
+        measured = report_of(video, 1, position_s=7.0, event="paused", quality={"stalls": 0})
+        state = await submit(emitter, measured)
+
+    assert state.position_s == 7.0
+    assert await database.fetch_all("SELECT kind FROM session_moments") == [("paused",)]
+
+
 async def test_a_report_is_answered_with_what_holds_once_committed(
     emitter: Emitter, library: Any, database: Database, report_of: ReportOf
 ) -> None:
