@@ -580,6 +580,7 @@ PLAYING = "those who play in the course at this moment: with FULL=1 half of all 
 
 _INSIGHT = (
     call(changes.add, [CHANGE]),
+    call(changes.add_duration, V, CHANGE.day),
     call(changes.take, 100),
     call(changes.is_any_waiting),
     call(rollups.lock),
