@@ -9,13 +9,14 @@ import secrets
 from datetime import UTC, datetime
 from uuid import UUID
 
+from db.insight import rollups
 from db.pool import Database
 from db.privacy import erasures, personal_rows
 from db.privacy.erasures import Erasure
 from db.uploads import uploads
 from db.videos import videos
 from events.errors import OUTAGES
-from events.insight.folding import settle
+from events.insight.folding import fold_all, settle
 from events.log import log
 from events.log.snapshots import video_event
 from events.log.types import EnrollmentChanged, VideoUpdated
@@ -76,6 +77,7 @@ class Erasures:
         has_uploaded = await personal_rows.has_uploaded(self._database, user_id)
         if has_uploaded:
             await self._rename_uploads(user_id, name)
+        await self._rename_in_figures(user_id, name)
         await personal_rows.erase(self._database, user_id, name)
         if has_uploaded:
             await personal_rows.rename_in_copies(self._database, user_id, name)
@@ -90,6 +92,14 @@ class Erasures:
                 events = [video_event(VideoUpdated, video, name) for video in found if video]
                 if events:
                     await log.append(transaction, events)
+
+    async def _rename_in_figures(self, user_id: str, name: str) -> None:
+        """Renames at one moment, or who counts anew would take the two for different viewers."""
+        async with self._database.transaction() as transaction:
+            await rollups.lock_out(transaction)
+            await personal_rows.rename_progress(transaction, user_id, name)
+            await fold_all(transaction)  # changes of the progress that is renamed now
+            await personal_rows.rename_viewer(transaction, user_id, name)
 
     async def _withdraw(self, user_id: str) -> None:
         name, sealed = self._pseudonyms.after_erasure(user_id), self._people.seal(user_id)

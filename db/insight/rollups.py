@@ -14,10 +14,8 @@ import msgspec
 
 from db.pool import Queries, Row, Transaction
 
-LOCK = """
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
-LOCK TABLE viewing_upkeep IN EXCLUSIVE MODE
-"""
+LOCK_OUT = "LOCK TABLE viewing_upkeep IN EXCLUSIVE MODE"
+LOCK = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;\n{LOCK_OUT}"
 
 # Durations are rounded as `report_batch.WRITE` rounds them.
 DURATION_CS = """
@@ -124,6 +122,12 @@ class Day:
 async def lock(transaction: Transaction) -> None:
     """The transaction's first statement. Raises: DatabaseTimeout."""
     await transaction.execute(LOCK)
+
+
+async def lock_out(transaction: Transaction) -> None:
+    """Lock as `lock` does, but let each statement see what is committed by then.
+    Raises: DatabaseTimeout."""
+    await transaction.execute(LOCK_OUT)
 
 
 async def read_facts(queries: Queries, video_ids: Iterable[UUID]) -> dict[UUID, CountedVideo]:

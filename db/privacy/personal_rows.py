@@ -23,17 +23,20 @@ SOME = """
 ) AND {column} = %(user_id)s RETURNING 1 AS one
 """
 
+# A statement of its own: the next one sees the sessions of reports that held these rows.
+LOCK_PROGRESS = """
+SELECT video_id::text AS video_id FROM progress WHERE user_id = %s ORDER BY video_id LIMIT %s
+FOR UPDATE
+"""
+
 # One statement, at whose end the foreign key holds again.
 RENAME_PROGRESS = """
-WITH meant AS MATERIALIZED (
-    SELECT video_id FROM progress WHERE user_id = %(user_id)s ORDER BY video_id LIMIT %(limit)s
-    FOR UPDATE
-), sessions AS (
+WITH sessions AS (
     UPDATE playback_sessions SET user_id = %(name)s
-    WHERE user_id = %(user_id)s AND video_id IN (SELECT video_id FROM meant)
+    WHERE user_id = %(user_id)s AND video_id = ANY(%(video_ids)s::uuid[])
 )
 UPDATE progress SET user_id = %(name)s
-WHERE user_id = %(user_id)s AND video_id IN (SELECT video_id FROM meant) RETURNING 1 AS one
+WHERE user_id = %(user_id)s AND video_id = ANY(%(video_ids)s::uuid[])
 """
 
 # An earlier erasure of the same person gives way; versions go on rising.
@@ -94,6 +97,7 @@ DELETE FROM enrollments WHERE (course_id, user_id) IN (SELECT course_id, user_id
 """
 
 EVENTS_AT_ONCE = 20_000
+OF_FIGURES = ("progress", "course_viewers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +129,34 @@ async def withdraw(
     return [Withdrawal(row.course_id, row.version) for row in rows if row.was_enrolled]
 
 
+async def rename_progress(transaction: Transaction, user_id: str, name: str) -> None:
+    """Rename the person's progress and sessions."""
+    video_ids: list[str] | None = None
+    while video_ids is None or len(video_ids) == ROWS_AT_ONCE:
+        rows = await transaction.fetch_all(LOCK_PROGRESS, (user_id, ROWS_AT_ONCE))
+        video_ids = [row.video_id for row in rows]
+        parameters = {"user_id": user_id, "name": name, "video_ids": video_ids}
+        await transaction.execute(RENAME_PROGRESS, parameters)
+
+
+async def rename_viewer(transaction: Transaction, user_id: str, name: str) -> None:
+    """Give the person's numbers in the figures of courses to `name`."""
+    [viewer] = [one for one in PERSONAL_COLUMNS if one.table == "course_viewers"]
+    sql = _step(viewer, "UPDATE", f"SET {viewer.column} = %(name)s")
+    parameters = {"user_id": user_id, "name": name, "limit": ROWS_AT_ONCE}
+    while len(await transaction.fetch_all(sql, parameters)) == ROWS_AT_ONCE:
+        pass
+
+
 async def erase(database: Database, user_id: str, name: str) -> int:
-    """Rename or delete the person's rows but for enrolments; returns how many there were.
+    """Rename or delete the person's rows but for enrolments and what figures are made of; returns
+    how many there were.
 
     Each step is a transaction of its own, so it can be repeated after any of them.
     """
-    erased = await _in_steps(database, RENAME_PROGRESS, user_id, name)
+    erased = 0
     for personal in PERSONAL_COLUMNS:
-        if personal.erasing is Erasing.RENAME and personal.table != "progress":
+        if personal.erasing is Erasing.RENAME and personal.table not in OF_FIGURES:
             change = f"SET {personal.column} = %(name)s"
             erased += await _in_steps(database, _step(personal, "UPDATE", change), user_id, name)
         elif personal.erasing is Erasing.DELETE:

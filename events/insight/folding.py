@@ -49,6 +49,12 @@ async def settle(database: Database) -> None:
             is_behind = await _fold(transaction) == COMMITS_AT_ONCE
 
 
+async def fold_all(transaction: Transaction) -> None:
+    """Adds all changes that the transaction sees; it holds the lock of the figures."""
+    while await _fold(transaction):
+        pass
+
+
 async def settle_course(database: Database, course_id: str) -> None:
     """Brings the figures of a course up to date, uncounted progress included.
 
@@ -84,8 +90,7 @@ async def count_anew(
     """
     async with database.transaction() as transaction:
         await rollups.lock(transaction)
-        while await _fold(transaction):
-            pass
+        await fold_all(transaction)
         found = await compare(transaction, video_id, sessions_kept_since)
         if found is not None and is_repairing:
             await rollups.replace_days(transaction, found.course_id, video_id, found.days)

@@ -266,6 +266,8 @@ _DELIVERY = (
         most_rows=12_500,
         reason="uploads and videos have no index of their uploader; once for each erasure",
     ),
+    call(personal_rows.rename_progress, "u7", "erased-1"),
+    call(personal_rows.rename_viewer, "u7", "erased-1"),
     Call(
         personal_rows.rename_uploads,
         ("u7", "erased-1"),
@@ -584,6 +586,7 @@ _INSIGHT = (
     call(changes.take, 100),
     call(changes.is_any_waiting),
     call(rollups.lock),
+    call(rollups.lock_out),
     call(rollups.read_facts, [V]),
     call(rollups.number_viewers, [("c0", "u7")]),
     call(rollups.add_days, ["c0"], [(V, Day(NOW.date(), 1, 1, 100, 0))]),

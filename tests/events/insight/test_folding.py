@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,9 +15,13 @@ from db.insight import changes, figures, recount, rollups
 from db.insight.changes import ViewingChange
 from db.pool import Database
 from db.progress import progress
+from events.erasure import Erasures
 from events.errors import FiguresNotReady
 from events.insight import folding
 from events.insight.folding import count_anew, count_some, settle, settle_course
+from events.privacy.pseudonyms import Pseudonyms
+from events.privacy.seal import Seal
+from events.privacy.sealed_people import SealedPeople
 from tests.events.insight.conftest import Reporting
 from tests.events.insight.counting import (
     count_rows,
@@ -27,6 +32,7 @@ from tests.events.insight.counting import (
 from tests.waiting import wait_until
 
 DURATION_S = 12
+SECRET = "a secret of at least thirty-two bytes"
 
 
 def today() -> Any:
@@ -281,6 +287,66 @@ async def test_a_recount_puts_right_whatever_was_recorded_wrongly(
     assert seen.differing == ("viewers", "sessions", "watched", "completions", "retention")
     assert after.differing == ()
     assert await counted_from_figures(database, video) == await count_rows(database, video, 10)
+
+
+WAITING = """
+SELECT count(*) AS count FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+async def waiting(database: Database) -> int:
+    """Returns the number of connections that wait for a lock."""
+    [row] = await database.fetch_all(WAITING)
+    return int(row.count)
+
+
+async def test_a_recount_while_a_person_is_erased_takes_them_for_no_other(
+    database: Database, library: Any, reporting: Reporting
+) -> None:
+    """It comes when all but the person's number in the course has another name, or waits."""
+    video = await library.video(duration_s=10.0)
+    await reporting.report(video, "ada", (0.0, 8.0))
+    await settle_course(database, "c1")
+    erasures = Erasures(database, Pseudonyms(SECRET), SealedPeople(Seal(SECRET)))
+
+    async with database.transaction() as transaction:
+        await transaction.fetch_all("SELECT FROM course_viewers FOR UPDATE")
+        erasing = asyncio.create_task(erasures.erase("ada"))
+        await wait_until(partial(waiting, database), lambda count: count == 1)
+        counting = asyncio.create_task(count_anew(database, video))
+        await wait_until(partial(waiting, database), lambda count: count == 2 or counting.done())
+    await asyncio.gather(erasing, counting)
+
+    found = await count_anew(database, video, is_repairing=False)
+    assert found is not None
+    assert found.differing == ()
+    [viewer] = await database.fetch_all("SELECT number FROM course_viewers")
+    assert viewer.number == 0
+
+
+ANOTHER_SESSION = """
+INSERT INTO playback_sessions
+SELECT (jsonb_populate_record(s, '{"session_id": "t"}')).* FROM playback_sessions s
+"""
+
+
+async def test_a_person_who_plays_is_erased_with_the_session_that_is_stored_meanwhile(
+    database: Database, library: Any, reporting: Reporting
+) -> None:
+    video = await library.video(duration_s=10.0)
+    await reporting.report(video, "ada", (0.0, 8.0))
+    erasures = Erasures(database, Pseudonyms(SECRET), SealedPeople(Seal(SECRET)))
+
+    async with database.transaction() as storing:
+        await storing.fetch_all("SELECT FROM progress FOR UPDATE")
+        await storing.execute(ANOTHER_SESSION)
+        erasing = asyncio.create_task(erasures.erase("ada"))
+        await wait_until(partial(waiting, database), lambda count: count == 1)
+    await erasing
+
+    sessions = await database.fetch_all("SELECT DISTINCT user_id FROM playback_sessions")
+    assert [row.user_id[:7] for row in sessions] == ["erased-"]
 
 
 async def test_a_duration_that_changes_is_counted_anew(
