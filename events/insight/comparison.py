@@ -17,13 +17,15 @@ from events.insight.reconciliation import Recount, reconciled
 class Comparison:
     """The figures that a recount leads to; `differing` names those that are recorded otherwise.
 
-    `quality` is None where it is not known which sessions are kept.
+    `quality` is None where it is not known which sessions are kept. `is_first`: the video was not
+    counted yet, or not since its duration changed, so what differs is no fault.
     """
 
     course_id: str
     days: Sequence[Day]
     curve: Curve
     differing: tuple[str, ...]
+    is_first: bool
     quality: QualityRecount | None = None
 
 
@@ -50,12 +52,13 @@ async def compare(
     )
     curve = await _recounted_curve(transaction, video_id, facts)
     differing = _differing(before, days, facts.curve, curve)
+    is_first = facts.curve is not None and not facts.curve.is_counted
     if sessions_kept_since is None:
-        return Comparison(facts.course_id, days, curve, differing)
+        return Comparison(facts.course_id, days, curve, differing, is_first)
     measured = await recount_quality(transaction, facts.course_id, video_id, sessions_kept_since)
     if measured.differs:
         differing = (*differing, "quality")
-    return Comparison(facts.course_id, days, curve, differing, measured)
+    return Comparison(facts.course_id, days, curve, differing, is_first, measured)
 
 
 async def _recounted_curve(transaction: Transaction, video_id: UUID, facts: CountedVideo) -> Curve:

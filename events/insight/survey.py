@@ -6,6 +6,7 @@ from uuid import UUID
 
 from db.insight import quality_sums, recount
 from db.pool import Database
+from events.insight.comparison import Comparison
 from events.insight.folding import count_anew, count_some, settle
 from events.insight.quality import sum_up_quality
 
@@ -64,9 +65,15 @@ async def _survey_sums(database: Database, is_repairing: bool) -> list[FiguresFi
 async def _look(
     database: Database, video_id: UUID, since: date, is_repairing: bool
 ) -> list[FiguresFinding]:
-    compared = await count_anew(
-        database, video_id, is_repairing=is_repairing, sessions_kept_since=since
-    )
+    async def compare() -> Comparison | None:
+        return await count_anew(
+            database, video_id, is_repairing=is_repairing, sessions_kept_since=since
+        )
+
+    compared = await compare()
+    if compared is not None and compared.is_first:
+        await count_anew(database, video_id)
+        compared = await compare()
     if compared is None or not compared.differing:
         return []
     return [FiguresFinding(compared.course_id, video_id, compared.differing, is_repairing)]

@@ -17,7 +17,7 @@ from db.pool import Database
 from db.progress import progress
 from events.erasure import Erasures
 from events.errors import FiguresNotReady
-from events.insight import folding
+from events.insight import folding, survey
 from events.insight.folding import count_anew, count_some, settle, settle_course
 from events.privacy.pseudonyms import Pseudonyms
 from events.privacy.seal import Seal
@@ -364,6 +364,26 @@ async def test_a_duration_that_changes_is_counted_anew(
 
     assert (await read(database, video)).total.watched_cs == 500
     assert await read_curve(database, video) == ([1] * 5, [1] * 5)
+
+
+async def test_a_duration_that_changes_during_a_survey_is_no_fault(
+    database: Database, library: Any, reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = await library.video(duration_s=10.0)
+    await reporting.report(video, "ada", (0.0, 4.0))
+    await settle_course(database, "c1")
+
+    async def replace(_: Database) -> bool:
+        async with database.transaction() as transaction:
+            await transaction.execute("UPDATE videos SET duration_s = 5")
+            await changes.add_duration(transaction, video, today())
+        return False
+
+    monkeypatch.setattr(survey, "count_some", replace)
+    found = await survey.survey_figures(database, today(), is_repairing=False)
+
+    assert found == []
+    assert await read_curve(database, video) == ([1] * 4 + [0], [1] * 4 + [0])
 
 
 async def test_a_duration_that_becomes_known_draws_the_curve(
