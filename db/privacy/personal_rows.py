@@ -23,6 +23,12 @@ SOME = """
 ) AND {column} = %(user_id)s RETURNING 1 AS one
 """
 
+# As whoever replaces a film: the video first, then its viewers. Figures refer to the videos.
+LOCK_VIDEOS = """
+SELECT FROM videos WHERE id IN (SELECT video_id FROM progress WHERE user_id = %s)
+ORDER BY id FOR KEY SHARE
+"""
+
 # A statement of its own: the next one sees the sessions of reports that held these rows.
 LOCK_PROGRESS = """
 SELECT video_id::text AS video_id FROM progress WHERE user_id = %s ORDER BY video_id LIMIT %s
@@ -130,7 +136,9 @@ async def withdraw(
 
 
 async def rename_progress(transaction: Transaction, user_id: str, name: str) -> None:
-    """Rename the person's progress and sessions."""
+    """Rename the person's progress and sessions; their videos stay as they are until the end of
+    the transaction."""
+    await transaction.execute(LOCK_VIDEOS, (user_id,))
     video_ids: list[str] | None = None
     while video_ids is None or len(video_ids) == ROWS_AT_ONCE:
         rows = await transaction.fetch_all(LOCK_PROGRESS, (user_id, ROWS_AT_ONCE))

@@ -325,6 +325,25 @@ async def test_a_recount_while_a_person_is_erased_takes_them_for_no_other(
     assert viewer.number == 0
 
 
+async def test_a_person_is_erased_after_the_film_that_is_being_replaced(
+    database: Database, library: Any, reporting: Reporting
+) -> None:
+    """The video is locked before its viewers: in the other order each would wait for the other."""
+    video = await library.video(duration_s=10.0)
+    await reporting.report(video, "ada", (0.0, 8.0))
+    await settle_course(database, "c1")
+    erasures = Erasures(database, Pseudonyms(SECRET), SealedPeople(Seal(SECRET)))
+
+    async with database.transaction() as replacing:
+        await replacing.fetch_all("SELECT FROM videos FOR UPDATE")
+        erasing = asyncio.create_task(erasures.erase("ada"))
+        await wait_until(partial(waiting, database), lambda count: count == 1 or erasing.done())
+        found = await replacing.fetch_all("SELECT user_id FROM progress FOR UPDATE NOWAIT")
+    await erasing
+
+    assert [row.user_id for row in found] == ["ada"]
+
+
 ANOTHER_SESSION = """
 INSERT INTO playback_sessions
 SELECT (jsonb_populate_record(s, '{"session_id": "t"}')).* FROM playback_sessions s
