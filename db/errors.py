@@ -12,6 +12,10 @@ class DatabaseUnavailable(DatabaseError):
     """The database cannot be reached."""
 
 
+class ConcurrentUpdate(DatabaseUnavailable):
+    """A row has changed since the moment at which the transaction reads."""
+
+
 class DatabaseTimeout(DatabaseError):
     """The database did not answer in time."""
 

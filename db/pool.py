@@ -18,6 +18,7 @@ from psycopg2.extras import NamedTupleCursor
 
 from db.errors import (
     CommitUnknown,
+    ConcurrentUpdate,
     DatabaseError,
     DatabaseTimeout,
     DatabaseUnavailable,
@@ -304,6 +305,8 @@ async def wrap_errors() -> AsyncIterator[None]:
         psycopg2.errors.DeadlockDetected,
     ) as exc:
         raise DatabaseTimeout from exc
+    except psycopg2.errors.SerializationFailure as exc:
+        raise ConcurrentUpdate from exc
     except psycopg2.errors.UniqueViolation as exc:
         raise UniqueViolated(exc.diag.constraint_name or "") from exc
     except psycopg2.errors.ForeignKeyViolation as exc:

@@ -7,10 +7,13 @@ then counts is the same, and changes that commit later come on top.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import date
+from typing import TypeVar
 from uuid import UUID
 
+from db.errors import ConcurrentUpdate
 from db.insight import changes, quality, recount, rollups
 from db.insight.recount import Upkeep
 from db.insight.rollups import Curve, Day
@@ -21,7 +24,10 @@ from events.insight.comparison import Comparison, compare
 from events.insight.quality import sum_up_quality
 from storage.concurrency.tasks import Periodic
 
+_T = TypeVar("_T")
+
 COMMITS_AT_ONCE = 100
+ATTEMPTS = 5
 INTERVAL_S = 15.0
 VIDEOS_AT_ONCE = 200
 COUNTING_S = 3.0  # for a reader; the rest is counted in the background
@@ -44,9 +50,23 @@ async def settle(database: Database) -> None:
     """Adds all changes that are committed by now. Raises: DatabaseError."""
     is_behind = await changes.is_any_waiting(database)
     while is_behind:
-        async with database.transaction() as transaction:
-            await rollups.lock(transaction)
-            is_behind = await _fold(transaction) == COMMITS_AT_ONCE
+        is_behind = await _repeated(lambda: _settle_some(database))
+
+
+async def _settle_some(database: Database) -> bool:
+    """Returns True where there may be more."""
+    async with database.transaction() as transaction:
+        await rollups.lock(transaction)
+        return await _fold(transaction) == COMMITS_AT_ONCE
+
+
+async def _repeated(count: Callable[[], Awaitable[_T]]) -> _T:
+    """Counts again where a video that figures refer to has changed since the transaction's moment,
+    as when its film was replaced."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(ConcurrentUpdate):
+            return await count()
+    return await count()
 
 
 async def fold_all(transaction: Transaction) -> None:
@@ -88,6 +108,14 @@ async def count_anew(
 
     `is_repairing` false: figures that differ are left as they are.
     """
+    return await _repeated(
+        lambda: _count_anew(database, video_id, is_repairing, sessions_kept_since)
+    )
+
+
+async def _count_anew(
+    database: Database, video_id: UUID, is_repairing: bool, sessions_kept_since: date | None
+) -> Comparison | None:
     async with database.transaction() as transaction:
         await rollups.lock(transaction)
         await fold_all(transaction)

@@ -325,6 +325,22 @@ async def test_a_recount_while_a_person_is_erased_takes_them_for_no_other(
     assert viewer.number == 0
 
 
+async def test_a_video_that_changes_while_figures_are_added_only_delays_them(
+    database: Database, library: Any, reporting: Reporting
+) -> None:
+    video = await library.video(duration_s=10.0)
+    await reporting.report(video, "ada", (0.0, 8.0))
+
+    async with database.transaction() as changing:
+        await changing.fetch_all("SELECT FROM videos FOR UPDATE")
+        settling = asyncio.create_task(settle(database))
+        await wait_until(partial(waiting, database), lambda count: count == 1)
+        await changing.execute("UPDATE videos SET updated_at = now()")
+    await settling
+
+    assert (await read(database, video)).total.watched_cs == 800
+
+
 async def test_a_person_is_erased_after_the_film_that_is_being_replaced(
     database: Database, library: Any, reporting: Reporting
 ) -> None:
