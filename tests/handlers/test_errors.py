@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import LineTooLong
 from db import errors as db_errors
 from db.errors import (
     CommitUnknown,
+    ConcurrentUpdate,
     ConstraintViolated,
     DatabaseError,
     DatabaseTimeout,
@@ -133,6 +134,7 @@ def test_problem_carries(kind: type[RequestError], header: str, value: str) -> N
 LOWER: dict[type[Exception], tuple[Exception, str]] = {
     DatabaseError: (DatabaseError(SECRET), "internal"),
     DatabaseUnavailable: (DatabaseUnavailable(SECRET), "unavailable"),
+    ConcurrentUpdate: (ConcurrentUpdate(SECRET), "unavailable"),
     DatabaseTimeout: (DatabaseTimeout(SECRET), "unavailable"),
     ConstraintViolated: (ConstraintViolated(SECRET), "internal"),
     UniqueViolated: (UniqueViolated(SECRET), "internal"),
