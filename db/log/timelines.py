@@ -11,12 +11,6 @@ from db.pool import Queries
 
 FOLLOW = "SELECT timeline, last_id, first_id, begun_at FROM follow_timeline()"
 
-IS_LOST = """
-SELECT EXISTS (
-    SELECT FROM database_timelines WHERE last_id < %(id)s AND %(id)s < first_id
-) AS is_lost
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -36,9 +30,3 @@ async def follow(queries: Queries) -> Timeline:
     row = await queries.fetch_one(FOLLOW)
     assert row is not None  # inserted by the migration
     return Timeline(row.timeline, row.last_id, row.first_id, row.begun_at)
-
-
-async def is_lost(queries: Queries, event_id: int) -> bool:
-    """True for the id of an event that a fail-over has lost, or may have."""
-    row = await queries.fetch_one(IS_LOST, {"id": event_id})
-    return bool(row and row.is_lost)

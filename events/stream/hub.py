@@ -177,7 +177,7 @@ class Hub:
         start = Start(self._position or 0)
         await self._load_roles(subscriber.viewpoint)
         if after_id is not None:
-            start = await subscriber.replay.start(after_id)
+            start = await subscriber.replay.start(after_id, self._position or 0)
         if self._position is None:
             raise HubClosed
         if subscriber.viewpoint.is_revoked():

@@ -6,7 +6,7 @@ subscriber.py.
 
 from dataclasses import dataclass
 
-from db.log import event_log, timelines
+from db.log import event_log, resumption
 from db.pool import Database
 from events.log import log
 from events.log.types import Event, PlaybackProgressed
@@ -41,19 +41,18 @@ class Replay:
         self._database = database
         self._viewpoint = viewpoint
 
-    async def start(self, after_id: int) -> Start:
-        bounds = await event_log.read_bounds(self._database)
-        if not self._lost_id(bounds) <= after_id <= bounds.newest_id:
-            return Start(bounds.newest_id, is_reset=True)
-        if after_id == bounds.newest_id:
-            return Start(after_id)
-        if await timelines.is_lost(self._database, after_id):
-            return Start(bounds.newest_id, is_reset=True)
-        missed = await event_log.count_visible(
-            self._database, self._viewpoint.event_filter(), after_id, bounds.newest_id, LONGEST + 1
-        )
-        if missed > LONGEST:
-            return Start(bounds.newest_id, is_reset=True)
+    async def start(self, after_id: int, position: int) -> Start:
+        """Decides whether to resume after `after_id`, for a hub that has published `position`.
+
+        The newest id is searched for in every partition of the log, so only for an id above
+        `position`, which another process may have published, and for a reset.
+        """
+        gaps = await resumption.read_gaps(self._database, after_id)
+        if gaps.is_lost or after_id < self._lost_id(gaps):
+            return await self._reset()
+        newest_id = position if after_id <= position else await self._newest_id()
+        if after_id > newest_id or await self._is_too_far(after_id, newest_id):
+            return await self._reset()
         return Start(after_id)
 
     async def page(self, after_id: int, up_to_id: int) -> EventPage | Start:
@@ -63,10 +62,23 @@ class Replay:
         )
         # Queried after reading, so that it covers everything dropped before.
         if self._lost_id(await event_log.read_dropped(self._database)) > after_id:
-            bounds = await event_log.read_bounds(self._database)
-            return Start(max(bounds.newest_id, up_to_id), is_reset=True)
+            return Start(max(await self._newest_id(), up_to_id), is_reset=True)
         reached = rows[-1].id if len(rows) == PAGE else up_to_id
         return EventPage(log.read_rows(rows), reached)
+
+    async def _is_too_far(self, after_id: int, newest_id: int) -> bool:
+        if newest_id - after_id <= LONGEST:
+            return False
+        missed = await event_log.count_visible(
+            self._database, self._viewpoint.event_filter(), after_id, newest_id, LONGEST + 1
+        )
+        return missed > LONGEST
+
+    async def _reset(self) -> Start:
+        return Start(await self._newest_id(), is_reset=True)
+
+    async def _newest_id(self) -> int:
+        return (await event_log.read_bounds(self._database)).newest_id
 
     def _lost_id(self, dropped: event_log.Dropped) -> int:
         """The highest id up to which an event may be missing that the stream would show."""

@@ -106,7 +106,7 @@ async def test_ids_that_were_lost_never_return_and_streams_that_saw_them_are_res
             assert process.heard == [*kept, *lost, new]
             viewpoint = Viewpoint(Scope(user_id="root", is_privileged=True), Filters())
             replay = Replay(database, viewpoint)
-            starts = {one: (await replay.start(one)).is_reset for one in (*kept, *lost, new)}
+            starts = {one: (await replay.start(one, new)).is_reset for one in (*kept, *lost, new)}
             assert starts == dict.fromkeys([*kept, new], False) | dict.fromkeys(lost, True)
         finally:
             await process.tail.stop()

@@ -40,7 +40,7 @@ from db.insight.quality_sums import CourseDay
 from db.insight.recount import Upkeep
 from db.insight.rollups import Curve, Day
 from db.insight.session_search import Searcher
-from db.log import event_log, partitions, timelines
+from db.log import event_log, partitions, resumption, timelines
 from db.log.event_log import EventFilter, NewEvent
 from db.media import assets, differences, file_pieces, ladders, rungs, steps, text_tracks
 from db.media.assets import RepresentationRow, StoryboardRow, ThumbnailRow
@@ -191,6 +191,7 @@ _LOG = (
     replace(call(event_log.read_tail, EVENTS - 100, 1000), before=PREPARED),
     call(event_log.read_dropped),
     call(event_log.read_bounds),
+    call(resumption.read_gaps, EVENTS - 100),
     call(event_log.list_roles, [f"u{number}" for number in range(500)]),
     *(
         Call(function, (shown, after, EVENTS, limit), name=name)
@@ -219,7 +220,6 @@ _LOG = (
     call(partitions.clear_defaults, NOW),
     call(partitions.count_strays),
     call(timelines.follow),
-    call(timelines.is_lost, 7),
 )
 
 _DELIVERY = (

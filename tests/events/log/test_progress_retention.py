@@ -138,15 +138,15 @@ async def test_only_streams_that_show_progress_are_reset(
     is_reset: bool,
 ) -> None:
     replay = Replay(database, Viewpoint(ADMIN, Filters(types=types)))
-    assert await replay.start(ids[3]) == Start(ids[3])
+    assert await replay.start(ids[3], ids[10]) == Start(ids[3])
 
     await retention.drop_hours(now)
 
-    start = await replay.start(ids[3])
+    start = await replay.start(ids[3], ids[10])
     assert start == (Start(ids[10], is_reset=True) if is_reset else Start(ids[3]))
     page = await replay.page(ids[3], ids[10])
     assert isinstance(page, Start) == is_reset
-    assert await replay.start(ids[9]) == Start(ids[9])
+    assert await replay.start(ids[9], ids[10]) == Start(ids[9])
 
 
 async def test_a_log_of_progress_alone_remembers_its_newest(
