@@ -127,7 +127,11 @@ FROM behind WHERE w.id = behind.id
 """
 RESCUE = _RESCUED.format(
     table="event_log",
-    moved="position = (SELECT max(id) FROM event_log WHERE recorded_at < %(before)s),",
+    moved="""
+    position = least(
+        (SELECT max(id) FROM event_log WHERE recorded_at < %(before)s),
+        (SELECT min(id) FROM event_log WHERE recorded_at >= %(before)s AND id > behind.position) - 1
+    ),""",
 )
 
 
@@ -209,7 +213,8 @@ async def delete_given_up(transaction: Transaction, webhook_id: str, limit: int)
 
 async def rescue(transaction: Transaction, before: datetime) -> None:
     """Keep what webhooks have not taken yet of the days that are about to be dropped, and move
-    them past these."""
+    them past these, but not past an event that stays: after a clock was set back it may have a
+    lower id."""
     await transaction.execute(RESCUE, _rescue_parameters(before))
 
 

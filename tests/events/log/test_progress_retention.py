@@ -207,6 +207,25 @@ async def test_what_a_webhook_has_not_taken_when_the_day_goes_becomes_dead_lette
     assert row.position == ids[9]
 
 
+async def test_no_webhook_is_moved_past_an_event_that_stays_after_a_clock_was_set_back(
+    database: Database, retention: Retention, library: Any, now: datetime
+) -> None:
+    await retention.add_partitions(now - 2 * DAY)
+    ids = await library.append(*(changed(n) for n in range(4)))
+    await age(database, [ids[0], ids[2]], now - 2 * DAY)
+    await add_webhook(database, "enrollment.changed", 0)
+
+    await retention.drop_days(now + 6 * DAY)
+    async with database.transaction() as transaction:
+        await deliveries.take(transaction, "w", 100)
+
+    rows = await database.fetch_all(
+        "SELECT event_id, died_at IS NOT NULL AS is_dead FROM webhook_deliveries ORDER BY 1"
+    )
+    assert [row.event_id for row in rows] == ids
+    assert [row.event_id for row in rows if row.is_dead] == [ids[0], ids[2]]
+
+
 async def test_a_reader_delays_it(
     database: Database, retention: Retention, ids: list[int], now: datetime
 ) -> None:
