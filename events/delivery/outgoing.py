@@ -6,10 +6,9 @@ one of those that were checked. Proxies of the environment are not used: they wo
 
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -22,7 +21,9 @@ TIMEOUT = aiohttp.ClientTimeout(total=15.0, connect=5.0)
 MOST_RECEIVED_BYTES = 64 * 1024
 CONNECTIONS = 8
 USER_AGENT = "coursestream"
-MOST_DIGITS, MOST_DATE_LETTERS = 12, 40  # of a `Retry-After`; its wish is bounded later
+MOST_DIGITS = 12  # of a `Retry-After`; its wish is bounded later
+# RFC 9110, section 5.6.7: the form to be sent, and two that are obsolete.
+DATE_FORMATS = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 
 
 class PrivateAddress(OSError):
@@ -133,8 +134,8 @@ def retry_after_s(text: str, now: datetime) -> float:
     text = text.strip()
     if text.isascii() and text.isdigit():
         return float(text[:MOST_DIGITS])
-    try:
-        at = parsedate_to_datetime(text[:MOST_DATE_LETTERS])
-    except (ValueError, OverflowError):
-        return 0.0
-    return max(0.0, (at.replace(tzinfo=UTC) - now).total_seconds())
+    for date_format in DATE_FORMATS:
+        with suppress(ValueError):
+            at = datetime.strptime(text, date_format).replace(tzinfo=UTC)
+            return max(0.0, (at - now).total_seconds())
+    return 0.0

@@ -78,6 +78,7 @@ async def test_the_same_address_is_called_where_that_is_allowed(listener: Listen
         pytest.param("1" * 400, 111_111_111_111.0, id="too many digits"),
         pytest.param("Wed, 02 Dec 2026 17:01:30 GMT", 90.0, id="a date"),
         pytest.param("Wednesday, 02-Dec-26 17:01:30 GMT", 90.0, id="an obsolete date"),
+        pytest.param("Wed Dec  2 17:01:30 2026", 90.0, id="a date of asctime"),
         pytest.param("Wed, 02 Dec 2026 16:59:00 GMT", 0.0, id="a date that is over"),
         pytest.param("soon", 0.0, id="a word"),
         pytest.param("-5", 0.0, id="below zero"),

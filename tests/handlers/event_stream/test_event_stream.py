@@ -419,9 +419,9 @@ async def test_more_than_ten_thousand_of_ones_own_behind_is_reset(service: Any) 
                 " FROM generate_series(1, 10000)",
                 (course.id,),
             )
-        await tell(service, happened(VideoReady, course))
-        await live.take(1)  # the hub has come so far
-    newest = str(place + 10_001)
+        [last] = await tell(service, happened(VideoReady, course))
+        newest = str(last)
+        await live.until(lambda stream: stream.last_id == newest)  # the hub has come so far
 
     async with listening(session, last_id=str(place)) as stream:
         [reset] = await stream.take(1)
