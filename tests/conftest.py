@@ -47,6 +47,8 @@ ALLOWED_BLOCKING_CALLS = (
     # A log line goes to a pipe or a terminal; the reader is the operator's.
     ("io.TextIOWrapper.write", "logging/__init__.py", "emit"),
     ("io.TextIOWrapper.write", "server/takeover/progress_display.py", "_print"),
+    # As asyncio starts a process: until its program has begun, 1 ms, once for 64 children.
+    ("os.read", "storage/sandbox/forked_child.py", "__init__"),
     # The socket does not block, and the window was read into memory before.
     ("os.sendfile", "handlers/delivery/output/outlets.py", "send_file"),
     ("os.sendfile", "handlers/delivery/output/outlets.py", "send_at_once"),

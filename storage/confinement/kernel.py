@@ -5,7 +5,7 @@ import os
 import signal
 from typing import Any
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 4, 15, 38
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -31,12 +31,22 @@ def set_no_new_privileges() -> None:
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
+def name_process(name: str) -> None:
+    """Set the name that ps(1) and top(1) show; the kernel keeps 15 bytes of it."""
+    call("prctl", _PR_SET_NAME, name.encode(), 0, 0, 0)
+
+
 def hide_memory() -> None:
     """Hide memory, descriptors and environment of this process from others of the same user.
 
     As ptrace(2) and proc(5) show them; also disables core dumps. Lasts until an execve.
     """
     prctl(_PR_SET_DUMPABLE, 0)
+
+
+def show_memory() -> None:
+    """Undo `hide_memory`, which also takes a process the right to map its users."""
+    prctl(_PR_SET_DUMPABLE, 1)
 
 
 def die_with_parent() -> None:

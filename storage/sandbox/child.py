@@ -1,7 +1,7 @@
 """Main function of a sandboxed child: one task in, one message out.
 
-Started by `child_process`. Enters its namespaces and limits itself first, loads FFmpeg after that,
-closes everything else, and touches the file last.
+Forked by `fork_server`. Enters its namespaces and limits itself first, closes everything else after
+that, and touches the file last.
 """
 
 import importlib
@@ -9,6 +9,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import msgspec
 
 from storage.confinement import namespaces
 from storage.confinement.files import Files
-from storage.confinement.kernel import die_with_parent, set_no_new_privileges
+from storage.confinement.kernel import die_with_parent, name_process, set_no_new_privileges
 from storage.confinement.layers import Confinement, confine
 from storage.confinement.priority import give_way
 from storage.errors import MediaInterrupted, StorageError
@@ -59,7 +60,6 @@ class Order(msgspec.Struct, frozen=True):
     function: str
     task: msgspec.Raw
     budget: Budget
-    parent_pid: int
 
 
 class ChildAnswer(msgspec.Struct, frozen=True):
@@ -130,11 +130,21 @@ CONFINEMENT = "confinement"
 """Order of no function: the child answers with its confinement."""
 
 
-def main(order_text: str, functions: Mapping[str, Function] = FUNCTIONS) -> None:
+def preload() -> None:
+    """Load, in the server that forks children, what their functions need."""
+    # numpy's threads alone need 320 MB of address space, and nothing here uses it.
+    sys.modules["numpy"] = None  # type: ignore[assignment]
+    for function in FUNCTIONS.values():
+        with suppress(ImportError):  # told by the child that needs it
+            importlib.import_module(function.module)
+
+
+def main(order_text: str, parent_pid: int, functions: Mapping[str, Function] = FUNCTIONS) -> None:
     """Carry out one order and end the process."""
     order: Order = decode(order_text, Order)
+    name_process(order.function)
     answer_descriptor = _take_standard_output()
-    process = _enter_process(order.parent_pid)
+    process = _enter_process(parent_pid)
     _limit(order.budget)
     answer = _build_answer(order, functions, process, Progress(answer_descriptor))
     _write_all(answer_descriptor, encode(answer))
@@ -200,8 +210,6 @@ def _build_answer(
 
 def _execute(order: Order, function: Function, process: Process, report: Progress) -> ChildAnswer:
     task = decode(order.task, function.task)
-    # numpy's threads alone need 320 MB of address space, and nothing here uses it.
-    sys.modules["numpy"] = None  # type: ignore[assignment]
     call = getattr(importlib.import_module(function.module), function.name)
     arguments = {name: getattr(task, name) for name in task.__struct_fields__}
     _confine(function.files(task), process)

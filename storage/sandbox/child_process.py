@@ -7,10 +7,7 @@ here.
 
 import asyncio
 import os
-import signal
-import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -22,29 +19,14 @@ from storage.disk import SHARED_DISK
 from storage.errors import MediaCrashed, MediaInterrupted
 from storage.media.facts import PROGRESS_MARK, encode
 from storage.sandbox.child import Order
+from storage.sandbox.forked_child import Child, ForkedChild, fork_child
 from storage.sandbox.outcome import TimedOut, classify_end
 
 OnProgress = Callable[[float], None]
 """Called on the loop with the finished share, 0 to 1; cheap, and never raises."""
 
-# How long the guard of a process namespace may take to end its processes after SIGTERM.
-_GUARD_PATIENCE_S = 2.0
 # A child is one or two processes, unless it was taken over.
 _MAX_CLOCKS = 64
-
-_BOOT = """
-import sys
-sys.path[:0] = sys.argv[3:]
-__import__(sys.argv[1], fromlist=["main"]).main(sys.argv[2])
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """The module whose `main` a child runs, and where it is found."""
-
-    module: str = "storage.sandbox.child"
-    import_paths: tuple[Path, ...] = (Path(__file__).resolve().parents[2],)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +59,7 @@ async def run_child(child: Child, call: Call) -> bytes:
 
 
 @asynccontextmanager
-async def _running_child(child: Child, call: Call) -> AsyncIterator[Process]:
+async def _running_child(child: Child, call: Call) -> AsyncIterator[ForkedChild]:
     """A running child; none of its group is left after the block."""
     # A task of its own: when a start is cancelled, asyncio ends the child but not its group.
     starting = asyncio.ensure_future(_start(child, call))
@@ -87,47 +69,25 @@ async def _running_child(child: Child, call: Call) -> AsyncIterator[Process]:
         await to_its_end(_end_group(starting))
 
 
-async def _start(child: Child, call: Call) -> Process:
+async def _start(child: Child, call: Call) -> ForkedChild:
     """Raises: MediaInterrupted where the machine has no process or memory left for it."""
     try:
         with await SHARED_DISK.run(_as_input, call.content) as content:
-            return await _spawn(child, call.order, content)
+            return await fork_child(child, encode(call.order).decode(), content)
     except OSError as exc:
         raise MediaInterrupted(f"no child could be started: {exc}") from exc
 
 
-async def _spawn(child: Child, order: Order, content: IO[bytes]) -> Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-B", "-c", _BOOT, child.module),
-        *(encode(order).decode(), *map(str, child.import_paths)),
-        stdin=content,
-        stdout=PIPE,
-        stderr=DEVNULL,
-        env={},
-        cwd="/",
-        close_fds=True,
-        start_new_session=True,
-    )
-
-
-async def _end_group(starting: "asyncio.Future[Process]") -> None:
+async def _end_group(starting: "asyncio.Future[ForkedChild]") -> None:
     """Kill the process group even if the child has ended: its descendants hold the pipe open."""
     process = await starting
-    # The guard of a process namespace ends its processes first, so that no zombie remains.
-    with suppress(ProcessLookupError, TimeoutError):
-        process.terminate()
-        async with asyncio.timeout(_GUARD_PATIENCE_S):
-            await process.wait()
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+    await process.end()
 
 
-async def _read_answer(process: Process, call: Call) -> bytes:
+async def _read_answer(process: ForkedChild, call: Call) -> bytes:
     """Raises: MediaCrashed for an answer that is too long."""
-    assert process.stdout is not None
     message, percent = bytearray(), 0
-    while chunk := await process.stdout.read(call.max_answer_bytes + 1 - len(message)):
+    while chunk := await process.answer.read(call.max_answer_bytes + 1 - len(message)):
         message += chunk
         if len(message) > call.max_answer_bytes:
             raise MediaCrashed("the answer is too long")

@@ -10,7 +10,6 @@ kernel may refuse.
 
 import copy
 import math
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -48,7 +47,8 @@ from storage.media.facts import (
 )
 from storage.sandbox.answers import require_end_pictures, require_requested, require_storyboard
 from storage.sandbox.child import CONFINEMENT, Budget, NoTask, Order
-from storage.sandbox.child_process import Call, Child, OnProgress
+from storage.sandbox.child_process import Call, OnProgress
+from storage.sandbox.forked_child import Child
 from storage.sandbox.ladder_children import LadderChildren
 from storage.sandbox.outcome import MOST_CHILDREN
 from storage.sandbox.pool import ChildPool
@@ -322,7 +322,7 @@ class Sandbox(LadderChildren):
         can be repeated.
         """
         budget = Budget(memory_bytes, cpu_s or math.ceil(timeout_s) + 1, file_bytes, nice, is_idle)
-        order = Order(function, msgspec.Raw(encode(task)), budget, os.getpid())
+        order = Order(function, msgspec.Raw(encode(task)), budget)
         call = Call(order, timeout_s, content, max_answer_bytes, on_progress)
         with self.timing(function):
             return await self._pool.run(call, result_type, most_interruptions, self._owner)

@@ -13,7 +13,8 @@ from typing import TypeVar
 from storage.concurrency.waits import PoolWaits
 from storage.errors import SandboxBusy, StorageError
 from storage.sandbox.answers import decode_result
-from storage.sandbox.child_process import Call, Child, run_child
+from storage.sandbox.child_process import Call, run_child
+from storage.sandbox.forked_child import Child
 from storage.sandbox.outcome import final_error
 
 _T = TypeVar("_T")

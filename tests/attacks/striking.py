@@ -1,41 +1,28 @@
 """Signals to sandboxed children of this process, as soon as they are started."""
 
-import asyncio
 import os
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+from unittest import mock
+
+import msgspec
+
+from storage.sandbox import child_process
+from storage.sandbox.forked_child import Child, ForkedChild, fork_child
 
 
-@asynccontextmanager
-async def striking(function: str, number: int, times: int) -> AsyncIterator[list[int]]:
+@contextmanager
+def striking(function: str, number: int, times: int) -> Iterator[list[int]]:
     """The first children that carry out `function` get the signal; their ids are in the list."""
     struck: list[int] = []
-    over = threading.Event()
-    work = asyncio.create_task(
-        asyncio.to_thread(_strike, f'"function":"{function}"'.encode(), number, times, struck, over)
-    )
-    try:
+
+    async def fork_and_strike(child: Child, order_text: str, content: IO[bytes]) -> ForkedChild:
+        forked = await fork_child(child, order_text, content)
+        if msgspec.json.decode(order_text)["function"] == function and len(struck) < times:
+            os.kill(forked.pid, number)
+            struck.append(forked.pid)
+        return forked
+
+    with mock.patch.object(child_process, "fork_child", fork_and_strike):
         yield struck
-    finally:
-        over.set()
-        await work
-
-
-def _strike(
-    named: bytes, number: int, times: int, struck: list[int], over: threading.Event
-) -> None:
-    while len(struck) < times and not over.wait(0.002):
-        for pid in _children():
-            with suppress(OSError):
-                if pid not in struck and named in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.kill(pid, number)
-                    struck.append(pid)
-                    break
-
-
-def _children() -> Iterator[int]:
-    for thread in Path("/proc/self/task").iterdir():
-        with suppress(OSError):
-            yield from map(int, (thread / "children").read_text().split())

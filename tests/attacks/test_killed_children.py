@@ -17,16 +17,17 @@ CAPTIONS = b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n"
 
 
 async def test_film_is_taken_though_its_child_was_killed(service: Any, mp4: Path) -> None:
-    async with striking("examine", signal.SIGKILL, 2) as struck:
+    with striking("examine", signal.SIGKILL, 2) as struck:
         await service.upload(mp4)
 
     assert len(struck) == 2
 
 
 async def test_form_is_to_be_sent_again_when_no_child_lives(service: Any, film: bytes) -> None:
-    async with striking("examine", signal.SIGKILL, ALL), sending(service, len(film)) as upload:
-        await upload.send(film)
-        answer = await upload.end()
+    with striking("examine", signal.SIGKILL, ALL):
+        async with sending(service, len(film)) as upload:
+            await upload.send(film)
+            answer = await upload.end()
 
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
     assert b"urn:coursestream:unavailable" in answer.body
@@ -35,7 +36,7 @@ async def test_form_is_to_be_sent_again_when_no_child_lives(service: Any, film: 
 
 async def test_resumable_upload_waits_for_a_child_that_lives(service: Any, film: bytes) -> None:
     location = await created(service, len(film))
-    async with striking("examine", signal.SIGKILL, ALL):
+    with striking("examine", signal.SIGKILL, ALL):
         answer = await patch(service, location, 0, film)
 
     assert answer.said == "503 unavailable"
@@ -48,7 +49,7 @@ async def test_resumable_upload_waits_for_a_child_that_lives(service: Any, film:
 
 
 async def test_upload_sent_with_its_creation_is_kept_as_well(service: Any, film: bytes) -> None:
-    async with striking("examine", signal.SIGKILL, ALL):
+    with striking("examine", signal.SIGKILL, ALL):
         answer = await create(service, len(film), **OCTETS, data=film)
 
     assert (answer.said, int(answer.headers["Upload-Offset"])) == ("201", len(film) - 1)
@@ -71,7 +72,7 @@ async def test_picture_is_not_to_blame(
     if function == "custom_thumbnails":
         chosen = {"data": picture.getvalue(), "headers": {"Content-Type": "image/png"}}
 
-    async with striking(function, signal.SIGKILL, times):
+    with striking(function, signal.SIGKILL, times):
         answer = await service.ask("tess", "PUT", f"videos/{video['id']}/thumbnail", **chosen)
 
     assert answer.said == said
@@ -86,7 +87,7 @@ async def test_captions_are_not_to_blame(service: Any, times: int, said: str) ->
     path = f"videos/{await service.video_row(status='ready')}/captions/en"
     sent = {"data": CAPTIONS, "headers": {"Content-Type": "text/vtt"}}
 
-    async with striking("text_track", signal.SIGKILL, times):
+    with striking("text_track", signal.SIGKILL, times):
         assert (await service.ask("tess", "PUT", path, **sent)).said == said
 
     assert (await service.ask("tess", "GET", path)).said == (

@@ -17,7 +17,8 @@ from playwright.async_api import Page
 from storage.samples import read_frame_number
 from tests.films.clock_films import RATE, write_clock
 from tests.programs.chromium import open_chromium, until
-from tests.serving import Serve, call, commands, parent_of, served_from
+from tests.serving import Serve, call, served_from
+from tests.storage.sandbox.living import children, name_of
 from tests.waiting import wait_until
 
 LONG_TIME_S = 60.0
@@ -144,8 +145,12 @@ async def _until(session: aiohttp.ClientSession, video: Any, holds: Any) -> Any:
 async def _converting(service: Serve) -> set[int]:
     """The sandboxed children of its media workers that convert."""
     workers = await service.workers()
-    running = {pid for pid, command in (await commands()).items() if '"transcode"' in command}
-    return {pid for pid in running if parent_of(pid) in workers}
+    return {
+        child
+        for worker in workers
+        for child in await asyncio.to_thread(children, worker)
+        if name_of(child) == "transcode"
+    }
 
 
 async def _shown_second(page: Page) -> float:

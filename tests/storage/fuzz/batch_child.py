@@ -11,7 +11,7 @@ from storage.media.facts import MediaLimits, Probe
 from storage.media.probe import probe
 from storage.sandbox import child
 from storage.sandbox.child import FUNCTIONS, Function
-from storage.sandbox.child_process import Child
+from storage.sandbox.forked_child import Child
 
 BATCH_CHILD = Child(__name__, (Path(__file__).resolve().parents[3],))
 
@@ -50,6 +50,6 @@ def _facts(path: Path, limits: MediaLimits, allowed: list[str] | None) -> Probe:
     return examine(path, limits, allowed).probe
 
 
-def main(order_text: str) -> None:
+def main(order_text: str, parent_pid: int) -> None:
     function = Function(__name__, take_all.__name__, Batch, lambda batch: Files((batch.directory,)))
-    child.main(order_text, {**FUNCTIONS, take_all.__name__: function})
+    child.main(order_text, parent_pid, {**FUNCTIONS, take_all.__name__: function})

@@ -56,7 +56,7 @@ async def endless_work(
     work = encoding(film, endless, directory)
     try:
         found = await wait_until(
-            lambda: (directory / "v90.mp4").exists() and processes(directory),
+            lambda: (directory / "v90.mp4").exists() and processes(),
             within_s=PATIENCE_S,
         )
         yield work, found[-1]
@@ -107,7 +107,7 @@ async def test_killed_child_costs_its_piece_which_is_made_again(film: Path, tmp_
         with pytest.raises(MediaInterrupted):
             await work
 
-    assert processes(tmp_path) == []
+    assert processes() == []
     (again,) = await encoding(film, plan, tmp_path)
     assert numbers_shown(again) == [*range(100)]
 
@@ -120,7 +120,7 @@ async def test_given_up_work_leaves_no_process(film: Path, tmp_path: Path) -> No
         with pytest.raises(asyncio.CancelledError):
             await work
 
-    assert processes(tmp_path) == []
+    assert processes() == []
 
 
 async def test_segment_without_its_keyframe_is_not_copied(film: Path, tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def _call(name: str, *arguments: object) -> None:
         raise OSError(ctypes.get_errno(), name)
 
 
-def main(order_text: str) -> None:
+def main(order_text: str, parent_pid: int) -> None:
     without = json.loads(order_text)["task"].get("without", [])
     if "namespaces" in without:
         namespaces.enter = lambda: False
@@ -172,5 +172,6 @@ def main(order_text: str) -> None:
     functions = (attack, strike, multiply)
     child.main(
         order_text,
+        parent_pid,
         {f.__name__: Function(__name__, f.__name__, Attack, files_of) for f in functions},
     )

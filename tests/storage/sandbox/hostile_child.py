@@ -227,7 +227,7 @@ def _count(path: Path) -> int:
         return len(notes.readlines())
 
 
-def main(order_text: str) -> None:
+def main(order_text: str, parent_pid: int) -> None:
     ends = (crash, leave, leave_quietly, hang, spin, hog, recurse, refuse)
     answers = (look_around, flood, chatter, text)
     noting = [fill, hang_noted, hang_first, hang_always, crash_first, crash_always]
@@ -235,6 +235,7 @@ def main(order_text: str) -> None:
     noting += (spin_first, spin_always, lack_a_module, lack_the_file)
     child.main(
         order_text,
+        parent_pid,
         {
             **FUNCTIONS,
             **{f.__name__: Function(__name__, f.__name__, Nothing) for f in ends + answers},

@@ -24,8 +24,9 @@ from storage.errors import (
     TooComplex,
 )
 from storage.sandbox import outcome
-from storage.sandbox.child_process import Child, used_cpu_s
+from storage.sandbox.child_process import used_cpu_s
 from storage.sandbox.children import Sandbox
+from storage.sandbox.forked_child import Child
 from tests.storage.sandbox.living import processes
 
 HERE = Path(__file__).resolve().parent
@@ -65,7 +66,7 @@ async def _strike(note: Path, number: int, times: int) -> None:
     for count in range(1, times + 1):
         while children(note) < count:
             await asyncio.sleep(0.01)
-        os.kill(processes(note)[hit], number)
+        os.kill(processes()[hit], number)
 
 
 def children(note: Path) -> int:
@@ -110,7 +111,7 @@ async def test_child_that_is_stopped_is_asked_again(tmp_path: Path) -> None:
         assert await run(note, "hang_first", timeout_s=3) == 7
 
     assert children(note) == 2
-    assert processes(note) == []
+    assert processes() == []
 
 
 async def test_child_that_only_waits_is_the_machines_fault(tmp_path: Path) -> None:
@@ -187,9 +188,10 @@ async def test_machine_without_room_for_a_child_is_no_fault_of_the_film(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    unserved = Child("hostile_child", (tmp_path,))
 
     with pytest.raises(MediaInterrupted, match="no child could be started"):
-        await run(tmp_path / "pids", "hang_first")
+        await Sandbox(1, child=unserved).confinement()
 
 
 async def test_child_reads_what_it_is_given_as_input() -> None:

@@ -31,8 +31,8 @@ from storage.media.facts import (
     TranscodeTask,
 )
 from storage.sandbox import files
-from storage.sandbox.child_process import Child
 from storage.sandbox.children import Sandbox
+from storage.sandbox.forked_child import Child
 from tests.storage.sandbox.living import is_running, processes
 
 HERE = Path(__file__).resolve().parent
@@ -222,10 +222,10 @@ async def test_cancelled_caller_leaves_no_process(sandbox: Sandbox, tmp_path: Pa
 
 async def test_start_that_is_cancelled_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
     """The child runs, while its caller, on a busy loop, does not know yet that it started."""
-    before = _own_children()
+    assert await sandbox.run("chatter", Nothing(), int, timeout_s=30) == 7
     task = asyncio.create_task(_hang(sandbox, tmp_path / "pids", 60))
     async with asyncio.timeout(20):
-        while _own_children() <= before:
+        while not processes():
             await asyncio.sleep(0)
     pids = _processes(tmp_path / "pids")
 
@@ -244,7 +244,7 @@ async def test_timed_out_child_leaves_no_process(sandbox: Sandbox, tmp_path: Pat
         await task
 
     assert pids
-    assert processes(tmp_path / "pids") == []
+    assert processes() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -290,7 +290,7 @@ from test_children import Sandbox, HOSTILE, _hang
 asyncio.run(_hang(Sandbox(1, child=HOSTILE), Path({str(tmp_path / "pids")!r}), 60))
 """
     with subprocess.Popen([sys.executable, "-c", script]) as parent:
-        pids = _processes(tmp_path / "pids")
+        pids = _processes(tmp_path / "pids", parent.pid)
         parent.send_signal(signal.SIGKILL)
 
     assert pids
@@ -349,16 +349,10 @@ async def _hang(sandbox: Sandbox, note: Path, timeout_s: float) -> None:
     )
 
 
-def _own_children() -> set[int]:
-    """Process ids of the children that any thread of this process started."""
-    lists = Path("/proc/self/task").glob("*/children")
-    return {int(pid) for one in lists for pid in one.read_text().split()}
-
-
-def _processes(note: Path) -> list[int]:
+def _processes(note: Path, ancestor: int | None = None) -> list[int]:
     """Processes of the running child."""
     _wait_for(lambda: note.exists() and note.read_text() != "")
-    return processes(note)
+    return processes(ancestor)
 
 
 def _wait_until_gone(pids: list[int]) -> None:

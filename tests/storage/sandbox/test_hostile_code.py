@@ -13,8 +13,8 @@ import pytest
 
 from storage.confinement.layers import Confinement
 from storage.errors import MediaCrashed
-from storage.sandbox.child_process import Child
 from storage.sandbox.children import Sandbox
+from storage.sandbox.forked_child import Child
 from tests.storage.sandbox.attacking_child import Attack
 from tests.storage.sandbox.living import processes
 
@@ -63,7 +63,7 @@ def attack(tmp_path: Path) -> Iterator[Attack]:
 @pytest.fixture(autouse=True)
 async def _nothing_is_left(attack: Attack) -> AsyncIterator[None]:
     yield
-    assert processes(attack.secret.parent) == []
+    assert processes() == []
     assert attack.published.read_bytes() == b"a lecture"
     assert {path.name for path in attack.output.parent.iterdir()} <= {"made"}
     assert not ELSEWHERE.exists()
