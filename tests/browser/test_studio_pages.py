@@ -385,8 +385,10 @@ async def _look_at_uploads(
     """Uploads on their way, one that waits, one that was paused."""
     files = [await studio.film(f"part-{number}.mp4") for number in range(4)]
 
-    async def keep_waiting(_: Route) -> None:
-        """Answers nothing: the upload stays on its way."""
+    async def keep_waiting(route: Route) -> None:
+        """Answers no part of an upload, which stays on its way."""
+        if route.request.method != "PATCH":
+            await route.continue_()
 
     await page.route("**/api/v1/uploads/*", keep_waiting)
     await drop(page, page.get_by_role("region", name="Week 1"), files)
@@ -395,10 +397,10 @@ async def _look_at_uploads(
     await page.get_by_role("button", name="Pause part 3").click()
     await expect(page.locator(".job[data-state=paused]")).to_have_count(1)
     await look("uploads-running")
-    await page.unroute_all(behavior="ignoreErrors")
     for number in range(4):
         await page.get_by_role("button", name=f"Cancel part {number}").click()
     await expect(page.locator(".job")).to_have_count(0)
+    await page.unroute_all(behavior="ignoreErrors")
 
 
 @pytest.mark.parametrize("look", ["german", "rtl"])
