@@ -289,6 +289,11 @@ async def test_a_recount_puts_right_whatever_was_recorded_wrongly(
     assert await counted_from_figures(database, video) == await count_rows(database, video, 10)
 
 
+@pytest.fixture
+def erasures(database: Database) -> Erasures:
+    return Erasures(database, Pseudonyms(SECRET), SealedPeople(Seal(SECRET)))
+
+
 WAITING = """
 SELECT count(*) AS count FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
@@ -302,13 +307,12 @@ async def waiting(database: Database) -> int:
 
 
 async def test_a_recount_while_a_person_is_erased_takes_them_for_no_other(
-    database: Database, library: Any, reporting: Reporting
+    database: Database, library: Any, reporting: Reporting, erasures: Erasures
 ) -> None:
     """It comes when all but the person's number in the course has another name, or waits."""
     video = await library.video(duration_s=10.0)
     await reporting.report(video, "ada", (0.0, 8.0))
     await settle_course(database, "c1")
-    erasures = Erasures(database, Pseudonyms(SECRET), SealedPeople(Seal(SECRET)))
 
     async with database.transaction() as transaction:
         await transaction.fetch_all("SELECT FROM course_viewers FOR UPDATE")
@@ -342,13 +346,12 @@ async def test_a_video_that_changes_while_figures_are_added_only_delays_them(
 
 
 async def test_a_person_is_erased_after_the_film_that_is_being_replaced(
-    database: Database, library: Any, reporting: Reporting
+    database: Database, library: Any, reporting: Reporting, erasures: Erasures
 ) -> None:
     """The video is locked before its viewers: in the other order each would wait for the other."""
     video = await library.video(duration_s=10.0)
     await reporting.report(video, "ada", (0.0, 8.0))
     await settle_course(database, "c1")
-    erasures = Erasures(database, Pseudonyms(SECRET), SealedPeople(Seal(SECRET)))
 
     async with database.transaction() as replacing:
         await replacing.fetch_all("SELECT FROM videos FOR UPDATE")
@@ -367,11 +370,10 @@ SELECT (jsonb_populate_record(s, '{"session_id": "t"}')).* FROM playback_session
 
 
 async def test_a_person_who_plays_is_erased_with_the_session_that_is_stored_meanwhile(
-    database: Database, library: Any, reporting: Reporting
+    database: Database, library: Any, reporting: Reporting, erasures: Erasures
 ) -> None:
     video = await library.video(duration_s=10.0)
     await reporting.report(video, "ada", (0.0, 8.0))
-    erasures = Erasures(database, Pseudonyms(SECRET), SealedPeople(Seal(SECRET)))
 
     async with database.transaction() as storing:
         await storing.fetch_all("SELECT FROM progress FOR UPDATE")
