@@ -7,7 +7,6 @@ that, and touches the file last.
 import importlib
 import os
 import resource
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -72,7 +71,7 @@ class ChildAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that can be ordered; its module is loaded inside the limits."""
+    """A function that can be ordered."""
 
     module: str
     name: str
@@ -132,8 +131,6 @@ CONFINEMENT = "confinement"
 
 def preload() -> None:
     """Load, in the server that forks children, what their functions need."""
-    # numpy's threads alone need 320 MB of address space, and nothing here uses it.
-    sys.modules["numpy"] = None  # type: ignore[assignment]
     for function in FUNCTIONS.values():
         with suppress(ImportError):  # told by the child that needs it
             importlib.import_module(function.module)

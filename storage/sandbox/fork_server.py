@@ -18,6 +18,7 @@ import selectors
 import signal
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ def main(module_name: str, parent_pid: str) -> None:
     die_with_parent()
     if os.getppid() != int(parent_pid):
         return
+    # numpy's threads alone need 320 MB of address space, and no child uses it.
+    sys.modules["numpy"] = None  # type: ignore[assignment]
     module = importlib.import_module(module_name)
     if preload := getattr(module, "preload", None):
         preload()
