@@ -28,6 +28,7 @@ from events.log import log
 from events.log.retention import Retention
 from events.stream.visibility import STUDENT_TYPES
 from server.postgres.embedded import PostgresNotRunning
+from tests import logged
 from tests.faults.appending import COURSE, STUDENTS, dsn_of, event_of
 from tests.running import ROOT, STOP_TIMEOUT_S
 from tests.serving import Serve, call, served_from
@@ -162,7 +163,7 @@ def sight_of_student(user_id: str) -> Any:
 
 async def whole_log(database: Database, after_id: int) -> list[Row]:
     rows: list[Row] = []
-    while page := await event_log.read_after(database, after_id, 10_000):
+    while page := await logged.read_after(database, after_id, 10_000):
         rows += page
         after_id = page[-1].id
     return rows

@@ -10,6 +10,7 @@ from db.log import event_log
 from db.log.event_log import NewEvent
 from db.log.listener import listen
 from db.pool import Database, open_database
+from tests import logged
 
 AT = datetime(2025, 1, 1, tzinfo=UTC)
 TOLD = NewEvent("video.ready", None, "c1", "u1", AT, {"n": 1})
@@ -34,13 +35,13 @@ async def append_hastily(database: Database) -> None:
 
 async def test_an_empty_log_begins_and_ends_at_zero(database: Database) -> None:
     assert await event_log.read_bounds(database) == event_log.Bounds(0, 0, 0)
-    assert await event_log.read_after(database, 0, 10) == []
+    assert await logged.read_after(database, 0, 10) == []
 
 
 async def test_reading_goes_on_after_an_id_and_stops_at_the_limit(database: Database) -> None:
     ids = await append(database, *[TOLD] * 5)
 
-    rows = await event_log.read_after(database, ids[1], 2)
+    rows = await logged.read_after(database, ids[1], 2)
 
     assert [row.id for row in rows] == ids[2:4]
 
@@ -88,9 +89,9 @@ async def test_a_notification_comes_with_the_commit_only(database: Database, dsn
     async with listen(dsn, event_log.CHANNEL) as listener:
         async with database.transaction() as transaction:
             await event_log.append(transaction, [TOLD])
-            assert await event_log.read_after(listener, 0, 10) == []
+            assert await logged.read_after(listener, 0, 10) == []
         await listener.wait(10)
-        assert len(await event_log.read_after(listener, 0, 10)) == 1
+        assert len(await logged.read_after(listener, 0, 10)) == 1
 
 
 async def test_appending_with_the_commit_keeps_others_waiting_no_longer(
@@ -102,7 +103,7 @@ async def test_appending_with_the_commit_keeps_others_waiting_no_longer(
 
         await append_hastily(database)
         await listener.wait(10)
-        rows = await event_log.read_after(listener, before[-1], 10)
+        rows = await logged.read_after(listener, before[-1], 10)
 
     assert [row.id for row in rows] == sorted(row.id for row in rows)
     assert len(rows) == 3

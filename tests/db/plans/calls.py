@@ -186,7 +186,6 @@ PREPARED = call(event_log.prepare_tail)
 _LOG = (
     call(event_log.append, [NewEvent("video.updated", V, "c0", "u7", NOW, {})]),
     call(event_log.append_and_commit, [NewEvent("video.updated", V, "c0", "u7", NOW, {})]),
-    call(event_log.read_after, EVENTS - 100, 1000),
     PREPARED,
     replace(call(event_log.read_tail, EVENTS - 100, 1000), before=PREPARED),
     call(event_log.read_dropped),

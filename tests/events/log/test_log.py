@@ -19,6 +19,7 @@ from events.log.types import (
     VideoProcessing,
     VideoReady,
 )
+from tests import logged
 
 VIDEO = UUID("00000000-0000-4000-8000-000000000001")
 AT = datetime(2025, 3, 4, 5, 6, 7, 891234, tzinfo=UTC)
@@ -100,7 +101,7 @@ async def test_every_shape_of_event_comes_back_as_it_went_in(database: Database,
 async def test_ids_come_in_the_order_of_the_events(database: Database) -> None:
     async with database.transaction() as transaction:
         ids = await log.append(transaction, [numbered(n) for n in range(500)])
-    rows = await event_log.read_after(database, 0, 1000)
+    rows = await logged.read_after(database, 0, 1000)
 
     assert ids == [row.id for row in rows]
     assert [event.processing_ratio for _, event in log.read_rows(rows)] == list(range(500))  # type: ignore[attr-defined]
@@ -128,7 +129,7 @@ async def test_concurrent_appenders_are_heard_in_id_order_and_none_is_missed(
         await asyncio.gather(*(appender(writer, 50) for writer in range(6)))
         ids = await heard.wait_for(600)
 
-    rows = await event_log.read_after(database, 0, 1000)
+    rows = await logged.read_after(database, 0, 1000)
     assert ids == [row.id for row in rows]
     assert tail.cursor == ids[-1]
 
@@ -146,7 +147,7 @@ async def test_a_killed_listen_connection_misses_nothing(
         await asyncio.gather(appender(1, 50), appender(2, 50), kill_listeners())
         ids = await heard.wait_for(200)
 
-    assert ids == [row.id for row in await event_log.read_after(database, 0, 1000)]
+    assert ids == [row.id for row in await logged.read_after(database, 0, 1000)]
 
 
 async def test_a_tail_begins_at_the_newest_event(database: Database, dsn: str) -> None:
@@ -199,7 +200,7 @@ async def test_fields_of_a_later_version_are_passed_over(database: Database) -> 
     async with database.transaction() as transaction:
         await event_log.append(transaction, [later])
 
-    [stored] = await event_log.read_after(database, 0, 10)
+    [stored] = await logged.read_after(database, 0, 10)
     assert from_row(stored) == numbered(1)
 
 

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from db.delivery import deliveries
-from db.log import event_log, partitions
+from db.log import event_log, partitions, timelines
 from db.log.event_log import Bounds
 from db.pool import Database
 from events.log import log
@@ -17,6 +17,7 @@ from events.log.retention import HOUR, Retention
 from events.log.types import EnrollmentChanged, Event, PlaybackProgressed
 from events.stream.missed_events import Replay, Start
 from events.stream.visibility import Filters, Scope, Viewpoint
+from tests import logged
 from tests.waiting import wait_until
 
 DAY = timedelta(days=1)
@@ -71,7 +72,7 @@ async def ids(database: Database, library: Any, retention: Retention, now: datet
 
 
 async def kept_ids(database: Database) -> list[int]:
-    return [row.id for row in await event_log.read_after(database, 0, 100)]
+    return [row.id for row in await logged.read_after(database, 0, 100)]
 
 
 async def tables_of(database: Database, ids: list[int]) -> list[str]:
@@ -157,6 +158,21 @@ async def test_a_log_of_progress_alone_remembers_its_newest(
     await retention.drop_hours(now + 2 * DAY)
 
     assert await event_log.read_bounds(database) == Bounds(0, newest_id, newest_id)
+
+
+async def test_after_a_fail_over_progress_that_has_gone_is_no_lost_commit(
+    database: Database, retention: Retention, library: Any, now: datetime
+) -> None:
+    newest_id = (await library.append(progressed(1), progressed(2)))[-1]
+    await retention.drop_hours(now + 2 * DAY)
+    async with database.transaction() as transaction:
+        await transaction.execute("UPDATE database_timelines SET timeline = timeline + 1")
+
+    timeline = await timelines.follow(database)
+
+    assert (timeline.last_id, timeline.has_lost(newest_id)) == (newest_id, False)
+    replay = Replay(database, Viewpoint(ADMIN, Filters()))
+    assert await replay.start(newest_id, newest_id) == Start(newest_id)
 
 
 async def add_webhook(database: Database, event_type: str, position: int) -> None:
@@ -285,7 +301,7 @@ async def test_appends_at_the_edge_of_an_hour_are_read_in_order_whatever_the_clo
 
     await asyncio.gather(*(write([progressed(n), changed(n)] * 10) for n in range(5)))
 
-    rows = await event_log.read_after(database, 0, 1000)
+    rows = await logged.read_after(database, 0, 1000)
     ids = [row.id for row in rows]
     assert ids == sorted(ids)
     assert len(set(ids)) == 200

@@ -13,6 +13,7 @@ from db.upkeep.bytes_served import Account
 from events.log.retention import DAYS_AHEAD, HOUR, HOURS_AHEAD, Retention
 from events.log.types import EnrollmentChanged
 from server.postgres.embedded import EmbeddedPostgres
+from tests import logged
 from tests.conftest import cloned_database
 
 DAY = timedelta(days=1)
@@ -81,7 +82,7 @@ async def test_old_days_are_dropped_and_how_far_they_went_is_kept(
 
     assert dropped == [old_day.date()]
     assert await event_log.read_bounds(database) == event_log.Bounds(ids[1], ids[1], ids[3])
-    assert [row.id for row in await event_log.read_after(database, 0, 10)] == ids[2:]
+    assert [row.id for row in await logged.read_after(database, 0, 10)] == ids[2:]
 
 
 async def test_a_log_whose_every_event_was_dropped_remembers_the_newest(

@@ -9,7 +9,6 @@ import pytest
 
 from db.advisory_locks import AdvisoryLock, lock_until_commit
 from db.errors import DatabaseError, DatabaseTimeout
-from db.log import event_log
 from db.pool import Database
 from db.progress import progress, session_names
 from db.progress.progress import ProgressState
@@ -22,6 +21,7 @@ from events.log.types import Event
 from events.progress.persister import LANES, ProgressPersister, submit, utc_now
 from events.progress.plausibility import NamedAt
 from events.reports import ProgressReport
+from tests.logged import read_after
 from tests.waiting import wait_until
 
 ReportOf = Callable[..., ProgressReport]
@@ -52,7 +52,7 @@ async def emitter(database: Database) -> AsyncIterator[Emitter]:
 
 
 async def logged(database: Database) -> list[Event]:
-    rows = await event_log.read_after(database, 0, 10_000)
+    rows = await read_after(database, 0, 10_000)
     return [event for _, event in log.read_rows(rows)]
 
 

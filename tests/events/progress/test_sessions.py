@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from db.log import event_log
 from db.pool import Database
 from events.log import log
 from events.log.types import PlaybackStopped
 from events.progress.persister import ProgressPersister
 from events.progress.sessions import silence_watch, stop_silent_sessions
 from events.reports import ProgressReport, ReportReceived
+from tests import logged
 from tests.waiting import wait_until
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
@@ -29,7 +29,7 @@ async def store(database: Database, *reports: ProgressReport) -> None:
 
 
 async def stops(database: Database) -> list[PlaybackStopped]:
-    rows = await event_log.read_after(database, 0, 1000)
+    rows = await logged.read_after(database, 0, 1000)
     return [event for _, event in log.read_rows(rows) if isinstance(event, PlaybackStopped)]
 
 

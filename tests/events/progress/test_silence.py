@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from db.log import event_log
 from db.pool import Database
 from db.progress import report_batch, sessions, silence
 from db.progress.report_batch import PlaybackState, ProgressChange, SessionChange
@@ -19,8 +18,10 @@ from events.log import log
 from events.log.types import PlaybackStopped
 from events.progress import sessions as watch
 from events.progress.sessions import stop_silent_sessions
+from tests import logged
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
+
 LIMITS = {"playing": timedelta(seconds=30), "paused": timedelta(minutes=30)}
 OF_TWO_SLICES = f"""
 SELECT session_id FROM (
@@ -74,7 +75,7 @@ async def report(
 
 
 async def stops_after(database: Database, event_id: int) -> list[tuple[str, datetime]]:
-    rows = await event_log.read_after(database, event_id, 1000)
+    rows = await logged.read_after(database, event_id, 1000)
     return [
         (event.session_id, event.occurred_at)
         for _, event in log.read_rows(rows)
