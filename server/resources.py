@@ -24,6 +24,7 @@ from events.insight.sessions.observations import Observations
 from events.insight.stored_bytes import stored_bytes
 from events.log.emitter import Emitter
 from events.log.log import Tail
+from events.log.packing import progress_packing
 from events.log.retention import Retention
 from events.log.types import Event
 from events.media.pictures import Pictures, PictureSettings
@@ -278,6 +279,7 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
         silence_watch(pool),
         folding(pool),
         storage_folding(pool),
+        progress_packing(pool),
         trash_sweep(pool, stored, config.trash_retention_s),
         Reconcile(pool, dsn, stored, config.upload_expiry_s),
         upload_sweep(pool, stored),

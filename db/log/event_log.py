@@ -1,7 +1,7 @@
 """Event log: appended in commit order, read from an id on, filtered by what one user may see."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -46,13 +46,14 @@ SELECT {COLUMNS} FROM event_log WHERE id > $1 ORDER BY id LIMIT $2
 READ_TAIL = "EXECUTE event_log_tail (%s, %s)"
 
 DROPPED = """
-SELECT dropped_id, greatest(dropped_id, thinned_id) AS thinned_id FROM event_log_retention
+SELECT dropped_id, greatest(dropped_id, thinned_id) AS thinned_id, packed_id
+FROM event_log_retention
 """
 
 # The newest is looked for in every partition.
 BOUNDS = """
-SELECT dropped_id, greatest(dropped_id, thinned_id) AS thinned_id,
-    greatest(dropped_id, thinned_id, (SELECT max(id) FROM event_log)) AS newest_id
+SELECT dropped_id, greatest(dropped_id, thinned_id) AS thinned_id, packed_id,
+    greatest(dropped_id, thinned_id, packed_id, (SELECT max(id) FROM event_log)) AS newest_id
 FROM event_log_retention
 """
 
@@ -60,16 +61,30 @@ ROLES = """
 SELECT user_id, course_id, role, version FROM enrollments WHERE user_id = ANY(%s)
 """
 
-READ_VISIBLE = f"""
-SELECT {COLUMNS} FROM event_log
-WHERE id > %(after_id)s AND id <= %(up_to_id)s AND {{event_filter}}
-ORDER BY id LIMIT %(limit)s
+VISIBLE = "id > %(after_id)s AND id <= %(up_to_id)s AND {event_filter}"
+# Of the packed ones, only rows that hold some of them.
+VISIBLE_PACKED = f"last_id > %(after_id)s AND first_id <= %(up_to_id)s AND {VISIBLE}"
+
+READ_VISIBLE = f"SELECT {COLUMNS} FROM event_log WHERE {VISIBLE} ORDER BY id LIMIT %(limit)s"
+
+READ_ALL_VISIBLE = f"""
+({READ_VISIBLE}) UNION ALL (
+    SELECT {COLUMNS} FROM event_log_unpacked WHERE {VISIBLE_PACKED} ORDER BY id LIMIT %(limit)s
+) ORDER BY id LIMIT %(limit)s
 """
 
-COUNT_VISIBLE = """
+COUNT_VISIBLE = f"""
 SELECT count(*) AS visible FROM (
-    SELECT FROM event_log
-    WHERE id > %(after_id)s AND id <= %(up_to_id)s AND {event_filter} LIMIT %(limit)s
+    SELECT FROM event_log WHERE {VISIBLE} LIMIT %(limit)s
+) AS seen
+"""
+
+# What is not packed comes first: where that is too much, nothing is unpacked.
+COUNT_ALL_VISIBLE = f"""
+SELECT count(*) AS visible FROM (
+    (SELECT 1 FROM event_log WHERE {VISIBLE} LIMIT %(limit)s) UNION ALL
+    (SELECT 1 FROM event_log_unpacked WHERE {VISIBLE_PACKED} LIMIT %(limit)s)
+    LIMIT %(limit)s
 ) AS seen
 """
 
@@ -117,10 +132,12 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Highest ids up to which all was dropped, and up to which progress was. 0 for none."""
+    """Highest ids up to which all was dropped, and up to which progress was, or may be packed.
+    0 for none."""
 
     dropped_id: int
     thinned_id: int
+    packed_id: int = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +180,13 @@ async def read_tail(queries: Queries, after_id: int, limit: int) -> list[Row]:
 async def read_dropped(queries: Queries) -> Dropped:
     row = await queries.fetch_one(DROPPED)
     assert row is not None  # inserted by the migration
-    return Dropped(row.dropped_id, row.thinned_id)
+    return Dropped(row.dropped_id, row.thinned_id, packed_id=row.packed_id)
 
 
 async def read_bounds(queries: Queries) -> Bounds:
     row = await queries.fetch_one(BOUNDS)
     assert row is not None  # inserted by the migration
-    return Bounds(row.dropped_id, row.thinned_id, row.newest_id)
+    return Bounds(row.dropped_id, row.thinned_id, row.newest_id, packed_id=row.packed_id)
 
 
 async def list_roles(queries: Queries, user_ids: list[str]) -> list[Row]:
@@ -178,21 +195,38 @@ async def list_roles(queries: Queries, user_ids: list[str]) -> list[Row]:
 
 
 async def read_visible(
-    queries: Queries, event_filter: EventFilter, after_id: int, up_to_id: int, limit: int
+    queries: Queries,
+    event_filter: EventFilter,
+    after_id: int,
+    up_to_id: int,
+    limit: int,
+    *,
+    with_packed: bool = False,
 ) -> list[Row]:
-    """Returns the events of (after_id, up_to_id] that `event_filter` shows, oldest first."""
+    """Returns the events of (after_id, up_to_id] that `event_filter` shows, oldest first.
+
+    `with_packed` is needed where `after_id` is below `packed_id`.
+    """
+    sql = READ_ALL_VISIBLE if with_packed else READ_VISIBLE
     return await queries.fetch_all(
-        READ_VISIBLE.format(event_filter=_build_condition(event_filter)),
+        sql.format(event_filter=_build_condition(event_filter)),
         _build_parameters(event_filter, after_id, up_to_id, limit),
     )
 
 
 async def count_visible(
-    queries: Queries, event_filter: EventFilter, after_id: int, up_to_id: int, limit: int
+    queries: Queries,
+    event_filter: EventFilter,
+    after_id: int,
+    up_to_id: int,
+    limit: int,
+    *,
+    with_packed: bool = False,
 ) -> int:
     """Counts the events of (after_id, up_to_id] that `event_filter` shows, up to `limit`."""
+    sql = COUNT_ALL_VISIBLE if with_packed else COUNT_VISIBLE
     row = await queries.fetch_one(
-        COUNT_VISIBLE.format(event_filter=_build_condition(event_filter)),
+        sql.format(event_filter=_build_condition(event_filter)),
         _build_parameters(event_filter, after_id, up_to_id, limit),
     )
     return int(row.visible) if row else 0

@@ -1,8 +1,10 @@
 """Partitions of the event log, made ahead, dropped when old: hours of progress, days of the rest.
 
-Days recorded before there were hours (children of `event_log` itself) hold both.
+Past hours of progress are packed (`packing`), and then have a partition of `event_log_packed`
+instead. Days recorded before there were hours (children of `event_log` itself) hold both.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from db.advisory_locks import AdvisoryLock, try_lock_until_commit
@@ -10,6 +12,7 @@ from db.delivery import deliveries
 from db.pool import Queries, Transaction
 
 PROGRESS = "playback.progress"
+HOUR = timedelta(hours=1)
 
 TRY_OWNERSHIP = try_lock_until_commit(AdvisoryLock.EVENT_LOG_PARTITIONS)
 
@@ -29,11 +32,16 @@ ORDER BY 1
 """
 
 HOURS = """
-SELECT to_timestamp(right(c.relname, 10) || '+00', 'YYYYMMDDHH24TZH') AS hour
+SELECT DISTINCT to_timestamp(right(c.relname, 10) || '+00', 'YYYYMMDDHH24TZH') AS hour
 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = 'event_log_progress'::regclass
-  AND c.relname ~ '^event_log_progress_[0-9]{10}$'
+WHERE i.inhparent = ANY(%s::regclass[]) AND c.relname ~ '_[0-9]{10}$'
 ORDER BY 1
+"""
+
+LEAVES, PACKED = "event_log_progress", "event_log_packed"
+
+EXISTING = """
+SELECT relname AS name FROM pg_class WHERE oid = ANY(ARRAY(SELECT to_regclass(unnest(%s))))
 """
 
 REMEMBER_DROPPED = """
@@ -50,7 +58,7 @@ SELECT EXISTS (
 
 REMEMBER_DROPPED_PROGRESS = """
 UPDATE event_log_retention
-SET thinned_id = greatest(thinned_id, (SELECT max(id) FROM {table}))
+SET thinned_id = greatest(thinned_id, (SELECT max({column}) FROM {table}))
 """
 
 CLEAR_DEFAULT = """
@@ -74,6 +82,10 @@ def partition_of_hour(hour: datetime) -> str:
     return f"event_log_progress_{hour:%Y%m%d%H}"
 
 
+def packed_of_hour(hour: datetime) -> str:
+    return f"event_log_packed_{hour:%Y%m%d%H}"
+
+
 async def try_ownership(transaction: Transaction) -> bool:
     """True for one transaction at a time; also sets a short lock time-out for it."""
     await transaction.fetch_all(YIELD_QUICKLY)
@@ -87,8 +99,20 @@ async def list_days(queries: Queries) -> list[date]:
 
 
 async def list_hours(queries: Queries) -> list[datetime]:
-    """The beginnings of the hours that have a partition for progress, oldest first, in UTC."""
-    return [row.hour.astimezone(UTC) for row in await queries.fetch_all(HOURS)]
+    """The beginnings of the hours that have a partition for progress, packed or not, oldest
+    first, in UTC."""
+    return await _hours_in(queries, LEAVES, PACKED)
+
+
+async def list_leaf_hours(queries: Queries) -> list[datetime]:
+    """The hours of which not all is packed."""
+    return await _hours_in(queries, LEAVES)
+
+
+async def is_awaited(queries: Queries, table: str) -> bool:
+    """True while a webhook has to take progress of the table."""
+    row = await queries.fetch_one(IS_AWAITED.format(table=table), (PROGRESS,))
+    return bool(row and row.is_awaited)
 
 
 async def add_day(transaction: Transaction, day: date) -> None:
@@ -105,18 +129,21 @@ async def drop_day(transaction: Transaction, day: date) -> None:
     await deliveries.rescue(transaction, end)
     await transaction.execute(REMEMBER_DROPPED, (end,))
     hours = [hour for hour in await list_hours(transaction) if hour.date() == day]
-    tables = ", ".join([partition_of(day), *map(partition_of_hour, hours)])
+    for hour in hours:
+        await _drop_packed(transaction, hour)
+    names = [partition_of(day), *map(partition_of_hour, hours)]
+    tables = ", ".join(await _existing(transaction, names))
     await transaction.fetch_all(f"DROP TABLE {tables}")
 
 
 async def drop_hour(transaction: Transaction, hour: datetime) -> None:
     """Drop the hour's progress, and record the highest id; not while a webhook has to take it."""
-    table = partition_of_hour(hour)
-    row = await transaction.fetch_one(IS_AWAITED.format(table=table), (PROGRESS,))
-    if row and row.is_awaited:
-        return
-    await transaction.execute(REMEMBER_DROPPED_PROGRESS.format(table=table))
-    await transaction.fetch_all(f"DROP TABLE {table}")
+    for table in await _existing(transaction, [partition_of_hour(hour)]):
+        if await is_awaited(transaction, table):
+            return
+        await transaction.execute(REMEMBER_DROPPED_PROGRESS.format(table=table, column="id"))
+        await transaction.fetch_all(f"DROP TABLE {table}")
+    await _drop_packed(transaction, hour)
 
 
 async def clear_defaults(transaction: Transaction, before: datetime) -> None:
@@ -130,3 +157,18 @@ async def count_strays(queries: Queries) -> int:
     """Count events in no day's or hour's partition: none, if these are made in time."""
     row = await queries.fetch_one(COUNT_DEFAULTS)
     return int(row.strays) if row else 0
+
+
+async def _drop_packed(transaction: Transaction, hour: datetime) -> None:
+    for table in await _existing(transaction, [packed_of_hour(hour)]):
+        await transaction.execute(REMEMBER_DROPPED_PROGRESS.format(table=table, column="last_id"))
+        await transaction.fetch_all(f"DROP TABLE {table}")
+
+
+async def _hours_in(queries: Queries, *parents: str) -> list[datetime]:
+    rows = await queries.fetch_all(HOURS, (list(parents),))
+    return [row.hour.astimezone(UTC) for row in rows]
+
+
+async def _existing(queries: Queries, tables: Sequence[str]) -> list[str]:
+    return [row.name for row in await queries.fetch_all(EXISTING, (list(tables),))]

@@ -20,7 +20,8 @@ class Erasing(Enum):
 @dataclass(frozen=True, slots=True)
 class PersonalColumn:
     """`kind` names the rows in what a person gets of them; `key` are the columns, with their types,
-    that put them in order. `hidden` columns are not the person's."""
+    that put them in order. `hidden` columns are not the person's. `shown` is where they are read
+    from, where that is another place, with its own key."""
 
     kind: str
     table: str
@@ -28,6 +29,7 @@ class PersonalColumn:
     key: tuple[tuple[str, str], ...]
     erasing: Erasing
     hidden: tuple[str, ...] = ()
+    shown: tuple[str, tuple[tuple[str, str], ...]] | None = None
 
 
 VIDEO = ("video_id", "uuid")
@@ -87,6 +89,16 @@ PERSONAL_COLUMNS = (
         Erasing.RENAME,
     ),
     PersonalColumn("event", "event_log", "user_id", (("id", "bigint"),), Erasing.RENAME),
+    # After the log: what is packed meanwhile is found here.
+    PersonalColumn(
+        "event",
+        "event_log_packed",
+        "user_id",
+        (("last_id", "bigint"),),
+        Erasing.RENAME,
+        ("first_id", "last_id"),
+        ("event_log_unpacked", (("id", "bigint"),)),
+    ),
     PersonalColumn(
         "webhook_delivery",
         "webhook_deliveries",

@@ -206,11 +206,12 @@ async def forget_erased_enrollments(transaction: Transaction, older_than_s: floa
 async def _page(
     database: Database, personal: PersonalColumn, user_id: str, key: Sequence[str] | None
 ) -> list[Row]:
-    names = ", ".join(name for name, _ in personal.key)
-    given = ", ".join(f"%({name})s::{kind}" for name, kind in personal.key)
+    table, columns = personal.shown or (personal.table, personal.key)
+    names = ", ".join(name for name, _ in columns)
+    given = ", ".join(f"%({name})s::{kind}" for name, kind in columns)
     sql = PAGE.format(
-        texts=", ".join(f"{name}::text" for name, _ in personal.key),
-        table=personal.table,
+        texts=", ".join(f"{name}::text" for name, _ in columns),
+        table=table,
         column=personal.column,
         names=names,
         after=f" AND ({names}) > ({given})" if key else "",
@@ -220,7 +221,7 @@ async def _page(
         "hidden": list(personal.hidden),
         "limit": ROWS_AT_ONCE,
     }
-    parameters |= dict(zip((name for name, _ in personal.key), key or (), strict=False))
+    parameters |= dict(zip((name for name, _ in columns), key or (), strict=False))
     return await database.fetch_all(sql, parameters)
 
 

@@ -107,8 +107,9 @@ class Tail:
     `cursor` is the id of the last event emitted; a listener subscribed before `start` gets every
     event after it. `deliver` is awaited after each batch, which bounds what listeners must queue.
     `unknown_count` counts the events of types that only newer versions know. `recover` is awaited
-    when the database has failed over: with the place to go on from if events were lost that this
-    process has emitted. `reveal` is applied to what is emitted.
+    when the database has failed over, with the place to go on from if events were lost that this
+    process has emitted; and so when events were packed or dropped before it read them. `reveal` is
+    applied to what is emitted.
     """
 
     def __init__(
@@ -194,11 +195,25 @@ class Tail:
         while is_behind:
             rows = await event_log.read_tail(listener, self.cursor, BATCH)
             is_behind = len(rows) == BATCH
+            if rows and rows[-1].id - self.cursor != len(rows) and await self._has_missed(listener):
+                continue
             for start in range(0, len(rows), EMITTED_AT_ONCE):
                 self._emit(rows[start : start + EMITTED_AT_ONCE])
                 await self._deliver()
                 await asyncio.sleep(0)
         self._current_at_s = time.monotonic()
+
+    async def _has_missed(self, listener: Listener) -> bool:
+        """True after going on from the newest event, since some behind the cursor were packed or
+        dropped before they were read; asked where ids are missing."""
+        bounds = await event_log.read_dropped(listener)
+        if self.cursor >= max(bounds.thinned_id, bounds.packed_id):
+            return False
+        newest_id = (await event_log.read_bounds(listener)).newest_id
+        logger.warning("events after %d left the log before they were read", self.cursor)
+        await self._recover(newest_id)
+        self.cursor = newest_id
+        return True
 
     def _emit(self, rows: Sequence[Row]) -> None:
         self.unknown_count += sum(not _has_known_type(row) for row in rows)

@@ -7,7 +7,7 @@ subscriber.py.
 from dataclasses import dataclass
 
 from db.log import event_log, resumption
-from db.pool import Database
+from db.pool import Database, Row
 from events.log import log
 from events.log.types import Event, PlaybackProgressed
 from events.stream.visibility import Viewpoint
@@ -51,26 +51,40 @@ class Replay:
         if gaps.is_lost or after_id < self._lost_id(gaps):
             return await self._reset()
         newest_id = position if after_id <= position else await self._newest_id()
-        if after_id > newest_id or await self._is_too_far(after_id, newest_id):
+        is_packed = after_id < gaps.packed_id
+        if after_id > newest_id or await self._is_too_far(after_id, newest_id, is_packed):
             return await self._reset()
         return Start(after_id)
 
     async def page(self, after_id: int, up_to_id: int) -> EventPage | Start:
         """Returns the next events after `after_id`, or a reset when some were dropped meanwhile."""
-        rows = await event_log.read_visible(
-            self._database, self._viewpoint.event_filter(), after_id, up_to_id, PAGE
-        )
-        # Queried after reading, so that it covers everything dropped before.
-        if self._lost_id(await event_log.read_dropped(self._database)) > after_id:
+        rows = await self._read(after_id, up_to_id, is_packed=False)
+        # Queried after reading, so that it covers everything packed or dropped before.
+        dropped = await event_log.read_dropped(self._database)
+        if dropped.packed_id > after_id:
+            rows = await self._read(after_id, up_to_id, is_packed=True)
+            dropped = await event_log.read_dropped(self._database)
+        if self._lost_id(dropped) > after_id:
             return Start(max(await self._newest_id(), up_to_id), is_reset=True)
         reached = rows[-1].id if len(rows) == PAGE else up_to_id
         return EventPage(log.read_rows(rows), reached)
 
-    async def _is_too_far(self, after_id: int, newest_id: int) -> bool:
+    async def _read(self, after_id: int, up_to_id: int, *, is_packed: bool) -> list[Row]:
+        event_filter = self._viewpoint.event_filter()
+        return await event_log.read_visible(
+            self._database, event_filter, after_id, up_to_id, PAGE, with_packed=is_packed
+        )
+
+    async def _is_too_far(self, after_id: int, newest_id: int, is_packed: bool) -> bool:
         if newest_id - after_id <= LONGEST:
             return False
         missed = await event_log.count_visible(
-            self._database, self._viewpoint.event_filter(), after_id, newest_id, LONGEST + 1
+            self._database,
+            self._viewpoint.event_filter(),
+            after_id,
+            newest_id,
+            LONGEST + 1,
+            with_packed=is_packed,
         )
         return missed > LONGEST
 

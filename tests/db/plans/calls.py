@@ -40,7 +40,7 @@ from db.insight.quality_sums import CourseDay
 from db.insight.recount import Upkeep
 from db.insight.rollups import Curve, Day
 from db.insight.session_search import Searcher
-from db.log import event_log, partitions, resumption, timelines
+from db.log import event_log, packing, partitions, resumption, timelines
 from db.log.event_log import EventFilter, NewEvent
 from db.media import assets, differences, file_pieces, ladders, rungs, steps, text_tracks
 from db.media.assets import RepresentationRow, StoryboardRow, ThumbnailRow
@@ -193,7 +193,8 @@ _LOG = (
     call(resumption.read_gaps, EVENTS - 100),
     call(event_log.list_roles, [f"u{number}" for number in range(500)]),
     *(
-        Call(function, (shown, after, EVENTS, limit), name=name)
+        Call(function, (shown, after, EVENTS, limit), {"with_packed": is_packed}, name + more)
+        for is_packed, more in ((False, ""), (True, ", packed"))
         for function, limit in (
             (event_log.count_visible, MOST_EVENTS),
             (event_log.read_visible, 500),
@@ -214,6 +215,22 @@ _LOG = (
     call(partitions.add_day, NOW.date() + timedelta(days=30)),
     call(partitions.drop_day, NOW.date() - timedelta(days=6)),
     call(partitions.list_hours),
+    call(partitions.list_leaf_hours),
+    call(partitions.is_awaited, partitions.partition_of_hour(HOUR - timedelta(hours=12))),
+    call(packing.list_ended, NOW),
+    call(packing.begin, HOUR - timedelta(hours=12)),
+    Call(
+        packing.pack_users,
+        (HOUR - timedelta(hours=12), "", 1000),
+        before=call(packing.begin, HOUR - timedelta(hours=12)),
+    ),
+    Call(
+        packing.pack_ids,
+        (HOUR - timedelta(hours=12), EVENTS * 52 // 100 - 300, EVENTS * 52 // 100 + 300),
+        before=call(packing.begin, HOUR - timedelta(hours=12)),
+    ),
+    call(packing.drop_leaf, HOUR - timedelta(hours=12), EVENTS),
+    Call(partitions.drop_hour, (HOUR - timedelta(hours=20),), name="packed"),
     call(partitions.add_hour, HOUR + timedelta(days=30)),
     call(partitions.drop_hour, HOUR - timedelta(hours=25)),
     call(partitions.clear_defaults, NOW),

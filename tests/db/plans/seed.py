@@ -209,6 +209,35 @@ FROM generate_series(0, {COURSES * 50 - 1}) AS n;
 """
 
 
+# Hours that are packed: those that ended 13 hours ago and before.
+_PACK = """
+DO $$
+DECLARE
+    packed_hour timestamptz;
+BEGIN
+    FOR packed_hour IN
+        SELECT date_trunc('hour', now()) - n * interval '1 hour' FROM generate_series(14, 25) AS n
+    LOOP
+        EXECUTE format(
+            'CREATE TABLE %I PARTITION OF event_log_packed FOR VALUES FROM (%L) TO (%L)',
+            'event_log_packed_' || to_char(packed_hour AT TIME ZONE 'UTC', 'YYYYMMDDHH24'),
+            packed_hour, packed_hour + interval '1 hour');
+    END LOOP;
+END $$;
+
+WITH gone AS (
+    DELETE FROM event_log_progress
+    WHERE recorded_at < date_trunc('hour', now()) - interval '13 hours' RETURNING *
+)
+INSERT INTO event_log_packed (hour, first_id, last_id, video_id, course_id, user_id, events)
+SELECT date_trunc('hour', recorded_at), min(id), max(id), video_id, course_id, user_id,
+    array_agg(ROW(id, recorded_at, occurred_at, payload)::packed_event ORDER BY id)
+FROM gone GROUP BY 1, video_id, course_id, user_id;
+
+UPDATE event_log_retention
+SET packed_id = (SELECT max(last_id) FROM event_log_packed), pack_from = '-infinity';
+"""
+
 _LARGE = (
     "progress",
     "playback_sessions",
@@ -237,7 +266,7 @@ def seed(dsn: str) -> None:
     with ThreadPoolExecutor(AT_ONCE) as beside:
         list(beside.map(partial(_run, dsn), (_LOG, _PROGRESS, _BESIDE)))
         list(beside.map(partial(_finish, dsn), reversed(_LARGE)))
-    _run(dsn, _WORK)
+    _run(dsn, _WORK, _PACK)
     _finish(dsn)
 
 

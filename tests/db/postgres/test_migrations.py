@@ -171,6 +171,13 @@ ROWS = {
     "0086_storage_totals": """
         INSERT INTO storage_of_courses VALUES ('c1', 1000);
         INSERT INTO storage_changes VALUES ('c1', 1000)""",
+    "0095_packed_progress": f"""
+        CREATE TABLE event_log_packed_2026120100 PARTITION OF event_log_packed
+        FOR VALUES FROM ('2026-12-01 00:00+00') TO ('2026-12-01 01:00+00');
+        INSERT INTO event_log_packed
+        SELECT '2026-12-01 00:00+00', 1000, 1001, '{VIDEO}', 'c1', 'u1',
+            array_agg(ROW(id, '2026-12-01 00:30+00', '2026-12-01 00:29+00', '{{}}')::packed_event)
+        FROM generate_series(1000, 1001) AS id""",
     "0040_file_pieces": f"INSERT INTO file_pieces VALUES ('{VIDEO}', 'v480.mp4', '')",
     "0041_course_offline": "UPDATE courses SET offline = false",
 }
@@ -179,6 +186,7 @@ GIVEN_BACK = {
     "0015_unmakable_alternates": {"unmakable": 1},
     "0022_playing_from_s3": {"s3_modules": 1},
     "0056_erasures": {"enrollments": 1},
+    "0095_packed_progress": {"event_log": 4},  # unpacked
 }
 
 

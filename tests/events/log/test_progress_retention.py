@@ -261,7 +261,7 @@ async def test_a_drop_that_is_killed_leaves_the_hour_and_its_id(
     dropping = psycopg2.connect(dsn)
     table = partitions.partition_of_hour(now - 2 * DAY)
     with dropping.cursor() as cursor:
-        cursor.execute(partitions.REMEMBER_DROPPED_PROGRESS.format(table=table))
+        cursor.execute(partitions.REMEMBER_DROPPED_PROGRESS.format(table=table, column="id"))
         cursor.execute(f"DROP TABLE {table}")
         pid = dropping.info.backend_pid
     async with database.transaction() as killer:

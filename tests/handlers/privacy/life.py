@@ -53,5 +53,16 @@ async def lead_a_life(service: Any, mp4: Path) -> dict[str, Any]:
         " occurred_at, payload) SELECT 'w1', id, type, video_id, course_id, user_id, occurred_at,"
         " payload FROM event_log ON CONFLICT DO NOTHING"
     )
+    await service.execute(
+        "CREATE TABLE event_log_packed_2026010100 PARTITION OF event_log_packed"
+        " FOR VALUES FROM ('2026-01-01 00:00+00') TO ('2026-01-01 01:00+00')"
+    )
+    await service.execute(
+        "INSERT INTO event_log_packed SELECT '2026-01-01 00:00+00', min(id), max(id), video_id,"
+        " course_id, user_id,"
+        " array_agg(ROW(id, recorded_at, occurred_at, payload)::packed_event ORDER BY id)"
+        " FROM event_log WHERE type = 'playback.progress' GROUP BY video_id, course_id, user_id"
+    )
+    await service.execute("DELETE FROM event_log WHERE type = 'playback.progress'")
     assert (await service.ask("root", "GET", "analytics/courses/c1")).json["viewers"] == 1
     return {"film": film, "lecture": lecture, "path": path, "playback": playback}
