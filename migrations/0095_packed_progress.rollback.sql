@@ -1,3 +1,16 @@
+-- Back into partitions of their hours; where late events lie outside of these, beside them.
+DO $$
+DECLARE
+    packed_hour timestamptz;
+BEGIN
+    FOR packed_hour IN SELECT DISTINCT hour FROM event_log_packed LOOP
+        BEGIN
+            PERFORM event_log_add_hours(packed_hour, 1);
+        EXCEPTION WHEN check_violation THEN
+        END;
+    END LOOP;
+END $$;
+
 INSERT INTO event_log (id, recorded_at, occurred_at, type, video_id, course_id, user_id, payload)
 SELECT id, recorded_at, occurred_at, type, video_id, course_id, user_id, payload
 FROM event_log_unpacked;

@@ -15,6 +15,7 @@ from db.errors import DatabaseError, DatabaseTimeout
 from db.log import event_log, packing, partitions, timelines
 from db.log.event_log import EventFilter
 from db.pool import Database, Row
+from db.postgres.migrations import MIGRATIONS, rollback
 from db.privacy import personal_rows
 from events.log.emitter import Emitter
 from events.log.log import Tail
@@ -23,6 +24,7 @@ from events.log.retention import HOUR, Retention
 from events.log.types import Event, PlaybackProgressed
 from events.stream.missed_events import EventPage, Replay, Start
 from events.stream.visibility import Filters, Scope, Viewpoint
+from tests import logged
 from tests.waiting import wait_until
 
 VIDEOS = [UUID(int=16 << 96 | n) for n in range(3)]
@@ -37,6 +39,7 @@ SELECT CASE WHEN n %% 7 = 0 THEN 'playback.started' ELSE 'playback.progress' END
 FROM generate_series(1, %(count)s) AS n,
     LATERAL (SELECT %(hour)s::timestamptz + n * interval '1 second' AS at) AS recorded
 """
+PACKED_PROGRESS = "0095_packed_progress"
 ALL = "SELECT count(*) AS count FROM event_log"
 LEAVES = "SELECT tableoid::regclass::text AS name, count(*) AS count FROM event_log GROUP BY 1"
 
@@ -465,3 +468,38 @@ async def test_a_reader_delays_the_end_of_packing(
     await Packing(filled).pack(now)
     assert hour not in await partitions.list_leaf_hours(filled)
     assert await everything(filled) == before
+
+
+async def test_who_is_erased_while_hours_are_packed_is_nowhere(
+    filled: Database, now: datetime
+) -> None:
+    """As erasures do, it looks again at what was moved while it looked."""
+    before = [row.id for row in await everything(filled)]
+
+    await asyncio.gather(
+        Packing(filled, 10, 30).pack(now), personal_rows.erase(filled, "u3", "erased-1")
+    )
+    await personal_rows.erase(filled, "u3", "erased-1")
+
+    after = await everything(filled)
+    assert [row.id for row in after] == before
+    assert {row.user_id for row in after} == {"u0", "u1", "u2", "u4", "erased-1"}
+
+
+async def test_taken_back_the_log_is_as_it_was(filled: Database, dsn: str, now: datetime) -> None:
+    """Also where a report came after its hour had been packed."""
+    await execute(filled, "UPDATE event_log SET payload = payload || '{\"n\": 1}'")
+    before = await everything(filled)
+    await Packing(filled).pack(now)
+    [oldest] = (await partitions.list_hours(filled))[1:2]
+    late = FILL.replace("'u'", "'late'")
+    await execute(filled, late, {"hour": oldest, "count": 1})
+
+    newer = [path for path in MIGRATIONS.glob("0*.rollback.sql") if path.name > PACKED_PROGRESS]
+    undone = await asyncio.to_thread(rollback, dsn, MIGRATIONS, len(newer))
+    assert undone[-1] == PACKED_PROGRESS
+
+    rows = await logged.read_after(filled, 0, 1000)
+    assert rows[:-1] == before
+    assert rows[-1].user_id.startswith("late")
+    assert await partitions.count_strays(filled) > 0
