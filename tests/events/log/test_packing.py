@@ -242,19 +242,22 @@ async def test_progress_recorded_late_is_packed_or_kept(
 
 
 async def test_what_an_erasure_moves_behind_the_pass_by_viewers_is_packed(
-    filled: Database, hour: datetime
+    filled: Database, hour: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with filled.transaction() as transaction:
-        ids = await packing.begin(transaction, hour)
-    async with filled.transaction() as transaction:
-        last = await packing.pack_users(transaction, hour, "", 1)
-    assert (ids is not None, last) == (True, "u0")
-    await personal_rows.erase(filled, "u3", "erased-1")
+    before = [row.id for row in await everything(filled)]
+    pack_users = packing.pack_users
 
+    async def erase_after_the_first(transaction: Any, hour: datetime, after: str, _: int) -> Any:
+        if after == "u0":
+            await personal_rows.erase(filled, "u3", "erased-1")
+        return await pack_users(transaction, hour, after, 1)
+
+    monkeypatch.setattr(packing, "pack_users", erase_after_the_first)
     await Packing(filled).pack(hour + HOUR + LAG)
 
-    users = {row.user_id for row in await everything(filled)}
-    assert users == {"u0", "u1", "u2", "u4", "erased-1"}
+    after = await everything(filled)
+    assert [row.id for row in after] == before
+    assert {row.user_id for row in after} == {"u0", "u1", "u2", "u4", "erased-1"}
     assert hour not in await partitions.list_leaf_hours(filled)
 
 
