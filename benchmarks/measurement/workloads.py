@@ -99,8 +99,7 @@ _ALL = (
     Workload("1536k", "1.5 MiB from anywhere", (*ranges(3 << 19), "--unaligned"), (PRODUCT, NGINX)),
     Workload("6m", "6 MiB from anywhere", (*ranges(6 << 20), "--unaligned"), (PRODUCT, NGINX)),
     Workload("8m", "8 MiB", ranges(8 << 20), (*MAIN, *BESIDE)),
-    # Shorter rounds vary with how often the client happens to sleep.
-    Workload("whole", "whole files", ranges(0), (*MAIN, *BESIDE), least_seconds=5.0),
+    Workload("whole", "whole files", ranges(0), (*MAIN, *BESIDE)),
     Workload("64k-1000", "64 KiB, 1,000 connections", ranges(64 << 10, 1000), MAIN, warmup_s=1.5),
     Workload("96k-800", "96 KiB, 800 connections", ranges(96 << 10, 800), BOTH_WAYS, warmup_s=1.5),
     Workload(
