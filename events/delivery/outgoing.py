@@ -6,7 +6,7 @@ one of those that were checked. Proxies of the environment are not used: they wo
 
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,14 +16,13 @@ from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from events.delivery.public_addresses import is_public
+from events.http_dates import parse_http_date
 
 TIMEOUT = aiohttp.ClientTimeout(total=15.0, connect=5.0)
 MOST_RECEIVED_BYTES = 64 * 1024
 CONNECTIONS = 8
 USER_AGENT = "coursestream"
 MOST_DIGITS = 12  # of a `Retry-After`; its wish is bounded later
-# RFC 9110, section 5.6.7: the form to be sent, and two that are obsolete.
-DATE_FORMATS = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 
 
 class PrivateAddress(OSError):
@@ -134,8 +133,5 @@ def retry_after_s(text: str, now: datetime) -> float:
     text = text.strip()
     if text.isascii() and text.isdigit():
         return float(text[:MOST_DIGITS])
-    for date_format in DATE_FORMATS:
-        with suppress(ValueError):
-            at = datetime.strptime(text, date_format).replace(tzinfo=UTC)
-            return max(0.0, (at - now).total_seconds())
-    return 0.0
+    at_s = parse_http_date(text, now.year)
+    return 0.0 if at_s is None else max(0.0, at_s - now.timestamp())

@@ -1,6 +1,6 @@
 """Decides whether a conditional request goes on, is answered 304, or fails with 412.
 
-Source: RFC 9110 section 8.8 (validators), 5.6.7 (HTTP-date) and 13 (conditional requests).
+Source: RFC 9110 section 8.8 (validators) and 13 (conditional requests).
 Pure: header fields and validators in, a decision out. It makes no headers and no responses. The
 caller has checked that the request would succeed without its preconditions (section 13.2.1: 401,
 403 and 404 come first).
@@ -9,11 +9,12 @@ caller has checked that the request would succeed without its preconditions (sec
 import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
 
 from aiohttp import hdrs
 from multidict import MultiMapping
+
+from events.http_dates import parse_http_date
 
 # entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE, one element of a list, with the empty ones before it.
 # The possessive quantifiers keep a hostile list linear: nothing that matched is tried again. No
@@ -23,18 +24,6 @@ _LISTED_ETAG = re.compile(
 )
 # A hundred tags of ours. A field can have as many lines as a request, and so a megabyte.
 _LONGEST_LIST_TEXT = 4096
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
-_TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-_SHORT_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_LONG_DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
-_HTTP_DATES = (
-    re.compile(rf"{_SHORT_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
-    re.compile(rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
-    re.compile(rf"{_SHORT_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
-)
 
 
 class Precondition(Enum):
@@ -114,42 +103,6 @@ def parse_etags(text: str) -> tuple[ETag, ...]:
     return tuple(tags)
 
 
-def parse_http_date(text: str, this_year: int) -> int | None:
-    """Seconds since 1970 of an HTTP-date in any of its three formats; None for anything else.
-
-    `this_year` gives the two-digit year of the RFC 850 format its century: a date more than 50
-    years in the future is one of the past (section 5.6.7).
-    """
-    match = next(filter(None, (form.fullmatch(text) for form in _HTTP_DATES)), None)
-    if match is None:
-        return None
-    year = int(match["year"])
-    if len(match["year"]) == 2:
-        year = _with_century(year, this_year)
-    # second 60 is a leap second in the grammar, and to POSIX time the one after.
-    second = int(match["second"])
-    try:
-        minute = datetime(
-            year,
-            _MONTHS.index(match["month"]) + 1,
-            int(match["day"]),
-            int(match["hour"]),
-            int(match["minute"]),
-            tzinfo=UTC,
-        )
-    except ValueError:
-        return None
-    return int(minute.timestamp()) + second if second <= 60 else None
-
-
-def http_date(epoch_s: int) -> str:
-    """Write an IMF-fixdate (section 5.6.7)."""
-    at = time.gmtime(epoch_s)
-    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
-    clock = f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
-    return f"{day}, {at.tm_mday:02} {month} {at.tm_year:04} {clock} GMT"
-
-
 def _is_unchanged_as_asked(headers: MultiMapping[str], validators: Validators) -> bool:
     """Steps 1 and 2: If-Match, else If-Unmodified-Since."""
     if_match = field_value(headers, hdrs.IF_MATCH)
@@ -191,8 +144,3 @@ def _parse_date_near(text: str, validators: Validators) -> int | None:
     # The year of the file stands in for the year of the clock: they lie in the same decades,
     # and the decision stays a function of its arguments.
     return parse_http_date(text.strip(" \t"), time.gmtime(validators.last_modified_s).tm_year)
-
-
-def _with_century(two_digits: int, this_year: int) -> int:
-    latest = this_year + 50
-    return latest - (latest - two_digits) % 100

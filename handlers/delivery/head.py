@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
-from handlers.delivery.conditional import http_date
+from events.http_dates import http_date
 
 Fields = Iterable[tuple[str, str]]
 

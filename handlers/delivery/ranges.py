@@ -18,13 +18,13 @@ from typing import NamedTuple
 from aiohttp import hdrs
 from multidict import MultiMapping
 
+from events.http_dates import http_date
 from handlers.delivery.conditional import (
     ETag,
     Precondition,
     Validators,
     evaluate,
     field_value,
-    http_date,
     range_applies,
 )
 

@@ -10,7 +10,8 @@ from typing import Self
 
 from aiohttp import hdrs
 
-from handlers.delivery.conditional import ETag, Validators, http_date
+from events.http_dates import http_date
+from handlers.delivery.conditional import ETag, Validators
 from handlers.pages.encodings import ENCODINGS, chosen_encoding
 
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(

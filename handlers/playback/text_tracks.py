@@ -15,6 +15,7 @@ from db.media.text_tracks import TextTrack, TrackName
 from db.pool import Transaction
 from db.videos.video import Video
 from events.errors import VideoMissing
+from events.http_dates import http_date
 from events.ladder import queue
 from events.log.snapshots import VideoSnapshot
 from events.log.video_events import append_updated
@@ -23,7 +24,7 @@ from handlers.access.rules import Right
 from handlers.changed_videos import forget_changed
 from handlers.checks.authorisation import allowed_video, granted, video_for_edge
 from handlers.checks.request_limits import require_request, require_request_by_bearer
-from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate, http_date
+from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate
 from handlers.errors import (
     EmptyUpload,
     InvalidRequest,

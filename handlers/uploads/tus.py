@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 
 from db.courses import Module
 from db.uploads.uploads import NewUpload, Upload
+from events.http_dates import http_date
 from events.uploads.checksum import Checksum
 from events.uploads.uploads import Arrival
 from handlers import keys
@@ -27,7 +28,6 @@ from handlers.checks.authorisation import (
     replaceable_video,
 )
 from handlers.checks.own_storage import require_own_storage
-from handlers.delivery.conditional import http_date
 from handlers.errors import (
     ChecksumMismatch,
     EmptyUpload,

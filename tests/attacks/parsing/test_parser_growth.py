@@ -17,13 +17,14 @@ import pytest
 from multidict import CIMultiDict
 
 from events.errors import UnknownEventType
+from events.http_dates import parse_http_date
 from events.log.types import parse_types
 from events.stream.frames import parse_event_id
 from handlers.access import session_cookie
 from handlers.access.auth import bearer_token
 from handlers.access.grants import Grants
 from handlers.connection.shortcuts.posts import Post
-from handlers.delivery.conditional import ETag, Validators, evaluate, parse_etags, parse_http_date
+from handlers.delivery.conditional import ETag, Validators, evaluate, parse_etags
 from handlers.delivery.disposition import attachment
 from handlers.delivery.negotiation import choose
 from handlers.delivery.ranges import parse_range
