@@ -4,6 +4,7 @@ It needs no database and no storage. Exit code 0: players get what they need; 1:
 """
 
 import asyncio
+import re
 import sys
 from argparse import ArgumentTypeError, Namespace
 from typing import Any
@@ -15,8 +16,15 @@ from server.credentials.secrets import with_secrets
 from server.doctor.examination import ExaminationOrder, examine
 from server.doctor.installation import QUICK, Waits
 from server.doctor.report import written
+from server.errors import OperatorError
 
 USER, TTL_S = "doctor", 1800
+NAME = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
+
+
+class TokenFormatError(OperatorError):
+    """`--token` is empty, or has characters that no bearer token has."""
 
 
 def add_doctor(names: Any) -> None:
@@ -62,16 +70,26 @@ def doctor(config: Config, arguments: Namespace) -> int:
 
 def parse_url(text: str) -> str:
     """Scheme, host and port. Raises: ArgumentTypeError."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise ArgumentTypeError(f"found {text!r}, allowed is http://HOST[:PORT] or https://...")
+    wrong = ArgumentTypeError(f"found {text!r}, allowed is http://HOST[:PORT] or https://...")
+    try:
+        parts = urlsplit(text)
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except ValueError:  # brackets that do not close, a port past 65535, no name of a host
+        raise wrong from None
+    is_named = NAME.fullmatch(host) is not None and port != 0
+    if parts.scheme not in ("http", "https") or parts.username is not None or not is_named:
+        raise wrong
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ArgumentTypeError("the service is at the root of its host: a URL without a path")
-    return text.rstrip("/")
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" if port is None else f"{parts.scheme}://{shown}:{port}"
 
 
 def _token(config: Config, given: str | None) -> str:
     if given is not None:
-        return sys.stdin.readline().strip() if given == "-" else given
+        token = sys.stdin.readline().strip() if given == "-" else given.strip()
+        if TOKEN.fullmatch(token) is None:
+            raise TokenFormatError("the token is empty, or has what no bearer token has")
+        return token
     require_shared_secret(config, "doctor")
     return token_mint(with_secrets(config))(USER, roles=("service",), ttl_s=TTL_S)

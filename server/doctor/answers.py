@@ -15,13 +15,20 @@ METHODS = {
 }
 REFUSED = (400, 403, 405, 501)
 TUS = {"Tus-Resumable": "1.0.0"}
+LONG_HEADER_BYTES = 4096  # what browsers keep of a cookie
 
 
 async def examine_errors(inst: Installation) -> list[Observation]:
     """The service's own errors arrive, each made anew: its request id is never one before."""
     unknown = uuid4()
-    for path in (f"/api/v1/videos/{unknown}", f"/play/none/{unknown}/source.mp4"):
+    for path, status in (
+        (f"/api/v1/videos/{unknown}", 404),
+        (f"/play/none/{unknown}/source.mp4", 401),
+    ):
         first = await inst.client.ask("GET", path)
+        if first.status == 404 != status and not first.is_of_service:
+            sentence = f"{first.hop} answers 404 to {path} itself: it never reaches the service"
+            return [fault("path-caught", sentence)]
         if not first.is_of_service:
             sentence = f"{first.hop} answers {first.status} to {path} with a page of its own"
             return [fault("errors-replaced", f"{sentence}: players need the service's")]
@@ -68,6 +75,16 @@ async def examine_query(inst: Installation) -> list[Observation]:
     if reply.status == 200:
         return [fault("query-lost", f"the query of an address is lost {inst.behind}")]
     return [ok("queries arrive")]
+
+
+async def examine_long_header(inst: Installation) -> list[Observation]:
+    """The longest token that a session's cookie holds fits through."""
+    headers = {hdrs.COOKIE: f"doctor={'a' * LONG_HEADER_BYTES}"}
+    reply = await inst.client.ask("GET", "/healthz", headers=headers, is_anonymous=True)
+    if reply.status == 200:
+        return [ok("tokens of 4 KiB fit")]
+    sentence = f"{reply.proxy} answers {reply.status} to a header of {LONG_HEADER_BYTES} bytes"
+    return [fault("header-limit", f"{sentence}: tokens are as long")]
 
 
 async def examine_connections(inst: Installation) -> list[Observation]:

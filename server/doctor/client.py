@@ -19,6 +19,7 @@ SMALL_BUFFER_BYTES = 2**16  # of a player that pauses: the kernel would take meg
 SERVICE = "coursestream"
 PROBLEM = "application/problem+json"
 REQUEST_ID = "X-Request-ID"
+UNKNOWN = (401, 403, 404)  # for an address of the service that is right
 NAMES = ("nginx", "HAProxy", "Caddy", "Apache", "cloudflare", "CloudFront", "Varnish", "Envoy")
 HAPROXY_ERROR = re.compile(rb"^<html><body><h1>\d{3} [^<]+</h1>\n")
 
@@ -56,8 +57,11 @@ class SeenReply:
     @property
     def hop(self) -> str:
         """The one that made this answer, as far as headers show."""
-        if self.is_of_service:
-            return "the service"
+        return "the service" if self.is_of_service else self.proxy
+
+    @property
+    def proxy(self) -> str:
+        """The one that made this answer where it cannot be the service."""
         return self.proxies[0] if self.proxies else "a proxy"
 
 

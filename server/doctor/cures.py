@@ -159,6 +159,116 @@ CURES: Mapping[str, Cure] = {
         caddy="see the log of its certificates",
         apache="`SSLCertificateFile` is the whole chain: fullchain.pem",
     ),
+    "path-caught": Cure(
+        nginx="no `location` with `root`, `alias` or `try_files` for /static/, /play/ or by file"
+        " names (`\\.(mp4|js|css|jpg)$`)",
+        haproxy="no `use_backend` or `http-request return` by `path_end` or of /static/ and /play/",
+        caddy="no `file_server` or `respond` that matches /static/ and /play/",
+        apache="no `Alias`, and no `ProxyPass ... !`, for /static/ and /play/",
+    ),
+    "path-changed": Cure(
+        nginx="`proxy_pass http://coursestream;` without a path or a `/` behind it; no `rewrite`",
+        haproxy="no `http-request set-path`, `replace-path` or `normalize-uri`",
+        caddy="`handle` in place of `handle_path`; no `uri` and no `rewrite`",
+        apache="`ProxyPass / http://...:8080/ nocanon`, and no RewriteRule",
+    ),
+    "redirect-loop": Cure(
+        nginx="`return 301 https://...` in the server of port 80 alone, none where TLS has ended"
+        " before",
+        haproxy="`http-request redirect scheme https unless { ssl_fc }`, or by X-Forwarded-Proto"
+        " where TLS has ended before",
+        caddy="`auto_https disable_redirects` where TLS has ended before",
+        apache="`RewriteCond %{HTTP:X-Forwarded-Proto} !https`",
+    ),
+    "proxy-limit": Cure(
+        nginx="no `limit_req` and `limit_conn` below what a player asks for: the"
+        " service has its own",
+        haproxy="no `http-request deny` by `sc_http_req_rate`; `maxconn` of servers",
+        caddy="no `rate_limit`",
+        apache="no mod_evasive and mod_qos; `MaxRequestWorkers`",
+    ),
+    "installations-mixed": Cure(
+        nginx="each `server` of the `upstream` has the same COURSESTREAM_DATABASE_URL and secrets",
+        haproxy="each `server` of a backend has the same COURSESTREAM_DATABASE_URL and secrets",
+        caddy="each address of `reverse_proxy` has the same COURSESTREAM_DATABASE_URL and secrets",
+        apache="each `BalancerMember` has the same COURSESTREAM_DATABASE_URL and secrets",
+    ),
+    "header-limit": Cure(
+        nginx="`large_client_header_buffers 4 8k;`",
+        haproxy="`tune.bufsize 16384` or more",
+        caddy="no `max_header_size` below 16KB in `servers`",
+        apache="`LimitRequestFieldSize 8190`",
+    ),
+    "origin-lost": Cure(
+        nginx="`proxy_set_header Host $http_host;`, `proxy_set_header X-Forwarded-Proto $scheme;`"
+        " and `proxy_set_header X-Forwarded-Host $http_host;`; its address in"
+        " COURSESTREAM_TRUSTED_PROXIES",
+        haproxy="`http-request set-header X-Forwarded-Proto https if { ssl_fc }`, no `set-header"
+        " Host`; its address in COURSESTREAM_TRUSTED_PROXIES",
+        caddy="no `header_up Host` or `X-Forwarded-Proto`; its address in"
+        " COURSESTREAM_TRUSTED_PROXIES",
+        apache="`ProxyPreserveHost On`, `RequestHeader set X-Forwarded-Proto https`; its address in"
+        " COURSESTREAM_TRUSTED_PROXIES",
+    ),
+    "cookie-lost": Cure(
+        nginx="remove `proxy_set_header Cookie`",
+        haproxy="remove `http-request del-header Cookie`",
+        caddy="remove `header_up -Cookie`",
+        apache="remove `RequestHeader unset Cookie`",
+    ),
+    "frames-refused": Cure(
+        nginx="remove `add_header X-Frame-Options` and `Content-Security-Policy`: the service has"
+        " its own",
+        haproxy="remove `http-response set-header` of X-Frame-Options and Content-Security-Policy",
+        caddy="remove `header` of X-Frame-Options and Content-Security-Policy",
+        apache="remove `Header set` of X-Frame-Options and Content-Security-Policy",
+    ),
+    "cors-added": Cure(
+        nginx="remove `add_header Access-Control-...`; name the origins in"
+        " COURSESTREAM_CORS_ORIGINS",
+        haproxy="remove `http-response set-header Access-Control-...`; name the origins in"
+        " COURSESTREAM_CORS_ORIGINS",
+        caddy="remove `header Access-Control-...`; name the origins in COURSESTREAM_CORS_ORIGINS",
+        apache="remove `Header set Access-Control-...`; name the origins in"
+        " COURSESTREAM_CORS_ORIGINS",
+    ),
+    "certificate-ended": Cure(
+        nginx="renew it, then `nginx -s reload`: `certbot renew --deploy-hook 'nginx -s reload'`",
+        haproxy="renew it, write the file of `crt` anew, and reload",
+        caddy="see the log of its certificates: ports 80 and 443 must be reached from outside",
+        apache="renew it, then `apachectl graceful`",
+    ),
+    "certificate-name": Cure(
+        nginx="the server with this `server_name` needs a certificate of that name; without such a"
+        " server the first one answers",
+        haproxy="`crt` needs a certificate of this name; `strict-sni` refuses others",
+        caddy="the site's address must be this name",
+        apache="the `<VirtualHost>` with this `ServerName` needs a certificate of that name",
+    ),
+    "certificate-own": Cure(
+        nginx="`ssl_certificate` of an authority that browsers know, as Let's Encrypt",
+        haproxy="`crt` of an authority that browsers know, as Let's Encrypt",
+        caddy="remove `tls internal`",
+        apache="`SSLCertificateFile` of an authority that browsers know, as Let's Encrypt",
+    ),
+    "tls-off": Cure(
+        nginx="`listen 443 ssl http2;` with `ssl_certificate` and `ssl_certificate_key`",
+        haproxy="`bind :443 ssl crt ... alpn h2,http/1.1`",
+        caddy="the site's address without `http://`",
+        apache="`SSLEngine on` in the `<VirtualHost>` of port 443",
+    ),
+    "tls-old": Cure(
+        nginx="`ssl_protocols TLSv1.2 TLSv1.3;`",
+        haproxy="`ssl-min-ver TLSv1.2`, no `ssl-max-ver` and no `force-tlsv10`",
+        caddy="no `protocols` of `tls`",
+        apache="`SSLProtocol -all +TLSv1.2 +TLSv1.3`",
+    ),
+    "address-silent": Cure(
+        nginx="`listen [::]:443 ssl http2;` beside `listen 443`, or take the AAAA record away",
+        haproxy="`bind :::443 v4v6 ssl crt ...`, or take the AAAA record away",
+        caddy="no `bind` of some addresses, or take the others out of the DNS",
+        apache="`Listen [::]:443`, or take the AAAA record away",
+    ),
     "upstream-away": Cure(
         nginx="`server` in `upstream`: where the service listens (COURSESTREAM_HOST, _PORT)",
         haproxy="`server` in the backend, and its `check`",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import hdrs
 
-from server.doctor.client import Unanswered
+from server.doctor.client import REQUEST_ID, UNKNOWN, Unanswered
 from server.doctor.findings import Observation, fault, ok, remark
 from server.doctor.installation import Installation
 
@@ -66,7 +66,10 @@ async def _examine(inst: Installation, path: str, name: str, is_grant: bool) -> 
 
 def _refused(response: aiohttp.ClientResponse, name: str) -> Observation | None:
     if response.status != 200:
-        return fault("", f"{name} is answered {response.status}")
+        sentence = f"{name} is answered {response.status}"
+        if REQUEST_ID in response.headers and response.status in UNKNOWN:
+            return fault("path-changed", f"{sentence} by the service: its address is changed")
+        return fault("", sentence)
     if encoding := response.headers.get(hdrs.CONTENT_ENCODING):
         return fault("compressed", f"{name} is compressed ({encoding}): events wait for more bytes")
     return None

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from server.doctor.addresses import examine_addresses
 from server.doctor.answers import (
     examine_connections,
     examine_errors,
+    examine_long_header,
     examine_methods,
     examine_query,
     examine_security,
@@ -18,11 +20,18 @@ from server.doctor.client import Client, Unanswered
 from server.doctor.events import examine_events
 from server.doctor.findings import Observation, fault, skipped
 from server.doctor.installation import Installation, Waits
+from server.doctor.pages import (
+    examine_frames,
+    examine_other_sites,
+    examine_scripts,
+    examine_sign_in,
+)
 from server.doctor.paused_player import examine_paused_player
 from server.doctor.ranges import examine_ranges
-from server.doctor.reach import blocks, examine_health, examine_token
+from server.doctor.reach import blocks, examine_health, examine_sameness, examine_token
 from server.doctor.tls import examine_tls
 from server.doctor.uploads import (
+    examine_declared_size,
     examine_large_upload,
     examine_request_buffering,
     examine_slow_upload,
@@ -36,6 +45,12 @@ SHORT: tuple[Check, ...] = (
     examine_methods,
     examine_errors,
     examine_sharing,
+    examine_long_header,
+    examine_scripts,
+    examine_frames,
+    examine_other_sites,
+    examine_sign_in,
+    examine_declared_size,
     examine_request_buffering,
 )
 
@@ -74,6 +89,7 @@ async def examine(order: ExaminationOrder) -> Examination:
     found = await examine_tls(order.url, order.context())
     if blocks(found):
         return Examination((), tuple(found))
+    found += await examine_addresses(order.url)
     async with Client(order.url, order.token, order.context()).opened() as client:
         try:
             front, health = await examine_health(client)
@@ -86,9 +102,11 @@ async def examine(order: ExaminationOrder) -> Examination:
 
 
 async def _examine(inst: Installation, order: ExaminationOrder) -> list[Observation]:
-    found = await _one(examine_token, inst)
-    if blocks(found):
-        return found
+    found: list[Observation] = []
+    for check in (examine_token, examine_sameness):
+        found += await _one(check, inst)
+        if blocks(found):
+            return found
     try:
         async with _with_video(inst, order) as furnished:
             found += await _all(furnished)

@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs
 
-from server.doctor.client import SeenReply
+from server.doctor.client import REQUEST_ID, UNKNOWN, SeenReply
 from server.doctor.findings import Observation, fault, ok
 from server.doctor.installation import Installation, SampleVideo
 
@@ -38,6 +38,8 @@ class RangeChecks:
 
     async def all(self) -> list[Observation]:
         head = await self._ask(method="HEAD")
+        if head.status != 200:
+            return [self._unreached(head)]
         whole = await self._ask(**{hdrs.ACCEPT_ENCODING: COMPRESSING})
         found = [*self._headers(head), *self._whole(whole)]
         ranged = await self._ranges()
@@ -56,12 +58,25 @@ class RangeChecks:
             is_anonymous=self._is_grant,
         )
 
+    def _unreached(self, head: SeenReply) -> Observation:
+        """HEAD has no body, which would show whose answer it is: the service sends its id."""
+        if REQUEST_ID not in head.headers:
+            sentence = f"{head.proxy} answers {head.status} to HEAD {self._name} itself"
+            return fault("path-caught", f"{sentence}: it never reaches the service")
+        sentence = f"the service answered {head.status} to HEAD {self._name}"
+        if head.status not in UNKNOWN:
+            return fault("", sentence)
+        named = f"{sentence}, an address that it just gave"
+        return fault("path-changed", f"{named}: it is changed {self._inst.behind}")
+
     def _headers(self, head: SeenReply) -> list[Observation]:
         """Examines the fields that the service always sends."""
-        if head.status != 200:
-            return [fault("", f"{head.hop} answered {head.status} to HEAD {self._name}")]
         etag = head.headers.get(hdrs.ETAG)
         found = []
+        kind = head.headers.get(hdrs.CONTENT_TYPE, "no type")
+        if not kind.startswith(("video/", "audio/")):
+            sentence = f"{self._name}: Content-Type is {kind}, changed {self._inst.behind}"
+            found.append(fault("response-header-lost", f"{sentence}: browsers do not play it"))
         if etag is None or etag.startswith("W/"):
             said = "is missing" if etag is None else "is made weak"
             found.append(fault("validator-lost", f"{self._name}: ETag {said} {self._inst.behind}"))
@@ -123,6 +138,11 @@ class RangeChecks:
         said = reply.headers.get(hdrs.CONTENT_RANGE, "no Content-Range")
         if (reply.status, said) == (416, f"bytes */{self._size_bytes}"):
             return []
+        if not reply.is_of_service:
+            sentence = (
+                f"{self._name}: {reply.hop} replaces the {reply.status} of a range past the end"
+            )
+            return [fault("errors-replaced", f"{sentence}: its Content-Range is lost")]
         sentence = f"{self._name}: a range past the end is answered {reply.status} and {said}"
         return [fault("range-lost", f"{sentence} {self._inst.behind}")]
 

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
+from urllib.parse import urljoin, urlsplit
 from uuid import uuid4
 
 from aiohttp import hdrs
@@ -11,6 +13,8 @@ from server.doctor.findings import Observation, fault, ok, remark
 from server.doctor.installation import Installation
 
 AWAY = (502, 503, 504)
+LIMITED = (429, 503)  # nginx says 503 where limit_req_status says nothing
+TIMES = 8
 WITHOUT_TOKEN = "This needs `Authorization"  # how the service's refusal of no token begins
 
 
@@ -19,7 +23,7 @@ async def examine_health(client: Client) -> tuple[tuple[str, ...], list[Observat
     health = await client.ask("GET", "/healthz", is_anonymous=True)
     unknown = await client.ask("GET", f"/healthz/{uuid4()}", is_anonymous=True)
     front = tuple(dict.fromkeys((*health.proxies, *unknown.proxies)))
-    if (found := _unhealthy(health)) is not None:
+    if (found := _unhealthy(health, client.url)) is not None:
         return front, [found]
     return front, [
         ok(f"the service answers{f' through {chr(44).join(front)}' if front else ''}"),
@@ -27,10 +31,25 @@ async def examine_health(client: Client) -> tuple[tuple[str, ...], list[Observat
     ]
 
 
-def _unhealthy(health: SeenReply) -> Observation | None:
+def _redirected(health: SeenReply, there: str, url: str) -> Observation:
+    """The service redirects /healthz nowhere."""
+    target, here = urlsplit(urljoin(f"{url}/", there)), urlsplit(url)
+    if (target.scheme, target.netloc.lower()) != (here.scheme, here.netloc.lower()):
+        place = there.removesuffix("/healthz")
+        return fault("", f"{health.proxy} redirects to {place}: ask there")
+    if target.path == "/healthz":
+        sentence = f"{health.proxy} redirects {url}/healthz to itself: browsers go round for ever"
+        return fault("redirect-loop", sentence)
+    return fault("path-changed", f"{health.proxy} makes {target.path} of /healthz")
+
+
+def _unhealthy(health: SeenReply, url: str) -> Observation | None:
     if health.status in (301, 302, 307, 308):
         there = health.headers.get(hdrs.LOCATION, "")
-        return fault("", f"{health.hop} redirects to {there.removesuffix('/healthz')}: ask there")
+        return _redirected(health, there, url)
+    if health.status == 401:
+        sentence = f"{health.proxy} wants a password of its own: tokens have no room beside it"
+        return fault("authorization-lost", sentence)
     if health.status in AWAY:
         return fault("upstream-away", f"{health.hop} answered {health.status}: it gets no answer")
     if health.status != 200 or b'"status"' not in health.body:
@@ -71,8 +90,32 @@ async def examine_token(inst: Installation) -> list[Observation]:
     if reply.status == 401 and reply.is_of_service:
         return [fault("", "the service does not accept this token: give one by --token")]
     if reply.status != 200:
-        return [fault("", f"{reply.hop} answered {reply.status} to GET /api/v1/courses")]
+        return [_unserved(reply, inst)]
     return [ok("the token arrives and is accepted")]
+
+
+def _unserved(reply: SeenReply, inst: Installation) -> Observation:
+    sentence = f"{reply.hop} answered {reply.status} to GET /api/v1/courses"
+    if reply.status in LIMITED and not reply.is_of_service:
+        return fault("proxy-limit", f"{sentence}, though /healthz is answered: a limit of its own?")
+    if reply.status == 404 and reply.is_of_service:
+        return fault("path-changed", f"{sentence}: the address is changed {inst.behind}")
+    return fault("", sentence)
+
+
+async def examine_sameness(inst: Installation) -> list[Observation]:
+    """One answer to one question: what comes, goes and comes again is of several installations."""
+    asked = [await inst.client.ask("GET", "/api/v1/courses?limit=200") for _ in range(TIMES)]
+    limited = [reply for reply in asked if reply.status in LIMITED and not reply.is_of_service]
+    if limited:
+        return [_unserved(limited[0], inst)]
+    seen = [(reply.status, reply.body if reply.status == 200 else b"") for reply in asked]
+    changes = sum(before != after for before, after in pairwise(seen))
+    if changes < 2:  # one is a course that was made meanwhile
+        return [ok("each answer is of the same installation")]
+    statuses = sorted({reply.status for reply in asked})
+    sentence = f"courses are others each time ({', '.join(map(str, statuses))}) {inst.behind}"
+    return [fault("installations-mixed", f"{sentence}: several installations behind one address")]
 
 
 def blocks(findings: Sequence[Observation]) -> bool:

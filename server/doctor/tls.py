@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from enum import IntEnum
 from urllib.parse import urlsplit
 
 from server.doctor.findings import Observation, fault, ok, remark
@@ -12,6 +13,18 @@ from server.doctor.findings import Observation, fault, ok, remark
 TIMEOUT_S = 10.0
 SOON_DAYS = 14
 DAY_S = 86_400
+# OpenSSL's reasons: what came is no TLS; no version in common.
+PLAIN = "WRONG_VERSION_NUMBER"
+OLD = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE")
+
+
+class CertificateError(IntEnum):
+    """OpenSSL's X509_V_ERR_*, as far as they have causes of their own."""
+
+    ENDED = 10
+    SELF_SIGNED = 18
+    OF_ANOTHER_HOST = 62
+    OF_ANOTHER_ADDRESS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +42,30 @@ async def examine_tls(url: str, context: ssl.SSLContext) -> list[Observation]:
     try:
         done = await asyncio.to_thread(_shake, parts.hostname, parts.port or 443, context)
     except ssl.SSLCertVerificationError as exc:
-        sentence = f"browsers do not trust the certificate: {exc.verify_message}"
-        return [fault("certificate", f"{sentence}; --insecure goes on all the same")]
+        return [_untrusted(exc)]
+    except ssl.SSLError as exc:
+        if exc.reason == PLAIN:
+            sentence = f"{url} speaks HTTP without TLS"
+            return [fault("tls-off", f"{sentence}: ask http://{parts.netloc}, or give it TLS")]
+        if exc.reason in OLD:
+            return [fault("tls-old", f"browsers need TLS 1.2 or 1.3, {parts.hostname} has neither")]
+        return [fault("", f"no TLS connection to {parts.hostname}: {exc.reason}")]
     except OSError as exc:
         return [fault("", f"no TLS connection to {parts.hostname}: {exc}")]
     return [*_certificate(done), *_protocol(done)]
+
+
+def _untrusted(exc: ssl.SSLCertVerificationError) -> Observation:
+    sentence = f"browsers do not trust the certificate: {exc.verify_message}"
+    sentence = f"{sentence}; --insecure goes on all the same"
+    match exc.verify_code:
+        case CertificateError.ENDED:
+            return fault("certificate-ended", sentence)
+        case CertificateError.OF_ANOTHER_HOST | CertificateError.OF_ANOTHER_ADDRESS:
+            return fault("certificate-name", sentence)
+        case CertificateError.SELF_SIGNED:
+            return fault("certificate-own", sentence)
+    return fault("certificate", sentence)
 
 
 def _shake(host: str, port: int, context: ssl.SSLContext) -> Handshake:

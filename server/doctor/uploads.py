@@ -21,8 +21,14 @@ OCTETS = {"Content-Type": "application/offset+octet-stream"}
 CHUNK = bytes(2**16)
 EARLY_BYTES = 2**20
 SLOW_BYTES = 2**20
-FULL = 507
+FULL, TOO_LARGE = 507, 413
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+# Each that takes files.
+ADDRESSES = (
+    ("PATCH", "/api/v1/uploads/...", TUS | OCTETS | {"Upload-Offset": "0"}),
+    ("POST", "/api/v1/modules/.../videos", FORM),
+    ("PUT", "/api/v1/videos/.../file", FORM),
+)
 FORM_HEAD = (
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="doctor.mp4"\r\n\r\n'
 ).encode()
@@ -31,15 +37,52 @@ FORM_HEAD = (
 async def examine_request_buffering(inst: Installation) -> list[Observation]:
     """A refusal that needs no body comes before the body has been sent: or a proxy collects it."""
     found = []
-    for method, path, headers in (
-        ("PATCH", "/api/v1/uploads/...", TUS | OCTETS | {"Upload-Offset": "0"}),
-        ("POST", "/api/v1/modules/.../videos", FORM),
-        ("PUT", "/api/v1/videos/.../file", FORM),
-    ):
+    for method, path, headers in ADDRESSES:
         if not await _is_early(inst, method, path.replace("...", str(uuid4())), headers):
             sentence = f"{method} {path}: bodies are collected before they are passed on"
             found.append(fault("uploads-buffered", f"{sentence}, {inst.behind}"))
     return found or [ok("uploads are passed on as they arrive")]
+
+
+async def examine_declared_size(inst: Installation) -> list[Observation]:
+    """No proxy refuses what the service takes: of the largest file only the length is sent."""
+    options = await inst.client.ask("OPTIONS", "/api/v1/uploads", is_anonymous=True)
+    told = options.headers.get("Tus-Max-Size", "")
+    if not told.isdecimal():
+        return []  # examine_methods tells
+    found, size = [], f"{int(told) / 2**30:g} GiB"
+    for method, path, headers in ADDRESSES:
+        address = path.replace("...", str(uuid4()))
+        reply = await _refusal(inst, method, address, headers, int(told))
+        if reply is not None and reply.status == TOO_LARGE and not reply.is_of_service:
+            sentence = f"{reply.hop} answers 413 to {method} {path} of {size}"
+            found.append(fault("body-limit", f"{sentence}, which the service takes"))
+    return found or [ok(f"files of {size} may be uploaded")]
+
+
+async def _refusal(
+    inst: Installation, method: str, path: str, headers: dict[str, str], size: int
+) -> SeenReply | None:
+    """The answer to the beginning of such a body; None where all of it is waited for."""
+    is_over = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield FORM_HEAD if headers is FORM else CHUNK
+        await is_over.wait()
+
+    sent = headers | {hdrs.CONTENT_LENGTH: str(size)}
+    try:
+        async with (
+            asyncio.timeout(inst.waits.early_answer_s),
+            inst.client.open(method, path, headers=sent, data=body()) as response,
+        ):
+            seen = SeenReply(response.status, response.headers, await response.content.readany())
+            response.close()
+            return seen
+    except (TimeoutError, Unanswered):
+        return None
+    finally:
+        is_over.set()
 
 
 async def _is_early(inst: Installation, method: str, path: str, headers: dict[str, str]) -> bool:

@@ -21,6 +21,10 @@ def case(name: str, changes: Mapping[str, str], *codes: str, says: str) -> Case:
 
 SERVER = "    client_max_body_size 0;\n"
 EVERY_LOCATION = "    proxy_http_version 1.1;\n"
+UPLOADS = "    location /api/v1/uploads {\n"
+PLAY = "    location /play/ {\n"
+HOST = "    proxy_set_header Host $http_host;\n"
+FORWARDED_HOST = "    proxy_set_header X-Forwarded-Host $http_host;\n"
 UNBUFFERED = "        proxy_request_buffering off;\n"
 EVENTS = "proxy_read_timeout 2s;"  # 60 s, as tests/deploy/proxies/nginx_proxy.py shortens it
 
@@ -112,6 +116,111 @@ NGINX = (
         says="nginx answers 403 to",
     ),
     case(
+        "films named like files taken away",
+        {
+            "    location / {\n": "    location ~* \\.(mp4|webm|js|css)$ { root /var/www; }\n"
+            "    location / {\n"
+        },
+        "path-caught",
+        says="nginx answers 404 to HEAD /play/ itself: it never reaches the service",
+    ),
+    case(
+        "scripts of another program",
+        {"    location / {\n": "    location /static/ { root /var/www; }\n    location / {\n"},
+        "path-caught",
+        says="/static/course-video.js is answered 404",
+    ),
+    case(
+        "limit where forms are sent",
+        {SERVER: "", UPLOADS: UPLOADS + SERVER},
+        "body-limit",
+        says="nginx answers 413 to PUT /api/v1/videos/.../file of 10 GiB",
+    ),
+    case(
+        "name of another host",
+        {HOST: "", FORWARDED_HOST: ""},
+        "origin-lost",
+        says="nginx: `proxy_set_header Host $http_host;`",
+    ),
+    case(
+        "cookies kept back",
+        {SERVER: SERVER + "proxy_hide_header Set-Cookie;\n"},
+        "response-header-lost",
+        says="Set-Cookie is lost",
+    ),
+    case(
+        "cookies not passed on",
+        {EVERY_LOCATION: EVERY_LOCATION + 'proxy_set_header Cookie "";\n'},
+        "cookie-lost",
+        says="nginx: remove `proxy_set_header Cookie`",
+    ),
+    case(
+        "all sites allowed",
+        {SERVER: SERVER + "add_header Access-Control-Allow-Origin * always;\n"},
+        "cors-added",
+        says="name the origins in COURSESTREAM_CORS_ORIGINS",
+    ),
+    case(
+        "frames forbidden",
+        {SERVER: SERVER + "add_header X-Frame-Options SAMEORIGIN always;\n"},
+        "frames-refused",
+        says="/embed/: X-Frame-Options",
+    ),
+    case(
+        "short headers",
+        {SERVER: SERVER + "large_client_header_buffers 4 1500;\n"},
+        "header-limit",
+        says="nginx answers 400 to a header of 4096 bytes",
+    ),
+    case(
+        "prefix of films removed",
+        {PLAY: PLAY + "        rewrite ^/play/(.*)$ /$1 break;\n"},
+        "path-changed",
+        says="the service answered 404 to HEAD /play/, an address that it just gave",
+    ),
+    case(
+        "prefix of the API removed",
+        {
+            "    location / {\n": "    location /api/ { proxy_pass http://coursestream/; }\n"
+            "    location / {\n"
+        },
+        "path-changed",
+        says="without a path or a `/` behind it",
+    ),
+    case(
+        "few requests",
+        {"    location / {\n": "    location / {\n limit_req zone=few burst=3 nodelay;\n"},
+        "proxy-limit",
+        says="nginx answered 503 to GET /api/v1/courses, though /healthz is answered",
+    ),
+    case(
+        "redirected for ever",
+        {"    location / {\n": "    location / {\n return 301 http://$http_host$request_uri;\n"},
+        "redirect-loop",
+        says="nginx: `return 301 https://...` in the server of port 80 alone",
+    ),
+    case(
+        "password",
+        {SERVER: SERVER + "auth_basic courses; auth_basic_user_file /etc/passwd;\n"},
+        "authorization-lost",
+        says="nginx wants a password of its own",
+    ),
+    case(
+        "ranges past the end replaced",
+        {
+            SERVER: SERVER + "proxy_intercept_errors on; error_page 416 @gone;\n"
+            "    location @gone { default_type text/html; return 416 gone; }\n"
+        },
+        "errors-replaced",
+        says="replaces the 416 of a range past the end",
+    ),
+    case(
+        "films of no type",
+        {PLAY: PLAY + "proxy_hide_header Content-Type; default_type text/plain;\n"},
+        *("response-header-lost", "errors-replaced"),
+        says="/play/: Content-Type is ",
+    ),
+    case(
         "upstream away",
         {"    keepalive 64;\n": "    keepalive 64; server 127.0.0.1:1 backup;\n", "{port}": "1"},
         "upstream-away",
@@ -131,6 +240,18 @@ HAPROXY = (
         },
         "body-limit",
         says="HAProxy: remove `http-request deny` by `req.body_size`",
+    ),
+    case(
+        "name of another host",
+        {RULES: RULES + "    http-request set-header Host inside.example\n"},
+        "origin-lost",
+        says="no `set-header Host`",
+    ),
+    case(
+        "lower-case paths",
+        {RULES: RULES + "    http-request set-path %[path,lower]\n"},
+        "path-changed",
+        says="HAProxy: no `http-request set-path`",
     ),
     case(
         "compression",

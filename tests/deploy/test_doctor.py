@@ -33,8 +33,11 @@ WAITS = Waits(
     body_bytes=3 * 2**20,
 )
 LECTURE_BYTES = 40 * 2**20  # more than the buffers of all hops
-AT_ONCE = 12
-CACHE = "proxy_cache_path {directory}/kept keys_zone=kept:1m;"
+AT_ONCE = 8
+ZONES = (
+    "proxy_cache_path {directory}/kept keys_zone=kept:1m;"
+    " limit_req_zone $server_port zone=few:1m rate=1r/s;"
+)
 EXAMINED = [
     *(pytest.param("nginx", case, id=f"nginx, {case.name}") for case in NGINX),
     *(pytest.param("HAProxy", case, id=f"HAProxy, {case.name}") for case in HAPROXY),
@@ -83,7 +86,7 @@ def _nginx(running: ExitStack, directory: Path, upstream_port: int) -> Iterator[
             assert old in site, old
             site = site.replace(old, new)
         (directory / "conf.d" / f"{number}.conf").write_text(beside(site, f"case{number}"))
-    running.enter_context(running_sites(directory, CACHE.format(directory=directory)))
+    running.enter_context(running_sites(directory, ZONES.format(directory=directory)))
     for case, port in zip(NGINX, ports, strict=True):
         yield case.name, f"http://127.0.0.1:{port}"
 

@@ -1,13 +1,14 @@
 """Each fault that is found by name has a cure, and the report shows it once."""
 
 import ast
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 import pytest
 
 import server.doctor
-from server.commands.doctor import parse_url
+from server.commands.doctor import TokenFormatError, doctor, parse_url
+from server.config.settings import load_config
 from server.doctor.cures import CURES
 from server.doctor.examination import Examination
 from server.doctor.findings import fault, ok, remark
@@ -60,7 +61,8 @@ def test_every_proxy_is_named_when_none_showed_itself() -> None:
     "text",
     [
         *("courses.example.org", "ftp://courses.example.org", "https://", "https://u@host"),
-        *("https://host/courses", "https://host/?x=1"),
+        *("https://host/courses", "https://host/?x=1", "http://ex ample", "http://[::1"),
+        *("http://host:99999", "https://host:0", "http://.host", "http://@host"),
     ],
 )
 def test_a_url_that_is_none_of_a_host_is_refused(text: str) -> None:
@@ -70,3 +72,17 @@ def test_a_url_that_is_none_of_a_host_is_refused(text: str) -> None:
 
 def test_a_url_keeps_its_port_and_loses_its_slash() -> None:
     assert parse_url("https://host:8443/") == "https://host:8443"
+
+
+def test_a_url_becomes_what_browsers_make_of_it() -> None:
+    assert parse_url("HTTPS://Kurse.MÜNCHEN.example?") == "https://kurse.xn--mnchen-3ya.example"
+    assert parse_url("http://[::1]:8080") == "http://[::1]:8080"
+
+
+@pytest.mark.parametrize("text", ["", " ", "a\nb", "ü€", "two words"])
+def test_a_token_that_is_none_is_refused_in_a_sentence(text: str, tmp_path: Path) -> None:
+    config = load_config({"COURSESTREAM_DATA_DIR": str(tmp_path)}, tmp_path / "none")
+    arguments = Namespace(token=text, url="http://127.0.0.1:1")
+
+    with pytest.raises(TokenFormatError, match="the token is empty, or has what no bearer token"):
+        doctor(config, arguments)
