@@ -24,6 +24,7 @@ from server.errors import OperatorError
 from storage.media.facts import MediaLimits
 
 PREFIX = "COURSESTREAM_"
+SHARED_WITH_METRICS = ("127.0.0.1", "localhost", "0.0.0.0")
 OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"  # that programs agree on
 
 
@@ -49,7 +50,7 @@ class Config:
     """The settings of one server. Field names carry the unit; variables do not."""
 
     host: str = setting(
-        "HOST", "127.0.0.1", values.text(), "Address to listen on.", section="Listening"
+        "HOST", "127.0.0.1", values.host(), "Address to listen on.", section="Listening"
     )
     port: int = setting(
         "PORT", "8080", values.integer(0, 65535), "Port to listen on; 0 lets the kernel choose one."
@@ -554,6 +555,9 @@ def _contradictions(found: Mapping[str, Any]) -> list[str]:
     faults = []
     if len(given) > 1:
         faults.append(f"{' and '.join(given)}: found together, allowed is one of them")
+    port = found.get("port")
+    if port and found.get("metrics_port") == port and found.get("host") in SHARED_WITH_METRICS:
+        faults.append(f"{PREFIX}METRICS_PORT: found {port}, which {PREFIX}PORT is already")
     has_public_key = found.get("jwt_public_key_file") or found.get("jwt_jwks_url")
     if has_public_key and found.get("database_url") and found.get("grant_secret") == Secret(""):
         faults.append(

@@ -72,6 +72,17 @@ def text() -> Rule:
     return Rule(_text, "a text without control characters")
 
 
+def host() -> Rule:
+    """An address that is bound, with the zone of an IPv6 one (RFC 4007), or a name."""
+
+    def parse(value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?", value):
+            raise ValueError
+        return value
+
+    return Rule(parse, "an address, of IPv6 without brackets, or a name")
+
+
 def path() -> Rule:
     return Rule(lambda value: Path(_text(value)).expanduser().absolute(), "a path")
 
@@ -222,7 +233,7 @@ def url(*schemes: str) -> Rule:
 
     def parse(value: str) -> str:
         parts = urlsplit(_url(value, schemes))
-        if not parts.hostname or "@" in parts.netloc:
+        if not parts.hostname or "@" in parts.netloc or not _has_port(value):
             raise ValueError
         return value
 
@@ -237,7 +248,7 @@ def base_url() -> Rule:
     def parse(value: str) -> str:
         found: str = by_scheme.parse(value)
         # Other characters would end an address in a header, a page's policy or a cookie.
-        if not re.fullmatch(r"https?://[A-Za-z0-9.:_/~\[\]-]+", found) or not _has_port(found):
+        if not re.fullmatch(r"https?://[A-Za-z0-9.:_/~\[\]-]+", found):
             raise ValueError
         return found.rstrip("/")
 
@@ -250,7 +261,7 @@ def page_url() -> Rule:
 
     def parse(value: str) -> str:
         found: str = by_scheme.parse(value)
-        if not re.fullmatch(r"[!-~]+", found) or not _has_port(found):
+        if not re.fullmatch(r"[!-~]+", found):
             raise ValueError
         return found
 

@@ -78,6 +78,8 @@ def _kept(path: Path) -> Secret:
         text = path.read_text().strip()
     except ReadableByOthers as exc:
         raise SecretFileError(str(exc)) from exc
+    except (FileExistsError, NotADirectoryError) as exc:
+        raise SecretFileError(f"{path.parent} is no directory") from exc
     except OSError as exc:
         raise SecretFileError(f"{path}: {exc.strerror}") from exc
     if len(text) < MIN_SECRET_BYTES:

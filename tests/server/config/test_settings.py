@@ -140,6 +140,11 @@ def test_allowed_value(variable: str, text: str, value: object) -> None:
         ("PORT", "٨٠"),
         ("PORT", "9" * 5000),
         ("HOST", "a\nb"),
+        ("JWT_ISSUER", "a\nb"),
+        ("HOST", " "),
+        ("HOST", "two hosts"),
+        ("HOST", "[::1]"),
+        ("HOST", "localhost:8080"),
         ("DATABASE_URL", "mysql://u@h/d"),
         ("DATABASE_URL", "host=/run dbname=d"),
         ("DATABASE_URL", "postgresql://u:hunter2@[h/d"),
@@ -150,6 +155,9 @@ def test_allowed_value(variable: str, text: str, value: object) -> None:
         ("JWT_SECRET", '{"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQ"}'),
         ("JWT_JWKS_URL", "ftp://issuer.example/jwks"),
         ("JWT_JWKS_URL", "https:///jwks"),
+        ("JWT_JWKS_URL", "https://issuer.example:99999/jwks"),
+        ("JWT_JWKS_URL", "https://issuer.example:0/jwks"),
+        ("JWT_JWKS_URL", "https://issuer.example:x/jwks"),
         ("JWT_JWKS_URL", "https://user:hunter2@issuer.example/jwks"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "null"),
@@ -265,6 +273,23 @@ def test_half_of_a_pair_is_a_fault_that_names_the_other_half(given: str, missing
 )
 def test_origins_are_kept_as_browsers_send_them(text: str, origins: tuple[str, ...]) -> None:
     assert load(CORS_ORIGINS=text).cors_origins == origins
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_metrics_have_a_port_of_their_own(host: str) -> None:
+    (fault,) = faults(HOST=host, PORT="9000", METRICS_PORT="9000")
+
+    assert fault == f"{PREFIX}METRICS_PORT: found 9000, which {PREFIX}PORT is already"
+
+
+@pytest.mark.parametrize(("host", "port"), [("192.0.2.1", "9000"), ("0.0.0.0", "9001")])
+def test_metrics_may_have_the_port_of_another_address(host: str, port: str) -> None:
+    assert load(HOST=host, PORT=port, METRICS_PORT="9000").metrics_port == 9000
+
+
+@pytest.mark.parametrize("host", ["::", "fe80::1%eth0", "192.0.2.1", "node-1.example.org"])
+def test_hosts_are_addresses_and_names(host: str) -> None:
+    assert load(HOST=host).host == host
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_an_emptied_file_is_an_error_not_an_empty_key(config: Config) -> None:
 
 def test_a_data_dir_that_cannot_be_made_is_reported(config: Config) -> None:
     config.data_dir.write_text("a file")
-    with pytest.raises(SecretFileError, match="data"):
+    with pytest.raises(SecretFileError, match=r"data is no directory$"):
         with_secrets(config)
 
 
