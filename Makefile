@@ -27,8 +27,8 @@ PYTEST := $(BIN)/python tests/silence_guard.py 480 $(BIN)/python -m pytest
 # These run once: the first with coverage, the second in asyncio's debug mode.
 PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' tests/pure.cfg)
 DEBUG_TESTS := tests/events tests/handlers/delivery
-# The product as others meet it: browsers and players, proxies, containers, kills, several machines.
-SYSTEM_TESTS := tests/browser tests/deploy tests/faults tests/flows tests/nodes
+# The product as others meet it: browsers and players, proxies, containers, several machines.
+SYSTEM_TESTS := tests/browser tests/deploy tests/flows/players tests/nodes
 # To collect all others takes as long as one of these.
 ALONE_TESTS := $(shell grep --recursive --files-with-matches 'mark\.alone' tests)
 ALONE_SYSTEM_TESTS := $(filter $(addsuffix /%,$(SYSTEM_TESTS)),$(ALONE_TESTS))
