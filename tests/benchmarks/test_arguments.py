@@ -14,7 +14,7 @@ from benchmarks.measurement.workloads import GOALS, WITHOUT_TLS, WORKLOADS, Work
 from benchmarks.servers.contenders import CONTENDERS
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_WHOLE_RUN_S = 25 * 60
+LONGEST_WHOLE_RUN_S = 27 * 60
 
 
 def test_usual_run_is_five_rounds_of_what_the_goals_need() -> None:
@@ -25,7 +25,7 @@ def test_usual_run_is_five_rounds_of_what_the_goals_need() -> None:
     assert options.workloads[0] == "players"
 
 
-def test_usual_run_ends_within_25_minutes() -> None:
+def test_usual_run_ends_within_27_minutes() -> None:
     options = arguments.parse([])
     plan = [(WORKLOADS[name], WORKLOADS[name].contenders) for name in options.workloads]
 
