@@ -24,6 +24,7 @@ STOP_TIMEOUT_S, PAUSE_S = 60.0, 0.05
 # Linux hands out ports from 32768 on; tests that run at the same time choose from these by chance,
 # from which hypothesis must not take the chance: it seeds the common generator.
 BELOW_EPHEMERAL_PORTS = range(15_000, 32_000)
+GIVEN_PORTS: set[int] = set()
 CHANCE = random.SystemRandom()
 ADDRESS = re.compile(r"^(student|instructor|admin): (http://\S+/#token=\S+)$", re.MULTILINE)
 
@@ -59,11 +60,17 @@ class Service:
 
 
 def free_port() -> int:
-    """A port for a server to come; no outgoing connection of another test can take it before."""
+    """A port for a server to come, another one each time.
+
+    No outgoing connection of another test can take it before.
+    """
     while True:
         port = CHANCE.choice(BELOW_EPHEMERAL_PORTS)
+        if port in GIVEN_PORTS:
+            continue
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            GIVEN_PORTS.add(port)
             return port
 
 
