@@ -27,8 +27,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(25459, 1);
     INSERT INTO database_timelines (timeline, last_id, first_id) VALUES (
         here,
-        (SELECT greatest(dropped_id, thinned_id, (SELECT max(id) FROM event_log))
-            FROM event_log_retention),
+        (SELECT greatest(dropped_id, (SELECT max(id) FROM event_log)) FROM event_log_retention),
         greatest(
             nextval('event_log_ids') + 1000000000,
             trunc(extract(epoch FROM clock_timestamp()))::bigint * 1000000

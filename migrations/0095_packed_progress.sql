@@ -1,6 +1,6 @@
 -- Progress of past hours, packed: a row for many reports of one viewer with one video. Servers of the
 -- version before read `event_log` alone: packing begins when a rolling upgrade has long ended.
--- depends: 0094_timelines_after_thinning
+-- depends: 0092_hours_of_progress 0093_moments_apart
 
 CREATE TYPE packed_event AS (
     id bigint,
@@ -34,6 +34,8 @@ ALTER TABLE event_log_retention
     ADD COLUMN packed_id bigint NOT NULL DEFAULT 0,
     ADD COLUMN pack_from timestamptz NOT NULL DEFAULT now() + interval '25 hours';
 
+-- The newest event that a timeline began with may be progress that has gone from the log since, or is
+-- packed: its id is not lost, and streams and servers that had it go on from there.
 CREATE OR REPLACE FUNCTION follow_timeline() RETURNS database_timelines LANGUAGE plpgsql AS $$
 DECLARE
     here integer := current_timeline();
