@@ -6,11 +6,11 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
+from server.doctor.client import DEFAULT_PORTS
 from server.doctor.findings import Observation, fault, ok, skipped
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 TIMEOUT_S = 5.0
-DEFAULT_PORTS = {"https": 443, "http": 80}
 NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)  # from this machine
 
 

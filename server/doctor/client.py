@@ -19,6 +19,7 @@ SMALL_BUFFER_BYTES = 2**16  # of a player that pauses: the kernel would take meg
 SERVICE = "coursestream"
 PROBLEM = "application/problem+json"
 REQUEST_ID = "X-Request-ID"
+DEFAULT_PORTS = {"https": 443, "http": 80}
 UNKNOWN = (401, 403, 404)  # for an address of the service that is right
 NAMES = ("nginx", "HAProxy", "Caddy", "Apache", "cloudflare", "CloudFront", "Varnish", "Envoy")
 HAPROXY_ERROR = re.compile(rb"^<html><body><h1>\d{3} [^<]+</h1>\n")

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from aiohttp import hdrs
 
-from server.doctor.client import SeenReply
+from server.doctor.client import DEFAULT_PORTS, SeenReply
 from server.doctor.findings import Observation, fault, ok, remark
 from server.doctor.installation import Installation
 
@@ -16,7 +16,6 @@ SCRIPT = re.compile(rb'src="(/static/[^"]+\.js)"')
 POLICY = "Content-Security-Policy"
 ALLOWED_ORIGIN = "Access-Control-Allow-Origin"
 STRANGER = "https://doctor.invalid"
-DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 async def examine_scripts(inst: Installation) -> list[Observation]:
