@@ -27,11 +27,16 @@ PYTEST := $(BIN)/python tests/silence_guard.py 480 $(BIN)/python -m pytest
 # These run once: the first with coverage, the second in asyncio's debug mode.
 PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' tests/pure.cfg)
 DEBUG_TESTS := tests/events tests/handlers/delivery
-# The product as others meet it: browsers and players, proxies, containers, several machines.
-SYSTEM_TESTS := tests/browser tests/deploy tests/flows/players tests/nodes
+# The product as others meet it: browsers and players, proxies, containers, several machines. `make test`
+# has one of each that needs no more than a program: two proxies, one player, one backup.
+OFTEN := tests/deploy/test_backup.py $(addprefix tests/deploy/proxies/test_,nginx.py caddy.py) \
+    tests/flows/players/test_browser.py
+IMAGE_TESTS := tests/deploy/test_container.py
+SYSTEM_TESTS := tests/browser tests/nodes $(filter-out $(OFTEN) $(IMAGE_TESTS), \
+    $(wildcard $(addsuffix /test_*.py,tests/deploy tests/deploy/proxies tests/flows/players)))
 # To collect all others takes as long as one of these.
 ALONE_TESTS := $(shell grep --recursive --files-with-matches 'mark\.alone' tests)
-ALONE_SYSTEM_TESTS := $(filter $(addsuffix /%,$(SYSTEM_TESTS)),$(ALONE_TESTS))
+ALONE_SYSTEM_TESTS := $(filter $(SYSTEM_TESTS) $(addsuffix /%,$(SYSTEM_TESTS)),$(ALONE_TESTS))
 # Services and their children are started hundreds of times: from bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -139,7 +144,7 @@ status=0; $(1) || status=$$?; case $$status in \
 endef
 
 test-image: install
-	$(PYTEST) -q tests/deploy/test_container.py
+	$(PYTEST) -q $(IMAGE_TESTS)
 
 test-web: install
 	cd web && $(NPM) run --silent test
@@ -153,11 +158,10 @@ test-pure: install
 
 test-rest: install
 	$(call with-second-look,$(PYTEST) -n $(WORKERS) -m 'not alone' \
-	    $(addprefix --ignore=,$(PURE_TESTS) $(DEBUG_TESTS) $(SYSTEM_TESTS)))
+	    $(addprefix --ignore=,$(PURE_TESTS) $(DEBUG_TESTS) $(IMAGE_TESTS) $(SYSTEM_TESTS)))
 
 test-system: install
-	$(call with-second-look,$(PYTEST) -n $(WORKERS) -m 'not alone' \
-	    --ignore=tests/deploy/test_container.py $(SYSTEM_TESTS))
+	$(call with-second-look,$(PYTEST) -n $(WORKERS) -m 'not alone' $(SYSTEM_TESTS))
 
 # What other work on the machine would change.
 test-alone: install
