@@ -189,17 +189,17 @@ bench: install
 	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks $(ARGS)
 ifndef ARGS
-	$(BIN)/python -m benchmarks.reports
-	$(BIN)/python -m benchmarks.pressing
-	$(BIN)/python -m benchmarks.fanout
-	$(BIN)/python -m benchmarks.uploads
-	$(BIN)/python -m benchmarks.s3
-	$(BIN)/python -m benchmarks.pictures
-	$(BIN)/python -m benchmarks.ladder
-	$(BIN)/python -m benchmarks.ladder_beside
-	$(BIN)/python -m benchmarks.insight
-	$(BIN)/python -m benchmarks.figures_cost
-	$(BIN)/python -m benchmarks.first_frame
+	$(BIN)/python -m benchmarks.viewing.reports
+	$(BIN)/python -m benchmarks.viewing.pressing
+	$(BIN)/python -m benchmarks.viewing.fanout
+	$(BIN)/python -m benchmarks.media.uploads
+	$(BIN)/python -m benchmarks.media.s3
+	$(BIN)/python -m benchmarks.media.pictures
+	$(BIN)/python -m benchmarks.media.ladder
+	$(BIN)/python -m benchmarks.media.ladder_beside
+	$(BIN)/python -m benchmarks.viewing.insight
+	$(BIN)/python -m benchmarks.viewing.figures_cost
+	$(BIN)/python -m benchmarks.viewing.first_frame
 endif
 	$(BIN)/python -m benchmarks.page build/bench
 

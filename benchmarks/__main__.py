@@ -7,8 +7,8 @@ from argparse import Namespace
 from importlib.util import find_spec
 
 from benchmarks import arguments, comparison, own_server
+from benchmarks.clients.load import LoadError
 from benchmarks.measurement import isolation
-from benchmarks.measurement.load import LoadError
 from benchmarks.servers.contenders import CONTENDERS
 from benchmarks.servers.processes import CannotStart
 

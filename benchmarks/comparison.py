@@ -8,9 +8,9 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.clients.load import Generator, Target
 from benchmarks.measurement import machine, report
 from benchmarks.measurement.isolation import CONGESTION_CONTROL, CannotIsolate, congestion_control
-from benchmarks.measurement.load import Generator, Target
 from benchmarks.measurement.media import ensure_mp4
 from benchmarks.measurement.profile import no_profiler, profiler
 from benchmarks.measurement.rounds import Rounds

@@ -17,6 +17,7 @@ from math import comb, inf
 from pathlib import Path
 
 from benchmarks.arguments import SECONDS, between, some_of
+from benchmarks.clients.load import LoadError
 from benchmarks.comparison import (
     JSON,
     WRONG_ANSWERS,
@@ -26,7 +27,6 @@ from benchmarks.comparison import (
     seeded_by,
 )
 from benchmarks.measurement import isolation, machine, report
-from benchmarks.measurement.load import LoadError
 from benchmarks.measurement.ratios import Spread, by_round
 from benchmarks.measurement.rounds import Rounds
 from benchmarks.measurement.workloads import WITHOUT_TLS, WORKLOADS, Sample, cpu_s_per_gb

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from benchmarks.clients.load import Generator, Target
 from benchmarks.measurement import report
 from benchmarks.measurement.isolation import congestion_control
-from benchmarks.measurement.load import Generator, Target
 from benchmarks.measurement.rounds import Rounds
 from benchmarks.measurement.workloads import WORKLOADS
 from benchmarks.servers.api import call, client, path_by_bearer, path_by_grant

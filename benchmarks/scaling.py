@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.arguments import between, some_of
+from benchmarks.clients.load import Generator, Target
 from benchmarks.comparison import measured, seeded_by
 from benchmarks.measurement.frame import options_of, run_isolated
-from benchmarks.measurement.load import Generator, Target
 from benchmarks.measurement.ratios import Spread, by_round, ratio
 from benchmarks.measurement.report import measured_text, shown, table
 from benchmarks.measurement.rounds import Rounds

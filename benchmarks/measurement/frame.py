@@ -1,4 +1,4 @@
-"""Frame of each `python -m benchmarks.NAME`: options, directory, output."""
+"""Frame of the measurements below benchmarks/: options, directory, output."""
 
 import subprocess
 import sys
@@ -14,10 +14,10 @@ Measure = Callable[[Namespace], Iterable[str]]
 """Says its findings, line by line."""
 
 
-def options_of(name: str, description: str | None) -> ArgumentParser:
-    """Options that all have; others may be added."""
-    parser = ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
-    parser.set_defaults(name=name)
+def options_of(module: str, description: str | None) -> ArgumentParser:
+    """Options that all have; others may be added. The module as it is called below benchmarks/."""
+    parser = ArgumentParser(prog=f"python -m benchmarks.{module}", description=description)
+    parser.set_defaults(module=module, name=module.rpartition(".")[2])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=_directory, default="build/bench")
     return parser
@@ -42,7 +42,7 @@ def run_isolated(parser: ArgumentParser, given: Sequence[str], measure: Measure)
             isolation.prepare_network()
             return run(options, measure)
         isolation.check_possible()
-        return isolation.run_isolated(f"benchmarks.{options.name}", [*given, "--inside"])
+        return isolation.run_isolated(f"benchmarks.{options.module}", [*given, "--inside"])
     except (isolation.CannotIsolate, CannotStart, subprocess.CalledProcessError) as exc:
         print(f"benchmarks: {exc}", file=sys.stderr)
         return 2

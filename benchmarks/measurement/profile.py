@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from benchmarks.measurement.load import Asked, Target
+from benchmarks.clients.load import Asked, Target
 
 PROFILED = "coursestream"
 END_TIMEOUT_S = 30.0

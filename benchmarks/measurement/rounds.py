@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarks.measurement.load import Asked, Generator, Target
+from benchmarks.clients.load import Asked, Generator, Target
 from benchmarks.measurement.profile import Profiler, no_profiler
 from benchmarks.measurement.workloads import Sample, Workload, ranges
 from benchmarks.servers.processes import cpu_s, resident_bytes

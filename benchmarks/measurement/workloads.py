@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 from types import MappingProxyType
 
-from benchmarks.measurement.load import Asked, Measured
+from benchmarks.clients.load import Asked, Measured
 from benchmarks.servers.contenders import (
     BY_BEARER,
     FILE_RESPONSE,

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.measurement.load import Target
+from benchmarks.clients.load import Target
 from benchmarks.servers.encrypted import Certificate
 from benchmarks.servers.nginx import PROGRAM, nginx
 

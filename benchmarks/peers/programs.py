@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measurement.load import Target
+from benchmarks.clients.load import Target
 from benchmarks.servers.processes import CannotStart, children, pinned, running, wait_for_port
 
 HERE = Path(__file__).parent

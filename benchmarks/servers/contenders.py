@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from benchmarks.measurement.load import Target, tls_missing
+from benchmarks.clients.load import Target, tls_missing
 from benchmarks.peers import nginx, programs
 from benchmarks.peers.programs import Program
 from benchmarks.servers import encrypted, fronted, interpreters, product

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.measurement.load import Target
+from benchmarks.clients.load import Target
 from benchmarks.servers.processes import CannotStart
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.measurement.load import Target
+from benchmarks.clients.load import Target
 from benchmarks.servers import product
 from benchmarks.servers.nginx import nginx
 from benchmarks.servers.processes import Cores

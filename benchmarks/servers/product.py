@@ -17,7 +17,7 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.measurement.load import Target
+from benchmarks.clients.load import Target
 from benchmarks.servers.api import call, client, path_by_bearer, path_by_grant
 from benchmarks.servers.processes import CannotStart, Cores, pin, pinned, running, wait_for_port
 

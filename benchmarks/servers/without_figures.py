@@ -1,5 +1,5 @@
 """`run_server.py` without figures of viewing, quality and causes: the base of
-`benchmarks.figures_cost`.
+`benchmarks.viewing.figures_cost`.
 
 Reports and requests are answered as ever; nothing is measured, summed up, kept or stored of them.
 Switched off where each begins, so that what it computes and writes is gone too.

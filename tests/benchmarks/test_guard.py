@@ -19,7 +19,7 @@ from benchmarks.guard import (
 from benchmarks.measurement.workloads import WORKLOADS, Sample
 from benchmarks.servers.processes import CannotStart
 from benchmarks.servers.product import ROOT
-from tests.benchmarks.samples import measured, sample
+from tests.benchmarks.measurement.samples import measured, sample
 
 
 @pytest.mark.parametrize(

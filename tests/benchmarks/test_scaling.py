@@ -13,7 +13,7 @@ from benchmarks.measurement.isolation import CannotIsolate
 from benchmarks.scaling import ONE, TWO, verdicts, web_processes
 from benchmarks.servers import capping
 from benchmarks.servers.processes import CannotStart
-from tests.benchmarks.samples import sample
+from tests.benchmarks.measurement.samples import sample
 
 GIB = 2**30
 IS_POSSIBLE = os.geteuid() == 0 and os.access(capping.CONTROLLER / "cpu.shares", os.W_OK)

@@ -228,7 +228,7 @@ def _redis(directory: Path) -> RedisServer:
 @contextmanager
 def _far(node: Service, databases: Databases) -> Iterator[None]:
     """Puts a line that takes its time between a node and both databases."""
-    relay = str(ROOT / "benchmarks" / "relay.py")
+    relay = str(ROOT / "benchmarks" / "clients" / "relay.py")
     started = []
     for port, address in enumerate(DATABASES, 6001):
         target = f"{address}:5432"

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from benchmarks.measurement.report_client import MeasuringPlayer, Player, Run
-from benchmarks.reports import (
+from benchmarks.clients.report_client import MeasuringPlayer, Player, Run
+from benchmarks.viewing.reports import (
     ECHO,
     GRANT_SECRET,
     NAIVE,

@@ -16,7 +16,7 @@ from benchmarks.measurement.workloads import (
     player_kib,
     seek_p99_ms,
 )
-from tests.benchmarks.samples import sample
+from tests.benchmarks.measurement.samples import sample
 
 FACTS = {"cpu": "a fast one", "date": "today"}
 LEAST = Goal("at least", "64k", {"nginx": 0.75}, aim=0.9)

@@ -15,7 +15,7 @@ def measure(options: Namespace) -> Iterable[str]:
 
 def test_findings_are_written_below_the_machine(tmp_path: Path) -> None:
     output = tmp_path / "not" / "there"
-    options = options_of("trial", None).parse_args(["--rounds", "3", "--output", str(output)])
+    options = options_of("media.trial", None).parse_args(["--rounds", "3", "--output", str(output)])
 
     assert run(options, measure) == 0
 

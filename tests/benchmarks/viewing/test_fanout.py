@@ -2,8 +2,8 @@
 
 from argparse import Namespace
 
-from benchmarks.fanout import Run, table
 from benchmarks.servers.hubs import HUBS
+from benchmarks.viewing.fanout import Run, table
 
 OPTIONS = Namespace(rounds=3, events=20, streams=5000)
 

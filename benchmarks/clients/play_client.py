@@ -1,8 +1,8 @@
 """Viewers who press play, a program by itself: each once, at a rate, whatever the answers take.
 
-`python -m benchmarks.play_client PORT FILE SECONDS RATE`; a line of the file is a path and a token.
-At rate 0 as many as a server answers, on fewer connections, the same viewers again and again.
-Checks every status, and prints one line of JSON as `report_client` does.
+`python -m benchmarks.clients.play_client PORT FILE SECONDS RATE`; a line of the file is a path and
+a token. At rate 0 as many as a server answers, on fewer connections, the same viewers again and
+again. Checks every status, and prints one line of JSON as `report_client` does.
 """
 
 import sys
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import cycle
 
-from benchmarks.measurement.report_client import MakePlayer, Player, Run, main
+from benchmarks.clients.report_client import MakePlayer, Player, Run, main
 
 CONNECTIONS, WITHOUT_PAUSE = 400, 64
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.ladder_beside`: what viewers notice of a ladder that is being made.
+"""`python -m benchmarks.media.ladder_beside`: what viewers notice of a ladder that is being made.
 
 The service answers ranges of 64 KiB over a few connections, alone and while two pieces of a ladder
 are encoded on all cores, its own among them; in turns.
@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.ladder import encode_pieces, ensure_film, plan_of
+from benchmarks.clients.load import Asked, Generator, Measured, Target
 from benchmarks.measurement.frame import options_of, run_isolated, spread
-from benchmarks.measurement.load import Asked, Generator, Measured, Target
 from benchmarks.measurement.workloads import ranges
+from benchmarks.media.ladder import encode_pieces, ensure_film, plan_of
+from benchmarks.media.uploads import PORT, RANGE_BYTES, SECRET, ready_video, settings_of, write_film
 from benchmarks.servers.processes import choose_cores
 from benchmarks.servers.product import serving, stop
-from benchmarks.uploads import PORT, RANGE_BYTES, SECRET, ready_video, settings_of, write_film
 from server.commands.tokens import mint_token
 from storage.ladder.facts import LadderPlan
 
@@ -118,7 +118,7 @@ def measure(options: Namespace) -> list[str]:
 
 
 def main(given: list[str]) -> int:
-    return run_isolated(options_of("ladder_beside", __doc__), given, measure)
+    return run_isolated(options_of("media.ladder_beside", __doc__), given, measure)
 
 
 if __name__ == "__main__":

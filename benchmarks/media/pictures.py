@@ -1,4 +1,4 @@
-"""`python -m benchmarks.pictures`: what the pictures of a one-hour 720p lecture cost.
+"""`python -m benchmarks.media.pictures`: what the pictures of a one-hour 720p lecture cost.
 
 Thumbnails in all sizes and kinds and the storyboard, made by the service's sandboxed children and,
 in the same rounds and on the same core, by the `ffmpeg` command line with the same result.
@@ -167,7 +167,7 @@ def verdicts(costs: Sequence[tuple[Cost, Cost]]) -> Iterator[str]:
 
 
 def main(given: list[str]) -> int:
-    return run(options_of("pictures", __doc__).parse_args(given), measure)
+    return run(options_of("media.pictures", __doc__).parse_args(given), measure)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Results of the benchmark of `/playback`."""
 
-from benchmarks.pressing import EMPTY, WITH, WITHOUT, Sample, verdicts
+from benchmarks.viewing.pressing import EMPTY, WITH, WITHOUT, Sample, verdicts
 
 
 def sample(name: str, per_second: float, us: float) -> Sample:

@@ -1,6 +1,6 @@
 """Findings on first pictures: times beside those of a bare page, and ratios round by round."""
 
-from benchmarks.first_frame import Sample, is_done, verdicts
+from benchmarks.viewing.first_frame import Sample, is_done, verdicts
 
 
 def test_ratios_are_those_of_each_round() -> None:

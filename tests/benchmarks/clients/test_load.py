@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.measurement.load import (
+from benchmarks.clients.load import (
     Asked,
     Generator,
     LoadError,

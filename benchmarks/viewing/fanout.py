@@ -1,4 +1,4 @@
-"""`python -m benchmarks.fanout`: one event to thousands of streams, beside other hubs.
+"""`python -m benchmarks.viewing.fanout`: one event to thousands of streams, beside other hubs.
 
 Everybody is started and listened to at once, in a place of its own (isolation.py); in each round
 each is measured once, in another order. Deliveries a second count from the request to publish until
@@ -32,8 +32,9 @@ from benchmarks.servers.processes import (
     pinned,
     resident_bytes,
 )
+from benchmarks.servers.product import ROOT
 
-SOURCE = Path(__file__).with_name("listen.c")
+SOURCE = ROOT / "benchmarks" / "clients" / "listen.c"
 FIRST_PORT = 8201
 PAUSE_MS = 20.0
 
@@ -159,7 +160,7 @@ def _spread(figures: Sequence[float]) -> str:
 
 
 def main(given: list[str]) -> int:
-    parser = options_of("fanout", __doc__)
+    parser = options_of("viewing.fanout", __doc__)
     parser.add_argument("--streams", type=int, default=5000)
     parser.add_argument("--events", type=int, default=20)
     return run_isolated(parser, given, measure)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.uploads`: how fast a large file is taken by tus, beside nginx.
+"""`python -m benchmarks.media.uploads`: how fast a large file is taken by tus, beside nginx.
 
 curl sends the same gigabyte into a plain nginx (`dav_methods PUT`) and, as one PATCH, into an
 upload of the service: until its answer, when all is on the disk, found to be a video, and stored.
@@ -242,7 +242,7 @@ def measure(options: Namespace) -> list[str]:
 
 
 def main(given: list[str]) -> int:
-    parser = options_of("uploads", __doc__)
+    parser = options_of("media.uploads", __doc__)
     parser.add_argument("--mebibytes", type=int, default=1024)
     return run_isolated(parser, given, measure)
 

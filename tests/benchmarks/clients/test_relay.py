@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import relay
-from tests.running import ROOT
+from benchmarks.clients import relay
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 
@@ -17,7 +16,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 async def relayed(target: str, *delays_ms: int) -> AsyncIterator[int]:
     """Yields the port of a relay."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(ROOT / "benchmarks" / "relay.py"), "0", target),
+        *(sys.executable, relay.__file__, "0", target),
         *map(str, delays_ms),
         stdout=asyncio.subprocess.PIPE,
     )

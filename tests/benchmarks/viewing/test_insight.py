@@ -4,7 +4,15 @@ import re
 
 import pytest
 
-from benchmarks.insight import GOAL_MS, KEPT_GOALS_MS, READINGS, SEED, Taken, missed, rows_of
+from benchmarks.viewing.insight import (
+    GOAL_MS,
+    KEPT_GOALS_MS,
+    READINGS,
+    SEED,
+    Taken,
+    missed,
+    rows_of,
+)
 from db.insight.quality import COLUMNS
 
 QUICK, SLOW = Taken([10.0] * 100, 9.0), Taken([10.0] * 90 + [GOAL_MS] * 10, 9.0)

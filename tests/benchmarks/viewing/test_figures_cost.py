@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.figures_cost import REPORTS, line_of
 from benchmarks.servers import without_figures
+from benchmarks.viewing.figures_cost import REPORTS, line_of
 
 
 def test_what_is_switched_off_is_there() -> None:

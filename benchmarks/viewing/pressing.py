@@ -1,4 +1,4 @@
-"""`python -m benchmarks.pressing`: how often a second one core of web process answers `/playback`.
+"""`python -m benchmarks.viewing.pressing`: answers to `/playback` a second by one core.
 
 Beside it, in the same rounds, on the same core and by the same requests, the least that aiohttp
 answers as JSON. Two thousand students of one course press play on twenty videos again and again, on
@@ -20,7 +20,6 @@ from pathlib import Path
 import psycopg2
 
 from benchmarks.measurement.frame import options_of, run_isolated, spread
-from benchmarks.playing import JWT_SECRET, LIBRARY, REDIS_PORT
 from benchmarks.servers.processes import (
     Cores,
     allow_many_files,
@@ -32,6 +31,7 @@ from benchmarks.servers.processes import (
     wait_for_port,
 )
 from benchmarks.servers.product import ROOT, serving, stop
+from benchmarks.viewing.playing import JWT_SECRET, LIBRARY, REDIS_PORT
 from server.commands.tokens import mint_token
 from server.postgres.embedded import EmbeddedPostgres
 
@@ -62,7 +62,7 @@ class Bench:
 
     def run(self, contender: str, seconds: float) -> Sample:
         pids = [self.pids[contender]]
-        client = [sys.executable, "-m", "benchmarks.play_client", str(PORTS[contender])]
+        client = [sys.executable, "-m", "benchmarks.clients.play_client", str(PORTS[contender])]
         command = [*client, str(self.directory / f"{PORTS[contender]}.targets"), str(seconds), "0"]
         before_s = cpu_s(pids)
         done = subprocess.run(
@@ -168,7 +168,7 @@ def write_targets(directory: Path, name: str, videos: Sequence[str]) -> None:
 
 
 def main(given: list[str]) -> int:
-    parser = options_of("pressing", __doc__)
+    parser = options_of("viewing.pressing", __doc__)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--realtime", action="store_true", help="before all else of the machine")
     return run_isolated(parser, given, measure)

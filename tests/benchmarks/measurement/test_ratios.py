@@ -7,7 +7,7 @@ import pytest
 from benchmarks.measurement.ratios import Spread, by_round, ratio
 from benchmarks.measurement.rounds import rotated
 from benchmarks.measurement.workloads import Sample, throughput
-from tests.benchmarks.samples import sample
+from tests.benchmarks.measurement.samples import sample
 
 
 @pytest.mark.parametrize(

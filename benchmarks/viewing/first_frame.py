@@ -1,4 +1,4 @@
-"""`python -m benchmarks.first_frame`: from an address to its picture, and from a seek to its.
+"""`python -m benchmarks.viewing.first_frame`: time to the first picture and to that of a seek.
 
 Chromium opens the watch page as a viewer who is signed in, each time with empty caches, and in the
 same rounds a page of another site that holds nothing but `<video src>` of the same file. Once for
@@ -226,7 +226,7 @@ def measure(options: Namespace) -> Iterator[str]:
 
 
 def main(given: list[str]) -> int:
-    return run_isolated(options_of("first_frame", __doc__), given, measure)
+    return run_isolated(options_of("viewing.first_frame", __doc__), given, measure)
 
 
 if __name__ == "__main__":

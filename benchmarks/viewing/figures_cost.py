@@ -1,4 +1,4 @@
-"""`python -m benchmarks.figures_cost`: what figures of viewing and quality cost, on against off.
+"""`python -m benchmarks.viewing.figures_cost`: the cost of figures of viewing and quality.
 
 The service beside itself without them (`servers/without_figures.py`), both up at once, in turns. Of
 ranges and of reports that measure, the processor time of the web process counts, which a busy
@@ -21,10 +21,10 @@ from benchmarks.guard import BASE, NOW, gains
 from benchmarks.measurement.frame import options_of, run_isolated, spread
 from benchmarks.measurement.rounds import Rounds
 from benchmarks.measurement.workloads import WORKLOADS
-from benchmarks.reports import REPORT_CLIENT, make_lecture, settings_of, write_targets
 from benchmarks.servers.contenders import variant
 from benchmarks.servers.processes import Cores, allow_many_files, choose_cores, cpu_s, pinned
 from benchmarks.servers.product import PROGRAM, ROOT, serving, stop
+from benchmarks.viewing.reports import REPORT_CLIENT, make_lecture, settings_of, write_targets
 from server.postgres.embedded import EmbeddedPostgres
 
 ON, OFF = NOW, BASE
@@ -113,7 +113,7 @@ def line_of(name: str, found: Sequence[float], kind: str) -> str:
 
 
 def main(given: list[str]) -> int:
-    parser = options_of("figures_cost", __doc__)
+    parser = options_of("viewing.figures_cost", __doc__)
     parser.add_argument("--seconds", type=float, default=2.0)
     return run_isolated(parser, given, measure)
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.insight`: how long the figures of teachers take on a large installation.
+"""`python -m benchmarks.viewing.insight`: teachers' figures of a large installation.
 
 A course of 5,000 students and 200 videos, five times: 5 million rows of progress, and figures of
 30 days, in a PostgreSQL of its own. Each reading that teachers wait for is made many times, of
@@ -254,7 +254,7 @@ def _ensure_seeded(dsn: str, mark: Path) -> None:
 
 
 def _options(given: Sequence[str]) -> Namespace:
-    parser = ArgumentParser(prog="python -m benchmarks.insight", description=__doc__)
+    parser = ArgumentParser(prog="python -m benchmarks.viewing.insight", description=__doc__)
     parser.add_argument("--times", type=between(20, 10_000, int), default=100, metavar="N")
     parser.add_argument("--directory", type=Path, help="for the database: some 3 GB", metavar="D")
     parser.add_argument("--kept", type=Path, metavar="D", help="the database, made or used again")

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.ladder`: what the adaptive ladder of a 1080p film costs.
+"""`python -m benchmarks.media.ladder`: what the adaptive ladder of a 1080p film costs.
 
 All rungs are encoded in two pieces by the service's sandboxed children and, in the same rounds, by
 the `ffmpeg` command line with the same settings from one decoding; then both pieces side by side.
@@ -148,7 +148,7 @@ def shown(one: Round) -> str:
 
 
 def main(given: list[str]) -> int:
-    return run(options_of("ladder", __doc__).parse_args(given), measure)
+    return run(options_of("media.ladder", __doc__).parse_args(given), measure)
 
 
 if __name__ == "__main__":

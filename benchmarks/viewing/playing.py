@@ -1,4 +1,4 @@
-"""`python -m benchmarks.playing`: viewers who press play, each for the first time, 1,000 a second.
+"""`python -m benchmarks.viewing.playing`: 1,000 viewers a second press play for the first time.
 
 With Redis and without, over a database whose answers are kept for 0, 5 and 50 ms, by a service that
 has just started: a *class* is 20 videos, a *library* another one for each viewer, whose facts
@@ -114,7 +114,14 @@ def service(place: Place, *, with_redis: bool) -> Iterator[int]:
 def slow_database(place: Place, delay_ms: int) -> Iterator[None]:
     parameters = parse_dsn(place.postgres.dsn)
     socket = f"{parameters['host']}/.s.PGSQL.{parameters['port']}"
-    relay = [sys.executable, "-m", "benchmarks.relay", str(RELAY_PORT), socket, str(delay_ms)]
+    relay = [
+        sys.executable,
+        "-m",
+        "benchmarks.clients.relay",
+        str(RELAY_PORT),
+        socket,
+        str(delay_ms),
+    ]
     with running(relay, place.log) as process:
         wait_for_port(process, RELAY_PORT, place.log)
         yield
@@ -124,7 +131,7 @@ def press(place: Place, which: str, options: Namespace, pid: int) -> dict[str, f
     """Returns the findings of the viewers, with statements and processor time for each."""
     seconds, rate = options.seconds, options.rate
     file = str(place.directory / which)
-    client = [sys.executable, "-m", "benchmarks.play_client", str(PORT), file]
+    client = [sys.executable, "-m", "benchmarks.clients.play_client", str(PORT), file]
     if options.realtime:
         favour_all()
     before, cpu_before_s = _statements(), cpu_s(family(pid))
@@ -213,7 +220,7 @@ def write_targets(directory: Path, videos: list[str], viewers: int) -> None:
 
 
 def main(given: list[str]) -> int:
-    parser = options_of("playing", __doc__)
+    parser = options_of("viewing.playing", __doc__)
     parser.add_argument("--rate", type=float, default=1000.0)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--delays", type=int, nargs="+", default=DELAYS_MS, metavar="MS")

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.measurement.isolation import congestion_control, isolated
 from tests.running import wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 INSIDE = """
 import json, socket
 from benchmarks.measurement.isolation import congestion_control, prepare_network

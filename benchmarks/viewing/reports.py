@@ -1,4 +1,4 @@
-"""`python -m benchmarks.reports`: how many reports a second one core of web process acknowledges.
+"""`python -m benchmarks.viewing.reports`: reports a second that one core acknowledges.
 
 Beside it, in the same rounds, an aiohttp handler that reads and answers JSON and does nothing, and
 a naive one that commits each report by itself, on the same PostgreSQL with fsync on. All are asked
@@ -32,12 +32,11 @@ from benchmarks.servers.processes import (
     running,
     wait_for_port,
 )
-from benchmarks.servers.product import serving, stop
+from benchmarks.servers.product import ROOT, serving, stop
 from handlers.access.grants import Grants, PlaybackGrant
 from server.postgres.embedded import EmbeddedPostgres
 
-REPORT_CLIENT = "benchmarks.measurement.report_client"
-ROOT = Path(__file__).resolve().parents[1]
+REPORT_CLIENT = "benchmarks.clients.report_client"
 PRODUCT, ECHO, NAIVE = "coursestream", "echo", "naive"
 PATHS = ((PRODUCT, "progress"), (ECHO, ECHO), (NAIVE, NAIVE))
 SPARE = 40  # rows of a page of the sample, most of them of the same user
@@ -91,7 +90,7 @@ class Bench:
         client = [
             sys.executable,
             "-m",
-            "benchmarks.measurement.report_client",
+            "benchmarks.clients.report_client",
             str(PORTS[contender]),
         ]
         targets = str(self._directory / contender)
@@ -267,7 +266,7 @@ def _commits() -> float:
 
 
 def main(given: list[str]) -> int:
-    parser = options_of("reports", __doc__)
+    parser = options_of("viewing.reports", __doc__)
     parser.add_argument("--users", type=int, default=800)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--data-dir", type=Path, help="an installation that is stopped: written to")

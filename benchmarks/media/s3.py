@@ -1,4 +1,4 @@
-"""`python -m benchmarks.s3`: how fast lectures come from S3, beside the engine of `aws s3 cp`.
+"""`python -m benchmarks.media.s3`: lectures from S3, beside the engine of `aws s3 cp`.
 
 The same objects, from the same store on this machine, in the same rounds, by: s3transfer, which
 stores what comes and verifies nothing; the fetching of `import-s3`, which does the same; fetching
@@ -28,8 +28,10 @@ from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from psycopg2.extensions import parse_dsn
 
 from benchmarks.measurement.frame import options_of, run_isolated, spread
+from benchmarks.media.uploads import write_film
+from benchmarks.servers import static_s3
 from benchmarks.servers.processes import cpu_s, running, wait_for_port
-from benchmarks.uploads import write_film
+from benchmarks.servers.product import ROOT
 from db.postgres.migrations import migrate
 from events.takeover.object_import import PART_BYTES
 from server.postgres.embedded import EmbeddedPostgres
@@ -40,7 +42,6 @@ from storage.s3.objects import Client, S3Object, look_up, open_client
 from storage.s3.parts import ObjectPart, arrivals, missing_parts
 from storage.s3.verification import verify_object
 
-ROOT = Path(__file__).resolve().parents[1]
 PORT, BUCKET = 8106, "lectures"
 ENDPOINT = f"http://127.0.0.1:{PORT}"
 CONNECTIONS = 8
@@ -202,7 +203,7 @@ def everybody(directory: Path) -> Iterator[Bench]:
         film = write_film(directory, size_bytes)
         for number in range(count):
             (objects / f"{count}-{number}.mp4").hardlink_to(film)
-    store = [sys.executable, str(ROOT / "benchmarks" / "static_s3.py"), str(objects), str(PORT)]
+    store = [sys.executable, static_s3.__file__, str(objects), str(PORT)]
     with ExitStack() as stack:
         process = stack.enter_context(running(store, log))
         wait_for_port(process, PORT, log)
@@ -232,7 +233,7 @@ def measure(options: Namespace) -> list[str]:
 
 
 def main(given: list[str]) -> int:
-    return run_isolated(options_of("s3", __doc__), given, measure)
+    return run_isolated(options_of("media.s3", __doc__), given, measure)
 
 
 if __name__ == "__main__":

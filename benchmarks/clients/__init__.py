@@ -1,0 +1,1 @@
+"""Programs that ask servers, by themselves, and the Python that runs them."""

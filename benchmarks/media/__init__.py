@@ -1,0 +1,1 @@
+"""Measures what becomes of films: uploads, imports, pictures, ladders."""

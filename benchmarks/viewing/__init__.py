@@ -1,0 +1,1 @@
+"""Measures the service beyond bytes: pressing play, pictures, reports, events, figures."""
