@@ -15,7 +15,7 @@ from server.commands.tokens import add_token
 from server.commands.web import add_web
 from server.commands.worker import add_worker
 from server.config.settings import ConfigError, load_config
-from server.errors import FAULTS
+from server.errors import FAULTS, sentence
 
 ENV_FILE = Path(__file__).resolve().with_name(".env")
 
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
     try:
         code: int = arguments.run(load_config(os.environ, ENV_FILE), arguments)
     except FAULTS as exc:
-        print(f"coursestream: {exc}", file=sys.stderr)
+        print(f"coursestream: {sentence(exc)}", file=sys.stderr)
         return 2 if isinstance(exc, ConfigError) else int(arguments.fault_code)
     return code
 

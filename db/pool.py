@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import aiopg
 import psycopg2
 import psycopg2.errors
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR, parse_dsn
 from psycopg2.extras import NamedTupleCursor
 
 from db.errors import (
@@ -25,7 +25,7 @@ from db.errors import (
     ForeignKeyViolated,
     UniqueViolated,
 )
-from db.writable_host import await_writable
+from db.writable_host import await_writable, has_several_hosts
 from storage.concurrency.waits import PoolWaits
 
 UNAVAILABLE = (
@@ -156,6 +156,7 @@ class Database:
     def __init__(self, pool: aiopg.Pool, dsn: str = "") -> None:
         self._pool = pool
         self._dsn = dsn
+        self._has_several_hosts = has_several_hosts(dsn)
         self._finding: asyncio.Task[str] | None = None
         self.waits = PoolWaits()  # for a connection
         self.query_count = 0
@@ -238,7 +239,7 @@ class Database:
 
     async def _turn_to_writable(self) -> None:
         """One search at a time, for all who wait."""
-        if "," not in self._dsn:
+        if not self._has_several_hosts:
             return
         if self._finding is None or self._finding.done():
             self._finding = asyncio.create_task(await_writable(self._dsn))
@@ -266,7 +267,7 @@ def redirect(pool: aiopg.Pool, dsn: str) -> None:
 async def open_database(dsn: str, size: int = 10) -> AsyncIterator[Database]:
     """A pool of at most `size` connections, closed with the block."""
     async with wrap_errors():
-        pool = await aiopg.create_pool(await await_writable(dsn), maxsize=size, **pool_options())
+        pool = await aiopg.create_pool(await await_writable(dsn), maxsize=size, **pool_options(dsn))
     try:
         yield Database(pool, dsn)
     finally:
@@ -274,16 +275,22 @@ async def open_database(dsn: str, size: int = 10) -> AsyncIterator[Database]:
         await pool.wait_closed()
 
 
-def pool_options() -> dict[str, Any]:
-    """Options of every connection of this service, pooled or not."""
-    return {"minsize": 1, "pool_recycle": RECYCLE_S, **connection_options()}
+def pool_options(dsn: str) -> dict[str, Any]:
+    return {"minsize": 1, "pool_recycle": RECYCLE_S, **connection_options(dsn)}
 
 
-def connection_options() -> dict[str, Any]:
+def connection_options(dsn: str) -> dict[str, Any]:
+    """Options of every connection of this service, pooled or not.
+
+    They override those of the DSN, but for its `options`: a schema that an operator chose is that
+    of the migrations, too.
+    """
+    given = parse_dsn(dsn).get("options", "")
     return {
         "timeout": CLIENT_TIMEOUT_S,
         "enable_hstore": False,  # would cost a catalogue query per connection
-        "options": SESSION_OPTIONS,
+        "options": f"{given} {SESSION_OPTIONS}",
+        "client_encoding": "UTF8",
         **KEEPALIVES,
     }
 

@@ -15,17 +15,18 @@ CONNECT_TIMEOUT_S = 2  # for each host; libpq's least
 
 
 def split_hosts(dsn: str) -> list[str]:
-    """A DSN for each host. Ports go with hosts as in libpq: as many, or one for all."""
+    """A DSN for each host, by name or address. Ports go with hosts as in libpq: as many, or one for
+    all. Raises ValueError for other numbers of them."""
     parts = parse_dsn(dsn)
-    hosts = parts.get("host", "").split(",")
+    names = [name for name in ("host", "hostaddr") if name in parts]
+    lists: dict[str, list[str]] = {name: parts[name].split(",") for name in names}
+    count = max(map(len, lists.values()), default=1)
     ports = parts.get("port", "").split(",")
-    if len(hosts) < 2:
+    lists["port"] = ports * count if len(ports) == 1 else ports
+    each = [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+    if count < 2:
         return [dsn]
-    ports = ports * len(hosts) if len(ports) == 1 else ports
-    return [
-        make_dsn(**{**parts, "host": host, "port": port or "5432"})
-        for host, port in zip(hosts, ports, strict=True)
-    ]
+    return [make_dsn(**{**parts, **one, "port": one["port"] or "5432"}) for one in each]
 
 
 def find_writable(dsn: str) -> str:
@@ -36,17 +37,23 @@ def find_writable(dsn: str) -> str:
     single = split_hosts(dsn)
     if len(single) == 1:
         return dsn
+    reasons = []
     for one in single:
         try:
             psycopg2.connect(
                 one, connect_timeout=CONNECT_TIMEOUT_S, target_session_attrs="read-write"
             ).close()
-        except psycopg2.Error:
+        except psycopg2.Error as exc:
+            reasons.append(str(exc).strip())
             continue
         return one
-    raise DatabaseUnavailable("none of the hosts of the database takes writes")
+    raise DatabaseUnavailable("\n".join(("none of the hosts takes writes:", *reasons)))
+
+
+def has_several_hosts(dsn: str) -> bool:
+    return len(split_hosts(dsn)) > 1
 
 
 async def await_writable(dsn: str) -> str:
     """Like `find_writable`, on a thread."""
-    return await asyncio.to_thread(find_writable, dsn) if "," in dsn else dsn
+    return await asyncio.to_thread(find_writable, dsn) if has_several_hosts(dsn) else dsn

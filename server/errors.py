@@ -17,3 +17,12 @@ class OperatorError(Exception):
 
 
 FAULTS = (OperatorError, DatabaseError, LegacyError, StorageError, S3Error, ForeignStorage)
+
+
+def sentence(fault: Exception) -> str:
+    """Returns the message of one of FAULTS, with PostgreSQL's reason where it has none of its own:
+    at a command an operator reads it."""
+    if isinstance(fault, DatabaseError) and str(fault) == type(fault).__doc__:
+        reason = str(fault.__cause__ or "").strip().partition("\n")[0]
+        return f"{fault} ({reason})" if reason else str(fault)
+    return str(fault)

@@ -109,12 +109,22 @@ def warn_of_few_connections(config: Config, facts: ServerFacts, running: Running
         )
 
 
-def check_server(config: Config, facts: ServerFacts) -> None:
-    """Raises: LimitError for a server too old, or with too few connections."""
+def check_database(facts: ServerFacts) -> None:
+    """Raises: LimitError for a server too old, or a database that cannot hold every text."""
     if facts.major_version < MIN_POSTGRES_VERSION:
         raise LimitError(
             f"PostgreSQL {MIN_POSTGRES_VERSION} or newer is needed, this is {facts.major_version}"
         )
+    if facts.encoding != "UTF8":
+        raise LimitError(
+            f"the database must have the encoding UTF8, this one has {facts.encoding}: make it with"
+            " `createdb --template=template0 --encoding=UTF8`"
+        )
+
+
+def check_server(config: Config, facts: ServerFacts) -> None:
+    """Raises: LimitError as `check_database`, or for too few connections."""
+    check_database(facts)
     needed = needed_connections(config)
     if needed > facts.max_connections:
         raise LimitError(

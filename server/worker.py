@@ -137,7 +137,8 @@ TaskBody = Callable[..., Awaitable[None]]
 def build_queue(dsn: str, work: MediaWork, liveness: Liveness) -> App:
     """Builds the job queue's application; the task bodies are in `events.media.pipeline` and
     `events.ladder.ladders`."""
-    app = App(connector=AiopgConnector(dsn=dsn, maxsize=CONNECTIONS, **connection_options()))
+    options = connection_options(dsn)
+    app = App(connector=AiopgConnector(dsn=dsn, maxsize=CONNECTIONS, **options))
     tasks = _Tasks(app, work.timing, work.traces)
     _add_media_tasks(tasks, work.pipeline)
     _add_ladder_tasks(tasks, work.ladders)

@@ -52,7 +52,7 @@ async def execute(pool: aiopg.Pool, sql: str, values: tuple[object, ...] = ()) -
 
 def build_app(dsn: str) -> web.Application:
     async def database(app: web.Application) -> AsyncIterator[None]:
-        async with aiopg.create_pool(dsn, maxsize=POOL_SIZE, **pool_options()) as app[POOL]:
+        async with aiopg.create_pool(dsn, maxsize=POOL_SIZE, **pool_options(dsn)) as app[POOL]:
             await execute(app[POOL], TABLE)
             yield
 

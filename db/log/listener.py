@@ -59,7 +59,7 @@ async def listen(dsn: str, channel: str) -> AsyncIterator[Listener]:
     Raises: DatabaseUnavailable.
     """
     async with wrap_errors():
-        connection = await aiopg.connect(await await_writable(dsn), **connection_options())
+        connection = await aiopg.connect(await await_writable(dsn), **connection_options(dsn))
     try:
         listener = Listener(connection)
         await listener.listen(channel)

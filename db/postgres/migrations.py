@@ -9,7 +9,7 @@ import os
 import platform
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,18 +72,17 @@ def _read(migrations: Path) -> MigrationList:
 
 def _applied_ids(dsn: str) -> set[str]:
     try:
-        connection = psycopg2.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S)
-    except psycopg2.OperationalError as exc:
-        raise DatabaseUnavailable(str(exc).strip()) from exc
-    try:
-        with connection, connection.cursor() as cursor:
+        with closing(psycopg2.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S)) as connection:
+            cursor = connection.cursor()
             cursor.execute("SELECT to_regclass(%s)", (default_migration_table,))
             if cursor.fetchone() == (None,):
                 return set()
             cursor.execute(f"SELECT migration_id FROM {default_migration_table}")
             return {row[0] for row in cursor.fetchall()}
-    finally:
-        connection.close()
+    except psycopg2.OperationalError as exc:
+        raise DatabaseUnavailable(str(exc).strip()) from exc
+    except psycopg2.Error as exc:  # another role's tables
+        raise DatabaseError(str(exc).strip()) from exc
 
 
 @contextmanager
@@ -114,6 +113,7 @@ def _yoyo_uri(dsn: str) -> DatabaseURI:
     """The DSN in yoyo's form; built, because quoting it into a URL would mean parsing it again."""
     args: dict[str, Any] = dict(psycopg2.extensions.parse_dsn(dsn))
     args.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
+    args["client_encoding"] = "UTF8"  # of the statements, whatever the database's is
     return DatabaseURI(
         scheme="postgresql",
         username=None,

@@ -12,7 +12,8 @@ CONNECT_TIMEOUT_S = 10
 _FACTS = """
 SELECT current_setting('server_version_num')::int / 10000,
     current_setting('max_connections')::int
-        - current_setting('superuser_reserved_connections')::int
+        - current_setting('superuser_reserved_connections')::int,
+    current_setting('server_encoding')
 """
 _RUNNING = """
 SELECT
@@ -29,10 +30,11 @@ SELECT
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """`max_connections` excludes those reserved for superusers."""
+    """`max_connections` excludes those reserved for superusers; `encoding` is the database's."""
 
     major_version: int
     max_connections: int
+    encoding: str = "UTF8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,13 @@ def read_running(dsn: str, silent_s: float) -> RunningProcesses:
     return RunningProcesses(*_read(dsn, _RUNNING, {"silent_s": silent_s}))
 
 
-def _read(dsn: str, sql: str, parameters: dict[str, Any]) -> tuple[int, int]:
+def _read(dsn: str, sql: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
     try:
         with closing(psycopg2.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S)) as connection:
             cursor = connection.cursor()
             cursor.execute(sql, parameters)
-            row = cursor.fetchone()
+            row: tuple[Any, ...] | None = cursor.fetchone()
             assert row is not None
-            return row[0], row[1]
+            return row
     except psycopg2.Error as exc:
         raise DatabaseUnavailable(str(exc).strip()) from exc

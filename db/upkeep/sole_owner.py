@@ -20,7 +20,7 @@ async def try_sole_ownership(dsn: str, work: AdvisoryLock) -> AsyncIterator[bool
     Raises: DatabaseUnavailable.
     """
     async with wrap_errors():
-        connection = await aiopg.connect(await await_writable(dsn), **connection_options())
+        connection = await aiopg.connect(await await_writable(dsn), **connection_options(dsn))
     try:
         async with wrap_errors(), connection.cursor() as cursor:
             await cursor.execute(try_lock(work))
@@ -62,7 +62,7 @@ async def stand_by(dsn: str, work: AdvisoryLock) -> AsyncIterator[Candidate]:
     Raises: DatabaseUnavailable.
     """
     async with wrap_errors():
-        connection = await aiopg.connect(await await_writable(dsn), **connection_options())
+        connection = await aiopg.connect(await await_writable(dsn), **connection_options(dsn))
     try:
         async with wrap_errors(), connection.cursor() as cursor:
             await cursor.execute(STANDING_BY)

@@ -13,7 +13,13 @@ from db.upkeep import storage_identity
 from db.upkeep.storage_identity import KnownStorage
 from events.errors import ForeignStorage
 from storage.disk import SHARED_DISK, Disk
-from storage.errors import StorageError, StorageFull, StorageGone, StorageReadOnly
+from storage.errors import (
+    StorageError,
+    StorageFull,
+    StorageGone,
+    StorageReadOnly,
+    wrap_os_errors,
+)
 from storage.identity import (
     Owner,
     StorageIdentity,
@@ -193,8 +199,9 @@ def _identity_if_any(storage: StoragePaths) -> StorageIdentity | None:
     try:
         return storage.identity()
     except StorageGone:
-        if storage.marker.exists():
-            raise
+        with wrap_os_errors():
+            if storage.marker.exists():
+                raise
     return None
 
 
@@ -208,7 +215,8 @@ def _owner_if_readable(storage: StoragePaths) -> Owner | None:
 def _ensure_marker(storage: StoragePaths, storage_id: str | None) -> str:
     """Returns the marker's id, making a lost marker: with a new id for an empty directory, so that
     the real storage, mounted again, is not taken for it."""
-    if not storage.marker.exists():
-        storage.root.mkdir(parents=True, exist_ok=True)
-        write_marker(storage.marker, storage_id if storage.holds_anything() else None)
-    return storage.marker.read_text("ascii").strip()
+    with wrap_os_errors():
+        if not storage.marker.exists():
+            storage.root.mkdir(parents=True, exist_ok=True)
+            write_marker(storage.marker, storage_id if storage.holds_anything() else None)
+        return storage.marker.read_text("ascii").strip()

@@ -198,18 +198,32 @@ def secret_url(*schemes: str) -> Rule:
 
 
 def database_url() -> Rule:
-    """A URL that libpq accepts; its own error would quote the URL with the password."""
+    """A URL that libpq accepts; its own errors would quote parts of a password, which it takes for
+    a host, a port or a database where a character is not encoded."""
     by_scheme = secret_url("postgresql", "postgres")
 
     def parse(value: str) -> Secret:
         try:
-            parse_dsn(value)
+            parts = parse_dsn(value)
         except psycopg2.Error:
             raise ValueError from None
+        hosts, addresses = (parts.get(name, "").split(",") for name in ("host", "hostaddr"))
+        ports = parts.get("port", "").split(",")
+        are_clean = "@" not in "".join(hosts) + urlsplit(value).path
+        are_as_many = len(hosts) == len(addresses) or not (parts.keys() >= {"host", "hostaddr"})
+        if not are_clean or not are_as_many or not all(map(_is_port, filter(None, ports))):
+            raise ValueError
+        if len(ports) not in (1, max(len(hosts), len(addresses))):
+            raise ValueError
         found: Secret = by_scheme.parse(value)
         return found
 
-    return Rule(parse, by_scheme.allowed, is_secret=True)
+    allowed = f"{by_scheme.allowed}, in which a password's @, : and / are encoded (%40, %3A, %2F)"
+    return Rule(parse, f"{allowed}, with a port for each host or one for all", is_secret=True)
+
+
+def _is_port(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,5}", text)) and 0 < int(text) < 65536
 
 
 def redis_url() -> Rule:

@@ -12,7 +12,8 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -90,8 +91,12 @@ class EmbeddedPostgres:
 
         Raises: Owned, PostgresError.
         """
-        self._make_home()
-        self._ownership.take()
+        with _in_sentences(self._cluster.home):
+            self._make_home()
+            self._ownership.take()
+            self._start_owned()
+
+    def _start_owned(self) -> None:
         try:
             self._account = self._account or choose_account(
                 self._cluster.home, self._cluster.owner_uid()
@@ -124,7 +129,9 @@ class EmbeddedPostgres:
 
         Raises: PostgresNotRunning.
         """
-        if not self._answers():
+        with _in_sentences(self._cluster.home):
+            is_running = self._answers()
+        if not is_running:
             raise PostgresNotRunning(
                 f"no embedded PostgreSQL answers in {self._cluster.home}: start"
                 " `run_server.py serve` first, or set COURSESTREAM_DATABASE_URL"
@@ -297,6 +304,19 @@ class EmbeddedPostgres:
 
     def _connect(self) -> psycopg2.extensions.connection:
         return psycopg2.connect(self.dsn_of("postgres"), connect_timeout=CONNECT_TIMEOUT_S)
+
+
+@contextmanager
+def _in_sentences(home: Path) -> Iterator[None]:
+    """Raises: PostgresError, in place of what a directory or a full disk does not allow."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError) as exc:
+        raise PostgresError(f"{exc.filename} is no directory, or within none") from exc
+    except OSError as exc:
+        raise PostgresError(f"{exc.filename or home}: {exc.strerror}") from exc
+    except psycopg2.Error as exc:
+        raise PostgresError(str(exc).strip()) from exc
 
 
 def _write_private(path: Path, text: str) -> None:

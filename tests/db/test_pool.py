@@ -83,6 +83,15 @@ async def test_no_role_database_or_url_turns_durability_off(dsn: str) -> None:
         await asyncio.to_thread(run, dsn, "ALTER ROLE CURRENT_USER RESET synchronous_commit")
 
 
+async def test_url_may_choose_the_schema_but_no_encoding(dsn: str) -> None:
+    chosen = make_dsn(dsn, options="-c search_path=elsewhere", client_encoding="LATIN1")
+
+    async with open_database(chosen) as database, listen(chosen, "x") as listener:
+        for queries in (database, listener):
+            row = await queries.fetch_one("SELECT current_setting('search_path'), '第' AS text")
+            assert row == ("elsewhere", "第")
+
+
 async def test_rows_are_named(database: Database) -> None:
     row = await database.fetch_one("SELECT 1 AS one, %s AS two", ("2",))
 

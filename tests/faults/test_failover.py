@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from db.errors import DatabaseError
+from db.errors import DatabaseError, DatabaseUnavailable
 from db.log import event_log
 from db.pool import Database, open_database
 from db.postgres.server_state import read_server_state
@@ -151,9 +151,30 @@ async def test_fail_over_that_lost_nothing_resets_nothing(pair: Failover) -> Non
         pytest.param("postgresql://u@a,b/d", [("a", "5432"), ("b", "5432")], id="without ports"),
         pytest.param("postgresql://u@a:1,b:2/d", [("a", "1"), ("b", "2")], id="a port each"),
         pytest.param("host=a,b port=7", [("a", "7"), ("b", "7")], id="one port for all"),
+        pytest.param(
+            "postgresql://u@/d?host=a%2Cb&port=7", [("a", "7"), ("b", "7")], id="encoded comma"
+        ),
+        pytest.param("hostaddr=1,2 port=7,8", [("1", "7"), ("2", "8")], id="addresses"),
+        pytest.param("host=a,b hostaddr=1,2", [("a", "5432"), ("b", "5432")], id="both"),
     ],
 )
 def test_dsn_of_each_host(dsn: str, hosts: list[tuple[str, str | None]]) -> None:
     found = [parse_dsn(one) for one in split_hosts(dsn)]
 
-    assert [(one["host"], one.get("port")) for one in found] == hosts
+    assert [(one.get("host", one.get("hostaddr")), one.get("port")) for one in found] == hosts
+
+
+def test_each_host_keeps_its_address() -> None:
+    found = [parse_dsn(one)["hostaddr"] for one in split_hosts("host=a,b hostaddr=1,2")]
+
+    assert found == ["1", "2"]
+
+
+async def test_none_of_several_hosts_says_why(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    with pytest.raises(DatabaseUnavailable) as caught:
+        async with open_database(f"postgresql:///d?host={one}%2C{other}"):
+            pass
+
+    assert f'"{one}/' in str(caught.value)
+    assert f'"{other}/' in str(caught.value)

@@ -1,8 +1,11 @@
 import importlib
 import pkgutil
 
+import pytest
+
 import server
-from server.errors import FAULTS, OperatorError
+from db.errors import DatabaseError, DatabaseUnavailable
+from server.errors import FAULTS, OperatorError, sentence
 
 # Each is caught below the commands, or answers a request.
 HANDLED_WITHIN = {"NotADemo", "ReadableByOthers", "Unanswered", "_PasswordWanted"}
@@ -21,3 +24,27 @@ def test_each_error_of_the_server_is_the_operators_or_handled_within() -> None:
 
 def test_no_family_of_faults_is_within_another() -> None:
     assert all(one is other or not issubclass(one, other) for one in FAULTS for other in FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "said"),
+    [
+        pytest.param(
+            DatabaseError(),
+            Exception("permission denied\nLINE 1: SELECT 'hunter2'"),
+            "The database refused a statement. (permission denied)",
+            id="its cause alone has a reason",
+        ),
+        pytest.param(
+            DatabaseUnavailable(),
+            TimeoutError(),
+            "The database cannot be reached.",
+            id="a cause without words",
+        ),
+        pytest.param(DatabaseError("no role"), Exception("why"), "no role", id="a reason given"),
+        pytest.param(OperatorError("sorry"), Exception("why"), "sorry", id="another family"),
+    ],
+)
+def test_sentence_says_why(fault: Exception, cause: Exception, said: str) -> None:
+    fault.__cause__ = cause
+    assert sentence(fault) == said

@@ -74,6 +74,11 @@ def test_an_old_server_is_refused(config: Config) -> None:
         check_server(config, ServerFacts(14, 100))
 
 
+def test_a_database_that_holds_not_every_text_is_refused(config: Config) -> None:
+    with pytest.raises(LimitError, match="UTF8, this one has SQL_ASCII"):
+        check_server(config, ServerFacts(15, 100, "SQL_ASCII"))
+
+
 def test_more_connections_than_the_server_allows_are_refused(config: Config) -> None:
     needed = 10 + 3 + 2 * CONNECTIONS
     check_server(config, ServerFacts(15, needed))
@@ -97,4 +102,5 @@ def test_too_few_connections_for_all_machines_are_warned_of(
 def test_the_embedded_server_holds_the_defaults(config: Config, dsn: str) -> None:
     facts = read_server_facts(dsn)
     assert facts.major_version >= 15
+    assert facts.encoding == "UTF8"
     check_server(config, facts)

@@ -12,7 +12,7 @@ from db.pool import Database, Queries, open_database
 from db.upkeep import storage_identity
 from events.errors import ForeignStorage
 from events.upkeep.pairing import adopt, pair, require_pair
-from storage.errors import StorageForeign, StorageGone
+from storage.errors import StorageError, StorageForeign, StorageGone
 from storage.identity import Owner, hold_owner_lock, replace_owner
 from storage.paths import StoragePaths
 
@@ -50,6 +50,20 @@ async def test_new_database_and_new_storage_meet_and_stay_together(
     assert first == second
     assert (first.expected.storage_id, first.expected.owner) == (known.storage_id, owner)  # type: ignore[union-attr]
     await require_pair(database, first)
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "n" * 300])
+async def test_place_that_can_be_no_storage_is_refused_in_a_sentence(
+    database: Database, tmp_path: Path, name: str
+) -> None:
+    await asyncio.to_thread((tmp_path / "file").touch)
+    place = await asyncio.to_thread(StoragePaths, tmp_path / name)
+
+    for meet in (pair, adopt):
+        with pytest.raises(StorageError):
+            await meet(database, place)
+
+    assert await storage_identity.read_known(database) is None
 
 
 async def test_starts_at_once_agree(database: Database, place: StoragePaths) -> None:

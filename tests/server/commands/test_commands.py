@@ -16,6 +16,7 @@ from uuid import uuid4
 import jwt
 import psycopg2
 import pytest
+from psycopg2.extensions import make_dsn, parse_dsn
 
 import run_server
 from db.postgres.migrations import migrate, pending
@@ -212,11 +213,29 @@ class TestServe:
         assert "Traceback" not in done.stderr + done.stdout
         assert cluster_of(environ["COURSESTREAM_DATA_DIR"]).process_ids() == []
 
+    @pytest.mark.parametrize("command", ["serve", "worker", "migrate", "check", "adopt-storage"])
+    def test_a_data_dir_that_is_no_directory_is_a_sentence(
+        self, environ: dict[str, str], tmp_path: Path, command: str
+    ) -> None:
+        file = tmp_path / "file"
+        file.touch()
+        done = run({**environ, "COURSESTREAM_DATA_DIR": str(file)}, command)
+        assert done.returncode in (1, 2)
+        assert done.stderr.startswith(f"coursestream: {file}")
+        assert done.stderr.count("\n") == 1
+
     def test_runs_on_asyncios_loop(self, environ: dict[str, str]) -> None:
         with serving({**environ, "COURSESTREAM_EVENT_LOOP": "asyncio"}) as server:
             assert server.get("/healthz")[0] == 200
             server.process.terminate()
             assert server.process.wait(TIMEOUT_S) == 0
+
+
+@contextmanager
+def connected(dsn: str) -> Iterator[psycopg2.extensions.connection]:
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        yield connection
 
 
 def with_database(environ: dict[str, str], dsn: str) -> dict[str, str]:
@@ -233,6 +252,52 @@ class TestMigrate:
         assert done.returncode == 0
         assert "applied 0001_courses" in done.stdout
         assert pending(empty_dsn) == []
+
+    @pytest.mark.parametrize("options", [{"encoding": "SQL_ASCII"}, {"encoding": "LATIN1"}])
+    def test_refuses_a_database_that_holds_not_every_text(
+        self, environ: dict[str, str], empty_dsn: str, options: dict[str, str]
+    ) -> None:
+        name = parse_dsn(empty_dsn)["dbname"] + "_" + options["encoding"].lower()
+        locale = "locale_provider = libc locale = 'C'"
+        with connected(empty_dsn) as connection:
+            connection.cursor().execute(
+                f"CREATE DATABASE {name} TEMPLATE template0 {locale} ENCODING {options['encoding']}"
+            )
+        done = run(with_database(environ, make_dsn(empty_dsn, dbname=name)), "migrate")
+        assert done.returncode == 1
+        assert f"UTF8, this one has {options['encoding']}" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_brings_the_schema_of_the_url_up_to_date(
+        self, environ: dict[str, str], empty_dsn: str
+    ) -> None:
+        with connected(empty_dsn) as connection:
+            connection.cursor().execute("CREATE SCHEMA elsewhere")
+        environ = with_database(environ, empty_dsn)
+        environ["COURSESTREAM_DATABASE_URL"] += "&options=-csearch_path%3Delsewhere"
+        environ["COURSESTREAM_DATABASE_URL"] += "&client_encoding=LATIN1"
+        environ["COURSESTREAM_STORAGE_PATH"] = environ["COURSESTREAM_DATA_DIR"] + "/new"
+        assert run(environ, "migrate").returncode == 0
+        with serving(environ) as server:
+            assert server.get("/readyz")[0] == 200
+            server.process.terminate()
+            assert server.process.wait(TIMEOUT_S) == 0
+
+    def test_names_what_a_role_may_not(self, environ: dict[str, str], dsn: str) -> None:
+        role = f"reader_{parse_dsn(dsn)['dbname']}"
+        with connected(dsn) as connection:
+            connection.cursor().execute(f"CREATE ROLE {role} LOGIN")
+        environ = with_database(environ, dsn)
+        environ["COURSESTREAM_DATABASE_URL"] += f"&user={role}"
+        try:
+            for command in ("migrate", "serve", "check"):
+                done = run(environ, command)
+                assert done.returncode in (1, 2)
+                assert "permission denied for" in done.stderr
+                assert "Traceback" not in done.stderr
+        finally:
+            with connected(dsn) as connection:
+                connection.cursor().execute(f"DROP ROLE {role}")
 
     def test_starts_the_embedded_database_for_itself_and_stops_it(
         self, environ: dict[str, str]

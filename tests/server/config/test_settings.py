@@ -149,6 +149,14 @@ def test_allowed_value(variable: str, text: str, value: object) -> None:
         ("DATABASE_URL", "host=/run dbname=d"),
         ("DATABASE_URL", "postgresql://u:hunter2@[h/d"),
         ("DATABASE_URL", "postgresql://u:hunter2@h/d?no_such_option=1"),
+        ("DATABASE_URL", "postgresql://u:a@hunter2@h/d"),
+        ("DATABASE_URL", "postgresql://u:hunter2/a@h/d"),
+        ("DATABASE_URL", "postgresql://u:1/hunter2@h/d"),
+        ("DATABASE_URL", "postgresql://u:hunter2@h:x/d"),
+        ("DATABASE_URL", "postgresql://u:hunter2@h:0/d"),
+        ("DATABASE_URL", "postgresql://u:hunter2@h:65536/d"),
+        ("DATABASE_URL", "postgresql://u:hunter2@/d?host=a,b,c&port=1,2"),
+        ("DATABASE_URL", "postgresql://u:hunter2@/d?host=a,b&hostaddr=127.0.0.1"),
         ("JWT_SECRET", "s" * 31),
         ("JWT_SECRET", ""),
         ("JWT_SECRET", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----"),
@@ -252,6 +260,23 @@ def test_a_value_that_is_not_allowed_is_a_fault_that_says_what_is(variable: str,
     assert "allowed is" in fault
     assert len(fault) < 500
     assert "hunter2" not in fault
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///d",
+        "postgres://u:p%40%2F%3A@h:5433/d",
+        "postgresql://u:p?#@h/d%40",
+        "postgresql://u@%2Frun%2Fpostgresql:5433/d",
+        "postgresql://u@a,b:5433/d",
+        "postgresql://u@a:1,b:2/d?target_session_attrs=read-write",
+        "postgresql://u@/d?hostaddr=127.0.0.1,127.0.0.2&host=a,b&port=5433",
+        "postgresql://u@[::1]:5433/d?password=a@b/c",
+    ],
+)
+def test_forms_of_database_urls(url: str) -> None:
+    assert load(DATABASE_URL=url).database_url == Secret(url)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import errno
 import os
 import pwd
 import shutil
@@ -210,6 +211,32 @@ def test_a_cluster_of_another_major_version_is_refused(data_dir: Path) -> None:
     (data_dir / "postgres" / "cluster" / "PG_VERSION").write_text("16\n")
     with pytest.raises(PostgresError, match="made by PostgreSQL 16"):
         EmbeddedPostgres(data_dir, QUICK).start()
+
+
+@pytest.mark.parametrize("below", ["", "below", "below/this"])
+def test_a_data_dir_that_is_no_directory_is_said(tmp_path: Path, below: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for use in (EmbeddedPostgres.start, EmbeddedPostgres.attach):
+        with pytest.raises(PostgresError, match=f"^{file}.* is no directory, or within none$"):
+            use(EmbeddedPostgres(file / below, QUICK))
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.ENOSPC, "No space left on device"), (errno.EACCES, "Permission denied")],
+)
+def test_what_a_disk_does_not_allow_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "truncate", refuse)
+    postgres = EmbeddedPostgres(tmp_path, QUICK)
+    with pytest.raises(PostgresError, match=f"^{tmp_path}/postgres: {said}$"):
+        postgres.start()
 
 
 def test_a_server_that_cannot_start_says_why(data_dir: Path) -> None:
