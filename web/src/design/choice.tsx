@@ -1,6 +1,6 @@
 // One of a few, side by side.
 
-import { useId } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 
 interface ChoiceProps<Name extends string> {
   label: string;
@@ -12,6 +12,11 @@ interface ChoiceProps<Name extends string> {
 
 export function Choice<Name extends string>(props: ChoiceProps<Name>) {
   const id = useId();
+  const [, redraw] = useState(0); // where the choice was refused, the browser has moved the mark
+  const choose = (name: Name) => {
+    props.choose(name);
+    redraw((times) => times + 1);
+  };
   return (
     <fieldset class="choice">
       <legend class="visually-hidden">{props.label}</legend>
@@ -22,7 +27,7 @@ export function Choice<Name extends string>(props: ChoiceProps<Name>) {
               type="radio"
               name={id}
               checked={name === props.current}
-              onChange={() => props.choose(name)}
+              onChange={() => choose(name)}
             />
             {props.titleOf(name)}
           </label>

@@ -8,7 +8,7 @@ import type { Viewer } from "../session/viewer.ts";
 import { text } from "../texts/texts.ts";
 import { App } from "./app.tsx";
 import type { EventListener, Studio } from "./parts/context.ts";
-import { followLinks } from "./parts/navigation.ts";
+import { followLinks, isDirty } from "./parts/navigation.ts";
 import { StudioApi } from "./service/studio_api.ts";
 import { UploadQueue } from "./uploads/queue.ts";
 import { DiskStore } from "./uploads/store.ts";
@@ -28,7 +28,8 @@ function StudioPage({ viewer }: ContentProps) {
 }
 
 function studioOf({ token, userId, isPrivileged }: Viewer): Studio {
-  const api = new StudioApi(token, () => leave("ended"));
+  // What is not saved stays on the page: it can be saved once they are signed in again elsewhere.
+  const api = new StudioApi(token, () => isDirty() || leave("ended"));
   const queue = new UploadQueue({
     userId,
     store: new DiskStore(),

@@ -145,7 +145,19 @@ export const de: Catalogue = {
   errors: {
     unopened: "Diese Seite konnte nicht geöffnet werden",
     unexpected: "Auf dieser Seite ist etwas schiefgegangen.",
-    noConnection: "Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung.",
+    noConnection:
+      "Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
+    signInEnded: "Ihre Anmeldung ist abgelaufen. Melden Sie sich erneut an.",
+    notEnrolled: "Sie sind in diesen Kurs nicht oder nicht mehr eingeschrieben.",
+    notAllowed: "Das dürfen Sie nicht.",
+    notFound: "Das gibt es hier nicht oder nicht mehr.",
+    locked: "Das wird gerade von jemandem benutzt. Versuchen Sie es gleich noch einmal.",
+    rateLimited: "Das war zu viel auf einmal. Versuchen Sie es gleich noch einmal.",
+    overQuota: "Auf dem Server ist kein Platz mehr. Fragen Sie den Betreiber.",
+    unavailable: "Der Dienst ist gerade nicht verfügbar. Versuchen Sie es gleich noch einmal.",
+    internal:
+      "Im Dienst ist ein Fehler aufgetreten. Wenn er wieder auftritt, fragen Sie den Betreiber.",
+    answered: "Der Server hat mit {status} geantwortet.",
     missingTitle: "Unter dieser Adresse gibt es keine Seite",
     missingText: "Vielleicht fehlt ein Teil der Adresse, oder sie ist veraltet.",
     toCourses: "Zu Ihren Kursen",
@@ -466,11 +478,11 @@ export const de: Catalogue = {
     toStudio: "Zum Studio",
     toHome: "Zu Ihren Kursen",
     notLoaded: "Das konnte nicht geladen werden",
-    failed: "Das hat nicht geklappt",
-    offline:
-      "Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
     changedMeanwhile:
       "Jemand anderes hat dies inzwischen geändert. Laden Sie die Seite neu, um den jetzigen Stand zu sehen.",
+    signInAgain:
+      "Ihre Anmeldung ist abgelaufen. Melden Sie sich in einem anderen Tab neu an und versuchen Sie es" +
+      " dann noch einmal: Was Sie geschrieben haben, bleibt bis dahin hier.",
     listChanged:
       "Inzwischen ist etwas hinzugekommen oder entfernt worden. Bitte verschieben Sie noch einmal.",
     more: "Mehr zu {name}",
@@ -742,6 +754,12 @@ export const de: Catalogue = {
       saved: "Gespeichert.",
       unsaved: "Noch nicht gespeichert",
       discard: "Änderungen verwerfen",
+      contested: {
+        title: "Jemand anderes hat das inzwischen gespeichert",
+        text: "Zeigen Sie den anderen Stand an, dann sind Ihre Änderungen weg; oder setzen Sie Ihren an seine Stelle. Zum Vergleichen schließen Sie dies und laden Ihren zuerst herunter.",
+        theirs: "Anderen Stand zeigen",
+        mine: "Anderen Stand ersetzen",
+      },
       trackDeleted: "Gelöscht.",
       deleteTrack: "Diese Untertitel löschen",
       deleteChapters: "Alle Kapitel löschen",

@@ -140,7 +140,18 @@ export const en = {
   errors: {
     unopened: "This page could not be opened",
     unexpected: "Something went wrong on this page.",
-    noConnection: "The server cannot be reached. Check your connection.",
+    noConnection: "The server cannot be reached. Check your connection, then try again.",
+    signInEnded: "Your sign-in has ended. Sign in again.",
+    notEnrolled: "You are not enrolled in this course, or no longer.",
+    notAllowed: "You are not allowed to do this.",
+    notFound: "This is not there, or no longer there.",
+    locked: "Someone is using this at the moment. Try again in a moment.",
+    rateLimited: "That was too much at once. Try again in a moment.",
+    overQuota: "There is no room left on the server. Ask whoever runs this service.",
+    unavailable: "The service is not available at the moment. Try again in a moment.",
+    internal:
+      "The service has made a mistake. If it happens again, tell whoever runs this service.",
+    answered: "The server answered {status}.",
     missingTitle: "There is no page at this address",
     missingText: "Part of the address may be missing, or it may be out of date.",
     toCourses: "Go to your courses",
@@ -447,10 +458,11 @@ export const en = {
     toStudio: "To the studio",
     toHome: "To your courses",
     notLoaded: "This could not be loaded",
-    failed: "That did not work",
-    offline: "The server cannot be reached. Check your connection, then try again.",
     changedMeanwhile:
       "Someone else has changed this meanwhile. Reload the page to see what it is now.",
+    signInAgain:
+      "Your sign-in has ended. Sign in again in another tab, then try once more: what you have written" +
+      " stays here until then.",
     listChanged: "Something was added or removed meanwhile. Please move it once more.",
     more: "More about {name}",
     rename: "Rename",
@@ -702,6 +714,12 @@ export const en = {
       saved: "Saved.",
       unsaved: "Not saved yet",
       discard: "Discard changes",
+      contested: {
+        title: "Someone else has saved this meanwhile",
+        text: "Show theirs, and your changes are gone; or put yours in the place of theirs. To compare, close this and download yours first.",
+        theirs: "Show theirs",
+        mine: "Replace theirs",
+      },
       trackDeleted: "Deleted.",
       deleteTrack: "Delete these captions",
       deleteChapters: "Delete all chapters",

@@ -9,6 +9,7 @@ import {
   readTrack,
   rowAt,
   shownText,
+  withIdsOf,
 } from "../../src/studio/video/cues.ts";
 import { formatTime, parseTime } from "../../src/studio/video/times.ts";
 
@@ -97,4 +98,20 @@ test.each([
   [89, "1:30.000"],
 ])("a cue added at %i s ends at %s", (startS, end) => {
   expect(rowAt(startS, [newRow(12, 14, "next")], 90).end).toBe(end);
+});
+
+describe("ids of rows that come anew", () => {
+  const before = [
+    { id: 1, start: "2", end: "3", text: "Twice " },
+    { id: 2, start: "0:02.000", end: "4", text: "Twice" },
+    { id: 3, start: "5", end: "6", text: "Before" },
+  ];
+
+  test("equal rows keep theirs, each once, and others get new ones", () => {
+    const come = [newRow(2, 3, "Twice"), newRow(2, 4, "Twice"), newRow(2, 4, "Twice")];
+    const rows = withIdsOf(before, [...come, newRow(5, 6, "After")]);
+    expect(rows.slice(0, 2).map(({ id }) => id)).toEqual([1, 2]);
+    expect(rows.slice(2).every(({ id }) => id > 3)).toBe(true);
+    expect(rows.map(({ text }) => text)).toEqual(["Twice", "Twice", "Twice", "After"]);
+  });
 });

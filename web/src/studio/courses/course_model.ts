@@ -21,6 +21,11 @@ export class CourseModel {
   #holders = 0; // moves that are not yet stored
   readonly lessons = computed(() => this.modules.value.flatMap(({ videos }) => videos));
 
+  /** False while a move is not yet stored. */
+  get isAtRest(): boolean {
+    return !this.#holders;
+  }
+
   /** Take the server's answer. */
   show(course: Course) {
     const modules = [...course.modules].sort(byPosition);

@@ -59,6 +59,11 @@ export function useCourse(courseId: string) {
     setError(undefined);
     return studio.api.course(courseId).then((course) => model.show(course), setError);
   };
+  const refresh = () =>
+    studio.api.course(courseId).then(
+      (course) => model.isAtRest && model.show(course),
+      () => {}, // what is shown stays
+    );
   useEffect(() => {
     void load();
     const stop = studio.listen((type, event) => {
@@ -75,9 +80,13 @@ export function useCourse(courseId: string) {
         );
     };
     const timer = setInterval(() => void recheck(), RECHECK_MS);
+    // No event tells of modules: another teacher may have changed them.
+    const look = () => document.hidden || void refresh();
+    addEventListener("visibilitychange", look);
     return () => {
       stop();
       clearInterval(timer);
+      removeEventListener("visibilitychange", look);
     };
   }, [courseId]);
   return { model, error, load };
@@ -125,7 +134,7 @@ function CourseHeading({ course, model }: { course: Course; model: CourseModel }
           title={course.title}
           action={text("common.save")}
           save={async (title) => {
-            await studio.api.putCourse(course.id, title);
+            await studio.api.renameCourse(course.id, title);
             model.course.value = { ...course, title };
           }}
           onClose={close}

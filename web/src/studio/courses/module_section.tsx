@@ -33,7 +33,7 @@ export function ModuleSection({ model, module, place, moving }: ModuleSectionPro
   const show = (change: (modules: readonly ModuleWithLessons[]) => ModuleWithLessons[]) =>
     model.reorder(change(model.modules.value));
   const rename = async (title: string) => {
-    await api.putModule(courseId, { ...module, title });
+    await api.renameModule(courseId, module.id, title);
     show((all) => all.map((one) => (one.id === module.id ? { ...one, title } : one)));
   };
   const undo = async () => {

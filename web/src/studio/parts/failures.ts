@@ -1,21 +1,18 @@
 // Errors in the teacher's words.
 
 import { showToast } from "../../design/overlays/toasts.tsx";
+import { failureInWords, referenceOf } from "../../pages/failures.ts";
 import { ApiError } from "../../service/client.ts";
 import { text } from "../../texts/texts.ts";
 
 /** What went wrong and what can be done, as one text. */
 export function inWords(error: unknown): string {
-  if (!(error instanceof ApiError)) {
-    console.error(error);
-    return text("studio.failed");
+  if (error instanceof ApiError) {
+    if (error.status === 401) return text("studio.signInAgain");
+    if (error.status === 412) return text("studio.changedMeanwhile");
+    if (error.code === "order-mismatch") return text("studio.listChanged");
   }
-  if (error.status === 0) return text("studio.offline");
-  if (error.status === 412) return text("studio.changedMeanwhile");
-  if (error.code === "order-mismatch") return text("studio.listChanged");
-  const { message, reference } = error;
-  const isServersFault = error.status >= 500 && reference;
-  return isServersFault ? `${message} ${text("common.reference", { reference })}` : message;
+  return [failureInWords(error), referenceOf(error)].filter(Boolean).join(" ");
 }
 
 export function showFailure(error: unknown) {

@@ -10,6 +10,7 @@ import { text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { inWords } from "../parts/failures.ts";
 import { FileButton } from "../parts/file_button.tsx";
+import { useUnsaved } from "../parts/navigation.ts";
 import type { Enrollment, Role } from "../service/answers.ts";
 import { PlanTable } from "./plan_table.tsx";
 import { type PlannedEntry, parseRoster, planned } from "./roster.ts";
@@ -37,6 +38,7 @@ export function PasteDialog({ courseId, people, onClose }: PasteDialogProps) {
     () => planned(parseRoster(list, role, isPrivileged), people),
     [list, role, people],
   );
+  useUnsaved(list !== "");
   const wanted = plan.filter(({ fault, effect }) => !fault && effect !== "same");
   const apply = async () => {
     setDone(0);

@@ -40,12 +40,26 @@ export class StudioApi extends ViewerClient {
     return this.json("PUT", courseUrl(id), { body: { title } });
   }
 
+  /** PUT would make one anew: 404 where it has been deleted meanwhile. */
+  async renameCourse(id: string, title: string): Promise<CourseSummary> {
+    await this.course(id);
+    return this.putCourse(id, title);
+  }
+
   async deleteCourse(id: string) {
     await this.send("DELETE", courseUrl(id));
   }
 
   putModule(courseId: string, { id, title, position }: Module): Promise<Module> {
     return this.json("PUT", moduleUrl(courseId, id), { body: { title, position } });
+  }
+
+  /** At the place that it has by now; 404 where it has been deleted meanwhile. */
+  async renameModule(courseId: string, id: string, title: string): Promise<Module> {
+    const { modules } = await this.course(courseId);
+    const module = modules.find((one) => one.id === id);
+    if (!module) throw new ApiError(404, { code: "not-found" });
+    return this.putModule(courseId, { ...module, title });
   }
 
   async deleteModule(courseId: string, id: string) {
@@ -131,8 +145,9 @@ export class StudioApi extends ViewerClient {
     return this.json("PUT", trackUrl(videoId, name), options);
   }
 
-  async deleteTrack(videoId: string, name: TrackName) {
-    await this.send("DELETE", trackUrl(videoId, name));
+  /** `etag` is of the version that is deleted. */
+  async deleteTrack(videoId: string, name: TrackName, etag: string) {
+    await this.send("DELETE", trackUrl(videoId, name), { headers: { "If-Match": etag } });
   }
 
   /** Everyone's progress in a course, page by page. */

@@ -6,7 +6,7 @@ import { Field } from "../../design/field.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { language as pageLanguage } from "../../texts/language.ts";
 import { languageName, text } from "../../texts/texts.ts";
-import { isDirty } from "../parts/navigation.ts";
+import { mayDrop } from "../parts/navigation.ts";
 import type { Lesson } from "../service/answers.ts";
 import { remainingLanguages } from "./languages.ts";
 import type { Preview } from "./preview.ts";
@@ -23,8 +23,7 @@ export function CaptionsTab({ lesson, preview, changed }: CaptionsTabProps) {
   const [chosen, setChosen] = useState<string | null>(present[0] ?? null);
   const languages = chosen && !present.includes(chosen) ? [...present, chosen] : present;
   const choose = (tag: string) => {
-    if (isDirty.value && !confirm(text("studio.video.leave"))) return;
-    setChosen(tag);
+    if (mayDrop()) setChosen(tag);
   };
   return (
     <>

@@ -33,6 +33,18 @@ export function readTrack(vtt: string): Row[] {
   return parseWebVtt(vtt).map(({ startS, endS, text }) => newRow(startS, endS, shownText(text)));
 }
 
+/** The rows with the ids that equal ones had before, so that the focus stays where it is. */
+export function withIdsOf(before: readonly Row[], rows: readonly Row[]): Row[] {
+  const known = new Map<string, number[]>();
+  for (const row of [...before].reverse())
+    known.set(contentOf(row), [...(known.get(contentOf(row)) ?? []), row.id]);
+  return rows.map((row) => ({ ...row, id: known.get(contentOf(row))?.pop() ?? row.id }));
+}
+
+function contentOf({ start, text }: Row): string {
+  return `${parseTime(start)} ${text.trim()}`;
+}
+
 /** A new cue at a second, no longer than until the next one begins. */
 export function rowAt(startS: number, others: readonly Row[], durationS: number | null): Row {
   const starts = others.map(({ start }) => parseTime(start) ?? 0).filter((s) => s > startS);

@@ -1,16 +1,18 @@
 // Captions of a language, or chapters, as a list of lines with times, beside the playing film.
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { saveFile } from "../../browser/downloads.ts";
 import { Button } from "../../design/button.tsx";
 import { Chip } from "../../design/chip.tsx";
 import { Icon } from "../../design/icons.tsx";
+import { Dialog } from "../../design/overlays/dialog.tsx";
 import { showToast } from "../../design/overlays/toasts.tsx";
 import { Pager, ROWS_A_PAGE, usePages } from "../../design/pager.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { text } from "../../texts/texts.ts";
 import { FileButton } from "../parts/file_button.tsx";
 import { Menu } from "../parts/menu.tsx";
+import { mayDrop } from "../parts/navigation.ts";
 import type { Lesson } from "../service/answers.ts";
 import type { TrackName } from "../service/studio_api.ts";
 import { CueRow } from "./cue_row.tsx";
@@ -27,7 +29,7 @@ interface TrackEditorProps {
 }
 
 export function TrackEditor({ lesson, name, preview, changed }: TrackEditorProps) {
-  const track = useTrack(lesson.id, name, changed);
+  const track = useTrack(lesson.id, name, lesson.updated_at, changed);
   const isChapters = name === "chapters";
   const [focused, setFocused] = useState<number | null>(null);
   const rows = track.rows ?? [];
@@ -83,6 +85,7 @@ export function TrackEditor({ lesson, name, preview, changed }: TrackEditorProps
       )}
       <Pager pages={pages} />
       <SaveBar track={track} faults={faults.filter(Boolean).length} build={build} />
+      {track.isContested && <Contested track={track} />}
     </div>
   );
 }
@@ -110,7 +113,7 @@ function Tools({ track, isChapters, preview, add, download }: ToolsProps) {
       <FileButton
         accept=".vtt,.srt,text/vtt,application/x-subrip"
         disabled={track.isBusy}
-        choose={(files) => void track.save(files[0] as File)}
+        choose={(files) => mayDrop() && void track.save(files[0] as File)}
       >
         <Icon name="upload" />
         {text("studio.video.openFile")}
@@ -184,9 +187,36 @@ function SaveBar({ track, faults, build }: SaveBarProps) {
   );
 }
 
+/** Two have changed the same: whose lines stay is asked of the one who comes last. */
+function Contested({ track: { settle, discard } }: { track: EditedTrack }) {
+  const takeTheirs = () => {
+    settle(false);
+    discard();
+  };
+  return (
+    <Dialog
+      title={text("studio.video.contested.title")}
+      onClose={() => settle(false)}
+      actions={
+        <>
+          <Button kind="quiet" onClick={takeTheirs}>
+            {text("studio.video.contested.theirs")}
+          </Button>
+          <Button kind="danger" onClick={() => settle(true)}>
+            {text("studio.video.contested.mine")}
+          </Button>
+        </>
+      }
+    >
+      <p>{text("studio.video.contested.text")}</p>
+    </Dialog>
+  );
+}
+
 /** Ctrl+S and Cmd+S, as in every editor. */
 function useSaveKey(save: () => void) {
-  useEffect(() => {
+  // Before the next key comes: an effect after the next picture would miss what was just typed.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.key !== "s" || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();

@@ -1,14 +1,15 @@
 // A track under edit: its rows, whether they are saved, what the server left out of a file.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ApiError } from "../../service/client.ts";
 import { text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { showFailure } from "../parts/failures.ts";
-import { isDirty } from "../parts/navigation.ts";
+import { useUnsaved } from "../parts/navigation.ts";
 import { offerUndo } from "../parts/undo_offer.ts";
 import type { CueWarning, Lesson } from "../service/answers.ts";
 import type { TrackName } from "../service/studio_api.ts";
-import { type Row, readTrack } from "./cues.ts";
+import { type Row, readTrack, withIdsOf } from "./cues.ts";
 
 export interface EditedTrack {
   /** Undefined while it is loaded. */
@@ -17,15 +18,21 @@ export interface EditedTrack {
   isNew: boolean;
   isBusy: boolean;
   warnings: readonly CueWarning[];
+  /** True where someone else has saved it since it was loaded. */
+  isContested: boolean;
   edit: (rows: readonly Row[]) => void;
   save: (track: string | Blob) => Promise<boolean>;
   discard: () => void;
   remove: () => Promise<boolean>;
+  /** Do what was refused, over what the other one has saved; or, with false, do it not. */
+  settle: (isOver: boolean) => void;
 }
 
+/** `updatedAt` is the lesson's: its tracks may be other ones then. */
 export function useTrack(
   videoId: string,
   name: TrackName,
+  updatedAt: string,
   changed: (lesson: Lesson | null) => void,
 ): EditedTrack {
   const { api } = useStudio();
@@ -34,35 +41,49 @@ export function useTrack(
   const [isSaved, setSaved] = useState(true);
   const [isBusy, setBusy] = useState(false);
   const [warnings, setWarnings] = useState<readonly CueWarning[]>([]);
-  const mark = (saved: boolean) => {
-    setSaved(saved);
-    isDirty.value = !saved;
-  };
-  const load = async () => {
+  const refused = useRef<((etag: string | null) => Promise<void>) | null>(null);
+  const [isContested, setContested] = useState(false);
+  useUnsaved(!isSaved);
+  const edits = useRef(0);
+  /** What was written since then stays; unless it is over this version, saving tells of that. */
+  const load = async (since = edits.current, isOver = false) => {
     const track = await api.track(videoId, name);
-    setRows(track ? readTrack(track.vtt) : []);
-    setEtag(track?.etag ?? null);
-    mark(true);
+    const isEdited = edits.current !== since;
+    if (!isEdited || isOver) setEtag(track?.etag ?? null);
+    if (isEdited) return;
+    setRows((before) => (track ? withIdsOf(before ?? [], readTrack(track.vtt)) : []));
+    setSaved(true);
   };
   useEffect(() => {
     setRows(undefined);
     setWarnings([]);
     load().catch(showFailure);
-    return () => {
-      isDirty.value = false;
-    };
   }, [videoId, name]);
-  const busily = async (work: () => Promise<void>) => {
+  useEffect(() => {
+    if (rows && isSaved && !isBusy) load().catch(() => {}); // saving tells of what was missed
+  }, [updatedAt]);
+  /** `work` changes the version that the tag names. */
+  const change = async (work: (etag: string | null) => Promise<void>, of = etag) => {
     setBusy(true);
-    const isDone = await work().then(
+    const isDone = await work(of).then(
       () => true,
       (error) => {
-        showFailure(error);
+        const isChanged = error instanceof ApiError && error.status === 412;
+        refused.current = isChanged ? work : null;
+        setContested(isChanged);
+        if (!isChanged) showFailure(error);
         return false;
       },
     );
     setBusy(false);
     return isDone;
+  };
+  const settle = async (isOver: boolean) => {
+    setContested(false);
+    const work = refused.current;
+    if (!isOver || !work) return;
+    const newest = await api.track(videoId, name).catch(showFailure);
+    if (newest !== undefined) await change(work, newest?.etag ?? null);
   };
   const restore = async (vtt: string) => {
     changed(await api.putTrack(videoId, name, vtt, null));
@@ -74,22 +95,25 @@ export function useTrack(
     isNew: etag === null,
     isBusy,
     warnings,
+    isContested,
     edit: (next) => {
+      edits.current += 1;
       setRows(next);
-      mark(false);
+      setSaved(false);
     },
     save: (track) =>
-      busily(async () => {
-        const { warnings: left, ...lesson } = await api.putTrack(videoId, name, track, etag);
+      change(async (of) => {
+        const since = edits.current;
+        const { warnings: left, ...lesson } = await api.putTrack(videoId, name, track, of);
         setWarnings(left);
-        await load();
+        await load(since, true);
         changed(lesson as Lesson);
       }),
     discard: () => void load().catch(showFailure),
     remove: () =>
-      busily(async () => {
-        const before = etag ? await api.track(videoId, name) : null;
-        if (before) await api.deleteTrack(videoId, name);
+      change(async (of) => {
+        const before = of ? await api.track(videoId, name) : null;
+        if (of && before) await api.deleteTrack(videoId, name, of);
         setWarnings([]);
         await load();
         changed(null);
@@ -98,5 +122,6 @@ export function useTrack(
             restore(before.vtt).catch(showFailure),
           );
       }),
+    settle: (isOver) => void settle(isOver),
   };
 }

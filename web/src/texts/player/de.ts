@@ -226,10 +226,13 @@ export const de: PlayerCatalogue = {
       sentence: "Das wird gerade von jemandem benutzt.",
       advice: "Versuchen Sie es gleich noch einmal.",
     },
-    empty: { sentence: "Die Datei ist leer.", advice: "Wählen Sie eine andere Datei." },
+    empty: {
+      sentence: "Die Datei ist leer.",
+      advice: "Ihre Lehrkraft muss eine andere Datei hochladen.",
+    },
     "too-large": {
       sentence: "Die Datei ist zu groß.",
-      advice: "Wählen Sie eine kleinere Datei.",
+      advice: "Ihre Lehrkraft muss eine andere Datei hochladen.",
     },
     "over-quota": {
       sentence: "Für diese Datei ist kein Platz mehr.",
@@ -237,7 +240,7 @@ export const de: PlayerCatalogue = {
     },
     "unsupported-format": {
       sentence: "Dateien dieses Formats werden nicht angenommen.",
-      advice: "Wählen Sie eine andere Datei.",
+      advice: "Ihre Lehrkraft muss eine andere Datei hochladen.",
     },
     undecodable: {
       sentence: "Die Datei ist beschädigt.",
@@ -245,11 +248,11 @@ export const de: PlayerCatalogue = {
     },
     "no-video": {
       sentence: "Die Datei enthält kein Video.",
-      advice: "Wählen Sie eine andere Datei.",
+      advice: "Ihre Lehrkraft muss eine andere Datei hochladen.",
     },
     "too-complex": {
       sentence: "Die Datei ist größer oder länger als erlaubt.",
-      advice: "Wählen Sie eine andere Datei.",
+      advice: "Ihre Lehrkraft muss eine andere Datei hochladen.",
     },
     "licence-refused": {
       sentence: "Dieses Video darf nicht mehr offline abgespielt werden.",

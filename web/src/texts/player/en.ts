@@ -222,24 +222,30 @@ export const en = {
       sentence: "Someone is using this at the moment.",
       advice: "Try again in a moment.",
     },
-    empty: { sentence: "The file is empty.", advice: "Choose another file." },
-    "too-large": { sentence: "The file is too large.", advice: "Choose a smaller file." },
+    empty: { sentence: "The file is empty.", advice: "Your teacher has to upload another file." },
+    "too-large": {
+      sentence: "The file is too large.",
+      advice: "Your teacher has to upload another file.",
+    },
     "over-quota": {
       sentence: "There is no room left for this file.",
       advice: "If it happens again, tell whoever runs this course.",
     },
     "unsupported-format": {
       sentence: "Files of this format are not accepted.",
-      advice: "Choose another file.",
+      advice: "Your teacher has to upload another file.",
     },
     undecodable: {
       sentence: "The file is damaged.",
       advice: "Your teacher has to upload it again.",
     },
-    "no-video": { sentence: "The file holds no video.", advice: "Choose another file." },
+    "no-video": {
+      sentence: "The file holds no video.",
+      advice: "Your teacher has to upload another file.",
+    },
     "too-complex": {
       sentence: "The file is larger or longer than is allowed.",
-      advice: "Choose another file.",
+      advice: "Your teacher has to upload another file.",
     },
     "licence-refused": {
       sentence: "This video may no longer be played offline.",
