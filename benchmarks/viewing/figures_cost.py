@@ -2,8 +2,8 @@
 
 The service beside itself without them (`servers/without_figures.py`), both up at once, in turns. Of
 ranges and of reports that measure, the processor time of the web process counts, which a busy
-machine changes far less than what it does a second. The goals: ranges cost less than 3 % of
-throughput, reports less than 5 %.
+machine changes far less than what it does a second; of reports that of their PostgreSQL, too. The
+goals: ranges cost less than 3 % of throughput, reports less than 5 %.
 """
 
 import json
@@ -13,7 +13,9 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from operator import sub
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.comparison import everybody as everybody_of
 from benchmarks.comparison import measured, seeded_by
@@ -22,9 +24,17 @@ from benchmarks.measurement.frame import options_of, run_isolated, spread
 from benchmarks.measurement.rounds import Rounds
 from benchmarks.measurement.workloads import WORKLOADS
 from benchmarks.servers.contenders import variant
-from benchmarks.servers.processes import Cores, allow_many_files, choose_cores, cpu_s, pinned
+from benchmarks.servers.processes import (
+    Cores,
+    allow_many_files,
+    choose_cores,
+    cpu_s,
+    family_cpu_s,
+    pinned,
+)
 from benchmarks.servers.product import PROGRAM, ROOT, serving, stop
 from benchmarks.viewing.reports import REPORT_CLIENT, make_lecture, settings_of, write_targets
+from server.postgres.cluster import Cluster
 from server.postgres.embedded import EmbeddedPostgres
 
 ON, OFF = NOW, BASE
@@ -36,15 +46,31 @@ RANGES, REPORTS = "ranges", "reports"
 MOST_LOST = {RANGES: 0.03, REPORTS: 0.05}
 
 
+class Cost(NamedTuple):
+    """Microseconds of processor time that a report took: of the web process, of PostgreSQL."""
+
+    web_us: float
+    database_us: float
+
+    @property
+    def total_us(self) -> float:
+        return self.web_us + self.database_us
+
+    def __str__(self) -> str:
+        return f"{self.web_us:.0f} + {self.database_us:.0f} µs"
+
+
 class Service:
     """One of the two, and the players that report to it."""
 
     def __init__(self, name: str, pid: int, directory: Path, cores: Cores) -> None:
         self._name, self._pid, self._directory, self._cores = name, pid, directory, cores
+        database = Cluster(directory / "data" / "postgres").server_pid()
+        assert database is not None  # the service has started it
+        self._database = database
 
-    def report_us(self, seconds: float) -> float:
-        """Processor time of its web process for one report, in microseconds."""
-        began_s = cpu_s([self._pid])
+    def report(self, seconds: float) -> Cost:
+        began = self._cpu_s()
         targets = str(self._directory / "coursestream")
         client = [sys.executable, "-m", REPORT_CLIENT, str(PORTS[self._name]), targets]
         command = pinned(self._cores.generator, [*client, str(seconds), "0"])
@@ -53,7 +79,11 @@ class Service:
         if found["errors"]:
             raise RuntimeError(f"{self._name}: {found['errors']:.0f} reports were refused")
         reports = found["per_second"] * (seconds + 1.0)  # its warm-up counts, too
-        return (cpu_s([self._pid]) - began_s) / reports * 1e6
+        took_s = map(sub, self._cpu_s(), began)
+        return Cost(*(seconds / reports * 1e6 for seconds in took_s))
+
+    def _cpu_s(self) -> tuple[float, float]:
+        return cpu_s([self._pid]), family_cpu_s(self._database)
 
 
 @contextmanager
@@ -69,17 +99,20 @@ def reported_to(directory: Path, name: str, cores: Cores) -> Iterator[Service]:
         stop(process)
 
 
-def measure_reports(options: Namespace, directory: Path, cores: Cores) -> list[float]:
+def measure_reports(
+    options: Namespace, directory: Path, cores: Cores
+) -> dict[str, Sequence[float]]:
     """Cost of reports without figures in each round, as a share of their cost with them."""
-    found = []
+    web, total = [], []
     with ExitStack() as stack:
         on, off = (stack.enter_context(reported_to(directory, name, cores)) for name in PORTS)
         for number in range(options.rounds):
             turns = (on, off) if number % 2 else (off, on)
-            taken = {one: one.report_us(options.seconds) for one in turns}
-            found.append(taken[off] / taken[on])
-            print(f"a report: {taken[on]:.0f} µs, without figures {taken[off]:.0f}", flush=True)
-    return found
+            taken = {one: one.report(options.seconds) for one in turns}
+            web.append(taken[off].web_us / taken[on].web_us)
+            total.append(taken[off].total_us / taken[on].total_us)
+            print(f"a report: {taken[on]}, without figures {taken[off]}", flush=True)
+    return {"reports, web process": web, "reports, with PostgreSQL": total}
 
 
 def measure_ranges(options: Namespace, directory: Path) -> Iterator[tuple[str, list[float]]]:
@@ -100,11 +133,13 @@ def measure(options: Namespace) -> list[str]:
     cores = choose_cores()  # before this process leaves those that are measured
     with tempfile.TemporaryDirectory(dir=options.output) as scratch:
         directory = Path(scratch)
-        ranges = dict(measure_ranges(options, directory))
+        ranges = {} if options.only == REPORTS else dict(measure_ranges(options, directory))
         (directory / "reports").mkdir()
-        reports = measure_reports(options, directory / "reports", cores)
+        reports = {}
+        if options.only != RANGES:
+            reports = measure_reports(options, directory / "reports", cores)
     lines = [line_of(f"ranges, {title}", found, RANGES) for title, found in ranges.items()]
-    return [*lines, line_of("reports", reports, REPORTS)]
+    return lines + [line_of(name, found, REPORTS) for name, found in reports.items()]
 
 
 def line_of(name: str, found: Sequence[float], kind: str) -> str:
@@ -115,6 +150,7 @@ def line_of(name: str, found: Sequence[float], kind: str) -> str:
 def main(given: list[str]) -> int:
     parser = options_of("viewing.figures_cost", __doc__)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--only", choices=list(MOST_LOST))
     return run_isolated(parser, given, measure)
 
 

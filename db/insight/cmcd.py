@@ -11,14 +11,15 @@ import msgspec
 from db.pool import Transaction
 
 # Locked in the order of their keys; a session that reports by itself counts by its reports.
-LOCK_AND_READ = """
+MEASURED = "(s.sums IS NOT NULL OR s.measures IS NOT NULL)"
+LOCK_AND_READ = f"""
 INSERT INTO cmcd_sessions (user_id, video_id, session_id)
 SELECT k.user_id, k.video_id, k.session_id
 FROM json_to_recordset(%(keys)s) AS k (user_id text, video_id uuid, session_id text)
 JOIN videos v ON v.id = k.video_id
 WHERE NOT EXISTS (
     SELECT FROM playback_sessions s WHERE s.user_id = k.user_id AND s.video_id = k.video_id
-      AND s.session_id = k.session_id AND s.measures IS NOT NULL
+      AND s.session_id = k.session_id AND {MEASURED}
 )
 ORDER BY k.user_id, k.video_id, k.session_id
 ON CONFLICT DO NOTHING;
@@ -27,7 +28,7 @@ SELECT c.user_id, c.video_id::text AS video_id, c.session_id,
     (c.started_at AT TIME ZONE 'UTC')::date AS day, c.measures::text AS measures,
     EXISTS (
         SELECT FROM playback_sessions s WHERE s.user_id = c.user_id AND s.video_id = c.video_id
-          AND s.session_id = c.session_id AND s.measures IS NOT NULL
+          AND s.session_id = c.session_id AND {MEASURED}
     ) AS has_reports
 FROM cmcd_sessions c
 WHERE (c.user_id, c.video_id, c.session_id) IN (
@@ -85,7 +86,8 @@ async def lock_and_read(
 
 async def write(transaction: Transaction, sessions: Mapping[CmcdKey, msgspec.Struct]) -> None:
     rows = [
-        {**msgspec.structs.asdict(key), "measures": measures} for key, measures in sessions.items()
+        {**msgspec.structs.asdict(key), "measures": msgspec.structs.asdict(measures)}
+        for key, measures in sessions.items()
     ]
     await transaction.execute(WRITE, (_json(rows),))
 

@@ -39,9 +39,11 @@ DELETE_DAYS = "DELETE FROM quality_days WHERE video_id = %s AND day >= %s"
 
 # Those of reports, then those of requests. A day is of UTC, as everywhere.
 SESSIONS = """
-SELECT (started_at AT TIME ZONE 'UTC')::date AS day, user_id, measures::text AS measures
+SELECT (started_at AT TIME ZONE 'UTC')::date AS day, user_id,
+    coalesce(sums, measures::text) AS measures
 FROM playback_sessions
-WHERE video_id = %(video_id)s AND started_at >= %(since)s AND measures IS NOT NULL
+WHERE video_id = %(video_id)s AND started_at >= %(since)s
+    AND (sums IS NOT NULL OR measures IS NOT NULL)
 UNION ALL
 SELECT (started_at AT TIME ZONE 'UTC')::date AS day, user_id, measures::text AS measures
 FROM cmcd_sessions

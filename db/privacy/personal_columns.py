@@ -50,6 +50,7 @@ PERSONAL_COLUMNS = (
         "user_id",
         (VIDEO, ("session_id", "text")),
         Erasing.WITH_PROGRESS,
+        shown=("playback_sessions_named", (VIDEO, ("session_id", "text"))),
     ),
     PersonalColumn(
         "playback_session_name",

@@ -7,7 +7,7 @@ report changes which value.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import msgspec
@@ -41,7 +41,7 @@ SELECT k.place - 1 AS place, v.course_id, v.duration_s, clock_timestamp() AS now
     CASE WHEN p.position_at <= clock_timestamp() THEN p.position_at END AS position_at,
     p.position_session_id, p.completed_at, p.watched::text AS watched,
     s.last_sequence, s.claims_until, s.allowed_s, s.counted_s, s.started_at,
-    s.measures::text AS measures,
+    coalesce(s.sums, s.measures::text) AS measures,
     coalesce(s.claims_since, s.started_at, n.named_at) AS began_at
 FROM ROWS FROM (json_to_recordset(%(keys)s) AS (user_id text, video_id uuid, session_id text))
     WITH ORDINALITY AS k (user_id, video_id, session_id, place)
@@ -50,7 +50,8 @@ CROSS JOIN LATERAL (
     SELECT * FROM progress WHERE user_id = k.user_id AND video_id = k.video_id OFFSET 0
 ) AS p
 LEFT JOIN LATERAL (
-    SELECT last_sequence, started_at, claims_since, claims_until, allowed_s, counted_s, measures
+    SELECT last_sequence, started_at, claims_since, claims_until, allowed_s, counted_s, sums,
+        measures
     FROM playback_sessions
     WHERE user_id = k.user_id AND video_id = k.video_id AND session_id = k.session_id OFFSET 0
 ) AS s ON true
@@ -68,17 +69,17 @@ WRITE = f"""
 INSERT INTO playback_sessions AS s (
     user_id, video_id, session_id, last_sequence, state, position_s, rate, quality,
     started_at, last_report_at, stopped_at, claims_since, claims_until, allowed_s, counted_s,
-    measures
+    sums, measures
 )
 SELECT user_id, video_id, session_id, last_sequence, state, position_s, rate, quality,
     started_at, last_report_at, CASE state WHEN 'stopped' THEN last_report_at END,
-    claims_since, claims_until, allowed_s, counted_s, measures
+    claims_since, claims_until, allowed_s, counted_s, sums, measures
 FROM json_to_recordset(%(sessions)s) AS c (
     user_id text, video_id uuid, session_id text, last_sequence bigint, state text,
     position_s double precision, rate double precision, quality jsonb,
     started_at timestamptz, last_report_at timestamptz,
     claims_since timestamptz, claims_until timestamptz,
-    allowed_s double precision, counted_s double precision, measures jsonb
+    allowed_s double precision, counted_s double precision, sums text, measures jsonb
 )
 ON CONFLICT (user_id, video_id, session_id) DO UPDATE SET
     last_sequence = excluded.last_sequence,
@@ -92,7 +93,8 @@ ON CONFLICT (user_id, video_id, session_id) DO UPDATE SET
     claims_until = coalesce(excluded.claims_until, s.claims_until),
     allowed_s = coalesce(excluded.allowed_s, s.allowed_s),
     counted_s = coalesce(excluded.counted_s, s.counted_s),
-    measures = coalesce(excluded.measures, s.measures);
+    sums = coalesce(excluded.sums, s.sums),
+    measures = CASE WHEN excluded.sums IS NULL THEN coalesce(excluded.measures, s.measures) END;
 
 WITH measured AS MATERIALIZED (
     SELECT c.*, seen, l.seen_s, d.duration_s
@@ -169,6 +171,8 @@ FROM json_to_recordset(%(moments)s) AS m (
 );
 """
 
+SUMS_FROM = "SELECT sums_from FROM viewing_upkeep"
+
 REQUIRE_WRITABLE = "UPDATE progress SET updated_at = updated_at WHERE false"
 
 
@@ -230,7 +234,7 @@ class ProgressChange(msgspec.Struct, frozen=True):
 
 
 class SessionChange(msgspec.Struct, frozen=True):
-    """The session's newest report, newer than the stored one."""
+    """The session's newest report, newer than the stored one; `measures` are stored by place."""
 
     user_id: str
     video_id: UUID
@@ -246,7 +250,7 @@ class SessionChange(msgspec.Struct, frozen=True):
     claims_until: datetime | None = None
     allowed_s: float | None = None
     counted_s: float | None = None
-    measures: msgspec.Struct | None = None
+    measures: msgspec.Struct | None = msgspec.field(default=None, name="sums")
 
 
 class LateChange(msgspec.Struct, frozen=True):
@@ -318,11 +322,16 @@ async def write(
     late: Sequence[LateChange] = (),
     capped: Sequence[CappedChange] = (),
     moments: Sequence[Moment] = (),
+    *,
+    are_measures_named: bool = False,
 ) -> dict[VideoKey, ProgressState]:
-    """Store at most one change per key; returns the resulting states."""
+    """Store at most one change per key; returns the resulting states.
+
+    `are_measures_named`: as servers read them that know no other form.
+    """
     parameters = {
         "progress": _json(progress),
-        "sessions": _json(sessions),
+        "sessions": _json([_named(one) for one in sessions] if are_measures_named else sessions),
         "late": _json(late),
         "capped": _json(capped),
         "moments": _json(moments),
@@ -335,10 +344,24 @@ async def write(
     return {keys[row.place]: build_state(row) for row in rows}
 
 
+async def read_sums_from(transaction: Transaction) -> datetime:
+    """The time from which measures are stored by place: all servers can read them then."""
+    row = await transaction.fetch_one(SUMS_FROM)
+    assert row is not None  # inserted by a migration
+    return cast(datetime, row.sums_from)
+
+
 async def require_writable(database: Database) -> None:
     """Check that reports could be stored, by an update of no rows. Raises: DatabaseError."""
     async with database.transaction() as transaction:
         await transaction.execute(REQUIRE_WRITABLE)
+
+
+def _named(change: SessionChange) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(change)
+    if change.measures is not None:
+        fields["measures"] = msgspec.structs.asdict(change.measures)
+    return fields
 
 
 def _json(values: Sequence[Any]) -> str:

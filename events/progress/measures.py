@@ -9,7 +9,6 @@ from copy import copy
 from datetime import date, datetime
 from operator import sub
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -29,13 +28,18 @@ LEAST_RATE = 0.1
 UNKNOWN_NETWORK = "unknown"
 SCORED_S = 8.0  # of startup, for half of the score
 
-Growth = tuple[int, ...]  # of the figures from `stalled_ms` on
 SAME_COUNTS = (0,) * QualityFigures.__struct_fields__.index("stalled_ms")
+Figures = tuple[int, ...]  # from `stalled_ms` on
+Growth = tuple[Figures, Figures]  # before, now
 Noteworthy = tuple[str, dict[str, Any]]  # kind of moment, details
 
 
-class SessionMeasures(msgspec.Struct, omit_defaults=True):
-    """Sums of a session; `last_*` is what its newest report said, `startup_ms` -1: not known."""
+class SessionMeasures(msgspec.Struct, array_like=True):
+    """Sums of a session; `last_*` is what its newest report said, `startup_ms` -1: not known.
+
+    They are stored by place: another field goes to the end, and into `named_measures` of the
+    database.
+    """
 
     device: str = "other"
     browser: str = "other"
@@ -45,8 +49,8 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
     has_played: bool = False  # as far as its requests tell
     stalls: int = 0
     stalled_ms: int = 0
-    dropped_frames: int = 0
     played_ms: int = 0
+    dropped_frames: int = 0
     bitrate_ms: int = 0
     bits: int = 0
     height_ms: int = 0
@@ -68,19 +72,6 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
     def kind(self) -> tuple[int, bool, bool, int]:
         """All that the counts of its figures go by; seldom changed by a report."""
         return self.startup_ms, self.has_started, self.has_error, self.stalls
-
-    @property
-    def growing(self) -> Growth:
-        """The figures that a report adds to, whatever its kind: those from `stalled_ms` on."""
-        return (
-            self.stalled_ms,
-            self.played_ms,
-            self.dropped_frames,
-            self.bitrate_ms,
-            self.bits,
-            self.height_ms,
-            self.height_lines,
-        )
 
     def has_news(self, quality: dict[str, Any]) -> bool:
         """False where `add_counts` would change nothing, as of most reports."""
@@ -161,39 +152,39 @@ class SessionMeasures(msgspec.Struct, omit_defaults=True):
 
 
 _decode = msgspec.json.Decoder(SessionMeasures).decode
+_values = msgspec.structs.astuple
+_GROWING = slice(
+    SessionMeasures.__struct_fields__.index("stalled_ms"),
+    SessionMeasures.__struct_fields__.index("height_lines") + 1,
+)
 
 
 def gained(before: SessionMeasures | None, now: SessionMeasures) -> QualityFigures:
     """Returns what the figures of the day change by."""
-    if before is None:
-        return now.figures()
-    if now.kind != before.kind:
-        return now.figures() - before.figures()
-    return figures_of([_difference(before.growing, now.growing)])
-
-
-def _difference(before: Growth, now: Growth) -> Growth:
-    return tuple(map(sub, now, before))
+    return now.figures() if before is None else now.figures() - before.figures()
 
 
 def figures_of(growths: Iterable[Growth]) -> QualityFigures:
-    return QualityFigures(*SAME_COUNTS, *map(sum, zip(*growths, strict=True)))
+    """Returns the change of the figures by sessions that have only grown."""
+    before, now = (map(sum, zip(*side, strict=True)) for side in zip(*growths, strict=True))
+    return QualityFigures(*SAME_COUNTS, *map(sub, now, before))
 
 
 class MeasuredSession:
     """A session's measures while a batch is merged; `day` is that on which it began."""
 
-    __slots__ = ("_growing", "_kind", "_stored", "day", "moments", "now")
+    __slots__ = ("_before", "_has_news", "day", "moments", "now")
 
     def __init__(self, stored: str | None, day: date) -> None:
         """`stored` are its measures as JSON, None before the first."""
         self.now: SessionMeasures | None = None
         self.moments: list[Moment] = []
         self.day = day
-        self._stored = stored
+        self._before: SessionMeasures | None = None
+        self._has_news = False
         if stored is not None:
-            self.now = now = parse_measures(stored)
-            self._kind, self._growing = now.kind, now.growing
+            self._before = parse_measures(stored)
+            self.now = copy(self._before)
 
     def add(self, report: ProgressReport, played_cs: int, made_at: datetime) -> None:
         """Adds a report that has measured something, made at that time."""
@@ -202,6 +193,7 @@ class MeasuredSession:
             network = quality.get("network", UNKNOWN_NETWORK)
             now = self.now = SessionMeasures(report.device, report.browser, network)
         if report.event != "progress" or now.has_news(quality):
+            self._has_news = True
             before = copy(now)
             now.add_counts(quality)
             self._note(_noteworthy(report, before, now), report, made_at)
@@ -218,16 +210,17 @@ class MeasuredSession:
                 self.moments.append(Moment(user_id, video_id, session_id, made_at, kind, details))
 
     def growth(self) -> Growth | None:
-        """Returns what it has grown by; None where it changes the counts of sessions."""
-        now = self.now
-        if self._stored is None or now is None or now.kind != self._kind:
+        """Returns what it has grown from and to; None where it changes the counts of sessions."""
+        before, now = self._before, self.now
+        if before is None or now is None:
             return None
-        return _difference(self._growing, now.growing)
+        if (self._has_news or not before.has_started) and now.kind != before.kind:
+            return None
+        return _values(before)[_GROWING], _values(now)[_GROWING]
 
     def change(self, key: SessionKey) -> ViewingChange:
         assert self.now is not None  # made for a report that has measured something
-        before = None if self._stored is None else parse_measures(self._stored)
-        changed = self.now.conditions, gained(before, self.now)
+        changed = self.now.conditions, gained(self._before, self.now)
         return ViewingChange(key.video_id, key.user_id, self.day, quality=changed)
 
 
@@ -238,20 +231,20 @@ def changes_of(sessions: Iterable[tuple[SessionKey, MeasuredSession]]) -> list[V
     of their viewers, who is among those of that day already.
     """
     changes: list[ViewingChange] = []
-    growing: dict[tuple[UUID, date, str, str, str], tuple[str, list[Growth]]] = {}
+    growing: dict[tuple[int, date, str, str, str], tuple[SessionKey, list[Growth]]] = {}
     for key, session in sessions:
         growth, now = session.growth(), session.now
         if growth is None or now is None:
             changes.append(session.change(key))
             continue
-        place = key.video_id, session.day, now.device, now.browser, now.network
+        place = key.video_id.int, session.day, now.device, now.browser, now.network
         if (found := growing.get(place)) is None:
-            growing[place] = key.user_id, [growth]
+            growing[place] = key, [growth]
         else:
             found[1].append(growth)
-    for (video_id, day, *conditions), (user_id, growths) in growing.items():
+    for (_, day, *conditions), (key, growths) in growing.items():
         changed = Conditions(*conditions), figures_of(growths)
-        changes.append(ViewingChange(video_id, user_id, day, quality=changed))
+        changes.append(ViewingChange(key.video_id, key.user_id, day, quality=changed))
     return changes
 
 
@@ -274,7 +267,8 @@ def _noteworthy(
 
 
 def parse_measures(text: str) -> SessionMeasures:
-    return _decode(text)
+    """Reads stored measures; those of CMCD, and of versions before, are stored by name."""
+    return SessionMeasures(**msgspec.json.decode(text)) if text[0] == "{" else _decode(text)
 
 
 def score_points(startup_ms: int) -> int:

@@ -173,6 +173,7 @@ class _Lane:
         self._named_at = named_at
         self._database = database
         self._completion_ratio = completion_ratio
+        self._sums_from: datetime | None = None
         self._reports: deque[ReportReceived] = deque()
         self._has_reports = asyncio.Event()
         self._is_idle = asyncio.Event()
@@ -260,6 +261,8 @@ class _Lane:
         """Returns the progress after each report; None where the video is gone."""
         async with self._database.transaction() as transaction:
             keys = {session_key(report) for report in reports}
+            if self._sums_from is None:
+                self._sums_from = await report_batch.read_sums_from(transaction)
             standings = await report_batch.lock_and_read(transaction, keys)
             merged = self._merge(reports, standings)
             if not merged.applied:
@@ -272,6 +275,7 @@ class _Lane:
                 merged.late,
                 merged.capped,
                 merged.moments,
+                are_measures_named=merged.applied[0].standing.read_at < self._sums_from,
             )
             events = list(merged.events(states))
             viewed = [*viewing.changes(merged.viewings, states), *merged.measured]

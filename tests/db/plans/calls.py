@@ -459,6 +459,7 @@ _PROGRESS = (
         [LateChange("u7", V, "s7", NOW, NOW, 10, 10)],
         [CappedChange("u7", V, "{[0,10)}")],
     ),
+    call(report_batch.read_sums_from),
     call(report_batch.require_writable),
     call(session_names.read, KEY),
     call(session_names.add, KEY),

@@ -134,10 +134,11 @@ SELECT user_id, video_id, course_id, 1000, at, session_id,
 FROM ({_SEEN}) AS seen;
 
 INSERT INTO playback_sessions (user_id, video_id, session_id, last_sequence, state, position_s,
-    quality, measures, started_at, last_report_at, stopped_at)
+    quality, sums, started_at, last_report_at, stopped_at)
 SELECT user_id, video_id, session_id, 100,
     CASE WHEN is_playing THEN 'playing' ELSE 'stopped' END, 1000, '{{"stalls": 1}}',
-    '{{"stalls": 1}}', at, CASE WHEN is_playing THEN now() ELSE at END,
+    '["other", "other", "unknown", -1, false, false, 1]', at,
+    CASE WHEN is_playing THEN now() ELSE at END,
     CASE WHEN is_playing THEN NULL ELSE at END
 FROM ({_SEEN}) AS seen;
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import msgspec
 import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -15,6 +16,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from db.advisory_locks import lock_migrations
 from db.errors import DatabaseUnavailable
 from db.postgres.migrations import MigrationFailed, migrate, pending, rollback
+from events.progress.measures import SessionMeasures
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL_MIGRATIONS = ROOT / "migrations"
@@ -178,9 +180,19 @@ ROWS = {
         SELECT '2026-12-01 00:00+00', 1000, 1001, '{VIDEO}', 'c1', 'u1',
             array_agg(ROW(id, '2026-12-01 00:30+00', '2026-12-01 00:29+00', '{{}}')::packed_event)
         FROM generate_series(1000, 1001) AS id""",
+    "0096_measures_by_place": """
+        UPDATE playback_sessions SET sums = '["tv", "Safari", "4g", 900, false, true, 2, 70]'""",
     "0040_file_pieces": f"INSERT INTO file_pieces VALUES ('{VIDEO}', 'v480.mp4', '')",
     "0041_course_offline": "UPDATE courses SET offline = false",
 }
+MEASURES = "0096_measures_by_place"
+SESSIONS_OF_BEFORE = f"""
+INSERT INTO playback_sessions (user_id, video_id, session_id, last_sequence, state, position_s,
+    started_at, last_report_at, measures)
+SELECT 'u1', '{VIDEO}', name, 1, 'playing', 30, now(), now(), measures::jsonb
+FROM (VALUES ('s2', '{{"stalls": 1}}'), ('s3', NULL)) AS sessions (name, measures)
+"""
+MEASURED_BY_PLACE = "UPDATE playback_sessions SET sums = %s WHERE session_id = 's1'"
 # Rows of older tables that a migration deletes: their meaning ends with it.
 GIVEN_BACK = {
     "0015_unmakable_alternates": {"unmakable": 1},
@@ -313,6 +325,35 @@ def test_files_stored_before_count_for_the_quota(empty_dsn: str, tmp_path: Path)
 
     assert column(empty_dsn, "SELECT used_bytes FROM storage_used") == [7]
     assert column(empty_dsn, "SELECT course_id FROM storage_differences") == []
+
+
+def test_measures_by_place_are_named_again_when_that_is_undone(
+    empty_dsn: str, tmp_path: Path
+) -> None:
+    """Sessions of before keep theirs, and delay the form that servers of before do not know."""
+    names = sorted({path.name.split(".")[0] for path in REAL_MIGRATIONS.glob("0*.*")})
+    names = [name for name in names if name <= MEASURES]
+    migrate(empty_dsn, first_migrations(tmp_path / "before", names[:-1]))
+    with connected(empty_dsn) as connection:
+        for name in names[:-1]:
+            connection.cursor().execute(ROWS.get(name, "SELECT 1"))
+        connection.cursor().execute(SESSIONS_OF_BEFORE)
+    migrate(empty_dsn, first_migrations(tmp_path / "now", names))
+    measures = SessionMeasures("tv", startup_ms=900, has_error=True, bits=2**40, moments=3)
+    with connected(empty_dsn) as connection:
+        by_place = msgspec.json.encode(measures).decode()
+        connection.cursor().execute(MEASURED_BY_PLACE, (by_place,))
+    assert column(empty_dsn, "SELECT sums_from > now() + '24h' FROM viewing_upkeep") == [True]
+
+    assert rollback(empty_dsn, tmp_path / "now", 1) == [MEASURES]
+
+    named = msgspec.structs.asdict(measures)
+    stored = "SELECT measures FROM playback_sessions ORDER BY session_id"
+    assert column(empty_dsn, stored) == [named, {"stalls": 1}, None]
+
+
+def test_a_new_database_has_measures_by_place_at_once(dsn: str) -> None:
+    assert column(dsn, "SELECT sums_from <= now() FROM viewing_upkeep") == [True]
 
 
 def test_every_migration_is_applied_and_undone_with_data_in_the_tables(

@@ -41,7 +41,8 @@ media_steps: step outcome counts
 modules: id course_id title
 periodic_turns: task
 playback_session_names: session_id
-playback_sessions: session_id state quality measures
+playback_sessions: session_id state quality measures sums
+playback_sessions_named: session_id state quality measures
 procrastinate_events: type
 quality_days: device browser network course_id
 quality_sums: device browser network course_id

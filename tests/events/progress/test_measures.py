@@ -166,6 +166,11 @@ def test_measures_survive_their_storing() -> None:
     assert parse_measures(msgspec.json.encode(measures).decode()) == measures
 
 
+def test_measures_that_were_stored_by_name_are_read() -> None:
+    """Those of the version before, which left out what was not measured, and those of CMCD."""
+    assert parse_measures('{"device": "tv", "stalls": 2}') == SessionMeasures("tv", stalls=2)
+
+
 def noted(*reports: Any) -> list[tuple[str, dict[str, Any]]]:
     """Kinds and details of the moments of reports given as (event, quality)."""
     session = MeasuredSession(None, DAY)
