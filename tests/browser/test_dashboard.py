@@ -6,9 +6,11 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
@@ -401,19 +403,22 @@ def _quality(figures: Any) -> list[str]:
 
 async def test_a_help_desk_finds_a_session_and_its_cause(taught: Taught) -> None:
     """From the table of students to a session, by its user and day; the sentence is the API's."""
-    page = await taught.studio.open("tess", "/dashboard/courses/optics?period=all")
+    path, zone = "/dashboard/courses/optics?period=all", "America/St_Johns"
+    page = await taught.studio.open("tess", path, timezone_id=zone)
     await page.get_by_role("region", name="Students").get_by_role("link", name="bob").click()
     await expect(page.get_by_label("User")).to_have_value("bob")
     found = (await taught.read("sessions?user_id=bob"))["items"]
     links = page.get_by_role("rowheader").get_by_role("link")
     await expect(links).to_have_count(len(found))
 
-    await page.get_by_label("Day (UTC)").fill("2020-01-01")
+    await expect(page.get_by_text(f"Times are those of {zone}.")).to_be_visible()
+    await page.get_by_label("Day").fill("2020-01-01")
     await page.get_by_role("button", name="Find").click()
     await expect(page.get_by_text("Nothing was played")).to_be_visible()
-    await page.get_by_label("Day (UTC)").fill(found[0]["started_at"][:10])
-    began_at = found[0]["started_at"][11:16]
-    await page.get_by_label("From (UTC)").fill(began_at)
+    began = datetime.fromisoformat(found[0]["started_at"]).astimezone(ZoneInfo(zone))
+    await page.get_by_label("Day").fill(f"{began:%Y-%m-%d}")
+    began_at = f"{began:%H:%M}"
+    await page.get_by_label("From").fill(began_at)
     await page.get_by_role("button", name="Find").click()
     await expect(page).to_have_url(re.compile(rf"[?&]time={quote(began_at, safe='')}"))
     await links.last.click()
@@ -440,6 +445,19 @@ async def test_students_find_their_own_sessions_alone(taught: Taught) -> None:
     other = (await taught.read("sessions?user_id=bob"))["items"][0]["session_id"]
     await page.goto(f"{taught.studio.serve.url}/dashboard/sessions/{other}?user_id=bob")
     await expect(page.get_by_text("There is nothing here")).to_be_visible()
+
+
+async def test_figures_that_failed_are_asked_for_again(taught: Taught) -> None:
+    page = await taught.studio.open("tess", "/dashboard", locale="en")
+    await expect(page.get_by_role("link", name="Introduction to Optics")).to_be_visible()
+    figures = "**/api/v1/analytics/courses/optics?*"
+    await page.route(figures, lambda route: route.fulfill(status=503, body="<html>A proxy"))
+    await page.goto(f"{taught.studio.serve.url}/dashboard/courses/optics?period=week")
+    await expect(page.get_by_text("The service is not available at the moment")).to_be_visible()
+
+    await page.unroute(figures)
+
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
 
 
 async def test_the_operator_sees_the_server_live(taught: Taught) -> None:

@@ -33,6 +33,11 @@ export function dateTime(at: string | number | Date): string {
   return new Intl.DateTimeFormat(locale, form).format(new Date(at));
 }
 
+/** The zone of the times that a page shows: "Asia/Kolkata". */
+export function timeZone(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
 /** A UTC day without its time: "Dec 1", with the year "Dec 1, 2026". */
 export function day(at: string | number, form: "short" | "long" = "long"): string {
   const year = form === "long" ? ({ year: "numeric" } as const) : {};

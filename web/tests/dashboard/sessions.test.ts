@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { sessionAddress, sessionsAddress } from "../../src/dashboard/service/routes.ts";
 import {
   type Moment,
@@ -23,22 +23,50 @@ const QUALITY = {
   stalled_seconds: 4.25,
 } as SessionQuality;
 
+beforeEach(() => {
+  vi.stubEnv("TZ", "UTC");
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+function span(from: string, to: string): string {
+  const query = new URLSearchParams({
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
+    limit: "100",
+  });
+  return `${query}`;
+}
+
 describe("addresses of sessions", () => {
   it("are those of the last week without a day, and of one day with it", () => {
     expect(sessionsUrl({ userId: "", day: "" }, NOON_MS)).toBe(
       "/api/v1/analytics/sessions?from=2026-11-25&limit=100",
     );
     expect(sessionsUrl({ userId: "a&b", day: "2026-12-31" }, NOON_MS)).toBe(
-      "/api/v1/analytics/sessions?user_id=a%26b&from=2026-12-31&to=2027-01-01&limit=100",
+      `/api/v1/analytics/sessions?user_id=a%26b&${span("2026-12-31T00:00Z", "2027-01-01T00:00Z")}`,
     );
     expect(sessionsUrl({ userId: "", day: "2026-12-31", time: "14:05" }, NOON_MS)).toBe(
-      "/api/v1/analytics/sessions?from=2026-12-31T14%3A05%3A00.000Z&to=2027-01-01&limit=100",
+      `/api/v1/analytics/sessions?${span("2026-12-31T14:05Z", "2027-01-01T00:00Z")}`,
     );
     expect(sessionsUrl({ userId: "", day: "", time: "14:05" }, NOON_MS)).toBe(
       "/api/v1/analytics/sessions?from=2026-11-25&limit=100",
     );
     expect(sessionUrl("s/1", "ada")).toBe("/api/v1/analytics/sessions/s%2F1?user_id=ada");
     expect(sessionUrl("s", "")).toBe("/api/v1/analytics/sessions/s");
+  });
+
+  it.each([
+    ["Asia/Kolkata", "2026-12-02", "20:15", "2026-12-02T14:45Z", "2026-12-02T18:30Z"],
+    ["America/St_Johns", "2026-12-02", "", "2026-12-02T03:30Z", "2026-12-03T03:30Z"],
+    ["Europe/Berlin", "2026-10-25", "", "2026-10-24T22:00Z", "2026-10-25T23:00Z"], // 25 hours
+    ["Europe/Berlin", "2026-03-29", "", "2026-03-28T23:00Z", "2026-03-29T22:00Z"], // 23 hours
+  ])("are of a day where the reader is, in %s on %s", (zone, day, time, from, to) => {
+    vi.stubEnv("TZ", zone);
+    expect(sessionsUrl({ userId: "", day, time })).toBe(
+      `/api/v1/analytics/sessions?${span(from, to)}`,
+    );
   });
 
   it("say again what was searched for", () => {

@@ -1,11 +1,13 @@
 // An answer of the service that is read again when it may have changed.
 
 import { useEffect, useState } from "preact/hooks";
+import { ApiError } from "../../service/client.ts";
 import type { LiveEvent } from "../../service/live.ts";
 import { useDashboard } from "./context.ts";
 import { Refresher } from "./refresher.ts";
 
 const EVERY_MS = 2_000;
+const RETRY_MS = 5_000; // of a server that restarts, say
 
 export interface Fresh<T> {
   /** The last answer; it stays while a newer one cannot be had. */
@@ -29,13 +31,19 @@ export function useFresh<T>(url: string, changes: Changes = {}): Fresh<T> {
   const [round, setRound] = useState(0);
   useEffect(() => {
     let isLeft = false;
+    let retry: ReturnType<typeof setTimeout> | undefined;
     const read = async () => {
       try {
         const value = await api.read<T>(url);
+        clearTimeout(retry);
         if (!isLeft) setAnswer({ url, value });
         if (!isLeft) setError(undefined);
       } catch (failure) {
-        if (!isLeft) setError(failure);
+        if (isLeft) return;
+        setError(failure);
+        clearTimeout(retry);
+        const mayPass = failure instanceof ApiError && failure.isTemporary;
+        if (mayPass) retry = setTimeout(ask, Math.max(RETRY_MS, failure.retryAfterS * 1000));
       }
     };
     const refresher = new Refresher(read, EVERY_MS);
@@ -51,6 +59,7 @@ export function useFresh<T>(url: string, changes: Changes = {}): Fresh<T> {
       stop();
       refresher.stop();
       clearInterval(timer);
+      clearTimeout(retry);
       removeEventListener("visibilitychange", ask);
     };
   }, [url, round]);

@@ -55,7 +55,7 @@ export interface SessionTimeline extends SessionRow {
   sentence: string;
 }
 
-/** Whose sessions of which UTC day, from which time of it on; empty: one's own, of the last week. */
+/** Whose sessions of which day, from which time of it on, where the reader is; empty: one's own, of the last week. */
 export interface SessionSearch {
   userId: string;
   day: string;
@@ -74,13 +74,13 @@ export function searchOf(query: string): SessionSearch {
 }
 
 export function sessionsUrl({ userId, day, time }: SessionSearch, nowMs = Date.now()): string {
-  const midnight = Date.parse(day);
-  const momentMs = Date.parse(time ? `${day}T${time}Z` : "");
-  const span: Record<string, string> = Number.isNaN(midnight)
+  const midnight = new Date(`${day}T00:00`);
+  const begin = new Date(`${day}T${time}`);
+  const span: Record<string, string> = Number.isNaN(midnight.getTime())
     ? { from: dayOf(nowMs - DAYS_BACK * DAY_MS) }
     : {
-        from: Number.isNaN(momentMs) ? dayOf(midnight) : new Date(momentMs).toISOString(),
-        to: dayOf(midnight + DAY_MS),
+        from: (Number.isNaN(begin.getTime()) ? midnight : begin).toISOString(),
+        to: dayAfter(midnight).toISOString(),
       };
   return `${ROOT}${queryOf({ user_id: userId, ...span, limit: `${MOST_SESSIONS}` })}`;
 }
@@ -93,6 +93,11 @@ export function sessionUrl(sessionId: string, userId: string): string {
 export function queryOf(said: Record<string, string>): string {
   const query = `${new URLSearchParams(Object.entries(said).filter(([, value]) => value))}`;
   return query && `?${query}`;
+}
+
+/** The next midnight where the reader is: days on which clocks change have no 24 hours. */
+function dayAfter(midnight: Date): Date {
+  return new Date(midnight.getFullYear(), midnight.getMonth(), midnight.getDate() + 1);
 }
 
 function dayOf(atMs: number): string {

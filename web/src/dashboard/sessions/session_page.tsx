@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { Chip } from "../../design/chip.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { ApiError } from "../../service/client.ts";
-import { dateTime, number, text, timeSum } from "../../texts/texts.ts";
+import { dateTime, number, text, timeSum, timeZone } from "../../texts/texts.ts";
 import { Tile, Tiles } from "../parts/tiles.tsx";
 import { Missing, Unanswered } from "../parts/trouble.tsx";
 import { useFresh } from "../parts/use_fresh.ts";
@@ -37,7 +37,8 @@ export function SessionPage({ sessionId, userId }: { sessionId: string; userId: 
             {text("dashboard.sessions.by", {
               user: value.user_id,
               time: dateTime(value.started_at),
-            })}
+            })}{" "}
+            · {text("dashboard.sessions.zone", { zone: timeZone() })}
           </p>
         </div>
       </header>

@@ -6,7 +6,7 @@ import { MomentField, TextField } from "../../design/field.tsx";
 import { Icon } from "../../design/icons.tsx";
 import { EmptyState } from "../../design/states.tsx";
 import { canTeach } from "../../pages/presence.ts";
-import { dateTime, text } from "../../texts/texts.ts";
+import { dateTime, text, timeZone } from "../../texts/texts.ts";
 import { useDashboard } from "../parts/context.ts";
 import { Part } from "../parts/trouble.tsx";
 import { useFresh } from "../parts/use_fresh.ts";
@@ -79,7 +79,7 @@ function SearchForm({ search, look }: SearchFormProps) {
         />
       )}
       <MomentField
-        label={text("dashboard.day")}
+        label={text("dashboard.sessions.day")}
         type="date"
         value={day}
         onInput={setDay}
@@ -97,6 +97,7 @@ function SearchForm({ search, look }: SearchFormProps) {
         <Icon name="search" />
         {text("dashboard.sessions.find")}
       </Button>
+      <p class="quiet">{text("dashboard.sessions.zone", { zone: timeZone() })}</p>
     </form>
   );
 }
