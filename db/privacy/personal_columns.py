@@ -20,8 +20,9 @@ class Erasing(Enum):
 @dataclass(frozen=True, slots=True)
 class PersonalColumn:
     """`kind` names the rows in what a person gets of them; `key` are the columns, with their types,
-    that put them in order. `hidden` columns are not the person's. `shown` is where they are read
-    from, where that is another place, with its own key."""
+    that put them in order. `hidden` columns are not the person's. `shown` is the relation that a
+    page is read from, where that is not the table alone; `is_shown` is False for rows that are in
+    the relation of others."""
 
     kind: str
     table: str
@@ -29,10 +30,24 @@ class PersonalColumn:
     key: tuple[tuple[str, str], ...]
     erasing: Erasing
     hidden: tuple[str, ...] = ()
-    shown: tuple[str, tuple[tuple[str, str], ...]] | None = None
+    shown: str = ""
+    is_shown: bool = True
 
 
 VIDEO = ("video_id", "uuid")
+EVENT = "id, recorded_at, occurred_at, type, video_id, course_id, user_id, payload"
+
+# Both places in one statement, in the order of ids: what is packed between two pages is shown once.
+PAGE_OF_EVENTS = f"""(
+    (SELECT {EVENT} FROM event_log
+        WHERE user_id = %(user_id)s AND id > coalesce(%(id)s::bigint, 0)
+        ORDER BY id LIMIT %(limit)s)
+    UNION ALL
+    (SELECT {EVENT} FROM event_log_unpacked
+        WHERE user_id = %(user_id)s AND last_id > coalesce(%(id)s::bigint, 0)
+            AND id > coalesce(%(id)s::bigint, 0)
+        ORDER BY id LIMIT %(limit)s)
+)"""
 
 PERSONAL_COLUMNS = (
     PersonalColumn(
@@ -89,7 +104,9 @@ PERSONAL_COLUMNS = (
         (("upload_id", "uuid"),),
         Erasing.RENAME,
     ),
-    PersonalColumn("event", "event_log", "user_id", (("id", "bigint"),), Erasing.RENAME),
+    PersonalColumn(
+        "event", "event_log", "user_id", (("id", "bigint"),), Erasing.RENAME, shown=PAGE_OF_EVENTS
+    ),
     # After the log: what is packed meanwhile is found here.
     PersonalColumn(
         "event",
@@ -97,8 +114,7 @@ PERSONAL_COLUMNS = (
         "user_id",
         (("last_id", "bigint"),),
         Erasing.RENAME,
-        ("first_id", "last_id"),
-        ("event_log_unpacked", (("id", "bigint"),)),
+        is_shown=False,
     ),
     PersonalColumn(
         "webhook_delivery",

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ ROWS_AT_ONCE = 500
 PAGE = """
 SELECT (to_jsonb(t) - %(hidden)s::text[])::text AS shown, {texts}
 FROM {table} t WHERE {column} = %(user_id)s{after}
-ORDER BY {names} LIMIT %(limit)s
+ORDER BY {order} LIMIT %(limit)s
 """
 
 # By their key, since a table of days may hold a ctid more than once.
@@ -116,7 +117,7 @@ class Withdrawal:
 
 async def read_all(database: Database, user_id: str) -> AsyncIterator[tuple[str, str]]:
     """Yields (kind, JSON) of every row of the person, a page at a time."""
-    for personal in PERSONAL_COLUMNS:
+    for personal in (one for one in PERSONAL_COLUMNS if one.is_shown):
         key: Sequence[str] | None = None
         while key is None or key:
             rows = await _page(database, personal, user_id, key)
@@ -206,14 +207,14 @@ async def forget_erased_enrollments(transaction: Transaction, older_than_s: floa
 async def _page(
     database: Database, personal: PersonalColumn, user_id: str, key: Sequence[str] | None
 ) -> list[Row]:
-    table, columns = personal.shown or (personal.table, personal.key)
+    columns = personal.key
     names = ", ".join(name for name, _ in columns)
     given = ", ".join(f"%({name})s::{kind}" for name, kind in columns)
     sql = PAGE.format(
         texts=", ".join(f"{name}::text" for name, _ in columns),
-        table=table,
+        table=personal.shown or personal.table,
         column=personal.column,
-        names=names,
+        order=", ".join(f"t.{name}" for name, _ in columns),  # not its text
         after=f" AND ({names}) > ({given})" if key else "",
     )
     parameters: dict[str, Any] = {
@@ -221,7 +222,7 @@ async def _page(
         "hidden": list(personal.hidden),
         "limit": ROWS_AT_ONCE,
     }
-    parameters |= dict(zip((name for name, _ in columns), key or (), strict=False))
+    parameters |= dict(zip((name for name, _ in columns), key or repeat(None), strict=False))
     return await database.fetch_all(sql, parameters)
 
 

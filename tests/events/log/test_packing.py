@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -261,25 +261,49 @@ async def test_what_an_erasure_moves_behind_the_pass_by_viewers_is_packed(
     assert hour not in await partitions.list_leaf_hours(filled)
 
 
-async def test_packed_progress_is_exported_and_erased(filled: Database, now: datetime) -> None:
-    async def export() -> list[Any]:
-        read = [
-            msgspec.json.decode(shown)
-            async for kind, shown in personal_rows.read_all(filled, "u3")
-            if kind == "event"
-        ]
-        return sorted(read, key=lambda event: int(event["id"]))
+async def exported(
+    database: Database, at_event: Callable[[int], Awaitable[None]] | None = None
+) -> list[Any]:
+    read: list[Any] = []
+    async for kind, shown in personal_rows.read_all(database, "u3"):
+        if kind == "event":
+            read.append(msgspec.json.decode(shown))
+            if at_event is not None:
+                await at_event(len(read))
+    return read
 
-    expected = await export()
+
+@pytest.mark.parametrize("page", [7, 20, 100, 500])
+async def test_an_export_shows_each_event_once_while_hours_are_packed(
+    filled: Database, now: datetime, hour: datetime, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = await exported(filled)
+    assert [one["id"] for one in expected] == [
+        row.id for row in await everything(filled) if row.user_id == "u3"
+    ]
+    monkeypatch.setattr(personal_rows, "ROWS_AT_ONCE", page)
+    assert await exported(filled) == expected
+
+    async def pack_an_hour(count: int) -> None:
+        if count in (1, 50):
+            await Packing(filled).pack(hour + HOUR + LAG if count == 1 else now)
+
+    assert await packed_rows(filled) == 0
+    assert await exported(filled, pack_an_hour) == expected
+    assert await packed_rows(filled) > 0
+
+
+async def test_packed_progress_is_exported_and_erased(filled: Database, now: datetime) -> None:
+    expected = await exported(filled)
     before = await everything(filled)
     await Packing(filled).pack(now)
     assert await packed_rows(filled) > 10
-    assert await export() == expected
+    assert await exported(filled) == expected
     assert len(expected) > 90
 
     await personal_rows.erase(filled, "u3", "erased-1")
 
-    assert await export() == []
+    assert await exported(filled) == []
     after = await everything(filled)
     assert [row.id for row in after] == [row.id for row in before]
     assert {row.user_id for row in after} == {"u0", "u1", "u2", "u4", "erased-1"}
