@@ -35,11 +35,12 @@ class EventPage:
 class Replay:
     """Reads the log for one viewpoint."""
 
-    __slots__ = ("_database", "_viewpoint")
+    __slots__ = ("_database", "_packed_id", "_viewpoint")
 
     def __init__(self, database: Database, viewpoint: Viewpoint) -> None:
         self._database = database
         self._viewpoint = viewpoint
+        self._packed_id = 0  # the highest known: what is below may be packed
 
     async def start(self, after_id: int, position: int) -> Start:
         """Decides whether to resume after `after_id`, for a hub that has published `position`.
@@ -51,31 +52,41 @@ class Replay:
         if gaps.is_lost or after_id < self._lost_id(gaps):
             return await self._reset()
         newest_id = position if after_id <= position else await self._newest_id()
-        is_packed = after_id < gaps.packed_id
-        if after_id > newest_id or await self._is_too_far(after_id, newest_id, is_packed):
+        self._packed_id = gaps.packed_id
+        if after_id > newest_id or await self._is_too_far(after_id, newest_id):
             return await self._reset()
         return Start(after_id)
 
     async def page(self, after_id: int, up_to_id: int) -> EventPage | Start:
         """Returns the next events after `after_id`, or a reset when some were dropped meanwhile."""
-        rows = await self._read(after_id, up_to_id, is_packed=False)
+        is_packed = after_id < self._packed_id
+        rows = await self._read(after_id, up_to_id)
         # Queried after reading, so that it covers everything packed or dropped before.
-        dropped = await event_log.read_dropped(self._database)
-        if dropped.packed_id > after_id:
-            rows = await self._read(after_id, up_to_id, is_packed=True)
-            dropped = await event_log.read_dropped(self._database)
+        dropped = await self._read_dropped()
+        if after_id < self._packed_id and not is_packed:
+            rows = await self._read(after_id, up_to_id)
+            dropped = await self._read_dropped()
         if self._lost_id(dropped) > after_id:
             return Start(max(await self._newest_id(), up_to_id), is_reset=True)
         reached = rows[-1].id if len(rows) == PAGE else up_to_id
         return EventPage(log.read_rows(rows), reached)
 
-    async def _read(self, after_id: int, up_to_id: int, *, is_packed: bool) -> list[Row]:
-        event_filter = self._viewpoint.event_filter()
+    async def _read(self, after_id: int, up_to_id: int) -> list[Row]:
         return await event_log.read_visible(
-            self._database, event_filter, after_id, up_to_id, PAGE, with_packed=is_packed
+            self._database,
+            self._viewpoint.event_filter(),
+            after_id,
+            up_to_id,
+            PAGE,
+            with_packed=after_id < self._packed_id,
         )
 
-    async def _is_too_far(self, after_id: int, newest_id: int, is_packed: bool) -> bool:
+    async def _read_dropped(self) -> event_log.Dropped:
+        dropped = await event_log.read_dropped(self._database)
+        self._packed_id = dropped.packed_id
+        return dropped
+
+    async def _is_too_far(self, after_id: int, newest_id: int) -> bool:
         if newest_id - after_id <= LONGEST:
             return False
         missed = await event_log.count_visible(
@@ -84,7 +95,7 @@ class Replay:
             after_id,
             newest_id,
             LONGEST + 1,
-            with_packed=is_packed,
+            with_packed=after_id < self._packed_id,
         )
         return missed > LONGEST
 

@@ -22,6 +22,7 @@ from events.log.log import Tail
 from events.log.packing import LAG, Packing
 from events.log.retention import HOUR, Retention
 from events.log.types import Event, PlaybackProgressed
+from events.stream import missed_events
 from events.stream.missed_events import EventPage, Replay, Start
 from events.stream.visibility import Filters, Scope, Viewpoint
 from tests import logged
@@ -342,6 +343,46 @@ async def test_readers_meet_each_event_once_while_hours_are_packed(
 
     assert reads > 1
     assert len(await everything(filled)) == len(before) + appended
+
+
+async def test_a_page_of_packed_progress_is_read_once(
+    filled: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not packed alone is read again only where the stream learns that some is."""
+    ids = [row.id for row in await everything(filled)]
+    monkeypatch.setattr(missed_events, "PAGE", 50)
+    reads: list[bool] = []
+    read_visible = event_log.read_visible
+
+    async def watch(*arguments: Any, with_packed: bool) -> list[Row]:
+        reads.append(with_packed)
+        return await read_visible(*arguments, with_packed=with_packed)
+
+    monkeypatch.setattr(event_log, "read_visible", watch)
+
+    async def pages(replay: Replay, after: int) -> list[int]:
+        seen: list[int] = []
+        while after < ids[-1]:
+            page = await replay.page(after, ids[-1])
+            assert isinstance(page, EventPage)
+            seen += [event_id for event_id, _ in page.events]
+            after = page.up_to_id
+        return seen
+
+    def replay() -> Replay:
+        return Replay(filled, Viewpoint(Scope("boss", is_privileged=True), Filters()))
+
+    begun_before = replay()
+    await begun_before.start(0, ids[-1])
+    await Packing(filled).pack(now)
+
+    assert await pages(begun_before, 0) == ids
+    assert reads == [False, *[True] * 10, False]
+    reads.clear()
+    begun_after = replay()
+    await begun_after.start(0, ids[-1])
+    assert await pages(begun_after, 0) == ids
+    assert reads == [*[True] * 10, False]
 
 
 def progressed(position: float) -> PlaybackProgressed:
