@@ -279,7 +279,8 @@ async def _upkeep(config: Config, dsn: str, app: web.Application) -> AsyncIterat
         silence_watch(pool),
         folding(pool),
         storage_folding(pool),
-        progress_packing(pool),
+        # A day is dropped with the progress that is left of it.
+        progress_packing(pool, min(config.progress_event_retention_s, config.event_retention_s)),
         trash_sweep(pool, stored, config.trash_retention_s),
         Reconcile(pool, dsn, stored, config.upload_expiry_s),
         upload_sweep(pool, stored),

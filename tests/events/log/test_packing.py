@@ -14,7 +14,7 @@ import pytest
 from db.errors import DatabaseError, DatabaseTimeout
 from db.log import event_log, packing, partitions, timelines
 from db.log.event_log import EventFilter
-from db.pool import Database, Row
+from db.pool import Database, Row, Transaction
 from db.postgres.migrations import MIGRATIONS, rollback
 from db.privacy import personal_rows
 from events.log.emitter import Emitter
@@ -177,6 +177,40 @@ async def test_a_new_installation_waits_until_the_version_before_is_gone(
 ) -> None:
     [row] = await database.fetch_all("SELECT pack_from - now() AS wait FROM event_log_retention")
     assert timedelta(hours=24) < row.wait <= timedelta(hours=25)
+
+
+async def test_what_will_be_dropped_soon_is_left_as_it_is(filled: Database, hour: datetime) -> None:
+    for retention_s in (3600, 7200, 3 * 3600):  # packed as soon as may be, they would go at once
+        await Packing(filled, retention_s=retention_s).pack(hour + HOUR + LAG)
+        assert await packed_rows(filled) == 0
+
+    await Packing(filled, retention_s=3 * 3600 + 1).pack(hour + HOUR + LAG)
+    assert await packed_rows(filled) > 0
+
+
+@pytest.mark.parametrize("step", ["begin", "pack_users", "pack_ids", "drop_leaf"])
+async def test_an_hour_that_is_dropped_while_it_is_packed_stops_no_other(
+    filled: Database,
+    retention: Retention,
+    now: datetime,
+    hour: datetime,
+    step: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = getattr(packing, step)
+
+    async def drop_before(transaction: Transaction, packed_hour: datetime, *arguments: Any) -> Any:
+        if packed_hour == hour:
+            await retention.drop_hours(hour + HOUR + timedelta(days=1))
+        return await original(transaction, packed_hour, *arguments)
+
+    monkeypatch.setattr(packing, step, drop_before)
+
+    await Packing(filled, 50).pack(now)
+
+    assert hour not in await partitions.list_hours(filled)
+    assert hour + HOUR in await partitions.list_hours(filled)
+    assert hour + HOUR not in await partitions.list_leaf_hours(filled)
 
 
 class Failing:
