@@ -382,7 +382,7 @@ async def test_readers_meet_each_event_once_while_hours_are_packed(
 async def test_a_page_of_packed_progress_is_read_once(
     filled: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is not packed alone is read again only where the stream learns that some is."""
+    """But for the page at which the stream learns that some is packed."""
     ids = [row.id for row in await everything(filled)]
     monkeypatch.setattr(missed_events, "PAGE", 50)
     reads: list[bool] = []
