@@ -17,7 +17,6 @@ from db.progress.progress import ProgressState
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
-from handlers.changed_videos import forget_changed
 from handlers.checks.authorisation import allowed_course, allowed_module, allowed_outline
 from handlers.errors import InvalidRequest, ModuleElsewhere, NotAllowed, NotEnrolled
 from handlers.messages import (
@@ -147,7 +146,7 @@ async def delete_course(request: web.Request) -> web.Response:
     """Soft-deletes a course with its modules and videos."""
     course = await allowed_course(request, Right.ADMINISTER)
     gone = await request.app[keys.DELETION].delete_course(course.id, request[keys.VIEWER].user_id)
-    forget_changed(request, *gone)
+    request.app[keys.CATALOG].forget(*gone)
     return web.Response(status=204)
 
 
@@ -190,7 +189,7 @@ async def delete_module(request: web.Request) -> web.Response:
     gone = await request.app[keys.DELETION].delete_module(
         module.course_id, module.id, viewer.user_id
     )
-    forget_changed(request, *gone)
+    request.app[keys.CATALOG].forget(*gone)
     return web.Response(status=204)
 
 

@@ -9,7 +9,6 @@ from msgspec import Meta, Struct
 from events.courses.order import order_modules, order_videos
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.changed_videos import forget_changed
 from handlers.checks.authorisation import allowed_course, allowed_module
 from handlers.errors import OrderRefused
 from handlers.messages import Identifier, Request, answer_json, read_json
@@ -86,5 +85,5 @@ async def put_order_of_videos(request: web.Request) -> web.Response:
     body = await read_json(request, VideosOrder, MOST_BYTES)
     viewer, database = request[keys.VIEWER], request.app[keys.DATABASE]
     placed = await order_videos(database, module.id, body.videos, viewer.user_id)
-    forget_changed(request, *placed)
+    request.app[keys.CATALOG].forget(*placed)
     return answer_json(VideosInOrder([PlacedVideo(*pair) for pair in placed.items()]))

@@ -14,7 +14,6 @@ from events.log.snapshots import VideoSnapshot
 from events.log.video_events import append_updated
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
-from handlers.changed_videos import forget_changed
 from handlers.checks.authorisation import allowed_module, allowed_video
 from handlers.messages import Listing, VideoPatch, answer_json, read_json, video_id_of
 from handlers.openapi.descriptions import (
@@ -97,7 +96,7 @@ async def patch_video(request: web.Request) -> web.Response:
         if await _change(transaction, video.id, body):
             await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
         changed = await videos.get(transaction, video.id)
-    forget_changed(request, video.id)
+    request.app[keys.CATALOG].forget(video.id)
     return answer_json(shown_video(request, changed or video))
 
 
@@ -114,7 +113,7 @@ async def delete_video(request: web.Request) -> web.Response:
     """Soft-deletes a video; its files are removed after the trash retention."""
     video = await allowed_video(request, Right.EDIT)
     gone = await request.app[keys.DELETION].delete_video(video.id, request[keys.VIEWER].user_id)
-    forget_changed(request, *gone)
+    request.app[keys.CATALOG].forget(*gone)
     return web.Response(status=204)
 
 

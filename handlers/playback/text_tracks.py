@@ -21,7 +21,6 @@ from events.log.snapshots import VideoSnapshot
 from events.log.video_events import append_updated
 from handlers import keys
 from handlers.access.rules import Right
-from handlers.changed_videos import forget_changed
 from handlers.checks.authorisation import allowed_video, granted, video_for_edge
 from handlers.checks.request_limits import require_request, require_request_by_bearer
 from handlers.delivery.conditional import ETag, Precondition, Validators, evaluate
@@ -217,7 +216,7 @@ async def _put(request: web.Request, video: Video, name: TrackName) -> web.Respo
             await text_tracks.put(transaction, video.id, name, content, digest)
             await _enqueue_playlists(transaction, video.id, name)
             video = await append_updated(transaction, video.id, request[keys.VIEWER].user_id)
-    forget_changed(request, video.id)
+    request.app[keys.CATALOG].forget(video.id)
     answer = CaptionedVideo(**asdict(shown_video(request, video)), warnings=track.warnings)
     return answer_json(answer, status=201 if before is None else 200)
 
@@ -251,7 +250,7 @@ async def _delete(request: web.Request, video_id: UUID, name: TrackName) -> web.
         await text_tracks.delete(transaction, video_id, name)
         await _enqueue_playlists(transaction, video_id, name)
         await append_updated(transaction, video_id, request[keys.VIEWER].user_id)
-    forget_changed(request, video_id)
+    request.app[keys.CATALOG].forget(video_id)
     return web.Response(status=204)
 
 

@@ -15,7 +15,6 @@ from db.videos.video import Video
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import Right, refuse_missing
-from handlers.changed_videos import forget_changed
 from handlers.checks.authorisation import allowed_video, require_ready
 from handlers.checks.own_storage import require_own_storage
 from handlers.errors import (
@@ -79,7 +78,7 @@ async def put_thumbnail(request: web.Request) -> web.Response:
         changed = await _choose_frame(request, video)
     else:
         raise UnsupportedMediaType(f"The body must be JSON or one of {', '.join(ACCEPTED_TYPES)}.")
-    forget_changed(request, video.id)
+    request.app[keys.CATALOG].forget(video.id)
     if changed is None:  # deleted meanwhile
         refuse_missing(request[keys.VIEWER])
     return answer_json(shown_video(request, changed))

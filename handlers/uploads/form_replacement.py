@@ -11,7 +11,6 @@ from db.videos.replacements import NewReplacement
 from events.log.snapshots import VideoSnapshot
 from handlers import keys
 from handlers.access.rules import refuse_missing
-from handlers.changed_videos import forget_changed
 from handlers.checks.authorisation import replaceable_video
 from handlers.errors import NotReady
 from handlers.messages import answer_json, video_id_of
@@ -44,7 +43,7 @@ async def put_file(request: web.Request) -> web.Response:
         video = await replaceable_video(request, video_id_of(request))
         new = NewReplacement(uuid4(), video.id, video.course_id, form.file)
         changed = await form.upload.publish(new)
-    forget_changed(request, video.id)
+    request.app[keys.CATALOG].forget(video.id)
     if changed is None:  # the video was deleted in the last moment
         refuse_missing(request[keys.VIEWER])
     return answer_json(shown_video(request, changed))
