@@ -57,8 +57,8 @@ class Catalog:
         self._reads.forget_all()
 
     def forget(self, *video_ids: UUID) -> None:
-        """Drops rows that changed. A request that changes some calls it after the commit, before its
-        answer: the event log does it a moment later, and the caller may ask again before."""
+        """Drops rows that changed. A request does so after its commit, before its answer: the event
+        log does it a moment later, and the caller may ask again before."""
         self._changes += 1
         for video_id in video_ids:
             self._remembered.forget(video_id)
