@@ -21,6 +21,7 @@ OCTET_STREAM = "application/octet-stream"  # where there is no Content-Type (RFC
 MAX_PARAMETERS = 32  # a form's part has three; further ones are ignored
 MAX_EXTENDED_LENGTH = 1024  # only 255 bytes of a file name are kept
 MAX_CODING_LENGTH = 64
+MAX_HOST_LENGTH = 1024
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _MEDIA_TYPE = re.compile(rf"[ \t]*+({_TOKEN}/{_TOKEN})[ \t]*+(?:;|\Z)")
@@ -29,7 +30,27 @@ _PARAMETER = re.compile(
     r'(?:=[ \t]*+(?:"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*)[^;]*+|(?P<plain>[^;]*+)))?',
     re.DOTALL,
 )
+# RFC 3986 section 3.2.2, and RFC 6874: an address of IPv6 may have a zone.
+_HOST = re.compile(
+    r"(?:\[[0-9A-Za-z:.]++(?:%[0-9A-Za-z._~-]++)?\]"
+    r"|(?:[0-9A-Za-z._~!$&'*+(),;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*+)?"
+)
 _LATIN_1 = frozenset({"iso-8859-1", "latin-1", "us-ascii"})
+
+
+def field_value(headers: MultiMapping[str], name: str) -> str | None:
+    """Joins the lines of one field (RFC 9110 section 5.3); None where there is no such field.
+
+    Of a field that is no list two lines make one value that is malformed: which of them a proxy
+    has gone by nobody knows.
+    """
+    lines = headers.getall(name, None)
+    return None if lines is None else ", ".join(lines)
+
+
+def is_host(text: str) -> bool:
+    """True for the value of a Host field, which may be empty (RFC 9110 section 7.2)."""
+    return len(text) <= MAX_HOST_LENGTH and _HOST.fullmatch(text) is not None
 
 
 def content_type(headers: MultiMapping[str]) -> str:

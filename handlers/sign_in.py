@@ -116,11 +116,12 @@ def _session_of(request: web.Request) -> str | None:
 
     Raises NotAllowed for a write that no page of ours is known to have sent.
     """
-    field = request.headers.get(hdrs.COOKIE)
-    if field is None:
+    # HTTP/2 splits the field, and not each proxy joins it again (RFC 9113 section 8.2.3).
+    lines = request.headers.getall(hdrs.COOKIE, None)
+    if lines is None:
         return None
     own = request.app[keys.OWN_ORIGIN]
-    token = session_cookie.read(field, is_secure=own.is_secure(request))
+    token = session_cookie.read("; ".join(lines), is_secure=own.is_secure(request))
     if token is None:
         return None
     if request.method in SAFE_METHODS:

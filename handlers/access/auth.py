@@ -18,10 +18,12 @@ import jwt
 import msgspec
 from aiohttp import hdrs, web
 from aiohttp_jwt import JWTMiddleware
+from multidict import MultiMapping
 
 from handlers.access.token_keys.prepared_keys import remember_prepared_keys
 from handlers.access.token_keys.signing_keys import Keys, SigningKey
 from handlers.errors import InvalidToken
+from handlers.header_values import field_value
 from handlers.messages import Identifier, in_words
 from storage.concurrency.bounded_cache import BoundedCache, CacheFigures
 
@@ -183,9 +185,9 @@ class _KeyVerifier:
             raise InvalidToken("The token has expired or is not valid yet.") from exc
 
 
-def bearer_token(headers: Mapping[str, str]) -> str:
+def bearer_token(headers: MultiMapping[str]) -> str:
     """Returns the token of `Authorization: Bearer`. Raises InvalidToken."""
-    text = headers.get(hdrs.AUTHORIZATION)
+    text = field_value(headers, hdrs.AUTHORIZATION)
     if text is None:
         raise InvalidToken("This needs `Authorization: Bearer` with a valid token.")
     match = BEARER.fullmatch(text.strip(" \t")) if len(text) <= MAX_TOKEN_LENGTH else None

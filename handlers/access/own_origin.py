@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from aiohttp import hdrs, web
 
+from handlers.header_values import field_value
+
 FORWARDED_PROTO = "X-Forwarded-Proto"
 FORWARDED_HOST = "X-Forwarded-Host"
 FETCH_SITE = "Sec-Fetch-Site"
@@ -31,19 +33,19 @@ class OwnOrigin:
 
     def is_certain(self, request: web.Request) -> bool:
         """True if the browser states that a page of this origin sent the request."""
-        if request.headers.get(FETCH_SITE) == OURS:
+        if field_value(request.headers, FETCH_SITE) == OURS:
             return True
-        return request.headers.get(hdrs.ORIGIN) == self._origin(request)
+        return field_value(request.headers, hdrs.ORIGIN) == self._origin(request)
 
     def is_possible(self, request: web.Request) -> bool:
         """True unless the browser states that a page of another origin sent the request.
 
         A `GET` of a page of ours carries neither field where there is no TLS.
         """
-        site = request.headers.get(FETCH_SITE)
+        site = field_value(request.headers, FETCH_SITE)
         if site is not None:
             return site in (OURS, BY_HAND)
-        return request.headers.get(hdrs.ORIGIN) in (None, self._origin(request))
+        return field_value(request.headers, hdrs.ORIGIN) in (None, self._origin(request))
 
     def _origin(self, request: web.Request) -> str:
         """Returns scheme and host as `Origin` has them: a default port is left out."""
@@ -57,7 +59,7 @@ class OwnOrigin:
 
     def _forwarded(self, request: web.Request, name: str) -> str | None:
         """Returns the first value, the browser's own where each proxy appends one."""
-        text = request.headers.get(name)
+        text = field_value(request.headers, name)
         if text is None or not request.remote or not self._trusts(request.remote):
             return None
         return text.split(",", 1)[0].strip() or None

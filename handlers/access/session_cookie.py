@@ -11,6 +11,7 @@ SECURE_NAME = "__Host-coursestream"
 PLAIN_NAME = "coursestream"
 # Browsers drop a cookie whose name and value have more than 4,096 bytes.
 MAX_TOKEN_LENGTH = 4096 - len(SECURE_NAME)
+MAX_FIELD_LENGTH = 16 * 1024  # a browser's cookies of one host, as far as servers take them
 LONGEST_LIFE_S = 400 * 86400  # browsers shorten what is longer
 # The characters of a JWT; they need no quoting.
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
@@ -22,11 +23,14 @@ def fits(token: str) -> bool:
 
 
 def read(field: str, *, is_secure: bool) -> str | None:
-    """Returns the token of the session in a `Cookie` field, unverified; None without one.
+    """Returns the token of the session in a `Cookie` field, unverified; None without one, and of a
+    field that is too long.
 
     Not by aiohttp's `Request.cookies`, which takes 7 ms for the most that a client may send. Of
     several the last counts, whose path is the shortest (RFC 6265 section 5.4): ours is `/`.
     """
+    if len(field) > MAX_FIELD_LENGTH:
+        return None
     before = f"{_name(is_secure)}="
     pairs = (pair.strip(" \t") for pair in reversed(field.split(";")))
     return next((pair[len(before) :] or None for pair in pairs if pair.startswith(before)), None)

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from aiohttp import hdrs, web
 
-from handlers.delivery.conditional import field_value
 from handlers.delivery.negotiation import choose
+from handlers.header_values import field_value
 from handlers.messages import answer_json
 from handlers.openapi.descriptions import CSV, JSON
 from handlers.streamed_bodies import send_pieces

@@ -15,6 +15,7 @@ from aiohttp import hdrs
 from multidict import MultiMapping
 
 from events.http_dates import parse_http_date
+from handlers.header_values import field_value
 
 # entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE, one element of a list, with the empty ones before it.
 # The possessive quantifiers keep a hostile list linear: nothing that matched is tried again. No
@@ -79,12 +80,6 @@ def range_applies(headers: MultiMapping[str], validators: Validators) -> bool:
     # Equal text is the strong comparison: our tag is strong, and its text has one spelling.
     is_this_tag = text == str(validators.etag)
     return is_this_tag or _parse_date_near(text, validators) == validators.last_modified_s
-
-
-def field_value(headers: MultiMapping[str], name: str) -> str | None:
-    """Join the lines of one field as section 5.3 says; None where there is no such field."""
-    lines = headers.getall(name, None)
-    return None if lines is None else ", ".join(lines)
 
 
 def parse_etags(text: str) -> tuple[ETag, ...]:

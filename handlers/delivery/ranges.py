@@ -24,9 +24,9 @@ from handlers.delivery.conditional import (
     Precondition,
     Validators,
     evaluate,
-    field_value,
     range_applies,
 )
+from handlers.header_values import field_value
 
 # Every real player's Range fits in 40 characters; past this, reading it only costs.
 _LONGEST_RANGE_TEXT = 4096

@@ -30,6 +30,7 @@ from handlers.access.grants import PlaybackGrant
 from handlers.connection.carrying import Launched
 from handlers.connection.connection import Connection
 from handlers.errors import InvalidRequest, RateLimited
+from handlers.header_values import field_value
 from handlers.messages import Identifier, in_words
 from handlers.openapi.descriptions import FILTERS, TEXT, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
@@ -286,7 +287,7 @@ async def _filters(request: web.Request, scope: Scope) -> Filters:
 
 def _after_id(request: web.Request) -> int | None:
     """Returns the last event id; the header wins, since EventSource repeats its first query."""
-    header = request.headers.get(LAST_EVENT_ID)
+    header = field_value(request.headers, LAST_EVENT_ID)
     return frames.parse_event_id(
         header if header is not None else request.query.get("last_event_id")
     )

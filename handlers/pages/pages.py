@@ -11,9 +11,10 @@ from typing import Any, Self
 
 from aiohttp import hdrs, web
 
-from handlers.delivery.conditional import Precondition, evaluate, field_value
+from handlers.delivery.conditional import Precondition, evaluate
 from handlers.delivery.negotiation import choose
 from handlers.errors import PROBLEM_JSON, NotFound, PreconditionFailed
+from handlers.header_values import field_value
 from handlers.messages import video_id_of
 from handlers.openapi.descriptions import (
     BYTES,
@@ -193,7 +194,10 @@ def missing_page(request: web.Request) -> web.Response | None:
     pages = request.app.get(PAGES, Pages({}))  # the listener for metrics has none
     page = pages.find(MISSING_PAGE)
     framed = pages.find(EMBED_PAGE) if request.path.startswith(EMBED) else None
-    if page is None or choose(request.headers.get(hdrs.ACCEPT), (PROBLEM_JSON, "text/html")) != 1:
+    if (
+        page is None
+        or choose(field_value(request.headers, hdrs.ACCEPT), (PROBLEM_JSON, "text/html")) != 1
+    ):
         return None
     headers = {
         hdrs.CONTENT_TYPE: page.media_type,

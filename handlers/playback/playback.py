@@ -15,7 +15,6 @@ from handlers.checks.authorisation import allowed_video, granted, require_ready
 from handlers.checks.request_limits import require_request, require_request_by_bearer
 from handlers.connection.shortcuts.range_shortcut import CachedDecision
 from handlers.delivery import ranges
-from handlers.delivery.conditional import field_value
 from handlers.delivery.disposition import attachment
 from handlers.delivery.negotiation import choose
 from handlers.errors import (
@@ -23,6 +22,7 @@ from handlers.errors import (
     NotAcceptable,
     NotFound,
 )
+from handlers.header_values import field_value
 from handlers.openapi.descriptions import (
     BYTES,
     CUES,

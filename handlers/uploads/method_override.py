@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import hdrs, web
 
 from handlers.errors import MethodNotAllowed, OffsetMismatch
+from handlers.header_values import field_value
 from handlers.openapi.descriptions import ALLOWED, UPLOAD_FACTS, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 from handlers.uploads.tus import OCTETS, RECEIVING, delete_upload, head_upload, patch_upload
@@ -38,7 +39,7 @@ _ALLOW: Mapping[str, str] = {hdrs.ALLOW: "DELETE, HEAD, OPTIONS, PATCH"}
 )
 async def post_overridden(request: web.Request) -> web.Response:
     """Raises: MethodNotAllowed without an override, or for another method; as the method does."""
-    handler = METHODS.get(request.headers.get(METHOD_OVERRIDE, "").upper())
+    handler = METHODS.get((field_value(request.headers, METHOD_OVERRIDE) or "").upper())
     if handler is None:
         raise MethodNotAllowed(headers=_ALLOW)
     return await handler(request)

@@ -45,7 +45,7 @@ from handlers.errors import (
     UndecodableFile,
     UnsupportedMediaType,
 )
-from handlers.header_values import content_type
+from handlers.header_values import content_type, field_value
 from handlers.messages import Identifier, Title
 from handlers.openapi.descriptions import (
     ALLOWED,
@@ -144,13 +144,13 @@ async def describe_tus_at_upload(request: web.Request) -> web.Response:
     ),
 )
 async def post_upload(request: web.Request) -> web.Response:
-    if request.headers.get(METHOD_OVERRIDE, hdrs.METH_POST).upper() != hdrs.METH_POST:
+    if (field_value(request.headers, METHOD_OVERRIDE) or hdrs.METH_POST).upper() != hdrs.METH_POST:
         raise MethodNotAllowed(headers={hdrs.ALLOW: "OPTIONS, POST"})
     _require_version(request)
     length_bytes = _length(request)
     if request.body_exists:
         _require_octets(request)
-    checksum = parse_checksum(request.headers.get(UPLOAD_CHECKSUM))
+    checksum = parse_checksum(field_value(request.headers, UPLOAD_CHECKSUM))
     new = await _new_upload(request, length_bytes)
     await require_own_storage(request)
     uploads = request.app[keys.UPLOADS]
@@ -206,8 +206,8 @@ async def head_upload(request: web.Request) -> web.Response:
 async def patch_upload(request: web.Request) -> web.Response:
     _require_version(request)
     _require_octets(request)
-    offset_bytes = parse_size(UPLOAD_OFFSET, request.headers.get(UPLOAD_OFFSET))
-    checksum = parse_checksum(request.headers.get(UPLOAD_CHECKSUM))
+    offset_bytes = parse_size(UPLOAD_OFFSET, field_value(request.headers, UPLOAD_OFFSET))
+    checksum = parse_checksum(field_value(request.headers, UPLOAD_CHECKSUM))
     upload = await own_upload(request)
     if upload.video_id is None:
         await _target_module(request, upload)
@@ -236,7 +236,7 @@ async def delete_upload(request: web.Request) -> web.Response:
 
 
 def _require_version(request: web.Request) -> None:
-    if request.headers.get(TUS_RESUMABLE) != VERSION:
+    if field_value(request.headers, TUS_RESUMABLE) != VERSION:
         raise PreconditionFailed(
             f"Tus-Resumable must be {VERSION}.", headers={TUS_VERSION: VERSION}
         )
@@ -251,7 +251,7 @@ def _length(request: web.Request) -> int:
     """Parse the size of the whole file in bytes. Raises: InvalidRequest, EmptyUpload, TooLarge."""
     if UPLOAD_DEFER_LENGTH in request.headers or UPLOAD_CONCAT in request.headers:
         raise InvalidRequest("An upload is one file, its length known when it begins.")
-    length_bytes = parse_size(UPLOAD_LENGTH, request.headers.get(UPLOAD_LENGTH))
+    length_bytes = parse_size(UPLOAD_LENGTH, field_value(request.headers, UPLOAD_LENGTH))
     limit = request.app[keys.UPLOAD_SETTINGS].max_size_bytes
     if length_bytes == 0:
         raise EmptyUpload
@@ -267,7 +267,7 @@ async def _new_upload(request: web.Request, length_bytes: int) -> NewUpload:
 
     Raises: InvalidRequest, and as `Access.require`.
     """
-    pairs = parse_metadata(",".join(request.headers.getall(UPLOAD_METADATA, ())))
+    pairs = parse_metadata(field_value(request.headers, UPLOAD_METADATA) or "")
     filename = kept_filename(pairs.get("filename", b"").decode("utf-8", "replace"))
     title = _text(pairs, "title", Title) if "title" in pairs else title_from(filename)
     replaces = None

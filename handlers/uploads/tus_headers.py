@@ -36,6 +36,8 @@ METHOD_OVERRIDE = "X-HTTP-Method-Override"
 # With the rest of a head it fits into 4 KiB, the limit of some proxies.
 MAX_METADATA_BYTES = 3 * 1024
 
+MAX_CHECKSUM_LENGTH = 128  # no digest that is known is as long
+
 _SIZE = re.compile(r"[0-9]{1,18}")  # fits a signed 64-bit integer
 _KEY = re.compile(r"[!-+\--~]+")  # visible ASCII but the comma
 
@@ -70,7 +72,7 @@ def parse_checksum(text: str | None) -> Checksum | None:
     """Parse `Upload-Checksum`; None if absent. Raises InvalidRequest, also for other algorithms."""
     if text is None:
         return None
-    algorithm, _, value = text.partition(" ")
+    algorithm, _, value = text[:MAX_CHECKSUM_LENGTH].partition(" ")
     digest = _decoded(UPLOAD_CHECKSUM, value)
     if CHECKSUMS.get(algorithm) != len(digest):
         known = " or ".join(CHECKSUMS)

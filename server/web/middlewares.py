@@ -19,6 +19,7 @@ from handlers.connection.refused_bytes import CONTENT_TYPE_OPTIONS, REQUEST_ID, 
 from handlers.connection.shortcuts.shortcut_connection import began_s, raise_failure
 from handlers.errors import (
     Internal,
+    InvalidRequest,
     NotFound,
     RequestError,
     Unavailable,
@@ -26,7 +27,7 @@ from handlers.errors import (
     as_request_error,
 )
 from handlers.event_stream.event_stream import is_event_stream, reconnect
-from handlers.header_values import is_packed
+from handlers.header_values import is_host, is_packed
 from handlers.pages.pages import missing_page
 from handlers.sign_in import SESSION, identified, keep_private
 from handlers.uploads.tus_headers import TUS_RESUMABLE, VERSION
@@ -95,6 +96,8 @@ def _log_answered(request: web.Request, status: int, duration_s: float) -> None:
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Converts exceptions to problem details, unless the response has begun or the client left."""
     try:
+        if not is_host(request.headers.get(hdrs.HOST, "")):
+            raise InvalidRequest("The Host field names no host.")
         if hdrs.CONTENT_ENCODING in request.headers and is_packed(request.headers):
             raise _encoded_body_error()
         raise_failure(request)

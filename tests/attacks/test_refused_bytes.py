@@ -62,6 +62,34 @@ async def test_bytes_that_are_no_request(
     assert [record for record in unblamed.records if record.exc_info] == []
 
 
+@pytest.mark.parametrize(
+    "host", ["a b", "user@x", "x/y", "[::1", "x:y", 'x"y', "b\xfccher.example"]
+)
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+async def test_host_that_is_none(shared_service: Service, host: str, version: str) -> None:
+    """RFC 9112 section 3.2: a wrong value is refused like a missing field."""
+    async with connected(shared_service.url) as wire:
+        answer = await wire.ask(f"GET /healthz {version}", f"Host: {host}")
+
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["type"]) == (400, "urn:coursestream:invalid-request")
+    assert host not in answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(["HTTP/1.0"], id="none in HTTP/1.0"),
+        pytest.param(["HTTP/1.1", "Host:"], id="empty"),
+        pytest.param(["HTTP/1.1", "Host: [2001:db8::1]:8080"], id="address of IPv6"),
+        pytest.param(["HTTP/1.1", "Host: my_service:80"], id="name of a container"),
+    ],
+)
+async def test_host_that_is_one(shared_service: Service, lines: list[str]) -> None:
+    async with connected(shared_service.url) as wire:
+        assert (await wire.ask(f"GET /healthz {lines[0]}", *lines[1:])).status == 200
+
+
 async def test_good_requests_before_it_are_answered(shared_service: Service) -> None:
     async with connected(shared_service.url) as wire:
         assert (await wire.ask("GET /healthz HTTP/1.1", "Host: x")).status == 200

@@ -4,6 +4,8 @@ from multidict import CIMultiDict
 from handlers.header_values import (
     MAX_PARAMETERS,
     content_type,
+    field_value,
+    is_host,
     is_packed,
     media_type,
     parameters,
@@ -36,6 +38,60 @@ from handlers.header_values import (
 def test_media_type(text: str, kind: str) -> None:
     assert media_type(text) == kind
     assert content_type(CIMultiDict({"content-type": text})) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="7.2 empty"),
+        pytest.param("films.example.org", id="name"),
+        pytest.param("films.example.org:8080", id="port"),
+        pytest.param("films.example.org:", id="RFC 3986 3.2.3 empty port"),
+        pytest.param("192.0.2.1:80", id="address"),
+        pytest.param("[2001:db8::1]:443", id="address of IPv6"),
+        pytest.param("[fe80::1%25eth0]", id="RFC 6874 zone"),
+        pytest.param("[v1.fe:x]", id="RFC 3986 3.2.2 a later address"),
+        pytest.param("my_service", id="underscore, as of containers"),
+        pytest.param("a%20b!$&'()*+,;=~", id="RFC 3986 all of a name"),
+        pytest.param("a" * 1024, id="longest"),
+    ],
+)
+def test_host(text: str) -> None:
+    assert is_host(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("a b", id="space"),
+        pytest.param("user@a", id="user"),
+        pytest.param("a/b", id="path"),
+        pytest.param("a?b", id="query"),
+        pytest.param("a#b", id="fragment"),
+        pytest.param("http://a", id="URL"),
+        pytest.param("a:b", id="port of letters"),
+        pytest.param("a:1:2", id="two ports"),
+        pytest.param("::1", id="address of IPv6 without brackets"),
+        pytest.param("[::1", id="half a bracket"),
+        pytest.param("[::1]a", id="more behind the brackets"),
+        pytest.param('a"b', id="quotation mark"),
+        pytest.param("<a>", id="markup"),
+        pytest.param("a%2", id="half an encoding"),
+        pytest.param("\u00fc", id="not ASCII"),
+        pytest.param("a\n", id="line break"),
+        pytest.param("a" * 1025, id="too long"),
+    ],
+)
+def test_no_host(text: str) -> None:
+    assert not is_host(text)
+
+
+def test_lines_of_a_field_are_one_value() -> None:
+    headers = CIMultiDict([("Range", "a"), ("B", "c"), ("range", "d")])
+
+    assert field_value(headers, "RANGE") == "a, d"
+    assert field_value(headers, "b") == "c"
+    assert field_value(headers, "E") is None
 
 
 def test_body_without_a_type_is_octets() -> None:

@@ -80,6 +80,14 @@ async def test_the_cookie_counts_as_the_token(service: Service) -> None:
     assert (await ask(service, "GET", "courses/c1")).said == NO_TOKEN
 
 
+async def test_a_cookie_field_may_come_in_several_lines(service: Service) -> None:
+    """HTTP/2 splits it, and a proxy may pass it on as it came (RFC 9113 section 8.2.3)."""
+    session = await signed_in(service, "ada")
+    lines = [("Cookie", one) for one in ("a=b", *session["Cookie"].split("; "), "c=d")]
+
+    assert (await service.ask(None, "GET", "courses/c1", headers=lines)).said == "200"
+
+
 async def test_a_page_learns_who_is_signed_in(service: Service) -> None:
     token = mint_token(SECRET, "root", roles=["admin"], ttl_s=600, name="Rosa Root")
     headers = {"Cookie": f"coursestream={token}"}

@@ -29,7 +29,7 @@ from handlers.delivery.disposition import attachment
 from handlers.delivery.negotiation import choose
 from handlers.delivery.ranges import parse_range
 from handlers.errors import RequestError
-from handlers.header_values import content_type, is_packed, parameters, text_parameter
+from handlers.header_values import content_type, is_host, is_packed, parameters, text_parameter
 from handlers.messages import CoursePut, ProgressPut, decode_json
 from handlers.paging import Page
 from handlers.uploads.form import kept_filename
@@ -155,6 +155,18 @@ ATTACKS = [
         controls=repeated("\x01", "a;filename="),
     ),
     *rows(
+        "Host",
+        is_host,
+        LINE,
+        letters=repeated("a", "", "@"),
+        percent_signs=repeated("%"),
+        encoded=repeated("%20", "", "@"),
+        brackets=repeated("["),
+        address=repeated(":", "["),
+        zone=repeated("a", "[::1%"),
+        port=repeated("1", "a:", "@"),
+    ),
+    *rows(
         "Content-Encoding",
         in_lines("Content-Encoding", is_packed),
         FIELD,
@@ -266,9 +278,9 @@ ATTACKS = [
         value=repeated("YWFh", "filename "),
         no_base64=repeated("=", "filename "),
     ),
-    *rows("Upload-Checksum", parse_checksum, LINE, digest=repeated("YWFh", "sha1 ")),
-    *rows("Upload-Length", partial(parse_size, "Upload-Length"), LINE, digits=repeated("9")),
-    *rows("Last-Event-ID", parse_event_id, LINE, digits=repeated("9"), other=repeated("\u0660")),
+    *rows("Upload-Checksum", parse_checksum, FIELD, digest=repeated("YWFh", "sha1 ")),
+    *rows("Upload-Length", partial(parse_size, "Upload-Length"), FIELD, digits=repeated("9")),
+    *rows("Last-Event-ID", parse_event_id, FIELD, digits=repeated("9"), other=repeated("\u0660")),
     *rows("event types", parse_types, LINE, commas=repeated(","), types=repeated("a,")),
     *rows(
         "language", canonical_tag, LINE, subtags=repeated("-abcde", "en"), x=repeated("-x", "en")
@@ -283,8 +295,8 @@ ATTACKS = [
     ),
     *rows(
         "Authorization",
-        field("Authorization", bearer_token),
-        LINE,
+        in_lines("Authorization", bearer_token),
+        FIELD,
         token=repeated("a", "Bearer "),
         spaces=repeated(" ", "Bearer", "a"),
         dots=repeated("a.", "Bearer "),
@@ -292,7 +304,7 @@ ATTACKS = [
     *rows(
         "Cookie",
         partial(session_cookie.read, is_secure=False),
-        LINE,
+        FIELD,
         cookies=repeated("a=b;"),
         names=repeated("coursestream=a;"),
         quotes=repeated('"', "coursestream="),

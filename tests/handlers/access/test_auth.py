@@ -8,6 +8,7 @@ from typing import Any
 import jwt
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from handlers.access.auth import TokenVerifier, Viewer
 from handlers.access.token_keys.signing_keys import (
@@ -129,6 +130,20 @@ async def test_clocks_may_differ_by_the_leeway(claim: str, from_now_s: int) -> N
 async def test_anything_else_is_refused(authorization: str | None) -> None:
     with pytest.raises(InvalidToken):
         await viewer_of(authorization)
+
+
+@pytest.mark.parametrize("others", [["Bearer a.b.c"], [f"Bearer {token()}"], ["Basic eDp5"], [""]])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_two_fields_are_refused_whatever_one_of_them_is(
+    others: list[str], *, is_first: bool
+) -> None:
+    """A proxy may have gone by the other one (RFC 6750 section 3.1)."""
+    lines = [f"Bearer {token()}", *others] if is_first else [*others, f"Bearer {token()}"]
+    headers = CIMultiDict(("Authorization", line) for line in lines)
+    request = make_mocked_request("GET", "/api/v1/courses", headers=headers)
+
+    with pytest.raises(InvalidToken):
+        await TokenVerifier(OnlyKey(shared_secret(SECRET))).viewer_of(request)
 
 
 async def test_faults_of_claims_are_said_in_words() -> None:

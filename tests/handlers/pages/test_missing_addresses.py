@@ -71,6 +71,12 @@ async def test_mistyped_address_has_a_page_for_people(service: Service, path: st
     assert "Accept" in problem.headers["Vary"]
 
 
+async def test_accepted_types_may_come_in_several_lines(service: Service) -> None:
+    headers = [("Accept", "application/json;q=0.1"), ("Accept", "text/html")]
+    async with service.anonymous().get("/nowhere", headers=headers) as answer:
+        assert answer.content_type == "text/html"
+
+
 async def test_mistyped_address_of_the_api_has_a_page_for_who_may_see_it(service: Service) -> None:
     assert (await shown(service, "nowhere", "ada")).headers["Content-Type"].startswith("text/html")
     assert (await service.ask("ada", "GET", "nowhere")).said == "404 not-found"

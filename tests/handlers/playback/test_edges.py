@@ -309,12 +309,13 @@ class TestOrigin:
             {"X-Origin-Secret": ""},
             {"X-Origin-Secret": SECRET[:-1]},
             {"X-Origin-Secret": SECRET + "x"},
+            [("X-Origin-Secret", SECRET), ("X-Origin-Secret", SECRET)],
             {"X-Origin-Secret": "é" * 20},
             {"Authorization": f"Bearer {SECRET}"},
         ],
-        ids=["none", "empty", "short", "long", "not ASCII", "in another header"],
+        ids=["none", "empty", "short", "long", "twice", "not ASCII", "in another header"],
     )
-    async def test_others_get_nothing(self, origin: Edged, headers: dict[str, str]) -> None:
+    async def test_others_get_nothing(self, origin: Edged, headers: Any) -> None:
         there = f"/media/{origin.video['id']}/{await origin.asset()}"
         beside = [f"/media/{origin.video['id']}/{name}" for name in ("captions/en", "chapters")]
 

@@ -185,6 +185,49 @@ async def test_creation_is_refused(service: Service, headers: dict[str, str], sa
     assert await left_behind(service) == before
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (("Upload-Length", "7"), "400 invalid-request"),
+        (("Upload-Length", "1000"), "400 invalid-request"),
+        (("Tus-Resumable", "0.2.2"), "412 precondition-failed"),
+        (("Upload-Metadata", metadata()), "400 invalid-request"),
+        (("X-HTTP-Method-Override", "POST"), "405 method-not-allowed"),
+    ],
+)
+async def test_field_that_comes_twice_creates_nothing(
+    service: Service, line: tuple[str, str], said: str
+) -> None:
+    before = await left_behind(service)
+    asked = [*VERSION.items(), ("Upload-Length", "1000"), ("Upload-Metadata", metadata())]
+    asked += [("X-HTTP-Method-Override", "POST"), line]
+
+    assert (await service.ask("tess", "POST", "uploads", headers=asked)).said == said
+    assert await left_behind(service) == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("Upload-Offset", "0"),
+        ("Upload-Offset", "3"),
+        ("Upload-Checksum", "sha1 AAAA"),
+        ("Tus-Resumable", "1.0.0"),
+    ],
+)
+async def test_field_that_comes_twice_stores_nothing(
+    service: Service, line: tuple[str, str]
+) -> None:
+    location = await created(service, 1000)
+    asked = [*VERSION.items(), *OCTETS.items(), ("Upload-Offset", "0")]
+    asked += [*checksum("sha1", b"abc").items(), line]
+
+    answer = await service.ask("tess", "PATCH", location, headers=asked, data=b"abc")
+
+    assert answer.status in (400, 412)
+    assert await offset_of(service, location) == 0
+
+
 async def test_body_of_another_kind_is_refused(service: Service) -> None:
     location = await created(service, 1000)
 
