@@ -65,7 +65,7 @@ PERSONAL_COLUMNS = (
         "user_id",
         (VIDEO, ("session_id", "text")),
         Erasing.WITH_PROGRESS,
-        shown=("playback_sessions_named", (VIDEO, ("session_id", "text"))),
+        shown="playback_sessions_named",
     ),
     PersonalColumn(
         "playback_session_name",

@@ -80,7 +80,7 @@ viewing_changes: changes
 webhook_deliveries: payload
 """
 
-VIEWED = {"event_log_unpacked.user_id"}  # of the rows of `event_log_packed`
+VIEWED = {"event_log_unpacked.user_id", "playback_sessions_named.user_id"}
 
 
 def of_nobody() -> set[str]:
