@@ -65,6 +65,8 @@ def test_ended_is_the_same_cookie_without_value_and_life(is_secure: bool, name: 
         pytest.param("mycoursestream=a", False, None, id="a longer name"),
         pytest.param("x=coursestream=a", False, None, id="in a value"),
         pytest.param("coursestream", False, None, id="without a value"),
+        pytest.param(";" * (16 * 1024 - 14) + "coursestream=a", False, "a", id="the longest field"),
+        pytest.param(";" * (16 * 1024 - 13) + "coursestream=a", False, None, id="one byte longer"),
     ],
 )
 def test_the_token_is_read_from_the_cookie_of_the_scheme(
