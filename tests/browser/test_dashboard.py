@@ -3,7 +3,7 @@
 import asyncio
 import re
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +21,7 @@ from server.postgres.embedded import EmbeddedPostgres
 from tests.browser.support.axe import violations_in_schemes
 from tests.browser.support.pictures import take_picture
 from tests.browser.support.studio import Studio, opened_studio
-from tests.programs.web_build import built_pages
-from tests.serving import Serve, call, served_from
+from tests.serving import Serve, call
 from tests.waiting import wait_until
 
 LENGTH_S = 60
@@ -72,6 +71,8 @@ INSERT INTO enrollments (course_id, user_id, role, created_at)
     SELECT 'crowd', 'student-' || n, 'student', now() + n * interval '1 second'
     FROM generate_series(1, 60) n
 """
+
+SETTINGS = {"RENDITIONS": "none"}
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -130,14 +131,6 @@ def _execute(serve: Serve, sql: str, parameters: tuple[Any, ...]) -> None:
     with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
         named = len(parameters) == 1 and isinstance(parameters[0], dict)
         cursor.execute(sql, parameters[0] if named else parameters)
-
-
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
-    built_pages()
-    directory = tmp_path_factory.mktemp("dashboard")
-    with served_from(directory, made_cluster, RENDITIONS="none") as serve:
-        yield serve
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,8 +14,8 @@ from tests.browser.support.axe import violations, violations_in_schemes
 from tests.browser.support.campus import COURSES, STUDENT, TEACHER, WIDTHS, Campus, opened_campus
 from tests.browser.support.pictures import RESULTS, take_picture
 from tests.programs.chromium import VIDEO, until
-from tests.programs.web_build import DIST, built_pages
-from tests.serving import Serve, served_from
+from tests.programs.web_build import DIST
+from tests.serving import Serve
 from tests.waiting import wait_until
 
 PAGE_WIDTH = "document.documentElement.scrollWidth"
@@ -33,16 +32,9 @@ SCRIPT = re.compile(r"/static/([\w.-]+\.js)")
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
-    built_pages()
-    RESULTS.mkdir(exist_ok=True)
-    with served_from(tmp_path_factory.mktemp("campus"), made_cluster) as serve:
-        yield serve
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def campus(serving: Serve) -> AsyncIterator[Campus]:
+    RESULTS.mkdir(exist_ok=True)
     async with opened_campus(serving, serving.data_dir.parent) as campus:
         yield campus
 

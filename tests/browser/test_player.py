@@ -2,8 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,8 +13,7 @@ from tests.browser.support.axe import violations, violations_in_schemes
 from tests.browser.support.pictures import RESULTS
 from tests.browser.support.theatre import GRANT_TTL_S, Theatre, opened_theatre, play_on
 from tests.programs.chromium import VIDEO, until
-from tests.programs.web_build import built_pages
-from tests.serving import Serve, call, served_from
+from tests.serving import Serve, call
 from tests.waiting import wait_until
 
 SLOW_BYTES_PER_S = 20_000
@@ -29,13 +27,6 @@ LISTENING = """() => {
 }"""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
-    built_pages()
-    with served_from(tmp_path_factory.mktemp("theatre"), made_cluster) as serve:
-        yield serve
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -17,9 +17,9 @@ from playwright.async_api import Browser, Page
 from storage.samples import write_clock_mp4
 from tests.browser.support.theatre import play_on
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
-from tests.programs.web_build import WEB, built_pages
+from tests.programs.web_build import WEB
 from tests.running import free_port, wait_for
-from tests.serving import Serve, call, ready_video, served_from
+from tests.serving import Serve, call, ready_video
 from tests.waiting import wait_until
 
 ESBUILD = WEB / "node_modules" / ".bin" / "esbuild"
@@ -75,13 +75,6 @@ class Site:
     async def answer(self, request: web.Request) -> web.Response:
         kind = "text/javascript" if request.path.endswith(".js") else "text/html"
         return web.Response(text=self.files.get(request.path, ""), content_type=kind)
-
-
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
-    built_pages()
-    with served_from(tmp_path_factory.mktemp("samples"), made_cluster) as serve:
-        yield serve
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

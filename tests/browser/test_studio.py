@@ -2,34 +2,17 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.browser.support.pictures import RESULTS
-from tests.browser.support.studio import Studio, drop, opened_studio
+from tests.browser.support.studio import Studio, drop
 from tests.programs.chromium import VIDEO, until
-from tests.programs.web_build import built_pages
-from tests.serving import Serve, call, served_from
+from tests.serving import call
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
-    built_pages()
-    with served_from(tmp_path_factory.mktemp("studio"), made_cluster) as serve:
-        yield serve
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def studio(serving: Serve) -> AsyncIterator[Studio]:
-    async with opened_studio(serving, serving.data_dir.parent) as studio:
-        yield studio
 
 
 async def test_a_lecture_from_an_empty_server_to_a_student(studio: Studio) -> None:

@@ -2,25 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import psycopg2
 import pytest
-import pytest_asyncio
 from playwright.async_api import CDPSession, Page, Route, ViewportSize, expect
 
 from server.postgres.embedded import EmbeddedPostgres
 from tests.browser.support.axe import violations_in_schemes
 from tests.browser.support.pictures import RESULTS, take_picture
-from tests.browser.support.studio import Studio, drop, opened_studio
+from tests.browser.support.studio import Studio, drop
 from tests.programs.chromium import until
-from tests.programs.web_build import built_pages
-from tests.serving import Serve, call, report, served_from
+from tests.serving import Serve, call, report
 from tests.waiting import wait_until
 
 LESSONS, STUDENTS = 200, 500
@@ -66,20 +63,9 @@ ROUNDS = 3
 MOST_NODES = 12_000
 SETTLED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
 
+SETTINGS = {"RENDITIONS": "none"}
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
-    built_pages()
-    with served_from(tmp_path_factory.mktemp("studio"), made_cluster, RENDITIONS="none") as serve:
-        yield serve
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def studio(serving: Serve) -> AsyncIterator[Studio]:
-    async with opened_studio(serving, serving.data_dir.parent) as studio:
-        yield studio
 
 
 def _execute(serve: Serve, sql: str) -> None:

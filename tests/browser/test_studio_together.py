@@ -1,33 +1,19 @@
 """Writing in the studio that another teacher, the way back or an ended sign-in would have lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Dialog, Page, Route, expect
 
-from tests.browser.support.studio import Studio, opened_studio
-from tests.programs.web_build import built_pages
-from tests.serving import Serve, call, served_from
+from tests.browser.support.studio import Studio
+from tests.serving import call
 from tests.waiting import wait_until
 
+SETTINGS = {"RENDITIONS": "none"}
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
-    built_pages()
-    with served_from(tmp_path_factory.mktemp("studio"), made_cluster, RENDITIONS="none") as serve:
-        yield serve
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def studio(serving: Serve) -> AsyncIterator[Studio]:
-    async with opened_studio(serving, serving.data_dir.parent) as studio:
-        yield studio
 
 
 @pytest_asyncio.fixture(loop_scope="module")
