@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 
 from db.pool import Transaction
+from db.progress.report_batch import MEASURES
 
 # Locked in the order of their keys; a session that reports by itself counts by its reports.
-MEASURED = "(s.sums IS NOT NULL OR s.measures IS NOT NULL)"
 LOCK_AND_READ = f"""
 INSERT INTO cmcd_sessions (user_id, video_id, session_id)
 SELECT k.user_id, k.video_id, k.session_id
@@ -19,7 +19,7 @@ FROM json_to_recordset(%(keys)s) AS k (user_id text, video_id uuid, session_id t
 JOIN videos v ON v.id = k.video_id
 WHERE NOT EXISTS (
     SELECT FROM playback_sessions s WHERE s.user_id = k.user_id AND s.video_id = k.video_id
-      AND s.session_id = k.session_id AND {MEASURED}
+      AND s.session_id = k.session_id AND {MEASURES} IS NOT NULL
 )
 ORDER BY k.user_id, k.video_id, k.session_id
 ON CONFLICT DO NOTHING;
@@ -28,7 +28,7 @@ SELECT c.user_id, c.video_id::text AS video_id, c.session_id,
     (c.started_at AT TIME ZONE 'UTC')::date AS day, c.measures::text AS measures,
     EXISTS (
         SELECT FROM playback_sessions s WHERE s.user_id = c.user_id AND s.video_id = c.video_id
-          AND s.session_id = c.session_id AND {MEASURED}
+          AND s.session_id = c.session_id AND {MEASURES} IS NOT NULL
     ) AS has_reports
 FROM cmcd_sessions c
 WHERE (c.user_id, c.video_id, c.session_id) IN (

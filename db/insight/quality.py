@@ -12,6 +12,7 @@ from db.insight.changes import Conditions, QualityFigures
 from db.insight.figures import OF_COURSE, OF_VIDEO, WIDTH, Period
 from db.insight.rollups import from_bits, to_bits
 from db.pool import Queries, Row, Transaction
+from db.progress.report_batch import MEASURES
 
 FIGURES = QualityFigures.__struct_fields__
 COLUMNS = ", ".join(FIGURES)
@@ -38,12 +39,10 @@ FROM quality_days WHERE video_id = %s AND day >= %s
 DELETE_DAYS = "DELETE FROM quality_days WHERE video_id = %s AND day >= %s"
 
 # Those of reports, then those of requests. A day is of UTC, as everywhere.
-SESSIONS = """
-SELECT (started_at AT TIME ZONE 'UTC')::date AS day, user_id,
-    coalesce(sums, measures::text) AS measures
-FROM playback_sessions
-WHERE video_id = %(video_id)s AND started_at >= %(since)s
-    AND (sums IS NOT NULL OR measures IS NOT NULL)
+SESSIONS = f"""
+SELECT (started_at AT TIME ZONE 'UTC')::date AS day, user_id, {MEASURES} AS measures
+FROM playback_sessions s
+WHERE video_id = %(video_id)s AND started_at >= %(since)s AND {MEASURES} IS NOT NULL
 UNION ALL
 SELECT (started_at AT TIME ZONE 'UTC')::date AS day, user_id, measures::text AS measures
 FROM cmcd_sessions

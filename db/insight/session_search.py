@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from db.pool import Queries, Row
+from db.progress.report_batch import MEASURES
 
 # Instructors see those of the courses that they teach, everyone their own.
 VISIBLE = """{{chosen}} AND (%(sees_all)s OR s.user_id = %(viewer)s OR EXISTS (
@@ -17,7 +18,7 @@ VISIBLE = """{{chosen}} AND (%(sees_all)s OR s.user_id = %(viewer)s OR EXISTS (
 ))"""
 OF_REPORTS = f"""
 SELECT s.started_at, s.user_id, s.video_id::text AS video_id, s.session_id, p.course_id,
-    s.last_report_at, s.state, coalesce(s.sums, s.measures::text) AS measures, v.title
+    s.last_report_at, s.state, {MEASURES} AS measures, v.title
 FROM playback_sessions s
 JOIN progress p ON p.user_id = s.user_id AND p.video_id = s.video_id
 JOIN videos v ON v.id = s.video_id AND v.deleted_at IS NULL

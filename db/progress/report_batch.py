@@ -17,12 +17,15 @@ from db.progress.progress import STATE, ProgressState, build_state, parse_pieces
 
 PlaybackState = Literal["playing", "paused", "stopped"]
 
+# What a session has measured, as JSON: `measures` in rows that an older release wrote.
+MEASURES = "coalesce(s.sums, s.measures::text)"
+
 # The last SELECT is a statement of its own: it sees rows committed during the wait for locks, and
 # sessions too, which only the holder of their progress row may write. OFFSET 0 keeps it to one
 # look-up of each row's key: a planner without statistics read all users of a video for each of
 # them. A future time was stored by a host whose clock was wrong: no report could be later than
 # that.
-LOCK_AND_READ = """
+LOCK_AND_READ = f"""
 INSERT INTO progress (user_id, video_id, course_id)
 SELECT DISTINCT k.user_id, k.video_id, v.course_id
 FROM json_to_recordset(%(keys)s) AS k (user_id text, video_id uuid)
@@ -41,7 +44,7 @@ SELECT k.place - 1 AS place, v.course_id, v.duration_s, clock_timestamp() AS now
     CASE WHEN p.position_at <= clock_timestamp() THEN p.position_at END AS position_at,
     p.position_session_id, p.completed_at, p.watched::text AS watched,
     s.last_sequence, s.claims_until, s.allowed_s, s.counted_s, s.started_at,
-    coalesce(s.sums, s.measures::text) AS measures,
+    {MEASURES} AS measures,
     coalesce(s.claims_since, s.started_at, n.named_at) AS began_at
 FROM ROWS FROM (json_to_recordset(%(keys)s) AS (user_id text, video_id uuid, session_id text))
     WITH ORDINALITY AS k (user_id, video_id, session_id, place)
