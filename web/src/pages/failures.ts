@@ -43,7 +43,7 @@ export function failureInWords(error: unknown): string {
 
 /** Under which the operator finds an error of the server; null for others. */
 export function referenceOf(error: unknown): string | null {
-  if (!(error instanceof ApiError) || error.status < 500 || !error.reference) return null;
+  if (!(error instanceof ApiError) || !error.reference) return null;
   return text("common.reference", { reference: error.reference });
 }
 

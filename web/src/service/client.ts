@@ -15,6 +15,7 @@ export class ApiError extends Error {
   readonly code: string;
   /** The service's own words; empty where it said nothing. */
   readonly detail: string;
+  /** That of the server's log; empty where the fault is not its own. */
   readonly reference: string;
   readonly retryAfterS: number;
 
@@ -26,7 +27,7 @@ export class ApiError extends Error {
     this.status = status;
     this.code = code;
     this.detail = detail ?? "";
-    this.reference = reference ?? "";
+    this.reference = status >= 500 ? (reference ?? "") : "";
     this.retryAfterS = retryAfterS;
   }
 

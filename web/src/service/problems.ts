@@ -62,9 +62,8 @@ export const KNOWN_CODES = Object.keys(WAYS_OUT) as Code[];
 
 export function explain(error: ApiError): Problem {
   const problem = problemOf(error);
-  const { status, reference } = error;
-  if (status < 500 || !reference) return problem;
-  const named = playerText("trouble.reference", { reference });
+  if (!error.reference) return problem;
+  const named = playerText("trouble.reference", { reference: error.reference });
   return { ...problem, advice: `${problem.advice} ${named}` };
 }
 

@@ -28,6 +28,9 @@ export interface EditedTrack {
   settle: (isOver: boolean) => void;
 }
 
+/** Changes the version that the tag names. */
+type Work = (etag: string | null) => Promise<void>;
+
 /** `updatedAt` is the lesson's: its tracks may be other ones then. */
 export function useTrack(
   videoId: string,
@@ -41,8 +44,7 @@ export function useTrack(
   const [isSaved, setSaved] = useState(true);
   const [isBusy, setBusy] = useState(false);
   const [warnings, setWarnings] = useState<readonly CueWarning[]>([]);
-  const refused = useRef<((etag: string | null) => Promise<void>) | null>(null);
-  const [isContested, setContested] = useState(false);
+  const [refused, setRefused] = useState<{ work: Work } | null>(null);
   useUnsaved(!isSaved);
   const edits = useRef(0);
   /** What was written since then stays; unless it is over this version, saving tells of that. */
@@ -62,15 +64,13 @@ export function useTrack(
   useEffect(() => {
     if (rows && isSaved && !isBusy) load().catch(() => {}); // saving tells of what was missed
   }, [updatedAt]);
-  /** `work` changes the version that the tag names. */
-  const change = async (work: (etag: string | null) => Promise<void>, of = etag) => {
+  const change = async (work: Work, of = etag) => {
     setBusy(true);
     const isDone = await work(of).then(
       () => true,
       (error) => {
         const isChanged = error instanceof ApiError && error.status === 412;
-        refused.current = isChanged ? work : null;
-        setContested(isChanged);
+        setRefused(isChanged ? { work } : null);
         if (!isChanged) showFailure(error);
         return false;
       },
@@ -79,11 +79,10 @@ export function useTrack(
     return isDone;
   };
   const settle = async (isOver: boolean) => {
-    setContested(false);
-    const work = refused.current;
-    if (!isOver || !work) return;
+    setRefused(null);
+    if (!isOver || !refused) return;
     const newest = await api.track(videoId, name).catch(showFailure);
-    if (newest !== undefined) await change(work, newest?.etag ?? null);
+    if (newest !== undefined) await change(refused.work, newest?.etag ?? null);
   };
   const restore = async (vtt: string) => {
     changed(await api.putTrack(videoId, name, vtt, null));
@@ -95,7 +94,7 @@ export function useTrack(
     isNew: etag === null,
     isBusy,
     warnings,
-    isContested,
+    isContested: refused !== null,
     edit: (next) => {
       edits.current += 1;
       setRows(next);
