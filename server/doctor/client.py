@@ -20,7 +20,6 @@ SERVICE = "coursestream"
 PROBLEM = "application/problem+json"
 REQUEST_ID = "X-Request-ID"
 DEFAULT_PORTS = {"https": 443, "http": 80}
-UNKNOWN = (401, 403, 404)  # for an address of the service that is right
 NAMES = ("nginx", "HAProxy", "Caddy", "Apache", "cloudflare", "CloudFront", "Varnish", "Envoy")
 HAPROXY_ERROR = re.compile(rb"^<html><body><h1>\d{3} [^<]+</h1>\n")
 
@@ -39,9 +38,9 @@ class SeenReply:
 
     @property
     def is_of_service(self) -> bool:
-        """True unless it is an error that a proxy made or replaced."""
+        """True unless it is an error, or a redirection, that a proxy made or replaced."""
         if self.status < 400:
-            return True
+            return self.status < 300 or REQUEST_ID in self.headers
         is_problem = self.headers.get(hdrs.CONTENT_TYPE, "").startswith(PROBLEM)
         return is_problem and (REQUEST_ID in self.headers or b'"instance"' in self.body)
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from server.doctor.addresses import examine_addresses
-from server.doctor.answers import (
+from server.doctor.checks.addresses import examine_addresses
+from server.doctor.checks.answers import (
     examine_connections,
     examine_errors,
     examine_long_header,
@@ -16,26 +16,26 @@ from server.doctor.answers import (
     examine_security,
     examine_sharing,
 )
-from server.doctor.client import Client, Unanswered
-from server.doctor.events import examine_events
-from server.doctor.findings import Observation, fault, skipped
-from server.doctor.installation import Installation, Waits
-from server.doctor.pages import (
+from server.doctor.checks.events import examine_events
+from server.doctor.checks.pages import (
     examine_frames,
     examine_other_sites,
     examine_scripts,
     examine_sign_in,
 )
-from server.doctor.paused_player import examine_paused_player
-from server.doctor.ranges import examine_ranges
-from server.doctor.reach import blocks, examine_health, examine_sameness, examine_token
-from server.doctor.tls import examine_tls
-from server.doctor.uploads import (
+from server.doctor.checks.paused_player import examine_paused_player
+from server.doctor.checks.ranges import examine_ranges
+from server.doctor.checks.reach import examine_health, examine_sameness, examine_token
+from server.doctor.checks.tls import examine_tls
+from server.doctor.checks.uploads import (
     examine_declared_size,
     examine_large_upload,
     examine_request_buffering,
     examine_slow_upload,
 )
+from server.doctor.client import Client, Unanswered
+from server.doctor.findings import Observation, blocks, fault, skipped
+from server.doctor.installation import Installation, Waits
 
 Check = Callable[[Installation], Awaitable[list[Observation]]]
 SHORT: tuple[Check, ...] = (

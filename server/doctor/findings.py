@@ -1,5 +1,6 @@
 """Findings: a check's result in a sentence, and the fault of a proxy's configuration behind it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -43,3 +44,7 @@ def skipped(sentence: str) -> Observation:
 
 def fault(code: str, sentence: str) -> Observation:
     return Observation(Severity.FAULT, sentence, code)
+
+
+def blocks(findings: Sequence[Observation]) -> bool:
+    return any(one.severity is Severity.FAULT for one in findings)

@@ -122,13 +122,13 @@ NGINX = (
             "    location / {\n"
         },
         "path-caught",
-        says="nginx answers 404 to HEAD /play/ itself: it never reaches the service",
+        says="nginx answered 404 to HEAD /play/, an address that the service just gave: it never",
     ),
     case(
         "scripts of another program",
         {"    location / {\n": "    location /static/ { root /var/www; }\n    location / {\n"},
         "path-caught",
-        says="/static/course-video.js is answered 404",
+        says="nginx answered 404 to GET /static/course-video.js, which players of other pages",
     ),
     case(
         "limit where forms are sent",
@@ -176,7 +176,7 @@ NGINX = (
         "prefix of films removed",
         {PLAY: PLAY + "        rewrite ^/play/(.*)$ /$1 break;\n"},
         "path-changed",
-        says="the service answered 404 to HEAD /play/, an address that it just gave",
+        says="the service answered 404 to HEAD /play/, an address that the service just gave: its",
     ),
     case(
         "prefix of the API removed",

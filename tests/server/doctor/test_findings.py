@@ -20,7 +20,7 @@ PLACE = {"fault": 0, "remark": 1}
 def named_codes() -> set[str]:
     """The codes that the checks give."""
     found = set()
-    for path in Path(server.doctor.__file__).parent.glob("*.py"):
+    for path in Path(server.doctor.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(func=ast.Name(id=str(name)), args=arguments) if name in PLACE:

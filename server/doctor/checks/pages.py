@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from aiohttp import hdrs
 
+from server.doctor.checks.astray import astray
 from server.doctor.client import DEFAULT_PORTS, SeenReply
 from server.doctor.findings import Observation, fault, ok, remark
 from server.doctor.installation import Installation
@@ -30,18 +31,12 @@ async def examine_scripts(inst: Installation) -> list[Observation]:
         reply = await inst.client.ask("GET", path, is_anonymous=True)
         kind = reply.headers.get(hdrs.CONTENT_TYPE, "no type")
         if reply.status != 200:
-            sentence = f"{path} is answered {reply.status} {inst.behind}"
-            return [*found, _unreached(reply, f"{sentence}: players of other pages need it")]
+            asked = f"GET {path}, which players of other pages need"
+            return [*found, astray(reply, asked, inst)]
         if not kind.startswith("text/javascript"):
             sentence = f"{path} is {kind}, changed {inst.behind}"
             return [*found, fault("response-header-lost", f"{sentence}: no browser runs it")]
     return found or [ok("pages and their scripts arrive")]
-
-
-def _unreached(reply: SeenReply, sentence: str) -> Observation:
-    if reply.is_of_service:
-        return fault("path-changed", sentence)
-    return fault("path-caught", sentence)
 
 
 async def examine_frames(inst: Installation) -> list[Observation]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from server.doctor.checks.tls import examine_tls
 from server.doctor.findings import Observation
-from server.doctor.tls import examine_tls
 from tests.programs.certificates import Certificate, make_certificate
 
 

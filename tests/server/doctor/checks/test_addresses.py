@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from server.doctor.addresses import Resolve, examine_addresses
+from server.doctor.checks.addresses import Resolve, examine_addresses
 
 HERE, NOWHERE = "127.0.0.1", "127.0.0.2"
 

@@ -1,13 +1,13 @@
 """Health addresses through the proxies, and what keeps an examination from beginning."""
 
 import json
-from collections.abc import Sequence
 from itertools import pairwise
 from urllib.parse import urljoin, urlsplit
 from uuid import uuid4
 
 from aiohttp import hdrs
 
+from server.doctor.checks.astray import astray
 from server.doctor.client import Client, SeenReply
 from server.doctor.findings import Observation, fault, ok, remark
 from server.doctor.installation import Installation
@@ -15,6 +15,7 @@ from server.doctor.installation import Installation
 AWAY = (502, 503, 504)
 LIMITED = (429, 503)  # nginx says 503 where limit_req_status says nothing
 TIMES = 8
+COURSES = "GET /api/v1/courses"
 WITHOUT_TOKEN = "This needs `Authorization"  # how the service's refusal of no token begins
 
 
@@ -87,7 +88,7 @@ async def examine_token(inst: Installation) -> list[Observation]:
     reply = await inst.client.ask("GET", "/api/v1/courses?limit=1")
     if reply.status == 401 and WITHOUT_TOKEN.encode() in reply.body:
         return [fault("authorization-lost", f"Authorization is removed {inst.behind}")]
-    if reply.status == 401 and reply.is_of_service:
+    if reply.status in (401, 403) and reply.is_of_service:
         return [fault("", "the service does not accept this token: give one by --token")]
     if reply.status != 200:
         return [_unserved(reply, inst)]
@@ -95,12 +96,10 @@ async def examine_token(inst: Installation) -> list[Observation]:
 
 
 def _unserved(reply: SeenReply, inst: Installation) -> Observation:
-    sentence = f"{reply.hop} answered {reply.status} to GET /api/v1/courses"
     if reply.status in LIMITED and not reply.is_of_service:
+        sentence = f"{reply.proxy} answered {reply.status} to {COURSES}"
         return fault("proxy-limit", f"{sentence}, though /healthz is answered: a limit of its own?")
-    if reply.status == 404 and reply.is_of_service:
-        return fault("path-changed", f"{sentence}: the address is changed {inst.behind}")
-    return fault("", sentence)
+    return astray(reply, COURSES, inst)
 
 
 async def examine_sameness(inst: Installation) -> list[Observation]:
@@ -116,7 +115,3 @@ async def examine_sameness(inst: Installation) -> list[Observation]:
     statuses = sorted({reply.status for reply in asked})
     sentence = f"courses are others each time ({', '.join(map(str, statuses))}) {inst.behind}"
     return [fault("installations-mixed", f"{sentence}: several installations behind one address")]
-
-
-def blocks(findings: Sequence[Observation]) -> bool:
-    return any(one.severity.name == "FAULT" for one in findings)

@@ -2,7 +2,8 @@
 
 from aiohttp import hdrs
 
-from server.doctor.client import REQUEST_ID, UNKNOWN, SeenReply
+from server.doctor.checks.astray import astray
+from server.doctor.client import SeenReply
 from server.doctor.findings import Observation, fault, ok
 from server.doctor.installation import Installation, SampleVideo
 
@@ -39,7 +40,8 @@ class RangeChecks:
     async def all(self) -> list[Observation]:
         head = await self._ask(method="HEAD")
         if head.status != 200:
-            return [self._unreached(head)]
+            asked = f"HEAD {self._name}, an address that the service just gave"
+            return [astray(head, asked, self._inst)]
         whole = await self._ask(**{hdrs.ACCEPT_ENCODING: COMPRESSING})
         found = [*self._headers(head), *self._whole(whole)]
         ranged = await self._ranges()
@@ -57,17 +59,6 @@ class RangeChecks:
             headers=headers,
             is_anonymous=self._is_grant,
         )
-
-    def _unreached(self, head: SeenReply) -> Observation:
-        """HEAD has no body, which would show whose answer it is: the service sends its id."""
-        if REQUEST_ID not in head.headers:
-            sentence = f"{head.proxy} answers {head.status} to HEAD {self._name} itself"
-            return fault("path-caught", f"{sentence}: it never reaches the service")
-        sentence = f"the service answered {head.status} to HEAD {self._name}"
-        if head.status not in UNKNOWN:
-            return fault("", sentence)
-        named = f"{sentence}, an address that it just gave"
-        return fault("path-changed", f"{named}: it is changed {self._inst.behind}")
 
     def _headers(self, head: SeenReply) -> list[Observation]:
         """Examines the fields that the service always sends."""

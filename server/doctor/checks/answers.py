@@ -4,6 +4,7 @@ from uuid import uuid4
 
 from aiohttp import hdrs
 
+from server.doctor.checks.astray import astray
 from server.doctor.client import REQUEST_ID, SeenReply
 from server.doctor.findings import Observation, fault, ok, remark
 from server.doctor.installation import Installation
@@ -27,8 +28,7 @@ async def examine_errors(inst: Installation) -> list[Observation]:
     ):
         first = await inst.client.ask("GET", path)
         if first.status == 404 != status and not first.is_of_service:
-            sentence = f"{first.hop} answers 404 to {path} itself: it never reaches the service"
-            return [fault("path-caught", sentence)]
+            return [astray(first, f"GET {path}", inst)]
         if not first.is_of_service:
             sentence = f"{first.hop} answers {first.status} to {path} with a page of its own"
             return [fault("errors-replaced", f"{sentence}: players need the service's")]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import hdrs
 
-from server.doctor.client import REQUEST_ID, UNKNOWN, Unanswered
+from server.doctor.checks.astray import astray
+from server.doctor.client import SeenReply, Unanswered
 from server.doctor.findings import Observation, fault, ok, remark
 from server.doctor.installation import Installation
 
@@ -53,7 +54,7 @@ async def _examine(inst: Installation, path: str, name: str, is_grant: bool) -> 
                 "GET", path, headers=headers, is_anonymous=is_grant, quiet_s=quiet_s
             ) as response:
                 opening.reschedule(None)
-                if (refused := _refused(response, name)) is not None:
+                if (refused := _refused(response, name, inst)) is not None:
                     return [refused]
                 await _hear(response, heard, inst)
     except TimeoutError:
@@ -64,12 +65,9 @@ async def _examine(inst: Installation, path: str, name: str, is_grant: bool) -> 
     return _judge(inst, name, heard)
 
 
-def _refused(response: aiohttp.ClientResponse, name: str) -> Observation | None:
+def _refused(response: aiohttp.ClientResponse, name: str, inst: Installation) -> Observation | None:
     if response.status != 200:
-        sentence = f"{name} is answered {response.status}"
-        if REQUEST_ID in response.headers and response.status in UNKNOWN:
-            return fault("path-changed", f"{sentence} by the service: its address is changed")
-        return fault("", sentence)
+        return astray(SeenReply(response.status, response.headers, b""), f"GET {name}", inst)
     if encoding := response.headers.get(hdrs.CONTENT_ENCODING):
         return fault("compressed", f"{name} is compressed ({encoding}): events wait for more bytes")
     return None
