@@ -112,6 +112,10 @@ class EmbeddedPostgres:
             self.stop()
             raise
 
+    def server_pid(self) -> int | None:
+        """The pid of the server's first process, if it runs."""
+        return self._cluster.server_pid()
+
     def is_up(self) -> bool:
         """True if the server's processes run and its socket exists; fast, without a connection."""
         return self._cluster.server_pid() is not None and not self._cluster.is_deaf()
