@@ -8,7 +8,7 @@ it does not decide which file is sent.
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -141,16 +141,14 @@ class OpenFiles:
 
     async def forget_removed(self) -> None:
         """Release files that were deleted or changed their length meanwhile."""
-        for path, file in self._files.items():
-            file.hold()
-            try:
-                found = await self._disk.run(os.fstat, file.descriptor)
-            except OSError:  # the mount is gone, or came back: reopened on demand
+        files = [(path, file.hold()) for path, file in self._files.items()]
+        if not files:
+            return
+        try:
+            for path, file in await self._disk.run(_changed, files):
                 self._drop(path, file)
-            else:
-                if found.st_nlink == 0 or found.st_size != file.size_bytes:
-                    self._drop(path, file)
-            finally:
+        finally:
+            for _, file in files:
                 file.release()
 
     def _drop(self, path: Path, file: OpenFile) -> None:
@@ -204,6 +202,19 @@ def _let_go(file: OpenFile | None) -> None:
     if file is not None:
         file.is_kept = False
         file.release()
+
+
+def _changed(files: Sequence[tuple[Path, OpenFile]]) -> list[tuple[Path, OpenFile]]:
+    """The files that are no longer what was opened. Blocks: runs in the pool."""
+    return [(path, file) for path, file in files if _is_changed(file)]
+
+
+def _is_changed(file: OpenFile) -> bool:
+    try:
+        found = os.fstat(file.descriptor)
+    except OSError:  # the mount is gone, or came back: reopened on demand
+        return True
+    return found.st_nlink == 0 or found.st_size != file.size_bytes
 
 
 def _open_checked(path: Path, size_bytes: int) -> OpenFile:

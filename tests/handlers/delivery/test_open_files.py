@@ -199,6 +199,27 @@ async def test_removed_files_are_let_go_when_their_last_transfer_ends(pool, stor
         assert len(files) == 1
 
 
+async def test_all_files_are_looked_at_by_one_call_of_a_thread(pool, stored):
+    class Counting(Disk):
+        calls = 0
+
+        def start(self, *args, **kwargs):
+            self.calls += 1
+            return super().start(*args, **kwargs)
+
+    disk = Counting(pool)
+    with OpenFiles(disk) as files:
+        await files.forget_removed()
+        assert disk.calls == 0
+        for name in ("one", "two", "three"):
+            async with files.open(stored(name)):
+                pass
+        opened = disk.calls
+        await files.forget_removed()
+
+    assert disk.calls == opened + 1
+
+
 async def test_file_that_pushed_out_another_while_it_was_looked_at_stays(pool, stored):
     one = stored("one")
     with OpenFiles(Disk(pool)) as files:
