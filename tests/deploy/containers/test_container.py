@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from storage.samples import write_clock_webm
-from tests.deploy import composition
 from tests.deploy.conftest import admin, fast_directory
+from tests.deploy.containers import composition
 from tests.running import ROOT, free_port
 from tests.serving import ready_video_of
 
