@@ -26,7 +26,7 @@ PLAY = "    location /play/ {\n"
 HOST = "    proxy_set_header Host $http_host;\n"
 FORWARDED_HOST = "    proxy_set_header X-Forwarded-Host $http_host;\n"
 UNBUFFERED = "        proxy_request_buffering off;\n"
-EVENTS = "proxy_read_timeout 2s;"  # 60 s, as tests/deploy/proxies/nginx_proxy.py shortens it
+EVENTS = "proxy_read_timeout 2s;"  # 60 s, as nginx_proxy.py shortens it
 
 NGINX = (
     case("as deployed", {}, says="players get what they need"),

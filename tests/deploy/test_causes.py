@@ -15,8 +15,8 @@ import pytest
 
 from server.postgres.embedded import EmbeddedPostgres
 from tests.deploy.conftest import fast_directory
-from tests.deploy.proxies.debian_haproxy import Haproxy, running_haproxy
-from tests.deploy.proxies.nginx_edge import SECRET, Edge, running_edge
+from tests.deploy.proxies.configured.debian_haproxy import Haproxy, running_haproxy
+from tests.deploy.proxies.configured.nginx_edge import SECRET, Edge, running_edge
 from tests.own_network import in_own_network
 from tests.serving import Serve, call, ready_video, served_from, write_large_mp4
 from tests.waiting import wait_until

@@ -18,9 +18,9 @@ from server.doctor.installation import Waits
 from server.doctor.report import written
 from tests.deploy.conftest import HEARTBEAT_S, Upstream, admin, upload
 from tests.deploy.doctor_cases import HAPROXY, NGINX, Case
-from tests.deploy.proxies.debian_haproxy import running_haproxy
-from tests.deploy.proxies.debian_nginx import running_sites
-from tests.deploy.proxies.nginx_proxy import beside, substituted, write_certificate
+from tests.deploy.proxies.configured.debian_haproxy import running_haproxy
+from tests.deploy.proxies.configured.debian_nginx import running_sites
+from tests.deploy.proxies.configured.nginx_proxy import beside, substituted, write_certificate
 from tests.running import ROOT, SECRET, free_port
 from tests.serving import write_large_mp4
 

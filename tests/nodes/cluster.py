@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from server.commands.tokens import mint_token
-from tests.deploy.proxies.debian_haproxy import Haproxy, running_haproxy, substituted
+from tests.deploy.proxies.configured.debian_haproxy import Haproxy, running_haproxy, substituted
 from tests.faults.conftest import furnish
 from tests.nodes.crowd import Film, playback_at
 from tests.nodes.databases import Database, Databases, running_databases

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from server.commands.tokens import mint_token
-from tests.deploy.proxies.debian_haproxy import running_haproxy
-from tests.deploy.proxies.nginx_nodes import running_nginx_nodes
+from tests.deploy.proxies.configured.debian_haproxy import running_haproxy
+from tests.deploy.proxies.configured.nginx_nodes import running_nginx_nodes
 from tests.faults.conftest import url_of
 from tests.nodes.players import Audience, attended
 from tests.running import SECRET, free_port, start, stop, wait_for

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.deploy.conftest import Upstream, fast_directory
-from tests.deploy.proxies.nginx_proxy import running_nginx
+from tests.deploy.proxies.configured.nginx_proxy import running_nginx
 from tests.deploy.proxies.ranged import SLICE, ask, range_fields, same
 from tests.running import free_port, stop
 from tests.serving import Serve, call, ready_video, served_from, write_large_mp4

@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.deploy.proxies import nginx_nodes
-from tests.deploy.proxies.balancers import BALANCERS, Balancer, entered
+from tests.deploy.proxies.configured import nginx_nodes
+from tests.deploy.proxies.configured.balancers import BALANCERS, Balancer, entered
 
 VIDEOS = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(4)]
 PATHS = (

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from tests.deploy.proxies.balancers import BALANCERS, Balancer
+from tests.deploy.proxies.configured.balancers import BALANCERS, Balancer
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 TIMEOUT_S = 30.0

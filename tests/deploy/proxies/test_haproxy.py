@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.deploy.conftest import Upstream, program
-from tests.deploy.proxies.debian_haproxy import TLS, running_haproxy, substituted
+from tests.deploy.proxies.configured.debian_haproxy import TLS, running_haproxy, substituted
 from tests.deploy.proxies.proxied import Proxy, ProxyChecks, UnbufferedChecks
 from tests.programs.certificates import make_certificate
 from tests.running import free_port

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.conftest import Upstream, program
-from tests.deploy.proxies import nginx_nodes, nginx_proxy
-from tests.deploy.proxies.nginx_proxy import running_nginx
+from tests.deploy.proxies.configured import nginx_nodes, nginx_proxy
+from tests.deploy.proxies.configured.nginx_proxy import running_nginx
 from tests.deploy.proxies.proxied import Proxy, ProxyChecks, UnbufferedChecks
 from tests.running import free_port
 

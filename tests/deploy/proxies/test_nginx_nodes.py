@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deploy.conftest import Upstream
-from tests.deploy.proxies.nginx_nodes import running_nginx_nodes
+from tests.deploy.proxies.configured.nginx_nodes import running_nginx_nodes
 from tests.deploy.proxies.proxied import Proxy, ProxyChecks, UnbufferedChecks
 from tests.running import free_port
 

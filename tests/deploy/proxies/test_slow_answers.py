@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.deploy.proxies import debian_haproxy, nginx_nodes
-from tests.deploy.proxies.balancers import BALANCERS, Balancer, entered
+from tests.deploy.proxies.configured import debian_haproxy, nginx_nodes
+from tests.deploy.proxies.configured.balancers import BALANCERS, Balancer, entered
 
 FASTER = 100  # a second of the files is 10 ms here
 WAITS = re.compile(r"(proxy_(?:read|next_upstream)_timeout|timeout server) (\d+)s")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.deploy.conftest import Upstream, fast_directory
-from tests.deploy.proxies.debian_haproxy import running_haproxy
-from tests.deploy.proxies.nginx_nodes import running_nginx_nodes
-from tests.deploy.proxies.nginx_proxy import running_nginx
+from tests.deploy.proxies.configured.debian_haproxy import running_haproxy
+from tests.deploy.proxies.configured.nginx_nodes import running_nginx_nodes
+from tests.deploy.proxies.configured.nginx_proxy import running_nginx
 from tests.own_network import in_own_network
 from tests.running import ROOT, free_port
 from tests.serving import Serve, call, ready_video, served_from, write_large_mp4

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.deploy.proxies.debian_nginx import running_sites
-from tests.deploy.proxies.nginx_proxy import write_certificate
+from tests.deploy.proxies.configured.debian_nginx import running_sites
+from tests.deploy.proxies.configured.nginx_proxy import write_certificate
 from tests.running import ROOT, free_port
 
 NGINX = (ROOT / "deploy" / "nginx-nodes.conf").read_text()

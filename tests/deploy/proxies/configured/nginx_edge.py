@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.proxies.debian_nginx import running_sites
+from tests.deploy.proxies.configured.debian_nginx import running_sites
 from tests.running import ROOT, free_port
 from tests.serving import Serve
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.deploy.conftest import Upstream
-from tests.deploy.proxies.debian_nginx import running_sites
+from tests.deploy.proxies.configured.debian_nginx import running_sites
 from tests.deploy.proxies.proxied import Proxy
 from tests.running import ROOT, free_port
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.proxies.debian_haproxy import running_haproxy
-from tests.deploy.proxies.nginx_nodes import running_nginx_nodes
+from tests.deploy.proxies.configured.debian_haproxy import running_haproxy
+from tests.deploy.proxies.configured.nginx_nodes import running_nginx_nodes
 
 Balancer = Callable[[Path, Sequence[int]], AbstractContextManager[str]]
 
