@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from db.advisory_locks import AdvisoryLock, lock_until_commit
+from db.log.partitions import PROGRESS
 from db.pool import Queries, Row, Transaction
 
 CHANNEL = "event_log"
@@ -61,43 +62,32 @@ ROLES = """
 SELECT user_id, course_id, role, version FROM enrollments WHERE user_id = ANY(%s)
 """
 
-VISIBLE = "id > %(after_id)s AND id <= %(up_to_id)s AND {event_filter}"
-# Of the packed ones, only rows that hold some of them.
-VISIBLE_PACKED = f"last_id > %(after_id)s AND first_id <= %(up_to_id)s AND {VISIBLE}"
+RANGE = "id > %(after_id)s AND id <= %(up_to_id)s"
 
-READ_VISIBLE = f"SELECT {COLUMNS} FROM event_log WHERE {VISIBLE} ORDER BY id LIMIT %(limit)s"
+# Apart, since progress has partitions of its own: each part reads its partitions alone, by what may
+# be seen there. Of the packed ones, only rows that hold some of them.
+OTHERS = f"event_log WHERE type <> '{PROGRESS}' AND {RANGE} AND {{others}}"
+UNPACKED = f"event_log WHERE type = '{PROGRESS}' AND {RANGE} AND {{progress}}"
+PACKED = f"""event_log_unpacked
+    WHERE last_id > %(after_id)s AND first_id <= %(up_to_id)s AND {RANGE} AND {{progress}}"""
 
-READ_ALL_VISIBLE = f"""
-({READ_VISIBLE}) UNION ALL (
-    SELECT {COLUMNS} FROM event_log_unpacked WHERE {VISIBLE_PACKED} ORDER BY id LIMIT %(limit)s
-) ORDER BY id LIMIT %(limit)s
+READ_PART = f"(SELECT {COLUMNS} FROM {{part}} ORDER BY id LIMIT %(limit)s)"
+READ_VISIBLE = "SELECT * FROM ({parts}) AS seen ORDER BY id LIMIT %(limit)s"
+
+COUNT_PART = "(SELECT 1 FROM {part} LIMIT %(limit)s)"
+COUNT_VISIBLE = """
+SELECT count(*) AS visible FROM (SELECT FROM ({parts}) AS parts LIMIT %(limit)s) AS seen
 """
 
-COUNT_VISIBLE = f"""
-SELECT count(*) AS visible FROM (
-    SELECT FROM event_log WHERE {VISIBLE} LIMIT %(limit)s
-) AS seen
+BY_INSTRUCTORS = "course_id = ANY(%(instructor_course_ids)s::text[])"
+BY_ALL_STUDENTS = """
+course_id = ANY(%(student_course_ids)s::text[]) AND type = ANY(%(student_types)s)
 """
-
-# What is not packed comes first: where that is too much, nothing is unpacked.
-COUNT_ALL_VISIBLE = f"""
-SELECT count(*) AS visible FROM (
-    (SELECT 1 FROM event_log WHERE {VISIBLE} LIMIT %(limit)s) UNION ALL
-    (SELECT 1 FROM event_log_unpacked WHERE {VISIBLE_PACKED} LIMIT %(limit)s)
-    LIMIT %(limit)s
-) AS seen
+OWN_PROGRESS = "user_id = %(user_id)s AND course_id = ANY(%(student_course_ids)s::text[])"
+OWN = f"""
+user_id = %(user_id)s AND type = %(enrollment_type)s
+OR type = ANY(%(playback_types)s) AND {OWN_PROGRESS}
 """
-
-SEEN_IN_FULL = """(
-    course_id = ANY(%(instructor_course_ids)s::text[])
-    OR user_id = %(user_id)s AND (
-        type = %(enrollment_type)s
-        OR type = ANY(%(playback_types)s) AND course_id = ANY(%(student_course_ids)s::text[])
-    )
-)"""
-SEEN_BY_STUDENTS = """(
-    course_id = ANY(%(student_course_ids)s::text[]) AND type = ANY(%(student_types)s)
-)"""
 
 
 class NewEvent(msgspec.Struct, frozen=True):
@@ -207,9 +197,8 @@ async def read_visible(
 
     `with_packed` is needed where `after_id` is below `packed_id`.
     """
-    sql = READ_ALL_VISIBLE if with_packed else READ_VISIBLE
     return await queries.fetch_all(
-        sql.format(event_filter=_build_condition(event_filter)),
+        READ_VISIBLE.format(parts=_build_parts(READ_PART, event_filter, with_packed=with_packed)),
         _build_parameters(event_filter, after_id, up_to_id, limit),
     )
 
@@ -224,9 +213,8 @@ async def count_visible(
     with_packed: bool = False,
 ) -> int:
     """Counts the events of (after_id, up_to_id] that `event_filter` shows, up to `limit`."""
-    sql = COUNT_ALL_VISIBLE if with_packed else COUNT_VISIBLE
     row = await queries.fetch_one(
-        sql.format(event_filter=_build_condition(event_filter)),
+        COUNT_VISIBLE.format(parts=_build_parts(COUNT_PART, event_filter, with_packed=with_packed)),
         _build_parameters(event_filter, after_id, up_to_id, limit),
     )
     return int(row.visible) if row else 0
@@ -236,12 +224,24 @@ def _encode(events: Sequence[NewEvent]) -> tuple[str]:
     return (msgspec.json.encode(events).decode(),)
 
 
-def _build_condition(event_filter: EventFilter) -> str:
+def _build_parts(select: str, event_filter: EventFilter, *, with_packed: bool) -> str:
+    # What is packed comes last: where the others are too many to count, nothing is unpacked.
+    parts = [OTHERS]
+    if event_filter.types is None or PROGRESS in event_filter.types:
+        parts += [UNPACKED, PACKED] if with_packed else [UNPACKED]
     # Only the arms that apply, so that each can use its index.
-    arms = ["TRUE" if event_filter.is_privileged else SEEN_IN_FULL]
-    if not event_filter.is_privileged and event_filter.shown_user_id is None:
-        arms.append(SEEN_BY_STUDENTS)  # shows no user, so no filter by user matches
-    conditions = [f"({' OR '.join(arms)})"]
+    arms = [BY_INSTRUCTORS, OWN]
+    if event_filter.shown_user_id is None:
+        arms.append(BY_ALL_STUDENTS)  # shows no user, so no filter by user matches
+    others = _build_condition(event_filter, arms)
+    progress = _build_condition(event_filter, [BY_INSTRUCTORS, OWN_PROGRESS])
+    return " UNION ALL ".join(
+        select.format(part=part.format(others=others, progress=progress)) for part in parts
+    )
+
+
+def _build_condition(event_filter: EventFilter, arms: Sequence[str]) -> str:
+    conditions = ["TRUE" if event_filter.is_privileged else f"({' OR '.join(arms)})"]
     if event_filter.scope_video_id is not None:
         conditions.append("video_id = %(scope_video_id)s")
     if event_filter.video_id is not None:

@@ -17,13 +17,17 @@ FETCHED = """
 SELECT relname AS name, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) AS count
 FROM pg_stat_xact_user_tables
 """
+ROOTS = """
+SELECT relname AS name, pg_partition_root(oid)::regclass::text AS root
+FROM pg_class WHERE relispartition AND relkind = 'r'
+"""
 SCANS = ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`read_rows`: the most that one scan of the statement looked at, of `relation`, or all that
-    its functions and triggers did."""
+    its scans of the partitions of one table did, or its functions and triggers."""
 
     sql: str
     read_rows: int
@@ -70,7 +74,8 @@ class Explaining:
         )
         fetched = await self._fetched() - before
         await self._transaction.execute("ROLLBACK TO explained")
-        self.plans.append(_measure(sql, row[0][0]["Plan"], fetched))
+        roots = dict(await self._transaction.fetch_all(ROOTS))
+        self.plans.append(_measure(sql, row[0][0]["Plan"], fetched, roots))
 
     async def _fetched(self) -> Counter[str]:
         """Rows that the transaction has read so far, by table."""
@@ -89,13 +94,25 @@ def _split(sql: str, parameters: Parameters) -> Iterator[tuple[str, Parameters]]
             rest = rest[count:]
 
 
-def _measure(sql: str, plan: dict[str, Any], fetched: Counter[str]) -> Plan:
+def _measure(
+    sql: str, plan: dict[str, Any], fetched: Counter[str], roots: Mapping[str, str]
+) -> Plan:
     nodes = list(_nodes(plan))
     scans = [(_read_rows(node), node["Relation Name"]) for node in nodes if _is_scan(node)]
     nested = [(count, f"{name}, nested") for name, count in _nested(scans, fetched).items()]
-    read_rows, relation = max([*scans, *nested], default=(0, ""))
+    partitioned = [(count, name) for name, count in _sums(scans, roots).items()]
+    read_rows, relation = max([*scans, *partitioned, *nested], default=(0, ""))
     is_on_disk = any(node.get("Sort Space Type") == "Disk" for node in nodes)
     return Plan(" ".join(sql.split()), read_rows, relation, is_on_disk)
+
+
+def _sums(scans: list[tuple[int, str]], roots: Mapping[str, str]) -> Counter[str]:
+    """Rows that all scans of the partitions of a table read, by table."""
+    sums: Counter[str] = Counter()
+    for count, relation in scans:
+        if relation in roots:
+            sums[roots[relation]] += count
+    return sums
 
 
 def _nested(scans: list[tuple[int, str]], fetched: Counter[str]) -> Counter[str]:

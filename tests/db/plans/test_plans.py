@@ -123,6 +123,21 @@ async def test_rows_that_a_function_reads_count(database: Database) -> None:
     assert row.videos > MOST_ROWS
 
 
+async def test_rows_of_all_partitions_of_a_table_count_together(database: Database) -> None:
+    plans = []
+    with suppress(Undone):
+        async with database.transaction() as transaction:
+            explaining = Explaining(transaction)
+            [row] = await explaining.fetch_all(
+                "SELECT count(*) AS events FROM event_log_progress WHERE user_id <> ''"
+            )
+            plans = explaining.plans
+            raise Undone
+
+    assert [(plan.read_rows, plan.relation) for plan in plans] == [(row.events, "event_log")]
+    assert row.events > MOST_ROWS
+
+
 def test_each_function_that_runs_a_statement_is_called() -> None:
     called = {call.function for call in CALLS}
 
