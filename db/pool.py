@@ -201,9 +201,7 @@ class Database:
     ) -> list[Row]:
         """Run one statement on `connection`; an empty list when it returns no rows."""
         self.query_count += 1
-        async with wrap_errors(), connection.cursor(cursor_factory=NamedTupleCursor) as cursor:
-            await cursor.execute(sql, parameters or None)
-            return list(await cursor.fetchall()) if cursor.description else []
+        return await run_on(connection, sql, parameters)
 
     async def acquire(self) -> aiopg.Connection:
         """Take a connection, to be released by the caller.
@@ -251,6 +249,13 @@ class Database:
             return await self.run(connection, sql, parameters)
         finally:
             await self.release(connection)
+
+
+async def run_on(connection: aiopg.Connection, sql: str, parameters: Parameters = ()) -> list[Row]:
+    """Run one statement on a connection, pooled or not; an empty list when it returns no rows."""
+    async with wrap_errors(), connection.cursor(cursor_factory=NamedTupleCursor) as cursor:
+        await cursor.execute(sql, parameters or None)
+        return list(await cursor.fetchall()) if cursor.description else []
 
 
 def redirect(pool: aiopg.Pool, dsn: str) -> None:

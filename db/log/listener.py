@@ -9,9 +9,8 @@ from contextlib import asynccontextmanager
 
 import aiopg
 from psycopg2.extensions import quote_ident
-from psycopg2.extras import NamedTupleCursor
 
-from db.pool import Parameters, Row, connection_options, wrap_errors
+from db.pool import Parameters, Row, connection_options, run_on, wrap_errors
 from db.writable_host import await_writable
 
 
@@ -22,12 +21,7 @@ class Listener:
         self._connection = connection
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        async with (
-            wrap_errors(),
-            self._connection.cursor(cursor_factory=NamedTupleCursor) as cursor,
-        ):
-            await cursor.execute(sql, parameters or None)
-            return list(await cursor.fetchall()) if cursor.description else []
+        return await run_on(self._connection, sql, parameters)
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
         rows = await self.fetch_all(sql, parameters)

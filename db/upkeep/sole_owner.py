@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import aiopg
 
 from db.advisory_locks import AdvisoryLock, try_lock
-from db.pool import connection_options, wrap_errors
+from db.pool import Parameters, Row, connection_options, run_on, wrap_errors
 from db.writable_host import await_writable
 
 
@@ -22,10 +22,8 @@ async def try_sole_ownership(dsn: str, work: AdvisoryLock) -> AsyncIterator[bool
     async with wrap_errors():
         connection = await aiopg.connect(await await_writable(dsn), **connection_options(dsn))
     try:
-        async with wrap_errors(), connection.cursor() as cursor:
-            await cursor.execute(try_lock(work))
-            (is_owner,) = await cursor.fetchone()
-        yield is_owner
+        [row] = await run_on(connection, try_lock(work))
+        yield bool(row.is_owner)
     finally:
         await connection.close()  # which releases the lock
 
@@ -37,22 +35,26 @@ STANDING_BY = f"SET idle_session_timeout = '{CANDIDATE_IDLE_S}s'"
 
 class Candidate:
     """A connection that becomes the owner of lasting work when no other process is; it stays the
-    owner until it ends."""
+    owner until it ends. Runs statements (it is a `Queries`): one that succeeds shows that it is the
+    owner still. Run one more often than every `CANDIDATE_IDLE_S`.
+    """
 
     def __init__(self, connection: aiopg.Connection, work: AdvisoryLock) -> None:
         self._connection = connection
         self._work = work
-        self._is_owner = False
 
-    async def is_owner(self) -> bool:
-        """Ask it more often than every `CANDIDATE_IDLE_S`.
+    async def take(self) -> bool:
+        """True if it is the owner from now on. Raises: DatabaseUnavailable."""
+        [row] = await self.fetch_all(try_lock(self._work))
+        return bool(row.is_owner)
 
-        Raises: DatabaseUnavailable when the connection, and so the ownership, is gone.
-        """
-        async with wrap_errors(), self._connection.cursor() as cursor:
-            await cursor.execute("SELECT true" if self._is_owner else try_lock(self._work))
-            (self._is_owner,) = await cursor.fetchone()
-        return self._is_owner
+    async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """Raises: DatabaseUnavailable when the connection, and so the ownership, is gone."""
+        return await run_on(self._connection, sql, parameters)
+
+    async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        rows = await self.fetch_all(sql, parameters)
+        return rows[0] if rows else None
 
 
 @asynccontextmanager
@@ -64,8 +66,7 @@ async def stand_by(dsn: str, work: AdvisoryLock) -> AsyncIterator[Candidate]:
     async with wrap_errors():
         connection = await aiopg.connect(await await_writable(dsn), **connection_options(dsn))
     try:
-        async with wrap_errors(), connection.cursor() as cursor:
-            await cursor.execute(STANDING_BY)
+        await run_on(connection, STANDING_BY)
         yield Candidate(connection, work)
     finally:
         await connection.close()

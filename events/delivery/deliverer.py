@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from db.advisory_locks import AdvisoryLock
 from db.delivery import webhooks
@@ -73,16 +73,18 @@ class Deliverer:
 
     async def _follow(self, candidate: Candidate) -> None:
         try:
+            while not await candidate.take():
+                await asyncio.sleep(self._look_s)
             while True:
-                if await candidate.is_owner():
-                    await self._match_couriers()
+                # Asked on its own connection: the ownership ends with it.
+                await self._match_couriers(await webhooks.list_all(candidate))
                 await asyncio.sleep(self._look_s)
         finally:
             await asyncio.gather(*(self._dismiss(one) for one in list(self._couriers)))
 
-    async def _match_couriers(self) -> None:
+    async def _match_couriers(self, there: Sequence[Webhook]) -> None:
         """Has one courier for each webhook that there is now."""
-        found = {one.id: one for one in await webhooks.list_all(self._database)}
+        found = {one.id: one for one in there}
         for webhook_id in self._couriers.keys() - found.keys():
             await self._dismiss(webhook_id)
         for webhook_id, webhook in found.items():

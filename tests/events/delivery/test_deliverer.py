@@ -10,7 +10,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from db.advisory_locks import AdvisoryLock
 from db.delivery import deliveries, webhooks
+from db.delivery.webhooks import Webhook
 from db.pool import Database, Queries, Row
 from events.delivery.bodies import event_id_of, message_id
 from events.delivery.carriers import SECRET_PLACE, WebhookCarrier
@@ -25,6 +27,10 @@ from tests.waiting import wait_until
 SEAL = Seal("a secret of at least thirty-two bytes")
 TYPES = ["enrollment.changed", "playback.completed", "video.ready"]
 QUICK_S = (0.05, 0.05)
+HOLDERS = """
+SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database
+WHERE locktype = 'advisory' AND objid = %s AND granted AND d.datname = current_database()
+"""
 
 
 def changed(user_id: str, role: str | None = "student") -> EnrollmentChanged:
@@ -218,6 +224,45 @@ async def test_one_deliverer_of_several_delivers_and_another_takes_over(
                 await wait_until(lambda: second.is_owner)
                 ids += await library.append(changed("late"))
                 await wait_until(lambda: len(receiver.accepted), lambda count: count == 21)
+
+    assert sorted(receiver.ids) == sorted(message_id(one) for one in ids)
+
+
+async def test_who_has_nothing_to_deliver_takes_no_connection_of_the_pool(
+    database: Database, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, read = 0, webhooks.list_all
+
+    async def count(queries: Queries) -> list[Webhook]:
+        nonlocal looks
+        looks += 1
+        return await read(queries)
+
+    monkeypatch.setattr(webhooks, "list_all", count)
+    async with delivering(database, dsn):
+        before = database.query_count
+        await wait_until(lambda: looks, lambda count: count > 2)
+
+    assert database.query_count == before
+
+
+async def test_who_loses_the_connection_of_the_lock_delivers_again_only_with_another(
+    database: Database, dsn: str, library: Any, hook: Hook
+) -> None:
+    async def holders() -> list[int]:
+        return [row.pid for row in await database.fetch_all(HOLDERS, (AdvisoryLock.DELIVERY,))]
+
+    async with receiving() as receiver:
+        await hook(receiver.url)
+        async with delivering(database, dsn) as first, delivering(database, dsn) as second:
+            await wait_until(lambda: first.is_owner or second.is_owner)
+            [lost] = await holders()
+            await database.fetch_all("SELECT pg_terminate_backend(%s)", (lost,))
+            await wait_until(holders, lambda pids: pids not in ([], [lost]))
+            await wait_until(lambda: first.is_owner is not second.is_owner)
+            ids = await library.append(changed("ada"), changed("bob"))
+            await wait_until(lambda: len(receiver.accepted), lambda count: count == 2)
+            assert len(await holders()) == 1
 
     assert sorted(receiver.ids) == sorted(message_id(one) for one in ids)
 
